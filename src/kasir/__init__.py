@@ -1,0 +1,1 @@
+"""Kasir takes GoPay through Adyen."""
