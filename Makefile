@@ -1,0 +1,51 @@
+# Every target starts from a bare checkout: Python 3.11 or newer, make and a network.
+# What they need is put into .venv first, and again only when what it is made from changes.
+
+PYTHON ?=
+PYTEST_ARGS ?=
+
+bin := .venv/bin
+ready := .venv/ready
+
+# Checks print one after the other, so that the last line is pytest's own.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint types browser lock clean
+
+help:  ## What can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(ready)  ## Put Kasir and all it needs into .venv
+
+$(ready): requirements.lock pyproject.toml scripts/setup.sh
+	@PYTHON='$(PYTHON)' sh scripts/setup.sh
+	@touch $@
+
+# `exec`: Ctrl-C and a supervisor's signal reach the demo itself, with no shell between.
+demo: $(ready)  ## Kasir, its database, the twin and a small shop, until Ctrl-C
+	@exec $(bin)/kasir demo
+
+test: $(ready) browser lint types  ## All checks and all tests, a browser's included
+	@$(bin)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(ready)  ## Kasir beside the peers that run here: ratios, and bench/results.json
+	@$(bin)/python bench/run.py
+
+lint: $(ready)  ## Style, format, and the directions between the rooms
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+	@$(bin)/lint-imports
+
+types: $(ready)  ## mypy, strict, on source, tests, benchmarks and scripts
+	@$(bin)/mypy
+
+browser: $(ready)  ## The browser that the tests drive: found, or fetched
+	@$(bin)/python scripts/browser.py
+
+lock:  ## Pin requirements.lock anew from pyproject.toml
+	@PYTHON='$(PYTHON)' sh scripts/lock.sh
+
+clean:  ## Remove .venv and whatever else these targets made
+	rm -rf .venv .browser .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
+		.schemathesis bench/results.json build dist
+	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +

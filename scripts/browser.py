@@ -1,0 +1,115 @@
+"""Finds the browser that the tests drive, and fetches one where there is none.
+
+The system's Chromium or Chrome comes first: it is there, it is kept up to date by
+somebody else, and it costs no download. Then Playwright's own, already fetched or fetched
+now; then, on Debian and as root, the distribution's package. Each candidate is asked for
+its version before it is believed: Ubuntu's `chromium-browser` may be a stub that only
+names the snap, and Playwright's download may lack the system's libraries.
+
+What was found is one line on the screen and one path in `.browser/path`, which
+`tests/browser.py` reads. Never installs anything but a browser.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+ON_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC_APPS = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+NOTE = Path(__file__).resolve().parent.parent / ".browser" / "path"
+
+VERSION_S_MAX = 60.0
+PLAYWRIGHT_INSTALL_S_MAX = 300.0
+APT_S_MAX = 600.0
+
+
+def main() -> int:
+    """Name the browser, or say what to do about having none."""
+    for path, why in candidates():
+        version = version_of(path)
+        if version is None:
+            continue
+        NOTE.parent.mkdir(exist_ok=True)
+        NOTE.write_text(path + "\n", encoding="utf-8")
+        print(f"browser: {version} at {path} ({why})")
+        return 0
+    print(
+        "browser: none found and none could be fetched; install Chromium or Chrome, "
+        "or run: .venv/bin/playwright install --with-deps chromium",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def candidates() -> Iterator[tuple[str, str]]:
+    """Paths worth trying and why, cheapest first; a later one is fetched only when asked for."""
+    yield from on_this_system()
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    if Path(own).exists():
+        yield own, "Playwright's own, already fetched"
+    elif run([sys.executable, "-m", "playwright", "install", "chromium"], PLAYWRIGHT_INSTALL_S_MAX):
+        yield own, "Playwright's own, fetched now"
+    if os.geteuid() == 0 and shutil.which("apt-get") and install_debian_package():
+        for path, _ in on_this_system():
+            yield path, "Debian's package, installed now"
+
+
+def on_this_system() -> Iterator[tuple[str, str]]:
+    """Browsers that somebody installed before us."""
+    for name in ON_PATH:
+        if path := shutil.which(name):
+            yield path, "the system's own"
+    for app in MAC_APPS:
+        if Path(app).exists():
+            yield app, "the system's own"
+
+
+def install_debian_package() -> bool:
+    """Debian's Chromium, by its package manager."""
+    install = ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]
+    return run(["apt-get", "update"], APT_S_MAX) and run(install, APT_S_MAX)
+
+
+def version_of(path: str) -> str | None:
+    """What the browser calls itself; None when it does not start."""
+    try:
+        answer = subprocess.run(
+            [path, "--version"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # Wrappers grumble here about what is none of our concern.
+            text=True,
+            timeout=VERSION_S_MAX,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip().split(" built on ")[0] or None
+
+
+def run(command: Sequence[str], seconds_max: float) -> bool:
+    """Run a program that may fail; one that takes too long is ended with all its children."""
+    print(f"browser: trying {' '.join(command)}", flush=True)
+    with subprocess.Popen(command, start_new_session=True) as program:
+        try:
+            return program.wait(timeout=seconds_max) == 0
+        except subprocess.TimeoutExpired:
+            print(f"browser: gave up after {seconds_max:.0f} s", flush=True)
+            return False
+        finally:
+            # Playwright's installer is a Node program behind a Python one.
+            if program.poll() is None:
+                os.killpg(program.pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
