@@ -6,6 +6,17 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# What pip says goes to a log, which is shown whole when it fails: on a machine with several
+# indexes its warnings are a page long and mean nothing.
+pip_install() {
+    log=.venv/setup.log
+    if ! .venv/bin/python -m pip install --disable-pip-version-check "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        echo "kasir: pip could not install; the network or the index may be out of reach, see above" >&2
+        exit 1
+    fi
+}
+
 # A half-made environment, a moved one, or one of an older Python is made anew.
 if ! .venv/bin/python -c 'import pip, sys; assert sys.version_info >= (3, 11)' >/dev/null 2>&1; then
     . scripts/python.sh
@@ -14,6 +25,6 @@ if ! .venv/bin/python -c 'import pip, sys; assert sys.version_info >= (3, 11)' >
 fi
 
 echo "kasir: installing $(grep -c '==' requirements.lock) pinned packages into .venv (a minute or two, the first time)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+pip_install --require-hashes -r requirements.lock
+pip_install --no-build-isolation --no-deps -e .
 echo "kasir: .venv is ready"
