@@ -1,0 +1,77 @@
+"""The command `adyen-twin`. Imports what it needs when it needs it, so that --help is quick."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter
+
+app = App(
+    name="adyen-twin",
+    help="A local, stateful Adyen and GoPay to test against. "
+    "Not made by, nor affiliated with, either.",
+    version_flags=[],
+)
+
+
+@app.command
+def serve(  # noqa: PLR0913 - each is an option of the command.
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8700,
+    state: Path | None = None,
+    lenient: Annotated[bool, Parameter(negative=())] = False,
+    api_key: str = "twin-api-key",
+    merchant_account: str = "TwinMerchant",
+    public_url: str | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+) -> None:
+    """Serve the twin until it is told to stop.
+
+    Args:
+        host: The address to listen on.
+        port: The port to listen on; 0 takes any free one.
+        state: A file to remember everything in; without it, memory only.
+        lenient: Demand of GoPay payments browserInfo or channel, not both.
+        api_key: The key that callers must send in X-API-Key.
+        merchant_account: The merchant account that exists.
+        public_url: Where shoppers reach the twin, if not where it is called.
+        tls_cert: A certificate, to serve https.
+        tls_key: The key of the certificate.
+
+    """
+    if (tls_cert is None) != (tls_key is None):
+        _fail("--tls-cert and --tls-key go together", 2)
+    for file in (tls_cert, tls_key):
+        if file is not None and not file.is_file():
+            _fail(f"{file}: no such file", 2)
+
+    from adyen_twin.server import CannotServeError, Door, run
+    from adyen_twin.settings import Knobs, Settings
+
+    settings = Settings(
+        api_key=api_key,
+        merchant_account=merchant_account,
+        public_url=public_url,
+        state_file=state,
+    )
+    try:
+        run(settings, Knobs(strict=not lenient), Door(host, port, tls_cert, tls_key))
+    except CannotServeError as error:
+        _fail(str(error), 1)
+
+
+def main() -> None:
+    """Run the command; a fault is one line on stderr."""
+    logging.basicConfig(format="adyen-twin: %(message)s", level=logging.WARNING)
+    try:
+        app(exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        _fail(" ".join(str(error).split()), 2)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"adyen-twin: {message}", file=sys.stderr)
+    sys.exit(code)

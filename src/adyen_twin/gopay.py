@@ -1,0 +1,216 @@
+"""The pages a shopper sees: Adyen's redirect, and GoPay on a phone or beside one.
+
+On a desktop the page is a QR code that opens the phone page, and goes back to the shop
+by itself once the phone has decided; the phone that scanned stays where it is (other
+providers say that a scanned QR never brings the phone back). Plain HTML; the scripts
+only make it nicer.
+"""
+
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Final
+
+import jinja2
+import msgspec
+import segno
+from litestar import Response, get, post
+from litestar.enums import MediaType, RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect
+
+from adyen_twin import payments, texts, wallet
+from adyen_twin.exchange import HttpRequest, HttpResponse, public_url
+from adyen_twin.state import Payment, Status
+from adyen_twin.twin import Twin
+
+Page = Response[str] | Redirect
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+
+FOLDER: Final = files("adyen_twin")
+NO_STORE: Final = {"Cache-Control": "no-store"}
+TYPES: Final = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("adyen_twin"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@get("/checkoutshopper/checkoutPaymentRedirect")
+async def get_redirect(request: HttpRequest, twin: Twin, redirectData: str = "") -> Page:  # noqa: N803 - Adyen's name.
+    """Take the shopper from the shop to GoPay."""
+    return _to_wallet(request, twin, redirectData, proof=None)
+
+
+@post("/checkoutshopper/checkoutPaymentRedirect", status_code=200)
+async def post_redirect(request: HttpRequest, twin: Twin, redirectData: str = "") -> Page:  # noqa: N803 - Adyen's name.
+    """Take the shopper to GoPay, where the action said to post a form."""
+    form = await request.form()
+    return _to_wallet(request, twin, redirectData, proof=str(form.get("payload", "")))
+
+
+def _to_wallet(request: HttpRequest, twin: Twin, redirect_data: str, proof: str | None) -> Page:
+    payment = twin.memory.payment(redirect_data)
+    if payment is None or payment.redirect_data != redirect_data or payment.form_proof != proof:
+        return _unknown(request)
+    return Redirect(f"/gopay/{payment.page_key}", status_code=303, headers=NO_STORE)
+
+
+@get("/gopay/{key:str}")
+async def get_page(request: HttpRequest, twin: Twin, key: str) -> Page:
+    """Show GoPay: the phone's page on a phone, else the QR code."""
+    payment = _payment(twin, key)
+    if payment is None:
+        return _unknown(request)
+    if payment.status is Status.AWAITING:
+        return _waiting_page(request, twin, payment, with_qr=not _is_phone(request))
+    if payment.comes_back and payment.status is not Status.EXPIRED:
+        return _return(request, twin, payment)
+    return _decided_page(request, twin, payment)
+
+
+@get("/gopay/{key:str}/phone")
+async def get_phone(request: HttpRequest, twin: Twin, key: str, scanned: bool = False) -> Page:
+    """Show the phone's page, whatever the browser."""
+    payment = _payment(twin, key)
+    if payment is None:
+        return _unknown(request)
+    if payment.status is Status.AWAITING:
+        return _waiting_page(request, twin, payment, with_qr=False, scanned=scanned)
+    return _decided_page(request, twin, payment, scanned=scanned)
+
+
+@get("/gopay/{key:str}/status")
+async def get_status(twin: Twin, key: str) -> HttpResponse:
+    """Tell the page beside the phone whether it is time to go back."""
+    payment = _payment(twin, key)
+    if payment is None:
+        return Response(b"{}", status_code=404, media_type=MediaType.JSON)
+    said = {"status": payment.status.value}
+    return Response(msgspec.json.encode(said), media_type=MediaType.JSON, headers=NO_STORE)
+
+
+@post("/gopay/{key:str}/{deed:str}", status_code=200)
+async def post_deed(request: HttpRequest, twin: Twin, key: str, deed: str, data: Form) -> Page:
+    """Do what the shopper chose."""
+    payment = _payment(twin, key)
+    if payment is None or deed not in wallet.DEEDS:
+        return _unknown(request)
+    scanned = data.get("scanned") == "true"
+    try:
+        wallet.DEEDS[deed](twin, payment, data.get("pin", ""))
+    except wallet.WrongPinError:
+        return _waiting_page(
+            request, twin, payment, with_qr=not _is_phone(request), scanned=scanned, wrong_pin=True
+        )
+    except wallet.AlreadyDecidedError:
+        return _decided_page(request, twin, payment, scanned=scanned)
+    if scanned or not payment.comes_back or payment.status is Status.EXPIRED:
+        return _decided_page(request, twin, payment, scanned=scanned)
+    return _return(request, twin, payment)
+
+
+@get(["/checkoutshopper/images/logos/{name:str}", "/gopay/static/{name:str}"], cache=False)
+async def get_static(name: str) -> HttpResponse:
+    """Serve a logo, a style sheet or a script."""
+    return _static(name)
+
+
+@get("/checkoutshopper/images/logos/{size:str}/{name:str}")
+async def get_sized_logo(size: str, name: str) -> HttpResponse:
+    """Serve a logo in one of Adyen's sizes; as SVG they are all one."""
+    return _static(name if name.endswith(".svg") else f"{size}-{name}")
+
+
+def _static(name: str) -> HttpResponse:
+    kind = TYPES.get(name.rpartition(".")[2])
+    file = FOLDER / "static" / name
+    if kind is None or "/" in name or not file.is_file():
+        return Response(b"", status_code=404, media_type=MediaType.TEXT)
+    return Response(file.read_bytes(), media_type=kind, headers={"Cache-Control": "max-age=3600"})
+
+
+def _payment(twin: Twin, key: str) -> Payment | None:
+    payment = twin.memory.payment(key)
+    # Only the page key opens the page; the other names of a payment are no secrets.
+    return payment if payment is not None and payment.page_key == key else None
+
+
+def _is_phone(request: HttpRequest) -> bool:
+    hint = request.headers.get("sec-ch-ua-mobile")
+    if hint is not None:
+        return hint == "?1"
+    agent = request.headers.get("user-agent", "")
+    return any(word in agent for word in ("Mobile", "Android", "iPhone"))
+
+
+def _waiting_page(  # noqa: PLR0913 - each is a plain fact about the page.
+    request: HttpRequest,
+    twin: Twin,
+    payment: Payment,
+    *,
+    with_qr: bool,
+    scanned: bool = False,
+    wrong_pin: bool = False,
+) -> Page:
+    phone_url = f"{public_url(twin, request)}/gopay/{payment.page_key}/phone?scanned=true"
+    return _page(
+        request,
+        "pay.html",
+        payment=payment,
+        amount=texts.rupiah(payment.amount.value),
+        balance=texts.rupiah(twin.knobs.wallet_balance),
+        enough=payment.amount.value <= twin.knobs.wallet_balance,
+        pin=twin.knobs.wallet_pin,
+        tries_left=twin.knobs.pin_tries - payment.pin_tries,
+        wrong_pin=wrong_pin,
+        scanned=scanned,
+        qr=_qr(phone_url) if with_qr else None,
+    )
+
+
+def _decided_page(
+    request: HttpRequest, twin: Twin, payment: Payment, *, scanned: bool = False
+) -> Page:
+    goes_back = payment.comes_back and not scanned
+    return _page(
+        request,
+        "decided.html",
+        payment=payment,
+        amount=texts.rupiah(payment.amount.value),
+        back=payments.way_back(twin, payment) if goes_back else None,
+    )
+
+
+def _return(request: HttpRequest, twin: Twin, payment: Payment) -> Page:
+    back = payments.way_back(twin, payment)
+    if back.method == "GET":
+        return Redirect(back.location, status_code=303, headers=NO_STORE)
+    return _page(request, "return_post.html", back=back)
+
+
+def _unknown(request: HttpRequest) -> Page:
+    return _page(request, "unknown.html", status_code=404)
+
+
+def _page(request: HttpRequest, name: str, status_code: int = 200, **facts: Any) -> Page:
+    words = texts.texts_for(request.headers.get("accept-language", ""))
+    html = _templates().get_template(name).render(t=words, **facts)
+    return Response(html, status_code=status_code, media_type=MediaType.HTML, headers=NO_STORE)
+
+
+def _qr(url: str) -> str:
+    code = segno.make(url, error="m", micro=False)
+    drawn: str = code.svg_inline(border=2, dark="#0b2f3a", omitsize=True)
+    return drawn

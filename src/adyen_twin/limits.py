@@ -1,0 +1,111 @@
+"""The limits of Adyen's schemas, as tables: names, lengths, vocabularies.
+
+Read from Adyen's OpenAPI files for Checkout v71 and v72; where the two differ it says so.
+"""
+
+from typing import Final
+
+GOPAY: Final = "gopay_wallet"
+COUNTRY: Final = "ID"
+CURRENCY: Final = "IDR"
+
+INT32 = range(-(2**31), 2**31)
+INT64 = range(-(2**63), 2**63)
+
+CHANNELS: Final = ("iOS", "Android", "Web")
+INTERACTIONS: Final = ("Ecommerce", "ContAuth", "Moto", "POS")
+MODELS: Final = ("CardOnFile", "Subscription", "UnscheduledCardOnFile")
+#: GoPay's page names these two; UnscheduledCardOnFile is not among them.
+GOPAY_MODELS: Final = ("CardOnFile", "Subscription")
+COLOUR_DEPTHS: Final = (1, 4, 8, 15, 16, 24, 30, 32, 48)
+BROWSER_TEXTS: Final = ("acceptHeader", "language", "userAgent")
+BROWSER_NUMBERS: Final = ("colorDepth", "screenHeight", "screenWidth", "timeZoneOffset")
+
+METADATA_PAIRS_MAX: Final = 20
+METADATA_KEY_MAX: Final = 20
+METADATA_VALUE_MAX: Final = 80
+REDIRECT_RESULT_MAX: Final = 20_000
+CAPTURE_DELAY_HOURS_MAX: Final = 672
+IDEMPOTENCY_KEY_MAX: Final = 64
+
+#: Where v72 differs from the versions before it: field -> (longest in v72, longest before).
+LENGTHS_OF_V72: Final[dict[str, tuple[int, int | None]]] = {
+    "returnUrl": (1024, 8000),
+    "shopperEmail": (256, None),
+    "shopperIP": (50, 1000),
+    "socialSecurityNumber": (50, None),
+    "telephoneNumber": (64, None),
+}
+V72: Final = 72
+
+#: Text fields of /payments: field -> (shortest, longest), in every version.
+TEXTS: Final[dict[str, tuple[int, int | None]]] = {
+    "checkoutAttemptId": (0, 256),
+    "countryCode": (0, 100),
+    "deviceFingerprint": (0, 5000),
+    "merchantOrderReference": (0, 1000),
+    "orderReference": (0, None),
+    "origin": (0, 80),
+    "redirectFromIssuerMethod": (0, None),
+    "redirectToIssuerMethod": (0, None),
+    # Described so in both versions, though only v72 has it as a rule.
+    "reference": (0, 80),
+    "sessionValidity": (0, None),
+    "shopperConversionId": (0, 256),
+    "shopperLocale": (0, None),
+    "shopperReference": (3, 256),
+    "shopperStatement": (0, 10_000),
+    "store": (1, 64),
+}
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "channel": CHANNELS,
+    "entityType": ("NaturalPerson", "CompanyName"),
+    "industryUsage": ("delayedCharge", "installment", "noShow"),
+    "recurringProcessingModel": MODELS,
+    "shopperInteraction": INTERACTIONS,
+}
+FLAGS: Final = (
+    "enableOneClick",
+    "enablePayOut",
+    "enableRecurring",
+    "storePaymentMethod",
+    "threeDSAuthenticationOnly",
+    "trustedShopper",
+)
+OBJECTS: Final = (
+    "accountInfo",
+    "additionalData",
+    "applicationInfo",
+    "authenticationData",
+    "billingAddress",
+    "company",
+    "deliveryAddress",
+    "riskData",
+    "shopperName",
+)
+ITEM_NUMBERS: Final = (
+    "amountExcludingTax",
+    "amountIncludingTax",
+    "quantity",
+    "taxAmount",
+    "taxPercentage",
+)
+ITEM_TEXTS: Final = (
+    "brand",
+    "color",
+    "id",
+    "imageUrl",
+    "itemCategory",
+    "manufacturer",
+    "productUrl",
+    "size",
+    "sku",
+    "upc",
+)
+ITEM_DESCRIPTION_MAX: Final = 10_000
+
+
+def longest_text(name: str, version: int) -> int | None:
+    """Return how long a text that v72 bounds may be in the version called."""
+    newest, older = LENGTHS_OF_V72[name]
+    return newest if version >= V72 else older

@@ -1,0 +1,35 @@
+"""How Adyen seals its webhooks.
+
+A standard notification: eight fields of the item joined by colons, nothing escaped,
+a missing field counting as empty; in additionalData.hmacSignature. Any other webhook:
+the raw body, in the header HmacSignature. HMAC-SHA256 with the hex-decoded key, Base64.
+Source: Adyen's libraries; pinned by tests/oracle/test_twin_vs_adyen_client.py.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+
+def seal_of_item(item: Mapping[str, Any], hex_key: str) -> str:
+    """Return the hmacSignature of a NotificationRequestItem."""
+    amount = item["amount"]
+    fields = (
+        item["pspReference"],
+        item.get("originalReference", ""),
+        item["merchantAccountCode"],
+        item["merchantReference"],
+        amount["value"],
+        amount["currency"],
+        item["eventCode"],
+        item["success"],
+    )
+    return seal_of_bytes(":".join(map(str, fields)).encode(), hex_key)
+
+
+def seal_of_bytes(message: bytes, hex_key: str) -> str:
+    """Return the signature of raw bytes."""
+    digest = hmac.digest(bytes.fromhex(hex_key), message, hashlib.sha256)
+    return base64.b64encode(digest).decode()

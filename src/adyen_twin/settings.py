@@ -1,0 +1,59 @@
+"""What the twin is told about itself: fixed at its start, or turned while it runs.
+
+A knob is a belief about Adyen or GoPay that nobody could establish, or a rule
+that a test may want otherwise. Each is a field here, and a row in docs/twin.md.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+Whole = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """What may be turned while the twin runs, by PUT /twin/knobs."""
+
+    #: GoPay demands both `browserInfo` and `channel`; False: either is enough.
+    strict: bool = True
+    amount_min: Positive = 1
+    amount_max: Positive = 20_000_000
+    #: Other types that /paymentMethods lists for Indonesia; the twin serves none of them.
+    also_listed: list[str] = []
+
+    #: What a wallet holds. It is not drawn down, so that a thousand tests don't run it dry.
+    wallet_balance: Whole = 10_000_000
+    wallet_pin: Annotated[str, msgspec.Meta(pattern="^[0-9]{6}$")] = "123456"
+    pin_tries: Positive = 3
+    payment_expiry_s: Positive = 30 * 60
+
+    #: "recorded": REFUSED or CANCELLED with code "0", as plugins recorded of redirects;
+    #: "detailed": the reason and code of Adyen's table of refusal reasons.
+    refusal_reasons: Literal["recorded", "detailed"] = "recorded"
+    idempotency_days: Positive = 7
+    #: The same key with another body: the first answer again, or 422/704.
+    idempotency_other_body: Literal["replay", "refuse"] = "replay"
+    #: A second /payments/details: 422/704, or the first answer again.
+    details_repeat: Literal["refuse", "replay"] = "refuse"
+    #: Come back to `returnUrl?own=1&&redirectResult=…`, as a sample of Adyen's docs shows.
+    return_double_ampersand: bool = False
+
+    #: Events that Adyen sends only where the shop switched them on.
+    extra_events: list[str] = msgspec.field(default_factory=lambda: ["OFFER_CLOSED"])
+    webhook_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    #: "status": any 2xx accepts; "body": the body [accepted] too, as it used to be.
+    accepted_by: Literal["status", "body"] = "status"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is fixed at the start."""
+
+    api_key: str = "twin-api-key"
+    merchant_account: str = "TwinMerchant"
+    #: Where shoppers reach the twin; None: where the request that asks reached it.
+    public_url: str | None = None
+    state_file: Path | None = None

@@ -1,0 +1,111 @@
+"""What the GoPay pages say, in Indonesian and in English."""
+
+from typing import Final
+
+INDONESIAN: Final = {
+    "lang": "id",
+    "title": "Bayar dengan GoPay",
+    "simulation": "Simulasi. Bukan GoPay, dan tidak ada uang yang berpindah.",
+    "pay_to": "Bayar ke",
+    "order": "Pesanan",
+    "total": "Total",
+    "balance": "Saldo GoPay",
+    "not_enough": "Saldo tidak cukup untuk pembayaran ini.",
+    "enter_pin": "Masukkan PIN GoPay",
+    "pin_hint": "PIN dompet simulasi ini adalah {pin}.",
+    "wrong_pin": "PIN salah. Sisa percobaan: {left}.",
+    "approve": "Bayar",
+    "cancel": "Batal",
+    "erase": "Hapus angka terakhir",
+    "tools": "Untuk pengujian",
+    "approve_without_return": "Bayar, lalu tutup tanpa kembali ke toko",
+    "refuse": "Tolak pembayaran",
+    "expire": "Biarkan kedaluwarsa",
+    "scan": "Pindai dengan kamera ponsel",
+    "scan_how": "Buka kamera di ponsel, arahkan ke kode ini, lalu setujui dengan PIN. "
+    "Halaman ini akan kembali ke toko dengan sendirinya.",
+    "qr_label": "Kode QR yang membuka halaman GoPay di ponsel",
+    "open_phone": "Buka halaman ponsel di sini",
+    "waiting": "Menunggu persetujuan di ponsel…",
+    "look_again": "Sudah disetujui? Lanjutkan",
+    "authorised": "Pembayaran berhasil",
+    "authorised_more": "Anda boleh menutup halaman ini.",
+    "refused": "Pembayaran ditolak",
+    "refused_more": "Tidak ada uang yang dibayarkan.",
+    "cancelled": "Pembayaran dibatalkan",
+    "cancelled_more": "Tidak ada uang yang dibayarkan.",
+    "expired": "Waktu pembayaran habis",
+    "expired_more": "Mulai lagi dari toko.",
+    "back": "Kembali ke toko",
+    "going_back": "Kembali ke toko…",
+    "unknown": "Pembayaran ini tidak ditemukan",
+    "unknown_more": "Alamatnya salah, atau formulirnya tidak lengkap.",
+}
+
+ENGLISH: Final = {
+    "lang": "en",
+    "title": "Pay with GoPay",
+    "simulation": "Simulation. This is not GoPay, and no money moves.",
+    "pay_to": "Pay to",
+    "order": "Order",
+    "total": "Total",
+    "balance": "GoPay balance",
+    "not_enough": "The balance is not enough for this payment.",
+    "enter_pin": "Enter your GoPay PIN",
+    "pin_hint": "The PIN of this simulated wallet is {pin}.",
+    "wrong_pin": "Wrong PIN. Tries left: {left}.",
+    "approve": "Pay",
+    "cancel": "Cancel",
+    "erase": "Erase the last digit",
+    "tools": "For testing",
+    "approve_without_return": "Pay, then close without returning to the shop",
+    "refuse": "Refuse the payment",
+    "expire": "Let it expire",
+    "scan": "Scan with your phone",
+    "scan_how": "Open your phone's camera, point it at this code, and approve with your PIN. "
+    "This page then returns to the shop by itself.",
+    "qr_label": "QR code that opens the GoPay page on a phone",
+    "open_phone": "Open the phone page here",
+    "waiting": "Waiting for approval on the phone…",
+    "look_again": "Approved it? Go on",
+    "authorised": "Payment successful",
+    "authorised_more": "You may close this page.",
+    "refused": "Payment refused",
+    "refused_more": "Nothing was paid.",
+    "cancelled": "Payment cancelled",
+    "cancelled_more": "Nothing was paid.",
+    "expired": "The time to pay ran out",
+    "expired_more": "Start again at the shop.",
+    "back": "Back to the shop",
+    "going_back": "Returning to the shop…",
+    "unknown": "This payment was not found",
+    "unknown_more": "The address is wrong, or the form is incomplete.",
+}
+
+
+def texts_for(accept_language: str) -> dict[str, str]:
+    """Return the words for a browser: Indonesian, unless it would rather have English."""
+    wanted = sorted(_preferences(accept_language), reverse=True)
+    for _, language in wanted:
+        if language in ("id", "in"):  # `in` is what old Androids call Indonesian.
+            return INDONESIAN
+        if language == "en":
+            return ENGLISH
+    return INDONESIAN
+
+
+def _preferences(accept_language: str) -> list[tuple[float, str]]:
+    found = []
+    for part in accept_language.split(","):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            weight = float(quality) if quality else 1.0
+        except ValueError:
+            continue
+        found.append((weight, tag.partition("-")[0].lower()))
+    return found
+
+
+def rupiah(value: int) -> str:
+    """Return an amount as Indonesians write it: Rp25.000."""
+    return f"Rp{value:,}".replace(",", ".")

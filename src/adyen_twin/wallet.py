@@ -1,0 +1,93 @@
+"""GoPay as a shopper meets it: a balance, a PIN, and four ways to end.
+
+The wallet is asked by people (the GoPay page) and by programs (POST /twin/wallet);
+both go through here, so that both see the same wallet.
+"""
+
+import hmac
+from collections.abc import Callable
+from typing import Final
+
+from adyen_twin import payments
+from adyen_twin.state import Payment, Status
+from adyen_twin.twin import Twin
+
+#: How GoPay knows the wallet of a shopper who was not named.
+ANONYMOUS_ACCOUNT: Final = "100000000001"
+
+
+class WrongPinError(Exception):
+    """The PIN was wrong, and there are tries left."""
+
+
+class AlreadyDecidedError(Exception):
+    """The wallet has decided, or the offer has closed."""
+
+
+def enter_pin(twin: Twin, payment: Payment, pin: str, *, comes_back: bool = True) -> None:
+    """Approve with a PIN; the wallet may still say no.
+
+    Raises:
+        WrongPinError: This was not it, and there are tries left.
+        AlreadyDecidedError: It is too late.
+
+    """
+    _must_wait(payment)
+    if not hmac.compare_digest(pin.encode(), twin.knobs.wallet_pin.encode()):
+        _count_wrong_pin(twin, payment)
+        return
+    payment.comes_back = comes_back
+    payment.wallet_account = ANONYMOUS_ACCOUNT
+    if payment.amount.value > twin.knobs.wallet_balance:
+        payments.decide(twin, payment, Status.REFUSED, payments.NOT_ENOUGH_BALANCE)
+    else:
+        payments.decide(twin, payment, Status.AUTHORISED)
+
+
+def _count_wrong_pin(twin: Twin, payment: Payment) -> None:
+    payment.pin_tries += 1
+    if payment.pin_tries < twin.knobs.pin_tries:
+        raise WrongPinError
+    payments.decide(twin, payment, Status.REFUSED, payments.PIN_TRIES_EXCEEDED)
+
+
+def refuse(twin: Twin, payment: Payment) -> None:
+    """Let the wallet say no for a reason of its own."""
+    _must_wait(payment)
+    payments.decide(twin, payment, Status.REFUSED, payments.REFUSED)
+
+
+def cancel(twin: Twin, payment: Payment) -> None:
+    """Let the shopper change their mind."""
+    _must_wait(payment)
+    payments.decide(twin, payment, Status.CANCELLED, payments.SHOPPER_CANCELLED)
+
+
+def expire(twin: Twin, payment: Payment) -> None:
+    """Let the offer run out at once."""
+    _must_wait(payment)
+    payments.expire(twin, payment)
+
+
+def do(twin: Twin, payment: Payment, deed: str, pin: str) -> payments.WayBack | None:
+    """Act as the shopper; return the way back, or None if they do not return."""
+    DEEDS[deed](twin, payment, pin)
+    if payment.status is Status.EXPIRED or not payment.comes_back:
+        return None
+    return payments.way_back(twin, payment)
+
+
+def _must_wait(payment: Payment) -> None:
+    if payment.status is not Status.AWAITING:
+        raise AlreadyDecidedError
+
+
+DEEDS: Final[dict[str, Callable[[Twin, Payment, str], None]]] = {
+    "approve": enter_pin,
+    "approve_without_return": lambda twin, payment, pin: enter_pin(
+        twin, payment, pin, comes_back=False
+    ),
+    "refuse": lambda twin, payment, _: refuse(twin, payment),
+    "cancel": lambda twin, payment, _: cancel(twin, payment),
+    "expire": lambda twin, payment, _: expire(twin, payment),
+}
