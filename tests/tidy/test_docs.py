@@ -1,0 +1,117 @@
+"""Prose is held to the tree: links resolve, settings are documented, commands are shown."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from posixpath import normpath
+
+CONFIG = PurePosixPath("src/kasir/config.py")
+SETTINGS_PAGE = PurePosixPath("docs/settings.md")
+DECISIONS = PurePosixPath("docs/adr")
+
+FENCED = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r'\]\(([^)\s]+)(?: "[^"]*")?\)|(?:src|href)="([^"]+)"')
+SETTING = re.compile(r"\b(?:ADYEN|KASIR)_[A-Z][A-Z_]*[A-Z]\b")
+DECISION_PARTS = ["Context", "Decision", "Consequences", "Alternatives", "What enforces it"]
+
+
+def test_every_page_has_exactly_one_title(pages: Mapping[PurePosixPath, str]) -> None:
+    titles = {
+        str(path): re.findall(r"^# .+$", _prose(page), re.MULTILINE) for path, page in pages.items()
+    }
+
+    assert {path: found for path, found in titles.items() if len(found) != 1} == {}
+
+
+def test_every_link_within_the_project_leads_somewhere(
+    texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
+) -> None:
+    places = {str(place) for path in texts for place in (path, *path.parents)}
+    broken = [
+        f"{path}: {target}"
+        for path, page in pages.items()
+        for target in _links(page)
+        if not _leads_somewhere(path, target, places, pages)
+    ]
+
+    assert broken == []
+
+
+def test_every_setting_is_documented_and_every_documented_setting_exists(
+    modules: Mapping[PurePosixPath, ast.Module], pages: Mapping[PurePosixPath, str]
+) -> None:
+    read = {
+        node.value
+        for node in ast.walk(modules[CONFIG])
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if SETTING.fullmatch(node.value)
+    }
+    documented = set(SETTING.findall(pages[SETTINGS_PAGE]))
+
+    assert (read - documented, documented - read) == (set(), set())
+
+
+def test_the_readme_shows_the_two_commands(pages: Mapping[PurePosixPath, str]) -> None:
+    readme = pages[PurePosixPath("README.md")]
+
+    assert {"make demo", "make test"} - set(re.findall(r"make [a-z]+", readme)) == set()
+
+
+def test_every_make_target_that_prose_names_exists(
+    texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
+) -> None:
+    targets = set(re.findall(r"^([a-z]+):", texts[PurePosixPath("Makefile")], re.MULTILINE))
+    named = {
+        (str(path), target)
+        for path, page in pages.items()
+        for target in re.findall(r"`make ([a-z]+)|^\s*make ([a-z]+)", page, re.MULTILINE)
+        for target in target
+        if target
+    }
+
+    assert {(path, target) for path, target in named if target not in targets} == set()
+
+
+def test_decisions_are_numbered_without_gaps(pages: Mapping[PurePosixPath, str]) -> None:
+    numbers = [int(path.name[:4]) for path in sorted(pages) if path.parent == DECISIONS]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_every_decision_has_its_five_parts(pages: Mapping[PurePosixPath, str]) -> None:
+    parts = {
+        path.name: re.findall(r"^## (.+)$", page, re.MULTILINE)
+        for path, page in pages.items()
+        if path.parent == DECISIONS
+    }
+
+    assert {name: found for name, found in parts.items() if found != DECISION_PARTS} == {}
+
+
+def _prose(page: str) -> str:
+    """The page without its fenced examples, where a `#` is a comment."""
+    return FENCED.sub("", page)
+
+
+def _links(page: str) -> Iterator[str]:
+    for markdown, html in LINK.findall(_prose(page)):
+        target = markdown or html
+        if not re.match(r"[a-z]+:", target):
+            yield target
+
+
+def _leads_somewhere(
+    page: PurePosixPath, target: str, places: set[str], pages: Mapping[PurePosixPath, str]
+) -> bool:
+    name, _, anchor = target.partition("#")
+    place = PurePosixPath(normpath(page.parent / name)) if name else page
+    if str(place) not in places:
+        return False
+    return not anchor or place not in pages or anchor in set(_anchors(pages[place]))
+
+
+def _anchors(page: str) -> Iterator[str]:
+    """The names that a forge gives to headings."""
+    for heading in re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
