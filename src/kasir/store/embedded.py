@@ -16,10 +16,8 @@ It never runs as root, never makes a system account, never changes a folder abov
 import importlib.metadata
 import importlib.util
 import os
-import pwd
 import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -34,18 +32,20 @@ from urllib.parse import quote
 
 if sys.platform != "win32":
     import fcntl
+    import pwd
 
 START_S_MAX: Final = 1800  # Recovery replays the log of a crash, and that may be long.
 STOP_S_MAX: Final = 600  # A last checkpoint writes all that is dirty, on a slow disk too.
 POLL_S: Final = 0.02
+LOG_LINES_SHOWN: Final = 5
 LOG_BYTES_MAX: Final = 1024 * 1024  # Looked at when the server starts; one older log is kept.
 SOCKET_BYTES_MAX: Final = 103  # The kernel's limit on a socket's path: 107 on Linux, 103 on macOS.
-PORT: Final = 5432  # Only part of the socket's name.
+PORT: Final = 5432  # Nothing listens there: it is part of the socket's name.
+SOCKET: Final = f".s.PGSQL.{PORT}"
 OURS: Final = {"postgres", "start.lock", "users.lock", "server.lock"}
 
 # What a new database is made with; its owner may change postgresql.conf afterwards.
 SETTINGS: Final = {
-    "listen_addresses": "",
     "log_checkpoints": "off",
     "max_connections": "200",
     "shared_buffers": "128MB",
@@ -126,9 +126,12 @@ class _Place:
             return lock
 
     def run(
-        self, *words: str | Path, text: str = "", keep: tuple[int, ...] = ()
+        self, *words: str | Path, text: str = "", keep: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program as the account, with none of our environment: it holds our secrets."""
+        """Run a program as the account, with none of our environment: it holds our secrets.
+
+        What it starts goes on holding the lock `keep`, even when we are killed.
+        """
         account = self.account
         return subprocess.run(  # noqa: S603 - The words are ours, and no shell reads them.
             words,
@@ -139,7 +142,7 @@ class _Place:
             check=False,
             cwd=self.home if self.home.exists() else "/",
             env={"PATH": os.defpath, "LC_ALL": "C", "PGDATA": str(self.data)},
-            pass_fds=keep,
+            pass_fds=() if keep is None else (keep,),
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
@@ -210,10 +213,13 @@ def _dsn(sockets: Path) -> str:
 def _ready(place: _Place, settings: Mapping[str, str]) -> Path:
     """See that the server runs and answers; returns the folder of its socket."""
     deadline = time.monotonic() + START_S_MAX
+    log_before: int | None = None
     while time.monotonic() < deadline:
         if (server := _lock_unless_running(place)) is not None:
             try:
-                _start(place, server, settings)
+                if log_before is not None:
+                    raise _died(place, log_before)
+                log_before = _start(place, server, settings)
             finally:
                 os.close(server)  # PostgreSQL holds it now; to unlock it would unlock it there.
         elif (postmaster := _postmaster(place)) and postmaster.is_ready:
@@ -222,6 +228,14 @@ def _ready(place: _Place, settings: Mapping[str, str]) -> Path:
             time.sleep(POLL_S)
     raise EmbeddedDatabaseError(
         f"PostgreSQL in {place.folder} runs but does not answer: read {place.log}, and try again."
+    )
+
+
+def _died(place: _Place, log_before: int) -> EmbeddedDatabaseError:
+    said = place.log.read_bytes()[log_before:].decode(errors="replace").splitlines()
+    return EmbeddedDatabaseError(
+        f"PostgreSQL does not start in {place.folder}: mend what its log {place.log} ends with:"
+        f" {' / '.join(said[-LOG_LINES_SHOWN:])}"
     )
 
 
@@ -235,7 +249,8 @@ def _stop(place: _Place) -> None:
                 f"PostgreSQL in {place.folder} does not stop: read {place.log}, and kill it."
             )
         if not told and (told := _postmaster(place)):
-            os.kill(told.pid, signal.SIGINT)  # "Fast": clients are cut off, commits are kept.
+            # "Fast": clients are cut off, commits are kept. As the account: it wrote that pid.
+            place.run("/bin/sh", "-c", 'kill -s INT "$0"', str(told.pid))
         time.sleep(POLL_S)
     os.close(server)
     if told and told.sockets != place.home:
@@ -266,47 +281,42 @@ def _postmaster(place: _Place) -> _Postmaster | None:
     """The note, if it is to be believed: somebody listens on the socket it names."""
     try:
         lines = (place.data / "postmaster.pid").read_text().splitlines()
-        noted = _Postmaster(int(lines[0]), Path(lines[4]), lines[7:] == ["ready   "])
+        noted = _Postmaster(int(lines[0]), Path(lines[4]), lines[7].strip() == "ready")
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1)
-            client.connect(str(_socket(noted.sockets)))
+            client.connect(str(noted.sockets / SOCKET))
     except (OSError, IndexError, ValueError):  # Gone, or half written.
         return None
     return noted
 
 
-def _socket(sockets: Path) -> Path:
-    return sockets / f".s.PGSQL.{PORT}"
+def _start(place: _Place, server: int, settings: Mapping[str, str]) -> int:
+    """Set the server going; the caller holds its lock, so no process of an earlier one is left.
 
-
-def _start(place: _Place, server: int, settings: Mapping[str, str]) -> None:
-    """Start the server; the caller holds its lock, so no process of an earlier one is left."""
-    programs = _prepare(place)
+    Returns where in the log its own words will begin.
+    """
+    programs = _prepare(place, server)
     (place.data / "postmaster.pid").unlink(missing_ok=True)  # Its pid may be another's by now.
-    _socket(place.home).with_name(f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
-    if place.log.exists() and place.log.stat().st_size > LOG_BYTES_MAX:
+    (place.home / f"{SOCKET}.lock").unlink(missing_ok=True)
+    log_before = place.log.stat().st_size if place.log.exists() else 0
+    if log_before > LOG_BYTES_MAX:
         place.log.replace(place.log.with_suffix(".log.old"))
-    said_before = place.log.stat().st_size if place.log.exists() else 0
+        log_before = 0
     chosen = {**settings, "listen_addresses": "", "unix_socket_directories": _new_sockets(place)}
     # pg_ctl gives the server a session of its own, so that Ctrl-C reaches us and not it.
-    done = place.run(
-        *(programs / "pg_ctl", "start", "-w", "-t", str(START_S_MAX), "-l", place.log.name),
-        *("-o", shlex.join(f"--{name}={value}" for name, value in chosen.items())),
-        keep=(server,),
+    started = place.run(
+        *(programs / "pg_ctl", "start", "--no-wait", "--log", place.log.name),
+        *("--options", shlex.join(f"--{name}={value}" for name, value in chosen.items())),
+        keep=server,
     )
-    if done.returncode != 0:
-        with place.log.open("rb") as log:
-            log.seek(said_before)
-            said = log.read().decode(errors="replace").splitlines()[-5:] or [done.stderr.strip()]
-        raise EmbeddedDatabaseError(
-            f"PostgreSQL did not start in {place.folder}: mend what its log {place.log} ends with:"
-            f" {' / '.join(said)}"
-        )
+    if started.returncode != 0:
+        raise _unusable(place.folder, started.stderr.strip().replace("\n", " / "))
+    return log_before
 
 
 def _new_sockets(place: _Place) -> Path:
     """Where the socket goes: beside the data, or where its path is short enough for the kernel."""
-    if len(os.fsencode(_socket(place.home))) <= SOCKET_BYTES_MAX and "," not in str(place.home):
+    if len(os.fsencode(place.home / SOCKET)) <= SOCKET_BYTES_MAX and "," not in str(place.home):
         return place.home
     short = Path(tempfile.mkdtemp(prefix="kasir-"))
     if place.account:
@@ -314,12 +324,12 @@ def _new_sockets(place: _Place) -> Path:
     return short
 
 
-def _prepare(place: _Place) -> Path:
+def _prepare(place: _Place, server: int) -> Path:
     """See that there is a database of our version; returns the folder of the programs."""
     _make_home(place)
     programs = _programs(place)
     if not place.data.exists():
-        _make_database(place, programs)
+        _make_database(place, programs, server)
     version = place.run(programs / "postgres", "--version").stdout.split()[-1]
     ours, made = version.split(".")[0], (place.data / "PG_VERSION").read_text().strip()
     if made != ours:
@@ -351,7 +361,7 @@ def _make_home(place: _Place) -> None:
         )
 
 
-def _make_database(place: _Place, programs: Path) -> None:
+def _make_database(place: _Place, programs: Path, server: int) -> None:
     """Make the data beside its place and move it there whole, so that half of one is never used."""
     unfinished = place.data.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -359,10 +369,11 @@ def _make_database(place: _Place, programs: Path) -> None:
         *(programs / "initdb", "--pgdata", unfinished, "--username=kasir", "--auth=trust"),
         *("--encoding=UTF8", "--locale=C"),
         *(f"--set={name}={value}" for name, value in SETTINGS.items()),
+        keep=server,
     )
     if made.returncode == 0:
         single = (programs / "postgres", "--single", "-D", unfinished, "-c", "exit_on_error=on")
-        made = place.run(*single, "postgres", text="CREATE DATABASE kasir\n")
+        made = place.run(*single, "postgres", text="CREATE DATABASE kasir", keep=server)
     if made.returncode != 0:
         raise _unusable(place.folder, made.stderr.strip().replace("\n", " / "))
     unfinished.rename(place.data)

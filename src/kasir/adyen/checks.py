@@ -1,0 +1,320 @@
+"""What a request must look like before Adyen sees it: the schema's own limits, per version.
+
+Each rule names a field and says what would be right. Fields not named here are not looked at and
+go on to Adyen as they came. Source: Adyen's Checkout OpenAPI files, v71 and v72; the error codes
+are those of Adyen's libraries and recorded errors (docs/adyen.md says which are guesses).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from kasir.errors import Fault
+
+_INT32_MAX: Final = 2**31 - 1
+_INT64_MAX: Final = 2**63 - 1
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_COUNTRY: Final = re.compile(r"[A-Z]{2}")
+
+METADATA_PAIRS_MAX: Final = 20
+METADATA_KEY_MAX: Final = 20
+METADATA_VALUE_MAX: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A JSON string of `least` to `most` characters, perhaps one of a few words."""
+
+    least: int = 1
+    most: int = 0  # 0: the schema sets no limit.
+    words: tuple[str, ...] = ()
+
+    def cure(self, value: object) -> str | None:
+        """Say what would be right, or nothing where `value` is."""
+        if not isinstance(value, str):
+            return "must be a string."
+        if "\0" in value:
+            return "must not contain a NUL character."
+        if self.words and value not in self.words:
+            return f"must be one of {', '.join(self.words)}."
+        if len(value) < self.least:
+            return f"must have at least {self.least} character{'s' * (self.least > 1)}."
+        if self.most and len(value) > self.most:
+            return f"must have at most {self.most} characters, and has {len(value)}."
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A JSON whole number from `least` to `most`, perhaps one of a few."""
+
+    least: int = -_INT32_MAX - 1
+    most: int = _INT32_MAX
+    numbers: tuple[int, ...] = ()
+
+    def cure(self, value: object) -> str | None:
+        """Say what would be right, or nothing where `value` is."""
+        if not isinstance(value, int) or isinstance(value, bool):
+            return "must be a whole number."
+        if self.numbers and value not in self.numbers:
+            return f"must be one of {', '.join(map(str, self.numbers))}."
+        if not self.least <= value <= self.most:
+            return f"must be from {self.least} to {self.most}."
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A JSON boolean."""
+
+    def cure(self, value: object) -> str | None:
+        """Say what would be right, or nothing where `value` is."""
+        return None if isinstance(value, bool) else "must be true or false."
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An ISO 8601 date and time with its offset."""
+
+    def cure(self, value: object) -> str | None:
+        """Say what would be right, or nothing where `value` is."""
+        hint = "must be an ISO 8601 date-time with an offset, such as 2026-11-23T10:00:00+07:00."
+        if not isinstance(value, str):
+            return hint
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return hint
+        return None if moment.tzinfo else hint
+
+
+Rule = Text | Whole | Flag | Moment
+
+CHANNELS: Final = ("iOS", "Android", "Web")
+MODELS: Final = ("CardOnFile", "Subscription", "UnscheduledCardOnFile")
+
+#: What browserInfo must hold to be complete, and how each field looks.
+BROWSER_INFO: Final[Mapping[str, Rule]] = {
+    "acceptHeader": Text(),
+    "colorDepth": Whole(numbers=(1, 4, 8, 15, 16, 24, 30, 32, 48)),
+    "javaEnabled": Flag(),
+    "language": Text(),
+    "screenHeight": Whole(least=0),
+    "screenWidth": Whole(least=0),
+    "timeZoneOffset": Whole(),
+    "userAgent": Text(),
+}
+
+_LINE_ITEM: Final[Mapping[str, Rule]] = {
+    "id": Text(least=0),
+    "sku": Text(least=0),
+    "description": Text(least=0, most=10_000),
+    "quantity": Whole(least=0, most=_INT64_MAX),
+    "amountIncludingTax": Whole(least=-_INT64_MAX, most=_INT64_MAX),
+    "amountExcludingTax": Whole(least=-_INT64_MAX, most=_INT64_MAX),
+    "taxAmount": Whole(least=-_INT64_MAX, most=_INT64_MAX),
+    "taxPercentage": Whole(least=0, most=_INT64_MAX),
+    "imageUrl": Text(least=0),
+    "productUrl": Text(least=0),
+}
+
+_COMMON: Final[Mapping[str, Rule]] = {
+    "captureDelayHours": Whole(least=0, most=672),
+    "channel": Text(words=CHANNELS),
+    "countryCode": Text(most=100),
+    "enableOneClick": Flag(),
+    "enableRecurring": Flag(),
+    "merchantOrderReference": Text(least=0, most=1000),
+    "origin": Text(most=80),
+    "recurringProcessingModel": Text(words=MODELS),
+    "sessionValidity": Moment(),
+    "shopperConversionId": Text(most=256),
+    "shopperInteraction": Text(words=("Ecommerce", "ContAuth", "Moto", "POS")),
+    "shopperLocale": Text(),
+    "shopperReference": Text(least=3, most=256),
+    "shopperStatement": Text(most=10_000),
+    "storePaymentMethod": Flag(),
+    "redirectFromIssuerMethod": Text(words=("GET", "POST")),
+    "redirectToIssuerMethod": Text(words=("GET", "POST")),
+}
+
+_PAYMENT: Final[Mapping[int, Mapping[str, Rule]]] = {
+    71: {
+        **_COMMON,
+        "reference": Text(most=80),  # Said in v71's prose, enforced by v72's schema.
+        "returnUrl": Text(most=8000),
+        "shopperEmail": Text(),
+        "shopperIP": Text(most=1000),
+        "telephoneNumber": Text(),
+    },
+    72: {
+        **_COMMON,
+        "reference": Text(most=80),
+        "returnUrl": Text(most=1024),
+        "shopperEmail": Text(most=256),
+        "shopperIP": Text(most=50),
+        "telephoneNumber": Text(most=64),
+    },
+}
+
+_LINK: Final[Mapping[str, Rule]] = {
+    "countryCode": Text(most=100),
+    "description": Text(least=0),
+    "expiresAt": Moment(),
+    "merchantOrderReference": Text(least=0, most=1000),
+    "recurringProcessingModel": Text(words=MODELS),
+    "reference": Text(most=80),
+    "returnUrl": Text(most=8000),
+    "reusable": Flag(),
+    "shopperEmail": Text(most=256),
+    "shopperLocale": Text(most=32),
+    "shopperReference": Text(least=3, most=256),
+    "storePaymentMethodMode": Text(words=("askForConsent", "disabled", "enabled")),
+    "telephoneNumber": Text(most=32),
+}
+
+
+def payment_faults(fields: Mapping[str, Any], version: int) -> Iterator[Fault]:
+    """What breaks the schema of `/payments` of that version, other than the payment method."""
+    yield from required(fields, "reference", "130", "give your own name for this payment.")
+    yield from required(fields, "returnUrl", "14_030", "give where the shopper comes back to.")
+    yield from _matching(fields, _PAYMENT[version])
+    yield from amount_faults(fields.get("amount"))
+    yield from _return_url_faults(fields.get("returnUrl"))
+    yield from _shared_faults(fields)
+    if "browserInfo" in fields:
+        yield from browser_faults(fields["browserInfo"])
+
+
+def link_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    """What breaks the schema of `/paymentLinks`."""
+    yield from required(fields, "reference", "130", "give your own name for this payment.")
+    yield from _matching(fields, _LINK)
+    yield from amount_faults(fields.get("amount"))
+    yield from _return_url_faults(fields.get("returnUrl"))
+    yield from _shared_faults(fields)
+
+
+def methods_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    """What breaks the schema of `/paymentMethods`."""
+    rules: Mapping[str, Rule] = {
+        "channel": Text(words=CHANNELS),
+        "countryCode": Text(),
+        "shopperLocale": Text(),
+        "shopperReference": Text(least=3),
+    }
+    yield from _matching(fields, rules)
+    if "amount" in fields:
+        yield from amount_faults(fields["amount"], least=0)
+
+
+def details_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    """What breaks the schema of `/payments/details` after a redirect."""
+    details = fields.get("details")
+    if not isinstance(details, dict) or "redirectResult" not in details:
+        cure = "give the redirectResult that came with the shopper to your returnUrl."
+        yield Fault("details.redirectResult", cure, "14_002")
+        return
+    if wrong := Text(most=20_000).cure(details["redirectResult"]):
+        yield Fault("details.redirectResult", wrong)
+
+
+def amount_faults(amount: object, *, least: int = 1) -> Iterator[Fault]:
+    """What is wrong with an amount: currency and whole minor units, at least `least`."""
+    if not isinstance(amount, dict):
+        yield Fault("amount", "give currency and value.", "100")
+        return
+    currency = amount.get("currency")
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
+        yield Fault("amount.currency", "must be three capital letters, such as IDR.", "138")
+    value = amount.get("value")
+    if not isinstance(value, int) or isinstance(value, bool):
+        yield Fault("amount.value", "must be a whole number of minor units.", "137")
+    elif not least <= value <= _INT64_MAX:
+        yield Fault("amount.value", f"must be from {least} to {_INT64_MAX}.", "137")
+
+
+def browser_faults(browser: object) -> Iterator[Fault]:
+    """What a complete browserInfo still lacks."""
+    if not isinstance(browser, dict):
+        yield Fault("browserInfo", "must be an object with the shopper's browser in it.")
+        return
+    for name, rule in BROWSER_INFO.items():
+        path = f"browserInfo.{name}"
+        cure = rule.cure(browser[name]) if name in browser else "is missing."
+        if cure:
+            yield Fault(path, cure)
+
+
+def required(fields: Mapping[str, Any], name: str, code: str, cure: str) -> Iterator[Fault]:
+    """A field that must be there, with the code Adyen has for its absence."""
+    if fields.get(name) in (None, ""):
+        yield Fault(name, cure, code)
+
+
+def is_country(text: str) -> bool:
+    """Whether it looks like an ISO 3166-1 alpha-2 code."""
+    return bool(_COUNTRY.fullmatch(text))
+
+
+def _matching(
+    fields: Mapping[str, Any], rules: Mapping[str, Rule], prefix: str = ""
+) -> Iterator[Fault]:
+    for name, rule in rules.items():
+        if fields.get(name) is None:
+            continue  # Absence is for `required` to judge.
+        if cure := rule.cure(fields[name]):
+            yield Fault(prefix + name, cure)
+
+
+def _return_url_faults(url: object) -> Iterator[Fault]:
+    """A web address or an app's own scheme: anything with a scheme that a browser can follow."""
+    if not isinstance(url, str) or not url:
+        return
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    web = parts.scheme in {"http", "https"}
+    dangerous = parts.scheme in {"javascript", "data", "vbscript", "file", "about", "blob"}
+    if not parts.scheme or dangerous or (web and not parts.hostname) or not url.isprintable():
+        yield Fault("returnUrl", "must be a full address, such as https://shop.example/return.")
+
+
+def _shared_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from _line_item_faults(fields.get("lineItems"))
+    yield from _metadata_faults(fields.get("metadata"))
+
+
+def _line_item_faults(items: object) -> Iterator[Fault]:
+    if items is None:
+        return
+    if not isinstance(items, list):
+        yield Fault("lineItems", "must be a list.")
+        return
+    for number, item in enumerate(items):
+        if not isinstance(item, dict):
+            yield Fault(f"lineItems[{number}]", "must be an object.")
+            continue
+        yield from _matching(item, _LINE_ITEM, f"lineItems[{number}].")
+
+
+def _metadata_faults(metadata: object) -> Iterator[Fault]:
+    if metadata is None:
+        return
+    cure = (
+        f"must hold at most {METADATA_PAIRS_MAX} pairs of strings, keys up to {METADATA_KEY_MAX} "
+        f"and values up to {METADATA_VALUE_MAX} characters."
+    )
+    if not isinstance(metadata, dict):
+        yield Fault("metadata", cure)
+    elif len(metadata) > METADATA_PAIRS_MAX or any(
+        len(key) > METADATA_KEY_MAX or not isinstance(text, str) or len(text) > METADATA_VALUE_MAX
+        for key, text in metadata.items()
+    ):
+        yield Fault("metadata", cure, "177")

@@ -1,0 +1,108 @@
+"""What Adyen answers, and who must act upon it.
+
+Errors come as `{status, errorCode, message, errorType, pspReference?}`; the body may also be HTML
+or nothing (a proxy in front), so JSON is never assumed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from kasir.errors import Fault
+
+#: "Request already processed or in progress" (API idempotency page).
+ALREADY_PROCESSED: Final = "704"
+
+
+class ResultCode(StrEnum):
+    """The result codes a GoPay payment can show. Source: Adyen's result codes page."""
+
+    AUTHORISED = "Authorised"
+    CANCELLED = "Cancelled"
+    ERROR = "Error"
+    PENDING = "Pending"
+    RECEIVED = "Received"
+    REDIRECT_SHOPPER = "RedirectShopper"
+    REFUSED = "Refused"
+
+
+class Verdict(StrEnum):
+    """What an answer means for whoever asked."""
+
+    #: Adyen did what was asked, or refused the payment: read the result code.
+    ANSWERED = "answered"
+    #: The request is wrong and always will be: fix it. Nothing happened.
+    OURS = "ours"
+    #: Adyen could not: ask again, with the same key.
+    THEIRS = "theirs"
+    #: It may have happened: ask again with the same key, never with a new one.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, whole: status, body as it came, and the headers that mean something."""
+
+    status: int
+    body: bytes
+    psp_reference: str = ""
+    transient: bool = False
+
+    def json(self) -> dict[str, Any]:
+        """The body's fields; empty where the body is not a JSON object."""
+        try:
+            fields = msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return {}
+        return fields if isinstance(fields, dict) else {}
+
+    @property
+    def verdict(self) -> Verdict:
+        """Who must act: see `Verdict`."""
+        fields = self.json()
+        if HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES:
+            return Verdict.ANSWERED if fields else Verdict.UNKNOWN
+        if str(fields.get("errorCode", "")) == ALREADY_PROCESSED:
+            return Verdict.UNKNOWN
+        if self.transient or self.status == HTTPStatus.TOO_MANY_REQUESTS:
+            return Verdict.THEIRS
+        if self.status == HTTPStatus.REQUEST_TIMEOUT:
+            return Verdict.UNKNOWN
+        if HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Verdict.OURS
+        # 500 with a configuration error (905, "Payment details are not supported") is a final
+        # word; any other 5xx may have happened before or after the money moved.
+        return Verdict.OURS if fields.get("errorType") == "configuration" else Verdict.UNKNOWN
+
+
+def error(
+    status: int,
+    code: str,
+    message: str,
+    error_type: str = "validation",
+    *,
+    psp_reference: str = "",
+    transient: bool = False,
+) -> Answer:
+    """An error in Adyen's body."""
+    fields: dict[str, object] = {
+        "status": status,
+        "errorCode": code,
+        "message": message,
+        "errorType": error_type,
+    }
+    if psp_reference:
+        fields["pspReference"] = psp_reference
+    return Answer(status, msgspec.json.encode(fields), psp_reference, transient)
+
+
+def invalid(faults: tuple[Fault, ...]) -> Answer:
+    """The error for a request that breaks rules: the first one's code, every one's cure."""
+    first = faults[0]
+    message = " ".join(str(fault) for fault in faults)
+    return error(first.status, first.code, message, first.error_type)

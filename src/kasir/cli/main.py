@@ -1,0 +1,105 @@
+"""`kasir`: every command in one place; each imports what it needs, so that --help is quick.
+
+Exit 0 when all is well, 1 when a fault was found, 2 when called wrongly; a fault is one line on
+stderr, never a traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from kasir.errors import KasirError
+
+app = App(name="kasir", help="Take GoPay through Adyen.", version_flags=["--version"])
+apikey = App(name="apikey", help="Keys that shops call Kasir with.")
+app.command(apikey)
+
+
+@app.command
+def serve(*, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
+    """Answer shops, shoppers and Adyen over HTTP.
+
+    Parameters
+    ----------
+    host
+        Address to listen on.
+    port
+        Port to listen on.
+    workers
+        Processes that share the work.
+    """
+    from kasir.cli.serve import serve as run
+
+    run(host, port, workers)
+
+
+@app.command
+def worker() -> None:
+    """Do what runs later: read the inbox."""
+    from kasir.cli.worker import run
+
+    asyncio.run(run())
+
+
+@app.command
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    from kasir.cli.operator import migrate as run
+
+    asyncio.run(run())
+
+
+@apikey.command(name="create")
+def create_key(name: str) -> None:
+    """Make a key for a shop and print it, this once.
+
+    Parameters
+    ----------
+    name
+        What you will know it by.
+    """
+    from kasir.cli.operator import create_key as run
+
+    asyncio.run(run(name))
+
+
+@app.command
+def demo(
+    *,
+    port: int | None = None,
+    twin_port: int | None = None,
+    data: Path | None = None,
+    check: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Start everything on this machine: database, twin, Kasir, and a small shop.
+
+    Parameters
+    ----------
+    port
+        Kasir's port, 8000 unless given; the shop takes the next one.
+    twin_port
+        The twin's port, 8700 unless given.
+    data
+        Folder to keep the database in; a temporary one unless given.
+    check
+        Walk every journey over HTTP, print a row each, and stop.
+    """
+    from kasir.demo.run import run
+
+    sys.exit(run(port=port, twin_port=twin_port, data=data, check=check))
+
+
+def main() -> None:
+    """Run the command that the shell named."""
+    try:
+        app()
+    except KasirError as error:
+        print(f"kasir: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

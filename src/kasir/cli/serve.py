@@ -1,0 +1,35 @@
+"""`kasir serve`: one process, or several that share a socket."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from kasir.config import settings_from
+
+
+def serve(host: str, port: int, workers: int) -> None:
+    """Serve until told to stop.
+
+    Raises:
+        SettingError: A setting is missing or malformed; found before anything starts.
+    """
+    settings_from()
+    uvicorn.run(
+        "kasir.cli.serve:app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        log_level="warning",
+        access_log=False,
+        # A shopper's return page keeps a connection open; a stop does not wait for it.
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )
+
+
+def app() -> object:
+    """The app for uvicorn, made anew in each process."""
+    from kasir.web.app import create_app
+
+    return create_app(settings_from())

@@ -1,0 +1,183 @@
+"""What the operator chooses (settings, from the environment) and where every loop ends (limits).
+
+A missing or malformed setting stops the program at its start, in one line that names it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from kasir.adyen.environments import Addresses, Environment, addresses
+from kasir.adyen.signing import key_from_hex
+from kasir.errors import SettingError
+
+_TWIN_URL: Final = "http://127.0.0.1:8700"
+_TWIN_KEY: Final = "twin-api-key"
+_TWIN_MERCHANT: Final = "TwinMerchant"
+_LOCAL_URL: Final = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Every wait, queue and size in the house ends; these are the ends, units in their names."""
+
+    #: Largest request body a shop may send.
+    request_bytes_max: int = 1024 * 1024
+    #: Largest notification body Adyen may send.
+    webhook_bytes_max: int = 512 * 1024
+    #: How long one call to Adyen may take in all.
+    adyen_timeout_s: float = 25.0
+    #: How long reaching Adyen may take.
+    adyen_connect_timeout_s: float = 5.0
+    #: Connections held open to Adyen by one process.
+    adyen_connections_max: int = 128
+    #: After this long an unanswered call counts as lost, and may be asked again (same key).
+    call_lease_s: float = 40.0
+    #: How long a repeated details call waits for the first one's answer.
+    details_wait_s: float = 45.0
+    #: Notifications that share one commit.
+    inbox_batch_max: int = 500
+    #: Notices that one job reads.
+    reading_batch_max: int = 200
+    #: Connections to PostgreSQL held by one process.
+    database_connections_max: int = 16
+    #: How long a payment link lives if the shop does not say (Adyen's own default is one day).
+    link_lifetime_s: int = 24 * 3600
+    #: The longest life a shop may give a payment link (Adyen: 70 days).
+    link_lifetime_max_s: int = 70 * 24 * 3600
+    #: How long the return page follows a payment over one connection.
+    follow_s: float = 120.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What the operator chose. Secrets never show in its repr."""
+
+    environment: Environment
+    addresses: Addresses
+    adyen_api_key: str = field(repr=False)
+    merchant_account: str
+    hmac_keys: tuple[bytes, ...] = field(repr=False)
+    database_url: str | None = field(repr=False)
+    data_dir: Path
+    api_key: str | None = field(repr=False)
+    public_url: str
+    webhook_user: str | None = None
+    webhook_password: str | None = field(default=None, repr=False)
+    follow_twin_clock: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def is_twin(self) -> bool:
+        """Whether Adyen is played by the twin."""
+        return self.environment is Environment.TWIN
+
+
+def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingError: One is missing or malformed; the message names it and the cure.
+    """
+    env = {name: text.strip() for name, text in (environ or os.environ).items()}
+    environment = _environment(env)
+    twin = environment is Environment.TWIN
+    user, password = _basic_auth(env)
+    return Settings(
+        environment=environment,
+        addresses=_addresses(env, environment),
+        adyen_api_key=_needed(env, "ADYEN_API_KEY", _TWIN_KEY if twin else None),
+        merchant_account=_needed(env, "ADYEN_MERCHANT_ACCOUNT", _TWIN_MERCHANT if twin else None),
+        hmac_keys=_hmac_keys(env, "ADYEN_HMAC_KEY"),
+        database_url=_database_url(env),
+        data_dir=Path(env.get("KASIR_DATA_DIR") or _default_data_dir()).expanduser().absolute(),
+        api_key=env.get("KASIR_API_KEY") or None,
+        public_url=_public_url(env, environment),
+        webhook_user=user,
+        webhook_password=password,
+        follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
+    )
+
+
+def _environment(env: Mapping[str, str]) -> Environment:
+    word = env.get("ADYEN_ENVIRONMENT") or "test"
+    try:
+        return Environment(word)
+    except ValueError:
+        raise SettingError("ADYEN_ENVIRONMENT", f"{word!r} is not test, live or twin") from None
+
+
+def _addresses(env: Mapping[str, str], environment: Environment) -> Addresses:
+    prefix = env.get("ADYEN_LIVE_PREFIX", "")
+    if environment is Environment.LIVE and not prefix:
+        raise SettingError(
+            "ADYEN_LIVE_PREFIX", "live needs it; Customer Area, Developers, API URLs shows yours"
+        )
+    if prefix and not prefix.replace("-", "").isalnum():
+        raise SettingError("ADYEN_LIVE_PREFIX", "give the prefix alone, not the whole address")
+    twin_url = _url(env, "ADYEN_TWIN_URL", _TWIN_URL)
+    return addresses(environment, live_prefix=prefix, twin_url=twin_url)
+
+
+def _needed(env: Mapping[str, str], name: str, default: str | None) -> str:
+    text = env.get(name) or default
+    if not text:
+        raise SettingError(name, "is not set, and Kasir cannot call Adyen without it")
+    return text
+
+
+def _hmac_keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
+    """Current key first, previous second: both are accepted while rotating."""
+    text = env.get(name, "")
+    if not text:
+        raise SettingError(name, "is not set; generate the key with the webhook in Customer Area")
+    try:
+        return tuple(key_from_hex(part) for part in text.split(","))
+    except ValueError as error:
+        raise SettingError(name, f"{error}; two keys are parted by one comma") from None
+
+
+def _database_url(env: Mapping[str, str]) -> str | None:
+    url = env.get("KASIR_DATABASE_URL")
+    if url and not url.startswith(("postgres://", "postgresql://")):
+        raise SettingError("KASIR_DATABASE_URL", "must begin with postgresql://")
+    return url or None
+
+
+def _public_url(env: Mapping[str, str], environment: Environment) -> str:
+    default = _LOCAL_URL if environment is Environment.TWIN else ""
+    url = _url(env, "KASIR_PUBLIC_URL", default)
+    if not url:
+        raise SettingError("KASIR_PUBLIC_URL", "is not set; shoppers and Adyen reach Kasir there")
+    if environment is Environment.LIVE and not url.startswith("https://"):
+        raise SettingError("KASIR_PUBLIC_URL", "must begin with https:// in live")
+    return url
+
+
+def _url(env: Mapping[str, str], name: str, default: str) -> str:
+    url = (env.get(name) or default).rstrip("/")
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.netloc):
+        raise SettingError(name, f"{url!r} is not an http:// or https:// address")
+    return url
+
+
+def _basic_auth(env: Mapping[str, str]) -> tuple[str | None, str | None]:
+    user, password = env.get("KASIR_WEBHOOK_USER"), env.get("KASIR_WEBHOOK_PASSWORD")
+    if bool(user) != bool(password):
+        missing = "KASIR_WEBHOOK_PASSWORD" if user else "KASIR_WEBHOOK_USER"
+        raise SettingError(missing, "user and password are set together or not at all")
+    return user or None, password or None
+
+
+def _default_data_dir() -> str:
+    """Where the embedded database lives: never below root's home, which others cannot enter."""
+    if sys.platform != "win32" and os.geteuid() == 0:
+        return "/var/lib/kasir"
+    return os.environ.get("XDG_DATA_HOME", "~/.local/share") + "/kasir"

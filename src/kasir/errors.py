@@ -1,0 +1,93 @@
+"""Everything that can go wrong in Kasir, in one tree.
+
+An error says who must act. A refusal by the wallet is not here: it is a status.
+
+    KasirError
+    ├── SettingError          the operator: a setting is missing or malformed
+    ├── InvalidRequest        the shop: one or more fields are wrong, nothing was sent
+    ├── KeyReused             the shop: the same idempotency key came with another body
+    ├── StillRunning          the shop: the first call with this key has no answer yet
+    ├── NotFound              the shop: no such payment or link
+    ├── DatabaseUnavailable   the operator: PostgreSQL does not answer
+    ├── NotAuthentic          the sender: a notification without a valid seal
+    └── Unreadable            the sender: a message that is not what its address takes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class KasirError(Exception):
+    """Any error that Kasir raises on purpose."""
+
+
+class SettingError(KasirError):
+    """A setting is missing or malformed; the message names it and the cure."""
+
+    def __init__(self, name: str, cure: str) -> None:
+        super().__init__(f"{name}: {cure}")
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a request: which field, and what would be right.
+
+    `code` and `status` are Adyen's for this fault; where Adyen's are not known they are a guess
+    listed in docs/adyen.md.
+    """
+
+    field: str
+    cure: str
+    code: str = "187"
+    status: int = 422
+    error_type: str = "validation"
+
+    def __str__(self) -> str:
+        return f"Field '{self.field}' is not valid: {self.cure}"
+
+
+class InvalidRequest(KasirError):
+    """The shop's request breaks one or more rules. Nothing was sent and nothing was kept."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(" ".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+class KeyReused(KasirError):
+    """An idempotency key came again with another body: nothing was sent."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Idempotency-Key {key!r} was first used with another request body")
+        self.key = key
+
+
+class StillRunning(KasirError):
+    """The first call with this idempotency key has not been answered yet."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the first request with Idempotency-Key {key!r} is still running")
+        self.key = key
+
+
+class NotFound(KasirError):
+    """No such thing here; `what` says which kind, `name` which one was asked for."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"no {what} {name!r}")
+        self.what, self.name = what, name
+
+
+class DatabaseUnavailable(KasirError):
+    """PostgreSQL cannot be reached or used."""
+
+
+class NotAuthentic(KasirError):
+    """A notification whose seal is missing or wrong: nothing of it was kept."""
+
+
+class Unreadable(KasirError):
+    """A message that is not JSON, or not of the shape its address takes."""

@@ -1,0 +1,1 @@
+"""The one room where the domain and Adyen meet."""

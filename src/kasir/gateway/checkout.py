@@ -1,0 +1,227 @@
+"""Adyen's Checkout API for GoPay, as Kasir answers it: check, write down, ask, pass on.
+
+What a shop sends goes to Adyen in its own words, with the merchant account filled in where absent
+and one metadata pair added: Kasir's id of the payment, which Adyen echoes in its notifications, so
+that two payments of one reference can be told apart. What Adyen answers goes to the shop unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import chain
+from typing import Any, Final
+
+import msgspec
+
+from kasir.adyen import checks
+from kasir.adyen.calls import (
+    IDEMPOTENCY_KEY_MAX,
+    METADATA_PAYMENT_ID,
+    Call,
+    details_key,
+    payment_key,
+    redirect_result,
+)
+from kasir.adyen.replies import Answer, ResultCode, Verdict, error
+from kasir.clock import Clock
+from kasir.errors import Fault, InvalidRequest
+from kasir.gateway.methods import GOPAY, Method, method_of
+from kasir.gateway.wire import Silence, Wire
+from kasir.ids import Ids, LinkId, PaymentId
+from kasir.money import Money
+from kasir.payments.flow import Flow
+from kasir.payments.payment import Intent
+from kasir.payments.ports import Kept, Question, ShopKey
+
+_NO_ANSWER: Final = (
+    "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
+    "not pay it twice: ask again with the same Idempotency-Key, or wait for the notification."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The three calls a GoPay payment is made of."""
+
+    flow: Flow
+    wire: Wire
+    ids: Ids
+    clock: Clock
+    merchant_account: str
+
+    async def payment_methods(self, body: bytes, version: int) -> Answer:
+        """List payment methods: `/paymentMethods` with what GoPay needs filled in.
+
+        Raises:
+            InvalidRequest: A field is wrong; nothing was sent.
+        """
+        fields = body_fields(body)
+        refuse(self.account_faults(fields), checks.methods_faults(fields))
+        fields.setdefault("merchantAccount", self.merchant_account)
+        fields.setdefault("countryCode", GOPAY.country)
+        amount = fields.get("amount")
+        if isinstance(amount, dict):
+            amount.setdefault("currency", GOPAY.currency)
+        sent = msgspec.json.encode(fields)
+        answer = await self.wire.send(Call("/paymentMethods", sent, version))
+        return no_answer() if isinstance(answer, Silence) else answer
+
+    async def payments(
+        self,
+        body: bytes,
+        version: int,
+        shop_key: str | None = None,
+        link_id: LinkId | None = None,
+    ) -> tuple[Answer, PaymentId | None]:
+        """Make a payment: written down first, then asked for, once per shop key.
+
+        Args:
+            body: The shop's `/payments` request.
+            version: The Checkout version it was written for.
+            shop_key: The shop's `Idempotency-Key`, if it gave one.
+            link_id: The payment link it comes from, if any.
+
+        Returns:
+            Adyen's answer as it came. The payment's id beside it, unless the shop key was used
+            before: then it is the first payment's answer and None.
+
+        Raises:
+            InvalidRequest: One or more fields are wrong; nothing was sent and nothing kept.
+            KeyReused: The shop key came before with another body.
+            StillRunning: The first request with this shop key has no answer yet.
+        """
+        fields = body_fields(body)
+        method = method_of(fields)
+        refuse(
+            _key_faults(shop_key),
+            self.account_faults(fields),
+            [method] if isinstance(method, Fault) else method.faults(fields),
+            checks.payment_faults(fields, version),
+        )
+        assert isinstance(method, Method)  # noqa: S101  # A fault was refused above.
+        intent = self._intent(fields, method, link_id)
+        question = self._question(intent, fields, version)
+        kept = await self.flow.pay(intent, question, _shop_key(shop_key, body, version))
+        return _answer(kept), intent.id
+
+    async def details(
+        self, body: bytes, version: int, payment_id: PaymentId | None = None
+    ) -> Answer:
+        """Finish a payment after the redirect: asked once per redirectResult, answered every time.
+
+        Args:
+            body: The shop's `/payments/details` request.
+            version: The Checkout version it was written for.
+            payment_id: Whose it is, where the caller knows.
+
+        Raises:
+            InvalidRequest: There is no redirectResult; nothing was sent.
+        """
+        fields = body_fields(body)
+        refuse(checks.details_faults(fields))
+        result = redirect_result(fields["details"]["redirectResult"])
+        question = Question(
+            key=details_key(result),
+            kind="details",
+            payment_id=payment_id,
+            version=version,
+            path="/payments/details",
+            body=msgspec.json.encode({"details": {"redirectResult": result}}),
+            asked_at=self.clock.now(),
+        )
+        kept = await self.flow.finish(question)
+        if kept is None:
+            # Not an error: the shopper has been to the wallet, and the notification will tell.
+            return Answer(200, msgspec.json.encode({"resultCode": ResultCode.RECEIVED}))
+        return _answer(kept)
+
+    def account_faults(self, fields: Mapping[str, Any]) -> Iterator[Fault]:
+        """What is wrong with the merchant account a request names; none named is fine."""
+        account = fields.get("merchantAccount")
+        if account not in (None, "", self.merchant_account):
+            cure = f"this Kasir serves the merchant account {self.merchant_account}."
+            yield Fault("merchantAccount", cure, "901", 403, "security")
+
+    def _intent(self, fields: Mapping[str, Any], method: Method, link_id: LinkId | None) -> Intent:
+        return Intent(
+            id=PaymentId(self.ids.new("pay")),
+            reference=fields["reference"],
+            amount=Money(method.currency, fields["amount"]["value"]),
+            method=method.type,
+            return_url=fields["returnUrl"],
+            created_at=self.clock.now(),
+            shopper_reference=fields.get("shopperReference") or "",
+            link_id=link_id,
+        )
+
+    def _question(self, intent: Intent, fields: Mapping[str, Any], version: int) -> Question:
+        metadata = {**(fields.get("metadata") or {}), METADATA_PAYMENT_ID: intent.id}
+        if len(metadata) > checks.METADATA_PAIRS_MAX:
+            metadata = fields["metadata"]  # Full: told apart by its reference alone, then.
+        account = fields.get("merchantAccount") or self.merchant_account
+        return Question(
+            key=payment_key(intent.id),
+            kind="payments",
+            payment_id=intent.id,
+            version=version,
+            path="/payments",
+            body=msgspec.json.encode({**fields, "merchantAccount": account, "metadata": metadata}),
+            asked_at=intent.created_at,
+        )
+
+
+def refuse(*faults: Iterable[Fault]) -> None:
+    """Raise what was found wrong, each field once.
+
+    Raises:
+        InvalidRequest: Anything was.
+    """
+    found: dict[str, Fault] = {}
+    for fault in chain.from_iterable(faults):
+        found.setdefault(fault.field, fault)
+    if found:
+        raise InvalidRequest(list(found.values()))
+
+
+def no_answer() -> Answer:
+    """The answer for an outcome that is not known: Adyen's own transient error, with our words."""
+    return error(503, "703", _NO_ANSWER, "internal", transient=True)
+
+
+def _answer(kept: Kept | None) -> Answer:
+    if kept is None:
+        return no_answer()
+    answer = Answer(kept.status, kept.body, kept.psp_reference)
+    return answer if answer.verdict is not Verdict.UNKNOWN else no_answer()
+
+
+def body_fields(body: bytes) -> dict[str, Any]:
+    """A request's fields.
+
+    Raises:
+        InvalidRequest: It is not a JSON object.
+    """
+    try:
+        fields = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        cure = f"the body must be a JSON object ({error})."
+        raise InvalidRequest([Fault("body", cure, "702", 400)]) from error
+    if not isinstance(fields, dict):
+        raise InvalidRequest([Fault("body", "the body must be a JSON object.", "702", 400)])
+    return fields
+
+
+def _key_faults(key: str | None) -> Iterator[Fault]:
+    if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX:
+        cure = f"must have 1 to {IDEMPOTENCY_KEY_MAX} characters."
+        yield Fault("Idempotency-Key", cure)
+
+
+def _shop_key(key: str | None, body: bytes, version: int) -> ShopKey | None:
+    """The key with a fingerprint of what was asked, whatever the order or spacing of its JSON."""
+    if key is None:
+        return None
+    same = msgspec.json.encode(msgspec.json.decode(body), order="sorted")
+    return ShopKey(key=key, fingerprint=sha256(b"%d " % version + same).digest())

@@ -1,0 +1,211 @@
+"""Adyen's `paymentLinks` for GoPay, answered by Kasir's own hosted form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from kasir.adyen import checks
+from kasir.adyen.replies import Answer
+from kasir.clock import Clock
+from kasir.errors import Fault, NotFound
+from kasir.gateway.checkout import Checkout, body_fields, refuse
+from kasir.gateway.methods import GOPAY, METHODS
+from kasir.ids import Ids, LinkId, PaymentId
+from kasir.payments.links import Link, LinkStatus, link_status
+from kasir.payments.payment import Payment
+
+#: What a link's request lends to each payment made through it.
+_LENT: Final = (
+    "lineItems",
+    "metadata",
+    "merchantOrderReference",
+    "shopperEmail",
+    "shopperName",
+    "shopperReference",
+    "telephoneNumber",
+    "shopperStatement",
+)
+_LOOKED_AT_MAX: Final = 20
+
+
+class LinkBook(Protocol):
+    """Where links are kept."""
+
+    async def open(self, link: Link) -> None:
+        """Write a link down."""
+        ...
+
+    async def link(self, link_id: LinkId) -> Link | None:
+        """Give a link."""
+        ...
+
+    async def expire(self, link_id: LinkId, now: datetime) -> None:
+        """Withdraw a link."""
+        ...
+
+
+class PaymentsOfLink(Protocol):
+    """Where the payments made through a link are found."""
+
+    async def payments_of_link(self, link_id: LinkId, limit: int) -> Sequence[Payment]:
+        """Give them with their facts, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink:
+    """A link as it stands now, with the payments made through it, newest first."""
+
+    link: Link
+    status: LinkStatus
+    payments: tuple[Payment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Payment links: made and withdrawn by the shop, paid on the hosted form."""
+
+    book: LinkBook
+    payments: PaymentsOfLink
+    checkout: Checkout
+    ids: Ids
+    clock: Clock
+    merchant_account: str
+    public_url: str
+    lifetime: timedelta
+    lifetime_max: timedelta
+
+    async def create(self, body: bytes) -> Answer:
+        """Make a link: `POST /paymentLinks`.
+
+        Raises:
+            InvalidRequest: One or more fields are wrong; nothing was kept.
+        """
+        fields = body_fields(body)
+        now = self.clock.now()
+        refuse(
+            self.checkout.account_faults(fields),
+            checks.link_faults(fields),
+            self._gopay_faults(fields),
+            self._expiry_faults(fields, now),
+        )
+        fields.setdefault("merchantAccount", self.merchant_account)
+        link = Link(
+            id=LinkId(self.ids.new("PL")),
+            request=fields,
+            created_at=now,
+            expires_at=self._expires_at(fields, now),
+        )
+        await self.book.open(link)
+        return Answer(201, msgspec.json.encode(self._shown(link, LinkStatus.ACTIVE)))
+
+    async def get(self, link_id: str) -> Answer:
+        """Show a link: `GET /paymentLinks/{linkId}`.
+
+        Raises:
+            NotFound: There is none of that id.
+        """
+        found = await self.find(link_id)
+        return Answer(200, msgspec.json.encode(self._shown(found.link, found.status)))
+
+    async def update(self, link_id: str, body: bytes) -> Answer:
+        """Withdraw a link: `PATCH /paymentLinks/{linkId}` with status `expired`.
+
+        Raises:
+            InvalidRequest: The status asked for is not `expired`, or the link is paid already.
+            NotFound: There is none of that id.
+        """
+        fields = body_fields(body)
+        if fields.get("status") != "expired":
+            refuse([Fault("status", "a link can only be set to expired.")])
+        found = await self.find(link_id)
+        if found.status is LinkStatus.COMPLETED:
+            refuse([Fault("status", "this link is paid; refund the payment instead.")])
+        await self.book.expire(found.link.id, self.clock.now())
+        return await self.get(link_id)
+
+    async def find(self, link_id: str) -> OpenLink:
+        """Give a link as it stands, with its payments.
+
+        Raises:
+            NotFound: There is none of that id.
+        """
+        link = await self.book.link(LinkId(link_id)) if "\0" not in link_id else None
+        if link is None:
+            raise NotFound("payment link", link_id)
+        payments = await self.payments.payments_of_link(link.id, _LOOKED_AT_MAX)
+        return OpenLink(link, link_status(link, payments, self.clock.now()), tuple(payments))
+
+    async def pay(
+        self, link: Link, *, attempt: str, browser_info: Mapping[str, Any], return_url: str
+    ) -> tuple[Answer, PaymentId | None]:
+        """Start a payment through a link.
+
+        Args:
+            link: Which one.
+            attempt: Names this try; the same one again gives the first answer again.
+            browser_info: The shopper's browser, complete.
+            return_url: Where the shopper comes back to.
+        """
+        request = link.request
+        fields: dict[str, Any] = {name: request[name] for name in _LENT if name in request}
+        fields |= {
+            "merchantAccount": self.merchant_account,
+            "amount": request["amount"],
+            "reference": request["reference"],
+            "paymentMethod": {"type": GOPAY.type},
+            "channel": "Web",
+            "countryCode": GOPAY.country,
+            "browserInfo": dict(browser_info),
+            "returnUrl": return_url,
+            # So that the wallet, too, closes the offer when the link does.
+            "sessionValidity": link.expires_at.astimezone(UTC).isoformat(timespec="seconds"),
+        }
+        return await self.checkout.payments(
+            msgspec.json.encode(fields), 72, f"link-{attempt}", link.id
+        )
+
+    def _gopay_faults(self, fields: Mapping[str, Any]) -> Iterator[Fault]:
+        amount = fields.get("amount")
+        if isinstance(amount, dict) and amount.get("currency") != GOPAY.currency:
+            yield Fault("amount.currency", "must be IDR; GoPay is paid in rupiah.", "138")
+        if fields.get("countryCode") not in (None, "", GOPAY.country):
+            yield Fault("countryCode", "must be ID; GoPay is offered in Indonesia.")
+        if not fields.get("returnUrl"):
+            yield Fault("returnUrl", "give where the shopper goes after paying.", "14_030")
+        allowed = fields.get("allowedPaymentMethods")
+        if allowed is not None and (
+            not isinstance(allowed, list) or not METHODS.keys() & set(map(str, allowed))
+        ):
+            yield Fault("allowedPaymentMethods", f"must hold {', '.join(METHODS)}.")
+
+    def _expiry_faults(self, fields: Mapping[str, Any], now: datetime) -> Iterator[Fault]:
+        expires_at = _moment(fields.get("expiresAt"))
+        if expires_at and not now < expires_at <= now + self.lifetime_max:
+            days = self.lifetime_max.days
+            yield Fault("expiresAt", f"must lie ahead, and within {days} days.")
+
+    def _expires_at(self, fields: Mapping[str, Any], now: datetime) -> datetime:
+        return _moment(fields.get("expiresAt")) or now + self.lifetime
+
+    def _shown(self, link: Link, status: LinkStatus) -> dict[str, Any]:
+        return {
+            **link.request,
+            "id": link.id,
+            "expiresAt": link.expires_at.isoformat(timespec="seconds"),
+            "status": status,
+            "url": f"{self.public_url}/pay/{link.id}",
+        }
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None

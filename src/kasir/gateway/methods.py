@@ -1,0 +1,57 @@
+"""The wallets Kasir takes: one row each. A new wallet is one file beside gopay.py and one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kasir.errors import Fault
+from kasir.gateway import gopay
+from kasir.money import Currency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """What is particular to a wallet.
+
+    Attributes:
+        type: Adyen's name for it, as in `paymentMethod.type`.
+        name: What a shopper calls it.
+        country: Where it is offered (ISO 3166-1 alpha-2).
+        currency: The one currency it takes.
+        faults: What a payment request for it lacks.
+    """
+
+    type: str
+    name: str
+    country: str
+    currency: Currency
+    faults: Callable[[Mapping[str, Any]], Iterator[Fault]]
+
+
+GOPAY: Final = Method(
+    type=gopay.TYPE,
+    name="GoPay",
+    country="ID",
+    currency=gopay.CURRENCY,
+    faults=gopay.faults,
+)
+
+METHODS: Final[Mapping[str, Method]] = {method.type: method for method in (GOPAY,)}
+
+
+def method_of(fields: Mapping[str, Any]) -> Method | Fault:
+    """The wallet a payment request asks for, or what is wrong with its paymentMethod."""
+    wanted = fields.get("paymentMethod")
+    if not isinstance(wanted, dict):
+        cure = f'give {{"type": "{GOPAY.type}"}}.'
+        return Fault("paymentMethod", cure, "14_006")
+    name = wanted.get("type")
+    if isinstance(name, str) and name in METHODS:
+        return METHODS[name]
+    return Fault(
+        "paymentMethod.type",
+        f"Kasir is for GoPay and takes {', '.join(METHODS)} only; "
+        "send any other method to Adyen's own Checkout API.",
+    )

@@ -1,0 +1,82 @@
+"""The one module that opens a socket to Adyen.
+
+Connections are pooled and TLS is verified. Whatever goes wrong becomes a value: an answer with a
+verdict, or `Silence`. Never logs a key or a body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import aiohttp
+
+from kasir.adyen.calls import Call
+from kasir.adyen.environments import Addresses
+from kasir.adyen.replies import Answer
+from kasir.config import Limits, Settings
+
+_HEADERS = {"Content-Type": "application/json", "User-Agent": "kasir"}
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No HTTP answer came. The call may have been acted upon all the same."""
+
+    why: str
+
+
+class Wire:
+    """A pool of connections to Adyen; use as an async context manager."""
+
+    def __init__(self, addresses: Addresses, api_key: str, limits: Limits) -> None:
+        self._checkout = addresses.checkout
+        self._headers = {**_HEADERS, "X-API-Key": api_key}
+        self._limits = limits
+        self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The wire to the Adyen that the settings name."""
+        return cls(settings.addresses, settings.adyen_api_key, settings.limits)
+
+    async def __aenter__(self) -> Self:
+        limits = self._limits
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=limits.adyen_connections_max),
+            timeout=aiohttp.ClientTimeout(
+                total=limits.adyen_timeout_s, sock_connect=limits.adyen_connect_timeout_s
+            ),
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def send(self, call: Call) -> Answer | Silence:
+        """Post a call to Checkout and wait for its answer. Raises nothing for trouble."""
+        if self._session is None:
+            raise RuntimeError("the wire is used inside `async with`")
+        url = f"{self._checkout}/v{call.version}{call.path}"
+        headers = {"Idempotency-Key": call.key} if call.key else None
+        try:
+            async with self._session.post(
+                url, data=call.body, headers=headers, allow_redirects=False
+            ) as response:
+                return _answer(response.status, await response.read(), response.headers)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            # The name of what happened, not its text: a text may carry the address with a prefix.
+            return Silence(type(error).__name__)
+
+
+def _answer(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
+    return Answer(
+        status=status,
+        body=body,
+        psp_reference=headers.get("pspReference", ""),
+        transient=headers.get("transient-error", "").lower() == "true",
+    )

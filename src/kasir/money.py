@@ -1,0 +1,34 @@
+"""Money: a whole number of a currency's minor units, as Adyen counts them.
+
+Adyen's minor units are not ISO 4217's: at Adyen the rupiah has none, so 25,000 rupiah are
+`Money(IDR, 25000)`. The exponents are in `kasir.adyen.currencies`. No float, no Decimal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+Currency = NewType("Currency", str)
+
+IDR = Currency("IDR")
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """An amount in one currency. Adding two currencies is an error, not a conversion."""
+
+    currency: Currency
+    minor_units: int  # Adyen's minor units: IDR has none, whatever ISO 4217 says.
+
+    def __add__(self, other: Money) -> Money:
+        self._same_currency(other)
+        return Money(self.currency, self.minor_units + other.minor_units)
+
+    def __sub__(self, other: Money) -> Money:
+        self._same_currency(other)
+        return Money(self.currency, self.minor_units - other.minor_units)
+
+    def _same_currency(self, other: Money) -> None:
+        if self.currency != other.currency:
+            raise ValueError(f"{self.currency} does not meet {other.currency}")

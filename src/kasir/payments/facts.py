@@ -1,0 +1,79 @@
+"""A fact: one thing learnt about a payment, and where from. Appended, never overwritten.
+
+Hearing a fact twice is hearing it once: the key sees to it. Two facts with one key say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from kasir.money import Money
+
+
+class Source(StrEnum):
+    """Where a fact was learnt."""
+
+    #: The provider's answer when the payment was asked for.
+    REPLY = "reply"
+    #: The provider's answer after the shopper came back.
+    DETAILS = "details"
+    #: The provider told us by itself.
+    NOTIFICATION = "notification"
+    #: The shop asked for something.
+    SHOP = "shop"
+    #: Kasir itself: an expiry, a call without an answer.
+    KASIR = "kasir"
+
+
+class Says(StrEnum):
+    """What a fact says."""
+
+    #: We asked and did not hear. Lifted by any answer to the same call.
+    UNKNOWN = "unknown"
+    #: The provider answered this call, whatever it said.
+    ANSWERED = "answered"
+    #: The request was wrong: no payment came of it.
+    FAILED = "failed"
+    #: The shopper was sent to the wallet.
+    AWAITING_SHOPPER = "awaiting_shopper"
+    #: The provider has it and does not know the end yet.
+    PENDING = "pending"
+    #: The money is the shop's.
+    AUTHORISED = "authorised"
+    #: The wallet said no.
+    REFUSED = "refused"
+    #: The attempt was cancelled before money moved.
+    CANCELLED = "cancelled"
+    #: The attempt ran out of time.
+    EXPIRED = "expired"
+    #: An authorised payment was undone by us: the money was never taken.
+    VOIDED = "voided"
+    #: Worth keeping on the timeline; changes nothing.
+    NOTED = "noted"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing learnt.
+
+    Attributes:
+        key: Names this fact within its payment; the same key is the same fact.
+        says: What it means.
+        source: Where it was learnt.
+        at: When it happened (the provider's own time where it gives one).
+        about: The call it answers or leaves open, by its idempotency key; may be empty.
+        psp_reference: The attempt it speaks of, at the provider; empty where none is known.
+        amount: The money it speaks of, if any.
+        words: The provider's own words, for the operator's eyes.
+    """
+
+    key: str
+    says: Says
+    source: Source
+    at: datetime
+    about: str = ""
+    psp_reference: str = ""
+    amount: Money | None = None
+    words: str = ""

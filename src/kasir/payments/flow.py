@@ -1,0 +1,90 @@
+"""The road of a payment, read from top to bottom.
+
+Write the intent down; ask; write down what was heard. A question whose asker vanished is asked
+again by whoever comes next, with the same key and the same words: so nobody is charged twice and
+nothing is lost, wherever the machine stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from kasir.clock import Clock
+from kasir.errors import StillRunning
+from kasir.payments.payment import Intent
+from kasir.payments.ports import Book, Kept, Provider, Question, ShopKey
+
+_LOOK_AGAIN_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How payments are asked for.
+
+    Attributes:
+        book: Where they are kept.
+        provider: Who is asked.
+        clock: What time it is.
+        lease: After this long an unanswered question counts as forsaken.
+        patience: How long a second asker waits for the first one's answer.
+    """
+
+    book: Book
+    provider: Provider
+    clock: Clock
+    lease: timedelta
+    patience: timedelta
+
+    async def pay(
+        self, intent: Intent, question: Question, shop_key: ShopKey | None = None
+    ) -> Kept | None:
+        """Ask for a payment, once per shop key.
+
+        Returns:
+            The provider's answer, or None while the outcome is unknown.
+
+        Raises:
+            KeyReused: The shop key came before with another body.
+            StillRunning: The first request with this shop key has no answer yet.
+        """
+        first = await self.book.open(intent, question, shop_key)
+        if first is None:
+            return await self._ask(question)
+        return await self._again(first, shop_key.key if shop_key else first.key)
+
+    async def finish(self, question: Question) -> Kept | None:
+        """Ask what became of a payment, once per key; later and concurrent callers get the same.
+
+        Returns:
+            The provider's answer, or None while the outcome is unknown.
+        """
+        if await self.book.open_question(question):
+            return await self._ask(question)
+        give_up_at = self.clock.now() + self.patience
+        while True:
+            try:
+                return await self._again(question, question.key)
+            except StillRunning:
+                if self.clock.now() >= give_up_at:
+                    return None
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def _again(self, question: Question, shop_key: str) -> Kept | None:
+        """Give the kept answer, or take a forsaken question over."""
+        known, kept = await self.book.question(question.key)
+        if kept:
+            return kept
+        now = self.clock.now()
+        if now < known.asked_at + self.lease:
+            raise StillRunning(shop_key)
+        if not await self.book.take_over(known, now):
+            raise StillRunning(shop_key)
+        return await self._ask(replace(known, asked_at=now))
+
+    async def _ask(self, question: Question) -> Kept | None:
+        """Ask, outside any transaction, and write down what was heard."""
+        heard = await self.provider.ask(question)
+        await self.book.hear(question, heard)
+        return heard.answer

@@ -1,0 +1,53 @@
+"""A payment link: an invitation to pay, open until it is paid, expired or withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from kasir.ids import LinkId
+from kasir.payments.payment import Payment
+from kasir.payments.status import Status
+
+
+class LinkStatus(StrEnum):
+    """Where a link stands, in the words of Adyen's `paymentLinks`."""
+
+    #: It can be paid.
+    ACTIVE = "active"
+    #: A payment made through it has no final word yet.
+    PAYMENT_PENDING = "paymentPending"
+    #: It was paid.
+    COMPLETED = "completed"
+    #: It can no longer be paid.
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An invitation to pay, with the shop's own words in `request`."""
+
+    id: LinkId
+    request: Mapping[str, Any]
+    created_at: datetime
+    expires_at: datetime
+    expired_by_shop_at: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its time has run out, or the shop withdrew it."""
+        return self.expired_by_shop_at is not None or now >= self.expires_at
+
+
+def link_status(link: Link, payments: Sequence[Payment], now: datetime) -> LinkStatus:
+    """Where a link stands. Paid stays paid, whatever time it is."""
+    statuses = {payment.status for payment in payments}
+    if Status.AUTHORISED in statuses and not link.request.get("reusable"):
+        return LinkStatus.COMPLETED
+    if link.is_over(now):
+        return LinkStatus.EXPIRED
+    if statuses & {Status.PENDING, Status.UNKNOWN}:
+        return LinkStatus.PAYMENT_PENDING
+    return LinkStatus.ACTIVE

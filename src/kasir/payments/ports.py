@@ -1,0 +1,122 @@
+"""What the flow of a payment needs from the rest of the house, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from kasir.ids import PaymentId
+from kasir.payments.facts import Fact
+from kasir.payments.matching import News
+from kasir.payments.payment import Intent, Payment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A call to the provider, written down before it is made; its words never change.
+
+    Attributes:
+        key: Its idempotency key at the provider, one per intent, forever.
+        kind: `payments` or `details`.
+        payment_id: Whose it is; None where only the answer can tell.
+        version: The version of the provider's API it is spoken in.
+        path: Where it goes.
+        body: The exact words.
+        asked_at: When it was last sent.
+    """
+
+    key: str
+    kind: str
+    payment_id: PaymentId | None
+    version: int
+    path: str
+    body: bytes
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An answer that is final and kept: whoever asks again gets these very bytes."""
+
+    status: int
+    body: bytes
+    psp_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What came of asking.
+
+    Attributes:
+        answer: The answer to keep; None while the outcome is unknown.
+        facts: What was learnt of the payment, if it is known which.
+        reference: The shop's reference that the answer names, for finding the payment.
+        news: What the answer says of its payment, for telling it from others of that reference.
+    """
+
+    answer: Kept | None
+    facts: tuple[Fact, ...]
+    reference: str = ""
+    news: News | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopKey:
+    """The shop's own idempotency key and a fingerprint of the body it came with."""
+
+    key: str
+    fingerprint: bytes
+
+
+class Provider(Protocol):
+    """Whoever takes the money."""
+
+    async def ask(self, question: Question) -> Heard:
+        """Send a question and read the answer. Never raises for trouble on the way."""
+        ...
+
+
+class Book(Protocol):
+    """Where payments, their facts and their questions are kept. Every method is one commit."""
+
+    async def open(
+        self, intent: Intent, question: Question, shop_key: ShopKey | None
+    ) -> Question | None:
+        """Write an intent and its question down.
+
+        Returns:
+            None, or the question first asked under this shop key: then nothing was written.
+
+        Raises:
+            KeyReused: The shop key came first with another fingerprint.
+        """
+        ...
+
+    async def open_question(self, question: Question) -> bool:
+        """Write a question down; False where one with its key is there already."""
+        ...
+
+    async def question(self, key: str) -> tuple[Question, Kept | None]:
+        """Give a question and its kept answer, if it has one."""
+        ...
+
+    async def take_over(self, question: Question, now: datetime) -> bool:
+        """Claim an unanswered question: True if nobody asked it since `question.asked_at`."""
+        ...
+
+    async def hear(self, question: Question, heard: Heard) -> None:
+        """Keep the answer and the facts, and write the payment's new standing with them.
+
+        The payment's row is locked until then, so that two who hear at once hear in turn.
+        """
+        ...
+
+    async def payment(self, payment_id: PaymentId) -> Payment | None:
+        """Give a payment with its facts."""
+        ...
+
+    async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
+        """Give the payments of a shop's reference with their facts, newest first."""
+        ...

@@ -1,0 +1,96 @@
+"""PostgreSQL: a pool of connections, and the schema brought up to date.
+
+Migrations are numbered SQL files, applied once each, in order, under an advisory lock: any number
+of processes may start at once, and one of them migrates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import aiosql
+import asyncpg
+
+from kasir.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+#: Any number that nobody else's migrations use on the same server.
+_MIGRATION_LOCK: Final = 0x6B61_7369_72
+_CONNECT_S: Final = 10.0
+
+
+def queries(name: str) -> Any:
+    """The queries of `queries/{name}.sql`, as methods that take a connection."""
+    text = (files("kasir.store") / "queries" / f"{name}.sql").read_text("utf-8")
+    return aiosql.from_str(text, "asyncpg")
+
+
+@asynccontextmanager
+async def connected(dsn: str, connections_max: int) -> AsyncIterator[Pool]:
+    """Open a pool and close it afterwards.
+
+    Raises:
+        DatabaseUnavailable: The server cannot be reached, or refuses us.
+    """
+    try:
+        pool = await asyncpg.create_pool(
+            dsn, min_size=1, max_size=connections_max, timeout=_CONNECT_S
+        )
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnavailable(
+            f"KASIR_DATABASE_URL: PostgreSQL cannot be used: {str(error) or type(error).__name__}"
+        ) from error
+    try:
+        yield pool
+    finally:
+        await _close(pool)
+
+
+async def migrate(pool: Pool) -> list[str]:
+    """Bring the schema up to date; returns the names of the files applied."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, at timestamptz NOT NULL)"
+        )
+        done = {row["name"] for row in await connection.fetch("SELECT name FROM migration")}
+        new = [name for name in migrations() if name not in done]
+        for name in new:
+            await connection.execute(_migration(name))
+            await connection.execute("INSERT INTO migration VALUES ($1, now())", name)
+        return new
+
+
+async def pending(pool: Pool) -> list[str]:
+    """The migrations this program has and the database does not."""
+    if await pool.fetchval("SELECT to_regclass('migration')") is None:
+        return migrations()
+    done = {row["name"] for row in await pool.fetch("SELECT name FROM migration")}
+    return [name for name in migrations() if name not in done]
+
+
+def migrations() -> list[str]:
+    """The names of all migrations, in order."""
+    folder = files("kasir.store") / "migrations"
+    return sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+
+
+def _migration(name: str) -> str:
+    return (files("kasir.store") / "migrations" / name).read_text("utf-8")
+
+
+async def _close(pool: Any) -> None:
+    """Close politely; if somebody still holds a connection after a while, cut it."""
+    try:
+        await asyncio.wait_for(pool.close(), timeout=5)
+    except TimeoutError:
+        pool.terminate()

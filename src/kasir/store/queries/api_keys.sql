@@ -1,0 +1,7 @@
+-- name: add_api_key(hash, name, now)^
+INSERT INTO api_key (hash, name, created_at) VALUES (:hash, :name, :now)
+ON CONFLICT (name) DO NOTHING
+RETURNING name;
+
+-- name: api_key_name(hash)$
+SELECT name FROM api_key WHERE hash = :hash;

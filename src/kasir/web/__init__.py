@@ -1,0 +1,1 @@
+"""Kasir over HTTP: routes by noun. Nothing here decides about money."""

@@ -1,0 +1,65 @@
+"""The ASGI app: to serve, or to mount in an app of your own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from kasir.config import Limits, Settings
+from kasir.web import checkout_api, health, payments_api, webhooks
+from kasir.web.problems import HANDLERS
+from kasir.wiring import Kasir
+
+_DOCUMENT: Final = OpenAPIConfig(
+    title="Kasir",
+    version="0.1.0",
+    path="/api",
+    render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+    components=Components(
+        security_schemes={
+            "apiKey": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header")
+        }
+    ),
+)
+
+
+def kasir_of(state: State) -> Kasir:
+    """The open Kasir of this app."""
+    found: Kasir = state.kasir
+    return found
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """Kasir as an ASGI app; its Kasir is opened and closed with the app's lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with Kasir.open(settings) as kasir:
+            app.state.kasir = kasir
+            yield
+
+    limits = settings.limits if settings else Limits()
+    return Litestar(
+        route_handlers=[
+            checkout_api.ROUTES,
+            payments_api.ROUTES,
+            health.live,
+            health.ready,
+            health.metrics,
+            webhooks.standard,
+        ],
+        dependencies={"kasir": Provide(kasir_of, sync_to_thread=False)},
+        exception_handlers=HANDLERS,
+        lifespan=[lifespan],
+        openapi_config=_DOCUMENT,
+        request_max_body_size=limits.request_bytes_max,
+        logging_config=None,
+    )

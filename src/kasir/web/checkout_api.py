@@ -1,0 +1,79 @@
+"""Adyen's Checkout API for GoPay, under `/v71` and `/v72`: same paths, same JSON, same errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, Router, get, patch, post
+
+from kasir.adyen.calls import VERSIONS
+from kasir.web.keys import KEYED, needs_key
+from kasir.web.problems import response
+from kasir.wiring import Kasir
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def _under_versions(path: str) -> list[str]:
+    return [f"/v{version}{path}" for version in VERSIONS]
+
+
+def _version(request: AnyRequest) -> int:
+    return int(request.url.path.split("/")[1].removeprefix("v"))
+
+
+@post(_under_versions("/paymentMethods"), status_code=200)
+async def post_payment_methods(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+    """List the payment methods Adyen offers; country, currency and account are filled in."""
+    return response(await kasir.checkout.payment_methods(await request.body(), _version(request)))
+
+
+@post(_under_versions("/payments"), status_code=200)
+async def post_payments(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+    """Pay with GoPay. Written down before Adyen is asked; the answer is Adyen's, unchanged."""
+    key = request.headers.get("idempotency-key")
+    answer, _ = await kasir.checkout.payments(await request.body(), _version(request), key)
+    return response(answer, idempotency_key=key)
+
+
+@post(_under_versions("/payments/details"), status_code=200)
+async def post_payments_details(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+    """Finish a payment after the redirect. Asked of Adyen once, answered every time."""
+    return response(
+        await kasir.checkout.details(await request.body(), _version(request)),
+        idempotency_key=request.headers.get("idempotency-key"),
+    )
+
+
+@post(_under_versions("/paymentLinks"), status_code=201)
+async def post_payment_links(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+    """Make a link to Kasir's own payment form."""
+    return response(await kasir.links.create(await request.body()))
+
+
+@get(_under_versions("/paymentLinks/{link_id:str}"))
+async def get_payment_link(link_id: str, kasir: Kasir) -> Response[bytes]:
+    """Show a payment link as it stands."""
+    return response(await kasir.links.get(link_id))
+
+
+@patch(_under_versions("/paymentLinks/{link_id:str}"))
+async def patch_payment_link(request: AnyRequest, link_id: str, kasir: Kasir) -> Response[bytes]:
+    """Withdraw a payment link."""
+    return response(await kasir.links.update(link_id, await request.body()))
+
+
+ROUTES = Router(
+    path="/",
+    guards=[needs_key],
+    security=KEYED,
+    tags=["Checkout"],
+    route_handlers=[
+        post_payment_methods,
+        post_payments,
+        post_payments_details,
+        post_payment_links,
+        get_payment_link,
+        patch_payment_link,
+    ],
+)

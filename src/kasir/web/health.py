@@ -1,0 +1,42 @@
+"""Is it alive, can it work, how does it do: for whoever keeps it running."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+from litestar import Response, get
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from kasir.store import database, inbox
+from kasir.wiring import Kasir
+
+_ANSWER_S = 3.0
+
+
+@get("/health/live", include_in_schema=False)
+async def live() -> dict[str, str]:
+    """Answer as long as the process runs."""
+    return {"status": "ok"}
+
+
+@get("/health/ready", include_in_schema=False)
+async def ready(kasir: Kasir) -> Response[dict[str, str]]:
+    """Answer 200 while the database answers and its schema is ours; 503 otherwise."""
+    try:
+        pending = await asyncio.wait_for(database.pending(kasir.pool), _ANSWER_S)
+    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        return Response({"status": "the database does not answer"}, status_code=503)
+    if pending:
+        return Response({"status": "migrations are pending"}, status_code=503)
+    return Response({"status": "ok"})
+
+
+@get("/metrics", include_in_schema=False)
+async def metrics(kasir: Kasir) -> Response[bytes]:
+    """Figures in Prometheus's text form."""
+    registry = CollectorRegistry()
+    notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)
+    async for row in inbox.SQL.count_by_state(kasir.pool):
+        notices.labels(row["state"]).set(row["notices"])
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

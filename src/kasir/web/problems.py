@@ -1,0 +1,75 @@
+"""Errors as HTTP answers: in Adyen's body, and never a stack trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from kasir.adyen import replies
+from kasir.adyen.replies import Answer
+from kasir.errors import (
+    DatabaseUnavailable,
+    InvalidRequest,
+    KasirError,
+    KeyReused,
+    NotFound,
+    StillRunning,
+)
+
+if TYPE_CHECKING:
+    from litestar.types import ExceptionHandlersMap
+
+_INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with the same key."
+
+_log = structlog.get_logger("kasir.web")
+
+
+def response(answer: Answer, *, idempotency_key: str | None = None) -> Response[bytes]:
+    """An answer of Adyen's, or in Adyen's shape, as an HTTP response."""
+    headers = {}
+    if answer.psp_reference:
+        headers["pspReference"] = answer.psp_reference
+    if idempotency_key is not None:
+        headers["idempotency-key"] = idempotency_key
+    if answer.transient:
+        headers["transient-error"] = "true"
+    return Response(
+        answer.body, status_code=answer.status, media_type="application/json", headers=headers
+    )
+
+
+def answer_to(error: Exception) -> Answer:
+    """The answer that tells a caller of an error."""
+    match error:
+        case InvalidRequest():
+            return replies.invalid(error.faults)
+        case KeyReused():
+            return replies.error(422, "704", f"{error}; nothing was done. Use a new key.")
+        case StillRunning():
+            message = f"request already processed or in progress: {error}"
+            return replies.error(409, "704", message, transient=True)
+        case NotFound():
+            return replies.error(404, "187", f"There is {error}.")
+        case DatabaseUnavailable():
+            return replies.error(503, "703", _INTERNAL, "internal", transient=True)
+        case HTTPException():
+            kind = "security" if error.status_code in (401, 403) else "validation"
+            return replies.error(error.status_code, "000", error.detail, kind)
+    return replies.error(500, "702", _INTERNAL, "internal")
+
+
+def unauthorized() -> Answer:
+    """The answer to a call without a key of ours; word for word Adyen's."""
+    return replies.error(401, "000", "HTTP Status Response - Unauthorized", "security")
+
+
+def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    if not isinstance(error, KasirError | HTTPException):
+        _log.error("unexpected", path=request.url.path, error=type(error).__name__, exc_info=error)
+    return response(answer_to(error))
+
+
+HANDLERS: Final[ExceptionHandlersMap] = {Exception: _handle}

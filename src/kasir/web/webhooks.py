@@ -1,0 +1,91 @@
+"""Where Adyen's notifications arrive: raw ASGI, because every shop's queue waits behind it."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from litestar import asgi
+from litestar.response.base import ASGIResponse
+
+from kasir.errors import DatabaseUnavailable, NotAuthentic, Unreadable
+from kasir.webhooks.receive import receive
+
+if TYPE_CHECKING:
+    from litestar.types import Receive, Scope, Send
+
+    from kasir.wiring import Kasir
+
+_log = structlog.get_logger("kasir.webhooks")
+
+ACCEPTED: Final = b"[accepted]"
+
+
+class TooLarge(Exception):
+    """The body is over the limit; the rest of it was not read."""
+
+
+@asgi("/webhooks/adyen", is_mount=False, copy_scope=False)
+async def standard(scope: Scope, receive_: Receive, send: Send) -> None:
+    """Take a standard notification in: 202 once it is committed, never before."""
+    kasir: Kasir = scope["litestar_app"].state.kasir
+    status, body = await _taken(kasir, scope, receive_)
+    headers = (
+        {"www-authenticate": 'Basic realm="kasir"'} if status == HTTPStatus.UNAUTHORIZED else {}
+    )
+    answer = ASGIResponse(body=body, status_code=status, media_type="text/plain", headers=headers)
+    await answer(scope, receive_, send)
+
+
+async def _taken(kasir: Kasir, scope: Scope, receive_: Receive) -> tuple[int, bytes]:
+    settings = kasir.settings
+    if scope.get("method") != "POST":
+        return 405, b"notifications are posted"
+    if not _is_admitted(scope, settings.webhook_user, settings.webhook_password):
+        return 401, b"basic authentication failed"
+    try:
+        body = await _body(receive_, settings.limits.webhook_bytes_max)
+        await receive(
+            body, keys=settings.hmac_keys, inbox=kasir.inbox, received_at=kasir.clock.now()
+        )
+    except TooLarge:
+        return 413, f"at most {settings.limits.webhook_bytes_max} bytes".encode()
+    except Unreadable as error:
+        return 400, str(error).encode()
+    except NotAuthentic as error:
+        _log.warning("not authentic", error=str(error))
+        return 401, b"no valid HMAC signature"
+    except DatabaseUnavailable as error:
+        _log.error("not kept", error=str(error))
+        return 503, b"not kept; send again"
+    return 202, ACCEPTED
+
+
+def _is_admitted(scope: Scope, user: str | None, password: str | None) -> bool:
+    if user is None or password is None:
+        return True
+    wanted = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
+    given = next((text for name, text in scope["headers"] if name == b"authorization"), b"")
+    return hmac.compare_digest(wanted, given)
+
+
+async def _body(receive_: Receive, most: int) -> bytes:
+    """The request's body, read no further than the limit.
+
+    Raises:
+        TooLarge: It is longer than `most` bytes.
+    """
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive_()
+        if message["type"] != "http.request":
+            raise Unreadable("the sender hung up")
+        parts.append(message["body"])
+        size += len(message["body"])
+        if size > most:
+            raise TooLarge
+        more = message["more_body"]
+    return b"".join(parts)

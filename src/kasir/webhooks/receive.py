@@ -1,0 +1,63 @@
+"""Verify, keep, answer. Nothing else happens while Adyen waits.
+
+A batch with a bad item in it: the good items are kept, and the whole is answered as not authentic,
+so that Adyen sends it again and somebody looks. The good ones come twice then, which is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Protocol
+
+from kasir.adyen import notifications, signing
+from kasir.adyen.notifications import Item
+from kasir.errors import NotAuthentic
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notification item on its way into the inbox; `key` tells the same one from another."""
+
+    key: bytes
+    item: bytes
+    event_code: str
+    psp_reference: str
+    received_at: datetime
+
+
+class Inbox(Protocol):
+    """Where notices are kept."""
+
+    async def keep(self, notices: Sequence[Notice]) -> None:
+        """Keep them; returns only when they are committed. Keeping twice is keeping once."""
+        ...
+
+
+async def receive(
+    body: bytes, *, keys: Sequence[bytes], inbox: Inbox, received_at: datetime
+) -> None:
+    """Take a standard notification in.
+
+    Raises:
+        Unreadable: It is not JSON or not the envelope; nothing was kept.
+        NotAuthentic: An item has no valid seal; the others were kept.
+    """
+    items = notifications.parse(body)
+    sealed = [item for item in items if signing.is_sealed(item, keys)]
+    if sealed:
+        await inbox.keep([_notice(item, received_at) for item in sealed])
+    if len(sealed) < len(items):
+        raise NotAuthentic(f"{len(items) - len(sealed)} of {len(items)} items have no valid seal")
+
+
+def _notice(item: Item, received_at: datetime) -> Notice:
+    return Notice(
+        key=sha256(item.raw).digest(),
+        item=item.raw,
+        event_code=item.event_code[:80].replace("\0", ""),
+        psp_reference=(item.original_reference or item.psp_reference)[:80].replace("\0", ""),
+        received_at=received_at,
+    )

@@ -1,0 +1,135 @@
+"""The composition root: builds the rooms and hands them to each other. It decides nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self
+
+from kasir.clock import Clock, SystemClock
+from kasir.config import Settings, settings_from
+from kasir.gateway.checkout import Checkout
+from kasir.gateway.links import Links
+from kasir.gateway.provider import Adyen
+from kasir.gateway.wire import Wire
+from kasir.ids import SortableIds
+from kasir.jobs import queue
+from kasir.payments.flow import Flow
+from kasir.store import database
+from kasir.store.api_keys import ApiKeys
+from kasir.store.embedded import embedded
+from kasir.store.inbox import GroupInbox, Reader
+from kasir.store.links import PostgresLinks
+from kasir.store.payments import PostgresBook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kasir.store.database import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kasir:
+    """Kasir, open: the library's one door. Get one with `async with Kasir.open() as kasir`.
+
+    Attributes:
+        settings: What it was opened with.
+        checkout: `/paymentMethods`, `/payments`, `/payments/details`.
+        links: `/paymentLinks` and the form behind them.
+        payments: What is known of every payment.
+        inbox: Where notifications are kept.
+        reader: Reads the inbox; the worker's work.
+        api_keys: Who may call over HTTP.
+        clock: What time it is.
+    """
+
+    settings: Settings
+    checkout: Checkout
+    links: Links
+    payments: PostgresBook
+    inbox: GroupInbox
+    reader: Reader
+    api_keys: ApiKeys
+    clock: Clock
+    pool: Pool
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, settings: Settings | None = None, *, clock: Clock | None = None
+    ) -> AsyncIterator[Self]:
+        """Open Kasir, and close it with the context.
+
+        Args:
+            settings: What the operator chose; read from the environment where not given.
+            clock: What time it is; the machine's own where not given.
+
+        Raises:
+            SettingError: A setting is missing or malformed.
+            DatabaseUnavailable: PostgreSQL cannot be used.
+        """
+        chosen = settings or settings_from()
+        async with AsyncExitStack() as stack:
+            dsn = stack.enter_context(database_of(chosen))
+            limits = chosen.limits
+            pool = await stack.enter_async_context(
+                database.connected(dsn, limits.database_connections_max)
+            )
+            await database.migrate(pool)
+            await queue.install(pool)
+            wire = await stack.enter_async_context(Wire.of(chosen))
+            kasir = cls._built(chosen, pool, wire, clock or SystemClock())
+            await stack.enter_async_context(kasir.inbox.writing())
+            yield kasir
+
+    @classmethod
+    def _built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
+        limits = settings.limits
+        ids = SortableIds(_milliseconds)
+        book = PostgresBook(pool)
+        flow = Flow(
+            book=book,
+            provider=Adyen(wire, clock),
+            clock=clock,
+            lease=timedelta(seconds=limits.call_lease_s),
+            patience=timedelta(seconds=limits.details_wait_s),
+        )
+        checkout = Checkout(flow, wire, ids, clock, settings.merchant_account)
+        return cls(
+            settings=settings,
+            checkout=checkout,
+            links=Links(
+                book=PostgresLinks(pool),
+                payments=book,
+                checkout=checkout,
+                ids=ids,
+                clock=clock,
+                merchant_account=settings.merchant_account,
+                public_url=settings.public_url,
+                lifetime=timedelta(seconds=limits.link_lifetime_s),
+                lifetime_max=timedelta(seconds=limits.link_lifetime_max_s),
+            ),
+            payments=book,
+            inbox=GroupInbox(pool, queue.enqueue_reading, limits.inbox_batch_max),
+            reader=Reader(pool, clock, settings.merchant_account, limits.reading_batch_max),
+            api_keys=ApiKeys(pool, settings.api_key),
+            clock=clock,
+            pool=pool,
+        )
+
+
+@contextmanager
+def database_of(settings: Settings) -> Iterator[str]:
+    """The DSN of the operator's own PostgreSQL, or of the embedded one, running meanwhile."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    with embedded(settings.data_dir) as dsn:
+        yield dsn
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
