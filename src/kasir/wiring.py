@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from kasir.clock import Clock, SystemClock
 from kasir.config import Settings, settings_from
@@ -20,15 +20,11 @@ from kasir.jobs import queue
 from kasir.payments.flow import Flow
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
+from kasir.store.database import Pool
 from kasir.store.embedded import embedded
 from kasir.store.inbox import GroupInbox, Reader
 from kasir.store.links import PostgresLinks
 from kasir.store.payments import PostgresBook
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kasir.store.database import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

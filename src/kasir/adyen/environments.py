@@ -45,7 +45,7 @@ def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str 
 
     Args:
         environment: Which one.
-        live_prefix: The merchant's own prefix, from Customer Area (Developers, API URLs); live only.
+        live_prefix: The merchant's own (Customer Area, Developers, API URLs); live only.
         twin_url: Where the twin listens, without a trailing slash; twin only.
     """
     match environment:

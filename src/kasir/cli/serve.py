@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import uvicorn
 
 from kasir.config import settings_from
+from kasir.wiring import Kasir
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -13,7 +16,7 @@ def serve(host: str, port: int, workers: int) -> None:
     Raises:
         SettingError: A setting is missing or malformed; found before anything starts.
     """
-    settings_from()
+    asyncio.run(_preflight())
     uvicorn.run(
         "kasir.cli.serve:app",
         factory=True,
@@ -26,6 +29,12 @@ def serve(host: str, port: int, workers: int) -> None:
         timeout_graceful_shutdown=10,
         server_header=False,
     )
+
+
+async def _preflight() -> None:
+    """Find what would stop the server while it can still be said in one line."""
+    async with Kasir.open():
+        pass
 
 
 def app() -> object:

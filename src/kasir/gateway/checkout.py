@@ -58,12 +58,12 @@ class Checkout:
             InvalidRequest: A field is wrong; nothing was sent.
         """
         fields = body_fields(body)
-        refuse(self.account_faults(fields), checks.methods_faults(fields))
         fields.setdefault("merchantAccount", self.merchant_account)
         fields.setdefault("countryCode", GOPAY.country)
         amount = fields.get("amount")
         if isinstance(amount, dict):
             amount.setdefault("currency", GOPAY.currency)
+        refuse(self.account_faults(fields), checks.methods_faults(fields))
         sent = msgspec.json.encode(fields)
         answer = await self.wire.send(Call("/paymentMethods", sent, version))
         return no_answer() if isinstance(answer, Silence) else answer

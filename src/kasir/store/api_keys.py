@@ -5,13 +5,10 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kasir.errors import SettingError
-from kasir.store.database import queries
-
-if TYPE_CHECKING:
-    from kasir.store.database import Pool
+from kasir.store.database import Pool, queries
 
 SQL: Final = queries("api_keys")
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
+else:  # Where annotations are read at run time, the plain classes do.
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
 
 #: Any number that nobody else's migrations use on the same server.
 _MIGRATION_LOCK: Final = 0x6B61_7369_72

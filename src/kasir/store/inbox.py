@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -17,12 +17,9 @@ from kasir.ids import PaymentId
 from kasir.payments.facts import Fact
 from kasir.payments.matching import match
 from kasir.store import payments
-from kasir.store.database import queries
+from kasir.store.database import Connection, Pool, queries
 from kasir.webhooks.reading import NoticeState, Reading, read
 from kasir.webhooks.receive import Notice
-
-if TYPE_CHECKING:
-    from kasir.store.database import Connection, Pool
 
 SQL: Final = queries("inbox")
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from kasir.ids import LinkId
 from kasir.payments.links import Link
-from kasir.store.database import queries
-
-if TYPE_CHECKING:
-    from kasir.store.database import Pool
+from kasir.store.database import Pool, queries
 
 SQL: Final = queries("links")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from kasir.errors import KeyReused, NotFound
 from kasir.ids import LinkId, PaymentId
@@ -20,10 +20,7 @@ from kasir.payments.matching import Candidate, match
 from kasir.payments.payment import Intent, Payment, Standing
 from kasir.payments.ports import Heard, Kept, Question, ShopKey
 from kasir.payments.status import Status
-from kasir.store.database import queries
-
-if TYPE_CHECKING:
-    from kasir.store.database import Connection, Pool
+from kasir.store.database import Connection, Pool, queries
 
 SQL: Final = queries("payments")
 

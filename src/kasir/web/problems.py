@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -68,8 +69,15 @@ def unauthorized() -> Answer:
 
 def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     if not isinstance(error, KasirError | HTTPException):
-        _log.error("unexpected", path=request.url.path, error=type(error).__name__, exc_info=error)
+        _log.error(
+            "unexpected", path=request.url.path, error=type(error).__name__, traceback=_told(error)
+        )
     return response(answer_to(error))
+
+
+def _told(error: Exception) -> str:
+    """Where it happened, without the values of variables: among them may be keys."""
+    return "".join(traceback.format_exception(error))
 
 
 HANDLERS: Final[ExceptionHandlersMap] = {Exception: _handle}

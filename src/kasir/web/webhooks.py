@@ -12,7 +12,7 @@ from litestar import asgi
 from litestar.response.base import ASGIResponse
 
 from kasir.errors import DatabaseUnavailable, NotAuthentic, Unreadable
-from kasir.webhooks.receive import receive
+from kasir.webhooks import receive as receiving
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
@@ -29,26 +29,26 @@ class TooLarge(Exception):
 
 
 @asgi("/webhooks/adyen", is_mount=False, copy_scope=False)
-async def standard(scope: Scope, receive_: Receive, send: Send) -> None:
+async def standard(scope: Scope, receive: Receive, send: Send) -> None:
     """Take a standard notification in: 202 once it is committed, never before."""
     kasir: Kasir = scope["litestar_app"].state.kasir
-    status, body = await _taken(kasir, scope, receive_)
+    status, body = await _taken(kasir, scope, receive)
     headers = (
         {"www-authenticate": 'Basic realm="kasir"'} if status == HTTPStatus.UNAUTHORIZED else {}
     )
     answer = ASGIResponse(body=body, status_code=status, media_type="text/plain", headers=headers)
-    await answer(scope, receive_, send)
+    await answer(scope, receive, send)
 
 
-async def _taken(kasir: Kasir, scope: Scope, receive_: Receive) -> tuple[int, bytes]:
+async def _taken(kasir: Kasir, scope: Scope, receive: Receive) -> tuple[int, bytes]:
     settings = kasir.settings
     if scope.get("method") != "POST":
         return 405, b"notifications are posted"
     if not _is_admitted(scope, settings.webhook_user, settings.webhook_password):
         return 401, b"basic authentication failed"
     try:
-        body = await _body(receive_, settings.limits.webhook_bytes_max)
-        await receive(
+        body = await _body(receive, settings.limits.webhook_bytes_max)
+        await receiving.receive(
             body, keys=settings.hmac_keys, inbox=kasir.inbox, received_at=kasir.clock.now()
         )
     except TooLarge:
@@ -72,7 +72,7 @@ def _is_admitted(scope: Scope, user: str | None, password: str | None) -> bool:
     return hmac.compare_digest(wanted, given)
 
 
-async def _body(receive_: Receive, most: int) -> bytes:
+async def _body(receive: Receive, most: int) -> bytes:
     """The request's body, read no further than the limit.
 
     Raises:
@@ -80,7 +80,7 @@ async def _body(receive_: Receive, most: int) -> bytes:
     """
     parts, size, more = [], 0, True
     while more:
-        message = await receive_()
+        message = await receive()
         if message["type"] != "http.request":
             raise Unreadable("the sender hung up")
         parts.append(message["body"])

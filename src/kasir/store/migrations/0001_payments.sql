@@ -16,7 +16,7 @@ CREATE TABLE payment (
     refunded          bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX payment_reference ON payment (reference, created_at);
-CREATE INDEX payment_link ON payment (link_id, created_at) WHERE link_id IS NOT NULL;
+CREATE INDEX payment_of_link ON payment (link_id, created_at) WHERE link_id IS NOT NULL;
 
 -- What was learnt of a payment. Rows are appended, never changed: the key refuses the second.
 CREATE TABLE fact (
