@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from playwright.sync_api import sync_playwright
 
@@ -42,6 +43,7 @@ def main() -> int:
         NOTE.write_text(path + "\n", encoding="utf-8")
         print(f"browser: {version} at {path} ({why})")
         return 0
+    NOTE.unlink(missing_ok=True)
     print(
         "browser: none found and none could be fetched; install Chromium or Chrome, "
         "or run: .venv/bin/playwright install --with-deps chromium",
@@ -99,16 +101,36 @@ def version_of(path: str) -> str | None:
 def run(command: Sequence[str], seconds_max: float) -> bool:
     """Run a program that may fail; one that takes too long is ended with all its children."""
     print(f"browser: trying {' '.join(command)}", flush=True)
-    with subprocess.Popen(command, start_new_session=True) as program:
+    with (
+        TemporaryFile("w+", encoding="utf-8", errors="replace") as said,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        ) as program,
+    ):
         try:
-            return program.wait(timeout=seconds_max) == 0
+            if program.wait(timeout=seconds_max) == 0:
+                return True
+            said.seek(0)
+            print(f"browser: that failed: {complaint(said.read())}", flush=True)
         except subprocess.TimeoutExpired:
             print(f"browser: gave up after {seconds_max:.0f} s", flush=True)
-            return False
         finally:
             # Playwright's installer is a Node program behind a Python one.
             if program.poll() is None:
                 os.killpg(program.pid, signal.SIGKILL)
+    return False
+
+
+def complaint(said: str) -> str:
+    """The line that tells why, among the pages that installers print."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = (line for line in lines if line.startswith(("Error:", "E:")))
+    return next(errors, lines[-1] if lines else "it did not say why")
 
 
 if __name__ == "__main__":
