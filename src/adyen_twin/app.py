@@ -3,20 +3,22 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
-from litestar import Litestar, Response
-from litestar.di import Provide
-from litestar.enums import MediaType
+from litestar import Litestar, Request
 from litestar.exceptions import HTTPException
 
 from adyen_twin import checkout, controls, errors, gopay, storage
-from adyen_twin.controls import ControlError, answer
+from adyen_twin.controls import ControlError
 from adyen_twin.engine import Engine
-from adyen_twin.exchange import HttpRequest, HttpResponse
 from adyen_twin.twin import Twin
+from adyen_twin.web import HttpRequest, HttpResponse, as_json
 
 BODY_BYTES_MAX = 1024 * 1024
+
+#: Litestar promises its error handlers no more than this.
+AnyRequest = Request[Any, Any, Any]
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +30,9 @@ def build(twin: Twin) -> Litestar:
     async def running(app: Litestar) -> AsyncIterator[None]:
         async with aiohttp.ClientSession(headers={"User-Agent": "adyen-twin"}) as session:
             engine = Engine(twin, session)
-            app.state.engine = engine
+            app.state.twin, app.state.engine = twin, engine
             async with engine.running(), storage.saving(twin):
                 yield
-
-    async def provide_twin() -> Twin:
-        return twin
-
-    async def provide_engine(request: HttpRequest) -> Engine:
-        engine: Engine = request.app.state.engine
-        return engine
 
     return Litestar(
         route_handlers=[
@@ -52,7 +47,7 @@ def build(twin: Twin) -> Litestar:
             gopay.get_static,
             gopay.get_sized_logo,
         ],
-        dependencies={"twin": Provide(provide_twin), "engine": Provide(provide_engine)},
+        request_class=HttpRequest,
         lifespan=[running],
         exception_handlers={
             ControlError: _control_error,
@@ -65,21 +60,20 @@ def build(twin: Twin) -> Litestar:
     )
 
 
-def _control_error(_: HttpRequest, error: ControlError) -> HttpResponse:
-    return answer(error.body, error.status)
+def _control_error(_: AnyRequest, error: ControlError) -> HttpResponse:
+    return as_json(error.body, error.status)
 
 
-def _http_error(request: HttpRequest, error: HTTPException) -> HttpResponse:
+def _http_error(request: AnyRequest, error: HTTPException) -> HttpResponse:
     """Answer what no handler took, in the shape of whoever was asked."""
     if request.url.path.startswith("/twin/"):
-        return answer({"error": error.detail}, error.status_code)
+        return as_json({"error": error.detail}, error.status_code)
     if error.status_code == errors.not_found().status:
-        return answer(errors.not_found().body(), error.status_code)
+        return as_json(errors.not_found().body(), error.status_code)
     said = errors.AdyenError(error.status_code, "000", error.detail)
-    return answer(said.body(), error.status_code)
+    return as_json(said.body(), error.status_code)
 
 
-def _broken(request: HttpRequest, error: Exception) -> Response[bytes]:
+def _broken(request: AnyRequest, error: Exception) -> HttpResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    body = errors.broken().body()
-    return Response(answer(body).content, status_code=500, media_type=MediaType.JSON)
+    return as_json(errors.broken().body(), 500)

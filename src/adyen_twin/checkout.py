@@ -6,8 +6,9 @@ from litestar import Router, post
 
 from adyen_twin import checks, payments
 from adyen_twin.checks import Asked
-from adyen_twin.exchange import Call, HttpRequest, HttpResponse, Reply, exchange
+from adyen_twin.exchange import Call, Reply, exchange
 from adyen_twin.twin import Twin
+from adyen_twin.web import HttpRequest, HttpResponse
 
 VERSIONS: Final = range(68, 73)
 #: Live has the extra segment; test has not.
@@ -48,21 +49,21 @@ def tell_details(twin: Twin, call: Call) -> Reply:
 
 
 @post("/paymentMethods", status_code=200)
-async def post_payment_methods(request: HttpRequest, twin: Twin) -> HttpResponse:
+async def post_payment_methods(request: HttpRequest) -> HttpResponse:
     """List the methods on offer."""
-    return await exchange(twin, request, list_methods)
+    return await exchange(request, list_methods)
 
 
 @post("/payments", status_code=200)
-async def post_payments(request: HttpRequest, twin: Twin) -> HttpResponse:
+async def post_payments(request: HttpRequest) -> HttpResponse:
     """Start a payment."""
-    return await exchange(twin, request, pay)
+    return await exchange(request, pay)
 
 
 @post("/payments/details", status_code=200)
-async def post_details(request: HttpRequest, twin: Twin) -> HttpResponse:
+async def post_details(request: HttpRequest) -> HttpResponse:
     """Finish a payment."""
-    return await exchange(twin, request, tell_details)
+    return await exchange(request, tell_details)
 
 
 def routers() -> list[Router]:

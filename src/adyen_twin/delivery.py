@@ -106,8 +106,7 @@ class PostOffice:
             async with self._session.post(
                 endpoint.url,
                 data=notice.body.encode(),
-                headers={"Content-Type": "application/json; charset=utf-8", **notice.headers},
-                auth=_basic_auth(endpoint),
+                headers=_headers(endpoint, notice),
                 # A webhook endpoint must not redirect; following would hide that it does.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=self._twin.knobs.webhook_timeout_s),
@@ -124,10 +123,13 @@ class PostOffice:
         return self._twin.knobs.accepted_by == "status" or answer.strip() == "[accepted]"
 
 
-def _basic_auth(endpoint: Endpoint) -> aiohttp.BasicAuth | None:
-    if endpoint.username is None or endpoint.password is None:
-        return None
-    return aiohttp.BasicAuth(endpoint.username, endpoint.password, encoding="utf-8")
+def _headers(endpoint: Endpoint, notice: Notice) -> dict[str, str]:
+    headers = {"Content-Type": "application/json; charset=utf-8", **notice.headers}
+    if endpoint.username is not None and endpoint.password is not None:
+        headers["Authorization"] = aiohttp.encode_basic_auth(
+            endpoint.username, endpoint.password, encoding="utf-8"
+        )
+    return headers
 
 
 def name_of(text: str) -> EndpointName | None:

@@ -15,6 +15,8 @@ from adyen_twin.twin import Twin
 
 #: A courier looks at its queue this often at least, though nobody rang.
 LOOK_AGAIN_S = 3600.0
+#: A fault of the twin's own is not run into again at once.
+AFTER_FAILURE_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +88,9 @@ class Engine:
             try:
                 await work()
             except Exception:
-                # One errand that fails must not end all that come after it.
+                # One errand that fails must not end all that come after it, nor spin.
                 log.exception("an errand failed")
+                await asyncio.sleep(AFTER_FAILURE_S)
             due_at = next_due()
             wait_s = LOOK_AGAIN_S if due_at is None else due_at - self._twin.now()
             with contextlib.suppress(TimeoutError):

@@ -11,7 +11,7 @@ from typing import Any
 class AdyenError(Exception):
     """An answer other than success, with its body."""
 
-    def __init__(  # noqa: PLR0913 - Adyen's body has these fields.
+    def __init__(
         self,
         status: int,
         code: str,

@@ -14,16 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 from litestar.enums import MediaType
 
 from adyen_twin import errors, limits, names
 from adyen_twin.errors import AdyenError
 from adyen_twin.state import KeptReply
 from adyen_twin.twin import Twin
-
-HttpRequest = Request[Any, Any, Any]
-HttpResponse = Response[bytes]
+from adyen_twin.web import HttpRequest, HttpResponse, as_json
 
 DAY_S = 24 * 3600
 
@@ -52,29 +50,24 @@ class Reply:
 Act = Callable[[Twin, Call], Reply]
 
 
-async def exchange(twin: Twin, request: HttpRequest, act: Act) -> HttpResponse:
+async def exchange(request: HttpRequest, act: Act) -> HttpResponse:
     """Answer a POST of an Adyen API."""
     try:
-        authenticate(twin, request)
+        authenticate(request)
         key = _idempotency_key(request)
     except AdyenError as error:
         return _spelled(_reply_of(error))
     raw = await request.body()
     if key is None:
-        return _spelled(_acted(twin, request, raw, act))
-    return _once(twin, request, raw, act, key)
+        return _spelled(_acted(request, raw, act))
+    return _once(request, raw, act, key)
 
 
-def authenticate(twin: Twin, request: HttpRequest) -> None:
+def authenticate(request: HttpRequest) -> None:
     """Raise unless the request bears the twin's key."""
     said = request.headers.get("x-api-key", "")
-    if not hmac.compare_digest(said.encode(), twin.settings.api_key.encode()):
+    if not hmac.compare_digest(said.encode(), request.twin.settings.api_key.encode()):
         raise errors.unauthorized()
-
-
-def public_url(twin: Twin, request: HttpRequest) -> str:
-    """Return the address at which shoppers reach the twin."""
-    return (twin.settings.public_url or str(request.base_url)).rstrip("/")
 
 
 def _idempotency_key(request: HttpRequest) -> str | None:
@@ -84,15 +77,16 @@ def _idempotency_key(request: HttpRequest) -> str | None:
     return key
 
 
-def _once(twin: Twin, request: HttpRequest, raw: bytes, act: Act, key: str) -> HttpResponse:
+def _once(request: HttpRequest, raw: bytes, act: Act, key: str) -> HttpResponse:
     """Act only for the first call that bears this key; answer the rest as the first."""
+    twin = request.twin
     fingerprint = hashlib.sha256(request.url.path.encode() + b"\n" + raw).hexdigest()
     kept = _kept(twin, key)
     if kept is not None:
         return _again(twin, kept, key, fingerprint)
     # Kept before the act: a call that comes while this one runs finds it running.
     kept = twin.state.replies[key] = KeptReply(fingerprint=fingerprint, at=twin.now())
-    reply = _acted(twin, request, raw, act)
+    reply = _acted(request, raw, act)
     response = _spelled(reply, key)
     kept.status, kept.body = response.status_code, response.content
     kept.headers = dict(response.headers.items())
@@ -128,14 +122,14 @@ def _warn_of_other_body(twin: Twin, kept: KeptReply, key: str) -> None:
         payment.warnings.append(warning)
 
 
-def _acted(twin: Twin, request: HttpRequest, raw: bytes, act: Act) -> Reply:
+def _acted(request: HttpRequest, raw: bytes, act: Act) -> Reply:
     try:
-        return act(twin, _read(twin, request, raw))
+        return act(request.twin, _read(request, raw))
     except AdyenError as error:
         return _reply_of(error)
 
 
-def _read(twin: Twin, request: HttpRequest, raw: bytes) -> Call:
+def _read(request: HttpRequest, raw: bytes) -> Call:
     try:
         body = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -143,7 +137,7 @@ def _read(twin: Twin, request: HttpRequest, raw: bytes) -> Call:
     if not isinstance(body, dict):
         raise errors.not_json("not an object")
     version = request.route_handler.opt.get("version", 0)
-    return Call(version=version, body=body, public_url=public_url(twin, request))
+    return Call(version=version, body=body, public_url=request.public_url)
 
 
 def _reply_of(error: AdyenError) -> Reply:
@@ -163,9 +157,4 @@ def _spelled(reply: Reply, key: str | None = None) -> HttpResponse:
         headers["pspReference"] = psp_reference
     if key is not None:
         headers["Idempotency-Key"] = key
-    return Response(
-        msgspec.json.encode(reply.body),
-        status_code=reply.status,
-        headers=headers,
-        media_type=MediaType.JSON,
-    )
+    return as_json(reply.body, reply.status, headers)

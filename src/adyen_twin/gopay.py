@@ -8,23 +8,19 @@ only make it nicer.
 
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import jinja2
-import msgspec
 import segno
 from litestar import Response, get, post
-from litestar.enums import MediaType, RequestEncodingType
-from litestar.params import Body
+from litestar.enums import MediaType
 from litestar.response import Redirect
 
 from adyen_twin import payments, texts, wallet
-from adyen_twin.exchange import HttpRequest, HttpResponse, public_url
 from adyen_twin.state import Payment, Status
-from adyen_twin.twin import Twin
+from adyen_twin.web import HttpRequest, HttpResponse, as_json
 
 Page = Response[str] | Redirect
-Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 FOLDER: Final = files("adyen_twin")
 NO_STORE: Final = {"Cache-Control": "no-store"}
@@ -48,88 +44,90 @@ def _templates() -> jinja2.Environment:
 
 
 @get("/checkoutshopper/checkoutPaymentRedirect")
-async def get_redirect(request: HttpRequest, twin: Twin, redirectData: str = "") -> Page:  # noqa: N803 - Adyen's name.
+async def get_redirect(request: HttpRequest) -> Page:
     """Take the shopper from the shop to GoPay."""
-    return _to_wallet(request, twin, redirectData, proof=None)
+    return _to_wallet(request, proof=None)
 
 
 @post("/checkoutshopper/checkoutPaymentRedirect", status_code=200)
-async def post_redirect(request: HttpRequest, twin: Twin, redirectData: str = "") -> Page:  # noqa: N803 - Adyen's name.
+async def post_redirect(request: HttpRequest) -> Page:
     """Take the shopper to GoPay, where the action said to post a form."""
     form = await request.form()
-    return _to_wallet(request, twin, redirectData, proof=str(form.get("payload", "")))
+    return _to_wallet(request, proof=str(form.get("payload", "")))
 
 
-def _to_wallet(request: HttpRequest, twin: Twin, redirect_data: str, proof: str | None) -> Page:
-    payment = twin.memory.payment(redirect_data)
+def _to_wallet(request: HttpRequest, proof: str | None) -> Page:
+    redirect_data = request.asked("redirectData") or ""
+    payment = request.twin.memory.payment(redirect_data)
     if payment is None or payment.redirect_data != redirect_data or payment.form_proof != proof:
         return _unknown(request)
     return Redirect(f"/gopay/{payment.page_key}", status_code=303, headers=NO_STORE)
 
 
 @get("/gopay/{key:str}")
-async def get_page(request: HttpRequest, twin: Twin, key: str) -> Page:
+async def get_page(request: HttpRequest) -> Page:
     """Show GoPay: the phone's page on a phone, else the QR code."""
-    payment = _payment(twin, key)
+    payment = _payment(request)
     if payment is None:
         return _unknown(request)
     if payment.status is Status.AWAITING:
-        return _waiting_page(request, twin, payment, with_qr=not _is_phone(request))
+        return _waiting_page(request, payment, with_qr=not _is_phone(request))
     if payment.comes_back and payment.status is not Status.EXPIRED:
-        return _return(request, twin, payment)
-    return _decided_page(request, twin, payment)
+        return _return(request, payment)
+    return _decided_page(request, payment)
 
 
 @get("/gopay/{key:str}/phone")
-async def get_phone(request: HttpRequest, twin: Twin, key: str, scanned: bool = False) -> Page:
+async def get_phone(request: HttpRequest) -> Page:
     """Show the phone's page, whatever the browser."""
-    payment = _payment(twin, key)
+    scanned = request.asked("scanned") == "true"
+    payment = _payment(request)
     if payment is None:
         return _unknown(request)
     if payment.status is Status.AWAITING:
-        return _waiting_page(request, twin, payment, with_qr=False, scanned=scanned)
-    return _decided_page(request, twin, payment, scanned=scanned)
+        return _waiting_page(request, payment, with_qr=False, scanned=scanned)
+    return _decided_page(request, payment, scanned=scanned)
 
 
 @get("/gopay/{key:str}/status")
-async def get_status(twin: Twin, key: str) -> HttpResponse:
+async def get_status(request: HttpRequest) -> HttpResponse:
     """Tell the page beside the phone whether it is time to go back."""
-    payment = _payment(twin, key)
+    payment = _payment(request)
     if payment is None:
-        return Response(b"{}", status_code=404, media_type=MediaType.JSON)
-    said = {"status": payment.status.value}
-    return Response(msgspec.json.encode(said), media_type=MediaType.JSON, headers=NO_STORE)
+        return as_json({}, 404)
+    return as_json({"status": payment.status}, headers=NO_STORE)
 
 
 @post("/gopay/{key:str}/{deed:str}", status_code=200)
-async def post_deed(request: HttpRequest, twin: Twin, key: str, deed: str, data: Form) -> Page:
+async def post_deed(request: HttpRequest) -> Page:
     """Do what the shopper chose."""
-    payment = _payment(twin, key)
+    payment, deed = _payment(request), request.path_part("deed")
+    data = await request.form()
     if payment is None or deed not in wallet.DEEDS:
         return _unknown(request)
     scanned = data.get("scanned") == "true"
     try:
-        wallet.DEEDS[deed](twin, payment, data.get("pin", ""))
+        wallet.DEEDS[deed](request.twin, payment, str(data.get("pin", "")))
     except wallet.WrongPinError:
-        return _waiting_page(
-            request, twin, payment, with_qr=not _is_phone(request), scanned=scanned, wrong_pin=True
-        )
+        beside = data.get("beside") == "true"
+        return _waiting_page(request, payment, with_qr=beside, scanned=scanned, wrong_pin=True)
     except wallet.AlreadyDecidedError:
-        return _decided_page(request, twin, payment, scanned=scanned)
+        return _decided_page(request, payment, scanned=scanned)
     if scanned or not payment.comes_back or payment.status is Status.EXPIRED:
-        return _decided_page(request, twin, payment, scanned=scanned)
-    return _return(request, twin, payment)
+        return _decided_page(request, payment, scanned=scanned)
+    return _return(request, payment)
 
 
 @get(["/checkoutshopper/images/logos/{name:str}", "/gopay/static/{name:str}"], cache=False)
-async def get_static(name: str) -> HttpResponse:
+async def get_static(request: HttpRequest) -> HttpResponse:
     """Serve a logo, a style sheet or a script."""
-    return _static(name)
+    return _static(request.path_part("name"))
 
 
 @get("/checkoutshopper/images/logos/{size:str}/{name:str}")
-async def get_sized_logo(size: str, name: str) -> HttpResponse:
+async def get_sized_logo(request: HttpRequest) -> HttpResponse:
     """Serve a logo in one of Adyen's sizes; as SVG they are all one."""
+    size, name = request.path_part("size"), request.path_part("name")
     return _static(name if name.endswith(".svg") else f"{size}-{name}")
 
 
@@ -141,8 +139,9 @@ def _static(name: str) -> HttpResponse:
     return Response(file.read_bytes(), media_type=kind, headers={"Cache-Control": "max-age=3600"})
 
 
-def _payment(twin: Twin, key: str) -> Payment | None:
-    payment = twin.memory.payment(key)
+def _payment(request: HttpRequest) -> Payment | None:
+    key = request.path_part("key")
+    payment = request.twin.memory.payment(key)
     # Only the page key opens the page; the other names of a payment are no secrets.
     return payment if payment is not None and payment.page_key == key else None
 
@@ -155,46 +154,44 @@ def _is_phone(request: HttpRequest) -> bool:
     return any(word in agent for word in ("Mobile", "Android", "iPhone"))
 
 
-def _waiting_page(  # noqa: PLR0913 - each is a plain fact about the page.
+def _waiting_page(
     request: HttpRequest,
-    twin: Twin,
     payment: Payment,
     *,
     with_qr: bool,
     scanned: bool = False,
     wrong_pin: bool = False,
 ) -> Page:
-    phone_url = f"{public_url(twin, request)}/gopay/{payment.page_key}/phone?scanned=true"
+    knobs = request.twin.knobs
+    phone_url = f"{request.public_url}/gopay/{payment.page_key}/phone?scanned=true"
     return _page(
         request,
         "pay.html",
         payment=payment,
         amount=texts.rupiah(payment.amount.value),
-        balance=texts.rupiah(twin.knobs.wallet_balance),
-        enough=payment.amount.value <= twin.knobs.wallet_balance,
-        pin=twin.knobs.wallet_pin,
-        tries_left=twin.knobs.pin_tries - payment.pin_tries,
+        balance=texts.rupiah(knobs.wallet_balance),
+        enough=payment.amount.value <= knobs.wallet_balance,
+        pin=knobs.wallet_pin,
+        tries_left=knobs.pin_tries - payment.pin_tries,
         wrong_pin=wrong_pin,
         scanned=scanned,
         qr=_qr(phone_url) if with_qr else None,
     )
 
 
-def _decided_page(
-    request: HttpRequest, twin: Twin, payment: Payment, *, scanned: bool = False
-) -> Page:
+def _decided_page(request: HttpRequest, payment: Payment, *, scanned: bool = False) -> Page:
     goes_back = payment.comes_back and not scanned
     return _page(
         request,
         "decided.html",
         payment=payment,
         amount=texts.rupiah(payment.amount.value),
-        back=payments.way_back(twin, payment) if goes_back else None,
+        back=payments.way_back(request.twin, payment) if goes_back else None,
     )
 
 
-def _return(request: HttpRequest, twin: Twin, payment: Payment) -> Page:
-    back = payments.way_back(twin, payment)
+def _return(request: HttpRequest, payment: Payment) -> Page:
+    back = payments.way_back(request.twin, payment)
     if back.method == "GET":
         return Redirect(back.location, status_code=303, headers=NO_STORE)
     return _page(request, "return_post.html", back=back)

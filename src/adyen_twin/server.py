@@ -68,6 +68,7 @@ def _config(twin: Twin, door: Door) -> uvicorn.Config:
         access_log=False,
         lifespan="on",
         server_header=False,
+        ws="none",
         timeout_graceful_shutdown=STOP_WITHIN_S,
         ssl_certfile=door.tls_cert,
         ssl_keyfile=door.tls_key,

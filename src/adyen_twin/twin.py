@@ -25,7 +25,8 @@ class Twin:
         clock: Clock | None = None,
     ) -> None:
         self.settings = settings or Settings()
-        self.knobs = knobs or Knobs()
+        #: Replaced, never changed, when a knob is turned.
+        self.knobs = self.first_knobs = knobs or Knobs()
         self.memory = Memory(state)
         self.clock = clock or Clock(self.memory.state.advanced_s)
         #: Rung whenever there may be something new to deliver or to do.

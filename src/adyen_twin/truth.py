@@ -1,0 +1,75 @@
+"""What the twin knows, told to whoever steers it. The words are the controls' own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from adyen_twin.clock import spelled_utc
+from adyen_twin.state import Attempt, Payment
+from adyen_twin.twin import Twin
+
+
+def of_payment(payment: Payment) -> dict[str, Any]:
+    """Return the truth about a payment."""
+    return {
+        "pspReference": payment.psp_reference,
+        "offerReference": payment.offer_reference,
+        "merchantAccount": payment.merchant_account,
+        "merchantReference": payment.reference,
+        "amount": {"currency": payment.amount.currency, "value": payment.amount.value},
+        "status": payment.status,
+        "refusal": payment.refusal,
+        "captured": payment.captured,
+        "refunded": payment.refunded,
+        "createdAt": spelled_utc(payment.created_at),
+        "expiresAt": spelled_utc(payment.expires_at),
+        "detailsAsked": payment.details_asked,
+        "metadata": payment.metadata,
+        "events": [
+            {
+                "at": spelled_utc(event.at),
+                "eventCode": event.code,
+                "success": event.success,
+                "pspReference": event.psp_reference,
+                "value": event.value,
+                "reason": event.reason,
+            }
+            for event in payment.events
+        ],
+        "warnings": payment.warnings,
+    }
+
+
+def of_payments(payments: Sequence[Payment]) -> dict[str, Any]:
+    """Return the truth about payments, newest first."""
+    told = [of_payment(payment) for payment in reversed(payments)]
+    return {"count": len(told), "payments": told}
+
+
+def of_deliveries(twin: Twin, reference: str | None, endpoint: str | None) -> dict[str, Any]:
+    """Return every try to deliver a webhook, oldest first, and what waits to be tried."""
+    tries: list[Attempt] = [
+        attempt
+        for attempt in twin.state.attempts
+        if reference in (None, attempt.reference) and endpoint in (None, attempt.endpoint)
+    ]
+    waiting = [
+        {
+            "endpoint": name,
+            "notice": notice.id,
+            "eventCode": notice.says,
+            "pspReference": notice.psp_reference,
+            "reference": notice.reference,
+            "tries": notice.tries,
+            "dueAt": spelled_utc(notice.due_at),
+            "body": notice.body,
+        }
+        for name, queue in twin.state.queues.items()
+        for notice in queue
+        if reference in (None, notice.reference) and endpoint in (None, name)
+    ]
+    return {"count": len(tries), "deliveries": tries, "waiting": waiting}
+
+
+def of_clock(twin: Twin) -> dict[str, Any]:
+    """Return what time it is, and how far it was advanced."""
+    return {"now": spelled_utc(twin.now()), "advanced_s": round(twin.clock.advanced_s, 3)}

@@ -1,0 +1,49 @@
+"""What the twin's handlers share of HTTP."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.enums import MediaType
+
+from adyen_twin.engine import Engine
+from adyen_twin.twin import Twin
+
+HttpResponse = Response[bytes]
+
+
+class HttpRequest(Request[Any, Any, Any]):
+    """A request that knows which twin it came to."""
+
+    @property
+    def twin(self) -> Twin:
+        """Return the twin."""
+        twin: Twin = self.app.state.twin
+        return twin
+
+    @property
+    def engine(self) -> Engine:
+        """Return what works beside the requests."""
+        engine: Engine = self.app.state.engine
+        return engine
+
+    @property
+    def public_url(self) -> str:
+        """Return the address at which shoppers reach the twin."""
+        return (self.twin.settings.public_url or str(self.base_url)).rstrip("/")
+
+    def path_part(self, name: str) -> str:
+        """Return a variable part of the path."""
+        return str(self.path_params[name])
+
+    def asked(self, name: str) -> str | None:
+        """Return a query parameter, if it was given."""
+        said = self.query_params.get(name)
+        return None if said is None else str(said)
+
+
+def as_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """Return an answer of JSON."""
+    return Response(
+        msgspec.json.encode(body), status_code=status, headers=headers, media_type=MediaType.JSON
+    )

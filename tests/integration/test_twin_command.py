@@ -1,0 +1,169 @@
+"""The command `adyen-twin`, as a process of its own."""
+
+import json
+import signal
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from twin_fixtures import payment_body
+
+COMMAND = [sys.executable, "-c", "from adyen_twin.cli import main; main()"]
+
+
+@contextmanager
+def started(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start the twin on a free port; yield the process and its address."""
+    command = [*COMMAND, "serve", "--port", "0", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().rstrip().rpartition(" ")[2]
+        finally:
+            process.kill()
+
+
+def called(url: str, body: Any = None, key: str = "twin-api-key") -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"X-API-Key": key})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_where_it_is_and_stops_cleanly(number: signal.Signals) -> None:
+    with started() as (process, url):
+        health = called(f"{url}/twin/health")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+
+    assert health == {"status": "ok"}
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_what_it_is_told_holds() -> None:
+    options = ("--lenient", "--api-key", "k", "--merchant-account", "Warung")
+    with started(*options, "--public-url", "https://twin.example/") as (_, url):
+        body = payment_body(merchantAccount="Warung", browserInfo=None)
+        action = called(f"{url}/v72/payments", body, key="k")["action"]
+
+    assert action["url"].startswith("https://twin.example/checkoutshopper/")
+
+
+def test_it_remembers_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "twin.json"
+    with started("--state", str(file)) as (process, url):
+        called(f"{url}/v72/payments", payment_body())
+        called(f"{url}/twin/clock", {"advance_s": 60})
+        before = called(f"{url}/twin/payments")
+        process.terminate()
+        process.wait(10)
+    with started("--state", str(file)) as (_, url):
+        after = called(f"{url}/twin/payments")
+        clock = called(f"{url}/twin/clock")
+
+    assert after == before
+    assert clock["advanced_s"] >= 59
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "word"),
+    [
+        (["serve", "--port", "many"], 2, "port"),
+        (["serve", "--port", "70000"], 1, "70000"),
+        (["serve", "--host", "256.0.0.1"], 1, "256.0.0.1"),
+        (["serve", "--colour", "red"], 2, "--colour"),
+        (["serve", "--tls-cert", "only.pem"], 2, "--tls-key"),
+        (["dance"], 2, "dance"),
+    ],
+)
+def test_a_fault_is_one_line(options: list[str], code: int, word: str) -> None:
+    done = subprocess.run(
+        [*COMMAND, *options], capture_output=True, text=True, timeout=20, check=False
+    )
+
+    assert done.returncode == code, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert word in done.stderr
+    assert done.stdout == ""
+
+
+def test_it_serves_https(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    files = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
+    with (
+        started(*files) as (_, url),
+        urllib.request.urlopen(f"{url}/twin/health", context=trusting) as answer,
+    ):
+        assert url.startswith("https://")
+        assert json.load(answer) == {"status": "ok"}
+
+
+def test_a_certificate_that_is_none_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").write_text("nothing")
+    file = str(tmp_path / "cert.pem")
+    done = subprocess.run(
+        [*COMMAND, "serve", "--port", "0", "--tls-cert", file, "--tls-key", file],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_taken_port_is_a_fault() -> None:
+    with started() as (_, url):
+        port = url.rpartition(":")[2]
+        done = subprocess.run(
+            [*COMMAND, "serve", "--port", port],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_state_file_of_something_else_is_a_fault(tmp_path: Path) -> None:
+    file = tmp_path / "twin.json"
+    file.write_text('{"counter": "many"}')
+    done = subprocess.run(
+        [*COMMAND, "serve", "--state", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("options", [["--help"], ["serve", "--help"]])
+def test_help(options: list[str]) -> None:
+    done = subprocess.run(
+        [*COMMAND, *options], capture_output=True, text=True, timeout=20, check=False
+    )
+
+    assert done.returncode == 0
+    assert "serve" in done.stdout

@@ -1,0 +1,79 @@
+"""One key, one payment, for seven days by the twin's clock."""
+
+import asyncio
+
+from twin_fixtures import TwinAtWork, payment_body, twin
+
+__all__ = ["twin"]
+
+DAY_S = 24 * 3600
+
+
+async def test_the_same_key_gets_the_first_answer(twin: TwinAtWork) -> None:
+    first = await twin.api("/v72/payments", payment_body(), key="order-1001")
+    again = await twin.api("/v72/payments", payment_body(), key="order-1001")
+
+    assert again.text == first.text
+    assert again.headers["pspReference"] == first.headers["pspReference"]
+    assert again.headers["Idempotency-Key"] == "order-1001"
+    assert (await twin.control("GET", "payments"))["count"] == 1
+
+
+async def test_without_a_key_every_call_is_a_payment(twin: TwinAtWork) -> None:
+    answers = [await twin.api("/v72/payments", payment_body()) for _ in range(2)]
+
+    assert all("Idempotency-Key" not in answer.headers for answer in answers)
+    assert (await twin.control("GET", "payments?reference=ORDER-1001"))["count"] == 2
+
+
+async def test_fifty_at_once_make_one_payment(twin: TwinAtWork) -> None:
+    calls = [twin.api("/v72/payments", payment_body(), key="one") for _ in range(50)]
+    answers = await asyncio.gather(*calls)
+
+    assert len({answer.text for answer in answers}) == 1
+    assert (await twin.control("GET", "payments"))["count"] == 1
+
+
+async def test_another_body_is_replayed_with_a_warning(twin: TwinAtWork) -> None:
+    first = await twin.api("/v72/payments", payment_body(), key="k")
+    other = await twin.api("/v72/payments", payment_body(reference="OTHER"), key="k")
+    told = await twin.control("GET", f"payments/{first.headers['pspReference']}")
+
+    assert other.text == first.text
+    assert told["warnings"] == ["idempotency key 'k' came again with another body or path"]
+
+
+async def test_another_body_is_refused_where_so_set(twin: TwinAtWork) -> None:
+    await twin.control("PUT", "knobs", {"idempotencyOtherBody": "refuse"})
+    await twin.api("/v72/payments", payment_body(), key="k")
+    other = await twin.api("/v72/payments", payment_body(reference="OTHER"), key="k")
+
+    assert (other.status, other.body["errorCode"]) == (422, "704")
+
+
+async def test_an_error_is_kept_like_any_answer(twin: TwinAtWork) -> None:
+    first = await twin.api("/v72/payments", payment_body(reference=None), key="k")
+    again = await twin.api("/v72/payments", payment_body(reference=None), key="k")
+
+    assert first.status == 422
+    assert again.text == first.text
+
+
+async def test_a_key_is_forgotten_after_seven_days(twin: TwinAtWork) -> None:
+    await twin.api("/v72/payments", payment_body(), key="k")
+    await twin.settle(7 * DAY_S - 60)
+    within = await twin.control("GET", "payments")
+    await twin.api("/v72/payments", payment_body(), key="k")
+    await twin.settle(120)
+    await twin.api("/v72/payments", payment_body(), key="k")
+
+    assert within["count"] == 1
+    assert (await twin.control("GET", "payments"))["count"] == 2
+
+
+async def test_a_key_has_at_most_64_characters(twin: TwinAtWork) -> None:
+    longest = await twin.api("/v72/payments", payment_body(), key="k" * 64)
+    too_long = await twin.api("/v72/payments", payment_body(), key="k" * 65)
+
+    assert longest.status == 200
+    assert too_long.status == 422

@@ -1,0 +1,243 @@
+"""One payment through the twin, over HTTP: every way it can go."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from twin_fixtures import Shop, TwinAtWork, payment_body, result_of, shop, twin
+
+__all__ = ["shop", "twin"]
+
+LISTING = {
+    "merchantAccount": "TwinMerchant",
+    "countryCode": "ID",
+    "amount": {"currency": "IDR", "value": 25000},
+    "channel": "Web",
+}
+
+
+@pytest.mark.parametrize("prefix", ["/v68", "/v70", "/v72", "/checkout/v72"])
+async def test_gopay_is_listed_under_every_version(twin: TwinAtWork, prefix: str) -> None:
+    answer = await twin.api(f"{prefix}/paymentMethods", LISTING)
+
+    assert answer.body["paymentMethods"] == [{"name": "GoPay Wallet", "type": "gopay_wallet"}]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"countryCode": "NL"},
+        {"countryCode": None},
+        {"channel": None},
+        {"amount": None},
+        {"amount": {"currency": "EUR", "value": 25000}},
+        {"amount": {"currency": "IDR", "value": 20_000_001}},
+        {"amount": {"currency": "IDR", "value": 0}},
+        {"allowedPaymentMethods": ["scheme"]},
+        {"blockedPaymentMethods": ["gopay_wallet"]},
+    ],
+)
+async def test_gopay_is_not_listed_where_it_does_not_fit(
+    twin: TwinAtWork, change: dict[str, Any]
+) -> None:
+    answer = await twin.api("/v72/paymentMethods", LISTING | change)
+
+    assert (answer.status, answer.body) == (200, {"paymentMethods": []})
+
+
+async def test_a_redirect_has_its_reference_in_the_header_only(twin: TwinAtWork) -> None:
+    answer = await twin.api("/v72/payments", payment_body())
+    action = answer.body["action"]
+
+    assert answer.body.keys() == {"resultCode", "action"}
+    assert answer.headers["pspReference"] != ""
+    assert action["url"].startswith(f"{twin.url}/checkoutshopper/checkoutPaymentRedirect?")
+    # Opaque, with a character that must be encoded to survive.
+    assert "%21" in action["url"]
+
+
+async def test_an_approved_payment(twin: TwinAtWork, shop: Shop) -> None:
+    url = await twin.pay(metadata={"basket": "7"})
+    told = await twin.shopper(url)
+    details = await twin.details(told["location"])
+    await twin.settle()
+
+    item = shop.received[0].item
+    assert details.body == {
+        "pspReference": told["pspReference"],
+        "resultCode": "Authorised",
+        "merchantReference": "ORDER-1001",
+        "amount": {"currency": "IDR", "value": 25000},
+        "paymentMethod": {"type": "gopay_wallet"},
+    }
+    assert shop.said == [("AUTHORISATION", "true")]
+    assert item["pspReference"] == told["pspReference"]
+    assert item["additionalData"]["metadata.basket"] == "7"
+    assert "originalReference" not in item
+
+
+@pytest.mark.parametrize(
+    ("deed", "result", "detailed", "code", "reason"),
+    [
+        ("refuse", "Refused", "Refused", "2", "Refused"),
+        ("cancel", "Cancelled", "Shopper Cancelled", "16", "Shopper Cancelled"),
+    ],
+)
+async def test_a_payment_that_is_not_approved(
+    twin: TwinAtWork, shop: Shop, deed: str, result: str, detailed: str, code: str, reason: str
+) -> None:
+    recorded = await twin.details((await twin.shopper(await twin.pay(), deed))["location"])
+    await twin.control("PUT", "knobs", {"refusalReasons": "detailed"})
+    in_full = await twin.details((await twin.shopper(await twin.pay(), deed))["location"])
+    await twin.settle()
+
+    assert recorded.status == 200
+    assert "paymentMethod" not in recorded.body
+    assert recorded.body["resultCode"] == result
+    assert recorded.body["refusalReason"] == result.upper()
+    assert recorded.body["refusalReasonCode"] == "0"
+    assert in_full.body["refusalReason"] == detailed
+    assert in_full.body["refusalReasonCode"] == code
+    assert shop.said == [("AUTHORISATION", "false")] * 2
+    assert shop.received[0].item["reason"] == reason
+
+
+async def test_the_third_wrong_pin_refuses(twin: TwinAtWork, shop: Shop) -> None:
+    url = await twin.pay()
+    tries = [await twin.shopper(url, pin="000000") for _ in range(3)]
+    await twin.settle()
+
+    assert [told.get("pinTriesLeft") for told in tries] == [2, 1, None]
+    assert [told["status"] for told in tries] == ["awaiting", "awaiting", "refused"]
+    assert shop.received[0].item["reason"] == "Pin tries exceeded"
+
+
+async def test_more_than_the_balance_is_refused(twin: TwinAtWork, shop: Shop) -> None:
+    url = await twin.pay(amount={"currency": "IDR", "value": 10_000_001})
+    told = await twin.shopper(url)
+    await twin.settle()
+
+    assert told["status"] == "refused"
+    assert shop.received[0].item["reason"] == "Not enough balance"
+
+
+async def test_paid_but_never_returned(twin: TwinAtWork, shop: Shop) -> None:
+    told = await twin.shopper(await twin.pay(), "approve_without_return")
+    await twin.settle()
+
+    assert (told["location"], told["status"]) == (None, "authorised")
+    assert shop.said == [("AUTHORISATION", "true")]
+
+
+async def test_an_offer_nobody_takes_up_closes_by_the_clock(twin: TwinAtWork, shop: Shop) -> None:
+    answer = await twin.api("/v72/payments", payment_body())
+    offer = answer.headers["pspReference"]
+    await twin.settle(30 * 60 - 5)
+    before = list(shop.said)
+    await twin.settle(10)
+    late = await twin.call(
+        "POST", "/twin/wallet", {"url": answer.body["action"]["url"], "do": "approve"}
+    )
+
+    assert before == []
+    assert shop.said == [("OFFER_CLOSED", "true")]
+    assert shop.received[0].item["pspReference"] == offer
+    assert late.status == 409
+    assert (await twin.control("GET", f"payments/{offer}"))["status"] == "expired"
+
+
+async def test_session_validity_closes_an_offer_sooner(twin: TwinAtWork, shop: Shop) -> None:
+    now = (await twin.control("GET", "clock"))["now"]
+    refused = await twin.api("/v72/payments", payment_body(sessionValidity=now))
+    garbled = await twin.api("/v72/payments", payment_body(sessionValidity="tomorrow"))
+    await twin.pay(sessionValidity=f"{int(now[:4]) + 1}{now[4:]}")
+    await twin.pay(reference="SHORT", sessionValidity=_later(now, minutes=1))
+    await twin.settle(61)
+
+    assert refused.body["message"] == "Field 'sessionValidity' is not valid."
+    assert garbled.body["message"] == "Field 'sessionValidity' is not valid."
+    assert [webhook.item["merchantReference"] for webhook in shop.received] == ["SHORT"]
+
+
+def _later(moment: str, *, minutes: int) -> str:
+    return (datetime.fromisoformat(moment) + timedelta(minutes=minutes)).isoformat()
+
+
+async def test_details_are_told_once(twin: TwinAtWork) -> None:
+    told = await twin.shopper(await twin.pay())
+    first = await twin.details(told["location"], key="return-1")
+    again = await twin.details(told["location"])
+    same_key = await twin.details(told["location"], key="return-1")
+    await twin.control("PUT", "knobs", {"detailsRepeat": "replay"})
+    replayed = await twin.details(told["location"])
+
+    assert (again.status, again.body["errorCode"]) == (422, "704")
+    assert again.body["pspReference"] == told["pspReference"]
+    assert (same_key.status, same_key.text) == (200, first.text)
+    assert replayed.body == first.body
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({}, 422, "14_002"),
+        ({"details": {}}, 422, "14_002"),
+        ({"details": {"payload": "x"}}, 422, "14_002"),
+        ({"details": "x"}, 422, "187"),
+        ({"details": {"redirectResult": 7}}, 422, "187"),
+        ({"details": {"redirectResult": "x" * 20_001}}, 422, "187"),
+        ({"details": {"redirectResult": "X6XtfGC3!Ygarbled"}}, 422, "14_018"),
+        (b"", 400, "702"),
+        (b"[]", 400, "702"),
+        (b'{"details": \xff}', 400, "702"),
+    ],
+)
+async def test_details_that_lead_nowhere(
+    twin: TwinAtWork, body: Any, status: int, code: str
+) -> None:
+    answer = await twin.api("/v72/payments/details", body)
+
+    assert (answer.status, answer.body["errorCode"]) == (status, code)
+
+
+async def test_a_result_must_be_decoded_once_and_only_once(twin: TwinAtWork) -> None:
+    told = await twin.shopper(await twin.pay())
+    raw = told["location"].partition("redirectResult=")[2]
+    still_encoded = await twin.api("/v72/payments/details", {"details": {"redirectResult": raw}})
+
+    assert still_encoded.body["errorCode"] == "14_018"
+    assert (await twin.details(told["location"])).status == 200
+
+
+async def test_only_the_twins_key_opens(twin: TwinAtWork) -> None:
+    answer = await twin.call("POST", "/v72/payments", payment_body(), {"X-API-Key": "wrong"})
+    without = await twin.call("POST", "/v72/payments", payment_body())
+
+    assert (answer.status, answer.body["errorCode"]) == (401, "000")
+    assert "pspReference" not in answer.headers
+    assert without.status == 401
+
+
+async def test_paths_the_twin_does_not_have_answer_404(twin: TwinAtWork) -> None:
+    for path in ("/v72/donations", "/v73/payments", "/v67/payments", "/nowhere"):
+        assert (await twin.api(path, {})).status == 404
+
+
+async def test_a_redirect_by_post(twin: TwinAtWork) -> None:
+    body = payment_body(redirectToIssuerMethod="POST", redirectFromIssuerMethod="POST")
+    action = (await twin.api("/v72/payments", body)).body["action"]
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    by_address = await twin.call("GET", action["url"])
+    posted = await twin.call(
+        "POST", action["url"], f"payload={action['data']['payload']}".encode(), form
+    )
+    told = await twin.shopper(action["url"])
+
+    assert action["method"] == "POST"
+    assert by_address.status == 404
+    assert posted.status == 303
+    assert (told["method"], told["url"]) == ("POST", body["returnUrl"])
+    assert told["data"]["redirectResult"] == result_of(told["location"])
+    assert parse_qs(urlsplit(told["location"]).query)["order"] == ["1001"]

@@ -1,0 +1,70 @@
+"""Adyen's own Python library, pointed at the twin, does what a shop does with it."""
+
+import asyncio
+from typing import Any
+
+import Adyen
+import pytest
+from Adyen.util import is_valid_hmac_notification
+
+from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, payment_body, result_of, shop, twin
+
+__all__ = ["shop", "twin"]
+
+
+@pytest.fixture
+def adyen(twin: TwinAtWork) -> Any:
+    """The official client, only its base URL changed."""
+    client = Adyen.Adyen(xapikey="twin-api-key", platform="test")
+    client.checkout.payments_api.baseUrl = f"{twin.url}/v72"
+    return client
+
+
+async def test_a_purchase(twin: TwinAtWork, shop: Shop, adyen: Any) -> None:
+    api = adyen.checkout.payments_api
+    asked = {
+        "merchantAccount": "TwinMerchant",
+        "countryCode": "ID",
+        "amount": {"currency": "IDR", "value": 25000},
+        "channel": "Web",
+    }
+    methods = await asyncio.to_thread(api.payment_methods, asked)
+    started = await asyncio.to_thread(api.payments, payment_body(), idempotency_key="first")
+    told = await twin.shopper(started.message["action"]["url"])
+    details = {"details": {"redirectResult": result_of(told["location"])}}
+    done = await asyncio.to_thread(api.payments_details, details)
+    await twin.settle()
+
+    assert methods.message["paymentMethods"] == [{"name": "GoPay Wallet", "type": "gopay_wallet"}]
+    assert started.message["resultCode"] == "RedirectShopper"
+    # The library looks for a pspReference in the header when the body has none.
+    assert len(started.psp) == 16
+    assert done.message["resultCode"] == "Authorised"
+    assert done.psp == told["pspReference"]
+    assert shop.received[0].item["pspReference"] == done.psp
+
+
+async def test_every_webhook_bears_a_seal_that_the_library_accepts(
+    twin: TwinAtWork, shop: Shop
+) -> None:
+    for deed in ("approve", "refuse", "cancel", "expire"):
+        url = await twin.pay(reference=rf"ORDER:{deed}\é", metadata={"note": "kopi susu"})
+        await twin.shopper(url, deed)
+    await twin.settle()
+
+    bodies = [webhook.body for webhook in shop.received]
+    assert len(bodies) == 4
+    assert all(is_valid_hmac_notification(body, KEY) for body in bodies)
+    assert not any(is_valid_hmac_notification(body, OTHER_KEY) for body in bodies)
+
+
+async def test_errors_reach_the_shop_as_the_librarys_own(adyen: Any) -> None:
+    api = adyen.checkout.payments_api
+    with pytest.raises(Adyen.exceptions.AdyenAPIUnprocessableEntity) as caught:
+        await asyncio.to_thread(api.payments, payment_body(returnUrl=None))
+
+    assert caught.value.error_code == "14_030"
+
+    api.client.xapikey = "wrong"
+    with pytest.raises(Adyen.exceptions.AdyenAPIAuthenticationError):
+        await asyncio.to_thread(api.payments, payment_body())

@@ -1,0 +1,231 @@
+"""A twin and a shop's webhook endpoint, running in the test's own loop on free ports.
+
+Import the fixtures by name into a test file: `from twin_fixtures import shop, twin`.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+import uvicorn
+from aiohttp import web
+
+from adyen_twin.app import build
+from adyen_twin.settings import Knobs, Settings
+from adyen_twin.twin import Twin
+
+KEY = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
+OTHER_KEY = "74F490DD33F7327BAECC88B2947C011FC02D014A473AAA33A8EC93E4DC069174"
+
+BROWSER = {
+    "userAgent": "Mozilla/5.0",
+    "acceptHeader": "*/*",
+    "language": "id-ID",
+    "colorDepth": 24,
+    "screenHeight": 723,
+    "screenWidth": 1536,
+    "timeZoneOffset": -420,
+    "javaEnabled": False,
+}
+
+
+def payment_body(**changes: Any) -> dict[str, Any]:
+    """Return a complete one-off GoPay payment; a change of None leaves the field out."""
+    body = {
+        "merchantAccount": "TwinMerchant",
+        "reference": "ORDER-1001",
+        "amount": {"currency": "IDR", "value": 25000},
+        "paymentMethod": {"type": "gopay_wallet"},
+        "channel": "Web",
+        "countryCode": "ID",
+        "browserInfo": BROWSER,
+        "returnUrl": "https://shop.example/return?order=1001",
+    } | changes
+    return {name: value for name, value in body.items() if value is not None}
+
+
+@dataclass
+class Answer:
+    """What the twin answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def body(self) -> Any:
+        """Return the answer's JSON."""
+        return json.loads(self.text)
+
+
+class TwinAtWork:
+    """A twin that serves, and the calls a test makes to it."""
+
+    def __init__(self, twin: Twin, url: str, session: aiohttp.ClientSession) -> None:
+        self.twin = twin
+        self.url = url
+        self._session = session
+
+    async def call(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Call the twin; a body that is bytes goes as it is."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        url = path if path.startswith("http") else self.url + path
+        async with self._session.request(
+            method, url, data=data, headers=headers, allow_redirects=False
+        ) as response:
+            return Answer(response.status, response.headers, await response.text())
+
+    async def api(
+        self, path: str, body: Any, *, key: str | None = None, method: str = "POST"
+    ) -> Answer:
+        """Call an Adyen API of the twin, with its key and perhaps an idempotency key."""
+        headers = {"X-API-Key": "twin-api-key"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return await self.call(method, path, body, headers)
+
+    async def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Make a control call that must succeed; return its answer."""
+        answer = await self.call(method, f"/twin/{path}", body)
+        assert answer.status == 200, answer.text
+        return answer.body
+
+    async def pay(self, *, key: str | None = None, **changes: Any) -> str:
+        """Start a payment; return its action.url."""
+        answer = await self.api("/v72/payments", payment_body(**changes), key=key)
+        assert answer.status == 200, answer.text
+        url: str = answer.body["action"]["url"]
+        return url
+
+    async def shopper(self, url: str, do: str = "approve", **more: Any) -> Any:
+        """Act as the shopper."""
+        return await self.control("POST", "wallet", {"url": url, "do": do, **more})
+
+    async def paid(self, **changes: Any) -> str:
+        """Make a payment that is approved; return its pspReference."""
+        told = await self.shopper(await self.pay(**changes))
+        psp_reference: str = told["pspReference"]
+        return psp_reference
+
+    async def details(self, location: str, *, key: str | None = None) -> Answer:
+        """Ask what became of a payment, as the shop does when the shopper is back."""
+        body = {"details": {"redirectResult": result_of(location)}}
+        return await self.api("/v72/payments/details", body, key=key)
+
+    async def settle(self, seconds: float = 0) -> None:
+        """Let time pass; everything that falls due is done when this returns."""
+        await self.control("POST", "clock", {"advance_s": seconds})
+
+
+def result_of(location: str) -> str:
+    """Return the redirectResult that a return address bears, decoded once."""
+    return parse_qs(urlsplit(location).query)["redirectResult"][0]
+
+
+@dataclass
+class Received:
+    """One webhook, as the shop's endpoint received it."""
+
+    headers: Mapping[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        """Return the webhook's JSON."""
+        return json.loads(self.raw)
+
+    @property
+    def item(self) -> Any:
+        """Return the only item of a standard notification."""
+        (wrapper,) = self.body["notificationItems"]
+        return wrapper["NotificationRequestItem"]
+
+
+@dataclass
+class Shop:
+    """A shop's webhook endpoint: keeps what comes, and answers what it is told to."""
+
+    url: str = ""
+    received: list[Received] = field(default_factory=list)
+    #: What to answer, in turn; then 202.
+    answers: list[int] = field(default_factory=list)
+    answer_body: str = "[accepted]"
+
+    async def hear(self, request: web.Request) -> web.Response:
+        """Keep one webhook and answer it."""
+        self.received.append(Received(request.headers, await request.read()))
+        status = self.answers.pop(0) if self.answers else 202
+        return web.Response(status=status, text=self.answer_body)
+
+    @property
+    def said(self) -> list[tuple[str, str]]:
+        """Return (eventCode, success) of every standard notification, as they came."""
+        items = [webhook.item for webhook in self.received]
+        return [(item["eventCode"], item["success"]) for item in items]
+
+
+class _QuietServer(uvicorn.Server):
+    """A server that leaves the test run's signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
+    """Serve a twin on a free port."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        build(twin), log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=1
+    )
+    server = _QuietServer(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        assert not task.done(), "the twin did not start"
+        await asyncio.sleep(0.01)
+    async with aiohttp.ClientSession() as session:
+        yield TwinAtWork(twin, f"http://127.0.0.1:{listener.getsockname()[1]}", session)
+    server.should_exit = True
+    await task
+
+
+@contextlib.asynccontextmanager
+async def listening() -> AsyncIterator[Shop]:
+    """Run a shop's webhook endpoint on a free port."""
+    shop = Shop()
+    app = web.Application()
+    app.router.add_post("/{path:.*}", shop.hear)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    shop.url = f"http://127.0.0.1:{port}/webhooks"
+    yield shop
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def twin() -> AsyncIterator[TwinAtWork]:
+    """A fresh twin, strict, with nobody listening to its webhooks."""
+    async with serving(Twin(Settings(), Knobs())) as at_work:
+        yield at_work
+
+
+@pytest.fixture
+async def shop(twin: TwinAtWork) -> AsyncIterator[Shop]:
+    """A shop that hears the twin's standard webhooks."""
+    async with listening() as heard:
+        await twin.control("PUT", "webhooks/standard", {"url": heard.url, "hmacKey": KEY})
+        yield heard
