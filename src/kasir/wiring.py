@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Final, Self
 
-from kasir.clock import Clock, SystemClock
+from kasir.clock import Clock, OffsetClock, SystemClock
 from kasir.config import Settings, settings_from
 from kasir.gateway.checkout import Checkout
 from kasir.gateway.links import Links
@@ -25,6 +26,9 @@ from kasir.store.embedded import embedded
 from kasir.store.inbox import GroupInbox, Reader
 from kasir.store.links import PostgresLinks
 from kasir.store.payments import PostgresBook
+
+#: How often the demo's clock looks at the twin's.
+_FOLLOW_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,8 @@ class Kasir:
             await database.migrate(pool)
             await queue.install(pool)
             wire = await stack.enter_async_context(Wire.of(chosen))
+            if chosen.follow_twin_clock and clock is None:
+                clock = await stack.enter_async_context(_twin_clock(wire))
             kasir = cls._built(chosen, pool, wire, clock or SystemClock())
             await stack.enter_async_context(kasir.inbox.writing())
             yield kasir
@@ -125,6 +131,24 @@ def database_of(settings: Settings) -> Iterator[str]:
         return
     with embedded(settings.data_dir) as dsn:
         yield dsn
+
+
+@asynccontextmanager
+async def _twin_clock(wire: Wire) -> AsyncIterator[Clock]:
+    """A clock that goes with the twin's: a month forward there is a month here, a moment later."""
+    clock, own = OffsetClock(), SystemClock()
+
+    async def follow() -> None:
+        while True:
+            if twin_now := await wire.twin_now():
+                clock.offset = twin_now - own.now()
+            await asyncio.sleep(_FOLLOW_S)
+
+    following = asyncio.create_task(follow())
+    try:
+        yield clock
+    finally:
+        following.cancel()
 
 
 def _milliseconds() -> int:

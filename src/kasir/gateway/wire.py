@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 import aiohttp
@@ -57,14 +58,25 @@ class Wire:
         if self._session:
             await self._session.close()
 
-    async def send(self, call: Call) -> Answer | Silence:
-        """Post a call to Checkout and wait for its answer. Raises nothing for trouble."""
+    def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise RuntimeError("the wire is used inside `async with`")
+        return self._session
+
+    async def twin_now(self) -> datetime | None:
+        """What time it is at the twin; None where it does not say."""
+        try:
+            async with self._open().get(f"{self._checkout}/twin/clock") as response:
+                return datetime.fromisoformat((await response.json())["now"])
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError):
+            return None
+
+    async def send(self, call: Call) -> Answer | Silence:
+        """Post a call to Checkout and wait for its answer. Raises nothing for trouble."""
         url = f"{self._checkout}/v{call.version}{call.path}"
         headers = {"Idempotency-Key": call.key} if call.key else None
         try:
-            async with self._session.post(
+            async with self._open().post(
                 url, data=call.body, headers=headers, allow_redirects=False
             ) as response:
                 return _answer(response.status, await response.read(), response.headers)

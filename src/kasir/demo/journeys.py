@@ -1,0 +1,126 @@
+"""The journeys of `kasir demo --check`: what Kasir offers, walked over real HTTP, a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import aiohttp
+
+from kasir.demo.stage import Stage
+from kasir.demo.walker import JourneyError, Walker, expect, reference, until
+
+Journey = Callable[[Walker], Awaitable[None]]
+
+
+async def methods_listed(walker: Walker) -> None:
+    """GoPay is listed for Indonesia and rupiah, with nothing but a channel and a value given."""
+    reply = await walker.call(
+        "POST", "/v72/paymentMethods", {"channel": "Web", "amount": {"value": 25_000}}
+    )
+    types = [method["type"] for method in reply.json["paymentMethods"]]
+    expect("gopay_wallet" in types, True, f"GoPay among {types}")
+
+
+async def approved(walker: Walker) -> None:
+    """The shopper pays; details say so, and the notification makes it final."""
+    order = reference("approved")
+    action = (await walker.pay(order)).json["action"]
+    reply = await walker.details(await walker.shopper(action, "approve"))
+    expect(reply.json["resultCode"], "Authorised", "the result code")
+    payment = await walker.status(order, "authorised")
+    expect(payment["captured"], 25_000, "captured")
+
+
+async def refused(walker: Walker) -> None:
+    """The wallet says no."""
+    order = reference("refused")
+    action = (await walker.pay(order)).json["action"]
+    reply = await walker.details(await walker.shopper(action, "refuse"))
+    expect(reply.json["resultCode"], "Refused", "the result code")
+    expect((await walker.status(order, "refused"))["captured"], 0, "captured")
+
+
+async def cancelled(walker: Walker) -> None:
+    """The shopper turns back."""
+    order = reference("cancelled")
+    action = (await walker.pay(order)).json["action"]
+    reply = await walker.details(await walker.shopper(action, "cancel"))
+    expect(reply.json["resultCode"], "Cancelled", "the result code")
+    await walker.status(order, "cancelled")
+
+
+async def never_returned(walker: Walker) -> None:
+    """The shopper pays and closes the page: the notification alone completes the payment."""
+    order = reference("no-return")
+    action = (await walker.pay(order)).json["action"]
+    await walker.shopper(action, "approve_without_return")
+    await walker.status(order, "authorised")
+
+
+async def returned_twice(walker: Walker) -> None:
+    """The return page is loaded twice: the second time gives the first answer, never 704."""
+    order = reference("twice")
+    action = (await walker.pay(order)).json["action"]
+    result = await walker.shopper(action, "approve")
+    first, second = await walker.details(result), await walker.details(result)
+    expect((second.status, second.json), (first.status, first.json), "the second answer")
+    expect(second.json["resultCode"], "Authorised", "the result code")
+
+
+async def same_key_twice(walker: Walker) -> None:
+    """The shop asks twice with one key: one payment, one answer; another body is refused."""
+    order = reference("same-key")
+    first = await walker.pay(order, key=order)
+    second = await walker.pay(order, key=order)
+    expect((second.status, second.json), (first.status, first.json), "the second answer")
+    other = await walker.pay(order, key=order, amount={"currency": "IDR", "value": 26_000})
+    expect(other.status, 422, "another body")
+    seen = await walker.twin("GET", f"/twin/payments?reference={order}")
+    expect(len(seen["payments"]), 1, "payments at the twin")
+
+
+async def link_expired(walker: Walker) -> None:
+    """A payment link's time runs out: it says so, and its form takes no payment."""
+    body = walker.payment(reference("link"))
+    made = await walker.call("POST", "/v72/paymentLinks", body)
+    expect(made.status, 201, "making a link")
+    path = f"/v72/paymentLinks/{made.json['id']}"
+    expect((await walker.call("GET", path)).json["status"], "active", "the new link")
+    await walker.twin("POST", "/twin/clock", {"advance_s": 25 * 3600})
+
+    async def look() -> object:
+        return (await walker.call("GET", path)).json["status"]
+
+    await until(look, lambda status: status == "expired", "an expired link")
+    form = await walker.call("GET", f"/pay/{made.json['id']}")
+    expect(form.status, 410, "its form")
+
+
+JOURNEYS: Final[dict[str, Journey]] = {
+    "methods listed": methods_listed,
+    "approved": approved,
+    "refused": refused,
+    "cancelled": cancelled,
+    "paid but never returned": never_returned,
+    "returned twice": returned_twice,
+    "same idempotency key twice": same_key_twice,
+    "link expired": link_expired,
+}
+
+
+async def walk(made: Stage) -> int:
+    """Walk every journey and print a row each; 0 if all went well, 1 if not."""
+    failures = 0
+    async with aiohttp.ClientSession() as http:
+        walker = Walker(made, http)
+        for name, journey in JOURNEYS.items():
+            try:
+                await journey(walker)
+            except (JourneyError, aiohttp.ClientError, KeyError, TimeoutError) as error:
+                failures += 1
+                print(f"FAIL  {name}: {type(error).__name__}: {error}", flush=True)
+            else:
+                print(f"ok    {name}", flush=True)
+    print(f"{len(JOURNEYS) - failures} of {len(JOURNEYS)} journeys")
+    return 1 if failures else 0

@@ -1,0 +1,207 @@
+"""Starts the programs of the demo, waits until they answer, and stops every one of them.
+
+The programs run as they would in earnest: each its own process, told by the environment. They get
+a session of their own, so that Ctrl-C reaches only us, and we stop them in order.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kasir.config import settings_from
+from kasir.errors import KasirError
+from kasir.wiring import database_of
+
+_READY_S: Final = 60.0
+_STOP_S: Final = 15.0
+_LOOK_S: Final = 0.05
+_LOG_LINES: Final = 20
+_HOST: Final = "127.0.0.1"
+
+
+class StageError(KasirError):
+    """A program of the demo did not start; the message holds its last words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A running demo: where everything is, and with which keys.
+
+    `environment` is what Kasir's own programs were started with.
+    """
+
+    kasir_url: str
+    twin_url: str
+    shop_url: str
+    environment: Mapping[str, str] = field(repr=False)
+    logs: Path
+
+    @property
+    def api_key(self) -> str:
+        """The key that shops call Kasir with."""
+        return self.environment["KASIR_API_KEY"]
+
+
+@contextmanager
+def stage(
+    *,
+    port: int,
+    twin_port: int,
+    shop_port: int,
+    data: Path | None = None,
+    given: Mapping[str, str] | None = None,
+) -> Iterator[Stage]:
+    """Run everything for as long as the context lasts.
+
+    Args:
+        port: Kasir's.
+        twin_port: The twin's.
+        shop_port: The demo shop's.
+        data: Folder to keep the database in; a temporary one, removed at the end, unless given.
+        given: Settings that hold whatever the demo would choose; the environment's, if not given.
+
+    Raises:
+        StageError: A program did not start.
+        SettingError: A setting of the environment is malformed.
+    """
+    with ExitStack() as stack:
+        folder = data.absolute() if data else Path(stack.enter_context(_temporary()))
+        env = _environment(os.environ if given is None else given, port, twin_port, folder)
+        # The database is ours for the whole show: the first to come, the last to leave.
+        dsn = stack.enter_context(database_of(settings_from(env)))
+        env["KASIR_DATABASE_URL"] = dsn
+        logs = folder / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        urls = [f"http://{_HOST}:{number}" for number in (port, twin_port, shop_port)]
+        made = Stage(
+            kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
+        )
+        _start(stack, made, "twin", _twin(env, twin_port))
+        _wait(made, "twin", f"{made.twin_url}/twin/health")
+        _tell_twin(made)
+        _start(stack, made, "server", _kasir("serve", "--port", str(port)))
+        _start(stack, made, "worker", _kasir("worker"))
+        _start(stack, made, "shop", _module("kasir.demo.shop", str(shop_port), made.kasir_url))
+        _wait(made, "server", f"{made.kasir_url}/health/ready")
+        _wait(made, "shop", f"{made.shop_url}/health")
+        yield made
+
+
+def _environment(
+    environ: Mapping[str, str], port: int, twin_port: int, folder: Path
+) -> dict[str, str]:
+    """The settings: every one that was given holds; the rest are the demo's."""
+    given = {name: text for name, text in environ.items() if text}
+    return {
+        "ADYEN_HMAC_KEY": secrets.token_hex(32),
+        "ADYEN_API_KEY": "twin-api-key",
+        "ADYEN_MERCHANT_ACCOUNT": "TwinMerchant",
+        "KASIR_API_KEY": "demo-api-key",
+        "KASIR_PUBLIC_URL": f"http://{_HOST}:{port}",
+        "KASIR_DATA_DIR": str(folder),
+        **given,
+        "ADYEN_ENVIRONMENT": "twin",
+        "ADYEN_TWIN_URL": f"http://{_HOST}:{twin_port}",
+        "KASIR_FOLLOW_TWIN_CLOCK": "1",
+        **({"KASIR_DATA_DIR": str(folder)} if "KASIR_DATABASE_URL" not in given else {}),
+    }
+
+
+@contextmanager
+def _temporary() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="kasir-demo-") as folder:
+        yield folder
+
+
+def _twin(env: Mapping[str, str], port: int) -> list[str]:
+    program = Path(sys.executable).with_name("adyen-twin")
+    keys = ["--api-key", env["ADYEN_API_KEY"], "--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
+    return [str(program), "serve", "--host", _HOST, "--port", str(port), *keys]
+
+
+def _kasir(*words: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("kasir")), *words]
+
+
+def _module(name: str, *words: str) -> list[str]:
+    return [sys.executable, "-m", name, *words]
+
+
+def _start(stack: ExitStack, made: Stage, name: str, words: Sequence[str]) -> None:
+    log = stack.enter_context((made.logs / f"{name}.log").open("ab"))
+    process = subprocess.Popen(
+        words,
+        env=dict(made.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    stack.callback(_stop, process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait(made: Stage, name: str, url: str) -> None:
+    """Wait until a program answers, or say what it said last."""
+    deadline = time.monotonic() + _READY_S
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  # Our own.
+                response.read()
+                return
+        except (OSError, urllib.error.URLError):
+            time.sleep(_LOOK_S)
+    said = (made.logs / f"{name}.log").read_text(errors="replace").splitlines()[-_LOG_LINES:]
+    raise StageError(f"the {name} did not start: {' | '.join(said) or 'it said nothing'}")
+
+
+def _tell_twin(made: Stage) -> None:
+    """Have the twin send its notifications to Kasir, sealed and signed in as Kasir expects."""
+    env = made.environment
+    wanted = {
+        "url": f"{made.kasir_url}/webhooks/adyen",
+        "hmacKey": env["ADYEN_HMAC_KEY"].split(",")[0].strip(),
+    }
+    if env.get("KASIR_WEBHOOK_USER"):
+        wanted["username"] = env["KASIR_WEBHOOK_USER"]
+        wanted["password"] = env["KASIR_WEBHOOK_PASSWORD"]
+    request = urllib.request.Request(  # noqa: S310  # The twin we started.
+        f"{made.twin_url}/twin/webhooks/standard",
+        data=msgspec.json.encode(wanted),
+        headers={"Content-Type": "application/json"},
+        method="PUT",
+    )
+    with urllib.request.urlopen(request, timeout=_READY_S) as response:  # noqa: S310  # The same.
+        response.read()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+    return number

@@ -1,0 +1,148 @@
+"""What a journey needs: a shop's calls to Kasir, a shopper at the twin, bounded patience."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import aiohttp
+
+from kasir.demo.stage import Stage
+
+T = TypeVar("T")
+
+_PATIENCE_S: Final = 20.0
+_LOOK_S: Final = 0.05
+
+BROWSER_INFO: Final = {
+    "userAgent": "Mozilla/5.0 (Linux; Android 14) kasir-demo",
+    "acceptHeader": "*/*",
+    "language": "id-ID",
+    "colorDepth": 24,
+    "screenHeight": 844,
+    "screenWidth": 390,
+    "timeZoneOffset": -420,
+    "javaEnabled": False,
+}
+
+
+class JourneyError(Exception):
+    """A journey did not end where it should; the message says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, read."""
+
+    status: int
+    json: Any
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Walker:
+    """One who walks a journey over real HTTP."""
+
+    made: Stage
+    http: aiohttp.ClientSession
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None
+    ) -> Reply:
+        """Call Kasir as a shop does."""
+        headers = {"X-API-Key": self.made.api_key}
+        if key:
+            headers["Idempotency-Key"] = key
+        return await self._ask(method, self.made.kasir_url + path, body, headers)
+
+    async def twin(self, method: str, path: str, body: Any = None) -> Any:
+        """Call one of the twin's controls."""
+        reply = await self._ask(method, self.made.twin_url + path, body, {})
+        expect(reply.status, 200, f"{method} {path} at the twin")
+        return reply.json
+
+    async def _ask(self, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Reply:
+        async with self.http.request(method, url, json=body, headers=headers) as response:
+            text = await response.text()
+            found = await response.json() if text and "json" in response.content_type else text
+            return Reply(response.status, found, response.headers)
+
+    async def pay(self, reference: str, *, key: str | None = None, **more: Any) -> Reply:
+        """Ask for a payment of 25,000 rupiah."""
+        return await self.call("POST", "/v72/payments", self.payment(reference, **more), key=key)
+
+    def payment(self, reference: str, **more: Any) -> dict[str, Any]:
+        """The body of a payment request."""
+        return {
+            "merchantAccount": self.made.environment["ADYEN_MERCHANT_ACCOUNT"],
+            "reference": reference,
+            "amount": {"currency": "IDR", "value": 25_000},
+            "paymentMethod": {"type": "gopay_wallet"},
+            "channel": "Web",
+            "countryCode": "ID",
+            "browserInfo": BROWSER_INFO,
+            "returnUrl": f"https://shop.example/return?order={reference}",
+            **more,
+        }
+
+    async def shopper(self, action: Mapping[str, Any], do: str) -> str:
+        """Have the shopper do something at the wallet; gives the redirectResult, if any."""
+        done = await self.twin("POST", "/twin/wallet", {"url": action["url"], "do": do})
+        return redirect_result(done["location"]) if done["location"] else ""
+
+    async def details(self, result: str) -> Reply:
+        """Finish a payment, as the shop does when the shopper is back."""
+        body = {"details": {"redirectResult": result}}
+        return await self.call("POST", "/v72/payments/details", body)
+
+    async def status(self, reference: str, wanted: str) -> dict[str, Any]:
+        """Wait until the newest payment of a reference stands where it should; give it."""
+
+        async def look() -> dict[str, Any]:
+            reply = await self.call("GET", f"/api/payments?reference={reference}")
+            found: dict[str, Any] = next(iter(reply.json["payments"]), {})
+            return found
+
+        return await until(look, lambda found: found.get("status") == wanted, f"status {wanted}")
+
+
+def redirect_result(location: str) -> str:
+    """The redirectResult that came with the shopper, decoded once."""
+    from urllib.parse import parse_qs, urlsplit
+
+    return parse_qs(urlsplit(location).query)["redirectResult"][0]
+
+
+def reference(name: str) -> str:
+    """A fresh reference for a journey."""
+    return f"{name}-{secrets.token_hex(4)}"
+
+
+def expect(found: object, wanted: object, what: str) -> None:
+    """Hold what was found against what was wanted.
+
+    Raises:
+        JourneyError: They differ.
+    """
+    if found != wanted:
+        raise JourneyError(f"{what}: {found!r}, and not {wanted!r}")
+
+
+async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], bool], what: str) -> T:
+    """Look again and again until it is good, for as long as patience lasts.
+
+    Raises:
+        JourneyError: It did not become good.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        found = await look()
+        if good(found):
+            return found
+        if time.monotonic() > deadline:
+            raise JourneyError(f"never came to {what}; last seen: {found!r}")
+        await asyncio.sleep(_LOOK_S)

@@ -1,0 +1,7 @@
+"""Fixtures for every test: a real PostgreSQL, a real browser, and the whole house running."""
+
+from __future__ import annotations
+
+from browser import *  # noqa: F403  # Its fixtures, by their names.
+from house import *  # noqa: F403
+from postgres import *  # noqa: F403

@@ -1,0 +1,35 @@
+"""The whole house, running: twin, database, server and worker, each a real process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from kasir.demo.stage import Stage, free_port, stage
+from kasir.demo.walker import Walker
+
+__all__ = ["house", "walker"]
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[Stage]:
+    """One house for the whole session; a test uses references of its own."""
+    # None of Kasir's settings leak in from whoever runs the tests.
+    given = {
+        name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
+    }
+    with stage(
+        port=free_port(), twin_port=free_port(), shop_port=free_port(), given=given
+    ) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def walker(house: Stage) -> AsyncIterator[Walker]:
+    """One who calls the house over HTTP, as a shop and as a shopper."""
+    async with aiohttp.ClientSession() as http:
+        yield Walker(house, http)
