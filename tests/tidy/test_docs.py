@@ -1,4 +1,4 @@
-"""Prose is held to the tree: links resolve, settings are documented, commands are shown."""
+"""Prose is held to the tree: links resolve, settings and words are documented, commands shown."""
 
 import ast
 import re
@@ -6,12 +6,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from posixpath import normpath
 
+from kasir.payments.status import Status
+from kasir.webhooks.reading import NoticeState
+
 CONFIG = PurePosixPath("src/kasir/config.py")
+GLOSSARY = PurePosixPath("docs/glossary.md")
 SETTINGS_PAGE = PurePosixPath("docs/settings.md")
 DECISIONS = PurePosixPath("docs/adr")
 
 FENCED = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'\]\(([^)\s]+)(?: "[^"]*")?\)|(?:src|href)="([^"]+)"')
+CITED = re.compile(r"\b(?:bench|docs|scripts|src|tests)/[\w/.-]+\.(?:md|py|sh|sql)\b")
 SETTING = re.compile(r"\b(?:ADYEN|KASIR)_[A-Z][A-Z_]*[A-Z]\b")
 DECISION_PARTS = ["Context", "Decision", "Consequences", "Alternatives", "What enforces it"]
 
@@ -36,6 +41,26 @@ def test_every_link_within_the_project_leads_somewhere(
     ]
 
     assert broken == []
+
+
+def test_every_file_that_is_cited_exists(texts: Mapping[PurePosixPath, str]) -> None:
+    lost = [
+        f"{path}: {cited}"
+        for path, text in texts.items()
+        for cited in CITED.findall(text)
+        if PurePosixPath(cited) not in texts
+    ]
+
+    assert lost == [], "\n".join(lost)
+
+
+def test_every_state_is_in_the_glossary(pages: Mapping[PurePosixPath, str]) -> None:
+    explained = set(re.findall(r"\*\*(.+?)\*\*", pages[GLOSSARY]))
+    states = {state.value for state in Status} | {
+        state.value.replace("_", " ") for state in NoticeState
+    }
+
+    assert states - explained == set()
 
 
 def test_every_setting_is_documented_and_every_documented_setting_exists(
