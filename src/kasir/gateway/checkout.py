@@ -7,7 +7,7 @@ that two payments of one reference can be told apart. What Adyen answers goes to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
@@ -74,18 +74,21 @@ class Checkout:
         version: int,
         shop_key: str | None = None,
         link_id: LinkId | None = None,
-    ) -> tuple[Answer, PaymentId | None]:
+        return_url: Callable[[PaymentId], str] | None = None,
+    ) -> tuple[Answer, PaymentId]:
         """Make a payment: written down first, then asked for, once per shop key.
 
         Args:
             body: The shop's `/payments` request.
             version: The Checkout version it was written for.
             shop_key: The shop's `Idempotency-Key`, if it gave one.
-            link_id: The payment link it comes from, if any.
+            link_id: The payment link it comes from, if any. Then the shop key names one try at
+                that link, whatever browser it is continued in.
+            return_url: Where the shopper comes back to, where that must name the payment.
 
         Returns:
-            Adyen's answer as it came. The payment's id beside it, unless the shop key was used
-            before: then it is the first payment's answer and None.
+            Adyen's answer as it came, and the payment's id; those of the first payment, if the
+            shop key was used before.
 
         Raises:
             InvalidRequest: One or more fields are wrong; nothing was sent and nothing kept.
@@ -101,10 +104,23 @@ class Checkout:
             checks.payment_faults(fields, version),
         )
         assert isinstance(method, Method)  # noqa: S101  # A fault was refused above.
-        intent = self._intent(fields, method, link_id)
+        payment_id = PaymentId(self.ids.new("pay"))
+        if return_url:
+            fields["returnUrl"] = return_url(payment_id)
+        intent = self._intent(payment_id, fields, method, link_id)
         question = self._question(intent, fields, version)
-        kept = await self.flow.pay(intent, question, _shop_key(shop_key, body, version))
-        return _answer(kept), intent.id
+        same = msgspec.json.encode(link_id) if link_id else body
+        paid, kept = await self.flow.pay(intent, question, _shop_key(shop_key, same, version))
+        return _answer(kept), paid
+
+    async def resume(self, payment_id: PaymentId) -> Answer:
+        """Go on with a payment: Adyen's first answer again, or the same question asked again.
+
+        Raises:
+            StillRunning: It is being asked right now.
+            NotFound: There is no such payment.
+        """
+        return _answer(await self.flow.resume(payment_key(payment_id)))
 
     async def details(
         self, body: bytes, version: int, payment_id: PaymentId | None = None
@@ -144,9 +160,15 @@ class Checkout:
             cure = f"this Kasir serves the merchant account {self.merchant_account}."
             yield Fault("merchantAccount", cure, "901", 403, "security")
 
-    def _intent(self, fields: Mapping[str, Any], method: Method, link_id: LinkId | None) -> Intent:
+    def _intent(
+        self,
+        payment_id: PaymentId,
+        fields: Mapping[str, Any],
+        method: Method,
+        link_id: LinkId | None,
+    ) -> Intent:
         return Intent(
-            id=PaymentId(self.ids.new("pay")),
+            id=payment_id,
             reference=fields["reference"],
             amount=Money(method.currency, fields["amount"]["value"]),
             method=method.type,

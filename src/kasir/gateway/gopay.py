@@ -15,6 +15,8 @@ from kasir.money import IDR
 
 TYPE: Final = "gopay_wallet"
 CURRENCY: Final = IDR
+#: GUESS, from other providers' pages: on a phone the redirect may end in the GoJek app.
+APP_SCHEMES: Final = ("gojek:", "gopay:", "intent:")
 
 
 def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from kasir.adyen import checks
+from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
 from kasir.errors import Fault, NotFound
@@ -18,6 +20,7 @@ from kasir.gateway.methods import GOPAY, METHODS
 from kasir.ids import Ids, LinkId, PaymentId
 from kasir.payments.links import Link, LinkStatus, link_status
 from kasir.payments.payment import Payment
+from kasir.payments.status import FINAL
 
 #: What a link's request lends to each payment made through it.
 _LENT: Final = (
@@ -31,6 +34,7 @@ _LENT: Final = (
     "shopperStatement",
 )
 _LOOKED_AT_MAX: Final = 20
+_ATTEMPT_LETTERS: Final = 40
 
 
 class LinkBook(Protocol):
@@ -64,6 +68,16 @@ class OpenLink:
     link: Link
     status: LinkStatus
     payments: tuple[Payment, ...]
+
+    @property
+    def under_way(self) -> Payment | None:
+        """The payment to go on with, beside which no second one is opened.
+
+        A link that may be paid many times has none: its payments are several shoppers'.
+        """
+        if self.link.request.get("reusable"):
+            return None
+        return next((one for one in self.payments if one.status not in FINAL), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,16 +155,37 @@ class Links:
         payments = await self.payments.payments_of_link(link.id, _LOOKED_AT_MAX)
         return OpenLink(link, link_status(link, payments, self.clock.now()), tuple(payments))
 
+    def attempt(self, found: OpenLink) -> str:
+        """A name for the next try at a link.
+
+        It is made of the tries before it, so that two pages shown at once name the same try, and
+        the database lets only one of them open it. A link that may be paid many times gives every
+        page a name of its own.
+        """
+        if found.link.request.get("reusable"):
+            return self.ids.new("try")
+        before = "".join(sorted(payment.intent.id for payment in found.payments))
+        return sha256(before.encode()).hexdigest()[:_ATTEMPT_LETTERS]
+
     async def pay(
-        self, link: Link, *, attempt: str, browser_info: Mapping[str, Any], return_url: str
-    ) -> tuple[Answer, PaymentId | None]:
+        self,
+        link: Link,
+        *,
+        attempt: str,
+        browser_info: Mapping[str, Any],
+        return_url: Callable[[PaymentId], str],
+    ) -> tuple[Answer, PaymentId]:
         """Start a payment through a link.
 
         Args:
             link: Which one.
             attempt: Names this try; the same one again gives the first answer again.
             browser_info: The shopper's browser, complete.
-            return_url: Where the shopper comes back to.
+            return_url: Where the shopper comes back to, made from the payment's id.
+
+        Raises:
+            InvalidRequest: Adyen would not take what the link says; nothing was sent.
+            StillRunning: This try was opened a moment ago and has no answer yet.
         """
         request = link.request
         fields: dict[str, Any] = {name: request[name] for name in _LENT if name in request}
@@ -162,12 +197,13 @@ class Links:
             "channel": "Web",
             "countryCode": GOPAY.country,
             "browserInfo": dict(browser_info),
-            "returnUrl": return_url,
+            "returnUrl": self.public_url,  # Until the payment has its id.
             # So that the wallet, too, closes the offer when the link does.
             "sessionValidity": link.expires_at.astimezone(UTC).isoformat(timespec="seconds"),
         }
+        body = msgspec.json.encode(fields)
         return await self.checkout.payments(
-            msgspec.json.encode(fields), 72, f"link-{attempt}", link.id
+            body, OWN_VERSION, _shop_key(link, attempt), link.id, return_url
         )
 
     def _gopay_faults(self, fields: Mapping[str, Any]) -> Iterator[Fault]:
@@ -201,6 +237,12 @@ class Links:
             "status": status,
             "url": f"{self.public_url}/pay/{link.id}",
         }
+
+
+def _shop_key(link: Link, attempt: str) -> str:
+    """One key per try at a link. Hashed: the name of a try comes back from a browser."""
+    named = sha256(f"{link.id} {attempt}".encode(errors="replace"))
+    return f"link-{named.hexdigest()[:_ATTEMPT_LETTERS]}"
 
 
 def _moment(text: object) -> datetime | None:

@@ -20,6 +20,7 @@ class Method:
         name: What a shopper calls it.
         country: Where it is offered (ISO 3166-1 alpha-2).
         currency: The one currency it takes.
+        app_schemes: What its app's own addresses begin with, where a browser is sent on to it.
         faults: What a payment request for it lacks.
     """
 
@@ -27,6 +28,7 @@ class Method:
     name: str
     country: str
     currency: Currency
+    app_schemes: tuple[str, ...]
     faults: Callable[[Mapping[str, Any]], Iterator[Fault]]
 
 
@@ -35,6 +37,7 @@ GOPAY: Final = Method(
     name="GoPay",
     country="ID",
     currency=gopay.CURRENCY,
+    app_schemes=gopay.APP_SCHEMES,
     faults=gopay.faults,
 )
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from kasir.clock import Clock
 from kasir.errors import StillRunning
+from kasir.ids import PaymentId
 from kasir.payments.payment import Intent
 from kasir.payments.ports import Book, Kept, Provider, Question, ShopKey
 
@@ -39,11 +40,12 @@ class Flow:
 
     async def pay(
         self, intent: Intent, question: Question, shop_key: ShopKey | None = None
-    ) -> Kept | None:
+    ) -> tuple[PaymentId, Kept | None]:
         """Ask for a payment, once per shop key.
 
         Returns:
-            The provider's answer, or None while the outcome is unknown.
+            Which payment it came to (the first one, if the shop key was used before), and the
+            provider's answer, or None while the outcome is unknown.
 
         Raises:
             KeyReused: The shop key came before with another body.
@@ -51,8 +53,22 @@ class Flow:
         """
         first = await self.book.open(intent, question, shop_key)
         if first is None:
-            return await self._ask(question)
-        return await self._again(first, shop_key.key if shop_key else first.key)
+            return intent.id, await self._ask(question)
+        kept = await self._again(first, shop_key.key if shop_key else first.key)
+        return first.payment_id or intent.id, kept
+
+    async def resume(self, key: str) -> Kept | None:
+        """Give the kept answer to a question, or ask it again: same key, same words.
+
+        Returns:
+            The provider's answer, or None while the outcome is unknown.
+
+        Raises:
+            StillRunning: Somebody is waiting for its answer already.
+            NotFound: No question has this key.
+        """
+        question, _ = await self.book.question(key)
+        return await self._again(question, key)
 
     async def finish(self, question: Question) -> Kept | None:
         """Ask what became of a payment, once per key; later and concurrent callers get the same.

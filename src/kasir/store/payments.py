@@ -80,7 +80,10 @@ class PostgresBook:
     async def hear(self, question: Question, heard: Heard) -> None:
         """Keep the answer and the facts, and write the payment's new standing with them."""
         async with self._pool.acquire() as connection, connection.transaction():
-            payment_id = question.payment_id or await self._told_apart(connection, heard)
+            payment_id = question.payment_id
+            if (question.kind == "details" and heard.reference) or not payment_id:
+                # Whoever returned may have brought another payment's result: the answer decides.
+                payment_id = await self._told_apart(connection, heard)
             if payment_id and heard.facts:
                 await hear(connection, {payment_id: heard.facts})
             if heard.answer is None:
