@@ -1,0 +1,89 @@
+"""What a benchmark comes to: ratios, each with its target and the figures behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, Final
+
+_MET: Final = {True: "met", False: "missed", None: "reported"}
+_WIDE: Final = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a ratio should lie: at most, or at least, a bound."""
+
+    bound: float
+    is_ceiling: bool = False
+
+    def is_met_by(self, ratio: float) -> bool:
+        """Whether a ratio lies where it should."""
+        return ratio <= self.bound if self.is_ceiling else ratio >= self.bound
+
+    def __str__(self) -> str:
+        return f"{'at most' if self.is_ceiling else 'at least'} {self.bound:.2f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One line of the table.
+
+    Attributes:
+        row: Its name.
+        ratios: One a round; the median is what counts.
+        target: Where the median should lie; None where it is only reported.
+        parts: The figures that the ratio was made of, each a median, units in their names.
+    """
+
+    row: str
+    ratios: Sequence[float] = ()
+    target: Target | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> float | None:
+        """The median of the rounds; None for a row of plain figures."""
+        return median(self.ratios) if self.ratios else None
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the target is met; None where there is none."""
+        if self.target is None or self.ratio is None:
+            return None
+        return self.target.is_met_by(self.ratio)
+
+    def json(self) -> dict[str, Any]:
+        """The result for `results.json`."""
+        return {
+            "row": self.row,
+            "ratio": self.ratio,
+            "target": str(self.target) if self.target else None,
+            "met": self.is_met,
+            "rounds": list(self.ratios),
+            "parts": dict(self.parts),
+        }
+
+
+def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The median of each figure over the rounds, in the first round's order."""
+    return {name: median(each[name] for each in rounds) for name in rounds[0]}
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results as text, for people."""
+    head = _line("row", "ratio", "target", "", "rounds")
+    return "\n".join([head, "-" * len(head), *(line for result in results for line in _of(result))])
+
+
+def _of(result: Result) -> list[str]:
+    ratio = "" if result.ratio is None else f"{result.ratio:.2f}"
+    spread = f"{min(result.ratios):.2f} to {max(result.ratios):.2f}" if result.ratios else ""
+    target = str(result.target) if result.target else ""
+    first = _line(result.row, ratio, target, _MET[result.is_met], spread)
+    return [first, *(f"    {name:<38} {number:>12,.2f}" for name, number in result.parts.items())]
+
+
+def _line(row: str, ratio: str, target: str, met: str, spread: str) -> str:
+    return f"{row:<{_WIDE}} {ratio:>7}  {target:<14} {met:<9} {spread}".rstrip()

@@ -1,0 +1,194 @@
+"""A lean client: keep-alive connections, ready-made requests, one under way on each.
+
+It does no more than HTTP asks for, so that on a machine it shares with the server the server is
+what is measured. How much processor it used itself is reported with every figure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final, cast
+from urllib.parse import urlsplit
+
+import uvloop
+
+_END: Final = b"\r\n\r\n"
+_LENGTH: Final = b"content-length:"
+_CLOSES: Final = b"connection: close"
+_STATUS: Final = slice(9, 12)
+_SHOWN: Final = 400
+_WITHIN_S: Final = 300
+
+
+class LoadError(Exception):
+    """An answer was not the one that the benchmark is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What came of a volley of requests."""
+
+    count: int
+    seconds: float
+    latencies_s: Sequence[float]
+    client_cpu_s: float
+
+    @property
+    def rate(self) -> float:
+        """Answers per second."""
+        return self.count / self.seconds
+
+    @property
+    def p50_ms(self) -> float:
+        """The median time to an answer, in milliseconds."""
+        return median(self.latencies_s) * 1000
+
+    @property
+    def client_cpu_share(self) -> float:
+        """How much of one processor the client itself took."""
+        return self.client_cpu_s / self.seconds
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+    """A POST, as the bytes that go over the wire."""
+    parts = urlsplit(url)
+    lines = {"Host": parts.netloc, "Content-Type": "application/json", **(headers or {})}
+    lines["Content-Length"] = str(len(body))
+    head = "".join(f"{name}: {text}\r\n" for name, text in lines.items())
+    return f"POST {parts.path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def fire(url: str, requests: Sequence[bytes], *, connections: int, status: int) -> Load:
+    """Send every request once, `connections` at a time, and wait for every answer.
+
+    Raises:
+        LoadError: An answer has another status than `status`, or a connection broke.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_fire(url, requests, connections, status))
+
+
+async def _fire(url: str, requests: Sequence[bytes], connections: int, status: int) -> Load:
+    parts = urlsplit(url)
+    loop = asyncio.get_running_loop()
+    volley = _Volley(iter(requests), len(requests), b"%d" % status, loop.create_future())
+    lines = [_Line(volley, parts.hostname or "", parts.port or 80) for _ in range(connections)]
+    for line in lines:
+        await line.connect()
+    cpu, began = time.process_time(), time.perf_counter()
+    for line in lines:
+        line.send_next()
+    try:
+        await asyncio.wait_for(volley.done, _WITHIN_S)
+    finally:
+        for line in lines:
+            line.close()
+    seconds = time.perf_counter() - began
+    return Load(len(requests), seconds, volley.latencies_s, time.process_time() - cpu)
+
+
+class _Volley:
+    """What the connections share: the requests left, and the answers so far."""
+
+    def __init__(
+        self, requests: Iterator[bytes], count: int, status: bytes, done: asyncio.Future[None]
+    ) -> None:
+        self._requests = requests
+        self._count = count
+        self.status = status
+        self.done = done
+        self.latencies_s: list[float] = []
+
+    def next(self) -> bytes | None:
+        return next(self._requests, None)
+
+    def answered(self, seconds: float) -> None:
+        self.latencies_s.append(seconds)
+        if len(self.latencies_s) == self._count and not self.done.done():
+            self.done.set_result(None)
+
+    def failed(self, why: str) -> None:
+        if not self.done.done():
+            self.done.set_exception(LoadError(why))
+
+
+class _Line(asyncio.Protocol):
+    """One connection, made anew where the server closes it after each answer."""
+
+    def __init__(self, volley: _Volley, host: str, port: int) -> None:
+        self._volley = volley
+        self._address = (host, port)
+        self._transport: asyncio.Transport | None = None
+        self._request: bytes | None = None
+        self._sent_at = 0.0
+        self._heard = b""
+
+    async def connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self, *self._address)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def send_next(self) -> None:
+        self._request = self._volley.next()
+        if self._request is not None:
+            self._sent_at = time.perf_counter()
+            self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard += data
+        head_end = self._heard.find(_END)
+        if head_end < 0:
+            return
+        head = self._heard[:head_end].lower()
+        if len(self._heard) < head_end + len(_END) + _length(head):
+            return
+        if self._heard[_STATUS] != self._volley.status:
+            self._volley.failed(f"not {self._volley.status!r}: {self._heard[:_SHOWN]!r}")
+            return
+        self._heard, self._request = b"", None
+        self._volley.answered(time.perf_counter() - self._sent_at)
+        if _CLOSES not in head:
+            self.send_next()  # Else when the server has closed it: see connection_lost.
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._volley.done.done():
+            return
+        if self._request is not None:
+            self._volley.failed(f"the connection broke: {exc}")
+            return
+        self._request = self._volley.next()
+        if self._request is not None:
+            self._sent_at = time.perf_counter()
+            again = asyncio.get_running_loop().create_task(self._connect_and_send())
+            again.add_done_callback(self._connected)
+
+    async def _connect_and_send(self) -> None:
+        await self.connect()
+        self._send()
+
+    def _connected(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._volley.failed(f"no connection: {error}")
+
+    def _send(self) -> None:
+        assert self._transport
+        assert self._request
+        self._transport.write(self._request)
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
+
+
+def _length(head: bytes) -> int:
+    start = head.find(_LENGTH)
+    if start < 0:
+        return 0
+    return int(head[start + len(_LENGTH) :].split(b"\r\n", 1)[0])

@@ -1,0 +1,219 @@
+"""What Kasir costs a payment: beside Adyen's own library, and beside a plain pooled client.
+
+Kasir writes the payment down before it asks and the answer after it heard, both committed. It is
+called over HTTP and calls the twin over TLS; its rivals call the same twin over TLS themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from statistics import median
+from typing import Any, Final
+
+import Adyen
+import aiohttp
+import msgspec
+from bench import load, machine, messages
+from bench.figures import Result, Target, medians
+from bench.site import API_KEY, TWIN_KEY, Server, Site
+
+_CONNECTIONS: Final = 64
+_PATH: Final = "/v72/payments"
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Kasir and the twin it calls."""
+
+    site: Site
+    kasir: Server
+    twin: Server
+
+
+@contextmanager
+def _pair(site: Site) -> Iterator[_Pair]:
+    with site.database() as dsn, site.twin() as twin, site.kasir(dsn, twin.url) as kasir:
+        yield _Pair(site, kasir, twin)
+
+
+def latency(site: Site) -> list[Result]:
+    """One payment at a time: Kasir's median over that of Adyen's library."""
+    rounds, calls = site.size(10, 3), site.size(100, 30)
+    with _pair(site) as pair:
+        # The one way to tell the library whom to trust.
+        os.environ["REQUESTS_CA_BUNDLE"] = str(site.ca_file)
+        kasir = _library(f"{pair.kasir.url}/v72", API_KEY)
+        direct = _library(f"{pair.twin.url}/v72", TWIN_KEY)
+        found = [_latency_round(pair, kasir, direct, calls) for _ in range(rounds + 1)][1:]
+    parts = medians(found)
+    return [
+        Result(
+            row="payment",
+            ratios=[each["through Kasir, p50 ms"] / each["library, p50 ms"] for each in found],
+            target=Target(1.0, is_ceiling=True),
+            parts=parts,
+        ),
+        Result(
+            row="payment by library",
+            ratios=[
+                each["library through Kasir, p50 ms"] / each["library, p50 ms"] for each in found
+            ],
+        ),
+    ]
+
+
+def _latency_round(pair: _Pair, kasir: Any, direct: Any, calls: int) -> dict[str, float]:
+    """The three ways, one after the other; the rounds alternate between them."""
+    return {
+        "through Kasir, p50 ms": asyncio.run(_one_at_a_time(pair.kasir.url, API_KEY, calls)),
+        "library, p50 ms": _by_library(direct, calls),
+        "library through Kasir, p50 ms": _by_library(kasir, calls),
+    }
+
+
+async def _one_at_a_time(url: str, key: str, calls: int) -> float:
+    """The median time of a payment with a pooled client, in milliseconds."""
+    latencies = []
+    async with aiohttp.ClientSession() as session:
+        for body, headers in (_request(key) for _ in range(calls)):
+            began = time.perf_counter()
+            await _pay(session, url + _PATH, body, headers)
+            latencies.append(time.perf_counter() - began)
+    return median(latencies) * 1000
+
+
+def _library(url: str, key: str) -> Any:
+    """Adyen's own client, only its base URL changed."""
+    client = Adyen.Adyen(xapikey=key, platform="test")
+    client.checkout.payments_api.baseUrl = url
+    return client.checkout.payments_api
+
+
+def _by_library(api: Any, calls: int) -> float:
+    latencies = []
+    for _ in range(calls):
+        reference = _reference()
+        body = messages.payment(reference)
+        began = time.perf_counter()
+        answer = api.payments(body, idempotency_key=reference)
+        latencies.append(time.perf_counter() - began)
+        assert answer.message["resultCode"] == "RedirectShopper"
+    return median(latencies) * 1000
+
+
+def throughput(site: Site) -> list[Result]:
+    """Many at a time: payments per second through Kasir over a plain client's on the twin."""
+    rounds, calls = site.size(5, 2), site.size(1000, 200)
+    with _pair(site) as pair:
+        found = [_throughput_round(pair, calls) for _ in range(rounds + 1)][1:]
+    plain = [each["plain client, per s"] for each in found]
+    through = [each["plain client through Kasir, per s"] for each in found]
+    lean = [each["lean client through Kasir, per s"] for each in found]
+    return [
+        Result(
+            row="payment-load",
+            ratios=[ours / theirs for ours, theirs in zip(through, plain, strict=True)],
+            target=Target(0.35),
+            parts=medians(found),
+        ),
+        Result(
+            row="payment-load, lean",
+            ratios=[ours / theirs for ours, theirs in zip(lean, plain, strict=True)],
+        ),
+    ]
+
+
+def _throughput_round(pair: _Pair, calls: int) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    plain = asyncio.run(_many_at_a_time(pair.twin.url, TWIN_KEY, calls, pair.site))
+    figures["plain client, per s"] = plain.rate
+    figures["plain client, share of a core"] = plain.client_cpu_share
+    server_cpu = machine.cpu_s(pair.kasir.pid)
+    through = asyncio.run(_many_at_a_time(pair.kasir.url, API_KEY, calls, pair.site))
+    server_cpu = machine.cpu_s(pair.kasir.pid) - server_cpu
+    figures["plain client through Kasir, per s"] = through.rate
+    figures["its share of a core"] = through.client_cpu_share
+    figures["Kasir's own cpu, ms a payment"] = server_cpu / calls * 1000
+    lean = volley(pair.kasir.url, calls)
+    figures["lean client through Kasir, per s"] = lean.rate
+    figures["lean client, share of a core"] = lean.client_cpu_share
+    return figures
+
+
+async def _many_at_a_time(url: str, key: str, calls: int, site: Site) -> load.Load:
+    """A plain aiohttp client with 64 requests under way."""
+    requests = iter([_request(key) for _ in range(calls)])
+    latencies: list[float] = []
+    connector = aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=site.tls())
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def keep_paying() -> None:
+            for body, headers in requests:
+                asked_at = time.perf_counter()
+                await _pay(session, url + _PATH, body, headers)
+                latencies.append(time.perf_counter() - asked_at)
+
+        cpu, began = time.process_time(), time.perf_counter()
+        await asyncio.gather(*(keep_paying() for _ in range(_CONNECTIONS)))
+        seconds = time.perf_counter() - began
+    return load.Load(calls, seconds, latencies, time.process_time() - cpu)
+
+
+async def _pay(
+    session: aiohttp.ClientSession, url: str, body: bytes, headers: dict[str, str]
+) -> None:
+    async with session.post(url, data=body, headers=headers) as response:
+        answer = await response.json(content_type=None)
+    assert answer.get("resultCode") == "RedirectShopper", answer
+
+
+def volley(url: str, calls: int) -> load.Load:
+    """Payments through Kasir at concurrency 64, by the lean client."""
+    requests = _volley(url, calls)
+    return load.fire(url, requests, connections=_CONNECTIONS, status=200)
+
+
+def _volley(url: str, calls: int) -> Sequence[bytes]:
+    return [
+        load.post(url + _PATH, body, headers)
+        for body, headers in (_request(API_KEY) for _ in range(calls))
+    ]
+
+
+def memory(site: Site) -> list[Result]:
+    """What the server holds after many payments."""
+    calls = site.size(10_000, 1_000)
+    with _pair(site) as pair:
+        volley(pair.kasir.url, _CONNECTIONS)
+        before = machine.rss_mib(pair.kasir.pid)
+        for _ in range(10):
+            volley(pair.kasir.url, calls // 10)
+        after = machine.rss_mib(pair.kasir.pid)
+    parts = {
+        "at first, MiB": before,
+        f"after {calls:,} payments, MiB": after,
+        "grown, KiB a payment": (after - before) * 1024 / calls,
+    }
+    return [Result(row="memory", parts=parts)]
+
+
+def _request(key: str) -> tuple[bytes, dict[str, str]]:
+    reference = _reference()
+    headers = {
+        "X-API-Key": key,
+        "Idempotency-Key": reference,
+        "Content-Type": "application/json",
+    }
+    return msgspec.json.encode(messages.payment(reference)), headers
+
+
+def _reference() -> str:
+    """An order's name; no two of a run are the same."""
+    return f"order-{next(_numbers):08d}"

@@ -1,0 +1,88 @@
+"""`make bench`: Kasir beside its peers on this machine, as ratios measured in one run.
+
+Absolute figures of a shared machine say little; what is compared is measured turn by turn, and the
+median of the rounds counts. Writes `bench/results.json` and prints a table. What each row means:
+docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # Run as a file, it finds its neighbours as `bench.*`.
+
+from bench import payment, start  # noqa: E402
+from bench.figures import Result, table  # noqa: E402
+from bench.site import HOST, Site, site  # noqa: E402
+
+RESULTS: Final = ROOT / "bench" / "results.json"
+ROWS: Final[Mapping[str, Callable[[Site], list[Result]]]] = {
+    "payment": payment.latency,
+    "payment-load": payment.throughput,
+    "start": start.start,
+    "memory": payment.memory,
+}
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the rows that were asked for; all of them unless told otherwise."""
+    asked = _arguments(words)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = HOST  # Everything is on this machine.
+    results: list[Result] = []
+    try:
+        with site(quick=asked.quick) as place:
+            for name in asked.only or ROWS:
+                results += _measured(name, place)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    _write(results, quick=asked.quick)
+    print(f"\n{table(results)}")
+
+
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__.split("\n")[0])
+    rows = ", ".join(ROWS)
+    parser.add_argument("--only", action="append", choices=ROWS, metavar="ROW", help=rows)
+    parser.add_argument("--quick", action="store_true", help="fewer, smaller rounds: does it run?")
+    return parser.parse_args(words)
+
+
+def _measured(name: str, place: Site) -> list[Result]:
+    began = time.monotonic()
+    print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
+    results = ROWS[name](place)
+    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return results
+
+
+def _write(results: Sequence[Result], *, quick: bool) -> None:
+    document = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": quick,
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "results": [result.json() for result in results],
+    }
+    RESULTS.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt  # Told to stop by another than the keyboard: the same way out.
+
+
+if __name__ == "__main__":
+    main()

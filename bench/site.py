@@ -1,0 +1,228 @@
+"""Where the benchmarks run: a PostgreSQL of their own, and the programs on free ports.
+
+Every process is started here and stopped here, whatever happens; every file lies in one temporary
+folder that is removed at the end. PostgreSQL runs as Kasir brings it, with its durable settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import trustme
+
+from kasir.demo.stage import free_port
+from kasir.store.embedded import embedded
+
+ROOT: Final = Path(__file__).parents[1]
+HOST: Final = "127.0.0.1"
+API_KEY: Final = "bench-api-key"
+TWIN_KEY: Final = "twin-api-key"
+MERCHANT: Final = "TwinMerchant"
+HMAC_KEY: Final = "0123456789ABCDEF" * 4
+
+_READY_S: Final = 60.0
+_STOP_S: Final = 15.0
+_LOOK_S: Final = 0.02
+_LOG_LINES: Final = 20
+
+
+class SiteError(Exception):
+    """A program did not start; the message holds its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A program that answers HTTP."""
+
+    url: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The place, ready. `quick`: fewer and smaller rounds, to see that all works."""
+
+    quick: bool
+    folder: Path
+    dsn: str
+
+    def size(self, full: int, quick: int) -> int:
+        """How many of something, depending on how much time there is."""
+        return quick if self.quick else full
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority that signed the twin's certificate."""
+        return self.folder / "ca.pem"
+
+    def tls(self) -> ssl.SSLContext:
+        """What a client needs to trust the twin."""
+        return ssl.create_default_context(cafile=self.ca_file)
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """A new, empty database, dropped afterwards; yields its DSN."""
+        name = f"bench_{secrets.token_hex(4)}"
+        asyncio.run(_execute(self.dsn, f"CREATE DATABASE {name}"))
+        try:
+            yield urlsplit(self.dsn)._replace(path=f"/{name}").geturl()
+        finally:
+            asyncio.run(_execute(self.dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+
+    @contextmanager
+    def twin(self) -> Iterator[Server]:
+        """Adyen's twin, over TLS."""
+        port = free_port()
+        words = [_beside_python("adyen-twin"), "serve", "--port", str(port)]
+        words += ["--tls-cert", str(self.folder / "twin.pem"), "--tls-key"]
+        words += [str(self.folder / "twin.key")]
+        url = f"https://{HOST}:{port}"
+        with self.program("twin", words, {}) as process:
+            self._wait(process, "twin", lambda: _answers(f"{url}/twin/health", self.tls()))
+            yield Server(url, process.pid)
+
+    @contextmanager
+    def kasir(self, dsn: str, twin_url: str = "") -> Iterator[Server]:
+        """`kasir serve` on a database, with the twin as its Adyen."""
+        port = free_port()
+        words = [_beside_python("kasir"), "serve", "--port", str(port)]
+        url = f"http://{HOST}:{port}"
+        with self.program("kasir", words, self.settings(dsn, twin_url)) as process:
+            self._wait(process, "kasir", lambda: _answers(f"{url}/health/ready"))
+            yield Server(url, process.pid)
+
+    @contextmanager
+    def served(
+        self, name: str, words: Callable[[int], Sequence[str]], env: Mapping[str, str]
+    ) -> Iterator[Server]:
+        """Any other program that answers HTTP on the port it is given."""
+        port = free_port()
+        url = f"http://{HOST}:{port}"
+        with self.program(name, words(port), env) as process:
+            self._wait(process, name, lambda: _answers(url))
+            yield Server(url, process.pid)
+
+    @contextmanager
+    def program(
+        self, name: str, words: Sequence[str], env: Mapping[str, str]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """A program of ours, stopped at the end; what it says goes to a log."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                words,
+                env={**_environment(), **env},
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches us alone, and we stop it.
+            )
+            try:
+                yield process
+            finally:
+                _stop(process)
+
+    def settings(self, dsn: str, twin_url: str = "") -> dict[str, str]:
+        """The environment of Kasir's programs."""
+        return {
+            "ADYEN_ENVIRONMENT": "twin",
+            "ADYEN_TWIN_URL": twin_url or f"http://{HOST}:9",  # Nobody is there: nobody is asked.
+            "ADYEN_API_KEY": TWIN_KEY,
+            "ADYEN_MERCHANT_ACCOUNT": MERCHANT,
+            "ADYEN_HMAC_KEY": HMAC_KEY,
+            "KASIR_API_KEY": API_KEY,
+            "KASIR_DATABASE_URL": dsn,
+            "SSL_CERT_FILE": str(self.ca_file),
+        }
+
+    def _wait(
+        self, process: subprocess.Popen[bytes], name: str, is_ready: Callable[[], bool]
+    ) -> None:
+        deadline = time.monotonic() + _READY_S
+        while time.monotonic() < deadline and process.poll() is None:
+            if is_ready():
+                return
+            time.sleep(_LOOK_S)
+        log = self.folder / f"{name}.log"
+        said = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        raise SiteError(f"the {name} did not start: {' | '.join(said) or 'it said nothing'}")
+
+
+@contextmanager
+def site(*, quick: bool) -> Iterator[Site]:
+    """The place, for as long as the context lasts."""
+    folder = Path(tempfile.mkdtemp(prefix="kasir-bench-"))
+    try:
+        folder.chmod(0o755)  # Run as root, PostgreSQL has an account of its own, and enters here.
+        _certify(folder)
+        with embedded(folder / "database") as dsn:
+            yield Site(quick=quick, folder=folder, dsn=dsn)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _certify(folder: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert(HOST)
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    certificate.cert_chain_pems[0].write_to_path(folder / "twin.pem")
+    certificate.private_key_pem.write_to_path(folder / "twin.key")
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would turn Kasir's programs away from this place."""
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(("ADYEN_", "KASIR_", "SSL_CERT_"))
+    }
+
+
+def _beside_python(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # Its session is its own, and so its children's.
+        process.wait()
+
+
+def _answers(url: str, tls: ssl.SSLContext | None = None) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2, context=tls) as response:
+            response.read()
+    except urllib.error.HTTPError as error:
+        return error.code < 500  # noqa: PLR2004  # Not found is an answer too.
+    except OSError:
+        return False
+    return True
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,81 @@
+"""How long one waits for Kasir to start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from bench.figures import Result
+from bench.site import HOST, ROOT, Site
+
+from kasir.demo.stage import free_port
+
+_LAST_WORDS: Final = "Ctrl-C stops everything."
+_WITHIN_S: Final = 120
+
+
+def start(site: Site) -> list[Result]:
+    """`kasir --help`, beside an interpreter that does nothing; and the demo, until it is ready."""
+    kasir = str(Path(sys.executable).with_name("kasir"))
+    pairs = [
+        (_wall_s([kasir, "--help"]), _wall_s([sys.executable, "-c", "pass"]))
+        for _ in range(site.size(9, 3))
+    ]
+    demos = [_demo_s(kasir) for _ in range(site.size(3, 1))]
+    parts = {
+        "kasir --help, s": median(help_s for help_s, _ in pairs),
+        "python -c pass, s": median(bare_s for _, bare_s in pairs),
+        "demo to ready, s": median(demos),
+    }
+    return [Result(row="start", ratios=[helps / bare for helps, bare in pairs], parts=parts)]
+
+
+def _wall_s(words: Sequence[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(words, check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def _demo_s(kasir: str) -> float:
+    """From the command to its last line, which it prints when everything answers."""
+    port = _two_free_ports()
+    words = [kasir, "demo", "--port", str(port), "--twin-port", str(free_port())]
+    env = {name: text for name, text in os.environ.items() if not name.startswith("KASIR_")}
+    began = time.perf_counter()
+    demo = subprocess.Popen(
+        words, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert demo.stdout
+    try:
+        for line in demo.stdout:
+            if _LAST_WORDS in line:
+                return time.perf_counter() - began
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.wait(_WITHIN_S)
+        demo.stdout.close()
+    raise RuntimeError("the demo ended before it was ready")
+
+
+def _two_free_ports() -> int:
+    """A port that is free and whose next one is too: the demo's shop takes that."""
+    while not _is_free((port := free_port()) + 1):
+        pass
+    return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):  # Taken, or past the last there is.
+            return False
+    return True
