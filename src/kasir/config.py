@@ -51,6 +51,8 @@ class Limits:
     link_lifetime_s: int = 24 * 3600
     #: The longest life a shop may give a payment link (Adyen: 70 days).
     link_lifetime_max_s: int = 70 * 24 * 3600
+    #: How long the payment form waits for the list of methods before it says so.
+    form_wait_s: float = 8.0
     #: How long the return page follows a payment over one connection.
     follow_s: float = 120.0
 

@@ -70,12 +70,14 @@ class OpenLink:
     payments: tuple[Payment, ...]
 
     @property
-    def under_way(self) -> Payment | None:
-        """The payment to go on with, beside which no second one is opened.
+    def reusable(self) -> bool:
+        """Whether it may be paid many times; then its payments are several shoppers'."""
+        return bool(self.link.request.get("reusable"))
 
-        A link that may be paid many times has none: its payments are several shoppers'.
-        """
-        if self.link.request.get("reusable"):
+    @property
+    def under_way(self) -> Payment | None:
+        """The payment to go on with, beside which no second one is opened; a reusable has none."""
+        if self.reusable:
             return None
         return next((one for one in self.payments if one.status not in FINAL), None)
 
@@ -162,7 +164,7 @@ class Links:
         the database lets only one of them open it. A link that may be paid many times gives every
         page a name of its own.
         """
-        if found.link.request.get("reusable"):
+        if found.reusable:
             return self.ids.new("try")
         before = "".join(sorted(payment.intent.id for payment in found.payments))
         return sha256(before.encode()).hexdigest()[:_ATTEMPT_LETTERS]

@@ -14,7 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.config import Limits, Settings
-from kasir.web import checkout_api, health, payments_api, webhooks
+from kasir.web import checkout_api, form, health, pages, payments_api, returns, webhooks
 from kasir.web.problems import HANDLERS
 from kasir.wiring import Kasir
 
@@ -55,9 +55,16 @@ def create_app(settings: Settings | None = None) -> Litestar:
             health.ready,
             health.metrics,
             webhooks.standard,
+            form.get_form,
+            form.post_form,
+            form.post_payment,
+            returns.come_back,
+            returns.get_payment,
+            returns.get_events,
+            pages.static,
         ],
         dependencies={"kasir": Provide(kasir_of, sync_to_thread=False)},
-        exception_handlers=HANDLERS,
+        exception_handlers=pages.handlers(HANDLERS),
         lifespan=[lifespan],
         openapi_config=_DOCUMENT,
         request_max_body_size=limits.request_bytes_max,

@@ -1,0 +1,273 @@
+"""The hosted payment form: `/pay/{linkId}`, from the basket to the wallet.
+
+A form posts one try at a link, by a name. Whoever posts again, by a double tap, a reload or from a
+second window, goes on with the same payment: docs/payment-form.md says what is guaranteed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+from litestar import Response, post, route
+
+from kasir.adyen.calls import OWN_VERSION
+from kasir.adyen.replies import Answer
+from kasir.errors import InvalidRequest, StillRunning
+from kasir.gateway.links import OpenLink
+from kasir.gateway.methods import GOPAY
+from kasir.ids import PaymentId
+from kasir.payments.links import LinkStatus
+from kasir.payments.payment import Payment
+from kasir.payments.status import Status
+from kasir.web.browser_info import browser_info
+from kasir.web.pages import SHOWN, AnyRequest, Page, Visit, posted
+from kasir.web.views import payment_of, status_page
+from kasir.wiring import Kasir
+
+_LOOK_AGAIN_S: Final = 0.1
+
+_log = structlog.get_logger("kasir.web")
+
+
+class Offer(StrEnum):
+    """Whether the wallet is on offer for this order, as far as Adyen said."""
+
+    #: It is.
+    LISTED = "listed"
+    #: It is not: not for this amount, or not for this shop.
+    NOT_OFFERED = "not_offered"
+    #: Adyen did not answer, or not in time.
+    NO_ANSWER = "no_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the basket. Money is in whole rupiah, and absent where the shop left it out."""
+
+    description: str
+    quantity: int
+    each: int | None
+    sum: int | None
+
+
+@route("/pay/{link_id:str}", http_method=SHOWN, include_in_schema=False)
+async def get_form(request: AnyRequest, kasir: Kasir, link_id: str) -> Page:
+    """Show what is to be paid, and with what."""
+    visit = Visit.of(request, kasir)
+    found = await kasir.links.find(link_id)
+    if closed := _closed(visit, found):
+        return closed
+    under_way = found.under_way
+    if under_way and under_way.status is not Status.AWAITING_SHOPPER:
+        return visit.to(visit.address(link_id, "payments", under_way.intent.id))
+    offer = Offer.LISTED if under_way else await _offer(kasir, found)
+    # A program that asks whether the form can be used is told; a shopper reads it.
+    status = HTTPStatus.SERVICE_UNAVAILABLE if offer is Offer.NO_ANSWER else HTTPStatus.OK
+    return _form(visit, found, offer, status)
+
+
+@post("/pay/{link_id:str}", status_code=HTTPStatus.OK, include_in_schema=False)
+async def post_form(request: AnyRequest, kasir: Kasir, link_id: str) -> Page:
+    """Start the payment, or go on with the one that was started."""
+    visit = Visit.of(request, kasir)
+    found = await kasir.links.find(link_id)
+    if closed := _closed(visit, found):
+        return closed
+    form = await posted(request)
+    attempt = form.get("attempt", "")
+    if found.under_way:
+        return await _go_on(visit, found, found.under_way)
+    if not attempt or (not found.reusable and attempt != kasir.links.attempt(found)):
+        # A page from before the last try: show how that went, rather than pay anew unasked.
+        tries = [payment.intent.id for payment in found.payments[:1]]
+        return visit.to(visit.address(link_id, *(["payments", *tries] if tries else [])))
+    return await _start(visit, found, attempt, browser_info(form, request.headers))
+
+
+@post(
+    "/pay/{link_id:str}/payments/{payment_id:str}",
+    status_code=HTTPStatus.OK,
+    include_in_schema=False,
+)
+async def post_payment(kasir: Kasir, request: AnyRequest, link_id: str, payment_id: str) -> Page:
+    """Go on with a payment: to the wallet once more, or ask again what became of the asking."""
+    visit = Visit.of(request, kasir)
+    found = await kasir.links.find(link_id)
+    payment = await payment_of(kasir, found, payment_id)
+    if payment.status not in _RESUMED or found.status is LinkStatus.EXPIRED:
+        return visit.to(visit.address(link_id, "payments", payment.intent.id))
+    return await _go_on(visit, found, payment)
+
+
+#: Where a payment may stand to be gone on with.
+_RESUMED: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
+
+
+def _closed(visit: Visit, found: OpenLink) -> Page | None:
+    """The page of a link that cannot be paid any more; None while it can."""
+    if found.status is LinkStatus.COMPLETED:
+        paid = next(one for one in found.payments if one.status is Status.AUTHORISED)
+        return status_page(visit, found, paid, goes_back=False)
+    if found.status is not LinkStatus.EXPIRED:
+        return None
+    return visit.message("link_over", HTTPStatus.GONE, back=found.link.request["returnUrl"])
+
+
+async def _offer(kasir: Kasir, found: OpenLink) -> Offer:
+    """Ask Adyen whether the wallet is on offer for this order, for as long as a shopper waits."""
+    request = found.link.request
+    asked = {
+        "amount": request["amount"],
+        "countryCode": GOPAY.country,
+        "channel": "Web",
+        **{name: request[name] for name in _FILTERS if isinstance(request.get(name), list)},
+    }
+    asking = kasir.checkout.payment_methods(msgspec.json.encode(asked), OWN_VERSION)
+    try:
+        answer = await asyncio.wait_for(asking, kasir.settings.limits.form_wait_s)
+    except TimeoutError:
+        return Offer.NO_ANSWER
+    listed = answer.json().get("paymentMethods")
+    if answer.status != HTTPStatus.OK or not isinstance(listed, list):
+        return Offer.NO_ANSWER
+    types = {row.get("type") for row in listed if isinstance(row, dict)}
+    return Offer.LISTED if GOPAY.type in types else Offer.NOT_OFFERED
+
+
+_FILTERS: Final = ("allowedPaymentMethods", "blockedPaymentMethods")
+
+
+def _form(visit: Visit, found: OpenLink, offer: Offer, status: int) -> Response[str]:
+    request = found.link.request
+    return visit.page(
+        "form.html",
+        status,
+        address=visit.address(found.link.id),
+        amount=request["amount"]["value"],
+        attempt=visit.kasir.links.attempt(found),
+        back=request["returnUrl"],
+        description=request.get("description", ""),
+        lines=basket(request),
+        offer=offer,
+        reference=request["reference"],
+        started=found.under_way is not None,
+    )
+
+
+async def _start(visit: Visit, found: OpenLink, attempt: str, browser: Mapping[str, Any]) -> Page:
+    """Open a payment, and send the shopper to the wallet."""
+    link = found.link
+
+    async def ask() -> tuple[Answer, PaymentId]:
+        return await visit.kasir.links.pay(
+            link,
+            attempt=attempt,
+            browser_info=browser,
+            return_url=lambda payment_id: visit.public(link.id, "return", payment_id),
+        )
+
+    try:
+        heard = await _patiently(visit.kasir, ask)
+    except InvalidRequest as error:
+        _log.warning("link cannot be paid", link=link.id, why=str(error))
+        return visit.message(
+            "not_payable", HTTPStatus.UNPROCESSABLE_ENTITY, back=link.request["returnUrl"]
+        )
+    if heard is None:
+        return _busy(visit, found, attempt)
+    answer, payment_id = heard
+    return _onwards(visit, found, payment_id, answer)
+
+
+async def _go_on(visit: Visit, found: OpenLink, payment: Payment) -> Page:
+    """Send the shopper to the wallet of a payment opened before."""
+    payment_id = payment.intent.id
+
+    async def ask() -> tuple[Answer, PaymentId]:
+        return await visit.kasir.checkout.resume(payment_id), payment_id
+
+    heard = await _patiently(visit.kasir, ask)
+    if heard is None:
+        return visit.to(visit.address(found.link.id, "payments", payment_id))
+    return _onwards(visit, found, payment_id, heard[0])
+
+
+async def _patiently(
+    kasir: Kasir, ask: Callable[[], Awaitable[tuple[Answer, PaymentId]]]
+) -> tuple[Answer, PaymentId] | None:
+    """Ask; where somebody else is asking the same, wait for their answer. None: it never came."""
+    give_up_at = kasir.clock.now() + timedelta(seconds=kasir.settings.limits.adyen_timeout_s)
+    while True:
+        try:
+            return await ask()
+        except StillRunning:
+            if kasir.clock.now() >= give_up_at:
+                return None
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _busy(visit: Visit, found: OpenLink, attempt: str) -> Response[str]:
+    """The same try is being made and has no answer: the button asks for that same try."""
+    return visit.message(
+        "checking",
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        again=visit.address(found.link.id),
+        attempt=attempt,
+    )
+
+
+def _onwards(visit: Visit, found: OpenLink, payment_id: PaymentId, answer: Answer) -> Page:
+    """Where Adyen's answer leads: to the wallet as the action says, else to how it stands."""
+    match answer.json().get("action"):
+        case {"type": "redirect", "url": str(url), **more} if _is_web(url):
+            if more.get("method") != "POST":
+                return visit.to(url)
+            data = more.get("data")
+            return visit.page("leaving.html", url=url, data=data if isinstance(data, dict) else {})
+    return visit.to(visit.address(found.link.id, "payments", payment_id))
+
+
+def _is_web(url: str) -> bool:
+    return urlsplit(url).scheme in ("http", "https")
+
+
+def basket(request: Mapping[str, Any]) -> list[Line]:
+    """The basket of a link, with what each line comes to.
+
+    Adyen's amounts are for one of the item; a shop that gave them for the line is understood by
+    its sums.
+    """
+    items = [item for item in request.get("lineItems") or () if isinstance(item, dict)]
+    priced = [(_quantity(item), item.get("amountIncludingTax")) for item in items]
+    total = request["amount"]["value"]
+    whole_lines = total != sum(n * (each or 0) for n, each in priced) and total == sum(
+        each or 0 for _, each in priced
+    )
+    return [
+        Line(
+            description=_described(item),
+            quantity=quantity,
+            each=None if whole_lines else amount,
+            sum=amount if whole_lines or amount is None else quantity * amount,
+        )
+        for item, (quantity, amount) in zip(items, priced, strict=True)
+    ]
+
+
+def _quantity(item: Mapping[str, Any]) -> int:
+    quantity = item.get("quantity")
+    return 1 if quantity is None else int(quantity)
+
+
+def _described(item: Mapping[str, Any]) -> str:
+    named = (item.get(name) for name in ("description", "id", "sku"))
+    return next((str(name) for name in named if name), "")

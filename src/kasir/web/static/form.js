@@ -1,0 +1,81 @@
+// Makes the payment form quicker and livelier; everything works without it.
+"use strict";
+
+const COLOR_DEPTHS = [48, 32, 30, 24, 16, 15, 8, 4, 1];
+const BACK_AFTER_MS = 4000;
+
+// What Adyen wants to know of the browser; see docs/payment-form.md.
+const browser = {
+  colorDepth: COLOR_DEPTHS.find((depth) => depth <= screen.colorDepth) ?? 24,
+  javaEnabled: Boolean(navigator.javaEnabled?.()),
+  javaScriptEnabled: true,
+  language: navigator.language,
+  screenHeight: screen.height,
+  screenWidth: screen.width,
+  timeZoneOffset: new Date().getTimezoneOffset(),
+  userAgent: navigator.userAgent,
+};
+for (const field of document.querySelectorAll("[data-browser]")) {
+  field.value = String(browser[field.dataset.browser] ?? "");
+}
+
+// A second tap while the first is on its way does nothing.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-once]")) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "true";
+  const button = form.querySelector("button");
+  button.dataset.says = button.textContent;
+  button.setAttribute("aria-disabled", "true");
+  button.textContent = form.dataset.busy;
+});
+// Back from the wallet by the browser's own button: the form can be sent again.
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  for (const form of document.querySelectorAll("[data-once]")) {
+    delete form.dataset.sent;
+    const button = form.querySelector("button");
+    button.removeAttribute("aria-disabled");
+    if (button.dataset.says) button.textContent = button.dataset.says;
+  }
+});
+
+// A logo that does not come: its name stands beside it.
+for (const logo of document.querySelectorAll(".logo img")) {
+  const hide = () => logo.closest(".logo").classList.add("gone");
+  logo.addEventListener("error", hide);
+  if (logo.complete && logo.naturalWidth === 0) hide();
+}
+
+// To the wallet by POST, as the button would.
+document.querySelector("[data-send]")?.submit();
+
+// Paid: back to the shop by itself, after a moment to read.
+const goBack = () => {
+  const shop = document.querySelector("[data-shop]");
+  if (!shop) return;
+  document.querySelector("[data-back]").hidden = false;
+  setTimeout(() => location.assign(shop.href), BACK_AFTER_MS);
+};
+goBack();
+
+// Follow a payment to its final word.
+const standing = document.querySelector("[data-events]");
+if (standing) {
+  const events = new EventSource(standing.dataset.events);
+  let shown = standing.innerHTML.trim();
+  events.addEventListener("standing", (event) => {
+    const news = JSON.parse(event.data);
+    if (news.final) events.close();
+    if (news.html.trim() === shown) return;
+    shown = news.html.trim();
+    standing.innerHTML = news.html;
+    document.title = news.title;
+    goBack();
+  });
+  addEventListener("pagehide", () => events.close());
+}

@@ -1,0 +1,187 @@
+"""What the shopper's pages say, in Indonesian and in English, and who is shown which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+Words = Mapping[str, str]
+
+INDONESIAN: Final[Words] = {
+    "lang": "id",
+    "name": "Indonesia",
+    "language": "Bahasa",
+    "skip": "Langsung ke isi",
+    "test_mode": "Mode uji: tidak ada uang sungguhan yang berpindah.",
+    "secure": "Pembayaran diproses lewat Adyen.",
+    "noscript_wait": "Halaman ini memeriksa lagi dengan sendirinya setiap beberapa detik.",
+    "look_again": "Periksa lagi",
+    # The form.
+    "pay_to": "Pembayaran untuk",
+    "page_title": "Bayar {amount} ke {shop}",
+    "order": "No. pesanan",
+    "basket": "Rincian pesanan",
+    "total": "Total",
+    "item": "Barang",
+    "each": "{quantity} × {amount}",  # noqa: RUF001  # It is what multiplies.
+    "method": "Metode pembayaran",
+    "logo": "Logo {method}",
+    "how": "Anda akan dibawa ke {method} untuk menyetujui pembayaran, lalu kembali ke sini.",
+    "pay": "Bayar {amount}",
+    "opening": "Membuka {method}…",
+    "started": "Pembayaran ini sudah dimulai. Lanjutkan di {method}; Anda tidak akan membayar "
+    "dua kali.",
+    "continue": "Lanjutkan di {method}",
+    "back_to_shop": "Kembali ke toko",
+    # When it cannot be paid here and now.
+    "not_offered_title": "{method} belum tersedia untuk pesanan ini",
+    "not_offered_text": "Silakan kembali ke toko dan pilih cara bayar yang lain.",
+    "no_answer_title": "{method} sedang tidak dapat dihubungi",
+    "no_answer_text": "Tidak ada uang yang dibayarkan. Tunggu sebentar, lalu coba lagi.",
+    "try_again": "Coba lagi",
+    "link_over_title": "Tautan pembayaran ini sudah tidak berlaku",
+    "link_over_text": "Masa berlakunya habis, atau toko menariknya kembali. Mintalah tautan baru "
+    "kepada toko.",
+    "not_found_title": "Halaman ini tidak ditemukan",
+    "not_found_text": "Periksa lagi alamatnya, atau mintalah tautan baru kepada toko.",
+    "not_payable_title": "Pesanan ini tidak dapat dibayar di sini",
+    "not_payable_text": "Ada yang perlu diperbaiki oleh toko. Tidak ada uang yang dibayarkan. "
+    "Silakan hubungi toko.",
+    "wrong_title": "Permintaan ini tidak dapat dipahami",
+    "wrong_text": "Kembali ke halaman sebelumnya, lalu coba lagi.",
+    "broken_title": "Ada gangguan di pihak kami",
+    "broken_text": "Gangguan ini sudah kami catat. Pembayaran yang sudah dimulai tetap aman. "
+    "Tunggu sebentar, lalu muat ulang halaman ini.",
+    # Where a payment stands.
+    "paid_title": "Pembayaran berhasil",
+    "paid_text": "Terima kasih. {shop} sudah menerima pembayaran Anda.",
+    "paid_going": "Anda akan kembali ke toko sebentar lagi.",
+    "waiting_title": "Menunggu kabar dari {method}",
+    "waiting_text": "Pembayaran Anda sedang dikonfirmasi. Ini biasanya hanya beberapa detik, dan "
+    "halaman ini berubah dengan sendirinya.",
+    "waiting_more": "Belum menyetujuinya di {method}?",
+    "pending_title": "Pembayaran sedang diproses",
+    "pending_text": "{method} sudah menerimanya dan belum selesai. Halaman ini berubah dengan "
+    "sendirinya. Jangan membayar dua kali.",
+    "checking_title": "Kami sedang memeriksa pembayaran Anda",
+    "checking_text": "Jawaban dari {method} belum kami terima. Jangan membayar dua kali: kami "
+    "menanyakan pembayaran yang sama sampai hasilnya jelas.",
+    "ask_again": "Tanyakan lagi",
+    "refused_title": "Pembayaran tidak berhasil",
+    "refused_text": "Tidak ada uang yang dibayarkan. Anda dapat mencoba lagi.",
+    "cancelled_title": "Pembayaran dibatalkan",
+    "cancelled_text": "Tidak ada uang yang dibayarkan. Anda dapat mencoba lagi kapan saja selama "
+    "tautan ini berlaku.",
+    "expired_title": "Waktu pembayaran habis",
+    "expired_text": "Tidak ada uang yang dibayarkan. Anda dapat memulai lagi.",
+    "failed_title": "Pembayaran tidak dapat dimulai",
+    "failed_text": "Tidak ada uang yang dibayarkan. Coba lagi, atau hubungi toko jika tetap "
+    "tidak bisa.",
+    "over_text": "Tidak ada uang yang dibayarkan. Tautan ini sudah tidak berlaku; mintalah yang "
+    "baru kepada toko.",
+    # On the way to the wallet by POST.
+    "leaving_title": "Membuka {method}",
+    "leaving_text": "Jika halaman {method} tidak terbuka sendiri, tekan tombol di bawah.",
+}
+
+ENGLISH: Final[Words] = {
+    "lang": "en",
+    "name": "English",
+    "language": "Language",
+    "skip": "Skip to content",
+    "test_mode": "Test mode: no real money moves.",
+    "secure": "Payments are processed through Adyen.",
+    "noscript_wait": "This page looks again by itself every few seconds.",
+    "look_again": "Look again",
+    "pay_to": "Payment to",
+    "page_title": "Pay {amount} to {shop}",
+    "order": "Order no.",
+    "basket": "Your order",
+    "total": "Total",
+    "item": "Item",
+    "each": "{quantity} × {amount}",  # noqa: RUF001  # It is what multiplies.
+    "method": "Payment method",
+    "logo": "{method} logo",
+    "how": "You will be taken to {method} to approve the payment, and then brought back here.",
+    "pay": "Pay {amount}",
+    "opening": "Opening {method}…",
+    "started": "This payment has been started. Continue in {method}; you will not pay twice.",
+    "continue": "Continue in {method}",
+    "back_to_shop": "Back to the shop",
+    "not_offered_title": "{method} is not available for this order",
+    "not_offered_text": "Please go back to the shop and choose another way to pay.",
+    "no_answer_title": "{method} cannot be reached just now",
+    "no_answer_text": "Nothing was paid. Wait a moment, then try again.",
+    "try_again": "Try again",
+    "link_over_title": "This payment link is no longer valid",
+    "link_over_text": "Its time has run out, or the shop has withdrawn it. Please ask the shop "
+    "for a new one.",
+    "not_found_title": "This page was not found",
+    "not_found_text": "Check the address, or ask the shop for a new link.",
+    "not_payable_title": "This order cannot be paid here",
+    "not_payable_text": "The shop needs to put something right. Nothing was paid. Please contact "
+    "the shop.",
+    "wrong_title": "This request could not be understood",
+    "wrong_text": "Go back to the page before, and try again.",
+    "broken_title": "Something went wrong on our side",
+    "broken_text": "We have made a note of it. A payment that was started is safe. Wait a moment, "
+    "then reload this page.",
+    "paid_title": "Payment successful",
+    "paid_text": "Thank you. {shop} has received your payment.",
+    "paid_going": "You will be back at the shop in a moment.",
+    "waiting_title": "Waiting for word from {method}",
+    "waiting_text": "Your payment is being confirmed. This usually takes a few seconds, and this "
+    "page changes by itself.",
+    "waiting_more": "Have you not approved it in {method} yet?",
+    "pending_title": "Your payment is being processed",
+    "pending_text": "{method} has it and is not done yet. This page changes by itself. Please do "
+    "not pay twice.",
+    "checking_title": "We are checking your payment",
+    "checking_text": "We have not heard back from {method} yet. Please do not pay twice: we keep "
+    "asking about the same payment until the outcome is clear.",
+    "ask_again": "Ask again",
+    "refused_title": "Payment not successful",
+    "refused_text": "Nothing was paid. You can try again.",
+    "cancelled_title": "Payment cancelled",
+    "cancelled_text": "Nothing was paid. You can try again for as long as this link is valid.",
+    "expired_title": "The time to pay ran out",
+    "expired_text": "Nothing was paid. You can start again.",
+    "failed_title": "The payment could not be started",
+    "failed_text": "Nothing was paid. Try again, or contact the shop if it still does not work.",
+    "over_text": "Nothing was paid. This link is no longer valid; please ask the shop for a new "
+    "one.",
+    "leaving_title": "Opening {method}",
+    "leaving_text": "If the {method} page does not open by itself, press the button below.",
+}
+
+#: The first is for whoever asks for neither.
+LANGUAGES: Final[Mapping[str, Words]] = {"id": INDONESIAN, "en": ENGLISH}
+
+#: What old Android phones still call Indonesian (ISO 639 before 1989).
+_OLD_NAMES: Final = {"in": "id"}
+_PREFERENCES_MAX: Final = 20
+
+
+def language_of(accept_language: str, chosen: str = "") -> str:
+    """The language to show: the one chosen on the page, else the browser's, else Indonesian.
+
+    Args:
+        accept_language: The browser's header of that name.
+        chosen: What the shopper picked by hand, if anything.
+    """
+    if chosen in LANGUAGES:
+        return chosen
+    ranked = sorted(_preferences(accept_language), key=lambda known: -known[0])
+    wanted = (language for weight, language in ranked if weight > 0 and language in LANGUAGES)
+    return next(wanted, next(iter(LANGUAGES)))
+
+
+def _preferences(accept_language: str) -> Iterator[tuple[float, str]]:
+    for part in accept_language.split(",")[:_PREFERENCES_MAX]:
+        tag, _, quality = part.partition(";")
+        name, _, weight = quality.strip().partition("=")
+        language = tag.strip().lower().split("-")[0]
+        try:
+            yield float(weight) if name == "q" else 1.0, _OLD_NAMES.get(language, language)
+        except ValueError:
+            continue

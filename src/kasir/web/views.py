@@ -1,0 +1,161 @@
+"""How a payment stands, as its shopper is shown it: a picture, a sentence, and a way on.
+
+A shopper is never told why a wallet said no, and a payment that is not theirs does not exist.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Final
+
+from litestar import Response
+
+from kasir.adyen.calls import payment_key
+from kasir.errors import NotFound
+from kasir.gateway.links import OpenLink
+from kasir.ids import PaymentId
+from kasir.payments.facts import Says
+from kasir.payments.links import LinkStatus
+from kasir.payments.payment import Payment
+from kasir.payments.status import Status
+from kasir.web.pages import Visit
+from kasir.wiring import Kasir
+
+_PAYMENT_ID: Final = re.compile(r"[0-9A-Za-z_]{1,64}")
+
+
+class View(StrEnum):
+    """What a shopper is shown of a payment; each is a title and a sentence in texts.py."""
+
+    PAID = "paid"
+    #: The shopper is at the wallet, or back from it and not yet confirmed.
+    WAITING = "waiting"
+    #: The wallet has it, and has not finished.
+    PENDING = "pending"
+    #: We asked and have not heard.
+    CHECKING = "checking"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+_VIEWS: Final = {
+    Status.CREATED: View.CHECKING,
+    Status.UNKNOWN: View.CHECKING,
+    Status.AWAITING_SHOPPER: View.WAITING,
+    Status.PENDING: View.PENDING,
+    Status.AUTHORISED: View.PAID,
+    Status.REFUSED: View.REFUSED,
+    Status.CANCELLED: View.CANCELLED,
+    Status.EXPIRED: View.EXPIRED,
+    Status.FAILED: View.FAILED,
+}
+
+#: Views that change by themselves.
+OPEN: Final = frozenset({View.WAITING, View.PENDING, View.CHECKING})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a payment stands, for its page and for the stream that follows it.
+
+    Attributes:
+        view: What is shown.
+        again: Whether another try can be made at the link.
+        resumes: Whether this payment can be gone on with by hand.
+    """
+
+    view: View
+    again: bool
+    resumes: bool
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the page has nothing more to wait for."""
+        return self.view not in OPEN
+
+
+def standing(found: OpenLink, payment: Payment) -> Standing:
+    """How a payment stands at its link.
+
+    A link that was paid is paid for this shopper, whichever try did it. A wait for the answer
+    to `/payments/details` is a wait for the wallet: the shopper can do nothing about it.
+    """
+    view = _VIEWS[payment.status]
+    if found.status is LinkStatus.COMPLETED:
+        view = View.PAID
+    elif view is View.CHECKING and _was_answered(payment):
+        view = View.WAITING
+    is_open, alive = view in OPEN, found.status is not LinkStatus.EXPIRED
+    return Standing(
+        view=view,
+        again=alive and not is_open and view is not View.PAID and not found.under_way,
+        resumes=alive and view in (View.WAITING, View.CHECKING),
+    )
+
+
+def _was_answered(payment: Payment) -> bool:
+    asked = payment_key(payment.intent.id)
+    return any(fact.about == asked and fact.says is not Says.UNKNOWN for fact in payment.facts)
+
+
+async def payment_of(kasir: Kasir, found: OpenLink, payment_id: str) -> Payment:
+    """A payment made through this link.
+
+    Raises:
+        NotFound: There is none of that id, or it is another link's.
+    """
+    payment = None
+    if _PAYMENT_ID.fullmatch(payment_id):
+        payment = await kasir.payments.payment(PaymentId(payment_id))
+    if payment is None or payment.intent.link_id != found.link.id:
+        raise NotFound("payment", payment_id)
+    return payment
+
+
+def status_page(
+    visit: Visit, found: OpenLink, payment: Payment, *, goes_back: bool = True
+) -> Response[str]:
+    """The page of a payment as it stands.
+
+    Args:
+        visit: Whose page it is.
+        found: The link it was made through.
+        payment: The payment.
+        goes_back: Whether the shopper of a paid one is brought back to the shop.
+    """
+    link_id, payment_id = found.link.id, payment.intent.id
+    stands = standing(found, payment)
+    return visit.page(
+        "status.html",
+        HTTPStatus.OK,
+        events=visit.address(link_id, "payments", payment_id, "events"),
+        part=status_part(visit, found, payment, goes_back=goes_back),
+        stands=stands,
+        title=title(visit, stands),
+    )
+
+
+def status_part(visit: Visit, found: OpenLink, payment: Payment, *, goes_back: bool = True) -> str:
+    """The part of that page that changes, as HTML."""
+    link_id, payment_id = found.link.id, payment.intent.id
+    stands = standing(found, payment)
+    return visit.rendered(
+        "standing.html",
+        amount=payment.intent.amount,
+        back=found.link.request["returnUrl"],
+        form=visit.address(link_id),
+        goes_back=goes_back and stands.view is View.PAID,
+        reference=payment.intent.reference,
+        resume=visit.address(link_id, "payments", payment_id),
+        stands=stands,
+    )
+
+
+def title(visit: Visit, stands: Standing) -> str:
+    """The title of the page, in a word or three."""
+    return visit.says(f"{stands.view}_title")
