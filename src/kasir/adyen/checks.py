@@ -126,9 +126,13 @@ _LINE_ITEM: Final[Mapping[str, Rule]] = {
 _COMMON: Final[Mapping[str, Rule]] = {
     "captureDelayHours": Whole(least=0, most=672),
     "channel": Text(words=CHANNELS),
+    "checkoutAttemptId": Text(least=0, most=256),
     "countryCode": Text(most=100),
+    "deviceFingerprint": Text(least=0, most=5000),
     "enableOneClick": Flag(),
     "enableRecurring": Flag(),
+    "entityType": Text(words=("NaturalPerson", "CompanyName")),
+    "industryUsage": Text(words=("delayedCharge", "installment", "noShow")),
     "merchantOrderReference": Text(least=0, most=1000),
     "origin": Text(most=80),
     "recurringProcessingModel": Text(words=MODELS),
@@ -138,6 +142,7 @@ _COMMON: Final[Mapping[str, Rule]] = {
     "shopperLocale": Text(),
     "shopperReference": Text(least=3, most=256),
     "shopperStatement": Text(most=10_000),
+    "store": Text(most=64),
     "storePaymentMethod": Flag(),
     "redirectFromIssuerMethod": Text(words=("GET", "POST")),
     "redirectToIssuerMethod": Text(words=("GET", "POST")),
@@ -158,6 +163,7 @@ _PAYMENT: Final[Mapping[int, Mapping[str, Rule]]] = {
         "returnUrl": Text(most=1024),
         "shopperEmail": Text(most=256),
         "shopperIP": Text(most=50),
+        "socialSecurityNumber": Text(most=50),
         "telephoneNumber": Text(most=64),
     },
 }
@@ -166,14 +172,17 @@ _LINK: Final[Mapping[str, Rule]] = {
     "countryCode": Text(most=100),
     "description": Text(least=0),
     "expiresAt": Moment(),
+    "mcc": Text(least=0, most=16),
     "merchantOrderReference": Text(least=0, most=1000),
     "recurringProcessingModel": Text(words=MODELS),
     "reference": Text(most=80),
     "returnUrl": Text(most=8000),
     "reusable": Flag(),
-    "shopperEmail": Text(most=256),
+    "shopperEmail": Text(most=256),  # 500 in this schema; lent to /payments, which takes 256.
     "shopperLocale": Text(most=32),
     "shopperReference": Text(least=3, most=256),
+    "shopperStatement": Text(most=10_000),
+    "socialSecurityNumber": Text(most=32),
     "storePaymentMethodMode": Text(words=("askForConsent", "disabled", "enabled")),
     "telephoneNumber": Text(most=32),
 }
@@ -205,8 +214,11 @@ def methods_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     rules: Mapping[str, Rule] = {
         "channel": Text(words=CHANNELS),
         "countryCode": Text(),
+        "shopperConversionId": Text(most=256),
         "shopperLocale": Text(),
         "shopperReference": Text(least=3),
+        "store": Text(most=16),
+        "storeFiltrationMode": Text(words=("exclusive", "inclusive", "skipFilter")),
     }
     yield from _matching(fields, rules)
     if "amount" in fields:

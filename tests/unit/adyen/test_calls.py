@@ -1,0 +1,39 @@
+"""Keys that never change, and a redirectResult however often somebody decoded it."""
+
+import pytest
+
+from kasir.adyen.calls import IDEMPOTENCY_KEY_MAX, details_key, payment_key, redirect_result
+
+RESULT = "X6XtfGC3!Y29mZmVl+abc/def==~._-"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        RESULT,
+        "X6XtfGC3%21Y29mZmVl%2Babc%2Fdef%3D%3D~._-",
+        "X6XtfGC3%21Y29mZmVl%2babc%2fdef%3d%3d~._-",
+        "X6XtfGC3!Y29mZmVl%2Babc/def==~._-",
+    ],
+)
+def test_encoded_and_decoded_are_the_same_result(given: str) -> None:
+    assert redirect_result(given) == RESULT
+
+
+def test_a_plus_sign_is_a_plus_sign_and_not_a_space() -> None:
+    assert redirect_result("a+b") == "a+b"
+
+
+@pytest.mark.parametrize("given", ["100%", "%zz", "%"])
+def test_a_stray_percent_sign_is_left_alone(given: str) -> None:
+    assert redirect_result(given) == given
+
+
+def test_keys_stay_within_adyens_limit_and_do_not_change() -> None:
+    payment = payment_key("pay_01JD0Q8V6N5RZ0ZT3MSK6Y1V7B")
+    details = details_key("x" * 20_000)
+
+    assert payment == "kasir-pay_01JD0Q8V6N5RZ0ZT3MSK6Y1V7B"
+    assert details == details_key("x" * 20_000)
+    assert details_key("y") != details
+    assert max(len(payment), len(details)) <= IDEMPOTENCY_KEY_MAX

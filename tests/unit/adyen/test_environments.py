@@ -1,0 +1,54 @@
+"""Where Adyen is: the addresses of its OpenAPI files; live with a prefix and one more segment."""
+
+import pytest
+
+from kasir.adyen.environments import Environment, addresses
+
+
+def test_the_test_platform() -> None:
+    found = addresses(Environment.TEST)
+
+    assert found.checkout == "https://checkout-test.adyen.com"
+    assert found.recurring == "https://pal-test.adyen.com/pal/servlet/Recurring"
+    assert found.management == "https://management-test.adyen.com"
+    assert found.shopper == "https://checkoutshopper-test.adyen.com"
+
+
+def test_live_has_the_merchants_prefix_and_one_more_segment() -> None:
+    found = addresses(Environment.LIVE, live_prefix="1797a841fbb37ca7-Warung")
+
+    assert found.checkout == (
+        "https://1797a841fbb37ca7-Warung-checkout-live.adyenpayments.com/checkout"
+    )
+    assert found.recurring == (
+        "https://1797a841fbb37ca7-Warung-pal-live.adyenpayments.com/pal/servlet/Recurring"
+    )
+    assert found.management == "https://management-live.adyen.com"
+    assert found.shopper == "https://checkoutshopper-live.adyen.com"
+
+
+def test_the_twin_has_everything_in_one_place() -> None:
+    found = addresses(Environment.TWIN, twin_url="http://127.0.0.1:8700")
+
+    assert found.checkout == "http://127.0.0.1:8700"
+    assert found.recurring == "http://127.0.0.1:8700/pal/servlet/Recurring"
+    assert found.management == "http://127.0.0.1:8700"
+    assert found.shopper == "http://127.0.0.1:8700"
+
+
+@pytest.mark.parametrize("environment", Environment)
+def test_every_environment_has_addresses_without_a_trailing_slash(
+    environment: Environment,
+) -> None:
+    found = addresses(environment, live_prefix="prefix", twin_url="http://twin")
+    every = [found.checkout, found.recurring, found.management, found.shopper]
+
+    assert [url for url in every if url.endswith("/") or not url.startswith("http")] == []
+
+
+def test_a_logo_is_where_adyen_says_logos_are() -> None:
+    found = addresses(Environment.TEST).logo("gopay_wallet")
+
+    assert found == (
+        "https://checkoutshopper-test.adyen.com/checkoutshopper/images/logos/gopay_wallet.svg"
+    )

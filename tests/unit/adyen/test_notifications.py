@@ -1,0 +1,171 @@
+"""The envelope of a standard notification: what Adyen sends, what it might, and what is not one."""
+
+import json
+from typing import Any
+
+import pytest
+
+from fakes import envelope, notification_item
+from kasir.adyen.notifications import EventCode, parse
+from kasir.errors import Unreadable
+from twin_openapi import document, needs_openapi
+
+
+def parsed(**changes: Any) -> Any:
+    """The one item of an envelope whose item was changed so; a change of None leaves it out."""
+    (item,) = parse(envelope(notification_item(**changes)))
+    return item
+
+
+def test_an_item_as_adyen_sends_it() -> None:
+    item = parsed(
+        pspReference="QFQTPCQ8HXSKGK82",
+        merchantReference="ORDER-1001",
+        eventDate="2026-05-05T05:05:05+02:00",
+        reason="",
+        additionalData={"hmacSignature": "seal", "metadata.basket": "7"},
+    )
+
+    assert item.psp_reference == "QFQTPCQ8HXSKGK82"
+    assert item.original_reference == ""
+    assert item.merchant_account_code == "TwinMerchant"
+    assert item.merchant_reference == "ORDER-1001"
+    assert (item.amount_value, item.amount_currency) == ("25000", "IDR")
+    assert item.event_code == "AUTHORISATION"
+    assert item.event_date == "2026-05-05T05:05:05+02:00"
+    assert item.payment_method == "gopay_wallet"
+    assert item.reason == ""
+    assert item.additional_data == {"hmacSignature": "seal", "metadata.basket": "7"}
+    assert item.hmac_signature == "seal"
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "success"),
+    [
+        ("true", "true", True),
+        ("false", "false", False),
+        (True, "true", True),
+        (False, "false", False),
+        ("TRUE", "TRUE", True),
+        (None, "", False),
+        ("", "", False),
+        ("yes", "yes", False),
+        (1, "1", False),
+    ],
+)
+def test_success_is_true_only_where_it_says_so(said: object, text: str, success: bool) -> None:
+    fields = notification_item() | {"success": said}
+    (item,) = parse(envelope(fields))
+
+    assert (item.success_text, item.success) == (text, success)
+
+
+@pytest.mark.parametrize(("value", "text"), [(25000, "25000"), ("25000", "25000"), (0, "0")])
+def test_the_value_is_kept_as_it_came(value: object, text: str) -> None:
+    item = parsed(amount={"value": value, "currency": "IDR"})
+
+    assert item.amount_value == text
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "pspReference",
+        "originalReference",
+        "merchantAccountCode",
+        "merchantReference",
+        "amount",
+        "eventCode",
+        "eventDate",
+        "success",
+        "paymentMethod",
+        "reason",
+        "additionalData",
+    ],
+)
+@pytest.mark.parametrize("absence", ["missing", "null"])
+def test_what_did_not_come_is_empty(field: str, absence: str) -> None:
+    fields = notification_item(originalReference="X") | {field: None}
+    if absence == "missing":
+        del fields[field]
+    (item,) = parse(envelope(fields))
+    names = {
+        "pspReference": "psp_reference",
+        "originalReference": "original_reference",
+        "merchantAccountCode": "merchant_account_code",
+        "merchantReference": "merchant_reference",
+        "amount": "amount_value",
+        "eventCode": "event_code",
+        "eventDate": "event_date",
+        "success": "success_text",
+        "paymentMethod": "payment_method",
+        "reason": "reason",
+        "additionalData": "hmac_signature",
+    }
+
+    assert getattr(item, names[field]) == ""
+
+
+@pytest.mark.parametrize("amount", ["25000", 25000, [], True])
+def test_an_amount_that_is_no_object_is_empty(amount: object) -> None:
+    item = parsed(amount=amount)
+
+    assert (item.amount_value, item.amount_currency) == ("", "")
+
+
+def test_fields_nobody_knows_are_kept_in_the_raw_item_and_ignored() -> None:
+    item = parsed(somethingNew={"deep": [1, 2]}, operations=["REFUND"])
+
+    assert json.loads(item.raw)["somethingNew"] == {"deep": [1, 2]}
+    assert item == parsed(somethingNew={"deep": [1, 2]}, operations=["REFUND"])
+
+
+def test_the_raw_item_is_the_bytes_that_came() -> None:
+    odd = b'{ "eventCode":"X" ,\t"reason":"caf\\u00e9 \xc3\xa9" }'
+    (item,) = parse(b'{"notificationItems":[{"NotificationRequestItem":' + odd + b"}]}")
+
+    assert item.raw == odd
+    assert item.reason == "caf\u00e9 \u00e9"
+
+
+def test_every_item_of_a_batch_is_read_in_its_order() -> None:
+    items = parse(envelope(*[notification_item(pspReference=f"PSP{n}") for n in range(7)]))
+
+    assert [item.psp_reference for item in items] == [f"PSP{n}" for n in range(7)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"x"',
+        b"7",
+        b"{}",
+        b"{",
+        b"\xff\xfe",
+        b'{"notificationItems":null}',
+        b'{"notificationItems":[]}',
+        b'{"notificationItems":{}}',
+        b'{"notificationItems":[1]}',
+        b'{"notificationItems":[{}]}',
+        b'{"notificationItems":[{"NotificationRequestItem":1}]}',
+        b'{"notificationItems":[{"NotificationRequestItem":null}]}',
+        b'{"notificationItems":[{"NotificationRequestItem":[]}]}',
+        b'{"notificationItems":[{"NotificationRequestItem":{"reason":"\xff"}}]}',
+        b'{"notificationItems":[{"NotificationRequestItem":{}}]} trailing',
+        b"<html>",
+        b"a=b&c=d",
+    ],
+)
+def test_anything_else_is_unreadable(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        parse(body)
+
+
+@needs_openapi
+def test_every_event_code_of_adyens_schema_is_known() -> None:
+    told = {path.removeprefix("/") for path in document("Webhooks-v1")["webhooks"]}
+
+    assert told - {code.value for code in EventCode} == set()
