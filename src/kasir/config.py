@@ -5,6 +5,7 @@ A missing or malformed setting stops the program at its start, in one line that 
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 from collections.abc import Mapping
@@ -41,6 +42,28 @@ class Limits:
     call_lease_s: float = 40.0
     #: How long a repeated details call waits for the first one's answer.
     details_wait_s: float = 45.0
+    #: How often one asking tries while Adyen says "not now", and how long.
+    adyen_tries_max: int = 3
+    adyen_tries_s: float = 5.0
+    #: After a silence it is asked again this much later, then twice that, and so on ...
+    ask_again_first_s: float = 2.0
+    #: ... up to this,
+    ask_again_longest_s: float = 3600.0
+    #: ... for as long as Adyen remembers an idempotency key (at least seven days).
+    ask_again_for_s: float = 7 * 24 * 3600.0
+    #: An attempt that nobody finished is closed after this long, if the shop does not say.
+    attempt_lifetime_s: float = 3600.0
+    #: How long bad news is held back from the shop.
+    settle_after_s: float = 600.0
+    #: How often a worker looks for what is due, and how much it takes at once.
+    look_every_s: float = 0.5
+    due_batch_max: int = 100
+    #: Events given at once to a shop that fetches them.
+    events_listed_max: int = 100
+    #: Waits before each try to deliver an event: growing, for three days in all.
+    event_gaps_s: tuple[float, ...] = (0, 5, 60, 300, 1800, 7200, 18000, 36000, 36000, 50400, 86400)
+    #: How long a shop may take to answer an event.
+    event_timeout_s: float = 15.0
     #: Notifications that share one commit.
     inbox_batch_max: int = 500
     #: Notices that one job reads.
@@ -72,6 +95,8 @@ class Settings:
     public_url: str
     webhook_user: str | None = None
     webhook_password: str | None = field(default=None, repr=False)
+    events_url: str | None = None
+    events_secrets: tuple[str, ...] = field(default=(), repr=False)
     follow_twin_clock: bool = False
     limits: Limits = field(default_factory=Limits)
 
@@ -91,6 +116,7 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
     environment = _environment(env)
     twin = environment is Environment.TWIN
     user, password = _basic_auth(env)
+    events_url, events_secrets = _events(env)
     return Settings(
         environment=environment,
         addresses=_addresses(env, environment),
@@ -103,6 +129,8 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         public_url=_public_url(env, environment),
         webhook_user=user,
         webhook_password=password,
+        events_url=events_url,
+        events_secrets=events_secrets,
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
     )
 
@@ -176,6 +204,21 @@ def _basic_auth(env: Mapping[str, str]) -> tuple[str | None, str | None]:
         missing = "KASIR_WEBHOOK_PASSWORD" if user else "KASIR_WEBHOOK_USER"
         raise SettingError(missing, "user and password are set together or not at all")
     return user or None, password or None
+
+
+def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
+    """Where the shop hears events, and the secrets they are signed with (current, previous)."""
+    url = _url(env, "KASIR_EVENTS_URL", "")
+    secrets = tuple(part.strip() for part in env.get("KASIR_EVENTS_SECRET", "").split(",") if part)
+    if url and not secrets:
+        raise SettingError("KASIR_EVENTS_SECRET", "is not set, and events must be signed")
+    for secret in secrets:
+        try:
+            base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            cure = "must be whsec_ and Base64; `openssl rand -base64 32` makes one"
+            raise SettingError("KASIR_EVENTS_SECRET", cure) from None
+    return url or None, secrets
 
 
 def _default_data_dir() -> str:

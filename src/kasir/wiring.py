@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -11,19 +12,21 @@ from datetime import timedelta
 from typing import Final, Self
 
 from kasir.clock import Clock, OffsetClock, SystemClock
-from kasir.config import Settings, settings_from
+from kasir.config import Limits, Settings, settings_from
+from kasir.gateway.changes import Changes
 from kasir.gateway.checkout import Checkout
 from kasir.gateway.links import Links
 from kasir.gateway.provider import Adyen
 from kasir.gateway.wire import Wire
 from kasir.ids import SortableIds
 from kasir.jobs import queue
-from kasir.payments.flow import Flow
+from kasir.payments.flow import Flow, Patience
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
 from kasir.store.embedded import embedded
 from kasir.store.inbox import GroupInbox, Reader
+from kasir.store.ledger import Ledger
 from kasir.store.links import PostgresLinks
 from kasir.store.payments import PostgresBook
 
@@ -38,6 +41,7 @@ class Kasir:
     Attributes:
         settings: What it was opened with.
         checkout: `/paymentMethods`, `/payments`, `/payments/details`.
+        changes: Captures, refunds, cancels, reversals.
         links: `/paymentLinks` and the form behind them.
         payments: What is known of every payment.
         inbox: Where notifications are kept.
@@ -48,6 +52,7 @@ class Kasir:
 
     settings: Settings
     checkout: Checkout
+    changes: Changes
     links: Links
     payments: PostgresBook
     inbox: GroupInbox
@@ -91,18 +96,28 @@ class Kasir:
     def _built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
         limits = settings.limits
         ids = SortableIds(_milliseconds)
-        book = PostgresBook(pool)
+        patience = _patience(limits)
+        ledger = Ledger(
+            clock=clock,
+            ids=ids,
+            settle=timedelta(seconds=limits.settle_after_s),
+            tells_by_push=settings.events_url is not None,
+        )
+        book = PostgresBook(pool, ledger, patience.lease)
         flow = Flow(
             book=book,
-            provider=Adyen(wire, clock),
+            provider=Adyen(wire, clock, limits.adyen_tries_max, limits.adyen_tries_s),
             clock=clock,
-            lease=timedelta(seconds=limits.call_lease_s),
-            patience=timedelta(seconds=limits.details_wait_s),
+            chance=random.random,
+            patience=patience,
         )
-        checkout = Checkout(flow, wire, ids, clock, settings.merchant_account)
+        account = settings.merchant_account
+        attempt_lifetime = timedelta(seconds=limits.attempt_lifetime_s)
+        checkout = Checkout(flow, wire, ids, clock, account, attempt_lifetime)
         return cls(
             settings=settings,
             checkout=checkout,
+            changes=Changes(flow, book, ids, clock, account),
             links=Links(
                 book=PostgresLinks(pool),
                 payments=book,
@@ -116,7 +131,7 @@ class Kasir:
             ),
             payments=book,
             inbox=GroupInbox(pool, queue.enqueue_reading, limits.inbox_batch_max),
-            reader=Reader(pool, clock, settings.merchant_account, limits.reading_batch_max),
+            reader=Reader(pool, ledger, clock, settings.merchant_account, limits.reading_batch_max),
             api_keys=ApiKeys(pool, settings.api_key),
             clock=clock,
             pool=pool,
@@ -149,6 +164,16 @@ async def _twin_clock(wire: Wire) -> AsyncIterator[Clock]:
         yield clock
     finally:
         following.cancel()
+
+
+def _patience(limits: Limits) -> Patience:
+    return Patience(
+        lease=timedelta(seconds=limits.call_lease_s),
+        wait=timedelta(seconds=limits.details_wait_s),
+        first_gap=timedelta(seconds=limits.ask_again_first_s),
+        longest_gap=timedelta(seconds=limits.ask_again_longest_s),
+        key_lifetime=timedelta(seconds=limits.ask_again_for_s),
+    )
 
 
 def _milliseconds() -> int:

@@ -48,6 +48,11 @@ def payment_key(payment_id: str) -> str:
     return f"kasir-{payment_id}"
 
 
+def change_key(change_id: str) -> str:
+    """The one idempotency key of a refund, capture or cancel, forever."""
+    return f"kasir-{change_id}"
+
+
 def details_key(result: str) -> str:
     """The one idempotency key of a redirectResult, forever."""
     return f"kasir-det-{sha256(result.encode()).hexdigest()[:40]}"

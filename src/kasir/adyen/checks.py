@@ -192,7 +192,7 @@ def payment_faults(fields: Mapping[str, Any], version: int) -> Iterator[Fault]:
     """What breaks the schema of `/payments` of that version, other than the payment method."""
     yield from required(fields, "reference", "130", "give your own name for this payment.")
     yield from required(fields, "returnUrl", "14_030", "give where the shopper comes back to.")
-    yield from _matching(fields, _PAYMENT[version])
+    yield from matching(fields, _PAYMENT[version])
     yield from amount_faults(fields.get("amount"))
     yield from _return_url_faults(fields.get("returnUrl"))
     yield from _shared_faults(fields)
@@ -203,7 +203,7 @@ def payment_faults(fields: Mapping[str, Any], version: int) -> Iterator[Fault]:
 def link_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     """What breaks the schema of `/paymentLinks`."""
     yield from required(fields, "reference", "130", "give your own name for this payment.")
-    yield from _matching(fields, _LINK)
+    yield from matching(fields, _LINK)
     yield from amount_faults(fields.get("amount"))
     yield from _return_url_faults(fields.get("returnUrl"))
     yield from _shared_faults(fields)
@@ -220,7 +220,7 @@ def methods_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
         "store": Text(most=16),
         "storeFiltrationMode": Text(words=("exclusive", "inclusive", "skipFilter")),
     }
-    yield from _matching(fields, rules)
+    yield from matching(fields, rules)
     if "amount" in fields:
         yield from amount_faults(fields["amount"], least=0)
 
@@ -274,9 +274,10 @@ def is_country(text: str) -> bool:
     return bool(_COUNTRY.fullmatch(text))
 
 
-def _matching(
+def matching(
     fields: Mapping[str, Any], rules: Mapping[str, Rule], prefix: str = ""
 ) -> Iterator[Fault]:
+    """What breaks the rules of the fields that are there; the others are not looked at."""
     for name, rule in rules.items():
         if fields.get(name) is None:
             continue  # Absence is for `required` to judge.
@@ -313,7 +314,7 @@ def _line_item_faults(items: object) -> Iterator[Fault]:
         if not isinstance(item, dict):
             yield Fault(f"lineItems[{number}]", "must be an object.")
             continue
-        yield from _matching(item, _LINE_ITEM, f"lineItems[{number}].")
+        yield from matching(item, _LINE_ITEM, f"lineItems[{number}].")
 
 
 def _metadata_faults(metadata: object) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain
 from typing import Any, Final
@@ -33,7 +34,7 @@ from kasir.ids import Ids, LinkId, PaymentId
 from kasir.money import Money
 from kasir.payments.flow import Flow
 from kasir.payments.payment import Intent
-from kasir.payments.ports import Kept, Question, ShopKey
+from kasir.payments.ports import Kept, Kind, Question, ShopKey
 
 _NO_ANSWER: Final = (
     "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
@@ -50,6 +51,7 @@ class Checkout:
     ids: Ids
     clock: Clock
     merchant_account: str
+    attempt_lifetime: timedelta
 
     async def payment_methods(self, body: bytes, version: int) -> Answer:
         """List payment methods: `/paymentMethods` with what GoPay needs filled in.
@@ -63,10 +65,10 @@ class Checkout:
         amount = fields.get("amount")
         if isinstance(amount, dict):
             amount.setdefault("currency", GOPAY.currency)
-        refuse(self.account_faults(fields), checks.methods_faults(fields))
+        refuse(account_faults(fields, self.merchant_account), checks.methods_faults(fields))
         sent = msgspec.json.encode(fields)
         answer = await self.wire.send(Call("/paymentMethods", sent, version))
-        return no_answer() if isinstance(answer, Silence) else answer
+        return noanswer_of() if isinstance(answer, Silence) else answer
 
     async def payments(
         self,
@@ -98,8 +100,8 @@ class Checkout:
         fields = body_fields(body)
         method = method_of(fields)
         refuse(
-            _key_faults(shop_key),
-            self.account_faults(fields),
+            key_faults(shop_key),
+            account_faults(fields, self.merchant_account),
             [method] if isinstance(method, Fault) else method.faults(fields),
             checks.payment_faults(fields, version),
         )
@@ -109,9 +111,10 @@ class Checkout:
             fields["returnUrl"] = return_url(payment_id)
         intent = self._intent(payment_id, fields, method, link_id)
         question = self._question(intent, fields, version)
-        same = msgspec.json.encode(link_id) if link_id else body
-        paid, kept = await self.flow.pay(intent, question, _shop_key(shop_key, same, version))
-        return _answer(kept), paid
+        same = link_id or body_fields(body)
+        key = shop_key_of(shop_key, same, question.path, version)
+        paid, kept = await self.flow.pay(intent, question, key)
+        return answer_of(kept), paid
 
     async def resume(self, payment_id: PaymentId) -> Answer:
         """Go on with a payment: Adyen's first answer again, or the same question asked again.
@@ -120,7 +123,7 @@ class Checkout:
             StillRunning: It is being asked right now.
             NotFound: There is no such payment.
         """
-        return _answer(await self.flow.resume(payment_key(payment_id)))
+        return answer_of(await self.flow.resume(payment_key(payment_id)))
 
     async def details(
         self, body: bytes, version: int, payment_id: PaymentId | None = None
@@ -138,27 +141,22 @@ class Checkout:
         fields = body_fields(body)
         refuse(checks.details_faults(fields))
         result = redirect_result(fields["details"]["redirectResult"])
+        now = self.clock.now()
         question = Question(
             key=details_key(result),
-            kind="details",
+            kind=Kind.DETAILS,
             payment_id=payment_id,
             version=version,
             path="/payments/details",
             body=msgspec.json.encode({"details": {"redirectResult": result}}),
-            asked_at=self.clock.now(),
+            opened_at=now,
+            asked_at=now,
         )
         kept = await self.flow.finish(question)
         if kept is None:
             # Not an error: the shopper has been to the wallet, and the notification will tell.
             return Answer(200, msgspec.json.encode({"resultCode": ResultCode.RECEIVED}))
-        return _answer(kept)
-
-    def account_faults(self, fields: Mapping[str, Any]) -> Iterator[Fault]:
-        """What is wrong with the merchant account a request names; none named is fine."""
-        account = fields.get("merchantAccount")
-        if account not in (None, "", self.merchant_account):
-            cure = f"this Kasir serves the merchant account {self.merchant_account}."
-            yield Fault("merchantAccount", cure, "901", 403, "security")
+        return answer_of(kept)
 
     def _intent(
         self,
@@ -167,13 +165,16 @@ class Checkout:
         method: Method,
         link_id: LinkId | None,
     ) -> Intent:
+        now = self.clock.now()
         return Intent(
             id=payment_id,
             reference=fields["reference"],
             amount=Money(method.currency, fields["amount"]["value"]),
             method=method.type,
             return_url=fields["returnUrl"],
-            created_at=self.clock.now(),
+            created_at=now,
+            close_at=_close_at(fields, now, now + self.attempt_lifetime),
+            captures_itself=not _is_manual(fields),
             shopper_reference=fields.get("shopperReference") or "",
             link_id=link_id,
         )
@@ -185,11 +186,12 @@ class Checkout:
         account = fields.get("merchantAccount") or self.merchant_account
         return Question(
             key=payment_key(intent.id),
-            kind="payments",
+            kind=Kind.PAYMENTS,
             payment_id=intent.id,
             version=version,
             path="/payments",
             body=msgspec.json.encode({**fields, "merchantAccount": account, "metadata": metadata}),
+            opened_at=intent.created_at,
             asked_at=intent.created_at,
         )
 
@@ -207,16 +209,32 @@ def refuse(*faults: Iterable[Fault]) -> None:
         raise InvalidRequest(list(found.values()))
 
 
-def no_answer() -> Answer:
+def noanswer_of() -> Answer:
     """The answer for an outcome that is not known: Adyen's own transient error, with our words."""
     return error(503, "703", _NO_ANSWER, "internal", transient=True)
 
 
-def _answer(kept: Kept | None) -> Answer:
+def answer_of(kept: Kept | None) -> Answer:
+    """The answer for the shop: Adyen's, or that there is none yet."""
     if kept is None:
-        return no_answer()
+        return noanswer_of()
     answer = Answer(kept.status, kept.body, kept.psp_reference)
-    return answer if answer.verdict is not Verdict.UNKNOWN else no_answer()
+    return answer if answer.verdict is not Verdict.UNKNOWN else noanswer_of()
+
+
+def _close_at(fields: Mapping[str, Any], now: datetime, latest: datetime) -> datetime:
+    """When an attempt that nobody finished is closed: as the shop says, else after a while."""
+    told = fields.get("sessionValidity")
+    return max(now, datetime.fromisoformat(told)) if isinstance(told, str) else latest
+
+
+def _is_manual(fields: Mapping[str, Any]) -> bool:
+    """Whether the shop takes the money by a call of its own.
+
+    Source: `manualCapture` in the additional data of Adyen's Checkout schema.
+    """
+    extra = fields.get("additionalData")
+    return isinstance(extra, dict) and str(extra.get("manualCapture", "")).lower() == "true"
 
 
 def body_fields(body: bytes) -> dict[str, Any]:
@@ -235,15 +253,30 @@ def body_fields(body: bytes) -> dict[str, Any]:
     return fields
 
 
-def _key_faults(key: str | None) -> Iterator[Fault]:
+def account_faults(fields: Mapping[str, Any], merchant_account: str) -> Iterator[Fault]:
+    """What is wrong with the merchant account a request names; none named is fine."""
+    if fields.get("merchantAccount") not in (None, "", merchant_account):
+        cure = f"this Kasir serves the merchant account {merchant_account}."
+        yield Fault("merchantAccount", cure, "901", 403, "security")
+
+
+def key_faults(key: str | None) -> Iterator[Fault]:
+    """What is wrong with the shop's idempotency key; none is fine."""
     if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX:
         cure = f"must have 1 to {IDEMPOTENCY_KEY_MAX} characters."
         yield Fault("Idempotency-Key", cure)
 
 
-def _shop_key(key: str | None, body: bytes, version: int) -> ShopKey | None:
-    """The key with a fingerprint of what was asked, whatever the order or spacing of its JSON."""
+def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopKey | None:
+    """The shop's key, with a fingerprint of what was asked under it.
+
+    Args:
+        key: The shop's key, if it gave one.
+        same: What must be the same again; a JSON object in any order or spacing is the same.
+        path: What was called.
+        version: The Checkout version it was called in.
+    """
     if key is None:
         return None
-    same = msgspec.json.encode(msgspec.json.decode(body), order="sorted")
-    return ShopKey(key=key, fingerprint=sha256(b"%d " % version + same).digest())
+    said = msgspec.json.encode([version, path, same], order="sorted")
+    return ShopKey(key=key, fingerprint=sha256(said).digest())

@@ -15,7 +15,7 @@ from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
 from kasir.errors import Fault, NotFound
-from kasir.gateway.checkout import Checkout, body_fields, refuse
+from kasir.gateway.checkout import Checkout, account_faults, body_fields, refuse
 from kasir.gateway.methods import GOPAY, METHODS
 from kasir.ids import Ids, LinkId, PaymentId
 from kasir.payments.links import Link, LinkStatus, link_status
@@ -105,7 +105,7 @@ class Links:
         fields = body_fields(body)
         now = self.clock.now()
         refuse(
-            self.checkout.account_faults(fields),
+            account_faults(fields, self.merchant_account),
             checks.link_faults(fields),
             self._gopay_faults(fields),
             self._expiry_faults(fields, now),

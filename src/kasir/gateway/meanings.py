@@ -13,7 +13,7 @@ from kasir.errors import Unreadable
 from kasir.money import Currency, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.matching import News
-from kasir.payments.ports import Heard, Kept, Question
+from kasir.payments.ports import Heard, Kept, Kind, Question
 
 #: What a result code says of a payment. `Error` is a final no, with its reason beside it.
 RESULTS: Final[Mapping[ResultCode, Says]] = {
@@ -26,13 +26,119 @@ RESULTS: Final[Mapping[ResultCode, Says]] = {
     ResultCode.REFUSED: Says.REFUSED,
 }
 
-#: What an event says of a payment, when it went well and when it did not.
+#: What an event says of a payment, when it went well and when it did not. Adyen's page on event
+#: codes and the Webhooks schema are the source; what is a guess stands in docs/adyen.md.
 MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.AUTHORISATION, True): Says.AUTHORISED,
     (EventCode.AUTHORISATION, False): Says.REFUSED,
+    (EventCode.AUTHORISATION_ADJUSTMENT, True): Says.NOTED,
+    (EventCode.AUTHORISATION_ADJUSTMENT, False): Says.NOTED,
+    (EventCode.CANCELLATION, True): Says.VOIDED,
+    (EventCode.CANCELLATION, False): Says.NOTED,
+    (EventCode.CANCEL_OR_REFUND, True): Says.REFUND_CONFIRMED,  # Or VOIDED: see `_says`.
+    (EventCode.CANCEL_OR_REFUND, False): Says.REFUND_REJECTED,
+    (EventCode.CAPTURE, True): Says.CAPTURED,
+    (EventCode.CAPTURE, False): Says.NOTED,  # The money stays authorised; nothing was taken.
+    (EventCode.CAPTURE_FAILED, True): Says.CAPTURE_FAILED,
+    (EventCode.CAPTURE_FAILED, False): Says.NOTED,
+    (EventCode.CHARGEBACK, True): Says.CHARGED_BACK,
+    (EventCode.CHARGEBACK, False): Says.NOTED,
+    (EventCode.CHARGEBACK_REVERSED, True): Says.CHARGEBACK_REVERSED,
+    (EventCode.CHARGEBACK_REVERSED, False): Says.NOTED,
+    (EventCode.DISPUTE_DEFENSE_PERIOD_ENDED, True): Says.NOTED,
+    (EventCode.DISPUTE_DEFENSE_PERIOD_ENDED, False): Says.NOTED,
+    (EventCode.EXPIRE, True): Says.NOTED,  # What was not captured is free again.
+    (EventCode.EXPIRE, False): Says.NOTED,
+    (EventCode.HANDLED_EXTERNALLY, True): Says.NOTED,
+    (EventCode.HANDLED_EXTERNALLY, False): Says.NOTED,
+    (EventCode.INFORMATION_SUPPLIED, True): Says.NOTED,
+    (EventCode.INFORMATION_SUPPLIED, False): Says.NOTED,
+    (EventCode.ISSUER_COMMENTS, True): Says.NOTED,
+    (EventCode.ISSUER_COMMENTS, False): Says.NOTED,
+    (EventCode.ISSUER_RESPONSE_TIMEFRAME_EXPIRED, True): Says.NOTED,
+    (EventCode.ISSUER_RESPONSE_TIMEFRAME_EXPIRED, False): Says.NOTED,
+    (EventCode.MANUAL_REVIEW_ACCEPT, True): Says.NOTED,  # What follows comes with its own event.
+    (EventCode.MANUAL_REVIEW_ACCEPT, False): Says.NOTED,
+    (EventCode.MANUAL_REVIEW_REJECT, True): Says.NOTED,
+    (EventCode.MANUAL_REVIEW_REJECT, False): Says.NOTED,
+    (EventCode.NOTIFICATION_OF_CHARGEBACK, True): Says.NOTED,  # A warning; money has not moved.
+    (EventCode.NOTIFICATION_OF_CHARGEBACK, False): Says.NOTED,
+    (EventCode.NOTIFICATION_OF_FRAUD, True): Says.NOTED,
+    (EventCode.NOTIFICATION_OF_FRAUD, False): Says.NOTED,
     (EventCode.OFFER_CLOSED, True): Says.EXPIRED,
     (EventCode.OFFER_CLOSED, False): Says.NOTED,
+    (EventCode.POSTPONED_REFUND, True): Says.NOTED,  # The refund waits; REFUND will follow.
+    (EventCode.POSTPONED_REFUND, False): Says.NOTED,
+    (EventCode.PREARBITRATION_ACCEPTED, True): Says.NOTED,
+    (EventCode.PREARBITRATION_ACCEPTED, False): Says.NOTED,
+    (EventCode.PREARBITRATION_DECLINED, True): Says.NOTED,
+    (EventCode.PREARBITRATION_DECLINED, False): Says.NOTED,
+    (EventCode.PREARBITRATION_ISSUER_WITHDRAWN, True): Says.NOTED,
+    (EventCode.PREARBITRATION_ISSUER_WITHDRAWN, False): Says.NOTED,
+    (EventCode.PREARBITRATION_LOST, True): Says.NOTED,
+    (EventCode.PREARBITRATION_LOST, False): Says.NOTED,
+    (EventCode.PREARBITRATION_OPEN, True): Says.NOTED,
+    (EventCode.PREARBITRATION_OPEN, False): Says.NOTED,
+    (EventCode.PREARBITRATION_WON, True): Says.NOTED,
+    (EventCode.PREARBITRATION_WON, False): Says.NOTED,
+    (EventCode.REFUND, True): Says.REFUND_CONFIRMED,
+    (EventCode.REFUND, False): Says.REFUND_REJECTED,
+    (EventCode.REFUNDED_REVERSED, True): Says.REFUND_REVERSED,
+    (EventCode.REFUNDED_REVERSED, False): Says.NOTED,
+    (EventCode.REFUND_FAILED, True): Says.REFUND_FAILED,
+    # Adyen's samples carry success=true here; the other would still be a refund that failed.
+    (EventCode.REFUND_FAILED, False): Says.REFUND_FAILED,
+    (EventCode.REQUEST_FOR_INFORMATION, True): Says.NOTED,
+    (EventCode.REQUEST_FOR_INFORMATION, False): Says.NOTED,
+    (EventCode.SCHEME_ARBITRATION, True): Says.NOTED,
+    (EventCode.SCHEME_ARBITRATION, False): Says.NOTED,
+    (EventCode.SCHEME_ARBITRATION_LOST, True): Says.NOTED,
+    (EventCode.SCHEME_ARBITRATION_LOST, False): Says.NOTED,
+    (EventCode.SCHEME_ARBITRATION_WON, True): Says.NOTED,
+    (EventCode.SCHEME_ARBITRATION_WON, False): Says.NOTED,
+    (EventCode.SECOND_CHARGEBACK, True): Says.CHARGED_BACK,
+    (EventCode.SECOND_CHARGEBACK, False): Says.NOTED,
+    (EventCode.TECHNICAL_CANCEL, True): Says.VOIDED,
+    (EventCode.TECHNICAL_CANCEL, False): Says.NOTED,
+    (EventCode.VOID_PENDING_REFUND, True): Says.REFUND_FAILED,  # It never went back.
+    (EventCode.VOID_PENDING_REFUND, False): Says.NOTED,
 }
+
+#: Codes that say nothing of a GoPay payment, each with the reason. They are kept all the same.
+IGNORED: Final[Mapping[EventCode, str]] = {
+    EventCode.ACH_NOTIFICATION_OF_CHANGE: "about bank accounts in the United States",
+    EventCode.AUTHENTICATION: "about 3D Secure, which wallets do not use",
+    EventCode.AUTORESCUE: "about retries by Adyen, which Kasir does not ask for",
+    EventCode.CANCEL_AUTORESCUE: "the same",
+    EventCode.DIRECT_DEBIT_NOTICE_OF_CHANGE: "about direct debit",
+    EventCode.ORDER_CLOSED: "about orders paid in parts, with gift cards",
+    EventCode.ORDER_OPENED: "the same",
+    EventCode.PAIDOUT_REVERSED: "about payouts, which Kasir does not make",
+    EventCode.PAYOUT_DECLINE: "the same",
+    EventCode.PAYOUT_EXPIRE: "the same",
+    EventCode.PAYOUT_THIRDPARTY: "the same",
+    EventCode.RECURRING_CONTRACT: "about tokens, not about a payment",
+    EventCode.REFUND_WITH_DATA: "about refunds to a card, which is a kind of payout",
+    EventCode.REPORT_AVAILABLE: "about a report, whose address stands in the reason",
+}
+
+#: Whose own pspReference names a change of the payment that originalReference names.
+_IS_CHANGE: Final = frozenset(
+    {
+        EventCode.CANCELLATION,
+        EventCode.CANCEL_OR_REFUND,
+        EventCode.CAPTURE,
+        EventCode.CAPTURE_FAILED,
+        EventCode.CHARGEBACK,
+        EventCode.CHARGEBACK_REVERSED,
+        EventCode.REFUND,
+        EventCode.REFUNDED_REVERSED,
+        EventCode.REFUND_FAILED,
+        EventCode.SECOND_CHARGEBACK,
+        EventCode.TECHNICAL_CANCEL,
+        EventCode.VOID_PENDING_REFUND,
+    }
+)
 
 #: GoPay's refused notification for a shopper who cancelled says so in its reason only.
 _CANCEL_WORDS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
@@ -40,39 +146,72 @@ _CANCEL_WORDS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
 
 def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
     """What an answer to a question tells, and whether it is the final one."""
-    source = Source.REPLY if question.kind == "payments" else Source.DETAILS
     fields = answer.json()
-    match answer.verdict:
-        case Verdict.THEIRS | Verdict.UNKNOWN:
-            return unheard(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
-        case Verdict.OURS:
-            # A details call that is refused says nothing of the payment it meant.
-            says = Says.FAILED if source is Source.REPLY else Says.NOTED
-        case Verdict.ANSWERED:
-            says = _result(fields)
-    fact = Fact(
-        key=f"{source}:{question.key}",
-        says=says,
-        source=source,
-        at=at,
-        about=question.key,
-        psp_reference=_text(fields, "pspReference") if says is not Says.FAILED else "",
-        amount=_money(fields.get("amount")),
-        words=_text(fields, "refusalReason") or _text(fields, "message"),
-    )
+    verdict = answer.verdict
+    if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
+        return unheard(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
+    kept = Kept(status=answer.status, body=answer.body, psp_reference=answer.psp_reference)
+    if question.kind in {Kind.PAYMENTS, Kind.DETAILS}:
+        fact = _payment_fact(question, fields, at, is_ours=verdict is Verdict.OURS)
+    else:
+        fact = _change_fact(question, fields, at, is_ours=verdict is Verdict.OURS)
     return Heard(
-        answer=Kept(status=answer.status, body=answer.body, psp_reference=answer.psp_reference),
+        answer=kept,
         facts=(fact,),
         reference=_text(fields, "merchantReference"),
         news=News(fact.psp_reference, question.payment_id or ""),
     )
 
 
+def _payment_fact(
+    question: Question, fields: Mapping[str, Any], at: datetime, *, is_ours: bool
+) -> Fact:
+    source = Source.REPLY if question.kind is Kind.PAYMENTS else Source.DETAILS
+    says = _result(fields)
+    if is_ours:
+        # A details call that is refused says nothing of the payment it meant.
+        says = Says.FAILED if source is Source.REPLY else Says.NOTED
+    return Fact(
+        key=f"{source}:{question.key}",
+        says=says,
+        source=source,
+        at=at,
+        about=question.key,
+        psp_reference="" if is_ours else _text(fields, "pspReference"),
+        amount=_money(fields.get("amount")),
+        words=_text(fields, "refusalReason") or _text(fields, "message"),
+    )
+
+
+def _change_fact(
+    question: Question, fields: Mapping[str, Any], at: datetime, *, is_ours: bool
+) -> Fact:
+    """Adyen answers a change with `received` and a name for it; how it ended comes later."""
+    is_refund = question.kind in {Kind.REFUNDS, Kind.REVERSALS}
+    if is_ours:
+        says = Says.REFUND_DECLINED if is_refund else Says.NOTED
+    else:
+        says = Says.REFUND_RECEIVED if is_refund else Says.NOTED
+    return Fact(
+        key=f"reply:{question.key}",
+        says=says,
+        source=Source.REPLY,
+        at=at,
+        about=question.key,
+        psp_reference=_text(fields, "paymentPspReference"),
+        modification="" if is_ours else _text(fields, "pspReference"),
+        amount=_money(fields.get("amount")),
+        words=_text(fields, "message") or f"{question.kind}: {_text(fields, 'status')}",
+    )
+
+
 def unheard(question: Question, at: datetime, why: str) -> Heard:
     """No answer that settles anything: the outcome is unknown until somebody asks again."""
+    is_change = question.kind not in {Kind.PAYMENTS, Kind.DETAILS}
     fact = Fact(
         key=f"unknown:{question.key}",
-        says=Says.UNKNOWN,
+        # Of a change nobody knows only how the change ended; the payment stands as it did.
+        says=Says.NOTED if is_change else Says.UNKNOWN,
         source=Source.KASIR,
         at=at,
         about=question.key,
@@ -91,20 +230,30 @@ def of_item(item: Item) -> Fact | None:
         code = EventCode(item.event_code)
     except ValueError:
         return None  # A code never heard of: kept and accepted, and shown to the operator.
-    says = MEANINGS.get((code, item.success))
+    says = _says(code, item)
     if says is None:
         return None
-    if says is Says.REFUSED and item.reason.upper() in _CANCEL_WORDS:
-        says = Says.CANCELLED
+    is_change = code in _IS_CHANGE
     return Fact(
         key=f"notification:{item.event_code}:{item.psp_reference}:{item.success_text}",
         says=says,
         source=Source.NOTIFICATION,
         at=_moment(item.event_date),
-        psp_reference=item.psp_reference,
+        psp_reference=item.original_reference if is_change else item.psp_reference,
+        modification=item.psp_reference if is_change else "",
         amount=_item_money(item),
-        words=item.reason,
+        words=item.reason or item.event_code,
     )
+
+
+def _says(code: EventCode, item: Item) -> Says | None:
+    says = MEANINGS.get((code, item.success))
+    if code is EventCode.CANCEL_OR_REFUND and says is Says.REFUND_CONFIRMED:
+        cancelled = item.additional_data.get("modification.action") == "cancel"
+        return Says.VOIDED if cancelled else says
+    if says is Says.REFUSED and item.reason.upper() in _CANCEL_WORDS:
+        return Says.CANCELLED
+    return says
 
 
 def news_of(item: Item) -> News:

@@ -32,8 +32,6 @@ class Says(StrEnum):
 
     #: We asked and did not hear. Lifted by any answer to the same call.
     UNKNOWN = "unknown"
-    #: The provider answered this call, whatever it said.
-    ANSWERED = "answered"
     #: The request was wrong: no payment came of it.
     FAILED = "failed"
     #: The shopper was sent to the wallet.
@@ -48,8 +46,30 @@ class Says(StrEnum):
     CANCELLED = "cancelled"
     #: The attempt ran out of time.
     EXPIRED = "expired"
-    #: An authorised payment was undone by us: the money was never taken.
+    #: An authorised payment was undone before its money was taken.
     VOIDED = "voided"
+    #: The money was taken, where that is a step of its own.
+    CAPTURED = "captured"
+    #: The money could not be taken after all.
+    CAPTURE_FAILED = "capture_failed"
+    #: The shop asked for money to go back.
+    REFUND_ASKED = "refund_asked"
+    #: The provider took the request, and gave it a name.
+    REFUND_RECEIVED = "refund_received"
+    #: The provider would not even take the request: nothing goes back.
+    REFUND_DECLINED = "refund_declined"
+    #: The money goes back.
+    REFUND_CONFIRMED = "refund_confirmed"
+    #: The refund was not possible.
+    REFUND_REJECTED = "refund_rejected"
+    #: The refund bounced afterwards.
+    REFUND_FAILED = "refund_failed"
+    #: The refunded money came back to the shop.
+    REFUND_REVERSED = "refund_reversed"
+    #: The shopper's side took the money back.
+    CHARGED_BACK = "charged_back"
+    #: That was undone.
+    CHARGEBACK_REVERSED = "chargeback_reversed"
     #: Worth keeping on the timeline; changes nothing.
     NOTED = "noted"
 
@@ -65,6 +85,7 @@ class Fact:
         at: When it happened (the provider's own time where it gives one).
         about: The call it answers or leaves open, by its idempotency key; may be empty.
         psp_reference: The attempt it speaks of, at the provider; empty where none is known.
+        modification: The refund, capture or dispute it speaks of, at the provider; may be empty.
         amount: The money it speaks of, if any.
         words: The provider's own words, for the operator's eyes.
     """
@@ -75,5 +96,6 @@ class Fact:
     at: datetime
     about: str = ""
     psp_reference: str = ""
+    modification: str = ""
     amount: Money | None = None
     words: str = ""

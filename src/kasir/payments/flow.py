@@ -8,16 +8,39 @@ nothing is lost, wherever the machine stops.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
 from kasir.clock import Clock
 from kasir.errors import StillRunning
 from kasir.ids import PaymentId
 from kasir.payments.payment import Intent
-from kasir.payments.ports import Book, Kept, Provider, Question, ShopKey
+from kasir.payments.ports import Book, Decide, Kept, Provider, Question, ShopKey
 
-_LOOK_AGAIN_S = 0.05
+_LOOK_AGAIN_S: Final = 0.05
+_DOUBLINGS_MAX: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long everything may take.
+
+    Attributes:
+        lease: After this long an unanswered question counts as forsaken.
+        wait: How long a second asker waits for the first one's answer.
+        first_gap: How long after the first silence it is asked again; doubled every time.
+        longest_gap: The most it is ever doubled to.
+        key_lifetime: How long the provider remembers a key: after that, asking again is not safe.
+    """
+
+    lease: timedelta
+    wait: timedelta
+    first_gap: timedelta
+    longest_gap: timedelta
+    key_lifetime: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +51,15 @@ class Flow:
         book: Where they are kept.
         provider: Who is asked.
         clock: What time it is.
-        lease: After this long an unanswered question counts as forsaken.
-        patience: How long a second asker waits for the first one's answer.
+        chance: A number from 0 to 1, another each time: so that many do not ask again at once.
+        patience: How long everything may take.
     """
 
     book: Book
     provider: Provider
     clock: Clock
-    lease: timedelta
-    patience: timedelta
+    chance: Callable[[], float]
+    patience: Patience
 
     async def pay(
         self, intent: Intent, question: Question, shop_key: ShopKey | None = None
@@ -78,7 +101,7 @@ class Flow:
         """
         if await self.book.open_question(question):
             return await self._ask(question)
-        give_up_at = self.clock.now() + self.patience
+        give_up_at = self.clock.now() + self.patience.wait
         while True:
             try:
                 return await self._again(question, question.key)
@@ -87,13 +110,36 @@ class Flow:
                     return None
             await asyncio.sleep(_LOOK_AGAIN_S)
 
+    async def change(
+        self, question: Question, decide: Decide, shop_key: ShopKey | None = None
+    ) -> Kept | None:
+        """Ask for a change of a payment (a refund, a cancel), once per shop key.
+
+        Returns:
+            The provider's answer, or None while the outcome is unknown.
+
+        Raises:
+            KeyReused: The shop key came before with another body.
+            StillRunning: The first request with this shop key has no answer yet.
+            Exception: Whatever `decide` raises; nothing was sent.
+        """
+        first = await self.book.open_change(question, decide, shop_key)
+        if first is None:
+            return await self._ask(question)
+        return await self._again(first, shop_key.key if shop_key else first.key)
+
+    async def ask_again(self, key: str) -> None:
+        """Ask a question that nobody answered, unless somebody is asking it right now."""
+        with suppress(StillRunning):
+            await self.resume(key)
+
     async def _again(self, question: Question, shop_key: str) -> Kept | None:
         """Give the kept answer, or take a forsaken question over."""
         known, kept = await self.book.question(question.key)
         if kept:
             return kept
         now = self.clock.now()
-        if now < known.asked_at + self.lease:
+        if now < known.asked_at + self.patience.lease:
             raise StillRunning(shop_key)
         if not await self.book.take_over(known, now):
             raise StillRunning(shop_key)
@@ -102,5 +148,14 @@ class Flow:
     async def _ask(self, question: Question) -> Kept | None:
         """Ask, outside any transaction, and write down what was heard."""
         heard = await self.provider.ask(question)
-        await self.book.hear(question, heard)
+        await self.book.hear(question, heard, self._next_time(question))
         return heard.answer
+
+    def _next_time(self, question: Question) -> datetime | None:
+        """When a worker asks again if there was no answer: later each time, never too late."""
+        now = self.clock.now()
+        if now - question.opened_at >= self.patience.key_lifetime:
+            return None
+        doubled = self.patience.first_gap * (1 << min(question.tries, _DOUBLINGS_MAX))
+        gap = min(doubled, self.patience.longest_gap)
+        return now + gap * (0.5 + self.chance())

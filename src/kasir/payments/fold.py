@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kasir.money import Money
 from kasir.payments.facts import Fact, Says
-from kasir.payments.payment import Intent, Standing
+from kasir.payments.payment import Intent, Payment, Standing
+from kasir.payments.refunds import Refund, RefundStatus, refunds
 from kasir.payments.status import standing, status
+
+
+def payment(intent: Intent, facts: Sequence[Fact]) -> Payment:
+    """A payment with its facts, folded."""
+    return Payment(intent=intent, standing=fold(intent, facts), facts=tuple(facts))
 
 
 def fold(intent: Intent, facts: Iterable[Fact]) -> Standing:
     """What these facts come to. The same set gives the same answer, in any order."""
     known = frozenset(facts)
+    nothing = Money(intent.amount.currency, 0)
+    every = refunds(known, nothing)
+    back = (refund.amount for refund in every if refund.status is RefundStatus.SUCCEEDED)
     return Standing(
         status=status(known),
         psp_reference=_psp_reference(known),
         captured=_captured(intent, known),
-        refunded=Money(intent.amount.currency, 0),
+        refunded=sum(back, start=nothing),
+        charged_back=_charged_back(known, nothing),
+        refunds=every,
     )
+
+
+def refundable(payment: Payment) -> Money:
+    """What may still be asked back: captured, less what was asked and has not failed."""
+    left = payment.standing.captured
+    for refund in payment.standing.refunds:
+        if _holds(refund):
+            left -= refund.amount
+    return left
+
+
+def _holds(refund: Refund) -> bool:
+    return refund.status in {RefundStatus.REQUESTED, RefundStatus.SUCCEEDED}
 
 
 def _psp_reference(facts: frozenset[Fact]) -> str:
@@ -28,10 +52,28 @@ def _psp_reference(facts: frozenset[Fact]) -> str:
 
 
 def _captured(intent: Intent, facts: frozenset[Fact]) -> Money:
-    """Money taken. GoPay takes it when it authorises it; each attempt counts once."""
-    paid = {
-        fact.psp_reference: fact.amount or intent.amount
-        for fact in sorted(facts, key=lambda fact: fact.key)
-        if fact.says is Says.AUTHORISED and fact.psp_reference in standing(facts)
-    }
-    return sum(paid.values(), start=Money(intent.amount.currency, 0))
+    """Money taken: of each attempt that stands, once, less what could not be taken after all."""
+    stands = standing(facts)
+    says = Says.AUTHORISED if intent.captures_itself else Says.CAPTURED
+    # Told twice of one attempt or one capture, it is still taken once.
+    taken = _once(facts, says, intent.amount)
+    if intent.captures_itself:
+        taken = {name: money for name, money in taken.items() if name in stands}
+    failed = _once(facts, Says.CAPTURE_FAILED, intent.amount)
+    nothing = Money(intent.amount.currency, 0)
+    left = sum(taken.values(), start=nothing) - sum(failed.values(), start=nothing)
+    return max(left, nothing, key=lambda money: money.minor_units)
+
+
+def _charged_back(facts: frozenset[Fact], nothing: Money) -> Money:
+    """Money lost to disputes. A dispute that was reversed counts no more."""
+    taken = _once(facts, Says.CHARGED_BACK, nothing)
+    returned = _once(facts, Says.CHARGEBACK_REVERSED, nothing)
+    kept = [money for name, money in taken.items() if name not in returned]
+    return sum(kept, start=nothing)
+
+
+def _once(facts: frozenset[Fact], says: Says, unless_told: Money) -> dict[str, Money]:
+    """The amounts of facts that say this, one per modification (or attempt)."""
+    telling = sorted((fact for fact in facts if fact.says is says), key=lambda fact: fact.key)
+    return {fact.modification or fact.psp_reference: fact.amount or unless_told for fact in telling}

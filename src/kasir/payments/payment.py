@@ -8,12 +8,26 @@ from datetime import datetime
 from kasir.ids import LinkId, PaymentId
 from kasir.money import Money
 from kasir.payments.facts import Fact
+from kasir.payments.refunds import Refund
 from kasir.payments.status import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What is written down before anybody is asked for money. It never changes."""
+    """What is written down before anybody is asked for money. It never changes.
+
+    Attributes:
+        id: Kasir's own name for it.
+        reference: The shop's.
+        amount: What is to be paid.
+        method: The wallet, in the provider's word.
+        return_url: Where the shopper comes back to.
+        created_at: When it was written down.
+        close_at: When an attempt that nobody finished is closed.
+        captures_itself: Whether the money is taken as soon as it is authorised.
+        shopper_reference: The shop's name for the shopper, if it gave one.
+        link_id: The payment link it was made through, if any.
+    """
 
     id: PaymentId
     reference: str
@@ -21,27 +35,42 @@ class Intent:
     method: str
     return_url: str
     created_at: datetime
+    close_at: datetime
+    captures_itself: bool = True
     shopper_reference: str = ""
     link_id: LinkId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
-    """An intent with what became of it; `status` and the sums are folds over its facts."""
+class Standing:
+    """What a payment's facts come to: the part of it that is computed.
 
-    intent: Intent
+    Attributes:
+        status: Where it stands.
+        psp_reference: The provider's name for the attempt that counts.
+        captured: Money taken.
+        refunded: Money that went back and stayed there.
+        charged_back: Money the shopper's side took back.
+        refunds: Every refund, by name.
+    """
+
     status: Status
     psp_reference: str
     captured: Money
     refunded: Money
-    facts: tuple[Fact, ...] = ()
+    charged_back: Money
+    refunds: tuple[Refund, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What a payment's facts come to: the part of its row that is computed."""
+class Payment:
+    """An intent, the facts known of it, and what they come to."""
 
-    status: Status
-    psp_reference: str
-    captured: Money
-    refunded: Money
+    intent: Intent
+    standing: Standing
+    facts: tuple[Fact, ...]
+
+    @property
+    def status(self) -> Status:
+        """Where it stands."""
+        return self.standing.status

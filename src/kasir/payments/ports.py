@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from kasir.ids import PaymentId
@@ -13,27 +14,50 @@ from kasir.payments.matching import News
 from kasir.payments.payment import Intent, Payment
 
 
+class Kind(StrEnum):
+    """What a question asks of the provider."""
+
+    #: A payment.
+    PAYMENTS = "payments"
+    #: What became of a payment, after the shopper came back.
+    DETAILS = "details"
+    #: To take the money of an authorised payment.
+    CAPTURES = "captures"
+    #: To give money back.
+    REFUNDS = "refunds"
+    #: To undo an authorised payment whose money was not taken.
+    CANCELS = "cancels"
+    #: To undo a payment, whichever way that takes.
+    REVERSALS = "reversals"
+    #: To undo a payment by the shop's reference, where the provider's is not known.
+    CANCELS_BY_REFERENCE = "cancels_by_reference"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A call to the provider, written down before it is made; its words never change.
 
     Attributes:
         key: Its idempotency key at the provider, one per intent, forever.
-        kind: `payments` or `details`.
+        kind: What it asks.
         payment_id: Whose it is; None where only the answer can tell.
         version: The version of the provider's API it is spoken in.
         path: Where it goes.
         body: The exact words.
+        opened_at: When it was written down.
         asked_at: When it was last sent.
+        tries: How often it was sent without an answer.
     """
 
     key: str
-    kind: str
+    kind: Kind
     payment_id: PaymentId | None
     version: int
     path: str
     body: bytes
+    opened_at: datetime
     asked_at: datetime
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +94,10 @@ class ShopKey:
     fingerprint: bytes
 
 
+#: Judges a change under the payment's lock: the facts that record it, or an exception.
+Decide = Callable[[Payment], Sequence[Fact]]
+
+
 class Provider(Protocol):
     """Whoever takes the money."""
 
@@ -94,6 +122,23 @@ class Book(Protocol):
         """
         ...
 
+    async def open_change(
+        self, question: Question, decide: Decide, shop_key: ShopKey | None
+    ) -> Question | None:
+        """Write a question that changes a payment down, if `decide` lets it.
+
+        The payment's row is locked while `decide` looks at it, so of many who ask at once each
+        sees what the one before was allowed.
+
+        Returns:
+            None, or the question first asked under this shop key: then nothing was written.
+
+        Raises:
+            KeyReused: The shop key came first with another fingerprint.
+            Exception: Whatever `decide` raises; nothing was written.
+        """
+        ...
+
     async def open_question(self, question: Question) -> bool:
         """Write a question down; False where one with its key is there already."""
         ...
@@ -106,10 +151,12 @@ class Book(Protocol):
         """Claim an unanswered question: True if nobody asked it since `question.asked_at`."""
         ...
 
-    async def hear(self, question: Question, heard: Heard) -> None:
+    async def hear(self, question: Question, heard: Heard, ask_again_at: datetime | None) -> None:
         """Keep the answer and the facts, and write the payment's new standing with them.
 
-        The payment's row is locked until then, so that two who hear at once hear in turn.
+        The payment's row is locked until then, so that two who hear at once hear in turn. Without
+        an answer the question is let go: anybody may take it over at once, and a worker does at
+        `ask_again_at` (never, where that is None).
         """
         ...
 

@@ -18,6 +18,7 @@ from kasir.payments.facts import Fact
 from kasir.payments.matching import match
 from kasir.store import payments
 from kasir.store.database import Connection, Pool, queries
+from kasir.store.ledger import Ledger, candidates
 from kasir.webhooks.reading import NoticeState, Reading, read
 from kasir.webhooks.receive import Notice
 
@@ -98,8 +99,11 @@ class GroupInbox:
 class Reader:
     """Reads the inbox into the book: a batch in one transaction."""
 
-    def __init__(self, pool: Pool, clock: Clock, merchant_account: str, batch_max: int) -> None:
+    def __init__(
+        self, pool: Pool, ledger: Ledger, clock: Clock, merchant_account: str, batch_max: int
+    ) -> None:
         self._pool = pool
+        self._ledger = ledger
         self._clock = clock
         self._merchant_account = merchant_account
         self._batch_max = batch_max
@@ -138,7 +142,7 @@ class Reader:
         """Find whose each notice is, let the payments hear, and settle the notices."""
         readings = [(row["id"], read(row["item"], self._merchant_account)) for row in rows]
         references = sorted({reading.reference for _, reading in readings if reading.fact})
-        found = await payments.candidates(connection, references) if references else {}
+        found = await candidates(connection, references) if references else {}
         settled: list[tuple[int, Reading, PaymentId | None]] = []
         news: dict[PaymentId, list[Fact]] = {}
         attempts: dict[str, PaymentId] = {}
@@ -157,7 +161,7 @@ class Reader:
             settled.append((notice_id, reading, payment_id))
         await self._adopt(connection, attempts, news)
         if news:
-            await payments.hear(connection, news)
+            await self._ledger.hear(connection, news)
         await self._settle(connection, settled)
 
     async def _adopt(

@@ -7,6 +7,8 @@ from typing import Any
 from litestar import Request, Response, Router, get, patch, post
 
 from kasir.adyen.calls import VERSIONS
+from kasir.errors import NotFound
+from kasir.gateway.changes import PATHS
 from kasir.web.keys import KEYED, needs_key
 from kasir.web.problems import response
 from kasir.wiring import Kasir
@@ -63,6 +65,28 @@ async def patch_payment_link(request: AnyRequest, link_id: str, kasir: Kasir) ->
     return response(await kasir.links.update(link_id, await request.body()))
 
 
+@post(_under_versions("/payments/{psp_reference:str}/{change:str}"), status_code=201)
+async def post_payment_change(
+    request: AnyRequest, psp_reference: str, change: str, kasir: Kasir
+) -> Response[bytes]:
+    """Capture, refund, cancel or reverse a payment; how it ended comes by notification."""
+    if change not in PATHS:
+        raise NotFound("call", request.url.path)
+    key = request.headers.get("idempotency-key")
+    answer = await kasir.changes.ask(
+        PATHS[change], psp_reference, await request.body(), _version(request), key
+    )
+    return response(answer, idempotency_key=key)
+
+
+@post(_under_versions("/cancels"), status_code=201)
+async def post_cancels(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+    """Undo a payment by the shop's own reference, where its pspReference is not known yet."""
+    key = request.headers.get("idempotency-key")
+    answer = await kasir.changes.cancel_by_reference(await request.body(), _version(request), key)
+    return response(answer, idempotency_key=key)
+
+
 ROUTES = Router(
     path="/",
     guards=[needs_key],
@@ -72,6 +96,8 @@ ROUTES = Router(
         post_payment_methods,
         post_payments,
         post_payments_details,
+        post_payment_change,
+        post_cancels,
         post_payment_links,
         get_payment_link,
         patch_payment_link,

@@ -1,0 +1,97 @@
+"""The shapes in which shops see payments: over HTTP and inside events alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from kasir.money import Money
+from kasir.payments.facts import Fact
+from kasir.payments.payment import Payment
+from kasir.payments.refunds import Refund
+
+
+class AmountOut(msgspec.Struct):
+    """An amount as Adyen writes it: minor units, of which the rupiah has none."""
+
+    currency: str
+    value: int
+
+
+class FactOut(msgspec.Struct, rename="camel", omit_defaults=True):
+    """One thing learnt of a payment, and where from."""
+
+    at: datetime
+    source: str
+    says: str
+    psp_reference: str = ""
+    modification: str = ""
+    amount: AmountOut | None = None
+    words: str = ""
+
+
+class RefundOut(msgspec.Struct, rename="camel"):
+    """One refund: requested, succeeded, failed or reversed."""
+
+    reference: str
+    amount: AmountOut
+    status: str
+
+
+class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
+    """A payment as it now stands, with all its facts."""
+
+    id: str
+    reference: str
+    status: str
+    amount: AmountOut
+    captured: int
+    refunded: int
+    created_at: datetime
+    facts: list[FactOut]
+    psp_reference: str = ""
+    shopper_reference: str = ""
+    link_id: str = ""
+    charged_back: int = 0
+    refunds: list[RefundOut] = []
+
+
+def shown(payment: Payment) -> PaymentOut:
+    """A payment in the shape that shops read."""
+    intent, standing = payment.intent, payment.standing
+    return PaymentOut(
+        id=intent.id,
+        reference=intent.reference,
+        status=standing.status,
+        amount=_amount(intent.amount),
+        captured=standing.captured.minor_units,
+        refunded=standing.refunded.minor_units,
+        created_at=intent.created_at,
+        facts=[_fact(fact) for fact in payment.facts],
+        psp_reference=standing.psp_reference,
+        shopper_reference=intent.shopper_reference,
+        link_id=intent.link_id or "",
+        charged_back=standing.charged_back.minor_units,
+        refunds=[_refund(refund) for refund in standing.refunds],
+    )
+
+
+def _refund(refund: Refund) -> RefundOut:
+    return RefundOut(refund.name, _amount(refund.amount), refund.status)
+
+
+def _fact(fact: Fact) -> FactOut:
+    return FactOut(
+        at=fact.at,
+        source=fact.source,
+        says=fact.says,
+        psp_reference=fact.psp_reference,
+        modification=fact.modification,
+        amount=_amount(fact.amount) if fact.amount else None,
+        words=fact.words,
+    )
+
+
+def _amount(money: Money) -> AmountOut:
+    return AmountOut(money.currency, money.minor_units)

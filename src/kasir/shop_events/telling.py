@@ -1,0 +1,118 @@
+"""What a change of a payment's standing is worth telling, and when.
+
+Good news is told at once. Bad news waits a while, because a refusal may be followed by a payment
+that went well after all; unless the shopper's own return, or the answer to the shop's own call,
+already said so. What is no longer true when its time comes is not told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.payment import Payment, Standing
+from kasir.payments.refunds import RefundStatus
+from kasir.payments.status import Status
+
+
+class EventType(StrEnum):
+    """Every event a shop can be told."""
+
+    #: It was asked for and no answer came; Kasir keeps asking.
+    PAYMENT_UNKNOWN = "payment.unknown"
+    #: Adyen has it and does not know the end yet.
+    PAYMENT_PENDING = "payment.pending"
+    #: Paid: deliver.
+    PAYMENT_AUTHORISED = "payment.authorised"
+    #: The wallet said no.
+    PAYMENT_REFUSED = "payment.refused"
+    #: Cancelled, by the shopper or by the shop.
+    PAYMENT_CANCELLED = "payment.cancelled"
+    #: Nobody finished it in time.
+    PAYMENT_EXPIRED = "payment.expired"
+    #: Adyen refused the request itself.
+    PAYMENT_FAILED = "payment.failed"
+    #: Money that was authorised could not be taken.
+    CAPTURE_FAILED = "capture.failed"
+    #: Money goes back to the shopper.
+    REFUND_SUCCEEDED = "refund.succeeded"
+    #: It does not, or bounced.
+    REFUND_FAILED = "refund.failed"
+    #: Refunded money came back to the shop.
+    REFUND_REVERSED = "refund.reversed"
+    #: The shopper's side took money back, or gave it back: see `chargedBack`.
+    PAYMENT_CHARGED_BACK = "payment.charged_back"
+
+
+#: The event of each status. What is missing here is no news to a shop.
+OF_STATUS: Final = {
+    Status.UNKNOWN: EventType.PAYMENT_UNKNOWN,
+    Status.PENDING: EventType.PAYMENT_PENDING,
+    Status.AUTHORISED: EventType.PAYMENT_AUTHORISED,
+    Status.REFUSED: EventType.PAYMENT_REFUSED,
+    Status.CANCELLED: EventType.PAYMENT_CANCELLED,
+    Status.EXPIRED: EventType.PAYMENT_EXPIRED,
+    Status.FAILED: EventType.PAYMENT_FAILED,
+}
+OF_REFUND: Final = {
+    RefundStatus.SUCCEEDED: EventType.REFUND_SUCCEEDED,
+    RefundStatus.FAILED: EventType.REFUND_FAILED,
+    RefundStatus.REVERSED: EventType.REFUND_REVERSED,
+}
+_BAD: Final = frozenset({Status.REFUSED, Status.CANCELLED, Status.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the shop knows of a payment, and what is being held back.
+
+    Attributes:
+        status: The last status told (or `created`, of which nothing is told).
+        tell_at: When held news is to be told; None while none is held.
+    """
+
+    status: Status
+    tell_at: datetime | None
+
+
+def status_news(
+    told: Told, payment: Payment, now: datetime, settle: timedelta
+) -> tuple[EventType | None, Told]:
+    """The event to write now, if any, and what the shop knows then."""
+    status = payment.status
+    event = OF_STATUS.get(status)
+    if event is None or status is told.status:
+        return None, Told(told.status, None)
+    if status in _BAD and not _was_heard_by_shop(payment.facts, status):
+        tell_at = told.tell_at or now + settle
+        if now < tell_at:
+            return None, Told(told.status, tell_at)
+    return event, Told(status, None)
+
+
+def sum_news(before: Standing, after: Standing) -> list[EventType]:
+    """The events of refunds, captures and disputes between two standings."""
+    were = {refund.name: refund.status for refund in before.refunds}
+    events = [
+        OF_REFUND[refund.status]
+        for refund in after.refunds
+        if refund.status in OF_REFUND and were.get(refund.name) is not refund.status
+    ]
+    if after.charged_back != before.charged_back:
+        events.append(EventType.PAYMENT_CHARGED_BACK)
+    both_paid = before.status is after.status is Status.AUTHORISED
+    if both_paid and after.captured.minor_units < before.captured.minor_units:
+        events.append(EventType.CAPTURE_FAILED)
+    return events
+
+
+def _was_heard_by_shop(facts: tuple[Fact, ...], status: Status) -> bool:
+    """Whether an answer to the shop's own call said so, or the shop's own wish was done."""
+    return any(
+        fact.says is Says.VOIDED
+        or (fact.says == status and fact.source in {Source.DETAILS, Source.REPLY})
+        for fact in facts
+    )

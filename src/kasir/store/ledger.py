@@ -1,0 +1,226 @@
+"""How a payment hears: facts in, standing and events out, in the caller's transaction.
+
+Everybody who learns something of a payment comes through here: answers, notifications, decisions
+of our own. The payment's row is locked first and its facts are read after, so they are all there
+are and stay so until the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from kasir.clock import Clock
+from kasir.ids import Ids, LinkId, PaymentId
+from kasir.money import Currency, Money
+from kasir.payments import fold
+from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.matching import Candidate
+from kasir.payments.payment import Intent, Payment
+from kasir.payments.status import FINAL, Status
+from kasir.shop_events.shapes import shown
+from kasir.shop_events.telling import EventType, Told, status_news, sum_news
+from kasir.store.database import Connection, Pool, queries
+
+SQL: Final = queries("ledger")
+
+_CANDIDATES_MAX: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A payment whose row is ours until the transaction ends, and what the shop knows of it."""
+
+    payment: Payment
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Writes what payments hear.
+
+    Attributes:
+        clock: What time it is.
+        ids: Where events get their names.
+        settle: How long bad news is held back from the shop.
+        tells_by_push: Whether events are delivered, or wait to be fetched.
+    """
+
+    clock: Clock
+    ids: Ids
+    settle: timedelta
+    tells_by_push: bool
+
+    async def lock(
+        self, connection: Connection, payment_ids: Sequence[PaymentId]
+    ) -> dict[PaymentId, Locked]:
+        """Lock payments and give them with all their facts."""
+        rows = [row async for row in SQL.lock_payments(connection, ids=payment_ids)]
+        facts = await facts_of(connection, [row["id"] for row in rows])
+        return {
+            row["id"]: Locked(
+                fold.payment(intent_of(row), facts[row["id"]]),
+                Told(Status(row["told_status"]), row["tell_at"]),
+            )
+            for row in rows
+        }
+
+    async def hear(self, connection: Connection, news: Mapping[PaymentId, Sequence[Fact]]) -> None:
+        """Let payments hear facts."""
+        locked = await self.lock(connection, list(news))
+        changes = [self._change(found, news[name]) for name, found in locked.items()]
+        await self._write(connection, [change for change in changes if change])
+
+    async def hear_locked(
+        self, connection: Connection, found: Locked, news: Sequence[Fact]
+    ) -> None:
+        """Let a payment that the caller has locked hear facts."""
+        if change := self._change(found, news):
+            await self._write(connection, [change])
+
+    async def tell(self, connection: Connection, payment_ids: Sequence[PaymentId]) -> None:
+        """Tell news that was held back and is due, where it is still true."""
+        locked = await self.lock(connection, payment_ids)
+        await self._write(connection, [self._retold(found) for found in locked.values()])
+
+    def _change(self, found: Locked, news: Sequence[Fact]) -> _Change | None:
+        before = found.payment
+        keys = {fact.key for fact in before.facts}
+        new = {fact.key: fact for fact in news if fact.key not in keys}
+        if not new:
+            return None
+        after = fold.payment(before.intent, [*before.facts, *new.values()])
+        event, told = status_news(found.told, after, self.clock.now(), self.settle)
+        events = [*([event] if event else []), *sum_news(before.standing, after.standing)]
+        return _Change(after, tuple(new.values()), told, tuple(events))
+
+    def _retold(self, found: Locked) -> _Change:
+        event, told = status_news(found.told, found.payment, self.clock.now(), self.settle)
+        return _Change(found.payment, (), told, (event,) if event else ())
+
+    async def _write(self, connection: Connection, changes: Sequence[_Change]) -> None:
+        facts = [(change.payment.intent.id, fact) for change in changes for fact in change.facts]
+        if facts:
+            await SQL.add_facts(connection, **_fact_columns(facts))
+        if changes:
+            await SQL.write_standings(connection, **_standing_columns(changes))
+        events = [(change.payment, event) for change in changes for event in change.events]
+        if events:
+            await SQL.add_events(connection, **self._event_columns(events))
+
+    def _event_columns(self, events: Sequence[tuple[Payment, EventType]]) -> dict[str, Any]:
+        now = self.clock.now()
+        return {
+            "names": [self.ids.new("evt") for _ in events],
+            "payment_ids": [payment.intent.id for payment, _ in events],
+            "types": [event for _, event in events],
+            "payloads": [_payload(event, payment, now) for payment, event in events],
+            "now": now,
+            "due_at": now if self.tells_by_push else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What is to be written of one payment."""
+
+    payment: Payment
+    facts: tuple[Fact, ...]
+    told: Told
+    events: tuple[EventType, ...]
+
+
+async def facts_of(
+    connection: Connection | Pool, payment_ids: Sequence[str]
+) -> dict[str, list[Fact]]:
+    """The facts of each payment, in the order they were heard."""
+    facts: dict[str, list[Fact]] = {payment_id: [] for payment_id in payment_ids}
+    if facts:
+        async for row in SQL.facts_of(connection, payment_ids=list(facts)):
+            facts[row["payment_id"]].append(_fact(row))
+    return facts
+
+
+async def candidates(
+    connection: Connection, references: Sequence[str]
+) -> dict[str, list[Candidate]]:
+    """The payments of each reference, with the attempts known to be theirs."""
+    found: dict[str, list[Candidate]] = {}
+    async for row in SQL.candidates(connection, references_=references, most=_CANDIDATES_MAX):
+        candidate = Candidate(PaymentId(row["id"]), frozenset(row["psp_references"]))
+        found.setdefault(row["reference"], []).append(candidate)
+    return found
+
+
+def intent_of(row: Any) -> Intent:
+    """An intent, from its row."""
+    return Intent(
+        id=PaymentId(row["id"]),
+        reference=row["reference"],
+        amount=Money(Currency(row["currency"]), row["minor_units"]),
+        method=row["method"],
+        return_url=row["return_url"],
+        created_at=row["created_at"],
+        close_at=row["close_at"],
+        captures_itself=row["captures_itself"],
+        shopper_reference=row["shopper_reference"],
+        link_id=LinkId(row["link_id"]) if row["link_id"] else None,
+    )
+
+
+def _payload(event: EventType, payment: Payment, now: datetime) -> bytes:
+    """An event in the form of Standard Webhooks, with the payment as it now stands."""
+    return msgspec.json.encode({"type": event, "timestamp": now, "data": shown(payment)})
+
+
+def _fact_columns(facts: Sequence[tuple[PaymentId, Fact]]) -> dict[str, list[Any]]:
+    """Facts as the columns that one INSERT takes."""
+    amounts = [fact.amount for _, fact in facts]
+    return {
+        "payment_ids": [payment_id for payment_id, _ in facts],
+        "keys": [fact.key for _, fact in facts],
+        "says": [fact.says for _, fact in facts],
+        "sources": [fact.source for _, fact in facts],
+        "ats": [fact.at for _, fact in facts],
+        "abouts": [fact.about for _, fact in facts],
+        "psp_references": [fact.psp_reference for _, fact in facts],
+        "modifications": [fact.modification for _, fact in facts],
+        "currencies": [amount.currency if amount else None for amount in amounts],
+        "minor_units": [amount.minor_units if amount else None for amount in amounts],
+        "words": [fact.words for _, fact in facts],
+    }
+
+
+def _standing_columns(changes: Sequence[_Change]) -> dict[str, list[Any]]:
+    standings = [change.payment.standing for change in changes]
+    return {
+        "ids": [change.payment.intent.id for change in changes],
+        "statuses": [standing.status for standing in standings],
+        "psp_references": [standing.psp_reference for standing in standings],
+        "captureds": [standing.captured.minor_units for standing in standings],
+        "refundeds": [standing.refunded.minor_units for standing in standings],
+        "told_statuses": [change.told.status for change in changes],
+        "tell_ats": [change.told.tell_at for change in changes],
+        "are_final": [standing.status in FINAL for standing in standings],
+    }
+
+
+def _fact(row: Any) -> Fact:
+    amount = None
+    if row["minor_units"] is not None:
+        amount = Money(Currency(row["currency"]), row["minor_units"])
+    return Fact(
+        key=row["key"],
+        says=Says(row["says"]),
+        source=Source(row["source"]),
+        at=row["at"],
+        about=row["about"],
+        psp_reference=row["psp_reference"],
+        modification=row["modification"],
+        amount=amount,
+        words=row["words"],
+    )

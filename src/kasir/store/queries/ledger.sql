@@ -1,0 +1,41 @@
+-- name: lock_payments(ids)
+-- In the order of their ids, so that two who lock several never wait for each other.
+SELECT * FROM payment WHERE id = ANY (:ids::text[]) ORDER BY id FOR UPDATE;
+
+-- name: facts_of(payment_ids)
+SELECT * FROM fact WHERE payment_id = ANY (:payment_ids::text[]) ORDER BY heard_at, key;
+
+-- name: add_facts(payment_ids, keys, says, sources, ats, abouts, psp_references, modifications, currencies, minor_units, words)!
+INSERT INTO fact (payment_id, key, says, source, at, about, psp_reference, modification, currency,
+                  minor_units, words)
+SELECT news.*
+FROM unnest(:payment_ids::text[], :keys::text[], :says::text[], :sources::text[],
+            :ats::timestamptz[], :abouts::text[], :psp_references::text[], :modifications::text[],
+            :currencies::text[], :minor_units::bigint[], :words::text[]) AS news
+ON CONFLICT (payment_id, key) DO NOTHING;
+
+-- name: write_standings(ids, statuses, psp_references, captureds, refundeds, told_statuses, tell_ats, are_final)!
+UPDATE payment
+SET status = now_is.status, psp_reference = now_is.psp_reference, captured = now_is.captured,
+    refunded = now_is.refunded, told_status = now_is.told_status, tell_at = now_is.tell_at,
+    close_due_at = CASE WHEN now_is.is_final THEN NULL ELSE close_due_at END
+FROM unnest(:ids::text[], :statuses::text[], :psp_references::text[], :captureds::bigint[],
+            :refundeds::bigint[], :told_statuses::text[], :tell_ats::timestamptz[],
+            :are_final::boolean[])
+    AS now_is (id, status, psp_reference, captured, refunded, told_status, tell_at, is_final)
+WHERE payment.id = now_is.id;
+
+-- name: add_events(names, payment_ids, types, payloads, now, due_at)!
+INSERT INTO event (name, payment_id, type, payload, at, due_at)
+SELECT news.*, :now::timestamptz, :due_at::timestamptz
+FROM unnest(:names::text[], :payment_ids::text[], :types::text[], :payloads::bytea[]) AS news;
+
+-- name: candidates(references_, most)
+-- Payments that news with these references could be about, with the attempts known to be theirs.
+SELECT payment.reference, payment.id,
+       ARRAY(SELECT DISTINCT fact.psp_reference FROM fact
+             WHERE fact.payment_id = payment.id AND fact.psp_reference <> '') AS psp_references
+FROM payment
+WHERE payment.reference = ANY (:references_::text[])
+ORDER BY payment.id
+LIMIT :most;
