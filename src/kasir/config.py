@@ -112,7 +112,8 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         SettingError: One is missing or malformed; the message names it and the cure.
     """
-    env = {name: text.strip() for name, text in (environ or os.environ).items()}
+    given = os.environ if environ is None else environ
+    env = {name: text.strip() for name, text in given.items()}
     environment = _environment(env)
     twin = environment is Environment.TWIN
     user, password = _basic_auth(env)

@@ -1,0 +1,206 @@
+"""Each setting missing and malformed: one line that names it. And what the twin fills in."""
+
+from pathlib import Path
+
+import pytest
+
+from fakes import KEY, OTHER_KEY
+from kasir.adyen.environments import Environment
+from kasir.config import Settings, settings_from
+from kasir.errors import SettingError
+
+TEST = {
+    "ADYEN_API_KEY": "AQE-test-key",
+    "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
+    "ADYEN_HMAC_KEY": KEY,
+    "KASIR_PUBLIC_URL": "https://pay.shop.example",
+    "KASIR_DATA_DIR": "/srv/kasir",
+}
+LIVE = TEST | {"ADYEN_ENVIRONMENT": "live", "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Warung"}
+TWIN = {"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY, "KASIR_DATA_DIR": "/srv/kasir"}
+
+
+def fault_of(environ: dict[str, str]) -> SettingError:
+    with pytest.raises(SettingError) as caught:
+        settings_from(environ)
+    return caught.value
+
+
+def test_test_is_the_environment_unless_another_is_named() -> None:
+    settings = settings_from(TEST)
+
+    assert settings.environment is Environment.TEST
+    assert settings.addresses.checkout == "https://checkout-test.adyen.com"
+    assert settings.is_twin is False
+
+
+def test_everything_that_was_set_is_read() -> None:
+    settings = settings_from(
+        LIVE
+        | {
+            "ADYEN_HMAC_KEY": f"{KEY},{OTHER_KEY}",
+            "KASIR_API_KEY": "shop-key",
+            "KASIR_DATABASE_URL": "postgresql://kasir:secret@db.example/kasir",
+            "KASIR_WEBHOOK_USER": "adyen",
+            "KASIR_WEBHOOK_PASSWORD": "word",
+        }
+    )
+
+    assert settings.environment is Environment.LIVE
+    assert settings.addresses.checkout == (
+        "https://1797a841fbb37ca7-Warung-checkout-live.adyenpayments.com/checkout"
+    )
+    assert settings.adyen_api_key == "AQE-test-key"
+    assert settings.merchant_account == "WarungECOM"
+    assert settings.hmac_keys == (bytes.fromhex(KEY), bytes.fromhex(OTHER_KEY))
+    assert settings.api_key == "shop-key"
+    assert settings.database_url == "postgresql://kasir:secret@db.example/kasir"
+    assert settings.data_dir == Path("/srv/kasir")
+    assert settings.public_url == "https://pay.shop.example"
+    assert (settings.webhook_user, settings.webhook_password) == ("adyen", "word")
+
+
+def test_the_twin_needs_only_the_seals_key() -> None:
+    settings = settings_from(TWIN)
+
+    assert settings.is_twin is True
+    assert settings.addresses.checkout == "http://127.0.0.1:8700"
+    assert settings.adyen_api_key == "twin-api-key"
+    assert settings.merchant_account == "TwinMerchant"
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert settings.database_url is None
+    assert settings.api_key is None
+    assert (settings.webhook_user, settings.webhook_password) == (None, None)
+    assert settings.follow_twin_clock is False
+
+
+def test_the_twin_may_be_elsewhere_and_under_other_names() -> None:
+    settings = settings_from(
+        TWIN
+        | {
+            "ADYEN_TWIN_URL": "http://127.0.0.1:9999/",
+            "ADYEN_API_KEY": "other-key",
+            "ADYEN_MERCHANT_ACCOUNT": "Other",
+            "KASIR_PUBLIC_URL": "http://127.0.0.1:8001/",
+        }
+    )
+
+    assert settings.addresses.checkout == "http://127.0.0.1:9999"
+    assert settings.adyen_api_key == "other-key"
+    assert settings.merchant_account == "Other"
+    assert settings.public_url == "http://127.0.0.1:8001"
+
+
+@pytest.mark.parametrize(("environment", "follows"), [("twin", True), ("test", False)])
+def test_only_the_twins_clock_is_followed(environment: str, follows: bool) -> None:
+    settings = settings_from(
+        TEST | {"ADYEN_ENVIRONMENT": environment, "KASIR_FOLLOW_TWIN_CLOCK": "1"}
+    )
+
+    assert settings.follow_twin_clock is follows
+
+
+@pytest.mark.parametrize(
+    "name", ["ADYEN_API_KEY", "ADYEN_MERCHANT_ACCOUNT", "ADYEN_HMAC_KEY", "KASIR_PUBLIC_URL"]
+)
+@pytest.mark.parametrize("environ", [TEST, LIVE], ids=["test", "live"])
+@pytest.mark.parametrize("absence", ["missing", "empty", "blank"])
+def test_what_is_needed_and_missing_is_named(
+    environ: dict[str, str], name: str, absence: str
+) -> None:
+    given = environ | {name: "  " if absence == "blank" else ""}
+    if absence == "missing":
+        del given[name]
+
+    assert fault_of(given).name == name
+
+
+def test_live_needs_its_prefix() -> None:
+    given = {name: text for name, text in LIVE.items() if name != "ADYEN_LIVE_PREFIX"}
+
+    assert fault_of(given).name == "ADYEN_LIVE_PREFIX"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ADYEN_ENVIRONMENT", "production"),
+        ("ADYEN_ENVIRONMENT", "LIVE"),
+        ("ADYEN_LIVE_PREFIX", "https://prefix-checkout-live.adyenpayments.com"),
+        ("ADYEN_LIVE_PREFIX", "prefix.evil.example/"),
+        ("ADYEN_HMAC_KEY", "not hex"),
+        ("ADYEN_HMAC_KEY", KEY[:-2]),
+        ("ADYEN_HMAC_KEY", f"{KEY},"),
+        ("ADYEN_HMAC_KEY", f"{KEY};{OTHER_KEY}"),
+        ("KASIR_PUBLIC_URL", "pay.shop.example"),
+        ("KASIR_PUBLIC_URL", "ftp://pay.shop.example"),
+        ("KASIR_PUBLIC_URL", "https://"),
+        ("KASIR_PUBLIC_URL", "http://pay.shop.example"),
+        ("KASIR_DATABASE_URL", "mysql://db.example/kasir"),
+        ("KASIR_DATABASE_URL", "db.example"),
+    ],
+)
+def test_what_is_malformed_is_named_in_one_line(name: str, text: str) -> None:
+    fault = fault_of(LIVE | {name: text})
+
+    assert fault.name == name
+    assert str(fault).startswith(f"{name}: ")
+    assert "\n" not in str(fault)
+
+
+@pytest.mark.parametrize("text", ["twin.example", "ftp://twin.example", "http://"])
+def test_a_malformed_address_of_the_twin_is_named(text: str) -> None:
+    assert fault_of(TWIN | {"ADYEN_TWIN_URL": text}).name == "ADYEN_TWIN_URL"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"KASIR_WEBHOOK_USER": "adyen"}, "KASIR_WEBHOOK_PASSWORD"),
+        ({"KASIR_WEBHOOK_PASSWORD": "word"}, "KASIR_WEBHOOK_USER"),
+        ({"KASIR_WEBHOOK_USER": "adyen", "KASIR_WEBHOOK_PASSWORD": ""}, "KASIR_WEBHOOK_PASSWORD"),
+    ],
+)
+def test_user_and_password_are_set_together(given: dict[str, str], named: str) -> None:
+    assert fault_of(TEST | given).name == named
+
+
+def test_an_environment_that_is_given_empty_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in TEST.items():
+        monkeypatch.setenv(name, text)
+
+    assert settings_from().merchant_account == "WarungECOM"
+    assert fault_of({}).name == "ADYEN_API_KEY"
+
+
+def test_no_fault_repeats_a_secret() -> None:
+    secret = "5ec2e7" * 10
+    fault = fault_of(TEST | {"ADYEN_HMAC_KEY": secret})
+
+    assert secret not in str(fault)
+
+
+def test_secrets_do_not_show_in_the_repr() -> None:
+    secrets = {
+        "ADYEN_API_KEY": "secret-adyen-key",
+        "KASIR_API_KEY": "secret-shop-key",
+        "KASIR_DATABASE_URL": "postgresql://kasir:secret-word@db.example/kasir",
+        "KASIR_WEBHOOK_USER": "adyen",
+        "KASIR_WEBHOOK_PASSWORD": "secret-password",
+    }
+    shown = repr(settings_from(TEST | secrets))
+    key = repr(bytes.fromhex(KEY))
+
+    assert "secret" not in shown
+    assert key not in shown
+    assert isinstance(settings_from(TEST | secrets), Settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(f" {KEY} ", (KEY,)), (f"{KEY} , {OTHER_KEY}", (KEY, OTHER_KEY)), (KEY.lower(), (KEY,))],
+)
+def test_space_around_a_key_is_no_part_of_it(given: str, meant: tuple[str, ...]) -> None:
+    settings = settings_from(TEST | {"ADYEN_HMAC_KEY": given})
+
+    assert settings.hmac_keys == tuple(bytes.fromhex(key) for key in meant)

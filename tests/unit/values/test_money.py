@@ -1,0 +1,28 @@
+"""Money is a whole number of one currency."""
+
+import pytest
+
+from kasir.money import IDR, Currency, Money
+
+EUR = Currency("EUR")
+
+
+def test_money_of_one_currency_adds_and_subtracts() -> None:
+    assert Money(IDR, 25_000) + Money(IDR, 1) == Money(IDR, 25_001)
+    assert Money(IDR, 25_000) - Money(IDR, 25_001) == Money(IDR, -1)
+
+
+def test_money_of_two_currencies_does_not_meet() -> None:
+    with pytest.raises(ValueError, match="IDR does not meet EUR"):
+        Money(IDR, 1) + Money(EUR, 1)
+    with pytest.raises(ValueError, match="EUR does not meet IDR"):
+        Money(EUR, 1) - Money(IDR, 1)
+
+
+def test_the_same_number_of_another_currency_is_other_money() -> None:
+    assert Money(IDR, 1) != Money(EUR, 1)
+
+
+def test_money_has_no_order_to_get_wrong_across_currencies() -> None:
+    with pytest.raises(TypeError):
+        assert Money(IDR, 1) < Money(EUR, 2)  # type: ignore[operator]
