@@ -4,20 +4,24 @@ import heapq
 from collections.abc import Callable
 from typing import Any, Final
 
-from adyen_twin import payments
+from adyen_twin import mail, modifications, payments
 from adyen_twin.twin import Twin
-
-
-def _expire_payment(twin: Twin, *, psp_reference: str) -> None:
-    payment = twin.memory.payment(psp_reference)
-    if payment is not None:
-        payments.expire(twin, payment)
-
 
 #: Every kind of errand, by the name it is kept under.
 DOERS: Final[dict[str, Callable[..., Any]]] = {
-    "expire_payment": _expire_payment,
+    "expire_authorisation": modifications.expire_authorisation,
+    "expire_payment": payments.expire_by_clock,
+    "queue_notices": mail.queue_notices,
+    "release_held": mail.release_held,
+    "settle_modification": modifications.settle,
+    "tell_authorisation": payments.tell_authorisation,
+    "tell_earlier_refusal": payments.tell_earlier_refusal,
+    "tell_offer_closed": payments.tell_offer_closed,
+    "tell_unknown_cancel": modifications.tell_unknown_cancel,
+    "undo_modification": modifications.undo,
 }
+#: What is hurried when a webhook must come before the answer to the call it is about.
+HURRIED: Final = ("settle_modification", "tell_authorisation", "queue_notices", "release_held")
 
 
 def next_due(twin: Twin) -> float | None:
@@ -30,3 +34,15 @@ def run_due(twin: Twin) -> None:
     while twin.state.errands and twin.state.errands[0].due_at <= twin.now():
         errand = heapq.heappop(twin.state.errands)
         DOERS[errand.kind](twin, **errand.subject)
+
+
+def run_about(twin: Twin, reference: str) -> None:
+    """Do at once what is to be told of payments with this reference."""
+    errands = twin.state.errands
+    hurried = [
+        errand for errand in errands if errand.kind in HURRIED and errand.reference == reference
+    ]
+    for errand in sorted(hurried):
+        errands.remove(errand)
+        DOERS[errand.kind](twin, **errand.subject)
+    heapq.heapify(errands)

@@ -1,27 +1,32 @@
 """Adyen's Checkout API over HTTP, as far as GoPay needs it."""
 
-from typing import Final
+from typing import Any, Final
 
 from litestar import Router, post
+from litestar.exceptions import NotFoundException
 
-from adyen_twin import checks, payments
-from adyen_twin.checks import Asked
-from adyen_twin.exchange import Call, Reply, exchange
+from adyen_twin import checks, faults, modifications, payments
+from adyen_twin.checks import Asked, Rule
+from adyen_twin.exchange import Call, Operation, Reply, exchange
+from adyen_twin.state import Kind
 from adyen_twin.twin import Twin
 from adyen_twin.web import HttpRequest, HttpResponse
 
 VERSIONS: Final = range(68, 73)
 #: Live has the extra segment; test has not.
 PREFIXES: Final = ("", "/checkout")
-
-
-def _asked(twin: Twin, call: Call) -> Asked:
-    return Asked(body=call.body, version=call.version, knobs=twin.knobs, settings=twin.settings)
+#: What may be done to a payment: the last word of the path, and what it is.
+KINDS: Final[dict[str, Kind]] = {
+    "captures": Kind.CAPTURE,
+    "refunds": Kind.REFUND,
+    "cancels": Kind.CANCEL,
+    "reversals": Kind.REVERSAL,
+}
 
 
 def list_methods(twin: Twin, call: Call) -> Reply:
     """Answer /paymentMethods."""
-    checks.check(checks.PAYMENT_METHODS, _asked(twin, call))
+    _check(checks.PAYMENT_METHODS, twin, call)
     return Reply(body={"paymentMethods": payments.listed(twin, call.body)})
 
 
@@ -31,7 +36,7 @@ def pay(twin: Twin, call: Call) -> Reply:
     The body bears no pspReference, as Adyen's schema says of redirects. GUESS: the
     header's is the offer's, and not yet the payment's own.
     """
-    checks.check(checks.PAYMENTS, _asked(twin, call))
+    _check(checks.PAYMENTS, twin, call)
     payment = payments.offer(twin, call.body)
     return Reply(
         body={
@@ -45,30 +50,113 @@ def pay(twin: Twin, call: Call) -> Reply:
 def tell_details(twin: Twin, call: Call) -> Reply:
     """Answer /payments/details with what became of the payment."""
     payment, body = payments.details(twin, checks.redirect_result(call.body))
+    lie = faults.strike(
+        twin.state.faults, faults.DetailsSay, what="details", reference=payment.reference
+    )
+    if lie is not None:
+        body = {**body, "resultCode": lie.result_code}
     return Reply(body=body, psp_reference=payment.psp_reference)
+
+
+def modify(twin: Twin, call: Call) -> Reply:
+    """Answer a capture, refund, cancel or reversal: received, the outcome comes later."""
+    kind = KINDS[call.path["modification"]]
+    _check(checks.MODIFICATIONS[kind], twin, call)
+    payment = modifications.paid(twin, call.path["paymentPspReference"])
+    asked = modifications.ask(twin, payment, kind, call.body)
+    said = _received(call, asked.psp_reference)
+    said["paymentPspReference"] = payment.psp_reference
+    return Reply(body=said, status=201, psp_reference=asked.psp_reference)
+
+
+def cancel_by_reference(twin: Twin, call: Call) -> Reply:
+    """Answer a cancel by the shop's own reference."""
+    _check(checks.CANCELS, twin, call)
+    psp_reference = modifications.cancel_by_reference(twin, call.body)
+    said = _received(call, psp_reference)
+    said["paymentReference"] = call.body["paymentReference"]
+    return Reply(body=said, status=201, psp_reference=psp_reference)
+
+
+def _received(call: Call, psp_reference: str) -> dict[str, Any]:
+    echoed = ("amount", "lineItems", "merchantAccount", "merchantRefundReason", "reference")
+    said = {name: call.body[name] for name in echoed if call.body.get(name) is not None}
+    return said | {"pspReference": psp_reference, "status": "received"}
+
+
+def _check(rules: tuple[Rule, ...], twin: Twin, call: Call) -> None:
+    asked = Asked(body=call.body, version=call.version, knobs=twin.knobs, settings=twin.settings)
+    checks.check(rules, asked)
+
+
+def _said(name: str) -> Any:
+    def about(_: Twin, call: Call) -> str | None:
+        said = call.body.get(name)
+        return said if isinstance(said, str) else None
+
+    return about
+
+
+def _of_details(twin: Twin, call: Call) -> str | None:
+    said = call.body.get("details")
+    result = said.get("redirectResult") if isinstance(said, dict) else None
+    payment = twin.memory.payment(result) if isinstance(result, str) else None
+    return payment.reference if payment else None
+
+
+def _of_payment(twin: Twin, call: Call) -> str | None:
+    payment = twin.memory.payment(call.path["paymentPspReference"])
+    return payment.reference if payment else None
+
+
+METHODS: Final = Operation(name="paymentMethods", act=list_methods, about=_said("reference"))
+PAY: Final = Operation(name="payments", act=pay, about=_said("reference"))
+DETAILS: Final = Operation(name="details", act=tell_details, about=_of_details)
+CANCELS: Final = Operation(name="cancels", act=cancel_by_reference, about=_said("paymentReference"))
+MODIFY: Final[dict[str, Operation]] = {
+    "captures": Operation(name="captures", act=modify, about=_of_payment),
+    "refunds": Operation(name="refunds", act=modify, about=_of_payment),
+    "cancels": Operation(name="cancels", act=modify, about=_of_payment),
+    "reversals": Operation(name="reversals", act=modify, about=_of_payment),
+}
 
 
 @post("/paymentMethods", status_code=200)
 async def post_payment_methods(request: HttpRequest) -> HttpResponse:
     """List the methods on offer."""
-    return await exchange(request, list_methods)
+    return await exchange(request, METHODS)
 
 
 @post("/payments", status_code=200)
 async def post_payments(request: HttpRequest) -> HttpResponse:
     """Start a payment."""
-    return await exchange(request, pay)
+    return await exchange(request, PAY)
 
 
 @post("/payments/details", status_code=200)
 async def post_details(request: HttpRequest) -> HttpResponse:
     """Finish a payment."""
-    return await exchange(request, tell_details)
+    return await exchange(request, DETAILS)
+
+
+@post("/payments/{paymentPspReference:str}/{modification:str}", status_code=201)
+async def post_modification(request: HttpRequest) -> HttpResponse:
+    """Change a payment."""
+    operation = MODIFY.get(request.path_part("modification"))
+    if operation is None:
+        raise NotFoundException
+    return await exchange(request, operation)
+
+
+@post("/cancels", status_code=201)
+async def post_cancels(request: HttpRequest) -> HttpResponse:
+    """Cancel a payment by the shop's own reference."""
+    return await exchange(request, CANCELS)
 
 
 def routers() -> list[Router]:
     """Return the API under each version, as test and as live have it."""
-    handlers = [post_payment_methods, post_payments, post_details]
+    handlers = [post_payment_methods, post_payments, post_details, post_modification, post_cancels]
     return [
         Router(f"{prefix}/v{version}", route_handlers=handlers, opt={"version": version})
         for prefix in PREFIXES

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from adyen_twin import errors, limits
 from adyen_twin.settings import Knobs, Settings
+from adyen_twin.state import Kind
 
 Body = Mapping[str, Any]
 
@@ -263,6 +264,32 @@ PAYMENTS: Final[tuple[Rule, ...]] = (
     gopay_country,
     gopay_browser,
 )
+
+
+def modification_texts(asked: Asked) -> None:
+    """A modification's own fields are what the schema says."""
+    _check_text(asked.body, "reference", 0, limits.REFERENCE_MAX)
+    reason = asked.body.get("merchantRefundReason")
+    if reason is not None and reason not in limits.REFUND_REASONS:
+        raise errors.invalid("merchantRefundReason")
+
+
+def payment_reference(asked: Asked) -> None:
+    """A cancel by reference says which. GUESS: the code."""
+    if not _is_text(asked.body.get("paymentReference"), 1, None):
+        raise errors.invalid("paymentReference")
+
+
+CANCELS: Final[tuple[Rule, ...]] = (merchant_account, payment_reference, modification_texts)
+
+_OF_AMOUNT: Final = (merchant_account, amount, modification_texts, line_items)
+_OF_ALL: Final = (merchant_account, modification_texts)
+MODIFICATIONS: Final[dict[Kind, tuple[Rule, ...]]] = {
+    Kind.CAPTURE: _OF_AMOUNT,
+    Kind.REFUND: _OF_AMOUNT,
+    Kind.CANCEL: _OF_ALL,
+    Kind.REVERSAL: _OF_ALL,
+}
 
 
 def check(rules: tuple[Rule, ...], asked: Asked) -> None:

@@ -14,8 +14,9 @@ from litestar import Router, delete, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from adyen_twin import truth, wallet
+from adyen_twin import trials, truth, wallet
 from adyen_twin.delivery import name_of
+from adyen_twin.faults import AnyFault, Planned
 from adyen_twin.settings import Knobs
 from adyen_twin.state import Endpoint, EndpointName, Payment
 from adyen_twin.twin import Twin
@@ -47,6 +48,12 @@ class ClockOrder(msgspec.Struct, forbid_unknown_fields=True):
     """How far time is to leap."""
 
     advance_s: float
+
+
+class TrialOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """Which events to test."""
+
+    types: list[str] = msgspec.field(default_factory=lambda: ["AUTHORISATION"])
 
 
 def only_this_machine(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -86,6 +93,16 @@ async def delete_webhook(request: HttpRequest) -> HttpResponse:
     request.twin.state.endpoints.pop(name, None)
     request.twin.state.queues.pop(name, None)
     return as_json({"webhook": name, "url": None})
+
+
+@post("/webhooks/standard/test", status_code=200)
+async def post_trial(request: HttpRequest) -> HttpResponse:
+    """Send test notifications, as Customer Area does."""
+    order = read(await request.body(), TrialOrder)
+    endpoint = request.twin.state.endpoints.get("standard")
+    if endpoint is None:
+        raise ControlError(409, "no standard webhook is set")
+    return as_json(await trials.run(request.twin, request.engine, endpoint, order.types))
 
 
 @post("/wallet", status_code=200)
@@ -176,18 +193,25 @@ async def delete_knobs(request: HttpRequest) -> HttpResponse:
     return as_json(request.twin.knobs)
 
 
+@get("/faults")
+async def get_faults(request: HttpRequest) -> HttpResponse:
+    """Show the planned faults, how often each met what it is aimed at, and struck."""
+    return as_json(truth.of_faults(request.twin))
+
+
 @put("/faults")
 async def put_faults(request: HttpRequest) -> HttpResponse:
-    """Plan faults. None are known yet."""
-    if read(await request.body(), list[Any]):
-        raise ControlError(422, "no fault of that kind is known", "[0].kind")
-    return as_json({"faults": []})
+    """Plan these faults, and no others."""
+    planned = read(await request.body(), list[AnyFault])
+    request.twin.state.faults = [Planned(fault) for fault in planned]
+    return as_json(truth.of_faults(request.twin))
 
 
 @delete("/faults", status_code=200)
-async def delete_faults() -> HttpResponse:
+async def delete_faults(request: HttpRequest) -> HttpResponse:
     """Plan no faults."""
-    return as_json({"faults": []})
+    request.twin.state.faults = []
+    return as_json(truth.of_faults(request.twin))
 
 
 @post("/reset", status_code=200)
@@ -203,6 +227,7 @@ def router() -> Router:
         get_health,
         put_webhook,
         delete_webhook,
+        post_trial,
         post_wallet,
         get_clock,
         post_clock,
@@ -212,6 +237,7 @@ def router() -> Router:
         get_knobs,
         put_knobs,
         delete_knobs,
+        get_faults,
         put_faults,
         delete_faults,
         post_reset,

@@ -13,7 +13,7 @@ from typing import Final
 import aiohttp
 
 from adyen_twin.clock import spelled_utc
-from adyen_twin.state import ATTEMPTS_MAX, Attempt, Endpoint, EndpointName, Notice
+from adyen_twin.state import ATTEMPTS_MAX, Attempt, Endpoint, EndpointName, Letter, Notice
 from adyen_twin.twin import Twin
 
 QUICK_S: Final = (9, 18, 27)
@@ -76,7 +76,8 @@ class PostOffice:
         notice.tries += 1
         now = self._twin.now()
         notice.first_tried_at = now if notice.first_tried_at is None else notice.first_tried_at
-        status, answer, error = await self._post(endpoint, notice)
+        letter = _letter_of(notice)
+        status, answer, error = await self.post(endpoint, letter)
         accepted = self._is_accepted(status, answer)
         attempts = self._twin.state.attempts
         attempts.append(
@@ -90,8 +91,8 @@ class PostOffice:
                 psp_reference=notice.psp_reference,
                 reference=notice.reference,
                 status=status,
-                body=notice.body,
-                headers=notice.headers,
+                body=letter.body,
+                headers=letter.headers,
                 answer=answer[:ANSWER_KEPT_MAX],
                 accepted=accepted,
                 error=error,
@@ -100,13 +101,13 @@ class PostOffice:
         del attempts[:-ATTEMPTS_MAX]
         return accepted
 
-    async def _post(self, endpoint: Endpoint, notice: Notice) -> tuple[int | None, str, str | None]:
-        """Post one notice. Return status and body of the answer, or what went wrong."""
+    async def post(self, endpoint: Endpoint, letter: Letter) -> tuple[int | None, str, str | None]:
+        """Post one letter. Return status and body of the answer, or what went wrong."""
         try:
             async with self._session.post(
                 endpoint.url,
-                data=notice.body.encode(),
-                headers=_headers(endpoint, notice),
+                data=letter.body.encode(),
+                headers=_headers(endpoint, letter),
                 # A webhook endpoint must not redirect; following would hide that it does.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=self._twin.knobs.webhook_timeout_s),
@@ -123,8 +124,14 @@ class PostOffice:
         return self._twin.knobs.accepted_by == "status" or answer.strip() == "[accepted]"
 
 
-def _headers(endpoint: Endpoint, notice: Notice) -> dict[str, str]:
-    headers = {"Content-Type": "application/json; charset=utf-8", **notice.headers}
+def _letter_of(notice: Notice) -> Letter:
+    """Return what this try posts; a fault may have spoiled the first ones."""
+    spoiled = notice.first_letters
+    return spoiled[notice.tries - 1] if notice.tries <= len(spoiled) else notice.letter
+
+
+def _headers(endpoint: Endpoint, letter: Letter) -> dict[str, str]:
+    headers = {"Content-Type": "application/json; charset=utf-8", **letter.headers}
     if endpoint.username is not None and endpoint.password is not None:
         headers["Authorization"] = aiohttp.encode_basic_auth(
             endpoint.username, endpoint.password, encoding="utf-8"

@@ -10,7 +10,7 @@ import aiohttp
 
 from adyen_twin import agenda
 from adyen_twin.delivery import ENDPOINTS, PostOffice
-from adyen_twin.state import EndpointName
+from adyen_twin.state import Endpoint, EndpointName, Letter
 from adyen_twin.twin import Twin
 
 #: A courier looks at its queue this often at least, though nobody rang.
@@ -62,9 +62,21 @@ class Engine:
             self._ring()
             return self._twin.now()
 
+    async def hurry(self, reference: str) -> None:
+        """Tell at once, and have heard, what is to be told of payments with this reference."""
+        agenda.run_about(self._twin, reference)
+        await self._deliver()
+
+    async def post(self, endpoint: Endpoint, letter: Letter) -> tuple[int | None, str, str | None]:
+        """Post one letter now, outside every queue."""
+        return await self._post_office.post(endpoint, letter)
+
+    async def _deliver(self) -> None:
+        await asyncio.gather(*(self._post_office.deliver_due(name) for name in ENDPOINTS))
+
     async def _do_due(self) -> None:
         agenda.run_due(self._twin)
-        await asyncio.gather(*(self._post_office.deliver_due(name) for name in ENDPOINTS))
+        await self._deliver()
 
     def _next_due(self) -> float | None:
         moments = [agenda.next_due(self._twin), *map(self._post_office.next_due, ENDPOINTS)]

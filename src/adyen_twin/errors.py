@@ -112,6 +112,22 @@ def invalid_payload() -> AdyenError:
     return AdyenError(422, "14_018", "Invalid payload provided")
 
 
+def no_original() -> AdyenError:
+    """A modification names no payment that this account has."""
+    return AdyenError(422, "167", "Original pspReference required for this operation")
+
+
+def unavailable() -> AdyenError:
+    """What keeps the idempotency keys is down; asking again later, with the same key, is safe."""
+    return AdyenError(
+        503,
+        "703",
+        "required resource temporarily unavailable",
+        "internal",  # GUESS: the errorType.
+        headers={"transient-error": "true"},
+    )
+
+
 def in_progress(status: int, psp_reference: str | None = None) -> AdyenError:
     """The same request is running, or was done already."""
     return AdyenError(

@@ -17,23 +17,25 @@ import msgspec
 from litestar import Response
 from litestar.enums import MediaType
 
-from adyen_twin import errors, limits, names
+from adyen_twin import errors, faults, limits, mishaps, names
 from adyen_twin.errors import AdyenError
 from adyen_twin.state import KeptReply
 from adyen_twin.twin import Twin
 from adyen_twin.web import HttpRequest, HttpResponse, as_json
 
 DAY_S = 24 * 3600
+UNAUTHORIZED = 401
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What was asked, read."""
+    """What was asked, read. Of a GET or DELETE the body is its query."""
 
     version: int
     body: Mapping[str, Any]
+    path: Mapping[str, str]
     public_url: str
 
 
@@ -41,30 +43,122 @@ class Call:
 class Reply:
     """What is answered. A body without a pspReference still has one in its header."""
 
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
     status: int = 200
     psp_reference: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Act = Callable[[Twin, Call], Reply]
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One thing the API can do."""
+
+    name: faults.CallName
+    act: Callable[[Twin, Call], Reply]
+    #: Which merchantReference a call is about, for faults that are aimed at it.
+    about: Callable[[Twin, Call], str | None]
 
 
-async def exchange(request: HttpRequest, act: Act) -> HttpResponse:
-    """Answer a POST of an Adyen API."""
+async def exchange(request: HttpRequest, operation: Operation) -> HttpResponse:
+    """Answer a call of an Adyen API."""
     try:
-        authenticate(request)
+        _authenticate(request)
         key = _idempotency_key(request)
     except AdyenError as error:
         return _spelled(_reply_of(error))
-    raw = await request.body()
-    if key is None:
-        return _spelled(_acted(request, raw, act))
-    return _once(request, raw, act, key)
+    call, raw = _read(request, await request.body()), await request.body()
+    reference = None if isinstance(call, AdyenError) else operation.about(request.twin, call)
+    struck = faults.call_faults(request.twin.state.faults, call=operation.name, reference=reference)
+    try:
+        mishaps.before(struck)
+        return await _answered(request, operation, call, _Kept(request, raw, key), struck)
+    except AdyenError as error:
+        return _spelled(_reply_of(error), key)
+    except mishaps.ConnectionBrokenError:
+        request.break_connection()
+        return Response(b"", status_code=500)
 
 
-def authenticate(request: HttpRequest) -> None:
-    """Raise unless the request bears the twin's key."""
+async def _answered(
+    request: HttpRequest,
+    operation: Operation,
+    call: Call | AdyenError,
+    kept: "_Kept",
+    struck: list[faults.CallFault],
+) -> HttpResponse:
+    """Act, unless this key was seen, and answer, with whatever goes wrong after the act."""
+    response = kept.again()
+    if response is None:
+        reply = _acted(request.twin, operation, call)
+        response = _spelled(reply, kept.key)
+        kept.keep(response, reply.psp_reference)
+    reference = None if isinstance(call, AdyenError) else operation.about(request.twin, call)
+    try:
+        await mishaps.after(request, struck, reference)
+    finally:
+        kept.finish()
+    return response
+
+
+class _Kept:
+    """The first answer to one idempotency key, or to none."""
+
+    def __init__(self, request: HttpRequest, raw: bytes, key: str | None) -> None:
+        self.key = key
+        self._twin = request.twin
+        self._fingerprint = hashlib.sha256(request.url.path.encode() + b"\n" + raw).hexdigest()
+        self._mine: KeptReply | None = None
+
+    def again(self) -> HttpResponse | None:
+        """Return what a call that bears a key seen before is answered."""
+        kept = self._find()
+        if kept is None:
+            return None
+        if kept.running:
+            raise errors.in_progress(409)
+        if kept.fingerprint != self._fingerprint:
+            self._warn(kept)
+            if self._twin.knobs.idempotency_other_body == "refuse":
+                raise errors.in_progress(422)
+        return Response(
+            kept.body, status_code=kept.status, headers=kept.headers, media_type=MediaType.JSON
+        )
+
+    def keep(self, response: HttpResponse, psp_reference: str | None) -> None:
+        """Keep the first answer; until it is given, the call still runs."""
+        if self.key is None:
+            return
+        self._mine = KeptReply(
+            fingerprint=self._fingerprint,
+            at=self._twin.now(),
+            status=response.status_code or 200,
+            body=response.content,
+            headers=dict(response.headers.items()),
+            psp_reference=psp_reference,
+        )
+        self._twin.state.replies[self.key] = self._mine
+
+    def finish(self) -> None:
+        """Let others have the answer."""
+        if self._mine is not None:
+            self._mine.running = False
+
+    def _find(self) -> KeptReply | None:
+        kept = self._twin.state.replies.get(self.key) if self.key is not None else None
+        if kept is None:
+            return None
+        over_at = kept.at + self._twin.knobs.idempotency_days * DAY_S
+        return kept if over_at > self._twin.now() else None
+
+    def _warn(self, kept: KeptReply) -> None:
+        warning = f"idempotency key {self.key!r} came again with another body or path"
+        log.warning("%s", warning)
+        payment = self._twin.memory.payment(kept.psp_reference or "")
+        if payment is not None:
+            payment.warnings.append(warning)
+
+
+def _authenticate(request: HttpRequest) -> None:
     said = request.headers.get("x-api-key", "")
     if not hmac.compare_digest(said.encode(), request.twin.settings.api_key.encode()):
         raise errors.unauthorized()
@@ -72,77 +166,42 @@ def authenticate(request: HttpRequest) -> None:
 
 def _idempotency_key(request: HttpRequest) -> str | None:
     key = request.headers.get("idempotency-key")
-    if key is not None and not 0 < len(key) <= limits.IDEMPOTENCY_KEY_MAX:
+    if request.method != "POST" or key is None:
+        return None  # GET and DELETE may be repeated by their nature.
+    if not 0 < len(key) <= limits.IDEMPOTENCY_KEY_MAX:
         raise errors.invalid("Idempotency-Key")
     return key
 
 
-def _once(request: HttpRequest, raw: bytes, act: Act, key: str) -> HttpResponse:
-    """Act only for the first call that bears this key; answer the rest as the first."""
-    twin = request.twin
-    fingerprint = hashlib.sha256(request.url.path.encode() + b"\n" + raw).hexdigest()
-    kept = _kept(twin, key)
-    if kept is not None:
-        return _again(twin, kept, key, fingerprint)
-    # Kept before the act: a call that comes while this one runs finds it running.
-    kept = twin.state.replies[key] = KeptReply(fingerprint=fingerprint, at=twin.now())
-    reply = _acted(request, raw, act)
-    response = _spelled(reply, key)
-    kept.status, kept.body = response.status_code, response.content
-    kept.headers = dict(response.headers.items())
-    kept.psp_reference = reply.psp_reference
-    return response
-
-
-def _kept(twin: Twin, key: str) -> KeptReply | None:
-    kept = twin.state.replies.get(key)
-    if kept is not None and kept.at + twin.knobs.idempotency_days * DAY_S <= twin.now():
-        del twin.state.replies[key]
-        return None
-    return kept
-
-
-def _again(twin: Twin, kept: KeptReply, key: str, fingerprint: str) -> HttpResponse:
-    if kept.status is None:
-        return _spelled(_reply_of(errors.in_progress(409)), key)
-    if kept.fingerprint != fingerprint:
-        _warn_of_other_body(twin, kept, key)
-        if twin.knobs.idempotency_other_body == "refuse":
-            return _spelled(_reply_of(errors.in_progress(422)), key)
-    return Response(
-        kept.body, status_code=kept.status, headers=kept.headers, media_type=MediaType.JSON
-    )
-
-
-def _warn_of_other_body(twin: Twin, kept: KeptReply, key: str) -> None:
-    warning = f"idempotency key {key!r} came again with another body or path"
-    log.warning("%s", warning)
-    payment = twin.memory.payment(kept.psp_reference) if kept.psp_reference else None
-    if payment is not None:
-        payment.warnings.append(warning)
-
-
-def _acted(request: HttpRequest, raw: bytes, act: Act) -> Reply:
+def _acted(twin: Twin, operation: Operation, call: Call | AdyenError) -> Reply:
+    if isinstance(call, AdyenError):
+        return _reply_of(call)
     try:
-        return act(request.twin, _read(request, raw))
+        return operation.act(twin, call)
     except AdyenError as error:
         return _reply_of(error)
 
 
-def _read(request: HttpRequest, raw: bytes) -> Call:
-    try:
-        body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise errors.not_json(str(error)) from None
-    if not isinstance(body, dict):
-        raise errors.not_json("not an object")
-    version = request.route_handler.opt.get("version", 0)
-    return Call(version=version, body=body, public_url=request.public_url)
+def _read(request: HttpRequest, raw: bytes) -> Call | AdyenError:
+    body: Any = dict(request.query_params)
+    if request.method == "POST":
+        try:
+            body = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return errors.not_json(str(error))
+        if not isinstance(body, dict):
+            return errors.not_json("not an object")
+    return Call(
+        version=request.route_handler.opt.get("version", 0),
+        body=body,
+        path=request.path_params,
+        public_url=request.public_url,
+    )
 
 
 def _reply_of(error: AdyenError) -> Reply:
     """Return the answer that an error is. A wrong key gets no pspReference, a bad one does."""
-    known = error.status not in (400, 401)
+    known = error.status not in (400, UNAUTHORIZED)
     psp_reference = error.psp_reference or (names.psp_reference() if known else None)
     body = error.body() | ({"pspReference": psp_reference} if psp_reference else {})
     return Reply(body=body, status=error.status, psp_reference=psp_reference, headers=error.headers)
@@ -151,10 +210,12 @@ def _reply_of(error: AdyenError) -> Reply:
 def _spelled(reply: Reply, key: str | None = None) -> HttpResponse:
     headers = dict(reply.headers)
     psp_reference = reply.psp_reference
-    if psp_reference is None and reply.status != 401:  # noqa: PLR2004 - HTTP's own number.
+    if psp_reference is None and reply.status != UNAUTHORIZED:
         psp_reference = names.psp_reference()
     if psp_reference is not None:
         headers["pspReference"] = psp_reference
     if key is not None:
         headers["Idempotency-Key"] = key
+    if reply.body is None:
+        return Response(b"", status_code=reply.status, headers=headers)
     return as_json(reply.body, reply.status, headers)

@@ -21,6 +21,9 @@ COLOUR_DEPTHS: Final = (1, 4, 8, 15, 16, 24, 30, 32, 48)
 BROWSER_TEXTS: Final = ("acceptHeader", "language", "userAgent")
 BROWSER_NUMBERS: Final = ("colorDepth", "screenHeight", "screenWidth", "timeZoneOffset")
 
+REFERENCE_MAX: Final = 80
+REFUND_REASONS: Final = ("FRAUD", "CUSTOMER REQUEST", "RETURN", "DUPLICATE", "OTHER")
+
 METADATA_PAIRS_MAX: Final = 20
 METADATA_KEY_MAX: Final = 20
 METADATA_VALUE_MAX: Final = 80
@@ -49,7 +52,7 @@ TEXTS: Final[dict[str, tuple[int, int | None]]] = {
     "redirectFromIssuerMethod": (0, None),
     "redirectToIssuerMethod": (0, None),
     # Described so in both versions, though only v72 has it as a rule.
-    "reference": (0, 80),
+    "reference": (0, REFERENCE_MAX),
     "sessionValidity": (0, None),
     "shopperConversionId": (0, 256),
     "shopperLocale": (0, None),

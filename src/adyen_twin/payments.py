@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from adyen_twin import checks, clock, errors, names, notices
+from adyen_twin import checks, clock, errors, faults, modifications, names, notices
 from adyen_twin.limits import COUNTRY, CURRENCY, GOPAY
 from adyen_twin.state import Amount, Payment, Refusal, Status
 from adyen_twin.twin import Twin
+
+DAY_S: Final = 24 * 3600
 
 REFUSED: Final = Refusal("Refused", "2")
 NOT_ENOUGH_BALANCE: Final = Refusal("Not enough balance", "12")
@@ -128,8 +130,66 @@ def decide(twin: Twin, payment: Payment, status: Status, refusal: Refusal | None
     payment.refusal = refusal
     payment.decided_at = twin.now()
     if status is Status.AUTHORISED:
-        payment.captured = payment.amount.value
-    notices.authorisation(twin, payment)
+        _authorised(twin, payment)
+    else:
+        notices.authorisation(twin, payment)
+
+
+def _authorised(twin: Twin, payment: Payment) -> None:
+    """Capture or wait for it, and tell, with whatever confusion is planned."""
+    if twin.knobs.capture == "automatic":
+        modifications.capture_at_once(twin, payment)
+    else:
+        over_at = twin.now() + twin.knobs.authorisation_days * DAY_S
+        twin.later("expire_authorisation", over_at, psp_reference=payment.psp_reference)
+    false_first = _planned(twin, payment, faults.FalseThenTrue)
+    if false_first is not None:
+        same = false_first.same_psp_reference
+        notices.earlier_refusal(twin, payment, same_psp_reference=same)
+        _tell_later(twin, payment, "tell_authorisation", false_first.seconds)
+    else:
+        notices.authorisation(twin, payment)
+    if false_after := _planned(twin, payment, faults.TrueThenFalse):
+        same = false_after.same_psp_reference
+        _tell_later(
+            twin, payment, "tell_earlier_refusal", false_after.seconds, same_psp_reference=same
+        )
+    if closed := _planned(twin, payment, faults.OfferClosedAfterPaid):
+        _tell_later(twin, payment, "tell_offer_closed", closed.seconds)
+
+
+def _planned(twin: Twin, payment: Payment, kind: type[faults.AnyKind]) -> faults.AnyKind | None:
+    what, reference = "authorisation", payment.reference
+    return faults.strike(twin.state.faults, kind, what=what, reference=reference)
+
+
+def _tell_later(twin: Twin, payment: Payment, errand: str, seconds: float, **more: bool) -> None:
+    due_at, name = twin.now() + seconds, payment.psp_reference
+    twin.later(errand, due_at, reference=payment.reference, psp_reference=name, **more)
+
+
+def tell_authorisation(twin: Twin, *, psp_reference: str) -> None:
+    """Tell how the wallet decided, late."""
+    if payment := twin.memory.payment(psp_reference):
+        notices.authorisation(twin, payment)
+
+
+def tell_earlier_refusal(twin: Twin, *, psp_reference: str, same_psp_reference: bool) -> None:
+    """Tell, late, that an earlier attempt was refused."""
+    if payment := twin.memory.payment(psp_reference):
+        notices.earlier_refusal(twin, payment, same_psp_reference=same_psp_reference)
+
+
+def tell_offer_closed(twin: Twin, *, psp_reference: str) -> None:
+    """Tell that the offer closed, though it was taken up."""
+    if payment := twin.memory.payment(psp_reference):
+        notices.offer_closed(twin, payment)
+
+
+def expire_by_clock(twin: Twin, *, psp_reference: str) -> None:
+    """Close an offer whose time is over."""
+    if payment := twin.memory.payment(psp_reference):
+        expire(twin, payment)
 
 
 def expire(twin: Twin, payment: Payment) -> None:

@@ -41,11 +41,25 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: Come back to `returnUrl?own=1&&redirectResult=…`, as a sample of Adyen's docs shows.
     return_double_ampersand: bool = False
 
+    #: "automatic": captured as soon as authorised; "manual": by POST /captures.
+    capture: Literal["automatic", "manual"] = "automatic"
+    #: Whether several partial captures are agreed with Adyen; else one lets the rest go.
+    several_captures: bool = False
+    authorisation_days: Positive = 28
+    #: How long after its 201 a modification is decided.
+    modification_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    #: A cancel of what is captured: told CANCELLATION false, or done all the same.
+    cancel_of_captured: Literal["fail", "cancel"] = "fail"
+    #: Whose reference a modification's webhook bears, where it has one of its own.
+    modification_reference: Literal["payment", "modification"] = "payment"
+
     #: Events that Adyen sends only where the shop switched them on.
     extra_events: list[str] = msgspec.field(default_factory=lambda: ["OFFER_CLOSED"])
     webhook_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
     #: "status": any 2xx accepts; "body": the body [accepted] too, as it used to be.
     accepted_by: Literal["status", "body"] = "status"
+    #: Whether test notifications bear a seal; Adyen's published sample has none.
+    test_notices_sealed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from adyen_twin.faults import Planned
+
 
 class Status(StrEnum):
     """Where a payment stands with the wallet."""
@@ -18,6 +20,26 @@ class Status(StrEnum):
     REFUSED = "refused"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+
+
+class Kind(StrEnum):
+    """What may be asked of a payment afterwards."""
+
+    CAPTURE = "capture"
+    REFUND = "refund"
+    CANCEL = "cancel"
+    REVERSAL = "reversal"
+    TECHNICAL_CANCEL = "technicalCancel"
+
+
+class Outcome(StrEnum):
+    """What came of a modification."""
+
+    RECEIVED = "received"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    #: It succeeded, and then failed after all.
+    UNDONE = "undone"
 
 
 class Amount(msgspec.Struct, frozen=True):
@@ -43,6 +65,27 @@ class Event(msgspec.Struct):
     psp_reference: str
     value: int
     reason: str = ""
+    #: The payment's pspReference, where the event is of something done to it.
+    original_reference: str | None = None
+
+
+class Modification(msgspec.Struct, kw_only=True):
+    """Something asked of a payment afterwards, and what came of it."""
+
+    psp_reference: str
+    kind: Kind
+    amount: Amount
+    at: float
+    #: The shop's own reference of the modification, if it gave one.
+    reference: str | None = None
+    outcome: Outcome = Outcome.RECEIVED
+    reason: str = ""
+    #: Of a reversal: whether it cancelled or refunded.
+    action: Literal["cancel", "refund"] | None = None
+    #: A capture that Adyen made by itself.
+    automatic: bool = False
+    #: A capture of what was captured already: it succeeds and changes nothing.
+    idle: bool = False
 
 
 class Payment(msgspec.Struct, kw_only=True):
@@ -77,8 +120,9 @@ class Payment(msgspec.Struct, kw_only=True):
     comes_back: bool = True
     details_asked: bool = False
 
-    captured: int = 0
-    refunded: int = 0
+    modifications: list[Modification] = []
+    #: Nothing more can be captured: it was, in part, or the authorisation ran out.
+    authorisation_over: bool = False
     events: list[Event] = []
     warnings: list[str] = []
 
@@ -97,12 +141,20 @@ class Endpoint(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 EndpointName = Literal["standard", "tokens"]
 
 
+class Letter(msgspec.Struct, frozen=True):
+    """What is posted: a body, to the byte, and the headers it brings."""
+
+    body: str
+    headers: dict[str, str] = {}
+
+
 class Notice(msgspec.Struct, kw_only=True):
     """One webhook on its way: what is posted, and when it is tried next."""
 
     id: int
-    body: str
-    headers: dict[str, str]
+    letter: Letter
+    #: What the first tries post instead, where a fault spoiled them.
+    first_letters: list[Letter] = []
     says: str
     psp_reference: str
     reference: str
@@ -133,12 +185,14 @@ class Attempt(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 class KeptReply(msgspec.Struct, kw_only=True):
-    """The first answer to an idempotency key; while the call runs, there is none."""
+    """The first answer to an idempotency key."""
 
     fingerprint: str
     at: float
-    status: int | None = None
+    status: int = 0
     body: bytes = b""
+    #: While the first call runs, others that bear its key are told so.
+    running: bool = True
     headers: dict[str, str] = {}
     #: The payment the call made or touched, to hang a warning on.
     psp_reference: str | None = None
@@ -150,6 +204,8 @@ class Errand(msgspec.Struct):
     due_at: float
     number: int
     kind: str
+    #: The merchantReference of the payment it is about.
+    reference: str | None = None
     subject: dict[str, Any] = {}
 
     def __lt__(self, other: "Errand") -> bool:
@@ -168,6 +224,9 @@ class State(msgspec.Struct, kw_only=True):
     payments: dict[str, Payment] = {}
     endpoints: dict[str, Endpoint] = {}
     queues: dict[str, list[Notice]] = {}
+    #: Notices that a fault holds back until another one has gone before them.
+    held: dict[str, list[Notice]] = {}
+    faults: list[Planned] = []
     attempts: list[Attempt] = []
     replies: dict[str, KeptReply] = {}
     errands: list[Errand] = []

@@ -29,11 +29,14 @@ def load(path: Path) -> State:
 
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=State)
+        state = msgspec.json.decode(path.read_bytes(), type=State)
     except FileNotFoundError:
         return State()
     except (OSError, msgspec.DecodeError) as error:
         raise UnreadableStateError(f"{path}: {error}") from error
+    for reply in state.replies.values():
+        reply.running = False  # Whoever was being answered is gone.
+    return state
 
 
 def save(twin: Twin, path: Path) -> None:

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
+from adyen_twin import modifications
 from adyen_twin.clock import spelled_utc
-from adyen_twin.state import Attempt, Payment
+from adyen_twin.state import Attempt, Modification, Payment
 from adyen_twin.twin import Twin
 
 
@@ -18,8 +21,9 @@ def of_payment(payment: Payment) -> dict[str, Any]:
         "amount": {"currency": payment.amount.currency, "value": payment.amount.value},
         "status": payment.status,
         "refusal": payment.refusal,
-        "captured": payment.captured,
-        "refunded": payment.refunded,
+        "captured": modifications.captured(payment),
+        "refunded": modifications.refunded(payment),
+        "modifications": [_of_modification(mod) for mod in payment.modifications],
         "createdAt": spelled_utc(payment.created_at),
         "expiresAt": spelled_utc(payment.expires_at),
         "detailsAsked": payment.details_asked,
@@ -32,10 +36,25 @@ def of_payment(payment: Payment) -> dict[str, Any]:
                 "pspReference": event.psp_reference,
                 "value": event.value,
                 "reason": event.reason,
+                "originalReference": event.original_reference,
             }
             for event in payment.events
         ],
         "warnings": payment.warnings,
+    }
+
+
+def _of_modification(mod: Modification) -> dict[str, Any]:
+    return {
+        "pspReference": mod.psp_reference,
+        "kind": mod.kind,
+        "amount": {"currency": mod.amount.currency, "value": mod.amount.value},
+        "at": spelled_utc(mod.at),
+        "reference": mod.reference,
+        "outcome": mod.outcome,
+        "reason": mod.reason,
+        "action": mod.action,
+        "automatic": mod.automatic,
     }
 
 
@@ -61,13 +80,22 @@ def of_deliveries(twin: Twin, reference: str | None, endpoint: str | None) -> di
             "reference": notice.reference,
             "tries": notice.tries,
             "dueAt": spelled_utc(notice.due_at),
-            "body": notice.body,
+            "body": notice.letter.body,
         }
         for name, queue in twin.state.queues.items()
         for notice in queue
         if reference in (None, notice.reference) and endpoint in (None, name)
     ]
     return {"count": len(tries), "deliveries": tries, "waiting": waiting}
+
+
+def of_faults(twin: Twin) -> dict[str, Any]:
+    """Return the planned faults."""
+    told = [
+        {**msgspec.to_builtins(plan.fault), "met": plan.met, "struck": plan.struck}
+        for plan in twin.state.faults
+    ]
+    return {"faults": told}
 
 
 def of_clock(twin: Twin) -> dict[str, Any]:

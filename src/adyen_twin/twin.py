@@ -41,9 +41,12 @@ class Twin:
         """Return this moment by the twin's clock."""
         return self.clock.now()
 
-    def later(self, kind: str, due_at: float, **subject: Any) -> None:
-        """Put something on the agenda."""
-        heapq.heappush(self.state.errands, Errand(due_at, self.memory.next_number(), kind, subject))
+    def later(
+        self, kind: str, due_at: float, *, reference: str | None = None, **subject: Any
+    ) -> None:
+        """Put something on the agenda, perhaps about payments with this reference."""
+        number = self.memory.next_number()
+        heapq.heappush(self.state.errands, Errand(due_at, number, kind, reference, subject))
         self.bell()
 
     def forget(self) -> None:

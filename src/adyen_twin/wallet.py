@@ -8,8 +8,8 @@ import hmac
 from collections.abc import Callable
 from typing import Final
 
-from adyen_twin import payments
-from adyen_twin.state import Payment, Status
+from adyen_twin import faults, payments
+from adyen_twin.state import Payment, Refusal, Status
 from adyen_twin.twin import Twin
 
 #: How GoPay knows the wallet of a shopper who was not named.
@@ -38,7 +38,11 @@ def enter_pin(twin: Twin, payment: Payment, pin: str, *, comes_back: bool = True
         return
     payment.comes_back = comes_back
     payment.wallet_account = ANONYMOUS_ACCOUNT
-    if payment.amount.value > twin.knobs.wallet_balance:
+    what, reference = "approve", payment.reference
+    fault = faults.strike(twin.state.faults, faults.WalletRefuses, what=what, reference=reference)
+    if fault is not None:
+        payments.decide(twin, payment, Status.REFUSED, Refusal(fault.reason, fault.code))
+    elif payment.amount.value > twin.knobs.wallet_balance:
         payments.decide(twin, payment, Status.REFUSED, payments.NOT_ENOUGH_BALANCE)
     else:
         payments.decide(twin, payment, Status.AUTHORISED)

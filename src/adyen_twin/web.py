@@ -32,6 +32,15 @@ class HttpRequest(Request[Any, Any, Any]):
         """Return the address at which shoppers reach the twin."""
         return (self.twin.settings.public_url or str(self.base_url)).rstrip("/")
 
+    def break_connection(self) -> None:
+        """Cut the connection without an answer, as a network does.
+
+        ASGI knows no such thing; uvicorn's transport does, and `receive` leads to it.
+        """
+        transport = getattr(getattr(self.receive, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
+
     def path_part(self, name: str) -> str:
         """Return a variable part of the path."""
         return str(self.path_params[name])

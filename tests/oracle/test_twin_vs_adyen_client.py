@@ -17,6 +17,7 @@ def adyen(twin: TwinAtWork) -> Any:
     """The official client, only its base URL changed."""
     client = Adyen.Adyen(xapikey="twin-api-key", platform="test")
     client.checkout.payments_api.baseUrl = f"{twin.url}/v72"
+    client.checkout.modifications_api.baseUrl = f"{twin.url}/v72"
     return client
 
 
@@ -56,6 +57,29 @@ async def test_every_webhook_bears_a_seal_that_the_library_accepts(
     assert len(bodies) == 4
     assert all(is_valid_hmac_notification(body, KEY) for body in bodies)
     assert not any(is_valid_hmac_notification(body, OTHER_KEY) for body in bodies)
+
+
+async def test_a_refund_a_cancel_and_a_cancel_by_reference(
+    twin: TwinAtWork, shop: Shop, adyen: Any
+) -> None:
+    api = adyen.checkout.modifications_api
+    psp_reference = await twin.paid()
+    asked = {"merchantAccount": "TwinMerchant"}
+    amount = {"amount": {"currency": "IDR", "value": 10000}}
+    refund = await asyncio.to_thread(
+        api.refund_captured_payment, asked | amount, psp_reference, idempotency_key="refund-1"
+    )
+    await asyncio.to_thread(api.cancel_authorised_payment_by_psp_reference, asked, psp_reference)
+    by_reference = asked | {"paymentReference": "ORDER-1001"}
+    await asyncio.to_thread(api.cancel_authorised_payment, by_reference)
+    await asyncio.to_thread(api.refund_or_cancel_payment, asked, psp_reference)
+    await twin.settle(2)
+
+    assert (refund.status_code, refund.message["status"]) == (201, "received")
+    assert [code for code, _ in shop.said] == [
+        *("AUTHORISATION", "REFUND", "CANCELLATION", "TECHNICAL_CANCEL", "CANCEL_OR_REFUND"),
+    ]
+    assert all(is_valid_hmac_notification(webhook.body, KEY) for webhook in shop.received)
 
 
 async def test_errors_reach_the_shop_as_the_librarys_own(adyen: Any) -> None:

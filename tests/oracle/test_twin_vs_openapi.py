@@ -1,5 +1,7 @@
 """The twin's answers and webhooks are what Adyen's OpenAPI files say they are."""
 
+from typing import Any
+
 import pytest
 
 from twin_fixtures import Shop, TwinAtWork, payment_body, shop, twin
@@ -69,3 +71,53 @@ async def test_errors(twin: TwinAtWork, body: object, status: int) -> None:
 
     assert answer.status == status
     assert reply_faults(checkout(72), "/payments", "post", status, answer.body) == []
+
+
+MODIFICATION_PATH = "/payments/{paymentPspReference}/"
+
+
+@pytest.mark.parametrize("version", [71, 72])
+@pytest.mark.parametrize("what", ["captures", "refunds", "cancels", "reversals"])
+async def test_modifications(twin: TwinAtWork, shop: Shop, version: int, what: str) -> None:
+    psp_reference = await twin.paid()
+    body: dict[str, Any] = {"merchantAccount": "TwinMerchant", "reference": "M-1"}
+    if what in ("captures", "refunds"):
+        body |= {"amount": {"currency": "IDR", "value": 25000}}
+    answer = await twin.api(f"/v{version}/payments/{psp_reference}/{what}", body)
+    await twin.settle(2)
+
+    path = MODIFICATION_PATH + what
+    assert reply_faults(checkout(version), path, "post", 201, answer.body) == []
+    assert [webhook_faults(webhook.body) for webhook in shop.received] == [[], []]
+
+
+@pytest.mark.parametrize("reference", ["ORDER-1001", "NEVER-CAME"])
+async def test_the_cancel_by_reference(twin: TwinAtWork, shop: Shop, reference: str) -> None:
+    await twin.pay()
+    body = {"merchantAccount": "TwinMerchant", "paymentReference": reference}
+    answer = await twin.api("/v72/cancels", body)
+    await twin.settle(2)
+
+    assert reply_faults(checkout(72), "/cancels", "post", 201, answer.body) == []
+    assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]]
+
+
+async def test_what_fails_or_runs_out_later(twin: TwinAtWork, shop: Shop) -> None:
+    faults = [
+        {"fault": "refund_fails_later", "reference": "A"},
+        {"fault": "refund_fails_later", "reference": "B", "eventCode": "REFUNDED_REVERSED"},
+        {"fault": "capture_fails_later", "reference": "C"},
+        {"fault": "false_then_true", "reference": "D"},
+    ]
+    await twin.control("PUT", "faults", faults)
+    body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 25000}}
+    for reference in "ABCD":
+        psp_reference = await twin.paid(reference=reference)
+        await twin.api(f"/v72/payments/{psp_reference}/refunds", body)
+    await twin.control("PUT", "knobs", {"capture": "manual"})
+    await twin.paid(reference="E")
+    await twin.settle(30 * 24 * 3600)
+
+    said = {code for code, _ in shop.said}
+    assert {"REFUND_FAILED", "REFUNDED_REVERSED", "CAPTURE_FAILED", "EXPIRE"} <= said
+    assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]] * len(shop.said)

@@ -8,7 +8,7 @@ import pytest
 from adyen_twin import clock, names, payments, texts
 from adyen_twin.delivery import next_try
 from adyen_twin.settings import Knobs
-from adyen_twin.state import Notice, Payment
+from adyen_twin.state import Letter, Notice, Payment
 from adyen_twin.twin import Twin
 from twin_fixtures import payment_body
 
@@ -40,7 +40,7 @@ def test_names_look_like_adyens() -> None:
 
 
 def test_the_ladder_of_delivery() -> None:
-    notice = Notice(id=1, body="", headers={}, says="", psp_reference="", reference="", due_at=0.0)
+    notice = Notice(id=1, letter=Letter(""), says="", psp_reference="", reference="", due_at=0.0)
     notice.first_tried_at, now, waits = 0.0, 0.0, []
     while (due_at := next_try(_tried(notice), now)) is not None:
         waits.append(due_at - now)
