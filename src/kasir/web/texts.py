@@ -9,10 +9,10 @@ Words = Mapping[str, str]
 
 INDONESIAN: Final[Words] = {
     "lang": "id",
-    "name": "Indonesia",
+    "name": "Bahasa Indonesia",
     "language": "Bahasa",
     "skip": "Langsung ke isi",
-    "test_mode": "Mode uji: tidak ada uang sungguhan yang berpindah.",
+    "test_mode": "Mode uji: tanpa uang sungguhan.",
     "secure": "Pembayaran diproses lewat Adyen.",
     "noscript_wait": "Halaman ini memeriksa lagi dengan sendirinya setiap beberapa detik.",
     "look_again": "Periksa lagi",
@@ -27,7 +27,7 @@ INDONESIAN: Final[Words] = {
     "method": "Metode pembayaran",
     "logo": "Logo {method}",
     "how": "Anda akan dibawa ke {method} untuk menyetujui pembayaran, lalu kembali ke sini.",
-    "pay": "Bayar {amount}",
+    "pay": "Bayar {amount} dengan {method}",
     "opening": "Membuka {method}…",
     "started": "Pembayaran ini sudah dimulai. Lanjutkan di {method}; Anda tidak akan membayar "
     "dua kali.",
@@ -103,7 +103,7 @@ ENGLISH: Final[Words] = {
     "method": "Payment method",
     "logo": "{method} logo",
     "how": "You will be taken to {method} to approve the payment, and then brought back here.",
-    "pay": "Pay {amount}",
+    "pay": "Pay {amount} with {method}",
     "opening": "Opening {method}…",
     "started": "This payment has been started. Continue in {method}; you will not pay twice.",
     "continue": "Continue in {method}",

@@ -2,7 +2,7 @@
 "use strict";
 
 const COLOR_DEPTHS = [48, 32, 30, 24, 16, 15, 8, 4, 1];
-const BACK_AFTER_MS = 4000;
+const BACK_AFTER_MS = 5000;
 
 // What Adyen wants to know of the browser; see docs/payment-form.md.
 const browser = {
@@ -73,7 +73,9 @@ if (standing) {
     if (news.final) events.close();
     if (news.html.trim() === shown) return;
     shown = news.html.trim();
+    const hadFocus = standing.contains(document.activeElement);
     standing.innerHTML = news.html;
+    if (hadFocus) standing.querySelector("a, button")?.focus();
     document.title = news.title;
     goBack();
   });
