@@ -58,6 +58,8 @@ class Limits:
     #: How often a worker looks for what is due, and how much it takes at once.
     look_every_s: float = 0.5
     due_batch_max: int = 100
+    #: What was taken up and not finished comes up again after this long.
+    due_again_s: float = 900.0
     #: Events given at once to a shop that fetches them.
     events_listed_max: int = 100
     #: Waits before each try to deliver an event: growing, for three days in all.

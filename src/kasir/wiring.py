@@ -15,6 +15,7 @@ from kasir.clock import Clock, OffsetClock, SystemClock
 from kasir.config import Limits, Settings, settings_from
 from kasir.gateway.changes import Changes
 from kasir.gateway.checkout import Checkout
+from kasir.gateway.closing import Closing
 from kasir.gateway.links import Links
 from kasir.gateway.provider import Adyen
 from kasir.gateway.wire import Wire
@@ -24,7 +25,9 @@ from kasir.payments.flow import Flow, Patience
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
+from kasir.store.due import Due
 from kasir.store.embedded import embedded
+from kasir.store.events import Events
 from kasir.store.inbox import GroupInbox, Reader
 from kasir.store.ledger import Ledger
 from kasir.store.links import PostgresLinks
@@ -42,6 +45,10 @@ class Kasir:
         settings: What it was opened with.
         checkout: `/paymentMethods`, `/payments`, `/payments/details`.
         changes: Captures, refunds, cancels, reversals.
+        flow: The road of a payment, for those who ask again.
+        closing: Closes attempts that nobody finished.
+        events: What the shop is told.
+        due: Finds what is to be done by now.
         links: `/paymentLinks` and the form behind them.
         payments: What is known of every payment.
         inbox: Where notifications are kept.
@@ -53,6 +60,10 @@ class Kasir:
     settings: Settings
     checkout: Checkout
     changes: Changes
+    flow: Flow
+    closing: Closing
+    events: Events
+    due: Due
     links: Links
     payments: PostgresBook
     inbox: GroupInbox
@@ -118,6 +129,17 @@ class Kasir:
             settings=settings,
             checkout=checkout,
             changes=Changes(flow, book, ids, clock, account),
+            flow=flow,
+            closing=Closing(flow, book, clock, account),
+            events=Events(pool, [timedelta(seconds=gap) for gap in limits.event_gaps_s]),
+            due=Due(
+                pool,
+                ledger,
+                clock,
+                queue.enqueue,
+                timedelta(seconds=limits.due_again_s),
+                limits.due_batch_max,
+            ),
             links=Links(
                 book=PostgresLinks(pool),
                 payments=book,

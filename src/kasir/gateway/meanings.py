@@ -159,7 +159,7 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
         answer=kept,
         facts=(fact,),
         reference=_text(fields, "merchantReference"),
-        news=News(fact.psp_reference, question.payment_id or ""),
+        news=News(_names(fact), question.payment_id or ""),
     )
 
 
@@ -259,7 +259,16 @@ def _says(code: EventCode, item: Item) -> Says | None:
 def news_of(item: Item) -> News:
     """What a notification says of which payment it is about."""
     named = item.additional_data.get(f"metadata.{METADATA_PAYMENT_ID}", "")
-    return News(item.original_reference or item.psp_reference, named)
+    return News(names_of(item), named)
+
+
+def names_of(item: Item) -> tuple[str, ...]:
+    """Adyen's names that a notification carries: the original's first, where it has one."""
+    return tuple(name for name in (item.original_reference, item.psp_reference) if name)
+
+
+def _names(fact: Fact) -> tuple[str, ...]:
+    return tuple(name for name in (fact.psp_reference, fact.modification) if name)
 
 
 def _result(fields: Mapping[str, Any]) -> Says:

@@ -8,9 +8,9 @@ therefore idempotent: a job may run twice. `on_failure="hold"`: no job is ever d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
@@ -19,6 +19,9 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Job
 
 from kasir.store.database import Connection, Pool
+
+if TYPE_CHECKING:
+    import asyncpg
 
 READ_NOTICES: Final = "read_notices"
 
@@ -39,7 +42,7 @@ async def install(pool: Pool) -> None:
     async with pool.acquire() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _INSTALL_LOCK)
         try:
-            queries = Queries(AsyncpgDriver(connection))  # type: ignore[arg-type]
+            queries = _queries(connection)
             if await queries.schema_is_installed():
                 await queries.upgrade()
             else:
@@ -50,7 +53,13 @@ async def install(pool: Pool) -> None:
 
 async def enqueue_reading(connection: Connection) -> None:
     """Have a worker read the inbox once the caller's transaction is committed."""
-    await Queries(AsyncpgDriver(connection)).enqueue(READ_NOTICES, None)  # type: ignore[arg-type]
+    await _queries(connection).enqueue(READ_NOTICES, None)
+
+
+async def enqueue(connection: Connection, name: str, payloads: Sequence[bytes]) -> None:
+    """Have workers run a job per payload once the caller's transaction is committed."""
+    count = len(payloads)
+    await _queries(connection).enqueue([name] * count, [*payloads], [0] * count)
 
 
 async def work(pool: Pool, handlers: Mapping[str, Handler], stop: asyncio.Event) -> None:
@@ -72,6 +81,11 @@ async def work(pool: Pool, handlers: Mapping[str, Handler], stop: asyncio.Event)
             await asyncio.sleep(_RESTART_AFTER_S)
         finally:
             stopper.cancel()
+
+
+def _queries(connection: Connection) -> Queries:
+    # The engine asks for a bare connection; one lent by a pool does the same.
+    return Queries(AsyncpgDriver(cast("asyncpg.Connection[asyncpg.Record]", connection)))
 
 
 def _register(manager: QueueManager, name: str, handler: Handler) -> None:

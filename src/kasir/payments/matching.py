@@ -12,31 +12,37 @@ from kasir.ids import PaymentId
 class Candidate:
     """A payment that news with this reference could be about.
 
-    `psp_references` are the attempts already known to be its own.
+    `names` are the provider's names already known to be its own: attempts and changes.
     """
 
     id: PaymentId
-    psp_references: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What news says of its payment: the attempt, and our own id where it carries it."""
+    """What news says of its payment.
 
-    psp_reference: str
+    Attributes:
+        names: The provider's names it carries: of the attempt first, then of the change.
+        payment_id: Our own id, where what we sent along came back.
+    """
+
+    names: tuple[str, ...]
     payment_id: str = ""
 
 
 def match(news: News, candidates: Sequence[Candidate]) -> PaymentId | None:
     """Choose among payments that share a reference; None where it cannot be told.
 
-    An attempt stays with the payment it was first seen on. Else our own id decides, which comes
-    back in what we sent along. Else the only payment there is. Two open payments of one reference
-    and no id to tell them apart are left alone: a later notification settles it.
+    A name stays with the payment it was first seen on. Else our own id decides, which comes back
+    in what we sent along. Else the only payment there is. Two open payments of one reference and
+    nothing to tell them apart are left alone: a later notification settles it.
     """
-    for candidate in candidates:
-        if news.psp_reference and news.psp_reference in candidate.psp_references:
-            return candidate.id
+    for name in news.names:
+        for candidate in candidates:
+            if name in candidate.names:
+                return candidate.id
     for candidate in candidates:
         if news.payment_id == candidate.id:
             return candidate.id

@@ -113,6 +113,6 @@ def _was_heard_by_shop(facts: tuple[Fact, ...], status: Status) -> bool:
     """Whether an answer to the shop's own call said so, or the shop's own wish was done."""
     return any(
         fact.says is Says.VOIDED
-        or (fact.says == status and fact.source in {Source.DETAILS, Source.REPLY})
+        or (fact.says.value == status.value and fact.source in {Source.DETAILS, Source.REPLY})
         for fact in facts
     )

@@ -73,11 +73,19 @@ async def migrate(pool: Pool) -> list[str]:
         return new
 
 
-async def pending(pool: Pool) -> list[str]:
-    """The migrations this program has and the database does not."""
-    if await pool.fetchval("SELECT to_regclass('migration')") is None:
-        return migrations()
-    done = {row["name"] for row in await pool.fetch("SELECT name FROM migration")}
+async def pending(pool: Pool, answer_s: float) -> list[str]:
+    """The migrations this program has and the database does not.
+
+    Raises:
+        DatabaseUnavailable: It did not answer within `answer_s` seconds.
+    """
+    try:
+        async with asyncio.timeout(answer_s):
+            if await pool.fetchval("SELECT to_regclass('migration')") is None:
+                return migrations()
+            done = {row["name"] for row in await pool.fetch("SELECT name FROM migration")}
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnavailable(str(error) or type(error).__name__) from error
     return [name for name in migrations() if name not in done]
 
 

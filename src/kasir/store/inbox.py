@@ -91,7 +91,7 @@ class GroupInbox:
                 items=[notice.item for notice in notices],
                 received_ats=[notice.received_at for notice in notices],
                 event_codes=[notice.event_code for notice in notices],
-                psp_references=[notice.psp_reference for notice in notices],
+                names=[" ".join(notice.names) for notice in notices],
             )
             await self._enqueue(connection)
 
@@ -153,7 +153,7 @@ class Reader:
                 payment_id = match(reading.news, ours)
                 if payment_id:
                     news.setdefault(payment_id, []).append(reading.fact)
-                    attempts[reading.news.psp_reference] = payment_id
+                    attempts |= dict.fromkeys(reading.news.names, payment_id)
                 else:
                     unplaced = NoticeState.WAITING if ours else NoticeState.FOREIGN
                     settled.append((notice_id, Reading(unplaced), None))
@@ -174,7 +174,7 @@ class Reader:
         known = list(attempts)
         if not known:
             return
-        await SQL.wake_waiting(connection, psp_references=known)
+        await payments.SQL.wake_waiting(connection, names=known)
         orphans = payments.SQL.orphan_questions(connection, psp_references=known)
         for row in [row async for row in orphans]:
             payment_id = attempts[row["psp_reference"]]

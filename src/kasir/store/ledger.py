@@ -148,10 +148,10 @@ async def facts_of(
 async def candidates(
     connection: Connection, references: Sequence[str]
 ) -> dict[str, list[Candidate]]:
-    """The payments of each reference, with the attempts known to be theirs."""
+    """The payments of each reference, with the names known to be theirs."""
     found: dict[str, list[Candidate]] = {}
     async for row in SQL.candidates(connection, references_=references, most=_CANDIDATES_MAX):
-        candidate = Candidate(PaymentId(row["id"]), frozenset(row["psp_references"]))
+        candidate = Candidate(PaymentId(row["id"]), frozenset(row["names"]))
         found.setdefault(row["reference"], []).append(candidate)
     return found
 

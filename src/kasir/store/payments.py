@@ -13,6 +13,7 @@ from typing import Any, Final
 from kasir.errors import KeyReused, NotFound
 from kasir.ids import LinkId, PaymentId
 from kasir.payments import fold
+from kasir.payments.facts import Fact
 from kasir.payments.matching import match
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
@@ -87,6 +88,9 @@ class PostgresBook:
             payment_id = await self._payment_of(connection, question, heard)
             if payment_id and heard.facts:
                 await self._ledger.hear(connection, {payment_id: heard.facts})
+            if heard.news and heard.news.names and payment_id:
+                # It is now known whose these names are: what waited for that can be read.
+                await SQL.wake_waiting(connection, names=heard.news.names)
             if heard.answer is None:
                 await SQL.let_go(
                     connection,
@@ -102,13 +106,22 @@ class PostgresBook:
                 answer=heard.answer.body,
                 answer_psp=heard.answer.psp_reference,
                 payment_id=payment_id,
-                psp_reference=heard.news.psp_reference if heard.news else "",
+                psp_reference=_attempt(heard),
             )
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
         """Give a payment with its facts."""
         row = await SQL.payment(self._pool, id=payment_id)
         return (await self._with_facts([row]))[0] if row else None
+
+    async def is_question(self, key: str) -> bool:
+        """Whether a question of this key was written down."""
+        return await SQL.question(self._pool, key=key) is not None
+
+    async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
+        """Let a payment hear facts that no question brought."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._ledger.hear(connection, {payment_id: facts})
 
     async def payment_of_attempt(self, psp_reference: str) -> Payment | None:
         """Give the payment that an attempt at the provider belongs to."""
@@ -215,6 +228,10 @@ def question_of(row: Any) -> Question:
         asked_at=row["asked_at"],
         tries=row["tries"],
     )
+
+
+def _attempt(heard: Heard) -> str:
+    return heard.news.names[0] if heard.news and heard.news.names else ""
 
 
 def _kept(row: Any) -> Kept | None:

@@ -14,7 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.config import Limits, Settings
-from kasir.web import checkout_api, form, health, pages, payments_api, returns, webhooks
+from kasir.web import checkout_api, events_api, form, health, pages, payments_api, returns, webhooks
 from kasir.web.problems import HANDLERS
 from kasir.wiring import Kasir
 
@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         route_handlers=[
             checkout_api.ROUTES,
             payments_api.ROUTES,
+            events_api.ROUTES,
             health.live,
             health.ready,
             health.metrics,

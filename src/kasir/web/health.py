@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import Final
 
-import asyncpg
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from kasir.store import database, inbox
 from kasir.wiring import Kasir
 
-_ANSWER_S = 3.0
+_ANSWER_S: Final = 3.0
 
 
 @get("/health/live", include_in_schema=False)

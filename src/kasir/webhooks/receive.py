@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import Final, Protocol
 
 from kasir.adyen import notifications, signing
 from kasir.adyen.notifications import Item
 from kasir.errors import NotAuthentic
+from kasir.gateway.meanings import names_of
+
+_COLUMN_LETTERS: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Notice:
     key: bytes
     item: bytes
     event_code: str
-    psp_reference: str
+    names: tuple[str, ...]
     received_at: datetime
 
 
@@ -57,7 +60,12 @@ def _notice(item: Item, received_at: datetime) -> Notice:
     return Notice(
         key=sha256(item.raw).digest(),
         item=item.raw,
-        event_code=item.event_code[:80].replace("\0", ""),
-        psp_reference=(item.original_reference or item.psp_reference)[:80].replace("\0", ""),
+        event_code=_plain(item.event_code),
+        names=tuple(_plain(name) for name in names_of(item)),
         received_at=received_at,
     )
+
+
+def _plain(text: str) -> str:
+    """Text that any column takes; the item itself is kept whole beside it."""
+    return text.replace("\0", "").replace(" ", "")[:_COLUMN_LETTERS]

@@ -18,14 +18,14 @@ CREATE TABLE notice (
     -- ours, and cannot be told of which yet; held: it could not be read, see `error`.
     state       text NOT NULL DEFAULT 'unread',
     event_code  text NOT NULL,
-    psp_reference text NOT NULL,
+    -- Adyen's names in it: the original's and its own.
+    names       text[] NOT NULL,
     payment_id  text,
     error       text NOT NULL DEFAULT '',
     read_at     timestamptz
 );
 CREATE INDEX notice_unread ON notice (id) WHERE state = 'unread';
 CREATE INDEX notice_unsettled ON notice (state, id) WHERE state IN ('held', 'waiting');
-CREATE INDEX notice_waiting ON notice (psp_reference) WHERE state = 'waiting';
 
 -- Keys shops call Kasir with. Only a hash is kept.
 CREATE TABLE api_key (

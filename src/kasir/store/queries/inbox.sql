@@ -1,7 +1,10 @@
--- name: keep_notices(keys, items, received_ats, event_codes, psp_references)!
-INSERT INTO notice (key, item, received_at, event_code, psp_reference)
-SELECT * FROM unnest(:keys::bytea[], :items::bytea[], :received_ats::timestamptz[],
-                     :event_codes::text[], :psp_references::text[])
+-- name: keep_notices(keys, items, received_ats, event_codes, names)!
+-- An array of arrays cannot be ragged, so the names of a notice come joined by a space.
+INSERT INTO notice (key, item, received_at, event_code, names)
+SELECT key, item, received_at, event_code, string_to_array(joined, ' ')
+FROM unnest(:keys::bytea[], :items::bytea[], :received_ats::timestamptz[],
+            :event_codes::text[], :names::text[])
+    AS came (key, item, received_at, event_code, joined)
 ON CONFLICT (key) DO NOTHING;
 
 -- name: take_unread(most)
@@ -19,10 +22,13 @@ FROM unnest(:ids::bigint[], :states::text[], :payment_ids::text[], :errors::text
     AS settled (id, state, payment_id, error)
 WHERE notice.id = settled.id;
 
--- name: wake_waiting(psp_references)!
--- It is now known whose attempt this is: what waited for that can be read.
-UPDATE notice SET state = 'unread'
-WHERE state = 'waiting' AND psp_reference = ANY (:psp_references::text[]);
+-- name: notices(state, most)
+SELECT id, state, event_code, names, payment_id, error, received_at, read_at
+FROM notice WHERE state = :state ORDER BY id LIMIT :most;
+
+-- name: replay(ids)
+UPDATE notice SET state = 'unread', error = ''
+WHERE id = ANY (:ids::bigint[]) AND state NOT IN ('unread', 'read') RETURNING id;
 
 -- name: count_by_state()
 SELECT state, count(*) AS notices FROM notice GROUP BY state;

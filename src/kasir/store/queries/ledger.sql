@@ -31,10 +31,10 @@ SELECT news.*, :now::timestamptz, :due_at::timestamptz
 FROM unnest(:names::text[], :payment_ids::text[], :types::text[], :payloads::bytea[]) AS news;
 
 -- name: candidates(references_, most)
--- Payments that news with these references could be about, with the attempts known to be theirs.
+-- Payments that news with these references could be about, with the names known to be theirs.
 SELECT payment.reference, payment.id,
-       ARRAY(SELECT DISTINCT fact.psp_reference FROM fact
-             WHERE fact.payment_id = payment.id AND fact.psp_reference <> '') AS psp_references
+       ARRAY(SELECT DISTINCT name FROM fact, unnest(ARRAY[psp_reference, modification]) AS name
+             WHERE fact.payment_id = payment.id AND name <> '') AS names
 FROM payment
 WHERE payment.reference = ANY (:references_::text[])
 ORDER BY payment.id

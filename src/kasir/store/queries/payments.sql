@@ -94,3 +94,6 @@ SELECT * FROM payment WHERE link_id = :link_id ORDER BY created_at DESC, id DESC
 -- name: payment_of_attempt(psp_reference)^
 SELECT payment.* FROM payment
 WHERE id = (SELECT payment_id FROM fact WHERE psp_reference = :psp_reference LIMIT 1);
+
+-- name: wake_waiting(names)!
+UPDATE notice SET state = 'unread' WHERE state = 'waiting' AND names && :names::text[];

@@ -1,0 +1,18 @@
+-- name: event(id)^
+SELECT id, name, payload, at, tries FROM event WHERE id = :id AND due_at IS NOT NULL;
+
+-- name: delivered(id, now)!
+UPDATE event SET due_at = NULL, delivered_at = :now, tries = tries + 1 WHERE id = :id;
+
+-- name: not_delivered(id, due_at)!
+UPDATE event SET due_at = :due_at, tries = tries + 1 WHERE id = :id;
+
+-- name: events_after(after_name, most)
+-- Up to where every transaction has ended, so that nothing can appear behind what was given.
+SELECT name, payload FROM event
+WHERE id > COALESCE((SELECT id FROM event WHERE name = :after_name), 0)
+      AND transaction < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY id LIMIT :most;
+
+-- name: is_event(name)$
+SELECT EXISTS (SELECT FROM event WHERE name = :name);

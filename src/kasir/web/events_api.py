@@ -1,0 +1,61 @@
+"""What the shop is told, for shops that rather fetch it: `/api/events`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import Router, get
+from litestar.params import Parameter
+
+from kasir.shop_events.delivery import Event
+from kasir.shop_events.shapes import PaymentOut
+from kasir.web.keys import KEYED, needs_key
+from kasir.wiring import Kasir
+
+
+class EventOut(msgspec.Struct):
+    """An event: the body that a delivery carries, with its id."""
+
+    id: str
+    type: str
+    timestamp: datetime
+    data: PaymentOut
+
+
+class _Body(msgspec.Struct):
+    type: str
+    timestamp: datetime
+    data: PaymentOut
+
+
+class EventsOut(msgspec.Struct):
+    """Events in order. Ask again with `after` set to `next` for what comes later."""
+
+    events: list[EventOut]
+    next: str | None
+
+
+After = Annotated[
+    str | None,
+    Parameter(query="after", required=False, description="The id of the last event you have."),
+]
+
+
+@get("/api/events")
+async def get_events(kasir: Kasir, after: After = None) -> EventsOut:
+    """Give the events after one you have, oldest first."""
+    found = await kasir.events.after(after or None, kasir.settings.limits.events_listed_max)
+    events = [_shown(event) for event in found]
+    return EventsOut(events, events[-1].id if events else after)
+
+
+def _shown(event: Event) -> EventOut:
+    body = msgspec.json.decode(event.payload, type=_Body)
+    return EventOut(event.name, body.type, body.timestamp, body.data)
+
+
+ROUTES = Router(
+    path="/", guards=[needs_key], security=KEYED, tags=["Kasir"], route_handlers=[get_events]
+)
