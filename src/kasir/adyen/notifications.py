@@ -122,7 +122,7 @@ def parse(body: bytes) -> list[Item]:
         items = [
             item_from(bytes(box.NotificationRequestItem)) for box in envelope.notificationItems
         ]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
     if not items:
         raise Unreadable("this is not a standard notification: notificationItems is empty")

@@ -57,7 +57,7 @@ class Answer:
         """The body's fields; empty where the body is not a JSON object."""
         try:
             fields = msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
         return fields if isinstance(fields, dict) else {}
 

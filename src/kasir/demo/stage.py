@@ -31,7 +31,7 @@ from kasir.wiring import database_of
 _READY_S: Final = 60.0
 _STOP_S: Final = 15.0
 _LOOK_S: Final = 0.05
-_LOG_LINES: Final = 20
+_WORDS_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
 
 
@@ -175,8 +175,9 @@ def _wait(made: Stage, name: str, url: str) -> None:
                 return
         except (OSError, urllib.error.URLError):
             time.sleep(_LOOK_S)
-    said = (made.logs / f"{name}.log").read_text(errors="replace").splitlines()[-_LOG_LINES:]
-    raise StageError(f"the {name} did not start: {' | '.join(said) or 'it said nothing'}")
+    log = made.logs / f"{name}.log"
+    said = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+    raise StageError(f"the {name} did not start: {said[-1][:_WORDS_MAX]}")
 
 
 def _tell_twin(made: Stage) -> None:

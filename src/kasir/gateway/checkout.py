@@ -248,6 +248,9 @@ def body_fields(body: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         cure = f"the body must be a JSON object ({error})."
         raise InvalidRequest([Fault("body", cure, "702", 400)]) from error
+    except RecursionError as error:
+        cure = "the body must be a JSON object, nested less deeply than this."
+        raise InvalidRequest([Fault("body", cure, "702", 400)]) from error
     if not isinstance(fields, dict):
         raise InvalidRequest([Fault("body", "the body must be a JSON object.", "702", 400)])
     return fields

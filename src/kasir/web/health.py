@@ -7,6 +7,7 @@ from typing import Final
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
+from kasir.errors import DatabaseUnavailable
 from kasir.store import database, inbox
 from kasir.wiring import Kasir
 
@@ -23,8 +24,8 @@ async def live() -> dict[str, str]:
 async def ready(kasir: Kasir) -> Response[dict[str, str]]:
     """Answer 200 while the database answers and its schema is ours; 503 otherwise."""
     try:
-        pending = await asyncio.wait_for(database.pending(kasir.pool), _ANSWER_S)
-    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        pending = await database.pending(kasir.pool, _ANSWER_S)
+    except DatabaseUnavailable:
         return Response({"status": "the database does not answer"}, status_code=503)
     if pending:
         return Response({"status": "migrations are pending"}, status_code=503)

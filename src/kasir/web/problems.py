@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
 from kasir.errors import (
     DatabaseUnavailable,
+    Fault,
     InvalidRequest,
     KasirError,
     KeyReused,
@@ -56,10 +58,23 @@ def answer_to(error: Exception) -> Answer:
             return replies.error(404, "187", f"There is {error}.")
         case DatabaseUnavailable():
             return replies.error(503, "703", _INTERNAL, "internal", transient=True)
+        case RecursionError():
+            # Only a message can nest so deeply; it was found out before anything was done.
+            return replies.error(400, "702", "The request is nested too deeply.")
+        case ValidationException(extra=[*parts]) if faults := tuple(_faults(parts)):
+            return replies.invalid(faults)
         case HTTPException():
             kind = "security" if error.status_code in (401, 403) else "validation"
             return replies.error(error.status_code, "000", error.detail, kind)
     return replies.error(500, "702", _INTERNAL, "internal")
+
+
+def _faults(parts: Iterable[Any]) -> Iterator[Fault]:
+    """What is wrong with the parameters of an address."""
+    for part in parts:
+        match part:
+            case {"key": str(field), "message": str(cure)}:
+                yield Fault(field, cure, status=400)
 
 
 def unauthorized() -> Answer:
