@@ -57,7 +57,7 @@ def read(raw: bytes, merchant_account: str) -> Reading:
         if item.merchant_account_code != merchant_account:
             return Reading(NoticeState.FOREIGN)
         fact = meanings.of_item(item)
-    except (KasirError, ValueError) as error:
+    except (KasirError, ValueError, RecursionError) as error:
         return Reading(NoticeState.HELD, error=str(error))
     if fact is None:
         known = item.event_code in EventCode.__members__.values()

@@ -1,0 +1,156 @@
+"""Requests that are no requests: malformed, too large, unkeyed, misaddressed. Never a 5xx."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from fakes import payment_body
+from raw_http import Caller, is_adyens_error
+
+POSTS = [
+    f"/v{version}{path}"
+    for version in (71, 72)
+    for path in ("/paymentMethods", "/payments", "/payments/details", "/paymentLinks")
+]
+KEYED = [
+    *(("POST", path) for path in POSTS),
+    ("GET", "/v72/paymentLinks/PL1"),
+    ("PATCH", "/v72/paymentLinks/PL1"),
+    ("GET", "/api/payments?reference=x"),
+    ("GET", "/api/payments/pay_1"),
+]
+MALFORMED = {
+    "empty": b"",
+    "half": b'{"reference":"x',
+    "an array": b"[]",
+    "null": b"null",
+    "a string": b'"gopay"',
+    "a number": b"7",
+    "a form": b"reference=x&returnUrl=y",
+    "HTML": b"<html>",
+    "two objects": b"{}{}",
+    "a comma too many": b'{"a":1,}',
+    "single quotes": b"{'a':1}",
+    "not UTF-8": b'{"reference":"\xff\xfe"}',
+    "half a surrogate": b'{"reference":"\\ud800"}',
+    "NaN": b'{"amount":{"currency":"IDR","value":NaN}}',
+    "past all floats": b'{"amount":{"currency":"IDR","value":1e400}}',
+    "nested a thousand deep": b'{"a":' * 1000 + b"1" + b"}" * 1000,
+    "brackets all the way": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
+async def test_a_body_that_is_no_json_object_is_400_702(
+    caller: Caller, path: str, body: bytes
+) -> None:
+    said = await caller.post(path, body)
+
+    assert (said.status, is_adyens_error(said)) == (400, True)
+    assert said.json["errorCode"] == "702"
+    assert said.json["message"] != ""
+
+
+async def test_malformed_bodies_leave_nothing_behind(caller: Caller) -> None:
+    before = await caller.kept()
+    for body in MALFORMED.values():
+        await caller.post("/v72/payments", body, key=secrets.token_hex(8))
+
+    assert await caller.kept() == before
+
+
+@pytest.mark.parametrize("path", POSTS)
+async def test_a_body_of_ten_megabytes_is_413(caller: Caller, path: str) -> None:
+    before = await caller.kept()
+    said = await caller.post(path, b'{"reference":"' + b"x" * 10_000_000 + b'"}')
+
+    assert (said.status, is_adyens_error(said)) == (413, True)
+    assert await caller.kept() == before
+
+
+async def test_a_large_body_within_the_limit_is_read(caller: Caller) -> None:
+    lines = [{"id": str(n), "description": "d" * 900} for n in range(1000)]
+    reference = f"LARGE-{secrets.token_hex(4)}"
+    said = await caller.post("/v72/payments", payment_body(reference=reference, lineItems=lines))
+
+    assert said.status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), KEYED)
+@pytest.mark.parametrize("api_key", [None, "wrong", "x" * 5000])
+async def test_a_call_without_a_key_of_ours_is_401_in_adyens_words(
+    caller: Caller, method: str, path: str, api_key: str | None
+) -> None:
+    said = await caller.call(method, path, {}, api_key=api_key)
+
+    assert (said.status, said.json) == (
+        401,
+        {
+            "status": 401,
+            "errorCode": "000",
+            "message": "HTTP Status Response - Unauthorized",
+            "errorType": "security",
+        },
+    )
+
+
+async def test_a_call_without_a_key_is_not_even_read(caller: Caller) -> None:
+    before = await caller.kept()
+    said = await caller.call("POST", "/v72/payments", payment_body(), api_key="wrong")
+
+    assert said.status == 401
+    assert await caller.kept() == before
+
+
+@pytest.mark.parametrize("path", [*POSTS, "/webhooks/adyen"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+async def test_what_is_posted_is_not_asked_for_in_another_way(
+    caller: Caller, method: str, path: str
+) -> None:
+    said = await caller.call(method, path)
+
+    assert said.status == 405
+    assert path.startswith("/webhooks") or is_adyens_error(said)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v72/paymentLinks/PL_nobody"),
+        ("PATCH", "/v72/paymentLinks/PL_nobody"),
+        ("GET", "/v72/paymentLinks/%00"),
+        ("GET", "/api/payments/pay_nobody"),
+        ("GET", "/api/payments/%00"),
+        ("GET", "/api/payments/%ff"),
+        ("GET", f"/api/payments/{'x' * 5000}"),
+        ("POST", "/v70/payments"),
+        ("POST", "/v73/payments"),
+        ("POST", "/v72/nowhere"),
+        ("GET", "/nowhere"),
+    ],
+)
+async def test_what_is_not_there_is_404(caller: Caller, method: str, path: str) -> None:
+    said = await caller.call(method, path, {"status": "expired"} if method != "GET" else None)
+
+    assert (said.status, is_adyens_error(said)) == (404, True)
+
+
+@pytest.mark.parametrize("query", ["", "?reference=" + "x" * 81, "?reference"])
+async def test_payments_are_asked_for_by_a_reference(caller: Caller, query: str) -> None:
+    said = await caller.call("GET", f"/api/payments{query}")
+
+    if query == "?reference":
+        assert said.json == {"payments": []}
+    else:
+        assert (said.status, is_adyens_error(said)) == (400, True)
+        assert "reference" in said.json["message"]
+
+
+@pytest.mark.parametrize("reference", ["nobody", "%00", "%ff", "%27%3B--", "a%20b", "%F0%9F%8D%9C"])
+async def test_a_reference_of_nobodys_has_no_payments(caller: Caller, reference: str) -> None:
+    said = await caller.call("GET", f"/api/payments?reference={reference}")
+
+    assert (said.status, said.json) == (200, {"payments": []})
