@@ -7,6 +7,7 @@ from typing import Final
 
 import aiohttp
 
+from kasir.demo import field
 from kasir.demo.stage import Stage
 from kasir.demo.walker import JourneyError, Walker, expect, reference, until
 
@@ -106,6 +107,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     "returned twice": returned_twice,
     "same idempotency key twice": same_key_twice,
     "link expired": link_expired,
+    **field.JOURNEYS,
 }
 
 
@@ -122,5 +124,6 @@ async def walk(made: Stage) -> int:
                 print(f"FAIL  {name}: {type(error).__name__}: {error}", flush=True)
             else:
                 print(f"ok    {name}", flush=True)
+            await walker.faults()
     print(f"{len(JOURNEYS) - failures} of {len(JOURNEYS)} journeys")
     return 1 if failures else 0

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _PATIENCE_S: Final = 20.0
 _LOOK_S: Final = 0.05
+_FOLLOWED_S: Final = 0.3  # Kasir looks at the twin's clock ten times a second.
 
 BROWSER_INFO: Final = {
     "userAgent": "Mozilla/5.0 (Linux; Android 14) kasir-demo",
@@ -99,15 +100,39 @@ class Walker:
         body = {"details": {"redirectResult": result}}
         return await self.call("POST", "/v72/payments/details", body)
 
+    async def faults(self, *planned: Mapping[str, Any]) -> None:
+        """Have the twin misbehave in these ways, and no others."""
+        await self.twin("PUT", "/twin/faults", planned)
+
+    async def advance(self, seconds: float) -> None:
+        """Move the twin's clock forward, and wait until Kasir's has followed."""
+        await self.twin("POST", "/twin/clock", {"advance_s": seconds})
+        await asyncio.sleep(_FOLLOWED_S)
+
+    async def events(self, reference: str) -> list[dict[str, Any]]:
+        """Everything the shop was told of a reference, in order."""
+        found: list[dict[str, Any]] = []
+        after = ""
+        while True:
+            page = (await self.call("GET", f"/api/events?after={after}")).json
+            if not page["events"]:
+                return [event for event in found if event["data"]["reference"] == reference]
+            found += page["events"]
+            after = page["next"]
+
+    async def newest(self, reference: str) -> dict[str, Any]:
+        """The newest payment of a reference, as it stands; empty if there is none."""
+        reply = await self.call("GET", f"/api/payments?reference={reference}")
+        found: dict[str, Any] = next(iter(reply.json["payments"]), {})
+        return found
+
     async def status(self, reference: str, wanted: str) -> dict[str, Any]:
         """Wait until the newest payment of a reference stands where it should; give it."""
-
-        async def look() -> dict[str, Any]:
-            reply = await self.call("GET", f"/api/payments?reference={reference}")
-            found: dict[str, Any] = next(iter(reply.json["payments"]), {})
-            return found
-
-        return await until(look, lambda found: found.get("status") == wanted, f"status {wanted}")
+        return await until(
+            lambda: self.newest(reference),
+            lambda found: found.get("status") == wanted,
+            f"status {wanted}",
+        )
 
 
 def redirect_result(location: str) -> str:

@@ -44,7 +44,7 @@ def response(answer: Answer, *, idempotency_key: str | None = None) -> Response[
     )
 
 
-def answer_to(error: Exception) -> Answer:
+def answer_to(error: Exception) -> Answer:  # noqa: PLR0911  # One return per kind of error.
     """The answer that tells a caller of an error."""
     match error:
         case InvalidRequest():
