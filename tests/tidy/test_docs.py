@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from posixpath import normpath
 
+from kasir.payments.refunds import RefundStatus
 from kasir.payments.status import Status
 from kasir.webhooks.reading import NoticeState
 
@@ -56,7 +57,7 @@ def test_every_file_that_is_cited_exists(texts: Mapping[PurePosixPath, str]) -> 
 
 def test_every_state_is_in_the_glossary(pages: Mapping[PurePosixPath, str]) -> None:
     explained = set(re.findall(r"\*\*(.+?)\*\*", pages[GLOSSARY]))
-    states = {state.value for state in Status} | {
+    states = {state.value for enum in (Status, RefundStatus) for state in enum} | {
         state.value.replace("_", " ") for state in NoticeState
     }
 
