@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -88,8 +87,3 @@ def notification(reference: str, psp: str, payment_id: str = "") -> bytes:
 def psp_reference(tag: str, number: int) -> str:
     """Sixteen letters and digits, another for every tag and number."""
     return f"{tag[:6]}{number:010d}".upper()
-
-
-def unique_tag() -> str:
-    """A tag that no earlier run of this machine used."""
-    return f"{datetime.now(UTC):%H%M%S}"

@@ -22,7 +22,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # Run as a file, it finds its neighbours as `bench.*`.
 
-from bench import payment, start  # noqa: E402
+from bench import history, intake, payment, reading, start  # noqa: E402
 from bench.figures import Result, table  # noqa: E402
 from bench.site import HOST, Site, site  # noqa: E402
 
@@ -32,6 +32,10 @@ ROWS: Final[Mapping[str, Callable[[Site], list[Result]]]] = {
     "payment-load": payment.throughput,
     "start": start.start,
     "memory": payment.memory,
+    "intake": intake.over_bare,
+    "intake-peer": intake.over_sample,
+    "reading": reading.reading,
+    "history": history.history,
 }
 
 

@@ -103,8 +103,8 @@ class Site:
     def kasir(self, dsn: str, twin_url: str = "") -> Iterator[Server]:
         """`kasir serve` on a database, with the twin as its Adyen."""
         port = free_port()
-        words = [_beside_python("kasir"), "serve", "--port", str(port)]
         url = f"http://{HOST}:{port}"
+        words = self.kasir_words("serve", "--port", str(port))
         with self.program("kasir", words, self.settings(dsn, twin_url)) as process:
             self._wait(process, "kasir", lambda: _answers(f"{url}/health/ready"))
             yield Server(url, process.pid)
@@ -139,6 +139,10 @@ class Site:
                 yield process
             finally:
                 _stop(process)
+
+    def kasir_words(self, *words: str) -> list[str]:
+        """A command of Kasir's."""
+        return [_beside_python("kasir"), *words]
 
     def settings(self, dsn: str, twin_url: str = "") -> dict[str, str]:
         """The environment of Kasir's programs."""

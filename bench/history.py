@@ -1,0 +1,55 @@
+"""Whether Kasir slows down as its books fill: the same work on a young and on an old database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from bench import intake, payment, seeds
+from bench.figures import Result, Target, medians
+from bench.site import Server, Site
+
+_TARGET: Final = Target(0.85)
+
+
+def history(site: Site) -> list[Result]:
+    """Payments and intake with a million stored payments over the same with ten thousand."""
+    few, many = site.size(10_000, 1_000), site.size(1_000_000, 20_000)
+    with (
+        site.twin() as twin,
+        site.database() as young_dsn,
+        site.database() as old_dsn,
+        site.kasir(young_dsn, twin.url) as young,
+        site.kasir(old_dsn, twin.url) as old,
+    ):
+        seeds.grow(site, young_dsn, young, twin, seeds.Story.PAID, few)
+        seeds.grow(site, old_dsn, old, twin, seeds.Story.PAID, many)
+        return [
+            _compared(site, "history, intake", young, old, _intake_rate, site.size(4000, 800)),
+            _compared(site, "history, payment", young, old, _payment_rate, site.size(600, 100)),
+        ]
+
+
+def _compared(
+    site: Site,
+    row: str,
+    young: Server,
+    old: Server,
+    rate: Callable[[Server, int], float],
+    size: int,
+) -> Result:
+    """Both in turn; the first round warms up."""
+    found = [
+        {"young, per s": rate(young, size), "old, per s": rate(old, size)}
+        for _ in range(site.size(7, 2) + 1)
+    ][1:]
+    ratios = [each["old, per s"] / each["young, per s"] for each in found]
+    return Result(row=row, ratios=ratios, target=_TARGET, parts=medians(found))
+
+
+def _intake_rate(server: Server, size: int) -> float:
+    return intake.intake(server, intake.foreign(size)).rate
+
+
+def _payment_rate(server: Server, size: int) -> float:
+    return payment.volley(server.url, size).rate

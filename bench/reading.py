@@ -1,0 +1,84 @@
+"""How fast one worker reads what came in.
+
+Notifications of Kasir's own payments are taken in while nobody reads. Then a worker is started
+before a closed gate: a lock on the table of notices. When it stands there and waits, the gate is
+opened and the clock started, so that what is measured is reading, and not how Python starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import count
+from typing import Any, Final
+
+import asyncpg
+from bench import intake, machine, messages, seeds
+from bench.figures import Result, Target, medians
+from bench.site import Server, Site, SiteError
+
+_WITHIN_S: Final = 120
+_LOOK_S: Final = 0.02
+_WAITS: Final = """
+    SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'notice'::regclass AND NOT granted)
+"""
+_ALL_READ: Final = "SELECT NOT EXISTS (SELECT FROM notice WHERE state = 'unread')"
+_tags = count(1)
+
+
+def reading(site: Site) -> list[Result]:
+    """Notifications that one worker reads, per second, over the rate at which they came in."""
+    rounds, size = site.size(5, 1), site.size(4000, 800)
+    with site.database() as dsn, site.twin() as twin, site.kasir(dsn, twin.url) as kasir:
+        seeds.grow(site, dsn, kasir, twin, seeds.Story.AWAITING, rounds * size)
+        found = [
+            asyncio.run(_round(site, dsn, kasir, seeds.some(dsn, size, skip=number * size)))
+            for number in range(rounds)
+        ]
+    ratios = [each["reading, per s"] / each["intake, per s"] for each in found]
+    return [Result(row="reading", ratios=ratios, target=Target(0.5), parts=medians(found))]
+
+
+async def _round(
+    site: Site, dsn: str, kasir: Server, payments: list[seeds.Seeded]
+) -> dict[str, float]:
+    tag = f"R{next(_tags):05d}"
+    bodies = [
+        messages.notification(each.reference, messages.psp_reference(tag, number), each.id)
+        for number, each in enumerate(payments)
+    ]
+    taken = await asyncio.to_thread(intake.intake, kasir, bodies)
+    gate, looker = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
+    try:
+        with site.program("worker", site.kasir_words("worker"), site.settings(dsn)) as worker:
+            async with gate.transaction():
+                await gate.execute("LOCK TABLE notice IN ACCESS EXCLUSIVE MODE")
+                await _true(looker, _WAITS, "the worker does not read")
+                cpu, began = machine.cpu_s(worker.pid), time.perf_counter()
+            await _true(looker, _ALL_READ, "the worker has not read everything")
+            seconds = time.perf_counter() - began
+            cpu = machine.cpu_s(worker.pid) - cpu
+        held = await looker.fetchval("SELECT count(*) FROM notice WHERE state <> 'read'")
+        if held:
+            raise SiteError(f"{held} notices could not be read")
+    finally:
+        await gate.close()
+        await looker.close()
+    return {
+        "reading, per s": len(bodies) / seconds,
+        "worker's own cpu, ms each": cpu / len(bodies) * 1000,
+        "intake, per s": taken.rate,
+    }
+
+
+async def _true(connection: Any, query: str, otherwise: str) -> None:
+    """Wait until a query says yes.
+
+    Raises:
+        SiteError: It never does.
+    """
+    deadline = time.monotonic() + _WITHIN_S
+    while not await connection.fetchval(query):
+        if time.monotonic() > deadline:
+            raise SiteError(f"after {_WITHIN_S} s {otherwise}")
+        await asyncio.sleep(_LOOK_S)
