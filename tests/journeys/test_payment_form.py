@@ -1,0 +1,646 @@
+"""A shopper pays on the hosted form, in a real browser, at the twin, through the whole house."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from browser import PATIENCE_MS, desktop, phone, picture
+from kasir.demo.stage import Stage
+
+expect.set_options(timeout=PATIENCE_MS)
+
+PIN = "123456"
+BASKET = [
+    {"description": "Kopi Gayo 250 g", "quantity": 1, "amountIncludingTax": 15000},
+    {"description": "Saringan kertas", "quantity": 2, "amountIncludingTax": 5000},
+]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, read; redirects are not followed."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    kind: str
+
+    @property
+    def place(self) -> str:
+        """Where it sends the browser."""
+        return self.headers["Location"]
+
+
+@dataclass
+class Shop:
+    """A shop's backend that makes payment links, and a hand on the twin."""
+
+    house: Stage
+    http: aiohttp.ClientSession
+
+    async def link(self, **changes: Any) -> dict[str, Any]:
+        """Make a link to a form for a basket of 25,000 rupiah."""
+        body = {
+            "reference": f"FORM-{secrets.token_hex(5)}",
+            "amount": {"currency": "IDR", "value": 25000},
+            "returnUrl": f"{self.house.kasir_url}/health/live?order=7&lang=jv",
+            "lineItems": BASKET,
+        } | changes
+        made: dict[str, Any] = await self._kasir("POST", "/v72/paymentLinks", body)
+        return made
+
+    async def withdraw(self, link: dict[str, Any]) -> None:
+        """Withdraw a link."""
+        await self._kasir("PATCH", f"/v72/paymentLinks/{link['id']}", {"status": "expired"})
+
+    async def payments(self, link: dict[str, Any]) -> list[dict[str, Any]]:
+        """The payments made through a link, newest first."""
+        found = await self._kasir("GET", f"/api/payments?reference={link['reference']}")
+        payments: list[dict[str, Any]] = found["payments"]
+        return payments
+
+    async def offers(self, link: dict[str, Any]) -> int:
+        """How many payments the twin was asked for."""
+        told = await self.twin("GET", f"payments?reference={link['reference']}")
+        count: int = told["count"]
+        return count
+
+    async def shopper(self, url: str, do: str) -> Any:
+        """Act at the wallet without a browser."""
+        return await self.twin("POST", "wallet", {"url": url, "do": do})
+
+    async def twin(self, method: str, path: str, body: Any = None) -> Any:
+        """Make a control call to the twin."""
+        url = f"{self.house.twin_url}/twin/{path}"
+        async with self.http.request(method, url, json=body) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    @asynccontextmanager
+    async def faults(self, *faults: dict[str, Any]) -> AsyncIterator[None]:
+        """Have the twin misbehave for a while."""
+        await self.twin("PUT", "faults", list(faults))
+        try:
+            yield
+        finally:
+            await self.twin("DELETE", "faults")
+
+    async def submit(self, url: str, **fields: str) -> Reply:
+        """Post a form, as an English browser without scripts does."""
+        return await self.visit(url, "POST", fields)
+
+    async def visit(
+        self, url: str, method: str = "GET", form: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Ask for a page, as that browser does."""
+        headers = {"Accept-Language": "en"}
+        async with self.http.request(
+            method, url, data=form, headers=headers, allow_redirects=False
+        ) as response:
+            text = await response.text()
+            return Reply(response.status, response.headers, text, response.content_type)
+
+    async def start(self, link: dict[str, Any]) -> str:
+        """Start a payment as a browser without scripts does; gives where it is sent."""
+        answer = await self.submit(link["url"], attempt=await self.attempt(link))
+        assert answer.status == 303, answer.text
+        return answer.place
+
+    async def attempt(self, link: dict[str, Any]) -> str:
+        """The name of the try that the form shows."""
+        form = await self.visit(link["url"])
+        named = re.search(r'name="attempt" value="([^"]+)"', form.text)
+        assert named, form.text
+        return named[1]
+
+    async def _kasir(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"X-API-Key": self.house.api_key}
+        url = self.house.kasir_url + path
+        async with self.http.request(method, url, json=body, headers=headers) as response:
+            assert response.status < 300, await response.text()
+            return await response.json()
+
+
+@pytest.fixture
+async def shop(house: Stage) -> AsyncIterator[Shop]:
+    async with aiohttp.ClientSession() as http:
+        yield Shop(house, http)
+
+
+@asynccontextmanager
+async def _without_complaints(page: Page) -> AsyncIterator[None]:
+    """Nothing of ours that the browser would complain of: a blocked script, a missing picture."""
+    said: list[tuple[str, str]] = []
+    page.on("console", lambda message: said.append((message.location["url"], message.text)))
+    yield
+    assert [text for url, text in said if "/pay/" in url] == []
+
+
+async def _fits(page: Page) -> None:
+    """Nothing reaches past the edge of the screen."""
+    wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wider <= 0
+
+
+async def _enter_pin(page: Page) -> None:
+    await page.fill("#pin", PIN)
+    await page.click("form[data-pin] > button.main")
+
+
+async def test_a_basket_is_paid_by_pin_on_a_phone_and_the_shopper_is_brought_back(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    async with phone(browser) as page, _without_complaints(page):
+        await page.goto(link["url"])
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("Pembayaran untuk")
+        await expect(page.get_by_role("listitem").filter(has_text="Saringan")).to_contain_text(
+            "2 × Rp5.000"  # noqa: RUF001  # It is what multiplies.
+        )
+        await expect(page.get_by_role("img", name="Logo GoPay")).to_be_visible()
+        await _fits(page)
+        await picture(page, "form-phone")
+        await page.get_by_role("button", name="Bayar Rp25.000 dengan GoPay").click()
+        await page.wait_for_url("**/gopay/**")
+        await _enter_pin(page)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Pembayaran berhasil")
+        await _fits(page)
+        await picture(page, "paid-phone")
+        await page.wait_for_url("**/health/live**")
+
+        assert page.url == link["returnUrl"]
+    assert [payment["status"] for payment in await shop.payments(link)] == ["authorised"]
+
+
+async def test_on_a_desk_the_page_follows_the_payment_that_a_phone_approves(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    async with desktop(browser) as page, _without_complaints(page):
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(request.url))
+        await page.goto(link["url"])
+        await _fits(page)
+        await picture(page, "form-desktop")
+        await page.get_by_role("button", name="Pay Rp25.000 with GoPay").click()
+        await page.wait_for_url("**/gopay/**")
+        (payment,) = await shop.payments(link)
+        await page.goto(f"{link['url']}/payments/{payment['id']}")
+        status = page.get_by_role("status")
+        await expect(status).to_contain_text("Waiting for word from GoPay")
+        await picture(page, "waiting-desktop")
+        (wallet,) = {url for url in sent if "redirectData" in url}
+        await shop.shopper(wallet, "approve_without_return")
+
+        await expect(status).to_contain_text("Payment successful")
+        await expect(page).to_have_title("Payment successful")
+        await expect(status.get_by_role("link", name="Back to the shop")).to_be_visible()
+
+
+async def test_after_a_refusal_a_second_try_is_offered_and_no_reason_shown(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    async with phone(browser, locale="en-GB") as page, _without_complaints(page):
+        await page.goto(link["url"])
+        await page.get_by_role("button", name="Pay").click()
+        await page.locator("details.tools summary").click()
+        await page.get_by_role("button", name="Refuse the payment").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment not successful")
+        shown = await page.locator("main").inner_text()
+        await _fits(page)
+        await picture(page, "refused-phone")
+        await page.get_by_role("link", name="Try again").click()
+        await page.get_by_role("button", name="Pay").click()
+        await _enter_pin(page)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
+
+    assert not re.search(r"refused|reason|balance", shown, re.IGNORECASE)
+    statuses = [payment["status"] for payment in await shop.payments(link)]
+    assert statuses == ["authorised", "refused"]
+
+
+async def test_a_shopper_who_cancels_may_go_back_or_try_again(browser: Browser, shop: Shop) -> None:
+    link = await shop.link()
+    async with phone(browser) as page, _without_complaints(page):
+        await page.goto(link["url"])
+        await page.get_by_role("button", name="Bayar").click()
+        await page.get_by_role("button", name="Batal").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Pembayaran dibatalkan")
+        await _fits(page)
+        await expect(page.get_by_role("link", name="Coba lagi")).to_be_visible()
+        await page.get_by_role("link", name="Kembali ke toko").click()
+        await page.wait_for_url("**/health/live**")
+
+
+async def test_an_offer_that_ran_out_at_the_wallet_can_be_started_again(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    wallet = await shop.start(link)
+    (payment,) = await shop.payments(link)
+    async with phone(browser) as page:
+        await page.goto(f"{link['url']}/payments/{payment['id']}")
+        await shop.shopper(wallet, "expire")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Waktu pembayaran habis")
+        await page.get_by_role("link", name="Coba lagi").click()
+
+        await expect(page.get_by_role("button", name="Bayar")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("locale", "sentence"),
+    [
+        ("id-ID", "Tautan pembayaran ini sudah tidak berlaku"),
+        ("en-GB", "This payment link is no longer valid"),
+    ],
+)
+async def test_a_link_that_was_withdrawn_says_so(
+    browser: Browser, shop: Shop, locale: str, sentence: str
+) -> None:
+    link = await shop.link()
+    await shop.withdraw(link)
+    async with phone(browser, locale=locale) as page:
+        response = await page.goto(link["url"])
+        await expect(page.get_by_role("heading", level=1)).to_have_text(sentence)
+        await _fits(page)
+        await picture(page, f"over-phone-{locale}")
+
+    assert response
+    assert response.status == 410
+    answer = await shop.submit(link["url"], attempt="any")
+    assert (answer.status, await shop.offers(link)) == (410, 0)
+
+
+async def test_a_whole_purchase_without_javascript(browser: Browser, shop: Shop) -> None:
+    link = await shop.link()
+    async with phone(browser, javascript=False) as page:
+        await page.goto(link["url"])
+        await _fits(page)
+        await page.get_by_role("button", name="Bayar").click()
+        await page.wait_for_url("**/gopay/**")
+        (payment,) = await shop.payments(link)
+        await page.goto(f"{link['url']}/payments/{payment['id']}")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Menunggu kabar dari GoPay")
+        await picture(page, "waiting-phone-without-javascript")
+        await page.get_by_role("button", name="Lanjutkan di GoPay").click()
+        await _enter_pin(page)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Pembayaran berhasil")
+        await page.get_by_role("link", name="Kembali ke toko").click()
+        await page.wait_for_url("**/health/live**")
+    assert await shop.offers(link) == 1
+
+
+async def test_without_javascript_the_page_looks_again_by_itself(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    wallet = await shop.start(link)
+    (payment,) = await shop.payments(link)
+    async with phone(browser, javascript=False) as page:
+        await page.goto(f"{link['url']}/payments/{payment['id']}")
+        await shop.shopper(wallet, "approve_without_return")
+
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Pembayaran berhasil")
+
+
+async def test_a_double_tap_makes_one_payment(browser: Browser, shop: Shop) -> None:
+    link = await shop.link()
+    async with phone(browser) as page:
+        await page.goto(link["url"])
+        await page.get_by_role("button", name="Bayar").dblclick()
+        await page.wait_for_url("**/gopay/**")
+
+    assert (len(await shop.payments(link)), await shop.offers(link)) == (1, 1)
+
+
+async def test_two_windows_at_once_make_one_payment(shop: Shop) -> None:
+    link = await shop.link()
+    attempt = await shop.attempt(link)
+    slow = {"fault": "slow_reply", "call": "payments", "reference": link["reference"], "seconds": 1}
+    async with shop.faults(slow):
+        answers = await asyncio.gather(
+            shop.submit(link["url"], attempt=attempt, screenWidth="390"),
+            shop.submit(link["url"], attempt=attempt, screenWidth="1280"),
+            shop.submit(link["url"], attempt=attempt),
+        )
+
+    assert {answer.status for answer in answers} == {303}
+    assert len({answer.place for answer in answers}) == 1
+    assert (len(await shop.payments(link)), await shop.offers(link)) == (1, 1)
+
+
+async def test_the_form_of_a_payment_under_way_goes_on_with_it(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    wallet = await shop.start(link)
+    async with desktop(browser) as page:
+        await page.goto(link["url"])
+        await picture(page, "started-desktop")
+        await page.get_by_role("button", name="Continue in GoPay").click()
+        await page.wait_for_url("**/gopay/**")
+    answer = await shop.submit(link["url"])
+
+    assert answer.place == wallet
+    assert await shop.offers(link) == 1
+
+
+async def test_the_other_language_stays_chosen_to_the_end(browser: Browser, shop: Shop) -> None:
+    link = await shop.link()
+    async with phone(browser, locale="id-ID") as page:
+        await page.goto(link["url"])
+        assert await page.locator("html").get_attribute("lang") == "id"
+        await page.get_by_role("link", name="English").click()
+        assert await page.locator("html").get_attribute("lang") == "en"
+        await page.get_by_role("button", name="Pay Rp25.000 with GoPay").click()
+        await _enter_pin(page)
+
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
+
+
+async def test_a_purchase_with_the_keyboard_alone(browser: Browser, shop: Shop) -> None:
+    link = await shop.link()
+    async with desktop(browser) as page, _without_complaints(page):
+        await page.goto(link["url"])
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+        await page.keyboard.press("Enter")
+        pay = page.get_by_role("button", name="Pay")
+        for _ in range(3):
+            await page.keyboard.press("Tab")
+            if await pay.evaluate("button => button === document.activeElement"):
+                break
+        outline = await pay.evaluate("button => getComputedStyle(button).outlineStyle")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/gopay/**")
+        await page.goto(f"{page.url}/phone")
+        await page.locator("#pin").focus()
+        await page.keyboard.type(PIN)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
+
+    assert outline == "solid"
+
+
+async def test_an_unknown_outcome_is_asked_about_again_and_never_anew(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    lost = {"fault": "lose_reply_after", "call": "payments", "reference": link["reference"]}
+    async with phone(browser) as page:
+        async with shop.faults(lost):
+            await page.goto(link["url"])
+            await page.get_by_role("button", name="Bayar").click()
+            await expect(page.get_by_role("heading", level=1)).to_have_text(
+                "Kami sedang memeriksa pembayaran Anda"
+            )
+            await expect(page.get_by_role("status")).to_contain_text("Jangan membayar dua kali")
+            await _fits(page)
+            await picture(page, "checking-phone")
+        await page.get_by_role("button", name="Tanyakan lagi").click()
+        await page.wait_for_url("**/gopay/**")
+
+    assert (len(await shop.payments(link)), await shop.offers(link)) == (1, 1)
+
+
+async def test_a_wallet_not_on_offer_is_said_to_be_so(browser: Browser, shop: Shop) -> None:
+    link = await shop.link(amount={"currency": "IDR", "value": 20_000_001}, lineItems=[])
+    async with phone(browser) as page:
+        await page.goto(link["url"])
+        await expect(page.get_by_role("status")).to_contain_text(
+            "GoPay belum tersedia untuk pesanan ini"
+        )
+        await _fits(page)
+        await picture(page, "not-offered-phone")
+
+        assert await page.get_by_role("button").count() == 0
+
+
+async def test_while_adyen_does_not_answer_the_form_offers_to_try_again(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    async with phone(browser, locale="en-GB") as page:
+        async with shop.faults({"fault": "error_503", "call": "paymentMethods"}):
+            response = await page.goto(link["url"])
+            await expect(page.get_by_role("status")).to_contain_text("cannot be reached just now")
+            await picture(page, "no-answer-phone")
+        await page.get_by_role("link", name="Try again").click()
+        await expect(page.get_by_role("button", name="Pay")).to_be_visible()
+
+    assert response
+    assert response.status == 503
+
+
+async def test_a_payment_that_adyen_will_not_take_can_be_tried_again(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link(amount={"currency": "IDR", "value": 20_000_001}, lineItems=[])
+    answer = await shop.submit(link["url"], attempt=await _any_attempt(shop))
+    async with phone(browser, locale="en-GB") as page:
+        await page.goto(shop.house.kasir_url + answer.place)
+        await expect(page.get_by_role("heading", level=1)).to_have_text(
+            "The payment could not be started"
+        )
+        await picture(page, "failed-phone")
+        await expect(page.get_by_role("link", name="Try again")).to_be_visible()
+
+
+async def test_a_payment_that_is_pending_is_followed_until_its_notification(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    pending = {"fault": "details_say", "resultCode": "Pending", "reference": link["reference"]}
+    late = {"fault": "delay_notice", "seconds": 2.0, "reference": link["reference"]}
+    async with phone(browser, locale="en-GB") as page, shop.faults(pending, late):
+        await page.goto(link["url"])
+        await page.get_by_role("button", name="Pay").click()
+        await _enter_pin(page)
+        await expect(page.get_by_role("heading", level=1)).to_have_text(
+            "Your payment is being processed"
+        )
+        await picture(page, "pending-phone")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
+
+
+async def test_a_return_that_adyen_does_not_answer_waits_for_the_notification(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    lost = {"fault": "lose_reply_before", "call": "details"}
+    late = {"fault": "delay_notice", "seconds": 2.0, "reference": link["reference"]}
+    async with phone(browser, locale="en-GB") as page, shop.faults(lost, late):
+        await page.goto(link["url"])
+        await page.get_by_role("button", name="Pay").click()
+        await _enter_pin(page)
+        await expect(page.get_by_role("heading", level=1)).to_have_text(
+            "Waiting for word from GoPay"
+        )
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
+
+
+async def test_a_paid_link_shows_paid_and_takes_no_second_payment(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    await shop.shopper(await shop.start(link), "approve")
+    (payment,) = await shop.payments(link)
+    async with desktop(browser) as page:
+        await page.goto(f"{link['url']}/payments/{payment['id']}")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
+        await page.goto(link["url"])
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
+        await expect(page.get_by_role("link", name="Back to the shop")).to_be_visible()
+    answer = await shop.submit(link["url"], attempt=await _any_attempt(shop))
+
+    assert (answer.status, await shop.offers(link)) == (200, 1)
+
+
+async def _any_attempt(shop: Shop) -> str:
+    return await shop.attempt(await shop.link())
+
+
+async def test_a_page_from_before_the_last_try_does_not_pay_anew(shop: Shop) -> None:
+    link = await shop.link()
+    attempt = await shop.attempt(link)
+    location = (await shop.shopper(await shop.start(link), "refuse"))["location"]
+    await shop.visit(location)
+    (payment,) = await shop.payments(link)
+    answer = await shop.submit(link["url"], attempt=attempt)
+
+    assert answer.place == f"/pay/{link['id']}/payments/{payment['id']}"
+    assert await shop.offers(link) == 1
+
+
+async def test_a_reusable_link_gives_every_shopper_a_payment_of_their_own(shop: Shop) -> None:
+    link = await shop.link(reusable=True)
+    mine, theirs = await shop.attempt(link), await shop.attempt(link)
+    answers = [await shop.submit(link["url"], attempt=name) for name in (mine, theirs, mine)]
+    places = [answer.place for answer in answers]
+
+    assert places[0] == places[2] != places[1]
+    assert await shop.offers(link) == 2
+
+
+async def test_a_result_brought_from_another_payment_does_not_pay_this_one(shop: Shop) -> None:
+    cheap, dear = await shop.link(), await shop.link(amount={"currency": "IDR", "value": 9_000_000})
+    await shop.start(dear)
+    (unpaid,) = await shop.payments(dear)
+    location = (await shop.shopper(await shop.start(cheap), "approve"))["location"]
+    result = location.partition("?")[2]
+    await shop.visit(f"{dear['url']}/return/{unpaid['id']}?{result}")
+    (unpaid,) = await shop.payments(dear)
+    (paid,) = await shop.payments(cheap)
+
+    assert (unpaid["status"], paid["status"]) == ("awaiting_shopper", "authorised")
+
+
+@pytest.mark.parametrize("how", ["&&", "POST", "decoded"])
+async def test_the_return_is_understood_however_it_comes(shop: Shop, how: str) -> None:
+    link = await shop.link()
+    location = (await shop.shopper(await shop.start(link), "refuse"))["location"]
+    place, _, query = location.partition("?")
+    if how == "POST":
+        answer = await shop.submit(place, redirectResult=_decoded(query))
+    else:
+        query = query if how == "&&" else f"redirectResult={_decoded(query)}"
+        answer = await shop.visit(f"{place}?a=1&&{query}&")
+    (payment,) = await shop.payments(link)
+
+    assert answer.status == 303
+    assert answer.place == f"/pay/{link['id']}/payments/{payment['id']}"
+    assert payment["status"] == "refused"
+    assert "details" in {fact["source"] for fact in payment["facts"]}
+
+
+def _decoded(query: str) -> str:
+    return query.removeprefix("redirectResult=").replace("%21", "!")
+
+
+async def test_a_return_with_nothing_or_with_nonsense_goes_to_the_status_page(shop: Shop) -> None:
+    link = await shop.link()
+    await shop.start(link)
+    (payment,) = await shop.payments(link)
+    place = f"{link['url']}/return/{payment['id']}"
+    answers = [
+        await shop.visit(place + query)
+        for query in ("", "?redirectResult=", "?redirectResult=nonsense", "?redirectResult=%00")
+    ]
+
+    assert [answer.status for answer in answers] == [303] * 4
+    assert [one["status"] for one in await shop.payments(link)] == ["awaiting_shopper"]
+
+
+async def test_what_is_not_there_is_a_page_too(shop: Shop) -> None:
+    link, other = await shop.link(), await shop.link()
+    await shop.start(other)
+    (payment,) = await shop.payments(other)
+    paths = [
+        f"{shop.house.kasir_url}/pay/PL_NONE",
+        f"{shop.house.kasir_url}/pay/%00",
+        f"{link['url']}/no/such/page",
+        f"{link['url']}/payments/{payment['id']}",
+        f"{link['url']}/payments/{payment['id']}/events",
+        f"{link['url']}/payments/%00",
+        f"{link['url']}/return/{payment['id']}?redirectResult=x",
+        f"{shop.house.kasir_url}/pay/static/none.css",
+    ]
+    for path in paths:
+        answer = await shop.visit(path)
+
+        assert (answer.status, answer.kind) == (404, "text/html"), path
+        assert "This page was not found" in answer.text
+
+
+async def test_every_page_is_headed_with_what_a_browser_may_do(shop: Shop) -> None:
+    link = await shop.link()
+    answer = await shop.visit(link["url"], "HEAD")
+    headers = answer.headers
+    policy = headers["Content-Security-Policy"]
+
+    assert (answer.status, answer.text) == (200, "")
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert f"form-action 'self' {shop.house.twin_url} " in policy
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Frame-Options"] == "DENY"
+
+
+async def test_the_stream_tells_how_it_stands_and_ends_at_the_final_word(shop: Shop) -> None:
+    link = await shop.link()
+    await shop.shopper(await shop.start(link), "approve")
+    (payment,) = await shop.payments(link)
+    stream = await shop.visit(f"{link['url']}/payments/{payment['id']}/events")
+    told = [line[6:] for line in stream.text.splitlines() if line.startswith("data: ")]
+    last = json.loads(told[-1])
+
+    assert stream.kind == "text/event-stream"
+    assert (last["final"], last["title"]) == (True, "Payment successful")
+
+
+async def test_what_shops_and_shoppers_sent_is_shown_and_never_run(
+    browser: Browser, shop: Shop
+) -> None:
+    nasty = "</title><script>alert(1)</script>\"'>{{ 7 * 7 }}"
+    link = await shop.link(
+        reference=f"{nasty}{secrets.token_hex(4)}",
+        description=nasty,
+        lineItems=[{"description": nasty * 3, "quantity": 3, "amountIncludingTax": -5000}],
+    )
+    async with phone(browser) as page, _without_complaints(page):
+        await page.goto(link["url"])
+        await expect(page.locator(".about")).to_have_text(nasty)
+        await _fits(page)
