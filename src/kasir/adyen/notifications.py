@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from kasir.errors import Unreadable
+
+_EXTRA: Final = "additionalData."
+_FIELDS_MAX: Final = 500
 
 
 class EventCode(StrEnum):
@@ -127,6 +131,29 @@ def parse(body: bytes) -> list[Item]:
     if not items:
         raise Unreadable("this is not a standard notification: notificationItems is empty")
     return items
+
+
+def parse_form(body: bytes) -> list[Item]:
+    """Read a notification that came as a form: one item, flat, `additionalData.` before its extras.
+
+    The item is kept as the JSON it would have been.
+
+    Raises:
+        Unreadable: It is not the form of a standard notification.
+    """
+    try:
+        pairs = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS_MAX))
+    except (UnicodeDecodeError, ValueError) as error:
+        raise Unreadable(f"this is not a standard notification: {error}") from error
+    if "eventCode" not in pairs or "pspReference" not in pairs:
+        raise Unreadable("this is not a standard notification: no eventCode or pspReference")
+    extras = {name: text for name, text in pairs.items() if name.startswith(_EXTRA)}
+    fields: dict[str, Any] = {
+        **{name: text for name, text in pairs.items() if name not in extras},
+        "amount": {"currency": pairs.get("currency", ""), "value": pairs.get("value", "")},
+        "additionalData": {name.removeprefix(_EXTRA): text for name, text in extras.items()},
+    }
+    return [item_from(msgspec.json.encode(fields))]
 
 
 def item_from(raw: bytes) -> Item:

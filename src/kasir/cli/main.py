@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -18,6 +18,10 @@ from kasir.errors import KasirError
 app = App(name="kasir", help="Take GoPay through Adyen.", version_flags=["--version"])
 apikey = App(name="apikey", help="Keys that shops call Kasir with.")
 app.command(apikey)
+notices = App(name="notices", help="What Adyen sent, and what became of it.")
+app.command(notices)
+
+NoticeWord = Literal["unread", "read", "ignored", "unheard_of", "foreign", "waiting", "held"]
 
 
 @app.command
@@ -66,6 +70,43 @@ def create_key(name: str) -> None:
     from kasir.cli.operator import create_key as run
 
     asyncio.run(run(name))
+
+
+@notices.default
+def list_notices(
+    *,
+    state: NoticeWord = "held",
+    most: int = 100,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """List what Adyen sent and what became of it: by default what could not be read.
+
+    Parameters
+    ----------
+    state
+        Which notices: unread, read, ignored, unheard_of, foreign, waiting or held.
+    most
+        How many at most, oldest first.
+    as_json
+        Print JSON instead of a table.
+    """
+    from kasir.cli.operator import list_notices as run
+
+    asyncio.run(run(state, most, as_json=as_json))
+
+
+@notices.command(name="replay")
+def replay_notices(*ids: int) -> None:
+    """Have notices read anew by the worker.
+
+    Parameters
+    ----------
+    ids
+        Which ones, by the ids that `kasir notices` shows; all held ones unless given.
+    """
+    from kasir.cli.operator import replay_notices as run
+
+    asyncio.run(run(ids))
 
 
 @app.command

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
 from kasir.clock import SystemClock
 from kasir.config import settings_from
 from kasir.errors import SettingError
 from kasir.jobs import queue
-from kasir.store import api_keys, database
+from kasir.store import api_keys, database, inbox
+from kasir.store.database import Pool
+from kasir.webhooks.reading import NoticeState
 from kasir.wiring import database_of
+
+_ALL: Final = 1_000_000
 
 
 async def migrate() -> None:
     """Bring the schema up to date and say what was done."""
-    settings = settings_from()
-    with database_of(settings) as dsn:
-        async with database.connected(dsn, 2) as pool:
-            done = await database.migrate(pool)
-            await queue.install(pool)
-    print("\n".join(done) if done else "up to date")
+    async with _database() as (_, done):
+        print("\n".join(done) if done else "up to date")
 
 
 async def create_key(name: str) -> None:
@@ -28,8 +34,38 @@ async def create_key(name: str) -> None:
     """
     if not name.strip():
         raise SettingError("NAME", "give the key a name")
-    settings = settings_from()
-    with database_of(settings) as dsn:
+    async with _database() as (pool, _):
+        print(await api_keys.create(pool, name, SystemClock().now()))
+
+
+async def list_notices(state: str, most: int, *, as_json: bool) -> None:
+    """Print the notices of a state."""
+    async with _database() as (pool, _):
+        found = await inbox.notices(pool, NoticeState(state), most)
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+        return
+    for notice in found:
+        names = " ".join(notice.names)
+        when = notice.received_at.isoformat(timespec="seconds")
+        print(f"{notice.id:>8}  {when}  {notice.event_code:<24} {names}  {notice.error}".rstrip())
+    print(f"{len(found)} {state}")
+
+
+async def replay_notices(ids: Sequence[int]) -> None:
+    """Have notices read anew, and say which."""
+    async with _database() as (pool, _):
+        if not ids:
+            ids = [notice.id for notice in await inbox.notices(pool, NoticeState.HELD, _ALL)]
+        woken = await inbox.replay(pool, ids, queue.enqueue_reading)
+    print(f"{len(woken)} to be read anew")
+
+
+@asynccontextmanager
+async def _database() -> AsyncIterator[tuple[Pool, list[str]]]:
+    """The database, its schema up to date, and the migrations that took."""
+    with database_of(settings_from()) as dsn:
         async with database.connected(dsn, 2) as pool:
-            await database.migrate(pool)
-            print(await api_keys.create(pool, name, SystemClock().now()))
+            done = await database.migrate(pool)
+            await queue.install(pool)
+            yield pool, done

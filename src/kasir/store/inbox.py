@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
@@ -94,6 +96,41 @@ class GroupInbox:
                 names=[" ".join(notice.names) for notice in notices],
             )
             await self._enqueue(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNotice:
+    """A notice as the operator sees it."""
+
+    id: int
+    state: str
+    event_code: str
+    names: tuple[str, ...]
+    error: str
+    received_at: datetime
+
+
+async def notices(pool: Pool, state: NoticeState, most: int) -> list[KeptNotice]:
+    """Give the notices of a state, oldest first."""
+    return [
+        KeptNotice(
+            id=row["id"],
+            state=row["state"],
+            event_code=row["event_code"],
+            names=tuple(row["names"]),
+            error=row["error"],
+            received_at=row["received_at"],
+        )
+        async for row in SQL.notices(pool, state=state, most=most)
+    ]
+
+
+async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
+    """Have notices read anew; gives the ids of those that will be. Read ones stay as they are."""
+    async with pool.acquire() as connection, connection.transaction():
+        woken = [row["id"] async for row in SQL.replay(connection, ids=list(ids))]
+        await enqueue(connection)
+    return woken
 
 
 class Reader:

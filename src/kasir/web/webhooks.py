@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("kasir.webhooks")
 
 ACCEPTED: Final = b"[accepted]"
+_FORM: Final = b"application/x-www-form-urlencoded"
 
 
 class TooLarge(Exception):
@@ -49,7 +50,11 @@ async def _taken(kasir: Kasir, scope: Scope, receive: Receive) -> tuple[int, byt
     try:
         body = await _body(receive, settings.limits.webhook_bytes_max)
         await receiving.receive(
-            body, keys=settings.hmac_keys, inbox=kasir.inbox, received_at=kasir.clock.now()
+            body,
+            is_form=_header(scope, b"content-type").startswith(_FORM),
+            keys=settings.hmac_keys,
+            inbox=kasir.inbox,
+            received_at=kasir.clock.now(),
         )
     except TooLarge:
         return 413, f"at most {settings.limits.webhook_bytes_max} bytes".encode()
@@ -68,8 +73,11 @@ def _is_admitted(scope: Scope, user: str | None, password: str | None) -> bool:
     if user is None or password is None:
         return True
     wanted = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
-    given = next((text for name, text in scope["headers"] if name == b"authorization"), b"")
-    return hmac.compare_digest(wanted, given)
+    return hmac.compare_digest(wanted, _header(scope, b"authorization"))
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    return next((text for name, text in scope["headers"] if name == wanted), b"")
 
 
 async def _body(receive: Receive, most: int) -> bytes:

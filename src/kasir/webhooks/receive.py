@@ -40,15 +40,22 @@ class Inbox(Protocol):
 
 
 async def receive(
-    body: bytes, *, keys: Sequence[bytes], inbox: Inbox, received_at: datetime
+    body: bytes, *, is_form: bool, keys: Sequence[bytes], inbox: Inbox, received_at: datetime
 ) -> None:
     """Take a standard notification in.
+
+    Args:
+        body: As it was posted.
+        is_form: Whether it came as a form; Adyen sends JSON unless set up otherwise.
+        keys: The HMAC keys that count: current, and previous while rotating.
+        inbox: Where it is kept.
+        received_at: When it came.
 
     Raises:
         Unreadable: It is not JSON or not the envelope; nothing was kept.
         NotAuthentic: An item has no valid seal; the others were kept.
     """
-    items = notifications.parse(body)
+    items = notifications.parse_form(body) if is_form else notifications.parse(body)
     sealed = [item for item in items if signing.is_sealed(item, keys)]
     if sealed:
         await inbox.keep([_notice(item, received_at) for item in sealed])
