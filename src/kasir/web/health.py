@@ -12,6 +12,8 @@ from kasir.store import database, inbox
 from kasir.wiring import Kasir
 
 _ANSWER_S: Final = 3.0
+#: Litestar adds the charset to a text; given twice, Prometheus could not read it.
+_TEXT_FORM: Final = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
 
 
 @get("/health/live", include_in_schema=False)
@@ -39,4 +41,4 @@ async def metrics(kasir: Kasir) -> Response[bytes]:
     notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)
     async for row in inbox.SQL.count_by_state(kasir.pool):
         notices.labels(row["state"]).set(row["notices"])
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(registry), media_type=_TEXT_FORM)

@@ -1,0 +1,51 @@
+"""What whoever keeps Kasir running asks of it: is it well, what has it done, what does it offer."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from raw_http import Caller
+
+
+async def test_it_lives_and_is_ready_and_says_so_to_anybody(caller: Caller) -> None:
+    live = await caller.call("GET", "/health/live", api_key=None)
+    ready = await caller.call("GET", "/health/ready", api_key=None)
+
+    assert (live.status, live.json) == (200, {"status": "ok"})
+    assert (ready.status, ready.json) == (200, {"status": "ok"})
+
+
+async def test_the_figures_are_in_prometheuss_form(caller: Caller) -> None:
+    said = await caller.call("GET", "/metrics", api_key=None)
+    families = list(text_string_to_metric_families(said.body.decode()))
+
+    assert said.status == 200
+    assert "kasir_notices" in [family.name for family in families]
+
+
+async def test_the_figures_have_a_content_type_that_prometheus_can_read(caller: Caller) -> None:
+    said = await caller.call("GET", "/metrics", api_key=None)
+    parameters = [part.split("=")[0].strip() for part in said.headers["Content-Type"].split(";")]
+
+    # Prometheus gives a target up whose parameters come twice.
+    assert sorted(parameters) == ["charset", "text/plain", "version"]
+
+
+async def test_the_api_describes_itself(caller: Caller) -> None:
+    said = await caller.call("GET", "/api/openapi.json", api_key=None)
+    paths = said.json["paths"]
+
+    assert said.status == 200
+    assert said.json["openapi"].startswith("3.1")
+    for version in (71, 72):
+        assert "post" in paths[f"/v{version}/payments"]
+        assert "post" in paths[f"/v{version}/payments/details"]
+        assert {"get", "patch"} <= paths[f"/v{version}/paymentLinks/{{link_id}}"].keys()
+    assert "get" in paths["/api/payments"]
+
+
+async def test_no_answer_names_the_server_or_its_version(caller: Caller) -> None:
+    for path in ("/health/live", "/v72/payments", "/nowhere"):
+        said = await caller.call("GET", path)
+
+        assert "Server" not in said.headers

@@ -1,0 +1,160 @@
+"""Payment links over HTTP: made, shown, withdrawn, and refused where they could not be paid."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fakes import payment_body
+from raw_http import Caller, is_adyens_error
+
+
+def link_body(**changes: Any) -> dict[str, Any]:
+    """A complete link; a change of None leaves the field out."""
+    body = {
+        "reference": f"LINK-{secrets.token_hex(6)}",
+        "amount": {"currency": "IDR", "value": 25_000},
+        "countryCode": "ID",
+        "returnUrl": "https://shop.example/thanks",
+        "lineItems": [{"id": "gayo", "quantity": 1, "amountIncludingTax": 25_000}],
+    } | changes
+    return {name: value for name, value in body.items() if value is not None}
+
+
+async def now_of(caller: Caller) -> datetime:
+    """The twin's time, which Kasir goes by here."""
+    async with caller.http.get(f"{caller.house.twin_url}/twin/clock") as response:
+        return datetime.fromisoformat((await response.json())["now"])
+
+
+@pytest.mark.parametrize("version", [71, 72])
+async def test_a_link_is_made_and_shown(caller: Caller, version: int) -> None:
+    body = link_body(description="Kopi", shopperReference="shopper-1")
+    made = await caller.post(f"/v{version}/paymentLinks", body)
+    shown = await caller.call("GET", f"/v{version}/paymentLinks/{made.json['id']}")
+
+    assert (made.status, shown.status) == (201, 200)
+    assert made.json["status"] == "active"
+    assert made.json["url"] == f"{caller.house.kasir_url}/pay/{made.json['id']}"
+    assert made.json["merchantAccount"] == "TwinMerchant"
+    assert {name: made.json[name] for name in body} == body
+    assert shown.json == made.json
+
+
+async def test_a_link_lives_for_a_day_unless_it_says_otherwise(caller: Caller) -> None:
+    now = await now_of(caller)
+    made = await caller.post("/v72/paymentLinks", link_body())
+    expires_at = datetime.fromisoformat(made.json["expiresAt"])
+
+    assert timedelta(hours=23) < expires_at - now < timedelta(hours=25)
+
+
+async def test_a_link_lives_as_long_as_it_says(caller: Caller) -> None:
+    wanted = (await now_of(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
+    made = await caller.post("/v72/paymentLinks", link_body(expiresAt=wanted.isoformat()))
+
+    assert made.status == 201
+    assert datetime.fromisoformat(made.json["expiresAt"]) == wanted
+
+
+async def test_a_link_is_withdrawn_and_stays_so(caller: Caller) -> None:
+    made = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{made.json['id']}"
+    first = await caller.call("PATCH", path, {"status": "expired"})
+    again = await caller.call("PATCH", path, {"status": "expired"})
+    shown = await caller.call("GET", path)
+
+    assert [said.status for said in (first, again, shown)] == [200] * 3
+    assert [said.json["status"] for said in (first, again, shown)] == ["expired"] * 3
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"status": "active"}, {"status": "completed"}, {"status": None}, {"status": 7}]
+)
+async def test_a_link_can_only_be_withdrawn(caller: Caller, body: dict[str, Any]) -> None:
+    made = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{made.json['id']}"
+    said = await caller.call("PATCH", path, body)
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert "Field 'status' is not valid: " in said.json["message"]
+    assert (await caller.call("GET", path)).json["status"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "field"),
+    [
+        ({"reference": None}, 422, "reference"),
+        ({"reference": "r" * 81}, 422, "reference"),
+        ({"amount": None}, 422, "amount"),
+        ({"amount": {"currency": "EUR", "value": 1}}, 422, "amount.currency"),
+        ({"amount": {"currency": "IDR", "value": 0}}, 422, "amount.value"),
+        ({"amount": {"currency": "IDR", "value": 1.5}}, 422, "amount.value"),
+        ({"returnUrl": None}, 422, "returnUrl"),
+        ({"returnUrl": "shop.example"}, 422, "returnUrl"),
+        ({"countryCode": "NL"}, 422, "countryCode"),
+        ({"merchantAccount": "Another"}, 403, "merchantAccount"),
+        ({"expiresAt": "tomorrow"}, 422, "expiresAt"),
+        ({"expiresAt": "2020-01-01T00:00:00Z"}, 422, "expiresAt"),
+        ({"expiresAt": "2999-01-01T00:00:00Z"}, 422, "expiresAt"),
+        ({"allowedPaymentMethods": ["scheme"]}, 422, "allowedPaymentMethods"),
+        ({"allowedPaymentMethods": "gopay_wallet"}, 422, "allowedPaymentMethods"),
+        ({"lineItems": ["Kopi"]}, 422, "lineItems[0]"),
+        ({"metadata": {"k" * 21: "v"}}, 422, "metadata"),
+        ({"shopperReference": "ab"}, 422, "shopperReference"),
+        ({"reusable": "yes"}, 422, "reusable"),
+    ],
+)
+async def test_a_bad_link_names_its_field_and_is_not_kept(
+    caller: Caller, changes: dict[str, Any], status: int, field: str
+) -> None:
+    before = await caller.kept()
+    said = await caller.post("/v72/paymentLinks", link_body(**changes))
+
+    assert (said.status, is_adyens_error(said)) == (status, True)
+    assert f"Field '{field}' is not valid: " in said.json["message"]
+    assert await caller.kept() == before
+
+
+async def test_everything_wrong_with_a_link_is_told_at_once(caller: Caller) -> None:
+    wrong = {
+        "reference": "",
+        "amount": {"currency": "EUR", "value": 0},
+        "returnUrl": "nowhere",
+        "countryCode": "NL",
+        "expiresAt": "soon",
+        "metadata": 7,
+    }
+    said = await caller.post("/v72/paymentLinks", wrong)
+    named = [
+        "reference",
+        "amount.currency",
+        "amount.value",
+        "returnUrl",
+        "countryCode",
+        "expiresAt",
+        "metadata",
+    ]
+
+    assert said.status == 422
+    assert [name for name in named if f"Field '{name}' is" not in said.json["message"]] == []
+
+
+async def test_a_link_is_no_payment_and_asks_adyen_nothing(caller: Caller) -> None:
+    at_the_twin, payments, *_ = await caller.kept()
+    body = link_body()
+    await caller.post("/v72/paymentLinks", body)
+    after, payments_after, *_ = await caller.kept()
+
+    assert (after, payments_after) == (at_the_twin, payments)
+    assert await caller.at_the_twin(body["reference"]) == []
+
+
+async def test_a_payment_body_makes_a_link_too(caller: Caller) -> None:
+    reference = f"LINK-{secrets.token_hex(6)}"
+    made = await caller.post("/v72/paymentLinks", payment_body(reference=reference))
+
+    assert made.status == 201

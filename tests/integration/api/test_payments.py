@@ -1,0 +1,347 @@
+"""Paying over HTTP: Adyen's answers unchanged, once per key, details as often as one likes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from fakes import payment_body
+from kasir.demo.walker import Walker, redirect_result
+from raw_http import Caller, Said, is_adyens_error
+
+
+def new_reference() -> str:
+    return f"ORDER-{secrets.token_hex(6)}"
+
+
+async def paid(caller: Caller, walker: Walker, do: str = "approve") -> tuple[str, str]:
+    """Start a payment and have the shopper do something; gives reference and redirectResult."""
+    reference = new_reference()
+    started = await caller.post("/v72/payments", payment_body(reference=reference))
+    return reference, await walker.shopper(started.json["action"], do)
+
+
+async def details(caller: Caller, result: str, version: int = 72) -> Said:
+    body = {"details": {"redirectResult": result}}
+    return await caller.post(f"/v{version}/payments/details", body)
+
+
+@pytest.mark.parametrize("version", [71, 72])
+async def test_gopay_is_listed_with_what_it_needs_filled_in(caller: Caller, version: int) -> None:
+    sparse = {"channel": "Web", "amount": {"value": 25_000}}
+    complete = {
+        "merchantAccount": "TwinMerchant",
+        "countryCode": "ID",
+        "channel": "Web",
+        "amount": {"currency": "IDR", "value": 25_000},
+    }
+    answers = [
+        await caller.post(f"/v{version}/paymentMethods", body) for body in (sparse, complete)
+    ]
+
+    assert [said.status for said in answers] == [200, 200]
+    assert answers[0].json == {"paymentMethods": [{"name": "GoPay Wallet", "type": "gopay_wallet"}]}
+    assert answers[1].json == answers[0].json
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"countryCode": "NL"},
+        {"amount": {"currency": "EUR", "value": 25_000}},
+        {"channel": None},
+        {"blockedPaymentMethods": ["gopay_wallet"]},
+    ],
+)
+async def test_what_the_shop_says_of_its_methods_is_passed_on(
+    caller: Caller, change: dict[str, Any]
+) -> None:
+    asked = {"channel": "Web", "amount": {"value": 25_000}} | change
+    said = await caller.post("/v72/paymentMethods", {k: v for k, v in asked.items() if v})
+
+    assert (said.status, said.json) == (200, {"paymentMethods": []})
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "field"),
+    [
+        ({"channel": "Phone"}, 422, "channel"),
+        ({"amount": {"value": -1}}, 422, "amount.value"),
+        ({"amount": 25_000}, 422, "amount"),
+        ({"merchantAccount": "Another"}, 403, "merchantAccount"),
+        ({"shopperReference": "ab"}, 422, "shopperReference"),
+    ],
+)
+async def test_a_bad_question_for_methods_names_its_field(
+    caller: Caller, changes: dict[str, Any], status: int, field: str
+) -> None:
+    said = await caller.post("/v72/paymentMethods", changes)
+
+    assert (said.status, is_adyens_error(said)) == (status, True)
+    assert f"Field '{field}' is not valid: " in said.json["message"]
+
+
+@pytest.mark.parametrize("version", [71, 72])
+async def test_the_answer_is_adyens_and_the_payment_is_kept(
+    caller: Caller, walker: Walker, version: int
+) -> None:
+    reference = new_reference()
+    body = payment_body(reference=reference, shopperReference="shopper-1")
+    said = await caller.post(f"/v{version}/payments", body)
+    (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
+    (theirs,) = await caller.at_the_twin(reference)
+
+    assert said.status == 200
+    assert said.json.keys() == {"resultCode", "action"}
+    assert said.json["resultCode"] == "RedirectShopper"
+    assert said.json["action"]["paymentMethodType"] == "gopay_wallet"
+    assert said.headers["pspReference"] == theirs["offerReference"]
+    assert payment["reference"] == reference
+    assert payment["status"] == "awaiting_shopper"
+    assert payment["amount"] == {"currency": "IDR", "value": 25_000}
+    assert payment["shopperReference"] == "shopper-1"
+    assert (payment["captured"], payment["refunded"]) == (0, 0)
+    assert [fact["says"] for fact in payment["facts"]] == ["awaiting_shopper"]
+    by_id = await caller.call("GET", f"/api/payments/{payment['id']}")
+    assert by_id.json == payment
+
+
+async def test_a_payment_goes_on_in_the_shops_words_with_our_id_beside(caller: Caller) -> None:
+    reference = new_reference()
+    body = payment_body(reference=reference, merchantAccount=None, metadata={"basket": "7"})
+    said = await caller.post("/v72/payments", body)
+    (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
+    (theirs,) = await caller.at_the_twin(reference)
+
+    assert said.status == 200
+    assert theirs["merchantAccount"] == "TwinMerchant"
+    assert theirs["amount"] == {"currency": "IDR", "value": 25_000}
+    assert theirs["metadata"] == {"basket": "7", "kasirPaymentId": payment["id"]}
+
+
+async def test_metadata_that_is_full_goes_on_as_it_is(caller: Caller) -> None:
+    reference, full = new_reference(), {str(n): "v" for n in range(20)}
+    said = await caller.post("/v72/payments", payment_body(reference=reference, metadata=full))
+    (theirs,) = await caller.at_the_twin(reference)
+
+    assert said.status == 200
+    assert theirs["metadata"] == full
+
+
+async def test_payments_of_one_reference_are_listed_newest_first(caller: Caller) -> None:
+    reference = new_reference()
+    for value in (1, 2, 3):
+        amount = {"currency": "IDR", "value": value}
+        await caller.post("/v72/payments", payment_body(reference=reference, amount=amount))
+    found = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
+
+    assert [payment["amount"]["value"] for payment in found] == [3, 2, 1]
+
+
+# Once per key.
+
+
+async def test_the_same_key_gives_the_first_answer_again(caller: Caller) -> None:
+    reference = new_reference()
+    body = payment_body(reference=reference)
+    first = await caller.post("/v72/payments", body, key=reference)
+    again = await caller.post("/v72/payments", body, key=reference)
+    respelled = json.dumps(dict(reversed(body.items())), indent=3).encode()
+    otherwise_spaced = await caller.post("/v72/payments", respelled, key=reference)
+
+    assert (again.status, again.body) == (first.status, first.body)
+    assert (otherwise_spaced.status, otherwise_spaced.body) == (first.status, first.body)
+    assert again.headers["pspReference"] == first.headers["pspReference"]
+    assert [said.headers["idempotency-key"] for said in (first, again)] == [reference] * 2
+    assert len(await caller.at_the_twin(reference)) == 1
+
+
+async def test_without_a_key_no_key_comes_back(caller: Caller) -> None:
+    said = await caller.post("/v72/payments", payment_body(reference=new_reference()))
+
+    assert "idempotency-key" not in said.headers
+
+
+@pytest.mark.parametrize(
+    "change", [{"amount": {"currency": "IDR", "value": 1}}, {"reference": "OTHER"}, {"extra": 1}]
+)
+async def test_the_same_key_with_another_body_is_422(
+    caller: Caller, change: dict[str, Any]
+) -> None:
+    reference = new_reference()
+    await caller.post("/v72/payments", payment_body(reference=reference), key=reference)
+    before = await caller.kept()
+    other = await caller.post(
+        "/v72/payments", payment_body(reference=reference) | change, key=reference
+    )
+
+    assert (other.status, is_adyens_error(other)) == (422, True)
+    assert "another request body" in other.json["message"]
+    assert await caller.kept() == before
+
+
+async def test_other_keys_and_no_keys_are_other_payments(caller: Caller) -> None:
+    reference = new_reference()
+    body = payment_body(reference=reference)
+    for key in (f"{reference}-1", f"{reference}-2", None, None):
+        await caller.post("/v72/payments", body, key=key)
+
+    assert len(await caller.at_the_twin(reference)) == 4
+
+
+async def test_fifty_at_once_with_one_key_are_one_payment(caller: Caller) -> None:
+    reference = new_reference()
+    body = payment_body(reference=reference)
+    answers = await asyncio.gather(
+        *(caller.post("/v72/payments", body, key=reference) for _ in range(50))
+    )
+    good = [said for said in answers if said.status == 200]
+    busy = [said for said in answers if said.status == 409]
+    found = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
+
+    assert len(good) + len(busy) == 50
+    assert len(good) >= 1
+    assert {said.body for said in good} == {good[0].body}
+    assert {said.json["errorCode"] for said in busy} <= {"704"}
+    assert {said.headers["transient-error"] for said in busy} <= {"true"}
+    assert len(found) == 1
+    assert len(await caller.at_the_twin(reference)) == 1
+
+
+async def test_after_the_rush_the_key_gives_the_one_answer(caller: Caller) -> None:
+    reference = new_reference()
+    body = payment_body(reference=reference)
+    rush = await asyncio.gather(
+        *(caller.post("/v72/payments", body, key=reference) for _ in range(10))
+    )
+    first = next(said for said in rush if said.status == 200)
+    later = await caller.post("/v72/payments", body, key=reference)
+
+    assert (later.status, later.body) == (200, first.body)
+
+
+# Details.
+
+
+@pytest.mark.parametrize(
+    ("do", "result", "status"),
+    [
+        ("approve", "Authorised", "authorised"),
+        ("refuse", "Refused", "refused"),
+        ("cancel", "Cancelled", "cancelled"),
+    ],
+)
+async def test_details_repeated_give_the_first_answer(
+    caller: Caller, walker: Walker, do: str, result: str, status: str
+) -> None:
+    reference, brought = await paid(caller, walker, do)
+    first = await details(caller, brought)
+    again = [await details(caller, brought) for _ in range(3)]
+    payment = await walker.status(reference, status)
+    (theirs,) = await caller.at_the_twin(reference)
+
+    assert (first.status, first.json["resultCode"]) == (200, result)
+    assert first.json["merchantReference"] == reference
+    assert {(said.status, said.body) for said in again} == {(200, first.body)}
+    assert payment["pspReference"] == theirs["pspReference"] == first.json["pspReference"]
+    assert payment["captured"] == (25_000 if do == "approve" else 0)
+
+
+async def test_twenty_details_at_once_are_one_answer_and_never_704(
+    caller: Caller, walker: Walker
+) -> None:
+    _, brought = await paid(caller, walker)
+    answers = await asyncio.gather(*(details(caller, brought) for _ in range(20)))
+
+    assert {said.status for said in answers} == {200}
+    assert {said.json["resultCode"] for said in answers} == {"Authorised"}
+    assert len({said.body for said in answers}) == 1
+
+
+async def test_an_encoded_result_is_the_same_as_a_decoded_one(
+    caller: Caller, walker: Walker
+) -> None:
+    _, brought = await paid(caller, walker)
+    encoded = quote(brought, safe="")
+    first = await details(caller, encoded)
+    second = await details(caller, brought)
+
+    assert encoded != brought
+    assert (first.status, first.json["resultCode"]) == (200, "Authorised")
+    assert second.body == first.body
+
+
+async def test_details_are_the_same_in_both_versions(caller: Caller, walker: Walker) -> None:
+    _, brought = await paid(caller, walker)
+    older = await details(caller, brought, version=71)
+    newer = await details(caller, brought, version=72)
+
+    assert (older.status, older.json["resultCode"]) == (200, "Authorised")
+    assert newer.body == older.body
+
+
+async def test_more_fields_beside_the_result_change_nothing(caller: Caller, walker: Walker) -> None:
+    _, brought = await paid(caller, walker)
+    body = {"details": {"redirectResult": brought, "payload": "x"}, "paymentData": "y"}
+    said = await caller.post("/v72/payments/details", body)
+
+    assert (said.status, said.json["resultCode"]) == (200, "Authorised")
+
+
+async def test_a_garbled_result_gets_adyens_own_word_every_time(caller: Caller) -> None:
+    garbled = f"X6XtfGC3!{secrets.token_hex(8)}"
+    first, again = await details(caller, garbled), await details(caller, garbled)
+
+    assert (first.status, first.json["errorCode"]) == (422, "14_018")
+    assert again.body == first.body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"details": {}},
+        {"details": None},
+        {"details": {"payload": "x"}},
+        {"details": {"redirectResult": ""}},
+        {"details": {"redirectResult": 7}},
+        {"details": {"redirectResult": "x" * 20_001}},
+        {"details": {"redirectResult": "x\0"}},
+    ],
+)
+async def test_details_without_a_result_name_it(caller: Caller, body: dict[str, Any]) -> None:
+    before = await caller.kept()
+    said = await caller.post("/v72/payments/details", body)
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert "Field 'details.redirectResult' is not valid: " in said.json["message"]
+    assert await caller.kept() == before
+
+
+async def test_a_shopper_who_never_returns_has_paid_all_the_same(
+    caller: Caller, walker: Walker
+) -> None:
+    reference = new_reference()
+    started = await caller.post("/v72/payments", payment_body(reference=reference))
+    await walker.shopper(started.json["action"], "approve_without_return")
+    payment = await walker.status(reference, "authorised")
+
+    assert payment["captured"] == 25_000
+    assert "notification" in [fact["source"] for fact in payment["facts"]]
+
+
+async def test_the_shops_own_query_survives_the_way_back(caller: Caller, walker: Walker) -> None:
+    reference = new_reference()
+    url = "https://shop.example/return?order=1&note=caf%C3%A9#part"
+    started = await caller.post("/v72/payments", payment_body(reference=reference, returnUrl=url))
+    done = await walker.twin(
+        "POST", "/twin/wallet", {"url": started.json["action"]["url"], "do": "approve"}
+    )
+
+    assert done["location"].startswith("https://shop.example/return?order=1&note=caf%C3%A9")
+    assert redirect_result(done["location"]) != ""
