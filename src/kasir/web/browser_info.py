@@ -62,7 +62,8 @@ def _of_form(form: Mapping[str, str]) -> dict[str, Any]:
             said[name] = text[:_TEXT_MAX]
     for name in _WHOLE:
         number = form.get(name, "")
-        if len(number) <= _DIGITS_MAX and number.removeprefix("-").isdecimal():
+        digits = number.removeprefix("-")
+        if len(number) <= _DIGITS_MAX and digits.isascii() and digits.isdecimal():
             said[name] = int(number)
     for name in _FLAGS:
         if form.get(name) in ("true", "false"):

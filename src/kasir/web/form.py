@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 from litestar import Response, post, route
+from litestar.params import FromPath
 
 from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
@@ -29,7 +30,7 @@ from kasir.payments.links import LinkStatus
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
 from kasir.web.browser_info import browser_info
-from kasir.web.pages import SHOWN, AnyRequest, Page, Visit, posted
+from kasir.web.pages import SHOWN, AnyRequest, OurKasir, Page, Visit, posted
 from kasir.web.views import payment_of, status_page
 from kasir.wiring import Kasir
 
@@ -60,7 +61,7 @@ class Line:
 
 
 @route("/pay/{link_id:str}", http_method=SHOWN, include_in_schema=False)
-async def get_form(request: AnyRequest, kasir: Kasir, link_id: str) -> Page:
+async def get_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]) -> Page:
     """Show what is to be paid, and with what."""
     visit = Visit.of(request, kasir)
     found = await kasir.links.find(link_id)
@@ -76,7 +77,7 @@ async def get_form(request: AnyRequest, kasir: Kasir, link_id: str) -> Page:
 
 
 @post("/pay/{link_id:str}", status_code=HTTPStatus.OK, include_in_schema=False)
-async def post_form(request: AnyRequest, kasir: Kasir, link_id: str) -> Page:
+async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]) -> Page:
     """Start the payment, or go on with the one that was started."""
     visit = Visit.of(request, kasir)
     found = await kasir.links.find(link_id)
@@ -98,7 +99,9 @@ async def post_form(request: AnyRequest, kasir: Kasir, link_id: str) -> Page:
     status_code=HTTPStatus.OK,
     include_in_schema=False,
 )
-async def post_payment(kasir: Kasir, request: AnyRequest, link_id: str, payment_id: str) -> Page:
+async def post_payment(
+    kasir: OurKasir, request: AnyRequest, link_id: FromPath[str], payment_id: FromPath[str]
+) -> Page:
     """Go on with a payment: to the wallet once more, or ask again what became of the asking."""
     visit = Visit.of(request, kasir)
     found = await kasir.links.find(link_id)

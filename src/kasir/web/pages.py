@@ -16,7 +16,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jinja2
 from litestar import HttpMethod, Request, Response, route
+from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, SkipValidation
 from litestar.response import Redirect
 
 from kasir.adyen.environments import Environment
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from litestar.types import ExceptionHandlersMap
 
 AnyRequest = Request[Any, Any, Any]
+#: The open Kasir of the app, as a handler asks for it.
+OurKasir = NamedDependency[SkipValidation[Kasir]]
 Page = Response[str] | Redirect
 
 #: The methods of whatever only shows something.
@@ -37,8 +41,8 @@ ROAD: Final = "/pay/"
 
 _FOLDER: Final = files("kasir.web")
 _TYPES: Final = {
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
+    "css": "text/css",
+    "js": "text/javascript",
     "svg": "image/svg+xml",
 }
 _PAIRS_MAX: Final = 100
@@ -195,7 +199,7 @@ async def posted(request: AnyRequest) -> dict[str, str]:
 
 
 @route(f"{ROAD}static/{{name:str}}", http_method=SHOWN, include_in_schema=False)
-async def static(name: str) -> Response[bytes]:
+async def static(name: FromPath[str]) -> Response[bytes]:
     """Serve a style, a script or a picture of the form."""
     if not (found := _asset(name)):
         raise NotFoundException

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import structlog
 from litestar import HttpMethod, get, route
+from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from kasir.adyen.calls import OWN_VERSION
@@ -19,7 +20,7 @@ from kasir.errors import KasirError
 from kasir.gateway.links import OpenLink
 from kasir.ids import PaymentId
 from kasir.payments.payment import Payment
-from kasir.web.pages import SHOWN, AnyRequest, Page, Visit, pairs, posted
+from kasir.web.pages import SHOWN, AnyRequest, OurKasir, Page, Visit, pairs, posted
 from kasir.web.views import Standing, payment_of, standing, status_page, status_part, title
 from kasir.wiring import Kasir
 
@@ -37,7 +38,9 @@ _log = structlog.get_logger("kasir.web")
     status_code=200,
     include_in_schema=False,
 )
-async def come_back(request: AnyRequest, kasir: Kasir, link_id: str, payment_id: str) -> Page:
+async def come_back(
+    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
+) -> Page:
     """Take the redirectResult, by GET or by POST, and go on to how the payment stands."""
     visit = Visit.of(request, kasir)
     found = await kasir.links.find(link_id)
@@ -65,7 +68,9 @@ async def _finish(kasir: Kasir, result: str, payment_id: PaymentId) -> None:
     http_method=SHOWN,
     include_in_schema=False,
 )
-async def get_payment(request: AnyRequest, kasir: Kasir, link_id: str, payment_id: str) -> Page:
+async def get_payment(
+    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
+) -> Page:
     """Show how a payment stands now."""
     found = await kasir.links.find(link_id)
     payment = await payment_of(kasir, found, payment_id)
@@ -74,7 +79,7 @@ async def get_payment(request: AnyRequest, kasir: Kasir, link_id: str, payment_i
 
 @get("/pay/{link_id:str}/payments/{payment_id:str}/events", include_in_schema=False)
 async def get_events(
-    request: AnyRequest, kasir: Kasir, link_id: str, payment_id: str
+    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> ServerSentEvent:
     """Tell the page whenever the payment stands otherwise, until its final word."""
     found = await kasir.links.find(link_id)

@@ -1,0 +1,229 @@
+"""What the form answers when Adyen, or Kasir itself, does what the twin never does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from litestar import Litestar, get
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.testing import AsyncTestClient
+
+from kasir.adyen.environments import Environment, addresses
+from kasir.adyen.replies import Answer
+from kasir.clock import SystemClock
+from kasir.config import Limits
+from kasir.errors import Fault, InvalidRequest, NotFound, StillRunning
+from kasir.gateway.links import OpenLink
+from kasir.ids import LinkId, PaymentId
+from kasir.payments.links import Link, LinkStatus
+from kasir.web import form, pages, returns
+from kasir.web.problems import HANDLERS
+
+WALLET = "https://checkoutshopper-live.adyen.com/checkoutshopper/checkoutPaymentRedirect"
+ENGLISH = {"Accept-Language": "en"}
+
+
+@dataclass
+class Links:
+    """Links as the form sees them: one link, whose payment goes as the test says."""
+
+    pays: Callable[[], tuple[Answer, PaymentId]] = field(
+        default=lambda: (Answer(200, b"{}"), PaymentId("pay_1"))
+    )
+
+    async def find(self, link_id: str) -> OpenLink:
+        """Give the link; every other one is not there, and `broken` breaks."""
+        if link_id == "broken":
+            raise RuntimeError("the database went away, at host secret.internal")
+        if link_id != "PL_1":
+            raise NotFound("payment link", link_id)
+        return OpenLink(_link(), LinkStatus.ACTIVE, ())
+
+    def attempt(self, found: OpenLink) -> str:
+        """Name the next try."""
+        return "first"
+
+    async def pay(self, link: Link, **_: Any) -> tuple[Answer, PaymentId]:
+        """Do as the test says."""
+        return self.pays()
+
+
+@get("/elsewhere")
+async def elsewhere() -> None:
+    """Fail on a road that is not the shopper's."""
+    raise NotFound("such thing", "here")
+
+
+@asynccontextmanager
+async def _visiting(links: Links) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    kasir = SimpleNamespace(
+        links=links,
+        clock=SystemClock(),
+        settings=SimpleNamespace(
+            addresses=addresses(Environment.LIVE, live_prefix="abc"),
+            environment=Environment.LIVE,
+            limits=Limits(adyen_timeout_s=0.0),
+            merchant_account="Toko",
+            public_url="https://shop.example/kasir",
+        ),
+    )
+    app = Litestar(
+        [
+            form.get_form,
+            form.post_form,
+            form.post_payment,
+            returns.come_back,
+            pages.static,
+            elsewhere,
+        ],
+        dependencies={"kasir": Provide(lambda: kasir, sync_to_thread=False)},
+        exception_handlers=pages.handlers(HANDLERS),
+        request_max_body_size=1000,
+        state=State({"kasir": kasir}),
+        logging_config=None,
+    )
+    async with AsyncTestClient(app) as client:
+        yield client
+
+
+async def _posted(links: Links, **fields: str) -> Any:
+    async with _visiting(links) as client:
+        return await client.post(
+            "/pay/PL_1",
+            data={"attempt": "first", **fields},
+            headers=ENGLISH,
+            follow_redirects=False,
+        )
+
+
+async def test_an_action_by_post_is_a_form_that_is_sent_on() -> None:
+    action = {
+        "type": "redirect",
+        "method": "POST",
+        "url": WALLET,
+        "data": {"MD": 'a"<b>', "n": "1"},
+    }
+    page = await _posted(Links(lambda: _answered(action=action)))
+
+    assert page.status_code == 200
+    assert f'<form method="post" action="{WALLET}" data-send>' in page.text
+    assert '<input type="hidden" name="MD" value="a&#34;&lt;b&gt;">' in page.text
+
+
+async def test_an_action_by_get_is_a_redirect() -> None:
+    url = f"{WALLET}?redirectData=X3XtfGC9%21H4s"
+    page = await _posted(Links(lambda: _answered(action={"type": "redirect", "url": url})))
+
+    assert (page.status_code, page.headers["location"]) == (303, url)
+
+
+@pytest.mark.parametrize(
+    "action", [{"type": "redirect", "url": "javascript:alert(1)"}, {"type": "qrCode"}, {}, None]
+)
+async def test_an_action_that_cannot_be_followed_leads_to_how_it_stands(action: object) -> None:
+    page = await _posted(Links(lambda: _answered(action=action)))
+
+    assert page.status_code == 303
+    assert page.headers["location"] == "/kasir/pay/PL_1/payments/pay_1"
+
+
+async def test_a_link_that_adyen_would_not_take_is_the_shops_to_mend() -> None:
+    def refuse() -> tuple[Answer, PaymentId]:
+        raise InvalidRequest([Fault("returnUrl", "must have at most 1024 characters.")])
+
+    page = await _posted(Links(refuse))
+
+    assert page.status_code == 422
+    assert "This order cannot be paid here" in page.text
+    assert "1024" not in page.text
+
+
+async def test_a_try_that_is_still_being_made_is_asked_for_again_by_its_name() -> None:
+    def wait() -> tuple[Answer, PaymentId]:
+        raise StillRunning("link-1")
+
+    page = await _posted(Links(wait))
+
+    assert page.status_code == 503
+    assert "We are checking your payment" in page.text
+    assert '<input type="hidden" name="attempt" value="first">' in page.text
+
+
+async def test_a_form_without_the_name_of_its_try_is_shown_anew() -> None:
+    page = await _posted(Links(), attempt="")
+
+    assert (page.status_code, page.headers["location"]) == (303, "/kasir/pay/PL_1")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "sentence"),
+    [
+        ("GET", "/pay/broken", 500, "Something went wrong on our side"),
+        ("GET", "/pay/PL_2", 404, "This page was not found"),
+        ("GET", "/pay/PL_1/no/such", 404, "This page was not found"),
+        ("DELETE", "/pay/PL_1", 405, "This request could not be understood"),
+        ("POST", "/pay/PL_1", 413, "This request could not be understood"),
+    ],
+)
+async def test_whatever_goes_wrong_on_the_shoppers_road_is_a_page(
+    method: str, path: str, status: int, sentence: str
+) -> None:
+    async with _visiting(Links()) as client:
+        page = await client.request(
+            method, path, content=b"a" * 2000 if method == "POST" else None, headers=ENGLISH
+        )
+
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert f"<h1>{sentence}</h1>" in page.text
+    assert "secret" not in page.text
+
+
+async def test_elsewhere_errors_stay_adyens() -> None:
+    async with _visiting(Links()) as client:
+        answer = await client.get("/elsewhere")
+
+    assert answer.status_code == 404
+    assert answer.json()["errorCode"]
+
+
+async def test_a_style_is_named_anew_when_it_changes_and_kept_until_then() -> None:
+    async with _visiting(Links()) as client:
+        page = await client.get("/pay/PL_2")
+        style = page.text.partition('<link rel="stylesheet" href="/kasir')[2].partition('"')[0]
+        answer = await client.get(style)
+
+    assert "?v=" in style
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
+
+
+async def test_no_banner_of_a_test_is_shown_in_live() -> None:
+    async with _visiting(Links()) as client:
+        page = await client.get("/pay/PL_2", headers=ENGLISH)
+
+    assert "Test mode" not in page.text
+
+
+def _answered(**fields: object) -> tuple[Answer, PaymentId]:
+    body = {"resultCode": "RedirectShopper", **fields}
+    return Answer(200, msgspec.json.encode(body)), PaymentId("pay_1")
+
+
+def _link() -> Link:
+    now = datetime.now(UTC)
+    request = {
+        "amount": {"currency": "IDR", "value": 25000},
+        "reference": "ORDER-1",
+        "returnUrl": "https://shop.example/back",
+    }
+    return Link(
+        id=LinkId("PL_1"), request=request, created_at=now, expires_at=now + timedelta(hours=1)
+    )
