@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
 import asyncpg
+import pytest
 
 from kasir.demo.stage import Stage
 
@@ -105,3 +106,10 @@ def is_adyens_error(said: Said) -> bool:
         and b"Traceback" not in said.body
         and b".py" not in said.body
     )
+
+
+@pytest.fixture(scope="session")
+async def caller(house: Stage) -> AsyncIterator[Caller]:
+    """One who calls the house, well or badly."""
+    async with aiohttp.ClientSession() as http:
+        yield Caller(house, http)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Router, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from kasir.shop_events.delivery import Event
 from kasir.shop_events.shapes import PaymentOut
@@ -39,7 +39,7 @@ class EventsOut(msgspec.Struct):
 
 After = Annotated[
     str | None,
-    Parameter(query="after", required=False, description="The id of the last event you have."),
+    QueryParameter(name="after", required=False, description="The id of the last event you have."),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Router, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from kasir.errors import NotFound
 from kasir.ids import PaymentId
@@ -24,7 +24,7 @@ class PaymentsOut(msgspec.Struct):
 
 
 Reference = Annotated[
-    str, Parameter(query="reference", max_length=80, description="The shop's own reference.")
+    str, QueryParameter(name="reference", max_length=80, description="The shop's own reference.")
 ]
 
 

@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from raw_http import caller
 
-import aiohttp
-import pytest
-
-from kasir.demo.stage import Stage
-from raw_http import Caller
-
-
-@pytest.fixture(scope="session")
-async def caller(house: Stage) -> AsyncIterator[Caller]:
-    """One who calls the house, well or badly."""
-    async with aiohttp.ClientSession() as http:
-        yield Caller(house, http)
+__all__ = ["caller"]

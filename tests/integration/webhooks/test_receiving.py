@@ -1,0 +1,292 @@
+"""Notifications over HTTP: 202 once they are kept, and for nothing that is not authentic."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from fakes import OTHER_KEY, envelope, notification_item, payment_body
+from kasir.demo.walker import Walker, until
+from raw_http import Caller, Said
+
+
+def item_for(caller: Caller, reference: str, **changes: Any) -> dict[str, Any]:
+    """A notification of a payment of ours, sealed with the house's key."""
+    key = caller.house.environment["ADYEN_HMAC_KEY"]
+    psp_reference = secrets.token_hex(8).upper()
+    changes = {"key": key, "pspReference": psp_reference, "merchantReference": reference} | changes
+    return notification_item(**changes)
+
+
+async def deliver(caller: Caller, body: bytes) -> Said:
+    return await caller.call("POST", "/webhooks/adyen", body, api_key=None)
+
+
+async def new_payment(caller: Caller) -> str:
+    reference = f"NOTE-{secrets.token_hex(6)}"
+    said = await caller.post("/v72/payments", payment_body(reference=reference))
+    assert said.status == 200
+    return reference
+
+
+async def facts_of(caller: Caller, reference: str) -> list[dict[str, Any]]:
+    listed = await caller.call("GET", f"/api/payments?reference={reference}")
+    (payment,) = listed.json["payments"]
+    facts: list[dict[str, Any]] = payment["facts"]
+    return facts
+
+
+async def notices(caller: Caller) -> dict[str, int]:
+    """How many notices stand in each state, by the figures."""
+    said = await caller.call("GET", "/metrics", api_key=None)
+    return {
+        sample.labels["state"]: int(sample.value)
+        for family in text_string_to_metric_families(said.body.decode())
+        if family.name == "kasir_notices"
+        for sample in family.samples
+    }
+
+
+async def until_counted(caller: Caller, state: str, wanted: int) -> None:
+    async def look() -> int:
+        return (await notices(caller)).get(state, 0)
+
+    await until(look, lambda count: count == wanted, f"{wanted} notices {state}")
+
+
+async def test_an_authentic_notification_is_accepted_and_becomes_the_final_word(
+    caller: Caller, walker: Walker
+) -> None:
+    reference = await new_payment(caller)
+    item = item_for(caller, reference)
+    said = await deliver(caller, envelope(item))
+    payment = await walker.status(reference, "authorised")
+
+    assert (said.status, said.body) == (202, b"[accepted]")
+    assert payment["pspReference"] == item["pspReference"]
+    assert payment["captured"] == 25_000
+
+
+async def test_the_same_notification_twice_is_accepted_twice_and_counted_once(
+    caller: Caller, walker: Walker
+) -> None:
+    reference = await new_payment(caller)
+    body = envelope(item_for(caller, reference))
+    answers = [await deliver(caller, body) for _ in range(3)]
+    payment = await walker.status(reference, "authorised")
+
+    assert [said.status for said in answers] == [202] * 3
+    assert payment["captured"] == 25_000
+    assert [fact["source"] for fact in payment["facts"]].count("notification") == 1
+
+
+async def test_a_batch_is_accepted_whole(caller: Caller, walker: Walker) -> None:
+    references = [await new_payment(caller) for _ in range(5)]
+    said = await deliver(caller, envelope(*(item_for(caller, name) for name in references)))
+    ended = [await walker.status(name, "authorised") for name in references]
+
+    assert (said.status, said.body) == (202, b"[accepted]")
+    assert [payment["captured"] for payment in ended] == [25_000] * 5
+
+
+async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: Walker) -> None:
+    reference = await new_payment(caller)
+    await deliver(caller, envelope(item_for(caller, reference, success="false", reason="Refused")))
+    await walker.status(reference, "refused")
+    await deliver(caller, envelope(item_for(caller, reference)))
+    await walker.status(reference, "authorised")
+    await deliver(caller, envelope(item_for(caller, reference, success="false", reason="Again")))
+
+    async def look() -> list[dict[str, Any]]:
+        return await facts_of(caller, reference)
+
+    await until(look, lambda facts: len(facts) == 4, "four facts")
+    listed = await caller.call("GET", f"/api/payments?reference={reference}")
+
+    assert listed.json["payments"][0]["status"] == "authorised"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"key": OTHER_KEY}, id="another key"),
+        pytest.param({"additionalData": {"hmacSignature": ""}}, id="an empty seal"),
+        pytest.param({"additionalData": {"hmacSignature": "forged"}}, id="a forged seal"),
+        pytest.param({"additionalData": {"hmacSignature": None}}, id="no seal"),
+        pytest.param({"additionalData": None}, id="no additional data"),
+    ],
+)
+async def test_what_is_not_authentic_is_401_and_has_no_effect(
+    caller: Caller, change: dict[str, Any]
+) -> None:
+    reference = await new_payment(caller)
+    said = await deliver(caller, envelope(item_for(caller, reference, **change)))
+    # A later notification is read after it: by then the forged one would have been, too.
+    await deliver(caller, envelope(item_for(caller, reference, success="false")))
+
+    async def look() -> list[dict[str, Any]]:
+        return await facts_of(caller, reference)
+
+    facts = await until(look, lambda facts: len(facts) >= 2, "the later notification")
+
+    assert (said.status, said.body) == (401, b"no valid HMAC signature")
+    assert [fact["says"] for fact in facts] == ["awaiting_shopper", "refused"]
+
+
+async def test_an_item_changed_on_the_way_is_not_authentic(caller: Caller) -> None:
+    reference = await new_payment(caller)
+    item = item_for(caller, reference) | {"amount": {"currency": "IDR", "value": 1}}
+    said = await deliver(caller, envelope(item))
+
+    assert said.status == 401
+
+
+async def test_one_bad_item_does_not_take_the_good_ones_down(
+    caller: Caller, walker: Walker
+) -> None:
+    good, other = await new_payment(caller), await new_payment(caller)
+    batch = envelope(item_for(caller, other, key=OTHER_KEY), item_for(caller, good))
+    said = await deliver(caller, batch)
+    payment = await walker.status(good, "authorised")
+
+    assert said.status == 401
+    assert payment["captured"] == 25_000
+    assert [fact["says"] for fact in await facts_of(caller, other)] == ["awaiting_shopper"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"notificationItems":[]}',
+        b'{"notificationItems":[{}]}',
+        b'{"notificationItems":[{"NotificationRequestItem":"x"}]}',
+        b"<html>",
+        b"\xff\xfe",
+        b'{"notificationItems":[{"NotificationRequestItem":' + b'{"a":' * 5000 + b"1" + b"}" * 5002,
+    ],
+)
+async def test_what_is_no_envelope_is_400(caller: Caller, body: bytes) -> None:
+    said = await deliver(caller, body)
+
+    assert said.status == 400
+    assert b"Traceback" not in said.body
+
+
+async def test_a_body_over_the_limit_is_413(caller: Caller) -> None:
+    item = item_for(caller, "LARGE", additionalData={"x": "y" * 600_000})
+    said = await deliver(caller, envelope(item))
+
+    assert said.status == 413
+
+
+async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None:
+    item = item_for(caller, "LARGE", additionalData={"x": "y" * 400_000})
+    said = await deliver(caller, envelope(item))
+
+    assert (said.status, said.body) == (202, b"[accepted]")
+
+
+async def test_a_code_nobody_has_heard_of_is_accepted_and_counted(caller: Caller) -> None:
+    before = (await notices(caller)).get("unheard_of", 0)
+    item = item_for(caller, "ANY", eventCode="SOMETHING_NEW")
+    said = await deliver(caller, envelope(item))
+
+    assert (said.status, said.body) == (202, b"[accepted]")
+    await until_counted(caller, "unheard_of", before + 1)
+
+
+async def test_news_of_another_merchant_account_is_accepted_and_marked_foreign(
+    caller: Caller,
+) -> None:
+    reference = await new_payment(caller)
+    before = (await notices(caller)).get("foreign", 0)
+    item = item_for(caller, reference, merchantAccountCode="AnotherShop")
+    said = await deliver(caller, envelope(item))
+    await until_counted(caller, "foreign", before + 1)
+
+    assert (said.status, said.body) == (202, b"[accepted]")
+    assert [fact["says"] for fact in await facts_of(caller, reference)] == ["awaiting_shopper"]
+
+
+async def test_news_of_nobodys_reference_is_accepted_and_marked_foreign(caller: Caller) -> None:
+    before = (await notices(caller)).get("foreign", 0)
+    item = item_for(caller, f"NOBODY-{secrets.token_hex(6)}")
+    said = await deliver(caller, envelope(item))
+    await until_counted(caller, "foreign", before + 1)
+
+    assert (said.status, said.body) == (202, b"[accepted]")
+
+
+async def test_a_notice_that_cannot_be_read_is_accepted_and_held_and_blocks_nobody(
+    caller: Caller, walker: Walker
+) -> None:
+    reference = await new_payment(caller)
+    before = (await notices(caller)).get("held", 0)
+    poison = item_for(caller, reference, eventDate="the day before yesterday")
+    good = item_for(caller, reference)
+    answers = [await deliver(caller, envelope(poison)), await deliver(caller, envelope(good))]
+    payment = await walker.status(reference, "authorised")
+    await until_counted(caller, "held", before + 1)
+
+    assert [said.status for said in answers] == [202, 202]
+    assert payment["captured"] == 25_000
+
+
+async def test_a_nul_in_an_item_is_no_poison_to_the_database(
+    caller: Caller, walker: Walker
+) -> None:
+    reference = await new_payment(caller)
+    poison = item_for(caller, reference + "\0", reason="a\0b", pspReference="PSP\0NUL")
+    answers = [
+        await deliver(caller, envelope(poison)),
+        await deliver(caller, envelope(item_for(caller, reference, reason="a\0b"))),
+    ]
+    good = await new_payment(caller)
+    await deliver(caller, envelope(item_for(caller, good)))
+    payment = await walker.status(good, "authorised")
+
+    assert [said.status for said in answers] == [202, 202]
+    assert payment["captured"] == 25_000
+
+
+async def test_reports_and_other_accounts_business_are_accepted(caller: Caller) -> None:
+    report = item_for(
+        caller,
+        "",
+        eventCode="REPORT_AVAILABLE",
+        amount={"currency": "EUR", "value": 0},
+        reason="https://ca-test.adyen.com/reports/download/x.csv",
+    )
+    said = await deliver(caller, envelope(report))
+
+    assert (said.status, said.body) == (202, b"[accepted]")
+
+
+async def test_an_authorization_header_is_no_harm_where_none_is_asked_for(caller: Caller) -> None:
+    given = {"Authorization": "Basic " + base64.b64encode(b"a:b").decode()}
+    body = envelope(item_for(caller, "ANY", eventCode="SOMETHING_NEW"))
+    said = await caller.call("POST", "/webhooks/adyen", body, api_key=None, headers=given)
+
+    assert said.status == 202
+
+
+async def test_the_spelling_of_the_json_does_not_matter_to_the_seal(
+    caller: Caller, walker: Walker
+) -> None:
+    reference = await new_payment(caller)
+    parsed = json.loads(envelope(item_for(caller, reference)))
+    parsed["notificationItems"][0]["NotificationRequestItem"]["somethingNew"] = ["é", "\n"]
+    said = await deliver(caller, json.dumps(parsed, indent=4, ensure_ascii=False).encode())
+
+    assert said.status == 202
+    await walker.status(reference, "authorised")

@@ -1,0 +1,72 @@
+"""The webhook's door as the operator set it: basic authentication, and a key being changed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from fakes import KEY, OTHER_KEY, envelope, notification_item
+from kasir.config import settings_from
+from kasir.web.app import create_app
+
+# How handlers get at Kasir will be spelled otherwise in Litestar 3; we are pinned below it.
+pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
+
+THIRD_KEY = "00" * 32
+
+
+@asynccontextmanager
+async def door(database: str, **environ: str) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    """Kasir's app in this process, on a database of its own."""
+    settings = settings_from(
+        {
+            "ADYEN_ENVIRONMENT": "twin",
+            "ADYEN_TWIN_URL": "http://127.0.0.1:9",  # Nobody listens there: nobody is called.
+            "ADYEN_HMAC_KEY": KEY,
+            "KASIR_DATABASE_URL": database,
+            **environ,
+        }
+    )
+    async with AsyncTestClient(create_app(settings)) as client:
+        yield client
+
+
+async def knock(client: AsyncTestClient[Litestar], key: str = KEY, **headers: str) -> Any:
+    body = envelope(notification_item(key=key, eventCode="SOMETHING_NEW"))
+    return await client.post("/webhooks/adyen", content=body, headers=headers)
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+async def test_basic_authentication_is_asked_for_where_it_is_set(fresh_database: str) -> None:
+    environ = {"KASIR_WEBHOOK_USER": "adyen", "KASIR_WEBHOOK_PASSWORD": "päss:word"}
+    async with door(fresh_database, **environ) as client:
+        wrong = [
+            await knock(client),
+            await knock(client, Authorization=basic("adyen", "wrong")),
+            await knock(client, Authorization=basic("Adyen", "päss:word")),
+            await knock(client, Authorization="Basic"),
+            await knock(client, Authorization="Bearer word"),
+        ]
+        right = await knock(client, Authorization=basic("adyen", "päss:word"))
+        right_but_forged = await knock(client, OTHER_KEY, Authorization=basic("adyen", "päss:word"))
+
+    assert [said.status_code for said in wrong] == [401] * len(wrong)
+    assert {said.headers["www-authenticate"] for said in wrong} == {'Basic realm="kasir"'}
+    assert (right.status_code, right.content) == (202, b"[accepted]")
+    assert right_but_forged.status_code == 401
+
+
+async def test_the_current_and_the_previous_key_are_good_and_no_other(fresh_database: str) -> None:
+    async with door(fresh_database, ADYEN_HMAC_KEY=f"{KEY},{OTHER_KEY}") as client:
+        answers = [await knock(client, key) for key in (KEY, OTHER_KEY, THIRD_KEY)]
+
+    assert [said.status_code for said in answers] == [202, 202, 401]
