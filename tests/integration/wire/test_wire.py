@@ -1,0 +1,343 @@
+"""The wire against a server that misbehaves: whatever goes wrong is a value, never an exception."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+import trustme
+from aiohttp import web
+
+from kasir.adyen.calls import Call
+from kasir.adyen.environments import Environment, addresses
+from kasir.adyen.replies import Answer, Verdict
+from kasir.config import Limits
+from kasir.gateway.wire import Silence, Wire
+
+CALL: Final = Call("/payments", b'{ "reference" : "x" }', 72, "kasir-pay_1")
+JSON: Final = "application/json"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Far:
+    """A server that plays Adyen as badly as a test wants."""
+
+    url: str = ""
+    handler: Handler | None = None
+    #: Every request as it came: what was asked, its headers, its body.
+    asked: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    #: The sockets that requests came over.
+    peers: set[object] = field(default_factory=set)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Note the request down and have the test's handler answer it."""
+        body = await request.read()
+        headers = {name.lower(): text for name, text in request.headers.items()}
+        self.asked.append((f"{request.method} {request.path_qs}", headers, body))
+        if request.transport is not None:
+            self.peers.add(request.transport.get_extra_info("peername"))
+        assert self.handler is not None
+        return await self.handler(request)
+
+
+@asynccontextmanager
+async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Far]:
+    far = Far()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", far.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    far.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+    yield far
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def far() -> AsyncIterator[Far]:
+    async with serving() as server:
+        yield server
+
+
+def wire_to(url: str, limits: Limits | None = None) -> Wire:
+    return Wire(addresses(Environment.TWIN, twin_url=url), "secret-key", limits or Limits())
+
+
+async def sent(far: Far, handler: Handler, limits: Limits | None = None) -> Answer | Silence:
+    """Send one call to a server that answers so."""
+    far.handler = handler
+    async with wire_to(far.url, limits) as wire:
+        return await wire.send(CALL)
+
+
+def plain(status: int, body: bytes, **headers: str) -> Handler:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        return web.Response(status=status, body=body, headers=named)
+
+    return answer
+
+
+async def test_a_call_goes_out_word_for_word_with_its_two_keys(far: Far) -> None:
+    await sent(far, plain(200, b"{}"))
+    ((asked, headers, body),) = far.asked
+
+    assert asked == "POST /v72/payments"
+    assert body == CALL.body
+    assert headers["x-api-key"] == "secret-key"
+    assert headers["idempotency-key"] == "kasir-pay_1"
+    assert headers["content-type"] == JSON
+
+
+async def test_a_call_without_a_key_sends_none_and_goes_to_its_version(far: Far) -> None:
+    far.handler = plain(200, b"{}")
+    async with wire_to(far.url) as wire:
+        await wire.send(Call("/paymentMethods", b"{}", 71))
+    ((asked, headers, _),) = far.asked
+
+    assert asked == "POST /v71/paymentMethods"
+    assert "idempotency-key" not in headers
+
+
+async def test_an_answer_comes_back_as_it_is_with_its_header(far: Far) -> None:
+    body = b'{"resultCode":"RedirectShopper","new":[1]}'
+    answer = await sent(far, plain(200, body, pspReference="JLCMPCQ8HXSKGK82"))
+
+    assert answer == Answer(200, body, "JLCMPCQ8HXSKGK82", transient=False)
+
+
+async def test_an_error_of_adyens_is_an_answer(far: Far) -> None:
+    body = b'{"status":422,"errorCode":"14_030","message":"m","errorType":"validation"}'
+    answer = await sent(far, plain(422, body, psp_reference="ignored"))
+
+    assert answer == Answer(422, body)
+    assert answer.verdict == Verdict.OURS
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "verdict"),
+    [
+        (502, b"<html><h1>502 Bad Gateway</h1></html>", Verdict.UNKNOWN),
+        (500, b"", Verdict.UNKNOWN),
+        (503, b"upstream \xff\xfe", Verdict.UNKNOWN),
+        (401, b"<html>", Verdict.OURS),
+        (200, b"<html>Welcome</html>", Verdict.UNKNOWN),
+        (200, b"", Verdict.UNKNOWN),
+    ],
+)
+async def test_a_body_that_is_no_json_is_survived(
+    far: Far, status: int, body: bytes, verdict: Verdict
+) -> None:
+    answer = await sent(far, plain(status, body))
+
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.body, answer.verdict) == (status, body, verdict)
+
+
+@pytest.mark.parametrize("header", ["transient-error", "Transient-Error", "TRANSIENT-ERROR"])
+async def test_a_transient_error_is_seen_by_its_header(far: Far, header: str) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=503, body=b'{"errorCode":"703"}', headers={header: "true"})
+
+    found = await sent(far, answer)
+
+    assert isinstance(found, Answer)
+    assert (found.transient, found.verdict) == (True, Verdict.THEIRS)
+
+
+@pytest.mark.parametrize("value", ["false", "", "0"])
+async def test_a_header_that_says_false_is_not_transient(far: Far, value: str) -> None:
+    found = await sent(far, plain(503, b"{}", transient_error=value))
+
+    assert isinstance(found, Answer)
+    assert found.transient is False
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed_and_no_key_goes_there(far: Far, status: int) -> None:
+    answer = await sent(far, plain(status, b"", Location="/v72/elsewhere"))
+
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.verdict) == (status, Verdict.UNKNOWN)
+    assert [asked for asked, _, _ in far.asked] == ["POST /v72/payments"]
+
+
+async def test_a_connection_that_is_reset_is_silence(far: Far) -> None:
+    async def reset(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    assert isinstance(await sent(far, reset), Silence)
+
+
+async def test_an_answer_that_breaks_off_is_silence(far: Far) -> None:
+    async def half(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b'{"resultCode":"Author')
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    assert isinstance(await sent(far, half), Silence)
+
+
+async def test_a_server_that_never_answers_is_silence(far: Far) -> None:
+    async def never(_: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    found = await sent(far, never, Limits(adyen_timeout_s=0.2))
+
+    assert isinstance(found, Silence)
+    assert "Timeout" in found.why
+
+
+async def test_an_answer_that_stalls_half_way_is_silence(far: Far) -> None:
+    async def stall(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"{")
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    assert isinstance(await sent(far, stall, Limits(adyen_timeout_s=0.2)), Silence)
+
+
+async def test_nobody_at_home_is_silence_and_tells_no_address() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    async with wire_to(f"http://127.0.0.1:{port}") as wire:
+        found = await wire.send(CALL)
+
+    assert isinstance(found, Silence)
+    assert str(port) not in found.why
+    assert "secret" not in found.why
+
+
+async def test_a_name_that_does_not_exist_is_silence() -> None:
+    async with wire_to("http://adyen.invalid") as wire:
+        found = await wire.send(CALL)
+
+    assert isinstance(found, Silence)
+    assert "adyen.invalid" not in found.why
+
+
+async def test_something_that_speaks_no_http_is_silence() -> None:
+    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"220 smtp.example ESMTP\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(rude, "127.0.0.1", 0)
+    async with server, wire_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as wire:
+        found = await wire.send(CALL)
+
+    assert isinstance(found, Silence)
+
+
+async def test_calls_one_after_the_other_share_a_connection(far: Far) -> None:
+    far.handler = plain(200, b"{}")
+    async with wire_to(far.url) as wire:
+        for _ in range(5):
+            await wire.send(CALL)
+
+    assert (len(far.asked), len(far.peers)) == (5, 1)
+
+
+async def test_no_more_connections_are_open_than_the_limit_says(far: Far) -> None:
+    far.handler = plain(200, b"{}")
+    async with wire_to(far.url, Limits(adyen_connections_max=2)) as wire:
+        answers = await asyncio.gather(*(wire.send(CALL) for _ in range(20)))
+
+    assert len([answer for answer in answers if isinstance(answer, Answer)]) == 20
+    assert len(far.peers) <= 2
+
+
+async def test_a_cookie_is_not_brought_back(far: Far) -> None:
+    far.handler = plain(200, b"{}", Set_Cookie="session=1; Path=/")
+    async with wire_to(far.url) as wire:
+        await wire.send(CALL)
+        await wire.send(CALL)
+
+    assert ["cookie" in headers for _, headers, _ in far.asked] == [False, False]
+
+
+async def test_a_wire_is_used_inside_its_context() -> None:
+    with pytest.raises(RuntimeError, match="async with"):
+        await wire_to("http://127.0.0.1:1").send(CALL)
+
+
+# TLS.
+
+
+def certificate(name: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's certificate for a name, and the file of the authority that vouches for it."""
+    authority = trustme.CA()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name).configure_cert(tls)
+    file = folder / "authority.pem"
+    authority.cert_pem.write_to_path(file)
+    return tls, file
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused_before_a_word_is_said(
+    tmp_path: Path,
+) -> None:
+    tls, _ = certificate("127.0.0.1", tmp_path)
+    async with serving(tls) as far:
+        found = await sent(far, plain(200, b"{}"))
+
+    assert isinstance(found, Silence)
+    assert "Certificate" in found.why
+    assert far.asked == []
+
+
+ASK: Final = """
+import asyncio, sys
+from kasir.adyen.calls import Call
+from kasir.adyen.environments import Environment, addresses
+from kasir.config import Limits
+from kasir.gateway.wire import Wire
+
+async def main():
+    async with Wire(addresses(Environment.TWIN, twin_url=sys.argv[1]), "key", Limits()) as wire:
+        answer = await wire.send(Call("/payments", b"{}"))
+    print(type(answer).__name__)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"), [("127.0.0.1", "Answer"), ("adyen.example", "Silence")]
+)
+async def test_a_certificate_that_the_machine_trusts_is_good_for_its_own_name_only(
+    tmp_path: Path, name: str, outcome: str
+) -> None:
+    tls, authority = certificate(name, tmp_path)
+    async with serving(tls) as far:
+        far.handler = plain(200, b"{}")
+        asking = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", ASK, far.url),
+            env={"SSL_CERT_FILE": str(authority), "PYTHONPATH": ":".join(sys.path)},
+            stdout=subprocess.PIPE,
+        )
+        said, _ = await asking.communicate()
+
+    assert (asking.returncode, said.decode().strip()) == (0, outcome)
+    assert len(far.asked) == (1 if outcome == "Answer" else 0)
