@@ -116,6 +116,18 @@ class TwinAtWork:
         psp_reference: str = told["pspReference"]
         return psp_reference
 
+    async def saved(self, model: str = "Subscription", **changes: Any) -> str:
+        """Make a payment that saves a token; return the token."""
+        asked: dict[str, Any] = {
+            "storePaymentMethod": True,
+            "shopperReference": "shopper-1",
+            "recurringProcessingModel": model,
+        }
+        psp_reference = await self.paid(**asked | changes)
+        told = await self.control("GET", f"payments/{psp_reference}")
+        token: str = told["storedPaymentMethodId"]
+        return token
+
     async def details(self, location: str, *, key: str | None = None) -> Answer:
         """Ask what became of a payment, as the shop does when the shopper is back."""
         body = {"details": {"redirectResult": result_of(location)}}
@@ -124,6 +136,20 @@ class TwinAtWork:
     async def settle(self, seconds: float = 0) -> None:
         """Let time pass; everything that falls due is done when this returns."""
         await self.control("POST", "clock", {"advance_s": seconds})
+
+
+def charge_body(token: str, model: str = "Subscription", **changes: Any) -> dict[str, Any]:
+    """Return a payment with a token, with just what GoPay's page names."""
+    named = {
+        "reference": "SUB-7",
+        "paymentMethod": {"storedPaymentMethodId": token},
+        "shopperReference": "shopper-1",
+        "shopperInteraction": "ContAuth",
+        "recurringProcessingModel": model,
+        "browserInfo": None,
+        "channel": None,
+    }
+    return payment_body(**named | changes)
 
 
 def result_of(location: str) -> str:
@@ -184,11 +210,11 @@ class _QuietServer(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
     """Serve a twin on a free port."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         build(twin), log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=1
     )
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
     server = _QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
@@ -221,6 +247,14 @@ async def twin() -> AsyncIterator[TwinAtWork]:
     """A fresh twin, strict, with nobody listening to its webhooks."""
     async with serving(Twin(Settings(), Knobs())) as at_work:
         yield at_work
+
+
+@pytest.fixture
+async def token_shop(twin: TwinAtWork) -> AsyncIterator[Shop]:
+    """A shop that hears the twin's token webhooks, sealed with a key of their own."""
+    async with listening() as heard:
+        await twin.control("PUT", "webhooks/tokens", {"url": heard.url, "hmacKey": OTHER_KEY})
+        yield heard
 
 
 @pytest.fixture

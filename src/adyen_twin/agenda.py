@@ -4,11 +4,12 @@ import heapq
 from collections.abc import Callable
 from typing import Any, Final
 
-from adyen_twin import mail, modifications, payments
+from adyen_twin import charges, mail, modifications, payments, tokens
 from adyen_twin.twin import Twin
 
 #: Every kind of errand, by the name it is kept under.
 DOERS: Final[dict[str, Callable[..., Any]]] = {
+    "decide_charge": charges.decide_charge,
     "expire_authorisation": modifications.expire_authorisation,
     "expire_payment": payments.expire_by_clock,
     "queue_notices": mail.queue_notices,
@@ -17,11 +18,18 @@ DOERS: Final[dict[str, Callable[..., Any]]] = {
     "tell_authorisation": payments.tell_authorisation,
     "tell_earlier_refusal": payments.tell_earlier_refusal,
     "tell_offer_closed": payments.tell_offer_closed,
+    "tell_token": tokens.tell_token,
     "tell_unknown_cancel": modifications.tell_unknown_cancel,
     "undo_modification": modifications.undo,
 }
 #: What is hurried when a webhook must come before the answer to the call it is about.
-HURRIED: Final = ("settle_modification", "tell_authorisation", "queue_notices", "release_held")
+HURRIED: Final = (
+    "decide_charge",
+    "queue_notices",
+    "release_held",
+    "settle_modification",
+    "tell_authorisation",
+)
 
 
 def next_due(twin: Twin) -> float | None:

@@ -9,9 +9,9 @@ import aiohttp
 from litestar import Litestar, Request
 from litestar.exceptions import HTTPException
 
-from adyen_twin import checkout, controls, errors, gopay, storage
-from adyen_twin.controls import ControlError
+from adyen_twin import checkout, controls, errors, gopay, recurring, storage
 from adyen_twin.engine import Engine
+from adyen_twin.orders import ControlError
 from adyen_twin.twin import Twin
 from adyen_twin.web import HttpRequest, HttpResponse, as_json
 
@@ -37,9 +37,12 @@ def build(twin: Twin) -> Litestar:
     return Litestar(
         route_handlers=[
             *checkout.routers(),
+            recurring.classic_router(),
             controls.router(),
             gopay.get_redirect,
             gopay.post_redirect,
+            gopay.get_app,
+            gopay.post_unlink,
             gopay.get_page,
             gopay.get_phone,
             gopay.get_status,

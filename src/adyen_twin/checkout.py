@@ -5,10 +5,11 @@ from typing import Any, Final
 from litestar import Router, post
 from litestar.exceptions import NotFoundException
 
-from adyen_twin import checks, faults, modifications, payments
+from adyen_twin import charges, checks, faults, modifications, payments, recurring, tokens
 from adyen_twin.checks import Asked, Rule
 from adyen_twin.exchange import Call, Operation, Reply, exchange
-from adyen_twin.state import Kind
+from adyen_twin.limits import GOPAY
+from adyen_twin.state import Kind, Payment
 from adyen_twin.twin import Twin
 from adyen_twin.web import HttpRequest, HttpResponse
 
@@ -27,17 +28,37 @@ KINDS: Final[dict[str, Kind]] = {
 def list_methods(twin: Twin, call: Call) -> Reply:
     """Answer /paymentMethods."""
     _check(checks.PAYMENT_METHODS, twin, call)
-    return Reply(body={"paymentMethods": payments.listed(twin, call.body)})
+    body: dict[str, Any] = {"paymentMethods": payments.listed(twin, call.body)}
+    if stored := _stored(twin, call):
+        body["storedPaymentMethods"] = stored
+    return Reply(body=body)
+
+
+def _stored(twin: Twin, call: Call) -> list[dict[str, Any]]:
+    """Return the shopper's tokens, where GoPay itself is on offer."""
+    if not any(row["type"] == GOPAY for row in payments.listed(twin, call.body)):
+        return []
+    account, shopper = call.body["merchantAccount"], call.body.get("shopperReference")
+    return [recurring.row(twin, token) for token in tokens.of_shopper(twin, account, shopper)]
 
 
 def pay(twin: Twin, call: Call) -> Reply:
-    """Answer /payments with a redirect to the wallet.
+    """Answer /payments: a redirect to the wallet, or the result of a Subscription charge.
 
-    The body bears no pspReference, as Adyen's schema says of redirects. GUESS: the
+    A redirect's body bears no pspReference, as Adyen's schema says of redirects. GUESS: the
     header's is the offer's, and not yet the payment's own.
     """
     _check(checks.PAYMENTS, twin, call)
-    payment = payments.offer(twin, call.body)
+    name = charges.token_named(call.body)
+    if name is None:
+        return _redirect(payments.offer(twin, call.body), call)
+    payment = charges.start(twin, call.body, charges.chargeable(twin, call.body, name))
+    if call.body["recurringProcessingModel"] == "CardOnFile":
+        return _redirect(payment, call)
+    return Reply(body=charges.answer(twin, payment), psp_reference=payment.psp_reference)
+
+
+def _redirect(payment: Payment, call: Call) -> Reply:
     return Reply(
         body={
             "resultCode": "RedirectShopper",
@@ -156,7 +177,15 @@ async def post_cancels(request: HttpRequest) -> HttpResponse:
 
 def routers() -> list[Router]:
     """Return the API under each version, as test and as live have it."""
-    handlers = [post_payment_methods, post_payments, post_details, post_modification, post_cancels]
+    handlers = [
+        post_payment_methods,
+        post_payments,
+        post_details,
+        post_modification,
+        post_cancels,
+        recurring.get_stored,
+        recurring.delete_stored,
+    ]
     return [
         Router(f"{prefix}/v{version}", route_handlers=handlers, opt={"version": version})
         for prefix in PREFIXES

@@ -80,14 +80,50 @@ def payment_method(asked: Asked) -> None:
         raise errors.no_payment_method()
     if not isinstance(method, Mapping):
         raise errors.invalid("paymentMethod")
-    if not _is_text(method.get("type"), 1, None):
+    for name in ("storedPaymentMethodId", "recurringDetailReference"):
+        _check_text(method, name, 1, limits.TOKEN_MAX, within="paymentMethod")
+    # A token needs no type: Adyen's schema of stored methods does not even know GoPay's.
+    if not _names_token(method) and not _is_text(method.get("type"), 1, None):
         raise errors.invalid("paymentMethod.type")
 
 
 def only_gopay(asked: Asked) -> None:
     """The twin's account has GoPay and nothing else."""
-    if asked.body["paymentMethod"]["type"] != limits.GOPAY:
+    method = asked.body["paymentMethod"]
+    kind = method.get("type")
+    if kind != limits.GOPAY and not (kind is None and _names_token(method)):
         raise errors.unsupported()
+
+
+def gopay_token(asked: Asked) -> None:
+    """A token is saved, and used, for a named shopper and one of GoPay's two models.
+
+    GUESS: the codes. That a Subscription or CardOnFile charge is ContAuth, GoPay's page says.
+    """
+    uses = _names_token(asked.body["paymentMethod"])
+    if not uses and not saves_token(asked.body):
+        return
+    for name in ("shopperReference", "recurringProcessingModel"):
+        if asked.body.get(name) is None:
+            raise errors.invalid(name)
+    if asked.body["recurringProcessingModel"] not in limits.GOPAY_MODELS:
+        raise errors.unsupported()
+    if uses and asked.knobs.strict and asked.body.get("shopperInteraction") != "ContAuth":
+        raise errors.invalid("shopperInteraction")
+
+
+def saves_token(body: Body) -> bool:
+    """Return whether a payment is to save a token; the last two are its older names."""
+    if _names_token(body["paymentMethod"]):
+        return False
+    return any(
+        body.get(name) is True
+        for name in ("storePaymentMethod", "enableRecurring", "enableOneClick")
+    )
+
+
+def _names_token(method: Mapping[str, Any]) -> bool:
+    return bool(method.get("storedPaymentMethodId") or method.get("recurringDetailReference"))
 
 
 def gopay_amount(asked: Asked) -> None:
@@ -107,8 +143,11 @@ def gopay_country(asked: Asked) -> None:
 def gopay_browser(asked: Asked) -> None:
     """GoPay's page demands browserInfo and channel; an older page says one of them.
 
-    GUESS: the code. That browserInfo is mandatory, an implementer reported.
+    GUESS: the code. That browserInfo is mandatory, an implementer reported. The page
+    does not name them among what a payment with a token needs.
     """
+    if _names_token(asked.body["paymentMethod"]):
+        return
     present = [name for name in ("browserInfo", "channel") if asked.body.get(name) is not None]
     if asked.knobs.strict and "browserInfo" not in present:
         raise errors.invalid("browserInfo")
@@ -263,6 +302,7 @@ PAYMENTS: Final[tuple[Rule, ...]] = (
     gopay_amount,
     gopay_country,
     gopay_browser,
+    gopay_token,
 )
 
 
@@ -279,6 +319,25 @@ def payment_reference(asked: Asked) -> None:
     if not _is_text(asked.body.get("paymentReference"), 1, None):
         raise errors.invalid("paymentReference")
 
+
+def shopper(asked: Asked) -> None:
+    """A call about tokens says whose. GUESS: the code."""
+    if not _is_text(asked.body.get("shopperReference"), 3, 256):
+        raise errors.invalid("shopperReference")
+
+
+def contract(body: Body) -> set[str]:
+    """Return the classic contracts that a list is narrowed to; none, if it is not."""
+    recurring = body.get("recurring") or {}
+    said = recurring.get("contract") if isinstance(recurring, Mapping) else ""
+    if said is None:
+        return set()
+    if said not in limits.CONTRACTS:
+        raise errors.invalid("recurring.contract")
+    return set(str(said).split(","))
+
+
+TOKENS: Final[tuple[Rule, ...]] = (merchant_account, shopper)
 
 CANCELS: Final[tuple[Rule, ...]] = (merchant_account, payment_reference, modification_texts)
 

@@ -5,55 +5,23 @@ answered 422 with the field at fault: {"error", "field"?}.
 """
 
 import ipaddress
-import re
-from typing import Any, Literal, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Router, delete, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from adyen_twin import trials, truth, wallet
+from adyen_twin import shopper_controls, trials, truth
 from adyen_twin.delivery import name_of
 from adyen_twin.faults import AnyFault, Planned
+from adyen_twin.orders import ClockOrder, ControlError, TrialOrder, read
 from adyen_twin.settings import Knobs
-from adyen_twin.state import Endpoint, EndpointName, Payment
-from adyen_twin.twin import Twin
+from adyen_twin.state import Endpoint, EndpointName
 from adyen_twin.web import HttpRequest, HttpResponse, as_json
 
-Told = TypeVar("Told")
-
 HEX_KEY_DIGITS = 64
-
-
-class ControlError(Exception):
-    """A control call that cannot be done, with the status to answer."""
-
-    def __init__(self, status: int, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"error": message} | ({"field": field} if field else {})
-
-
-class WalletOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """What the shopper is to do, and with which payment."""
-
-    url: str
-    do: Literal["approve", "approve_without_return", "refuse", "cancel", "expire"]
-    pin: str | None = None
-
-
-class ClockOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """How far time is to leap."""
-
-    advance_s: float
-
-
-class TrialOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """Which events to test."""
-
-    types: list[str] = msgspec.field(default_factory=lambda: ["AUTHORISATION"])
 
 
 def only_this_machine(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -103,29 +71,6 @@ async def post_trial(request: HttpRequest) -> HttpResponse:
     if endpoint is None:
         raise ControlError(409, "no standard webhook is set")
     return as_json(await trials.run(request.twin, request.engine, endpoint, order.types))
-
-
-@post("/wallet", status_code=200)
-async def post_wallet(request: HttpRequest) -> HttpResponse:
-    """Act as the shopper."""
-    twin, order = request.twin, read(await request.body(), WalletOrder)
-    payment = _payment_of(twin, order.url)
-    pin = twin.knobs.wallet_pin if order.pin is None else order.pin
-    try:
-        back = wallet.do(twin, payment, order.do, pin)
-    except wallet.WrongPinError:
-        left = twin.knobs.pin_tries - payment.pin_tries
-        return as_json({"location": None, "status": payment.status, "pinTriesLeft": left})
-    except wallet.AlreadyDecidedError:
-        raise ControlError(409, f"the payment is {payment.status} already", "url") from None
-    said: dict[str, Any] = {
-        "location": back.location if back else None,
-        "status": payment.status,
-        "pspReference": payment.psp_reference,
-    }
-    if back is not None and back.method == "POST":
-        said |= {"method": "POST", "url": back.url, "data": back.fields}
-    return as_json(said)
 
 
 @get("/clock")
@@ -228,7 +173,7 @@ def router() -> Router:
         put_webhook,
         delete_webhook,
         post_trial,
-        post_wallet,
+        *shopper_controls.HANDLERS,
         get_clock,
         post_clock,
         get_payments,
@@ -243,30 +188,6 @@ def router() -> Router:
         post_reset,
     ]
     return Router("/twin", route_handlers=handlers, guards=[only_this_machine])
-
-
-def read(raw: bytes, kind: type[Told]) -> Told:
-    """Return a control call's body.
-
-    Raises:
-        ControlError: It is not what the call takes; says which field.
-
-    """
-    try:
-        return msgspec.json.decode(raw or b"null", type=kind)
-    except msgspec.ValidationError as error:
-        raise ControlError(422, *_complaint(str(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ControlError(400, f"not JSON: {error}") from None
-
-
-def _complaint(message: str) -> tuple[str, str | None]:
-    """Return msgspec's complaint, and the path of the field that it is about."""
-    said, _, path = message.partition(" - at `")
-    parts = [path.rstrip("`").removeprefix("$").removeprefix(".")]
-    if named := re.search(r"(?:required|unknown) field `(.+?)`", said):
-        parts.append(named[1])
-    return said, ".".join(filter(None, parts)) or None
 
 
 def _webhook_named(request: HttpRequest) -> EndpointName:
@@ -302,11 +223,3 @@ def _remember_previous_key(endpoint: Endpoint, before: Endpoint | None) -> None:
 def _is_hex_key(text: str) -> bool:
     digits = "0123456789abcdefABCDEF"
     return len(text) == HEX_KEY_DIGITS and all(letter in digits for letter in text)
-
-
-def _payment_of(twin: Twin, url: str) -> Payment:
-    named = parse_qs(urlsplit(url).query).get("redirectData", [""])[0]
-    payment = twin.memory.payment(named)
-    if payment is None or payment.redirect_data != named:
-        raise ControlError(404, "no payment has this action.url", "url")
-    return payment

@@ -117,6 +117,16 @@ def no_original() -> AdyenError:
     return AdyenError(422, "167", "Original pspReference required for this operation")
 
 
+def no_contract() -> AdyenError:
+    """The shopper has no such permission: a token of another, or of another account."""
+    return AdyenError(422, "800", "Contract not found")
+
+
+def no_detail() -> AdyenError:
+    """There is no such token, or none any more."""
+    return AdyenError(422, "803", "PaymentDetail not found")
+
+
 def unavailable() -> AdyenError:
     """What keeps the idempotency keys is down; asking again later, with the same key, is safe."""
     return AdyenError(

@@ -9,6 +9,7 @@ only make it nicer.
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
+from urllib.parse import quote
 
 import jinja2
 import segno
@@ -16,7 +17,7 @@ from litestar import Response, get, post
 from litestar.enums import MediaType
 from litestar.response import Redirect
 
-from adyen_twin import payments, texts, wallet
+from adyen_twin import payments, purses, texts, tokens, wallet
 from adyen_twin.state import Payment, Status
 from adyen_twin.web import HttpRequest, HttpResponse, as_json
 
@@ -107,6 +108,8 @@ async def post_deed(request: HttpRequest) -> Page:
         return _unknown(request)
     scanned = data.get("scanned") == "true"
     try:
+        if account := str(data.get("account", "")).strip():
+            wallet.use_account(request.twin, payment, account)
         wallet.DEEDS[deed](request.twin, payment, str(data.get("pin", "")))
     except wallet.WrongPinError:
         beside = data.get("beside") == "true"
@@ -116,6 +119,32 @@ async def post_deed(request: HttpRequest) -> Page:
     if scanned or not payment.comes_back or payment.status is Status.EXPIRED:
         return _decided_page(request, payment, scanned=scanned)
     return _return(request, payment)
+
+
+@get("/gopay-app/{shopper:str}")
+async def get_app(request: HttpRequest) -> Page:
+    """Show the shopper, inside GoPay, which shops may charge them."""
+    twin, shopper = request.twin, request.path_part("shopper")
+    account = purses.of_shopper(twin, shopper).account
+    linked = [
+        token
+        for token in twin.state.tokens.values()
+        if token.active and token.wallet_account == account
+    ]
+    return _page(request, "app.html", shopper=shopper, account=account, linked=linked)
+
+
+@post("/gopay-app/{shopper:str}/unlink", status_code=200)
+async def post_unlink(request: HttpRequest) -> Page:
+    """Let the shopper take a permission back, inside GoPay."""
+    twin, shopper = request.twin, request.path_part("shopper")
+    form = await request.form()
+    token = twin.state.tokens.get(str(form.get("token", "")))
+    account = purses.of_shopper(twin, shopper).account
+    if token is None or token.wallet_account != account:
+        return _unknown(request)
+    tokens.disable(twin, token)
+    return Redirect(f"/gopay-app/{quote(shopper, safe='')}", status_code=303, headers=NO_STORE)
 
 
 @get(["/checkoutshopper/images/logos/{name:str}", "/gopay/static/{name:str}"], cache=False)
@@ -162,15 +191,18 @@ def _waiting_page(
     scanned: bool = False,
     wrong_pin: bool = False,
 ) -> Page:
-    knobs = request.twin.knobs
+    twin, knobs = request.twin, request.twin.knobs
+    purse = purses.of_payment(twin, payment)
+    held = purses.balance(twin, purse)
     phone_url = f"{request.public_url}/gopay/{payment.page_key}/phone?scanned=true"
     return _page(
         request,
         "pay.html",
         payment=payment,
         amount=texts.rupiah(payment.amount.value),
-        balance=texts.rupiah(knobs.wallet_balance),
-        enough=payment.amount.value <= knobs.wallet_balance,
+        account=purse.account,
+        balance=texts.rupiah(held),
+        enough=payment.amount.value <= held,
         pin=knobs.wallet_pin,
         tries_left=knobs.pin_tries - payment.pin_tries,
         wrong_pin=wrong_pin,

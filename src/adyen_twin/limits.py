@@ -21,7 +21,10 @@ COLOUR_DEPTHS: Final = (1, 4, 8, 15, 16, 24, 30, 32, 48)
 BROWSER_TEXTS: Final = ("acceptHeader", "language", "userAgent")
 BROWSER_NUMBERS: Final = ("colorDepth", "screenHeight", "screenWidth", "timeZoneOffset")
 
+CONTRACTS: Final = ("ONECLICK", "ONECLICK,RECURRING", "RECURRING", "PAYOUT", "EXTERNAL")
+
 REFERENCE_MAX: Final = 80
+TOKEN_MAX: Final = 64
 REFUND_REASONS: Final = ("FRAUD", "CUSTOMER REQUEST", "RETURN", "DUPLICATE", "OTHER")
 
 METADATA_PAIRS_MAX: Final = 20

@@ -20,6 +20,7 @@ from adyen_twin.state import (
     Outcome,
     Payment,
     Refusal,
+    Token,
 )
 from adyen_twin.twin import Twin
 
@@ -93,6 +94,31 @@ def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: st
     _post(twin, item, {}, reference=reference)
 
 
+def recurring_contract(twin: Twin, payment: Payment, token: Token) -> None:
+    """Tell of a token the older way: the token is the pspReference of the event."""
+    event = _event(twin, payment, "RECURRING_CONTRACT", token.id, 0)
+    event.original_reference = payment.psp_reference
+    additional = {
+        "recurring.recurringDetailReference": token.id,
+        "recurring.shopperReference": token.shopper_reference,
+        "shopperReference": token.shopper_reference,
+        "GoPay.gopayAccountId": token.wallet_account,
+    }
+    _tell(twin, payment, event, additional, more={"originalPsp": payment.psp_reference})
+
+
+def tokenization(twin: Twin, payment: Payment) -> dict[str, str]:
+    """Return what a payment's additionalData says of the token it saved, where so set."""
+    operation, token = payment.saved_as, payment.token
+    if not twin.knobs.tokens_in_authorisation or operation is None or token is None:
+        return {}
+    return {
+        "tokenization.storedPaymentMethodId": token,
+        "tokenization.shopperReference": payment.shopper_reference or "",
+        "tokenization.store.operationType": operation,
+    }
+
+
 def _tell_authorisation(
     twin: Twin, payment: Payment, psp_reference: str, refusal: Refusal | None
 ) -> None:
@@ -102,6 +128,8 @@ def _tell_authorisation(
     additional = {f"metadata.{key}": value for key, value in payment.metadata.items()}
     if payment.wallet_account:
         additional["GoPay.gopayAccountId"] = payment.wallet_account
+    if refusal is None:
+        additional |= tokenization(twin, payment)
     operations = {} if refusal else {"operations": list(OPERATIONS)}
     _tell(twin, payment, event, additional, more=operations)
 

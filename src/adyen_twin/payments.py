@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from adyen_twin import checks, clock, errors, faults, modifications, names, notices
+from adyen_twin import checks, clock, errors, faults, modifications, names, notices, tokens
 from adyen_twin.limits import COUNTRY, CURRENCY, GOPAY
 from adyen_twin.state import Amount, Payment, Refusal, Status
 from adyen_twin.twin import Twin
@@ -16,7 +16,6 @@ from adyen_twin.twin import Twin
 DAY_S: Final = 24 * 3600
 
 REFUSED: Final = Refusal("Refused", "2")
-NOT_ENOUGH_BALANCE: Final = Refusal("Not enough balance", "12")
 SHOPPER_CANCELLED: Final = Refusal("Shopper Cancelled", "16")
 PIN_TRIES_EXCEEDED: Final = Refusal("Pin tries exceeded", "18")
 
@@ -70,6 +69,18 @@ def _gopay_fits(twin: Twin, body: checks.Body) -> bool:
 
 def offer(twin: Twin, body: checks.Body) -> Payment:
     """Make a payment that waits for the shopper at the wallet."""
+    payment = made(twin, body)
+    wait_for_shopper(twin, payment)
+    return payment
+
+
+def wait_for_shopper(twin: Twin, payment: Payment) -> None:
+    """Keep an offer open, for as long as it is."""
+    twin.later("expire_payment", payment.expires_at, psp_reference=payment.psp_reference)
+
+
+def made(twin: Twin, body: checks.Body) -> Payment:
+    """Make a payment, undecided."""
     now = twin.now()
     to_wallet_by_post = body.get("redirectToIssuerMethod") == "POST"
     payment = Payment(
@@ -88,9 +99,10 @@ def offer(twin: Twin, body: checks.Body) -> Payment:
         form_proof=names.page_key() if to_wallet_by_post else None,
         return_by_post=body.get("redirectFromIssuerMethod") == "POST",
         redirect_result=names.redirect_result(),
+        shopper_reference=body.get("shopperReference"),
+        saves_for=body.get("recurringProcessingModel") if checks.saves_token(body) else None,
     )
     twin.memory.add(payment)
-    twin.later("expire_payment", payment.expires_at, psp_reference=payment.psp_reference)
     return payment
 
 
@@ -142,6 +154,9 @@ def _authorised(twin: Twin, payment: Payment) -> None:
     else:
         over_at = twin.now() + twin.knobs.authorisation_days * DAY_S
         twin.later("expire_authorisation", over_at, psp_reference=payment.psp_reference)
+    tokens.save(twin, payment)
+    if payment.saved_as is not None and twin.knobs.tokens_told != "never":
+        _tell_of_token(twin, payment)
     false_first = _planned(twin, payment, faults.FalseThenTrue)
     if false_first is not None:
         same = false_first.same_psp_reference
@@ -156,6 +171,15 @@ def _authorised(twin: Twin, payment: Payment) -> None:
         )
     if closed := _planned(twin, payment, faults.OfferClosedAfterPaid):
         _tell_later(twin, payment, "tell_offer_closed", closed.seconds)
+
+
+def _tell_of_token(twin: Twin, payment: Payment) -> None:
+    name = payment.psp_reference
+    if twin.knobs.tokens_told == "before":
+        tokens.tell_token(twin, psp_reference=name)
+    else:
+        due_at = twin.now() + twin.knobs.settlement_s
+        twin.later("tell_token", due_at, reference=payment.reference, psp_reference=name)
 
 
 def _planned(twin: Twin, payment: Payment, kind: type[faults.AnyKind]) -> faults.AnyKind | None:
@@ -239,7 +263,9 @@ def _outcome(twin: Twin, payment: Payment) -> dict[str, Any]:
         "amount": {"currency": payment.amount.currency, "value": payment.amount.value},
     }
     if payment.status is Status.AUTHORISED:
-        return said | {"paymentMethod": {"type": GOPAY}}
+        additional = notices.tokenization(twin, payment)
+        more = {"additionalData": additional} if additional else {}
+        return said | {"paymentMethod": {"type": GOPAY}} | more
     return said | _refusal(twin, payment)
 
 

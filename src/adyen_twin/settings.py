@@ -53,6 +53,20 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: Whose reference a modification's webhook bears, where it has one of its own.
     modification_reference: Literal["payment", "modification"] = "payment"
 
+    #: When recurring.token.* is told: after AUTHORISATION, once settled; before it; or never.
+    tokens_told: Literal["after", "before", "never"] = "after"
+    settlement_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    #: "created": a token may be charged as it was saved; "both": in either model.
+    tokens_charged: Literal["created", "both"] = "created"
+    #: Whether AUTHORISATION and /payments/details bear tokenization.* too.
+    tokens_in_authorisation: bool = False
+    #: How token webhooks are written; a shop must verify the bytes, not its own spelling.
+    tokens_spelled: Literal["compact", "spaced"] = "compact"
+    #: What a Subscription charge answers: as decided, or a code that leaves it open.
+    charge_result: Literal["decided", "Received", "Pending"] = "decided"
+    #: How long after such an answer the charge is decided.
+    charge_s: Annotated[float, msgspec.Meta(ge=0)] = 5.0
+
     #: Events that Adyen sends only where the shop switched them on.
     extra_events: list[str] = msgspec.field(default_factory=lambda: ["OFFER_CLOSED"])
     webhook_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0

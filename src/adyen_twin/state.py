@@ -88,6 +88,40 @@ class Modification(msgspec.Struct, kw_only=True):
     idle: bool = False
 
 
+class WalletState(StrEnum):
+    """Whether a wallet pays."""
+
+    OK = "ok"
+    NO_BALANCE = "no_balance"
+    #: The shopper unlinked the shop at GoPay, and Adyen has not been told.
+    UNLINKED = "unlinked"
+    BLOCKED = "blocked"
+
+
+class Wallet(msgspec.Struct, kw_only=True):
+    """One GoPay wallet."""
+
+    account: str
+    state: WalletState = WalletState.OK
+    #: None: what the knob says.
+    balance: int | None = None
+
+
+class Token(msgspec.Struct, kw_only=True):
+    """A shopper's permission to be charged again."""
+
+    id: str
+    merchant_account: str
+    shopper_reference: str
+    wallet_account: str
+    models: list[str]
+    first_psp_reference: str
+    #: The shop's reference of the first payment.
+    reference: str
+    created_at: float
+    active: bool = True
+
+
 class Payment(msgspec.Struct, kw_only=True):
     """One request to pay, and all that became of it."""
 
@@ -109,6 +143,14 @@ class Payment(msgspec.Struct, kw_only=True):
     decided_at: float | None = None
     pin_tries: int = 0
     wallet_account: str = ""
+    shopper_reference: str | None = None
+    #: The model for which the payment is to save a token.
+    saves_for: str | None = None
+    #: The token that the payment charges, or saved.
+    token: str | None = None
+    #: What saving it did: created, alreadyExisting or updated.
+    saved_as: str | None = None
+    charges: bool = False
 
     #: The way out and the way back.
     redirect_data: str
@@ -227,6 +269,10 @@ class State(msgspec.Struct, kw_only=True):
     #: Notices that a fault holds back until another one has gone before them.
     held: dict[str, list[Notice]] = {}
     faults: list[Planned] = []
+    tokens: dict[str, Token] = {}
+    wallets: dict[str, Wallet] = {}
+    #: Which wallet a shopper uses: shopperReference -> account.
+    shoppers: dict[str, str] = {}
     attempts: list[Attempt] = []
     replies: dict[str, KeptReply] = {}
     errands: list[Errand] = []

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from adyen_twin import modifications
+from adyen_twin import modifications, purses
 from adyen_twin.clock import spelled_utc
-from adyen_twin.state import Attempt, Modification, Payment
+from adyen_twin.state import Attempt, Modification, Payment, Token
 from adyen_twin.twin import Twin
 
 
@@ -27,6 +27,10 @@ def of_payment(payment: Payment) -> dict[str, Any]:
         "createdAt": spelled_utc(payment.created_at),
         "expiresAt": spelled_utc(payment.expires_at),
         "detailsAsked": payment.details_asked,
+        "shopperReference": payment.shopper_reference,
+        "storedPaymentMethodId": payment.token,
+        "savedAs": payment.saved_as,
+        "account": payment.wallet_account or None,
         "metadata": payment.metadata,
         "events": [
             {
@@ -87,6 +91,41 @@ def of_deliveries(twin: Twin, reference: str | None, endpoint: str | None) -> di
         if reference in (None, notice.reference) and endpoint in (None, name)
     ]
     return {"count": len(tries), "deliveries": tries, "waiting": waiting}
+
+
+def of_wallet(twin: Twin, shopper_reference: str) -> dict[str, Any]:
+    """Return a shopper's wallet."""
+    wallet = purses.of_shopper(twin, shopper_reference)
+    return {
+        "shopperReference": shopper_reference,
+        "account": wallet.account,
+        "state": wallet.state,
+        "balance": purses.balance(twin, wallet),
+    }
+
+
+def of_token(token: Token) -> dict[str, Any]:
+    """Return a token, disabled or not."""
+    return {
+        "storedPaymentMethodId": token.id,
+        "merchantAccount": token.merchant_account,
+        "shopperReference": token.shopper_reference,
+        "account": token.wallet_account,
+        "models": token.models,
+        "firstPspReference": token.first_psp_reference,
+        "createdAt": spelled_utc(token.created_at),
+        "active": token.active,
+    }
+
+
+def of_tokens(twin: Twin, shopper_reference: str | None) -> dict[str, Any]:
+    """Return all tokens, or one shopper's."""
+    told = [
+        of_token(token)
+        for token in twin.state.tokens.values()
+        if shopper_reference in (None, token.shopper_reference)
+    ]
+    return {"count": len(told), "tokens": told}
 
 
 def of_faults(twin: Twin) -> dict[str, Any]:

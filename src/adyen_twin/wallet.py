@@ -8,12 +8,9 @@ import hmac
 from collections.abc import Callable
 from typing import Final
 
-from adyen_twin import faults, payments
-from adyen_twin.state import Payment, Refusal, Status
+from adyen_twin import payments, purses
+from adyen_twin.state import Payment, Status
 from adyen_twin.twin import Twin
-
-#: How GoPay knows the wallet of a shopper who was not named.
-ANONYMOUS_ACCOUNT: Final = "100000000001"
 
 
 class WrongPinError(Exception):
@@ -22,6 +19,13 @@ class WrongPinError(Exception):
 
 class AlreadyDecidedError(Exception):
     """The wallet has decided, or the offer has closed."""
+
+
+def use_account(twin: Twin, payment: Payment, account: str) -> None:
+    """Let the shopper log in with another GoPay account than the one used before."""
+    _must_wait(payment)
+    if payment.shopper_reference is not None and not payment.charges:
+        twin.state.shoppers[payment.shopper_reference] = account
 
 
 def enter_pin(twin: Twin, payment: Payment, pin: str, *, comes_back: bool = True) -> None:
@@ -37,15 +41,11 @@ def enter_pin(twin: Twin, payment: Payment, pin: str, *, comes_back: bool = True
         _count_wrong_pin(twin, payment)
         return
     payment.comes_back = comes_back
-    payment.wallet_account = ANONYMOUS_ACCOUNT
-    what, reference = "approve", payment.reference
-    fault = faults.strike(twin.state.faults, faults.WalletRefuses, what=what, reference=reference)
-    if fault is not None:
-        payments.decide(twin, payment, Status.REFUSED, Refusal(fault.reason, fault.code))
-    elif payment.amount.value > twin.knobs.wallet_balance:
-        payments.decide(twin, payment, Status.REFUSED, payments.NOT_ENOUGH_BALANCE)
-    else:
-        payments.decide(twin, payment, Status.AUTHORISED)
+    purse = purses.of_payment(twin, payment)
+    payment.wallet_account = purse.account
+    refusal = purses.refusal(twin, purse, payment)
+    status = Status.AUTHORISED if refusal is None else Status.REFUSED
+    payments.decide(twin, payment, status, refusal)
 
 
 def _count_wrong_pin(twin: Twin, payment: Payment) -> None:

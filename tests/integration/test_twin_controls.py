@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from adyen_twin import controls
+from adyen_twin.orders import ControlError
 from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, shop, twin
 
 __all__ = ["shop", "twin"]
@@ -122,6 +123,6 @@ def test_controls_answer_only_to_this_machine(host: str, welcome: bool) -> None:
     class Connection:
         client = type("Client", (), {"host": host})()
 
-    refusal = nullcontext() if welcome else pytest.raises(controls.ControlError, match="machine")
+    refusal = nullcontext() if welcome else pytest.raises(ControlError, match="machine")
     with refusal:
         controls.only_this_machine(Connection(), None)  # type: ignore[arg-type]

@@ -5,11 +5,22 @@ from typing import Any
 
 import Adyen
 import pytest
-from Adyen.util import is_valid_hmac_notification
+from Adyen.util import is_valid_hmac_notification, is_valid_hmac_payload
 
-from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, payment_body, result_of, shop, twin
+from twin_fixtures import (
+    KEY,
+    OTHER_KEY,
+    Shop,
+    TwinAtWork,
+    charge_body,
+    payment_body,
+    result_of,
+    shop,
+    token_shop,
+    twin,
+)
 
-__all__ = ["shop", "twin"]
+__all__ = ["shop", "token_shop", "twin"]
 
 
 @pytest.fixture
@@ -17,6 +28,8 @@ def adyen(twin: TwinAtWork) -> Any:
     """The official client, only its base URL changed."""
     client = Adyen.Adyen(xapikey="twin-api-key", platform="test")
     client.checkout.payments_api.baseUrl = f"{twin.url}/v72"
+    client.checkout.recurring_api.baseUrl = f"{twin.url}/v72"
+    client.recurring.recurring_api.baseUrl = f"{twin.url}/pal/servlet/Recurring/v68"
     client.checkout.modifications_api.baseUrl = f"{twin.url}/v72"
     return client
 
@@ -80,6 +93,43 @@ async def test_a_refund_a_cancel_and_a_cancel_by_reference(
         *("AUTHORISATION", "REFUND", "CANCELLATION", "TECHNICAL_CANCEL", "CANCEL_OR_REFUND"),
     ]
     assert all(is_valid_hmac_notification(webhook.body, KEY) for webhook in shop.received)
+
+
+async def test_a_token_is_made_charged_listed_and_removed(
+    twin: TwinAtWork, shop: Shop, token_shop: Shop, adyen: Any
+) -> None:
+    payments, stored = adyen.checkout.payments_api, adyen.checkout.recurring_api
+    classic = adyen.recurring.recurring_api
+    await twin.saved("CardOnFile")
+    await twin.saved("Subscription")
+    await twin.settle(60)
+    token = token_shop.received[0].body["data"]["storedPaymentMethodId"]
+    whose = {"merchantAccount": "TwinMerchant", "shopperReference": "shopper-1"}
+    charged = await asyncio.to_thread(payments.payments, charge_body(token))
+    asked = await asyncio.to_thread(payments.payments, charge_body(token, "CardOnFile"))
+    listed = await asyncio.to_thread(
+        stored.get_tokens_for_stored_payment_details, query_parameters=whose
+    )
+    details = await asyncio.to_thread(classic.list_recurring_details, whose)
+    removed = await asyncio.to_thread(
+        stored.delete_token_for_stored_payment_details, token, query_parameters=whose
+    )
+    with pytest.raises(Adyen.exceptions.AdyenAPIUnprocessableEntity) as caught:
+        await asyncio.to_thread(payments.payments, charge_body(token))
+    await twin.settle()
+
+    assert charged.message["resultCode"] == "Authorised"
+    assert asked.message["resultCode"] == "RedirectShopper"
+    assert [row["id"] for row in listed.message["storedPaymentMethods"]] == [token]
+    (detail,) = details.message["details"]
+    assert detail["RecurringDetail"]["recurringDetailReference"] == token
+    assert removed.status_code == 204
+    assert caught.value.error_code == "803"
+    assert len(token_shop.received) == 3
+    for webhook in token_shop.received:
+        seal = webhook.headers["HmacSignature"]
+        assert is_valid_hmac_payload(seal, OTHER_KEY, webhook.raw)
+        assert not is_valid_hmac_payload(seal, KEY, webhook.raw)
 
 
 async def test_errors_reach_the_shop_as_the_librarys_own(adyen: Any) -> None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from twin_fixtures import Shop, TwinAtWork, payment_body, shop, twin
-from twin_openapi import needs_openapi, reply_faults, webhook_faults
+from twin_fixtures import Shop, TwinAtWork, charge_body, payment_body, shop, token_shop, twin
+from twin_openapi import needs_openapi, reply_faults, token_webhook_faults, webhook_faults
 
-__all__ = ["shop", "twin"]
+__all__ = ["shop", "token_shop", "twin"]
 
 pytestmark = needs_openapi
 
@@ -121,3 +121,61 @@ async def test_what_fails_or_runs_out_later(twin: TwinAtWork, shop: Shop) -> Non
     said = {code for code, _ in shop.said}
     assert {"REFUND_FAILED", "REFUNDED_REVERSED", "CAPTURE_FAILED", "EXPIRE"} <= said
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]] * len(shop.said)
+
+
+@pytest.mark.parametrize("version", [71, 72])
+async def test_payments_with_a_token(twin: TwinAtWork, shop: Shop, version: int) -> None:
+    await twin.control("PUT", "knobs", {"tokensCharged": "both"})
+    token = await twin.saved()
+    answers = []
+    for model, state in (("Subscription", "ok"), ("Subscription", "blocked"), ("CardOnFile", "ok")):
+        await twin.control("PUT", "wallets/shopper-1", {"state": state})
+        answers.append(await twin.api(f"/v{version}/payments", charge_body(token, model)))
+    await twin.settle()
+
+    name = checkout(version)
+    assert [answer.body["resultCode"] for answer in answers] == [
+        *("Authorised", "Refused", "RedirectShopper"),
+    ]
+    for answer in answers:
+        assert reply_faults(name, "/payments", "post", 200, answer.body) == []
+    assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]] * 3
+
+
+async def test_token_webhooks(twin: TwinAtWork, shop: Shop, token_shop: Shop) -> None:
+    knobs = {"extraEvents": ["RECURRING_CONTRACT"], "tokensInAuthorisation": True}
+    await twin.control("PUT", "knobs", knobs)
+    token = await twin.saved()
+    await twin.saved()
+    await twin.saved("CardOnFile")
+    await twin.settle(60)
+    await twin.control("POST", f"tokens/{token}", {"do": "disable"})
+    await twin.settle()
+
+    kinds = [webhook.body["type"].rpartition(".")[2] for webhook in token_shop.received]
+    assert kinds == ["created", "alreadyExisting", "updated", "disabled"]
+    assert [token_webhook_faults(webhook.body) for webhook in token_shop.received] == [[]] * 4
+    assert [code for code, _ in shop.said].count("RECURRING_CONTRACT") == 1
+    assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]] * 4
+
+
+@pytest.mark.parametrize("version", [71, 72])
+async def test_the_lists_of_tokens(twin: TwinAtWork, version: int) -> None:
+    await twin.saved()
+    account = {"merchantAccount": "TwinMerchant", "shopperReference": "shopper-1"}
+    query = "merchantAccount=TwinMerchant&shopperReference=shopper-1"
+    stored = await twin.api(f"/v{version}/storedPaymentMethods?{query}", None, method="GET")
+    asked = account | {"countryCode": "ID", "amount": {"currency": "IDR", "value": 1}}
+    methods = await twin.api(f"/v{version}/paymentMethods", asked | {"channel": "Web"})
+    classic = "/pal/servlet/Recurring/v68"
+    details = await twin.api(f"{classic}/listRecurringDetails", account)
+    disabled = await twin.api(f"{classic}/disable", account)
+
+    name, classic_name = checkout(version), "RecurringService-v68"
+    assert len(stored.body["storedPaymentMethods"]) == 1
+    assert len(methods.body["storedPaymentMethods"]) == 1
+    assert len(details.body["details"]) == 1
+    assert reply_faults(name, "/storedPaymentMethods", "get", 200, stored.body) == []
+    assert reply_faults(name, "/paymentMethods", "post", 200, methods.body) == []
+    assert reply_faults(classic_name, "/listRecurringDetails", "post", 200, details.body) == []
+    assert reply_faults(classic_name, "/disable", "post", 200, disabled.body) == []

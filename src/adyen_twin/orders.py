@@ -1,0 +1,82 @@
+"""What control calls may ask, and how they are read."""
+
+import re
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from adyen_twin.state import WalletState
+
+Told = TypeVar("Told")
+Account = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class ControlError(Exception):
+    """A control call that cannot be done, with the status to answer."""
+
+    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"error": message} | ({"field": field} if field else {})
+
+
+class WalletOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """What the shopper is to do, and with which payment."""
+
+    url: str
+    do: Literal["approve", "approve_without_return", "refuse", "cancel", "expire"]
+    pin: str | None = None
+    #: Another GoPay account than the shopper's; for payments that name a shopper.
+    account: Account | None = None
+
+
+class WalletChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to change about a shopper's wallet; what is not named stays."""
+
+    state: WalletState | msgspec.UnsetType = msgspec.UNSET
+    #: None: what the knob says.
+    balance: Annotated[int, msgspec.Meta(ge=0)] | msgspec.UnsetType | None = msgspec.UNSET
+    #: The shopper takes another GoPay account from now on.
+    account: Account | msgspec.UnsetType = msgspec.UNSET
+
+
+class TokenOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to happen to a token, by a hand that is not the shop's."""
+
+    do: Literal["disable", "update"]
+
+
+class ClockOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """How far time is to leap."""
+
+    advance_s: float
+
+
+class TrialOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """Which events to test."""
+
+    types: list[str] = msgspec.field(default_factory=lambda: ["AUTHORISATION"])
+
+
+def read(raw: bytes, kind: type[Told]) -> Told:
+    """Return a control call's body.
+
+    Raises:
+        ControlError: It is not what the call takes; says which field.
+
+    """
+    try:
+        return msgspec.json.decode(raw or b"null", type=kind)
+    except msgspec.ValidationError as error:
+        raise ControlError(422, *_complaint(str(error))) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ControlError(400, f"not JSON: {error}") from None
+
+
+def _complaint(message: str) -> tuple[str, str | None]:
+    """Return msgspec's complaint, and the path of the field that it is about."""
+    said, _, path = message.partition(" - at `")
+    parts = [path.rstrip("`").removeprefix("$").removeprefix(".")]
+    if named := re.search(r"(?:required|unknown) field `(.+?)`", said):
+        parts.append(named[1])
+    return said, ".".join(filter(None, parts)) or None
