@@ -25,8 +25,8 @@ def history(site: Site) -> list[Result]:
         seeds.grow(site, young_dsn, young, twin, seeds.Story.PAID, few)
         seeds.grow(site, old_dsn, old, twin, seeds.Story.PAID, many)
         return [
-            _compared(site, "history, intake", young, old, _intake_rate, site.size(4000, 800)),
-            _compared(site, "history, payment", young, old, _payment_rate, site.size(600, 100)),
+            _compared(site, "history, intake", young, old, _intake_rate, site.size(1500, 400)),
+            _compared(site, "history, payment", young, old, _payment_rate, site.size(320, 64)),
         ]
 
 
@@ -41,7 +41,7 @@ def _compared(
     """Both in turn; the first round warms up."""
     found = [
         {"young, per s": rate(young, size), "old, per s": rate(old, size)}
-        for _ in range(site.size(7, 2) + 1)
+        for _ in range(site.size(15, 3) + 1)
     ][1:]
     ratios = [each["old, per s"] / each["young, per s"] for each in found]
     return Result(row=row, ratios=ratios, target=_TARGET, parts=medians(found))

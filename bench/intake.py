@@ -69,7 +69,7 @@ class _Compared:
 
 def _compared(site: Site, kasir: Server, rival_url: str, rival: str) -> _Compared:
     """Kasir and its rival in turn, the same bodies to both; the first round warms up."""
-    rounds, size = site.size(7, 2), site.size(4000, 800)
+    rounds, size = site.size(24, 3), site.size(1000, 400)
     found = _Compared()
     for _ in range(rounds + 1):
         bodies = foreign(size)

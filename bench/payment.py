@@ -45,7 +45,7 @@ def _pair(site: Site) -> Iterator[_Pair]:
 
 def latency(site: Site) -> list[Result]:
     """One payment at a time: Kasir's median over that of Adyen's library."""
-    rounds, calls = site.size(10, 3), site.size(100, 30)
+    rounds, calls = site.size(30, 4), site.size(30, 15)
     with _pair(site) as pair:
         # The one way to tell the library whom to trust.
         os.environ["REQUESTS_CA_BUNDLE"] = str(site.ca_file)
@@ -110,7 +110,7 @@ def _by_library(api: Any, calls: int) -> float:
 
 def throughput(site: Site) -> list[Result]:
     """Many at a time: payments per second through Kasir over a plain client's on the twin."""
-    rounds, calls = site.size(5, 2), site.size(1000, 200)
+    rounds, calls = site.size(11, 2), site.size(320, 128)
     with _pair(site) as pair:
         found = [_throughput_round(pair, calls) for _ in range(rounds + 1)][1:]
     plain = [each["plain client, per s"] for each in found]

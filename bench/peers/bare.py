@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from litestar import Litestar, asgi
-from litestar.response.base import ASGIResponse
 
 from kasir.web.app import create_app
 
@@ -19,17 +18,19 @@ if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
 
 PATH: Final = "/bench/bare"
+_BODY: Final = b"[accepted]"
+_HEADERS: Final = ((b"content-type", b"text/plain"), (b"content-length", b"%d" % len(_BODY)))
 
 
 @asgi(PATH, is_mount=False, copy_scope=False)
-async def answer_202(scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_202(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
     """Read the whole body and do nothing with it."""
     more = True
     while more:
         message = await receive()
         more = message["type"] == "http.request" and message["more_body"]
-    answer = ASGIResponse(body=b"[accepted]", status_code=202, media_type="text/plain")
-    await answer(scope, receive, send)
+    await send({"type": "http.response.start", "status": 202, "headers": _HEADERS})
+    await send({"type": "http.response.body", "body": _BODY, "more_body": False})
 
 
 def app() -> Litestar:
