@@ -21,7 +21,8 @@ def _under_versions(path: str) -> list[str]:
 
 
 def _version(request: AnyRequest) -> int:
-    return int(request.url.path.split("/")[1].removeprefix("v"))
+    # The path as routed: where Kasir is mounted below a prefix, the address begins with that.
+    return int(request.scope["path"].split("/")[1].removeprefix("v"))
 
 
 @post(_under_versions("/paymentMethods"), status_code=200)
