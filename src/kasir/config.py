@@ -21,6 +21,9 @@ from kasir.errors import SettingError
 _TWIN_URL: Final = "http://127.0.0.1:8700"
 _TWIN_KEY: Final = "twin-api-key"
 _TWIN_MERCHANT: Final = "TwinMerchant"
+#: With the twin there is nothing to keep secret, and a demo's database opens again tomorrow.
+_TWIN_SECRET: Final = "nothing-that-the-twin-tells-is-secret"
+_SECRET_LETTERS_MIN: Final = 32
 _LOCAL_URL: Final = "http://127.0.0.1:8000"
 
 
@@ -55,6 +58,11 @@ class Limits:
     attempt_lifetime_s: float = 3600.0
     #: How long bad news is held back from the shop.
     settle_after_s: float = 600.0
+    #: When a shopper's tokens are held against Adyen's list: this long after each other, the last
+    #: one again and again.
+    token_look_gaps_s: tuple[float, ...] = (3600.0, 86_400.0, 30 * 86_400.0)
+    #: The most that GoPay takes at once. A guess: the highest figure any other provider names.
+    gopay_amount_max: int = 50_000_000
     #: How often a worker looks for what is due, and how much it takes at once.
     look_every_s: float = 0.5
     due_batch_max: int = 100
@@ -91,6 +99,8 @@ class Settings:
     adyen_api_key: str = field(repr=False)
     merchant_account: str
     hmac_keys: tuple[bytes, ...] = field(repr=False)
+    token_hmac_keys: tuple[bytes, ...] = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
     database_url: str | None = field(repr=False)
     data_dir: Path
     api_key: str | None = field(repr=False)
@@ -125,7 +135,9 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         addresses=_addresses(env, environment),
         adyen_api_key=_needed(env, "ADYEN_API_KEY", _TWIN_KEY if twin else None),
         merchant_account=_needed(env, "ADYEN_MERCHANT_ACCOUNT", _TWIN_MERCHANT if twin else None),
-        hmac_keys=_hmac_keys(env, "ADYEN_HMAC_KEY"),
+        hmac_keys=_hmac_keys(env, "ADYEN_HMAC_KEY", is_needed=True),
+        token_hmac_keys=_hmac_keys(env, "ADYEN_TOKEN_HMAC_KEY", is_needed=False),
+        secrets=_secrets(env, _TWIN_SECRET if twin else None),
         database_url=_database_url(env),
         data_dir=Path(env.get("KASIR_DATA_DIR") or _default_data_dir()).expanduser().absolute(),
         api_key=env.get("KASIR_API_KEY") or None,
@@ -165,15 +177,27 @@ def _needed(env: Mapping[str, str], name: str, default: str | None) -> str:
     return text
 
 
-def _hmac_keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
+def _hmac_keys(env: Mapping[str, str], name: str, *, is_needed: bool) -> tuple[bytes, ...]:
     """Current key first, previous second: both are accepted while rotating."""
     text = env.get(name, "")
+    if not text and not is_needed:
+        return ()  # Then nothing that comes to that webhook is authentic.
     if not text:
         raise SettingError(name, "is not set; generate the key with the webhook in Customer Area")
     try:
         return tuple(key_from_hex(part) for part in text.split(","))
     except ValueError as error:
         raise SettingError(name, f"{error}; two keys are parted by one comma") from None
+
+
+def _secrets(env: Mapping[str, str], default: str | None) -> tuple[str, ...]:
+    """Current first, previous second: what the previous one sealed can still be opened."""
+    text = env.get("KASIR_SECRET_KEY") or default or ""
+    secrets = tuple(part.strip() for part in text.split(","))
+    if any(len(secret) < _SECRET_LETTERS_MIN for secret in secrets):
+        cure = f"give {_SECRET_LETTERS_MIN} characters or more; `openssl rand -hex 32` makes one"
+        raise SettingError("KASIR_SECRET_KEY", cure)
+    return secrets
 
 
 def _database_url(env: Mapping[str, str]) -> str | None:

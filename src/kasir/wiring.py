@@ -28,10 +28,14 @@ from kasir.store.database import Pool
 from kasir.store.due import Due
 from kasir.store.embedded import embedded
 from kasir.store.events import Events
-from kasir.store.inbox import GroupInbox, Reader
+from kasir.store.inbox import GroupInbox
 from kasir.store.ledger import Ledger
 from kasir.store.links import PostgresLinks
+from kasir.store.outbox import Outbox
 from kasir.store.payments import PostgresBook
+from kasir.store.reader import Reader
+from kasir.store.tokens import TokenLedger, Tokens
+from kasir.store.vault import Vault
 
 #: How often the demo's clock looks at the twin's.
 _FOLLOW_S: Final = 0.1
@@ -53,6 +57,7 @@ class Kasir:
         payments: What is known of every payment.
         inbox: Where notifications are kept.
         reader: Reads the inbox; the worker's work.
+        tokens: The shoppers' saved wallets.
         api_keys: Who may call over HTTP.
         clock: What time it is.
     """
@@ -68,6 +73,7 @@ class Kasir:
     payments: PostgresBook
     inbox: GroupInbox
     reader: Reader
+    tokens: Tokens
     api_keys: ApiKeys
     clock: Clock
     pool: Pool
@@ -108,13 +114,11 @@ class Kasir:
         limits = settings.limits
         ids = SortableIds(_milliseconds)
         patience = _patience(limits)
-        ledger = Ledger(
-            clock=clock,
-            ids=ids,
-            settle=timedelta(seconds=limits.settle_after_s),
-            tells_by_push=settings.events_url is not None,
-        )
-        book = PostgresBook(pool, ledger, patience.lease)
+        vault = Vault(settings.secrets)
+        outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)
+        ledger = Ledger(clock, timedelta(seconds=limits.settle_after_s), outbox)
+        token_ledger = TokenLedger(ids, clock, vault, outbox)
+        book = PostgresBook(pool, vault, ledger, patience.lease)
         flow = Flow(
             book=book,
             provider=Adyen(wire, clock, limits.adyen_tries_max, limits.adyen_tries_s),
@@ -131,7 +135,7 @@ class Kasir:
             changes=Changes(flow, book, ids, clock, account),
             flow=flow,
             closing=Closing(flow, book, clock, account),
-            events=Events(pool, [timedelta(seconds=gap) for gap in limits.event_gaps_s]),
+            events=Events(pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s]),
             due=Due(
                 pool,
                 ledger,
@@ -152,8 +156,17 @@ class Kasir:
                 lifetime_max=timedelta(seconds=limits.link_lifetime_max_s),
             ),
             payments=book,
-            inbox=GroupInbox(pool, queue.enqueue_reading, limits.inbox_batch_max),
-            reader=Reader(pool, ledger, clock, settings.merchant_account, limits.reading_batch_max),
+            inbox=GroupInbox(pool, vault, queue.enqueue_reading, limits.inbox_batch_max),
+            reader=Reader(
+                pool=pool,
+                ledger=ledger,
+                tokens=token_ledger,
+                vault=vault,
+                clock=clock,
+                merchant_account=account,
+                batch_max=limits.reading_batch_max,
+            ),
+            tokens=Tokens(pool, token_ledger, vault),
             api_keys=ApiKeys(pool, settings.api_key),
             clock=clock,
             pool=pool,

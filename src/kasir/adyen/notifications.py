@@ -7,6 +7,7 @@ we do not know are kept (in `raw`) and ignored. Source: Adyen's Webhooks OpenAPI
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -188,3 +189,18 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def moment(text: str) -> datetime:
+    """The moment that Adyen wrote: ISO 8601 with its offset.
+
+    Raises:
+        Unreadable: It is something else.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unreadable(f"{text!r} is not an ISO 8601 date-time") from None
+    if found.tzinfo is None:
+        raise Unreadable(f"{text!r} has no offset")
+    return found

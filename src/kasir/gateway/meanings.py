@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from kasir.adyen.calls import METADATA_PAYMENT_ID
-from kasir.adyen.notifications import EventCode, Item
+from kasir.adyen.notifications import EventCode, Item, moment
 from kasir.adyen.replies import Answer, ResultCode, Verdict
 from kasir.errors import Unreadable
 from kasir.money import Currency, Money
@@ -238,7 +238,7 @@ def of_item(item: Item) -> Fact | None:
         key=f"notification:{item.event_code}:{item.psp_reference}:{item.success_text}",
         says=says,
         source=Source.NOTIFICATION,
-        at=_moment(item.event_date),
+        at=moment(item.event_date),
         psp_reference=item.original_reference if is_change else item.psp_reference,
         modification=item.psp_reference if is_change else "",
         amount=_item_money(item),
@@ -276,16 +276,6 @@ def _result(fields: Mapping[str, Any]) -> Says:
         return RESULTS[ResultCode(fields.get("resultCode", ""))]
     except ValueError:
         return Says.PENDING  # An answer we do not know settles nothing; the notification will.
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Unreadable(f"eventDate {text!r} is not an ISO 8601 date-time") from None
-    if moment.tzinfo is None:
-        raise Unreadable(f"eventDate {text!r} has no offset")
-    return moment
 
 
 def _item_money(item: Item) -> Money | None:

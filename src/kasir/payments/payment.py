@@ -25,6 +25,8 @@ class Intent:
         created_at: When it was written down.
         close_at: When an attempt that nobody finished is closed.
         captures_itself: Whether the money is taken as soon as it is authorised.
+        model: What for, where it makes a token or charges one: the provider's word; else empty.
+        consent: What the shopper agreed to, in the words that were shown; empty where not asked.
         shopper_reference: The shop's name for the shopper, if it gave one.
         link_id: The payment link it was made through, if any.
     """
@@ -37,6 +39,8 @@ class Intent:
     created_at: datetime
     close_at: datetime
     captures_itself: bool = True
+    model: str = ""
+    consent: str = ""
     shopper_reference: str = ""
     link_id: LinkId | None = None
 

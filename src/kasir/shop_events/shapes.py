@@ -10,6 +10,7 @@ from kasir.money import Money
 from kasir.payments.facts import Fact
 from kasir.payments.payment import Payment
 from kasir.payments.refunds import Refund
+from kasir.tokens.model import Token
 
 
 class AmountOut(msgspec.Struct):
@@ -55,6 +56,33 @@ class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
     link_id: str = ""
     charged_back: int = 0
     refunds: list[RefundOut] = []
+
+
+class TokenOut(msgspec.Struct, rename="camel"):
+    """A shopper's saved wallet. `storedPaymentMethodId` is a secret: whoever has it can charge."""
+
+    id: str
+    stored_payment_method_id: str
+    shopper_reference: str
+    type: str
+    state: str
+    recurring_processing_model: str
+    psp_reference: str
+    created_at: datetime
+
+
+def shown_token(token: Token) -> TokenOut:
+    """A token in the shape that shops read."""
+    return TokenOut(
+        id=token.id,
+        stored_payment_method_id=token.name.stored_id,
+        shopper_reference=token.name.shopper_reference,
+        type=token.method,
+        state=token.standing.state,
+        recurring_processing_model=token.model,
+        psp_reference=token.standing.first_psp_reference,
+        created_at=token.standing.created_at,
+    )
 
 
 def shown(payment: Payment) -> PaymentOut:

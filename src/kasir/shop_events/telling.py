@@ -7,6 +7,7 @@ already said so. What is no longer true when its time comes is not told.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +17,7 @@ from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.payment import Payment, Standing
 from kasir.payments.refunds import RefundStatus
 from kasir.payments.status import Status
+from kasir.tokens.model import TokenFact, TokenSays, TokenState, fold
 
 
 class EventType(StrEnum):
@@ -45,6 +47,12 @@ class EventType(StrEnum):
     REFUND_REVERSED = "refund.reversed"
     #: The shopper's side took money back, or gave it back: see `chargedBack`.
     PAYMENT_CHARGED_BACK = "payment.charged_back"
+    #: A shopper's wallet was saved and may be charged.
+    TOKEN_CREATED = "token.created"
+    #: Something of it changed.
+    TOKEN_UPDATED = "token.updated"
+    #: It may be charged no more.
+    TOKEN_DISABLED = "token.disabled"
 
 
 #: The event of each status. What is missing here is no news to a shop.
@@ -107,6 +115,37 @@ def sum_news(before: Standing, after: Standing) -> list[EventType]:
     if both_paid and after.captured.minor_units < before.captured.minor_units:
         events.append(EventType.CAPTURE_FAILED)
     return events
+
+
+def token_news(before: Sequence[TokenFact], after: Sequence[TokenFact]) -> list[EventType]:
+    """The events of a token between two sets of facts.
+
+    An end that is heard of before its beginning waits for it, so that a shop never hears that
+    something it knows nothing of is gone.
+    """
+    if not _is_made(after):
+        return []
+    events = []
+    if not _is_made(before):
+        events.append(EventType.TOKEN_CREATED)
+    elif _updates(after) != _updates(before):
+        events.append(EventType.TOKEN_UPDATED)
+    was_active = not _is_made(before) or fold(before).state is TokenState.ACTIVE
+    is_active = fold(after).state is TokenState.ACTIVE
+    if was_active and not is_active:
+        events.append(EventType.TOKEN_DISABLED)
+    if is_active and not was_active:
+        events.append(EventType.TOKEN_UPDATED)
+    return list(dict.fromkeys(events))
+
+
+def _is_made(facts: Sequence[TokenFact]) -> bool:
+    ends = {TokenSays.DISABLED, TokenSays.NOT_LISTED}
+    return any(fact.says not in ends for fact in facts)
+
+
+def _updates(facts: Sequence[TokenFact]) -> set[str]:
+    return {fact.key for fact in facts if fact.says is TokenSays.UPDATED}
 
 
 def _was_heard_by_shop(facts: tuple[Fact, ...], status: Status) -> bool:

@@ -26,6 +26,14 @@ else:  # Where annotations are read at run time, the plain classes do.
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
+#: What the driver raises when the server is away or goes away, whatever was being done.
+TROUBLE: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
 #: Any number that nobody else's migrations use on the same server.
 _MIGRATION_LOCK: Final = 0x6B61_7369_72
 _CONNECT_S: Final = 10.0
@@ -48,7 +56,7 @@ async def connected(dsn: str, connections_max: int) -> AsyncIterator[Pool]:
         pool = await asyncpg.create_pool(
             dsn, min_size=1, max_size=connections_max, timeout=_CONNECT_S
         )
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except TROUBLE as error:
         raise DatabaseUnavailable(
             f"KASIR_DATABASE_URL: PostgreSQL cannot be used: {str(error) or type(error).__name__}"
         ) from error
@@ -84,7 +92,7 @@ async def pending(pool: Pool, answer_s: float) -> list[str]:
             if await pool.fetchval("SELECT to_regclass('migration')") is None:
                 return migrations()
             done = {row["name"] for row in await pool.fetch("SELECT name FROM migration")}
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except TROUBLE as error:
         raise DatabaseUnavailable(str(error) or type(error).__name__) from error
     return [name for name in migrations() if name not in done]
 

@@ -30,6 +30,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from kasir.errors import DatabaseUnavailable
+
 if sys.platform != "win32":
     import fcntl
     import pwd
@@ -54,7 +56,7 @@ SETTINGS: Final = {
 }
 
 
-class EmbeddedDatabaseError(Exception):
+class EmbeddedDatabaseError(DatabaseUnavailable):
     """The embedded PostgreSQL could not be had; the sentence says what to do about it."""
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from kasir.errors import NotFound
 from kasir.shop_events.delivery import Deliverer, Event
 from kasir.store.database import Pool, queries
+from kasir.store.vault import Vault
 
 SQL: Final = queries("events")
 
@@ -16,8 +17,9 @@ SQL: Final = queries("events")
 class Events:
     """What the shop is told."""
 
-    def __init__(self, pool: Pool, gaps: Sequence[timedelta]) -> None:
+    def __init__(self, pool: Pool, vault: Vault, gaps: Sequence[timedelta]) -> None:
         self._pool = pool
+        self._vault = vault
         self._gaps = gaps
 
     async def after(self, name: str | None, limit: int) -> list[Event]:
@@ -29,14 +31,14 @@ class Events:
         if name is not None and ("\0" in name or not await SQL.is_event(self._pool, name=name)):
             raise NotFound("event", name)
         rows = SQL.events_after(self._pool, after_name=name, most=limit)
-        return [Event(row["name"], row["payload"]) async for row in rows]
+        return [Event(row["name"], self._vault.open(row["payload"])) async for row in rows]
 
     async def deliver(self, event_id: int, deliverer: Deliverer, now: datetime) -> None:
         """Try once to deliver an event; what failed is tried again later, less and less often."""
         row = await SQL.event(self._pool, id=event_id)
         if row is None:
             return  # Delivered meanwhile.
-        if await deliverer.deliver(Event(row["name"], row["payload"]), now):
+        if await deliverer.deliver(Event(row["name"], self._vault.open(row["payload"])), now):
             await SQL.delivered(self._pool, id=event_id, now=now)
             return
         tried = row["tries"] + 1

@@ -7,21 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import asyncpg
-
-from kasir.adyen.replies import Answer
-from kasir.clock import Clock
 from kasir.errors import DatabaseUnavailable
-from kasir.gateway import meanings
-from kasir.ids import PaymentId
-from kasir.payments.facts import Fact
-from kasir.payments.matching import match
-from kasir.store import payments
-from kasir.store.database import Connection, Pool, queries
-from kasir.store.ledger import Ledger, candidates
-from kasir.webhooks.reading import NoticeState, Reading, read
+from kasir.store.database import TROUBLE, Connection, Pool, queries
+from kasir.store.vault import Vault
+from kasir.webhooks.reading import NoticeState
 from kasir.webhooks.receive import Notice
 
 SQL: Final = queries("inbox")
@@ -32,8 +23,9 @@ Enqueue = Callable[["Connection"], Awaitable[None]]
 class GroupInbox:
     """Keeps notices: whatever waits is written in one transaction, with the job that reads it."""
 
-    def __init__(self, pool: Pool, enqueue: Enqueue, batch_max: int) -> None:
+    def __init__(self, pool: Pool, vault: Vault, enqueue: Enqueue, batch_max: int) -> None:
         self._pool = pool
+        self._vault = vault
         self._enqueue = enqueue
         self._batch_max = batch_max
         self._waiting: asyncio.Queue[tuple[Sequence[Notice], asyncio.Future[None]]] = (
@@ -75,7 +67,7 @@ class GroupInbox:
         error: Exception | None = None
         try:
             await self._write([notice for notices, _ in batch for notice in notices])
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as trouble:
+        except TROUBLE as trouble:
             error = DatabaseUnavailable(f"notices could not be kept: {trouble}")
         for _, done in batch:
             if done.done():
@@ -90,7 +82,8 @@ class GroupInbox:
             await SQL.keep_notices(
                 connection,
                 keys=[notice.key for notice in notices],
-                items=[notice.item for notice in notices],
+                kinds=[notice.kind for notice in notices],
+                items=[self._vault.seal(notice.item) for notice in notices],
                 received_ats=[notice.received_at for notice in notices],
                 event_codes=[notice.event_code for notice in notices],
                 names=[" ".join(notice.names) for notice in notices],
@@ -131,105 +124,3 @@ async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
         woken = [row["id"] async for row in SQL.replay(connection, ids=list(ids))]
         await enqueue(connection)
     return woken
-
-
-class Reader:
-    """Reads the inbox into the book: a batch in one transaction."""
-
-    def __init__(
-        self, pool: Pool, ledger: Ledger, clock: Clock, merchant_account: str, batch_max: int
-    ) -> None:
-        self._pool = pool
-        self._ledger = ledger
-        self._clock = clock
-        self._merchant_account = merchant_account
-        self._batch_max = batch_max
-
-    async def read_all(self) -> int:
-        """Read until nothing unread is left; returns how many were read."""
-        total = 0
-        while count := await self._read_batch():
-            total += count
-        return total
-
-    async def _read_batch(self) -> int:
-        ids: list[int] = []
-        try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                rows = [row async for row in SQL.take_unread(connection, most=self._batch_max)]
-                ids = [row["id"] for row in rows]
-                await self._place(connection, rows)
-        except asyncpg.DataError:
-            # One of them is poison to the database: read each alone, and hold that one.
-            for notice_id in ids:
-                await self._read_one(notice_id)
-        return len(ids)
-
-    async def _read_one(self, notice_id: int) -> None:
-        try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                row = await SQL.take_one(connection, id=notice_id)
-                await self._place(connection, [row] if row else [])
-        except asyncpg.DataError as error:
-            await self._settle(
-                self._pool, [(notice_id, Reading(NoticeState.HELD, error=str(error)), None)]
-            )
-
-    async def _place(self, connection: Connection, rows: Sequence[Any]) -> None:
-        """Find whose each notice is, let the payments hear, and settle the notices."""
-        readings = [(row["id"], read(row["item"], self._merchant_account)) for row in rows]
-        references = sorted({reading.reference for _, reading in readings if reading.fact})
-        found = await candidates(connection, references) if references else {}
-        settled: list[tuple[int, Reading, PaymentId | None]] = []
-        news: dict[PaymentId, list[Fact]] = {}
-        attempts: dict[str, PaymentId] = {}
-        for notice_id, reading in readings:
-            payment_id = None
-            if reading.fact and reading.news:
-                ours = found.get(reading.reference, [])
-                payment_id = match(reading.news, ours)
-                if payment_id:
-                    news.setdefault(payment_id, []).append(reading.fact)
-                    attempts |= dict.fromkeys(reading.news.names, payment_id)
-                else:
-                    unplaced = NoticeState.WAITING if ours else NoticeState.FOREIGN
-                    settled.append((notice_id, Reading(unplaced), None))
-                    continue
-            settled.append((notice_id, reading, payment_id))
-        await self._adopt(connection, attempts, news)
-        if news:
-            await self._ledger.hear(connection, news)
-        await self._settle(connection, settled)
-
-    async def _adopt(
-        self,
-        connection: Connection,
-        attempts: dict[str, PaymentId],
-        news: dict[PaymentId, list[Fact]],
-    ) -> None:
-        """Give the payments what was heard of their attempts before these were known as theirs."""
-        known = list(attempts)
-        if not known:
-            return
-        await payments.SQL.wake_waiting(connection, names=known)
-        orphans = payments.SQL.orphan_questions(connection, psp_references=known)
-        for row in [row async for row in orphans]:
-            payment_id = attempts[row["psp_reference"]]
-            answer = Answer(row["status"], row["answer"], row["answer_psp"])
-            heard = meanings.of_reply(payments.question_of(row), answer, self._clock.now())
-            news[payment_id].extend(heard.facts)
-            await payments.SQL.adopt_question(connection, key=row["key"], payment_id=payment_id)
-
-    async def _settle(
-        self,
-        connection: Connection | Pool,
-        settled: Sequence[tuple[int, Reading, PaymentId | None]],
-    ) -> None:
-        await SQL.settle(
-            connection,
-            ids=[notice_id for notice_id, _, _ in settled],
-            states=[reading.state for _, reading, _ in settled],
-            payment_ids=[payment_id for _, _, payment_id in settled],
-            errors=[reading.error for _, reading, _ in settled],
-            now=self._clock.now(),
-        )

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
-import msgspec
-
 from kasir.clock import Clock
-from kasir.ids import Ids, LinkId, PaymentId
+from kasir.ids import LinkId, PaymentId
 from kasir.money import Currency, Money
 from kasir.payments import fold
 from kasir.payments.facts import Fact, Says, Source
@@ -25,6 +23,7 @@ from kasir.payments.status import FINAL, Status
 from kasir.shop_events.shapes import shown
 from kasir.shop_events.telling import EventType, Told, status_news, sum_news
 from kasir.store.database import Connection, Pool, queries
+from kasir.store.outbox import Outbox, Telling
 
 SQL: Final = queries("ledger")
 
@@ -45,15 +44,13 @@ class Ledger:
 
     Attributes:
         clock: What time it is.
-        ids: Where events get their names.
         settle: How long bad news is held back from the shop.
-        tells_by_push: Whether events are delivered, or wait to be fetched.
+        outbox: Where the shop is told.
     """
 
     clock: Clock
-    ids: Ids
     settle: timedelta
-    tells_by_push: bool
+    outbox: Outbox
 
     async def lock(
         self, connection: Connection, payment_ids: Sequence[PaymentId]
@@ -108,20 +105,14 @@ class Ledger:
             await SQL.add_facts(connection, **_fact_columns(facts))
         if changes:
             await SQL.write_standings(connection, **_standing_columns(changes))
-        events = [(change.payment, event) for change in changes for event in change.events]
-        if events:
-            await SQL.add_events(connection, **self._event_columns(events))
-
-    def _event_columns(self, events: Sequence[tuple[Payment, EventType]]) -> dict[str, Any]:
-        now = self.clock.now()
-        return {
-            "names": [self.ids.new("evt") for _ in events],
-            "payment_ids": [payment.intent.id for payment, _ in events],
-            "types": [event for _, event in events],
-            "payloads": [_payload(event, payment, now) for payment, event in events],
-            "now": now,
-            "due_at": now if self.tells_by_push else None,
-        }
+        await self.outbox.write(
+            connection,
+            [
+                Telling(change.payment.intent.id, event, shown(change.payment))
+                for change in changes
+                for event in change.events
+            ],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +158,11 @@ def intent_of(row: Any) -> Intent:
         created_at=row["created_at"],
         close_at=row["close_at"],
         captures_itself=row["captures_itself"],
+        model=row["model"],
+        consent=row["consent"],
         shopper_reference=row["shopper_reference"],
         link_id=LinkId(row["link_id"]) if row["link_id"] else None,
     )
-
-
-def _payload(event: EventType, payment: Payment, now: datetime) -> bytes:
-    """An event in the form of Standard Webhooks, with the payment as it now stands."""
-    return msgspec.json.encode({"type": event, "timestamp": now, "data": shown(payment)})
 
 
 def _fact_columns(facts: Sequence[tuple[PaymentId, Fact]]) -> dict[str, list[Any]]:

@@ -20,6 +20,7 @@ from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.ledger import Ledger, candidates, facts_of, intent_of
+from kasir.store.vault import Vault
 
 SQL: Final = queries("payments")
 
@@ -27,8 +28,9 @@ SQL: Final = queries("payments")
 class PostgresBook:
     """The book of payments. Every method is one commit."""
 
-    def __init__(self, pool: Pool, ledger: Ledger, lease: timedelta) -> None:
+    def __init__(self, pool: Pool, vault: Vault, ledger: Ledger, lease: timedelta) -> None:
         self._pool = pool
+        self._vault = vault
         self._ledger = ledger
         # A question whose asker vanished is asked again by a worker after this long.
         self._lease = lease
@@ -73,7 +75,7 @@ class PostgresBook:
         row = await SQL.question(self._pool, key=key)
         if row is None:
             raise NotFound("question", key)
-        return question_of(row), _kept(row)
+        return question_of(row, self._vault), self._kept(row)
 
     async def take_over(self, question: Question, now: datetime) -> bool:
         """Claim an unanswered question: True if nobody asked it since `question.asked_at`."""
@@ -103,7 +105,7 @@ class PostgresBook:
                 connection,
                 key=question.key,
                 status=heard.answer.status,
-                answer=heard.answer.body,
+                answer=self._vault.seal(heard.answer.body),
                 answer_psp=heard.answer.psp_reference,
                 payment_id=payment_id,
                 psp_reference=_attempt(heard),
@@ -171,7 +173,7 @@ class PostgresBook:
         first = await SQL.shop_key(connection, key=shop_key.key)
         if first["fingerprint"] != shop_key.fingerprint:
             raise KeyReused(shop_key.key)
-        return question_of(first)
+        return question_of(first, self._vault)
 
     async def _insert(self, connection: Connection | Pool, question: Question) -> bool:
         inserted = await SQL.open_question(
@@ -181,7 +183,7 @@ class PostgresBook:
             payment_id=question.payment_id,
             version=question.version,
             path=question.path,
-            body=question.body,
+            body=self._vault.seal(question.body),
             opened_at=question.opened_at,
             asked_at=question.asked_at,
             ask_again_at=question.asked_at + self._lease,
@@ -191,6 +193,12 @@ class PostgresBook:
     async def _with_facts(self, rows: Sequence[Any]) -> list[Payment]:
         facts = await facts_of(self._pool, [row["id"] for row in rows])
         return [fold.payment(intent_of(row), facts[row["id"]]) for row in rows]
+
+    def _kept(self, row: Any) -> Kept | None:
+        if row["status"] is None:
+            return None
+        body = self._vault.open(row["answer"])
+        return Kept(status=row["status"], body=body, psp_reference=row["answer_psp"])
 
     def _opening(self, intent: Intent, question: Question) -> dict[str, Any]:
         return {
@@ -203,18 +211,20 @@ class PostgresBook:
             "shopper_reference": intent.shopper_reference,
             "link_id": intent.link_id,
             "captures_itself": intent.captures_itself,
+            "model": intent.model,
+            "consent": intent.consent,
             "created_at": intent.created_at,
             "close_at": intent.close_at,
             "status": Status.CREATED,
             "key": question.key,
             "version": question.version,
             "path": question.path,
-            "body": question.body,
+            "body": self._vault.seal(question.body),
             "ask_again_at": question.asked_at + self._lease,
         }
 
 
-def question_of(row: Any) -> Question:
+def question_of(row: Any, vault: Vault) -> Question:
     """A question, from its row."""
     payment_id = row["payment_id"]
     return Question(
@@ -223,7 +233,7 @@ def question_of(row: Any) -> Question:
         payment_id=PaymentId(payment_id) if payment_id else None,
         version=row["version"],
         path=row["path"],
-        body=row["body"],
+        body=vault.open(row["body"]),
         opened_at=row["opened_at"],
         asked_at=row["asked_at"],
         tries=row["tries"],
@@ -232,9 +242,3 @@ def question_of(row: Any) -> Question:
 
 def _attempt(heard: Heard) -> str:
     return heard.news.names[0] if heard.news and heard.news.names else ""
-
-
-def _kept(row: Any) -> Kept | None:
-    if row["status"] is None:
-        return None
-    return Kept(status=row["status"], body=row["answer"], psp_reference=row["answer_psp"])

@@ -115,6 +115,7 @@ def _news(
     visit: Visit, found: OpenLink, payment: Payment, stands: Standing
 ) -> ServerSentEventMessage:
     told = {
+        "sign": stands.sign,
         "title": title(visit, stands),
         "final": stands.is_final,
         "html": status_part(visit, found, payment),

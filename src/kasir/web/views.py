@@ -78,6 +78,11 @@ class Standing:
         """Whether the page has nothing more to wait for."""
         return self.view not in OPEN
 
+    @property
+    def sign(self) -> str:
+        """Names it for the page's script, which shows another and leaves the same alone."""
+        return f"{self.view}{'-again' * self.again}{'-resumes' * self.resumes}"
+
 
 def standing(found: OpenLink, payment: Payment) -> Standing:
     """How a payment stands at its link.
@@ -93,7 +98,7 @@ def standing(found: OpenLink, payment: Payment) -> Standing:
     is_open, alive = view in OPEN, found.status is not LinkStatus.EXPIRED
     return Standing(
         view=view,
-        again=alive and not is_open and view is not View.PAID and not found.under_way,
+        again=alive and not is_open and view is not View.PAID,
         resumes=alive and view in (View.WAITING, View.CHECKING),
     )
 
@@ -109,8 +114,8 @@ async def payment_of(kasir: Kasir, found: OpenLink, payment_id: str) -> Payment:
     Raises:
         NotFound: There is none of that id, or it is another link's.
     """
-    payment = None
-    if _PAYMENT_ID.fullmatch(payment_id):
+    payment = next((one for one in found.payments if one.intent.id == payment_id), None)
+    if payment is None and _PAYMENT_ID.fullmatch(payment_id):
         payment = await kasir.payments.payment(PaymentId(payment_id))
     if payment is None or payment.intent.link_id != found.link.id:
         raise NotFound("payment", payment_id)

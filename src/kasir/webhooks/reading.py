@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kasir.adyen import token_notifications
 from kasir.adyen.notifications import EventCode, item_from
+from kasir.adyen.token_notifications import TokenEvent
 from kasir.errors import KasirError
-from kasir.gateway import meanings
+from kasir.gateway import meanings, token_meanings
 from kasir.payments.facts import Fact
 from kasir.payments.matching import News
+from kasir.tokens.model import TokenNews
+from kasir.webhooks.receive import NoticeKind
 
 
 class NoticeState(StrEnum):
@@ -36,10 +40,11 @@ class Reading:
     """What a notice tells.
 
     Attributes:
-        state: Settled already, or READ where there is a fact to place.
+        state: Settled already, or READ where there is something to place.
         fact: What it says of a payment.
         reference: The shop's reference it names.
         news: What it says of which payment.
+        token: What it says of a token.
         error: Why it could not be read.
     """
 
@@ -47,19 +52,36 @@ class Reading:
     fact: Fact | None = None
     reference: str = ""
     news: News | None = None
+    token: TokenNews | None = None
     error: str = ""
 
 
-def read(raw: bytes, merchant_account: str) -> Reading:
+def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:
     """Read a notice. Raises nothing: what cannot be read is held with its error."""
     try:
-        item = item_from(raw)
-        if item.merchant_account_code != merchant_account:
-            return Reading(NoticeState.FOREIGN)
-        fact = meanings.of_item(item)
+        if kind is NoticeKind.TOKENS:
+            return _token_reading(raw, merchant_account)
+        return _standard_reading(raw, merchant_account)
     except (KasirError, ValueError, RecursionError) as error:
         return Reading(NoticeState.HELD, error=str(error))
-    if fact is None:
+
+
+def _standard_reading(raw: bytes, merchant_account: str) -> Reading:
+    item = item_from(raw)
+    if item.merchant_account_code != merchant_account:
+        return Reading(NoticeState.FOREIGN)
+    fact, token = meanings.of_item(item), token_meanings.of_item(item)
+    if fact is None and token is None:
         known = item.event_code in EventCode.__members__.values()
         return Reading(NoticeState.IGNORED if known else NoticeState.UNHEARD_OF)
-    return Reading(NoticeState.READ, fact, item.merchant_reference, meanings.news_of(item))
+    news = meanings.news_of(item) if fact else None
+    return Reading(NoticeState.READ, fact, item.merchant_reference, news, token)
+
+
+def _token_reading(raw: bytes, merchant_account: str) -> Reading:
+    if token_notifications.envelope(raw).type not in TokenEvent.__members__.values():
+        return Reading(NoticeState.UNHEARD_OF)
+    said = token_notifications.parse(raw)
+    if said.merchant_account != merchant_account:
+        return Reading(NoticeState.FOREIGN)
+    return Reading(NoticeState.READ, token=token_meanings.of_notification(said))

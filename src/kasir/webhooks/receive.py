@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from typing import Final, Protocol
 
-from kasir.adyen import notifications, signing
+from kasir.adyen import notifications, signing, token_notifications
 from kasir.adyen.notifications import Item
 from kasir.errors import NotAuthentic
 from kasir.gateway.meanings import names_of
@@ -20,11 +21,21 @@ from kasir.gateway.meanings import names_of
 _COLUMN_LETTERS: Final = 80
 
 
+class NoticeKind(StrEnum):
+    """Which webhook a notice came by."""
+
+    #: An item of a standard notification.
+    STANDARD = "standard"
+    #: A token life cycle notification.
+    TOKENS = "tokens"
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A notification item on its way into the inbox; `key` tells the same one from another."""
 
     key: bytes
+    kind: NoticeKind
     item: bytes
     event_code: str
     names: tuple[str, ...]
@@ -63,9 +74,33 @@ async def receive(
         raise NotAuthentic(f"{len(items) - len(sealed)} of {len(items)} items have no valid seal")
 
 
+async def receive_token(
+    body: bytes, *, signature: str, keys: Sequence[bytes], inbox: Inbox, received_at: datetime
+) -> None:
+    """Take a token notification in: sealed over its raw bytes, in a header, under its own key.
+
+    Raises:
+        NotAuthentic: There is no valid seal; nothing was kept.
+        Unreadable: It is not JSON; nothing was kept.
+    """
+    if not token_notifications.is_sealed(body, signature, keys):
+        raise NotAuthentic("the token notification has no valid seal")
+    said = token_notifications.envelope(body)
+    notice = Notice(
+        key=sha256(body).digest(),
+        kind=NoticeKind.TOKENS,
+        item=body,
+        event_code=_plain(said.type),
+        names=(_plain(said.event_id),) if said.event_id else (),
+        received_at=received_at,
+    )
+    await inbox.keep([notice])
+
+
 def _notice(item: Item, received_at: datetime) -> Notice:
     return Notice(
         key=sha256(item.raw).digest(),
+        kind=NoticeKind.STANDARD,
         item=item.raw,
         event_code=_plain(item.event_code),
         names=tuple(_plain(name) for name in names_of(item)),

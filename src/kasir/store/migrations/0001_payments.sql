@@ -10,6 +10,9 @@ CREATE TABLE payment (
     shopper_reference text NOT NULL,
     link_id           text,
     captures_itself   boolean NOT NULL,
+    -- Of a payment that makes a token or charges one: what for, and what the shopper agreed to.
+    model             text NOT NULL,
+    consent           text NOT NULL,
     created_at        timestamptz NOT NULL,
     close_at          timestamptz NOT NULL,
 
@@ -55,7 +58,7 @@ CREATE TABLE question (
     payment_id     text REFERENCES payment (id),
     version        smallint NOT NULL,
     path           text NOT NULL,
-    body           bytea NOT NULL,
+    body           bytea NOT NULL, -- Sealed, as is the answer: they may hold tokens.
     opened_at      timestamptz NOT NULL,
     asked_at       timestamptz NOT NULL,
     -- When a worker asks again, while there is no answer; null once it has been given up.

@@ -11,6 +11,8 @@ CREATE TABLE payment_link (
 CREATE TABLE notice (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key         bytea NOT NULL UNIQUE,
+    -- standard: an item of a standard notification; tokens: a token notification. Sealed.
+    kind        text NOT NULL,
     item        bytea NOT NULL,
     received_at timestamptz NOT NULL,
     -- unread: to be read; read: understood; ignored: kept on purpose without effect; unheard_of: a

@@ -5,7 +5,8 @@ CREATE TABLE event (
     -- every transaction has ended: then nothing can appear behind them.
     transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
     name        text NOT NULL UNIQUE,
-    payment_id  text NOT NULL REFERENCES payment (id),
+    -- The payment, token or subscription it tells of: its events are delivered in order.
+    subject     text NOT NULL,
     type        text NOT NULL,
     at          timestamptz NOT NULL,
     payload     bytea NOT NULL,
@@ -15,4 +16,4 @@ CREATE TABLE event (
     delivered_at timestamptz
 );
 CREATE INDEX event_due ON event (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX event_of_payment ON event (payment_id, id);
+CREATE INDEX event_of_subject ON event (subject, id);

@@ -28,13 +28,13 @@ ORDER BY tell_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: due_events(now, later, most)
--- Only the first event of a payment that the shop has not heard: the next one waits for it.
+-- Only the first event of a payment (or token) that the shop has not heard: the next one waits for it.
 UPDATE event SET due_at = :later
 WHERE id IN (
     SELECT id FROM event
     WHERE due_at <= :now AND NOT EXISTS (
         SELECT FROM event AS earlier
-        WHERE earlier.payment_id = event.payment_id AND earlier.id < event.id
+        WHERE earlier.subject = event.subject AND earlier.id < event.id
               AND earlier.due_at IS NOT NULL
     )
     ORDER BY due_at LIMIT :most

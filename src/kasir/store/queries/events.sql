@@ -16,3 +16,8 @@ ORDER BY id LIMIT :most;
 
 -- name: is_event(name)$
 SELECT EXISTS (SELECT FROM event WHERE name = :name);
+
+-- name: add_events(names, subjects, types, payloads, now, due_at)!
+INSERT INTO event (name, subject, type, payload, at, due_at)
+SELECT news.*, :now::timestamptz, :due_at::timestamptz
+FROM unnest(:names::text[], :subjects::text[], :types::text[], :payloads::bytea[]) AS news;

@@ -1,19 +1,19 @@
--- name: keep_notices(keys, items, received_ats, event_codes, names)!
+-- name: keep_notices(keys, kinds, items, received_ats, event_codes, names)!
 -- An array of arrays cannot be ragged, so the names of a notice come joined by a space.
-INSERT INTO notice (key, item, received_at, event_code, names)
-SELECT key, item, received_at, event_code, string_to_array(joined, ' ')
-FROM unnest(:keys::bytea[], :items::bytea[], :received_ats::timestamptz[],
+INSERT INTO notice (key, kind, item, received_at, event_code, names)
+SELECT key, kind, item, received_at, event_code, string_to_array(joined, ' ')
+FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::timestamptz[],
             :event_codes::text[], :names::text[])
-    AS came (key, item, received_at, event_code, joined)
+    AS came (key, kind, item, received_at, event_code, joined)
 ON CONFLICT (key) DO NOTHING;
 
 -- name: take_unread(most)
 -- Taken by one reader until its transaction ends; another reader takes the next ones.
-SELECT id, item FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
+SELECT id, kind, item FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: take_one(id)^
-SELECT id, item FROM notice WHERE id = :id AND state = 'unread' FOR UPDATE SKIP LOCKED;
+SELECT id, kind, item FROM notice WHERE id = :id AND state = 'unread' FOR UPDATE SKIP LOCKED;
 
 -- name: settle(ids, states, payment_ids, errors, now)!
 UPDATE notice

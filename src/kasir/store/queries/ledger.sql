@@ -25,11 +25,6 @@ FROM unnest(:ids::text[], :statuses::text[], :psp_references::text[], :captureds
     AS now_is (id, status, psp_reference, captured, refunded, told_status, tell_at, is_final)
 WHERE payment.id = now_is.id;
 
--- name: add_events(names, payment_ids, types, payloads, now, due_at)!
-INSERT INTO event (name, payment_id, type, payload, at, due_at)
-SELECT news.*, :now::timestamptz, :due_at::timestamptz
-FROM unnest(:names::text[], :payment_ids::text[], :types::text[], :payloads::bytea[]) AS news;
-
 -- name: candidates(references_, most)
 -- Payments that news with these references could be about, with the names known to be theirs.
 SELECT payment.reference, payment.id,

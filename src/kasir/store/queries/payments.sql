@@ -1,11 +1,12 @@
--- name: open_payment(id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, created_at, close_at, status, key, version, path, body, ask_again_at)!
+-- name: open_payment(id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, close_at, status, key, version, path, body, ask_again_at)!
 -- The intent and its question, in one statement and so in one commit.
 WITH intent AS (
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
-                         shopper_reference, link_id, captures_itself, created_at, close_at,
-                         close_due_at, status, told_status)
+                         shopper_reference, link_id, captures_itself, model, consent,
+                         created_at, close_at, close_due_at, status, told_status)
     VALUES (:id, :reference, :currency, :minor_units, :method, :return_url, :shopper_reference,
-            :link_id, :captures_itself, :created_at, :close_at, :close_at, :status, :status)
+            :link_id, :captures_itself, :model, :consent, :created_at, :close_at, :close_at, :status,
+            :status)
     RETURNING id
 )
 INSERT INTO question (key, kind, payment_id, version, path, body, opened_at, asked_at,
@@ -13,7 +14,7 @@ INSERT INTO question (key, kind, payment_id, version, path, body, opened_at, ask
 SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :created_at, :ask_again_at
 FROM intent;
 
--- name: open_payment_once(shop_key, fingerprint, id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, created_at, close_at, status, key, version, path, body, ask_again_at)^
+-- name: open_payment_once(shop_key, fingerprint, id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, close_at, status, key, version, path, body, ask_again_at)^
 -- The same, if the shop's key is new; no row comes back where it is not, and nothing was written.
 WITH claim AS (
     INSERT INTO shop_request (key, fingerprint, question_key, at)
@@ -22,10 +23,11 @@ WITH claim AS (
     RETURNING key
 ), intent AS (
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
-                         shopper_reference, link_id, captures_itself, created_at, close_at,
-                         close_due_at, status, told_status)
+                         shopper_reference, link_id, captures_itself, model, consent,
+                         created_at, close_at, close_due_at, status, told_status)
     SELECT :id, :reference, :currency, :minor_units, :method, :return_url, :shopper_reference,
-           :link_id, :captures_itself, :created_at, :close_at, :close_at, :status, :status
+           :link_id, :captures_itself, :model, :consent, :created_at, :close_at, :close_at, :status,
+           :status
     FROM claim
     RETURNING id
 )

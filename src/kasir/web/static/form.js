@@ -67,12 +67,11 @@ goBack();
 const standing = document.querySelector("[data-events]");
 if (standing) {
   const events = new EventSource(standing.dataset.events);
-  let shown = standing.innerHTML.trim();
   events.addEventListener("standing", (event) => {
     const news = JSON.parse(event.data);
     if (news.final) events.close();
-    if (news.html.trim() === shown) return;
-    shown = news.html.trim();
+    if (news.sign === standing.dataset.sign) return;
+    standing.dataset.sign = news.sign;
     const hadFocus = standing.contains(document.activeElement);
     standing.innerHTML = news.html;
     if (hadFocus) standing.querySelector("a, button")?.focus();

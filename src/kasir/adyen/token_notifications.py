@@ -1,0 +1,104 @@
+"""What Adyen posts to the token webhook: one JSON object a post, sealed over its raw bytes.
+
+The seal is in the header `HmacSignature` (seen in lower case too), under a key of its own. Adyen's
+GoPay page names `shopperReference` and `storedPaymentMethodId` as if they stood at the top; its
+schema (TokenizationNotification, v1) has them under `data`, and so do we.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from kasir.adyen.signing import seal
+from kasir.errors import Unreadable
+
+
+class TokenEvent(StrEnum):
+    """The types of the schema. Others may come at any time: they are kept too."""
+
+    CREATED = "recurring.token.created"
+    ALREADY_EXISTING = "recurring.token.alreadyExisting"
+    UPDATED = "recurring.token.updated"
+    DISABLED = "recurring.token.disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenNotification:
+    """A token notification. `event_id` is the pspReference of what gave rise to it."""
+
+    type: str
+    event_id: str
+    created_at: str
+    merchant_account: str
+    shopper_reference: str
+    stored_id: str
+    method: str
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    merchant_account: str
+    shopper_reference: str
+    stored_payment_method_id: str
+    type: str = ""
+
+
+class _Body(msgspec.Struct, rename="camel"):
+    type: str
+    event_id: str
+    created_at: str
+    data: _Data
+
+
+_DECODER = msgspec.json.Decoder(_Body)
+
+
+def parse(body: bytes) -> TokenNotification:
+    """Read a token notification.
+
+    Raises:
+        Unreadable: It is not JSON, or not of the schema.
+    """
+    try:
+        said = _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"this is not a token notification: {error}") from error
+    return TokenNotification(
+        type=said.type,
+        event_id=said.event_id,
+        created_at=said.created_at,
+        merchant_account=said.data.merchant_account,
+        shopper_reference=said.data.shopper_reference,
+        stored_id=said.data.stored_payment_method_id,
+        method=said.data.type,
+    )
+
+
+class Envelope(msgspec.Struct, rename="camel"):
+    """As much as every such notification has, of whatever type."""
+
+    type: str = ""
+    event_id: str = ""
+
+
+def envelope(body: bytes) -> Envelope:
+    """Read what kind of notification it is, though the rest may be of no schema we know.
+
+    Raises:
+        Unreadable: It is not a JSON object.
+    """
+    try:
+        return msgspec.json.decode(body, type=Envelope)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(f"this is not a token notification: {error}") from error
+
+
+def is_sealed(body: bytes, signature: str, keys: Iterable[bytes]) -> bool:
+    """Whether the header's seal is that of the raw body under any of `keys`."""
+    found = signature.strip().encode()
+    valid = [hmac.compare_digest(seal(body, key).encode(), found) for key in keys]
+    return bool(found) and any(valid)

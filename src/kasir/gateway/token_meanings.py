@@ -1,0 +1,109 @@
+"""What Adyen's words mean of tokens: three ways of telling, one kind of fact.
+
+The token webhook is the one Adyen's GoPay page names. The AUTHORISATION notification may carry the
+token too (`tokenization.*`, or the older `recurring.*`), and so does RECURRING_CONTRACT. Whatever
+came, and however often, it is one token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from kasir.adyen.notifications import EventCode, Item, moment
+from kasir.adyen.token_notifications import TokenEvent, TokenNotification
+from kasir.errors import Unreadable
+from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
+
+MEANINGS: Final[Mapping[TokenEvent, TokenSays]] = {
+    TokenEvent.CREATED: TokenSays.CREATED,
+    TokenEvent.ALREADY_EXISTING: TokenSays.ALREADY_EXISTING,
+    TokenEvent.UPDATED: TokenSays.UPDATED,
+    TokenEvent.DISABLED: TokenSays.DISABLED,
+}
+
+_OPERATIONS: Final = {
+    "created": TokenSays.CREATED,
+    "alreadyExisting": TokenSays.ALREADY_EXISTING,
+    "updated": TokenSays.UPDATED,
+}
+
+
+def of_notification(said: TokenNotification) -> TokenNews | None:
+    """What a token notification says; None where its type is not in the schema.
+
+    Raises:
+        Unreadable: Its date is no date, or it names no shopper or token.
+    """
+    try:
+        says = MEANINGS[TokenEvent(said.type)]
+    except ValueError:
+        return None
+    fact = TokenFact(
+        key=f"{said.type}:{said.event_id}",
+        says=says,
+        source="token webhook",
+        at=moment(said.created_at),
+        psp_reference="" if says is TokenSays.DISABLED else said.event_id,
+    )
+    name = _name(said.merchant_account, said.shopper_reference, said.stored_id)
+    return TokenNews(name=name, method=said.method, fact=fact)
+
+
+def of_item(item: Item) -> TokenNews | None:
+    """What a standard notification says of a token, if anything.
+
+    Raises:
+        Unreadable: Its date is no date.
+    """
+    if item.event_code == EventCode.AUTHORISATION and item.success:
+        return _of_authorisation(item)
+    if item.event_code == EventCode.RECURRING_CONTRACT and item.success:
+        return _of_contract(item)
+    return None
+
+
+def _of_authorisation(item: Item) -> TokenNews | None:
+    extra = item.additional_data
+    stored_id = extra.get("tokenization.storedPaymentMethodId") or extra.get(
+        "recurring.recurringDetailReference", ""
+    )
+    shopper = extra.get("tokenization.shopperReference") or extra.get(
+        "recurring.shopperReference", ""
+    )
+    # A charge of a token names it too. Only what stores one tells of it.
+    operation = _OPERATIONS.get(extra.get("tokenization.store.operationType", ""))
+    if not stored_id or not shopper or operation is None:
+        return None
+    fact = TokenFact(
+        key=f"authorisation:{item.psp_reference}",
+        says=operation,
+        source="AUTHORISATION",
+        at=moment(item.event_date),
+        psp_reference=item.psp_reference,
+    )
+    name = _name(item.merchant_account_code, shopper, stored_id)
+    return TokenNews(name=name, method=item.payment_method, fact=fact)
+
+
+def _of_contract(item: Item) -> TokenNews | None:
+    """RECURRING_CONTRACT: its pspReference is the token, its originalReference the payment."""
+    extra = item.additional_data
+    shopper = extra.get("shopperReference") or extra.get("recurring.shopperReference", "")
+    if not shopper or not item.psp_reference:
+        return None
+    fact = TokenFact(
+        key=f"contract:{item.original_reference}",
+        says=TokenSays.CREATED,
+        source="RECURRING_CONTRACT",
+        at=moment(item.event_date),
+        psp_reference=item.original_reference,
+    )
+    name = _name(item.merchant_account_code, shopper, item.psp_reference)
+    return TokenNews(name=name, method=item.payment_method, fact=fact)
+
+
+def _name(account: str, shopper: str, stored_id: str) -> TokenName:
+    if not shopper or not stored_id or "\0" in shopper + stored_id:
+        raise Unreadable("it names no shopper or no token")
+    return TokenName(merchant_account=account, shopper_reference=shopper, stored_id=stored_id)

@@ -1,0 +1,150 @@
+"""Reads the inbox into the book: a batch of notices in one transaction.
+
+Readers take turns by row locks, so any number of workers may read. A notice that the database
+cannot take is found by reading its batch one by one; it is held, and the others are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from kasir.adyen.replies import Answer
+from kasir.clock import Clock
+from kasir.errors import KasirError
+from kasir.gateway import meanings
+from kasir.ids import PaymentId
+from kasir.payments.facts import Fact
+from kasir.payments.matching import match
+from kasir.store import payments
+from kasir.store.database import Connection, Pool
+from kasir.store.inbox import SQL
+from kasir.store.ledger import Ledger, candidates
+from kasir.store.tokens import TokenLedger
+from kasir.store.vault import Vault
+from kasir.tokens.model import TokenNews
+from kasir.webhooks.reading import NoticeState, Reading, read
+from kasir.webhooks.receive import NoticeKind
+
+
+@dataclass(slots=True)
+class _Placed:
+    """What a batch of notices comes to, on its way into the book."""
+
+    settled: list[tuple[int, Reading, PaymentId | None]] = field(default_factory=list)
+    news: dict[PaymentId, list[Fact]] = field(default_factory=dict)
+    names: dict[str, PaymentId] = field(default_factory=dict)
+    tokens: list[TokenNews] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Reads notices; the worker's work."""
+
+    pool: Pool
+    ledger: Ledger
+    tokens: TokenLedger
+    vault: Vault
+    clock: Clock
+    merchant_account: str
+    batch_max: int
+
+    async def read_all(self) -> int:
+        """Read until nothing unread is left; returns how many were read."""
+        total = 0
+        while count := await self._read_batch():
+            total += count
+        return total
+
+    async def _read_batch(self) -> int:
+        ids: list[int] = []
+        try:
+            async with self.pool.acquire() as connection, connection.transaction():
+                rows = [row async for row in SQL.take_unread(connection, most=self.batch_max)]
+                ids = [row["id"] for row in rows]
+                await self._read(connection, rows)
+        except asyncpg.DataError:
+            for notice_id in ids:
+                await self._read_one(notice_id)
+        return len(ids)
+
+    async def _read_one(self, notice_id: int) -> None:
+        try:
+            async with self.pool.acquire() as connection, connection.transaction():
+                row = await SQL.take_one(connection, id=notice_id)
+                await self._read(connection, [row] if row else [])
+        except asyncpg.DataError as error:
+            held = Reading(NoticeState.HELD, error=str(error))
+            await self._settle(self.pool, [(notice_id, held, None)])
+
+    async def _read(self, connection: Connection, rows: Sequence[Any]) -> None:
+        """Find whose each notice is, let payments and tokens hear, and settle the notices."""
+        placed = await self._place(connection, [(row["id"], self._reading(row)) for row in rows])
+        await self._adopt(connection, placed)
+        if placed.news:
+            await self.ledger.hear(connection, placed.news)
+        if placed.tokens:
+            await self.tokens.hear(connection, placed.tokens)
+        await self._settle(connection, placed.settled)
+
+    def _reading(self, row: Any) -> Reading:
+        try:
+            plain = self.vault.open(row["item"])
+        except KasirError as error:
+            return Reading(NoticeState.HELD, error=str(error))
+        return read(NoticeKind(row["kind"]), plain, self.merchant_account)
+
+    async def _place(
+        self, connection: Connection, readings: Sequence[tuple[int, Reading]]
+    ) -> _Placed:
+        references = sorted({reading.reference for _, reading in readings if reading.fact})
+        found = await candidates(connection, references) if references else {}
+        placed = _Placed()
+        for notice_id, reading in readings:
+            if reading.token:
+                placed.tokens.append(reading.token)
+            if reading.fact is None or reading.news is None:
+                placed.settled.append((notice_id, reading, None))
+                continue
+            ours = found.get(reading.reference, [])
+            payment_id = match(reading.news, ours)
+            if payment_id is None:
+                unplaced = NoticeState.WAITING if ours else NoticeState.FOREIGN
+                placed.settled.append((notice_id, Reading(unplaced), None))
+                continue
+            placed.settled.append((notice_id, reading, payment_id))
+            placed.news.setdefault(payment_id, []).append(reading.fact)
+            placed.names |= dict.fromkeys(reading.news.names, payment_id)
+        return placed
+
+    async def _adopt(self, connection: Connection, placed: _Placed) -> None:
+        """Give the payments what was heard of their attempts before these were known as theirs."""
+        if not placed.names:
+            return
+        known = list(placed.names)
+        await payments.SQL.wake_waiting(connection, names=known)
+        orphans = payments.SQL.orphan_questions(connection, psp_references=known)
+        for row in [row async for row in orphans]:
+            payment_id = placed.names[row["psp_reference"]]
+            answer = Answer(row["status"], self.vault.open(row["answer"]), row["answer_psp"])
+            question = payments.question_of(row, self.vault)
+            heard = meanings.of_reply(question, answer, self.clock.now())
+            placed.news[payment_id].extend(heard.facts)
+            await payments.SQL.adopt_question(connection, key=row["key"], payment_id=payment_id)
+
+    async def _settle(
+        self,
+        connection: Connection | Pool,
+        settled: Sequence[tuple[int, Reading, PaymentId | None]],
+    ) -> None:
+        await SQL.settle(
+            connection,
+            ids=[notice_id for notice_id, _, _ in settled],
+            states=[reading.state for _, reading, _ in settled],
+            payment_ids=[payment_id for _, _, payment_id in settled],
+            errors=[reading.error for _, reading, _ in settled],
+            now=self.clock.now(),
+        )

@@ -1,0 +1,1 @@
+"""A shopper's permission to be charged again."""

@@ -1,0 +1,145 @@
+"""A token: what was learnt of it, and what that comes to.
+
+One token per merchant account, shopper and stored payment method, whatever told of it and however
+often. What it comes to is a function of the set of facts, as with payments.
+
+A token lives until it is disabled, by the shop, by the shopper, or at the provider. What becomes of
+the payment that made it does not matter: a first payment that failed or was refunded leaves the
+token as it is, and the shop is told of the token all the same; to give it up is the shop's choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class TokenSays(StrEnum):
+    """What a fact says of a token."""
+
+    #: It was made.
+    CREATED = "created"
+    #: The shopper saved the same wallet again.
+    ALREADY_EXISTING = "already_existing"
+    #: Something of it changed; it still holds.
+    UPDATED = "updated"
+    #: The provider's list has it.
+    LISTED = "listed"
+    #: It may be charged no more.
+    DISABLED = "disabled"
+    #: The provider's list no longer has it.
+    NOT_LISTED = "not_listed"
+
+
+class TokenState(StrEnum):
+    """Whether a token may be charged."""
+
+    #: It may.
+    ACTIVE = "active"
+    #: It may not, and never will again unless the shopper saves the wallet anew.
+    DISABLED = "disabled"
+
+
+_ENDS: frozenset[TokenSays] = frozenset({TokenSays.DISABLED, TokenSays.NOT_LISTED})
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFact:
+    """One thing learnt of a token.
+
+    Attributes:
+        key: Names this fact within its token; the same key is the same fact.
+        says: What it means.
+        source: Where it was learnt, in a word for the operator.
+        at: When it happened.
+        psp_reference: The payment it came of, at the provider; may be empty.
+    """
+
+    key: str
+    says: TokenSays
+    source: str
+    at: datetime
+    psp_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenName:
+    """What makes a token itself: whose it is and what the provider calls it."""
+
+    merchant_account: str
+    shopper_reference: str
+    stored_id: str
+
+    def __repr__(self) -> str:
+        """Show no more of it than tells it from another: a token is as good as a card."""
+        return f"TokenName({self.shopper_reference!r}, {shortened(self.stored_id)!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenNews:
+    """A fact with the token it is about, on its way to being kept."""
+
+    name: TokenName
+    method: str
+    fact: TokenFact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenStanding:
+    """What a token's facts come to."""
+
+    state: TokenState
+    first_psp_reference: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token as it stands.
+
+    Attributes:
+        id: Kasir's own name for it, safe to show.
+        name: Whose it is, and the provider's name for it; not safe to show.
+        method: The wallet, in the provider's word.
+        standing: What its facts come to.
+        model: What it was made for (`Subscription`, `CardOnFile`); empty where the payment that
+            made it is not Kasir's.
+    """
+
+    id: str
+    name: TokenName
+    method: str
+    standing: TokenStanding
+    model: str = ""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it may be charged."""
+        return self.standing.state is TokenState.ACTIVE
+
+
+def fold(facts: Iterable[TokenFact]) -> TokenStanding:
+    """What these facts come to. The same set gives the same answer, in any order.
+
+    What happened last decides; where two happened at once, an end does, because charging a token
+    that is gone is worse than asking the shopper once more.
+    """
+    known = frozenset(facts)
+    last = max(known, key=lambda fact: (fact.at, fact.says in _ENDS, fact.key))
+    made = [fact for fact in known if fact.says not in _ENDS and fact.psp_reference]
+    first = min(made, key=lambda fact: (fact.at, fact.key), default=None)
+    return TokenStanding(
+        state=TokenState.DISABLED if last.says in _ENDS else TokenState.ACTIVE,
+        first_psp_reference=first.psp_reference if first else "",
+        created_at=min(fact.at for fact in known),
+    )
+
+
+def shortened(stored_id: str) -> str:
+    """Enough of a token to recognise it, and not enough to use it."""
+    return f"{stored_id[:2]}…{stored_id[-2:]}" if len(stored_id) > _SHORT else "…"
+
+
+_SHORT = 8
