@@ -139,6 +139,8 @@ class Flow:
         if kept:
             return kept
         now = self.clock.now()
+        if now >= known.opened_at + self.patience.key_lifetime:
+            return None  # The provider may have forgotten the key: asking might be paying anew.
         if now < known.asked_at + self.patience.lease:
             raise StillRunning(shop_key)
         if not await self.book.take_over(known, now):
@@ -153,9 +155,7 @@ class Flow:
 
     def _next_time(self, question: Question) -> datetime | None:
         """When a worker asks again if there was no answer: later each time, never too late."""
-        now = self.clock.now()
-        if now - question.opened_at >= self.patience.key_lifetime:
-            return None
         doubled = self.patience.first_gap * (1 << min(question.tries, _DOUBLINGS_MAX))
         gap = min(doubled, self.patience.longest_gap)
-        return now + gap * (0.5 + self.chance())
+        next_time = self.clock.now() + gap * (0.5 + self.chance())
+        return next_time if next_time < question.opened_at + self.patience.key_lifetime else None

@@ -1,0 +1,92 @@
+"""A key is good for as long as the provider remembers it: after that nobody asks with it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kasir.ids import PaymentId
+from kasir.payments.flow import Flow, Patience
+from kasir.payments.ports import Heard, Kept, Kind, Question
+
+OPENED = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+WEEK = timedelta(days=7)
+PATIENCE = Patience(
+    lease=timedelta(seconds=40),
+    wait=timedelta(seconds=45),
+    first_gap=timedelta(seconds=2),
+    longest_gap=timedelta(hours=1),
+    key_lifetime=WEEK,
+)
+QUESTION = Question(
+    key="kasir-pay_1",
+    kind=Kind.PAYMENTS,
+    payment_id=PaymentId("pay_1"),
+    version=72,
+    path="/payments",
+    body=b"{}",
+    opened_at=OPENED,
+    asked_at=datetime.fromtimestamp(0, UTC),  # Let go: anybody may take it over.
+    tries=30,
+)
+
+
+@dataclass
+class Silent:
+    """The book, the provider and the clock in one: nobody ever answers, and it is counted."""
+
+    time: datetime
+    asked: int = 0
+    next_times: list[datetime | None] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        """Say what time the test says it is."""
+        return self.time
+
+    async def ask(self, question: Question) -> Heard:
+        """Never answer."""
+        self.asked += 1
+        return Heard(answer=None, facts=())
+
+    async def question(self, key: str) -> tuple[Question, Kept | None]:
+        """Give the one question there is, unanswered."""
+        return QUESTION, None
+
+    async def take_over(self, question: Question, now: datetime) -> bool:
+        """Let anybody have it."""
+        return True
+
+    async def hear(self, question: Question, heard: Heard, ask_again_at: datetime | None) -> None:
+        """Keep when it is to be asked again."""
+        self.next_times.append(ask_again_at)
+
+
+async def _ask_again_after(age: timedelta, chance: float = 0.5) -> Silent:
+    silent = Silent(OPENED + age)
+    flow = Flow(silent, silent, silent, lambda: chance, PATIENCE)  # type: ignore[arg-type]  # As much of a book as is needed.
+    await flow.ask_again(QUESTION.key)
+    return silent
+
+
+@pytest.mark.parametrize(
+    ("age", "asked"),
+    [
+        (timedelta(minutes=1), 1),
+        (WEEK - timedelta(seconds=1), 1),
+        (WEEK, 0),
+        (2 * WEEK, 0),
+    ],
+)
+async def test_nobody_asks_with_a_key_that_may_be_forgotten(age: timedelta, asked: int) -> None:
+    assert asked == (await _ask_again_after(age)).asked
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+async def test_the_next_time_lies_within_the_keys_life(chance: float) -> None:
+    early = await _ask_again_after(timedelta(days=1), chance)
+    late = await _ask_again_after(WEEK - timedelta(minutes=20), chance)
+
+    assert [OPENED + timedelta(days=1, hours=0.5 + chance)] == early.next_times
+    assert late.next_times == [None]
