@@ -631,6 +631,20 @@ async def test_the_stream_tells_how_it_stands_and_ends_at_the_final_word(shop: S
     assert (last["final"], last["title"]) == (True, "Payment successful")
 
 
+async def test_a_logo_that_does_not_come_leaves_the_wallets_name(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    async with phone(browser) as page:
+        await page.route("**/logos/**", lambda route: route.abort())
+        await page.goto(link["url"])
+        await expect(page.get_by_role("radio", name="GoPay")).to_be_checked()
+        await expect(page.get_by_text("GoPay", exact=True)).to_be_visible()
+        await picture(page, "no-logo-phone")
+
+        assert not await page.get_by_role("img").is_visible()
+
+
 async def test_what_shops_and_shoppers_sent_is_shown_and_never_run(
     browser: Browser, shop: Shop
 ) -> None:

@@ -72,7 +72,7 @@ class Visit:
         asked = dict(pairs(request.scope["query_string"])).get("lang", "")
         chosen = asked if asked in LANGUAGES else ""
         language = language_of(request.headers.get("accept-language", ""), chosen)
-        return cls(kasir, language, chosen, request.scope["path"])
+        return cls(kasir, language, chosen, _path(request))
 
     @property
     def words(self) -> Words:
@@ -216,13 +216,18 @@ def handlers(others: ExceptionHandlersMap) -> ExceptionHandlersMap:
 
     def handle(request: AnyRequest, error: Exception) -> Response[Any]:
         answer: Response[Any] = usual(request, error)
-        if not request.scope["path"].startswith(ROAD):
+        if not _path(request).startswith(ROAD):
             return answer
         visit = Visit.of(request, request.app.state.kasir)
         status = answer.status_code or HTTPStatus.INTERNAL_SERVER_ERROR
         return visit.message(_sentence(status), status)
 
     return {**others, Exception: handle}
+
+
+def _path(request: AnyRequest) -> str:
+    """The path that was asked for, without the prefix that Kasir may be mounted below."""
+    return request.scope["path"].removeprefix(request.scope.get("root_path", "").rstrip("/"))
 
 
 def _sentence(status: int) -> str:

@@ -63,7 +63,9 @@ async def elsewhere() -> None:
 
 
 @asynccontextmanager
-async def _visiting(links: Links) -> AsyncIterator[AsyncTestClient[Litestar]]:
+async def _visiting(
+    links: Links, *, root_path: str = ""
+) -> AsyncIterator[AsyncTestClient[Litestar]]:
     kasir = SimpleNamespace(
         links=links,
         clock=SystemClock(),
@@ -90,7 +92,7 @@ async def _visiting(links: Links) -> AsyncIterator[AsyncTestClient[Litestar]]:
         state=State({"kasir": kasir}),
         logging_config=None,
     )
-    async with AsyncTestClient(app) as client:
+    async with AsyncTestClient(app, root_path=root_path) as client:
         yield client
 
 
@@ -184,6 +186,15 @@ async def test_whatever_goes_wrong_on_the_shoppers_road_is_a_page(
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert f"<h1>{sentence}</h1>" in page.text
     assert "secret" not in page.text
+
+
+@pytest.mark.parametrize("path", ["PL_2", "PL_1/no/such"])
+async def test_below_a_prefix_the_pages_are_the_same(path: str) -> None:
+    async with _visiting(Links(), root_path="/kasir") as client:
+        page = await client.get(f"/kasir/pay/{path}", headers=ENGLISH)
+
+    assert page.status_code == 404
+    assert f'href="/kasir/pay/{path}?lang=id"' in page.text
 
 
 async def test_elsewhere_errors_stay_adyens() -> None:
