@@ -106,13 +106,15 @@ async def post_payment(
     visit = Visit.of(request, kasir)
     found = await kasir.links.find(link_id)
     payment = await payment_of(kasir, found, payment_id)
-    if payment.status not in _RESUMED or found.status is LinkStatus.EXPIRED:
+    if payment.status not in _RESUMED or found.status in _OVER:
         return visit.to(visit.address(link_id, "payments", payment.intent.id))
     return await _go_on(visit, found, payment)
 
 
 #: Where a payment may stand to be gone on with.
 _RESUMED: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
+#: Where a link may stand for none of its payments to be gone on with.
+_OVER: Final = frozenset({LinkStatus.COMPLETED, LinkStatus.EXPIRED})
 
 
 def _closed(visit: Visit, found: OpenLink) -> Page | None:

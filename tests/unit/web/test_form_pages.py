@@ -23,7 +23,11 @@ from kasir.config import Limits
 from kasir.errors import Fault, InvalidRequest, NotFound, StillRunning
 from kasir.gateway.links import OpenLink
 from kasir.ids import LinkId, PaymentId
+from kasir.money import IDR, Money
+from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.fold import fold
 from kasir.payments.links import Link, LinkStatus
+from kasir.payments.payment import Intent, Payment
 from kasir.web import form, pages, returns
 from kasir.web.problems import HANDLERS
 
@@ -38,6 +42,8 @@ class Links:
     pays: Callable[[], tuple[Answer, PaymentId]] = field(
         default=lambda: (Answer(200, b"{}"), PaymentId("pay_1"))
     )
+    status: LinkStatus = LinkStatus.ACTIVE
+    payments: tuple[Payment, ...] = ()
 
     async def find(self, link_id: str) -> OpenLink:
         """Give the link; every other one is not there, and `broken` breaks."""
@@ -45,7 +51,7 @@ class Links:
             raise RuntimeError("the database went away, at host secret.internal")
         if link_id != "PL_1":
             raise NotFound("payment link", link_id)
-        return OpenLink(_link(), LinkStatus.ACTIVE, ())
+        return OpenLink(_link(), self.status, self.payments)
 
     def attempt(self, found: OpenLink) -> str:
         """Name the next try."""
@@ -165,6 +171,16 @@ async def test_a_form_without_the_name_of_its_try_is_shown_anew() -> None:
     assert (page.status_code, page.headers["location"]) == (303, "/kasir/pay/PL_1")
 
 
+@pytest.mark.parametrize("status", [LinkStatus.COMPLETED, LinkStatus.EXPIRED])
+async def test_no_payment_is_gone_on_with_once_its_link_is_over(status: LinkStatus) -> None:
+    """A first try may be paid after all while a second one waits at the wallet."""
+    links = Links(status=status, payments=(_waiting(),))
+    async with _visiting(links) as client:
+        page = await client.post("/pay/PL_1/payments/pay_2", follow_redirects=False)
+
+    assert (page.status_code, page.headers["location"]) == (303, "/kasir/pay/PL_1/payments/pay_2")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "sentence"),
     [
@@ -226,6 +242,22 @@ async def test_no_banner_of_a_test_is_shown_in_live() -> None:
 def _answered(**fields: object) -> tuple[Answer, PaymentId]:
     body = {"resultCode": "RedirectShopper", **fields}
     return Answer(200, msgspec.json.encode(body)), PaymentId("pay_1")
+
+
+def _waiting() -> Payment:
+    now = datetime.now(UTC)
+    intent = Intent(
+        id=PaymentId("pay_2"),
+        reference="ORDER-1",
+        amount=Money(IDR, 25000),
+        method="gopay_wallet",
+        return_url="https://shop.example/back",
+        created_at=now,
+        close_at=now + timedelta(hours=1),
+        link_id=LinkId("PL_1"),
+    )
+    sent = Fact(key="reply:1", says=Says.AWAITING_SHOPPER, source=Source.REPLY, at=now)
+    return Payment(intent=intent, standing=fold(intent, [sent]), facts=(sent,))
 
 
 def _link() -> Link:
