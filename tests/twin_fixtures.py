@@ -5,6 +5,7 @@ Import the fixtures by name into a test file: `from twin_fixtures import shop, t
 
 import asyncio
 import contextlib
+import functools
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -16,6 +17,7 @@ import aiohttp
 import pytest
 import uvicorn
 from aiohttp import web
+from litestar import Litestar
 
 from adyen_twin.app import build
 from adyen_twin.settings import Knobs, Settings
@@ -200,18 +202,41 @@ class Shop:
 
 
 class _QuietServer(uvicorn.Server):
-    """A server that leaves the test run's signals alone."""
+    """A server that leaves the test run's signals alone, and stops without lingering."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopping = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.stopping.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await self.lifespan.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
+@functools.cache
+def _application() -> Litestar:
+    # Building it takes longer than most tests; each test gives it a twin of its own.
+    return build(Twin())
+
+
 @contextlib.asynccontextmanager
 async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
     """Serve a twin on a free port."""
+    app = _application()
+    app.state.twin = twin
     config = uvicorn.Config(
-        build(twin), log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=1
+        app, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=1
     )
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -219,10 +244,10 @@ async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         assert not task.done(), "the twin did not start"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
     async with aiohttp.ClientSession() as session:
         yield TwinAtWork(twin, f"http://127.0.0.1:{listener.getsockname()[1]}", session)
-    server.should_exit = True
+    server.stopping.set()
     await task
 
 

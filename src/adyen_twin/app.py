@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 from litestar import Litestar, Request
+from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from adyen_twin import checkout, controls, errors, gopay, recurring, storage
@@ -25,15 +26,6 @@ log = logging.getLogger(__name__)
 
 def build(twin: Twin) -> Litestar:
     """Return the application around a twin."""
-
-    @contextlib.asynccontextmanager
-    async def running(app: Litestar) -> AsyncIterator[None]:
-        async with aiohttp.ClientSession(headers={"User-Agent": "adyen-twin"}) as session:
-            engine = Engine(twin, session)
-            app.state.twin, app.state.engine = twin, engine
-            async with engine.running(), storage.saving(twin):
-                yield
-
     return Litestar(
         route_handlers=[
             *checkout.routers(),
@@ -51,7 +43,8 @@ def build(twin: Twin) -> Litestar:
             gopay.get_sized_logo,
         ],
         request_class=HttpRequest,
-        lifespan=[running],
+        lifespan=[_running],
+        state=State({"twin": twin}),
         exception_handlers={
             ControlError: _control_error,
             HTTPException: _http_error,
@@ -61,6 +54,16 @@ def build(twin: Twin) -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
+
+
+@contextlib.asynccontextmanager
+async def _running(app: Litestar) -> AsyncIterator[None]:
+    """Deliver, run errands and save for as long as the application serves."""
+    twin: Twin = app.state.twin
+    async with aiohttp.ClientSession(headers={"User-Agent": "adyen-twin"}) as session:
+        engine = app.state.engine = Engine(twin, session)
+        async with engine.running(), storage.saving(twin):
+            yield
 
 
 def _control_error(_: AnyRequest, error: ControlError) -> HttpResponse:

@@ -7,8 +7,8 @@ resultCode and AUTHORISATION is final. A CardOnFile payment redirects to GoPay.
 from typing import Any
 
 from adyen_twin import errors, payments, purses, tokens
-from adyen_twin.checks import Body
 from adyen_twin.limits import GOPAY
+from adyen_twin.rules import Body
 from adyen_twin.state import Payment, Status, Token
 from adyen_twin.twin import Twin
 

@@ -5,10 +5,19 @@ from typing import Any, Final
 from litestar import Router, post
 from litestar.exceptions import NotFoundException
 
-from adyen_twin import charges, checks, faults, modifications, payments, recurring, tokens
-from adyen_twin.checks import Asked, Rule
+from adyen_twin import (
+    charges,
+    checks,
+    checks_later,
+    faults,
+    modifications,
+    payments,
+    recurring,
+    tokens,
+)
 from adyen_twin.exchange import Call, Operation, Reply, exchange
 from adyen_twin.limits import GOPAY
+from adyen_twin.rules import Asked, Rule, check
 from adyen_twin.state import Kind, Payment
 from adyen_twin.twin import Twin
 from adyen_twin.web import HttpRequest, HttpResponse
@@ -82,7 +91,7 @@ def tell_details(twin: Twin, call: Call) -> Reply:
 def modify(twin: Twin, call: Call) -> Reply:
     """Answer a capture, refund, cancel or reversal: received, the outcome comes later."""
     kind = KINDS[call.path["modification"]]
-    _check(checks.MODIFICATIONS[kind], twin, call)
+    _check(checks_later.MODIFICATIONS[kind], twin, call)
     payment = modifications.paid(twin, call.path["paymentPspReference"])
     asked = modifications.ask(twin, payment, kind, call.body)
     said = _received(call, asked.psp_reference)
@@ -92,7 +101,7 @@ def modify(twin: Twin, call: Call) -> Reply:
 
 def cancel_by_reference(twin: Twin, call: Call) -> Reply:
     """Answer a cancel by the shop's own reference."""
-    _check(checks.CANCELS, twin, call)
+    _check(checks_later.CANCELS, twin, call)
     psp_reference = modifications.cancel_by_reference(twin, call.body)
     said = _received(call, psp_reference)
     said["paymentReference"] = call.body["paymentReference"]
@@ -107,7 +116,7 @@ def _received(call: Call, psp_reference: str) -> dict[str, Any]:
 
 def _check(rules: tuple[Rule, ...], twin: Twin, call: Call) -> None:
     asked = Asked(body=call.body, version=call.version, knobs=twin.knobs, settings=twin.settings)
-    checks.check(rules, asked)
+    check(rules, asked)
 
 
 def _said(name: str) -> Any:

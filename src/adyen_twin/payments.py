@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from adyen_twin import checks, clock, errors, faults, modifications, names, notices, tokens
+from adyen_twin import checks, clock, errors, faults, modifications, names, notices, rules, tokens
 from adyen_twin.limits import COUNTRY, CURRENCY, GOPAY
 from adyen_twin.state import Amount, Payment, Refusal, Status
 from adyen_twin.twin import Twin
@@ -41,7 +41,7 @@ class WayBack:
     fields: dict[str, str]
 
 
-def listed(twin: Twin, body: checks.Body) -> list[dict[str, str]]:
+def listed(twin: Twin, body: rules.Body) -> list[dict[str, str]]:
     """Return the methods on offer for this country, currency, amount and channel.
 
     GoPay's page names all four; lenient, the twin wants only country and currency.
@@ -55,7 +55,7 @@ def listed(twin: Twin, body: checks.Body) -> list[dict[str, str]]:
     return [row for row in rows if row["type"] in allowed and row["type"] not in blocked]
 
 
-def _gopay_fits(twin: Twin, body: checks.Body) -> bool:
+def _gopay_fits(twin: Twin, body: rules.Body) -> bool:
     amount = body.get("amount") or {}
     value = amount.get("value")
     return (
@@ -67,7 +67,7 @@ def _gopay_fits(twin: Twin, body: checks.Body) -> bool:
     )
 
 
-def offer(twin: Twin, body: checks.Body) -> Payment:
+def offer(twin: Twin, body: rules.Body) -> Payment:
     """Make a payment that waits for the shopper at the wallet."""
     payment = made(twin, body)
     wait_for_shopper(twin, payment)
@@ -79,7 +79,7 @@ def wait_for_shopper(twin: Twin, payment: Payment) -> None:
     twin.later("expire_payment", payment.expires_at, psp_reference=payment.psp_reference)
 
 
-def made(twin: Twin, body: checks.Body) -> Payment:
+def made(twin: Twin, body: rules.Body) -> Payment:
     """Make a payment, undecided."""
     now = twin.now()
     to_wallet_by_post = body.get("redirectToIssuerMethod") == "POST"
@@ -106,7 +106,7 @@ def made(twin: Twin, body: checks.Body) -> Payment:
     return payment
 
 
-def _end_of(twin: Twin, body: checks.Body, now: float) -> float:
+def _end_of(twin: Twin, body: rules.Body, now: float) -> float:
     """Return when the offer closes: the wallet's own period, or sessionValidity if sooner."""
     end = now + twin.knobs.payment_expiry_s
     said = body.get("sessionValidity")

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from litestar import Router, delete, get, post
 
-from adyen_twin import checks, errors, tokens
-from adyen_twin.checks import Asked
+from adyen_twin import checks_later, errors, rules, tokens
 from adyen_twin.clock import spelled
 from adyen_twin.exchange import Call, Operation, Reply, exchange
 from adyen_twin.limits import GOPAY, V72
+from adyen_twin.rules import Asked
 from adyen_twin.state import Token
 from adyen_twin.twin import Twin
 from adyen_twin.web import HttpRequest, HttpResponse
@@ -86,7 +86,7 @@ def remove_stored(twin: Twin, call: Call) -> Reply:
 def list_details(twin: Twin, call: Call) -> Reply:
     """Answer the classic /listRecurringDetails; without tokens, with an empty object."""
     account, shopper = _whose(twin, call)
-    wanted = checks.contract(call.body)
+    wanted = checks_later.contract(call.body)
     held = [
         token
         for token in tokens.of_shopper(twin, account, shopper)
@@ -122,7 +122,7 @@ def disable(twin: Twin, call: Call) -> Reply:
 
 def _whose(twin: Twin, call: Call) -> tuple[str, str]:
     asked = Asked(body=call.body, version=call.version, knobs=twin.knobs, settings=twin.settings)
-    checks.check(checks.TOKENS, asked)
+    rules.check(checks_later.TOKENS, asked)
     return call.body["merchantAccount"], call.body["shopperReference"]
 
 

@@ -14,6 +14,15 @@ Whole = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
+class Answer(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """What a broken rule answers instead of what the twin believes."""
+
+    status: Annotated[int, msgspec.Meta(ge=400, le=599)]
+    error_code: str
+    message: str
+    error_type: str = "validation"
+
+
 class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """What may be turned while the twin runs, by PUT /twin/knobs."""
 
@@ -21,6 +30,8 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     strict: bool = True
     amount_min: Positive = 1
     amount_max: Positive = 20_000_000
+    #: Another answer for a rule, by the rule's name: for codes that turn out otherwise.
+    answers: dict[str, Answer] = {}
     #: Other types that /paymentMethods lists for Indonesia; the twin serves none of them.
     also_listed: list[str] = []
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from adyen_twin import checks
+from adyen_twin import checks, rules
 from adyen_twin.errors import AdyenError
-from adyen_twin.settings import Knobs, Settings
+from adyen_twin.settings import Answer, Knobs, Settings
 from twin_fixtures import BROWSER, payment_body
 
 
@@ -14,14 +14,14 @@ def told(
     changes: dict[str, Any], *, version: int = 72, lenient: bool = False
 ) -> tuple[int, str, str]:
     """Return status, code and message that a changed payment is answered with."""
-    asked = checks.Asked(
+    asked = rules.Asked(
         body=payment_body(**changes),
         version=version,
         knobs=Knobs(strict=not lenient),
         settings=Settings(),
     )
     try:
-        checks.check(checks.PAYMENTS, asked)
+        rules.check(checks.PAYMENTS, asked)
     except AdyenError as error:
         return error.status, error.code, error.message
     return 200, "", ""
@@ -154,3 +154,22 @@ def test_the_first_rule_broken_speaks() -> None:
 
     assert told(everything_wrong)[1] == "901"
     assert told(everything_wrong | {"merchantAccount": "TwinMerchant"})[1] == "130"
+
+
+def test_a_code_that_turns_out_otherwise_is_a_knob() -> None:
+    answers = {"gopay_browser": Answer(400, "14_0xx", "Browser info missing", "configuration")}
+    asked = rules.Asked(
+        body=payment_body(browserInfo=None),
+        version=72,
+        knobs=Knobs(answers=answers),
+        settings=Settings(),
+    )
+    with pytest.raises(AdyenError) as caught:
+        rules.check(checks.PAYMENTS, asked)
+
+    assert caught.value.body() == {
+        "status": 400,
+        "errorCode": "14_0xx",
+        "message": "Browser info missing",
+        "errorType": "configuration",
+    }
