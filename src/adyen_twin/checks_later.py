@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from adyen_twin import errors, limits, rules
+from adyen_twin import checks, errors, limits, rules
 from adyen_twin.state import Kind
 
 
@@ -54,3 +54,10 @@ MODIFICATIONS: Final[dict[Kind, tuple[rules.Rule, ...]]] = {
     Kind.CANCEL: _OF_ALL,
     Kind.REVERSAL: _OF_ALL,
 }
+
+#: Every rule by name: what the knob `answers` may name.
+RULE_NAMES: Final = frozenset(
+    rule.__name__
+    for rules_of_call in (checks.PAYMENT_METHODS, checks.PAYMENTS, CANCELS, TOKENS, _OF_AMOUNT)
+    for rule in rules_of_call
+)

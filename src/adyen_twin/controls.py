@@ -14,6 +14,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from adyen_twin import shopper_controls, trials, truth
+from adyen_twin.checks_later import RULE_NAMES
 from adyen_twin.delivery import name_of
 from adyen_twin.faults import AnyFault, Planned
 from adyen_twin.orders import ClockOrder, ControlError, TrialOrder, read
@@ -127,7 +128,10 @@ async def put_knobs(request: HttpRequest) -> HttpResponse:
     """Turn some knobs; the rest stay."""
     twin, turned = request.twin, read(await request.body(), dict[str, Any])
     whole = msgspec.to_builtins(twin.knobs) | turned
-    twin.knobs = read(msgspec.json.encode(whole), Knobs)
+    knobs = read(msgspec.json.encode(whole), Knobs)
+    for name in sorted(knobs.answers.keys() - RULE_NAMES):
+        raise ControlError(422, f"there is no rule called {name!r}", f"answers.{name}")
+    twin.knobs = knobs
     return as_json(twin.knobs)
 
 

@@ -33,6 +33,12 @@ __all__ = ["shop", "twin"]
         ("PUT", "knobs", {"walletPin": "12"}, 422, "walletPin"),
         ("PUT", "knobs", {"walletPim": "123456"}, 422, "walletPim"),
         ("PUT", "knobs", [], 422, None),
+        ("PUT", "knobs", {"answers": {"gopay_browser": {}}}, 422, "answers[...].status"),
+        (
+            *("PUT", "knobs"),
+            {"answers": {"gopay": {"status": 400, "errorCode": "1", "message": ""}}},
+            *(422, "answers.gopay"),
+        ),
         ("GET", "payments/NOSUCHPAYMENT000", None, 404, None),
     ],
 )
