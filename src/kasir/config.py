@@ -61,8 +61,6 @@ class Limits:
     #: When a shopper's tokens are held against Adyen's list: this long after each other, the last
     #: one again and again.
     token_look_gaps_s: tuple[float, ...] = (3600.0, 86_400.0, 30 * 86_400.0)
-    #: The most that GoPay takes at once. A guess: the highest figure any other provider names.
-    gopay_amount_max: int = 50_000_000
     #: How often a worker looks for what is due, and how much it takes at once.
     look_every_s: float = 0.5
     due_batch_max: int = 100

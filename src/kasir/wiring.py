@@ -18,6 +18,7 @@ from kasir.gateway.checkout import Checkout
 from kasir.gateway.closing import Closing
 from kasir.gateway.links import Links
 from kasir.gateway.provider import Adyen
+from kasir.gateway.stored import StoredMethods
 from kasir.gateway.wire import Wire
 from kasir.ids import SortableIds
 from kasir.jobs import queue
@@ -57,7 +58,8 @@ class Kasir:
         payments: What is known of every payment.
         inbox: Where notifications are kept.
         reader: Reads the inbox; the worker's work.
-        tokens: The shoppers' saved wallets.
+        tokens: The shoppers' saved wallets, as Kasir knows them.
+        stored: The same, as Adyen lists them: listed, removed, reconciled.
         api_keys: Who may call over HTTP.
         clock: What time it is.
     """
@@ -74,6 +76,7 @@ class Kasir:
     inbox: GroupInbox
     reader: Reader
     tokens: Tokens
+    stored: StoredMethods
     api_keys: ApiKeys
     clock: Clock
     pool: Pool
@@ -118,7 +121,9 @@ class Kasir:
         outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)
         ledger = Ledger(clock, timedelta(seconds=limits.settle_after_s), outbox)
         token_ledger = TokenLedger(ids, clock, vault, outbox)
-        book = PostgresBook(pool, vault, ledger, patience.lease)
+        token_look_gaps = [timedelta(seconds=gap) for gap in limits.token_look_gaps_s]
+        book = PostgresBook(pool, vault, ledger, patience.lease, token_look_gaps[0])
+        tokens = Tokens(pool, token_ledger, vault)
         flow = Flow(
             book=book,
             provider=Adyen(wire, clock, limits.adyen_tries_max, limits.adyen_tries_s),
@@ -128,7 +133,7 @@ class Kasir:
         )
         account = settings.merchant_account
         attempt_lifetime = timedelta(seconds=limits.attempt_lifetime_s)
-        checkout = Checkout(flow, wire, ids, clock, account, attempt_lifetime)
+        checkout = Checkout(flow, wire, ids, clock, account, attempt_lifetime, tokens)
         return cls(
             settings=settings,
             checkout=checkout,
@@ -166,7 +171,8 @@ class Kasir:
                 merchant_account=account,
                 batch_max=limits.reading_batch_max,
             ),
-            tokens=Tokens(pool, token_ledger, vault),
+            tokens=tokens,
+            stored=StoredMethods(wire, tokens, clock, account, token_look_gaps),
             api_keys=ApiKeys(pool, settings.api_key),
             clock=clock,
             pool=pool,

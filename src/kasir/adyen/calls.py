@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 from urllib.parse import unquote
@@ -14,6 +15,8 @@ from urllib.parse import unquote
 #: Versions of Checkout that Kasir answers, and which it speaks by itself.
 VERSIONS: Final = (71, 72)
 OWN_VERSION: Final = 72
+#: The one version of the classic Recurring API that Kasir answers and speaks.
+RECURRING_VERSION: Final = 68
 
 #: Adyen takes idempotency keys up to this length (API idempotency page).
 IDEMPOTENCY_KEY_MAX: Final = 64
@@ -24,14 +27,23 @@ METADATA_PAYMENT_ID: Final = "kasirPaymentId"
 _ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
+class Api(StrEnum):
+    """Which of Adyen's APIs is called."""
+
+    CHECKOUT = "checkout"
+    RECURRING = "recurring"
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One POST to Checkout, settled before it is sent: its words never change afterwards."""
+    """One call to Adyen, settled before it is sent: its words never change afterwards."""
 
     path: str
-    body: bytes
+    body: bytes = b""
     version: int = OWN_VERSION
     key: str | None = None
+    method: str = "POST"
+    api: Api = Api.CHECKOUT
 
 
 def redirect_result(text: str) -> str:

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 
 from kasir.errors import KasirError
 
@@ -21,11 +22,13 @@ app.command(apikey)
 notices = App(name="notices", help="What Adyen sent, and what became of it.")
 app.command(notices)
 
+Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
 NoticeWord = Literal["unread", "read", "ignored", "unheard_of", "foreign", "waiting", "held"]
 
 
 @app.command
-def serve(*, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
+def serve(*, host: str = "127.0.0.1", port: Port = 8000, workers: Count = 1) -> None:
     """Answer shops, shoppers and Adyen over HTTP.
 
     Parameters
@@ -76,7 +79,7 @@ def create_key(name: str) -> None:
 def list_notices(
     *,
     state: NoticeWord = "held",
-    most: int = 100,
+    most: Count = 100,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """List what Adyen sent and what became of it: by default what could not be read.
@@ -112,8 +115,8 @@ def replay_notices(*ids: int) -> None:
 @app.command
 def demo(
     *,
-    port: int | None = None,
-    twin_port: int | None = None,
+    port: Port | None = None,
+    twin_port: Port | None = None,
     data: Path | None = None,
     check: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -138,7 +141,10 @@ def demo(
 def main() -> None:
     """Run the command that the shell named."""
     try:
-        app()
+        app(exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        print(f"kasir: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
     except KasirError as error:
         print(f"kasir: {error}", file=sys.stderr)
         sys.exit(1)

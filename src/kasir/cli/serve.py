@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import uvicorn
 
@@ -17,18 +18,22 @@ def serve(host: str, port: int, workers: int) -> None:
         SettingError: A setting is missing or malformed; found before anything starts.
     """
     asyncio.run(_preflight())
-    uvicorn.run(
-        "kasir.cli.serve:app",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        log_level="warning",
-        access_log=False,
-        # A shopper's return page keeps a connection open; a stop does not wait for it.
-        timeout_graceful_shutdown=10,
-        server_header=False,
-    )
+    try:
+        uvicorn.run(
+            "kasir.cli.serve:app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            log_level="warning",
+            access_log=False,
+            # A shopper's return page keeps a connection open; a stop does not wait for it.
+            timeout_graceful_shutdown=10,
+            server_header=False,
+        )
+    except SystemExit as ended:
+        # Uvicorn said in a line why it could not listen; how it counts such ends is its own.
+        sys.exit(1 if ended.code else 0)
 
 
 async def _preflight() -> None:

@@ -59,6 +59,9 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
     async def close(payment_id: bytes) -> None:
         await kasir.closing.close(PaymentId(payment_id.decode()))
 
+    async def reconcile(shopper_reference: bytes) -> None:
+        await kasir.stored.look_after(shopper_reference.decode())
+
     async def deliver(event_id: bytes) -> None:
         if deliverer:
             await kasir.events.deliver(int(event_id), deliverer, kasir.clock.now())
@@ -68,6 +71,7 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
         due.ASK_AGAIN: ask_again,
         due.CLOSE: close,
         due.DELIVER: deliver,
+        due.RECONCILE: reconcile,
     }
 
 

@@ -110,6 +110,7 @@ def _environment(
     given = {name: text for name, text in environ.items() if text}
     return {
         "ADYEN_HMAC_KEY": secrets.token_hex(32),
+        "ADYEN_TOKEN_HMAC_KEY": secrets.token_hex(32),
         "ADYEN_API_KEY": "twin-api-key",
         "ADYEN_MERCHANT_ACCOUNT": "TwinMerchant",
         "KASIR_API_KEY": "demo-api-key",
@@ -182,16 +183,18 @@ def _wait(made: Stage, name: str, url: str) -> None:
 
 def _tell_twin(made: Stage) -> None:
     """Have the twin send its notifications to Kasir, sealed and signed in as Kasir expects."""
+    _set_webhook(made, "standard", "/webhooks/adyen", "ADYEN_HMAC_KEY")
+    _set_webhook(made, "tokens", "/webhooks/adyen/tokens", "ADYEN_TOKEN_HMAC_KEY")
+
+
+def _set_webhook(made: Stage, name: str, path: str, key: str) -> None:
     env = made.environment
-    wanted = {
-        "url": f"{made.kasir_url}/webhooks/adyen",
-        "hmacKey": env["ADYEN_HMAC_KEY"].split(",")[0].strip(),
-    }
+    wanted = {"url": made.kasir_url + path, "hmacKey": env[key].split(",")[0].strip()}
     if env.get("KASIR_WEBHOOK_USER"):
         wanted["username"] = env["KASIR_WEBHOOK_USER"]
         wanted["password"] = env["KASIR_WEBHOOK_PASSWORD"]
     request = urllib.request.Request(  # noqa: S310  # The twin we started.
-        f"{made.twin_url}/twin/webhooks/standard",
+        f"{made.twin_url}/twin/webhooks/{name}",
         data=msgspec.json.encode(wanted),
         headers={"Content-Type": "application/json"},
         method="PUT",

@@ -111,12 +111,17 @@ class Walker:
 
     async def events(self, reference: str) -> list[dict[str, Any]]:
         """Everything the shop was told of a reference, in order."""
+        every = await self.every_event()
+        return [event for event in every if event["data"].get("reference") == reference]
+
+    async def every_event(self) -> list[dict[str, Any]]:
+        """Everything the shop was told, in order."""
         found: list[dict[str, Any]] = []
         after = ""
         while True:
             page = (await self.call("GET", f"/api/events?after={after}")).json
             if not page["events"]:
-                return [event for event in found if event["data"]["reference"] == reference]
+                return found
             found += page["events"]
             after = page["next"]
 

@@ -7,12 +7,12 @@ that two payments of one reference can be told apart. What Adyen answers goes to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -28,18 +28,27 @@ from kasir.adyen.calls import (
 from kasir.adyen.replies import Answer, ResultCode, Verdict, error
 from kasir.clock import Clock
 from kasir.errors import Fault, InvalidRequest
-from kasir.gateway.methods import GOPAY, Method, method_of
+from kasir.gateway.methods import GOPAY, Method, method_of, stored_id_of
 from kasir.gateway.wire import Silence, Wire
 from kasir.ids import Ids, LinkId, PaymentId
 from kasir.money import Money
 from kasir.payments.flow import Flow
 from kasir.payments.payment import Intent
 from kasir.payments.ports import Kept, Kind, Question, ShopKey
+from kasir.tokens.model import Token
 
 _NO_ANSWER: Final = (
     "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
     "not pay it twice: ask again with the same Idempotency-Key, or wait for the notification."
 )
+
+
+class TokensStored(Protocol):
+    """Where tokens are found by the provider's name for them."""
+
+    async def stored_as(self, stored_id: str) -> Sequence[Token]:
+        """Give the tokens of this name, whosever they are."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class Checkout:
     clock: Clock
     merchant_account: str
     attempt_lifetime: timedelta
+    tokens: TokensStored
 
     async def payment_methods(self, body: bytes, version: int) -> Answer:
         """List payment methods: `/paymentMethods` with what GoPay needs filled in.
@@ -68,7 +78,7 @@ class Checkout:
         refuse(account_faults(fields, self.merchant_account), checks.methods_faults(fields))
         sent = msgspec.json.encode(fields)
         answer = await self.wire.send(Call("/paymentMethods", sent, version))
-        return noanswer_of() if isinstance(answer, Silence) else answer
+        return no_answer() if isinstance(answer, Silence) else answer
 
     async def payments(
         self,
@@ -77,6 +87,7 @@ class Checkout:
         shop_key: str | None = None,
         link_id: LinkId | None = None,
         return_url: Callable[[PaymentId], str] | None = None,
+        consent: str = "",
     ) -> tuple[Answer, PaymentId]:
         """Make a payment: written down first, then asked for, once per shop key.
 
@@ -87,6 +98,7 @@ class Checkout:
             link_id: The payment link it comes from, if any. Then the shop key names one try at
                 that link, whatever browser it is continued in.
             return_url: Where the shopper comes back to, where that must name the payment.
+            consent: What the shopper agreed to, in the words that were shown, if asked.
 
         Returns:
             Adyen's answer as it came, and the payment's id; those of the first payment, if the
@@ -106,10 +118,11 @@ class Checkout:
             checks.payment_faults(fields, version),
         )
         assert isinstance(method, Method)  # noqa: S101  # A fault was refused above.
+        await self._guard_token(fields)
         payment_id = PaymentId(self.ids.new("pay"))
         if return_url:
             fields["returnUrl"] = return_url(payment_id)
-        intent = self._intent(payment_id, fields, method, link_id)
+        intent = self._intent(payment_id, fields, method, link_id, consent)
         question = self._question(intent, fields, version)
         same = link_id or body_fields(body)
         key = shop_key_of(shop_key, same, question.path, version)
@@ -158,12 +171,34 @@ class Checkout:
             return Answer(200, msgspec.json.encode({"resultCode": ResultCode.RECEIVED}))
         return answer_of(kept)
 
+    async def _guard_token(self, fields: Mapping[str, Any]) -> None:
+        """Let a token be charged only for its own shopper, and only while it holds.
+
+        A token that Kasir has never heard of is for Adyen to judge.
+
+        Raises:
+            InvalidRequest: It is another shopper's (800), or disabled (803); nothing was sent.
+        """
+        stored_id = stored_id_of(fields)
+        if stored_id is None:
+            return
+        known = await self.tokens.stored_as(stored_id)
+        whose = fields["shopperReference"]
+        mine = [token for token in known if token.name.shopper_reference == whose]
+        if known and not mine:
+            cure = "Contract not found: it is not a token of this shopperReference."
+            raise InvalidRequest([Fault("paymentMethod.storedPaymentMethodId", cure, "800")])
+        if mine and not any(token.is_active for token in mine):
+            cure = "PaymentDetail not found: it is disabled; ask the shopper to save GoPay again."
+            raise InvalidRequest([Fault("paymentMethod.storedPaymentMethodId", cure, "803")])
+
     def _intent(
         self,
         payment_id: PaymentId,
         fields: Mapping[str, Any],
         method: Method,
         link_id: LinkId | None,
+        consent: str,
     ) -> Intent:
         now = self.clock.now()
         return Intent(
@@ -175,6 +210,8 @@ class Checkout:
             created_at=now,
             close_at=_close_at(fields, now, now + self.attempt_lifetime),
             captures_itself=not _is_manual(fields),
+            model=_model(fields),
+            consent=consent,
             shopper_reference=fields.get("shopperReference") or "",
             link_id=link_id,
         )
@@ -209,7 +246,7 @@ def refuse(*faults: Iterable[Fault]) -> None:
         raise InvalidRequest(list(found.values()))
 
 
-def noanswer_of() -> Answer:
+def no_answer() -> Answer:
     """The answer for an outcome that is not known: Adyen's own transient error, with our words."""
     return error(503, "703", _NO_ANSWER, "internal", transient=True)
 
@@ -217,9 +254,9 @@ def noanswer_of() -> Answer:
 def answer_of(kept: Kept | None) -> Answer:
     """The answer for the shop: Adyen's, or that there is none yet."""
     if kept is None:
-        return noanswer_of()
+        return no_answer()
     answer = Answer(kept.status, kept.body, kept.psp_reference)
-    return answer if answer.verdict is not Verdict.UNKNOWN else noanswer_of()
+    return answer if answer.verdict is not Verdict.UNKNOWN else no_answer()
 
 
 def _close_at(fields: Mapping[str, Any], now: datetime, latest: datetime) -> datetime:
@@ -235,6 +272,13 @@ def _is_manual(fields: Mapping[str, Any]) -> bool:
     """
     extra = fields.get("additionalData")
     return isinstance(extra, dict) and str(extra.get("manualCapture", "")).lower() == "true"
+
+
+def _model(fields: Mapping[str, Any]) -> str:
+    """What a token is made or charged for; empty where none is."""
+    if fields.get("storePaymentMethod") is True or stored_id_of(fields):
+        return str(fields["recurringProcessingModel"])
+    return ""
 
 
 def body_fields(body: bytes) -> dict[str, Any]:

@@ -19,14 +19,59 @@ CURRENCY: Final = IDR
 APP_SCHEMES: Final = ("gojek:", "gopay:", "intent:")
 
 
+#: GUESS: Adyen names no maximum. The highest that any other provider names; a wallet's own limit
+#: is lower, and then the wallet says no.
+AMOUNT_MAX: Final = 50_000_000
+#: The models that GoPay's page names. UnscheduledCardOnFile is not among them.
+MODELS: Final = ("Subscription", "CardOnFile")
+
+
 def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What a `/payments` request for GoPay still lacks."""
-    amount = fields.get("amount")
-    if isinstance(amount, dict) and amount.get("currency") != CURRENCY:
+    """What a `/payments` request for GoPay still lacks, paid by the shopper or by a token."""
+    yield from _amount_faults(fields.get("amount"))
+    charges = "storedPaymentMethodId" in fields["paymentMethod"] or (
+        "recurringDetailReference" in fields["paymentMethod"]
+    )
+    if charges:
+        yield from _charge_faults(fields)
+        return
+    yield from _browser_faults(fields)
+    if fields.get("storePaymentMethod") is True:
+        yield from _recurring_faults(fields)
+
+
+def _amount_faults(amount: object) -> Iterator[Fault]:
+    if not isinstance(amount, dict):
+        return
+    if amount.get("currency") != CURRENCY:
         cure = "must be IDR; GoPay is paid in rupiah, which have no decimals at Adyen."
         yield Fault("amount.currency", cure, "138")
+    value = amount.get("value")
+    if isinstance(value, int) and value > AMOUNT_MAX:
+        yield Fault("amount.value", f"must be at most {AMOUNT_MAX} rupiah with GoPay.", "137")
+
+
+def _browser_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     if fields.get("channel") in (None, ""):
         yield Fault("channel", f"give one of {', '.join(checks.CHANNELS)}; GoPay demands it.")
     if fields.get("browserInfo") is None:
         cure = f"give the shopper's browser ({', '.join(checks.BROWSER_INFO)}); GoPay demands it."
         yield Fault("browserInfo", cure)
+
+
+def _recurring_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    if not fields.get("shopperReference"):
+        yield Fault("shopperReference", "give your own name for the shopper, 3 to 256 characters.")
+    if fields.get("recurringProcessingModel") not in MODELS:
+        yield Fault("recurringProcessingModel", f"must be one of {', '.join(MODELS)} with GoPay.")
+
+
+def _charge_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    """A charge names the token, its shopper, ContAuth (for both models), and the model."""
+    stored = fields["paymentMethod"]
+    stored_id = stored.get("storedPaymentMethodId", stored.get("recurringDetailReference"))
+    if cure := checks.Text(most=64).cure(stored_id):
+        yield Fault("paymentMethod.storedPaymentMethodId", cure)
+    yield from _recurring_faults(fields)
+    if fields.get("shopperInteraction") != "ContAuth":
+        yield Fault("shopperInteraction", "must be ContAuth when a stored GoPay is charged.")

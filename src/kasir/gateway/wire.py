@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Self
 
 import aiohttp
+from yarl import URL
 
-from kasir.adyen.calls import Call
+from kasir.adyen.calls import Api, Call
 from kasir.adyen.environments import Addresses
 from kasir.adyen.replies import Answer
 from kasir.config import Limits, Settings
@@ -32,7 +33,7 @@ class Wire:
     """A pool of connections to Adyen; use as an async context manager."""
 
     def __init__(self, addresses: Addresses, api_key: str, limits: Limits) -> None:
-        self._checkout = addresses.checkout
+        self._bases = {Api.CHECKOUT: addresses.checkout, Api.RECURRING: addresses.recurring}
         self._headers = {**_HEADERS, "X-API-Key": api_key}
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
@@ -66,18 +67,23 @@ class Wire:
     async def twin_now(self) -> datetime | None:
         """What time it is at the twin; None where it does not say."""
         try:
-            async with self._open().get(f"{self._checkout}/twin/clock") as response:
+            async with self._open().get(f"{self._bases[Api.CHECKOUT]}/twin/clock") as response:
                 return datetime.fromisoformat((await response.json())["now"])
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError):
             return None
 
     async def send(self, call: Call) -> Answer | Silence:
-        """Post a call to Checkout and wait for its answer. Raises nothing for trouble."""
-        url = f"{self._checkout}/v{call.version}{call.path}"
+        """Make a call and wait for its answer. Raises nothing for trouble."""
+        url = f"{self._bases[call.api]}/v{call.version}{call.path}"
         headers = {"Idempotency-Key": call.key} if call.key else None
         try:
-            async with self._open().post(
-                url, data=call.body, headers=headers, allow_redirects=False
+            async with self._open().request(
+                call.method,
+                # Percent-encoded already, where it needs to be.
+                URL(url, encoded=True),
+                data=call.body or None,
+                headers=headers,
+                allow_redirects=False,
             ) as response:
                 return _answer(response.status, await response.read(), response.headers)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:

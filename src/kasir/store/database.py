@@ -56,7 +56,7 @@ async def connected(dsn: str, connections_max: int) -> AsyncIterator[Pool]:
         pool = await asyncpg.create_pool(
             dsn, min_size=1, max_size=connections_max, timeout=_CONNECT_S
         )
-    except TROUBLE as error:
+    except (*TROUBLE, ValueError) as error:  # The last: the address is none.
         raise DatabaseUnavailable(
             f"KASIR_DATABASE_URL: PostgreSQL cannot be used: {str(error) or type(error).__name__}"
         ) from error

@@ -13,10 +13,12 @@ from kasir.store.database import Connection, Pool, queries
 from kasir.store.ledger import Ledger
 
 SQL: Final = queries("due")
+TOKENS: Final = queries("tokens")
 
 ASK_AGAIN: Final = "ask_again"
 CLOSE: Final = "close"
 DELIVER: Final = "deliver"
+RECONCILE: Final = "reconcile"
 
 Enqueue = Callable[[Connection, str, Sequence[bytes]], Awaitable[None]]
 
@@ -52,7 +54,14 @@ class Due:
             payment_ids = [row["id"].encode() async for row in closings]
             due_events = SQL.due_events(connection, now=now, later=later, most=most)
             event_ids = [str(row["id"]).encode() async for row in due_events]
-            found = ((ASK_AGAIN, keys), (CLOSE, payment_ids), (DELIVER, event_ids))
+            due_shoppers = TOKENS.due_shoppers(connection, now=now, later=later, most=most)
+            shoppers = [row["shopper_reference"].encode() async for row in due_shoppers]
+            found = (
+                (ASK_AGAIN, keys),
+                (CLOSE, payment_ids),
+                (DELIVER, event_ids),
+                (RECONCILE, shoppers),
+            )
             for name, payloads in found:
                 if payloads:
                     await self.enqueue(connection, name, payloads)
@@ -60,4 +69,4 @@ class Due:
             held = [PaymentId(row["id"]) async for row in tellings]
             if held:
                 await self.ledger.tell(connection, held)
-        return len(keys) + len(payment_ids) + len(event_ids) + len(held)
+        return len(keys) + len(payment_ids) + len(event_ids) + len(shoppers) + len(held)

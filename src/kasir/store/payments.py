@@ -23,13 +23,18 @@ from kasir.store.ledger import Ledger, candidates, facts_of, intent_of
 from kasir.store.vault import Vault
 
 SQL: Final = queries("payments")
+TOKENS: Final = queries("tokens")
 
 
 class PostgresBook:
     """The book of payments. Every method is one commit."""
 
-    def __init__(self, pool: Pool, vault: Vault, ledger: Ledger, lease: timedelta) -> None:
+    def __init__(
+        self, pool: Pool, vault: Vault, ledger: Ledger, lease: timedelta, first_look: timedelta
+    ) -> None:
         self._pool = pool
+        # A token that was asked for is looked for after this long.
+        self._first_look = first_look
         self._vault = vault
         self._ledger = ledger
         # A question whose asker vanished is asked again by a worker after this long.
@@ -39,14 +44,30 @@ class PostgresBook:
         self, intent: Intent, question: Question, shop_key: ShopKey | None
     ) -> Question | None:
         """Write an intent and its question down; see `payments.ports.Book.open`."""
+        if not (intent.model and intent.shopper_reference):
+            return await self._open(self._pool, intent, question, shop_key)
+        async with self._pool.acquire() as connection, connection.transaction():
+            # Its token will be looked for, should nobody tell of it.
+            look_at = intent.created_at + self._first_look
+            shopper = intent.shopper_reference
+            await TOKENS.watch(connection, shopper_reference=shopper, look_at=look_at)
+            return await self._open(connection, intent, question, shop_key)
+
+    async def _open(
+        self,
+        connection: Connection | Pool,
+        intent: Intent,
+        question: Question,
+        shop_key: ShopKey | None,
+    ) -> Question | None:
         row = self._opening(intent, question)
         if shop_key is None:
-            await SQL.open_payment(self._pool, **row)
+            await SQL.open_payment(connection, **row)
             return None
         shop = {"shop_key": shop_key.key, "fingerprint": shop_key.fingerprint}
-        if await SQL.open_payment_once(self._pool, **shop, **row):
+        if await SQL.open_payment_once(connection, **shop, **row):
             return None
-        return await self._first(self._pool, shop_key)
+        return await self._first(connection, shop_key)
 
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None

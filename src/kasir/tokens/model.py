@@ -42,6 +42,8 @@ class TokenState(StrEnum):
     DISABLED = "disabled"
 
 
+#: What the provider's list showed, as against what was told.
+_LOOKS: frozenset[TokenSays] = frozenset({TokenSays.LISTED, TokenSays.NOT_LISTED})
 _ENDS: frozenset[TokenSays] = frozenset({TokenSays.DISABLED, TokenSays.NOT_LISTED})
 
 
@@ -127,14 +129,34 @@ def fold(facts: Iterable[TokenFact]) -> TokenStanding:
     that is gone is worse than asking the shopper once more.
     """
     known = frozenset(facts)
-    last = max(known, key=lambda fact: (fact.at, fact.says in _ENDS, fact.key))
     made = [fact for fact in known if fact.says not in _ENDS and fact.psp_reference]
     first = min(made, key=lambda fact: (fact.at, fact.key), default=None)
     return TokenStanding(
-        state=TokenState.DISABLED if last.says in _ENDS else TokenState.ACTIVE,
+        state=_state(known),
         first_psp_reference=first.psp_reference if first else "",
         created_at=min(fact.at for fact in known),
     )
+
+
+def _state(known: frozenset[TokenFact]) -> TokenState:
+    """What was told decides; what the list showed, only where it is newer than a token's making.
+
+    A list may lag behind a removal, so it never brings back what was told to be disabled.
+    """
+    told = [fact for fact in known if fact.says not in _LOOKS]
+    last_told = max(told, key=_order, default=None)
+    if last_told and last_told.says is TokenSays.DISABLED:
+        return TokenState.DISABLED
+    seen = [
+        fact for fact in known if fact.says in _LOOKS and (not last_told or fact.at >= last_told.at)
+    ]
+    last_seen = max(seen, key=_order, default=None)
+    gone = last_seen is not None and last_seen.says is TokenSays.NOT_LISTED
+    return TokenState.DISABLED if gone else TokenState.ACTIVE
+
+
+def _order(fact: TokenFact) -> tuple[datetime, bool, str]:
+    return fact.at, fact.says in _ENDS, fact.key
 
 
 def shortened(stored_id: str) -> str:

@@ -14,7 +14,17 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.config import Limits, Settings
-from kasir.web import checkout_api, events_api, form, health, pages, payments_api, returns, webhooks
+from kasir.web import (
+    checkout_api,
+    events_api,
+    form,
+    health,
+    pages,
+    payments_api,
+    recurring_api,
+    returns,
+    webhooks,
+)
 from kasir.web.problems import HANDLERS
 from kasir.wiring import Kasir
 
@@ -52,10 +62,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
             checkout_api.ROUTES,
             payments_api.ROUTES,
             events_api.ROUTES,
+            recurring_api.ROUTES,
             health.live,
             health.ready,
             health.metrics,
             webhooks.standard,
+            webhooks.tokens,
             form.get_form,
             form.post_form,
             form.post_payment,

@@ -20,7 +20,8 @@ def _under_versions(path: str) -> list[str]:
     return [f"/v{version}{path}" for version in VERSIONS]
 
 
-def _version(request: AnyRequest) -> int:
+def version_of(request: AnyRequest) -> int:
+    """The Checkout version that was called."""
     # The path as routed: where Kasir is mounted below a prefix, the address begins with that.
     return int(request.scope["path"].split("/")[1].removeprefix("v"))
 
@@ -28,14 +29,14 @@ def _version(request: AnyRequest) -> int:
 @post(_under_versions("/paymentMethods"), status_code=200)
 async def post_payment_methods(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
     """List the payment methods Adyen offers; country, currency and account are filled in."""
-    return response(await kasir.checkout.payment_methods(await request.body(), _version(request)))
+    return response(await kasir.checkout.payment_methods(await request.body(), version_of(request)))
 
 
 @post(_under_versions("/payments"), status_code=200)
 async def post_payments(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
     """Pay with GoPay. Written down before Adyen is asked; the answer is Adyen's, unchanged."""
     key = request.headers.get("idempotency-key")
-    answer, _ = await kasir.checkout.payments(await request.body(), _version(request), key)
+    answer, _ = await kasir.checkout.payments(await request.body(), version_of(request), key)
     return response(answer, idempotency_key=key)
 
 
@@ -43,7 +44,7 @@ async def post_payments(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
 async def post_payments_details(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
     """Finish a payment after the redirect. Asked of Adyen once, answered every time."""
     return response(
-        await kasir.checkout.details(await request.body(), _version(request)),
+        await kasir.checkout.details(await request.body(), version_of(request)),
         idempotency_key=request.headers.get("idempotency-key"),
     )
 
@@ -75,7 +76,7 @@ async def post_payment_change(
         raise NotFound("call", request.url.path)
     key = request.headers.get("idempotency-key")
     answer = await kasir.changes.ask(
-        PATHS[change], psp_reference, await request.body(), _version(request), key
+        PATHS[change], psp_reference, await request.body(), version_of(request), key
     )
     return response(answer, idempotency_key=key)
 
@@ -84,7 +85,7 @@ async def post_payment_change(
 async def post_cancels(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
     """Undo a payment by the shop's own reference, where its pspReference is not known yet."""
     key = request.headers.get("idempotency-key")
-    answer = await kasir.changes.cancel_by_reference(await request.body(), _version(request), key)
+    answer = await kasir.changes.cancel_by_reference(await request.body(), version_of(request), key)
     return response(answer, idempotency_key=key)
 
 

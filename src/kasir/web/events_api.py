@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Router, get
 from litestar.params import QueryParameter
 
 from kasir.shop_events.delivery import Event
-from kasir.shop_events.shapes import PaymentOut
 from kasir.web.keys import KEYED, needs_key
 from kasir.wiring import Kasir
 
@@ -21,13 +20,13 @@ class EventOut(msgspec.Struct):
     id: str
     type: str
     timestamp: datetime
-    data: PaymentOut
+    data: dict[str, Any]
 
 
 class _Body(msgspec.Struct):
     type: str
     timestamp: datetime
-    data: PaymentOut
+    data: dict[str, Any]
 
 
 class EventsOut(msgspec.Struct):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,9 @@ ACCEPTED: Final = b"[accepted]"
 _FORM: Final = b"application/x-www-form-urlencoded"
 
 
+Keep = Callable[["Kasir", "Scope", bytes], Awaitable[None]]
+
+
 class TooLarge(Exception):
     """The body is over the limit; the rest of it was not read."""
 
@@ -32,8 +36,38 @@ class TooLarge(Exception):
 @asgi("/webhooks/adyen", is_mount=False, copy_scope=False)
 async def standard(scope: Scope, receive: Receive, send: Send) -> None:
     """Take a standard notification in: 202 once it is committed, never before."""
+    await _answer(scope, receive, send, _keep_standard)
+
+
+@asgi("/webhooks/adyen/tokens", is_mount=False, copy_scope=False)
+async def tokens(scope: Scope, receive: Receive, send: Send) -> None:
+    """Take a token notification in: 202 once it is committed, never before."""
+    await _answer(scope, receive, send, _keep_token)
+
+
+async def _keep_standard(kasir: Kasir, scope: Scope, body: bytes) -> None:
+    await receiving.receive(
+        body,
+        is_form=_header(scope, b"content-type").startswith(_FORM),
+        keys=kasir.settings.hmac_keys,
+        inbox=kasir.inbox,
+        received_at=kasir.clock.now(),
+    )
+
+
+async def _keep_token(kasir: Kasir, scope: Scope, body: bytes) -> None:
+    await receiving.receive_token(
+        body,
+        signature=_header(scope, b"hmacsignature").decode("latin-1"),
+        keys=kasir.settings.token_hmac_keys,
+        inbox=kasir.inbox,
+        received_at=kasir.clock.now(),
+    )
+
+
+async def _answer(scope: Scope, receive: Receive, send: Send, keep: Keep) -> None:
     kasir: Kasir = scope["litestar_app"].state.kasir
-    status, body = await _taken(kasir, scope, receive)
+    status, body = await _taken(kasir, scope, receive, keep)
     headers = (
         {"www-authenticate": 'Basic realm="kasir"'} if status == HTTPStatus.UNAUTHORIZED else {}
     )
@@ -41,21 +75,14 @@ async def standard(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(scope, receive, send)
 
 
-async def _taken(kasir: Kasir, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+async def _taken(kasir: Kasir, scope: Scope, receive: Receive, keep: Keep) -> tuple[int, bytes]:
     settings = kasir.settings
     if scope.get("method") != "POST":
         return 405, b"notifications are posted"
     if not _is_admitted(scope, settings.webhook_user, settings.webhook_password):
         return 401, b"basic authentication failed"
     try:
-        body = await _body(receive, settings.limits.webhook_bytes_max)
-        await receiving.receive(
-            body,
-            is_form=_header(scope, b"content-type").startswith(_FORM),
-            keys=settings.hmac_keys,
-            inbox=kasir.inbox,
-            received_at=kasir.clock.now(),
-        )
+        await keep(kasir, scope, await _body(receive, settings.limits.webhook_bytes_max))
     except TooLarge:
         return 413, f"at most {settings.limits.webhook_bytes_max} bytes".encode()
     except Unreadable as error:

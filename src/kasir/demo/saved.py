@@ -1,0 +1,201 @@
+"""Journeys of a saved GoPay: made, charged with and without the shopper, listed, given up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kasir.demo.walker import Reply, Walker, expect, reference, until
+
+_AMOUNT: Final = {"currency": "IDR", "value": 25_000}
+_DAY_S: Final = 86_400
+
+
+async def by_subscription(walker: Walker) -> None:
+    """A first payment saves the wallet for a subscription; then it is charged, without a page."""
+    shopper, token = await _saved(walker, "Subscription")
+    order = reference("charge")
+    reply = await charge(walker, shopper, token, "Subscription", order)
+    expect(reply.json["resultCode"], "Authorised", "the result code")
+    expect("action" in reply.json, False, "an action")
+    await walker.status(order, "authorised")
+    told = [event["type"] for event in await _token_events(walker, shopper)]
+    expect(told, ["token.created"], "events")
+
+
+async def charge_refused(walker: Walker) -> None:
+    """A wallet without money refuses a subscription's charge."""
+    shopper, token = await _saved(walker, "Subscription")
+    await _wallet(walker, shopper, {"balance": 0})
+    order = reference("charge-refused")
+    reply = await charge(walker, shopper, token, "Subscription", order)
+    expect(reply.json["resultCode"], "Refused", "the result code")
+    await walker.status(order, "refused")
+
+
+async def by_card_on_file(walker: Walker) -> None:
+    """A wallet is saved for the next purchase; then the shopper pays with one PIN."""
+    shopper, token = await _saved(walker, "CardOnFile")
+    order = reference("pin")
+    reply = await charge(walker, shopper, token, "CardOnFile", order)
+    expect(reply.json["resultCode"], "RedirectShopper", "the result code")
+    done = await walker.details(await walker.shopper(reply.json["action"], "approve"))
+    expect(done.json["resultCode"], "Authorised", "the result code")
+    await walker.status(order, "authorised")
+
+
+async def pin_refused(walker: Walker) -> None:
+    """The PIN page ends in a refusal."""
+    await _pin_ends(walker, "refuse", "Refused", "refused")
+
+
+async def pin_cancelled(walker: Walker) -> None:
+    """The shopper turns back at the PIN page."""
+    await _pin_ends(walker, "cancel", "Cancelled", "cancelled")
+
+
+async def token_first(walker: Walker) -> None:
+    """The token webhook comes before the payment's own: kept, and matched when that comes."""
+    await walker.twin("PUT", "/twin/knobs", {"tokensTold": "before"})
+    shopper, token = await _saved(walker, "Subscription")
+    await walker.twin("DELETE", "/twin/knobs")
+    reply = await charge(walker, shopper, token, "Subscription", reference("token-first"))
+    expect(reply.json["resultCode"], "Authorised", "the result code")
+
+
+async def token_adopted(walker: Walker) -> None:
+    """The token webhook never comes: Kasir finds the token in Adyen's list and adopts it."""
+    await walker.twin("PUT", "/twin/knobs", {"tokensTold": "never"})
+    shopper = await _bought(walker, "Subscription")
+    await walker.advance(_DAY_S)
+    events = await until(lambda: _token_events(walker, shopper), bool, "an adopted token")
+    await walker.twin("DELETE", "/twin/knobs")
+    expect([event["type"] for event in events], ["token.created"], "events")
+    token = events[0]["data"]["storedPaymentMethodId"]
+    reply = await charge(walker, shopper, token, "Subscription", reference("adopted"))
+    expect(reply.json["resultCode"], "Authorised", "the result code")
+
+
+async def disabled_by_shop(walker: Walker) -> None:
+    """The shop removes a token: 204, it is gone from the list, and is charged no more."""
+    shopper, token = await _saved(walker, "Subscription")
+    query = f"shopperReference={shopper}"
+    path = "/v72/storedPaymentMethods"
+    removed = await walker.call("DELETE", f"{path}/{token}?{query}")
+    expect(removed.status, 204, "removing it")
+    left = await walker.call("GET", f"{path}?{query}")
+    expect(left.json["storedPaymentMethods"], [], "the list")
+    reply = await charge(walker, shopper, token, "Subscription", reference("disabled"))
+    expect((reply.status, reply.json["errorCode"]), (422, "803"), "charging it")
+
+
+async def disabled_by_wallet(walker: Walker) -> None:
+    """The shopper unlinks the shop in the GoPay app: the shop is told, and the token is spent."""
+    shopper, token = await _saved(walker, "Subscription")
+    await walker.twin("POST", f"/twin/tokens/{token}", {"do": "disable"})
+
+    def is_gone(events: list[dict[str, Any]]) -> bool:
+        return bool(events) and events[-1]["type"] == "token.disabled"
+
+    await until(lambda: _token_events(walker, shopper), is_gone, "token.disabled")
+    order = reference("unlinked")
+    reply = await charge(walker, shopper, token, "Subscription", order)
+    expect((reply.status, reply.json["errorCode"]), (422, "803"), "charging it")
+    expect(await walker.newest(order), {}, "a payment of it")
+
+
+async def of_another(walker: Walker) -> None:
+    """A token is charged for its own shopper only; for another nothing is sent or kept."""
+    _, token = await _saved(walker, "Subscription")
+    order = reference("another")
+    reply = await charge(walker, reference("stranger"), token, "Subscription", order)
+    expect((reply.status, reply.json["errorCode"]), (422, "800"), "the answer")
+    expect(await walker.newest(order), {}, "a payment of it")
+
+
+async def classic(walker: Walker) -> None:
+    """The classic way: list, and disable all by naming none."""
+    shopper, token = await _saved(walker, "Subscription")
+    path = "/pal/servlet/Recurring/v68"
+    body = {"shopperReference": shopper}
+    listed = await walker.call("POST", f"{path}/listRecurringDetails", body)
+    details = [row["RecurringDetail"] for row in listed.json["details"]]
+    expect([row["recurringDetailReference"] for row in details], [token], "the list")
+    disabled = await walker.call("POST", f"{path}/disable", body)
+    expect(disabled.json["response"], "[all-details-successfully-disabled]", "the answer")
+    reply = await charge(walker, shopper, token, "Subscription", reference("classic"))
+    expect((reply.status, reply.json["errorCode"]), (422, "803"), "charging it")
+
+
+async def _saved(walker: Walker, model: str) -> tuple[str, str]:
+    """A shopper whose wallet was saved, and the token."""
+    shopper = await _bought(walker, model)
+    events = await until(lambda: _token_events(walker, shopper), bool, "token.created")
+    made: Mapping[str, Any] = events[0]["data"]
+    expect(made["recurringProcessingModel"], model, "the token's model")
+    return shopper, made["storedPaymentMethodId"]
+
+
+async def _bought(walker: Walker, model: str) -> str:
+    """A shopper who has paid once and let the wallet be saved."""
+    shopper, order = reference("shopper"), reference("first")
+    reply = await walker.pay(
+        order,
+        storePaymentMethod=True,
+        shopperReference=shopper,
+        recurringProcessingModel=model,
+    )
+    await walker.details(await walker.shopper(reply.json["action"], "approve"))
+    await walker.status(order, "authorised")
+    return shopper
+
+
+async def _pin_ends(walker: Walker, do: str, code: str, status: str) -> None:
+    shopper, token = await _saved(walker, "CardOnFile")
+    order = reference(f"pin-{do}")
+    reply = await charge(walker, shopper, token, "CardOnFile", order)
+    done = await walker.details(await walker.shopper(reply.json["action"], do))
+    expect(done.json["resultCode"], code, "the result code")
+    await walker.status(order, status)
+
+
+async def charge(walker: Walker, shopper: str, token: str, model: str, order: str) -> Reply:
+    """Charge a token as a shop does."""
+    body = {
+        "amount": _AMOUNT,
+        "reference": order,
+        "paymentMethod": {"storedPaymentMethodId": token},
+        "shopperReference": shopper,
+        "shopperInteraction": "ContAuth",
+        "recurringProcessingModel": model,
+        "returnUrl": f"https://shop.example/return?order={order}",
+    }
+    return await walker.call("POST", "/v72/payments", body, key=order)
+
+
+async def _wallet(walker: Walker, shopper: str, change: Mapping[str, Any]) -> None:
+    await walker.twin("PUT", f"/twin/wallets/{shopper}", change)
+
+
+async def _token_events(walker: Walker, shopper: str) -> list[dict[str, Any]]:
+    """What the shop was told of a shopper's tokens."""
+    return [
+        event
+        for event in await walker.every_event()
+        if event["type"].startswith("token.") and event["data"]["shopperReference"] == shopper
+    ]
+
+
+JOURNEYS: Final = {
+    "token by Subscription, and a charge of it": by_subscription,
+    "charge refused by an empty wallet": charge_refused,
+    "token by CardOnFile, and a charge with PIN": by_card_on_file,
+    "charge with PIN refused": pin_refused,
+    "charge with PIN cancelled": pin_cancelled,
+    "token webhook first": token_first,
+    "token webhook lost, adopted later": token_adopted,
+    "token disabled from the shop": disabled_by_shop,
+    "token disabled from the wallet, then charged": disabled_by_wallet,
+    "token of another shopper": of_another,
+    "classic list and disable": classic,
+}
