@@ -1,0 +1,207 @@
+"""The operator's commands: help, exit codes, one line for a fault, and what they are for."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+
+import asyncpg
+import pytest
+from cyclopts import App
+
+from command import TWIN, is_one_line, kasir
+from fakes import KEY
+from kasir.cli.main import app, main
+from kasir.demo.stage import Stage
+
+NEEDED = {
+    "ADYEN_API_KEY": "key",
+    "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
+    "ADYEN_HMAC_KEY": KEY,
+    "KASIR_PUBLIC_URL": "https://pay.shop.example",
+    "KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody",
+}
+
+# Cyclopts guesses that a test forgot to pass words; ours go through sys.argv, as a shell's do.
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
+
+Here = Callable[[list[str], dict[str, str]], tuple[int, str, str]]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Run a command in this process, which is quicker: gives exit code, stdout and stderr."""
+
+    def run(words: list[str], environ: dict[str, str]) -> tuple[int, str, str]:
+        for name in list(os.environ):
+            if name.startswith(("ADYEN_", "KASIR_")):
+                monkeypatch.delenv(name)
+        for name, text in environ.items():
+            monkeypatch.setenv(name, text)
+        monkeypatch.setattr(sys, "argv", ["kasir", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run
+
+
+def commands(parent: App, *words: str) -> Iterator[tuple[str, ...]]:
+    """Every command there is, as the words that call it."""
+    yield words
+    for name in parent:
+        if not name.startswith("-"):
+            yield from commands(parent[name], *words, name)
+
+
+@pytest.mark.parametrize("words", list(commands(app)), ids=" ".join)
+def test_every_command_explains_itself(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    app([*words, "--help"], exit_on_error=False, result_action="return_value")
+    said = capsys.readouterr()
+
+    assert f"Usage: {' '.join(('kasir', *words))}" in said.out
+    assert said.err == ""
+
+
+def test_the_commands_of_the_interface_are_there() -> None:
+    assert {("serve",), ("worker",), ("migrate",), ("apikey", "create"), ("demo",)} - set(
+        commands(app)
+    ) == set()
+
+
+def test_help_needs_no_settings_and_exits_0() -> None:
+    told = kasir("--help")
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "migrate" in told.stdout
+
+
+def test_the_version_is_told() -> None:
+    told = kasir("--version")
+
+    assert (told.returncode, told.stdout, told.stderr) == (0, "0.1.0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["nonsense"], "nonsense"),
+        (["serve", "--port", "many"], "--port"),
+        (["serve", "--port", "65536"], "--port"),
+        (["serve", "--workers", "0"], "--workers"),
+        (["serve", "--colour", "red"], "--colour"),
+        (["serve", "extra"], "extra"),
+        (["apikey", "create"], "name"),
+        (["apikey", "nonsense"], "nonsense"),
+        (["demo", "--port", "70000"], "--port"),
+        (["demo", "--twin-port", "-1"], "--twin-port"),
+        (["migrate", "now"], "now"),
+    ],
+)
+def test_a_command_that_is_called_wrongly_says_so_in_one_line_and_exits_2(
+    here: Here, words: list[str], named: str
+) -> None:
+    code, out, err = here(words, TWIN)
+
+    assert (code, out) == (2, "")
+    assert is_one_line(err), err
+    assert named in err.lower()
+
+
+@pytest.mark.parametrize("words", [["serve"], ["worker"], ["migrate"], ["apikey", "create", "x"]])
+@pytest.mark.parametrize("name", ["ADYEN_API_KEY", "ADYEN_HMAC_KEY"])
+def test_a_missing_setting_is_one_line_that_names_it_and_exits_1(
+    here: Here, words: list[str], name: str
+) -> None:
+    given = {known: text for known, text in NEEDED.items() if known != name}
+    code, out, err = here(words, given)
+
+    assert (code, out) == (1, "")
+    assert is_one_line(err), err
+    assert err.startswith(f"kasir: {name}: ")
+
+
+def test_so_it_is_for_a_process_of_its_own() -> None:
+    wrong, missing = kasir("serve", "--port", "many"), kasir("worker")
+
+    assert (wrong.returncode, wrong.stdout, is_one_line(wrong.stderr)) == (2, "", True)
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr == (
+        "kasir: ADYEN_API_KEY: is not set, and Kasir cannot call Adyen without it\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"ADYEN_ENVIRONMENT": "production"}, "ADYEN_ENVIRONMENT"),
+        ({"ADYEN_HMAC_KEY": "short"}, "ADYEN_HMAC_KEY"),
+        ({"KASIR_PUBLIC_URL": "pay.shop.example"}, "KASIR_PUBLIC_URL"),
+        ({"KASIR_WEBHOOK_USER": "adyen"}, "KASIR_WEBHOOK_PASSWORD"),
+        ({"KASIR_DATABASE_URL": "mysql://x"}, "KASIR_DATABASE_URL"),
+        ({"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"}, "KASIR_DATABASE_URL"),
+        ({"KASIR_DATABASE_URL": "postgresql://127.0.0.1:port/nobody"}, "KASIR_DATABASE_URL"),
+    ],
+)
+def test_a_malformed_setting_is_one_line_that_names_it(
+    here: Here, given: dict[str, str], name: str
+) -> None:
+    code, out, err = here(["migrate"], NEEDED | given)
+
+    assert (code, out) == (1, "")
+    assert is_one_line(err), err
+    assert err.startswith(f"kasir: {name}: ")
+
+
+async def test_migrate_brings_the_schema_up_to_date_and_then_has_nothing_to_do(
+    fresh_database: str,
+) -> None:
+    first = kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
+    again = kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.startswith("0001_")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "up to date\n", "")
+
+
+def admitted(url: str, key: str) -> int:
+    request = urllib.request.Request(url, headers={"X-API-Key": key})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        status: int = answer.status
+        return status
+
+
+async def test_a_key_that_was_made_is_let_in_and_kept_as_a_hash_only(house: Stage) -> None:
+    name = f"shop-{secrets.token_hex(4)}"
+    made = kasir("apikey", "create", name, **dict(house.environment))
+    key = made.stdout.strip()
+    status = admitted(f"{house.kasir_url}/api/payments?reference=nobody", key)
+    connection = await asyncpg.connect(house.environment["KASIR_DATABASE_URL"])
+    try:
+        rows = await connection.fetch("SELECT * FROM api_key WHERE name = $1", name)
+    finally:
+        await connection.close()
+
+    assert (made.returncode, made.stderr) == (0, "")
+    assert is_one_line(made.stdout)
+    assert status == 200
+    assert len(rows) == 1
+    assert key not in repr(rows)
+
+
+def test_a_second_key_of_a_name_is_refused_in_one_line(house: Stage) -> None:
+    name = f"shop-{secrets.token_hex(4)}"
+    given = dict(house.environment)
+    first, second = (kasir("apikey", "create", name, **given) for _ in range(2))
+    nameless = kasir("apikey", "create", "  ", **given)
+
+    assert [made.returncode for made in (first, second, nameless)] == [0, 1, 1]
+    assert name in second.stderr
+    assert is_one_line(second.stderr)
+    assert is_one_line(nameless.stderr)

@@ -1,0 +1,91 @@
+"""The two processes of a deployment: they start, serve, and stop when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import asyncpg
+import pytest
+
+from command import TWIN, is_one_line, kasir, running
+from kasir.demo.stage import free_port
+
+
+def until_ready(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, "it never became ready"
+            time.sleep(0.05)
+
+
+async def until_it_works(dsn: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a worker listens for jobs in this database."""
+    connection = await asyncpg.connect(dsn)
+    deadline = time.monotonic() + 30
+    try:
+        while not await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND query ILIKE '%listen%'"
+        ):
+            assert process.poll() is None, process.stderr
+            assert time.monotonic() < deadline, "it never listened"
+            await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_server_stops_when_told_to(fresh_database: str, number: signal.Signals) -> None:
+    port = free_port()
+    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("serve", "--port", str(port), **given) as process:
+        until_ready(f"http://127.0.0.1:{port}")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+
+    assert process.returncode in {0, -number, 130}
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_worker_stops_when_told_to(fresh_database: str, number: signal.Signals) -> None:
+    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("worker", **given) as process:
+        await until_it_works(fresh_database, process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert "Traceback" not in out + err
+
+
+async def test_a_port_that_is_taken_is_one_line_and_exit_1(fresh_database: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        told = kasir("serve", "--port", str(port), **TWIN, KASIR_DATABASE_URL=fresh_database)
+
+    assert told.returncode == 1
+    assert is_one_line(told.stderr), told.stderr
+    assert "in use" in told.stderr
+
+
+async def test_several_processes_serve_one_port(fresh_database: str) -> None:
+    port = free_port()
+    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("serve", "--port", str(port), "--workers", "2", **given) as process:
+        until_ready(f"http://127.0.0.1:{port}")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+
+    assert "Traceback" not in out + err
