@@ -9,19 +9,23 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Self
+from typing import Final, Literal, Self
 
+from kasir.adyen.replies import Answer
 from kasir.clock import Clock, OffsetClock, SystemClock
 from kasir.config import Limits, Settings, settings_from
 from kasir.gateway.changes import Changes
+from kasir.gateway.charging import Charging
 from kasir.gateway.checkout import Checkout
 from kasir.gateway.closing import Closing
+from kasir.gateway.examination import Finding, examine
 from kasir.gateway.links import Links
 from kasir.gateway.provider import Adyen
 from kasir.gateway.stored import StoredMethods
 from kasir.gateway.wire import Wire
-from kasir.ids import SortableIds
+from kasir.ids import PaymentId, SortableIds
 from kasir.jobs import queue
+from kasir.money import Money
 from kasir.payments.flow import Flow, Patience
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
@@ -37,6 +41,7 @@ from kasir.store.payments import PostgresBook
 from kasir.store.reader import Reader
 from kasir.store.tokens import TokenLedger, Tokens
 from kasir.store.vault import Vault
+from kasir.tokens.model import Token
 
 #: How often the demo's clock looks at the twin's.
 _FOLLOW_S: Final = 0.1
@@ -111,6 +116,25 @@ class Kasir:
             kasir = cls._built(chosen, pool, wire, clock or SystemClock())
             await stack.enter_async_context(kasir.inbox.writing())
             yield kasir
+
+    async def charge(
+        self,
+        token: Token,
+        amount: Money,
+        *,
+        reference: str,
+        return_url: str,
+        model: Literal["Subscription", "CardOnFile"] = "Subscription",
+        key: str | None = None,
+    ) -> tuple[Answer, PaymentId]:
+        """Charge a saved wallet, once per key; see `gateway.charging.Charging.charge`."""
+        return await Charging(self.checkout).charge(
+            token, amount, reference=reference, return_url=return_url, model=model, key=key
+        )
+
+    async def examine(self) -> list[Finding]:
+        """Find out at Adyen whether GoPay can be taken; changes nothing."""
+        return await examine(self.checkout.wire, self.settings.merchant_account)
 
     @classmethod
     def _built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:

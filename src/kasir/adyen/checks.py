@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from kasir.errors import Fault
 
 _INT32_MAX: Final = 2**31 - 1
-_INT64_MAX: Final = 2**63 - 1
+INT64_MAX: Final = 2**63 - 1
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
@@ -114,11 +114,11 @@ _LINE_ITEM: Final[Mapping[str, Rule]] = {
     "id": Text(least=0),
     "sku": Text(least=0),
     "description": Text(least=0, most=10_000),
-    "quantity": Whole(least=0, most=_INT64_MAX),
-    "amountIncludingTax": Whole(least=-_INT64_MAX, most=_INT64_MAX),
-    "amountExcludingTax": Whole(least=-_INT64_MAX, most=_INT64_MAX),
-    "taxAmount": Whole(least=-_INT64_MAX, most=_INT64_MAX),
-    "taxPercentage": Whole(least=0, most=_INT64_MAX),
+    "quantity": Whole(least=0, most=INT64_MAX),
+    "amountIncludingTax": Whole(least=-INT64_MAX, most=INT64_MAX),
+    "amountExcludingTax": Whole(least=-INT64_MAX, most=INT64_MAX),
+    "taxAmount": Whole(least=-INT64_MAX, most=INT64_MAX),
+    "taxPercentage": Whole(least=0, most=INT64_MAX),
     "imageUrl": Text(least=0),
     "productUrl": Text(least=0),
 }
@@ -247,8 +247,8 @@ def amount_faults(amount: object, *, least: int = 1) -> Iterator[Fault]:
     value = amount.get("value")
     if not isinstance(value, int) or isinstance(value, bool):
         yield Fault("amount.value", "must be a whole number of minor units.", "137")
-    elif not least <= value <= _INT64_MAX:
-        yield Fault("amount.value", f"must be from {least} to {_INT64_MAX}.", "137")
+    elif not least <= value <= INT64_MAX:
+        yield Fault("amount.value", f"must be from {least} to {INT64_MAX}.", "137")
 
 
 def browser_faults(browser: object) -> Iterator[Fault]:

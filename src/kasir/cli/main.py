@@ -54,6 +54,22 @@ def worker() -> None:
 
 
 @app.command
+def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """Look whether everything is ready to take money, and say what to mend.
+
+    Parameters
+    ----------
+    as_json
+        Print JSON instead of a table.
+    """
+    import os
+
+    from kasir.cli.doctor import main as run
+
+    run(os.environ, as_json=as_json)
+
+
+@app.command
 def migrate() -> None:
     """Bring the database's schema up to date."""
     from kasir.cli.operator import migrate as run

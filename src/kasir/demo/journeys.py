@@ -7,7 +7,7 @@ from typing import Final
 
 import aiohttp
 
-from kasir.demo import field, saved
+from kasir.demo import field, ready, saved
 from kasir.demo.stage import Stage
 from kasir.demo.walker import JourneyError, Walker, expect, reference, until
 
@@ -109,6 +109,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     "link expired": link_expired,
     **field.JOURNEYS,
     **saved.JOURNEYS,
+    **ready.JOURNEYS,
 }
 
 

@@ -47,7 +47,7 @@ def _amount_faults(amount: object) -> Iterator[Fault]:
         cure = "must be IDR; GoPay is paid in rupiah, which have no decimals at Adyen."
         yield Fault("amount.currency", cure, "138")
     value = amount.get("value")
-    if isinstance(value, int) and value > AMOUNT_MAX:
+    if isinstance(value, int) and AMOUNT_MAX < value <= checks.INT64_MAX:
         yield Fault("amount.value", f"must be at most {AMOUNT_MAX} rupiah with GoPay.", "137")
 
 

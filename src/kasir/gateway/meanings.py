@@ -159,7 +159,7 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
         answer=kept,
         facts=(fact,),
         reference=_text(fields, "merchantReference"),
-        news=News(_names(fact), question.payment_id or ""),
+        news=News(_names(fact), question.payment_id or "", _money(fields.get("amount"))),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kasir.ids import PaymentId
+from kasir.money import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Candidate:
     """
 
     id: PaymentId
+    amount: Money
     names: frozenset[str] = frozenset()
 
 
@@ -26,10 +28,12 @@ class News:
     Attributes:
         names: The provider's names it carries: of the attempt first, then of the change.
         payment_id: Our own id, where what we sent along came back.
+        amount: The payment's own amount, where the news gives that.
     """
 
     names: tuple[str, ...]
     payment_id: str = ""
+    amount: Money | None = None
 
 
 def match(news: News, candidates: Sequence[Candidate]) -> PaymentId | None:
@@ -37,8 +41,10 @@ def match(news: News, candidates: Sequence[Candidate]) -> PaymentId | None:
 
     A name stays with the payment it was first seen on. Else our own id decides, which comes back
     in what we sent along. Else the only payment there is. Two open payments of one reference and
-    nothing to tell them apart are left alone: a later notification settles it.
+    nothing to tell them apart are left alone: a later notification settles it. A payment of
+    another amount is never meant, or a cheap payment could pass for a dear one.
     """
+    candidates = [candidate for candidate in candidates if news.amount in (None, candidate.amount)]
     for name in news.names:
         for candidate in candidates:
             if name in candidate.names:

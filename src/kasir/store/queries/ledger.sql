@@ -27,7 +27,7 @@ WHERE payment.id = now_is.id;
 
 -- name: candidates(references_, most)
 -- Payments that news with these references could be about, with the names known to be theirs.
-SELECT payment.reference, payment.id,
+SELECT payment.reference, payment.id, payment.currency, payment.minor_units,
        ARRAY(SELECT DISTINCT name FROM fact, unnest(ARRAY[psp_reference, modification]) AS name
              WHERE fact.payment_id = payment.id AND name <> '') AS names
 FROM payment

@@ -1,0 +1,131 @@
+"""`kasir doctor`: is everything ready to take money? A row each; red rows say what to do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from kasir.adyen.environments import Environment
+from kasir.config import Settings, settings_from
+from kasir.errors import KasirError
+from kasir.gateway.examination import Finding
+from kasir.store.diagnosis import Diagnosis
+from kasir.webhooks.receive import NoticeKind
+from kasir.wiring import Kasir
+
+#: A shop that sells hears from Adyen at least this often; one that is new sends a test.
+_LATELY: Final = timedelta(days=7)
+_LOST_AFTER: Final = timedelta(hours=1)
+_SHOPPERS_MAX: Final = 200
+
+
+async def doctor(environ: Mapping[str, str], *, as_json: bool) -> int:
+    """Look at everything, print a row each, and give the exit code: 0 well, 1 not."""
+    findings = await findings_of(environ)
+    if as_json:
+        print(msgspec.json.encode(findings).decode())
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.is_well else 'FAIL'}  {finding.what}: {finding.says}")
+    return 0 if all(finding.is_well for finding in findings) else 1
+
+
+async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
+    """What was found, in the order in which one would mend it."""
+    try:
+        settings = settings_from(environ)
+    except KasirError as error:
+        return [Finding("settings", is_well=False, says=str(error))]
+    well = Finding("settings", is_well=True, says=f"Adyen is {settings.environment}")
+    findings = [well, *_mixed(settings)]
+    try:
+        async with Kasir.open(settings) as kasir:
+            findings.append(Finding("database", is_well=True, says="reachable, its schema is ours"))
+            findings += await kasir.examine()
+            findings += await _notices(kasir)
+            findings += await _questions(kasir)
+            findings.append(await _tokens(kasir))
+    except KasirError as error:
+        findings.append(Finding("database", is_well=False, says=str(error)))
+    return findings
+
+
+def _mixed(settings: Settings) -> list[Finding]:
+    """Live and test keep their own addresses, keys and prefix."""
+    what = "test and live are not mixed"
+    wrong = []
+    is_live = settings.environment is Environment.LIVE
+    host = urlsplit(settings.public_url).hostname or ""
+    if is_live and (host in {"localhost", "::1"} or host.startswith("127.")):
+        wrong.append("KASIR_PUBLIC_URL is this machine's own, and shoppers are elsewhere")
+    if is_live and "test" in settings.merchant_account.lower():
+        wrong.append("ADYEN_MERCHANT_ACCOUNT has `test` in its name")
+    if is_live and not settings.token_hmac_keys:
+        wrong.append("ADYEN_TOKEN_HMAC_KEY is not set: every token notification will be refused")
+    if set(settings.hmac_keys) & set(settings.token_hmac_keys):
+        wrong.append("ADYEN_HMAC_KEY and ADYEN_TOKEN_HMAC_KEY are one; each webhook has its own")
+    return [Finding(what, is_well=not wrong, says="; ".join(wrong) or "they are not")]
+
+
+async def _notices(kasir: Kasir) -> list[Finding]:
+    since = kasir.clock.now() - _LATELY
+    addresses = {
+        NoticeKind.STANDARD: "/webhooks/adyen",
+        NoticeKind.TOKENS: "/webhooks/adyen/tokens",
+    }
+    findings = []
+    for kind, path in addresses.items():
+        last = await Diagnosis(kasir.pool).last_notice(kind)
+        what = f"a signed {kind} notification came lately"
+        if last and last >= since:
+            says = f"the last one on {last.isoformat(timespec='seconds')}"
+            findings.append(Finding(what, is_well=True, says=says))
+            continue
+        cure = (
+            f"none in {_LATELY.days} days; set the webhook up in Customer Area, with its HMAC "
+            f"key, to {kasir.settings.public_url}{path}, and send a test from there"
+        )
+        findings.append(Finding(what, is_well=False, says=cure))
+    held = await Diagnosis(kasir.pool).held()
+    says = f"{held} held; `kasir notices` shows them" if held else "every one"
+    findings.append(Finding("notifications were understood", is_well=not held, says=says))
+    return findings
+
+
+async def _questions(kasir: Kasir) -> list[Finding]:
+    lost = await Diagnosis(kasir.pool).lost_questions(kasir.clock.now() - _LOST_AFTER)
+    says = f"{lost} not; is a worker running, and does Adyen answer?" if lost else "every one"
+    return [Finding("calls to Adyen were answered", is_well=not lost, says=says)]
+
+
+async def _tokens(kasir: Kasir) -> Finding:
+    """Hold shoppers' tokens against Adyen's list, those due first."""
+    what = "tokens agree with Adyen's list"
+    adopted = gone = silent = 0
+    shoppers = await kasir.tokens.watched(_SHOPPERS_MAX)
+    for shopper in shoppers:
+        found = await kasir.stored.reconcile(shopper)
+        if found is None:
+            silent += 1
+            continue
+        adopted, gone = adopted + found.adopted, gone + found.gone
+    if silent:
+        says = f"Adyen did not answer for {silent} of {len(shoppers)} shoppers"
+        return Finding(what, is_well=False, says=says)
+    if adopted or gone:
+        cure = "their webhooks were lost; look at the token webhook in Customer Area"
+        says = f"{adopted} adopted and {gone} marked disabled just now; {cure}"
+        return Finding(what, is_well=False, says=says)
+    return Finding(what, is_well=True, says=f"{len(shoppers)} shoppers looked at")
+
+
+def main(environ: Mapping[str, str], *, as_json: bool) -> None:
+    """Run the command and leave with its exit code."""
+    import asyncio
+
+    sys.exit(asyncio.run(doctor(environ, as_json=as_json)))

@@ -1,0 +1,63 @@
+"""What can be found out at Adyen before a shop goes live: is it reachable, is GoPay listed?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
+
+from kasir.adyen.calls import Call
+from kasir.adyen.replies import Answer
+from kasir.gateway.methods import GOPAY, METHODS
+from kasir.gateway.wire import Silence, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: all well, or what is wrong and what to do about it."""
+
+    what: str
+    is_well: bool
+    says: str
+
+
+async def examine(wire: Wire, merchant_account: str) -> list[Finding]:
+    """Call `/paymentMethods` as a GoPay payment would, and say what came of it."""
+    asked = {
+        "merchantAccount": merchant_account,
+        "countryCode": GOPAY.country,
+        "amount": {"currency": GOPAY.currency, "value": 10_000},
+        "channel": "Web",
+    }
+    answer = await wire.send(Call("/paymentMethods", msgspec.json.encode(asked)))
+    return [_reachable(answer), _listed(answer)]
+
+
+def _reachable(answer: Answer | Silence) -> Finding:
+    what = "Adyen answers this key"
+    if isinstance(answer, Silence):
+        cure = "look at ADYEN_ENVIRONMENT, ADYEN_LIVE_PREFIX and the way out of this network"
+        return Finding(what, is_well=False, says=f"no answer ({answer.why}); {cure}")
+    match answer.status:
+        case HTTPStatus.OK:
+            return Finding(what, is_well=True, says="it does")
+        case HTTPStatus.UNAUTHORIZED:
+            cure = "401: look at ADYEN_API_KEY; test and live have keys of their own"
+        case HTTPStatus.FORBIDDEN:
+            cure = "403: look at ADYEN_MERCHANT_ACCOUNT, and at the roles of the credential"
+        case _:
+            cure = f"HTTP {answer.status}: {answer.json().get('message', 'no message')}"
+    return Finding(what, is_well=False, says=cure)
+
+
+def _listed(answer: Answer | Silence) -> Finding:
+    what = f"GoPay is listed for {GOPAY.country} and {GOPAY.currency}"
+    if isinstance(answer, Silence) or answer.status != HTTPStatus.OK:
+        return Finding(what, is_well=False, says="not known, without Adyen's answer")
+    rows = answer.json().get("paymentMethods")
+    listed = {row.get("type") for row in rows or () if isinstance(row, dict)}
+    if listed & METHODS.keys():
+        return Finding(what, is_well=True, says="it is")
+    cure = "add GoPay in Customer Area (Settings, Payment methods); for live, request it there"
+    return Finding(what, is_well=False, says=f"it is not; {cure}")

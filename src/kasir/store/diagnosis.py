@@ -1,0 +1,31 @@
+"""What the doctor asks of the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from kasir.store.database import Pool, queries
+
+SQL: Final = queries("doctor")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Counts of what should not be there."""
+
+    pool: Pool
+
+    async def last_notice(self, kind: str) -> datetime | None:
+        """When the last authentic notification of a kind came."""
+        found: datetime | None = await SQL.last_notice(self.pool, kind=kind)
+        return found
+
+    async def held(self) -> int:
+        """How many notices could not be read."""
+        return int(await SQL.held(self.pool))
+
+    async def lost_questions(self, before: datetime) -> int:
+        """How many calls opened before then have no answer."""
+        return int(await SQL.lost_questions(self.pool, before=before))
