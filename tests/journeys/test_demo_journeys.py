@@ -1,0 +1,114 @@
+"""`kasir demo`: every journey walked, and nothing left of it afterwards, however it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from command import KASIR, environment
+from kasir.demo.journeys import JOURNEYS
+from kasir.demo.stage import free_port
+
+PROC = Path("/proc")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Where a demo keeps its temporary files; not below pytest's, which only their owner enters."""
+    folder = Path(tempfile.mkdtemp(prefix="kasir-test-demo-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def left_running(place: Path) -> list[str]:
+    """Processes that were told of this place, by their environment or their words."""
+    mark, found = os.fsencode(place), []
+    for process in PROC.glob("[0-9]*"):
+        try:
+            told = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+        except OSError:
+            continue  # It ended meanwhile.
+        if mark in told:
+            found.append((process / "cmdline").read_text(errors="replace"))
+    return found
+
+
+def started(place: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*KASIR, "demo", *words],
+        env=environment({"TMPDIR": str(place)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def two_free_ports_in_a_row() -> int:
+    """The first of two: the shop takes the one after Kasir's."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+        return port
+
+
+needs_proc = pytest.mark.skipif(
+    sys.platform != "linux", reason="only /proc tells which processes are left running"
+)
+
+
+@needs_proc
+def test_the_check_walks_every_journey_and_leaves_nothing_behind(place: Path) -> None:
+    with started(place, "--check") as demo:
+        out, err = demo.communicate(timeout=300)
+    rows = [line for line in out.splitlines() if line.startswith(("ok ", "FAIL "))]
+
+    assert (demo.returncode, err) == (0, ""), out
+    assert [row.removeprefix("ok").strip() for row in rows] == list(JOURNEYS)
+    assert left_running(place) == []
+    assert list(place.iterdir()) == []
+
+
+@needs_proc
+def test_a_demo_that_ctrl_c_stops_leaves_nothing_behind(place: Path) -> None:
+    ports = "--port", str(two_free_ports_in_a_row()), "--twin-port", str(free_port())
+    with started(place, *ports) as demo:
+        assert demo.stdout is not None
+        shown = next(line for line in demo.stdout if "Ctrl-C stops everything" in line)
+        running = left_running(place)
+        demo.send_signal(signal.SIGINT)
+        _, err = demo.communicate(timeout=60)
+
+    assert shown.strip() == "Ctrl-C stops everything."
+    assert len(running) >= 5  # The demo, the twin, the server, the worker and the shop.
+    assert (demo.returncode, err) == (0, "")
+    assert left_running(place) == []
+    assert list(place.iterdir()) == []
+
+
+@needs_proc
+def test_a_demo_that_is_stopped_before_it_is_ready_leaves_nothing_behind(place: Path) -> None:
+    with started(place, "--port", str(two_free_ports_in_a_row()), "--twin-port", "0") as demo:
+        # Its database's folder appears first; the programs are started one by one after it.
+        while not list(place.iterdir()):
+            assert demo.poll() is None
+        demo.send_signal(signal.SIGINT)
+        _, err = demo.communicate(timeout=60)
+
+    assert demo.returncode in {0, 130}
+    assert "Traceback" not in err
+    assert left_running(place) == []
+    assert list(place.iterdir()) == []
