@@ -10,8 +10,9 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
-from adyen_twin import checkout, controls, errors, gopay, recurring, storage
+from adyen_twin import checkout, controls, errors, gopay, management, recurring, storage
 from adyen_twin.engine import Engine
+from adyen_twin.management import ManagementError
 from adyen_twin.orders import ControlError
 from adyen_twin.twin import Twin
 from adyen_twin.web import HttpRequest, HttpResponse, as_json
@@ -30,6 +31,7 @@ def build(twin: Twin) -> Litestar:
         route_handlers=[
             *checkout.routers(),
             recurring.classic_router(),
+            management.router(),
             controls.router(),
             gopay.get_redirect,
             gopay.post_redirect,
@@ -46,7 +48,8 @@ def build(twin: Twin) -> Litestar:
         lifespan=[_running],
         state=State({"twin": twin}),
         exception_handlers={
-            ControlError: _control_error,
+            ControlError: _said_error,
+            ManagementError: _said_error,
             HTTPException: _http_error,
             Exception: _broken,
         },
@@ -66,7 +69,7 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
             yield
 
 
-def _control_error(_: AnyRequest, error: ControlError) -> HttpResponse:
+def _said_error(_: AnyRequest, error: ControlError | ManagementError) -> HttpResponse:
     return as_json(error.body, error.status)
 
 

@@ -6,7 +6,6 @@ answered 422 with the field at fault: {"error", "field"?}.
 
 import ipaddress
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Router, delete, get, post, put
@@ -20,7 +19,7 @@ from adyen_twin.faults import AnyFault, Planned
 from adyen_twin.orders import ClockOrder, ControlError, TrialOrder, read
 from adyen_twin.settings import Knobs
 from adyen_twin.state import Endpoint, EndpointName
-from adyen_twin.web import HttpRequest, HttpResponse, as_json
+from adyen_twin.web import HttpRequest, HttpResponse, as_json, web_address
 
 HEX_KEY_DIGITS = 64
 
@@ -203,8 +202,7 @@ def _webhook_named(request: HttpRequest) -> EndpointName:
 
 
 def _check_endpoint(endpoint: Endpoint) -> None:
-    parts = urlsplit(endpoint.url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if not web_address(endpoint.url):
         raise ControlError(422, "a webhook goes to an http or https address", "url")
     for name, key in (
         ("hmacKey", endpoint.hmac_key),

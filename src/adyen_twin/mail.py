@@ -31,7 +31,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 def post(twin: Twin, name: EndpointName, about: About, write: Write) -> None:
     """Send a webhook, if there is an endpoint for it."""
     endpoint = twin.state.endpoints.get(name)
-    if endpoint is None:
+    if endpoint is None or not endpoint.active:
         return
     struck = faults.notice_faults(
         twin.state.faults, endpoint=name, event_code=about.says, reference=about.reference

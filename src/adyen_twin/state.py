@@ -178,6 +178,7 @@ class Endpoint(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     username: str | None = None
     password: str | None = None
     previous_hmac_key: str | None = None
+    active: bool = True
 
 
 EndpointName = Literal["standard", "tokens"]

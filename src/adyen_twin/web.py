@@ -1,6 +1,8 @@
 """What the twin's handlers share of HTTP."""
 
+import hmac
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request, Response
@@ -49,6 +51,21 @@ class HttpRequest(Request[Any, Any, Any]):
         """Return a query parameter, if it was given."""
         said = self.query_params.get(name)
         return None if said is None else str(said)
+
+
+def bears_key(request: HttpRequest) -> bool:
+    """Return whether a request bears the twin's key."""
+    said = request.headers.get("x-api-key", "")
+    return hmac.compare_digest(said.encode(), request.twin.settings.api_key.encode())
+
+
+def web_address(url: str) -> bool:
+    """Return whether webhooks can go there."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def as_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

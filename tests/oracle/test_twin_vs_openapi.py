@@ -179,3 +179,22 @@ async def test_the_lists_of_tokens(twin: TwinAtWork, version: int) -> None:
     assert reply_faults(name, "/paymentMethods", "post", 200, methods.body) == []
     assert reply_faults(classic_name, "/listRecurringDetails", "post", 200, details.body) == []
     assert reply_faults(classic_name, "/disable", "post", 200, disabled.body) == []
+
+
+async def test_the_management_of_webhooks(twin: TwinAtWork, shop: Shop) -> None:
+    name, path = "ManagementService-v3", "/merchants/{merchantId}/webhooks"
+    listed = await twin.api("/v3/merchants/TwinMerchant/webhooks", None, method="GET")
+    place = f"/v3/merchants/TwinMerchant/webhooks/{listed.body['data'][0]['id']}"
+    one = await twin.api(place, None, method="GET")
+    key = await twin.api(f"{place}/generateHmac", {})
+    tested = await twin.api(f"{place}/test", {"types": ["AUTHORISATION"]})
+    wrong = await twin.api(f"{place}/test", {})
+    me = await twin.api("/v3/me", None, method="GET")
+
+    one_path = f"{path}/{{webhookId}}"
+    assert reply_faults(name, path, "get", 200, listed.body) == []
+    assert reply_faults(name, one_path, "get", 200, one.body) == []
+    assert reply_faults(name, f"{one_path}/generateHmac", "post", 200, key.body) == []
+    assert reply_faults(name, f"{one_path}/test", "post", 200, tested.body) == []
+    assert reply_faults(name, f"{one_path}/test", "post", 422, wrong.body) == []
+    assert reply_faults(name, "/me", "get", 200, me.body) == []

@@ -1,0 +1,101 @@
+"""The GoPay page in a real browser: with JavaScript and without, on a phone and beside one."""
+
+import re
+
+from playwright.async_api import Browser, Page, expect
+
+from browser import browser, desktop, phone
+from twin_fixtures import TwinAtWork, twin
+
+__all__ = ["browser", "twin"]
+
+
+async def started(twin: TwinAtWork) -> str:
+    """Start a payment that returns to an address which answers."""
+    return await twin.pay(returnUrl=f"{twin.url}/twin/health?order=1001")
+
+
+async def returned(page: Page) -> str:
+    """Wait until the page is back at the shop; return what became of the payment."""
+    await page.wait_for_url("**/twin/health?order=1001&redirectResult=*")
+    return page.url
+
+
+async def test_a_pin_is_tapped_on_the_phones_pad(twin: TwinAtWork, browser: Browser) -> None:
+    async with phone(browser) as page:
+        await page.goto(await started(twin))
+        pin = page.get_by_label("Masukkan PIN GoPay")
+        for key in ("9", "Hapus angka terakhir", *"1234567"):
+            await page.get_by_role("button", name=key, exact=True).tap()
+        # Six digits and no more.
+        await expect(pin).to_have_value("123456")
+        await page.get_by_role("button", name="Bayar Rp25.000").tap()
+        details = await twin.details(await returned(page))
+
+    assert details.body["resultCode"] == "Authorised"
+
+
+async def test_a_pin_is_typed_without_javascript(twin: TwinAtWork, browser: Browser) -> None:
+    async with phone(browser, javascript=False, locale="en-GB") as page:
+        await page.goto(await started(twin))
+        pad = page.get_by_role("button", name="1", exact=True)
+        await expect(pad).to_have_count(0)
+        await page.get_by_label("Enter your GoPay PIN").fill("000000")
+        await page.get_by_role("button", name="Pay Rp25.000").tap()
+        await expect(page.get_by_role("alert")).to_have_text("Wrong PIN. Tries left: 2.")
+        await page.get_by_label("Enter your GoPay PIN").fill("123456")
+        await page.get_by_label("Enter your GoPay PIN").press("Enter")
+        details = await twin.details(await returned(page))
+
+    assert details.body["resultCode"] == "Authorised"
+
+
+async def test_the_desktop_returns_once_the_phone_has_paid(
+    twin: TwinAtWork, browser: Browser
+) -> None:
+    async with desktop(browser) as screen, phone(browser, locale="en-GB") as held:
+        await screen.goto(await started(twin))
+        await expect(screen.get_by_role("img", name=re.compile("^QR code"))).to_be_visible()
+        await expect(screen.get_by_label("Enter your GoPay PIN")).to_be_hidden()
+        await held.goto(f"{screen.url}/phone?scanned=true")
+        await held.get_by_label("Enter your GoPay PIN").fill("123456")
+        await held.get_by_role("button", name="Pay Rp25.000").tap()
+        await expect(held.get_by_role("heading", name="Payment successful")).to_be_visible()
+        details = await twin.details(await returned(screen))
+
+    assert details.body["resultCode"] == "Authorised"
+
+
+async def test_a_narrow_window_is_as_good_as_a_phone(twin: TwinAtWork, browser: Browser) -> None:
+    async with desktop(browser) as page:
+        await page.set_viewport_size({"width": 390, "height": 800})
+        await page.goto(await started(twin))
+        await expect(page.get_by_role("img", name=re.compile("^QR code"))).to_be_hidden()
+        await page.get_by_text("For testing").click()
+        await page.get_by_role("button", name="Refuse the payment").click()
+        details = await twin.details(await returned(page))
+
+    assert details.body["resultCode"] == "Refused"
+
+
+async def test_a_shopper_who_must_be_posted_back_is(twin: TwinAtWork, browser: Browser) -> None:
+    url = await twin.pay(returnUrl=f"{twin.url}/twin/health", redirectFromIssuerMethod="POST")
+    async with phone(browser) as page:
+        await page.goto(url)
+        await page.get_by_role("button", name="Batal").tap()
+        await page.wait_for_url(f"{twin.url}/twin/health")
+
+    (payment,) = (await twin.control("GET", "payments"))["payments"]
+    assert payment["status"] == "cancelled"
+
+
+async def test_a_shop_is_unlinked_inside_gopay(twin: TwinAtWork, browser: Browser) -> None:
+    await twin.saved()
+    app = (await twin.control("GET", "wallets/shopper-1"))["app"]
+    async with phone(browser, locale="en-GB") as page:
+        await page.goto(app)
+        await page.get_by_role("button", name="Unlink: TwinMerchant").tap()
+        await expect(page.get_by_text("No shop is linked.")).to_be_visible()
+
+    (token,) = (await twin.control("GET", "tokens"))["tokens"]
+    assert token["active"] is False
