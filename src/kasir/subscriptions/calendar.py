@@ -1,0 +1,60 @@
+"""When a period begins. Pure: from an anchor, by the wall clock of a time zone.
+
+The anchor's day and hour are kept. Where a month has no such day, its last day is taken, and the
+month after goes back to the anchor's: 31 January, 28 February, 31 March. An hour that summer time
+leaves out is that much later that day; an hour that comes twice is the first of the two.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import MAXYEAR, UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from kasir.subscriptions.plan import Interval, Unit
+
+_DAYS: Final = {Unit.DAY: 1, Unit.WEEK: 7}
+_MONTHS: Final = {Unit.MONTH: 1, Unit.YEAR: 12}
+_MONTHS_A_YEAR: Final = 12
+
+
+def start_of(number: int, anchor: datetime, interval: Interval, zone: str) -> datetime:
+    """The moment, in UTC, at which the period that is `number` periods after the anchor begins.
+
+    Args:
+        number: 0 for the period that begins at the anchor itself; not negative.
+        anchor: A moment with a time zone, whichever.
+        interval: How long a period lasts.
+        zone: Whose wall clock is kept (IANA name).
+
+    Raises:
+        OverflowError: It would lie past the year 9999.
+    """
+    if number == 0:
+        return anchor.astimezone(UTC)
+    local = anchor.astimezone(ZoneInfo(zone))
+    wall = local.replace(tzinfo=None, fold=0)
+    units = number * interval.count
+    if interval.unit in _DAYS:
+        then = wall + timedelta(days=units * _DAYS[interval.unit])
+    else:
+        then = _months_later(wall, units * _MONTHS[interval.unit])
+    # In a gap, the offset before it holds (PEP 495), which puts the moment after it.
+    return then.replace(tzinfo=local.tzinfo).astimezone(UTC)
+
+
+def at_hour(days: int, after: datetime, hour: int, zone: str) -> datetime:
+    """The moment, in UTC, at which it is `hour` o'clock that many calendar days after a moment."""
+    local = after.astimezone(ZoneInfo(zone))
+    day = local.replace(tzinfo=None, fold=0, hour=hour, minute=0, second=0, microsecond=0)
+    return (day + timedelta(days=days)).replace(tzinfo=local.tzinfo).astimezone(UTC)
+
+
+def _months_later(wall: datetime, months: int) -> datetime:
+    years, month = divmod(wall.month - 1 + months, _MONTHS_A_YEAR)
+    year = wall.year + years
+    if year > MAXYEAR:
+        raise OverflowError("date value out of range")
+    last = monthrange(year, month + 1)[1]
+    return wall.replace(year=year, month=month + 1, day=min(wall.day, last))

@@ -1,0 +1,373 @@
+"""How a subscription goes on: one step after another, until there is nothing to do by now.
+
+Pure. Steps follow from how the payments and the token stand, what the shop wished, and the time;
+never from the order in which any of it was heard. A step that charges is the last one of its turn:
+the renewal then waits for its payment. Whoever runs this holds the subscription's row, writes all
+of the turn in one transaction, and only then lets the payment be asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from kasir.ids import Ids
+from kasir.payments.status import Status
+from kasir.subscriptions import dunning
+from kasir.subscriptions.dunning import Reason, Timetable
+from kasir.subscriptions.news import OF_MOVE, SILENT, Change, News, SubscriptionEvent
+from kasir.subscriptions.plan import WhenUnpaid
+from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal, reference_of
+from kasir.subscriptions.states import OVER, Move, State
+from kasir.subscriptions.subscription import Permission, Subscription
+
+#: Steps of one turn. More than this are left for the next, which follows at once.
+STEPS_MAX: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What is the same for every subscription.
+
+    Attributes:
+        timetable: When a refused renewal is asked for again.
+        incomplete_for: How long a sign-up may stay unpaid before it lapses.
+        unresolved_for: How long an unknown outcome keeps the next period waiting.
+        catch_up: What is done about time that went by unseen.
+    """
+
+    timetable: Timetable
+    incomplete_for: timedelta
+    unresolved_for: timedelta
+    catch_up: CatchUp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What came of going on.
+
+    Attributes:
+        subscription: As it stands now, with when there is something to do next.
+        news: What the shop is told, in order.
+        changes: The moves that were made, in order.
+        renewals: Every renewal that was opened, changed or closed, as it now is.
+        invitations: Renewals that the shopper is to pay by the link they name.
+        charge: The attempt to be made, if any: the last one of the last of `renewals`.
+    """
+
+    subscription: Subscription
+    news: tuple[News, ...] = ()
+    changes: tuple[Change, ...] = ()
+    renewals: tuple[Renewal, ...] = ()
+    invitations: tuple[Renewal, ...] = ()
+    charge: Attempt | None = None
+
+    def then(self, later: Turn) -> Turn:
+        """This turn and what came after it."""
+        return Turn(
+            subscription=later.subscription,
+            news=self.news + later.news,
+            changes=self.changes + later.changes,
+            renewals=self.renewals + later.renewals,
+            invitations=self.invitations + later.invitations,
+            charge=self.charge or later.charge,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Nothing is to be done before this moment; None for not before somebody says something."""
+
+    until: datetime | None = None
+
+
+_Step = Turn | _Wait
+
+
+def go_on(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -> Turn:
+    """Do all that is to be done by now, up to one charge."""
+    turn = Turn(subscription=subscription)
+    for _ in range(STEPS_MAX):
+        step = _Stand(turn.subscription, now, rules, ids).step()
+        if isinstance(step, _Wait):
+            return replace(turn, subscription=replace(turn.subscription, due_at=step.until))
+        turn = turn.then(step)
+    return replace(turn, subscription=replace(turn.subscription, due_at=now))
+
+
+def made(subscription: Subscription, move: Move, at: datetime, *, told: Renewal | None) -> Turn:
+    """A move, with its news.
+
+    Raises:
+        IllegalMove: It cannot be made from where the subscription stands.
+    """
+    after = subscription.after(move)
+    change = Change(at=at, was=subscription.state, now_is=after.state, move=move)
+    reason = told.counts.reason if told and told.counts else None
+    news = (
+        () if move in SILENT else (News(event=OF_MOVE[move], at=at, renewal=told, reason=reason),)
+    )
+    return Turn(subscription=after, news=news, changes=(change,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """A subscription at a moment, and what follows from how it stands."""
+
+    it: Subscription
+    now: datetime
+    rules: Rules
+    ids: Ids
+
+    def step(self) -> _Step:
+        """The next step, or how long to wait."""
+        if self.it.state in OVER:
+            return _Wait()
+        if self.it.state is State.INCOMPLETE:
+            return self._completing()
+        if self._is_time_to_cancel():
+            return self._cancelled(Move.CANCEL, self.it.cancel_at or self.now)
+        renewal = self.it.renewal
+        if self.it.state is State.PAUSED and not (renewal and renewal.paid):
+            return _Wait(self.it.cancel_at)
+        if renewal:
+            return self._settling(renewal)
+        return self._coming()
+
+    # Signing up ---------------------------------------------------------------------------------
+
+    def _completing(self) -> _Step:
+        sign_up = self.it.renewal
+        paid = sign_up.paid if sign_up else None
+        if sign_up is None or paid is None:
+            lapses_at = self.it.created_at + self.rules.incomplete_for
+            if self.now < lapses_at:
+                return _Wait(lapses_at)
+            if sign_up and sign_up.unresolved:
+                return _Wait()  # Its end is news, and wakes this.
+            return self._cancelled(Move.LAPSE, self.now)
+        if self.it.permission is not Permission.GIVEN:
+            return _Wait()  # The money is there; the token is waited for, however long.
+        closed = replace(sign_up, outcome=Outcome.PAID, next_try=None)
+        begun = replace(self.it.begun(paid.paid_at or self.now), dealt=sign_up.period, renewal=None)
+        begun = replace(begun, noticed=sign_up.period)
+        move = Move.BEGIN_TRIAL if begun.plan.trial_days else Move.COMPLETE
+        turn = made(begun, move, paid.paid_at or self.now, told=closed)
+        return replace(turn, renewals=(closed,))
+
+    # Between periods ----------------------------------------------------------------------------
+
+    def _coming(self) -> _Step:
+        """No renewal is open: the next period comes, or there is none."""
+        period = self.it.dealt + 1
+        start = self.it.start_of(period)
+        if self.it.is_last:
+            if self.now < start:
+                return self._wait(start)
+            at = self.rules.catch_up.moment(start, self.now)
+            return made(self.it, Move.END, at, told=None)
+        if notice := self._notice(period, start):
+            return notice
+        if self.now < start:
+            return self._wait(start, self._notice_at(period, start))
+        if self.it.state is State.TRIALING:
+            return made(self.it, Move.END_TRIAL, start, told=None)
+        at = self.rules.catch_up.moment(start, self.now)
+        if self.it.start_of(period + 1) <= at:
+            return self._missed(period, start)
+        return self._opened(period, start, at)
+
+    def _notice_at(self, period: int, start: datetime) -> datetime | None:
+        days = self.it.plan.notice_days
+        if not days or self.it.noticed >= period:
+            return None
+        return start - timedelta(days=days)
+
+    def _notice(self, period: int, start: datetime) -> Turn | None:
+        """Tell the shop that a period comes, once, and never of one that has begun."""
+        notice_at = self._notice_at(period, start)
+        if notice_at is None or self.now < notice_at:
+            return None
+        noticed = replace(self.it, noticed=period)
+        if self.rules.catch_up.moment(notice_at, self.now) >= start:
+            return Turn(subscription=noticed)
+        at = self.rules.catch_up.moment(notice_at, self.now)
+        coming = self._renewal(period, start)
+        news = News(event=SubscriptionEvent.RENEWAL_DUE, at=at, renewal=coming, due_at=start)
+        return Turn(subscription=noticed, news=(news,))
+
+    def _missed(self, period: int, start: datetime) -> Turn:
+        missed = replace(self._renewal(period, start), outcome=Outcome.MISSED)
+        news = News(event=SubscriptionEvent.RENEWAL_MISSED, at=self.now, renewal=missed)
+        it = replace(self.it, dealt=period, noticed=max(self.it.noticed, period))
+        return Turn(subscription=it, news=(news,), renewals=(missed,))
+
+    def _renewal(self, period: int, start: datetime) -> Renewal:
+        reference = reference_of(self.it.reference, period, signs_up=False)
+        return Renewal(period=period, due_at=start, amount=self.it.amount, reference=reference)
+
+    def _opened(self, period: int, start: datetime, at: datetime) -> Turn:
+        return self._charged(self._renewal(period, start), at)
+
+    # A renewal that is open ---------------------------------------------------------------------
+
+    def _settling(self, renewal: Renewal) -> _Step:
+        """A renewal is open: paid, not known, or refused."""
+        if renewal.paid:
+            return self._paid(renewal, renewal.paid)
+        if untold := self._untold(renewal):
+            return self._refused(renewal, untold)
+        if unresolved := renewal.unresolved:
+            return self._unresolved(renewal, unresolved)
+        return self._asking_again(renewal)
+
+    def _paid(self, renewal: Renewal, paid: Attempt) -> Turn:
+        closed = replace(renewal, outcome=Outcome.PAID, next_try=None)
+        at = paid.at
+        news = News(event=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=closed)
+        it = replace(self.it, dealt=renewal.period, renewal=None, behind_since=None)
+        turn = Turn(subscription=it, news=(news,), renewals=(closed,))
+        if it.state is State.PAST_DUE:
+            return turn.then(made(it, Move.RECOVER, at, told=closed))
+        return turn
+
+    def _untold(self, renewal: Renewal) -> Attempt | None:
+        found = (one for one in renewal.attempts if one.is_final and not one.told)
+        return next(found, None)
+
+    def _refused(self, renewal: Renewal, attempt: Attempt) -> Turn:
+        """An attempt was refused: plan the next, tell the shop, and fall behind."""
+        told = tuple(
+            replace(one, told=True) if one.number == attempt.number else one
+            for one in renewal.attempts
+        )
+        planned = replace(renewal, attempts=told, next_try=self._next_try(renewal, attempt))
+        invites = not planned.link_id and self._needs_shopper(attempt)
+        if invites:
+            planned = replace(planned, link_id=self.ids.new("PL"))
+        it = replace(self.it, renewal=planned)
+        news = News(
+            event=SubscriptionEvent.RENEWAL_FAILED,
+            at=attempt.at,
+            renewal=planned,
+            reason=attempt.reason,
+        )
+        turn = Turn(
+            subscription=it,
+            news=(news,),
+            renewals=(planned,),
+            invitations=(planned,) if invites else (),
+        )
+        if it.state is not State.ACTIVE:
+            return turn
+        behind = replace(it, behind_since=self.it.behind_since or renewal.due_at)
+        return turn.then(made(behind, Move.FALL_BEHIND, attempt.at, told=planned))
+
+    def _next_try(self, renewal: Renewal, attempt: Attempt) -> datetime | None:
+        if self._needs_shopper(attempt):
+            return None
+        return dunning.next_try(
+            attempt.reason or Reason.NO_BALANCE,
+            due_at=renewal.due_at,
+            tried_at=attempt.at,
+            failures=renewal.technical_failures,
+            zone=self.it.plan.time_zone,
+            timetable=self.rules.timetable,
+        )
+
+    def _needs_shopper(self, last: Attempt) -> bool:
+        """Whether there is nothing to ask with until the shopper links a wallet again."""
+        return last.reason is Reason.TOKEN_GONE or self.it.permission is not Permission.GIVEN
+
+    def _unresolved(self, renewal: Renewal, attempt: Attempt) -> _Step:
+        """Not known yet: never asked for anew. It may hold up the next period only so long."""
+        lets_go_at = max(
+            self.it.start_of(renewal.period + 1), attempt.asked_at + self.rules.unresolved_for
+        )
+        return self._given_up(renewal) if self.now >= lets_go_at else self._wait(lets_go_at)
+
+    def _asking_again(self, renewal: Renewal) -> _Step:
+        """Everything tried was refused: what comes first, the end, another try, or a period."""
+        last = renewal.attempts[-1]
+        if last.payment_id is None and self.it.permission is Permission.GIVEN:
+            return self._charged(renewal, self.now)  # It could not even be asked for, and now can.
+        next_start = self.it.start_of(renewal.period + 1)
+        ends_at = self._ends_at(renewal, last)
+        next_try = None if self.it.permission is Permission.WITHDRAWN else renewal.next_try
+        first = min(when for when in (ends_at, next_try, next_start) if when is not None)
+        if self.now < first:
+            return self._wait(first)
+        at = self.rules.catch_up.moment(first, self.now)
+        if first == ends_at:
+            return self._exhausted(renewal, at)
+        if next_start <= at:
+            return self._given_up(renewal)
+        return self._charged(renewal, at)
+
+    def _ends_at(self, renewal: Renewal, last: Attempt) -> datetime | None:
+        """When nothing more is hoped for; None while another try is planned before that."""
+        if last.reason is Reason.FRAUD:
+            return last.at
+        since = self.it.behind_since or renewal.due_at
+        zone, timetable = self.it.plan.time_zone, self.rules.timetable
+        limit = max(dunning.give_up_at(since, zone, timetable), last.at)
+        if self._needs_shopper(last):
+            return limit
+        if renewal.next_try is None:
+            return last.at
+        return limit if renewal.next_try > limit else None
+
+    def _exhausted(self, renewal: Renewal, at: datetime) -> Turn:
+        """It stayed refused to the end of its timetable."""
+        if self.it.plan.when_unpaid is WhenUnpaid.CANCEL:
+            return self._cancelled(Move.GIVE_UP, at)
+        turn = self._given_up(renewal)  # The next period's timetable is its own.
+        return replace(turn, subscription=replace(turn.subscription, behind_since=None))
+
+    def _given_up(self, renewal: Renewal) -> Turn:
+        """Not asked for again. Should it be paid after all, its payment says so."""
+        closed = replace(renewal, outcome=Outcome.UNPAID, next_try=None)
+        news = News(event=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=closed)
+        it = replace(self.it, dealt=renewal.period, renewal=None)
+        return Turn(subscription=it, news=(news,), renewals=(closed,))
+
+    # Either way ---------------------------------------------------------------------------------
+
+    def _charged(self, renewal: Renewal, at: datetime) -> Turn:
+        asked = Attempt(
+            number=len(renewal.attempts) + 1, at=at, asked_at=self.now, status=Status.CREATED
+        )
+        attempt = asked
+        if self.it.permission is not Permission.GIVEN:
+            # There is nothing to charge: written down as an attempt that never went out.
+            attempt = replace(asked, status=Status.FAILED, reason=Reason.TOKEN_GONE)
+        opened = replace(renewal, attempts=(*renewal.attempts, attempt), next_try=None)
+        it = replace(self.it, renewal=opened)
+        charge = None if attempt.is_final else attempt
+        return Turn(subscription=it, renewals=(opened,), charge=charge)
+
+    def _cancelled(self, move: Move, at: datetime) -> Turn:
+        renewal = self.it.renewal
+        closed = replace(renewal, outcome=Outcome.UNPAID, next_try=None) if renewal else None
+        turn = made(self.it, move, at, told=closed)
+        it = replace(turn.subscription, renewal=None, cancel_at=None)
+        return replace(turn, subscription=it, renewals=(closed,) if closed else ())
+
+    def _is_time_to_cancel(self) -> bool:
+        """Whether the wish to cancel comes before whatever else is due."""
+        cancel_at = self.it.cancel_at
+        return cancel_at is not None and cancel_at <= self.now and not self._comes_first(cancel_at)
+
+    def _comes_first(self, cancel_at: datetime) -> bool:
+        """Whether something fell due before the moment of cancelling, and is done first."""
+        if self.it.state is State.PAUSED:
+            return False
+        if renewal := self.it.renewal:
+            tried = renewal.next_try is not None and renewal.next_try < cancel_at
+            return tried or renewal.paid is not None or self._untold(renewal) is not None
+        return not self.it.is_last and self.it.start_of(self.it.dealt + 1) < cancel_at
+
+    def _wait(self, *until: datetime | None) -> _Wait:
+        """Wait for the first of these, or for the moment of cancelling."""
+        return _Wait(min(when for when in (*until, self.it.cancel_at) if when is not None))

@@ -1,0 +1,143 @@
+"""A renewal: one period of one subscription, to be paid once, in as many attempts as it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from kasir.ids import PaymentId
+from kasir.money import Money
+from kasir.payments.status import FINAL, Status
+from kasir.subscriptions.dunning import Reason
+
+#: The longest reference that the provider takes.
+REFERENCE_MAX: Final = 80
+#: What the longest period adds to a subscription's own reference.
+_SUFFIX_MAX: Final = len("-p99999")
+OWN_REFERENCE_MAX: Final = REFERENCE_MAX - _SUFFIX_MAX
+
+
+class Outcome(StrEnum):
+    """What became of a renewal."""
+
+    #: It is being asked for.
+    OPEN = "open"
+    #: Paid.
+    PAID = "paid"
+    #: Refused to the end, or another period began meanwhile.
+    UNPAID = "unpaid"
+    #: Its whole period went by while nobody was there to charge it. Never charged afterwards.
+    MISSED = "missed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One payment for a renewal.
+
+    Attributes:
+        number: 1 for the first.
+        at: When it counts as asked for.
+        asked_at: When it was asked for; another moment only by a test clock that leapt.
+        status: Where its payment stands.
+        reason: Why it was refused; None while it was not.
+        told: Whether what is done about its refusal has been done.
+        paid_at: When it was first heard to be authorised; None while it is not.
+        payment_id: Its payment; None while the shopper has not come to pay.
+        psp_reference: The provider's name for it; empty while there is none.
+    """
+
+    number: int
+    at: datetime
+    asked_at: datetime
+    status: Status
+    reason: Reason | None = None
+    told: bool = False
+    paid_at: datetime | None = None
+    payment_id: PaymentId | None = None
+    psp_reference: str = ""
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether its money is the shop's."""
+        return self.status is Status.AUTHORISED
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more is expected of it."""
+        return self.status in FINAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """One period's payment.
+
+    Attributes:
+        period: Which period; 1 begins at the anchor, 0 is the sign-up for a trial.
+        due_at: When the period begins.
+        amount: What it costs.
+        reference: What its payments are called at the provider.
+        outcome: What became of it.
+        attempts: Its payments, first one first.
+        next_try: When it is asked for again; None where nothing is planned.
+        link_id: The payment link that the shopper was asked to pay it by; empty for none.
+    """
+
+    period: int
+    due_at: datetime
+    amount: Money
+    reference: str
+    outcome: Outcome = Outcome.OPEN
+    attempts: tuple[Attempt, ...] = ()
+    next_try: datetime | None = None
+    link_id: str = ""
+
+    @property
+    def paid(self) -> Attempt | None:
+        """The attempt that paid it, if one did."""
+        return next((attempt for attempt in self.attempts if attempt.is_paid), None)
+
+    @property
+    def counts(self) -> Attempt | None:
+        """The attempt that says where it stands: the one that paid, else the last."""
+        return self.paid or (self.attempts[-1] if self.attempts else None)
+
+    @property
+    def unresolved(self) -> Attempt | None:
+        """An attempt whose outcome is not known yet, if there is one."""
+        return next((attempt for attempt in self.attempts if not attempt.is_final), None)
+
+    @property
+    def technical_failures(self) -> int:
+        """How often it was refused for technical reasons."""
+        return sum(attempt.reason is Reason.TECHNICAL for attempt in self.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """What is done about time that went by unseen.
+
+    After downtime the current period is charged once, and periods that went by entirely are
+    reported as missed and never charged. Only while a test clock was watched as it leapt is what
+    fell due taken to happen when it fell due, one after another: a leap is not downtime.
+
+    Attributes:
+        watched_since: Since when a test clock was watched; None by a real one.
+    """
+
+    watched_since: datetime | None = None
+
+    def moment(self, due_at: datetime, now: datetime) -> datetime:
+        """When something that was due counts as happening."""
+        if self.watched_since is not None and self.watched_since <= due_at <= now:
+            return due_at
+        return now
+
+
+def reference_of(own: str, period: int, *, signs_up: bool) -> str:
+    """What a renewal's payments are called: the subscription's reference, then which period.
+
+    The payment that signs up bears the subscription's own reference, as any order does.
+    """
+    return own if signs_up else f"{own}-p{period}"

@@ -1,0 +1,113 @@
+"""Where a subscription stands, and every way from one state to another.
+
+ONE table. A pair that is missing from it is an illegal move. The diagram in
+docs/subscriptions.md is drawn from it (`diagram`), and a test sees to it that it still is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from kasir.errors import KasirError
+
+
+class State(StrEnum):
+    """Where a subscription stands."""
+
+    #: Signed up for; the first payment or the token is not there yet.
+    INCOMPLETE = "incomplete"
+    #: Agreed, and not charged yet.
+    TRIALING = "trialing"
+    #: Paid, and to be charged again.
+    ACTIVE = "active"
+    #: A renewal was refused, and is being asked for again.
+    PAST_DUE = "past_due"
+    #: The shop stopped it for a while: nothing is charged.
+    PAUSED = "paused"
+    #: Over, before its time.
+    CANCELLED = "cancelled"
+    #: Over, because all its periods are.
+    ENDED = "ended"
+
+
+class Move(StrEnum):
+    """What changes a subscription's state."""
+
+    #: The first payment and the token are both there.
+    COMPLETE = "complete"
+    #: The same, and a trial comes first.
+    BEGIN_TRIAL = "begin_trial"
+    #: Nobody paid for the sign-up in time.
+    LAPSE = "lapse"
+    #: The trial is over and the first period begins.
+    END_TRIAL = "end_trial"
+    #: A renewal was refused.
+    FALL_BEHIND = "fall_behind"
+    #: The renewal was paid after all.
+    RECOVER = "recover"
+    #: It stayed refused to the end.
+    GIVE_UP = "give_up"
+    #: The shop stops it for a while.
+    PAUSE = "pause"
+    #: The shop goes on with it.
+    RESUME = "resume"
+    #: The shop or the shopper ends it.
+    CANCEL = "cancel"
+    #: The last period is over.
+    END = "end"
+
+
+MOVES: Final[Mapping[tuple[State, Move], State]] = {
+    (State.INCOMPLETE, Move.COMPLETE): State.ACTIVE,
+    (State.INCOMPLETE, Move.BEGIN_TRIAL): State.TRIALING,
+    (State.INCOMPLETE, Move.LAPSE): State.CANCELLED,
+    (State.INCOMPLETE, Move.CANCEL): State.CANCELLED,
+    (State.TRIALING, Move.END_TRIAL): State.ACTIVE,
+    (State.TRIALING, Move.CANCEL): State.CANCELLED,
+    (State.ACTIVE, Move.FALL_BEHIND): State.PAST_DUE,
+    (State.ACTIVE, Move.PAUSE): State.PAUSED,
+    (State.ACTIVE, Move.CANCEL): State.CANCELLED,
+    (State.ACTIVE, Move.END): State.ENDED,
+    (State.PAST_DUE, Move.RECOVER): State.ACTIVE,
+    (State.PAST_DUE, Move.GIVE_UP): State.CANCELLED,
+    (State.PAST_DUE, Move.PAUSE): State.PAUSED,
+    (State.PAST_DUE, Move.CANCEL): State.CANCELLED,
+    (State.PAST_DUE, Move.END): State.ENDED,
+    (State.PAUSED, Move.RESUME): State.ACTIVE,
+    (State.PAUSED, Move.CANCEL): State.CANCELLED,
+}
+
+#: States that nothing leads out of.
+OVER: Final = frozenset({State.CANCELLED, State.ENDED})
+#: States in which a renewal may be charged.
+ALIVE: Final = frozenset({State.TRIALING, State.ACTIVE, State.PAST_DUE})
+
+
+class IllegalMove(KasirError):
+    """A subscription cannot make this move from where it stands."""
+
+    def __init__(self, state: State, move: Move) -> None:
+        super().__init__(f"a subscription that is {state} cannot {move.replace('_', ' ')}")
+        self.state, self.move = state, move
+
+
+def moved(state: State, move: Move) -> State:
+    """The state that a move leads to.
+
+    Raises:
+        IllegalMove: It leads nowhere from this state.
+    """
+    try:
+        return MOVES[state, move]
+    except KeyError:
+        raise IllegalMove(state, move) from None
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", f"    [*] --> {State.INCOMPLETE}"]
+    lines += [f"    {start} --> {end}: {move}" for (start, move), end in MOVES.items()]
+    lines += [f"    {state} --> [*]" for state in State if state in OVER]
+    return "\n".join(lines)

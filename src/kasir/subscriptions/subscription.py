@@ -1,0 +1,143 @@
+"""A subscription: what was agreed, how far it has come, and which period it is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from kasir.money import Money
+from kasir.subscriptions import calendar
+from kasir.subscriptions.plan import Interval, Plan, Unit
+from kasir.subscriptions.renewal import Renewal
+from kasir.subscriptions.states import Move, State, moved
+
+SubscriptionId = NewType("SubscriptionId", str)
+
+_A_DAY = Interval(Unit.DAY, 1)
+
+
+class Permission(StrEnum):
+    """Whether the shopper's token can be charged."""
+
+    #: There is none yet.
+    MISSING = "missing"
+    #: It can.
+    GIVEN = "given"
+    #: It could once, and no longer can.
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """From when to when a subscription was paid for, or is being asked for."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A subscription as it stands.
+
+    Attributes:
+        id: Kasir's own name for it.
+        plan: What was agreed.
+        reference: The shop's name for it; its payments are named after it.
+        shopper_reference: The shop's name for the shopper.
+        return_url: Where the shopper comes back to.
+        amount: What the next period costs.
+        created_at: When it was signed up for.
+        starts_at: When the first period is to begin; None for as soon as it is paid.
+        state: Where it stands.
+        begun_at: When it was complete: the money and the token were both there.
+        anchor: When the period `anchor_period` begins; None until it is complete.
+        anchor_period: Which period that is; another one after a pause.
+        dealt: The last period that was paid, missed or given up.
+        noticed: The last period that the shop was told is coming.
+        cancel_at: When it is to be cancelled, where that was asked for.
+        behind_since: When the renewal that was refused fell due; None unless past due.
+        token_id: Kasir's name for the token that is charged; empty until there is one.
+        permission: Whether that token can be charged.
+        renewal: The renewal being asked for; None between periods.
+        due_at: When there is something to do next; None where nothing is.
+    """
+
+    id: SubscriptionId
+    plan: Plan
+    reference: str
+    shopper_reference: str
+    return_url: str
+    amount: Money
+    created_at: datetime
+    starts_at: datetime | None = None
+    state: State = State.INCOMPLETE
+    begun_at: datetime | None = None
+    anchor: datetime | None = None
+    anchor_period: int = 1
+    dealt: int = 0
+    noticed: int = 0
+    cancel_at: datetime | None = None
+    behind_since: datetime | None = None
+    token_id: str = ""
+    permission: Permission = Permission.MISSING
+    renewal: Renewal | None = None
+    due_at: datetime | None = None
+
+    def start_of(self, period: int) -> datetime:
+        """When a period begins.
+
+        Raises:
+            ValueError: It is not complete yet, so that nobody knows; or the period is past.
+        """
+        if self.anchor is None or period < self.anchor_period:
+            raise ValueError(f"nobody knows when period {period} of {self.id} begins")
+        number = period - self.anchor_period
+        plan = self.plan
+        return calendar.start_of(number, self.anchor, plan.interval, plan.time_zone)
+
+    @property
+    def period(self) -> int:
+        """The period it is in: the one being asked for, else the last one dealt with."""
+        return self.renewal.period if self.renewal else self.dealt
+
+    @property
+    def current_period(self) -> Period | None:
+        """From when to when the period it is in lasts; None until it is complete."""
+        if self.begun_at is None or self.anchor is None:
+            return None
+        if self.state is State.TRIALING or self.period < self.anchor_period:
+            # A trial; or what was paid for before a pause that outlasted it.
+            return Period(start=min(self.begun_at, self.anchor), end=self.anchor)
+        return Period(start=self.start_of(self.period), end=self.start_of(self.period + 1))
+
+    @property
+    def is_last(self) -> bool:
+        """Whether every period there is has been dealt with."""
+        return self.plan.cycles is not None and self.dealt >= self.plan.cycles
+
+    def after(self, move: Move) -> Subscription:
+        """This subscription after a move.
+
+        Raises:
+            IllegalMove: It cannot make it from where it stands.
+        """
+        return replace(self, state=moved(self.state, move))
+
+    def begun(self, at: datetime) -> Subscription:
+        """This subscription, complete since a moment: its trial or its first period begins."""
+        start = max(at, self.starts_at) if self.starts_at else at
+        zone, days = self.plan.time_zone, self.plan.trial_days
+        anchor = calendar.start_of(days, start, _A_DAY, zone)
+        return replace(self, begun_at=at, anchor=anchor, anchor_period=1)
+
+
+def first_period(plan: Plan) -> int:
+    """The period that signing up pays for; 0 where a trial comes first."""
+    return 0 if plan.trial_days else 1
+
+
+def first_amount(plan: Plan) -> Money:
+    """What signing up takes."""
+    return plan.trial_amount if plan.trial_days else plan.amount

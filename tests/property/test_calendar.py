@@ -1,0 +1,112 @@
+"""Our calendar against `dateutil`, which we did not write: zones, month ends, leap years."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from dateutil import tz
+from dateutil.relativedelta import relativedelta
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kasir.subscriptions.calendar import at_hour, start_of
+from kasir.subscriptions.plan import COUNT_MAX, Interval, Unit
+
+ZONES = sorted(available_timezones() - {"localtime", "Factory"})
+JAKARTA = "Asia/Jakarta"
+
+units = st.sampled_from(Unit)
+intervals = units.flatmap(
+    lambda unit: st.builds(Interval, st.just(unit), st.integers(1, COUNT_MAX[unit]))
+)
+anchors = st.integers(631_152_000, 2_871_763_200).map(
+    lambda seconds: datetime.fromtimestamp(seconds, UTC)
+)
+numbers = st.integers(0, 120)
+
+
+def month_ends(months: int, anchor: datetime, zone: str = JAKARTA) -> list[str]:
+    interval = Interval(Unit.MONTH, 1)
+    moments = (start_of(number, anchor, interval, zone) for number in range(months))
+    return [f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" for moment in moments]
+
+
+@given(numbers, anchors, intervals, st.sampled_from(ZONES))
+@example(1, datetime(2026, 1, 31, 2, tzinfo=UTC), Interval(Unit.MONTH, 1), JAKARTA)
+@example(1, datetime(2028, 2, 29, 2, tzinfo=UTC), Interval(Unit.YEAR, 1), JAKARTA)
+@example(1, datetime(2026, 3, 28, 1, 30, tzinfo=UTC), Interval(Unit.DAY, 1), "Europe/Berlin")
+@example(1, datetime(2026, 2, 8, 7, 30, tzinfo=UTC), Interval(Unit.MONTH, 1), "America/New_York")
+@example(1, datetime(2011, 11, 30, 10, tzinfo=UTC), Interval(Unit.MONTH, 1), "Pacific/Apia")
+def test_every_period_begins_when_dateutil_says(
+    number: int, anchor: datetime, interval: Interval, zone: str
+) -> None:
+    local = anchor.astimezone(tz.gettz(zone))
+    wall = local.replace(tzinfo=None, fold=0)
+    delta = relativedelta(**{f"{interval.unit}s": interval.count * number})
+    then = tz.resolve_imaginary((wall + delta).replace(tzinfo=local.tzinfo))
+    expected = anchor if number == 0 else then.astimezone(UTC)
+
+    assert expected == start_of(number, anchor, interval, zone)
+
+
+@given(numbers, anchors, intervals, st.sampled_from(ZONES))
+def test_a_period_begins_after_the_one_before(
+    number: int, anchor: datetime, interval: Interval, zone: str
+) -> None:
+    starts = [start_of(number + step, anchor, interval, zone) for step in range(2)]
+
+    assert starts[0] < starts[1]
+
+
+def test_the_last_of_january_is_the_last_of_every_month() -> None:
+    anchor = datetime(2026, 1, 31, 9, tzinfo=ZoneInfo(JAKARTA))
+
+    assert month_ends(5, anchor) == [
+        "2026-01-31 09:00",
+        "2026-02-28 09:00",
+        "2026-03-31 09:00",
+        "2026-04-30 09:00",
+        "2026-05-31 09:00",
+    ]
+
+
+def test_a_leap_day_comes_back_every_leap_year() -> None:
+    anchor = datetime(2028, 2, 29, 9, tzinfo=ZoneInfo(JAKARTA))
+    interval = Interval(Unit.YEAR, 1)
+    years = [start_of(number, anchor, interval, JAKARTA) for number in range(5)]
+
+    assert [f"{year:%Y-%m-%d}" for year in years] == [
+        "2028-02-29",
+        "2029-02-28",
+        "2030-02-28",
+        "2031-02-28",
+        "2032-02-29",
+    ]
+
+
+def test_an_hour_that_summer_time_leaves_out_is_an_hour_later_that_day_and_back_the_next() -> None:
+    berlin = "Europe/Berlin"
+    anchor = datetime(2026, 2, 28, 2, 30, tzinfo=ZoneInfo(berlin))
+    days = [start_of(number, anchor, Interval(Unit.DAY, 1), berlin) for number in (28, 29, 30)]
+
+    assert [f"{day.astimezone(ZoneInfo(berlin)):%d %H:%M}" for day in days] == [
+        "28 02:30",
+        "29 03:30",
+        "30 02:30",
+    ]
+
+
+@given(st.integers(0, 400), anchors, st.integers(0, 23), st.sampled_from(ZONES))
+def test_the_good_hour_is_that_hour_on_that_day(
+    days: int, after: datetime, hour: int, zone: str
+) -> None:
+    found = at_hour(days, after, hour, zone).astimezone(ZoneInfo(zone))
+    wanted = after.astimezone(ZoneInfo(zone)).date() + timedelta(days=days)
+    exists = tz.datetime_exists(datetime.combine(wanted, time(hour)), tz.gettz(zone))
+
+    assert not exists or (wanted, hour, 0) == (found.date(), found.hour, found.minute)
+
+
+def test_nothing_begins_past_the_last_year() -> None:
+    with pytest.raises(OverflowError):
+        start_of(9000, datetime(2026, 1, 1, tzinfo=UTC), Interval(Unit.YEAR, 1), JAKARTA)

@@ -1,0 +1,333 @@
+"""A subscription lives through anything: sign-up, charges, refusals, pauses, clocks that jump.
+
+What must hold after every step: no period is charged twice, none outside the subscription's life,
+none is skipped in silence, and looking again changes nothing.
+"""
+
+# ruff: noqa: D102  # A rule's name is its sentence, as a test's is.
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from kasir.ids import PaymentId, SortableIds
+from kasir.money import IDR, Money
+from kasir.payments.status import Status
+from kasir.subscriptions import wishes
+from kasir.subscriptions.dunning import Reason, Timetable
+from kasir.subscriptions.engine import Rules, Turn, go_on
+from kasir.subscriptions.news import News, SubscriptionEvent
+from kasir.subscriptions.plan import Interval, Plan, PlanId, Unit, WhenUnpaid
+from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal
+from kasir.subscriptions.states import ALIVE, OVER, IllegalMove, State
+from kasir.subscriptions.subscription import (
+    Permission,
+    Subscription,
+    SubscriptionId,
+    first_amount,
+    first_period,
+)
+
+START = datetime(2026, 1, 31, 2, tzinfo=UTC)
+INCOMPLETE_FOR = timedelta(days=1)
+SIGN_UP = Attempt(
+    number=1,
+    at=START,
+    asked_at=START,
+    status=Status.AWAITING_SHOPPER,
+    payment_id=PaymentId("pay_0"),
+)
+
+plans = st.builds(
+    Plan,
+    id=st.just(PlanId("pln_1")),
+    reference=st.just("GOLD"),
+    amount=st.just(Money(IDR, 50_000)),
+    interval=st.sampled_from(
+        [Interval(Unit.DAY, 1), Interval(Unit.WEEK, 1), Interval(Unit.MONTH, 1)]
+    ),
+    time_zone=st.sampled_from(["Asia/Jakarta", "Europe/Berlin"]),
+    trial_days=st.sampled_from([0, 0, 7]),
+    trial_amount=st.just(Money(IDR, 1)),
+    cycles=st.sampled_from([None, 1, 3]),
+    when_unpaid=st.sampled_from(WhenUnpaid),
+    notice_days=st.sampled_from([0, 3]),
+    created_at=st.just(START),
+)
+leaps = st.one_of(
+    st.integers(1, 36).map(lambda hours: timedelta(hours=hours)),
+    st.integers(1, 40).map(lambda days: timedelta(days=days)),
+    st.just(timedelta(days=400)),
+)
+
+
+class Lives(RuleBasedStateMachine):
+    """One subscription, its payments in a world that answers as Hypothesis likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.ids = SortableIds(iter(range(10**9)).__next__)
+        self.charged: list[tuple[int, int, datetime]] = []
+        self.closed: dict[int, Renewal] = {}
+        self.ended_at: datetime | None = None
+        self.told: list[News] = []
+
+    @initialize(plan=plans, test_clock=st.booleans())
+    def sign_up(self, plan: Plan, test_clock: bool) -> None:
+        period = first_period(plan)
+        sign_up = Renewal(
+            period=period,
+            due_at=START,
+            amount=first_amount(plan),
+            reference="SUB",
+            attempts=(SIGN_UP,),
+        )
+        self.house = Rules(
+            timetable=Timetable(),
+            incomplete_for=INCOMPLETE_FOR,
+            unresolved_for=timedelta(days=7),
+            catch_up=CatchUp(START if test_clock else None),
+        )
+        self.test_clock = test_clock
+        self.it = Subscription(
+            id=SubscriptionId("sub_1"),
+            plan=plan,
+            reference="SUB",
+            shopper_reference="shopper-1",
+            return_url="https://shop.example/return",
+            amount=plan.amount,
+            created_at=START,
+            dealt=period - 1,
+            renewal=sign_up,
+        )
+        self.go_on()
+
+    # What happens -------------------------------------------------------------------------------
+
+    @rule(by=leaps)
+    def time_passes(self, by: timedelta) -> None:
+        self.now += by
+        self.go_on()
+
+    @precondition(lambda self: self.open_attempt() is not None)
+    @rule()
+    def is_paid(self) -> None:
+        self.settle(Status.AUTHORISED, None)
+
+    @precondition(lambda self: self.open_attempt() is not None)
+    @rule(reason=st.sampled_from(Reason))
+    def is_refused(self, reason: Reason) -> None:
+        self.settle(Status.REFUSED, reason)
+
+    @precondition(lambda self: self.it.renewal is not None and self.it.renewal.attempts)
+    @rule()
+    def good_news_after_bad(self) -> None:
+        assert self.it.renewal
+        first = self.it.renewal.attempts[0]
+        if first.status is Status.REFUSED and first.payment_id:
+            self.put(replace(first, status=Status.AUTHORISED, paid_at=self.now))
+            self.go_on()
+
+    @rule(permission=st.sampled_from(Permission))
+    def token_changes(self, permission: Permission) -> None:
+        if permission is Permission.MISSING and self.it.state is not State.INCOMPLETE:
+            return
+        self.it = replace(self.it, permission=permission)
+        self.go_on()
+
+    @rule(at_period_end=st.booleans())
+    def shop_cancels(self, at_period_end: bool) -> None:
+        self.wish(lambda: wishes.cancel(self.it, self.now, at_period_end=at_period_end))
+
+    @rule()
+    def shop_pauses(self) -> None:
+        self.wish(lambda: wishes.pause(self.it, self.now))
+
+    @rule()
+    def shop_resumes(self) -> None:
+        self.wish(lambda: wishes.resume(self.it, self.now))
+
+    @rule()
+    def shop_changes_the_amount(self) -> None:
+        self.wish(lambda: wishes.change_amount(self.it, self.now, Money(IDR, 60_000)))
+
+    @rule()
+    def shop_moves_to_another_token(self) -> None:
+        self.wish(lambda: wishes.use_token(self.it, self.now, "tok_2"))
+
+    # What must hold -----------------------------------------------------------------------------
+
+    @invariant()
+    def no_period_is_paid_twice(self) -> None:
+        renewals = [*self.closed.values(), *([self.it.renewal] if self.it.renewal else [])]
+        for renewal in renewals:
+            asked = [attempt for attempt in renewal.attempts if not attempt.is_final]
+            assert len(asked) <= 1, renewal
+
+    @invariant()
+    def no_attempt_is_made_twice(self) -> None:
+        made = Counter((period, number) for period, number, _ in self.charged)
+        assert set(made.values()) <= {1}
+
+    @invariant()
+    def no_period_is_skipped(self) -> None:
+        first = first_period(self.it.plan)
+        if self.it.begun_at:
+            assert [*range(first, self.it.dealt + 1)] == sorted(
+                period for period in self.closed if period <= self.it.dealt
+            )
+
+    @invariant()
+    def no_more_periods_than_were_agreed(self) -> None:
+        if self.it.plan.cycles is not None:
+            assert all(period <= self.it.plan.cycles for period, _, _ in self.charged)
+
+    @invariant()
+    def nothing_is_charged_after_the_end(self) -> None:
+        if self.ended_at and not self.test_clock:
+            assert all(at <= self.ended_at for _, _, at in self.charged)
+        if self.it.state in OVER:
+            assert self.it.due_at is None
+
+    @invariant()
+    def looking_again_changes_nothing(self) -> None:
+        again = go_on(self.it, self.now, self.house, self.ids)
+        assert (again.news, again.renewals, again.charge) == ((), (), None)
+        if self.it.due_at is not None and self.it.due_at > self.now:
+            before = go_on(
+                self.it, self.it.due_at - timedelta(microseconds=1), self.house, self.ids
+            )
+            assert (before.news, before.renewals, before.charge) == ((), (), None)
+
+    @invariant()
+    def what_is_alive_is_looked_at_again(self) -> None:
+        if self.it.state in ALIVE and not self.open_attempt():
+            assert self.it.due_at is not None
+
+    # Its world ----------------------------------------------------------------------------------
+
+    def open_attempt(self) -> Attempt | None:
+        return self.it.renewal.unresolved if self.it.renewal else None
+
+    def settle(self, status: Status, reason: Reason | None) -> None:
+        attempt = self.open_attempt()
+        assert attempt
+        paid_at = self.now if status is Status.AUTHORISED else None
+        self.put(replace(attempt, status=status, reason=reason, paid_at=paid_at))
+        self.go_on()
+
+    def put(self, attempt: Attempt) -> None:
+        assert self.it.renewal
+        attempts = tuple(
+            attempt if one.number == attempt.number else one for one in self.it.renewal.attempts
+        )
+        self.it = replace(self.it, renewal=replace(self.it.renewal, attempts=attempts))
+
+    def wish(self, made: Callable[[], Turn]) -> None:
+        try:
+            self.take(made())
+        except IllegalMove:
+            return
+        self.go_on()
+
+    def go_on(self) -> None:
+        self.take(go_on(self.it, self.now, self.house, self.ids))
+
+    def take(self, turn: Turn) -> None:
+        was_over = self.it.state in OVER
+        if turn.charge:
+            self.check_charge(turn, turn.charge)
+        self.it = turn.subscription
+        self.told += turn.news
+        for renewal in turn.renewals:
+            if renewal.outcome is not Outcome.OPEN:
+                assert self.closed.get(renewal.period, renewal).paid is None or renewal.paid
+                self.closed[renewal.period] = renewal
+        if self.it.state in OVER and not was_over:
+            self.ended_at = self.now
+        if turn.charge:
+            self.put(replace(turn.charge, payment_id=PaymentId(f"pay_{len(self.charged)}")))
+
+    def check_charge(self, turn: Turn, charge: Attempt) -> None:
+        it = turn.subscription
+        assert it.renewal
+        period = it.renewal.period
+        assert it.begun_at, "before it began"
+        assert it.state in {State.ACTIVE, State.PAST_DUE}, it.state
+        assert it.permission is Permission.GIVEN
+        assert period not in self.closed, "dealt with already"
+        assert all(one.is_final and not one.is_paid for one in it.renewal.attempts[:-1])
+        assert it.start_of(period) <= charge.at < it.start_of(period + 1), "not its period"
+        assert charge.at <= self.now
+        assert it.cancel_at is None or charge.at < it.cancel_at, "after it was to be cancelled"
+        self.charged.append((period, charge.number, charge.at))
+
+
+LivesTest = Lives.TestCase
+LivesTest.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def subscribed(test_clock: bool, **more: object) -> Lives:
+    lives = Lives()
+    plan = Plan(
+        id=PlanId("pln_1"),
+        reference="GOLD",
+        amount=Money(IDR, 50_000),
+        interval=Interval(Unit.MONTH, 1),
+        trial_amount=Money(IDR, 1),
+        created_at=START,
+        **more,  # type: ignore[arg-type]
+    )
+    lives.sign_up(plan, test_clock)
+    lives.is_paid()
+    lives.token_changes(Permission.GIVEN)
+    return lives
+
+
+def run(lives: Lives) -> None:
+    while lives.open_attempt():
+        lives.is_paid()
+        lives.no_period_is_skipped()
+
+
+def test_a_leap_of_a_year_by_the_test_clock_charges_twelve_periods_in_order() -> None:
+    lives = subscribed(True)
+    lives.time_passes(timedelta(days=365))
+    run(lives)
+
+    assert [*range(2, 14)] == [period for period, _, _ in lives.charged]
+    assert sorted(at for _, _, at in lives.charged) == [at for _, _, at in lives.charged]
+
+
+def test_after_a_year_of_downtime_one_period_is_charged_and_eleven_are_reported() -> None:
+    lives = subscribed(False)
+    lives.time_passes(timedelta(days=365))
+    run(lives)
+    missed = [one for one in lives.told if one.event is SubscriptionEvent.RENEWAL_MISSED]
+
+    assert [period for period, _, _ in lives.charged] == [13]
+    assert [*range(2, 13)] == [one.renewal.period for one in missed if one.renewal]
+
+
+def test_no_balance_is_asked_for_again_on_days_1_3_5_and_7_at_ten() -> None:
+    lives = subscribed(False)
+    lives.time_passes(timedelta(days=28))
+    while lives.it.state is not State.CANCELLED:
+        lives.is_refused(Reason.NO_BALANCE)
+        if lives.it.due_at:
+            lives.time_passes(lives.it.due_at - lives.now)
+
+    assert [f"{at + timedelta(hours=7):%d %H:%M}" for _, _, at in lives.charged] == [
+        "28 09:00",
+        "01 10:00",
+        "03 10:00",
+        "05 10:00",
+        "07 10:00",
+    ]
+    assert lives.told[-1].event is SubscriptionEvent.CANCELLED
