@@ -1,0 +1,155 @@
+"""Adyen's own Python library, only its base URL and key changed, buys something through Kasir."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+
+import Adyen
+import pytest
+import requests
+
+from fakes import payment_body
+from kasir.demo.stage import Stage
+from kasir.demo.walker import Walker
+
+
+@pytest.fixture
+def checkout(house: Stage) -> Any:
+    """The official client's Checkout API, pointed at Kasir."""
+    client = Adyen.Adyen(xapikey=house.api_key, platform="test")
+    for api in (client.checkout.payments_api, client.checkout.payment_links_api):
+        api.baseUrl = f"{house.kasir_url}/v72"
+    return client.checkout
+
+
+def new_reference() -> str:
+    return f"LIB-{secrets.token_hex(6)}"
+
+
+@pytest.mark.parametrize(
+    ("do", "result", "status"),
+    [
+        ("approve", "Authorised", "authorised"),
+        ("refuse", "Refused", "refused"),
+        ("cancel", "Cancelled", "cancelled"),
+    ],
+)
+async def test_a_purchase(checkout: Any, walker: Walker, do: str, result: str, status: str) -> None:
+    api, reference = checkout.payments_api, new_reference()
+    asked = {
+        "merchantAccount": "TwinMerchant",
+        "countryCode": "ID",
+        "amount": {"currency": "IDR", "value": 25_000},
+        "channel": "Web",
+    }
+    methods = await asyncio.to_thread(api.payment_methods, asked)
+    body = payment_body(reference=reference)
+    started = await asyncio.to_thread(api.payments, body, idempotency_key=reference)
+    again = await asyncio.to_thread(api.payments, body, idempotency_key=reference)
+    brought = await walker.shopper(started.message["action"], do)
+    details = {"details": {"redirectResult": brought}}
+    done = await asyncio.to_thread(api.payments_details, details)
+    payment = await walker.status(reference, status)
+
+    assert methods.message["paymentMethods"] == [{"name": "GoPay Wallet", "type": "gopay_wallet"}]
+    assert started.message["resultCode"] == "RedirectShopper"
+    # The library looks for a pspReference in the header when the body has none.
+    assert len(started.psp) == 16
+    assert (again.message, again.psp) == (started.message, started.psp)
+    assert done.message["resultCode"] == result
+    assert done.message["merchantReference"] == reference
+    assert done.psp == payment["pspReference"]
+
+
+async def test_a_payment_link(checkout: Any, walker: Walker) -> None:
+    api, reference = checkout.payment_links_api, new_reference()
+    body = {
+        "merchantAccount": "TwinMerchant",
+        "reference": reference,
+        "amount": {"currency": "IDR", "value": 25_000},
+        "returnUrl": "https://shop.example/thanks",
+    }
+    made = await asyncio.to_thread(api.payment_links, body)
+    link_id = made.message["id"]
+    form = await asyncio.to_thread(requests.get, made.message["url"], timeout=10)
+    shown = await asyncio.to_thread(api.get_payment_link, link_id)
+    withdrawn = await asyncio.to_thread(api.update_payment_link, {"status": "expired"}, link_id)
+    gone = await asyncio.to_thread(requests.get, made.message["url"], timeout=10)
+
+    assert made.message["status"] == "active"
+    assert form.status_code == 200
+    assert "Rp25.000" in form.text
+    assert shown.message == made.message
+    assert withdrawn.message == made.message | {"status": "expired"}
+    assert gone.status_code == 410
+
+
+async def test_a_refund(checkout: Any, walker: Walker, house: Stage) -> None:
+    reference = new_reference()
+    api = Adyen.Adyen(xapikey=house.api_key, platform="test").checkout.modifications_api
+    api.baseUrl = f"{house.kasir_url}/v72"
+    started = await asyncio.to_thread(
+        checkout.payments_api.payments, payment_body(reference=reference)
+    )
+    await walker.shopper(started.message["action"], "approve_without_return")
+    paid = await walker.status(reference, "authorised")
+    body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 10_000}}
+    asked = await asyncio.to_thread(
+        api.refund_captured_payment, body, paid["pspReference"], idempotency_key=f"R-{reference}"
+    )
+
+    assert asked.status_code == 201
+    assert asked.message["status"] == "received"
+    assert asked.message["paymentPspReference"] == paid["pspReference"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"returnUrl": None}, "14_030"),
+        ({"reference": None}, "130"),
+        ({"paymentMethod": None}, "14_006"),
+        ({"browserInfo": None}, "187"),
+        ({"paymentMethod": {"type": "scheme"}}, "187"),
+        ({"amount": {"currency": "IDR", "value": 1.5}}, "137"),
+    ],
+)
+async def test_a_bad_request_is_the_librarys_own_exception(
+    checkout: Any, changes: dict[str, Any], code: str
+) -> None:
+    body = payment_body(**({"reference": new_reference()} | changes))
+    with pytest.raises(Adyen.exceptions.AdyenAPIUnprocessableEntity) as caught:
+        await asyncio.to_thread(checkout.payments_api.payments, body)
+
+    assert (caught.value.status_code, caught.value.error_code) == (422, code)
+
+
+async def test_another_merchant_account_is_the_librarys_own_exception(checkout: Any) -> None:
+    body = payment_body(merchantAccount="Another")
+    with pytest.raises(Adyen.exceptions.AdyenAPIInvalidPermission) as caught:
+        await asyncio.to_thread(checkout.payments_api.payments, body)
+
+    assert (caught.value.status_code, caught.value.error_code) == (403, "901")
+
+
+async def test_a_wrong_key_is_the_librarys_own_exception(checkout: Any) -> None:
+    checkout.payments_api.client.xapikey = "wrong"
+    with pytest.raises(Adyen.exceptions.AdyenAPIAuthenticationError) as caught:
+        await asyncio.to_thread(checkout.payments_api.payments, payment_body())
+
+    assert caught.value.status_code == 401
+
+
+async def test_a_key_used_before_with_another_body_is_the_librarys_own_exception(
+    checkout: Any,
+) -> None:
+    api, reference = checkout.payments_api, new_reference()
+    body = payment_body(reference=reference)
+    other = body | {"amount": {"currency": "IDR", "value": 1}}
+    await asyncio.to_thread(api.payments, body, idempotency_key=reference)
+    with pytest.raises(Adyen.exceptions.AdyenAPIUnprocessableEntity) as caught:
+        await asyncio.to_thread(api.payments, other, idempotency_key=reference)
+
+    assert caught.value.error_code == "704"

@@ -1,0 +1,129 @@
+"""Seals, held against Adyen's own library: what its generator signs we accept, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from Adyen.util import generate_notification_sig, is_valid_hmac_notification
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import KEY, OTHER_KEY
+from kasir.adyen.notifications import Item, item_from, parse
+from kasir.adyen.signing import is_sealed, key_from_hex, seal, signed_text
+
+KEYS = [key_from_hex(KEY)]
+
+#: Anything that UTF-8 can carry: JSON cannot carry half a surrogate.
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+values = st.one_of(st.integers(-(2**63), 2**63 - 1), texts)
+SIGNED = {
+    "pspReference": texts,
+    "originalReference": texts,
+    "merchantAccountCode": texts,
+    "merchantReference": texts,
+    "amount": st.fixed_dictionaries({"value": values, "currency": texts}),
+    "eventCode": texts,
+    "success": st.sampled_from(["true", "false"]),
+}
+#: Those that the library counts as empty when they are missing; it needs an amount.
+OPTIONAL = sorted(SIGNED.keys() - {"amount"})
+
+items = st.fixed_dictionaries(SIGNED)
+
+
+def received(fields: dict[str, Any]) -> Item:
+    return item_from(json.dumps(fields).encode())
+
+
+def theirs(fields: dict[str, Any], key: str = KEY) -> str:
+    signature: str = generate_notification_sig(fields, key).decode()
+    return signature
+
+
+def sealed(fields: dict[str, Any], key: str = KEY) -> dict[str, Any]:
+    return fields | {"additionalData": {"hmacSignature": theirs(fields, key)}}
+
+
+@given(items, st.sets(st.sampled_from(OPTIONAL)))
+def test_our_seal_of_any_item_is_theirs(fields: dict[str, Any], missing: set[str]) -> None:
+    for name in missing:
+        del fields[name]
+    text = signed_text(received(fields))
+
+    assert seal(text.encode(), KEYS[0]) == theirs(fields)
+
+
+@given(st.lists(items, min_size=1, max_size=4), st.dictionaries(texts, texts, max_size=3))
+def test_what_their_generator_signs_our_reader_accepts(
+    batch: list[dict[str, Any]], more: dict[str, str]
+) -> None:
+    boxes = []
+    for fields in batch:
+        signature = {"hmacSignature": theirs(fields)}
+        extra = {"additionalData": more | signature, "eventDate": "2026-05-05T05:05:05+02:00"}
+        boxes.append({"NotificationRequestItem": fields | extra})
+    body = json.dumps({"live": "false", "notificationItems": boxes}).encode()
+
+    assert [is_sealed(item, KEYS) for item in parse(body)] == [True] * len(batch)
+
+
+@given(items)
+def test_under_another_key_nothing_is_accepted_by_them_or_by_us(fields: dict[str, Any]) -> None:
+    signed = sealed(fields, OTHER_KEY)
+
+    assert is_valid_hmac_notification(signed, KEY) is False
+    assert is_sealed(received(signed), KEYS) is False
+
+
+@given(items, items)
+def test_the_seal_of_one_item_does_not_fit_another(
+    fields: dict[str, Any], other: dict[str, Any]
+) -> None:
+    swapped = other | {"additionalData": {"hmacSignature": theirs(fields)}}
+    item = received(swapped)
+    same = signed_text(item) == signed_text(received(fields))
+
+    assert is_sealed(item, KEYS) is same
+    assert is_valid_hmac_notification(swapped, KEY) is same
+
+
+# Where we are stricter than their verifier, on purpose.
+
+
+def test_every_item_is_looked_at_where_they_look_at_the_first_only() -> None:
+    good = {
+        "pspReference": "A",
+        "merchantAccountCode": "M",
+        "merchantReference": "R",
+        "amount": {"value": 1, "currency": "IDR"},
+        "eventCode": "AUTHORISATION",
+        "success": "true",
+    }
+    forged = good | {"additionalData": {"hmacSignature": "forged"}}
+    boxes = [{"NotificationRequestItem": item} for item in (sealed(good), forged)]
+    envelope = {"live": "false", "notificationItems": boxes}
+
+    assert is_valid_hmac_notification(envelope, KEY) is True
+    assert [is_sealed(item, KEYS) for item in parse(json.dumps(envelope).encode())] == [
+        True,
+        False,
+    ]
+
+
+def test_a_boolean_and_a_null_are_signed_as_adyen_writes_them_not_as_python_does() -> None:
+    written = {
+        "pspReference": "A",
+        "merchantAccountCode": "M",
+        "merchantReference": "R",
+        "amount": {"value": 1, "currency": "IDR"},
+        "eventCode": "AUTHORISATION",
+        "success": "true",
+    }
+    signature = theirs(written)
+    parsed = written | {"success": True, "originalReference": None}
+    item = received(parsed | {"additionalData": {"hmacSignature": signature}})
+
+    assert is_sealed(item, KEYS) is True
+    assert theirs(parsed) != signature
