@@ -65,21 +65,28 @@ class Closing:
     async def close(self, payment_id: PaymentId) -> None:
         """Close one attempt if it is still open. Doing it twice does no more than once."""
         payment = await self.payments.payment(payment_id)
-        if payment is None or payment.status in FINAL or payment.status is Status.PENDING:
+        if payment is None or not _is_open(payment):
             return
         if payment.status in {Status.CREATED, Status.UNKNOWN}:
             # First hear whether it exists: what was never answered is asked again.
             with suppress(StillRunning):
                 await self.flow.resume(payment_key(payment_id))
             payment = await self.payments.payment(payment_id)
-            if payment is None or payment.status is not Status.AWAITING_SHOPPER:
+            if payment is None or not _is_open(payment):
                 return
+            if payment.status is not Status.AWAITING_SHOPPER and not self._is_given_up(payment):
+                return  # It is still being asked for; this comes up again.
         intent = payment.intent
         others = await self.payments.payments_of(intent.reference, _LOOKED_AT_MAX)
         if any(_is_in_the_way(other) for other in others if other.intent.id != intent.id):
             await self._write_off(payment, "not cancelled: its reference has another payment")
             return
         await self._cancel(payment)
+
+    def _is_given_up(self, payment: Payment) -> bool:
+        """Whether it can no longer be asked for: the provider may have forgotten its key."""
+        lifetime = self.flow.patience.key_lifetime
+        return self.clock.now() >= payment.intent.created_at + lifetime
 
     async def _cancel(self, payment: Payment) -> None:
         key = change_key(f"close-{payment.intent.id}")
@@ -120,12 +127,17 @@ class Closing:
         await self.payments.add_facts(payment.intent.id, [fact])
 
 
+def _is_open(payment: Payment) -> bool:
+    """Whether it can still be paid, as far as is known. Pending is the provider's to end."""
+    return payment.status not in FINAL and payment.status is not Status.PENDING
+
+
 def _is_in_the_way(other: Payment) -> bool:
     return other.status is Status.AUTHORISED or other.status not in FINAL
 
 
 def _still_open(payment: Payment) -> Sequence[Fact]:
     """Let the cancel pass only while nobody finished the payment meanwhile."""
-    if payment.status is not Status.AWAITING_SHOPPER:
+    if not _is_open(payment):
         raise _EndedError
     return []
