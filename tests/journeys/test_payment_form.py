@@ -6,130 +6,17 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from browser import PATIENCE_MS, desktop, phone, picture
+from form_shop import PIN, Shop, enter_pin, fits, without_complaints
 from kasir.demo.stage import Stage
 
 expect.set_options(timeout=PATIENCE_MS)
-
-PIN = "123456"
-BASKET = [
-    {"description": "Kopi Gayo 250 g", "quantity": 1, "amountIncludingTax": 15000},
-    {"description": "Saringan kertas", "quantity": 2, "amountIncludingTax": 5000},
-]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer, read; redirects are not followed."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str
-    kind: str
-
-    @property
-    def place(self) -> str:
-        """Where it sends the browser."""
-        return self.headers["Location"]
-
-
-@dataclass
-class Shop:
-    """A shop's backend that makes payment links, and a hand on the twin."""
-
-    house: Stage
-    http: aiohttp.ClientSession
-
-    async def link(self, **changes: Any) -> dict[str, Any]:
-        """Make a link to a form for a basket of 25,000 rupiah."""
-        body = {
-            "reference": f"FORM-{secrets.token_hex(5)}",
-            "amount": {"currency": "IDR", "value": 25000},
-            "returnUrl": f"{self.house.kasir_url}/health/live?order=7&lang=jv",
-            "lineItems": BASKET,
-        } | changes
-        made: dict[str, Any] = await self._kasir("POST", "/v72/paymentLinks", body)
-        return made
-
-    async def withdraw(self, link: dict[str, Any]) -> None:
-        """Withdraw a link."""
-        await self._kasir("PATCH", f"/v72/paymentLinks/{link['id']}", {"status": "expired"})
-
-    async def payments(self, link: dict[str, Any]) -> list[dict[str, Any]]:
-        """The payments made through a link, newest first."""
-        found = await self._kasir("GET", f"/api/payments?reference={link['reference']}")
-        payments: list[dict[str, Any]] = found["payments"]
-        return payments
-
-    async def offers(self, link: dict[str, Any]) -> int:
-        """How many payments the twin was asked for."""
-        told = await self.twin("GET", f"payments?reference={link['reference']}")
-        count: int = told["count"]
-        return count
-
-    async def shopper(self, url: str, do: str) -> Any:
-        """Act at the wallet without a browser."""
-        return await self.twin("POST", "wallet", {"url": url, "do": do})
-
-    async def twin(self, method: str, path: str, body: Any = None) -> Any:
-        """Make a control call to the twin."""
-        url = f"{self.house.twin_url}/twin/{path}"
-        async with self.http.request(method, url, json=body) as response:
-            assert response.status == 200, await response.text()
-            return await response.json()
-
-    @asynccontextmanager
-    async def faults(self, *faults: dict[str, Any]) -> AsyncIterator[None]:
-        """Have the twin misbehave for a while."""
-        await self.twin("PUT", "faults", list(faults))
-        try:
-            yield
-        finally:
-            await self.twin("DELETE", "faults")
-
-    async def submit(self, url: str, **fields: str) -> Reply:
-        """Post a form, as an English browser without scripts does."""
-        return await self.visit(url, "POST", fields)
-
-    async def visit(
-        self, url: str, method: str = "GET", form: Mapping[str, str] | None = None
-    ) -> Reply:
-        """Ask for a page, as that browser does."""
-        headers = {"Accept-Language": "en"}
-        async with self.http.request(
-            method, url, data=form, headers=headers, allow_redirects=False
-        ) as response:
-            text = await response.text()
-            return Reply(response.status, response.headers, text, response.content_type)
-
-    async def start(self, link: dict[str, Any]) -> str:
-        """Start a payment as a browser without scripts does; gives where it is sent."""
-        answer = await self.submit(link["url"], attempt=await self.attempt(link))
-        assert answer.status == 303, answer.text
-        return answer.place
-
-    async def attempt(self, link: dict[str, Any]) -> str:
-        """The name of the try that the form shows."""
-        form = await self.visit(link["url"])
-        named = re.search(r'name="attempt" value="([^"]+)"', form.text)
-        assert named, form.text
-        return named[1]
-
-    async def _kasir(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"X-API-Key": self.house.api_key}
-        url = self.house.kasir_url + path
-        async with self.http.request(method, url, json=body, headers=headers) as response:
-            assert response.status < 300, await response.text()
-            return await response.json()
 
 
 @pytest.fixture
@@ -138,44 +25,24 @@ async def shop(house: Stage) -> AsyncIterator[Shop]:
         yield Shop(house, http)
 
 
-@asynccontextmanager
-async def _without_complaints(page: Page) -> AsyncIterator[None]:
-    """Nothing of ours that the browser would complain of: a blocked script, a missing picture."""
-    said: list[tuple[str, str]] = []
-    page.on("console", lambda message: said.append((message.location["url"], message.text)))
-    yield
-    assert [text for url, text in said if "/pay/" in url] == []
-
-
-async def _fits(page: Page) -> None:
-    """Nothing reaches past the edge of the screen."""
-    wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert wider <= 0
-
-
-async def _enter_pin(page: Page) -> None:
-    await page.fill("#pin", PIN)
-    await page.click("form[data-pin] > button.main")
-
-
 async def test_a_basket_is_paid_by_pin_on_a_phone_and_the_shopper_is_brought_back(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
-    async with phone(browser) as page, _without_complaints(page):
+    async with phone(browser) as page, without_complaints(page):
         await page.goto(link["url"])
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Pembayaran untuk")
         await expect(page.get_by_role("listitem").filter(has_text="Saringan")).to_contain_text(
             "2 × Rp5.000"  # noqa: RUF001  # It is what multiplies.
         )
         await expect(page.get_by_role("img", name="Logo GoPay")).to_be_visible()
-        await _fits(page)
+        await fits(page)
         await picture(page, "form-phone")
         await page.get_by_role("button", name="Bayar Rp25.000 dengan GoPay").click()
         await page.wait_for_url("**/gopay/**")
-        await _enter_pin(page)
+        await enter_pin(page)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Pembayaran berhasil")
-        await _fits(page)
+        await fits(page)
         await picture(page, "paid-phone")
         await page.wait_for_url("**/health/live**")
 
@@ -187,11 +54,11 @@ async def test_on_a_desk_the_page_follows_the_payment_that_a_phone_approves(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
-    async with desktop(browser) as page, _without_complaints(page):
+    async with desktop(browser) as page, without_complaints(page):
         sent: list[str] = []
         page.on("request", lambda request: sent.append(request.url))
         await page.goto(link["url"])
-        await _fits(page)
+        await fits(page)
         await picture(page, "form-desktop")
         await page.get_by_role("button", name="Pay Rp25.000 with GoPay").click()
         await page.wait_for_url("**/gopay/**")
@@ -212,18 +79,18 @@ async def test_after_a_refusal_a_second_try_is_offered_and_no_reason_shown(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
-    async with phone(browser, locale="en-GB") as page, _without_complaints(page):
+    async with phone(browser, locale="en-GB") as page, without_complaints(page):
         await page.goto(link["url"])
         await page.get_by_role("button", name="Pay").click()
         await page.locator("details.tools summary").click()
         await page.get_by_role("button", name="Refuse the payment").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment not successful")
         shown = await page.locator("main").inner_text()
-        await _fits(page)
+        await fits(page)
         await picture(page, "refused-phone")
         await page.get_by_role("link", name="Try again").click()
         await page.get_by_role("button", name="Pay").click()
-        await _enter_pin(page)
+        await enter_pin(page)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
 
     assert not re.search(r"refused|reason|balance", shown, re.IGNORECASE)
@@ -233,12 +100,12 @@ async def test_after_a_refusal_a_second_try_is_offered_and_no_reason_shown(
 
 async def test_a_shopper_who_cancels_may_go_back_or_try_again(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
-    async with phone(browser) as page, _without_complaints(page):
+    async with phone(browser) as page, without_complaints(page):
         await page.goto(link["url"])
         await page.get_by_role("button", name="Bayar").click()
         await page.get_by_role("button", name="Batal").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Pembayaran dibatalkan")
-        await _fits(page)
+        await fits(page)
         await expect(page.get_by_role("link", name="Coba lagi")).to_be_visible()
         await page.get_by_role("link", name="Kembali ke toko").click()
         await page.wait_for_url("**/health/live**")
@@ -274,7 +141,7 @@ async def test_a_link_that_was_withdrawn_says_so(
     async with phone(browser, locale=locale) as page:
         response = await page.goto(link["url"])
         await expect(page.get_by_role("heading", level=1)).to_have_text(sentence)
-        await _fits(page)
+        await fits(page)
         await picture(page, f"over-phone-{locale}")
 
     assert response
@@ -287,7 +154,7 @@ async def test_a_whole_purchase_without_javascript(browser: Browser, shop: Shop)
     link = await shop.link()
     async with phone(browser, javascript=False) as page:
         await page.goto(link["url"])
-        await _fits(page)
+        await fits(page)
         await page.get_by_role("button", name="Bayar").click()
         await page.wait_for_url("**/gopay/**")
         (payment,) = await shop.payments(link)
@@ -295,7 +162,7 @@ async def test_a_whole_purchase_without_javascript(browser: Browser, shop: Shop)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Menunggu kabar dari GoPay")
         await picture(page, "waiting-phone-without-javascript")
         await page.get_by_role("button", name="Lanjutkan di GoPay").click()
-        await _enter_pin(page)
+        await enter_pin(page)
         await expect(page.get_by_role("heading", level=1)).to_have_text("Pembayaran berhasil")
         await page.get_by_role("link", name="Kembali ke toko").click()
         await page.wait_for_url("**/health/live**")
@@ -365,14 +232,14 @@ async def test_the_other_language_stays_chosen_to_the_end(browser: Browser, shop
         await page.get_by_role("link", name="English").click()
         assert await page.locator("html").get_attribute("lang") == "en"
         await page.get_by_role("button", name="Pay Rp25.000 with GoPay").click()
-        await _enter_pin(page)
+        await enter_pin(page)
 
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
 
 
 async def test_a_purchase_with_the_keyboard_alone(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
-    async with desktop(browser) as page, _without_complaints(page):
+    async with desktop(browser) as page, without_complaints(page):
         await page.goto(link["url"])
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
@@ -407,7 +274,7 @@ async def test_an_unknown_outcome_is_asked_about_again_and_never_anew(
                 "Kami sedang memeriksa pembayaran Anda"
             )
             await expect(page.get_by_role("status")).to_contain_text("Jangan membayar dua kali")
-            await _fits(page)
+            await fits(page)
             await picture(page, "checking-phone")
         await page.get_by_role("button", name="Tanyakan lagi").click()
         await page.wait_for_url("**/gopay/**")
@@ -422,7 +289,7 @@ async def test_a_wallet_not_on_offer_is_said_to_be_so(browser: Browser, shop: Sh
         await expect(page.get_by_role("status")).to_contain_text(
             "GoPay belum tersedia untuk pesanan ini"
         )
-        await _fits(page)
+        await fits(page)
         await picture(page, "not-offered-phone")
 
         assert await page.get_by_role("button").count() == 0
@@ -467,7 +334,7 @@ async def test_a_payment_that_is_pending_is_followed_until_its_notification(
     async with phone(browser, locale="en-GB") as page, shop.faults(pending, late):
         await page.goto(link["url"])
         await page.get_by_role("button", name="Pay").click()
-        await _enter_pin(page)
+        await enter_pin(page)
         await expect(page.get_by_role("heading", level=1)).to_have_text(
             "Your payment is being processed"
         )
@@ -484,7 +351,7 @@ async def test_a_return_that_adyen_does_not_answer_waits_for_the_notification(
     async with phone(browser, locale="en-GB") as page, shop.faults(lost, late):
         await page.goto(link["url"])
         await page.get_by_role("button", name="Pay").click()
-        await _enter_pin(page)
+        await enter_pin(page)
         await expect(page.get_by_role("heading", level=1)).to_have_text(
             "Waiting for word from GoPay"
         )
@@ -654,7 +521,7 @@ async def test_what_shops_and_shoppers_sent_is_shown_and_never_run(
         description=nasty,
         lineItems=[{"description": nasty * 3, "quantity": 3, "amountIncludingTax": -5000}],
     )
-    async with phone(browser) as page, _without_complaints(page):
+    async with phone(browser) as page, without_complaints(page):
         await page.goto(link["url"])
         await expect(page.locator(".about")).to_have_text(nasty)
-        await _fits(page)
+        await fits(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
@@ -16,11 +17,13 @@ from kasir.adyen.replies import Answer
 from kasir.clock import Clock
 from kasir.errors import Fault, NotFound
 from kasir.gateway.checkout import Checkout, account_faults, body_fields, refuse
+from kasir.gateway.gopay import MODELS
 from kasir.gateway.methods import GOPAY, METHODS
 from kasir.ids import Ids, LinkId, PaymentId
 from kasir.payments.links import Link, LinkStatus, link_status
 from kasir.payments.payment import Payment
 from kasir.payments.status import FINAL
+from kasir.tokens.model import Token
 
 #: What a link's request lends to each payment made through it.
 _LENT: Final = (
@@ -35,6 +38,20 @@ _LENT: Final = (
 )
 _LOOKED_AT_MAX: Final = 20
 _ATTEMPT_LETTERS: Final = 40
+
+SUBSCRIPTION: Final = "Subscription"
+CARD_ON_FILE: Final = "CardOnFile"
+
+
+class Saving(StrEnum):
+    """Whether the wallet is saved with the payment: a link's `storePaymentMethodMode`."""
+
+    #: It is not; what a link without a word of it means.
+    DISABLED = "disabled"
+    #: If the shopper says so.
+    ASKED = "askForConsent"
+    #: It is, and the shopper is told.
+    ENABLED = "enabled"
 
 
 class LinkBook(Protocol):
@@ -75,11 +92,62 @@ class OpenLink:
         return bool(self.link.request.get("reusable"))
 
     @property
+    def saving(self) -> Saving:
+        """Whether the wallet is saved with the payment."""
+        return Saving(self.link.request.get("storePaymentMethodMode") or Saving.DISABLED)
+
+    @property
+    def model(self) -> str:
+        """What the wallet is saved for; empty where the link does not say."""
+        return str(self.link.request.get("recurringProcessingModel") or "")
+
+    @property
+    def locale(self) -> str:
+        """The language the shop knows its shopper by, if it told."""
+        return str(self.link.request.get("shopperLocale") or "")
+
+    @property
+    def returning_shopper(self) -> str:
+        """Whose saved wallets may be used here; empty for nobody's.
+
+        A reusable link is many shoppers'. One that is to save a wallet for a subscription cannot
+        do so by charging what was saved before.
+        """
+        makes_subscription = self.saving is not Saving.DISABLED and self.model == SUBSCRIPTION
+        if self.reusable or makes_subscription:
+            return ""
+        return str(self.link.request.get("shopperReference") or "")
+
+    @property
+    def lets_remove(self) -> bool:
+        """Whether the shopper may remove a saved wallet here."""
+        return self.link.request.get("showRemovePaymentMethodButton") is not False
+
+    @property
     def under_way(self) -> Payment | None:
         """The payment to go on with, beside which no second one is opened; a reusable has none."""
         if self.reusable:
             return None
         return next((one for one in self.payments if one.status not in FINAL), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """One try at a link, as its shopper chose it.
+
+    Attributes:
+        name: Names this try, whichever way it is paid; the same again gives the first answer again.
+        browser_info: The shopper's browser, complete.
+        charged: The saved wallet that pays; None for the ordinary way.
+        saves: Whether the wallet is saved with the payment.
+        consent: What the shopper agreed to about that, in the words that were shown.
+    """
+
+    name: str
+    browser_info: Mapping[str, Any]
+    charged: Token | None = None
+    saves: bool = False
+    consent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +176,7 @@ class Links:
             account_faults(fields, self.merchant_account),
             checks.link_faults(fields),
             self._gopay_faults(fields),
+            _saving_faults(fields),
             self._expiry_faults(fields, now),
         )
         fields.setdefault("merchantAccount", self.merchant_account)
@@ -170,23 +239,18 @@ class Links:
         return sha256(before.encode()).hexdigest()[:_ATTEMPT_LETTERS]
 
     async def pay(
-        self,
-        link: Link,
-        *,
-        attempt: str,
-        browser_info: Mapping[str, Any],
-        return_url: Callable[[PaymentId], str],
+        self, link: Link, tried: Try, return_url: Callable[[PaymentId], str]
     ) -> tuple[Answer, PaymentId]:
         """Start a payment through a link.
 
         Args:
             link: Which one.
-            attempt: Names this try; the same one again gives the first answer again.
-            browser_info: The shopper's browser, complete.
+            tried: What the shopper chose.
             return_url: Where the shopper comes back to, made from the payment's id.
 
         Raises:
-            InvalidRequest: Adyen would not take what the link says; nothing was sent.
+            InvalidRequest: Adyen would not take what the link says, or the saved wallet is gone
+                (803); nothing was sent.
             StillRunning: This try was opened a moment ago and has no answer yet.
         """
         request = link.request
@@ -198,14 +262,19 @@ class Links:
             "paymentMethod": {"type": GOPAY.type},
             "channel": "Web",
             "countryCode": GOPAY.country,
-            "browserInfo": dict(browser_info),
+            "browserInfo": dict(tried.browser_info),
             "returnUrl": self.public_url,  # Until the payment has its id.
             # So that the wallet, too, closes the offer when the link does.
             "sessionValidity": link.expires_at.astimezone(UTC).isoformat(timespec="seconds"),
+            **_recurring(link, tried),
         }
-        body = msgspec.json.encode(fields)
         return await self.checkout.payments(
-            body, OWN_VERSION, _shop_key(link, attempt), link.id, return_url
+            msgspec.json.encode(fields),
+            OWN_VERSION,
+            _shop_key(link, tried.name),
+            link.id,
+            return_url,
+            tried.consent,
         )
 
     def _gopay_faults(self, fields: Mapping[str, Any]) -> Iterator[Fault]:
@@ -239,6 +308,37 @@ class Links:
             "status": status,
             "url": f"{self.public_url}/pay/{link.id}",
         }
+
+
+def _saving_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    """What a link that is to save the wallet still lacks; Adyen's own words say what it needs."""
+    yield from checks.matching(fields, {"showRemovePaymentMethodButton": checks.Flag()})
+    if fields.get("storePaymentMethodMode") not in (Saving.ASKED, Saving.ENABLED):
+        return
+    why = "storePaymentMethodMode saves the shopper's GoPay"
+    if not fields.get("shopperReference"):
+        cure = f"give your own name for the shopper, 3 to 256 characters; {why}."
+        yield Fault("shopperReference", cure)
+    if fields.get("recurringProcessingModel") not in MODELS:
+        yield Fault("recurringProcessingModel", f"must be one of {', '.join(MODELS)}; {why}.")
+    if fields.get("reusable") is True:
+        cure = f"cannot be true: such a link is many shoppers', and {why} as one shopper's."
+        yield Fault("reusable", cure)
+
+
+def _recurring(link: Link, tried: Try) -> dict[str, Any]:
+    """What a payment says of saving the wallet, or of charging a saved one."""
+    if tried.charged:
+        return {
+            "paymentMethod": {"storedPaymentMethodId": tried.charged.name.stored_id},
+            "shopperReference": tried.charged.name.shopper_reference,
+            "shopperInteraction": "ContAuth",
+            "recurringProcessingModel": CARD_ON_FILE,
+        }
+    if not tried.saves:
+        return {}
+    model = link.request["recurringProcessingModel"]
+    return {"storePaymentMethod": True, "recurringProcessingModel": model}
 
 
 def _shop_key(link: Link, attempt: str) -> str:

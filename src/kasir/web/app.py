@@ -23,6 +23,7 @@ from kasir.web import (
     payments_api,
     recurring_api,
     returns,
+    saved,
     webhooks,
 )
 from kasir.web.problems import HANDLERS
@@ -74,6 +75,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             returns.come_back,
             returns.get_payment,
             returns.get_events,
+            saved.get_saved,
+            saved.post_saved,
             pages.static,
         ],
         dependencies={"kasir": Provide(kasir_of, sync_to_thread=False)},

@@ -7,7 +7,7 @@ second window, goes on with the same payment: docs/payment-form.md says what is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -23,15 +23,18 @@ from litestar.params import FromPath
 from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.errors import InvalidRequest, StillRunning
-from kasir.gateway.links import OpenLink
-from kasir.gateway.methods import GOPAY
+from kasir.gateway.links import OpenLink, Try
+from kasir.gateway.methods import GOPAY, METHODS
 from kasir.ids import PaymentId
 from kasir.payments.links import LinkStatus
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
+from kasir.tokens.model import Token
 from kasir.web.browser_info import browser_info
-from kasir.web.pages import SHOWN, AnyRequest, OurKasir, Page, Visit, posted
-from kasir.web.views import payment_of, status_page
+from kasir.web.consent import agreed, consent_of
+from kasir.web.pages import SHOWN, AnyRequest, OurKasir, Page, Visit, pairs, posted
+from kasir.web.saved import chosen, is_gone, look_again, saved_of, was_gone
+from kasir.web.views import closed, payment_of
 from kasir.wiring import Kasir
 
 _LOOK_AGAIN_S: Final = 0.1
@@ -60,29 +63,39 @@ class Line:
     sum: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A saved wallet on the form: Kasir's name for it, since when, and where it is removed."""
+
+    id: str
+    date: str
+    remove: str
+
+
 @route("/pay/{link_id:str}", http_method=SHOWN, include_in_schema=False)
 async def get_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]) -> Page:
     """Show what is to be paid, and with what."""
-    visit = Visit.of(request, kasir)
     found = await kasir.links.find(link_id)
-    if closed := _closed(visit, found):
-        return closed
+    visit = Visit.of(request, kasir, found.locale)
+    if over := closed(visit, found):
+        return over
     under_way = found.under_way
     if under_way and under_way.status is not Status.AWAITING_SHOPPER:
         return visit.to(visit.address(link_id, "payments", under_way.intent.id))
-    offer = Offer.LISTED if under_way else await _offer(kasir, found)
-    # A program that asks whether the form can be used is told; a shopper reads it.
-    status = HTTPStatus.SERVICE_UNAVAILABLE if offer is Offer.NO_ANSWER else HTTPStatus.OK
-    return _form(visit, found, offer, status)
+    if under_way:
+        return _form(visit, found, Offer.LISTED, [])
+    offer, saved = await asyncio.gather(_offer(kasir, found), saved_of(kasir, found))
+    said = dict(pairs(request.scope["query_string"])).get("said", "")
+    return _form(visit, found, offer, saved, said if said in _SAID else "")
 
 
 @post("/pay/{link_id:str}", status_code=HTTPStatus.OK, include_in_schema=False)
 async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]) -> Page:
     """Start the payment, or go on with the one that was started."""
-    visit = Visit.of(request, kasir)
     found = await kasir.links.find(link_id)
-    if closed := _closed(visit, found):
-        return closed
+    visit = Visit.of(request, kasir, found.locale)
+    if over := closed(visit, found):
+        return over
     form = await posted(request)
     attempt = form.get("attempt", "")
     if found.under_way:
@@ -91,7 +104,17 @@ async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]
         # A page from before the last try: show how that went, rather than pay anew unasked.
         tries = [payment.intent.id for payment in found.payments[:1]]
         return visit.to(visit.address(link_id, *(["payments", *tries] if tries else [])))
-    return await _start(visit, found, attempt, browser_info(form, request.headers))
+    method = form.get("method", GOPAY.type)
+    charged = None if method in METHODS else await chosen(kasir, found, method)
+    saves, consent = (False, "") if charged else agreed(visit, found, form.get("consent", ""))
+    tried = Try(
+        name=attempt,
+        browser_info=browser_info(form, request.headers),
+        charged=charged,
+        saves=saves,
+        consent=consent,
+    )
+    return await _start(visit, found, tried)
 
 
 @post(
@@ -103,8 +126,8 @@ async def post_payment(
     kasir: OurKasir, request: AnyRequest, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> Page:
     """Go on with a payment: to the wallet once more, or ask again what became of the asking."""
-    visit = Visit.of(request, kasir)
     found = await kasir.links.find(link_id)
+    visit = Visit.of(request, kasir, found.locale)
     payment = await payment_of(kasir, found, payment_id)
     if payment.status not in _RESUMED or found.status in _OVER:
         return visit.to(visit.address(link_id, "payments", payment.intent.id))
@@ -115,16 +138,6 @@ async def post_payment(
 _RESUMED: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
 #: Where a link may stand for none of its payments to be gone on with.
 _OVER: Final = frozenset({LinkStatus.COMPLETED, LinkStatus.EXPIRED})
-
-
-def _closed(visit: Visit, found: OpenLink) -> Page | None:
-    """The page of a link that cannot be paid any more; None while it can."""
-    if found.status is LinkStatus.COMPLETED:
-        paid = next(one for one in found.payments if one.status is Status.AUTHORISED)
-        return status_page(visit, found, paid, goes_back=False)
-    if found.status is not LinkStatus.EXPIRED:
-        return None
-    return visit.message("link_over", HTTPStatus.GONE, back=found.link.request["returnUrl"])
 
 
 async def _offer(kasir: Kasir, found: OpenLink) -> Offer:
@@ -151,45 +164,63 @@ async def _offer(kasir: Kasir, found: OpenLink) -> Offer:
 _FILTERS: Final = ("allowedPaymentMethods", "blockedPaymentMethods")
 
 
-def _form(visit: Visit, found: OpenLink, offer: Offer, status: int) -> Response[str]:
+#: What the form may be asked to say: what just became of a saved wallet.
+_SAID: Final = ("gone", "removed")
+
+
+def _form(
+    visit: Visit, found: OpenLink, offer: Offer, saved: Sequence[Token], said: str = ""
+) -> Response[str]:
     request = found.link.request
+    started = found.under_way is not None
     return visit.page(
         "form.html",
-        status,
+        # A program that asks whether the form can be used is told; a shopper reads it.
+        HTTPStatus.SERVICE_UNAVAILABLE if offer is Offer.NO_ANSWER else HTTPStatus.OK,
         address=visit.address(found.link.id),
         amount=request["amount"]["value"],
         attempt=visit.kasir.links.attempt(found),
         back=request["returnUrl"],
+        consent=None if started else consent_of(visit, found),
         description=request.get("description", ""),
         lines=basket(request),
         offer=offer,
         reference=request["reference"],
-        started=found.under_way is not None,
+        said=said,
+        saved=[_row(visit, found, token) for token in saved],
+        started=started,
     )
 
 
-async def _start(visit: Visit, found: OpenLink, attempt: str, browser: Mapping[str, Any]) -> Page:
+def _row(visit: Visit, found: OpenLink, token: Token) -> Saved:
+    remove = visit.address(found.link.id, "saved", token.id) if found.lets_remove else ""
+    return Saved(token.id, visit.day(token.standing.created_at), remove)
+
+
+async def _start(visit: Visit, found: OpenLink, tried: Try) -> Page:
     """Open a payment, and send the shopper to the wallet."""
     link = found.link
 
     async def ask() -> tuple[Answer, PaymentId]:
         return await visit.kasir.links.pay(
-            link,
-            attempt=attempt,
-            browser_info=browser,
-            return_url=lambda payment_id: visit.public(link.id, "return", payment_id),
+            link, tried, lambda payment_id: visit.public(link.id, "return", payment_id)
         )
 
     try:
         heard = await _patiently(visit.kasir, ask)
     except InvalidRequest as error:
+        if tried.charged and was_gone(error):
+            return visit.to(visit.address(link.id, said="gone"))
         _log.warning("link cannot be paid", link=link.id, why=str(error))
         return visit.message(
             "not_payable", HTTPStatus.UNPROCESSABLE_ENTITY, back=link.request["returnUrl"]
         )
     if heard is None:
-        return _busy(visit, found, attempt)
+        return _busy(visit, found, tried.name)
     answer, payment_id = heard
+    if tried.charged and is_gone(answer):
+        await look_again(visit.kasir, found)
+        return visit.to(visit.address(link.id, said="gone"))
     return _onwards(visit, found, payment_id, answer)
 
 

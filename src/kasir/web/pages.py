@@ -7,6 +7,7 @@ policy can forbid whatever is not ours. Whatever a shop or a shopper sent is esc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from functools import cache, lru_cache
 from hashlib import sha256
 from http import HTTPStatus
@@ -45,6 +46,7 @@ _TYPES: Final = {
     "js": "text/javascript",
     "svg": "image/svg+xml",
 }
+_JAKARTA: Final = timezone(timedelta(hours=7))
 _PAIRS_MAX: Final = 100
 _ASSETS_MAX: Final = 64
 _FOREVER: Final = "public, max-age=31536000, immutable"
@@ -57,7 +59,8 @@ class Visit:
     Attributes:
         kasir: Who is asked.
         language: What the page is written in.
-        chosen: The language the shopper picked by hand; empty where the browser's is taken.
+        chosen: The language the shopper picked by hand; empty where the shop's or the browser's
+            is taken.
         path: What was asked for, to come back to in another language.
     """
 
@@ -67,11 +70,11 @@ class Visit:
     path: str
 
     @classmethod
-    def of(cls, request: AnyRequest, kasir: Kasir) -> Self:
-        """The visit that a request makes."""
+    def of(cls, request: AnyRequest, kasir: Kasir, locale: str = "") -> Self:
+        """The visit that a request makes; to a link, in the locale the shop gave it."""
         asked = dict(pairs(request.scope["query_string"])).get("lang", "")
         chosen = asked if asked in LANGUAGES else ""
-        language = language_of(request.headers.get("accept-language", ""), chosen)
+        language = language_of(request.headers.get("accept-language", ""), chosen, locale)
         return cls(kasir, language, chosen, _path(request))
 
     @property
@@ -83,10 +86,10 @@ class Visit:
         """A sentence in its language, with the wallet's name wherever it names the wallet."""
         return self.words[key].format(**{"method": GOPAY.name, **facts})
 
-    def address(self, *parts: str) -> str:
+    def address(self, *parts: str, **asked: str) -> str:
         """The address of a page here, in the language chosen."""
-        chosen = f"?{urlencode({'lang': self.chosen})}" if self.chosen else ""
-        return f"{self._prefix}{ROAD}{'/'.join(parts)}{chosen}"
+        query = urlencode(asked | ({"lang": self.chosen} if self.chosen else {}))
+        return f"{self._prefix}{ROAD}{'/'.join(parts)}{'?' * bool(query)}{query}"
 
     def public(self, *parts: str) -> str:
         """The same with the host, for who comes from elsewhere."""
@@ -120,6 +123,12 @@ class Visit:
     def to(self, address: str) -> Redirect:
         """Send the browser on; it asks with GET."""
         return Redirect(address, status_code=303, headers=self._headers())
+
+    def day(self, moment: datetime) -> str:
+        """A day as its language writes it, by the clocks of Jakarta."""
+        day = moment.astimezone(_JAKARTA)
+        month = self.words["months"].split()[day.month - 1]
+        return self.says("date", day=str(day.day), month=month, year=str(day.year))
 
     @property
     def shop(self) -> str:

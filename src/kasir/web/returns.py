@@ -6,7 +6,7 @@ The return only hurries the outcome; where asking fails, the notification brings
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import msgspec
@@ -74,7 +74,7 @@ async def get_payment(
     """Show how a payment stands now."""
     found = await kasir.links.find(link_id)
     payment = await payment_of(kasir, found, payment_id)
-    return status_page(Visit.of(request, kasir), found, payment)
+    return status_page(Visit.of(request, kasir, found.locale), found, payment)
 
 
 @get("/pay/{link_id:str}/payments/{payment_id:str}/events", include_in_schema=False)
@@ -84,15 +84,27 @@ async def get_events(
     """Tell the page whenever the payment stands otherwise, until its final word."""
     found = await kasir.links.find(link_id)
     payment = await payment_of(kasir, found, payment_id)
-    visit = Visit.of(request, kasir)
+    visit = Visit.of(request, kasir, found.locale)
     return ServerSentEvent(
-        _follow(visit, found, payment),
+        _follow(visit, found, payment, _goes_on(request)),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
+def _goes_on(request: AnyRequest) -> Callable[[], bool]:
+    """Whether the server means to go on; a stop waits for every answer that is under way.
+
+    ASGI has no word for it. Uvicorn takes back its promise to keep the connection; under another
+    server, or where the browser asked for no such promise, a stop waits as long as it is set to.
+    """
+    cycle = getattr(request.receive, "__self__", None)
+    if not getattr(cycle, "keep_alive", False):
+        return lambda: True
+    return lambda: bool(getattr(cycle, "keep_alive", True))
+
+
 async def _follow(
-    visit: Visit, found: OpenLink, payment: Payment
+    visit: Visit, found: OpenLink, payment: Payment, goes_on: Callable[[], bool]
 ) -> AsyncIterator[ServerSentEventMessage]:
     """How it stands, and again whenever that changes. Ends; the browser then connects anew."""
     kasir, shown = visit.kasir, None
@@ -104,7 +116,7 @@ async def _follow(
             shown = stands
         elif look % _ALIVE_EVERY == 0:
             yield ServerSentEventMessage(data=None, comment="still here")
-        if stands.is_final:
+        if stands.is_final or not goes_on():
             return
         await asyncio.sleep(_LOOK_S)
         found = await kasir.links.find(found.link.id)

@@ -33,6 +33,39 @@ INDONESIAN: Final[Words] = {
     "dua kali.",
     "continue": "Lanjutkan di {method}",
     "back_to_shop": "Kembali ke toko",
+    # A wallet saved before.
+    "saved": "{method} tersimpan",
+    "saved_how": "Disimpan {date}. Cukup setujui dengan PIN {method}.",
+    "date": "{day} {month} {year}",
+    "months": "Jan Feb Mar Apr Mei Jun Jul Agu Sep Okt Nov Des",
+    "other": "Pakai {method} lain",
+    "remove": "Hapus",
+    "remove_which": "Hapus {method} yang disimpan {date}",
+    "remove_title": "Hapus {method} yang tersimpan?",
+    "remove_text": "{method} ini disimpan {date}. Setelah dihapus, {shop} tidak dapat lagi "
+    "menagihnya. Anda tetap dapat membayar dengan {method} seperti biasa.",
+    "remove_do": "Ya, hapus",
+    "removing": "Menghapus…",
+    "keep": "Tidak, simpan saja",
+    "not_removed_title": "Belum terhapus",
+    "not_removed_text": "Kami belum mendapat jawaban. Tunggu sebentar, lalu tekan lagi.",
+    "removed_title": "{method} yang tersimpan sudah dihapus",
+    "removed_text": "Anda tetap dapat membayar dengan {method} seperti biasa.",
+    "gone_title": "{method} yang tersimpan tidak berlaku lagi",
+    "gone_text": "Tidak ada uang yang dibayarkan. Silakan bayar dengan {method} seperti biasa.",
+    # Saving a wallet. What was shown of this is kept with the payment, word for word.
+    "ask_card_on_file": "Simpan {method} saya di {shop} untuk pembayaran berikutnya. PIN saya "
+    "tetap diminta setiap kali.",
+    "tell_card_on_file": "{method} Anda akan disimpan di {shop} untuk pembayaran berikutnya. PIN "
+    "Anda tetap diminta setiap kali.",
+    "ask_subscription": "Simpan {method} saya. {shop} boleh menagihnya lagi tanpa meminta PIN "
+    "saya.",
+    "tell_subscription": "{method} Anda akan disimpan, dan {shop} boleh menagihnya lagi tanpa "
+    "meminta PIN Anda.",
+    "plan_what": "Untuk: {description}.",
+    "plan_often": "Paling sering sekali dalam {days} hari.",
+    "plan_often_one": "Paling sering sekali sehari.",
+    "plan_untold": "Jumlah dan waktunya sesuai kesepakatan dengan {shop}.",
     # When it cannot be paid here and now.
     "not_offered_title": "{method} belum tersedia untuk pesanan ini",
     "not_offered_text": "Silakan kembali ke toko dan pilih cara bayar yang lain.",
@@ -108,6 +141,36 @@ ENGLISH: Final[Words] = {
     "started": "This payment has been started. Continue in {method}; you will not pay twice.",
     "continue": "Continue in {method}",
     "back_to_shop": "Back to the shop",
+    "saved": "{method} saved",
+    "saved_how": "Saved on {date}. Just approve with your {method} PIN.",
+    "date": "{day} {month} {year}",
+    "months": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+    "other": "Use another {method}",
+    "remove": "Remove",
+    "remove_which": "Remove the {method} saved on {date}",
+    "remove_title": "Remove your saved {method}?",
+    "remove_text": "This {method} was saved on {date}. Once it is removed, {shop} can no longer "
+    "charge it. You can still pay with {method} in the usual way.",
+    "remove_do": "Yes, remove it",
+    "removing": "Removing…",
+    "keep": "No, keep it",
+    "not_removed_title": "Not removed yet",
+    "not_removed_text": "We have not had an answer. Wait a moment, then press again.",
+    "removed_title": "Your saved {method} has been removed",
+    "removed_text": "You can still pay with {method} in the usual way.",
+    "gone_title": "Your saved {method} can no longer be used",
+    "gone_text": "Nothing was paid. Please pay with {method} in the usual way.",
+    "ask_card_on_file": "Save my {method} at {shop} for next time. I will still be asked for my "
+    "PIN each time.",
+    "tell_card_on_file": "Your {method} will be saved at {shop} for next time. You will still be "
+    "asked for your PIN each time.",
+    "ask_subscription": "Save my {method}. {shop} may charge it again without asking for my PIN.",
+    "tell_subscription": "Your {method} will be saved, and {shop} may charge it again without "
+    "asking for your PIN.",
+    "plan_what": "What for: {description}.",
+    "plan_often": "At most once in {days} days.",
+    "plan_often_one": "At most once a day.",
+    "plan_untold": "How much and when is as agreed with {shop}.",
     "not_offered_title": "{method} is not available for this order",
     "not_offered_text": "Please go back to the shop and choose another way to pay.",
     "no_answer_title": "{method} cannot be reached just now",
@@ -162,16 +225,20 @@ _OLD_NAMES: Final = {"in": "id"}
 _PREFERENCES_MAX: Final = 20
 
 
-def language_of(accept_language: str, chosen: str = "") -> str:
-    """The language to show: the one chosen on the page, else the browser's, else Indonesian.
+def language_of(accept_language: str, chosen: str = "", known: str = "") -> str:
+    """The language to show: the one chosen on the page, else the one the shop knows its shopper
+    by, else the browser's, else Indonesian.
 
     Args:
         accept_language: The browser's header of that name.
         chosen: What the shopper picked by hand, if anything.
+        known: The shop's `shopperLocale`, such as `id-ID`, if it told.
     """
     if chosen in LANGUAGES:
         return chosen
-    ranked = sorted(_preferences(accept_language), key=lambda known: -known[0])
+    if (told := _language(known)) in LANGUAGES:
+        return told
+    ranked = sorted(_preferences(accept_language), key=lambda pair: -pair[0])
     wanted = (language for weight, language in ranked if weight > 0 and language in LANGUAGES)
     return next(wanted, next(iter(LANGUAGES)))
 
@@ -180,8 +247,13 @@ def _preferences(accept_language: str) -> Iterator[tuple[float, str]]:
     for part in accept_language.split(",")[:_PREFERENCES_MAX]:
         tag, _, quality = part.partition(";")
         name, _, weight = quality.strip().partition("=")
-        language = tag.strip().lower().split("-")[0]
         try:
-            yield float(weight) if name == "q" else 1.0, _OLD_NAMES.get(language, language)
+            yield float(weight) if name == "q" else 1.0, _language(tag)
         except ValueError:
             continue
+
+
+def _language(tag: str) -> str:
+    """The language of a tag such as `id-ID`, or `en_US` as some shops write it."""
+    language = tag.strip().lower().replace("_", "-").split("-")[0]
+    return _OLD_NAMES.get(language, language)

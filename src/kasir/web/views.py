@@ -122,6 +122,16 @@ async def payment_of(kasir: Kasir, found: OpenLink, payment_id: str) -> Payment:
     return payment
 
 
+def closed(visit: Visit, found: OpenLink) -> Response[str] | None:
+    """The page of a link that cannot be paid any more; None while it can."""
+    if found.status is LinkStatus.COMPLETED:
+        paid = next(one for one in found.payments if one.status is Status.AUTHORISED)
+        return status_page(visit, found, paid, goes_back=False)
+    if found.status is not LinkStatus.EXPIRED:
+        return None
+    return visit.message("link_over", HTTPStatus.GONE, back=found.link.request["returnUrl"])
+
+
 def status_page(
     visit: Visit, found: OpenLink, payment: Payment, *, goes_back: bool = True
 ) -> Response[str]:

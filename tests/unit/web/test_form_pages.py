@@ -57,7 +57,7 @@ class Links:
         """Name the next try."""
         return "first"
 
-    async def pay(self, link: Link, **_: Any) -> tuple[Answer, PaymentId]:
+    async def pay(self, link: Link, *_: Any) -> tuple[Answer, PaymentId]:
         """Do as the test says."""
         return self.pays()
 

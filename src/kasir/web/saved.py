@@ -1,0 +1,176 @@
+"""Wallets that a returning shopper saved before: shown first on the form, and removed there.
+
+Shown is what Kasir knows to be theirs and Adyen still lists. On a page a saved wallet goes by
+Kasir's own name for it; Adyen's name, which charges it, never leaves the server. Nothing here may
+keep a shopper from paying in the ordinary way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from litestar import Response, post, route
+from litestar.params import FromPath
+
+from kasir.adyen.calls import OWN_VERSION
+from kasir.adyen.replies import Answer
+from kasir.errors import InvalidRequest, NotFound
+from kasir.gateway.links import CARD_ON_FILE, SUBSCRIPTION, OpenLink
+from kasir.gateway.methods import GOPAY
+from kasir.tokens.model import Token
+from kasir.web.pages import SHOWN, AnyRequest, OurKasir, Page, Visit
+from kasir.web.views import closed
+from kasir.wiring import Kasir
+
+#: How long the form waits for the list: the ordinary way is on it already.
+_WAIT_S: Final = 4.0
+#: Adyen's words for a token that is not there, or not this shopper's (docs/adyen.md).
+_GONE: Final = frozenset({"800", "803"})
+
+_log = structlog.get_logger("kasir.web")
+
+
+async def saved_of(kasir: Kasir, found: OpenLink) -> Sequence[Token]:
+    """The saved wallets that may be used at a link, newest first; none if Adyen does not say."""
+    if not found.returning_shopper:
+        return []
+    try:
+        return await asyncio.wait_for(_listed(kasir, found.returning_shopper), _WAIT_S)
+    except TimeoutError:
+        return []
+
+
+async def chosen(kasir: Kasir, found: OpenLink, token_id: str) -> Token:
+    """The saved wallet of that name, whether it may still be charged or not.
+
+    Raises:
+        NotFound: There is none at this link; it may be another shopper's.
+    """
+    for token in await _known(kasir, found.returning_shopper):
+        if token.id == token_id:
+            return token
+    raise NotFound("saved wallet", token_id)
+
+
+def is_gone(answer: Answer) -> bool:
+    """Whether Adyen says that there is no such token."""
+    if answer.status != HTTPStatus.UNPROCESSABLE_ENTITY:
+        return False
+    return answer.json().get("errorCode") in _GONE
+
+
+def was_gone(error: InvalidRequest) -> bool:
+    """Whether Kasir itself knew that there is no such token."""
+    return any(fault.code in _GONE for fault in error.faults)
+
+
+async def look_again(kasir: Kasir, found: OpenLink) -> None:
+    """Learn from Adyen what became of a shopper's tokens; if it does not say, the job will."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(kasir.stored.reconcile(found.returning_shopper), _WAIT_S)
+
+
+@route("/pay/{link_id:str}/saved/{token_id:str}", http_method=SHOWN, include_in_schema=False)
+async def get_saved(
+    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], token_id: FromPath[str]
+) -> Page:
+    """Ask whether a saved wallet is to be removed."""
+    found = await kasir.links.find(link_id)
+    visit = Visit.of(request, kasir, found.locale)
+    if over := closed(visit, found):
+        return over
+    token = await _removable(kasir, found, token_id)
+    return _asking(visit, found, token, HTTPStatus.OK)
+
+
+@post(
+    "/pay/{link_id:str}/saved/{token_id:str}",
+    status_code=HTTPStatus.OK,
+    include_in_schema=False,
+)
+async def post_saved(
+    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], token_id: FromPath[str]
+) -> Page:
+    """Remove a saved wallet; one that is gone already counts as removed."""
+    found = await kasir.links.find(link_id)
+    visit = Visit.of(request, kasir, found.locale)
+    if over := closed(visit, found):
+        return over
+    token = await _removable(kasir, found, token_id)
+    if token.is_active and not await _remove(kasir, found, token):
+        return _asking(visit, found, token, HTTPStatus.SERVICE_UNAVAILABLE)
+    return visit.to(visit.address(link_id, said="removed"))
+
+
+async def _remove(kasir: Kasir, found: OpenLink, token: Token) -> bool:
+    whose = {"shopperReference": found.returning_shopper}
+    answer = await kasir.stored.remove(token.name.stored_id, whose, OWN_VERSION)
+    if is_gone(answer):
+        await look_again(kasir, found)
+        return True
+    if answer.status != HTTPStatus.NO_CONTENT:
+        _log.warning("saved wallet not removed", token=token.id, status=answer.status)
+        return False
+    return True
+
+
+async def _removable(kasir: Kasir, found: OpenLink, token_id: str) -> Token:
+    if not found.lets_remove:
+        raise NotFound("saved wallet", token_id)
+    return await chosen(kasir, found, token_id)
+
+
+def _asking(visit: Visit, found: OpenLink, token: Token, status: int) -> Response[str]:
+    return visit.page(
+        "remove.html",
+        status,
+        again=status != HTTPStatus.OK,
+        date=visit.day(token.standing.created_at),
+        form=visit.address(found.link.id),
+        remove=visit.address(found.link.id, "saved", token.id),
+    )
+
+
+async def _listed(kasir: Kasir, shopper: str) -> Sequence[Token]:
+    """A shopper's tokens that hold here and at Adyen; one whose webhook was lost is adopted."""
+    asked = {"shopperReference": shopper, "type": GOPAY.type}
+    answer = await kasir.stored.list(asked, OWN_VERSION)
+    rows = answer.json().get("storedPaymentMethods")
+    if answer.status != HTTPStatus.OK or not isinstance(rows, list):
+        return []
+    usable = {row["id"] for row in rows if _is_usable(row)}
+    known = {token.name.stored_id for token in await kasir.tokens.of(shopper)}
+    if usable - known:
+        await kasir.stored.reconcile(shopper)
+    tokens = await _known(kasir, shopper)
+    return [token for token in tokens if token.is_active and token.name.stored_id in usable]
+
+
+async def _known(kasir: Kasir, shopper: str) -> Sequence[Token]:
+    """A shopper's tokens that are for use with a PIN.
+
+    One that was made for a subscription is not shown: whoever removed it here would end that.
+    """
+    account = kasir.settings.merchant_account
+    return [
+        token
+        for token in (await kasir.tokens.of(shopper) if shopper else ())
+        if token.method in (GOPAY.type, "")
+        and token.name.merchant_account == account
+        and token.model != SUBSCRIPTION
+    ]
+
+
+def _is_usable(row: Any) -> bool:
+    """Whether a row of Adyen's list can be charged with a PIN, as far as it says."""
+    match row:
+        case {"id": str(), "supportedRecurringProcessingModels": [*models]}:
+            return CARD_ON_FILE in models
+        case {"id": str()}:
+            return True
+    return False

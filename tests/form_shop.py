@@ -1,0 +1,147 @@
+"""A shop that sends its shoppers to the hosted form, and what a test does as such a shopper."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from playwright.async_api import Page
+
+from kasir.demo.stage import Stage
+
+PIN = "123456"
+BASKET = [
+    {"description": "Kopi Gayo 250 g", "quantity": 1, "amountIncludingTax": 15000},
+    {"description": "Saringan kertas", "quantity": 2, "amountIncludingTax": 5000},
+]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, read; redirects are not followed."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    kind: str
+
+    @property
+    def place(self) -> str:
+        """Where it sends the browser."""
+        return self.headers["Location"]
+
+
+@dataclass
+class Shop:
+    """A shop's backend that makes payment links, and a hand on the twin."""
+
+    house: Stage
+    http: aiohttp.ClientSession
+
+    async def link(self, **changes: Any) -> dict[str, Any]:
+        """Make a link to a form for a basket of 25,000 rupiah."""
+        body = {
+            "reference": f"FORM-{secrets.token_hex(5)}",
+            "amount": {"currency": "IDR", "value": 25000},
+            "returnUrl": f"{self.house.kasir_url}/health/live?order=7&lang=jv",
+            "lineItems": BASKET,
+        } | changes
+        made: dict[str, Any] = await self._kasir("POST", "/v72/paymentLinks", body)
+        return made
+
+    async def withdraw(self, link: dict[str, Any]) -> None:
+        """Withdraw a link."""
+        await self._kasir("PATCH", f"/v72/paymentLinks/{link['id']}", {"status": "expired"})
+
+    async def payments(self, link: dict[str, Any]) -> list[dict[str, Any]]:
+        """The payments made through a link, newest first."""
+        found = await self._kasir("GET", f"/api/payments?reference={link['reference']}")
+        payments: list[dict[str, Any]] = found["payments"]
+        return payments
+
+    async def offers(self, link: dict[str, Any]) -> int:
+        """How many payments the twin was asked for."""
+        told = await self.twin("GET", f"payments?reference={link['reference']}")
+        count: int = told["count"]
+        return count
+
+    async def shopper(self, url: str, do: str) -> Any:
+        """Act at the wallet without a browser."""
+        return await self.twin("POST", "wallet", {"url": url, "do": do})
+
+    async def twin(self, method: str, path: str, body: Any = None) -> Any:
+        """Make a control call to the twin."""
+        url = f"{self.house.twin_url}/twin/{path}"
+        async with self.http.request(method, url, json=body) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    @asynccontextmanager
+    async def faults(self, *faults: dict[str, Any]) -> AsyncIterator[None]:
+        """Have the twin misbehave for a while."""
+        await self.twin("PUT", "faults", list(faults))
+        try:
+            yield
+        finally:
+            await self.twin("DELETE", "faults")
+
+    async def submit(self, url: str, **fields: str) -> Reply:
+        """Post a form, as an English browser without scripts does."""
+        return await self.visit(url, "POST", fields)
+
+    async def visit(
+        self, url: str, method: str = "GET", form: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Ask for a page, as that browser does."""
+        headers = {"Accept-Language": "en"}
+        async with self.http.request(
+            method, url, data=form, headers=headers, allow_redirects=False
+        ) as response:
+            text = await response.text()
+            return Reply(response.status, response.headers, text, response.content_type)
+
+    async def start(self, link: dict[str, Any]) -> str:
+        """Start a payment as a browser without scripts does; gives where it is sent."""
+        answer = await self.submit(link["url"], attempt=await self.attempt(link))
+        assert answer.status == 303, answer.text
+        return answer.place
+
+    async def attempt(self, link: dict[str, Any]) -> str:
+        """The name of the try that the form shows."""
+        form = await self.visit(link["url"])
+        named = re.search(r'name="attempt" value="([^"]+)"', form.text)
+        assert named, form.text
+        return named[1]
+
+    async def _kasir(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"X-API-Key": self.house.api_key}
+        url = self.house.kasir_url + path
+        async with self.http.request(method, url, json=body, headers=headers) as response:
+            assert response.status < 300, await response.text()
+            return await response.json()
+
+
+@asynccontextmanager
+async def without_complaints(page: Page) -> AsyncIterator[None]:
+    """Nothing of ours that the browser would complain of: a blocked script, a missing picture."""
+    said: list[tuple[str, str]] = []
+    page.on("console", lambda message: said.append((message.location["url"], message.text)))
+    yield
+    assert [text for url, text in said if "/pay/" in url] == []
+
+
+async def fits(page: Page) -> None:
+    """Nothing reaches past the edge of the screen."""
+    wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wider <= 0
+
+
+async def enter_pin(page: Page) -> None:
+    """Approve at the wallet, on its phone page."""
+    await page.fill("#pin", PIN)
+    await page.click("form[data-pin] > button.main")
