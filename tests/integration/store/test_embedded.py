@@ -19,7 +19,8 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 
-from kasir.store.embedded import EmbeddedDatabaseError, embedded
+from kasir.store.embedded import embedded
+from kasir.store.place import EmbeddedDatabaseError
 
 WAIT_S = 60.0  # Generous: only a fault ever waits so long.
 
