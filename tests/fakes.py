@@ -5,13 +5,27 @@ A fake is trusted because it passes the same suite as the real thing: tests/cont
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from adyen_twin import seals
+from kasir.errors import KeyReused, NotFound
+from kasir.ids import PaymentId
+from kasir.money import IDR, Money
+from kasir.payments import fold
+from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.matching import Candidate, match
+from kasir.payments.payment import Intent, Payment
+from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
 from twin_fixtures import BROWSER, KEY, OTHER_KEY, payment_body
 
 __all__ = ["BROWSER", "KEY", "OTHER_KEY", "payment_body"]
+
+NOW: Final = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 def notification_item(*, key: str = KEY, **changes: Any) -> dict[str, Any]:
@@ -40,3 +54,227 @@ def envelope(*items: dict[str, Any]) -> bytes:
     """The envelope around items, as Adyen posts it."""
     boxes = [{"NotificationRequestItem": item} for item in items]
     return json.dumps({"live": "false", "notificationItems": boxes}).encode()
+
+
+def an_intent(name: str = "pay_1", **changes: Any) -> Intent:
+    """Somebody wants to pay 25,000 rupiah."""
+    fields: dict[str, Any] = {
+        "id": PaymentId(name),
+        "reference": "ORDER-1001",
+        "amount": Money(IDR, 25_000),
+        "method": "gopay_wallet",
+        "return_url": "https://shop.example/return",
+        "created_at": NOW,
+        "close_at": NOW + timedelta(hours=1),
+    }
+    return Intent(**(fields | changes))
+
+
+def a_question(name: str = "pay_1", **changes: Any) -> Question:
+    """The call that asks for that payment."""
+    fields: dict[str, Any] = {
+        "key": f"kasir-{name}",
+        "kind": Kind.PAYMENTS,
+        "payment_id": PaymentId(name),
+        "version": 72,
+        "path": "/payments",
+        "body": b'{ "reference" : "ORDER-1001" }',
+        "opened_at": NOW,
+        "asked_at": NOW,
+    }
+    return Question(**(fields | changes))
+
+
+def a_fact(says: Says, psp_reference: str = "", **changes: Any) -> Fact:
+    """One thing learnt; its key tells it from every other that says otherwise."""
+    parts = (says, psp_reference, changes.get("about", ""), changes.get("modification", ""))
+    fields: dict[str, Any] = {
+        "key": ":".join(parts),
+        "says": says,
+        "source": Source.NOTIFICATION,
+        "at": NOW,
+        "psp_reference": psp_reference,
+    }
+    return Fact(**(fields | changes))
+
+
+def an_answer(*facts: Fact, body: bytes = b'{"resultCode":"RedirectShopper"}') -> Heard:
+    """An answer that is final, and what it tells."""
+    return Heard(answer=Kept(status=200, body=body, psp_reference="PSP"), facts=facts)
+
+
+class FrozenClock:
+    """It is the time that a test says it is."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """Return the time that was set."""
+        return self._now
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass."""
+        self._now += by
+
+
+class CountedIds:
+    """Names that a test can foretell: pay_1, pay_2 and so on."""
+
+    def __init__(self) -> None:
+        self._given = 0
+
+    def new(self, kind: str) -> str:
+        """Give the next name."""
+        self._given += 1
+        return f"{kind}_{self._given}"
+
+
+@dataclass
+class ScriptedProvider:
+    """A provider that answers as it is told, and remembers what it was asked."""
+
+    answer: Callable[[Question], Heard]
+    asked: list[Question] = field(default_factory=list)
+    #: Whoever asks waits until this is set.
+    may_answer: asyncio.Event | None = None
+
+    async def ask(self, question: Question) -> Heard:
+        """Answer, when allowed to."""
+        self.asked.append(question)
+        if self.may_answer:
+            await self.may_answer.wait()
+        return self.answer(question)
+
+
+@dataclass
+class _Page:
+    """A question in the memory book, with its answer."""
+
+    question: Question
+    kept: Kept | None = None
+
+
+class MemoryBook:
+    """The book of payments in memory. Passes tests/contract, as the one in PostgreSQL does."""
+
+    def __init__(self) -> None:
+        self._intents: dict[PaymentId, Intent] = {}
+        self._facts: dict[PaymentId, dict[str, Fact]] = {}
+        self._pages: dict[str, _Page] = {}
+        self._shop_keys: dict[str, tuple[bytes, str]] = {}
+
+    async def open(
+        self, intent: Intent, question: Question, shop_key: ShopKey | None
+    ) -> Question | None:
+        """Write an intent and its question down; see `Book.open`."""
+        if shop_key and (first := self._first(shop_key)):
+            return first
+        self._claim(shop_key, question)
+        self._intents[intent.id] = intent
+        self._facts[intent.id] = {}
+        self._pages[question.key] = _Page(question)
+        return None
+
+    async def open_change(
+        self, question: Question, decide: Decide, shop_key: ShopKey | None
+    ) -> Question | None:
+        """Write a change's question down, if `decide` lets it; see `Book.open_change`."""
+        if shop_key and (first := self._first(shop_key)):
+            return first
+        payment_id = question.payment_id
+        if payment_id is None or payment_id not in self._intents:
+            raise NotFound("payment", str(payment_id))
+        facts = decide(self._payment(payment_id))
+        self._claim(shop_key, question)
+        self._pages[question.key] = _Page(question)
+        self._hear(payment_id, facts)
+        return None
+
+    async def open_question(self, question: Question) -> bool:
+        """Write a question down; False where one with its key is there already."""
+        if question.key in self._pages:
+            return False
+        self._pages[question.key] = _Page(question)
+        return True
+
+    async def question(self, key: str) -> tuple[Question, Kept | None]:
+        """Give a question and its kept answer, if it has one."""
+        page = self._pages.get(key)
+        if page is None:
+            raise NotFound("question", key)
+        return page.question, page.kept
+
+    async def take_over(self, question: Question, now: datetime) -> bool:
+        """Claim an unanswered question: True if nobody asked it since `question.asked_at`."""
+        page = self._pages.get(question.key)
+        if page is None or page.kept or page.question.asked_at != question.asked_at:
+            return False
+        page.question = replace(page.question, asked_at=now)
+        return True
+
+    async def hear(self, question: Question, heard: Heard, ask_again_at: datetime | None) -> None:
+        """Keep the answer and the facts."""
+        page = self._pages[question.key]
+        payment_id = self._payment_of(question, heard)
+        if payment_id:
+            self._hear(payment_id, heard.facts)
+        if heard.answer is None:
+            if not page.kept and page.question.asked_at == question.asked_at:
+                tries = page.question.tries + 1
+                page.question = replace(page.question, asked_at=_LONG_AGO, tries=tries)
+        elif page.kept is None:
+            page.kept = heard.answer
+            page.question = replace(
+                page.question, payment_id=payment_id or page.question.payment_id
+            )
+
+    async def payment(self, payment_id: PaymentId) -> Payment | None:
+        """Give a payment with its facts."""
+        return self._payment(payment_id) if payment_id in self._intents else None
+
+    async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
+        """Give the payments of a shop's reference with their facts, newest first."""
+        found = [intent for intent in self._intents.values() if intent.reference == reference]
+        found.sort(key=lambda intent: (intent.created_at, intent.id), reverse=True)
+        return [self._payment(intent.id) for intent in found[:limit]]
+
+    def _first(self, shop_key: ShopKey) -> Question | None:
+        known = self._shop_keys.get(shop_key.key)
+        if known is None:
+            return None
+        fingerprint, key = known
+        if fingerprint != shop_key.fingerprint:
+            raise KeyReused(shop_key.key)
+        return self._pages[key].question
+
+    def _claim(self, shop_key: ShopKey | None, question: Question) -> None:
+        if shop_key:
+            self._shop_keys[shop_key.key] = shop_key.fingerprint, question.key
+
+    def _payment(self, payment_id: PaymentId) -> Payment:
+        facts = tuple(self._facts[payment_id].values())
+        return fold.payment(self._intents[payment_id], facts)
+
+    def _hear(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            self._facts[payment_id].setdefault(fact.key, fact)
+
+    def _payment_of(self, question: Question, heard: Heard) -> PaymentId | None:
+        """Whose answer it is: of a details call, the answer says."""
+        if question.kind is not Kind.DETAILS or not heard.reference or heard.news is None:
+            return question.payment_id
+        candidates = [
+            Candidate(payment_id, intent.amount, self._names(payment_id))
+            for payment_id, intent in self._intents.items()
+            if intent.reference == heard.reference
+        ]
+        return match(heard.news, candidates)
+
+    def _names(self, payment_id: PaymentId) -> frozenset[str]:
+        facts = self._facts[payment_id].values()
+        names = {name for fact in facts for name in (fact.psp_reference, fact.modification)}
+        return frozenset(names - {""})
+
+
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,0 +1,455 @@
+"""What `payments.ports.Book` promises, held to the fake and to PostgreSQL alike."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+
+import pytest
+import pytest_asyncio
+
+from fakes import NOW, MemoryBook, a_fact, a_question, an_answer, an_intent
+from kasir.errors import KeyReused, NotFound
+from kasir.ids import PaymentId
+from kasir.money import IDR, Money
+from kasir.payments.facts import Fact, Says
+from kasir.payments.matching import News
+from kasir.payments.payment import Intent, Payment
+from kasir.payments.ports import Book, Heard, Kept, Kind, Question, ShopKey
+from kasir.payments.status import Status
+from opened import a_database, kasir_on
+
+LATER = NOW + timedelta(minutes=1)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def postgres_book(postgres_dsn: str) -> AsyncIterator[Book]:
+    async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
+        yield kasir.payments
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def book(request: pytest.FixtureRequest) -> Book:
+    found: Book = (
+        MemoryBook() if request.param == "memory" else request.getfixturevalue("postgres_book")
+    )
+    return found
+
+
+@pytest.fixture
+def name() -> str:
+    """What this test calls its payment, so that all of them can share a database."""
+    return f"pay_{secrets.token_hex(6)}"
+
+
+def opening(name: str, **changes: object) -> tuple[Intent, Question]:
+    return an_intent(name, **({"reference": f"ORDER-{name}"} | changes)), a_question(name)
+
+
+def shop_key(name: str, fingerprint: bytes = b"one") -> ShopKey:
+    return ShopKey(key=f"shop-{name}", fingerprint=fingerprint)
+
+
+def details(name: str, payment_id: PaymentId | None = None) -> Question:
+    return a_question(
+        name,
+        key=f"kasir-det-{name}",
+        kind=Kind.DETAILS,
+        payment_id=payment_id,
+        path="/payments/details",
+        body=b'{"details":{"redirectResult":"x"}}',
+    )
+
+
+def refund(name: str, number: int = 1) -> Question:
+    path = f"/payments/PSP-{name}/refunds"
+    return a_question(name, key=f"kasir-chg-{name}-{number}", kind=Kind.REFUNDS, path=path)
+
+
+async def payment_in(book: Book, name: str) -> Payment:
+    found = await book.payment(PaymentId(name))
+    assert found is not None
+    return found
+
+
+# Opening.
+
+
+async def test_what_is_opened_is_there_word_for_word(book: Book, name: str) -> None:
+    intent, question = opening(name, shopper_reference="shopper-1", captures_itself=False)
+    first = await book.open(intent, question, None)
+    payment, known = await payment_in(book, name), await book.question(question.key)
+
+    assert first is None
+    assert payment.intent == intent
+    assert (payment.status, payment.facts) == (Status.CREATED, ())
+    assert known == (question, None)
+
+
+async def test_a_shop_key_that_comes_again_gives_the_first_question_and_writes_nothing(
+    book: Book, name: str
+) -> None:
+    intent, question = opening(name)
+    await book.open(intent, question, shop_key(name))
+    other, other_question = opening(f"{name}-2", reference=intent.reference)
+    first = await book.open(other, other_question, shop_key(name))
+
+    assert first == question
+    assert await book.payment(other.id) is None
+    with pytest.raises(NotFound):
+        await book.question(other_question.key)
+
+
+async def test_a_shop_key_with_another_fingerprint_is_refused(book: Book, name: str) -> None:
+    await book.open(*opening(name), shop_key(name))
+    other, other_question = opening(f"{name}-2")
+    with pytest.raises(KeyReused):
+        await book.open(other, other_question, shop_key(name, b"another"))
+
+    assert await book.payment(other.id) is None
+
+
+async def test_without_a_shop_key_every_opening_is_a_payment(book: Book, name: str) -> None:
+    for number in (1, 2):
+        await book.open(*opening(f"{name}-{number}", reference=name), None)
+
+    assert len(await book.payments_of(name, 10)) == 2
+
+
+async def test_twenty_who_open_with_one_key_at_once_are_one(book: Book, name: str) -> None:
+    async def open_as(number: int) -> Question | None:
+        intent, question = opening(f"{name}-{number}", reference=name)
+        return await book.open(intent, question, shop_key(name))
+
+    answers = await asyncio.gather(*(open_as(number) for number in range(20)))
+    (payment,) = await book.payments_of(name, 100)
+
+    assert answers.count(None) == 1
+    assert {first.payment_id for first in answers if first} == {payment.intent.id}
+    assert answers.index(None) == int(payment.intent.id.rpartition("-")[2])
+
+
+# Questions.
+
+
+async def test_a_question_is_opened_once(book: Book, name: str) -> None:
+    question = details(name)
+    opened = [await book.open_question(question) for _ in range(3)]
+
+    assert opened == [True, False, False]
+    assert await book.question(question.key) == (question, None)
+
+
+async def test_twenty_who_open_one_question_at_once_are_one(book: Book, name: str) -> None:
+    opened = await asyncio.gather(*(book.open_question(details(name)) for _ in range(20)))
+
+    assert sorted(opened) == [False] * 19 + [True]
+
+
+async def test_a_question_nobody_asked_is_not_found(book: Book, name: str) -> None:
+    with pytest.raises(NotFound):
+        await book.question(f"kasir-{name}")
+
+
+async def test_a_question_is_taken_over_by_one_of_twenty(book: Book, name: str) -> None:
+    question = details(name)
+    await book.open_question(question)
+    moments = [LATER + timedelta(seconds=number) for number in range(20)]
+    taken = await asyncio.gather(*(book.take_over(question, moment) for moment in moments))
+    known, _ = await book.question(question.key)
+
+    assert taken.count(True) == 1
+    assert known.asked_at == moments[taken.index(True)]
+
+
+async def test_who_comes_too_late_takes_nothing_over(book: Book, name: str) -> None:
+    question = details(name)
+    await book.open_question(question)
+    first = await book.take_over(question, LATER)
+    second = await book.take_over(question, LATER + timedelta(minutes=1))
+    again = await book.take_over(replace(question, asked_at=LATER), LATER + timedelta(minutes=2))
+
+    assert (first, second, again) == (True, False, True)
+
+
+async def test_an_answered_question_is_not_taken_over(book: Book, name: str) -> None:
+    question = details(name)
+    await book.open_question(question)
+    await book.hear(question, an_answer(), None)
+
+    assert await book.take_over(question, LATER) is False
+
+
+async def test_a_question_that_is_not_there_is_not_taken_over(book: Book, name: str) -> None:
+    assert await book.take_over(details(name), LATER) is False
+
+
+# Hearing.
+
+
+async def test_an_answer_is_kept_byte_by_byte_and_its_facts_heard(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    fact = a_fact(
+        Says.AUTHORISED,
+        f"PSP-{name}",
+        about=question.key,
+        amount=Money(IDR, 25_000),
+        words="é\n",
+    )
+    body = b'{ "resultCode" : "Authorised",\n "caf\xc3\xa9":1}'
+    kept = Kept(status=200, body=body, psp_reference=f"PSP-{name}")
+    await book.open(intent, question, None)
+    await book.hear(question, Heard(answer=kept, facts=(fact,)), None)
+    payment = await payment_in(book, name)
+
+    assert (await book.question(question.key))[1] == kept
+    assert payment.facts == (fact,)
+    assert payment.status == Status.AUTHORISED
+    assert payment.standing.psp_reference == f"PSP-{name}"
+    assert payment.standing.captured == Money(IDR, 25_000)
+
+
+async def test_the_first_answer_stays(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    await book.open(intent, question, None)
+    await book.hear(question, an_answer(body=b'{"first":1}'), None)
+    await book.hear(question, an_answer(body=b'{"second":1}'), None)
+    _, kept = await book.question(question.key)
+
+    assert kept is not None
+    assert kept.body == b'{"first":1}'
+
+
+async def test_a_fact_heard_twice_is_heard_once_as_it_was_first(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    fact = a_fact(Says.AWAITING_SHOPPER, about=question.key)
+    await book.open(intent, question, None)
+    await book.hear(question, an_answer(fact), None)
+    await book.hear(question, an_answer(replace(fact, words="again"), fact), None)
+
+    assert (await payment_in(book, name)).facts == (fact,)
+
+
+async def test_facts_are_given_in_the_order_they_were_heard(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    await book.open(intent, question, None)
+    said = [Says.AWAITING_SHOPPER, Says.REFUSED, Says.AUTHORISED, Says.NOTED]
+    for number, says in enumerate(said):
+        # What is heard first may have happened last.
+        fact = a_fact(says, f"PSP-{name}", at=NOW - timedelta(hours=number))
+        await book.hear(question, an_answer(fact), None)
+
+    assert [fact.says for fact in (await payment_in(book, name)).facts] == said
+
+
+async def test_an_answer_without_facts_changes_nothing_but_is_kept(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    await book.open(intent, question, None)
+    await book.hear(question, an_answer(), None)
+
+    assert (await payment_in(book, name)).status == Status.CREATED
+    assert (await book.question(question.key))[1] == an_answer().answer
+
+
+async def test_without_an_answer_the_question_is_let_go_and_the_outcome_is_unknown(
+    book: Book, name: str
+) -> None:
+    intent, question = opening(name)
+    silence = Heard(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
+    await book.open(intent, question, None)
+    await book.hear(question, silence, LATER)
+    known, kept = await book.question(question.key)
+
+    assert kept is None
+    assert known.asked_at == datetime(1970, 1, 1, tzinfo=UTC)
+    assert known.tries == 1
+    assert (await payment_in(book, name)).status == Status.UNKNOWN
+    assert await book.take_over(known, LATER) is True
+
+
+async def test_a_silence_that_comes_late_lets_go_of_nothing(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    silence = Heard(answer=None, facts=())
+    await book.open(intent, question, None)
+    await book.take_over(question, LATER)
+    # The first asker gives up only now; the second is asking.
+    await book.hear(question, silence, None)
+    known, _ = await book.question(question.key)
+
+    assert (known.asked_at, known.tries) == (LATER, 0)
+
+
+async def test_a_silence_after_the_answer_changes_nothing(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    await book.open(intent, question, None)
+    await book.hear(question, an_answer(a_fact(Says.REFUSED, "P", about=question.key)), None)
+    silence = Heard(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
+    await book.hear(question, silence, None)
+
+    assert (await payment_in(book, name)).status == Status.REFUSED
+    assert (await book.question(question.key))[1] == an_answer().answer
+
+
+async def test_twenty_who_hear_at_once_hear_in_turn(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    await book.open(intent, question, None)
+    facts = [a_fact(Says.AUTHORISED, f"PSP-{name}-{number:02}") for number in range(20)]
+    await asyncio.gather(*(book.hear(question, an_answer(fact), None) for fact in facts))
+    payment = await payment_in(book, name)
+
+    assert set(payment.facts) == set(facts)
+    # Every attempt is paid: none of the twenty overwrote what another had heard.
+    assert payment.standing.captured == Money(IDR, 20 * 25_000)
+
+
+async def test_an_answer_to_details_finds_its_payment_by_what_it_says(
+    book: Book, name: str
+) -> None:
+    intent, _ = opening(name)
+    await book.open(intent, a_question(name), None)
+    question = details(name)
+    await book.open_question(question)
+    fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
+    news = News((f"PSP-{name}",), amount=intent.amount)
+    heard = replace(an_answer(fact), reference=intent.reference, news=news)
+    await book.hear(question, heard, None)
+
+    assert (await payment_in(book, name)).status == Status.AUTHORISED
+    assert (await book.question(question.key))[0].payment_id == intent.id
+
+
+async def test_an_answer_to_details_of_another_amount_is_not_ours(book: Book, name: str) -> None:
+    intent, _ = opening(name)
+    await book.open(intent, a_question(name), None)
+    question = details(name)
+    await book.open_question(question)
+    fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
+    news = News((f"PSP-{name}",), amount=Money(IDR, 1))
+    heard = replace(an_answer(fact), reference=intent.reference, news=news)
+    await book.hear(question, heard, None)
+
+    assert (await payment_in(book, name)).status == Status.CREATED
+    assert (await book.question(question.key))[1] == heard.answer
+
+
+async def test_an_answer_that_fits_two_payments_is_given_to_neither(book: Book, name: str) -> None:
+    for number in (1, 2):
+        await book.open(*opening(f"{name}-{number}", reference=name), None)
+    question = details(name)
+    await book.open_question(question)
+    fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
+    heard = replace(an_answer(fact), reference=name, news=News((f"PSP-{name}",)))
+    await book.hear(question, heard, None)
+
+    assert {payment.status for payment in await book.payments_of(name, 10)} == {Status.CREATED}
+    assert (await book.question(question.key))[1] == heard.answer
+
+
+# Payments.
+
+
+async def test_a_payment_nobody_made_is_none(book: Book, name: str) -> None:
+    assert await book.payment(PaymentId(name)) is None
+    assert list(await book.payments_of(name, 10)) == []
+
+
+async def test_payments_come_newest_first_and_no_more_than_asked_for(book: Book, name: str) -> None:
+    for number in range(5):
+        made = NOW + timedelta(seconds=number)
+        await book.open(*opening(f"{name}-{number}", reference=name, created_at=made), None)
+    found = await book.payments_of(name, 3)
+
+    assert [payment.intent.id for payment in found] == [f"{name}-{n}" for n in (4, 3, 2)]
+
+
+# Changes.
+
+
+class NotAllowed(Exception):
+    """What a rule of a test raises."""
+
+
+def refuse(_: Payment) -> NoReturn:
+    raise NotAllowed
+
+
+def ask_for(question: Question, value: int) -> Fact:
+    money = Money(IDR, value)
+    return a_fact(Says.REFUND_ASKED, about=question.key, amount=money, modification="")
+
+
+async def paid(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    await book.open(intent, question, None)
+    await book.hear(question, an_answer(a_fact(Says.AUTHORISED, f"PSP-{name}")), None)
+
+
+async def test_a_change_is_written_down_with_what_was_decided(book: Book, name: str) -> None:
+    await paid(book, name)
+    question = refund(name)
+    first = await book.open_change(question, lambda _: [ask_for(question, 10_000)], None)
+    (asked,) = (await payment_in(book, name)).standing.refunds
+
+    assert first is None
+    assert (asked.name, asked.amount) == (question.key, Money(IDR, 10_000))
+    assert await book.question(question.key) == (question, None)
+
+
+async def test_a_change_that_is_refused_leaves_nothing_behind(book: Book, name: str) -> None:
+    await paid(book, name)
+    before = await payment_in(book, name)
+    with pytest.raises(NotAllowed):
+        await book.open_change(refund(name), refuse, shop_key(name))
+
+    assert await payment_in(book, name) == before
+    with pytest.raises(NotFound):
+        await book.question(refund(name).key)
+    # Nor is the key used up.
+    question = refund(name)
+    assert await book.open_change(question, lambda _: [], shop_key(name, b"other")) is None
+
+
+async def test_a_change_asked_again_under_its_key_is_not_decided_again(
+    book: Book, name: str
+) -> None:
+    await paid(book, name)
+    question = refund(name)
+    await book.open_change(question, lambda _: [ask_for(question, 1)], shop_key(name))
+    first = await book.open_change(refund(name, 2), refuse, shop_key(name))
+
+    assert first == question
+    with pytest.raises(KeyReused):
+        await book.open_change(refund(name, 3), refuse, shop_key(name, b"another"))
+
+
+async def test_a_change_of_a_payment_that_is_not_there_is_not_found(book: Book, name: str) -> None:
+    with pytest.raises(NotFound):
+        await book.open_change(refund(name), lambda _: [], None)
+
+
+async def test_fifty_refunds_at_once_never_pass_what_was_captured(book: Book, name: str) -> None:
+    await paid(book, name)
+
+    async def ask(number: int) -> bool:
+        question = refund(name, number)
+
+        def decide(payment: Payment) -> Sequence[Fact]:
+            asked = sum(one.amount.minor_units for one in payment.standing.refunds)
+            if asked + 10_000 > payment.standing.captured.minor_units:
+                raise NotAllowed
+            return [ask_for(question, 10_000)]
+
+        try:
+            await book.open_change(question, decide, None)
+        except NotAllowed:
+            return False
+        return True
+
+    allowed = await asyncio.gather(*(ask(number) for number in range(50)))
+
+    assert allowed.count(True) == 2
+    assert len((await payment_in(book, name)).standing.refunds) == 2

@@ -1,0 +1,50 @@
+"""Kasir opened as a library, on a database of its own in the session's server."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from fakes import KEY
+from kasir.clock import Clock
+from kasir.config import settings_from
+from kasir.wiring import Kasir
+
+#: Nobody listens there: a test that asks Adyen hears nothing, at once.
+NOWHERE: Final = "http://127.0.0.1:9"
+
+
+@asynccontextmanager
+async def a_database(server: str) -> AsyncIterator[str]:
+    """A new, empty database; dropped at the end, whoever is still in it."""
+    name = f"test_{secrets.token_hex(8)}"
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    finally:
+        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await connection.close()
+
+
+@asynccontextmanager
+async def kasir_on(
+    database: str, *, clock: Clock | None = None, **environ: str
+) -> AsyncIterator[Kasir]:
+    """Kasir on a database, as `Kasir.open()` gives it, with a twin that nobody started."""
+    settings = settings_from(
+        {
+            "ADYEN_ENVIRONMENT": "twin",
+            "ADYEN_TWIN_URL": NOWHERE,
+            "ADYEN_HMAC_KEY": KEY,
+            "KASIR_DATABASE_URL": database,
+            **environ,
+        }
+    )
+    async with Kasir.open(settings, clock=clock) as kasir:
+        yield kasir
