@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
@@ -36,7 +36,7 @@ class TokenNotification:
     created_at: str
     merchant_account: str
     shopper_reference: str
-    stored_id: str
+    stored_id: str = field(repr=False)  # Whoever has it can charge.
     method: str
 
 

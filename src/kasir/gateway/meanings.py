@@ -263,7 +263,13 @@ def news_of(item: Item) -> News:
 
 
 def names_of(item: Item) -> tuple[str, ...]:
-    """Adyen's names that a notification carries: the original's first, where it has one."""
+    """Adyen's names that a notification carries: the original's first, where it has one.
+
+    They are kept in the clear, so that notices are found by them; so a token is never among them,
+    though RECURRING_CONTRACT has it where others have the name of the event.
+    """
+    if item.event_code == EventCode.RECURRING_CONTRACT:
+        return (item.original_reference,) if item.original_reference else ()
     return tuple(name for name in (item.original_reference, item.psp_reference) if name)
 
 

@@ -70,6 +70,10 @@ class TokenOut(msgspec.Struct, rename="camel"):
     psp_reference: str
     created_at: datetime
 
+    def __repr__(self) -> str:
+        """Show Kasir's own name for it only."""
+        return f"TokenOut(id={self.id!r}, state={self.state!r})"
+
 
 def shown_token(token: Token) -> TokenOut:
     """A token in the shape that shops read."""
