@@ -128,7 +128,9 @@ def token_news(before: Sequence[TokenFact], after: Sequence[TokenFact]) -> list[
     events = []
     if not _is_made(before):
         events.append(EventType.TOKEN_CREATED)
-    elif _updates(after) != _updates(before):
+    # A change that was heard before its token's making is told once the token is: the shop hears
+    # the same, whichever came first.
+    if _updates(after) != (_updates(before) if _is_made(before) else set()):
         events.append(EventType.TOKEN_UPDATED)
     was_active = not _is_made(before) or fold(before).state is TokenState.ACTIVE
     is_active = fold(after).state is TokenState.ACTIVE

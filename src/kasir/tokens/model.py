@@ -139,14 +139,17 @@ def fold(facts: Iterable[TokenFact]) -> TokenStanding:
 
 
 def _state(known: frozenset[TokenFact]) -> TokenState:
-    """What was told decides; what the list showed, only where it is newer than a token's making.
+    """What was told decides; what the list showed, only where it is newer than that.
 
-    A list may lag behind a removal, so it never brings back what was told to be disabled.
+    Only a making brings back what was told to be disabled: a list may lag behind a removal, and a
+    change of something says that it was there, not that it is there again.
     """
     told = [fact for fact in known if fact.says not in _LOOKS]
-    last_told = max(told, key=_order, default=None)
-    if last_told and last_told.says is TokenSays.DISABLED:
+    decided = [fact for fact in told if fact.says is not TokenSays.UPDATED]
+    last_decided = max(decided, key=_order, default=None)
+    if last_decided and last_decided.says is TokenSays.DISABLED:
         return TokenState.DISABLED
+    last_told = max(told, key=_order, default=None)
     seen = [
         fact for fact in known if fact.says in _LOOKS and (not last_told or fact.at >= last_told.at)
     ]
