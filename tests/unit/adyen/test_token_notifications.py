@@ -1,0 +1,211 @@
+"""Token notifications: Adyen's vector and GoPay's, every type, and everything that is not one."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import Any
+
+import pytest
+
+from fakes import KEY, OTHER_KEY
+from kasir.adyen.signing import key_from_hex, seal
+from kasir.adyen.token_notifications import (
+    TokenEvent,
+    TokenNotification,
+    envelope,
+    is_sealed,
+    parse,
+)
+from kasir.errors import Unreadable
+
+#: The body of `test_is_valid_hmac_payload` of Adyen's Python library, which signs any raw body.
+_OF_ADYEN = """\
+{
+    "type": "merchant.created",
+    "environment": "test",
+    "createdAt": "01-01-2024",
+    "data": {
+        "capabilities": {
+            "sendToTransferInstrument": {
+                "requested": true,
+                "requestedLevel": "notApplicable"
+            }
+        },
+        "companyId": "YOUR_COMPANY_ID",
+        "merchantId": "YOUR_MERCHANT_ACCOUNT",
+        "status": "PreActive"
+    }
+}"""
+OF_GOPAY = (
+    b'{"createdAt":"2026-05-05T05:05:05+02:00","eventId":"JQ9W9MGPDRX8GXD3",'
+    b'"environment":"test","data":{"merchantAccount":"TestMerchant",'
+    b'"storedPaymentMethodId":"M5N7TQ4TG5PFWR50","type":"gopay_wallet",'
+    b'"operation":"created","shopperReference":"shopper-1"},"type":"recurring.token.created"}'
+)
+SEAL_OF_GOPAY = "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
+KEYS = [key_from_hex(KEY)]
+
+VECTORS = [
+    pytest.param(
+        ("\n" + textwrap.indent(_OF_ADYEN, " " * 8) + "\n" + " " * 8).encode(),
+        "fX74xUdztFmaXAn3IusMFFUBUSkLmDQUK0tm8xL6ZTU=",
+        id="adyen-python-indented",
+    ),
+    pytest.param(
+        _OF_ADYEN.encode(), "NiqA5vsdV5etZMOaR27+GBSG4i6JeP6j1wkCM6t53vA=", id="adyen-python"
+    ),
+    pytest.param(OF_GOPAY, SEAL_OF_GOPAY, id="gopay-derived"),
+]
+
+
+def said(**changes: Any) -> dict[str, Any]:
+    """A token notification as Adyen's schema has it; a change of None leaves the field out."""
+    fields = json.loads(OF_GOPAY) | changes
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+@pytest.mark.parametrize(("body", "signature"), VECTORS)
+def test_the_seal_of_a_vector(body: bytes, signature: str) -> None:
+    assert seal(body, KEYS[0]) == signature
+    assert is_sealed(body, signature, KEYS) is True
+
+
+@pytest.mark.parametrize(("body", "signature"), VECTORS)
+def test_a_vector_under_another_key_is_not_sealed(body: bytes, signature: str) -> None:
+    assert is_sealed(body, signature, [key_from_hex(OTHER_KEY)]) is False
+
+
+@pytest.mark.parametrize(("body", "signature"), VECTORS)
+def test_the_raw_bytes_are_sealed_and_not_what_they_say(body: bytes, signature: str) -> None:
+    spellings = {
+        json.dumps(json.loads(body)).encode(),
+        json.dumps(json.loads(body), indent=1).encode(),
+        json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode(),
+        body + b"\n",
+        body.lstrip()[:-1] + b" }",
+    } - {body}
+
+    assert len(spellings) >= 4
+    assert not any(is_sealed(spelling, signature, KEYS) for spelling in spellings)
+
+
+def test_letters_beyond_ascii_are_sealed_as_they_were_written() -> None:
+    written = json.dumps(said(data={"shopperReference": "pembeli-é"}), ensure_ascii=False).encode()
+    escaped = json.dumps(json.loads(written)).encode()
+    signature = seal(written, KEYS[0])
+
+    assert is_sealed(written, signature, KEYS) is True
+    assert is_sealed(escaped, signature, KEYS) is False
+
+
+@pytest.mark.parametrize("order", [(KEY, OTHER_KEY), (OTHER_KEY, KEY)])
+def test_the_current_and_the_previous_key_are_both_good(order: tuple[str, str]) -> None:
+    assert is_sealed(OF_GOPAY, SEAL_OF_GOPAY, [key_from_hex(key) for key in order]) is True
+
+
+def test_white_space_around_a_header_is_none_of_the_seal() -> None:
+    assert is_sealed(OF_GOPAY, f" {SEAL_OF_GOPAY}\t", KEYS) is True
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "",
+        " ",
+        "x",
+        "é",
+        SEAL_OF_GOPAY[:-1],
+        SEAL_OF_GOPAY.lower(),
+        SEAL_OF_GOPAY + SEAL_OF_GOPAY,
+        SEAL_OF_GOPAY.replace("+", "-"),
+    ],
+)
+def test_what_is_not_the_seal_is_no_seal(signature: str) -> None:
+    assert is_sealed(OF_GOPAY, signature, KEYS) is False
+
+
+def test_without_a_key_nothing_is_sealed() -> None:
+    assert is_sealed(OF_GOPAY, SEAL_OF_GOPAY, []) is False
+    assert is_sealed(b"", "", []) is False
+
+
+@pytest.mark.parametrize("event", TokenEvent)
+def test_each_type_of_the_schema_is_read(event: TokenEvent) -> None:
+    fields = said(type=event)
+    if event is TokenEvent.DISABLED:
+        del fields["data"]["operation"]
+
+    assert parse(json.dumps(fields).encode()) == TokenNotification(
+        type=event,
+        event_id="JQ9W9MGPDRX8GXD3",
+        created_at="2026-05-05T05:05:05+02:00",
+        merchant_account="TestMerchant",
+        shopper_reference="shopper-1",
+        stored_id="M5N7TQ4TG5PFWR50",
+        method="gopay_wallet",
+    )
+
+
+def test_fields_nobody_has_heard_of_are_left_alone() -> None:
+    fields = said(version="1", more={"a": [1]})
+    fields["data"]["more"] = None
+
+    assert parse(json.dumps(fields).encode()) == parse(OF_GOPAY)
+
+
+def test_the_token_at_the_top_as_the_page_lists_it_is_not_the_schema() -> None:
+    flat = {
+        "type": TokenEvent.CREATED,
+        "eventId": "JQ9W9MGPDRX8GXD3",
+        "createdAt": "2026",
+        "shopperReference": "shopper-1",
+        "storedPaymentMethodId": "M5N7TQ4TG5PFWR50",
+    }
+
+    with pytest.raises(Unreadable, match="data"):
+        parse(json.dumps(flat).encode())
+
+
+@pytest.mark.parametrize("field", ["type", "eventId", "createdAt", "data"])
+def test_a_field_that_is_missing_is_named(field: str) -> None:
+    with pytest.raises(Unreadable, match=field):
+        parse(json.dumps(said(**{field: None})).encode())
+
+
+@pytest.mark.parametrize("field", ["merchantAccount", "shopperReference", "storedPaymentMethodId"])
+def test_a_field_that_is_missing_inside_is_named(field: str) -> None:
+    fields = said()
+    del fields["data"][field]
+
+    with pytest.raises(Unreadable, match=field):
+        parse(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"type":' * 5000, b'{"type":1}', b"<html>"]
+)
+def test_what_is_no_token_notification_is_unreadable(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        parse(body)
+    with pytest.raises(Unreadable):
+        envelope(body)
+
+
+def test_of_a_type_nobody_has_heard_of_the_envelope_is_read() -> None:
+    found = envelope(b'{"type":"recurring.token.merged","eventId":"E1","data":"of no known shape"}')
+
+    assert (found.type, found.event_id) == ("recurring.token.merged", "E1")
+
+
+def test_an_unreadable_one_is_told_without_the_token() -> None:
+    fields = said(createdAt=None)
+
+    with pytest.raises(Unreadable) as caught:
+        parse(json.dumps(fields).encode())
+
+    assert "M5N7TQ4TG5PFWR50" not in str(caught.value)
+
+
+def test_a_notification_never_shows_its_token() -> None:
+    assert "M5N7TQ4TG5PFWR50" not in repr(parse(OF_GOPAY))

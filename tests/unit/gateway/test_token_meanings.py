@@ -1,0 +1,169 @@
+"""Three ways of telling of a token come to one kind of fact about one token."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from fakes import notification_item
+from kasir.adyen.notifications import Item, item_from
+from kasir.adyen.token_notifications import TokenEvent, TokenNotification
+from kasir.errors import Unreadable
+from kasir.gateway.meanings import names_of
+from kasir.gateway.token_meanings import MEANINGS, of_item, of_notification
+from kasir.tokens.model import TokenName, TokenNews, TokenSays
+
+TOKEN = "M5N7TQ4TG5PFWR50"
+NAME = TokenName(merchant_account="TwinMerchant", shopper_reference="shopper-1", stored_id=TOKEN)
+AT = datetime.fromisoformat("2026-05-05T05:05:05+02:00")
+PSP = "QFQTPCQ8HXSKGK82"
+
+
+def webhook(**changes: str) -> TokenNotification:
+    fields = {
+        "type": TokenEvent.CREATED.value,
+        "event_id": PSP,
+        "created_at": AT.isoformat(),
+        "merchant_account": "TwinMerchant",
+        "shopper_reference": "shopper-1",
+        "stored_id": TOKEN,
+        "method": "gopay_wallet",
+    }
+    return TokenNotification(**fields | changes)
+
+
+def authorisation(operation: str = "created", **changes: Any) -> Item:
+    extra = {
+        "tokenization.storedPaymentMethodId": TOKEN,
+        "tokenization.shopperReference": "shopper-1",
+        "tokenization.store.operationType": operation,
+    }
+    return item_from(json.dumps(notification_item(**{"additionalData": extra} | changes)).encode())
+
+
+def contract(**changes: Any) -> Item:
+    fields = {
+        "eventCode": "RECURRING_CONTRACT",
+        "pspReference": TOKEN,
+        "originalReference": PSP,
+        "amount": {"currency": "IDR", "value": 0},
+        "additionalData": {
+            "recurring.recurringDetailReference": TOKEN,
+            "recurring.shopperReference": "shopper-1",
+            "shopperReference": "shopper-1",
+        },
+    }
+    return item_from(json.dumps(notification_item(**fields | changes)).encode())
+
+
+def told(news: TokenNews | None) -> TokenNews:
+    assert news is not None
+    return news
+
+
+def test_every_type_has_a_meaning_of_its_own() -> None:
+    assert set(MEANINGS) == set(TokenEvent)
+    assert len(set(MEANINGS.values())) == len(TokenEvent)
+
+
+def test_the_three_ways_name_one_token_one_payment_and_one_moment() -> None:
+    news = [told(of_notification(webhook())), told(of_item(authorisation()))]
+    news += [told(of_item(contract()))]
+
+    assert {said.name for said in news} == {NAME}
+    assert {said.method for said in news} == {"gopay_wallet"}
+    assert {said.fact.says for said in news} == {TokenSays.CREATED}
+    assert {said.fact.psp_reference for said in news} == {PSP}
+    assert {said.fact.at for said in news} == {AT}
+    # Each is a fact of its own: none hides another.
+    assert len({said.fact.key for said in news}) == 3
+
+
+@pytest.mark.parametrize("event", TokenEvent)
+def test_the_same_event_again_is_the_same_fact(event: TokenEvent) -> None:
+    first, again = (told(of_notification(webhook(type=event))) for _ in range(2))
+    other = told(of_notification(webhook(type=event, event_id="ANOTHER")))
+
+    assert first.fact == again.fact
+    assert first.fact.key != other.fact.key
+
+
+def test_a_disabling_is_of_no_payment() -> None:
+    assert told(of_notification(webhook(type=TokenEvent.DISABLED))).fact.psp_reference == ""
+
+
+def test_a_type_nobody_has_heard_of_says_nothing() -> None:
+    assert of_notification(webhook(type="recurring.token.merged")) is None
+
+
+@pytest.mark.parametrize(
+    ("operation", "says"),
+    [
+        ("created", TokenSays.CREATED),
+        ("alreadyExisting", TokenSays.ALREADY_EXISTING),
+        ("updated", TokenSays.UPDATED),
+    ],
+)
+def test_an_authorisation_says_what_storing_did(operation: str, says: TokenSays) -> None:
+    assert told(of_item(authorisation(operation))).fact.says is says
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(authorisation(success="false"), id="a refusal"),
+        pytest.param(authorisation(additionalData={}), id="no token"),
+        pytest.param(authorisation(operation=""), id="a charge of one"),
+        pytest.param(authorisation(operation="forgotten"), id="an operation unheard of"),
+        pytest.param(authorisation(eventCode="CAPTURE"), id="another event"),
+        pytest.param(contract(success="false"), id="a contract that failed"),
+        pytest.param(contract(additionalData={}), id="a contract with nobody"),
+        pytest.param(contract(pspReference=""), id="a contract for nothing"),
+    ],
+)
+def test_what_says_nothing_of_a_token(item: Item) -> None:
+    assert of_item(item) is None
+
+
+def test_the_older_names_of_the_same_are_read_too() -> None:
+    extra = {
+        "recurring.recurringDetailReference": TOKEN,
+        "recurring.shopperReference": "shopper-1",
+        "tokenization.store.operationType": "created",
+    }
+
+    assert told(of_item(authorisation(additionalData=extra))).name == NAME
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shopper_reference": ""},
+        {"stored_id": ""},
+        {"stored_id": "a\0b"},
+        {"shopper_reference": "a\0b"},
+        {"created_at": "yesterday"},
+        {"created_at": "2026-05-05T05:05:05"},
+    ],
+)
+def test_what_names_no_shopper_no_token_or_no_moment_is_unreadable(change: dict[str, str]) -> None:
+    with pytest.raises(Unreadable) as caught:
+        of_notification(webhook(**change))
+
+    assert TOKEN not in str(caught.value)
+
+
+def test_references_are_told_apart_by_case() -> None:
+    assert told(of_notification(webhook(shopper_reference="Shopper-1"))).name != NAME
+
+
+def test_the_names_that_stand_beside_a_notice_in_the_clear_are_no_token() -> None:
+    assert names_of(contract()) == (PSP,)
+    assert names_of(authorisation(originalReference="ORIGINAL")) == ("ORIGINAL", PSP)
+
+
+def test_news_of_a_token_never_shows_it() -> None:
+    assert TOKEN not in repr(told(of_notification(webhook())))

@@ -1,0 +1,163 @@
+"""What a token's facts come to, case by case; tests/property/test_token_fold.py has the rule."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kasir.shop_events.shapes import shown_token
+from kasir.shop_events.telling import EventType, token_news
+from kasir.tokens.model import (
+    Token,
+    TokenFact,
+    TokenName,
+    TokenNews,
+    TokenSays,
+    TokenStanding,
+    TokenState,
+    fold,
+    shortened,
+)
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+STORED_ID = "M5N7TQ4TG5PFWR50"
+NAME = TokenName(
+    merchant_account="TwinMerchant", shopper_reference="shopper-1", stored_id=STORED_ID
+)
+
+
+def fact(says: TokenSays, minute: int, psp_reference: str = "", key: str = "") -> TokenFact:
+    at = NOON + timedelta(minutes=minute)
+    return TokenFact(key or f"{says}:{minute}", says, "a test", at, psp_reference)
+
+
+def state_of(*story: tuple[TokenSays, int]) -> TokenState:
+    return fold(fact(says, minute) for says, minute in story).state
+
+
+CREATED, EXISTING, UPDATED, LISTED, DISABLED, NOT_LISTED = (
+    *(TokenSays.CREATED, TokenSays.ALREADY_EXISTING, TokenSays.UPDATED),
+    *(TokenSays.LISTED, TokenSays.DISABLED, TokenSays.NOT_LISTED),
+)
+
+
+@pytest.mark.parametrize("says", [CREATED, EXISTING, UPDATED, LISTED])
+def test_any_word_but_an_end_makes_a_token(says: TokenSays) -> None:
+    assert state_of((says, 1)) is TokenState.ACTIVE
+    assert token_news([], [fact(says, 1)])[0] is EventType.TOKEN_CREATED
+
+
+@pytest.mark.parametrize("says", [DISABLED, NOT_LISTED])
+def test_an_end_alone_is_an_end_and_no_news(says: TokenSays) -> None:
+    assert state_of((says, 1)) is TokenState.DISABLED
+    assert token_news([], [fact(says, 1)]) == []
+
+
+@pytest.mark.parametrize(
+    ("story", "state"),
+    [
+        pytest.param([(CREATED, 1), (DISABLED, 2)], TokenState.DISABLED, id="disabled"),
+        pytest.param(
+            [(CREATED, 1), (DISABLED, 2), (EXISTING, 3)], TokenState.ACTIVE, id="saved anew"
+        ),
+        pytest.param(
+            [(CREATED, 1), (DISABLED, 2), (CREATED, 3)], TokenState.ACTIVE, id="made anew"
+        ),
+        pytest.param(
+            [(CREATED, 1), (DISABLED, 2), (UPDATED, 3)],
+            TokenState.DISABLED,
+            id="a change of what is gone brings nothing back",
+        ),
+        pytest.param(
+            [(CREATED, 1), (DISABLED, 2), (LISTED, 3)],
+            TokenState.DISABLED,
+            id="a list that lags brings nothing back",
+        ),
+        pytest.param(
+            [(CREATED, 1), (DISABLED, 1)], TokenState.DISABLED, id="both in one second: an end"
+        ),
+        pytest.param([(CREATED, 1), (NOT_LISTED, 2)], TokenState.DISABLED, id="gone from the list"),
+        pytest.param(
+            [(CREATED, 2), (NOT_LISTED, 1)], TokenState.ACTIVE, id="a list from before it was made"
+        ),
+        pytest.param(
+            [(CREATED, 1), (NOT_LISTED, 2), (UPDATED, 3)],
+            TokenState.ACTIVE,
+            id="what changes is not gone",
+        ),
+        pytest.param(
+            [(CREATED, 1), (NOT_LISTED, 2), (LISTED, 3)], TokenState.ACTIVE, id="listed again"
+        ),
+        pytest.param([(LISTED, 1), (NOT_LISTED, 2)], TokenState.DISABLED, id="only ever listed"),
+    ],
+)
+def test_what_a_story_comes_to(story: list[tuple[TokenSays, int]], state: TokenState) -> None:
+    assert state_of(*story) is state
+    assert state_of(*reversed(story)) is state
+
+
+def test_the_first_payment_is_that_of_the_earliest_making() -> None:
+    facts = [
+        fact(EXISTING, 5, "PSP-LATER"),
+        fact(CREATED, 2, "PSP-FIRST"),
+        fact(UPDATED, 7, "PSP-LAST"),
+        fact(DISABLED, 1),
+    ]
+
+    assert fold(facts) == TokenStanding(
+        state=TokenState.ACTIVE,
+        first_psp_reference="PSP-FIRST",
+        created_at=NOON + timedelta(minutes=1),
+    )
+
+
+def test_the_shop_hears_of_a_beginning_a_change_and_an_end_once_each() -> None:
+    story = [fact(CREATED, 1), fact(UPDATED, 2), fact(DISABLED, 3), fact(NOT_LISTED, 4)]
+    told = [token_news(story[:number], story[: number + 1]) for number in range(len(story))]
+
+    assert told == [
+        [EventType.TOKEN_CREATED],
+        [EventType.TOKEN_UPDATED],
+        [EventType.TOKEN_DISABLED],
+        [],
+    ]
+
+
+def test_an_end_heard_first_is_told_after_its_beginning() -> None:
+    told = token_news([fact(DISABLED, 3)], [fact(DISABLED, 3), fact(CREATED, 1)])
+
+    assert told == [EventType.TOKEN_CREATED, EventType.TOKEN_DISABLED]
+
+
+def test_a_change_heard_first_is_told_after_the_beginning_it_implies() -> None:
+    assert token_news([], [fact(UPDATED, 2)]) == [
+        EventType.TOKEN_CREATED,
+        EventType.TOKEN_UPDATED,
+    ]
+
+
+def test_the_shop_hears_that_a_token_holds_again() -> None:
+    before = [fact(CREATED, 1), fact(DISABLED, 2)]
+
+    assert token_news(before, [*before, fact(EXISTING, 3)]) == [EventType.TOKEN_UPDATED]
+
+
+@pytest.mark.parametrize(
+    ("stored_id", "shown"),
+    [(STORED_ID, "M5…50"), ("123456789", "12…89"), ("12345678", "…"), ("", "…")],
+)
+def test_a_token_is_shortened_beyond_use(stored_id: str, shown: str) -> None:
+    assert shortened(stored_id) == shown
+
+
+def test_neither_a_token_nor_news_nor_the_shape_for_shops_shows_it_by_repr() -> None:
+    standing = TokenStanding(
+        state=TokenState.ACTIVE, first_psp_reference="PSP-FIRST", created_at=NOON
+    )
+    token = Token(id="tok_1", name=NAME, method="a_wallet", standing=standing)
+    news = TokenNews(name=NAME, method="a_wallet", fact=fact(CREATED, 1))
+    shown = shown_token(token)
+
+    assert shown.stored_payment_method_id == STORED_ID
+    assert [text for text in map(repr, (NAME, token, news, shown)) if STORED_ID in text] == []
