@@ -81,6 +81,8 @@ async def _look(kasir: Kasir, stop: asyncio.Event) -> None:
     while not stop.is_set():
         pause = limits.look_every_s
         try:
+            # A job may have failed while the database was away: nothing stays unread for that.
+            await kasir.reader.read_all()
             if await kasir.due.look() >= limits.due_batch_max:
                 continue
         except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.

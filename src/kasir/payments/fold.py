@@ -75,5 +75,13 @@ def _charged_back(facts: frozenset[Fact], nothing: Money) -> Money:
 
 def _once(facts: frozenset[Fact], says: Says, unless_told: Money) -> dict[str, Money]:
     """The amounts of facts that say this, one per modification (or attempt)."""
-    telling = sorted((fact for fact in facts if fact.says is says), key=lambda fact: fact.key)
+    currency = unless_told.currency  # Money in another one is nothing that could be added up.
+    telling = sorted(
+        (
+            fact
+            for fact in facts
+            if fact.says is says and (fact.amount is None or fact.amount.currency == currency)
+        ),
+        key=lambda fact: fact.key,
+    )
     return {fact.modification or fact.psp_reference: fact.amount or unless_told for fact in telling}

@@ -58,7 +58,12 @@ def refunds(facts: Iterable[Fact], nothing: Money) -> tuple[Refund, ...]:
         facts: All that is known of a payment.
         nothing: Zero, in the payment's currency.
     """
-    known = [fact for fact in facts if fact.says in _ABOUT_REFUNDS]
+    known = [
+        fact
+        for fact in facts
+        if fact.says in _ABOUT_REFUNDS
+        and (fact.amount is None or fact.amount.currency == nothing.currency)
+    ]
     given = {fact.about: fact.modification for fact in known if fact.says is Says.REFUND_RECEIVED}
     told: dict[str, list[Fact]] = {}
     for fact in known:

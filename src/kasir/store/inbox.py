@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from kasir.errors import DatabaseUnavailable
-from kasir.store.database import TROUBLE, Connection, Pool, queries
+from kasir.store.database import Connection, Pool, queries
 from kasir.store.vault import Vault
 from kasir.webhooks.reading import NoticeState
 from kasir.webhooks.receive import Notice
@@ -67,7 +67,7 @@ class GroupInbox:
         error: Exception | None = None
         try:
             await self._write([notice for notices, _ in batch for notice in notices])
-        except TROUBLE as trouble:
+        except Exception as trouble:  # noqa: BLE001  # Whatever it was, the next batch is tried.
             error = DatabaseUnavailable(f"notices could not be kept: {trouble}")
         for _, done in batch:
             if done.done():

@@ -18,9 +18,9 @@ from kasir.errors import KasirError
 from kasir.gateway import meanings
 from kasir.ids import PaymentId
 from kasir.payments.facts import Fact
-from kasir.payments.matching import match
+from kasir.payments.matching import Candidate, match
 from kasir.store import payments
-from kasir.store.database import Connection, Pool
+from kasir.store.database import TROUBLE, Connection, Pool
 from kasir.store.inbox import SQL
 from kasir.store.ledger import Ledger, candidates
 from kasir.store.tokens import TokenLedger
@@ -66,7 +66,9 @@ class Reader:
                 rows = [row async for row in SQL.take_unread(connection, most=self.batch_max)]
                 ids = [row["id"] for row in rows]
                 await self._read(connection, rows)
-        except asyncpg.DataError:
+        except Exception as error:
+            if not _is_poison(error):
+                raise
             for notice_id in ids:
                 await self._read_one(notice_id)
         return len(ids)
@@ -76,16 +78,20 @@ class Reader:
             async with self.pool.acquire() as connection, connection.transaction():
                 row = await SQL.take_one(connection, id=notice_id)
                 await self._read(connection, [row] if row else [])
-        except asyncpg.DataError as error:
-            held = Reading(NoticeState.HELD, error=str(error))
+        except Exception as error:
+            if not _is_poison(error):
+                raise
+            held = Reading(NoticeState.HELD, error=f"{type(error).__name__}: {error}")
             await self._settle(self.pool, [(notice_id, held, None)])
 
     async def _read(self, connection: Connection, rows: Sequence[Any]) -> None:
         """Find whose each notice is, let payments and tokens hear, and settle the notices."""
         placed = await self._place(connection, [(row["id"], self._reading(row)) for row in rows])
-        await self._adopt(connection, placed)
         if placed.news:
+            await self._adopt(connection, placed)
             await self.ledger.hear(connection, placed.news)
+            # After the payments are locked, as everybody does: or two would wait for each other.
+            await payments.SQL.wake_waiting(connection, names=list(placed.names))
         if placed.tokens:
             await self.tokens.hear(connection, placed.tokens)
         await self._settle(connection, placed.settled)
@@ -115,6 +121,9 @@ class Reader:
                 unplaced = NoticeState.WAITING if ours else NoticeState.FOREIGN
                 placed.settled.append((notice_id, Reading(unplaced), None))
                 continue
+            if wrong := _wrong_currency(reading.fact, ours):
+                placed.settled.append((notice_id, Reading(NoticeState.HELD, error=wrong), None))
+                continue
             placed.settled.append((notice_id, reading, payment_id))
             placed.news.setdefault(payment_id, []).append(reading.fact)
             placed.names |= dict.fromkeys(reading.news.names, payment_id)
@@ -122,10 +131,7 @@ class Reader:
 
     async def _adopt(self, connection: Connection, placed: _Placed) -> None:
         """Give the payments what was heard of their attempts before these were known as theirs."""
-        if not placed.names:
-            return
         known = list(placed.names)
-        await payments.SQL.wake_waiting(connection, names=known)
         orphans = payments.SQL.orphan_questions(connection, psp_references=known)
         for row in [row async for row in orphans]:
             payment_id = placed.names[row["psp_reference"]]
@@ -148,3 +154,16 @@ class Reader:
             errors=[reading.error for _, reading, _ in settled],
             now=self.clock.now(),
         )
+
+
+def _wrong_currency(fact: Fact, candidates: Sequence[Candidate]) -> str:
+    """What is wrong with the currency of news, if anything. A reference keeps to one."""
+    ours = candidates[0].amount.currency
+    if fact.amount is None or fact.amount.currency == ours:
+        return ""
+    return f"it speaks of {fact.amount.currency}, and the payment is in {ours}"
+
+
+def _is_poison(error: Exception) -> bool:
+    """Whether it is the notice's own fault: a database that is away is not."""
+    return isinstance(error, asyncpg.DataError) or not isinstance(error, TROUBLE)

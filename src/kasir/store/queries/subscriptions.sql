@@ -1,0 +1,194 @@
+-- name: add_plan(id, reference, currency, minor_units, unit, count, time_zone, trial_days, trial_minor_units, cycles, when_unpaid, notice_days, created_at)!
+INSERT INTO plan (id, reference, currency, minor_units, unit, count, time_zone, trial_days,
+                  trial_minor_units, cycles, when_unpaid, notice_days, created_at)
+VALUES (:id, :reference, :currency, :minor_units, :unit, :count, :time_zone, :trial_days,
+        :trial_minor_units, :cycles, :when_unpaid, :notice_days, :created_at);
+
+-- name: plan(id)^
+SELECT * FROM plan WHERE id = :id;
+
+-- name: plans(most)
+SELECT * FROM plan ORDER BY created_at DESC, id DESC LIMIT :most;
+
+-- name: add_subscription(id, plan_id, reference, shopper_reference, return_url, created_at, starts_at, state, minor_units, dealt, due_at)!
+INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url, created_at,
+                          starts_at, state, minor_units, dealt, due_at)
+VALUES (:id, :plan_id, :reference, :shopper_reference, :return_url, :created_at, :starts_at, :state,
+        :minor_units, :dealt, :due_at);
+
+-- name: forget_subscription(id)!
+-- Only one of which nothing came: it was refused before anybody was asked for money.
+WITH attempts AS (
+    DELETE FROM renewal_attempt WHERE subscription_id = :id AND payment_id IS NULL
+), renewals AS (
+    DELETE FROM renewal WHERE subscription_id = :id
+)
+DELETE FROM subscription WHERE id = :id AND state = 'incomplete';
+
+-- name: lock_subscription(id)^
+SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
+       plan.minor_units AS plan_minor_units, plan.unit, plan.count, plan.time_zone,
+       plan.trial_days, plan.trial_minor_units, plan.cycles, plan.when_unpaid, plan.notice_days,
+       plan.created_at AS plan_created_at
+FROM subscription JOIN plan ON plan.id = subscription.plan_id
+WHERE subscription.id = :id
+FOR UPDATE OF subscription;
+
+-- name: subscription(id)^
+SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
+       plan.minor_units AS plan_minor_units, plan.unit, plan.count, plan.time_zone,
+       plan.trial_days, plan.trial_minor_units, plan.cycles, plan.when_unpaid, plan.notice_days,
+       plan.created_at AS plan_created_at
+FROM subscription JOIN plan ON plan.id = subscription.plan_id
+WHERE subscription.id = :id;
+
+-- name: subscriptions_of(shopper_reference, reference, most)
+-- Newest first; an empty word asks for any.
+SELECT id FROM subscription
+WHERE (:shopper_reference = '' OR shopper_reference = :shopper_reference)
+      AND (:reference = '' OR reference = :reference)
+ORDER BY created_at DESC, id DESC LIMIT :most;
+
+-- name: write_subscription(id, state, minor_units, begun_at, anchor, anchor_period, dealt, noticed, cancel_at, behind_since, token_id, due_at)!
+UPDATE subscription
+SET state = :state, minor_units = :minor_units, begun_at = :begun_at, anchor = :anchor,
+    anchor_period = :anchor_period, dealt = :dealt, noticed = :noticed, cancel_at = :cancel_at,
+    behind_since = :behind_since, token_id = :token_id, due_at = :due_at
+WHERE id = :id;
+
+-- name: write_renewal(subscription_id, period, due_at, currency, minor_units, reference, outcome, next_try, link_id)!
+INSERT INTO renewal (subscription_id, period, due_at, currency, minor_units, reference, outcome,
+                     next_try, link_id)
+VALUES (:subscription_id, :period, :due_at, :currency, :minor_units, :reference, :outcome,
+        :next_try, :link_id)
+ON CONFLICT (subscription_id, period) DO UPDATE
+SET outcome = EXCLUDED.outcome, next_try = EXCLUDED.next_try, link_id = EXCLUDED.link_id;
+
+-- name: write_attempt(subscription_id, period, number, at, asked_at, status, told, payment_id, shop_key)!
+INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status, told,
+                             payment_id, shop_key)
+VALUES (:subscription_id, :period, :number, :at, :asked_at, :status, :told, :payment_id, :shop_key)
+ON CONFLICT (subscription_id, period, number) DO UPDATE
+SET status = EXCLUDED.status, told = EXCLUDED.told;
+
+-- name: adopt_sign_up(subscription_id)!
+-- A payment that the shop's request made is an attempt's once it is there.
+UPDATE renewal_attempt AS attempt
+SET payment_id = question.payment_id
+FROM shop_request JOIN question ON question.key = shop_request.question_key
+WHERE attempt.subscription_id = :subscription_id AND attempt.payment_id IS NULL
+      AND shop_request.key = attempt.shop_key;
+
+-- name: adopt_from_link(subscription_id)!
+-- Payments that the shopper made by a renewal's link are attempts of that renewal.
+INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status, payment_id)
+SELECT renewal.subscription_id, renewal.period,
+       COALESCE((SELECT max(number) FROM renewal_attempt AS attempt
+                 WHERE attempt.subscription_id = renewal.subscription_id
+                       AND attempt.period = renewal.period), 0)
+           + row_number() OVER (PARTITION BY renewal.period ORDER BY payment.created_at, payment.id),
+       payment.created_at, payment.created_at, payment.status, payment.id
+FROM renewal JOIN payment ON payment.link_id = renewal.link_id
+WHERE renewal.subscription_id = :subscription_id AND renewal.link_id <> ''
+      AND NOT EXISTS (SELECT FROM renewal_attempt WHERE payment_id = payment.id)
+ON CONFLICT DO NOTHING;
+
+-- name: last_renewal(subscription_id)
+-- The newest renewal with its attempts, a row each, and all that was said against each.
+SELECT renewal.period, renewal.due_at, renewal.currency, renewal.minor_units, renewal.reference,
+       renewal.outcome, renewal.next_try, renewal.link_id,
+       attempt.number, attempt.at, attempt.asked_at, attempt.told, attempt.payment_id,
+       COALESCE(payment.status, attempt.status) AS status, payment.psp_reference,
+       (SELECT min(fact.at) FROM fact
+        WHERE fact.payment_id = payment.id AND fact.says = 'authorised') AS paid_at,
+       ARRAY(SELECT fact.words FROM fact
+             WHERE fact.payment_id = payment.id
+                   AND fact.says IN ('refused', 'failed', 'cancelled', 'expired', 'voided'))
+           AS words,
+       CASE WHEN payment.status IN ('refused', 'failed') THEN question.answer END AS answer
+FROM renewal
+LEFT JOIN renewal_attempt AS attempt USING (subscription_id, period)
+LEFT JOIN payment ON payment.id = attempt.payment_id
+LEFT JOIN question ON question.payment_id = payment.id AND question.kind = 'payments'
+WHERE renewal.subscription_id = :subscription_id
+      AND renewal.period = (SELECT max(period) FROM renewal
+                            WHERE subscription_id = :subscription_id)
+ORDER BY attempt.number;
+
+-- name: renewals_of(subscription_id, most)
+-- The newest renewals as they stand: the attempt that paid, else the last one.
+SELECT renewal.period, renewal.due_at, renewal.currency, renewal.minor_units, renewal.reference,
+       renewal.outcome, renewal.next_try, renewal.link_id, counts.status, counts.psp_reference,
+       counts.payment_id, counts.attempts
+FROM renewal
+LEFT JOIN LATERAL (
+    SELECT COALESCE(payment.status, attempt.status) AS status, payment.psp_reference,
+           attempt.payment_id, count(*) OVER () AS attempts
+    FROM renewal_attempt AS attempt LEFT JOIN payment ON payment.id = attempt.payment_id
+    WHERE attempt.subscription_id = renewal.subscription_id AND attempt.period = renewal.period
+    ORDER BY (payment.status = 'authorised') DESC NULLS LAST, attempt.number DESC
+    LIMIT 1
+) AS counts ON true
+WHERE renewal.subscription_id = :subscription_id
+ORDER BY renewal.period DESC LIMIT :most;
+
+-- name: token(id)^
+SELECT token.*, '' AS model FROM token WHERE token.id = :id;
+
+-- name: token_of_payments(subscription_id, shopper_reference, merchant_account)^
+-- The newest token that a payment of this subscription made or saved again.
+SELECT token.*, '' AS model
+FROM token JOIN token_fact ON token_fact.token_id = token.id
+JOIN fact ON fact.psp_reference = token_fact.psp_reference
+JOIN renewal_attempt AS attempt ON attempt.payment_id = fact.payment_id
+WHERE token.merchant_account = :merchant_account AND token.shopper_reference = :shopper_reference
+      AND token.state = 'active' AND token_fact.psp_reference <> ''
+      AND attempt.subscription_id = :subscription_id
+ORDER BY token_fact.at DESC, token.id LIMIT 1;
+
+-- name: add_changes(subscription_id, ats, weres, now_ares, moves, monthly_weres, monthly_nows)!
+INSERT INTO subscription_change (subscription_id, at, was, now_is, move, monthly_was, monthly_now)
+SELECT :subscription_id, news.at, news.was, news.now_is, news.move, news.monthly_was::numeric,
+       news.monthly_now::numeric
+FROM unnest(:ats::timestamptz[], :weres::text[], :now_ares::text[], :moves::text[],
+            :monthly_weres::text[], :monthly_nows::text[])
+    AS news (at, was, now_is, move, monthly_was, monthly_now);
+
+-- name: wake(shoppers, now)!
+-- Something was heard that may move these shoppers' subscriptions: they are looked at again. In
+-- the order of their ids, so that two who wake several never wait for each other.
+UPDATE subscription SET due_at = :now
+WHERE id IN (
+    SELECT id FROM subscription
+    WHERE shopper_reference = ANY (:shoppers::text[]) AND state NOT IN ('cancelled', 'ended')
+    ORDER BY id FOR UPDATE
+);
+
+-- name: due(now, most)
+SELECT id FROM subscription
+WHERE due_at <= :now
+ORDER BY due_at LIMIT :most
+FOR UPDATE SKIP LOCKED;
+
+-- name: put_off(ids, later)!
+UPDATE subscription SET due_at = :later WHERE id = ANY (:ids::text[]);
+
+-- name: pace(merchant_account, per_s)$
+-- How many calls may be given out now: what a second allows, less what the last second took.
+INSERT INTO pace (merchant_account, given_until)
+VALUES (:merchant_account, clock_timestamp() - interval '1 second')
+ON CONFLICT (merchant_account) DO UPDATE
+SET given_until = GREATEST(pace.given_until, clock_timestamp() - interval '1 second')
+RETURNING floor(extract(epoch FROM clock_timestamp() - given_until) * :per_s::float8)::integer;
+
+-- name: give_out(merchant_account, seconds)!
+UPDATE pace SET given_until = given_until + make_interval(secs => :seconds)
+WHERE merchant_account = :merchant_account;
+
+-- name: changes_by_day(time_zone, until)
+-- What changed each day, summed up by kind of move.
+SELECT (at AT TIME ZONE :time_zone)::date AS day, was, now_is, move, count(*) AS count,
+       sum(monthly_now - monthly_was) AS monthly
+FROM subscription_change
+WHERE at < :until
+GROUP BY 1, 2, 3, 4 ORDER BY 1;
