@@ -1,0 +1,158 @@
+"""`kasir doctor`: each row goes red under its planted fault, and says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from kasir.cli.doctor import findings_of
+from kasir.config import settings_from
+from kasir.demo.stage import Stage
+from kasir.demo.walker import Walker, reference
+from kasir.gateway.examination import Finding
+from kasir.wiring import Kasir
+
+DATABASE = "database"
+ANSWERS = "Adyen answers this key"
+LISTED = "GoPay is listed for ID and IDR"
+STANDARD = "a signed standard notification came lately"
+TOKENS = "a signed tokens notification came lately"
+UNDERSTOOD = "notifications were understood"
+ANSWERED = "calls to Adyen were answered"
+AGREE = "tokens agree with Adyen's list"
+MIXED = "test and live are not mixed"
+
+
+@pytest.fixture
+def environ(house: Stage, fresh_database: str) -> dict[str, str]:
+    """The running house's settings, on a database where nothing has happened yet."""
+    return {**house.environment, "KASIR_DATABASE_URL": fresh_database}
+
+
+async def test_a_new_shop_is_told_what_it_has_not_heard_yet(environ: dict[str, str]) -> None:
+    red = await _red(environ)
+
+    assert {STANDARD, TOKENS} == red.keys()
+    assert f"{environ['KASIR_PUBLIC_URL']}/webhooks/adyen/tokens" in red[TOKENS]
+
+
+async def test_a_missing_setting_is_named(environ: dict[str, str]) -> None:
+    del environ["ADYEN_HMAC_KEY"]
+
+    found = await findings_of(environ)
+
+    assert [finding.what for finding in found] == ["settings"]
+    assert "ADYEN_HMAC_KEY" in found[0].says
+    assert not found[0].is_well
+
+
+async def test_a_database_that_is_not_there_is_named(environ: dict[str, str]) -> None:
+    environ["KASIR_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing"
+
+    red = await _red(environ)
+
+    assert "KASIR_DATABASE_URL" in red[DATABASE]
+
+
+async def test_a_wrong_key_is_told_from_silence(environ: dict[str, str]) -> None:
+    wrong = await _red({**environ, "ADYEN_API_KEY": "wrong"})
+    silent = await _red({**environ, "ADYEN_TWIN_URL": "http://127.0.0.1:1"})
+
+    assert "ADYEN_API_KEY" in wrong[ANSWERS]
+    assert "no answer" in silent[ANSWERS]
+    assert {LISTED} <= wrong.keys() & silent.keys()
+
+
+async def test_gopay_that_is_not_listed_is_to_be_added(
+    environ: dict[str, str], walker: Walker
+) -> None:
+    await walker.twin("PUT", "/twin/knobs", {"amountMax": 1_000})
+    try:
+        red = await _red(environ)
+    finally:
+        await walker.twin("DELETE", "/twin/knobs")
+
+    assert "Customer Area" in red[LISTED]
+    assert ANSWERS not in red
+
+
+async def test_a_held_notice_and_a_lost_call_are_counted(
+    environ: dict[str, str], fresh_database: str
+) -> None:
+    await findings_of(environ)  # Brings the schema.
+    connection = await asyncpg.connect(fresh_database)
+    try:
+        now = datetime.now(UTC)
+        await connection.execute(
+            "INSERT INTO notice (key, kind, item, received_at, state, event_code, names)"
+            " VALUES ('k', 'standard', 'i', $1, 'held', 'REFUND', '{}')",
+            now,
+        )
+        await connection.execute(
+            "INSERT INTO question (key, kind, version, path, body, opened_at, asked_at)"
+            " VALUES ('q', 'details', 72, '/', 'b', $1, $1)",
+            now - timedelta(days=400),
+        )
+    finally:
+        await connection.close()
+
+    red = await _red(environ)
+
+    assert red[UNDERSTOOD] == "1 held; `kasir notices` shows them"
+    assert red[ANSWERED] == "1 not; is a worker running, and does Adyen answer?"
+    assert STANDARD not in red
+
+
+async def test_a_token_whose_webhook_was_lost_is_adopted_and_told(
+    environ: dict[str, str], walker: Walker
+) -> None:
+    shopper = reference("doctor")
+    await walker.twin("PUT", "/twin/knobs", {"tokensTold": "never"})
+    try:
+        async with Kasir.open(settings_from(environ)) as kasir:
+            body = walker.payment(
+                reference("doctor"),
+                storePaymentMethod=True,
+                shopperReference=shopper,
+                recurringProcessingModel="Subscription",
+            )
+            reply = await walker.call("POST", "/v72/payments", body)
+            await walker.shopper(reply.json["action"], "approve")
+            await kasir.pool.execute(
+                "INSERT INTO shopper (shopper_reference, look_at) VALUES ($1, now())", shopper
+            )
+            await walker.advance(60)
+            first, second = await _red(environ), await _red(environ)
+            known = await kasir.tokens.of(shopper)
+    finally:
+        await walker.twin("DELETE", "/twin/knobs")
+
+    assert "1 adopted" in first[AGREE]
+    assert AGREE not in second
+    assert [token.is_active for token in known] == [True]
+
+
+async def test_live_with_an_address_of_this_machine_is_mixed_up(environ: dict[str, str]) -> None:
+    live = {
+        **environ,
+        "ADYEN_ENVIRONMENT": "live",
+        "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Example",
+        "KASIR_PUBLIC_URL": "https://127.0.0.1",
+        "ADYEN_TOKEN_HMAC_KEY": environ["ADYEN_HMAC_KEY"],
+        "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
+        "KASIR_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+    }
+
+    red = await _red(live)
+
+    assert "KASIR_PUBLIC_URL" in red[MIXED]
+    assert "each webhook has its own" in red[MIXED]
+
+
+async def _red(environ: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong, by row."""
+    found: list[Finding] = await findings_of(environ)
+    return {finding.what: finding.says for finding in found if not finding.is_well}
