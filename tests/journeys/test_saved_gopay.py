@@ -1,0 +1,499 @@
+"""A shopper lets GoPay be saved, comes back, pays with it and the PIN, and has it removed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from browser import PATIENCE_MS, desktop, phone, picture
+from form_shop import Reply, Shop, enter_pin, fits, without_complaints
+from kasir.demo.stage import Stage
+
+expect.set_options(timeout=PATIENCE_MS)
+
+CARD_ON_FILE = {
+    "storePaymentMethodMode": "askForConsent",
+    "recurringProcessingModel": "CardOnFile",
+    "shopperLocale": "en-US",
+}
+WORDS = "Save my GoPay at TwinMerchant for next time. I will still be asked for my PIN each time."
+LISTING_FAILS = {"fault": "error_503", "call": "tokens"}
+UNHEARD = {"fault": "lose_notice", "endpoint": "tokens"}
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a shopper holds or sits at."""
+
+    kind: str
+    javascript: bool
+
+    def page(self, browser: Browser) -> AbstractAsyncContextManager[Page]:
+        """A page on it, in English."""
+        device = phone if self.kind == "phone" else desktop
+        return device(browser, locale="en-GB", javascript=self.javascript)
+
+    def named(self, name: str) -> str:
+        """A name for a picture taken on it."""
+        return f"{name}-{self.kind}{'' if self.javascript else '-plain'}"
+
+
+DEVICES = [
+    Device(kind, javascript) for kind in ("phone", "desktop") for javascript in (True, False)
+]
+PHONE = Device("phone", javascript=True)
+
+
+@pytest.fixture
+async def shop(house: Stage) -> AsyncIterator[Shop]:
+    async with aiohttp.ClientSession() as http:
+        yield Shop(house, http)
+
+
+@pytest.fixture
+def shopper() -> str:
+    return f"shopper-{secrets.token_hex(5)}"
+
+
+async def _pay(page: Page, device: Device = PHONE) -> None:
+    """Press the form's one button, and approve at the wallet."""
+    await page.get_by_role("button", name="Pay Rp25.000 with GoPay").click()
+    await page.wait_for_url("**/gopay/**")
+    if device.kind == "desktop":
+        await page.goto(f"{page.url}/phone")
+    await enter_pin(page)
+    if device.kind == "desktop":
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+async def _paid(shop: Shop, link: dict[str, Any]) -> dict[str, Any]:
+    """The truth about a link's payment at the twin, once Kasir knows it is paid."""
+    for _ in range(100):
+        payments = await shop.payments(link)
+        if payments and payments[0]["status"] == "authorised":
+            break
+        await asyncio.sleep(0.1)
+    assert [payment["status"] for payment in payments][:1] == ["authorised"]
+    told = await shop.twin("GET", f"payments?reference={link['reference']}")
+    truth: dict[str, Any] = told["payments"][0]
+    return truth
+
+
+async def _tokens(shop: Shop, shopper: str) -> list[dict[str, Any]]:
+    told = await shop.twin("GET", f"tokens?shopperReference={shopper}")
+    tokens: list[dict[str, Any]] = told["tokens"]
+    return tokens
+
+
+async def _consents(shop: Shop, link: dict[str, Any]) -> list[str]:
+    """What the book says was agreed to; it is shown nowhere."""
+    connection = await asyncpg.connect(shop.house.environment["KASIR_DATABASE_URL"])
+    try:
+        rows = await connection.fetch(
+            "SELECT consent FROM payment WHERE reference = $1 ORDER BY id", link["reference"]
+        )
+    finally:
+        await connection.close()
+    return [row["consent"] for row in rows]
+
+
+async def _saved(shop: Shop, shopper: str, model: str = "CardOnFile") -> str:
+    """Have a wallet saved, without a browser; gives Adyen's name for it."""
+    link = await shop.link(
+        shopperReference=shopper, storePaymentMethodMode="enabled", recurringProcessingModel=model
+    )
+    await shop.visit((await shop.shopper(await shop.start(link), "approve"))["location"])
+    await _paid(shop, link)
+    (token,) = await _tokens(shop, shopper)
+    stored_id: str = token["storedPaymentMethodId"]
+    return stored_id
+
+
+async def _shown(shop: Shop, link: dict[str, Any]) -> tuple[str, list[str]]:
+    """The form's text, and the saved wallets on it by Kasir's name."""
+    form = await shop.visit(link["url"])
+    return form.text, re.findall(r'name="method" value="(tok_\w+)"', form.text)
+
+
+async def _post(shop: Shop, link: dict[str, Any], **fields: str) -> Reply:
+    return await shop.submit(link["url"], attempt=await shop.attempt(link), **fields)
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.named("on"))
+async def test_gopay_is_saved_used_again_with_one_tap_and_a_pin_and_removed(
+    browser: Browser, shop: Shop, shopper: str, device: Device
+) -> None:
+    first = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
+    async with device.page(browser) as page, without_complaints(page):
+        await page.goto(first["url"])
+        box = page.get_by_role("checkbox", name=WORDS)
+        await expect(box).not_to_be_checked()
+        await fits(page)
+        await picture(page, device.named("consent"))
+        await box.check()
+        await _pay(page, device)
+        await _paid(shop, first)
+        (token,) = await _tokens(shop, shopper)
+
+        second = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
+        await page.goto(second["url"])
+        radios = page.get_by_role("radio")
+        await expect(radios.first).to_be_checked()
+        await expect(page.get_by_role("radio", name="GoPay saved")).to_be_checked()
+        await expect(page.get_by_role("checkbox")).to_be_hidden()
+        assert token["storedPaymentMethodId"] not in await page.content()
+        await fits(page)
+        await picture(page, device.named("saved"))
+        await page.get_by_role("radio", name="Use another GoPay").check()
+        await expect(page.get_by_role("checkbox")).to_be_visible()
+        await fits(page)
+        await picture(page, device.named("another"))
+        await page.get_by_role("radio", name="GoPay saved").check()
+        await _pay(page, device)
+        charge = await _paid(shop, second)
+
+        third = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
+        await page.goto(third["url"])
+        await page.get_by_role("link", name="Remove").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Remove your saved GoPay?")
+        await fits(page)
+        await picture(page, device.named("remove"))
+        await page.get_by_role("link", name="No, keep it").click()
+        await page.get_by_role("link", name="Remove").click()
+        await page.get_by_role("button", name="Yes, remove it").click()
+        await expect(page.get_by_role("status")).to_contain_text("has been removed")
+        await expect(page.get_by_role("radio")).to_have_count(1)
+        await fits(page)
+        await picture(page, device.named("removed"))
+        await _pay(page, device)
+        await _paid(shop, third)
+
+    assert await _consents(shop, first) == [f"en: {WORDS}"]
+    assert charge["storedPaymentMethodId"] == token["storedPaymentMethodId"]
+    assert charge["savedAs"] is None
+    assert await _consents(shop, second) == [""]
+    assert [token["active"] for token in await _tokens(shop, shopper)] == [False]
+    assert await _consents(shop, third) == [""]
+
+
+async def test_without_consent_nothing_is_stored(
+    browser: Browser, shop: Shop, shopper: str
+) -> None:
+    link = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
+    async with phone(browser) as page:
+        await page.goto(link["url"])
+        await _pay(page)
+        paid = await _paid(shop, link)
+
+    assert (paid["savedAs"], await _tokens(shop, shopper)) == (None, [])
+    assert await _consents(shop, link) == [""]
+
+
+async def test_consent_to_other_words_than_those_shown_is_none(shop: Shop, shopper: str) -> None:
+    link = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
+    for mark in ("on", "en-0000000000000000", "\0"):
+        answer = await _post(shop, link, consent=mark)
+        await shop.visit((await shop.shopper(answer.place, "refuse"))["location"])
+
+    assert await _consents(shop, link) == [""] * 3
+    told = await shop.twin("GET", f"payments?reference={link['reference']}")
+    assert {payment["savedAs"] for payment in told["payments"]} == {None}
+
+
+async def test_consent_ticked_and_then_the_saved_gopay_used_saves_nothing_anew(
+    shop: Shop, shopper: str
+) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
+    text, (token,) = await _shown(shop, link)
+    mark = re.findall(r'name="consent" value="([^"]+)"', text)[0]
+    answer = await _post(shop, link, method=token, consent=mark)
+
+    assert answer.status == 303
+    assert await _consents(shop, link) == [""]
+
+
+async def test_where_the_shop_always_saves_the_shopper_is_told(
+    browser: Browser, shop: Shop, shopper: str
+) -> None:
+    enabled = CARD_ON_FILE | {"storePaymentMethodMode": "enabled"}
+    link = await shop.link(shopperReference=shopper, **enabled)
+    async with phone(browser, locale="en-GB") as page:
+        await page.goto(link["url"])
+        await expect(page.get_by_role("checkbox")).to_have_count(0)
+        told = page.get_by_text("Your GoPay will be saved at TwinMerchant for next time.")
+        await expect(told).to_be_visible()
+        await fits(page)
+        await picture(page, "enabled-phone")
+        await _pay(page)
+        await _paid(shop, link)
+
+    assert len(await _tokens(shop, shopper)) == 1
+    (kept,) = await _consents(shop, link)
+    assert kept.startswith("en: Your GoPay will be saved at TwinMerchant for next time.")
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (
+            {"description": "Kopi tiap bulan, Rp25.000", "recurringFrequency": "30"},
+            "What for: Kopi tiap bulan, Rp25.000. At most once in 30 days.",
+        ),
+        ({"recurringFrequency": 1}, "At most once a day."),
+        ({}, "How much and when is as agreed with TwinMerchant."),
+        ({"recurringFrequency": "often"}, "How much and when is as agreed with TwinMerchant."),
+    ],
+)
+async def test_for_a_plan_the_words_say_what_the_link_tells_and_no_more(
+    browser: Browser, shop: Shop, shopper: str, plan: dict[str, Any], words: str
+) -> None:
+    link = await shop.link(
+        shopperReference=shopper,
+        storePaymentMethodMode="askForConsent",
+        recurringProcessingModel="Subscription",
+        **plan,
+    )
+    started = "Save my GoPay. TwinMerchant may charge it again without asking for my PIN."
+    async with phone(browser, locale="en-GB") as page:
+        await page.goto(link["url"])
+        box = page.get_by_role("checkbox")
+        await expect(box).not_to_be_checked()
+        await expect(page.locator(".consent")).to_have_text(f"{started} {words}")
+        await fits(page)
+        await picture(page, f"plan-phone-{len(plan)}")
+        await box.check()
+        await page.get_by_role("button", name="Pay").click()
+        await page.wait_for_url("**/gopay/**")
+
+    assert await _consents(shop, link) == [f"en: {started} {words}"]
+
+
+async def test_a_token_for_a_subscription_is_not_shown_nor_removed_here(
+    shop: Shop, shopper: str
+) -> None:
+    await _saved(shop, shopper, "Subscription")
+    link = await shop.link(shopperReference=shopper)
+    _, tokens = await _shown(shop, link)
+
+    assert tokens == []
+
+
+async def test_a_link_for_a_plan_offers_no_saved_gopay(shop: Shop, shopper: str) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(
+        shopperReference=shopper,
+        storePaymentMethodMode="askForConsent",
+        recurringProcessingModel="Subscription",
+    )
+    _, tokens = await _shown(shop, link)
+
+    assert tokens == []
+
+
+async def test_a_token_is_charged_and_removed_by_its_own_shopper_alone(
+    shop: Shop, shopper: str
+) -> None:
+    await _saved(shop, shopper)
+    mine = await shop.link(shopperReference=shopper)
+    _, (token,) = await _shown(shop, mine)
+    others = [
+        await shop.link(shopperReference=f"{shopper}-2"),
+        await shop.link(shopperReference=shopper.upper()),
+        await shop.link(),
+        await shop.link(shopperReference=shopper, reusable=True),
+    ]
+    for link in others:
+        paying = await _post(shop, link, method=token)
+        asking = await shop.visit(f"{link['url']}/saved/{token}")
+        removing = await shop.submit(f"{link['url']}/saved/{token}")
+
+        assert (paying.status, asking.status, removing.status) == (404, 404, 404)
+        assert "This page was not found" in paying.text
+        assert await shop.payments(link) == []
+    assert [token["active"] for token in await _tokens(shop, shopper)] == [True]
+
+
+@pytest.mark.parametrize("forged", ["tok_forged", "", "card", "\0", "../../tok"])
+async def test_a_forged_choice_is_a_page_and_no_payment(
+    shop: Shop, shopper: str, forged: str
+) -> None:
+    stored_id = await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper)
+    answers = [await _post(shop, link, method=method) for method in (forged, stored_id)]
+
+    assert [(answer.status, answer.kind) for answer in answers] == [(404, "text/html")] * 2
+    assert (await shop.payments(link), await shop.offers(link)) == ([], 0)
+
+
+async def test_a_shop_may_hide_the_removal(shop: Shop, shopper: str) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper, showRemovePaymentMethodButton=False)
+    text, (token,) = await _shown(shop, link)
+    answers = [
+        await shop.visit(f"{link['url']}/saved/{token}"),
+        await shop.submit(f"{link['url']}/saved/{token}"),
+    ]
+
+    assert "/saved/" not in text
+    assert [answer.status for answer in answers] == [404, 404]
+
+
+async def test_a_link_that_is_over_removes_nothing(shop: Shop, shopper: str) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper)
+    _, (token,) = await _shown(shop, link)
+    await shop.withdraw(link)
+    answer = await shop.submit(f"{link['url']}/saved/{token}")
+
+    assert answer.status == 410
+    assert [token["active"] for token in await _tokens(shop, shopper)] == [True]
+
+
+async def test_a_gopay_unlinked_meanwhile_is_said_to_be_gone_and_paid_another_way(
+    browser: Browser, shop: Shop, shopper: str
+) -> None:
+    stored_id = await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper)
+    async with phone(browser, locale="en-GB") as page, without_complaints(page):
+        await page.goto(link["url"])
+        async with shop.faults(UNHEARD):
+            await shop.twin("POST", f"tokens/{stored_id}", {"do": "disable"})
+            await page.get_by_role("button", name="Pay").click()
+            await expect(page.get_by_role("status")).to_contain_text("can no longer be used")
+        await expect(page.get_by_role("status")).to_contain_text("Nothing was paid")
+        await expect(page.get_by_role("radio")).to_have_count(1)
+        await fits(page)
+        await picture(page, "gone-phone")
+        await _pay(page)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
+    statuses = [payment["status"] for payment in await shop.payments(link)]
+
+    assert statuses == ["authorised", "failed"]
+
+
+async def test_a_gopay_known_to_be_gone_is_not_even_asked_for(shop: Shop, shopper: str) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper)
+    second = await shop.link(shopperReference=shopper)
+    _, (token,) = await _shown(shop, link)
+    await shop.submit(f"{second['url']}/saved/{token}")
+    answer = await _post(shop, link, method=token)
+    again = await shop.submit(f"{second['url']}/saved/{token}")
+
+    assert answer.place == f"/pay/{link['id']}?said=gone"
+    assert again.place == f"/pay/{second['id']}?said=removed"
+    assert await shop.offers(link) == 0
+
+
+async def test_after_the_wallet_refused_the_saved_one_another_way_is_open(
+    browser: Browser, shop: Shop, shopper: str
+) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper)
+    await shop.twin("PUT", f"wallets/{shopper}", {"state": "unlinked"})
+    async with phone(browser, locale="en-GB") as page:
+        await page.goto(link["url"])
+        await _pay(page)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment not successful")
+        await page.get_by_role("link", name="Try again").click()
+        await page.get_by_role("radio", name="Use another GoPay").check()
+        await _pay(page)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
+
+
+async def test_while_adyen_lists_nothing_the_ordinary_way_is_open(shop: Shop, shopper: str) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper)
+    async with shop.faults(LISTING_FAILS):
+        form = await shop.visit(link["url"])
+        answer = await _post(shop, link)
+
+    assert (form.status, "GoPay saved" in form.text) == (200, False)
+    assert answer.status == 303
+    assert shop.house.twin_url in answer.place
+
+
+async def test_a_removal_without_an_answer_is_asked_for_again(
+    browser: Browser, shop: Shop, shopper: str
+) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper)
+    async with phone(browser, locale="en-GB") as page:
+        await page.goto(link["url"])
+        await page.get_by_role("link", name="Remove").click()
+        async with shop.faults({"fault": "lose_reply_after", "call": "tokens"}):
+            await page.get_by_role("button", name="Yes, remove it").click()
+            await expect(page.get_by_role("status")).to_contain_text("Not removed yet")
+            await fits(page)
+            await picture(page, "not-removed-phone")
+        await page.get_by_role("button", name="Yes, remove it").click()
+        await expect(page.get_by_role("status")).to_contain_text("has been removed")
+
+    assert [token["active"] for token in await _tokens(shop, shopper)] == [False]
+
+
+async def test_a_token_whose_webhook_was_lost_is_found_by_the_form(
+    shop: Shop, shopper: str
+) -> None:
+    async with shop.faults(UNHEARD):
+        await _saved(shop, shopper)
+    _, tokens = await _shown(shop, await shop.link(shopperReference=shopper))
+
+    assert len(tokens) == 1
+
+
+async def test_saved_and_ordinary_at_once_are_one_payment(shop: Shop, shopper: str) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper)
+    _, (token,) = await _shown(shop, link)
+    attempt = await shop.attempt(link)
+    slow = {"fault": "slow_reply", "call": "payments", "reference": link["reference"], "seconds": 1}
+    async with shop.faults(slow):
+        answers = await asyncio.gather(
+            shop.submit(link["url"], attempt=attempt, method=token),
+            shop.submit(link["url"], attempt=attempt, method="gopay_wallet"),
+            shop.submit(link["url"], attempt=attempt, method=token),
+        )
+    later = await shop.submit(link["url"], attempt=attempt, method="gopay_wallet")
+
+    assert len({answer.place for answer in (*answers, later)}) == 1
+    assert (len(await shop.payments(link)), await shop.offers(link)) == (1, 1)
+
+
+async def test_the_shops_word_for_its_shoppers_language_goes_before_the_browsers(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link(shopperLocale="en-US")
+    async with phone(browser, locale="id-ID") as page:
+        await page.goto(link["url"])
+        assert await page.locator("html").get_attribute("lang") == "en"
+        await page.get_by_role("link", name="Bahasa Indonesia").click()
+        assert await page.locator("html").get_attribute("lang") == "id"
+
+
+async def test_a_saved_gopay_is_chosen_with_the_keyboard(
+    browser: Browser, shop: Shop, shopper: str
+) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
+    async with desktop(browser) as page:
+        await page.goto(link["url"])
+        await page.get_by_role("radio", name="GoPay saved").focus()
+        await page.keyboard.press("ArrowDown")
+        await expect(page.get_by_role("radio", name="Use another GoPay")).to_be_checked()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Space")
+
+        await expect(page.get_by_role("checkbox")).to_be_checked()
+        await picture(page, "keyboard-desktop")
