@@ -60,7 +60,8 @@ def refunds(facts: Iterable[Fact], nothing: Money) -> tuple[Refund, ...]:
     """
     known = [
         fact
-        for fact in facts
+        # A set has no order of its own, and in another process it has another one.
+        for fact in sorted(facts, key=lambda fact: fact.key)
         if fact.says in _ABOUT_REFUNDS
         and (fact.amount is None or fact.amount.currency == nothing.currency)
     ]
