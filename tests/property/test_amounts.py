@@ -1,0 +1,67 @@
+"""Amounts: whole rupiah from the request to the form, and no other number ever gets through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import payment_body
+from kasir.adyen import checks
+from kasir.adyen.currencies import exponent
+from kasir.money import IDR, Currency, Money
+from kasir.web.pages import rupiah
+
+INT64_MAX = 2**63 - 1
+whole = st.integers(1, INT64_MAX)
+amounts = st.builds(Money, st.just(IDR), st.integers(-INT64_MAX, INT64_MAX))
+
+
+def faults(value: Any) -> list[str]:
+    body = payment_body(amount={"currency": "IDR", "value": value})
+    return [fault.field for fault in checks.payment_faults(body, 72)]
+
+
+@given(whole)
+def test_every_whole_positive_number_of_rupiah_is_an_amount(value: int) -> None:
+    assert faults(value) == []
+
+
+@given(
+    st.one_of(
+        st.integers(max_value=0),
+        st.integers(min_value=INT64_MAX + 1),
+        st.floats(),
+        st.text(),
+        st.booleans(),
+        st.none(),
+        st.lists(st.integers()),
+    )
+)
+def test_nothing_else_is(value: Any) -> None:
+    assert faults(value) == ["amount.value"]
+
+
+@given(amounts, amounts, amounts)
+def test_money_adds_up_as_whole_numbers_do(one: Money, two: Money, three: Money) -> None:
+    assert one + two == two + one
+    assert (one + two) + three == one + (two + three)
+    assert (one + two) - two == one
+    assert (one + two).minor_units == one.minor_units + two.minor_units
+
+
+@given(st.integers(0, INT64_MAX))
+def test_rupiah_are_written_with_a_dot_every_three_digits_and_no_decimals(value: int) -> None:
+    said = rupiah(value)
+    digits = said.removeprefix("Rp").split(".")
+
+    assert said.startswith("Rp")
+    assert int("".join(digits)) == value
+    assert [len(group) for group in digits[1:]] == [3] * (len(digits) - 1)
+    assert 1 <= len(digits[0]) <= 3
+
+
+@given(st.text(st.characters(min_codepoint=65, max_codepoint=90), min_size=3, max_size=3))
+def test_an_exponent_is_one_of_three(currency: str) -> None:
+    assert exponent(Currency(currency)) in {0, 2, 3}

@@ -1,0 +1,139 @@
+"""What facts come to does not depend on their order, nor on how often each was heard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fakes import a_fact, an_intent
+from kasir.money import IDR, Money
+from kasir.payments.facts import Fact, Says
+from kasir.payments.fold import fold, payment, refundable
+from kasir.payments.refunds import RefundStatus, refunds
+from kasir.payments.status import Status, status
+
+#: Few names, so that facts speak of the same things.
+ATTEMPTS = ["", "PSP-A", "PSP-B"]
+CALLS = ["", "kasir-pay_1", "kasir-det-1", "kasir-chg-1", "kasir-chg-2"]
+CHANGES = ["", "CHG-A", "CHG-B"]
+
+any_fact = st.builds(
+    a_fact,
+    st.sampled_from(Says),
+    st.sampled_from(ATTEMPTS),
+    about=st.sampled_from(CALLS),
+    modification=st.sampled_from(CHANGES),
+    amount=st.one_of(
+        st.none(), st.builds(Money, st.just(IDR), st.sampled_from([1, 10_000, 25_000]))
+    ),
+)
+#: As they are kept: of one key, one.
+known_facts = st.lists(any_fact, max_size=12, unique_by=lambda fact: fact.key)
+intents = st.builds(an_intent, captures_itself=st.booleans())
+
+
+@st.composite
+def shuffled(draw: st.DrawFn) -> tuple[list[Fact], list[Fact]]:
+    """Facts, and the same facts in another order, some of them several times."""
+    facts = draw(known_facts)
+    more = draw(st.lists(st.sampled_from(facts), max_size=6)) if facts else []
+    return facts, draw(st.permutations(facts + more))
+
+
+ASKED_ONCE_NAMED_TWICE = [
+    a_fact(Says.REFUND_RECEIVED, "PSP-A", about="kasir-chg-1", modification="CHG-A"),
+    a_fact(Says.REFUND_RECEIVED, "PSP-A", about="kasir-chg-1", modification="CHG-B"),
+    a_fact(Says.REFUND_ASKED, about="kasir-chg-1", amount=Money(IDR, 1)),
+]
+
+
+@given(intents, shuffled())
+@example(an_intent(), (ASKED_ONCE_NAMED_TWICE, ASKED_ONCE_NAMED_TWICE[::-1]))
+def test_order_and_repetition_change_nothing(
+    intent: Any, pair: tuple[list[Fact], list[Fact]]
+) -> None:
+    facts, again = pair
+
+    assert fold(intent, again) == fold(intent, facts)
+    assert status(again) == status(facts)
+    # In a list the order is seen, as that of a set is in another process.
+    nothing = Money(IDR, 0)
+    assert refunds(again, nothing) == refunds(facts, nothing)
+
+
+@given(known_facts, any_fact)
+def test_no_news_but_a_voiding_of_the_same_attempt_unpays(facts: list[Fact], news: Fact) -> None:
+    before, after = status(facts), status([*facts, news])
+
+    if before is Status.AUTHORISED and after is not Status.AUTHORISED:
+        paid = {fact.psp_reference for fact in facts if fact.says is Says.AUTHORISED}
+
+        assert news.says is Says.VOIDED
+        assert news.psp_reference in paid
+
+
+@given(known_facts, st.sampled_from(["PSP-A", "PSP-B"]))
+def test_good_news_of_an_attempt_that_was_not_voided_always_pays(
+    facts: list[Fact], attempt: str
+) -> None:
+    voided = {fact.psp_reference for fact in facts if fact.says is Says.VOIDED}
+    now = status([*facts, a_fact(Says.AUTHORISED, attempt)])
+
+    assert attempt in voided or now is Status.AUTHORISED
+
+
+@given(known_facts)
+def test_what_is_only_noted_changes_no_status(facts: list[Fact]) -> None:
+    told = [fact for fact in facts if fact.says is not Says.NOTED or fact.about]
+    without = [fact for fact in told if fact.says is not Says.NOTED]
+    lifted = {fact.about for fact in told if fact.says is Says.NOTED}
+    waiting = {fact.about for fact in told if fact.says is Says.UNKNOWN}
+
+    if not lifted & waiting:  # An answer that says nothing is an answer all the same.
+        assert status(told) == status(without)
+
+
+@given(intents, known_facts)
+def test_sums_are_never_negative_and_no_money_is_taken_of_what_is_not_paid(
+    intent: Any, facts: list[Fact]
+) -> None:
+    stands = fold(intent, facts)
+
+    assert min(stands.captured.minor_units, stands.refunded.minor_units) >= 0
+    assert stands.charged_back.minor_units >= 0
+    if intent.captures_itself and stands.status is not Status.AUTHORISED:
+        assert stands.captured.minor_units == 0
+
+
+@given(intents, known_facts)
+def test_refunded_is_the_sum_of_the_refunds_that_went_back(intent: Any, facts: list[Fact]) -> None:
+    stands = fold(intent, facts)
+    back = [
+        refund.amount.minor_units
+        for refund in stands.refunds
+        if refund.status is RefundStatus.SUCCEEDED
+    ]
+
+    assert stands.refunded.minor_units == sum(back)
+    assert len({refund.name for refund in stands.refunds}) == len(stands.refunds)
+
+
+@given(intents, known_facts)
+def test_a_refund_that_failed_gives_its_money_free_again(intent: Any, facts: list[Fact]) -> None:
+    made = payment(intent, facts)
+    held = [
+        refund.amount.minor_units
+        for refund in made.standing.refunds
+        if refund.status in {RefundStatus.REQUESTED, RefundStatus.SUCCEEDED}
+    ]
+
+    assert refundable(made).minor_units == made.standing.captured.minor_units - sum(held)
+
+
+@given(intents, known_facts)
+def test_a_whole_and_its_parts_speak_of_the_same_attempts(intent: Any, facts: list[Fact]) -> None:
+    named = {fact.psp_reference for fact in facts} | {""}
+
+    assert fold(intent, facts).psp_reference in named
