@@ -44,6 +44,12 @@ addEventListener("pageshow", (event) => {
   }
 });
 
+// What belongs to the way just chosen comes into view, above the button that floats there.
+document.addEventListener("change", (event) => {
+  if (event.target.name !== "method") return;
+  event.target.closest(".choice").scrollIntoView({ block: "nearest" });
+});
+
 // A logo that does not come: its name stands beside it.
 for (const logo of document.querySelectorAll(".logo img")) {
   const hide = () => logo.closest(".logo").classList.add("gone");
