@@ -1,0 +1,129 @@
+"""Whatever JSON comes: rules never raise, bodies are objects or refused, notices are read or held."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import KEY, envelope, payment_body
+from kasir.adyen import checks
+from kasir.adyen.calls import details_key, redirect_result
+from kasir.adyen.notifications import parse
+from kasir.adyen.replies import Answer, Verdict
+from kasir.adyen.signing import is_sealed, key_from_hex
+from kasir.errors import Fault, InvalidRequest, Unreadable
+from kasir.gateway.checkout import body_fields
+from kasir.gateway.methods import Method, method_of
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+#: Objects whose fields are Adyen's, with anything in them.
+FIELDS = [
+    *payment_body(),
+    *("metadata", "lineItems", "shopperReference", "sessionValidity", "storePaymentMethod"),
+    *(
+        "captureDelayHours",
+        "expiresAt",
+        "details",
+        "allowedPaymentMethods",
+        "recurringProcessingModel",
+    ),
+    *("shopperEmail", "shopperIP", "telephoneNumber", "reusable", "additionalData", "live"),
+]
+objects = st.dictionaries(st.one_of(st.sampled_from(FIELDS), st.text()), anything, max_size=12)
+#: A complete payment with a few of its fields spoilt.
+spoilt = st.builds(
+    lambda changes: payment_body() | changes,
+    st.dictionaries(st.sampled_from(FIELDS), anything, max_size=3),
+)
+
+
+@given(st.one_of(objects, spoilt), st.sampled_from([71, 72]))
+def test_the_rules_never_raise_and_each_names_a_field_and_a_cure(
+    fields: dict[str, Any], version: int
+) -> None:
+    found = [
+        *checks.payment_faults(fields, version),
+        *checks.link_faults(fields),
+        *checks.methods_faults(fields),
+        *checks.details_faults(fields),
+    ]
+
+    assert all(isinstance(fault, Fault) for fault in found)
+    assert all(fault.field and fault.cure and 400 <= fault.status < 500 for fault in found)
+
+
+@given(st.one_of(objects, spoilt))
+def test_a_method_is_one_of_ours_or_a_fault(fields: dict[str, Any]) -> None:
+    found = method_of(fields)
+
+    assert isinstance(found, Method | Fault)
+    if isinstance(found, Method):
+        assert all(isinstance(fault, Fault) for fault in found.faults(fields))
+
+
+@given(st.one_of(st.binary(), anything.map(lambda value: json.dumps(value).encode())))
+def test_a_body_is_an_object_or_refused(body: bytes) -> None:
+    try:
+        fields = body_fields(body)
+    except InvalidRequest as error:
+        (fault,) = error.faults
+        assert (fault.field, fault.code, fault.status) == ("body", "702", 400)
+    else:
+        assert isinstance(fields, dict)
+
+
+@given(st.one_of(st.binary(), anything.map(lambda value: json.dumps(value).encode())))
+def test_a_notification_is_an_envelope_or_unreadable(body: bytes) -> None:
+    try:
+        items = parse(body)
+    except Unreadable:
+        return
+
+    assert items != []
+
+
+ITEM_FIELDS = [
+    *("pspReference", "originalReference", "merchantAccountCode", "merchantReference", "amount"),
+    *("eventCode", "eventDate", "success", "paymentMethod", "reason", "additionalData"),
+]
+
+
+@given(st.dictionaries(st.one_of(st.sampled_from(ITEM_FIELDS), st.text()), anything, max_size=12))
+def test_an_item_of_any_shape_is_read_and_never_passes_for_sealed(fields: dict[str, Any]) -> None:
+    (item,) = parse(envelope(fields))
+
+    assert is_sealed(item, [key_from_hex(KEY)]) is False
+
+
+@given(st.integers(100, 599), st.binary(), st.booleans())
+def test_every_answer_has_a_verdict(status: int, body: bytes, transient: bool) -> None:
+    answer = Answer(status, body, transient=transient)
+
+    assert answer.verdict in Verdict
+    assert isinstance(answer.json(), dict)
+
+
+@given(st.text())
+def test_a_redirect_result_is_decoded_once_at_most_and_keys_stay_short(text: str) -> None:
+    assert len(details_key(redirect_result(text))) <= 64
+
+
+@given(st.from_regex(r"[A-Za-z0-9!+/=._~-]+", fullmatch=True))
+def test_a_decoded_result_stays_as_it_is(result: str) -> None:
+    assert redirect_result(result) == result
