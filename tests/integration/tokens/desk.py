@@ -1,0 +1,264 @@
+"""Kasir on a real database with nobody at the other end: what it hears is posted here, sealed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from adyen_twin import seals
+from fakes import OTHER_KEY, envelope, notification_item, payment_body
+from kasir.adyen.calls import details_key, payment_key
+from kasir.adyen.replies import Answer
+from kasir.gateway.meanings import of_reply
+from kasir.ids import PaymentId
+from kasir.jobs.queue import enqueue_reading
+from kasir.money import IDR, Money
+from kasir.payments.payment import Intent
+from kasir.payments.ports import Kind, Question
+from kasir.store.inbox import replay
+from kasir.tokens.model import Token
+from kasir.webhooks.receive import receive, receive_token
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+NOON: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ACCOUNT: Final = "TwinMerchant"
+SECRET: Final = "the-key-that-seals-what-is-kept-here"
+
+
+@asynccontextmanager
+async def desk_on(database: str, secret: str = SECRET) -> AsyncIterator[Desk]:
+    """Kasir on a database, to be told things."""
+    keys = {"ADYEN_TOKEN_HMAC_KEY": OTHER_KEY, "KASIR_SECRET_KEY": secret}
+    async with kasir_on(database, **keys) as kasir:
+        yield Desk(kasir)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One shopper's wallet saved by one payment, and the words in which that is told."""
+
+    shopper: str
+    token: str
+    reference: str
+    psp_reference: str
+    payment_id: PaymentId
+
+    def webhook(self, kind: str, minute: int, **changes: Any) -> bytes:
+        """A token notification; `data` is changed, and so is what stands around it."""
+        data = {
+            "merchantAccount": ACCOUNT,
+            "storedPaymentMethodId": self.token,
+            "type": "gopay_wallet",
+            "operation": kind,
+            "shopperReference": self.shopper,
+        }
+        around = {
+            "createdAt": at(minute).isoformat(),
+            "eventId": self.psp_reference,
+            "environment": "test",
+            "type": f"recurring.token.{kind}",
+        }
+        data |= {name: text for name, text in changes.items() if name in data}
+        around |= {name: text for name, text in changes.items() if name in around}
+        return json.dumps(around | {"data": data}).encode()
+
+    def authorisation(self, minute: int, **changes: Any) -> bytes:
+        """The payment's own notification, with the token in it, and the shopper's wallet."""
+        extra = {
+            "GoPay.gopayAccountId": f"62{self.psp_reference}",
+            "tokenization.storedPaymentMethodId": self.token,
+            "tokenization.shopperReference": self.shopper,
+            "tokenization.store.operationType": "created",
+        }
+        fields = {"eventDate": at(minute).isoformat(), "additionalData": extra}
+        return self._item(**fields | changes)
+
+    def contract(self, minute: int) -> bytes:
+        """The older way of telling of a token."""
+        return self._item(
+            eventCode="RECURRING_CONTRACT",
+            pspReference=self.token,
+            originalReference=self.psp_reference,
+            originalPsp=self.psp_reference,
+            amount={"currency": "IDR", "value": 0},
+            eventDate=at(minute).isoformat(),
+            additionalData={
+                "recurring.recurringDetailReference": self.token,
+                "recurring.shopperReference": self.shopper,
+                "shopperReference": self.shopper,
+                "GoPay.gopayAccountId": f"62{self.psp_reference}",
+            },
+        )
+
+    def refund(self, minute: int) -> bytes:
+        """The whole sum went back."""
+        return self._item(
+            eventCode="REFUND",
+            pspReference=f"{self.psp_reference[:-2]}RF",
+            originalReference=self.psp_reference,
+            eventDate=at(minute).isoformat(),
+        )
+
+    def _item(self, **changes: Any) -> bytes:
+        fields = {"pspReference": self.psp_reference, "merchantReference": self.reference}
+        return envelope(notification_item(**fields | changes))
+
+
+def story() -> Story:
+    """One that nobody has heard of yet."""
+    mark = secrets.token_hex(7).upper()
+    return Story(
+        shopper=f"shopper-{mark}",
+        token=f"TK{mark}",
+        reference=f"ORDER-{mark}",
+        psp_reference=f"PS{mark}",
+        payment_id=PaymentId(f"pay_{mark}"),
+    )
+
+
+def at(minute: int) -> datetime:
+    """So many minutes after noon."""
+    return NOON + timedelta(minutes=minute)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where Kasir is told things, and asked what it made of them."""
+
+    kasir: Kasir
+
+    async def post(self, *bodies: bytes) -> None:
+        """Post notifications, of either kind, each with its seal."""
+        for body in bodies:
+            if b"notificationItems" in body:
+                await receive(
+                    body,
+                    is_form=False,
+                    keys=self.kasir.settings.hmac_keys,
+                    inbox=self.kasir.inbox,
+                    received_at=self.kasir.clock.now(),
+                )
+            else:
+                await receive_token(
+                    body,
+                    signature=seals.seal_of_bytes(body, OTHER_KEY),
+                    keys=self.kasir.settings.token_hmac_keys,
+                    inbox=self.kasir.inbox,
+                    received_at=self.kasir.clock.now(),
+                )
+
+    async def tell(self, *bodies: bytes) -> None:
+        """Post notifications and read each before the next comes."""
+        for body in bodies:
+            await self.post(body)
+            await self.kasir.reader.read_all()
+
+    async def ask(self, about: Story, model: str = "Subscription") -> Question:
+        """Write down that a wallet is to be saved, as `/payments` does before it asks."""
+        return await self._ask(about, model, storePaymentMethod=True)
+
+    async def ask_to_charge(self, about: Story) -> Question:
+        """Write down that a saved wallet is to be charged."""
+        stored = {"storedPaymentMethodId": about.token}
+        return await self._ask(about, "Subscription", paymentMethod=stored)
+
+    async def _ask(self, about: Story, model: str, **more: Any) -> Question:
+        whose = {"shopperReference": about.shopper, "recurringProcessingModel": model}
+        body = payment_body(reference=about.reference, **whose, **more)
+        question = self._question(about, payment_key(about.payment_id), Kind.PAYMENTS, body)
+        intent = Intent(
+            id=about.payment_id,
+            reference=about.reference,
+            amount=Money(IDR, 25_000),
+            method="gopay_wallet",
+            return_url="https://shop.example/return",
+            created_at=NOON,
+            close_at=NOON + timedelta(hours=1),
+            model=model,
+            shopper_reference=about.shopper,
+        )
+        await self.kasir.payments.open(intent, question, None)
+        return question
+
+    async def replay(self, notice_id: int) -> None:
+        """Have a held notice read anew, as the operator does."""
+        assert await replay(self.kasir.pool, [notice_id], enqueue_reading) == [notice_id]
+        await self.kasir.reader.read_all()
+
+    async def question(self, about: Story) -> Question:
+        """The call that asked for it."""
+        found, _ = await self.kasir.payments.question(payment_key(about.payment_id))
+        return found
+
+    async def hear_reply(self, question: Question) -> None:
+        """Hear Adyen's answer to `/payments`."""
+        said = {"resultCode": "RedirectShopper", "action": {"type": "redirect"}}
+        await self._hear(question, said)
+
+    async def hear_details(self, about: Story) -> None:
+        """Ask what became of it and hear that it is paid; the second time, hear it again."""
+        body = {"details": {"redirectResult": about.reference}}
+        key = details_key(about.reference)
+        question = self._question(about, key, Kind.DETAILS, body)
+        await self.kasir.payments.open_question(question)
+        said = {
+            "resultCode": "Authorised",
+            "pspReference": about.psp_reference,
+            "merchantReference": about.reference,
+            "amount": {"currency": "IDR", "value": 25_000},
+            "additionalData": {"tokenization.storedPaymentMethodId": about.token},
+        }
+        await self._hear(question, said)
+
+    async def _hear(self, question: Question, said: Mapping[str, Any]) -> None:
+        heard = of_reply(question, Answer(200, msgspec.json.encode(said)), at(1))
+        await self.kasir.payments.hear(question, heard, None)
+
+    def _question(self, about: Story, key: str, kind: Kind, body: Mapping[str, Any]) -> Question:
+        path = "/payments" if kind is Kind.PAYMENTS else "/payments/details"
+        return Question(
+            key=key,
+            kind=kind,
+            payment_id=about.payment_id,
+            version=72,
+            path=path,
+            body=msgspec.json.encode(body),
+            opened_at=NOON,
+            asked_at=NOON,
+        )
+
+    async def token(self, about: Story) -> Token:
+        """The one token of a story's shopper."""
+        (found,) = await self.kasir.tokens.of(about.shopper)
+        return found
+
+    async def events(self, about: Story) -> list[dict[str, Any]]:
+        """What the shop was told of a story's token, in order."""
+        every = [json.loads(event.payload) for event in await self.kasir.events.after(None, 10_000)]
+        return [
+            event
+            for event in every
+            if event["type"].startswith("token.")
+            and event["data"]["shopperReference"] == about.shopper
+        ]
+
+    async def told(self, about: Story) -> list[str]:
+        """The types of those."""
+        return [event["type"] for event in await self.events(about)]
+
+    async def states(self) -> dict[str, int]:
+        """How many notices stand in each state."""
+        rows = await self.kasir.pool.fetch("SELECT state, count(*) FROM notice GROUP BY state")
+        return {row["state"]: row["count"] for row in rows}
+
+    async def facts(self) -> int:
+        """How many facts of tokens are kept."""
+        return int(await self.kasir.pool.fetchval("SELECT count(*) FROM token_fact"))
