@@ -36,8 +36,7 @@ SECRET: Final = "the-key-that-seals-what-is-kept-here"
 @asynccontextmanager
 async def desk_on(database: str, secret: str = SECRET) -> AsyncIterator[Desk]:
     """Kasir on a database, to be told things."""
-    keys = {"ADYEN_TOKEN_HMAC_KEY": OTHER_KEY, "KASIR_SECRET_KEY": secret}
-    async with kasir_on(database, **keys) as kasir:
+    async with kasir_on(database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY, KASIR_SECRET_KEY=secret) as kasir:
         yield Desk(kasir)
 
 

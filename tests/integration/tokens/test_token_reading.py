@@ -35,7 +35,7 @@ async def test_many_readers_of_many_tellings_make_one_token_each(desk: Desk) -> 
         assert await desk.told(told) == [CREATED]
     # Per story: one created, one authorisation (both came thrice), three that it exists already.
     assert await desk.facts() == 6 * 5
-    # The authorisations are of payments that nobody here asked for; their tokens count all the same.
+    # The authorisations are of payments nobody here asked for; their tokens count all the same.
     assert await desk.states() == {"read": 6 * 6, "foreign": 6 * 3}
 
 
