@@ -20,6 +20,8 @@ _END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length:"
 _CLOSES: Final = b"connection: close"
 _STATUS: Final = slice(9, 12)
+_ASK_AGAIN: Final = b"503"  # "Not known yet: ask again with the same key", as a shop then does.
+_AGAIN_MAX: Final = 3
 _SHOWN: Final = 400
 _WITHIN_S: Final = 300
 
@@ -63,7 +65,9 @@ def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> byt
 
 
 def fire(url: str, requests: Sequence[bytes], *, connections: int, status: int) -> Load:
-    """Send every request once, `connections` at a time, and wait for every answer.
+    """Send every request, `connections` at a time, and wait for every answer.
+
+    A request that is answered 503 is sent again a few times; its time goes on.
 
     Raises:
         LoadError: An answer has another status than `status`, or a connection broke.
@@ -125,6 +129,7 @@ class _Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._request: bytes | None = None
         self._sent_at = 0.0
+        self._again = 0
         self._heard = b""
 
     async def connect(self) -> None:
@@ -148,10 +153,15 @@ class _Line(asyncio.Protocol):
         head = self._heard[:head_end].lower()
         if len(self._heard) < head_end + len(_END) + _length(head):
             return
-        if self._heard[_STATUS] != self._volley.status:
+        said = self._heard[_STATUS]
+        if said == _ASK_AGAIN and self._again < _AGAIN_MAX:
+            self._again, self._heard = self._again + 1, b""
+            self._send()
+            return
+        if said != self._volley.status:
             self._volley.failed(f"not {self._volley.status!r}: {self._heard[:_SHOWN]!r}")
             return
-        self._heard, self._request = b"", None
+        self._heard, self._request, self._again = b"", None, 0
         self._volley.answered(time.perf_counter() - self._sent_at)
         if _CLOSES not in head:
             self.send_next()  # Else when the server has closed it: see connection_lost.
