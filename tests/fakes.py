@@ -138,10 +138,12 @@ class ScriptedProvider:
     asked: list[Question] = field(default_factory=list)
     #: Whoever asks waits until this is set.
     may_answer: asyncio.Event | None = None
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ask(self, question: Question) -> Heard:
         """Answer, when allowed to."""
         self.asked.append(question)
+        self.was_asked.set()
         if self.may_answer:
             await self.may_answer.wait()
         return self.answer(question)

@@ -1,0 +1,193 @@
+"""What was taken and what went back, from facts: once each, and of what stands."""
+
+from __future__ import annotations
+
+from fakes import a_fact, an_intent
+from kasir.money import IDR, Currency, Money
+from kasir.payments.facts import Fact, Says
+from kasir.payments.fold import fold, payment, refundable
+from kasir.payments.payment import Standing
+from kasir.payments.refunds import RefundStatus
+
+KEY = "kasir-chg-1"
+
+
+def rupiah(value: int) -> Money:
+    return Money(IDR, value)
+
+
+def stands(*facts: Fact, **intent: object) -> Standing:
+    return fold(an_intent(**intent), facts)
+
+
+def paid(attempt: str = "PSP-A", value: int | None = 25_000, **more: object) -> Fact:
+    return a_fact(Says.AUTHORISED, attempt, amount=rupiah(value) if value else None, **more)
+
+
+def change(says: Says, name: str = "CHG", value: int | None = 10_000, **more: object) -> Fact:
+    amount = rupiah(value) if value else None
+    return a_fact(says, "PSP-A", modification=name, amount=amount, **more)
+
+
+def asked(value: int = 10_000, about: str = KEY) -> Fact:
+    return a_fact(Says.REFUND_ASKED, about=about, amount=rupiah(value))
+
+
+def received(about: str = KEY, name: str = "CHG", value: int = 10_000) -> Fact:
+    return change(Says.REFUND_RECEIVED, name, value, about=about)
+
+
+# Taken.
+
+
+def test_nothing_is_taken_before_it_is_authorised() -> None:
+    found = stands(a_fact(Says.AWAITING_SHOPPER))
+
+    assert (found.captured, found.refunded, found.charged_back) == (rupiah(0),) * 3
+
+
+def test_an_attempt_told_of_twice_is_taken_once() -> None:
+    by_details = paid(about="kasir-det-1")
+    by_notification = paid()
+
+    assert stands(by_details, by_notification).captured == rupiah(25_000)
+
+
+def test_two_attempts_that_were_paid_are_taken_twice() -> None:
+    assert stands(paid("PSP-A"), paid("PSP-B")).captured == rupiah(50_000)
+
+
+def test_an_attempt_without_an_amount_is_of_the_intents() -> None:
+    assert stands(paid(value=None)).captured == rupiah(25_000)
+
+
+def test_what_was_voided_was_not_taken() -> None:
+    voided = a_fact(Says.VOIDED, "PSP-A", modification="CHG")
+
+    assert stands(paid(), voided).captured == rupiah(0)
+
+
+def test_what_could_not_be_captured_was_not_taken() -> None:
+    assert stands(paid(), change(Says.CAPTURE_FAILED, value=25_000)).captured == rupiah(0)
+
+
+def test_where_capture_is_a_step_of_its_own_only_that_takes_money() -> None:
+    first, second = change(Says.CAPTURED, "C1", 10_000), change(Says.CAPTURED, "C2", 5_000)
+
+    assert stands(paid(), captures_itself=False).captured == rupiah(0)
+    assert stands(paid(), first, second, captures_itself=False).captured == rupiah(15_000)
+
+
+def test_the_attempt_that_stands_gives_the_payment_its_name() -> None:
+    assert stands(a_fact(Says.REFUSED, "PSP-A"), paid("PSP-B")).psp_reference == "PSP-B"
+    assert stands(a_fact(Says.REFUSED, "PSP-A")).psp_reference == "PSP-A"
+    assert stands(a_fact(Says.AWAITING_SHOPPER)).psp_reference == ""
+
+
+# Back.
+
+
+def test_a_refund_that_was_asked_for_is_not_back_yet_and_holds_its_money() -> None:
+    made = payment(an_intent(), [paid(), asked()])
+    (refund,) = made.standing.refunds
+
+    assert (refund.name, refund.amount, refund.status) == (
+        KEY,
+        rupiah(10_000),
+        RefundStatus.REQUESTED,
+    )
+    assert made.standing.refunded == rupiah(0)
+    assert refundable(made) == rupiah(15_000)
+
+
+def test_the_answer_gives_the_refund_its_name() -> None:
+    (refund,) = stands(paid(), asked(), received()).refunds
+
+    assert (refund.name, refund.status) == ("CHG", RefundStatus.REQUESTED)
+
+
+def test_a_confirmed_refund_is_back() -> None:
+    found = stands(paid(), asked(), received(), change(Says.REFUND_CONFIRMED))
+
+    assert [refund.status for refund in found.refunds] == [RefundStatus.SUCCEEDED]
+    assert found.refunded == rupiah(10_000)
+
+
+def test_several_refunds_add_up() -> None:
+    facts = [
+        *(paid(), asked(10_000, "k1"), received("k1", "C1"), change(Says.REFUND_CONFIRMED, "C1")),
+        *(asked(5_000, "k2"), received("k2", "C2", 5_000)),
+        change(Says.REFUND_CONFIRMED, "C2", 5_000),
+    ]
+    made = payment(an_intent(), facts)
+
+    assert made.standing.refunded == rupiah(15_000)
+    assert refundable(made) == rupiah(10_000)
+
+
+def test_a_refund_made_elsewhere_counts_too() -> None:
+    made = payment(an_intent(), [paid(), change(Says.REFUND_CONFIRMED)])
+
+    assert made.standing.refunded == rupiah(10_000)
+    assert refundable(made) == rupiah(15_000)
+
+
+def test_a_refund_confirmed_before_its_answer_is_one_refund_in_the_end() -> None:
+    found = stands(paid(), change(Says.REFUND_CONFIRMED), asked(), received())
+
+    assert len(found.refunds) == 1
+    assert found.refunded == rupiah(10_000)
+
+
+def test_a_refund_that_was_rejected_or_bounced_is_free_again() -> None:
+    for facts in (
+        [change(Says.REFUND_REJECTED)],
+        [change(Says.REFUND_FAILED)],
+        [change(Says.REFUND_CONFIRMED), change(Says.REFUND_FAILED)],
+        [change(Says.REFUND_FAILED), change(Says.REFUND_CONFIRMED)],
+        [change(Says.REFUND_CONFIRMED), change(Says.REFUND_REVERSED)],
+    ):
+        made = payment(an_intent(), [paid(), asked(), received(), *facts])
+
+        assert made.standing.refunded == rupiah(0)
+        assert refundable(made) == rupiah(25_000)
+
+
+def test_a_refund_that_was_not_even_taken_is_none() -> None:
+    declined = a_fact(Says.REFUND_DECLINED, about=KEY)
+    made = payment(an_intent(), [paid(), asked(), declined])
+
+    assert made.standing.refunds == ()
+    assert refundable(made) == rupiah(25_000)
+
+
+def test_a_confirmation_of_success_does_not_outrank_a_failure_whatever_came_first() -> None:
+    facts = [paid(), change(Says.REFUND_REJECTED), change(Says.REFUND_CONFIRMED)]
+
+    assert stands(*facts).refunds == stands(*facts[::-1]).refunds
+
+
+def test_what_was_confirmed_counts_and_not_what_was_asked_for() -> None:
+    confirmed = change(Says.REFUND_CONFIRMED, value=8_000)
+
+    assert stands(paid(), asked(), received(), confirmed).refunded == rupiah(8_000)
+
+
+# Lost.
+
+
+def test_a_chargeback_is_lost_until_it_is_reversed() -> None:
+    lost = change(Says.CHARGED_BACK, "DISPUTE", 25_000)
+    returned = change(Says.CHARGEBACK_REVERSED, "DISPUTE", 25_000)
+
+    assert stands(paid(), lost).charged_back == rupiah(25_000)
+    assert stands(paid(), lost, returned).charged_back == rupiah(0)
+    assert stands(paid(), lost, returned).status == "authorised"
+
+
+def test_money_of_another_currency_is_no_money_of_this_payment() -> None:
+    euro = a_fact(
+        Says.REFUND_CONFIRMED, "PSP-A", modification="CHG", amount=Money(Currency("EUR"), 5)
+    )
+
+    assert stands(paid(), euro).refunded == rupiah(0)
