@@ -144,15 +144,16 @@ class StoredMethods:
         Returns:
             What was different; None where Adyen did not answer.
         """
-        answer = await self._listed(shopper_reference, OWN_VERSION)
-        if answer.status != HTTPStatus.OK:
-            return None
-        rows = {row["id"]: row for row in _rows(answer) if row.get("type") in METHODS}
+        # What is known first, then the list: a token told of in between is not taken for gone.
         known = {
             token.name.stored_id: token
             for token in await self.tokens.of(shopper_reference)
             if token.method in {*METHODS, ""}
         }
+        answer = await self._listed(shopper_reference, OWN_VERSION)
+        if answer.status != HTTPStatus.OK:
+            return None
+        rows = {row["id"]: row for row in _rows(answer) if row.get("type") in METHODS}
         new = [row for name, row in rows.items() if name not in known]
         gone = [token for name, token in known.items() if token.is_active and name not in rows]
         back = [rows[name] for name, token in known.items() if not token.is_active and name in rows]
