@@ -24,15 +24,14 @@ APP_SCHEMES: Final = ("gojek:", "gopay:", "intent:")
 AMOUNT_MAX: Final = 50_000_000
 #: The models that GoPay's page names. UnscheduledCardOnFile is not among them.
 MODELS: Final = ("Subscription", "CardOnFile")
+#: What names a token in `paymentMethod`: today's name, and the older one.
+STORED_NAMES: Final = frozenset({"storedPaymentMethodId", "recurringDetailReference"})
 
 
 def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     """What a `/payments` request for GoPay still lacks, paid by the shopper or by a token."""
     yield from _amount_faults(fields.get("amount"))
-    charges = "storedPaymentMethodId" in fields["paymentMethod"] or (
-        "recurringDetailReference" in fields["paymentMethod"]
-    )
-    if charges:
+    if fields["paymentMethod"].keys() & STORED_NAMES:
         yield from _charge_faults(fields)
         return
     yield from _browser_faults(fields)
@@ -72,6 +71,9 @@ def _charge_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     stored_id = stored.get("storedPaymentMethodId", stored.get("recurringDetailReference"))
     if cure := checks.Text(most=64).cure(stored_id):
         yield Fault("paymentMethod.storedPaymentMethodId", cure)
+    if stored.get("recurringDetailReference", stored_id) != stored_id:
+        cure = "is the older name of storedPaymentMethodId; give one of them."
+        yield Fault("paymentMethod.recurringDetailReference", cure)
     yield from _recurring_faults(fields)
     if fields.get("shopperInteraction") != "ContAuth":
         yield Fault("shopperInteraction", "must be ContAuth when a stored GoPay is charged.")

@@ -60,7 +60,7 @@ def method_of(fields: Mapping[str, Any]) -> Method | Fault:
         cure = f'give {{"type": "{GOPAY.type}"}}.'
         return Fault("paymentMethod", cure, "14_006")
     name = wanted.get("type")
-    if stored_id_of(fields) and name is None:
+    if name is None and wanted.keys() & gopay.STORED_NAMES:
         return GOPAY  # A token says by itself whose it is; Adyen's GoPay page sends no type.
     if isinstance(name, str) and name in METHODS:
         return METHODS[name]
