@@ -6,6 +6,7 @@ Import the fixtures by name into a test file: `from twin_fixtures import shop, t
 import asyncio
 import contextlib
 import functools
+import io
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -79,7 +80,8 @@ class TwinAtWork:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Call the twin; a body that is bytes goes as it is."""
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        data = None if raw is None else io.BytesIO(raw)
         url = path if path.startswith("http") else self.url + path
         async with self._session.request(
             method, url, data=data, headers=headers, allow_redirects=False

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from litestar import Response
 from litestar.enums import MediaType
 
@@ -20,7 +19,7 @@ from adyen_twin import errors, faults, limits, mishaps, names
 from adyen_twin.errors import AdyenError
 from adyen_twin.state import KeptReply
 from adyen_twin.twin import Twin
-from adyen_twin.web import HttpRequest, HttpResponse, as_json, bears_key
+from adyen_twin.web import HttpRequest, HttpResponse, NotJsonError, as_json, bears_key, json_of
 
 DAY_S = 24 * 3600
 UNAUTHORIZED = 401
@@ -180,8 +179,8 @@ def _read(request: HttpRequest, raw: bytes) -> Call | AdyenError:
     body: Any = dict(request.query_params)
     if request.method == "POST":
         try:
-            body = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            body = json_of(raw)
+        except NotJsonError as error:
             return errors.not_json(str(error))
         if not isinstance(body, dict):
             return errors.not_json("not an object")

@@ -14,7 +14,15 @@ from litestar import Response, Router, delete, get, patch, post
 from adyen_twin import names, trials
 from adyen_twin.state import Endpoint
 from adyen_twin.twin import Twin
-from adyen_twin.web import HttpRequest, HttpResponse, as_json, bears_key, web_address
+from adyen_twin.web import (
+    HttpRequest,
+    HttpResponse,
+    NotJsonError,
+    as_json,
+    bears_key,
+    json_of,
+    web_address,
+)
 
 STANDARD: Final = "standard"
 WEBHOOK_ID: Final = "S2-54574E4B4153"
@@ -189,10 +197,10 @@ def _found(request: HttpRequest) -> Endpoint:
 
 def _read(raw: bytes, kind: type[Any]) -> Any:
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return json_of(raw, kind)
     except msgspec.ValidationError as error:
         raise ManagementError(INVALID, "Invalid", str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NotJsonError as error:
         raise ManagementError(400, "Bad request", f"The body is not JSON: {error}") from None
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from adyen_twin.state import WalletState
+from adyen_twin.web import NotJsonError, json_of
 
 Told = TypeVar("Told")
 Account = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -66,11 +67,12 @@ def read(raw: bytes, kind: type[Told]) -> Told:
 
     """
     try:
-        return msgspec.json.decode(raw or b"null", type=kind)
+        told: Told = json_of(raw or b"null", kind)
     except msgspec.ValidationError as error:
         raise ControlError(422, *_complaint(str(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NotJsonError as error:
         raise ControlError(400, f"not JSON: {error}") from None
+    return told
 
 
 def _complaint(message: str) -> tuple[str, str | None]:

@@ -53,6 +53,27 @@ class HttpRequest(Request[Any, Any, Any]):
         return None if said is None else str(said)
 
 
+class NotJsonError(Exception):
+    """A body that is no JSON; says why."""
+
+
+def json_of(raw: bytes, kind: Any = Any) -> Any:
+    """Return a body's JSON, as that kind.
+
+    Raises:
+        NotJsonError: It is no JSON, or nested beyond reading.
+        msgspec.ValidationError: It is JSON, but not of that kind.
+
+    """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if isinstance(error, msgspec.ValidationError) and kind is not Any:
+            raise
+        # Read as anything, only a number beyond all numbers is not valid.
+        raise NotJsonError(str(error)) from None
+
+
 def bears_key(request: HttpRequest) -> bool:
     """Return whether a request bears the twin's key."""
     said = request.headers.get("x-api-key", "")
