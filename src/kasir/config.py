@@ -66,6 +66,12 @@ class Limits:
     due_batch_max: int = 100
     #: What was taken up and not finished comes up again after this long.
     due_again_s: float = 900.0
+    #: Subscriptions that go on in a second, over all workers: Adyen is called no faster for them.
+    renewals_per_s_max: float = 200.0
+    #: How long a sign-up may stay unpaid.
+    sign_up_lifetime_s: float = 24 * 3600.0
+    #: How long a charge whose outcome is unknown may keep the next period waiting.
+    unresolved_for_s: float = 7 * 24 * 3600.0
     #: Events given at once to a shop that fetches them.
     events_listed_max: int = 100
     #: Waits before each try to deliver an event: growing, for three days in all.

@@ -21,7 +21,9 @@ from kasir.gateway.closing import Closing
 from kasir.gateway.examination import Finding, examine
 from kasir.gateway.links import Links
 from kasir.gateway.provider import Adyen
+from kasir.gateway.renewing import Renewing, Words
 from kasir.gateway.stored import StoredMethods
+from kasir.gateway.subscribing import Subscribing
 from kasir.gateway.wire import Wire
 from kasir.ids import PaymentId, SortableIds
 from kasir.jobs import queue
@@ -39,8 +41,13 @@ from kasir.store.links import PostgresLinks
 from kasir.store.outbox import Outbox
 from kasir.store.payments import PostgresBook
 from kasir.store.reader import Reader
+from kasir.store.subscription_due import SubscriptionsDue
+from kasir.store.subscriptions import PostgresSubscriptions
 from kasir.store.tokens import TokenLedger, Tokens
 from kasir.store.vault import Vault
+from kasir.subscriptions.dunning import Timetable
+from kasir.subscriptions.engine import Rules
+from kasir.subscriptions.renewal import CatchUp
 from kasir.tokens.model import Token
 
 #: How often the demo's clock looks at the twin's.
@@ -65,6 +72,10 @@ class Kasir:
         reader: Reads the inbox; the worker's work.
         tokens: The shoppers' saved wallets, as Kasir knows them.
         stored: The same, as Adyen lists them: listed, removed, reconciled.
+        subscriptions: Plans and subscriptions, as Kasir knows them.
+        subscribing: What a shop may do with them.
+        renewing: Lets subscriptions go on; the worker's work.
+        subscriptions_due: Finds those that have something to do.
         api_keys: Who may call over HTTP.
         clock: What time it is.
     """
@@ -82,6 +93,10 @@ class Kasir:
     reader: Reader
     tokens: Tokens
     stored: StoredMethods
+    subscriptions: PostgresSubscriptions
+    subscribing: Subscribing
+    renewing: Renewing
+    subscriptions_due: SubscriptionsDue
     api_keys: ApiKeys
     clock: Clock
     pool: Pool
@@ -158,6 +173,17 @@ class Kasir:
         account = settings.merchant_account
         attempt_lifetime = timedelta(seconds=limits.attempt_lifetime_s)
         checkout = Checkout(flow, wire, ids, clock, account, attempt_lifetime, tokens)
+        subscriptions = PostgresSubscriptions(
+            pool=pool,
+            book=book,
+            outbox=outbox,
+            vault=vault,
+            ids=ids,
+            clock=clock,
+            rules=_rules(settings, clock),
+            words=Words(merchant_account=account, lifetime=attempt_lifetime),
+            public_url=settings.public_url,
+        )
         return cls(
             settings=settings,
             checkout=checkout,
@@ -197,6 +223,25 @@ class Kasir:
             ),
             tokens=tokens,
             stored=StoredMethods(wire, tokens, clock, account, token_look_gaps),
+            subscriptions=subscriptions,
+            subscribing=Subscribing(
+                book=subscriptions,
+                checkout=checkout,
+                tokens=tokens,
+                ids=ids,
+                clock=clock,
+                merchant_account=account,
+            ),
+            renewing=Renewing(subscriptions, flow, in_a_row=settings.follow_twin_clock),
+            subscriptions_due=SubscriptionsDue(
+                pool=pool,
+                clock=clock,
+                enqueue=queue.enqueue,
+                merchant_account=account,
+                again_after=timedelta(seconds=limits.due_again_s),
+                batch_max=limits.due_batch_max,
+                per_s_max=limits.renewals_per_s_max,
+            ),
             api_keys=ApiKeys(pool, settings.api_key),
             clock=clock,
             pool=pool,
@@ -218,12 +263,16 @@ async def _twin_clock(wire: Wire) -> AsyncIterator[Clock]:
     """A clock that goes with the twin's: a month forward there is a month here, a moment later."""
     clock, own = OffsetClock(), SystemClock()
 
+    async def look() -> None:
+        if twin_now := await wire.twin_now():
+            clock.offset = twin_now - own.now()
+
     async def follow() -> None:
         while True:
-            if twin_now := await wire.twin_now():
-                clock.offset = twin_now - own.now()
             await asyncio.sleep(_FOLLOW_S)
+            await look()
 
+    await look()  # So that nothing is ever stamped with another time.
     following = asyncio.create_task(follow())
     try:
         yield clock
@@ -238,6 +287,17 @@ def _patience(limits: Limits) -> Patience:
         first_gap=timedelta(seconds=limits.ask_again_first_s),
         longest_gap=timedelta(seconds=limits.ask_again_longest_s),
         key_lifetime=timedelta(seconds=limits.ask_again_for_s),
+    )
+
+
+def _rules(settings: Settings, clock: Clock) -> Rules:
+    limits = settings.limits
+    return Rules(
+        timetable=Timetable(),
+        incomplete_for=timedelta(seconds=limits.sign_up_lifetime_s),
+        unresolved_for=timedelta(seconds=limits.unresolved_for_s),
+        # By the twin's clock, a leap that is seen as it happens is not downtime.
+        catch_up=CatchUp(clock.now() if settings.follow_twin_clock else None),
     )
 
 

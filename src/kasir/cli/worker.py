@@ -13,7 +13,8 @@ import structlog
 from kasir.ids import PaymentId
 from kasir.jobs import queue
 from kasir.shop_events.delivery import Deliverer
-from kasir.store import due
+from kasir.store import due, subscription_due
+from kasir.subscriptions.subscription import SubscriptionId
 from kasir.wiring import Kasir
 
 _AFTER_TROUBLE_S: Final = 1.0
@@ -66,12 +67,16 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
         if deliverer:
             await kasir.events.deliver(int(event_id), deliverer, kasir.clock.now())
 
+    async def go_on(subscription_id: bytes) -> None:
+        await kasir.renewing.go_on(SubscriptionId(subscription_id.decode()))
+
     return {
         queue.READ_NOTICES: read_notices,
         due.ASK_AGAIN: ask_again,
         due.CLOSE: close,
         due.DELIVER: deliver,
         due.RECONCILE: reconcile,
+        subscription_due.GO_ON: go_on,
     }
 
 
@@ -83,7 +88,8 @@ async def _look(kasir: Kasir, stop: asyncio.Event) -> None:
         try:
             # A job may have failed while the database was away: nothing stays unread for that.
             await kasir.reader.read_all()
-            if await kasir.due.look() >= limits.due_batch_max:
+            found = await kasir.due.look() + await kasir.subscriptions_due.look()
+            if found >= limits.due_batch_max:
                 continue
         except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
             _log.warning("looking failed", error=type(error).__name__)

@@ -26,6 +26,7 @@ from kasir.store.database import Connection, Pool, queries
 from kasir.store.outbox import Outbox, Telling
 
 SQL: Final = queries("ledger")
+SUBSCRIPTIONS: Final = queries("subscriptions")
 
 _CANDIDATES_MAX: Final = 10_000
 
@@ -93,7 +94,8 @@ class Ledger:
         after = fold.payment(before.intent, [*before.facts, *new.values()])
         event, told = status_news(found.told, after, self.clock.now(), self.settle)
         events = [*([event] if event else []), *sum_news(before.standing, after.standing)]
-        return _Change(after, tuple(new.values()), told, tuple(events))
+        moved = after.status is not before.status
+        return _Change(after, tuple(new.values()), told, tuple(events), moved=moved)
 
     def _retold(self, found: Locked) -> _Change:
         event, told = status_news(found.told, found.payment, self.clock.now(), self.settle)
@@ -105,6 +107,8 @@ class Ledger:
             await SQL.add_facts(connection, **_fact_columns(facts))
         if changes:
             await SQL.write_standings(connection, **_standing_columns(changes))
+        if moved := _shoppers_of_moved(changes):
+            await SUBSCRIPTIONS.wake(connection, shoppers=moved, now=self.clock.now())
         await self.outbox.write(
             connection,
             [
@@ -123,6 +127,7 @@ class _Change:
     facts: tuple[Fact, ...]
     told: Told
     events: tuple[EventType, ...]
+    moved: bool = False
 
 
 async def facts_of(
@@ -164,6 +169,12 @@ def intent_of(row: Any) -> Intent:
         shopper_reference=row["shopper_reference"],
         link_id=LinkId(row["link_id"]) if row["link_id"] else None,
     )
+
+
+def _shoppers_of_moved(changes: Sequence[_Change]) -> list[str]:
+    """Whose payments changed their status: a subscription of theirs may go on for it."""
+    moved = (change.payment.intent.shopper_reference for change in changes if change.moved)
+    return sorted({shopper for shopper in moved if shopper})
 
 
 def _fact_columns(facts: Sequence[tuple[PaymentId, Fact]]) -> dict[str, list[Any]]:

@@ -13,6 +13,7 @@ from kasir.ids import Ids
 from kasir.shop_events.telling import EventType
 from kasir.store.database import Connection, queries
 from kasir.store.vault import Vault
+from kasir.subscriptions.news import SubscriptionEvent
 
 SQL: Final = queries("events")
 
@@ -22,7 +23,7 @@ class Telling:
     """An event to write: of what, which, and the thing as it now stands."""
 
     subject: str
-    event: EventType
+    event: EventType | SubscriptionEvent
     data: msgspec.Struct
 
 

@@ -69,6 +69,21 @@ class PostgresBook:
             return None
         return await self._first(connection, shop_key)
 
+    async def open_unasked(
+        self, connection: Connection, intent: Intent, question: Question
+    ) -> None:
+        """Write an intent and its question down in the caller's transaction.
+
+        Nobody asks it yet: whoever comes first may, and a worker does if nobody came.
+        """
+        await SQL.open_payment(connection, **self._opening(intent, question))
+        await SQL.let_go(
+            connection,
+            key=question.key,
+            asked_at=question.asked_at,
+            ask_again_at=question.asked_at + self._lease,
+        )
+
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None
     ) -> Question | None:

@@ -27,6 +27,7 @@ from kasir.tokens.model import (
 )
 
 SQL: Final = queries("tokens")
+SUBSCRIPTIONS: Final = queries("subscriptions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class TokenLedger:
             first_psp_reference=standing.first_psp_reference,
             created_at=standing.created_at,
         )
+        now = self.clock.now()
+        await SUBSCRIPTIONS.wake(connection, shoppers=[name.shopper_reference], now=now)
         events = token_news([*before.values()], [*after.values()])
         if events:
             row = await SQL.token(connection, id=token_id)

@@ -91,13 +91,19 @@ class Timetable:
     )
 
 
-def reason_of(code: str, texts: Iterable[str]) -> Reason:
-    """Sort a refusal by Adyen's code and by every text it was told in, in any order."""
+def reason_of(code: str, texts: Iterable[str], unless_said: Reason = Reason.NO_BALANCE) -> Reason:
+    """Sort a refusal by Adyen's code and by every text it was told in, in any order.
+
+    Args:
+        code: Adyen's refusalReasonCode or errorCode; empty where there is none.
+        texts: All that was said of it.
+        unless_said: What it is taken for where neither tells.
+    """
     found = {_BY_CODE[code]} if code in _BY_CODE else set()
     for text in texts:
         small = text.lower()
         found |= {reason for word, reason in _BY_WORD if word in small}
-    return next((reason for reason in _BY_WEIGHT if reason in found), Reason.NO_BALANCE)
+    return next((reason for reason in _BY_WEIGHT if reason in found), unless_said)
 
 
 def next_try(

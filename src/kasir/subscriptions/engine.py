@@ -144,7 +144,7 @@ class _Stand:
             lapses_at = self.it.created_at + self.rules.incomplete_for
             if self.now < lapses_at:
                 return _Wait(lapses_at)
-            if sign_up and sign_up.unresolved:
+            if sign_up and sign_up.unresolved and sign_up.unresolved.payment_id:
                 return _Wait()  # Its end is news, and wakes this.
             return self._cancelled(Move.LAPSE, self.now)
         if self.it.permission is not Permission.GIVEN:

@@ -24,6 +24,7 @@ from kasir.web import (
     recurring_api,
     returns,
     saved,
+    subscriptions_api,
     webhooks,
 )
 from kasir.web.problems import HANDLERS
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             payments_api.ROUTES,
             events_api.ROUTES,
             recurring_api.ROUTES,
+            subscriptions_api.ROUTES,
             health.live,
             health.ready,
             health.metrics,

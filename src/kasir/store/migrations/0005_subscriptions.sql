@@ -62,8 +62,9 @@ CREATE TABLE renewal (
     PRIMARY KEY (subscription_id, period)
 );
 
--- The payments of a renewal, in order. The first of a sign-up may be written before its payment is:
--- `shop_key` finds it then. `told`: what its refusal leads to was done.
+-- The payments of a renewal, in order. One that the shopper is to pay is written before its payment
+-- is: `shop_key` finds it then. `told`: what its refusal leads to was done. No foreign key to
+-- payment: it would lock that row, and whoever hears of a payment locks it before the subscription.
 CREATE TABLE renewal_attempt (
     subscription_id text NOT NULL,
     period          integer NOT NULL,
@@ -72,7 +73,7 @@ CREATE TABLE renewal_attempt (
     asked_at        timestamptz NOT NULL,
     status          text NOT NULL,
     told            boolean NOT NULL DEFAULT false,
-    payment_id      text UNIQUE REFERENCES payment (id),
+    payment_id      text UNIQUE,
     shop_key        text,
     PRIMARY KEY (subscription_id, period, number),
     FOREIGN KEY (subscription_id, period) REFERENCES renewal (subscription_id, period)

@@ -16,15 +16,6 @@ INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url,
 VALUES (:id, :plan_id, :reference, :shopper_reference, :return_url, :created_at, :starts_at, :state,
         :minor_units, :dealt, :due_at);
 
--- name: forget_subscription(id)!
--- Only one of which nothing came: it was refused before anybody was asked for money.
-WITH attempts AS (
-    DELETE FROM renewal_attempt WHERE subscription_id = :id AND payment_id IS NULL
-), renewals AS (
-    DELETE FROM renewal WHERE subscription_id = :id
-)
-DELETE FROM subscription WHERE id = :id AND state = 'incomplete';
-
 -- name: lock_subscription(id)^
 SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
        plan.minor_units AS plan_minor_units, plan.unit, plan.count, plan.time_zone,
@@ -192,3 +183,6 @@ SELECT (at AT TIME ZONE :time_zone)::date AS day, was, now_is, move, count(*) AS
 FROM subscription_change
 WHERE at < :until
 GROUP BY 1, 2, 3, 4 ORDER BY 1;
+
+-- name: shop_request(key)^
+SELECT fingerprint, question_key FROM shop_request WHERE key = :key;

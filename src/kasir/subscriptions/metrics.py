@@ -1,0 +1,104 @@
+"""The money view: by day, how many subscribe, leave, fall behind and recover, and what it brings.
+
+A fold over the history of moves. Sums of differences, so that a day costs what happened on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from fractions import Fraction
+
+from kasir.subscriptions.states import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How often one kind of change happened on a day.
+
+    Attributes:
+        day: Which.
+        was: The state before.
+        now_is: The state after.
+        count: How many subscriptions.
+        monthly: By how much it changed what comes in per month, in minor units.
+    """
+
+    day: date
+    was: State
+    now_is: State
+    count: int
+    monthly: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """The figures of one day: how it stood at its end, and what happened on it.
+
+    Attributes:
+        day: Which.
+        active: Subscriptions that are paid for: active.
+        trialing: Subscriptions in their trial.
+        past_due: Subscriptions whose renewal was refused and is asked for again.
+        paused: Subscriptions that are paused.
+        new: Subscriptions that began on this day, with or without a trial.
+        churned: Subscriptions that were cancelled or ended on this day, once begun.
+        recovered: Subscriptions whose refused renewal was paid on this day.
+        monthly: What active and past due ones bring per month, in minor units.
+    """
+
+    day: date
+    active: int = 0
+    trialing: int = 0
+    past_due: int = 0
+    paused: int = 0
+    new: int = 0
+    churned: int = 0
+    recovered: int = 0
+    monthly: Fraction = Fraction()
+
+
+_OVER = frozenset({State.CANCELLED, State.ENDED})
+_BEGUN = frozenset({State.ACTIVE, State.TRIALING})
+
+
+def by_day(counted: Iterable[Counted], first: date, last: date) -> list[Day]:
+    """The figures of every day from the first to the last, both included."""
+    changes = sorted(counted, key=lambda one: one.day)
+    standing = Day(day=first)
+    days: list[Day] = []
+    place = 0
+    while place < len(changes) and changes[place].day < first:
+        standing = _after(standing, changes[place])
+        place += 1
+    while len(days) <= (last - first).days:
+        day = first + timedelta(days=len(days))
+        standing = replace(standing, day=day, new=0, churned=0, recovered=0)
+        while place < len(changes) and changes[place].day == day:
+            standing = _after(standing, changes[place])
+            place += 1
+        days.append(standing)
+    return days
+
+
+def _after(day: Day, change: Counted) -> Day:
+    was, now_is, count = change.was, change.now_is, change.count
+
+    def moved(state: State) -> int:
+        return count * ((now_is is state) - (was is state))
+
+    begins = was is State.INCOMPLETE and now_is in _BEGUN
+    leaves = was is not State.INCOMPLETE and now_is in _OVER
+    recovers = was is State.PAST_DUE and now_is is State.ACTIVE
+    return replace(
+        day,
+        active=day.active + moved(State.ACTIVE),
+        trialing=day.trialing + moved(State.TRIALING),
+        past_due=day.past_due + moved(State.PAST_DUE),
+        paused=day.paused + moved(State.PAUSED),
+        new=day.new + count * begins,
+        churned=day.churned + count * leaves,
+        recovered=day.recovered + count * recovers,
+        monthly=day.monthly + change.monthly,
+    )

@@ -1,0 +1,229 @@
+"""Plans and subscriptions: `/api/plans`, `/api/subscriptions`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+from litestar import Request, Response, Router, get, patch, post
+from litestar.params import QueryParameter
+
+from kasir.errors import Fault, InvalidRequest, NotFound
+from kasir.shop_events.shapes import AmountOut
+from kasir.shop_events.subscriptions import (
+    PlanOut,
+    SubscriptionOut,
+    shown_plan,
+    shown_subscription,
+)
+from kasir.subscriptions.metrics import Day, by_day
+from kasir.subscriptions.plan import HOME_ZONE
+from kasir.web.keys import KEYED, needs_key
+from kasir.web.problems import response
+from kasir.wiring import Kasir
+
+AnyRequest = Request[Any, Any, Any]
+
+_LISTED_MAX: Final = 100
+_RENEWALS_MAX: Final = 400
+_DAYS_MAX: Final = 731
+_DAYS: Final = 30
+_CREATED: Final = 201
+_ERRORS: Final = 400
+
+
+class PlansOut(msgspec.Struct):
+    """Plans, newest first."""
+
+    plans: list[PlanOut]
+
+
+class SubscriptionsOut(msgspec.Struct):
+    """Subscriptions, newest first."""
+
+    subscriptions: list[SubscriptionOut]
+
+
+class DayOut(msgspec.Struct, rename="camel"):
+    """One day: how it stood at its end, and what happened on it."""
+
+    day: date
+    active: int
+    trialing: int
+    past_due: int
+    paused: int
+    new: int
+    churned: int
+    recovered: int
+    monthly_recurring_revenue: AmountOut
+
+
+class MetricsOut(msgspec.Struct, rename="camel"):
+    """The money view, by day of a time zone."""
+
+    time_zone: str
+    days: list[DayOut]
+
+
+@post("/api/plans", status_code=_CREATED)
+async def post_plan(request: AnyRequest, kasir: Kasir) -> PlanOut:
+    """Make a plan. It never changes; make another one instead."""
+    return shown_plan(await kasir.subscribing.make_plan(await request.body()))
+
+
+@get("/api/plans")
+async def get_plans(kasir: Kasir) -> PlansOut:
+    """Give the newest plans."""
+    return PlansOut([shown_plan(plan) for plan in await kasir.subscriptions.plans(_LISTED_MAX)])
+
+
+@get("/api/plans/{plan_id:str}")
+async def get_plan(kasir: Kasir, plan_id: str) -> PlanOut:
+    """Give one plan."""
+    plan = await kasir.subscriptions.plan(plan_id) if "\0" not in plan_id else None
+    if plan is None:
+        raise NotFound("plan", plan_id)
+    return shown_plan(plan)
+
+
+@post("/api/subscriptions", status_code=_CREATED)
+async def post_subscription(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+    """Sign a shopper up. `payment` is Adyen's answer: follow its action, finish with details."""
+    key = request.headers.get("idempotency-key")
+    found, answer = await kasir.subscribing.sign_up(await request.body(), key)
+    if answer is not None and answer.status >= _ERRORS:
+        return response(answer, idempotency_key=key)
+    shown = msgspec.to_builtins(await _shown(kasir, found))
+    if answer is not None:
+        shown["payment"] = answer.json()
+    body = msgspec.json.encode(shown)
+    return Response(body, status_code=_CREATED, media_type="application/json")
+
+
+Shopper = Annotated[
+    str,
+    QueryParameter(name="shopperReference", max_length=256, description="Whose."),
+]
+Reference = Annotated[
+    str,
+    QueryParameter(name="reference", max_length=80, description="The shop's own reference."),
+]
+
+
+@get("/api/subscriptions")
+async def get_subscriptions(
+    kasir: Kasir, shopper: Shopper = "", reference: Reference = ""
+) -> SubscriptionsOut:
+    """Give the newest subscriptions, of one shopper or one reference if asked."""
+    if "\0" in shopper + reference:
+        return SubscriptionsOut([])
+    names = await kasir.subscriptions.of(shopper, reference, _LISTED_MAX)
+    return SubscriptionsOut([await _shown(kasir, name) for name in names])
+
+
+@get("/api/subscriptions/{subscription_id:str}")
+async def get_subscription(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
+    """Give one subscription with its renewals."""
+    return await _shown(kasir, subscription_id)
+
+
+@patch("/api/subscriptions/{subscription_id:str}")
+async def patch_subscription(
+    request: AnyRequest, kasir: Kasir, subscription_id: str
+) -> SubscriptionOut:
+    """Change the amount from the next period on, or move to another of the shopper's tokens."""
+    await kasir.subscribing.change(subscription_id, await request.body())
+    return await _shown(kasir, subscription_id)
+
+
+@post("/api/subscriptions/{subscription_id:str}/cancel", status_code=200)
+async def post_cancel(request: AnyRequest, kasir: Kasir, subscription_id: str) -> SubscriptionOut:
+    """Cancel now, or with `{"at": "periodEnd"}` when what was paid for is over."""
+    await kasir.subscribing.cancel(subscription_id, await request.body())
+    return await _shown(kasir, subscription_id)
+
+
+@post("/api/subscriptions/{subscription_id:str}/pause", status_code=200)
+async def post_pause(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
+    """Charge nothing until it is resumed."""
+    await kasir.subscribing.pause(subscription_id)
+    return await _shown(kasir, subscription_id)
+
+
+@post("/api/subscriptions/{subscription_id:str}/resume", status_code=200)
+async def post_resume(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
+    """Go on after a pause, or take back a cancel that was to come."""
+    await kasir.subscribing.resume(subscription_id)
+    return await _shown(kasir, subscription_id)
+
+
+@post("/api/subscriptions/{subscription_id:str}/payment", status_code=200)
+async def post_payment(request: AnyRequest, kasir: Kasir, subscription_id: str) -> Response[bytes]:
+    """Have the shopper pay what is owed and link a wallet again; the answer is Adyen's."""
+    return response(await kasir.subscribing.pay_again(subscription_id, await request.body()))
+
+
+First = Annotated[date | None, QueryParameter(name="from", required=False)]
+Last = Annotated[date | None, QueryParameter(name="to", required=False)]
+Zone = Annotated[str, QueryParameter(name="timeZone", description="Whose days.")]
+
+
+@get("/api/subscriptions/metrics")
+async def get_metrics(
+    kasir: Kasir, first: First = None, last: Last = None, zone: Zone = HOME_ZONE
+) -> MetricsOut:
+    """Give the figures of each day; of the last thirty unless told otherwise."""
+    if zone not in available_timezones():
+        raise InvalidRequest([Fault("timeZone", "must be an IANA time zone.", status=400)])
+    today = kasir.clock.now().astimezone(ZoneInfo(zone)).date()
+    last = last or today
+    first = first or last - timedelta(days=_DAYS - 1)
+    if not 0 <= (last - first).days < _DAYS_MAX:
+        cure = f"must be a day up to `to`, and at most {_DAYS_MAX} days before its end."
+        raise InvalidRequest([Fault("from", cure, status=400)])
+    until = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
+    counted = await kasir.subscriptions.changes_by_day(zone, until)
+    return MetricsOut(zone, [_day(day) for day in by_day(counted, first, last)])
+
+
+def _day(day: Day) -> DayOut:
+    return DayOut(
+        day=day.day,
+        active=day.active,
+        trialing=day.trialing,
+        past_due=day.past_due,
+        paused=day.paused,
+        new=day.new,
+        churned=day.churned,
+        recovered=day.recovered,
+        monthly_recurring_revenue=AmountOut("IDR", round(day.monthly)),
+    )
+
+
+async def _shown(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
+    it, renewals = await kasir.subscriptions.find(subscription_id, _RENEWALS_MAX)
+    return shown_subscription(it, renewals, kasir.settings.public_url)
+
+
+ROUTES = Router(
+    path="/",
+    guards=[needs_key],
+    security=KEYED,
+    tags=["Subscriptions"],
+    route_handlers=[
+        post_plan,
+        get_plans,
+        get_plan,
+        post_subscription,
+        get_subscriptions,
+        get_metrics,
+        get_subscription,
+        patch_subscription,
+        post_cancel,
+        post_pause,
+        post_resume,
+        post_payment,
+    ],
+)
