@@ -6,6 +6,7 @@ import base64
 import json
 import secrets
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -257,6 +258,30 @@ async def test_a_nul_in_an_item_is_no_poison_to_the_database(
 
     assert [said.status for said in answers] == [202, 202]
     assert payment["captured"] == 25_000
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "X"])
+async def test_a_form_is_read_as_one_where_it_says_it_is(
+    caller: Caller, walker: Walker, content_type: str
+) -> None:
+    reference = await new_payment(caller)
+    item = item_for(caller, reference)
+    form = {
+        "live": "false",
+        "value": item["amount"]["value"],
+        "currency": item["amount"]["currency"],
+        "additionalData.hmacSignature": item["additionalData"]["hmacSignature"],
+        **{name: text for name, text in item.items() if isinstance(text, str)},
+    }
+    headers = {"Content-Type": content_type}
+    body = urlencode(form).encode()
+    said = await caller.call("POST", "/webhooks/adyen", body, api_key=None, headers=headers)
+
+    if content_type == "X":
+        assert said.status == 400
+    else:
+        assert (said.status, said.body) == (202, b"[accepted]")
+        await walker.status(reference, "authorised")
 
 
 async def test_reports_and_other_accounts_business_are_accepted(caller: Caller) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fakes import a_fact, an_intent
 from kasir.money import IDR, Currency, Money
 from kasir.payments.facts import Fact, Says
@@ -16,15 +18,15 @@ def rupiah(value: int) -> Money:
     return Money(IDR, value)
 
 
-def stands(*facts: Fact, **intent: object) -> Standing:
+def stands(*facts: Fact, **intent: Any) -> Standing:
     return fold(an_intent(**intent), facts)
 
 
-def paid(attempt: str = "PSP-A", value: int | None = 25_000, **more: object) -> Fact:
+def paid(attempt: str = "PSP-A", value: int | None = 25_000, **more: Any) -> Fact:
     return a_fact(Says.AUTHORISED, attempt, amount=rupiah(value) if value else None, **more)
 
 
-def change(says: Says, name: str = "CHG", value: int | None = 10_000, **more: object) -> Fact:
+def change(says: Says, name: str = "CHG", value: int | None = 10_000, **more: Any) -> Fact:
     amount = rupiah(value) if value else None
     return a_fact(says, "PSP-A", modification=name, amount=amount, **more)
 

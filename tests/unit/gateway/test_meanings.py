@@ -1,0 +1,263 @@
+"""What Adyen's words mean to the domain: every code decided, every answer sorted."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from fakes import NOW, a_question, notification_item
+from kasir.adyen.notifications import EventCode, Item, item_from
+from kasir.adyen.replies import Answer, ResultCode
+from kasir.errors import Unreadable
+from kasir.gateway.meanings import IGNORED, MEANINGS, RESULTS, names_of, news_of, of_item, of_reply
+from kasir.money import IDR, Money
+from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.ports import Heard, Kind
+
+PSP = "QFQTPCQ8HXSKGK82"
+
+
+def item(**changes: Any) -> Item:
+    return item_from(json.dumps(notification_item(**changes)).encode())
+
+
+def fact_of(**changes: Any) -> Fact:
+    fact = of_item(item(**changes))
+    assert fact is not None
+    return fact
+
+
+def heard(kind: Kind, status: int, /, *, transient: bool = False, **fields: Any) -> Heard:
+    body = json.dumps(fields).encode() if fields else b""
+    question = a_question(key="kasir-1", kind=kind)
+    return of_reply(question, Answer(status, body, "HEADERPSP", transient), NOW)
+
+
+# Every code has had a decision.
+
+
+@pytest.mark.parametrize("code", ResultCode)
+def test_every_result_code_is_decided(code: ResultCode) -> None:
+    assert RESULTS[code] in Says
+
+
+@pytest.mark.parametrize("code", EventCode)
+def test_every_event_code_has_two_meanings_or_is_ignored_for_a_reason(code: EventCode) -> None:
+    decided = {success for success in (True, False) if (code, success) in MEANINGS}
+
+    assert decided == (set() if code in IGNORED else {True, False})
+    assert IGNORED.get(code, "a reason").strip() != ""
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("Authorised", Says.AUTHORISED),
+        ("Refused", Says.REFUSED),
+        ("Error", Says.REFUSED),
+        ("Cancelled", Says.CANCELLED),
+        ("Pending", Says.PENDING),
+        ("Received", Says.PENDING),
+        ("RedirectShopper", Says.AWAITING_SHOPPER),
+        ("PresentToShopper", Says.PENDING),
+        ("SomethingNew", Says.PENDING),
+    ],
+)
+@pytest.mark.parametrize("kind", [Kind.PAYMENTS, Kind.DETAILS])
+def test_a_result_code_and_what_it_says(kind: Kind, code: str, says: Says) -> None:
+    told = heard(kind, 200, resultCode=code, pspReference=PSP)
+    (fact,) = told.facts
+
+    assert (fact.says, fact.psp_reference, fact.about) == (says, PSP, "kasir-1")
+    assert fact.source == (Source.REPLY if kind is Kind.PAYMENTS else Source.DETAILS)
+    assert told.answer is not None
+    assert told.answer.psp_reference == "HEADERPSP"
+
+
+def test_an_answer_to_details_says_whose_it_is() -> None:
+    told = heard(
+        Kind.DETAILS,
+        200,
+        resultCode="Authorised",
+        pspReference=PSP,
+        merchantReference="ORDER-1001",
+        amount={"currency": "IDR", "value": 25_000},
+    )
+
+    assert told.reference == "ORDER-1001"
+    assert told.news is not None
+    assert told.news.names == (PSP,)
+    assert told.news.amount == Money(IDR, 25_000)
+    assert told.facts[0].amount == Money(IDR, 25_000)
+
+
+def test_a_payment_that_adyen_would_not_take_has_failed() -> None:
+    told = heard(Kind.PAYMENTS, 422, errorCode="14_030", message="Return URL is missing.")
+    (fact,) = told.facts
+
+    assert (fact.says, fact.psp_reference) == (Says.FAILED, "")
+    assert fact.words == "Return URL is missing."
+    assert told.answer is not None
+    assert told.answer.status == 422
+
+
+def test_details_that_adyen_would_not_take_say_nothing_of_the_payment() -> None:
+    told = heard(Kind.DETAILS, 422, errorCode="14_018", message="Invalid payload provided")
+
+    assert [fact.says for fact in told.facts] == [Says.NOTED]
+    assert told.answer is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "transient", "code"),
+    [
+        (409, False, "704"),
+        (422, False, "704"),
+        (503, True, "703"),
+        (500, False, ""),
+        (429, False, ""),
+    ],
+)
+@pytest.mark.parametrize("kind", [Kind.PAYMENTS, Kind.DETAILS])
+def test_an_answer_that_settles_nothing_is_not_kept(
+    kind: Kind, status: int, transient: bool, code: str
+) -> None:
+    told = heard(kind, status, transient=transient, errorCode=code)
+    (fact,) = told.facts
+
+    assert told.answer is None
+    assert (fact.says, fact.about, fact.source) == (Says.UNKNOWN, "kasir-1", Source.KASIR)
+    assert str(status) in fact.words
+
+
+def test_a_silence_said_twice_is_one_fact() -> None:
+    first = heard(Kind.PAYMENTS, 500, errorCode="x")
+    second = heard(Kind.PAYMENTS, 409, errorCode="704")
+
+    assert first.facts[0].key == second.facts[0].key
+
+
+def test_a_refund_that_adyen_took_has_a_name_and_one_it_did_not_take_is_declined() -> None:
+    taken = heard(
+        Kind.REFUNDS,
+        201,
+        status="received",
+        pspReference="CHG",
+        paymentPspReference=PSP,
+        amount={"currency": "IDR", "value": 10_000},
+    )
+    declined = heard(Kind.REFUNDS, 422, errorCode="167", message="no original")
+
+    (fact,) = taken.facts
+    assert (fact.says, fact.psp_reference, fact.modification) == (Says.REFUND_RECEIVED, PSP, "CHG")
+    assert fact.amount == Money(IDR, 10_000)
+    assert [fact.says for fact in declined.facts] == [Says.REFUND_DECLINED]
+
+
+# Notifications.
+
+
+@pytest.mark.parametrize(
+    ("code", "success", "says"),
+    [
+        ("AUTHORISATION", "true", Says.AUTHORISED),
+        ("AUTHORISATION", "false", Says.REFUSED),
+        ("OFFER_CLOSED", "true", Says.EXPIRED),
+        ("CAPTURE", "true", Says.CAPTURED),
+        ("CAPTURE", "false", Says.NOTED),
+        ("CAPTURE_FAILED", "true", Says.CAPTURE_FAILED),
+        ("CANCELLATION", "true", Says.VOIDED),
+        ("CANCELLATION", "false", Says.NOTED),
+        ("TECHNICAL_CANCEL", "true", Says.VOIDED),
+        ("CANCEL_OR_REFUND", "true", Says.REFUND_CONFIRMED),
+        ("CANCEL_OR_REFUND", "false", Says.REFUND_REJECTED),
+        ("REFUND", "true", Says.REFUND_CONFIRMED),
+        ("REFUND", "false", Says.REFUND_REJECTED),
+        ("REFUND_FAILED", "true", Says.REFUND_FAILED),
+        ("REFUNDED_REVERSED", "true", Says.REFUND_REVERSED),
+        ("CHARGEBACK", "true", Says.CHARGED_BACK),
+        ("CHARGEBACK_REVERSED", "true", Says.CHARGEBACK_REVERSED),
+        ("NOTIFICATION_OF_CHARGEBACK", "true", Says.NOTED),
+    ],
+)
+def test_an_event_and_what_it_says(code: str, success: str, says: Says) -> None:
+    fact = fact_of(eventCode=code, success=success, originalReference="ORIGINAL")
+
+    assert fact.says == says
+    assert fact.source == Source.NOTIFICATION
+    assert fact.at == datetime.fromisoformat("2026-05-05T05:05:05+02:00")
+    assert fact.amount == Money(IDR, 25_000)
+
+
+def test_a_payments_own_event_names_the_attempt() -> None:
+    fact = fact_of(pspReference=PSP)
+
+    assert (fact.psp_reference, fact.modification) == (PSP, "")
+
+
+@pytest.mark.parametrize("code", ["REFUND", "CAPTURE", "CANCELLATION", "REFUND_FAILED"])
+def test_a_changes_event_names_the_attempt_and_the_change(code: str) -> None:
+    fact = fact_of(eventCode=code, pspReference="CHG", originalReference=PSP)
+
+    assert (fact.psp_reference, fact.modification) == (PSP, "CHG")
+    assert names_of(item(eventCode=code, pspReference="CHG", originalReference=PSP)) == (PSP, "CHG")
+
+
+def test_a_reversal_that_cancelled_is_a_cancellation() -> None:
+    done = {"modification.action": "cancel"}
+    fact = fact_of(eventCode="CANCEL_OR_REFUND", originalReference=PSP, additionalData=done)
+
+    assert fact.says == Says.VOIDED
+
+
+@pytest.mark.parametrize("reason", ["CANCELLED", "Shopper Cancelled", "cancelled"])
+def test_a_shopper_who_cancelled_is_told_from_a_wallet_that_refused(reason: str) -> None:
+    assert fact_of(success="false", reason=reason).says == Says.CANCELLED
+    assert fact_of(success="false", reason="Not enough balance").says == Says.REFUSED
+
+
+def test_the_same_event_twice_is_one_fact_whatever_its_date() -> None:
+    first, again = fact_of(), fact_of(eventDate="2026-05-05T06:00:00+02:00")
+
+    assert first.key == again.key
+    assert fact_of(success="false").key != first.key
+    assert fact_of(pspReference="OTHER").key != first.key
+
+
+def test_our_own_id_comes_back_in_the_metadata() -> None:
+    news = news_of(item(pspReference=PSP, additionalData={"metadata.kasirPaymentId": "pay_1"}))
+
+    assert (news.names, news.payment_id) == ((PSP,), "pay_1")
+    assert news_of(item(pspReference=PSP)).payment_id == ""
+
+
+@pytest.mark.parametrize("code", ["SOMETHING_NEW", "", "authorisation", *IGNORED])
+def test_what_says_nothing_of_a_payment_is_no_fact(code: str) -> None:
+    assert of_item(item(eventCode=code)) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"eventDate": "yesterday"},
+        {"eventDate": ""},
+        {"eventDate": "2026-05-05T05:05:05"},
+        {"amount": {"currency": "IDR", "value": "x"}},
+        {"amount": {"currency": "IDR", "value": 1.5}},
+    ],
+)
+def test_what_is_not_of_the_schema_is_unreadable(changes: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable):
+        of_item(item(**changes))
+
+
+def test_an_event_without_an_amount_has_none() -> None:
+    fields = notification_item() | {"amount": {}}
+
+    fact = of_item(item_from(json.dumps(fields).encode()))
+
+    assert fact is not None
+    assert fact.amount is None
