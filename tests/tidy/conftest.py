@@ -15,15 +15,23 @@ LIST_FILES = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standa
 
 
 @pytest.fixture(scope="session")
-def texts() -> Mapping[PurePosixPath, str]:
-    """Every file of the project that is text, by its path from the root."""
+def files() -> frozenset[PurePosixPath]:
+    """Every file of the project, pictures too, by its path from the root."""
     listed = subprocess.run(LIST_FILES, cwd=ROOT, capture_output=True, text=True, check=True)
+    names = set(listed.stdout.split("\0")) - {""}
+    # What was deleted and is not yet committed so is no more.
+    return frozenset(PurePosixPath(name) for name in names if (ROOT / name).is_file())
+
+
+@pytest.fixture(scope="session")
+def texts(files: frozenset[PurePosixPath]) -> Mapping[PurePosixPath, str]:
+    """Every file of the project that is text, by its path from the root."""
     found: dict[PurePosixPath, str] = {}
-    for name in sorted(set(listed.stdout.split("\0")) - {""}):
+    for path in sorted(files):
         try:
-            found[PurePosixPath(name)] = (ROOT / name).read_text(encoding="utf-8")
+            found[path] = (ROOT / path).read_text(encoding="utf-8")
         except (UnicodeDecodeError, FileNotFoundError):
-            continue  # A picture, or a file deleted and not yet committed so.
+            continue  # A picture, or a file deleted a moment ago.
     return found
 
 

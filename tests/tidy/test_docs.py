@@ -31,9 +31,9 @@ def test_every_page_has_exactly_one_title(pages: Mapping[PurePosixPath, str]) ->
 
 
 def test_every_link_within_the_project_leads_somewhere(
-    texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
+    files: frozenset[PurePosixPath], pages: Mapping[PurePosixPath, str]
 ) -> None:
-    places = {str(place) for path in texts for place in (path, *path.parents)}
+    places = {str(place) for path in files for place in (path, *path.parents)}
     broken = [
         f"{path}: {target}"
         for path, page in pages.items()
