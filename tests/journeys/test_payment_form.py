@@ -6,7 +6,11 @@ import asyncio
 import json
 import re
 import secrets
+import sys
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -14,7 +18,7 @@ from playwright.async_api import Browser, expect
 
 from browser import PATIENCE_MS, desktop, phone, picture
 from form_shop import PIN, Shop, enter_pin, fits, without_complaints
-from kasir.demo.stage import Stage
+from kasir.demo.stage import Stage, free_port
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -496,6 +500,46 @@ async def test_the_stream_tells_how_it_stands_and_ends_at_the_final_word(shop: S
 
     assert stream.kind == "text/event-stream"
     assert (last["final"], last["title"]) == (True, "Payment successful")
+
+
+async def test_a_stop_of_the_server_does_not_wait_for_whoever_follows_a_payment(
+    shop: Shop,
+) -> None:
+    link = await shop.link()
+    await shop.start(link)
+    (payment,) = await shop.payments(link)
+    port = free_port()
+    program = Path(sys.executable).with_name("kasir")
+    server = await asyncio.create_subprocess_exec(
+        program, "serve", "--port", str(port), env=dict(shop.house.environment)
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        await _answers(shop, f"{url}/health/ready")
+        place = f"{url}/pay/{link['id']}/payments/{payment['id']}/events"
+        async with shop.http.get(place) as stream:
+            await stream.content.readuntil(b"event: standing")
+            began = time.monotonic()
+            server.terminate()
+            await server.wait()
+            took = time.monotonic() - began
+            rest = await stream.read()
+    finally:
+        if server.returncode is None:
+            server.kill()
+
+    assert took < 5  # Uvicorn would break the stream off after ten.
+    assert rest.count(b"event:") == 0
+
+
+async def _answers(shop: Shop, url: str) -> None:
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while time.monotonic() < deadline:
+        with suppress(aiohttp.ClientConnectionError):
+            if (await shop.visit(url)).status == 200:
+                return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{url} never answered")
 
 
 async def test_a_logo_that_does_not_come_leaves_the_wallets_name(

@@ -35,7 +35,7 @@ INDONESIAN: Final[Words] = {
     "back_to_shop": "Kembali ke toko",
     # A wallet saved before.
     "saved": "{method} tersimpan",
-    "saved_how": "Sejak {date}. Cukup dengan PIN.",
+    "saved_since": "Sejak {date}",
     "date": "{day} {month} {year}",
     "months": "Jan Feb Mar Apr Mei Jun Jul Agu Sep Okt Nov Des",
     "other": "Pakai {method} lain",
@@ -142,7 +142,7 @@ ENGLISH: Final[Words] = {
     "continue": "Continue in {method}",
     "back_to_shop": "Back to the shop",
     "saved": "{method} saved",
-    "saved_how": "Since {date}. Just your PIN.",
+    "saved_since": "Since {date}",
     "date": "{day} {month} {year}",
     "months": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
     "other": "Use another {method}",

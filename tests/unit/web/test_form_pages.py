@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -28,8 +29,14 @@ from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.fold import fold
 from kasir.payments.links import Link, LinkStatus
 from kasir.payments.payment import Intent, Payment
+from kasir.tokens.model import Token
 from kasir.web import form, pages, returns
+from kasir.web.consent import agreed, consent_of
+from kasir.web.pages import Visit
 from kasir.web.problems import HANDLERS
+from kasir.web.saved import saved_of
+from kasir.web.texts import LANGUAGES
+from kasir.wiring import Kasir
 
 WALLET = "https://checkoutshopper-live.adyen.com/checkoutshopper/checkoutPaymentRedirect"
 ENGLISH = {"Accept-Language": "en"}
@@ -110,6 +117,50 @@ async def _posted(links: Links, **fields: str) -> Any:
             headers=ENGLISH,
             follow_redirects=False,
         )
+
+
+async def test_a_list_of_saved_wallets_that_never_comes_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hang(*_: object) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def of(_: str) -> list[Token]:
+        return []
+
+    monkeypatch.setattr("kasir.web.saved._WAIT_S", 0.01)
+    kasir = SimpleNamespace(stored=SimpleNamespace(list=hang), tokens=SimpleNamespace(of=of))
+    found = OpenLink(_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
+
+    assert await saved_of(cast("Kasir", kasir), found) == []
+
+
+def test_what_is_agreed_to_is_what_was_shown() -> None:
+    found = OpenLink(
+        _link(
+            shopperReference="shopper-1",
+            storePaymentMethodMode="askForConsent",
+            recurringProcessingModel="Subscription",
+            description="Kopi {shop} <b>.",
+            recurringFrequency="30",
+        ),
+        LinkStatus.ACTIVE,
+        (),
+    )
+    settings = SimpleNamespace(merchant_account="Toko")
+    visits = [
+        Visit(cast("Kasir", SimpleNamespace(settings=settings)), language, "", "/pay/PL_1")
+        for language in LANGUAGES
+    ]
+    shown = [consent for visit in visits if (consent := consent_of(visit, found))]
+    kept = [agreed(visits[0], found, consent.mark) for consent in shown]
+
+    assert kept == [(True, consent.kept) for consent in shown]
+    assert [consent.is_asked for consent in shown] == [True, True]
+    assert shown[1].text.endswith("What for: Kopi {shop} <b>. At most once in 30 days.")
+    assert agreed(visits[0], found, "") == (False, "")
+    assert agreed(visits[0], found, shown[0].mark[:-1]) == (False, "")
 
 
 async def test_an_action_by_post_is_a_form_that_is_sent_on() -> None:
@@ -260,12 +311,13 @@ def _waiting() -> Payment:
     return Payment(intent=intent, standing=fold(intent, [sent]), facts=(sent,))
 
 
-def _link() -> Link:
+def _link(**more: object) -> Link:
     now = datetime.now(UTC)
     request = {
         "amount": {"currency": "IDR", "value": 25000},
         "reference": "ORDER-1",
         "returnUrl": "https://shop.example/back",
+        **more,
     }
     return Link(
         id=LinkId("PL_1"), request=request, created_at=now, expires_at=now + timedelta(hours=1)

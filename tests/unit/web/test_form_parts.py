@@ -153,6 +153,30 @@ def test_the_language_chosen_on_the_page_goes_before_the_browsers() -> None:
     assert language_of("id", "<script>") == "id"
 
 
+@pytest.mark.parametrize(
+    ("known", "language"),
+    [
+        ("en-US", "en"),
+        ("en_GB", "en"),
+        ("EN", "en"),
+        ("in-ID", "id"),
+        ("zh-CN", "id"),
+        ("", "id"),
+        ("-", "id"),
+    ],
+)
+def test_the_shops_word_goes_before_the_browsers_and_after_the_shoppers(
+    known: str, language: str
+) -> None:
+    assert language_of("id-ID,en;q=0.5", known=known) == language
+    assert language_of("id-ID", "id", known) == "id"
+
+
+@pytest.mark.parametrize("words", [INDONESIAN, ENGLISH])
+def test_a_year_has_twelve_months(words: Words) -> None:
+    assert len(words["months"].split()) == 12
+
+
 def test_both_languages_say_the_same_things_with_the_same_facts() -> None:
     assert _facts(INDONESIAN) == _facts(ENGLISH)
 
