@@ -90,11 +90,13 @@ class Reader:
         if placed.news:
             await self._adopt(connection, placed)
             await self.ledger.hear(connection, placed.news)
-            # After the payments are locked, as everybody does: or two would wait for each other.
-            await payments.SQL.wake_waiting(connection, names=list(placed.names))
         if placed.tokens:
             await self.tokens.hear(connection, placed.tokens)
         await self._settle(connection, placed.settled)
+        if placed.names:
+            # After the payments are locked, as everybody does: or two would wait for each other.
+            # And after the settling: what waits may have come in this very batch.
+            await payments.SQL.wake_waiting(connection, names=list(placed.names))
 
     def _reading(self, row: Any) -> Reading:
         try:

@@ -1,0 +1,17 @@
+"""Kasir opened on a database of its own, one for each file of tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from kasir.wiring import Kasir
+from opened import a_database, kasir_on
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+    """Kasir with a database that this file's tests share: each uses names of its own."""
+    async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
+        yield opened

@@ -1,0 +1,81 @@
+"""The schema: brought up to date once, however many start at once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from kasir.errors import DatabaseUnavailable
+from kasir.jobs import queue
+from kasir.store import database
+
+PATIENCE_S = 30.0
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    names = database.migrations()
+
+    assert [name[:5] for name in names] == [f"{n:04}_" for n in range(1, len(names) + 1)]
+    assert [name for name in names if not re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name)] == []
+
+
+async def test_what_is_pending_is_applied_once_and_then_nothing_is(fresh_database: str) -> None:
+    async with database.connected(fresh_database, 2) as pool:
+        before = await database.pending(pool, PATIENCE_S)
+        first = await database.migrate(pool)
+        after = await database.pending(pool, PATIENCE_S)
+        second = await database.migrate(pool)
+
+    assert before == first == database.migrations()
+    assert (after, second) == ([], [])
+
+
+async def test_of_five_who_migrate_at_once_one_does(fresh_database: str) -> None:
+    async def one() -> list[str]:
+        async with database.connected(fresh_database, 2) as pool:
+            done = await database.migrate(pool)
+            await queue.install(pool)
+            return done
+
+    done = await asyncio.gather(*(one() for _ in range(5)))
+
+    assert sorted(done) == [[], [], [], [], database.migrations()]
+
+
+async def test_a_migration_that_fails_leaves_nothing_half_done(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = database.migrations()
+    monkeypatch.setattr(database, "migrations", lambda: [*names, "9999_missing.sql"])
+    async with database.connected(fresh_database, 2) as pool:
+        with pytest.raises(FileNotFoundError):
+            await database.migrate(pool)
+        tables = await pool.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+
+    assert tables == 0
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://127.0.0.1:1/nobody",
+        "postgresql://127.0.0.1:port/nobody",
+        "postgresql://nobody.invalid/nobody",
+        "postgresql:///nobody?host=/nowhere/at/all",
+    ],
+)
+async def test_a_server_that_cannot_be_reached_is_said_to_be_so_in_one_line(dsn: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="KASIR_DATABASE_URL: ") as caught:
+        async with database.connected(dsn, 1):
+            pass
+
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_database_that_is_not_there_is_said_to_be_so(postgres_dsn: str) -> None:
+    missing = postgres_dsn.replace("/kasir?", "/nobody?")
+    with pytest.raises(DatabaseUnavailable, match="nobody"):
+        async with database.connected(missing, 1):
+            pass
