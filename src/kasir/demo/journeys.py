@@ -7,7 +7,7 @@ from typing import Final
 
 import aiohttp
 
-from kasir.demo import field, ready, saved
+from kasir.demo import field, ready, renewal_run, saved, subscribing
 from kasir.demo.stage import Stage
 from kasir.demo.walker import JourneyError, Walker, expect, reference, until
 
@@ -110,6 +110,8 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **field.JOURNEYS,
     **saved.JOURNEYS,
     **ready.JOURNEYS,
+    **subscribing.JOURNEYS,
+    **renewal_run.JOURNEYS,
 }
 
 

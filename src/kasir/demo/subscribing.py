@@ -56,7 +56,9 @@ async def relinked(walker: Walker) -> None:
     for token in (await walker.twin("GET", f"/twin/tokens?shopperReference={_shopper(it)}"))[
         "tokens"
     ]:
-        await walker.twin("POST", f"/twin/tokens/{token['storedPaymentMethodId']}", {"do": "disable"})
+        await walker.twin(
+            "POST", f"/twin/tokens/{token['storedPaymentMethodId']}", {"do": "disable"}
+        )
     await _token_gone(walker, it)
     await walker.advance(_MONTH_DAYS * _DAY_S)
     it = await standing(walker, it, "past_due")

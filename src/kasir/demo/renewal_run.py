@@ -1,0 +1,114 @@
+"""A journey of five hundred renewals by two workers, one of which is killed on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from kasir.demo.subscribing import plan_of
+from kasir.demo.walker import BROWSER_INFO, JourneyError, Walker, expect, reference, until
+
+_RUN: Final = 500
+#: How many have been charged when the second worker is killed.
+_KILLED_AFTER: Final = 100
+_AT_ONCE: Final = 16
+_MONTH_S: Final = 31 * 86_400
+_MINUTE_S: Final = 60
+#: What the killed worker had in hand comes up again within this time.
+_TAKEN_UP_S: Final = 20 * 60
+_PATIENCE: Final = 6  # Times the walker's own: it is a long way.
+
+
+async def one_of_two_killed(walker: Walker) -> None:
+    """Two workers, one killed in the middle of 500 renewals: 500 charges, no more, no fewer."""
+    run = reference("run")
+    plan = (await walker.call("POST", "/api/plans", plan_of(run, noticeDays=0))).json["id"]
+    gate = asyncio.Semaphore(_AT_ONCE)
+    await asyncio.gather(*(_signed_up(walker, gate, plan, f"{run}-{n}") for n in range(_RUN)))
+    await walker.advance(_MINUTE_S)
+    await _active(walker, run)
+    second = _worker(walker)
+    try:
+        await asyncio.sleep(1)  # Until it, too, looks for work.
+        await walker.advance(_MONTH_S)
+        await _charged(walker, run, _KILLED_AFTER)
+    finally:
+        second.kill()
+        second.wait()
+    await walker.advance(_TAKEN_UP_S)
+    await _charged(walker, run, _RUN)
+    found = await _charges(walker, run)
+    expect(set(found.values()), {1}, "charges per renewal at the twin")
+    expect(len(found), _RUN, "renewals charged at the twin")
+
+
+async def _signed_up(walker: Walker, gate: asyncio.Semaphore, plan: str, order: str) -> None:
+    body = {
+        "plan": plan,
+        "reference": order,
+        "shopperReference": f"shopper-{order}",
+        "returnUrl": f"https://shop.example/return?order={order}",
+        "channel": "Web",
+        "browserInfo": BROWSER_INFO,
+    }
+    async with gate:
+        reply = await walker.call("POST", "/api/subscriptions", body)
+        await walker.details(await walker.shopper(reply.json["payment"]["action"], "approve"))
+
+
+def _worker(walker: Walker) -> subprocess.Popen[bytes]:
+    program = Path(sys.executable).with_name("kasir")
+    with (walker.made.logs / "second-worker.log").open("ab") as log:
+        return subprocess.Popen(
+            [str(program), "worker"],
+            env=dict(walker.made.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+async def _active(walker: Walker, run: str) -> None:
+    """Wait until every subscription of the run is active."""
+
+    async def look() -> int:
+        page = await walker.call("GET", "/api/subscriptions/metrics")
+        return int(page.json["days"][-1]["active"])
+
+    await _patiently(look, _RUN, f"{_RUN} active subscriptions of {run}")
+
+
+async def _charged(walker: Walker, run: str, count: int) -> None:
+    """Wait until that many renewals of the run have been charged at the twin."""
+
+    async def look() -> int:
+        return len(await _charges(walker, run))
+
+    await _patiently(look, count, f"{count} charges at the twin")
+
+
+async def _patiently(look: Callable[[], Awaitable[int]], count: int, what: str) -> None:
+    """Wait several times as long as for anything else: it is a long way."""
+    for _ in range(_PATIENCE - 1):
+        with suppress(JourneyError):
+            await until(look, lambda found: found >= count, what)
+            return
+    await until(look, lambda found: found >= count, what)
+
+
+async def _charges(walker: Walker, run: str) -> Mapping[str, int]:
+    """How often each renewal of the run was charged at the twin."""
+    truth: Mapping[str, Any] = await walker.twin("GET", "/twin/payments")
+    paid = (one for one in truth["payments"] if one["status"] == "authorised")
+    references = (str(one["merchantReference"]) for one in paid)
+    return Counter(name for name in references if name.startswith(run) and name.endswith("-p2"))
+
+
+JOURNEYS: Final = {"subscriptions: 500 renewals, a worker killed": one_of_two_killed}
