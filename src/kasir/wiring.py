@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -153,37 +153,11 @@ class Kasir:
 
     @classmethod
     def _built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
-        limits = settings.limits
-        ids = SortableIds(_milliseconds)
-        patience = _patience(limits)
-        vault = Vault(settings.secrets)
-        outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)
-        ledger = Ledger(clock, timedelta(seconds=limits.settle_after_s), outbox)
-        token_ledger = TokenLedger(ids, clock, vault, outbox)
-        token_look_gaps = [timedelta(seconds=gap) for gap in limits.token_look_gaps_s]
-        book = PostgresBook(pool, vault, ledger, patience.lease, token_look_gaps[0])
-        tokens = Tokens(pool, token_ledger, vault)
-        flow = Flow(
-            book=book,
-            provider=Adyen(wire, clock, limits.adyen_tries_max, limits.adyen_tries_s),
-            clock=clock,
-            chance=random.random,
-            patience=patience,
-        )
-        account = settings.merchant_account
-        attempt_lifetime = timedelta(seconds=limits.attempt_lifetime_s)
-        checkout = Checkout(flow, wire, ids, clock, account, attempt_lifetime, tokens)
-        subscriptions = PostgresSubscriptions(
-            pool=pool,
-            book=book,
-            outbox=outbox,
-            vault=vault,
-            ids=ids,
-            clock=clock,
-            rules=_rules(settings, clock),
-            words=Words(merchant_account=account, lifetime=attempt_lifetime),
-            public_url=settings.public_url,
-        )
+        limits, ground = settings.limits, _Ground.laid(settings, pool, wire, clock)
+        ids, account, book, vault = ground.ids, ground.account, ground.book, ground.vault
+        flow, tokens = ground.flow(), Tokens(pool, ground.token_ledger, vault)
+        checkout = Checkout(flow, wire, ids, clock, account, ground.attempt_lifetime, tokens)
+        subscriptions = ground.subscriptions()
         return cls(
             settings=settings,
             checkout=checkout,
@@ -191,38 +165,13 @@ class Kasir:
             flow=flow,
             closing=Closing(flow, book, clock, account),
             events=Events(pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s]),
-            due=Due(
-                pool,
-                ledger,
-                clock,
-                queue.enqueue,
-                timedelta(seconds=limits.due_again_s),
-                limits.due_batch_max,
-            ),
-            links=Links(
-                book=PostgresLinks(pool),
-                payments=book,
-                checkout=checkout,
-                ids=ids,
-                clock=clock,
-                merchant_account=settings.merchant_account,
-                public_url=settings.public_url,
-                lifetime=timedelta(seconds=limits.link_lifetime_s),
-                lifetime_max=timedelta(seconds=limits.link_lifetime_max_s),
-            ),
+            due=ground.due(),
+            links=ground.links(checkout),
             payments=book,
             inbox=GroupInbox(pool, vault, queue.enqueue_reading, limits.inbox_batch_max),
-            reader=Reader(
-                pool=pool,
-                ledger=ledger,
-                tokens=token_ledger,
-                vault=vault,
-                clock=clock,
-                merchant_account=account,
-                batch_max=limits.reading_batch_max,
-            ),
+            reader=ground.reader(),
             tokens=tokens,
-            stored=StoredMethods(wire, tokens, clock, account, token_look_gaps),
+            stored=StoredMethods(wire, tokens, clock, account, ground.token_look_gaps),
             subscriptions=subscriptions,
             subscribing=Subscribing(
                 book=subscriptions,
@@ -233,18 +182,120 @@ class Kasir:
                 merchant_account=account,
             ),
             renewing=Renewing(subscriptions, flow, in_a_row=settings.follow_twin_clock),
-            subscriptions_due=SubscriptionsDue(
-                pool=pool,
-                clock=clock,
-                enqueue=queue.enqueue,
-                merchant_account=account,
-                again_after=timedelta(seconds=limits.due_again_s),
-                batch_max=limits.due_batch_max,
-                per_s_max=limits.renewals_per_s_max,
-            ),
+            subscriptions_due=ground.subscriptions_due(),
             api_keys=ApiKeys(pool, settings.api_key),
             clock=clock,
             pool=pool,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What the rooms stand on, and the rooms that need most of it."""
+
+    settings: Settings
+    pool: Pool
+    wire: Wire
+    clock: Clock
+    ids: SortableIds
+    patience: Patience
+    vault: Vault
+    outbox: Outbox
+    ledger: Ledger
+    token_ledger: TokenLedger
+    token_look_gaps: Sequence[timedelta]
+    book: PostgresBook
+
+    @classmethod
+    def laid(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
+        """Lay it."""
+        limits, ids = settings.limits, SortableIds(_milliseconds)
+        vault, patience = Vault(settings.secrets), _patience(limits)
+        outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)
+        ledger = Ledger(clock, timedelta(seconds=limits.settle_after_s), outbox)
+        look_gaps = [timedelta(seconds=gap) for gap in limits.token_look_gaps_s]
+        return cls(
+            settings=settings,
+            pool=pool,
+            wire=wire,
+            clock=clock,
+            ids=ids,
+            patience=patience,
+            vault=vault,
+            outbox=outbox,
+            ledger=ledger,
+            token_ledger=TokenLedger(ids, clock, vault, outbox),
+            token_look_gaps=look_gaps,
+            book=PostgresBook(pool, vault, ledger, patience.lease, look_gaps[0]),
+        )
+
+    @property
+    def account(self) -> str:
+        return self.settings.merchant_account
+
+    @property
+    def attempt_lifetime(self) -> timedelta:
+        return timedelta(seconds=self.settings.limits.attempt_lifetime_s)
+
+    @property
+    def again_after(self) -> timedelta:
+        return timedelta(seconds=self.settings.limits.due_again_s)
+
+    def flow(self) -> Flow:
+        limits = self.settings.limits
+        provider = Adyen(self.wire, self.clock, limits.adyen_tries_max, limits.adyen_tries_s)
+        return Flow(self.book, provider, self.clock, random.random, self.patience)
+
+    def due(self) -> Due:
+        most = self.settings.limits.due_batch_max
+        return Due(self.pool, self.ledger, self.clock, queue.enqueue, self.again_after, most)
+
+    def links(self, checkout: Checkout) -> Links:
+        return Links(
+            book=PostgresLinks(self.pool),
+            payments=self.book,
+            checkout=checkout,
+            ids=self.ids,
+            clock=self.clock,
+            merchant_account=self.account,
+            public_url=self.settings.public_url,
+            lifetime=timedelta(seconds=self.settings.limits.link_lifetime_s),
+            lifetime_max=timedelta(seconds=self.settings.limits.link_lifetime_max_s),
+        )
+
+    def reader(self) -> Reader:
+        return Reader(
+            pool=self.pool,
+            ledger=self.ledger,
+            tokens=self.token_ledger,
+            vault=self.vault,
+            clock=self.clock,
+            merchant_account=self.account,
+            batch_max=self.settings.limits.reading_batch_max,
+        )
+
+    def subscriptions(self) -> PostgresSubscriptions:
+        return PostgresSubscriptions(
+            pool=self.pool,
+            book=self.book,
+            outbox=self.outbox,
+            vault=self.vault,
+            ids=self.ids,
+            clock=self.clock,
+            rules=_rules(self.settings, self.clock),
+            words=Words(merchant_account=self.account, lifetime=self.attempt_lifetime),
+            public_url=self.settings.public_url,
+        )
+
+    def subscriptions_due(self) -> SubscriptionsDue:
+        return SubscriptionsDue(
+            pool=self.pool,
+            clock=self.clock,
+            enqueue=queue.enqueue,
+            merchant_account=self.account,
+            again_after=self.again_after,
+            batch_max=self.settings.limits.due_batch_max,
+            per_s_max=self.settings.limits.renewals_per_s_max,
         )
 
 
