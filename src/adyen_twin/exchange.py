@@ -127,6 +127,7 @@ class _Kept:
         """Keep the first answer; until it is given, the call still runs."""
         if self.key is None:
             return
+        self._forget_the_old()
         self._mine = KeptReply(
             fingerprint=self._fingerprint,
             at=self._twin.now(),
@@ -146,8 +147,16 @@ class _Kept:
         kept = self._twin.state.replies.get(self.key) if self.key is not None else None
         if kept is None:
             return None
-        over_at = kept.at + self._twin.knobs.idempotency_days * DAY_S
-        return kept if over_at > self._twin.now() else None
+        return None if self._is_over(kept) else kept
+
+    def _is_over(self, kept: KeptReply) -> bool:
+        return kept.at + self._twin.knobs.idempotency_days * DAY_S <= self._twin.now()
+
+    def _forget_the_old(self) -> None:
+        """Drop what no key will be answered with again; the oldest were kept first."""
+        replies = self._twin.state.replies
+        while replies and self._is_over(replies[oldest := next(iter(replies))]):
+            del replies[oldest]
 
     def _warn(self, kept: KeptReply) -> None:
         warning = f"idempotency key {self.key!r} came again with another body or path"

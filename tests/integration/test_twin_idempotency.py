@@ -64,10 +64,12 @@ async def test_a_key_is_forgotten_after_seven_days(twin: TwinAtWork) -> None:
     await twin.settle(7 * DAY_S - 60)
     within = await twin.control("GET", "payments")
     await twin.api("/v72/payments", payment_body(), key="k")
-    await twin.settle(120)
+    await twin.api("/v72/payments", payment_body(reference=None), key="old")
+    await twin.settle(7 * DAY_S)
     await twin.api("/v72/payments", payment_body(), key="k")
 
     assert within["count"] == 1
+    assert len(twin.twin.state.replies) == 1
     assert (await twin.control("GET", "payments"))["count"] == 2
 
 
