@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from integration.tokens.counter import Counter
 from integration.tokens.desk import Desk, desk_on
-from raw_http import caller
+from raw_http import Caller, caller
 
 __all__ = ["caller"]
 
@@ -17,3 +18,9 @@ async def desk(fresh_database: str) -> AsyncIterator[Desk]:
     """Kasir on a real database, to be told things."""
     async with desk_on(fresh_database) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def counter(caller: Caller) -> Counter:
+    """A shop that calls the house about saved wallets."""
+    return Counter(caller)

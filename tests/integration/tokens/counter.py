@@ -1,0 +1,111 @@
+"""A shop at the counter of the running house: it saves wallets, charges them, and is told no."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+import asyncpg
+
+from kasir.demo.walker import until
+from raw_http import Caller, Said
+from twin_fixtures import charge_body, payment_body
+
+#: After this long the twin has told of a token.
+SETTLED_S: Final = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One who calls the house about saved wallets."""
+
+    caller: Caller
+
+    async def twin(self, method: str, path: str, body: Any = None) -> Any:
+        """Make one of the twin's control calls."""
+        url = f"{self.caller.house.twin_url}/twin/{path}"
+        async with self.caller.http.request(method, url, json=body) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def save(self, shopper: str, model: str = "Subscription", account: str = "") -> str:
+        """Have a shopper pay once and let the wallet be saved; Kasir knows the token then."""
+        reference, before = fresh("FIRST"), len(await self.known(shopper))
+        said = await self.caller.post(
+            "/v72/payments",
+            payment_body(
+                reference=reference,
+                shopperReference=shopper,
+                storePaymentMethod=True,
+                recurringProcessingModel=model,
+            ),
+        )
+        url = said.json["action"]["url"]
+        order = {"url": url, "do": "approve"} | ({"account": account} if account else {})
+        told = await self.twin("POST", "wallet", order)
+        result = parse_qs(urlsplit(told["location"]).query)["redirectResult"][0]
+        await self.caller.post("/v72/payments/details", {"details": {"redirectResult": result}})
+        await self.twin("POST", "clock", {"advance_s": SETTLED_S})
+        made = (await self.twin("GET", f"tokens?shopperReference={quote(shopper)}"))["tokens"][-1]
+        token: str = made["storedPaymentMethodId"]
+        await until(lambda: self.known(shopper), lambda found: len(found) > before, "the token")
+        return token
+
+    async def known(self, shopper: str) -> dict[str, str]:
+        """What Kasir knows of a shopper's tokens: Kasir's names for them, and their states."""
+        connection = await asyncpg.connect(self.caller.house.environment["KASIR_DATABASE_URL"])
+        try:
+            rows = await connection.fetch(
+                "SELECT id, state FROM token WHERE shopper_reference = $1", shopper
+            )
+        finally:
+            await connection.close()
+        return {row["id"]: row["state"] for row in rows}
+
+    async def charge(
+        self,
+        shopper: str,
+        token: str,
+        model: str = "Subscription",
+        *,
+        key: str | None = None,
+        **changes: Any,
+    ) -> Said:
+        """Charge a token with just what Adyen's GoPay page names."""
+        named = {"shopperReference": shopper, "reference": fresh("CHARGE")}
+        body = charge_body(token, model, **named | changes)
+        return await self.caller.post("/v72/payments", body, key=key)
+
+    async def payment(self, reference: str) -> dict[str, Any]:
+        """The newest payment of a reference, as Kasir has it; empty if there is none."""
+        listed = await self.caller.call("GET", f"/api/payments?reference={reference}")
+        found: dict[str, Any] = next(iter(listed.json["payments"]), {})
+        return found
+
+    async def status(self, reference: str, wanted: str) -> dict[str, Any]:
+        """Wait until a payment stands where it should; give it."""
+        return await until(
+            lambda: self.payment(reference),
+            lambda found: found.get("status") == wanted,
+            f"status {wanted}",
+        )
+
+    async def stored(
+        self, shopper: str, token: str = "", *, method: str = "GET", **query: str
+    ) -> Said:
+        """Call `/storedPaymentMethods`."""
+        asked = urlencode({"merchantAccount": "TwinMerchant", "shopperReference": shopper} | query)
+        part = f"/{quote(token, safe='')}" if token else ""
+        return await self.caller.call(method, f"/v72/storedPaymentMethods{part}?{asked}")
+
+    async def classic(self, path: str, shopper: str, **more: Any) -> Said:
+        """Call the classic Recurring API."""
+        body = {"merchantAccount": "TwinMerchant", "shopperReference": shopper} | more
+        return await self.caller.post(f"/pal/servlet/Recurring/v68/{path}", body)
+
+
+def fresh(name: str) -> str:
+    """A name that nothing else has."""
+    return f"{name}-{secrets.token_hex(6)}"
