@@ -1,6 +1,6 @@
 """Write docs/payment-status.md from the code that decides: nothing on that page is kept by hand.
 
-`python scripts/document_status.py` writes the page. tests/tidy/test_generated_pages.py fails where
+`python scripts/document_status.py` writes the page. tests/tidy/test_pages_keep_up.py fails where
 the page and the code have parted.
 """
 

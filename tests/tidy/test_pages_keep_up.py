@@ -1,0 +1,85 @@
+"""Pages keep up with the code: what is drawn from it is current, what it has is on a page."""
+
+import ast
+import importlib.util
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from kasir.shop_events.telling import EventType
+
+ROOT = Path(__file__).resolve().parents[2]
+BELIEFS = PurePosixPath("docs/adyen.md")
+API = PurePosixPath("docs/api.md")
+
+CITED_TEST = re.compile(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)")
+
+
+def test_the_page_on_statuses_is_what_the_code_says(pages: Mapping[PurePosixPath, str]) -> None:
+    spec = importlib.util.spec_from_file_location(
+        "document_status", ROOT / "scripts" / "document_status.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+
+    cure = "run `.venv/bin/python scripts/document_status.py`"
+    assert script.page() == pages[PurePosixPath("docs/payment-status.md")], cure
+
+
+def test_every_belief_has_a_source_a_place_and_every_test_it_names_exists(
+    texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
+) -> None:
+    page = pages[BELIEFS]
+    hollow = [row for row in _rows(page, "belief") if not all(row[:3])]
+    lost = [
+        f"{path}: {name}"
+        for name, path in CITED_TEST.findall(page)
+        if name not in _functions(texts[PurePosixPath(path)])
+    ]
+
+    assert (hollow, lost) == ([], [])
+
+
+def test_every_event_is_on_the_page_about_the_api(pages: Mapping[PurePosixPath, str]) -> None:
+    named = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", pages[API]))
+
+    assert {event.value for event in EventType} - named == set()
+
+
+def test_every_address_that_shops_call_is_on_a_page(
+    texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
+) -> None:
+    prose = "".join(page for path, page in pages.items() if path.parts[0] == "docs")
+    words = {
+        word
+        for path, text in texts.items()
+        if path.match("src/kasir/web/*_api.py")
+        for address in re.findall(r'"(/[\w/{}:.]*)', text)
+        for word in re.findall(r"/([a-zA-Z]{3,})", address)
+    }
+
+    assert "payments" in words
+    assert {word for word in words if f"/{word}" not in prose} == set()
+
+
+def _rows(page: str, first: str) -> Iterator[list[str]]:
+    """The rows of the tables whose first column is headed so."""
+    inside = False
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            inside = False
+        elif cells[0] == first:
+            inside = True
+        elif inside and not line.startswith("|-"):
+            yield cells
+
+
+def _functions(text: str) -> set[str]:
+    return {
+        node.name
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
