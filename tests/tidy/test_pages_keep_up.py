@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from kasir.shop_events.telling import EventType
+from kasir.subscriptions.news import SubscriptionEvent
 
 ROOT = Path(__file__).resolve().parents[2]
 BELIEFS = PurePosixPath("docs/adyen.md")
 API = PurePosixPath("docs/api.md")
+ARCHITECTURE = PurePosixPath("docs/architecture.md")
 
 CITED_TEST = re.compile(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)")
 
@@ -45,7 +47,7 @@ def test_every_belief_has_a_source_a_place_and_every_test_it_names_exists(
 def test_every_event_is_on_the_page_about_the_api(pages: Mapping[PurePosixPath, str]) -> None:
     named = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", pages[API]))
 
-    assert {event.value for event in EventType} - named == set()
+    assert {event.value for enum in (EventType, SubscriptionEvent) for event in enum} <= named
 
 
 def test_every_address_that_shops_call_is_on_a_page(
@@ -62,6 +64,27 @@ def test_every_address_that_shops_call_is_on_a_page(
 
     assert "payments" in words
     assert {word for word in words if f"/{word}" not in prose} == set()
+
+
+def test_every_table_and_every_job_is_on_the_page_about_the_house(
+    texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
+) -> None:
+    tables = {
+        name
+        for path, text in texts.items()
+        if path.match("src/kasir/store/migrations/*.sql")
+        for name in re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", text)
+    }
+    jobs = {
+        name
+        for path, text in texts.items()
+        if path.match("src/kasir/store/*due*.py") or path.match("src/kasir/jobs/*.py")
+        for name in re.findall(r'^[A-Z_]+: Final = "(\w+)"$', text, re.MULTILINE)
+    }
+    named = set(re.findall(r"`(\w+)`", pages[ARCHITECTURE]))
+
+    assert {"payment", "read_notices"} <= tables | jobs
+    assert (tables | jobs) - named == set()
 
 
 def _rows(page: str, first: str) -> Iterator[list[str]]:
