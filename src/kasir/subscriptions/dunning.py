@@ -5,7 +5,7 @@ the shopper can help, so they are asked to. Technical: ask again soon. Fraud: st
 is not known never comes here: it is resolved first.
 
 The reasons are Adyen's refusal reasons by code and by word; for redirect wallets the code is often
-"0" and the word in capitals, so both are read. GUESS: which of them GoPay gives when.
+"0" and the word in capitals, so both are read. GUESS: which of them a wallet gives when.
 """
 
 from __future__ import annotations

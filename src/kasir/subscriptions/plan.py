@@ -66,7 +66,7 @@ class Plan:
         interval: How long a period lasts.
         time_zone: Whose wall clock the periods keep (IANA name).
         trial_days: Days before the first period; 0 for none.
-        trial_amount: What signing up for a trial takes: GoPay makes no token without a payment.
+        trial_amount: What signing up for a trial takes: no token is made without a payment.
         cycles: How many periods there are; None for no end.
         when_unpaid: What a renewal that stays refused leads to.
         notice_days: How many days before a charge the shop is told of it; 0 for not at all.

@@ -1,0 +1,16 @@
+"""A shop with subscriptions, on a database of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from integration.subscriptions.shop import Shop, shop_on
+
+
+@pytest.fixture
+async def shop(fresh_database: str) -> AsyncIterator[Shop]:
+    """A shop on a real database."""
+    async with shop_on(fresh_database) as opened:
+        yield opened

@@ -1,0 +1,206 @@
+"""A shop with subscriptions on a real database, and an Adyen that answers as a test likes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from fakes import BROWSER
+from kasir.adyen.calls import payment_key
+from kasir.adyen.replies import Answer
+from kasir.gateway.meanings import of_reply, unheard
+from kasir.ids import PaymentId
+from kasir.payments.flow import Flow
+from kasir.payments.ports import Heard, Question
+from kasir.subscriptions.states import State
+from kasir.subscriptions.subscription import Subscription, SubscriptionId
+from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+NOON: Final = datetime(2026, 1, 31, 5, tzinfo=UTC)
+MONTH: Final = timedelta(days=31)
+AUTHORISED: Final = {"resultCode": "Authorised"}
+NO_BALANCE: Final = {
+    "resultCode": "Refused",
+    "refusalReason": "Not enough balance",
+    "refusalReasonCode": "12",
+}
+REVOKED: Final = {
+    "resultCode": "Refused",
+    "refusalReason": "Revocation Of Auth",
+    "refusalReasonCode": "26",
+}
+#: No answer comes.
+SILENCE: Final[dict[str, Any]] = {}
+
+
+@dataclass
+class SetClock:
+    """A clock that stands where it is put."""
+
+    at: datetime = NOON
+
+    def now(self) -> datetime:
+        """Return the moment it was put to."""
+        return self.at
+
+
+@dataclass
+class Adyen:
+    """A provider that acts once per key, as Adyen does, and answers as it is told.
+
+    Attributes:
+        answers: What it says of a reference's next charge; authorised where nothing is said.
+        acted: The keys that it acted on, with the reference of each.
+        before: Called before it acts: an error here is a worker that dies before it was heard.
+        after: Called after it acted: an error here is a worker that dies before it hears.
+    """
+
+    clock: SetClock
+    answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    acted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    said: dict[str, dict[str, Any]] = field(default_factory=dict)
+    before: Callable[[Question], None] = lambda _: None
+    after: Callable[[Question], None] = lambda _: None
+
+    async def ask(self, question: Question) -> Heard:
+        """Answer a question, the same whenever its key comes again."""
+        self.before(question)
+        body = json.loads(question.body)
+        if question.key not in self.said:
+            planned = self.answers.get(body["reference"], [])
+            answer = planned.pop(0) if planned else AUTHORISED
+            if answer is SILENCE:
+                return unheard(question, self.clock.now(), "TimeoutError")
+            self.said[question.key] = answer
+            self.acted[question.key] = body
+        self.after(question)
+        name = f"PSP{abs(hash(question.key)) % 10**13:013d}"
+        said = {"pspReference": name, "merchantReference": body["reference"]}
+        reply = Answer(200, msgspec.json.encode(said | self.said[question.key]))
+        return of_reply(question, reply, self.clock.now())
+
+    def charges(self) -> Counter[str]:
+        """How often money was taken for each reference."""
+        return Counter(
+            body["reference"]
+            for key, body in self.acted.items()
+            if self.said[key]["resultCode"] == "Authorised"
+        )
+
+
+@dataclass
+class Shop:
+    """One who sells subscriptions through a Kasir on a real database."""
+
+    kasir: Kasir
+    clock: SetClock
+    adyen: Adyen
+    flow: Flow
+
+    async def plan(self, **more: Any) -> str:
+        """Make a plan of 50,000 rupiah a month; give its id."""
+        fields = {
+            "reference": "GOLD",
+            "amount": {"currency": "IDR", "value": 50_000},
+            "interval": {"unit": "month", "count": 1},
+            "noticeDays": 0,
+            **more,
+        }
+        return (await self.kasir.subscribing.make_plan(json.dumps(fields).encode())).id
+
+    async def sign_up(self, plan: str, name: str, **more: Any) -> SubscriptionId:
+        """Sign a shopper up; the first payment is answered as planned."""
+        fields = {
+            "plan": plan,
+            "reference": name,
+            "shopperReference": f"shopper-{name}",
+            "returnUrl": "https://shop.example/return",
+            "channel": "Web",
+            "browserInfo": BROWSER,
+            **more,
+        }
+        found, _ = await self.kasir.subscribing.sign_up(json.dumps(fields).encode(), None)
+        return found
+
+    async def hear_token(self, name: str, says: TokenSays = TokenSays.CREATED) -> None:
+        """Hear of the token that the first payment made, or of its end."""
+        payments = await self.kasir.payments.payments_of(name, 1)
+        psp_reference = payments[0].standing.psp_reference
+        account = self.kasir.settings.merchant_account
+        token = TokenName(
+            merchant_account=account, shopper_reference=f"shopper-{name}", stored_id=f"TOKEN-{name}"
+        )
+        fact = TokenFact(f"{says}", says, "test", self.clock.now(), psp_reference)
+        await self.kasir.tokens.hear([TokenNews(name=token, method="gopay_wallet", fact=fact)])
+
+    async def active(self, name: str, plan: str | None = None) -> SubscriptionId:
+        """A subscription whose first period is paid and whose token is there."""
+        found = await self.sign_up(plan or await self.plan(), name)
+        await self.hear_token(name)
+        await self.go_on(found)
+        assert (await self.find(found)).state in {State.ACTIVE, State.TRIALING}
+        return found
+
+    async def go_on(self, subscription_id: SubscriptionId) -> None:
+        """Do a worker's work on one subscription."""
+        await self.kasir.renewing.go_on(subscription_id)
+
+    async def work(self) -> None:
+        """Do all a worker would do by now, without the queue."""
+        now = self.clock.now()
+        due = "SELECT id FROM subscription WHERE due_at <= $1 ORDER BY due_at"
+        for _ in range(20):
+            rows = await self.kasir.pool.fetch(due, now)
+            open_questions = await self.kasir.pool.fetch(
+                "SELECT key FROM question WHERE status IS NULL AND ask_again_at <= $1", now
+            )
+            for row in open_questions:
+                await self.flow.ask_again(row["key"])
+            for row in rows:
+                await self.go_on(SubscriptionId(row["id"]))
+            if not rows:
+                return
+
+    async def find(self, subscription_id: SubscriptionId) -> Subscription:
+        """A subscription as it stands."""
+        return (await self.kasir.subscriptions.find(subscription_id, 100))[0]
+
+    async def events(self) -> list[str]:
+        """The types of all that the shop was told of subscriptions, in order."""
+        every = [json.loads(event.payload) for event in await self.kasir.events.after(None, 10_000)]
+        return [
+            event["type"]
+            for event in every
+            if event["type"].startswith(("subscription.", "renewal."))
+        ]
+
+    async def asked(self, payment_id: PaymentId) -> Question:
+        """The question that asked for a payment."""
+        return (await self.kasir.payments.question(payment_key(payment_id)))[0]
+
+
+@asynccontextmanager
+async def shop_on(database: str, **environ: str) -> AsyncIterator[Shop]:
+    """A shop on a database."""
+    clock = SetClock()
+    async with kasir_on(database, clock=clock, **environ) as opened:
+        adyen = Adyen(clock)
+        flow = replace(opened.flow, provider=adyen)
+        checkout = replace(opened.checkout, flow=flow)
+        kasir = replace(
+            opened,
+            flow=flow,
+            checkout=checkout,
+            subscribing=replace(opened.subscribing, checkout=checkout),
+            renewing=replace(opened.renewing, flow=flow),
+        )
+        yield Shop(kasir, clock, adyen, flow)
