@@ -1,0 +1,103 @@
+"""Requests that nobody thought of: from our own OpenAPI document, and from spoilt payments."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.core.result import Ok
+
+from fakes import BROWSER, payment_body
+from kasir.demo.stage import Stage
+from raw_http import ERROR_TYPES
+
+ADYENS = {"status", "errorCode", "message", "errorType", "pspReference"}
+
+# A document is fuzzed for what it says; what it should say, tests/integration/api tells.
+BOUNDED = settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
+
+
+def test_nothing_the_document_allows_is_a_server_error(house: Stage) -> None:
+    document = schemathesis.openapi.from_url(f"{house.kasir_url}/api/openapi.json")
+    found = list(document.get_all_operations())
+    operations = [one.ok() for one in found if isinstance(one, Ok)]
+    told: set[str] = set()
+
+    def hold(operation: Any) -> None:
+        @BOUNDED
+        @given(operation.as_strategy())
+        def holds(case: Any) -> None:
+            said = case.call(headers={"X-API-Key": house.api_key}, timeout=20)
+            told.add(f"{said.status_code // 100}xx")
+
+            assert said.status_code < 500, f"{operation.label}: {said.text}"
+
+        holds()
+
+    for operation in operations:
+        hold(operation)
+
+    assert len(operations) == len(found) >= 15
+    # Both were reached: what is good, and what is not.
+    assert {"2xx", "4xx"} <= told
+
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=20),
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+NAMES = [
+    *payment_body(),
+    *("metadata", "lineItems", "shopperReference", "sessionValidity", "storePaymentMethod"),
+    *("details", "expiresAt", "captureDelayHours", "allowedPaymentMethods", "status"),
+    *("recurringProcessingModel", "shopperInteraction", "additionalData", "shopperName"),
+]
+spoilt = st.builds(
+    lambda changes, browser: payment_body() | {"browserInfo": BROWSER | browser} | changes,
+    st.dictionaries(st.sampled_from(NAMES), anything, max_size=3),
+    st.dictionaries(st.sampled_from(sorted(BROWSER)), anything, max_size=1),
+)
+
+
+@given(
+    spoilt,
+    st.sampled_from(["/payments", "/payments/details", "/paymentMethods", "/paymentLinks"]),
+    st.sampled_from([71, 72]),
+)
+@settings(max_examples=150)
+def test_a_spoilt_request_is_answered_in_adyens_shape(
+    house: Stage, body: dict[str, Any], path: str, version: int
+) -> None:
+    answer = requests.post(
+        f"{house.kasir_url}/v{version}{path}",
+        data=json.dumps(body).encode(),
+        headers={"X-API-Key": house.api_key, "Idempotency-Key": secrets.token_hex(16)},
+        timeout=20,
+    )
+
+    assert answer.status_code < 500, answer.text
+    if answer.status_code >= 400:
+        told = answer.json()
+        assert told.keys() <= ADYENS
+        assert told["status"] == answer.status_code
+        assert told["errorType"] in ERROR_TYPES
