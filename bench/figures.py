@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
 _MET: Final = {True: "met", False: "missed", None: "reported"}
 _WIDE: Final = 22
+#: How long one comparison may go on before it makes do with fewer rounds.
+WITHIN_S: Final = 40.0
+_LEAST: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,18 @@ class Result:
             "rounds": list(self.ratios),
             "parts": dict(self.parts),
         }
+
+
+def in_turn(
+    measure: Callable[[], dict[str, float]], most: int, *, within_s: float = WITHIN_S
+) -> list[dict[str, float]]:
+    """Measure over and over, after once for warmth; on a busy machine fewer times, but a few."""
+    measure()
+    give_up_at = time.monotonic() + within_s
+    found: list[dict[str, float]] = []
+    while len(found) < most and (len(found) < _LEAST or time.monotonic() < give_up_at):
+        found.append(measure())
+    return found
 
 
 def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bench import intake, payment, seeds
-from bench.figures import Result, Target, medians
+from bench.figures import Result, Target, in_turn, medians
 from bench.site import Server, Site
 
 _TARGET: Final = Target(0.85)
@@ -39,10 +39,10 @@ def _compared(
     size: int,
 ) -> Result:
     """Both in turn; the first round warms up."""
-    found = [
-        {"young, per s": rate(young, size), "old, per s": rate(old, size)}
-        for _ in range(site.size(15, 3) + 1)
-    ][1:]
+    found = in_turn(
+        lambda: {"young, per s": rate(young, size), "old, per s": rate(old, size)},
+        site.size(15, 3),
+    )
     ratios = [each["old, per s"] / each["young, per s"] for each in found]
     return Result(row=row, ratios=ratios, target=_TARGET, parts=medians(found))
 

@@ -7,17 +7,17 @@ the row counts in the database afterwards.
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from itertools import count
 from typing import Final
 
 import asyncpg
 from bench import load, machine, messages
-from bench.figures import Result, Target, medians
+from bench.figures import Result, Target, in_turn, medians
 from bench.peers import bare
-from bench.site import HMAC_KEY, Server, Site, SiteError
+from bench.site import HMAC_KEY, HOST, Server, Site, SiteError
 
 CONNECTIONS: Final = 64
 PATH: Final = "/webhooks/adyen"
@@ -27,26 +27,25 @@ _tags = count(1)
 
 def over_bare(site: Site) -> list[Result]:
     """Kasir's intake over the same app answering a bare 202 to the same bodies."""
-    with site.database() as dsn, site.kasir(dsn) as kasir, ExitStack() as stack:
-        rival = stack.enter_context(
-            site.served(
-                "bare",
-                lambda port: [sys.executable, "-m", "bench.peers.bare", str(port)],
-                site.settings(dsn),
-            )
-        )
-        found = _compared(site, kasir, rival.url + bare.PATH, "bare 202")
-        _must_be_kept(dsn, found.sent)
-    return [_result("intake", found.rounds, "bare 202", 0.40)]
+    words = functools.partial(_python, "-m", "bench.peers.bare")
+    with (
+        site.database() as dsn,
+        site.kasir(dsn) as kasir,
+        site.served("bare", words, site.settings(dsn)) as rival,
+    ):
+        url = rival.url + bare.PATH
+        return [_compared(site, "intake", 0.40, kasir, "bare 202", url, dsn)]
 
 
 def over_sample(site: Site) -> list[Result]:
     """Kasir's intake over an endpoint as Adyen's samples have it."""
-    with site.database() as dsn, site.kasir(dsn) as kasir, ExitStack() as stack:
-        rival = stack.enter_context(site.served("sample", _gunicorn, {"ADYEN_HMAC_KEY": HMAC_KEY}))
-        found = _compared(site, kasir, rival.url + _SAMPLE_PATH, "sample")
-        _must_be_kept(dsn, found.sent)
-    return [_result("intake-peer", found.rounds, "sample", 1.5)]
+    with (
+        site.database() as dsn,
+        site.kasir(dsn) as kasir,
+        site.served("sample", _gunicorn, {"ADYEN_HMAC_KEY": HMAC_KEY}) as rival,
+    ):
+        url = rival.url + _SAMPLE_PATH
+        return [_compared(site, "intake-peer", 1.5, kasir, "sample", url, dsn)]
 
 
 def intake(server: Server, bodies: Sequence[bytes]) -> load.Load:
@@ -59,42 +58,31 @@ def foreign(size: int) -> list[bytes]:
     return list(messages.notifications(f"N{next(_tags):05d}", size))
 
 
-class _Compared:
-    """Rounds, and how many notifications went to Kasir in all."""
-
-    def __init__(self) -> None:
-        self.rounds: list[dict[str, float]] = []
-        self.sent = 0
-
-
-def _compared(site: Site, kasir: Server, rival_url: str, rival: str) -> _Compared:
-    """Kasir and its rival in turn, the same bodies to both; the first round warms up."""
-    rounds, size = site.size(24, 3), site.size(1000, 400)
-    found = _Compared()
-    for _ in range(rounds + 1):
-        bodies = foreign(size)
-        cpu = machine.cpu_s(kasir.pid)
-        ours = intake(kasir, bodies)
-        cpu = machine.cpu_s(kasir.pid) - cpu
-        theirs = _posted(rival_url, bodies)
-        found.sent += size
-        found.rounds.append(
-            {
-                "intake, per s": ours.rate,
-                "intake, p50 ms": ours.p50_ms,
-                "Kasir's own cpu, ms each": cpu / size * 1000,
-                "client, share of a core": ours.client_cpu_share,
-                f"{rival}, per s": theirs.rate,
-                f"{rival}'s client, share of a core": theirs.client_cpu_share,
-            }
-        )
-    del found.rounds[0]
-    return found
-
-
-def _result(row: str, rounds: Sequence[dict[str, float]], rival: str, bound: float) -> Result:
+def _compared(
+    site: Site, row: str, bound: float, kasir: Server, rival: str, rival_url: str, dsn: str
+) -> Result:
+    """Kasir and its rival in turn, the same bodies to both."""
+    size = site.size(1000, 400)
+    rounds = in_turn(lambda: _round(size, kasir, rival, rival_url), site.size(24, 3))
+    _must_be_kept(dsn, (len(rounds) + 1) * size)
     ratios = [each["intake, per s"] / each[f"{rival}, per s"] for each in rounds]
     return Result(row=row, ratios=ratios, target=Target(bound), parts=medians(rounds))
+
+
+def _round(size: int, kasir: Server, rival: str, rival_url: str) -> dict[str, float]:
+    bodies = foreign(size)
+    cpu = machine.cpu_s(kasir.pid)
+    ours = intake(kasir, bodies)
+    cpu = machine.cpu_s(kasir.pid) - cpu
+    theirs = _posted(rival_url, bodies)
+    return {
+        "intake, per s": ours.rate,
+        "intake, p50 ms": ours.p50_ms,
+        "Kasir's own cpu, ms each": cpu / size * 1000,
+        "client, share of a core": ours.client_cpu_share,
+        f"{rival}, per s": theirs.rate,
+        f"{rival}'s client, share of a core": theirs.client_cpu_share,
+    }
 
 
 def _posted(url: str, bodies: Sequence[bytes]) -> load.Load:
@@ -104,7 +92,11 @@ def _posted(url: str, bodies: Sequence[bytes]) -> load.Load:
 
 def _gunicorn(port: int) -> list[str]:
     program = "bench.peers.flask_sample:app"
-    return [sys.executable, "-m", "gunicorn", "-w", "2", "-b", f"127.0.0.1:{port}", program]
+    return _python("-m", "gunicorn", "-w", "2", program, "-b", f"{HOST}:{port}")
+
+
+def _python(*words: str | int) -> list[str]:
+    return [sys.executable, *map(str, words)]
 
 
 def _must_be_kept(dsn: str, sent: int) -> None:

@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT))  # Run as a file, it finds its neighbours as `benc
 
 from bench import history, intake, payment, reading, start  # noqa: E402
 from bench.figures import Result, table  # noqa: E402
-from bench.site import HOST, Site, site  # noqa: E402
+from bench.load import LoadError  # noqa: E402
+from bench.site import HOST, Site, SiteError, site  # noqa: E402
 
 RESULTS: Final = ROOT / "bench" / "results.json"
 ROWS: Final[Mapping[str, Callable[[Site], list[Result]]]] = {
@@ -46,14 +47,20 @@ def main(words: Sequence[str] | None = None) -> None:
         signal.signal(number, _interrupt)
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = HOST  # Everything is on this machine.
     results: list[Result] = []
+    faults: list[str] = []
     try:
         with site(quick=asked.quick) as place:
             for name in asked.only or ROWS:
-                results += _measured(name, place)
+                try:
+                    results += _measured(name, place)
+                except (SiteError, LoadError) as error:
+                    faults.append(f"bench: {name}: {error}")
+                    print(faults[-1], file=sys.stderr)
     except KeyboardInterrupt:
         sys.exit(130)
     _write(results, quick=asked.quick)
     print(f"\n{table(results)}")
+    sys.exit(1 if faults else 0)
 
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:

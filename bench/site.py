@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -28,7 +29,6 @@ from urllib.parse import urlsplit
 import asyncpg
 import trustme
 
-from kasir.demo.stage import free_port
 from kasir.store.embedded import embedded
 
 ROOT: Final = Path(__file__).parents[1]
@@ -38,6 +38,7 @@ TWIN_KEY: Final = "twin-api-key"
 MERCHANT: Final = "TwinMerchant"
 HMAC_KEY: Final = "0123456789ABCDEF" * 4
 
+_PORTS: Final = range(20_000, 30_000)
 _READY_S: Final = 60.0
 _STOP_S: Final = 15.0
 _LOOK_S: Final = 0.02
@@ -181,6 +182,19 @@ def site(*, quick: bool) -> Iterator[Site]:
             yield Site(quick=quick, folder=folder, dsn=dsn)
     finally:
         shutil.rmtree(folder)
+
+
+def free_port() -> int:
+    """A port nobody listens on, outside the range from which connections are given theirs."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+        return port
 
 
 def _certify(folder: Path) -> None:

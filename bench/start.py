@@ -14,9 +14,7 @@ from statistics import median
 from typing import Final
 
 from bench.figures import Result
-from bench.site import HOST, ROOT, Site
-
-from kasir.demo.stage import free_port
+from bench.site import HOST, ROOT, Site, SiteError, free_port
 
 _LAST_WORDS: Final = "Ctrl-C stops everything."
 _WITHIN_S: Final = 120
@@ -62,7 +60,7 @@ def _demo_s(kasir: str) -> float:
         demo.send_signal(signal.SIGINT)
         demo.wait(_WITHIN_S)
         demo.stdout.close()
-    raise RuntimeError("the demo ended before it was ready")
+    raise SiteError("the demo ended before it was ready")
 
 
 def _two_free_ports() -> int:
