@@ -10,7 +10,7 @@ ready := .venv/ready
 # Checks print one after the other, so that the last line is pytest's own.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint types browser lock clean
+.PHONY: help setup demo test bench lint types browser node lock clean
 
 help:  ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ $(ready): requirements.lock pyproject.toml scripts/setup.sh
 demo: $(ready)  ## Kasir, its database, the twin and a small shop, until Ctrl-C
 	@exec $(bin)/kasir demo
 
-test: $(ready) browser lint types  ## All checks and all tests, a browser's included
+test: $(ready) browser node lint types  ## All checks and all tests, a browser's included
 	@$(bin)/python -m pytest $(PYTEST_ARGS)
 
 bench: $(ready)  ## Kasir beside the peers that run here: ratios, and bench/results.json
@@ -42,10 +42,13 @@ types: $(ready)  ## mypy, strict, on source, tests, benchmarks and scripts
 browser: $(ready)  ## The browser that the tests drive: found, or fetched
 	@$(bin)/python scripts/browser.py
 
+node:  ## Adyen's Node library, which some tests run: fetched, where node and npm are
+	@sh scripts/node.sh
+
 lock:  ## Pin requirements.lock anew from pyproject.toml
 	@PYTHON='$(PYTHON)' sh scripts/lock.sh
 
 clean:  ## Remove .venv and whatever else these targets made
 	rm -rf .venv .browser .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
-		.schemathesis bench/results.json build dist
+		.schemathesis bench/results.json build dist tests/oracle/node/node_modules
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,107 @@
+// Adyen's own Node library saves a GoPay wallet in both models, charges it, lists it and removes it.
+//
+// Only its base URLs and its key are changed. It is told where by one JSON object on standard
+// input, and prints what it was answered as one JSON object. Run by
+// tests/oracle/test_tokens_vs_node_library.py; it decides nothing itself.
+"use strict";
+
+const { CheckoutAPI, Client, EnvironmentEnum, RecurringAPI, hmacValidator } = require("@adyen/api-library");
+const { readFileSync } = require("node:fs");
+
+const told = JSON.parse(readFileSync(0, "utf8"));
+
+const client = new Client({ apiKey: told.apiKey, environment: EnvironmentEnum.TEST });
+const checkout = new CheckoutAPI(client);
+const payments = checkout.PaymentsApi;
+const stored = checkout.RecurringApi;
+payments.baseUrl = stored.baseUrl = `${told.url}/v72`;
+const classic = new RecurringAPI(client).RecurringApi;
+classic.baseUrl = `${told.url}/pal/servlet/Recurring/v68`;
+
+const amount = { currency: "IDR", value: 25000 };
+
+function payment(reference, more) {
+  const returnUrl = `https://shop.example/return?order=${reference}`;
+  return { merchantAccount: told.merchantAccount, reference, amount, returnUrl, ...more };
+}
+
+// The shopper at the wallet: a control of the twin's, not a call of Adyen's.
+async function approve(action) {
+  const response = await fetch(`${told.twin}/twin/wallet`, {
+    method: "POST",
+    body: JSON.stringify({ url: action.url, do: "approve" }),
+  });
+  const { location } = await response.json();
+  const redirectResult = new URL(location).searchParams.get("redirectResult");
+  return payments.paymentsDetails({ details: { redirectResult } });
+}
+
+async function life(shopperReference, recurringProcessingModel) {
+  const whose = { shopperReference, recurringProcessingModel };
+  const first = payment(`${shopperReference}-first`, {
+    ...whose,
+    storePaymentMethod: true,
+    paymentMethod: { type: "gopay_wallet" },
+    channel: "Web",
+    browserInfo: told.browserInfo,
+  });
+  const started = await payments.payments(first, { idempotencyKey: first.reference });
+  const saved = await approve(started.action);
+  const list = async () =>
+    (await stored.getTokensForStoredPaymentDetails(shopperReference, told.merchantAccount))
+      .storedPaymentMethods;
+  const listed = await list();
+  const storedPaymentMethodId = listed[0].id;
+  const charge = payment(`${shopperReference}-charge`, {
+    ...whose,
+    paymentMethod: { storedPaymentMethodId },
+    shopperInteraction: "ContAuth",
+  });
+  const options = () => ({ idempotencyKey: charge.reference });
+  const charged = await payments.payments(charge, options());
+  const again = await payments.payments(charge, options());
+  const done = charged.action ? await approve(charged.action) : charged;
+  const details = await classic.listRecurringDetails({
+    merchantAccount: told.merchantAccount,
+    shopperReference,
+  });
+  await stored.deleteTokenForStoredPaymentDetails(
+    storedPaymentMethodId,
+    shopperReference,
+    told.merchantAccount,
+  );
+  const left = await list();
+  const refused = await payments
+    .payments({ ...charge, reference: `${charge.reference}-2` })
+    .catch((error) => ({ status: error.statusCode, errorCode: error.errorCode }));
+  return {
+    started: started.resultCode,
+    action: started.action.type,
+    saved: saved.resultCode,
+    listed: listed.map((row) => [row.id, row.type]),
+    charged: charged.resultCode,
+    again: again.resultCode,
+    done: done.resultCode,
+    pspReference: done.pspReference,
+    details: details.details.map((row) => row.RecurringDetail.recurringDetailReference),
+    left: left.length,
+    refused,
+  };
+}
+
+async function main() {
+  const validator = new hmacValidator();
+  const seals = told.seals.map(({ body, seal, key }) =>
+    validator.validateHMACSignature(key, seal, body),
+  );
+  const lives = {};
+  for (const [model, shopper] of Object.entries(told.shoppers)) {
+    lives[model] = await life(shopper, model);
+  }
+  console.log(JSON.stringify({ lives, seals }));
+}
+
+main().catch((error) => {
+  console.error(error.responseBody ?? error);
+  process.exitCode = 1;
+});
