@@ -34,6 +34,15 @@ TROUBLE: Final = (
     asyncpg.InternalClientError,
 )
 
+#: Of that, what says that the server is away or too busy, and not that a query is wrong.
+AWAY: Final = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+)
+
 #: Any number that nobody else's migrations use on the same server.
 _MIGRATION_LOCK: Final = 0x6B61_7369_72
 _CONNECT_S: Final = 10.0

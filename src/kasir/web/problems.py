@@ -21,10 +21,13 @@ from kasir.errors import (
     NotFound,
     StillRunning,
 )
+from kasir.store import database
 
 if TYPE_CHECKING:
     from litestar.types import ExceptionHandlersMap
 
+#: What was committed before stays so, and what was not can be asked for again.
+_AWAY: Final = (DatabaseUnavailable, *database.AWAY)
 _INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with the same key."
 
 _log = structlog.get_logger("kasir.web")
@@ -56,7 +59,7 @@ def answer_to(error: Exception) -> Answer:  # noqa: PLR0911  # One return per ki
             return replies.error(409, "704", message, transient=True)
         case NotFound():
             return replies.error(404, "187", f"There is {error}.")
-        case DatabaseUnavailable():
+        case _ if isinstance(error, _AWAY):
             return replies.error(503, "703", _INTERNAL, "internal", transient=True)
         case RecursionError():
             # Only a message can nest so deeply; it was found out before anything was done.
@@ -83,7 +86,9 @@ def unauthorized() -> Answer:
 
 
 def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    if not isinstance(error, KasirError | HTTPException):
+    if isinstance(error, _AWAY):
+        _log.error("the database is away", path=request.url.path, error=type(error).__name__)
+    elif not isinstance(error, KasirError | HTTPException):
         _log.error(
             "unexpected", path=request.url.path, error=type(error).__name__, traceback=_told(error)
         )

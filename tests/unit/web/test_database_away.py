@@ -1,0 +1,35 @@
+"""A database that goes away is nobody's fault: ask again, same key."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from kasir.errors import DatabaseUnavailable
+from kasir.web.problems import answer_to
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DatabaseUnavailable("gone"),
+        ConnectionRefusedError(),
+        asyncpg.CannotConnectNowError("the database system is starting up"),
+        asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+        asyncpg.AdminShutdownError("terminating connection due to administrator command"),
+        asyncpg.TooManyConnectionsError("sorry, too many clients already"),
+        asyncpg.InterfaceError("connection is closed"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whoever_asks_is_told_to_ask_again(error: Exception) -> None:
+    answer = answer_to(error)
+
+    assert (answer.status, answer.transient) == (503, True)
+    assert answer.json()["errorCode"] == "703"
+
+
+def test_a_query_that_is_wrong_is_a_fault_of_ours() -> None:
+    answer = answer_to(asyncpg.UndefinedColumnError("no such column"))
+
+    assert (answer.status, answer.transient) == (500, False)
