@@ -1,0 +1,88 @@
+"""Seals over raw bytes: ours, the twin's and those of Adyen's own Python library agree."""
+
+from __future__ import annotations
+
+from Adyen.util import generate_payload_sig, is_valid_hmac_payload
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from adyen_twin import seals
+from fakes import OTHER_KEY
+from kasir.adyen.signing import key_from_hex, seal
+from kasir.adyen.token_notifications import is_sealed
+from twin_fixtures import Shop, TwinAtWork, token_shop, twin
+from twin_openapi import needs_openapi, token_webhook_faults
+
+__all__ = ["token_shop", "twin"]
+
+bodies = st.binary(max_size=600) | st.text(max_size=200).map(lambda text: text.encode())
+keys = st.binary(min_size=32, max_size=32).map(bytes.hex)
+
+
+@given(bodies, keys)
+@example(b"", "00" * 32)
+@example(b"\r\n\0\xff", "FF" * 32)
+def test_all_three_seal_any_bytes_alike(body: bytes, key: str) -> None:
+    theirs = generate_payload_sig(body, key).decode()
+
+    assert seal(body, key_from_hex(key)) == theirs
+    assert seals.seal_of_bytes(body, key) == theirs
+    assert is_sealed(body, theirs, [key_from_hex(key)]) is True
+
+
+@given(bodies, keys, st.data())
+def test_both_refuse_bytes_that_were_changed(body: bytes, key: str, data: st.DataObject) -> None:
+    signature = seals.seal_of_bytes(body, key)
+    changed = data.draw(bodies.filter(lambda other: other != body))
+
+    assert is_valid_hmac_payload(signature, key, body)
+    assert not is_valid_hmac_payload(signature, key, changed)
+    assert is_sealed(changed, signature, [key_from_hex(key)]) is False
+
+
+@given(bodies, keys, keys)
+def test_both_refuse_another_key(body: bytes, key: str, other: str) -> None:
+    signature = seals.seal_of_bytes(body, key)
+
+    assert bool(is_valid_hmac_payload(signature, other, body)) is (key == other)
+    assert is_sealed(body, signature, [key_from_hex(other)]) is (key == other)
+
+
+async def told_of(twin: TwinAtWork, token_shop: Shop) -> list[str]:
+    """Have the twin tell of a token in every way it has, spelled in both ways."""
+    for spelled in ("compact", "spaced"):
+        await twin.control("PUT", "knobs", {"tokensSpelled": spelled, "tokensCharged": "both"})
+        shopper = f"pembeli-é-{spelled}"
+        await twin.saved(shopperReference=shopper)
+        token = await twin.saved(shopperReference=shopper)
+        await twin.saved("CardOnFile", shopperReference=shopper)
+        await twin.settle(60)
+        await twin.control("POST", f"tokens/{token}", {"do": "disable"})
+        await twin.settle()
+    return [webhook.body["type"].rsplit(".", 1)[1] for webhook in token_shop.received]
+
+
+async def test_the_library_and_kasir_accept_every_seal_of_the_twin(
+    twin: TwinAtWork, token_shop: Shop
+) -> None:
+    kinds = await told_of(twin, token_shop)
+
+    assert sorted(kinds) == sorted(["created", "alreadyExisting", "updated", "disabled"] * 2)
+    for webhook in token_shop.received:
+        signature = webhook.headers["hmacsignature"]
+        assert is_valid_hmac_payload(signature, OTHER_KEY, webhook.raw)
+        assert is_sealed(webhook.raw, signature, [key_from_hex(OTHER_KEY)]) is True
+
+
+@needs_openapi
+async def test_every_token_webhook_of_the_twin_is_of_adyens_schema(
+    twin: TwinAtWork, token_shop: Shop
+) -> None:
+    kinds = await told_of(twin, token_shop)
+
+    assert len(set(kinds)) == 4
+    assert [token_webhook_faults(webhook.body) for webhook in token_shop.received] == [[]] * 8
+    # The referee does find what is wrong.
+    spoilt = token_shop.received[0].body
+    del spoilt["data"]["storedPaymentMethodId"]
+    assert token_webhook_faults(spoilt) != []
