@@ -24,7 +24,6 @@ from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenSays
 
-
 #: Copies of the one subscription there is, due one after another in the years to come.
 MANY = """
     INSERT INTO subscription

@@ -1,0 +1,57 @@
+"""Draws the states of a subscription into docs/subscriptions.md, from the one table there is.
+
+Run it when the table changes; a test fails while the page says something else.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Final
+
+from kasir.subscriptions import states
+from kasir.subscriptions.dunning import Reason, Timetable
+from kasir.subscriptions.states import Move, State, diagram
+
+PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "subscriptions.md"
+_DRAWN: Final = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
+
+
+def drawn(page: str) -> str:
+    """The page with everything that is drawn from the code as the code is."""
+    parts = {
+        "diagram": f"```mermaid\n{diagram()}\n```\n",
+        "states": _table("state", State),
+        "moves": _table("move", Move),
+        "days": f"{', '.join(map(str, Timetable().days))}\n",
+        "reasons": f"{', '.join(f'`{reason}`' for reason in Reason)}\n",
+    }
+    return _DRAWN.sub(lambda found: f"{found[1]}{parts[found[2]]}{found[3]}", page)
+
+
+def _table(head: str, members: type[State | Move]) -> str:
+    said = _sentences()
+    rows = [f"| `{member}` | {said[member.name]} |" for member in members]
+    return "\n".join([f"| {head} | what it says |", "|---|---|", *rows]) + "\n"
+
+
+def _sentences() -> dict[str, str]:
+    """What the source says above each member."""
+    source = Path(states.__file__).read_text("utf-8")
+    lines = source.splitlines()
+    members = [
+        node
+        for enum in ast.walk(ast.parse(source))
+        if isinstance(enum, ast.ClassDef)
+        for node in enum.body
+        if isinstance(node, ast.Assign)
+    ]
+    return {
+        ast.unparse(node.targets[0]): lines[node.lineno - 2].strip().removeprefix("#: ")
+        for node in members
+    }
+
+
+if __name__ == "__main__":
+    PAGE.write_text(drawn(PAGE.read_text("utf-8")), "utf-8")

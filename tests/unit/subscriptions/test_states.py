@@ -1,0 +1,65 @@
+"""The table of states: complete, closed, and what the page shows."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from kasir.subscriptions.news import OF_MOVE, SILENT
+from kasir.subscriptions.states import MOVES, OVER, IllegalMove, Move, State, moved
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def script() -> ModuleType:
+    place = ROOT / "scripts" / "document_subscriptions.py"
+    spec = importlib.util.spec_from_file_location("document_subscriptions", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_shows_the_table_as_it_is() -> None:
+    drawing = script()
+    page = drawing.PAGE.read_text("utf-8")
+
+    assert drawing.drawn(page) == page, "run scripts/document_subscriptions.py"
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_can_be_reached(state: State) -> None:
+    reached, before = {State.INCOMPLETE}, set[State]()
+    while reached != before:
+        before = set(reached)
+        reached |= {end for (start, _), end in MOVES.items() if start in reached}
+
+    assert state in reached
+
+
+@pytest.mark.parametrize("state", State)
+def test_only_what_is_over_leads_nowhere(state: State) -> None:
+    leads = any(start is state for start, _ in MOVES)
+
+    assert leads is (state not in OVER)
+
+
+@pytest.mark.parametrize("move", Move)
+def test_every_move_is_made_somewhere_and_is_news_or_silent_on_purpose(move: Move) -> None:
+    made = any(one is move for _, one in MOVES)
+
+    assert (made, move in OF_MOVE) == (True, move not in SILENT)
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("move", Move)
+def test_a_pair_that_is_missing_is_an_illegal_move(state: State, move: Move) -> None:
+    if (state, move) in MOVES:
+        assert moved(state, move) is MOVES[state, move]
+    else:
+        with pytest.raises(IllegalMove):
+            moved(state, move)
