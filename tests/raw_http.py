@@ -15,7 +15,7 @@ import pytest
 from kasir.demo.stage import Stage
 
 #: Everything that a refused request might leave behind, and does not.
-TABLES: Final = ("payment", "question", "shop_request", "payment_link")
+TABLES: Final = ("payment", "question", "shop_request", "payment_link", "subscription", "renewal")
 
 ERROR_TYPES: Final = {"internal", "validation", "security", "configuration"}
 

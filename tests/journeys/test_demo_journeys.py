@@ -73,7 +73,7 @@ needs_proc = pytest.mark.skipif(
 @needs_proc
 def test_the_check_walks_every_journey_and_leaves_nothing_behind(place: Path) -> None:
     with started(place, "--check") as demo:
-        out, err = demo.communicate(timeout=300)
+        out, err = demo.communicate(timeout=900)
     rows = [line for line in out.splitlines() if line.startswith(("ok ", "FAIL "))]
 
     assert (demo.returncode, err) == (0, ""), out

@@ -1,0 +1,83 @@
+"""The money view, recomputed from the payments that Kasir and the provider have."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from integration.subscriptions.shop import NO_BALANCE, NOON, Shop
+from kasir.payments.status import Status
+from kasir.subscriptions.metrics import by_day
+from kasir.subscriptions.states import State
+from kasir.subscriptions.subscription import SubscriptionId
+
+ZONE = "Asia/Jakarta"
+DAYS = 100
+
+
+def day_of(moment: datetime) -> date:
+    return moment.astimezone(ZoneInfo(ZONE)).date()
+
+
+async def lived(shop: Shop) -> dict[str, SubscriptionId]:
+    """Twelve subscribers over a hundred days: some run dry for a while, some for good."""
+    chance = Random(5)
+    plan = await shop.plan()
+    found: dict[str, SubscriptionId] = {}
+    starts = {f"S{number}": chance.randrange(30) for number in range(12)}
+    for number in range(DAYS):
+        shop.clock.at = NOON + timedelta(days=number)
+        for name, start in starts.items():
+            if start == number:
+                dry = chance.choice([0, 0, 1, 2, 9])
+                shop.adyen.answers[f"{name}-p{chance.choice([2, 3])}"] = [NO_BALANCE] * dry
+                found[name] = await shop.active(name, plan)
+        await shop.work()
+    return found
+
+
+async def test_the_figures_are_what_the_payments_come_to(shop: Shop) -> None:
+    found = await lived(shop)
+    last = day_of(shop.clock.at)
+    counted = await shop.kasir.subscriptions.changes_by_day(ZONE, shop.clock.at)
+    days = {day.day: day for day in by_day(counted, day_of(NOON), last)}
+    new, recovered = Counter[date](), Counter[date]()
+    behind: dict[date, set[str]] = defaultdict(set)
+    for name, subscription_id in found.items():
+        it, renewals = await shop.kasir.subscriptions.find(subscription_id, 100)
+        for renewal in renewals:
+            payments = await shop.kasir.payments.payments_of(renewal.reference, 50)
+            refused = [one for one in payments if one.status is Status.REFUSED]
+            paid = [one for one in payments if one.status is Status.AUTHORISED]
+            assert len(paid) <= 1
+            if renewal.reference == name:
+                new[day_of(paid[0].intent.created_at)] += 1
+            if refused:
+                since = day_of(min(one.intent.created_at for one in refused))
+                until = last + timedelta(days=1)
+                if paid:
+                    recovered[until := day_of(paid[0].intent.created_at)] += 1
+                elif it.state is State.CANCELLED:
+                    until = day_of(max(one.intent.created_at for one in refused))
+                for number in range((until - since).days):
+                    behind[since + timedelta(days=number)].add(name)
+
+    assert sum(recovered.values()) >= 1
+    assert {day: one.new for day, one in days.items() if one.new} == dict(new)
+    assert {day: one.recovered for day, one in days.items() if one.recovered} == dict(recovered)
+    assert {day: one.past_due for day, one in days.items() if one.past_due} == {
+        day: len(names) for day, names in behind.items()
+    }
+    for one in days.values():
+        assert one.monthly == 50_000 * (one.active + one.past_due)
+
+
+async def test_a_days_price_is_a_months_by_the_average_month(shop: Shop) -> None:
+    plan = await shop.plan(interval={"unit": "day", "count": 1})
+    await shop.active("DAILY", plan)
+    counted = await shop.kasir.subscriptions.changes_by_day(ZONE, NOON + timedelta(days=1))
+    (today,) = by_day(counted, day_of(NOON), day_of(NOON))
+
+    assert round(today.monthly) == round(50_000 * 365 / 12)
