@@ -22,7 +22,7 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # Run as a file, it finds its neighbours as `bench.*`.
 
-from bench import history, intake, payment, reading, start  # noqa: E402
+from bench import history, intake, payment, reading, start, subscriptions  # noqa: E402
 from bench.figures import Result, table  # noqa: E402
 from bench.load import LoadError  # noqa: E402
 from bench.site import HOST, Site, SiteError, site  # noqa: E402
@@ -37,6 +37,8 @@ ROWS: Final[Mapping[str, Callable[[Site], list[Result]]]] = {
     "intake-peer": intake.over_sample,
     "reading": reading.reading,
     "history": history.history,
+    "renewals": subscriptions.renewals,
+    "renewals-look": subscriptions.looks,
 }
 
 

@@ -1,0 +1,267 @@
+"""How fast renewals go their whole road, and what a look for what is due costs.
+
+The road: found by index, decided, written down, charged at the twin, answered, notified, folded,
+told to the shop. Against it stands the plain rate at which the same HTTP client charges tokens of
+the same twin and does nothing else. The look is taken over few and over many subscriptions of
+which equally many are due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import aiohttp
+import asyncpg
+from bench import messages
+from bench.figures import Result, Target, medians
+from bench.site import API_KEY, HMAC_KEY, MERCHANT, TWIN_KEY, Server, Site, SiteError
+
+from kasir.store.database import Connection
+from kasir.store.subscription_due import SubscriptionsDue
+
+_TOKEN_KEY: Final = "ab" * 32
+_MONTH_S: Final = 31 * 86_400
+_SETTLED_S: Final = 60
+_WITHIN_S: Final = 300
+_LOOK_S: Final = 0.05
+_AT_ONCE: Final = 10  # As many as a worker takes from its queue at once.
+_DUE: Final = 100
+_NOW: Final = datetime(2027, 1, 1, tzinfo=UTC)
+
+_PAID: Final = "SELECT count(*) FROM renewal WHERE outcome = 'paid' AND reference LIKE '%-p2'"
+_TOLD: Final = "SELECT count(*) FROM event WHERE type = 'renewal.succeeded'"
+_UNREAD: Final = "SELECT count(*) FROM notice WHERE state = 'unread'"
+_READ: Final = "SELECT count(*) FROM notice WHERE state = 'read'"
+_ACTIVE: Final = "SELECT count(*) FROM subscription WHERE state = 'active'"
+_PLAN: Final = """
+    INSERT INTO plan VALUES ('pln', 'P', 'IDR', 50000, 'month', 1, 'Asia/Jakarta', 0, 1, NULL,
+                             'cancel', 0, now())
+"""
+_GROW: Final = """
+    INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url, created_at,
+                              state, minor_units, dealt, due_at)
+    SELECT 'sub_' || n, 'pln', 'R' || n, 'S' || n, 'https://shop.example', now(), 'active', 50000,
+           1, $3::timestamptz + n * interval '1 minute'
+    FROM generate_series($1::int, $2::int) AS n
+"""
+_MAKE_DUE: Final = "UPDATE subscription SET due_at = $1 WHERE id = ANY ($2)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    """One who sells subscriptions, through a running Kasir, to shoppers at the twin."""
+
+    http: aiohttp.ClientSession
+    kasir: Server
+    twin: Server
+    tls: ssl.SSLContext
+
+    async def call(self, method: str, url: str, body: Any, key: str = API_KEY) -> Any:
+        """Call Kasir or the twin; what is no success ends the benchmark."""
+        tls = self.tls if url.startswith("https") else True
+        headers = {"X-API-Key": key}
+        async with self.http.request(method, url, json=body, headers=headers, ssl=tls) as reply:
+            if reply.status >= 400:  # noqa: PLR2004  # Whatever the error is.
+                raise SiteError(f"{url}: {reply.status} {await reply.text()}")
+            return await reply.json()
+
+    async def advance(self, seconds: float) -> None:
+        """Move the twin's clock, which Kasir's follows."""
+        await self.call("POST", f"{self.twin.url}/twin/clock", {"advance_s": seconds})
+
+    async def sign_up(self, plan: str, name: str) -> None:
+        """Sign a shopper up and pay the first period."""
+        asked = messages.payment(name)
+        fields = ("channel", "browserInfo", "returnUrl", "shopperReference")
+        body = {"plan": plan, "reference": name, **{field: asked[field] for field in fields}}
+        said = await self.call("POST", f"{self.kasir.url}/api/subscriptions", body)
+        order = {"url": said["payment"]["action"]["url"], "do": "approve_without_return"}
+        await self.call("POST", f"{self.twin.url}/twin/wallet", order)
+
+    async def charge(self, name: str, token: str) -> None:
+        """Charge a token at the twin itself."""
+        body = {
+            "merchantAccount": MERCHANT,
+            "amount": {"currency": "IDR", "value": 50_000},
+            "reference": f"plain-{name}",
+            "paymentMethod": {"storedPaymentMethodId": token},
+            "shopperReference": f"shopper-{name}",
+            "shopperInteraction": "ContAuth",
+            "recurringProcessingModel": "Subscription",
+            "returnUrl": "https://shop.example",
+        }
+        await self.call("POST", f"{self.twin.url}/v72/payments", body, TWIN_KEY)
+
+
+def renewals(site: Site) -> list[Result]:
+    """Renewals per second, the whole road, over plain charges per second by the same client."""
+    found = [_run(site, site.size(500, 60)) for _ in range(site.size(3, 1))]
+    ratios = [each["renewals, per s"] / each["plain charges, per s"] for each in found]
+    return [Result(row="renewals", ratios=ratios, parts=medians(found))]
+
+
+def looks(site: Site) -> list[Result]:
+    """A look over many subscriptions over one over few, equally many being due."""
+    few, many = site.size(10_000, 2_000), site.size(1_000_000, 20_000)
+    with site.database() as small, site.database() as large, site.kasir(small), site.kasir(large):
+        found = asyncio.run(_looks(small, few, large, many, site.size(60, 10)))
+    ratios = [each["many, ms"] / each["few, ms"] for each in found]
+    target = Target(1.2, is_ceiling=True)
+    return [Result(row="renewals-look", ratios=ratios, target=target, parts=medians(found))]
+
+
+def _run(site: Site, size: int) -> dict[str, float]:
+    more = {"ADYEN_TOKEN_HMAC_KEY": _TOKEN_KEY, "KASIR_FOLLOW_TWIN_CLOCK": "1"}
+    with site.database() as dsn, site.twin() as twin:
+        settings = {**site.settings(dsn, twin.url), **more}
+        with (
+            site.served("kasir", lambda port: _serve(site, port), settings) as kasir,
+            site.program("worker", site.kasir_words("worker"), settings),
+        ):
+            return asyncio.run(_measured(site, dsn, kasir, twin, size))
+
+
+def _serve(site: Site, port: int) -> Sequence[str]:
+    return site.kasir_words("serve", "--port", str(port))
+
+
+async def _measured(
+    site: Site, dsn: str, kasir: Server, twin: Server, size: int
+) -> dict[str, float]:
+    database = await asyncpg.connect(dsn)
+    try:
+        async with aiohttp.ClientSession() as http:
+            shop = _Shop(http, kasir, twin, site.tls())
+            names = [f"{secrets.token_hex(4)}-{number}" for number in range(size)]
+            await _signed_up(shop, names, lambda: database.fetchval(_ACTIVE))
+            rate = await _renewed(shop, database, size)
+            return {"renewals, per s": rate, "plain charges, per s": await _plain(shop, names)}
+    finally:
+        await database.close()
+
+
+async def _signed_up(
+    shop: _Shop, names: Sequence[str], active: Callable[[], Awaitable[int]]
+) -> None:
+    for kind, path, key in (
+        ("standard", "adyen", HMAC_KEY),
+        ("tokens", "adyen/tokens", _TOKEN_KEY),
+    ):
+        hook = {"url": f"{shop.kasir.url}/webhooks/{path}", "hmacKey": key}
+        await shop.call("PUT", f"{shop.twin.url}/twin/webhooks/{kind}", hook)
+    fields = {
+        "reference": "BENCH",
+        "amount": {"currency": "IDR", "value": 50_000},
+        "interval": {"unit": "month", "count": 1},
+        "noticeDays": 0,
+    }
+    plan = (await shop.call("POST", f"{shop.kasir.url}/api/plans", fields))["id"]
+    await _at_once(names, lambda name: shop.sign_up(plan, name))
+    await shop.advance(_SETTLED_S)
+    await _until(active, len(names), "subscriptions did not become active")
+
+
+async def _renewed(shop: _Shop, database: Any, size: int) -> float:
+    """Let a month pass; renewals per second until the last is notified, read and told."""
+    before = await database.fetchval(_READ)
+    began = time.perf_counter()
+    await shop.advance(_MONTH_S)
+    await _until(lambda: database.fetchval(_PAID), size, "renewals were not paid")
+    await _until(lambda: database.fetchval(_READ), before + size, "notifications were not read")
+    seconds = time.perf_counter() - began
+    told, unread = await database.fetchval(_TOLD), await database.fetchval(_UNREAD)
+    if (told, unread) != (size, 0):
+        raise SiteError(f"{told} renewals were told of, and {unread} notifications not read")
+    return size / seconds
+
+
+async def _plain(shop: _Shop, names: Sequence[str]) -> float:
+    """Charge every token once more at the twin, which tells nobody of it."""
+    for kind in ("standard", "tokens"):
+        await shop.call("DELETE", f"{shop.twin.url}/twin/webhooks/{kind}", None)
+    tokens = (await shop.call("GET", f"{shop.twin.url}/twin/tokens", None))["tokens"]
+    of = {token["shopperReference"]: token["storedPaymentMethodId"] for token in tokens}
+    began = time.perf_counter()
+    await _at_once(names, lambda name: shop.charge(name, of[f"shopper-{name}"]))
+    return len(names) / (time.perf_counter() - began)
+
+
+async def _at_once(names: Sequence[str], do: Callable[[str], Awaitable[None]]) -> None:
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(name: str) -> None:
+        async with gate:
+            await do(name)
+
+    await asyncio.gather(*(one(name) for name in names))
+
+
+async def _until(count: Callable[[], Awaitable[int]], wanted: int, otherwise: str) -> None:
+    """Wait until a count is reached.
+
+    Raises:
+        SiteError: It never is.
+    """
+    deadline = time.monotonic() + _WITHIN_S
+    while await count() < wanted:
+        if time.monotonic() > deadline:
+            raise SiteError(f"after {_WITHIN_S} s {otherwise}")
+        await asyncio.sleep(_LOOK_S)
+
+
+class _Clock:
+    """It is always the same moment."""
+
+    def now(self) -> datetime:
+        return _NOW
+
+
+async def _looks(
+    small: str, few: int, large: str, many: int, rounds: int
+) -> list[dict[str, float]]:
+    async with asyncpg.create_pool(small) as one, asyncpg.create_pool(large) as other:
+        await _grown(one, few)
+        await _grown(other, many)
+        for pool in (one, other):
+            await _look(pool)  # Once for warmth.
+        return [
+            {"few, ms": await _look(one), "many, ms": await _look(other)} for _ in range(rounds)
+        ]
+
+
+async def _grown(pool: Any, size: int) -> None:
+    await pool.execute(_PLAN)
+    await pool.execute(_GROW, 1, size, _NOW + timedelta(days=1))
+    await pool.execute("VACUUM ANALYZE subscription")
+
+
+async def _look(pool: Any) -> float:
+    """How long a look takes that finds a hundred, in milliseconds."""
+    names = [f"sub_{number}" for number in range(1, _DUE + 1)]
+    await pool.execute(_MAKE_DUE, _NOW, names)
+    due = SubscriptionsDue(
+        pool=pool,
+        clock=_Clock(),
+        enqueue=_nowhere,
+        merchant_account=MERCHANT,
+        again_after=timedelta(days=1),
+        batch_max=_DUE,
+        per_s_max=1e6,
+    )
+    began = time.perf_counter()
+    found = await due.look()
+    took = (time.perf_counter() - began) * 1000
+    if found != _DUE:
+        raise SiteError(f"a look found {found} of {_DUE}")
+    return took
+
+
+async def _nowhere(_: Connection, __: str, ___: Sequence[bytes]) -> None:
+    """A queue that takes everything and keeps nothing: what a job costs is not the look's."""
