@@ -1,4 +1,4 @@
-"""Whatever JSON comes: rules never raise, bodies are objects or refused, notices are read or held."""
+"""Whatever JSON comes: rules never raise, bodies are objects or refused, notices read or held."""
 
 from __future__ import annotations
 
