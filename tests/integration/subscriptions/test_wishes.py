@@ -1,0 +1,163 @@
+"""A subscription's ways: trials, ends, pauses, other amounts and tokens, on a real database."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, Shop
+from kasir.errors import InvalidRequest
+from kasir.subscriptions.states import State
+from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
+
+
+async def later(shop: Shop, days: int) -> None:
+    """Let days go by, a worker at work on each."""
+    for _ in range(days):
+        shop.clock.at += timedelta(days=1)
+        await shop.work()
+
+
+def said(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+async def test_a_trial_takes_its_own_amount_and_the_first_period_is_charged_at_its_end(
+    shop: Shop,
+) -> None:
+    found = await shop.active("TRIAL", await shop.plan(trialDays=7))
+    trial = await shop.find(found)
+    await later(shop, 8)
+    after = await shop.find(found)
+
+    assert (trial.state, after.state) == (State.TRIALING, State.ACTIVE)
+    assert trial.current_period is not None
+    assert trial.current_period.end - trial.current_period.start == timedelta(days=7)
+    amounts = {body["reference"]: body["amount"]["value"] for body in shop.adyen.acted.values()}
+    assert amounts == {"TRIAL": 1, "TRIAL-p1": 50_000}
+
+
+async def test_a_trial_that_is_cancelled_is_never_charged(shop: Shop) -> None:
+    found = await shop.active("TRIAL-2", await shop.plan(trialDays=7))
+    await shop.kasir.subscribing.cancel(found, said(at="periodEnd"))
+    await later(shop, 9)
+
+    assert (await shop.find(found)).state is State.CANCELLED
+    assert shop.adyen.charges() == Counter({"TRIAL-2": 1})
+
+
+async def test_after_its_cycles_it_ends_when_the_last_one_does(shop: Shop) -> None:
+    plan = await shop.plan(interval={"unit": "week", "count": 1}, cycles=3)
+    found = await shop.active("CYCLES", plan)
+    await later(shop, 20)
+    before = (await shop.find(found)).state
+    await later(shop, 2)
+
+    assert (before, (await shop.find(found)).state) == (State.ACTIVE, State.ENDED)
+    assert shop.adyen.charges() == Counter({"CYCLES": 1, "CYCLES-p2": 1, "CYCLES-p3": 1})
+    assert (await shop.events())[-1] == "subscription.ended"
+
+
+async def test_one_that_starts_later_renews_a_period_after_its_start(shop: Shop) -> None:
+    starts_at = NOON + timedelta(days=10)
+    found = await shop.sign_up(await shop.plan(), "LATER", startsAt=starts_at.isoformat())
+    await shop.hear_token("LATER")
+    await shop.work()
+    it = await shop.find(found)
+
+    assert it.current_period is not None
+    assert it.current_period.start == starts_at
+    assert it.due_at == it.current_period.end
+
+
+async def test_the_notice_comes_once_and_days_before_the_charge(shop: Shop) -> None:
+    await shop.active("NOTICE", await shop.plan(noticeDays=3))
+    await later(shop, 24)
+    early = await shop.events()
+    await later(shop, 3)
+
+    assert early == ["subscription.activated"]
+    assert await shop.events() == ["subscription.activated", "subscription.renewal_due"]
+
+
+async def test_a_pause_that_outlasts_the_period_begins_a_new_one_when_it_ends(shop: Shop) -> None:
+    found = await shop.active("PAUSE")
+    await shop.kasir.subscribing.pause(found)
+    await later(shop, 60)
+    charged = shop.adyen.charges()
+    await shop.kasir.subscribing.resume(found)
+    await shop.work()
+    it = await shop.find(found)
+
+    assert charged == Counter({"PAUSE": 1})
+    assert shop.adyen.charges() == Counter({"PAUSE": 1, "PAUSE-p2": 1})
+    assert it.current_period is not None
+    assert it.current_period.start == shop.clock.at
+
+
+async def test_a_pause_within_the_period_changes_nothing_of_it(shop: Shop) -> None:
+    found = await shop.active("PAUSE-2")
+    before = (await shop.find(found)).current_period
+    await shop.kasir.subscribing.pause(found)
+    await later(shop, 5)
+    await shop.kasir.subscribing.resume(found)
+    await shop.work()
+
+    assert (await shop.find(found)).current_period == before
+    assert shop.adyen.charges() == Counter({"PAUSE-2": 1})
+
+
+async def test_another_amount_holds_from_the_next_period(shop: Shop) -> None:
+    found = await shop.active("AMOUNT")
+    await shop.kasir.subscribing.change(found, said(amount={"currency": "IDR", "value": 75_000}))
+    await later(shop, 29)
+    amounts = {body["reference"]: body["amount"]["value"] for body in shop.adyen.acted.values()}
+
+    assert amounts == {"AMOUNT": 50_000, "AMOUNT-p2": 75_000}
+
+
+async def test_another_token_of_the_shopper_pays_what_is_owed_at_once(shop: Shop) -> None:
+    found = await shop.active("MOVE")
+    shop.adyen.answers["MOVE-p2"] = [NO_BALANCE]
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    await _hear_of(shop, "shopper-MOVE", "OTHER-TOKEN")
+    await shop.kasir.subscribing.change(found, said(storedPaymentMethodId="OTHER-TOKEN"))
+    await shop.work()
+    tokens = {
+        body["paymentMethod"].get("storedPaymentMethodId") for body in shop.adyen.acted.values()
+    }
+
+    assert (await shop.find(found)).state is State.ACTIVE
+    assert tokens == {None, "TOKEN-MOVE", "OTHER-TOKEN"}
+
+
+async def test_a_token_of_somebody_else_is_refused(shop: Shop) -> None:
+    found = await shop.active("MINE")
+    await _hear_of(shop, "shopper-OTHER", "THEIRS")
+
+    with pytest.raises(InvalidRequest, match="storedPaymentMethodId"):
+        await shop.kasir.subscribing.change(found, said(storedPaymentMethodId="THEIRS"))
+
+
+async def test_kept_past_due_the_next_period_is_tried_when_it_begins(shop: Shop) -> None:
+    found = await shop.active("KEEP", await shop.plan(whenUnpaid="keep"))
+    shop.adyen.answers["KEEP-p2"] = [NO_BALANCE] * 5
+    await later(shop, 45)
+    between = await shop.find(found)
+    await later(shop, 20)
+
+    assert (between.state, between.renewal) == (State.PAST_DUE, None)
+    assert (await shop.find(found)).state is State.ACTIVE
+    assert shop.adyen.charges() == Counter({"KEEP": 1, "KEEP-p3": 1})
+
+
+async def _hear_of(shop: Shop, shopper: str, stored_id: str) -> None:
+    account = shop.kasir.settings.merchant_account
+    name = TokenName(merchant_account=account, shopper_reference=shopper, stored_id=stored_id)
+    fact = TokenFact("created", TokenSays.CREATED, "test", shop.clock.now(), "")
+    await shop.kasir.tokens.hear([TokenNews(name=name, method="gopay_wallet", fact=fact)])
