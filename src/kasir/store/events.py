@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+import asyncpg
+
 from kasir.errors import NotFound
 from kasir.shop_events.delivery import Deliverer, Event
 from kasir.store.database import Pool, queries
@@ -25,13 +27,22 @@ class Events:
     async def after(self, name: str | None, limit: int) -> list[Event]:
         """Give the events after one, in order; from the first, where none is named.
 
+        None that is committed later ever stands before one that was given: up to the last id that
+        was given out, everybody is waited for. If that takes too long there are none yet.
+
         Raises:
             NotFound: There is no event of that name.
         """
         if name is not None and ("\0" in name or not await SQL.is_event(self._pool, name=name)):
             raise NotFound("event", name)
-        rows = SQL.events_after(self._pool, after_name=name, most=limit)
-        return [Event(row["name"], self._vault.open(row["payload"])) async for row in rows]
+        async with self._pool.acquire() as connection:
+            last = await SQL.last_event(connection)
+            try:
+                await SQL.let_tellers_end(connection)
+            except asyncpg.LockNotAvailableError:
+                return []
+            rows = SQL.events_after(connection, after_name=name, last=last, most=limit)
+            return [Event(row["name"], self._vault.open(row["payload"])) async for row in rows]
 
     async def deliver(self, event_id: int, deliverer: Deliverer, now: datetime) -> None:
         """Try once to deliver an event; what failed is tried again later, less and less often."""

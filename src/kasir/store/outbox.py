@@ -40,7 +40,7 @@ class Outbox:
     is_pushed: bool
 
     async def write(self, connection: Connection, tellings: Sequence[Telling]) -> None:
-        """Write events, in order, in the form of Standard Webhooks."""
+        """Write events, in order, in the form of Standard Webhooks; in the caller's transaction."""
         if not tellings:
             return
         now = self.clock.now()
@@ -48,6 +48,7 @@ class Outbox:
             msgspec.json.encode({"type": telling.event, "timestamp": now, "data": telling.data})
             for telling in tellings
         ]
+        await SQL.begin_telling(connection)
         await SQL.add_events(
             connection,
             names=[self.ids.new("evt") for _ in tellings],

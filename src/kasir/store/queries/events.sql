@@ -7,15 +7,26 @@ UPDATE event SET due_at = NULL, delivered_at = :now, tries = tries + 1 WHERE id 
 -- name: not_delivered(id, due_at)!
 UPDATE event SET due_at = :due_at, tries = tries + 1 WHERE id = :id;
 
--- name: events_after(after_name, most)
--- Up to where every transaction has ended, so that nothing can appear behind what was given.
+-- name: last_event()$
+SELECT last_value FROM event_id_seq;
+
+-- name: let_tellers_end()#
+-- Waits for whoever has given out an id and not yet committed: see `begin_telling`.
+SET LOCAL lock_timeout = '500ms';
+SELECT pg_advisory_xact_lock(7597993);
+
+-- name: events_after(after_name, last, most)
 SELECT name, payload FROM event
-WHERE id > COALESCE((SELECT id FROM event WHERE name = :after_name), 0)
-      AND transaction < pg_snapshot_xmin(pg_current_snapshot())
+WHERE id > COALESCE((SELECT id FROM event WHERE name = :after_name), 0) AND id <= :last
 ORDER BY id LIMIT :most;
 
 -- name: is_event(name)$
 SELECT EXISTS (SELECT FROM event WHERE name = :name);
+
+-- name: begin_telling()$
+-- Held until the transaction ends. Ids are given out before commits; whoever reads page by page
+-- lets all who hold this end first, so that nothing appears behind what was read.
+SELECT pg_advisory_xact_lock_shared(7597993);
 
 -- name: add_events(names, subjects, types, payloads, now, due_at)!
 INSERT INTO event (name, subject, type, payload, at, due_at)

@@ -1,0 +1,91 @@
+"""A shop that fetches events page by page misses none, in whatever order they are committed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+import pytest
+
+from kasir.clock import SystemClock
+from kasir.ids import SortableIds
+from kasir.shop_events.shapes import AmountOut
+from kasir.shop_events.telling import EventType
+from kasir.store.database import Connection
+from kasir.store.events import Events
+from kasir.store.outbox import Outbox, Telling
+from kasir.store.vault import Vault
+from opened import kasir_on
+
+VAULT: Final = Vault(["chaos"])
+OUTBOX: Final = Outbox(SortableIds(lambda: 0), SystemClock(), VAULT, is_pushed=False)
+PAGE: Final = 3
+
+
+async def tell(connection: Connection, subject: str) -> None:
+    """Write one event of a subject, in whatever transaction the connection is in."""
+    telling = Telling(subject, EventType.PAYMENT_AUTHORISED, AmountOut("IDR", 1))
+    await OUTBOX.write(connection, [telling])
+
+
+async def fetched(events: Events, after: str | None) -> list[str]:
+    """The names of the events after one, page by page."""
+    found: list[str] = []
+    while page := await events.after(after, PAGE):
+        found += [event.name for event in page]
+        after = found[-1]
+    return found
+
+
+async def test_an_event_that_is_committed_late_is_not_overtaken(fresh_database: str) -> None:
+    async with kasir_on(fresh_database) as kasir, AsyncExitStack() as stack:
+        events = Events(kasir.pool, VAULT, [])
+        early, late = [await stack.enter_async_context(kasir.pool.acquire()) for _ in range(2)]
+        # The one that began first writes second and commits first.
+        first, second = early.transaction(), late.transaction()
+        for connection, transaction in ((early, first), (late, second)):
+            await transaction.start()
+            await connection.fetchval("SELECT pg_current_xact_id()")
+        await tell(late, "late")
+        await tell(early, "early")
+        await first.commit()
+        asking = asyncio.create_task(fetched(events, None))
+        await asyncio.wait([asking], timeout=0.2)  # It may wait for whoever is still writing.
+        await second.commit()
+
+        before = await asking
+        after = await fetched(events, before[-1] if before else None)
+
+        assert len(before) + len(after) == 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_nobody_who_polls_misses_what_others_write_meanwhile(
+    fresh_database: str, seed: int
+) -> None:
+    chance = random.Random(seed)
+
+    async def write(subjects: Sequence[str]) -> None:
+        async with kasir.pool.acquire() as connection:
+            for subject in subjects:
+                async with connection.transaction():
+                    await connection.fetchval("SELECT pg_current_xact_id()")
+                    await connection.fetchval("SELECT pg_sleep($1)", chance.random() / 500)
+                    await tell(connection, subject)
+                    await connection.fetchval("SELECT pg_sleep($1)", chance.random() / 500)
+
+    async with kasir_on(fresh_database) as kasir:
+        events = Events(kasir.pool, VAULT, [])
+        writing = asyncio.gather(*(write([f"{n}"] * 25) for n in range(6)))
+        polled: list[str] = []
+        while not writing.done():
+            polled += await fetched(events, polled[-1] if polled else None)
+            await asyncio.sleep(0)
+        await writing
+        polled += await fetched(events, polled[-1] if polled else None)
+
+        assert len(polled) == 6 * 25, f"seed {seed}"
+        assert await fetched(events, None) == polled, f"seed {seed}"
