@@ -130,6 +130,10 @@ class CountedIds:
         return f"{kind}_{self._given}"
 
 
+#: Whoever waits longer than this waits for something that never comes.
+_PATIENCE_S: Final = 10.0
+
+
 @dataclass
 class ScriptedProvider:
     """A provider that answers as it is told, and remembers what it was asked."""
@@ -145,7 +149,8 @@ class ScriptedProvider:
         self.asked.append(question)
         self.was_asked.set()
         if self.may_answer:
-            await self.may_answer.wait()
+            async with asyncio.timeout(_PATIENCE_S):
+                await self.may_answer.wait()
         return self.answer(question)
 
 

@@ -16,12 +16,20 @@ from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
 from kasir.errors import Fault, NotFound
-from kasir.gateway.checkout import Checkout, account_faults, body_fields, refuse
+from kasir.gateway.checkout import (
+    Checkout,
+    account_faults,
+    body_fields,
+    key_faults,
+    refuse,
+    shop_key_of,
+)
 from kasir.gateway.gopay import MODELS
 from kasir.gateway.methods import GOPAY, METHODS
 from kasir.ids import Ids, LinkId, PaymentId
 from kasir.payments.links import Link, LinkStatus, link_status
 from kasir.payments.payment import Payment
+from kasir.payments.ports import ShopKey
 from kasir.payments.status import FINAL
 from kasir.tokens.model import Token
 
@@ -57,8 +65,8 @@ class Saving(StrEnum):
 class LinkBook(Protocol):
     """Where links are kept."""
 
-    async def open(self, link: Link) -> None:
-        """Write a link down."""
+    async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
+        """Write a link down, once per shop key; gives the id of the first one."""
         ...
 
     async def link(self, link_id: LinkId) -> Link | None:
@@ -164,15 +172,18 @@ class Links:
     lifetime: timedelta
     lifetime_max: timedelta
 
-    async def create(self, body: bytes) -> Answer:
-        """Make a link: `POST /paymentLinks`.
+    async def create(self, body: bytes, key: str | None = None) -> Answer:
+        """Make a link: `POST /paymentLinks`, once per shop key.
 
         Raises:
             InvalidRequest: One or more fields are wrong; nothing was kept.
+            KeyReused: The shop key came before with another body.
         """
         fields = body_fields(body)
         now = self.clock.now()
+        shop_key = shop_key_of(key, fields, "/paymentLinks", OWN_VERSION)
         refuse(
+            key_faults(key),
             account_faults(fields, self.merchant_account),
             checks.link_faults(fields),
             self._gopay_faults(fields),
@@ -186,7 +197,9 @@ class Links:
             created_at=now,
             expires_at=self._expires_at(fields, now),
         )
-        await self.book.open(link)
+        first = await self.book.open(link, shop_key)
+        if first != link.id and (opened := await self.book.link(first)):
+            link = opened
         return Answer(201, msgspec.json.encode(self._shown(link, LinkStatus.ACTIVE)))
 
     async def get(self, link_id: str) -> Answer:

@@ -81,7 +81,8 @@ class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
     past_due_since: datetime | None = None
     token: str = ""
     sign_up: RenewalOut | None = None
-    renewals: list[RenewalOut] = []
+    #: Always there where a subscription is asked for; an event tells of one renewal alone.
+    renewals: list[RenewalOut] | msgspec.UnsetType = msgspec.UNSET
     renewal: RenewalOut | None = None
     due_at: datetime | None = None
     reason: str = ""

@@ -7,8 +7,10 @@ from typing import Final
 
 import msgspec
 
+from kasir.errors import KeyReused
 from kasir.ids import LinkId
 from kasir.payments.links import Link
+from kasir.payments.ports import ShopKey
 from kasir.store.database import Pool, queries
 
 SQL: Final = queries("links")
@@ -20,15 +22,27 @@ class PostgresLinks:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def open(self, link: Link) -> None:
-        """Write a link down."""
-        await SQL.open_link(
+    async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
+        """Write a link down, once per shop key; gives the id of the first one.
+
+        Raises:
+            KeyReused: The shop key came first with another body.
+        """
+        opened = await SQL.open_link(
             self._pool,
             id=link.id,
             request=msgspec.json.encode(link.request).decode(),
             created_at=link.created_at,
             expires_at=link.expires_at,
+            shop_key=shop_key.key if shop_key else None,
+            fingerprint=shop_key.fingerprint if shop_key else None,
         )
+        if opened or shop_key is None:
+            return link.id
+        first = await SQL.link_of_key(self._pool, shop_key=shop_key.key)
+        if first["fingerprint"] != shop_key.fingerprint:
+            raise KeyReused(shop_key.key)
+        return LinkId(first["id"])
 
     async def link(self, link_id: LinkId) -> Link | None:
         """Give a link."""

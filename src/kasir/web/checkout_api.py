@@ -52,7 +52,8 @@ async def post_payments_details(request: AnyRequest, kasir: Kasir) -> Response[b
 @post(_under_versions("/paymentLinks"), status_code=201)
 async def post_payment_links(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
     """Make a link to Kasir's own payment form."""
-    return response(await kasir.links.create(await request.body()))
+    key = request.headers.get("idempotency-key")
+    return response(await kasir.links.create(await request.body(), key), idempotency_key=key)
 
 
 @get(_under_versions("/paymentLinks/{link_id:str}"))

@@ -158,3 +158,13 @@ async def test_a_payment_body_makes_a_link_too(caller: Caller) -> None:
     made = await caller.post("/v72/paymentLinks", payment_body(reference=reference))
 
     assert made.status == 201
+
+
+async def test_a_key_makes_one_link_and_another_body_none(caller: Caller) -> None:
+    body, key = link_body(), secrets.token_hex(8)
+    first = await caller.post("/v72/paymentLinks", body, key=key)
+    again = await caller.post("/v72/paymentLinks", body, key=key)
+    other = await caller.post("/v72/paymentLinks", link_body(), key=key)
+
+    assert (again.status, again.json) == (first.status, first.json)
+    assert (other.status, other.json["errorCode"]) == (422, "704")

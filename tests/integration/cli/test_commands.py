@@ -22,6 +22,7 @@ NEEDED = {
     "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
     "ADYEN_HMAC_KEY": KEY,
     "KASIR_PUBLIC_URL": "https://pay.shop.example",
+    "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
     "KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody",
 }
 

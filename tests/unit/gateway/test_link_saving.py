@@ -14,6 +14,7 @@ from kasir.errors import InvalidRequest
 from kasir.gateway.links import Links, OpenLink, Saving, Try
 from kasir.ids import Ids, LinkId, PaymentId
 from kasir.payments.links import Link, LinkStatus
+from kasir.payments.ports import ShopKey
 from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
@@ -39,8 +40,9 @@ class Fake:
         """The same name."""
         return f"{kind}_1"
 
-    async def open(self, link: Link) -> None:
+    async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
         """Keep nothing."""
+        return link.id
 
     async def payments(self, *sent: Any) -> tuple[Answer, PaymentId]:
         """Remember what was sent."""

@@ -4,7 +4,10 @@ CREATE TABLE payment_link (
     request    jsonb NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    expired_by_shop_at timestamptz
+    expired_by_shop_at timestamptz,
+    -- The shop's own idempotency key, and what it asked under it.
+    shop_key    text UNIQUE,
+    fingerprint bytea
 );
 
 -- What Adyen posted to us, as it came: the inbox. The key refuses the second of the same.

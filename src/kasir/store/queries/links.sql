@@ -1,6 +1,12 @@
--- name: open_link(id, request, created_at, expires_at)!
-INSERT INTO payment_link (id, request, created_at, expires_at)
-VALUES (:id, :request::jsonb, :created_at, :expires_at);
+-- name: open_link(id, request, created_at, expires_at, shop_key, fingerprint)^
+-- No row comes back where the shop's key was used before, and nothing was written.
+INSERT INTO payment_link (id, request, created_at, expires_at, shop_key, fingerprint)
+VALUES (:id, :request::jsonb, :created_at, :expires_at, :shop_key, :fingerprint)
+ON CONFLICT (shop_key) DO NOTHING
+RETURNING id;
+
+-- name: link_of_key(shop_key)^
+SELECT id, fingerprint FROM payment_link WHERE shop_key = :shop_key;
 
 -- name: link(id)^
 SELECT id, request::text AS request, created_at, expires_at, expired_by_shop_at
