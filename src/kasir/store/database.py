@@ -41,6 +41,8 @@ AWAY: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # Said of a connection that was cut while it lay in the pool.
+    asyncpg.TransactionRollbackError,
 )
 
 #: Any number that nobody else's migrations use on the same server.

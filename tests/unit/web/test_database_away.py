@@ -19,6 +19,8 @@ from kasir.web.problems import answer_to
         asyncpg.AdminShutdownError("terminating connection due to administrator command"),
         asyncpg.TooManyConnectionsError("sorry, too many clients already"),
         asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation is in progress"),
+        asyncpg.DeadlockDetectedError("deadlock detected"),
     ],
     ids=lambda error: type(error).__name__,
 )
