@@ -279,6 +279,8 @@ class PostgresSubscriptions:
                 request=msgspec.json.encode(link.request).decode(),
                 created_at=link.created_at,
                 expires_at=link.expires_at,
+                shop_key=None,
+                fingerprint=None,
             )
 
     async def _write_renewals(
