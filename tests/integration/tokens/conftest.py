@@ -8,16 +8,24 @@ import pytest
 
 from integration.tokens.counter import Counter
 from integration.tokens.desk import Desk, desk_on
+from opened import a_database
 from raw_http import Caller, caller
 
 __all__ = ["caller"]
 
 
-@pytest.fixture
-async def desk(fresh_database: str) -> AsyncIterator[Desk]:
-    """Kasir on a real database, to be told things."""
-    async with desk_on(fresh_database) as opened:
+@pytest.fixture(scope="session")
+async def open_desk(postgres_dsn: str) -> AsyncIterator[Desk]:
+    """Kasir on a database of these tests, opened once: most of a test would be opening it."""
+    async with a_database(postgres_dsn) as database, desk_on(database) as opened:
         yield opened
+
+
+@pytest.fixture
+async def desk(open_desk: Desk) -> Desk:
+    """Kasir on a real and empty database, to be told things."""
+    await open_desk.forget()
+    return open_desk
 
 
 @pytest.fixture(scope="session")

@@ -134,6 +134,15 @@ class Desk:
 
     kasir: Kasir
 
+    async def forget(self) -> None:
+        """Empty every table of ours, and leave the schema and the job engine's own."""
+        rows = await self.kasir.pool.fetch(
+            "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'"
+            " AND tablename <> 'migration' AND tablename NOT LIKE 'pgqueuer%'"
+        )
+        names = ", ".join(row["name"] for row in rows)
+        await self.kasir.pool.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+
     async def post(self, *bodies: bytes) -> None:
         """Post notifications, of either kind, each with its seal."""
         for body in bodies:

@@ -94,11 +94,10 @@ async function main() {
   const seals = told.seals.map(({ body, seal, key }) =>
     validator.validateHMACSignature(key, seal, body),
   );
-  const lives = {};
-  for (const [model, shopper] of Object.entries(told.shoppers)) {
-    lives[model] = await life(shopper, model);
-  }
-  console.log(JSON.stringify({ lives, seals }));
+  const lives = await Promise.all(
+    Object.entries(told.shoppers).map(async ([model, shopper]) => [model, await life(shopper, model)]),
+  );
+  console.log(JSON.stringify({ lives: Object.fromEntries(lives), seals }));
 }
 
 main().catch((error) => {
