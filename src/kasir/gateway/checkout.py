@@ -210,7 +210,7 @@ class Checkout:
             created_at=now,
             close_at=_close_at(fields, now, now + self.attempt_lifetime),
             captures_itself=not _is_manual(fields),
-            model=_model(fields),
+            model=_model(fields, method),
             consent=consent,
             shopper_reference=fields.get("shopperReference") or "",
             link_id=link_id,
@@ -274,9 +274,9 @@ def _is_manual(fields: Mapping[str, Any]) -> bool:
     return isinstance(extra, dict) and str(extra.get("manualCapture", "")).lower() == "true"
 
 
-def _model(fields: Mapping[str, Any]) -> str:
+def _model(fields: Mapping[str, Any], method: Method) -> str:
     """What a token is made or charged for; empty where none is."""
-    if fields.get("storePaymentMethod") is True or stored_id_of(fields):
+    if method.saves(fields) or stored_id_of(fields):
         return str(fields["recurringProcessingModel"])
     return ""
 

@@ -35,8 +35,14 @@ def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
         yield from _charge_faults(fields)
         return
     yield from _browser_faults(fields)
-    if fields.get("storePaymentMethod") is True:
+    if saves(fields):
         yield from _recurring_faults(fields)
+
+
+def saves(fields: Mapping[str, Any]) -> bool:
+    """Whether a payment makes a token, by today's flag or the older two."""
+    flags = ("storePaymentMethod", "enableRecurring", "enableOneClick")
+    return any(fields.get(flag) is True for flag in flags)
 
 
 def _amount_faults(amount: object) -> Iterator[Fault]:

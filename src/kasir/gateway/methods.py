@@ -22,6 +22,7 @@ class Method:
         currency: The one currency it takes.
         app_schemes: What its app's own addresses begin with, where a browser is sent on to it.
         faults: What a payment request for it lacks.
+        saves: Whether a payment request makes a token of it.
     """
 
     type: str
@@ -30,6 +31,7 @@ class Method:
     currency: Currency
     app_schemes: tuple[str, ...]
     faults: Callable[[Mapping[str, Any]], Iterator[Fault]]
+    saves: Callable[[Mapping[str, Any]], bool]
 
 
 GOPAY: Final = Method(
@@ -39,6 +41,7 @@ GOPAY: Final = Method(
     currency=gopay.CURRENCY,
     app_schemes=gopay.APP_SCHEMES,
     faults=gopay.faults,
+    saves=gopay.saves,
 )
 
 METHODS: Final[Mapping[str, Method]] = {method.type: method for method in (GOPAY,)}

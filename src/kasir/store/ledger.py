@@ -103,10 +103,9 @@ class Ledger:
 
     async def _write(self, connection: Connection, changes: Sequence[_Change]) -> None:
         facts = [(change.payment.intent.id, fact) for change in changes for fact in change.facts]
-        if facts:
-            await SQL.add_facts(connection, **_fact_columns(facts))
         if changes:
-            await SQL.write_standings(connection, **_standing_columns(changes))
+            columns = _fact_columns(facts) | _standing_columns(changes)
+            await SQL.write_changes(connection, **columns)
         if moved := _shoppers_of_moved(changes):
             await SUBSCRIPTIONS.wake(connection, shoppers=moved, now=self.clock.now())
         await self.outbox.write(
@@ -200,7 +199,7 @@ def _standing_columns(changes: Sequence[_Change]) -> dict[str, list[Any]]:
     return {
         "ids": [change.payment.intent.id for change in changes],
         "statuses": [standing.status for standing in standings],
-        "psp_references": [standing.psp_reference for standing in standings],
+        "attempts": [standing.psp_reference for standing in standings],
         "captureds": [standing.captured.minor_units for standing in standings],
         "refundeds": [standing.refunded.minor_units for standing in standings],
         "told_statuses": [change.told.status for change in changes],

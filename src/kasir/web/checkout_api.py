@@ -92,7 +92,7 @@ async def post_cancels(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
 
 ROUTES = Router(
     path="/",
-    guards=[needs_key],
+    before_request=needs_key,
     security=KEYED,
     tags=["Checkout"],
     route_handlers=[

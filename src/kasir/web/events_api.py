@@ -56,5 +56,5 @@ def _shown(event: Event) -> EventOut:
 
 
 ROUTES = Router(
-    path="/", guards=[needs_key], security=KEYED, tags=["Kasir"], route_handlers=[get_events]
+    path="/", before_request=needs_key, security=KEYED, tags=["Kasir"], route_handlers=[get_events]
 )

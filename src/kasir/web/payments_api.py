@@ -48,7 +48,7 @@ async def get_payment(kasir: Kasir, payment_id: str) -> PaymentOut:
 
 ROUTES = Router(
     path="/",
-    guards=[needs_key],
+    before_request=needs_key,
     security=KEYED,
     tags=["Kasir"],
     route_handlers=[get_payments, get_payment],

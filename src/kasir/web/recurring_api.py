@@ -48,7 +48,7 @@ async def post_disable(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
 
 ROUTES = Router(
     path="/",
-    guards=[needs_key],
+    before_request=needs_key,
     security=KEYED,
     tags=["Recurring"],
     route_handlers=[

@@ -209,7 +209,7 @@ async def _shown(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
 
 ROUTES = Router(
     path="/",
-    guards=[needs_key],
+    before_request=needs_key,
     security=KEYED,
     tags=["Subscriptions"],
     route_handlers=[

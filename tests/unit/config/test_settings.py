@@ -14,6 +14,7 @@ TEST = {
     "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
     "ADYEN_HMAC_KEY": KEY,
     "KASIR_PUBLIC_URL": "https://pay.shop.example",
+    "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
     "KASIR_DATA_DIR": "/srv/kasir",
 }
 LIVE = TEST | {"ADYEN_ENVIRONMENT": "live", "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Warung"}
@@ -101,7 +102,14 @@ def test_only_the_twins_clock_is_followed(environment: str, follows: bool) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["ADYEN_API_KEY", "ADYEN_MERCHANT_ACCOUNT", "ADYEN_HMAC_KEY", "KASIR_PUBLIC_URL"]
+    "name",
+    [
+        "ADYEN_API_KEY",
+        "ADYEN_MERCHANT_ACCOUNT",
+        "ADYEN_HMAC_KEY",
+        "KASIR_PUBLIC_URL",
+        "KASIR_SECRET_KEY",
+    ],
 )
 @pytest.mark.parametrize("environ", [TEST, LIVE], ids=["test", "live"])
 @pytest.mark.parametrize("absence", ["missing", "empty", "blank"])

@@ -5,21 +5,23 @@ SELECT * FROM payment WHERE id = ANY (:ids::text[]) ORDER BY id FOR UPDATE;
 -- name: facts_of(payment_ids)
 SELECT * FROM fact WHERE payment_id = ANY (:payment_ids::text[]) ORDER BY heard_at, key;
 
--- name: add_facts(payment_ids, keys, says, sources, ats, abouts, psp_references, modifications, currencies, minor_units, words)!
-INSERT INTO fact (payment_id, key, says, source, at, about, psp_reference, modification, currency,
-                  minor_units, words)
-SELECT news.*
-FROM unnest(:payment_ids::text[], :keys::text[], :says::text[], :sources::text[],
-            :ats::timestamptz[], :abouts::text[], :psp_references::text[], :modifications::text[],
-            :currencies::text[], :minor_units::bigint[], :words::text[]) AS news
-ON CONFLICT (payment_id, key) DO NOTHING;
-
--- name: write_standings(ids, statuses, psp_references, captureds, refundeds, told_statuses, tell_ats, are_final)!
+-- name: write_changes(payment_ids, keys, says, sources, ats, abouts, psp_references, modifications, currencies, minor_units, words, ids, statuses, attempts, captureds, refundeds, told_statuses, tell_ats, are_final)!
+-- New facts, and what all facts now come to, in one statement: the rows are locked by the caller.
+WITH heard AS (
+    INSERT INTO fact (payment_id, key, says, source, at, about, psp_reference, modification,
+                      currency, minor_units, words)
+    SELECT news.*
+    FROM unnest(:payment_ids::text[], :keys::text[], :says::text[], :sources::text[],
+                :ats::timestamptz[], :abouts::text[], :psp_references::text[],
+                :modifications::text[], :currencies::text[], :minor_units::bigint[],
+                :words::text[]) AS news
+    ON CONFLICT (payment_id, key) DO NOTHING
+)
 UPDATE payment
 SET status = now_is.status, psp_reference = now_is.psp_reference, captured = now_is.captured,
     refunded = now_is.refunded, told_status = now_is.told_status, tell_at = now_is.tell_at,
     close_due_at = CASE WHEN now_is.is_final THEN NULL ELSE close_due_at END
-FROM unnest(:ids::text[], :statuses::text[], :psp_references::text[], :captureds::bigint[],
+FROM unnest(:ids::text[], :statuses::text[], :attempts::text[], :captureds::bigint[],
             :refundeds::bigint[], :told_statuses::text[], :tell_ats::timestamptz[],
             :are_final::boolean[])
     AS now_is (id, status, psp_reference, captured, refunded, told_status, tell_at, is_final)
