@@ -70,3 +70,15 @@ async def test_the_current_and_the_previous_key_are_good_and_no_other(fresh_data
         answers = [await knock(client, key) for key in (KEY, OTHER_KEY, THIRD_KEY)]
 
     assert [said.status_code for said in answers] == [202, 202, 401]
+
+
+async def test_without_a_key_of_the_settings_no_key_is_no_key(fresh_database: str) -> None:
+    async with door(fresh_database) as client:
+        asked = "/api/payments?reference=x"
+        answers = [
+            await client.get(asked),
+            await client.get(asked, headers={"X-API-Key": ""}),
+            await client.get(asked, headers={"X-API-Key": "demo-api-key"}),
+        ]
+
+    assert [said.status_code for said in answers] == [401, 401, 401]
