@@ -1,0 +1,178 @@
+"""Kasir's ledger beside the twin's: what differs, and what the shop was told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final
+
+from kasir.demo.walker import Walker
+
+Payment = Mapping[str, Any]
+Event = Mapping[str, Any]
+
+#: How Kasir calls what the twin calls otherwise.
+STATUS: Final = {"awaiting": "awaiting_shopper"}
+#: What the shop is told of each status.
+TOLD: Final = {
+    status: f"payment.{status}"
+    for status in ("unknown", "pending", "authorised", "refused", "cancelled", "expired", "failed")
+}
+BAD: Final = frozenset({"payment.refused", "payment.cancelled", "payment.expired"})
+REFUND_ENDS: Final = {
+    "succeeded": "refund.succeeded",
+    "failed": "refund.failed",
+    "reversed": "refund.reversed",
+}
+#: How long bad news is held back.
+SETTLE: Final = timedelta(seconds=600)
+#: The twin writes its moments in whole seconds, and Kasir's clock follows it a moment later.
+SLACK: Final = timedelta(seconds=3)
+
+#: The moment up to which Kasir's clock had surely come when something happened at the twin.
+AtLeast = Callable[[datetime], datetime]
+
+
+class Told:
+    """What the shop was told: fetched page by page as it comes, like a shop that polls."""
+
+    def __init__(self, walker: Walker) -> None:
+        self._walker = walker
+        self._after = ""
+        self._by_reference: dict[str, list[Event]] = {}
+        self.events: list[Event] = []
+
+    async def fetch(self) -> None:
+        """Fetch what is new."""
+        while True:
+            reply = await self._walker.call("GET", f"/api/events?after={self._after}")
+            assert reply.status == 200, f"/api/events answered {reply.status} {reply.json}"
+            if not reply.json["events"]:
+                return
+            for event in reply.json["events"]:
+                self._by_reference.setdefault(event["data"]["reference"], []).append(event)
+                self.events.append(event)
+            self._after = reply.json["next"]
+
+    async def again(self) -> list[Event]:
+        """Everything, fetched anew from the beginning."""
+        anew = Told(self._walker)
+        await anew.fetch()
+        return anew.events
+
+    def of(self, reference: str) -> list[Event]:
+        """What was told of a reference."""
+        return self._by_reference.get(reference, [])
+
+    def authorised(self, reference: str) -> Payment | None:
+        """The payment of a reference as it stood when it was told to be paid; None until then."""
+        told = (event for event in self.of(reference) if event["type"] == "payment.authorised")
+        return next((event["data"] for event in told), None)
+
+
+async def at_the_twin(walker: Walker) -> dict[str, list[Payment]]:
+    """Everything the twin knows, by reference."""
+    found: dict[str, list[Payment]] = {}
+    for payment in (await walker.twin("GET", "/twin/payments"))["payments"]:
+        found.setdefault(payment["merchantReference"], []).append(payment)
+    return found
+
+
+async def at_kasir(walker: Walker, references: Iterable[str]) -> dict[str, list[Payment]]:
+    """Everything Kasir knows of these references."""
+    few = asyncio.Semaphore(8)
+
+    async def one(reference: str) -> list[Payment]:
+        async with few:
+            reply = await walker.call("GET", f"/api/payments?reference={reference}")
+        assert reply.status == 200, f"/api/payments answered {reply.status} {reply.json}"
+        payments: list[Payment] = reply.json["payments"]
+        return payments
+
+    names = list(references)
+    return dict(zip(names, await asyncio.gather(*map(one, names)), strict=True))
+
+
+async def states_of_notices(walker: Walker) -> set[str]:
+    """What became of notifications, whichever they were."""
+    figures = (await walker.call("GET", "/metrics")).json
+    found = re.findall(r'^kasir_notices\{state="(\w+)"\} (\S+)$', figures, re.MULTILINE)
+    return {state for state, count in found if float(count)}
+
+
+def differences(truth: Sequence[Payment], kasirs: Sequence[Payment]) -> Iterator[str]:
+    """Where Kasir's payments of one reference differ from the twin's; nothing where all is well."""
+    if (len(truth), len(kasirs)) != (1, 1):
+        yield f"{len(truth)} payments at the twin, {len(kasirs)} at Kasir"
+        return
+    for name in ("status", "captured", "refunded"):
+        wanted, found = truth[0][name], kasirs[0][name]
+        if STATUS.get(wanted, wanted) != found:
+            yield f"{name} is {found} at Kasir, {wanted} at the twin"
+
+
+def untold(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
+    """What the shop was not told of a payment that has ended, was told twice, or told wrongly."""
+    types = [event["type"] for event in events]
+    of_status = [event for event in events if event["type"] in TOLD.values()]
+    last = of_status[-1]["type"] if of_status else None
+    if last != TOLD.get(payment["status"]):
+        yield f"it is {payment['status']} and the shop was told {types}"
+    for before, after in pairwise(of_status):
+        if before["type"] == after["type"]:
+            yield f"told twice over: {types}"
+        if before["type"] == "payment.authorised" and after["type"] != "payment.cancelled":
+            yield f"told {after['type']} after payment.authorised"
+    for event in of_status:
+        if TOLD.get(event["data"]["status"]) != event["type"]:
+            yield f"{event['type']} carries a payment that is {event['data']['status']}"
+    yield from _rushed(payment, of_status, at_least)
+    yield from _refunds_untold(payment, types)
+    if events:
+        for name in ("status", "captured", "refunded"):
+            if events[-1]["data"][name] != payment[name]:
+                yield f"the last event says {name} {events[-1]['data'][name]}: {payment[name]}"
+
+
+def _rushed(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
+    """Bad news that only a notification, or Kasir itself, had brought, and that was not held."""
+    for event in events:
+        if event["type"] not in BAD or _is_answered(payment, event["type"]):
+            continue
+        bad = [fact for fact in payment["facts"] if f"payment.{fact['says']}" in BAD]
+        earliest = at_least(min(_moment(fact["at"]) for fact in bad))
+        if _moment(event["timestamp"]) < earliest + SETTLE - SLACK:
+            yield f"{event['type']} was told {event['timestamp']}, heard {earliest}: not held"
+
+
+def _is_answered(payment: Payment, event_type: str) -> bool:
+    """Whether an answer to the shop's own call said so already."""
+    return any(
+        fact["says"] == "voided"
+        or (f"payment.{fact['says']}" == event_type and fact["source"] in {"details", "reply"})
+        for fact in payment["facts"]
+    )
+
+
+def _refunds_untold(payment: Payment, types: Sequence[str]) -> Iterator[str]:
+    """Each refund's end is told once; one that bounced was perhaps told as a success before."""
+    told = Counter(types)
+    ends = Counter(
+        REFUND_ENDS[refund["status"]]
+        for refund in payment.get("refunds", ())
+        if refund["status"] in REFUND_ENDS
+    )
+    for name in ("refund.failed", "refund.reversed"):
+        if told[name] != ends[name]:
+            yield f"{ends[name]} refunds ended as {name}, told {told[name]}"
+    least, most = ends["refund.succeeded"], sum(ends.values())
+    if not least <= told["refund.succeeded"] <= most:
+        yield f"refund.succeeded told {told['refund.succeeded']} times, of {least} to {most}"
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,130 @@
+"""Many at once ask for the same, or for more than there is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import pytest
+
+from kasir.demo.walker import Reply, Walker, reference, until
+
+MANY: Final = 50
+AMOUNT: Final = 25_000
+IN_PROGRESS: Final = (409, "704")
+
+
+async def at_the_twin(walker: Walker, order: str) -> list[dict[str, Any]]:
+    """What the twin knows of a reference."""
+    found = await walker.twin("GET", f"/twin/payments?reference={order}")
+    payments: list[dict[str, Any]] = found["payments"]
+    return payments
+
+
+async def paid(walker: Walker, order: str) -> dict[str, Any]:
+    """A payment that went well, by Kasir's ledger."""
+    action = (await walker.pay(order)).json["action"]
+    await walker.details(await walker.shopper(action, "approve"))
+    return await walker.status(order, "authorised")
+
+
+def refused_as_in_progress(reply: Reply) -> bool:
+    """Whether it says that the first request is still running, and that one may ask again."""
+    said = (reply.status, reply.json.get("errorCode"))
+    return said == IN_PROGRESS and reply.headers["transient-error"] == "true"
+
+
+@pytest.mark.parametrize("slow_s", [0, 1])
+async def test_one_key_makes_one_payment_however_many_ask_at_once(
+    walker: Walker, slow_s: float
+) -> None:
+    order = reference("same-key")
+    slow = {"fault": "slow_reply", "call": "payments", "reference": order, "seconds": slow_s}
+    await walker.faults(slow)
+
+    replies = await asyncio.gather(*(walker.pay(order, key=order) for _ in range(MANY)))
+
+    await walker.faults()
+    answered = [reply for reply in replies if not refused_as_in_progress(reply)]
+    again = await walker.pay(order, key=order)
+    assert {200} == {reply.status for reply in answered}
+    assert all(reply.json == again.json for reply in answered)
+    assert len(await at_the_twin(walker, order)) == 1
+    kasirs = (await walker.call("GET", f"/api/payments?reference={order}")).json["payments"]
+    assert len(kasirs) == 1
+
+
+async def test_many_keys_make_as_many_payments(walker: Walker) -> None:
+    order = reference("many-keys")
+
+    replies = await asyncio.gather(*(walker.pay(order, key=f"{order}-{n}") for n in range(MANY)))
+
+    assert {200} == {reply.status for reply in replies}
+    urls = {reply.json["action"]["url"] for reply in replies}
+    assert len(urls) == MANY
+    assert len(await at_the_twin(walker, order)) == MANY
+
+
+async def test_concurrent_refunds_never_give_back_more_than_was_captured(walker: Walker) -> None:
+    order, part = reference("refunds-at-once"), 1_000
+    payment = await paid(walker, order)
+    path = f"/v72/payments/{payment['pspReference']}/refunds"
+    body = {"amount": {"currency": "IDR", "value": part}}
+
+    replies = await asyncio.gather(
+        *(walker.call("POST", path, body, key=f"{order}-{n}") for n in range(MANY))
+    )
+
+    taken = [reply for reply in replies if reply.status == 201]
+    refused = [reply for reply in replies if reply.status == 422]
+    assert len(taken) + len(refused) == MANY
+    assert {"137"} == {reply.json["errorCode"] for reply in refused}
+    assert len(taken) * part == AMOUNT
+
+    found = await until(
+        lambda: walker.newest(order), lambda now: bool(now["refunded"] == AMOUNT), "all refunded"
+    )
+    (truth,) = await at_the_twin(walker, order)
+    assert len(found["refunds"]) == len(taken)
+    assert truth["captured"] == truth["refunded"] == AMOUNT
+
+
+async def test_one_key_makes_one_refund_however_many_ask_at_once(walker: Walker) -> None:
+    order, part = reference("same-refund"), 10_000
+    payment = await paid(walker, order)
+    path = f"/v72/payments/{payment['pspReference']}/refunds"
+    body = {"amount": {"currency": "IDR", "value": part}}
+
+    replies = await asyncio.gather(
+        *(walker.call("POST", path, body, key=f"{order}-refund") for _ in range(MANY))
+    )
+
+    answered = [reply for reply in replies if not refused_as_in_progress(reply)]
+    again = await walker.call("POST", path, body, key=f"{order}-refund")
+    assert {201} == {reply.status for reply in answered}
+    assert all(reply.json == again.json for reply in answered)
+    (truth,) = await at_the_twin(walker, order)
+    refunds = [one for one in truth["modifications"] if one["kind"] == "refund"]
+    assert [part] == [refund["amount"]["value"] for refund in refunds]
+
+
+@pytest.mark.parametrize("slow_s", [0, 1])
+async def test_details_are_asked_once_and_answered_every_time(
+    walker: Walker, slow_s: float
+) -> None:
+    order = reference("details-at-once")
+    slow = {"fault": "slow_reply", "call": "details", "reference": order, "seconds": slow_s}
+    await walker.faults(slow)
+    action = (await walker.pay(order)).json["action"]
+    result = await walker.shopper(action, "approve")
+
+    replies = await asyncio.gather(*(walker.details(result) for _ in range(20)))
+    repeated = [await walker.details(result) for _ in range(3)]
+
+    await walker.faults()
+    said = [(reply.status, reply.json) for reply in (*replies, *repeated)]
+    assert [said[0]] * len(said) == said
+    assert said[0][0] == 200
+    assert said[0][1]["resultCode"] == "Authorised"
+    payment = await walker.status(order, "authorised")
+    assert payment["captured"] == AMOUNT

@@ -1,0 +1,39 @@
+"""PostgreSQL is restarted, crashes, and cuts its connections, while shops are selling.
+
+Nobody restarts Kasir: server and worker recover by themselves, and what they acknowledged is kept.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Final
+
+from chaos.durable import CRASH, FAST, IMMEDIATE, durable
+from chaos.trade import trade
+
+SEED: Final = 20_261_124
+#: So many calls of the shops lie between two cuts.
+CALLS: Final = 20
+#: More cuts than a pool has connections: whatever one of them leaks is missed in the end.
+CUTS: Final = 24
+RESTARTS: Final = (FAST, IMMEDIATE, CRASH) * 2
+LEASE_S: Final = 60
+
+
+async def test_nothing_acknowledged_is_lost_when_the_database_goes_away(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    blows = [*RESTARTS, *[None] * CUTS]
+    chance.shuffle(blows)
+    with durable() as database:
+        async with trade(database.dsn, tmp_path, SEED) as (house, shops):
+            async with shops.open():
+                for how in blows:
+                    await shops.go_on(CALLS, until=chance.randint(1, CALLS))
+                    if how is None:
+                        await database.cut()
+                    else:
+                        database.restart(how)
+                    await house.ready()
+                    await shops.time_passes(LEASE_S)
+            await shops.settle()

@@ -1,0 +1,250 @@
+"""Shops that sell without a pause while something else goes wrong, and then settle accounts.
+
+Each shop makes one payment after another, asks again with the same key when it is not answered,
+and remembers what it was answered. What Kasir pushes to it, it checks and keeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+from aiohttp import web
+from standardwebhooks import Webhook
+
+from chaos import ledgers, shop
+from chaos.days import Days
+from chaos.programs import LOOK_S, PATIENCE_S, Programs, programs
+from kasir.demo.walker import Reply, Walker, redirect_result
+
+SHOPS: Final = 8
+AMOUNT: Final = 25_000
+SECRET: Final = "whsec_" + "c2VjcmV0" * 4
+DEEDS: Final = (*("approve",) * 6, "approve_without_return", "refuse", "cancel")
+REFUNDS: Final = ((), (AMOUNT,), (10_000, 10_000))
+#: In such leaps time goes by until leases are over, held news is told and tries are made again.
+LEAP_S: Final = 300
+#: More calls than all orders under way still need.
+STEPS_LEFT_MAX: Final = 10 * SHOPS
+
+
+@dataclass(slots=True)
+class Order:
+    """What a shop remembers: of each refund that was accepted, its key and Adyen's name for it."""
+
+    reference: str
+    refunds: dict[str, str] = field(default_factory=dict)
+
+
+class Pushed:
+    """What was pushed to the shops: each event's name, in the order in which they first came."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+        self.forged: list[str] = []
+
+    async def hear(self, request: web.Request) -> web.Response:
+        """Check an event's signature, and keep its name."""
+        name, sent_at = request.headers["webhook-id"], int(request.headers["webhook-timestamp"])
+        body = (await request.read()).decode()
+        # Its own `verify` goes by the machine's clock, which is not the one Kasir follows.
+        seal = Webhook(SECRET).sign(name, datetime.fromtimestamp(sent_at, UTC), body)
+        if seal not in request.headers["webhook-signature"].split():
+            self.forged.append(name)
+        names = self._names.setdefault(json.loads(body)["data"]["reference"], [])
+        if name not in names:
+            names.append(name)
+        return web.Response(status=204)
+
+    def of(self, reference: str) -> list[str]:
+        """The events of a reference."""
+        return self._names.get(reference, [])
+
+
+@asynccontextmanager
+async def listening(pushed: Pushed) -> AsyncIterator[str]:
+    """Hear what is pushed; gives the address."""
+    app = web.Application()
+    app.router.add_post("/events", pushed.hear)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/events"
+    finally:
+        await runner.cleanup()
+
+
+class Trade:
+    """Shops at work on a house."""
+
+    def __init__(self, house: Programs, pushed: Pushed, seed: int) -> None:
+        self._house = house
+        self._walker: Walker = house.walker
+        self._pushed = pushed
+        self._seed = seed
+        self._days = Days(house.walker)
+        self._orders: list[Order] = []
+        self._allowed = asyncio.Semaphore(0)
+        self._begun = 0
+        self._stepped = asyncio.Event()
+        self._closing = False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Keep shop for as long as the context lasts; orders under way are finished after it."""
+        async with asyncio.TaskGroup() as shops:
+            for number in range(SHOPS):
+                shops.create_task(self._sell(number))
+            try:
+                yield
+            finally:
+                self._closing = True
+                self._allow(STEPS_LEFT_MAX)
+
+    async def go_on(self, steps: int, until: int) -> None:
+        """Let the shops make so many calls, and return as soon as some of them were begun.
+
+        They never call faster than they are let, so that the twin can tell all that comes of it.
+        """
+        wanted = self._begun + until
+        self._allow(steps)
+        async with asyncio.timeout(PATIENCE_S):
+            while self._begun < wanted:
+                await self._stepped.wait()
+
+    def _allow(self, steps: int) -> None:
+        for _ in range(steps):
+            self._allowed.release()
+
+    async def time_passes(self, seconds: float) -> None:
+        """Let time pass."""
+        await self._days.go_by(seconds)
+
+    async def settle(self) -> None:
+        """Let time pass until all is as it should be; past all patience, say what is not."""
+        deadline = time.monotonic() + PATIENCE_S
+        while wrong := await self._wrong():
+            assert time.monotonic() < deadline, "\n".join([f"seed {self._seed}", *wrong])
+            await self._days.go_by(LEAP_S)
+            await asyncio.sleep(LOOK_S)
+
+    async def _sell(self, number: int) -> None:
+        """Sell, one order after another."""
+        chance = random.Random(f"{self._seed}/{number}")
+        for count in itertools.count():
+            if self._closing:
+                break
+            order = Order(f"shop-{number}-{count}")
+            self._orders.append(order)
+            await self._serve(order, chance)
+
+    async def _serve(self, order: Order, chance: random.Random) -> None:
+        """Make a payment, have it decided at the wallet, and perhaps give some of it back."""
+        name, walker = order.reference, self._walker
+        deed, refunds = chance.choice(DEEDS), chance.choice(REFUNDS)
+        reply = await self._insist(lambda: walker.pay(name, key=name), f"{name}: /payments")
+        assert reply.status == 200, f"{name}: /payments answered {reply.status} {reply.json}"
+        action = reply.json["action"]
+        done = await walker.twin("POST", "/twin/wallet", {"url": action["url"], "do": deed})
+        if not done["location"]:
+            return
+        result = redirect_result(done["location"])
+        told = await self._insist(lambda: walker.details(result), f"{name}: /payments/details")
+        assert told.status == 200, f"{name}: details answered {told.status} {told.json}"
+        if told.json["resultCode"] == "Authorised":
+            for part, value in enumerate(refunds):
+                await self._refund(order, told.json["pspReference"], value, f"{name}-r{part}")
+
+    async def _refund(self, order: Order, psp_reference: str, value: int, key: str) -> None:
+        path = f"/v72/payments/{psp_reference}/refunds"
+        body = {"amount": {"currency": "IDR", "value": value}}
+        reply = await self._insist(
+            lambda: self._walker.call("POST", path, body, key=key), f"{order.reference}: {key}"
+        )
+        assert reply.status == 201, f"{key}: the refund was answered {reply.status} {reply.json}"
+        order.refunds[key] = reply.json["pspReference"]
+
+    async def _insist(self, ask: shop.Ask, what: str) -> Reply:
+        await self._allowed.acquire()
+        self._begun += 1
+        self._stepped.set()
+        self._stepped = asyncio.Event()
+        return await shop.insist(ask, what)
+
+    async def _wrong(self) -> list[str]:
+        """What is not as it should be: in the ledger, in the inbox, or of what was told."""
+        told = ledgers.Told(self._walker)
+        await told.fetch()
+        truth = await ledgers.at_the_twin(self._walker)
+        kasirs = await ledgers.at_kasir(self._walker, [order.reference for order in self._orders])
+        wrong = [f"an event without a true signature: {name}" for name in self._pushed.forged]
+        for order in self._orders:
+            name = order.reference
+            found = [*ledgers.differences(truth.get(name, []), kasirs[name])]
+            if not found:
+                found += ledgers.untold(kasirs[name][0], told.of(name), self._days.at_least)
+                found += _refunds_wrong(order, truth[name][0], kasirs[name][0])
+            if (pushed := self._pushed.of(name)) != (wanted := [e["id"] for e in told.of(name)]):
+                found.append(f"pushed {pushed}, to be pushed {wanted}")
+            wrong += [f"{name}: {words}" for words in found]
+        return wrong + [found async for found in self._notices_wrong()]
+
+    async def _notices_wrong(self) -> AsyncIterator[str]:
+        """Notifications that were answered 202 and are not kept, or are kept and were not read."""
+        connection = await asyncpg.connect(self._house.made.environment["KASIR_DATABASE_URL"])
+        try:
+            rows = await connection.fetch("SELECT key, state, event_code, error FROM notice")
+        finally:
+            await connection.close()
+        kept = {row["key"] for row in rows}
+        found = await self._walker.twin("GET", "/twin/deliveries")
+        for delivery in found["deliveries"]:
+            if delivery["status"] == 202 and _key(delivery["body"]) not in kept:
+                yield f"answered 202 and not kept: {delivery['body']}"
+        for row in rows:
+            if row["state"] != "read":
+                yield f"{row['event_code']} is {row['state']}: {row['error']}"
+        if found["waiting"]:
+            yield f"{len(found['waiting'])} notifications wait at the twin"
+
+
+def _key(body: str) -> bytes:
+    """What Kasir tells notices apart by: a hash of the item, as it stands in its envelope."""
+    item = body.split('"NotificationRequestItem":', 1)[1].removesuffix("}]}")
+    return sha256(item.encode()).digest()
+
+
+def _refunds_wrong(order: Order, truth: ledgers.Payment, kasirs: ledgers.Payment) -> Iterator[str]:
+    """Refunds that were accepted once, and are not there once."""
+    accepted = sorted(order.refunds.values())
+    twins = sorted(
+        change["pspReference"] for change in truth["modifications"] if change["kind"] == "refund"
+    )
+    if twins != accepted:
+        yield f"refunds at the twin {twins}, accepted {order.refunds}"
+    known = sorted(refund["reference"] for refund in kasirs.get("refunds", ()))
+    if known != accepted:
+        yield f"refunds at Kasir {known}, accepted {order.refunds}"
+
+
+@asynccontextmanager
+async def trade(database: str, logs: Path, seed: int) -> AsyncIterator[tuple[Programs, Trade]]:
+    """A house with two workers, and shops that hear its events."""
+    pushed = Pushed()
+    async with (
+        listening(pushed) as url,
+        programs(database, logs, KASIR_EVENTS_URL=url, KASIR_EVENTS_SECRET=SECRET) as house,
+    ):
+        yield house, Trade(house, pushed, seed)
