@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -56,6 +57,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with Kasir.open(settings) as kasir:
             app.state.kasir = kasir
+            # What is there now stays: the collector need not go through it again and again.
+            gc.collect()
+            gc.freeze()
             yield
 
     limits = settings.limits if settings else Limits()
