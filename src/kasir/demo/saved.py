@@ -9,6 +9,8 @@ from kasir.demo.walker import Reply, Walker, expect, reference, until
 
 _AMOUNT: Final = {"currency": "IDR", "value": 25_000}
 _DAY_S: Final = 86_400
+#: The twin tells of a token when its payment is settled, ten seconds after it was authorised.
+_SETTLED_S: Final = 15
 
 
 async def by_subscription(walker: Walker) -> None:
@@ -130,6 +132,7 @@ async def classic(walker: Walker) -> None:
 async def _saved(walker: Walker, model: str) -> tuple[str, str]:
     """A shopper whose wallet was saved, and the token."""
     shopper = await _bought(walker, model)
+    await walker.advance(_SETTLED_S)
     events = await until(lambda: _token_events(walker, shopper), bool, "token.created")
     made: Mapping[str, Any] = events[0]["data"]
     expect(made["recurringProcessingModel"], model, "the token's model")
