@@ -59,6 +59,7 @@ def main(words: Sequence[str] | None = None) -> None:
                     faults.append(f"bench: {name}: {error}")
                     print(faults[-1], file=sys.stderr)
     except KeyboardInterrupt:
+        print("\nbench: interrupted; everything is stopped and removed", file=sys.stderr)
         sys.exit(130)
     _write(results, quick=asked.quick)
     print(f"\n{table(results)}")
