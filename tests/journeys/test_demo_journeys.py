@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,9 +103,10 @@ def test_a_demo_that_ctrl_c_stops_leaves_nothing_behind(place: Path) -> None:
 @needs_proc
 def test_a_demo_that_is_stopped_before_it_is_ready_leaves_nothing_behind(place: Path) -> None:
     with started(place, "--port", str(two_free_ports_in_a_row()), "--twin-port", "0") as demo:
-        # Its database's folder appears first; the programs are started one by one after it.
-        while not list(place.iterdir()):
+        # Its database comes first; the programs are started one by one after it.
+        while not list(place.glob("kasir-demo-*/*")):
             assert demo.poll() is None
+            time.sleep(0.01)
         demo.send_signal(signal.SIGINT)
         _, err = demo.communicate(timeout=60)
 
