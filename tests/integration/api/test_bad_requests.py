@@ -13,13 +13,14 @@ POSTS = [
     f"/v{version}{path}"
     for version in (71, 72)
     for path in ("/paymentMethods", "/payments", "/payments/details", "/paymentLinks")
-]
+] + ["/v72/payments/PSP/refunds", "/v72/cancels"]
 KEYED = [
     *(("POST", path) for path in POSTS),
     ("GET", "/v72/paymentLinks/PL1"),
     ("PATCH", "/v72/paymentLinks/PL1"),
     ("GET", "/api/payments?reference=x"),
     ("GET", "/api/payments/pay_1"),
+    ("GET", "/api/events"),
 ]
 MALFORMED = {
     "empty": b"",

@@ -1,0 +1,183 @@
+"""Refunds, captures, cancels and reversals over HTTP: in Adyen's shape, and never too much."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+
+import pytest
+
+from fakes import payment_body
+from kasir.demo.walker import Walker, until
+from raw_http import Caller, Said, is_adyens_error
+
+
+async def paid(caller: Caller, walker: Walker) -> tuple[str, str]:
+    """A payment of 25,000 rupiah that is paid: its reference and its pspReference."""
+    reference = f"CHG-{secrets.token_hex(6)}"
+    started = await caller.post("/v72/payments", payment_body(reference=reference))
+    await walker.shopper(started.json["action"], "approve_without_return")
+    payment = await walker.status(reference, "authorised")
+    return reference, payment["pspReference"]
+
+
+def rupiah(value: int) -> dict[str, Any]:
+    return {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": value}}
+
+
+async def refund(
+    caller: Caller, psp: str, value: int, *, key: str | None = None, version: int = 72
+) -> Said:
+    return await caller.post(f"/v{version}/payments/{psp}/refunds", rupiah(value), key=key)
+
+
+async def until_refunded(caller: Caller, reference: str, value: int) -> dict[str, Any]:
+    async def look() -> dict[str, Any]:
+        listed = await caller.call("GET", f"/api/payments?reference={reference}")
+        payment: dict[str, Any] = listed.json["payments"][0]
+        return payment
+
+    return await until(look, lambda payment: payment["refunded"] == value, f"{value} refunded")
+
+
+@pytest.mark.parametrize("version", [71, 72])
+async def test_a_refund_is_received_in_adyens_shape_and_then_confirmed(
+    caller: Caller, walker: Walker, version: int
+) -> None:
+    reference, psp = await paid(caller, walker)
+    said = await refund(caller, psp, 10_000, version=version)
+    payment = await until_refunded(caller, reference, 10_000)
+    (theirs,) = await caller.at_the_twin(reference)
+
+    assert said.status == 201
+    assert said.json["status"] == "received"
+    assert said.json["paymentPspReference"] == psp
+    assert said.json["amount"] == {"currency": "IDR", "value": 10_000}
+    assert (payment["status"], payment["captured"]) == ("authorised", 25_000)
+    assert theirs["refunded"] == 10_000
+
+
+async def test_refunds_add_up_to_what_was_captured_and_no_further(
+    caller: Caller, walker: Walker
+) -> None:
+    reference, psp = await paid(caller, walker)
+    first, second = await refund(caller, psp, 20_000), await refund(caller, psp, 5_000)
+    third = await refund(caller, psp, 1)
+    await until_refunded(caller, reference, 25_000)
+
+    assert [first.status, second.status] == [201, 201]
+    assert (third.status, is_adyens_error(third)) == (422, True)
+    assert "Field 'amount.value' is not valid: at most 0 IDR" in third.json["message"]
+
+
+async def test_fifty_refunds_at_once_are_two_at_the_twin(caller: Caller, walker: Walker) -> None:
+    reference, psp = await paid(caller, walker)
+    answers = await asyncio.gather(*(refund(caller, psp, 10_000) for _ in range(50)))
+    await until_refunded(caller, reference, 20_000)
+    (theirs,) = await caller.at_the_twin(reference)
+
+    assert sorted(said.status for said in answers) == [201] * 2 + [422] * 48
+    assert theirs["refunded"] == 20_000
+
+
+async def test_the_same_key_is_one_refund(caller: Caller, walker: Walker) -> None:
+    reference, psp = await paid(caller, walker)
+    key = f"refund-{psp}"
+    first, again = [await refund(caller, psp, 10_000, key=key) for _ in range(2)]
+    other = await refund(caller, psp, 5_000, key=key)
+    payment = await until_refunded(caller, reference, 10_000)
+
+    assert (again.status, again.body) == (first.status, first.body)
+    assert (other.status, other.json["errorCode"]) == (422, "704")
+    assert payment["refunded"] == 10_000
+
+
+@pytest.mark.parametrize(
+    ("change", "body", "status", "field"),
+    [
+        ("refunds", rupiah(25_001), 422, "amount.value"),
+        ("refunds", rupiah(0), 422, "amount.value"),
+        ("refunds", rupiah(-1), 422, "amount.value"),
+        ("refunds", {"amount": {"currency": "EUR", "value": 1}}, 422, "amount.currency"),
+        ("refunds", {"amount": {"currency": "IDR", "value": 1.5}}, 422, "amount.value"),
+        ("refunds", {"amount": {"currency": "IDR", "value": "1"}}, 422, "amount.value"),
+        ("refunds", {}, 422, "amount"),
+        ("refunds", rupiah(1) | {"merchantAccount": "Another"}, 403, "merchantAccount"),
+        ("refunds", rupiah(1) | {"reference": "r" * 81}, 422, "reference"),
+        ("captures", {}, 422, "amount"),
+        ("captures", rupiah(25_001), 422, "amount.value"),
+        ("cancels", {"reference": 7}, 422, "reference"),
+        ("reversals", {"merchantAccount": "Another"}, 403, "merchantAccount"),
+    ],
+)
+async def test_a_bad_change_names_its_field_and_changes_nothing(
+    caller: Caller, walker: Walker, change: str, body: dict[str, Any], status: int, field: str
+) -> None:
+    reference, psp = await paid(caller, walker)
+    before = await caller.at_the_twin(reference)
+    said = await caller.post(f"/v72/payments/{psp}/{change}", body)
+
+    assert (said.status, is_adyens_error(said)) == (status, True)
+    assert f"Field '{field}' is not valid: " in said.json["message"]
+    assert await caller.at_the_twin(reference) == before
+
+
+@pytest.mark.parametrize("change", ["refunds", "captures", "cancels", "reversals"])
+@pytest.mark.parametrize("psp", ["NOBODYS000000001", "%00", "x" * 500])
+async def test_a_payment_that_is_not_ours_is_not_changed(
+    caller: Caller, change: str, psp: str
+) -> None:
+    before = await caller.kept()
+    said = await caller.post(f"/v72/payments/{psp}/{change}", rupiah(1))
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert said.json["errorCode"] == "167"
+    assert await caller.kept() == before
+
+
+async def test_a_change_nobody_has_heard_of_is_404(caller: Caller, walker: Walker) -> None:
+    _, psp = await paid(caller, walker)
+    said = await caller.post(f"/v72/payments/{psp}/donations", rupiah(1))
+
+    assert (said.status, is_adyens_error(said)) == (404, True)
+
+
+async def test_a_reversal_gives_the_whole_back(caller: Caller, walker: Walker) -> None:
+    reference, psp = await paid(caller, walker)
+    said = await caller.post(f"/v72/payments/{psp}/reversals", {})
+    await until_refunded(caller, reference, 25_000)
+
+    assert (said.status, said.json["status"]) == (201, "received")
+
+
+async def test_an_attempt_is_cancelled_by_the_shops_reference(
+    caller: Caller, walker: Walker
+) -> None:
+    reference = f"CHG-{secrets.token_hex(6)}"
+    await caller.post("/v72/payments", payment_body(reference=reference))
+    said = await caller.post("/v72/cancels", {"paymentReference": reference})
+    await walker.status(reference, "cancelled")
+
+    assert (said.status, said.json["status"]) == (201, "received")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "paymentReference"),
+        ({"paymentReference": ""}, "paymentReference"),
+        ({"paymentReference": 7}, "paymentReference"),
+        ({"paymentReference": "r" * 81}, "paymentReference"),
+        ({"paymentReference": "nobody"}, "paymentPspReference"),
+    ],
+)
+async def test_a_bad_cancel_names_its_field(
+    caller: Caller, body: dict[str, Any], field: str
+) -> None:
+    before = await caller.kept()
+    said = await caller.post("/v72/cancels", body)
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert f"Field '{field}' is not valid: " in said.json["message"]
+    assert await caller.kept() == before
