@@ -207,6 +207,7 @@ def link_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     yield from amount_faults(fields.get("amount"))
     yield from _return_url_faults(fields.get("returnUrl"))
     yield from _shared_faults(fields)
+    yield from _nul_faults(fields, "")
 
 
 def methods_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
@@ -302,6 +303,21 @@ def _return_url_faults(url: object) -> Iterator[Fault]:
 def _shared_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _line_item_faults(fields.get("lineItems"))
     yield from _metadata_faults(fields.get("metadata"))
+
+
+def _nul_faults(value: object, path: str) -> Iterator[Fault]:
+    """Where a NUL character hides, however deep: what is kept as JSON can hold none."""
+    match value:
+        case str() if "\0" in value:
+            yield Fault(path or "body", "must not contain a NUL character.")
+        case list():
+            for number, inner in enumerate(value):
+                yield from _nul_faults(inner, f"{path}[{number}]")
+        case dict():
+            for name, inner in value.items():
+                if "\0" in name:
+                    yield Fault(path or "body", "must not name a field with a NUL character.")
+                yield from _nul_faults(inner, f"{path}.{name}" if path else name)
 
 
 def _line_item_faults(items: object) -> Iterator[Fault]:

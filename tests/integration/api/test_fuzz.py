@@ -95,7 +95,7 @@ def test_a_spoilt_request_is_answered_in_adyens_shape(
         timeout=20,
     )
 
-    assert answer.status_code < 500, answer.text
+    assert answer.status_code < 500, f"{path} {json.dumps(body)} {answer.text}"
     if answer.status_code >= 400:
         told = answer.json()
         assert told.keys() <= ADYENS

@@ -106,6 +106,7 @@ async def test_a_link_can_only_be_withdrawn(caller: Caller, body: dict[str, Any]
         ({"metadata": {"k" * 21: "v"}}, 422, "metadata"),
         ({"shopperReference": "ab"}, 422, "shopperReference"),
         ({"reusable": "yes"}, 422, "reusable"),
+        ({"somethingNew": {"deep": ["a\0"]}}, 422, "somethingNew.deep[0]"),
     ],
 )
 async def test_a_bad_link_names_its_field_and_is_not_kept(

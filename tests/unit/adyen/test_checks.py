@@ -452,6 +452,22 @@ def test_a_link_at_its_edges(changes: dict[str, Any], field: str | None) -> None
 
 
 @pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"somethingNew": "a\0"}, "somethingNew"),
+        ({"somethingNew": {"deep": [1, "a\0"]}}, "somethingNew.deep[1]"),
+        ({"somethingNew": {"a\0": 1}}, "somethingNew"),
+        ({"a\0": 1}, "body"),
+        ({"somethingNew": "a\\u0000"}, None),
+    ],
+)
+def test_a_link_holds_no_nul_however_deep_for_it_is_kept_as_json(
+    changes: dict[str, Any], field: str | None
+) -> None:
+    assert fields_of(link_faults(**changes)) == ([field] if field else [])
+
+
+@pytest.mark.parametrize(
     ("fields", "field"),
     [
         ({}, None),
