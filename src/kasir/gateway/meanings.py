@@ -152,7 +152,7 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
         return unheard(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
     kept = Kept(status=answer.status, body=answer.body, psp_reference=answer.psp_reference)
     if question.kind in {Kind.PAYMENTS, Kind.DETAILS}:
-        fact = _payment_fact(question, fields, at, is_ours=verdict is Verdict.OURS)
+        fact = _payment_fact(question, answer, at, is_ours=verdict is Verdict.OURS)
     else:
         fact = _change_fact(question, fields, at, is_ours=verdict is Verdict.OURS)
     return Heard(
@@ -163,9 +163,8 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
     )
 
 
-def _payment_fact(
-    question: Question, fields: Mapping[str, Any], at: datetime, *, is_ours: bool
-) -> Fact:
+def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: bool) -> Fact:
+    fields = answer.json()
     source = Source.REPLY if question.kind is Kind.PAYMENTS else Source.DETAILS
     says = _result(fields)
     if is_ours:
@@ -178,6 +177,9 @@ def _payment_fact(
         at=at,
         about=question.key,
         psp_reference="" if is_ours else _text(fields, "pspReference"),
+        # A redirect's body names no attempt yet; its header names the offer, and OFFER_CLOSED,
+        # which carries nothing we sent along, will speak of it by that name.
+        modification=answer.psp_reference if says is Says.AWAITING_SHOPPER else "",
         amount=_money(fields.get("amount")),
         words=_text(fields, "refusalReason") or _text(fields, "message"),
     )

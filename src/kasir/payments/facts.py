@@ -85,7 +85,8 @@ class Fact:
         at: When it happened (the provider's own time where it gives one).
         about: The call it answers or leaves open, by its idempotency key; may be empty.
         psp_reference: The attempt it speaks of, at the provider; empty where none is known.
-        modification: The refund, capture or dispute it speaks of, at the provider; may be empty.
+        modification: The refund, capture, dispute or offer it speaks of, at the provider; may be
+            empty.
         amount: The money it speaks of, if any.
         words: The provider's own words, for the operator's eyes.
     """
