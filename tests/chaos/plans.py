@@ -8,64 +8,91 @@ gives every seed faults of its own, and the same ones however many seeds run at 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
-PAYMENTS: Final = 20
+ORDERS: Final = 20
 AMOUNT: Final = 25_000
 
-#: What the shopper does, by the payment's number; "leave" goes away, "withdraw" is the shop's.
+#: What the shopper does with each try at an order, by the order's number. "leave" goes away without
+#: a word, "withdraw" is the shop's: it cancels while the shopper approves.
 DEEDS: Final = (
-    *("approve",) * 7,
-    *("approve_without_return",) * 4,
-    *("refuse", "cancel", "expire") * 2,
-    *("leave", "leave", "withdraw"),
+    *(("approve",),) * 5,
+    *(("approve_without_return",),) * 3,
+    ("refuse",),
+    ("cancel",),
+    ("expire",),
+    ("leave",),
+    ("withdraw",),
+    ("refuse", "approve"),
+    ("cancel", "approve_without_return"),
+    ("leave", "approve"),
+    ("expire", "refuse"),
+    ("approve", "approve"),
+    ("leave", "leave"),
+    ("refuse", "leave"),
 )
-#: What the shop then gives back, in parts.
-REFUNDS: Final = (
+#: What the shop asks of a payment that is paid: the call, and of how much (0: it does not say).
+Change = tuple[str, int]
+CHANGES: Final[tuple[tuple[Change, ...], ...]] = (
     (),
     (),
     (),
-    (AMOUNT,),
-    (10_000, 10_000),
-    (5_000, 5_000, 15_000),
-    (20_000, 20_000),
+    (("refunds", AMOUNT),),
+    (("refunds", 10_000), ("refunds", 10_000)),
+    (("refunds", 5_000), ("refunds", 5_000), ("refunds", 15_000)),
+    (("refunds", 20_000), ("refunds", 20_000)),
+    (("reversals", 0),),
+    (("refunds", 10_000), ("reversals", 0)),
+    (("cancels", 0),),
 )
-CALLS: Final = ("payments", "details", "refunds", "cancels")
+#: The same, where the shop takes the money by a call of its own.
+CAPTURES: Final[tuple[tuple[Change, ...], ...]] = (
+    (),
+    (("captures", AMOUNT),),
+    (("captures", 10_000), ("captures", AMOUNT)),
+    (("captures", AMOUNT), ("cancels", 0)),
+    (("captures", AMOUNT), ("reversals", 0)),
+    (("cancels", 0),),
+    (("reversals", 0),),
+)
+CALLS: Final = ("payments", "details", "refunds", "cancels", "reversals", "captures")
 #: How late news may come: before and after each of Kasir's own waits.
 LATE_S: Final = (1, 5, 60, 300, 700, 2_000, 4_500)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One payment's fate.
+    """One order's fate.
 
     Attributes:
         reference: Its name; carries the seed.
-        deed: What the shopper does at the wallet.
-        returns: How often the shopper's browser brings the result back.
-        refunds: What the shop gives back once it is paid.
+        deeds: What the shopper does with each try at it, one payment each.
+        returns: How often the shopper's browser brings a result back.
+        changes: What the shop asks for once it is paid.
         insists: Whether the shop asks again at once after no answer, or leaves it to Kasir.
     """
 
     reference: str
-    deed: str
+    deeds: tuple[str, ...]
     returns: int
-    refunds: tuple[int, ...]
+    changes: tuple[Change, ...]
     insists: bool
 
 
-def plan(seed: int, number: int) -> Plan:
-    """The fate of one payment of a seed."""
+def plan(
+    seed: int, number: int, changes: Sequence[tuple[Change, ...]] = CHANGES, name: str = "seed"
+) -> Plan:
+    """The fate of one order of a seed."""
     chance = random.Random(f"{seed}/{number}")
-    deed = DEEDS[number % len(DEEDS)]
+    deeds = DEEDS[number % len(DEEDS)]
     return Plan(
-        reference=f"seed-{seed}-{number}",
-        deed=deed,
+        reference=f"{name}-{seed}-{number}",
+        deeds=deeds,
         returns=chance.choice((1, 1, 1, 2)),
-        refunds=chance.choice(REFUNDS) if deed.startswith("approve") else (),
+        changes=chance.choice(changes) if deeds[-1].startswith("approve") else (),
         insists=chance.random() < 0.7,
     )
 
@@ -109,6 +136,7 @@ def _of_outcomes() -> Iterator[Mapping[str, Any]]:
         yield {"fault": "offer_closed_after_paid", "seconds": seconds, "probability": 0.1}
     for code in ("Pending", "Received"):
         yield {"fault": "details_say", "resultCode": code, "probability": 0.1}
+    yield {"fault": "capture_fails_later", "seconds": 700, "probability": 0.03}
     yield {"fault": "refund_refused", "probability": 0.1}
     for code, seconds in product(("REFUND_FAILED", "REFUNDED_REVERSED"), (1, 60, 700, 4_500)):
         fault = {"fault": "refund_fails_later", "eventCode": code, "seconds": seconds}

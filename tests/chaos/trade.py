@@ -62,14 +62,14 @@ class Pushed:
         seal = Webhook(SECRET).sign(name, datetime.fromtimestamp(sent_at, UTC), body)
         if seal not in request.headers["webhook-signature"].split():
             self.forged.append(name)
-        names = self._names.setdefault(json.loads(body)["data"]["reference"], [])
+        names = self._names.setdefault(json.loads(body)["data"]["id"], [])
         if name not in names:
             names.append(name)
         return web.Response(status=204)
 
-    def of(self, reference: str) -> list[str]:
-        """The events of a reference."""
-        return self._names.get(reference, [])
+    def of(self, payment: ledgers.Payment) -> list[str]:
+        """The events of a payment."""
+        return self._names.get(payment["id"], [])
 
 
 @asynccontextmanager
@@ -194,10 +194,12 @@ class Trade:
             name = order.reference
             found = [*ledgers.differences(truth.get(name, []), kasirs[name])]
             if not found:
-                found += ledgers.untold(kasirs[name][0], told.of(name), self._days.at_least)
-                found += _refunds_wrong(order, truth[name][0], kasirs[name][0])
-            if (pushed := self._pushed.of(name)) != (wanted := [e["id"] for e in told.of(name)]):
-                found.append(f"pushed {pushed}, to be pushed {wanted}")
+                (payment,) = kasirs[name]
+                found += ledgers.untold(payment, told.of(payment), self._days.at_least)
+                found += _refunds_wrong(order, truth[name][0], payment)
+                wanted = [event["id"] for event in told.of(payment)]
+                if (pushed := self._pushed.of(payment)) != wanted:
+                    found.append(f"pushed {pushed}, to be pushed {wanted}")
             wrong += [f"{name}: {words}" for words in found]
         return wrong + [found async for found in self._notices_wrong()]
 
