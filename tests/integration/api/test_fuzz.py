@@ -72,6 +72,10 @@ NAMES = [
     *("details", "expiresAt", "captureDelayHours", "allowedPaymentMethods", "status"),
     *("recurringProcessingModel", "shopperInteraction", "additionalData", "shopperName"),
 ]
+PATHS = [
+    *("/payments", "/payments/details", "/paymentMethods", "/paymentLinks"),
+    *("/payments/PSP/refunds", "/cancels"),
+]
 spoilt = st.builds(
     lambda changes, browser: payment_body() | {"browserInfo": BROWSER | browser} | changes,
     st.dictionaries(st.sampled_from(NAMES), anything, max_size=3),
@@ -81,7 +85,7 @@ spoilt = st.builds(
 
 @given(
     spoilt,
-    st.sampled_from(["/payments", "/payments/details", "/paymentMethods", "/paymentLinks"]),
+    st.sampled_from(PATHS),
     st.sampled_from([71, 72]),
 )
 @settings(max_examples=150)
