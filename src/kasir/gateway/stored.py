@@ -24,7 +24,7 @@ from kasir.errors import Fault
 from kasir.gateway.checkout import account_faults, body_fields, no_answer, refuse
 from kasir.gateway.methods import METHODS
 from kasir.gateway.wire import Silence, Wire
-from kasir.tokens.model import Token, TokenFact, TokenName, TokenNews, TokenSays
+from kasir.tokens.model import BY_SHOP, Token, TokenFact, TokenName, TokenNews, TokenSays
 
 _SHOPPER: Final = checks.Text(least=3, most=256)
 
@@ -194,7 +194,7 @@ class StoredMethods:
 
     def _said(self, name: TokenName, says: TokenSays) -> TokenNews:
         now = self.clock.now()
-        source = "the shop" if says is TokenSays.DISABLED else "Adyen's list"
+        source = BY_SHOP if says is TokenSays.DISABLED else "Adyen's list"
         fact = TokenFact(key=f"{says}:{now.isoformat()}", says=says, source=source, at=now)
         return TokenNews(name=name, method="", fact=fact)
 

@@ -24,6 +24,7 @@ from kasir.tokens.model import (
     TokenStanding,
     TokenState,
     fold,
+    not_before,
 )
 
 SQL: Final = queries("tokens")
@@ -53,7 +54,11 @@ class TokenLedger:
         token_id = await self._claim(connection, name, news)
         rows = SQL.facts_of(connection, token_id=token_id)
         before = {row["key"]: _fact(row) async for row in rows}
-        new = {said.fact.key: said.fact for said in news if said.fact.key not in before}
+        new = {
+            said.fact.key: not_before(said.fact, before.values())
+            for said in news
+            if said.fact.key not in before
+        }
         if not new:
             return
         after = before | new

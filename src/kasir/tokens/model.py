@@ -11,9 +11,13 @@ token as it is, and the shop is told of the token all the same; to give it up is
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+#: The source of what the shop itself did to a token, through Kasir.
+BY_SHOP: Final = "the shop"
 
 
 class TokenSays(StrEnum):
@@ -160,6 +164,18 @@ def _state(known: frozenset[TokenFact]) -> TokenState:
 
 def _order(fact: TokenFact) -> tuple[datetime, bool, str]:
     return fact.at, fact.says in _ENDS, fact.key
+
+
+def not_before(fact: TokenFact, known: Iterable[TokenFact]) -> TokenFact:
+    """A fact of the shop's own doing, put after all that was known when it did it.
+
+    Its time is our clock's and that of the others is the provider's, which may be ahead of ours:
+    then a token removed just after it was told of would look made after its removal.
+    """
+    if fact.source != BY_SHOP:
+        return fact
+    latest = max((other.at for other in known), default=fact.at)
+    return replace(fact, at=max(fact.at, latest))
 
 
 def shortened(stored_id: str) -> str:

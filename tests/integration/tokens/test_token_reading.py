@@ -10,7 +10,15 @@ from datetime import timedelta
 import pytest
 
 from integration.tokens.desk import NOON, Desk, Story, story
-from kasir.tokens.model import TokenName, TokenStanding, TokenState
+from kasir.tokens.model import (
+    BY_SHOP,
+    TokenFact,
+    TokenName,
+    TokenNews,
+    TokenSays,
+    TokenStanding,
+    TokenState,
+)
 
 CREATED, UPDATED, DISABLED = "token.created", "token.updated", "token.disabled"
 
@@ -189,6 +197,22 @@ async def test_a_disabling_is_final_until_the_wallet_is_saved_anew(desk: Desk) -
 
     assert states == ["active", "disabled", "disabled", "disabled", "active"]
     assert await desk.told(told) == [CREATED, DISABLED, UPDATED, UPDATED]
+
+
+async def test_what_the_shop_removes_stays_removed_though_adyens_clock_is_ahead(
+    desk: Desk,
+) -> None:
+    told = story()
+    await desk.tell(told.webhook("created", 10))
+    token = await desk.token(told)
+    # Noon by our clock, ten minutes past it by the one that dated the making.
+    removed = TokenFact(key="removed", says=TokenSays.DISABLED, source=BY_SHOP, at=NOON)
+    await desk.kasir.tokens.hear([TokenNews(name=token.name, method="", fact=removed)])
+    after = (await desk.token(told)).standing.state
+    await desk.tell(told.webhook("created", 10), told.webhook("alreadyExisting", 11, eventId="NEW"))
+    saved_anew = (await desk.token(told)).standing.state
+
+    assert (after, saved_anew) == ("disabled", "active")
 
 
 async def hear(desk: Desk, told: Story, step: str) -> None:
