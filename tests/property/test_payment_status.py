@@ -107,6 +107,32 @@ def test_sums_are_never_negative_and_no_money_is_taken_of_what_is_not_paid(
         assert stands.captured.minor_units == 0
 
 
+def disputed(says: Says, dispute: str) -> Fact:
+    """A tenth of it is at stake."""
+    return a_fact(says, "PSP-A", modification=dispute, amount=Money(IDR, 2_500))
+
+
+DISPUTES = ["D-A", "D-B"]
+DISPUTED = [Says.CHARGED_BACK, Says.CHARGEBACK_REVERSED, Says.SECOND_CHARGEBACK]
+dispute_news = st.builds(disputed, st.sampled_from(DISPUTED), st.sampled_from(DISPUTES))
+
+
+@given(st.sets(dispute_news), st.randoms(use_true_random=False))
+def test_a_dispute_is_lost_if_its_last_word_says_so_whatever_came_first(
+    news: set[Fact], chance: Any
+) -> None:
+    order = [a_fact(Says.AUTHORISED, "PSP-A"), *news]
+    chance.shuffle(order)
+    said = {name: {fact.says for fact in news if fact.modification == name} for name in DISPUTES}
+    lost = [
+        name
+        for name, words in said.items()
+        if Says.SECOND_CHARGEBACK in words or words == {Says.CHARGED_BACK}
+    ]
+
+    assert fold(an_intent(), order).charged_back == Money(IDR, 2_500 * len(lost))
+
+
 @given(intents, known_facts)
 def test_refunded_is_the_sum_of_the_refunds_that_went_back(intent: Any, facts: list[Fact]) -> None:
     stands = fold(intent, facts)

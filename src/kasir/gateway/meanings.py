@@ -96,7 +96,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.SCHEME_ARBITRATION_LOST, False): Says.NOTED,
     (EventCode.SCHEME_ARBITRATION_WON, True): Says.NOTED,
     (EventCode.SCHEME_ARBITRATION_WON, False): Says.NOTED,
-    (EventCode.SECOND_CHARGEBACK, True): Says.CHARGED_BACK,
+    (EventCode.SECOND_CHARGEBACK, True): Says.SECOND_CHARGEBACK,
     (EventCode.SECOND_CHARGEBACK, False): Says.NOTED,
     (EventCode.TECHNICAL_CANCEL, True): Says.VOIDED,
     (EventCode.TECHNICAL_CANCEL, False): Says.NOTED,

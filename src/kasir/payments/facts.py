@@ -70,6 +70,8 @@ class Says(StrEnum):
     CHARGED_BACK = "charged_back"
     #: That was undone.
     CHARGEBACK_REVERSED = "chargeback_reversed"
+    #: The shopper's side took it back again, and for good.
+    SECOND_CHARGEBACK = "second_chargeback"
     #: Worth keeping on the timeline; changes nothing.
     NOTED = "noted"
 

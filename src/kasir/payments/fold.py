@@ -66,11 +66,16 @@ def _captured(intent: Intent, facts: frozenset[Fact]) -> Money:
 
 
 def _charged_back(facts: frozenset[Fact], nothing: Money) -> Money:
-    """Money lost to disputes. A dispute that was reversed counts no more."""
+    """Money lost to disputes: not where one was reversed, and again where it was taken anew.
+
+    Which of them is the last word follows from what a dispute can go through, not from the order
+    in which it was told.
+    """
     taken = _once(facts, Says.CHARGED_BACK, nothing)
     returned = _once(facts, Says.CHARGEBACK_REVERSED, nothing)
-    kept = [money for name, money in taken.items() if name not in returned]
-    return sum(kept, start=nothing)
+    kept = {name: money for name, money in taken.items() if name not in returned}
+    again = _once(facts, Says.SECOND_CHARGEBACK, nothing)
+    return sum((kept | again).values(), start=nothing)
 
 
 def _once(facts: frozenset[Fact], says: Says, unless_told: Money) -> dict[str, Money]:

@@ -180,6 +180,8 @@ def test_a_refund_that_adyen_took_has_a_name_and_one_it_did_not_take_is_declined
         ("REFUNDED_REVERSED", "true", Says.REFUND_REVERSED),
         ("CHARGEBACK", "true", Says.CHARGED_BACK),
         ("CHARGEBACK_REVERSED", "true", Says.CHARGEBACK_REVERSED),
+        ("SECOND_CHARGEBACK", "true", Says.SECOND_CHARGEBACK),
+        ("SECOND_CHARGEBACK", "false", Says.NOTED),
         ("NOTIFICATION_OF_CHARGEBACK", "true", Says.NOTED),
     ],
 )

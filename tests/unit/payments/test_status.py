@@ -58,6 +58,7 @@ def test_of_two_things_said_the_higher_wins(high: int, low: int) -> None:
         Says.REFUND_REVERSED,
         Says.CHARGED_BACK,
         Says.CHARGEBACK_REVERSED,
+        Says.SECOND_CHARGEBACK,
     ],
 )
 def test_what_is_said_of_the_money_afterwards_leaves_the_status_alone(word: Says) -> None:

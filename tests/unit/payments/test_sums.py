@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations, permutations
 from typing import Any
 
 from fakes import a_fact, an_intent
@@ -185,6 +186,28 @@ def test_a_chargeback_is_lost_until_it_is_reversed() -> None:
     assert stands(paid(), lost).charged_back == rupiah(25_000)
     assert stands(paid(), lost, returned).charged_back == rupiah(0)
     assert stands(paid(), lost, returned).status == "authorised"
+
+
+def test_a_second_chargeback_takes_the_money_again_in_whatever_order_it_is_told() -> None:
+    told = [
+        change(Says.CHARGED_BACK, "DISPUTE", 25_000),
+        change(Says.CHARGEBACK_REVERSED, "DISPUTE", 25_000),
+        change(Says.SECOND_CHARGEBACK, "DISPUTE", 24_000),
+    ]
+
+    for order in permutations(told):
+        assert stands(paid(), *order).charged_back == rupiah(24_000)
+    # It is the last word of a dispute, though the news before it was lost.
+    for size in (0, 1):
+        for heard in combinations(told[:2], size):
+            assert stands(paid(), *heard, told[2]).charged_back == rupiah(24_000)
+
+
+def test_disputes_are_lost_and_won_each_by_its_own_name() -> None:
+    lost_again = change(Says.SECOND_CHARGEBACK, "D1", 10_000)
+    won = [change(says, "D2", 5_000) for says in (Says.CHARGED_BACK, Says.CHARGEBACK_REVERSED)]
+
+    assert stands(paid(), lost_again, *won).charged_back == rupiah(10_000)
 
 
 def test_money_of_another_currency_is_no_money_of_this_payment() -> None:
