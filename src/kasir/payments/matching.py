@@ -11,14 +11,19 @@ from kasir.money import Money
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A payment that news with this reference could be about.
+    """A payment that news could be about.
 
-    `names` are the provider's names already known to be its own: attempts and changes.
+    Attributes:
+        id: Our own id of it.
+        amount: What it is to pay.
+        names: The provider's names already known to be its own: attempts and changes.
+        shares_reference: Whether the news bears its reference; else it was found by a name.
     """
 
     id: PaymentId
     amount: Money
     names: frozenset[str] = frozenset()
+    shares_reference: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,11 @@ class News:
 
 
 def match(news: News, candidates: Sequence[Candidate]) -> PaymentId | None:
-    """Choose among payments that share a reference; None where it cannot be told.
+    """Choose among payments that share a reference or a name; None where it cannot be told.
 
-    A name stays with the payment it was first seen on. Else our own id decides, which comes back
-    in what we sent along. Else the only payment there is. Two open payments of one reference and
+    A name stays with the payment it was first seen on, whatever reference the news bears: a change
+    may come under its own. Else our own id decides, which comes back in what we sent along. Else
+    the only payment of that reference there is. Two open payments of one reference and
     nothing to tell them apart are left alone: a later notification settles it. A payment of
     another amount is never meant, or a cheap payment could pass for a dear one.
     """
@@ -52,4 +58,5 @@ def match(news: News, candidates: Sequence[Candidate]) -> PaymentId | None:
     for candidate in candidates:
         if news.payment_id == candidate.id:
             return candidate.id
-    return candidates[0].id if len(candidates) == 1 else None
+    named_so = [candidate for candidate in candidates if candidate.shares_reference]
+    return named_so[0].id if len(named_so) == 1 else None

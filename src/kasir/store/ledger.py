@@ -8,7 +8,7 @@ are and stay so until the commit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -140,15 +140,37 @@ async def facts_of(
     return facts
 
 
+class Candidates:
+    """The payments that a batch of news could be about, with the names known to be theirs."""
+
+    def __init__(self) -> None:
+        self._by_reference: dict[str, list[Candidate]] = {}
+        self._by_name: dict[str, Candidate] = {}
+
+    def add(self, reference: str, candidate: Candidate) -> None:
+        """Put a payment among them."""
+        self._by_reference.setdefault(reference, []).append(candidate)
+        self._by_name |= dict.fromkeys(candidate.names, candidate)
+
+    def of(self, reference: str, names: Sequence[str] = ()) -> list[Candidate]:
+        """Those that bear the reference, and those that bear another and own one of the names."""
+        same = self._by_reference.get(reference, [])
+        named = {found.id: found for name in names if (found := self._by_name.get(name))}
+        known = {candidate.id for candidate in same}
+        others = [found for found in named.values() if found.id not in known]
+        return [*same, *(replace(found, shares_reference=False) for found in others)]
+
+
 async def candidates(
-    connection: Connection, references: Sequence[str]
-) -> dict[str, list[Candidate]]:
-    """The payments of each reference, with the names known to be theirs."""
-    found: dict[str, list[Candidate]] = {}
-    async for row in SQL.candidates(connection, references_=references, most=_CANDIDATES_MAX):
+    connection: Connection, references: Sequence[str], names: Sequence[str] = ()
+) -> Candidates:
+    """The payments of these references, and those that own one of these names."""
+    found = Candidates()
+    rows = SQL.candidates(connection, references_=references, wanted=names, most=_CANDIDATES_MAX)
+    async for row in rows:
         amount = Money(Currency(row["currency"]), row["minor_units"])
         candidate = Candidate(PaymentId(row["id"]), amount, frozenset(row["names"]))
-        found.setdefault(row["reference"], []).append(candidate)
+        found.add(row["reference"], candidate)
     return found
 
 

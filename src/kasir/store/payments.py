@@ -128,7 +128,7 @@ class PostgresBook:
                 await self._ledger.hear(connection, {payment_id: heard.facts})
             if heard.news and heard.news.names and payment_id:
                 # It is now known whose these names are: what waited for that can be read.
-                await SQL.wake_waiting(connection, names=heard.news.names)
+                await SQL.wake_unplaced(connection, names=heard.news.names)
             if heard.answer is None:
                 await SQL.let_go(
                     connection,
@@ -188,7 +188,7 @@ class PostgresBook:
         if not told_by_answer or heard.news is None:
             return question.payment_id
         found = await candidates(connection, [heard.reference])
-        return match(heard.news, found.get(heard.reference, ()))
+        return match(heard.news, found.of(heard.reference))
 
     async def _claimed(self, connection: Connection, shop_key: ShopKey, question: Question) -> bool:
         claimed = await SQL.claim_shop_key(

@@ -7,7 +7,7 @@ cannot take is found by reading its batch one by one; it is held, and the others
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
@@ -54,6 +54,7 @@ class Reader:
 
     async def read_all(self) -> int:
         """Read until nothing unread is left; returns how many were read."""
+        await SQL.look_again(self.pool, most=self.batch_max)
         total = 0
         while count := await self._read_batch():
             total += count
@@ -96,7 +97,7 @@ class Reader:
         if placed.names:
             # After the payments are locked, as everybody does: or two would wait for each other.
             # And after the settling: what waits may have come in this very batch.
-            await payments.SQL.wake_waiting(connection, names=list(placed.names))
+            await payments.SQL.wake_unplaced(connection, names=list(placed.names))
 
     def _reading(self, row: Any) -> Reading:
         try:
@@ -108,8 +109,10 @@ class Reader:
     async def _place(
         self, connection: Connection, readings: Sequence[tuple[int, Reading]]
     ) -> _Placed:
-        references = sorted({reading.reference for _, reading in readings if reading.fact})
-        found = await candidates(connection, references) if references else {}
+        news = [reading for _, reading in readings if reading.fact]
+        references = {reading.reference for reading in news}
+        names = {name for reading in news if reading.news for name in reading.news.names}
+        found = await candidates(connection, sorted(references), sorted(names))
         placed = _Placed()
         for notice_id, reading in readings:
             if reading.token:
@@ -117,13 +120,14 @@ class Reader:
             if reading.fact is None or reading.news is None:
                 placed.settled.append((notice_id, reading, None))
                 continue
-            ours = found.get(reading.reference, [])
+            ours = found.of(reading.reference, reading.news.names)
             payment_id = match(reading.news, ours)
             if payment_id is None:
                 unplaced = NoticeState.WAITING if ours else NoticeState.FOREIGN
-                placed.settled.append((notice_id, Reading(unplaced), None))
+                placed.settled.append((notice_id, replace(reading, state=unplaced), None))
                 continue
-            if wrong := _wrong_currency(reading.fact, ours):
+            payment = next(one for one in ours if one.id == payment_id)
+            if wrong := _wrong_currency(reading.fact, payment):
                 placed.settled.append((notice_id, Reading(NoticeState.HELD, error=wrong), None))
                 continue
             placed.settled.append((notice_id, reading, payment_id))
@@ -154,13 +158,15 @@ class Reader:
             states=[reading.state for _, reading, _ in settled],
             payment_ids=[payment_id for _, _, payment_id in settled],
             errors=[reading.error for _, reading, _ in settled],
+            # One that tells of a payment, and it cannot be told yet of which.
+            unplaced=[bool(reading.fact) and not payment_id for _, reading, payment_id in settled],
             now=self.clock.now(),
         )
 
 
-def _wrong_currency(fact: Fact, candidates: Sequence[Candidate]) -> str:
-    """What is wrong with the currency of news, if anything. A reference keeps to one."""
-    ours = candidates[0].amount.currency
+def _wrong_currency(fact: Fact, payment: Candidate) -> str:
+    """What is wrong with the currency of news of a payment, if anything."""
+    ours = payment.amount.currency
     if fact.amount is None or fact.amount.currency == ours:
         return ""
     return f"it speaks of {fact.amount.currency}, and the payment is in {ours}"

@@ -27,6 +27,7 @@ from kasir.payments.matching import News
 from kasir.payments.payment import Payment
 from kasir.payments.ports import Kind
 from kasir.payments.status import Status
+from kasir.store import ledger, reader
 from kasir.webhooks.receive import receive
 from kasir.wiring import Kasir
 
@@ -238,6 +239,84 @@ async def test_what_waits_is_adopted_when_both_come_in_one_batch(desk: Desk) -> 
 
     assert await desk.states() == ["read", "read"]
     assert (await desk.payment(2)).standing.refunded.minor_units == 10_000
+
+
+async def test_what_waits_is_not_forgotten_when_its_name_is_learnt_beside(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.opens(1)
+    second = await desk.opens(2)
+    looked, go_on = asyncio.Event(), asyncio.Event()
+    looks = ledger.candidates
+
+    async def slow(*given: Any) -> Any:
+        found = await looks(*given)
+        if not looked.is_set():
+            looked.set()
+            await go_on.wait()
+        return found
+
+    monkeypatch.setattr(reader, "candidates", slow)
+    await desk.hears(
+        desk.item(eventCode="REFUND", pspReference=f"{desk.psp}R", originalReference=desk.psp)
+    )
+    puts_aside = asyncio.create_task(desk.kasir.reader.read_all())
+    await looked.wait()
+    await desk.hears(desk.item(additionalData=mine(second)))
+    await desk.reads()  # Whose the name is: and nothing waits yet that it could wake.
+    go_on.set()
+    await puts_aside
+    before = await desk.states()
+    for _ in range(2):  # Who ran beside is noted, then it is looked at once more.
+        await desk.reads()
+
+    assert before == ["waiting", "read"]
+    assert await desk.states() == ["read", "read"]
+    assert (await desk.payment(2)).standing.refunded.minor_units == 25_000
+
+
+async def test_what_nobody_can_place_is_looked_at_once_more_and_no_more(desk: Desk) -> None:
+    await desk.hears(desk.item(), desk.item(merchantAccountCode="Another", pspReference="X"))
+    counts = [await desk.kasir.reader.read_all() for _ in range(4)]
+    left = await desk.kasir.pool.fetchval(
+        "SELECT count(*) FROM notice WHERE look_after IS NOT NULL AND names && $1", [desk.psp, "X"]
+    )
+
+    assert counts == [2, 0, 0, 0]
+    assert left == 0
+    assert await desk.states() == ["foreign"]
+
+
+async def test_a_change_under_its_own_reference_finds_its_payment(desk: Desk) -> None:
+    await desk.opens()
+    refund = desk.item(
+        eventCode="REFUND",
+        merchantReference=f"{desk.reference}-REFUND",
+        pspReference=f"{desk.psp}R",
+        originalReference=desk.psp,
+        amount={"currency": "IDR", "value": 10_000},
+    )
+    failed = desk.item(  # It names the refund only.
+        eventCode="REFUND_FAILED",
+        merchantReference=f"{desk.reference}-REFUND",
+        pspReference=f"{desk.psp}R",
+        originalReference=f"{desk.psp}R",
+        amount={"currency": "IDR", "value": 10_000},
+    )
+    await desk.hears(refund)
+    await desk.reads()
+    early = await desk.states()
+    await desk.hears(desk.item())
+    await desk.reads()
+    refunded = (await desk.payment()).standing.refunded.minor_units
+    await desk.hears(failed)
+    await desk.reads()
+
+    assert early == ["foreign"]
+    assert await desk.states() == ["read", "read"]
+    assert await desk.states(f"{desk.psp}R") == ["read", "read"]
+    assert refunded == 10_000
+    assert (await desk.payment()).standing.refunded.minor_units == 0
 
 
 async def test_details_that_could_not_be_told_apart_are_adopted_later(desk: Desk) -> None:

@@ -15,12 +15,36 @@ FOR UPDATE SKIP LOCKED;
 -- name: take_one(id)^
 SELECT id, kind, item FROM notice WHERE id = :id AND state = 'unread' FOR UPDATE SKIP LOCKED;
 
--- name: settle(ids, states, payment_ids, errors, now)!
+-- name: settle(ids, states, payment_ids, errors, unplaced, now)!
+-- News of a payment we cannot tell is looked at once more, see look_again.
 UPDATE notice
-SET state = settled.state, payment_id = settled.payment_id, error = settled.error, read_at = :now
-FROM unnest(:ids::bigint[], :states::text[], :payment_ids::text[], :errors::text[])
-    AS settled (id, state, payment_id, error)
+SET state = settled.state, payment_id = settled.payment_id, error = settled.error, read_at = :now,
+    look_after = CASE WHEN settled.unplaced THEN xid8 '0' END
+FROM unnest(:ids::bigint[], :states::text[], :payment_ids::text[], :errors::text[],
+            :unplaced::boolean[])
+    AS settled (id, state, payment_id, error, unplaced)
 WHERE notice.id = settled.id;
+
+-- name: look_again(most)!
+-- Whoever learns a name wakes what waits for it, but cannot see what a reader is putting aside at
+-- that moment, nor can the reader see the name. So what was put aside is looked at once more, when
+-- every transaction that ran beside has ended: first it is noted which those are, then waited for.
+-- The names decide and no clock does. It stays to be woken all the while.
+WITH due AS (
+    SELECT id FROM notice
+    WHERE look_after <= pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY look_after LIMIT :most
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE notice
+SET look_after = CASE WHEN look_after = '0' THEN pg_snapshot_xmax(pg_current_snapshot()) END,
+    state = CASE WHEN look_after > '0' AND state IN ('waiting', 'foreign') AND EXISTS (
+        SELECT FROM fact WHERE psp_reference = ANY (names) AND psp_reference <> ''
+        UNION ALL
+        SELECT FROM fact WHERE modification = ANY (names) AND modification <> ''
+    ) THEN 'unread' ELSE state END
+FROM due
+WHERE notice.id = due.id;
 
 -- name: notices(state, most)
 SELECT id, state, event_code, names, payment_id, error, received_at, read_at

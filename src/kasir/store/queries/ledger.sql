@@ -27,12 +27,22 @@ FROM unnest(:ids::text[], :statuses::text[], :attempts::text[], :captureds::bigi
     AS now_is (id, status, psp_reference, captured, refunded, told_status, tell_at, is_final)
 WHERE payment.id = now_is.id;
 
--- name: candidates(references_, most)
--- Payments that news with these references could be about, with the names known to be theirs.
+-- name: candidates(references_, wanted, most)
+-- Payments that news with these references or names could be about, with the names known to be
+-- theirs.
 SELECT payment.reference, payment.id, payment.currency, payment.minor_units,
        ARRAY(SELECT DISTINCT name FROM fact, unnest(ARRAY[psp_reference, modification]) AS name
              WHERE fact.payment_id = payment.id AND name <> '') AS names
 FROM payment
-WHERE payment.reference = ANY (:references_::text[])
+WHERE payment.id IN (
+    SELECT id FROM payment WHERE reference = ANY (:references_::text[])
+    UNION ALL
+    -- `<> ''` is said for the planner, which cannot see it in an array: or the indexes go unused.
+    SELECT payment_id FROM fact
+    WHERE psp_reference = ANY (:wanted::text[]) AND psp_reference <> ''
+    UNION ALL
+    SELECT payment_id FROM fact
+    WHERE modification = ANY (:wanted::text[]) AND modification <> ''
+)
 ORDER BY payment.id
 LIMIT :most;

@@ -99,5 +99,7 @@ SELECT * FROM payment WHERE link_id = :link_id ORDER BY created_at DESC, id DESC
 SELECT payment.* FROM payment
 WHERE id = (SELECT payment_id FROM fact WHERE psp_reference = :psp_reference LIMIT 1);
 
--- name: wake_waiting(names)!
-UPDATE notice SET state = 'unread' WHERE state = 'waiting' AND names && :names::text[];
+-- name: wake_unplaced(names)!
+-- It is known now whose these names are.
+UPDATE notice SET state = 'unread'
+WHERE state IN ('waiting', 'foreign') AND names && :names::text[];
