@@ -7,7 +7,7 @@ shows and Kasir does not know (its webhook was lost) is adopted; what is gone fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -121,12 +121,12 @@ class StoredMethods:
         answer = await self._classic("/disable", fields)
         if answer.status == HTTPStatus.OK:
             shopper, named = fields["shopperReference"], fields.get("recurringDetailReference")
+            known = await self.tokens.of(shopper)
+            ids = [named] if named else [token.name.stored_id for token in known]
             if fields.get("contract"):
                 # Only one use of a token may have been taken away: the list tells.
-                await self.reconcile(shopper)
+                await self.reconcile(shopper, by_shop=ids)
             else:
-                known = await self.tokens.of(shopper)
-                ids = [named] if named else [token.name.stored_id for token in known]
                 await self._disabled(shopper, ids)
         return answer
 
@@ -138,8 +138,14 @@ class StoredMethods:
         gap = self.look_gaps[min(looks + 1, len(self.look_gaps) - 1)]
         await self.tokens.looked(shopper_reference, self.clock.now() + gap)
 
-    async def reconcile(self, shopper_reference: str) -> Differences | None:
+    async def reconcile(
+        self, shopper_reference: str, by_shop: Collection[str] = ()
+    ) -> Differences | None:
         """Adopt what Adyen lists and we do not know, mark what it lists no more.
+
+        Args:
+            shopper_reference: Whose tokens.
+            by_shop: What the shop just took away, if it is gone.
 
         Returns:
             What was different; None where Adyen did not answer.
@@ -158,7 +164,12 @@ class StoredMethods:
         gone = [token for name, token in known.items() if token.is_active and name not in rows]
         back = [rows[name] for name, token in known.items() if not token.is_active and name in rows]
         adopted = [self._seen(shopper_reference, row) for row in [*new, *back]]
-        marked = [self._said(token.name, TokenSays.NOT_LISTED) for token in gone]
+        marked = [
+            self._said(
+                name, TokenSays.DISABLED if name.stored_id in by_shop else TokenSays.NOT_LISTED
+            )
+            for name in (token.name for token in gone)
+        ]
         if adopted or marked:
             await self.tokens.hear([*adopted, *marked])
         return Differences(len(new), len(gone))

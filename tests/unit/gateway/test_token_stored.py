@@ -16,7 +16,7 @@ from kasir.adyen.replies import Answer
 from kasir.errors import InvalidRequest
 from kasir.gateway.stored import Differences, StoredMethods
 from kasir.gateway.wire import Silence, Wire
-from kasir.tokens.model import Token, TokenFact, TokenName, TokenNews, TokenSays, fold
+from kasir.tokens.model import BY_SHOP, Token, TokenFact, TokenName, TokenNews, TokenSays, fold
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOPPER = "shopper-1"
@@ -256,3 +256,23 @@ async def test_a_name_with_odd_letters_stays_one_part_of_the_address(house: Hous
 
     assert call.path.startswith("/storedPaymentMethods/a%2Fb%3Fc%3Dd?")
     assert parse_qs(urlsplit(call.path).query)["shopperReference"] == ["s&p=1"]
+
+
+async def test_of_one_use_taken_away_the_list_tells_and_it_counts_as_the_shops_doing(
+    house: House,
+) -> None:
+    for stored_id in ("LEFT", "TAKEN", "LOST"):
+        house.hears(stored_id, TokenSays.CREATED)
+    house.wire.rows = [row("LEFT")]
+    named = {"recurringDetailReference": "TAKEN", "contract": "ONECLICK"}
+    asked = json.dumps({"shopperReference": SHOPPER} | named).encode()
+    await house.stored.disable_classic(asked)
+    last = {stored_id: facts[-1] for stored_id, facts in house.tokens.facts.items()}
+
+    assert {stored_id: fact.says for stored_id, fact in last.items()} == {
+        "LEFT": TokenSays.CREATED,
+        "TAKEN": TokenSays.DISABLED,
+        "LOST": TokenSays.NOT_LISTED,
+    }
+    # So it holds though Adyen's clock be ahead of ours.
+    assert last["TAKEN"].source == BY_SHOP
