@@ -220,7 +220,13 @@ class MemoryBook:
         page.question = replace(page.question, asked_at=now)
         return True
 
-    async def hear(self, question: Question, heard: Heard, ask_again_at: datetime | None) -> None:
+    async def hear(
+        self,
+        question: Question,
+        heard: Heard,
+        ask_again_at: datetime | None,
+        opened: Intent | None = None,
+    ) -> None:
         """Keep the answer and the facts."""
         page = self._pages[question.key]
         payment_id = self._payment_of(question, heard)

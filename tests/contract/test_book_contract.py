@@ -213,6 +213,66 @@ async def test_an_answer_is_kept_byte_by_byte_and_its_facts_heard(book: Book, na
     assert payment.standing.captured == Money(IDR, 25_000)
 
 
+@pytest.mark.parametrize("says", [Says.AWAITING_SHOPPER, Says.AUTHORISED, Says.REFUSED])
+async def test_who_opened_it_just_now_is_heard_as_anybody_is(
+    book: Book, name: str, says: Says
+) -> None:
+    told = []
+    for number, knows in enumerate((True, False)):
+        intent, question = opening(f"{name}-{number}", shopper_reference=f"shopper-{name}")
+        fact = a_fact(says, f"PSP-{name}", at=LATER, amount=Money(IDR, 25_000), words="é\n")
+        await book.open(intent, question, None)
+        heard = an_answer(fact, body=b'{"caf\xc3\xa9":1}')
+        await book.hear(question, heard, None, intent if knows else None)
+        payment = await payment_in(book, f"{name}-{number}")
+        _, kept = await book.question(question.key)
+        told.append((payment.facts, payment.standing, kept))
+
+    assert told[0] == told[1]
+    assert told[0][0] == (fact,)
+    assert told[0][2] == heard.answer
+
+
+@pytest.mark.parametrize("meanwhile", [Says.AUTHORISED, Says.NOTED, Says.AWAITING_SHOPPER])
+async def test_what_was_heard_before_the_first_answer_is_not_lost_by_it(
+    book: Book, name: str, meanwhile: Says
+) -> None:
+    intent, question = opening(name)
+    early = a_fact(meanwhile, f"PSP-{name}")
+    late = a_fact(Says.AWAITING_SHOPPER, about=question.key)
+    await book.open(intent, question, None)
+    other = details(name)
+    await book.open_question(other)
+    heard = Heard(
+        answer=None,
+        facts=(early,),
+        reference=intent.reference,
+        news=News((f"PSP-{name}",), amount=intent.amount),
+    )
+    await book.hear(other, heard, None)
+    await book.hear(question, an_answer(late), None, intent)
+    payment = await payment_in(book, name)
+
+    assert payment.facts == (early, late)
+    paid = meanwhile is Says.AUTHORISED
+    assert payment.status == (Status.AUTHORISED if paid else Status.AWAITING_SHOPPER)
+    assert (await book.question(question.key))[1] == an_answer().answer
+
+
+async def test_a_first_answer_that_comes_twice_is_one(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    fact = a_fact(Says.AWAITING_SHOPPER, about=question.key)
+    await book.open(intent, question, None)
+    heard = (an_answer(fact, body=b'{"number":%d}' % number) for number in range(20))
+    await asyncio.gather(*(book.hear(question, each, None, intent) for each in heard))
+    _, kept = await book.question(question.key)
+    await book.hear(question, an_answer(fact, body=b"{}"), None, intent)
+
+    assert (await payment_in(book, name)).facts == (fact,)
+    assert kept is not None
+    assert (await book.question(question.key))[1] == kept
+
+
 async def test_the_first_answer_stays(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)

@@ -7,6 +7,7 @@ times, with the same key; longer silences are for a worker.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import stamina
 
@@ -47,6 +48,9 @@ class Adyen:
         return meanings.of_reply(question, answer, self.clock.now())
 
     async def _send(self, call: Call) -> Answer | Silence:
+        first = await self.wire.send(call)
+        if not _is_not_now(first):
+            return first  # Nearly always: so the machinery of retries is left out.
         tries = stamina.retry_context(
             on=_NotNowError,
             attempts=self.tries_max,
@@ -57,13 +61,18 @@ class Adyen:
         try:
             async for attempt in tries:
                 with attempt:
-                    return _unless_not_now(await self.wire.send(call))
+                    answer = first if attempt.num == 1 else await self.wire.send(call)
+                    return _unless_not_now(answer)
         except _NotNowError as not_now:
             return not_now.answer
         raise AssertionError("there is always a first attempt")
 
 
 def _unless_not_now(answer: Answer | Silence) -> Answer | Silence:
-    if isinstance(answer, Answer) and answer.verdict is Verdict.THEIRS:
+    if _is_not_now(answer):
         raise _NotNowError(answer)
     return answer
+
+
+def _is_not_now(answer: Answer | Silence) -> TypeGuard[Answer]:
+    return isinstance(answer, Answer) and answer.verdict is Verdict.THEIRS

@@ -76,7 +76,7 @@ class Flow:
         """
         first = await self.book.open(intent, question, shop_key)
         if first is None:
-            return intent.id, await self._ask(question)
+            return intent.id, await self._ask(question, intent)
         kept = await self._again(first, shop_key.key if shop_key else first.key)
         return first.payment_id or intent.id, kept
 
@@ -147,10 +147,10 @@ class Flow:
             raise StillRunning(shop_key)
         return await self._ask(replace(known, asked_at=now))
 
-    async def _ask(self, question: Question) -> Kept | None:
+    async def _ask(self, question: Question, opened: Intent | None = None) -> Kept | None:
         """Ask, outside any transaction, and write down what was heard."""
         heard = await self.provider.ask(question)
-        await self.book.hear(question, heard, self._next_time(question))
+        await self.book.hear(question, heard, self._next_time(question), opened)
         return heard.answer
 
     def _next_time(self, question: Question) -> datetime | None:

@@ -151,12 +151,19 @@ class Book(Protocol):
         """Claim an unanswered question: True if nobody asked it since `question.asked_at`."""
         ...
 
-    async def hear(self, question: Question, heard: Heard, ask_again_at: datetime | None) -> None:
+    async def hear(
+        self,
+        question: Question,
+        heard: Heard,
+        ask_again_at: datetime | None,
+        opened: Intent | None = None,
+    ) -> None:
         """Keep the answer and the facts, and write the payment's new standing with them.
 
         The payment's row is locked until then, so that two who hear at once hear in turn. Without
         an answer the question is let go: anybody may take it over at once, and a worker does at
-        `ask_again_at` (never, where that is None).
+        `ask_again_at` (never, where that is None). `opened` is the intent, where the asker wrote it
+        down just now: nothing need be read back then, unless something else was heard meanwhile.
         """
         ...
 

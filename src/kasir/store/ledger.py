@@ -30,6 +30,9 @@ SUBSCRIPTIONS: Final = queries("subscriptions")
 
 _CANDIDATES_MAX: Final = 10_000
 
+#: The columns of a row, by name.
+_Row = dict[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Locked:
@@ -67,11 +70,55 @@ class Ledger:
             for row in rows
         }
 
-    async def hear(self, connection: Connection, news: Mapping[PaymentId, Sequence[Fact]]) -> None:
-        """Let payments hear facts."""
+    async def hear(
+        self,
+        connection: Connection,
+        news: Mapping[PaymentId, Sequence[Fact]],
+        *,
+        wakes: bool = True,
+    ) -> None:
+        """Let payments hear facts.
+
+        Args:
+            connection: The caller's transaction.
+            news: What they hear.
+            wakes: Whether the shoppers' subscriptions are looked at again for it. Not where the
+                caller holds one of them, and would have to lock the others out of turn.
+        """
         locked = await self.lock(connection, list(news))
         changes = [self._change(found, news[name]) for name, found in locked.items()]
-        await self._write(connection, [change for change in changes if change])
+        await self._write(connection, [change for change in changes if change], wakes=wakes)
+
+    async def hear_first(
+        self, connection: Connection | Pool, intent: Intent, news: Sequence[Fact], answer: _Row
+    ) -> bool:
+        """Let a payment hear the first there is to hear, and keep the answer it came with.
+
+        One statement, and so one round trip, where all there is to write is that the shopper was
+        sent to the wallet. The row's own count of news guards it.
+
+        Returns:
+            False where there is more to do, or somebody else was heard first: nothing was written.
+        """
+        opened = Locked(fold.payment(intent, ()), Told(Status.CREATED, None))
+        change = self._change(opened, news)
+        if change is None or change.events or change.payment.status is not Status.AWAITING_SHOPPER:
+            return False
+        facts = _fact_columns([(intent.id, fact) for fact in change.facts])
+        del facts["payment_ids"]
+        kept = await SQL.hear_first(
+            connection,
+            id=intent.id,
+            status=change.payment.status,
+            attempt=change.payment.standing.psp_reference,
+            told_status=change.told.status,
+            tell_at=change.told.tell_at,
+            shopper=intent.shopper_reference,
+            now=self.clock.now(),
+            **facts,
+            **answer,
+        )
+        return kept is not None
 
     async def hear_locked(
         self, connection: Connection, found: Locked, news: Sequence[Fact]
@@ -101,13 +148,19 @@ class Ledger:
         event, told = status_news(found.told, found.payment, self.clock.now(), self.settle)
         return _Change(found.payment, (), told, (event,) if event else ())
 
-    async def _write(self, connection: Connection, changes: Sequence[_Change]) -> None:
+    async def _write(
+        self, connection: Connection, changes: Sequence[_Change], *, wakes: bool = True
+    ) -> None:
         facts = [(change.payment.intent.id, fact) for change in changes for fact in change.facts]
         if changes:
             columns = _fact_columns(facts) | _standing_columns(changes)
             await SQL.write_changes(connection, **columns)
-        if moved := _shoppers_of_moved(changes):
-            await SUBSCRIPTIONS.wake(connection, shoppers=moved, now=self.clock.now())
+        moved = [one.payment.intent for one in changes if one.moved and wakes]
+        # A subscription of theirs may go on for it.
+        if shoppers := sorted({it.shopper_reference for it in moved if it.shopper_reference}):
+            ids = [it.id for it in moved]
+            now = self.clock.now()
+            await SUBSCRIPTIONS.wake(connection, shoppers=shoppers, payment_ids=ids, now=now)
         await self.outbox.write(
             connection,
             [
@@ -190,12 +243,6 @@ def intent_of(row: Any) -> Intent:
         shopper_reference=row["shopper_reference"],
         link_id=LinkId(row["link_id"]) if row["link_id"] else None,
     )
-
-
-def _shoppers_of_moved(changes: Sequence[_Change]) -> list[str]:
-    """Whose payments changed their status: a subscription of theirs may go on for it."""
-    moved = (change.payment.intent.shopper_reference for change in changes if change.moved)
-    return sorted({shopper for shopper in moved if shopper})
 
 
 def _fact_columns(facts: Sequence[tuple[PaymentId, Fact]]) -> dict[str, list[Any]]:

@@ -7,7 +7,7 @@ key are primary keys, and the code reads what the database let in.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from kasir.errors import KeyReused, NotFound
@@ -24,6 +24,9 @@ from kasir.store.vault import Vault
 
 SQL: Final = queries("payments")
 TOKENS: Final = queries("tokens")
+
+#: When a question was asked that nobody asks at the moment.
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PostgresBook:
@@ -74,15 +77,33 @@ class PostgresBook:
     ) -> None:
         """Write an intent and its question down in the caller's transaction.
 
-        Nobody asks it yet: whoever comes first may, and a worker does if nobody came.
+        Nobody asks it yet: whoever comes first may, and a worker does if nobody came. Until then
+        it can be withdrawn.
         """
-        await SQL.open_payment(connection, **self._opening(intent, question))
-        await SQL.let_go(
+        opening = self._opening(intent, question)
+        await SQL.open_payment(connection, **(opening | {"asked_at": _NEVER}))
+
+    async def lock_unasked(self, connection: Connection, payment_id: PaymentId) -> bool:
+        """Whether nobody has asked for a payment; if so, nobody does while the caller holds on.
+
+        Asking begins with `take_over`, which waits for the row that is locked here.
+        """
+        return await SQL.lock_unasked(connection, payment_id=payment_id) is not None
+
+    async def withdraw(
+        self, connection: Connection, payment_id: PaymentId, kept: Kept, fact: Fact
+    ) -> None:
+        """Answer a question ourselves that nobody has asked, in the caller's transaction.
+
+        Whoever comes to ask it finds an answer, and asks no more. The caller locked it.
+        """
+        await SQL.withdraw(
             connection,
-            key=question.key,
-            asked_at=question.asked_at,
-            ask_again_at=question.asked_at + self._lease,
+            payment_id=payment_id,
+            status=kept.status,
+            answer=self._vault.seal(kept.body),
         )
+        await self._ledger.hear(connection, {payment_id: [fact]}, wakes=False)
 
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None
@@ -120,8 +141,20 @@ class PostgresBook:
         )
         return taken is not None
 
-    async def hear(self, question: Question, heard: Heard, ask_again_at: datetime | None) -> None:
+    async def hear(
+        self,
+        question: Question,
+        heard: Heard,
+        ask_again_at: datetime | None,
+        opened: Intent | None = None,
+    ) -> None:
         """Keep the answer and the facts, and write the payment's new standing with them."""
+        if (
+            opened
+            and heard.answer
+            and await self._hear_first(opened, question, heard, heard.answer)
+        ):
+            return
         async with self._pool.acquire() as connection, connection.transaction():
             payment_id = await self._payment_of(connection, question, heard)
             if payment_id and heard.facts:
@@ -146,6 +179,20 @@ class PostgresBook:
                 payment_id=payment_id,
                 psp_reference=_attempt(heard),
             )
+
+    async def _hear_first(
+        self, opened: Intent, question: Question, heard: Heard, answer: Kept
+    ) -> bool:
+        """Keep an answer in one statement, if that will do; see `Ledger.hear_first`."""
+        kept = {
+            "names": list(heard.news.names) if heard.news else [],
+            "question": question.key,
+            "answer_status": answer.status,
+            "answer": self._vault.seal(answer.body),
+            "answer_psp": answer.psp_reference,
+            "of_attempt": _attempt(heard),
+        }
+        return await self._ledger.hear_first(self._pool, opened, heard.facts, kept)
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
         """Give a payment with its facts."""
@@ -204,10 +251,10 @@ class PostgresBook:
         """The question first asked under a shop key.
 
         Raises:
-            KeyReused: It was asked with another body.
+            KeyReused: It was asked with another body, or nothing may be asked under it any more.
         """
         first = await SQL.shop_key(connection, key=shop_key.key)
-        if first["fingerprint"] != shop_key.fingerprint:
+        if first is None or first["fingerprint"] != shop_key.fingerprint:
             raise KeyReused(shop_key.key)
         return question_of(first, self._vault)
 
@@ -250,6 +297,7 @@ class PostgresBook:
             "model": intent.model,
             "consent": intent.consent,
             "created_at": intent.created_at,
+            "asked_at": question.asked_at,
             "close_at": intent.close_at,
             "status": Status.CREATED,
             "key": question.key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from kasir.gateway.renewing import why_refused
@@ -136,23 +137,15 @@ def attempt_of(row: Any, vault: Vault) -> Attempt:
         paid_at=row["paid_at"],
         payment_id=PaymentId(payment_id) if payment_id else None,
         psp_reference=row["psp_reference"] or "",
+        is_sent=not row["unasked"],
+        is_surplus=row["surplus"],
     )
 
 
-def listed_renewal(row: Any) -> Renewal:
-    """A renewal with the one attempt that says where it stands, for showing."""
-    renewal = bare_renewal(row)
-    if row["status"] is None:
-        return renewal
-    counts = Attempt(
-        number=row["attempts"],
-        at=row["due_at"],
-        asked_at=row["due_at"],
-        status=Status(row["status"]),
-        payment_id=PaymentId(row["payment_id"]) if row["payment_id"] else None,
-        psp_reference=row["psp_reference"] or "",
-    )
-    return replace(renewal, attempts=(counts,))
+def renewals_of(rows: Sequence[Any], vault: Vault) -> list[Renewal]:
+    """Renewals, from the rows of their attempts, in order of their periods."""
+    by_period = groupby(rows, key=lambda row: row["period"])
+    return [renewal_of([*attempts], vault) for _, attempts in by_period]
 
 
 def subscription_columns(it: Subscription) -> dict[str, Any]:

@@ -8,50 +8,41 @@ for once is the primary key of `renewal`, that an attempt is one payment the key
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-import msgspec
-
 from kasir.clock import Clock
 from kasir.errors import KeyReused, NotFound
-from kasir.gateway.renewing import Words
 from kasir.ids import Ids, PaymentId
 from kasir.payments.ports import ShopKey
-from kasir.shop_events.subscriptions import shown_news
-from kasir.store import links, payments
+from kasir.payments.status import Status
+from kasir.store import payments
 from kasir.store.database import Connection, Pool, queries
-from kasir.store.outbox import Outbox, Telling
 from kasir.store.payments import PostgresBook
 from kasir.store.subscription_rows import (
-    attempt_columns,
-    listed_renewal,
     plan_columns,
     plan_of,
-    renewal_columns,
-    subscription_columns,
+    renewal_of,
+    renewals_of,
     subscription_of,
     with_renewal,
 )
+from kasir.store.subscription_writing import Writing
 from kasir.store.tokens import token_of
 from kasir.store.vault import Vault
 from kasir.subscriptions.engine import Rules, Turn, go_on
 from kasir.subscriptions.metrics import Counted
-from kasir.subscriptions.plan import Plan, monthly
-from kasir.subscriptions.renewal import Renewal
+from kasir.subscriptions.news import News, SubscriptionEvent
+from kasir.subscriptions.plan import Plan
+from kasir.subscriptions.renewal import Outcome, Renewal
 from kasir.subscriptions.states import OVER, State
 from kasir.subscriptions.subscription import Permission, Subscription, SubscriptionId
 from kasir.tokens.model import Token
 
 SQL: Final = queries("subscriptions")
-
-_PAYING: Final = frozenset({State.ACTIVE, State.PAST_DUE})
-#: Enough that a month's share of a day's price is exact to a millionth of a rupiah.
-_PLACES: Final = Decimal(1).scaleb(-6)
 
 #: What a shop wishes of a subscription, judged under its lock.
 Wish = Callable[[Subscription, datetime], Turn]
@@ -63,25 +54,23 @@ class PostgresSubscriptions:
 
     Attributes:
         pool: The database.
-        book: Where a renewal's payment is written down.
-        outbox: Where the shop is told.
+        writing: Where what was decided is written.
+        book: Where payments are.
         vault: Opens tokens.
-        ids: Where names come from.
         clock: What time it is.
         rules: What is the same for every subscription.
-        words: How a renewal is asked for.
-        public_url: Where shoppers reach Kasir, for the links in events.
+        ids: Where names come from.
+        merchant_account: Whose tokens are charged.
     """
 
     pool: Pool
+    writing: Writing
     book: PostgresBook
-    outbox: Outbox
     vault: Vault
-    ids: Ids
     clock: Clock
     rules: Rules
-    words: Words
-    public_url: str
+    ids: Ids
+    merchant_account: str
 
     # Plans --------------------------------------------------------------------------------------
 
@@ -134,9 +123,9 @@ class PostgresSubscriptions:
                 due_at=it.created_at + self.rules.incomplete_for,
             )
             if it.renewal:
-                await self._write_renewals(connection, it.id, [it.renewal], pay_key)
+                await self.writing.renewals(connection, it.id, [it.renewal], pay_key)
             if it.renewal and it.renewal.link_id:
-                await self._invite(connection, it, [it.renewal])
+                await self.writing.invite(connection, it, [it.renewal])
         return it.id
 
     async def _first(
@@ -166,7 +155,7 @@ class PostgresSubscriptions:
                 return None
             it, token = found
             turn = go_on(it, self.clock.now(), self.rules, self.ids)
-            return await self._write(connection, it, turn, token)
+            return await self.writing.write(connection, it, turn, token)
 
     async def wish(self, subscription_id: str, wish: Wish) -> None:
         """Do as the shop wishes, if the subscription's state lets it.
@@ -180,7 +169,7 @@ class PostgresSubscriptions:
             if found is None:
                 raise NotFound("subscription", subscription_id)
             it, token = found
-            await self._write(connection, it, wish(it, self.clock.now()), token)
+            await self.writing.write(connection, it, wish(it, self.clock.now()), token)
 
     async def add_attempt(
         self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], pay_key: str
@@ -197,7 +186,7 @@ class PostgresSubscriptions:
                 raise NotFound("subscription", subscription_id)
             it, _ = found
             renewal = attempt_of(it)
-            await self._write_renewals(connection, it.id, [renewal], pay_key)
+            await self.writing.renewals(connection, it.id, [renewal], pay_key)
             return replace(it, renewal=renewal)
 
     async def _locked(
@@ -205,20 +194,52 @@ class PostgresSubscriptions:
     ) -> tuple[Subscription, Token | None] | None:
         """A subscription whose row is ours until the transaction ends, with all that bears on it.
 
-        Payments that were made for it and are not known as such yet are taken in first.
+        What the shopper paid and is not known as such yet is taken in first, and the shop is told
+        of what was paid needlessly.
         """
         row = await SQL.lock_subscription(connection, id=subscription_id)
         if row is None:
             return None
         it = subscription_of(row)
-        if it.state in OVER:
-            return it, None
-        if it.state in {State.INCOMPLETE, State.PAST_DUE, State.PAUSED}:
+        rows = await self._last_renewal(connection, it)
+        if any(_may_be_the_shoppers(row) for row in rows):
+            await self.writing.drop_unopened(connection, it, self.rules.unopened_for)
             await SQL.adopt_sign_up(connection, subscription_id=it.id)
             await SQL.adopt_from_link(connection, subscription_id=it.id)
-        rows = [row async for row in SQL.last_renewal(connection, subscription_id=it.id)]
+            rows = await self._last_renewal(connection, it)
+        if rows and rows[0]["may_be_surplus"] and await self._tell_of_surplus(connection, it):
+            rows = await self._last_renewal(connection, it)
+        if it.state in OVER:
+            return it, None
         it = with_renewal(it, rows, self.vault)
-        return await self._permitted(connection, it)
+        return await self._permitted(connection, await self._sure(connection, it))
+
+    async def _last_renewal(self, connection: Connection, it: Subscription) -> list[Any]:
+        return [row async for row in SQL.last_renewal(connection, subscription_id=it.id)]
+
+    async def _tell_of_surplus(self, connection: Connection, it: Subscription) -> bool:
+        """Mark what was paid needlessly and tell the shop of it, each once; whether there was any.
+
+        Nothing is given back: which of two payments to refund is the shop's to say.
+        """
+        rows = [row async for row in SQL.mark_surplus(connection, subscription_id=it.id)]
+        now, event = self.clock.now(), SubscriptionEvent.RENEWAL_OVERPAID
+        told = [News(event=event, at=now, renewal=renewal_of([row], self.vault)) for row in rows]
+        await self.writing.tell(connection, it, told)
+        return bool(rows)
+
+    async def _sure(self, connection: Connection, it: Subscription) -> Subscription:
+        """A subscription of which it is certain, until the transaction ends, what was not sent.
+
+        Whoever sends it marks it as asked first, and either did so by now or waits for us.
+        """
+        unsent = it.renewal.unsent if it.renewal else None
+        if it.renewal is None or unsent is None or unsent.payment_id is None:
+            return it
+        if await self.book.lock_unasked(connection, unsent.payment_id):
+            return it
+        attempts = (replace(one, is_sent=True) for one in it.renewal.attempts)
+        return replace(it, renewal=replace(it.renewal, attempts=tuple(attempts)))
 
     async def _permitted(
         self, connection: Connection, it: Subscription
@@ -232,88 +253,13 @@ class PostgresSubscriptions:
             connection,
             subscription_id=it.id,
             shopper_reference=it.shopper_reference,
-            merchant_account=self.words.merchant_account,
+            merchant_account=self.merchant_account,
         )
         if row:
             token = token_of(row, self.vault)
             return replace(it, token_id=token.id, permission=Permission.GIVEN), token
         missing = Permission.WITHDRAWN if it.token_id else Permission.MISSING
         return replace(it, permission=missing), None
-
-    # Writing ------------------------------------------------------------------------------------
-
-    async def _write(
-        self, connection: Connection, before: Subscription, turn: Turn, token: Token | None
-    ) -> PaymentId | None:
-        """Write what a turn came to; the payment that is to be asked for, if there is one."""
-        it = turn.subscription
-        last = {renewal.period: renewal for renewal in turn.renewals}
-        payment_id = None
-        if turn.charge and token:
-            payment_id = PaymentId(self.ids.new("pay"))
-            renewal = turn.renewals[-1]
-            last[renewal.period] = _with_payment(renewal, payment_id)
-            intent, question = self.words.charge(it, renewal, token, payment_id, self.clock.now())
-            await self.book.open_unasked(connection, intent, question)
-        await self._invite(connection, it, turn.invitations)
-        await self._write_renewals(connection, it.id, list(last.values()), None)
-        await SQL.write_subscription(connection, **subscription_columns(it))
-        await self._write_history(connection, before, turn)
-        await self.outbox.write(
-            connection,
-            [
-                Telling(it.id, news.event, shown_news(it, news, self.public_url))
-                for news in turn.news
-            ],
-        )
-        return payment_id
-
-    async def _invite(
-        self, connection: Connection, it: Subscription, renewals: Sequence[Renewal]
-    ) -> None:
-        for renewal in renewals:
-            link = self.words.invitation(it, renewal, self.clock.now())
-            await links.SQL.open_link(
-                connection,
-                id=link.id,
-                request=msgspec.json.encode(link.request).decode(),
-                created_at=link.created_at,
-                expires_at=link.expires_at,
-                shop_key=None,
-                fingerprint=None,
-            )
-
-    async def _write_renewals(
-        self,
-        connection: Connection,
-        subscription_id: SubscriptionId,
-        renewals: Sequence[Renewal],
-        pay_key: str | None,
-    ) -> None:
-        for renewal in renewals:
-            await SQL.write_renewal(connection, **renewal_columns(subscription_id, renewal))
-            for attempt in renewal.attempts:
-                key = pay_key if attempt.payment_id is None else None
-                columns = attempt_columns(subscription_id, renewal.period, attempt, key)
-                await SQL.write_attempt(connection, **columns)
-
-    async def _write_history(
-        self, connection: Connection, before: Subscription, turn: Turn
-    ) -> None:
-        if not turn.changes:
-            return
-        interval, after = before.plan.interval, turn.subscription
-        rate_was, rate_now = (_text(monthly(it.amount, interval)) for it in (before, after))
-        await SQL.add_changes(
-            connection,
-            subscription_id=before.id,
-            ats=[change.at for change in turn.changes],
-            weres=[change.was for change in turn.changes],
-            now_ares=[change.now_is for change in turn.changes],
-            moves=[change.move or "change_amount" for change in turn.changes],
-            monthly_weres=[rate_was if one.was in _PAYING else "0" for one in turn.changes],
-            monthly_nows=[rate_now if one.now_is in _PAYING else "0" for one in turn.changes],
-        )
 
     # Looking ------------------------------------------------------------------------------------
 
@@ -331,12 +277,12 @@ class PostgresSubscriptions:
         if row is None:
             raise NotFound("subscription", subscription_id)
         it = subscription_of(row)
-        rows = SQL.renewals_of(self.pool, subscription_id=it.id, most=renewals_max)
-        renewals = [listed_renewal(row) async for row in rows]
-        last = renewals[0] if renewals else None
-        if last and last.outcome == "open":
+        found = SQL.renewals_of(self.pool, subscription_id=it.id, most=renewals_max)
+        renewals = renewals_of([row async for row in found], self.vault)
+        last = renewals[-1] if renewals else None
+        if last and last.outcome is Outcome.OPEN:
             it = replace(it, renewal=last)
-        return it, renewals[::-1]
+        return it, renewals
 
     async def of(self, shopper_reference: str, reference: str, most: int) -> list[str]:
         """Give the ids of subscriptions, newest first; an empty word asks for any."""
@@ -351,19 +297,15 @@ class PostgresSubscriptions:
         return [_counted(row) async for row in rows]
 
 
-def _with_payment(renewal: Renewal, payment_id: PaymentId) -> Renewal:
-    *before, last = renewal.attempts
-    return replace(renewal, attempts=(*before, replace(last, payment_id=payment_id)))
+def _may_be_the_shoppers(row: Any) -> bool:
+    """Whether the shopper may have paid this renewal, or may have begun to, unheard so far."""
+    unopened = row["payment_id"] is None and row["status"] == Status.CREATED
+    return bool(row["link_id"]) or unopened
 
 
 def _scoped(shop_key: ShopKey) -> str:
     """A sign-up's key is apart from a payment's: a shop may use one word for both."""
     return f"subscription {shop_key.key}"
-
-
-def _text(amount: Fraction) -> str:
-    exact = Decimal(amount.numerator) / Decimal(amount.denominator)
-    return str(exact.quantize(_PLACES))
 
 
 def _counted(row: Any) -> Counted:

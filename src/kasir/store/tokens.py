@@ -73,7 +73,8 @@ class TokenLedger:
             created_at=standing.created_at,
         )
         now = self.clock.now()
-        await SUBSCRIPTIONS.wake(connection, shoppers=[name.shopper_reference], now=now)
+        shoppers = [name.shopper_reference]
+        await SUBSCRIPTIONS.wake(connection, shoppers=shoppers, payment_ids=[], now=now)
         events = token_news([*before.values()], [*after.values()])
         if events:
             row = await SQL.token(connection, id=token_id)

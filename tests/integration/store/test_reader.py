@@ -275,6 +275,27 @@ async def test_what_waits_is_not_forgotten_when_its_name_is_learnt_beside(
     assert (await desk.payment(2)).standing.refunded.minor_units == 25_000
 
 
+async def test_what_came_before_the_first_answer_named_its_payment_is_placed_then(
+    desk: Desk,
+) -> None:
+    await desk.opens(1)
+    name = f"pay_{desk.psp}_2"
+    intent = an_intent(name, reference=desk.reference, created_at=NOW)
+    question = a_question(name)
+    await desk.kasir.payments.open(intent, question, None)
+    await desk.hears(desk.item())
+    await desk.reads()
+    before = await desk.states()
+    heard = an_answer(a_fact(Says.AWAITING_SHOPPER, desk.psp, about=question.key))
+    named = replace(heard, news=News((desk.psp,), payment_id=intent.id))
+    await desk.kasir.payments.hear(question, named, None, intent)
+    await desk.reads()
+
+    assert before == ["waiting"]
+    assert await desk.states() == ["read"]
+    assert (await desk.payment(2)).status == Status.AUTHORISED
+
+
 async def test_what_nobody_can_place_is_looked_at_once_more_and_no_more(desk: Desk) -> None:
     await desk.hears(desk.item(), desk.item(merchantAccountCode="Another", pspReference="X"))
     counts = [await desk.kasir.reader.read_all() for _ in range(4)]

@@ -9,6 +9,7 @@ import pytest
 
 from kasir.ids import PaymentId
 from kasir.payments.flow import Flow, Patience
+from kasir.payments.payment import Intent
 from kasir.payments.ports import Heard, Kept, Kind, Question
 
 OPENED = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -58,7 +59,13 @@ class Silent:
         """Let anybody have it."""
         return True
 
-    async def hear(self, question: Question, heard: Heard, ask_again_at: datetime | None) -> None:
+    async def hear(
+        self,
+        question: Question,
+        heard: Heard,
+        ask_again_at: datetime | None,
+        opened: Intent | None = None,
+    ) -> None:
         """Keep when it is to be asked again."""
         self.next_times.append(ask_again_at)
 

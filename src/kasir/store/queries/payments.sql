@@ -1,4 +1,4 @@
--- name: open_payment(id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, close_at, status, key, version, path, body, ask_again_at)!
+-- name: open_payment(id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at)!
 -- The intent and its question, in one statement and so in one commit.
 WITH intent AS (
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
@@ -11,10 +11,10 @@ WITH intent AS (
 )
 INSERT INTO question (key, kind, payment_id, version, path, body, opened_at, asked_at,
                       ask_again_at)
-SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :created_at, :ask_again_at
+SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :asked_at, :ask_again_at
 FROM intent;
 
--- name: open_payment_once(shop_key, fingerprint, id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, close_at, status, key, version, path, body, ask_again_at)^
+-- name: open_payment_once(shop_key, fingerprint, id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at)^
 -- The same, if the shop's key is new; no row comes back where it is not, and nothing was written.
 WITH claim AS (
     INSERT INTO shop_request (key, fingerprint, question_key, at)
@@ -33,7 +33,7 @@ WITH claim AS (
 )
 INSERT INTO question (key, kind, payment_id, version, path, body, opened_at, asked_at,
                       ask_again_at)
-SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :created_at, :ask_again_at
+SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :asked_at, :ask_again_at
 FROM intent
 RETURNING key;
 
@@ -63,6 +63,18 @@ SELECT * FROM question WHERE key = :key;
 UPDATE question SET asked_at = :now
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL
 RETURNING key;
+
+-- name: lock_unasked(payment_id)^
+-- Written down and never sent. Once it was, `asked_at` has moved, or a try is counted.
+SELECT key FROM question
+WHERE payment_id = :payment_id AND kind = 'payments' AND status IS NULL
+      AND asked_at = 'epoch' AND tries = 0
+FOR UPDATE;
+
+-- name: withdraw(payment_id, status, answer)!
+UPDATE question SET status = :status, answer = :answer
+WHERE payment_id = :payment_id AND kind = 'payments' AND status IS NULL
+      AND asked_at = 'epoch' AND tries = 0;
 
 -- name: let_go(key, asked_at, ask_again_at)!
 -- Nothing final was heard: whoever comes next may ask again at once, with the same key.

@@ -70,6 +70,25 @@ FROM shop_request JOIN question ON question.key = shop_request.question_key
 WHERE attempt.subscription_id = :subscription_id AND attempt.payment_id IS NULL
       AND shop_request.key = attempt.shop_key;
 
+-- name: drop_unopened(subscription_id, asked_until, now)!
+-- An attempt that the shopper was to pay and that nobody opened a payment for is dropped. The key
+-- its payment would have come under is taken in the same statement: so none can be opened later,
+-- and one that is being opened is waited for and left alone. A sign-up may still be asked for anew
+-- under its own key.
+WITH taken AS (
+    INSERT INTO shop_request (key, fingerprint, question_key, at)
+    SELECT attempt.shop_key, '', '', :now
+    FROM renewal_attempt AS attempt JOIN subscription ON subscription.id = attempt.subscription_id
+    WHERE attempt.subscription_id = :subscription_id AND attempt.payment_id IS NULL
+          AND attempt.status = 'created' AND attempt.asked_at <= :asked_until
+          AND attempt.shop_key IS NOT NULL AND subscription.state <> 'incomplete'
+    ON CONFLICT (key) DO NOTHING
+    RETURNING key
+)
+UPDATE renewal_attempt AS attempt SET status = 'expired', told = true
+FROM taken
+WHERE attempt.subscription_id = :subscription_id AND attempt.shop_key = taken.key;
+
 -- name: adopt_from_link(subscription_id)!
 -- Payments that the shopper made by a renewal's link are attempts of that renewal.
 INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status, payment_id)
@@ -89,14 +108,24 @@ ON CONFLICT DO NOTHING;
 SELECT renewal.period, renewal.due_at, renewal.currency, renewal.minor_units, renewal.reference,
        renewal.outcome, renewal.next_try, renewal.link_id,
        attempt.number, attempt.at, attempt.asked_at, attempt.told, attempt.payment_id,
-       COALESCE(payment.status, attempt.status) AS status, payment.psp_reference,
+       attempt.surplus, COALESCE(payment.status, attempt.status) AS status, payment.psp_reference,
+       question.status IS NULL AND question.asked_at = 'epoch' AND question.tries = 0 AS unasked,
        (SELECT min(fact.at) FROM fact
         WHERE fact.payment_id = payment.id AND fact.says = 'authorised') AS paid_at,
        ARRAY(SELECT fact.words FROM fact
              WHERE fact.payment_id = payment.id
                    AND fact.says IN ('refused', 'failed', 'cancelled', 'expired', 'voided'))
            AS words,
-       CASE WHEN payment.status IN ('refused', 'failed') THEN question.answer END AS answer
+       CASE WHEN payment.status IN ('refused', 'failed') THEN question.answer END AS answer,
+       -- Whether an attempt of any period was paid that nobody took note of, nor waits for.
+       EXISTS (
+           SELECT FROM renewal_attempt AS other
+           JOIN payment AS its ON its.id = other.payment_id
+           JOIN renewal AS whose USING (subscription_id, period)
+           WHERE other.subscription_id = :subscription_id AND other.status <> 'authorised'
+                 AND NOT other.surplus AND its.status = 'authorised'
+                 AND (whose.outcome <> 'open' OR other.number > 1)
+       ) AS may_be_surplus
 FROM renewal
 LEFT JOIN renewal_attempt AS attempt USING (subscription_id, period)
 LEFT JOIN payment ON payment.id = attempt.payment_id
@@ -106,22 +135,53 @@ WHERE renewal.subscription_id = :subscription_id
                             WHERE subscription_id = :subscription_id)
 ORDER BY attempt.number;
 
+-- name: mark_surplus(subscription_id)
+-- Money for a period that needed none any more: another attempt had paid it, as far as was taken
+-- note of, else the one before; or it was given up and nobody waits for it now.
+UPDATE renewal_attempt AS attempt SET surplus = true, status = payment.status
+FROM payment, renewal, subscription
+WHERE attempt.subscription_id = :subscription_id AND attempt.status <> 'authorised'
+      AND NOT attempt.surplus
+      AND payment.id = attempt.payment_id AND payment.status = 'authorised'
+      AND renewal.subscription_id = attempt.subscription_id AND renewal.period = attempt.period
+      AND subscription.id = attempt.subscription_id
+      AND (
+          EXISTS (
+              SELECT FROM renewal_attempt AS other JOIN payment AS its ON its.id = other.payment_id
+              WHERE other.subscription_id = attempt.subscription_id
+                    AND other.period = attempt.period AND other.number <> attempt.number
+                    AND NOT other.surplus AND its.status = 'authorised'
+                    AND (other.status = 'authorised' OR other.number < attempt.number)
+          )
+          OR renewal.outcome = 'unpaid' AND (
+              renewal.period < subscription.dealt
+              OR subscription.state NOT IN ('trialing', 'active', 'past_due')
+          )
+      )
+RETURNING renewal.period, renewal.due_at, renewal.currency, renewal.minor_units, renewal.reference,
+          renewal.outcome, renewal.next_try, renewal.link_id, attempt.number, attempt.at,
+          attempt.asked_at, attempt.told, attempt.surplus, attempt.payment_id, payment.status,
+          payment.psp_reference, NULL::timestamptz AS paid_at, ARRAY[]::text[] AS words,
+          NULL::bytea AS answer, false AS unasked;
+
 -- name: renewals_of(subscription_id, most)
--- The newest renewals as they stand: the attempt that paid, else the last one.
+-- The newest renewals, with all their attempts, a row each; see last_renewal.
 SELECT renewal.period, renewal.due_at, renewal.currency, renewal.minor_units, renewal.reference,
-       renewal.outcome, renewal.next_try, renewal.link_id, counts.status, counts.psp_reference,
-       counts.payment_id, counts.attempts
-FROM renewal
-LEFT JOIN LATERAL (
-    SELECT COALESCE(payment.status, attempt.status) AS status, payment.psp_reference,
-           attempt.payment_id, count(*) OVER () AS attempts
-    FROM renewal_attempt AS attempt LEFT JOIN payment ON payment.id = attempt.payment_id
-    WHERE attempt.subscription_id = renewal.subscription_id AND attempt.period = renewal.period
-    ORDER BY (payment.status = 'authorised') DESC NULLS LAST, attempt.number DESC
-    LIMIT 1
-) AS counts ON true
-WHERE renewal.subscription_id = :subscription_id
-ORDER BY renewal.period DESC LIMIT :most;
+       renewal.outcome, renewal.next_try, renewal.link_id,
+       attempt.number, attempt.at, attempt.asked_at, attempt.told, attempt.payment_id,
+       attempt.surplus, COALESCE(payment.status, attempt.status) AS status, payment.psp_reference,
+       false AS unasked, NULL::timestamptz AS paid_at,
+       ARRAY(SELECT fact.words FROM fact
+             WHERE fact.payment_id = payment.id
+                   AND fact.says IN ('refused', 'failed', 'cancelled', 'expired', 'voided'))
+           AS words,
+       CASE WHEN payment.status IN ('refused', 'failed') THEN question.answer END AS answer
+FROM (SELECT * FROM renewal WHERE subscription_id = :subscription_id
+      ORDER BY period DESC LIMIT :most) AS renewal
+LEFT JOIN renewal_attempt AS attempt USING (subscription_id, period)
+LEFT JOIN payment ON payment.id = attempt.payment_id
+LEFT JOIN question ON question.payment_id = payment.id AND question.kind = 'payments'
+ORDER BY renewal.period, attempt.number;
 
 -- name: token(id)^
 SELECT token.*, '' AS model FROM token WHERE token.id = :id;
@@ -145,13 +205,19 @@ FROM unnest(:ats::timestamptz[], :weres::text[], :now_ares::text[], :moves::text
             :monthly_weres::text[], :monthly_nows::text[])
     AS news (at, was, now_is, move, monthly_was, monthly_now);
 
--- name: wake(shoppers, now)!
--- Something was heard that may move these shoppers' subscriptions: they are looked at again. In
--- the order of their ids, so that two who wake several never wait for each other.
+-- name: wake(shoppers, payment_ids, now)!
+-- Something was heard that may move these shoppers' subscriptions: they are looked at again; of
+-- those that are over, only whose own payments these are. In the order of their ids, so that two
+-- who wake several never wait for each other.
 UPDATE subscription SET due_at = :now
 WHERE id IN (
     SELECT id FROM subscription
-    WHERE shopper_reference = ANY (:shoppers::text[]) AND state NOT IN ('cancelled', 'ended')
+    WHERE id IN (
+        SELECT id FROM subscription
+        WHERE shopper_reference = ANY (:shoppers::text[]) AND state NOT IN ('cancelled', 'ended')
+        UNION ALL
+        SELECT subscription_id FROM renewal_attempt WHERE payment_id = ANY (:payment_ids::text[])
+    )
     ORDER BY id FOR UPDATE
 );
 
