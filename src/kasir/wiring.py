@@ -42,6 +42,7 @@ from kasir.store.outbox import Outbox
 from kasir.store.payments import PostgresBook
 from kasir.store.reader import Reader
 from kasir.store.subscription_due import SubscriptionsDue
+from kasir.store.subscription_writing import Writing
 from kasir.store.subscriptions import PostgresSubscriptions
 from kasir.store.tokens import TokenLedger, Tokens
 from kasir.store.vault import Vault
@@ -275,16 +276,23 @@ class _Ground:
         )
 
     def subscriptions(self) -> PostgresSubscriptions:
-        return PostgresSubscriptions(
-            pool=self.pool,
+        writing = Writing(
             book=self.book,
             outbox=self.outbox,
-            vault=self.vault,
             ids=self.ids,
             clock=self.clock,
-            rules=_rules(self.settings, self.clock),
             words=Words(merchant_account=self.account, lifetime=self.attempt_lifetime),
             public_url=self.settings.public_url,
+        )
+        return PostgresSubscriptions(
+            pool=self.pool,
+            writing=writing,
+            book=self.book,
+            vault=self.vault,
+            clock=self.clock,
+            rules=_rules(self.settings, self.clock),
+            ids=self.ids,
+            merchant_account=self.account,
         )
 
     def subscriptions_due(self) -> SubscriptionsDue:
@@ -346,6 +354,7 @@ def _rules(settings: Settings, clock: Clock) -> Rules:
     return Rules(
         timetable=Timetable(),
         incomplete_for=timedelta(seconds=limits.sign_up_lifetime_s),
+        unopened_for=timedelta(seconds=limits.attempt_lifetime_s),
         unresolved_for=timedelta(seconds=limits.unresolved_for_s),
         # By the twin's clock, a leap that is seen as it happens is not downtime.
         catch_up=CatchUp(clock.now() if settings.follow_twin_clock else None),

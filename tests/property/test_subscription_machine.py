@@ -1,7 +1,7 @@
 """A subscription lives through anything: sign-up, charges, refusals, pauses, clocks that jump.
 
 What must hold after every step: no period is charged twice, none outside the subscription's life,
-none is skipped in silence, and looking again changes nothing.
+none is skipped in silence, nothing is sent that is not owed, and looking again changes nothing.
 """
 
 # ruff: noqa: D102  # A rule's name is its sentence, as a test's is.
@@ -80,6 +80,7 @@ class Lives(RuleBasedStateMachine):
         self.closed: dict[int, Renewal] = {}
         self.ended_at: datetime | None = None
         self.told: list[News] = []
+        self.withdrawn: set[tuple[int, int]] = set()
 
     @initialize(plan=plans, test_clock=st.booleans())
     def sign_up(self, plan: Plan, test_clock: bool) -> None:
@@ -94,6 +95,7 @@ class Lives(RuleBasedStateMachine):
         self.house = Rules(
             timetable=Timetable(),
             incomplete_for=INCOMPLETE_FOR,
+            unopened_for=timedelta(hours=1),
             unresolved_for=timedelta(days=7),
             catch_up=CatchUp(START if test_clock else None),
         )
@@ -118,12 +120,20 @@ class Lives(RuleBasedStateMachine):
         self.now += by
         self.go_on()
 
-    @precondition(lambda self: self.open_attempt() is not None)
+    @precondition(lambda self: self.unsent() is not None)
+    @rule()
+    def is_sent(self) -> None:
+        unsent = self.unsent()
+        assert unsent
+        self.put(replace(unsent, is_sent=True))
+        self.go_on()
+
+    @precondition(lambda self: self.sent() is not None)
     @rule()
     def is_paid(self) -> None:
         self.settle(Status.AUTHORISED, None)
 
-    @precondition(lambda self: self.open_attempt() is not None)
+    @precondition(lambda self: self.sent() is not None)
     @rule(reason=st.sampled_from(Reason))
     def is_refused(self, reason: Reason) -> None:
         self.settle(Status.REFUSED, reason)
@@ -174,6 +184,15 @@ class Lives(RuleBasedStateMachine):
             assert len(asked) <= 1, renewal
 
     @invariant()
+    def what_is_not_owed_is_not_left_to_be_sent(self) -> None:
+        if self.it.state is State.PAUSED or self.it.state in OVER:
+            assert self.unsent() is None
+        for renewal in self.closed.values():
+            assert renewal.unsent is None
+            left = {(renewal.period, one.number) for one in renewal.attempts if not one.is_sent}
+            assert left <= self.withdrawn
+
+    @invariant()
     def no_attempt_is_made_twice(self) -> None:
         made = Counter((period, number) for period, number, _ in self.charged)
         assert set(made.values()) <= {1}
@@ -218,9 +237,17 @@ class Lives(RuleBasedStateMachine):
     def open_attempt(self) -> Attempt | None:
         return self.it.renewal.unresolved if self.it.renewal else None
 
+    def unsent(self) -> Attempt | None:
+        return self.it.renewal.unsent if self.it.renewal else None
+
+    def sent(self) -> Attempt | None:
+        attempt = self.open_attempt()
+        return attempt if attempt and attempt.is_sent else None
+
     def settle(self, status: Status, reason: Reason | None) -> None:
         attempt = self.open_attempt()
         assert attempt
+        assert (self.it.renewal and self.it.renewal.period, attempt.number) not in self.withdrawn
         paid_at = self.now if status is Status.AUTHORISED else None
         self.put(replace(attempt, status=status, reason=reason, paid_at=paid_at))
         self.go_on()
@@ -257,10 +284,14 @@ class Lives(RuleBasedStateMachine):
             if renewal.outcome is not Outcome.OPEN:
                 assert self.closed.get(renewal.period, renewal).paid is None or renewal.paid
                 self.closed[renewal.period] = renewal
+            for one in renewal.attempts:
+                if one.is_withdrawn:
+                    self.withdrawn.add((renewal.period, one.number))
         if self.it.state in OVER and not was_over:
             self.ended_at = self.now
         if turn.charge:
-            self.put(replace(turn.charge, payment_id=PaymentId(f"pay_{len(self.charged)}")))
+            name = PaymentId(f"pay_{len(self.charged)}")
+            self.put(replace(turn.charge, payment_id=name, is_sent=False))
 
     def check_charge(self, turn: Turn, charge: Attempt) -> None:
         it = turn.subscription

@@ -17,18 +17,30 @@ import msgspec
 from kasir.adyen.calls import METADATA_PAYMENT_ID, OWN_VERSION, payment_key
 from kasir.gateway.methods import GOPAY
 from kasir.ids import LinkId, PaymentId
+from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.flow import Flow
 from kasir.payments.links import Link
 from kasir.payments.payment import Intent
-from kasir.payments.ports import Kind, Question
+from kasir.payments.ports import Kept, Kind, Question
 from kasir.payments.status import Status
 from kasir.subscriptions.dunning import Reason, reason_of
-from kasir.subscriptions.renewal import Renewal
+from kasir.subscriptions.renewal import Attempt, Renewal
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.tokens.model import Token
 
 #: The one model whose charges need no shopper. Source: Adyen's page on GoPay.
 SUBSCRIPTION: Final = "Subscription"
+#: What Kasir answers itself where a charge is withdrawn before anybody sent it.
+NEVER_SENT: Final = Kept(
+    status=410,
+    body=msgspec.json.encode(
+        {
+            "status": 410,
+            "errorType": "internal",
+            "message": "Kasir never sent this: by then nothing was owed any more.",
+        }
+    ),
+)
 #: Charges that follow each other at once, while a test clock's leap is caught up with.
 _IN_A_ROW_MAX: Final = 100
 _LINK_LIFETIME: Final = timedelta(days=14)
@@ -148,6 +160,18 @@ class Words:
         )
 
 
+def withdrawn(attempt: Attempt, it: Subscription, now: datetime) -> Fact:
+    """What the payment of an attempt hears that was decided on and is not to be sent."""
+    return Fact(
+        key="withdrawn",
+        says=Says.CANCELLED,
+        source=Source.KASIR,
+        at=now,
+        about=payment_key(attempt.payment_id) if attempt.payment_id else "",
+        words=f"never sent: by then the subscription was {it.state} and owed nothing",
+    )
+
+
 def why_refused(
     status: Status, answer: bytes | None, texts: list[str], *, asked: bool
 ) -> Reason | None:
@@ -162,7 +186,8 @@ def why_refused(
     if status not in {Status.REFUSED, Status.CANCELLED, Status.EXPIRED, Status.FAILED}:
         return None
     if not asked:
-        return Reason.TOKEN_GONE
+        # Dropped, it expired: then the shopper did not come, which says nothing of the wallet.
+        return Reason.TOKEN_GONE if status is Status.FAILED else None
     # A request that Adyen would not take says nothing of the shopper's wallet.
     otherwise = Reason.TECHNICAL if status is Status.FAILED else Reason.NO_BALANCE
     return reason_of(_code(answer), texts, otherwise)

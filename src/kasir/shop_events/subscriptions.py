@@ -45,8 +45,18 @@ class PeriodOut(msgspec.Struct):
     end: datetime
 
 
+class OverpaymentOut(msgspec.Struct, rename="camel"):
+    """A payment whose money came for a period that needed none any more."""
+
+    payment_id: str
+    psp_reference: str
+
+
 class RenewalOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """One period's payment. `status` is its payment's, or `missed` where none was made."""
+    """One period's payment. `status` is its payment's, or `missed` where none was made.
+
+    `overpayments` are other payments of the period whose money came all the same.
+    """
 
     period: int
     status: str
@@ -59,6 +69,7 @@ class RenewalOut(msgspec.Struct, rename="camel", omit_defaults=True):
     reason: str = ""
     next_try: datetime | None = None
     link_url: str = ""
+    overpayments: list[OverpaymentOut] = []
 
 
 class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -165,6 +176,11 @@ def _renewal(renewal: Renewal, public_url: str) -> RenewalOut:
         reason=(counts.reason or "") if counts else "",
         next_try=renewal.next_try,
         link_url=f"{public_url}/pay/{renewal.link_id}" if renewal.link_id else "",
+        overpayments=[
+            OverpaymentOut(one.payment_id or "", one.psp_reference)
+            for one in renewal.attempts
+            if one.is_surplus
+        ],
     )
 
 

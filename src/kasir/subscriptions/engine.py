@@ -18,7 +18,7 @@ from kasir.subscriptions import dunning
 from kasir.subscriptions.dunning import Reason, Timetable
 from kasir.subscriptions.news import OF_MOVE, SILENT, Change, News, SubscriptionEvent
 from kasir.subscriptions.plan import WhenUnpaid
-from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal, reference_of
+from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal, closed, reference_of
 from kasir.subscriptions.states import OVER, Move, State
 from kasir.subscriptions.subscription import Permission, Subscription
 
@@ -33,12 +33,14 @@ class Rules:
     Attributes:
         timetable: When a refused renewal is asked for again.
         incomplete_for: How long a sign-up may stay unpaid before it lapses.
+        unopened_for: How long an attempt may be without its payment before it is dropped.
         unresolved_for: How long an unknown outcome keeps the next period waiting.
         catch_up: What is done about time that went by unseen.
     """
 
     timetable: Timetable
     incomplete_for: timedelta
+    unopened_for: timedelta
     unresolved_for: timedelta
     catch_up: CatchUp
 
@@ -149,12 +151,12 @@ class _Stand:
             return self._cancelled(Move.LAPSE, self.now)
         if self.it.permission is not Permission.GIVEN:
             return _Wait()  # The money is there; the token is waited for, however long.
-        closed = replace(sign_up, outcome=Outcome.PAID, next_try=None)
+        complete = closed(sign_up, Outcome.PAID)
         begun = replace(self.it.begun(paid.paid_at or self.now), dealt=sign_up.period, renewal=None)
         begun = replace(begun, noticed=sign_up.period)
         move = Move.BEGIN_TRIAL if begun.plan.trial_days else Move.COMPLETE
-        turn = made(begun, move, paid.paid_at or self.now, told=closed)
-        return replace(turn, renewals=(closed,))
+        turn = made(begun, move, paid.paid_at or self.now, told=complete)
+        return replace(turn, renewals=(complete,))
 
     # Between periods ----------------------------------------------------------------------------
 
@@ -223,13 +225,13 @@ class _Stand:
         return self._asking_again(renewal)
 
     def _paid(self, renewal: Renewal, paid: Attempt) -> Turn:
-        closed = replace(renewal, outcome=Outcome.PAID, next_try=None)
+        done = closed(renewal, Outcome.PAID)
         at = paid.at
-        news = News(event=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=closed)
+        news = News(event=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=done)
         it = replace(self.it, dealt=renewal.period, renewal=None, behind_since=None)
-        turn = Turn(subscription=it, news=(news,), renewals=(closed,))
+        turn = Turn(subscription=it, news=(news,), renewals=(done,))
         if it.state is State.PAST_DUE:
-            return turn.then(made(it, Move.RECOVER, at, told=closed))
+            return turn.then(made(it, Move.RECOVER, at, told=done))
         return turn
 
     def _untold(self, renewal: Renewal) -> Attempt | None:
@@ -281,7 +283,14 @@ class _Stand:
         return last.reason is Reason.TOKEN_GONE or self.it.permission is not Permission.GIVEN
 
     def _unresolved(self, renewal: Renewal, attempt: Attempt) -> _Step:
-        """Not known yet: never asked for anew. It may hold up the next period only so long."""
+        """Not known yet: never asked for anew. It may hold up the next period only so long.
+
+        One that the shopper was to pay and has no payment is dropped sooner, by whoever holds
+        the row, and is then seen here no more.
+        """
+        dropped_at = attempt.asked_at + self.rules.unopened_for
+        if attempt.payment_id is None and self.now < dropped_at:
+            return self._wait(dropped_at)
         lets_go_at = max(
             self.it.start_of(renewal.period + 1), attempt.asked_at + self.rules.unresolved_for
         )
@@ -289,8 +298,9 @@ class _Stand:
 
     def _asking_again(self, renewal: Renewal) -> _Step:
         """Everything tried was refused: what comes first, the end, another try, or a period."""
-        last = renewal.attempts[-1]
-        if last.payment_id is None and self.it.permission is Permission.GIVEN:
+        last = renewal.last
+        may_charge = self.it.permission is Permission.GIVEN
+        if last is None or (last.payment_id is None and may_charge):
             return self._charged(renewal, self.now)  # It could not even be asked for, and now can.
         next_start = self.it.start_of(renewal.period + 1)
         ends_at = self._ends_at(renewal, last)
@@ -327,10 +337,10 @@ class _Stand:
 
     def _given_up(self, renewal: Renewal) -> Turn:
         """Not asked for again. Should it be paid after all, its payment says so."""
-        closed = replace(renewal, outcome=Outcome.UNPAID, next_try=None)
-        news = News(event=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=closed)
+        done = closed(renewal, Outcome.UNPAID)
+        news = News(event=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=done)
         it = replace(self.it, dealt=renewal.period, renewal=None)
-        return Turn(subscription=it, news=(news,), renewals=(closed,))
+        return Turn(subscription=it, news=(news,), renewals=(done,))
 
     # Either way ---------------------------------------------------------------------------------
 
@@ -349,10 +359,10 @@ class _Stand:
 
     def _cancelled(self, move: Move, at: datetime) -> Turn:
         renewal = self.it.renewal
-        closed = replace(renewal, outcome=Outcome.UNPAID, next_try=None) if renewal else None
-        turn = made(self.it, move, at, told=closed)
+        done = closed(renewal, Outcome.UNPAID) if renewal else None
+        turn = made(self.it, move, at, told=done)
         it = replace(turn.subscription, renewal=None, cancel_at=None)
-        return replace(turn, subscription=it, renewals=(closed,) if closed else ())
+        return replace(turn, subscription=it, renewals=(done,) if done else ())
 
     def _is_time_to_cancel(self) -> bool:
         """Whether the wish to cancel comes before whatever else is due."""

@@ -38,6 +38,8 @@ class SubscriptionEvent(StrEnum):
     RENEWAL_UNPAID = "renewal.unpaid"
     #: A period went by while Kasir was away; it is not charged afterwards.
     RENEWAL_MISSED = "renewal.missed"
+    #: Money came for a period that needed none any more: paid already, given up, or over.
+    RENEWAL_OVERPAID = "renewal.overpaid"
 
 
 #: The event of each move. Completing, with or without a trial, is one event.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -46,6 +46,8 @@ class Attempt:
         paid_at: When it was first heard to be authorised; None while it is not.
         payment_id: Its payment; None while the shopper has not come to pay.
         psp_reference: The provider's name for it; empty while there is none.
+        is_sent: Whether the provider may have heard of it. Until then it can be withdrawn.
+        is_surplus: Whether its money came for a period that needed none any more.
     """
 
     number: int
@@ -57,16 +59,28 @@ class Attempt:
     paid_at: datetime | None = None
     payment_id: PaymentId | None = None
     psp_reference: str = ""
+    is_sent: bool = True
+    is_surplus: bool = False
 
     @property
     def is_paid(self) -> bool:
-        """Whether its money is the shop's."""
-        return self.status is Status.AUTHORISED
+        """Whether its money pays the period."""
+        return self.status is Status.AUTHORISED and not self.is_surplus
 
     @property
     def is_final(self) -> bool:
         """Whether nothing more is expected of it."""
         return self.status in FINAL
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether it was decided on, never sent, and is not to be any more."""
+        return self.status is Status.CANCELLED and not self.is_sent
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether no payment was ever opened for it, nor can be: nobody asked, nobody refused."""
+        return self.status is Status.EXPIRED and self.payment_id is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +113,19 @@ class Renewal:
         return next((attempt for attempt in self.attempts if attempt.is_paid), None)
 
     @property
+    def last(self) -> Attempt | None:
+        """The last attempt that came to anything."""
+        return next((one for one in reversed(self.attempts) if not one.is_dropped), None)
+
+    @property
     def counts(self) -> Attempt | None:
         """The attempt that says where it stands: the one that paid, else the last."""
-        return self.paid or (self.attempts[-1] if self.attempts else None)
+        return self.paid or self.last
+
+    @property
+    def unsent(self) -> Attempt | None:
+        """An attempt that was decided on and never sent, if there is one."""
+        return next((one for one in self.attempts if not (one.is_sent or one.is_final)), None)
 
     @property
     def unresolved(self) -> Attempt | None:
@@ -133,6 +157,15 @@ class CatchUp:
         if self.watched_since is not None and self.watched_since <= due_at <= now:
             return due_at
         return now
+
+
+def closed(renewal: Renewal, outcome: Outcome) -> Renewal:
+    """A renewal that is not asked for any more; what was never sent of it is withdrawn."""
+    attempts = tuple(
+        replace(one, status=Status.CANCELLED, told=True) if one is renewal.unsent else one
+        for one in renewal.attempts
+    )
+    return replace(renewal, outcome=outcome, attempts=attempts, next_try=None)
 
 
 def reference_of(own: str, period: int, *, signs_up: bool) -> str:

@@ -12,13 +12,16 @@ from datetime import datetime
 from kasir.money import Money
 from kasir.subscriptions.engine import Turn, made
 from kasir.subscriptions.news import Change
-from kasir.subscriptions.renewal import Outcome, Renewal
+from kasir.subscriptions.renewal import Outcome, Renewal, closed
 from kasir.subscriptions.states import OVER, IllegalMove, Move, State, moved
 from kasir.subscriptions.subscription import Permission, Subscription
 
 
 def cancel(it: Subscription, now: datetime, *, at_period_end: bool) -> Turn:
     """End it, now or when the period that was paid for is over.
+
+    A charge that was decided on and never sent is withdrawn. One that may have been sent stays
+    what it is, and its end is heard.
 
     Raises:
         IllegalMove: It is over already.
@@ -27,27 +30,29 @@ def cancel(it: Subscription, now: datetime, *, at_period_end: bool) -> Turn:
     period = it.current_period
     if at_period_end and period and now < period.end:
         return _going_on(replace(it, cancel_at=period.end), now)
-    closed = _closed(it.renewal)
-    turn = made(replace(it, renewal=None, cancel_at=None), Move.CANCEL, now, told=closed)
+    done = _given_up(it.renewal)
+    turn = made(replace(it, renewal=None, cancel_at=None), Move.CANCEL, now, told=done)
     it = replace(turn.subscription, due_at=None)
-    return replace(turn, subscription=it, renewals=(closed,) if closed else ())
+    return replace(turn, subscription=it, renewals=(done,) if done else ())
 
 
 def pause(it: Subscription, now: datetime) -> Turn:
     """Charge nothing until it is resumed. A renewal that stands refused is given up.
 
-    A charge whose outcome is not known yet stays what it is; its end is heard all the same.
+    So is one whose charge was never sent: it is withdrawn. A charge that may have been sent stays
+    what it is; its end is heard all the same.
 
     Raises:
         IllegalMove: It is neither active nor past due.
     """
-    waits = it.renewal is not None and it.renewal.unresolved is not None
-    closed = None if waits else _closed(it.renewal)
-    if closed:
-        it = replace(it, renewal=None, dealt=closed.period, behind_since=None)
-    turn = made(it, Move.PAUSE, now, told=closed)
+    done = None if _waits(it.renewal) else _given_up(it.renewal)
+    if done:
+        it = replace(it, renewal=None, dealt=done.period, behind_since=None)
+        # What was paid for ended when this fell due: there is no rest of it to resume.
+        it = replace(it, anchor=done.due_at, anchor_period=done.period + 1)
+    turn = made(it, Move.PAUSE, now, told=done)
     return replace(
-        turn, subscription=_woken(turn.subscription, now), renewals=(closed,) if closed else ()
+        turn, subscription=_woken(turn.subscription, now), renewals=(done,) if done else ()
     )
 
 
@@ -62,15 +67,14 @@ def resume(it: Subscription, now: datetime) -> Turn:
     """
     if it.state is not State.PAUSED and it.state not in OVER and it.cancel_at is not None:
         return _going_on(replace(it, cancel_at=None), now)
-    waits = it.renewal is not None and it.renewal.unresolved is not None
-    closed = None if waits else _closed(it.renewal)
-    if closed:
-        it = replace(it, renewal=None, dealt=closed.period)
+    done = None if _waits(it.renewal) else _given_up(it.renewal)
+    if done:
+        it = replace(it, renewal=None, dealt=done.period)
     turn = made(replace(it, cancel_at=None), Move.RESUME, now, told=None)
     resumed = turn.subscription
-    if resumed.renewal is None and (closed or resumed.start_of(resumed.dealt + 1) <= now):
+    if resumed.renewal is None and (done or resumed.start_of(resumed.dealt + 1) <= now):
         resumed = replace(resumed, anchor=now, anchor_period=resumed.dealt + 1)
-    return replace(turn, subscription=_woken(resumed, now), renewals=(closed,) if closed else ())
+    return replace(turn, subscription=_woken(resumed, now), renewals=(done,) if done else ())
 
 
 def change_amount(it: Subscription, now: datetime, amount: Money) -> Turn:
@@ -105,8 +109,13 @@ def _still_on(it: Subscription) -> None:
         raise IllegalMove(it.state, Move.CANCEL)
 
 
-def _closed(renewal: Renewal | None) -> Renewal | None:
-    return replace(renewal, outcome=Outcome.UNPAID, next_try=None) if renewal else None
+def _given_up(renewal: Renewal | None) -> Renewal | None:
+    return closed(renewal, Outcome.UNPAID) if renewal else None
+
+
+def _waits(renewal: Renewal | None) -> bool:
+    """Whether its outcome is yet to be heard; of what was never sent there is none."""
+    return renewal is not None and renewal.unresolved is not None and renewal.unsent is None
 
 
 def _going_on(it: Subscription, now: datetime) -> Turn:

@@ -1,0 +1,139 @@
+"""Money for a period that needed none any more: the shop is told, once, and it is marked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, SILENCE, Shop
+from kasir.ids import PaymentId
+from kasir.payments.facts import Fact, Says, Source
+from kasir.shop_events.subscriptions import shown_subscription
+from kasir.subscriptions.states import State
+from kasir.subscriptions.subscription import SubscriptionId
+
+
+async def paid_after_all(shop: Shop, payment_id: PaymentId) -> None:
+    """Adyen tells of the money of a payment that it had refused."""
+    now = shop.clock.now()
+    good = Fact("late", Says.AUTHORISED, Source.NOTIFICATION, now, "", f"PSP-{payment_id}")
+    await shop.kasir.payments.add_facts(payment_id, [good])
+    for _ in range(2):
+        await shop.work()
+
+
+async def first_of(shop: Shop, reference: str) -> PaymentId:
+    """The first payment of a reference."""
+    return (await shop.kasir.payments.payments_of(reference, 10))[-1].intent.id
+
+
+async def told_of(shop: Shop) -> list[Mapping[str, Any]]:
+    """The renewals that the shop was told are overpaid."""
+    every = [json.loads(event.payload) for event in await shop.kasir.events.after(None, 10_000)]
+    return [one["data"]["renewal"] for one in every if one["type"] == "renewal.overpaid"]
+
+
+async def marked(shop: Shop, found: SubscriptionId) -> dict[int, list[str]]:
+    """The payments that the API shows as needless, by period."""
+    it, renewals = await shop.kasir.subscriptions.find(found, 100)
+    shown = shown_subscription(it, renewals, "")
+    assert isinstance(shown.renewals, list)
+    return {one.period: [paid.payment_id for paid in one.overpayments] for one in shown.renewals}
+
+
+async def recovered(shop: Shop, name: str) -> SubscriptionId:
+    """A subscription whose second period was refused once and paid days after."""
+    found = await shop.active(name)
+    shop.adyen.answers[f"{name}-p2"] = [NO_BALANCE]
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    shop.clock.at += timedelta(days=2)
+    await shop.work()
+    assert (await shop.find(found)).state is State.ACTIVE
+    return found
+
+
+async def test_a_refusal_that_turns_out_paid_after_a_paid_retry_is_told_once(shop: Shop) -> None:
+    found = await recovered(shop, "TWICE")
+    first = await first_of(shop, "TWICE-p2")
+    before = await marked(shop, found)
+    await paid_after_all(shop, first)
+    (told,) = await told_of(shop)
+
+    assert before == {2: []}
+    assert await marked(shop, found) == {2: [first]}
+    assert (told["period"], told["paymentId"], told["outcome"]) == (2, first, "paid")
+    assert told["overpayments"] == [{"paymentId": first, "pspReference": f"PSP-{first}"}]
+    assert (await shop.events()).count("renewal.succeeded") == 1
+
+
+async def test_so_is_one_of_a_period_long_past(shop: Shop) -> None:
+    found = await recovered(shop, "LONG-AGO")
+    first = await first_of(shop, "LONG-AGO-p2")
+    for _ in range(2):
+        shop.clock.at += MONTH
+        await shop.work()
+    await paid_after_all(shop, first)
+
+    assert await marked(shop, found) == {2: [first], 3: [], 4: []}
+    assert len(await told_of(shop)) == 1
+
+
+async def test_of_two_paid_before_anybody_looked_one_counts_and_one_is_told(shop: Shop) -> None:
+    found = await shop.active("BOTH")
+    shop.adyen.answers["BOTH-p2"] = [NO_BALANCE]
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    shop.clock.at += timedelta(days=2)
+    second = await shop.kasir.subscriptions.go_on(found)
+    assert second is not None
+    question = await shop.asked(second)
+    await shop.flow.ask_again(question.key)
+    first = await first_of(shop, "BOTH-p2")
+    await paid_after_all(shop, first)
+
+    assert await marked(shop, found) == {2: [second]}
+    assert [one["paymentId"] for one in await told_of(shop)] == [second]
+    assert (await shop.events()).count("renewal.succeeded") == 1
+
+
+async def test_money_for_a_subscription_that_is_over_is_told(shop: Shop) -> None:
+    found = await shop.active("OVER")
+    shop.adyen.answers["OVER-p2"] = [SILENCE]
+    shop.clock.at = NOON + MONTH
+    await shop.go_on(found)
+    await shop.kasir.subscribing.cancel(found, b"")
+    shop.clock.at += timedelta(minutes=1)
+    for _ in range(3):
+        await shop.work()
+    paid = await first_of(shop, "OVER-p2")
+
+    assert await marked(shop, found) == {2: [paid]}
+    assert [one["paymentId"] for one in await told_of(shop)] == [paid]
+    assert (await shop.find(found)).due_at is None
+
+
+async def test_a_period_given_up_and_paid_before_the_next_one_is_not_overpaid(shop: Shop) -> None:
+    found = await shop.active("KEPT", await shop.plan(whenUnpaid="keep"))
+    shop.adyen.answers["KEPT-p2"] = [NO_BALANCE] * 5
+    for _ in range(38):
+        shop.clock.at += timedelta(days=1)
+        await shop.work()
+    assert "renewal.unpaid" in await shop.events()
+    await paid_after_all(shop, await first_of(shop, "KEPT-p2"))
+
+    assert (await shop.find(found)).state is State.ACTIVE
+    assert await marked(shop, found) == {2: []}
+    assert await told_of(shop) == []
+
+
+async def test_an_ordinary_year_is_never_called_overpaid(shop: Shop) -> None:
+    found = await shop.active("YEAR")
+    for _ in range(12):
+        shop.clock.at += MONTH
+        await shop.work()
+
+    assert await told_of(shop) == []
+    assert set(map(len, (await marked(shop, found)).values())) == {0}

@@ -1,0 +1,160 @@
+"""What the shopper pays itself when the token is gone: by link or on the shop's page, once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from fakes import BROWSER
+from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, REVOKED, Shop
+from kasir.errors import InvalidRequest, KeyReused
+from kasir.gateway.links import OpenLink
+from kasir.payments.links import LinkStatus
+from kasir.subscriptions.states import State
+from kasir.subscriptions.subscription import SubscriptionId
+
+BODY = json.dumps({"channel": "Web", "browserInfo": BROWSER, "returnUrl": "https://shop.example"})
+HOUR = timedelta(hours=1)
+
+
+class DiedError(Exception):
+    """The server is dead: nothing after this line happened."""
+
+
+async def behind(shop: Shop, name: str, refusal: dict[str, str]) -> SubscriptionId:
+    """A subscription whose second period was refused."""
+    found = await shop.active(name)
+    shop.adyen.answers[f"{name}-p2"] = [refusal]
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    assert (await shop.find(found)).state is State.PAST_DUE
+    return found
+
+
+async def dies_before_opening(
+    shop: Shop, found: SubscriptionId, monkeypatch: pytest.MonkeyPatch
+) -> tuple[bytes, str]:
+    """Let a server die between the attempt and its payment; what it was about to ask."""
+    told: list[tuple[bytes, str]] = []
+
+    async def die(_: object, body: bytes, __: int, key: str) -> None:
+        told.append((body, key))
+        raise DiedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(shop.kasir.checkout), "payments", die)
+        with pytest.raises(DiedError):
+            await shop.kasir.subscribing.pay_again(found, BODY.encode())
+    return told[0]
+
+
+async def link_of(shop: Shop, found: SubscriptionId, period: int) -> OpenLink:
+    renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
+    link_id = next(one.link_id for one in renewals if one.period == period)
+    return await shop.kasir.links.find(link_id)
+
+
+async def test_an_attempt_whose_server_died_holds_the_renewal_for_an_hour(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await behind(shop, "DEAD", NO_BALANCE)
+    await dies_before_opening(shop, found, monkeypatch)
+    shop.clock.at += HOUR - timedelta(minutes=1)
+    await shop.work()
+    with pytest.raises(InvalidRequest, match="under way"):
+        await shop.kasir.subscribing.pay_again(found, BODY.encode())
+    shop.clock.at += timedelta(minutes=2)
+    await shop.kasir.subscribing.pay_again(found, BODY.encode())
+    await shop.work()
+
+    assert (await shop.find(found)).state is State.ACTIVE
+    assert shop.adyen.charges() == Counter({"DEAD": 1, "DEAD-p2": 1})
+
+
+async def test_an_attempt_that_was_dropped_leaves_the_timetable_as_it_was(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await behind(shop, "ON-TIME", NO_BALANCE)
+    planned = (await shop.find(found)).renewal
+    await dies_before_opening(shop, found, monkeypatch)
+    shop.clock.at += 2 * HOUR
+    await shop.work()
+    it = await shop.find(found)
+    early = shop.adyen.charges()
+    shop.clock.at += timedelta(days=2)
+    await shop.work()
+
+    assert planned is not None
+    assert it.due_at == planned.next_try
+    assert early == Counter({"ON-TIME": 1})
+    assert shop.adyen.charges() == Counter({"ON-TIME": 1, "ON-TIME-p2": 1})
+    assert (await shop.events()).count("renewal.failed") == 1
+
+
+async def test_who_was_only_slow_can_open_no_payment_once_it_was_dropped(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await behind(shop, "SLOW", NO_BALANCE)
+    body, key = await dies_before_opening(shop, found, monkeypatch)
+    shop.clock.at += timedelta(days=2)
+    await shop.work()
+    with pytest.raises(KeyReused):
+        await shop.kasir.checkout.payments(body, 72, key)
+
+    assert shop.adyen.charges() == Counter({"SLOW": 1, "SLOW-p2": 1})
+
+
+async def test_who_was_slow_and_came_in_time_is_waited_for(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await behind(shop, "IN-TIME", NO_BALANCE)
+    body, key = await dies_before_opening(shop, found, monkeypatch)
+    shop.adyen.answers["IN-TIME-p2"] = [{"resultCode": "Pending"}]
+    await shop.kasir.checkout.payments(body, 72, key)
+    shop.clock.at += timedelta(days=2)
+    await shop.work()
+
+    assert shop.adyen.charges() == Counter({"IN-TIME": 1})
+    assert len(await shop.kasir.payments.payments_of("IN-TIME-p2", 5)) == 2
+
+
+async def test_nothing_is_opened_for_a_subscription_that_was_cancelled_meanwhile(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await behind(shop, "GONE", NO_BALANCE)
+    body, key = await dies_before_opening(shop, found, monkeypatch)
+    await shop.kasir.subscribing.cancel(found, b"")
+    with pytest.raises(KeyReused):
+        await shop.kasir.checkout.payments(body, 72, key)
+
+    assert shop.adyen.charges() == Counter({"GONE": 1})
+
+
+async def test_a_link_is_withdrawn_when_its_period_was_paid_on_the_shops_page(shop: Shop) -> None:
+    found = await behind(shop, "PAGE", REVOKED)
+    before = (await link_of(shop, found, 2)).status
+    await shop.kasir.subscribing.pay_again(found, BODY.encode())
+    await shop.work()
+
+    assert (await shop.find(found)).state is State.ACTIVE
+    assert (before, (await link_of(shop, found, 2)).status) == (
+        LinkStatus.ACTIVE,
+        LinkStatus.EXPIRED,
+    )
+
+
+async def test_a_link_is_withdrawn_when_its_subscription_is_cancelled(shop: Shop) -> None:
+    found = await behind(shop, "OVER", REVOKED)
+    await shop.kasir.subscribing.cancel(found, b"")
+
+    assert (await link_of(shop, found, 2)).status is LinkStatus.EXPIRED
+
+
+async def test_why_a_renewal_was_refused_is_shown(shop: Shop) -> None:
+    found = await behind(shop, "WHY", REVOKED)
+    renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
+
+    assert [one.counts.reason for one in renewals if one.counts] == [None, "token_gone"]

@@ -1,0 +1,183 @@
+"""A charge that was decided on and never sent is withdrawn; one that may have been sent is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, SILENCE, Shop
+from kasir.adyen.calls import payment_key
+from kasir.ids import PaymentId
+from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.payment import Payment
+from kasir.payments.ports import Question
+from kasir.payments.status import Status
+from kasir.subscriptions.renewal import Outcome
+from kasir.subscriptions.states import State
+from kasir.subscriptions.subscription import SubscriptionId
+
+
+async def wished(shop: Shop, found: SubscriptionId, wish: str) -> None:
+    """Have the shop cancel or pause."""
+    if wish == "cancel":
+        await shop.kasir.subscribing.cancel(found, b"")
+    else:
+        await shop.kasir.subscribing.pause(found)
+
+
+async def decided(shop: Shop, name: str) -> tuple[SubscriptionId, PaymentId]:
+    """A subscription whose second period was decided on; then the worker died."""
+    found = await shop.active(name)
+    shop.clock.at = NOON + MONTH
+    payment_id = await shop.kasir.subscriptions.go_on(found)
+    assert payment_id is not None
+    return found, payment_id
+
+
+async def payment(shop: Shop, payment_id: PaymentId) -> Payment:
+    kept = await shop.kasir.payments.payment(payment_id)
+    assert kept is not None
+    return kept
+
+
+async def hours_go_by(shop: Shop) -> None:
+    """Let whatever is still to be asked be asked, by two workers at once."""
+    for _ in range(4):
+        shop.clock.at += timedelta(minutes=20)
+        await asyncio.gather(shop.work(), shop.work())
+
+
+@pytest.mark.parametrize(("wish", "state"), [("cancel", State.CANCELLED), ("pause", State.PAUSED)])
+async def test_what_was_never_sent_does_not_go_out_after_the_wish(
+    shop: Shop, wish: str, state: State
+) -> None:
+    found, payment_id = await decided(shop, "SUB")
+    await wished(shop, found, wish)
+    await shop.flow.ask_again(payment_key(payment_id))  # The worker who was about to.
+    await hours_go_by(shop)
+    it, renewals = await shop.kasir.subscriptions.find(found, 10)
+    (fact,) = (await payment(shop, payment_id)).facts
+
+    assert shop.adyen.charges() == Counter({"SUB": 1})
+    assert it.state is state
+    assert (renewals[-1].outcome, renewals[-1].attempts[-1].status) == (
+        Outcome.UNPAID,
+        Status.CANCELLED,
+    )
+    assert (fact.says, fact.source) == (Says.CANCELLED, Source.KASIR)
+    assert fact.words == f"never sent: by then the subscription was {state} and owed nothing"
+
+
+@pytest.mark.parametrize("wish", ["cancel", "pause"])
+async def test_what_may_have_been_sent_is_resolved_with_its_key_and_shown(
+    shop: Shop, wish: str
+) -> None:
+    found = await shop.active("SENT")
+    shop.adyen.answers["SENT-p2"] = [SILENCE]
+    shop.clock.at = NOON + MONTH
+    await shop.go_on(found)
+    await wished(shop, found, wish)
+    await hours_go_by(shop)
+    renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
+    keys = [key for key, body in shop.adyen.acted.items() if body["reference"] == "SENT-p2"]
+
+    assert shop.adyen.charges() == Counter({"SENT": 1, "SENT-p2": 1})
+    assert len(keys) == 1
+    assert renewals[-1].attempts[-1].status is Status.AUTHORISED
+
+
+@pytest.mark.parametrize("wish", ["cancel", "pause"])
+async def test_a_worker_who_died_while_asking_may_have_sent_it(shop: Shop, wish: str) -> None:
+    found, payment_id = await decided(shop, "TAKEN")
+    question = await shop.asked(payment_id)
+    assert await shop.kasir.payments.take_over(question, shop.clock.now())
+    await wished(shop, found, wish)
+    await hours_go_by(shop)
+
+    assert shop.adyen.charges() == Counter({"TAKEN": 1, "TAKEN-p2": 1})
+
+
+@pytest.mark.parametrize("wish", ["cancel", "pause"])
+async def test_who_asks_and_who_wishes_at_once_come_one_before_the_other(
+    shop: Shop, wish: str
+) -> None:
+    plan, sent = await shop.plan(), 0
+    found = [await shop.active(f"RACE-{number}", plan) for number in range(12)]
+    shop.clock.at = NOON + MONTH
+    for number, each in enumerate(found):
+        payment_id = await shop.kasir.subscriptions.go_on(each)
+        assert payment_id is not None
+        both = shop.flow.ask_again(payment_key(payment_id)), wished(shop, each, wish)
+        await asyncio.gather(*(both if number % 2 else both[::-1]))
+        kept = await payment(shop, payment_id)
+        is_sent = f"RACE-{number}-p2" in shop.adyen.charges()
+        sent += is_sent
+
+        assert kept.status is (Status.AUTHORISED if is_sent else Status.CANCELLED)
+    await hours_go_by(shop)
+
+    assert sum(name.endswith("-p2") for name in shop.adyen.charges()) == sent
+
+
+async def test_who_comes_to_ask_waits_for_the_wish_that_is_being_written(shop: Shop) -> None:
+    _, payment_id = await decided(shop, "LOCK")
+    key = payment_key(payment_id)
+    asked: list[Question] = []
+    shop.adyen.before = asked.append
+    async with shop.kasir.pool.acquire() as connection, connection.transaction():
+        assert await shop.kasir.payments.lock_unasked(connection, payment_id)
+        asking = asyncio.create_task(shop.flow.ask_again(key))
+        await asyncio.sleep(0.2)
+        before = list(asked)
+    await asking
+
+    assert before == []
+    assert [question.key for question in asked] == [key]
+
+
+async def test_good_news_of_the_first_try_withdraws_the_second(shop: Shop) -> None:
+    found = await shop.active("LATE")
+    shop.adyen.answers["LATE-p2"] = [NO_BALANCE]
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    first = (await shop.kasir.payments.payments_of("LATE-p2", 1))[0]
+    shop.clock.at += timedelta(days=2)
+    assert await shop.kasir.subscriptions.go_on(found) is not None
+    good = Fact("late", Says.AUTHORISED, Source.NOTIFICATION, shop.clock.now(), "", "PSP-LATE")
+    await shop.kasir.payments.add_facts(first.intent.id, [good])
+    await shop.kasir.subscriptions.go_on(found)
+    await hours_go_by(shop)
+    payments = await shop.kasir.payments.payments_of("LATE-p2", 5)
+
+    assert (await shop.find(found)).state is State.ACTIVE
+    assert shop.adyen.charges() == Counter({"LATE": 1})
+    assert [one.status for one in payments] == [Status.CANCELLED, Status.AUTHORISED]
+
+
+async def test_after_a_pause_that_withdrew_a_charge_a_new_period_begins(shop: Shop) -> None:
+    found, _ = await decided(shop, "AGAIN")
+    await wished(shop, found, "pause")
+    shop.clock.at += timedelta(days=2)
+    await shop.kasir.subscribing.resume(found)
+    await shop.work()
+    it = await shop.find(found)
+
+    assert shop.adyen.charges() == Counter({"AGAIN": 1, "AGAIN-p3": 1})
+    assert it.current_period is not None
+    assert it.current_period.start == shop.clock.at
+
+
+async def test_a_pause_does_not_pay_for_a_period_that_was_refused(shop: Shop) -> None:
+    found = await shop.active("OWES")
+    shop.adyen.answers["OWES-p2"] = [NO_BALANCE]
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    await wished(shop, found, "pause")
+    shop.clock.at += timedelta(hours=1)
+    await shop.kasir.subscribing.resume(found)
+    await shop.work()
+
+    assert shop.adyen.charges() == Counter({"OWES": 1, "OWES-p3": 1})
