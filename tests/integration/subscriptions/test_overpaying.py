@@ -115,6 +115,24 @@ async def test_money_for_a_subscription_that_is_over_is_told(shop: Shop) -> None
     assert (await shop.find(found)).due_at is None
 
 
+async def test_money_for_what_a_pause_gave_up_does_not_pay_what_follows(shop: Shop) -> None:
+    found = await shop.active("PAUSED")
+    shop.adyen.answers["PAUSED-p2"] = [NO_BALANCE]
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    await shop.kasir.subscribing.pause(found)
+    paid = await first_of(shop, "PAUSED-p2")
+    await paid_after_all(shop, paid)
+    shop.clock.at += timedelta(days=1)
+    await shop.kasir.subscribing.resume(found)
+    await shop.work()
+
+    assert await marked(shop, found) == {2: [paid], 3: []}
+    assert (await shop.events()).count("renewal.overpaid") == 1
+    assert (await shop.events()).count("renewal.succeeded") == 1
+    assert (await shop.find(found)).dealt == 3
+
+
 async def test_a_period_given_up_and_paid_before_the_next_one_is_not_overpaid(shop: Shop) -> None:
     found = await shop.active("KEPT", await shop.plan(whenUnpaid="keep"))
     shop.adyen.answers["KEPT-p2"] = [NO_BALANCE] * 5

@@ -12,6 +12,7 @@ from fakes import BROWSER
 from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, REVOKED, Shop
 from kasir.errors import InvalidRequest, KeyReused
 from kasir.gateway.links import OpenLink
+from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.links import LinkStatus
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
@@ -81,7 +82,7 @@ async def test_an_attempt_that_was_dropped_leaves_the_timetable_as_it_was(
     planned = (await shop.find(found)).renewal
     await dies_before_opening(shop, found, monkeypatch)
     shop.clock.at += 2 * HOUR
-    await shop.work()
+    await shop.go_on(found)
     it = await shop.find(found)
     early = shop.adyen.charges()
     shop.clock.at += timedelta(days=2)
@@ -116,9 +117,14 @@ async def test_who_was_slow_and_came_in_time_is_waited_for(
     await shop.kasir.checkout.payments(body, 72, key)
     shop.clock.at += timedelta(days=2)
     await shop.work()
+    waited = await shop.kasir.payments.payments_of("IN-TIME-p2", 5)
+    refused = Fact("no", Says.REFUSED, Source.NOTIFICATION, shop.clock.now(), "", "PSP-NO")
+    charged = shop.adyen.charges()
+    await shop.kasir.payments.add_facts(waited[0].intent.id, [refused])
+    await shop.work()
 
-    assert shop.adyen.charges() == Counter({"IN-TIME": 1})
-    assert len(await shop.kasir.payments.payments_of("IN-TIME-p2", 5)) == 2
+    assert (len(waited), charged) == (2, Counter({"IN-TIME": 1}))
+    assert (await shop.events()).count("renewal.failed") == 2
 
 
 async def test_nothing_is_opened_for_a_subscription_that_was_cancelled_meanwhile(
