@@ -77,7 +77,7 @@ class Flow:
         first = await self.book.open(intent, question, shop_key)
         if first is None:
             return intent.id, await self._ask(question, intent)
-        kept = await self._again(first, shop_key.key if shop_key else first.key)
+        kept = await self._again(first.key, shop_key.key if shop_key else first.key)
         return first.payment_id or intent.id, kept
 
     async def resume(self, key: str) -> Kept | None:
@@ -90,8 +90,7 @@ class Flow:
             StillRunning: Somebody is waiting for its answer already.
             NotFound: No question has this key.
         """
-        question, _ = await self.book.question(key)
-        return await self._again(question, key)
+        return await self._again(key, key)
 
     async def finish(self, question: Question) -> Kept | None:
         """Ask what became of a payment, once per key; later and concurrent callers get the same.
@@ -104,7 +103,7 @@ class Flow:
         give_up_at = self.clock.now() + self.patience.wait
         while True:
             try:
-                return await self._again(question, question.key)
+                return await self._again(question.key, question.key)
             except StillRunning:
                 if self.clock.now() >= give_up_at:
                     return None
@@ -126,16 +125,16 @@ class Flow:
         first = await self.book.open_change(question, decide, shop_key)
         if first is None:
             return await self._ask(question)
-        return await self._again(first, shop_key.key if shop_key else first.key)
+        return await self._again(first.key, shop_key.key if shop_key else first.key)
 
     async def ask_again(self, key: str) -> None:
         """Ask a question that nobody answered, unless somebody is asking it right now."""
         with suppress(StillRunning):
             await self.resume(key)
 
-    async def _again(self, question: Question, shop_key: str) -> Kept | None:
+    async def _again(self, key: str, shop_key: str) -> Kept | None:
         """Give the kept answer, or take a forsaken question over."""
-        known, kept = await self.book.question(question.key)
+        known, kept = await self.book.question(key)
         if kept:
             return kept
         now = self.clock.now()

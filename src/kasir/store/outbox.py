@@ -48,7 +48,6 @@ class Outbox:
             msgspec.json.encode({"type": telling.event, "timestamp": now, "data": telling.data})
             for telling in tellings
         ]
-        await SQL.begin_telling(connection)
         await SQL.add_events(
             connection,
             names=[self.ids.new("evt") for _ in tellings],

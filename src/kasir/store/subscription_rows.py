@@ -196,3 +196,25 @@ def attempt_columns(
         "payment_id": attempt.payment_id,
         "shop_key": shop_key,
     }
+
+
+def renewals_columns(renewals: Sequence[Renewal]) -> dict[str, Any]:
+    """Renewals with their attempts, as the columns that one statement takes."""
+    attempts = [(renewal.period, one) for renewal in renewals for one in renewal.attempts]
+    return {
+        "periods": [renewal.period for renewal in renewals],
+        "due_ats": [renewal.due_at for renewal in renewals],
+        "currencies": [renewal.amount.currency for renewal in renewals],
+        "amounts": [renewal.amount.minor_units for renewal in renewals],
+        "references_": [renewal.reference for renewal in renewals],
+        "outcomes": [renewal.outcome for renewal in renewals],
+        "next_tries": [renewal.next_try for renewal in renewals],
+        "link_ids": [renewal.link_id for renewal in renewals],
+        "of_periods": [period for period, _ in attempts],
+        "numbers": [one.number for _, one in attempts],
+        "ats": [one.at for _, one in attempts],
+        "asked_ats": [one.asked_at for _, one in attempts],
+        "statuses": [one.status for _, one in attempts],
+        "tolds": [one.told for _, one in attempts],
+        "payment_ids": [one.payment_id for _, one in attempts],
+    }

@@ -23,7 +23,12 @@ from kasir.store import links
 from kasir.store.database import Connection, queries
 from kasir.store.outbox import Outbox, Telling
 from kasir.store.payments import PostgresBook
-from kasir.store.subscription_rows import attempt_columns, renewal_columns, subscription_columns
+from kasir.store.subscription_rows import (
+    attempt_columns,
+    renewal_columns,
+    renewals_columns,
+    subscription_columns,
+)
 from kasir.subscriptions.engine import Turn
 from kasir.subscriptions.news import News
 from kasir.subscriptions.plan import monthly
@@ -73,8 +78,8 @@ class Writing:
             intent, question = self.words.charge(it, renewal, token, payment_id, self.clock.now())
             await self.book.open_unasked(connection, intent, question)
         await self.invite(connection, it, turn.invitations)
-        await self.renewals(connection, it.id, list(last.values()), None)
-        await SQL.write_subscription(connection, **subscription_columns(it))
+        columns = subscription_columns(it) | renewals_columns(list(last.values()))
+        await SQL.write_turn(connection, **columns)
         for renewal in last.values():
             if renewal.outcome is not Outcome.OPEN:
                 await self._close(connection, it, renewal)
@@ -124,27 +129,26 @@ class Writing:
                 fingerprint=None,
             )
 
-    async def renewals(
+    async def for_shopper(
         self,
         connection: Connection,
         subscription_id: SubscriptionId,
-        renewals: Sequence[Renewal],
-        pay_key: str | None,
+        renewal: Renewal,
+        pay_key: str,
     ) -> None:
-        """Write renewals with their attempts.
+        """Write down a renewal with the attempt that the shopper is to pay, where it is new.
 
         Args:
             connection: The caller's transaction.
             subscription_id: Whose.
-            renewals: As they now are.
-            pay_key: The shop key that the payment of one yet without will come under, if any.
+            renewal: With its attempts.
+            pay_key: The shop key that the attempt's payment will come under.
         """
-        for renewal in renewals:
-            await SQL.write_renewal(connection, **renewal_columns(subscription_id, renewal))
-            for attempt in renewal.attempts:
-                key = pay_key if attempt.payment_id is None else None
-                columns = attempt_columns(subscription_id, renewal.period, attempt, key)
-                await SQL.write_attempt(connection, **columns)
+        await SQL.write_renewal(connection, **renewal_columns(subscription_id, renewal))
+        for attempt in renewal.attempts:
+            key = pay_key if attempt.payment_id is None else None
+            columns = attempt_columns(subscription_id, renewal.period, attempt, key)
+            await SQL.write_attempt(connection, **columns)
 
     async def _write_history(
         self, connection: Connection, before: Subscription, turn: Turn

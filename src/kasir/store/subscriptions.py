@@ -123,7 +123,7 @@ class PostgresSubscriptions:
                 due_at=it.created_at + self.rules.incomplete_for,
             )
             if it.renewal:
-                await self.writing.renewals(connection, it.id, [it.renewal], pay_key)
+                await self.writing.for_shopper(connection, it.id, it.renewal, pay_key)
             if it.renewal and it.renewal.link_id:
                 await self.writing.invite(connection, it, [it.renewal])
         return it.id
@@ -186,7 +186,7 @@ class PostgresSubscriptions:
                 raise NotFound("subscription", subscription_id)
             it, _ = found
             renewal = attempt_of(it)
-            await self.writing.renewals(connection, it.id, [renewal], pay_key)
+            await self.writing.for_shopper(connection, it.id, renewal, pay_key)
             return replace(it, renewal=renewal)
 
     async def _locked(

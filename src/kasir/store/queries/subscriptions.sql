@@ -40,7 +40,28 @@ WHERE (:shopper_reference = '' OR shopper_reference = :shopper_reference)
       AND (:reference = '' OR reference = :reference)
 ORDER BY created_at DESC, id DESC LIMIT :most;
 
--- name: write_subscription(id, state, minor_units, begun_at, anchor, anchor_period, dealt, noticed, cancel_at, behind_since, token_id, due_at)!
+-- name: write_turn(id, state, minor_units, begun_at, anchor, anchor_period, dealt, noticed, cancel_at, behind_since, token_id, due_at, periods, due_ats, currencies, amounts, references_, outcomes, next_tries, link_ids, of_periods, numbers, ats, asked_ats, statuses, tolds, payment_ids)!
+-- A subscription as it now stands, with the renewals and attempts that changed: in one statement,
+-- since this is written twice for every renewal.
+WITH opened AS (
+    INSERT INTO renewal (subscription_id, period, due_at, currency, minor_units, reference, outcome,
+                         next_try, link_id)
+    SELECT :id, news.*
+    FROM unnest(:periods::integer[], :due_ats::timestamptz[], :currencies::text[],
+                :amounts::bigint[], :references_::text[], :outcomes::text[],
+                :next_tries::timestamptz[], :link_ids::text[]) AS news
+    ON CONFLICT (subscription_id, period) DO UPDATE
+    SET outcome = EXCLUDED.outcome, next_try = EXCLUDED.next_try, link_id = EXCLUDED.link_id
+), tried AS (
+    INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status, told,
+                                 payment_id)
+    SELECT :id, news.*
+    FROM unnest(:of_periods::integer[], :numbers::integer[], :ats::timestamptz[],
+                :asked_ats::timestamptz[], :statuses::text[], :tolds::boolean[],
+                :payment_ids::text[]) AS news
+    ON CONFLICT (subscription_id, period, number) DO UPDATE
+    SET status = EXCLUDED.status, told = EXCLUDED.told
+)
 UPDATE subscription
 SET state = :state, minor_units = :minor_units, begun_at = :begun_at, anchor = :anchor,
     anchor_period = :anchor_period, dealt = :dealt, noticed = :noticed, cancel_at = :cancel_at,
@@ -52,15 +73,14 @@ INSERT INTO renewal (subscription_id, period, due_at, currency, minor_units, ref
                      next_try, link_id)
 VALUES (:subscription_id, :period, :due_at, :currency, :minor_units, :reference, :outcome,
         :next_try, :link_id)
-ON CONFLICT (subscription_id, period) DO UPDATE
-SET outcome = EXCLUDED.outcome, next_try = EXCLUDED.next_try, link_id = EXCLUDED.link_id;
+ON CONFLICT (subscription_id, period) DO NOTHING;
 
 -- name: write_attempt(subscription_id, period, number, at, asked_at, status, told, payment_id, shop_key)!
+-- One that the shopper is to pay: its payment will come under the shop key.
 INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status, told,
                              payment_id, shop_key)
 VALUES (:subscription_id, :period, :number, :at, :asked_at, :status, :told, :payment_id, :shop_key)
-ON CONFLICT (subscription_id, period, number) DO UPDATE
-SET status = EXCLUDED.status, told = EXCLUDED.told;
+ON CONFLICT (subscription_id, period, number) DO NOTHING;
 
 -- name: adopt_sign_up(subscription_id)!
 -- A payment that the shop's request made is an attempt's once it is there.
