@@ -39,8 +39,6 @@ def environment(house: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     return house
 
 
-# Of what Litestar 3 will want otherwise; Kasir stays below 3.
-@pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_python_examples_of_a_page_run(page: str, environment: Stage) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from litestar import Request, Response, Router, get, patch, post
+from litestar import Response, Router, get, patch, post
+from litestar.params import FromPath
 
 from kasir.adyen.calls import VERSIONS
 from kasir.errors import NotFound
 from kasir.gateway.changes import PATHS
+from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
 from kasir.web.problems import response
-from kasir.wiring import Kasir
-
-AnyRequest = Request[Any, Any, Any]
 
 
 def _under_versions(path: str) -> list[str]:
@@ -27,13 +24,13 @@ def version_of(request: AnyRequest) -> int:
 
 
 @post(_under_versions("/paymentMethods"), status_code=200)
-async def post_payment_methods(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+async def post_payment_methods(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """List the payment methods Adyen offers; country, currency and account are filled in."""
     return response(await kasir.checkout.payment_methods(await request.body(), version_of(request)))
 
 
 @post(_under_versions("/payments"), status_code=200)
-async def post_payments(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+async def post_payments(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Pay with GoPay. Written down before Adyen is asked; the answer is Adyen's, unchanged."""
     key = request.headers.get("idempotency-key")
     answer, _ = await kasir.checkout.payments(await request.body(), version_of(request), key)
@@ -41,7 +38,7 @@ async def post_payments(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
 
 
 @post(_under_versions("/payments/details"), status_code=200)
-async def post_payments_details(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+async def post_payments_details(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Finish a payment after the redirect. Asked of Adyen once, answered every time."""
     return response(
         await kasir.checkout.details(await request.body(), version_of(request)),
@@ -50,27 +47,29 @@ async def post_payments_details(request: AnyRequest, kasir: Kasir) -> Response[b
 
 
 @post(_under_versions("/paymentLinks"), status_code=201)
-async def post_payment_links(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+async def post_payment_links(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Make a link to Kasir's own payment form."""
     key = request.headers.get("idempotency-key")
     return response(await kasir.links.create(await request.body(), key), idempotency_key=key)
 
 
 @get(_under_versions("/paymentLinks/{link_id:str}"))
-async def get_payment_link(link_id: str, kasir: Kasir) -> Response[bytes]:
+async def get_payment_link(link_id: FromPath[str], kasir: OurKasir) -> Response[bytes]:
     """Show a payment link as it stands."""
     return response(await kasir.links.get(link_id))
 
 
 @patch(_under_versions("/paymentLinks/{link_id:str}"))
-async def patch_payment_link(request: AnyRequest, link_id: str, kasir: Kasir) -> Response[bytes]:
+async def patch_payment_link(
+    request: AnyRequest, link_id: FromPath[str], kasir: OurKasir
+) -> Response[bytes]:
     """Withdraw a payment link."""
     return response(await kasir.links.update(link_id, await request.body()))
 
 
 @post(_under_versions("/payments/{psp_reference:str}/{change:str}"), status_code=201)
 async def post_payment_change(
-    request: AnyRequest, psp_reference: str, change: str, kasir: Kasir
+    request: AnyRequest, psp_reference: FromPath[str], change: FromPath[str], kasir: OurKasir
 ) -> Response[bytes]:
     """Capture, refund, cancel or reverse a payment; how it ended comes by notification."""
     if change not in PATHS:
@@ -83,7 +82,7 @@ async def post_payment_change(
 
 
 @post(_under_versions("/cancels"), status_code=201)
-async def post_cancels(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+async def post_cancels(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Undo a payment by the shop's own reference, where its pspReference is not known yet."""
     key = request.headers.get("idempotency-key")
     answer = await kasir.changes.cancel_by_reference(await request.body(), version_of(request), key)

@@ -10,8 +10,8 @@ from litestar import Router, get
 from litestar.params import QueryParameter
 
 from kasir.shop_events.delivery import Event
+from kasir.web.handed import OurKasir
 from kasir.web.keys import KEYED, needs_key
-from kasir.wiring import Kasir
 
 
 class EventOut(msgspec.Struct):
@@ -43,7 +43,7 @@ After = Annotated[
 
 
 @get("/api/events")
-async def get_events(kasir: Kasir, after: After = None) -> EventsOut:
+async def get_events(kasir: OurKasir, after: After = None) -> EventsOut:
     """Give the events after one you have, oldest first."""
     found = await kasir.events.after(after or None, kasir.settings.limits.events_listed_max)
     events = [_shown(event) for event in found]

@@ -32,7 +32,8 @@ from kasir.payments.status import Status
 from kasir.tokens.model import Token
 from kasir.web.browser_info import browser_info
 from kasir.web.consent import agreed, consent_of
-from kasir.web.pages import SHOWN, AnyRequest, OurKasir, Page, Visit, pairs, posted
+from kasir.web.handed import AnyRequest, OurKasir
+from kasir.web.pages import SHOWN, Page, Visit, pairs, posted
 from kasir.web.saved import chosen, is_gone, look_again, saved_of, was_gone
 from kasir.web.views import closed, payment_of
 from kasir.wiring import Kasir

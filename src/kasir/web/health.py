@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from kasir.errors import DatabaseUnavailable
 from kasir.store import database, inbox
-from kasir.wiring import Kasir
+from kasir.web.handed import OurKasir
 
 _ANSWER_S: Final = 3.0
 #: Litestar adds the charset to a text; given twice, Prometheus could not read it.
@@ -23,7 +23,7 @@ async def live() -> dict[str, str]:
 
 
 @get("/health/ready", include_in_schema=False)
-async def ready(kasir: Kasir) -> Response[dict[str, str]]:
+async def ready(kasir: OurKasir) -> Response[dict[str, str]]:
     """Answer 200 while the database answers and its schema is ours; 503 otherwise."""
     try:
         pending = await database.pending(kasir.pool, _ANSWER_S)
@@ -35,7 +35,7 @@ async def ready(kasir: Kasir) -> Response[dict[str, str]]:
 
 
 @get("/metrics", include_in_schema=False)
-async def metrics(kasir: Kasir) -> Response[bytes]:
+async def metrics(kasir: OurKasir) -> Response[bytes]:
     """Figures in Prometheus's text form."""
     registry = CollectorRegistry()
     notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)

@@ -16,24 +16,21 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jinja2
-from litestar import HttpMethod, Request, Response, route
-from litestar.di import NamedDependency
+from litestar import HttpMethod, Response, route
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath, SkipValidation
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from kasir.adyen.environments import Environment
 from kasir.gateway.methods import GOPAY, METHODS
 from kasir.money import Money
+from kasir.web.handed import AnyRequest
 from kasir.web.texts import LANGUAGES, Words, language_of
 from kasir.wiring import Kasir
 
 if TYPE_CHECKING:
     from litestar.types import ExceptionHandlersMap
 
-AnyRequest = Request[Any, Any, Any]
-#: The open Kasir of the app, as a handler asks for it.
-OurKasir = NamedDependency[SkipValidation[Kasir]]
 Page = Response[str] | Redirect
 
 #: The methods of whatever only shows something.
@@ -229,7 +226,10 @@ def handlers(others: ExceptionHandlersMap) -> ExceptionHandlersMap:
             return answer
         visit = Visit.of(request, request.app.state.kasir)
         status = answer.status_code or HTTPStatus.INTERNAL_SERVER_ERROR
-        return visit.message(_sentence(status), status)
+        page = visit.message(_sentence(status), status)
+        if allow := answer.headers.get("Allow"):
+            page.headers["Allow"] = allow
+        return page
 
     return {**others, Exception: handle}
 

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import msgspec
 from litestar import Router, get
-from litestar.params import QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import NotFound
 from kasir.ids import PaymentId
 from kasir.shop_events.shapes import PaymentOut, shown
+from kasir.web.handed import OurKasir
 from kasir.web.keys import KEYED, needs_key
-from kasir.wiring import Kasir
 
 _LISTED_MAX = 100
 
@@ -29,14 +29,14 @@ Reference = Annotated[
 
 
 @get("/api/payments")
-async def get_payments(kasir: Kasir, reference: Reference) -> PaymentsOut:
+async def get_payments(kasir: OurKasir, reference: Reference) -> PaymentsOut:
     """Give the payments of a reference, newest first."""
     found = [] if "\0" in reference else await kasir.payments.payments_of(reference, _LISTED_MAX)
     return PaymentsOut([shown(payment) for payment in found])
 
 
 @get("/api/payments/{payment_id:str}")
-async def get_payment(kasir: Kasir, payment_id: str) -> PaymentOut:
+async def get_payment(kasir: OurKasir, payment_id: FromPath[str]) -> PaymentOut:
     """Give one payment with all its facts."""
     payment = None
     if "\0" not in payment_id:

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from litestar import Request, Response, Router, delete, get, post
+from litestar import Response, Router, delete, get, post
+from litestar.params import FromPath
 
 from kasir.adyen.calls import VERSIONS
 from kasir.web.checkout_api import version_of
+from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
 from kasir.web.problems import response
-from kasir.wiring import Kasir
-
-AnyRequest = Request[Any, Any, Any]
 
 _STORED = [f"/v{version}/storedPaymentMethods" for version in VERSIONS]
 _CLASSIC = "/pal/servlet/Recurring/v68"
 
 
 @get(_STORED)
-async def get_stored_payment_methods(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+async def get_stored_payment_methods(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """List what a shopper has saved; with `type`, only of that payment method."""
     return response(await kasir.stored.list(dict(request.query_params), version_of(request)))
 
 
 @delete([f"{path}/{{stored_id:str}}" for path in _STORED], status_code=200)
 async def delete_stored_payment_method(
-    request: AnyRequest, stored_id: str, kasir: Kasir
+    request: AnyRequest, stored_id: FromPath[str], kasir: OurKasir
 ) -> Response[bytes]:
     """Remove one; it can be charged no more."""
     asked = dict(request.query_params)
@@ -34,14 +31,14 @@ async def delete_stored_payment_method(
 
 
 @post(f"{_CLASSIC}/listRecurringDetails", status_code=200)
-async def post_list_recurring_details(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+async def post_list_recurring_details(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """List a shopper's tokens the classic way; with `?type=`, only of that payment method."""
     wanted = request.query_params.get("type")
     return response(await kasir.stored.list_classic(await request.body(), wanted))
 
 
 @post(f"{_CLASSIC}/disable", status_code=200)
-async def post_disable(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+async def post_disable(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Disable a token the classic way. Beware: without a detail, all of the shopper's."""
     return response(await kasir.stored.disable_classic(await request.body()))
 

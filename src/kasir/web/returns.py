@@ -20,7 +20,8 @@ from kasir.errors import KasirError
 from kasir.gateway.links import OpenLink
 from kasir.ids import PaymentId
 from kasir.payments.payment import Payment
-from kasir.web.pages import SHOWN, AnyRequest, OurKasir, Page, Visit, pairs, posted
+from kasir.web.handed import AnyRequest, OurKasir
+from kasir.web.pages import SHOWN, Page, Visit, pairs, posted
 from kasir.web.views import Standing, payment_of, standing, status_page, status_part, title
 from kasir.wiring import Kasir
 

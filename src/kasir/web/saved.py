@@ -23,7 +23,8 @@ from kasir.errors import InvalidRequest, NotFound
 from kasir.gateway.links import CARD_ON_FILE, SUBSCRIPTION, OpenLink
 from kasir.gateway.methods import GOPAY
 from kasir.tokens.model import Token
-from kasir.web.pages import SHOWN, AnyRequest, OurKasir, Page, Visit
+from kasir.web.handed import AnyRequest, OurKasir
+from kasir.web.pages import SHOWN, Page, Visit
 from kasir.web.views import closed
 from kasir.wiring import Kasir
 

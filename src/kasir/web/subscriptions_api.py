@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
-from litestar import Request, Response, Router, get, patch, post
-from litestar.params import QueryParameter
+from litestar import Response, Router, get, patch, post
+from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.shop_events.shapes import AmountOut
@@ -20,11 +20,10 @@ from kasir.shop_events.subscriptions import (
 )
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
+from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
 from kasir.web.problems import response
 from kasir.wiring import Kasir
-
-AnyRequest = Request[Any, Any, Any]
 
 _LISTED_MAX: Final = 100
 _RENEWALS_MAX: Final = 400
@@ -68,19 +67,19 @@ class MetricsOut(msgspec.Struct, rename="camel"):
 
 
 @post("/api/plans", status_code=_CREATED)
-async def post_plan(request: AnyRequest, kasir: Kasir) -> PlanOut:
+async def post_plan(request: AnyRequest, kasir: OurKasir) -> PlanOut:
     """Make a plan. It never changes; make another one instead."""
     return shown_plan(await kasir.subscribing.make_plan(await request.body()))
 
 
 @get("/api/plans")
-async def get_plans(kasir: Kasir) -> PlansOut:
+async def get_plans(kasir: OurKasir) -> PlansOut:
     """Give the newest plans."""
     return PlansOut([shown_plan(plan) for plan in await kasir.subscriptions.plans(_LISTED_MAX)])
 
 
 @get("/api/plans/{plan_id:str}")
-async def get_plan(kasir: Kasir, plan_id: str) -> PlanOut:
+async def get_plan(kasir: OurKasir, plan_id: FromPath[str]) -> PlanOut:
     """Give one plan."""
     plan = await kasir.subscriptions.plan(plan_id) if "\0" not in plan_id else None
     if plan is None:
@@ -89,7 +88,7 @@ async def get_plan(kasir: Kasir, plan_id: str) -> PlanOut:
 
 
 @post("/api/subscriptions", status_code=_CREATED)
-async def post_subscription(request: AnyRequest, kasir: Kasir) -> Response[bytes]:
+async def post_subscription(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Sign a shopper up. `payment` is Adyen's answer: follow its action, finish with details."""
     key = request.headers.get("idempotency-key")
     found, answer = await kasir.subscribing.sign_up(await request.body(), key)
@@ -114,7 +113,7 @@ Reference = Annotated[
 
 @get("/api/subscriptions")
 async def get_subscriptions(
-    kasir: Kasir, shopper: Shopper = "", reference: Reference = ""
+    kasir: OurKasir, shopper: Shopper = "", reference: Reference = ""
 ) -> SubscriptionsOut:
     """Give the newest subscriptions, of one shopper or one reference if asked."""
     if "\0" in shopper + reference:
@@ -124,14 +123,14 @@ async def get_subscriptions(
 
 
 @get("/api/subscriptions/{subscription_id:str}")
-async def get_subscription(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
+async def get_subscription(kasir: OurKasir, subscription_id: FromPath[str]) -> SubscriptionOut:
     """Give one subscription with its renewals."""
     return await _shown(kasir, subscription_id)
 
 
 @patch("/api/subscriptions/{subscription_id:str}")
 async def patch_subscription(
-    request: AnyRequest, kasir: Kasir, subscription_id: str
+    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
     """Change the amount from the next period on, or move to another of the shopper's tokens."""
     await kasir.subscribing.change(subscription_id, await request.body())
@@ -139,28 +138,32 @@ async def patch_subscription(
 
 
 @post("/api/subscriptions/{subscription_id:str}/cancel", status_code=200)
-async def post_cancel(request: AnyRequest, kasir: Kasir, subscription_id: str) -> SubscriptionOut:
+async def post_cancel(
+    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+) -> SubscriptionOut:
     """Cancel now, or with `{"at": "periodEnd"}` when what was paid for is over."""
     await kasir.subscribing.cancel(subscription_id, await request.body())
     return await _shown(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/pause", status_code=200)
-async def post_pause(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
+async def post_pause(kasir: OurKasir, subscription_id: FromPath[str]) -> SubscriptionOut:
     """Charge nothing until it is resumed."""
     await kasir.subscribing.pause(subscription_id)
     return await _shown(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/resume", status_code=200)
-async def post_resume(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
+async def post_resume(kasir: OurKasir, subscription_id: FromPath[str]) -> SubscriptionOut:
     """Go on after a pause, or take back a cancel that was to come."""
     await kasir.subscribing.resume(subscription_id)
     return await _shown(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/payment", status_code=200)
-async def post_payment(request: AnyRequest, kasir: Kasir, subscription_id: str) -> Response[bytes]:
+async def post_payment(
+    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+) -> Response[bytes]:
     """Have the shopper pay what is owed and link a wallet again; the answer is Adyen's."""
     return response(await kasir.subscribing.pay_again(subscription_id, await request.body()))
 
@@ -172,7 +175,7 @@ Zone = Annotated[str, QueryParameter(name="timeZone", description="Whose days.")
 
 @get("/api/subscriptions/metrics")
 async def get_metrics(
-    kasir: Kasir, first: First = None, last: Last = None, zone: Zone = HOME_ZONE
+    kasir: OurKasir, first: First = None, last: Last = None, zone: Zone = HOME_ZONE
 ) -> MetricsOut:
     """Give the figures of each day; of the last thirty unless told otherwise."""
     if zone not in available_timezones():

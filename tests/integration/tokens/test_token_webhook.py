@@ -142,8 +142,6 @@ async def knock(client: AsyncTestClient[Litestar], key: str, **more: Any) -> int
     return int(answer.status_code)
 
 
-# How handlers get at Kasir will be spelled otherwise in Litestar 3; we are pinned below it.
-@pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 async def test_basic_authentication_and_two_keys_at_this_door_too(fresh_database: str) -> None:
     environ = {
         "ADYEN_TOKEN_HMAC_KEY": f"{OTHER_KEY},{'00' * 32}",
@@ -159,7 +157,6 @@ async def test_basic_authentication_and_two_keys_at_this_door_too(fresh_database
     assert (unnamed, wrong, right, forged) == (401, 401, [202, 202], 401)
 
 
-@pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 async def test_where_no_key_is_set_nothing_is_authentic(fresh_database: str) -> None:
     async with door(fresh_database) as client:
         assert [await knock(client, key) for key in (KEY, OTHER_KEY, "")] == [401] * 3

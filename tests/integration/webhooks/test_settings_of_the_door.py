@@ -7,16 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from fakes import KEY, OTHER_KEY, envelope, notification_item
 from kasir.config import settings_from
 from kasir.web.app import create_app
-
-# How handlers get at Kasir will be spelled otherwise in Litestar 3; we are pinned below it.
-pytestmark = pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning")
 
 THIRD_KEY = "00" * 32
 
