@@ -39,6 +39,8 @@ class Limits:
     adyen_timeout_s: float = 25.0
     #: How long reaching Adyen may take.
     adyen_connect_timeout_s: float = 5.0
+    #: The longest answer of Adyen's that is read to its end.
+    adyen_answer_bytes_max: int = 10 * 1024 * 1024
     #: Connections held open to Adyen by one process.
     adyen_connections_max: int = 128
     #: After this long an unanswered call counts as lost, and may be asked again (same key).

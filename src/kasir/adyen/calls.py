@@ -27,6 +27,10 @@ METADATA_PAYMENT_ID: Final = "kasirPaymentId"
 _ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
+#: Calls by POST that change nothing.
+_ONLY_LOOK: Final = frozenset({"/paymentMethods", "/listRecurringDetails"})
+
+
 class Api(StrEnum):
     """Which of Adyen's APIs is called."""
 
@@ -44,6 +48,11 @@ class Call:
     key: str | None = None
     method: str = "POST"
     api: Api = Api.CHECKOUT
+
+    @property
+    def bears_repeating(self) -> bool:
+        """Whether asking twice is asking once: under a key, or where it only looks."""
+        return self.key is not None or self.path in _ONLY_LOOK
 
 
 def redirect_result(text: str) -> str:

@@ -49,11 +49,10 @@ async def webhook_first(walker: Walker) -> None:
 async def reply_lost(walker: Walker) -> None:
     """Adyen makes the payment and its answer is lost: one payment at Adyen, not two."""
     order = reference("reply-lost")
-    await walker.faults(
-        {"fault": "lose_reply_after", "call": "payments", "reference": order, "times": 1}
-    )
+    await walker.faults({"fault": "lose_reply_after", "call": "payments", "reference": order})
     first = await walker.pay(order, key=order)
     expect((first.status, first.headers.get("transient-error")), (503, "true"), "the answer")
+    await walker.faults()
     again = await _answered(walker, order)
     await walker.shopper(again.json["action"], "approve")
     await walker.status(order, "authorised")

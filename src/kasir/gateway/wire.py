@@ -6,12 +6,15 @@ verdict, or `Silence`. Never logs a key or a body.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from http import HTTPStatus
+from typing import Final, Self
 
 import aiohttp
+import structlog
 from yarl import URL
 
 from kasir.adyen.calls import Api, Call
@@ -19,12 +22,21 @@ from kasir.adyen.environments import Addresses
 from kasir.adyen.replies import Answer
 from kasir.config import Limits, Settings
 
-_HEADERS = {"Content-Type": "application/json", "User-Agent": "kasir"}
+_log = structlog.get_logger("kasir.adyen")
+
+_KEY_CURE: Final = "look at ADYEN_API_KEY and its roles, and at ADYEN_MERCHANT_ACCOUNT"
+#: How a connection shows that the other end has closed it before it said anything.
+_CLOSED: Final = (
+    aiohttp.ServerDisconnectedError,
+    aiohttp.ClientOSError,
+    aiohttp.ClientConnectionResetError,
+)
+_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "kasir"}
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """No HTTP answer came. The call may have been acted upon all the same."""
+    """No HTTP answer came, or none that ends. The call may have been acted upon all the same."""
 
     why: str
 
@@ -74,21 +86,53 @@ class Wire:
 
     async def send(self, call: Call) -> Answer | Silence:
         """Make a call and wait for its answer. Raises nothing for trouble."""
-        url = f"{self._bases[call.api]}/v{call.version}{call.path}"
-        headers = {"Idempotency-Key": call.key} if call.key else None
         try:
-            async with self._open().request(
-                call.method,
-                # Percent-encoded already, where it needs to be.
-                URL(url, encoded=True),
-                data=call.body or None,
-                headers=headers,
-                allow_redirects=False,
-            ) as response:
-                return _answer(response.status, await response.read(), response.headers)
+            # Both times together: whoever asks holds the question for no longer.
+            async with asyncio.timeout(self._limits.adyen_timeout_s):
+                try:
+                    return await self._send(call)
+                except aiohttp.ClientConnectorError:
+                    raise  # There was no connection to begin with.
+                except _CLOSED:
+                    # A connection that waited is closed by Adyen some day, perhaps as we write.
+                    # aiohttp asks once more by itself, but never what is posted.
+                    if not call.bears_repeating:
+                        raise
+                    return await self._send(call)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             # The name of what happened, not its text: a text may carry the address with a prefix.
             return Silence(type(error).__name__)
+
+    async def _send(self, call: Call) -> Answer | Silence:
+        url = f"{self._bases[call.api]}/v{call.version}{call.path}"
+        headers = {"Idempotency-Key": call.key} if call.key else None
+        async with self._open().request(
+            call.method,
+            # Percent-encoded already, where it needs to be.
+            URL(url, encoded=True),
+            data=call.body or None,
+            headers=headers,
+            allow_redirects=False,
+        ) as response:
+            if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+                # A shop that is passed this on takes it for its own key. No path: it may name a
+                # token.
+                _log.error("Adyen refused our key", status=response.status, cure=_KEY_CURE)
+            body = await _body(response, self._limits.adyen_answer_bytes_max)
+            if body is None:
+                return Silence("AnswerTooLong")
+            return _answer(response.status, body, response.headers)
+
+
+async def _body(response: aiohttp.ClientResponse, most: int) -> bytes | None:
+    """The answer's body, unpacked; None where it is longer than `most` bytes."""
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > most:
+            response.close()  # What is left of it must not be taken for the next answer.
+            return None
+    return bytes(body)
 
 
 def _answer(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:

@@ -7,9 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +15,8 @@ import pytest
 import trustme
 from aiohttp import web
 
-from kasir.adyen.calls import Call
+from far import Far, Handler, plain, serving
+from kasir.adyen.calls import Api, Call
 from kasir.adyen.environments import Environment, addresses
 from kasir.adyen.replies import Answer, Verdict
 from kasir.config import Limits
@@ -25,43 +24,6 @@ from kasir.gateway.wire import Silence, Wire
 
 CALL: Final = Call("/payments", b'{ "reference" : "x" }', 72, "kasir-pay_1")
 JSON: Final = "application/json"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass
-class Far:
-    """A server that plays Adyen as badly as a test wants."""
-
-    url: str = ""
-    handler: Handler | None = None
-    #: Every request as it came: what was asked, its headers, its body.
-    asked: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    #: The sockets that requests came over.
-    peers: set[object] = field(default_factory=set)
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Note the request down and have the test's handler answer it."""
-        body = await request.read()
-        headers = {name.lower(): text for name, text in request.headers.items()}
-        self.asked.append((f"{request.method} {request.path_qs}", headers, body))
-        if request.transport is not None:
-            self.peers.add(request.transport.get_extra_info("peername"))
-        assert self.handler is not None
-        return await self.handler(request)
-
-
-@asynccontextmanager
-async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Far]:
-    far = Far()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", far.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-    far.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
-    yield far
-    await runner.cleanup()
 
 
 @pytest.fixture
@@ -74,19 +36,13 @@ def wire_to(url: str, limits: Limits | None = None) -> Wire:
     return Wire(addresses(Environment.TWIN, twin_url=url), "secret-key", limits or Limits())
 
 
-async def sent(far: Far, handler: Handler, limits: Limits | None = None) -> Answer | Silence:
+async def sent(
+    far: Far, handler: Handler, limits: Limits | None = None, call: Call = CALL
+) -> Answer | Silence:
     """Send one call to a server that answers so."""
     far.handler = handler
     async with wire_to(far.url, limits) as wire:
-        return await wire.send(CALL)
-
-
-def plain(status: int, body: bytes, **headers: str) -> Handler:
-    async def answer(_: web.Request) -> web.StreamResponse:
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
-        return web.Response(status=status, body=body, headers=named)
-
-    return answer
+        return await wire.send(call)
 
 
 async def test_a_call_goes_out_word_for_word_with_its_two_keys(far: Far) -> None:
@@ -214,6 +170,110 @@ async def test_an_answer_that_stalls_half_way_is_silence(far: Far) -> None:
         raise AssertionError
 
     assert isinstance(await sent(far, stall, Limits(adyen_timeout_s=0.2)), Silence)
+
+
+@pytest.mark.parametrize(
+    ("is_chunked", "is_zipped"), [(False, False), (True, False), (False, True)]
+)
+async def test_an_answer_without_end_is_silence(
+    far: Far, is_chunked: bool, is_zipped: bool
+) -> None:
+    async def long(_: web.Request) -> web.StreamResponse:
+        response = web.Response(body=b'{"resultCode":"' + b"A" * 2000)
+        if is_chunked:
+            response.enable_chunked_encoding()
+        if is_zipped:  # Small on its way, and large where it arrives.
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    found = await sent(far, long, Limits(adyen_answer_bytes_max=2000))
+
+    assert found == Silence("AnswerTooLong")
+
+
+async def test_an_answer_as_long_as_the_limit_is_read(far: Far) -> None:
+    body = b'{"a":"' + b"A" * 1992 + b'"}'
+    found = await sent(far, plain(200, body), Limits(adyen_answer_bytes_max=2000))
+
+    assert found == Answer(200, body)
+
+
+async def test_what_comes_after_an_answer_without_end_is_not_taken_for_another(far: Far) -> None:
+    long, limits = plain(200, b"{" + b"A" * 2000), Limits(adyen_answer_bytes_max=2000)
+    async with wire_to(far.url, limits) as wire:
+        far.handler = long
+        first = await wire.send(CALL)
+        far.handler = plain(200, b"{}")
+        second = await wire.send(CALL)
+
+    assert (first, second) == (Silence("AnswerTooLong"), Answer(200, b"{}"))
+
+
+def breaking(far: Far, *broken: int) -> Handler:
+    """Answer, but break the connection under the requests of these numbers."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if len(far.asked) in broken:
+            assert request.transport is not None
+            request.transport.close()
+        return web.Response(body=b"{}")
+
+    return answer
+
+
+async def test_a_call_whose_connection_was_closed_as_it_set_out_is_made_once_more(
+    far: Far,
+) -> None:
+    far.handler = breaking(far, 2)
+    async with wire_to(far.url) as wire:
+        found = [await wire.send(CALL), await wire.send(CALL)]
+
+    assert found == [Answer(200, b"{}")] * 2
+    # Word for word the same, under the same key: if it was heard, it is done once.
+    assert len(far.asked) == 3
+    assert [body for _, _, body in far.asked] == [CALL.body] * 3
+    assert {headers["idempotency-key"] for _, headers, _ in far.asked} == {CALL.key}
+
+
+async def test_a_call_is_made_once_more_and_no_more(far: Far) -> None:
+    far.handler = breaking(far, 1, 2)
+    async with wire_to(far.url) as wire:
+        found = await wire.send(CALL)
+
+    assert isinstance(found, Silence)
+    assert len(far.asked) == 2
+
+
+async def test_both_times_together_take_no_longer_than_a_call_may(far: Far) -> None:
+    async def late(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.3)
+        return await breaking(far, 1)(request)
+
+    found = await sent(far, late, Limits(adyen_timeout_s=0.5))
+
+    assert isinstance(found, Silence)
+    assert "Timeout" in found.why
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call("/paymentMethods", b"{}"),
+        Call("/listRecurringDetails", b"{}", 68, api=Api.RECURRING),
+        Call("/storedPaymentMethods", method="GET"),
+    ],
+)
+async def test_a_call_that_only_looks_is_made_once_more_without_a_key(far: Far, call: Call) -> None:
+    found = await sent(far, breaking(far, 1), call=call)
+
+    assert found == Answer(200, b"{}")
+
+
+async def test_a_call_that_bears_no_key_and_changes_something_is_not_made_again(far: Far) -> None:
+    call = Call("/disable", b"{}", 68, api=Api.RECURRING)
+
+    assert isinstance(await sent(far, breaking(far, 1), call=call), Silence)
+    assert len(far.asked) == 1
 
 
 async def test_nobody_at_home_is_silence_and_tells_no_address() -> None:

@@ -1,0 +1,58 @@
+"""Adyen played as badly as a test wants: a real server, which answers whatever it is told to."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Far:
+    """A server that plays Adyen as badly as a test wants."""
+
+    url: str = ""
+    handler: Handler | None = None
+    #: Every request as it came: what was asked, its headers, its body.
+    asked: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    #: The sockets that requests came over.
+    peers: set[object] = field(default_factory=set)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Note the request down and have the test's handler answer it."""
+        body = await request.read()
+        headers = {name.lower(): text for name, text in request.headers.items()}
+        self.asked.append((f"{request.method} {request.path_qs}", headers, body))
+        if request.transport is not None:
+            self.peers.add(request.transport.get_extra_info("peername"))
+        assert self.handler is not None
+        return await self.handler(request)
+
+
+@asynccontextmanager
+async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Far]:
+    """A server that answers as its `handler` says; it ends with the context."""
+    far = Far()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", far.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    far.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+    yield far
+    await runner.cleanup()
+
+
+def plain(status: int, body: bytes, **headers: str) -> Handler:
+    """Answer everything so; in a header's name `_` stands for `-`."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        return web.Response(status=status, body=body, headers=named)
+
+    return answer
