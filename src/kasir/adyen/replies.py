@@ -18,6 +18,20 @@ from kasir.errors import Fault
 #: "Request already processed or in progress" (API idempotency page).
 ALREADY_PROCESSED: Final = "704"
 
+_NOT_NOW: Final = (
+    "In Adyen's place something answered HTTP {status} that is not in Adyen's words, so nothing is "
+    "known. Ask again in a moment."
+)
+_NOT_TAKEN: Final = (
+    "In Adyen's place something answered HTTP {status} that is not in Adyen's words, so nothing "
+    "was done. Whoever runs Kasir looks at the way to Adyen; `kasir doctor` helps."
+)
+_REFUSED: Final = (
+    "In Adyen's place something answered HTTP {status} that is not in Adyen's words, so nothing "
+    "was done. It is not the shop's key that was refused but Kasir's own: whoever runs Kasir "
+    "looks at ADYEN_API_KEY and at the way to Adyen; `kasir doctor` helps."
+)
+
 
 class ResultCode(StrEnum):
     """The result codes a GoPay payment can show. Source: Adyen's result codes page."""
@@ -55,11 +69,19 @@ class Answer:
 
     def json(self) -> dict[str, Any]:
         """The body's fields; empty where the body is not a JSON object."""
+        return self._fields() or {}
+
+    def _fields(self) -> dict[str, Any] | None:
         try:
             fields = msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return {}
-        return fields if isinstance(fields, dict) else {}
+            return None
+        return fields if isinstance(fields, dict) else None
+
+    @property
+    def is_adyens(self) -> bool:
+        """Whether it is in Adyen's words: a JSON object, or nothing where nothing is to be said."""
+        return self.status == HTTPStatus.NO_CONTENT or self._fields() is not None
 
     @property
     def verdict(self) -> Verdict:
@@ -78,6 +100,29 @@ class Answer:
         # 500 with a configuration error (905, "Payment details are not supported") is a final
         # word; any other 5xx may have happened before or after the money moved.
         return Verdict.OURS if fields.get("errorType") == "configuration" else Verdict.UNKNOWN
+
+
+def for_shop(answer: Answer) -> Answer:
+    """An answer as a shop may have it: Adyen's as it came, anybody else's in Adyen's body.
+
+    A proxy, a firewall or a page of maintenance may answer in Adyen's place. Where that settles
+    nothing, neither does the error that tells of it.
+    """
+    if answer.is_adyens:
+        return answer
+    if answer.verdict is not Verdict.OURS:
+        message = _NOT_NOW.format(status=answer.status)
+        return error(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "703",
+            message,
+            "internal",
+            psp_reference=answer.psp_reference,
+            transient=True,
+        )
+    refused = answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    message = (_REFUSED if refused else _NOT_TAKEN).format(status=answer.status)
+    return error(answer.status, "000", message, "configuration", psp_reference=answer.psp_reference)
 
 
 def error(

@@ -35,6 +35,7 @@ _log = structlog.get_logger("kasir.web")
 
 def response(answer: Answer, *, idempotency_key: str | None = None) -> Response[bytes]:
     """An answer of Adyen's, or in Adyen's shape, as an HTTP response."""
+    answer = replies.for_shop(answer)
     headers = {}
     if answer.psp_reference:
         headers["pspReference"] = answer.psp_reference
@@ -92,7 +93,12 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
         _log.error(
             "unexpected", path=request.url.path, error=type(error).__name__, traceback=_told(error)
         )
-    return response(answer_to(error))
+    answered = response(answer_to(error))
+    more = (error.headers if isinstance(error, HTTPException) else None) or {}
+    if "allow" in more:
+        # Which methods there are instead: RFC 9110 wants it with every 405.
+        answered.headers["Allow"] = more["allow"]
+    return answered
 
 
 def _told(error: Exception) -> str:
