@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("kasir.webhooks")
 
 ACCEPTED: Final = b"[accepted]"
+#: Headers that a status is not sent without.
+_MORE: Final[Mapping[int, dict[str, str]]] = {
+    HTTPStatus.UNAUTHORIZED: {"www-authenticate": 'Basic realm="kasir"'},
+    HTTPStatus.METHOD_NOT_ALLOWED: {"allow": "POST"},
+}
 _FORM: Final = b"application/x-www-form-urlencoded"
 
 
@@ -68,9 +73,7 @@ async def _keep_token(kasir: Kasir, scope: Scope, body: bytes) -> None:
 async def _answer(scope: Scope, receive: Receive, send: Send, keep: Keep) -> None:
     kasir: Kasir = scope["litestar_app"].state.kasir
     status, body = await _taken(kasir, scope, receive, keep)
-    headers = (
-        {"www-authenticate": 'Basic realm="kasir"'} if status == HTTPStatus.UNAUTHORIZED else {}
-    )
+    headers = _MORE.get(status, {})
     answer = ASGIResponse(body=body, status_code=status, media_type="text/plain", headers=headers)
     await answer(scope, receive, send)
 

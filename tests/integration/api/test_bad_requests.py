@@ -114,7 +114,15 @@ async def test_what_is_posted_is_not_asked_for_in_another_way(
     said = await caller.call(method, path)
 
     assert said.status == 405
+    assert "POST" in said.headers["Allow"].split(", ")
     assert path.startswith("/webhooks") or is_adyens_error(said)
+
+
+async def test_a_page_of_the_form_says_how_it_may_be_asked_for(caller: Caller) -> None:
+    said = await caller.call("DELETE", "/pay/PL_nobody")
+
+    assert said.status == 405
+    assert {"GET", "HEAD", "POST"} <= set(said.headers["Allow"].split(", "))
 
 
 @pytest.mark.parametrize(
