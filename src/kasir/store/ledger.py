@@ -104,8 +104,9 @@ class Ledger:
         change = self._change(opened, news)
         if change is None or change.events or change.payment.status is not Status.AWAITING_SHOPPER:
             return False
-        facts = _fact_columns([(intent.id, fact) for fact in change.facts])
-        del facts["payment_ids"]
+        if len(change.facts) > 1:
+            return False
+        (fact,) = change.facts
         kept = await SQL.hear_first(
             connection,
             id=intent.id,
@@ -115,7 +116,16 @@ class Ledger:
             tell_at=change.told.tell_at,
             shopper=intent.shopper_reference,
             now=self.clock.now(),
-            **facts,
+            fact=fact.key,
+            says=fact.says,
+            source=fact.source,
+            at=fact.at,
+            about=fact.about,
+            psp_reference=fact.psp_reference,
+            modification=fact.modification,
+            currency=fact.amount.currency if fact.amount else None,
+            minor_units=fact.amount.minor_units if fact.amount else None,
+            words=fact.words,
             **answer,
         )
         return kept is not None

@@ -27,7 +27,7 @@ FROM unnest(:ids::text[], :statuses::text[], :attempts::text[], :captureds::bigi
     AS now_is (id, status, psp_reference, captured, refunded, told_status, tell_at, is_final)
 WHERE payment.id = now_is.id;
 
--- name: hear_first(id, status, attempt, told_status, tell_at, keys, says, sources, ats, abouts, psp_references, modifications, currencies, minor_units, words, names, shopper, now, question, answer_status, answer, answer_psp, of_attempt)^
+-- name: hear_first(id, status, attempt, told_status, tell_at, fact, says, source, at, about, psp_reference, modification, currency, minor_units, words, names, shopper, now, question, answer_status, answer, answer_psp, of_attempt)^
 -- The first news of a payment and the answer it came with. No row comes back, and nothing is
 -- written, where the payment heard something meanwhile: the count decides, under the row's lock.
 WITH fresh AS (
@@ -39,10 +39,9 @@ WITH fresh AS (
 ), heard AS (
     INSERT INTO fact (payment_id, key, says, source, at, about, psp_reference, modification,
                       currency, minor_units, words)
-    SELECT fresh.id, news.*
-    FROM fresh, unnest(:keys::text[], :says::text[], :sources::text[], :ats::timestamptz[],
-                       :abouts::text[], :psp_references::text[], :modifications::text[],
-                       :currencies::text[], :minor_units::bigint[], :words::text[]) AS news
+    SELECT id, :fact, :says, :source, :at, :about, :psp_reference, :modification, :currency,
+           :minor_units, :words
+    FROM fresh
 ), unplaced AS (
     UPDATE notice SET state = 'unread'
     WHERE state IN ('waiting', 'foreign') AND names && :names::text[]
