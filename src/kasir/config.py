@@ -74,6 +74,8 @@ class Limits:
     sign_up_lifetime_s: float = 24 * 3600.0
     #: How long a charge whose outcome is unknown may keep the next period waiting.
     unresolved_for_s: float = 7 * 24 * 3600.0
+    #: How far each of the metrics' figures is counted.
+    figures_max: int = 10_000
     #: Events given at once to a shop that fetches them.
     events_listed_max: int = 100
     #: Waits before each try to deliver an event: growing, for three days in all.

@@ -8,7 +8,8 @@ from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from kasir.errors import DatabaseUnavailable
-from kasir.store import database, inbox
+from kasir.store import database
+from kasir.store.figures import figures
 from kasir.web.handed import OurKasir
 
 _ANSWER_S: Final = 3.0
@@ -37,8 +38,17 @@ async def ready(kasir: OurKasir) -> Response[dict[str, str]]:
 @get("/metrics", include_in_schema=False)
 async def metrics(kasir: OurKasir) -> Response[bytes]:
     """Figures in Prometheus's text form."""
+    found = await figures(kasir.pool, kasir.clock.now(), kasir.settings.limits.figures_max)
     registry = CollectorRegistry()
     notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)
-    async for row in inbox.SQL.count_by_state(kasir.pool):
-        notices.labels(row["state"]).set(row["notices"])
+    for state, count in found.notices.items():
+        notices.labels(state).set(count)
+    for name, says, figure in (
+        ("kasir_oldest_unread_notice_seconds", "How long a notice has waited", found.unread_s),
+        ("kasir_payments_unknown", "Payments whose outcome is not known", found.unknown),
+        ("kasir_events_waiting", "Events the shop has not taken", found.events),
+        ("kasir_oldest_waiting_event_seconds", "How old the oldest of them is", found.events_s),
+        ("kasir_subscriptions_due", "Subscriptions with something to do by now", found.due),
+    ):
+        Gauge(name, says, registry=registry).set(figure)
     return Response(generate_latest(registry), media_type=_TEXT_FORM)

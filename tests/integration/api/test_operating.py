@@ -20,7 +20,14 @@ async def test_the_figures_are_in_prometheuss_form(caller: Caller) -> None:
     families = list(text_string_to_metric_families(said.body.decode()))
 
     assert said.status == 200
-    assert "kasir_notices" in [family.name for family in families]
+    assert [family.name for family in families] == [
+        "kasir_notices",
+        "kasir_oldest_unread_notice_seconds",
+        "kasir_payments_unknown",
+        "kasir_events_waiting",
+        "kasir_oldest_waiting_event_seconds",
+        "kasir_subscriptions_due",
+    ]
 
 
 async def test_the_figures_have_a_content_type_that_prometheus_can_read(caller: Caller) -> None:

@@ -53,6 +53,3 @@ FROM notice WHERE state = :state ORDER BY id LIMIT :most;
 -- name: replay(ids)
 UPDATE notice SET state = 'unread', error = ''
 WHERE id = ANY (:ids::bigint[]) AND state NOT IN ('unread', 'read') RETURNING id;
-
--- name: count_by_state()
-SELECT state, count(*) AS notices FROM notice GROUP BY state;

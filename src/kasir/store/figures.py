@@ -1,0 +1,56 @@
+"""How Kasir does, in figures: what waits, for how long, and what nobody knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from kasir.store.database import Pool, queries
+from kasir.webhooks.reading import NoticeState
+
+SQL: Final = queries("figures")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Counts of what is open; none goes further than it was let.
+
+    Attributes:
+        notices: By state, of those that somebody should look at when there are many.
+        unread_s: How long the oldest unread notice has waited.
+        unknown: Payments whose outcome is not known.
+        events: Events that the shop has not taken and that are still to be delivered.
+        events_s: How long ago the oldest of them came about.
+        due: Subscriptions that have something to do by now.
+    """
+
+    notices: dict[NoticeState, int]
+    unread_s: float
+    unknown: int
+    events: int
+    events_s: float
+    due: int
+
+
+async def figures(pool: Pool, now: datetime, most: int) -> Figures:
+    """Count, each figure up to `most`."""
+    row = await SQL.figures(pool, now=now, most=most)
+    counted = (
+        NoticeState.UNREAD,
+        NoticeState.WAITING,
+        NoticeState.HELD,
+        NoticeState.UNHEARD_OF,
+    )
+    return Figures(
+        notices={state: row[state] for state in counted},
+        unread_s=_since(row["unread_since"], now),
+        unknown=row["unknown"],
+        events=row["events"],
+        events_s=_since(row["events_since"], now),
+        due=row["due"],
+    )
+
+
+def _since(moment: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - moment).total_seconds()) if moment else 0.0

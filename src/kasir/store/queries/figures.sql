@@ -1,0 +1,31 @@
+-- name: figures(now, most)^
+-- Each figure is read from an index over what is open, and no further than `most` rows: what it
+-- costs does not grow with what was ever kept.
+SELECT
+    (SELECT count(*) FROM (
+        SELECT FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
+    ) AS found) AS unread,
+    (SELECT received_at FROM notice WHERE state = 'unread' ORDER BY id LIMIT 1) AS unread_since,
+    (SELECT count(*) FROM (
+        SELECT FROM notice WHERE state = 'waiting' ORDER BY id LIMIT :most
+    ) AS found) AS waiting,
+    (SELECT count(*) FROM (
+        SELECT FROM notice WHERE state = 'held' ORDER BY id LIMIT :most
+    ) AS found) AS held,
+    (SELECT count(*) FROM (
+        SELECT FROM notice WHERE state = 'unheard_of' ORDER BY id LIMIT :most
+    ) AS found) AS unheard_of,
+    -- A payment is unknown for as long as a question about it has no answer.
+    (SELECT count(DISTINCT payment.id) FROM (
+        SELECT payment_id FROM question WHERE status IS NULL ORDER BY ask_again_at LIMIT :most
+    ) AS found JOIN payment ON payment.id = found.payment_id
+     WHERE payment.status = 'unknown') AS unknown,
+    told.events, told.events_since,
+    (SELECT count(*) FROM (
+        SELECT FROM subscription WHERE due_at <= :now ORDER BY due_at LIMIT :most
+    ) AS found) AS due
+FROM (
+    SELECT count(*) AS events, min(at) AS events_since FROM (
+        SELECT at FROM event WHERE due_at IS NOT NULL ORDER BY due_at LIMIT :most
+    ) AS found
+) AS told;

@@ -1,0 +1,119 @@
+"""The figures an operator watches: of what is open, by index, and to an end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from fakes import NOW, a_question, an_intent
+from kasir.gateway.meanings import unheard
+from kasir.store.figures import SQL, Figures, figures
+from kasir.webhooks.reading import NoticeState
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+MINUTE = timedelta(minutes=1)
+
+
+async def notices(kasir: Kasir, state: str, count: int, **more: Any) -> None:
+    await kasir.pool.execute(
+        "INSERT INTO notice (key, kind, item, received_at, state, event_code, names)"
+        " SELECT sha256(($1 || n)::bytea), 'standard', '', $3, $1, 'X', '{}'"
+        " FROM generate_series(1, $2) AS n",
+        state,
+        count,
+        more.get("at", NOW),
+    )
+
+
+async def events(kasir: Kasir, count: int, *, is_due: bool) -> None:
+    """One every minute, the last of them now."""
+    await kasir.pool.execute(
+        "INSERT INTO event (name, subject, type, at, payload, due_at)"
+        " SELECT 'evt_' || $2::bool || n, 'pay_1', 'x', $3::timestamptz - (n - 1) * $4::interval,"
+        " '', CASE WHEN $2::bool THEN $3::timestamptz END FROM generate_series(1, $1) AS n",
+        count,
+        is_due,
+        NOW,
+        MINUTE,
+    )
+
+
+@pytest.fixture
+async def busy(fresh_database: str) -> Any:
+    """A Kasir in which something waits everywhere."""
+    async with kasir_on(fresh_database) as kasir:
+        for state, count in {"read": 5, "foreign": 4, "unheard_of": 3, "held": 2}.items():
+            await notices(kasir, state, count)
+        await notices(kasir, NoticeState.WAITING, 1)
+        await notices(kasir, NoticeState.UNREAD, 3, at=NOW - 2 * MINUTE)
+        await events(kasir, 4, is_due=True)
+        await events(kasir, 4, is_due=False)
+        for name in ("pay_1", "pay_2", "pay_3"):
+            intent, question = an_intent(name), a_question(name)
+            await kasir.payments.open(intent, question, None)
+            if name != "pay_3":  # The third is being asked for right now.
+                await kasir.payments.hear(question, unheard(question, NOW, "HTTP 502"), NOW)
+        yield kasir
+
+
+async def test_what_waits_is_counted_and_what_is_done_is_not(busy: Kasir) -> None:
+    assert await figures(busy.pool, NOW, 100) == Figures(
+        notices={
+            NoticeState.UNREAD: 3,
+            NoticeState.WAITING: 1,
+            NoticeState.HELD: 2,
+            NoticeState.UNHEARD_OF: 3,
+        },
+        unread_s=120.0,
+        unknown=2,
+        events=4,
+        events_s=180.0,
+        due=0,
+    )
+
+
+async def test_subscriptions_are_due_when_their_moment_has_come(busy: Kasir) -> None:
+    await busy.pool.execute(
+        "INSERT INTO plan VALUES ('pln', 'r', 'IDR', 1, 'month', 1, 'Asia/Jakarta', 0, 1, NULL,"
+        " 'cancel', 3, $1)",
+        NOW,
+    )
+    for name, due_at in {"past": NOW - MINUTE, "ahead": NOW + MINUTE, "never": None}.items():
+        await busy.pool.execute(
+            "INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url,"
+            " created_at, state, minor_units, dealt, due_at)"
+            " VALUES ($1, 'pln', 'r', 's', 'u', $2, 'active', 1, 0, $3)",
+            name,
+            NOW,
+            due_at,
+        )
+
+    assert (await figures(busy.pool, NOW, 100)).due == 1
+
+
+async def test_no_figure_is_counted_further_than_it_is_let(busy: Kasir) -> None:
+    found = await figures(busy.pool, NOW, 1)
+
+    assert set(found.notices.values()) == {1}
+    assert (found.unknown, found.events) == (1, 1)
+
+
+async def test_nothing_waits_in_an_empty_house(fresh_database: str) -> None:
+    async with kasir_on(fresh_database) as kasir:
+        found = await figures(kasir.pool, NOW, 100)
+
+    assert (found.unread_s, found.events_s, found.unknown, found.due) == (0.0, 0.0, 0, 0)
+
+
+async def test_what_was_kept_long_ago_is_not_read_again(busy: Kasir) -> None:
+    await notices(busy, "ignored", 20_000)
+    await busy.pool.execute("ANALYZE")
+    plan = "\n".join(
+        row[0] for row in await busy.pool.fetch(f"EXPLAIN {SQL.figures.sql}", 10_000, NOW)
+    )
+
+    assert "Seq Scan on notice" not in plan
+    assert "notice_pkey" not in plan
