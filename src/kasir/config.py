@@ -33,6 +33,8 @@ class Limits:
 
     #: Largest request body a shop may send.
     request_bytes_max: int = 1024 * 1024
+    #: How long a shop's key is let in without looking whether it was withdrawn.
+    api_key_remembered_s: float = 10.0
     #: Largest notification body Adyen may send.
     webhook_bytes_max: int = 512 * 1024
     #: How long one call to Adyen may take in all.

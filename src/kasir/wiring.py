@@ -184,7 +184,9 @@ class Kasir:
             ),
             renewing=Renewing(subscriptions, flow, in_a_row=settings.follow_twin_clock),
             subscriptions_due=ground.subscriptions_due(),
-            api_keys=ApiKeys(pool, settings.api_key),
+            api_keys=ApiKeys(
+                pool, settings.api_key, clock, timedelta(seconds=limits.api_key_remembered_s)
+            ),
             clock=clock,
             pool=pool,
         )

@@ -91,6 +91,20 @@ def create_key(name: str) -> None:
     asyncio.run(run(name))
 
 
+@apikey.command(name="withdraw")
+def withdraw_key(name: str) -> None:
+    """Let a key in no more, within seconds.
+
+    Parameters
+    ----------
+    name
+        What it was made under.
+    """
+    from kasir.cli.operator import withdraw_key as run
+
+    asyncio.run(run(name))
+
+
 @notices.default
 def list_notices(
     *,

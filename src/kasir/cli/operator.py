@@ -38,6 +38,17 @@ async def create_key(name: str) -> None:
         print(await api_keys.create(pool, name, SystemClock().now()))
 
 
+async def withdraw_key(name: str) -> None:
+    """Let a key in no more.
+
+    Raises:
+        SettingError: There is none of that name.
+    """
+    async with _database() as (pool, _):
+        await api_keys.withdraw(pool, name)
+    print(f"{name} is withdrawn")
+
+
 async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     """Print the notices of a state."""
     async with _database() as (pool, _):

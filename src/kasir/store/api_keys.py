@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
+from kasir.clock import Clock
 from kasir.errors import SettingError
 from kasir.store.database import Pool, queries
 
@@ -25,21 +26,45 @@ async def create(pool: Pool, name: str, now: datetime) -> str:
     return key
 
 
-class ApiKeys:
-    """Who may call: the key of the settings, and those made with `kasir apikey create`."""
+async def withdraw(pool: Pool, name: str) -> None:
+    """Let a key in no more; its name is free again.
 
-    def __init__(self, pool: Pool, own_key: str | None) -> None:
+    Raises:
+        SettingError: There is no key of that name.
+    """
+    if not await SQL.remove_api_key(pool, name=name):
+        raise SettingError("NAME", f"there is no key named {name!r}")
+
+
+class ApiKeys:
+    """Who may call: the key of the settings, and those made with `kasir apikey create`.
+
+    A key that was let in is let in for `remembered` without looking again: so long may a server
+    take to notice that it was withdrawn.
+    """
+
+    def __init__(
+        self, pool: Pool, own_key: str | None, clock: Clock, remembered: timedelta
+    ) -> None:
         self._pool = pool
-        self._known = {_hash(own_key)} if own_key else set()
+        self._own = _hash(own_key) if own_key else b""
+        self._clock = clock
+        self._remembered = remembered
+        self._known: dict[bytes, datetime] = {}
 
     async def admits(self, key: str) -> bool:
         """Whether the key is one of ours. Hashes are compared, so timing tells nothing of it."""
         hashed = _hash(key)
-        if hashed in self._known:
+        if hashed == self._own:
+            return True
+        now, seen = self._clock.now(), self._known.get(hashed)
+        # By a test clock a look may lie ahead.
+        if seen and seen <= now < seen + self._remembered:
             return True
         if await SQL.api_key_name(self._pool, hash=hashed) is None:
+            self._known.pop(hashed, None)
             return False
-        self._known.add(hashed)
+        self._known[hashed] = now
         return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 
@@ -99,6 +100,7 @@ def test_the_version_is_told() -> None:
         (["serve", "--colour", "red"], "--colour"),
         (["serve", "extra"], "extra"),
         (["apikey", "create"], "name"),
+        (["apikey", "withdraw"], "name"),
         (["apikey", "nonsense"], "nonsense"),
         (["demo", "--port", "70000"], "--port"),
         (["demo", "--twin-port", "-1"], "--twin-port"),
@@ -194,6 +196,23 @@ async def test_a_key_that_was_made_is_let_in_and_kept_as_a_hash_only(house: Stag
     assert status == 200
     assert len(rows) == 1
     assert key not in repr(rows)
+
+
+def test_a_key_that_was_withdrawn_is_gone_and_its_name_free(house: Stage) -> None:
+    name = f"shop-{secrets.token_hex(4)}"
+    given = dict(house.environment)
+    key = kasir("apikey", "create", name, **given).stdout.strip()
+    gone, again = (kasir("apikey", "withdraw", name, **given) for _ in range(2))
+    made_anew = kasir("apikey", "create", name, **given)
+
+    assert (gone.returncode, gone.stdout, gone.stderr) == (0, f"{name} is withdrawn\n", "")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert is_one_line(again.stderr)
+    assert name in again.stderr
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        admitted(f"{house.kasir_url}/api/payments?reference=nobody", key)
+    assert made_anew.returncode == 0
+    assert made_anew.stdout.strip() != key
 
 
 def test_a_second_key_of_a_name_is_refused_in_one_line(house: Stage) -> None:

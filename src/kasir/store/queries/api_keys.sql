@@ -3,5 +3,8 @@ INSERT INTO api_key (hash, name, created_at) VALUES (:hash, :name, :now)
 ON CONFLICT (name) DO NOTHING
 RETURNING name;
 
+-- name: remove_api_key(name)$
+DELETE FROM api_key WHERE name = :name RETURNING name;
+
 -- name: api_key_name(hash)$
 SELECT name FROM api_key WHERE hash = :hash;

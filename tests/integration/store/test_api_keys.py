@@ -1,0 +1,45 @@
+"""Who may call: keys made, let in, and withdrawn while servers remember them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fakes import NOW, FrozenClock
+from kasir.store import api_keys
+from kasir.store.api_keys import ApiKeys
+from kasir.wiring import Kasir
+
+SECONDS = timedelta(seconds=10)
+
+
+async def test_a_withdrawn_key_is_let_in_no_longer_than_it_is_remembered(kasir: Kasir) -> None:
+    key = await api_keys.create(kasir.pool, "shop", NOW)
+    clock = FrozenClock()
+    door = ApiKeys(kasir.pool, None, clock, SECONDS)
+    before = await door.admits(key)
+    await api_keys.withdraw(kasir.pool, "shop")
+    clock.advance(SECONDS - timedelta(microseconds=1))
+    remembered = await door.admits(key)
+    clock.advance(timedelta(microseconds=1))
+
+    assert (before, remembered) == (True, True)
+    assert [await door.admits(key), await door.admits(key)] == [False, False]
+
+
+async def test_a_clock_that_went_back_remembers_nobody(kasir: Kasir) -> None:
+    key = await api_keys.create(kasir.pool, "shop-2", NOW)
+    clock = FrozenClock()
+    door = ApiKeys(kasir.pool, None, clock, SECONDS)
+    await door.admits(key)
+    await api_keys.withdraw(kasir.pool, "shop-2")
+    clock.advance(-timedelta(days=1))
+
+    assert not await door.admits(key)
+
+
+async def test_the_key_of_the_settings_is_always_let_in_and_none_is_not(kasir: Kasir) -> None:
+    own = ApiKeys(kasir.pool, "own", FrozenClock(), SECONDS)
+    nobodys = ApiKeys(kasir.pool, None, FrozenClock(), SECONDS)
+
+    assert [await own.admits(key) for key in ("own", "", "else")] == [True, False, False]
+    assert [await nobodys.admits(key) for key in ("", "own")] == [False, False]
