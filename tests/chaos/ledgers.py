@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
+
+import asyncpg
 
 from kasir.demo.walker import Walker
 
@@ -105,9 +106,12 @@ async def at_kasir(walker: Walker, references: Iterable[str]) -> dict[str, list[
 
 async def states_of_notices(walker: Walker) -> set[str]:
     """What became of notifications, whichever they were."""
-    figures = (await walker.call("GET", "/metrics")).json
-    found = re.findall(r'^kasir_notices\{state="(\w+)"\} (\S+)$', figures, re.MULTILINE)
-    return {state for state, count in found if float(count)}
+    connection = await asyncpg.connect(walker.made.environment["KASIR_DATABASE_URL"])
+    try:
+        rows = await connection.fetch("SELECT DISTINCT state FROM notice")
+    finally:
+        await connection.close()
+    return {row["state"] for row in rows}
 
 
 def differences(truth: Sequence[Payment], kasirs: Sequence[Payment]) -> Iterator[str]:

@@ -8,8 +8,8 @@ import secrets
 from typing import Any
 from urllib.parse import urlencode
 
+import asyncpg
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from fakes import OTHER_KEY, envelope, notification_item, payment_body
 from kasir.demo.walker import Walker, until
@@ -43,14 +43,13 @@ async def facts_of(caller: Caller, reference: str) -> list[dict[str, Any]]:
 
 
 async def notices(caller: Caller) -> dict[str, int]:
-    """How many notices stand in each state, by the figures."""
-    said = await caller.call("GET", "/metrics", api_key=None)
-    return {
-        sample.labels["state"]: int(sample.value)
-        for family in text_string_to_metric_families(said.body.decode())
-        if family.name == "kasir_notices"
-        for sample in family.samples
-    }
+    """How many notices stand in each state."""
+    connection = await asyncpg.connect(caller.house.environment["KASIR_DATABASE_URL"])
+    try:
+        rows = await connection.fetch("SELECT state, count(*) FROM notice GROUP BY state")
+    finally:
+        await connection.close()
+    return {row["state"]: row["count"] for row in rows}
 
 
 async def until_counted(caller: Caller, state: str, wanted: int) -> None:
