@@ -18,7 +18,7 @@ import msgspec
 
 from kasir.adyen import checks
 from kasir.adyen.calls import OWN_VERSION, RECURRING_VERSION, Api, Call
-from kasir.adyen.replies import Answer
+from kasir.adyen.replies import Answer, Verdict
 from kasir.clock import Clock
 from kasir.errors import Fault
 from kasir.gateway.checkout import account_faults, body_fields, no_answer, refuse
@@ -119,7 +119,7 @@ class StoredMethods:
         """
         fields = body_fields(body)
         answer = await self._classic("/disable", fields)
-        if answer.status == HTTPStatus.OK:
+        if answer.status == HTTPStatus.OK and answer.is_adyens:
             shopper, named = fields["shopperReference"], fields.get("recurringDetailReference")
             known = await self.tokens.of(shopper)
             ids = [named] if named else [token.name.stored_id for token in known]
@@ -157,8 +157,8 @@ class StoredMethods:
             if token.method in {*METHODS, ""}
         }
         answer = await self._listed(shopper_reference, OWN_VERSION)
-        if answer.status != HTTPStatus.OK:
-            return None
+        if answer.status != HTTPStatus.OK or answer.verdict is not Verdict.ANSWERED:
+            return None  # Somebody else's page is no empty list: no token is gone for it.
         rows = {row["id"]: row for row in _rows(answer) if row.get("type") in METHODS}
         new = [row for name, row in rows.items() if name not in known]
         gone = [token for name, token in known.items() if token.is_active and name not in rows]

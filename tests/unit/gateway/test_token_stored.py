@@ -46,6 +46,8 @@ class FakeWire:
     rows: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
     answers: bool = True
+    #: What somebody between Adyen and us answers instead.
+    page: bytes = b""
     #: What happens between Adyen's reading its list and our reading its answer.
     meanwhile: Callable[[], Awaitable[None]] = nothing
     sent: list[Call] = field(default_factory=list)
@@ -55,7 +57,8 @@ class FakeWire:
         self.sent.append(call)
         body = json.dumps({"storedPaymentMethods": self.rows}).encode()
         await self.meanwhile()
-        return Answer(self.status, body) if self.answers else Silence("TimeoutError")
+        answer = Answer(self.status, self.page or body)
+        return answer if self.answers else Silence("TimeoutError")
 
 
 @dataclass
@@ -215,6 +218,24 @@ async def test_where_adyen_does_not_say_nothing_is_concluded_and_it_comes_up_aga
     assert await house.stored.reconcile(SHOPPER) is None
     assert await house.active() == {"HERE": True}
     assert house.tokens.looked_at == []
+
+
+@pytest.mark.parametrize("page", [b"<html>Welcome</html>", b"{}", b"[]", b"null"])
+async def test_a_page_that_is_not_adyens_takes_no_token_away(house: House, page: bytes) -> None:
+    house.hears("HERE", TokenSays.CREATED)
+    house.wire.page = page
+
+    assert await house.stored.reconcile(SHOPPER) is None
+    assert await house.active() == {"HERE": True}
+
+
+async def test_a_disabling_that_somebody_else_answered_is_not_believed(house: House) -> None:
+    house.hears("HERE", TokenSays.CREATED)
+    house.wire.page = b"<html>Welcome</html>"
+    asked = {"shopperReference": SHOPPER, "recurringDetailReference": "HERE"}
+    await house.stored.disable_classic(json.dumps(asked).encode())
+
+    assert await house.active() == {"HERE": True}
 
 
 async def test_looks_grow_rarer_and_never_end(house: House) -> None:
