@@ -49,7 +49,7 @@ class SubscriptionsDue:
         now = self.clock.now()
         async with self.pool.acquire() as connection, connection.transaction():
             due = SQL.due(connection, now=now, most=self.batch_max)
-            found = [row["id"] async for row in due]
+            found = [(row["id"], row["ctid"]) async for row in due]
             if not found:
                 return 0
             account = self.merchant_account
@@ -59,6 +59,7 @@ class SubscriptionsDue:
                 return 0
             seconds = len(taken) / self.per_s_max
             await SQL.give_out(connection, merchant_account=account, seconds=seconds)
-            await SQL.put_off(connection, ids=taken, later=now + self.again_after)
-            await self.enqueue(connection, GO_ON, [name.encode() for name in taken])
+            places = [place for _, place in taken]
+            await SQL.put_off(connection, places=places, later=now + self.again_after)
+            await self.enqueue(connection, GO_ON, [name.encode() for name, _ in taken])
         return len(taken)
