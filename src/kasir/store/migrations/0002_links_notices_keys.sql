@@ -4,10 +4,7 @@ CREATE TABLE payment_link (
     request    jsonb NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    expired_by_shop_at timestamptz,
-    -- The shop's own idempotency key, and what it asked under it.
-    shop_key    text UNIQUE,
-    fingerprint bytea
+    expired_by_shop_at timestamptz
 );
 
 -- What Adyen posted to us, as it came: the inbox. The key refuses the second of the same.

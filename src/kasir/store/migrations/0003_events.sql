@@ -1,7 +1,9 @@
 -- What the shop is told: written in the transaction of the change itself, delivered afterwards.
 CREATE TABLE event (
-    -- Readers page by id; how they miss none is said in queries/events.sql.
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- Readers page by id. Ids are given out before commits, so they look no further than where
+    -- every transaction has ended: then nothing can appear behind them.
+    transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
     name        text NOT NULL UNIQUE,
     -- The payment, token or subscription it tells of: its events are delivered in order.
     subject     text NOT NULL,
