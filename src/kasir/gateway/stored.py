@@ -161,14 +161,14 @@ class StoredMethods:
             return None  # Somebody else's page is no empty list: no token is gone for it.
         rows = {row["id"]: row for row in _rows(answer) if row.get("type") in METHODS}
         new = [row for name, row in rows.items() if name not in known]
-        gone = [token for name, token in known.items() if token.is_active and name not in rows]
+        gone = [token.name for name, token in known.items() if token.is_active and name not in rows]
         back = [rows[name] for name, token in known.items() if not token.is_active and name in rows]
         adopted = [self._seen(shopper_reference, row) for row in [*new, *back]]
         marked = [
             self._said(
                 name, TokenSays.DISABLED if name.stored_id in by_shop else TokenSays.NOT_LISTED
             )
-            for name in (token.name for token in gone)
+            for name in gone
         ]
         if adopted or marked:
             await self.tokens.hear([*adopted, *marked])

@@ -102,9 +102,9 @@ class Ledger:
         """
         opened = Locked(fold.payment(intent, ()), Told(Status.CREATED, None))
         change = self._change(opened, news)
-        if change is None or change.events or change.payment.status is not Status.AWAITING_SHOPPER:
+        if change is None or change.events or len(change.facts) != 1:
             return False
-        if len(change.facts) > 1:
+        if change.payment.status is not Status.AWAITING_SHOPPER:
             return False
         (fact,) = change.facts
         kept = await SQL.hear_first(

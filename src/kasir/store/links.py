@@ -11,9 +11,23 @@ from kasir.errors import KeyReused
 from kasir.ids import LinkId
 from kasir.payments.links import Link
 from kasir.payments.ports import ShopKey
-from kasir.store.database import Pool, queries
+from kasir.store.database import Connection, Pool, queries
 
 SQL: Final = queries("links")
+
+
+async def write(connection: Connection | Pool, link: Link, shop_key: ShopKey | None = None) -> bool:
+    """Write a link down; False where its shop key was used before, and nothing was written."""
+    opened = await SQL.open_link(
+        connection,
+        id=link.id,
+        request=msgspec.json.encode(link.request).decode(),
+        created_at=link.created_at,
+        expires_at=link.expires_at,
+        shop_key=shop_key.key if shop_key else None,
+        fingerprint=shop_key.fingerprint if shop_key else None,
+    )
+    return opened is not None
 
 
 class PostgresLinks:
@@ -28,16 +42,7 @@ class PostgresLinks:
         Raises:
             KeyReused: The shop key came first with another body.
         """
-        opened = await SQL.open_link(
-            self._pool,
-            id=link.id,
-            request=msgspec.json.encode(link.request).decode(),
-            created_at=link.created_at,
-            expires_at=link.expires_at,
-            shop_key=shop_key.key if shop_key else None,
-            fingerprint=shop_key.fingerprint if shop_key else None,
-        )
-        if opened or shop_key is None:
+        if await write(self._pool, link, shop_key) or shop_key is None:
             return link.id
         first = await SQL.link_of_key(self._pool, shop_key=shop_key.key)
         if first["fingerprint"] != shop_key.fingerprint:

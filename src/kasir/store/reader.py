@@ -22,7 +22,7 @@ from kasir.payments.matching import Candidate, match
 from kasir.store import payments
 from kasir.store.database import TROUBLE, Connection, Pool
 from kasir.store.inbox import SQL
-from kasir.store.ledger import Ledger, candidates
+from kasir.store.ledger import Candidates, Ledger, candidates
 from kasir.store.tokens import TokenLedger
 from kasir.store.vault import Vault
 from kasir.tokens.model import TokenNews
@@ -112,7 +112,11 @@ class Reader:
         news = [reading for _, reading in readings if reading.fact]
         references = {reading.reference for reading in news}
         names = {name for reading in news if reading.news for name in reading.news.names}
-        found = await candidates(connection, sorted(references), sorted(names))
+        found = (
+            await candidates(connection, sorted(references), sorted(names))
+            if news
+            else Candidates()
+        )
         placed = _Placed()
         for notice_id, reading in readings:
             if reading.token:

@@ -13,8 +13,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-import msgspec
-
 from kasir.clock import Clock
 from kasir.gateway.renewing import NEVER_SENT, Words, withdrawn
 from kasir.ids import Ids, PaymentId
@@ -118,16 +116,7 @@ class Writing:
     ) -> None:
         """Write down the links by which these renewals are to be paid."""
         for renewal in renewals:
-            link = self.words.invitation(it, renewal, self.clock.now())
-            await links.SQL.open_link(
-                connection,
-                id=link.id,
-                request=msgspec.json.encode(link.request).decode(),
-                created_at=link.created_at,
-                expires_at=link.expires_at,
-                shop_key=None,
-                fingerprint=None,
-            )
+            await links.write(connection, self.words.invitation(it, renewal, self.clock.now()))
 
     async def for_shopper(
         self,

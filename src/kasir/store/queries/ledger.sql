@@ -18,8 +18,9 @@ WITH heard AS (
     ON CONFLICT (payment_id, key) DO NOTHING
 )
 UPDATE payment
-SET heard = heard + 1, status = now_is.status, psp_reference = now_is.psp_reference, captured = now_is.captured,
-    refunded = now_is.refunded, told_status = now_is.told_status, tell_at = now_is.tell_at,
+SET heard = heard + 1, status = now_is.status, psp_reference = now_is.psp_reference,
+    captured = now_is.captured, refunded = now_is.refunded, told_status = now_is.told_status,
+    tell_at = now_is.tell_at,
     close_due_at = CASE WHEN now_is.is_final THEN NULL ELSE close_due_at END
 FROM unnest(:ids::text[], :statuses::text[], :attempts::text[], :captureds::bigint[],
             :refundeds::bigint[], :told_statuses::text[], :tell_ats::timestamptz[],
@@ -47,6 +48,7 @@ WITH fresh AS (
     WHERE state IN ('waiting', 'foreign') AND names && :names::text[]
           AND EXISTS (SELECT FROM fresh)
 ), subscribed AS (
+    -- As `wake` does, but for those that are over: a shopper on the way is no news to them.
     UPDATE subscription SET due_at = :now
     WHERE id IN (
         SELECT id FROM subscription
