@@ -14,6 +14,8 @@ from adyen_twin.twin import Twin
 
 #: How long calls under way may take to end once the twin is told to stop.
 STOP_WITHIN_S = 1
+#: Longer than clients keep an idle connection: a caller does not meet one that is just closing.
+KEEP_ALIVE_S = 75
 
 
 class CannotServeError(Exception):
@@ -69,6 +71,7 @@ def _config(twin: Twin, door: Door) -> uvicorn.Config:
         lifespan="on",
         server_header=False,
         ws="none",
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
         ssl_certfile=door.tls_cert,
         ssl_keyfile=door.tls_key,

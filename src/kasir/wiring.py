@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -310,12 +310,15 @@ class _Ground:
 
 
 @contextmanager
-def database_of(settings: Settings) -> Iterator[str]:
-    """The DSN of the operator's own PostgreSQL, or of the embedded one, running meanwhile."""
+def database_of(settings: Settings, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
+    """The DSN of the operator's own PostgreSQL, or of the embedded one, running meanwhile.
+
+    `pause` sleeps while the embedded one gets ready; it may raise, to wait no longer.
+    """
     if settings.database_url:
         yield settings.database_url
         return
-    with embedded(settings.data_dir) as dsn:
+    with embedded(settings.data_dir, pause=pause) as dsn:
         yield dsn
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Final
 
 import uvicorn
 
 from kasir.config import settings_from
 from kasir.wiring import Kasir
+
+#: Longer than clients and proxies keep an idle connection (aiohttp 15 s, nginx and most load
+#: balancers 60 s), so that it is they who close it, and not we while a payment is on its way.
+_KEEP_ALIVE_S: Final = 75
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -27,6 +32,7 @@ def serve(host: str, port: int, workers: int) -> None:
             workers=workers,
             log_level="warning",
             access_log=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
             # A shopper's return page keeps a connection open; a stop does not wait for it.
             timeout_graceful_shutdown=10,
             server_header=False,

@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +66,7 @@ def stage(
     shop_port: int,
     data: Path | None = None,
     given: Mapping[str, str] | None = None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[Stage]:
     """Run everything for as long as the context lasts.
 
@@ -75,6 +76,7 @@ def stage(
         shop_port: The demo shop's.
         data: Folder to keep the database in; a temporary one, removed at the end, unless given.
         given: Settings that hold whatever the demo would choose; the environment's, if not given.
+        pause: Sleeps this many seconds; what it raises ends the start where nothing is half done.
 
     Raises:
         StageError: A program did not start.
@@ -84,7 +86,7 @@ def stage(
         folder = data.absolute() if data else Path(stack.enter_context(_temporary()))
         env = _environment(os.environ if given is None else given, port, twin_port, folder)
         # The database is ours for the whole show: the first to come, the last to leave.
-        dsn = stack.enter_context(database_of(settings_from(env)))
+        dsn = stack.enter_context(database_of(settings_from(env), pause))
         env["KASIR_DATABASE_URL"] = dsn
         logs = folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
@@ -92,14 +94,15 @@ def stage(
         made = Stage(
             kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
         )
+        pause(0)
         _start(stack, made, "twin", _twin(env, twin_port))
-        _wait(made, "twin", f"{made.twin_url}/twin/health")
+        _wait(made, "twin", f"{made.twin_url}/twin/health", pause)
         _tell_twin(made)
         _start(stack, made, "server", _kasir("serve", "--port", str(port)))
         _start(stack, made, "worker", _kasir("worker"))
         _start(stack, made, "shop", _module("kasir.demo.shop", str(shop_port), made.kasir_url))
-        _wait(made, "server", f"{made.kasir_url}/health/ready")
-        _wait(made, "shop", f"{made.shop_url}/health")
+        _wait(made, "server", f"{made.kasir_url}/health/ready", pause)
+        _wait(made, "shop", f"{made.shop_url}/health", pause)
         yield made
 
 
@@ -166,7 +169,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait(made: Stage, name: str, url: str) -> None:
+def _wait(made: Stage, name: str, url: str, pause: Callable[[float], None]) -> None:
     """Wait until a program answers, or say what it said last."""
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline:
@@ -175,7 +178,7 @@ def _wait(made: Stage, name: str, url: str) -> None:
                 response.read()
                 return
         except (OSError, urllib.error.URLError):
-            time.sleep(_LOOK_S)
+            pause(_LOOK_S)
     log = made.logs / f"{name}.log"
     said = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
     raise StageError(f"the {name} did not start: {said[-1][:_WORDS_MAX]}")

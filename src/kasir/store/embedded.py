@@ -20,7 +20,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -52,11 +52,16 @@ SETTINGS: Final = {
 
 
 @contextmanager
-def embedded(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+def embedded(
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[str]:
     """Run PostgreSQL with its data under `folder`, and yield the DSN of its database `kasir`.
 
     Any number of processes may be inside at once: the first starts the server, the last to leave
-    stops it. `settings` are PostgreSQL's own, and count only for whoever starts it.
+    stops it. `settings` are PostgreSQL's own, and count only for whoever starts it. `pause` sleeps
+    while the server gets ready; it may raise, to wait no longer.
     """
     if sys.platform == "win32":
         raise EmbeddedDatabaseError(
@@ -69,7 +74,7 @@ def embedded(folder: Path, settings: Mapping[str, str] | None = None) -> Iterato
     except OSError as error:
         raise unusable(folder, error) from error
     try:
-        dsn = _enter(place, users, settings or {})
+        dsn = _enter(place, users, settings or {}, pause)
         yield dsn
     finally:
         try:
@@ -79,11 +84,13 @@ def embedded(folder: Path, settings: Mapping[str, str] | None = None) -> Iterato
             os.close(users)
 
 
-def _enter(place: Place, users: int, settings: Mapping[str, str]) -> str:
+def _enter(
+    place: Place, users: int, settings: Mapping[str, str], pause: Callable[[float], None]
+) -> str:
     """Count ourselves in, and see that the server runs."""
     try:
         fcntl.flock(users, fcntl.LOCK_SH)  # Waits for one who is just stopping the server.
-        return _dsn(_ready(place, settings))
+        return _dsn(_ready(place, settings, pause))
     except OSError as error:
         raise unusable(place.folder, error) from error
 
@@ -101,7 +108,7 @@ def _dsn(sockets: Path) -> str:
     return f"postgresql://kasir@/kasir?host={quote(str(sockets), safe='/')}&port={PORT}"
 
 
-def _ready(place: Place, settings: Mapping[str, str]) -> Path:
+def _ready(place: Place, settings: Mapping[str, str], pause: Callable[[float], None]) -> Path:
     """See that the server runs and answers; returns the folder of its socket.
 
     Of several who come at once, one gets the server's lock and starts it; the others look on.
@@ -119,7 +126,7 @@ def _ready(place: Place, settings: Mapping[str, str]) -> Path:
         elif (postmaster := _postmaster(place)) and postmaster.is_ready:
             return postmaster.sockets
         else:
-            time.sleep(POLL_S)
+            pause(POLL_S)
     raise EmbeddedDatabaseError(
         f"PostgreSQL in {place.folder} runs but does not answer: read {place.log}, and try again."
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import signal
 import socket
 import subprocess
 import time
 import urllib.request
+from contextlib import closing
 
 import asyncpg
 import pytest
@@ -54,6 +56,32 @@ async def test_the_server_stops_when_told_to(fresh_database: str, number: signal
 
     assert process.returncode in {0, -number, 130}
     assert "Traceback" not in out + err
+
+
+async def test_a_connection_that_lay_idle_is_still_good_and_does_not_hold_up_a_stop(
+    fresh_database: str,
+) -> None:
+    port = free_port()
+    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("serve", "--port", str(port), **given) as process:
+        until_ready(f"http://127.0.0.1:{port}")
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as shop:
+            shop.connect()
+            shop.auto_open = False  # It would open another one in silence.
+            said = [asked(shop)]
+            await asyncio.sleep(6)  # Servers that are not told better close it after five seconds.
+            said.append(asked(shop))
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+
+    assert said == [200, 200]
+
+
+def asked(shop: http.client.HTTPConnection) -> int:
+    shop.request("GET", "/health/live")
+    with shop.getresponse() as answer:
+        answer.read()
+        return answer.status
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
