@@ -70,7 +70,7 @@ needs_proc = pytest.mark.skipif(
 @needs_proc
 def test_the_check_walks_every_journey_and_leaves_nothing_behind(place: Path) -> None:
     with started(place, "--check") as demo:
-        out, err = demo.communicate(timeout=900)
+        out, err = demo.communicate(timeout=500)
     rows = [line for line in out.splitlines() if line.startswith(("ok ", "FAIL "))]
 
     assert (demo.returncode, err) == (0, ""), out
@@ -109,7 +109,8 @@ def test_a_demo_that_is_stopped_before_it_is_ready_leaves_nothing_behind(
         demo.send_signal(signal.SIGINT)
         _, err = demo.communicate(timeout=60)
 
-    assert (demo.returncode, err) == (130, "")
+    assert demo.returncode in {0, 130}  # 0 where it was quicker than we.
+    assert err == ""
     assert left_running(place) == []
     assert list(place.iterdir()) == []
 
