@@ -5,6 +5,7 @@ what is read from the machine, or what things are called.
 """
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
@@ -96,6 +97,22 @@ def test_nothing_outside_the_gateway_is_named_after_a_wallet(
     ]
 
     assert named == []
+
+
+def test_whoever_moves_a_subscriptions_moment_lets_it_be_taken_anew(
+    texts: Mapping[PurePosixPath, str],
+) -> None:
+    """Or a look would leave it to one who took it for a moment that is past."""
+    updates = [
+        statement
+        for path, text in texts.items()
+        if path.match("src/kasir/store/queries/*.sql")
+        for statement in re.findall(r"UPDATE subscription\s+SET (.*?)WHERE", text, re.DOTALL)
+    ]
+    moved = [statement for statement in updates if "due_at =" in statement]
+
+    assert len(moved) >= 3
+    assert [statement for statement in moved if "taken_until = NULL" not in statement] == []
 
 
 def _last_two(dotted: str) -> str:

@@ -60,6 +60,6 @@ class SubscriptionsDue:
             seconds = len(taken) / self.per_s_max
             await SQL.give_out(connection, merchant_account=account, seconds=seconds)
             places = [place for _, place in taken]
-            await SQL.put_off(connection, places=places, later=now + self.again_after)
+            await SQL.take(connection, places=places, until=now + self.again_after)
             await self.enqueue(connection, GO_ON, [name.encode() for name, _ in taken])
         return len(taken)

@@ -81,17 +81,25 @@ async def test_subscriptions_are_due_when_their_moment_has_come(busy: Kasir) -> 
         " 'cancel', 3, $1)",
         NOW,
     )
-    for name, due_at in {"past": NOW - MINUTE, "ahead": NOW + MINUTE, "never": None}.items():
+    moments = {
+        "past": (NOW - MINUTE, None),
+        "ahead": (NOW + MINUTE, None),
+        "never": (None, None),
+        "taken by a worker": (NOW - MINUTE, NOW + MINUTE),
+        "taken by one who never came back": (NOW - MINUTE, NOW),
+    }
+    for name, (due_at, taken_until) in moments.items():
         await busy.pool.execute(
             "INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url,"
-            " created_at, state, minor_units, dealt, due_at)"
-            " VALUES ($1, 'pln', 'r', 's', 'u', $2, 'active', 1, 0, $3)",
+            " created_at, state, minor_units, dealt, due_at,"
+            " taken_until) VALUES ($1, 'pln', 'r', 's', 'u', $2, 'active', 1, 0, $3, $4)",
             name,
             NOW,
             due_at,
+            taken_until,
         )
 
-    assert (await figures(busy.pool, NOW, 100)).due == 1
+    assert (await figures(busy.pool, NOW, 100)).due == 2
 
 
 async def test_no_figure_is_counted_further_than_it_is_let(busy: Kasir) -> None:

@@ -19,7 +19,7 @@ from integration.subscriptions.shop import (
     Shop,
 )
 from kasir.payments.ports import Question
-from kasir.store.subscription_due import SubscriptionsDue
+from kasir.store.subscription_due import SQL, SubscriptionsDue
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenSays
@@ -225,14 +225,43 @@ async def test_a_look_takes_no_more_than_the_pace_allows(shop: Shop) -> None:
     assert taken[1] <= 2  # A second look at once: nearly nothing was earned since.
 
 
+async def test_what_a_look_took_is_taken_anew_when_its_worker_never_came_back(shop: Shop) -> None:
+    await shop.active("SUB-13")
+    shop.clock.at = NOON + MONTH
+    due = shop.kasir.subscriptions_due
+    taken = [await due.look(), await due.look()]
+    shop.clock.at += due.again_after
+    taken.append(await due.look())
+
+    assert taken == [1, 0, 1]
+
+
+async def test_what_a_look_took_is_taken_anew_at_once_when_there_is_news_of_it(shop: Shop) -> None:
+    found = await shop.active("SUB-14")
+    shop.clock.at = NOON + MONTH
+    due = shop.kasir.subscriptions_due
+    taken = [await due.look()]
+    shopper = (await shop.find(found)).shopper_reference
+    now = shop.clock.now()
+    await SQL.wake(shop.kasir.pool, shoppers=[shopper], payment_ids=[], now=now)
+    taken.append(await due.look())
+    await shop.go_on(found)  # Its turn is over for now; the next one is not there yet.
+    taken.append(await due.look())
+    shop.clock.at = NOON + 3 * MONTH
+    taken.append(await due.look())
+
+    assert taken == [1, 1, 0, 1]
+
+
 async def test_a_look_reads_the_index_of_what_is_due_and_not_the_table(shop: Shop) -> None:
     await shop.active("SUB-12")
     async with shop.kasir.pool.acquire() as connection:
         await connection.execute(MANY)
         await connection.execute("ANALYZE subscription")
         rows = await connection.fetch(
-            "EXPLAIN SELECT id FROM subscription WHERE due_at <= $1 "
-            "ORDER BY due_at LIMIT 100 FOR UPDATE SKIP LOCKED",
+            "EXPLAIN SELECT id FROM subscription WHERE due_at <= $1"
+            " AND (taken_until IS NULL OR taken_until <= $1)"
+            " ORDER BY due_at LIMIT 100 FOR UPDATE SKIP LOCKED",
             NOON,
         )
     plan = "\n".join(row[0] for row in rows)

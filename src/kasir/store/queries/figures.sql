@@ -22,7 +22,9 @@ SELECT
      WHERE payment.status = 'unknown') AS unknown,
     told.events, told.events_since,
     (SELECT count(*) FROM (
-        SELECT FROM subscription WHERE due_at <= :now ORDER BY due_at LIMIT :most
+        SELECT FROM subscription
+        WHERE due_at <= :now AND (taken_until IS NULL OR taken_until <= :now)
+        ORDER BY due_at LIMIT :most
     ) AS found) AS due
 FROM (
     SELECT count(*) AS events, min(at) AS events_since FROM (

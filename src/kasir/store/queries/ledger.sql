@@ -49,7 +49,7 @@ WITH fresh AS (
           AND EXISTS (SELECT FROM fresh)
 ), subscribed AS (
     -- As `wake` does, but for those that are over: a shopper on the way is no news to them.
-    UPDATE subscription SET due_at = :now
+    UPDATE subscription SET due_at = :now, taken_until = NULL
     WHERE id IN (
         SELECT id FROM subscription
         WHERE shopper_reference = :shopper AND :shopper <> '' AND EXISTS (SELECT FROM fresh)

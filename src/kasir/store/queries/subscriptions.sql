@@ -65,7 +65,7 @@ WITH opened AS (
 UPDATE subscription
 SET state = :state, minor_units = :minor_units, begun_at = :begun_at, anchor = :anchor,
     anchor_period = :anchor_period, dealt = :dealt, noticed = :noticed, cancel_at = :cancel_at,
-    behind_since = :behind_since, token_id = :token_id, due_at = :due_at
+    behind_since = :behind_since, token_id = :token_id, due_at = :due_at, taken_until = NULL
 WHERE id = :id;
 
 -- name: write_renewal(subscription_id, period, due_at, currency, minor_units, reference, outcome, next_try, link_id)!
@@ -229,7 +229,7 @@ FROM unnest(:ats::timestamptz[], :weres::text[], :now_ares::text[], :moves::text
 -- Something was heard that may move these shoppers' subscriptions: they are looked at again; of
 -- those that are over, only whose own payments these are. In the order of their ids, so that two
 -- who wake several never wait for each other.
-UPDATE subscription SET due_at = :now
+UPDATE subscription SET due_at = :now, taken_until = NULL
 WHERE id IN (
     SELECT id FROM subscription
     WHERE id IN (
@@ -243,13 +243,14 @@ WHERE id IN (
 
 -- name: due(now, most)
 SELECT id, ctid FROM subscription
-WHERE due_at <= :now
+WHERE due_at <= :now AND (taken_until IS NULL OR taken_until <= :now)
 ORDER BY due_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
--- name: put_off(places, later)!
+-- name: take(places, until)!
 -- By where the rows are, which needs no index; they are locked by the caller, and so stay there.
-UPDATE subscription SET due_at = :later WHERE ctid = ANY (:places::tid[]);
+-- `due_at` is left to whoever takes its turn: to move it would touch every index of the table.
+UPDATE subscription SET taken_until = :until WHERE ctid = ANY (:places::tid[]);
 
 -- name: pace(merchant_account, per_s)$
 -- How many calls may be given out now: what a second allows, less what the last second took.
