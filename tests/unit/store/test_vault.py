@@ -1,0 +1,61 @@
+"""The vault: it gives back what it was given, to whoever has the key, and to nobody else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kasir.errors import SettingError
+from kasir.store.vault import Vault
+
+KEY, NEWER = "the key of that day", "the key of today"
+#: What Kasir sealed under KEY when it still used Fernet.
+EARLIER = (
+    b"gAAAAABrBGHVk0NcWMYQROSIKN7cGj-p52AbUh6CF633iY2HUpQFlWt7ZOMOM0DERLeMem6_HrQpkPV-nS6oVulHOzPx"
+    b"ODlY8QBeOx_W-e5SjJXda49DaFI="
+)
+
+
+@given(plain=st.binary(max_size=500))
+def test_what_is_sealed_is_opened_and_never_looks_the_same_twice(plain: bytes) -> None:
+    vault = Vault([KEY])
+    one, other = vault.seal(plain), vault.seal(plain)
+
+    assert vault.open(one) == vault.open(other) == plain
+    assert one != other
+
+
+@given(plain=st.binary(min_size=8, max_size=100), place=st.data())
+def test_whoever_changes_a_bit_of_it_is_found_out(plain: bytes, place: st.DataObject) -> None:
+    sealed = bytearray(Vault([KEY]).seal(plain))
+    assert plain not in bytes(sealed)
+    sealed[place.draw(st.integers(0, len(sealed) - 1))] ^= 1 << place.draw(st.integers(0, 7))
+
+    with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
+        Vault([KEY]).open(bytes(sealed))
+
+
+@pytest.mark.parametrize("length", range(40))
+def test_what_was_cut_short_is_not_opened(length: int) -> None:
+    with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
+        Vault([KEY]).open(Vault([KEY]).seal(b"some words of Adyen's")[:length])
+
+
+def test_the_first_key_seals_and_every_key_opens() -> None:
+    before, after = Vault([KEY]), Vault([NEWER, KEY])
+
+    assert after.open(before.seal(b"words")) == b"words"
+    assert Vault([NEWER]).open(after.seal(b"words")) == b"words"
+    with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
+        before.open(after.seal(b"words"))
+
+
+@pytest.mark.parametrize("keys", [[KEY], [NEWER, KEY]])
+def test_what_an_earlier_kasir_sealed_is_opened(keys: list[str]) -> None:
+    assert Vault(keys).open(EARLIER) == b'{"resultCode":"Authorised"}'
+
+
+def test_what_an_earlier_kasir_sealed_under_another_key_is_not() -> None:
+    with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
+        Vault([NEWER]).open(EARLIER)
