@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 FORGOTTEN = ("hmacSignature", "recurring.shopperReference")
 
-FOLDER = os.environ.get("ADYEN_OPENAPI")
+FOLDER = os.environ.get("ADYEN_OPENAPI") or None
 
 needs_openapi = pytest.mark.skipif(
     FOLDER is None,
