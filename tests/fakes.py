@@ -18,9 +18,12 @@ from kasir.ids import PaymentId
 from kasir.money import IDR, Money
 from kasir.payments import fold
 from kasir.payments.facts import Fact, Says, Source
-from kasir.payments.matching import Candidate, match
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
+from kasir.payments.status import Status
+from kasir.shop_events.telling import Told
+from kasir.store.ledger import Locked, names_in
+from kasir.store.placing import Placing
 from twin_fixtures import BROWSER, KEY, OTHER_KEY, payment_body
 
 __all__ = ["BROWSER", "KEY", "OTHER_KEY", "payment_body"]
@@ -170,6 +173,7 @@ class MemoryBook:
         self._facts: dict[PaymentId, dict[str, Fact]] = {}
         self._pages: dict[str, _Page] = {}
         self._shop_keys: dict[str, tuple[bytes, str]] = {}
+        self._owners: dict[str, PaymentId] = {}
 
     async def open(
         self, intent: Intent, question: Question, shop_key: ShopKey | None
@@ -229,9 +233,7 @@ class MemoryBook:
     ) -> None:
         """Keep the answer and the facts."""
         page = self._pages[question.key]
-        payment_id = self._payment_of(question, heard)
-        if payment_id:
-            self._hear(payment_id, heard.facts)
+        payment_id = self._learn(question, heard)
         if heard.answer is None:
             if not page.kept and page.question.asked_at == question.asked_at:
                 tries = page.question.tries + 1
@@ -272,22 +274,21 @@ class MemoryBook:
     def _hear(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
         for fact in facts:
             self._facts[payment_id].setdefault(fact.key, fact)
+        self._owners |= dict.fromkeys(names_in(facts), payment_id)
 
-    def _payment_of(self, question: Question, heard: Heard) -> PaymentId | None:
-        """Whose answer it is: of a details call, the answer says."""
-        if question.kind is not Kind.DETAILS or not heard.reference or heard.news is None:
+    def _learn(self, question: Question, heard: Heard) -> PaymentId | None:
+        """Let the payment that an answer is about learn of it; whose it is, where that is known."""
+        if heard.clues is None:
+            if question.payment_id:
+                self._hear(question.payment_id, heard.facts)
             return question.payment_id
-        candidates = [
-            Candidate(payment_id, intent.amount, self._names(payment_id))
-            for payment_id, intent in self._intents.items()
-            if intent.reference == heard.reference
-        ]
-        return match(heard.news, candidates)
-
-    def _names(self, payment_id: PaymentId) -> frozenset[str]:
-        facts = self._facts[payment_id].values()
-        names = {name for fact in facts for name in (fact.psp_reference, fact.modification)}
-        return frozenset(names - {""})
+        untold = Told(Status.CREATED, None)
+        every = {one: Locked(self._payment(one), untold) for one in self._intents}
+        placed = Placing(every, self._owners)
+        payment_id = placed.place_reply(heard)
+        for one, facts in placed.news.items():
+            self._hear(one, facts)
+        return payment_id
 
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -21,6 +21,9 @@ class Money:
     currency: Currency
     minor_units: int  # Adyen's minor units: IDR has none, whatever ISO 4217 says.
 
+    def __str__(self) -> str:
+        return f"{self.minor_units} {self.currency}"
+
     def __add__(self, other: Money) -> Money:
         self._same_currency(other)
         return Money(self.currency, self.minor_units + other.minor_units)

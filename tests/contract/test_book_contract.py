@@ -17,7 +17,7 @@ from kasir.errors import KeyReused, NotFound
 from kasir.ids import PaymentId
 from kasir.money import IDR, Money
 from kasir.payments.facts import Fact, Says
-from kasir.payments.matching import News
+from kasir.payments.matching import Clues
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.ports import Book, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
@@ -220,17 +220,19 @@ async def test_who_opened_it_just_now_is_heard_as_anybody_is(
     told = []
     for number, knows in enumerate((True, False)):
         intent, question = opening(f"{name}-{number}", shopper_reference=f"shopper-{name}")
-        fact = a_fact(says, f"PSP-{name}", at=LATER, amount=Money(IDR, 25_000), words="é\n")
+        attempt = f"PSP-{name}-{number}"
+        fact = a_fact(says, attempt, at=LATER, amount=Money(IDR, 25_000), words="é\n")
         await book.open(intent, question, None)
         heard = an_answer(fact, body=b'{"caf\xc3\xa9":1}')
         await book.hear(question, heard, None, intent if knows else None)
         payment = await payment_in(book, f"{name}-{number}")
         _, kept = await book.question(question.key)
-        told.append((payment.facts, payment.standing, kept))
+        assert payment.facts == (fact,)
+        assert payment.standing.psp_reference == attempt
+        told.append((replace(payment.standing, psp_reference=""), kept))
 
     assert told[0] == told[1]
-    assert told[0][0] == (fact,)
-    assert told[0][2] == heard.answer
+    assert told[0][1] == heard.answer
 
 
 @pytest.mark.parametrize("meanwhile", [Says.AUTHORISED, Says.NOTED, Says.AWAITING_SHOPPER])
@@ -246,8 +248,7 @@ async def test_what_was_heard_before_the_first_answer_is_not_lost_by_it(
     heard = Heard(
         answer=None,
         facts=(early,),
-        reference=intent.reference,
-        news=News((f"PSP-{name}",), amount=intent.amount),
+        clues=Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=intent.amount),
     )
     await book.hear(other, heard, None)
     await book.hear(question, an_answer(late), None, intent)
@@ -374,8 +375,8 @@ async def test_an_answer_to_details_finds_its_payment_by_what_it_says(
     question = details(name)
     await book.open_question(question)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
-    news = News((f"PSP-{name}",), amount=intent.amount)
-    heard = replace(an_answer(fact), reference=intent.reference, news=news)
+    clues = Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=intent.amount)
+    heard = replace(an_answer(fact), clues=clues)
     await book.hear(question, heard, None)
 
     assert (await payment_in(book, name)).status == Status.AUTHORISED
@@ -388,8 +389,8 @@ async def test_an_answer_to_details_of_another_amount_is_not_ours(book: Book, na
     question = details(name)
     await book.open_question(question)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
-    news = News((f"PSP-{name}",), amount=Money(IDR, 1))
-    heard = replace(an_answer(fact), reference=intent.reference, news=news)
+    clues = Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=Money(IDR, 1))
+    heard = replace(an_answer(fact), clues=clues)
     await book.hear(question, heard, None)
 
     assert (await payment_in(book, name)).status == Status.CREATED
@@ -402,11 +403,71 @@ async def test_an_answer_that_fits_two_payments_is_given_to_neither(book: Book, 
     question = details(name)
     await book.open_question(question)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
-    heard = replace(an_answer(fact), reference=name, news=News((f"PSP-{name}",)))
+    clues = Clues(attempt=f"PSP-{name}", reference=name, amount=Money(IDR, 25_000))
+    heard = replace(an_answer(fact), clues=clues)
     await book.hear(question, heard, None)
 
     assert {payment.status for payment in await book.payments_of(name, 10)} == {Status.CREATED}
     assert (await book.question(question.key))[1] == heard.answer
+
+
+async def test_an_answer_to_details_without_a_reference_is_nobodys(book: Book, name: str) -> None:
+    intent, _ = opening(name)
+    await book.open(intent, a_question(name), None)
+    question = details(name)
+    await book.open_question(question)
+    fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
+    heard = replace(an_answer(fact), clues=Clues(attempt=f"PSP-{name}", pays=True))
+    await book.hear(question, heard, None)
+
+    assert (await payment_in(book, name)).status == Status.CREATED
+    assert (await book.question(question.key))[0].payment_id is None
+
+
+async def test_an_answer_to_details_is_the_payments_that_owns_its_attempt(
+    book: Book, name: str
+) -> None:
+    await paid(book, name)
+    question = details(name)
+    await book.open_question(question)
+    fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
+    heard = replace(an_answer(fact), clues=Clues(attempt=f"PSP-{name}", pays=True))
+    await book.hear(question, heard, None)
+
+    assert fact in (await payment_in(book, name)).facts
+    assert (await book.question(question.key))[0].payment_id == PaymentId(name)
+
+
+async def test_a_name_that_another_payment_owns_is_not_claimed_by_an_answer(
+    book: Book, name: str
+) -> None:
+    await paid(book, name)
+    intent, question = opening(f"{name}-2")
+    await book.open(intent, question, None)
+    fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key, amount=intent.amount)
+    clues = Clues(attempt=f"PSP-{name}", payment_id=intent.id, amount=intent.amount, pays=True)
+    heard = replace(an_answer(fact), clues=clues)
+    await book.hear(question, heard, None, intent)
+    first, second = [await payment_in(book, one) for one in (name, f"{name}-2")]
+
+    assert (first.status, second.status) == (Status.AUTHORISED, Status.CREATED)
+    # A person must look, at either of them; the answer is kept.
+    assert [payment.facts[-1].says for payment in (first, second)] == [Says.NEEDS_ATTENTION] * 2
+    assert (await book.question(question.key))[1] == heard.answer
+
+
+async def test_an_answer_of_another_amount_is_not_authorised(book: Book, name: str) -> None:
+    intent, question = opening(name)
+    await book.open(intent, question, None)
+    cheap = Money(IDR, 1)
+    fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key, amount=cheap)
+    clues = Clues(attempt=f"PSP-{name}", payment_id=intent.id, amount=cheap, pays=True)
+    await book.hear(question, replace(an_answer(fact), clues=clues), None, intent)
+    payment = await payment_in(book, name)
+
+    assert payment.status == Status.PENDING
+    assert [fact.says for fact in payment.facts] == [Says.AMOUNT_MISMATCH]
+    assert payment.standing.captured == Money(IDR, 0)
 
 
 # Payments.

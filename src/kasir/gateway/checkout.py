@@ -138,15 +138,15 @@ class Checkout:
         """
         return answer_of(await self.flow.resume(payment_key(payment_id)))
 
-    async def details(
-        self, body: bytes, version: int, payment_id: PaymentId | None = None
-    ) -> Answer:
+    async def details(self, body: bytes, version: int) -> Answer:
         """Finish a payment after the redirect: asked once per redirectResult, answered every time.
+
+        Whose the result is, only Adyen can tell: a shopper may bring one payment's result to
+        another payment's return address.
 
         Args:
             body: The shop's `/payments/details` request.
             version: The Checkout version it was written for.
-            payment_id: Whose it is, where the caller knows.
 
         Raises:
             InvalidRequest: There is no redirectResult; nothing was sent.
@@ -158,7 +158,7 @@ class Checkout:
         question = Question(
             key=details_key(result),
             kind=Kind.DETAILS,
-            payment_id=payment_id,
+            payment_id=None,
             version=version,
             path="/payments/details",
             body=msgspec.json.encode({"details": {"redirectResult": result}}),

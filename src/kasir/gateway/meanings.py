@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +13,7 @@ from kasir.adyen.replies import Answer, ResultCode, Verdict
 from kasir.errors import Unreadable
 from kasir.money import Currency, Money
 from kasir.payments.facts import Fact, Says, Source
-from kasir.payments.matching import News
+from kasir.payments.matching import Clues
 from kasir.payments.ports import Heard, Kept, Kind, Question
 
 #: What a result code says of a payment. `Error` is a final no, with its reason beside it.
@@ -122,23 +123,12 @@ IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.REPORT_AVAILABLE: "about a report, whose address stands in the reason",
 }
 
-#: Whose own pspReference names a change of the payment that originalReference names.
-_IS_CHANGE: Final = frozenset(
-    {
-        EventCode.CANCELLATION,
-        EventCode.CANCEL_OR_REFUND,
-        EventCode.CAPTURE,
-        EventCode.CAPTURE_FAILED,
-        EventCode.CHARGEBACK,
-        EventCode.CHARGEBACK_REVERSED,
-        EventCode.REFUND,
-        EventCode.REFUNDED_REVERSED,
-        EventCode.REFUND_FAILED,
-        EventCode.SECOND_CHARGEBACK,
-        EventCode.TECHNICAL_CANCEL,
-        EventCode.VOID_PENDING_REFUND,
-    }
-)
+#: Whose own pspReference names an attempt at paying. Every other event tells of a change of one:
+#: its own pspReference names the change, and originalReference the attempt.
+_IS_ATTEMPT: Final = frozenset({EventCode.AUTHORISATION, EventCode.OFFER_CLOSED})
+
+#: An amount in minor units. `int` would take ` 25_000 ` too.
+_WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 #: GoPay's refused notification for a shopper who cancelled says so in its reason only.
 _CANCEL_WORDS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
@@ -155,11 +145,25 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
         fact = _payment_fact(question, answer, at, is_ours=verdict is Verdict.OURS)
     else:
         fact = _change_fact(question, fields, at, is_ours=verdict is Verdict.OURS)
-    return Heard(
-        answer=kept,
-        facts=(fact,),
+    return Heard(answer=kept, facts=(fact,), clues=_clues_of_reply(question, fields, fact))
+
+
+def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -> Clues:
+    """What an answer says of which payment it is about.
+
+    The question was asked for one payment, except after a return: whoever came back may have
+    brought the result of another payment, so there the answer alone can tell.
+    """
+    method = fields.get("paymentMethod")
+    return Clues(
+        attempt=fact.psp_reference,
+        change=fact.modification,
+        is_change=question.kind not in {Kind.PAYMENTS, Kind.DETAILS},
+        payment_id=question.payment_id or "",
         reference=_text(fields, "merchantReference"),
-        news=News(_names(fact), question.payment_id or "", _money(fields.get("amount"))),
+        method=_text(method, "type") if isinstance(method, dict) else "",
+        amount=fact.amount,
+        pays=fact.says is Says.AUTHORISED,
     )
 
 
@@ -235,15 +239,18 @@ def of_item(item: Item) -> Fact | None:
     says = _says(code, item)
     if says is None:
         return None
-    is_change = code in _IS_CHANGE
+    is_attempt = code in _IS_ATTEMPT
+    amount = _item_money(item)
+    if amount is None and says is Says.AUTHORISED:
+        raise Unreadable("it says that money was paid, and not how much")
     return Fact(
         key=f"notification:{item.event_code}:{item.psp_reference}:{item.success_text}",
         says=says,
         source=Source.NOTIFICATION,
         at=moment(item.event_date),
-        psp_reference=item.original_reference if is_change else item.psp_reference,
-        modification=item.psp_reference if is_change else "",
-        amount=_item_money(item),
+        psp_reference=item.psp_reference if is_attempt else item.original_reference,
+        modification="" if is_attempt else item.psp_reference,
+        amount=amount,
         words=item.reason or item.event_code,
     )
 
@@ -258,25 +265,31 @@ def _says(code: EventCode, item: Item) -> Says | None:
     return says
 
 
-def news_of(item: Item) -> News:
+def clues_of(item: Item, fact: Fact) -> Clues:
     """What a notification says of which payment it is about."""
-    named = item.additional_data.get(f"metadata.{METADATA_PAYMENT_ID}", "")
-    return News(names_of(item), named)
+    return Clues(
+        attempt=fact.psp_reference,
+        change=fact.modification,
+        is_change=item.event_code not in _IS_ATTEMPT,
+        payment_id=item.additional_data.get(f"metadata.{METADATA_PAYMENT_ID}", ""),
+        reference=item.merchant_reference,
+        method=item.payment_method,
+        amount=fact.amount,
+        pays=fact.says is Says.AUTHORISED,
+    )
 
 
 def names_of(item: Item) -> tuple[str, ...]:
-    """Adyen's names that a notification carries: the original's first, where it has one.
+    """Adyen's names that a notification carries: the attempt's first, where it names one.
 
     They are kept in the clear, so that notices are found by them; so a token is never among them,
     though RECURRING_CONTRACT has it where others have the name of the event.
     """
     if item.event_code == EventCode.RECURRING_CONTRACT:
         return (item.original_reference,) if item.original_reference else ()
-    return tuple(name for name in (item.original_reference, item.psp_reference) if name)
-
-
-def _names(fact: Fact) -> tuple[str, ...]:
-    return tuple(name for name in (fact.psp_reference, fact.modification) if name)
+    # An originalReference belongs to a change: on an attempt it means nothing.
+    original = "" if item.event_code in _IS_ATTEMPT else item.original_reference
+    return tuple(name for name in (original, item.psp_reference) if name)
 
 
 def _result(fields: Mapping[str, Any]) -> Says:
@@ -287,12 +300,21 @@ def _result(fields: Mapping[str, Any]) -> Says:
 
 
 def _item_money(item: Item) -> Money | None:
-    if not item.amount_currency:
+    """The amount of a notification; None where it has none.
+
+    Adyen's schema has a whole number; recorded notifications also write it as text.
+
+    Raises:
+        Unreadable: It is anything else, or negative.
+    """
+    if not item.amount_currency and not item.amount_value:
         return None
-    try:
-        return Money(Currency(item.amount_currency), int(item.amount_value))
-    except ValueError:
-        raise Unreadable(f"amount.value {item.amount_value!r} is not a whole number") from None
+    if not _WHOLE.fullmatch(item.amount_value) or not item.amount_currency:
+        raise Unreadable(
+            f"amount.value {item.amount_value!r} (amount.currency {item.amount_currency!r}) is not "
+            "a whole number of minor units"
+        )
+    return Money(Currency(item.amount_currency), int(item.amount_value))
 
 
 def _money(amount: object) -> Money | None:

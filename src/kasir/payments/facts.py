@@ -5,9 +5,11 @@ Hearing a fact twice is hearing it once: the key sees to it. Two facts with one 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from kasir.money import Money
 
@@ -72,6 +74,10 @@ class Says(StrEnum):
     CHARGEBACK_REVERSED = "chargeback_reversed"
     #: The shopper's side took it back again, and for good.
     SECOND_CHARGEBACK = "second_chargeback"
+    #: Money came for another amount than was asked. It is not the payment that was agreed on.
+    AMOUNT_MISMATCH = "amount_mismatch"
+    #: Something came that may be this payment's, and nothing proves it: a person must look.
+    NEEDS_ATTENTION = "needs_attention"
     #: Worth keeping on the timeline; changes nothing.
     NOTED = "noted"
 
@@ -102,3 +108,17 @@ class Fact:
     modification: str = ""
     amount: Money | None = None
     words: str = ""
+
+
+_RETURNED: Final = "returned"
+
+
+def returned(at: datetime) -> Fact:
+    """Somebody came back from the wallet to this payment's return address: noted once."""
+    words = "the shopper came back from the wallet"
+    return Fact(key=_RETURNED, says=Says.NOTED, source=Source.KASIR, at=at, words=words)
+
+
+def has_returned(facts: Iterable[Fact]) -> bool:
+    """Whether somebody came back from the wallet to this payment's return address."""
+    return any(fact.key == _RETURNED for fact in facts)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from kasir.ids import PaymentId
 from kasir.payments.facts import Fact
-from kasir.payments.matching import News
+from kasir.payments.matching import Clues
 from kasir.payments.payment import Intent, Payment
 
 
@@ -75,15 +75,13 @@ class Heard:
 
     Attributes:
         answer: The answer to keep; None while the outcome is unknown.
-        facts: What was learnt of the payment, if it is known which.
-        reference: The shop's reference that the answer names, for finding the payment.
-        news: What the answer says of its payment, for telling it from others of that reference.
+        facts: What was learnt of the payment it is about.
+        clues: What the answer says of which payment that is; None where there is no answer.
     """
 
     answer: Kept | None
     facts: tuple[Fact, ...]
-    reference: str = ""
-    news: News | None = None
+    clues: Clues | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,8 @@ PRECEDENCE: Final = (
     (Says.EXPIRED, Status.EXPIRED),
     (Says.FAILED, Status.FAILED),
     (Says.UNKNOWN, Status.UNKNOWN),
+    # Money came, of another amount: nothing else is to be paid until somebody has looked.
+    (Says.AMOUNT_MISMATCH, Status.PENDING),
     (Says.PENDING, Status.PENDING),
     (Says.AWAITING_SHOPPER, Status.AWAITING_SHOPPER),
 )

@@ -37,6 +37,10 @@ class EventType(StrEnum):
     PAYMENT_EXPIRED = "payment.expired"
     #: Adyen refused the request itself.
     PAYMENT_FAILED = "payment.failed"
+    #: Money came for another amount than was asked: do not deliver; look at Adyen.
+    PAYMENT_AMOUNT_MISMATCH = "payment.amount_mismatch"
+    #: Something came that may be this payment's, and nothing proves it: look at its facts.
+    PAYMENT_NEEDS_ATTENTION = "payment.needs_attention"
     #: Money that was authorised could not be taken.
     CAPTURE_FAILED = "capture.failed"
     #: Money goes back to the shopper.
@@ -70,6 +74,11 @@ OF_REFUND: Final = {
     RefundStatus.FAILED: EventType.REFUND_FAILED,
     RefundStatus.REVERSED: EventType.REFUND_REVERSED,
 }
+#: The event of each fact that is told by itself.
+OF_FACT: Final = {
+    Says.AMOUNT_MISMATCH: EventType.PAYMENT_AMOUNT_MISMATCH,
+    Says.NEEDS_ATTENTION: EventType.PAYMENT_NEEDS_ATTENTION,
+}
 _BAD: Final = frozenset({Status.REFUSED, Status.CANCELLED, Status.EXPIRED})
 
 
@@ -99,6 +108,11 @@ def status_news(
         if now < tell_at:
             return None, Told(told.status, tell_at)
     return event, Told(status, None)
+
+
+def fact_news(new: Sequence[Fact]) -> list[EventType]:
+    """The events of facts that ask for a person, one for each."""
+    return [OF_FACT[fact.says] for fact in new if fact.says in OF_FACT]
 
 
 def sum_news(before: Standing, after: Standing) -> list[EventType]:

@@ -7,28 +7,30 @@ are and stay so until the commit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
+
+import asyncpg
 
 from kasir.clock import Clock
 from kasir.ids import LinkId, PaymentId
 from kasir.money import Currency, Money
 from kasir.payments import fold
 from kasir.payments.facts import Fact, Says, Source
-from kasir.payments.matching import Candidate
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.status import FINAL, Status
 from kasir.shop_events.shapes import shown
-from kasir.shop_events.telling import EventType, Told, status_news, sum_news
+from kasir.shop_events.telling import EventType, Told, fact_news, status_news, sum_news
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.outbox import Outbox, Telling
 
 SQL: Final = queries("ledger")
 SUBSCRIPTIONS: Final = queries("subscriptions")
 
-_CANDIDATES_MAX: Final = 10_000
+#: The primary key of the table that says whose each pspReference is.
+_OWNED_ONCE: Final = "psp_reference_pkey"
 
 #: The columns of a row, by name.
 _Row = dict[str, Any]
@@ -86,8 +88,7 @@ class Ledger:
                 caller holds one of them, and would have to lock the others out of turn.
         """
         locked = await self.lock(connection, list(news))
-        changes = [self._change(found, news[name]) for name, found in locked.items()]
-        await self._write(connection, [change for change in changes if change], wakes=wakes)
+        await self.hear_locked(connection, locked, news, wakes=wakes)
 
     async def hear_first(
         self, connection: Connection | Pool, intent: Intent, news: Sequence[Fact], answer: _Row
@@ -131,11 +132,20 @@ class Ledger:
         return kept is not None
 
     async def hear_locked(
-        self, connection: Connection, found: Locked, news: Sequence[Fact]
+        self,
+        connection: Connection,
+        locked: Mapping[PaymentId, Locked],
+        news: Mapping[PaymentId, Sequence[Fact]],
+        *,
+        wakes: bool = True,
     ) -> None:
-        """Let a payment that the caller has locked hear facts."""
-        if change := self._change(found, news):
-            await self._write(connection, [change])
+        """Let payments that the caller has locked hear facts, and claim the names in them.
+
+        Raises:
+            asyncpg.UniqueViolationError: Another payment owns one of the names; see `is_contested`.
+        """
+        changes = [self._change(locked[payment_id], facts) for payment_id, facts in news.items()]
+        await self._write(connection, [change for change in changes if change], wakes=wakes)
 
     async def tell(self, connection: Connection, payment_ids: Sequence[PaymentId]) -> None:
         """Tell news that was held back and is due, where it is still true."""
@@ -150,20 +160,30 @@ class Ledger:
             return None
         after = fold.payment(before.intent, [*before.facts, *new.values()])
         event, told = status_news(found.told, after, self.clock.now(), self.settle)
-        events = [*([event] if event else []), *sum_news(before.standing, after.standing)]
-        moved = after.status is not before.status
-        return _Change(after, tuple(new.values()), told, tuple(events), moved=moved)
+        events = [
+            *([event] if event else []),
+            *fact_news([*new.values()]),
+            *sum_news(before.standing, after.standing),
+        ]
+        return _Change(
+            payment=after,
+            facts=tuple(new.values()),
+            told=told,
+            events=tuple(events),
+            moved=after.status is not before.status,
+            claims=names_in(new.values()) - names_in(before.facts),
+        )
 
     def _retold(self, found: Locked) -> _Change:
         event, told = status_news(found.told, found.payment, self.clock.now(), self.settle)
-        return _Change(found.payment, (), told, (event,) if event else ())
+        return _Change(payment=found.payment, told=told, events=(event,) if event else ())
 
     async def _write(
         self, connection: Connection, changes: Sequence[_Change], *, wakes: bool = True
     ) -> None:
         facts = [(change.payment.intent.id, fact) for change in changes for fact in change.facts]
         if changes:
-            columns = _fact_columns(facts) | _standing_columns(changes)
+            columns = _fact_columns(facts) | _standing_columns(changes) | _claim_columns(changes)
             await SQL.write_changes(connection, **columns)
         moved = [one.payment.intent for one in changes if one.moved and wakes]
         # A subscription of theirs may go on for it.
@@ -181,15 +201,16 @@ class Ledger:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Change:
     """What is to be written of one payment."""
 
     payment: Payment
-    facts: tuple[Fact, ...]
     told: Told
     events: tuple[EventType, ...]
+    facts: tuple[Fact, ...] = ()
     moved: bool = False
+    claims: frozenset[str] = frozenset()
 
 
 async def facts_of(
@@ -203,38 +224,19 @@ async def facts_of(
     return facts
 
 
-class Candidates:
-    """The payments that a batch of news could be about, with the names known to be theirs."""
-
-    def __init__(self) -> None:
-        self._by_reference: dict[str, list[Candidate]] = {}
-        self._by_name: dict[str, Candidate] = {}
-
-    def add(self, reference: str, candidate: Candidate) -> None:
-        """Put a payment among them."""
-        self._by_reference.setdefault(reference, []).append(candidate)
-        self._by_name |= dict.fromkeys(candidate.names, candidate)
-
-    def of(self, reference: str, names: Sequence[str] = ()) -> list[Candidate]:
-        """Those that bear the reference, and those that bear another and own one of the names."""
-        same = self._by_reference.get(reference, [])
-        named = {found.id: found for name in names if (found := self._by_name.get(name))}
-        known = {candidate.id for candidate in same}
-        others = [found for found in named.values() if found.id not in known]
-        return [*same, *(replace(found, shares_reference=False) for found in others)]
+def names_in(facts: Iterable[Fact]) -> frozenset[str]:
+    """The provider's names in facts: of attempts and of changes."""
+    return frozenset(
+        name for fact in facts for name in (fact.psp_reference, fact.modification) if name
+    )
 
 
-async def candidates(
-    connection: Connection, references: Sequence[str], names: Sequence[str] = ()
-) -> Candidates:
-    """The payments of these references, and those that own one of these names."""
-    found = Candidates()
-    rows = SQL.candidates(connection, references_=references, wanted=names, most=_CANDIDATES_MAX)
-    async for row in rows:
-        amount = Money(Currency(row["currency"]), row["minor_units"])
-        candidate = Candidate(PaymentId(row["id"]), amount, frozenset(row["names"]))
-        found.add(row["reference"], candidate)
-    return found
+def is_contested(error: Exception) -> bool:
+    """Whether the database refused to let a payment claim a name that another one owns."""
+    return (
+        isinstance(error, asyncpg.UniqueViolationError)
+        and getattr(error, "constraint_name", "") == _OWNED_ONCE
+    )
 
 
 def intent_of(row: Any) -> Intent:
@@ -271,6 +273,14 @@ def _fact_columns(facts: Sequence[tuple[PaymentId, Fact]]) -> dict[str, list[Any
         "minor_units": [amount.minor_units if amount else None for amount in amounts],
         "words": [fact.words for _, fact in facts],
     }
+
+
+def _claim_columns(changes: Sequence[_Change]) -> dict[str, list[Any]]:
+    """Names and who claims them. In order, so that two who claim the same never deadlock."""
+    claims = sorted(
+        (name, change.payment.intent.id) for change in changes for name in change.claims
+    )
+    return {"claims": [name for name, _ in claims], "claimants": [by for _, by in claims]}
 
 
 def _standing_columns(changes: Sequence[_Change]) -> dict[str, list[Any]]:

@@ -7,19 +7,23 @@ key are primary keys, and the code reads what the database let in.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+
+import asyncpg
+import stamina
 
 from kasir.errors import KeyReused, NotFound
 from kasir.ids import LinkId, PaymentId
 from kasir.payments import fold
 from kasir.payments.facts import Fact
-from kasir.payments.matching import match
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from kasir.store.database import Connection, Pool, queries
-from kasir.store.ledger import Ledger, candidates, facts_of, intent_of
+from kasir.store.ledger import Ledger, facts_of, intent_of, is_contested, names_in
+from kasir.store.placing import Placing, placing
 from kasir.store.vault import Vault
 
 SQL: Final = queries("payments")
@@ -120,7 +124,7 @@ class PostgresBook:
                 raise NotFound("payment", payment_id)
             facts = decide(found.payment)
             await self._insert(connection, question)
-            await self._ledger.hear_locked(connection, found, facts)
+            await self._ledger.hear_locked(connection, {payment_id: found}, {payment_id: facts})
         return None
 
     async def open_question(self, question: Question) -> bool:
@@ -149,48 +153,77 @@ class PostgresBook:
         opened: Intent | None = None,
     ) -> None:
         """Keep the answer and the facts, and write the payment's new standing with them."""
-        if (
-            opened
-            and heard.answer
-            and await self._hear_first(opened, question, heard, heard.answer)
-        ):
-            return
-        async with self._pool.acquire() as connection, connection.transaction():
-            payment_id = await self._payment_of(connection, question, heard)
-            if payment_id and heard.facts:
-                await self._ledger.hear(connection, {payment_id: heard.facts})
-            if heard.news and heard.news.names and payment_id:
-                # It is now known whose these names are: what waited for that can be read.
-                await SQL.wake_unplaced(connection, names=heard.news.names)
-            if heard.answer is None:
-                await SQL.let_go(
-                    connection,
-                    key=question.key,
-                    asked_at=question.asked_at,
-                    ask_again_at=ask_again_at,
-                )
-                return
-            await SQL.keep_answer(
+        if opened and heard.answer:
+            with suppress(asyncpg.UniqueViolationError):  # Contested: looked at closely below.
+                if await self._hear_first(opened, question, heard, heard.answer):
+                    return
+        async for attempt in stamina.retry_context(is_contested, wait_initial=0.01):
+            with attempt:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    is_new = attempt.num == 1
+                    payment_id = await self._learn(connection, question, heard, is_new=is_new)
+                    await self._keep(connection, question, heard, payment_id, ask_again_at)
+
+    async def _learn(
+        self, connection: Connection, question: Question, heard: Heard, *, is_new: bool
+    ) -> PaymentId | None:
+        """Let the payment that an answer is about learn of it; whose it is, where that is known."""
+        if heard.clues is None:
+            if question.payment_id and heard.facts:
+                await self._ledger.hear(connection, {question.payment_id: heard.facts})
+            return question.payment_id
+        if question.payment_id and is_new:
+            # The call was made for it, and nearly always nobody else owns a name in its answer.
+            # Where somebody does, the database refuses, and the next try looks for the owners.
+            placed = Placing(await self._ledger.lock(connection, [question.payment_id]), {})
+        else:
+            placed = await placing(connection, self._ledger, [heard.clues])
+        payment_id = placed.place_reply(heard)
+        if placed.news:
+            await self._ledger.hear_locked(connection, placed.locked, placed.news)
+        if placed.claimed:
+            # It is now known whose these names are: what waited for that can be read.
+            await SQL.wake_unplaced(connection, names=list(placed.claimed))
+        return payment_id
+
+    async def _keep(
+        self,
+        connection: Connection,
+        question: Question,
+        heard: Heard,
+        payment_id: PaymentId | None,
+        ask_again_at: datetime | None,
+    ) -> None:
+        """Keep an answer, or let the question go where there is none."""
+        if heard.answer is None:
+            await SQL.let_go(
                 connection,
                 key=question.key,
-                status=heard.answer.status,
-                answer=self._vault.seal(heard.answer.body),
-                answer_psp=heard.answer.psp_reference,
-                payment_id=payment_id,
-                psp_reference=_attempt(heard),
+                asked_at=question.asked_at,
+                ask_again_at=ask_again_at,
             )
+            return
+        await SQL.keep_answer(
+            connection,
+            key=question.key,
+            status=heard.answer.status,
+            answer=self._vault.seal(heard.answer.body),
+            answer_psp=heard.answer.psp_reference,
+            payment_id=payment_id,
+            psp_reference=heard.clues.attempt if heard.clues else "",
+        )
 
     async def _hear_first(
         self, opened: Intent, question: Question, heard: Heard, answer: Kept
     ) -> bool:
         """Keep an answer in one statement, if that will do; see `Ledger.hear_first`."""
         kept = {
-            "names": list(heard.news.names) if heard.news else [],
+            "names": sorted(names_in(heard.facts)),
             "question": question.key,
             "answer_status": answer.status,
             "answer": self._vault.seal(answer.body),
             "answer_psp": answer.psp_reference,
-            "of_attempt": _attempt(heard),
+            "of_attempt": heard.clues.attempt if heard.clues else "",
         }
         return await self._ledger.hear_first(self._pool, opened, heard.facts, kept)
 
@@ -224,18 +257,6 @@ class PostgresBook:
         return await self._with_facts(
             [row async for row in SQL.payments_of_link(self._pool, link_id=link_id, most=limit)]
         )
-
-    async def _payment_of(
-        self, connection: Connection, question: Question, heard: Heard
-    ) -> PaymentId | None:
-        """Whose answer it is. Whoever returned may have brought another payment's result: the
-        answer decides.
-        """
-        told_by_answer = question.kind is Kind.DETAILS and heard.reference and heard.news
-        if not told_by_answer or heard.news is None:
-            return question.payment_id
-        found = await candidates(connection, [heard.reference])
-        return match(heard.news, found.of(heard.reference))
 
     async def _claimed(self, connection: Connection, shop_key: ShopKey, question: Question) -> bool:
         claimed = await SQL.claim_shop_key(
@@ -322,7 +343,3 @@ def question_of(row: Any, vault: Vault) -> Question:
         asked_at=row["asked_at"],
         tries=row["tries"],
     )
-
-
-def _attempt(heard: Heard) -> str:
-    return heard.news.names[0] if heard.news and heard.news.names else ""

@@ -7,37 +7,53 @@ cannot take is found by reading its batch one by one; it is held, and the others
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import asyncpg
+import stamina
 
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
 from kasir.errors import KasirError
 from kasir.gateway import meanings
 from kasir.ids import PaymentId
-from kasir.payments.facts import Fact
-from kasir.payments.matching import Candidate, match
+from kasir.payments.matching import Ruling
 from kasir.store import payments
 from kasir.store.database import TROUBLE, Connection, Pool
 from kasir.store.inbox import SQL
-from kasir.store.ledger import Candidates, Ledger, candidates
+from kasir.store.ledger import Ledger, is_contested
+from kasir.store.placing import Placing, placing
 from kasir.store.tokens import TokenLedger
 from kasir.store.vault import Vault
-from kasir.tokens.model import TokenNews
 from kasir.webhooks.reading import NoticeState, Reading, read
 from kasir.webhooks.receive import NoticeKind
 
+#: What becomes of a notice, by whose it is.
+_STATES: Final = {
+    Ruling.OURS: NoticeState.READ,
+    Ruling.MISMATCHED: NoticeState.HELD,
+    Ruling.HELD: NoticeState.HELD,
+    Ruling.WAITING: NoticeState.WAITING,
+    Ruling.FOREIGN: NoticeState.FOREIGN,
+}
 
-@dataclass(slots=True)
-class _Placed:
-    """What a batch of notices comes to, on its way into the book."""
 
-    settled: list[tuple[int, Reading, PaymentId | None]] = field(default_factory=list)
-    news: dict[PaymentId, list[Fact]] = field(default_factory=dict)
-    names: dict[str, PaymentId] = field(default_factory=dict)
-    tokens: list[TokenNews] = field(default_factory=list)
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What became of a notice.
+
+    Attributes:
+        id: Which one.
+        reading: With the state it is in now.
+        payment_id: Whose it is, if that is known.
+        is_unclaimed: Whether it may become some payment's when one of its names is claimed.
+    """
+
+    id: int
+    reading: Reading
+    payment_id: PaymentId | None = None
+    is_unclaimed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +79,12 @@ class Reader:
     async def _read_batch(self) -> int:
         ids: list[int] = []
         try:
-            async with self.pool.acquire() as connection, connection.transaction():
-                rows = [row async for row in SQL.take_unread(connection, most=self.batch_max)]
-                ids = [row["id"] for row in rows]
-                await self._read(connection, rows)
+            async for attempt in stamina.retry_context(is_contested, wait_initial=0.01):
+                with attempt:
+                    async with self.pool.acquire() as connection, connection.transaction():
+                        rows = [r async for r in SQL.take_unread(connection, most=self.batch_max)]
+                        ids = [row["id"] for row in rows]
+                        await self._read(connection, rows)
         except Exception as error:
             if not _is_poison(error):
                 raise
@@ -83,21 +101,29 @@ class Reader:
             if not _is_poison(error):
                 raise
             held = Reading(NoticeState.HELD, error=f"{type(error).__name__}: {error}")
-            await self._settle(self.pool, [(notice_id, held, None)])
+            await self._settle(self.pool, [_Settled(notice_id, held)])
 
     async def _read(self, connection: Connection, rows: Sequence[Any]) -> None:
-        """Find whose each notice is, let payments and tokens hear, and settle the notices."""
-        placed = await self._place(connection, [(row["id"], self._reading(row)) for row in rows])
-        if placed.news:
+        """Find whose each notice is, let payments and tokens hear, and settle the notices.
+
+        Raises:
+            asyncpg.UniqueViolationError: A name was claimed meanwhile by a payment that was not
+                seen: read again; see `is_contested`.
+        """
+        readings = [(row["id"], self._reading(row)) for row in rows]
+        every = [reading.clues for _, reading in readings if reading.clues]
+        placed = await placing(connection, self.ledger, every) if every else None
+        settled = [_settled(placed, notice_id, reading) for notice_id, reading in readings]
+        if placed and placed.news:
             await self._adopt(connection, placed)
-            await self.ledger.hear(connection, placed.news)
-        if placed.tokens:
-            await self.tokens.hear(connection, placed.tokens)
-        await self._settle(connection, placed.settled)
-        if placed.names:
+            await self.ledger.hear_locked(connection, placed.locked, placed.news)
+        if tokens := [reading.token for _, reading in readings if reading.token]:
+            await self.tokens.hear(connection, tokens)
+        await self._settle(connection, settled)
+        if placed and placed.claimed:
             # After the payments are locked, as everybody does: or two would wait for each other.
             # And after the settling: what waits may have come in this very batch.
-            await payments.SQL.wake_unplaced(connection, names=list(placed.names))
+            await payments.SQL.wake_unplaced(connection, names=list(placed.claimed))
 
     def _reading(self, row: Any) -> Reading:
         try:
@@ -106,74 +132,39 @@ class Reader:
             return Reading(NoticeState.HELD, error=str(error))
         return read(NoticeKind(row["kind"]), plain, self.merchant_account)
 
-    async def _place(
-        self, connection: Connection, readings: Sequence[tuple[int, Reading]]
-    ) -> _Placed:
-        news = [reading for _, reading in readings if reading.fact]
-        references = {reading.reference for reading in news}
-        names = {name for reading in news if reading.news for name in reading.news.names}
-        found = (
-            await candidates(connection, sorted(references), sorted(names))
-            if news
-            else Candidates()
-        )
-        placed = _Placed()
-        for notice_id, reading in readings:
-            if reading.token:
-                placed.tokens.append(reading.token)
-            if reading.fact is None or reading.news is None:
-                placed.settled.append((notice_id, reading, None))
-                continue
-            ours = found.of(reading.reference, reading.news.names)
-            payment_id = match(reading.news, ours)
-            if payment_id is None:
-                unplaced = NoticeState.WAITING if ours else NoticeState.FOREIGN
-                placed.settled.append((notice_id, replace(reading, state=unplaced), None))
-                continue
-            payment = next(one for one in ours if one.id == payment_id)
-            if wrong := _wrong_currency(reading.fact, payment):
-                placed.settled.append((notice_id, Reading(NoticeState.HELD, error=wrong), None))
-                continue
-            placed.settled.append((notice_id, reading, payment_id))
-            placed.news.setdefault(payment_id, []).append(reading.fact)
-            placed.names |= dict.fromkeys(reading.news.names, payment_id)
-        return placed
-
-    async def _adopt(self, connection: Connection, placed: _Placed) -> None:
+    async def _adopt(self, connection: Connection, placed: Placing) -> None:
         """Give the payments what was heard of their attempts before these were known as theirs."""
-        known = list(placed.names)
-        orphans = payments.SQL.orphan_questions(connection, psp_references=known)
+        orphans = payments.SQL.orphan_questions(connection, psp_references=list(placed.claimed))
         for row in [row async for row in orphans]:
-            payment_id = placed.names[row["psp_reference"]]
             answer = Answer(row["status"], self.vault.open(row["answer"]), row["answer_psp"])
             question = payments.question_of(row, self.vault)
             heard = meanings.of_reply(question, answer, self.clock.now())
-            placed.news[payment_id].extend(heard.facts)
+            payment_id = placed.place_reply(heard)
             await payments.SQL.adopt_question(connection, key=row["key"], payment_id=payment_id)
 
-    async def _settle(
-        self,
-        connection: Connection | Pool,
-        settled: Sequence[tuple[int, Reading, PaymentId | None]],
-    ) -> None:
+    async def _settle(self, connection: Connection | Pool, every: Sequence[_Settled]) -> None:
         await SQL.settle(
             connection,
-            ids=[notice_id for notice_id, _, _ in settled],
-            states=[reading.state for _, reading, _ in settled],
-            payment_ids=[payment_id for _, _, payment_id in settled],
-            errors=[reading.error for _, reading, _ in settled],
-            # One that tells of a payment, and it cannot be told yet of which.
-            unplaced=[bool(reading.fact) and not payment_id for _, reading, payment_id in settled],
+            ids=[one.id for one in every],
+            states=[one.reading.state for one in every],
+            payment_ids=[one.payment_id for one in every],
+            errors=[one.reading.error for one in every],
+            unplaced=[one.is_unclaimed for one in every],
             now=self.clock.now(),
         )
 
 
-def _wrong_currency(fact: Fact, payment: Candidate) -> str:
-    """What is wrong with the currency of news of a payment, if anything."""
-    ours = payment.amount.currency
-    if fact.amount is None or fact.amount.currency == ours:
-        return ""
-    return f"it speaks of {fact.amount.currency}, and the payment is in {ours}"
+def _settled(placed: Placing | None, notice_id: int, reading: Reading) -> _Settled:
+    """What becomes of a notice, and whose it is."""
+    if placed is None or reading.fact is None or reading.clues is None:
+        return _Settled(notice_id, reading)
+    ruled = placed.place(reading.clues, reading.fact)
+    return _Settled(
+        id=notice_id,
+        reading=replace(reading, state=_STATES[ruled.ruling], error=ruled.why),
+        payment_id=ruled.payment_id,
+        is_unclaimed=not placed.owners.keys() & set(reading.clues.names),
+    )
 
 
 def _is_poison(error: Exception) -> bool:

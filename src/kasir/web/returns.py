@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ from kasir.adyen.calls import OWN_VERSION
 from kasir.errors import KasirError
 from kasir.gateway.links import OpenLink
 from kasir.ids import PaymentId
+from kasir.payments.facts import returned
 from kasir.payments.payment import Payment
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.pages import SHOWN, Page, Visit, pairs, posted
@@ -56,12 +58,19 @@ async def come_back(
 
 
 async def _finish(kasir: Kasir, result: str, payment_id: PaymentId) -> None:
-    """Ask Adyen what became of it. Whatever goes wrong, the page that follows waits for news."""
+    """Ask Adyen what became of it. Whatever goes wrong, the page that follows waits for news.
+
+    The result may be another payment's, so the answer is given to whose it is. That somebody came
+    back to this payment is noted; its page then waits for the notification.
+    """
     body = msgspec.json.encode({"details": {"redirectResult": result}})
     try:
-        await kasir.checkout.details(body, OWN_VERSION, payment_id)
+        answer = await kasir.checkout.details(body, OWN_VERSION)
     except KasirError as error:
         _log.warning("return without details", payment=payment_id, why=str(error))
+        return
+    if answer.status == HTTPStatus.OK:
+        await kasir.payments.add_facts(payment_id, [returned(kasir.clock.now())])
 
 
 @route(

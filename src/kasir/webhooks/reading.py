@@ -11,7 +11,7 @@ from kasir.adyen.token_notifications import TokenEvent
 from kasir.errors import KasirError
 from kasir.gateway import meanings, token_meanings
 from kasir.payments.facts import Fact
-from kasir.payments.matching import News
+from kasir.payments.matching import Clues
 from kasir.tokens.model import TokenNews
 from kasir.webhooks.receive import NoticeKind
 
@@ -29,9 +29,9 @@ class NoticeState(StrEnum):
     UNHEARD_OF = "unheard_of"
     #: Of no payment of ours.
     FOREIGN = "foreign"
-    #: Of one of several payments of ours, and it cannot be told yet of which.
+    #: A change of an attempt that no payment of ours has claimed yet.
     WAITING = "waiting"
-    #: It could not be read; the error stands beside it.
+    #: It could not be read, or may be a payment's and nothing proves it; the reason is beside it.
     HELD = "held"
 
 
@@ -42,16 +42,14 @@ class Reading:
     Attributes:
         state: Settled already, or READ where there is something to place.
         fact: What it says of a payment.
-        reference: The shop's reference it names.
-        news: What it says of which payment.
+        clues: What it says of which payment; there where `fact` is.
         token: What it says of a token.
-        error: Why it could not be read.
+        error: Why it is held.
     """
 
     state: NoticeState
     fact: Fact | None = None
-    reference: str = ""
-    news: News | None = None
+    clues: Clues | None = None
     token: TokenNews | None = None
     error: str = ""
 
@@ -74,8 +72,8 @@ def _standard_reading(raw: bytes, merchant_account: str) -> Reading:
     if fact is None and token is None:
         known = item.event_code in EventCode.__members__.values()
         return Reading(NoticeState.IGNORED if known else NoticeState.UNHEARD_OF)
-    news = meanings.news_of(item) if fact else None
-    return Reading(NoticeState.READ, fact, item.merchant_reference, news, token)
+    clues = meanings.clues_of(item, fact) if fact else None
+    return Reading(NoticeState.READ, fact, clues, token)
 
 
 def _token_reading(raw: bytes, merchant_account: str) -> Reading:

@@ -22,12 +22,13 @@ from fakes import (
 )
 from kasir.adyen.signing import key_from_hex
 from kasir.ids import PaymentId
+from kasir.money import IDR, Money
 from kasir.payments.facts import Says
-from kasir.payments.matching import News
+from kasir.payments.matching import Clues
 from kasir.payments.payment import Payment
 from kasir.payments.ports import Kind
 from kasir.payments.status import Status
-from kasir.store import ledger, reader
+from kasir.store import placing, reader
 from kasir.webhooks.receive import receive
 from kasir.wiring import Kasir
 
@@ -186,12 +187,19 @@ async def test_poison_is_held_with_its_error_and_blocks_nobody(desk: Desk) -> No
 
 
 async def test_a_notice_of_another_currency_is_held(desk: Desk) -> None:
-    await desk.opens()
-    await desk.hears(desk.item(amount={"currency": "EUR", "value": 25_000}))
+    name = await desk.opens()
+    euros = {"currency": "EUR", "value": 25_000}
+    await desk.hears(desk.item(amount=euros, additionalData=mine(name)))
+    refund = desk.item(
+        eventCode="REFUND", pspReference=f"{desk.psp}R", originalReference=desk.psp, amount=euros
+    )
+    await desk.hears(refund)
     await desk.reads()
+    payment = await desk.payment()
 
-    assert (await desk.payment()).status == Status.AWAITING_SHOPPER
-    assert await desk.states() == ["held"]
+    assert (payment.status, payment.standing.captured.minor_units) == (Status.PENDING, 0)
+    assert payment.standing.refunds == ()
+    assert await desk.states() == ["held", "held"]
 
 
 # Told apart.
@@ -217,7 +225,7 @@ async def test_what_cannot_be_told_apart_waits_and_is_adopted_when_it_can_be(des
     await desk.hears(desk.item(additionalData=mine(second)))
     await desk.reads()
 
-    assert waiting == ["waiting"]
+    assert waiting == ["held"]
     assert await desk.states() == ["read", "read"]
     says = {fact.says for fact in (await desk.payment(2)).facts}
     assert {Says.REFUSED, Says.AUTHORISED} <= says
@@ -247,7 +255,7 @@ async def test_what_waits_is_not_forgotten_when_its_name_is_learnt_beside(
     await desk.opens(1)
     second = await desk.opens(2)
     looked, go_on = asyncio.Event(), asyncio.Event()
-    looks = ledger.candidates
+    looks = placing.placing
 
     async def slow(*given: Any) -> Any:
         found = await looks(*given)
@@ -256,10 +264,15 @@ async def test_what_waits_is_not_forgotten_when_its_name_is_learnt_beside(
             await go_on.wait()
         return found
 
-    monkeypatch.setattr(reader, "candidates", slow)
-    await desk.hears(
-        desk.item(eventCode="REFUND", pspReference=f"{desk.psp}R", originalReference=desk.psp)
+    monkeypatch.setattr(reader, "placing", slow)
+    # It bears a reference of its own, so no payment is locked for it.
+    refund = desk.item(
+        eventCode="REFUND",
+        merchantReference=f"{desk.reference}-REFUND",
+        pspReference=f"{desk.psp}R",
+        originalReference=desk.psp,
     )
+    await desk.hears(refund)
     puts_aside = asyncio.create_task(desk.kasir.reader.read_all())
     await looked.wait()
     await desk.hears(desk.item(additionalData=mine(second)))
@@ -270,7 +283,7 @@ async def test_what_waits_is_not_forgotten_when_its_name_is_learnt_beside(
     for _ in range(2):  # Who ran beside is noted, then it is looked at once more.
         await desk.reads()
 
-    assert before == ["waiting", "read"]
+    assert before == ["foreign", "read"]
     assert await desk.states() == ["read", "read"]
     assert (await desk.payment(2)).standing.refunded.minor_units == 25_000
 
@@ -287,11 +300,11 @@ async def test_what_came_before_the_first_answer_named_its_payment_is_placed_the
     await desk.reads()
     before = await desk.states()
     heard = an_answer(a_fact(Says.AWAITING_SHOPPER, desk.psp, about=question.key))
-    named = replace(heard, news=News((desk.psp,), payment_id=intent.id))
+    named = replace(heard, clues=Clues(attempt=desk.psp, payment_id=intent.id))
     await desk.kasir.payments.hear(question, named, None, intent)
     await desk.reads()
 
-    assert before == ["waiting"]
+    assert before == ["held"]
     assert await desk.states() == ["read"]
     assert (await desk.payment(2)).status == Status.AUTHORISED
 
@@ -350,7 +363,8 @@ async def test_details_that_could_not_be_told_apart_are_adopted_later(desk: Desk
         f'"merchantReference":"{desk.reference}","amount":{{"currency":"IDR","value":25000}}}}'
     ).encode()
     fact = a_fact(Says.AUTHORISED, desk.psp, about=key)
-    heard = replace(an_answer(fact, body=body), reference=desk.reference, news=News((desk.psp,)))
+    clues = Clues(attempt=desk.psp, reference=desk.reference, amount=Money(IDR, 25_000))
+    heard = replace(an_answer(fact, body=body), clues=clues)
     await desk.kasir.payments.open_question(question)
     await desk.kasir.payments.hear(question, heard, None)
     before = [(await desk.payment(number)).status for number in (1, 2)]

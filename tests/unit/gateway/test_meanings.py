@@ -12,9 +12,10 @@ from fakes import NOW, a_question, notification_item
 from kasir.adyen.notifications import EventCode, Item, item_from
 from kasir.adyen.replies import Answer, ResultCode
 from kasir.errors import Unreadable
-from kasir.gateway.meanings import IGNORED, MEANINGS, RESULTS, names_of, news_of, of_item, of_reply
+from kasir.gateway.meanings import IGNORED, MEANINGS, RESULTS, clues_of, names_of, of_item, of_reply
 from kasir.money import IDR, Money
 from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.matching import Clues
 from kasir.payments.ports import Heard, Kind
 
 PSP = "QFQTPCQ8HXSKGK82"
@@ -28,6 +29,10 @@ def fact_of(**changes: Any) -> Fact:
     fact = of_item(item(**changes))
     assert fact is not None
     return fact
+
+
+def clues_from(**changes: Any) -> Clues:
+    return clues_of(item(**changes), fact_of(**changes))
 
 
 def heard(kind: Kind, status: int, /, *, transient: bool = False, **fields: Any) -> Heard:
@@ -87,10 +92,10 @@ def test_an_answer_to_details_says_whose_it_is() -> None:
         amount={"currency": "IDR", "value": 25_000},
     )
 
-    assert told.reference == "ORDER-1001"
-    assert told.news is not None
-    assert told.news.names == (PSP,)
-    assert told.news.amount == Money(IDR, 25_000)
+    assert told.clues is not None
+    assert told.clues.reference == "ORDER-1001"
+    assert told.clues.names == (PSP,)
+    assert told.clues.amount == Money(IDR, 25_000)
     assert told.facts[0].amount == Money(IDR, 25_000)
 
 
@@ -230,10 +235,46 @@ def test_the_same_event_twice_is_one_fact_whatever_its_date() -> None:
 
 
 def test_our_own_id_comes_back_in_the_metadata() -> None:
-    news = news_of(item(pspReference=PSP, additionalData={"metadata.kasirPaymentId": "pay_1"}))
+    echoed = clues_from(pspReference=PSP, additionalData={"metadata.kasirPaymentId": "pay_1"})
 
-    assert (news.names, news.payment_id) == ((PSP,), "pay_1")
-    assert news_of(item(pspReference=PSP)).payment_id == ""
+    assert (echoed.names, echoed.payment_id) == ((PSP,), "pay_1")
+    assert clues_from(pspReference=PSP).payment_id == ""
+
+
+@pytest.mark.parametrize("code", ["AUTHORISATION", "OFFER_CLOSED"])
+def test_an_original_reference_on_an_attempt_names_nothing(code: str) -> None:
+    found = clues_from(eventCode=code, pspReference=PSP, originalReference="SOMEBODY-ELSES")
+
+    assert (found.names, found.is_change) == ((PSP,), False)
+    assert names_of(item(eventCode=code, originalReference="SOMEBODY-ELSES"))[0] != "SOMEBODY-ELSES"
+
+
+@pytest.mark.parametrize(
+    "code", sorted({code for code, _ in MEANINGS} - {"AUTHORISATION", "OFFER_CLOSED"})
+)
+def test_every_other_event_names_the_attempt_by_its_original_reference(code: str) -> None:
+    found = clues_from(eventCode=code, pspReference="CHG", originalReference=PSP)
+
+    assert (found.attempt, found.change, found.is_change) == (PSP, "CHG", True)
+
+
+@pytest.mark.parametrize(
+    "value", [" 25_000 ", "25_000", "-1", -1, "+1", "1e3", 1.5, "", "٢٥", True]
+)
+def test_an_amount_that_is_no_whole_number_is_not_read(value: object) -> None:
+    with pytest.raises(Unreadable, match=r"amount\.value"):
+        fact_of(amount={"currency": "IDR", "value": value})
+
+
+@pytest.mark.parametrize("value", [25_000, "25000"])
+def test_an_amount_may_be_a_number_or_its_digits(value: object) -> None:
+    assert fact_of(amount={"currency": "IDR", "value": value}).amount == Money(IDR, 25_000)
+
+
+def test_a_payment_without_an_amount_is_not_read() -> None:
+    with pytest.raises(Unreadable, match="not how much"):
+        fact_of(amount=None)
+    assert fact_of(amount=None, success="false").says == Says.REFUSED
 
 
 @pytest.mark.parametrize("code", ["SOMETHING_NEW", "", "authorisation", *IGNORED])
@@ -257,7 +298,7 @@ def test_what_is_not_of_the_schema_is_unreadable(changes: dict[str, Any]) -> Non
 
 
 def test_an_event_without_an_amount_has_none() -> None:
-    fields = notification_item() | {"amount": {}}
+    fields = notification_item(eventCode="OFFER_CLOSED") | {"amount": {}}
 
     fact = of_item(item_from(json.dumps(fields).encode()))
 

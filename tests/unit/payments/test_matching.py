@@ -1,77 +1,224 @@
-"""Whose news is it? By what it says, and never by when it came."""
+"""Whose is a message? By what proves it, and never by what anybody can write.
+
+The table of docs/payment-status.md, exhaustively: every echo, owner, method, amount, set of
+candidates and kind of message. What is expected is written here a second time, as a list of rules
+over those words, and not as the code has it.
+"""
 
 from __future__ import annotations
 
-from itertools import permutations
+from dataclasses import dataclass
+from itertools import permutations, product
+from typing import Final
+
+import pytest
 
 from kasir.ids import PaymentId
-from kasir.money import IDR, Money
-from kasir.payments.matching import Candidate, News, match
+from kasir.money import IDR, Currency, Money
+from kasir.payments.matching import Candidate, Clues, Match, Ruling, match
 
-PRICE = Money(IDR, 25_000)
-ONE, TWO = PaymentId("pay_1"), PaymentId("pay_2")
-
-
-def candidate(payment_id: PaymentId, *names: str, amount: Money = PRICE) -> Candidate:
-    return Candidate(payment_id, amount, frozenset(names))
+PRICE: Final = Money(IDR, 25_000)
+GOPAY: Final = "gopay_wallet"
+ONE, TWO, OTHER = PaymentId("pay_1"), PaymentId("pay_2"), PaymentId("pay_3")
+REFERENCE: Final = "ORDER-1"
 
 
-def test_news_of_nobodys_reference_is_nobodys() -> None:
-    assert match(News(("PSP",)), []) is None
+def candidate(payment_id: PaymentId, **changes: object) -> Candidate:
+    fields: dict[str, object] = {
+        "id": payment_id,
+        "reference": REFERENCE,
+        "amount": PRICE,
+        "method": GOPAY,
+    }
+    return Candidate(**(fields | changes))  # type: ignore[arg-type]
 
 
-def test_the_only_payment_there_is_is_meant() -> None:
-    assert match(News(("PSP",)), [candidate(ONE)]) == ONE
-    assert match(News(()), [candidate(ONE)]) == ONE
+def clues(**changes: object) -> Clues:
+    fields: dict[str, object] = {
+        "attempt": "PSP",
+        "reference": REFERENCE,
+        "method": GOPAY,
+        "amount": PRICE,
+        "pays": True,
+    }
+    return Clues(**(fields | changes))  # type: ignore[arg-type]
 
 
-def test_a_name_stays_with_the_payment_it_was_first_seen_on() -> None:
-    found = match(News(("PSP-B",)), [candidate(ONE, "PSP-A"), candidate(TWO, "PSP-B")])
-
-    assert found == TWO
-
-
-def test_a_name_decides_before_our_own_id_does() -> None:
-    news = News(("PSP-B",), payment_id=ONE)
-
-    assert match(news, [candidate(ONE), candidate(TWO, "PSP-B")]) == TWO
+OPEN = candidate(ONE)
+ALSO_OPEN = candidate(TWO)
+CLOSED = candidate(ONE, is_open=False, has_attempt=True)
+TAKEN = candidate(ONE, has_attempt=True)
+#: Found by a name or by our id only: it bears another reference.
+ELSEWHERE = candidate(OTHER, reference="ORDER-2")
 
 
-def test_the_attempts_name_decides_before_the_changes_name() -> None:
-    news = News(("PSP-A", "CHG-B"))
+@dataclass(frozen=True)
+class Case:
+    """One message, in the words of the table."""
 
-    assert match(news, [candidate(ONE, "PSP-A"), candidate(TWO, "CHG-B")]) == ONE
-
-
-def test_our_own_id_decides_where_no_name_does() -> None:
-    assert match(News(("NEW",), payment_id=TWO), [candidate(ONE), candidate(TWO)]) == TWO
-
-
-def test_what_cannot_be_told_apart_is_left_alone() -> None:
-    both = [candidate(ONE), candidate(TWO)]
-
-    assert match(News(("NEW",)), both) is None
-    assert match(News(("NEW",), payment_id="pay_3"), both) is None
+    echo: str
+    owner: str
+    method: str
+    amount: str
+    payments: str
+    tells: str
 
 
-def test_a_payment_of_another_amount_is_never_meant() -> None:
-    cheap, dear = Money(IDR, 1), PRICE
+ECHOES: Final = {"none": "", "ours": ONE, "elsewhere": OTHER, "unknown": "pay_9"}
+#: Who owns the names of the message: the attempt's, the change's, or both by different payments.
+OWNERS: Final[dict[str, dict[str, PaymentId]]] = {
+    "nobody": {},
+    "ours": {"PSP": ONE},
+    "elsewhere": {"PSP": OTHER},
+    "change": {"CHG": ONE},
+    "two": {"PSP": ONE, "CHG": OTHER},
+}
+METHODS: Final = {"ours": GOPAY, "absent": "", "visa": "visa"}
+AMOUNTS: Final = {
+    "same": PRICE,
+    "one": Money(IDR, 1),
+    "zero": Money(IDR, 0),
+    "dear": Money(IDR, 900_000),
+    "euro": Money(Currency("EUR"), 25_000),
+    "absent": None,
+}
+#: The payments of the reference.
+PAYMENTS: Final = {
+    "none": (),
+    "open": (OPEN,),
+    "open twice": (OPEN, ALSO_OPEN),
+    "open and of another amount": (OPEN, candidate(TWO, amount=Money(IDR, 1))),
+    "open and closed": (candidate(TWO, is_open=False, has_attempt=True), OPEN),
+    "closed": (CLOSED,),
+    "open with an attempt": (TAKEN,),
+}
+#: What the message tells, and whether it came as a notification or as the answer to a return: an
+#: answer names no change. The rule itself does not ask which it was.
+TELLS: Final[dict[str, dict[str, object]]] = {
+    "paid": {"pays": True},
+    "not paid": {"pays": False},
+    "change": {"pays": False, "is_change": True, "change": "CHG"},
+}
+CASES: Final = [
+    Case(*words)
+    for words in product(ECHOES, OWNERS, METHODS, AMOUNTS, PAYMENTS, TELLS)
+    # Only a change has a second name that somebody could own.
+    if words[5] == "change" or words[1] not in {"change", "two"}
+]
 
-    assert match(News(("NEW",), amount=cheap), [candidate(ONE, amount=dear)]) is None
-    assert match(News(("PSP-A",), amount=cheap), [candidate(ONE, "PSP-A")]) is None
-    assert match(News(("NEW",), payment_id=ONE, amount=cheap), [candidate(ONE)]) is None
+
+def ruled(case: Case) -> Match:
+    """What the code rules."""
+    message = clues(
+        payment_id=ECHOES[case.echo],
+        method=METHODS[case.method],
+        amount=AMOUNTS[case.amount],
+        **TELLS[case.tells],
+    )
+    owners = OWNERS[case.owner]
+    # As the database finds them: of the reference, by our id, and by the names.
+    found = {one.id: one for one in PAYMENTS[case.payments]}
+    for payment_id in (ECHOES[case.echo], *owners.values()):
+        if payment_id in (ONE, OTHER):
+            found.setdefault(PaymentId(payment_id), OPEN if payment_id == ONE else ELSEWHERE)
+    return match(message, owners, list(found.values()))
 
 
-def test_an_amount_may_tell_two_payments_apart() -> None:
-    other = Money(IDR, 1)
-    two = [candidate(ONE), candidate(TWO, amount=other)]
+def expected(case: Case) -> tuple[Ruling, PaymentId | None]:
+    """What the rule says, in its own words."""
+    proofs = {
+        "ours": {ONE},
+        "elsewhere": {OTHER},
+        "change": {ONE},
+        "two": {ONE, OTHER},
+        "nobody": set(),
+    }[case.owner] | {"ours": {ONE}, "elsewhere": {OTHER}}.get(case.echo, set())
+    if len(proofs) == 2:
+        return Ruling.HELD, None
+    if proofs:
+        return _expected_of(proofs.pop(), case)
+    if case.echo == "unknown":
+        return Ruling.FOREIGN, None
+    method_fits = case.method != "visa"
+    if case.tells == "change":
+        is_known = case.payments != "none" and method_fits
+        return (Ruling.WAITING if is_known else Ruling.FOREIGN), None
+    return _expected_unproven(case) if method_fits else (Ruling.FOREIGN, None)
 
-    assert match(News(("NEW",), amount=other), two) == TWO
+
+def _expected_of(payment_id: PaymentId, case: Case) -> tuple[Ruling, PaymentId | None]:
+    if case.amount in {"same", "absent"}:
+        return Ruling.OURS, payment_id
+    if case.tells == "paid":
+        return Ruling.MISMATCHED, payment_id
+    return (Ruling.HELD, None) if case.amount == "euro" else (Ruling.OURS, payment_id)
 
 
-def test_the_order_of_the_candidates_does_not_matter() -> None:
-    three = [candidate(ONE, "A"), candidate(TWO, "B"), candidate(PaymentId("pay_3"))]
-    for news in (News(("A",)), News(("B", "A")), News((), payment_id=TWO), News(("NEW",))):
-        found = {match(news, list(order)) for order in permutations(three)}
+def _expected_unproven(case: Case) -> tuple[Ruling, PaymentId | None]:
+    if case.amount == "one" and case.payments == "open and of another amount":
+        return Ruling.OURS, TWO
+    if case.amount != "same" or case.payments == "none":
+        return Ruling.FOREIGN, None
+    if case.payments in {"open", "open and of another amount", "open and closed"}:
+        return Ruling.OURS, ONE
+    return Ruling.HELD, None
+
+
+def test_every_message_is_ruled_as_the_table_says() -> None:
+    assert len(CASES) > 4_000
+    wrong = [
+        (case, found)
+        for case in CASES
+        if ((found := ruled(case)).ruling, found.payment_id) != expected(case)
+    ]
+
+    assert wrong == []
+
+
+def test_money_of_another_amount_is_never_a_payments() -> None:
+    paid = [
+        case for case in CASES if case.tells == "paid" and case.amount not in ("same", "absent")
+    ]
+    ours = [case for case in paid if ruled(case).ruling is Ruling.OURS]
+
+    # But for the one that was asked for exactly that amount.
+    assert {(case.amount, case.payments) for case in ours} == {
+        ("one", "open and of another amount")
+    }
+
+
+def test_visa_proves_nothing_and_is_never_claimed_by_its_reference() -> None:
+    strangers = [
+        case
+        for case in CASES
+        if case.method == "visa" and case.echo == "none" and case.owner == "nobody"
+    ]
+
+    assert {ruled(case).ruling for case in strangers} == {Ruling.FOREIGN}
+
+
+def test_a_change_is_never_claimed_by_its_reference() -> None:
+    unproven = [
+        case
+        for case in CASES
+        if case.tells == "change" and case.echo == "none" and case.owner == "nobody"
+    ]
+
+    assert {ruled(case).ruling for case in unproven} == {Ruling.WAITING, Ruling.FOREIGN}
+
+
+def test_what_is_held_names_whom_it_may_belong_to_and_why() -> None:
+    held = [found for case in CASES if (found := ruled(case)).ruling is Ruling.HELD]
+
+    assert held
+    assert all(found.fits and found.why for found in held)
+
+
+@pytest.mark.parametrize("tells", TELLS)
+def test_the_order_of_the_candidates_does_not_matter(tells: str) -> None:
+    three = [OPEN, candidate(TWO, is_open=False, has_attempt=True), ELSEWHERE]
+    for owners in ({}, {"PSP": OTHER}, {"PSP": TWO}):
+        message = clues(**TELLS[tells])
+        found = {match(message, owners, list(order)).payment_id for order in permutations(three)}
 
         assert len(found) == 1

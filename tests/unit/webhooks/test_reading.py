@@ -24,9 +24,9 @@ def test_a_notice_of_a_payment_is_a_fact_with_a_reference_and_news() -> None:
     assert found.state == NoticeState.READ
     assert found.fact is not None
     assert found.fact.says == Says.AUTHORISED
-    assert found.reference == "ORDER-1"
-    assert found.news is not None
-    assert found.news.names == ("PSP-A",)
+    assert found.clues is not None
+    assert found.clues.reference == "ORDER-1"
+    assert found.clues.names == ("PSP-A",)
 
 
 def test_another_merchant_accounts_notice_is_foreign_whatever_it_says() -> None:

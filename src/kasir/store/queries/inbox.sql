@@ -38,10 +38,8 @@ WITH due AS (
 )
 UPDATE notice
 SET look_after = CASE WHEN look_after = '0' THEN pg_snapshot_xmax(pg_current_snapshot()) END,
-    state = CASE WHEN look_after > '0' AND state IN ('waiting', 'foreign') AND EXISTS (
-        SELECT FROM fact WHERE psp_reference = ANY (names) AND psp_reference <> ''
-        UNION ALL
-        SELECT FROM fact WHERE modification = ANY (names) AND modification <> ''
+    state = CASE WHEN look_after > '0' AND state IN ('waiting', 'foreign', 'held') AND EXISTS (
+        SELECT FROM psp_reference WHERE name = ANY (names)
     ) THEN 'unread' ELSE state END
 FROM due
 WHERE notice.id = due.id;

@@ -5,9 +5,13 @@ SELECT * FROM payment WHERE id = ANY (:ids::text[]) ORDER BY id FOR UPDATE;
 -- name: facts_of(payment_ids)
 SELECT * FROM fact WHERE payment_id = ANY (:payment_ids::text[]) ORDER BY heard_at, key;
 
--- name: write_changes(payment_ids, keys, says, sources, ats, abouts, psp_references, modifications, currencies, minor_units, words, ids, statuses, attempts, captureds, refundeds, told_statuses, tell_ats, are_final)!
--- New facts, and what all facts now come to, in one statement: the rows are locked by the caller.
-WITH heard AS (
+-- name: write_changes(payment_ids, keys, says, sources, ats, abouts, psp_references, modifications, currencies, minor_units, words, ids, statuses, attempts, captureds, refundeds, told_statuses, tell_ats, are_final, claims, claimants)!
+-- New facts, the names claimed with them, and what all facts now come to, in one statement: the rows
+-- are locked by the caller. A name that another payment owns is refused by its primary key.
+WITH claimed AS (
+    INSERT INTO psp_reference (name, payment_id)
+    SELECT * FROM unnest(:claims::text[], :claimants::text[])
+), heard AS (
     INSERT INTO fact (payment_id, key, says, source, at, about, psp_reference, modification,
                       currency, minor_units, words)
     SELECT news.*
@@ -43,10 +47,13 @@ WITH fresh AS (
     SELECT id, :fact, :says, :source, :at, :about, :psp_reference, :modification, :currency,
            :minor_units, :words
     FROM fresh
+), claimed AS (
+    INSERT INTO psp_reference (name, payment_id)
+    SELECT name, fresh.id FROM fresh, unnest(:names::text[]) AS name
 ), unplaced AS (
     UPDATE notice SET state = 'unread'
-    WHERE state IN ('waiting', 'foreign') AND names && :names::text[]
-          AND EXISTS (SELECT FROM fresh)
+    WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL
+          AND names && :names::text[] AND EXISTS (SELECT FROM fresh)
 ), subscribed AS (
     -- As `wake` does, but for those that are over: a shopper on the way is no news to them.
     UPDATE subscription SET due_at = :now, taken_until = NULL
@@ -64,22 +71,16 @@ FROM fresh
 WHERE question.key = :question AND question.status IS NULL
 RETURNING question.key;
 
--- name: candidates(references_, wanted, most)
--- Payments that news with these references or names could be about, with the names known to be
--- theirs.
-SELECT payment.reference, payment.id, payment.currency, payment.minor_units,
-       ARRAY(SELECT DISTINCT name FROM fact, unnest(ARRAY[psp_reference, modification]) AS name
-             WHERE fact.payment_id = payment.id AND name <> '') AS names
-FROM payment
-WHERE payment.id IN (
-    SELECT id FROM payment WHERE reference = ANY (:references_::text[])
-    UNION ALL
-    -- `<> ''` is said for the planner, which cannot see it in an array: or the indexes go unused.
-    SELECT payment_id FROM fact
-    WHERE psp_reference = ANY (:wanted::text[]) AND psp_reference <> ''
-    UNION ALL
-    SELECT payment_id FROM fact
-    WHERE modification = ANY (:wanted::text[]) AND modification <> ''
-)
-ORDER BY payment.id
-LIMIT :most;
+-- name: candidates(names, ids, references_, most)
+-- The payments that a batch of messages could be about: who owns its names, who is named by our own
+-- id, and the newest of each reference. Nothing is locked yet: a name that is claimed meanwhile by
+-- somebody else is refused when it is claimed again.
+SELECT payment_id AS id, name FROM psp_reference WHERE name = ANY (:names::text[])
+UNION ALL
+SELECT id, NULL FROM payment WHERE id = ANY (:ids::text[])
+UNION ALL
+SELECT found.id, NULL
+FROM unnest(:references_::text[]) AS wanted (reference), LATERAL (
+    SELECT id FROM payment WHERE reference = wanted.reference
+    ORDER BY created_at DESC LIMIT :most
+) AS found;

@@ -108,10 +108,13 @@ SELECT * FROM payment WHERE reference = :reference ORDER BY created_at DESC, id 
 SELECT * FROM payment WHERE link_id = :link_id ORDER BY created_at DESC, id DESC LIMIT :most;
 
 -- name: payment_of_attempt(psp_reference)^
-SELECT payment.* FROM payment
-WHERE id = (SELECT payment_id FROM fact WHERE psp_reference = :psp_reference LIMIT 1);
+-- The owner of a name, where that names an attempt and not a change.
+SELECT payment.* FROM psp_reference JOIN payment ON payment.id = psp_reference.payment_id
+WHERE psp_reference.name = :psp_reference AND EXISTS (
+    SELECT FROM fact WHERE fact.payment_id = payment.id AND fact.psp_reference = :psp_reference
+);
 
 -- name: wake_unplaced(names)!
 -- It is known now whose these names are.
 UPDATE notice SET state = 'unread'
-WHERE state IN ('waiting', 'foreign') AND names && :names::text[];
+WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL AND names && :names::text[];

@@ -210,11 +210,10 @@ SELECT token.*, '' AS model FROM token WHERE token.id = :id;
 -- The newest token that a payment of this subscription made or saved again.
 SELECT token.*, '' AS model
 FROM token JOIN token_fact ON token_fact.token_id = token.id
-JOIN fact ON fact.psp_reference = token_fact.psp_reference
-JOIN renewal_attempt AS attempt ON attempt.payment_id = fact.payment_id
+JOIN psp_reference ON psp_reference.name = token_fact.psp_reference
+JOIN renewal_attempt AS attempt ON attempt.payment_id = psp_reference.payment_id
 WHERE token.merchant_account = :merchant_account AND token.shopper_reference = :shopper_reference
-      AND token.state = 'active' AND token_fact.psp_reference <> ''
-      AND attempt.subscription_id = :subscription_id
+      AND token.state = 'active' AND attempt.subscription_id = :subscription_id
 ORDER BY token_fact.at DESC, token.id LIMIT 1;
 
 -- name: add_changes(subscription_id, ats, weres, now_ares, moves, monthly_weres, monthly_nows)!

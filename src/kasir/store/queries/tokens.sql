@@ -23,18 +23,14 @@ WHERE id = :id;
 -- name: token(id)^
 -- What it was made for is told by the payment that made it, whichever of the two came first.
 SELECT token.*, COALESCE((
-    SELECT payment.model FROM fact JOIN payment ON payment.id = fact.payment_id
-    WHERE fact.psp_reference = token.first_psp_reference AND fact.psp_reference <> ''
-          AND payment.model <> ''
-    LIMIT 1), '') AS model
+    SELECT payment.model FROM psp_reference JOIN payment ON payment.id = psp_reference.payment_id
+    WHERE psp_reference.name = token.first_psp_reference), '') AS model
 FROM token WHERE token.id = :id;
 
 -- name: tokens_of(shopper_reference)
 SELECT token.*, COALESCE((
-    SELECT payment.model FROM fact JOIN payment ON payment.id = fact.payment_id
-    WHERE fact.psp_reference = token.first_psp_reference AND fact.psp_reference <> ''
-          AND payment.model <> ''
-    LIMIT 1), '') AS model
+    SELECT payment.model FROM psp_reference JOIN payment ON payment.id = psp_reference.payment_id
+    WHERE psp_reference.name = token.first_psp_reference), '') AS model
 FROM token WHERE token.shopper_reference = :shopper_reference
 ORDER BY token.created_at DESC, token.id;
 
