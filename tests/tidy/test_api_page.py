@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from fakes import KEY
+from kasir.adyen import known_fields
 from kasir.config import settings_from
 from kasir.gateway import links, subscription_fields
 from kasir.shop_events.shapes import FactOut, PaymentOut, RefundOut, TokenOut
@@ -60,8 +61,9 @@ def test_every_field_of_an_answer_is_told_of(shape: type[msgspec.Struct]) -> Non
         subscription_fields._PLAN_FIELDS,  # noqa: SLF001  # The page is about these very tables.
         subscription_fields._SIGN_UP_FIELDS,  # noqa: SLF001
         OF_LINKS | set(links._LENT),  # noqa: SLF001
+        known_fields.LINK_FIELDS,
     ],
-    ids=["plan", "sign-up", "link"],
+    ids=["plan", "sign-up", "link", "link at Adyen"],
 )
 def test_every_field_of_a_request_is_told_of(fields: frozenset[str]) -> None:
     assert {name for name in fields if not _is_told(name)} == set()

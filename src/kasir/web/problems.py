@@ -78,7 +78,7 @@ def _faults(parts: Iterable[Any]) -> Iterator[Fault]:
     for part in parts:
         match part:
             case {"key": str(field), "message": str(cure)}:
-                yield Fault(field, cure, status=400)
+                yield Fault(field, cure)
 
 
 def unauthorized() -> Answer:
