@@ -14,6 +14,7 @@ from kasir.config import settings_from
 from kasir.gateway import links, subscription_fields
 from kasir.shop_events.shapes import FactOut, PaymentOut, RefundOut, TokenOut
 from kasir.shop_events.subscriptions import OverpaymentOut, PlanOut, RenewalOut, SubscriptionOut
+from kasir.store.inbox import KeptNotice
 from kasir.web.app import create_app
 from kasir.web.subscriptions_api import DayOut
 from tidy.conftest import ROOT
@@ -21,7 +22,7 @@ from tidy.conftest import ROOT
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 SHAPES = [
     *(PaymentOut, FactOut, RefundOut, TokenOut, PlanOut),
-    *(SubscriptionOut, RenewalOut, OverpaymentOut, DayOut),
+    *(SubscriptionOut, RenewalOut, OverpaymentOut, DayOut, KeptNotice),
 ]
 #: What a link's request may say beside what its payments are lent.
 OF_LINKS = {
