@@ -274,3 +274,11 @@ async def test_a_parameter_that_cannot_be_is_named_with_its_cure(
 
     assert (said.status, is_adyens_error(said)) == (422, True)
     assert re.search(r"Field '(after|reference)' is not valid: \S+", said.json["message"])
+
+
+@pytest.mark.parametrize("name", ["from", "to"])
+async def test_a_wrong_parameter_goes_by_its_name_in_the_address(caller: Caller, name: str) -> None:
+    said = await caller.call("GET", f"/api/subscriptions/metrics?{name}=yesterday")
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert f"Field '{name}' is not valid: " in said.json["message"]
