@@ -12,11 +12,11 @@ from litestar import Router, delete, get, post, put
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from adyen_twin import shopper_controls, trials, truth
+from adyen_twin import foreign, shopper_controls, trials, truth
 from adyen_twin.checks_later import RULE_NAMES
 from adyen_twin.delivery import name_of
 from adyen_twin.faults import AnyFault, Planned
-from adyen_twin.orders import ClockOrder, ControlError, TrialOrder, read
+from adyen_twin.orders import ClockOrder, ControlError, ForeignOrder, TrialOrder, read
 from adyen_twin.settings import Knobs
 from adyen_twin.state import Endpoint, EndpointName
 from adyen_twin.web import HttpRequest, HttpResponse, as_json, web_address
@@ -71,6 +71,13 @@ async def post_trial(request: HttpRequest) -> HttpResponse:
     if endpoint is None:
         raise ControlError(409, "no standard webhook is set")
     return as_json(await trials.run(request.twin, request.engine, endpoint, order.types))
+
+
+@post("/foreign", status_code=200)
+async def post_foreign(request: HttpRequest) -> HttpResponse:
+    """Be another system on the same account: its notification comes as any."""
+    order = read(await request.body(), ForeignOrder)
+    return as_json({"pspReference": foreign.act(request.twin, order)})
 
 
 @get("/clock")
@@ -177,6 +184,7 @@ def router() -> Router:
         delete_webhook,
         post_trial,
         *shopper_controls.HANDLERS,
+        post_foreign,
         get_clock,
         post_clock,
         get_payments,

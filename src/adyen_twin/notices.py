@@ -94,6 +94,12 @@ def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: st
     _post(twin, item, {}, reference=reference)
 
 
+def foreign(twin: Twin, event: Event, amount: Amount, *, reference: str, method: str) -> None:
+    """Tell of what another system on the same account did; it is on no payment of the twin's."""
+    item = _item(event, amount, account=twin.settings.merchant_account, reference=reference)
+    _post(twin, item | {"paymentMethod": method}, {}, reference=reference)
+
+
 def recurring_contract(twin: Twin, payment: Payment, token: Token) -> None:
     """Tell of a token the older way: the token is the pspReference of the event."""
     event = _event(twin, payment, "RECURRING_CONTRACT", token.id, 0)
@@ -125,7 +131,9 @@ def _tell_authorisation(
     event = _event(twin, payment, "AUTHORISATION", psp_reference)
     event.success = refusal is None
     event.reason = refusal.reason if refusal else ""
-    additional = {f"metadata.{key}": value for key, value in payment.metadata.items()}
+    additional: dict[str, str] = {}
+    if twin.knobs.authorisation_metadata:
+        additional |= {f"metadata.{key}": value for key, value in payment.metadata.items()}
     if payment.wallet_account:
         additional["GoPay.gopayAccountId"] = payment.wallet_account
     if refusal is None:

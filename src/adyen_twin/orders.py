@@ -59,6 +59,28 @@ class TrialOrder(msgspec.Struct, forbid_unknown_fields=True):
     types: list[str] = msgspec.field(default_factory=lambda: ["AUTHORISATION"])
 
 
+class ForeignAmount(msgspec.Struct, forbid_unknown_fields=True):
+    """An amount of another system's: any whole number, for a shop to make sense of."""
+
+    currency: str
+    value: int
+
+
+class ForeignOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """What another system on the same account does."""
+
+    reference: Annotated[str, msgspec.Meta(min_length=1)]
+    #: A bare number is of rupiah.
+    amount: int | ForeignAmount
+    payment_method: Annotated[str, msgspec.Meta(min_length=1)] = "visa"
+    event: Literal["AUTHORISATION", "REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"] = (
+        "AUTHORISATION"
+    )
+    success: bool = True
+    #: Of a change: the payment it is of; one of the other system's unless given.
+    original_reference: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+
+
 def read(raw: bytes, kind: type[Told]) -> Told:
     """Return a control call's body.
 

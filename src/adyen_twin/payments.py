@@ -259,14 +259,25 @@ def _outcome(twin: Twin, payment: Payment) -> dict[str, Any]:
     said: dict[str, Any] = {
         "pspReference": payment.psp_reference,
         "resultCode": RESULT_CODES[payment.status],
+        **_whose(twin, payment),
+    }
+    if payment.status is Status.AUTHORISED:
+        additional = notices.tokenization(twin, payment)
+        return said | ({"additionalData": additional} if additional else {})
+    return said | _refusal(twin, payment)
+
+
+def _whose(twin: Twin, payment: Payment) -> dict[str, Any]:
+    """Return what says which payment it was, where the twin is so set."""
+    if twin.knobs.details_reference == "absent":
+        return {}
+    said: dict[str, Any] = {
         "merchantReference": payment.reference,
         "amount": {"currency": payment.amount.currency, "value": payment.amount.value},
     }
     if payment.status is Status.AUTHORISED:
-        additional = notices.tokenization(twin, payment)
-        more = {"additionalData": additional} if additional else {}
-        return said | {"paymentMethod": {"type": GOPAY}} | more
-    return said | _refusal(twin, payment)
+        said["paymentMethod"] = {"type": GOPAY}
+    return said
 
 
 def _refusal(twin: Twin, payment: Payment) -> dict[str, Any]:

@@ -49,6 +49,11 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     idempotency_other_body: Literal["replay", "refuse"] = "replay"
     #: A second /payments/details: 422/704, or the first answer again.
     details_repeat: Literal["refuse", "replay"] = "refuse"
+    #: Whether /payments/details names the payment's merchantReference, amount and method, which
+    #: the schema lets it leave out and Adyen's published example leaves out.
+    details_reference: Literal["absent", "present"] = "absent"
+    #: Whether AUTHORISATION echoes the payment's metadata.
+    authorisation_metadata: bool = True
     #: Come back to `returnUrl?own=1&&redirectResult=…`, as a sample of Adyen's docs shows.
     return_double_ampersand: bool = False
 

@@ -9,10 +9,12 @@ import msgspec
 import pytest
 
 from fakes import KEY
+from kasir.adyen import known_fields
 from kasir.config import settings_from
 from kasir.gateway import links, subscription_fields
 from kasir.shop_events.shapes import FactOut, PaymentOut, RefundOut, TokenOut
 from kasir.shop_events.subscriptions import OverpaymentOut, PlanOut, RenewalOut, SubscriptionOut
+from kasir.store.inbox import KeptNotice
 from kasir.web.app import create_app
 from kasir.web.subscriptions_api import DayOut
 from tidy.conftest import ROOT
@@ -20,7 +22,7 @@ from tidy.conftest import ROOT
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 SHAPES = [
     *(PaymentOut, FactOut, RefundOut, TokenOut, PlanOut),
-    *(SubscriptionOut, RenewalOut, OverpaymentOut, DayOut),
+    *(SubscriptionOut, RenewalOut, OverpaymentOut, DayOut, KeptNotice),
 ]
 #: What a link's request may say beside what its payments are lent.
 OF_LINKS = {
@@ -60,8 +62,9 @@ def test_every_field_of_an_answer_is_told_of(shape: type[msgspec.Struct]) -> Non
         subscription_fields._PLAN_FIELDS,  # noqa: SLF001  # The page is about these very tables.
         subscription_fields._SIGN_UP_FIELDS,  # noqa: SLF001
         OF_LINKS | set(links._LENT),  # noqa: SLF001
+        known_fields.LINK_FIELDS,
     ],
-    ids=["plan", "sign-up", "link"],
+    ids=["plan", "sign-up", "link", "link at Adyen"],
 )
 def test_every_field_of_a_request_is_told_of(fields: frozenset[str]) -> None:
     assert {name for name in fields if not _is_told(name)} == set()

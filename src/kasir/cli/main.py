@@ -119,7 +119,7 @@ def list_notices(
     state
         Which notices: unread, read, ignored, unheard_of, foreign, waiting or held.
     most
-        How many at most, oldest first.
+        How many at most, newest first.
     as_json
         Print JSON instead of a table.
     """

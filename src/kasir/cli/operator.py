@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
 
 import msgspec
 
@@ -14,10 +13,10 @@ from kasir.errors import SettingError
 from kasir.jobs import queue
 from kasir.store import api_keys, database, inbox
 from kasir.store.database import Pool
+from kasir.store.inbox import KeptNotice
+from kasir.store.vault import Vault
 from kasir.webhooks.reading import NoticeState
 from kasir.wiring import database_of
-
-_ALL: Final = 1_000_000
 
 
 async def migrate() -> None:
@@ -51,23 +50,31 @@ async def withdraw_key(name: str) -> None:
 
 async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     """Print the notices of a state."""
+    vault = Vault(settings_from().secrets)
     async with _database() as (pool, _):
-        found = await inbox.notices(pool, NoticeState(state), most)
+        found = await inbox.notices(pool, vault, NoticeState(state), most)
     if as_json:
         print(msgspec.json.encode(found).decode())
         return
     for notice in found:
-        names = " ".join(notice.names)
-        when = notice.received_at.isoformat(timespec="seconds")
-        print(f"{notice.id:>8}  {when}  {notice.event_code:<24} {names}  {notice.error}".rstrip())
+        print(_line(notice))
     print(f"{len(found)} {state}")
+
+
+def _line(notice: KeptNotice) -> str:
+    when = notice.received_at.isoformat(timespec="seconds")
+    success = "" if notice.success is None else str(notice.success).lower()
+    named = f"{notice.psp_reference:<16} {notice.merchant_reference}"
+    whose = " ".join(filter(None, (notice.payment_id, notice.why)))
+    code = f"{notice.event_code:<24} {success:<5}"
+    return f"{notice.id:>8}  {when}  {code} {named}  {whose}".rstrip()
 
 
 async def replay_notices(ids: Sequence[int]) -> None:
     """Have notices read anew, and say which."""
     async with _database() as (pool, _):
         if not ids:
-            ids = [notice.id for notice in await inbox.notices(pool, NoticeState.HELD, _ALL)]
+            ids = await inbox.held(pool)
         woken = await inbox.replay(pool, ids, queue.enqueue_reading)
     print(f"{len(woken)} to be read anew")
 

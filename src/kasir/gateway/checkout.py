@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from kasir.adyen import checks
+from kasir.adyen import checks, known_fields
 from kasir.adyen.calls import (
     IDEMPOTENCY_KEY_MAX,
     METADATA_PAYMENT_ID,
@@ -144,16 +144,20 @@ class Checkout:
         Whose the result is, only Adyen can tell: a shopper may bring one payment's result to
         another payment's return address.
 
+        All that Adyen's schema knows is passed on; what it does not is refused, lest an error for
+        its sake be kept as the answer of this redirectResult.
+
         Args:
             body: The shop's `/payments/details` request.
             version: The Checkout version it was written for.
 
         Raises:
-            InvalidRequest: There is no redirectResult; nothing was sent.
+            InvalidRequest: There is no redirectResult, or a field is wrong; nothing was sent.
         """
         fields = body_fields(body)
-        refuse(checks.details_faults(fields))
+        refuse(known_fields.details_faults(fields))
         result = redirect_result(fields["details"]["redirectResult"])
+        details = {**fields["details"], "redirectResult": result}
         now = self.clock.now()
         question = Question(
             key=details_key(result),
@@ -161,7 +165,7 @@ class Checkout:
             payment_id=None,
             version=version,
             path="/payments/details",
-            body=msgspec.json.encode({"details": {"redirectResult": result}}),
+            body=msgspec.json.encode({**fields, "details": details}),
             opened_at=now,
             asked_at=now,
         )

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from kasir.adyen import checks
+from kasir.adyen import checks, known_fields
 from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
@@ -185,6 +185,7 @@ class Links:
         refuse(
             key_faults(key),
             account_faults(fields, self.merchant_account),
+            known_fields.unknown(fields, known_fields.LINK_FIELDS),
             checks.link_faults(fields),
             self._gopay_faults(fields),
             _saving_faults(fields),
@@ -219,6 +220,7 @@ class Links:
             NotFound: There is none of that id.
         """
         fields = body_fields(body)
+        refuse(known_fields.unknown(fields, frozenset({"status"})))
         if fields.get("status") != "expired":
             refuse([Fault("status", "a link can only be set to expired.")])
         found = await self.find(link_id)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from kasir.errors import DatabaseUnavailable
+import msgspec
+from asyncpg import Record
+
+from kasir.adyen.checks import INT64_MAX
+from kasir.errors import DatabaseUnavailable, SettingError
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.vault import Vault
-from kasir.webhooks.reading import NoticeState
-from kasir.webhooks.receive import Notice
+from kasir.webhooks.reading import NoticeState, Told, told
+from kasir.webhooks.receive import Notice, NoticeKind
 
 SQL: Final = queries("inbox")
 
@@ -51,6 +54,12 @@ class GroupInbox:
         done = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait((notices, done))
         await done
+
+    async def notices(
+        self, state: NoticeState | None, most: int, before: int | None = None
+    ) -> list[KeptNotice]:
+        """Give notices as the operator sees them, newest first; see `notices` below."""
+        return await notices(self._pool, self._vault, state, most, before)
 
     async def _write_forever(self) -> None:
         while True:
@@ -91,31 +100,65 @@ class GroupInbox:
             await self._enqueue(connection)
 
 
-@dataclass(frozen=True, slots=True)
-class KeptNotice:
-    """A notice as the operator sees it."""
+class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """A notice as the operator sees it; `success` and the references where it tells them."""
 
     id: int
     state: str
     event_code: str
-    names: tuple[str, ...]
-    error: str
     received_at: datetime
+    success: bool | None = None
+    psp_reference: str = ""
+    merchant_reference: str = ""
+    payment_id: str | None = None
+    #: Why it is in this state, where that was written down.
+    why: str = ""
 
 
-async def notices(pool: Pool, state: NoticeState, most: int) -> list[KeptNotice]:
-    """Give the notices of a state, oldest first."""
-    return [
-        KeptNotice(
-            id=row["id"],
-            state=row["state"],
-            event_code=row["event_code"],
-            names=tuple(row["names"]),
-            error=row["error"],
-            received_at=row["received_at"],
-        )
-        async for row in SQL.notices(pool, state=state, most=most)
-    ]
+async def notices(
+    pool: Pool, vault: Vault, state: NoticeState | None, most: int, before: int | None = None
+) -> list[KeptNotice]:
+    """Give notices, newest first.
+
+    Args:
+        pool: Where they are.
+        vault: What opens them; one that it does not open is given without what is in it.
+        state: Only those in this state; None gives all.
+        most: How many.
+        before: Only those with an id below this one.
+    """
+    below = INT64_MAX if before is None else before
+    if state is None:
+        rows = SQL.notices(pool, before=below, most=most)
+    else:
+        rows = SQL.notices_in_state(pool, state=state, before=below, most=most)
+    return [_kept(row, _told(row, vault)) async for row in rows]
+
+
+def _told(row: Record, vault: Vault) -> Told:
+    try:
+        return told(NoticeKind(row["kind"]), vault.open(row["item"]))
+    except SettingError:
+        return Told()
+
+
+def _kept(row: Record, said: Told) -> KeptNotice:
+    return KeptNotice(
+        id=row["id"],
+        state=row["state"],
+        event_code=row["event_code"],
+        received_at=row["received_at"],
+        success=said.success,
+        psp_reference=said.psp_reference,
+        merchant_reference=said.merchant_reference,
+        payment_id=row["payment_id"],
+        why=row["error"],
+    )
+
+
+async def held(pool: Pool) -> list[int]:
+    """Give the ids of what could not be read."""
+    return [row["id"] async for row in SQL.held(pool)]
 
 
 async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:

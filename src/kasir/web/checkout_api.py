@@ -10,6 +10,7 @@ from kasir.errors import NotFound
 from kasir.gateway.changes import PATHS
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
+from kasir.web.parameters import NONE, refuse_all_but, refuse_unknown
 from kasir.web.problems import response
 
 
@@ -26,12 +27,14 @@ def version_of(request: AnyRequest) -> int:
 @post(_under_versions("/paymentMethods"), status_code=200)
 async def post_payment_methods(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """List the payment methods Adyen offers; country, currency and account are filled in."""
+    refuse_unknown(request, NONE)
     return response(await kasir.checkout.payment_methods(await request.body(), version_of(request)))
 
 
 @post(_under_versions("/payments"), status_code=200)
 async def post_payments(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Pay with GoPay. Written down before Adyen is asked; the answer is Adyen's, unchanged."""
+    refuse_unknown(request, NONE)
     key = request.headers.get("idempotency-key")
     answer, _ = await kasir.checkout.payments(await request.body(), version_of(request), key)
     return response(answer, idempotency_key=key)
@@ -40,6 +43,7 @@ async def post_payments(request: AnyRequest, kasir: OurKasir) -> Response[bytes]
 @post(_under_versions("/payments/details"), status_code=200)
 async def post_payments_details(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Finish a payment after the redirect. Asked of Adyen once, answered every time."""
+    refuse_unknown(request, NONE)
     return response(
         await kasir.checkout.details(await request.body(), version_of(request)),
         idempotency_key=request.headers.get("idempotency-key"),
@@ -49,13 +53,17 @@ async def post_payments_details(request: AnyRequest, kasir: OurKasir) -> Respons
 @post(_under_versions("/paymentLinks"), status_code=201)
 async def post_payment_links(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Make a link to Kasir's own payment form."""
+    refuse_unknown(request, NONE)
     key = request.headers.get("idempotency-key")
     return response(await kasir.links.create(await request.body(), key), idempotency_key=key)
 
 
 @get(_under_versions("/paymentLinks/{link_id:str}"))
-async def get_payment_link(link_id: FromPath[str], kasir: OurKasir) -> Response[bytes]:
+async def get_payment_link(
+    request: AnyRequest, link_id: FromPath[str], kasir: OurKasir
+) -> Response[bytes]:
     """Show a payment link as it stands."""
+    await refuse_all_but(request, NONE)
     return response(await kasir.links.get(link_id))
 
 
@@ -64,6 +72,7 @@ async def patch_payment_link(
     request: AnyRequest, link_id: FromPath[str], kasir: OurKasir
 ) -> Response[bytes]:
     """Withdraw a payment link."""
+    refuse_unknown(request, NONE)
     return response(await kasir.links.update(link_id, await request.body()))
 
 
@@ -72,6 +81,7 @@ async def post_payment_change(
     request: AnyRequest, psp_reference: FromPath[str], change: FromPath[str], kasir: OurKasir
 ) -> Response[bytes]:
     """Capture, refund, cancel or reverse a payment; how it ended comes by notification."""
+    refuse_unknown(request, NONE)
     if change not in PATHS:
         raise NotFound("call", request.url.path)
     key = request.headers.get("idempotency-key")
@@ -84,6 +94,7 @@ async def post_payment_change(
 @post(_under_versions("/cancels"), status_code=201)
 async def post_cancels(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Undo a payment by the shop's own reference, where its pspReference is not known yet."""
+    refuse_unknown(request, NONE)
     key = request.headers.get("idempotency-key")
     answer = await kasir.changes.cancel_by_reference(await request.body(), version_of(request), key)
     return response(answer, idempotency_key=key)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Router, get
 from litestar.params import QueryParameter
 
+from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.shop_events.delivery import Event
-from kasir.web.handed import OurKasir
+from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
+from kasir.web.parameters import refuse_all_but
 
 
 class EventOut(msgspec.Struct):
@@ -41,11 +43,18 @@ After = Annotated[
     QueryParameter(name="after", required=False, description="The id of the last event you have."),
 ]
 
+_KNOWN: Final = frozenset({"after"})
+
 
 @get("/api/events")
-async def get_events(kasir: OurKasir, after: After = None) -> EventsOut:
+async def get_events(request: AnyRequest, kasir: OurKasir, after: After = None) -> EventsOut:
     """Give the events after one you have, oldest first."""
-    found = await kasir.events.after(after or None, kasir.settings.limits.events_listed_max)
+    await refuse_all_but(request, _KNOWN)
+    try:
+        found = await kasir.events.after(after or None, kasir.settings.limits.events_listed_max)
+    except NotFound as error:
+        cure = "is no event's id; give the `next` of an earlier answer, or leave it out."
+        raise InvalidRequest([Fault("after", cure)]) from error
     events = [_shown(event) for event in found]
     return EventsOut(events, events[-1].id if events else after)
 

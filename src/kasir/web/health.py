@@ -10,7 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from kasir.errors import DatabaseUnavailable
 from kasir.store import database
 from kasir.store.figures import figures
-from kasir.web.handed import OurKasir
+from kasir.web.handed import AnyRequest, OurKasir
+from kasir.web.parameters import NONE, refuse_all_but
 
 _ANSWER_S: Final = 3.0
 #: Litestar adds the charset to a text; given twice, Prometheus could not read it.
@@ -36,8 +37,9 @@ async def ready(kasir: OurKasir) -> Response[dict[str, str]]:
 
 
 @get("/metrics", include_in_schema=False)
-async def metrics(kasir: OurKasir) -> Response[bytes]:
+async def metrics(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Figures in Prometheus's text form."""
+    await refuse_all_but(request, NONE)
     found = await figures(kasir.pool, kasir.clock.now(), kasir.settings.limits.figures_max)
     registry = CollectorRegistry()
     notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)

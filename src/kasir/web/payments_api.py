@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from litestar import Router, get
 from litestar.params import FromPath, QueryParameter
 
-from kasir.errors import NotFound
+from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.ids import PaymentId
 from kasir.shop_events.shapes import PaymentOut, shown
-from kasir.web.handed import OurKasir
+from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
+from kasir.web.parameters import NONE, refuse_all_but
 
 _LISTED_MAX = 100
 
@@ -24,20 +25,32 @@ class PaymentsOut(msgspec.Struct):
 
 
 Reference = Annotated[
-    str, QueryParameter(name="reference", max_length=80, description="The shop's own reference.")
+    str | None,
+    QueryParameter(name="reference", max_length=80, description="The shop's own reference."),
 ]
+
+_KNOWN: Final = frozenset({"reference"})
 
 
 @get("/api/payments")
-async def get_payments(kasir: OurKasir, reference: Reference) -> PaymentsOut:
+async def get_payments(
+    request: AnyRequest, kasir: OurKasir, reference: Reference = None
+) -> PaymentsOut:
     """Give the payments of a reference, newest first."""
+    # Here and not by Litestar, which would name the missing parameter and not the misspelt one.
+    await refuse_all_but(request, _KNOWN)
+    if reference is None:
+        raise InvalidRequest([Fault("reference", "give your own reference of the payments.")])
     found = [] if "\0" in reference else await kasir.payments.payments_of(reference, _LISTED_MAX)
     return PaymentsOut([shown(payment) for payment in found])
 
 
 @get("/api/payments/{payment_id:str}")
-async def get_payment(kasir: OurKasir, payment_id: FromPath[str]) -> PaymentOut:
+async def get_payment(
+    request: AnyRequest, kasir: OurKasir, payment_id: FromPath[str]
+) -> PaymentOut:
     """Give one payment with all its facts."""
+    await refuse_all_but(request, NONE)
     payment = None
     if "\0" not in payment_id:
         payment = await kasir.payments.payment(PaymentId(payment_id))

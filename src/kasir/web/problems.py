@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 #: What was committed before stays so, and what was not can be asked for again.
 _AWAY: Final = (DatabaseUnavailable, *database.AWAY)
+_AS_THEY_ARE: Final[Mapping[str, str]] = {}
 _INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with the same key."
 
 _log = structlog.get_logger("kasir.web")
@@ -48,8 +49,15 @@ def response(answer: Answer, *, idempotency_key: str | None = None) -> Response[
     )
 
 
-def answer_to(error: Exception) -> Answer:  # noqa: PLR0911  # One return per kind of error.
-    """The answer that tells a caller of an error."""
+def answer_to(  # noqa: PLR0911  # One return per kind of error.
+    error: Exception, names: Mapping[str, str] = _AS_THEY_ARE
+) -> Answer:
+    """The answer that tells a caller of an error.
+
+    Args:
+        error: What went wrong.
+        names: What a parameter is called in the address, by the name of its argument.
+    """
     match error:
         case InvalidRequest():
             return replies.invalid(error.faults)
@@ -65,7 +73,7 @@ def answer_to(error: Exception) -> Answer:  # noqa: PLR0911  # One return per ki
         case RecursionError():
             # Only a message can nest so deeply; it was found out before anything was done.
             return replies.error(400, "702", "The request is nested too deeply.")
-        case ValidationException(extra=[*parts]) if faults := tuple(_faults(parts)):
+        case ValidationException(extra=[*parts]) if faults := tuple(_faults(parts, names)):
             return replies.invalid(faults)
         case HTTPException():
             kind = "security" if error.status_code in (401, 403) else "validation"
@@ -73,12 +81,21 @@ def answer_to(error: Exception) -> Answer:  # noqa: PLR0911  # One return per ki
     return replies.error(500, "702", _INTERNAL, "internal")
 
 
-def _faults(parts: Iterable[Any]) -> Iterator[Fault]:
+def _faults(parts: Iterable[Any], names: Mapping[str, str]) -> Iterator[Fault]:
     """What is wrong with the parameters of an address."""
     for part in parts:
         match part:
             case {"key": str(field), "message": str(cure)}:
-                yield Fault(field, cure, status=400)
+                yield Fault(names.get(field, field), cure)
+
+
+def _names(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """What the parameters of a handler are called in the address, where that is another name."""
+    declared = {
+        name: getattr(parameter.kwarg_definition, "name", None)
+        for name, parameter in request.route_handler.parsed_fn_signature.parameters.items()
+    }
+    return {name: called for name, called in declared.items() if called}
 
 
 def unauthorized() -> Answer:
@@ -93,7 +110,9 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
         _log.error(
             "unexpected", path=request.url.path, error=type(error).__name__, traceback=_told(error)
         )
-    answered = response(answer_to(error))
+    # Litestar tells the name of our argument, which a caller does not know.
+    names = _names(request) if isinstance(error, ValidationException) else _AS_THEY_ARE
+    answered = response(answer_to(error, names))
     more = (error.headers if isinstance(error, HTTPException) else None) or {}
     if "allow" in more:
         # Which methods there are instead: RFC 9110 wants it with every 405.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath
 
@@ -9,15 +11,21 @@ from kasir.adyen.calls import VERSIONS
 from kasir.web.checkout_api import version_of
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
+from kasir.web.parameters import NONE, refuse_all_but, refuse_unknown
 from kasir.web.problems import response
 
 _STORED = [f"/v{version}/storedPaymentMethods" for version in VERSIONS]
 _CLASSIC = "/pal/servlet/Recurring/v68"
 
+#: Which shopper of which account, in Adyen's words; `type` is Kasir's own.
+_WHOSE: Final = frozenset({"merchantAccount", "shopperReference"})
+_TYPE: Final = frozenset({"type"})
+
 
 @get(_STORED)
 async def get_stored_payment_methods(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """List what a shopper has saved; with `type`, only of that payment method."""
+    await refuse_all_but(request, _WHOSE | _TYPE)
     return response(await kasir.stored.list(dict(request.query_params), version_of(request)))
 
 
@@ -26,6 +34,7 @@ async def delete_stored_payment_method(
     request: AnyRequest, stored_id: FromPath[str], kasir: OurKasir
 ) -> Response[bytes]:
     """Remove one; it can be charged no more."""
+    await refuse_all_but(request, _WHOSE)
     asked = dict(request.query_params)
     return response(await kasir.stored.remove(stored_id, asked, version_of(request)))
 
@@ -33,6 +42,7 @@ async def delete_stored_payment_method(
 @post(f"{_CLASSIC}/listRecurringDetails", status_code=200)
 async def post_list_recurring_details(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """List a shopper's tokens the classic way; with `?type=`, only of that payment method."""
+    refuse_unknown(request, _TYPE)
     wanted = request.query_params.get("type")
     return response(await kasir.stored.list_classic(await request.body(), wanted))
 
@@ -40,6 +50,7 @@ async def post_list_recurring_details(request: AnyRequest, kasir: OurKasir) -> R
 @post(f"{_CLASSIC}/disable", status_code=200)
 async def post_disable(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Disable a token the classic way. Beware: without a detail, all of the shopper's."""
+    refuse_unknown(request, NONE)
     return response(await kasir.stored.disable_classic(await request.body()))
 
 

@@ -54,6 +54,31 @@ class Reading:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an operator is shown of what a notice holds; empty where it does not say."""
+
+    success: bool | None = None
+    psp_reference: str = ""
+    merchant_reference: str = ""
+
+
+def told(kind: NoticeKind, raw: bytes) -> Told:
+    """What a notice says of itself. Raises nothing: one that cannot be read tells nothing.
+
+    A token is not shown: whoever has it can charge. RECURRING_CONTRACT has it where others have
+    the name of the event.
+    """
+    try:
+        if kind is NoticeKind.TOKENS:
+            return Told(psp_reference=token_notifications.envelope(raw).event_id)
+        item = item_from(raw)
+    except (KasirError, ValueError, RecursionError):
+        return Told()
+    is_contract = item.event_code == EventCode.RECURRING_CONTRACT
+    return Told(item.success, "" if is_contract else item.psp_reference, item.merchant_reference)
+
+
 def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:
     """Read a notice. Raises nothing: what cannot be read is held with its error."""
     try:

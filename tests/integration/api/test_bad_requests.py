@@ -154,7 +154,7 @@ async def test_payments_are_asked_for_by_a_reference(caller: Caller, query: str)
     if query == "?reference":
         assert said.json == {"payments": []}
     else:
-        assert (said.status, is_adyens_error(said)) == (400, True)
+        assert (said.status, is_adyens_error(said)) == (422, True)
         assert "reference" in said.json["message"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fakes import BROWSER, payment_body
-from kasir.adyen import checks
+from kasir.adyen import checks, known_fields
 from twin_openapi import document, needs_openapi
 
 pytestmark = needs_openapi
@@ -87,3 +87,33 @@ def test_the_browser_is_complete_when_the_schema_says_so(version: int) -> None:
 
     assert sorted(checks.BROWSER_INFO) == sorted(needed)
     assert sorted(BROWSER) == sorted(needed)
+
+
+@pytest.mark.parametrize("version", [71, 72])
+def test_every_field_that_adyen_takes_is_known_where_unknown_ones_are_refused(
+    version: int,
+) -> None:
+    known = {
+        "PaymentLinkRequest": known_fields.LINK_FIELDS - {"recurringFrequency"},
+        "PaymentDetailsRequest": known_fields.DETAILS_FIELDS,
+        "PaymentCompletionDetails": known_fields.COMPLETION.keys(),
+        "UpdatePaymentLinkRequest": {"status"},
+    }
+
+    for name, fields in known.items():
+        assert schema(version, name)["properties"].keys() == fields
+
+
+@pytest.mark.parametrize("version", [71, 72])
+def test_every_length_of_the_details_is_ours(version: int) -> None:
+    wrong = []
+    for field, which, most in text_limits(version, "PaymentCompletionDetails"):
+        details = {"redirectResult": "X6", field: "x" * most}
+        if list(known_fields.details_faults({"details": details})):
+            wrong.append(f"{field} of {most} is refused")
+        details[field] += "x"
+        (fault,) = known_fields.details_faults({"details": details})
+        if fault.field != f"details.{field}":
+            wrong.append(f"{field} past {which} {most} is let through")
+
+    assert wrong == []

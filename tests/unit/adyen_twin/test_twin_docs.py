@@ -57,7 +57,15 @@ def test_every_event_sent_is_on_the_page() -> None:
 
 
 EVENTS = {
-    *("AUTHORISATION", "CANCELLATION", "CANCEL_OR_REFUND", "CAPTURE", "CAPTURE_FAILED", "EXPIRE"),
-    *("OFFER_CLOSED", "RECURRING_CONTRACT", "REFUND", "REFUNDED_REVERSED", "REFUND_FAILED"),
+    *("AUTHORISATION", "CANCELLATION", "CANCEL_OR_REFUND", "CAPTURE", "CAPTURE_FAILED"),
+    *(
+        "CHARGEBACK",
+        "EXPIRE",
+        "OFFER_CLOSED",
+        "RECURRING_CONTRACT",
+        "REFUND",
+        "REFUNDED_REVERSED",
+        "REFUND_FAILED",
+    ),
     "TECHNICAL_CANCEL",
 }

@@ -214,13 +214,13 @@ async def test_a_bad_request_is_sent_to_nobody_and_written_down_nowhere() -> Non
 
 
 @pytest.mark.parametrize("given", ["X6XtfGC3!Y+/=", "X6XtfGC3%21Y%2B%2F%3D"])
-async def test_details_go_out_decoded_once_with_nothing_but_the_result(given: str) -> None:
+async def test_details_go_out_decoded_once_and_otherwise_as_they_came(given: str) -> None:
     counter = Counter(Answer(200, AUTHORISED))
     answer = await counter.details(given)
     (call,) = counter.wire.sent
 
     assert answer.body == AUTHORISED
-    assert counter.said() == {"details": {"redirectResult": "X6XtfGC3!Y+/="}}
+    assert counter.said() == {"details": {"redirectResult": "X6XtfGC3!Y+/="}, "paymentData": "x"}
     assert call.path == "/payments/details"
     assert call.key is not None
     assert len(call.key) <= 64

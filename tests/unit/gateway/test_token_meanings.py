@@ -162,7 +162,7 @@ def test_references_are_told_apart_by_case() -> None:
 
 def test_the_names_that_stand_beside_a_notice_in_the_clear_are_no_token() -> None:
     assert names_of(contract()) == (PSP,)
-    assert names_of(authorisation(originalReference="ORIGINAL")) == ("ORIGINAL", PSP)
+    assert names_of(authorisation()) == (PSP,)
 
 
 def test_news_of_a_token_never_shows_it() -> None:

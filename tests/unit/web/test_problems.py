@@ -63,7 +63,7 @@ def test_a_wrong_parameter_is_named_with_its_cure() -> None:
     )
 
     assert answer_to(error).json() == {
-        "status": 400,
+        "status": 422,
         "errorCode": "187",
         "message": "Field 'reference' is not valid: too long",
         "errorType": "validation",

@@ -44,9 +44,17 @@ SET look_after = CASE WHEN look_after = '0' THEN pg_snapshot_xmax(pg_current_sna
 FROM due
 WHERE notice.id = due.id;
 
--- name: notices(state, most)
-SELECT id, state, event_code, names, payment_id, error, received_at, read_at
-FROM notice WHERE state = :state ORDER BY id LIMIT :most;
+-- name: notices(before, most)
+SELECT id, kind, item, state, event_code, payment_id, error, received_at
+FROM notice WHERE id < :before ORDER BY id DESC LIMIT :most;
+
+-- name: notices_in_state(state, before, most)
+-- Apart from the one above, so that the planner sees a state it may have an index for.
+SELECT id, kind, item, state, event_code, payment_id, error, received_at
+FROM notice WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :most;
+
+-- name: held()
+SELECT id FROM notice WHERE state = 'held';
 
 -- name: replay(ids)
 UPDATE notice SET state = 'unread', error = ''

@@ -1,0 +1,130 @@
+"""What Adyen's schema knows of the calls that Kasir does not pass on as they came.
+
+There a field that is not looked at would be ignored, so what neither the schema nor Kasir knows is
+refused. What the schema knows is taken, though GoPay may have no use for it. Source: Adyen's
+Checkout OpenAPI files, v71 and v72, which know the same fields here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
+
+from kasir.adyen import checks
+from kasir.errors import Fault
+
+#: How many unknown names one answer tells, and how much of each.
+UNKNOWN_NAMED_MAX: Final = 10
+_NAME_LETTERS_MAX: Final = 80
+
+#: All that Adyen's schema of `/paymentLinks` knows, and one that Kasir's form understands beside.
+LINK_FIELDS: Final = frozenset(
+    {
+        "allowedPaymentMethods",
+        "amount",
+        "applicationInfo",
+        "billingAddress",
+        "blockedPaymentMethods",
+        "captureDelayHours",
+        "countryCode",
+        "dateOfBirth",
+        "deliverAt",
+        "deliveryAddress",
+        "description",
+        "expiresAt",
+        "fundOrigin",
+        "fundRecipient",
+        "installmentOptions",
+        "lineItems",
+        "manualCapture",
+        "mcc",
+        "merchantAccount",
+        "merchantOrderReference",
+        "metadata",
+        "platformChargebackLogic",
+        "recurringProcessingModel",
+        "reference",
+        "requiredShopperFields",
+        "returnUrl",
+        "reusable",
+        "riskData",
+        "shopperEmail",
+        "shopperLocale",
+        "shopperName",
+        "shopperReference",
+        "shopperStatement",
+        "showRemovePaymentMethodButton",
+        "socialSecurityNumber",
+        "splitCardFundingSources",
+        "splits",
+        "store",
+        "storePaymentMethodMode",
+        "telephoneNumber",
+        "themeId",
+        "threeDS2RequestData",
+        # Adyen's name of it in `/payments`; Kasir's form tells the shopper.
+        "recurringFrequency",
+    }
+)
+
+#: What `/payments/details` is told beside `details`.
+_BESIDE_DETAILS: Final[Mapping[str, checks.Rule]] = {
+    "paymentData": checks.Text(least=0, most=200_000),
+    "threeDSAuthenticationOnly": checks.Flag(),
+}
+DETAILS_FIELDS: Final = frozenset({*_BESIDE_DETAILS, "authenticationData", "details"})
+
+#: What `details` may hold beside the redirectResult; of the other ways to pay at Adyen.
+COMPLETION: Final[Mapping[str, checks.Rule]] = {
+    "MD": checks.Text(least=0, most=20_000),
+    "PaReq": checks.Text(least=0, most=20_000),
+    "PaRes": checks.Text(least=0, most=20_000),
+    "authorization_token": checks.Text(least=0),
+    "billingToken": checks.Text(least=0),
+    "cupsecureplus.smscode": checks.Text(least=0),
+    "facilitatorAccessToken": checks.Text(least=0),
+    "oneTimePasscode": checks.Text(least=0),
+    "orderID": checks.Text(least=0),
+    "payerID": checks.Text(least=0),
+    "payload": checks.Text(least=0, most=20_000),
+    "paymentID": checks.Text(least=0),
+    "paymentStatus": checks.Text(least=0),
+    "redirectResult": checks.Text(most=20_000),
+    "resultCode": checks.Text(least=0),
+    "returnUrlQueryString": checks.Text(least=0, most=20_000),
+    "threeDSResult": checks.Text(least=0, most=50_000),
+    "threeds2.challengeResult": checks.Text(least=0, most=50_000),
+    "threeds2.fingerprint": checks.Text(least=0, most=100_000),
+    "vaultToken": checks.Text(least=0),
+}
+
+
+def details_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    """What breaks the schema of `/payments/details` after a redirect."""
+    yield from unknown(fields, DETAILS_FIELDS)
+    yield from checks.matching(fields, _BESIDE_DETAILS)
+    if not isinstance(fields.get("authenticationData"), dict | None):
+        yield Fault("authenticationData", "must be an object.")
+    details = fields.get("details")
+    if not isinstance(details, dict) or "redirectResult" not in details:
+        cure = "give the redirectResult that came with the shopper to your returnUrl."
+        yield Fault("details.redirectResult", cure, "14_002")
+        return
+    yield from unknown(details, frozenset(COMPLETION), "details.")
+    yield from checks.matching(details, COMPLETION, "details.")
+    if details["redirectResult"] is None:
+        yield Fault("details.redirectResult", "must be a string.")
+
+
+def unknown(fields: Mapping[str, Any], known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
+    """Fields that would be ignored: neither Adyen's schema nor Kasir knows them. Ten at most."""
+    names = (name for name in fields if name not in known)
+    for name in islice(names, UNKNOWN_NAMED_MAX):
+        cure = "neither Adyen's schema nor Kasir knows it; mend its name or leave it out."
+        yield Fault(prefix + shown_name(name), cure)
+
+
+def shown_name(name: str) -> str:
+    """A name that anybody may have chosen, as an error tells it."""
+    return name[:_NAME_LETTERS_MAX] or "(without a name)"

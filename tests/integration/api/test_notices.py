@@ -1,0 +1,242 @@
+"""What Adyen sent and what became of it, over HTTP and as the operator's command shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, envelope, notification_item
+from kasir.adyen.signing import key_from_hex, seal
+from kasir.cli.operator import list_notices
+from kasir.web.app import create_app
+from kasir.webhooks.receive import receive, receive_token
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+STATES: Final = ("held", "waiting", "foreign", "unheard_of", "unread", "read", "ignored")
+TOKEN: Final = "TOKENTOKENTOKEN1"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One who looks at the inbox of a Kasir."""
+
+    kasir: Kasir
+    http: httpx.AsyncClient
+
+    async def hears(self, **changes: Any) -> None:
+        """Adyen posts an item."""
+        await receive(
+            envelope(notification_item(**changes)),
+            is_form=False,
+            keys=[key_from_hex(KEY)],
+            inbox=self.kasir.inbox,
+            received_at=NOW,
+        )
+
+    async def hears_of_a_token(self, **changes: Any) -> None:
+        """Adyen posts a token notification."""
+        data = {
+            "merchantAccount": "TwinMerchant",
+            "shopperReference": "shopper-1",
+            "storedPaymentMethodId": TOKEN,
+            "type": "gopay_wallet",
+        }
+        fields = {
+            "type": "recurring.token.created",
+            "eventId": "PSP-TOKEN",
+            "createdAt": "2026-11-23T10:00:00Z",
+            "data": data,
+        }
+        body = json.dumps(fields | changes).encode()
+        key = key_from_hex(OTHER_KEY)
+        await receive_token(
+            body,
+            signature=seal(body, key),
+            keys=[key],
+            inbox=self.kasir.inbox,
+            received_at=NOW,
+        )
+
+    async def opens(self, name: str, reference: str) -> None:
+        """A payment is asked for."""
+        await self.kasir.payments.open(an_intent(name, reference=reference), a_question(name), None)
+
+    async def sees(self, query: str = "") -> Any:
+        """What the API shows."""
+        said = await self.http.get(f"/api/notices{query}")
+        assert said.status_code == 200, said.text
+        return said.json()
+
+
+@pytest.fixture
+async def operator(fresh_database: str) -> AsyncIterator[Operator]:
+    """Kasir's app in this process, on a database of its own."""
+    async with kasir_on(
+        fresh_database, KASIR_API_KEY="shop-key", ADYEN_TOKEN_HMAC_KEY=OTHER_KEY
+    ) as kasir:
+        app = create_app(kasir.settings)
+        app.state.kasir = kasir
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://kasir", headers={"X-API-Key": "shop-key"}
+        ) as http:
+            yield Operator(kasir, http)
+
+
+async def test_each_notice_is_shown_with_its_state_and_whose_it_is(operator: Operator) -> None:
+    await operator.opens("pay_1", "ORDER-1")
+    mine = {"metadata.kasirPaymentId": "pay_1"}
+    await operator.hears(merchantReference="ORDER-1", pspReference="PSP-1", additionalData=mine)
+    await operator.hears(merchantReference="NOBODYS", pspReference="PSP-2", success="false")
+    await operator.hears(eventCode="BRAND_NEW", pspReference="PSP-3")
+    await operator.hears(eventCode="REPORT_AVAILABLE", pspReference="PSP-4")
+    await operator.hears(eventDate="yesterday", pspReference="PSP-5")
+    await operator.kasir.reader.read_all()
+    await operator.hears(merchantReference="ORDER-1", pspReference="PSP-6")
+    page = await operator.sees()
+
+    shown = {notice["pspReference"]: notice for notice in page["notices"]}
+    assert page["next"] is None
+    assert [notice["id"] for notice in page["notices"]] == [6, 5, 4, 3, 2, 1]
+    assert {psp: notice["state"] for psp, notice in shown.items()} == {
+        "PSP-1": "read",
+        "PSP-2": "foreign",
+        "PSP-3": "unheard_of",
+        "PSP-4": "ignored",
+        "PSP-5": "held",
+        "PSP-6": "unread",
+    }
+    assert shown["PSP-1"] == {
+        "id": 1,
+        "state": "read",
+        "eventCode": "AUTHORISATION",
+        "success": True,
+        "pspReference": "PSP-1",
+        "merchantReference": "ORDER-1",
+        "paymentId": "pay_1",
+        "receivedAt": "2026-11-23T10:00:00Z",
+    }
+    assert (shown["PSP-2"]["success"], shown["PSP-2"].get("paymentId")) == (False, None)
+    assert "yesterday" in shown["PSP-5"]["why"]
+    assert [psp for psp, notice in shown.items() if "why" in notice] == ["PSP-5"]
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_state_is_shown_by_itself(operator: Operator, state: str) -> None:
+    for number, each in enumerate(STATES):
+        await operator.hears(pspReference=f"PSP-{number}", merchantReference=each)
+        await operator.kasir.pool.execute(
+            "UPDATE notice SET state = $1 WHERE names = $2", each, [f"PSP-{number}"]
+        )
+    page = await operator.sees(f"?state={state}")
+
+    assert [(one["state"], one["merchantReference"]) for one in page["notices"]] == [(state, state)]
+
+
+async def test_pages_follow_each_other_newest_first_and_miss_nothing(operator: Operator) -> None:
+    for number in range(5):
+        await operator.hears(pspReference=f"PSP-{number}")
+    pages: list[list[str]] = []
+    after = ""
+    while len(pages) < 9:
+        page = await operator.sees(f"?state=unread&limit=2{after}")
+        pages.append([notice["pspReference"] for notice in page["notices"]])
+        if page["next"] is None:
+            break
+        # What comes meanwhile is newer, and so on no later page.
+        await operator.hears(pspReference=f"LATE-{len(pages)}")
+        after = f"&after={page['next']}"
+
+    assert pages == [["PSP-4", "PSP-3"], ["PSP-2", "PSP-1"], ["PSP-0"]]
+
+
+async def test_a_token_notification_shows_what_it_has_and_never_the_token(
+    operator: Operator,
+) -> None:
+    await operator.hears_of_a_token()
+    await operator.hears(
+        eventCode="RECURRING_CONTRACT", pspReference=TOKEN, originalReference="PSP-1"
+    )
+    contract, token = (await operator.sees())["notices"]
+
+    assert token == {
+        "id": 1,
+        "state": "unread",
+        "eventCode": "recurring.token.created",
+        "pspReference": "PSP-TOKEN",
+        "receivedAt": "2026-11-23T10:00:00Z",
+    }
+    assert contract["merchantReference"] == "ORDER-1001"
+    assert TOKEN not in json.dumps(contract)
+
+
+@pytest.mark.parametrize("item", [b"garbage", b"\x01short", b""])
+async def test_a_notice_that_no_key_opens_is_shown_without_what_is_in_it(
+    operator: Operator, item: bytes
+) -> None:
+    await operator.hears(pspReference="PSP-1")
+    await operator.kasir.pool.execute("UPDATE notice SET item = $1", item)
+    (notice,) = (await operator.sees())["notices"]
+
+    assert notice == {
+        "id": 1,
+        "state": "unread",
+        "eventCode": "AUTHORISATION",
+        "receivedAt": "2026-11-23T10:00:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("state=lost", "state"),
+        ("state=", "state"),
+        ("state=READ", "state"),
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=1.5", "limit"),
+        ("after=PSP", "after"),
+        ("after=-1", "after"),
+        ("after=99999999999999999999", "after"),
+        ("sate=held", "sate"),
+    ],
+)
+async def test_what_cannot_be_asked_of_notices_is_named(
+    operator: Operator, query: str, field: str
+) -> None:
+    said = await operator.http.get(f"/api/notices?{query}")
+
+    assert said.status_code == 422
+    assert f"Field '{field}' is not valid: " in said.json()["message"]
+
+
+async def test_without_a_key_no_notice_is_shown(operator: Operator) -> None:
+    said = await operator.http.get("/api/notices", headers={"X-API-Key": "wrong"})
+
+    assert said.status_code == 401
+
+
+async def test_the_command_shows_the_same_words(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await operator.hears(pspReference="PSP-1", eventDate="yesterday", success="false")
+    await operator.kasir.reader.read_all()
+    monkeypatch.setenv("ADYEN_ENVIRONMENT", "twin")
+    monkeypatch.setenv("ADYEN_HMAC_KEY", KEY)
+    monkeypatch.setenv("KASIR_DATABASE_URL", operator.kasir.settings.database_url or "")
+    await list_notices("held", 10, as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    await list_notices("held", 10, as_json=False)
+    table = capsys.readouterr().out
+
+    (notice,) = (await operator.sees("?state=held"))["notices"]
+    assert printed == [notice]
+    for word in ("AUTHORISATION", "false", "PSP-1", "ORDER-1001", notice["why"], "1 held"):
+        assert word in table
