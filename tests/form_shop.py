@@ -13,6 +13,7 @@ import aiohttp
 from playwright.async_api import Page
 
 from kasir.demo.stage import Stage
+from kasir.demo.walker import until
 
 PIN = "123456"
 BASKET = [
@@ -64,6 +65,14 @@ class Shop:
         payments: list[dict[str, Any]] = found["payments"]
         return payments
 
+    async def stands(self, link: dict[str, Any], status: str) -> dict[str, Any]:
+        """Wait until the newest payment through a link stands so; give it."""
+
+        async def newest() -> dict[str, Any]:
+            return (await self.payments(link))[0]
+
+        return await until(newest, lambda one: one["status"] == status, f"status {status}")
+
     async def offers(self, link: dict[str, Any]) -> int:
         """How many payments the twin was asked for."""
         told = await self.twin("GET", f"payments?reference={link['reference']}")
@@ -89,6 +98,15 @@ class Shop:
             yield
         finally:
             await self.twin("DELETE", "faults")
+
+    @asynccontextmanager
+    async def knobs(self, **turned: Any) -> AsyncIterator[None]:
+        """Have the twin believe otherwise for a while."""
+        await self.twin("PUT", "knobs", turned)
+        try:
+            yield
+        finally:
+            await self.twin("DELETE", "knobs")
 
     async def submit(self, url: str, **fields: str) -> Reply:
         """Post a form, as an English browser without scripts does."""

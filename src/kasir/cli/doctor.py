@@ -22,6 +22,7 @@ from kasir.wiring import Kasir
 _LATELY: Final = timedelta(days=7)
 _LOST_AFTER: Final = timedelta(hours=1)
 _SHOPPERS_MAX: Final = 200
+_CONFLICTS_MAX: Final = 20
 
 
 async def doctor(environ: Mapping[str, str], *, as_json: bool) -> int:
@@ -49,6 +50,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
             findings += await kasir.examine()
             findings += await _notices(kasir)
             findings += await _questions(kasir)
+            findings.append(await _owners(kasir))
             findings.append(await _tokens(kasir))
     except KasirError as error:
         findings.append(Finding("database", is_well=False, says=str(error)))
@@ -92,7 +94,12 @@ async def _notices(kasir: Kasir) -> list[Finding]:
         )
         findings.append(Finding(what, is_well=False, says=cure))
     held = await Diagnosis(kasir.pool).held()
-    says = f"{held} held; `kasir notices` shows them" if held else "every one"
+    says = "every one"
+    if held:
+        says = (
+            f"{held} held: they cannot be read, or may be a payment's and nothing proves it; "
+            "`kasir notices` says why, each by itself"
+        )
     findings.append(Finding("notifications were understood", is_well=not held, says=says))
     return findings
 
@@ -101,6 +108,22 @@ async def _questions(kasir: Kasir) -> list[Finding]:
     lost = await Diagnosis(kasir.pool).lost_questions(kasir.clock.now() - _LOST_AFTER)
     says = f"{lost} not; is a worker running, and does Adyen answer?" if lost else "every one"
     return [Finding("calls to Adyen were answered", is_well=not lost, says=says)]
+
+
+async def _owners(kasir: Kasir) -> Finding:
+    """What an older Kasir gave to two payments at once."""
+    what = "every pspReference has one payment"
+    found = await Diagnosis(kasir.pool).conflicts(_CONFLICTS_MAX)
+    if not found:
+        return Finding(what, is_well=True, says="it has")
+    named = "; ".join(
+        f"{name} is {owner}'s, and {other} bore it too" for name, owner, other in found
+    )
+    cure = (
+        "one of two was told paid by the other's money: compare them with Adyen, then remove the "
+        "rows from psp_reference_conflict"
+    )
+    return Finding(what, is_well=False, says=f"{'; '.join(rows)}: {cure}")
 
 
 async def _tokens(kasir: Kasir) -> Finding:

@@ -26,6 +26,8 @@ async def duplicate_webhook(walker: Walker) -> None:
 async def false_then_true(walker: Walker) -> None:
     """A refusal is told, then the payment that went well: it ends paid, and only that is told."""
     order = reference("false-true")
+    # The two have different pspReferences: only our own id says that the second is ours, too.
+    await walker.knobs(authorisationMetadata=True)
     await walker.faults({"fault": "false_then_true", "reference": order})
     action = (await walker.pay(order)).json["action"]
     await walker.shopper(action, "approve_without_return")
@@ -131,13 +133,13 @@ async def cancel(walker: Walker) -> None:
 async def abandoned(walker: Walker) -> None:
     """Nobody finishes a payment: Kasir closes it, so that it cannot be paid later unseen."""
     order = reference("abandoned")
-    await walker.twin("PUT", "/twin/knobs", {"paymentExpiryS": 10 * _HOUR_S})
+    await walker.knobs(paymentExpiryS=10 * _HOUR_S)
     await walker.pay(order)
     await walker.advance(_HOUR_S + _MINUTE_S)
     await walker.status(order, "cancelled")
     truth = await walker.twin("GET", f"/twin/payments?reference={order}")
     expect(truth["payments"][0]["status"], "cancelled", "the payment at the twin")
-    await walker.twin("DELETE", "/twin/knobs")
+    await walker.knobs()
 
 
 async def _paid(walker: Walker, order: str) -> dict[str, Any]:

@@ -58,20 +58,20 @@ async def pin_cancelled(walker: Walker) -> None:
 
 async def token_first(walker: Walker) -> None:
     """The token webhook comes before the payment's own: kept, and matched when that comes."""
-    await walker.twin("PUT", "/twin/knobs", {"tokensTold": "before"})
+    await walker.knobs(tokensTold="before")
     shopper, token = await _saved(walker, "Subscription")
-    await walker.twin("DELETE", "/twin/knobs")
+    await walker.knobs()
     reply = await charge(walker, shopper, token, "Subscription", reference("token-first"))
     expect(reply.json["resultCode"], "Authorised", "the result code")
 
 
 async def token_adopted(walker: Walker) -> None:
     """The token webhook never comes: Kasir finds the token in Adyen's list and adopts it."""
-    await walker.twin("PUT", "/twin/knobs", {"tokensTold": "never"})
+    await walker.knobs(tokensTold="never")
     shopper = await _bought(walker, "Subscription")
     await walker.advance(_DAY_S)
     events = await until(lambda: _token_events(walker, shopper), bool, "an adopted token")
-    await walker.twin("DELETE", "/twin/knobs")
+    await walker.knobs()
     expect([event["type"] for event in events], ["token.created"], "events")
     token = events[0]["data"]["storedPaymentMethodId"]
     reply = await charge(walker, shopper, token, "Subscription", reference("adopted"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -18,6 +18,19 @@ T = TypeVar("T")
 _PATIENCE_S: Final = 20.0
 _LOOK_S: Final = 0.05
 _FOLLOWED_S: Final = 0.3  # Kasir looks at the twin's clock ten times a second.
+
+#: What may be true of Adyen and makes things hardest: no answer to a return says whose it is (the
+#: twin's own default), and no notification brings our own id back.
+_HONEST: Final = {"authorisationMetadata": False}
+#: What a second system on the account does under our references: event, and how it ended.
+_NEIGHBOUR: Final = (
+    ("AUTHORISATION", True),
+    ("AUTHORISATION", False),
+    ("REFUND", True),
+    ("CHARGEBACK", True),
+    ("CAPTURE_FAILED", True),
+    ("CANCELLATION", True),
+)
 
 BROWSER_INFO: Final = {
     "userAgent": "Mozilla/5.0 (Linux; Android 14) kasir-demo",
@@ -50,6 +63,8 @@ class Walker:
 
     made: Stage
     http: aiohttp.ClientSession
+    #: The references that were looked at, newest last.
+    orders: list[str] = field(default_factory=list)
 
     async def call(
         self, method: str, path: str, body: Any = None, *, key: str | None = None
@@ -71,6 +86,13 @@ class Walker:
             text = await response.text()
             found = await response.json() if text and "json" in response.content_type else text
             return Reply(response.status, found, response.headers)
+
+    async def visit(self, method: str, path: str, form: Mapping[str, str] | None = None) -> str:
+        """Ask for a page as a browser does; gives where it leads, or the page if nowhere."""
+        url = self.made.kasir_url + path
+        async with self.http.request(method, url, data=form, allow_redirects=False) as response:
+            text = await response.text()
+            return response.headers.get("Location", text)
 
     async def pay(self, reference: str, *, key: str | None = None, **more: Any) -> Reply:
         """Ask for a payment of 25,000 rupiah."""
@@ -104,6 +126,49 @@ class Walker:
         """Have the twin misbehave in these ways, and no others."""
         await self.twin("PUT", "/twin/faults", planned)
 
+    async def knobs(self, **turned: Any) -> None:
+        """Have the twin believe these things, and everything else as the check wants it."""
+        await self.twin("DELETE", "/twin/knobs")
+        await self.twin("PUT", "/twin/knobs", _HONEST | turned)
+
+    async def foreign(self, order: str, **more: Any) -> str:
+        """A second system on the account pays under our reference; gives its pspReference."""
+        body = {"reference": order, "amount": {"currency": "IDR", "value": 25_000}} | more
+        psp: str = (await self.twin("POST", "/twin/foreign", body))["pspReference"]
+        return psp
+
+    async def notice(self, psp: str, states: Sequence[str]) -> dict[str, Any]:
+        """Wait until the notification under a name was read and stands in one of these states."""
+
+        async def look() -> dict[str, Any]:
+            rows = (await self.call("GET", "/api/notices?limit=100")).json["notices"]
+            return next((row for row in rows if row.get("pspReference") == psp), {})
+
+        return await until(look, lambda row: row.get("state") in states, f"a notice {states}")
+
+    async def neighbour(self) -> None:
+        """A second system does all it can under the newest reference; nothing of ours changes.
+
+        Raises:
+            JourneyError: Something did.
+        """
+        if not self.orders:
+            return
+        order = self.orders[-1]
+        self.orders.clear()
+        before = await self._standing(order)
+        names = [
+            await self.foreign(order, event=event, success=success) for event, success in _NEIGHBOUR
+        ]
+        for name in names:
+            await self.notice(name, ["foreign"])
+        expect(await self._standing(order), before, "our payments, after the neighbour's")
+
+    async def _standing(self, order: str) -> list[object]:
+        reply = await self.call("GET", f"/api/payments?reference={order}")
+        named = ("id", "status", "captured", "refunded", "chargedBack", "pspReference")
+        return [[payment.get(name) for name in named] for payment in reply.json["payments"]]
+
     async def advance(self, seconds: float) -> None:
         """Move the twin's clock forward, and wait until Kasir's has followed."""
         await self.twin("POST", "/twin/clock", {"advance_s": seconds})
@@ -133,6 +198,7 @@ class Walker:
 
     async def status(self, reference: str, wanted: str) -> dict[str, Any]:
         """Wait until the newest payment of a reference stands where it should; give it."""
+        self.orders.append(reference)
         return await until(
             lambda: self.newest(reference),
             lambda found: found.get("status") == wanted,

@@ -23,9 +23,14 @@ class Diagnosis:
         return found
 
     async def held(self) -> int:
-        """How many notices could not be read."""
+        """How many notices wait for a person."""
         return int(await SQL.held(self.pool))
 
     async def lost_questions(self, before: datetime) -> int:
         """How many calls opened before then have no answer."""
         return int(await SQL.lost_questions(self.pool, before=before))
+
+    async def conflicts(self, most: int) -> list[tuple[str, str, str]]:
+        """Names that two payments bear from before each had one owner: name, owner, the other."""
+        rows = SQL.conflicts(self.pool, most=most)
+        return [(row["name"], row["owner"], row["other"]) async for row in rows]

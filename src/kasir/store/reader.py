@@ -19,6 +19,7 @@ from kasir.errors import KasirError
 from kasir.gateway import meanings
 from kasir.ids import PaymentId
 from kasir.payments.matching import Ruling
+from kasir.payments.ports import Heard
 from kasir.store import payments
 from kasir.store.database import TROUBLE, Connection, Pool
 from kasir.store.inbox import SQL
@@ -74,6 +75,7 @@ class Reader:
         total = 0
         while count := await self._read_batch():
             total += count
+        await self._give_returns()
         return total
 
     async def _read_batch(self) -> int:
@@ -115,7 +117,6 @@ class Reader:
         placed = await placing(connection, self.ledger, every) if every else None
         settled = [_settled(placed, notice_id, reading) for notice_id, reading in readings]
         if placed and placed.news:
-            await self._adopt(connection, placed)
             await self.ledger.hear_locked(connection, placed.locked, placed.news)
         if tokens := [reading.token for _, reading in readings if reading.token]:
             await self.tokens.hear(connection, tokens)
@@ -132,15 +133,32 @@ class Reader:
             return Reading(NoticeState.HELD, error=str(error))
         return read(NoticeKind(row["kind"]), plain, self.merchant_account)
 
-    async def _adopt(self, connection: Connection, placed: Placing) -> None:
-        """Give the payments what was heard of their attempts before these were known as theirs."""
-        orphans = payments.SQL.orphan_questions(connection, psp_references=list(placed.claimed))
-        for row in [row async for row in orphans]:
-            answer = Answer(row["status"], self.vault.open(row["answer"]), row["answer_psp"])
-            question = payments.question_of(row, self.vault)
-            heard = meanings.of_reply(question, answer, self.clock.now())
-            payment_id = placed.place_reply(heard)
-            await payments.SQL.adopt_question(connection, key=row["key"], payment_id=payment_id)
+    async def _give_returns(self) -> None:
+        """Give the answers to shoppers' returns to the payments that own their attempts by now.
+
+        A notification may claim an attempt while the answer that names it is being kept, and
+        neither sees the other: so this looks at what there is, and not at what was just read.
+        """
+        if not [row async for row in payments.SQL.owned_returns(self.pool, most=1)]:
+            return  # Nearly always.
+        async with self.pool.acquire() as connection, connection.transaction():
+            owned = payments.SQL.owned_returns(connection, most=self.batch_max)
+            rows = [row async for row in owned]
+            heard = [self._return(row) for row in rows]
+            clues = [one.clues for one in heard if one.clues]
+            if not clues:
+                return
+            placed = await placing(connection, self.ledger, clues)
+            for row, answer in zip(rows, heard, strict=True):
+                placed.place_reply(answer)
+                await payments.SQL.adopt_question(
+                    connection, key=row["key"], payment_id=row["owner"]
+                )
+            await self.ledger.hear_locked(connection, placed.locked, placed.news)
+
+    def _return(self, row: Any) -> Heard:
+        answer = Answer(row["status"], self.vault.open(row["answer"]), row["answer_psp"])
+        return meanings.of_reply(payments.question_of(row, self.vault), answer, self.clock.now())
 
     async def _settle(self, connection: Connection | Pool, every: Sequence[_Settled]) -> None:
         await SQL.settle(

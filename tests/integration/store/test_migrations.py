@@ -10,6 +10,7 @@ import pytest
 from kasir.errors import DatabaseUnavailable
 from kasir.jobs import queue
 from kasir.store import database
+from kasir.store.diagnosis import Diagnosis
 
 PATIENCE_S = 30.0
 
@@ -55,6 +56,53 @@ async def test_a_migration_that_fails_leaves_nothing_half_done(
         tables = await pool.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
 
     assert tables == 0
+
+
+_OLD_PAYMENT = """
+    INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
+                         shopper_reference, captures_itself, model, consent, created_at, close_at,
+                         status, told_status)
+    VALUES ($1, 'ORDER-1', 'IDR', 25000, 'gopay_wallet', '', '', true, '', '', now(), now(),
+            'authorised', 'authorised')
+"""
+_OLD_FACT = """
+    INSERT INTO fact (payment_id, key, says, source, at, about, psp_reference, modification, words,
+                      heard_at)
+    VALUES ($1, $2, 'noted', 'notification', now(), '', $3, $4, '', now() + $5 * interval '1 s')
+"""
+
+
+async def test_a_database_from_before_names_had_one_owner(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = database.migrations()
+    owners = "0012_psp_references.sql"
+    async with database.connected(fresh_database, 2) as pool:
+        with monkeypatch.context() as before:
+            before.setattr(database, "migrations", lambda: names[: names.index(owners)])
+            await database.migrate(pool)
+        for payment in ("pay_1", "pay_2", "pay_3"):
+            await pool.execute(_OLD_PAYMENT, payment)
+        facts = [
+            ("pay_2", "a", "PSP-A", "", 1),
+            ("pay_1", "a", "PSP-A", "", 2),  # It heard the same, and later.
+            ("pay_1", "b", "PSP-B", "REFUND-B", 3),
+            ("pay_1", "c", "PSP-B", "REFUND-B", 4),
+            ("pay_3", "d", "", "REFUND-B", 0),  # A change of one is another's, too.
+            ("pay_3", "e", "", "", 5),
+        ]
+        for fact in facts:
+            await pool.execute(_OLD_FACT, *fact)
+        await database.migrate(pool)
+        owned = await pool.fetch("SELECT name, payment_id FROM psp_reference ORDER BY name")
+        conflicts = await Diagnosis(pool).conflicts(10)
+
+    assert [tuple(row) for row in owned] == [
+        ("PSP-A", "pay_2"),
+        ("PSP-B", "pay_1"),
+        ("REFUND-B", "pay_3"),
+    ]
+    assert conflicts == [("PSP-A", "pay_2", "pay_1"), ("REFUND-B", "pay_3", "pay_1")]
 
 
 @pytest.mark.parametrize(

@@ -87,13 +87,13 @@ SET status = :status, answer = :answer, answer_psp = :answer_psp,
     payment_id = COALESCE(:payment_id, payment_id), psp_reference = :psp_reference
 WHERE key = :key AND status IS NULL;
 
--- name: orphan_questions(psp_references)
--- Answers of details calls that could not be told apart when they came, and now can.
-SELECT * FROM question
-WHERE payment_id IS NULL AND psp_reference = ANY (:psp_references::text[]) AND status IS NOT NULL
-      -- Said again for the planner, which cannot see it in an array: or the index goes unused.
-      AND psp_reference <> ''
-FOR UPDATE;
+-- name: owned_returns(most)
+-- Answers to a shopper's return whose payment was not known when they came, and now is.
+SELECT question.*, psp_reference.payment_id AS owner
+FROM question JOIN psp_reference ON psp_reference.name = question.psp_reference
+WHERE question.payment_id IS NULL AND question.psp_reference <> ''
+LIMIT :most
+FOR UPDATE OF question SKIP LOCKED;
 
 -- name: adopt_question(key, payment_id)!
 UPDATE question SET payment_id = :payment_id WHERE key = :key;
