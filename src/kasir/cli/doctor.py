@@ -116,9 +116,7 @@ async def _owners(kasir: Kasir) -> Finding:
     found = await Diagnosis(kasir.pool).conflicts(_CONFLICTS_MAX)
     if not found:
         return Finding(what, is_well=True, says="it has")
-    named = "; ".join(
-        f"{name} is {owner}'s, and {other} bore it too" for name, owner, other in found
-    )
+    rows = [f"{name} is {owner}'s, and {other} bears it too" for name, owner, other in found]
     cure = (
         "one of two was told paid by the other's money: compare them with Adyen, then remove the "
         "rows from psp_reference_conflict"

@@ -21,6 +21,7 @@ LISTED = "GoPay is listed for ID and IDR"
 STANDARD = "a signed standard notification came lately"
 TOKENS = "a signed tokens notification came lately"
 UNDERSTOOD = "notifications were understood"
+OWNED = "every pspReference has one payment"
 ANSWERED = "calls to Adyen were answered"
 AGREE = "tokens agree with Adyen's list"
 MIXED = "test and live are not mixed"
@@ -79,7 +80,7 @@ async def test_gopay_that_is_not_listed_is_to_be_added(
     assert ANSWERS not in red
 
 
-async def test_a_held_notice_and_a_lost_call_are_counted(
+async def test_a_held_notice_a_name_of_two_and_a_lost_call_are_counted(
     environ: dict[str, str], fresh_database: str
 ) -> None:
     await findings_of(environ)  # Brings the schema.
@@ -92,6 +93,14 @@ async def test_a_held_notice_and_a_lost_call_are_counted(
             now,
         )
         await connection.execute(
+            "INSERT INTO payment (id, reference, currency, minor_units, method, return_url,"
+            " shopper_reference, captures_itself, model, consent, created_at, close_at, status,"
+            " told_status) SELECT 'pay_' || n, 'ORDER', 'IDR', 1, 'gopay_wallet', '', '', true, '',"
+            " '', now(), now(), 'authorised', 'authorised' FROM generate_series(1, 2) AS n"
+        )
+        await connection.execute("INSERT INTO psp_reference VALUES ('PSP', 'pay_1')")
+        await connection.execute("INSERT INTO psp_reference_conflict VALUES ('PSP', 'pay_2')")
+        await connection.execute(
             "INSERT INTO question (key, kind, version, path, body, opened_at, asked_at)"
             " VALUES ('q', 'details', 72, '/', 'b', $1, $1)",
             now - timedelta(days=400),
@@ -101,7 +110,8 @@ async def test_a_held_notice_and_a_lost_call_are_counted(
 
     red = await _red(environ)
 
-    assert red[UNDERSTOOD] == "1 held; `kasir notices` shows them"
+    assert red[UNDERSTOOD].startswith("1 held: ")
+    assert red[OWNED].startswith("PSP is pay_1's, and pay_2 bears it too: ")
     assert red[ANSWERED] == "1 not; is a worker running, and does Adyen answer?"
     assert STANDARD not in red
 
