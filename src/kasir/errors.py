@@ -73,6 +73,17 @@ class StillRunning(KasirError):
         self.key = key
 
 
+class NotClaimedYet(KasirError):
+    """Adyen named an attempt in an answer, and what says whose it is has not come yet."""
+
+    def __init__(self, psp_reference: str) -> None:
+        super().__init__(
+            f"{psp_reference} was named by Adyen, and the notification that says whose it is has "
+            "not been read yet"
+        )
+        self.psp_reference = psp_reference
+
+
 class NotFound(KasirError):
     """No such thing here; `what` says which kind, `name` which one was asked for."""
 

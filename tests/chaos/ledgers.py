@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
@@ -104,21 +106,74 @@ async def at_kasir(walker: Walker, references: Iterable[str]) -> dict[str, list[
     return dict(zip(names, await asyncio.gather(*map(one, names)), strict=True))
 
 
-async def states_of_notices(walker: Walker) -> set[str]:
-    """What became of notifications, whichever they were."""
+def names_of(truth: Iterable[Payment]) -> set[str]:
+    """Every name that the twin gave to these payments, to their offers, and to what befell them."""
+    found: set[str] = set()
+    for payment in truth:
+        found |= {payment["pspReference"], payment["offerReference"]}
+        for word in ("events", "modifications"):
+            found |= {one["pspReference"] for one in payment[word]}
+    return found
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A notification that Kasir keeps."""
+
+    state: str
+    event_code: str
+    names: frozenset[str]
+
+
+async def notices(walker: Walker) -> list[Notice]:
+    """Everything that Kasir keeps of what Adyen told."""
     connection = await asyncpg.connect(walker.made.environment["KASIR_DATABASE_URL"])
     try:
-        rows = await connection.fetch("SELECT DISTINCT state FROM notice")
+        rows = await connection.fetch("SELECT state, event_code, names FROM notice")
     finally:
         await connection.close()
-    return {row["state"] for row in rows}
+    return [Notice(row["state"], row["event_code"], frozenset(row["names"])) for row in rows]
 
 
-def differences(truth: Sequence[Payment], kasirs: Sequence[Payment]) -> Iterator[str]:
-    """Where Kasir's payments of one reference differ from the twin's; nothing where all is well."""
-    wanted, found = sorted(map(_sums, truth)), sorted(map(_sums, kasirs))
-    if wanted != found:
-        yield f"Kasir has {found}, the twin {wanted}"
+def misplaced(kept: Iterable[Notice], ours: set[str]) -> Iterator[str]:
+    """Notifications that did not become what they should, by whose they are.
+
+    A stranger's is foreign. Ours is read; or held, where nothing proves whose it is, and then what
+    changes that attempt waits.
+    """
+    kept = list(kept)
+    held = {name for one in kept if one.state == "held" for name in one.names}
+    for one in kept:
+        wanted = {"foreign"} if not ours & one.names else {"read", "held"}
+        if held & one.names:
+            wanted.add("waiting")
+        if one.state not in wanted:
+            yield f"{one.event_code} {sorted(one.names)} is {one.state}"
+
+
+def differences(
+    truth: Sequence[Payment], kasirs: Sequence[Payment], held: AbstractSet[str] = frozenset()
+) -> Iterator[str]:
+    """Where Kasir's payments of one reference differ from the twin's; nothing where all is well.
+
+    Args:
+        truth: The twin's.
+        kasirs: Kasir's.
+        held: The names in notifications that a person must look at. What they tell is nobody's
+            yet; but what is paid at Kasir is paid at the twin, and no other way round unless held.
+    """
+    if not held & names_of(truth):
+        wanted, found = sorted(map(_sums, truth)), sorted(map(_sums, kasirs))
+        if wanted != found:
+            yield f"Kasir has {found}, the twin {wanted}"
+        return
+    at_twin = {one["pspReference"]: _sums(one) for one in truth if one["status"] == "authorised"}
+    paid = {one["pspReference"]: _sums(one) for one in kasirs if one["status"] == "authorised"}
+    for name, sums in paid.items():
+        if at_twin.get(name) != sums:
+            yield f"{name} is {sums} at Kasir, and {at_twin.get(name)} at the twin"
+    for name in at_twin.keys() - paid.keys() - held:
+        yield f"{name} is paid at the twin, and neither paid nor held at Kasir"
 
 
 def _sums(payment: Payment) -> tuple[str, int, int]:

@@ -25,6 +25,7 @@ from standardwebhooks import Webhook
 
 from chaos import ledgers, shop
 from chaos.days import Days
+from chaos.neighbour import neighbour
 from chaos.programs import LOOK_S, PATIENCE_S, Programs, programs
 from kasir.demo.walker import Reply, Walker, redirect_result
 
@@ -157,6 +158,7 @@ class Trade:
         reply = await self._insist(lambda: walker.pay(name, key=name), f"{name}: /payments")
         assert reply.status == 200, f"{name}: /payments answered {reply.status} {reply.json}"
         action = reply.json["action"]
+        await neighbour(walker, name, chance)
         done = await walker.twin("POST", "/twin/wallet", {"url": action["url"], "do": deed})
         if not done["location"]:
             return
@@ -207,7 +209,7 @@ class Trade:
         """Notifications that were answered 202 and are not kept, or are kept and were not read."""
         connection = await asyncpg.connect(self._house.made.environment["KASIR_DATABASE_URL"])
         try:
-            rows = await connection.fetch("SELECT key, state, event_code, error FROM notice")
+            rows = await connection.fetch("SELECT key, state, event_code, error, names FROM notice")
         finally:
             await connection.close()
         kept = {row["key"] for row in rows}
@@ -215,8 +217,10 @@ class Trade:
         for delivery in found["deliveries"]:
             if delivery["status"] == 202 and _key(delivery["body"]) not in kept:
                 yield f"answered 202 and not kept: {delivery['body']}"
+        truth = await ledgers.at_the_twin(self._walker)
+        ours = ledgers.names_of(one for every in truth.values() for one in every)
         for row in rows:
-            if row["state"] != "read":
+            if row["state"] != ("read" if ours & {*row["names"]} else "foreign"):
                 yield f"{row['event_code']} is {row['state']}: {row['error']}"
         if found["waiting"]:
             yield f"{len(found['waiting'])} notifications wait at the twin"
@@ -249,4 +253,5 @@ async def trade(database: str, logs: Path, seed: int) -> AsyncIterator[tuple[Pro
         listening(pushed) as url,
         programs(database, logs, KASIR_EVENTS_URL=url, KASIR_EVENTS_SECRET=SECRET) as house,
     ):
+        await house.walker.knobs()
         yield house, Trade(house, pushed, seed)

@@ -17,7 +17,7 @@ from kasir.adyen import checks
 from kasir.adyen.calls import change_key
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
-from kasir.errors import Fault, InvalidRequest
+from kasir.errors import Fault, InvalidRequest, NotClaimedYet
 from kasir.gateway.checkout import (
     account_faults,
     answer_of,
@@ -53,6 +53,10 @@ class Payments(Protocol):
         """Give the payment that an attempt at the provider belongs to."""
         ...
 
+    async def is_unclaimed(self, psp_reference: str) -> bool:
+        """Whether an answer to a shopper's return named an attempt that no payment owns yet."""
+        ...
+
     async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
         """Give the payments of a shop's reference, newest first."""
         ...
@@ -76,6 +80,7 @@ class Changes:
         Raises:
             InvalidRequest: A field is wrong, no payment of ours has this pspReference, or more
                 would be refunded than was captured; nothing was sent.
+            NotClaimedYet: Adyen named it in an answer, and its notification is yet to come.
             KeyReused: The shop key came before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
@@ -86,6 +91,8 @@ class Changes:
         payment = None
         if "\0" not in psp_reference:
             payment = await self.payments.payment_of_attempt(psp_reference)
+            if payment is None and await self.payments.is_unclaimed(psp_reference):
+                raise NotClaimedYet(psp_reference)
         if payment is None:
             raise InvalidRequest([_no_original(psp_reference)])
         path = f"/payments/{psp_reference}/{kind}"

@@ -246,6 +246,10 @@ class PostgresBook:
         row = await SQL.payment_of_attempt(self._pool, psp_reference=psp_reference)
         return (await self._with_facts([row]))[0] if row else None
 
+    async def is_unclaimed(self, psp_reference: str) -> bool:
+        """Whether an answer to a shopper's return named an attempt that no payment owns yet."""
+        return await SQL.unclaimed_return(self._pool, psp_reference=psp_reference) is not None
+
     async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
         """Give the payments of a shop's reference with their facts, newest first."""
         return await self._with_facts(

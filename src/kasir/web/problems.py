@@ -18,6 +18,7 @@ from kasir.errors import (
     InvalidRequest,
     KasirError,
     KeyReused,
+    NotClaimedYet,
     NotFound,
     StillRunning,
 )
@@ -66,6 +67,9 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
         case StillRunning():
             message = f"request already processed or in progress: {error}"
             return replies.error(409, "704", message, transient=True)
+        case NotClaimedYet():
+            message = f"{error}: ask again in a moment. Nothing was sent."
+            return replies.error(503, "703", message, "internal", transient=True)
         case NotFound():
             return replies.error(404, "187", f"There is {error}.")
         case _ if isinstance(error, _AWAY):

@@ -95,6 +95,10 @@ WHERE question.payment_id IS NULL AND question.psp_reference <> ''
 LIMIT :most
 FOR UPDATE OF question SKIP LOCKED;
 
+-- name: unclaimed_return(psp_reference)^
+SELECT key FROM question
+WHERE psp_reference = :psp_reference AND psp_reference <> '' AND payment_id IS NULL LIMIT 1;
+
 -- name: adopt_question(key, payment_id)!
 UPDATE question SET payment_id = :payment_id WHERE key = :key;
 
