@@ -18,10 +18,13 @@ from kasir.shop_events.subscriptions import (
     shown_plan,
     shown_subscription,
 )
+from kasir.store.subscriptions import Wanted
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
+from kasir.subscriptions.states import State
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
+from kasir.web.parameters import refuse_unknown
 from kasir.web.problems import response
 from kasir.wiring import Kasir
 
@@ -29,6 +32,9 @@ _LISTED_MAX: Final = 100
 _RENEWALS_MAX: Final = 400
 _DAYS_MAX: Final = 731
 _DAYS: Final = 30
+#: The parameters that a list takes, and the figures.
+_LIST: Final = frozenset({"status", "shopperReference", "plan", "reference", "limit", "after"})
+_FIGURES: Final = frozenset({"from", "to", "timeZone"})
 _CREATED: Final = 201
 _ERRORS: Final = 400
 
@@ -40,9 +46,10 @@ class PlansOut(msgspec.Struct):
 
 
 class SubscriptionsOut(msgspec.Struct):
-    """Subscriptions, newest first."""
+    """Subscriptions, newest first. Ask again with `after` set to `next` for those before them."""
 
     subscriptions: list[SubscriptionOut]
+    next: str | None
 
 
 class DayOut(msgspec.Struct, rename="camel"):
@@ -111,15 +118,47 @@ Reference = Annotated[
 ]
 
 
-@get("/api/subscriptions")
+Standing = Annotated[
+    State | None,
+    QueryParameter(name="status", required=False, description="How they stand."),
+]
+OfPlan = Annotated[
+    str, QueryParameter(name="plan", max_length=80, description="The id of their plan.")
+]
+Most = Annotated[
+    int, QueryParameter(name="limit", ge=1, le=_LISTED_MAX, description="How many at most.")
+]
+After = Annotated[
+    str,
+    QueryParameter(name="after", max_length=80, description="`next` of the page that you have."),
+]
+
+
+@get("/api/subscriptions", parameters=_LIST)
 async def get_subscriptions(
-    kasir: OurKasir, shopper: Shopper = "", reference: Reference = ""
+    kasir: OurKasir,
+    state: Standing = None,
+    shopper: Shopper = "",
+    plan: OfPlan = "",
+    reference: Reference = "",
+    limit: Most = _LISTED_MAX,
+    after: After = "",
 ) -> SubscriptionsOut:
-    """Give the newest subscriptions, of one shopper or one reference if asked."""
-    if "\0" in shopper + reference:
-        return SubscriptionsOut([])
-    names = await kasir.subscriptions.of(shopper, reference, _LISTED_MAX)
-    return SubscriptionsOut([await _shown(kasir, name) for name in names])
+    """Give the newest subscriptions: of one status, shopper, plan or reference if asked."""
+    wanted = Wanted(
+        state=state or "",
+        shopper_reference=shopper,
+        plan_id=plan,
+        reference=reference,
+        after=after,
+    )
+    try:
+        names = await kasir.subscriptions.of(wanted, limit + 1)
+    except NotFound as error:
+        cure = "must be `next` of an earlier page."
+        raise InvalidRequest([Fault("after", cure, status=400)]) from error
+    listed = [await _shown(kasir, name) for name in names[:limit]]
+    return SubscriptionsOut(listed, listed[-1].id if len(names) > limit else None)
 
 
 @get("/api/subscriptions/{subscription_id:str}")
@@ -141,22 +180,35 @@ async def patch_subscription(
 async def post_cancel(
     request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
-    """Cancel now, or with `{"at": "periodEnd"}` when what was paid for is over."""
+    """Cancel now, or with `{"at": "periodEnd"}` when what was paid for is over.
+
+    `{"at": "never"}` withdraws a planned cancel.
+    """
     await kasir.subscribing.cancel(subscription_id, await request.body())
     return await _shown(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/pause", status_code=200)
-async def post_pause(kasir: OurKasir, subscription_id: FromPath[str]) -> SubscriptionOut:
-    """Charge nothing until it is resumed."""
-    await kasir.subscribing.pause(subscription_id)
+async def post_pause(
+    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+) -> SubscriptionOut:
+    """Charge nothing until it is resumed, from now or, with `{"at": "periodEnd"}`, from then on.
+
+    `resumesAt` resumes it by itself. `{"at": "never"}` withdraws a planned pause.
+    """
+    await kasir.subscribing.pause(subscription_id, await request.body())
     return await _shown(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/resume", status_code=200)
-async def post_resume(kasir: OurKasir, subscription_id: FromPath[str]) -> SubscriptionOut:
-    """Go on after a pause, or take back a cancel that was to come."""
-    await kasir.subscribing.resume(subscription_id)
+async def post_resume(
+    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+) -> SubscriptionOut:
+    """Go on after a pause, now or with `{"at": …}` at that date and time.
+
+    `{"at": "never"}` withdraws a planned resume.
+    """
+    await kasir.subscribing.resume(subscription_id, await request.body())
     return await _shown(kasir, subscription_id)
 
 
@@ -173,7 +225,7 @@ Last = Annotated[date | None, QueryParameter(name="to", required=False)]
 Zone = Annotated[str, QueryParameter(name="timeZone", description="Whose days.")]
 
 
-@get("/api/subscriptions/metrics")
+@get("/api/subscriptions/metrics", parameters=_FIGURES)
 async def get_metrics(
     kasir: OurKasir, first: First = None, last: Last = None, zone: Zone = HOME_ZONE
 ) -> MetricsOut:
@@ -210,9 +262,15 @@ async def _shown(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
     return shown_subscription(it, renewals, kasir.settings.public_url)
 
 
+async def _checked(request: AnyRequest) -> None:
+    """Let only callers with a key pass, and only with parameters that mean something here."""
+    await needs_key(request)
+    refuse_unknown(request, request.scope["route_handler"].opt.get("parameters", frozenset()))
+
+
 ROUTES = Router(
     path="/",
-    before_request=needs_key,
+    before_request=_checked,
     security=KEYED,
     tags=["Subscriptions"],
     route_handlers=[

@@ -38,6 +38,8 @@ REVOKED: Final = {
     "refusalReason": "Revocation Of Auth",
     "refusalReasonCode": "26",
 }
+#: Adyen knows no such token any more.
+NO_SUCH_TOKEN: Final = {"status": 422, "errorCode": "803", "message": "PaymentDetail not found"}
 #: No answer comes.
 SILENCE: Final[dict[str, Any]] = {}
 
@@ -85,7 +87,8 @@ class Adyen:
         self.after(question)
         name = f"PSP{abs(hash(question.key)) % 10**13:013d}"
         said = {"pspReference": name, "merchantReference": body["reference"]}
-        reply = Answer(200, msgspec.json.encode(said | self.said[question.key]))
+        status = int(self.said[question.key].get("status", 200))
+        reply = Answer(status, msgspec.json.encode(said | self.said[question.key]))
         return of_reply(question, reply, self.clock.now())
 
     def charges(self) -> Counter[str]:
@@ -93,7 +96,7 @@ class Adyen:
         return Counter(
             body["reference"]
             for key, body in self.acted.items()
-            if self.said[key]["resultCode"] == "Authorised"
+            if self.said[key].get("resultCode") == "Authorised"
         )
 
 
@@ -131,13 +134,23 @@ class Shop:
         found, _ = await self.kasir.subscribing.sign_up(json.dumps(fields).encode(), None)
         return found
 
-    async def hear_token(self, name: str, says: TokenSays = TokenSays.CREATED) -> None:
-        """Hear of the token that the first payment made, or of its end."""
+    async def hear_token(
+        self, name: str, says: TokenSays = TokenSays.CREATED, token_of: str = ""
+    ) -> None:
+        """Hear of the token that the first payment made, or of its end.
+
+        Args:
+            name: Whose first payment.
+            says: What is heard.
+            token_of: Whose token it is, where the shopper had saved that wallet before.
+        """
         payments = await self.kasir.payments.payments_of(name, 1)
         psp_reference = payments[0].standing.psp_reference
-        account = self.kasir.settings.merchant_account
+        account, whose = self.kasir.settings.merchant_account, token_of or name
         token = TokenName(
-            merchant_account=account, shopper_reference=f"shopper-{name}", stored_id=f"TOKEN-{name}"
+            merchant_account=account,
+            shopper_reference=f"shopper-{whose}",
+            stored_id=f"TOKEN-{whose}",
         )
         fact = TokenFact(f"{says}", says, "test", self.clock.now(), psp_reference)
         await self.kasir.tokens.hear([TokenNews(name=token, method="gopay_wallet", fact=fact)])
