@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from kasir.clock import Clock
 from kasir.errors import KeyReused, NotFound
@@ -61,7 +61,7 @@ class Wanted:
         after: The id of the last one that the caller has.
     """
 
-    state: State | Literal[""] = ""
+    state: str = ""
     shopper_reference: str = ""
     plan_id: str = ""
     reference: str = ""
@@ -313,10 +313,11 @@ class PostgresSubscriptions:
             NotFound: There is none of the id to list after.
         """
         asked = asdict(wanted)
+        after = wanted.after
+        if "\0" in after or (after and not await SQL.is_subscription(self.pool, id=after)):
+            raise NotFound("subscription", after)
         if any("\0" in word for word in asked.values()):
             return []
-        if wanted.after and not await SQL.is_subscription(self.pool, id=wanted.after):
-            raise NotFound("subscription", wanted.after)
         rows = SQL.subscriptions_of(self.pool, **asked, most=most)
         return [row["id"] async for row in rows]
 

@@ -33,7 +33,7 @@ class TokenSays(StrEnum):
     LISTED = "listed"
     #: It may be charged no more.
     DISABLED = "disabled"
-    #: The provider's list no longer has it.
+    #: The provider no longer has it: its list lacks it, or a charge was answered so.
     NOT_LISTED = "not_listed"
 
 

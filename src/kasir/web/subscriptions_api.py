@@ -109,8 +109,7 @@ async def post_subscription(request: AnyRequest, kasir: OurKasir) -> Response[by
 
 
 Shopper = Annotated[
-    str,
-    QueryParameter(name="shopperReference", max_length=256, description="Whose."),
+    str, QueryParameter(name="shopperReference", description="The shop's own name for them.")
 ]
 Reference = Annotated[
     str,
@@ -119,8 +118,7 @@ Reference = Annotated[
 
 
 Standing = Annotated[
-    State | None,
-    QueryParameter(name="status", required=False, description="How they stand."),
+    str, QueryParameter(name="status", description=f"How they stand: {', '.join(State)}.")
 ]
 OfPlan = Annotated[
     str, QueryParameter(name="plan", max_length=80, description="The id of their plan.")
@@ -137,7 +135,7 @@ After = Annotated[
 @get("/api/subscriptions", parameters=_LIST)
 async def get_subscriptions(
     kasir: OurKasir,
-    state: Standing = None,
+    standing: Standing = "",
     shopper: Shopper = "",
     plan: OfPlan = "",
     reference: Reference = "",
@@ -145,8 +143,11 @@ async def get_subscriptions(
     after: After = "",
 ) -> SubscriptionsOut:
     """Give the newest subscriptions: of one status, shopper, plan or reference if asked."""
+    if standing and standing not in tuple(State):
+        cure = f"must be one of {', '.join(State)}."
+        raise InvalidRequest([Fault("status", cure, status=400)])
     wanted = Wanted(
-        state=state or "",
+        state=standing,
         shopper_reference=shopper,
         plan_id=plan,
         reference=reference,
@@ -220,27 +221,40 @@ async def post_payment(
     return response(await kasir.subscribing.pay_again(subscription_id, await request.body()))
 
 
-First = Annotated[date | None, QueryParameter(name="from", required=False)]
-Last = Annotated[date | None, QueryParameter(name="to", required=False)]
+First = Annotated[str, QueryParameter(name="from", description="The first day, YYYY-MM-DD.")]
+Last = Annotated[str, QueryParameter(name="to", description="The last day, YYYY-MM-DD.")]
 Zone = Annotated[str, QueryParameter(name="timeZone", description="Whose days.")]
 
 
 @get("/api/subscriptions/metrics", parameters=_FIGURES)
 async def get_metrics(
-    kasir: OurKasir, first: First = None, last: Last = None, zone: Zone = HOME_ZONE
+    kasir: OurKasir, since: First = "", until: Last = "", zone: Zone = HOME_ZONE
 ) -> MetricsOut:
     """Give the figures of each day; of the last thirty unless told otherwise."""
     if zone not in available_timezones():
         raise InvalidRequest([Fault("timeZone", "must be an IANA time zone.", status=400)])
     today = kasir.clock.now().astimezone(ZoneInfo(zone)).date()
-    last = last or today
-    first = first or last - timedelta(days=_DAYS - 1)
+    last = _day_named("to", until) or today
+    first = _day_named("from", since) or last - timedelta(days=_DAYS - 1)
     if not 0 <= (last - first).days < _DAYS_MAX:
         cure = f"must be a day up to `to`, and at most {_DAYS_MAX} days before its end."
         raise InvalidRequest([Fault("from", cure, status=400)])
-    until = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
-    counted = await kasir.subscriptions.changes_by_day(zone, until)
+    end = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
+    counted = await kasir.subscriptions.changes_by_day(zone, end)
     return MetricsOut(zone, [_day(day) for day in by_day(counted, first, last)])
+
+
+def _day_named(name: str, value: str) -> date | None:
+    """A day that a parameter names; None where it names none.
+
+    Raises:
+        InvalidRequest: It is not a day.
+    """
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError:
+        cure = "must be a day, such as 2026-11-23."
+        raise InvalidRequest([Fault(name, cure, status=400)]) from None
 
 
 def _day(day: Day) -> DayOut:

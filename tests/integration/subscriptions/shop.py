@@ -16,6 +16,7 @@ from fakes import BROWSER
 from kasir.adyen.calls import payment_key
 from kasir.adyen.replies import Answer
 from kasir.gateway.meanings import of_reply, unheard
+from kasir.gateway.token_answers import TokensHear
 from kasir.ids import PaymentId
 from kasir.payments.flow import Flow
 from kasir.payments.ports import Heard, Question
@@ -207,7 +208,8 @@ async def shop_on(database: str, **environ: str) -> AsyncIterator[Shop]:
     clock = SetClock()
     async with kasir_on(database, clock=clock, **environ) as opened:
         adyen = Adyen(clock)
-        flow = replace(opened.flow, provider=adyen)
+        assert isinstance(opened.flow.provider, TokensHear)
+        flow = replace(opened.flow, provider=replace(opened.flow.provider, provider=adyen))
         checkout = replace(opened.checkout, flow=flow)
         kasir = replace(
             opened,

@@ -151,7 +151,8 @@ async def test_an_answer_that_comes_late_loses_the_token_too(shop: Shop) -> None
     shop.clock.at = NOON + MONTH
     await shop.work()
     shop.clock.at += timedelta(hours=2)
-    await shop.work()
+    for _ in range(2):  # The question is asked again; then its subscription goes on.
+        await shop.work()
 
     assert [token.is_active for token in await shop.kasir.tokens.of("shopper-LATE")] == [False]
     assert (await last(shop, found)).link_id
