@@ -7,7 +7,7 @@ from typing import Final
 
 import aiohttp
 
-from kasir.demo import field, ready, renewal_run, saved, subscribing
+from kasir.demo import field, ready, renewal_run, saved, subscribing, wishing
 from kasir.demo.stage import Stage
 from kasir.demo.walker import JourneyError, Walker, expect, reference, until
 
@@ -111,6 +111,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **saved.JOURNEYS,
     **ready.JOURNEYS,
     **subscribing.JOURNEYS,
+    **wishing.JOURNEYS,
     **renewal_run.JOURNEYS,
 }
 

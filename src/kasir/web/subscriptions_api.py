@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -32,6 +33,8 @@ _LISTED_MAX: Final = 100
 _RENEWALS_MAX: Final = 400
 _DAYS_MAX: Final = 731
 _DAYS: Final = 30
+_EARLIEST: Final = date(2000, 1, 1)
+_LATEST: Final = date(2999, 12, 31)
 #: The parameters that a list takes, and the figures.
 _LIST: Final = frozenset({"status", "shopperReference", "plan", "reference", "limit", "after"})
 _FIGURES: Final = frozenset({"from", "to", "timeZone"})
@@ -250,11 +253,14 @@ def _day_named(name: str, value: str) -> date | None:
     Raises:
         InvalidRequest: It is not a day.
     """
-    try:
-        return date.fromisoformat(value) if value else None
-    except ValueError:
-        cure = "must be a day, such as 2026-11-23."
-        raise InvalidRequest([Fault(name, cure, status=400)]) from None
+    if not value:
+        return None
+    with suppress(ValueError):
+        day = date.fromisoformat(value)
+        if _EARLIEST <= day <= _LATEST:
+            return day
+    cure = f"must be a day from {_EARLIEST} to {_LATEST}, such as 2026-11-23."
+    raise InvalidRequest([Fault(name, cure, status=400)])
 
 
 def _day(day: Day) -> DayOut:
