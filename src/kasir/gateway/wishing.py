@@ -24,9 +24,11 @@ Wish = Callable[[Subscription, datetime], Turn]
 
 _RESUME_WITHIN: Final = timedelta(days=731)
 _NO_TIME: Final = timedelta()
-_NEVER_INSTEAD: Final = (
-    ' To withdraw what is planned, say {"at": "never"} to the path of that wish: cancel or pause.'
-)
+#: What to do instead of a move that cannot be made.
+_INSTEAD: Final = {
+    Move.RESUME: 'To withdraw what is planned, say {"at": "never"} to the path of that wish.',
+    Move.PAUSE: 'To change when a pause ends, say {"at": …} to resume, with a date and time.',
+}
 
 
 def cancel(body: bytes) -> Wish:
@@ -70,8 +72,7 @@ def resume(body: bytes, now: datetime) -> Wish:
 
 def not_from_here(error: IllegalMove) -> Fault:
     """What is wrong where a subscription's state does not let a wish come true."""
-    cure = _NEVER_INSTEAD if error.move is Move.RESUME else ""
-    return Fault("status", f"{error}.{cure}")
+    return Fault("status", f"{error}. {_INSTEAD.get(error.move, '')}".rstrip())
 
 
 def _when(fields: Mapping[str, Any]) -> When:

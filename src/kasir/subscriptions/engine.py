@@ -22,7 +22,7 @@ from kasir.subscriptions.plan import WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal, closed, reference_of
 from kasir.subscriptions.states import OVER, Move, State
 from kasir.subscriptions.subscription import Permission, Subscription
-from kasir.subscriptions.turn import Turn, ended, made
+from kasir.subscriptions.turn import Turn, ended, made, settled
 
 #: Steps of one turn. More than this are left for the next, which follows at once.
 STEPS_MAX: Final = 500
@@ -189,22 +189,12 @@ class _Stand:
     def _settling(self, renewal: Renewal) -> _Step:
         """A renewal is open: paid, not known, or refused."""
         if renewal.paid:
-            return self._paid(renewal, renewal.paid)
+            return settled(self.it)
         if untold := self._untold(renewal):
             return self._refused(renewal, untold)
         if unresolved := renewal.unresolved:
             return self._unresolved(renewal, unresolved)
         return self._asking_again(renewal)
-
-    def _paid(self, renewal: Renewal, paid: Attempt) -> Turn:
-        done = closed(renewal, Outcome.PAID)
-        at = paid.at
-        news = News(event=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=done)
-        it = replace(self.it, dealt=renewal.period, renewal=None, behind_since=None)
-        turn = Turn(subscription=it, news=(news,), renewals=(done,))
-        if it.state is State.PAST_DUE:
-            return turn.then(made(it, Move.RECOVER, at, told=done))
-        return turn
 
     def _untold(self, renewal: Renewal) -> Attempt | None:
         found = (one for one in renewal.attempts if one.is_final and not one.told)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kasir.subscriptions.news import OF_MOVE, SILENT, Change, News
+from kasir.subscriptions.news import OF_MOVE, SILENT, Change, News, SubscriptionEvent
 from kasir.subscriptions.renewal import Attempt, Outcome, Renewal, closed
-from kasir.subscriptions.states import Move
+from kasir.subscriptions.states import Move, State
 from kasir.subscriptions.subscription import Subscription
 
 
@@ -56,6 +56,20 @@ def made(subscription: Subscription, move: Move, at: datetime, *, told: Renewal 
         () if move in SILENT else (News(event=OF_MOVE[move], at=at, renewal=told, reason=reason),)
     )
     return Turn(subscription=after, news=news, changes=(change,))
+
+
+def settled(it: Subscription) -> Turn:
+    """The renewal that was paid, dealt with; nothing where none was."""
+    renewal = it.renewal
+    if renewal is None or renewal.paid is None or it.state is State.INCOMPLETE:
+        return Turn(subscription=it)
+    done, at = closed(renewal, Outcome.PAID), renewal.paid.at
+    news = News(event=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=done)
+    it = replace(it, dealt=renewal.period, renewal=None, behind_since=None)
+    turn = Turn(subscription=it, news=(news,), renewals=(done,))
+    if it.state is State.PAST_DUE:
+        return turn.then(made(it, Move.RECOVER, at, told=done))
+    return turn
 
 
 def ended(it: Subscription, move: Move, at: datetime) -> Turn:

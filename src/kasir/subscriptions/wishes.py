@@ -5,6 +5,9 @@ Pure; each gives the subscription as it then stands, or says why it cannot be. W
 
 A wish that is planned for later stays until it comes true, or until the same verb withdraws it
 (`When.NEVER`); no other wish takes it away. Both are told.
+
+What was paid by now is dealt with first, so that it does not matter who came first: the shop with
+its wish, or the worker who was about to see the money.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from kasir.subscriptions.news import Change, News, SubscriptionEvent
 from kasir.subscriptions.pausing import paused, resumed
 from kasir.subscriptions.states import OVER, IllegalMove, Move, State, moved
 from kasir.subscriptions.subscription import Permission, Subscription
-from kasir.subscriptions.turn import Turn, ended
+from kasir.subscriptions.turn import Turn, ended, settled
 
 
 class When(StrEnum):
@@ -48,7 +51,8 @@ def cancel(it: Subscription, now: datetime, at: When) -> Turn:
     if at is When.PERIOD_END and it.is_paid_for(now):
         planned = replace(it, cancel_at=it.paid_until)
         return _planned(it, planned, now, SubscriptionEvent.CANCEL_PLANNED)
-    return ended(it, Move.CANCEL, now)
+    heard = settled(it)
+    return heard.then(ended(heard.subscription, Move.CANCEL, now))
 
 
 def pause(it: Subscription, now: datetime, at: When, resumes_at: datetime | None = None) -> Turn:
@@ -71,7 +75,8 @@ def pause(it: Subscription, now: datetime, at: When, resumes_at: datetime | None
     if at is When.PERIOD_END and it.is_paid_for(now):
         planned = replace(to_resume, pause_at=it.paid_until)
         return _planned(it, planned, now, SubscriptionEvent.PAUSE_PLANNED)
-    return _woken(paused(to_resume, now), now)
+    heard = settled(to_resume)
+    return _woken(heard.then(paused(heard.subscription, now)), now)
 
 
 def resume(it: Subscription, now: datetime) -> Turn:

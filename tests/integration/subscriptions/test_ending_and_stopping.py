@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, SILENCE, Shop
+from kasir.adyen.calls import payment_key
 from kasir.errors import InvalidRequest
+from kasir.subscriptions.renewal import Outcome
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 
@@ -116,6 +118,27 @@ async def test_paused_at_period_end_while_past_due_is_paused_now(shop: Shop) -> 
 
     assert at_once.state is State.PAUSED
     assert shop.adyen.charges() == Counter({"STOP": 1})
+
+
+@pytest.mark.parametrize(
+    ("wish", "event"),
+    [("cancel", "subscription.cancelled"), ("pause", "subscription.paused")],
+)
+async def test_a_period_paid_a_moment_before_the_wish_is_paid(
+    shop: Shop, wish: str, event: str
+) -> None:
+    """The money is there; the worker who would have seen it comes after the shop."""
+    found = await shop.active("JUST")
+    shop.clock.at = NOON + MONTH
+    payment_id = await shop.kasir.subscriptions.go_on(found)
+    assert payment_id is not None
+    await shop.flow.ask_again(payment_key(payment_id))
+    await getattr(shop.kasir.subscribing, wish)(found)
+    await shop.work()
+    renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
+
+    assert [one.outcome for one in renewals] == [Outcome.PAID, Outcome.PAID]
+    assert await shop.events() == ["subscription.activated", "renewal.succeeded", event]
 
 
 # One wish, one verb -------------------------------------------------------------------------------
