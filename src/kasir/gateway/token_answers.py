@@ -16,7 +16,7 @@ import msgspec
 from kasir.clock import Clock
 from kasir.gateway.methods import stored_id_of
 from kasir.payments.ports import Heard, Kept, Kind, Provider, Question
-from kasir.tokens.model import Token, TokenFact, TokenNews, TokenSays
+from kasir.tokens.model import BY_ANSWER, Token, TokenFact, TokenNews, TokenSays
 
 #: Contract not found; PaymentDetail not found. Which of them when is a guess, see docs/adyen.md.
 _NO_SUCH_TOKEN: Final = frozenset({"800", "803"})
@@ -51,17 +51,16 @@ class TokensHear:
     async def ask(self, question: Question) -> Heard:
         """Ask; where the provider knows the token no more, so does Kasir from now on."""
         heard = await self.provider.ask(question)
-        code = _code(heard.answer)
-        if question.kind is Kind.PAYMENTS and code in _NO_SUCH_TOKEN:
+        if question.kind is Kind.PAYMENTS and _code(heard.answer) in _NO_SUCH_TOKEN:
             fields: dict[str, Any] = msgspec.json.decode(question.body)
             known = await self.tokens.stored_as(stored_id_of(fields) or "")
-            news = list(self._gone(question, fields, known, f"Adyen's answer {code}"))
+            news = list(self._gone(question, fields, known))
             if news:
                 await self.tokens.hear(news)
         return heard
 
     def _gone(
-        self, question: Question, fields: Mapping[str, Any], known: Sequence[Token], source: str
+        self, question: Question, fields: Mapping[str, Any], known: Sequence[Token]
     ) -> Iterator[TokenNews]:
         """What the charged token hears, where Kasir knows it.
 
@@ -71,7 +70,7 @@ class TokensHear:
         for token in known:
             if (token.name.merchant_account, token.name.shopper_reference) == whose:
                 says, now = TokenSays.NOT_LISTED, self.clock.now()
-                fact = TokenFact(f"answered:{question.key}", says, source, now)
+                fact = TokenFact(f"answered:{question.key}", says, BY_ANSWER, now)
                 yield TokenNews(name=token.name, method="", fact=fact)
 
 
