@@ -24,6 +24,7 @@ from kasir.gateway.provider import Adyen
 from kasir.gateway.renewing import Renewing, Words
 from kasir.gateway.stored import StoredMethods
 from kasir.gateway.subscribing import Subscribing
+from kasir.gateway.token_answers import TokensHear
 from kasir.gateway.wire import Wire
 from kasir.ids import PaymentId, SortableIds
 from kasir.jobs import queue
@@ -156,7 +157,8 @@ class Kasir:
     def _built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
         limits, ground = settings.limits, _Ground.laid(settings, pool, wire, clock)
         ids, account, book, vault = ground.ids, ground.account, ground.book, ground.vault
-        flow, tokens = ground.flow(), Tokens(pool, ground.token_ledger, vault)
+        tokens = Tokens(pool, ground.token_ledger, vault)
+        flow = ground.flow(tokens)
         checkout = Checkout(flow, wire, ids, clock, account, ground.attempt_lifetime, tokens)
         subscriptions = ground.subscriptions()
         return cls(
@@ -244,9 +246,10 @@ class _Ground:
     def again_after(self) -> timedelta:
         return timedelta(seconds=self.settings.limits.due_again_s)
 
-    def flow(self) -> Flow:
+    def flow(self, tokens: Tokens) -> Flow:
         limits = self.settings.limits
-        provider = Adyen(self.wire, self.clock, limits.adyen_tries_max, limits.adyen_tries_s)
+        adyen = Adyen(self.wire, self.clock, limits.adyen_tries_max, limits.adyen_tries_s)
+        provider = TokensHear(adyen, tokens, self.clock)
         return Flow(self.book, provider, self.clock, random.random, self.patience)
 
     def due(self) -> Due:

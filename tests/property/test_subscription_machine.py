@@ -1,7 +1,8 @@
 """A subscription lives through anything: sign-up, charges, refusals, pauses, clocks that jump.
 
 What must hold after every step: no period is charged twice, none outside the subscription's life,
-none is skipped in silence, nothing is sent that is not owed, and looking again changes nothing.
+none is skipped in silence, nothing is sent that is not owed, no plan is lost in silence, and
+looking again changes nothing.
 """
 
 # ruff: noqa: D102  # A rule's name is its sentence, as a test's is.
@@ -20,7 +21,7 @@ from kasir.money import IDR, Money
 from kasir.payments.status import Status
 from kasir.subscriptions import wishes
 from kasir.subscriptions.dunning import Reason, Timetable
-from kasir.subscriptions.engine import Rules, Turn, go_on
+from kasir.subscriptions.engine import Rules, go_on
 from kasir.subscriptions.news import News, SubscriptionEvent
 from kasir.subscriptions.plan import Interval, Plan, PlanId, Unit, WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal
@@ -32,6 +33,8 @@ from kasir.subscriptions.subscription import (
     first_amount,
     first_period,
 )
+from kasir.subscriptions.turn import Turn
+from kasir.subscriptions.wishes import When
 
 START = datetime(2026, 1, 31, 2, tzinfo=UTC)
 INCOMPLETE_FOR = timedelta(days=1)
@@ -64,6 +67,20 @@ leaps = st.one_of(
     st.integers(1, 40).map(lambda days: timedelta(days=days)),
     st.just(timedelta(days=400)),
 )
+
+#: The end of a subscription is the end of all that was planned for it.
+_OVER = {SubscriptionEvent.CANCELLED, SubscriptionEvent.ENDED}
+#: What tells that something planned came true or was withdrawn.
+TELLS = {
+    "cancel_at": {SubscriptionEvent.CANCEL_WITHDRAWN, *_OVER},
+    "pause_at": {SubscriptionEvent.PAUSE_WITHDRAWN, SubscriptionEvent.PAUSED, *_OVER},
+    "resumes_at": {
+        SubscriptionEvent.PAUSE_WITHDRAWN,
+        SubscriptionEvent.RESUME_WITHDRAWN,
+        SubscriptionEvent.RESUMED,
+        *_OVER,
+    },
+}
 
 #: Far more looks than the longest leap here needs.
 LOOKS_MAX = 100
@@ -154,17 +171,24 @@ class Lives(RuleBasedStateMachine):
         self.it = replace(self.it, permission=permission)
         self.go_on()
 
-    @rule(at_period_end=st.booleans())
-    def shop_cancels(self, at_period_end: bool) -> None:
-        self.wish(lambda: wishes.cancel(self.it, self.now, at_period_end=at_period_end))
+    @rule(at=st.sampled_from(When))
+    def shop_cancels(self, at: When) -> None:
+        self.wish(lambda: wishes.cancel(self.it, self.now, at))
 
-    @rule()
-    def shop_pauses(self) -> None:
-        self.wish(lambda: wishes.pause(self.it, self.now))
+    @rule(at=st.sampled_from(When), resumes_in=st.one_of(st.none(), leaps))
+    def shop_pauses(self, at: When, resumes_in: timedelta | None) -> None:
+        begins = self.it.paid_until if at is When.PERIOD_END else None
+        resumes_at = max(begins or self.now, self.now) + resumes_in if resumes_in else None
+        self.wish(lambda: wishes.pause(self.it, self.now, at, resumes_at))
 
     @rule()
     def shop_resumes(self) -> None:
         self.wish(lambda: wishes.resume(self.it, self.now))
+
+    @rule(resumes_in=st.one_of(st.none(), leaps))
+    def shop_plans_to_resume(self, resumes_in: timedelta | None) -> None:
+        at = (self.it.pause_at or self.now) + resumes_in if resumes_in else None
+        self.wish(lambda: wishes.resume_later(self.it, self.now, at))
 
     @rule()
     def shop_changes_the_amount(self) -> None:
@@ -232,6 +256,34 @@ class Lives(RuleBasedStateMachine):
         if self.it.state in ALIVE and not self.open_attempt():
             assert self.it.due_at is not None
 
+    @invariant()
+    def what_is_planned_lies_ahead(self) -> None:
+        planned = (self.it.cancel_at, self.it.pause_at, self.it.resumes_at)
+        if self.it.trial_left is None and not self.open_attempt():
+            assert all(at is None or at > self.now for at in planned), planned
+        if self.it.state in OVER:
+            assert planned == (None, None, None)
+
+    @invariant()
+    def a_trial_that_is_paused_stands_still(self) -> None:
+        if self.it.trial_left is not None:
+            assert self.it.state is State.PAUSED
+            assert self.it.dealt == 0
+            assert self.it.trial_left <= timedelta(days=7)
+
+    @invariant()
+    def who_owes_without_a_token_was_asked_to_pay(self) -> None:
+        renewal = self.it.renewal
+        if renewal is None or self.it.state is not State.PAST_DUE or self.open_attempt():
+            return
+        if self.it.permission is not Permission.GIVEN:
+            assert renewal.link_id
+            assert renewal.next_try is None
+            failed = [one for one in self.told if one.event is SubscriptionEvent.RENEWAL_FAILED]
+            assert failed[-1].reason is Reason.TOKEN_GONE
+        if renewal.next_try is not None:
+            assert renewal.next_try > self.now
+
     # Its world ----------------------------------------------------------------------------------
 
     def open_attempt(self) -> Attempt | None:
@@ -276,6 +328,10 @@ class Lives(RuleBasedStateMachine):
 
     def take(self, turn: Turn) -> None:
         was_over = self.it.state in OVER
+        told = {news.event for news in turn.news}
+        for plan, tells in TELLS.items():
+            if getattr(self.it, plan) and not getattr(turn.subscription, plan):
+                assert told & tells, f"{plan} is lost in silence"
         if turn.charge:
             self.check_charge(turn, turn.charge)
         self.it = turn.subscription
@@ -304,7 +360,7 @@ class Lives(RuleBasedStateMachine):
         assert all(one.is_final and not one.is_paid for one in it.renewal.attempts[:-1])
         assert it.start_of(period) <= charge.at < it.start_of(period + 1), "not its period"
         assert charge.at <= self.now
-        assert it.cancel_at is None or charge.at < it.cancel_at, "after it was to be cancelled"
+        assert (it.cancel_at, it.pause_at) == (None, None), "although it is to stop"
         self.charged.append((period, charge.number, charge.at))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import aiohttp
 
-from kasir.demo import field, identity, ready, renewal_run, saved, subscribing
+from kasir.demo import field, identity, ready, renewal_run, saved, subscribing, wishing
 from kasir.demo.stage import Stage
 from kasir.demo.walker import JourneyError, Walker, expect, reference, until
 
@@ -113,6 +113,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **ready.JOURNEYS,
     **identity.JOURNEYS,  # It leaves a notification that a person must look at.
     **subscribing.JOURNEYS,
+    **wishing.JOURNEYS,
     **renewal_run.JOURNEYS,
 }
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from kasir.demo.walker import BROWSER_INFO, Walker, expect, reference, until
 
-_DAY_S: Final = 86_400
+DAY_S: Final = 86_400
 _YEAR_DAYS: Final = 365
-_MONTH_DAYS: Final = 31
+MONTH_DAYS: Final = 31
 _AMOUNT: Final = 50_000
 _CREATED: Final = 201
 _SETTLED_S: Final = 60  # The twin tells of a token when its payment has settled.
@@ -20,7 +20,7 @@ async def a_year(walker: Walker) -> None:
     """Subscribe; the clock goes a year on; twelve charges, in order, each told by webhook."""
     order = reference("year")
     it = await subscribed(walker, order)
-    await walker.advance(_YEAR_DAYS * _DAY_S)
+    await walker.advance(_YEAR_DAYS * DAY_S)
     it = await renewed(walker, it, _TWELVE)
     expect([one["period"] for one in it["renewals"]], [*range(2, 14)], "the periods, in order")
     charges = [await _charges(walker, one["reference"]) for one in it["renewals"]]
@@ -33,15 +33,15 @@ async def no_balance(walker: Walker) -> None:
     """No balance in month 3: past due, asked again on day 1 and day 3, and recovered."""
     order = reference("no-balance")
     it = await subscribed(walker, order)
-    await walker.advance(2 * _MONTH_DAYS * _DAY_S)
+    await walker.advance(2 * MONTH_DAYS * DAY_S)
     await renewed(walker, it, 2)
-    await _wallet(walker, it, {"state": "no_balance"})
-    await walker.advance(_MONTH_DAYS * _DAY_S)
+    await set_wallet(walker, it, {"state": "no_balance"})
+    await walker.advance(MONTH_DAYS * DAY_S)
     await standing(walker, it, "past_due")
-    await walker.advance(_DAY_S)
+    await walker.advance(DAY_S)
     await standing(walker, it, "past_due")
-    await _wallet(walker, it, {"state": "ok"})
-    await walker.advance(2 * _DAY_S)
+    await set_wallet(walker, it, {"state": "ok"})
+    await walker.advance(2 * DAY_S)
     await standing(walker, it, "active")
     it = await renewed(walker, it, 3)
     told = {event["type"] for event in await walker.events(order)}
@@ -53,14 +53,8 @@ async def relinked(walker: Walker) -> None:
     """The token is disabled: the shopper is asked to link again, pays what is owed, and is back."""
     order = reference("relink")
     it = await subscribed(walker, order)
-    for token in (await walker.twin("GET", f"/twin/tokens?shopperReference={_shopper(it)}"))[
-        "tokens"
-    ]:
-        await walker.twin(
-            "POST", f"/twin/tokens/{token['storedPaymentMethodId']}", {"do": "disable"}
-        )
-    await _token_gone(walker, it)
-    await walker.advance(_MONTH_DAYS * _DAY_S)
+    await disabled(walker, it)
+    await walker.advance(MONTH_DAYS * DAY_S)
     it = await standing(walker, it, "past_due")
     link = it["renewals"][-1]["linkUrl"]
     expect(f"{walker.made.kasir_url}/pay/" in link, True, "a link to pay and link again")
@@ -68,7 +62,7 @@ async def relinked(walker: Walker) -> None:
     reply = await walker.call("POST", f"/api/subscriptions/{it['id']}/payment", body)
     await walker.details(await walker.shopper(reply.json["action"], "approve"))
     await standing(walker, it, "active")
-    await walker.advance(_MONTH_DAYS * _DAY_S)
+    await walker.advance(MONTH_DAYS * DAY_S)
     await renewed(walker, it, 2)
 
 
@@ -79,7 +73,7 @@ async def cancelled_at_period_end(walker: Walker) -> None:
     path = f"/api/subscriptions/{it['id']}/cancel"
     reply = await walker.call("POST", path, {"at": "periodEnd"})
     expect((reply.status, reply.json["status"]), (200, "active"), "until then")
-    await walker.advance(2 * _MONTH_DAYS * _DAY_S)
+    await walker.advance(2 * MONTH_DAYS * DAY_S)
     it = await standing(walker, it, "cancelled")
     expect(it.get("renewals", []), [], "renewals")
 
@@ -89,7 +83,7 @@ async def paused_and_resumed(walker: Walker) -> None:
     order = reference("pause")
     it = await subscribed(walker, order)
     await walker.call("POST", f"/api/subscriptions/{it['id']}/pause")
-    await walker.advance(2 * _MONTH_DAYS * _DAY_S)
+    await walker.advance(2 * MONTH_DAYS * DAY_S)
     it = await standing(walker, it, "paused")
     expect(it.get("renewals", []), [], "renewals while paused")
     reply = await walker.call("POST", f"/api/subscriptions/{it['id']}/resume")
@@ -103,7 +97,7 @@ async def amount_changed(walker: Walker) -> None:
     it = await subscribed(walker, order)
     change = {"amount": {"currency": "IDR", "value": 75_000}}
     await walker.call("PATCH", f"/api/subscriptions/{it['id']}", change)
-    await walker.advance(_MONTH_DAYS * _DAY_S)
+    await walker.advance(MONTH_DAYS * DAY_S)
     it = await renewed(walker, it, 1)
     truth = await walker.twin("GET", f"/twin/payments?reference={it['renewals'][0]['reference']}")
     expect(truth["payments"][0]["amount"]["value"], 75_000, "the amount at the twin")
@@ -162,8 +156,12 @@ async def renewed(walker: Walker, it: Mapping[str, Any], count: int) -> dict[str
     return await until(look, is_paid, f"{count} renewals paid")
 
 
-async def _token_gone(walker: Walker, it: Mapping[str, Any]) -> None:
-    """Wait until Kasir has heard that the shopper's token is disabled."""
+async def disabled(walker: Walker, it: Mapping[str, Any]) -> None:
+    """Have the shopper's tokens disabled at the twin, and wait until Kasir has heard of it."""
+    of_shopper = await walker.twin("GET", f"/twin/tokens?shopperReference={_shopper(it)}")
+    for token in of_shopper["tokens"]:
+        path = f"/twin/tokens/{token['storedPaymentMethodId']}"
+        await walker.twin("POST", path, {"do": "disable"})
 
     async def look() -> list[str]:
         told = (await walker.every_event())[-20:]
@@ -178,7 +176,8 @@ async def _charges(walker: Walker, order: str) -> int:
     return len(truth["payments"])
 
 
-async def _wallet(walker: Walker, it: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+async def set_wallet(walker: Walker, it: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+    """Change what the shopper's wallet can do at the twin."""
     await walker.twin("PUT", f"/twin/wallets/{_shopper(it)}", change)
 
 

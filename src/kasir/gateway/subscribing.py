@@ -14,6 +14,7 @@ from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
 from kasir.errors import Fault, NotFound
+from kasir.gateway import wishing
 from kasir.gateway.checkout import (
     Checkout,
     account_faults,
@@ -31,12 +32,12 @@ from kasir.gateway.subscription_fields import (
     sign_up_faults,
     unknown,
 )
+from kasir.gateway.wishing import Wish
 from kasir.ids import Ids
 from kasir.money import Money
 from kasir.payments.ports import ShopKey
 from kasir.payments.status import Status
 from kasir.subscriptions import wishes
-from kasir.subscriptions.engine import Turn
 from kasir.subscriptions.plan import HOME_ZONE, Interval, Plan, PlanId, Unit, WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, Renewal, reference_of
 from kasir.subscriptions.states import IllegalMove, State
@@ -46,6 +47,7 @@ from kasir.subscriptions.subscription import (
     first_amount,
     first_period,
 )
+from kasir.subscriptions.turn import Turn
 from kasir.tokens.model import Token
 
 
@@ -70,9 +72,7 @@ class Book(Protocol):
         """
         ...
 
-    async def wish(
-        self, subscription_id: str, wish: Callable[[Subscription, datetime], Turn]
-    ) -> None:
+    async def wish(self, subscription_id: str, wish: Wish) -> None:
         """Do as the shop wishes, under the subscription's lock.
 
         Raises:
@@ -196,40 +196,46 @@ class Subscribing:
         answer, _ = await self.checkout.payments(msgspec.json.encode(payment), OWN_VERSION, pay_key)
         return answer
 
-    async def cancel(self, subscription_id: str, body: bytes) -> None:
-        """Cancel, now or at the end of the period: `POST /api/subscriptions/{id}/cancel`.
+    async def cancel(self, subscription_id: str, body: bytes = b"") -> None:
+        """Cancel, now or at the end of what was paid for: `POST /api/subscriptions/{id}/cancel`.
+
+        Args:
+            subscription_id: Which.
+            body: `{"at"?: "now" | "periodEnd" | "never"}`; `never` withdraws a planned cancel.
 
         Raises:
             NotFound: There is no such subscription.
             InvalidRequest: A field is wrong, or it is over already.
         """
-        fields = body_fields(body or b"{}")
-        at = fields.get("at", "now")
-        refuse(unknown(fields, frozenset({"at"})))
-        if at not in ("now", "periodEnd"):
-            refuse([Fault("at", "must be now or periodEnd.")])
-        at_end = at == "periodEnd"
-        await self._wish(
-            subscription_id, lambda it, now: wishes.cancel(it, now, at_period_end=at_end)
-        )
+        await self._wish(subscription_id, wishing.cancel(body))
 
-    async def pause(self, subscription_id: str) -> None:
-        """Charge nothing until it is resumed.
+    async def pause(self, subscription_id: str, body: bytes = b"") -> None:
+        """Charge nothing until it is resumed: `POST /api/subscriptions/{id}/pause`.
+
+        Args:
+            subscription_id: Which.
+            body: `{"at"?: "now" | "periodEnd" | "never", "resumesAt"?}`, the latter an ISO date
+                and time with its offset; `never` withdraws a planned pause.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: Its state does not let it.
+            InvalidRequest: A field is wrong, or its state does not let it.
         """
-        await self._wish(subscription_id, wishes.pause)
+        await self._wish(subscription_id, wishing.pause(body, self.clock.now()))
 
-    async def resume(self, subscription_id: str) -> None:
-        """Go on after a pause, or take back a cancel that was to come.
+    async def resume(self, subscription_id: str, body: bytes = b"") -> None:
+        """Go on after a pause: `POST /api/subscriptions/{id}/resume`.
+
+        Args:
+            subscription_id: Which.
+            body: `{"at"?: "now" | "never" | an ISO date and time with its offset}`; `never`
+                withdraws a planned resume.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: Its state does not let it.
+            InvalidRequest: A field is wrong, or its state does not let it.
         """
-        await self._wish(subscription_id, wishes.resume)
+        await self._wish(subscription_id, wishing.resume(body, self.clock.now()))
 
     async def change(self, subscription_id: str, body: bytes) -> None:
         """Change the amount from the next period, or the token: `PATCH /api/subscriptions/{id}`.
@@ -268,15 +274,13 @@ class Subscribing:
         refuse([Fault("storedPaymentMethodId", cure, "800")])
         raise AssertionError("refused above")
 
-    async def _wish(
-        self, subscription_id: str, wish: Callable[[Subscription, datetime], Turn]
-    ) -> None:
+    async def _wish(self, subscription_id: str, wish: Wish) -> None:
         if "\0" in subscription_id:
             raise NotFound("subscription", subscription_id)
         try:
             await self.book.wish(subscription_id, wish)
         except IllegalMove as error:
-            refuse([Fault("status", f"{error}.")])
+            refuse([wishing.not_from_here(error)])
 
     def _signed_up(self, fields: Mapping[str, Any], plan: Plan, *, by_link: bool) -> Subscription:
         now = self.clock.now()

@@ -81,6 +81,7 @@ def amount_faults(amount: object, name: str) -> Iterator[Fault]:
         yield replace(fault, field=fault.field.replace("amount", name, 1))
     if not isinstance(amount, dict):
         return
+    yield from unknown(amount, frozenset({"currency", "value"}), f"{name}.")
     if isinstance(amount.get("currency"), str) and amount["currency"] != GOPAY.currency:
         yield Fault(f"{name}.currency", "must be IDR; GoPay is paid in rupiah.", "138")
     value = amount.get("value")

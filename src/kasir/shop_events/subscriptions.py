@@ -89,6 +89,8 @@ class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
     created_at: datetime
     current_period: PeriodOut | None = None
     cancel_at: datetime | None = None
+    pause_at: datetime | None = None
+    resumes_at: datetime | None = None
     past_due_since: datetime | None = None
     token: str = ""
     sign_up: RenewalOut | None = None
@@ -156,6 +158,8 @@ def _bare(it: Subscription) -> SubscriptionOut:
         created_at=it.created_at,
         current_period=PeriodOut(period.start, period.end) if period else None,
         cancel_at=it.cancel_at,
+        pause_at=it.pause_at,
+        resumes_at=it.resumes_at,
         past_due_since=it.behind_since,
         token=it.token_id,
     )

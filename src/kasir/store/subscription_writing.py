@@ -27,12 +27,12 @@ from kasir.store.subscription_rows import (
     renewals_columns,
     subscription_columns,
 )
-from kasir.subscriptions.engine import Turn
 from kasir.subscriptions.news import News
 from kasir.subscriptions.plan import monthly
 from kasir.subscriptions.renewal import Outcome, Renewal
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
+from kasir.subscriptions.turn import Turn
 from kasir.tokens.model import Token
 
 SQL: Final = queries("subscriptions")

@@ -9,7 +9,7 @@ for once is the primary key of `renewal`, that an attempt is one payment the key
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
@@ -33,19 +33,39 @@ from kasir.store.subscription_rows import (
 from kasir.store.subscription_writing import Writing
 from kasir.store.tokens import token_of
 from kasir.store.vault import Vault
-from kasir.subscriptions.engine import Rules, Turn, go_on
+from kasir.subscriptions.engine import Rules, go_on
 from kasir.subscriptions.metrics import Counted
 from kasir.subscriptions.news import News, SubscriptionEvent
 from kasir.subscriptions.plan import Plan
 from kasir.subscriptions.renewal import Outcome, Renewal
 from kasir.subscriptions.states import OVER, State
 from kasir.subscriptions.subscription import Permission, Subscription, SubscriptionId
+from kasir.subscriptions.turn import Turn
 from kasir.tokens.model import Token
 
 SQL: Final = queries("subscriptions")
 
 #: What a shop wishes of a subscription, judged under its lock.
 Wish = Callable[[Subscription, datetime], Turn]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which subscriptions to list; an empty word asks for any.
+
+    Attributes:
+        state: Where they stand.
+        shopper_reference: Whose.
+        plan_id: Of which plan.
+        reference: The shop's own name.
+        after: The id of the last one that the caller has.
+    """
+
+    state: str = ""
+    shopper_reference: str = ""
+    plan_id: str = ""
+    reference: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,11 +275,13 @@ class PostgresSubscriptions:
             shopper_reference=it.shopper_reference,
             merchant_account=self.merchant_account,
         )
-        if row:
-            token = token_of(row, self.vault)
+        token = token_of(row, self.vault) if row else None
+        if token and token.is_active:
             return replace(it, token_id=token.id, permission=Permission.GIVEN), token
-        missing = Permission.WITHDRAWN if it.token_id else Permission.MISSING
-        return replace(it, permission=missing), None
+        # One that was lost before anybody saw it here was given all the same.
+        lost = it.token_id or (token.id if token else "")
+        missing = Permission.WITHDRAWN if lost else Permission.MISSING
+        return replace(it, token_id=lost, permission=missing), None
 
     # Looking ------------------------------------------------------------------------------------
 
@@ -284,11 +306,19 @@ class PostgresSubscriptions:
             it = replace(it, renewal=last)
         return it, renewals
 
-    async def of(self, shopper_reference: str, reference: str, most: int) -> list[str]:
-        """Give the ids of subscriptions, newest first; an empty word asks for any."""
-        rows = SQL.subscriptions_of(
-            self.pool, shopper_reference=shopper_reference, reference=reference, most=most
-        )
+    async def of(self, wanted: Wanted, most: int) -> list[str]:
+        """Give the ids of subscriptions, newest first.
+
+        Raises:
+            NotFound: There is none of the id to list after.
+        """
+        asked = asdict(wanted)
+        after = wanted.after
+        if "\0" in after or (after and not await SQL.is_subscription(self.pool, id=after)):
+            raise NotFound("subscription", after)
+        if any("\0" in word for word in asked.values()):
+            return []
+        rows = SQL.subscriptions_of(self.pool, **asked, most=most)
         return [row["id"] async for row in rows]
 
     async def changes_by_day(self, time_zone: str, until: datetime) -> list[Counted]:

@@ -16,11 +16,13 @@ from kasir.ids import Ids
 from kasir.payments.status import Status
 from kasir.subscriptions import dunning
 from kasir.subscriptions.dunning import Reason, Timetable
-from kasir.subscriptions.news import OF_MOVE, SILENT, Change, News, SubscriptionEvent
+from kasir.subscriptions.news import News, SubscriptionEvent
+from kasir.subscriptions.pausing import paused, resumed
 from kasir.subscriptions.plan import WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal, closed, reference_of
 from kasir.subscriptions.states import OVER, Move, State
 from kasir.subscriptions.subscription import Permission, Subscription
+from kasir.subscriptions.turn import Turn, ended, made, settled
 
 #: Steps of one turn. More than this are left for the next, which follows at once.
 STEPS_MAX: Final = 500
@@ -45,38 +47,6 @@ class Rules:
     catch_up: CatchUp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What came of going on.
-
-    Attributes:
-        subscription: As it stands now, with when there is something to do next.
-        news: What the shop is told, in order.
-        changes: The moves that were made, in order.
-        renewals: Every renewal that was opened, changed or closed, as it now is.
-        invitations: Renewals that the shopper is to pay by the link they name.
-        charge: The attempt to be made, if any: the last one of the last of `renewals`.
-    """
-
-    subscription: Subscription
-    news: tuple[News, ...] = ()
-    changes: tuple[Change, ...] = ()
-    renewals: tuple[Renewal, ...] = ()
-    invitations: tuple[Renewal, ...] = ()
-    charge: Attempt | None = None
-
-    def then(self, later: Turn) -> Turn:
-        """This turn and what came after it."""
-        return Turn(
-            subscription=later.subscription,
-            news=self.news + later.news,
-            changes=self.changes + later.changes,
-            renewals=self.renewals + later.renewals,
-            invitations=self.invitations + later.invitations,
-            charge=self.charge or later.charge,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class _Wait:
     """Nothing is to be done before this moment; None for not before somebody says something."""
@@ -98,21 +68,6 @@ def go_on(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -> 
     return replace(turn, subscription=replace(turn.subscription, due_at=now))
 
 
-def made(subscription: Subscription, move: Move, at: datetime, *, told: Renewal | None) -> Turn:
-    """A move, with its news.
-
-    Raises:
-        IllegalMove: It cannot be made from where the subscription stands.
-    """
-    after = subscription.after(move)
-    change = Change(at=at, was=subscription.state, now_is=after.state, move=move)
-    reason = told.counts.reason if told and told.counts else None
-    news = (
-        () if move in SILENT else (News(event=OF_MOVE[move], at=at, renewal=told, reason=reason),)
-    )
-    return Turn(subscription=after, news=news, changes=(change,))
-
-
 @dataclass(frozen=True, slots=True)
 class _Stand:
     """A subscription at a moment, and what follows from how it stands."""
@@ -128,14 +83,25 @@ class _Stand:
             return _Wait()
         if self.it.state is State.INCOMPLETE:
             return self._completing()
-        if self._is_time_to_cancel():
-            return self._cancelled(Move.CANCEL, self.it.cancel_at or self.now)
-        renewal = self.it.renewal
+        cancel_at, pause_at, renewal = self.it.cancel_at, self.it.pause_at, self.it.renewal
+        if cancel_at and self._is_over_with(cancel_at):
+            return ended(self.it, Move.CANCEL, min(cancel_at, self.now))
         if self.it.state is State.PAUSED and not (renewal and renewal.paid):
-            return _Wait(self.it.cancel_at)
+            return self._pausing()
+        if pause_at and self._is_over_with(pause_at) and not self.it.is_last:
+            return paused(self.it, min(pause_at, self.now))
         if renewal:
             return self._settling(renewal)
         return self._coming()
+
+    def _pausing(self) -> _Step:
+        """It is paused: until its planned end, or until somebody says something."""
+        resumes_at = self.it.resumes_at
+        if resumes_at and resumes_at <= self.now:
+            return resumed(self.it, self.rules.catch_up.moment(resumes_at, self.now))
+        # While a trial stands still, so does what is planned for its end.
+        cancel_at = None if self.it.trial_left else self.it.cancel_at
+        return _Wait(min((when for when in (resumes_at, cancel_at) if when), default=None))
 
     # Signing up ---------------------------------------------------------------------------------
 
@@ -148,8 +114,8 @@ class _Stand:
                 return _Wait(lapses_at)
             if sign_up and sign_up.unresolved and sign_up.unresolved.payment_id:
                 return _Wait()  # Its end is news, and wakes this.
-            return self._cancelled(Move.LAPSE, self.now)
-        if self.it.permission is not Permission.GIVEN:
+            return ended(self.it, Move.LAPSE, self.now)
+        if self.it.permission is Permission.MISSING:
             return _Wait()  # The money is there; the token is waited for, however long.
         complete = closed(sign_up, Outcome.PAID)
         begun = replace(self.it.begun(paid.paid_at or self.now), dealt=sign_up.period, renewal=None)
@@ -168,7 +134,7 @@ class _Stand:
             if self.now < start:
                 return self._wait(start)
             at = self.rules.catch_up.moment(start, self.now)
-            return made(self.it, Move.END, at, told=None)
+            return ended(self.it, Move.END, at)
         if notice := self._notice(period, start):
             return notice
         if self.now < start:
@@ -182,7 +148,7 @@ class _Stand:
 
     def _notice_at(self, period: int, start: datetime) -> datetime | None:
         days = self.it.plan.notice_days
-        if not days or self.it.noticed >= period:
+        if not days or self.it.noticed >= period or self._is_to_stop:
             return None
         return start - timedelta(days=days)
 
@@ -196,7 +162,13 @@ class _Stand:
             return Turn(subscription=noticed)
         at = self.rules.catch_up.moment(notice_at, self.now)
         coming = self._renewal(period, start)
-        news = News(event=SubscriptionEvent.RENEWAL_DUE, at=at, renewal=coming, due_at=start)
+        news = News(
+            event=SubscriptionEvent.RENEWAL_DUE,
+            at=at,
+            renewal=coming,
+            due_at=start,
+            reason=None if self._may_charge else Reason.TOKEN_GONE,
+        )
         return Turn(subscription=noticed, news=(news,))
 
     def _missed(self, period: int, start: datetime) -> Turn:
@@ -217,22 +189,12 @@ class _Stand:
     def _settling(self, renewal: Renewal) -> _Step:
         """A renewal is open: paid, not known, or refused."""
         if renewal.paid:
-            return self._paid(renewal, renewal.paid)
+            return settled(self.it)
         if untold := self._untold(renewal):
             return self._refused(renewal, untold)
         if unresolved := renewal.unresolved:
             return self._unresolved(renewal, unresolved)
         return self._asking_again(renewal)
-
-    def _paid(self, renewal: Renewal, paid: Attempt) -> Turn:
-        done = closed(renewal, Outcome.PAID)
-        at = paid.at
-        news = News(event=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=done)
-        it = replace(self.it, dealt=renewal.period, renewal=None, behind_since=None)
-        turn = Turn(subscription=it, news=(news,), renewals=(done,))
-        if it.state is State.PAST_DUE:
-            return turn.then(made(it, Move.RECOVER, at, told=done))
-        return turn
 
     def _untold(self, renewal: Renewal) -> Attempt | None:
         found = (one for one in renewal.attempts if one.is_final and not one.told)
@@ -245,7 +207,7 @@ class _Stand:
             for one in renewal.attempts
         )
         planned = replace(renewal, attempts=told, next_try=self._next_try(renewal, attempt))
-        invites = not planned.link_id and self._needs_shopper(attempt)
+        invites = self._needs_shopper(attempt) and not (planned.link_id or self._is_to_stop)
         if invites:
             planned = replace(planned, link_id=self.ids.new("PL"))
         it = replace(self.it, renewal=planned)
@@ -267,7 +229,7 @@ class _Stand:
         return turn.then(made(behind, Move.FALL_BEHIND, attempt.at, told=planned))
 
     def _next_try(self, renewal: Renewal, attempt: Attempt) -> datetime | None:
-        if self._needs_shopper(attempt):
+        if self._needs_shopper(attempt) or self._is_to_stop:
             return None
         return dunning.next_try(
             attempt.reason or Reason.NO_BALANCE,
@@ -280,7 +242,7 @@ class _Stand:
 
     def _needs_shopper(self, last: Attempt) -> bool:
         """Whether there is nothing to ask with until the shopper links a wallet again."""
-        return last.reason is Reason.TOKEN_GONE or self.it.permission is not Permission.GIVEN
+        return last.reason is Reason.TOKEN_GONE or not self._may_charge
 
     def _unresolved(self, renewal: Renewal, attempt: Attempt) -> _Step:
         """Not known yet: never asked for anew. It may hold up the next period only so long.
@@ -299,21 +261,36 @@ class _Stand:
     def _asking_again(self, renewal: Renewal) -> _Step:
         """Everything tried was refused: what comes first, the end, another try, or a period."""
         last = renewal.last
-        may_charge = self.it.permission is Permission.GIVEN
-        if last is None or (last.payment_id is None and may_charge):
+        if last is None or (last.payment_id is None and self._may_charge):
             return self._charged(renewal, self.now)  # It could not even be asked for, and now can.
         next_start = self.it.start_of(renewal.period + 1)
         ends_at = self._ends_at(renewal, last)
-        next_try = None if self.it.permission is Permission.WITHDRAWN else renewal.next_try
+        next_try = renewal.next_try if self._may_charge else None
         first = min(when for when in (ends_at, next_try, next_start) if when is not None)
         if self.now < first:
-            return self._wait(first)
+            is_lost = last.payment_id is not None and not self._may_charge
+            return self._lost(renewal, last) if is_lost else self._wait(first)
         at = self.rules.catch_up.moment(first, self.now)
         if first == ends_at:
             return self._exhausted(renewal, at)
         if next_start <= at:
             return self._given_up(renewal)
         return self._charged(renewal, at)
+
+    def _lost(self, renewal: Renewal, last: Attempt) -> Turn:
+        """The token is gone between two tries: written down as a try that could not be made.
+
+        What follows is what follows from any such try: the shopper is asked, the shop is told, and
+        a token that is there again is charged at once. Where the last refusal said that it is
+        gone, both were done then.
+        """
+        turn = self._charged(renewal, self.now)
+        if last.reason is not Reason.TOKEN_GONE:
+            return turn
+        (opened,) = turn.renewals
+        told = tuple(replace(one, told=True) for one in opened.attempts)
+        opened = replace(opened, attempts=told)
+        return Turn(subscription=replace(self.it, renewal=opened), renewals=(opened,))
 
     def _ends_at(self, renewal: Renewal, last: Attempt) -> datetime | None:
         """When nothing more is hoped for; None while another try is planned before that."""
@@ -331,7 +308,7 @@ class _Stand:
     def _exhausted(self, renewal: Renewal, at: datetime) -> Turn:
         """It stayed refused to the end of its timetable."""
         if self.it.plan.when_unpaid is WhenUnpaid.CANCEL:
-            return self._cancelled(Move.GIVE_UP, at)
+            return ended(self.it, Move.GIVE_UP, at)
         turn = self._given_up(renewal)  # The next period's timetable is its own.
         return replace(turn, subscription=replace(turn.subscription, behind_since=None))
 
@@ -344,12 +321,21 @@ class _Stand:
 
     # Either way ---------------------------------------------------------------------------------
 
+    @property
+    def _may_charge(self) -> bool:
+        return self.it.permission is Permission.GIVEN
+
+    @property
+    def _is_to_stop(self) -> bool:
+        """Whether nothing is to be charged any more once what was paid for is over."""
+        return self.it.cancel_at is not None or self.it.pause_at is not None
+
     def _charged(self, renewal: Renewal, at: datetime) -> Turn:
         asked = Attempt(
             number=len(renewal.attempts) + 1, at=at, asked_at=self.now, status=Status.CREATED
         )
         attempt = asked
-        if self.it.permission is not Permission.GIVEN:
+        if not self._may_charge:
             # There is nothing to charge: written down as an attempt that never went out.
             attempt = replace(asked, status=Status.FAILED, reason=Reason.TOKEN_GONE)
         opened = replace(renewal, attempts=(*renewal.attempts, attempt), next_try=None)
@@ -357,27 +343,23 @@ class _Stand:
         charge = None if attempt.is_final else attempt
         return Turn(subscription=it, renewals=(opened,), charge=charge)
 
-    def _cancelled(self, move: Move, at: datetime) -> Turn:
-        renewal = self.it.renewal
-        done = closed(renewal, Outcome.UNPAID) if renewal else None
-        turn = made(self.it, move, at, told=done)
-        it = replace(turn.subscription, renewal=None, cancel_at=None)
-        return replace(turn, subscription=it, renewals=(done,) if done else ())
-
-    def _is_time_to_cancel(self) -> bool:
-        """Whether the wish to cancel comes before whatever else is due."""
-        cancel_at = self.it.cancel_at
-        return cancel_at is not None and cancel_at <= self.now and not self._comes_first(cancel_at)
-
-    def _comes_first(self, cancel_at: datetime) -> bool:
-        """Whether something fell due before the moment of cancelling, and is done first."""
-        if self.it.state is State.PAUSED:
+    def _is_over_with(self, planned: datetime | None) -> bool:
+        """Whether what is planned for the end of what was paid for comes true now."""
+        if planned is None or self.it.is_paid_for(self.now):
             return False
-        if renewal := self.it.renewal:
-            tried = renewal.next_try is not None and renewal.next_try < cancel_at
-            return tried or renewal.paid is not None or self._untold(renewal) is not None
-        return not self.it.is_last and self.it.start_of(self.it.dealt + 1) < cancel_at
+        return not self._comes_first(planned)
+
+    def _comes_first(self, planned: datetime) -> bool:
+        """Whether something is done before what is planned for that moment."""
+        renewal = self.it.renewal
+        if renewal and renewal.paid:
+            return True
+        if self.it.state is State.PAUSED:
+            resumes_at = self.it.resumes_at
+            return resumes_at is not None and resumes_at < planned and resumes_at <= self.now
+        return renewal is not None and self._untold(renewal) is not None
 
     def _wait(self, *until: datetime | None) -> _Wait:
-        """Wait for the first of these, or for the moment of cancelling."""
-        return _Wait(min(when for when in (*until, self.it.cancel_at) if when is not None))
+        """Wait for the first of these, or for what is planned."""
+        planned = (self.it.cancel_at, self.it.pause_at)
+        return _Wait(min(when for when in (*until, *planned) if when is not None))

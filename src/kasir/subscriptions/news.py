@@ -22,17 +22,29 @@ class SubscriptionEvent(StrEnum):
     PAST_DUE = "subscription.past_due"
     #: It was paid after all.
     RECOVERED = "subscription.recovered"
+    #: To be stopped for a while, when what was paid for is over: see `pauseAt`.
+    PAUSE_PLANNED = "subscription.pause_planned"
+    #: Not to be stopped after all.
+    PAUSE_WITHDRAWN = "subscription.pause_withdrawn"
     #: Stopped for a while.
     PAUSED = "subscription.paused"
+    #: To go on by itself: see `resumesAt`.
+    RESUME_PLANNED = "subscription.resume_planned"
+    #: Not to go on by itself any more.
+    RESUME_WITHDRAWN = "subscription.resume_withdrawn"
     #: Goes on after a pause.
     RESUMED = "subscription.resumed"
+    #: To be over when what was paid for is: see `cancelAt`.
+    CANCEL_PLANNED = "subscription.cancel_planned"
+    #: Not to be cancelled after all.
+    CANCEL_WITHDRAWN = "subscription.cancel_withdrawn"
     #: Over before its time.
     CANCELLED = "subscription.cancelled"
     #: All its periods are over.
     ENDED = "subscription.ended"
     #: A period was paid.
     RENEWAL_SUCCEEDED = "renewal.succeeded"
-    #: A period was asked for and refused: see `reason` and `nextTry`.
+    #: A period was asked for and refused, or its token is lost: see `reason` and `nextTry`.
     RENEWAL_FAILED = "renewal.failed"
     #: A period was given up unpaid; another one begins.
     RENEWAL_UNPAID = "renewal.unpaid"
@@ -52,6 +64,7 @@ OF_MOVE = {
     Move.GIVE_UP: SubscriptionEvent.CANCELLED,
     Move.PAUSE: SubscriptionEvent.PAUSED,
     Move.RESUME: SubscriptionEvent.RESUMED,
+    Move.RESUME_TRIAL: SubscriptionEvent.RESUMED,
     Move.CANCEL: SubscriptionEvent.CANCELLED,
     Move.END: SubscriptionEvent.ENDED,
 }
@@ -68,7 +81,7 @@ class News:
         at: When it counts as happening.
         renewal: The renewal it speaks of, if any.
         due_at: When the coming period is charged, for `renewal_due`.
-        reason: Why it was refused, where it was.
+        reason: Why it was refused, where it was; or why a coming period will be.
     """
 
     event: SubscriptionEvent

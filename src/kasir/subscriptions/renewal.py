@@ -133,6 +133,11 @@ class Renewal:
         return next((attempt for attempt in self.attempts if not attempt.is_final), None)
 
     @property
+    def may_be_paid(self) -> bool:
+        """Whether it is paid, or a charge of it may have been sent and has no outcome yet."""
+        return self.paid is not None or (self.unresolved is not None and self.unsent is None)
+
+    @property
     def technical_failures(self) -> int:
         """How often it was refused for technical reasons."""
         return sum(attempt.reason is Reason.TECHNICAL for attempt in self.attempts)

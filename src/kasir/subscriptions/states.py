@@ -53,6 +53,8 @@ class Move(StrEnum):
     PAUSE = "pause"
     #: The shop goes on with it.
     RESUME = "resume"
+    #: The same, and the rest of the trial comes first.
+    RESUME_TRIAL = "resume_trial"
     #: The shop or the shopper ends it.
     CANCEL = "cancel"
     #: The last period is over.
@@ -65,6 +67,7 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.INCOMPLETE, Move.LAPSE): State.CANCELLED,
     (State.INCOMPLETE, Move.CANCEL): State.CANCELLED,
     (State.TRIALING, Move.END_TRIAL): State.ACTIVE,
+    (State.TRIALING, Move.PAUSE): State.PAUSED,
     (State.TRIALING, Move.CANCEL): State.CANCELLED,
     (State.ACTIVE, Move.FALL_BEHIND): State.PAST_DUE,
     (State.ACTIVE, Move.PAUSE): State.PAUSED,
@@ -76,6 +79,7 @@ MOVES: Final[Mapping[tuple[State, Move], State]] = {
     (State.PAST_DUE, Move.CANCEL): State.CANCELLED,
     (State.PAST_DUE, Move.END): State.ENDED,
     (State.PAUSED, Move.RESUME): State.ACTIVE,
+    (State.PAUSED, Move.RESUME_TRIAL): State.TRIALING,
     (State.PAUSED, Move.CANCEL): State.CANCELLED,
 }
 

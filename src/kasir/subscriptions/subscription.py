@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
@@ -56,7 +56,10 @@ class Subscription:
         anchor_period: Which period that is; another one after a pause.
         dealt: The last period that was paid, missed or given up.
         noticed: The last period that the shop was told is coming.
-        cancel_at: When it is to be cancelled, where that was asked for.
+        cancel_at: When it is to be cancelled, where that is planned.
+        pause_at: When it is to be paused, where that is planned.
+        resumes_at: When a pause is to end by itself, where that is planned.
+        trial_left: What is left of a trial that is paused; None unless one is.
         behind_since: When the renewal that was refused fell due; None unless past due.
         token_id: Kasir's name for the token that is charged; empty until there is one.
         permission: Whether that token can be charged.
@@ -79,6 +82,9 @@ class Subscription:
     dealt: int = 0
     noticed: int = 0
     cancel_at: datetime | None = None
+    pause_at: datetime | None = None
+    resumes_at: datetime | None = None
+    trial_left: timedelta | None = None
     behind_since: datetime | None = None
     token_id: str = ""
     permission: Permission = Permission.MISSING
@@ -111,6 +117,24 @@ class Subscription:
             # A trial; or what was paid for before a pause that outlasted it.
             return Period(start=min(self.begun_at, self.anchor), end=self.anchor)
         return Period(start=self.start_of(self.period), end=self.start_of(self.period + 1))
+
+    @property
+    def paid_until(self) -> datetime | None:
+        """When what was paid for ends, or a trial; None where nothing was.
+
+        A period that is being asked for counts as paid while its charge may still go well. Once
+        that is refused, what was paid for has ended where the period began.
+        """
+        if self.begun_at is None:
+            return None
+        if renewal := self.renewal:
+            return self.start_of(renewal.period + 1) if renewal.may_be_paid else renewal.due_at
+        return None if self.state is State.PAST_DUE else self.start_of(self.dealt + 1)
+
+    def is_paid_for(self, now: datetime) -> bool:
+        """Whether anything that was paid for is left, or of a trial: one paused stands still."""
+        until = self.paid_until
+        return self.trial_left is not None or (until is not None and now < until)
 
     @property
     def is_last(self) -> bool:

@@ -2,23 +2,41 @@
 
 Pure; each gives the subscription as it then stands, or says why it cannot be. What follows in time
 (the charge after a pause, the cancel at the end of a period) is the engine's to do.
+
+A wish that is planned for later stays until it comes true, or until the same verb withdraws it
+(`When.NEVER`); no other wish takes it away. Both are told.
+
+What was paid by now is dealt with first, so that it does not matter who came first: the shop with
+its wish, or the worker who was about to see the money.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
 
 from kasir.money import Money
-from kasir.subscriptions.engine import Turn, made
-from kasir.subscriptions.news import Change
-from kasir.subscriptions.renewal import Outcome, Renewal, closed
+from kasir.subscriptions.news import Change, News, SubscriptionEvent
+from kasir.subscriptions.pausing import paused, resumed
 from kasir.subscriptions.states import OVER, IllegalMove, Move, State, moved
 from kasir.subscriptions.subscription import Permission, Subscription
+from kasir.subscriptions.turn import Turn, ended, settled
 
 
-def cancel(it: Subscription, now: datetime, *, at_period_end: bool) -> Turn:
-    """End it, now or when the period that was paid for is over.
+class When(StrEnum):
+    """When a wish is to come true."""
+
+    #: At once.
+    NOW = "now"
+    #: When what was paid for is over; at once where that is so already.
+    PERIOD_END = "periodEnd"
+    #: Not at all: what was planned is withdrawn.
+    NEVER = "never"
+
+
+def cancel(it: Subscription, now: datetime, at: When) -> Turn:
+    """End it, now or when what was paid for is over; or withdraw the plan to.
 
     A charge that was decided on and never sent is withdrawn. One that may have been sent stays
     what it is, and its end is heard.
@@ -27,54 +45,59 @@ def cancel(it: Subscription, now: datetime, *, at_period_end: bool) -> Turn:
         IllegalMove: It is over already.
     """
     moved(it.state, Move.CANCEL)
-    period = it.current_period
-    if at_period_end and period and now < period.end:
-        return _going_on(replace(it, cancel_at=period.end), now)
-    done = _given_up(it.renewal)
-    turn = made(replace(it, renewal=None, cancel_at=None), Move.CANCEL, now, told=done)
-    it = replace(turn.subscription, due_at=None)
-    return replace(turn, subscription=it, renewals=(done,) if done else ())
+    if at is When.NEVER:
+        withdrawn = replace(it, cancel_at=None)
+        return _planned(it, withdrawn, now, SubscriptionEvent.CANCEL_WITHDRAWN)
+    if at is When.PERIOD_END and it.is_paid_for(now):
+        planned = replace(it, cancel_at=it.paid_until)
+        return _planned(it, planned, now, SubscriptionEvent.CANCEL_PLANNED)
+    heard = settled(it)
+    return heard.then(ended(heard.subscription, Move.CANCEL, now))
 
 
-def pause(it: Subscription, now: datetime) -> Turn:
-    """Charge nothing until it is resumed. A renewal that stands refused is given up.
+def pause(it: Subscription, now: datetime, at: When, resumes_at: datetime | None = None) -> Turn:
+    """Charge nothing until it is resumed, from now or from when what was paid for is over.
 
-    So is one whose charge was never sent: it is withdrawn. A charge that may have been sent stays
-    what it is; its end is heard all the same.
+    Args:
+        it: The subscription.
+        now: What time it is.
+        at: When; `NEVER` withdraws a pause that is planned, with the resume planned for its end.
+        resumes_at: When it is resumed by itself; None leaves what is planned as it is.
 
     Raises:
-        IllegalMove: It is neither active nor past due.
+        IllegalMove: It is neither in a trial, nor active, nor past due.
     """
-    done = None if _waits(it.renewal) else _given_up(it.renewal)
-    if done:
-        it = replace(it, renewal=None, dealt=done.period, behind_since=None)
-        # What was paid for ended when this fell due: there is no rest of it to resume.
-        it = replace(it, anchor=done.due_at, anchor_period=done.period + 1)
-    turn = made(it, Move.PAUSE, now, told=done)
-    return replace(
-        turn, subscription=_woken(turn.subscription, now), renewals=(done,) if done else ()
-    )
+    moved(it.state, Move.PAUSE)
+    if at is When.NEVER:
+        withdrawn = replace(it, pause_at=None, resumes_at=None)
+        return _planned(it, withdrawn, now, SubscriptionEvent.PAUSE_WITHDRAWN)
+    to_resume = replace(it, resumes_at=resumes_at or it.resumes_at)
+    if at is When.PERIOD_END and it.is_paid_for(now):
+        planned = replace(to_resume, pause_at=it.paid_until)
+        return _planned(it, planned, now, SubscriptionEvent.PAUSE_PLANNED)
+    heard = settled(to_resume)
+    return _woken(heard.then(paused(heard.subscription, now)), now)
 
 
 def resume(it: Subscription, now: datetime) -> Turn:
-    """Go on after a pause, or take back the wish to cancel at the end of the period.
-
-    What was paid for before the pause still counts. Where that is over, a new period begins at
-    this moment and is charged: its shopper gets all of it.
+    """Go on after a pause, now.
 
     Raises:
-        IllegalMove: It is not paused, and no cancel is planned.
+        IllegalMove: It is not paused.
     """
-    if it.state is not State.PAUSED and it.state not in OVER and it.cancel_at is not None:
-        return _going_on(replace(it, cancel_at=None), now)
-    done = None if _waits(it.renewal) else _given_up(it.renewal)
-    if done:
-        it = replace(it, renewal=None, dealt=done.period)
-    turn = made(replace(it, cancel_at=None), Move.RESUME, now, told=None)
-    resumed = turn.subscription
-    if resumed.renewal is None and (done or resumed.start_of(resumed.dealt + 1) <= now):
-        resumed = replace(resumed, anchor=now, anchor_period=resumed.dealt + 1)
-    return replace(turn, subscription=_woken(resumed, now), renewals=(done,) if done else ())
+    return _woken(resumed(it, now), now)
+
+
+def resume_later(it: Subscription, now: datetime, at: datetime | None) -> Turn:
+    """Have a pause end at a moment; None withdraws that plan, and it ends when the shop says so.
+
+    Raises:
+        IllegalMove: It is not paused, and no pause is planned.
+    """
+    if it.pause_at is None and it.state is not State.PAUSED:
+        raise IllegalMove(it.state, Move.RESUME)
+    told = SubscriptionEvent.RESUME_PLANNED if at else SubscriptionEvent.RESUME_WITHDRAWN
+    return _planned(it, replace(it, resumes_at=at), now, told)
 
 
 def change_amount(it: Subscription, now: datetime, amount: Money) -> Turn:
@@ -86,7 +109,7 @@ def change_amount(it: Subscription, now: datetime, amount: Money) -> Turn:
     _still_on(it)
     change = Change(at=now, was=it.state, now_is=it.state)
     it = replace(it, amount=amount, noticed=min(it.noticed, it.period))
-    return Turn(subscription=_woken(it, now), changes=(change,))
+    return _woken(Turn(subscription=it, changes=(change,)), now)
 
 
 def use_token(it: Subscription, now: datetime, token_id: str) -> Turn:
@@ -99,9 +122,10 @@ def use_token(it: Subscription, now: datetime, token_id: str) -> Turn:
     it = replace(it, token_id=token_id, permission=Permission.GIVEN)
     renewal = it.renewal
     if renewal is None or renewal.unresolved or it.state is not State.PAST_DUE:
-        return _going_on(it, now)
+        return _woken(Turn(subscription=it), now)
     asked_again = replace(renewal, next_try=now)
-    return Turn(subscription=_woken(replace(it, renewal=asked_again), now), renewals=(asked_again,))
+    turn = Turn(subscription=replace(it, renewal=asked_again), renewals=(asked_again,))
+    return _woken(turn, now)
 
 
 def _still_on(it: Subscription) -> None:
@@ -109,19 +133,14 @@ def _still_on(it: Subscription) -> None:
         raise IllegalMove(it.state, Move.CANCEL)
 
 
-def _given_up(renewal: Renewal | None) -> Renewal | None:
-    return closed(renewal, Outcome.UNPAID) if renewal else None
+def _planned(
+    it: Subscription, after: Subscription, now: datetime, event: SubscriptionEvent
+) -> Turn:
+    """A change of what is planned, told once: wishing the same again changes and tells nothing."""
+    news = () if after == it else (News(event=event, at=now),)
+    return _woken(Turn(subscription=after, news=news), now)
 
 
-def _waits(renewal: Renewal | None) -> bool:
-    """Whether its outcome is yet to be heard; of what was never sent there is none."""
-    return renewal is not None and renewal.unresolved is not None and renewal.unsent is None
-
-
-def _going_on(it: Subscription, now: datetime) -> Turn:
-    return Turn(subscription=_woken(it, now))
-
-
-def _woken(it: Subscription, now: datetime) -> Subscription:
+def _woken(turn: Turn, now: datetime) -> Turn:
     """To be looked at now: what its due moment is, the engine knows."""
-    return replace(it, due_at=now)
+    return replace(turn, subscription=replace(turn.subscription, due_at=now))

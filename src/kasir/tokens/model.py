@@ -18,6 +18,8 @@ from typing import Final
 
 #: The source of what the shop itself did to a token, through Kasir.
 BY_SHOP: Final = "the shop"
+#: The source of what the provider answered when the token was charged.
+BY_ANSWER: Final = "the provider's answer"
 
 
 class TokenSays(StrEnum):
@@ -33,7 +35,7 @@ class TokenSays(StrEnum):
     LISTED = "listed"
     #: It may be charged no more.
     DISABLED = "disabled"
-    #: The provider's list no longer has it.
+    #: The provider no longer has it: its list lacks it, or a charge was answered so.
     NOT_LISTED = "not_listed"
 
 
@@ -167,12 +169,12 @@ def _order(fact: TokenFact) -> tuple[datetime, bool, str]:
 
 
 def not_before(fact: TokenFact, known: Iterable[TokenFact]) -> TokenFact:
-    """A fact of the shop's own doing, put after all that was known when it did it.
+    """A fact of our own doing or asking, put after all that was known when it was done.
 
     Its time is our clock's and that of the others is the provider's, which may be ahead of ours:
     then a token removed just after it was told of would look made after its removal.
     """
-    if fact.source != BY_SHOP:
+    if fact.source not in {BY_SHOP, BY_ANSWER}:
         return fact
     latest = max((other.at for other in known), default=fact.at)
     return replace(fact, at=max(fact.at, latest))

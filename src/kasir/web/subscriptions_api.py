@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -18,10 +19,13 @@ from kasir.shop_events.subscriptions import (
     shown_plan,
     shown_subscription,
 )
+from kasir.store.subscriptions import Wanted
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
+from kasir.subscriptions.states import State
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
+from kasir.web.parameters import NONE, refuse_all_but, refuse_unknown
 from kasir.web.problems import response
 from kasir.wiring import Kasir
 
@@ -29,6 +33,11 @@ _LISTED_MAX: Final = 100
 _RENEWALS_MAX: Final = 400
 _DAYS_MAX: Final = 731
 _DAYS: Final = 30
+_EARLIEST: Final = date(2000, 1, 1)
+_LATEST: Final = date(2999, 12, 31)
+#: The parameters that a list takes, and the figures.
+_LIST: Final = frozenset({"status", "shopperReference", "plan", "reference", "limit", "after"})
+_FIGURES: Final = frozenset({"from", "to", "timeZone"})
 _CREATED: Final = 201
 _ERRORS: Final = 400
 
@@ -40,9 +49,10 @@ class PlansOut(msgspec.Struct):
 
 
 class SubscriptionsOut(msgspec.Struct):
-    """Subscriptions, newest first."""
+    """Subscriptions, newest first. Ask again with `after` set to `next` for those before them."""
 
     subscriptions: list[SubscriptionOut]
+    next: str | None
 
 
 class DayOut(msgspec.Struct, rename="camel"):
@@ -102,8 +112,7 @@ async def post_subscription(request: AnyRequest, kasir: OurKasir) -> Response[by
 
 
 Shopper = Annotated[
-    str,
-    QueryParameter(name="shopperReference", max_length=256, description="Whose."),
+    str, QueryParameter(name="shopperReference", description="The shop's own name for them.")
 ]
 Reference = Annotated[
     str,
@@ -111,15 +120,49 @@ Reference = Annotated[
 ]
 
 
-@get("/api/subscriptions")
+Standing = Annotated[
+    str, QueryParameter(name="status", description=f"How they stand: {', '.join(State)}.")
+]
+OfPlan = Annotated[
+    str, QueryParameter(name="plan", max_length=80, description="The id of their plan.")
+]
+Most = Annotated[
+    int, QueryParameter(name="limit", ge=1, le=_LISTED_MAX, description="How many at most.")
+]
+After = Annotated[
+    str,
+    QueryParameter(name="after", max_length=80, description="`next` of the page that you have."),
+]
+
+
+@get("/api/subscriptions", parameters=_LIST)
 async def get_subscriptions(
-    kasir: OurKasir, shopper: Shopper = "", reference: Reference = ""
+    kasir: OurKasir,
+    standing: Standing = "",
+    shopper: Shopper = "",
+    plan: OfPlan = "",
+    reference: Reference = "",
+    limit: Most = _LISTED_MAX,
+    after: After = "",
 ) -> SubscriptionsOut:
-    """Give the newest subscriptions, of one shopper or one reference if asked."""
-    if "\0" in shopper + reference:
-        return SubscriptionsOut([])
-    names = await kasir.subscriptions.of(shopper, reference, _LISTED_MAX)
-    return SubscriptionsOut([await _shown(kasir, name) for name in names])
+    """Give the newest subscriptions: of one status, shopper, plan or reference if asked."""
+    if standing and standing not in tuple(State):
+        cure = f"must be one of {', '.join(State)}."
+        raise InvalidRequest([Fault("status", cure)])
+    wanted = Wanted(
+        state=standing,
+        shopper_reference=shopper,
+        plan_id=plan,
+        reference=reference,
+        after=after,
+    )
+    try:
+        names = await kasir.subscriptions.of(wanted, limit + 1)
+    except NotFound as error:
+        cure = "must be `next` of an earlier page."
+        raise InvalidRequest([Fault("after", cure)]) from error
+    listed = [await _shown(kasir, name) for name in names[:limit]]
+    return SubscriptionsOut(listed, listed[-1].id if len(names) > limit else None)
 
 
 @get("/api/subscriptions/{subscription_id:str}")
@@ -141,22 +184,35 @@ async def patch_subscription(
 async def post_cancel(
     request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
-    """Cancel now, or with `{"at": "periodEnd"}` when what was paid for is over."""
+    """Cancel now, or with `{"at": "periodEnd"}` when what was paid for is over.
+
+    `{"at": "never"}` withdraws a planned cancel.
+    """
     await kasir.subscribing.cancel(subscription_id, await request.body())
     return await _shown(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/pause", status_code=200)
-async def post_pause(kasir: OurKasir, subscription_id: FromPath[str]) -> SubscriptionOut:
-    """Charge nothing until it is resumed."""
-    await kasir.subscribing.pause(subscription_id)
+async def post_pause(
+    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+) -> SubscriptionOut:
+    """Charge nothing until it is resumed, from now or, with `{"at": "periodEnd"}`, from then on.
+
+    `resumesAt` resumes it by itself. `{"at": "never"}` withdraws a planned pause.
+    """
+    await kasir.subscribing.pause(subscription_id, await request.body())
     return await _shown(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/resume", status_code=200)
-async def post_resume(kasir: OurKasir, subscription_id: FromPath[str]) -> SubscriptionOut:
-    """Go on after a pause, or take back a cancel that was to come."""
-    await kasir.subscribing.resume(subscription_id)
+async def post_resume(
+    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+) -> SubscriptionOut:
+    """Go on after a pause, now or with `{"at": …}` at that date and time.
+
+    `{"at": "never"}` withdraws a planned resume.
+    """
+    await kasir.subscribing.resume(subscription_id, await request.body())
     return await _shown(kasir, subscription_id)
 
 
@@ -168,27 +224,43 @@ async def post_payment(
     return response(await kasir.subscribing.pay_again(subscription_id, await request.body()))
 
 
-First = Annotated[date | None, QueryParameter(name="from", required=False)]
-Last = Annotated[date | None, QueryParameter(name="to", required=False)]
+First = Annotated[str, QueryParameter(name="from", description="The first day, YYYY-MM-DD.")]
+Last = Annotated[str, QueryParameter(name="to", description="The last day, YYYY-MM-DD.")]
 Zone = Annotated[str, QueryParameter(name="timeZone", description="Whose days.")]
 
 
-@get("/api/subscriptions/metrics")
+@get("/api/subscriptions/metrics", parameters=_FIGURES)
 async def get_metrics(
-    kasir: OurKasir, first: First = None, last: Last = None, zone: Zone = HOME_ZONE
+    kasir: OurKasir, since: First = "", until: Last = "", zone: Zone = HOME_ZONE
 ) -> MetricsOut:
     """Give the figures of each day; of the last thirty unless told otherwise."""
     if zone not in available_timezones():
-        raise InvalidRequest([Fault("timeZone", "must be an IANA time zone.", status=400)])
+        raise InvalidRequest([Fault("timeZone", "must be an IANA time zone.")])
     today = kasir.clock.now().astimezone(ZoneInfo(zone)).date()
-    last = last or today
-    first = first or last - timedelta(days=_DAYS - 1)
+    last = _day_named("to", until) or today
+    first = _day_named("from", since) or last - timedelta(days=_DAYS - 1)
     if not 0 <= (last - first).days < _DAYS_MAX:
         cure = f"must be a day up to `to`, and at most {_DAYS_MAX} days before its end."
-        raise InvalidRequest([Fault("from", cure, status=400)])
-    until = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
-    counted = await kasir.subscriptions.changes_by_day(zone, until)
+        raise InvalidRequest([Fault("from", cure)])
+    end = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
+    counted = await kasir.subscriptions.changes_by_day(zone, end)
     return MetricsOut(zone, [_day(day) for day in by_day(counted, first, last)])
+
+
+def _day_named(name: str, value: str) -> date | None:
+    """A day that a parameter names; None where it names none.
+
+    Raises:
+        InvalidRequest: It is not a day.
+    """
+    if not value:
+        return None
+    with suppress(ValueError):
+        day = date.fromisoformat(value)
+        if _EARLIEST <= day <= _LATEST:
+            return day
+    cure = f"must be a day from {_EARLIEST} to {_LATEST}, such as 2026-11-23."
+    raise InvalidRequest([Fault(name, cure)])
 
 
 def _day(day: Day) -> DayOut:
@@ -210,9 +282,19 @@ async def _shown(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
     return shown_subscription(it, renewals, kasir.settings.public_url)
 
 
+async def _checked(request: AnyRequest) -> None:
+    """Let only callers with a key pass, and only with parameters that mean something here."""
+    await needs_key(request)
+    known = request.scope["route_handler"].opt.get("parameters", NONE)
+    if request.method == "GET":
+        await refuse_all_but(request, known)
+    else:
+        refuse_unknown(request, known)
+
+
 ROUTES = Router(
     path="/",
-    before_request=needs_key,
+    before_request=_checked,
     security=KEYED,
     tags=["Subscriptions"],
     route_handlers=[

@@ -16,6 +16,7 @@ from fakes import BROWSER
 from kasir.adyen.calls import payment_key
 from kasir.adyen.replies import Answer
 from kasir.gateway.meanings import of_reply, unheard
+from kasir.gateway.token_answers import TokensHear
 from kasir.ids import PaymentId
 from kasir.payments.flow import Flow
 from kasir.payments.ports import Heard, Question
@@ -38,6 +39,8 @@ REVOKED: Final = {
     "refusalReason": "Revocation Of Auth",
     "refusalReasonCode": "26",
 }
+#: Adyen knows no such token any more.
+NO_SUCH_TOKEN: Final = {"status": 422, "errorCode": "803", "message": "PaymentDetail not found"}
 #: No answer comes.
 SILENCE: Final[dict[str, Any]] = {}
 
@@ -85,7 +88,8 @@ class Adyen:
         self.after(question)
         name = f"PSP{abs(hash(question.key)) % 10**13:013d}"
         said = {"pspReference": name, "merchantReference": body["reference"]}
-        reply = Answer(200, msgspec.json.encode(said | self.said[question.key]))
+        status = int(self.said[question.key].get("status", 200))
+        reply = Answer(status, msgspec.json.encode(said | self.said[question.key]))
         return of_reply(question, reply, self.clock.now())
 
     def charges(self) -> Counter[str]:
@@ -93,7 +97,7 @@ class Adyen:
         return Counter(
             body["reference"]
             for key, body in self.acted.items()
-            if self.said[key]["resultCode"] == "Authorised"
+            if self.said[key].get("resultCode") == "Authorised"
         )
 
 
@@ -131,13 +135,23 @@ class Shop:
         found, _ = await self.kasir.subscribing.sign_up(json.dumps(fields).encode(), None)
         return found
 
-    async def hear_token(self, name: str, says: TokenSays = TokenSays.CREATED) -> None:
-        """Hear of the token that the first payment made, or of its end."""
+    async def hear_token(
+        self, name: str, says: TokenSays = TokenSays.CREATED, token_of: str = ""
+    ) -> None:
+        """Hear of the token that the first payment made, or of its end.
+
+        Args:
+            name: Whose first payment.
+            says: What is heard.
+            token_of: Whose token it is, where the shopper had saved that wallet before.
+        """
         payments = await self.kasir.payments.payments_of(name, 1)
         psp_reference = payments[0].standing.psp_reference
-        account = self.kasir.settings.merchant_account
+        account, whose = self.kasir.settings.merchant_account, token_of or name
         token = TokenName(
-            merchant_account=account, shopper_reference=f"shopper-{name}", stored_id=f"TOKEN-{name}"
+            merchant_account=account,
+            shopper_reference=f"shopper-{whose}",
+            stored_id=f"TOKEN-{whose}",
         )
         fact = TokenFact(f"{says}", says, "test", self.clock.now(), psp_reference)
         await self.kasir.tokens.hear([TokenNews(name=token, method="gopay_wallet", fact=fact)])
@@ -194,7 +208,8 @@ async def shop_on(database: str, **environ: str) -> AsyncIterator[Shop]:
     clock = SetClock()
     async with kasir_on(database, clock=clock, **environ) as opened:
         adyen = Adyen(clock)
-        flow = replace(opened.flow, provider=adyen)
+        assert isinstance(opened.flow.provider, TokensHear)
+        flow = replace(opened.flow, provider=replace(opened.flow.provider, provider=adyen))
         checkout = replace(opened.checkout, flow=flow)
         kasir = replace(
             opened,

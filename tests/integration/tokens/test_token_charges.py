@@ -181,6 +181,27 @@ async def test_a_token_is_charged_for_its_own_shopper_only(
     assert saved.shopper.encode() not in said.body
 
 
+async def test_a_token_that_adyen_knows_no_more_is_lost_though_nobody_told(
+    counter: Counter,
+) -> None:
+    """It was disabled there and its webhook is lost: the answer to the next charge tells."""
+    shopper = fresh("shopper")
+    token = await counter.save(shopper)
+    gone = "recurring.token.disabled"
+    lost = {"fault": "lose_notice", "endpoint": "tokens", "eventCode": gone}
+    await counter.twin("PUT", "faults", [lost])
+    await counter.twin("POST", f"tokens/{token}", {"do": "disable"})
+    first = await counter.charge(shopper, token)
+    known = [*(await counter.known(shopper)).values()]
+    again = await counter.charge(shopper, token)
+    await counter.twin("PUT", "faults", [])
+
+    assert (first.status, first.json["errorCode"]) == (422, "803")
+    assert "save GoPay again" not in first.json["message"]  # Adyen's answer, not ours.
+    assert known == ["disabled"]
+    assert "save GoPay again" in again.json["message"]  # By then Kasir knows, and says the cure.
+
+
 @pytest.mark.parametrize("name", ["storedPaymentMethodId", "recurringDetailReference"])
 async def test_a_disabled_token_is_never_charged(counter: Counter, saved: Saved, name: str) -> None:
     said = await refused(counter, charge(saved, paymentMethod={name: saved.disabled}))

@@ -33,14 +33,21 @@ SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
 FROM subscription JOIN plan ON plan.id = subscription.plan_id
 WHERE subscription.id = :id;
 
--- name: subscriptions_of(shopper_reference, reference, most)
--- Newest first; an empty word asks for any.
+-- name: subscriptions_of(state, shopper_reference, plan_id, reference, after, most)
+-- Newest first, after the one named; an empty word asks for any.
 SELECT id FROM subscription
-WHERE (:shopper_reference = '' OR shopper_reference = :shopper_reference)
+WHERE (:state = '' OR state = :state)
+      AND (:shopper_reference = '' OR shopper_reference = :shopper_reference)
+      AND (:plan_id = '' OR plan_id = :plan_id)
       AND (:reference = '' OR reference = :reference)
+      AND (:after = '' OR (created_at, id)
+           < (SELECT last.created_at, last.id FROM subscription AS last WHERE last.id = :after))
 ORDER BY created_at DESC, id DESC LIMIT :most;
 
--- name: write_turn(id, state, minor_units, begun_at, anchor, anchor_period, dealt, noticed, cancel_at, behind_since, token_id, due_at, periods, due_ats, currencies, amounts, references_, outcomes, next_tries, link_ids, of_periods, numbers, ats, asked_ats, statuses, tolds, payment_ids)!
+-- name: is_subscription(id)$
+SELECT EXISTS (SELECT FROM subscription WHERE id = :id);
+
+-- name: write_turn(id, state, minor_units, begun_at, anchor, anchor_period, dealt, noticed, cancel_at, pause_at, resumes_at, trial_left, behind_since, token_id, due_at, periods, due_ats, currencies, amounts, references_, outcomes, next_tries, link_ids, of_periods, numbers, ats, asked_ats, statuses, tolds, payment_ids)!
 -- A subscription as it now stands, with the renewals and attempts that changed: in one statement,
 -- since this is written twice for every renewal.
 WITH opened AS (
@@ -65,6 +72,7 @@ WITH opened AS (
 UPDATE subscription
 SET state = :state, minor_units = :minor_units, begun_at = :begun_at, anchor = :anchor,
     anchor_period = :anchor_period, dealt = :dealt, noticed = :noticed, cancel_at = :cancel_at,
+    pause_at = :pause_at, resumes_at = :resumes_at, trial_left = :trial_left,
     behind_since = :behind_since, token_id = :token_id, due_at = :due_at, taken_until = NULL
 WHERE id = :id;
 
@@ -207,14 +215,14 @@ ORDER BY renewal.period, attempt.number;
 SELECT token.*, '' AS model FROM token WHERE token.id = :id;
 
 -- name: token_of_payments(subscription_id, shopper_reference, merchant_account)^
--- The newest token that a payment of this subscription made or saved again.
+-- The newest token that a payment of this subscription made or saved again; one that holds, if any.
 SELECT token.*, '' AS model
 FROM token JOIN token_fact ON token_fact.token_id = token.id
 JOIN psp_reference ON psp_reference.name = token_fact.psp_reference
 JOIN renewal_attempt AS attempt ON attempt.payment_id = psp_reference.payment_id
 WHERE token.merchant_account = :merchant_account AND token.shopper_reference = :shopper_reference
-      AND token.state = 'active' AND attempt.subscription_id = :subscription_id
-ORDER BY token_fact.at DESC, token.id LIMIT 1;
+      AND attempt.subscription_id = :subscription_id
+ORDER BY token.state = 'active' DESC, token_fact.at DESC, token.id LIMIT 1;
 
 -- name: add_changes(subscription_id, ats, weres, now_ares, moves, monthly_weres, monthly_nows)!
 INSERT INTO subscription_change (subscription_id, at, was, now_is, move, monthly_was, monthly_now)

@@ -1,0 +1,214 @@
+"""A shopper's permission is lost or given again, however that is heard of, and acted on at once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from integration.subscriptions.shop import MONTH, NO_BALANCE, NO_SUCH_TOKEN, NOON, SILENCE, Shop
+from kasir.subscriptions.dunning import Reason
+from kasir.subscriptions.renewal import Renewal
+from kasir.subscriptions.states import State
+from kasir.subscriptions.subscription import SubscriptionId
+from kasir.tokens.model import TokenSays
+
+DAY = timedelta(days=1)
+#: What the shop charges by itself, with the token of its shopper.
+EXTRA = {
+    "reference": "EXTRA",
+    "amount": {"currency": "IDR", "value": 7_000},
+    "paymentMethod": {"type": "gopay_wallet", "storedPaymentMethodId": "TOKEN-ONE"},
+    "shopperReference": "shopper-ONE",
+    "shopperInteraction": "ContAuth",
+    "recurringProcessingModel": "Subscription",
+    "returnUrl": "https://shop.example/return",
+}
+
+
+async def behind(shop: Shop, name: str, **more: Any) -> SubscriptionId:
+    """A subscription whose second period was refused for want of balance."""
+    found = await shop.active(name, **more)
+    shop.adyen.answers[f"{name}-p2"] = [NO_BALANCE]
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    assert (await shop.find(found)).state is State.PAST_DUE
+    return found
+
+
+async def last(shop: Shop, found: SubscriptionId) -> Renewal:
+    return (await shop.kasir.subscriptions.find(found, 10))[1][-1]
+
+
+async def told(shop: Shop, name: str) -> list[tuple[str, dict[str, Any]]]:
+    """What the shop was told of a subscription: type and data, in order."""
+    every = [json.loads(event.payload) for event in await shop.kasir.events.after(None, 10_000)]
+    return [
+        (event["type"], event["data"])
+        for event in every
+        if event["type"].startswith(("subscription.", "renewal."))
+        and event["data"]["reference"] == name
+    ]
+
+
+@pytest.mark.parametrize("says", [TokenSays.DISABLED, TokenSays.NOT_LISTED])
+async def test_a_token_lost_between_two_tries_invites_the_shopper_at_once(
+    shop: Shop, says: TokenSays
+) -> None:
+    found = await behind(shop, "LOST")
+    shop.clock.at += timedelta(hours=2)
+    await shop.hear_token("LOST", says)
+    await shop.work()
+    renewal = await last(shop, found)
+    event, data = (await told(shop, "LOST"))[-1]
+    for _ in range(5):
+        await shop.work()
+
+    assert (event, data["reason"]) == ("renewal.failed", "token_gone")
+    assert data["renewal"]["linkUrl"].endswith(f"/pay/{renewal.link_id}")
+    assert "nextTry" not in data["renewal"]
+    assert renewal.next_try is None
+    assert (await shop.kasir.links.find(renewal.link_id)).link.request["amount"]["value"] == 50_000
+    assert [one for one, _ in await told(shop, "LOST")].count("renewal.failed") == 2
+
+
+async def test_a_token_lost_and_given_again_is_charged_at_once(shop: Shop) -> None:
+    found = await behind(shop, "AGAIN")
+    await shop.hear_token("AGAIN", TokenSays.DISABLED)
+    await shop.work()
+    shop.clock.at += timedelta(minutes=5)
+    await shop.hear_token("AGAIN", TokenSays.ALREADY_EXISTING)
+    await shop.work()
+
+    assert (await shop.find(found)).state is State.ACTIVE
+    assert shop.adyen.charges() == Counter({"AGAIN": 1, "AGAIN-p2": 1})
+
+
+async def test_a_charge_of_the_shops_own_that_adyen_answers_with_no_such_token_loses_it(
+    shop: Shop,
+) -> None:
+    """Two subscriptions of one shopper with one token; one of them is between two tries."""
+    found = await behind(shop, "ONE")
+    other = await shop.sign_up(await shop.plan(), "TWO", shopperReference="shopper-ONE")
+    await shop.hear_token("TWO", TokenSays.ALREADY_EXISTING, token_of="ONE")
+    await shop.work()
+    both = (await shop.find(found)).state, (await shop.find(other)).state
+    shop.adyen.answers["EXTRA"] = [NO_SUCH_TOKEN]
+    await shop.kasir.checkout.payments(json.dumps(EXTRA).encode(), 72)
+    await shop.work()
+    event, data = (await told(shop, "ONE"))[-1]
+
+    assert both == (State.PAST_DUE, State.ACTIVE)
+    assert [token.is_active for token in await shop.kasir.tokens.of("shopper-ONE")] == [False]
+    assert (event, data["reason"]) == ("renewal.failed", "token_gone")
+    assert (await last(shop, found)).link_id
+    assert (await shop.find(other)).state is State.ACTIVE
+
+
+async def test_a_renewal_that_adyen_answers_with_no_such_token_tells_the_shoppers_other_ones(
+    shop: Shop,
+) -> None:
+    found = await behind(shop, "ONE")
+    plan = await shop.plan(interval={"unit": "day", "count": 1})
+    await shop.sign_up(plan, "TWO", shopperReference="shopper-ONE")
+    await shop.hear_token("TWO", TokenSays.ALREADY_EXISTING, token_of="ONE")
+    await shop.work()
+    shop.adyen.answers["ONE-p2"] = [NO_BALANCE] * 3
+    shop.adyen.answers["TWO-p2"] = [NO_SUCH_TOKEN]
+    shop.clock.at += DAY
+    await shop.work()
+
+    assert (await told(shop, "ONE"))[-1][1]["reason"] == "token_gone"
+    assert (await last(shop, found)).link_id
+
+
+@pytest.mark.parametrize("code", ["800", "803"])
+async def test_a_renewal_that_adyen_answers_with_no_such_token_disables_it(
+    shop: Shop, code: str
+) -> None:
+    found = await shop.active("CODE")
+    shop.adyen.answers["CODE-p2"] = [NO_SUCH_TOKEN | {"errorCode": code}]
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    lost = await shop.kasir.tokens.of("shopper-CODE")
+    failed = [one for one, _ in await told(shop, "CODE")]
+    shop.clock.at += timedelta(minutes=5)
+    await shop.hear_token("CODE", TokenSays.ALREADY_EXISTING)
+    await shop.work()
+
+    assert [token.is_active for token in lost] == [False]
+    assert failed == ["subscription.activated", "renewal.failed", "subscription.past_due"]
+    assert (await shop.find(found)).state is State.ACTIVE
+    assert shop.adyen.charges() == Counter({"CODE": 1, "CODE-p2": 1})
+
+
+async def test_an_answer_that_comes_late_loses_the_token_too(shop: Shop) -> None:
+    found = await shop.active("LATE")
+    shop.adyen.answers["LATE-p2"] = [SILENCE, NO_SUCH_TOKEN]
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    shop.clock.at += timedelta(hours=2)
+    for _ in range(2):  # The question is asked again; then its subscription goes on.
+        await shop.work()
+
+    assert [token.is_active for token in await shop.kasir.tokens.of("shopper-LATE")] == [False]
+    assert (await last(shop, found)).link_id
+
+
+async def test_a_token_lost_while_the_shopper_waits_for_the_next_period_is_told_with_its_notice(
+    shop: Shop,
+) -> None:
+    await shop.active("NOTICE", await shop.plan(noticeDays=3))
+    await shop.hear_token("NOTICE", TokenSays.DISABLED)
+    shop.clock.at = NOON + timedelta(days=26)
+    await shop.work()
+    event, data = (await told(shop, "NOTICE"))[-1]
+
+    assert (event, data["reason"]) == ("subscription.renewal_due", "token_gone")
+
+
+async def test_a_token_lost_in_a_trial_invites_the_shopper_when_the_first_period_begins(
+    shop: Shop,
+) -> None:
+    found = await shop.active("TRIAL", await shop.plan(trialDays=7))
+    await shop.hear_token("TRIAL", TokenSays.DISABLED)
+    await shop.work()
+    before = (await shop.find(found)).state
+    shop.clock.at += 8 * DAY
+    await shop.work()
+
+    assert (before, (await shop.find(found)).state) == (State.TRIALING, State.PAST_DUE)
+    assert (await last(shop, found)).link_id
+
+
+async def test_a_token_lost_in_a_pause_invites_the_shopper_when_it_resumes(shop: Shop) -> None:
+    found = await shop.active("PAUSE")
+    await shop.kasir.subscribing.pause(found)
+    await shop.hear_token("PAUSE", TokenSays.DISABLED)
+    shop.clock.at += 40 * DAY
+    await shop.work()
+    await shop.kasir.subscribing.resume(found)
+    await shop.work()
+
+    assert (await shop.find(found)).state is State.PAST_DUE
+    assert (await last(shop, found)).link_id
+
+
+async def test_a_token_lost_before_the_sign_up_was_complete_does_not_keep_what_was_paid_for(
+    shop: Shop,
+) -> None:
+    found = await shop.sign_up(await shop.plan(), "EARLY")
+    await shop.hear_token("EARLY")
+    shop.clock.at += timedelta(minutes=1)
+    await shop.hear_token("EARLY", TokenSays.DISABLED)
+    await shop.work()
+    begun = (await shop.find(found)).state
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+
+    assert (begun, (await shop.find(found)).state) == (State.ACTIVE, State.PAST_DUE)
+    assert (await last(shop, found)).link_id
+    assert (await told(shop, "EARLY"))[-1][1]["reason"] == Reason.TOKEN_GONE

@@ -1,0 +1,212 @@
+"""A field or a parameter that plans and subscriptions do not know is refused by name."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import pytest
+
+from fakes import BROWSER, KEY
+from integration.subscriptions.test_over_http import plan, plan_id, sign_up
+from kasir.config import settings_from
+from kasir.web.app import create_app
+from raw_http import Caller, caller
+
+__all__ = ["caller", "plan_id"]
+
+#: Every path of plans and subscriptions, with a body that it takes.
+ROUTES: list[tuple[str, str, dict[str, Any] | None]] = [
+    ("POST", "/api/plans", plan()),
+    ("GET", "/api/plans", None),
+    ("GET", "/api/plans/{plan}", None),
+    ("POST", "/api/subscriptions", {"signUpBy": "link"}),
+    ("GET", "/api/subscriptions", None),
+    ("GET", "/api/subscriptions/metrics", None),
+    ("GET", "/api/subscriptions/{subscription}", None),
+    ("PATCH", "/api/subscriptions/{subscription}", {"amount": {"currency": "IDR", "value": 7_000}}),
+    ("POST", "/api/subscriptions/{subscription}/cancel", {"at": "now"}),
+    ("POST", "/api/subscriptions/{subscription}/pause", {"at": "now"}),
+    ("POST", "/api/subscriptions/{subscription}/resume", {}),
+    (
+        "POST",
+        "/api/subscriptions/{subscription}/payment",
+        {"channel": "Web", "browserInfo": BROWSER, "returnUrl": "https://shop.example"},
+    ),
+]
+NAMES = [f"{method} {path}" for method, path, _ in ROUTES]
+
+
+async def signed_up(caller: Caller, plan_id: str) -> str:
+    made: str = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
+    return made
+
+
+async def called(
+    caller: Caller, plan_id: str, method: str, path: str, body: object, query: str = ""
+) -> tuple[int, str]:
+    """Call a path; give the status and what was said."""
+    if isinstance(body, dict) and path == "/api/subscriptions":
+        body = sign_up(plan_id, **body)
+    filled = path.format(plan=plan_id, subscription=await signed_up(caller, plan_id))
+    said = await caller.call(method, filled + query, body)
+    return said.status, said.body.decode()
+
+
+def test_every_path_of_plans_and_subscriptions_is_tried_here() -> None:
+    settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
+    there = {
+        (method.upper(), path.replace("_id}", "}"))
+        for path, item in (create_app(settings).openapi_schema.paths or {}).items()
+        if path.startswith(("/api/plans", "/api/subscriptions"))
+        for method in ("get", "post", "patch", "put", "delete")
+        if getattr(item, method)
+    }
+
+    assert there == {(method, path) for method, path, _ in ROUTES}
+
+
+@pytest.mark.parametrize(("method", "path", "body"), ROUTES, ids=NAMES)
+async def test_a_parameter_that_is_not_known_is_refused_by_name(
+    caller: Caller, plan_id: str, method: str, path: str, body: object
+) -> None:
+    status, said = await called(caller, plan_id, method, path, body, "?colour=red")
+
+    assert (status, "'colour'" in said) == (422, True), said
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [route for route in ROUTES if route[2] is not None],
+    ids=[name for name in NAMES if not name.startswith("GET")],
+)
+async def test_a_field_that_is_not_known_is_refused_by_name(
+    caller: Caller, plan_id: str, method: str, path: str, body: dict[str, Any]
+) -> None:
+    status, said = await called(caller, plan_id, method, path, {**body, "colour": "red"})
+
+    assert (status, "'colour'" in said) == (422, True), said
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        (
+            "POST",
+            "/api/plans",
+            plan(amount={"currency": "IDR", "value": 5, "tax": 1}),
+            "amount.tax",
+        ),
+        (
+            "POST",
+            "/api/plans",
+            plan(interval={"unit": "day", "count": 5, "start": 1}),
+            "interval.start",
+        ),
+        (
+            "PATCH",
+            "/api/subscriptions/{subscription}",
+            {"amount": {"currency": "IDR", "value": 5, "tax": 1}},
+            "amount.tax",
+        ),
+    ],
+)
+async def test_a_field_within_a_field_that_is_not_known_is_refused_by_name(
+    caller: Caller, plan_id: str, method: str, path: str, body: object, field: str
+) -> None:
+    status, said = await called(caller, plan_id, method, path, body)
+
+    assert (status, f"'{field}'" in said) == (422, True), said
+
+
+@pytest.mark.parametrize(
+    ("wish", "body", "field"),
+    [
+        ("pause", {"at": "tomorrow"}, "at"),
+        ("pause", {"at": 7}, "at"),
+        ("pause", {"at": None}, "at"),
+        ("pause", {"resumesAt": "tomorrow"}, "resumesAt"),
+        ("pause", {"resumesAt": "2099-01-01T00:00:00"}, "resumesAt"),
+        ("pause", {"resumesAt": "9999-12-31T23:59:59-12:00"}, "resumesAt"),
+        ("pause", {"at": "never", "resumesAt": "2099-01-01T00:00:00Z"}, "resumesAt"),
+        ("cancel", {"at": "tomorrow"}, "at"),
+        ("cancel", {"at": ["now"]}, "at"),
+        ("resume", {"at": "periodEnd"}, "at"),
+        ("resume", {"at": "2001-01-01T00:00:00Z"}, "at"),
+    ],
+)
+async def test_a_wish_in_words_that_mean_nothing_is_refused_by_name(
+    caller: Caller, plan_id: str, wish: str, body: object, field: str
+) -> None:
+    path = f"/api/subscriptions/{{subscription}}/{wish}"
+    status, said = await called(caller, plan_id, "POST", path, body)
+
+    assert (status, f"'{field}'" in said) == (422, True), said
+
+
+async def test_a_body_that_is_no_object_is_refused(caller: Caller, plan_id: str) -> None:
+    path = "/api/subscriptions/{subscription}/pause"
+
+    assert (await called(caller, plan_id, "POST", path, ["now"]))[0] == 400
+
+
+# What a list can be asked for ---------------------------------------------------------------------
+
+
+async def listed(caller: Caller, query: str) -> list[str]:
+    said = await caller.call("GET", f"/api/subscriptions?{query}")
+    assert said.status == 200, said.body
+    return [one["id"] for one in said.json["subscriptions"]]
+
+
+async def test_subscriptions_are_found_by_status_shopper_plan_and_reference(
+    caller: Caller, plan_id: str
+) -> None:
+    shopper, reference = f"shopper-{secrets.token_hex(4)}", f"SUB-{secrets.token_hex(4)}"
+    first = await caller.post("/api/subscriptions", sign_up(plan_id, shopperReference=shopper))
+    second = await caller.post("/api/subscriptions", sign_up(plan_id, reference=reference))
+    await caller.call("POST", f"/api/subscriptions/{second.json['id']}/cancel")
+    both = [second.json["id"], first.json["id"]]
+
+    assert await listed(caller, f"plan={plan_id}") == both
+    assert await listed(caller, f"plan={plan_id}&status=cancelled") == both[:1]
+    assert await listed(caller, f"plan={plan_id}&status=incomplete") == both[1:]
+    assert await listed(caller, f"shopperReference={shopper}") == both[1:]
+    assert await listed(caller, f"reference={reference}") == both[:1]
+    assert await listed(caller, f"shopperReference={shopper}&status=active") == []
+    assert await listed(caller, "plan=%00") == []
+
+
+async def test_every_subscription_of_a_list_comes_once_page_after_page(
+    caller: Caller, plan_id: str
+) -> None:
+    made = [await signed_up(caller, plan_id) for _ in range(5)]
+    pages, after = [], ""
+    while True:
+        said = await caller.call("GET", f"/api/subscriptions?plan={plan_id}&limit=2&after={after}")
+        pages.append([one["id"] for one in said.json["subscriptions"]])
+        await signed_up(caller, plan_id)  # A new one begins the list and moves no page.
+        if said.json["next"] is None:
+            break
+        after = said.json["next"]
+
+    assert pages == [made[:2:-1], made[2:0:-1], made[:1]]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("status=asleep", "status"),
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=two", "limit"),
+        ("after=sub_none", "after"),
+        ("after=%00", "after"),
+    ],
+)
+async def test_a_list_that_cannot_be_asked_for_is_refused_by_name(
+    caller: Caller, query: str, field: str
+) -> None:
+    said = await caller.call("GET", f"/api/subscriptions?{query}")
+
+    assert (said.status, f"'{field}'" in said.body.decode()) == (422, True), said.body
