@@ -125,11 +125,13 @@ class Notice:
     names: frozenset[str]
 
 
-async def notices(walker: Walker) -> list[Notice]:
-    """Everything that Kasir keeps of what Adyen told."""
+async def notices(walker: Walker, after: int = 0) -> list[Notice]:
+    """What Kasir keeps of what Adyen told, but for the first so many."""
     connection = await asyncpg.connect(walker.made.environment["KASIR_DATABASE_URL"])
     try:
-        rows = await connection.fetch("SELECT state, event_code, names FROM notice")
+        rows = await connection.fetch(
+            "SELECT state, event_code, names FROM notice ORDER BY id OFFSET $1", after
+        )
     finally:
         await connection.close()
     return [Notice(row["state"], row["event_code"], frozenset(row["names"])) for row in rows]

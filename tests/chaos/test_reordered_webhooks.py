@@ -41,6 +41,8 @@ LEAPS_S: Final = (60, 300, 700, 2_000, 2_500, 1_000, 2_000, 1_000, 4_000, 1_000,
 #: and until the last refund has bounced and the last held news is told.
 LAST_S: Final = (2_500, 4_500, 4_500, 700)
 LOOK_S: Final = 0.5
+#: Looks until the last notification was read.
+READS_MAX: Final = 20
 
 
 def _groups(usual: Iterable[int]) -> list[list[int]]:
@@ -78,9 +80,12 @@ class Chaos:
         self._days = Days(walker)
         self._told = ledgers.Told(walker)
         self._few = asyncio.Semaphore(CALLERS)
+        #: How many notifications came before any of this; those of another test.
+        self._before = 0
 
     async def run(self) -> list[str]:
         """Let it all happen; then say what is not as it should be, and of which seed."""
+        self._before = len(await ledgers.notices(self._walker))
         await self._all(self._begin, self._fates, [TICK_S] * TICKS_MAX)
         changed = [fate for fate in self._fates if fate.changes]
         await self._all(self._change, changed, LEAPS_S * 2)
@@ -99,12 +104,21 @@ class Chaos:
             await asyncio.sleep(LOOK_S)
             wrong = await self._wrong(list(wrong))
         assert await self._told.again() == self._told.events, "an event came late, or changed"
-        truth = await ledgers.at_the_twin(self._walker)
-        ours = ledgers.names_of(one for every in truth.values() for one in every)
-        kept = await ledgers.notices(self._walker)
-        return [*ledgers.misplaced(kept, ours)] + [
+        return await self._misplaced() + [
             f"{fate.reference}: {words}" for fate, found in wrong.items() for words in found
         ]
+
+    async def _misplaced(self) -> list[str]:
+        """Notifications that are not where they belong, once all of them were read."""
+        kept = await ledgers.notices(self._walker, self._before)
+        for _ in range(READS_MAX):
+            if all(one.state != "unread" for one in kept):
+                break
+            await asyncio.sleep(LOOK_S)
+            kept = await ledgers.notices(self._walker, self._before)
+        truth = await ledgers.at_the_twin(self._walker)
+        ours = ledgers.names_of(one for every in truth.values() for one in every)
+        return [*ledgers.misplaced(kept, ours)]
 
     async def _all(
         self,
@@ -198,7 +212,9 @@ class Chaos:
     async def _held(self, order: str) -> set[str]:
         """What is told of an order at the twin, and held at Kasir."""
         truth = await self._walker.twin("GET", f"/twin/payments?reference={order}")
-        return ledgers.names_of(truth["payments"]) & held_in(await ledgers.notices(self._walker))
+        return ledgers.names_of(truth["payments"]) & held_in(
+            await ledgers.notices(self._walker, self._before)
+        )
 
     async def _insist(self, ask: shop.Ask, what: str) -> Reply:
         async with self._few:
@@ -209,7 +225,7 @@ class Chaos:
         await self._told.fetch()
         truth = await ledgers.at_the_twin(self._walker)
         kasirs = await ledgers.at_kasir(self._walker, [fate.reference for fate in fates])
-        held = held_in(await ledgers.notices(self._walker))
+        held = held_in(await ledgers.notices(self._walker, self._before))
         wrong = {}
         for fate in fates:
             order = fate.reference
