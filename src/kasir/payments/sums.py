@@ -149,10 +149,10 @@ class Sums:
             is_open = refund.is_reversal and refund.status is RefundStatus.REQUESTED
             if is_open and _is_of(refund, attempt):
                 yield Why.REVERSAL_OPEN, 0
-        # Cancels of one attempt are one wish: the end of any is the end of all. Of one by reference
-        # each attempt is told an end, and a single one of those bears our name for it.
         own = list(self._of(attempt))
-        if any(map(_is_open_cancel, own)) and not any(map(_is_end_of_cancel, own)):
+        # One by reference is told an end for each attempt, and a single one bears our name for it.
+        strays = sum(1 for change in own if _is_end_of_cancel(change, of_ours=False))
+        if sum(1 for change in own if _is_open_cancel(change)) > strays:
             yield Why.CANCEL_OPEN, 0
 
     def _taking(self, attempt: str) -> Iterator[tuple[Why, int]]:
@@ -271,11 +271,14 @@ def _is_open_capture(change: Change) -> bool:
 
 
 def _is_open_cancel(change: Change) -> bool:
-    return Says.CANCEL_ASKED in change.said and change.said.keys().isdisjoint(_NOT_CANCELLED)
+    is_ended = _is_end_of_cancel(change, of_ours=True)
+    is_idle = not change.said.keys().isdisjoint(_NOT_CANCELLED)
+    return Says.CANCEL_ASKED in change.said and not is_ended and not is_idle
 
 
-def _is_end_of_cancel(change: Change) -> bool:
-    return Says.VOIDED in change.said or Says.CANCEL_REJECTED in change.said
+def _is_end_of_cancel(change: Change, *, of_ours: bool) -> bool:
+    is_end = Says.VOIDED in change.said or Says.CANCEL_REJECTED in change.said
+    return is_end and of_ours is (Says.CANCEL_ASKED in change.said)
 
 
 def _within(amount: int, most: int | None = None) -> int:
