@@ -8,16 +8,15 @@ from typing import Any, Final
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fakes import NOW, a_fact, an_intent
+from fakes import a_fact, a_question, an_intent
 from kasir.errors import InvalidRequest
 from kasir.gateway import changes as guard
 from kasir.money import IDR, Currency, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.fold import fold, payment
 from kasir.payments.payment import Payment
-from kasir.payments.ports import Kind, Question
+from kasir.payments.ports import Kind
 from kasir.payments.status import standing
 from kasir.payments.sums import sums
 from kasir.shop_events.shapes import shown
@@ -118,160 +117,174 @@ def test_what_is_asked_anew_takes_room_and_makes_none(
         assert then.minor_units <= room.minor_units
 
 
-class Trade(RuleBasedStateMachine):
+class Trade:
     """A shop that asks for anything, and a provider that refuses nothing by its sum.
 
     What it did is told late, in any order and several times, or not at all. Whatever the guard
     lets through is done in full, or fails, whenever the provider likes.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.known: list[Fact] = []
+    def __init__(self, *, by_itself: bool) -> None:
+        self.intent = an_intent(captures_itself=by_itself)
+        self.known = [PAID]
         self.mail: list[Fact] = []
         self.unheard: list[Fact] = []
         self.open: list[tuple[Kind, int, str]] = []
         self.done: list[tuple[str, int]] = []
-        self.asked = self.taken = self.out = self.lost = 0
+        self.asked = self.out = self.lost = 0
+        self.taken = WHOLE if by_itself else 0
         self.is_voided = False
 
-    @initialize(by_itself=st.booleans())
-    def begins(self, by_itself: bool) -> None:
-        """The shopper has paid; the money is taken with it, or by a call."""
-        self.intent = an_intent(captures_itself=by_itself)
-        self.taken = WHOLE if by_itself else 0
-        self.known = [PAID]
-
-    @property
     def payment(self) -> Payment:
         """As Kasir has it."""
         return payment(self.intent, self.known)
 
-    @rule(
-        kind=st.sampled_from([Kind.CAPTURES, Kind.REFUNDS, Kind.REVERSALS, Kind.CANCELS]),
-        value=st.sampled_from([1, 10_000, 15_000, WHOLE]),
-        is_answered=st.booleans(),
-    )
-    def the_shop_asks(self, kind: Kind, value: int, is_answered: bool) -> None:
-        """Whether it may is for the guard to say; the answer may be long in coming."""
+    def asks(self, kind: Kind, value: int, *, is_answered: bool) -> None:
+        """Whether the shop may is for the guard to say; the answer may be long in coming."""
         self.asked += 1
-        question = Question(
-            key=f"kasir-chg-{self.asked}",
-            kind=kind,
-            payment_id=self.intent.id,
-            version=72,
-            path="",
-            body=b"",
-            opened_at=NOW,
-            asked_at=NOW,
-        )
+        name, key = f"CHG-{self.asked}", f"kasir-chg-{self.asked}"
+        question = a_question(key=key, kind=kind)
         fields = {"amount": {"currency": "IDR", "value": value}}
         try:
-            facts = guard._DECIDES[kind](question, "PSP-A", fields)(self.payment)  # noqa: SLF001
+            facts = guard._DECIDES[kind](question, "PSP-A", fields)(self.payment())  # noqa: SLF001
         except InvalidRequest:
             return
         self.known += facts
-        name = f"CHG-{self.asked}"
         self.open.append((kind, value, name))
         is_back = kind in {Kind.REFUNDS, Kind.REVERSALS}
         says = Says.REFUND_RECEIVED if is_back else Says.CHANGE_RECEIVED
-        answer = a_fact(says, "PSP-A", about=question.key, modification=name)
+        answer = a_fact(says, "PSP-A", about=key, modification=name)
         (self.mail if is_answered else self.unheard).append(answer)
 
-    @precondition(lambda self: self.open)
-    @rule(data=st.data(), is_well=st.booleans())
-    def the_provider_does_it(self, data: st.DataObject, is_well: bool) -> None:
-        """One thing asked for ends, well or not."""
-        kind, value, name = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
+    def ends(self, pick: int, *, is_well: bool) -> None:
+        """One thing that was asked for is done, or fails."""
+        if not self.open:
+            return
+        kind, value, name = self.open.pop(pick % len(self.open))
+        is_well = is_well and not self.is_voided
         if kind is Kind.CAPTURES:
-            self._capture(value, name, is_well=is_well and not self.is_voided)
+            self._capture(value if is_well else 0, name)
         elif kind is Kind.REFUNDS:
-            self._give_back(value, name, is_well=is_well and not self.is_voided)
-        elif not is_well or self.is_voided:
-            is_reversal = kind is Kind.REVERSALS
-            self._tell(Says.REFUND_REJECTED if is_reversal else Says.CANCEL_REJECTED, 0, name)
-        elif kind is Kind.REVERSALS and self.taken:
-            self._give_back(self.taken, name, is_well=True)
+            self._give_back(value if is_well else 0, name)
+        elif kind is Kind.REVERSALS and (self.taken or not is_well):
+            self._give_back(self.taken if is_well else 0, name)
+        elif not is_well:
+            self._tell(Says.CANCEL_REJECTED, 0, name)
         else:
             # Even what is captured may be cancelled: not every wallet is known to refuse that.
             self.out, self.is_voided = self.out + self.taken, True
             self._tell(Says.VOIDED, 0, name)
 
-    def _capture(self, value: int, name: str, *, is_well: bool) -> None:
-        if is_well and not self.intent.captures_itself:
-            self.taken += value
-        self._tell(Says.CAPTURED if is_well else Says.CAPTURE_REJECTED, value, name)
+    def bounces(self, pick: int) -> None:
+        """Money that went back returns."""
+        if self.done:
+            name, value = self.done.pop(pick % len(self.done))
+            self.out -= value
+            self._tell(Says.REFUND_FAILED, value, name)
 
-    def _give_back(self, value: int, name: str, *, is_well: bool) -> None:
-        if is_well:
-            self.out += value
+    def disputes(self, pick: int, value: int) -> None:
+        """The shopper does, of what has not gone back yet, and the shop hears of it at once."""
+        worst = sum(value for kind, value, _ in self.open if kind is Kind.REFUNDS)
+        if any(kind in {Kind.REVERSALS, Kind.CANCELS} for kind, _, _ in self.open):
+            worst = WHOLE
+        name = f"D-{pick}"
+        is_new = all(fact.modification != name for fact in self.known)
+        if is_new and self.out + self.lost + worst + value <= self.taken:
+            self.lost += value
+            self.known.append(wild(Says.CHARGED_BACK, value, name))
+
+    def hears(self, pick: int, *, is_kept: bool) -> None:
+        """One thing is heard of, perhaps not for the last time."""
+        if self.mail:
+            fact = self.mail[pick % len(self.mail)]
+            if not is_kept:
+                self.mail.remove(fact)
+            if fact not in self.known:
+                self.known.append(fact)
+
+    def settles(self) -> int:
+        """Nothing more happens and everything is told; what may still be refunded then."""
+        while self.open:
+            self.ends(0, is_well=False)
+        every = [*self.known, *self.mail, *self.unheard]
+        return sums(self.intent, every).refundable("PSP-A").left.minor_units
+
+    def _capture(self, value: int, name: str) -> None:
+        if not self.intent.captures_itself:
+            self.taken += value
+        self._tell(Says.CAPTURED if value else Says.CAPTURE_REJECTED, value, name)
+
+    def _give_back(self, value: int, name: str) -> None:
+        self.out += value
+        if value:
             self.done.append((name, value))
-        self._tell(Says.REFUND_CONFIRMED if is_well else Says.REFUND_REJECTED, value, name)
+        self._tell(Says.REFUND_CONFIRMED if value else Says.REFUND_REJECTED, value, name)
 
     def _tell(self, says: Says, value: int, name: str) -> None:
         self.mail.append(wild(says, value, name))
 
-    @precondition(lambda self: self.done)
-    @rule(data=st.data())
-    def a_refund_bounces(self, data: st.DataObject) -> None:
-        """Money that went back returns."""
-        name, value = self.done.pop(data.draw(st.integers(0, len(self.done) - 1)))
-        self.out -= value
-        self._tell(Says.REFUND_FAILED, value, name)
 
-    @rule(number=st.integers(1, 3), value=st.sampled_from([5_000, WHOLE]))
-    def the_shopper_disputes(self, number: int, value: int) -> None:
-        """Of what has not gone back yet, and the shop hears of it at once."""
-        worst = sum(value for kind, value, _ in self.open if kind is Kind.REFUNDS)
-        whole = any(kind in {Kind.REVERSALS, Kind.CANCELS} for kind, _, _ in self.open)
-        if whole or self.out + self.lost + worst + value > self.taken:
-            return
-        if all(fact.modification != f"D-{number}" for fact in self.known):
-            self.lost += value
-            self.known.append(wild(Says.CHARGED_BACK, value, f"D-{number}"))
-
-    @precondition(lambda self: self.mail)
-    @rule(data=st.data(), is_kept=st.booleans())
-    def news_arrives(self, data: st.DataObject, is_kept: bool) -> None:
-        """One thing is heard of, perhaps not for the last time."""
-        fact = data.draw(st.sampled_from(self.mail))
-        if not is_kept:
-            self.mail.remove(fact)
-        if fact not in self.known:
-            self.known.append(fact)
-
-    @invariant()
-    def no_more_leaves_than_came_in(self) -> None:
-        """Refunds, reversals, cancels and disputes, against captures, against what was paid."""
-        assert self.out + self.lost <= self.taken <= WHOLE
-
-    @invariant()
-    def what_is_shown_lies_within_what_was_authorised(self) -> None:
-        """Whatever was heard of it by now."""
-        seen = shown(self.payment)
-
-        assert all(
-            amount in range(WHOLE + 1)
-            for amount in (seen.captured, seen.refunded, seen.charged_back)
-        )
-
-    def teardown(self) -> None:
-        """Everything ends and is told: then all that came in and did not leave may be refunded."""
-        while self.open:
-            kind, value, name = self.open.pop()
-            self._do_nothing(kind, value, name)
-        every = [*self.known, *self.mail, *self.unheard]
-        left = sums(self.intent, every).refundable("PSP-A").left.minor_units
-
-        assert left == (0 if self.is_voided else self.taken - self.out - self.lost)
-
-    def _do_nothing(self, kind: Kind, value: int, name: str) -> None:
-        says = {
-            Kind.CAPTURES: Says.CAPTURE_REJECTED,
-            Kind.CANCELS: Says.CANCEL_REJECTED,
-        }.get(kind, Says.REFUND_REJECTED)
-        self._tell(says, value, name)
+#: What undoes the whole ends a trade early, and so is rare.
+KINDS = [*[Kind.CAPTURES] * 4, *[Kind.REFUNDS] * 5, Kind.REVERSALS, Kind.CANCELS]
+WHATS = ["asks", "asks", "asks", "ends", "ends", "hears", "hears", "bounces", "disputes"]
+Step = tuple[str, Kind, int, int, bool]
+steps = st.tuples(
+    st.sampled_from(WHATS),
+    st.sampled_from(KINDS),
+    st.sampled_from([5_000, 10_000, 15_000, WHOLE]),
+    st.integers(0, 5),
+    st.sampled_from([True, True, True, False]),
+)
 
 
-TestTrade = Trade.TestCase
-TestTrade.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+def do(trade: Trade, step: Step) -> None:
+    """One thing happens."""
+    what, kind, value, pick, is_so = step
+    match what:
+        case "asks":
+            trade.asks(kind, value, is_answered=is_so)
+        case "ends":
+            trade.ends(pick, is_well=is_so)
+        case "hears":
+            trade.hears(pick, is_kept=is_so)
+        case "bounces":
+            trade.bounces(pick)
+        case "disputes":
+            trade.disputes(pick, value)
+
+
+def asks(kind: Kind) -> Step:
+    """The shop asks for the whole, and has its answer soon."""
+    return "asks", kind, WHOLE, 0, True
+
+
+ENDS: Final[Step] = ("ends", Kind.CAPTURES, WHOLE, 0, True)
+HEARS: Final[Step] = ("hears", Kind.CAPTURES, WHOLE, 1, False)
+CAPTURED: Final = [asks(Kind.CAPTURES), ENDS, HEARS]
+EARLY_REVERSAL: Final = [asks(Kind.CAPTURES), asks(Kind.REVERSALS), ENDS, HEARS, HEARS]
+
+
+@settings(max_examples=1_000)
+@given(st.booleans(), st.lists(steps, min_size=8, max_size=30))
+@example(by_itself=False, happens=[*EARLY_REVERSAL, asks(Kind.REFUNDS), ENDS, ENDS])
+@example(by_itself=False, happens=[asks(Kind.CAPTURES), asks(Kind.CAPTURES), ENDS, ENDS])
+@example(by_itself=False, happens=[*CAPTURED, asks(Kind.CANCELS), asks(Kind.REFUNDS), ENDS, ENDS])
+@example(by_itself=False, happens=[*CAPTURED, asks(Kind.REFUNDS), asks(Kind.CANCELS), ENDS, ENDS])
+@example(by_itself=True, happens=[asks(Kind.REFUNDS), asks(Kind.REVERSALS), ENDS, ENDS])
+@example(by_itself=True, happens=[asks(Kind.REVERSALS), asks(Kind.REFUNDS), ENDS, ENDS])
+@example(by_itself=True, happens=[asks(Kind.REFUNDS), ENDS, asks(Kind.REFUNDS), ENDS])
+def test_no_more_leaves_than_came_in_whatever_is_asked_and_however_late_it_is_told(
+    by_itself: bool,  # Drawn.
+    happens: list[Step],
+) -> None:
+    trade = Trade(by_itself=by_itself)
+    for step in happens:
+        do(trade, step)
+        seen = shown(trade.payment())
+
+        assert trade.out + trade.lost <= trade.taken <= WHOLE
+        assert max(seen.captured, seen.refunded, seen.charged_back) <= WHOLE
+        assert min(seen.captured, seen.refunded, seen.charged_back) >= 0
+
+    left = trade.settles()
+    assert left == (0 if trade.is_voided else trade.taken - trade.out - trade.lost)
