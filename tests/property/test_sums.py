@@ -259,6 +259,7 @@ def asks(kind: Kind) -> Step:
 
 
 ENDS: Final[Step] = ("ends", Kind.CAPTURES, WHOLE, 0, True)
+LAST: Final[Step] = ("ends", Kind.CAPTURES, WHOLE, -1, True)
 HEARS: Final[Step] = ("hears", Kind.CAPTURES, WHOLE, 1, False)
 CAPTURED: Final = [asks(Kind.CAPTURES), ENDS, HEARS]
 EARLY_REVERSAL: Final = [asks(Kind.CAPTURES), asks(Kind.REVERSALS), ENDS, HEARS, HEARS]
@@ -268,7 +269,7 @@ EARLY_REVERSAL: Final = [asks(Kind.CAPTURES), asks(Kind.REVERSALS), ENDS, HEARS,
 @given(st.booleans(), st.lists(steps, min_size=8, max_size=30))
 @example(by_itself=False, happens=[*EARLY_REVERSAL, asks(Kind.REFUNDS), ENDS, ENDS])
 @example(by_itself=False, happens=[asks(Kind.CAPTURES), asks(Kind.CAPTURES), ENDS, ENDS])
-@example(by_itself=False, happens=[*CAPTURED, asks(Kind.CANCELS), asks(Kind.REFUNDS), ENDS, ENDS])
+@example(by_itself=False, happens=[*CAPTURED, asks(Kind.CANCELS), asks(Kind.REFUNDS), LAST, ENDS])
 @example(by_itself=False, happens=[*CAPTURED, asks(Kind.REFUNDS), asks(Kind.CANCELS), ENDS, ENDS])
 @example(by_itself=True, happens=[asks(Kind.REFUNDS), asks(Kind.REVERSALS), ENDS, ENDS])
 @example(by_itself=True, happens=[asks(Kind.REVERSALS), asks(Kind.REFUNDS), ENDS, ENDS])
