@@ -72,16 +72,6 @@ class Sale:
 
         return await self.until(has, f"{says}")
 
-    async def until_told(self, code: str) -> None:
-        """Wait until the twin's notification was accepted."""
-
-        async def look() -> list[str]:
-            url = f"/twin/deliveries?reference={self.reference}"
-            told = (await self.walker.twin("GET", url))["deliveries"]
-            return [one["eventCode"] for one in told if one["accepted"]]
-
-        await until(look, lambda codes: code in codes, f"{code} delivered")
-
     async def late(self, *codes: str) -> None:
         """These notifications of it stay away for now."""
         delayed = [
@@ -194,13 +184,76 @@ async def test_a_capture_failed_of_less_than_nothing_makes_no_money(
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
-    name = secrets.token_hex(8).upper()
-    await sale.hears("CAPTURE_FAILED", name, amount={"currency": "IDR", "value": -WHOLE})
-    await sale.hears("NOTIFICATION_OF_FRAUD", f"F{name}")  # Read after it, or with it.
-    payment = await sale.until_said("noted")
+    nonsense = {"currency": "IDR", "value": -WHOLE}
+    await sale.hears("CAPTURE_FAILED", secrets.token_hex(8).upper(), amount=nonsense)
+    one = {"currency": "IDR", "value": 1}
+    await sale.hears("CHARGEBACK", secrets.token_hex(8).upper(), amount=one)
+    payment = await sale.until(lambda payment: payment.get("chargedBack", 0) > 0, "charged back")
+    told = [event["data"] for event in await walker.events(sale.reference)]
 
-    assert payment["captured"] in range(WHOLE + 1)
+    for shown in (payment, *told):
+        sums = [shown["captured"], shown["refunded"], shown.get("chargedBack", 0)]
+        assert all(amount in range(WHOLE + 1) for amount in sums), shown
     assert (await sale.asks("refunds", WHOLE + 1)).status == 422
+
+
+async def test_a_refund_whose_answer_was_lost_holds_its_money(
+    caller: Caller, walker: Walker
+) -> None:
+    sale = Sale(caller, walker)
+    await sale.begins()
+    await walker.faults(
+        {"fault": "lose_reply_before", "call": "refunds", "reference": sale.reference}
+    )
+    lost, again = await sale.asks("refunds"), await sale.asks("refunds")
+    await walker.faults()
+
+    assert lost.status == 503
+    assert "25000 are held by a refund whose end is not known yet" in message(again)
+
+
+async def test_no_cancel_undoes_the_whole_of_what_is_going_back_already(
+    caller: Caller, walker: Walker
+) -> None:
+    sale = Sale(caller, walker)
+    await sale.begins()
+    await sale.asks("refunds", 10_000)
+    by_name = await sale.asks("cancels", None)
+    by_reference = await caller.post("/v72/cancels", {"paymentReference": sale.reference})
+
+    for said in (by_name, by_reference):
+        assert (said.status, said.json["errorCode"]) == (422, "167")
+        assert "refund the other 15000 instead" in said.json["message"]
+
+
+async def test_a_refund_waits_for_the_end_of_a_cancel_and_may_be_made_once_that_failed(
+    caller: Caller, walker: Walker
+) -> None:
+    sale = Sale(caller, walker)
+    await sale.begins()
+    await sale.late("CANCELLATION")
+    cancel, refund = await sale.asks("cancels", None), await sale.asks("refunds")
+    await walker.faults()
+
+    assert "25000 are held by a cancel whose end is not known yet" in message(refund)
+
+    await sale.hears("CANCELLATION", cancel.json["pspReference"], success="false")
+    await sale.until_said("cancel_rejected")
+
+    assert (await sale.asks("refunds")).status == 201
+
+
+async def test_a_dispute_that_was_announced_is_not_refunded_meanwhile(
+    caller: Caller, walker: Walker
+) -> None:
+    sale = Sale(caller, walker)
+    await sale.begins()
+    await sale.hears("NOTIFICATION_OF_CHARGEBACK", secrets.token_hex(8).upper())
+    payment = await sale.until_said("dispute_announced")
+    refund = await sale.asks("refunds")
+
+    assert payment.get("chargedBack", 0) == 0
+    assert "25000 are held by a dispute that was announced" in message(refund)
 
 
 async def test_what_was_charged_back_is_not_refunded_too(caller: Caller, walker: Walker) -> None:
