@@ -51,8 +51,6 @@ _NOT_CAPTURED: Final = frozenset(
 )
 #: What ends a cancel without effect, by the cancel's own name; the last is an older word.
 _NOT_CANCELLED: Final = frozenset({Says.CHANGE_DECLINED, Says.NOTED})
-
-
 #: What takes money in a dispute, the last word first.
 _DISPUTES: Final = (Says.SECOND_CHARGEBACK, Says.CHARGED_BACK, Says.DISPUTE_ANNOUNCED)
 

@@ -48,14 +48,14 @@ class Sale:
 
     async def hears(self, code: str, name: str, **changes: Any) -> None:
         """Adyen tells Kasir of a change that the twin does not play."""
-        item = notification_item(
-            key=self.caller.house.environment["ADYEN_HMAC_KEY"],
-            eventCode=code,
-            pspReference=name,
-            originalReference=self.psp,
-            merchantReference=self.reference,
-            **changes,
-        )
+        fields = {
+            "eventCode": code,
+            "pspReference": name,
+            "originalReference": self.psp,
+            "merchantReference": self.reference,
+        }
+        key = self.caller.house.environment["ADYEN_HMAC_KEY"]
+        item = notification_item(key=key, **(fields | changes))
         box = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
         said = await self.caller.call("POST", "/webhooks/adyen", json.dumps(box).encode())
         assert said.status == 202
@@ -273,6 +273,25 @@ async def test_what_was_charged_back_is_not_refunded_too(caller: Caller, walker:
     await sale.hears("CHARGEBACK_REVERSED", dispute)
     await sale.until_said("chargeback_reversed")
     assert (await sale.asks("refunds")).status == 201
+
+
+async def test_an_attempt_gives_no_more_back_than_itself_though_another_was_paid_too(
+    caller: Caller, walker: Walker
+) -> None:
+    sale = Sale(caller, walker)
+    await sale.begins()
+    mine = {"metadata.kasirPaymentId": (await walker.newest(sale.reference))["id"]}
+    other = secrets.token_hex(8).upper()
+    await sale.hears("AUTHORISATION", other, originalReference=None, additionalData=mine)
+    await sale.until(lambda payment: payment["captured"] == 2 * WHOLE, "paid twice")
+    first, again = await sale.asks("refunds"), await sale.asks("refunds")
+    sale.psp = other
+    of_the_other = await sale.asks("refunds")
+
+    assert first.status == 201
+    assert "at most 0 IDR can still be refunded" in message(again)
+    # The twin knows nothing of it: the question went out, and Adyen's own word is passed on.
+    assert "can still be refunded" not in of_the_other.json["message"]
 
 
 async def test_the_message_says_the_true_remainder_and_what_holds_the_rest(
