@@ -17,10 +17,14 @@ from typing import Final
 from kasir.adyen.notifications import EventCode
 from kasir.adyen.replies import ResultCode
 from kasir.gateway.meanings import IGNORED, MEANINGS, RESULTS
+from kasir.ids import PaymentId
+from kasir.money import IDR, Money
 from kasir.payments import refunds
 from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.payment import Intent
 from kasir.payments.refunds import RefundStatus
 from kasir.payments.status import FINAL, PRECEDENCE, Status, status
+from kasir.payments.sums import Sums, Why, sums
 from kasir.shop_events import telling
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "payment-status.md"
@@ -66,7 +70,7 @@ Three rules make the table:
 
 def page() -> str:
     """The page as it should be."""
-    parts = (_HEAD, _statuses(), _ladder(), _next(), _refunds(), _replies(), _codes())
+    parts = (_HEAD, _statuses(), _ladder(), _next(), _refunds(), _sums(), _replies(), _codes())
     return "\n".join(parts)
 
 
@@ -158,7 +162,10 @@ def _refunds() -> str:
     statuses = _table(("refund", "what it says", "event to the shop"), rows)
     ladder = _table(
         ("what wins, from the top", "", "the refund is"),
-        [(f"`{says}`", says_said[says.name], f"`{one}`") for says, one in _OF_REFUNDS],
+        [
+            (f"`{says}`", says_said[says.name], f"`{one}`" if one else "no refund")
+            for says, one in _OF_REFUNDS
+        ],
     )
     return _ABOUT_REFUNDS + statuses + "\n" + ladder + _AFTER_REFUNDS
 
@@ -167,14 +174,146 @@ _ABOUT_REFUNDS: Final = """\
 ## Refunds
 
 Each refund is a fold of its own, over the facts that bear its name
-([payments/refunds.py](../src/kasir/payments/refunds.py)).
+([payments/refunds.py](../src/kasir/payments/refunds.py)). A reversal is one of them, unless it is
+known to have been a cancel.
 
 """
 _AFTER_REFUNDS: Final = """
-`refund_declined` (Adyen would not even take the request) leaves no refund behind. *Requested* and
-*succeeded* refunds count against what can still be asked back; *failed* and *reversed* ones do not.
 `refunded` on a payment is the sum of those that *succeeded*.
 """
+
+
+def _sums() -> str:
+    """What each piece of news does to the sums: every number is computed by the code itself."""
+    held: set[Why] = set()
+    rows = []
+    for chain in _CHAINS:
+        known = _known_sums(chain)
+        back, more = known.refundable("ATTEMPT"), known.capturable("ATTEMPT")
+        held |= {*back.held, *more.held}
+        numbers = (known.captured, known.refunded, known.charged_back, back.left, more.left)
+        words = ", ".join(f"`{says}`" + ("" if value else " of no sum") for says, value in chain)
+        rows.append((words or "nothing", *(f"{number.minor_units:,}" for number in numbers)))
+    if missing := set(Why) - held:
+        raise ValueError(f"no row shows what {sorted(missing)} holds")
+    said = _sentences(Why)
+    reasons = [(f"… {one}", said[one.name]) for one in Why]
+    head = ("heard of it since", "captured", "refunded", "chargedBack", "refundable", "capturable")
+    return (
+        _ABOUT_SUMS
+        + _table(head, rows)
+        + _ABOUT_HOLDING
+        + _table(("in the error", "what it is, and how much it holds"), reasons)
+        + _AFTER_SUMS
+    )
+
+
+_ABOUT_SUMS: Final = """\
+## Sums
+
+[payments/sums.py](../src/kasir/payments/sums.py) counts per attempt, as Adyen does. `captured`,
+`refunded` and `chargedBack` never leave 0 to what was authorised and not undone, whatever is heard.
+*Refundable* is what may still be asked back (by a refund; a reversal or a cancel passes only where
+nothing else takes money back), *capturable* what may still be asked to be taken: more is refused
+with 422, before Adyen hears of it.
+
+An attempt of 25,000 whose money is taken by a call of its own: 20,000 were captured, and then this
+is heard, of 10,000 each time (of a capture, 5,000; of a reversal that became a refund, 20,000).
+
+"""
+_ABOUT_HOLDING: Final = """
+The error says what holds the rest, in these words:
+
+"""
+_AFTER_SUMS: Final = """
+What is not known is counted so that less may leave:
+
+- What is open holds all that it could take, until its end is told: also where nobody heard Adyen's
+  answer. A change that Adyen would not take (`refund_declined`, `change_declined`) holds nothing.
+- A change that names no attempt is held against each. An end ends the change whose name it bears; a
+  cancel by reference is ended by one for each attempt.
+- A sum that is missing, not more than nothing, or of another currency is not known: what leaves by
+  it is counted as the whole, what comes in by it as nothing.
+- An attempt that was cancelled has nothing left, though a part of it was captured before.
+- Kasir's own cancel of an attempt that nobody finished holds nothing. It is asked for only while
+  nobody has paid, and money that comes late must be free to go back.
+- Older facts say `noted` of captures, cancels, reversals and their ends, and `refund_asked` of some
+  reversals. They are read as what they would be called today, by their source, words and names
+  (`meaning` in [payments/changes.py](../src/kasir/payments/changes.py)).
+"""
+
+_WHOLE: Final = 25_000
+_AMOUNTS: Final = {
+    Says.REVERSAL_ASKED: None,
+    Says.CANCEL_ASKED: None,
+    Says.CAPTURE_ASKED: 5_000,
+    Says.CAPTURED: 5_000,
+    Says.CAPTURE_REJECTED: 5_000,
+    Says.CAPTURE_FAILED: 5_000,
+}
+
+
+def _chain(*chain: Says) -> tuple[tuple[Says, int | None], ...]:
+    """News of one change, with what each tells of money."""
+    amounts = {says: _AMOUNTS.get(says, 10_000) for says in chain}
+    if Says.REVERSAL_ASKED in chain:
+        amounts |= {Says.REFUND_CONFIRMED: 20_000}
+    return tuple((says, amounts[says] or _WHOLE) for says in chain)
+
+
+_CHAINS: Final[tuple[tuple[tuple[Says, int | None], ...], ...]] = (
+    (),
+    _chain(Says.REFUND_ASKED),
+    _chain(Says.REFUND_ASKED, Says.REFUND_REJECTED),
+    _chain(Says.REFUND_ASKED, Says.REFUND_CONFIRMED),
+    _chain(Says.REFUND_ASKED, Says.REFUND_CONFIRMED, Says.REFUND_FAILED),
+    _chain(Says.REVERSAL_ASKED),
+    _chain(Says.REVERSAL_ASKED, Says.REFUND_REJECTED),
+    _chain(Says.REVERSAL_ASKED, Says.REFUND_CONFIRMED),
+    _chain(Says.REVERSAL_ASKED, Says.VOIDED),
+    _chain(Says.CANCEL_ASKED),
+    _chain(Says.CANCEL_ASKED, Says.CANCEL_REJECTED),
+    _chain(Says.CANCEL_ASKED, Says.VOIDED),
+    _chain(Says.CAPTURE_ASKED),
+    _chain(Says.CAPTURE_ASKED, Says.CAPTURE_REJECTED),
+    _chain(Says.CAPTURE_ASKED, Says.CAPTURED),
+    _chain(Says.CAPTURE_ASKED, Says.CAPTURED, Says.CAPTURE_FAILED),
+    _chain(Says.DISPUTE_ANNOUNCED),
+    _chain(Says.DISPUTE_ANNOUNCED, Says.CHARGED_BACK),
+    _chain(Says.CHARGED_BACK, Says.CHARGEBACK_REVERSED),
+    _chain(Says.CHARGED_BACK, Says.CHARGEBACK_REVERSED, Says.SECOND_CHARGEBACK),
+    ((Says.REFUND_CONFIRMED, None),),
+    ((Says.CHARGED_BACK, None),),
+)
+
+
+def _known_sums(chain: Sequence[tuple[Says, int | None]]) -> Sums:
+    """The sums of an attempt that was captured in part, after news of one change."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    intent = Intent(
+        id=PaymentId("pay_1"),
+        reference="",
+        amount=Money(IDR, _WHOLE),
+        method="",
+        return_url="",
+        created_at=at,
+        close_at=at,
+        captures_itself=False,
+    )
+    before = [(Says.AUTHORISED, _WHOLE, ""), (Says.CAPTURED, 20_000, "FIRST")]
+    facts = [
+        Fact(
+            key=f"{says}:{name}",
+            says=says,
+            source=Source.NOTIFICATION,
+            at=at,
+            psp_reference="ATTEMPT",
+            modification=name,
+            amount=Money(IDR, value) if value else None,
+        )
+        for says, value, name in (*before, *((says, value, "SECOND") for says, value in chain))
+    ]
+    return sums(intent, facts)
 
 
 def _event_of_refund(one: RefundStatus) -> str:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from fakes import a_fact, an_intent
 from kasir.money import IDR, Money
+from kasir.payments.changes import changes
 from kasir.payments.facts import Fact, Says
-from kasir.payments.fold import fold, payment, refundable
-from kasir.payments.refunds import RefundStatus, refunds
+from kasir.payments.fold import fold
 from kasir.payments.status import Status, status
 
 #: Few names, so that facts speak of the same things.
@@ -59,8 +59,7 @@ def test_order_and_repetition_change_nothing(
     assert fold(intent, again) == fold(intent, facts)
     assert status(again) == status(facts)
     # In a list the order is seen, as that of a set is in another process.
-    nothing = Money(IDR, 0)
-    assert refunds(again, nothing) == refunds(facts, nothing)
+    assert changes(again, ATTEMPTS, IDR) == changes(facts, ATTEMPTS, IDR)
 
 
 @given(known_facts, any_fact)
@@ -95,18 +94,6 @@ def test_what_is_only_noted_changes_no_status(facts: list[Fact]) -> None:
         assert status(told) == status(without)
 
 
-@given(intents, known_facts)
-def test_sums_are_never_negative_and_no_money_is_taken_of_what_is_not_paid(
-    intent: Any, facts: list[Fact]
-) -> None:
-    stands = fold(intent, facts)
-
-    assert min(stands.captured.minor_units, stands.refunded.minor_units) >= 0
-    assert stands.charged_back.minor_units >= 0
-    if intent.captures_itself and stands.status is not Status.AUTHORISED:
-        assert stands.captured.minor_units == 0
-
-
 def disputed(says: Says, dispute: str) -> Fact:
     """A tenth of it is at stake."""
     return a_fact(says, "PSP-A", modification=dispute, amount=Money(IDR, 2_500))
@@ -131,31 +118,6 @@ def test_a_dispute_is_lost_if_its_last_word_says_so_whatever_came_first(
     ]
 
     assert fold(an_intent(), order).charged_back == Money(IDR, 2_500 * len(lost))
-
-
-@given(intents, known_facts)
-def test_refunded_is_the_sum_of_the_refunds_that_went_back(intent: Any, facts: list[Fact]) -> None:
-    stands = fold(intent, facts)
-    back = [
-        refund.amount.minor_units
-        for refund in stands.refunds
-        if refund.status is RefundStatus.SUCCEEDED
-    ]
-
-    assert stands.refunded.minor_units == sum(back)
-    assert len({refund.name for refund in stands.refunds}) == len(stands.refunds)
-
-
-@given(intents, known_facts)
-def test_a_refund_that_failed_gives_its_money_free_again(intent: Any, facts: list[Fact]) -> None:
-    made = payment(intent, facts)
-    held = [
-        refund.amount.minor_units
-        for refund in made.standing.refunds
-        if refund.status in {RefundStatus.REQUESTED, RefundStatus.SUCCEEDED}
-    ]
-
-    assert refundable(made).minor_units == made.standing.captured.minor_units - sum(held)
 
 
 @given(intents, known_facts)

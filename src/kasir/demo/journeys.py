@@ -7,7 +7,16 @@ from typing import Final
 
 import aiohttp
 
-from kasir.demo import field, identity, ready, renewal_run, saved, subscribing, wishing
+from kasir.demo import (
+    field,
+    identity,
+    ready,
+    renewal_run,
+    saved,
+    subscribing,
+    sums,
+    wishing,
+)
 from kasir.demo.stage import Stage
 from kasir.demo.walker import JourneyError, Walker, expect, reference, until
 
@@ -109,6 +118,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     "same idempotency key twice": same_key_twice,
     "link expired": link_expired,
     **field.JOURNEYS,
+    **sums.JOURNEYS,
     **saved.JOURNEYS,
     **ready.JOURNEYS,
     **identity.JOURNEYS,  # It leaves a notification that a person must look at.

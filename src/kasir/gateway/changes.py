@@ -1,13 +1,14 @@
 """Changes of a payment, as Adyen's Checkout API has them: capture, refund, cancel, reverse.
 
-The sum of refunds asked for never exceeds what was captured: each asking is judged and written
-down under the payment's row lock, before Adyen hears of it. Adyen answers 201 `received`; how it
-ended comes by notification.
+What goes back never exceeds what was captured, nor what is captured what was authorised: each
+asking is judged and written down under the payment's row lock, before Adyen hears of it, and what
+is open counts for all it could take (`payments.sums`). Adyen answers 201 `received`; how it ended
+comes by notification.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -30,10 +31,10 @@ from kasir.ids import Ids
 from kasir.money import Currency, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.flow import Flow
-from kasir.payments.fold import refundable
 from kasir.payments.payment import Payment
 from kasir.payments.ports import Decide, Kind, Question
 from kasir.payments.status import FINAL
+from kasir.payments.sums import Room, Sums, Why, sums
 
 #: The word of Adyen's path, and what it asks.
 PATHS: Final[Mapping[str, Kind]] = {
@@ -79,7 +80,7 @@ class Changes:
 
         Raises:
             InvalidRequest: A field is wrong, no payment of ours has this pspReference, or more
-                would be refunded than was captured; nothing was sent.
+                would go back or be captured than there is; nothing was sent.
             NotClaimedYet: Adyen named it in an answer, and its notification is yet to come.
             KeyReused: The shop key came before with another body.
             StillRunning: The first request with this shop key has no answer yet.
@@ -97,7 +98,7 @@ class Changes:
             raise InvalidRequest([_no_original(psp_reference)])
         path = f"/payments/{psp_reference}/{kind}"
         question = self._question(kind, payment, path, fields, version)
-        decide = _DECIDES[kind](question, fields)
+        decide = _DECIDES[kind](question, psp_reference, fields)
         kept = await self.flow.change(question, decide, shop_key_of(key, fields, path, version))
         return answer_of(kept)
 
@@ -105,7 +106,8 @@ class Changes:
         """Undo a payment whose pspReference nobody knows yet: `POST /cancels`.
 
         Raises:
-            InvalidRequest: A field is wrong, or there is no payment of that reference.
+            InvalidRequest: A field is wrong, there is no payment of that reference, or money of
+                it has gone back; nothing was sent.
             KeyReused: The shop key came before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
@@ -124,7 +126,7 @@ class Changes:
         question = self._question(
             Kind.CANCELS_BY_REFERENCE, (still_open or found)[0], "/cancels", fields, version
         )
-        decide = _note(question, fields)
+        decide = _cancel(question, "", fields)
         kept = await self.flow.change(
             question, decide, shop_key_of(key, fields, "/cancels", version)
         )
@@ -162,65 +164,87 @@ def _money(fields: Mapping[str, Any]) -> Money:
     return Money(Currency(fields["amount"]["currency"]), fields["amount"]["value"])
 
 
-def _fact(question: Question, says: Says, amount: Money | None) -> Fact:
+def _fact(question: Question, says: Says, attempt: str, amount: Money | None = None) -> Fact:
     return Fact(
         key=f"asked:{question.key}",
         says=says,
         source=Source.SHOP,
         at=question.opened_at,
         about=question.key,
+        psp_reference=attempt,
         amount=amount,
         words=question.kind,
     )
 
 
-def _refund(question: Question, fields: Mapping[str, Any]) -> Decide:
-    """Let a refund pass if, with all that were asked before it, no more than captured goes back."""
+def _refund(question: Question, attempt: str, fields: Mapping[str, Any]) -> Decide:
+    """Let a refund pass if, with all that left and all that may, no more than captured goes."""
     wanted = _money(fields)
 
     def decide(payment: Payment) -> Sequence[Fact]:
         _same_currency(wanted, payment)
-        left = refundable(payment)
-        if wanted.minor_units > left.minor_units:
-            cure = f"at most {left.minor_units} {left.currency} can still be refunded."
-            raise InvalidRequest([Fault("amount.value", cure, "137")])
-        return [_fact(question, Says.REFUND_ASKED, wanted)]
+        _fits(wanted, _sums(payment).refundable(attempt), "refunded")
+        return [_fact(question, Says.REFUND_ASKED, attempt, wanted)]
 
     return decide
 
 
-def _reverse(question: Question, _: Mapping[str, Any]) -> Decide:
-    """Let a reversal pass if nothing was refunded: it always undoes the whole."""
+def _reverse(question: Question, attempt: str, _: Mapping[str, Any]) -> Decide:
+    """Let a reversal pass if nothing else takes money back: it always undoes the whole."""
 
     def decide(payment: Payment) -> Sequence[Fact]:
-        whole, left = payment.standing.captured, refundable(payment)
-        if whole != left:
-            cure = f"it is refunded in part; refund the other {left.minor_units} instead."
-            raise InvalidRequest([Fault("paymentPspReference", cure, "167")])
-        if not whole.minor_units:
-            return [_fact(question, Says.NOTED, None)]
-        return [_fact(question, Says.REFUND_ASKED, whole)]
+        room = _sums(payment).refundable(attempt)
+        _whole(room, frozenset(room.held))
+        return [_fact(question, Says.REVERSAL_ASKED, attempt)]
 
     return decide
 
 
-def _capture(question: Question, fields: Mapping[str, Any]) -> Decide:
-    """Let a capture pass if it takes no more than the payment is of."""
+def _capture(question: Question, attempt: str, fields: Mapping[str, Any]) -> Decide:
+    """Let a capture pass if, with all that were asked before it, no more than authorised is."""
     wanted = _money(fields)
 
     def decide(payment: Payment) -> Sequence[Fact]:
         _same_currency(wanted, payment)
-        most = payment.intent.amount.minor_units
-        if wanted.minor_units > most:
-            raise InvalidRequest([Fault("amount.value", f"must be at most {most}.", "137")])
-        return [_fact(question, Says.NOTED, wanted)]
+        _fits(wanted, _sums(payment).capturable(attempt), "captured")
+        return [_fact(question, Says.CAPTURE_ASKED, attempt, wanted)]
 
     return decide
 
 
-def _note(question: Question, _: Mapping[str, Any]) -> Decide:
-    """Let it pass: Adyen knows whether it can be done."""
-    return lambda _: [_fact(question, Says.NOTED, None)]
+def _cancel(question: Question, attempt: str, _: Mapping[str, Any]) -> Decide:
+    """Let a cancel pass if nothing takes money back; Adyen knows whether it can be done.
+
+    Twice is no more than once. By reference, without an attempt, it is about every one.
+    """
+
+    def decide(payment: Payment) -> Sequence[Fact]:
+        money = _sums(payment)
+        for name in [attempt] if attempt else money.authorised:
+            room = money.refundable(name)
+            _whole(room, room.held.keys() - {Why.CANCEL_OPEN})
+        return [_fact(question, Says.CANCEL_ASKED, attempt)]
+
+    return decide
+
+
+def _sums(payment: Payment) -> Sums:
+    return sums(payment.intent, payment.facts)
+
+
+def _fits(wanted: Money, room: Room, how: str) -> None:
+    if wanted.minor_units > room.left.minor_units:
+        held = f": {room}" if room.held else ""
+        cure = f"at most {room.left.minor_units} {room.left.currency} can still be {how}{held}."
+        raise InvalidRequest([Fault("amount.value", cure, "137")])
+
+
+def _whole(room: Room, in_the_way: Collection[Why]) -> None:
+    """Refuse to undo the whole where something in the way takes a part of it, or may."""
+    if in_the_way:
+        rest = f"; refund the other {left} instead" if (left := room.left.minor_units) else ""
+        cure = f"it would undo the whole, and {room}{rest}."
+        raise InvalidRequest([Fault("paymentPspReference", cure, "167")])
 
 
 def _same_currency(wanted: Money, payment: Payment) -> None:
@@ -229,9 +253,9 @@ def _same_currency(wanted: Money, payment: Payment) -> None:
         raise InvalidRequest([Fault("amount.currency", f"must be {currency}.", "138")])
 
 
-_DECIDES: Final[Mapping[Kind, Callable[[Question, Mapping[str, Any]], Decide]]] = {
+_DECIDES: Final[Mapping[Kind, Callable[[Question, str, Mapping[str, Any]], Decide]]] = {
     Kind.CAPTURES: _capture,
     Kind.REFUNDS: _refund,
-    Kind.CANCELS: _note,
+    Kind.CANCELS: _cancel,
     Kind.REVERSALS: _reverse,
 }

@@ -35,11 +35,11 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.AUTHORISATION_ADJUSTMENT, True): Says.NOTED,
     (EventCode.AUTHORISATION_ADJUSTMENT, False): Says.NOTED,
     (EventCode.CANCELLATION, True): Says.VOIDED,
-    (EventCode.CANCELLATION, False): Says.NOTED,
+    (EventCode.CANCELLATION, False): Says.CANCEL_REJECTED,
     (EventCode.CANCEL_OR_REFUND, True): Says.REFUND_CONFIRMED,  # Or VOIDED: see `_says`.
     (EventCode.CANCEL_OR_REFUND, False): Says.REFUND_REJECTED,
     (EventCode.CAPTURE, True): Says.CAPTURED,
-    (EventCode.CAPTURE, False): Says.NOTED,  # The money stays authorised; nothing was taken.
+    (EventCode.CAPTURE, False): Says.CAPTURE_REJECTED,
     (EventCode.CAPTURE_FAILED, True): Says.CAPTURE_FAILED,
     (EventCode.CAPTURE_FAILED, False): Says.NOTED,
     (EventCode.CHARGEBACK, True): Says.CHARGED_BACK,
@@ -62,7 +62,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.MANUAL_REVIEW_ACCEPT, False): Says.NOTED,
     (EventCode.MANUAL_REVIEW_REJECT, True): Says.NOTED,
     (EventCode.MANUAL_REVIEW_REJECT, False): Says.NOTED,
-    (EventCode.NOTIFICATION_OF_CHARGEBACK, True): Says.NOTED,  # A warning; money has not moved.
+    (EventCode.NOTIFICATION_OF_CHARGEBACK, True): Says.DISPUTE_ANNOUNCED,
     (EventCode.NOTIFICATION_OF_CHARGEBACK, False): Says.NOTED,
     (EventCode.NOTIFICATION_OF_FRAUD, True): Says.NOTED,
     (EventCode.NOTIFICATION_OF_FRAUD, False): Says.NOTED,
@@ -100,7 +100,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.SECOND_CHARGEBACK, True): Says.SECOND_CHARGEBACK,
     (EventCode.SECOND_CHARGEBACK, False): Says.NOTED,
     (EventCode.TECHNICAL_CANCEL, True): Says.VOIDED,
-    (EventCode.TECHNICAL_CANCEL, False): Says.NOTED,
+    (EventCode.TECHNICAL_CANCEL, False): Says.CANCEL_REJECTED,
     (EventCode.VOID_PENDING_REFUND, True): Says.REFUND_FAILED,  # It never went back.
     (EventCode.VOID_PENDING_REFUND, False): Says.NOTED,
 }
@@ -195,9 +195,9 @@ def _change_fact(
     """Adyen answers a change with `received` and a name for it; how it ended comes later."""
     is_refund = question.kind in {Kind.REFUNDS, Kind.REVERSALS}
     if is_ours:
-        says = Says.REFUND_DECLINED if is_refund else Says.NOTED
+        says = Says.REFUND_DECLINED if is_refund else Says.CHANGE_DECLINED
     else:
-        says = Says.REFUND_RECEIVED if is_refund else Says.NOTED
+        says = Says.REFUND_RECEIVED if is_refund else Says.CHANGE_RECEIVED
     return Fact(
         key=f"reply:{question.key}",
         says=says,

@@ -50,10 +50,24 @@ class Says(StrEnum):
     EXPIRED = "expired"
     #: An authorised payment was undone before its money was taken.
     VOIDED = "voided"
+    #: The shop asked for the money to be taken.
+    CAPTURE_ASKED = "capture_asked"
+    #: That was not possible: the money stays authorised.
+    CAPTURE_REJECTED = "capture_rejected"
     #: The money was taken, where that is a step of its own.
     CAPTURED = "captured"
     #: The money could not be taken after all.
     CAPTURE_FAILED = "capture_failed"
+    #: The shop asked for the payment to be cancelled.
+    CANCEL_ASKED = "cancel_asked"
+    #: That was not possible: the payment stands.
+    CANCEL_REJECTED = "cancel_rejected"
+    #: The provider took the request for a capture or a cancel, and gave it a name.
+    CHANGE_RECEIVED = "change_received"
+    #: The provider would not even take that request: nothing comes of it.
+    CHANGE_DECLINED = "change_declined"
+    #: The shop asked for the whole to be undone, by a cancel or by a refund.
+    REVERSAL_ASKED = "reversal_asked"
     #: The shop asked for money to go back.
     REFUND_ASKED = "refund_asked"
     #: The provider took the request, and gave it a name.
@@ -68,6 +82,8 @@ class Says(StrEnum):
     REFUND_FAILED = "refund_failed"
     #: The refunded money came back to the shop.
     REFUND_REVERSED = "refund_reversed"
+    #: The shopper's side means to take the money back; it has not moved.
+    DISPUTE_ANNOUNCED = "dispute_announced"
     #: The shopper's side took the money back.
     CHARGED_BACK = "charged_back"
     #: That was undone.

@@ -1,19 +1,15 @@
-"""Money going back: what was asked for, what became of it, and what may still be asked.
-
-A refund has two names: the idempotency key of our asking (`about`), and the pspReference the
-provider gives it (`modification`). The answer to our asking joins the two. A refund made in the
-provider's own back office has only the second.
-"""
+"""Money going back because the shop wants it to: each refund, and what became of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from kasir.money import Money
-from kasir.payments.facts import Fact, Says
+from kasir.payments.changes import Change
+from kasir.payments.facts import Says
 
 
 class RefundStatus(StrEnum):
@@ -29,57 +25,62 @@ class RefundStatus(StrEnum):
     REVERSED = "reversed"
 
 
-#: What wins where several things were said of one refund. An end outranks its beginnings.
-_PRECEDENCE: Final = (
+#: What wins where several things were said of one refund. An end outranks its beginnings. Where
+#: nothing stands beside it there is no refund: it was not taken, or the whole was cancelled.
+_PRECEDENCE: Final[tuple[tuple[Says, RefundStatus | None], ...]] = (
     (Says.REFUND_REVERSED, RefundStatus.REVERSED),
     (Says.REFUND_FAILED, RefundStatus.FAILED),
     (Says.REFUND_CONFIRMED, RefundStatus.SUCCEEDED),
     (Says.REFUND_REJECTED, RefundStatus.FAILED),
-    (Says.VOIDED, RefundStatus.FAILED),
+    (Says.REFUND_DECLINED, None),
+    (Says.VOIDED, None),
+    (Says.REVERSAL_ASKED, RefundStatus.REQUESTED),
     (Says.REFUND_ASKED, RefundStatus.REQUESTED),
     (Says.REFUND_RECEIVED, RefundStatus.REQUESTED),
 )
-_ABOUT_REFUNDS: Final = frozenset(says for says, _ in _PRECEDENCE) | {Says.REFUND_DECLINED}
 
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """One refund. `name` is the provider's where it is known, else our key of the asking."""
+    """One refund, or a reversal that is not known to be a cancel.
+
+    Attributes:
+        name: The provider's where it is known, else our key of the asking.
+        amount: What goes back; while that is open, all that may. Nothing where it ended and no
+            sum was told.
+        status: Where it stands.
+        attempt: The attempt it gives back; None where that cannot be told.
+        is_reversal: Whether it undoes the whole, whatever that is when its turn comes.
+    """
 
     name: str
     amount: Money
     status: RefundStatus
+    attempt: str | None = None
+    is_reversal: bool = False
 
 
-def refunds(facts: Iterable[Fact], nothing: Money) -> tuple[Refund, ...]:
-    """Every refund these facts speak of, by name.
+def refunds(
+    changes: Iterable[Change], whole_of: Callable[[str | None], Money]
+) -> tuple[Refund, ...]:
+    """Every refund among these changes, by name.
 
     Args:
-        facts: All that is known of a payment.
-        nothing: Zero, in the payment's currency.
+        changes: Those of one payment.
+        whole_of: All that could go back of an attempt.
     """
-    known = [
-        fact
-        # A set has no order of its own, and in another process it has another one.
-        for fact in sorted(facts, key=lambda fact: fact.key)
-        if fact.says in _ABOUT_REFUNDS
-        and (fact.amount is None or fact.amount.currency == nothing.currency)
-    ]
-    given = {fact.about: fact.modification for fact in known if fact.says is Says.REFUND_RECEIVED}
-    told: dict[str, list[Fact]] = {}
-    for fact in known:
-        name = fact.modification or given.get(fact.about) or fact.about
-        told.setdefault(name, []).append(fact)
-    found = [_refund(name, about_it, nothing) for name, about_it in sorted(told.items())]
+    found = (_refund(change, whole_of(change.attempt)) for change in changes)
     return tuple(refund for refund in found if refund)
 
 
-def _refund(name: str, facts: list[Fact], nothing: Money) -> Refund | None:
-    said = {fact.says for fact in facts}
-    if said == {Says.VOIDED} or Says.REFUND_DECLINED in said:
-        return None  # A cancellation by itself is no refund, nor is one that was not even taken.
-    status = next(status for says, status in _PRECEDENCE if says in said)
-    amounts = {fact.says: fact.amount for fact in sorted(facts, key=lambda fact: fact.key)}
+def _refund(change: Change, whole: Money) -> Refund | None:
+    status = next((status for says, status in _PRECEDENCE if says in change.said), None)
+    if status is None:
+        return None
+    is_reversal = Says.REVERSAL_ASKED in change.said
     # What was confirmed counts before what was asked.
-    amount = next((amounts[says] for says, _ in _PRECEDENCE if amounts.get(says)), None)
-    return Refund(name, amount or nothing, status)
+    told = change.money(*(says for says, _ in _PRECEDENCE))
+    if status is RefundStatus.REQUESTED and (is_reversal or not told):
+        told = whole.minor_units
+    amount = Money(whole.currency, min(told, whole.minor_units))
+    return Refund(change.name, amount, status, change.attempt, is_reversal)

@@ -162,6 +162,18 @@ def test_a_refund_that_adyen_took_has_a_name_and_one_it_did_not_take_is_declined
     assert [fact.says for fact in declined.facts] == [Says.REFUND_DECLINED]
 
 
+@pytest.mark.parametrize("kind", [Kind.CAPTURES, Kind.CANCELS, Kind.CANCELS_BY_REFERENCE])
+def test_a_capture_or_cancel_that_adyen_took_has_a_name_and_one_it_did_not_take_is_over(
+    kind: Kind,
+) -> None:
+    taken = heard(kind, 201, status="received", pspReference="CHG", paymentPspReference=PSP)
+    declined = heard(kind, 422, errorCode="167", message="no original")
+
+    (fact,) = taken.facts
+    assert (fact.says, fact.psp_reference, fact.modification) == (Says.CHANGE_RECEIVED, PSP, "CHG")
+    assert [fact.says for fact in declined.facts] == [Says.CHANGE_DECLINED]
+
+
 # Notifications.
 
 
@@ -172,11 +184,12 @@ def test_a_refund_that_adyen_took_has_a_name_and_one_it_did_not_take_is_declined
         ("AUTHORISATION", "false", Says.REFUSED),
         ("OFFER_CLOSED", "true", Says.EXPIRED),
         ("CAPTURE", "true", Says.CAPTURED),
-        ("CAPTURE", "false", Says.NOTED),
+        ("CAPTURE", "false", Says.CAPTURE_REJECTED),
         ("CAPTURE_FAILED", "true", Says.CAPTURE_FAILED),
         ("CANCELLATION", "true", Says.VOIDED),
-        ("CANCELLATION", "false", Says.NOTED),
+        ("CANCELLATION", "false", Says.CANCEL_REJECTED),
         ("TECHNICAL_CANCEL", "true", Says.VOIDED),
+        ("TECHNICAL_CANCEL", "false", Says.CANCEL_REJECTED),
         ("CANCEL_OR_REFUND", "true", Says.REFUND_CONFIRMED),
         ("CANCEL_OR_REFUND", "false", Says.REFUND_REJECTED),
         ("REFUND", "true", Says.REFUND_CONFIRMED),
@@ -187,7 +200,7 @@ def test_a_refund_that_adyen_took_has_a_name_and_one_it_did_not_take_is_declined
         ("CHARGEBACK_REVERSED", "true", Says.CHARGEBACK_REVERSED),
         ("SECOND_CHARGEBACK", "true", Says.SECOND_CHARGEBACK),
         ("SECOND_CHARGEBACK", "false", Says.NOTED),
-        ("NOTIFICATION_OF_CHARGEBACK", "true", Says.NOTED),
+        ("NOTIFICATION_OF_CHARGEBACK", "true", Says.DISPUTE_ANNOUNCED),
     ],
 )
 def test_an_event_and_what_it_says(code: str, success: str, says: Says) -> None:
@@ -205,7 +218,9 @@ def test_a_payments_own_event_names_the_attempt() -> None:
     assert (fact.psp_reference, fact.modification) == (PSP, "")
 
 
-@pytest.mark.parametrize("code", ["REFUND", "CAPTURE", "CANCELLATION", "REFUND_FAILED"])
+@pytest.mark.parametrize(
+    "code", ["REFUND", "CAPTURE", "CANCELLATION", "REFUND_FAILED", "NOTIFICATION_OF_CHARGEBACK"]
+)
 def test_a_changes_event_names_the_attempt_and_the_change(code: str) -> None:
     fact = fact_of(eventCode=code, pspReference="CHG", originalReference=PSP)
 

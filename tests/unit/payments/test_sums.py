@@ -8,9 +8,10 @@ from typing import Any
 from fakes import a_fact, an_intent
 from kasir.money import IDR, Currency, Money
 from kasir.payments.facts import Fact, Says
-from kasir.payments.fold import fold, payment, refundable
-from kasir.payments.payment import Standing
+from kasir.payments.fold import fold, payment
+from kasir.payments.payment import Payment, Standing
 from kasir.payments.refunds import RefundStatus
+from kasir.payments.sums import sums
 
 KEY = "kasir-chg-1"
 
@@ -21,6 +22,10 @@ def rupiah(value: int) -> Money:
 
 def stands(*facts: Fact, **intent: Any) -> Standing:
     return fold(an_intent(**intent), facts)
+
+
+def refundable(made: Payment) -> Money:
+    return sums(made.intent, made.facts).refundable("PSP-A").left
 
 
 def paid(attempt: str = "PSP-A", value: int | None = 25_000, **more: Any) -> Fact:

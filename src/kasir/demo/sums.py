@@ -1,0 +1,116 @@
+"""Journeys on which money could leave twice: what is open is held, and every way out counts."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import aiohttp
+
+from kasir.adyen.notifications import item_from
+from kasir.adyen.signing import key_from_hex, seal, signed_text
+from kasir.demo.walker import Reply, Walker, expect, reference, until
+
+_HOUR_S: Final = 3600
+_AMOUNT: Final = 25_000
+
+
+async def early_reversal(walker: Walker) -> None:
+    """A reversal is asked for before the capture is told, and its end comes late: it holds all."""
+    order = reference("early-reversal")
+    await walker.twin("PUT", "/twin/knobs", {"capture": "manual"})
+    await walker.faults(
+        {"fault": "delay_notice", "eventCode": "CANCEL_OR_REFUND", "reference": order}
+        | {"seconds": float(_HOUR_S)}
+    )
+    payment = await _paid(walker, order, additionalData={"manualCapture": "true"})
+    await walker.twin("DELETE", "/twin/knobs")
+    for change, body in (("captures", _amount()), ("reversals", {})):
+        expect((await _change(walker, payment, change, body)).status, 201, change)
+    await _until(walker, order, "captured", _AMOUNT)
+    again = await _change(walker, payment, "captures", _amount())
+    expect((again.status, again.json["errorCode"]), (422, "137"), "a second capture")
+    refund = await _change(walker, payment, "refunds", _amount())
+    expect((refund.status, refund.json["errorCode"]), (422, "137"), "a refund meanwhile")
+    held = f"{_AMOUNT} are held by a reversal whose end is not known yet"
+    expect(held in refund.json["message"], True, f"what holds it, in {refund.json['message']!r}")
+    await walker.faults()
+    await walker.advance(_HOUR_S + 1)
+    await _until(walker, order, "refunded", _AMOUNT)
+
+
+async def charged_back(walker: Walker) -> None:
+    """What the shopper's side took back is not refunded too; what it gave back may be."""
+    order = reference("charged-back")
+    payment = await _paid(walker, order)
+    dispute = secrets.token_hex(8).upper()
+    await _told(walker, payment, "CHARGEBACK", dispute)
+    await _until(walker, order, "chargedBack", _AMOUNT)
+    refund = await _change(walker, payment, "refunds", _amount())
+    expect((refund.status, refund.json["errorCode"]), (422, "137"), "a refund")
+    left = "at most 0 IDR can still be refunded"
+    expect(left in refund.json["message"], True, f"what is left, in {refund.json['message']!r}")
+    await _told(walker, payment, "CHARGEBACK_REVERSED", dispute)
+    await _until(walker, order, "chargedBack", 0)
+    refund = await _change(walker, payment, "refunds", _amount())
+    expect(refund.status, 201, "a refund once it was given back")
+    await _until(walker, order, "refunded", _AMOUNT)
+
+
+def _amount() -> dict[str, Any]:
+    return {"amount": {"currency": "IDR", "value": _AMOUNT}}
+
+
+async def _paid(walker: Walker, order: str, **more: Any) -> dict[str, Any]:
+    action = (await walker.pay(order, **more)).json["action"]
+    await walker.shopper(action, "approve_without_return")
+    return await walker.status(order, "authorised")
+
+
+async def _change(
+    walker: Walker, payment: Mapping[str, Any], change: str, body: Mapping[str, Any]
+) -> Reply:
+    path = f"/v72/payments/{payment['pspReference']}/{change}"
+    return await walker.call("POST", path, body)
+
+
+async def _until(walker: Walker, order: str, name: str, value: int) -> None:
+    def is_so(payment: dict[str, Any]) -> bool:
+        return bool(payment.get(name, 0) == value)
+
+    await until(lambda: walker.newest(order), is_so, f"{name} {value}")
+
+
+async def _told(walker: Walker, payment: Mapping[str, Any], code: str, dispute: str) -> None:
+    """Post what Adyen would: the twin plays no disputes."""
+    env = walker.made.environment
+    item: dict[str, Any] = {
+        "pspReference": dispute,
+        "originalReference": payment["pspReference"],
+        "merchantAccountCode": env["ADYEN_MERCHANT_ACCOUNT"],
+        "merchantReference": payment["reference"],
+        "amount": {"currency": "IDR", "value": _AMOUNT},
+        "eventCode": code,
+        "eventDate": datetime.now(UTC).isoformat(timespec="seconds"),
+        "paymentMethod": "gopay_wallet",
+        "reason": "",
+        "success": "true",
+    }
+    text = signed_text(item_from(json.dumps(item).encode())).encode()
+    key = key_from_hex(env["ADYEN_HMAC_KEY"].split(",")[0])
+    item["additionalData"] = {"hmacSignature": seal(text, key)}
+    body = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
+    user, password = env.get("KASIR_WEBHOOK_USER", ""), env.get("KASIR_WEBHOOK_PASSWORD", "")
+    auth = aiohttp.BasicAuth(user, password) if user else None
+    url = f"{walker.made.kasir_url}/webhooks/adyen"
+    async with walker.http.post(url, json=body, auth=auth) as response:
+        expect(response.status, 202, f"{code} posted")
+
+
+JOURNEYS: Final = {
+    "reversal before the capture is told": early_reversal,
+    "charged back, and refunded too": charged_back,
+}

@@ -1,0 +1,248 @@
+"""What may still be asked for, and what holds the rest: one situation each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fakes import a_fact, an_intent
+from kasir.money import IDR, Currency, Money
+from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.fold import fold
+from kasir.payments.sums import Room, Why, sums
+
+WHOLE = 25_000
+
+
+def paid(attempt: str = "PSP-A") -> Fact:
+    return a_fact(Says.AUTHORISED, attempt, amount=Money(IDR, WHOLE))
+
+
+def told(says: Says, name: str, value: int | None = None, attempt: str = "PSP-A") -> Fact:
+    amount = None if value is None else Money(IDR, value)
+    return a_fact(says, attempt, modification=name, amount=amount)
+
+
+def asked(says: Says, value: int | None = None, about: str = "k1", attempt: str = "PSP-A") -> Fact:
+    amount = None if value is None else Money(IDR, value)
+    return a_fact(says, attempt, about=about, amount=amount, source=Source.SHOP)
+
+
+def named(says: Says, name: str, about: str = "k1") -> Fact:
+    return a_fact(says, "PSP-A", about=about, modification=name, source=Source.REPLY)
+
+
+def refundable(*facts: Fact, attempt: str = "PSP-A", **intent: Any) -> Room:
+    return sums(an_intent(**intent), facts).refundable(attempt)
+
+
+def capturable(*facts: Fact, attempt: str = "PSP-A") -> Room:
+    return sums(an_intent(captures_itself=False), facts).capturable(attempt)
+
+
+def left(room: Room) -> int:
+    return room.left.minor_units
+
+
+# Going back.
+
+
+def test_a_reversal_holds_the_whole_and_not_what_was_captured_when_it_was_asked_for() -> None:
+    reversal = asked(Says.REVERSAL_ASKED)
+    capture = told(Says.CAPTURED, "C1", WHOLE)
+    room = refundable(paid(), reversal, capture, captures_itself=False)
+
+    assert (left(room), room.held) == (0, {Why.REVERSAL_OPEN: WHOLE})
+    assert str(room) == "of 25000, 25000 are held by a reversal whose end is not known yet"
+
+
+def test_a_reversal_that_became_a_refund_holds_what_it_gave_back() -> None:
+    facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
+    room = refundable(*facts, told(Says.REFUND_CONFIRMED, "R1", 10_000))
+
+    assert (left(room), room.held) == (15_000, {Why.REFUNDED: 10_000})
+
+
+def test_a_reversal_that_came_to_nothing_holds_nothing() -> None:
+    facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
+
+    assert left(refundable(*facts)) == 0
+    assert left(refundable(*facts, told(Says.REFUND_REJECTED, "R1", WHOLE))) == WHOLE
+    declined = a_fact(Says.REFUND_DECLINED, about="k1")
+    assert left(refundable(paid(), asked(Says.REVERSAL_ASKED), declined)) == WHOLE
+
+
+def test_a_reversal_that_was_a_cancel_is_no_refund_that_failed() -> None:
+    facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
+    stands = fold(an_intent(captures_itself=False), [*facts, told(Says.VOIDED, "R1")])
+
+    assert stands.refunds == ()
+    assert stands.status == "cancelled"
+
+
+def test_a_refund_whose_outcome_nobody_heard_holds_its_money() -> None:
+    silence = a_fact(Says.NOTED, about="k1", source=Source.KASIR)
+    room = refundable(paid(), asked(Says.REFUND_ASKED, 10_000), silence)
+
+    assert (left(room), room.held) == (15_000, {Why.REFUND_OPEN: 10_000})
+
+
+def test_what_was_charged_back_is_held_until_it_is_returned() -> None:
+    lost = told(Says.CHARGED_BACK, "D", WHOLE)
+    returned = told(Says.CHARGEBACK_REVERSED, "D", WHOLE)
+    again = told(Says.SECOND_CHARGEBACK, "D", WHOLE)
+
+    assert refundable(paid(), lost).held == {Why.CHARGED_BACK: WHOLE}
+    assert left(refundable(paid(), lost, returned)) == WHOLE
+    assert left(refundable(paid(), lost, returned, again)) == 0
+
+
+def test_what_was_returned_in_part_frees_a_part() -> None:
+    facts = [told(Says.CHARGED_BACK, "D", 20_000), told(Says.CHARGEBACK_REVERSED, "D", 5_000)]
+
+    assert left(refundable(paid(), *facts)) == 10_000
+    assert fold(an_intent(), [paid(), *facts]).charged_back == Money(IDR, 15_000)
+
+
+def test_a_dispute_that_was_announced_holds_its_money_once() -> None:
+    announced = told(Says.DISPUTE_ANNOUNCED, "D", 10_000)
+    lost = told(Says.CHARGED_BACK, "D", 8_000)
+
+    assert refundable(paid(), announced).held == {Why.DISPUTE_OPEN: 10_000}
+    assert fold(an_intent(), [paid(), announced]).charged_back == Money(IDR, 0)
+    assert refundable(paid(), announced, lost).held == {Why.CHARGED_BACK: 8_000}
+    returned = told(Says.CHARGEBACK_REVERSED, "D", 10_000)
+    assert left(refundable(paid(), announced, returned)) == WHOLE
+
+
+@pytest.mark.parametrize("says", [Says.REFUND_CONFIRMED, Says.CHARGED_BACK, Says.SECOND_CHARGEBACK])
+@pytest.mark.parametrize("amount", [None, Money(IDR, 0), Money(IDR, -1), Money(Currency("EUR"), 5)])
+def test_money_that_left_by_a_sum_nobody_told_may_have_been_the_whole(
+    says: Says, amount: Money | None
+) -> None:
+    room = refundable(paid(), a_fact(says, "PSP-A", modification="X", amount=amount))
+
+    assert room.held == {Why.SUM_UNKNOWN: WHOLE}
+
+
+def test_every_way_out_counts_and_is_named() -> None:
+    room = refundable(
+        paid(),
+        asked(Says.REFUND_ASKED, 1_000),
+        told(Says.REFUND_CONFIRMED, "R2", 2_000),
+        told(Says.CHARGED_BACK, "D1", 4_000),
+        told(Says.DISPUTE_ANNOUNCED, "D2", 8_000),
+    )
+
+    assert left(room) == 10_000
+    assert str(room) == (
+        "of 25000, 2000 were refunded, 1000 are held by a refund whose end is not known yet, "
+        "4000 were charged back, 8000 are held by a dispute that was announced"
+    )
+
+
+def test_what_one_attempt_gave_back_is_not_taken_from_another() -> None:
+    facts = [paid("PSP-A"), paid("PSP-B"), told(Says.REFUND_CONFIRMED, "R1", WHOLE)]
+
+    assert left(refundable(*facts, attempt="PSP-A")) == 0
+    assert left(refundable(*facts, attempt="PSP-B")) == WHOLE
+    assert left(refundable(*facts, attempt="PSP-C")) == 0
+
+
+def test_a_refund_that_names_no_attempt_holds_of_each() -> None:
+    refund = asked(Says.REFUND_ASKED, 10_000, attempt="")
+
+    for attempt in ("PSP-A", "PSP-B"):
+        room = refundable(paid("PSP-A"), paid("PSP-B"), refund, attempt=attempt)
+        assert left(room) == 15_000
+
+
+def test_a_cancel_that_is_open_holds_the_whole_until_its_end_is_told() -> None:
+    facts = [paid(), asked(Says.CANCEL_ASKED), named(Says.CHANGE_RECEIVED, "X1")]
+
+    assert refundable(*facts).held == {Why.CANCEL_OPEN: WHOLE}
+    assert left(refundable(*facts, told(Says.CANCEL_REJECTED, "X1", WHOLE))) == WHOLE
+    declined = a_fact(Says.CHANGE_DECLINED, about="k1", source=Source.REPLY)
+    assert left(refundable(paid(), asked(Says.CANCEL_ASKED), declined)) == WHOLE
+
+
+def test_a_cancel_by_reference_ends_by_the_name_that_each_attempt_was_given() -> None:
+    by_reference = asked(Says.CANCEL_ASKED, attempt="")
+    answered = a_fact(Says.CHANGE_RECEIVED, about="k1", modification="X-B", source=Source.REPLY)
+    facts = [paid("PSP-A"), paid("PSP-B"), by_reference, answered]
+    ended = told(Says.CANCEL_REJECTED, "X-A", WHOLE)
+
+    assert left(refundable(*facts)) == 0
+    assert left(refundable(*facts, ended)) == WHOLE
+    assert left(refundable(*facts, ended, attempt="PSP-B")) == 0
+
+
+# Taken.
+
+
+def test_captures_asked_for_count_until_they_have_failed() -> None:
+    facts = [paid(), asked(Says.CAPTURE_ASKED, 10_000), named(Says.CHANGE_RECEIVED, "C1")]
+
+    assert capturable(*facts).held == {Why.CAPTURE_OPEN: 10_000}
+    assert capturable(*facts, told(Says.CAPTURED, "C1", 10_000)).held == {Why.CAPTURED: 10_000}
+    assert left(capturable(*facts, told(Says.CAPTURE_REJECTED, "C1", 10_000))) == WHOLE
+    taken = [told(Says.CAPTURED, "C1", 10_000), told(Says.CAPTURE_FAILED, "C1", 10_000)]
+    assert left(capturable(*facts, *taken)) == WHOLE
+
+
+@pytest.mark.parametrize("says", [Says.REVERSAL_ASKED, Says.CANCEL_ASKED])
+def test_nothing_is_captured_while_the_whole_may_be_undone(says: Says) -> None:
+    assert left(capturable(paid(), asked(says))) == 0
+
+
+def test_as_much_as_is_to_be_paid_may_be_captured_before_the_authorisation_is_told() -> None:
+    assert left(capturable(a_fact(Says.PENDING, "PSP-A"))) == WHOLE
+    assert left(capturable(paid(), told(Says.VOIDED, "X1"))) == 0
+
+
+def test_a_capture_that_failed_takes_no_more_than_itself_away() -> None:
+    facts = [told(Says.CAPTURED, "C1", 10_000), told(Says.CAPTURED, "C2", 15_000)]
+    failed = told(Says.CAPTURE_FAILED, "C1", WHOLE)
+
+    assert left(refundable(paid(), *facts, failed, captures_itself=False)) == 15_000
+
+
+@pytest.mark.parametrize("value", [-WHOLE, 0, None])
+def test_a_capture_that_failed_by_no_sum_at_all_failed_as_a_whole(value: int | None) -> None:
+    failed = told(Says.CAPTURE_FAILED, "C1", value)
+
+    assert fold(an_intent(), [paid(), failed]).captured == Money(IDR, 0)
+
+
+# As it was written down before.
+
+
+def noted(words: str, says: Says = Says.NOTED, value: int | None = None) -> Fact:
+    amount = None if value is None else Money(IDR, value)
+    return a_fact(says, about="k1", amount=amount, source=Source.SHOP, words=words)
+
+
+def test_a_capture_that_was_noted_counts_as_one_and_so_does_its_end() -> None:
+    facts = [paid(), noted("captures", value=WHOLE), named(Says.NOTED, "C1")]
+
+    assert capturable(*facts).held == {Why.CAPTURE_OPEN: WHOLE}
+    assert left(capturable(*facts, told(Says.NOTED, "C1", WHOLE))) == WHOLE
+    assert capturable(*facts, told(Says.CAPTURED, "C1", WHOLE)).held == {Why.CAPTURED: WHOLE}
+    declined = a_fact(Says.NOTED, about="k1", source=Source.REPLY)
+    assert left(capturable(*facts[:2], declined)) == WHOLE
+
+
+def test_a_reversal_that_was_noted_or_put_as_a_refund_holds_the_whole() -> None:
+    as_refund = noted("reversals", Says.REFUND_ASKED, 10_000)
+
+    for reversal in (noted("reversals"), as_refund):
+        assert refundable(paid(), reversal).held == {Why.REVERSAL_OPEN: WHOLE}
+
+
+@pytest.mark.parametrize("words", ["cancels", "cancels_by_reference"])
+def test_a_cancel_that_was_noted_counts_as_one_and_so_does_its_end(words: str) -> None:
+    facts = [paid(), noted(words), named(Says.NOTED, "X1")]
+
+    assert refundable(*facts).held == {Why.CANCEL_OPEN: WHOLE}
+    assert left(refundable(*facts, told(Says.NOTED, "X1", WHOLE))) == WHOLE
