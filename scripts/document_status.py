@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from kasir.adyen.notifications import EventCode
 from kasir.adyen.replies import ResultCode
@@ -21,6 +21,7 @@ from kasir.ids import PaymentId
 from kasir.money import IDR, Money
 from kasir.payments import refunds
 from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.matching import Candidate, Clues, Ruling, match
 from kasir.payments.payment import Intent
 from kasir.payments.refunds import RefundStatus
 from kasir.payments.status import FINAL, PRECEDENCE, Status, status
@@ -70,7 +71,17 @@ Three rules make the table:
 
 def page() -> str:
     """The page as it should be."""
-    parts = (_HEAD, _statuses(), _ladder(), _next(), _refunds(), _sums(), _replies(), _codes())
+    parts = (
+        _HEAD,
+        _statuses(),
+        _ladder(),
+        _next(),
+        _identity(),
+        _refunds(),
+        _sums(),
+        _replies(),
+        _codes(),
+    )
     return "\n".join(parts)
 
 
@@ -132,6 +143,86 @@ says. An empty cell changes nothing. *Unknown* is here a call that is never answ
 would lift it.
 
 """
+
+
+_ABOUT_IDENTITY: Final = """\
+## Whose a message is
+
+A merchant reference is what anybody can write, and a return address is what anybody can visit. So
+before an answer or a notification says anything of a payment, it must be known whose it is
+([why](adr/0013-one-owner-of-a-psp-reference.md);
+[payments/matching.py](../src/kasir/payments/matching.py)). Every `pspReference`, of an attempt or
+of a change, has **one owner**: the payment that claimed it first, in the transaction that used it.
+The database refuses a second.
+
+Proof is one of these:
+
+- **our id**: `metadata.kasirPaymentId`, which Adyen echoes;
+- **our call**: the message is the answer to a call that was made for that payment. The answer to a
+  shopper's return is not: whoever returns may bring another payment's result;
+- **its name**: a `pspReference` in the message has an owner already. An `originalReference` counts
+  where the message tells of a change, and nowhere else.
+
+Without proof, the reference counts only where the payment method is ours (or absent), the amount
+is the same, and one payment of that reference is open and has no attempt yet. What is *held* is
+told to the shop for each payment that it may belong to (`payment.needs_attention`); what is
+*mismatched* is told as `payment.amount_mismatch`. Whatever is not placed is kept, and read again
+when a payment claims one of its names.
+
+"""
+
+
+def _identity() -> str:
+    """The rule on whose a message is: every cell is what the code itself rules."""
+    rows = []
+    for proof, owners, echo, payments in _PROOFS:
+        cells = []
+        for message in _MESSAGES.values():
+            fields: dict[str, Any] = {"attempt": "A", "reference": "R", "method": "m"}
+            clues = Clues(**(fields | {"payment_id": echo} | message))
+            ruled = match(clues, owners, payments)
+            cells.append(f"**{ruled.ruling}**" if ruled.payment_id else str(ruled.ruling))
+        rows.append((proof, *cells))
+    said = _sentences(Ruling)
+    sentences = _table(("it is", "which says"), [(f"**{one}**", said[one.name]) for one in Ruling])
+    return _ABOUT_IDENTITY + _table(("proof", *_MESSAGES), rows) + "\n" + sentences
+
+
+_PAID: Final = Money(IDR, 25_000)
+_OURS, _OTHERS = PaymentId("pay_1"), PaymentId("pay_2")
+
+
+def _candidate(payment_id: PaymentId = _OURS, **more: Any) -> Candidate:
+    return Candidate(id=payment_id, reference="R", amount=_PAID, method="m", **more)
+
+
+_ENDED: Final = _candidate(is_open=False, has_attempt=True)
+#: What proves whose a message is: the words, the owners of its names, the id, and the payments.
+_PROOFS: Final[Sequence[tuple[str, Mapping[str, PaymentId], str, Sequence[Candidate]]]] = (
+    ("our id", {}, _OURS, [_candidate()]),
+    ("the answer to our call", {}, _OURS, [_candidate()]),
+    ("its name is owned", {"A": _OURS}, "", [_candidate()]),
+    (
+        "two of these, and they differ",
+        {"A": _OURS},
+        _OTHERS,
+        [_candidate(), _candidate(_OTHERS)],
+    ),
+    ("the id of a payment that is not here", {}, "pay_9", [_candidate()]),
+    ("none; one payment of its reference is open", {}, "", [_candidate()]),
+    ("none; two are open", {}, "", [_candidate(), _candidate(_OTHERS)]),
+    ("none; the one there is has ended", {}, "", [_ENDED]),
+    ("none; the open one has an attempt", {}, "", [_candidate(has_attempt=True)]),
+    ("none; no payment has its reference", {}, "", []),
+)
+_MESSAGES: Final[Mapping[str, dict[str, Any]]] = {
+    "paid, the amount asked": {"amount": _PAID, "pays": True},
+    "paid, another amount": {"amount": Money(IDR, 1), "pays": True},
+    "not paid": {"amount": _PAID},
+    "a change": {"amount": _PAID, "change": "C", "is_change": True},
+    "another method": {"amount": _PAID, "pays": True, "method": "visa"},
+    "no reference, no amount": {"reference": "", "pays": True},
+}
 
 
 def _how(before: Says) -> str:
