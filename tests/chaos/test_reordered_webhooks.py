@@ -154,7 +154,8 @@ class Chaos:
         if not fate.insists:
             async with self._few:
                 await walker.pay(order, key=key, **self._more)
-            while (await walker.newest(order))["status"] != "awaiting_shopper":
+            # Late money of an earlier try may be taken for this one's before it was even answered.
+            while (await walker.newest(order))["status"] in {"created", "unknown"}:
                 await self._days.moved()
         reply = await self._insist(lambda: walker.pay(order, key=key, **self._more), key)
         assert reply.status == 200, f"{key}: /payments answered {reply.status} {reply.json}"
