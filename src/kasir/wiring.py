@@ -17,7 +17,7 @@ from kasir.config import Limits, Settings, settings_from
 from kasir.gateway.changes import Changes
 from kasir.gateway.charging import Charging
 from kasir.gateway.checkout import Checkout
-from kasir.gateway.closing import Closing
+from kasir.gateway.closing import Closing, Waits
 from kasir.gateway.examination import Finding, examine
 from kasir.gateway.links import Links
 from kasir.gateway.provider import Adyen
@@ -158,15 +158,16 @@ class Kasir:
         ids, account, book, vault = ground.ids, ground.account, ground.book, ground.vault
         flow, tokens = ground.flow(), Tokens(pool, ground.token_ledger, vault)
         checkout = Checkout(flow, wire, ids, clock, account, ground.attempt_lifetime, tokens)
-        subscriptions = ground.subscriptions()
+        subscriptions, due = ground.subscriptions(), ground.due()
+        closing = Closing(flow, book, due, clock, account, ground.waits)
         return cls(
             settings=settings,
             checkout=checkout,
             changes=Changes(flow, book, ids, clock, account),
             flow=flow,
-            closing=Closing(flow, book, clock, account),
+            closing=closing,
             events=Events(pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s]),
-            due=ground.due(),
+            due=due,
             links=ground.links(checkout),
             payments=book,
             inbox=GroupInbox(pool, vault, queue.enqueue_reading, limits.inbox_batch_max),
@@ -250,8 +251,30 @@ class _Ground:
         return Flow(self.book, provider, self.clock, random.random, self.patience)
 
     def due(self) -> Due:
-        most = self.settings.limits.due_batch_max
-        return Due(self.pool, self.ledger, self.clock, queue.enqueue, self.again_after, most)
+        limits = self.settings.limits
+        return Due(
+            pool=self.pool,
+            ledger=self.ledger,
+            clock=self.clock,
+            enqueue=queue.enqueue,
+            again_after=self.again_after,
+            batch_max=limits.due_batch_max,
+            late_after=timedelta(seconds=limits.late_after_s),
+            behind_max=timedelta(seconds=limits.behind_max_s),
+            # By the twin's clock, a leap that is seen as it happens is no absence.
+            watched_since=self.clock.now() if self.settings.follow_twin_clock else None,
+        )
+
+    @property
+    def waits(self) -> Waits:
+        limits = self.settings.limits
+        return Waits(
+            late_after=timedelta(seconds=limits.late_after_s),
+            clock_margin=timedelta(seconds=limits.clock_margin_s),
+            offer_lifetime_max=timedelta(seconds=limits.offer_lifetime_max_s),
+            first_gap=self.again_after,
+            longest_gap=timedelta(seconds=limits.close_again_longest_s),
+        )
 
     def links(self, checkout: Checkout) -> Links:
         return Links(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final
@@ -41,7 +41,9 @@ PAYMENTS: Final = 10
 AWAY: Final = ("everybody", "everybody", "door", "worker", "answers")
 DEEDS: Final = ("approve_without_return",) * 5 + ("approve", "refuse", "cancel", "leave", "leave")
 #: After its end an outage is felt for as long as Adyen's queue may be behind, and then some.
-AFTER_S: Final = 3 * DAY
+AFTER_S: Final = 4 * DAY
+#: Others who pay on the days after it: their notifications show how far Adyen has come.
+PASSERS_BY_S: Final = (1.2 * DAY, 2.2 * DAY)
 ENDS: Final = frozenset(
     {"payment.expired", "payment.cancelled", "payment.refused", "payment.failed"}
 )
@@ -115,6 +117,14 @@ def _fates(
             deed=chance.choice(DEEDS),
             deed_s=deed_s,
             validity_s=validity_s,
+        )
+    for later_s in PASSERS_BY_S:
+        yield Fate(
+            reference=f"outage-{seed}-{later_s:.0f}",
+            made_s=until_s + later_s,
+            deed="approve_without_return",
+            deed_s=until_s + later_s + MINUTE,
+            validity_s=None,
         )
 
 
@@ -205,9 +215,8 @@ class World:
         far = int((planned.until_s + AFTER_S) / HOUR)
         moments += [(n * 1.5 * HOUR, None) for n in range(far)]
         last = planned.until_s + AFTER_S
-        return sorted(
-            (one for one in moments if 0 <= one[0] <= last), key=lambda one: (one[0], one[1] is None)
-        )
+        within = [moment for moment in moments if 0 <= moment[0] <= last]
+        return sorted(within, key=lambda moment: (moment[0], moment[1] is None))
 
     async def _go_on(self, at_s: float) -> None:
         """Let time pass until then; the outage begins and ends at its own moments."""
