@@ -19,6 +19,7 @@ from kasir.gateway.charging import Charging
 from kasir.gateway.checkout import Checkout
 from kasir.gateway.closing import Closing, Waits
 from kasir.gateway.examination import Finding, examine
+from kasir.gateway.link_span import Span
 from kasir.gateway.links import Links
 from kasir.gateway.provider import Adyen
 from kasir.gateway.renewing import Renewing, Words
@@ -159,7 +160,7 @@ class Kasir:
         flow, tokens = ground.flow(), Tokens(pool, ground.token_ledger, vault)
         checkout = Checkout(flow, wire, ids, clock, account, ground.attempt_lifetime, tokens)
         subscriptions, due = ground.subscriptions(), ground.due()
-        closing = Closing(flow, book, due, clock, account, ground.waits)
+        closing = Closing(flow, book, due, clock, account, Waits.of(limits))
         return cls(
             settings=settings,
             checkout=checkout,
@@ -168,7 +169,7 @@ class Kasir:
             closing=closing,
             events=Events(pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s]),
             due=due,
-            links=ground.links(checkout),
+            links=ground.links(checkout, closing),
             payments=book,
             inbox=GroupInbox(pool, vault, queue.enqueue_reading, limits.inbox_batch_max),
             reader=ground.reader(),
@@ -265,18 +266,8 @@ class _Ground:
             watched_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
 
-    @property
-    def waits(self) -> Waits:
+    def links(self, checkout: Checkout, closing: Closing) -> Links:
         limits = self.settings.limits
-        return Waits(
-            late_after=timedelta(seconds=limits.late_after_s),
-            clock_margin=timedelta(seconds=limits.clock_margin_s),
-            offer_lifetime_max=timedelta(seconds=limits.offer_lifetime_max_s),
-            first_gap=self.again_after,
-            longest_gap=timedelta(seconds=limits.close_again_longest_s),
-        )
-
-    def links(self, checkout: Checkout) -> Links:
         return Links(
             book=PostgresLinks(self.pool),
             payments=self.book,
@@ -285,8 +276,10 @@ class _Ground:
             clock=self.clock,
             merchant_account=self.account,
             public_url=self.settings.public_url,
-            lifetime=timedelta(seconds=self.settings.limits.link_lifetime_s),
-            lifetime_max=timedelta(seconds=self.settings.limits.link_lifetime_max_s),
+            lifetime=timedelta(seconds=limits.link_lifetime_s),
+            lifetime_max=timedelta(seconds=limits.link_lifetime_max_s),
+            closer=closing,
+            span=Span.of(limits),
         )
 
     def reader(self) -> Reader:

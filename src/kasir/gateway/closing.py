@@ -1,8 +1,8 @@
 """What nobody finished is closed at Adyen, and ends when Adyen has said so: never by our clock.
 
-An attempt that is told to have ended, and is paid after all, has a shop sell its goods twice. So the
-end is Adyen's own word, or what follows from it; while there is none the attempt stays as it is, and
-Adyen is asked again, more and more rarely: docs/adr/0014.
+An attempt that is told to have ended, and is paid after all, has a shop sell its goods twice. So
+the end is Adyen's own word, or what follows from it; while there is none the attempt stays as it
+is, and Adyen is asked again, more and more rarely: docs/adr/0014-an-end-is-adyens-word.md.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import msgspec
 
 from kasir.adyen.calls import OWN_VERSION, change_key, payment_key
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
+from kasir.config import Limits
 from kasir.errors import NotFound, StillRunning
 from kasir.ids import PaymentId
 from kasir.payments.deliveries import Deliveries
@@ -84,6 +85,17 @@ class Waits:
     first_gap: timedelta
     longest_gap: timedelta
 
+    @classmethod
+    def of(cls, limits: Limits) -> Self:
+        """As the limits say."""
+        return cls(
+            late_after=timedelta(seconds=limits.late_after_s),
+            clock_margin=timedelta(seconds=limits.clock_margin_s),
+            offer_lifetime_max=timedelta(seconds=limits.offer_lifetime_max_s),
+            first_gap=timedelta(seconds=limits.due_again_s),
+            longest_gap=timedelta(seconds=limits.close_again_longest_s),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Closing:
@@ -111,23 +123,20 @@ class Closing:
     async def close(self, payment_id: PaymentId) -> None:
         """Close one attempt if it is still open. Doing it twice does no more than once."""
         payment = await self.payments.payment(payment_id)
-        if payment and payment.status not in FINAL:
-            await self.diary.put_off(payment_id, self._next_look(payment))
-        if payment is None or not _is_open(payment):
-            return
-        if payment.status in {Status.CREATED, Status.UNKNOWN}:
+        if payment and _is_open(payment) and payment.status is not Status.AWAITING_SHOPPER:
             # First hear whether it exists: what was never answered is asked again.
             with suppress(StillRunning):
                 await self.flow.resume(payment_key(payment_id))
             payment = await self.payments.payment(payment_id)
-            if payment is None or not _is_open(payment):
-                return
-            if payment.status is not Status.AWAITING_SHOPPER and not self._is_given_up(payment):
-                return  # It is still being asked for; this comes up again.
-        await self._ask_or_end(payment)
+        if payment is None or payment.status in FINAL:
+            return
+        asked = await self._asked(payment)
+        if payment.status is Status.AWAITING_SHOPPER or self._is_given_up(payment):
+            await self._ask_or_end(payment, asked)
+        await self.diary.put_off(payment_id, self._next_look(payment, asked))
 
-    async def _ask_or_end(self, payment: Payment) -> None:
-        asked, known = await self._asked(payment), await self.diary.deliveries()
+    async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> None:
+        known = await self.diary.deliveries()
         if not known.are_late(self.clock.now(), self.waits.late_after) and (
             why := await self._over(payment, asked, known)
         ):
@@ -188,13 +197,14 @@ class Closing:
     def _is_given_up(self, payment: Payment) -> bool:
         """Whether it can no longer be asked for: the provider may have forgotten its key."""
         lifetime = self.flow.patience.key_lifetime
-        was_answered = payment.status is Status.AWAITING_SHOPPER
+        was_answered = payment.status not in {Status.CREATED, Status.UNKNOWN}
         return not was_answered and self.clock.now() >= payment.intent.created_at + lifetime
 
-    def _next_look(self, payment: Payment) -> datetime:
+    def _next_look(self, payment: Payment, asked: Sequence[_Asked]) -> datetime:
         """When to look again: later each time, for as long as it is open."""
         now = self.clock.now()
-        waited = (now - payment.intent.close_at) / 4
+        since = asked[0].question.opened_at if asked else payment.intent.close_at
+        waited = (now - since) / 4
         return now + min(max(waited, self.waits.first_gap), self.waits.longest_gap)
 
     async def _asked(self, payment: Payment) -> Sequence[_Asked]:
