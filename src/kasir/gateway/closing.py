@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final, Protocol, Self
 
@@ -30,6 +30,7 @@ from kasir.payments.ports import Kept, Kind, Question
 from kasir.payments.status import FINAL, Status
 
 _LOOKED_AT_MAX: Final = 100
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 #: The error codes of `/cancels` that say that there is no such payment (a guess: docs/adyen.md).
 #: Any other refusal is of the request or of our key, and says nothing of the payment.
 NOTHING_THERE: Final = frozenset({"167"})
@@ -64,6 +65,13 @@ class Diary(Protocol):
 
     async def deliveries(self) -> Deliveries:
         """How far the provider's notifications have come."""
+        ...
+
+    async def answered_at(self, changes: Sequence[str]) -> datetime | None:
+        """When the provider said that one of these changes could not be done; None: it did not.
+
+        It may have said so of another payment of the reference.
+        """
         ...
 
 
@@ -135,22 +143,43 @@ class Closing:
             await self._ask_or_end(payment, asked)
         await self.diary.put_off(payment_id, self._next_look(payment, asked))
 
+    async def ask_again(self, key: str) -> None:
+        """Ask a question again that had no answer; a cancel only while it means what it meant.
+
+        Under its reference there may be a payment by now that it must not hit.
+        """
+        question, kept = await self.flow.book.question(key)
+        if question.kind is Kind.CANCELS_BY_REFERENCE and not kept and question.payment_id:
+            payment = await self.payments.payment(question.payment_id)
+            since = _ALWAYS if payment and key.startswith(_key(payment, 0)) else question.opened_at
+            if payment and await self._has_others(payment, since):
+                return
+        await self.flow.ask_again(key)
+
     async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> None:
-        known = await self.diary.deliveries()
+        known, word = await self.diary.deliveries(), await self._word(payment, asked)
         if not known.are_late(self.clock.now(), self.waits.late_after) and (
-            why := await self._over(payment, asked, known)
+            why := await self._over(payment, asked, known, word)
         ):
             await self._write_off(payment, why)
-        elif self._may_ask(payment, asked, known) and not await self._has_others(payment):
+            return
+        may_ask = not word and self._may_ask(payment, asked, known)
+        if may_ask and not await self._has_others(payment):
             await self._cancel(payment, len(asked))
 
-    async def _over(self, payment: Payment, asked: Sequence[_Asked], known: Deliveries) -> str:
+    async def _over(
+        self,
+        payment: Payment,
+        asked: Sequence[_Asked],
+        known: Deliveries,
+        word: datetime | None,
+    ) -> str:
         """Why an attempt is over, though no word of Adyen's ended it; empty where it is not."""
-        now, over_at = self.clock.now(), payment.intent.close_at
-        if word := _word(payment, _since(over_at, asked)):
-            settled_at = max(word, over_at + self.waits.clock_margin) + self.waits.late_after
+        if word:
+            over_at = payment.intent.close_at + self.waits.clock_margin
+            settled_at = max(word, over_at) + self.waits.late_after
             why = "Adyen had nothing open to cancel, and has told of no payment"
-            return why if now >= settled_at else ""
+            return why if self.clock.now() >= settled_at else ""
         if asked and self._is_given_up(payment):
             forgotten = known.cover(asked[-1].question.opened_at + self.waits.late_after)
             why = "Adyen never answered, has forgotten its key, and has told of no payment"
@@ -162,11 +191,22 @@ class Closing:
             )
         return ""
 
-    async def _has_others(self, payment: Payment) -> bool:
+    async def _word(self, payment: Payment, asked: Sequence[_Asked]) -> datetime | None:
+        """When Adyen said that there is nothing to cancel, and the wallet's time was over."""
+        over_at = payment.intent.close_at
+        late = [one for one in asked if one.question.opened_at >= over_at]
+        keys = {one.question.key for one in late}
+        names = {one.modification for one in payment.facts if one.about in keys} - {""}
+        told = await self.diary.answered_at(sorted(names)) if names else None
+        said = [one.question.opened_at for one in late if one.kept and _is_nothing(one.kept)]
+        return min(filter(None, (told, *said)), default=None)
+
+    async def _has_others(self, payment: Payment, since: datetime = _ALWAYS) -> bool:
         """Whether its reference has another payment that a cancel by reference might hit."""
         intent = payment.intent
-        others = await self.payments.payments_of(intent.reference, _LOOKED_AT_MAX)
-        return any(_is_in_the_way(other) for other in others if other.intent.id != intent.id)
+        found = await self.payments.payments_of(intent.reference, _LOOKED_AT_MAX)
+        others = [one for one in found if one.intent.id != intent.id]
+        return any(_is_in_the_way(one) for one in others if one.intent.created_at >= since)
 
     async def _told_by(self, payment: Payment) -> datetime:
         """By when Adyen would have told of an attempt, had it been paid at the last moment."""
@@ -186,10 +226,7 @@ class Closing:
             return False
         if last.kept is None:  # It is being asked again, while Adyen knows its key.
             return now >= last.question.opened_at + self.flow.patience.key_lifetime
-        over_at = payment.intent.close_at
-        if _word(payment, _since(over_at, asked)):
-            return False
-        if last.question.opened_at < over_at <= now:
+        if last.question.opened_at < payment.intent.close_at <= now:
             return True
         lost = known.cover(last.question.opened_at + self.waits.late_after)
         return lost or now >= last.question.opened_at + self.waits.longest_gap
@@ -255,33 +292,13 @@ class _Asked:
     kept: Kept | None
 
 
-def _since(moment: datetime, asked: Sequence[_Asked]) -> Sequence[_Asked]:
-    """The cancels that were sent when the wallet's time was over: before, it might be paid yet."""
-    return [one for one in asked if one.question.opened_at >= moment]
-
-
 def is_answered(payment: Payment) -> bool:
     """Whether Adyen has told what became of a cancel that was sent to close this attempt."""
-    return _word(payment, None) is not None
-
-
-def _word(payment: Payment, asked: Sequence[_Asked] | None) -> datetime | None:
-    """When Adyen said that there is nothing to cancel; of these cancels, or of any (None)."""
     first = _key(payment, 0)
-    keys = {one.question.key for one in asked} if asked is not None else None
-    names = {
-        fact.modification
-        for fact in payment.facts
-        if fact.modification
-        and (fact.about in keys if keys is not None else fact.about.startswith(first))
-    }
-    told = [
-        fact.at
-        for fact in payment.facts
-        if fact.source is Source.NOTIFICATION and fact.modification in names
-    ]
-    said = [one.question.opened_at for one in asked or () if one.kept and _is_nothing(one.kept)]
-    return min((*told, *said), default=None)
+    names = {one.modification for one in payment.facts if one.about.startswith(first)} - {""}
+    return any(
+        one.source is Source.NOTIFICATION and one.modification in names for one in payment.facts
+    )
 
 
 def _is_nothing(kept: Kept) -> bool:

@@ -100,6 +100,11 @@ class Due:
         """How far Adyen's notifications have come."""
         return await _deliveries(self.pool, self.late_after)
 
+    async def answered_at(self, changes: Sequence[str]) -> datetime | None:
+        """When Adyen said that one of these changes could not be done; None where it did not."""
+        found: datetime | None = await SQL.answered_at(self.pool, changes=changes)
+        return found
+
     async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
         """Look at an attempt that could not be closed again then; nothing where it has ended."""
         await SQL.put_off_closing(self.pool, id=payment_id, later=later)

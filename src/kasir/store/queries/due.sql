@@ -24,6 +24,12 @@ RETURNING id;
 -- name: put_off_closing(id, later)!
 UPDATE payment SET close_due_at = :later WHERE id = :id AND close_due_at IS NOT NULL;
 
+-- name: answered_at(changes)$
+-- `<> ''` is said for the planner, which cannot see it in an array: or the index goes unused.
+SELECT min(at) FROM fact
+WHERE modification = ANY (:changes::text[]) AND modification <> ''
+      AND source = 'notification' AND says = 'noted';
+
 -- name: close_attempts_of(link_id, now)!
 -- In the order of their ids, as everybody locks several.
 UPDATE payment SET close_due_at = :now
