@@ -7,7 +7,7 @@ from typing import Final
 
 import aiohttp
 
-from kasir.demo import field, ready, renewal_run, saved, subscribing
+from kasir.demo import ends, field, ready, renewal_run, saved, subscribing
 from kasir.demo.stage import Stage
 from kasir.demo.walker import JourneyError, Walker, expect, reference, until
 
@@ -108,6 +108,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     "same idempotency key twice": same_key_twice,
     "link expired": link_expired,
     **field.JOURNEYS,
+    **ends.JOURNEYS,
     **saved.JOURNEYS,
     **ready.JOURNEYS,
     **subscribing.JOURNEYS,
