@@ -2,7 +2,7 @@
 
 An attempt that is told to have ended, and is paid after all, has a shop sell its goods twice. So
 the end is Adyen's own word, or what follows from it; while there is none the attempt stays as it
-is, and Adyen is asked again, more and more rarely: docs/adr/0014-an-end-is-adyens-word.md.
+is, and Adyen is asked again, more and more rarely: docs/adr/0013-an-end-is-adyens-word.md.
 """
 
 from __future__ import annotations
