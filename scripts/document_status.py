@@ -104,7 +104,14 @@ def _statuses() -> str:
 _ABOUT_STATUSES: Final = """
 *Final* means that nothing more is expected. News can still come, and is still heard. What is *held
 back* is told after ten minutes (`settle_after_s`) if it is still true then; at once where the
-answer to the shop's own call said so already.
+answer to the shop's own call said so already. If Kasir was away at that moment, it waits until
+Adyen has told of something later, eight hours at the most (`behind_max_s`).
+
+`expired` is Adyen's word (OFFER_CLOSED), or follows from it: Adyen had nothing to cancel any more,
+told of no payment, and nothing it tells is late. Until then an attempt that nobody finished stays
+`awaiting_shopper`, whatever time it is ([why](adr/0014-an-end-is-adyens-word.md)), and the shop is
+told nothing. A link whose time ran out shows `paymentPending` for as long; one that the shop
+withdrew shows `expired` at once, and is `completed` if it was paid all the same.
 """
 
 

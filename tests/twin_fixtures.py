@@ -240,7 +240,8 @@ async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
     config = uvicorn.Config(
         app, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=1
     )
-    listener = socket.socket()
+    # Named as TCP, or asyncio lets Nagle's algorithm hold each answer back for 40 ms.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     server = _QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))

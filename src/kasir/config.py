@@ -60,8 +60,18 @@ class Limits:
     ask_again_for_s: float = 7 * 24 * 3600.0
     #: An attempt that nobody finished is closed after this long, if the shop does not say.
     attempt_lifetime_s: float = 3600.0
+    #: It may be paid by the wallet for this long at most, where the shop did not say (a guess).
+    offer_lifetime_max_s: float = 24 * 3600.0
+    #: How far our clock and Adyen's may be apart.
+    clock_margin_s: float = 120.0
+    #: Whoever waits for Adyen's word of an attempt looks again more and more rarely, up to this.
+    close_again_longest_s: float = 24 * 3600.0
     #: How long bad news is held back from the shop.
     settle_after_s: float = 600.0
+    #: What Adyen delivers longer than this after it happened is late, and more may be on its way.
+    late_after_s: float = 600.0
+    #: How far Adyen's queue may be behind once Kasir is back: the longest wait between its tries.
+    behind_max_s: float = 8 * 3600.0
     #: When a shopper's tokens are held against Adyen's list: this long after each other, the last
     #: one again and again.
     token_look_gaps_s: tuple[float, ...] = (3600.0, 86_400.0, 30 * 86_400.0)

@@ -17,8 +17,9 @@ from kasir.config import Limits, Settings, settings_from
 from kasir.gateway.changes import Changes
 from kasir.gateway.charging import Charging
 from kasir.gateway.checkout import Checkout
-from kasir.gateway.closing import Closing
+from kasir.gateway.closing import Closing, Waits
 from kasir.gateway.examination import Finding, examine
+from kasir.gateway.link_span import Span
 from kasir.gateway.links import Links
 from kasir.gateway.provider import Adyen
 from kasir.gateway.renewing import Renewing, Words
@@ -160,16 +161,17 @@ class Kasir:
         tokens = Tokens(pool, ground.token_ledger, vault)
         flow = ground.flow(tokens)
         checkout = Checkout(flow, wire, ids, clock, account, ground.attempt_lifetime, tokens)
-        subscriptions = ground.subscriptions()
+        subscriptions, due = ground.subscriptions(), ground.due()
+        closing = Closing(flow, book, due, clock, account, Waits.of(limits))
         return cls(
             settings=settings,
             checkout=checkout,
             changes=Changes(flow, book, ids, clock, account),
             flow=flow,
-            closing=Closing(flow, book, clock, account),
+            closing=closing,
             events=Events(pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s]),
-            due=ground.due(),
-            links=ground.links(checkout),
+            due=due,
+            links=ground.links(checkout, closing),
             payments=book,
             inbox=GroupInbox(pool, vault, queue.enqueue_reading, limits.inbox_batch_max),
             reader=ground.reader(),
@@ -253,10 +255,22 @@ class _Ground:
         return Flow(self.book, provider, self.clock, random.random, self.patience)
 
     def due(self) -> Due:
-        most = self.settings.limits.due_batch_max
-        return Due(self.pool, self.ledger, self.clock, queue.enqueue, self.again_after, most)
+        limits = self.settings.limits
+        return Due(
+            pool=self.pool,
+            ledger=self.ledger,
+            clock=self.clock,
+            enqueue=queue.enqueue,
+            again_after=self.again_after,
+            batch_max=limits.due_batch_max,
+            late_after=timedelta(seconds=limits.late_after_s),
+            behind_max=timedelta(seconds=limits.behind_max_s),
+            # By the twin's clock, a leap that is seen as it happens is no absence.
+            watched_since=self.clock.now() if self.settings.follow_twin_clock else None,
+        )
 
-    def links(self, checkout: Checkout) -> Links:
+    def links(self, checkout: Checkout, closing: Closing) -> Links:
+        limits = self.settings.limits
         return Links(
             book=PostgresLinks(self.pool),
             payments=self.book,
@@ -265,8 +279,10 @@ class _Ground:
             clock=self.clock,
             merchant_account=self.account,
             public_url=self.settings.public_url,
-            lifetime=timedelta(seconds=self.settings.limits.link_lifetime_s),
-            lifetime_max=timedelta(seconds=self.settings.limits.link_lifetime_max_s),
+            lifetime=timedelta(seconds=limits.link_lifetime_s),
+            lifetime_max=timedelta(seconds=limits.link_lifetime_max_s),
+            closer=closing,
+            span=Span.of(limits),
         )
 
     def reader(self) -> Reader:

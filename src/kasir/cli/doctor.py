@@ -21,6 +21,8 @@ from kasir.wiring import Kasir
 #: A shop that sells hears from Adyen at least this often; one that is new sends a test.
 _LATELY: Final = timedelta(days=7)
 _LOST_AFTER: Final = timedelta(hours=1)
+#: Longer than an end that Kasir may infer by itself takes, and than Adyen's queue can be behind.
+_CONFIRMED_WITHIN: Final = timedelta(days=2)
 _SHOPPERS_MAX: Final = 200
 _CONFLICTS_MAX: Final = 20
 
@@ -51,6 +53,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
             findings += await _notices(kasir)
             findings += await _questions(kasir)
             findings.append(await _owners(kasir))
+            findings.append(await _ends(kasir))
             findings.append(await _tokens(kasir))
     except KasirError as error:
         findings.append(Finding("database", is_well=False, says=str(error)))
@@ -122,6 +125,19 @@ async def _owners(kasir: Kasir) -> Finding:
         "rows from psp_reference_conflict"
     )
     return Finding(what, is_well=False, says=f"{'; '.join(rows)}: {cure}")
+
+
+async def _ends(kasir: Kasir) -> Finding:
+    """Attempts that nobody finished, and of which Adyen has not said that they ended."""
+    what = "Adyen told how attempts ended"
+    count, since = await Diagnosis(kasir.pool).unconfirmed(kasir.settings.limits.figures_max)
+    if since is None:
+        return Finding(what, is_well=True, says="every one")
+    says = f"{count} not yet, the first since {since.isoformat(timespec='seconds')}"
+    if since > kasir.clock.now() - _CONFIRMED_WITHIN:
+        return Finding(what, is_well=True, says=says)
+    cure = "see `A payment stays awaiting_shopper` in the runbook"
+    return Finding(what, is_well=False, says=f"{says}; {cure}")
 
 
 async def _tokens(kasir: Kasir) -> Finding:

@@ -55,7 +55,7 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
         await kasir.reader.read_all()
 
     async def ask_again(key: bytes) -> None:
-        await kasir.flow.ask_again(key.decode())
+        await kasir.closing.ask_again(key.decode())
 
     async def close(payment_id: bytes) -> None:
         await kasir.closing.close(PaymentId(payment_id.decode()))

@@ -8,6 +8,7 @@ from typing import Final
 import aiohttp
 
 from kasir.demo import (
+    ends,
     field,
     identity,
     ready,
@@ -119,6 +120,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     "link expired": link_expired,
     **field.JOURNEYS,
     **sums.JOURNEYS,
+    **ends.JOURNEYS,
     **saved.JOURNEYS,
     **ready.JOURNEYS,
     **identity.JOURNEYS,  # It leaves a notification that a person must look at.

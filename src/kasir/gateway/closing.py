@@ -1,26 +1,39 @@
-"""What nobody finished is closed, so that it cannot be paid later unseen."""
+"""What nobody finished is closed at Adyen, and ends when Adyen has said so: never by our clock.
+
+An attempt that is told to have ended, and is paid after all, has a shop sell its goods twice. So
+the end is Adyen's own word, or what follows from it; while there is none the attempt stays as it
+is, and Adyen is asked again, more and more rarely: docs/adr/0014-an-end-is-adyens-word.md.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import msgspec
 
 from kasir.adyen.calls import OWN_VERSION, change_key, payment_key
+from kasir.adyen.replies import Answer
 from kasir.clock import Clock
-from kasir.errors import StillRunning
+from kasir.config import Limits
+from kasir.errors import NotFound, StillRunning
 from kasir.ids import PaymentId
+from kasir.payments.deliveries import Deliveries
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.flow import Flow
 from kasir.payments.payment import Payment
-from kasir.payments.ports import Kind, Question
+from kasir.payments.ports import Kept, Kind, Question
 from kasir.payments.status import FINAL, Status
 
 _LOOKED_AT_MAX: Final = 100
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+#: The error codes of `/cancels` that say that there is no such payment (a guess: docs/adyen.md).
+#: Any other refusal is of the request or of our key, and says nothing of the payment.
+NOTHING_THERE: Final = frozenset({"167"})
 
 
 class _EndedError(Exception):
@@ -38,13 +51,58 @@ class Payments(Protocol):
         """Give the payments of a shop's reference, newest first."""
         ...
 
-    async def is_question(self, key: str) -> bool:
-        """Whether a question of this key was written down."""
-        ...
-
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
         """Let a payment hear facts that no question brought."""
         ...
+
+
+class Diary(Protocol):
+    """Where it stands when an attempt is looked at again, and how far notifications have come."""
+
+    async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
+        """Look at an attempt again then; nothing where it has ended."""
+        ...
+
+    async def deliveries(self) -> Deliveries:
+        """How far the provider's notifications have come."""
+        ...
+
+    async def answered_at(self, changes: Sequence[str]) -> datetime | None:
+        """When the provider said that one of these changes could not be done; None: it did not.
+
+        It may have said so of another payment of the reference.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long closing waits for what.
+
+    Attributes:
+        late_after: After this long, what the provider had to say has come, if nothing is late.
+        clock_margin: How far our clock and the provider's may be apart.
+        offer_lifetime_max: The longest that a wallet may be paid, where nobody told it an end.
+        first_gap: How long after a look in vain the next one comes; more after each,
+        longest_gap: and this at the most.
+    """
+
+    late_after: timedelta
+    clock_margin: timedelta
+    offer_lifetime_max: timedelta
+    first_gap: timedelta
+    longest_gap: timedelta
+
+    @classmethod
+    def of(cls, limits: Limits) -> Self:
+        """As the limits say."""
+        return cls(
+            late_after=timedelta(seconds=limits.late_after_s),
+            clock_margin=timedelta(seconds=limits.clock_margin_s),
+            offer_lifetime_max=timedelta(seconds=limits.offer_lifetime_max_s),
+            first_gap=timedelta(seconds=limits.due_again_s),
+            longest_gap=timedelta(seconds=limits.close_again_longest_s),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,46 +111,152 @@ class Closing:
 
     Adyen is asked to cancel by reference, since nobody knows the pspReference of a payment that
     never came back. A reference may have other payments, and `/cancels` cannot tell them apart: so
-    while another one of it is open or paid, nothing is sent, and the attempt is only written off.
-    Should it be paid after all, the notification says so, and good news absorbs.
+    while another one of it is open or paid, nothing is sent.
+
+    A cancel that Adyen confirms ends the attempt by itself: the notification says so. One that
+    could not be done says that nothing is open there, and nothing more: it may have been paid a
+    moment before. Adyen's notifications come in turn, so that news came before this, or is late;
+    if none is late and nothing came for a while, the attempt is written off. Where nothing could
+    be asked it is written off when its time at the wallet is over, and Adyen has told of things
+    that happened well after that.
     """
 
     flow: Flow
     payments: Payments
+    diary: Diary
     clock: Clock
     merchant_account: str
+    waits: Waits
 
     async def close(self, payment_id: PaymentId) -> None:
         """Close one attempt if it is still open. Doing it twice does no more than once."""
         payment = await self.payments.payment(payment_id)
-        if payment is None or not _is_open(payment):
-            return
-        if payment.status in {Status.CREATED, Status.UNKNOWN}:
+        if payment and _is_open(payment) and payment.status is not Status.AWAITING_SHOPPER:
             # First hear whether it exists: what was never answered is asked again.
             with suppress(StillRunning):
                 await self.flow.resume(payment_key(payment_id))
             payment = await self.payments.payment(payment_id)
-            if payment is None or not _is_open(payment):
-                return
-            if payment.status is not Status.AWAITING_SHOPPER and not self._is_given_up(payment):
-                return  # It is still being asked for; this comes up again.
-        intent = payment.intent
-        others = await self.payments.payments_of(intent.reference, _LOOKED_AT_MAX)
-        if any(_is_in_the_way(other) for other in others if other.intent.id != intent.id):
-            await self._write_off(payment, "not cancelled: its reference has another payment")
+        if payment is None or payment.status in FINAL:
             return
-        await self._cancel(payment)
+        asked = await self._asked(payment)
+        if payment.status is Status.AWAITING_SHOPPER or self._is_given_up(payment):
+            await self._ask_or_end(payment, asked)
+        await self.diary.put_off(payment_id, self._next_look(payment, asked))
+
+    async def ask_again(self, key: str) -> None:
+        """Ask a question again that had no answer; a cancel only while it means what it meant.
+
+        Under its reference there may be a payment by now that it must not hit.
+        """
+        question, kept = await self.flow.book.question(key)
+        if question.kind is Kind.CANCELS_BY_REFERENCE and not kept and question.payment_id:
+            payment = await self.payments.payment(question.payment_id)
+            since = _ALWAYS if payment and key.startswith(_key(payment, 0)) else question.opened_at
+            if payment and await self._has_others(payment, since):
+                return
+        await self.flow.ask_again(key)
+
+    async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> None:
+        known, word = await self.diary.deliveries(), await self._word(payment, asked)
+        if not known.are_late(self.clock.now(), self.waits.late_after) and (
+            why := await self._over(payment, asked, known, word)
+        ):
+            await self._write_off(payment, why)
+            return
+        may_ask = not word and self._may_ask(payment, asked, known)
+        if may_ask and not await self._has_others(payment):
+            await self._cancel(payment, len(asked))
+
+    async def _over(
+        self,
+        payment: Payment,
+        asked: Sequence[_Asked],
+        known: Deliveries,
+        word: datetime | None,
+    ) -> str:
+        """Why an attempt is over, though no word of Adyen's ended it; empty where it is not."""
+        if word:
+            over_at = payment.intent.close_at + self.waits.clock_margin
+            settled_at = max(word, over_at) + self.waits.late_after
+            why = "Adyen had nothing open to cancel, and has told of no payment"
+            return why if self.clock.now() >= settled_at else ""
+        if asked and self._is_given_up(payment):
+            forgotten = known.cover(asked[-1].question.opened_at + self.waits.late_after)
+            why = "Adyen never answered, has forgotten its key, and has told of no payment"
+            return why if forgotten else ""
+        if known.cover(await self._told_by(payment)) and await self._has_others(payment):
+            return (
+                "it was not cancelled, for its reference has another payment; its time at the "
+                "wallet was over long before the last thing that Adyen told of"
+            )
+        return ""
+
+    async def _word(self, payment: Payment, asked: Sequence[_Asked]) -> datetime | None:
+        """When Adyen said that there is nothing to cancel, and the wallet's time was over."""
+        over_at = payment.intent.close_at
+        late = [one for one in asked if one.question.opened_at >= over_at]
+        keys = {one.question.key for one in late}
+        names = {one.modification for one in payment.facts if one.about in keys} - {""}
+        told = await self.diary.answered_at(sorted(names)) if names else None
+        said = [one.question.opened_at for one in late if one.kept and _is_nothing(one.kept)]
+        return min(filter(None, (told, *said)), default=None)
+
+    async def _has_others(self, payment: Payment, since: datetime = _ALWAYS) -> bool:
+        """Whether its reference has another payment that a cancel by reference might hit."""
+        intent = payment.intent
+        found = await self.payments.payments_of(intent.reference, _LOOKED_AT_MAX)
+        others = [one for one in found if one.intent.id != intent.id]
+        return any(_is_in_the_way(one) for one in others if one.intent.created_at >= since)
+
+    async def _told_by(self, payment: Payment) -> datetime:
+        """By when Adyen would have told of an attempt, had it been paid at the last moment."""
+        intent = payment.intent
+        question, _ = await self.flow.book.question(payment_key(intent.id))
+        was_told = "sessionValidity" in msgspec.json.decode(question.body)
+        latest = intent.created_at + self.waits.offer_lifetime_max
+        over_at = intent.close_at if was_told else max(intent.close_at, latest)
+        return over_at + self.waits.clock_margin + self.waits.late_after
+
+    def _may_ask(self, payment: Payment, asked: Sequence[_Asked], known: Deliveries) -> bool:
+        """Whether to send a cancel: the first one, or another where the last one led to nothing."""
+        if not asked:
+            return True
+        now, last = self.clock.now(), asked[-1]
+        if now < last.question.opened_at + self.waits.first_gap:
+            return False
+        if last.kept is None:  # It is being asked again, while Adyen knows its key.
+            return now >= last.question.opened_at + self.flow.patience.key_lifetime
+        if last.question.opened_at < payment.intent.close_at <= now:
+            return True
+        lost = known.cover(last.question.opened_at + self.waits.late_after)
+        return lost or now >= last.question.opened_at + self.waits.longest_gap
 
     def _is_given_up(self, payment: Payment) -> bool:
         """Whether it can no longer be asked for: the provider may have forgotten its key."""
         lifetime = self.flow.patience.key_lifetime
-        return self.clock.now() >= payment.intent.created_at + lifetime
+        was_answered = payment.status not in {Status.CREATED, Status.UNKNOWN}
+        return not was_answered and self.clock.now() >= payment.intent.created_at + lifetime
 
-    async def _cancel(self, payment: Payment) -> None:
-        key = change_key(f"close-{payment.intent.id}")
+    def _next_look(self, payment: Payment, asked: Sequence[_Asked]) -> datetime:
+        """When to look again: later each time, for as long as it is open."""
+        now = self.clock.now()
+        since = asked[0].question.opened_at if asked else payment.intent.close_at
+        waited = (now - since) / 4
+        return now + min(max(waited, self.waits.first_gap), self.waits.longest_gap)
+
+    async def _asked(self, payment: Payment) -> Sequence[_Asked]:
+        """The cancels that were sent for it, in turn."""
+        found: list[_Asked] = []
+        with suppress(NotFound):
+            while True:
+                key = _key(payment, len(found))
+                found.append(_Asked(*await self.flow.book.question(key)))
+        return found
+
+    async def _cancel(self, payment: Payment, number: int) -> None:
         now = self.clock.now()
         question = Question(
-            key=key,
+            key=_key(payment, number),
             kind=Kind.CANCELS_BY_REFERENCE,
             payment_id=payment.intent.id,
             version=OWN_VERSION,
@@ -106,15 +270,8 @@ class Closing:
             opened_at=now,
             asked_at=now,
         )
-        if await self.payments.is_question(key):
-            # Asked before, and no TECHNICAL_CANCEL came of it since.
-            await self._write_off(payment, "Adyen was asked to cancel it, and did not say it did")
-            return
-        kept = None
         with suppress(_EndedError, StillRunning):
-            kept = await self.flow.change(question, _still_open)
-        if kept and kept.status >= HTTPStatus.BAD_REQUEST:
-            await self._write_off(payment, "there was nothing for Adyen to cancel")
+            await self.flow.change(question, _still_open)
 
     async def _write_off(self, payment: Payment, why: str) -> None:
         fact = Fact(
@@ -122,9 +279,40 @@ class Closing:
             says=Says.EXPIRED,
             source=Source.KASIR,
             at=self.clock.now(),
-            words=f"nobody finished it in time; {why}",
+            words=f"nobody finished it in time: {why}",
         )
         await self.payments.add_facts(payment.intent.id, [fact])
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A cancel that was sent, and Adyen's answer, if there is one."""
+
+    question: Question
+    kept: Kept | None
+
+
+def is_answered(payment: Payment) -> bool:
+    """Whether Adyen has told what became of a cancel that was sent to close this attempt."""
+    first = _key(payment, 0)
+    names = {one.modification for one in payment.facts if one.about.startswith(first)} - {""}
+    return any(
+        one.source is Source.NOTIFICATION and one.modification in names for one in payment.facts
+    )
+
+
+def _is_nothing(kept: Kept) -> bool:
+    """Whether an answer says that there is no such payment."""
+    said = Answer(kept.status, kept.body).json()
+    return (
+        HTTPStatus.BAD_REQUEST <= kept.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        and str(said.get("errorCode", "")) in NOTHING_THERE
+    )
+
+
+def _key(payment: Payment, number: int) -> str:
+    """The key of a cancel: Adyen gives an old one's answer to an old key, and does nothing."""
+    return change_key(f"close-{payment.intent.id}" + (f"-{number}" if number else ""))
 
 
 def _is_open(payment: Payment) -> bool:

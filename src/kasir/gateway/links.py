@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -24,8 +26,9 @@ from kasir.gateway.checkout import (
     refuse,
     shop_key_of,
 )
-from kasir.gateway.gopay import MODELS
-from kasir.gateway.methods import GOPAY, METHODS
+from kasir.gateway.link_faults import expiry_faults, gopay_faults, moment, saving_faults
+from kasir.gateway.link_span import Span
+from kasir.gateway.methods import GOPAY
 from kasir.ids import Ids, LinkId, PaymentId
 from kasir.payments.links import Link, LinkStatus, link_status
 from kasir.payments.payment import Payment
@@ -74,7 +77,11 @@ class LinkBook(Protocol):
         ...
 
     async def expire(self, link_id: LinkId, now: datetime) -> None:
-        """Withdraw a link."""
+        """Withdraw a link, and have its open attempts closed by whoever looks next."""
+        ...
+
+    async def is_withdrawn(self, link_id: LinkId) -> bool:
+        """Whether a link was withdrawn, by now or by whoever is about to."""
         ...
 
 
@@ -86,13 +93,33 @@ class PaymentsOfLink(Protocol):
         ...
 
 
+class Closer(Protocol):
+    """Who closes attempts."""
+
+    async def close(self, payment_id: PaymentId) -> None:
+        """Close one attempt if it is still open."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class OpenLink:
-    """A link as it stands now, with the payments made through it, newest first."""
+    """A link as it stands now, with the payments made through it, newest first.
+
+    Attributes:
+        link: Which one.
+        status: Where it stands.
+        payments: The payments.
+        is_over: Whether it takes no more payments.
+        stale: Those that nobody finished in the time that the wallet had for them.
+        left: Those of them that a new one may be opened beside.
+    """
 
     link: Link
     status: LinkStatus
     payments: tuple[Payment, ...]
+    is_over: bool = False
+    stale: frozenset[PaymentId] = frozenset()
+    left: frozenset[PaymentId] = frozenset()
 
     @property
     def reusable(self) -> bool:
@@ -136,7 +163,10 @@ class OpenLink:
         """The payment to go on with, beside which no second one is opened; a reusable has none."""
         if self.reusable:
             return None
-        return next((one for one in self.payments if one.status not in FINAL), None)
+        return next((one for one in self.payments if self._is_under_way(one)), None)
+
+    def _is_under_way(self, payment: Payment) -> bool:
+        return payment.status not in FINAL and payment.intent.id not in self.left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +201,8 @@ class Links:
     public_url: str
     lifetime: timedelta
     lifetime_max: timedelta
+    closer: Closer
+    span: Span
 
     async def create(self, body: bytes, key: str | None = None) -> Answer:
         """Make a link: `POST /paymentLinks`, once per shop key.
@@ -187,9 +219,9 @@ class Links:
             account_faults(fields, self.merchant_account),
             known_fields.unknown(fields, known_fields.LINK_FIELDS),
             checks.link_faults(fields),
-            self._gopay_faults(fields),
-            _saving_faults(fields),
-            self._expiry_faults(fields, now),
+            gopay_faults(fields),
+            saving_faults(fields),
+            expiry_faults(fields, now, self.lifetime_max),
         )
         fields.setdefault("merchantAccount", self.merchant_account)
         link = Link(
@@ -227,7 +259,11 @@ class Links:
         if found.status is LinkStatus.COMPLETED:
             refuse([Fault("status", "this link is paid; refund the payment instead.")])
         await self.book.expire(found.link.id, self.clock.now())
-        return await self.get(link_id)
+        found = await self.find(link_id)
+        still_open = [one.intent.id for one in found.payments if one.status not in FINAL]
+        # At once; what fails here is due for a worker.
+        await asyncio.gather(*(self.closer.close(payment_id) for payment_id in still_open))
+        return Answer(200, msgspec.json.encode(self._shown(found.link, found.status)))
 
     async def find(self, link_id: str) -> OpenLink:
         """Give a link as it stands, with its payments.
@@ -239,7 +275,15 @@ class Links:
         if link is None:
             raise NotFound("payment link", link_id)
         payments = await self.payments.payments_of_link(link.id, _LOOKED_AT_MAX)
-        return OpenLink(link, link_status(link, payments, self.clock.now()), tuple(payments))
+        now = self.clock.now()
+        return OpenLink(
+            link=link,
+            status=link_status(link, payments, now),
+            payments=tuple(payments),
+            is_over=link.is_over(now),
+            stale=frozenset(one.intent.id for one in payments if self.span.is_stale(one, now)),
+            left=frozenset(one.intent.id for one in payments if self.span.is_left(one, now)),
+        )
 
     def attempt(self, found: OpenLink) -> str:
         """A name for the next try at a link.
@@ -279,11 +323,11 @@ class Links:
             "countryCode": GOPAY.country,
             "browserInfo": dict(tried.browser_info),
             "returnUrl": self.public_url,  # Until the payment has its id.
-            # So that the wallet, too, closes the offer when the link does.
-            "sessionValidity": link.expires_at.astimezone(UTC).isoformat(timespec="seconds"),
+            # So that the wallet, too, closes the offer when we do, and before the link is over.
+            "sessionValidity": self._valid_until(link).isoformat(timespec="seconds"),
             **_recurring(link, tried),
         }
-        return await self.checkout.payments(
+        answer, payment_id = await self.checkout.payments(
             msgspec.json.encode(fields),
             OWN_VERSION,
             _shop_key(link, tried.name),
@@ -291,29 +335,16 @@ class Links:
             return_url,
             tried.consent,
         )
+        if await self.book.is_withdrawn(link.id):
+            await self.closer.close(payment_id)  # Whoever withdrew it could not see it yet.
+            return Answer(HTTPStatus.OK, b"{}"), payment_id  # It leads nowhere any more.
+        return answer, payment_id
 
-    def _gopay_faults(self, fields: Mapping[str, Any]) -> Iterator[Fault]:
-        amount = fields.get("amount")
-        if isinstance(amount, dict) and amount.get("currency") != GOPAY.currency:
-            yield Fault("amount.currency", "must be IDR; GoPay is paid in rupiah.", "138")
-        if fields.get("countryCode") not in (None, "", GOPAY.country):
-            yield Fault("countryCode", "must be ID; GoPay is offered in Indonesia.")
-        if not fields.get("returnUrl"):
-            yield Fault("returnUrl", "give where the shopper goes after paying.", "14_030")
-        allowed = fields.get("allowedPaymentMethods")
-        if allowed is not None and (
-            not isinstance(allowed, list) or not METHODS.keys() & set(map(str, allowed))
-        ):
-            yield Fault("allowedPaymentMethods", f"must hold {', '.join(METHODS)}.")
-
-    def _expiry_faults(self, fields: Mapping[str, Any], now: datetime) -> Iterator[Fault]:
-        expires_at = _moment(fields.get("expiresAt"))
-        if expires_at and not now < expires_at <= now + self.lifetime_max:
-            days = self.lifetime_max.days
-            yield Fault("expiresAt", f"must lie ahead, and within {days} days.")
+    def _valid_until(self, link: Link) -> datetime:
+        return min(link.expires_at, self.clock.now() + self.span.lifetime).astimezone(UTC)
 
     def _expires_at(self, fields: Mapping[str, Any], now: datetime) -> datetime:
-        return _moment(fields.get("expiresAt")) or now + self.lifetime
+        return moment(fields.get("expiresAt")) or now + self.lifetime
 
     def _shown(self, link: Link, status: LinkStatus) -> dict[str, Any]:
         return {
@@ -323,22 +354,6 @@ class Links:
             "status": status,
             "url": f"{self.public_url}/pay/{link.id}",
         }
-
-
-def _saving_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What a link that is to save the wallet still lacks; Adyen's own words say what it needs."""
-    yield from checks.matching(fields, {"showRemovePaymentMethodButton": checks.Flag()})
-    if fields.get("storePaymentMethodMode") not in (Saving.ASKED, Saving.ENABLED):
-        return
-    why = "storePaymentMethodMode saves the shopper's GoPay"
-    if not fields.get("shopperReference"):
-        cure = f"give your own name for the shopper, 3 to 256 characters; {why}."
-        yield Fault("shopperReference", cure)
-    if fields.get("recurringProcessingModel") not in MODELS:
-        yield Fault("recurringProcessingModel", f"must be one of {', '.join(MODELS)}; {why}.")
-    if fields.get("reusable") is True:
-        cure = f"cannot be true: such a link is many shoppers', and {why} as one shopper's."
-        yield Fault("reusable", cure)
 
 
 def _recurring(link: Link, tried: Try) -> dict[str, Any]:
@@ -360,11 +375,3 @@ def _shop_key(link: Link, attempt: str) -> str:
     """One key per try at a link. Hashed: the name of a try comes back from a browser."""
     named = sha256(f"{link.id} {attempt}".encode(errors="replace"))
     return f"link-{named.hexdigest()[:_ATTEMPT_LETTERS]}"
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return moment if moment and moment.tzinfo else None

@@ -239,20 +239,31 @@ def of_item(item: Item) -> Fact | None:
     says = _says(code, item)
     if says is None:
         return None
-    is_attempt = code in _IS_ATTEMPT
     amount = _item_money(item)
     if amount is None and says is Says.AUTHORISED:
         raise Unreadable("it says that money was paid, and not how much")
+    attempt, change = _named(code, item)
     return Fact(
         key=f"notification:{item.event_code}:{item.psp_reference}:{item.success_text}",
         says=says,
         source=Source.NOTIFICATION,
         at=moment(item.event_date),
-        psp_reference=item.psp_reference if is_attempt else item.original_reference,
-        modification="" if is_attempt else item.psp_reference,
+        psp_reference=attempt,
+        modification=change,
         amount=amount,
         words=item.reason or item.event_code,
     )
+
+
+def _named(code: EventCode, item: Item) -> tuple[str, str]:
+    """The attempt that a notification names, and the change."""
+    if code in _IS_ATTEMPT:
+        return item.psp_reference, ""
+    if code is EventCode.TECHNICAL_CANCEL and not item.success:
+        # A cancel by reference that found nothing open. The original it names is any payment of that
+        # reference: it is the cancel that ended, and nothing became of the payment.
+        return "", item.psp_reference
+    return item.original_reference, item.psp_reference
 
 
 def _says(code: EventCode, item: Item) -> Says | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kasir.ids import LinkId
 from kasir.payments.payment import Payment
-from kasir.payments.status import Status
+from kasir.payments.status import FINAL, Status
 
 
 class LinkStatus(StrEnum):
@@ -46,8 +46,10 @@ def link_status(link: Link, payments: Sequence[Payment], now: datetime) -> LinkS
     statuses = {payment.status for payment in payments}
     if Status.AUTHORISED in statuses and not link.request.get("reusable"):
         return LinkStatus.COMPLETED
-    if link.is_over(now):
+    if link.expired_by_shop_at is not None:
         return LinkStatus.EXPIRED
+    if link.is_over(now):  # But what was begun before may still turn out to be paid.
+        return LinkStatus.EXPIRED if statuses <= FINAL else LinkStatus.PAYMENT_PENDING
     if statuses & {Status.PENDING, Status.UNKNOWN}:
         return LinkStatus.PAYMENT_PENDING
     return LinkStatus.ACTIVE

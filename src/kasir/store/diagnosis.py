@@ -26,6 +26,11 @@ class Diagnosis:
         """How many notices wait for a person."""
         return int(await SQL.held(self.pool))
 
+    async def unconfirmed(self, most: int) -> tuple[int, datetime | None]:
+        """How many attempts wait for Adyen's word on their end, and since when; `most` at most."""
+        row = await SQL.unconfirmed(self.pool, most=most)
+        return int(row["count"]), row["since"]
+
     async def lost_questions(self, before: datetime) -> int:
         """How many calls opened before then have no answer."""
         return int(await SQL.lost_questions(self.pool, before=before))

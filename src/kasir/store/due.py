@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from kasir.clock import Clock
-from kasir.ids import PaymentId
+from kasir.ids import LinkId, PaymentId
+from kasir.payments.deliveries import Deliveries
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.ledger import Ledger
 
@@ -19,6 +20,9 @@ ASK_AGAIN: Final = "ask_again"
 CLOSE: Final = "close"
 DELIVER: Final = "deliver"
 RECONCILE: Final = "reconcile"
+
+#: How many of the newest notices are looked at to tell how far Adyen has come.
+_NEWEST: Final = 1000
 
 Enqueue = Callable[[Connection, str, Sequence[bytes]], Awaitable[None]]
 
@@ -34,6 +38,9 @@ class Due:
         enqueue: Puts jobs in, in the transaction at hand.
         again_after: When something comes up again if nobody finished it.
         batch_max: How much one look takes.
+        late_after: What is delivered longer than this after it happened is late.
+        behind_max: How far Adyen's queue may be behind: held news waits no longer for it.
+        watched_since: Since when a test clock was watched, whose leaps are no absence of ours.
     """
 
     pool: Pool
@@ -42,6 +49,9 @@ class Due:
     enqueue: Enqueue
     again_after: timedelta
     batch_max: int
+    late_after: timedelta
+    behind_max: timedelta
+    watched_since: datetime | None = None
 
     async def look(self) -> int:
         """Take what is due; returns how much there was."""
@@ -65,8 +75,48 @@ class Due:
             for name, payloads in found:
                 if payloads:
                     await self.enqueue(connection, name, payloads)
-            tellings = SQL.due_tellings(connection, now=now, most=most)
-            held = [PaymentId(row["id"]) async for row in tellings]
+            held = await self._due_tellings(connection, now)
             if held:
                 await self.ledger.tell(connection, held)
         return len(keys) + len(payment_ids) + len(event_ids) + len(shoppers) + len(held)
+
+    async def _due_tellings(self, connection: Connection, now: datetime) -> list[PaymentId]:
+        if await SQL.any_telling(connection, now=now) is None:
+            return []
+        known = await _deliveries(connection, self.late_after)
+        in_time = now - self.late_after
+        tellings = SQL.due_tellings(
+            connection,
+            now=now,
+            by_all_means=now - self.behind_max,
+            in_time=min(in_time, self.watched_since) if self.watched_since else in_time,
+            told_until=known.told_until,
+            is_late=known.are_late(now, self.late_after),
+            most=self.batch_max,
+        )
+        return [PaymentId(row["id"]) async for row in tellings]
+
+    async def deliveries(self) -> Deliveries:
+        """How far Adyen's notifications have come."""
+        return await _deliveries(self.pool, self.late_after)
+
+    async def answered_at(self, changes: Sequence[str]) -> datetime | None:
+        """When Adyen said that one of these changes could not be done; None where it did not."""
+        found: datetime | None = await SQL.answered_at(self.pool, changes=changes)
+        return found
+
+    async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
+        """Look at an attempt that could not be closed again then; nothing where it has ended."""
+        await SQL.put_off_closing(self.pool, id=payment_id, later=later)
+
+
+async def close_attempts_of(connection: Connection, link_id: LinkId, now: datetime) -> None:
+    """Have every open attempt at a link closed, in the caller's transaction."""
+    await SQL.close_attempts_of(connection, link_id=link_id, now=now)
+
+
+async def _deliveries(connection: Connection | Pool, wait: timedelta) -> Deliveries:
+    row = await SQL.deliveries(connection, wait=wait, most=_NEWEST)
+    return Deliveries(
+        told_until=row["told_until"], late_at=row["late_at"], unread_since=row["unread_since"]
+    )

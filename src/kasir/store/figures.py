@@ -20,6 +20,8 @@ class Figures:
         notices: By state, of those that somebody should look at when there are many.
         unread_s: How long the oldest unread notice has waited.
         unknown: Payments whose outcome is not known.
+        unconfirmed: Attempts whose time is over and whose end Adyen has not told.
+        unconfirmed_s: For how long the first of them has been.
         events: Events that the shop has not taken and that are still to be delivered.
         events_s: How long ago the oldest of them came about.
         due: Subscriptions that have something to do by now.
@@ -28,6 +30,8 @@ class Figures:
     notices: dict[NoticeState, int]
     unread_s: float
     unknown: int
+    unconfirmed: int
+    unconfirmed_s: float
     events: int
     events_s: float
     due: int
@@ -46,6 +50,8 @@ async def figures(pool: Pool, now: datetime, most: int) -> Figures:
         notices={state: row[state] for state in counted},
         unread_s=_since(row["unread_since"], now),
         unknown=row["unknown"],
+        unconfirmed=row["unconfirmed"],
+        unconfirmed_s=_since(row["unconfirmed_since"], now),
         events=row["events"],
         events_s=_since(row["events_since"], now),
         due=row["due"],

@@ -94,6 +94,7 @@ class GroupInbox:
                 kinds=[notice.kind for notice in notices],
                 items=[self._vault.seal(notice.item) for notice in notices],
                 received_ats=[notice.received_at for notice in notices],
+                event_dates=[notice.event_date for notice in notices],
                 event_codes=[notice.event_code for notice in notices],
                 names=[" ".join(notice.names) for notice in notices],
             )

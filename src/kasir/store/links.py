@@ -12,6 +12,7 @@ from kasir.ids import LinkId
 from kasir.payments.links import Link
 from kasir.payments.ports import ShopKey
 from kasir.store.database import Connection, Pool, queries
+from kasir.store.due import close_attempts_of
 
 SQL: Final = queries("links")
 
@@ -63,5 +64,16 @@ class PostgresLinks:
         )
 
     async def expire(self, link_id: LinkId, now: datetime) -> None:
-        """Withdraw a link; a link withdrawn before keeps its first moment."""
-        await SQL.expire_link(self._pool, id=link_id, now=now)
+        """Withdraw a link and have its open attempts closed.
+
+        A link withdrawn before keeps its first moment.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            await SQL.expire_link(connection, id=link_id, now=now)
+            await close_attempts_of(connection, link_id, now)
+
+    async def is_withdrawn(self, link_id: LinkId) -> bool:
+        """Whether a link was withdrawn. Whoever opened an attempt before asking is seen by all
+        who withdraw it later.
+        """
+        return bool(await SQL.is_withdrawn(self._pool, id=link_id))

@@ -26,6 +26,7 @@ from kasir.errors import InvalidRequest, StillRunning
 from kasir.gateway.links import OpenLink, Try
 from kasir.gateway.methods import GOPAY, METHODS
 from kasir.ids import PaymentId
+from kasir.payments.facts import has_returned
 from kasir.payments.links import LinkStatus
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
@@ -35,7 +36,7 @@ from kasir.web.consent import agreed, consent_of
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.pages import SHOWN, Page, Visit, pairs, posted
 from kasir.web.saved import chosen, is_gone, look_again, saved_of, was_gone
-from kasir.web.views import closed, payment_of
+from kasir.web.views import closed, is_over, payment_of
 from kasir.wiring import Kasir
 
 _LOOK_AGAIN_S: Final = 0.1
@@ -81,13 +82,19 @@ async def get_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str])
     if over := closed(visit, found):
         return over
     under_way = found.under_way
-    if under_way and under_way.status is not Status.AWAITING_SHOPPER:
+    if under_way and not _leads_to_wallet(found, under_way):
         return visit.to(visit.address(link_id, "payments", under_way.intent.id))
     if under_way:
         return _form(visit, found, Offer.LISTED, [])
     offer, saved = await asyncio.gather(_offer(kasir, found), saved_of(kasir, found))
     said = dict(pairs(request.scope["query_string"])).get("said", "")
     return _form(visit, found, offer, saved, said if said in _SAID else "")
+
+
+def _leads_to_wallet(found: OpenLink, payment: Payment) -> bool:
+    """Whether the wallet's page of a payment is still to be paid on."""
+    is_done = payment.intent.id in found.stale or has_returned(payment.facts)
+    return payment.status is Status.AWAITING_SHOPPER and not is_done
 
 
 @post("/pay/{link_id:str}", status_code=HTTPStatus.OK, include_in_schema=False)
@@ -130,15 +137,14 @@ async def post_payment(
     found = await kasir.links.find(link_id)
     visit = Visit.of(request, kasir, found.locale)
     payment = await payment_of(kasir, found, payment_id)
-    if payment.status not in _RESUMED or found.status in _OVER:
+    is_paid = found.status is LinkStatus.COMPLETED
+    if payment.status not in _RESUMED or is_paid or is_over(found):
         return visit.to(visit.address(link_id, "payments", payment.intent.id))
     return await _go_on(visit, found, payment)
 
 
 #: Where a payment may stand to be gone on with.
 _RESUMED: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
-#: Where a link may stand for none of its payments to be gone on with.
-_OVER: Final = frozenset({LinkStatus.COMPLETED, LinkStatus.EXPIRED})
 
 
 async def _offer(kasir: Kasir, found: OpenLink) -> Offer:
@@ -226,15 +232,18 @@ async def _start(visit: Visit, found: OpenLink, tried: Try) -> Page:
 
 
 async def _go_on(visit: Visit, found: OpenLink, payment: Payment) -> Page:
-    """Send the shopper to the wallet of a payment opened before."""
+    """Send the shopper to the wallet of a payment opened before; to its page if that is dead."""
     payment_id = payment.intent.id
+    its_page = visit.address(found.link.id, "payments", payment_id)
+    if payment.status is Status.AWAITING_SHOPPER and not _leads_to_wallet(found, payment):
+        return visit.to(its_page)
 
     async def ask() -> tuple[Answer, PaymentId]:
         return await visit.kasir.checkout.resume(payment_id), payment_id
 
     heard = await _patiently(visit.kasir, ask)
-    if heard is None:
-        return visit.to(visit.address(found.link.id, "payments", payment_id))
+    if heard is None or payment_id in found.stale:
+        return visit.to(its_page)
     return _onwards(visit, found, payment_id, heard[0])
 
 

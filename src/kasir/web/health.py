@@ -48,6 +48,12 @@ async def metrics(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     for name, says, figure in (
         ("kasir_oldest_unread_notice_seconds", "How long a notice has waited", found.unread_s),
         ("kasir_payments_unknown", "Payments whose outcome is not known", found.unknown),
+        ("kasir_attempts_unconfirmed", "Ended attempts without Adyen's word", found.unconfirmed),
+        (
+            "kasir_oldest_unconfirmed_attempt_seconds",
+            "How long the oldest of them has waited for it",
+            found.unconfirmed_s,
+        ),
         ("kasir_events_waiting", "Events the shop has not taken", found.events),
         ("kasir_oldest_waiting_event_seconds", "How old the oldest of them is", found.events_s),
         ("kasir_subscriptions_due", "Subscriptions with something to do by now", found.due),

@@ -100,6 +100,13 @@ INDONESIAN: Final[Words] = {
     "checking_text": "Jawaban dari {method} belum kami terima. Jangan membayar dua kali: kami "
     "menanyakan pembayaran yang sama sampai hasilnya jelas.",
     "ask_again": "Tanyakan lagi",
+    "closing_title": "Waktu di {method} habis; kami sedang memeriksa",
+    "closing_text": "Waktu untuk menyetujui pembayaran ini sudah lewat. Jika Anda sudah "
+    "menyetujuinya di {method}, tunggu saja dan jangan membayar lagi. Jika belum, tunggu "
+    "sebentar: halaman ini akan menunjukkan apa yang dapat Anda lakukan.",
+    "closing_again": "Waktu untuk menyetujui pembayaran ini sudah lewat, dan kami belum mendengar "
+    "bahwa Anda sudah membayar. Jika Anda sudah menyetujuinya di {method}, jangan membayar lagi "
+    "dan hubungi toko. Jika belum, Anda dapat mencoba lagi.",
     "refused_title": "Pembayaran tidak berhasil",
     "refused_text": "Tidak ada uang yang dibayarkan. Anda dapat mencoba lagi.",
     "cancelled_title": "Pembayaran dibatalkan",
@@ -203,6 +210,13 @@ ENGLISH: Final[Words] = {
     "checking_text": "We have not heard back from {method} yet. Please do not pay twice: we keep "
     "asking about the same payment until the outcome is clear.",
     "ask_again": "Ask again",
+    "closing_title": "The time in {method} ran out; we are checking",
+    "closing_text": "The time to approve this payment is over. If you approved it in {method}, "
+    "just wait, and do not pay again. If you did not, wait a moment: this page will show what you "
+    "can do.",
+    "closing_again": "The time to approve this payment is over, and we have not heard that you "
+    "paid. If you approved it in {method}, do not pay again, and contact the shop. If you did "
+    "not, you can try again.",
     "refused_title": "Payment not successful",
     "refused_text": "Nothing was paid. You can try again.",
     "cancelled_title": "Payment cancelled",

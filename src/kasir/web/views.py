@@ -17,7 +17,7 @@ from kasir.adyen.calls import payment_key
 from kasir.errors import NotFound
 from kasir.gateway.links import OpenLink
 from kasir.ids import PaymentId
-from kasir.payments.facts import Says
+from kasir.payments.facts import Says, has_returned
 from kasir.payments.links import LinkStatus
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
@@ -37,6 +37,8 @@ class View(StrEnum):
     PENDING = "pending"
     #: We asked and have not heard.
     CHECKING = "checking"
+    #: The wallet's time is over, and nobody has said yet that it was not paid.
+    CLOSING = "closing"
     REFUSED = "refused"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
@@ -56,7 +58,7 @@ _VIEWS: Final = {
 }
 
 #: Views that change by themselves.
-OPEN: Final = frozenset({View.WAITING, View.PENDING, View.CHECKING})
+OPEN: Final = frozenset({View.WAITING, View.PENDING, View.CHECKING, View.CLOSING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +90,29 @@ def standing(found: OpenLink, payment: Payment) -> Standing:
     """How a payment stands at its link.
 
     A link that was paid is paid for this shopper, whichever try did it. A wait for the answer
-    to `/payments/details` is a wait for the wallet: the shopper can do nothing about it.
+    to `/payments/details` is a wait for the wallet: the shopper can do nothing about it. The
+    wallet's page is dead once its time is over, and nobody is sent there any more.
     """
     view = _VIEWS[payment.status]
     if found.status is LinkStatus.COMPLETED:
         view = View.PAID
     elif view is View.CHECKING and _was_answered(payment):
         view = View.WAITING
-    is_open, alive = view in OPEN, found.status is not LinkStatus.EXPIRED
+    is_left = payment.intent.id in found.left
+    if is_left or (view is View.WAITING and payment.intent.id in found.stale):
+        view = View.PAID if view is View.PAID else View.CLOSING
+    is_open, alive = view in OPEN, not is_over(found)
     return Standing(
         view=view,
-        again=alive and not is_open and view is not View.PAID,
-        resumes=alive and view in (View.WAITING, View.CHECKING),
+        again=alive and (is_left or not is_open) and view is not View.PAID,
+        # Whoever came back from the wallet has nothing to do there any more.
+        resumes=alive and view in (View.WAITING, View.CHECKING) and not has_returned(payment.facts),
     )
+
+
+def is_over(found: OpenLink) -> bool:
+    """Whether a link takes no more payments, though one that was begun may still be paid."""
+    return found.is_over or found.status is LinkStatus.EXPIRED
 
 
 def _was_answered(payment: Payment) -> bool:
@@ -127,7 +139,7 @@ def closed(visit: Visit, found: OpenLink) -> Response[str] | None:
     if found.status is LinkStatus.COMPLETED:
         paid = next(one for one in found.payments if one.status is Status.AUTHORISED)
         return status_page(visit, found, paid, goes_back=False)
-    if found.status is not LinkStatus.EXPIRED:
+    if not is_over(found):
         return None
     return visit.message("link_over", HTTPStatus.GONE, back=found.link.request["returnUrl"])
 

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from kasir.adyen import notifications, signing, token_notifications
 from kasir.adyen.notifications import Item
-from kasir.errors import NotAuthentic
+from kasir.errors import NotAuthentic, Unreadable
 from kasir.gateway.meanings import names_of
 
 _COLUMN_LETTERS: Final = 80
@@ -32,7 +32,10 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notification item on its way into the inbox; `key` tells the same one from another."""
+    """A notification item on its way into the inbox; `key` tells the same one from another.
+
+    `event_date` is when what it tells of happened, by Adyen's clock; None where it says none.
+    """
 
     key: bytes
     kind: NoticeKind
@@ -40,6 +43,7 @@ class Notice:
     event_code: str
     names: tuple[str, ...]
     received_at: datetime
+    event_date: datetime | None = None
 
 
 class Inbox(Protocol):
@@ -105,7 +109,15 @@ def _notice(item: Item, received_at: datetime) -> Notice:
         event_code=_plain(item.event_code),
         names=tuple(_plain(name) for name in names_of(item)),
         received_at=received_at,
+        event_date=_happened_at(item),
     )
+
+
+def _happened_at(item: Item) -> datetime | None:
+    try:
+        return notifications.moment(item.event_date)
+    except Unreadable:
+        return None  # The item is kept whole, and held when it is read.
 
 
 def _plain(text: str) -> str:

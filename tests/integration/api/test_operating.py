@@ -24,6 +24,8 @@ async def test_the_figures_are_in_prometheuss_form(caller: Caller) -> None:
         "kasir_notices",
         "kasir_oldest_unread_notice_seconds",
         "kasir_payments_unknown",
+        "kasir_attempts_unconfirmed",
+        "kasir_oldest_unconfirmed_attempt_seconds",
         "kasir_events_waiting",
         "kasir_oldest_waiting_event_seconds",
         "kasir_subscriptions_due",

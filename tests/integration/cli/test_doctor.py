@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from fakes import a_question, an_intent
 from kasir.cli.doctor import findings_of
 from kasir.config import settings_from
 from kasir.demo.stage import Stage
@@ -24,6 +25,7 @@ UNDERSTOOD = "notifications were understood"
 OWNED = "every pspReference has one payment"
 ANSWERED = "calls to Adyen were answered"
 AGREE = "tokens agree with Adyen's list"
+ENDED = "Adyen told how attempts ended"
 MIXED = "test and live are not mixed"
 
 
@@ -114,6 +116,21 @@ async def test_a_held_notice_a_name_of_two_and_a_lost_call_are_counted(
     assert red[OWNED].startswith("PSP is pay_1's, and pay_2 bears it too: ")
     assert red[ANSWERED] == "1 not; is a worker running, and does Adyen answer?"
     assert STANDARD not in red
+
+
+@pytest.mark.parametrize(("days", "is_red"), [(1, False), (3, True)])
+async def test_an_attempt_that_adyen_never_speaks_of_again_is_noticed(
+    environ: dict[str, str], days: int, is_red: bool
+) -> None:
+    async with Kasir.open(settings_from(environ)) as kasir:
+        over_at = kasir.clock.now() - timedelta(days=days)
+        intent = an_intent(close_at=over_at, created_at=over_at - timedelta(hours=1))
+        await kasir.payments.open(intent, a_question(opened_at=intent.created_at), None)
+        await kasir.due.put_off(intent.id, kasir.clock.now() + timedelta(hours=1))
+    found = {finding.what: finding for finding in await findings_of(environ)}
+
+    assert found[ENDED].is_well is not is_red
+    assert f"1 not yet, the first since {over_at:%Y-%m-%d}" in found[ENDED].says
 
 
 async def test_a_token_whose_webhook_was_lost_is_adopted_and_told(

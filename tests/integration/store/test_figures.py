@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from fakes import NOW, a_question, an_intent
 from kasir.gateway.meanings import unheard
+from kasir.ids import PaymentId
 from kasir.store.figures import SQL, Figures, figures
 from kasir.webhooks.reading import NoticeState
 from kasir.wiring import Kasir
@@ -56,7 +57,16 @@ async def busy(fresh_database: str) -> Any:
             await kasir.payments.open(intent, question, None)
             if name != "pay_3":  # The third is being asked for right now.
                 await kasir.payments.hear(question, unheard(question, NOW, "HTTP 502"), NOW)
+        # One whose time was over two minutes ago and that was looked at since; one still under way.
+        await _attempt(kasir, "pay_4", NOW - 2 * MINUTE)
+        await kasir.due.put_off(PaymentId("pay_4"), NOW + MINUTE)
+        await _attempt(kasir, "pay_5", NOW + MINUTE)
         yield kasir
+
+
+async def _attempt(kasir: Kasir, name: str, close_at: datetime) -> None:
+    intent = an_intent(name, close_at=close_at)
+    await kasir.payments.open(intent, a_question(name), None)
 
 
 async def test_what_waits_is_counted_and_what_is_done_is_not(busy: Kasir) -> None:
@@ -69,6 +79,8 @@ async def test_what_waits_is_counted_and_what_is_done_is_not(busy: Kasir) -> Non
         },
         unread_s=120.0,
         unknown=2,
+        unconfirmed=1,
+        unconfirmed_s=120.0,
         events=4,
         events_s=180.0,
         due=0,
@@ -114,6 +126,7 @@ async def test_nothing_waits_in_an_empty_house(fresh_database: str) -> None:
         found = await figures(kasir.pool, NOW, 100)
 
     assert (found.unread_s, found.events_s, found.unknown, found.due) == (0.0, 0.0, 0, 0)
+    assert (found.unconfirmed, found.unconfirmed_s) == (0, 0.0)
 
 
 async def test_what_was_kept_long_ago_is_not_read_again(busy: Kasir) -> None:

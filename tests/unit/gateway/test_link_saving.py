@@ -10,7 +10,9 @@ import pytest
 
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
+from kasir.config import Limits
 from kasir.errors import InvalidRequest
+from kasir.gateway.link_span import Span
 from kasir.gateway.links import Links, OpenLink, Saving, Try
 from kasir.ids import Ids, LinkId, PaymentId
 from kasir.payments.links import Link, LinkStatus
@@ -44,6 +46,10 @@ class Fake:
         """Keep nothing."""
         return link.id
 
+    async def is_withdrawn(self, _: LinkId) -> bool:
+        """Nobody withdraws it."""
+        return False
+
     async def payments(self, *sent: Any) -> tuple[Answer, PaymentId]:
         """Remember what was sent."""
         self.sent.append(sent)
@@ -62,6 +68,8 @@ def links(fake: Fake) -> Links:
         public_url="https://kasir.example",
         lifetime=timedelta(days=1),
         lifetime_max=timedelta(days=70),
+        closer=anything,
+        span=Span.of(Limits()),
     )
 
 

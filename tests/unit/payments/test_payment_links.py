@@ -64,3 +64,12 @@ def test_a_payment_without_a_final_word_is_waited_for(says: Says) -> None:
 @pytest.mark.parametrize("says", [Says.REFUSED, Says.CANCELLED, Says.EXPIRED, Says.FAILED])
 def test_a_payment_that_came_to_nothing_leaves_the_link_open(says: Says) -> None:
     assert link_status(link(), [that(says)], NOW) == LinkStatus.ACTIVE
+
+
+@pytest.mark.parametrize("says", [Says.AWAITING_SHOPPER, Says.PENDING, Says.UNKNOWN])
+def test_a_link_whose_time_ran_out_is_not_over_while_a_payment_of_it_may_be_paid(
+    says: Says,
+) -> None:
+    assert link_status(link(), [that(says)], ENDS) == LinkStatus.PAYMENT_PENDING
+    assert link_status(link(), [that(Says.REFUSED), that(says)], ENDS) == LinkStatus.PAYMENT_PENDING
+    assert link_status(link(withdrawn=True), [that(says)], ENDS) == LinkStatus.EXPIRED

@@ -4,9 +4,20 @@ SELECT max(received_at) FROM notice WHERE kind = :kind;
 -- name: held()$
 SELECT count(*) FROM notice WHERE state = 'held';
 
+-- name: unconfirmed(most)^
+-- Attempts whose time is over and whose end Adyen has not told, and since when.
+SELECT count(*) AS count, min(close_at) AS since FROM (
+    SELECT close_at FROM payment WHERE close_due_at > close_at ORDER BY close_at LIMIT :most
+) AS found;
+
 -- name: lost_questions(before)$
 -- Asked for the first time so long ago that they should have been answered.
-SELECT count(*) FROM question WHERE status IS NULL AND opened_at < :before;
+-- A cancel by reference is not asked again beside a newer payment, nor missed once its own ended.
+SELECT count(*) FROM question
+WHERE status IS NULL AND opened_at < :before AND NOT (
+    kind = 'cancels_by_reference'
+    AND EXISTS (SELECT FROM payment WHERE id = question.payment_id AND close_due_at IS NULL)
+);
 
 -- name: conflicts(most)
 SELECT conflict.name, owned.payment_id AS owner, conflict.payment_id AS other

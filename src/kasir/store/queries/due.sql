@@ -21,11 +21,53 @@ WHERE id IN (
 )
 RETURNING id;
 
--- name: due_tellings(now, most)
+-- name: put_off_closing(id, later)!
+UPDATE payment SET close_due_at = :later WHERE id = :id AND close_due_at IS NOT NULL;
+
+-- name: answered_at(changes)$
+-- *Noted* is how it was once written down.
+SELECT min(fact.at) FROM psp_reference
+JOIN fact ON fact.payment_id = psp_reference.payment_id AND fact.modification = psp_reference.name
+WHERE psp_reference.name = ANY (:changes::text[])
+      AND fact.source = 'notification' AND fact.says IN ('cancel_rejected', 'noted');
+
+-- name: close_attempts_of(link_id, now)!
+-- In the order of their ids, as everybody locks several.
+UPDATE payment SET close_due_at = :now
+WHERE id IN (
+    SELECT id FROM payment WHERE link_id = :link_id AND close_due_at IS NOT NULL
+    ORDER BY id FOR UPDATE
+);
+
+-- name: any_telling(now)^
+SELECT id FROM payment WHERE tell_at <= :now LIMIT 1;
+
+-- name: due_tellings(now, by_all_means, in_time, told_until, is_late, most)
+-- Held news whose time has come. It is told if somebody looks in time, or if Adyen has told of
+-- later things since; else we were away, and what puts it right may still be in Adyen's queue.
 SELECT id FROM payment
-WHERE tell_at <= :now
+WHERE tell_at <= :now AND (
+    tell_at <= :by_all_means
+    OR NOT :is_late::boolean AND (tell_at >= :in_time OR tell_at <= :told_until::timestamptz)
+)
 ORDER BY tell_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
+
+-- name: deliveries(wait, most)^
+-- How far Adyen's notifications have come, by the newest of them. Test notifications pass by the
+-- queue, so only what was read as news of our payments says up to when we were told; and only
+-- events that are told as they happen say whether they came late.
+SELECT max(least(event_date, received_at)) FILTER (
+           WHERE state = 'read' AND payment_id IS NOT NULL
+       ) AS told_until,
+       max(received_at) FILTER (
+           WHERE event_code IN ('AUTHORISATION', 'OFFER_CLOSED', 'TECHNICAL_CANCEL')
+                 AND event_date < received_at - :wait::interval
+       ) AS late_at,
+       (SELECT received_at FROM notice WHERE state = 'unread' ORDER BY id LIMIT 1) AS unread_since
+FROM (
+    SELECT * FROM notice WHERE kind = 'standard' ORDER BY id DESC LIMIT :most
+) AS newest;
 
 -- name: due_events(now, later, most)
 -- Only the first event of a payment (or token) that the shop has not heard: the next one waits for it.

@@ -20,6 +20,7 @@ SELECT
         SELECT payment_id FROM question WHERE status IS NULL ORDER BY ask_again_at LIMIT :most
     ) AS found JOIN payment ON payment.id = found.payment_id
      WHERE payment.status = 'unknown') AS unknown,
+    ended.unconfirmed, ended.unconfirmed_since,
     told.events, told.events_since,
     (SELECT count(*) FROM (
         SELECT FROM subscription
@@ -30,4 +31,8 @@ FROM (
     SELECT count(*) AS events, min(at) AS events_since FROM (
         SELECT at FROM event WHERE due_at IS NOT NULL ORDER BY due_at LIMIT :most
     ) AS found
-) AS told;
+) AS told, (
+    SELECT count(*) AS unconfirmed, min(close_at) AS unconfirmed_since FROM (
+        SELECT close_at FROM payment WHERE close_due_at > close_at ORDER BY close_at LIMIT :most
+    ) AS found
+) AS ended;

@@ -1,10 +1,10 @@
--- name: keep_notices(keys, kinds, items, received_ats, event_codes, names)!
+-- name: keep_notices(keys, kinds, items, received_ats, event_dates, event_codes, names)!
 -- An array of arrays cannot be ragged, so the names of a notice come joined by a space.
-INSERT INTO notice (key, kind, item, received_at, event_code, names)
-SELECT key, kind, item, received_at, event_code, string_to_array(joined, ' ')
+INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names)
+SELECT key, kind, item, received_at, event_date, event_code, string_to_array(joined, ' ')
 FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::timestamptz[],
-            :event_codes::text[], :names::text[])
-    AS came (key, kind, item, received_at, event_code, joined)
+            :event_dates::timestamptz[], :event_codes::text[], :names::text[])
+    AS came (key, kind, item, received_at, event_date, event_code, joined)
 ON CONFLICT (key) DO NOTHING;
 
 -- name: take_unread(most)

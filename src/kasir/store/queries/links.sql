@@ -12,5 +12,10 @@ SELECT id, fingerprint FROM payment_link WHERE shop_key = :shop_key;
 SELECT id, request::text AS request, created_at, expires_at, expired_by_shop_at
 FROM payment_link WHERE id = :id;
 
+-- name: is_withdrawn(id)$
+-- Waits for whoever is withdrawing it: then either they see what the asker opened, or the asker
+-- sees that it is withdrawn.
+SELECT expired_by_shop_at IS NOT NULL FROM payment_link WHERE id = :id FOR SHARE;
+
 -- name: expire_link(id, now)!
 UPDATE payment_link SET expired_by_shop_at = :now WHERE id = :id AND expired_by_shop_at IS NULL;

@@ -1,0 +1,61 @@
+"""What is wrong with the request for a payment link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from kasir.adyen import checks
+from kasir.errors import Fault
+from kasir.gateway.gopay import MODELS
+from kasir.gateway.methods import GOPAY, METHODS
+
+
+def gopay_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    """What GoPay would not take of a link."""
+    amount = fields.get("amount")
+    if isinstance(amount, dict) and amount.get("currency") != GOPAY.currency:
+        yield Fault("amount.currency", "must be IDR; GoPay is paid in rupiah.", "138")
+    if fields.get("countryCode") not in (None, "", GOPAY.country):
+        yield Fault("countryCode", "must be ID; GoPay is offered in Indonesia.")
+    if not fields.get("returnUrl"):
+        yield Fault("returnUrl", "give where the shopper goes after paying.", "14_030")
+    allowed = fields.get("allowedPaymentMethods")
+    if allowed is not None and (
+        not isinstance(allowed, list) or not METHODS.keys() & set(map(str, allowed))
+    ):
+        yield Fault("allowedPaymentMethods", f"must hold {', '.join(METHODS)}.")
+
+
+def expiry_faults(fields: Mapping[str, Any], now: datetime, longest: timedelta) -> Iterator[Fault]:
+    """What is wrong with the end that a link is given."""
+    expires_at = moment(fields.get("expiresAt"))
+    if expires_at and not now < expires_at <= now + longest:
+        days = longest.days
+        yield Fault("expiresAt", f"must lie ahead, and within {days} days.")
+
+
+def saving_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    """What a link that is to save the wallet still lacks; Adyen's own words say what it needs."""
+    yield from checks.matching(fields, {"showRemovePaymentMethodButton": checks.Flag()})
+    if fields.get("storePaymentMethodMode") not in ("askForConsent", "enabled"):
+        return
+    why = "storePaymentMethodMode saves the shopper's GoPay"
+    if not fields.get("shopperReference"):
+        cure = f"give your own name for the shopper, 3 to 256 characters; {why}."
+        yield Fault("shopperReference", cure)
+    if fields.get("recurringProcessingModel") not in MODELS:
+        yield Fault("recurringProcessingModel", f"must be one of {', '.join(MODELS)}; {why}.")
+    if fields.get("reusable") is True:
+        cure = f"cannot be true: such a link is many shoppers', and {why} as one shopper's."
+        yield Fault("reusable", cure)
+
+
+def moment(text: object) -> datetime | None:
+    """A moment as Adyen writes it; None where it is none."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None

@@ -1,0 +1,216 @@
+"""An attempt at a link: how long it lasts, what follows it, and what withdrawing does to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from browser import desktop, phone, picture
+from form_shop import Reply, Shop, fits
+from kasir.demo.stage import Stage
+from kasir.demo.walker import Walker, until
+
+MINUTE: Final = 60
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+CLOSING: Final = {"id-ID": "Waktu di GoPay habis", "en-GB": "The time in GoPay ran out"}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(house: Stage) -> AsyncIterator[Shop]:
+    """A shop whose Adyen tells nobody of offers that close, as is Adyen's default."""
+    async with aiohttp.ClientSession() as http:
+        made = Shop(house, http)
+        await made.twin("PUT", "knobs", {"extraEvents": [], "paymentExpiryS": 10 * HOUR})
+        yield made
+        await made.twin("DELETE", "knobs")
+
+
+@asynccontextmanager
+async def shut(walker: Walker) -> AsyncIterator[None]:
+    """A door that Adyen's notifications do not come through; afterwards its queue is behind."""
+    key = walker.made.environment["ADYEN_HMAC_KEY"].split(",")[0]
+    url = f"{walker.made.kasir_url}/webhooks/adyen"
+    await walker.twin("PUT", "/twin/webhooks/standard", {"url": f"{url}/shut", "hmacKey": key})
+    try:
+        yield
+    finally:
+        await walker.twin("PUT", "/twin/webhooks/standard", {"url": url, "hmacKey": key})
+
+
+async def at_the_twin(shop: Shop, link: dict[str, Any]) -> list[str]:
+    """Where the payments of a link stand at the twin, oldest first."""
+    told = await shop.twin("GET", f"payments?reference={link['reference']}")
+    return [payment["status"] for payment in told["payments"]]
+
+
+async def stands(shop: Shop, link: dict[str, Any], *wanted: str) -> None:
+    """Wait until the payments of a link stand so at Kasir, newest first."""
+
+    async def look() -> list[str]:
+        return [payment["status"] for payment in await shop.payments(link)]
+
+    await until(look, lambda found: found == list(wanted), f"payments that are {wanted}")
+
+
+async def in_three_days(walker: Walker) -> str:
+    """A link's end, three days ahead of now."""
+    now = datetime.fromisoformat((await walker.twin("GET", "/twin/clock"))["now"])
+    return (now + timedelta(days=3)).isoformat(timespec="seconds")
+
+
+async def test_a_link_reopened_the_next_day_leads_to_a_wallet_page_that_can_be_paid(
+    shop: Shop, walker: Walker
+) -> None:
+    link = await shop.link(expiresAt=await in_three_days(walker))
+    first = await shop.start(link)
+    await walker.advance(DAY)
+    await until(lambda: shop.visit(link["url"]), lambda page: page.status == 200, "a fresh form")
+    second = await shop.start(link)
+    await shop.shopper(second, "approve_without_return")
+    await stands(shop, link, "authorised", "awaiting_shopper")
+    await walker.advance(HOUR)
+
+    assert second != first
+    await stands(shop, link, "authorised", "expired")
+
+
+async def test_an_attempt_at_a_link_cannot_be_paid_when_an_hour_has_gone_by(
+    shop: Shop, walker: Walker
+) -> None:
+    link = await shop.link()
+    await shop.start(link)
+    told = await shop.twin("GET", f"payments?reference={link['reference']}")
+    (offer,) = told["payments"]
+    lasts_s = _seconds(offer["expiresAt"]) - _seconds(offer["createdAt"])
+
+    assert HOUR - 5 < lasts_s <= HOUR
+
+
+async def test_a_link_never_has_two_attempts_that_can_be_paid(shop: Shop, walker: Walker) -> None:
+    link = await shop.link(expiresAt=await in_three_days(walker))
+    await shop.start(link)
+    most = 0
+    for minutes in (20, 39, 1, 1, 1, 1, 30, 28, 1, 1, 1, 1, 60):
+        await walker.advance(minutes * MINUTE)
+        form = await shop.visit(link["url"])
+        if form.status == 200 and (
+            named := re.search(r'name="attempt" value="([^"]+)"', form.text)
+        ):
+            await shop.submit(link["url"], attempt=named[1])
+        await shop.submit(link["url"], attempt="another page's")
+        most = max(most, (await at_the_twin(shop, link)).count("awaiting"))
+
+    assert most == 1
+    assert len(await shop.payments(link)) >= 3
+
+
+async def test_withdrawing_a_link_closes_its_attempt_at_adyen(shop: Shop, walker: Walker) -> None:
+    link = await shop.link()
+    wallet = await shop.start(link)
+    await shop.withdraw(link)
+    await walker.advance(5)
+
+    assert await at_the_twin(shop, link) == ["cancelled"]
+    await stands(shop, link, "cancelled")
+    (payment,) = await shop.payments(link)
+    gone_on = await shop.submit(f"{link['url']}/payments/{payment['id']}")
+    assert gone_on.place != wallet
+
+
+async def test_a_withdrawal_that_adyen_did_not_hear_is_made_again(
+    shop: Shop, walker: Walker
+) -> None:
+    link = await shop.link()
+    await shop.start(link)
+    async with shop.faults({"fault": "lose_reply_before", "call": "cancels"}):
+        await shop.withdraw(link)
+        before = await at_the_twin(shop, link)
+    await walker.advance(MINUTE)
+    await stands(shop, link, "cancelled")
+
+    assert before == ["awaiting"]
+    assert await at_the_twin(shop, link) == ["cancelled"]
+
+
+async def test_attempts_that_share_a_withdrawn_links_reference_end_with_their_hour(
+    shop: Shop, walker: Walker
+) -> None:
+    link = await shop.link(reusable=True)
+    for _ in range(2):
+        await shop.start(link)
+    await shop.withdraw(link)
+    # `/cancels` names the reference that both share, so neither is cancelled beside the other.
+    before = await at_the_twin(shop, link)
+    await walker.advance(HOUR)
+
+    assert before == ["awaiting", "awaiting"]
+    assert await at_the_twin(shop, link) == ["expired", "expired"]
+
+
+@pytest.mark.parametrize("locale", ["id-ID", "en-GB"])
+async def test_while_adyens_queue_is_behind_nobody_is_let_pay_a_second_time(
+    browser: Browser, shop: Shop, walker: Walker, locale: str
+) -> None:
+    link = await shop.link(expiresAt=await in_three_days(walker))
+    wallet = await shop.start(link)
+    (payment,) = await shop.payments(link)
+    async with shut(walker):
+        await shop.shopper(wallet, "approve_without_return")
+        await walker.advance(HOUR + 3 * MINUTE)
+        answers = [await shop.visit(link["url"]), await shop.submit(link["url"], attempt="x")]
+        async with phone(browser, locale=locale) as page:
+            await page.goto(link["url"])
+            heading = page.get_by_role("heading", level=1)
+            await expect(heading).to_contain_text(CLOSING[locale])
+            await expect(page.get_by_role("button")).to_have_count(0)
+            await fits(page)
+            await picture(page, f"closing-phone-{locale}")
+        async with desktop(browser, locale=locale) as page:
+            await page.goto(link["url"])
+            await picture(page, f"closing-desktop-{locale}")
+    await walker.advance(9 * HOUR)
+    await stands(shop, link, "authorised")
+
+    assert {_place(answer) for answer in answers} == {f"/pay/{link['id']}/payments/{payment['id']}"}
+    assert await shop.offers(link) == 1
+
+
+async def test_where_adyen_never_speaks_the_shopper_may_try_again_and_is_warned(
+    browser: Browser, shop: Shop, walker: Walker
+) -> None:
+    link = await shop.link(expiresAt=await in_three_days(walker))
+    first = await shop.start(link)
+    lost = {"fault": "lose_notice", "reference": link["reference"], "eventCode": "TECHNICAL_CANCEL"}
+    async with shop.faults(lost):
+        await walker.advance(HOUR + 3 * MINUTE)
+        (payment,) = await shop.payments(link)
+        early = await shop.visit(link["url"])
+        await walker.advance(8 * HOUR)
+        for name, opened in {"phone": phone, "desktop": desktop}.items():
+            async with opened(browser, locale="en-GB") as page:
+                await page.goto(f"{link['url']}/payments/{payment['id']}")
+                await expect(page.get_by_role("status")).to_contain_text("do not pay again")
+                await expect(page.get_by_role("link", name="Try again")).to_be_visible()
+                await fits(page)
+                await picture(page, f"closing-again-{name}")
+        second = await shop.start(link)
+
+    assert _place(early) == f"/pay/{link['id']}/payments/{payment['id']}"
+    assert second not in ("", first)
+
+
+def _place(answer: Reply) -> str:
+    return answer.place if answer.status == 303 else ""
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,36 @@
+"""When the provider's notifications count as late, and up to when they have told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from fakes import NOW
+from kasir.payments.deliveries import Deliveries
+
+WAIT = timedelta(minutes=10)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("known", "are_late"),
+    [
+        (Deliveries(), False),
+        (Deliveries(late_at=NOW - 11 * MINUTE), False),
+        (Deliveries(late_at=NOW - 10 * MINUTE), True),
+        (Deliveries(unread_since=NOW - 10 * MINUTE), False),
+        (Deliveries(unread_since=NOW - 11 * MINUTE), True),
+        (Deliveries(late_at=NOW - 11 * MINUTE, unread_since=NOW - 11 * MINUTE), True),
+    ],
+)
+def test_news_is_late_while_old_news_comes_or_lies_unread(
+    known: Deliveries, are_late: bool
+) -> None:
+    assert known.are_late(NOW, WAIT) is are_late
+
+
+def test_a_moment_is_covered_once_something_later_was_told() -> None:
+    assert not Deliveries().cover(NOW)
+    assert not Deliveries(told_until=NOW - MINUTE).cover(NOW)
+    assert Deliveries(told_until=NOW).cover(NOW)
