@@ -260,8 +260,8 @@ def _named(code: EventCode, item: Item) -> tuple[str, str]:
     if code in _IS_ATTEMPT:
         return item.psp_reference, ""
     if code is EventCode.TECHNICAL_CANCEL and not item.success:
-        # A cancel by reference that found nothing open. The original it names is any payment of that
-        # reference: it is the cancel that ended, and nothing became of the payment.
+        # A cancel by reference that found nothing open. The original it names is any payment of
+        # that reference: it is the cancel that ended, and nothing became of the payment.
         return "", item.psp_reference
     return item.original_reference, item.psp_reference
 

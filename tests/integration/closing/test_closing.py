@@ -285,7 +285,8 @@ async def test_a_refusal_that_fell_due_while_we_were_away_waits_for_what_adyen_s
     await shop.hear("AUTHORISATION", "PSP1", success="false")
     shop.clock.at += 3 * HOUR  # Nobody looks: Kasir is away, and Adyen's queue falls behind.
     before = await shop.told(attempt)
-    await shop.hear("AUTHORISATION", "PSP3", ago=2 * HOUR)
+    echoed = {"metadata.kasirPaymentId": attempt}
+    await shop.hear("AUTHORISATION", "PSP3", ago=2 * HOUR, additionalData=echoed)
     await shop.hear("AUTHORISATION", "PSP2", merchantReference="ORDER-2")
 
     assert before == []

@@ -96,11 +96,17 @@ async def test_a_batch_is_accepted_whole(caller: Caller, walker: Walker) -> None
 
 async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: Walker) -> None:
     reference = await new_payment(caller)
-    await deliver(caller, envelope(item_for(caller, reference, success="false", reason="Refused")))
+    echoed = {"metadata.kasirPaymentId": (await walker.newest(reference))["id"]}
+
+    async def hears(**changes: Any) -> None:
+        item = item_for(caller, reference, additionalData=dict(echoed), **changes)
+        await deliver(caller, envelope(item))
+
+    await hears(success="false", reason="Refused")
     await walker.status(reference, "refused")
-    await deliver(caller, envelope(item_for(caller, reference)))
+    await hears()
     await walker.status(reference, "authorised")
-    await deliver(caller, envelope(item_for(caller, reference, success="false", reason="Again")))
+    await hears(success="false", reason="Again")
 
     async def look() -> list[dict[str, Any]]:
         return await facts_of(caller, reference)
