@@ -67,6 +67,10 @@ class Diary(Protocol):
         """How far the provider's notifications have come."""
         ...
 
+    async def is_shared(self, reference: str) -> bool:
+        """Whether another system on the account was paid under a reference of ours."""
+        ...
+
     async def answered_at(self, changes: Sequence[str]) -> datetime | None:
         """When the provider said that one of these changes could not be done; None: it did not.
 
@@ -110,8 +114,9 @@ class Closing:
     """Closes attempts that nobody finished, so that none can be paid later unseen.
 
     Adyen is asked to cancel by reference, since nobody knows the pspReference of a payment that
-    never came back. A reference may have other payments, and `/cancels` cannot tell them apart: so
-    while another one of it is open or paid, nothing is sent.
+    never came back. A reference may have other payments, of ours or of another system on the
+    account, and `/cancels` cannot tell them apart: so while another one of it is open or paid,
+    nothing is sent.
 
     A cancel that Adyen confirms ends the attempt by itself: the notification says so. One that
     could not be done says that nothing is open there, and nothing more: it may have been paid a
@@ -206,7 +211,9 @@ class Closing:
         intent = payment.intent
         found = await self.payments.payments_of(intent.reference, _LOOKED_AT_MAX)
         others = [one for one in found if one.intent.id != intent.id]
-        return any(_is_in_the_way(one) for one in others if one.intent.created_at >= since)
+        if any(_is_in_the_way(one) for one in others if one.intent.created_at >= since):
+            return True
+        return await self.diary.is_shared(intent.reference)
 
     async def _told_by(self, payment: Payment) -> datetime:
         """By when Adyen would have told of an attempt, had it been paid at the last moment."""

@@ -105,6 +105,10 @@ class Due:
         found: datetime | None = await SQL.answered_at(self.pool, changes=changes)
         return found
 
+    async def is_shared(self, reference: str) -> bool:
+        """Whether another system on the account was paid under a reference of ours."""
+        return await SQL.is_shared(self.pool, reference=reference) is not None
+
     async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
         """Look at an attempt that could not be closed again then; nothing where it has ended."""
         await SQL.put_off_closing(self.pool, id=payment_id, later=later)

@@ -49,12 +49,14 @@ class _Settled:
         reading: With the state it is in now.
         payment_id: Whose it is, if that is known.
         is_unclaimed: Whether it may become some payment's when one of its names is claimed.
+        paid_reference: The reference it says was paid, where that is not ours as far as is known.
     """
 
     id: int
     reading: Reading
     payment_id: PaymentId | None = None
     is_unclaimed: bool = False
+    paid_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,7 @@ class Reader:
             payment_ids=[one.payment_id for one in every],
             errors=[one.reading.error for one in every],
             unplaced=[one.is_unclaimed for one in every],
+            paid_references=[one.paid_reference for one in every],
             now=self.clock.now(),
         )
 
@@ -177,11 +180,13 @@ def _settled(placed: Placing | None, notice_id: int, reading: Reading) -> _Settl
     if placed is None or reading.fact is None or reading.clues is None:
         return _Settled(notice_id, reading)
     ruled = placed.place(reading.clues, reading.fact)
+    is_anothers = reading.clues.pays and ruled.payment_id is None
     return _Settled(
         id=notice_id,
         reading=replace(reading, state=_STATES[ruled.ruling], error=ruled.why),
         payment_id=ruled.payment_id,
         is_unclaimed=not placed.owners.keys() & set(reading.clues.names),
+        paid_reference=reading.clues.reference if is_anothers else None,
     )
 
 

@@ -352,3 +352,47 @@ async def test_an_attempt_opened_as_its_link_is_withdrawn_is_closed_and_leads_no
 
     assert "action" not in answer.json()
     assert shop.cancels == [f"kasir-close-{payment_id}"]
+
+
+@pytest.mark.parametrize("method", ["visa", "gopay_wallet"])
+async def test_what_another_system_was_paid_under_our_reference_is_not_cancelled(
+    shop: Closed, method: str
+) -> None:
+    attempt = await shop.attempt()
+    # The shopper gave GoPay up, and paid the same order by a card, or by GoPay elsewhere.
+    value = {"currency": "IDR", "value": 25_001}
+    await shop.hear("AUTHORISATION", "CARD", paymentMethod=method, amount=value)
+    payment = await shop.look(attempt, 2 * HOUR)
+    again = await shop.look(attempt, 2 * HOUR)
+
+    assert shop.cancels == []
+    assert (payment.status, again.status) == ("awaiting_shopper", "awaiting_shopper")
+
+
+async def test_a_refused_card_under_our_reference_keeps_nothing_open(shop: Closed) -> None:
+    attempt = await shop.attempt()
+    await shop.hear("AUTHORISATION", "CARD", paymentMethod="visa", success="false")
+    await shop.look(attempt, 2 * HOUR)
+
+    assert len(shop.cancels) == 1
+
+
+async def test_what_turned_out_to_be_ours_keeps_nothing_open(shop: Closed) -> None:
+    first = await shop.attempt()
+    second = await shop.attempt()
+    # Held at first: it may be either's.
+    await shop.hear("AUTHORISATION", "PSP1")
+    await shop.hear("CAPTURE", "C1", originalReference="PSP1", additionalData=mine(first))
+    await shop.kasir.reader.read_all()
+    paid = await shop.payment(first)
+    other = await shop.kasir.pool.fetchval(
+        "SELECT count(*) FROM notice WHERE paid_reference IS NOT NULL"
+    )
+
+    assert (paid.status, other) == ("authorised", 0)
+    assert (await shop.payment(second)).status == "awaiting_shopper"
+
+
+def mine(payment_id: PaymentId) -> dict[str, str]:
+    """The additional data by which our own id comes back."""
+    return {"metadata.kasirPaymentId": payment_id}

@@ -24,6 +24,10 @@ RETURNING id;
 -- name: put_off_closing(id, later)!
 UPDATE payment SET close_due_at = :later WHERE id = :id AND close_due_at IS NOT NULL;
 
+-- name: is_shared(reference)^
+-- Whether another system on the account was paid under a reference.
+SELECT id FROM notice WHERE paid_reference = :reference LIMIT 1;
+
 -- name: answered_at(changes)$
 -- *Noted* is how it was once written down.
 SELECT min(fact.at) FROM psp_reference

@@ -15,14 +15,15 @@ FOR UPDATE SKIP LOCKED;
 -- name: take_one(id)^
 SELECT id, kind, item FROM notice WHERE id = :id AND state = 'unread' FOR UPDATE SKIP LOCKED;
 
--- name: settle(ids, states, payment_ids, errors, unplaced, now)!
+-- name: settle(ids, states, payment_ids, errors, unplaced, paid_references, now)!
 -- News of a payment we cannot tell is looked at once more, see look_again.
 UPDATE notice
 SET state = settled.state, payment_id = settled.payment_id, error = settled.error, read_at = :now,
+    paid_reference = settled.paid_reference,
     look_after = CASE WHEN settled.unplaced THEN xid8 '0' END
 FROM unnest(:ids::bigint[], :states::text[], :payment_ids::text[], :errors::text[],
-            :unplaced::boolean[])
-    AS settled (id, state, payment_id, error, unplaced)
+            :unplaced::boolean[], :paid_references::text[])
+    AS settled (id, state, payment_id, error, unplaced, paid_reference)
 WHERE notice.id = settled.id;
 
 -- name: look_again(most)!
