@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from kasir.demo.walker import JourneyError, Walker, expect, reference, until
+from kasir.demo.walker import Walker, expect, reference
 
 _HOUR_S: Final = 3600
 _DAY_S: Final = 24 * _HOUR_S
@@ -32,44 +30,21 @@ async def told_behind_time(walker: Walker) -> None:
 
 async def link_reopened(walker: Walker) -> None:
     """A link is opened, left, opened the next day and paid; a withdrawn one is closed at Adyen."""
-    await walker.twin("PUT", "/twin/knobs", {"extraEvents": []})  # Offers that close are not told.
+    await walker.knobs(extraEvents=[])  # Offers that close are not told.
     now = datetime.fromisoformat((await walker.twin("GET", "/twin/clock"))["now"])
     expires_at = (now + timedelta(days=3)).isoformat(timespec="seconds")
-    link = await _link(walker, "link-reopened", expiresAt=expires_at)
-    first = await _wallet(walker, link)
+    link = await walker.link(reference("link-reopened"), expiresAt=expires_at)
+    first = await walker.wallet_of(link)
     await walker.advance(_DAY_S)
-    second = await _wallet(walker, link)
+    second = await walker.wallet_of(link)
     expect(second != first, True, "another page at the wallet")
     await walker.shopper({"url": second}, "approve_without_return")
     await walker.status(link["reference"], "authorised")
-    withdrawn = await _link(walker, "link-withdrawn")
-    await _wallet(walker, withdrawn)
+    withdrawn = await walker.link(reference("link-withdrawn"))
+    await walker.wallet_of(withdrawn)
     path = f"/v72/paymentLinks/{withdrawn['id']}"
     expect((await walker.call("PATCH", path, {"status": "expired"})).status, 200, "withdrawing")
     await walker.status(withdrawn["reference"], "cancelled")
-    await walker.twin("DELETE", "/twin/knobs")
-
-
-async def _link(walker: Walker, name: str, **more: str) -> dict[str, Any]:
-    body = walker.payment(reference(name), **more)
-    made: dict[str, Any] = (await walker.call("POST", "/v72/paymentLinks", body)).json
-    return made
-
-
-async def _wallet(walker: Walker, link: Mapping[str, Any]) -> str:
-    """Press the button of a link's form; gives where the wallet is."""
-
-    async def look() -> str:
-        async with walker.http.get(link["url"]) as form:
-            named = re.search(r'name="attempt" value="([^"]+)"', await form.text())
-        return named[1] if named else ""
-
-    fields = {"attempt": await until(look, bool, "a form with a button")}
-    async with walker.http.post(link["url"], data=fields, allow_redirects=False) as answer:
-        place = answer.headers.get("Location", "")
-    if "redirectData" not in place:
-        raise JourneyError(f"the form leads to {place!r}, and not to the wallet")
-    return place
 
 
 JOURNEYS: Final = {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from kasir.demo.walker import Walker, expect, reference, until
 
 _AMOUNT: Final = 25_000
-_WORKS: Final = 201
 
 
 async def stranger_pays(walker: Walker) -> None:
@@ -16,11 +15,8 @@ async def stranger_pays(walker: Walker) -> None:
     order = reference("stranger")
     action = (await walker.pay(order)).json["action"]
     for value in (1, 0, _AMOUNT, 99_000):
-        amount = {"currency": "IDR", "value": value}
-        await walker.notice(await walker.foreign(order, amount=amount), ["foreign"])
-    wrong = await walker.foreign(
-        order, amount={"currency": "IDR", "value": 1}, paymentMethod="gopay_wallet"
-    )
+        await walker.notice(await walker.foreign(order, amount=_money(value)), ["foreign"])
+    wrong = await walker.foreign(order, amount=_money(1), paymentMethod="gopay_wallet")
     await walker.notice(wrong, ["foreign"])
     await walker.status(order, "awaiting_shopper")
     expect(await walker.events(order), [], "events before our shopper pays")
@@ -32,17 +28,20 @@ async def stranger_pays(walker: Walker) -> None:
 async def result_of_another(walker: Walker) -> None:
     """A cheap payment's result is taken to a dear one's address: the dear one stays unpaid."""
     cheap, dear = reference("cheap"), reference("dear")
-    cheap_id, cheap_url = await _started(walker, cheap, 1)
-    dear_id, _ = await _started(walker, dear, 900_000)
-    body = {"url": cheap_url, "do": "approve"}
+    links = {
+        order: await walker.link(order, amount=_money(value))
+        for order, value in ((cheap, 1), (dear, 900_000))
+    }
+    pages = {order: await walker.wallet_of(link) for order, link in links.items()}
+    body = {"url": pages[cheap], "do": "approve"}
     query = urlsplit((await walker.twin("POST", "/twin/wallet", body))["location"]).query
     payment = (await walker.newest(dear))["id"]
-    await walker.visit("GET", f"/pay/{dear_id}/return/{payment}?{query}")
+    await walker.visit("GET", f"/pay/{links[dear]['id']}/return/{payment}?{query}")
     await walker.status(cheap, "authorised")
     await walker.status(dear, "awaiting_shopper")
-    for link_id, wanted in ((cheap_id, "completed"), (dear_id, "active")):
-        link = await walker.call("GET", f"/v72/paymentLinks/{link_id}")
-        expect(link.json["status"], wanted, f"the link of {wanted}")
+    for order, wanted in ((cheap, "completed"), (dear, "active")):
+        link = await walker.call("GET", f"/v72/paymentLinks/{links[order]['id']}")
+        expect(link.json["status"], wanted, "a link's status")
 
 
 async def late_money(walker: Walker) -> None:
@@ -62,20 +61,8 @@ async def late_money(walker: Walker) -> None:
     expect((await walker.newest(order))["status"], "refused", "the payment")
 
 
-async def _started(walker: Walker, order: str, value: int) -> tuple[str, str]:
-    """A link whose form was opened and whose button was pressed; its id, and the wallet's page."""
-    body = {
-        "reference": order,
-        "amount": {"currency": "IDR", "value": value},
-        "returnUrl": f"https://shop.example/return?order={order}",
-    }
-    made = await walker.call("POST", "/v72/paymentLinks", body)
-    expect(made.status, _WORKS, "making a link")
-    link_id: str = made.json["id"]
-    form = await walker.visit("GET", f"/pay/{link_id}")
-    attempt = form.partition('name="attempt" value="')[2].partition('"')[0]
-    page = await walker.visit("POST", f"/pay/{link_id}", {"attempt": attempt})
-    return link_id, page
+def _money(value: int) -> dict[str, Any]:
+    return {"currency": "IDR", "value": value}
 
 
 JOURNEYS: Final = {

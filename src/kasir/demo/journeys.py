@@ -93,11 +93,8 @@ async def same_key_twice(walker: Walker) -> None:
 
 async def link_expired(walker: Walker) -> None:
     """A payment link's time runs out: it says so, and its form takes no payment."""
-    payment = walker.payment(reference("link"))
-    body = {name: payment[name] for name in ("reference", "amount", "returnUrl")}
-    made = await walker.call("POST", "/v72/paymentLinks", body)
-    expect(made.status, 201, "making a link")
-    path = f"/v72/paymentLinks/{made.json['id']}"
+    link = await walker.link(reference("link"))
+    path = f"/v72/paymentLinks/{link['id']}"
     expect((await walker.call("GET", path)).json["status"], "active", "the new link")
     await walker.twin("POST", "/twin/clock", {"advance_s": 25 * 3600})
 
@@ -105,7 +102,7 @@ async def link_expired(walker: Walker) -> None:
         return (await walker.call("GET", path)).json["status"]
 
     await until(look, lambda status: status == "expired", "an expired link")
-    form = await walker.call("GET", f"/pay/{made.json['id']}")
+    form = await walker.call("GET", f"/pay/{link['id']}")
     expect(form.status, 410, "its form")
 
 

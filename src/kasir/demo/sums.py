@@ -21,13 +21,13 @@ _AMOUNT: Final = 25_000
 async def early_reversal(walker: Walker) -> None:
     """A reversal is asked for before the capture is told, and its end comes late: it holds all."""
     order = reference("early-reversal")
-    await walker.twin("PUT", "/twin/knobs", {"capture": "manual"})
+    await walker.knobs(capture="manual")
     await walker.faults(
         {"fault": "delay_notice", "eventCode": "CANCEL_OR_REFUND", "reference": order}
         | {"seconds": float(_HOUR_S)}
     )
     payment = await _paid(walker, order, additionalData={"manualCapture": "true"})
-    await walker.twin("DELETE", "/twin/knobs")
+    await walker.knobs()
     for change, body in (("captures", _amount()), ("reversals", {})):
         expect((await _change(walker, payment, change, body)).status, 201, change)
     await _until(walker, order, "captured", _AMOUNT)
