@@ -143,10 +143,13 @@ class Closing:
             payment = await self.payments.payment(payment_id)
         if payment is None or payment.status in FINAL:
             return
-        asked = await self._asked(payment)
+        asked, is_asked_now = await self._asked(payment), False
         if payment.status is Status.AWAITING_SHOPPER or self._is_given_up(payment):
-            await self._ask_or_end(payment, asked)
-        await self.diary.put_off(payment_id, self._next_look(payment, asked))
+            is_asked_now = await self._ask_or_end(payment, asked)
+        soon = self.clock.now() + self.waits.first_gap
+        # What was asked just now is answered soon, however long the attempt lay there before.
+        later = soon if is_asked_now else self._next_look(payment, asked)
+        await self.diary.put_off(payment_id, later)
 
     async def ask_again(self, key: str) -> None:
         """Ask a question again that had no answer; a cancel only while it means what it meant.
@@ -161,16 +164,19 @@ class Closing:
                 return
         await self.flow.ask_again(key)
 
-    async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> None:
+    async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> bool:
+        """End an attempt, or have it cancelled; whether a cancel was sent."""
         known, word = await self.diary.deliveries(), await self._word(payment, asked)
         if not known.are_late(self.clock.now(), self.waits.late_after) and (
             why := await self._over(payment, asked, known, word)
         ):
             await self._write_off(payment, why)
-            return
+            return False
         may_ask = not word and self._may_ask(payment, asked, known)
-        if may_ask and not await self._has_others(payment):
-            await self._cancel(payment, len(asked))
+        if not may_ask or await self._has_others(payment):
+            return False
+        await self._cancel(payment, len(asked))
+        return True
 
     async def _over(
         self,

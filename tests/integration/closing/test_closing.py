@@ -393,6 +393,17 @@ async def test_what_turned_out_to_be_ours_keeps_nothing_open(shop: Closed) -> No
     assert (await shop.payment(second)).status == "awaiting_shopper"
 
 
+async def test_what_lay_there_long_and_is_asked_now_is_looked_at_again_soon(shop: Closed) -> None:
+    attempt = await shop.attempt()
+    await shop.look(attempt, 2 * DAY)  # Kasir was away.
+    due_at = await shop.kasir.pool.fetchval(
+        "SELECT close_due_at FROM payment WHERE id = $1", attempt
+    )
+
+    assert len(shop.cancels) == 1
+    assert due_at <= shop.clock.at + HOUR
+
+
 def mine(payment_id: PaymentId) -> dict[str, str]:
     """The additional data by which our own id comes back."""
     return {"metadata.kasirPaymentId": payment_id}
