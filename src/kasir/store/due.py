@@ -119,6 +119,11 @@ async def close_attempts_of(connection: Connection, link_id: LinkId, now: dateti
     await SQL.close_attempts_of(connection, link_id=link_id, now=now)
 
 
+async def close_free_attempts_of(connection: Connection, link_id: str, now: datetime) -> None:
+    """Have the open attempts at a link closed that nobody holds, and wait for none of them."""
+    await SQL.close_free_attempts_of(connection, link_id=link_id, now=now)
+
+
 async def _deliveries(connection: Connection | Pool, wait: timedelta) -> Deliveries:
     row = await SQL.deliveries(connection, wait=wait, most=_NEWEST)
     return Deliveries(

@@ -19,6 +19,7 @@ from kasir.ids import Ids, PaymentId
 from kasir.shop_events.subscriptions import shown_news
 from kasir.store import links
 from kasir.store.database import Connection, queries
+from kasir.store.due import close_free_attempts_of
 from kasir.store.outbox import Outbox, Telling
 from kasir.store.payments import PostgresBook
 from kasir.store.subscription_rows import (
@@ -108,6 +109,7 @@ class Writing:
                 await self.book.withdraw(connection, one.payment_id, NEVER_SENT, fact)
         if renewal.link_id:
             await links.SQL.expire_link(connection, id=renewal.link_id, now=now)
+            await close_free_attempts_of(connection, renewal.link_id, now)
         if any(one.payment_id is None for one in renewal.attempts):
             await self.drop_unopened(connection, it, timedelta())
 

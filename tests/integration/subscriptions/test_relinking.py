@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from fakes import BROWSER
 from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, REVOKED, Shop
 from kasir.errors import InvalidRequest, KeyReused
-from kasir.gateway.links import OpenLink
+from kasir.gateway.links import OpenLink, Try
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.links import LinkStatus
 from kasir.subscriptions.states import State
@@ -164,3 +164,28 @@ async def test_why_a_renewal_was_refused_is_shown(shop: Shop) -> None:
     renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
 
     assert [one.counts.reason for one in renewals if one.counts] == [None, "token_gone"]
+
+
+async def test_a_link_that_is_withdrawn_with_its_subscription_has_its_attempt_closed(
+    shop: Shop,
+) -> None:
+    found = await behind(shop, "LEFT", REVOKED)
+    opened = await link_of(shop, found, 2)
+    tried = Try(name=shop.kasir.links.attempt(opened), browser_info=BROWSER, saves=True)
+    shop.adyen.answers["LEFT-p2"] = [{"resultCode": "RedirectShopper"}]
+    _, payment_id = await shop.kasir.links.pay(
+        opened.link, tried, lambda _: "https://kasir.example"
+    )
+    before = await due_at(shop, payment_id)
+    await shop.kasir.subscribing.cancel(found, b"")
+
+    assert before > shop.clock.at
+    assert await due_at(shop, payment_id) == shop.clock.at
+
+
+async def due_at(shop: Shop, payment_id: str) -> datetime:
+    """When the attempt of a payment is to be closed."""
+    found: datetime = await shop.kasir.pool.fetchval(
+        "SELECT close_due_at FROM payment WHERE id = $1", payment_id
+    )
+    return found

@@ -35,6 +35,15 @@ JOIN fact ON fact.payment_id = psp_reference.payment_id AND fact.modification = 
 WHERE psp_reference.name = ANY (:changes::text[])
       AND fact.source = 'notification' AND fact.says IN ('cancel_rejected', 'noted');
 
+-- name: close_free_attempts_of(link_id, now)!
+-- For those who hold a subscription's lock: payments are locked before it, so whoever holds one may
+-- wait for us. What is locked is being decided just now, or ends with its hour.
+UPDATE payment SET close_due_at = :now
+WHERE id IN (
+    SELECT id FROM payment WHERE link_id = :link_id AND close_due_at IS NOT NULL
+    FOR UPDATE SKIP LOCKED
+);
+
 -- name: close_attempts_of(link_id, now)!
 -- In the order of their ids, as everybody locks several.
 UPDATE payment SET close_due_at = :now
