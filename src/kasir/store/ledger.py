@@ -7,12 +7,13 @@ are and stay so until the commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 import asyncpg
+import stamina
 
 from kasir.clock import Clock
 from kasir.ids import LinkId, PaymentId
@@ -237,6 +238,11 @@ def is_contested(error: Exception) -> bool:
         isinstance(error, asyncpg.UniqueViolationError)
         and getattr(error, "constraint_name", "") == _OWNED_ONCE
     )
+
+
+def tries() -> AsyncIterable[stamina.Attempt]:
+    """Try again what `is_contested`, a moment later: then whoever claimed the name is seen."""
+    return stamina.retry_context(is_contested, wait_initial=0.01, wait_jitter=0.05)
 
 
 def intent_of(row: Any) -> Intent:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
-import stamina
 
 from kasir.errors import KeyReused, NotFound
 from kasir.ids import LinkId, PaymentId
@@ -22,7 +21,7 @@ from kasir.payments.payment import Intent, Payment
 from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from kasir.store.database import Connection, Pool, queries
-from kasir.store.ledger import Ledger, facts_of, intent_of, is_contested, names_in
+from kasir.store.ledger import Ledger, facts_of, intent_of, names_in, tries
 from kasir.store.placing import Placing, placing
 from kasir.store.vault import Vault
 
@@ -157,7 +156,7 @@ class PostgresBook:
             with suppress(asyncpg.UniqueViolationError):  # Contested: looked at closely below.
                 if await self._hear_first(opened, question, heard, heard.answer):
                     return
-        async for attempt in stamina.retry_context(is_contested, wait_initial=0.01):
+        async for attempt in tries():
             with attempt:
                 async with self._pool.acquire() as connection, connection.transaction():
                     is_new = attempt.num == 1

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import asyncpg
-import stamina
 
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
@@ -23,7 +22,7 @@ from kasir.payments.ports import Heard
 from kasir.store import payments
 from kasir.store.database import TROUBLE, Connection, Pool
 from kasir.store.inbox import SQL
-from kasir.store.ledger import Ledger, is_contested
+from kasir.store.ledger import Ledger, tries
 from kasir.store.placing import Placing, placing
 from kasir.store.tokens import TokenLedger
 from kasir.store.vault import Vault
@@ -83,7 +82,7 @@ class Reader:
     async def _read_batch(self) -> int:
         ids: list[int] = []
         try:
-            async for attempt in stamina.retry_context(is_contested, wait_initial=0.01):
+            async for attempt in tries():
                 with attempt:
                     async with self.pool.acquire() as connection, connection.transaction():
                         rows = [r async for r in SQL.take_unread(connection, most=self.batch_max)]

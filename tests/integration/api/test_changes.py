@@ -181,3 +181,25 @@ async def test_a_bad_cancel_names_its_field(
     assert (said.status, is_adyens_error(said)) == (422, True)
     assert f"Field '{field}' is not valid: " in said.json["message"]
     assert await caller.kept() == before
+
+
+async def test_a_refund_of_what_adyen_named_and_has_not_told_of_is_asked_for_again(
+    caller: Caller, walker: Walker
+) -> None:
+    reference = f"CHG-{secrets.token_hex(6)}"
+    late = {"fault": "delay_notice", "reference": reference, "seconds": 3_600.0}
+    await walker.faults(late)
+    started = await caller.post("/v72/payments", payment_body(reference=reference))
+    brought = await walker.shopper(started.json["action"], "approve")
+    # Adyen's answer says that some payment was paid, and not which one.
+    said = await walker.details(brought)
+    early = await refund(caller, said.json["pspReference"], 25_000, key=reference)
+    await walker.faults()
+    await walker.advance(3_601)
+    await walker.status(reference, "authorised")
+    later = await refund(caller, said.json["pspReference"], 25_000, key=reference)
+
+    assert (early.status, early.json["errorCode"]) == (503, "703")
+    assert early.headers["transient-error"] == "true"
+    assert "ask again" in early.json["message"]
+    assert later.status == 201
