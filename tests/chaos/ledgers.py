@@ -188,7 +188,9 @@ def untold(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iter
     types = [event["type"] for event in events]
     of_status = [event for event in events if event["type"] in TOLD.values()]
     last = of_status[-1]["type"] if of_status else None
-    if last != TOLD.get(payment["status"]):
+    # That a shopper is at the wallet is not told, not even after *unknown*.
+    is_told = payment["status"] != "awaiting_shopper" or last in {None, "payment.unknown"}
+    if not is_told or (payment["status"] in TOLD and last != TOLD[payment["status"]]):
         yield f"it is {payment['status']} and the shop was told {types}"
     for before, after in pairwise(of_status):
         if before["type"] == after["type"]:
