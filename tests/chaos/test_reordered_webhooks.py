@@ -82,6 +82,8 @@ class Chaos:
         self._few = asyncio.Semaphore(CALLERS)
         #: How many notifications came before any of this; those of another test.
         self._before = 0
+        #: Orders that wait for a person.
+        self._held: set[str] = set()
 
     async def run(self) -> list[str]:
         """Let it all happen; then say what is not as it should be, and of which seed."""
@@ -134,6 +136,8 @@ class Chaos:
             await self._days.go_by(seconds)
             await asyncio.wait(walking.values(), timeout=LOOK_S)
             await self._told.fetch()
+            if self._others:
+                self._held = await self._held_orders()
         late = [fate.reference for fate, task in walking.items() if not task.done()]
         for task in walking.values():
             task.cancel()
@@ -194,7 +198,7 @@ class Chaos:
         order = fate.reference
         while not (paid := self._told.paid(order)):
             await self._days.moved()
-            if await self._held(order):
+            if order in self._held:
                 return  # Nobody knows that it is paid, until somebody has looked.
 
         path = f"/v72/payments/{paid['pspReference']}"
@@ -210,12 +214,11 @@ class Chaos:
         replies = await asyncio.gather(*(ask(*which) for which in enumerate(fate.changes)))
         assert {201, 422} >= {reply.status for reply in replies}, f"{order}: {replies}"
 
-    async def _held(self, order: str) -> set[str]:
-        """What is told of an order at the twin, and held at Kasir."""
-        truth = await self._walker.twin("GET", f"/twin/payments?reference={order}")
-        return ledgers.names_of(truth["payments"]) & held_in(
-            await ledgers.notices(self._walker, self._before)
-        )
+    async def _held_orders(self) -> set[str]:
+        """Orders of which something was told by the twin that Kasir holds."""
+        held = held_in(await ledgers.notices(self._walker, self._before))
+        truth = await ledgers.at_the_twin(self._walker)
+        return {order for order, every in truth.items() if held & ledgers.names_of(every)}
 
     async def _insist(self, ask: shop.Ask, what: str) -> Reply:
         async with self._few:
