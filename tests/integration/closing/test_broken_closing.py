@@ -117,3 +117,58 @@ async def test_another_systems_money_that_was_heard_of_before_the_upgrade_is_not
     await shop.look(attempt, HOUR)
     print(shop.cancels)
     assert shop.cancels == []
+
+
+async def test_an_attempt_beside_another_ends_on_an_account_that_is_mostly_others(
+    shop: Closed,
+) -> None:
+    validity = (shop.clock.at + HOUR).isoformat()
+    attempt = await shop.attempt(sessionValidity=validity)
+    other = await shop.attempt()
+    await shop.hear("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
+    shop.clock.at += 5 * HOUR
+    for day in range(3):
+        shop.clock.at += DAY
+        await shop.hear("REFUND", f"REFUND{day}", originalReference="PSP2", amount={"currency": "IDR", "value": 1})
+        known = await shop.kasir.due.deliveries()
+        before = known.told_until
+        rows = [(f"{day}-{n}".encode(), f"V{day}-{n}") for n in range(1000)]
+        await shop.kasir.pool.executemany(
+            "INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names, state)"
+            " VALUES ($1, 'standard', '', $3, $3, 'AUTHORISATION', ARRAY[$2], 'foreign')",
+            [(*row, shop.clock.at) for row in rows],
+        )
+        await shop.look(attempt, MINUTE)
+    known = await shop.kasir.due.deliveries()
+    status = (await shop.payment(attempt)).status
+    print(before, known.told_until, status)
+    assert status is Status.EXPIRED
+
+
+async def test_a_link_has_one_payable_attempt_after_another_systems_refusal(shop: Closed) -> None:
+    from fakes import BROWSER
+    from kasir.gateway.links import Try
+    from integration.api.test_payment_links import link_body
+
+    links = shop.kasir.links
+    made = (await links.create(msgspec.json.encode(link_body(reference="ORDER-1001")))).json()
+
+    async def press() -> object:
+        found = await links.find(made["id"])
+        if found.under_way:
+            return "goes on"
+        tried = Try(name=links.attempt(found), browser_info=BROWSER)
+        answer, _ = await links.pay(found.link, tried, lambda one: f"https://k.example/{one}")
+        return answer.json()["action"]["url"]
+
+    first = await press()
+    # GoPay taken elsewhere on the account, of the same order and sum, refused.
+    await shop.hear("AUTHORISATION", "THEIRS", success="false", reason="Refused")
+    second = await press()
+    found = await links.find(made["id"])
+    ours = [one.intent.id for one in found.payments]
+    for number, one in enumerate(ours):
+        await shop.hear("AUTHORISATION", f"OURS{number}", additionalData={"metadata.kasirPaymentId": one})
+    found = await links.find(made["id"])
+    print(first, second, [one.status.value for one in found.payments])
+    assert second == "goes on"

@@ -114,3 +114,76 @@ async def test_a_shops_cancel_by_reference_ends_what_adyen_says_it_ended(
     )
     print(await account.notice(cancel), await account.status(paid), await account.told(paid))
     assert await account.status(paid) is Status.CANCELLED
+
+
+STRANGERS_ENDS = [
+    {"success": "false", "reason": "Refused"},
+    {"eventCode": "OFFER_CLOSED"},
+    {"success": "false", "reason": "CANCELLED"},
+]
+
+
+@pytest.mark.parametrize("ends", STRANGERS_ENDS)
+async def test_another_systems_end_under_our_reference_is_not_told_as_ours(
+    account: Account, ends: dict[str, str]
+) -> None:
+    """The other system's GoPay payment of the same order and sum; ours is paid a bit later."""
+    ours = await account.opens()
+    await account.hears(account.psp(), **ends)
+    status = await account.status(ours)
+    await account.hears(account.psp())  # Ours is paid, and Adyen echoes nothing.
+    after = await account.status(ours)
+    print(ends, status, after, await account.told(ours))
+    assert status is Status.AWAITING_SHOPPER
+
+
+async def test_a_batch_is_read_as_its_notices_would_be_one_by_one(account: Account) -> None:
+    found = []
+    for together in (False, True):
+        account.reference = f"ORDER-{secrets.token_hex(6)}"
+        ours = await account.opens()
+        psp = account.psp()
+        await account.posts(account.psp(), echo=ours.id, eventCode="CANCELLATION")
+        if not together:
+            await account.kasir.reader.read_all()
+        await account.posts(psp)
+        await account.kasir.reader.read_all()
+        found.append((await account.status(ours), (await account.notice(psp))[0]))
+    print(found)
+    assert found[0] == found[1]
+
+
+async def test_paid_payments_of_one_reference_are_not_all_told_of_one_strangers(
+    account: Account,
+) -> None:
+    paid = [await account.opens() for _ in range(30)]
+    for one in paid:
+        await account.hears(account.psp(), echo=one.id)
+    await account.hears(account.psp())
+    told = [(await account.told(one)).count("payment.needs_attention") for one in paid]
+    print(sum(told), "of", len(told))
+    assert sum(told) <= 1
+
+
+@pytest.mark.parametrize("details", ["Authorised"])
+async def test_a_return_of_a_paid_payment_of_another_amount_in_the_answer_itself(
+    account: Account, details: str
+) -> None:
+    """The answer to /payments itself says Authorised, and how much nobody knows; then it is told."""
+    ours = await account.opens()
+    psp = account.psp()
+    await account.returns(psp, result="Authorised")
+    await account.hears(psp, echo=ours.id, amount={"currency": "USD", "value": PRICE})
+    print(await account.status(ours), await account.told(ours), await account.notice(psp))
+    assert await account.status(ours) is not Status.AUTHORISED
+
+
+async def test_a_capture_of_a_name_that_only_a_mismatch_owns(account: Account) -> None:
+    ours = await account.opens()
+    psp = account.psp()
+    await account.hears(psp, echo=ours.id, amount=WRONG)
+    await account.hears(account.psp(), eventCode="CAPTURE", originalReference=psp)
+    await account.hears(account.psp(), eventCode="REFUND", originalReference=psp, amount=WRONG)
+    payment = await account.payment(ours)
+    print(payment.status, payment.standing, await account.told(ours))
+    assert payment.standing.refunded.minor_units == 0
