@@ -172,3 +172,28 @@ async def test_a_link_has_one_payable_attempt_after_another_systems_refusal(shop
     found = await links.find(made["id"])
     print(first, second, [one.status.value for one in found.payments])
     assert second == "goes on"
+
+
+async def test_a_payment_whose_money_is_held_is_not_told_to_have_expired(shop: Closed) -> None:
+    """Both tries of one order are open, one is paid, and Adyen echoes nothing."""
+    validity = (shop.clock.at + HOUR).isoformat()
+    both = [await shop.attempt(sessionValidity=validity) for _ in range(2)]
+    await shop.hear("AUTHORISATION", "PAID")
+    for _ in range(4):
+        shop.clock.at += 12 * HOUR
+        one = await shop.attempt(f"ORDER-{shop.clock.at}")
+        await shop.hear(
+            "AUTHORISATION", f"P{shop.clock.at}", additionalData={"metadata.kasirPaymentId": one}
+        )
+        for attempt in both:
+            await shop.look(attempt, MINUTE)
+    ended = [await shop.told(attempt) for attempt in both]
+    # Then something of it comes that does echo our id.
+    await shop.hear(
+        "CAPTURE", "CAP", originalReference="PAID",
+        additionalData={"metadata.kasirPaymentId": both[1]},
+    )
+    await shop.kasir.reader.read_all()
+    after = await shop.told(both[1])
+    print(ended, after, (await shop.payment(both[1])).status)
+    assert "payment.expired" not in ended[1]
