@@ -197,3 +197,30 @@ async def test_a_payment_whose_money_is_held_is_not_told_to_have_expired(shop: C
     after = await shop.told(both[1])
     print(ended, after, (await shop.payment(both[1])).status)
     assert "payment.expired" not in ended[1]
+
+
+async def test_what_a_returning_shopper_was_told_is_paid_is_not_cancelled(shop: Closed) -> None:
+    """Adyen's answer is its published example, and its notifications are three hours behind."""
+    from aiohttp import web
+
+    attempt = await shop.attempt(additionalData={"manualCapture": "true"})
+    before = shop._far.handler  # noqa: SLF001
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/payments/details"):
+            return web.json_response({"resultCode": "Authorised", "pspReference": "PAID"})
+        return await before(request)
+
+    shop._far.handler = answer  # noqa: SLF001
+    body = msgspec.json.encode({"details": {"redirectResult": "R1"}})
+    said = await shop.kasir.checkout.details(body, 72)
+    await shop.look(attempt, HOUR + MINUTE)
+    # Adyen does as it is told; then its queue empties.
+    cancels = list(shop.cancels)
+    await shop.hear(
+        "AUTHORISATION", "PAID", ago=HOUR, additionalData={"metadata.kasirPaymentId": attempt}
+    )
+    if cancels:
+        await shop.hear("TECHNICAL_CANCEL", "CANCEL1", originalReference="PAID")
+    print(said.json(), cancels, (await shop.payment(attempt)).status, await shop.told(attempt))
+    assert cancels == []

@@ -187,3 +187,27 @@ async def test_a_capture_of_a_name_that_only_a_mismatch_owns(account: Account) -
     payment = await account.payment(ours)
     print(payment.status, payment.standing, await account.told(ours))
     assert payment.standing.refunded.minor_units == 0
+
+
+async def test_an_echo_that_adyens_seal_does_not_cover_does_not_outweigh_what_it_covers(
+    account: Account,
+) -> None:
+    """A sealed notification of a card payment of another order, with our id written into it."""
+    from fakes import KEY, NOW, envelope, notification_item
+    from kasir.adyen.signing import key_from_hex
+    from kasir.webhooks.receive import receive
+
+    ours = await account.opens()
+    psp = account.psp()
+    item = notification_item(
+        pspReference=psp, merchantReference="CARD-9", paymentMethod="visa",
+        amount={"currency": "IDR", "value": PRICE},
+    )
+    item["additionalData"]["metadata.kasirPaymentId"] = ours.id
+    await receive(
+        envelope(item), is_form=False, keys=[key_from_hex(KEY)],
+        inbox=account.kasir.inbox, received_at=NOW,
+    )
+    await account.kasir.reader.read_all()
+    print(await account.status(ours), await account.notice(psp))
+    assert await account.status(ours) is Status.AWAITING_SHOPPER
