@@ -224,3 +224,32 @@ async def test_what_a_returning_shopper_was_told_is_paid_is_not_cancelled(shop: 
         await shop.hear("TECHNICAL_CANCEL", "CANCEL1", originalReference="PAID")
     print(said.json(), cancels, (await shop.payment(attempt)).status, await shop.told(attempt))
     assert cancels == []
+
+
+async def test_an_attempt_of_an_older_kasir_does_not_lead_to_its_dead_wallet_page_for_weeks(
+    shop: Closed,
+) -> None:
+    """Opened before the upgrade, when an attempt lived as long as its link: 30 days."""
+    from fakes import BROWSER
+    from integration.api.test_payment_links import link_body
+    from kasir.gateway.links import Try
+
+    links, pool = shop.kasir.links, shop.kasir.pool
+    ends = (shop.clock.at + 30 * DAY).isoformat()
+    made = (await links.create(msgspec.json.encode(link_body(expiresAt=ends)))).json()
+    found = await links.find(made["id"])
+    tried = Try(name=links.attempt(found), browser_info=BROWSER)
+    _, attempt = await links.pay(found.link, tried, lambda one: f"https://k.example/{one}")
+    # As the older code left it, and migration 0014 after that.
+    await pool.execute("UPDATE payment SET close_at = created_at + interval '30 days'")
+    await pool.execute("UPDATE payment SET close_due_at = created_at + interval '1 hour'")
+    # Two days later the wallet's page is long dead, and Adyen has nothing to cancel.
+    await shop.look(attempt, 2 * DAY)
+    await shop.could_not()
+    leads = []
+    for _ in range(20):
+        await shop.look(attempt, DAY)
+        found = await links.find(made["id"])
+        leads.append(found.under_way is not None and attempt not in found.stale)
+    print(len(shop.cancels), (await shop.payment(attempt)).status, leads.count(True), "days")
+    assert leads.count(True) <= 2

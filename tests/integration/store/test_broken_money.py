@@ -211,3 +211,37 @@ async def test_an_echo_that_adyens_seal_does_not_cover_does_not_outweigh_what_it
     await account.kasir.reader.read_all()
     print(await account.status(ours), await account.notice(psp))
     assert await account.status(ours) is Status.AWAITING_SHOPPER
+
+
+async def test_another_amount_then_the_answer_to_our_own_call(account: Account) -> None:
+    """A renewal: its notification overtakes the answer, which does not say how much."""
+    from fakes import a_question, an_intent
+    from kasir.adyen.replies import Answer
+    from kasir.money import IDR, Money
+
+    ours = an_intent(
+        f"pay_{account.psp()}", amount=Money(IDR, PRICE), reference=account.reference,
+        created_at=account.kasir.clock.now(),
+    )
+    question = a_question(ours.id)
+    await account.kasir.payments.open(ours, question, None)
+    psp = account.psp()
+    await account.hears(psp, echo=ours.id, amount=WRONG)
+    body = f'{{"resultCode":"Authorised","pspReference":"{psp}"}}'
+    await account.answers(question, Answer(200, body.encode()))
+    print(await account.status(ours), await account.told(ours))
+    assert await account.status(ours) is Status.PENDING
+
+
+async def test_one_cancel_that_ends_two_attempts_of_a_payment_ends_both(account: Account) -> None:
+    ours = await account.opens()
+    first, second, cancel = account.psp(), account.psp(), account.psp()
+    for psp in (first, second):
+        await account.hears(psp, echo=ours.id)
+    for psp in (first, second):
+        await account.hears(
+            cancel, echo=ours.id, eventCode="TECHNICAL_CANCEL", originalReference=psp
+        )
+    payment = await account.payment(ours)
+    print(payment.status, payment.standing)
+    assert payment.status is Status.CANCELLED
