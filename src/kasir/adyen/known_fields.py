@@ -117,6 +117,10 @@ def details_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("details.redirectResult", "must be a string.")
 
 
+#: Source: `Amount` in the Checkout schema.
+AMOUNT_FIELDS: Final = frozenset({"currency", "value"})
+
+
 def unknown(fields: Mapping[str, Any], known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
     """Fields that would be ignored: neither Adyen's schema nor Kasir knows them. Ten at most."""
     names = (name for name in fields if name not in known)

@@ -29,7 +29,6 @@ from kasir.payments.payment import Payment
 from kasir.payments.ports import Kept, Kind, Question
 from kasir.payments.status import FINAL, Status
 
-_LOOKED_AT_MAX: Final = 100
 _ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 #: The error codes of `/cancels` that say that there is no such payment (a guess: docs/adyen.md).
 #: Any other refusal is of the request or of our key, and says nothing of the payment.
@@ -45,10 +44,6 @@ class Payments(Protocol):
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
         """Give a payment with its facts."""
-        ...
-
-    async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
-        """Give the payments of a shop's reference, newest first."""
         ...
 
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
@@ -67,8 +62,24 @@ class Diary(Protocol):
         """How far the provider's notifications have come."""
         ...
 
-    async def is_shared(self, reference: str) -> bool:
-        """Whether another system on the account was paid under a reference of ours."""
+    async def has_others(self, payment: Payment, since: datetime) -> bool:
+        """Whether a cancel by reference might hit another payment than this one.
+
+        One of ours that was made since then and is open or paid, or one that another system on the
+        account was paid.
+        """
+        ...
+
+    async def is_held(self, reference: str) -> bool:
+        """Whether money came under a reference that may be ours, and nothing says whose it is."""
+        ...
+
+    async def give_up(self, key: str) -> None:
+        """Ask a question no more that has no answer."""
+        ...
+
+    async def last_return(self, since: datetime) -> datetime | None:
+        """When a shopper last came back since then with a result that is no payment's yet."""
         ...
 
     async def answered_at(self, changes: Sequence[str]) -> datetime | None:
@@ -160,23 +171,38 @@ class Closing:
         if question.kind is Kind.CANCELS_BY_REFERENCE and not kept and question.payment_id:
             payment = await self.payments.payment(question.payment_id)
             since = _ALWAYS if payment and key.startswith(_key(payment, 0)) else question.opened_at
-            if payment and await self._has_others(payment, since):
+            if payment and await self.diary.has_others(payment, since):
+                lifetime = self.flow.patience.key_lifetime
+                if self.clock.now() >= question.opened_at + lifetime:
+                    await self.diary.give_up(key)  # Adyen may have forgotten its key by now.
                 return
         await self.flow.ask_again(key)
 
     async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> bool:
         """End an attempt, or have it cancelled; whether a cancel was sent."""
         known, word = await self.diary.deliveries(), await self._word(payment, asked)
+        if await self._may_be_paid(payment, known):
+            return False
         if not known.are_late(self.clock.now(), self.waits.late_after) and (
             why := await self._over(payment, asked, known, word)
         ):
             await self._write_off(payment, why)
             return False
         may_ask = not word and self._may_ask(payment, asked, known)
-        if not may_ask or await self._has_others(payment):
+        if not may_ask or await self.diary.has_others(payment, _ALWAYS):
             return False
         await self._cancel(payment, len(asked))
         return True
+
+    async def _may_be_paid(self, payment: Payment, known: Deliveries) -> bool:
+        """Whether something came that may be its money, and nothing says yet whose it is.
+
+        A message is held for it, or a shopper brought a result that no notification has told of.
+        """
+        if await self.diary.is_held(payment.intent.reference):
+            return True
+        returned_at = await self.diary.last_return(payment.intent.created_at)
+        return returned_at is not None and not known.cover(returned_at + self.waits.late_after)
 
     async def _over(
         self,
@@ -195,7 +221,8 @@ class Closing:
             forgotten = known.cover(asked[-1].question.opened_at + self.waits.late_after)
             why = "Adyen never answered, has forgotten its key, and has told of no payment"
             return why if forgotten else ""
-        if known.cover(await self._told_by(payment)) and await self._has_others(payment):
+        told_by = await self._told_by(payment)
+        if known.cover(told_by) and await self.diary.has_others(payment, _ALWAYS):
             return (
                 "it was not cancelled, for its reference has another payment; its time at the "
                 "wallet was over long before the last thing that Adyen told of"
@@ -211,15 +238,6 @@ class Closing:
         told = await self.diary.answered_at(sorted(names)) if names else None
         said = [one.question.opened_at for one in late if one.kept and _is_nothing(one.kept)]
         return min(filter(None, (told, *said)), default=None)
-
-    async def _has_others(self, payment: Payment, since: datetime = _ALWAYS) -> bool:
-        """Whether its reference has another payment that a cancel by reference might hit."""
-        intent = payment.intent
-        found = await self.payments.payments_of(intent.reference, _LOOKED_AT_MAX)
-        others = [one for one in found if one.intent.id != intent.id]
-        if any(_is_in_the_way(one) for one in others if one.intent.created_at >= since):
-            return True
-        return await self.diary.is_shared(intent.reference)
 
     async def _told_by(self, payment: Payment) -> datetime:
         """By when Adyen would have told of an attempt, had it been paid at the last moment."""
@@ -331,10 +349,6 @@ def _key(payment: Payment, number: int) -> str:
 def _is_open(payment: Payment) -> bool:
     """Whether it can still be paid, as far as is known. Pending is the provider's to end."""
     return payment.status not in FINAL and payment.status is not Status.PENDING
-
-
-def _is_in_the_way(other: Payment) -> bool:
-    return other.status is Status.AUTHORISED or other.status not in FINAL
 
 
 def _still_open(payment: Payment) -> Sequence[Fact]:

@@ -38,6 +38,7 @@ from kasir.tokens.model import Token
 
 #: What a link's request lends to each payment made through it.
 _LENT: Final = (
+    "captureDelayHours",
     "lineItems",
     "metadata",
     "merchantOrderReference",
@@ -218,6 +219,7 @@ class Links:
             key_faults(key),
             account_faults(fields, self.merchant_account),
             known_fields.unknown(fields, known_fields.LINK_FIELDS),
+            known_fields.unknown(_amount(fields), known_fields.AMOUNT_FIELDS, "amount."),
             checks.link_faults(fields),
             gopay_faults(fields),
             saving_faults(fields),
@@ -327,6 +329,8 @@ class Links:
             "sessionValidity": self._valid_until(link).isoformat(timespec="seconds"),
             **_recurring(link, tried),
         }
+        if request.get("manualCapture") is True:
+            fields["additionalData"] = {"manualCapture": "true"}
         answer, payment_id = await self.checkout.payments(
             msgspec.json.encode(fields),
             OWN_VERSION,
@@ -354,6 +358,11 @@ class Links:
             "status": status,
             "url": f"{self.public_url}/pay/{link.id}",
         }
+
+
+def _amount(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    amount = fields.get("amount")
+    return amount if isinstance(amount, dict) else {}
 
 
 def _recurring(link: Link, tried: Try) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 from kasir.adyen.calls import METADATA_PAYMENT_ID
@@ -138,6 +139,10 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
     """What an answer to a question tells, and whether it is the final one."""
     fields = answer.json()
     verdict = answer.verdict
+    if question.was_sent_before and verdict is Verdict.OURS and not _is_about(answer):
+        # It tells why this try was not let in, and nothing of the try before, which may have moved
+        # money. A final word would let the same be asked for again under another key.
+        verdict = Verdict.UNKNOWN
     if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
         return unheard(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
     kept = Kept(status=answer.status, body=answer.body, psp_reference=answer.psp_reference)
@@ -146,6 +151,12 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
     else:
         fact = _change_fact(question, fields, at, is_ours=verdict is Verdict.OURS)
     return Heard(answer=kept, facts=(fact,), clues=_clues_of_reply(question, fields, fact))
+
+
+def _is_about(answer: Answer) -> bool:
+    """Whether an error is Adyen's word on the request itself: so it was wrong each time."""
+    is_refused = answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+    return is_refused and answer.json().get("errorType") == "validation"
 
 
 def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -> Clues:
@@ -160,7 +171,8 @@ def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -
         change=fact.modification,
         is_change=question.kind not in {Kind.PAYMENTS, Kind.DETAILS},
         payment_id=question.payment_id or "",
-        reference=_text(fields, "merchantReference"),
+        # Whose the answer to our own call is, no reference need tell.
+        reference="" if question.payment_id else _text(fields, "merchantReference"),
         method=_text(method, "type") if isinstance(method, dict) else "",
         amount=fact.amount,
         pays=fact.says is Says.AUTHORISED,
@@ -242,9 +254,11 @@ def of_item(item: Item) -> Fact | None:
     amount = _item_money(item)
     if amount is None and says is Says.AUTHORISED:
         raise Unreadable("it says that money was paid, and not how much")
-    attempt, change = _named(code, item)
+    attempt, change = _named(item)
+    # One cancel by reference may end several attempts, each told under the cancel's one name.
+    name = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
     return Fact(
-        key=f"notification:{item.event_code}:{item.psp_reference}:{item.success_text}",
+        key=f"notification:{item.event_code}:{name}:{item.success_text}",
         says=says,
         source=Source.NOTIFICATION,
         at=moment(item.event_date),
@@ -255,11 +269,11 @@ def of_item(item: Item) -> Fact | None:
     )
 
 
-def _named(code: EventCode, item: Item) -> tuple[str, str]:
+def _named(item: Item) -> tuple[str, str]:
     """The attempt that a notification names, and the change."""
-    if code in _IS_ATTEMPT:
+    if item.event_code in _IS_ATTEMPT:  # There an originalReference means nothing.
         return item.psp_reference, ""
-    if code is EventCode.TECHNICAL_CANCEL and not item.success:
+    if item.event_code == EventCode.TECHNICAL_CANCEL and not item.success:
         # A cancel by reference that found nothing open. The original it names is any payment of
         # that reference: it is the cancel that ended, and nothing became of the payment.
         return "", item.psp_reference
@@ -287,6 +301,7 @@ def clues_of(item: Item, fact: Fact) -> Clues:
         method=item.payment_method,
         amount=fact.amount,
         pays=fact.says is Says.AUTHORISED,
+        by_reference=item.event_code == EventCode.TECHNICAL_CANCEL,
     )
 
 
@@ -298,9 +313,7 @@ def names_of(item: Item) -> tuple[str, ...]:
     """
     if item.event_code == EventCode.RECURRING_CONTRACT:
         return (item.original_reference,) if item.original_reference else ()
-    # An originalReference belongs to a change: on an attempt it means nothing.
-    original = "" if item.event_code in _IS_ATTEMPT else item.original_reference
-    return tuple(name for name in (original, item.psp_reference) if name)
+    return tuple(name for name in _named(item) if name)
 
 
 def _result(fields: Mapping[str, Any]) -> Says:

@@ -14,7 +14,7 @@ from kasir.errors import Fault
 from kasir.gateway.checkout import body_fields, refuse
 from kasir.gateway.subscription_fields import unknown
 from kasir.subscriptions import wishes
-from kasir.subscriptions.states import IllegalMove, Move
+from kasir.subscriptions.states import IllegalMove, Move, State
 from kasir.subscriptions.subscription import Subscription
 from kasir.subscriptions.turn import Turn
 from kasir.subscriptions.wishes import When
@@ -26,8 +26,9 @@ _RESUME_WITHIN: Final = timedelta(days=731)
 _NO_TIME: Final = timedelta()
 #: What to do instead of a move that cannot be made.
 _INSTEAD: Final = {
-    Move.RESUME: 'To withdraw what is planned, say {"at": "never"} to the path of that wish.',
-    Move.PAUSE: 'To change when a pause ends, say {"at": …} to resume, with a date and time.',
+    (State.PAUSED, Move.PAUSE): (
+        'To change when a pause ends, say {"at": …} to resume, with a date and time.'
+    ),
 }
 
 
@@ -72,7 +73,10 @@ def resume(body: bytes, now: datetime) -> Wish:
 
 def not_from_here(error: IllegalMove) -> Fault:
     """What is wrong where a subscription's state does not let a wish come true."""
-    return Fault("status", f"{error}. {_INSTEAD.get(error.move, '')}".rstrip())
+    instead = _INSTEAD.get((error.state, error.move), "")
+    if error.move is Move.RESUME:
+        instead = 'To withdraw what is planned, say {"at": "never"} to the path of that wish.'
+    return Fault("status", f"{error}. {instead}".rstrip())
 
 
 def _when(fields: Mapping[str, Any]) -> When:

@@ -144,7 +144,10 @@ class Flow:
             raise StillRunning(shop_key)
         if not await self.book.take_over(known, now):
             raise StillRunning(shop_key)
-        return await self._ask(replace(known, asked_at=now))
+        # Whoever asked it first may have sent it before they died. Their time is that of the
+        # opening, or later; it lies before that where nobody has asked at all.
+        tries = max(known.tries, 1) if known.asked_at >= known.opened_at else known.tries
+        return await self._ask(replace(known, asked_at=now, tries=tries))
 
     async def _ask(self, question: Question, opened: Intent | None = None) -> Kept | None:
         """Ask, outside any transaction, and write down what was heard."""

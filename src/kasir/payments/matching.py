@@ -49,6 +49,8 @@ class Clues:
         method: The payment method, in the provider's word; empty where the message has none.
         amount: The money it speaks of, if any.
         pays: Whether it says that the payment is authorised.
+        by_reference: Whether the change was asked for by a reference, which may mean several
+            payments: then the attempt it names says whose it is, and not the change.
     """
 
     attempt: str = ""
@@ -59,6 +61,7 @@ class Clues:
     method: str = ""
     amount: Money | None = None
     pays: bool = False
+    by_reference: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,6 +110,7 @@ class Match:
 _SEVERAL: Final = "{count} payments of {reference} are open and nothing tells which one is meant"
 _ENDED: Final = "the payment of {reference} that it fits has ended, or has another pspReference"
 _AT_ODDS: Final = "its names belong to different payments"
+_OTHER_REFERENCE: Final = "it bears our id, and a reference that is not that payment's"
 _OTHER_AMOUNT: Final = "it brings {paid}, and the payment is of {asked}"
 _OTHER_CURRENCY: Final = "it speaks of {paid}, and the payment is in {asked}"
 _NOT_OUR_ID: Final = "it bears the id of a payment that this Kasir does not have"
@@ -122,14 +126,27 @@ def match(clues: Clues, owners: Mapping[str, PaymentId], candidates: Sequence[Ca
     """
     known = {candidate.id: candidate for candidate in candidates}
     proven = {owners[name] for name in clues.names if name in owners}
+    if clues.by_reference and clues.attempt in owners:
+        proven = {owners[clues.attempt]}
     proven |= {one for one in known if one == clues.payment_id}
     if len(proven) > 1:
         return Match(ruling=Ruling.HELD, fits=tuple(sorted(proven)), why=_AT_ODDS)
     for payment_id in proven:
+        if _is_of_another_order(clues, known[payment_id], owners):
+            return Match(ruling=Ruling.HELD, fits=(payment_id,), why=_OTHER_REFERENCE)
         return _of(known[payment_id], clues)
     if clues.payment_id:
         return Match(ruling=Ruling.FOREIGN, why=_NOT_OUR_ID)
     return _by_reference(clues, candidates)
+
+
+def _is_of_another_order(clues: Clues, payment: Candidate, owners: Mapping[str, PaymentId]) -> bool:
+    """Whether an attempt bears our id and a reference that is not the payment's.
+
+    Adyen's seal covers the reference, and not what we sent along. A change may bear its own.
+    """
+    is_attempt = not clues.is_change and clues.attempt not in owners
+    return is_attempt and clues.reference not in ("", payment.reference)
 
 
 def _of(payment: Candidate, clues: Clues) -> Match:
@@ -161,7 +178,9 @@ def _by_reference(clues: Clues, candidates: Sequence[Candidate]) -> Match:
         return Match(ruling=Ruling.OURS, payment_id=free[0].id)
     if not fits:
         return Match(ruling=Ruling.FOREIGN)
-    why = _SEVERAL.format(count=len(free), reference=clues.reference)
-    if not free:
-        why = _ENDED.format(reference=clues.reference)
-    return Match(ruling=Ruling.HELD, fits=tuple(one.id for one in free or fits), why=why)
+    if free:
+        why = _SEVERAL.format(count=len(free), reference=clues.reference)
+        return Match(ruling=Ruling.HELD, fits=tuple(one.id for one in free), why=why)
+    # Of those that have ended the newest stands for all: its id sorts last.
+    newest = max(one.id for one in fits)
+    return Match(ruling=Ruling.HELD, fits=(newest,), why=_ENDED.format(reference=clues.reference))

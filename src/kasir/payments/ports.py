@@ -46,7 +46,7 @@ class Question:
         body: The exact words.
         opened_at: When it was written down.
         asked_at: When it was last sent.
-        tries: How often it was sent without an answer.
+        tries: How often it was sent, or may have been, without an answer.
     """
 
     key: str
@@ -58,6 +58,11 @@ class Question:
     opened_at: datetime
     asked_at: datetime
     tries: int = 0
+
+    @property
+    def was_sent_before(self) -> bool:
+        """Whether it may have reached the provider before, and done what it asks."""
+        return self.tries > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,16 @@ def status(facts: Iterable[Fact]) -> Status:
 
 
 def standing(facts: Iterable[Fact]) -> frozenset[str]:
-    """The attempts (by pspReference) whose money stands: authorised, and not voided."""
+    """The attempts (by pspReference) whose money stands: authorised, and not voided.
+
+    Of one that brought another amount than was asked, an answer that says *authorised* and not how
+    much says nothing.
+    """
     known = frozenset(facts)
-    paid = {fact.psp_reference for fact in known if fact.says is Says.AUTHORISED}
+    doubtful = {fact.psp_reference for fact in known if fact.says is Says.AMOUNT_MISMATCH}
+    paid = {
+        fact.psp_reference
+        for fact in known
+        if fact.says is Says.AUTHORISED and (fact.amount or fact.psp_reference not in doubtful)
+    }
     return frozenset(paid - {fact.psp_reference for fact in known if fact.says is Says.VOIDED})

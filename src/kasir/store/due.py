@@ -10,6 +10,8 @@ from typing import Final
 from kasir.clock import Clock
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.deliveries import Deliveries
+from kasir.payments.payment import Payment
+from kasir.payments.status import FINAL, Status
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.ledger import Ledger
 
@@ -105,9 +107,26 @@ class Due:
         found: datetime | None = await SQL.answered_at(self.pool, changes=changes)
         return found
 
-    async def is_shared(self, reference: str) -> bool:
-        """Whether another system on the account was paid under a reference of ours."""
-        return await SQL.is_shared(self.pool, reference=reference) is not None
+    async def has_others(self, payment: Payment, since: datetime) -> bool:
+        """Whether a cancel by reference might hit another payment than this one."""
+        intent, finals = payment.intent, sorted(FINAL - {Status.AUTHORISED})
+        found = await SQL.has_others(
+            self.pool, id=intent.id, reference=intent.reference, since=since, ended=finals
+        )
+        return bool(found)
+
+    async def is_held(self, reference: str) -> bool:
+        """Whether money came under a reference that may be ours, and nothing says whose it is."""
+        return bool(await SQL.is_held(self.pool, reference=reference))
+
+    async def give_up(self, key: str) -> None:
+        """Ask a question no more that has no answer."""
+        await SQL.give_up_asking(self.pool, key=key)
+
+    async def last_return(self, since: datetime) -> datetime | None:
+        """When a shopper last came back since then with a result that is no payment's yet."""
+        found: datetime | None = await SQL.last_return(self.pool, since=since)
+        return found
 
     async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
         """Look at an attempt that could not be closed again then; nothing where it has ended."""

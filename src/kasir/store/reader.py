@@ -20,9 +20,9 @@ from kasir.ids import PaymentId
 from kasir.payments.matching import Ruling
 from kasir.payments.ports import Heard
 from kasir.store import payments
-from kasir.store.database import TROUBLE, Connection, Pool
+from kasir.store.database import AWAY, Connection, Pool
 from kasir.store.inbox import SQL
-from kasir.store.ledger import Ledger, tries
+from kasir.store.ledger import Ledger, is_contested, tries
 from kasir.store.placing import Placing, placing
 from kasir.store.tokens import TokenLedger
 from kasir.store.vault import Vault
@@ -37,6 +37,10 @@ _STATES: Final = {
     Ruling.WAITING: NoticeState.WAITING,
     Ruling.FOREIGN: NoticeState.FOREIGN,
 }
+
+
+#: The longest reference that a payment of ours can have.
+_REFERENCE_MAX: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,11 @@ class Reader:
 
     async def _read_one(self, notice_id: int) -> None:
         try:
-            async with self.pool.acquire() as connection, connection.transaction():
-                row = await SQL.take_one(connection, id=notice_id)
-                await self._read(connection, [row] if row else [])
+            async for attempt in tries():
+                with attempt:
+                    async with self.pool.acquire() as connection, connection.transaction():
+                        row = await SQL.take_one(connection, id=notice_id)
+                        await self._read(connection, [row] if row else [])
         except Exception as error:
             if not _is_poison(error):
                 raise
@@ -185,10 +191,13 @@ def _settled(placed: Placing | None, notice_id: int, reading: Reading) -> _Settl
         reading=replace(reading, state=_STATES[ruled.ruling], error=ruled.why),
         payment_id=ruled.payment_id,
         is_unclaimed=not placed.owners.keys() & set(reading.clues.names),
-        paid_reference=reading.clues.reference if is_anothers else None,
+        # A longer one is no payment's of ours.
+        paid_reference=reading.clues.reference[:_REFERENCE_MAX] if is_anothers else None,
     )
 
 
 def _is_poison(error: Exception) -> bool:
-    """Whether it is the notice's own fault: a database that is away is not."""
-    return isinstance(error, asyncpg.DataError) or not isinstance(error, TROUBLE)
+    """Whether it is the notice's own fault: not that of a database that is away, nor a race."""
+    return isinstance(error, asyncpg.DataError) or not (
+        isinstance(error, AWAY) or is_contested(error)
+    )

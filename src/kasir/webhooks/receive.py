@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final, Protocol
@@ -115,8 +115,8 @@ def _notice(item: Item, received_at: datetime) -> Notice:
 
 def _happened_at(item: Item) -> datetime | None:
     try:
-        return notifications.moment(item.event_date)
-    except Unreadable:
+        return notifications.moment(item.event_date).astimezone(UTC)
+    except (Unreadable, OverflowError):
         return None  # The item is kept whole, and held when it is read.
 
 

@@ -49,7 +49,7 @@ class Closed:
         self.clock = clock
         self.cancels: list[str] = []
         self.answer: tuple[int, dict[str, Any]] | None = None
-        self._far = far
+        self.far = far
         far.handler = self._answer
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -57,7 +57,7 @@ class Closed:
             url = "https://wallet.example/pay"
             action = {"type": "redirect", "method": "GET", "url": url}
             return web.json_response({"resultCode": "RedirectShopper", "action": action})
-        self.cancels.append(self._far.asked[-1][1]["idempotency-key"])
+        self.cancels.append(self.far.asked[-1][1]["idempotency-key"])
         name = f"CANCEL{len(self.cancels)}"
         status, body = self.answer or (201, {"status": "received", "pspReference": name})
         if status == 0:
@@ -119,12 +119,12 @@ async def _nothing(*_: object) -> None:
 @pytest.fixture
 async def shop(fresh_database: str) -> AsyncIterator[Closed]:
     """A shop on a database of its own."""
-    async with _open(fresh_database) as made:
+    async with closing_shop(fresh_database) as made:
         yield made
 
 
 @asynccontextmanager
-async def _open(database: str) -> AsyncIterator[Closed]:
+async def closing_shop(database: str) -> AsyncIterator[Closed]:
     clock = Hand()
     async with (
         serving() as far,

@@ -40,7 +40,12 @@ REVOKED: Final = {
     "refusalReasonCode": "26",
 }
 #: Adyen knows no such token any more.
-NO_SUCH_TOKEN: Final = {"status": 422, "errorCode": "803", "message": "PaymentDetail not found"}
+NO_SUCH_TOKEN: Final = {
+    "status": 422,
+    "errorCode": "803",
+    "message": "PaymentDetail not found",
+    "errorType": "validation",
+}
 #: No answer comes.
 SILENCE: Final[dict[str, Any]] = {}
 

@@ -83,14 +83,14 @@ def test_a_result_code_and_what_it_says(kind: Kind, code: str, says: Says) -> No
 
 
 def test_an_answer_to_details_says_whose_it_is() -> None:
-    told = heard(
-        Kind.DETAILS,
-        200,
-        resultCode="Authorised",
-        pspReference=PSP,
-        merchantReference="ORDER-1001",
-        amount={"currency": "IDR", "value": 25_000},
-    )
+    said = {
+        "resultCode": "Authorised",
+        "pspReference": PSP,
+        "merchantReference": "ORDER-1001",
+        "amount": {"currency": "IDR", "value": 25_000},
+    }
+    question = a_question(key="kasir-1", kind=Kind.DETAILS, payment_id=None)
+    told = of_reply(question, Answer(200, json.dumps(said).encode()), NOW)
 
     assert told.clues is not None
     assert told.clues.reference == "ORDER-1001"

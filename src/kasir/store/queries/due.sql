@@ -24,9 +24,24 @@ RETURNING id;
 -- name: put_off_closing(id, later)!
 UPDATE payment SET close_due_at = :later WHERE id = :id AND close_due_at IS NOT NULL;
 
--- name: is_shared(reference)^
--- Whether another system on the account was paid under a reference.
-SELECT id FROM notice WHERE paid_reference = :reference LIMIT 1;
+-- name: has_others(id, reference, since, ended)$
+-- What a cancel by reference might hit: a payment of ours that is open or paid, or one that another
+-- system on the account was paid.
+SELECT EXISTS (
+    SELECT FROM payment
+    WHERE reference = :reference AND id <> :id AND created_at >= :since
+          AND status <> ALL (:ended::text[])
+) OR EXISTS (SELECT FROM notice WHERE paid_reference = :reference);
+
+-- name: give_up_asking(key)!
+UPDATE question SET ask_again_at = NULL WHERE key = :key AND status IS NULL;
+
+-- name: is_held(reference)$
+SELECT EXISTS (SELECT FROM notice WHERE paid_reference = :reference AND state = 'held');
+
+-- name: last_return(since)$
+SELECT max(opened_at) FROM question
+WHERE payment_id IS NULL AND psp_reference <> '' AND opened_at >= :since;
 
 -- name: answered_at(changes)$
 -- *Noted* is how it was once written down.
@@ -70,9 +85,11 @@ FOR UPDATE SKIP LOCKED;
 -- How far Adyen's notifications have come, by the newest of them. Test notifications pass by the
 -- queue, so only what was read as news of our payments says up to when we were told; and only
 -- events that are told as they happen say whether they came late.
-SELECT max(least(event_date, received_at)) FILTER (
-           WHERE state = 'read' AND payment_id IS NOT NULL
-       ) AS told_until,
+SELECT (SELECT max(least(event_date, received_at)) FROM (
+           SELECT event_date, received_at FROM notice
+           WHERE payment_id IS NOT NULL AND kind = 'standard' AND state = 'read'
+           ORDER BY id DESC LIMIT :most
+       ) AS ours) AS told_until,
        max(received_at) FILTER (
            WHERE event_code IN ('AUTHORISATION', 'OFFER_CLOSED', 'TECHNICAL_CANCEL')
                  AND event_date < received_at - :wait::interval

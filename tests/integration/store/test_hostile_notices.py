@@ -1,0 +1,72 @@
+"""Notices that stop those beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from integration.store.test_whose_money import Account
+from kasir.payments.status import Status
+from opened import a_database, kasir_on
+
+
+@pytest.fixture
+async def account(postgres_dsn: str) -> AsyncIterator[Account]:
+    async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
+        yield Account(kasir)
+
+
+@pytest.mark.parametrize(
+    "date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+00:00"]
+)
+async def test_a_date_at_the_edge_of_time_keeps_no_other_notice_out(
+    account: Account, date: str
+) -> None:
+    ours = await account.opens()
+    psp = account.psp()
+    said = await asyncio.gather(
+        account.posts(account.psp(), eventDate=date),
+        account.posts(psp, echo=ours.id),
+        return_exceptions=True,
+    )
+    assert list(said) == [None, None]
+
+
+LONG = secrets.token_hex(5000)
+
+
+@pytest.mark.parametrize(
+    "field", ["merchantReference", "pspReference", "originalReference", "paymentMethod", "reason"]
+)
+async def test_a_notice_of_any_length_stops_nobody(account: Account, field: str) -> None:
+    ours = await account.opens()
+    psp = account.psp()
+    changes: dict[str, Any] = {} if field == "pspReference" else {field: LONG}
+    poison = LONG if field == "pspReference" else account.psp()
+    echo = "" if field == "merchantReference" else ours.id
+    code = {"eventCode": "CAPTURE"} if field == "originalReference" else {}
+    await account.posts(poison, echo=echo, **changes, **code)
+    await account.posts(psp, echo=ours.id)
+    await account.kasir.reader.read_all()
+
+    assert await account.status(ours) is Status.AUTHORISED
+
+
+async def test_what_is_held_of_one_reference_is_told_within_bounds(account: Account) -> None:
+    for _ in range(30):
+        await account.opens()
+    await asyncio.gather(*(account.posts(account.psp()) for _ in range(60)))
+    await account.kasir.reader.read_all()
+    held = await account.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'held'")
+    told = await account.kasir.pool.fetch(
+        "SELECT count(*) AS times FROM event WHERE type = 'payment.needs_attention' "
+        "GROUP BY subject"
+    )
+
+    assert held == 60
+    # The newest ten payments, each of at most ten of them.
+    assert [row["times"] for row in told] == [10] * 10
