@@ -164,17 +164,22 @@ The database refuses a second.
 
 Proof is one of these:
 
-- **our id**: `metadata.kasirPaymentId`, which Adyen echoes;
+- **our id**: `metadata.kasirPaymentId`, which Adyen echoes. Adyen's seal does not cover it, so an
+  attempt must bear the payment's own reference beside it;
 - **our call**: the message is the answer to a call that was made for that payment. The answer to a
   shopper's return is not: whoever returns may bring another payment's result;
 - **its name**: a `pspReference` in the message has an owner already. An `originalReference` counts
   where the message tells of a change, and nowhere else.
 
 Without proof, the reference counts only where the payment method is ours (or absent), the amount
-is the same, and one payment of that reference is open and has no attempt yet. What is *held* is
-told to the shop for each payment that it may belong to (`payment.needs_attention`); what is
-*mismatched* is told as `payment.amount_mismatch`. Whatever is not placed is kept, and read again
-when a payment claims one of its names.
+is the same, and one payment of that reference is open and has no attempt yet. That holds for bad
+news too: a refusal without our id ends the one open payment that it fits.
+
+What is *held* is told to the shop (`payment.needs_attention`) for the open payments that it may
+belong to, or for the newest that has ended: ten payments at the most, and each of ten messages.
+What is *mismatched* is told as `payment.amount_mismatch`. Whatever is not placed is kept, and read
+again when a payment claims one of its names. A cancel by reference is the payment's whose attempt
+it names, since one cancel may end several.
 
 """
 
@@ -183,9 +188,10 @@ def _identity() -> str:
     """The rule on whose a message is: every cell is what the code itself rules."""
     rows = []
     for proof, owners, echo, payments in _PROOFS:
+        reference = "ANOTHER" if "another reference" in proof else "R"
         cells = []
         for message in _MESSAGES.values():
-            fields: dict[str, Any] = {"attempt": "A", "reference": "R", "method": "m"}
+            fields: dict[str, Any] = {"attempt": "A", "reference": reference, "method": "m"}
             clues = Clues(**(fields | {"payment_id": echo} | message))
             ruled = match(clues, owners, payments)
             cells.append(f"**{ruled.ruling}**" if ruled.payment_id else str(ruled.ruling))
@@ -207,6 +213,7 @@ _ENDED: Final = _candidate(is_open=False, has_attempt=True)
 #: What proves whose a message is: the words, the owners of its names, the id, and the payments.
 _PROOFS: Final[Sequence[tuple[str, Mapping[str, PaymentId], str, Sequence[Candidate]]]] = (
     ("our id", {}, _OURS, [_candidate()]),
+    ("our id, with another reference", {}, _OURS, [_candidate()]),
     ("the answer to our call", {}, _OURS, [_candidate()]),
     ("its name is owned", {"A": _OURS}, "", [_candidate()]),
     (
