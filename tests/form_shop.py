@@ -130,11 +130,14 @@ class Shop:
         return answer.place
 
     async def attempt(self, link: dict[str, Any]) -> str:
-        """The name of the try that the form shows."""
-        form = await self.visit(link["url"])
-        named = re.search(r'name="attempt" value="([^"]+)"', form.text)
-        assert named, form.text
-        return named[1]
+        """The name of the try that the form shows, once the last one's end is known."""
+
+        async def look() -> str:
+            form = await self.visit(link["url"])
+            named = re.search(r'name="attempt" value="([^"]+)"', form.text)
+            return named[1] if named else ""
+
+        return await until(look, bool, "a form with a button")
 
     async def _kasir(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"X-API-Key": self.house.api_key}
