@@ -18,7 +18,6 @@ from kasir.gateway import wishing
 from kasir.gateway.checkout import (
     Checkout,
     account_faults,
-    body_fields,
     key_faults,
     refuse,
     shop_key_of,
@@ -28,6 +27,7 @@ from kasir.gateway.renewing import SUBSCRIPTION
 from kasir.gateway.subscription_fields import (
     LENT,
     amount_faults,
+    own_fields,
     plan_faults,
     sign_up_faults,
     unknown,
@@ -113,7 +113,7 @@ class Subscribing:
         Raises:
             InvalidRequest: One or more fields are wrong; nothing was kept.
         """
-        fields = body_fields(body)
+        fields = own_fields(body)
         refuse(plan_faults(fields))
         interval, amount = fields["interval"], _money(fields["amount"])
         plan = Plan(
@@ -148,7 +148,7 @@ class Subscribing:
             KeyReused: The key came before with another body.
             StillRunning: The first request with this key has no answer yet.
         """
-        fields = body_fields(body)
+        fields = own_fields(body)
         named = fields.get("plan")
         plan = await self.book.plan(named) if isinstance(named, str) and "\0" not in named else None
         refuse(
@@ -182,7 +182,7 @@ class Subscribing:
             NotFound: There is no such subscription.
             InvalidRequest: A field is wrong, or nothing is owed, or somebody is paying already.
         """
-        fields = body_fields(body)
+        fields = own_fields(body)
         refuse(unknown(fields, frozenset({*LENT, "merchantAccount"})))
         pay_key = f"pay-{self.ids.new('try')}"
         now = self.clock.now()
@@ -244,7 +244,7 @@ class Subscribing:
             NotFound: There is no such subscription.
             InvalidRequest: A field is wrong, or its state does not let it.
         """
-        fields = body_fields(body)
+        fields = own_fields(body)
         refuse(unknown(fields, frozenset({"amount", "storedPaymentMethodId"})))
         if not fields:
             refuse([Fault("amount", "give amount or storedPaymentMethodId.")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,7 +11,9 @@ from typing import Any, Final
 from zoneinfo import available_timezones
 
 from kasir.adyen import checks
+from kasir.adyen.known_fields import shown_name
 from kasir.errors import Fault
+from kasir.gateway.checkout import body_fields, refuse
 from kasir.gateway.gopay import AMOUNT_MAX
 from kasir.gateway.methods import GOPAY
 from kasir.subscriptions.plan import COUNT_MAX, HOME_ZONE, Unit, WhenUnpaid
@@ -52,6 +56,24 @@ _SIGN_UP_FIELDS: Final = frozenset(
     {*LENT, "plan", "reference", "startsAt", "signUpBy", "merchantAccount"}
 )
 _NO_TIME: Final = timedelta()
+
+
+def own_fields(body: bytes) -> dict[str, Any]:
+    """The fields of a body that Kasir reads by itself; none that says two things at once.
+
+    Raises:
+        InvalidRequest: It is not a JSON object, or gives a name twice.
+    """
+    fields = body_fields(body)
+    repeated: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        names = Counter(name for name, _ in pairs)
+        repeated.extend(name for name, times in names.items() if times > 1)
+
+    json.loads(body, object_pairs_hook=look)
+    refuse(Fault(shown_name(name), "is given more than once; give it once.") for name in repeated)
+    return fields
 
 
 def plan_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:

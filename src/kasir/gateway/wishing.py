@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from kasir.adyen import checks
 from kasir.errors import Fault
-from kasir.gateway.checkout import body_fields, refuse
-from kasir.gateway.subscription_fields import unknown
+from kasir.gateway.checkout import refuse
+from kasir.gateway.subscription_fields import own_fields, unknown
 from kasir.subscriptions import wishes
 from kasir.subscriptions.states import IllegalMove, Move, State
 from kasir.subscriptions.subscription import Subscription
@@ -38,7 +38,7 @@ def cancel(body: bytes) -> Wish:
     Raises:
         InvalidRequest: A field is wrong.
     """
-    fields = body_fields(body or b"{}")
+    fields = own_fields(body or b"{}")
     refuse(_wish_faults(fields))
     return lambda it, now: wishes.cancel(it, now, _when(fields))
 
@@ -49,7 +49,7 @@ def pause(body: bytes, now: datetime) -> Wish:
     Raises:
         InvalidRequest: A field is wrong.
     """
-    fields = body_fields(body or b"{}")
+    fields = own_fields(body or b"{}")
     refuse(_pause_faults(fields, now))
     at, resumes_at = _when(fields), fields.get("resumesAt")
     moment = datetime.fromisoformat(resumes_at) if resumes_at else None
@@ -62,7 +62,7 @@ def resume(body: bytes, now: datetime) -> Wish:
     Raises:
         InvalidRequest: A field is wrong.
     """
-    fields = body_fields(body or b"{}")
+    fields = own_fields(body or b"{}")
     refuse(_resume_faults(fields, now))
     at = fields.get("at", When.NOW)
     if at == When.NOW:

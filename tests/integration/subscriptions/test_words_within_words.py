@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
+import pytest
 
 from fakes import BROWSER
 from integration.api.test_payment_links import link_body
@@ -14,6 +15,18 @@ from kasir.gateway.links import Try
 from raw_http import Caller, caller
 
 __all__ = ["caller", "plan_id"]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"at": "periodEnd", "at": "now"}', b'{"at": "now", "more": {"a": 1, "a": 2}}']
+)
+async def test_a_wish_that_says_two_things_is_not_half_read(
+    caller: Caller, plan_id: str, body: bytes
+) -> None:
+    made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
+    said = await caller.call("POST", f"/api/subscriptions/{made}/cancel", body)
+
+    assert (said.status, "more than once" in said.json["message"]) == (422, True)
 
 
 async def test_a_misspelt_word_within_the_amount_of_a_link(caller: Caller) -> None:
