@@ -57,9 +57,9 @@ class Deliverer:
             ) as response:
                 if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
                     return True
-                _log.warning("the shop refused an event", event=event.name, status=response.status)
+                _log.warning("the shop refused an event", name=event.name, status=response.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            _log.warning("the shop did not answer", event=event.name, error=type(error).__name__)
+            _log.warning("the shop did not answer", name=event.name, error=type(error).__name__)
         return False
 
     def _headers(self, event: Event, now: datetime) -> dict[str, str]:
