@@ -88,7 +88,7 @@ async def refund_full(walker: Walker) -> None:
     expect(again.json, reply.json, "the answer to the same key")
     more = await _refund(walker, payment, 1)
     expect((more.status, more.json["errorCode"]), (422, "137"), "one rupiah more")
-    await _refunded(walker, order, _AMOUNT)
+    await walker.comes_to(order, "refunded", _AMOUNT)
     told = [event["type"] for event in await walker.events(order)]
     expect(told, ["payment.authorised", "refund.succeeded"], "events")
 
@@ -100,7 +100,7 @@ async def refund_partial(walker: Walker) -> None:
     for _ in range(2):
         expect((await _refund(walker, payment, 10_000)).status, 201, "a part")
     expect((await _refund(walker, payment, 10_000)).status, 422, "a third part")
-    await _refunded(walker, order, 20_000)
+    await walker.comes_to(order, "refunded", 20_000)
 
 
 async def refund_fails_later(walker: Walker) -> None:
@@ -111,9 +111,9 @@ async def refund_fails_later(walker: Walker) -> None:
     )
     payment = await _paid(walker, order)
     await _refund(walker, payment, _AMOUNT)
-    await _refunded(walker, order, _AMOUNT)
+    await walker.comes_to(order, "refunded", _AMOUNT)
     await walker.advance(_HOUR_S + _MINUTE_S)
-    await _refunded(walker, order, 0)
+    await walker.comes_to(order, "refunded", 0)
     told = [event["type"] for event in await walker.events(order)]
     expect(told, ["payment.authorised", "refund.succeeded", "refund.failed"], "events")
 
@@ -162,13 +162,6 @@ async def _refund(
 ) -> Reply:
     path = f"/v72/payments/{payment['pspReference']}/refunds"
     return await walker.call("POST", path, {"amount": {"currency": "IDR", "value": value}}, key=key)
-
-
-async def _refunded(walker: Walker, order: str, value: int) -> None:
-    def is_back(payment: dict[str, Any]) -> bool:
-        return bool(payment["refunded"] == value)
-
-    await until(lambda: walker.newest(order), is_back, f"refunded {value}")
 
 
 async def _answered(walker: Walker, order: str) -> Reply:

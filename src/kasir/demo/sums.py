@@ -12,7 +12,7 @@ import aiohttp
 
 from kasir.adyen.notifications import item_from
 from kasir.adyen.signing import key_from_hex, seal, signed_text
-from kasir.demo.walker import Reply, Walker, expect, reference, until
+from kasir.demo.walker import Reply, Walker, expect, reference
 
 _HOUR_S: Final = 3600
 _AMOUNT: Final = 25_000
@@ -30,7 +30,7 @@ async def early_reversal(walker: Walker) -> None:
     await walker.knobs()
     for change, body in (("captures", _amount()), ("reversals", {})):
         expect((await _change(walker, payment, change, body)).status, 201, change)
-    await _until(walker, order, "captured", _AMOUNT)
+    await walker.comes_to(order, "captured", _AMOUNT)
     again = await _change(walker, payment, "captures", _amount())
     expect((again.status, again.json["errorCode"]), (422, "137"), "a second capture")
     refund = await _change(walker, payment, "refunds", _amount())
@@ -39,7 +39,7 @@ async def early_reversal(walker: Walker) -> None:
     expect(held in refund.json["message"], True, f"what holds it, in {refund.json['message']!r}")
     await walker.faults()
     await walker.advance(_HOUR_S + 1)
-    await _until(walker, order, "refunded", _AMOUNT)
+    await walker.comes_to(order, "refunded", _AMOUNT)
 
 
 async def charged_back(walker: Walker) -> None:
@@ -48,16 +48,16 @@ async def charged_back(walker: Walker) -> None:
     payment = await _paid(walker, order)
     dispute = secrets.token_hex(8).upper()
     await _told(walker, payment, "CHARGEBACK", dispute)
-    await _until(walker, order, "chargedBack", _AMOUNT)
+    await walker.comes_to(order, "chargedBack", _AMOUNT)
     refund = await _change(walker, payment, "refunds", _amount())
     expect((refund.status, refund.json["errorCode"]), (422, "137"), "a refund")
     left = "at most 0 IDR can still be refunded"
     expect(left in refund.json["message"], True, f"what is left, in {refund.json['message']!r}")
     await _told(walker, payment, "CHARGEBACK_REVERSED", dispute)
-    await _until(walker, order, "chargedBack", 0)
+    await walker.comes_to(order, "chargedBack", 0)
     refund = await _change(walker, payment, "refunds", _amount())
     expect(refund.status, 201, "a refund once it was given back")
-    await _until(walker, order, "refunded", _AMOUNT)
+    await walker.comes_to(order, "refunded", _AMOUNT)
 
 
 def _amount() -> dict[str, Any]:
@@ -75,13 +75,6 @@ async def _change(
 ) -> Reply:
     path = f"/v72/payments/{payment['pspReference']}/{change}"
     return await walker.call("POST", path, body)
-
-
-async def _until(walker: Walker, order: str, name: str, value: int) -> None:
-    def is_so(payment: dict[str, Any]) -> bool:
-        return bool(payment.get(name, 0) == value)
-
-    await until(lambda: walker.newest(order), is_so, f"{name} {value}")
 
 
 async def _told(walker: Walker, payment: Mapping[str, Any], code: str, dispute: str) -> None:

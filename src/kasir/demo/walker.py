@@ -228,6 +228,14 @@ class Walker:
             f"status {wanted}",
         )
 
+    async def comes_to(self, order: str, name: str, value: int) -> None:
+        """Wait until a sum of the newest payment of a reference is this much."""
+        await until(
+            lambda: self.newest(order),
+            lambda payment: bool(payment.get(name, 0) == value),
+            f"{name} {value}",
+        )
+
 
 def redirect_result(location: str) -> str:
     """The redirectResult that came with the shopper, decoded once."""

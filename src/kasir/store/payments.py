@@ -182,7 +182,7 @@ class PostgresBook:
             await self._ledger.hear_locked(connection, placed.locked, placed.news)
         if placed.claimed:
             # It is now known whose these names are: what waited for that can be read.
-            await SQL.wake_unplaced(connection, names=list(placed.claimed))
+            await SQL.wake_unplaced(connection, names=sorted(placed.claimed))
         return payment_id
 
     async def _keep(
@@ -230,10 +230,6 @@ class PostgresBook:
         """Give a payment with its facts."""
         row = await SQL.payment(self._pool, id=payment_id)
         return (await self._with_facts([row]))[0] if row else None
-
-    async def is_question(self, key: str) -> bool:
-        """Whether a question of this key was written down."""
-        return await SQL.question(self._pool, key=key) is not None
 
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
         """Let a payment hear facts that no question brought."""

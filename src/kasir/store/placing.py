@@ -41,7 +41,7 @@ class Placing:
     locked: Mapping[PaymentId, Locked]
     owners: dict[str, PaymentId]
     news: dict[PaymentId, list[Fact]] = field(default_factory=dict)
-    claimed: dict[str, PaymentId] = field(default_factory=dict)
+    claimed: set[str] = field(default_factory=set)
     _by_reference: dict[str, list[PaymentId]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,8 +68,8 @@ class Placing:
             # A cancel by reference, of several payments: its name is the first one's.
             fact = replace(fact, modification="")
         self.news.setdefault(payment_id, []).append(fact)
-        names = dict.fromkeys(names_in([fact]), payment_id)
-        self.owners |= names
+        names = names_in([fact])
+        self.owners |= dict.fromkeys(names, payment_id)
         self.claimed |= names
 
     def _facts(self, payment_id: PaymentId) -> list[Fact]:

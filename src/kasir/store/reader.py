@@ -131,7 +131,7 @@ class Reader:
         if placed and placed.claimed:
             # After the payments are locked, as everybody does: or two would wait for each other.
             # And after the settling: what waits may have come in this very batch.
-            await payments.SQL.wake_unplaced(connection, names=list(placed.claimed))
+            await payments.SQL.wake_unplaced(connection, names=sorted(placed.claimed))
 
     def _reading(self, row: Any) -> Reading:
         try:
