@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from twin_fixtures import Shop, TwinAtWork, shop, twin
-from twin_openapi import FOLDER, webhook_faults
+from twin_openapi import needs_openapi, webhook_faults
 
 __all__ = ["shop", "twin"]
 
@@ -149,7 +149,7 @@ async def test_what_another_system_cannot_do_names_the_field(
     assert (answer.status, answer.body.get("field")) == (422, field), answer.text
 
 
-@pytest.mark.skipif(FOLDER is None, reason="ADYEN_OPENAPI names no folder of Adyen's files")
+@needs_openapi
 @pytest.mark.parametrize(
     "event", ["AUTHORISATION", "REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"]
 )

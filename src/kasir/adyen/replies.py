@@ -79,6 +79,11 @@ class Answer:
         return fields if isinstance(fields, dict) else None
 
     @property
+    def error_code(self) -> str:
+        """Adyen's code for what went wrong; empty where the body has none."""
+        return str(self.json().get("errorCode", ""))
+
+    @property
     def is_adyens(self) -> bool:
         """Whether it is in Adyen's words: a JSON object, or nothing where nothing is to be said."""
         return self.status == HTTPStatus.NO_CONTENT or self._fields() is not None

@@ -334,10 +334,9 @@ def is_answered(payment: Payment) -> bool:
 
 def _is_nothing(kept: Kept) -> bool:
     """Whether an answer says that there is no such payment."""
-    said = Answer(kept.status, kept.body).json()
     return (
         HTTPStatus.BAD_REQUEST <= kept.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        and str(said.get("errorCode", "")) in NOTHING_THERE
+        and Answer(kept.status, kept.body).error_code in NOTHING_THERE
     )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import msgspec
 
+from kasir.adyen.replies import Answer
 from kasir.clock import Clock
 from kasir.gateway.methods import stored_id_of
 from kasir.payments.ports import Heard, Kept, Kind, Provider, Question
@@ -51,7 +53,7 @@ class TokensHear:
     async def ask(self, question: Question) -> Heard:
         """Ask; where the provider knows the token no more, so does Kasir from now on."""
         heard = await self.provider.ask(question)
-        if question.kind is Kind.PAYMENTS and _code(heard.answer) in _NO_SUCH_TOKEN:
+        if question.kind is Kind.PAYMENTS and heard.answer and _is_no_such_token(heard.answer):
             fields: dict[str, Any] = msgspec.json.decode(question.body)
             known = await self.tokens.stored_as(stored_id_of(fields) or "")
             news = list(self._gone(question, fields, known))
@@ -74,9 +76,7 @@ class TokensHear:
                 yield TokenNews(name=token.name, method="", fact=fact)
 
 
-def _code(answer: Kept | None) -> str:
-    try:
-        fields = msgspec.json.decode(answer.body if answer else b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
-    return str(fields.get("errorCode", "")) if isinstance(fields, dict) else ""
+def _is_no_such_token(kept: Kept) -> bool:
+    """Whether an answer says so. Nearly every answer is no error, and is not read here."""
+    is_error = kept.status >= HTTPStatus.BAD_REQUEST
+    return is_error and Answer(kept.status, kept.body).error_code in _NO_SUCH_TOKEN
