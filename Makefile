@@ -10,7 +10,7 @@ ready := .venv/ready
 # Checks print one after the other, so that the last line is pytest's own.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint types browser node lock clean
+.PHONY: help setup demo test coverage bench lint types browser node lock clean
 
 help:  ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,14 @@ demo: $(ready)  ## Kasir, its database, the twin and a small shop, until Ctrl-C
 test: export ADYEN_OPENAPI ?= $(wildcard ../shared/openapi)
 test: $(ready) browser node lint types  ## All checks and all tests, a browser's included
 	@$(bin)/python -m pytest $(PYTEST_ARGS)
+
+# The same tests, and which branches of the source they went through.
+coverage: export ADYEN_OPENAPI ?= $(wildcard ../shared/openapi)
+coverage: $(ready) browser node  ## What the tests walk: all tests, then the lines and branches left
+	@rm -rf .coverage && mkdir .coverage
+	@$(bin)/python -m coverage run -m pytest $(PYTEST_ARGS)
+	@$(bin)/python -m coverage combine --quiet
+	@$(bin)/python -m coverage report --fail-under=95
 
 bench: $(ready)  ## Kasir beside the peers that run here: ratios, and bench/results.json
 	@$(bin)/python bench/run.py
@@ -52,6 +60,6 @@ lock:  ## Pin requirements.lock anew from pyproject.toml
 	@PYTHON='$(PYTHON)' sh scripts/lock.sh
 
 clean:  ## Remove .venv and whatever else these targets made
-	rm -rf .venv .browser .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf .venv .browser .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
 		.schemathesis bench/results.json build dist tests/oracle/node/node_modules
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
