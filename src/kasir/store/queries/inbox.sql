@@ -12,8 +12,9 @@ ON CONFLICT (key) DO NOTHING;
 SELECT id, kind, item FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
--- name: take_one(id)^
-SELECT id, kind, item FROM notice WHERE id = :id AND state = 'unread' FOR UPDATE SKIP LOCKED;
+-- name: take_some(ids)
+SELECT id, kind, item FROM notice WHERE id = ANY (:ids::bigint[]) AND state = 'unread' ORDER BY id
+FOR UPDATE SKIP LOCKED;
 
 -- name: settle(ids, states, payment_ids, errors, unplaced, paid_references, now)!
 -- News of a payment we cannot tell is looked at once more, see look_again.
