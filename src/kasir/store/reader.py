@@ -73,6 +73,7 @@ class Reader:
     clock: Clock
     merchant_account: str
     batch_max: int
+    bytes_max: int
 
     async def read_all(self) -> int:
         """Read until nothing unread is left; returns how many were read."""
@@ -89,7 +90,7 @@ class Reader:
             async for attempt in tries():
                 with attempt:
                     async with self.pool.acquire() as connection, connection.transaction():
-                        rows = [r async for r in SQL.take_unread(connection, most=self.batch_max)]
+                        rows = await self._taken(connection)
                         ids = [row["id"] for row in rows]
                         await self._read(connection, rows)
         except Exception as error:
@@ -97,6 +98,10 @@ class Reader:
                 raise
             await self._read_apart(ids, error)
         return len(ids)
+
+    async def _taken(self, connection: Connection) -> list[Any]:
+        most, most_bytes = self.batch_max, self.bytes_max
+        return [row async for row in SQL.take_unread(connection, most=most, most_bytes=most_bytes)]
 
     async def _read_apart(self, ids: Sequence[int], error: Exception) -> None:
         """Hold the one notice that cannot be read, or look for it in either half.
