@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -132,3 +133,23 @@ async def test_a_table_that_cannot_be_read_is_no_notices_fault(account: Account)
 
     with pytest.raises(asyncpg.UndefinedColumnError):
         await account.kasir.reader.read_all()
+
+
+async def test_notices_that_are_long_are_read_few_at_a_time(account: Account) -> None:
+    payments = [await account.opens() for _ in range(6)]
+    for one in payments:
+        await account.posts(account.psp(), echo=one.id, reason="x" * 10_000)
+    await replace(account.kasir.reader, bytes_max=20_000).read_all()
+    sizes = await account.kasir.pool.fetch(
+        "SELECT count(*) AS size FROM notice WHERE state = 'read' GROUP BY xmin::text"
+    )
+
+    assert [row["size"] for row in sizes] == [2, 2, 2]
+
+
+async def test_a_notice_longer_than_is_read_at_once_is_read_by_itself(account: Account) -> None:
+    ours = await account.opens()
+    await account.posts(account.psp(), echo=ours.id, reason="x" * 10_000)
+    await replace(account.kasir.reader, bytes_max=1).read_all()
+
+    assert await account.status(ours) is Status.AUTHORISED
