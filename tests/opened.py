@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
@@ -48,3 +49,12 @@ async def kasir_on(
     )
     async with Kasir.open(settings, clock=clock) as kasir:
         yield kasir
+
+
+async def until(good: Callable[[], Awaitable[object]]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(50):
+        while True:
+            if await good():
+                return
+            await asyncio.sleep(0.02)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,6 +27,7 @@ _TWIN_MERCHANT: Final = "TwinMerchant"
 _TWIN_SECRET: Final = "nothing-that-the-twin-tells-is-secret"
 _SECRET_LETTERS_MIN: Final = 32
 _LOCAL_URL: Final = "http://127.0.0.1:8000"
+_DAYS: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,8 +99,21 @@ class Limits:
     event_timeout_s: float = 15.0
     #: Notifications that share one commit.
     inbox_batch_max: int = 500
-    #: Notices that one job reads.
+    #: Notices that are read in one transaction, and how much they may weigh: the first of them may
+    #: be as long as a notification can be.
     reading_batch_max: int = 200
+    reading_bytes_max: int = 4 * 1024 * 1024
+    #: Readers at work at once in one worker: one waits for the database while another thinks.
+    readers_max: int = 4
+    #: Jobs that one worker holds at once, most of them waiting for Adyen or the shop.
+    jobs_held_max: int = 200
+    #: How often a worker cleans up, how many rows a statement of it touches, and how long it leaves
+    #: the database to others after each.
+    clean_every_s: float = 600.0
+    clean_batch_max: int = 1000
+    clean_pause_s: float = 0.05
+    #: How often a failed job is run again by itself before it waits for a person.
+    job_retries_max: int = 3
     #: Connections to PostgreSQL held by one process.
     database_connections_max: int = 16
     #: How long a payment link lives if the shop does not say (Adyen's own default is one day).
@@ -108,6 +124,21 @@ class Limits:
     form_wait_s: float = 8.0
     #: How long the return page follows a payment over one connection.
     follow_s: float = 120.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """How long what is no longer needed is kept; all else is kept for ever: docs/runbook.md.
+
+    Attributes:
+        jobs: The log of jobs, and failed jobs, from their end on.
+        notices: The words of notices that were read, from then on.
+        events: Events that the shop took, from then on.
+    """
+
+    jobs: timedelta = timedelta(days=14)
+    notices: timedelta = timedelta(days=90)
+    events: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +161,7 @@ class Settings:
     events_url: str | None = None
     events_secrets: tuple[str, ...] = field(default=(), repr=False)
     follow_twin_clock: bool = False
+    kept: Kept = field(default_factory=Kept)
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -167,7 +199,26 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         events_url=events_url,
         events_secrets=events_secrets,
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
+        kept=_kept(env),
     )
+
+
+def _kept(env: Mapping[str, str]) -> Kept:
+    default = Kept()
+    return Kept(
+        jobs=_days(env, "KASIR_KEEP_JOBS_DAYS", default.jobs),
+        notices=_days(env, "KASIR_KEEP_NOTICES_DAYS", default.notices),
+        events=_days(env, "KASIR_KEEP_EVENTS_DAYS", default.events),
+    )
+
+
+def _days(env: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    text = env.get(name)
+    if not text:
+        return default
+    if not _DAYS.fullmatch(text):
+        raise SettingError(name, f"{text!r} is not a whole number of days from 1 to 99999")
+    return timedelta(days=int(text))
 
 
 def _environment(env: Mapping[str, str]) -> Environment:

@@ -294,6 +294,7 @@ class _Ground:
             clock=self.clock,
             merchant_account=self.account,
             batch_max=self.settings.limits.reading_batch_max,
+            bytes_max=self.settings.limits.reading_bytes_max,
         )
 
     def subscriptions(self) -> PostgresSubscriptions:

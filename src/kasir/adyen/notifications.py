@@ -18,6 +18,9 @@ from kasir.errors import Unreadable
 
 _EXTRA: Final = "additionalData."
 _FIELDS_MAX: Final = 500
+#: Before it there was no Adyen; and what is to happen after it, nobody tells of yet. Beyond are the
+#: ends of what a date can be, where adding an offset to it fails, here or in the database.
+_YEARS: Final = range(2000, 2100)
 
 
 class EventCode(StrEnum):
@@ -195,7 +198,7 @@ def moment(text: str) -> datetime:
     """The moment that Adyen wrote: ISO 8601 with its offset.
 
     Raises:
-        Unreadable: It is something else.
+        Unreadable: It is something else, or no moment at which anything can have happened.
     """
     try:
         found = datetime.fromisoformat(text)
@@ -203,4 +206,6 @@ def moment(text: str) -> datetime:
         raise Unreadable(f"{text!r} is not an ISO 8601 date-time") from None
     if found.tzinfo is None:
         raise Unreadable(f"{text!r} has no offset")
+    if found.year not in _YEARS:
+        raise Unreadable(f"{text!r} is not in the years {_YEARS.start} to {_YEARS.stop - 1}")
     return found

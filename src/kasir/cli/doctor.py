@@ -14,6 +14,7 @@ from kasir.adyen.environments import Environment
 from kasir.config import Settings, settings_from
 from kasir.errors import KasirError
 from kasir.gateway.examination import Finding
+from kasir.jobs import failed
 from kasir.store.diagnosis import Diagnosis
 from kasir.webhooks.receive import NoticeKind
 from kasir.wiring import Kasir
@@ -54,6 +55,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
             findings += await _questions(kasir)
             findings.append(await _owners(kasir))
             findings.append(await _ends(kasir))
+            findings.append(await _jobs(kasir))
             findings.append(await _tokens(kasir))
     except KasirError as error:
         findings.append(Finding("database", is_well=False, says=str(error)))
@@ -138,6 +140,19 @@ async def _ends(kasir: Kasir) -> Finding:
         return Finding(what, is_well=True, says=says)
     cure = "see `A payment stays awaiting_shopper` in the runbook"
     return Finding(what, is_well=False, says=f"{says}; {cure}")
+
+
+async def _jobs(kasir: Kasir) -> Finding:
+    """Jobs that the worker could not do."""
+    what = "jobs were done"
+    count, since = await failed.count_failed(kasir.pool, kasir.settings.limits.figures_max)
+    if since is None:
+        return Finding(what, is_well=True, says="every one")
+    says = (
+        f"{count} failed, the first on {since.isoformat(timespec='seconds')}; `kasir jobs failed` "
+        "says which and why, `kasir jobs retry` has them run again"
+    )
+    return Finding(what, is_well=False, says=says)
 
 
 async def _tokens(kasir: Kasir) -> Finding:

@@ -21,6 +21,8 @@ apikey = App(name="apikey", help="Keys that shops call Kasir with.")
 app.command(apikey)
 notices = App(name="notices", help="What Adyen sent, and what became of it.")
 app.command(notices)
+jobs = App(name="jobs", help="What the worker could not do.")
+app.command(jobs)
 
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
@@ -47,7 +49,7 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8000, workers: Count = 1) -> 
 
 @app.command
 def worker() -> None:
-    """Do what runs later: read the inbox."""
+    """Do what runs later: read the inbox, look for what is due, clean up."""
     from kasir.cli.worker import run
 
     asyncio.run(run())
@@ -138,6 +140,40 @@ def replay_notices(*ids: int) -> None:
         Which ones, by the ids that `kasir notices` shows; all held ones unless given.
     """
     from kasir.cli.operator import replay_notices as run
+
+    asyncio.run(run(ids))
+
+
+@jobs.command(name="failed")
+def failed_jobs(
+    *,
+    most: Count = 100,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """List the jobs that failed, the last to fail first, and why.
+
+    Parameters
+    ----------
+    most
+        How many at most.
+    as_json
+        Print JSON instead of a table.
+    """
+    from kasir.cli.operator import list_failed_jobs as run
+
+    asyncio.run(run(most, as_json=as_json))
+
+
+@jobs.command(name="retry")
+def retry_jobs(*ids: Count) -> None:
+    """Have jobs that failed run again by the worker.
+
+    Parameters
+    ----------
+    ids
+        Which ones, by the ids that `kasir jobs failed` shows; all of them unless given.
+    """
+    from kasir.cli.operator import retry_jobs as run
 
     asyncio.run(run(ids))
 

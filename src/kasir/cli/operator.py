@@ -10,7 +10,7 @@ import msgspec
 from kasir.clock import SystemClock
 from kasir.config import settings_from
 from kasir.errors import SettingError
-from kasir.jobs import queue
+from kasir.jobs import failed, queue
 from kasir.store import api_keys, database, inbox
 from kasir.store.database import Pool
 from kasir.store.inbox import KeptNotice
@@ -77,6 +77,30 @@ async def replay_notices(ids: Sequence[int]) -> None:
             ids = await inbox.held(pool)
         woken = await inbox.replay(pool, ids, queue.enqueue_reading)
     print(f"{len(woken)} to be read anew")
+
+
+async def list_failed_jobs(most: int, *, as_json: bool) -> None:
+    """Print the jobs that failed."""
+    async with _database() as (pool, _):
+        found = await failed.failed(pool, most)
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+        return
+    for job in found:
+        when, about = job.failed_at.isoformat(timespec="seconds"), f"{job.job:<12} {job.about}"
+        print(f"{job.id:>8}  {when}  {about}  tried {job.tries}  {job.error}".rstrip())
+    print(f"{len(found)} failed")
+
+
+async def retry_jobs(ids: Sequence[int]) -> None:
+    """Have failed jobs run again, and say how many.
+
+    Raises:
+        NotFound: One of `ids` is no failed job's.
+    """
+    async with _database() as (pool, _):
+        count = await failed.retry(pool, ids)
+    print(f"{count} to be run again")
 
 
 @asynccontextmanager

@@ -10,10 +10,13 @@ from typing import Final
 
 import structlog
 
+from kasir.clock import SystemClock
 from kasir.ids import PaymentId
-from kasir.jobs import queue
+from kasir.jobs import failed, queue
+from kasir.jobs.together import Together
 from kasir.shop_events.delivery import Deliverer
 from kasir.store import due, subscription_due
+from kasir.store.cleaning import Cleaning
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.wiring import Kasir
 
@@ -35,15 +38,18 @@ async def run() -> None:
 async def work(kasir: Kasir, stop: asyncio.Event) -> None:
     """Look for what is due and run jobs, until `stop` is set."""
     async with AsyncExitStack() as stack:
+        limits = kasir.settings.limits
         handlers = await _handlers(kasir, stack)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_look(kasir, stop))
-            tasks.create_task(queue.work(kasir.pool, handlers, stop))
+            tasks.create_task(queue.work(kasir.pool, handlers, stop, limits.jobs_held_max))
+            tasks.create_task(_clean(kasir, stop))
 
 
 async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.Handler]:
     """What each job does. Each may run twice: a worker that died gives its jobs back."""
     settings = kasir.settings
+    reading = Together(kasir.reader.read_all, settings.limits.readers_max)
     deliverer = None
     if settings.events_url:
         sender = Deliverer(
@@ -52,7 +58,7 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
         deliverer = await stack.enter_async_context(sender)
 
     async def read_notices(_: bytes) -> None:
-        await kasir.reader.read_all()
+        await reading()
 
     async def ask_again(key: bytes) -> None:
         await kasir.closing.ask_again(key.decode())
@@ -96,3 +102,26 @@ async def _look(kasir: Kasir, stop: asyncio.Event) -> None:
             pause = _AFTER_TROUBLE_S
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
+
+
+async def _clean(kasir: Kasir, stop: asyncio.Event) -> None:
+    """Clean up now and then, and run again what failed for a moment."""
+    limits = kasir.settings.limits
+    cleaning = Cleaning(
+        pool=kasir.pool,
+        clock=SystemClock(),  # Never the twin's: nothing has grown old by a leap of it.
+        kept=kasir.settings.kept,
+        batch_max=limits.clean_batch_max,
+        pause_s=limits.clean_pause_s,
+    )
+    while not stop.is_set():
+        try:
+            most = limits.clean_batch_max
+            retried = await failed.retry_by_itself(kasir.pool, limits.job_retries_max, most)
+            removed = await cleaning.clean(stop)
+            if retried or removed:
+                _log.info("cleaned up", retried=retried, **removed)
+        except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
+            _log.warning("cleaning failed", error=type(error).__name__)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), limits.clean_every_s)

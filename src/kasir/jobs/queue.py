@@ -2,7 +2,8 @@
 
 A job is enqueued in the transaction that makes it necessary, so neither is there without the
 other. A worker that dies gives its jobs back by itself (its heartbeat stops). Handlers are
-therefore idempotent: a job may run twice. `on_failure="hold"`: no job is ever dropped.
+therefore idempotent: a job may run twice. `on_failure="hold"`: a job whose handler raises is held
+as failed, whatever it raised; see `failed.py`.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ Handler = Callable[[bytes], Awaitable[None]]
 _LOOK_EVERY: Final = timedelta(seconds=2)
 _HEARTBEAT_TIMEOUT: Final = timedelta(seconds=30)
 _BATCH: Final = 10
+_NEVER: Final = timedelta()
 _RESTART_AFTER_S: Final = 1.0
 _INSTALL_LOCK: Final = 0x6B61_7369_7201
+_FAILED_INDEX: Final = "kasir_failed_jobs"
 
 _log = structlog.get_logger("kasir.jobs")
 
@@ -42,28 +45,38 @@ async def install(pool: Pool) -> None:
     async with pool.acquire() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _INSTALL_LOCK)
         try:
-            queries = _queries(connection)
+            queries = queries_on(connection)
             if await queries.schema_is_installed():
                 await queries.upgrade()
             else:
                 await queries.install()
+            # Asked first: making an index that is there would still wait for all who write.
+            if await connection.fetchval("SELECT to_regclass($1)", _FAILED_INDEX) is None:
+                await connection.execute(
+                    f"CREATE INDEX {_FAILED_INDEX} ON pgqueuer (updated) WHERE status = 'failed'"
+                )
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", _INSTALL_LOCK)
 
 
 async def enqueue_reading(connection: Connection) -> None:
     """Have a worker read the inbox once the caller's transaction is committed."""
-    await _queries(connection).enqueue(READ_NOTICES, None)
+    await queries_on(connection).enqueue(READ_NOTICES, None)
 
 
 async def enqueue(connection: Connection, name: str, payloads: Sequence[bytes]) -> None:
     """Have workers run a job per payload once the caller's transaction is committed."""
     count = len(payloads)
-    await _queries(connection).enqueue([name] * count, [*payloads], [0] * count)
+    await queries_on(connection).enqueue([name] * count, [*payloads], [0] * count)
 
 
-async def work(pool: Pool, handlers: Mapping[str, Handler], stop: asyncio.Event) -> None:
-    """Take jobs and run them until `stop` is set; starts over when the database went away."""
+async def work(
+    pool: Pool, handlers: Mapping[str, Handler], stop: asyncio.Event, held_max: int
+) -> None:
+    """Take jobs and run them until `stop` is set; starts over when the database went away.
+
+    No more than `held_max` are taken and not yet done: the others wait in the database.
+    """
     while not stop.is_set():
         manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
         for name, handler in handlers.items():
@@ -73,8 +86,10 @@ async def work(pool: Pool, handlers: Mapping[str, Handler], stop: asyncio.Event)
             await manager.run(
                 dequeue_timeout=_LOOK_EVERY,
                 batch_size=_BATCH,
+                max_concurrent_tasks=held_max,
                 heartbeat_timeout=_HEARTBEAT_TIMEOUT,
                 shutdown_on_listener_failure=True,
+                log_aggregation_interval=_NEVER,  # Nobody looks at what it would count.
             )
         except Exception as error:  # noqa: BLE001  # Whatever it was, work goes on.
             _log.warning("worker starts over", error=type(error).__name__)
@@ -83,7 +98,8 @@ async def work(pool: Pool, handlers: Mapping[str, Handler], stop: asyncio.Event)
             stopper.cancel()
 
 
-def _queries(connection: Connection) -> Queries:
+def queries_on(connection: Connection) -> Queries:
+    """The engine's own statements, on a connection of ours."""
     # The engine asks for a bare connection; one lent by a pool does the same.
     return Queries(AsyncpgDriver(cast("asyncpg.Connection[asyncpg.Record]", connection)))
 

@@ -25,6 +25,7 @@ class Figures:
         events: Events that the shop has not taken and that are still to be delivered.
         events_s: How long ago the oldest of them came about.
         due: Subscriptions that have something to do by now.
+        failed_jobs: Jobs whose handler raised, and which were not run again since.
     """
 
     notices: dict[NoticeState, int]
@@ -35,6 +36,7 @@ class Figures:
     events: int
     events_s: float
     due: int
+    failed_jobs: int
 
 
 async def figures(pool: Pool, now: datetime, most: int) -> Figures:
@@ -55,6 +57,7 @@ async def figures(pool: Pool, now: datetime, most: int) -> Figures:
         events=row["events"],
         events_s=_since(row["events_since"], now),
         due=row["due"],
+        failed_jobs=row["failed_jobs"],
     )
 
 

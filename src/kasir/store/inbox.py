@@ -15,7 +15,7 @@ from kasir.adyen.checks import INT64_MAX
 from kasir.errors import DatabaseUnavailable, SettingError
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.vault import Vault
-from kasir.webhooks.reading import NoticeState, Told, told
+from kasir.webhooks.reading import NoticeState, Told, own_name, told
 from kasir.webhooks.receive import Notice, NoticeKind
 
 SQL: Final = queries("inbox")
@@ -114,6 +114,8 @@ class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
     payment_id: str | None = None
     #: Why it is in this state, where that was written down.
     why: str = ""
+    #: Whether its own words were removed, some time after it was read; what it told is not lost.
+    body_deleted: bool = False
 
 
 async def notices(
@@ -137,6 +139,8 @@ async def notices(
 
 
 def _told(row: Record, vault: Vault) -> Told:
+    if not row["item"]:
+        return Told(psp_reference=own_name(row["event_code"], row["names"]))
     try:
         return told(NoticeKind(row["kind"]), vault.open(row["item"]))
     except SettingError:
@@ -154,6 +158,7 @@ def _kept(row: Record, said: Told) -> KeptNotice:
         merchant_reference=said.merchant_reference,
         payment_id=row["payment_id"],
         why=row["error"],
+        body_deleted=not row["item"],
     )
 
 

@@ -1,7 +1,7 @@
 """Reads the inbox into the book: a batch of notices in one transaction.
 
 Readers take turns by row locks, so any number of workers may read. A notice that the database
-cannot take is found by reading its batch one by one; it is held, and the others are not.
+cannot take is found by reading its batch in halves; it is held, and the others are not.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Reader:
     clock: Clock
     merchant_account: str
     batch_max: int
+    bytes_max: int
 
     async def read_all(self) -> int:
         """Read until nothing unread is left; returns how many were read."""
@@ -89,28 +90,43 @@ class Reader:
             async for attempt in tries():
                 with attempt:
                     async with self.pool.acquire() as connection, connection.transaction():
-                        rows = [r async for r in SQL.take_unread(connection, most=self.batch_max)]
+                        rows = await self._taken(connection)
                         ids = [row["id"] for row in rows]
                         await self._read(connection, rows)
         except Exception as error:
-            if not _is_poison(error):
+            if not ids or not _is_poison(error):
                 raise
-            for notice_id in ids:
-                await self._read_one(notice_id)
+            await self._read_apart(ids, error)
         return len(ids)
 
-    async def _read_one(self, notice_id: int) -> None:
+    async def _taken(self, connection: Connection) -> list[Any]:
+        most, most_bytes = self.batch_max, self.bytes_max
+        return [row async for row in SQL.take_unread(connection, most=most, most_bytes=most_bytes)]
+
+    async def _read_apart(self, ids: Sequence[int], error: Exception) -> None:
+        """Hold the one notice that cannot be read, or look for it in either half.
+
+        One among n costs 2 log n transactions, and not n; none grows with what the others cost.
+        """
+        if len(ids) == 1:
+            held = Reading(NoticeState.HELD, error=f"{type(error).__name__}: {error}")
+            await self._settle(self.pool, [_Settled(ids[0], held)])
+            return
+        middle = len(ids) // 2
+        await self._read_some(ids[:middle])
+        await self._read_some(ids[middle:])
+
+    async def _read_some(self, ids: Sequence[int]) -> None:
         try:
             async for attempt in tries():
                 with attempt:
                     async with self.pool.acquire() as connection, connection.transaction():
-                        row = await SQL.take_one(connection, id=notice_id)
-                        await self._read(connection, [row] if row else [])
+                        rows = [row async for row in SQL.take_some(connection, ids=ids)]
+                        await self._read(connection, rows)
         except Exception as error:
             if not _is_poison(error):
                 raise
-            held = Reading(NoticeState.HELD, error=f"{type(error).__name__}: {error}")
-            await self._settle(self.pool, [_Settled(notice_id, held)])
+            await self._read_apart(ids, error)
 
     async def _read(self, connection: Connection, rows: Sequence[Any]) -> None:
         """Find whose each notice is, let payments and tokens hear, and settle the notices.

@@ -53,7 +53,10 @@ async def get_events(request: AnyRequest, kasir: OurKasir, after: After = None) 
     try:
         found = await kasir.events.after(after or None, kasir.settings.limits.events_listed_max)
     except NotFound as error:
-        cure = "is no event's id; give the `next` of an earlier answer, or leave it out."
+        cure = (
+            "is no event's id, or one's that was delivered long ago and is kept no more; give the "
+            "`next` of an earlier answer, or leave it out."
+        )
         raise InvalidRequest([Fault("after", cure)]) from error
     events = [_shown(event) for event in found]
     return EventsOut(events, events[-1].id if events else after)

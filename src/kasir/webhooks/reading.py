@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -77,6 +78,13 @@ def told(kind: NoticeKind, raw: bytes) -> Told:
         return Told()
     is_contract = item.event_code == EventCode.RECURRING_CONTRACT
     return Told(item.success, "" if is_contract else item.psp_reference, item.merchant_reference)
+
+
+def own_name(event_code: str, names: Sequence[str]) -> str:
+    """The notice's own name, by the names that are kept beside it, once its words are no more."""
+    if event_code == EventCode.RECURRING_CONTRACT or not names:
+        return ""  # There the own one is a token, and never kept in the clear.
+    return names[-1]
 
 
 def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:

@@ -116,7 +116,7 @@ def _notice(item: Item, received_at: datetime) -> Notice:
 def _happened_at(item: Item) -> datetime | None:
     try:
         return notifications.moment(item.event_date).astimezone(UTC)
-    except (Unreadable, OverflowError):
+    except Unreadable:
         return None  # The item is kept whole, and held when it is read.
 
 

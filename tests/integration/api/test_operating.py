@@ -29,6 +29,7 @@ async def test_the_figures_are_in_prometheuss_form(caller: Caller) -> None:
         "kasir_events_waiting",
         "kasir_oldest_waiting_event_seconds",
         "kasir_subscriptions_due",
+        "kasir_jobs_failed",
     ]
 
 

@@ -84,6 +84,7 @@ async def test_what_waits_is_counted_and_what_is_done_is_not(busy: Kasir) -> Non
         events=4,
         events_s=180.0,
         due=0,
+        failed_jobs=0,
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
 
 from integration.store.test_whose_money import Account
@@ -70,3 +72,84 @@ async def test_what_is_held_of_one_reference_is_told_within_bounds(account: Acco
     assert held == 60
     # The newest ten payments, each of at most ten of them.
     assert [row["times"] for row in told] == [10] * 10
+
+
+async def _transactions(account: Account) -> int:
+    """In how many transactions the notices were read: each marks the rows that it wrote."""
+    found: int = await account.kasir.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM notice")
+    return found
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "9999-12-31T23:59:59-14:00",
+        "9999-06-01T00:00:00+00:00",
+        "2999-01-01T00:00:00+07:00",
+        "0001-01-01T00:00:00+14:00",
+        "1970-01-01T00:00:00+00:00",
+        "the day before yesterday",
+        "2026-05-05T05:05:05",
+        "",
+    ],
+)
+async def test_one_impossible_date_in_a_hundred_lets_the_others_be_read_together(
+    account: Account, date: str
+) -> None:
+    payments = [await account.opens() for _ in range(100)]
+    dates = [{"eventDate": date} if number % 100 == 50 else {} for number in range(100)]
+    posts = zip(payments, dates, strict=True)
+    await asyncio.gather(*(account.posts(account.psp(), echo=one.id, **at) for one, at in posts))
+    await account.kasir.reader.read_all()
+    held = await account.kasir.pool.fetch("SELECT error FROM notice WHERE state = 'held'")
+    told = await account.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'read'")
+    kept = await account.kasir.pool.fetchval(
+        "SELECT count(*) FROM notice WHERE event_date NOT BETWEEN '2000-01-01' AND '2100-01-01'"
+    )
+
+    assert await _transactions(account) == 1
+    assert (len(held), told, kept) == (1, 99, 0)
+    assert date in held[0]["error"]
+
+
+async def test_one_that_the_database_refuses_is_found_by_halves(account: Account) -> None:
+    payments = [await account.opens() for _ in range(128)]
+    words = [{"reason": "a\0b"} if number == 77 else {} for number in range(128)]
+    posts = zip(payments, words, strict=True)
+    await asyncio.gather(*(account.posts(account.psp(), echo=one.id, **at) for one, at in posts))
+    await account.kasir.reader.read_all()
+    states = await account.kasir.pool.fetch(
+        "SELECT state, count(*) FROM notice GROUP BY state ORDER BY state"
+    )
+
+    assert [tuple(row) for row in states] == [("held", 1), ("read", 127)]
+    # Seven times in halves, the half without it at once, and the one by itself.
+    assert await _transactions(account) == 8
+
+
+async def test_a_table_that_cannot_be_read_is_no_notices_fault(account: Account) -> None:
+    await account.posts(account.psp())
+    await account.kasir.pool.execute("ALTER TABLE notice RENAME COLUMN item TO words")
+
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await account.kasir.reader.read_all()
+
+
+async def test_notices_that_are_long_are_read_few_at_a_time(account: Account) -> None:
+    payments = [await account.opens() for _ in range(6)]
+    for one in payments:
+        await account.posts(account.psp(), echo=one.id, reason="x" * 10_000)
+    await replace(account.kasir.reader, bytes_max=20_000).read_all()
+    sizes = await account.kasir.pool.fetch(
+        "SELECT count(*) AS size FROM notice WHERE state = 'read' GROUP BY xmin::text"
+    )
+
+    assert [row["size"] for row in sizes] == [2, 2, 2]
+
+
+async def test_a_notice_longer_than_is_read_at_once_is_read_by_itself(account: Account) -> None:
+    ours = await account.opens()
+    await account.posts(account.psp(), echo=ours.id, reason="x" * 10_000)
+    await replace(account.kasir.reader, bytes_max=1).read_all()
+
+    assert await account.status(ours) is Status.AUTHORISED

@@ -26,7 +26,10 @@ SELECT
         SELECT FROM subscription
         WHERE due_at <= :now AND (taken_until IS NULL OR taken_until <= :now)
         ORDER BY due_at LIMIT :most
-    ) AS found) AS due
+    ) AS found) AS due,
+    (SELECT count(*) FROM (
+        SELECT FROM pgqueuer WHERE status = 'failed' ORDER BY updated LIMIT :most
+    ) AS found) AS failed_jobs
 FROM (
     SELECT count(*) AS events, min(at) AS events_since FROM (
         SELECT at FROM event WHERE due_at IS NOT NULL ORDER BY due_at LIMIT :most

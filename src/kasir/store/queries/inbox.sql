@@ -7,13 +7,21 @@ FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::time
     AS came (key, kind, item, received_at, event_date, event_code, joined)
 ON CONFLICT (key) DO NOTHING;
 
--- name: take_unread(most)
--- Taken by one reader until its transaction ends; another reader takes the next ones.
-SELECT id, kind, item FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
-FOR UPDATE SKIP LOCKED;
+-- name: take_unread(most, most_bytes)
+-- Taken by one reader until its transaction ends; another reader takes the next ones. Of those only
+-- as many are given as weigh so much, and always the first: how much memory it takes is known.
+WITH taken AS (
+    SELECT id, kind, item FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
+    FOR UPDATE SKIP LOCKED
+), weighed AS (
+    SELECT id, kind, item, sum(octet_length(item)) OVER (ORDER BY id) - octet_length(item) AS before
+    FROM taken
+)
+SELECT id, kind, item FROM weighed WHERE before < :most_bytes ORDER BY id;
 
--- name: take_one(id)^
-SELECT id, kind, item FROM notice WHERE id = :id AND state = 'unread' FOR UPDATE SKIP LOCKED;
+-- name: take_some(ids)
+SELECT id, kind, item FROM notice WHERE id = ANY (:ids::bigint[]) AND state = 'unread' ORDER BY id
+FOR UPDATE SKIP LOCKED;
 
 -- name: settle(ids, states, payment_ids, errors, unplaced, paid_references, now)!
 -- News of a payment we cannot tell is looked at once more, see look_again.
@@ -46,12 +54,12 @@ FROM due
 WHERE notice.id = due.id;
 
 -- name: notices(before, most)
-SELECT id, kind, item, state, event_code, payment_id, error, received_at
+SELECT id, kind, item, names, state, event_code, payment_id, error, received_at
 FROM notice WHERE id < :before ORDER BY id DESC LIMIT :most;
 
 -- name: notices_in_state(state, before, most)
 -- Apart from the one above, so that the planner sees a state it may have an index for.
-SELECT id, kind, item, state, event_code, payment_id, error, received_at
+SELECT id, kind, item, names, state, event_code, payment_id, error, received_at
 FROM notice WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :most;
 
 -- name: held()

@@ -1,0 +1,94 @@
+"""Failed jobs: those whose handler raised. They are held, shown, and run again when told to.
+
+Nothing hangs on one of them alone: what it was to do stays due, and comes up again in a job of its
+own (`store/due.py`). It is held to show what fails, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from pgqueuer.domain.types import JobId
+
+from kasir.errors import NotFound
+from kasir.jobs.queue import queries_on
+from kasir.store.database import Pool, queries
+
+SQL: Final = queries("jobs")
+
+_BATCH: Final = 1000
+_LETTERS: Final = 300
+
+
+class FailedJob(msgspec.Struct, rename="camel", kw_only=True):
+    """A failed job as the operator sees it.
+
+    Attributes:
+        id: What `kasir jobs retry` takes.
+        job: What was to be done.
+        about: To what: a payment, an event, a shopper.
+        failed_at: When it failed last.
+        tries: How often it was run.
+        error: What its handler raised.
+    """
+
+    id: int
+    job: str
+    about: str
+    failed_at: datetime
+    tries: int
+    error: str
+
+
+async def failed(pool: Pool, most: int) -> list[FailedJob]:
+    """Give failed jobs, the last to fail first."""
+    return [
+        FailedJob(
+            id=row["id"],
+            job=row["entrypoint"],
+            about=(row["payload"] or b"").decode(errors="replace"),
+            failed_at=row["updated"],
+            tries=row["attempts"] + 1,
+            error=_line(row["error"], row["words"]),
+        )
+        async for row in SQL.failed(pool, most=most)
+    ]
+
+
+async def count_failed(pool: Pool, most: int) -> tuple[int, datetime | None]:
+    """How many jobs have failed, and since when; `most` at most."""
+    row = await SQL.count_failed(pool, most=most)
+    return row["count"], row["since"]
+
+
+async def retry(pool: Pool, ids: Sequence[int]) -> int:
+    """Have failed jobs run again: these, or all where none is named. Gives how many.
+
+    Raises:
+        NotFound: One of `ids` is no failed job's; then none is run again.
+    """
+    total = 0
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            rows = SQL.lock_failed(connection, ids=list(ids), most=len(ids) or _BATCH)
+            found = [row["id"] async for row in rows]
+            if unknown := sorted(set(ids) - set(found)):
+                raise NotFound("failed job", ", ".join(map(str, unknown)))
+            await queries_on(connection).requeue_jobs([JobId(one) for one in found])
+        total += len(found)
+        if ids or len(found) < _BATCH:
+            return total
+
+
+async def retry_by_itself(pool: Pool, retries: int, most: int) -> int:
+    """Run again what failed no more than `retries` times, at most so many; gives how many."""
+    return int(await SQL.retry(pool, retries=retries, most=most))
+
+
+def _line(error: str | None, words: str | None) -> str:
+    """An error in one line; empty where the log does not have it any more."""
+    said = ": ".join(part for part in (error, words) if part)
+    return " ".join(said.split())[:_LETTERS]

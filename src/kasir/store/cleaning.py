@@ -1,0 +1,69 @@
+"""Removes what is no longer needed, a little at a time, so that nobody waits for it.
+
+Facts, payments, the shops' idempotency keys and the rows of notices are never removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from kasir.clock import Clock
+from kasir.config import Kept
+from kasir.store.database import Pool, queries
+
+SQL: Final = queries("cleaning")
+
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_Statement = Callable[..., Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaning:
+    """Cleans up; the worker's work, and any number of workers may do it at once.
+
+    Attributes:
+        pool: The database.
+        clock: The machine's own, and never a test's: what a test leaps over has not grown old.
+        kept: How long what is kept.
+        batch_max: How many rows one statement touches.
+        pause_s: How long the others have the database after each.
+    """
+
+    pool: Pool
+    clock: Clock
+    kept: Kept
+    batch_max: int
+    pause_s: float
+
+    async def clean(self, stop: asyncio.Event) -> dict[str, int]:
+        """Remove all that is old; less if told to stop. Gives how many of what, where any."""
+        kept = self.kept
+        every: tuple[tuple[str, _Statement, timedelta], ...] = (
+            ("log", SQL.log, kept.jobs),
+            ("statistics", SQL.statistics, kept.jobs),
+            ("failed_jobs", SQL.failed_jobs, kept.jobs),
+            ("notices", SQL.notices, kept.notices),
+            ("events", SQL.events, kept.events),
+        )
+        done = {name: await self._clean(removes, age, stop) for name, removes, age in every}
+        return {name: count for name, count in done.items() if count}
+
+    async def _clean(self, removes: _Statement, age: timedelta, stop: asyncio.Event) -> int:
+        total, since = 0, _BEGINNING
+        while not stop.is_set():
+            row = await removes(
+                self.pool, since=since, now=self.clock.now(), kept=age, most=self.batch_max
+            )
+            total += row["count"]
+            if row["count"] < self.batch_max:
+                break
+            since = row["reached"]
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self.pause_s)
+        return total

@@ -1,0 +1,4 @@
+-- What is cleaned up is found here, oldest first; what was cleaned is in neither. A notice's row
+-- stays for ever: its key refuses the second of the same. Its words go some time after it was read.
+CREATE INDEX notice_to_empty ON notice (read_at) WHERE state = 'read' AND item <> '';
+CREATE INDEX event_delivered ON event (delivered_at) WHERE delivered_at IS NOT NULL;

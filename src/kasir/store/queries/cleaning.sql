@@ -1,0 +1,58 @@
+-- Each of these touches at most so many rows, the oldest, passes by what others hold, and says up to
+-- where it came: the next one begins there, and does not walk again over what was just removed.
+-- What is old is so by the database's clock and by ours: one that leaps ahead removes nothing.
+
+-- name: log(since, now, kept, most)^
+WITH old AS (
+    SELECT id, created AS at FROM pgqueuer_log
+    WHERE created >= :since AND created < least(now(), :now::timestamptz) - :kept::interval
+    ORDER BY created LIMIT :most FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM pgqueuer_log USING old WHERE pgqueuer_log.id = old.id
+)
+SELECT count(*) AS count, max(at) AS reached FROM old;
+
+-- name: statistics(since, now, kept, most)^
+-- Nobody makes these any more; an earlier Kasir did.
+WITH old AS (
+    SELECT id, created AS at FROM pgqueuer_statistics
+    WHERE created >= :since AND created < least(now(), :now::timestamptz) - :kept::interval
+    ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM pgqueuer_statistics USING old WHERE pgqueuer_statistics.id = old.id
+)
+SELECT count(*) AS count, min(at) AS reached FROM old;
+
+-- name: failed_jobs(since, now, kept, most)^
+WITH old AS (
+    SELECT id, updated AS at FROM pgqueuer
+    WHERE status = 'failed' AND updated >= :since
+          AND updated < least(now(), :now::timestamptz) - :kept::interval
+    ORDER BY updated LIMIT :most FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM pgqueuer USING old WHERE pgqueuer.id = old.id
+)
+SELECT count(*) AS count, max(at) AS reached FROM old;
+
+-- name: notices(since, now, kept, most)^
+-- Only their words. Held, waiting, foreign and unread ones may be read again, and keep theirs.
+WITH old AS (
+    SELECT id, read_at AS at FROM notice
+    WHERE state = 'read' AND item <> '' AND read_at >= :since
+          AND read_at < least(now(), :now::timestamptz) - :kept::interval
+    ORDER BY read_at LIMIT :most FOR UPDATE SKIP LOCKED
+), emptied AS (
+    UPDATE notice SET item = '' FROM old WHERE notice.id = old.id
+)
+SELECT count(*) AS count, max(at) AS reached FROM old;
+
+-- name: events(since, now, kept, most)^
+WITH old AS (
+    SELECT id, delivered_at AS at FROM event
+    WHERE delivered_at >= :since
+          AND delivered_at < least(now(), :now::timestamptz) - :kept::interval
+    ORDER BY delivered_at LIMIT :most FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM event USING old WHERE event.id = old.id
+)
+SELECT count(*) AS count, max(at) AS reached FROM old;

@@ -1,0 +1,35 @@
+-- name: failed(most)
+-- With the error it ended with last.
+SELECT job.id, job.entrypoint, job.payload, job.updated, job.attempts,
+       log.traceback ->> 'exception_type' AS error, log.traceback ->> 'exception_message' AS words
+FROM (
+    SELECT * FROM pgqueuer WHERE status = 'failed' ORDER BY updated DESC, id DESC LIMIT :most
+) AS job LEFT JOIN LATERAL (
+    SELECT traceback FROM pgqueuer_log
+    WHERE job_id = job.id AND status = 'failed' ORDER BY created DESC LIMIT 1
+) AS log ON true
+ORDER BY job.updated DESC, job.id DESC;
+
+-- name: count_failed(most)^
+SELECT count(*) AS count, min(updated) AS since FROM (
+    SELECT updated FROM pgqueuer WHERE status = 'failed' ORDER BY updated LIMIT :most
+) AS found;
+
+-- name: lock_failed(ids, most)
+SELECT id FROM pgqueuer
+WHERE status = 'failed' AND (cardinality(:ids::bigint[]) = 0 OR id = ANY (:ids::bigint[]))
+ORDER BY id LIMIT :most FOR UPDATE;
+
+-- name: retry(retries, most)$
+-- Those that failed seldom enough. What each of them failed at may have been away for a moment.
+WITH again AS (
+    UPDATE pgqueuer
+    SET status = 'queued', attempts = attempts + 1, updated = now(), execute_after = now(),
+        queue_manager_id = NULL
+    WHERE id IN (
+        SELECT id FROM pgqueuer WHERE status = 'failed' AND attempts < :retries
+        ORDER BY updated LIMIT :most FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+)
+SELECT count(*) FROM again;

@@ -1,0 +1,17 @@
+"""Kasir on an empty database, whose jobs a test does by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+
+@pytest_asyncio.fixture
+async def kasir_of_jobs(fresh_database: str) -> AsyncIterator[Kasir]:
+    """Kasir, and no worker but those that a test starts."""
+    async with kasir_on(fresh_database) as kasir:
+        yield kasir

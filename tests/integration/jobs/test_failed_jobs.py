@@ -1,0 +1,177 @@
+"""A job whose handler raises: held, shown everywhere an operator looks, and run again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from command import TWIN, is_one_line
+from command import kasir as command
+from kasir.cli import doctor
+from kasir.cli.operator import list_failed_jobs, retry_jobs
+from kasir.cli.worker import work
+from kasir.config import Limits
+from kasir.errors import NotFound
+from kasir.jobs import failed, queue
+from kasir.store.due import CLOSE
+from kasir.web.app import create_app
+from kasir.wiring import Kasir
+from opened import until
+
+
+async def _work_until(kasir: Kasir, query: str) -> list[Any]:
+    """Let a worker do what there is until a query says yes; gives what it logged."""
+    stop = asyncio.Event()
+    with capture_logs() as logs:
+        working = asyncio.create_task(work(kasir, stop))
+        await until(lambda: kasir.pool.fetchval(query))
+        stop.set()
+        await working
+    return logs
+
+
+async def _fail(kasir: Kasir, *payloads: bytes) -> None:
+    """Jobs whose handler raises: no payment has such an id."""
+    async with kasir.pool.acquire() as connection:
+        await queue.enqueue(connection, "breaks", payloads)
+    stop = asyncio.Event()
+
+    async def breaks(payload: bytes) -> None:
+        raise RuntimeError(f"cannot do\n{payload.decode()}")
+
+    working = asyncio.create_task(queue.work(kasir.pool, {"breaks": breaks}, stop, 20))
+    query = "SELECT count(*) = $1 FROM pgqueuer WHERE status = 'failed'"
+    await until(lambda: kasir.pool.fetchval(query, len(payloads)))
+    stop.set()
+    await working
+
+
+async def test_a_failed_job_is_listed_with_what_it_was_about_and_why(
+    kasir_of_jobs: Kasir,
+) -> None:
+    await _fail(kasir_of_jobs, b"pay_1")
+    (job,) = await failed.failed(kasir_of_jobs.pool, 10)
+    count, since = await failed.count_failed(kasir_of_jobs.pool, 10)
+
+    assert (job.job, job.about, job.tries) == ("breaks", "pay_1", 1)
+    assert job.error == "RuntimeError: cannot do pay_1"
+    assert (count, since) == (1, job.failed_at)
+
+
+async def test_a_failed_job_whose_log_is_gone_is_listed_all_the_same(kasir_of_jobs: Kasir) -> None:
+    await _fail(kasir_of_jobs, b"pay_1")
+    await kasir_of_jobs.pool.execute("DELETE FROM pgqueuer_log")
+    (job,) = await failed.failed(kasir_of_jobs.pool, 10)
+
+    assert (job.about, job.error) == ("pay_1", "")
+
+
+async def test_the_commands_list_failed_jobs_and_run_them_again(
+    kasir_of_jobs: Kasir,
+    fresh_database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, text in {**TWIN, "KASIR_DATABASE_URL": fresh_database}.items():
+        monkeypatch.setenv(name, text)
+    await _fail(kasir_of_jobs, b"pay_1", b"pay_2")
+    capsys.readouterr()  # What the engine logged.
+    await list_failed_jobs(10, as_json=True)
+    listed = json.loads(capsys.readouterr().out)
+    await list_failed_jobs(10, as_json=False)
+    shown = capsys.readouterr().out
+    with pytest.raises(NotFound, match="no failed job '999999'"):
+        await retry_jobs([listed[0]["id"], 999_999])
+    untouched = len(await failed.failed(kasir_of_jobs.pool, 10))
+    await retry_jobs([listed[0]["id"]])
+    await retry_jobs([])
+    said = capsys.readouterr().out
+    left = await kasir_of_jobs.pool.fetch("SELECT status, attempts FROM pgqueuer")
+
+    assert {one["about"] for one in listed} == {"pay_1", "pay_2"}
+    assert set(listed[0]) == {"id", "job", "about", "failedAt", "tries", "error"}
+    assert datetime.fromisoformat(listed[0]["failedAt"]).tzinfo is not None
+    assert "RuntimeError: cannot do pay_1" in shown
+    assert shown.endswith("2 failed\n")
+    assert untouched == 2
+    assert said == "1 to be run again\n1 to be run again\n"
+    assert [tuple(row) for row in left] == [("queued", 0)] * 2
+
+
+def test_a_job_that_did_not_fail_is_told_in_a_line_and_one_that_is_no_number_is_a_wrong_call(
+    fresh_database: str,
+) -> None:
+    environ = {**TWIN, "KASIR_DATABASE_URL": fresh_database}
+    unknown = command("jobs", "retry", "17", **environ)
+    wrong = command("jobs", "retry", "seventeen", **environ)
+    none = command("jobs", "failed", "--json", **environ)
+
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert is_one_line(unknown.stderr)
+    assert "no failed job '17'" in unknown.stderr
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert is_one_line(wrong.stderr)
+    assert (none.returncode, none.stdout, none.stderr) == (0, "[]\n", "")
+
+
+async def test_failed_jobs_make_the_doctor_red_and_are_counted_in_the_metrics(
+    kasir_of_jobs: Kasir,
+) -> None:
+    kasir = kasir_of_jobs
+    well = await doctor._jobs(kasir)  # noqa: SLF001  # The whole needs a twin.
+    await _fail(kasir, b"pay_1", b"pay_2")
+    red = await doctor._jobs(kasir)  # noqa: SLF001
+    app = create_app(kasir.settings)
+    app.state.kasir = kasir
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://kasir"
+    ) as http:
+        metrics = (await http.get("/metrics")).text
+
+    assert well.is_well
+    assert not red.is_well
+    assert "2 failed" in red.says
+    assert "kasir jobs retry" in red.says
+    assert "\nkasir_jobs_failed 2.0\n" in metrics
+
+
+async def test_a_job_that_failed_for_a_moment_is_run_again_by_the_worker(
+    kasir_of_jobs: Kasir,
+) -> None:
+    async with kasir_of_jobs.pool.acquire() as connection:
+        await queue.enqueue(connection, queue.READ_NOTICES, [b"x"])
+    await kasir_of_jobs.pool.execute("UPDATE pgqueuer SET status = 'failed'")
+    logs = await _work_until(
+        kasir_of_jobs,
+        "SELECT NOT EXISTS (SELECT FROM pgqueuer)",
+    )
+
+    assert {"event": "cleaned up", "retried": 1, "log_level": "info"} in logs
+
+
+async def test_a_job_that_fails_again_and_again_is_left_to_a_person(kasir_of_jobs: Kasir) -> None:
+    await _fail(kasir_of_jobs, b"pay_1")
+    retries = Limits().job_retries_max
+    counts = []
+    for _ in range(retries + 2):
+        counts.append(await failed.retry_by_itself(kasir_of_jobs.pool, retries, 10))
+        await kasir_of_jobs.pool.execute("UPDATE pgqueuer SET status = 'failed'")
+
+    assert counts == [1] * retries + [0, 0]
+    assert [job.tries for job in await failed.failed(kasir_of_jobs.pool, 10)] == [retries + 1]
+
+
+async def test_a_clean_up_that_fails_is_logged_and_the_work_goes_on(kasir_of_jobs: Kasir) -> None:
+    await kasir_of_jobs.pool.execute("ALTER TABLE event RENAME COLUMN delivered_at TO taken_at")
+    async with kasir_of_jobs.pool.acquire() as connection:
+        await queue.enqueue(connection, CLOSE, [b"pay_none"])
+    logs = await _work_until(kasir_of_jobs, "SELECT NOT EXISTS (SELECT FROM pgqueuer)")
+    found = [(one["event"], one.get("error")) for one in logs]
+
+    assert ("cleaning failed", "UndefinedColumnError") in found

@@ -1,0 +1,305 @@
+"""What is no longer needed goes, a little at a time; what is known of money stays for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fakes import NOW, FrozenClock
+from integration.store.test_whose_money import Account
+from kasir.clock import Clock, SystemClock
+from kasir.config import Kept
+from kasir.payments.status import Status
+from kasir.store import inbox
+from kasir.store.cleaning import SQL, Cleaning
+from kasir.webhooks.reading import NoticeState
+from kasir.wiring import Kasir
+from opened import a_database, kasir_on, until
+
+DAY = timedelta(days=1)
+KEPT = Kept()
+#: Older than anything that is not kept for ever, and younger.
+OLD, YOUNG = 400 * DAY, DAY
+
+
+@pytest.fixture
+async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+    async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
+        yield opened
+
+
+def cleaning(kasir: Kasir, clock: Clock | None = None, most: int = 1000) -> Cleaning:
+    return Cleaning(
+        pool=kasir.pool, clock=clock or SystemClock(), kept=KEPT, batch_max=most, pause_s=0
+    )
+
+
+async def clean(kasir: Kasir, clock: Clock | None = None, most: int = 1000) -> dict[str, int]:
+    return await cleaning(kasir, clock, most).clean(asyncio.Event())
+
+
+async def grow_old(kasir: Kasir, age: timedelta = OLD) -> None:
+    """Let all there is have happened that long ago."""
+    for table, columns in {
+        "notice": ("received_at", "read_at"),
+        "event": ("at", "delivered_at"),
+        "pgqueuer": ("created", "updated"),
+        "pgqueuer_log": ("created",),
+        "pgqueuer_statistics": ("created",),
+        "shop_request": ("at",),
+        "fact": ("at", "heard_at"),
+    }.items():
+        moved = ", ".join(f"{column} = now() - $1::interval" for column in columns)
+        where = f"WHERE {columns[-1]} IS NOT NULL"
+        await kasir.pool.execute(f"UPDATE {table} SET {moved} {where}", age)
+
+
+async def jobs(kasir: Kasir, **statuses: int) -> None:
+    for status, count in statuses.items():
+        await kasir.pool.execute(
+            "INSERT INTO pgqueuer (priority, entrypoint, status)"
+            " SELECT 0, 'x', $1::text::pgqueuer_status FROM generate_series(1, $2)",
+            status,
+            count,
+        )
+
+
+async def log(kasir: Kasir, count: int) -> None:
+    await kasir.pool.execute(
+        "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)"
+        " SELECT n, 'successful', 0, 'x', now() - n * interval '1 second'"
+        " FROM generate_series(1, $1) AS n",
+        count,
+    )
+
+
+async def notices(kasir: Kasir, count: int, state: str = "read") -> None:
+    await kasir.pool.execute(
+        "INSERT INTO notice (key, kind, item, received_at, read_at, state, event_code, names)"
+        " SELECT sha256(($1 || n)::bytea), 'standard', 'words', now(), now(), $1, 'REFUND',"
+        " ARRAY['ORIGINAL', 'OWN' || n] FROM generate_series(1, $2) AS n",
+        state,
+        count,
+    )
+
+
+async def events(kasir: Kasir, **counts: int) -> None:
+    for kind, count in counts.items():
+        await kasir.pool.execute(
+            "INSERT INTO event (name, subject, type, at, payload, due_at, delivered_at)"
+            " SELECT $1 || n, 'pay_1', 'x', now(), '', CASE WHEN $1 = 'due' THEN now() END,"
+            " CASE WHEN $1 = 'delivered' THEN now() END FROM generate_series(1, $2) AS n",
+            kind,
+            count,
+        )
+
+
+async def test_the_words_of_a_notice_that_was_read_long_ago_go_and_it_is_still_known(
+    kasir: Kasir,
+) -> None:
+    account = Account(kasir)
+    ours, psp = await account.opens(), account.psp()
+    await account.hears(psp, echo=ours.id)
+    before = await kasir.payments.payment(ours.id)
+    await grow_old(kasir)
+    done = await clean(kasir)
+    await account.hears(psp, echo=ours.id)  # Adyen sends the same once more.
+    (shown,) = await kasir.inbox.notices(None, 10)
+    item = await kasir.pool.fetchval("SELECT item FROM notice")
+    replayed = await inbox.replay(kasir.pool, [shown.id], _nothing)
+    after = await kasir.payments.payment(ours.id)
+    assert before is not None
+    assert after is not None
+
+    assert done["notices"] == 1
+    assert item == b""
+    assert (shown.state, shown.body_deleted) == (NoticeState.READ, True)
+    assert (shown.psp_reference, shown.payment_id) == (psp, ours.id)
+    assert replayed == []
+    assert after.status is Status.AUTHORISED
+    assert {fact.key for fact in after.facts} == {fact.key for fact in before.facts}
+
+
+async def _nothing(_: Any) -> None:
+    """No worker reads here."""
+
+
+@pytest.mark.parametrize("state", [state for state in NoticeState if state != "read"])
+async def test_what_may_be_read_again_keeps_its_words(kasir: Kasir, state: str) -> None:
+    await notices(kasir, 3, state)
+    await grow_old(kasir)
+    await clean(kasir)
+    kept = await kasir.pool.fetchval("SELECT count(*) FROM notice WHERE item = 'words'")
+
+    assert kept == 3
+
+
+async def test_a_contract_whose_words_are_gone_is_not_shown_by_its_payments_name(
+    kasir: Kasir,
+) -> None:
+    await notices(kasir, 1)
+    await kasir.pool.execute("UPDATE notice SET item = '', event_code = 'RECURRING_CONTRACT'")
+    (shown,) = await kasir.inbox.notices(None, 10)
+
+    assert shown.psp_reference == ""
+
+
+async def test_events_that_the_shop_took_go_and_those_it_did_not_take_stay(kasir: Kasir) -> None:
+    # One of the last kind was given up, or there is no address and nobody knows who fetched it.
+    await events(kasir, delivered=3, due=2, never=4)
+    await grow_old(kasir)
+    done = await clean(kasir)
+    left = await kasir.pool.fetch("SELECT name FROM event ORDER BY id")
+
+    assert done == {"events": 3}
+    assert [row["name"] for row in left] == ["due1", "due2", "never1", "never2", "never3", "never4"]
+
+
+async def test_the_log_and_failed_jobs_go_and_jobs_that_are_to_be_done_stay(kasir: Kasir) -> None:
+    await jobs(kasir, queued=2, picked=3, failed=4)
+    await log(kasir, 5)
+    await kasir.pool.execute(
+        "INSERT INTO pgqueuer_statistics (count, priority, status, entrypoint)"
+        " VALUES (1, 0, 'successful', 'x')"
+    )
+    await grow_old(kasir)
+    done = await clean(kasir)
+    left = await kasir.pool.fetch("SELECT status, count(*) FROM pgqueuer GROUP BY 1 ORDER BY 1")
+
+    assert done == {"log": 5, "statistics": 1, "failed_jobs": 4}
+    assert [tuple(row) for row in left] == [("queued", 2), ("picked", 3)]
+
+
+async def test_what_is_young_stays(kasir: Kasir) -> None:
+    await jobs(kasir, failed=1)
+    await log(kasir, 1)
+    await notices(kasir, 1)
+    await events(kasir, delivered=1)
+    await grow_old(kasir, YOUNG)
+
+    assert await clean(kasir) == {}
+
+
+async def test_keys_facts_and_payments_stay_for_ever(kasir: Kasir) -> None:
+    account = Account(kasir)
+    ours = await account.opens()
+    await account.hears(account.psp(), echo=ours.id)
+    await kasir.pool.execute("INSERT INTO shop_request VALUES ('key', '', 'question', now())")
+    tables = ("payment", "fact", "psp_reference", "question", "shop_request", "notice")
+    before = [await kasir.pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
+    await grow_old(kasir, timedelta(days=20_000))
+    await clean(kasir)
+    after = [await kasir.pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
+
+    assert min(before) >= 1
+    assert after == before
+
+
+async def test_much_that_is_old_goes_batch_by_batch_and_each_statement_is_bounded(
+    kasir: Kasir,
+) -> None:
+    await log(kasir, 25_500)
+    await notices(kasir, 2_500)
+    await grow_old(kasir)
+    done = await clean(kasir)
+    sizes = await kasir.pool.fetch("SELECT count(*) AS size FROM notice GROUP BY xmin::text")
+
+    assert done == {"log": 25_500, "notices": 2_500}
+    assert sorted(row["size"] for row in sizes) == [500, 1000, 1000]
+
+
+async def test_many_of_one_moment_all_go(kasir: Kasir) -> None:
+    await events(kasir, delivered=2_500)
+    await grow_old(kasir)
+
+    assert await clean(kasir, most=100) == {"events": 2_500}
+
+
+async def test_what_somebody_holds_is_passed_by_and_waited_for_by_nobody(kasir: Kasir) -> None:
+    await events(kasir, delivered=5)
+    await grow_old(kasir)
+    async with kasir.pool.acquire() as holder, holder.transaction():
+        await holder.execute("SELECT FROM event WHERE name = 'delivered1' FOR UPDATE")
+        first = await clean(kasir)
+    second = await clean(kasir)
+
+    assert (first, second) == ({"events": 4}, {"events": 1})
+
+
+async def test_several_workers_at_once_remove_each_thing_once(kasir: Kasir) -> None:
+    await log(kasir, 3_000)
+    await grow_old(kasir)
+    done = await asyncio.gather(*(clean(kasir, most=100) for _ in range(4)))
+
+    assert sum(one.get("log", 0) for one in done) == 3_000
+    assert await kasir.pool.fetchval("SELECT count(*) FROM pgqueuer_log") == 0
+
+
+async def test_a_clock_that_leapt_ahead_removes_nothing(kasir: Kasir) -> None:
+    await jobs(kasir, failed=1)
+    await log(kasir, 1)
+    await notices(kasir, 1)
+    await events(kasir, delivered=1)
+
+    assert await clean(kasir, FrozenClock(datetime.now(UTC) + OLD)) == {}
+
+
+async def test_a_clock_that_stands_in_the_past_only_removes_later(kasir: Kasir) -> None:
+    await events(kasir, delivered=1)
+    await grow_old(kasir)
+
+    assert await clean(kasir, FrozenClock(NOW - OLD)) == {}
+
+
+async def test_what_a_test_clock_stamped_ahead_of_time_has_not_grown_old(kasir: Kasir) -> None:
+    await notices(kasir, 1)
+    await events(kasir, delivered=1)
+    await grow_old(kasir, -OLD)
+
+    assert await clean(kasir) == {}
+
+
+async def test_a_stop_is_heeded_between_two_batches(kasir: Kasir) -> None:
+    await log(kasir, 300)
+    await grow_old(kasir)
+    stop = asyncio.Event()
+    slow = replace(cleaning(kasir, most=100), pause_s=3600)
+    working = asyncio.create_task(slow.clean(stop))
+    await until(lambda: kasir.pool.fetchval("SELECT count(*) <= 200 FROM pgqueuer_log"))
+    stop.set()
+
+    assert await working == {"log": 100}
+    assert await slow.clean(stop) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("notices", "notice_to_empty"),
+        ("events", "event_delivered"),
+        ("log", "pgqueuer_log_created"),
+        ("failed_jobs", "kasir_failed_jobs"),
+    ],
+)
+async def test_what_is_old_is_found_by_an_index_and_not_by_looking_at_all(
+    kasir: Kasir, name: str, index: str
+) -> None:
+    await notices(kasir, 20_000)
+    await events(kasir, delivered=20_000)
+    await log(kasir, 20_000)
+    await jobs(kasir, queued=20_000, failed=10)
+    await kasir.pool.execute("ANALYZE")
+    statement = getattr(SQL, name).sql
+    then = datetime(1970, 1, 1, tzinfo=UTC)
+    given = {"since": then, "now": datetime.now(UTC), "kept": OLD, "most": 100}
+    names = ["since", "now", "kept", "most"]
+    rows = await kasir.pool.fetch(f"EXPLAIN {statement}", *(given[each] for each in names))
+    plan = "\n".join(row[0] for row in rows)
+
+    assert f"Index Scan using {index}" in plan
+    assert "Seq Scan" not in plan
