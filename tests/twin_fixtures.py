@@ -203,7 +203,7 @@ class Shop:
         return [(item["eventCode"], item["success"]) for item in items]
 
 
-class _QuietServer(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """A server that leaves the test run's signals alone, and stops without lingering."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -243,7 +243,7 @@ async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
     # Named as TCP, or asyncio lets Nagle's algorithm hold each answer back for 40 ms.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    server = _QuietServer(config)
+    server = QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         assert not task.done(), "the twin did not start"

@@ -33,6 +33,26 @@ class Limits:
 
     #: Largest request body a shop may send.
     request_bytes_max: int = 1024 * 1024
+    #: The longest head of a request: its line and its headers. A `redirectResult` may have 20,000
+    #: letters, each of which may be three in an address.
+    request_head_bytes_max: int = 64 * 1024
+    #: How long a client may take for the head of a request ...
+    request_head_s: float = 15.0
+    #: ... for the body that follows it, ...
+    request_body_s: float = 30.0
+    #: ... and to read on in an answer that it stopped reading.
+    response_read_s: float = 30.0
+    #: Connections that one process serves at once: fewer than the 1,024 files that most systems
+    #: let a process open, with those to Adyen and to PostgreSQL.
+    connections_max: int = 768
+    #: Beyond them, for probes of its health and for Adyen's notifications.
+    connections_spare: int = 32
+    #: Connections of one address. Many a shopper's phone shares its address with thousands.
+    connections_per_address_max: int = 256
+    #: What is read of a request that is answered already, so that the answer arrives, ...
+    unread_bytes_max: int = 16 * 1024 * 1024
+    #: ... and for how long a connection that is to end is read on.
+    linger_s: float = 2.0
     #: How long a shop's key is let in without looking whether it was withdrawn.
     api_key_remembered_s: float = 10.0
     #: Largest notification body Adyen may send.
