@@ -79,12 +79,16 @@ class TwinAtWork:
     async def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Call the twin; a body that is bytes goes as it is."""
+        """Call the twin; a body that is bytes goes as it is, and is called JSON too."""
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         data = None if raw is None else io.BytesIO(raw)
         url = path if path.startswith("http") else self.url + path
         async with self._session.request(
-            method, url, data=data, headers=headers, allow_redirects=False
+            method,
+            url,
+            data=data,
+            headers={"Content-Type": "application/json"} | dict(headers or {}),
+            allow_redirects=False,
         ) as response:
             return Answer(response.status, response.headers, await response.text())
 
