@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
+import asyncpg
 import uvicorn
 
 from adyen_twin.settings import Knobs
@@ -35,7 +38,8 @@ class Served:
     port: int
     twin: TwinAtWork
     http: aiohttp.ClientSession
-    app: Any
+    database: str
+    server: uvicorn.Server
 
     @property
     def url(self) -> str:
@@ -86,11 +90,36 @@ class Served:
         ) as response:
             return response.status, await response.text(), response.headers.get("Location", "")
 
+    async def start(self, link: dict[str, Any]) -> str:
+        """Start a payment at a link, as a browser without scripts does; gives the wallet's page."""
+        _, page, _ = await self.visit(link["url"])
+        named = re.search(r'name="attempt" value="([^"]+)"', page)
+        assert named, page
+        status, text, wallet = await self.visit(link["url"], {"attempt": named[1]})
+        assert status == 303, text
+        return wallet
+
+    async def kept(self, query: str, *values: object) -> Any:
+        """One value from the database."""
+        connection = await asyncpg.connect(self.database)
+        try:
+            return await connection.fetchval(query, *values)
+        finally:
+            await connection.close()
+
+    def here(self, location: str) -> str:
+        """An address that Kasir gave, where it is served in this test."""
+        return self.url + urlsplit(location)._replace(scheme="", netloc="").geturl()
+
+    @property
+    def strangers(self) -> int:
+        """How many connections from outside the server has."""
+        each = self.server.server_state.connections
+        return sum(1 for one in each if one.client and one.client[0] == STRANGER)
+
     async def connect(self, address: str = STRANGER) -> Stranger:
         """One who opens a connection and speaks byte by byte."""
-        reader, writer = await asyncio.open_connection(
-            _HOST, self.port, local_addr=(address, 0)
-        )
+        reader, writer = await asyncio.open_connection(_HOST, self.port, local_addr=(address, 0))
         return Stranger(reader, writer)
 
 
@@ -152,6 +181,6 @@ async def served(database: str, **limits: Any) -> AsyncIterator[Served]:
             assert not task.done(), "Kasir did not start"
             await asyncio.sleep(0)
         async with aiohttp.ClientSession() as client:
-            yield Served(listener.getsockname()[1], twin, client, app)
+            yield Served(listener.getsockname()[1], twin, client, database, server)
         server.stopping.set()
         await task

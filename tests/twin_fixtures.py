@@ -215,10 +215,12 @@ class QuietServer(uvicorn.Server):
         self.stopping = asyncio.Event()
 
     async def main_loop(self) -> None:
+        """Serve until the test says so."""
         await self.on_tick(0)
         await self.stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop at once."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
@@ -227,6 +229,7 @@ class QuietServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Leave them to whoever has them."""
         yield
 
 

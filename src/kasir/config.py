@@ -126,8 +126,37 @@ class Limits:
     link_lifetime_max_s: int = 70 * 24 * 3600
     #: How long the payment form waits for the list of methods before it says so.
     form_wait_s: float = 8.0
-    #: How long the return page follows a payment over one connection.
+    #: How long the return page follows a payment over one connection, ...
     follow_s: float = 120.0
+    #: ... and how often all pages that do are looked after, in one look.
+    follow_look_s: float = 1.0
+    #: Pages that follow so at once, in one process, ...
+    streams_max: int = 256
+    #: ... at one link, ...
+    streams_per_link_max: int = 16
+    #: ... and from one address; what is more looks again and again instead, ...
+    streams_per_address_max: int = 64
+    #: ... so long after each other.
+    follow_again_s: float = 5.0
+    #: Returns to one payment with results that Adyen knows nothing of, until it is asked no more
+    #: and the notification is waited for; ...
+    returns_unknown_max: int = 10
+    #: ... from one address; ...
+    returns_unknown_per_address_max: int = 100
+    #: ... within this time.
+    returns_unknown_s: float = 600.0
+    #: Looks at the form of one link for which Adyen is asked what it offers, ...
+    offers_per_link_max: int = 60
+    #: ... and from one address, whatever link; after that the wallet counts as offered.
+    offers_per_address_max: int = 240
+    #: Forms that may be posted to one link ...
+    forms_per_link_max: int = 120
+    #: ... and from one address, whatever link, ...
+    forms_per_address_max: int = 240
+    #: ... both, and those looks, within this time.
+    visits_s: float = 60.0
+    #: Forms of one link that wait at once for an answer which another one asked for.
+    forms_waiting_max: int = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

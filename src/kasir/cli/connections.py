@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
 from kasir.config import Limits
+from kasir.web.visitors import customer_of
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -148,7 +149,7 @@ class BoundedHttp(HttpToolsProtocol):
         host = self.client[0] if self.client else ""
         # Everybody who comes by a proxy has its address.
         is_proxy = host in getattr(self._usual_app, "trusted_hosts", ())
-        self.address = "" if is_proxy else host
+        self.address = "" if is_proxy else customer_of(host)
         self._ends_in(self.limits.request_head_s)
         self.all.admit(self)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import pytest
 
-from served import STRANGER, served
+from served import STRANGER, Served, served
 
 HEAD = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
 
@@ -168,6 +169,8 @@ async def test_an_address_takes_no_more_places_than_its_own(fresh_database: str)
         heard = await neighbour.hears()
         strangers[-1].say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
         newest = await strangers[-1].hears()
+        for stranger in strangers:
+            await stranger.leave()
 
     assert gone == [b""] * 7
     assert status_of(heard) == status_of(newest) == 200
@@ -183,3 +186,157 @@ async def test_a_proxy_has_every_place_since_all_come_from_its_address(
         heard = [await one.hears() for one in each]
 
     assert {status_of(one) for one in heard} == {200}
+
+
+async def test_forms_that_come_byte_by_byte_hold_up_nobody(fresh_database: str) -> None:
+    limits = {"database_connections_max": 2, "request_body_s": 2}
+    async with served(fresh_database, **limits) as kasir:
+        link = await kasir.link()
+        head = f"POST /pay/{link['id']} HTTP/1.1\r\nHost: k\r\nContent-Length: 1000\r\n\r\na"
+        strangers = [await kasir.connect() for _ in range(30)]
+        for stranger in strangers:
+            stranger.say(head.encode())
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        heard = [await stranger.hears() for stranger in strangers]
+
+    assert paid == "RedirectShopper"
+    assert {status_of(one) for one in heard} == {408}
+
+
+async def test_where_every_place_is_taken_probes_and_notices_still_come_through(
+    fresh_database: str,
+) -> None:
+    limits = {"connections_max": 2, "connections_spare": 4, "connections_per_address_max": 99}
+    async with served(fresh_database, **limits) as kasir:
+        link = await kasir.link()
+        await kasir.start(link)
+        (payment,) = await kasir.payments()
+        await kasir.http.close()
+        stream = (
+            f"GET /pay/{link['id']}/payments/{payment['id']}/events HTTP/1.1\r\nHost: k\r\n\r\n"
+        )
+        followers = [await kasir.connect() for _ in range(2)]
+        for follower in followers:
+            follower.say(stream.encode())
+            await follower.reader.readuntil(b"event: standing")
+        asked = [
+            b"GET /health/ready HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n",
+            b"POST /webhooks/adyen HTTP/1.1\r\nHost: k\r\nContent-Length: 2\r\n"
+            b"Connection: close\r\n\r\n{}",
+            HEAD + b"Content-Length: 0\r\n\r\n",
+        ]
+        heard = [await answered(kasir, words) for words in asked]
+        spare = [await kasir.connect() for _ in range(4)]
+        for one in spare:
+            one.say(stream.encode())
+            await one.reader.readuntil(b"503")
+        for one in [*followers, *spare]:
+            await one.leave()
+
+    assert [status_of(one) for one in heard] == [200, 400, 503]
+    assert error_of(heard[2])["errorCode"] == "703"
+    assert b"transient-error: true" in heard[2]
+
+
+async def answered(kasir: Served, words: bytes) -> bytes:
+    one = await kasir.connect()
+    one.say(words)
+    return await one.hears()
+
+
+async def test_one_more_than_every_place_and_the_spare_ones_is_hung_up_on(
+    fresh_database: str,
+) -> None:
+    limits = {"connections_max": 1, "connections_spare": 0}
+    async with served(fresh_database, **limits) as kasir:
+        link = await kasir.link()
+        await kasir.start(link)
+        (payment,) = await kasir.payments()
+        await kasir.http.close()
+        follower = await kasir.connect()
+        path = f"/pay/{link['id']}/payments/{payment['id']}/events"
+        follower.say(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
+        await follower.reader.readuntil(b"event: standing")
+        heard = await answered(kasir, b"GET /health/live HTTP/1.1\r\nHost: k\r\n\r\n")
+        await follower.leave()
+
+    assert heard == b""
+
+
+async def test_a_client_that_does_not_read_its_answers_is_let_go(fresh_database: str) -> None:
+    async with served(fresh_database, response_read_s=1) as kasir:
+        stranger = await kasir.connect()
+        stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        for _ in range(400):
+            stranger.say(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
+        await until_true(lambda: kasir.strangers == 1)
+        await until_true(lambda: kasir.strangers == 0)
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        await stranger.leave()
+
+    assert paid == "RedirectShopper"
+
+
+async def until_true(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_body_that_follows_its_answer_without_end_is_cut_off(fresh_database: str) -> None:
+    limits = {"unread_bytes_max": 100_000, "request_body_s": 600}
+    async with served(fresh_database, **limits) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"Content-Length: 99999999\r\n\r\n")
+        answer = await stranger.reader.readuntil(b"\r\n\r\n")
+        stranger.say(b"a" * 1_000_000)
+        await until_true(lambda: kasir.strangers == 0)
+        await stranger.leave()
+
+    assert status_of(answer) == 401
+
+
+async def test_a_connection_whose_body_came_after_its_answer_is_good_for_the_next_call(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"Content-Length: 2\r\n\r\n")
+        first = await stranger.reader.readuntil(b'security"}')
+        stranger.say(b"{}GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        second = await stranger.hears()
+
+    assert (status_of(first), status_of(second)) == (401, 200)
+
+
+async def test_what_is_no_http_is_told_so_in_the_words_of_every_error(fresh_database: str) -> None:
+    async with served(fresh_database) as kasir:
+        heard = await answered(kasir, b"\x16\x03\x01 hello\r\n\r\n")
+
+    assert status_of(heard) == error_of(heard)["status"] == 400
+
+
+async def test_whoever_asks_for_another_protocol_is_answered_in_this_one(
+    fresh_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served(fresh_database) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(
+            b"GET /health/live HTTP/1.1\r\nHost: k\r\nUpgrade: websocket\r\n"
+            b"Connection: upgrade\r\n\r\n"
+        )
+        heard = await stranger.reader.readuntil(b"\r\n\r\n")
+        await stranger.leave()
+
+    assert status_of(heard) == 200
+    assert caplog.records == []
+
+
+async def test_two_requests_at_once_on_one_connection_are_both_answered(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
+        live = b"GET /health/live HTTP/1.1\r\nHost: k\r\n"
+        heard = await answered(kasir, live + b"\r\n" + live + b"Connection: close\r\n\r\n")
+
+    assert heard.count(b"HTTP/1.1 200") == 2
