@@ -115,7 +115,8 @@ class Served:
     def strangers(self) -> int:
         """How many connections from outside the server has."""
         each = self.server.server_state.connections
-        return sum(1 for one in each if one.client and one.client[0] == STRANGER)
+        peers = [one.transport.get_extra_info("peername") for one in each]
+        return sum(peer is not None and peer[0] == STRANGER for peer in peers)
 
     async def connect(self, address: str = STRANGER) -> Stranger:
         """One who opens a connection and speaks byte by byte."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 
 import pytest
 
+from kasir.demo.walker import until
 from served import STRANGER, Served, served
 
 HEAD = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
@@ -221,8 +221,7 @@ async def test_where_every_place_is_taken_probes_and_notices_still_come_through(
             await follower.reader.readuntil(b"event: standing")
         asked = [
             b"GET /health/ready HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n",
-            b"POST /webhooks/adyen HTTP/1.1\r\nHost: k\r\nContent-Length: 2\r\n"
-            b"Connection: close\r\n\r\n{}",
+            b"POST /webhooks/adyen HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
             HEAD + b"Content-Length: 0\r\n\r\n",
         ]
         heard = [await answered(kasir, words) for words in asked]
@@ -269,18 +268,19 @@ async def test_a_client_that_does_not_read_its_answers_is_let_go(fresh_database:
         stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
         for _ in range(400):
             stranger.say(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
-        await until_true(lambda: kasir.strangers == 1)
-        await until_true(lambda: kasir.strangers == 0)
+        await strangers_are(kasir, 1)
+        await strangers_are(kasir, 0)
         paid = await kasir.neighbour_pays("NEIGHBOUR")
         await stranger.leave()
 
     assert paid == "RedirectShopper"
 
 
-async def until_true(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not holds():
-            await asyncio.sleep(0.02)
+async def strangers_are(kasir: Served, count: int) -> None:
+    async def look() -> int:
+        return kasir.strangers
+
+    await until(look, lambda found: found == count, f"{count} connections from outside")
 
 
 async def test_a_body_that_follows_its_answer_without_end_is_cut_off(fresh_database: str) -> None:
@@ -290,7 +290,7 @@ async def test_a_body_that_follows_its_answer_without_end_is_cut_off(fresh_datab
         stranger.say(HEAD + b"Content-Length: 99999999\r\n\r\n")
         answer = await stranger.reader.readuntil(b"\r\n\r\n")
         stranger.say(b"a" * 1_000_000)
-        await until_true(lambda: kasir.strangers == 0)
+        await strangers_are(kasir, 0)
         await stranger.leave()
 
     assert status_of(answer) == 401
