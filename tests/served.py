@@ -183,5 +183,8 @@ async def served(database: str, **limits: Any) -> AsyncIterator[Served]:
             await asyncio.sleep(0)
         async with aiohttp.ClientSession() as client:
             yield Served(listener.getsockname()[1], twin, client, database, server)
+        # Whoever hung up is noticed before the database goes.
+        if under_way := server.server_state.tasks:
+            await asyncio.wait(under_way, timeout=_PATIENCE_S)
         server.stopping.set()
         await task
