@@ -79,12 +79,16 @@ class TwinAtWork:
     async def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Call the twin; a body that is bytes goes as it is."""
+        """Call the twin; a body that is bytes goes as it is, and is called JSON too."""
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         data = None if raw is None else io.BytesIO(raw)
         url = path if path.startswith("http") else self.url + path
         async with self._session.request(
-            method, url, data=data, headers=headers, allow_redirects=False
+            method,
+            url,
+            data=data,
+            headers={"Content-Type": "application/json"} | dict(headers or {}),
+            allow_redirects=False,
         ) as response:
             return Answer(response.status, response.headers, await response.text())
 
@@ -203,7 +207,7 @@ class Shop:
         return [(item["eventCode"], item["success"]) for item in items]
 
 
-class _QuietServer(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """A server that leaves the test run's signals alone, and stops without lingering."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -211,10 +215,12 @@ class _QuietServer(uvicorn.Server):
         self.stopping = asyncio.Event()
 
     async def main_loop(self) -> None:
+        """Serve until the test says so."""
         await self.on_tick(0)
         await self.stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop at once."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
@@ -223,6 +229,7 @@ class _QuietServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Leave them to whoever has them."""
         yield
 
 
@@ -243,7 +250,7 @@ async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
     # Named as TCP, or asyncio lets Nagle's algorithm hold each answer back for 40 ms.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    server = _QuietServer(config)
+    server = QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         assert not task.done(), "the twin did not start"

@@ -4,15 +4,12 @@ They need no key and answer only to this machine. A request they cannot read is
 answered 422 with the field at fault: {"error", "field"?}.
 """
 
-import ipaddress
 from typing import Any
 
 import msgspec
 from litestar import Router, delete, get, post, put
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 
-from adyen_twin import foreign, shopper_controls, trials, truth
+from adyen_twin import callers, foreign, shopper_controls, trials, truth
 from adyen_twin.checks_later import RULE_NAMES
 from adyen_twin.delivery import name_of
 from adyen_twin.faults import AnyFault, Planned
@@ -22,16 +19,6 @@ from adyen_twin.state import Endpoint, EndpointName
 from adyen_twin.web import HttpRequest, HttpResponse, as_json, web_address
 
 HEX_KEY_DIGITS = 64
-
-
-def only_this_machine(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Refuse anybody who is not on this machine."""
-    try:
-        address = ipaddress.ip_address(connection.client.host if connection.client else "")
-    except ValueError:
-        raise ControlError(403, "the caller is on no machine known") from None
-    if not (getattr(address, "ipv4_mapped", None) or address).is_loopback:
-        raise ControlError(403, "the twin's controls answer only to this machine")
 
 
 @get("/health")
@@ -198,7 +185,7 @@ def router() -> Router:
         delete_faults,
         post_reset,
     ]
-    return Router("/twin", route_handlers=handlers, guards=[only_this_machine])
+    return Router("/twin", route_handlers=handlers, guards=list(callers.GUARDS))
 
 
 def _webhook_named(request: HttpRequest) -> EndpointName:

@@ -36,6 +36,26 @@ class Limits:
 
     #: Largest request body a shop may send.
     request_bytes_max: int = 1024 * 1024
+    #: The longest head of a request: its line and its headers. A `redirectResult` may have 20,000
+    #: letters, each of which may be three in an address.
+    request_head_bytes_max: int = 64 * 1024
+    #: How long a client may take for the head of a request ...
+    request_head_s: float = 15.0
+    #: ... for the body that follows it, ...
+    request_body_s: float = 30.0
+    #: ... and to read on in an answer that it stopped reading.
+    response_read_s: float = 30.0
+    #: Connections that one process serves at once: fewer than the 1,024 files that most systems
+    #: let a process open, with those to Adyen and to PostgreSQL.
+    connections_max: int = 768
+    #: Beyond them, for probes of its health and for Adyen's notifications.
+    connections_spare: int = 32
+    #: Connections of one address. Many a shopper's phone shares its address with thousands.
+    connections_per_address_max: int = 256
+    #: What is read of a request that is answered already, so that the answer arrives, ...
+    unread_bytes_max: int = 16 * 1024 * 1024
+    #: ... and for how long a connection that is to end is read on.
+    linger_s: float = 2.0
     #: How long a shop's key is let in without looking whether it was withdrawn.
     api_key_remembered_s: float = 10.0
     #: Largest notification body Adyen may send.
@@ -122,8 +142,37 @@ class Limits:
     link_lifetime_max_s: int = 70 * 24 * 3600
     #: How long the payment form waits for the list of methods before it says so.
     form_wait_s: float = 8.0
-    #: How long the return page follows a payment over one connection.
+    #: How long the return page follows a payment over one connection, ...
     follow_s: float = 120.0
+    #: ... and how often all pages that do are looked after, in one look.
+    follow_look_s: float = 1.0
+    #: Pages that follow so at once, in one process, ...
+    streams_max: int = 256
+    #: ... at one link, ...
+    streams_per_link_max: int = 16
+    #: ... and from one address; what is more looks again and again instead, ...
+    streams_per_address_max: int = 64
+    #: ... so long after each other.
+    follow_again_s: float = 5.0
+    #: Returns to one payment with results that Adyen knows nothing of, until it is asked no more
+    #: and the notification is waited for; ...
+    returns_unknown_max: int = 10
+    #: ... from one address; ...
+    returns_unknown_per_address_max: int = 100
+    #: ... within this time.
+    returns_unknown_s: float = 600.0
+    #: Looks at the form of one link for which Adyen is asked what it offers, ...
+    offers_per_link_max: int = 60
+    #: ... and from one address, whatever link; after that the wallet counts as offered.
+    offers_per_address_max: int = 240
+    #: Forms that may be posted to one link ...
+    forms_per_link_max: int = 120
+    #: ... and from one address, whatever link, ...
+    forms_per_address_max: int = 240
+    #: ... both, and those looks, within this time.
+    visits_s: float = 60.0
+    #: Forms of one link that wait at once for an answer which another one asked for.
+    forms_waiting_max: int = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from adyen_twin import controls
+from adyen_twin import callers
 from adyen_twin.orders import ControlError
-from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, shop, twin
+from adyen_twin.settings import Knobs, Settings
+from adyen_twin.twin import Twin
+from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, serving, shop, twin
 
 __all__ = ["shop", "twin"]
 
@@ -50,6 +52,95 @@ async def test_a_call_that_cannot_be_done_says_why(
     assert answer.status == status, answer.text
     assert answer.body["error"]
     assert answer.body.get("field") == field
+
+
+#: What a browser sends without asking anybody: a page of any origin can have it sent.
+SENT_UNASKED = [
+    {"Content-Type": "text/plain"},
+    {"Content-Type": "application/x-www-form-urlencoded"},
+    {"Content-Type": "multipart/form-data; boundary=b"},
+    {"Content-Type": ""},
+]
+
+
+@pytest.mark.parametrize("headers", SENT_UNASKED, ids=lambda headers: headers["Content-Type"])
+@pytest.mark.parametrize(("method", "path"), [("PUT", "knobs"), ("POST", "clock")])
+async def test_a_body_that_any_page_may_send_is_refused_with_the_cure(
+    twin: TwinAtWork, method: str, path: str, headers: dict[str, str]
+) -> None:
+    body = {"advance_s": 60} if path == "clock" else {"pinTries": 1}
+    answer = await twin.call(method, f"/twin/{path}", body, headers)
+
+    assert answer.status == 415
+    assert answer.body["error"] == "send the header Content-Type: application/json with a body"
+    assert (await twin.control("GET", "clock"))["advanced_s"] == 0
+    assert (await twin.control("GET", "knobs"))["pinTries"] == 3
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://shop.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "rebound.example:8700"},
+        {"Host": "[::1"},
+        {"Host": "127.0.0.1.rebound.example"},
+    ],
+    ids=str,
+)
+async def test_a_page_of_another_origin_drives_no_control(
+    twin: TwinAtWork, headers: dict[str, str]
+) -> None:
+    await twin.paid()
+    answers = [
+        await twin.call("POST", "/twin/reset", None, headers),
+        await twin.call("DELETE", "/twin/faults", None, headers),
+        await twin.call("POST", "/twin/clock", {"advance_s": 60}, headers),
+    ]
+
+    assert [answer.status for answer in answers] == [403] * 3
+    assert all(answer.body["error"] for answer in answers)
+    assert (await twin.control("GET", "payments"))["count"] == 1
+    assert (await twin.control("GET", "clock"))["advanced_s"] == 0
+
+
+async def test_what_the_twin_knows_is_not_told_by_another_name(twin: TwinAtWork) -> None:
+    answer = await twin.call("GET", "/twin/payments", None, {"Host": "rebound.example"})
+
+    assert answer.status == 403
+    assert "127.0.0.1 or localhost" in answer.body["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "localhost:8700"},
+        {"Host": "twin.localhost:8700"},
+        {"Host": "[::1]:8700"},
+        {"Host": "localhost:8700", "Origin": "http://localhost:8700"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Content-Type": "application/json; charset=utf-8"},
+    ],
+    ids=str,
+)
+async def test_programs_and_pages_of_this_machine_use_the_controls(
+    twin: TwinAtWork, headers: dict[str, str]
+) -> None:
+    moved = await twin.call("POST", "/twin/clock", {"advance_s": 60}, headers)
+    forgot = await twin.call("POST", "/twin/reset", None, headers)
+
+    assert (moved.status, forgot.status) == (200, 200), moved.text
+
+
+async def test_the_twin_answers_to_the_name_it_was_given() -> None:
+    async with serving(Twin(Settings(public_url="http://twin.test:8700"), Knobs())) as named:
+        answer = await named.call("GET", "/twin/clock", None, {"Host": "twin.test:8700"})
+
+    assert answer.status == 200
 
 
 async def test_the_clock_advances(twin: TwinAtWork) -> None:
@@ -131,4 +222,4 @@ def test_controls_answer_only_to_this_machine(host: str, welcome: bool) -> None:
 
     refusal = nullcontext() if welcome else pytest.raises(ControlError, match="machine")
     with refusal:
-        controls.only_this_machine(Connection(), None)  # type: ignore[arg-type]
+        callers.only_this_machine(Connection(), None)  # type: ignore[arg-type]

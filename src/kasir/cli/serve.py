@@ -31,6 +31,8 @@ def serve(host: str, port: int, workers: int) -> None:
         uvicorn.run(
             "kasir.cli.serve:app",
             factory=True,
+            http="kasir.cli.connections:BoundedHttp",  # By its name: workers import it anew.
+            ws="none",
             host=host,
             port=port,
             workers=workers,

@@ -20,7 +20,9 @@ from kasir.ids import PaymentId
 from kasir.payments.payment import Intent
 from kasir.payments.ports import Book, Decide, Kept, Provider, Question, ShopKey
 
+#: How long after each other those look who wait for another's answer: later each time.
 _LOOK_AGAIN_S: Final = 0.05
+_LOOK_AGAIN_MAX_S: Final = 0.8
 _DOUBLINGS_MAX: Final = 20
 
 
@@ -100,14 +102,15 @@ class Flow:
         """
         if await self.book.open_question(question):
             return await self._ask(question)
-        give_up_at = self.clock.now() + self.patience.wait
+        give_up_at, gap_s = self.clock.now() + self.patience.wait, _LOOK_AGAIN_S
         while True:
             try:
                 return await self._again(question.key, question.key)
             except StillRunning:
                 if self.clock.now() >= give_up_at:
                     return None
-            await asyncio.sleep(_LOOK_AGAIN_S)
+            await asyncio.sleep(gap_s)
+            gap_s = min(2 * gap_s, _LOOK_AGAIN_MAX_S)
 
     async def change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None = None

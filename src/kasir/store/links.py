@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from kasir.errors import KeyReused
-from kasir.ids import LinkId
+from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
 from kasir.payments.ports import ShopKey
 from kasir.store.database import Connection, Pool, queries
@@ -29,6 +30,20 @@ async def write(connection: Connection | Pool, link: Link, shop_key: ShopKey | N
         fingerprint=shop_key.fingerprint if shop_key else None,
     )
     return opened is not None
+
+
+async def marks(
+    pool: Pool, link_ids: Collection[LinkId], payment_ids: Collection[PaymentId]
+) -> dict[LinkId, str]:
+    """A mark for each link, another one whenever something of it has changed.
+
+    Args:
+        pool: Where they are kept.
+        link_ids: Which links.
+        payment_ids: Payments of theirs that count however old they are.
+    """
+    rows = SQL.marks(pool, link_ids=sorted(link_ids), payment_ids=sorted(payment_ids))
+    return {LinkId(row["id"]): row["mark"] async for row in rows}
 
 
 class PostgresLinks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from litestar import Litestar
@@ -15,6 +16,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.config import Limits, Settings
+from kasir.store.links import marks
 from kasir.web import (
     checkout_api,
     events_api,
@@ -29,7 +31,9 @@ from kasir.web import (
     subscriptions_api,
     webhooks,
 )
+from kasir.web.following import Following
 from kasir.web.problems import HANDLERS
+from kasir.web.visitors import Visitors
 from kasir.wiring import Kasir
 
 _DOCUMENT: Final = OpenAPIConfig(
@@ -58,12 +62,14 @@ def create_app(settings: Settings | None = None) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with Kasir.open(settings) as kasir:
             app.state.kasir = kasir
+            app.state.following = Following(partial(marks, kasir.pool), limits.follow_look_s)
             # What is there now stays: the collector need not go through it again and again.
             gc.collect()
             gc.freeze()
             yield
 
     limits = settings.limits if settings else Limits()
+    state = State({"visitors": Visitors.within(limits)})
     return Litestar(
         route_handlers=[
             checkout_api.ROUTES,
@@ -90,6 +96,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         dependencies={"kasir": Provide(kasir_of, sync_to_thread=False)},
         exception_handlers=pages.handlers(HANDLERS),
         lifespan=[lifespan],
+        state=state,
         openapi_config=_DOCUMENT,
         request_max_body_size=limits.request_bytes_max,
         logging_config=None,

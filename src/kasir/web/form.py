@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -37,9 +38,12 @@ from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.pages import SHOWN, Page, Visit, pairs, posted
 from kasir.web.saved import chosen, is_gone, look_again, saved_of, was_gone
 from kasir.web.views import closed, is_over, payment_of
+from kasir.web.visitors import address_of, refuse_other_origins, visitors_of
 from kasir.wiring import Kasir
 
+#: How long after each other those look who wait for an answer: later each time.
 _LOOK_AGAIN_S: Final = 0.1
+_LOOK_AGAIN_MAX_S: Final = 0.8
 
 _log = structlog.get_logger("kasir.web")
 
@@ -86,7 +90,7 @@ async def get_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str])
         return visit.to(visit.address(link_id, "payments", under_way.intent.id))
     if under_way:
         return _form(visit, found, Offer.LISTED, [])
-    offer, saved = await asyncio.gather(_offer(kasir, found), saved_of(kasir, found))
+    offer, saved = await _offered(request, kasir, found)
     said = dict(pairs(request.scope["query_string"])).get("said", "")
     return _form(visit, found, offer, saved, said if said in _SAID else "")
 
@@ -100,14 +104,16 @@ def _leads_to_wallet(found: OpenLink, payment: Payment) -> bool:
 @post("/pay/{link_id:str}", status_code=HTTPStatus.OK, include_in_schema=False)
 async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]) -> Page:
     """Start the payment, or go on with the one that was started."""
+    refuse_other_origins(request, kasir)
+    form = await posted(request)  # First: it may be long in coming, and what stands may change.
     found = await kasir.links.find(link_id)
     visit = Visit.of(request, kasir, found.locale)
     if over := closed(visit, found):
         return over
-    form = await posted(request)
+    visitors_of(request).refuse_too_many(link_id, address_of(request), kasir.clock.now())
     attempt = form.get("attempt", "")
     if found.under_way:
-        return await _go_on(visit, found, found.under_way)
+        return await _go_on(request, visit, found, found.under_way)
     if not attempt or (not found.reusable and attempt != kasir.links.attempt(found)):
         # A page from before the last try: show how that went, rather than pay anew unasked.
         tries = [payment.intent.id for payment in found.payments[:1]]
@@ -122,7 +128,7 @@ async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]
         saves=saves,
         consent=consent,
     )
-    return await _start(visit, found, tried)
+    return await _start(request, visit, found, tried)
 
 
 @post(
@@ -134,17 +140,29 @@ async def post_payment(
     kasir: OurKasir, request: AnyRequest, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> Page:
     """Go on with a payment: to the wallet once more, or ask again what became of the asking."""
+    refuse_other_origins(request, kasir)
     found = await kasir.links.find(link_id)
     visit = Visit.of(request, kasir, found.locale)
     payment = await payment_of(kasir, found, payment_id)
+    visitors_of(request).refuse_too_many(link_id, address_of(request), kasir.clock.now())
     is_paid = found.status is LinkStatus.COMPLETED
     if payment.status not in _RESUMED or is_paid or is_over(found):
         return visit.to(visit.address(link_id, "payments", payment.intent.id))
-    return await _go_on(visit, found, payment)
+    return await _go_on(request, visit, found, payment)
 
 
 #: Where a payment may stand to be gone on with.
 _RESUMED: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
+
+
+async def _offered(
+    request: AnyRequest, kasir: Kasir, found: OpenLink
+) -> tuple[Offer, Sequence[Token]]:
+    """What the form offers; where it was looked at too often, the wallet without asking Adyen."""
+    now = kasir.clock.now()
+    if not visitors_of(request).may_ask(found.link.id, address_of(request), now):
+        return Offer.LISTED, ()
+    return await asyncio.gather(_offer(kasir, found), saved_of(kasir, found))
 
 
 async def _offer(kasir: Kasir, found: OpenLink) -> Offer:
@@ -204,7 +222,7 @@ def _row(visit: Visit, found: OpenLink, token: Token) -> Saved:
     return Saved(token.id, visit.day(token.standing.created_at), remove)
 
 
-async def _start(visit: Visit, found: OpenLink, tried: Try) -> Page:
+async def _start(request: AnyRequest, visit: Visit, found: OpenLink, tried: Try) -> Page:
     """Open a payment, and send the shopper to the wallet."""
     link = found.link
 
@@ -214,7 +232,7 @@ async def _start(visit: Visit, found: OpenLink, tried: Try) -> Page:
         )
 
     try:
-        heard = await _patiently(visit.kasir, ask)
+        heard = await _patiently(request, visit.kasir, found, ask)
     except InvalidRequest as error:
         if tried.charged and was_gone(error):
             return visit.to(visit.address(link.id, said="gone"))
@@ -231,7 +249,7 @@ async def _start(visit: Visit, found: OpenLink, tried: Try) -> Page:
     return _onwards(visit, found, payment_id, answer)
 
 
-async def _go_on(visit: Visit, found: OpenLink, payment: Payment) -> Page:
+async def _go_on(request: AnyRequest, visit: Visit, found: OpenLink, payment: Payment) -> Page:
     """Send the shopper to the wallet of a payment opened before; to its page if that is dead."""
     payment_id = payment.intent.id
     its_page = visit.address(found.link.id, "payments", payment_id)
@@ -241,24 +259,34 @@ async def _go_on(visit: Visit, found: OpenLink, payment: Payment) -> Page:
     async def ask() -> tuple[Answer, PaymentId]:
         return await visit.kasir.checkout.resume(payment_id), payment_id
 
-    heard = await _patiently(visit.kasir, ask)
+    heard = await _patiently(request, visit.kasir, found, ask)
     if heard is None or payment_id in found.stale:
         return visit.to(its_page)
     return _onwards(visit, found, payment_id, heard[0])
 
 
 async def _patiently(
-    kasir: Kasir, ask: Callable[[], Awaitable[tuple[Answer, PaymentId]]]
+    request: AnyRequest,
+    kasir: Kasir,
+    found: OpenLink,
+    ask: Callable[[], Awaitable[tuple[Answer, PaymentId]]],
 ) -> tuple[Answer, PaymentId] | None:
-    """Ask; where somebody else is asking the same, wait for their answer. None: it never came."""
+    """Ask; where somebody else is asking the same, wait for their answer.
+
+    Returns:
+        The answer, or None: it did not come, or too many wait for it already.
+    """
+    with suppress(StillRunning):
+        return await ask()
     give_up_at = kasir.clock.now() + timedelta(seconds=kasir.settings.limits.adyen_timeout_s)
-    while True:
-        try:
-            return await ask()
-        except StillRunning:
-            if kasir.clock.now() >= give_up_at:
-                return None
-        await asyncio.sleep(_LOOK_AGAIN_S)
+    gap_s = _LOOK_AGAIN_S
+    with visitors_of(request).waiting(found.link.id) as may_wait:
+        while may_wait and kasir.clock.now() < give_up_at:
+            await asyncio.sleep(gap_s)
+            gap_s = min(2 * gap_s, _LOOK_AGAIN_MAX_S)
+            with suppress(StillRunning):
+                return await ask()
+    return None
 
 
 def _busy(visit: Visit, found: OpenLink, attempt: str) -> Response[str]:

@@ -227,8 +227,9 @@ def handlers(others: ExceptionHandlersMap) -> ExceptionHandlersMap:
         visit = Visit.of(request, request.app.state.kasir)
         status = answer.status_code or HTTPStatus.INTERNAL_SERVER_ERROR
         page = visit.message(_sentence(status), status)
-        if allow := answer.headers.get("Allow"):
-            page.headers["Allow"] = allow
+        for name in ("Allow", "Retry-After"):
+            if name in answer.headers:
+                page.headers[name] = answer.headers[name]
         return page
 
     return {**others, Exception: handle}
@@ -242,6 +243,8 @@ def _path(request: AnyRequest) -> str:
 def _sentence(status: int) -> str:
     if status == HTTPStatus.NOT_FOUND:
         return "not_found"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "too_many"
     return "broken" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "wrong"
 
 

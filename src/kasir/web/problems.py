@@ -121,6 +121,8 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     if "allow" in more:
         # Which methods there are instead: RFC 9110 wants it with every 405.
         answered.headers["Allow"] = more["allow"]
+    if "Retry-After" in more:
+        answered.headers["Retry-After"] = more["Retry-After"]
     return answered
 
 

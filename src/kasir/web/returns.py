@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
@@ -17,19 +18,23 @@ from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from kasir.adyen.calls import OWN_VERSION
+from kasir.adyen.replies import ResultCode
 from kasir.errors import KasirError
 from kasir.gateway.links import OpenLink
 from kasir.ids import PaymentId
 from kasir.payments.facts import returned
 from kasir.payments.payment import Payment
+from kasir.web.following import Following
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.pages import SHOWN, Page, Visit, pairs, posted
 from kasir.web.views import Standing, payment_of, standing, status_page, status_part, title
+from kasir.web.visitors import address_of, visitors_of
 from kasir.wiring import Kasir
 
-_LOOK_S: Final = 1.0
-#: A line that says nothing, so that no proxy takes the silence for the end.
-_ALIVE_EVERY: Final = 15
+#: What changes with the time alone is looked for this often; without news, a line that says
+#: nothing is sent then, so that no proxy takes the silence for the end.
+_LOOK_ANYWAY_S: Final = 10.0
+_STOPS_S: Final = 1.0
 _RECONNECT_MS: Final = 2000
 
 _log = structlog.get_logger("kasir.web")
@@ -53,24 +58,41 @@ async def come_back(
         brought |= await posted(request)
     result = brought.get("redirectResult", "")
     if result and request.method != "HEAD":
-        await _finish(kasir, result, payment.intent.id)
+        await _finish(request, kasir, result, payment.intent.id)
     return visit.to(visit.address(link_id, "payments", payment.intent.id))
 
 
-async def _finish(kasir: Kasir, result: str, payment_id: PaymentId) -> None:
+async def _finish(request: AnyRequest, kasir: Kasir, result: str, payment_id: PaymentId) -> None:
     """Ask Adyen what became of it. Whatever goes wrong, the page that follows waits for news.
 
     The result may be another payment's, so the answer is given to whose it is. That somebody came
     back to this payment is noted; its page then waits for the notification.
+
+    Anybody can make results up, and each is a call to Adyen that is kept. After some of which
+    Adyen knew nothing, it is not asked for a while: the notification tells all the same.
     """
+    visitors, address, now = visitors_of(request), address_of(request), kasir.clock.now()
+    if not (visitors.returns_from.take(address, now) and visitors.returns.take(payment_id, now)):
+        _log.warning("too many returns with unknown results", payment=payment_id)
+        return
+    if await _is_known(kasir, result, payment_id):
+        visitors.returns_from.give_back(address)
+        visitors.returns.give_back(payment_id)
+
+
+async def _is_known(kasir: Kasir, result: str, payment_id: PaymentId) -> bool:
+    """Ask Adyen; gives whether it knew the result."""
     body = msgspec.json.encode({"details": {"redirectResult": result}})
     try:
         answer = await kasir.checkout.details(body, OWN_VERSION)
     except KasirError as error:
         _log.warning("return without details", payment=payment_id, why=str(error))
-        return
-    if answer.status == HTTPStatus.OK:
-        await kasir.payments.add_facts(payment_id, [returned(kasir.clock.now())])
+        return False
+    if answer.status != HTTPStatus.OK:
+        return False
+    await kasir.payments.add_facts(payment_id, [returned(kasir.clock.now())])
+    # Which is also what is said where Adyen did not answer.
+    return answer.json().get("resultCode") != ResultCode.RECEIVED
 
 
 @route(
@@ -96,7 +118,7 @@ async def get_events(
     payment = await payment_of(kasir, found, payment_id)
     visit = Visit.of(request, kasir, found.locale)
     return ServerSentEvent(
-        _follow(visit, found, payment, _goes_on(request)),
+        _follow(request, visit, found, payment),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
@@ -114,23 +136,57 @@ def _goes_on(request: AnyRequest) -> Callable[[], bool]:
 
 
 async def _follow(
-    visit: Visit, found: OpenLink, payment: Payment, goes_on: Callable[[], bool]
+    request: AnyRequest, visit: Visit, found: OpenLink, payment: Payment
 ) -> AsyncIterator[ServerSentEventMessage]:
-    """How it stands, and again whenever that changes. Ends; the browser then connects anew."""
-    kasir, shown = visit.kasir, None
-    yield ServerSentEventMessage(data=None, retry=_RECONNECT_MS, comment="follow")
-    for look in range(1, int(kasir.settings.limits.follow_s / _LOOK_S) + 1):
-        stands = standing(found, payment)
-        if stands != shown:
-            yield _news(visit, found, payment, stands)
-            shown = stands
-        elif look % _ALIVE_EVERY == 0:
-            yield ServerSentEventMessage(data=None, comment="still here")
-        if stands.is_final or not goes_on():
+    """How it stands, and again whenever that changes. Ends; the browser then connects anew.
+
+    Where too many follow already, it ends at once and the browser looks again after a while: the
+    page works as before, and is a little later.
+    """
+    limits, stands = visit.kasir.settings.limits, standing(found, payment)
+    with visitors_of(request).streaming(found.link.id, address_of(request)) as is_free:
+        retry_ms = _RECONNECT_MS if is_free else int(limits.follow_again_s * 1000)
+        yield ServerSentEventMessage(data=None, retry=retry_ms, comment="follow")
+        yield _news(visit, found, payment, stands)
+        if not is_free or stands.is_final:
             return
-        await asyncio.sleep(_LOOK_S)
+        following: Following = request.app.state.following
+        async with following.news(found.link.id, payment.intent.id) as news:
+            async for message in _changes(request, visit, found, payment, news):
+                yield message
+
+
+async def _changes(
+    request: AnyRequest, visit: Visit, found: OpenLink, payment: Payment, news: asyncio.Event
+) -> AsyncIterator[ServerSentEventMessage]:
+    """How a payment stands otherwise than before, whenever it does; until its final word."""
+    kasir, shown, goes_on = visit.kasir, standing(found, payment), _goes_on(request)
+    for _ in range(int(kasir.settings.limits.follow_s / _LOOK_ANYWAY_S)):
+        if not await _heard(news, goes_on):
+            return
         found = await kasir.links.find(found.link.id)
         payment = await payment_of(kasir, found, payment.intent.id)
+        stands = standing(found, payment)
+        if stands == shown:
+            yield ServerSentEventMessage(data=None, comment="still here")
+            continue
+        yield _news(visit, found, payment, stands)
+        shown = stands
+        if stands.is_final:
+            return
+
+
+async def _heard(news: asyncio.Event, goes_on: Callable[[], bool]) -> bool:
+    """Wait for news, or for as long as it is to be looked for anyway; False: the server stops."""
+    for _ in range(int(_LOOK_ANYWAY_S / _STOPS_S)):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), _STOPS_S)
+        if not goes_on():
+            return False
+        if news.is_set():
+            news.clear()
+            break
+    return True
 
 
 def _news(

@@ -26,6 +26,7 @@ from kasir.tokens.model import Token
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.pages import SHOWN, Page, Visit
 from kasir.web.views import closed
+from kasir.web.visitors import address_of, refuse_other_origins, visitors_of
 from kasir.wiring import Kasir
 
 #: How long the form waits for the list: the ordinary way is on it already.
@@ -98,6 +99,8 @@ async def post_saved(
     request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], token_id: FromPath[str]
 ) -> Page:
     """Remove a saved wallet; one that is gone already counts as removed."""
+    refuse_other_origins(request, kasir)
+    visitors_of(request).refuse_too_many(link_id, address_of(request), kasir.clock.now())
     found = await kasir.links.find(link_id)
     visit = Visit.of(request, kasir, found.locale)
     if over := closed(visit, found):

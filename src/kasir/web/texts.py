@@ -82,6 +82,8 @@ INDONESIAN: Final[Words] = {
     "Silakan hubungi toko.",
     "wrong_title": "Permintaan ini tidak dapat dipahami",
     "wrong_text": "Kembali ke halaman sebelumnya, lalu coba lagi.",
+    "too_many_title": "Terlalu banyak percobaan",
+    "too_many_text": "Tunggu satu menit, lalu coba lagi. Pembayaran yang sudah dimulai tetap aman.",
     "broken_title": "Ada gangguan di pihak kami",
     "broken_text": "Gangguan ini sudah kami catat. Pembayaran yang sudah dimulai tetap aman. "
     "Tunggu sebentar, lalu muat ulang halaman ini.",
@@ -193,6 +195,8 @@ ENGLISH: Final[Words] = {
     "the shop.",
     "wrong_title": "This request could not be understood",
     "wrong_text": "Go back to the page before, and try again.",
+    "too_many_title": "Too many tries",
+    "too_many_text": "Wait a minute, and try again. A payment that was started is safe.",
     "broken_title": "Something went wrong on our side",
     "broken_text": "We have made a note of it. A payment that was started is safe. Wait a moment, "
     "then reload this page.",

@@ -19,3 +19,18 @@ SELECT expired_by_shop_at IS NOT NULL FROM payment_link WHERE id = :id FOR SHARE
 
 -- name: expire_link(id, now)!
 UPDATE payment_link SET expired_by_shop_at = :now WHERE id = :id AND expired_by_shop_at IS NULL;
+
+-- name: marks(link_ids, payment_ids)
+-- Facts are only ever added. Of a link that many pay, the newest payments and those asked for count.
+SELECT link.id, concat_ws(
+    ' ', link.expired_by_shop_at, count(DISTINCT payment.id), count(fact.key)
+) AS mark
+FROM payment_link AS link
+LEFT JOIN LATERAL (
+    (SELECT id FROM payment WHERE link_id = link.id ORDER BY created_at DESC, id DESC LIMIT 20)
+    UNION
+    SELECT id FROM payment WHERE link_id = link.id AND id = ANY (:payment_ids::text[])
+) AS payment ON true
+LEFT JOIN fact ON fact.payment_id = payment.id
+WHERE link.id = ANY (:link_ids::text[])
+GROUP BY link.id;

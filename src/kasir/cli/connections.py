@@ -1,0 +1,313 @@
+"""Connections as `kasir serve` takes them: bounded in number, in size and in time.
+
+Uvicorn reads a header of any length and waits for a client as long as that likes. Here whoever has
+to speak next has a time limit, a head has a size, and one who comes when all places are taken gets
+the place of whoever has kept us waiting longest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from math import inf
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from weakref import WeakKeyDictionary
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from kasir.adyen import replies
+from kasir.adyen.replies import Answer
+from kasir.config import Limits
+from kasir.web.visitors import customer_of
+
+if TYPE_CHECKING:
+    from uvicorn._types import (
+        ASGI3Application,
+        ASGIReceiveCallable,
+        ASGISendCallable,
+        HTTPResponseStartEvent,
+        Scope,
+    )
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+_SWEEP_S: Final = 0.5
+#: A chunk of a body has a frame around it; for each byte of the body so much of frames is borne.
+_FRAME_BYTES: Final = 8
+#: What is answered even when every place is taken: whether it lives, and Adyen's notifications.
+_ALWAYS: Final = (b"/health/", b"/webhooks/")
+
+_TOO_LONG: Final = replies.error(
+    431, "000", "The request's line and headers are too long; send fewer and shorter ones."
+)
+_TOO_SLOW: Final = replies.error(
+    408, "000", "The request did not arrive in time; send it again, without waiting in between."
+)
+_MALFORMED: Final = replies.error(400, "000", "This is not a valid HTTP request.")
+_BUSY: Final = replies.error(
+    503,
+    "703",
+    "Every connection is in use. Nothing was done; ask again with the same key.",
+    "internal",
+    transient=True,
+)
+
+
+class Connections:
+    """All connections of one server: which there are, and which of them keep us waiting."""
+
+    def __init__(self) -> None:
+        self.open: set[BoundedHttp] = set()
+        #: Those whose client has to speak next, longest first.
+        self._waiting: dict[BoundedHttp, None] = {}
+        self._of_address: Counter[str] = Counter()
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    def admit(self, new: BoundedHttp) -> None:
+        """Take a connection in, if need be in the place of one that keeps us waiting."""
+        limits, address = new.limits, new.address
+        self.open.add(new)
+        self._of_address[address] += 1
+        if address and self._of_address[address] > limits.connections_per_address_max:
+            # Its own address made it too many: nobody else makes room for it.
+            self._end(next((one for one in self._waiting if one.address == address), new))
+        elif len(self.open) > limits.connections_max and self._waiting:
+            self._end(next(iter(self._waiting)))
+        elif len(self.open) > limits.connections_max + limits.connections_spare:
+            self._end(new)
+        if new in self.open:
+            self._waiting[new] = None
+            self._sweep_later(new.loop)
+
+    def waits(self, connection: BoundedHttp) -> None:
+        """The client has to speak next."""
+        if connection in self.open:
+            self._waiting.setdefault(connection)
+
+    def serves(self, connection: BoundedHttp) -> None:
+        """It is for us to speak next."""
+        self._waiting.pop(connection, None)
+
+    def forget(self, connection: BoundedHttp) -> None:
+        """It is gone."""
+        self._waiting.pop(connection, None)
+        if connection in self.open:
+            self.open.remove(connection)
+            self._of_address[connection.address] -= 1
+            if not self._of_address[connection.address]:
+                del self._of_address[connection.address]
+
+    def _end(self, connection: BoundedHttp) -> None:
+        self.forget(connection)
+        connection.transport.abort()
+
+    def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(_SWEEP_S, self._sweep, loop)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End what is over its time. One timer for all costs a request nothing."""
+        self._sweeping, now = None, loop.time()
+        for connection in [one for one in self.open if one.deadline <= now]:
+            connection.expire()
+        if self.open:
+            self._sweep_later(loop)
+
+
+#: Of each server of this process.
+_CONNECTIONS: Final[WeakKeyDictionary[ServerState, Connections]] = WeakKeyDictionary()
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """One connection, with an end to everything that its client may do."""
+
+    limits: ClassVar[Limits] = Limits()
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.all = _CONNECTIONS.setdefault(server_state, Connections())
+        self._usual_app: ASGI3Application = self.app
+        #: Whom it is counted for; empty where that says nothing of who is behind it.
+        self.address = ""
+        #: When it is ended, in the loop's time.
+        self.deadline = inf
+        self._head_left = self.limits.request_head_bytes_max
+        self._unread_left = self.limits.unread_bytes_max
+        self._is_reading = False
+        self._is_asked = False
+        self._is_ending = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count it, and begin to wait for its request."""
+        super().connection_made(transport)
+        host = self.client[0] if self.client else ""
+        # Everybody who comes by a proxy has its address.
+        is_proxy = host in getattr(self._usual_app, "trusted_hosts", ())
+        self.address = "" if is_proxy else customer_of(host)
+        self._ends_in(self.limits.request_head_s)
+        self.all.admit(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count it no more."""
+        self.all.forget(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless it has been too much already."""
+        if self._is_ending:
+            self._pass_over(len(data))
+            return
+        self._head_left -= len(data)
+        super().data_received(data)
+        if self._head_left < 0 and not self._is_ending:
+            self._refuse(_TOO_LONG)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request: its head is to follow within its time and size."""
+        super().on_message_begin()
+        self._is_reading = True
+        self._head_left = self.limits.request_head_bytes_max
+        self._unread_left = self.limits.unread_bytes_max
+        self._ends_in(self.limits.request_head_s)
+
+    def on_headers_complete(self) -> None:
+        """The head is there: choose who answers it, and wait for the body."""
+        self.app = self._answering()
+        super().on_headers_complete()
+        self._is_asked = True
+        self._ends_in(self.limits.request_body_s)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; what comes after its answer is read for a while and not kept."""
+        left = self._head_left + _FRAME_BYTES * len(body)
+        self._head_left = min(left, self.limits.request_head_bytes_max)
+        super().on_body(body)
+        if self.cycle.response_complete:
+            self._pass_over(len(body))
+
+    def on_message_complete(self) -> None:
+        """The request is there: now it is for us to speak, for as long as that takes."""
+        super().on_message_complete()
+        self._is_reading = False
+        if self.cycle.response_complete:
+            self._keeps()
+        else:
+            self.deadline = inf
+            self.all.serves(self)
+
+    def on_response_complete(self) -> None:
+        """It is answered: the client may ask again."""
+        super().on_response_complete()
+        if self.cycle.response_complete and not self._is_reading:
+            self._keeps()
+
+    def pause_writing(self) -> None:
+        """The client does not read its answer: it is given a while."""
+        super().pause_writing()
+        self._ends_in(self.limits.response_read_s)
+
+    def resume_writing(self) -> None:
+        """The client read on."""
+        super().resume_writing()
+        if self._is_asked and not self.cycle.response_complete:
+            self.deadline = inf
+
+    def send_400_response(self, msg: str) -> None:
+        """Say that this is no HTTP, in the words of every other error."""
+        del msg
+        self._refuse(_MALFORMED)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: anybody may ask for another protocol, and is answered in this one."""
+
+    def expire(self) -> None:
+        """Its time is over: end it, and say so where somebody was in the middle of something."""
+        if self._is_ending:
+            self.transport.abort()
+        elif self.flow.read_paused and not self.flow.write_paused:
+            self._ends_in(self.limits.request_body_s)  # It is we who are slow.
+        elif self._is_reading:
+            self._refuse(_TOO_SLOW)
+        else:
+            self._end()
+            self.transport.close()
+
+    def _answering(self) -> ASGI3Application:
+        size = len(self.url) + sum(len(name) + len(text) for name, text in self.headers)
+        if size > self.limits.request_head_bytes_max:
+            return _answers(_TOO_LONG)
+        if len(self.all.open) > self.limits.connections_max and not self.url.startswith(_ALWAYS):
+            return _answers(_BUSY)
+        return self._usual_app
+
+    def _keeps(self) -> None:
+        """Keep the connection for a next request."""
+        self._ends_in(self.timeout_keep_alive)
+        self.all.waits(self)
+
+    def _ends_in(self, seconds: float) -> None:
+        self.deadline = self.loop.time() + seconds
+
+    def _end(self) -> None:
+        self._is_ending = True
+        self._ends_in(self.limits.linger_s)
+
+    def _pass_over(self, size: int) -> None:
+        """Read and forget: a client that is still sending sees only a reset otherwise."""
+        self._unread_left -= size
+        if self._unread_left < 0:
+            self.transport.abort()
+
+    def _refuse(self, answer: Answer) -> None:
+        """Answer in the place of the app, which gets no more of this request; then end."""
+        self._end()
+        is_asked = self._is_asked and not self.cycle.response_complete
+        if is_asked:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.transport.is_closing() or (is_asked and self.cycle.response_started):
+            self.transport.abort()
+            return
+        self.flow.resume_reading()
+        self.transport.write(_written(answer, self.server_state.default_headers))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+
+def _answers(answer: Answer) -> ASGI3Application:
+    """An app that answers so, whatever it is asked, and ends the connection."""
+
+    async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        del scope, receive
+        start: HTTPResponseStartEvent = {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": _headers(answer),
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+    return app
+
+
+def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+    transient = [(b"transient-error", b"true")] if answer.transient else []
+    return [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"connection", b"close"),
+        *transient,
+    ]
+
+
+def _written(answer: Answer, more: list[tuple[bytes, bytes]]) -> bytes:
+    """An answer as it goes over the wire."""
+    headers = [*more, *_headers(answer)]
+    lines = b"".join(name + b": " + text + b"\r\n" for name, text in headers)
+    return STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body

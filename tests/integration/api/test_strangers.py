@@ -1,0 +1,338 @@
+"""Strangers who open connections and say too much, too little or nothing: others still pay."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from kasir.demo.walker import until
+from served import STRANGER, Served, served
+
+HEAD = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
+
+
+def status_of(heard: bytes) -> int:
+    return int(heard.split(b" ", 2)[1])
+
+
+def error_of(heard: bytes) -> dict[str, object]:
+    fields: dict[str, object] = json.loads(heard.split(b"\r\n\r\n", 1)[1])
+    return fields
+
+
+async def test_a_header_without_end_is_cut_off_with_a_reason_and_others_pay(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_bytes_max=4096) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"X-Long: ")
+        for _ in range(100):
+            stranger.say(b"a" * 1000)
+            await asyncio.sleep(0)
+        heard = await stranger.hears()
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+
+    assert status_of(heard) == error_of(heard)["status"] == 431
+    assert b"connection: close" in heard.lower()
+    assert paid == "RedirectShopper"
+
+
+async def test_a_head_in_one_piece_that_is_too_long_is_refused_as_well(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_bytes_max=1000) as kasir:
+        stranger = await kasir.connect()
+        body = b"x" * 200
+        stranger.say(HEAD + b"X-Long: " + b"a" * 1100 + b"\r\nContent-Length: 200\r\n\r\n" + body)
+        heard = await stranger.hears()
+
+    assert status_of(heard) == 431
+
+
+@pytest.mark.parametrize(
+    "after",
+    [b"0\r\nX-Trailer: ", b"5;ext="],
+    ids=["a-trailer", "an-extension-of-a-chunk"],
+)
+async def test_what_may_follow_a_body_has_an_end_too(fresh_database: str, after: bytes) -> None:
+    async with served(fresh_database, request_head_bytes_max=4096) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + after)
+        for _ in range(200):
+            stranger.say(b"a" * 1000)
+            await asyncio.sleep(0)
+        heard = await stranger.hears()
+
+    assert status_of(heard) in (401, 431)
+
+
+async def test_small_chunks_of_a_body_are_not_mistaken_for_a_long_head(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_bytes_max=1000) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        stranger.say(b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
+        heard = await stranger.hears()
+
+    assert status_of(heard) == 401  # Nobody gave a key.
+
+
+@pytest.mark.parametrize(
+    ("said", "statuses"),
+    [
+        (b"", {0}),
+        (b"\r\n", {0}),
+        (b"GET /health/live HT", {408}),
+        (HEAD + b"X-Half: ", {408}),
+        # What is refused without its body is answered at once, if there is the time for that.
+        (HEAD + b"Content-Length: 10\r\n\r\n{", {401, 408}),
+        (b"POST /pay/PL_none HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\na", {404, 408}),
+        (b"POST /webhooks/adyen HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\n{", {408}),
+    ],
+)
+async def test_whoever_says_half_or_nothing_is_let_go_and_others_pay(
+    fresh_database: str, said: bytes, statuses: set[int]
+) -> None:
+    async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
+        strangers = [await kasir.connect() for _ in range(50)]
+        for stranger in strangers:
+            stranger.say(said)
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        heard = [await stranger.hears() for stranger in strangers]
+
+    assert paid == "RedirectShopper"
+    assert {status_of(one) if one else 0 for one in heard} <= statuses
+
+
+async def test_a_request_that_comes_byte_by_byte_is_let_go_all_the_same(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_s=0.3) as kasir:
+        stranger = await kasir.connect()
+
+        async def drips() -> None:
+            stranger.say(b"GET /health/live HTTP/1.1\r\nX-Slow: ")
+            while not stranger.writer.is_closing():
+                stranger.say(b"a")
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drips())
+        heard = await stranger.hears()
+        dripping.cancel()
+
+    assert status_of(heard) == 408
+
+
+async def test_an_idle_connection_that_sends_empty_lines_is_not_kept_for_ever(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_s=0.3) as kasir:
+        stranger = await kasir.connect()
+
+        async def drips() -> None:
+            while not stranger.writer.is_closing():
+                stranger.say(b"\r\n")
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drips())
+        heard = await stranger.hears()
+        dripping.cancel()
+
+    assert heard == b""
+
+
+async def test_silent_connections_that_take_every_place_make_room_for_one_who_pays(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, connections_max=20, request_head_s=600) as kasir:
+        strangers = [await kasir.connect("127.0.0.1") for _ in range(40)]
+        heard = [await stranger.hears() for stranger in strangers[:20]]
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        for stranger in strangers:
+            await stranger.leave()
+
+    # Those who have waited longest went first.
+    assert heard == [b""] * 20
+    assert paid == "RedirectShopper"
+
+
+async def test_an_address_takes_no_more_places_than_its_own(fresh_database: str) -> None:
+    limits = {"connections_per_address_max": 5, "request_head_s": 600}
+    async with served(fresh_database, **limits) as kasir:
+        neighbour = await kasir.connect("127.0.0.3")
+        strangers = [await kasir.connect(STRANGER) for _ in range(12)]
+        gone = [await stranger.hears() for stranger in strangers[:7]]
+        neighbour.say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        heard = await neighbour.hears()
+        strangers[-1].say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        newest = await strangers[-1].hears()
+        for stranger in strangers:
+            await stranger.leave()
+
+    assert gone == [b""] * 7
+    assert status_of(heard) == status_of(newest) == 200
+
+
+async def test_a_proxy_has_every_place_since_all_come_from_its_address(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, connections_per_address_max=2) as kasir:
+        each = [await kasir.connect("127.0.0.1") for _ in range(10)]
+        for one in each:
+            one.say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        heard = [await one.hears() for one in each]
+
+    assert {status_of(one) for one in heard} == {200}
+
+
+async def test_forms_that_come_byte_by_byte_hold_up_nobody(fresh_database: str) -> None:
+    limits = {"database_connections_max": 2, "request_body_s": 2}
+    async with served(fresh_database, **limits) as kasir:
+        link = await kasir.link()
+        head = f"POST /pay/{link['id']} HTTP/1.1\r\nHost: k\r\nContent-Length: 1000\r\n\r\na"
+        strangers = [await kasir.connect() for _ in range(30)]
+        for stranger in strangers:
+            stranger.say(head.encode())
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        heard = [await stranger.hears() for stranger in strangers]
+
+    assert paid == "RedirectShopper"
+    assert {status_of(one) for one in heard} == {408}
+
+
+async def test_where_every_place_is_taken_probes_and_notices_still_come_through(
+    fresh_database: str,
+) -> None:
+    limits = {"connections_max": 2, "connections_spare": 4, "connections_per_address_max": 99}
+    async with served(fresh_database, **limits) as kasir:
+        link = await kasir.link()
+        await kasir.start(link)
+        (payment,) = await kasir.payments()
+        await kasir.http.close()
+        stream = (
+            f"GET /pay/{link['id']}/payments/{payment['id']}/events HTTP/1.1\r\nHost: k\r\n\r\n"
+        )
+        followers = [await kasir.connect() for _ in range(2)]
+        for follower in followers:
+            follower.say(stream.encode())
+            await follower.reader.readuntil(b"event: standing")
+        asked = [
+            b"GET /health/ready HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n",
+            b"POST /webhooks/adyen HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
+            HEAD + b"Content-Length: 0\r\n\r\n",
+        ]
+        heard = [await answered(kasir, words) for words in asked]
+        for follower in followers:
+            await follower.leave()
+
+    assert [status_of(one) for one in heard] == [200, 400, 503]
+    assert error_of(heard[2])["errorCode"] == "703"
+    assert b"transient-error: true" in heard[2]
+
+
+async def answered(kasir: Served, words: bytes) -> bytes:
+    one = await kasir.connect()
+    one.say(words)
+    return await one.hears()
+
+
+async def test_one_more_than_every_place_and_the_spare_ones_is_hung_up_on(
+    fresh_database: str,
+) -> None:
+    limits = {"connections_max": 1, "connections_spare": 0}
+    async with served(fresh_database, **limits) as kasir:
+        link = await kasir.link()
+        await kasir.start(link)
+        (payment,) = await kasir.payments()
+        await kasir.http.close()
+        follower = await kasir.connect()
+        path = f"/pay/{link['id']}/payments/{payment['id']}/events"
+        follower.say(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
+        await follower.reader.readuntil(b"event: standing")
+        heard = await answered(kasir, b"GET /health/live HTTP/1.1\r\nHost: k\r\n\r\n")
+        await follower.leave()
+
+    assert heard == b""
+
+
+async def test_a_client_that_does_not_read_its_answers_is_let_go(fresh_database: str) -> None:
+    async with served(fresh_database, response_read_s=1) as kasir:
+        stranger = await kasir.connect()
+        stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        for _ in range(400):
+            stranger.say(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
+        await strangers_are(kasir, 1)
+        await strangers_are(kasir, 0)
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        await stranger.leave()
+
+    assert paid == "RedirectShopper"
+
+
+async def strangers_are(kasir: Served, count: int) -> None:
+    async def look() -> int:
+        return kasir.strangers
+
+    await until(look, lambda found: found == count, f"{count} connections from outside")
+
+
+async def test_a_body_that_follows_its_answer_without_end_is_cut_off(fresh_database: str) -> None:
+    limits = {"unread_bytes_max": 100_000, "request_body_s": 600}
+    async with served(fresh_database, **limits) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"Content-Length: 99999999\r\n\r\n")
+        answer = await stranger.reader.readuntil(b"\r\n\r\n")
+        stranger.say(b"a" * 1_000_000)
+        await strangers_are(kasir, 0)
+        await stranger.leave()
+
+    assert status_of(answer) == 401
+
+
+async def test_a_connection_whose_body_came_after_its_answer_is_good_for_the_next_call(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"Content-Length: 2\r\n\r\n")
+        first = await stranger.reader.readuntil(b'security"}')
+        stranger.say(b"{}GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        second = await stranger.hears()
+
+    assert (status_of(first), status_of(second)) == (401, 200)
+
+
+async def test_what_is_no_http_is_told_so_in_the_words_of_every_error(fresh_database: str) -> None:
+    async with served(fresh_database) as kasir:
+        heard = await answered(kasir, b"\x16\x03\x01 hello\r\n\r\n")
+
+    assert status_of(heard) == error_of(heard)["status"] == 400
+
+
+async def test_whoever_asks_for_another_protocol_is_answered_in_this_one(
+    fresh_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served(fresh_database) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(
+            b"GET /health/live HTTP/1.1\r\nHost: k\r\nUpgrade: websocket\r\n"
+            b"Connection: upgrade\r\n\r\n"
+        )
+        heard = await stranger.reader.readuntil(b"\r\n\r\n")
+        await stranger.leave()
+
+    assert status_of(heard) == 200
+    assert caplog.records == []
+
+
+async def test_two_requests_at_once_on_one_connection_are_both_answered(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
+        live = b"GET /health/live HTTP/1.1\r\nHost: k\r\n"
+        heard = await answered(kasir, live + b"\r\n" + live + b"Connection: close\r\n\r\n")
+
+    assert heard.count(b"HTTP/1.1 200") == 2

@@ -1,0 +1,306 @@
+"""Visitors of a link who do too much of what they may do: others pay, and so do they in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from kasir.demo.walker import until
+from raw_http import Caller
+from served import STRANGER, Served, served
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def asked_at_adyen(kasir: Served, call: str) -> int:
+    """How many calls the twin met since a fault was planned for them."""
+    told = await kasir.twin.control("GET", "faults")
+    met: int = next(one["met"] for one in told["faults"] if one["call"] == call)
+    return met
+
+
+async def count_at_adyen(kasir: Served, call: str, slow_s: float = 0) -> None:
+    fault = {"fault": "slow_reply", "call": call, "seconds": slow_s}
+    await kasir.twin.control("PUT", "faults", [fault])
+
+
+async def test_streams_beyond_the_limit_look_once_and_come_again_and_others_pay(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, streams_per_link_max=2, follow_look_s=0.05) as kasir:
+        link = await kasir.link()
+        wallet = await kasir.start(link)
+        (payment,) = await kasir.payments()
+        url = f"{link['url']}/payments/{payment['id']}/events"
+        held = [await kasir.http.get(url) for _ in range(2)]
+        for stream in held:
+            await stream.content.readuntil(b"event: standing")
+        more = [await kasir.visit(url) for _ in range(10)]
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        told = await kasir.twin.shopper(wallet)
+        await kasir.visit(kasir.here(told["location"]))
+        heard = [(await stream.content.read()).decode() for stream in held]
+
+    assert paid == "RedirectShopper"
+    # What a page is told that has no place: how it stands, and when to look again.
+    for status, text, _ in more:
+        assert (status, text.count("event: standing")) == (200, 1)
+        assert "retry: 5000" in text
+    # Those that have one hear the end.
+    assert ['"final":true' in text for text in heard] == [True, True]
+
+
+async def test_one_address_takes_no_more_streams_than_its_own(fresh_database: str) -> None:
+    async with served(fresh_database, streams_per_address_max=1) as kasir:
+        links = [await kasir.link(reference=name) for name in ("A", "B")]
+        for link in links:
+            await kasir.start(link)
+        paths = []
+        for link, name in zip(links, ("A", "B"), strict=True):
+            (payment,) = await kasir.payments(name)
+            paths.append(f"/pay/{link['id']}/payments/{payment['id']}/events")
+        strangers = [await kasir.connect(STRANGER) for _ in range(2)]
+        heard = []
+        for stranger, path in zip(strangers, paths, strict=True):
+            stranger.say(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
+            heard.append(await stranger.reader.readuntil(b"event: standing"))
+        for stranger in strangers:
+            await stranger.leave()
+
+    assert [b"retry: 2000" in one for one in heard] == [True, False]
+    assert b"retry: 5000" in heard[1]
+
+
+async def test_made_up_results_make_no_calls_and_questions_without_end(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, returns_unknown_max=3) as kasir:
+        link = await kasir.link()
+        wallet = await kasir.start(link)
+        (payment,) = await kasir.payments()
+        await count_at_adyen(kasir, "details")
+        url = f"{link['url']}/return/{payment['id']}?redirectResult="
+        with capture_logs() as logs:
+            answers = [await kasir.visit(url + secrets.token_urlsafe(20)) for _ in range(12)]
+        asked = await asked_at_adyen(kasir, "details")
+        kept = await kasir.kept("SELECT count(*) FROM question WHERE kind = 'details'")
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        told = await kasir.twin.shopper(wallet)
+        true = await kasir.visit(kasir.here(told["location"]))
+        page = await kasir.visit(kasir.here(true[2]))
+
+    assert (asked, kept) == (3, 3)
+    assert {status for status, _, _ in [*answers, true]} == {303}
+    assert [one["event"] for one in logs] == ["too many returns with unknown results"] * 9
+    assert paid == "RedirectShopper"
+    # The page of the payment, which waits for the notification.
+    assert page[0] == 200
+    assert "data-events" in page[1]
+
+
+async def test_whoever_really_paid_is_seen_to_after_made_up_results(caller: Caller) -> None:
+    """With the limits as they are, and the notification that settles it."""
+    reference = f"MADE-UP-{secrets.token_hex(4)}"
+    body = {"reference": reference, "amount": {"currency": "IDR", "value": 25000}}
+    link = (await caller.post("/v72/paymentLinks", body | {"returnUrl": "https://s.example/"})).json
+    wallet = await started(caller, link["id"])
+    (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
+    path = f"/pay/{link['id']}/return/{payment['id']}?redirectResult="
+    for _ in range(15):
+        await caller.call("GET", path + secrets.token_urlsafe(20), api_key=None)
+    url = f"{caller.house.twin_url}/twin/wallet"
+    async with caller.http.post(url, json={"url": wallet, "do": "approve"}) as response:
+        back = (await response.json())["location"]
+    async with caller.http.get(back, allow_redirects=False) as response:
+        status = response.status
+
+    async def look() -> str:
+        told = await caller.call("GET", f"/api/payments/{payment['id']}")
+        found: str = told.json["status"]
+        return found
+
+    assert status == 303
+    await until(look, lambda found: found == "authorised", "the payment is authorised")
+
+
+async def started(caller: Caller, link_id: str) -> str:
+    form = (await caller.call("GET", f"/pay/{link_id}", api_key=None)).body.decode()
+    named = re.search(r'name="attempt" value="([^"]+)"', form)
+    assert named
+    posted = await caller.call(
+        "POST", f"/pay/{link_id}", f"attempt={named[1]}".encode(), api_key=None, headers=FORM
+    )
+    return posted.headers["Location"]
+
+
+async def test_while_adyen_is_away_made_up_results_leave_no_questions_without_end(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, returns_unknown_max=3) as kasir:
+        link = await kasir.link()
+        await kasir.start(link)
+        (payment,) = await kasir.payments()
+        fault = {"fault": "lose_reply_before", "call": "details"}
+        await kasir.twin.control("PUT", "faults", [fault])
+        url = f"{link['url']}/return/{payment['id']}?redirectResult="
+        for _ in range(8):
+            await kasir.visit(url + secrets.token_urlsafe(20))
+
+        assert await kasir.kept("SELECT count(*) FROM question WHERE kind = 'details'") == 3
+
+
+async def test_a_result_that_adyen_knows_is_not_counted(fresh_database: str) -> None:
+    async with served(fresh_database, returns_unknown_max=1) as kasir:
+        link = await kasir.link()
+        told = await kasir.twin.shopper(await kasir.start(link))
+        with capture_logs() as logs:
+            for _ in range(3):
+                await kasir.visit(kasir.here(told["location"]))
+        (payment,) = await kasir.payments()
+
+    assert logs == []
+    assert payment["status"] == "authorised"
+
+
+async def test_forms_posted_without_end_are_told_to_wait_and_others_pay(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, forms_per_link_max=3) as kasir:
+        link, other = await kasir.link(reusable=True), await kasir.link(reference="OTHER")
+        await count_at_adyen(kasir, "payments")
+        answers = [await kasir.visit(link["url"], {"attempt": f"try-{n}"}) for n in range(8)]
+        asked = await asked_at_adyen(kasir, "payments")
+        async with kasir.http.post(link["url"], data={"attempt": "9"}) as response:
+            last = response.status, response.headers["Retry-After"], await response.text()
+        wallet = await kasir.start(other)
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+
+    assert [status for status, _, _ in answers] == [303] * 3 + [429] * 5
+    assert asked == 3
+    assert last[:2] == (429, "60")
+    assert "Terlalu banyak percobaan" in last[2]
+    assert wallet
+    assert paid == "RedirectShopper"
+
+
+async def test_removing_saved_wallets_without_end_is_told_to_wait(fresh_database: str) -> None:
+    async with served(fresh_database, forms_per_link_max=2) as kasir:
+        link = await kasir.link(shopperReference="shopper-1")
+        answers = [await kasir.visit(f"{link['url']}/saved/tok_1", {}) for _ in range(4)]
+
+    assert [status for status, _, _ in answers] == [404, 404, 429, 429]
+
+
+async def test_a_form_that_is_looked_at_without_end_asks_adyen_so_often_and_can_be_used(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, offers_per_link_max=2) as kasir:
+        link = await kasir.link()
+        await count_at_adyen(kasir, "paymentMethods")
+        pages = [await kasir.visit(link["url"]) for _ in range(6)]
+        asked = await asked_at_adyen(kasir, "paymentMethods")
+        wallet = await kasir.start(link)
+
+    assert asked == 2
+    assert [status for status, _, _ in pages] == [200] * 6
+    assert wallet
+
+
+async def test_of_many_forms_of_one_try_some_wait_and_the_rest_are_told_to_ask_again(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, forms_waiting_max=2) as kasir:
+        link = await kasir.link()
+        _, page, _ = await kasir.visit(link["url"])
+        named = re.search(r'name="attempt" value="([^"]+)"', page)
+        assert named
+        fault = {"fault": "slow_reply", "call": "payments", "seconds": 3, "reference": "A-LINK"}
+        await kasir.twin.control("PUT", "faults", [fault])
+        form = {"attempt": named[1]}
+        posting = asyncio.gather(*(kasir.visit(link["url"], form) for _ in range(10)))
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        answers: list[Any] = await posting
+        payments = await kasir.payments()
+
+    assert paid == "RedirectShopper"
+    assert len(payments) == 1
+    # The one who asks and two who wait are sent on together.
+    assert sorted(status for status, _, _ in answers) == [303] * 10
+    assert len({place for _, _, place in answers}) == 2
+
+
+OTHERS = [
+    {"Origin": "https://other.example"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
+    {"Sec-Fetch-Site": "same-site", "Origin": "null"},
+]
+OURS = [
+    {},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": "http://127.0.0.1:8000"},
+]
+
+
+@pytest.mark.parametrize("headers", OTHERS, ids=str)
+async def test_a_page_of_another_origin_posts_no_form(
+    fresh_database: str, headers: dict[str, str]
+) -> None:
+    async with served(fresh_database) as kasir:
+        link = await kasir.link()
+        paths = ("", "/payments/pay_1", "/saved/tok_1")
+        answers = [
+            await kasir.visit(link["url"] + path, {"attempt": "x"}, headers) for path in paths
+        ]
+        payments = await kasir.payments()
+
+    assert [status for status, _, _ in answers] == [403] * 3
+    assert payments == []
+
+
+@pytest.mark.parametrize("headers", OURS, ids=str)
+async def test_our_own_pages_and_browsers_that_say_nothing_post_forms(
+    fresh_database: str, headers: dict[str, str]
+) -> None:
+    async with served(fresh_database) as kasir:
+        link = await kasir.link(reusable=True)
+        status, _, wallet = await kasir.visit(link["url"], {"attempt": "x"}, headers)
+
+    assert status == 303
+    assert wallet
+
+
+async def test_the_wallet_may_post_the_shopper_back_from_its_own_origin(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database) as kasir:
+        link = await kasir.link()
+        await kasir.start(link)
+        (payment,) = await kasir.payments()
+        url = f"{link['url']}/return/{payment['id']}"
+        headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://checkout.adyen.com"}
+        status, _, _ = await kasir.visit(url, {"redirectResult": "x"}, headers)
+
+    assert status == 303
+
+
+async def test_no_page_of_another_origin_calls_the_api(caller: Caller) -> None:
+    asks = {
+        "Origin": "https://other.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "x-api-key, content-type",
+    }
+    may = await caller.call("OPTIONS", "/v72/payments", api_key=None, headers=asks)
+    unasked = await caller.call(
+        "POST", "/api/plans", b"{}", api_key=None, headers={"Content-Type": "text/plain"}
+    )
+    read = await caller.call("GET", "/api/payments?reference=x", headers=asks)
+
+    for said in (may, unasked, read):
+        assert [name for name in said.headers if name.lower().startswith("access-control")] == []
+    assert unasked.status == 401

@@ -1,0 +1,190 @@
+"""Kasir served in the test's own loop, with limits that a test can reach, and what comes to it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import asyncpg
+import uvicorn
+
+from adyen_twin.settings import Knobs
+from adyen_twin.settings import Settings as TwinSettings
+from adyen_twin.twin import Twin
+from fakes import KEY
+from kasir.cli.connections import BoundedHttp
+from kasir.config import Limits, settings_from
+from kasir.web.app import create_app
+from twin_fixtures import QuietServer, TwinAtWork, payment_body, serving
+
+_HOST: Final = "127.0.0.1"
+#: Another machine, as far as a server can tell: no proxy has this address.
+STRANGER: Final = "127.0.0.2"
+_PATIENCE_S: Final = 30.0
+_API_KEY: Final = "a-shop-of-the-test"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A Kasir that answers, the twin that is its Adyen, and how often a neighbour was served."""
+
+    port: int
+    twin: TwinAtWork
+    http: aiohttp.ClientSession
+    database: str
+    server: uvicorn.Server
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{_HOST}:{self.port}"
+
+    async def post(self, path: str, body: object, key: str | None = None) -> Any:
+        """Call Kasir as a shop does; gives the answer's JSON."""
+        headers = {"X-API-Key": _API_KEY} | ({"Idempotency-Key": key} if key else {})
+        async with self.http.post(self.url + path, json=body, headers=headers) as response:
+            return await response.json()
+
+    async def neighbour_pays(self, reference: str) -> str:
+        """Somebody else pays meanwhile; gives the result code."""
+        body = payment_body(reference=reference, returnUrl="https://shop.example/")
+        async with asyncio.timeout(_PATIENCE_S):
+            told = await self.post("/v72/payments", body, reference)
+        return str(told.get("resultCode", told))
+
+    async def link(self, **changes: Any) -> dict[str, Any]:
+        """A link to the form."""
+        body = {
+            "reference": "A-LINK",
+            "amount": {"currency": "IDR", "value": 25000},
+            "returnUrl": "https://shop.example/",
+        } | changes
+        made: dict[str, Any] = await self.post("/v72/paymentLinks", body)
+        # It was named for a port that was not known yet.
+        return made | {"url": f"{self.url}/pay/{made['id']}"}
+
+    async def payments(self, reference: str = "A-LINK") -> list[dict[str, Any]]:
+        """The payments of a reference, newest first."""
+        url = f"{self.url}/api/payments?reference={reference}"
+        async with self.http.get(url, headers={"X-API-Key": _API_KEY}) as response:
+            found: list[dict[str, Any]] = (await response.json())["payments"]
+            return found
+
+    async def visit(
+        self,
+        url: str,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, str, str]:
+        """Ask for a page, or post a form; gives its status, its text, and where it leads."""
+        method = "GET" if form is None else "POST"
+        async with self.http.request(
+            method, url, data=form, headers=headers, allow_redirects=False
+        ) as response:
+            return response.status, await response.text(), response.headers.get("Location", "")
+
+    async def start(self, link: dict[str, Any]) -> str:
+        """Start a payment at a link, as a browser without scripts does; gives the wallet's page."""
+        _, page, _ = await self.visit(link["url"])
+        named = re.search(r'name="attempt" value="([^"]+)"', page)
+        assert named, page
+        status, text, wallet = await self.visit(link["url"], {"attempt": named[1]})
+        assert status == 303, text
+        return wallet
+
+    async def kept(self, query: str, *values: object) -> Any:
+        """One value from the database."""
+        connection = await asyncpg.connect(self.database)
+        try:
+            return await connection.fetchval(query, *values)
+        finally:
+            await connection.close()
+
+    def here(self, location: str) -> str:
+        """An address that Kasir gave, where it is served in this test."""
+        return self.url + urlsplit(location)._replace(scheme="", netloc="").geturl()
+
+    @property
+    def strangers(self) -> int:
+        """How many connections from outside the server has."""
+        each = self.server.server_state.connections
+        peers = [one.transport.get_extra_info("peername") for one in each]
+        return sum(peer is not None and peer[0] == STRANGER for peer in peers)
+
+    async def connect(self, address: str = STRANGER) -> Stranger:
+        """One who opens a connection and speaks byte by byte."""
+        reader, writer = await asyncio.open_connection(_HOST, self.port, local_addr=(address, 0))
+        return Stranger(reader, writer)
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A connection from outside."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def say(self, words: bytes) -> None:
+        """Send some bytes, if there is still anybody who takes them."""
+        if not self.writer.is_closing():
+            self.writer.write(words)
+
+    async def hears(self) -> bytes:
+        """Everything that comes until the server ends the connection."""
+        heard = b""
+        async with asyncio.timeout(_PATIENCE_S):
+            try:
+                while part := await self.reader.read(65536):
+                    heard += part
+            except ConnectionError:
+                pass  # It ended it so.
+        await self.leave()
+        return heard
+
+    async def leave(self) -> None:
+        """Hang up."""
+        self.writer.transport.abort()
+        with suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+
+@asynccontextmanager
+async def served(database: str, **limits: Any) -> AsyncIterator[Served]:
+    """Serve Kasir on a database, as `kasir serve` does, within these limits."""
+    within = replace(Limits(), **limits)
+    async with serving(Twin(TwinSettings(), Knobs())) as twin:
+        settings = settings_from(
+            {
+                "ADYEN_ENVIRONMENT": "twin",
+                "ADYEN_TWIN_URL": twin.url,
+                "ADYEN_HMAC_KEY": KEY,
+                "KASIR_DATABASE_URL": database,
+                "KASIR_API_KEY": _API_KEY,
+            }
+        )
+        app = create_app(replace(settings, limits=within))
+        http = type("Bounded", (BoundedHttp,), {"limits": within})
+        config = uvicorn.Config(
+            app, log_config=None, lifespan="on", ws="none", http=http, timeout_keep_alive=75
+        )
+        listener = socket.socket(proto=socket.IPPROTO_TCP)
+        listener.bind((_HOST, 0))
+        server = QuietServer(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            assert not task.done(), "Kasir did not start"
+            await asyncio.sleep(0)
+        async with aiohttp.ClientSession() as client:
+            yield Served(listener.getsockname()[1], twin, client, database, server)
+        # Whoever hung up is noticed before the database goes.
+        if under_way := server.server_state.tasks:
+            await asyncio.wait(under_way, timeout=_PATIENCE_S)
+        server.stopping.set()
+        await task
