@@ -33,6 +33,11 @@ class Limits:
 
     #: Largest request body a shop may send.
     request_bytes_max: int = 1024 * 1024
+    #: How much of a body is read, for how long, after its answer: so that the sender hears it.
+    drained_bytes_max: int = 32 * 1024 * 1024
+    drained_s: float = 10.0
+    #: How long a stop waits for what is in hand: longer than a call to Adyen can take.
+    stop_s: float = 40.0
     #: How long a shop's key is let in without looking whether it was withdrawn.
     api_key_remembered_s: float = 10.0
     #: Largest notification body Adyen may send.

@@ -30,6 +30,8 @@ from kasir.web import (
     webhooks,
 )
 from kasir.web.problems import HANDLERS
+from kasir.web.stopping import Stopping, in_hand
+from kasir.web.whole_requests import heard
 from kasir.wiring import Kasir
 
 _DOCUMENT: Final = OpenAPIConfig(
@@ -64,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             yield
 
     limits = settings.limits if settings else Limits()
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             checkout_api.ROUTES,
             payments_api.ROUTES,
@@ -93,4 +95,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
         openapi_config=_DOCUMENT,
         request_max_body_size=limits.request_bytes_max,
         logging_config=None,
+        middleware=[in_hand],
+        state=State({"stopping": Stopping()}),
     )
+    # Around all of it, for Litestar answers a wrong address before any middleware of its own.
+    app.asgi_handler = heard(app.asgi_handler, limits.drained_bytes_max, limits.drained_s)
+    return app
