@@ -109,7 +109,7 @@ class Item:
 
     def storable(self) -> Item:
         """The same in text that any column takes; its seal is that of what it was before."""
-        texts = {name: storable(getattr(self, name)) for name in _TEXTS}
+        texts: dict[str, Any] = {name: storable(getattr(self, name)) for name in _TEXTS}
         extra = {storable(key): storable(value) for key, value in self.additional_data.items()}
         return replace(self, additional_data=extra, **texts)
 
@@ -137,8 +137,8 @@ def parse(body: bytes) -> list[Item]:
         Unreadable: It is not JSON, or not the envelope of a standard notification.
     """
     try:
-        raws = [bytes(box.NotificationRequestItem) for box in _ENVELOPE.decode(body).notificationItems]
-        return _items(raws)
+        boxes = _ENVELOPE.decode(body).notificationItems
+        return _items([bytes(box.NotificationRequestItem) for box in boxes])
     except (Unreadable, ValueError):  # Not strict JSON, or not everything in it is an item.
         pass
     except RecursionError as error:
@@ -177,10 +177,12 @@ def parse_form(body: bytes) -> list[Item]:
     """
     try:
         text = body.decode(errors="surrogateescape")
-        options = {"errors": "surrogateescape", "max_num_fields": _FIELDS_MAX}
-        pairs = dict(parse_qsl(text, keep_blank_values=True, **options))
+        found = parse_qsl(
+            text, keep_blank_values=True, errors="surrogateescape", max_num_fields=_FIELDS_MAX
+        )
     except ValueError as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
+    pairs = dict(found)
     if "eventCode" not in pairs or "pspReference" not in pairs:
         raise Unreadable("this is not a standard notification: no eventCode or pspReference")
     extras = {name: text for name, text in pairs.items() if name.startswith(_EXTRA)}

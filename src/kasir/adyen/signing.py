@@ -66,9 +66,7 @@ def is_sealed(item: Item, keys: Iterable[bytes]) -> bool:
     found = item.hmac_signature.encode(errors="replace")
     texts = _bytes_of(signed_text(item))
     # All keys are tried, and each in constant time: timing tells nothing of the key.
-    valid = [
-        hmac.compare_digest(seal(text, key).encode(), found) for key in keys for text in texts
-    ]
+    valid = [hmac.compare_digest(seal(text, key).encode(), found) for key in keys for text in texts]
     return bool(found) and any(valid)
 
 

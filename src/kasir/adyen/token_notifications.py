@@ -55,8 +55,6 @@ class _Body(msgspec.Struct, rename="camel"):
     data: _Data
 
 
-
-
 def parse(body: bytes) -> TokenNotification:
     """Read a token notification.
 

@@ -83,7 +83,9 @@ class _Supervisor(Multiprocess):
     """Uvicorn's, which cuts what its processes have in hand when it is told to stop twice."""
 
     def join_all(self) -> None:
-        """Wait until every process has ended."""
+        """Wait until every process has ended; nobody listens meanwhile."""
+        for shared in self.sockets:
+            shared.close()
         self.signal_queue.clear()
         for process in self.processes:
             while process.exitcode is None:
@@ -126,7 +128,9 @@ def _heed_signals(made: Litestar) -> None:
         else:
             ask(number, servers[number], frame)
 
-    servers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    servers: dict[int, Any] = {
+        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     if multiprocessing.parent_process() is None:
         for number in servers:
             signal.signal(number, stop)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from litestar.enums import ScopeType
+
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
@@ -28,7 +30,7 @@ def heard(app: ASGIApp, bytes_max: int, seconds_max: float) -> ASGIApp:
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
         body = _Body(receive, scope)
@@ -81,7 +83,7 @@ class _Body:
             async with asyncio.timeout(seconds_max):
                 while self.is_owed and not self._waits and left > 0:
                     message = await self.receive()
-                    left -= len(message.get("body", b""))
+                    left -= len(message["body"]) if message["type"] == "http.request" else 0
         except TimeoutError:
             return  # The connection is closed on whoever sends so slowly.
 

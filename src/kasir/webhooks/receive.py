@@ -3,8 +3,9 @@
 A batch with a bad item in it: the good items are kept, and the whole is answered as not authentic,
 so that Adyen sends it again and somebody looks. The good ones come twice then, which is harmless.
 
-What Kasir cannot read at all is kept as it came if its sender proved to be Adyen: by the seal of the
-whole, or by the password of the address where there is one. Its queue would wait behind it for ever.
+What Kasir cannot read at all is kept as it came if its sender proved to be Adyen: by the seal of
+the whole, or by the password of the address where there is one. Adyen's queue would wait behind it
+for ever.
 """
 
 from __future__ import annotations
@@ -70,20 +71,20 @@ async def receive(
     body: bytes,
     *,
     is_form: bool,
-    is_admitted: bool,
     keys: Sequence[bytes],
     inbox: Inbox,
     received_at: datetime,
+    is_admitted: bool = False,
 ) -> None:
     """Take a standard notification in.
 
     Args:
         body: As it was posted.
         is_form: Whether it came as a form; Adyen sends JSON unless set up otherwise.
-        is_admitted: Whether the sender gave the password of the address: not so where there is none.
         keys: The HMAC keys that count: current, and previous while rotating.
         inbox: Where it is kept.
         received_at: When it came.
+        is_admitted: Whether the sender gave the password of the address; not so where it has none.
 
     Raises:
         Unreadable: It is not JSON or not the envelope, and nothing proves who sent it; nothing was

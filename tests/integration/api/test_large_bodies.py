@@ -60,9 +60,7 @@ def twice_on_one_connection(house: Stage, path: str) -> list[int]:
         ("/pay/PL_NOWHERE", 404),
     ],
 )
-async def test_who_sends_too_much_in_one_go_hears_why(
-    house: Stage, path: str, status: int
-) -> None:
+async def test_who_sends_too_much_in_one_go_hears_why(house: Stage, path: str, status: int) -> None:
     told, body = await asyncio.to_thread(by_urllib, house, path, house.api_key)
 
     assert told == status

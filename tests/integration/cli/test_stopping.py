@@ -37,6 +37,7 @@ class Slow:
             await self.may_answer.wait()
         return web.json_response(
             {
+                "paymentMethods": [{"type": "gopay_wallet", "name": "GoPay"}],
                 "resultCode": "RedirectShopper",
                 "action": {"type": "redirect", "method": "GET", "url": f"{self.far.url}/wallet"},
             },
