@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
+
+import asyncpg
 
 from fakes import KEY
 
@@ -59,3 +64,31 @@ def running(*words: str, **given: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def until_ready(url: str) -> None:
+    """Wait until a server answers that it is ready."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, "it never became ready"
+            time.sleep(0.05)
+
+
+async def until_it_works(dsn: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a worker listens for jobs in this database."""
+    connection = await asyncpg.connect(dsn)
+    deadline = time.monotonic() + 30
+    try:
+        while not await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND query ILIKE '%listen%'"
+        ):
+            assert process.poll() is None, process.stderr
+            assert time.monotonic() < deadline, "it never listened"
+            await asyncio.sleep(0.05)
+    finally:
+        await connection.close()

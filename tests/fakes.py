@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from adyen_twin import seals
-from kasir.errors import KeyReused, NotFound
+from kasir.errors import KasirError, KeyReused, NotFound
 from kasir.ids import PaymentId
 from kasir.money import IDR, Money
 from kasir.payments import fold
@@ -215,6 +216,24 @@ class MemoryBook:
         if page is None:
             raise NotFound("question", key)
         return page.question, page.kept
+
+    @asynccontextmanager
+    async def asking(self, question: Question) -> AsyncIterator[None]:
+        """Around the asking of a question: broken off, it is let go."""
+        try:
+            yield
+        except KasirError:
+            raise
+        except BaseException:
+            page = self._pages.get(question.key)
+            if page and page.question.asked_at == question.asked_at:
+                tries = page.question.tries + 1
+                page.question = replace(page.question, asked_at=_LONG_AGO, tries=tries)
+            raise
+
+    async def is_forsaken(self, question: Question) -> bool:
+        """Whether its asker is gone: never, for here is one process."""
+        return False
 
     async def take_over(self, question: Question, now: datetime) -> bool:
         """Claim an unanswered question: True if nobody asked it since `question.asked_at`."""

@@ -56,6 +56,11 @@ class Limits:
     unread_bytes_max: int = 16 * 1024 * 1024
     #: ... and for how long a connection that is to end is read on.
     linger_s: float = 2.0
+    #: How much of a body is read, for how long, after its answer: so that the sender hears it.
+    drained_bytes_max: int = 32 * 1024 * 1024
+    drained_s: float = 10.0
+    #: How long a stop waits for what is in hand: longer than a call to Adyen can take.
+    stop_s: float = 40.0
     #: How long a shop's key is let in without looking whether it was withdrawn.
     api_key_remembered_s: float = 10.0
     #: Largest notification body Adyen may send.

@@ -8,6 +8,7 @@ An error says who must act. A refusal by the wallet is not here: it is a status.
     ├── KeyReused             the shop: the same idempotency key came with another body
     ├── StillRunning          the shop: the first call with this key has no answer yet
     ├── NotFound              the shop: no such payment or link
+    ├── CutOff                the shop: Kasir was stopped before it had the answer; ask again
     ├── DatabaseUnavailable   the operator: PostgreSQL does not answer
     ├── NotAuthentic          the sender: a notification without a valid seal
     └── Unreadable            the sender: a message that is not what its address takes
@@ -90,6 +91,13 @@ class NotFound(KasirError):
     def __init__(self, what: str, name: str) -> None:
         super().__init__(f"no {what} {name!r}")
         self.what, self.name = what, name
+
+
+class CutOff(KasirError):
+    """Kasir was stopped before it had the answer: what was written down is gone on with later."""
+
+    def __init__(self) -> None:
+        super().__init__("Kasir is being stopped, and could not wait for the answer")
 
 
 class DatabaseUnavailable(KasirError):

@@ -132,6 +132,7 @@ class Kasir:
             if chosen.follow_twin_clock and clock is None:
                 clock = await stack.enter_async_context(_twin_clock(wire))
             kasir = cls._built(chosen, pool, wire, clock or SystemClock())
+            await stack.enter_async_context(kasir.payments.asker.alive())
             await stack.enter_async_context(kasir.inbox.writing())
             yield kasir
 

@@ -2,11 +2,14 @@
 
 `live` and `success` are strings. The JSON form carries one item; we read as many as come. Fields
 we do not know are kept (in `raw`) and ignored. Source: Adyen's Webhooks OpenAPI, v1.
+
+What is no strict JSON is read as far as it goes: Adyen's queue waits behind what is refused.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -14,6 +17,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from kasir.adyen.texts import read_json, storable
 from kasir.errors import Unreadable
 
 _EXTRA: Final = "additionalData."
@@ -106,6 +110,15 @@ class Item:
         """The seal that came with the item, or an empty string."""
         return self.additional_data.get("hmacSignature", "")
 
+    def storable(self) -> Item:
+        """The same in text that any column takes; its seal is that of what it was before."""
+        texts: dict[str, Any] = {name: storable(getattr(self, name)) for name in _TEXTS}
+        extra = {storable(key): storable(value) for key, value in self.additional_data.items()}
+        return replace(self, additional_data=extra, **texts)
+
+
+_TEXTS: Final = tuple(name for name, kind in Item.__annotations__.items() if kind == "str")
+
 
 class _ItemBox(msgspec.Struct):
     NotificationRequestItem: msgspec.Raw
@@ -116,25 +129,45 @@ class _Envelope(msgspec.Struct):
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
-_ITEM = msgspec.json.Decoder(dict[str, Any])
 
 
 def parse(body: bytes) -> list[Item]:
     """Read an envelope into its items.
 
+    What stands for an item beside others and is none is given as one without a seal.
+
     Raises:
         Unreadable: It is not JSON, or not the envelope of a standard notification.
     """
     try:
-        envelope = _ENVELOPE.decode(body)
-        items = [
-            item_from(bytes(box.NotificationRequestItem)) for box in envelope.notificationItems
-        ]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        boxes = _ENVELOPE.decode(body).notificationItems
+        return _items([bytes(box.NotificationRequestItem) for box in boxes])
+    except (Unreadable, ValueError):  # Not strict JSON, or not everything in it is an item.
+        pass
+    except RecursionError as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
-    if not items:
+    return _items(_raws(body))
+
+
+def _items(raws: list[bytes]) -> list[Item]:
+    if not raws:
         raise Unreadable("this is not a standard notification: notificationItems is empty")
-    return items
+    return [item_from(raw) for raw in raws]
+
+
+def _raws(body: bytes) -> list[bytes]:
+    """The items of an envelope that is no strict JSON, each in ASCII and strict but for numbers."""
+    try:
+        said = read_json(body)
+    except (Unreadable, RecursionError) as error:
+        raise Unreadable(f"this is not a standard notification: {error}") from error
+    boxes = said.get("notificationItems") if isinstance(said, dict) else None
+    if not isinstance(boxes, list):
+        raise Unreadable("this is not a standard notification: there are no notificationItems")
+    items = [box.get("NotificationRequestItem") if isinstance(box, dict) else None for box in boxes]
+    if boxes and not any(isinstance(item, dict) for item in items):
+        raise Unreadable("this is not a standard notification: it has no NotificationRequestItem")
+    return [json.dumps(item if isinstance(item, dict) else {}).encode() for item in items]
 
 
 def parse_form(body: bytes) -> list[Item]:
@@ -146,9 +179,13 @@ def parse_form(body: bytes) -> list[Item]:
         Unreadable: It is not the form of a standard notification.
     """
     try:
-        pairs = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS_MAX))
-    except (UnicodeDecodeError, ValueError) as error:
+        text = body.decode(errors="surrogateescape")
+        found = parse_qsl(
+            text, keep_blank_values=True, errors="surrogateescape", max_num_fields=_FIELDS_MAX
+        )
+    except ValueError as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
+    pairs = dict(found)
     if "eventCode" not in pairs or "pspReference" not in pairs:
         raise Unreadable("this is not a standard notification: no eventCode or pspReference")
     extras = {name: text for name, text in pairs.items() if name.startswith(_EXTRA)}
@@ -157,12 +194,18 @@ def parse_form(body: bytes) -> list[Item]:
         "amount": {"currency": pairs.get("currency", ""), "value": pairs.get("value", "")},
         "additionalData": {name.removeprefix(_EXTRA): text for name, text in extras.items()},
     }
-    return [item_from(msgspec.json.encode(fields))]
+    return [item_from(json.dumps(fields).encode())]
 
 
 def item_from(raw: bytes) -> Item:
-    """Read one item, as it stands inside the envelope."""
-    fields = _ITEM.decode(raw)
+    """Read one item, as it stands inside the envelope.
+
+    Raises:
+        Unreadable: It is not a JSON object.
+    """
+    fields = read_json(raw)
+    if not isinstance(fields, dict):
+        raise Unreadable("a notification item is a JSON object")
     amount = fields.get("amount")
     money = amount if isinstance(amount, dict) else {}
     extra = fields.get("additionalData")

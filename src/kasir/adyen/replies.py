@@ -6,6 +6,7 @@ or nothing (a proxy in front), so JSON is never assumed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -13,10 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
-from kasir.errors import Fault
+from kasir.adyen.texts import all_storable, read_json
+from kasir.errors import Fault, Unreadable
 
 #: "Request already processed or in progress" (API idempotency page).
 ALREADY_PROCESSED: Final = "704"
+
+#: Where a body may hold what cannot be kept in a column: looked for first, for it is rare.
+_ODD: Final = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[\x80-\xff]|\x00")
 
 _NOT_NOW: Final = (
     "In Adyen's place something answered HTTP {status} that is not in Adyen's words, so nothing is "
@@ -73,8 +78,10 @@ class Answer:
 
     def _fields(self) -> dict[str, Any] | None:
         try:
-            fields = msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            fields = read_json(self.body)
+            if _ODD.search(self.body):
+                fields = all_storable(fields)
+        except (Unreadable, RecursionError):
             return None
         return fields if isinstance(fields, dict) else None
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from kasir.adyen.notifications import Item
 
 _KEY_BYTES: Final = 32
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 def key_from_hex(text: str) -> bytes:
@@ -60,8 +63,24 @@ def seal(text: bytes, key: bytes) -> str:
 
 def is_sealed(item: Item, keys: Iterable[bytes]) -> bool:
     """Whether an item carries a valid seal under any of `keys` (current and previous)."""
-    found = item.hmac_signature.encode()
-    text = signed_text(item).encode()
+    found = item.hmac_signature.encode(errors="replace")
+    texts = _bytes_of(signed_text(item))
     # All keys are tried, and each in constant time: timing tells nothing of the key.
-    valid = [hmac.compare_digest(seal(text, key).encode(), found) for key in keys]
+    valid = [hmac.compare_digest(seal(text, key).encode(), found) for key in keys for text in texts]
     return bool(found) and any(valid)
+
+
+def _bytes_of(text: str) -> set[bytes]:
+    """The bytes that Adyen may have sealed for a text: one way, but for half a surrogate pair.
+
+    UTF-8 has none for that, and how Adyen writes it is a guess: as Java does (`?`), as JavaScript
+    does (U+FFFD), as if it had, or as it came, where it came as a byte that is no UTF-8.
+    """
+    try:
+        return {text.encode()}
+    except UnicodeEncodeError:
+        ways = {text.encode(errors="replace"), text.encode(errors="surrogatepass")}
+        ways.add(_HALVES.sub("\ufffd", text).encode())
+        with suppress(UnicodeEncodeError):
+            ways.add(text.encode(errors="surrogateescape"))
+        return ways

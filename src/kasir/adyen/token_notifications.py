@@ -15,6 +15,7 @@ from enum import StrEnum
 import msgspec
 
 from kasir.adyen.signing import seal
+from kasir.adyen.texts import read_json, storable
 from kasir.errors import Unreadable
 
 
@@ -54,9 +55,6 @@ class _Body(msgspec.Struct, rename="camel"):
     data: _Data
 
 
-_DECODER = msgspec.json.Decoder(_Body)
-
-
 def parse(body: bytes) -> TokenNotification:
     """Read a token notification.
 
@@ -64,17 +62,17 @@ def parse(body: bytes) -> TokenNotification:
         Unreadable: It is not JSON, or not of the schema.
     """
     try:
-        said = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        said = msgspec.convert(read_json(body), _Body)
+    except (Unreadable, msgspec.ValidationError, RecursionError) as error:
         raise Unreadable(f"this is not a token notification: {error}") from error
     return TokenNotification(
-        type=said.type,
-        event_id=said.event_id,
+        type=storable(said.type),
+        event_id=storable(said.event_id),
         created_at=said.created_at,
-        merchant_account=said.data.merchant_account,
-        shopper_reference=said.data.shopper_reference,
-        stored_id=said.data.stored_payment_method_id,
-        method=said.data.type,
+        merchant_account=storable(said.data.merchant_account),
+        shopper_reference=storable(said.data.shopper_reference),
+        stored_id=storable(said.data.stored_payment_method_id),
+        method=storable(said.data.type),
     )
 
 
@@ -92,8 +90,8 @@ def envelope(body: bytes) -> Envelope:
         Unreadable: It is not a JSON object.
     """
     try:
-        return msgspec.json.decode(body, type=Envelope)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return msgspec.convert(read_json(body), Envelope)
+    except (Unreadable, msgspec.ValidationError, RecursionError) as error:
         raise Unreadable(f"this is not a token notification: {error}") from error
 
 

@@ -1,16 +1,28 @@
-"""`kasir serve`: one process, or several that share a socket."""
+"""`kasir serve`: one process, or several that share a socket.
+
+The first signal to stop lets what is in hand end; the second one cuts it. Where several processes
+share the work, the one that was started is told by signals and tells the others.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import multiprocessing
+import os
+import signal
 import sys
-from typing import Final
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
-from kasir.config import settings_from
+from kasir.config import Limits, settings_from
 from kasir.wiring import Kasir
+
+if TYPE_CHECKING:
+    from litestar import Litestar
 
 #: Longer than clients and proxies keep an idle connection (aiohttp 15 s, nginx and most load
 #: balancers 60 s), so that it is they who close it, and not we while a payment is on its way.
@@ -18,6 +30,12 @@ _KEEP_ALIVE_S: Final = 75
 #: So many new objects, before the collector looks through them: a request makes hundreds, nearly
 #: none of them in a circle.
 _YOUNG_MAX: Final = 20_000
+#: How long what was cut has to say so.
+_LAST_WORDS_S: Final = 5
+_LOOK_S: Final = 0.1
+#: A terminal and a service manager may tell every process of a group to stop, and whoever was
+#: started tells the others once more: so no number of those means to cut, but this does.
+_CUT: Final = signal.SIGUSR1
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -27,25 +45,34 @@ def serve(host: str, port: int, workers: int) -> None:
         SettingError: A setting is missing or malformed; found before anything starts.
     """
     asyncio.run(_preflight())
+    config = uvicorn.Config(
+        "kasir.cli.serve:app",
+        factory=True,
+        http="kasir.cli.connections:BoundedHttp",  # By its name: workers import it anew.
+        ws="none",
+        host=host,
+        port=port,
+        workers=workers,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        # What is in hand is cut by ourselves before, and answered: see kasir.web.stopping.
+        timeout_graceful_shutdown=int(Limits().stop_s) + _LAST_WORDS_S,
+        server_header=False,
+    )
     try:
-        uvicorn.run(
-            "kasir.cli.serve:app",
-            factory=True,
-            http="kasir.cli.connections:BoundedHttp",  # By its name: workers import it anew.
-            ws="none",
-            host=host,
-            port=port,
-            workers=workers,
-            log_level="warning",
-            access_log=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            # A shopper's return page keeps a connection open; a stop does not wait for it.
-            timeout_graceful_shutdown=10,
-            server_header=False,
-        )
+        if workers > 1:
+            _Supervisor(config, [config.bind_socket()]).run()
+            return
+        server = uvicorn.Server(config)
+        server.run()
     except SystemExit as ended:
         # Uvicorn said in a line why it could not listen; how it counts such ends is its own.
         sys.exit(1 if ended.code else 0)
+    except KeyboardInterrupt:
+        return  # It stopped as it was told to, and then passes the signal on.
+    if not server.started:
+        sys.exit(1)
 
 
 async def _preflight() -> None:
@@ -54,9 +81,62 @@ async def _preflight() -> None:
         pass
 
 
+class _Supervisor(Multiprocess):
+    """Uvicorn's, which cuts what its processes have in hand when it is told to stop twice."""
+
+    def join_all(self) -> None:
+        """Wait until every process has ended; nobody listens meanwhile."""
+        for shared in self.sockets:
+            shared.close()
+        self.signal_queue.clear()
+        for process in self.processes:
+            while process.exitcode is None:
+                process.process.join(_LOOK_S)
+                if self.signal_queue:
+                    self.signal_queue.clear()
+                    self._cut()
+
+    def _cut(self) -> None:
+        for process in self.processes:
+            if process.exitcode is None and process.pid is not None:
+                os.kill(process.pid, _CUT)
+
+
 def app() -> object:
     """The app for uvicorn, made anew in each process."""
     from kasir.web.app import create_app
 
     gc.set_threshold(_YOUNG_MAX)
-    return create_app(settings_from())
+    made = create_app(settings_from())
+    made.on_startup.append(_heed_signals)
+    return made
+
+
+def _heed_signals(made: Litestar) -> None:
+    """Hear of the signals to stop before the server does; it then stops to listen, and waits."""
+    loop, stopping = asyncio.get_running_loop(), made.state.stopping
+
+    def ask(number: int, then: Any, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stopping.ask, Limits().stop_s)
+        if callable(then):
+            then(number, frame)
+
+    def cut(*_: object) -> None:
+        loop.call_soon_threadsafe(stopping.cut)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if stopping.is_asked:
+            cut()
+        else:
+            ask(number, servers[number], frame)
+
+    servers: dict[int, Any] = {
+        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    if multiprocessing.parent_process() is None:
+        for number in servers:
+            signal.signal(number, stop)
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: ask(number, servers[number], frame))
+    signal.signal(_CUT, cut)

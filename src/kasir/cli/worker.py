@@ -26,23 +26,35 @@ _log = structlog.get_logger("kasir.worker")
 
 
 async def run() -> None:
-    """Work until SIGTERM or SIGINT; the job in hand is finished first."""
-    stop = asyncio.Event()
+    """Work until SIGTERM or SIGINT; the jobs in hand are finished first.
+
+    After a second signal, or `stop_s` seconds, they are put back for another worker.
+    """
+    stop, cut = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
     async with Kasir.open() as kasir:
-        await work(kasir, stop)
+
+        def told() -> None:
+            if stop.is_set():
+                cut.set()
+            stop.set()
+            loop.call_later(kasir.settings.limits.stop_s, cut.set)
+
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, told)
+        await work(kasir, stop, cut)
 
 
-async def work(kasir: Kasir, stop: asyncio.Event) -> None:
-    """Look for what is due and run jobs, until `stop` is set."""
+async def work(kasir: Kasir, stop: asyncio.Event, cut: asyncio.Event | None = None) -> None:
+    """Look for what is due and run jobs, until `stop` is set; `cut` ends what is in hand."""
     async with AsyncExitStack() as stack:
         limits = kasir.settings.limits
         handlers = await _handlers(kasir, stack)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_look(kasir, stop))
-            tasks.create_task(queue.work(kasir.pool, handlers, stop, limits.jobs_held_max))
+            held_max = limits.jobs_held_max
+            ended = cut or asyncio.Event()
+            tasks.create_task(queue.work(kasir.pool, handlers, stop, held_max, ended))
             tasks.create_task(_clean(kasir, stop))
 
 

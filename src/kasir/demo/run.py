@@ -67,10 +67,11 @@ class _Bell:
         """Sleep.
 
         Raises:
-            KeyboardInterrupt: The bell has rung.
+            KeyboardInterrupt: The bell has rung since it raised last.
         """
         time.sleep(seconds)
         if self._has_rung:
+            self._has_rung = False
             raise KeyboardInterrupt
 
 

@@ -24,12 +24,13 @@ from typing import Final
 
 import msgspec
 
-from kasir.config import settings_from
+from kasir.config import Limits, settings_from
 from kasir.errors import KasirError
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0
-_STOP_S: Final = 15.0
+#: What is in hand may take a stop as long as that, and then has a moment to say so.
+_STOP_S: Final = Limits().stop_s + 10
 _LOOK_S: Final = 0.05
 _WORDS_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
@@ -95,12 +96,18 @@ def stage(
             kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
         )
         pause(0)
-        _start(stack, made, "twin", _twin(env, twin_port))
+        _start(stack, made, "twin", _twin(env, twin_port), pause)
         _wait(made, "twin", f"{made.twin_url}/twin/health", pause)
         _tell_twin(made)
-        _start(stack, made, "server", _kasir("serve", "--port", str(port)))
-        _start(stack, made, "worker", _kasir("worker"))
-        _start(stack, made, "shop", _module("kasir.demo.shop", str(shop_port), made.kasir_url))
+        _start(stack, made, "server", _kasir("serve", "--port", str(port)), pause)
+        _start(stack, made, "worker", _kasir("worker"), pause)
+        _start(
+            stack,
+            made,
+            "shop",
+            _module("kasir.demo.shop", str(shop_port), made.kasir_url),
+            pause,
+        )
         _wait(made, "server", f"{made.kasir_url}/health/ready", pause)
         _wait(made, "shop", f"{made.shop_url}/health", pause)
         yield made
@@ -147,7 +154,13 @@ def _module(name: str, *words: str) -> list[str]:
     return [sys.executable, "-m", name, *words]
 
 
-def _start(stack: ExitStack, made: Stage, name: str, words: Sequence[str]) -> None:
+def _start(
+    stack: ExitStack,
+    made: Stage,
+    name: str,
+    words: Sequence[str],
+    pause: Callable[[float], None],
+) -> None:
     log = stack.enter_context((made.logs / f"{name}.log").open("ab"))
     process = subprocess.Popen(
         words,
@@ -157,16 +170,20 @@ def _start(stack: ExitStack, made: Stage, name: str, words: Sequence[str]) -> No
         stderr=log,
         start_new_session=True,
     )
-    stack.callback(_stop, process)
+    stack.callback(_stop, process, pause)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> None:
+    """Stop a program; whoever rings meanwhile has it wait for nothing more."""
     process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    deadline = time.monotonic() + _STOP_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            pause(_LOOK_S)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGTERM)
+    process.kill()
+    process.wait()
 
 
 def _wait(made: Stage, name: str, url: str, pause: Callable[[float], None]) -> None:

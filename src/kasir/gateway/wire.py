@@ -139,6 +139,11 @@ def _answer(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
     return Answer(
         status=status,
         body=body,
-        psp_reference=headers.get("pspReference", ""),
+        psp_reference=_name(headers.get("pspReference", "")),
         transient=headers.get("transient-error", "").lower() == "true",
     )
+
+
+def _name(text: str) -> str:
+    """A name from a header, which goes into a column and out in a header; empty if it is none."""
+    return text if text.isascii() and text.isprintable() else ""

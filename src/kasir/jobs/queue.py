@@ -17,6 +17,7 @@ import structlog
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 
 from kasir.store.database import Connection, Pool
@@ -71,16 +72,21 @@ async def enqueue(connection: Connection, name: str, payloads: Sequence[bytes]) 
 
 
 async def work(
-    pool: Pool, handlers: Mapping[str, Handler], stop: asyncio.Event, held_max: int
+    pool: Pool,
+    handlers: Mapping[str, Handler],
+    stop: asyncio.Event,
+    held_max: int,
+    cut: asyncio.Event,
 ) -> None:
     """Take jobs and run them until `stop` is set; starts over when the database went away.
 
-    No more than `held_max` are taken and not yet done: the others wait in the database.
+    No more than `held_max` are taken and not yet done: the others wait in the database. What is in
+    hand at the stop is ended first. Once `cut` is set, it is put back for another worker.
     """
     while not stop.is_set():
         manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
         for name, handler in handlers.items():
-            _register(manager, name, handler)
+            _register(manager, name, _until(cut, name, handler))
         stopper = asyncio.create_task(_stop_with(manager, stop))
         try:
             await manager.run(
@@ -102,6 +108,26 @@ def queries_on(connection: Connection) -> Queries:
     """The engine's own statements, on a connection of ours."""
     # The engine asks for a bare connection; one lent by a pool does the same.
     return Queries(AsyncpgDriver(cast("asyncpg.Connection[asyncpg.Record]", connection)))
+
+
+def _until(cut: asyncio.Event, name: str, handler: Handler) -> Handler:
+    """A handler whose job is put back when `cut` is set before it is done."""
+
+    async def run(payload: bytes) -> None:
+        working = asyncio.ensure_future(handler(payload))
+        cutting = asyncio.create_task(cut.wait())
+        try:
+            await asyncio.wait([working, cutting], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            cutting.cancel()
+            working.cancel()  # Nothing, where it is done.
+        await asyncio.wait([working])
+        if working.cancelled():
+            _log.warning("a job was cut off by the stop and is put back", job=name)
+            raise RetryRequested(reason="the worker was stopped")
+        working.result()
+
+    return run
 
 
 def _register(manager: QueueManager, name: str, handler: Handler) -> None:

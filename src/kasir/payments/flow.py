@@ -76,9 +76,10 @@ class Flow:
             KeyReused: The shop key came before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
-        first = await self.book.open(intent, question, shop_key)
-        if first is None:
-            return intent.id, await self._ask(question, intent)
+        async with self.book.asking(question):
+            first = await self.book.open(intent, question, shop_key)
+            if first is None:
+                return intent.id, await self._ask(question, intent)
         kept = await self._again(first.key, shop_key.key if shop_key else first.key)
         return first.payment_id or intent.id, kept
 
@@ -100,8 +101,9 @@ class Flow:
         Returns:
             The provider's answer, or None while the outcome is unknown.
         """
-        if await self.book.open_question(question):
-            return await self._ask(question)
+        async with self.book.asking(question):
+            if await self.book.open_question(question):
+                return await self._ask(question)
         give_up_at, gap_s = self.clock.now() + self.patience.wait, _LOOK_AGAIN_S
         while True:
             try:
@@ -125,9 +127,10 @@ class Flow:
             StillRunning: The first request with this shop key has no answer yet.
             Exception: Whatever `decide` raises; nothing was sent.
         """
-        first = await self.book.open_change(question, decide, shop_key)
-        if first is None:
-            return await self._ask(question)
+        async with self.book.asking(question):
+            first = await self.book.open_change(question, decide, shop_key)
+            if first is None:
+                return await self._ask(question)
         return await self._again(first.key, shop_key.key if shop_key else first.key)
 
     async def ask_again(self, key: str) -> None:
@@ -143,14 +146,14 @@ class Flow:
         now = self.clock.now()
         if now >= known.opened_at + self.patience.key_lifetime:
             return None  # The provider may have forgotten the key: asking might be paying anew.
-        if now < known.asked_at + self.patience.lease:
+        is_leased = now < known.asked_at + self.patience.lease
+        if is_leased and not await self.book.is_forsaken(known):
             raise StillRunning(shop_key)
-        if not await self.book.take_over(known, now):
-            raise StillRunning(shop_key)
-        # Whoever asked it first may have sent it before they died. Their time is that of the
-        # opening, or later; it lies before that where nobody has asked at all.
-        tries = max(known.tries, 1) if known.asked_at >= known.opened_at else known.tries
-        return await self._ask(replace(known, asked_at=now, tries=tries))
+        asked = replace(known, asked_at=now)
+        async with self.book.asking(asked):
+            if not await self.book.take_over(known, now):
+                raise StillRunning(shop_key)
+            return await self._ask(replace(asked, tries=_tries(known)))
 
     async def _ask(self, question: Question, opened: Intent | None = None) -> Kept | None:
         """Ask, outside any transaction, and write down what was heard."""
@@ -164,3 +167,12 @@ class Flow:
         gap = min(doubled, self.patience.longest_gap)
         next_time = self.clock.now() + gap * (0.5 + self.chance())
         return next_time if next_time < question.opened_at + self.patience.key_lifetime else None
+
+
+def _tries(known: Question) -> int:
+    """How often a question was sent, or may have been, that is taken over.
+
+    Whoever asked it first may have sent it before they died. Their time is that of the opening, or
+    later; it lies before that where nobody has asked at all.
+    """
+    return max(known.tries, 1) if known.asked_at >= known.opened_at else known.tries

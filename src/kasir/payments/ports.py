@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -148,6 +149,17 @@ class Book(Protocol):
 
     async def question(self, key: str) -> tuple[Question, Kept | None]:
         """Give a question and its kept answer, if it has one."""
+        ...
+
+    def asking(self, question: Question) -> AbstractAsyncContextManager[None]:
+        """Around the asking of a question, from before it is written down.
+
+        Where it is broken off, by a cut or a database that went away, the question is let go.
+        """
+        ...
+
+    async def is_forsaken(self, question: Question) -> bool:
+        """Whether whoever asked a question last is known to wait no more for its answer."""
         ...
 
     async def take_over(self, question: Question, now: datetime) -> bool:

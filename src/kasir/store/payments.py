@@ -7,7 +7,7 @@ key are primary keys, and the code reads what the database let in.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
+from kasir.store.askers import Asker
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.ledger import Ledger, facts_of, intent_of, names_in, tries
 from kasir.store.placing import Placing, placing
@@ -39,6 +40,7 @@ class PostgresBook:
         self, pool: Pool, vault: Vault, ledger: Ledger, lease: timedelta, first_look: timedelta
     ) -> None:
         self._pool = pool
+        self.asker = Asker(pool, lease.total_seconds())
         # A token that was asked for is looked for after this long.
         self._first_look = first_look
         self._vault = vault
@@ -137,10 +139,22 @@ class PostgresBook:
             raise NotFound("question", key)
         return question_of(row, self._vault), self._kept(row)
 
+    def asking(self, question: Question) -> AbstractAsyncContextManager[None]:
+        """Around the asking of a question; see `Book.asking`."""
+        return self.asker.asking(question)
+
+    async def is_forsaken(self, question: Question) -> bool:
+        """Whether whoever asked a question last is known to wait no more for its answer."""
+        return await self.asker.is_forsaken(question)
+
     async def take_over(self, question: Question, now: datetime) -> bool:
         """Claim an unanswered question: True if nobody asked it since `question.asked_at`."""
         taken = await SQL.take_over(
-            self._pool, key=question.key, asked_at=question.asked_at, now=now
+            self._pool,
+            key=question.key,
+            asked_at=question.asked_at,
+            now=now,
+            asker=self.asker.number,
         )
         return taken is not None
 
@@ -290,6 +304,7 @@ class PostgresBook:
             opened_at=question.opened_at,
             asked_at=question.asked_at,
             ask_again_at=question.asked_at + self._lease,
+            asker=self.asker.number,
         )
         return inserted is not None
 
@@ -325,6 +340,7 @@ class PostgresBook:
             "path": question.path,
             "body": self._vault.seal(question.body),
             "ask_again_at": question.asked_at + self._lease,
+            "asker": self.asker.number,
         }
 
 

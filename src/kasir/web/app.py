@@ -33,7 +33,9 @@ from kasir.web import (
 )
 from kasir.web.following import Following
 from kasir.web.problems import HANDLERS
+from kasir.web.stopping import Stopping, in_hand
 from kasir.web.visitors import Visitors
+from kasir.web.whole_requests import heard
 from kasir.wiring import Kasir
 
 _DOCUMENT: Final = OpenAPIConfig(
@@ -69,8 +71,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             yield
 
     limits = settings.limits if settings else Limits()
-    state = State({"visitors": Visitors.within(limits)})
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             checkout_api.ROUTES,
             payments_api.ROUTES,
@@ -96,8 +97,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
         dependencies={"kasir": Provide(kasir_of, sync_to_thread=False)},
         exception_handlers=pages.handlers(HANDLERS),
         lifespan=[lifespan],
-        state=state,
+        state=State({"stopping": Stopping(), "visitors": Visitors.within(limits)}),
         openapi_config=_DOCUMENT,
         request_max_body_size=limits.request_bytes_max,
         logging_config=None,
+        middleware=[in_hand],
     )
+    # Around all of it, for Litestar answers a wrong address before any middleware of its own.
+    app.asgi_handler = heard(app.asgi_handler, limits.drained_bytes_max, limits.drained_s)
+    return app

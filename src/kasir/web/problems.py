@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
 from kasir.errors import (
+    CutOff,
     DatabaseUnavailable,
     Fault,
     InvalidRequest,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from litestar.types import ExceptionHandlersMap
 
 #: What was committed before stays so, and what was not can be asked for again.
-_AWAY: Final = (DatabaseUnavailable, *database.AWAY)
+_AWAY: Final = (CutOff, DatabaseUnavailable, *database.AWAY)
 _AS_THEY_ARE: Final[Mapping[str, str]] = {}
 _INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with the same key."
 
@@ -108,7 +109,9 @@ def unauthorized() -> Answer:
 
 
 def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    if isinstance(error, _AWAY):
+    if isinstance(error, CutOff):
+        _log.warning("cut off by the stop", path=request.url.path)
+    elif isinstance(error, _AWAY):
         _log.error("the database is away", path=request.url.path, error=type(error).__name__)
     elif not isinstance(error, KasirError | HTTPException):
         _log.error(

@@ -27,6 +27,7 @@ from kasir.payments.payment import Payment
 from kasir.web.following import Following
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.pages import SHOWN, Page, Visit, pairs, posted
+from kasir.web.stopping import Stopping
 from kasir.web.views import Standing, payment_of, standing, status_page, status_part, title
 from kasir.web.visitors import address_of, visitors_of
 from kasir.wiring import Kasir
@@ -124,15 +125,9 @@ async def get_events(
 
 
 def _goes_on(request: AnyRequest) -> Callable[[], bool]:
-    """Whether the server means to go on; a stop waits for every answer that is under way.
-
-    ASGI has no word for it. Uvicorn takes back its promise to keep the connection; under another
-    server, or where the browser asked for no such promise, a stop waits as long as it is set to.
-    """
-    cycle = getattr(request.receive, "__self__", None)
-    if not getattr(cycle, "keep_alive", False):
-        return lambda: True
-    return lambda: bool(getattr(cycle, "keep_alive", True))
+    """Whether the server means to go on; a stop waits for every answer that is under way."""
+    stopping: Stopping = request.app.state.stopping
+    return lambda: not stopping.is_asked
 
 
 async def _follow(

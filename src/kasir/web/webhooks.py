@@ -54,6 +54,8 @@ async def _keep_standard(kasir: Kasir, scope: Scope, body: bytes) -> None:
     await receiving.receive(
         body,
         is_form=_header(scope, b"content-type").startswith(_FORM),
+        # Whoever is here gave the password, if there is one: see `_taken`.
+        is_admitted=kasir.settings.webhook_password is not None,
         keys=kasir.settings.hmac_keys,
         inbox=kasir.inbox,
         received_at=kasir.clock.now(),

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kasir.adyen import token_notifications
-from kasir.adyen.notifications import EventCode, item_from
+from kasir.adyen.notifications import EventCode, item_from, parse
+from kasir.adyen.texts import storable
 from kasir.adyen.token_notifications import TokenEvent
-from kasir.errors import KasirError
+from kasir.errors import KasirError, Unreadable
 from kasir.gateway import meanings, token_meanings
 from kasir.payments.facts import Fact
 from kasir.payments.matching import Clues
@@ -72,8 +73,10 @@ def told(kind: NoticeKind, raw: bytes) -> Told:
     """
     try:
         if kind is NoticeKind.TOKENS:
-            return Told(psp_reference=token_notifications.envelope(raw).event_id)
-        item = item_from(raw)
+            return Told(psp_reference=storable(token_notifications.envelope(raw).event_id))
+        if kind is NoticeKind.RAW:
+            return Told()
+        item = item_from(raw).storable()
     except (KasirError, ValueError, RecursionError):
         return Told()
     is_contract = item.event_code == EventCode.RECURRING_CONTRACT
@@ -92,13 +95,23 @@ def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:
     try:
         if kind is NoticeKind.TOKENS:
             return _token_reading(raw, merchant_account)
+        if kind is NoticeKind.RAW:
+            return Reading(NoticeState.HELD, error=_why_unread(raw))
         return _standard_reading(raw, merchant_account)
     except (KasirError, ValueError, RecursionError) as error:
-        return Reading(NoticeState.HELD, error=str(error))
+        return Reading(NoticeState.HELD, error=storable(str(error)))
+
+
+def _why_unread(raw: bytes) -> str:
+    try:
+        parse(raw)
+    except Unreadable as error:
+        return storable(f"{len(raw)} bytes came, and {error}")
+    return f"{len(raw)} bytes came that no Kasir could read then, nor find the seals in"
 
 
 def _standard_reading(raw: bytes, merchant_account: str) -> Reading:
-    item = item_from(raw)
+    item = item_from(raw).storable()
     if item.merchant_account_code != merchant_account:
         return Reading(NoticeState.FOREIGN)
     fact, token = meanings.of_item(item), token_meanings.of_item(item)

@@ -2,6 +2,10 @@
 
 A batch with a bad item in it: the good items are kept, and the whole is answered as not authentic,
 so that Adyen sends it again and somebody looks. The good ones come twice then, which is harmless.
+
+What Kasir cannot read at all is kept as it came if its sender proved to be Adyen: by the seal of
+the whole, or by the password of the address where there is one. Adyen's queue would wait behind it
+for ever.
 """
 
 from __future__ import annotations
@@ -13,12 +17,19 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final, Protocol
 
+import structlog
+
 from kasir.adyen import notifications, signing, token_notifications
 from kasir.adyen.notifications import Item
+from kasir.adyen.texts import storable
 from kasir.errors import NotAuthentic, Unreadable
 from kasir.gateway.meanings import names_of
 
 _COLUMN_LETTERS: Final = 80
+#: What stands for an event code where none could be read.
+_NONE_READ: Final = "UNREADABLE"
+
+_log = structlog.get_logger("kasir.webhooks")
 
 
 class NoticeKind(StrEnum):
@@ -28,6 +39,8 @@ class NoticeKind(StrEnum):
     STANDARD = "standard"
     #: A token life cycle notification.
     TOKENS = "tokens"
+    #: The whole body of what came by the standard webhook from Adyen, and is none.
+    RAW = "raw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,13 @@ class Inbox(Protocol):
 
 
 async def receive(
-    body: bytes, *, is_form: bool, keys: Sequence[bytes], inbox: Inbox, received_at: datetime
+    body: bytes,
+    *,
+    is_form: bool,
+    keys: Sequence[bytes],
+    inbox: Inbox,
+    received_at: datetime,
+    is_admitted: bool = False,
 ) -> None:
     """Take a standard notification in.
 
@@ -65,12 +84,20 @@ async def receive(
         keys: The HMAC keys that count: current, and previous while rotating.
         inbox: Where it is kept.
         received_at: When it came.
+        is_admitted: Whether the sender gave the password of the address; not so where it has none.
 
     Raises:
-        Unreadable: It is not JSON or not the envelope; nothing was kept.
+        Unreadable: It is not JSON or not the envelope, and nothing proves who sent it; nothing was
+            kept.
         NotAuthentic: An item has no valid seal; the others were kept.
     """
-    items = notifications.parse_form(body) if is_form else notifications.parse(body)
+    try:
+        items = notifications.parse_form(body) if is_form else notifications.parse(body)
+    except Unreadable as error:
+        if not is_admitted:
+            raise
+        await _keep_unread(body, NoticeKind.RAW, error, inbox, received_at)
+        return
     sealed = [item for item in items if signing.is_sealed(item, keys)]
     if sealed:
         await inbox.keep([_notice(item, received_at) for item in sealed])
@@ -85,17 +112,36 @@ async def receive_token(
 
     Raises:
         NotAuthentic: There is no valid seal; nothing was kept.
-        Unreadable: It is not JSON; nothing was kept.
     """
     if not token_notifications.is_sealed(body, signature, keys):
         raise NotAuthentic("the token notification has no valid seal")
-    said = token_notifications.envelope(body)
+    try:
+        said = token_notifications.envelope(body)
+    except Unreadable as error:
+        await _keep_unread(body, NoticeKind.TOKENS, error, inbox, received_at)
+        return
     notice = Notice(
         key=sha256(body).digest(),
         kind=NoticeKind.TOKENS,
         item=body,
         event_code=_plain(said.type),
         names=(_plain(said.event_id),) if said.event_id else (),
+        received_at=received_at,
+    )
+    await inbox.keep([notice])
+
+
+async def _keep_unread(
+    body: bytes, kind: NoticeKind, error: Unreadable, inbox: Inbox, received_at: datetime
+) -> None:
+    """Keep what cannot be read; the reader then holds it, and says why."""
+    _log.warning("kept, and cannot be read", kind=kind, bytes=len(body), error=storable(str(error)))
+    notice = Notice(
+        key=sha256(body).digest(),
+        kind=kind,
+        item=body,
+        event_code=_NONE_READ,
+        names=(),
         received_at=received_at,
     )
     await inbox.keep([notice])
@@ -122,4 +168,4 @@ def _happened_at(item: Item) -> datetime | None:
 
 def _plain(text: str) -> str:
     """Text that any column takes; the item itself is kept whole beside it."""
-    return text.replace("\0", "").replace(" ", "")[:_COLUMN_LETTERS]
+    return storable(text.replace("\0", "").replace(" ", ""))[:_COLUMN_LETTERS]

@@ -6,43 +6,12 @@ import asyncio
 import http.client
 import signal
 import socket
-import subprocess
-import time
-import urllib.request
 from contextlib import closing
 
-import asyncpg
 import pytest
 
-from command import TWIN, is_one_line, kasir, running
+from command import TWIN, is_one_line, kasir, running, until_it_works, until_ready
 from kasir.demo.stage import free_port
-
-
-def until_ready(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
-                return
-        except OSError:
-            assert time.monotonic() < deadline, "it never became ready"
-            time.sleep(0.05)
-
-
-async def until_it_works(dsn: str, process: subprocess.Popen[str]) -> None:
-    """Wait until a worker listens for jobs in this database."""
-    connection = await asyncpg.connect(dsn)
-    deadline = time.monotonic() + 30
-    try:
-        while not await connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND query ILIKE '%listen%'"
-        ):
-            assert process.poll() is None, process.stderr
-            assert time.monotonic() < deadline, "it never listened"
-            await asyncio.sleep(0.05)
-    finally:
-        await connection.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -45,7 +45,9 @@ async def _fail(kasir: Kasir, *payloads: bytes) -> None:
     async def breaks(payload: bytes) -> None:
         raise RuntimeError(f"cannot do\n{payload.decode()}")
 
-    working = asyncio.create_task(queue.work(kasir.pool, {"breaks": breaks}, stop, 20))
+    working = asyncio.create_task(
+        queue.work(kasir.pool, {"breaks": breaks}, stop, 20, asyncio.Event())
+    )
     query = "SELECT count(*) = $1 FROM pgqueuer WHERE status = 'failed'"
     await until(lambda: kasir.pool.fetchval(query, len(payloads)))
     stop.set()

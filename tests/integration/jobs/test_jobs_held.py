@@ -56,7 +56,9 @@ async def test_a_worker_holds_no_more_jobs_than_it_is_let_and_does_them_all(
         return work.done == FLOOD
 
     async with asyncpg.create_pool(fresh_database, setup=watched) as pool:
-        working = asyncio.create_task(queue.work(pool, {"work": work.run}, stop, HELD))
+        working = asyncio.create_task(
+            queue.work(pool, {"work": work.run}, stop, HELD, asyncio.Event())
+        )
         await until(has_looked_in_vain)
         held = work.running
         work.may_end.set()

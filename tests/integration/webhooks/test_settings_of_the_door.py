@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
+from door import door
 from fakes import KEY, OTHER_KEY, envelope, notification_item
-from kasir.config import settings_from
-from kasir.web.app import create_app
 
 THIRD_KEY = "00" * 32
-
-
-@asynccontextmanager
-async def door(database: str, **environ: str) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    """Kasir's app in this process, on a database of its own."""
-    settings = settings_from(
-        {
-            "ADYEN_ENVIRONMENT": "twin",
-            "ADYEN_TWIN_URL": "http://127.0.0.1:9",  # Nobody listens there: nobody is called.
-            "ADYEN_HMAC_KEY": KEY,
-            "KASIR_DATABASE_URL": database,
-            **environ,
-        }
-    )
-    async with AsyncTestClient(create_app(settings)) as client:
-        yield client
 
 
 async def knock(client: AsyncTestClient[Litestar], key: str = KEY, **headers: str) -> Any:

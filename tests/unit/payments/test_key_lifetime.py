@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +56,11 @@ class Silent:
     async def question(self, key: str) -> tuple[Question, Kept | None]:
         """Give the one question there is, unanswered."""
         return QUESTION, None
+
+    @asynccontextmanager
+    async def asking(self, question: Question) -> AsyncIterator[None]:
+        """Nothing breaks it off."""
+        yield
 
     async def take_over(self, question: Question, now: datetime) -> bool:
         """Let anybody have it."""

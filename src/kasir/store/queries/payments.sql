@@ -1,4 +1,4 @@
--- name: open_payment(id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at)!
+-- name: open_payment(id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at, asker)!
 -- The intent and its question, in one statement and so in one commit.
 WITH intent AS (
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
@@ -10,11 +10,12 @@ WITH intent AS (
     RETURNING id
 )
 INSERT INTO question (key, kind, payment_id, version, path, body, opened_at, asked_at,
-                      ask_again_at)
-SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :asked_at, :ask_again_at
+                      ask_again_at, asker)
+SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :asked_at, :ask_again_at,
+       :asker
 FROM intent;
 
--- name: open_payment_once(shop_key, fingerprint, id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at)^
+-- name: open_payment_once(shop_key, fingerprint, id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at, asker)^
 -- The same, if the shop's key is new; no row comes back where it is not, and nothing was written.
 WITH claim AS (
     INSERT INTO shop_request (key, fingerprint, question_key, at)
@@ -32,8 +33,9 @@ WITH claim AS (
     RETURNING id
 )
 INSERT INTO question (key, kind, payment_id, version, path, body, opened_at, asked_at,
-                      ask_again_at)
-SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :asked_at, :ask_again_at
+                      ask_again_at, asker)
+SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :asked_at, :ask_again_at,
+       :asker
 FROM intent
 RETURNING key;
 
@@ -49,18 +51,19 @@ FROM shop_request AS request
 JOIN question ON question.key = request.question_key
 WHERE request.key = :key;
 
--- name: open_question(key, kind, payment_id, version, path, body, opened_at, asked_at, ask_again_at)^
+-- name: open_question(key, kind, payment_id, version, path, body, opened_at, asked_at, ask_again_at, asker)^
 INSERT INTO question (key, kind, payment_id, version, path, body, opened_at, asked_at,
-                      ask_again_at)
-VALUES (:key, :kind, :payment_id, :version, :path, :body, :opened_at, :asked_at, :ask_again_at)
+                      ask_again_at, asker)
+VALUES (:key, :kind, :payment_id, :version, :path, :body, :opened_at, :asked_at, :ask_again_at,
+        :asker)
 ON CONFLICT (key) DO NOTHING
 RETURNING key;
 
 -- name: question(key)^
 SELECT * FROM question WHERE key = :key;
 
--- name: take_over(key, asked_at, now)^
-UPDATE question SET asked_at = :now
+-- name: take_over(key, asked_at, now, asker)^
+UPDATE question SET asked_at = :now, asker = :asker
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL
 RETURNING key;
 

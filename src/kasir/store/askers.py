@@ -1,0 +1,136 @@
+"""Who asks: so that a question whose asker is gone is asked again at once, and not after a lease.
+
+Every open Kasir holds an advisory lock under a number of its own, in a session that ends with it.
+It is gone when nobody holds that lock. A Kasir that lost its session holds the lock anew a moment
+later. Should somebody take a question over in that moment, it is sent twice under one key, which
+the provider answers once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from kasir.errors import KasirError
+from kasir.payments.ports import Question
+from kasir.store.database import TROUBLE, Connection, Pool, queries
+
+SQL: Final = queries("askers")
+
+#: Any number that nobody else's advisory locks begin with on the same database.
+_SPACE: Final = 0x6B61_7369
+_NUMBERS: Final = 2**31 - 1
+#: So often it is looked whether the session is still there.
+_BEAT_S: Final = 1.0
+_AGAIN_S: Final = 0.2
+#: So long after a restart of the server everybody who is alive has told it.
+_RESTART_S: Final = 5.0
+#: So long a Kasir that is closed tries to say what it gave up.
+_LAST_WORDS_S: Final = 2.0
+
+_log = structlog.get_logger("kasir.askers")
+
+
+class Asker:
+    """This Kasir as one who asks.
+
+    Attributes:
+        number: What it is known by while it is open.
+    """
+
+    def __init__(self, pool: Pool, patience_s: float) -> None:
+        self.number = secrets.randbelow(_NUMBERS) + 1
+        self._pool = pool
+        # After this long others may ask what it gave up, whether it could say so or not.
+        self._patience_s = patience_s
+        self._in_hand: set[str] = set()
+        self._letting_go: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def alive(self) -> AsyncIterator[None]:
+        """Be seen to be alive for as long as this context lasts."""
+        is_held = asyncio.Event()
+        holding = asyncio.create_task(self._hold(is_held))
+        await is_held.wait()
+        try:
+            yield
+        finally:
+            if self._letting_go:
+                await asyncio.wait(self._letting_go, timeout=_LAST_WORDS_S)
+            for task in (holding, *self._letting_go):
+                task.cancel()
+            await asyncio.wait([holding])
+
+    @asynccontextmanager
+    async def asking(self, question: Question) -> AsyncIterator[None]:
+        """Around the asking of a question; where that is broken off, anybody may ask it at once."""
+        self._in_hand.add(question.key)
+        try:
+            yield
+        except KasirError:
+            raise  # It was refused before it was asked.
+        except BaseException:
+            task = asyncio.create_task(self._let_go(question))
+            self._letting_go.add(task)
+            task.add_done_callback(self._letting_go.discard)
+            raise
+        finally:
+            self._in_hand.discard(question.key)
+
+    async def is_forsaken(self, question: Question) -> bool:
+        """Whether nobody waits for the answer any more to what was asked at `asked_at`."""
+        last = await SQL.last_asker(
+            self._pool,
+            key=question.key,
+            asked_at=question.asked_at,
+            space=_SPACE,
+            restart_s=_RESTART_S,
+        )
+        if last is None:
+            return False
+        if last["asker"] == self.number:
+            return question.key not in self._in_hand
+        return bool(last["is_gone"])
+
+    async def _hold(self, is_held: asyncio.Event) -> None:
+        """Hold the lock, and take it anew where the session was lost."""
+        while True:
+            try:
+                async with self._pool.acquire() as connection:
+                    await self._hold_by(connection, is_held)
+            except TROUBLE as error:
+                _log.warning("not seen to be alive", error=type(error).__name__)
+                await asyncio.sleep(_AGAIN_S)
+
+    async def _hold_by(self, connection: Connection, is_held: asyncio.Event) -> None:
+        try:
+            await SQL.hold(connection, space=_SPACE, asker=self.number)
+            is_held.set()
+            while True:
+                await asyncio.sleep(_BEAT_S)
+                await connection.execute("SELECT 1")
+        finally:
+            connection.terminate()  # Never given back with a lock on it.
+
+    async def _let_go(self, question: Question) -> None:
+        """Write down that a question is nobody's, as soon as the database takes it."""
+        deadline = time.monotonic() + self._patience_s
+        while time.monotonic() < deadline:
+            try:
+                await SQL.forsake(
+                    self._pool,
+                    key=question.key,
+                    asked_at=question.asked_at,
+                    asker=self.number,
+                )
+            except TROUBLE as error:
+                _log.warning("not let go yet", key=question.key, error=type(error).__name__)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return

@@ -1,0 +1,29 @@
+"""Kasir's app in the test's own process, on a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+
+from fakes import KEY
+from kasir.config import settings_from
+from kasir.web.app import create_app
+
+
+@asynccontextmanager
+async def door(database: str, **environ: str) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    """Kasir's app in this process, on a database of its own."""
+    settings = settings_from(
+        {
+            "ADYEN_ENVIRONMENT": "twin",
+            "ADYEN_TWIN_URL": "http://127.0.0.1:9",  # Nobody listens there: nobody is called.
+            "ADYEN_HMAC_KEY": KEY,
+            "KASIR_DATABASE_URL": database,
+            **environ,
+        }
+    )
+    async with AsyncTestClient(create_app(settings)) as client:
+        yield client

@@ -1,0 +1,124 @@
+"""A body that is too large, or that nobody wants: whoever still sends it hears the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import socket
+import urllib.error
+import urllib.request
+from contextlib import closing
+from typing import Final
+from urllib.parse import urlsplit
+
+import pytest
+
+from kasir.config import Limits
+from kasir.demo.stage import Stage
+
+LARGE: Final = b"x" * (10 * 1024 * 1024)
+
+
+def by_urllib(house: Stage, path: str, api_key: str) -> tuple[int, bytes]:
+    """Post as Python's urllib does: all of it first, and over a connection that is closed."""
+    headers = {"X-API-Key": api_key, "Content-Type": "application/json"}
+    request = urllib.request.Request(house.kasir_url + path, LARGE, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def twice_on_one_connection(house: Stage, path: str) -> list[int]:
+    """Post as `requests` does: all of it first, and over a connection that is kept."""
+    host = urlsplit(house.kasir_url)
+    said = []
+    with closing(http.client.HTTPConnection(host.hostname or "", host.port, timeout=60)) as shop:
+        for _ in range(2):
+            shop.request("POST", path, LARGE, {"X-API-Key": house.api_key})
+            with shop.getresponse() as answer:
+                answer.read()
+                said.append(answer.status)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v72/payments", 413),
+        ("/v72/payments/details", 413),
+        ("/v71/paymentLinks", 413),
+        ("/v72/payments/PSP/refunds", 413),
+        ("/pal/servlet/Recurring/v68/disable", 413),
+        ("/api/plans", 413),
+        ("/webhooks/adyen", 413),
+        ("/webhooks/adyen/tokens", 413),
+        ("/health/live", 405),
+        ("/nowhere", 404),
+        ("/pay/PL_NOWHERE", 404),
+    ],
+)
+async def test_who_sends_too_much_in_one_go_hears_why(house: Stage, path: str, status: int) -> None:
+    told, body = await asyncio.to_thread(by_urllib, house, path, house.api_key)
+
+    assert told == status
+    if path.startswith(("/v7", "/pal", "/api")):
+        assert json.loads(body)["status"] == status
+
+
+async def test_who_sends_much_without_a_key_hears_that_the_key_is_missing(house: Stage) -> None:
+    told, body = await asyncio.to_thread(by_urllib, house, "/v72/payments", "")
+
+    assert (told, json.loads(body)["errorType"]) == (401, "security")
+
+
+@pytest.mark.parametrize("path", ["/v72/payments", "/webhooks/adyen", "/pay/PL_NOWHERE"])
+async def test_who_keeps_the_connection_hears_it_each_time(house: Stage, path: str) -> None:
+    said = await asyncio.to_thread(twice_on_one_connection, house, path)
+
+    assert said in ([413, 413], [404, 404])
+
+
+def sent_without_end(house: Stage, path: str) -> tuple[bytes, int]:
+    """What is answered to a body without end, and how much of it was taken."""
+    host, sent = urlsplit(house.kasir_url), 0
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n".encode()
+    with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as stranger:
+        stranger.sendall(head)
+        try:
+            while sent < 4 * Limits().drained_bytes_max:
+                sent += stranger.send(LARGE[:65536])
+        except ConnectionError:
+            return b"", sent
+        return stranger.recv(65536), sent
+
+
+@pytest.mark.parametrize("path", ["/v72/payments", "/webhooks/adyen", "/pay/PL_NOWHERE"])
+async def test_a_body_without_end_is_read_no_further_than_a_bound(house: Stage, path: str) -> None:
+    _, sent = await asyncio.to_thread(sent_without_end, house, path)
+
+    # What lies in the sockets' buffers is beside the bound.
+    assert sent < 2 * Limits().drained_bytes_max
+
+
+async def test_who_waits_to_be_let_send_is_answered_at_once(house: Stage) -> None:
+    host = urlsplit(house.kasir_url)
+    head = (
+        "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n"
+        "Expect: 100-continue\r\n\r\n"
+    )
+
+    def ask() -> bytes:
+        with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as shop:
+            shop.sendall(head.encode())
+            said = b""
+            while part := shop.recv(65536):  # To the connection's end.
+                said += part
+            return said
+
+    said = await asyncio.to_thread(ask)
+
+    assert said.startswith(b"HTTP/1.1 404")
+    assert b"100 Continue" not in said

@@ -1,0 +1,271 @@
+"""A stop while Adyen is slow: what is in hand ends, and what is cut is told so and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from aiohttp import web
+
+from command import TWIN, running, until_it_works, until_ready
+from fakes import payment_body
+from far import Far, serving
+from kasir.config import Limits
+from kasir.demo.stage import free_port
+from kasir.demo.walker import until
+
+KEY = "a-key-of-the-shop"
+
+
+class Slow:
+    """Adyen, slow: it answers when it is let."""
+
+    def __init__(self, far: Far) -> None:
+        self.far = far
+        self.may_answer = asyncio.Event()
+        far.handler = self._answer
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if request.method == "POST":
+            await self.may_answer.wait()
+        return web.json_response(
+            {
+                "paymentMethods": [{"type": "gopay_wallet", "name": "GoPay"}],
+                "resultCode": "RedirectShopper",
+                "action": {"type": "redirect", "method": "GET", "url": f"{self.far.url}/wallet"},
+            },
+            headers={"pspReference": "PSP0000000000001"},
+        )
+
+    async def was_asked(self, times: int = 1) -> list[str]:
+        """Wait until it was asked so often to take money; gives the keys."""
+
+        async def keys() -> list[str]:
+            return [heads["idempotency-key"] for what, heads, _ in self.far.asked if "POST" in what]
+
+        return await until(keys, lambda found: len(found) >= times, "Adyen was asked")
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[Slow]:
+    async with serving() as far:
+        yield Slow(far)
+
+
+def settings(database: str, slow: Slow) -> dict[str, str]:
+    return TWIN | {
+        "KASIR_DATABASE_URL": database,
+        "ADYEN_TWIN_URL": slow.far.url,
+        "KASIR_API_KEY": KEY,
+    }
+
+
+async def pay(url: str) -> tuple[int, Any, str]:
+    """Pay under one key: status, body and the header that says whether to ask again."""
+    heads = {"X-API-Key": KEY, "Idempotency-Key": "order-1"}
+    async with (
+        aiohttp.ClientSession(headers=heads) as shop,
+        shop.post(f"{url}/v72/payments", json=payment_body()) as answer,
+    ):
+        kind = answer.headers["Content-Type"].split(";")[0]
+        body = await (answer.json() if kind == "application/json" else answer.text())
+        return answer.status, body, answer.headers.get("transient-error", "")
+
+
+async def until_deaf(port: int) -> None:
+    """Wait until nobody listens."""
+
+    async def is_deaf() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    await until(is_deaf, bool, "it takes nothing new")
+
+
+async def ended(process: subprocess.Popen[str]) -> str:
+    out, err = await asyncio.to_thread(process.communicate, timeout=50)
+    return out + err
+
+
+def test_a_stop_waits_longer_than_a_call_to_adyen_can_take() -> None:
+    limits = Limits()
+
+    assert limits.stop_s > limits.adyen_timeout_s + limits.adyen_tries_s
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_payment_in_hand_is_answered_though_the_server_was_told_to_stop(
+    fresh_database: str, slow: Slow, workers: int
+) -> None:
+    port = free_port()
+    words = ("serve", "--port", str(port), "--workers", str(workers))
+    with running(*words, **settings(fresh_database, slow)) as process:
+        until_ready(f"http://127.0.0.1:{port}")
+        paying = asyncio.create_task(pay(f"http://127.0.0.1:{port}"))
+        await slow.was_asked()
+        process.send_signal(signal.SIGTERM)
+        await until_deaf(port)
+        slow.may_answer.set()
+        status, body, _ = await paying
+        told = await ended(process)
+
+    assert (status, body["resultCode"]) == (200, "RedirectShopper")
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_what_a_second_signal_cuts_is_told_to_ask_again_and_goes_on_under_its_key(
+    fresh_database: str, slow: Slow, workers: int
+) -> None:
+    port = free_port()
+    given, url = settings(fresh_database, slow), f"http://127.0.0.1:{port}"
+    words = ("serve", "--port", str(port), "--workers", str(workers))
+    with running(*words, **given) as process:
+        until_ready(url)
+        paying = asyncio.create_task(pay(url))
+        await slow.was_asked()
+        process.send_signal(signal.SIGTERM)
+        await until_deaf(port)
+        await asyncio.sleep(1 if workers > 1 else 0)  # Its supervisor looks twice a second.
+        process.send_signal(signal.SIGTERM)
+        first = await paying
+        told = await ended(process)
+    slow.may_answer.set()
+    with running("serve", "--port", str(port), **given) as process:
+        until_ready(url)
+        second = await pay(url)
+        process.send_signal(signal.SIGTERM)
+        await ended(process)
+    keys = await slow.was_asked(2)
+
+    status, body, transient = first
+    assert (status, transient) == (503, "true")
+    assert (body["errorCode"], body["status"], body["errorType"]) == ("703", 503, "internal")
+    assert "cut off by the stop" in told
+    assert "Traceback" not in told
+    assert second[0] == 200
+    assert len(set(keys)) == 1
+
+
+async def test_a_stream_of_events_and_idle_connections_do_not_hold_a_stop(
+    fresh_database: str, slow: Slow
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    slow.may_answer.set()
+    heads = {"X-API-Key": KEY}
+    with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
+        until_ready(url)
+        async with aiohttp.ClientSession() as http:
+            wanted = {
+                "reference": "ORDER-1",
+                "amount": {"currency": "IDR", "value": 25_000},
+                "returnUrl": "https://shop.example/",
+            }
+            async with http.post(f"{url}/v72/paymentLinks", json=wanted, headers=heads) as made:
+                link = (await made.json())["id"]
+            async with http.get(f"{url}/pay/{link}") as form:
+                attempt = (await form.text()).split('name="attempt" value="')[1].split('"')[0]
+            data = {"attempt": attempt}
+            async with http.post(f"{url}/pay/{link}", data=data, allow_redirects=False):
+                pass
+            async with http.get(f"{url}/api/payments?reference=ORDER-1", headers=heads) as found:
+                (payment,) = (await found.json())["payments"]
+            # Neither promises to keep its connection: nothing is taken back when the stop comes.
+            address = f"/pay/{link}/payments/{payment['id']}/events"
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"GET {address} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+            await reader.readuntil(b"event: standing")
+            idle, held = await asyncio.open_connection("127.0.0.1", port)
+            process.send_signal(signal.SIGTERM)
+            await until_deaf(port)
+            async with asyncio.timeout(10):
+                await reader.read()
+                await idle.read()
+            told = await ended(process)
+            writer.close()
+            held.close()
+
+    assert "Traceback" not in told
+    assert "cut off" not in told
+
+
+async def test_a_job_in_hand_is_ended_though_the_worker_was_told_to_stop(
+    fresh_database: str, slow: Slow
+) -> None:
+    given = settings(fresh_database, slow)
+    await a_question_that_nobody_answered(fresh_database, slow)
+    with running("worker", **given) as process:
+        await until_it_works(fresh_database, process)
+        await slow.was_asked(2)
+        process.send_signal(signal.SIGTERM)
+        slow.may_answer.set()
+        told = await ended(process)
+    connection = await asyncpg.connect(fresh_database)
+    try:
+        answered = await connection.fetchval("SELECT count(*) FROM question WHERE status = 200")
+        left = await connection.fetchval("SELECT count(*) FROM pgqueuer")
+    finally:
+        await connection.close()
+
+    assert (answered, left) == (1, 0)
+    assert "Traceback" not in told
+
+
+async def test_a_job_that_a_second_signal_cuts_is_put_back_for_the_next_worker(
+    fresh_database: str, slow: Slow
+) -> None:
+    given = settings(fresh_database, slow)
+    await a_question_that_nobody_answered(fresh_database, slow)
+    with running("worker", **given) as process:
+        await until_it_works(fresh_database, process)
+        await slow.was_asked(2)
+        process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        told = await ended(process)
+    connection = await asyncpg.connect(fresh_database)
+    try:
+        put_back = await connection.fetch("SELECT entrypoint, status FROM pgqueuer")
+        slow.may_answer.set()
+        with running("worker", **given) as process:
+
+            async def answered() -> int:
+                found: int = await connection.fetchval(
+                    "SELECT count(*) FROM question WHERE status = 200"
+                )
+                return found
+
+            await until(answered, lambda count: count == 1, "the next worker has the answer")
+            process.send_signal(signal.SIGTERM)
+            await ended(process)
+    finally:
+        await connection.close()
+
+    assert [(row["entrypoint"], row["status"]) for row in put_back] == [("ask_again", "queued")]
+    assert "put back" in told
+    assert "Traceback" not in told
+
+
+async def a_question_that_nobody_answered(database: str, slow: Slow) -> None:
+    """A payment that was cut, and is due to be asked for again."""
+    port = free_port()
+    with running("serve", "--port", str(port), **settings(database, slow)) as process:
+        until_ready(f"http://127.0.0.1:{port}")
+        paying = asyncio.create_task(pay(f"http://127.0.0.1:{port}"))
+        await slow.was_asked()
+        process.kill()
+        with pytest.raises(aiohttp.ClientError):
+            await paying
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("UPDATE question SET asked_at = 'epoch', ask_again_at = now()")
+    finally:
+        await connection.close()

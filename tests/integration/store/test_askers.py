@@ -1,0 +1,259 @@
+"""Who asks, and is gone: the next one asks at once, and never while the first may be at it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from command import TWIN, running, until_ready
+from fakes import payment_body
+from far import Far, serving
+from kasir.adyen.replies import Answer
+from kasir.demo.stage import free_port
+from kasir.demo.walker import until
+from kasir.errors import StillRunning
+from kasir.store.database import TROUBLE
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+
+class Slow:
+    """Adyen, which answers when it is let, and does something else first."""
+
+    def __init__(self, far: Far) -> None:
+        self.far = far
+        self.may_answer = asyncio.Event()
+        self.first: Callable[[], Awaitable[None]] | None = None
+        far.handler = self._answer
+
+    async def _answer(self, _: web.Request) -> web.Response:
+        first, self.first = self.first, None
+        if first:
+            await first()
+        else:
+            await self.may_answer.wait()
+        return web.json_response(
+            {"resultCode": "RedirectShopper", "action": {"url": "https://wallet.example/"}}
+        )
+
+    async def keys(self, times: int) -> list[str]:
+        """Wait until it was asked so often; gives the keys it was asked under."""
+
+        async def look() -> list[str]:
+            return [heads["idempotency-key"] for _, heads, _ in self.far.asked]
+
+        return await until(look, lambda found: len(found) >= times, f"asked {times} times")
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[Slow]:
+    async with serving() as far:
+        yield Slow(far)
+
+
+@asynccontextmanager
+async def a_kasir(database: str, slow: Slow) -> AsyncIterator[Kasir]:
+    async with kasir_on(database, ADYEN_TWIN_URL=slow.far.url) as kasir:
+        yield kasir
+
+
+async def pay(kasir: Kasir) -> Answer:
+    """Pay under the shop's one key."""
+    body = json.dumps(payment_body()).encode()
+    answer, _ = await kasir.checkout.payments(body, 72, "order-1")
+    return answer
+
+
+async def paid(kasir: Kasir) -> Answer:
+    """Pay as a shop does that asks again for as long as it is told to."""
+
+    async def ask() -> Answer | None:
+        try:
+            return await pay(kasir)
+        except (StillRunning, *TROUBLE):
+            return None
+
+    answer = await until(ask, lambda said: said is not None, "answered")
+    assert answer is not None
+    return answer
+
+
+@asynccontextmanager
+async def at_the_server(database: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """A connection to the server, beside the database that is tested."""
+    connection = await asyncpg.connect(database.rsplit("/", 1)[0] + "/postgres")
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def cut_off(database: str, *, but_not: bool) -> None:
+    """Throw everybody out of the database, and let them in again or not."""
+    name = database.rsplit("/", 1)[1]
+    async with at_the_server(database) as server:
+        await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {but_not}")
+        await server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+
+
+async def let_in(database: str) -> None:
+    async with at_the_server(database) as server:
+        name = database.rsplit("/", 1)[1]
+        await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
+
+
+async def test_a_key_whose_answer_the_database_did_not_take_is_asked_again_at_once(
+    fresh_database: str, slow: Slow
+) -> None:
+    async def away() -> None:
+        await cut_off(fresh_database, but_not=False)
+
+    slow.first = away
+    slow.may_answer.set()
+    async with a_kasir(fresh_database, slow) as kasir:
+        with pytest.raises(TROUBLE):
+            await pay(kasir)
+        await let_in(fresh_database)
+        answer = await pay(kasir)  # Not once StillRunning.
+    keys = await slow.keys(2)
+
+    assert answer.status == 200
+    assert len(set(keys)) == 1
+
+
+async def test_a_key_that_one_process_gave_up_is_asked_again_by_another_one(
+    fresh_database: str, slow: Slow
+) -> None:
+    async def away() -> None:
+        await cut_off(fresh_database, but_not=False)
+
+    slow.first = away
+    slow.may_answer.set()
+    async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
+        with capture_logs() as logs:
+            with pytest.raises(TROUBLE):
+                await pay(one)
+            await until_logged(logs, "not let go yet")
+            await let_in(fresh_database)
+            answer = await paid(other)
+    keys = await slow.keys(2)
+
+    assert answer.status == 200
+    assert len(set(keys)) == 1
+
+
+async def until_logged(logs: list[Any], event: str) -> None:
+    async def look() -> list[str]:
+        return [one["event"] for one in logs]
+
+    await until(look, lambda events: event in events, event)
+
+
+async def test_a_key_in_the_hands_of_a_killed_process_is_asked_again_at_once(
+    fresh_database: str, slow: Slow
+) -> None:
+    port = free_port()
+    given = TWIN | {
+        "KASIR_DATABASE_URL": fresh_database,
+        "ADYEN_TWIN_URL": slow.far.url,
+        "KASIR_API_KEY": "a-key",
+    }
+    heads = {"X-API-Key": "a-key", "Idempotency-Key": "order-1"}
+    with running("serve", "--port", str(port), **given) as process:
+        until_ready(f"http://127.0.0.1:{port}")
+        async with aiohttp.ClientSession(headers=heads) as shop:
+            url = f"http://127.0.0.1:{port}/v72/payments"
+            paying = asyncio.create_task(shop.post(url, json=payment_body()))
+            await slow.keys(1)
+            process.kill()
+            with pytest.raises(aiohttp.ClientError):
+                await paying
+    slow.may_answer.set()
+    async with a_kasir(fresh_database, slow) as kasir:
+        answer = await paid(kasir)
+    keys = await slow.keys(2)
+
+    assert answer.status == 200
+    assert len(set(keys)) == 1
+
+
+async def test_while_the_first_may_still_be_at_it_nobody_else_asks(
+    fresh_database: str, slow: Slow
+) -> None:
+    async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
+        paying = asyncio.create_task(pay(one))
+        await slow.keys(1)
+        for kasir in (one, other):
+            with pytest.raises(StillRunning):
+                await pay(kasir)
+        slow.may_answer.set()
+        answers = [await paying, await pay(other)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert len(slow.far.asked) == 1
+
+
+async def test_a_request_that_was_cut_is_asked_again_at_once_by_anybody(
+    fresh_database: str, slow: Slow
+) -> None:
+    async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
+        paying = asyncio.create_task(pay(one))
+        await slow.keys(1)
+        paying.cancel()
+        await asyncio.wait([paying])
+        slow.may_answer.set()
+        answer = await paid(other)
+    keys = await slow.keys(2)
+
+    assert answer.status == 200
+    assert len(set(keys)) == 1
+
+
+async def test_who_lost_its_session_is_seen_to_be_alive_again(
+    fresh_database: str, slow: Slow
+) -> None:
+    async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
+        paying = asyncio.create_task(pay(one))
+        await slow.keys(1)
+        before = await holders(fresh_database)
+        with capture_logs() as logs:
+            await cut_off(fresh_database, but_not=True)
+            await until_logged(logs, "not seen to be alive")
+
+            async def again() -> set[tuple[int, int]]:
+                return await holders(fresh_database)
+
+            after = await until(
+                again,
+                lambda found: {name for name, _ in found} == {name for name, _ in before},
+                "both hold their locks again",
+            )
+        with pytest.raises(StillRunning):
+            await pay(other)
+        slow.may_answer.set()
+        answer = await paying
+
+    assert not {pid for _, pid in before} & {pid for _, pid in after}
+    assert answer.status == 200
+
+
+async def holders(database: str) -> set[tuple[int, int]]:
+    """Who holds a lock of those who ask: by number and by session."""
+    async with at_the_server(database) as server:
+        rows = await server.fetch(
+            "SELECT objid, pid FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+            " WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND datname = $1",
+            database.rsplit("/", 1)[1],
+        )
+    return {(row["objid"], row["pid"]) for row in rows}

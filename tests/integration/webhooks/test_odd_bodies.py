@@ -1,0 +1,199 @@
+"""Whatever Adyen could send and sign is kept, accepted and read; nobody's queue waits behind it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Final
+
+import pytest
+from structlog.testing import capture_logs
+
+from door import door
+from fakes import KEY, OTHER_KEY, envelope, notification_item
+from kasir.store.inbox import KeptNotice
+from kasir.store.vault import Vault
+from opened import kasir_on
+
+BASIC: Final = {"Authorization": "Basic " + base64.b64encode(b"adyen:word").decode()}
+TOKENS_KEY: Final = "ab" * 32
+GUARDED: Final = {
+    "KASIR_WEBHOOK_USER": "adyen",
+    "KASIR_WEBHOOK_PASSWORD": "word",
+    "ADYEN_TOKEN_HMAC_KEY": TOKENS_KEY,
+}
+HALF: Final = '"\\ud83d"'
+NUL: Final = '"\\u0000"'
+
+
+def sealed(text: bytes, key: str = KEY) -> str:
+    """The seal of bytes, as Adyen makes it."""
+    return base64.b64encode(hmac.digest(bytes.fromhex(key), text, hashlib.sha256)).decode()
+
+
+def with_field(name: str, text: str) -> bytes:
+    """A sealed notification in which a field that the seal does not cover is this JSON."""
+    item = notification_item(**{name: "HERE"})
+    return envelope(item).replace(b'"HERE"', text.encode("utf-8", "surrogateescape"))
+
+
+def signed_in(spelling: bytes) -> bytes:
+    """A notification whose reference is half a pair, sealed over this spelling of it."""
+    item = notification_item(merchantReference="HERE", additionalData=None)
+    text = b":".join(
+        [
+            item["pspReference"].encode(),
+            b"",
+            b"TwinMerchant",
+            spelling,
+            b"25000",
+            b"IDR",
+            b"AUTHORISATION",
+            b"true",
+        ]
+    )
+    item["additionalData"] = {"hmacSignature": sealed(text)}
+    return envelope(item).replace(b'"HERE"', HALF.encode())
+
+
+async def read_in(database: str) -> list[KeptNotice]:
+    """What a worker makes of all that was kept, as the operator sees it."""
+    async with kasir_on(database) as kasir:
+        await kasir.reader.read_all()
+        return await kasir.inbox.notices(None, 100)
+
+
+ODD: Final = [
+    pytest.param(with_field("reason", HALF), id="half a pair"),
+    pytest.param(with_field("reason", NUL), id="NUL"),
+    pytest.param(with_field("reason", '"\udcff"'), id="a byte that is no UTF-8"),
+    pytest.param(with_field("reason", '"a\nb"'), id="a line's end in a string"),
+    pytest.param(with_field("reason", "NaN"), id="NaN"),
+    pytest.param(with_field("reason", "1e999"), id="1e999"),
+    pytest.param(with_field("reason", "1" + "0" * 400), id="10^400"),
+    pytest.param(with_field("reason", "1" + "0" * 5000), id="10^5000"),
+    pytest.param(with_field("reason", '"' + "x" * 400_000 + '"'), id="400 kB"),
+    pytest.param(with_field("reason", '"a","reason":"b"'), id="twice the same field"),
+    pytest.param(with_field("eventDate", HALF), id="half a pair for a date"),
+    pytest.param(with_field("x\\u0000", "1"), id="NUL in a name"),
+    pytest.param(b"\xef\xbb\xbf" + with_field("reason", '"x"'), id="a byte order mark"),
+    pytest.param(signed_in(b"?"), id="half a pair sealed as Java would"),
+    pytest.param(signed_in("\ufffd".encode()), id="half a pair sealed as JavaScript would"),
+    pytest.param(signed_in(b"\xed\xa0\xbd"), id="half a pair sealed as it is"),
+]
+
+
+@pytest.mark.parametrize("body", ODD)
+async def test_what_adyen_sealed_is_accepted_however_odd_it_is_and_the_next_is_read(
+    fresh_database: str, body: bytes
+) -> None:
+    async with door(fresh_database) as client:
+        odd = await client.post("/webhooks/adyen", content=body)
+        good = notification_item(pspReference="NEXT")
+        after = await client.post("/webhooks/adyen", content=envelope(good))
+
+    notices = await read_in(fresh_database)
+
+    assert (odd.status_code, odd.content) == (202, b"[accepted]")
+    assert after.status_code == 202
+    assert len(notices) == 2
+    assert "unread" not in {notice.state for notice in notices}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe{\x00}\x00",
+        b"null",
+        b"[]",
+        b"{}",
+        b'"\\ud83d',
+        b'{"notificationItems":[]}',
+        b'{"notificationItems":[{"NotificationRequestItem":"x"}]}',
+        b'{"notificationItems":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+async def test_what_nobody_can_read_is_kept_for_who_has_the_password_and_for_nobody_else(
+    fresh_database: str, body: bytes
+) -> None:
+    async with door(fresh_database, **GUARDED) as client:
+        with capture_logs() as logs:
+            known = await client.post("/webhooks/adyen", content=body, headers=BASIC)
+        again = await client.post("/webhooks/adyen", content=body, headers=BASIC)
+        stranger = await client.post("/webhooks/adyen", content=body)
+    notices = await read_in(fresh_database)
+    async with kasir_on(fresh_database) as kasir:
+        (row,) = await kasir.pool.fetch("SELECT item FROM notice")
+        kept = Vault(kasir.settings.secrets).open(row["item"])
+
+    assert [known.status_code, again.status_code, stranger.status_code] == [202, 202, 401]
+    assert [(one.state, one.event_code) for one in notices] == [("held", "UNREADABLE")]
+    assert notices[0].why.startswith(f"{len(body)} bytes came, and ")
+    assert kept == body
+    assert ("kept, and cannot be read", "raw") in [(one["event"], one.get("kind")) for one in logs]
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"notificationItems":[]}', b"\xff"])
+async def test_without_a_password_what_nobody_can_read_proves_nothing(
+    fresh_database: str, body: bytes
+) -> None:
+    async with door(fresh_database) as client:
+        said = await client.post("/webhooks/adyen", content=body, headers=BASIC)
+    notices = await read_in(fresh_database)
+
+    assert (said.status_code, notices) == (400, [])
+
+
+async def test_a_password_is_no_seal(fresh_database: str) -> None:
+    forged = envelope(notification_item(key=OTHER_KEY))
+    async with door(fresh_database, **GUARDED) as client:
+        said = await client.post("/webhooks/adyen", content=forged, headers=BASIC)
+    notices = await read_in(fresh_database)
+
+    assert (said.status_code, notices) == (401, [])
+
+
+async def test_of_good_items_beside_what_is_no_item_the_good_ones_are_kept(
+    fresh_database: str,
+) -> None:
+    boxes = json.loads(envelope(notification_item()))["notificationItems"]
+    said = []
+    others: list[object] = ["x", 7, None, [], {"NotificationRequestItem": "x"}, {}]
+    async with door(fresh_database) as client:
+        for other in others:
+            body = json.dumps({"notificationItems": [other, *boxes]}).encode()
+            said.append((await client.post("/webhooks/adyen", content=body)).status_code)
+    notices = await read_in(fresh_database)
+
+    assert said == [401] * 6
+    assert [notice.event_code for notice in notices] == ["AUTHORISATION"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"\xff",
+        b"[]",
+        b'{"type":"recurring.token.created","eventId":"\\ud83d"}',
+        b'{"type":"recurring.token.created","eventId":"\\u0000"}',
+        b'{"type":"\\ud83d","eventId":"X"}',
+        b'\xef\xbb\xbf{"type":7}',
+    ],
+)
+async def test_a_token_notification_that_is_sealed_is_accepted_however_odd_it_is(
+    fresh_database: str, body: bytes
+) -> None:
+    async with door(fresh_database, **GUARDED) as client:
+        heads = {**BASIC, "HmacSignature": sealed(body, TOKENS_KEY)}
+        said = await client.post("/webhooks/adyen/tokens", content=body, headers=heads)
+        forged = await client.post("/webhooks/adyen/tokens", content=body, headers=BASIC)
+    notices = await read_in(fresh_database)
+
+    assert (said.status_code, forged.status_code) == (202, 401)
+    assert {notice.state for notice in notices} <= {"held", "unheard_of"}
+    assert len(notices) == 1
