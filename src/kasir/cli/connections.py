@@ -138,7 +138,7 @@ class BoundedHttp(HttpToolsProtocol):
         #: When it is ended, in the loop's time.
         self.deadline = inf
         self._head_left = self.limits.request_head_bytes_max
-        self._unread_left = self.limits.unread_bytes_max
+        self._unread_left = self.limits.drained_bytes_max
         self._is_reading = False
         self._is_asked = False
         self._is_ending = False
@@ -173,7 +173,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._is_reading = True
         self._head_left = self.limits.request_head_bytes_max
-        self._unread_left = self.limits.unread_bytes_max
+        self._unread_left = self.limits.drained_bytes_max
         self._ends_in(self.limits.request_head_s)
 
     def on_headers_complete(self) -> None:

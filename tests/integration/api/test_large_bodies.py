@@ -57,7 +57,7 @@ def twice_on_one_connection(house: Stage, path: str) -> list[int]:
         ("/webhooks/adyen/tokens", 413),
         ("/health/live", 405),
         ("/nowhere", 404),
-        ("/pay/PL_NOWHERE", 404),
+        ("/pay/PL_NOWHERE", 413),
     ],
 )
 async def test_who_sends_too_much_in_one_go_hears_why(house: Stage, path: str, status: int) -> None:

@@ -280,7 +280,7 @@ async def strangers_are(kasir: Served, count: int) -> None:
 
 
 async def test_a_body_that_follows_its_answer_without_end_is_cut_off(fresh_database: str) -> None:
-    limits = {"unread_bytes_max": 100_000, "request_body_s": 600}
+    limits = {"drained_bytes_max": 100_000, "request_body_s": 600}
     async with served(fresh_database, **limits) as kasir:
         stranger = await kasir.connect()
         stranger.say(HEAD + b"Content-Length: 99999999\r\n\r\n")
