@@ -13,14 +13,15 @@ from datetime import timedelta
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 import stamina
 
 from kasir.clock import Clock
 from kasir.ids import LinkId, PaymentId
 from kasir.money import Currency, Money
 from kasir.payments import fold
-from kasir.payments.facts import Fact, Says, Source
-from kasir.payments.payment import Intent, Payment
+from kasir.payments.facts import DisputeSaid, Fact, Says, Source
+from kasir.payments.payment import Intent, Payment, Standing
 from kasir.payments.status import FINAL, Status
 from kasir.shop_events.shapes import shown
 from kasir.shop_events.telling import EventType, Told, fact_news, status_news, sum_news
@@ -171,7 +172,7 @@ class Ledger:
             facts=tuple(new.values()),
             told=told,
             events=tuple(events),
-            moved=after.status is not before.status,
+            moved=_outcome(after.standing) != _outcome(before.standing),
             claims=names_in(new.values()) - names_in(before.facts),
         )
 
@@ -263,6 +264,11 @@ def intent_of(row: Any) -> Intent:
     )
 
 
+def _outcome(standing: Standing) -> tuple[object, ...]:
+    """What a subscription goes on by: how its payment ended, and whether it was taken back."""
+    return standing.status, standing.is_disputed, standing.is_given_back
+
+
 def _fact_columns(facts: Sequence[tuple[PaymentId, Fact]]) -> dict[str, list[Any]]:
     """Facts as the columns that one INSERT takes."""
     amounts = [fact.amount for _, fact in facts]
@@ -278,7 +284,12 @@ def _fact_columns(facts: Sequence[tuple[PaymentId, Fact]]) -> dict[str, list[Any
         "currencies": [amount.currency if amount else None for amount in amounts],
         "minor_units": [amount.minor_units if amount else None for amount in amounts],
         "words": [fact.words for _, fact in facts],
+        "disputes": [_as_json(fact.dispute) for _, fact in facts],
     }
+
+
+def _as_json(said: DisputeSaid | None) -> str | None:
+    return msgspec.json.encode(said).decode() if said else None
 
 
 def _claim_columns(changes: Sequence[_Change]) -> dict[str, list[Any]]:
@@ -297,6 +308,8 @@ def _standing_columns(changes: Sequence[_Change]) -> dict[str, list[Any]]:
         "attempts": [standing.psp_reference for standing in standings],
         "captureds": [standing.captured.minor_units for standing in standings],
         "refundeds": [standing.refunded.minor_units for standing in standings],
+        "are_disputed": [standing.is_disputed for standing in standings],
+        "are_given_back": [standing.is_given_back for standing in standings],
         "told_statuses": [change.told.status for change in changes],
         "tell_ats": [change.told.tell_at for change in changes],
         "are_final": [standing.status in FINAL for standing in standings],
@@ -317,4 +330,5 @@ def _fact(row: Any) -> Fact:
         modification=row["modification"],
         amount=amount,
         words=row["words"],
+        dispute=msgspec.json.decode(said, type=DisputeSaid) if (said := row["dispute"]) else None,
     )
