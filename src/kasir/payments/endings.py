@@ -41,7 +41,7 @@ def endings(changes: Iterable[Change], facts: Iterable[Fact]) -> tuple[Ended, ..
     return tuple((name, ending) for name, ending in found if ending)
 
 
-def _ending(change: Change, was_unheard: bool) -> Ending | None:  # noqa: FBT001  # Private.
+def _ending(change: Change, was_unheard: bool) -> Ending | None:  # Private.
     """How a change ended; None while it has not, or where the shop hears of it another way.
 
     A change that the provider would not even take is told only where silence came first: else the

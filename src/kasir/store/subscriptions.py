@@ -23,6 +23,7 @@ from kasir.store import payments
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.payments import PostgresBook
 from kasir.store.subscription_rows import (
+    losses_of,
     plan_columns,
     plan_of,
     renewal_of,
@@ -36,8 +37,8 @@ from kasir.store.vault import Vault
 from kasir.subscriptions.engine import Rules, go_on
 from kasir.subscriptions.metrics import Counted
 from kasir.subscriptions.news import News, SubscriptionEvent
-from kasir.subscriptions.plan import Plan
-from kasir.subscriptions.renewal import Outcome, Renewal
+from kasir.subscriptions.plan import Plan, WhenTakenBack
+from kasir.subscriptions.renewal import Loss, Outcome, Renewal
 from kasir.subscriptions.states import OVER, State
 from kasir.subscriptions.subscription import Permission, Subscription, SubscriptionId
 from kasir.subscriptions.turn import Turn
@@ -232,7 +233,16 @@ class PostgresSubscriptions:
         if it.state in OVER:
             return it, None
         it = with_renewal(it, rows, self.vault)
+        it = replace(it, losses=await self._losses(connection, it))
         return await self._permitted(connection, await self._sure(connection, it))
+
+    async def _losses(self, connection: Connection, it: Subscription) -> tuple[Loss, ...]:
+        """Its payments that were taken back, where the plan says what is to be done then."""
+        plan, shopper = it.plan, it.shopper_reference
+        if plan.on_dispute is plan.on_full_refund is WhenTakenBack.CONTINUE:
+            return ()
+        found = SQL.losses(connection, subscription_id=it.id, shopper_reference=shopper)
+        return losses_of([row async for row in found])
 
     async def _last_renewal(self, connection: Connection, it: Subscription) -> list[Any]:
         return [row async for row in SQL.last_renewal(connection, subscription_id=it.id)]

@@ -41,6 +41,20 @@ class _Adyen:
 _OF_A_PAYMENT: Final = {Kind.CAPTURES, Kind.REFUNDS, Kind.CANCELS, Kind.REVERSALS}
 
 
+_WITH_AMOUNT: Final = {Kind.CAPTURES, Kind.REFUNDS}
+
+
+@dataclass
+class _Silent:
+    """Answers nothing."""
+
+    asked: list[Question]
+
+    async def ask(self, question: Question) -> Heard:
+        self.asked.append(question)
+        return meanings.unheard(question, NOW, "TimeoutError")
+
+
 class Sold(Account):
     """One sale on an account."""
 
@@ -53,10 +67,7 @@ class Sold(Account):
     async def asks(self, kind: Kind, psp: str, *answers: Heard | Answer) -> str:
         """The shop asks for a change through Kasir; gives the name that Adyen gave it."""
         name = self.psp()
-        question_kinds = {Kind.CAPTURES, Kind.REFUNDS}
-        fields = (
-            {"amount": {"currency": "IDR", "value": 25_000}} if kind in question_kinds else {}
-        )
+        fields = {"amount": {"currency": "IDR", "value": 25_000}} if kind in _WITH_AMOUNT else {}
         changes = self.changes(name, *answers)
         if kind is Kind.CANCELS_BY_REFERENCE:
             body = json.dumps({"paymentReference": self.reference}).encode()
@@ -64,6 +75,16 @@ class Sold(Account):
         else:
             await changes.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
         return name
+
+    async def silent(self, kind: Kind, psp: str) -> Question:
+        """The shop asks for a change, and no answer comes; gives what was asked."""
+        asked: list[Question] = []
+        provider = _Silent(asked)
+        flow = replace(self.kasir.flow, provider=provider)
+        changes = replace(self.kasir.changes, flow=flow)
+        fields = {"amount": {"currency": "IDR", "value": 25_000}} if kind in _WITH_AMOUNT else {}
+        await changes.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
+        return asked[0]
 
     def changes(self, name: str, *answers: Heard | Answer) -> Changes:
         """What a shop may do, with an Adyen that answers so."""

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 import pytest
 
+from fakes import a_question
 from integration.shop_events.account import Sold
+from kasir.adyen.replies import Answer
 from kasir.payments.ports import Kind
 from kasir.wiring import Kasir
 
@@ -34,7 +36,11 @@ ENDS: Final = [
     ),
     (Kind.REFUNDS, [_told("REFUND")], ["refund.succeeded"]),
     (Kind.REFUNDS, [_told("REFUND", success=False)], ["refund.failed"]),
-    (Kind.REFUNDS, [_told("REFUND"), _told("REFUND_FAILED")], ["refund.succeeded", "refund.failed"]),
+    (
+        Kind.REFUNDS,
+        [_told("REFUND"), _told("REFUND_FAILED")],
+        ["refund.succeeded", "refund.failed"],
+    ),
     (
         Kind.REFUNDS,
         [_told("REFUND"), _told("REFUNDED_REVERSED")],
@@ -105,3 +111,55 @@ async def test_an_end_told_before_the_payment_is_known_as_paid_is_told_too(
 
     # What is cancelled by then was never paid, as far as the shop is concerned.
     assert (await sold.news(intent))[-1:] == wanted[-1:]
+
+
+REFUSED: Final = Answer(
+    422, b'{"status":422,"errorCode":"167","errorType":"validation","message":"not found"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "event"),
+    [
+        (Kind.CAPTURES, "capture.failed"),
+        (Kind.REFUNDS, "refund.failed"),
+        (Kind.CANCELS, "cancel.failed"),
+        (Kind.REVERSALS, "refund.failed"),
+    ],
+)
+async def test_a_change_that_adyen_refuses_after_silence_tells_that_it_failed(
+    sold: Sold, kind: Kind, event: str
+) -> None:
+    intent, psp = await sold.paid(captures_itself=kind is Kind.REFUNDS)
+    silence = await sold.silent(kind, psp)
+    before = await sold.news(intent)
+    flow = sold.changes("", REFUSED).flow
+    await flow.ask_again(silence.key)  # As a worker does, when its hour comes.
+
+    assert (before, await sold.news(intent)) == ([], [event])
+
+
+async def test_what_adyen_refuses_at_once_is_told_by_the_answer_alone(sold: Sold) -> None:
+    intent, psp = await sold.paid(captures_itself=False)
+    await sold.asks(Kind.CAPTURES, psp, REFUSED)
+
+    assert await sold.news(intent) == []
+
+
+async def test_a_cancel_of_kasirs_own_that_finds_nothing_is_no_news(sold: Sold) -> None:
+    intent = await sold.opens()
+    question = a_question(
+        key="kasir-close-1",
+        kind=Kind.CANCELS_BY_REFERENCE,
+        payment_id=intent.id,
+        path="/cancels",
+        body=b"{}",
+    )
+    await sold.kasir.payments.open_change(question, lambda _: [], None)
+    name = sold.psp()
+    await sold.answers(question, Answer(201, f'{{"pspReference":"{name}"}}'.encode()))
+    await sold.hears(name, **_told("TECHNICAL_CANCEL", success=False))
+    (fact,) = [one for one in (await sold.payment(intent)).facts if one.says == "cancel_rejected"]
+
+    assert fact.modification == name
+    assert await sold.told(intent) == []
