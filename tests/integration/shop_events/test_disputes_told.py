@@ -17,7 +17,7 @@ from kasir.shop_events.shapes import shown
 from kasir.wiring import Kasir
 
 DEADLINE: Final = "2026-12-18T10:15:30+01:00"
-ANNOUNCED: Final = {
+ANNOUNCED: Final[dict[str, Any]] = {
     "eventCode": "NOTIFICATION_OF_CHARGEBACK",
     "eventDate": "2026-11-23T10:00:00+00:00",
     "reason": "Goods not received",
@@ -28,23 +28,23 @@ ANNOUNCED: Final = {
         "defendable": "true",
     },
 }
-TAKEN: Final = {
+TAKEN: Final[dict[str, Any]] = {
     "eventCode": "CHARGEBACK",
     "eventDate": "2026-11-24T10:00:00+00:00",
     "reason": "Goods not received",
     "additionalData": {"disputeStatus": "Undefended"},
 }
-ANSWERED: Final = {
+ANSWERED: Final[dict[str, Any]] = {
     "eventCode": "INFORMATION_SUPPLIED",
     "eventDate": "2026-11-25T10:00:00+00:00",
     "additionalData": {"disputeStatus": "Pending"},
 }
-WON: Final = {
+WON: Final[dict[str, Any]] = {
     "eventCode": "CHARGEBACK_REVERSED",
     "eventDate": "2026-11-26T10:00:00+00:00",
     "additionalData": {"disputeStatus": "Won"},
 }
-LOST: Final = {
+LOST: Final[dict[str, Any]] = {
     "eventCode": "SECOND_CHARGEBACK",
     "eventDate": "2026-11-27T10:00:00+00:00",
     "additionalData": {"disputeStatus": "Lost"},

@@ -22,8 +22,8 @@ def _told(code: str, *, success: bool = True, **more: Any) -> dict[str, Any]:
     return {"eventCode": code, "success": str(success).lower(), **more}
 
 
-_AS_CANCEL: Final = {"additionalData": {"modification.action": "cancel"}}
-_AS_REFUND: Final = {"additionalData": {"modification.action": "refund"}}
+_AS_CANCEL: Final[dict[str, Any]] = {"additionalData": {"modification.action": "cancel"}}
+_AS_REFUND: Final[dict[str, Any]] = {"additionalData": {"modification.action": "refund"}}
 
 #: A change, what Adyen tells of it, and what the shop is told.
 ENDS: Final = [

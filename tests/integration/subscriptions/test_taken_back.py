@@ -213,8 +213,8 @@ async def test_a_plan_says_it_in_one_of_three_words(shop: Shop, field: str, valu
         await shop.plan(**{field: value})
     (fault,) = refused.value.faults
 
-    assert fault.field == field
-    assert "continue, pause, cancel" in fault.cure
+    cure = "one of continue, pause, cancel" if isinstance(value, str) else "a string"
+    assert (fault.field, cure in fault.cure) == (field, True)
 
 
 async def test_a_plan_shows_what_it_says(shop: Shop) -> None:
