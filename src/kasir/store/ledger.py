@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -47,6 +47,25 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Whose subscriptions may go on for what was heard, and the payments that it was heard of."""
+
+    shoppers: frozenset[str] = frozenset()
+    payment_ids: frozenset[str] = frozenset()
+
+
+async def wake(connection: Connection, moved: Moved, now: datetime) -> None:
+    """Have subscriptions looked at again. Once in a transaction, after payments and tokens.
+
+    Who waits for a subscription's row here may hold both, and whoever holds the row asks for
+    neither: docs/adr/0015.
+    """
+    if moved.shoppers:
+        shoppers, ids = sorted(moved.shoppers), sorted(moved.payment_ids)
+        await SUBSCRIPTIONS.wake(connection, shoppers=shoppers, payment_ids=ids, now=now)
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Writes what payments hear.
 
@@ -80,17 +99,17 @@ class Ledger:
         news: Mapping[PaymentId, Sequence[Fact]],
         *,
         wakes: bool = True,
-    ) -> None:
+    ) -> Moved:
         """Let payments hear facts.
 
         Args:
             connection: The caller's transaction.
             news: What they hear.
             wakes: Whether the shoppers' subscriptions are looked at again for it. Not where the
-                caller holds one of them, and would have to lock the others out of turn.
+                caller holds one of them, or has more to lock before them: see `wake`.
         """
         locked = await self.lock(connection, list(news))
-        await self.hear_locked(connection, locked, news, wakes=wakes)
+        return await self.hear_locked(connection, locked, news, wakes=wakes)
 
     async def hear_first(
         self, connection: Connection | Pool, intent: Intent, news: Sequence[Fact], answer: _Row
@@ -140,14 +159,20 @@ class Ledger:
         news: Mapping[PaymentId, Sequence[Fact]],
         *,
         wakes: bool = True,
-    ) -> None:
+    ) -> Moved:
         """Let payments that the caller has locked hear facts, and claim the names in them.
+
+        Returns:
+            What moved; where `wakes` is false, the caller wakes for it.
 
         Raises:
             asyncpg.UniqueViolationError: Another payment owns one of the names; see `is_contested`.
         """
         changes = [self._change(locked[payment_id], facts) for payment_id, facts in news.items()]
-        await self._write(connection, [change for change in changes if change], wakes=wakes)
+        moved = await self._write(connection, [change for change in changes if change])
+        if wakes:
+            await wake(connection, moved, self.clock.now())
+        return moved
 
     async def tell(self, connection: Connection, payment_ids: Sequence[PaymentId]) -> None:
         """Tell news that was held back and is due, where it is still true."""
@@ -180,19 +205,11 @@ class Ledger:
         event, told = status_news(found.told, found.payment, self.clock.now(), self.settle)
         return _Change(payment=found.payment, told=told, events=(event,) if event else ())
 
-    async def _write(
-        self, connection: Connection, changes: Sequence[_Change], *, wakes: bool = True
-    ) -> None:
+    async def _write(self, connection: Connection, changes: Sequence[_Change]) -> Moved:
         facts = [(change.payment.intent.id, fact) for change in changes for fact in change.facts]
         if changes:
             columns = _fact_columns(facts) | _standing_columns(changes) | _claim_columns(changes)
             await SQL.write_changes(connection, **columns)
-        moved = [one.payment.intent for one in changes if one.moved and wakes]
-        # A subscription of theirs may go on for it.
-        if shoppers := sorted({it.shopper_reference for it in moved if it.shopper_reference}):
-            ids = [it.id for it in moved]
-            now = self.clock.now()
-            await SUBSCRIPTIONS.wake(connection, shoppers=shoppers, payment_ids=ids, now=now)
         await self.outbox.write(
             connection,
             [
@@ -200,6 +217,11 @@ class Ledger:
                 for change in changes
                 for event in change.events
             ],
+        )
+        moved = [one.payment.intent for one in changes if one.moved]
+        return Moved(
+            frozenset(it.shopper_reference for it in moved if it.shopper_reference),
+            frozenset(it.id for it in moved if it.shopper_reference),
         )
 
 

@@ -20,7 +20,7 @@ from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
-from kasir.store.database import Connection, Pool, queries
+from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.ledger import Ledger, facts_of, intent_of, names_in, tries
 from kasir.store.placing import Placing, placing
 from kasir.store.vault import Vault
@@ -46,6 +46,7 @@ class PostgresBook:
         # A question whose asker vanished is asked again by a worker after this long.
         self._lease = lease
 
+    @once_more
     async def open(
         self, intent: Intent, question: Question, shop_key: ShopKey | None
     ) -> Question | None:
@@ -108,6 +109,7 @@ class PostgresBook:
         )
         await self._ledger.hear(connection, {payment_id: [fact]}, wakes=False)
 
+    @once_more
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None
     ) -> Question | None:
@@ -144,6 +146,7 @@ class PostgresBook:
         )
         return taken is not None
 
+    @once_more
     async def hear(
         self,
         question: Question,
@@ -231,6 +234,7 @@ class PostgresBook:
         row = await SQL.payment(self._pool, id=payment_id)
         return (await self._with_facts([row]))[0] if row else None
 
+    @once_more
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
         """Let a payment hear facts that no question brought."""
         async with self._pool.acquire() as connection, connection.transaction():

@@ -20,13 +20,13 @@ from fakes import KEY, NOW, a_question, an_intent, envelope, notification_item
 from integration.subscriptions.shop import MONTH, NOON, Shop, shop_on
 from kasir.adyen.replies import Answer
 from kasir.adyen.signing import key_from_hex
+from kasir.demo.walker import until
 from kasir.gateway import meanings
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
-from kasir.store.inbox import Notice
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
-from kasir.webhooks.receive import NoticeKind, receive
+from kasir.webhooks.receive import Notice, NoticeKind, receive
 from opened import a_database
 
 SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
@@ -50,32 +50,31 @@ class Hand:
         await self.holding.execute("BEGIN")
         await self.holding.execute(sql, *args)
 
-    async def someone_waits(self) -> None:
-        """Until somebody waits for what is held."""
+    async def some_wait(self, count: int = 1) -> None:
+        """Until so many wait for what is held."""
         sql = """SELECT count(*) FROM pg_stat_activity
                  WHERE datname = current_database() AND wait_event_type = 'Lock'"""
-        while not await self.looking.fetchval(sql):
-            await asyncio.sleep(0.01)
+        await until(
+            lambda: self.looking.fetchval(sql), lambda found: found >= count, "waiting for a lock"
+        )
 
     async def is_free(self, sql: str, *args: object) -> bool:
         """Whether a statement gets its locks at once."""
+        tried = self.looking.transaction()
+        await tried.start()
         try:
-            async with self.looking.transaction():
-                await self.looking.execute("SET LOCAL lock_timeout = '1ms'")
-                await self.looking.execute(sql, *args)
-                raise _FreeError
-        except _FreeError:
-            return True
-        except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError):
+            await self.looking.execute("SET LOCAL lock_timeout = '1ms'")
+            await self.looking.execute(sql, *args)
+        except asyncpg.LockNotAvailableError:
             return False
+        else:
+            return True
+        finally:
+            await tried.rollback()
 
     async def let_go(self) -> None:
         """Hold nothing any more."""
         await self.holding.execute("ROLLBACK")
-
-
-class _FreeError(Exception):
-    """It was; whatever the statement did is undone."""
 
 
 @pytest.fixture
@@ -94,7 +93,7 @@ async def waiting(hand: Hand, work: Awaitable[Any]) -> AsyncIterator[None]:
     """Kasir at work, waiting for what the hand holds; it is let go at the end."""
     task = asyncio.ensure_future(work)
     try:
-        await hand.someone_waits()
+        await hand.some_wait()
         yield
     finally:
         await hand.let_go()
@@ -196,11 +195,9 @@ async def test_a_charge_decided_on_while_a_wish_waited_is_withdrawn_all_the_same
     shop.clock.at = NOON + MONTH
     await hand.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
     turn = asyncio.ensure_future(shop.kasir.subscriptions.go_on(found))
-    await hand.someone_waits()
+    await hand.some_wait()
     wish = asyncio.ensure_future(shop.kasir.subscribing.cancel(found, b""))
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    while await hand.looking.fetchval(sql + " AND datname = current_database()") < 2:
-        await asyncio.sleep(0.01)
+    await hand.some_wait(2)
     await hand.let_go()
     payment_id = await turn
     await wish
@@ -218,11 +215,11 @@ async def test_who_withdraws_a_link_holds_it_while_waiting_for_no_payment(
     """Link withdrawn, reader, subscription's turn: each waited for the next."""
     now = shop.clock.at
     link = Link(id=LinkId("PL1"), request={}, created_at=now, expires_at=now + timedelta(days=1))
-    await shop.kasir.links.links.open(link, None)
+    await shop.kasir.links.book.open(link, None)
     intent = an_intent("pay_L", link_id=link.id, created_at=now, close_at=now + timedelta(hours=1))
     await shop.kasir.payments.open(intent, a_question("pay_L"), None)
     await hand.hold("SELECT FROM payment WHERE id = 'pay_L' FOR UPDATE")
-    async with waiting(hand, shop.kasir.links.links.expire(link.id, now)):
+    async with waiting(hand, shop.kasir.links.book.expire(link.id, now)):
         free = await hand.is_free("SELECT FROM payment_link WHERE id = 'PL1' FOR UPDATE NOWAIT")
     due = await shop.kasir.pool.fetchval("SELECT close_due_at FROM payment WHERE id = 'pay_L'")
 

@@ -1,4 +1,4 @@
-"""A disputed or refunded renewal: the plan says whether the subscription goes on, and why is told."""
+"""A renewal is disputed or refunded: the plan says what becomes of it, and the event says why."""
 
 from __future__ import annotations
 

@@ -36,6 +36,8 @@ FROM unnest(:ids::text[], :statuses::text[], :attempts::text[], :captureds::bigi
 WHERE payment.id = now_is.id;
 
 -- name: hear_first(id, status, attempt, told_status, tell_at, fact, says, source, at, about, psp_reference, modification, currency, minor_units, words, names, shopper, now, question, answer_status, answer, answer_psp, of_attempt)^
+-- The parts of a statement are done in whatever order the planner likes, unless one needs what
+-- another gives. So each that locks rows counts what the one before it gave: docs/adr/0015.
 -- The first news of a payment and the answer it came with. No row comes back, and nothing is
 -- written, where the payment heard something meanwhile: the count decides, under the row's lock.
 WITH fresh AS (
@@ -53,24 +55,31 @@ WITH fresh AS (
 ), claimed AS (
     INSERT INTO psp_reference (name, payment_id)
     SELECT name, fresh.id FROM fresh, unnest(:names::text[]) AS name
-), unplaced AS (
-    UPDATE notice SET state = 'unread'
-    WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL
-          AND names && :names::text[] AND EXISTS (SELECT FROM fresh)
+    RETURNING name
 ), subscribed AS (
     -- As `wake` does, but for those that are over: a shopper on the way is no news to them.
     UPDATE subscription SET due_at = :now, taken_until = NULL
     WHERE id IN (
         SELECT id FROM subscription
         WHERE shopper_reference = :shopper AND :shopper <> '' AND EXISTS (SELECT FROM fresh)
-              AND state NOT IN ('cancelled', 'ended')
+              AND state NOT IN ('cancelled', 'ended') AND (SELECT count(*) FROM claimed) >= 0
+        ORDER BY id FOR UPDATE
+    )
+    RETURNING id
+), unplaced AS (
+    UPDATE notice SET state = 'unread'
+    WHERE id IN (
+        SELECT id FROM notice
+        WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL
+              AND names && :names::text[] AND EXISTS (SELECT FROM fresh)
+              AND (SELECT count(*) FROM subscribed) >= 0
         ORDER BY id FOR UPDATE
     )
 )
 UPDATE question
 SET status = :answer_status, answer = :answer, answer_psp = :answer_psp,
     psp_reference = :of_attempt
-FROM fresh
+FROM fresh, (SELECT count(*) FROM subscribed) AS after_all
 WHERE question.key = :question AND question.status IS NULL
 RETURNING question.key;
 

@@ -27,6 +27,20 @@ FROM subscription JOIN plan ON plan.id = subscription.plan_id
 WHERE subscription.id = :id
 FOR UPDATE OF subscription;
 
+-- name: lock_unsent(subscription_id)
+-- The payments of a subscription that were decided on and never sent, which a turn may withdraw.
+-- Payments are locked before the subscription, and this is how its turn begins.
+SELECT id FROM payment
+WHERE id IN (
+    SELECT attempt.payment_id FROM renewal_attempt AS attempt
+    JOIN question ON question.payment_id = attempt.payment_id AND question.kind = 'payments'
+    WHERE attempt.subscription_id = :subscription_id
+          AND attempt.period = (SELECT max(period) FROM renewal
+                                WHERE subscription_id = :subscription_id)
+          AND question.status IS NULL AND question.asked_at = 'epoch' AND question.tries = 0
+)
+ORDER BY id FOR UPDATE;
+
 -- name: subscription(id)^
 SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
        plan.minor_units AS plan_minor_units, plan.unit, plan.count, plan.time_zone,
