@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from adyen_twin.state import Status
-from twin_fixtures import Shop, TwinAtWork
+from twin_fixtures import Shop, TwinAtWork, shop, twin
+
+__all__ = ["shop", "twin"]
 
 EVENTS = [
     "NOTIFICATION_OF_CHARGEBACK",
