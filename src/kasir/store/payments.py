@@ -6,8 +6,9 @@ key are primary keys, and the code reads what the database let in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -30,6 +31,14 @@ TOKENS: Final = queries("tokens")
 
 #: When a question was asked that nobody asks at the moment.
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Learnt:
+    """Whose an answer is, where that is known, and the names that it claimed."""
+
+    payment_id: PaymentId | None
+    claimed: Collection[str] = ()
 
 
 class PostgresBook:
@@ -124,8 +133,8 @@ class PostgresBook:
             if found is None:
                 raise NotFound("payment", payment_id)
             facts = decide(found.payment)
-            await self._insert(connection, question)
             await self._ledger.hear_locked(connection, {payment_id: found}, {payment_id: facts})
+            await self._insert(connection, question)
         return None
 
     async def open_question(self, question: Question) -> bool:
@@ -163,17 +172,20 @@ class PostgresBook:
             with attempt:
                 async with self._pool.acquire() as connection, connection.transaction():
                     is_new = attempt.num == 1
-                    payment_id = await self._learn(connection, question, heard, is_new=is_new)
-                    await self._keep(connection, question, heard, payment_id, ask_again_at)
+                    learnt = await self._learn(connection, question, heard, is_new=is_new)
+                    await self._keep(connection, question, heard, learnt.payment_id, ask_again_at)
+                    if learnt.claimed:
+                        # It is now known whose these names are: what waited for that can be read.
+                        await SQL.wake_unplaced(connection, names=sorted(learnt.claimed))
 
     async def _learn(
         self, connection: Connection, question: Question, heard: Heard, *, is_new: bool
-    ) -> PaymentId | None:
+    ) -> _Learnt:
         """Let the payment that an answer is about learn of it; whose it is, where that is known."""
         if heard.clues is None:
             if question.payment_id and heard.facts:
                 await self._ledger.hear(connection, {question.payment_id: heard.facts})
-            return question.payment_id
+            return _Learnt(question.payment_id)
         if question.payment_id and is_new:
             # The call was made for it, and nearly always nobody else owns a name in its answer.
             # Where somebody does, the database refuses, and the next try looks for the owners.
@@ -183,10 +195,7 @@ class PostgresBook:
         payment_id = placed.place_reply(heard)
         if placed.news:
             await self._ledger.hear_locked(connection, placed.locked, placed.news)
-        if placed.claimed:
-            # It is now known whose these names are: what waited for that can be read.
-            await SQL.wake_unplaced(connection, names=sorted(placed.claimed))
-        return payment_id
+        return _Learnt(payment_id, placed.claimed)
 
     async def _keep(
         self,
