@@ -115,7 +115,7 @@ WORK: Final[tuple[Callable[[Shop, int], Awaitable[None]], ...]] = (
 
 
 async def test_nobody_waits_for_each_other(shop: Shop) -> None:
-    """On the code of before, PostgreSQL ended transactions here every time."""
+    """Before there was an order of locks, PostgreSQL ended a transaction here."""
     await shop.active("SUB")
     await shop.kasir.tokens.hear([a_token("shopper-SUB", stored) for stored in TOKENS])
 
