@@ -6,6 +6,7 @@ from hypothesis import settings
 
 from browser import *  # noqa: F403  # Its fixtures, by their names.
 from house import *  # noqa: F403
+from lock_witness import *  # noqa: F403
 from postgres import *  # noqa: F403
 
 # How long an example takes says something of the machine, and nothing of the code.

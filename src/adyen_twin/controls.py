@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 from litestar import Router, delete, get, post, put
 
-from adyen_twin import callers, foreign, shopper_controls, trials, truth
+from adyen_twin import callers, disputes, foreign, shopper_controls, trials, truth
 from adyen_twin.checks_later import RULE_NAMES
 from adyen_twin.delivery import name_of
 from adyen_twin.faults import AnyFault, Planned
-from adyen_twin.orders import ClockOrder, ControlError, ForeignOrder, TrialOrder, read
+from adyen_twin.orders import ClockOrder, ControlError, DisputeOrder, ForeignOrder, TrialOrder, read
 from adyen_twin.settings import Knobs
-from adyen_twin.state import Endpoint, EndpointName
+from adyen_twin.state import Endpoint, EndpointName, Status
 from adyen_twin.web import HttpRequest, HttpResponse, as_json, web_address
 
 HEX_KEY_DIGITS = 64
@@ -102,6 +102,19 @@ async def get_payment(request: HttpRequest) -> HttpResponse:
     return as_json(truth.of_payment(payment))
 
 
+@post("/payments/{name:str}/disputes", status_code=200)
+async def post_dispute(request: HttpRequest) -> HttpResponse:
+    """Be the shopper's side: dispute a payment, or go on with a dispute of it."""
+    twin, order = request.twin, read(await request.body() or b"{}", DisputeOrder)
+    name = request.path_part("name")
+    payment = twin.memory.payment(name)
+    if payment is None or payment.psp_reference != name:
+        raise ControlError(404, f"there is no payment {name!r}")
+    if payment.status is not Status.AUTHORISED:
+        raise ControlError(409, f"the payment is {payment.status}: only one that was paid")
+    return as_json({"pspReference": disputes.act(twin, payment, order)})
+
+
 @get("/deliveries")
 async def get_deliveries(request: HttpRequest) -> HttpResponse:
     """List every try to deliver a webhook, oldest first, and what waits to be tried."""
@@ -176,6 +189,7 @@ def router() -> Router:
         post_clock,
         get_payments,
         get_payment,
+        post_dispute,
         get_deliveries,
         get_knobs,
         put_knobs,

@@ -100,6 +100,11 @@ def foreign(twin: Twin, event: Event, amount: Amount, *, reference: str, method:
     _post(twin, item | {"paymentMethod": method}, {}, reference=reference)
 
 
+def disputed(twin: Twin, payment: Payment, event: Event, additional: dict[str, str]) -> None:
+    """Tell of a stage of a dispute."""
+    _tell(twin, payment, event, additional)
+
+
 def recurring_contract(twin: Twin, payment: Payment, token: Token) -> None:
     """Tell of a token the older way: the token is the pspReference of the event."""
     event = _event(twin, payment, "RECURRING_CONTRACT", token.id, 0)

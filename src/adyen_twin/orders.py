@@ -81,6 +81,31 @@ class ForeignOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     original_reference: Annotated[str, msgspec.Meta(min_length=1)] | None = None
 
 
+class DisputeOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """What the shopper's side tells of a dispute of a payment; what is not said is usual."""
+
+    event: Literal[
+        "NOTIFICATION_OF_CHARGEBACK",
+        "CHARGEBACK",
+        "INFORMATION_SUPPLIED",
+        "DISPUTE_DEFENSE_PERIOD_ENDED",
+        "CHARGEBACK_REVERSED",
+        "SECOND_CHARGEBACK",
+        "PREARBITRATION_WON",
+        "PREARBITRATION_LOST",
+    ] = "NOTIFICATION_OF_CHARGEBACK"
+    #: The dispute's own name; a new one for its first event, unless it is told here.
+    psp_reference: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    #: Minor units; the whole payment unless told.
+    value: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    reason: str = "Goods or Services Not Provided"
+    reason_code: str = "13.1"
+    #: Until when it can be defended, counted from now.
+    defense_days: Annotated[float, msgspec.Meta(ge=0, le=366)] = 14.0
+    #: In Adyen's word; what fits the event unless told.
+    dispute_status: str | None = None
+
+
 def read(raw: bytes, kind: type[Told]) -> Told:
     """Return a control call's body.
 

@@ -12,8 +12,14 @@ from fakes import KEY
 from kasir.adyen import known_fields
 from kasir.config import settings_from
 from kasir.gateway import links, subscription_fields
-from kasir.shop_events.shapes import FactOut, PaymentOut, RefundOut, TokenOut
-from kasir.shop_events.subscriptions import OverpaymentOut, PlanOut, RenewalOut, SubscriptionOut
+from kasir.shop_events.shapes import DisputeOut, FactOut, PaymentOut, RefundOut, TokenOut
+from kasir.shop_events.subscriptions import (
+    OverpaymentOut,
+    PlanOut,
+    RenewalOut,
+    SubscriptionOut,
+    TakenBackOut,
+)
 from kasir.store.inbox import KeptNotice
 from kasir.web.app import create_app
 from kasir.web.subscriptions_api import DayOut
@@ -21,7 +27,7 @@ from tidy.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 SHAPES = [
-    *(PaymentOut, FactOut, RefundOut, TokenOut, PlanOut),
+    *(PaymentOut, FactOut, RefundOut, DisputeOut, TokenOut, PlanOut, TakenBackOut),
     *(SubscriptionOut, RenewalOut, OverpaymentOut, DayOut, KeptNotice),
 ]
 #: What a link's request may say beside what its payments are lent.

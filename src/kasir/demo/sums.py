@@ -12,7 +12,7 @@ import aiohttp
 
 from kasir.adyen.notifications import item_from
 from kasir.adyen.signing import key_from_hex, seal, signed_text
-from kasir.demo.walker import Reply, Walker, expect, reference
+from kasir.demo.walker import Reply, Walker, expect, reference, until
 
 _HOUR_S: Final = 3600
 _AMOUNT: Final = 25_000
@@ -58,6 +58,34 @@ async def charged_back(walker: Walker) -> None:
     refund = await _change(walker, payment, "refunds", _amount())
     expect(refund.status, 201, "a refund once it was given back")
     await walker.comes_to(order, "refunded", _AMOUNT)
+
+
+async def told_of_both(walker: Walker) -> None:
+    """A capture and a dispute are told as they go, and the dispute shows until when to answer."""
+    order = reference("disputed")
+    await walker.knobs(capture="manual")
+    payment = await _paid(walker, order, additionalData={"manualCapture": "true"})
+    expect((await _change(walker, payment, "captures", _amount())).status, 201, "the capture")
+    await _hears(walker, order, "capture.succeeded")
+    path = f"/twin/payments/{payment['pspReference']}/disputes"
+    dispute = (await walker.twin("POST", path, {"reason": "No coffee"}))["pspReference"]
+    await _hears(walker, order, "payment.dispute_opened")
+    (shown,) = (await walker.newest(order))["disputes"]
+    seen = (shown["reference"], shown["status"], shown["reason"], "deadline" in shown)
+    expect(seen, (dispute, "open", "No coffee", True), "the dispute")
+    await walker.twin("POST", path, {"event": "CHARGEBACK"})
+    await _hears(walker, order, "payment.charged_back")
+    (shown,) = (await walker.newest(order))["disputes"]
+    expect((shown["reference"], shown["status"]), (dispute, "charged_back"), "the same dispute")
+
+
+async def _hears(walker: Walker, order: str, kind: str) -> None:
+    """Wait until the shop was told of something."""
+
+    async def look() -> list[str]:
+        return [event["type"] for event in await walker.events(order)]
+
+    await until(look, lambda told: kind in told, f"the event {kind}")
 
 
 def _amount() -> dict[str, Any]:
@@ -106,4 +134,5 @@ async def _told(walker: Walker, payment: Mapping[str, Any], code: str, dispute: 
 JOURNEYS: Final = {
     "reversal before the capture is told": early_reversal,
     "charged back, and refunded too": charged_back,
+    "captured, then disputed": told_of_both,
 }

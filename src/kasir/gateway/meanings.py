@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,7 +14,7 @@ from kasir.adyen.notifications import EventCode, Item, moment
 from kasir.adyen.replies import Answer, ResultCode, Verdict
 from kasir.errors import Unreadable
 from kasir.money import Currency, Money
-from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.facts import DisputeSaid, Fact, Says, Source, unheard_key
 from kasir.payments.matching import Clues
 from kasir.payments.ports import Heard, Kept, Kind, Question
 
@@ -128,6 +129,32 @@ IGNORED: Final[Mapping[EventCode, str]] = {
 #: its own pspReference names the change, and originalReference the attempt.
 _IS_ATTEMPT: Final = frozenset({EventCode.AUTHORISATION, EventCode.OFFER_CLOSED})
 
+#: What tells of a dispute, in any of its stages.
+_OF_DISPUTES: Final = frozenset(
+    {
+        EventCode.CHARGEBACK,
+        EventCode.CHARGEBACK_REVERSED,
+        EventCode.DISPUTE_DEFENSE_PERIOD_ENDED,
+        EventCode.INFORMATION_SUPPLIED,
+        EventCode.ISSUER_COMMENTS,
+        EventCode.ISSUER_RESPONSE_TIMEFRAME_EXPIRED,
+        EventCode.NOTIFICATION_OF_CHARGEBACK,
+        EventCode.PREARBITRATION_ACCEPTED,
+        EventCode.PREARBITRATION_DECLINED,
+        EventCode.PREARBITRATION_ISSUER_WITHDRAWN,
+        EventCode.PREARBITRATION_LOST,
+        EventCode.PREARBITRATION_OPEN,
+        EventCode.PREARBITRATION_WON,
+        EventCode.REQUEST_FOR_INFORMATION,
+        EventCode.SCHEME_ARBITRATION,
+        EventCode.SCHEME_ARBITRATION_LOST,
+        EventCode.SCHEME_ARBITRATION_WON,
+        EventCode.SECOND_CHARGEBACK,
+    }
+)
+#: Where a dispute's reason code stands. Source: Adyen's Webhooks schema of disputes.
+_REASON_CODES: Final = ("chargebackReasonCode", "rfiReasonCode")
+
 #: An amount in minor units. `int` would take ` 25_000 ` too.
 _WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
@@ -227,7 +254,7 @@ def unheard(question: Question, at: datetime, why: str) -> Heard:
     """No answer that settles anything: the outcome is unknown until somebody asks again."""
     is_change = question.kind not in {Kind.PAYMENTS, Kind.DETAILS}
     fact = Fact(
-        key=f"unknown:{question.key}",
+        key=unheard_key(question.key),
         # Of a change nobody knows only how the change ended; the payment stands as it did.
         says=Says.NOTED if is_change else Says.UNKNOWN,
         source=Source.KASIR,
@@ -266,6 +293,22 @@ def of_item(item: Item) -> Fact | None:
         modification=change,
         amount=amount,
         words=item.reason or item.event_code,
+        dispute=_dispute(item) if code in _OF_DISPUTES else None,
+    )
+
+
+def _dispute(item: Item) -> DisputeSaid:
+    """What a notification says of a dispute. What cannot be read of it is left out, no more."""
+    extra = item.additional_data
+    codes = (extra.get(name, "").strip() for name in _REASON_CODES)
+    deadline = None
+    with suppress(Unreadable):
+        deadline = moment(extra.get("defensePeriodEndsAt", "").strip())
+    return DisputeSaid(
+        reason=item.reason,
+        reason_code=next(filter(None, codes), ""),
+        deadline=deadline,
+        status=extra.get("disputeStatus", ""),
     )
 
 

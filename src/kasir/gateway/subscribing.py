@@ -38,7 +38,15 @@ from kasir.money import Money
 from kasir.payments.ports import ShopKey
 from kasir.payments.status import Status
 from kasir.subscriptions import wishes
-from kasir.subscriptions.plan import HOME_ZONE, Interval, Plan, PlanId, Unit, WhenUnpaid
+from kasir.subscriptions.plan import (
+    HOME_ZONE,
+    Interval,
+    Plan,
+    PlanId,
+    Unit,
+    WhenTakenBack,
+    WhenUnpaid,
+)
 from kasir.subscriptions.renewal import Attempt, Renewal, reference_of
 from kasir.subscriptions.states import IllegalMove, State
 from kasir.subscriptions.subscription import (
@@ -130,6 +138,8 @@ class Subscribing:
             ),
             cycles=fields.get("cycles"),
             when_unpaid=WhenUnpaid(fields.get("whenUnpaid") or WhenUnpaid.CANCEL),
+            on_dispute=WhenTakenBack(fields.get("onDispute") or WhenTakenBack.CONTINUE),
+            on_full_refund=WhenTakenBack(fields.get("onFullRefund") or WhenTakenBack.CONTINUE),
             notice_days=fields.get("noticeDays", 3),
             created_at=self.clock.now(),
         )

@@ -16,7 +16,7 @@ from kasir.errors import Fault
 from kasir.gateway.checkout import body_fields, refuse
 from kasir.gateway.gopay import AMOUNT_MAX
 from kasir.gateway.methods import GOPAY
-from kasir.subscriptions.plan import COUNT_MAX, HOME_ZONE, Unit, WhenUnpaid
+from kasir.subscriptions.plan import COUNT_MAX, HOME_ZONE, Unit, WhenTakenBack, WhenUnpaid
 from kasir.subscriptions.renewal import OWN_REFERENCE_MAX
 
 _START_WITHIN: Final = timedelta(days=366)
@@ -35,6 +35,8 @@ _PLAN_FIELDS: Final = frozenset(
         "cycles",
         "whenUnpaid",
         "noticeDays",
+        "onDispute",
+        "onFullRefund",
     }
 )
 #: What a sign-up lends to its payment, in Adyen's words.
@@ -85,6 +87,8 @@ def plan_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
         "trialDays": checks.Whole(least=0, most=_TRIAL_DAYS_MAX),
         "cycles": checks.Whole(least=1, most=_CYCLES_MAX),
         "whenUnpaid": checks.Text(words=tuple(WhenUnpaid)),
+        "onDispute": checks.Text(words=tuple(WhenTakenBack)),
+        "onFullRefund": checks.Text(words=tuple(WhenTakenBack)),
         "noticeDays": checks.Whole(least=0, most=_NOTICE_DAYS_MAX),
     }
     yield from checks.matching(fields, rules)

@@ -99,6 +99,23 @@ class Says(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DisputeSaid:
+    """What the provider says of a dispute beside its money; empty where it said nothing.
+
+    Attributes:
+        reason: Why the shopper's side wants the money back.
+        reason_code: The same as a code of the payment method's.
+        deadline: Until when the dispute can be answered.
+        status: Where it stands, in the provider's word.
+    """
+
+    reason: str = ""
+    reason_code: str = ""
+    deadline: datetime | None = None
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """One thing learnt.
 
@@ -113,6 +130,7 @@ class Fact:
             empty.
         amount: The money it speaks of, if any.
         words: The provider's own words, for the operator's eyes.
+        dispute: What it says of a dispute, where it speaks of one.
     """
 
     key: str
@@ -124,6 +142,7 @@ class Fact:
     modification: str = ""
     amount: Money | None = None
     words: str = ""
+    dispute: DisputeSaid | None = None
 
 
 _RETURNED: Final = "returned"
@@ -133,6 +152,11 @@ def returned(at: datetime) -> Fact:
     """Somebody came back from the wallet to this payment's return address: noted once."""
     words = "the shopper came back from the wallet"
     return Fact(key=_RETURNED, says=Says.NOTED, source=Source.KASIR, at=at, words=words)
+
+
+def unheard_key(question_key: str) -> str:
+    """The key of the fact that a call, known by its idempotency key, had no answer."""
+    return f"unknown:{question_key}"
 
 
 def has_returned(facts: Iterable[Fact]) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kasir.payments.facts import Fact
+from kasir.money import Money
+from kasir.payments.disputes import disputes
+from kasir.payments.endings import endings
+from kasir.payments.facts import Fact, Says
 from kasir.payments.payment import Intent, Payment, Standing
 from kasir.payments.status import standing, status
-from kasir.payments.sums import sums
+from kasir.payments.sums import Sums, sums
 
 
 def payment(intent: Intent, facts: Sequence[Fact]) -> Payment:
@@ -26,7 +29,18 @@ def fold(intent: Intent, facts: Iterable[Fact]) -> Standing:
         refunded=money.refunded,
         charged_back=money.charged_back,
         refunds=money.refunds,
+        endings=endings(money.changes, known),
+        disputes=disputes(money.changes, known, Money(intent.amount.currency, 0)),
+        is_given_back=_is_given_back(known, money),
     )
+
+
+def _is_given_back(facts: frozenset[Fact], money: Sums) -> bool:
+    """Whether it was paid, and all that was taken of it went back, or all of it was let go."""
+    if not any(fact.says is Says.AUTHORISED for fact in facts):
+        return False
+    refunded = money.refunded.minor_units
+    return not standing(facts) or 0 < refunded >= money.captured.minor_units
 
 
 def _psp_reference(facts: frozenset[Fact]) -> str:

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from kasir.ids import LinkId, PaymentId
 from kasir.money import Money
+from kasir.payments.disputes import Dispute
+from kasir.payments.endings import Ended
 from kasir.payments.facts import Fact
 from kasir.payments.refunds import Refund
 from kasir.payments.status import Status
@@ -56,6 +58,9 @@ class Standing:
         refunded: Money that went back and stayed there.
         charged_back: Money the shopper's side took back.
         refunds: Every refund, by name.
+        endings: How captures and cancels ended, by name.
+        disputes: Every dispute, oldest first.
+        is_given_back: Whether it was paid, and all that was taken went back or was let go.
     """
 
     status: Status
@@ -64,6 +69,14 @@ class Standing:
     refunded: Money
     charged_back: Money
     refunds: tuple[Refund, ...] = ()
+    endings: tuple[Ended, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    is_given_back: bool = False
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether the shopper's side asked for its money back, whatever became of that."""
+        return bool(self.disputes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

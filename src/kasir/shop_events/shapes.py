@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from kasir.money import Money
+from kasir.payments.disputes import Dispute
 from kasir.payments.facts import Fact
 from kasir.payments.payment import Payment
 from kasir.payments.refunds import Refund
@@ -40,6 +41,21 @@ class RefundOut(msgspec.Struct, rename="camel"):
     status: str
 
 
+class DisputeOut(msgspec.Struct, rename="camel", omit_defaults=True):
+    """One dispute: open, charged_back, reversed or lost. What Adyen did not say is left out."""
+
+    reference: str
+    amount: AmountOut
+    status: str
+    opened_at: datetime
+    psp_reference: str = ""
+    reason: str = ""
+    reason_code: str = ""
+    deadline: datetime | None = None
+    #: Where it stands in Adyen's word.
+    dispute_status: str = ""
+
+
 class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
     """A payment as it now stands, with all its facts."""
 
@@ -56,6 +72,7 @@ class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
     link_id: str = ""
     charged_back: int = 0
     refunds: list[RefundOut] = []
+    disputes: list[DisputeOut] = []
 
 
 class TokenOut(msgspec.Struct, rename="camel"):
@@ -106,11 +123,26 @@ def shown(payment: Payment) -> PaymentOut:
         link_id=intent.link_id or "",
         charged_back=standing.charged_back.minor_units,
         refunds=[_refund(refund) for refund in standing.refunds],
+        disputes=[_dispute(dispute) for dispute in standing.disputes],
     )
 
 
 def _refund(refund: Refund) -> RefundOut:
     return RefundOut(refund.name, _amount(refund.amount), refund.status)
+
+
+def _dispute(dispute: Dispute) -> DisputeOut:
+    return DisputeOut(
+        reference=dispute.name,
+        amount=_amount(dispute.amount),
+        status=dispute.status,
+        opened_at=dispute.opened_at,
+        psp_reference=dispute.attempt or "",
+        reason=dispute.reason,
+        reason_code=dispute.reason_code,
+        deadline=dispute.deadline,
+        dispute_status=dispute.provider_status,
+    )
 
 
 def _fact(fact: Fact) -> FactOut:

@@ -11,7 +11,7 @@ from kasir.money import Money
 from kasir.shop_events.shapes import AmountOut
 from kasir.subscriptions.news import News
 from kasir.subscriptions.plan import Plan
-from kasir.subscriptions.renewal import Outcome, Renewal
+from kasir.subscriptions.renewal import Loss, Outcome, Renewal
 from kasir.subscriptions.subscription import Subscription, first_period
 
 
@@ -32,6 +32,8 @@ class PlanOut(msgspec.Struct, rename="camel", omit_defaults=True):
     time_zone: str
     trial_days: int
     when_unpaid: str
+    on_dispute: str
+    on_full_refund: str
     notice_days: int
     created_at: datetime
     cycles: int | None = None
@@ -72,6 +74,15 @@ class RenewalOut(msgspec.Struct, rename="camel", omit_defaults=True):
     overpayments: list[OverpaymentOut] = []
 
 
+class TakenBackOut(msgspec.Struct, rename="camel"):
+    """A payment of a subscription that was taken back, and how: disputed or refunded."""
+
+    why: str
+    period: int
+    payment_id: str
+    psp_reference: str
+
+
 class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
     """A subscription as it stands.
 
@@ -99,6 +110,8 @@ class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
     renewal: RenewalOut | None = None
     due_at: datetime | None = None
     reason: str = ""
+    #: Of an event: the payment that was taken back, where the plan says to act on it.
+    because: TakenBackOut | None = None
 
 
 def shown_plan(plan: Plan) -> PlanOut:
@@ -111,6 +124,8 @@ def shown_plan(plan: Plan) -> PlanOut:
         time_zone=plan.time_zone,
         trial_days=plan.trial_days,
         when_unpaid=plan.when_unpaid,
+        on_dispute=plan.on_dispute,
+        on_full_refund=plan.on_full_refund,
         notice_days=plan.notice_days,
         created_at=plan.created_at,
         cycles=plan.cycles,
@@ -141,7 +156,12 @@ def shown_news(it: Subscription, news: News, public_url: str) -> SubscriptionOut
         renewal=_renewal(news.renewal, public_url) if news.renewal else None,
         due_at=news.due_at,
         reason=news.reason or "",
+        because=_taken_back(news.loss) if news.loss else None,
     )
+
+
+def _taken_back(loss: Loss) -> TakenBackOut:
+    return TakenBackOut(loss.why, loss.period, loss.payment_id, loss.psp_reference)
 
 
 def _bare(it: Subscription) -> SubscriptionOut:

@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from kasir.money import Money
+from kasir.payments.disputes import TAKEN
+from kasir.payments.endings import Ending
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.payment import Payment, Standing
 from kasir.payments.refunds import RefundStatus
@@ -41,8 +44,14 @@ class EventType(StrEnum):
     PAYMENT_AMOUNT_MISMATCH = "payment.amount_mismatch"
     #: Something came that may be this payment's, and nothing proves it: look at its facts.
     PAYMENT_NEEDS_ATTENTION = "payment.needs_attention"
-    #: Money that was authorised could not be taken.
+    #: The shopper's side asks for money back: see `disputes`, with the reason and the deadline.
+    PAYMENT_DISPUTE_OPENED = "payment.dispute_opened"
+    #: Money that was authorised was taken, where that is a step of its own.
+    CAPTURE_SUCCEEDED = "capture.succeeded"
+    #: It could not be taken, or not be kept.
     CAPTURE_FAILED = "capture.failed"
+    #: A cancel was not possible: the payment stands.
+    CANCEL_FAILED = "cancel.failed"
     #: Money goes back to the shopper.
     REFUND_SUCCEEDED = "refund.succeeded"
     #: It does not, or bounced.
@@ -73,6 +82,12 @@ OF_REFUND: Final = {
     RefundStatus.SUCCEEDED: EventType.REFUND_SUCCEEDED,
     RefundStatus.FAILED: EventType.REFUND_FAILED,
     RefundStatus.REVERSED: EventType.REFUND_REVERSED,
+}
+OF_ENDING: Final = {
+    Ending.CAPTURE_SUCCEEDED: EventType.CAPTURE_SUCCEEDED,
+    Ending.CAPTURE_FAILED: EventType.CAPTURE_FAILED,
+    Ending.CANCEL_FAILED: EventType.CANCEL_FAILED,
+    Ending.REFUND_NEVER_TAKEN: EventType.REFUND_FAILED,
 }
 #: The event of each fact that is told by itself.
 OF_FACT: Final = {
@@ -116,19 +131,34 @@ def fact_news(new: Sequence[Fact]) -> list[EventType]:
 
 
 def sum_news(before: Standing, after: Standing) -> list[EventType]:
-    """The events of refunds, captures and disputes between two standings."""
+    """The events of refunds, captures, cancels and disputes between two standings."""
+    had_ended = set(before.endings)
+    events = [OF_ENDING[ended[1]] for ended in after.endings if ended not in had_ended]
     were = {refund.name: refund.status for refund in before.refunds}
-    events = [
+    events += [
         OF_REFUND[refund.status]
         for refund in after.refunds
         if refund.status in OF_REFUND and were.get(refund.name) is not refund.status
     ]
-    if after.charged_back != before.charged_back:
+    were_announced = {one.name for one in before.disputes if one.is_announced}
+    events += [
+        EventType.PAYMENT_DISPUTE_OPENED
+        for one in after.disputes
+        if one.is_announced and one.name not in were_announced
+    ]
+    if _taken_back(after) != _taken_back(before):
         events.append(EventType.PAYMENT_CHARGED_BACK)
-    both_paid = before.status is after.status is Status.AUTHORISED
-    if both_paid and after.captured.minor_units < before.captured.minor_units:
-        events.append(EventType.CAPTURE_FAILED)
     return events
+
+
+def _taken_back(standing: Standing) -> tuple[Money, frozenset[str]]:
+    """What the shopper's side has: the sum, and by which disputes, whose sums may be unknown.
+
+    Nothing of what is not known as paid: that is told once it is.
+    """
+    is_paid = standing.status is Status.AUTHORISED
+    names = (one.name for one in standing.disputes if is_paid and one.status in TAKEN)
+    return standing.charged_back, frozenset(names)
 
 
 def token_news(before: Sequence[TokenFact], after: Sequence[TokenFact]) -> list[EventType]:

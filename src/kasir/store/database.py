@@ -7,13 +7,15 @@ of processes may start at once, and one of them migrates.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import wraps
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import aiosql
 import asyncpg
+import stamina
 
 from kasir.errors import DatabaseUnavailable
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 else:  # Where annotations are read at run time, the plain classes do.
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: What the driver raises when the server is away or goes away, whatever was being done.
 TROUBLE: Final = (
@@ -48,6 +53,31 @@ AWAY: Final = (
 #: Any number that nobody else's migrations use on the same server.
 _MIGRATION_LOCK: Final = 0x6B61_7369_72
 _CONNECT_S: Final = 10.0
+
+
+def is_undone(error: Exception) -> bool:
+    """Whether PostgreSQL undid a transaction for another's sake, so that it may be tried again."""
+    return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
+
+
+def once_more(
+    commit: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Do one commit again where PostgreSQL undid it for another's sake.
+
+    The order of locks (docs/adr/0015) is there to make that rare; this is for when it happens all
+    the same. Nothing of the first try is left, so the second is the first.
+    """
+
+    @wraps(commit)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        # Not stamina's decorator: that logs what a function is called with.
+        async for attempt in stamina.retry_context(is_undone, wait_initial=0.01, wait_jitter=0.05):
+            with attempt:
+                return await commit(*args, **kwargs)
+        raise AssertionError("the last try raises")  # pragma: no cover
+
+    return run
 
 
 def queries(name: str) -> Any:

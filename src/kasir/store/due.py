@@ -12,7 +12,7 @@ from kasir.ids import LinkId, PaymentId
 from kasir.payments.deliveries import Deliveries
 from kasir.payments.payment import Payment
 from kasir.payments.status import FINAL, Status
-from kasir.store.database import Connection, Pool, queries
+from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.ledger import Ledger
 
 SQL: Final = queries("due")
@@ -55,6 +55,7 @@ class Due:
     behind_max: timedelta
     watched_since: datetime | None = None
 
+    @once_more
     async def look(self) -> int:
         """Take what is due; returns how much there was."""
         now = self.clock.now()
@@ -133,9 +134,9 @@ class Due:
         await SQL.put_off_closing(self.pool, id=payment_id, later=later)
 
 
-async def close_attempts_of(connection: Connection, link_id: LinkId, now: datetime) -> None:
-    """Have every open attempt at a link closed, in the caller's transaction."""
-    await SQL.close_attempts_of(connection, link_id=link_id, now=now)
+async def close_attempts_of(pool: Pool, link_id: LinkId, now: datetime) -> None:
+    """Have every open attempt at a link closed."""
+    await SQL.close_attempts_of(pool, link_id=link_id, now=now)
 
 
 async def close_free_attempts_of(connection: Connection, link_id: str, now: datetime) -> None:

@@ -13,7 +13,7 @@ from asyncpg import Record
 
 from kasir.adyen.checks import INT64_MAX
 from kasir.errors import DatabaseUnavailable, SettingError
-from kasir.store.database import Connection, Pool, queries
+from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.vault import Vault
 from kasir.webhooks.reading import NoticeState, Told, own_name, told
 from kasir.webhooks.receive import Notice, NoticeKind
@@ -86,7 +86,10 @@ class GroupInbox:
             else:
                 done.set_result(None)
 
+    @once_more
     async def _write(self, notices: Sequence[Notice]) -> None:
+        # In the order of their keys: of two who keep the same ones, one waits for the other.
+        notices = sorted(notices, key=lambda notice: notice.key)
         async with self._pool.acquire() as connection, connection.transaction():
             await SQL.keep_notices(
                 connection,
@@ -167,6 +170,7 @@ async def held(pool: Pool) -> list[int]:
     return [row["id"] async for row in SQL.held(pool)]
 
 
+@once_more
 async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
     """Have notices read anew; gives the ids of those that will be. Read ones stay as they are."""
     async with pool.acquire() as connection, connection.transaction():

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 import stamina
 
 from kasir.clock import Clock
 from kasir.ids import LinkId, PaymentId
 from kasir.money import Currency, Money
 from kasir.payments import fold
-from kasir.payments.facts import Fact, Says, Source
-from kasir.payments.payment import Intent, Payment
+from kasir.payments.facts import DisputeSaid, Fact, Says, Source
+from kasir.payments.payment import Intent, Payment, Standing
 from kasir.payments.status import FINAL, Status
 from kasir.shop_events.shapes import shown
 from kasir.shop_events.telling import EventType, Told, fact_news, status_news, sum_news
@@ -43,6 +44,25 @@ class Locked:
 
     payment: Payment
     told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Whose subscriptions may go on for what was heard, and the payments that it was heard of."""
+
+    shoppers: frozenset[str] = frozenset()
+    payment_ids: frozenset[str] = frozenset()
+
+
+async def wake(connection: Connection, moved: Moved, now: datetime) -> None:
+    """Have subscriptions looked at again. Once in a transaction, after payments and tokens.
+
+    Who waits for a subscription's row here may hold both, and whoever holds the row asks for
+    neither: docs/adr/0015.
+    """
+    if moved.shoppers:
+        shoppers, ids = sorted(moved.shoppers), sorted(moved.payment_ids)
+        await SUBSCRIPTIONS.wake(connection, shoppers=shoppers, payment_ids=ids, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +99,17 @@ class Ledger:
         news: Mapping[PaymentId, Sequence[Fact]],
         *,
         wakes: bool = True,
-    ) -> None:
+    ) -> Moved:
         """Let payments hear facts.
 
         Args:
             connection: The caller's transaction.
             news: What they hear.
             wakes: Whether the shoppers' subscriptions are looked at again for it. Not where the
-                caller holds one of them, and would have to lock the others out of turn.
+                caller holds one of them, or has more to lock before them: see `wake`.
         """
         locked = await self.lock(connection, list(news))
-        await self.hear_locked(connection, locked, news, wakes=wakes)
+        return await self.hear_locked(connection, locked, news, wakes=wakes)
 
     async def hear_first(
         self, connection: Connection | Pool, intent: Intent, news: Sequence[Fact], answer: _Row
@@ -139,14 +159,20 @@ class Ledger:
         news: Mapping[PaymentId, Sequence[Fact]],
         *,
         wakes: bool = True,
-    ) -> None:
+    ) -> Moved:
         """Let payments that the caller has locked hear facts, and claim the names in them.
+
+        Returns:
+            What moved; where `wakes` is false, the caller wakes for it.
 
         Raises:
             asyncpg.UniqueViolationError: Another payment owns one of the names; see `is_contested`.
         """
         changes = [self._change(locked[payment_id], facts) for payment_id, facts in news.items()]
-        await self._write(connection, [change for change in changes if change], wakes=wakes)
+        moved = await self._write(connection, [change for change in changes if change])
+        if wakes:
+            await wake(connection, moved, self.clock.now())
+        return moved
 
     async def tell(self, connection: Connection, payment_ids: Sequence[PaymentId]) -> None:
         """Tell news that was held back and is due, where it is still true."""
@@ -171,7 +197,7 @@ class Ledger:
             facts=tuple(new.values()),
             told=told,
             events=tuple(events),
-            moved=after.status is not before.status,
+            moved=_outcome(after.standing) != _outcome(before.standing),
             claims=names_in(new.values()) - names_in(before.facts),
         )
 
@@ -179,19 +205,11 @@ class Ledger:
         event, told = status_news(found.told, found.payment, self.clock.now(), self.settle)
         return _Change(payment=found.payment, told=told, events=(event,) if event else ())
 
-    async def _write(
-        self, connection: Connection, changes: Sequence[_Change], *, wakes: bool = True
-    ) -> None:
+    async def _write(self, connection: Connection, changes: Sequence[_Change]) -> Moved:
         facts = [(change.payment.intent.id, fact) for change in changes for fact in change.facts]
         if changes:
             columns = _fact_columns(facts) | _standing_columns(changes) | _claim_columns(changes)
             await SQL.write_changes(connection, **columns)
-        moved = [one.payment.intent for one in changes if one.moved and wakes]
-        # A subscription of theirs may go on for it.
-        if shoppers := sorted({it.shopper_reference for it in moved if it.shopper_reference}):
-            ids = [it.id for it in moved]
-            now = self.clock.now()
-            await SUBSCRIPTIONS.wake(connection, shoppers=shoppers, payment_ids=ids, now=now)
         await self.outbox.write(
             connection,
             [
@@ -199,6 +217,11 @@ class Ledger:
                 for change in changes
                 for event in change.events
             ],
+        )
+        moved = [one.payment.intent for one in changes if one.moved]
+        return Moved(
+            frozenset(it.shopper_reference for it in moved if it.shopper_reference),
+            frozenset(it.id for it in moved if it.shopper_reference),
         )
 
 
@@ -263,6 +286,11 @@ def intent_of(row: Any) -> Intent:
     )
 
 
+def _outcome(standing: Standing) -> tuple[object, ...]:
+    """What a subscription goes on by: how its payment ended, and whether it was taken back."""
+    return standing.status, standing.is_disputed, standing.is_given_back
+
+
 def _fact_columns(facts: Sequence[tuple[PaymentId, Fact]]) -> dict[str, list[Any]]:
     """Facts as the columns that one INSERT takes."""
     amounts = [fact.amount for _, fact in facts]
@@ -278,7 +306,12 @@ def _fact_columns(facts: Sequence[tuple[PaymentId, Fact]]) -> dict[str, list[Any
         "currencies": [amount.currency if amount else None for amount in amounts],
         "minor_units": [amount.minor_units if amount else None for amount in amounts],
         "words": [fact.words for _, fact in facts],
+        "disputes": [_as_json(fact.dispute) for _, fact in facts],
     }
+
+
+def _as_json(said: DisputeSaid | None) -> str | None:
+    return msgspec.json.encode(said).decode() if said else None
 
 
 def _claim_columns(changes: Sequence[_Change]) -> dict[str, list[Any]]:
@@ -297,6 +330,8 @@ def _standing_columns(changes: Sequence[_Change]) -> dict[str, list[Any]]:
         "attempts": [standing.psp_reference for standing in standings],
         "captureds": [standing.captured.minor_units for standing in standings],
         "refundeds": [standing.refunded.minor_units for standing in standings],
+        "are_disputed": [standing.is_disputed for standing in standings],
+        "are_given_back": [standing.is_given_back for standing in standings],
         "told_statuses": [change.told.status for change in changes],
         "tell_ats": [change.told.tell_at for change in changes],
         "are_final": [standing.status in FINAL for standing in standings],
@@ -317,4 +352,5 @@ def _fact(row: Any) -> Fact:
         modification=row["modification"],
         amount=amount,
         words=row["words"],
+        dispute=msgspec.json.decode(said, type=DisputeSaid) if (said := row["dispute"]) else None,
     )

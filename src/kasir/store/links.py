@@ -12,7 +12,7 @@ from kasir.errors import KeyReused
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
 from kasir.payments.ports import ShopKey
-from kasir.store.database import Connection, Pool, queries
+from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.due import close_attempts_of
 
 SQL: Final = queries("links")
@@ -78,14 +78,16 @@ class PostgresLinks:
             expired_by_shop_at=row["expired_by_shop_at"],
         )
 
+    @once_more
     async def expire(self, link_id: LinkId, now: datetime) -> None:
         """Withdraw a link and have its open attempts closed.
 
         A link withdrawn before keeps its first moment.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
-            await SQL.expire_link(connection, id=link_id, now=now)
-            await close_attempts_of(connection, link_id, now)
+        # Two commits, so that the link is held while nothing is waited for: docs/adr/0015. Whoever
+        # opens an attempt after the first sees it withdrawn; what was opened before is closed.
+        await SQL.expire_link(self._pool, id=link_id, now=now)
+        await close_attempts_of(self._pool, link_id, now)
 
     async def is_withdrawn(self, link_id: LinkId) -> bool:
         """Whether a link was withdrawn. Whoever opened an attempt before asking is seen by all

@@ -6,8 +6,9 @@ key are primary keys, and the code reads what the database let in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from kasir.payments.payment import Intent, Payment
 from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from kasir.store.askers import Asker
-from kasir.store.database import Connection, Pool, queries
+from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.ledger import Ledger, facts_of, intent_of, names_in, tries
 from kasir.store.placing import Placing, placing
 from kasir.store.vault import Vault
@@ -31,6 +32,14 @@ TOKENS: Final = queries("tokens")
 
 #: When a question was asked that nobody asks at the moment.
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Learnt:
+    """Whose an answer is, where that is known, and the names that it claimed."""
+
+    payment_id: PaymentId | None
+    claimed: Collection[str] = ()
 
 
 class PostgresBook:
@@ -48,6 +57,7 @@ class PostgresBook:
         # A question whose asker vanished is asked again by a worker after this long.
         self._lease = lease
 
+    @once_more
     async def open(
         self, intent: Intent, question: Question, shop_key: ShopKey | None
     ) -> Question | None:
@@ -110,6 +120,7 @@ class PostgresBook:
         )
         await self._ledger.hear(connection, {payment_id: [fact]}, wakes=False)
 
+    @once_more
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None
     ) -> Question | None:
@@ -124,8 +135,8 @@ class PostgresBook:
             if found is None:
                 raise NotFound("payment", payment_id)
             facts = decide(found.payment)
-            await self._insert(connection, question)
             await self._ledger.hear_locked(connection, {payment_id: found}, {payment_id: facts})
+            await self._insert(connection, question)
         return None
 
     async def open_question(self, question: Question) -> bool:
@@ -158,6 +169,7 @@ class PostgresBook:
         )
         return taken is not None
 
+    @once_more
     async def hear(
         self,
         question: Question,
@@ -174,17 +186,20 @@ class PostgresBook:
             with attempt:
                 async with self._pool.acquire() as connection, connection.transaction():
                     is_new = attempt.num == 1
-                    payment_id = await self._learn(connection, question, heard, is_new=is_new)
-                    await self._keep(connection, question, heard, payment_id, ask_again_at)
+                    learnt = await self._learn(connection, question, heard, is_new=is_new)
+                    await self._keep(connection, question, heard, learnt.payment_id, ask_again_at)
+                    if learnt.claimed:
+                        # It is now known whose these names are: what waited for that can be read.
+                        await SQL.wake_unplaced(connection, names=sorted(learnt.claimed))
 
     async def _learn(
         self, connection: Connection, question: Question, heard: Heard, *, is_new: bool
-    ) -> PaymentId | None:
+    ) -> _Learnt:
         """Let the payment that an answer is about learn of it; whose it is, where that is known."""
         if heard.clues is None:
             if question.payment_id and heard.facts:
                 await self._ledger.hear(connection, {question.payment_id: heard.facts})
-            return question.payment_id
+            return _Learnt(question.payment_id)
         if question.payment_id and is_new:
             # The call was made for it, and nearly always nobody else owns a name in its answer.
             # Where somebody does, the database refuses, and the next try looks for the owners.
@@ -194,10 +209,7 @@ class PostgresBook:
         payment_id = placed.place_reply(heard)
         if placed.news:
             await self._ledger.hear_locked(connection, placed.locked, placed.news)
-        if placed.claimed:
-            # It is now known whose these names are: what waited for that can be read.
-            await SQL.wake_unplaced(connection, names=sorted(placed.claimed))
-        return payment_id
+        return _Learnt(payment_id, placed.claimed)
 
     async def _keep(
         self,
@@ -245,6 +257,7 @@ class PostgresBook:
         row = await SQL.payment(self._pool, id=payment_id)
         return (await self._with_facts([row]))[0] if row else None
 
+    @once_more
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
         """Let a payment hear facts that no question brought."""
         async with self._pool.acquire() as connection, connection.transaction():

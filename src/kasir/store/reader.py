@@ -20,9 +20,9 @@ from kasir.ids import PaymentId
 from kasir.payments.matching import Ruling
 from kasir.payments.ports import Heard
 from kasir.store import payments
-from kasir.store.database import AWAY, Connection, Pool
+from kasir.store.database import AWAY, Connection, Pool, once_more
 from kasir.store.inbox import SQL
-from kasir.store.ledger import Ledger, is_contested, tries
+from kasir.store.ledger import Ledger, Moved, is_contested, tries, wake
 from kasir.store.placing import Placing, placing
 from kasir.store.tokens import TokenLedger
 from kasir.store.vault import Vault
@@ -84,6 +84,7 @@ class Reader:
         await self._give_returns()
         return total
 
+    @once_more
     async def _read_batch(self) -> int:
         ids: list[int] = []
         try:
@@ -116,6 +117,7 @@ class Reader:
         await self._read_some(ids[:middle])
         await self._read_some(ids[middle:])
 
+    @once_more
     async def _read_some(self, ids: Sequence[int]) -> None:
         try:
             async for attempt in tries():
@@ -139,10 +141,16 @@ class Reader:
         every = [reading.clues for _, reading in readings if reading.clues]
         placed = await placing(connection, self.ledger, every) if every else None
         settled = [_settled(placed, notice_id, reading) for notice_id, reading in readings]
+        moved, shoppers = Moved(), frozenset[str]()
         if placed and placed.news:
-            await self.ledger.hear_locked(connection, placed.locked, placed.news)
+            moved = await self.ledger.hear_locked(
+                connection, placed.locked, placed.news, wakes=False
+            )
         if tokens := [reading.token for _, reading in readings if reading.token]:
-            await self.tokens.hear(connection, tokens)
+            shoppers = await self.tokens.hear(connection, tokens)
+        # All at once, after the payments and the tokens: the order of locks is docs/adr/0015.
+        moved = replace(moved, shoppers=moved.shoppers | shoppers)
+        await wake(connection, moved, self.clock.now())
         await self._settle(connection, settled)
         if placed and placed.claimed:
             # After the payments are locked, as everybody does: or two would wait for each other.
@@ -156,6 +164,7 @@ class Reader:
             return Reading(NoticeState.HELD, error=str(error))
         return read(NoticeKind(row["kind"]), plain, self.merchant_account)
 
+    @once_more
     async def _give_returns(self) -> None:
         """Give the answers to shoppers' returns to the payments that own their attempts by now.
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 from kasir.clock import Clock
-from kasir.store.database import Connection, Pool, queries
+from kasir.store.database import Connection, Pool, once_more, queries
 
 SQL: Final = queries("subscriptions")
 
@@ -44,6 +44,7 @@ class SubscriptionsDue:
     batch_max: int
     per_s_max: float
 
+    @once_more
     async def look(self) -> int:
         """Take what is due, as far as the pace allows; returns how much that was."""
         now = self.clock.now()

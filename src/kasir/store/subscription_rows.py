@@ -12,8 +12,8 @@ from kasir.ids import PaymentId
 from kasir.money import Currency, Money
 from kasir.payments.status import Status
 from kasir.store.vault import Vault
-from kasir.subscriptions.plan import Interval, Plan, PlanId, Unit, WhenUnpaid
-from kasir.subscriptions.renewal import Attempt, Outcome, Renewal
+from kasir.subscriptions.plan import Interval, Plan, PlanId, Unit, WhenTakenBack, WhenUnpaid
+from kasir.subscriptions.renewal import Attempt, Loss, Outcome, Renewal, TakenBack
 from kasir.subscriptions.states import ALIVE, State
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
 
@@ -65,6 +65,8 @@ def _plan(row: Any, name: str, reference: str, minor_units: int, created_at: Any
         trial_amount=Money(currency, row["trial_minor_units"]),
         cycles=row["cycles"],
         when_unpaid=WhenUnpaid(row["when_unpaid"]),
+        on_dispute=WhenTakenBack(row["on_dispute"]),
+        on_full_refund=WhenTakenBack(row["on_full_refund"]),
         notice_days=row["notice_days"],
         created_at=created_at,
     )
@@ -84,6 +86,8 @@ def plan_columns(plan: Plan) -> dict[str, Any]:
         "trial_minor_units": plan.trial_amount.minor_units,
         "cycles": plan.cycles,
         "when_unpaid": plan.when_unpaid,
+        "on_dispute": plan.on_dispute,
+        "on_full_refund": plan.on_full_refund,
         "notice_days": plan.notice_days,
         "created_at": plan.created_at,
     }
@@ -142,6 +146,22 @@ def attempt_of(row: Any, vault: Vault) -> Attempt:
         psp_reference=row["psp_reference"] or "",
         is_sent=not row["unasked"],
         is_surplus=row["surplus"],
+    )
+
+
+def losses_of(rows: Sequence[Any]) -> tuple[Loss, ...]:
+    """Payments that were taken back, from the rows of their attempts; one of each kind for each."""
+    return tuple(
+        Loss(
+            why=why,
+            period=row["period"],
+            number=row["number"],
+            payment_id=PaymentId(row["payment_id"]),
+            psp_reference=row["psp_reference"],
+        )
+        for row in rows
+        for why, column in ((TakenBack.DISPUTED, "disputed"), (TakenBack.REFUNDED, "refunded"))
+        if row[column]
     )
 
 

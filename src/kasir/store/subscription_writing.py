@@ -82,6 +82,14 @@ class Writing:
         for renewal in last.values():
             if renewal.outcome is not Outcome.OPEN:
                 await self._close(connection, it, renewal)
+        if turn.dealt_with:
+            await SQL.deal_with(
+                connection,
+                subscription_id=it.id,
+                periods=[loss.period for loss in turn.dealt_with],
+                numbers=[loss.number for loss in turn.dealt_with],
+                whys=[loss.why for loss in turn.dealt_with],
+            )
         await self._write_history(connection, before, turn)
         await self.tell(connection, it, turn.news)
         return payment_id

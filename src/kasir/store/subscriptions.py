@@ -8,11 +8,13 @@ for once is the primary key of `renewal`, that an attempt is one payment the key
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
 
 from kasir.clock import Clock
 from kasir.errors import KeyReused, NotFound
@@ -20,9 +22,10 @@ from kasir.ids import Ids, PaymentId
 from kasir.payments.ports import ShopKey
 from kasir.payments.status import Status
 from kasir.store import payments
-from kasir.store.database import Connection, Pool, queries
+from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.payments import PostgresBook
 from kasir.store.subscription_rows import (
+    losses_of,
     plan_columns,
     plan_of,
     renewal_of,
@@ -36,8 +39,8 @@ from kasir.store.vault import Vault
 from kasir.subscriptions.engine import Rules, go_on
 from kasir.subscriptions.metrics import Counted
 from kasir.subscriptions.news import News, SubscriptionEvent
-from kasir.subscriptions.plan import Plan
-from kasir.subscriptions.renewal import Outcome, Renewal
+from kasir.subscriptions.plan import Plan, WhenTakenBack
+from kasir.subscriptions.renewal import Loss, Outcome, Renewal
 from kasir.subscriptions.states import OVER, State
 from kasir.subscriptions.subscription import Permission, Subscription, SubscriptionId
 from kasir.subscriptions.turn import Turn
@@ -45,8 +48,29 @@ from kasir.tokens.model import Token
 
 SQL: Final = queries("subscriptions")
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 #: What a shop wishes of a subscription, judged under its lock.
 Wish = Callable[[Subscription, datetime], Turn]
+
+
+class _DecidedMeanwhileError(Exception):
+    """A charge was decided on between locking what could be withdrawn and the subscription."""
+
+
+def _in_turn(
+    turn: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Do one commit again where the charge that it may withdraw came up meanwhile."""
+
+    @wraps(turn)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        while True:
+            with suppress(_DecidedMeanwhileError):
+                return await once_more(turn)(*args, **kwargs)
+
+    return run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +133,7 @@ class PostgresSubscriptions:
 
     # Signing up ---------------------------------------------------------------------------------
 
+    @once_more
     async def sign_up(
         self, it: Subscription, pay_key: str, shop_key: ShopKey | None
     ) -> SubscriptionId:
@@ -167,6 +192,7 @@ class PostgresSubscriptions:
 
     # Going on -----------------------------------------------------------------------------------
 
+    @_in_turn
     async def go_on(self, subscription_id: SubscriptionId) -> PaymentId | None:
         """Do all that is to be done by now; see `gateway.renewing.Renewals.go_on`."""
         async with self.pool.acquire() as connection, connection.transaction():
@@ -177,6 +203,7 @@ class PostgresSubscriptions:
             turn = go_on(it, self.clock.now(), self.rules, self.ids)
             return await self.writing.write(connection, it, turn, token)
 
+    @_in_turn
     async def wish(self, subscription_id: str, wish: Wish) -> None:
         """Do as the shop wishes, if the subscription's state lets it.
 
@@ -191,6 +218,7 @@ class PostgresSubscriptions:
             it, token = found
             await self.writing.write(connection, it, wish(it, self.clock.now()), token)
 
+    @_in_turn
     async def add_attempt(
         self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], pay_key: str
     ) -> Subscription:
@@ -217,6 +245,8 @@ class PostgresSubscriptions:
         What the shopper paid and is not known as such yet is taken in first, and the shop is told
         of what was paid needlessly.
         """
+        unsent = SQL.lock_unsent(connection, subscription_id=subscription_id)
+        ours = {row["id"] async for row in unsent}
         row = await SQL.lock_subscription(connection, id=subscription_id)
         if row is None:
             return None
@@ -232,7 +262,16 @@ class PostgresSubscriptions:
         if it.state in OVER:
             return it, None
         it = with_renewal(it, rows, self.vault)
-        return await self._permitted(connection, await self._sure(connection, it))
+        it = replace(it, losses=await self._losses(connection, it))
+        return await self._permitted(connection, await self._sure(connection, it, ours))
+
+    async def _losses(self, connection: Connection, it: Subscription) -> tuple[Loss, ...]:
+        """Its payments that were taken back, where the plan says what is to be done then."""
+        plan, shopper = it.plan, it.shopper_reference
+        if plan.on_dispute is plan.on_full_refund is WhenTakenBack.CONTINUE:
+            return ()
+        found = SQL.losses(connection, subscription_id=it.id, shopper_reference=shopper)
+        return losses_of([row async for row in found])
 
     async def _last_renewal(self, connection: Connection, it: Subscription) -> list[Any]:
         return [row async for row in SQL.last_renewal(connection, subscription_id=it.id)]
@@ -248,14 +287,21 @@ class PostgresSubscriptions:
         await self.writing.tell(connection, it, told)
         return bool(rows)
 
-    async def _sure(self, connection: Connection, it: Subscription) -> Subscription:
+    async def _sure(
+        self, connection: Connection, it: Subscription, ours: Collection[str]
+    ) -> Subscription:
         """A subscription of which it is certain, until the transaction ends, what was not sent.
 
         Whoever sends it marks it as asked first, and either did so by now or waits for us.
+
+        Raises:
+            _DecidedMeanwhileError: It was decided on while we waited: its payment is not locked.
         """
         unsent = it.renewal.unsent if it.renewal else None
         if it.renewal is None or unsent is None or unsent.payment_id is None:
             return it
+        if unsent.payment_id not in ours:
+            raise _DecidedMeanwhileError
         if await self.book.lock_unasked(connection, unsent.payment_id):
             return it
         attempts = (replace(one, is_sent=True) for one in it.renewal.attempts)

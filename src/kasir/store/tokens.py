@@ -12,7 +12,8 @@ from kasir.clock import Clock
 from kasir.ids import Ids
 from kasir.shop_events.shapes import shown_token
 from kasir.shop_events.telling import EventType, token_news
-from kasir.store.database import Connection, Pool, queries
+from kasir.store.database import Connection, Pool, once_more, queries
+from kasir.store.ledger import Moved, wake
 from kasir.store.outbox import Outbox, Telling
 from kasir.store.vault import Vault
 from kasir.tokens.model import (
@@ -28,7 +29,6 @@ from kasir.tokens.model import (
 )
 
 SQL: Final = queries("tokens")
-SUBSCRIPTIONS: Final = queries("subscriptions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,24 @@ class TokenLedger:
     vault: Vault
     outbox: Outbox
 
-    async def hear(self, connection: Connection, news: Sequence[TokenNews]) -> None:
-        """Let tokens hear facts, each token once and in a fixed order."""
+    async def hear(self, connection: Connection, news: Sequence[TokenNews]) -> frozenset[str]:
+        """Let tokens hear facts, each token once and in a fixed order.
+
+        Returns:
+            The shoppers whose subscriptions may go on for it: the caller wakes them, once it has
+            locked all that it locks before subscriptions.
+        """
         about: dict[TokenName, list[TokenNews]] = {}
         for said in news:
             about.setdefault(said.name, []).append(said)
-        for name in sorted(about, key=lambda name: (name.shopper_reference, name.stored_id)):
-            await self._hear_one(connection, name, about[name])
+        names = sorted(about, key=lambda name: (name.shopper_reference, name.stored_id))
+        heard = [name for name in names if await self._hear_one(connection, name, about[name])]
+        return frozenset(name.shopper_reference for name in heard)
 
     async def _hear_one(
         self, connection: Connection, name: TokenName, news: Sequence[TokenNews]
-    ) -> None:
+    ) -> bool:
+        """Let one token hear facts; whether any was new."""
         token_id = await self._claim(connection, name, news)
         rows = SQL.facts_of(connection, token_id=token_id)
         before = {row["key"]: _fact(row) async for row in rows}
@@ -60,7 +67,7 @@ class TokenLedger:
             if said.fact.key not in before
         }
         if not new:
-            return
+            return False
         after = before | new
         for fact in new.values():
             await SQL.add_fact(connection, token_id=token_id, **_columns(fact))
@@ -72,13 +79,11 @@ class TokenLedger:
             first_psp_reference=standing.first_psp_reference,
             created_at=standing.created_at,
         )
-        now = self.clock.now()
-        shoppers = [name.shopper_reference]
-        await SUBSCRIPTIONS.wake(connection, shoppers=shoppers, payment_ids=[], now=now)
         events = token_news([*before.values()], [*after.values()])
         if events:
             row = await SQL.token(connection, id=token_id)
             await self._tell(connection, token_of(row, self.vault), events)
+        return True
 
     async def _claim(
         self, connection: Connection, name: TokenName, news: Sequence[TokenNews]
@@ -120,10 +125,12 @@ class Tokens:
         rows = SQL.tokens_stored_as(self._pool, stored_hash=hash_of(stored_id))
         return [token_of(row, self._vault) async for row in rows]
 
+    @once_more
     async def hear(self, news: Sequence[TokenNews]) -> None:
         """Let tokens hear facts."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._ledger.hear(connection, news)
+            shoppers = await self._ledger.hear(connection, news)
+            await wake(connection, Moved(shoppers), self._ledger.clock.now())
 
     async def looks(self, shopper_reference: str) -> int:
         """How often this shopper's tokens were held against the provider's list."""

@@ -16,6 +16,7 @@ from kasir.ids import Ids
 from kasir.payments.status import Status
 from kasir.subscriptions import dunning
 from kasir.subscriptions.dunning import Reason, Timetable
+from kasir.subscriptions.losing import next_loss, taken_back
 from kasir.subscriptions.news import News, SubscriptionEvent
 from kasir.subscriptions.pausing import paused, resumed
 from kasir.subscriptions.plan import WhenUnpaid
@@ -81,6 +82,8 @@ class _Stand:
         """The next step, or how long to wait."""
         if self.it.state in OVER:
             return _Wait()
+        if loss := next_loss(self.it):
+            return taken_back(self.it, loss, self.now)
         if self.it.state is State.INCOMPLETE:
             return self._completing()
         cancel_at, pause_at, renewal = self.it.cancel_at, self.it.pause_at, self.it.renewal

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from kasir.subscriptions.dunning import Reason
-from kasir.subscriptions.renewal import Renewal
+from kasir.subscriptions.renewal import Loss, Renewal
 from kasir.subscriptions.states import Move, State
 
 
@@ -82,6 +82,7 @@ class News:
         renewal: The renewal it speaks of, if any.
         due_at: When the coming period is charged, for `renewal_due`.
         reason: Why it was refused, where it was; or why a coming period will be.
+        loss: The payment that was taken back, where that is why.
     """
 
     event: SubscriptionEvent
@@ -89,6 +90,7 @@ class News:
     renewal: Renewal | None = None
     due_at: datetime | None = None
     reason: Reason | None = None
+    loss: Loss | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

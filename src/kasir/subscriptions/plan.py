@@ -47,6 +47,17 @@ class WhenUnpaid(StrEnum):
     KEEP = "keep"
 
 
+class WhenTakenBack(StrEnum):
+    """What becomes of a subscription when a payment of it is disputed, or given back in full."""
+
+    #: It goes on as before.
+    CONTINUE = "continue"
+    #: It is paused, until the shop says otherwise.
+    PAUSE = "pause"
+    #: It is cancelled.
+    CANCEL = "cancel"
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """How long a period lasts: `count` units."""
@@ -69,6 +80,8 @@ class Plan:
         trial_amount: What signing up for a trial takes: no token is made without a payment.
         cycles: How many periods there are; None for no end.
         when_unpaid: What a renewal that stays refused leads to.
+        on_dispute: What a dispute of one of its payments leads to.
+        on_full_refund: What the full refund of one leads to.
         notice_days: How many days before a charge the shop is told of it; 0 for not at all.
         created_at: When it was made.
     """
@@ -82,6 +95,8 @@ class Plan:
     trial_amount: Money
     cycles: int | None = None
     when_unpaid: WhenUnpaid = WhenUnpaid.CANCEL
+    on_dispute: WhenTakenBack = WhenTakenBack.CONTINUE
+    on_full_refund: WhenTakenBack = WhenTakenBack.CONTINUE
     notice_days: int = 3
     created_at: datetime
 

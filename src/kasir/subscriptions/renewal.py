@@ -32,6 +32,34 @@ class Outcome(StrEnum):
     MISSED = "missed"
 
 
+class TakenBack(StrEnum):
+    """Why money that was paid for a period did not stay with the shop."""
+
+    #: The shopper's side asked for it back, whatever became of that.
+    DISPUTED = "disputed"
+    #: All of it was refunded, or the payment was cancelled after it was made.
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A payment of a subscription that was taken back, and what that leads to is not done yet.
+
+    Attributes:
+        why: How it was taken back.
+        period: The period that it was for.
+        number: Which attempt it was.
+        payment_id: The payment.
+        psp_reference: The provider's name for it.
+    """
+
+    why: TakenBack
+    period: int
+    number: int
+    payment_id: PaymentId
+    psp_reference: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One payment for a renewal.

@@ -10,7 +10,7 @@ from typing import NewType
 from kasir.money import Money
 from kasir.subscriptions import calendar
 from kasir.subscriptions.plan import Interval, Plan, Unit
-from kasir.subscriptions.renewal import Renewal
+from kasir.subscriptions.renewal import Loss, Renewal
 from kasir.subscriptions.states import Move, State, moved
 
 SubscriptionId = NewType("SubscriptionId", str)
@@ -64,6 +64,7 @@ class Subscription:
         token_id: Kasir's name for the token that is charged; empty until there is one.
         permission: Whether that token can be charged.
         renewal: The renewal being asked for; None between periods.
+        losses: Its payments that were taken back, where what that leads to is not done yet.
         due_at: When there is something to do next; None where nothing is.
     """
 
@@ -89,6 +90,7 @@ class Subscription:
     token_id: str = ""
     permission: Permission = Permission.MISSING
     renewal: Renewal | None = None
+    losses: tuple[Loss, ...] = ()
     due_at: datetime | None = None
 
     def start_of(self, period: int) -> datetime:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kasir.subscriptions.news import OF_MOVE, SILENT, Change, News, SubscriptionEvent
-from kasir.subscriptions.renewal import Attempt, Outcome, Renewal, closed
+from kasir.subscriptions.renewal import Attempt, Loss, Outcome, Renewal, closed
 from kasir.subscriptions.states import Move, State
 from kasir.subscriptions.subscription import Subscription
 
@@ -22,6 +22,7 @@ class Turn:
         renewals: Every renewal that was opened, changed or closed, as it now is.
         invitations: Renewals that the shopper is to pay by the link they name.
         charge: The attempt to be made, if any: the last one of the last of `renewals`.
+        dealt_with: Losses of which all was done that the plan says.
     """
 
     subscription: Subscription
@@ -30,6 +31,7 @@ class Turn:
     renewals: tuple[Renewal, ...] = ()
     invitations: tuple[Renewal, ...] = ()
     charge: Attempt | None = None
+    dealt_with: tuple[Loss, ...] = ()
 
     def then(self, later: Turn) -> Turn:
         """This turn and what came after it."""
@@ -40,6 +42,7 @@ class Turn:
             renewals=self.renewals + later.renewals,
             invitations=self.invitations + later.invitations,
             charge=self.charge or later.charge,
+            dealt_with=self.dealt_with + later.dealt_with,
         )
 
 

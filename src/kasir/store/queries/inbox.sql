@@ -67,4 +67,8 @@ SELECT id FROM notice WHERE state = 'held';
 
 -- name: replay(ids)
 UPDATE notice SET state = 'unread', error = ''
-WHERE id = ANY (:ids::bigint[]) AND state NOT IN ('unread', 'read') RETURNING id;
+WHERE id IN (
+    SELECT id FROM notice WHERE id = ANY (:ids::bigint[]) AND state NOT IN ('unread', 'read')
+    ORDER BY id FOR UPDATE
+)
+RETURNING id;

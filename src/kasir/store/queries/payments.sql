@@ -122,6 +122,11 @@ WHERE psp_reference.name = :psp_reference AND EXISTS (
 );
 
 -- name: wake_unplaced(names)!
--- It is known now whose these names are.
+-- It is known now whose these names are. In the order of their ids, as everybody locks several.
 UPDATE notice SET state = 'unread'
-WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL AND names && :names::text[];
+WHERE id IN (
+    SELECT id FROM notice
+    WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL
+          AND names && :names::text[]
+    ORDER BY id FOR UPDATE
+);

@@ -1,8 +1,10 @@
--- name: add_plan(id, reference, currency, minor_units, unit, count, time_zone, trial_days, trial_minor_units, cycles, when_unpaid, notice_days, created_at)!
+-- name: add_plan(id, reference, currency, minor_units, unit, count, time_zone, trial_days, trial_minor_units, cycles, when_unpaid, on_dispute, on_full_refund, notice_days, created_at)!
 INSERT INTO plan (id, reference, currency, minor_units, unit, count, time_zone, trial_days,
-                  trial_minor_units, cycles, when_unpaid, notice_days, created_at)
+                  trial_minor_units, cycles, when_unpaid, on_dispute, on_full_refund, notice_days,
+                  created_at)
 VALUES (:id, :reference, :currency, :minor_units, :unit, :count, :time_zone, :trial_days,
-        :trial_minor_units, :cycles, :when_unpaid, :notice_days, :created_at);
+        :trial_minor_units, :cycles, :when_unpaid, :on_dispute, :on_full_refund, :notice_days,
+        :created_at);
 
 -- name: plan(id)^
 SELECT * FROM plan WHERE id = :id;
@@ -19,17 +21,31 @@ VALUES (:id, :plan_id, :reference, :shopper_reference, :return_url, :created_at,
 -- name: lock_subscription(id)^
 SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
        plan.minor_units AS plan_minor_units, plan.unit, plan.count, plan.time_zone,
-       plan.trial_days, plan.trial_minor_units, plan.cycles, plan.when_unpaid, plan.notice_days,
-       plan.created_at AS plan_created_at
+       plan.trial_days, plan.trial_minor_units, plan.cycles, plan.when_unpaid, plan.on_dispute,
+       plan.on_full_refund, plan.notice_days, plan.created_at AS plan_created_at
 FROM subscription JOIN plan ON plan.id = subscription.plan_id
 WHERE subscription.id = :id
 FOR UPDATE OF subscription;
 
+-- name: lock_unsent(subscription_id)
+-- The payments of a subscription that were decided on and never sent, which a turn may withdraw.
+-- Payments are locked before the subscription, and this is how its turn begins.
+SELECT id FROM payment
+WHERE id IN (
+    SELECT attempt.payment_id FROM renewal_attempt AS attempt
+    JOIN question ON question.payment_id = attempt.payment_id AND question.kind = 'payments'
+    WHERE attempt.subscription_id = :subscription_id
+          AND attempt.period = (SELECT max(period) FROM renewal
+                                WHERE subscription_id = :subscription_id)
+          AND question.status IS NULL AND question.asked_at = 'epoch' AND question.tries = 0
+)
+ORDER BY id FOR UPDATE;
+
 -- name: subscription(id)^
 SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
        plan.minor_units AS plan_minor_units, plan.unit, plan.count, plan.time_zone,
-       plan.trial_days, plan.trial_minor_units, plan.cycles, plan.when_unpaid, plan.notice_days,
-       plan.created_at AS plan_created_at
+       plan.trial_days, plan.trial_minor_units, plan.cycles, plan.when_unpaid, plan.on_dispute,
+       plan.on_full_refund, plan.notice_days, plan.created_at AS plan_created_at
 FROM subscription JOIN plan ON plan.id = subscription.plan_id
 WHERE subscription.id = :id;
 
@@ -191,6 +207,38 @@ RETURNING renewal.period, renewal.due_at, renewal.currency, renewal.minor_units,
           attempt.asked_at, attempt.told, attempt.surplus, attempt.payment_id, payment.status,
           payment.psp_reference, NULL::timestamptz AS paid_at, ARRAY[]::text[] AS words,
           NULL::bytea AS answer, false AS unasked;
+
+-- name: losses(subscription_id, shopper_reference)
+-- Payments that were taken back and that nothing was done about: found by the few of the shopper's
+-- that were. A refund counts only where it leaves the period without money: of two payments for one
+-- period either may be refunded, and one that came needlessly.
+SELECT attempt.period, attempt.number, attempt.payment_id, payment.psp_reference,
+       payment.disputed AND NOT attempt.dispute_dealt AS disputed,
+       payment.given_back AND NOT attempt.refund_dealt AND NOT attempt.surplus AND NOT EXISTS (
+           SELECT FROM renewal_attempt AS other JOIN payment AS its ON its.id = other.payment_id
+           WHERE other.subscription_id = attempt.subscription_id AND other.period = attempt.period
+                 AND other.number <> attempt.number AND its.status = 'authorised'
+                 AND NOT its.given_back
+       ) AS refunded
+FROM payment JOIN renewal_attempt AS attempt ON attempt.payment_id = payment.id
+WHERE payment.shopper_reference = :shopper_reference AND payment.shopper_reference <> ''
+      AND (payment.disputed OR payment.given_back)
+      AND attempt.subscription_id = :subscription_id
+ORDER BY attempt.period, attempt.number;
+
+-- name: deal_with(subscription_id, periods, numbers, whys)!
+UPDATE renewal_attempt AS attempt
+SET dispute_dealt = attempt.dispute_dealt OR loss.disputed,
+    refund_dealt = attempt.refund_dealt OR loss.refunded
+FROM (
+    SELECT period, number, bool_or(why = 'disputed') AS disputed,
+           bool_or(why = 'refunded') AS refunded
+    FROM unnest(:periods::integer[], :numbers::integer[], :whys::text[])
+        AS one (period, number, why)
+    GROUP BY period, number
+) AS loss
+WHERE attempt.subscription_id = :subscription_id AND attempt.period = loss.period
+      AND attempt.number = loss.number;
 
 -- name: renewals_of(subscription_id, most)
 -- The newest renewals, with all their attempts, a row each; see last_renewal.

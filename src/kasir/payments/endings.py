@@ -1,0 +1,72 @@
+"""How captures and cancels ended, for the shop that waits to hear of it.
+
+Refunds are folds of their own (refunds.py), and a cancel that went well shows in the status. Here
+is what would otherwise change nothing that a shop is told of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from kasir.payments.changes import Change
+from kasir.payments.facts import Fact, Says, unheard_key
+
+#: A change's name, and how it ended.
+Ended = tuple[str, "Ending"]
+
+
+class Ending(StrEnum):
+    """How a change ended."""
+
+    #: The money was taken.
+    CAPTURE_SUCCEEDED = "capture_succeeded"
+    #: It was not, or could not be kept.
+    CAPTURE_FAILED = "capture_failed"
+    #: The payment could not be cancelled: it stands.
+    CANCEL_FAILED = "cancel_failed"
+    #: A refund that the shop had no answer to was never taken by the provider.
+    REFUND_NEVER_TAKEN = "refund_never_taken"
+
+
+def endings(changes: Iterable[Change], facts: Iterable[Fact]) -> tuple[Ended, ...]:
+    """Each change that ended in one of these ways, by name.
+
+    Args:
+        changes: Those of one payment.
+        facts: All that is known of it.
+    """
+    keys = {fact.key for fact in facts}
+    found = ((one.name, _ending(one, unheard_key(one.name) in keys)) for one in changes)
+    return tuple((name, ending) for name, ending in found if ending)
+
+
+def _ending(change: Change, was_unheard: bool) -> Ending | None:  # Private.
+    """How a change ended; None while it has not, or where the shop hears of it another way.
+
+    A change that the provider would not even take is told only where silence came first: else the
+    answer to the shop's own call said so.
+    """
+    said = change.said
+    if Says.CAPTURE_FAILED in said:
+        return Ending.CAPTURE_FAILED
+    if Says.CAPTURED in said:
+        return Ending.CAPTURE_SUCCEEDED
+    if Says.CAPTURE_REJECTED in said:
+        return Ending.CAPTURE_FAILED
+    if Says.CANCEL_REJECTED in said and Says.VOIDED not in said:
+        # A cancel that was called for and that no shop asked for is Kasir's own.
+        is_own = Says.CHANGE_RECEIVED in said and Says.CANCEL_ASKED not in said
+        return None if is_own else Ending.CANCEL_FAILED
+    return _never_taken(change) if was_unheard else None
+
+
+def _never_taken(change: Change) -> Ending | None:
+    said = change.said
+    if Says.REFUND_DECLINED in said:
+        return Ending.REFUND_NEVER_TAKEN
+    if Says.CHANGE_DECLINED not in said:
+        return None
+    if Says.CAPTURE_ASKED in said:
+        return Ending.CAPTURE_FAILED
+    return Ending.CANCEL_FAILED if Says.CANCEL_ASKED in said else None

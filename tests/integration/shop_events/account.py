@@ -1,0 +1,96 @@
+"""A paid payment, what is done to it through Kasir or elsewhere, and what the shop is told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+
+from fakes import NOW
+from integration.store.test_whose_money import Account
+from kasir.adyen.replies import Answer
+from kasir.gateway import meanings
+from kasir.gateway.changes import Changes
+from kasir.payments.payment import Intent
+from kasir.payments.ports import Heard, Kind, Question
+
+VERSION: Final = 72
+
+
+@dataclass
+class _Adyen:
+    """Takes every change and gives it a name; or answers as it is told, once each."""
+
+    name: str
+    answers: list[Heard | Answer]
+
+    async def ask(self, question: Question) -> Heard:
+        said = self.answers.pop(0) if self.answers else self._taken(question)
+        if isinstance(said, Heard):
+            return said
+        return meanings.of_reply(question, said, NOW)
+
+    def _taken(self, question: Question) -> Answer:
+        psp = question.path.split("/")[2] if question.kind in _OF_A_PAYMENT else ""
+        fields = {"pspReference": self.name, "paymentPspReference": psp, "status": "received"}
+        return Answer(201, msgspec.json.encode({k: v for k, v in fields.items() if v}))
+
+
+_OF_A_PAYMENT: Final = {Kind.CAPTURES, Kind.REFUNDS, Kind.CANCELS, Kind.REVERSALS}
+
+
+_WITH_AMOUNT: Final = {Kind.CAPTURES, Kind.REFUNDS}
+
+
+@dataclass
+class _Silent:
+    """Answers nothing."""
+
+    asked: list[Question]
+
+    async def ask(self, question: Question) -> Heard:
+        self.asked.append(question)
+        return meanings.unheard(question, NOW, "TimeoutError")
+
+
+class Sold(Account):
+    """One sale on an account."""
+
+    async def paid(self, **changes: Any) -> tuple[Intent, str]:
+        """A payment that is paid, and its pspReference."""
+        intent, psp = await self.opens(**changes), self.psp()
+        await self.hears(psp, echo=intent.id)
+        return intent, psp
+
+    async def asks(self, kind: Kind, psp: str, *answers: Heard | Answer) -> str:
+        """The shop asks for a change through Kasir; gives the name that Adyen gave it."""
+        name = self.psp()
+        fields = {"amount": {"currency": "IDR", "value": 25_000}} if kind in _WITH_AMOUNT else {}
+        changes = self.changes(name, *answers)
+        if kind is Kind.CANCELS_BY_REFERENCE:
+            body = json.dumps({"paymentReference": self.reference}).encode()
+            await changes.cancel_by_reference(body, VERSION, None)
+        else:
+            await changes.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
+        return name
+
+    async def silent(self, kind: Kind, psp: str) -> Question:
+        """The shop asks for a change, and no answer comes; gives what was asked."""
+        asked: list[Question] = []
+        provider = _Silent(asked)
+        flow = replace(self.kasir.flow, provider=provider)
+        changes = replace(self.kasir.changes, flow=flow)
+        fields = {"amount": {"currency": "IDR", "value": 25_000}} if kind in _WITH_AMOUNT else {}
+        await changes.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
+        return asked[0]
+
+    def changes(self, name: str, *answers: Heard | Answer) -> Changes:
+        """What a shop may do, with an Adyen that answers so."""
+        flow = replace(self.kasir.flow, provider=_Adyen(name, list(answers)))
+        return replace(self.kasir.changes, flow=flow)
+
+    async def news(self, intent: Intent) -> list[str]:
+        """What the shop was told since the payment was paid."""
+        return [told for told in await self.told(intent) if told != "payment.authorised"]

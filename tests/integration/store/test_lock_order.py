@@ -1,0 +1,294 @@
+"""Whoever waits for a row holds nothing that comes after it in the one order of locks.
+
+Each test holds one row, lets Kasir run until it waits for that row, and then looks whether what
+comes later in the order (docs/adr/0015) is free. Two who both keep the order never wait for each
+other; two who do not may, and PostgreSQL ends one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+from fakes import KEY, NOW, a_question, an_intent, envelope, notification_item
+from integration.subscriptions.shop import MONTH, NOON, Shop, shop_on
+from kasir.adyen.replies import Answer
+from kasir.adyen.signing import key_from_hex
+from kasir.demo.walker import until
+from kasir.gateway import meanings
+from kasir.ids import LinkId, PaymentId
+from kasir.payments.links import Link
+from kasir.subscriptions.subscription import SubscriptionId
+from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
+from kasir.webhooks.receive import Notice, NoticeKind, receive
+from opened import a_database
+
+SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
+
+
+@pytest.fixture
+async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
+    async with a_database(postgres_dsn) as database, shop_on(database) as opened:
+        opened.database = database  # type: ignore[attr-defined]
+        yield opened
+
+
+class Hand:
+    """A connection that holds a row, and looks at who waits and what is free."""
+
+    def __init__(self, holding: Any, looking: Any) -> None:
+        self.holding, self.looking = holding, looking
+
+    async def hold(self, sql: str, *args: object) -> None:
+        """Hold what a statement locks."""
+        await self.holding.execute("BEGIN")
+        await self.holding.execute(sql, *args)
+
+    async def some_wait(self, count: int = 1) -> None:
+        """Until so many wait for what is held."""
+        sql = """SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+        await until(
+            lambda: self.looking.fetchval(sql), lambda found: found >= count, "waiting for a lock"
+        )
+
+    async def is_free(self, sql: str, *args: object) -> bool:
+        """Whether a statement gets its locks at once."""
+        tried = self.looking.transaction()
+        await tried.start()
+        try:
+            await self.looking.execute("SET LOCAL lock_timeout = '1ms'")
+            await self.looking.execute(sql, *args)
+        except asyncpg.LockNotAvailableError:
+            return False
+        else:
+            return True
+        finally:
+            await tried.rollback()
+
+    async def let_go(self) -> None:
+        """Hold nothing any more."""
+        await self.holding.execute("ROLLBACK")
+
+
+@pytest.fixture
+async def hand(shop: Shop) -> AsyncIterator[Hand]:
+    dsn = shop.database  # type: ignore[attr-defined]
+    holding, looking = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
+    try:
+        yield Hand(holding, looking)
+    finally:
+        await holding.close()
+        await looking.close()
+
+
+@asynccontextmanager
+async def waiting(hand: Hand, work: Awaitable[Any]) -> AsyncIterator[None]:
+    """Kasir at work, waiting for what the hand holds; it is let go at the end."""
+    task = asyncio.ensure_future(work)
+    try:
+        await hand.some_wait()
+        yield
+    finally:
+        await hand.let_go()
+        await task
+
+
+def a_token(shopper: str, stored: str, says: TokenSays = TokenSays.CREATED) -> TokenNews:
+    name = TokenName(merchant_account="TwinMerchant", shopper_reference=shopper, stored_id=stored)
+    return TokenNews(
+        name=name, method="gopay_wallet", fact=TokenFact(f"{says}-{stored}", says, "t", NOW, "")
+    )
+
+
+HELD_TOKEN: Final = "UPDATE token SET method = method WHERE shopper_reference = $1"
+
+
+async def posted(shop: Shop, **fields: Any) -> None:
+    await receive(
+        envelope(notification_item(**fields)),
+        is_form=False,
+        keys=[key_from_hex(KEY)],
+        inbox=shop.kasir.inbox,
+        received_at=shop.clock.at,
+    )
+
+
+async def test_who_waits_for_a_token_holds_no_subscription_for_another_token(
+    shop: Shop, hand: Hand
+) -> None:
+    """The deadlock seen once: one holds the subscription and waits for the second token."""
+    found = await shop.active("SUB")
+    await shop.kasir.tokens.hear([a_token("shopper-SUB", "ZZZ")])
+    await hand.hold("UPDATE token SET method = method WHERE stored_hash = sha256('ZZZ')")
+    news = [a_token("shopper-SUB", "AAA"), a_token("shopper-SUB", "ZZZ", TokenSays.UPDATED)]
+    async with waiting(hand, shop.kasir.tokens.hear(news)):
+        free = await hand.is_free(SUBSCRIPTION, found)
+
+    assert free
+
+
+async def test_who_reads_a_payment_and_a_token_waits_for_the_token_before_the_subscription(
+    shop: Shop, hand: Hand
+) -> None:
+    found = await shop.active("SUB")
+    psp = (await shop.kasir.payments.payments_of("SUB", 1))[0].standing.psp_reference
+    await hand.hold(HELD_TOKEN, "shopper-SUB")
+    await posted(
+        shop,
+        eventCode="CANCELLATION",
+        pspReference="A" * 16,
+        originalReference=psp,
+        merchantReference="SUB",
+        amount={"currency": "IDR", "value": 50_000},
+    )
+    extra = {
+        "recurring.recurringDetailReference": "TOKEN-SUB",
+        "recurring.shopperReference": "shopper-SUB",
+    }
+    await posted(
+        shop,
+        eventCode="RECURRING_CONTRACT",
+        pspReference="TOKEN-SUB",
+        originalReference=psp,
+        merchantReference="SUB",
+        amount={"currency": "IDR", "value": 0},
+        additionalData=extra,
+    )
+    async with waiting(hand, shop.kasir.reader.read_all()):
+        free = await hand.is_free(SUBSCRIPTION, found)
+
+    assert free
+
+
+async def decided(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
+    """A subscription whose second charge was decided on and not sent."""
+    found = await shop.active("SUB")
+    shop.clock.at = NOON + MONTH
+    payment_id = await shop.kasir.subscriptions.go_on(found)
+    assert payment_id is not None
+    return found, payment_id
+
+
+async def test_who_withdraws_a_charge_waits_for_its_payment_before_the_subscription(
+    shop: Shop, hand: Hand
+) -> None:
+    found, payment_id = await decided(shop)
+    await hand.hold("SELECT FROM payment WHERE id = $1 FOR UPDATE", payment_id)
+    async with waiting(hand, shop.kasir.subscribing.cancel(found, b"")):
+        free = await hand.is_free(SUBSCRIPTION, found)
+
+    assert free
+
+
+async def test_a_charge_decided_on_while_a_wish_waited_is_withdrawn_all_the_same(
+    shop: Shop, hand: Hand
+) -> None:
+    """The wish looked for charges that were not sent before it waited; now there is one."""
+    found = await shop.active("SUB")
+    shop.clock.at = NOON + MONTH
+    await hand.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
+    turn = asyncio.ensure_future(shop.kasir.subscriptions.go_on(found))
+    await hand.some_wait()
+    wish = asyncio.ensure_future(shop.kasir.subscribing.cancel(found, b""))
+    await hand.some_wait(2)
+    await hand.let_go()
+    payment_id = await turn
+    await wish
+    assert payment_id is not None
+    payment = await shop.kasir.payments.payment(payment_id)
+    assert payment is not None
+
+    assert (await shop.find(found)).state == "cancelled"
+    assert payment.status == "cancelled"
+
+
+async def test_who_withdraws_a_link_holds_it_while_waiting_for_no_payment(
+    shop: Shop, hand: Hand
+) -> None:
+    """Link withdrawn, reader, subscription's turn: each waited for the next."""
+    now = shop.clock.at
+    link = Link(id=LinkId("PL1"), request={}, created_at=now, expires_at=now + timedelta(days=1))
+    await shop.kasir.links.book.open(link, None)
+    intent = an_intent("pay_L", link_id=link.id, created_at=now, close_at=now + timedelta(hours=1))
+    await shop.kasir.payments.open(intent, a_question("pay_L"), None)
+    await hand.hold("SELECT FROM payment WHERE id = 'pay_L' FOR UPDATE")
+    async with waiting(hand, shop.kasir.links.book.expire(link.id, now)):
+        free = await hand.is_free("SELECT FROM payment_link WHERE id = 'PL1' FOR UPDATE NOWAIT")
+    due = await shop.kasir.pool.fetchval("SELECT close_due_at FROM payment WHERE id = 'pay_L'")
+
+    assert free
+    assert due == now
+
+
+async def test_who_hears_first_waits_for_a_name_before_the_subscription(
+    shop: Shop, hand: Hand
+) -> None:
+    found = await shop.active("SUB")
+    other = an_intent("pay_O")
+    await shop.kasir.payments.open(other, a_question("pay_O"), None)
+    intent = an_intent("pay_N", shopper_reference="shopper-SUB")
+    question = a_question("pay_N")
+    await shop.kasir.payments.open(intent, question, None)
+    answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
+    heard = meanings.of_reply(question, answer, NOW)
+    await hand.hold("INSERT INTO psp_reference VALUES ('OFFER', 'pay_O')")
+    async with waiting(hand, shop.kasir.payments.hear(question, heard, None, intent)):
+        free = await hand.is_free(SUBSCRIPTION, found)
+
+    assert free
+
+
+async def test_who_hears_first_waits_for_the_subscription_before_the_notices(
+    shop: Shop, hand: Hand
+) -> None:
+    found = await shop.active("SUB")
+    intent = an_intent("pay_N", shopper_reference="shopper-SUB", reference="N")
+    question = a_question("pay_N")
+    await shop.kasir.payments.open(intent, question, None)
+    await posted(
+        shop,
+        eventCode="REFUND",
+        pspReference="C" * 16,
+        originalReference="OFFER",
+        merchantReference="N",
+    )
+    await shop.kasir.reader.read_all()
+    answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
+    heard = meanings.of_reply(question, answer, NOW)
+    await hand.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
+    async with waiting(hand, shop.kasir.payments.hear(question, heard, None, intent)):
+        free = await hand.is_free(
+            "SELECT FROM notice WHERE 'OFFER' = ANY (names) FOR UPDATE NOWAIT"
+        )
+        state = await hand.looking.fetchval("SELECT state FROM notice WHERE 'OFFER' = ANY (names)")
+
+    assert (free, state) == (True, "waiting")
+
+
+async def test_notices_are_kept_in_one_order_whatever_order_they_came_in(
+    shop: Shop, hand: Hand
+) -> None:
+    def notice(key: bytes) -> Notice:
+        return Notice(
+            key=key,
+            kind=NoticeKind.STANDARD,
+            item=b"{}",
+            received_at=NOW,
+            event_date=None,
+            event_code="",
+            names=(),
+        )
+
+    insert = "INSERT INTO notice (key, kind, item, received_at, event_code, names) VALUES"
+    await hand.hold(f"{insert} ('A', 'standard', '', now(), '', '{{}}')")
+    async with waiting(hand, shop.kasir.inbox.keep([notice(b"Z"), notice(b"A")])):
+        free = await hand.is_free(f"{insert} ('Z', 'standard', '', now(), '', '{{}}')")
+
+    assert free

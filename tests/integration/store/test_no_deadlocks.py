@@ -1,0 +1,251 @@
+"""Everybody at once on one shopper: nobody waits for each other; and if so, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any, Final
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from fakes import KEY, NOW, a_question, an_intent, envelope, notification_item
+from integration.store.test_lock_order import a_token
+from integration.subscriptions.shop import Shop, shop_on
+from kasir.adyen.replies import Answer
+from kasir.adyen.signing import key_from_hex
+from kasir.gateway import meanings
+from kasir.store.database import once_more
+from kasir.subscriptions.subscription import SubscriptionId
+from kasir.tokens.model import TokenNews, TokenSays
+from kasir.webhooks.receive import receive
+from opened import a_database
+
+TOKENS: Final = ("AAA", "MMM", "ZZZ")
+ROUNDS: Final = 12
+
+
+@pytest.fixture
+async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
+    """A shop on a database that looks for deadlocks at once."""
+    async with a_database(postgres_dsn) as database:
+        connection = await asyncpg.connect(database)
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '2ms'")
+        await connection.close()
+        async with shop_on(database) as opened:
+            yield opened
+
+
+async def posted(shop: Shop, **fields: Any) -> None:
+    await receive(
+        envelope(notification_item(**fields)),
+        is_form=False,
+        keys=[key_from_hex(KEY)],
+        inbox=shop.kasir.inbox,
+        received_at=shop.clock.at,
+    )
+
+
+async def token_news(shop: Shop, turn: int) -> None:
+    """Several tokens of the shopper are heard of at once, in whatever order."""
+    news = [a_token("shopper-SUB", stored, TokenSays.UPDATED) for stored in TOKENS]
+    key = f"{turn}-{secrets.token_hex(4)}"
+    fresh = [_renamed(one, f"{key}-{at}") for at, one in enumerate(news)]
+    await shop.kasir.tokens.hear(fresh[turn % 3 :] + fresh[: turn % 3])
+
+
+def _renamed(news: TokenNews, key: str) -> TokenNews:
+    return replace(news, fact=replace(news.fact, key=key))
+
+
+async def notices(shop: Shop, turn: int) -> None:
+    """Adyen tells of a payment of the shopper's and of a token, in one batch."""
+    name = f"pay_{secrets.token_hex(6)}"
+    intent = an_intent(name, shopper_reference="shopper-SUB", reference=name)
+    await shop.kasir.payments.open(intent, a_question(name), None)
+    psp = secrets.token_hex(8).upper()
+    await posted(
+        shop,
+        pspReference=psp,
+        merchantReference=name,
+        additionalData={"metadata.kasirPaymentId": name},
+    )
+    extra = {
+        "recurring.recurringDetailReference": TOKENS[turn % 3],
+        "recurring.shopperReference": "shopper-SUB",
+    }
+    await posted(
+        shop,
+        eventCode="RECURRING_CONTRACT",
+        pspReference=TOKENS[turn % 3],
+        originalReference=psp,
+        additionalData=extra,
+    )
+    await shop.kasir.reader.read_all()
+
+
+async def turns(shop: Shop, _: int) -> None:
+    """A worker lets the subscription go on, and another shopper's wish comes in."""
+    found = await shop.kasir.pool.fetchval("SELECT id FROM subscription LIMIT 1")
+    await shop.kasir.subscriptions.go_on(SubscriptionId(found))
+
+
+async def first_answers(shop: Shop, _: int) -> None:
+    """A payment of the shopper's is opened and answered."""
+    name = f"pay_{secrets.token_hex(6)}"
+    intent = an_intent(name, shopper_reference="shopper-SUB", reference=name)
+    question = a_question(name)
+    await shop.kasir.payments.open(intent, question, None)
+    redirect = b'{"resultCode":"RedirectShopper"}'
+    answer = Answer(200, redirect, psp_reference=secrets.token_hex(8))
+    heard = meanings.of_reply(question, answer, NOW)
+    await shop.kasir.payments.hear(question, heard, None, intent)
+
+
+WORK: Final[tuple[Callable[[Shop, int], Awaitable[None]], ...]] = (
+    token_news,
+    notices,
+    turns,
+    first_answers,
+)
+
+
+async def test_nobody_waits_for_each_other(shop: Shop) -> None:
+    """Before there was an order of locks, PostgreSQL ended a transaction here."""
+    await shop.active("SUB")
+    await shop.kasir.tokens.hear([a_token("shopper-SUB", stored) for stored in TOKENS])
+
+    async def work(kind: Callable[[Shop, int], Awaitable[None]]) -> None:
+        for turn in range(ROUNDS):
+            await kind(shop, turn)
+
+    with capture_logs() as logs:
+        await asyncio.gather(*(work(kind) for kind in WORK for _ in range(3)))
+        await shop.kasir.reader.read_all()
+    unread = await shop.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'unread'")
+    paid = await shop.kasir.pool.fetchval(
+        "SELECT count(*) FROM payment WHERE status = 'authorised' AND id LIKE 'pay\\_%'"
+    )
+
+    assert [one["event"] for one in logs if "retry" in one["event"]] == []
+    assert unread == 0
+    assert paid >= 3 * ROUNDS
+
+
+# Should PostgreSQL end one all the same.
+
+UNDONE: Final = """
+CREATE SEQUENCE undone;
+CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF nextval('undone') <= {times} THEN
+        RAISE EXCEPTION 'undone on purpose' USING ERRCODE = '{code}';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER undo AFTER INSERT OR UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION undo();
+"""
+
+
+async def undo(shop: Shop, table: str, code: str, times: int = 2) -> None:
+    """Have the database undo whoever writes a table, the first times."""
+    await shop.kasir.pool.execute(UNDONE.format(table=table, code=code, times=times))
+
+
+async def _opened(shop: Shop) -> None:
+    intent = an_intent("pay_U", reference="UNDONE")
+    await shop.kasir.payments.open(intent, a_question("pay_U"), None)
+    await shop.kasir.pool.execute("UPDATE question SET ask_again_at = 'epoch'")
+
+
+async def a_notice_is_kept(shop: Shop) -> object:
+    await posted(shop, pspReference="P" * 16)
+    return await shop.kasir.pool.fetchval("SELECT count(*) FROM notice")
+
+
+async def a_notice_is_read(shop: Shop) -> object:
+    await posted(shop, pspReference="P" * 16, merchantReference="UNDONE")
+    await shop.kasir.reader.read_all()
+    return await shop.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'read'")
+
+
+async def an_answer_is_kept(shop: Shop) -> object:
+    question = a_question("pay_U")
+    answer = Answer(200, b'{"resultCode":"Refused","pspReference":"PSP1"}')
+    await shop.kasir.payments.hear(question, meanings.of_reply(question, answer, NOW), None)
+    kept = await shop.kasir.payments.payment(an_intent("pay_U").id)
+    return 1 if kept and kept.status == "refused" else 0
+
+
+async def a_token_is_heard_of(shop: Shop) -> object:
+    await shop.kasir.tokens.hear([a_token("shopper-U", "AAA")])
+    return len(await shop.kasir.tokens.of("shopper-U"))
+
+
+async def a_subscription_goes_on(shop: Shop) -> object:
+    found = await shop.sign_up(await shop.plan(), "SUB")
+    await shop.hear_token("SUB")
+    await shop.kasir.subscriptions.go_on(found)
+    return 1 if (await shop.find(found)).state == "active" else 0
+
+
+async def a_look_is_taken(shop: Shop) -> object:
+    return 1 if await shop.kasir.due.look() else 0
+
+
+@pytest.mark.parametrize("code", ["40P01", "40001"])
+@pytest.mark.parametrize(
+    ("work", "table"),
+    [
+        (a_notice_is_kept, "notice"),
+        (a_notice_is_read, "fact"),
+        (an_answer_is_kept, "question"),
+        (a_token_is_heard_of, "token_fact"),
+        (a_subscription_goes_on, "subscription"),
+        (a_look_is_taken, "question"),
+    ],
+    ids=lambda it: it if isinstance(it, str) else it.__name__,
+)
+async def test_what_the_database_undid_is_done_again_at_once_and_logged(
+    shop: Shop, work: Callable[[Shop], Awaitable[object]], table: str, code: str
+) -> None:
+    await _opened(shop)
+    await undo(shop, table, code)
+    with capture_logs() as logs:
+        done = await work(shop)
+    retried = [one for one in logs if one["event"] == "stamina.retry_scheduled"]
+
+    assert done == 1
+    assert len(retried) == 2
+    assert {one["log_level"] for one in retried} == {"warning"}
+
+
+async def test_what_is_wrong_by_itself_is_not_done_again() -> None:
+    tried: list[int] = []
+
+    @once_more
+    async def commit() -> None:
+        tried.append(1)
+        raise asyncpg.UniqueViolationError
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await commit()
+
+    assert tried == [1]
+
+
+async def test_what_is_undone_every_time_is_given_up_and_raised() -> None:
+    tried: list[int] = []
+
+    @once_more
+    async def commit() -> None:
+        tried.append(1)
+        raise asyncpg.DeadlockDetectedError
+
+    with pytest.raises(asyncpg.DeadlockDetectedError):
+        await commit()
+
+    assert len(tried) == 10

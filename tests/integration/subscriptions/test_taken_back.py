@@ -1,0 +1,230 @@
+"""A renewal is disputed or refunded: the plan says what becomes of it, and the event says why."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+
+from fakes import KEY, envelope, notification_item
+from integration.subscriptions.shop import MONTH, NOON, Shop
+from kasir.adyen.signing import key_from_hex
+from kasir.errors import InvalidRequest
+from kasir.shop_events.subscriptions import shown_plan
+from kasir.subscriptions.states import State
+from kasir.subscriptions.subscription import SubscriptionId
+from kasir.webhooks.receive import receive
+
+PRICE: Final = 50_000
+STATES: Final = {"continue": State.ACTIVE, "pause": State.PAUSED, "cancel": State.CANCELLED}
+EVENTS: Final = {
+    "continue": [],
+    "pause": ["subscription.paused"],
+    "cancel": ["subscription.cancelled"],
+}
+
+
+async def tells(shop: Shop, order: str, code: str, **more: Any) -> str:
+    """Adyen tells of a change of the newest payment of a reference; gives the change's name."""
+    payment = (await shop.kasir.payments.payments_of(order, 1))[0]
+    name = secrets.token_hex(8).upper()
+    fields = {
+        "eventCode": code,
+        "pspReference": name,
+        "originalReference": payment.standing.psp_reference,
+        "merchantReference": order,
+        "amount": {"currency": "IDR", "value": payment.intent.amount.minor_units},
+    }
+    await receive(
+        envelope(notification_item(**(fields | more))),
+        is_form=False,
+        keys=[key_from_hex(KEY)],
+        inbox=shop.kasir.inbox,
+        received_at=shop.clock.at,
+    )
+    await shop.kasir.reader.read_all()
+    return name
+
+
+async def renewed(shop: Shop, name: str, **plan: Any) -> SubscriptionId:
+    """A subscription whose second period was charged and paid."""
+    found = await shop.active(name, await shop.plan(**plan))
+    shop.clock.at = NOON + MONTH
+    await shop.work()
+    assert (await shop.find(found)).dealt == 2
+    return found
+
+
+async def told(shop: Shop, kind: str) -> dict[str, Any]:
+    """What the last event of a kind brought."""
+    every = [json.loads(one.payload) for one in await shop.kasir.events.after(None, 10_000)]
+    data: dict[str, Any] = [one["data"] for one in every if one["type"] == kind][-1]
+    return data
+
+
+@pytest.mark.parametrize("wanted", STATES)
+@pytest.mark.parametrize(
+    ("field", "code", "why"),
+    [
+        ("onDispute", "NOTIFICATION_OF_CHARGEBACK", "disputed"),
+        ("onDispute", "CHARGEBACK", "disputed"),
+        ("onFullRefund", "REFUND", "refunded"),
+    ],
+)
+async def test_the_plan_says_what_becomes_of_a_renewal_that_was_taken_back(
+    shop: Shop, field: str, code: str, why: str, wanted: str
+) -> None:
+    found = await renewed(shop, "SUB", **{field: wanted})
+    before = len(await shop.events())
+    await tells(shop, "SUB-p2", code)
+    await shop.work()
+    events = (await shop.events())[before:]
+
+    assert (await shop.find(found)).state is STATES[wanted]
+    assert events == EVENTS[wanted]
+    for kind in events:
+        payment = (await shop.kasir.payments.payments_of("SUB-p2", 1))[0]
+        assert (await told(shop, kind))["because"] == {
+            "why": why,
+            "period": 2,
+            "paymentId": payment.intent.id,
+            "pspReference": payment.standing.psp_reference,
+        }
+
+
+@pytest.mark.parametrize("code", ["NOTIFICATION_OF_CHARGEBACK", "REFUND"])
+async def test_a_plan_that_says_nothing_goes_on_and_charges_the_next_period(
+    shop: Shop, code: str
+) -> None:
+    found = await renewed(shop, "SUB")
+    await tells(shop, "SUB-p2", code)
+    shop.clock.at = NOON + 2 * MONTH
+    await shop.work()
+
+    assert (await shop.find(found)).state is State.ACTIVE
+    assert shop.adyen.charges()["SUB-p3"] == 1
+
+
+async def test_each_is_acted_on_once_and_the_shop_may_go_on(shop: Shop) -> None:
+    found = await renewed(shop, "SUB", onDispute="pause", onFullRefund="pause")
+    dispute = await tells(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
+    await shop.work()
+    await shop.kasir.subscribing.resume(found, b"")
+    await tells(shop, "SUB-p2", "CHARGEBACK", pspReference=dispute)
+    await shop.work()
+    resumed = (await shop.find(found)).state
+    await tells(shop, "SUB-p2", "REFUND")
+    await shop.work()
+
+    assert resumed is State.ACTIVE
+    assert (await shop.find(found)).state is State.PAUSED
+    assert (await told(shop, "subscription.paused"))["because"]["why"] == "refunded"
+
+
+async def test_the_sign_up_counts_too_and_a_part_of_the_money_does_not(shop: Shop) -> None:
+    found = await renewed(shop, "SUB", onFullRefund="cancel")
+    half = {"currency": "IDR", "value": PRICE // 2}
+    await tells(shop, "SUB", "REFUND", amount=half)
+    await shop.work()
+    after_half = (await shop.find(found)).state
+    await tells(shop, "SUB", "REFUND", amount=half)
+    await shop.work()
+
+    assert after_half is State.ACTIVE
+    assert (await shop.find(found)).state is State.CANCELLED
+    assert (await told(shop, "subscription.cancelled"))["because"]["period"] == 1
+
+
+async def test_a_payment_cancelled_after_it_was_made_is_as_a_full_refund(shop: Shop) -> None:
+    found = await renewed(shop, "SUB", onFullRefund="pause")
+    await tells(shop, "SUB-p2", "CANCELLATION")
+    await shop.work()
+
+    assert (await shop.find(found)).state is State.PAUSED
+
+
+async def test_a_refund_that_came_back_before_anybody_looked_changes_nothing(shop: Shop) -> None:
+    found = await renewed(shop, "SUB", onFullRefund="cancel")
+    name = await tells(shop, "SUB-p2", "REFUND")
+    await tells(shop, "SUB-p2", "REFUND_FAILED", pspReference=name)
+    await shop.work()
+
+    assert (await shop.find(found)).state is State.ACTIVE
+
+
+async def test_one_that_is_paused_stays_so_and_does_not_go_on_by_itself(shop: Shop) -> None:
+    found = await renewed(shop, "SUB", onDispute="pause")
+    resumes_at = (shop.clock.at + timedelta(days=40)).isoformat()
+    body = json.dumps({"resumesAt": resumes_at}).encode()
+    await shop.kasir.subscribing.pause(found, body)
+    await tells(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
+    await shop.work()
+    shop.clock.at += timedelta(days=90)
+    await shop.work()
+
+    assert (await shop.find(found)).state is State.PAUSED
+    assert (await shop.events())[-1] == "subscription.resume_withdrawn"
+    assert (await told(shop, "subscription.resume_withdrawn"))["because"]["why"] == "disputed"
+    assert shop.adyen.charges()["SUB-p3"] == 0
+
+
+async def test_one_that_is_paused_without_an_end_is_told_nothing_new(shop: Shop) -> None:
+    found = await renewed(shop, "SUB", onDispute="pause")
+    await shop.kasir.subscribing.pause(found)
+    before = await shop.events()
+    await tells(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
+    await shop.work()
+
+    assert (await shop.find(found)).state is State.PAUSED
+    assert await shop.events() == before
+
+
+async def test_a_dispute_before_the_token_is_there_pauses_once_it_is_complete(shop: Shop) -> None:
+    found = await shop.sign_up(await shop.plan(onDispute="pause"), "SUB")
+    await tells(shop, "SUB", "NOTIFICATION_OF_CHARGEBACK")
+    await shop.work()
+    before = (await shop.find(found)).state
+    await shop.hear_token("SUB")
+    await shop.work()
+
+    assert before is State.INCOMPLETE
+    assert (await shop.find(found)).state is State.PAUSED
+    assert (await shop.events())[-2:] == ["subscription.activated", "subscription.paused"]
+
+
+async def test_of_two_payments_for_one_period_either_may_be_refunded(shop: Shop) -> None:
+    found = await renewed(shop, "SUB", onFullRefund="cancel")
+    await shop.kasir.pool.execute(
+        "UPDATE renewal_attempt SET surplus = true WHERE subscription_id = $1 AND period = 2", found
+    )
+    await tells(shop, "SUB-p2", "REFUND")
+    await shop.work()
+
+    assert (await shop.find(found)).state is State.ACTIVE
+
+
+@pytest.mark.parametrize("field", ["onDispute", "onFullRefund"])
+@pytest.mark.parametrize("value", ["stop", "", 1, True, ["pause"], {}])
+async def test_a_plan_says_it_in_one_of_three_words(shop: Shop, field: str, value: object) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        await shop.plan(**{field: value})
+    (fault,) = refused.value.faults
+
+    cure = "one of continue, pause, cancel" if isinstance(value, str) else "a string"
+    assert (fault.field, cure in fault.cure) == (field, True)
+
+
+async def test_a_plan_shows_what_it_says(shop: Shop) -> None:
+    plans = [
+        await shop.kasir.subscriptions.plan(await shop.plan(**said))
+        for said in ({}, {"onDispute": "pause", "onFullRefund": "cancel"})
+    ]
+    shows = [shown_plan(plan) for plan in plans if plan]
+
+    assert [(one.on_dispute, one.on_full_refund) for one in shows] == [
+        ("continue", "continue"),
+        ("pause", "cancel"),
+    ]

@@ -1,0 +1,186 @@
+"""Watches every transaction of every test that opens Kasir: locks are taken in one order.
+
+The order is docs/adr/0015. A statement is known by its text; what it may wait for stands here, and
+tests/tidy/test_locks.py fails where one that locks is missing. What cannot be told from the text
+of a statement (the parts of one statement, rows that are held already) is shown by
+tests/integration/store/test_lock_order.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiosql
+import asyncpg
+import pytest
+
+from kasir.store.database import queries
+
+__all__ = ["_locks_in_order", "_watched_connections"]
+
+ORDER: Final = (
+    "shopper",
+    "shop_request",
+    "payment",
+    "psp_reference",
+    "token",
+    "subscription",
+    "question",
+    "payment_link",
+    "notice",
+    "pace",
+)
+
+#: What a statement may wait for, by its file and name.
+WAITS: Final = {
+    "tokens.watch": ("shopper",),
+    "tokens.looked": ("shopper",),
+    "payments.claim_shop_key": ("shop_request",),
+    "payments.open_payment_once": ("shop_request",),
+    "subscriptions.drop_unopened": ("shop_request",),
+    "ledger.lock_payments": ("payment",),
+    "subscriptions.lock_unsent": ("payment",),
+    "due.close_attempts_of": ("payment",),
+    "due.put_off_closing": ("payment",),
+    "ledger.write_changes": ("psp_reference",),
+    "ledger.hear_first": ("payment", "psp_reference", "subscription", "question", "notice"),
+    "tokens.claim": ("token",),
+    "subscriptions.lock_subscription": ("subscription",),
+    "subscriptions.wake": ("subscription",),
+    "payments.open_question": ("question",),
+    "payments.take_over": ("question",),
+    "payments.lock_unasked": ("question",),
+    "payments.let_go": ("question",),
+    "payments.keep_answer": ("question",),
+    "due.give_up_asking": ("question",),
+    "links.open_link": ("payment_link",),
+    "links.is_withdrawn": ("payment_link",),
+    "links.expire_link": ("payment_link",),
+    "inbox.keep_notices": ("notice",),
+    "inbox.replay": ("notice",),
+    "payments.wake_unplaced": ("notice",),
+    "subscriptions.pace": ("pace",),
+}
+_NEW: Final = "writes rows that nobody else can write"
+_HELD: Final = "writes rows that the transaction holds, or that belong to one it holds"
+_SKIPS: Final = "takes what is free and waits for nothing"
+_ALONE: Final = "is a transaction of its own, of one row"
+_LEAF: Final = "may be taken anywhere: see the decision"
+#: What locks rows and waits for none that another transaction holds on to, and why.
+NEVER_WAITS: Final = {
+    "api_keys.add_api_key": _ALONE,
+    "api_keys.remove_api_key": _ALONE,
+    "due.due_questions": _SKIPS,
+    "due.due_closings": _SKIPS,
+    "due.due_events": _SKIPS,
+    "due.due_tellings": _SKIPS,
+    "due.close_free_attempts_of": _SKIPS,
+    "events.add_events": _LEAF,
+    "events.let_tellers_end": _LEAF,
+    "events.delivered": _ALONE,
+    "events.not_delivered": _ALONE,
+    "inbox.take_unread": _SKIPS,
+    "inbox.take_one": _SKIPS,
+    "inbox.look_again": _SKIPS,
+    "inbox.settle": _HELD,
+    "payments.open_payment": _NEW,
+    "payments.owned_returns": _SKIPS,
+    "payments.adopt_question": _HELD,
+    "payments.withdraw": _HELD,
+    "subscriptions.add_plan": _NEW,
+    "subscriptions.add_subscription": _NEW,
+    "subscriptions.add_changes": _HELD,
+    "subscriptions.adopt_from_link": _HELD,
+    "subscriptions.adopt_sign_up": _HELD,
+    "subscriptions.deal_with": _HELD,
+    "subscriptions.mark_surplus": _HELD,
+    "subscriptions.write_turn": _HELD,
+    "subscriptions.write_renewal": _HELD,
+    "subscriptions.write_attempt": _HELD,
+    "subscriptions.due": _SKIPS,
+    "subscriptions.take": _HELD,
+    "subscriptions.give_out": _HELD,
+    "tokens.due_shoppers": _SKIPS,
+    "tokens.add_fact": _HELD,
+    "tokens.write_standing": _HELD,
+}
+#: In a subscription's turn: the payment of a charge that is withdrawn was locked before, it has no
+#: names to claim, and the key of a payment that nobody opened is the exception of the decision.
+_IN_A_TURN: Final = {
+    "ledger.lock_payments",
+    "ledger.write_changes",
+    "subscriptions.drop_unopened",
+}
+FILES: Final = (
+    *("api_keys", "doctor", "due", "events", "figures", "inbox", "ledger", "links", "payments"),
+    *("subscriptions", "tokens"),
+)
+
+
+def statements() -> dict[str, str]:
+    """Every statement by its text: its file and name."""
+    found: dict[str, str] = {}
+    for file in FILES:
+        every: aiosql.queries.Queries = queries(file)
+        for name in every.available_queries:
+            sql = getattr(getattr(every, name), "sql", None)
+            if sql and not name.endswith("_cursor"):
+                found[sql.strip()] = f"{file}.{name}"
+    return found
+
+
+@dataclass
+class Watch:
+    """The transactions of one connection, and what was locked out of turn in them."""
+
+    known: dict[str, str]
+    faults: list[str]
+    is_open: bool = False
+    said: list[str] = field(default_factory=list)
+
+    def heard(self, record: Any) -> None:
+        """A statement was done."""
+        text = record.query.strip()
+        if text.startswith(("BEGIN", "COMMIT", "ROLLBACK;")):
+            self.is_open = text.startswith("BEGIN")
+            self.said.clear()
+        elif self.is_open and (name := self.known.get(text)):
+            self._locked(name)
+
+    def _locked(self, name: str) -> None:
+        before = [table for one in self.said for table in WAITS.get(one, ())]
+        is_turn = "subscriptions.lock_unsent" in self.said
+        if not (is_turn and name in _IN_A_TURN):
+            reached = max((ORDER.index(table) for table in before), default=0)
+            late = [table for table in WAITS.get(name, ()) if ORDER.index(table) < reached]
+            if late:
+                self.faults.append(f"{name} waits for {late} after {self.said}")
+            self.said.append(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _watched_connections() -> Iterator[list[str]]:
+    """Watch whatever connection a pool of this process opens."""
+    known, faults, create = statements(), list[str](), asyncpg.create_pool
+
+    def create_watched(*args: Any, **more: Any) -> Any:
+        async def watch(connection: Any) -> None:
+            connection.add_query_logger(Watch(known, faults).heard)
+
+        return create(*args, **{"init": watch, **more})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncpg, "create_pool", create_watched)
+        yield faults
+
+
+@pytest.fixture(autouse=True)
+def _locks_in_order(_watched_connections: list[str]) -> Iterator[None]:
+    """Fail where a transaction waited for what comes before what it held."""
+    yield
+    found = _watched_connections[:]
+    _watched_connections.clear()
+
+    assert found == [], "\n".join(found)

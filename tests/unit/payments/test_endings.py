@@ -1,0 +1,121 @@
+"""How captures and cancels ended, told of each once, in whatever order it was heard."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from fakes import a_fact, an_intent
+from kasir.money import IDR, Money
+from kasir.payments.endings import Ending
+from kasir.payments.facts import Fact, Says, Source, unheard_key
+from kasir.payments.fold import fold
+
+ASKED = {
+    "capture": Says.CAPTURE_ASKED,
+    "cancel": Says.CANCEL_ASKED,
+    "refund": Says.REFUND_ASKED,
+    "reversal": Says.REVERSAL_ASKED,
+}
+PAID = a_fact(Says.AUTHORISED, "PSP")
+
+
+def asked(kind: str) -> Fact:
+    return a_fact(ASKED[kind], "PSP", about="chg", source=Source.SHOP, key=f"asked:{kind}")
+
+
+def taken() -> Fact:
+    return a_fact(Says.CHANGE_RECEIVED, "PSP", about="chg", modification="MOD", source=Source.REPLY)
+
+
+def told(says: Says) -> Fact:
+    return a_fact(says, "PSP", modification="MOD")
+
+
+def refunded(value: int) -> Fact:
+    amount = Money(IDR, value)
+    return a_fact(Says.REFUND_CONFIRMED, "PSP", modification="MOD", amount=amount)
+
+
+def silence() -> Fact:
+    return a_fact(
+        Says.NOTED, key=unheard_key("chg"), about="chg", source=Source.KASIR, words="TimeoutError"
+    )
+
+
+def declined(says: Says) -> Fact:
+    return a_fact(says, "PSP", about="chg", source=Source.REPLY, key="reply:chg")
+
+
+@pytest.mark.parametrize(
+    ("facts", "ending"),
+    [
+        ([asked("capture"), taken(), told(Says.CAPTURED)], Ending.CAPTURE_SUCCEEDED),
+        ([asked("capture"), taken(), told(Says.CAPTURE_REJECTED)], Ending.CAPTURE_FAILED),
+        ([told(Says.CAPTURED), told(Says.CAPTURE_FAILED)], Ending.CAPTURE_FAILED),
+        ([asked("cancel"), taken(), told(Says.CANCEL_REJECTED)], Ending.CANCEL_FAILED),
+        ([told(Says.CANCEL_REJECTED)], Ending.CANCEL_FAILED),
+    ],
+    ids=["captured", "capture rejected", "failed later", "not cancelled", "elsewhere"],
+)
+def test_a_change_ends_the_same_way_in_whatever_order_it_is_heard(
+    facts: list[Fact], ending: Ending
+) -> None:
+    found = {
+        fold(an_intent(captures_itself=False), [PAID, *order]).endings
+        for order in permutations(facts)
+    }
+
+    assert found == {(("MOD", ending),)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "ending"),
+    [
+        ("capture", Says.CHANGE_DECLINED, Ending.CAPTURE_FAILED),
+        ("cancel", Says.CHANGE_DECLINED, Ending.CANCEL_FAILED),
+        ("refund", Says.REFUND_DECLINED, Ending.REFUND_NEVER_TAKEN),
+        ("reversal", Says.REFUND_DECLINED, Ending.REFUND_NEVER_TAKEN),
+    ],
+)
+def test_what_was_never_taken_is_an_end_only_after_silence(
+    kind: str, says: Says, ending: Ending
+) -> None:
+    at_once = fold(an_intent(), [PAID, asked(kind), declined(says)])
+    later = fold(an_intent(), [PAID, asked(kind), silence(), declined(says)])
+    still_open = fold(an_intent(), [PAID, asked(kind), silence()])
+
+    assert (at_once.endings, still_open.endings) == ((), ())
+    assert later.endings == (("chg", ending),)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        [taken(), told(Says.CANCEL_REJECTED)],
+        [silence(), declined(Says.CHANGE_DECLINED)],
+        [asked("cancel"), taken(), told(Says.CANCEL_REJECTED), told(Says.VOIDED)],
+        [asked("capture"), taken()],
+    ],
+    ids=["Kasir's own", "Kasir's own, never taken", "cancelled after all", "open"],
+)
+def test_what_is_no_end_for_the_shop_is_none(facts: list[Fact]) -> None:
+    assert fold(an_intent(), [PAID, *facts]).endings == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_given_back"),
+    [
+        ([], False),
+        ([PAID], False),
+        ([told(Says.VOIDED)], False),
+        ([PAID, told(Says.VOIDED)], True),
+        ([PAID, refunded(25_000)], True),
+        ([PAID, refunded(10_000)], False),
+        ([PAID, refunded(25_000), told(Says.REFUND_FAILED)], False),
+    ],
+    ids=["nothing", "paid", "never paid", "voided", "refunded", "in part", "bounced"],
+)
+def test_what_was_paid_and_went_back_is_given_back(facts: list[Fact], is_given_back: bool) -> None:
+    assert fold(an_intent(), facts).is_given_back is is_given_back
