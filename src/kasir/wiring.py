@@ -123,11 +123,10 @@ class Kasir:
         async with AsyncExitStack() as stack:
             dsn = stack.enter_context(database_of(chosen))
             limits = chosen.limits
+            await bring_up_to_date(dsn, limits)
             pool = await stack.enter_async_context(
-                database.connected(dsn, limits.database_connections_max)
+                database.connected(dsn, limits, limits.database_connections_max)
             )
-            await database.migrate(pool)
-            await queue.install(pool)
             wire = await stack.enter_async_context(Wire.of(chosen))
             if chosen.follow_twin_clock and clock is None:
                 clock = await stack.enter_async_context(_twin_clock(wire))
@@ -326,6 +325,18 @@ class _Ground:
             batch_max=self.settings.limits.due_batch_max,
             per_s_max=self.settings.limits.renewals_per_s_max,
         )
+
+
+async def bring_up_to_date(dsn: str, limits: Limits) -> list[str]:
+    """Bring the schema up to date; returns the names of the migrations that took.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL cannot be used.
+    """
+    async with database.changing(dsn, limits) as pool:
+        done = await database.migrate(pool)
+        await queue.install(pool)
+    return done
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from kasir.store.database import Pool
 from kasir.store.inbox import KeptNotice
 from kasir.store.vault import Vault
 from kasir.webhooks.reading import NoticeState
-from kasir.wiring import database_of
+from kasir.wiring import bring_up_to_date, database_of
 
 
 async def migrate() -> None:
@@ -82,8 +82,8 @@ async def replay_notices(ids: Sequence[int]) -> None:
 @asynccontextmanager
 async def _database() -> AsyncIterator[tuple[Pool, list[str]]]:
     """The database, its schema up to date, and the migrations that took."""
-    with database_of(settings_from()) as dsn:
-        async with database.connected(dsn, 2) as pool:
-            done = await database.migrate(pool)
-            await queue.install(pool)
+    settings = settings_from()
+    with database_of(settings) as dsn:
+        done = await bring_up_to_date(dsn, settings.limits)
+        async with database.connected(dsn, settings.limits, 2) as pool:
             yield pool, done
