@@ -125,7 +125,7 @@ class Kasir:
             limits = chosen.limits
             await bring_up_to_date(dsn, limits)
             pool = await stack.enter_async_context(
-                database.connected(dsn, limits, limits.database_connections_max)
+                database.connected(dsn, limits.database_connections_max, limits)
             )
             wire = await stack.enter_async_context(Wire.of(chosen))
             if chosen.follow_twin_clock and clock is None:

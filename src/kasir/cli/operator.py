@@ -85,5 +85,5 @@ async def _database() -> AsyncIterator[tuple[Pool, list[str]]]:
     settings = settings_from()
     with database_of(settings) as dsn:
         done = await bring_up_to_date(dsn, settings.limits)
-        async with database.connected(dsn, settings.limits, 2) as pool:
+        async with database.connected(dsn, 2, settings.limits) as pool:
             yield pool, done

@@ -58,6 +58,7 @@ AWAY: Final = (
 
 #: Any number that nobody else's migrations use on the same server.
 _MIGRATION_LOCK: Final = 0x6B61_7369_72
+_USUAL: Final = Limits()
 _READ_ONLY: Final = "it takes no writes"
 
 
@@ -68,7 +69,7 @@ def queries(name: str) -> Any:
 
 
 @asynccontextmanager
-async def connected(dsn: str, limits: Limits, connections_max: int) -> AsyncIterator[Pool]:
+async def connected(dsn: str, connections_max: int, limits: Limits = _USUAL) -> AsyncIterator[Pool]:
     """Open a pool and close it afterwards.
 
     Raises:
@@ -100,7 +101,7 @@ async def changing(dsn: str, limits: Limits) -> AsyncIterator[Pool]:
         database_transaction_idle_s=long_s,
     )
     try:
-        async with connected(dsn, patient, 1) as pool:
+        async with connected(dsn, 1, patient) as pool:
             yield pool
     except TROUBLE as error:
         raise unusable(error) from error
