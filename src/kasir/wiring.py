@@ -29,13 +29,14 @@ from kasir.gateway.token_answers import TokensHear
 from kasir.gateway.wire import Wire
 from kasir.ids import PaymentId, SortableIds
 from kasir.jobs import queue
+from kasir.jobs.schema import bring_up_to_date
 from kasir.money import Money
 from kasir.payments.flow import Flow, Patience
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
 from kasir.store.due import Due
-from kasir.store.embedded import embedded
+from kasir.store.embedded import embedded, kept_running
 from kasir.store.events import Events
 from kasir.store.inbox import GroupInbox
 from kasir.store.ledger import Ledger
@@ -327,18 +328,6 @@ class _Ground:
         )
 
 
-async def bring_up_to_date(dsn: str, limits: Limits) -> list[str]:
-    """Bring the schema up to date; returns the names of the migrations that took.
-
-    Raises:
-        DatabaseUnavailable: PostgreSQL cannot be used.
-    """
-    async with database.changing(dsn, limits) as pool:
-        done = await database.migrate(pool)
-        await queue.install(pool)
-    return done
-
-
 @contextmanager
 def database_of(settings: Settings, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
     """The DSN of the operator's own PostgreSQL, or of the embedded one, running meanwhile.
@@ -348,7 +337,7 @@ def database_of(settings: Settings, pause: Callable[[float], None] = time.sleep)
     if settings.database_url:
         yield settings.database_url
         return
-    with embedded(settings.data_dir, pause=pause) as dsn:
+    with embedded(settings.data_dir, pause=pause) as dsn, kept_running(settings.data_dir):
         yield dsn
 
 

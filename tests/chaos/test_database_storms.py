@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from chaos.durable import Database, durable
 from chaos.programs import programs
@@ -36,14 +37,15 @@ async def failed_jobs(database: Database) -> list[str]:
     return [row["entrypoint"] for row in rows]
 
 
+@pytest.mark.parametrize("answers_only", [False, True], ids=["silent", "answers lost"])
 async def test_a_database_that_falls_silent_is_away_and_all_goes_on_after_it(
-    tmp_path: Path,
+    tmp_path: Path, *, answers_only: bool
 ) -> None:
     with durable() as database:
         async with way_to(database.dsn) as way, programs(way.dsn, tmp_path) as house:
 
             async def strike() -> None:
-                way.swallow()
+                way.swallow(answers_only=answers_only)
 
             async def mend() -> None:
                 way.let_through()

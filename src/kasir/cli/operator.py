@@ -11,12 +11,13 @@ from kasir.clock import SystemClock
 from kasir.config import settings_from
 from kasir.errors import SettingError
 from kasir.jobs import queue
+from kasir.jobs.schema import bring_up_to_date
 from kasir.store import api_keys, database, inbox
 from kasir.store.database import Pool
 from kasir.store.inbox import KeptNotice
 from kasir.store.vault import Vault
 from kasir.webhooks.reading import NoticeState
-from kasir.wiring import bring_up_to_date, database_of
+from kasir.wiring import database_of
 
 
 async def migrate() -> None:

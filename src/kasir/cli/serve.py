@@ -9,6 +9,7 @@ from typing import Final
 
 import uvicorn
 
+from kasir.cli.one_line import in_one_line
 from kasir.config import settings_from
 from kasir.wiring import Kasir
 
@@ -57,4 +58,4 @@ def app() -> object:
     from kasir.web.app import create_app
 
     gc.set_threshold(_YOUNG_MAX)
-    return create_app(settings_from())
+    return in_one_line(create_app(settings_from()))
