@@ -159,7 +159,7 @@ def demo(
     twin_port
         The twin's port, 8700 unless given.
     data
-        Folder to keep the database in; a temporary one unless given.
+        Folder to keep the database and the twin's state in; a temporary one unless given.
     check
         Walk every journey over HTTP, print a row each, and stop.
     """

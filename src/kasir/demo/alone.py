@@ -1,4 +1,4 @@
-"""A demo has its folder and its ports for itself, or it does not start.
+"""A demo has its folder and its ports for itself, or it does not start; and keeps its keys there.
 
 Two in one folder would share a database and disagree on its keys; and a twin that somebody else
 started would be told this demo's keys and addresses.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from kasir.errors import KasirError
 
@@ -55,3 +58,15 @@ def refuse_taken(port: int, option: str) -> None:
             is_taken = error.errno == errno.EADDRINUSE
             says = "in use" if is_taken else f"not to be had ({error.strerror})"
             raise StageError(f"port {port} is {says}: give another by {option}") from error
+
+
+def kept_keys(folder: Path) -> dict[str, str]:
+    """The HMAC keys of a demo: what waits at its twin from the last time is sealed with them."""
+    path = folder / "keys.json"
+    with suppress(FileNotFoundError):
+        kept: dict[str, str] = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+        return kept
+    made = {name: secrets.token_hex(32) for name in ("ADYEN_HMAC_KEY", "ADYEN_TOKEN_HMAC_KEY")}
+    path.touch(0o600)
+    path.write_bytes(msgspec.json.encode(made))
+    return made

@@ -7,7 +7,6 @@ a session of their own, so that Ctrl-C reaches only us, and we stop them in orde
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -24,7 +23,7 @@ from typing import Final
 import msgspec
 
 from kasir.config import settings_from
-from kasir.demo.alone import StageError, alone, refuse_taken
+from kasir.demo.alone import StageError, alone, kept_keys, refuse_taken
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0
@@ -71,7 +70,8 @@ def stage(
         port: Kasir's.
         twin_port: The twin's.
         shop_port: The demo shop's.
-        data: Folder to keep the database in; a temporary one, removed at the end, unless given.
+        data: Folder to keep the database and the twin's state in; unless given, a temporary one
+            that is removed at the end.
         given: Settings that hold whatever the demo would choose; the environment's, if not given.
         pause: Sleeps this many seconds; what it raises ends the start where nothing is half done.
 
@@ -84,7 +84,8 @@ def stage(
         stack.enter_context(alone(folder))
         for number, option in ((port, "--port"), (twin_port, "--twin-port"), (shop_port, "--port")):
             refuse_taken(number, option)
-        env = _environment(os.environ if given is None else given, port, twin_port, folder)
+        chosen = os.environ if given is None else given
+        env = kept_keys(folder) | _environment(chosen, port, twin_port, folder)
         # The database is ours for the whole show: the first to come, the last to leave.
         dsn = stack.enter_context(database_of(settings_from(env), pause))
         env["KASIR_DATABASE_URL"] = dsn
@@ -113,8 +114,6 @@ def _environment(
     """The settings: every one that was given holds; the rest are the demo's."""
     given = {name: text for name, text in environ.items() if text}
     return {
-        "ADYEN_HMAC_KEY": secrets.token_hex(32),
-        "ADYEN_TOKEN_HMAC_KEY": secrets.token_hex(32),
         "ADYEN_API_KEY": "twin-api-key",
         "ADYEN_MERCHANT_ACCOUNT": "TwinMerchant",
         "KASIR_API_KEY": "demo-api-key",
