@@ -116,8 +116,8 @@ async def test_whoever_stops_waiting_in_silence_gives_the_connection_up_at_once(
 
 async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not is_so():
-            await asyncio.sleep(0.01)  # Nothing tells of it.
+        while not is_so():  # noqa: ASYNC110  # Nothing tells of it.
+            await asyncio.sleep(0.01)
 
 
 async def test_a_farewell_that_is_not_answered_is_said_in_vain_and_in_silence(
