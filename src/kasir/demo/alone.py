@@ -6,11 +6,11 @@ started would be told this demo's keys and addresses.
 
 from __future__ import annotations
 
-import errno
 import fcntl
+import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ import msgspec
 from kasir.errors import KasirError
 
 _HOST: Final = "127.0.0.1"
+_KEYS: Final = "keys.json"
 
 
 class StageError(KasirError):
@@ -34,39 +35,47 @@ def alone(folder: Path) -> Iterator[None]:
         StageError: Another demo has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "demo.lock").open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StageError(
-                f"a demo runs in {folder}: stop it, or give this one another --data"
-            ) from None
+    lock = os.open(folder, os.O_RDONLY)  # Of the folder itself: its files are the database's.
+    try:
+        _lock(lock, folder)
         yield
+    finally:
+        os.close(lock)
+
+
+def _lock(lock: int, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        cure = "stop it, or give this one another --data"
+        raise StageError(f"a demo runs in {folder}: {cure}") from None
 
 
 def refuse_taken(port: int, option: str) -> None:
-    """See that nobody listens on a port.
+    """See that a port can be had.
 
     Raises:
-        StageError: Somebody does; the message names the option that chooses another.
+        StageError: Somebody listens there; the message names the option that chooses another.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
         except OSError as error:
-            is_taken = error.errno == errno.EADDRINUSE
-            says = "in use" if is_taken else f"not to be had ({error.strerror})"
-            raise StageError(f"port {port} is {says}: give another by {option}") from error
+            says = f"port {port}: {error.strerror}"
+            raise StageError(f"{says}: give another by {option}") from error
 
 
-def kept_keys(folder: Path) -> dict[str, str]:
+def keys_of(folder: Path) -> dict[str, str]:
     """The HMAC keys of a demo: what waits at its twin from the last time is sealed with them."""
-    path = folder / "keys.json"
     with suppress(FileNotFoundError):
-        kept: dict[str, str] = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+        kept: dict[str, str] = msgspec.json.decode((folder / _KEYS).read_bytes())
         return kept
-    made = {name: secrets.token_hex(32) for name in ("ADYEN_HMAC_KEY", "ADYEN_TOKEN_HMAC_KEY")}
+    return {name: secrets.token_hex(32) for name in ("ADYEN_HMAC_KEY", "ADYEN_TOKEN_HMAC_KEY")}
+
+
+def keep_keys(folder: Path, keys: Mapping[str, str]) -> None:
+    """Keep the keys for the next time."""
+    path = folder / _KEYS
     path.touch(0o600)
-    path.write_bytes(msgspec.json.encode(made))
-    return made
+    path.write_bytes(msgspec.json.encode(keys))

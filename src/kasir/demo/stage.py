@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 
 from kasir.config import settings_from
-from kasir.demo.alone import StageError, alone, kept_keys, refuse_taken
+from kasir.demo.alone import StageError, alone, keep_keys, keys_of, refuse_taken
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0
@@ -85,10 +85,12 @@ def stage(
         for number, option in ((port, "--port"), (twin_port, "--twin-port"), (shop_port, "--port")):
             refuse_taken(number, option)
         chosen = os.environ if given is None else given
-        env = kept_keys(folder) | _environment(chosen, port, twin_port, folder)
+        keys = keys_of(folder)
+        env = keys | _environment(chosen, port, twin_port, folder)
         # The database is ours for the whole show: the first to come, the last to leave.
         dsn = stack.enter_context(database_of(settings_from(env), pause))
         env["KASIR_DATABASE_URL"] = dsn
+        keep_keys(folder, keys)
         logs = folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         urls = [f"http://{_HOST}:{number}" for number in (port, twin_port, shop_port)]
