@@ -86,8 +86,8 @@ async def test_the_embedded_database_that_is_killed_runs_again_and_all_goes_on_a
     tmp_path: Path,
 ) -> None:
     with durable() as database:
-        own = {"KASIR_DATABASE_URL": "", "KASIR_DATA_DIR": str(database.folder)}
-        async with programs(database.dsn, tmp_path, **own) as house:
+        folder = str(database.folder)
+        async with programs("", tmp_path, KASIR_DATA_DIR=folder) as house:
 
             async def strike() -> None:
                 database.end(CRASH)

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Receive, Scope, Send
+    from litestar.types import ASGIApp, Receive, Send
 
 #: What uvicorn says after the reason, as a second line.
 _SECOND_LINE: Final = "Application startup failed. Exiting."
@@ -17,7 +17,7 @@ def in_one_line(app: ASGIApp) -> ASGIApp:
     """The same app, whose start fails with a line where the error is one of Kasir's own."""
     logging.getLogger("uvicorn.error").addFilter(lambda said: said.msg != _SECOND_LINE)
 
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+    async def wrapped(scope: Any, receive: Receive, send: Send) -> None:
         async def tell(message: Any) -> None:
             if message["type"] == "lifespan.startup.failed":
                 message = message | {"message": _last_line(message["message"])}

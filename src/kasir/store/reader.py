@@ -93,7 +93,8 @@ class Reader:
                         ids = [row["id"] for row in rows]
                         await self._read(connection, rows)
         except Exception as error:
-            if not _is_poison(error):
+            # One that takes too long for the database may be read where the batch never would.
+            if not (_is_poison(error) or isinstance(error, asyncpg.QueryCanceledError)):
                 raise
             for notice_id in ids:
                 await self._read_one(notice_id)

@@ -8,10 +8,10 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import pytest
@@ -130,7 +130,7 @@ def test_one_that_does_not_start_is_tried_again_and_each_try_is_logged(
     assert "made by PostgreSQL 9" in said(logs, "the embedded PostgreSQL does not start again")[0]
 
 
-def said(logs: list[dict[str, object]], event: str) -> list[str]:
+def said(logs: Sequence[Mapping[str, Any]], event: str) -> list[str]:
     return [str(log.get("error", event)) for log in logs if log["event"] == event]
 
 

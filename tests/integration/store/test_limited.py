@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -244,7 +244,8 @@ def test_there_is_nothing_to_look_for_at_the_other_end_of_a_unix_socket() -> Non
 
 
 async def test_both_ends_look_whether_the_other_is_there(way: Way) -> None:
-    async with database.connected(way.dsn, 1, SOON) as pool, pool.acquire() as connection:
+    async with database.connected(way.dsn, 1, SOON) as pool, pool.acquire() as lent:
+        connection: Any = lent
         kept = connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         told = await connection.fetchval(
             "SELECT count(*) FROM pg_settings WHERE source = 'client' AND name LIKE 'tcp_%'"
