@@ -6,10 +6,10 @@ started would be told this demo's keys and addresses.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +18,9 @@ from typing import Final
 import msgspec
 
 from kasir.errors import KasirError
+
+if sys.platform != "win32":
+    import fcntl
 
 _HOST: Final = "127.0.0.1"
 _KEYS: Final = "keys.json"
