@@ -139,6 +139,26 @@ class Limits:
     job_retries_max: int = 3
     #: Connections to PostgreSQL held by one process.
     database_connections_max: int = 16
+    #: How long connecting to PostgreSQL may take, over all servers that its address names.
+    database_connect_s: float = 4.0
+    #: How long one may wait for a connection of the pool, the connecting included.
+    database_acquire_s: float = 5.0
+    #: PostgreSQL ends a statement of ours after this long, and says so.
+    database_statement_s: float = 8.0
+    #: Where not even that was heard by now, the way to it is dead.
+    database_silence_s: float = 10.0
+    #: A change of the schema rewrites what there is, and waits for others who change it.
+    database_schema_s: float = 3600.0
+    #: PostgreSQL ends a transaction of ours in which nothing was said for this long.
+    database_transaction_idle_s: float = 20.0
+    #: The system looks this often whether the other end of a silent connection is there.
+    database_probe_s: float = 10.0
+    #: A connection that nobody used for this long is closed.
+    database_idle_s: float = 300.0
+    #: How long a stop waits for connections that are in use.
+    database_close_s: float = 5.0
+    #: How long the readiness check waits for the database: whoever asks waits a second.
+    ready_answer_s: float = 0.8
     #: How long a payment link lives if the shop does not say (Adyen's own default is one day).
     link_lifetime_s: int = 24 * 3600
     #: The longest life a shop may give a payment link (Adyen: 70 days).

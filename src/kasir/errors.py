@@ -10,6 +10,7 @@ An error says who must act. A refusal by the wallet is not here: it is a status.
     ├── NotFound              the shop: no such payment or link
     ├── CutOff                the shop: Kasir was stopped before it had the answer; ask again
     ├── DatabaseUnavailable   the operator: PostgreSQL does not answer
+    │   └── DatabaseReadOnly  ... or takes no writes, as a primary that was replaced
     ├── NotAuthentic          the sender: a notification without a valid seal
     └── Unreadable            the sender: a message that is not what its address takes
 """
@@ -102,6 +103,10 @@ class CutOff(KasirError):
 
 class DatabaseUnavailable(KasirError):
     """PostgreSQL cannot be reached or used."""
+
+
+class DatabaseReadOnly(DatabaseUnavailable):
+    """PostgreSQL answers and takes no writes: a primary that was replaced, or a standby."""
 
 
 class NotAuthentic(KasirError):

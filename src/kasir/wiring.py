@@ -29,13 +29,14 @@ from kasir.gateway.token_answers import TokensHear
 from kasir.gateway.wire import Wire
 from kasir.ids import PaymentId, SortableIds
 from kasir.jobs import queue
+from kasir.jobs.schema import bring_up_to_date
 from kasir.money import Money
 from kasir.payments.flow import Flow, Patience
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
 from kasir.store.due import Due
-from kasir.store.embedded import embedded
+from kasir.store.embedded import embedded, kept_running
 from kasir.store.events import Events
 from kasir.store.inbox import GroupInbox
 from kasir.store.ledger import Ledger
@@ -123,11 +124,10 @@ class Kasir:
         async with AsyncExitStack() as stack:
             dsn = stack.enter_context(database_of(chosen))
             limits = chosen.limits
+            await bring_up_to_date(dsn, limits)
             pool = await stack.enter_async_context(
-                database.connected(dsn, limits.database_connections_max)
+                database.connected(dsn, limits.database_connections_max, limits)
             )
-            await database.migrate(pool)
-            await queue.install(pool)
             wire = await stack.enter_async_context(Wire.of(chosen))
             if chosen.follow_twin_clock and clock is None:
                 clock = await stack.enter_async_context(_twin_clock(wire))
@@ -339,7 +339,7 @@ def database_of(settings: Settings, pause: Callable[[float], None] = time.sleep)
     if settings.database_url:
         yield settings.database_url
         return
-    with embedded(settings.data_dir, pause=pause) as dsn:
+    with embedded(settings.data_dir, pause=pause) as dsn, kept_running(settings.data_dir):
         yield dsn
 
 

@@ -27,17 +27,21 @@ class Database:
 
     def __init__(self, folder: Path, dsn: str, stack: ExitStack) -> None:
         self.dsn = dsn
-        self._folder = folder
+        self.folder = folder
         self._stack = stack
 
     def restart(self, how: signal.Signals) -> None:
         """End it in one of its ways, and start it again."""
-        noted = (self._folder / "postgres" / "data" / "postmaster.pid").read_text()
-        os.kill(int(noted.splitlines()[0]), how)
-        with (self._folder / "server.lock").open() as lock:
+        self.end(how)
+        with (self.folder / "server.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # Every process of it holds this as long as it lives.
-        again = self._stack.enter_context(embedded(self._folder))
+        again = self._stack.enter_context(embedded(self.folder))
         assert again == self.dsn
+
+    def end(self, how: signal.Signals) -> None:
+        """End it in one of its ways, and leave it so."""
+        noted = (self.folder / "postgres" / "data" / "postmaster.pid").read_text()
+        os.kill(int(noted.splitlines()[0]), how)
 
     async def cut(self) -> int:
         """Cut every connection to it; gives how many there were."""

@@ -15,6 +15,7 @@ from kasir.config import Settings, settings_from
 from kasir.errors import KasirError
 from kasir.gateway.examination import Finding
 from kasir.jobs import failed
+from kasir.store import database
 from kasir.store.diagnosis import Diagnosis
 from kasir.webhooks.receive import NoticeKind
 from kasir.wiring import Kasir
@@ -59,6 +60,9 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
             findings.append(await _tokens(kasir))
     except KasirError as error:
         findings.append(Finding("database", is_well=False, says=str(error)))
+    except database.TROUBLE as error:
+        says = str(database.unusable(error))
+        findings.append(Finding("database", is_well=False, says=says))
     return findings
 
 

@@ -195,7 +195,7 @@ def demo(
     twin_port
         The twin's port, 8700 unless given.
     data
-        Folder to keep the database in; a temporary one unless given.
+        Folder to keep the database and the twin's state in; a temporary one unless given.
     check
         Walk every journey over HTTP, print a row each, and stop.
     """
@@ -216,3 +216,21 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # noqa: BLE001  # Sorted out below.
+        print(f"kasir: {_trouble(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _trouble(error: Exception) -> Exception:
+    """The fault to tell of, where the database failed under a command.
+
+    Raises:
+        Exception: It was something else, and so a fault of Kasir's: the traceback is wanted.
+    """
+    from kasir.store import database
+
+    if not isinstance(error, database.TROUBLE):
+        raise error
+    if isinstance(error, OSError) and error.filename is not None:
+        return error  # A file, and not the database.
+    return database.unusable(error)

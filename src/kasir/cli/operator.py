@@ -11,6 +11,7 @@ from kasir.clock import SystemClock
 from kasir.config import settings_from
 from kasir.errors import SettingError
 from kasir.jobs import failed, queue
+from kasir.jobs.schema import bring_up_to_date
 from kasir.store import api_keys, database, inbox
 from kasir.store.database import Pool
 from kasir.store.inbox import KeptNotice
@@ -106,8 +107,8 @@ async def retry_jobs(ids: Sequence[int]) -> None:
 @asynccontextmanager
 async def _database() -> AsyncIterator[tuple[Pool, list[str]]]:
     """The database, its schema up to date, and the migrations that took."""
-    with database_of(settings_from()) as dsn:
-        async with database.connected(dsn, 2) as pool:
-            done = await database.migrate(pool)
-            await queue.install(pool)
+    settings = settings_from()
+    with database_of(settings) as dsn:
+        done = await bring_up_to_date(dsn, settings.limits)
+        async with database.connected(dsn, 2, settings.limits) as pool:
             yield pool, done

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from kasir.cli.one_line import in_one_line
 from kasir.config import Limits, settings_from
 from kasir.wiring import Kasir
 
@@ -109,7 +110,7 @@ def app() -> object:
     gc.set_threshold(_YOUNG_MAX)
     made = create_app(settings_from())
     made.on_startup.append(_heed_signals)
-    return made
+    return in_one_line(made)
 
 
 def _heed_signals(made: Litestar) -> None:

@@ -22,7 +22,7 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
     Args:
         port: Kasir's; 8000 unless given, or any free one for a check.
         twin_port: The twin's; 8700 unless given, or any free one for a check.
-        data: Folder to keep the database in; a temporary one unless given.
+        data: Folder to keep the database and the twin's state in; temporary unless given.
         check: Walk every journey, print a row each, and stop.
 
     Returns:

@@ -7,14 +7,12 @@ a session of their own, so that Ctrl-C reaches only us, and we stop them in orde
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,7 +23,7 @@ from typing import Final
 import msgspec
 
 from kasir.config import Limits, settings_from
-from kasir.errors import KasirError
+from kasir.demo.alone import StageError, alone, keep_keys, keys_of, refuse_taken
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0
@@ -34,10 +32,8 @@ _STOP_S: Final = Limits().stop_s + 10
 _LOOK_S: Final = 0.05
 _WORDS_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
-
-
-class StageError(KasirError):
-    """A program of the demo did not start; the message holds its last words."""
+#: What a twin says once the port is its own.
+_TWIN_IS_THERE: Final = "adyen-twin is at "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,20 +71,27 @@ def stage(
         port: Kasir's.
         twin_port: The twin's.
         shop_port: The demo shop's.
-        data: Folder to keep the database in; a temporary one, removed at the end, unless given.
+        data: Folder to keep the database and the twin's state in; unless given, a temporary one
+            that is removed at the end.
         given: Settings that hold whatever the demo would choose; the environment's, if not given.
         pause: Sleeps this many seconds; what it raises ends the start where nothing is half done.
 
     Raises:
-        StageError: A program did not start.
+        StageError: A program did not start, a port is taken, or a demo runs in this folder.
         SettingError: A setting of the environment is malformed.
     """
     with ExitStack() as stack:
         folder = data.absolute() if data else Path(stack.enter_context(_temporary()))
-        env = _environment(os.environ if given is None else given, port, twin_port, folder)
+        stack.enter_context(alone(folder))
+        for number, option in ((port, "--port"), (twin_port, "--twin-port"), (shop_port, "--port")):
+            refuse_taken(number, option)
+        chosen = os.environ if given is None else given
+        keys = keys_of(folder)
+        env = keys | _environment(chosen, port, twin_port, folder)
         # The database is ours for the whole show: the first to come, the last to leave.
         dsn = stack.enter_context(database_of(settings_from(env), pause))
         env["KASIR_DATABASE_URL"] = dsn
+        keep_keys(folder, keys)
         logs = folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         urls = [f"http://{_HOST}:{number}" for number in (port, twin_port, shop_port)]
@@ -96,20 +99,16 @@ def stage(
             kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
         )
         pause(0)
-        _start(stack, made, "twin", _twin(env, twin_port), pause)
-        _wait(made, "twin", f"{made.twin_url}/twin/health", pause)
+        kept = folder if data else None
+        twin = _start(stack, made, "twin", _twin(env, twin_port, kept), pause)
+        _wait(twin, f"{made.twin_url}/twin/health", pause)
         _tell_twin(made)
-        _start(stack, made, "server", _kasir("serve", "--port", str(port)), pause)
+        server = _start(stack, made, "server", _kasir("serve", "--port", str(port)), pause)
         _start(stack, made, "worker", _kasir("worker"), pause)
-        _start(
-            stack,
-            made,
-            "shop",
-            _module("kasir.demo.shop", str(shop_port), made.kasir_url),
-            pause,
-        )
-        _wait(made, "server", f"{made.kasir_url}/health/ready", pause)
-        _wait(made, "shop", f"{made.shop_url}/health", pause)
+        shop = _module("kasir.demo.shop", str(shop_port), made.kasir_url)
+        shop_program = _start(stack, made, "shop", shop, pause)
+        _wait(server, f"{made.kasir_url}/health/ready", pause)
+        _wait(shop_program, f"{made.shop_url}/health", pause)
         yield made
 
 
@@ -119,8 +118,6 @@ def _environment(
     """The settings: every one that was given holds; the rest are the demo's."""
     given = {name: text for name, text in environ.items() if text}
     return {
-        "ADYEN_HMAC_KEY": secrets.token_hex(32),
-        "ADYEN_TOKEN_HMAC_KEY": secrets.token_hex(32),
         "ADYEN_API_KEY": "twin-api-key",
         "ADYEN_MERCHANT_ACCOUNT": "TwinMerchant",
         "KASIR_API_KEY": "demo-api-key",
@@ -140,10 +137,12 @@ def _temporary() -> Iterator[str]:
         yield folder
 
 
-def _twin(env: Mapping[str, str], port: int) -> list[str]:
+def _twin(env: Mapping[str, str], port: int, folder: Path | None) -> list[str]:
+    """The twin; where the database is kept, so is what the twin knows of it."""
     program = Path(sys.executable).with_name("adyen-twin")
     keys = ["--api-key", env["ADYEN_API_KEY"], "--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
-    return [str(program), "serve", "--host", _HOST, "--port", str(port), *keys]
+    state = ["--state", str(folder / "twin.json")] if folder else []
+    return [str(program), "serve", "--host", _HOST, "--port", str(port), *keys, *state]
 
 
 def _kasir(*words: str) -> list[str]:
@@ -154,14 +153,36 @@ def _module(name: str, *words: str) -> list[str]:
     return [sys.executable, "-m", name, *words]
 
 
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A program that was started, and where in its log its own words begin."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    log_before: int
+
+    def said(self) -> list[str]:
+        """What it said, line by line."""
+        with self.log.open("rb") as log:
+            log.seek(self.log_before)
+            return log.read().decode(errors="replace").strip().splitlines()
+
+    def listens(self) -> bool:
+        """Whether it, and nobody else at its port, can be the one that answers there."""
+        return self.name != "twin" or any(_TWIN_IS_THERE in line for line in self.said())
+
+
 def _start(
     stack: ExitStack,
     made: Stage,
     name: str,
     words: Sequence[str],
     pause: Callable[[float], None],
-) -> None:
-    log = stack.enter_context((made.logs / f"{name}.log").open("ab"))
+) -> _Program:
+    path = made.logs / f"{name}.log"
+    log = stack.enter_context(path.open("ab"))
+    log_before = path.stat().st_size
     process = subprocess.Popen(
         words,
         env=dict(made.environment),
@@ -171,6 +192,7 @@ def _start(
         start_new_session=True,
     )
     stack.callback(_stop, process, pause)
+    return _Program(name, process, path, log_before)
 
 
 def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> None:
@@ -186,19 +208,24 @@ def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> N
     process.wait()
 
 
-def _wait(made: Stage, name: str, url: str, pause: Callable[[float], None]) -> None:
+def _wait(program: _Program, url: str, pause: Callable[[float], None]) -> None:
     """Wait until a program answers, or say what it said last."""
     deadline = time.monotonic() + _READY_S
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  # Our own.
-                response.read()
-                return
-        except (OSError, urllib.error.URLError):
-            pause(_LOOK_S)
-    log = made.logs / f"{name}.log"
-    said = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-    raise StageError(f"the {name} did not start: {said[-1][:_WORDS_MAX]}")
+    while time.monotonic() < deadline and program.process.poll() is None:
+        if program.listens() and _answers(url):
+            return
+        pause(_LOOK_S)
+    last = (program.said() or ["it said nothing"])[-1]
+    raise StageError(f"the {program.name} did not start: {last[:_WORDS_MAX]}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  # Our own.
+            response.read()
+    except OSError:  # An URLError is one.
+        return False
+    return True
 
 
 def _tell_twin(made: Stage) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
@@ -20,7 +21,7 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 
-from kasir.store.database import Connection, Pool
+from kasir.store.database import AWAY, Connection, Pool
 
 if TYPE_CHECKING:
     import asyncpg
@@ -86,7 +87,7 @@ async def work(
     while not stop.is_set():
         manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
         for name, handler in handlers.items():
-            _register(manager, name, _until(cut, name, handler))
+            _register(manager, name, _until(cut, name, handler), stop)
         stopper = asyncio.create_task(_stop_with(manager, stop))
         try:
             await manager.run(
@@ -130,11 +131,28 @@ def _until(cut: asyncio.Event, name: str, handler: Handler) -> Handler:
     return run
 
 
-def _register(manager: QueueManager, name: str, handler: Handler) -> None:
+def _register(manager: QueueManager, name: str, handler: Handler, stop: asyncio.Event) -> None:
     async def run(job: Job) -> None:
-        await handler(job.payload or b"")
+        await _finish(name, handler, job.payload or b"", stop)
 
     manager.entrypoint(name, accepts_context=False, on_failure="hold")(run)
+
+
+async def _finish(name: str, handler: Handler, payload: bytes, stop: asyncio.Event) -> None:
+    """Run a job to its end: while the database is away it did not fail, and is tried again.
+
+    Raises:
+        RetryRequested: Work stops first; whoever works next runs it.
+    """
+    while True:
+        try:
+            return await handler(payload)
+        except AWAY as error:
+            _log.warning("the database is away", job=name, error=type(error).__name__)
+            if stop.is_set():
+                raise RetryRequested(reason="the worker stops") from error
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _RESTART_AFTER_S)
 
 
 async def _stop_with(manager: QueueManager, stop: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import wraps
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
@@ -17,7 +18,9 @@ import aiosql
 import asyncpg
 import stamina
 
-from kasir.errors import DatabaseUnavailable
+from kasir.config import Limits
+from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
+from kasir.store.limited import LimitedPool
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -39,20 +42,29 @@ TROUBLE: Final = (
     asyncpg.InternalClientError,
 )
 
-#: Of that, what says that the server is away or too busy, and not that a query is wrong.
+#: Of that, what says that the server is away, too busy, not to be entered or taking no writes, and
+#: not that a query is wrong. By classes of SQLSTATE: what is not heard of yet falls under them too.
 AWAY: Final = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
+    OSError,  # A TimeoutError is one.
+    asyncpg.PostgresConnectionError,  # 08
+    asyncpg.ReadOnlySQLTransactionError,  # 25006: a primary that is one no more.
+    asyncpg.IdleInTransactionSessionTimeoutError,  # 25P03
+    asyncpg.TransactionTimeoutError,  # 25P04
+    asyncpg.InvalidAuthorizationSpecificationError,  # 28: a password that is being changed.
+    asyncpg.InvalidCatalogNameError,  # 3D: a database that is being restored.
+    asyncpg.TransactionRollbackError,  # 40
+    asyncpg.InsufficientResourcesError,  # 53: a full disk, too many connections.
+    asyncpg.ObjectNotInPrerequisiteStateError,  # 55: a lock that is not to be had.
+    asyncpg.OperatorInterventionError,  # 57: starting, stopping, or a statement that took too long.
+    asyncpg.PostgresSystemError,  # 58: a disk that fails.
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # Said of a connection that was cut while it lay in the pool.
-    asyncpg.TransactionRollbackError,
 )
 
 #: Any number that nobody else's migrations use on the same server.
 _MIGRATION_LOCK: Final = 0x6B61_7369_72
-_CONNECT_S: Final = 10.0
+_USUAL: Final = Limits()
+_READ_ONLY: Final = "it takes no writes"
 
 
 def is_undone(error: Exception) -> bool:
@@ -87,34 +99,52 @@ def queries(name: str) -> Any:
 
 
 @asynccontextmanager
-async def connected(dsn: str, connections_max: int) -> AsyncIterator[Pool]:
+async def connected(dsn: str, connections_max: int, limits: Limits = _USUAL) -> AsyncIterator[Pool]:
     """Open a pool and close it afterwards.
 
     Raises:
-        DatabaseUnavailable: The server cannot be reached, or refuses us.
+        DatabaseUnavailable: The server cannot be reached, refuses us, or takes no writes.
     """
     try:
-        pool = await asyncpg.create_pool(
-            dsn, min_size=1, max_size=connections_max, timeout=_CONNECT_S, reset=_given_back
-        )
+        pool = await LimitedPool(dsn, limits, connections_max)
     except (*TROUBLE, ValueError) as error:  # The last: the address is none.
-        raise DatabaseUnavailable(
-            f"KASIR_DATABASE_URL: PostgreSQL cannot be used: {str(error) or type(error).__name__}"
-        ) from error
+        raise unusable(error) from error
     try:
         yield pool
     finally:
-        await _close(pool)
+        await _close(pool, limits.database_close_s)
 
 
-async def _given_back(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Make a connection ready for whoever comes next.
+@asynccontextmanager
+async def changing(dsn: str, limits: Limits) -> AsyncIterator[Pool]:
+    """Open a pool to change the schema with, where a statement may take long.
 
-    Nothing here changes a session but transactions, so the driver's own reset, which is two round
-    trips for every use, is left out; a transaction that was given up is not.
+    Raises:
+        DatabaseUnavailable: It cannot be used, or refused what was wanted of it.
     """
-    if connection.is_in_transaction():
-        await connection.execute("ROLLBACK")
+    long_s = limits.database_schema_s
+    patient = replace(
+        limits,
+        database_acquire_s=long_s,
+        database_statement_s=long_s,
+        database_silence_s=long_s + limits.database_silence_s,
+        database_transaction_idle_s=long_s,
+    )
+    try:
+        async with connected(dsn, 1, patient) as pool:
+            yield pool
+    except TROUBLE as error:
+        raise unusable(error) from error
+
+
+def unusable(error: Exception) -> DatabaseUnavailable:
+    """The error that tells an operator, in one line, why PostgreSQL cannot be used."""
+    says = str(error) or type(error).__name__
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        says = _READ_ONLY
+    return DatabaseUnavailable(
+        f"KASIR_DATABASE_URL: PostgreSQL cannot be used: {' '.join(says.split())}"
+    )
 
 
 async def migrate(pool: Pool) -> list[str]:
@@ -136,15 +166,28 @@ async def pending(pool: Pool, answer_s: float) -> list[str]:
     """The migrations this program has and the database does not.
 
     Raises:
+        DatabaseReadOnly: It takes no writes.
         DatabaseUnavailable: It did not answer within `answer_s` seconds.
     """
     try:
         async with asyncio.timeout(answer_s):
-            if await pool.fetchval("SELECT to_regclass('migration')") is None:
-                return migrations()
-            done = {row["name"] for row in await pool.fetch("SELECT name FROM migration")}
+            return await _pending(pool)
     except TROUBLE as error:
-        raise DatabaseUnavailable(str(error) or type(error).__name__) from error
+        raise unusable(error) from error
+
+
+async def _pending(pool: Pool) -> list[str]:
+    async with pool.acquire() as connection:
+        seen = await connection.fetchrow(
+            "SELECT to_regclass('migration') IS NOT NULL AS is_made,"
+            " current_setting('transaction_read_only') = 'on' AS is_read_only"
+        )
+        if seen and seen["is_read_only"]:
+            await pool.expire_connections()  # The next one may lead to a server that does.
+            raise DatabaseReadOnly(f"PostgreSQL: {_READ_ONLY}")
+        if not (seen and seen["is_made"]):
+            return migrations()
+        done = {row["name"] for row in await connection.fetch("SELECT name FROM migration")}
     return [name for name in migrations() if name not in done]
 
 
@@ -158,9 +201,9 @@ def _migration(name: str) -> str:
     return (files("kasir.store") / "migrations" / name).read_text("utf-8")
 
 
-async def _close(pool: Any) -> None:
+async def _close(pool: Pool, within_s: float) -> None:
     """Close politely; if somebody still holds a connection after a while, cut it."""
     try:
-        await asyncio.wait_for(pool.close(), timeout=5)
+        await asyncio.wait_for(pool.close(), within_s)
     except TimeoutError:
         pool.terminate()

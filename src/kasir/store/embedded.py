@@ -17,14 +17,18 @@ import os
 import shlex
 import shutil
 import socket
+import stat
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
+
+import structlog
 
 from kasir.store.place import EmbeddedDatabaseError, Place, place_of, programs_of, unusable
 
@@ -34,6 +38,8 @@ if sys.platform != "win32":
 START_S_MAX: Final = 1800  # Recovery replays the log of a crash, and that may be long.
 STOP_S_MAX: Final = 600  # A last checkpoint writes all that is dirty, on a slow disk too.
 POLL_S: Final = 0.02
+LOOK_S: Final = 0.5  # How often whoever uses the server looks whether it died.
+AFTER_TROUBLE_S: Final = 5.0  # One that does not start is tried again, and each try is logged.
 LOG_LINES_SHOWN: Final = 5
 LOG_BYTES_MAX: Final = 1024 * 1024  # Looked at when the server starts; one older log is kept.
 SOCKET_BYTES_MAX: Final = 103  # The kernel's limit on a socket's path: 107 on Linux, 103 on macOS.
@@ -49,6 +55,8 @@ SETTINGS: Final = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+
+_log = structlog.get_logger("kasir.store")
 
 
 @contextmanager
@@ -82,6 +90,58 @@ def embedded(
                 _leave(place, users)
         finally:
             os.close(users)
+
+
+@contextmanager
+def kept_running(folder: Path) -> Iterator[None]:
+    """Start the server of a folder again whenever it died, for as long as the context lasts.
+
+    To be entered inside `embedded` of the same folder; any number of processes may be. Who takes
+    the server's lock starts it, and nobody gets that while any process of the old one is left.
+    """
+    place, over = place_of(folder), threading.Event()
+    keeper = threading.Thread(target=_keep, args=(place, over), name="embedded", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+
+
+class _Over(Exception):
+    """Nobody needs the server any more."""
+
+
+def _keep(place: Place, over: threading.Event) -> None:
+    def pause(seconds: float) -> None:
+        if over.wait(seconds):
+            raise _Over
+
+    with suppress(_Over):
+        while True:
+            pause(LOOK_S)
+            if _is_dead(place):
+                _start_again(place, pause)
+
+
+def _is_dead(place: Place) -> bool:
+    """Whether no process of the server is left: one that outlived its postmaster is waited for."""
+    if (lock := _lock_unless_running(place)) is None:
+        return False
+    os.close(lock)
+    return True
+
+
+def _start_again(place: Place, pause: Callable[[float], None]) -> None:
+    _log.warning("the embedded PostgreSQL died", folder=str(place.folder))
+    try:
+        _ready(place, {}, pause)
+    except (OSError, EmbeddedDatabaseError) as error:
+        _log.error("the embedded PostgreSQL does not start again", error=str(error))
+        pause(AFTER_TROUBLE_S)
+    else:
+        _log.warning("the embedded PostgreSQL runs again", folder=str(place.folder))
 
 
 def _enter(
@@ -178,15 +238,23 @@ class _Postmaster(NamedTuple):
     is_ready: bool
 
 
-def _postmaster(place: Place) -> _Postmaster | None:
-    """The note, if it is to be believed: somebody listens on the socket it names."""
+def _noted(place: Place) -> _Postmaster | None:
+    """The note, whether or not who wrote it is still there."""
     try:
         lines = (place.data / "postmaster.pid").read_text().splitlines()
-        noted = _Postmaster(int(lines[0]), Path(lines[4]), lines[7].strip() == "ready")
+        return _Postmaster(int(lines[0]), Path(lines[4]), lines[7].strip() == "ready")
+    except (OSError, IndexError, ValueError):  # Gone, or half written.
+        return None
+
+
+def _postmaster(place: Place) -> _Postmaster | None:
+    """The note, if it is to be believed: somebody listens on the socket it names."""
+    noted = _noted(place)
+    try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1)
-            client.connect(str(noted.sockets / SOCKET))
-    except (OSError, IndexError, ValueError):  # Gone, or half written.
+            client.connect(str(noted.sockets / SOCKET) if noted else "")
+    except OSError:
         return None
     return noted
 
@@ -197,13 +265,14 @@ def _start(place: Place, server: int, settings: Mapping[str, str]) -> int:
     Returns where in the log its own words will begin.
     """
     programs = _prepare(place, server)
+    sockets = _sockets(place)
     (place.data / "postmaster.pid").unlink(missing_ok=True)  # Its pid may be another's by now.
-    (place.home / f"{SOCKET}.lock").unlink(missing_ok=True)
+    (sockets / f"{SOCKET}.lock").unlink(missing_ok=True)
     log_before = place.log.stat().st_size if place.log.exists() else 0
     if log_before > LOG_BYTES_MAX:
         place.log.replace(place.log.with_suffix(".log.old"))
         log_before = 0
-    chosen = {**settings, "listen_addresses": "", "unix_socket_directories": _new_sockets(place)}
+    chosen = {**settings, "listen_addresses": "", "unix_socket_directories": str(sockets)}
     # pg_ctl gives the server a session of its own, so that Ctrl-C reaches us and not it.
     started = place.run(
         *(programs / "pg_ctl", "start", "--no-wait", "--log", place.log.name),
@@ -215,14 +284,29 @@ def _start(place: Place, server: int, settings: Mapping[str, str]) -> int:
     return log_before
 
 
-def _new_sockets(place: Place) -> Path:
-    """Where the socket goes: beside the data, or where its path is short enough for the kernel."""
+def _sockets(place: Place) -> Path:
+    """Where the socket goes: beside the data, or where its path is short enough for the kernel.
+
+    Where a server died it is the same folder again: those who use it know that one.
+    """
     if len(os.fsencode(place.home / SOCKET)) <= SOCKET_BYTES_MAX and "," not in str(place.home):
         return place.home
+    if (noted := _noted(place)) and _is_ours(place, noted.sockets):
+        return noted.sockets
     short = Path(tempfile.mkdtemp(prefix="kasir-"))
     if place.account:
         os.chown(short, place.account.uid, place.account.gid)
     return short
+
+
+def _is_ours(place: Place, folder: Path) -> bool:
+    """Whether a folder is one that its account made for itself alone."""
+    try:
+        seen = folder.lstat()
+    except OSError:
+        return False
+    owner = place.account.uid if place.account else os.geteuid()
+    return stat.S_ISDIR(seen.st_mode) and seen.st_uid == owner and not seen.st_mode & 0o077
 
 
 def _prepare(place: Place, server: int) -> Path:

@@ -95,7 +95,7 @@ class Reader:
                         ids = [row["id"] for row in rows]
                         await self._read(connection, rows)
         except Exception as error:
-            if not ids or not _is_poison(error):
+            if not ids or not _is_poison(error, len(ids)):
                 raise
             await self._read_apart(ids, error)
         return len(ids)
@@ -126,7 +126,7 @@ class Reader:
                         rows = [row async for row in SQL.take_some(connection, ids=ids)]
                         await self._read(connection, rows)
         except Exception as error:
-            if not _is_poison(error):
+            if not _is_poison(error, len(ids)):
                 raise
             await self._read_apart(ids, error)
 
@@ -221,8 +221,10 @@ def _settled(placed: Placing | None, notice_id: int, reading: Reading) -> _Settl
     )
 
 
-def _is_poison(error: Exception) -> bool:
-    """Whether it is the notice's own fault: not that of a database that is away, nor a race."""
+def _is_poison(error: Exception, count: int) -> bool:
+    """Whether it is the fault of a notice among so many: not of a database away, nor of a race."""
+    if isinstance(error, asyncpg.QueryCanceledError):
+        return count > 1  # What takes too long for the database may be read in parts.
     return isinstance(error, asyncpg.DataError) or not (
         isinstance(error, AWAY) or is_contested(error)
     )

@@ -7,13 +7,12 @@ from typing import Final
 from litestar import Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
-from kasir.errors import DatabaseUnavailable
+from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
 from kasir.store import database
 from kasir.store.figures import figures
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.parameters import NONE, refuse_all_but
 
-_ANSWER_S: Final = 3.0
 #: Litestar adds the charset to a text; given twice, Prometheus could not read it.
 _TEXT_FORM: Final = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
 
@@ -26,9 +25,11 @@ async def live() -> dict[str, str]:
 
 @get("/health/ready", include_in_schema=False)
 async def ready(kasir: OurKasir) -> Response[dict[str, str]]:
-    """Answer 200 while the database answers and its schema is ours; 503 otherwise."""
+    """Answer 200 while the database takes writes and its schema is ours; 503 otherwise."""
     try:
-        pending = await database.pending(kasir.pool, _ANSWER_S)
+        pending = await database.pending(kasir.pool, kasir.settings.limits.ready_answer_s)
+    except DatabaseReadOnly:
+        return Response({"status": "the database takes no writes"}, status_code=503)
     except DatabaseUnavailable:
         return Response({"status": "the database does not answer"}, status_code=503)
     if pending:

@@ -1,0 +1,84 @@
+"""A demo has its folder and its ports for itself, or it does not start; and keeps its keys there.
+
+Two in one folder would share a database and disagree on its keys; and a twin that somebody else
+started would be told this demo's keys and addresses.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from kasir.errors import KasirError
+
+if sys.platform != "win32":
+    import fcntl
+
+_HOST: Final = "127.0.0.1"
+_KEYS: Final = "keys.json"
+
+
+class StageError(KasirError):
+    """The demo cannot start; the message says why, or holds a program's last words."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Have a folder to ourselves for as long as the context lasts, or the process lives.
+
+    Raises:
+        StageError: Another demo has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)  # Of the folder itself: its files are the database's.
+    try:
+        _lock(lock, folder)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _lock(lock: int, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        cure = "stop it, or give this one another --data"
+        raise StageError(f"a demo runs in {folder}: {cure}") from None
+
+
+def refuse_taken(port: int, option: str) -> None:
+    """See that a port can be had.
+
+    Raises:
+        StageError: Somebody listens there; the message names the option that chooses another.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            says = f"port {port}: {error.strerror}"
+            raise StageError(f"{says}: give another by {option}") from error
+
+
+def keys_of(folder: Path) -> dict[str, str]:
+    """The HMAC keys of a demo: what waits at its twin from the last time is sealed with them."""
+    with suppress(FileNotFoundError):
+        kept: dict[str, str] = msgspec.json.decode((folder / _KEYS).read_bytes())
+        return kept
+    return {name: secrets.token_hex(32) for name in ("ADYEN_HMAC_KEY", "ADYEN_TOKEN_HMAC_KEY")}
+
+
+def keep_keys(folder: Path, keys: Mapping[str, str]) -> None:
+    """Keep the keys for the next time."""
+    path = folder / _KEYS
+    path.touch(0o600)
+    path.write_bytes(msgspec.json.encode(keys))

@@ -1,0 +1,19 @@
+"""Everything that is in the database, brought up to date: our own tables and the job engine's."""
+
+from __future__ import annotations
+
+from kasir.config import Limits
+from kasir.jobs import queue
+from kasir.store import database
+
+
+async def bring_up_to_date(dsn: str, limits: Limits) -> list[str]:
+    """Bring the schema up to date; returns the names of the migrations that took.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL cannot be used, or refused a change.
+    """
+    async with database.changing(dsn, limits) as pool:
+        done = await database.migrate(pool)
+        await queue.install(pool)
+    return done

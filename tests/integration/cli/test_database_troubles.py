@@ -1,0 +1,136 @@
+"""A command whose database takes no writes, dies, or refuses a statement: one line, exit 1."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from command import TWIN, is_one_line, kasir
+from kasir.cli.main import main
+from kasir.cli.one_line import in_one_line
+from kasir.config import settings_from
+from kasir.web.app import create_app
+
+COMMANDS = [
+    ("serve", "--port", "0"),
+    ("worker",),
+    ("migrate",),
+    ("apikey", "create", "x"),
+    ("notices",),
+]
+
+
+async def told(dsn: str, *statements: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def one_line(words: tuple[str, ...], dsn: str) -> str:
+    """What a command says that fails as it should."""
+    said = kasir(*words, **TWIN, KASIR_DATABASE_URL=dsn)
+
+    assert (said.returncode, said.stdout) == (1, "")
+    assert is_one_line(said.stderr), said.stderr
+    return said.stderr
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+async def test_a_command_on_a_read_only_database(
+    fresh_database: str, words: tuple[str, ...]
+) -> None:
+    name = urlsplit(fresh_database).path[1:]
+    await told(fresh_database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+
+    assert "it takes no writes" in one_line(words, fresh_database)
+
+
+@pytest.mark.parametrize("words", COMMANDS[:3], ids=" ".join)
+async def test_a_command_whose_statement_the_database_refuses(
+    fresh_database: str, words: tuple[str, ...]
+) -> None:
+    await told(fresh_database, "CREATE TABLE migration (unlike int)")
+
+    assert "PostgreSQL cannot be used: column" in one_line(words, fresh_database)
+
+
+async def test_a_command_whose_own_statement_the_database_refuses(fresh_database: str) -> None:
+    kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
+    await told(fresh_database, "ALTER TABLE api_key RENAME TO another")
+
+    assert "api_key" in one_line(("apikey", "create", "x"), fresh_database)
+
+
+async def test_the_doctor_has_a_row_for_it(fresh_database: str) -> None:
+    kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
+    await told(fresh_database, "ALTER TABLE notice RENAME TO another")
+    said = kasir("doctor", **TWIN, KASIR_DATABASE_URL=fresh_database)
+
+    assert (said.returncode, said.stderr) == (1, "")
+    assert "FAIL  database: KASIR_DATABASE_URL: PostgreSQL cannot be used: relation" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (PermissionError(13, "Permission denied", "/a/log"), "Permission denied: '/a/log'"),
+        (asyncpg.AdminShutdownError("terminating connection\ndue to"), "connection due to"),
+    ],
+)
+def test_a_file_is_not_called_a_database(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    says: str,
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("kasir.cli.main.app", fail)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    err = capsys.readouterr().err
+
+    assert ended.value.code == 1
+    assert is_one_line(err)
+    assert says in err
+
+
+def test_a_fault_of_kasirs_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("kasir.cli.main.app", fail)
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_told_whole"), [(None, False), (ZeroDivisionError("a fault"), True)]
+)
+async def test_a_server_whose_database_died_as_it_started_says_why_in_one_line(
+    error: Exception | None, monkeypatch: pytest.MonkeyPatch, *, is_told_whole: bool
+) -> None:
+    settings = settings_from(TWIN | {"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"})
+    app = create_app(settings)
+    if error:
+        monkeypatch.setattr("kasir.wiring.database_of", lambda *_: (_ for _ in ()).throw(error))
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+    heard.put_nowait({"type": "lifespan.startup"})
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    with pytest.raises(Exception, match=r"cannot be used|a fault"):
+        await in_one_line(app)({"type": "lifespan", "asgi": {}, "state": {}}, heard.get, send)  # type: ignore[arg-type]
+
+    assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
+    assert is_one_line(sent[0]["message"]) is not is_told_whole

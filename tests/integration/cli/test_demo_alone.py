@@ -1,0 +1,146 @@
+"""A demo has its folder, its ports and its twin for itself, and finds them again tomorrow."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from command import environment, is_one_line, kasir
+from kasir.demo import stage as module
+from kasir.demo.alone import StageError, alone, keep_keys, keys_of
+from kasir.demo.stage import Stage, free_port, stage
+
+
+class Foreign(BaseHTTPRequestHandler):
+    """A twin of somebody else's: it is well, and hears what it is told."""
+
+    told: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """Be well."""
+        self.answer()
+
+    def do_PUT(self) -> None:
+        """Hear."""
+        self.told.append(self.path)
+        self.answer()
+
+    def answer(self) -> None:
+        """Say nothing more than that."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port at which somebody else's twin answers."""
+    Foreign.told.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's account may enter: pytest's own are closed to it."""
+    made = Path(tempfile.mkdtemp(prefix="kasir-demos-"))
+    yield made
+    shutil.rmtree(made)
+
+
+def test_a_second_demo_in_the_folder_of_one_says_so_in_one_line_and_stops(folder: Path) -> None:
+    with alone(folder):
+        told = kasir("demo", "--data", str(folder), "--port", str(free_port()))
+
+    assert (told.returncode, told.stdout) == (1, "")
+    assert is_one_line(told.stderr), told.stderr
+    assert f"a demo runs in {folder}" in told.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_a_demo_whose_port_is_taken_says_so_in_one_line_and_tells_nobody_its_keys(
+    folder: Path, taken: int
+) -> None:
+    told = kasir("demo", "--data", str(folder), "--twin-port", str(taken), "--port", "0")
+
+    assert (told.returncode, told.stdout) == (1, "")
+    assert is_one_line(told.stderr), told.stderr
+    assert f"port {taken}: Address already in use: give another by --twin-port" in told.stderr
+    assert Foreign.told == []
+
+
+def test_a_twin_that_took_the_port_a_moment_before_ours_is_not_told_our_keys_either(
+    folder: Path, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "refuse_taken", lambda *_: None)
+    with pytest.raises(StageError, match=r"the twin did not start: .*cannot listen"):
+        begin(folder, taken)
+
+    assert Foreign.told == []
+
+
+def begin(folder: Path, twin_port: int) -> None:
+    with on(folder, twin_port):
+        pass
+
+
+@contextmanager
+def on(folder: Path, twin_port: int | None = None) -> Iterator[Stage]:
+    running: AbstractContextManager[Stage] = stage(
+        port=free_port(),
+        twin_port=twin_port or free_port(),
+        shop_port=free_port(),
+        data=folder,
+        given=environment({}),
+    )
+    with running as made:
+        yield made
+
+
+def asked(url: str, body: Any = None) -> Any:
+    request = urllib.request.Request(
+        url,
+        data=json.dumps(body).encode() if body else None,
+        headers={"Content-Type": "application/json", "X-API-Key": "demo-api-key"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_what_the_twin_knows_is_kept_beside_what_kasir_knows(folder: Path) -> None:
+    with on(folder) as first:
+        keys = first.environment["ADYEN_HMAC_KEY"]
+        asked(f"{first.twin_url}/twin/foreign", foreign_payment())
+        known = asked(f"{first.twin_url}/twin/clock", {"advance_s": 3600})
+    with on(folder) as second:
+        now = asked(f"{second.twin_url}/twin/clock")
+
+        assert second.environment["ADYEN_HMAC_KEY"] == keys
+    assert now["now"] > known["now"]
+    assert "kept-1" in (folder / "twin.json").read_text()
+
+
+def foreign_payment() -> dict[str, Any]:
+    return {"reference": "kept-1", "amount": {"currency": "IDR", "value": 25_000}}
+
+
+def test_keys_that_are_kept_are_for_their_owner_alone(folder: Path) -> None:
+    made = keys_of(folder)
+    keep_keys(folder, made)
+
+    assert keys_of(folder) == made
+    assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]

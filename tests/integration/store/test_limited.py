@@ -1,0 +1,255 @@
+"""A way to PostgreSQL that falls silent, a server that takes no writes: every wait ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from kasir.config import Limits
+from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
+from kasir.store import database
+from kasir.store.database import Pool
+from kasir.store.limited import keep_alive
+from swallowing import Way, way_to
+
+#: Waits that end soon, but for those a test is not about.
+SOON: Final = replace(
+    Limits(),
+    database_connect_s=1.0,
+    database_acquire_s=1.0,
+    database_silence_s=1.0,
+    database_close_s=0.5,
+)
+
+
+@pytest.fixture
+async def way(fresh_database: str) -> AsyncIterator[Way]:
+    async with way_to(fresh_database) as found:
+        yield found
+
+
+async def backend(pool: Pool) -> int:
+    """Which process of the server a lent connection leads to."""
+    return int(await pool.fetchval("SELECT pg_backend_pid()"))
+
+
+async def test_a_statement_into_silence_ends_and_what_took_that_way_is_not_lent_again(
+    way: Way,
+) -> None:
+    async with database.connected(way.dsn, 4, SOON) as pool:
+        async with pool.acquire() as one, pool.acquire() as other:
+            before = {await one.fetchval("SELECT pg_backend_pid()") for one in (one, other)}
+        way.swallow()
+        with pytest.raises(TimeoutError):
+            await pool.execute("SELECT 1")
+        way.let_through()
+        async with pool.acquire() as one, pool.acquire() as other:
+            after = {await one.fetchval("SELECT pg_backend_pid()") for one in (one, other)}
+
+    assert before & after == set()
+
+
+async def test_so_does_a_transaction_whatever_it_says_last(way: Way) -> None:
+    async with database.connected(way.dsn, 1, SOON) as pool:
+        with pytest.raises(database.AWAY):
+            await broken_off(pool, way)
+        way.let_through()
+
+        assert await pool.fetch("SELECT 1") != []
+
+
+async def broken_off(pool: Pool, way: Way) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT 1")
+        way.swallow()
+        await connection.executemany("SELECT $1::int", [(1,), (2,)])
+
+
+async def test_a_commit_that_was_not_answered_may_have_been_made(way: Way) -> None:
+    async with database.connected(way.dsn, 1, SOON) as pool:
+        await pool.execute("CREATE TABLE made (id int)")
+        with pytest.raises(TimeoutError):
+            await made_and_not_heard_of(pool, way)
+        way.let_through()
+
+        assert await pool.fetchval("SELECT count(*) FROM made") == 1
+
+
+async def made_and_not_heard_of(pool: Pool, way: Way) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("INSERT INTO made VALUES (1)")
+        way.swallow(answers_only=True)
+
+
+async def test_connecting_into_silence_ends(way: Way) -> None:
+    way.swallow()
+    with pytest.raises(DatabaseUnavailable, match="TimeoutError"):
+        async with database.connected(way.dsn, 1, SOON):
+            pass
+
+
+async def test_waiting_for_a_connection_ends_where_all_are_lent(way: Way) -> None:
+    async with database.connected(way.dsn, 1, SOON) as pool, pool.acquire():
+        with pytest.raises(TimeoutError):
+            await pool.fetchval("SELECT 1")
+
+
+async def test_whoever_stops_waiting_in_silence_gives_the_connection_up_at_once(way: Way) -> None:
+    async with database.connected(way.dsn, 1, SOON) as pool:
+        way.swallow()
+        asking = asyncio.create_task(pool.fetchrow("SELECT 1"))
+        await until(lambda: not pool.get_idle_size())
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        way.let_through()
+
+        assert await pool.fetchval("SELECT 1") == 1
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not is_so():  # noqa: ASYNC110  # Nothing tells of it.
+            await asyncio.sleep(0.01)
+
+
+async def test_a_farewell_that_is_not_answered_is_said_in_vain_and_in_silence(
+    way: Way, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with database.connected(way.dsn, 2, SOON) as pool:
+        async with pool.acquire() as connection:
+            way.swallow()
+            await connection.close()
+            way.let_through()
+
+        assert await pool.fetchval("SELECT 1") == 1
+    assert caplog.records == []
+
+
+async def test_a_pool_closes_though_somebody_never_gives_a_connection_back(way: Way) -> None:
+    async with database.connected(way.dsn, 1, SOON) as pool:
+        await pool.acquire()
+
+    assert pool.is_closing()
+
+
+async def test_a_silent_database_is_not_ready_and_says_so_in_time(way: Way) -> None:
+    async with database.connected(way.dsn, 1, SOON) as pool:
+        way.swallow()
+        with pytest.raises(DatabaseUnavailable):
+            await database.pending(pool, 0.1)
+
+
+async def test_the_server_itself_ends_what_takes_too_long_and_the_connection_stays_good(
+    fresh_database: str,
+) -> None:
+    limits = replace(SOON, database_statement_s=0.1, database_silence_s=30.0)
+    async with database.connected(fresh_database, 1, limits) as pool:
+        before = await backend(pool)
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await pool.execute("SELECT pg_sleep(60)")
+
+        assert await backend(pool) == before
+
+
+async def test_the_server_ends_a_transaction_in_which_nothing_is_said(fresh_database: str) -> None:
+    limits = replace(SOON, database_transaction_idle_s=0.1)
+    async with database.connected(fresh_database, 1, limits) as pool:
+        with pytest.raises(database.AWAY):
+            await says_nothing(pool)
+
+        assert await pool.fetchval("SELECT 1") == 1
+
+
+async def says_nothing(pool: Pool) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await until(connection.is_closed)
+
+
+async def test_a_change_of_the_schema_may_take_long(fresh_database: str) -> None:
+    limits = replace(SOON, database_statement_s=0.1, database_silence_s=0.2)
+    async with database.changing(fresh_database, limits) as pool:
+        await pool.execute("SELECT pg_sleep(0.5)")
+
+
+async def test_a_server_that_takes_no_writes_any_more_is_left(fresh_database: str) -> None:
+    async with database.connected(fresh_database, 2, SOON) as pool:
+        await pool.execute("CREATE TABLE kept (id int)")
+        async with pool.acquire() as connection:
+            before = await connection.fetchval("SELECT pg_backend_pid()")
+            await connection.execute("SET default_transaction_read_only = on")
+            with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+                await connection.execute("INSERT INTO kept VALUES (1)")
+        await pool.execute("INSERT INTO kept VALUES (2)")
+
+        assert await backend(pool) != before
+
+
+async def test_it_is_not_ready_and_the_next_who_asks_looks_elsewhere(fresh_database: str) -> None:
+    async with database.connected(fresh_database, 1, SOON) as pool:
+        await pool.execute("SET default_transaction_read_only = on")
+        with pytest.raises(DatabaseReadOnly):
+            await database.pending(pool, 30)
+
+        assert await database.pending(pool, 30) == database.migrations()
+
+
+async def test_one_that_takes_none_from_the_start_is_said_to_be_so(fresh_database: str) -> None:
+    name = urlsplit(fresh_database).path[1:]
+    connection = await asyncpg.connect(fresh_database)
+    await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await connection.close()
+    with pytest.raises(DatabaseUnavailable, match="it takes no writes"):
+        async with database.connected(fresh_database, 1, SOON):
+            pass
+
+
+async def test_of_several_servers_the_first_that_answers_is_used(way: Way) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        several = way.dsn.replace("@", f"@127.0.0.1:1,127.0.0.1:{silent.getsockname()[1]},")
+        limits = replace(SOON, database_connect_s=6.0, database_acquire_s=30.0)
+        async with database.connected(several, 1, limits) as pool:
+            found = await pool.fetchval("SELECT 1")
+
+    assert found == 1
+
+
+async def test_where_none_answers_the_last_says_why() -> None:
+    with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1', 2"):
+        async with database.connected("postgresql://x@127.0.0.1:1,127.0.0.1:2/x", 1, SOON):
+            pass
+
+
+def test_the_system_looks_whether_the_other_end_is_there() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        keep_alive(sock, 7.0)
+        kept = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        every = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
+
+    assert (kept, every) == (1, 7)
+
+
+def test_there_is_nothing_to_look_for_at_the_other_end_of_a_unix_socket() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        keep_alive(sock, 7.0)
+
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
+
+
+async def test_both_ends_look_whether_the_other_is_there(way: Way) -> None:
+    async with database.connected(way.dsn, 1, SOON) as pool, pool.acquire() as lent:
+        connection: Any = lent
+        kept = connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        told = await connection.fetchval(
+            "SELECT count(*) FROM pg_settings WHERE source = 'client' AND name LIKE 'tcp_%'"
+        )
+
+    assert kept == 1
+    assert told == 4
