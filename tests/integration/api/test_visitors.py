@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -99,7 +98,7 @@ async def test_made_up_results_make_no_calls_and_questions_without_end(
 
     assert (asked, kept) == (3, 3)
     assert {status for status, _, _ in [*answers, true]} == {303}
-    assert [one["event"] for one in logs] == ["too many returns with unknown results"] * 9
+    assert [one["event"] for one in logs] == ["too many returns with unknown results"]
     assert paid == "RedirectShopper"
     # The page of the payment, which waits for the notification.
     assert page[0] == 200
@@ -167,7 +166,7 @@ async def test_a_result_that_adyen_knows_is_not_counted(fresh_database: str) -> 
                 await kasir.visit(kasir.here(told["location"]))
         (payment,) = await kasir.payments()
 
-    assert logs == []
+    assert logs == []  # Neither are repetitions of it.
     assert payment["status"] == "authorised"
 
 
