@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from kasir.demo.walker import until
 from raw_http import Caller
-from served import STRANGER, Served, served
+from served import Served, served
 
 #: Adyen's answer to a return says whose it is: nobody delivers notifications here.
 ANSWERED = {"detailsReference": "present"}
@@ -57,25 +57,52 @@ async def test_streams_beyond_the_limit_look_once_and_come_again_and_others_pay(
     assert ['"final":true' in text for text in heard] == [True, True]
 
 
+#: Two shoppers, as a proxy on this machine names them.
+ONE, OTHER = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
+
+
 async def test_one_address_takes_no_more_streams_than_its_own(fresh_database: str) -> None:
     async with served(fresh_database, streams_per_address_max=1) as kasir:
-        links = [await kasir.link(reference=name) for name in ("A", "B")]
-        for link in links:
-            await kasir.start(link)
-        paths = []
-        for link, name in zip(links, ("A", "B"), strict=True):
-            (payment,) = await kasir.payments(name)
-            paths.append(f"/pay/{link['id']}/payments/{payment['id']}/events")
-        strangers = [await kasir.connect(STRANGER) for _ in range(2)]
+        link = await kasir.link()
+        await kasir.start(link)
+        (payment,) = await kasir.payments()
+        url = f"{link['url']}/payments/{payment['id']}/events"
         heard = []
-        for stranger, path in zip(strangers, paths, strict=True):
-            stranger.say(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
-            heard.append(await stranger.reader.readuntil(b"event: standing"))
-        for stranger in strangers:
-            await stranger.leave()
+        for headers in (ONE, ONE, OTHER):
+            stream = await kasir.http.get(url, headers=headers)
+            heard.append(await stream.content.readuntil(b"event: standing"))
+        await kasir.http.close()
 
-    assert [b"retry: 2000" in one for one in heard] == [True, False]
+    assert [b"retry: 2000" in one for one in heard] == [True, False, True]
     assert b"retry: 5000" in heard[1]
+
+
+async def test_one_address_does_no_more_than_its_own_whatever_links_it_has(
+    fresh_database: str,
+) -> None:
+    limits = {
+        "returns_unknown_per_address_max": 2,
+        "forms_per_address_max": 2,
+        "offers_per_address_max": 2,
+    }
+    async with served(fresh_database, **limits) as kasir:
+        links = [await kasir.link(reference=f"LINK-{n}") for n in range(4)]
+        await count_at_adyen(kasir, "paymentMethods")
+        for link in links:
+            await kasir.visit(link["url"], headers=ONE)
+        offers = await asked_at_adyen(kasir, "paymentMethods")
+        await count_at_adyen(kasir, "details")
+        forms = [await kasir.visit(link["url"], {"attempt": "x"}, ONE) for link in links]
+        forms.append(await kasir.visit(links[0]["url"], {"attempt": "x"}, OTHER))
+        for link, name in zip(links, range(4), strict=True):
+            await kasir.start(link)
+            (payment,) = await kasir.payments(f"LINK-{name}")
+            url = f"{link['url']}/return/{payment['id']}?redirectResult=made-up-{name}"
+            await kasir.visit(url, headers=ONE)
+        returns = await asked_at_adyen(kasir, "details")
+
+    assert (offers, returns) == (2, 2)
+    assert [status for status, _, _ in forms] == [303, 303, 429, 429, 303]
 
 
 async def test_made_up_results_make_no_calls_and_questions_without_end(
