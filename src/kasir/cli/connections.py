@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from weakref import WeakKeyDictionary
@@ -58,8 +60,10 @@ class Connections:
 
     def __init__(self) -> None:
         self.open: set[BoundedHttp] = set()
-        #: Those whose client has to speak next, longest first.
-        self._waiting: dict[BoundedHttp, None] = {}
+        #: Those whose client has to speak next, longest first: the ones that never asked anything,
+        #: and the ones that were answered before and may be just about to ask again.
+        self._new: dict[BoundedHttp, None] = {}
+        self._kept: dict[BoundedHttp, None] = {}
         self._of_address: Counter[str] = Counter()
         self._sweeping: asyncio.TimerHandle | None = None
 
@@ -70,32 +74,44 @@ class Connections:
         self._of_address[address] += 1
         if address and self._of_address[address] > limits.connections_per_address_max:
             # Its own address made it too many: nobody else makes room for it.
-            self._end(next((one for one in self._waiting if one.address == address), new))
-        elif len(self.open) > limits.connections_max and self._waiting:
-            self._end(next(iter(self._waiting)))
-        elif len(self.open) > limits.connections_max + limits.connections_spare:
-            self._end(new)
+            self._end(next((one for one in self._waiting() if one.address == address), new))
+        elif len(self.open) > limits.connections_max:
+            self._make_room(new)
         if new in self.open:
-            self._waiting[new] = None
+            self._new[new] = None
             self._sweep_later(new.loop)
 
     def waits(self, connection: BoundedHttp) -> None:
-        """The client has to speak next."""
+        """It was answered, and the client has to speak next."""
         if connection in self.open:
-            self._waiting.setdefault(connection)
+            self._new.pop(connection, None)
+            self._kept[connection] = None
 
     def serves(self, connection: BoundedHttp) -> None:
         """It is for us to speak next."""
-        self._waiting.pop(connection, None)
+        self._new.pop(connection, None)
+        self._kept.pop(connection, None)
 
     def forget(self, connection: BoundedHttp) -> None:
         """It is gone."""
-        self._waiting.pop(connection, None)
+        self.serves(connection)
         if connection in self.open:
             self.open.remove(connection)
             self._of_address[connection.address] -= 1
             if not self._of_address[connection.address]:
                 del self._of_address[connection.address]
+
+    def _waiting(self) -> Iterator[BoundedHttp]:
+        """Those that keep us waiting, the first to go first."""
+        return chain(self._new, self._kept)
+
+    def _make_room(self, new: BoundedHttp) -> None:
+        longest = next(self._waiting(), None)
+        limits = new.limits
+        if longest is not None:
+            self._end(longest)
+        elif len(self.open) > limits.connections_max + limits.connections_spare:
+            self._end(new)
 
     def _end(self, connection: BoundedHttp) -> None:
         self.forget(connection)

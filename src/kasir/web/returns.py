@@ -73,12 +73,15 @@ async def _finish(request: AnyRequest, kasir: Kasir, result: str, payment_id: Pa
     Adyen knew nothing, it is not asked for a while: the notification tells all the same.
     """
     visitors, address, now = visitors_of(request), address_of(request), kasir.clock.now()
-    if not (visitors.returns_from.take(address, now) and visitors.returns.take(payment_id, now)):
-        _log.warning("too many returns with unknown results", payment=payment_id)
+    if not visitors.returns_from.take(address, now):
+        return
+    if not visitors.returns.take(payment_id, now):
         return
     if await _is_known(kasir, result, payment_id):
         visitors.returns_from.give_back(address)
         visitors.returns.give_back(payment_id)
+    elif visitors.returns.is_spent(payment_id):
+        _log.warning("too many returns with unknown results", payment=payment_id)
 
 
 async def _is_known(kasir: Kasir, result: str, payment_id: PaymentId) -> bool:

@@ -54,6 +54,10 @@ class Tries:
             del self._counted[next(iter(self._counted))]  # The one not seen for longest.
         return count < self.most
 
+    def is_spent(self, key: str) -> bool:
+        """Whether the last one was taken."""
+        return key in self._counted and self._counted[key][1] >= self.most
+
     def give_back(self, key: str) -> None:
         """Do not count one that was taken."""
         if key in self._counted:

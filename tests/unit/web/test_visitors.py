@@ -35,10 +35,12 @@ def test_one_key_takes_nothing_from_another_and_an_empty_one_is_not_counted() ->
 def test_what_is_given_back_was_not_taken() -> None:
     tries = Tries(1, MINUTE)
     tries.give_back("never taken")
-    taken = tries.take("a", NOW)
+    taken = tries.take("a", NOW), tries.is_spent("a")
     tries.give_back("a")
 
-    assert taken
+    assert taken == (True, True)
+    assert not tries.is_spent("a")
+    assert not tries.is_spent("never taken")
     assert tries.take("a", NOW)
 
 
