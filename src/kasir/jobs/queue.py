@@ -37,7 +37,9 @@ _BATCH: Final = 10
 _NEVER: Final = timedelta()
 _RESTART_AFTER_S: Final = 1.0
 _INSTALL_LOCK: Final = 0x6B61_7369_7201
-_FAILED_INDEX: Final = "kasir_failed_jobs"
+_INDEX_FAILED_JOBS: Final = (
+    "CREATE INDEX kasir_failed_jobs ON pgqueuer (updated) WHERE status = 'failed'"
+)
 
 _log = structlog.get_logger("kasir.jobs")
 
@@ -53,10 +55,8 @@ async def install(pool: Pool) -> None:
             else:
                 await queries.install()
             # Asked first: making an index that is there would still wait for all who write.
-            if await connection.fetchval("SELECT to_regclass($1)", _FAILED_INDEX) is None:
-                await connection.execute(
-                    f"CREATE INDEX {_FAILED_INDEX} ON pgqueuer (updated) WHERE status = 'failed'"
-                )
+            if await connection.fetchval("SELECT to_regclass('kasir_failed_jobs')") is None:
+                await connection.execute(_INDEX_FAILED_JOBS)
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", _INSTALL_LOCK)
 

@@ -142,12 +142,16 @@ async def notices(
 
 
 def _told(row: Record, vault: Vault) -> Told:
-    if not row["item"]:
+    if _is_deleted(row):
         return Told(psp_reference=own_name(row["event_code"], row["names"]))
     try:
         return told(NoticeKind(row["kind"]), vault.open(row["item"]))
     except SettingError:
         return Told()
+
+
+def _is_deleted(row: Record) -> bool:
+    return row["state"] == NoticeState.READ and not row["item"]
 
 
 def _kept(row: Record, said: Told) -> KeptNotice:
@@ -161,7 +165,7 @@ def _kept(row: Record, said: Told) -> KeptNotice:
         merchant_reference=said.merchant_reference,
         payment_id=row["payment_id"],
         why=row["error"],
-        body_deleted=not row["item"],
+        body_deleted=_is_deleted(row),
     )
 
 

@@ -132,7 +132,8 @@ async def test_failed_jobs_make_the_doctor_red_and_are_counted_in_the_metrics(
     app = create_app(kasir.settings)
     app.state.kasir = kasir
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app), base_url="http://kasir"
+        transport=httpx.ASGITransport(app),  # type: ignore[arg-type]  # Litestar is an ASGI app.
+        base_url="http://kasir",
     ) as http:
         metrics = (await http.get("/metrics")).text
 
@@ -177,3 +178,13 @@ async def test_a_clean_up_that_fails_is_logged_and_the_work_goes_on(kasir_of_job
     found = [(one["event"], one.get("error")) for one in logs]
 
     assert ("cleaning failed", "UndefinedColumnError") in found
+
+
+async def test_all_failed_jobs_are_run_again_however_many(kasir_of_jobs: Kasir) -> None:
+    await kasir_of_jobs.pool.execute(
+        "INSERT INTO pgqueuer (priority, entrypoint, status)"
+        " SELECT 0, 'x', 'failed' FROM generate_series(1, 2_300)"
+    )
+
+    assert await failed.retry(kasir_of_jobs.pool, []) == 2_300
+    assert await failed.count_failed(kasir_of_jobs.pool, 10) == (0, None)

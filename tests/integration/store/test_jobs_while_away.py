@@ -50,7 +50,7 @@ async def left(pool: Pool) -> list[str]:
 
 
 async def work(kasir: Kasir, handler: Handler, stop: asyncio.Event) -> None:
-    await queue.work(kasir.pool, {"work": handler}, stop)
+    await queue.work(kasir.pool, {"work": handler}, stop, 20, asyncio.Event())
 
 
 async def test_a_job_goes_on_once_the_database_is_there_again(postgres_dsn: str) -> None:

@@ -1,12 +1,13 @@
 """Each setting missing and malformed: one line that names it. And what the twin fills in."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from fakes import KEY, OTHER_KEY
 from kasir.adyen.environments import Environment
-from kasir.config import Settings, settings_from
+from kasir.config import Kept, Settings, settings_from
 from kasir.errors import SettingError
 
 TEST = {
@@ -44,9 +45,14 @@ def test_everything_that_was_set_is_read() -> None:
             "KASIR_DATABASE_URL": "postgresql://kasir:secret@db.example/kasir",
             "KASIR_WEBHOOK_USER": "adyen",
             "KASIR_WEBHOOK_PASSWORD": "word",
+            "KASIR_KEEP_JOBS_DAYS": "1",
+            "KASIR_KEEP_NOTICES_DAYS": "99999",
         }
     )
 
+    assert settings.kept == Kept(
+        jobs=timedelta(days=1), notices=timedelta(days=99_999), events=timedelta(days=30)
+    )
     assert settings.environment is Environment.LIVE
     assert settings.addresses.checkout == (
         "https://1797a841fbb37ca7-Warung-checkout-live.adyenpayments.com/checkout"
@@ -146,6 +152,12 @@ def test_live_needs_its_prefix() -> None:
         ("KASIR_PUBLIC_URL", "http://pay.shop.example"),
         ("KASIR_DATABASE_URL", "mysql://db.example/kasir"),
         ("KASIR_DATABASE_URL", "db.example"),
+        ("KASIR_KEEP_JOBS_DAYS", "0"),
+        ("KASIR_KEEP_JOBS_DAYS", "-1"),
+        ("KASIR_KEEP_EVENTS_DAYS", "1.5"),
+        ("KASIR_KEEP_EVENTS_DAYS", "100000"),
+        ("KASIR_KEEP_NOTICES_DAYS", "ninety"),
+        ("KASIR_KEEP_NOTICES_DAYS", "٩"),
     ],
 )
 def test_what_is_malformed_is_named_in_one_line(name: str, text: str) -> None:
