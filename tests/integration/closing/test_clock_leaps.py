@@ -166,12 +166,15 @@ class Steady:
         self.says: datetime | None = None
 
     async def database_now(self) -> datetime:
+        """What time it is at a database on this machine."""
         return self.clock.now()
 
     def time_there(self) -> datetime | None:
+        """What Adyen said."""
         return self.adyen
 
     async def ask_time(self) -> None:
+        """Have Adyen say it."""
         self.asked += 1
         self.adyen = self.says
 
