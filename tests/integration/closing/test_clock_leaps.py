@@ -13,8 +13,10 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from fakes import a_question, an_intent
+from door import door
+from fakes import KEY, a_question, an_intent
 from far import Far, serving
+from kasir.cli.doctor import findings_of
 from kasir.cli.worker import work
 from kasir.clock import OffsetClock
 from kasir.demo.walker import until
@@ -154,6 +156,29 @@ async def test_a_job_that_was_waiting_when_the_clock_leapt_is_left(
             await until(jobs, lambda count: count == 0, "every job was taken")
 
     assert adyen.far.asked == []
+
+
+async def test_the_doctor_and_the_metrics_show_how_far_the_clock_is(
+    fresh_database: str, adyen: Adyen
+) -> None:
+    environ = {
+        "ADYEN_ENVIRONMENT": "twin",
+        "ADYEN_TWIN_URL": adyen.far.url,
+        "ADYEN_HMAC_KEY": KEY,
+        "KASIR_DATABASE_URL": fresh_database,
+    }
+    found = []
+    for ahead in (timedelta(), LEAP):
+        adyen.ahead = ahead
+        rows = await findings_of(environ)
+        found += [(row.is_well, row.says) for row in rows if row.what == "the clocks agree"]
+    async with door(fresh_database) as client:
+        metrics = (await client.get("/metrics")).text
+
+    (is_well, _), (is_well_then, says) = found
+    assert (is_well, is_well_then) == (True, False)
+    assert "against Adyen: nothing is closed or charged meanwhile" in says
+    assert "kasir_clock_apart_seconds 0.0" in metrics
 
 
 class Steady:
