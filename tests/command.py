@@ -68,7 +68,7 @@ def running(*words: str, **given: str) -> Iterator[subprocess.Popen[str]]:
 
 def until_ready(url: str) -> None:
     """Wait until a server answers that it is ready."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             with urllib.request.urlopen(f"{url}/health/ready", timeout=5):

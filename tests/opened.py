@@ -35,7 +35,7 @@ async def a_database(server: str) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def kasir_on(
-    database: str, *, clock: Clock | None = None, **environ: str
+    database: str, *, clock: Clock | None = None, machine: Clock | None = None, **environ: str
 ) -> AsyncIterator[Kasir]:
     """Kasir on a database, as `Kasir.open()` gives it, with a twin that nobody started."""
     settings = settings_from(
@@ -47,7 +47,7 @@ async def kasir_on(
             **environ,
         }
     )
-    async with Kasir.open(settings, clock=clock) as kasir:
+    async with Kasir.open(settings, clock=clock, machine=machine) as kasir:
         yield kasir
 
 

@@ -90,6 +90,8 @@ class Limits:
     offer_lifetime_max_s: float = 24 * 3600.0
     #: How far our clock and Adyen's may be apart.
     clock_margin_s: float = 120.0
+    #: Our clock further than this from the database's or Adyen's: nothing is closed or charged.
+    clock_apart_max_s: float = 60.0
     #: Whoever waits for Adyen's word of an attempt looks again more and more rarely, up to this.
     close_again_longest_s: float = 24 * 3600.0
     #: How long bad news is held back from the shop.

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 from kasir.adyen.replies import Answer
-from kasir.clock import Clock, OffsetClock, SystemClock
+from kasir.clock import Clock, SystemClock
 from kasir.config import Limits, Settings, settings_from
 from kasir.gateway.changes import Changes
 from kasir.gateway.charging import Charging
@@ -25,7 +24,9 @@ from kasir.gateway.provider import Adyen
 from kasir.gateway.renewing import Renewing, Words
 from kasir.gateway.stored import StoredMethods
 from kasir.gateway.subscribing import Subscribing
+from kasir.gateway.times import Times
 from kasir.gateway.token_answers import TokensHear
+from kasir.gateway.twin_clock import twin_clock
 from kasir.gateway.wire import Wire
 from kasir.ids import PaymentId, SortableIds
 from kasir.jobs import queue
@@ -35,6 +36,7 @@ from kasir.payments.flow import Flow, Patience
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
+from kasir.store.diagnosis import Diagnosis
 from kasir.store.due import Due
 from kasir.store.embedded import embedded, kept_running
 from kasir.store.events import Events
@@ -53,9 +55,6 @@ from kasir.subscriptions.dunning import Timetable
 from kasir.subscriptions.engine import Rules
 from kasir.subscriptions.renewal import CatchUp
 from kasir.tokens.model import Token
-
-#: How often the demo's clock looks at the twin's.
-_FOLLOW_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +81,7 @@ class Kasir:
         subscriptions_due: Finds those that have something to do.
         api_keys: Who may call over HTTP.
         clock: What time it is.
+        times: Whether it is, by the world's clocks.
     """
 
     settings: Settings
@@ -103,18 +103,24 @@ class Kasir:
     subscriptions_due: SubscriptionsDue
     api_keys: ApiKeys
     clock: Clock
+    times: Times
     pool: Pool
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, settings: Settings | None = None, *, clock: Clock | None = None
+        cls,
+        settings: Settings | None = None,
+        *,
+        clock: Clock | None = None,
+        machine: Clock | None = None,
     ) -> AsyncIterator[Self]:
         """Open Kasir, and close it with the context.
 
         Args:
             settings: What the operator chose; read from the environment where not given.
             clock: What time it is; the machine's own where not given.
+            machine: The machine's clock, which is held against the database's and Adyen's.
 
         Raises:
             SettingError: A setting is missing or malformed.
@@ -130,8 +136,9 @@ class Kasir:
             )
             wire = await stack.enter_async_context(Wire.of(chosen))
             if chosen.follow_twin_clock and clock is None:
-                clock = await stack.enter_async_context(_twin_clock(wire))
-            kasir = cls._built(chosen, pool, wire, clock or SystemClock())
+                clock = await stack.enter_async_context(twin_clock(wire))
+            world = machine or SystemClock()
+            kasir = cls._built(chosen, pool, wire, clock or world, world)
             await stack.enter_async_context(kasir.payments.asker.alive())
             await stack.enter_async_context(kasir.inbox.writing())
             yield kasir
@@ -156,7 +163,7 @@ class Kasir:
         return await examine(self.checkout.wire, self.settings.merchant_account)
 
     @classmethod
-    def _built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
+    def _built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock, world: Clock) -> Self:
         limits, ground = settings.limits, _Ground.laid(settings, pool, wire, clock)
         ids, account, book, vault = ground.ids, ground.account, ground.book, ground.vault
         tokens = Tokens(pool, ground.token_ledger, vault)
@@ -193,6 +200,12 @@ class Kasir:
                 pool, settings.api_key, clock, timedelta(seconds=limits.api_key_remembered_s)
             ),
             clock=clock,
+            times=Times(
+                world=world,
+                database_now=Diagnosis(pool).now,
+                adyen=wire,
+                apart_max=timedelta(seconds=limits.clock_apart_max_s),
+            ),
             pool=pool,
         )
 
@@ -341,28 +354,6 @@ def database_of(settings: Settings, pause: Callable[[float], None] = time.sleep)
         return
     with embedded(settings.data_dir, pause=pause) as dsn, kept_running(settings.data_dir):
         yield dsn
-
-
-@asynccontextmanager
-async def _twin_clock(wire: Wire) -> AsyncIterator[Clock]:
-    """A clock that goes with the twin's: a month forward there is a month here, a moment later."""
-    clock, own = OffsetClock(), SystemClock()
-
-    async def look() -> None:
-        if twin_now := await wire.twin_now():
-            clock.offset = twin_now - own.now()
-
-    async def follow() -> None:
-        while True:
-            await asyncio.sleep(_FOLLOW_S)
-            await look()
-
-    await look()  # So that nothing is ever stamped with another time.
-    following = asyncio.create_task(follow())
-    try:
-        yield clock
-    finally:
-        following.cancel()
 
 
 def _patience(limits: Limits) -> Patience:

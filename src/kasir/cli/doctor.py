@@ -52,6 +52,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
         async with Kasir.open(settings) as kasir:
             findings.append(Finding("database", is_well=True, says="reachable, its schema is ours"))
             findings += await kasir.examine()
+            findings.append(await _clocks(kasir))
             findings += await _notices(kasir)
             findings += await _questions(kasir)
             findings.append(await _owners(kasir))
@@ -81,6 +82,17 @@ def _mixed(settings: Settings) -> list[Finding]:
     if set(settings.hmac_keys) & set(settings.token_hmac_keys):
         wrong.append("ADYEN_HMAC_KEY and ADYEN_TOKEN_HMAC_KEY are one; each webhook has its own")
     return [Finding(what, is_well=not wrong, says="; ".join(wrong) or "they are not")]
+
+
+async def _clocks(kasir: Kasir) -> Finding:
+    """Asked for after Adyen has answered, so that its time is known."""
+    what = "the clocks agree"
+    apart = await kasir.times.apart()
+    told = [f"{ahead.total_seconds():+.0f} s against {whose}" for whose, ahead in apart.items()]
+    if max(map(abs, apart.values())) <= kasir.times.apart_max:
+        return Finding(what, is_well=True, says=", ".join(told))
+    cure = "nothing is closed or charged meanwhile; set this machine's clock, by NTP for one"
+    return Finding(what, is_well=False, says=f"{', '.join(told)}: {cure}")
 
 
 async def _notices(kasir: Kasir) -> list[Finding]:

@@ -90,12 +90,29 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
 
     return {
         queue.READ_NOTICES: read_notices,
-        due.ASK_AGAIN: ask_again,
-        due.CLOSE: close,
+        due.ASK_AGAIN: _in_time(kasir, ask_again),
+        due.CLOSE: _in_time(kasir, close),
         due.DELIVER: deliver,
         due.RECONCILE: reconcile,
-        subscription_due.GO_ON: go_on,
+        subscription_due.GO_ON: _in_time(kasir, go_on),
     }
+
+
+async def _found(kasir: Kasir) -> int:
+    """How much was due; what hangs on the time waits until the clocks agree on it."""
+    if not await kasir.times.agree():
+        return await kasir.due.look(clocks_agree=False)
+    return await kasir.due.look() + await kasir.subscriptions_due.look()
+
+
+def _in_time(kasir: Kasir, handler: queue.Handler) -> queue.Handler:
+    """A handler that does nothing while the clocks disagree: its job is found due again."""
+
+    async def run(payload: bytes) -> None:
+        if await kasir.times.agree():
+            await handler(payload)
+
+    return run
 
 
 async def _look(kasir: Kasir, stop: asyncio.Event) -> None:
@@ -106,7 +123,7 @@ async def _look(kasir: Kasir, stop: asyncio.Event) -> None:
         try:
             # A job may have failed while the database was away: nothing stays unread for that.
             await kasir.reader.read_all()
-            found = await kasir.due.look() + await kasir.subscriptions_due.look()
+            found = await _found(kasir)
             if found >= limits.due_batch_max:
                 continue
         except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.

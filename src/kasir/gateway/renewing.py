@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from kasir.adyen.calls import METADATA_PAYMENT_ID, OWN_VERSION, payment_key
+from kasir.adyen.replies import Answer
 from kasir.gateway.methods import GOPAY
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.facts import Fact, Says, Source
@@ -194,12 +196,7 @@ def why_refused(
 
 
 def _code(answer: bytes | None) -> str:
-    try:
-        fields = msgspec.json.decode(answer or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
-    if not isinstance(fields, dict):
-        return ""
+    fields = Answer(HTTPStatus.OK, answer or b"").json()
     return str(fields.get("refusalReasonCode") or fields.get("errorCode") or "")
 
 

@@ -7,9 +7,11 @@ verdict, or `Silence`. Never logs a key or a body.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final, Self
 
@@ -31,6 +33,8 @@ _CLOSED: Final = (
     aiohttp.ClientOSError,
     aiohttp.ClientConnectionResetError,
 )
+#: After so long without an answer it is not known any more what time it is there.
+_TIME_GOOD_S: Final = 600.0
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "kasir"}
 
 
@@ -49,6 +53,7 @@ class Wire:
         self._headers = {**_HEADERS, "X-API-Key": api_key}
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
+        self._told_time: tuple[datetime, float] | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -84,6 +89,33 @@ class Wire:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError):
             return None
 
+    def time_there(self) -> datetime | None:
+        """What time it is at Adyen by its latest answer; None where that was long ago."""
+        if self._told_time is None:
+            return None
+        said, at = self._told_time
+        age = time.monotonic() - at
+        return said + timedelta(seconds=age) if age < _TIME_GOOD_S else None
+
+    async def ask_time(self) -> None:
+        """Ask Adyen what time it is: any answer tells it, whatever it says otherwise."""
+        limit = aiohttp.ClientTimeout(total=self._limits.adyen_connect_timeout_s)
+        try:
+            async with self._open().get(
+                self._bases[Api.CHECKOUT], timeout=limit, allow_redirects=False
+            ) as response:
+                self._note_time(response.headers)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            _log.warning("Adyen does not say what time it is", error=type(error).__name__)
+
+    def _note_time(self, headers: Mapping[str, str]) -> None:
+        try:
+            said = parsedate_to_datetime(headers.get("Date", ""))
+        except ValueError:
+            return  # It says none.
+        if said.tzinfo is not None:
+            self._told_time = said.astimezone(UTC), time.monotonic()
+
     async def send(self, call: Call) -> Answer | Silence:
         """Make a call and wait for its answer. Raises nothing for trouble."""
         try:
@@ -114,6 +146,7 @@ class Wire:
             headers=headers,
             allow_redirects=False,
         ) as response:
+            self._note_time(response.headers)
             if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
                 # A shop that is passed this on takes it for its own key. No path: it may name a
                 # token.

@@ -49,6 +49,7 @@ class Asker:
         self._pool = pool
         # After this long others may ask what it gave up, whether it could say so or not.
         self._patience_s = patience_s
+        self._is_closed = False
         self._in_hand: set[str] = set()
         self._letting_go: set[asyncio.Task[None]] = set()
 
@@ -63,9 +64,11 @@ class Asker:
         finally:
             if self._letting_go:
                 await asyncio.wait(self._letting_go, timeout=_LAST_WORDS_S)
+            self._is_closed = True
             for task in (holding, *self._letting_go):
                 task.cancel()
-            await asyncio.wait([holding])
+            # A driver that is about to connect may lose the word to stop: hence the flag, too.
+            await asyncio.wait([holding], timeout=_LAST_WORDS_S)
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
@@ -100,7 +103,7 @@ class Asker:
 
     async def _hold(self, is_held: asyncio.Event) -> None:
         """Hold the lock, and take it anew where the session was lost."""
-        while True:
+        while not self._is_closed:
             try:
                 async with self._pool.acquire() as connection:
                     await self._hold_by(connection, is_held)
@@ -112,7 +115,7 @@ class Asker:
         try:
             await SQL.hold(connection, space=_SPACE, asker=self.number)
             is_held.set()
-            while True:
+            while not self._is_closed:
                 await asyncio.sleep(_BEAT_S)
                 await connection.execute("SELECT 1")
         finally:

@@ -22,6 +22,11 @@ class Diagnosis:
         found: datetime | None = await SQL.last_notice(self.pool, kind=kind)
         return found
 
+    async def now(self) -> datetime:
+        """What time it is at the database."""
+        found: datetime = await SQL.now(self.pool)
+        return found
+
     async def held(self) -> int:
         """How many notices wait for a person."""
         return int(await SQL.held(self.pool))

@@ -41,6 +41,7 @@ async def ready(kasir: OurKasir) -> Response[dict[str, str]]:
 async def metrics(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Figures in Prometheus's text form."""
     await refuse_all_but(request, NONE)
+    apart = await kasir.times.apart()
     found = await figures(kasir.pool, kasir.clock.now(), kasir.settings.limits.figures_max)
     registry = CollectorRegistry()
     notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)
@@ -54,6 +55,11 @@ async def metrics(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
             "kasir_oldest_unconfirmed_attempt_seconds",
             "How long the oldest of them has waited for it",
             found.unconfirmed_s,
+        ),
+        (
+            "kasir_clock_apart_seconds",
+            "How far the machine's clock is from the database's or Adyen's",
+            max(abs(ahead.total_seconds()) for ahead in apart.values()),
         ),
         ("kasir_events_waiting", "Events the shop has not taken", found.events),
         ("kasir_oldest_waiting_event_seconds", "How old the oldest of them is", found.events_s),

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
@@ -90,26 +91,30 @@ async def paid(kasir: Kasir) -> Answer:
 @asynccontextmanager
 async def at_the_server(database: str) -> AsyncIterator[asyncpg.Connection[Any]]:
     """A connection to the server, beside the database that is tested."""
-    connection = await asyncpg.connect(database.rsplit("/", 1)[0] + "/postgres")
+    connection = await asyncpg.connect(urlsplit(database)._replace(path="/postgres").geturl())
     try:
         yield connection
     finally:
         await connection.close()
 
 
+def name_of(database: str) -> str:
+    return urlsplit(database).path.removeprefix("/")
+
+
 async def cut_off(database: str, *, but_not: bool) -> None:
     """Throw everybody out of the database, and let them in again or not."""
-    name = database.rsplit("/", 1)[1]
+    name = name_of(database)
     async with at_the_server(database) as server:
         await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {but_not}")
         await server.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+            "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = $1", name
         )
 
 
 async def let_in(database: str) -> None:
     async with at_the_server(database) as server:
-        name = database.rsplit("/", 1)[1]
+        name = name_of(database)
         await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
 
 
@@ -254,6 +259,6 @@ async def holders(database: str) -> set[tuple[int, int]]:
         rows = await server.fetch(
             "SELECT objid, pid FROM pg_locks JOIN pg_database ON pg_database.oid = database"
             " WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND datname = $1",
-            database.rsplit("/", 1)[1],
+            name_of(database),
         )
     return {(row["objid"], row["pid"]) for row in rows}

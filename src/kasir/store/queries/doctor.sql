@@ -23,3 +23,6 @@ WHERE status IS NULL AND opened_at < :before AND NOT (
 SELECT conflict.name, owned.payment_id AS owner, conflict.payment_id AS other
 FROM psp_reference_conflict AS conflict JOIN psp_reference AS owned USING (name)
 ORDER BY conflict.name, conflict.payment_id LIMIT :most;
+
+-- name: now()$
+SELECT clock_timestamp();

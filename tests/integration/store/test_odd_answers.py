@@ -1,0 +1,56 @@
+"""An answer of Adyen's that holds what no column takes is an answer: no payment is lost for it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Final
+
+import pytest
+
+from fakes import payment_body
+from far import plain, serving
+from kasir.gateway.renewing import why_refused
+from kasir.payments.status import Status
+from kasir.subscriptions.dunning import Reason
+from opened import a_database, kasir_on
+
+ODD: Final = [
+    pytest.param('"a\\ud83d"', id="half a pair"),
+    pytest.param('"a\\u0000"', id="NUL"),
+    pytest.param('"a\udcff"', id="no UTF-8"),
+    pytest.param("NaN", id="NaN"),
+    pytest.param("1e999", id="1e999"),
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("field", ["refusalReason", "pspReference", "merchantReference"])
+async def test_a_payment_whose_answer_holds_odd_letters_is_not_lost(
+    postgres_dsn: str, field: str, odd: str
+) -> None:
+    reference = f"ODD-{secrets.token_hex(4)}"
+    said = {"resultCode": "Refused", "pspReference": "PSP1", field: "HERE"}
+    body = json.dumps(said).replace('"HERE"', odd).encode("utf-8", "surrogateescape")
+    async with a_database(postgres_dsn) as database, serving() as far:
+        far.handler = plain(200, body, pspReference="PSP\udcff")
+        async with kasir_on(database, ADYEN_TWIN_URL=far.url) as kasir:
+            wanted = json.dumps(payment_body(reference=reference)).encode()
+            answer, _ = await kasir.checkout.payments(wanted, 72, "order-1")
+            again, _ = await kasir.checkout.payments(wanted, 72, "order-1")
+            (payment,) = await kasir.payments.payments_of(reference, 10)
+
+    assert (answer.status, answer.body) == (200, body)
+    assert again.body == body
+    assert payment.status is Status.REFUSED
+    assert len(far.asked) == 1
+
+
+def test_a_refusal_with_odd_letters_in_it_still_says_why() -> None:
+    answer = b'{"resultCode":"Refused","refusalReasonCode":"2","refusalReason":"\\ud83d"}'
+    plainly = answer.replace(b"\\ud83d", b"x")
+
+    assert why_refused(Status.REFUSED, answer, [], asked=True) == why_refused(
+        Status.REFUSED, plainly, [], asked=True
+    )
+    assert isinstance(why_refused(Status.REFUSED, answer, [], asked=True), Reason)

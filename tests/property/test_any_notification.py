@@ -1,0 +1,142 @@
+"""Whatever comes to the webhook: it is kept or refused, and what is kept can be kept and read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import KEY, NOW, envelope, notification_item
+from kasir.adyen import signing
+from kasir.adyen.notifications import item_from
+from kasir.adyen.replies import Answer, Verdict
+from kasir.errors import NotAuthentic, Unreadable
+from kasir.webhooks.reading import NoticeState, Reading, read, told
+from kasir.webhooks.receive import Notice, NoticeKind, receive
+
+KEYS: Final = [signing.key_from_hex(KEY)]
+#: Any code point there is: halves of pairs and NUL too.
+ANY_TEXT: Final = st.text(st.characters(codec=None, exclude_categories=()))
+ANY_JSON: Final = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
+    max_leaves=8,
+)
+FIELDS: Final = (
+    "pspReference",
+    "originalReference",
+    "merchantReference",
+    "eventCode",
+    "eventDate",
+    "success",
+    "reason",
+    "paymentMethod",
+)
+
+
+class ListInbox:
+    """An inbox that is a list."""
+
+    def __init__(self) -> None:
+        self.kept: list[Notice] = []
+
+    async def keep(self, notices: Sequence[Notice]) -> None:
+        """Keep them."""
+        self.kept.extend(notices)
+
+
+def kept(body: bytes, *, is_form: bool = False, is_admitted: bool = True) -> list[Notice]:
+    """What is kept of a body, whether it is refused then or not."""
+    inbox = ListInbox()
+    receiving = receive(
+        body,
+        is_form=is_form,
+        keys=KEYS,
+        inbox=inbox,
+        received_at=NOW,
+        is_admitted=is_admitted,
+    )
+    try:
+        asyncio.run(receiving)
+    except (NotAuthentic, Unreadable):
+        return inbox.kept
+    assert inbox.kept
+    return inbox.kept
+
+
+def is_storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def texts_of(reading: Reading) -> list[str]:
+    """Every text that would go into a column."""
+    found = [reading.error]
+    if reading.fact:
+        found += [reading.fact.key, reading.fact.words, reading.fact.psp_reference]
+        found += [reading.fact.modification, reading.fact.about]
+    if reading.clues:
+        found += [reading.clues.reference, *reading.clues.names]
+    return found
+
+
+def is_well_kept(notice: Notice) -> bool:
+    """Whether a notice can be kept, and be read without an error that is not its own."""
+    reading = read(notice.kind, notice.item, "TwinMerchant")
+    seen = told(notice.kind, notice.item)
+    texts = [notice.event_code, *notice.names, *texts_of(reading)]
+    shown = [seen.psp_reference, seen.merchant_reference]
+    return all(map(is_storable, [*texts, *shown])) and len(notice.key) == 32
+
+
+@given(
+    st.binary(max_size=200) | ANY_JSON.map(lambda said: json.dumps(said).encode()), st.booleans()
+)
+def test_any_body_of_a_known_sender_is_kept(body: bytes, is_form: bool) -> None:
+    notices = kept(body, is_form=is_form)
+
+    assert notices
+    assert all(map(is_well_kept, notices))
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_of_a_body_of_nobodys_nothing_is_kept(body: bytes, is_form: bool) -> None:
+    assert kept(body, is_form=is_form, is_admitted=False) == []
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), ANY_JSON), ANY_JSON, ANY_TEXT)
+def test_any_item_that_is_sealed_is_kept_and_read(
+    changes: dict[str, Any], extra: Any, name: str
+) -> None:
+    fields = notification_item(additionalData=None) | changes | {name: extra}
+    fields |= {"merchantAccountCode": "TwinMerchant"}
+    fields["additionalData"] = {"hmacSignature": ""}
+    raw = json.dumps(fields).encode()
+    text = signing.signed_text(item_from(raw)).encode(errors="replace")
+    fields["additionalData"] = {"hmacSignature": signing.seal(text, KEYS[0])}
+    (notice,) = kept(envelope(fields), is_admitted=False)
+
+    assert is_well_kept(notice)
+
+
+def test_what_nobody_could_read_says_so_though_it_can_be_read_now() -> None:
+    said = read(NoticeKind.RAW, envelope(notification_item()), "TwinMerchant")
+
+    assert said.state is NoticeState.HELD
+    assert "that no Kasir could read then" in said.error
+
+
+@given(st.dictionaries(ANY_TEXT, ANY_JSON), ANY_JSON)
+def test_an_answer_with_any_text_in_it_is_an_answer_still(
+    fields: dict[str, Any], reason: Any
+) -> None:
+    said = fields | {"resultCode": "Authorised", "refusalReason": reason}
+    answer = Answer(200, json.dumps(said).encode())
+    found = json.loads(json.dumps(answer.json()))
+
+    assert answer.verdict is Verdict.ANSWERED
+    assert is_storable(json.dumps(found, ensure_ascii=False))
+    assert found["resultCode"] == "Authorised"
