@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from litestar.testing import AsyncTestClient
 
-from command import TWIN
-from kasir.config import settings_from
-from kasir.web.app import create_app
+from kasir.web import health
+from opened import kasir_on
 from swallowing import way_to
 
 
 @pytest.mark.parametrize(
-    ("statement", "says"),
+    ("statement", "status", "says"),
     [
-        ("SELECT 1", (200, {"status": "ok"})),
-        (
-            "SET default_transaction_read_only = on",
-            (503, {"status": "the database takes no writes"}),
-        ),
-        ("DROP TABLE migration", (503, {"status": "migrations are pending"})),
-        ("DELETE FROM migration", (503, {"status": "migrations are pending"})),
+        ("SELECT 1", None, "ok"),
+        ("SET default_transaction_read_only = on", 503, "the database takes no writes"),
+        ("DROP TABLE migration", 503, "migrations are pending"),
+        ("DELETE FROM migration", 503, "migrations are pending"),
     ],
 )
 async def test_it_is_ready_while_the_database_takes_writes_and_the_schema_is_ours(
-    fresh_database: str, statement: str, says: tuple[int, Any]
+    fresh_database: str, statement: str, status: int | None, says: str
 ) -> None:
-    settings = settings_from(TWIN | {"KASIR_DATABASE_URL": fresh_database})
-    async with AsyncTestClient(create_app(settings)) as client:
-        await client.app.state.kasir.pool.execute(statement)
-        told = await client.get("/health/ready")
+    async with kasir_on(fresh_database) as kasir:
+        await kasir.pool.execute(statement)
+        told = await health.ready.fn(kasir)
 
-    assert (told.status_code, told.json()) == says
+    assert (told.status_code, told.content) == (status, {"status": says})
 
 
 async def test_it_answers_while_the_database_does_not(fresh_database: str) -> None:
-    async with way_to(fresh_database) as way:
-        settings = settings_from(TWIN | {"KASIR_DATABASE_URL": way.dsn})
-        async with AsyncTestClient(create_app(settings)) as client:
-            way.swallow()
-            told = await client.get("/health/ready")
-            way.let_through()
+    async with way_to(fresh_database) as way, kasir_on(way.dsn) as kasir:
+        way.swallow()
+        told = await health.ready.fn(kasir)
+        way.let_through()
 
-    assert (told.status_code, told.json()) == (503, {"status": "the database does not answer"})
+    assert (told.status_code, told.content) == (503, {"status": "the database does not answer"})

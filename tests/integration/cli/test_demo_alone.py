@@ -83,6 +83,13 @@ def test_a_demo_whose_port_is_taken_says_so_in_one_line_and_tells_nobody_its_key
     assert Foreign.told == []
 
 
+def test_so_it_is_told_whoever_starts_it(folder: Path, taken: int) -> None:
+    with alone(folder), pytest.raises(StageError, match="a demo runs in"):
+        begin(folder, free_port())
+    with pytest.raises(StageError, match="--twin-port"):
+        begin(folder, taken)
+
+
 def test_a_twin_that_took_the_port_a_moment_before_ours_is_not_told_our_keys_either(
     folder: Path, taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
