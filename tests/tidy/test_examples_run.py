@@ -7,7 +7,6 @@ import base64
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -19,6 +18,7 @@ from litestar.testing import AsyncTestClient
 from sybil.document import Document
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+from kasir.clock import SystemClock
 from kasir.demo.journeys import JOURNEYS
 from kasir.demo.stage import Stage
 from kasir.shop_events.delivery import Deliverer, Event
@@ -110,8 +110,8 @@ async def _delivered() -> tuple[dict[str, str], bytes]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
     payload = b'{"type": "payment.authorised", "data": {"reference": "ORDER-1001"}}'
-    async with Deliverer(url, [SECRET], timeout_s=10) as deliverer:
-        assert await deliverer.deliver(Event("evt_1", payload), datetime.now(UTC))
+    async with Deliverer(url, [SECRET], 10, SystemClock()) as deliverer:
+        assert (await deliverer.deliver(Event("evt_1", payload))).is_taken
     await runner.cleanup()
     return heard[0]
 

@@ -22,9 +22,13 @@ app.command(apikey)
 notices = App(name="notices", help="What Adyen sent, and what became of it.")
 app.command(notices)
 
+deliveries = App(name="deliveries", help="Events on their way to the shop.")
+app.command(deliveries)
+
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 NoticeWord = Literal["unread", "read", "ignored", "unheard_of", "foreign", "waiting", "held"]
+DeliveryWord = Literal["waiting", "delivered", "given_up"]
 
 
 @app.command
@@ -138,6 +142,43 @@ def replay_notices(*ids: int) -> None:
         Which ones, by the ids that `kasir notices` shows; all held ones unless given.
     """
     from kasir.cli.operator import replay_notices as run
+
+    asyncio.run(run(ids))
+
+
+@deliveries.default
+def list_deliveries(
+    *,
+    state: DeliveryWord = "given_up",
+    most: Count = 100,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """List what the shop is told and how that went: by default what is not sent any more.
+
+    Parameters
+    ----------
+    state
+        Which events: waiting, delivered or given_up.
+    most
+        How many at most, newest first.
+    as_json
+        Print JSON instead of a table.
+    """
+    from kasir.cli.deliveries import list_deliveries as run
+
+    asyncio.run(run(state, most, as_json=as_json))
+
+
+@deliveries.command(name="resend")
+def resend_deliveries(*ids: str) -> None:
+    """Have events sent again by the worker, delivered ones too.
+
+    Parameters
+    ----------
+    ids
+        Which ones, by the ids that `kasir deliveries` shows; all that were given up unless given.
+    """
+    from kasir.cli.deliveries import resend_deliveries as run
 
     asyncio.run(run(ids))
 

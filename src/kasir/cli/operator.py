@@ -21,7 +21,7 @@ from kasir.wiring import database_of
 
 async def migrate() -> None:
     """Bring the schema up to date and say what was done."""
-    async with _database() as (_, done):
+    async with opened() as (_, done):
         print("\n".join(done) if done else "up to date")
 
 
@@ -33,7 +33,7 @@ async def create_key(name: str) -> None:
     """
     if not name.strip():
         raise SettingError("NAME", "give the key a name")
-    async with _database() as (pool, _):
+    async with opened() as (pool, _):
         print(await api_keys.create(pool, name, SystemClock().now()))
 
 
@@ -43,7 +43,7 @@ async def withdraw_key(name: str) -> None:
     Raises:
         SettingError: There is none of that name.
     """
-    async with _database() as (pool, _):
+    async with opened() as (pool, _):
         await api_keys.withdraw(pool, name)
     print(f"{name} is withdrawn")
 
@@ -51,7 +51,7 @@ async def withdraw_key(name: str) -> None:
 async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     """Print the notices of a state."""
     vault = Vault(settings_from().secrets)
-    async with _database() as (pool, _):
+    async with opened() as (pool, _):
         found = await inbox.notices(pool, vault, NoticeState(state), most)
     if as_json:
         print(msgspec.json.encode(found).decode())
@@ -72,7 +72,7 @@ def _line(notice: KeptNotice) -> str:
 
 async def replay_notices(ids: Sequence[int]) -> None:
     """Have notices read anew, and say which."""
-    async with _database() as (pool, _):
+    async with opened() as (pool, _):
         if not ids:
             ids = await inbox.held(pool)
         woken = await inbox.replay(pool, ids, queue.enqueue_reading)
@@ -80,7 +80,7 @@ async def replay_notices(ids: Sequence[int]) -> None:
 
 
 @asynccontextmanager
-async def _database() -> AsyncIterator[tuple[Pool, list[str]]]:
+async def opened() -> AsyncIterator[tuple[Pool, list[str]]]:
     """The database, its schema up to date, and the migrations that took."""
     with database_of(settings_from()) as dsn:
         async with database.connected(dsn, 2) as pool:

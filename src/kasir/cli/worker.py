@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from kasir.clock import SystemClock
 from kasir.ids import PaymentId
 from kasir.jobs import queue
 from kasir.shop_events.delivery import Deliverer
@@ -38,7 +39,8 @@ async def work(kasir: Kasir, stop: asyncio.Event) -> None:
         handlers = await _handlers(kasir, stack)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_look(kasir, stop))
-            tasks.create_task(queue.work(kasir.pool, handlers, stop))
+            at_once = {due.DELIVER: kasir.settings.limits.event_deliveries_max}
+            tasks.create_task(queue.work(kasir.pool, handlers, stop, at_once))
 
 
 async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.Handler]:
@@ -47,7 +49,10 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
     deliverer = None
     if settings.events_url:
         sender = Deliverer(
-            settings.events_url, settings.events_secrets, settings.limits.event_timeout_s
+            settings.events_url,
+            settings.events_secrets,
+            settings.limits.event_timeout_s,
+            SystemClock(),
         )
         deliverer = await stack.enter_async_context(sender)
 
@@ -65,7 +70,7 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
 
     async def deliver(event_id: bytes) -> None:
         if deliverer:
-            await kasir.events.deliver(int(event_id), deliverer, kasir.clock.now())
+            await kasir.events.deliver(int(event_id), deliverer)
 
     async def go_on(subscription_id: bytes) -> None:
         await kasir.renewing.go_on(SubscriptionId(subscription_id.decode()))

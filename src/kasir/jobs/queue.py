@@ -62,12 +62,22 @@ async def enqueue(connection: Connection, name: str, payloads: Sequence[bytes]) 
     await _queries(connection).enqueue([name] * count, [*payloads], [0] * count)
 
 
-async def work(pool: Pool, handlers: Mapping[str, Handler], stop: asyncio.Event) -> None:
-    """Take jobs and run them until `stop` is set; starts over when the database went away."""
+async def work(
+    pool: Pool,
+    handlers: Mapping[str, Handler],
+    stop: asyncio.Event,
+    at_once: Mapping[str, int] | None = None,
+) -> None:
+    """Take jobs and run them until `stop` is set; starts over when the database went away.
+
+    `at_once` says how many jobs of a name run at a time, over all workers, so that one that waits
+    for somebody else leaves room for the others. What is not named there has no such limit.
+    """
+    most = at_once or {}
     while not stop.is_set():
         manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
         for name, handler in handlers.items():
-            _register(manager, name, handler)
+            _register(manager, name, handler, most.get(name, 0))
         stopper = asyncio.create_task(_stop_with(manager, stop))
         try:
             await manager.run(
@@ -88,11 +98,11 @@ def _queries(connection: Connection) -> Queries:
     return Queries(AsyncpgDriver(cast("asyncpg.Connection[asyncpg.Record]", connection)))
 
 
-def _register(manager: QueueManager, name: str, handler: Handler) -> None:
+def _register(manager: QueueManager, name: str, handler: Handler, most: int) -> None:
     async def run(job: Job) -> None:
         await handler(job.payload or b"")
 
-    manager.entrypoint(name, accepts_context=False, on_failure="hold")(run)
+    manager.entrypoint(name, concurrency_limit=most, accepts_context=False, on_failure="hold")(run)
 
 
 async def _stop_with(manager: QueueManager, stop: asyncio.Event) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from kasir.store.database import Pool, queries
 from kasir.webhooks.reading import NoticeState
 
 SQL: Final = queries("figures")
+
+#: What was given up before that is the operator's choice by now: the shop has fetched it.
+_LATELY: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Figures:
         unconfirmed_s: For how long the first of them has been.
         events: Events that the shop has not taken and that are still to be delivered.
         events_s: How long ago the oldest of them came about.
+        given_up: Events that the shop never took and that are not sent any more.
         due: Subscriptions that have something to do by now.
     """
 
@@ -34,12 +38,13 @@ class Figures:
     unconfirmed_s: float
     events: int
     events_s: float
+    given_up: int
     due: int
 
 
 async def figures(pool: Pool, now: datetime, most: int) -> Figures:
     """Count, each figure up to `most`."""
-    row = await SQL.figures(pool, now=now, most=most)
+    row = await SQL.figures(pool, now=now, lately=now - _LATELY, most=most)
     counted = (
         NoticeState.UNREAD,
         NoticeState.WAITING,
@@ -54,6 +59,7 @@ async def figures(pool: Pool, now: datetime, most: int) -> Figures:
         unconfirmed_s=_since(row["unconfirmed_since"], now),
         events=row["events"],
         events_s=_since(row["events_since"], now),
+        given_up=row["given_up"],
         due=row["due"],
     )
 

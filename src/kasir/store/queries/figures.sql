@@ -1,4 +1,4 @@
--- name: figures(now, most)^
+-- name: figures(now, lately, most)^
 -- Each figure is read from an index over what is open, and no further than `most` rows: what it
 -- costs does not grow with what was ever kept.
 SELECT
@@ -22,6 +22,9 @@ SELECT
      WHERE payment.status = 'unknown') AS unknown,
     ended.unconfirmed, ended.unconfirmed_since,
     told.events, told.events_since,
+    (SELECT count(*) FROM (
+        SELECT FROM event WHERE given_up_at >= :lately ORDER BY given_up_at LIMIT :most
+    ) AS found) AS given_up,
     (SELECT count(*) FROM (
         SELECT FROM subscription
         WHERE due_at <= :now AND (taken_until IS NULL OR taken_until <= :now)
