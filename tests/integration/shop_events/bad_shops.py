@@ -26,6 +26,8 @@ class BadShop:
         url: Where it is.
         heard: Every request as it came.
         sent: How many bytes it could get rid of.
+        tasks: Its visitors.
+        over: Whether who hangs may hang up.
     """
 
     behave: Behave
@@ -33,24 +35,33 @@ class BadShop:
     heard: list[bytes] = field(default_factory=list)
     sent: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Hear a request and behave."""
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
-        with suppress(OSError, asyncio.IncompleteReadError):
+        # Whoever asked has gone, or the test is over.
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r")[0])
             self.heard.append(head + await reader.readexactly(length))
             await self.behave(self, writer)
-        writer.close()
+        await closed(writer)
 
     async def send(self, writer: asyncio.StreamWriter, piece: bytes) -> None:
         """Send a piece, once there is room for it."""
         writer.write(piece)
         await writer.drain()
         self.sent += len(piece)
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, whatever became of it."""
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 @asynccontextmanager
@@ -91,9 +102,9 @@ def resets_after(text: bytes) -> Behave:
     return behave
 
 
-async def hangs(_: BadShop, __: asyncio.StreamWriter) -> None:
+async def hangs(shop: BadShop, _: asyncio.StreamWriter) -> None:
     """Never say a word."""
-    await asyncio.Event().wait()
+    await shop.over.wait()
 
 
 def goes_on(first: bytes, again: bytes) -> Behave:

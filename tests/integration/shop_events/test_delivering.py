@@ -19,6 +19,7 @@ from far import Far, plain, serving
 from integration.shop_events.bad_shops import (
     Behave,
     badly,
+    closed,
     goes_on,
     hangs,
     huge,
@@ -205,6 +206,7 @@ async def test_an_answer_of_100_mb_counts_by_its_status_and_is_not_read(
 async def _tls_is_cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(1)  # It has begun to say hello.
     writer.transport.abort()
+    await closed(writer)
 
 
 async def test_a_shop_that_closes_tls_before_it_is_agreed_on_is_asked_again_soon(
