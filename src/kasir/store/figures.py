@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from kasir.store.database import Pool, queries
 from kasir.webhooks.reading import NoticeState
 
 SQL: Final = queries("figures")
-
-#: What was given up before that is the operator's choice by now: the shop has fetched it.
-_LATELY: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class Figures:
         unconfirmed_s: For how long the first of them has been.
         events: Events that the shop has not taken and that are still to be delivered.
         events_s: How long ago the oldest of them came about.
-        given_up: Events that the shop never took and that are not sent any more.
+        given_up: Events of the last week that the shop never took and that are not sent any more.
         due: Subscriptions that have something to do by now.
     """
 
@@ -44,7 +41,7 @@ class Figures:
 
 async def figures(pool: Pool, now: datetime, most: int) -> Figures:
     """Count, each figure up to `most`."""
-    row = await SQL.figures(pool, now=now, lately=now - _LATELY, most=most)
+    row = await SQL.figures(pool, now=now, most=most)
     counted = (
         NoticeState.UNREAD,
         NoticeState.WAITING,

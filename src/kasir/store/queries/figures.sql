@@ -1,4 +1,4 @@
--- name: figures(now, lately, most)^
+-- name: figures(now, most)^
 -- Each figure is read from an index over what is open, and no further than `most` rows: what it
 -- costs does not grow with what was ever kept.
 SELECT
@@ -23,7 +23,9 @@ SELECT
     ended.unconfirmed, ended.unconfirmed_since,
     told.events, told.events_since,
     (SELECT count(*) FROM (
-        SELECT FROM event WHERE given_up_at >= :lately ORDER BY given_up_at LIMIT :most
+        -- Older ones are left so on purpose: the shop has fetched them.
+        SELECT FROM event WHERE given_up_at >= :now::timestamptz - interval '7 days'
+        ORDER BY given_up_at LIMIT :most
     ) AS found) AS given_up,
     (SELECT count(*) FROM (
         SELECT FROM subscription
