@@ -122,6 +122,8 @@ class Limits:
     event_gaps_s: tuple[float, ...] = (0, 5, 60, 300, 1800, 7200, 18000, 36000, 36000, 50400, 86400)
     #: How long a shop may take to answer an event.
     event_timeout_s: float = 15.0
+    #: Events that are on their way to the shop at once, over all workers.
+    event_deliveries_max: int = 50
     #: Notifications that share one commit.
     inbox_batch_max: int = 500
     #: Notices that are read in one transaction, and how much they may weigh: the first of them may

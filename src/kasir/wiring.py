@@ -177,7 +177,9 @@ class Kasir:
             changes=Changes(flow, book, ids, clock, account),
             flow=flow,
             closing=closing,
-            events=Events(pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s]),
+            events=Events(
+                pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s], clock
+            ),
             due=due,
             links=ground.links(checkout, closing),
             payments=book,

@@ -42,7 +42,7 @@ async def fetched(events: Events, after: str | None) -> list[str]:
 
 async def test_an_event_that_is_committed_late_is_not_overtaken(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir, AsyncExitStack() as stack:
-        events = Events(kasir.pool, VAULT, [])
+        events = Events(kasir.pool, VAULT, [], kasir.clock)
         early, late = [await stack.enter_async_context(kasir.pool.acquire()) for _ in range(2)]
         # The one that began first writes second and commits first.
         first, second = early.transaction(), late.transaction()
@@ -78,7 +78,7 @@ async def test_nobody_who_polls_misses_what_others_write_meanwhile(
                     await connection.fetchval("SELECT pg_sleep($1)", chance.random() / 500)
 
     async with kasir_on(fresh_database) as kasir:
-        events = Events(kasir.pool, VAULT, [])
+        events = Events(kasir.pool, VAULT, [], kasir.clock)
         writing = asyncio.gather(*(write([f"{n}"] * 25) for n in range(6)))
         polled: list[str] = []
         while not writing.done():

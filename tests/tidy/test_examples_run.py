@@ -6,9 +6,10 @@ import asyncio
 import base64
 import re
 import secrets
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,12 +20,21 @@ from litestar.testing import AsyncTestClient
 from sybil.document import Document
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+from every_event import SHOPPER, body_of, every_event
+from kasir.clock import SystemClock
 from kasir.demo.journeys import JOURNEYS
 from kasir.demo.stage import Stage
+from kasir.ids import SortableIds
 from kasir.shop_events.delivery import Deliverer, Event
+from kasir.shop_events.telling import EventType
+from kasir.store.outbox import Outbox, Telling
+from kasir.store.vault import Vault
+from kasir.wiring import Kasir
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/api.md", "docs/library.md")
+#: Pages that show how events are received: by a function `take`, and by one that fetches them.
+RECEIVERS = ("docs/api.md",)
 
 #: The secret that the page about events verifies with.
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two letters..").decode()
@@ -41,8 +51,45 @@ def environment(house: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_python_examples_of_a_page_run(page: str, environment: Stage) -> None:
+    _, examples = _run(page, environment)
+
+    assert examples > 0
+
+
+@pytest.mark.parametrize("page", RECEIVERS)
+def test_the_receiver_of_a_page_takes_every_event_there_is(page: str, environment: Stage) -> None:
+    asyncio.run(_tell_all())
+    names, _ = _run(page, environment)
+    every = list(every_event())
+    taken = {one.event: names["take"](*asyncio.run(_delivered(body_of(one)))) for one in every}
+    fetched = {event["type"] for event in names["events"]()}
+
+    assert {event: said for event, said in taken.items() if event not in said} == {}
+    of_tokens = {said for event, said in taken.items() if event.startswith("token.")}
+    assert [said for said in of_tokens if SHOPPER not in said] == []
+    assert {one.event for one in every} <= fetched
+
+
+def test_every_page_with_an_example_of_a_receiver_is_tried_with_every_event() -> None:
+    prose = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    shown = {
+        path.relative_to(ROOT).as_posix(): "\n".join(
+            re.findall(r"^```python\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        )
+        for path in prose
+    }
+    of_events = {
+        page for page, code in shown.items() if re.search(r"standardwebhooks|/api/events", code)
+    }
+
+    assert {page for page, code in shown.items() if code} == set(PAGES)
+    assert of_events == set(RECEIVERS)
+
+
+def _run(page: str, house: Stage) -> tuple[dict[str, Any], int]:
+    """Run a page's examples in their order: what they named, and how many there were."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    for shown, real in _places(environment).items():
+    for shown, real in _places(house).items():
         text = text.replace(shown, real)
     document = Document(text, str(ROOT / page))
     for parser in (PythonCodeBlockParser(), SkipParser()):
@@ -50,15 +97,14 @@ def test_the_python_examples_of_a_page_run(page: str, environment: Stage) -> Non
             document.add(region)
     document.namespace |= {
         "__name__": "__main__",
-        "approve": lambda url: _approve(environment, url),
-        "delivered": lambda: asyncio.run(_delivered()),
+        "approve": lambda url: _approve(house, url),
+        "delivered": lambda: asyncio.run(_delivered(body_of(_paid()))),
         "get_from": lambda app, path: asyncio.run(_get_from(app, path)),
     }
     examples = list(document.examples())
     for example in examples:
         example.evaluate()
-
-    assert examples != []
+    return document.namespace, len(examples)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -95,7 +141,21 @@ def _approve(house: Stage, url: str) -> str:
     return str(done["location"].partition("redirectResult=")[2])
 
 
-async def _delivered() -> tuple[dict[str, str], bytes]:
+def _paid() -> Telling:
+    """The event that the page receives."""
+    return next(one for one in every_event() if one.event is EventType.PAYMENT_AUTHORISED)
+
+
+async def _tell_all() -> None:
+    """Write every event there is, as a change of a payment does."""
+    async with Kasir.open() as kasir:
+        vault, ids = Vault(kasir.settings.secrets), SortableIds(time.time_ns)
+        outbox = Outbox(ids, kasir.clock, vault, is_pushed=False)
+        async with kasir.pool.acquire() as connection, connection.transaction():
+            await outbox.write(connection, list(every_event()))
+
+
+async def _delivered(payload: bytes) -> tuple[dict[str, str], bytes]:
     """What a shop's endpoint receives when Kasir really delivers an event."""
     heard: list[tuple[dict[str, str], bytes]] = []
 
@@ -109,9 +169,8 @@ async def _delivered() -> tuple[dict[str, str], bytes]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    payload = b'{"type": "payment.authorised", "data": {"reference": "ORDER-1001"}}'
-    async with Deliverer(url, [SECRET], timeout_s=10) as deliverer:
-        assert await deliverer.deliver(Event("evt_1", payload), datetime.now(UTC))
+    async with Deliverer(url, [SECRET], 10, SystemClock()) as deliverer:
+        assert (await deliverer.deliver(Event("evt_1", payload))).is_taken
     await runner.cleanup()
     return heard[0]
 

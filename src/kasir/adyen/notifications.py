@@ -99,6 +99,15 @@ class Item:
     reason: str
     additional_data: dict[str, str]
     raw: bytes
+    original_psp: str = ""
+
+    @property
+    def initial_payment(self) -> str:
+        """RECURRING_CONTRACT alone: the pspReference of the payment that it came of.
+
+        Its schema demands originalPsp; originalReference may come too, and that one is sealed.
+        """
+        return self.original_reference or self.original_psp
 
     @property
     def success(self) -> bool:
@@ -225,6 +234,7 @@ def item_from(raw: bytes) -> Item:
             key: _text(value) for key, value in (extra if isinstance(extra, dict) else {}).items()
         },
         raw=raw,
+        original_psp=_text(fields.get("originalPsp")),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from kasir.errors import KasirError
 from kasir.gateway.examination import Finding
 from kasir.jobs import failed
 from kasir.store import database
-from kasir.store.diagnosis import Diagnosis
+from kasir.store.diagnosis import Diagnosis, Untold
 from kasir.webhooks.receive import NoticeKind
 from kasir.wiring import Kasir
 
@@ -25,6 +25,8 @@ _LATELY: Final = timedelta(days=7)
 _LOST_AFTER: Final = timedelta(hours=1)
 #: Longer than an end that Kasir may infer by itself takes, and than Adyen's queue can be behind.
 _CONFIRMED_WITHIN: Final = timedelta(days=2)
+#: A shop that answers is told within seconds.
+_TOLD_WITHIN: Final = timedelta(minutes=1)
 _SHOPPERS_MAX: Final = 200
 _CONFLICTS_MAX: Final = 20
 
@@ -58,6 +60,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
             findings.append(await _owners(kasir))
             findings.append(await _ends(kasir))
             findings.append(await _jobs(kasir))
+            findings.append(await _told(kasir))
             findings.append(await _tokens(kasir))
     except KasirError as error:
         findings.append(Finding("database", is_well=False, says=str(error)))
@@ -169,6 +172,35 @@ async def _jobs(kasir: Kasir) -> Finding:
         "says which and why, `kasir jobs retry` has them run again"
     )
     return Finding(what, is_well=False, says=says)
+
+
+async def _told(kasir: Kasir) -> Finding:
+    """Events that wait for the shop: how many, since when, and what it answered last."""
+    what = "the shop takes its events"
+    now, most = kasir.clock.now(), kasir.settings.limits.figures_max
+    found = await Diagnosis(kasir.pool).untold(now - _LATELY, most)
+    answered = f"; the last answer was {found.last}" if found.last else ""
+    if not found.since and not found.given_up:
+        return Finding(what, is_well=True, says=f"none waits{answered}")
+    says = []
+    if found.since:
+        says.append(f"{found.waiting} wait, the first since {_when(found.since)}")
+    if found.given_up:
+        says.append(f"{found.given_up} were given up in the last {_LATELY.days} days")
+    is_well = not found.given_up and not _is_stuck(kasir, found, now)
+    cure = "" if is_well else "; see `Paid, but the order was not delivered` in the runbook"
+    return Finding(what, is_well=is_well, says=f"{' and '.join(says)}{answered}{cure}")
+
+
+def _is_stuck(kasir: Kasir, found: Untold, now: datetime) -> bool:
+    """Whether what waits will not be taken by itself in a moment."""
+    is_refused = found.last is not None and not found.last.is_taken
+    is_late = found.since is not None and found.since < now - _TOLD_WITHIN
+    return is_refused or is_late or not kasir.settings.events_url
+
+
+def _when(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 async def _tokens(kasir: Kasir) -> Finding:

@@ -24,9 +24,13 @@ app.command(notices)
 jobs = App(name="jobs", help="What the worker could not do.")
 app.command(jobs)
 
+deliveries = App(name="deliveries", help="Events on their way to the shop.")
+app.command(deliveries)
+
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 NoticeWord = Literal["unread", "read", "ignored", "unheard_of", "foreign", "waiting", "held"]
+DeliveryWord = Literal["waiting", "delivered", "given_up"]
 
 
 @app.command
@@ -174,6 +178,43 @@ def retry_jobs(*ids: Count) -> None:
         Which ones, by the ids that `kasir jobs failed` shows; all of them unless given.
     """
     from kasir.cli.operator import retry_jobs as run
+
+    asyncio.run(run(ids))
+
+
+@deliveries.default
+def list_deliveries(
+    *,
+    state: DeliveryWord = "given_up",
+    most: Count = 100,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """List what the shop is told and how that went: by default what is not sent any more.
+
+    Parameters
+    ----------
+    state
+        Which events: waiting, delivered or given_up.
+    most
+        How many at most, newest first.
+    as_json
+        Print JSON instead of a table.
+    """
+    from kasir.cli.deliveries import list_deliveries as run
+
+    asyncio.run(run(state, most, as_json=as_json))
+
+
+@deliveries.command(name="resend")
+def resend_deliveries(*ids: str) -> None:
+    """Have events sent again by the worker, delivered ones too.
+
+    Parameters
+    ----------
+    ids
+        Which ones, by the ids that `kasir deliveries` shows; all that were given up unless given.
+    """
+    from kasir.cli.deliveries import resend_deliveries as run
 
     asyncio.run(run(ids))
 

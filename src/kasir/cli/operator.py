@@ -22,7 +22,7 @@ from kasir.wiring import database_of
 
 async def migrate() -> None:
     """Bring the schema up to date and say what was done."""
-    async with _database() as (_, done):
+    async with opened() as (_, done):
         print("\n".join(done) if done else "up to date")
 
 
@@ -34,7 +34,7 @@ async def create_key(name: str) -> None:
     """
     if not name.strip():
         raise SettingError("NAME", "give the key a name")
-    async with _database() as (pool, _):
+    async with opened() as (pool, _):
         print(await api_keys.create(pool, name, SystemClock().now()))
 
 
@@ -44,7 +44,7 @@ async def withdraw_key(name: str) -> None:
     Raises:
         SettingError: There is none of that name.
     """
-    async with _database() as (pool, _):
+    async with opened() as (pool, _):
         await api_keys.withdraw(pool, name)
     print(f"{name} is withdrawn")
 
@@ -52,7 +52,7 @@ async def withdraw_key(name: str) -> None:
 async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     """Print the notices of a state."""
     vault = Vault(settings_from().secrets)
-    async with _database() as (pool, _):
+    async with opened() as (pool, _):
         found = await inbox.notices(pool, vault, NoticeState(state), most)
     if as_json:
         print(msgspec.json.encode(found).decode())
@@ -73,7 +73,7 @@ def _line(notice: KeptNotice) -> str:
 
 async def replay_notices(ids: Sequence[int]) -> None:
     """Have notices read anew, and say which."""
-    async with _database() as (pool, _):
+    async with opened() as (pool, _):
         if not ids:
             ids = await inbox.held(pool)
         woken = await inbox.replay(pool, ids, queue.enqueue_reading)
@@ -82,7 +82,7 @@ async def replay_notices(ids: Sequence[int]) -> None:
 
 async def list_failed_jobs(most: int, *, as_json: bool) -> None:
     """Print the jobs that failed."""
-    async with _database() as (pool, _):
+    async with opened() as (pool, _):
         found = await failed.failed(pool, most)
     if as_json:
         print(msgspec.json.encode(found).decode())
@@ -99,13 +99,13 @@ async def retry_jobs(ids: Sequence[int]) -> None:
     Raises:
         NotFound: One of `ids` is no failed job's.
     """
-    async with _database() as (pool, _):
+    async with opened() as (pool, _):
         count = await failed.retry(pool, ids)
     print(f"{count} to be run again")
 
 
 @asynccontextmanager
-async def _database() -> AsyncIterator[tuple[Pool, list[str]]]:
+async def opened() -> AsyncIterator[tuple[Pool, list[str]]]:
     """The database, its schema up to date, and the migrations that took."""
     settings = settings_from()
     with database_of(settings) as dsn:

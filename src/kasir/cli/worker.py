@@ -52,9 +52,9 @@ async def work(kasir: Kasir, stop: asyncio.Event, cut: asyncio.Event | None = No
         handlers = await _handlers(kasir, stack)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_look(kasir, stop))
-            held_max = limits.jobs_held_max
-            ended = cut or asyncio.Event()
-            tasks.create_task(queue.work(kasir.pool, handlers, stop, held_max, ended))
+            held_max, ended = limits.jobs_held_max, cut or asyncio.Event()
+            at_once = {due.DELIVER: limits.event_deliveries_max}
+            tasks.create_task(queue.work(kasir.pool, handlers, stop, held_max, ended, at_once))
             tasks.create_task(_clean(kasir, stop))
 
 
@@ -65,7 +65,10 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
     deliverer = None
     if settings.events_url:
         sender = Deliverer(
-            settings.events_url, settings.events_secrets, settings.limits.event_timeout_s
+            settings.events_url,
+            settings.events_secrets,
+            settings.limits.event_timeout_s,
+            SystemClock(),
         )
         deliverer = await stack.enter_async_context(sender)
 
@@ -83,7 +86,7 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
 
     async def deliver(event_id: bytes) -> None:
         if deliverer:
-            await kasir.events.deliver(int(event_id), deliverer, kasir.clock.now())
+            await kasir.events.deliver(int(event_id), deliverer)
 
     async def go_on(subscription_id: bytes) -> None:
         await kasir.renewing.go_on(SubscriptionId(subscription_id.decode()))

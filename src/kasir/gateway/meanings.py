@@ -120,7 +120,7 @@ IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.PAYOUT_DECLINE: "the same",
     EventCode.PAYOUT_EXPIRE: "the same",
     EventCode.PAYOUT_THIRDPARTY: "the same",
-    EventCode.RECURRING_CONTRACT: "about tokens, not about a payment",
+    EventCode.RECURRING_CONTRACT: "about tokens; one that failed is noted",
     EventCode.REFUND_WITH_DATA: "about refunds to a card, which is a kind of payout",
     EventCode.REPORT_AVAILABLE: "about a report, whose address stands in the reason",
 }
@@ -355,7 +355,7 @@ def names_of(item: Item) -> tuple[str, ...]:
     though RECURRING_CONTRACT has it where others have the name of the event.
     """
     if item.event_code == EventCode.RECURRING_CONTRACT:
-        return (item.original_reference,) if item.original_reference else ()
+        return (item.initial_payment,) if item.initial_payment else ()
     return tuple(name for name in _named(item) if name)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from kasir.adyen.notifications import EventCode, Item, moment
 from kasir.adyen.token_notifications import TokenEvent, TokenNotification
 from kasir.errors import Unreadable
+from kasir.payments.facts import Fact, Says, Source
 from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
 
 MEANINGS: Final[Mapping[TokenEvent, TokenSays]] = {
@@ -87,20 +88,40 @@ def _of_authorisation(item: Item) -> TokenNews | None:
 
 
 def _of_contract(item: Item) -> TokenNews | None:
-    """RECURRING_CONTRACT: its pspReference is the token, its originalReference the payment."""
+    """RECURRING_CONTRACT: its pspReference is the token."""
     extra = item.additional_data
     shopper = extra.get("shopperReference") or extra.get("recurring.shopperReference", "")
     if not shopper or not item.psp_reference:
         return None
     fact = TokenFact(
-        key=f"contract:{item.original_reference}",
+        key=f"contract:{item.initial_payment}",
         says=TokenSays.CREATED,
         source="RECURRING_CONTRACT",
         at=moment(item.event_date),
-        psp_reference=item.original_reference,
+        psp_reference=item.initial_payment,
     )
     name = _name(item.merchant_account_code, shopper, item.psp_reference)
     return TokenNews(name=name, method=item.payment_method, fact=fact)
+
+
+def not_saved(item: Item) -> Fact | None:
+    """What a RECURRING_CONTRACT that failed says of its payment: the wallet was not saved, and why.
+
+    The fact never holds the item's pspReference, which may be a token.
+
+    Raises:
+        Unreadable: Its date is no date.
+    """
+    if item.event_code != EventCode.RECURRING_CONTRACT or item.success or not item.initial_payment:
+        return None
+    return Fact(
+        key=f"notification:{item.event_code}:{item.initial_payment}:{item.success_text}",
+        says=Says.NOTED,
+        source=Source.NOTIFICATION,
+        at=moment(item.event_date),
+        psp_reference=item.initial_payment,
+        words=f"the wallet was not saved: {item.reason or 'no reason given'}",
+    )
 
 
 def _name(account: str, shopper: str, stored_id: str) -> TokenName:

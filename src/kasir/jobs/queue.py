@@ -78,16 +78,20 @@ async def work(
     stop: asyncio.Event,
     held_max: int,
     cut: asyncio.Event,
+    at_once: Mapping[str, int] | None = None,
 ) -> None:
     """Take jobs and run them until `stop` is set; starts over when the database went away.
 
     No more than `held_max` are taken and not yet done: the others wait in the database. What is in
     hand at the stop is ended first. Once `cut` is set, it is put back for another worker.
+    `at_once` says how many jobs of a name run at a time, over all workers, so that one that waits
+    for somebody else leaves room for the others. What is not named there has no such limit.
     """
+    most = at_once or {}
     while not stop.is_set():
         manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
         for name, handler in handlers.items():
-            _register(manager, name, _until(cut, name, handler), stop)
+            _register(manager, name, _until(cut, name, handler), stop, most.get(name, 0))
         stopper = asyncio.create_task(_stop_with(manager, stop))
         try:
             await manager.run(
@@ -131,11 +135,13 @@ def _until(cut: asyncio.Event, name: str, handler: Handler) -> Handler:
     return run
 
 
-def _register(manager: QueueManager, name: str, handler: Handler, stop: asyncio.Event) -> None:
+def _register(
+    manager: QueueManager, name: str, handler: Handler, stop: asyncio.Event, most: int
+) -> None:
     async def run(job: Job) -> None:
         await _finish(name, handler, job.payload or b"", stop)
 
-    manager.entrypoint(name, accepts_context=False, on_failure="hold")(run)
+    manager.entrypoint(name, concurrency_limit=most, accepts_context=False, on_failure="hold")(run)
 
 
 async def _finish(name: str, handler: Handler, payload: bytes, stop: asyncio.Event) -> None:

@@ -7,8 +7,26 @@ from datetime import datetime
 from typing import Final
 
 from kasir.store.database import Pool, queries
+from kasir.store.deliveries import Try, last_try
 
 SQL: Final = queries("doctor")
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Events that the shop has not taken.
+
+    Attributes:
+        waiting: How many are to be tried, now or later.
+        since: When the oldest of them came about.
+        given_up: How many are not sent any more.
+        last: What the shop answered last, to whichever event.
+    """
+
+    waiting: int
+    since: datetime | None
+    given_up: int
+    last: Try | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +53,12 @@ class Diagnosis:
         """How many attempts wait for Adyen's word on their end, and since when; `most` at most."""
         row = await SQL.unconfirmed(self.pool, most=most)
         return int(row["count"]), row["since"]
+
+    async def untold(self, since: datetime, most: int) -> Untold:
+        """What the shop has not taken; of what was given up, what was so since then."""
+        row = await SQL.untold(self.pool, since=since, most=most)
+        last = await last_try(self.pool)
+        return Untold(row["waiting"], row["waiting_since"], row["given_up"], last)
 
     async def lost_questions(self, before: datetime) -> int:
         """How many calls opened before then have no answer."""

@@ -24,6 +24,7 @@ class Figures:
         unconfirmed_s: For how long the first of them has been.
         events: Events that the shop has not taken and that are still to be delivered.
         events_s: How long ago the oldest of them came about.
+        given_up: Events of the last week that the shop never took and that are not sent any more.
         due: Subscriptions that have something to do by now.
         failed_jobs: Jobs whose handler raised, and which were not run again since.
     """
@@ -35,6 +36,7 @@ class Figures:
     unconfirmed_s: float
     events: int
     events_s: float
+    given_up: int
     due: int
     failed_jobs: int
 
@@ -56,6 +58,7 @@ async def figures(pool: Pool, now: datetime, most: int) -> Figures:
         unconfirmed_s=_since(row["unconfirmed_since"], now),
         events=row["events"],
         events_s=_since(row["events_since"], now),
+        given_up=row["given_up"],
         due=row["due"],
         failed_jobs=row["failed_jobs"],
     )

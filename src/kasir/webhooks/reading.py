@@ -114,7 +114,8 @@ def _standard_reading(raw: bytes, merchant_account: str) -> Reading:
     item = item_from(raw).storable()
     if item.merchant_account_code != merchant_account:
         return Reading(NoticeState.FOREIGN)
-    fact, token = meanings.of_item(item), token_meanings.of_item(item)
+    fact = meanings.of_item(item) or token_meanings.not_saved(item)
+    token = token_meanings.of_item(item)
     if fact is None and token is None:
         known = item.event_code in EventCode.__members__.values()
         return Reading(NoticeState.IGNORED if known else NoticeState.UNHEARD_OF)

@@ -26,6 +26,7 @@ OWNED = "every pspReference has one payment"
 ANSWERED = "calls to Adyen were answered"
 AGREE = "tokens agree with Adyen's list"
 ENDED = "Adyen told how attempts ended"
+TOLD = "the shop takes its events"
 MIXED = "test and live are not mixed"
 
 
@@ -131,6 +132,92 @@ async def test_an_attempt_that_adyen_never_speaks_of_again_is_noticed(
 
     assert found[ENDED].is_well is not is_red
     assert f"1 not yet, the first since {over_at:%Y-%m-%d}" in found[ENDED].says
+
+
+TELLING = {
+    "KASIR_EVENTS_URL": "http://127.0.0.1:9/",
+    "KASIR_EVENTS_SECRET": "whsec_" + "c2VjcmV0" * 4,
+}
+
+
+@pytest.mark.parametrize(
+    ("event", "answer", "telling", "is_well", "says"),
+    [
+        pytest.param(None, None, {}, True, "none waits", id="nothing ever happened"),
+        pytest.param(
+            None, "204", TELLING, True, "none waits; the last answer was 204 on ", id="all is told"
+        ),
+        pytest.param(
+            "1 second", None, TELLING, True, "1 wait, the first since ", id="just happened"
+        ),
+        pytest.param(
+            "1 second", "503", TELLING, False, "; the last answer was 503 on ", id="refused"
+        ),
+        pytest.param(
+            "1 second",
+            "TimeoutError",
+            TELLING,
+            False,
+            "; the last answer was TimeoutError on ",
+            id="not answered",
+        ),
+        pytest.param(
+            "2 minutes", "204", TELLING, False, "1 wait, the first since ", id="no worker"
+        ),
+        pytest.param("1 second", "204", {}, False, "1 wait", id="the address was taken away"),
+    ],
+)
+async def test_events_that_wait_are_shown_since_when_and_with_the_shops_last_answer(
+    environ: dict[str, str],
+    event: str | None,
+    answer: str | None,
+    telling: dict[str, str],
+    is_well: bool,
+    says: str,
+) -> None:
+    given = {**environ, **telling}
+    async with Kasir.open(settings_from(given)) as kasir:
+        # One that was told, for the answer to be of.
+        await kasir.pool.execute(
+            "INSERT INTO event (name, subject, type, at, payload, tries, delivered_at)"
+            " VALUES ('evt_0', 'pay_0', 'x', now(), '', 1, now())"
+        )
+        if event:
+            await kasir.pool.execute(
+                "INSERT INTO event (name, subject, type, at, payload, due_at) VALUES"
+                " ('evt_1', 'pay_1', 'x', now() - $1::text::interval, '', now())",
+                event,
+            )
+        if answer:
+            status, error = (int(answer), "") if answer.isdigit() else (None, answer)
+            await kasir.pool.execute(
+                "INSERT INTO event_try (event_id, at, status, error)"
+                " SELECT max(id), now(), $1, $2 FROM event",
+                status,
+                error,
+            )
+    (found,) = [finding for finding in await findings_of(given) if finding.what == TOLD]
+
+    assert says in found.says
+    assert found.is_well is is_well
+    assert ("see `Paid, but the order was not delivered`" in found.says) is not is_well
+
+
+@pytest.mark.parametrize(("days", "is_well"), [(1, False), (8, True)])
+async def test_an_event_that_is_not_sent_any_more_is_shown_for_a_week(
+    environ: dict[str, str], days: int, is_well: bool
+) -> None:
+    given = {**environ, **TELLING}
+    async with Kasir.open(settings_from(given)) as kasir:
+        await kasir.pool.execute(
+            "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at) VALUES"
+            " ('evt_1', 'pay_1', 'x', now(), '', 11, now() - $1 * interval '1 day')",
+            days,
+        )
+    (found,) = [finding for finding in await findings_of(given) if finding.what == TOLD]
+
+    assert found.is_well is is_well
+    assert ("1 were given up in the last 7 days" in found.says) is not is_well
 
 
 async def test_a_token_whose_webhook_was_lost_is_adopted_and_told(

@@ -62,7 +62,7 @@ async def an_attempt(kasir: Kasir) -> None:
     now = datetime.now(UTC)
     times = {"created_at": now, "close_at": now + timedelta(minutes=30)}
     question = a_question(opened_at=now, asked_at=now)
-    await kasir.payments.open(an_intent(**times), question, None)
+    await kasir.payments.open(an_intent("pay_1", **times), question, None)
 
 
 @asynccontextmanager

@@ -1,21 +1,40 @@
-"""A shop that fails: each try is counted and logged, and the next one comes sooner than a lease."""
+"""A shop that fails, in every way there is: each try is counted, logged, and followed by the next.
+
+Every shop here is a real server, and the log is the program's own, as it is printed.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import re
+import socket
+import ssl
 from collections.abc import AsyncIterator
 
 import pytest
+import trustme
 from aiohttp import web
-from structlog.testing import capture_logs
 
 from far import Far, plain, serving
-from kasir.shop_events.delivery import Deliverer
-from kasir.store.events import SQL
-from kasir.store.vault import Vault
+from integration.shop_events.bad_shops import (
+    Behave,
+    badly,
+    closed,
+    goes_on,
+    hangs,
+    huge,
+    resets_after,
+    says,
+)
+from integration.shop_events.told import SECRET, tell
+from kasir.clock import SystemClock
+from kasir.shop_events.delivery import Answered, Deliverer, Event
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on
 
-SECRET = "whsec_" + "c2VjcmV0" * 4
+#: What the machine's own buffers may hold between a shop and a reader that does not read.
+BUFFERS_BYTES = 16 * 1024 * 1024
+OK = b"HTTP/1.1 200 OK\r\n"
 
 
 @pytest.fixture
@@ -30,60 +49,247 @@ async def far() -> AsyncIterator[Far]:
         yield shop
 
 
-async def _an_event(kasir: Kasir) -> int:
-    """An event that waits to be delivered."""
-    now = kasir.clock.now()
-    async with kasir.pool.acquire() as connection, connection.transaction():
-        await SQL.add_events(
-            connection,
-            names=["evt_1"],
-            subjects=["pay_1"],
-            types=["payment.authorised"],
-            payloads=[Vault(kasir.settings.secrets).seal(b"{}")],
-            now=now,
-            due_at=now,
-        )
-    found: int = await kasir.pool.fetchval("SELECT id FROM event")
-    return found
+def deliverer_to(url: str, timeout_s: float = 15.0) -> Deliverer:
+    return Deliverer(url, [SECRET], timeout_s, SystemClock())
 
 
-@pytest.mark.parametrize("status", [302, 400, 404, 500, 503])
-async def test_a_shop_that_refuses_an_event_is_asked_again_within_the_minute(
-    kasir: Kasir, far: Far, status: int
-) -> None:
-    event = await _an_event(kasir)
-    far.handler = plain(status, b"no", Location="http://127.0.0.1:9/")
-    async with Deliverer(far.url, [SECRET], 5) as deliverer:
-        with capture_logs() as logs:
-            await kasir.events.deliver(event, deliverer, kasir.clock.now())
-    row = await kasir.pool.fetchrow("SELECT tries, due_at - now() AS later FROM event")
+async def one_try(kasir: Kasir, url: str, timeout_s: float = 15.0) -> Answered:
+    """Tell one event to a shop, once; what is written down of the try."""
+    (name,) = await tell(kasir, "pay_1")
+    event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
+    async with deliverer_to(url, timeout_s) as deliverer:
+        await kasir.events.deliver(event_id, deliverer)
+    (row,) = await kasir.pool.fetch("SELECT status, error FROM event_try")
+    return Answered(row["status"], row["error"])
+
+
+async def standing(kasir: Kasir) -> tuple[int, bool, bool]:
+    """How the only event stands: tries, whether another follows soon, whether it is taken."""
+    row = await kasir.pool.fetchrow(
+        "SELECT tries, due_at BETWEEN now() AND now() + interval '1 minute' AS is_soon,"
+        " delivered_at IS NOT NULL AS is_taken FROM event"
+    )
     assert row is not None
+    return row["tries"], bool(row["is_soon"]), row["is_taken"]
 
-    assert row["tries"] == 1
-    assert row["later"].total_seconds() < 60
-    assert [(one["event"], one["name"], one["status"]) for one in logs] == [
-        ("the shop refused an event", "evt_1", status)
+
+def logged(printed: str) -> list[tuple[str, dict[str, str]]]:
+    """The log as it was printed: each line's words and its fields."""
+    lines = re.findall(r"\[(?:warning|error) *\] (.+?)  +(\S.*)", printed)
+    return [(words, dict(re.findall(r"(\w+)=('.*?'|\S+)", fields))) for words, fields in lines]
+
+
+@pytest.mark.parametrize("status", [300, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503, 599])
+async def test_a_shop_that_refuses_is_asked_again_soon_and_no_redirect_is_followed(
+    kasir: Kasir, far: Far, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving() as elsewhere:
+        elsewhere.handler = plain(204, b"")
+        far.handler = plain(status, b"no", Location=elsewhere.url)
+        answered = await one_try(kasir, far.url)
+
+    assert answered == Answered(status=status)
+    assert await standing(kasir) == (1, True, False)
+    name = await kasir.pool.fetchval("SELECT name FROM event")
+    assert logged(capsys.readouterr().out) == [
+        ("the shop refused an event", {"name": name, "status": str(status)})
     ]
+    assert (len(far.asked), elsewhere.asked) == (1, [])
 
 
-async def _resets(request: web.Request) -> web.StreamResponse:
-    assert request.transport is not None
-    request.transport.abort()
-    return web.Response()
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+async def test_any_2xx_takes_an_event_and_nothing_is_logged(
+    kasir: Kasir, far: Far, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far.handler = plain(status, b"")
+
+    assert await one_try(kasir, far.url) == Answered(status=status)
+    assert await standing(kasir) == (1, False, True)
+    assert logged(capsys.readouterr().out) == []
 
 
-async def test_a_shop_that_resets_the_connection_is_asked_again_within_the_minute(
+@pytest.mark.parametrize(
+    ("behave", "error"),
+    [
+        pytest.param(says(b""), "ServerDisconnectedError", id="hangs up"),
+        pytest.param(says(b"220 mail.example ESMTP\r\n"), "ClientResponseError", id="no HTTP"),
+        pytest.param(resets_after(b""), "ClientOSError", id="resets at once"),
+        pytest.param(resets_after(OK + b"X: "), "ClientOSError", id="resets in the head"),
+        pytest.param(
+            goes_on(OK, b"X: a\r\n" * 999), "ClientResponseError", id="headers without end"
+        ),
+        pytest.param(
+            goes_on(OK + b"X: ", b"a" * 999), "ClientResponseError", id="a header without end"
+        ),
+    ],
+)
+async def test_a_shop_that_gives_no_whole_answer_is_asked_again_soon(
+    kasir: Kasir, behave: Behave, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with badly(behave) as shop:
+        answered = await one_try(kasir, shop.url)
+
+    assert answered == Answered(error=error)
+    assert await standing(kasir) == (1, True, False)
+    name = await kasir.pool.fetchval("SELECT name FROM event")
+    assert logged(capsys.readouterr().out) == [
+        ("the shop did not answer", {"name": name, "error": error})
+    ]
+    assert len(shop.heard) == 1
+    assert shop.sent < BUFFERS_BYTES
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(hangs, id="never says a word"),
+        pytest.param(goes_on(b"", b"HTTP/1.1 102 Processing\r\n\r\n"), id="is always at it"),
+    ],
+)
+async def test_a_shop_that_hangs_is_given_its_time_and_asked_again_soon(
+    kasir: Kasir, behave: Behave, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with badly(behave) as shop:
+        answered = await one_try(kasir, shop.url, timeout_s=0.5)
+
+    assert answered == Answered(error="TimeoutError")
+    assert await standing(kasir) == (1, True, False)
+    ((words, fields),) = logged(capsys.readouterr().out)
+    assert (words, fields["error"]) == ("the shop did not answer", "TimeoutError")
+
+
+async def test_a_shop_that_nobody_is_at_is_asked_again_soon(
+    kasir: Kasir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as nobody:  # Bound, and not listening: whoever connects is refused.
+        nobody.bind(("127.0.0.1", 0))
+        answered = await one_try(kasir, f"http://127.0.0.1:{nobody.getsockname()[1]}/")
+
+    assert answered == Answered(error="ClientConnectorError")
+    assert await standing(kasir) == (1, True, False)
+    assert "the shop did not answer" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(resets_after, id="resets in the middle of its body"),
+        pytest.param(says, id="hangs up in the middle of its body"),
+    ],
+)
+async def test_the_status_counts_though_the_rest_breaks_off(
+    kasir: Kasir, end: object, status: int
+) -> None:
+    assert callable(end)
+    head = f"HTTP/1.1 {status} So\r\nContent-Length: 1000\r\n\r\nabc"
+    async with badly(end(head.encode())) as shop:
+        answered = await one_try(kasir, shop.url)
+
+    assert answered == Answered(status=status)
+    assert await standing(kasir) == (1, status >= 300, status < 300)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_an_answer_of_100_mb_counts_by_its_status_and_is_not_read(
+    kasir: Kasir, status: int
+) -> None:
+    async with badly(huge(status)) as shop:
+        answered = await one_try(kasir, shop.url)
+        await asyncio.wait(shop.tasks)
+
+    assert answered == Answered(status=status)
+    assert await standing(kasir) == (1, status >= 300, status < 300)
+    assert shop.sent < BUFFERS_BYTES
+
+
+async def _tls_is_cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)  # It has begun to say hello.
+    writer.transport.abort()
+    await closed(writer)
+
+
+async def test_a_shop_that_closes_tls_before_it_is_agreed_on_is_asked_again_soon(
+    kasir: Kasir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = await asyncio.start_server(_tls_is_cut, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        answered = await one_try(kasir, f"https://127.0.0.1:{port}/")
+
+    assert answered.error in {"ClientOSError", "ClientConnectorError", "ClientConnectorSSLError"}
+    assert await standing(kasir) == (1, True, False)
+    assert "the shop did not answer" in capsys.readouterr().out
+
+
+async def test_a_shop_whose_certificate_nobody_vouches_for_hears_no_event(
+    kasir: Kasir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    async with badly(says(OK + b"\r\n"), tls) as shop:
+        answered = await one_try(kasir, shop.url)
+
+    assert answered == Answered(error="ClientConnectorCertificateError")
+    assert await standing(kasir) == (1, True, False)
+    assert shop.heard == []
+    assert "ClientConnectorCertificateError" in capsys.readouterr().out
+
+
+async def test_a_cookie_of_the_shops_is_not_brought_back(far: Far) -> None:
+    far.handler = plain(204, b"", Set_Cookie="who=me; Path=/")
+    async with deliverer_to(far.url.replace("127.0.0.1", "localhost")) as deliverer:
+        for _ in range(2):
+            assert (await deliverer.deliver(Event("evt_1", b"{}"))).is_taken
+
+    assert ["cookie" in headers for _, headers, _ in far.asked] == [False, False]
+
+
+async def test_an_event_that_no_key_opens_goes_the_same_way_and_is_no_failed_job(
+    kasir: Kasir, far: Far, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (name,) = await tell(kasir, "pay_1")
+    await kasir.pool.execute("UPDATE event SET payload = $1", b"sealed with another key")
+    event_id = await kasir.pool.fetchval("SELECT id FROM event")
+    async with deliverer_to(far.url) as deliverer:
+        await kasir.events.deliver(event_id, deliverer)
+
+    assert await standing(kasir) == (1, True, False)
+    assert (
+        await kasir.pool.fetchval("SELECT error FROM event_try") == "no KASIR_SECRET_KEY opens it"
+    )
+    ((words, fields),) = logged(capsys.readouterr().out)
+    assert (words, fields["name"]) == ("an event cannot be opened", name)
+    assert far.asked == []
+
+
+async def test_what_another_job_delivered_meanwhile_is_not_sent_again_because_this_one_failed(
     kasir: Kasir, far: Far
 ) -> None:
-    event = await _an_event(kasir)
-    far.handler = _resets
-    async with Deliverer(far.url, [SECRET], 5) as deliverer:
-        with capture_logs() as logs:
-            await kasir.events.deliver(event, deliverer, kasir.clock.now())
-        far.handler = plain(204, b"")
-        await kasir.events.deliver(event, deliverer, kasir.clock.now())
-    row = await kasir.pool.fetchrow("SELECT tries, due_at, delivered_at FROM event")
-    assert row is not None
+    await tell(kasir, "pay_1")
+    event_id = await kasir.pool.fetchval("SELECT id FROM event")
 
-    assert [one["event"] for one in logs] == ["the shop did not answer"]
-    assert (row["tries"], row["due_at"], row["delivered_at"] is None) == (2, None, False)
+    async def taken_meanwhile(_: web.Request) -> web.Response:
+        far.handler = plain(204, b"")
+        await kasir.events.deliver(event_id, deliverer)
+        return web.Response(status=500)
+
+    far.handler = taken_meanwhile
+    async with deliverer_to(far.url) as deliverer:
+        await kasir.events.deliver(event_id, deliverer)
+        await kasir.events.deliver(event_id, deliverer)  # It is due no more: nothing is sent.
+
+    assert await standing(kasir) == (1, False, True)
+    assert [headers["webhook-id"] for _, headers, _ in far.asked] == [
+        await kasir.pool.fetchval("SELECT name FROM event")
+    ] * 2
+    tries = await kasir.pool.fetch("SELECT status FROM event_try ORDER BY id")
+    assert [row["status"] for row in tries] == [204, 500]
+
+
+async def test_a_deliverer_is_used_inside_its_context() -> None:
+    deliverer = deliverer_to("http://127.0.0.1:9/")
+    await deliverer.__aexit__()  # One that was never opened has nothing to close.
+
+    with pytest.raises(RuntimeError, match="async with"):
+        await deliverer.deliver(Event("evt_1", b"{}"))

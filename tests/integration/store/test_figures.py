@@ -42,6 +42,15 @@ async def events(kasir: Kasir, count: int, *, is_due: bool) -> None:
     )
 
 
+async def given_up(kasir: Kasir, at: datetime) -> None:
+    """An event that is not sent any more."""
+    await kasir.pool.execute(
+        "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at)"
+        " VALUES ('evt_' || $1::timestamptz, 'pay_1', 'x', $1, '', 11, $1)",
+        at,
+    )
+
+
 @pytest.fixture
 async def busy(fresh_database: str) -> Any:
     """A Kasir in which something waits everywhere."""
@@ -52,6 +61,8 @@ async def busy(fresh_database: str) -> Any:
         await notices(kasir, NoticeState.UNREAD, 3, at=NOW - 2 * MINUTE)
         await events(kasir, 4, is_due=True)
         await events(kasir, 4, is_due=False)
+        for days in (1, 6, 8):  # The last one is left so on purpose by now.
+            await given_up(kasir, NOW - timedelta(days=days))
         for name in ("pay_1", "pay_2", "pay_3"):
             intent, question = an_intent(name), a_question(name)
             await kasir.payments.open(intent, question, None)
@@ -83,6 +94,7 @@ async def test_what_waits_is_counted_and_what_is_done_is_not(busy: Kasir) -> Non
         unconfirmed_s=120.0,
         events=4,
         events_s=180.0,
+        given_up=2,
         due=0,
         failed_jobs=0,
     )
@@ -119,7 +131,7 @@ async def test_no_figure_is_counted_further_than_it_is_let(busy: Kasir) -> None:
     found = await figures(busy.pool, NOW, 1)
 
     assert set(found.notices.values()) == {1}
-    assert (found.unknown, found.events) == (1, 1)
+    assert (found.unknown, found.events, found.given_up) == (1, 1, 1)
 
 
 async def test_nothing_waits_in_an_empty_house(fresh_database: str) -> None:

@@ -80,22 +80,23 @@ class Story:
         fields = {"eventDate": at(minute).isoformat(), "additionalData": extra}
         return self._item(**fields | changes)
 
-    def contract(self, minute: int) -> bytes:
+    def contract(self, minute: int, **changes: Any) -> bytes:
         """The older way of telling of a token."""
-        return self._item(
-            eventCode="RECURRING_CONTRACT",
-            pspReference=self.token,
-            originalReference=self.psp_reference,
-            originalPsp=self.psp_reference,
-            amount={"currency": "IDR", "value": 0},
-            eventDate=at(minute).isoformat(),
-            additionalData={
+        fields = {
+            "eventCode": "RECURRING_CONTRACT",
+            "pspReference": self.token,
+            "originalReference": self.psp_reference,
+            "originalPsp": self.psp_reference,
+            "amount": {"currency": "IDR", "value": 0},
+            "eventDate": at(minute).isoformat(),
+            "additionalData": {
                 "recurring.recurringDetailReference": self.token,
                 "recurring.shopperReference": self.shopper,
                 "shopperReference": self.shopper,
                 "GoPay.gopayAccountId": f"62{self.psp_reference}",
             },
-        )
+        }
+        return self._item(**fields | changes)
 
     def refund(self, minute: int) -> bytes:
         """The whole sum went back."""

@@ -267,3 +267,38 @@ async def test_any_order_and_repetition_comes_to_one_token_and_one_story(desk: D
         assert events[0]["type"] == CREATED, steps
         assert events[-1]["data"]["state"] == "disabled", steps
     assert await desk.facts() == len(orders) * len(STEPS[2:])
+
+
+@pytest.mark.parametrize("contract_first", [True, False])
+async def test_a_contract_that_names_its_payment_by_original_psp_alone_belongs_to_it(
+    desk: Desk, contract_first: bool
+) -> None:
+    told = story()
+    await desk.hear_reply(await desk.ask(told))
+    contract = told.contract(2, originalReference="")
+    halves = [contract, told.authorisation(1, additionalData={})]
+    await desk.tell(*(halves if contract_first else halves[::-1]))
+    token = await desk.token(told)
+
+    assert token.standing.first_psp_reference == told.psp_reference
+    assert token.model == "Subscription"
+    assert await desk.told(told) == [CREATED]
+
+
+@pytest.mark.parametrize("contract_first", [True, False])
+async def test_a_contract_that_failed_makes_no_token_and_its_payment_shows_why(
+    desk: Desk, contract_first: bool
+) -> None:
+    told = story()
+    await desk.hear_reply(await desk.ask(told))
+    contract = told.contract(2, success="false", originalReference="", reason="Not allowed")
+    halves = [contract, told.authorisation(1, additionalData={})]
+    await desk.tell(*(halves if contract_first else halves[::-1]))
+    payment = await desk.kasir.payments.payment(told.payment_id)
+    assert payment is not None
+
+    assert await desk.kasir.tokens.stored_as(told.token) == []
+    assert await desk.told(told) == []
+    assert "the wallet was not saved: Not allowed" in [fact.words for fact in payment.facts]
+    assert payment.status == "authorised"
+    assert told.token not in repr(payment)

@@ -13,7 +13,8 @@ from kasir.adyen.notifications import Item, item_from
 from kasir.adyen.token_notifications import TokenEvent, TokenNotification
 from kasir.errors import Unreadable
 from kasir.gateway.meanings import names_of
-from kasir.gateway.token_meanings import MEANINGS, of_item, of_notification
+from kasir.gateway.token_meanings import MEANINGS, not_saved, of_item, of_notification
+from kasir.payments.facts import Says
 from kasir.tokens.model import TokenName, TokenNews, TokenSays
 
 TOKEN = "M5N7TQ4TG5PFWR50"
@@ -109,6 +110,52 @@ def test_a_type_nobody_has_heard_of_says_nothing() -> None:
 )
 def test_an_authorisation_says_what_storing_did(operation: str, says: TokenSays) -> None:
     assert told(of_item(authorisation(operation))).fact.says is says
+
+
+@pytest.mark.parametrize(
+    "originals",
+    [
+        pytest.param({"originalReference": "", "originalPsp": PSP}, id="by originalPsp alone"),
+        pytest.param({"originalReference": None, "originalPsp": PSP}, id="and null beside it"),
+        # Adyen seals originalReference, and not originalPsp.
+        pytest.param({"originalReference": PSP, "originalPsp": "OTHER"}, id="the sealed one first"),
+    ],
+)
+def test_a_contract_names_the_payment_that_it_came_of(originals: dict[str, Any]) -> None:
+    item = contract(**originals)
+
+    assert told(of_item(item)).fact.psp_reference == PSP
+    assert told(of_item(item)).fact.key == f"contract:{PSP}"
+    assert names_of(item) == (PSP,)
+
+
+def test_two_payments_of_one_token_are_two_facts_of_it() -> None:
+    first = contract(originalReference="", originalPsp=PSP)
+    second = contract(originalReference="", originalPsp="PSP-2")
+
+    assert told(of_item(first)).fact.key != told(of_item(second)).fact.key
+
+
+def test_a_contract_that_failed_is_noted_of_its_payment_and_tells_no_token() -> None:
+    item = contract(success="false", originalReference="", originalPsp=PSP, reason="Not allowed")
+    fact = not_saved(item)
+    assert fact is not None
+
+    assert (fact.says, fact.psp_reference, fact.modification) == (Says.NOTED, PSP, "")
+    assert fact.words == "the wallet was not saved: Not allowed"
+    assert TOKEN not in repr(fact)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(contract(), id="one that went well"),
+        pytest.param(authorisation(success="false"), id="another event"),
+        pytest.param(contract(success="false", originalReference=""), id="of no payment"),
+    ],
+)
+def test_what_says_nothing_of_a_wallet_that_was_not_saved(item: Item) -> None:
+    assert not_saved(item) is None
 
 
 @pytest.mark.parametrize(

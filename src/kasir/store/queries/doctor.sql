@@ -26,3 +26,17 @@ ORDER BY conflict.name, conflict.payment_id LIMIT :most;
 
 -- name: now()$
 SELECT clock_timestamp();
+
+-- name: untold(since, most)^
+-- Events that the shop has not taken: those to be tried again and the oldest of them, and those that
+-- were given up since then.
+SELECT waiting.count AS waiting, waiting.since AS waiting_since, given_up.count AS given_up
+FROM (
+    SELECT count(*) AS count, min(at) AS since FROM (
+        SELECT at FROM event WHERE due_at IS NOT NULL ORDER BY due_at LIMIT :most
+    ) AS found
+) AS waiting, (
+    SELECT count(*) AS count FROM (
+        SELECT FROM event WHERE given_up_at >= :since ORDER BY given_up_at LIMIT :most
+    ) AS found
+) AS given_up;

@@ -101,6 +101,8 @@ FROM (
 
 -- name: due_events(now, later, most)
 -- Only the first event of a payment (or token) that the shop has not heard: the next one waits for it.
+-- No more than the workers are about to deliver: what would lie with them for longer than `later`
+-- would be taken twice, while a shop hangs.
 UPDATE event SET due_at = :later
 WHERE id IN (
     SELECT id FROM event
@@ -109,7 +111,11 @@ WHERE id IN (
         WHERE earlier.subject = event.subject AND earlier.id < event.id
               AND earlier.due_at IS NOT NULL
     )
-    ORDER BY due_at LIMIT :most
+    ORDER BY due_at
+    LIMIT greatest(0, :most - (
+        SELECT count(*) FROM pgqueuer
+        WHERE entrypoint = 'deliver' AND status IN ('queued', 'picked')
+    ))
     FOR UPDATE SKIP LOCKED
 )
 RETURNING id;

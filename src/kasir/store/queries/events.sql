@@ -1,11 +1,19 @@
 -- name: event(id)^
-SELECT id, name, payload, at, tries FROM event WHERE id = :id AND due_at IS NOT NULL;
+SELECT id, name, type, payload, tries FROM event WHERE id = :id AND due_at IS NOT NULL;
 
--- name: delivered(id, now)!
-UPDATE event SET due_at = NULL, delivered_at = :now, tries = tries + 1 WHERE id = :id;
-
--- name: not_delivered(id, due_at)!
-UPDATE event SET due_at = :due_at, tries = tries + 1 WHERE id = :id;
+-- name: tried(id, at, status, error, is_taken, due_at)!
+-- An event that another job delivered meanwhile stays delivered, whatever came of this try.
+WITH kept AS (
+    UPDATE event
+    SET tries = tries + 1,
+        due_at = :due_at::timestamptz,
+        delivered_at = CASE WHEN :is_taken::boolean THEN :at::timestamptz END,
+        given_up_at = CASE WHEN NOT :is_taken::boolean AND :due_at::timestamptz IS NULL
+                           THEN :at::timestamptz END
+    WHERE id = :id AND delivered_at IS NULL
+)
+INSERT INTO event_try (event_id, at, status, error)
+VALUES (:id, :at::timestamptz, :status::integer, :error);
 
 -- name: last_event()$
 SELECT last_value FROM event_id_seq;
@@ -31,3 +39,34 @@ WITH telling AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(7597993))
 INSERT INTO event (name, subject, type, payload, at, due_at)
 SELECT news.*, :now::timestamptz, :due_at::timestamptz
 FROM telling, unnest(:names::text[], :subjects::text[], :types::text[], :payloads::bytea[]) AS news;
+
+-- name: waiting_events(most)
+SELECT id, name, type, subject, at FROM event
+WHERE due_at IS NOT NULL ORDER BY id DESC LIMIT :most;
+
+-- name: given_up_events(most)
+SELECT id, name, type, subject, at FROM event
+WHERE given_up_at IS NOT NULL ORDER BY id DESC LIMIT :most;
+
+-- name: delivered_events(most)
+SELECT id, name, type, subject, at FROM event
+WHERE delivered_at IS NOT NULL ORDER BY id DESC LIMIT :most;
+
+-- name: tries_of(ids)
+SELECT event_id, at, status, error FROM event_try
+WHERE event_id = ANY (:ids::bigint[]) ORDER BY id;
+
+-- name: last_try()^
+SELECT at, status, error FROM event_try ORDER BY id DESC LIMIT 1;
+
+-- name: resend(names, now)
+-- From the foot of the ladder. What waits already is left to its own time.
+UPDATE event
+SET tries = 0, due_at = :now::timestamptz, delivered_at = NULL, given_up_at = NULL
+WHERE name = ANY (:names::text[]) AND due_at IS NULL
+RETURNING name;
+
+-- name: resend_given_up(now)
+UPDATE event SET tries = 0, due_at = :now::timestamptz, given_up_at = NULL
+WHERE given_up_at IS NOT NULL
+RETURNING name;

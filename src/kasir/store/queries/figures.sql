@@ -23,6 +23,11 @@ SELECT
     ended.unconfirmed, ended.unconfirmed_since,
     told.events, told.events_since,
     (SELECT count(*) FROM (
+        -- Older ones are left so on purpose: the shop has fetched them.
+        SELECT FROM event WHERE given_up_at >= :now::timestamptz - interval '7 days'
+        ORDER BY given_up_at LIMIT :most
+    ) AS found) AS given_up,
+    (SELECT count(*) FROM (
         SELECT FROM subscription
         WHERE due_at <= :now AND (taken_until IS NULL OR taken_until <= :now)
         ORDER BY due_at LIMIT :most

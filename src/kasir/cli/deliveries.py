@@ -1,0 +1,45 @@
+"""`kasir deliveries`: what the shop is told, how that went, and telling it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from kasir.cli.operator import opened
+from kasir.clock import SystemClock
+from kasir.errors import SettingError
+from kasir.store import deliveries
+from kasir.store.deliveries import Delivery, DeliveryState
+
+
+async def list_deliveries(state: str, most: int, *, as_json: bool) -> None:
+    """Print the deliveries in a state."""
+    async with opened() as (pool, _):
+        found = await deliveries.deliveries(pool, DeliveryState(state), most)
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+        return
+    for one in found:
+        print(_line(one))
+    print(f"{len(found)} {state}")
+
+
+def _line(one: Delivery) -> str:
+    when = one.created_at.isoformat(timespec="seconds")
+    last = f"{len(one.tries)} tries, the last: {one.tries[-1]}" if one.tries else "not tried yet"
+    return f"{one.id}  {when}  {one.event:<28} {one.subject}  {last}"
+
+
+async def resend_deliveries(names: Sequence[str]) -> None:
+    """Have events sent again, and say how many.
+
+    Raises:
+        SettingError: One that is named is no event, or waits already. The others are sent.
+    """
+    async with opened() as (pool, _):
+        resent = await deliveries.resend(pool, names, SystemClock().now())
+    print(f"{len(resent)} to be sent again")
+    if left := sorted({*names} - {*resent}):
+        cure = "is no event's id, or waits already; `kasir deliveries --state waiting` shows those"
+        raise SettingError(", ".join(left), cure)

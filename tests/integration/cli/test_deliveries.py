@@ -1,0 +1,86 @@
+"""`kasir deliveries`: what the shop was not told is listed, and told again."""
+
+from __future__ import annotations
+
+import json
+
+import asyncpg
+import pytest
+
+from command import TWIN, is_one_line, kasir
+
+
+@pytest.fixture
+async def given(fresh_database: str) -> dict[str, str]:
+    """Settings, with a database in which events stand in every state."""
+    environ = {**TWIN, "KASIR_DATABASE_URL": fresh_database}
+    assert kasir("migrate", **environ).returncode == 0
+    connection = await asyncpg.connect(fresh_database)
+    await connection.execute(
+        "INSERT INTO event (name, subject, type, at, payload, tries, due_at, delivered_at,"
+        " given_up_at) VALUES"
+        " ('evt_waits', 'pay_1', 'payment.refused', now(), '', 0, now(), NULL, NULL),"
+        " ('evt_told', 'pay_1', 'payment.unknown', now(), '', 1, NULL, now(), NULL),"
+        " ('evt_lost', 'pay_2', 'payment.authorised', now(), '', 2, NULL, NULL, now()),"
+        " ('evt_lost_too', 'pay_3', 'payment.expired', now(), '', 2, NULL, NULL, now()),"
+        " ('evt_fetched', 'pay_4', 'payment.failed', now(), '', 0, NULL, NULL, NULL)"
+    )
+    await connection.execute(
+        "INSERT INTO event_try (event_id, at, status, error)"
+        " SELECT id, '2026-11-23T12:00:00Z', status, error FROM event,"
+        " (VALUES (503, ''), (NULL::integer, 'TimeoutError')) AS answers (status, error)"
+        " WHERE name = 'evt_lost'"
+    )
+    await connection.close()
+    return environ
+
+
+def names(given: dict[str, str], state: str) -> list[str]:
+    told = kasir("deliveries", "--state", state, "--json", **given)
+    return [one["id"] for one in json.loads(told.stdout)]
+
+
+async def test_each_event_is_listed_in_its_state_and_with_its_tries(given: dict[str, str]) -> None:
+    assert names(given, "waiting") == ["evt_waits"]
+    assert names(given, "delivered") == ["evt_told"]
+    told = kasir("deliveries", "--json", **given)
+    *_, lost = json.loads(told.stdout)
+    table = kasir("deliveries", **given).stdout.splitlines()
+
+    assert (lost["id"], lost["event"], lost["subject"]) == (
+        *("evt_lost", "payment.authorised", "pay_2"),
+    )
+    assert lost["state"] == "given_up"
+    assert lost["tries"] == [
+        {"at": "2026-11-23T12:00:00Z", "status": 503},
+        {"at": "2026-11-23T12:00:00Z", "error": "TimeoutError"},
+    ]
+    assert table[0].endswith("pay_3  not tried yet")
+    assert table[1].endswith("2 tries, the last: TimeoutError on 2026-11-23T12:00:00+00:00")
+    assert table[2] == "2 given_up"
+
+
+async def test_all_that_were_given_up_are_sent_again_unless_some_are_named(
+    given: dict[str, str],
+) -> None:
+    one = kasir("deliveries", "resend", "evt_told", **given)
+    all_others = kasir("deliveries", "resend", **given)
+    none = kasir("deliveries", "resend", **given)
+
+    assert [told.stdout for told in (one, all_others, none)] == [
+        f"{count} to be sent again\n" for count in (1, 2, 0)
+    ]
+    assert names(given, "given_up") == []
+    assert set(names(given, "waiting")) == {"evt_waits", "evt_told", "evt_lost", "evt_lost_too"}
+
+
+async def test_what_cannot_be_sent_again_is_named_and_the_others_are(
+    given: dict[str, str],
+) -> None:
+    told = kasir("deliveries", "resend", "evt_lost", "evt_waits", "evt_nobody", **given)
+
+    assert told.returncode == 1
+    assert told.stdout == "1 to be sent again\n"
+    assert is_one_line(told.stderr)
+    assert "evt_nobody, evt_waits" in told.stderr
+    assert names(given, "given_up") == ["evt_lost_too"]

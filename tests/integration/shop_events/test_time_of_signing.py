@@ -1,0 +1,62 @@
+"""The signature bears the world's time, and what happened its own: whatever a test clock says."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+from aiohttp import web
+from standardwebhooks import Webhook
+
+from far import plain, serving
+from integration.shop_events.told import SECRET, tell, telling, until, working
+from kasir.clock import OffsetClock
+from opened import kasir_on
+
+NEWER = "whsec_" + "bmV3ZXIu" * 4
+
+
+@pytest.mark.parametrize("days", [-40, 0, 40])
+async def test_after_a_leap_of_the_twins_clock_a_shop_still_believes_the_signature(
+    fresh_database: str, days: int
+) -> None:
+    clock = OffsetClock()
+    clock.offset = timedelta(days=days)
+    async with serving() as shop:
+        shop.handler = plain(204, b"")
+        given = {"KASIR_EVENTS_URL": shop.url, "KASIR_EVENTS_SECRET": f"{NEWER},{SECRET}"}
+        opened = kasir_on(fresh_database, clock=clock, machine=None, **given)
+        async with opened as kasir, working(kasir):
+            happened_at = clock.now()
+            await tell(kasir, "pay_1")
+            await until(lambda: shop.asked)
+    ((_, headers, body),) = shop.asked
+    believed = [Webhook(secret).verify(body, headers) for secret in (NEWER, SECRET)]
+
+    assert believed == [json.loads(body)] * 2
+    said_at = datetime.fromisoformat(json.loads(body)["timestamp"])
+    assert timedelta() <= said_at - happened_at < timedelta(minutes=5)
+
+
+async def test_each_try_is_signed_anew_and_what_happened_keeps_its_time(
+    fresh_database: str,
+) -> None:
+    clock, answers = OffsetClock(), iter([503, 503, 204])
+
+    async def hardly(_: web.Request) -> web.Response:
+        return web.Response(status=next(answers))
+
+    async with serving() as shop:
+        shop.handler = hardly
+        async with telling(fresh_database, shop.url, clock) as kasir, working(kasir):
+            await tell(kasir, "pay_1")
+            for _ in range(3):
+                heard = len(shop.asked)
+                await until(lambda: len(shop.asked) > heard)  # noqa: B023
+                clock.offset += timedelta(hours=1)
+    believed = [Webhook(SECRET).verify(body, headers) for _, headers, body in shop.asked]
+
+    assert len({body for _, _, body in shop.asked}) == 1
+    assert len({headers["webhook-id"] for _, headers, _ in shop.asked}) == 1
+    assert len(believed) == 3
