@@ -26,6 +26,7 @@ import msgspec
 
 from kasir.config import settings_from
 from kasir.errors import KasirError
+from kasir.guessable import DEMO_KEY, TWIN_KEY, TWIN_MERCHANT
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0
@@ -114,9 +115,9 @@ def _environment(
     return {
         "ADYEN_HMAC_KEY": secrets.token_hex(32),
         "ADYEN_TOKEN_HMAC_KEY": secrets.token_hex(32),
-        "ADYEN_API_KEY": "twin-api-key",
-        "ADYEN_MERCHANT_ACCOUNT": "TwinMerchant",
-        "KASIR_API_KEY": "demo-api-key",
+        "ADYEN_API_KEY": TWIN_KEY,
+        "ADYEN_MERCHANT_ACCOUNT": TWIN_MERCHANT,
+        "KASIR_API_KEY": DEMO_KEY,
         "KASIR_PUBLIC_URL": f"http://{_HOST}:{port}",
         "KASIR_DATA_DIR": str(folder),
         **given,
