@@ -139,6 +139,11 @@ class Settings:
         """Whether Adyen is played by the twin."""
         return self.environment is Environment.TWIN
 
+    @property
+    def is_live(self) -> bool:
+        """Whether money is real."""
+        return self.environment is Environment.LIVE
+
 
 def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment.

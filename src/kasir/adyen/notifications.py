@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from kasir.errors import Unreadable
+from kasir.errors import Unreadable, cut
 
 _EXTRA: Final = "additionalData."
 _FIELDS_MAX: Final = 500
@@ -92,6 +92,8 @@ class Item:
     reason: str
     additional_data: dict[str, str]
     raw: bytes
+    #: What the envelope says of all its items: "true", "false", or empty. No seal covers it.
+    live: str = ""
 
     @property
     def success(self) -> bool:
@@ -110,6 +112,7 @@ class _ItemBox(msgspec.Struct):
 
 class _Envelope(msgspec.Struct):
     notificationItems: list[_ItemBox]  # noqa: N815  # Adyen's spelling.
+    live: Any = None
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
@@ -124,8 +127,10 @@ def parse(body: bytes) -> list[Item]:
     """
     try:
         envelope = _ENVELOPE.decode(body)
+        live = _text(envelope.live).lower()
         items = [
-            item_from(bytes(box.NotificationRequestItem)) for box in envelope.notificationItems
+            item_from(bytes(box.NotificationRequestItem), live)
+            for box in envelope.notificationItems
         ]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
@@ -154,11 +159,11 @@ def parse_form(body: bytes) -> list[Item]:
         "amount": {"currency": pairs.get("currency", ""), "value": pairs.get("value", "")},
         "additionalData": {name.removeprefix(_EXTRA): text for name, text in extras.items()},
     }
-    return [item_from(msgspec.json.encode(fields))]
+    return [item_from(msgspec.json.encode(fields), pairs.get("live", "").lower())]
 
 
-def item_from(raw: bytes) -> Item:
-    """Read one item, as it stands inside the envelope."""
+def item_from(raw: bytes, live: str = "") -> Item:
+    """Read one item, as it stands inside the envelope; `live` is what the envelope says."""
     fields = _ITEM.decode(raw)
     amount = fields.get("amount")
     money = amount if isinstance(amount, dict) else {}
@@ -179,7 +184,13 @@ def item_from(raw: bytes) -> Item:
             key: _text(value) for key, value in (extra if isinstance(extra, dict) else {}).items()
         },
         raw=raw,
+        live=live,
     )
+
+
+def live_of(text: str) -> bool | None:
+    """Whether Adyen says that it is real money; None where it does not say."""
+    return {"true": True, "false": False}.get(text)
 
 
 def _text(value: object) -> str:
@@ -200,7 +211,7 @@ def moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise Unreadable(f"{text!r} is not an ISO 8601 date-time") from None
+        raise Unreadable(f"{cut(text)!r} is not an ISO 8601 date-time") from None
     if found.tzinfo is None:
-        raise Unreadable(f"{text!r} has no offset")
+        raise Unreadable(f"{cut(text)!r} has no offset")
     return found

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kasir.errors import Fault
+from kasir.errors import InvalidRequest
 
 #: "Request already processed or in progress" (API idempotency page).
 ALREADY_PROCESSED: Final = "704"
@@ -151,8 +151,7 @@ def error(
     return Answer(status, msgspec.json.encode(fields), psp_reference, transient)
 
 
-def invalid(faults: tuple[Fault, ...]) -> Answer:
-    """The error for a request that breaks rules: the first one's code, every one's cure."""
-    first = faults[0]
-    message = " ".join(str(fault) for fault in faults)
-    return error(first.status, first.code, message, first.error_type)
+def invalid(wrong: InvalidRequest) -> Answer:
+    """The error for a request that breaks rules: the first one's code, and the cures."""
+    first = wrong.faults[0]
+    return error(first.status, first.code, str(wrong), first.error_type)

@@ -26,7 +26,7 @@ from kasir.store.ledger import Ledger, is_contested, tries
 from kasir.store.placing import Placing, placing
 from kasir.store.tokens import TokenLedger
 from kasir.store.vault import Vault
-from kasir.webhooks.reading import NoticeState, Reading, read
+from kasir.webhooks.reading import NoticeState, Reading, misdirected, read
 from kasir.webhooks.receive import NoticeKind
 
 #: What becomes of a notice, by whose it is.
@@ -73,6 +73,7 @@ class Reader:
     clock: Clock
     merchant_account: str
     batch_max: int
+    is_live: bool
 
     async def read_all(self) -> int:
         """Read until nothing unread is left; returns how many were read."""
@@ -138,7 +139,10 @@ class Reader:
             plain = self.vault.open(row["item"])
         except KasirError as error:
             return Reading(NoticeState.HELD, error=str(error))
-        return read(NoticeKind(row["kind"]), plain, self.merchant_account)
+        kind = NoticeKind(row["kind"])
+        if why := misdirected(kind, plain, row["is_live"], is_live=self.is_live):
+            return Reading(NoticeState.HELD, error=why)
+        return read(kind, plain, self.merchant_account)
 
     async def _give_returns(self) -> None:
         """Give the answers to shoppers' returns to the payments that own their attempts by now.

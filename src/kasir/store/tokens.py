@@ -71,6 +71,7 @@ class TokenLedger:
             state=standing.state,
             first_psp_reference=standing.first_psp_reference,
             created_at=standing.created_at,
+            is_sure=standing.is_sure,
         )
         now = self.clock.now()
         shoppers = [name.shopper_reference]
@@ -157,6 +158,7 @@ def token_of(row: Any, vault: Vault) -> Token:
             state=TokenState(row["state"]),
             first_psp_reference=row["first_psp_reference"],
             created_at=row["created_at"],
+            is_sure=row["is_sure"],
         ),
         model=row["model"],
     )

@@ -19,6 +19,8 @@ from kasir.errors import NotAuthentic, Unreadable
 from kasir.gateway.meanings import names_of
 
 _COLUMN_LETTERS: Final = 80
+#: What tells the same item in an envelope of real money from the one in another.
+_LIVES: Final = {None: b"", False: b"", True: b" live"}
 
 
 class NoticeKind(StrEnum):
@@ -35,6 +37,7 @@ class Notice:
     """A notification item on its way into the inbox; `key` tells the same one from another.
 
     `event_date` is when what it tells of happened, by Adyen's clock; None where it says none.
+    `is_live` is whether its envelope says that it is real money; None where it does not say.
     """
 
     key: bytes
@@ -44,6 +47,7 @@ class Notice:
     names: tuple[str, ...]
     received_at: datetime
     event_date: datetime | None = None
+    is_live: bool | None = None
 
 
 class Inbox(Protocol):
@@ -102,14 +106,17 @@ async def receive_token(
 
 
 def _notice(item: Item, received_at: datetime) -> Notice:
+    is_live = notifications.live_of(item.live)
     return Notice(
-        key=sha256(item.raw).digest(),
+        # No seal covers the envelope: whoever changes it there does not keep out the true one.
+        key=sha256(item.raw + _LIVES[is_live]).digest(),
         kind=NoticeKind.STANDARD,
         item=item.raw,
         event_code=_plain(item.event_code),
         names=tuple(_plain(name) for name in names_of(item)),
         received_at=received_at,
         event_date=_happened_at(item),
+        is_live=is_live,
     )
 
 

@@ -123,7 +123,7 @@ class House:
     def hears(self, stored_id: str, says: TokenSays, method: str = "gopay_wallet") -> None:
         """Tell of a token."""
         now = self.clock.now()
-        fact = TokenFact(f"{says}:{now.isoformat()}", says, "a test", now)
+        fact = TokenFact(f"{says}:{now.isoformat()}", says, BY_WEBHOOK, now)
         self.tokens.facts.setdefault(stored_id, []).append(fact)
         self.tokens.methods.setdefault(stored_id, method)
 
