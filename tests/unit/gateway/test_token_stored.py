@@ -16,7 +16,16 @@ from kasir.adyen.replies import Answer
 from kasir.errors import InvalidRequest
 from kasir.gateway.stored import Differences, StoredMethods
 from kasir.gateway.wire import Silence, Wire
-from kasir.tokens.model import BY_SHOP, Token, TokenFact, TokenName, TokenNews, TokenSays, fold
+from kasir.tokens.model import (
+    BY_SHOP,
+    BY_WEBHOOK,
+    Token,
+    TokenFact,
+    TokenName,
+    TokenNews,
+    TokenSays,
+    fold,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOPPER = "shopper-1"
