@@ -34,6 +34,9 @@ _STOP_S: Final = 15.0
 _LOOK_S: Final = 0.05
 _WORDS_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
+#: Logs hold references of payments, and the folder the database: they are their owner's.
+_PRIVATE_FILE: Final = 0o600
+_PRIVATE_FOLDER: Final = 0o700
 
 
 class StageError(KasirError):
@@ -85,12 +88,14 @@ def stage(
     """
     with ExitStack() as stack:
         folder = data.absolute() if data else Path(stack.enter_context(_temporary()))
+        folder.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
         env = _environment(os.environ if given is None else given, port, twin_port, folder)
         # The database is ours for the whole show: the first to come, the last to leave.
         dsn = stack.enter_context(database_of(settings_from(env), pause))
         env["KASIR_DATABASE_URL"] = dsn
         logs = folder / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
+        logs.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        logs.chmod(_PRIVATE_FOLDER)
         urls = [f"http://{_HOST}:{number}" for number in (port, twin_port, shop_port)]
         made = Stage(
             kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
@@ -136,8 +141,8 @@ def _temporary() -> Iterator[str]:
 
 def _twin(env: Mapping[str, str], port: int) -> list[str]:
     program = Path(sys.executable).with_name("adyen-twin")
-    keys = ["--api-key", env["ADYEN_API_KEY"], "--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
-    return [str(program), "serve", "--host", _HOST, "--port", str(port), *keys]
+    account = ["--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
+    return [str(program), "serve", "--host", _HOST, "--port", str(port), *account]
 
 
 def _kasir(*words: str) -> list[str]:
@@ -149,10 +154,14 @@ def _module(name: str, *words: str) -> list[str]:
 
 
 def _start(stack: ExitStack, made: Stage, name: str, words: Sequence[str]) -> None:
-    log = stack.enter_context((made.logs / f"{name}.log").open("ab"))
+    path = made.logs / f"{name}.log"
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    log = stack.enter_context(os.fdopen(os.open(path, flags, _PRIVATE_FILE), "ab"))
+    path.chmod(_PRIVATE_FILE)  # One from before was everybody's to read.
+    # Keys go by the environment: what stands in a command, everybody on the machine can read.
     process = subprocess.Popen(
         words,
-        env=dict(made.environment),
+        env={**made.environment, "ADYEN_TWIN_API_KEY": made.environment["ADYEN_API_KEY"]},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
