@@ -33,7 +33,12 @@ def _link(**changes: Any) -> dict[str, Any]:
         pytest.param("POST", "/api/subscriptions", UNKNOWN, id="a sign-up's fields"),
         pytest.param("POST", "/v72/paymentLinks", UNKNOWN, id="a link's fields"),
         pytest.param("PATCH", "/v72/paymentLinks/PL1", UNKNOWN, id="a link's change"),
-        pytest.param("POST", "/v72/payments/details", {"details": UNKNOWN}, id="details"),
+        pytest.param(
+            "POST",
+            "/v72/payments/details",
+            {"details": {"redirectResult": "X", **UNKNOWN}},
+            id="details",
+        ),
         pytest.param("GET", "/api/events", UNKNOWN, id="a body where none is read"),
         pytest.param(
             "POST",
@@ -47,8 +52,8 @@ def _link(**changes: Any) -> dict[str, Any]:
         pytest.param(
             "POST",
             "/v72/paymentLinks",
-            _link(billingAddress={"x" * 400_000: [NUL] * 40_000}),
-            id="NUL below a long name",
+            _link(billingAddress={"x": [NUL] * 40_000}),
+            id="NUL characters",
         ),
     ],
 )
@@ -62,6 +67,17 @@ async def test_tens_of_thousands_of_faults_are_ten_and_a_count(
     assert len(said.body) < _ANSWER_BYTES_MAX
     assert message.count("Field '") == 10
     assert "more" in message
+
+
+async def test_of_a_name_of_hundreds_of_thousands_of_letters_the_beginning_is_told(
+    caller: Caller,
+) -> None:
+    body = _link(billingAddress={"x" * 400_000: [NUL] * 40_000})
+    said = await caller.call("POST", "/v72/paymentLinks", body)
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert "billingAddress.xxx" in said.json["message"]
+    assert len(said.body) < _ANSWER_BYTES_MAX
 
 
 async def test_how_many_more_there_are_is_counted(caller: Caller) -> None:
