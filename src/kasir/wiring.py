@@ -257,8 +257,8 @@ class _Ground:
     def flow(self, tokens: Tokens, stored: StoredMethods) -> Flow:
         limits = self.settings.limits
         adyen = Adyen(self.wire, self.clock, limits.adyen_tries_max, limits.adyen_tries_s)
-        heard = TokensHear(adyen, tokens, self.clock)
-        provider = TokensChecked(heard, tokens, stored, self.clock)
+        checked = TokensChecked(adyen, tokens, stored, self.clock)
+        provider = TokensHear(checked, tokens, self.clock)
         return Flow(self.book, provider, self.clock, random.random, self.patience)
 
     def due(self) -> Due:
