@@ -22,7 +22,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command.
     port: int = 8700,
     state: Path | None = None,
     lenient: Annotated[bool, Parameter(negative=())] = False,
-    api_key: str = "twin-api-key",
+    api_key: Annotated[str, Parameter(env_var="ADYEN_TWIN_API_KEY")] = "twin-api-key",
     merchant_account: str = "TwinMerchant",
     public_url: str | None = None,
     tls_cert: Path | None = None,
@@ -35,7 +35,8 @@ def serve(  # noqa: PLR0913 - each is an option of the command.
         port: The port to listen on; 0 takes any free one.
         state: A file to remember everything in; without it, memory only.
         lenient: Demand of GoPay payments browserInfo or channel, not both.
-        api_key: The key that callers must send in X-API-Key.
+        api_key: The key that callers must send in X-API-Key. What stands in a command, others
+            on the machine can read; what stands in the environment, they cannot.
         merchant_account: The merchant account that exists.
         public_url: Where shoppers reach the twin, if not where it is called.
         tls_cert: A certificate, to serve https.

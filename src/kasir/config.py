@@ -19,13 +19,14 @@ from urllib.parse import urlsplit
 from kasir.adyen.environments import Addresses, Environment, addresses
 from kasir.adyen.signing import key_from_hex
 from kasir.errors import SettingError
+from kasir.guessable import TWIN_KEY, TWIN_MERCHANT, TWIN_SECRET, guessable, published
 
 _TWIN_URL: Final = "http://127.0.0.1:8700"
-_TWIN_KEY: Final = "twin-api-key"
-_TWIN_MERCHANT: Final = "TwinMerchant"
-#: With the twin there is nothing to keep secret, and a demo's database opens again tomorrow.
-_TWIN_SECRET: Final = "nothing-that-the-twin-tells-is-secret"
 _SECRET_LETTERS_MIN: Final = 32
+#: Of a key that is sent over HTTP, with `live`.
+_KEY_LETTERS_MIN: Final = 20
+#: As the Standard Webhooks specification has it.
+_EVENTS_SECRET_BYTES_MIN: Final = 24
 _LOCAL_URL: Final = "http://127.0.0.1:8000"
 _DAYS: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
@@ -236,6 +237,7 @@ class Settings:
     webhook_password: str | None = field(default=None, repr=False)
     events_url: str | None = None
     events_secrets: tuple[str, ...] = field(default=(), repr=False)
+    metrics_key: str | None = field(default=None, repr=False)
     follow_twin_clock: bool = False
     kept: Kept = field(default_factory=Kept)
     limits: Limits = field(default_factory=Limits)
@@ -244,6 +246,11 @@ class Settings:
     def is_twin(self) -> bool:
         """Whether Adyen is played by the twin."""
         return self.environment is Environment.TWIN
+
+    @property
+    def is_live(self) -> bool:
+        """Whether money is real."""
+        return self.environment is Environment.LIVE
 
 
 def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
@@ -258,14 +265,15 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
     twin = environment is Environment.TWIN
     user, password = _basic_auth(env)
     events_url, events_secrets = _events(env)
-    return Settings(
+    settings = Settings(
         environment=environment,
         addresses=_addresses(env, environment),
-        adyen_api_key=_needed(env, "ADYEN_API_KEY", _TWIN_KEY if twin else None),
-        merchant_account=_needed(env, "ADYEN_MERCHANT_ACCOUNT", _TWIN_MERCHANT if twin else None),
+        adyen_api_key=_needed(env, "ADYEN_API_KEY", TWIN_KEY if twin else None),
+        merchant_account=_needed(env, "ADYEN_MERCHANT_ACCOUNT", TWIN_MERCHANT if twin else None),
         hmac_keys=_hmac_keys(env, "ADYEN_HMAC_KEY", is_needed=True),
         token_hmac_keys=_hmac_keys(env, "ADYEN_TOKEN_HMAC_KEY", is_needed=False),
-        secrets=_secrets(env, _TWIN_SECRET if twin else None),
+        # With the twin nothing is secret, and a demo's database opens again tomorrow.
+        secrets=_secrets(env, TWIN_SECRET if twin else None),
         database_url=_database_url(env),
         data_dir=Path(env.get("KASIR_DATA_DIR") or _default_data_dir()).expanduser().absolute(),
         api_key=env.get("KASIR_API_KEY") or None,
@@ -274,9 +282,55 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         webhook_password=password,
         events_url=events_url,
         events_secrets=events_secrets,
+        metrics_key=env.get("KASIR_METRICS_KEY") or None,
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
         kept=_kept(env),
     )
+    if environment is Environment.LIVE:
+        _refuse_guessable(settings)
+    return settings
+
+
+def _refuse_guessable(settings: Settings) -> None:
+    """Refuse what anybody knows, guesses or reads on the way, where money is real.
+
+    Raises:
+        SettingError: One is so.
+    """
+    key_maker, events_maker = "`openssl rand -hex 32`", "`openssl rand -base64 32`"
+    hmac_maker = "Customer Area"
+    events = [_events_key(secret) for secret in settings.events_secrets]
+    checked = (
+        ("ADYEN_API_KEY", published(settings.adyen_api_key)),
+        ("ADYEN_MERCHANT_ACCOUNT", published(settings.merchant_account)),
+        *(("ADYEN_HMAC_KEY", guessable(key, 0, hmac_maker)) for key in settings.hmac_keys),
+        *(
+            ("ADYEN_TOKEN_HMAC_KEY", guessable(key, 0, hmac_maker))
+            for key in settings.token_hmac_keys
+        ),
+        *(
+            ("KASIR_SECRET_KEY", guessable(secret, _SECRET_LETTERS_MIN, key_maker))
+            for secret in settings.secrets
+        ),
+        ("KASIR_API_KEY", _key_cure(settings.api_key, key_maker)),
+        ("KASIR_METRICS_KEY", _key_cure(settings.metrics_key, key_maker)),
+        *(
+            ("KASIR_EVENTS_SECRET", guessable(key, _EVENTS_SECRET_BYTES_MIN, events_maker))
+            for key in events
+        ),
+        ("KASIR_EVENTS_URL", _open_cure(settings.events_url)),
+    )
+    for name, cure in checked:
+        if cure:
+            raise SettingError(name, cure)
+
+
+def _key_cure(key: str | None, maker: str) -> str | None:
+    return guessable(key, _KEY_LETTERS_MIN, maker) if key else None
+
+
+def _open_cure(url: str | None) -> str | None:
+    return None if not url or url.startswith("https://") else "must begin with https:// in live"
 
 
 def _kept(env: Mapping[str, str]) -> Kept:
@@ -387,12 +441,18 @@ def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
     if url and not secrets:
         raise SettingError("KASIR_EVENTS_SECRET", "is not set, and events must be signed")
     for secret in secrets:
-        try:
-            base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except ValueError:
+        if not _events_key(secret):
             cure = "must be whsec_ and Base64; `openssl rand -base64 32` makes one"
-            raise SettingError("KASIR_EVENTS_SECRET", cure) from None
+            raise SettingError("KASIR_EVENTS_SECRET", cure)
     return url or None, secrets
+
+
+def _events_key(secret: str) -> bytes:
+    """What events are signed with; empty where the secret is not of the form, or has nothing."""
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return b""
 
 
 def _default_data_dir() -> str:

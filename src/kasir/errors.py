@@ -17,8 +17,19 @@ An error says who must act. A refusal by the wallet is not here: it is a status.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+#: How many faults one answer tells, and how much of a name that anybody may have chosen.
+FAULTS_TOLD_MAX: Final = 10
+_LETTERS_TOLD_MAX: Final = 80
+
+
+def cut(text: str) -> str:
+    """As much of a text as an error repeats of it."""
+    return text if len(text) <= _LETTERS_TOLD_MAX else f"{text[:_LETTERS_TOLD_MAX]}…"
 
 
 class KasirError(Exception):
@@ -48,22 +59,28 @@ class Fault:
     error_type: str = "validation"
 
     def __str__(self) -> str:
-        return f"Field '{self.field}' is not valid: {self.cure}"
+        return f"Field '{cut(self.field)}' is not valid: {self.cure}"
 
 
 class InvalidRequest(KasirError):
-    """The shop's request breaks one or more rules. Nothing was sent and nothing was kept."""
+    """The shop's request breaks one or more rules. Nothing was sent and nothing was kept.
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__(" ".join(str(fault) for fault in faults))
-        self.faults = tuple(faults)
+    However many there are, the first ten are named; `more` counts the others.
+    """
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        left = iter(faults)
+        self.faults = tuple(islice(left, FAULTS_TOLD_MAX))
+        self.more = sum(1 for _ in left)
+        told = " ".join(str(fault) for fault in self.faults)
+        super().__init__(f"{told} And {self.more} more." if self.more else told)
 
 
 class KeyReused(KasirError):
     """An idempotency key came again with another body: nothing was sent."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"Idempotency-Key {key!r} was first used with another request body")
+        super().__init__(f"Idempotency-Key {cut(key)!r} was first used with another request body")
         self.key = key
 
 
@@ -71,7 +88,7 @@ class StillRunning(KasirError):
     """The first call with this idempotency key has not been answered yet."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"the first request with Idempotency-Key {key!r} is still running")
+        super().__init__(f"the first request with Idempotency-Key {cut(key)!r} is still running")
         self.key = key
 
 
@@ -90,7 +107,7 @@ class NotFound(KasirError):
     """No such thing here; `what` says which kind, `name` which one was asked for."""
 
     def __init__(self, what: str, name: str) -> None:
-        super().__init__(f"no {what} {name!r}")
+        super().__init__(f"no {what} {cut(name)!r}")
         self.what, self.name = what, name
 
 

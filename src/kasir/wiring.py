@@ -26,6 +26,7 @@ from kasir.gateway.stored import StoredMethods
 from kasir.gateway.subscribing import Subscribing
 from kasir.gateway.times import Times
 from kasir.gateway.token_answers import TokensHear
+from kasir.gateway.token_checks import TokensChecked
 from kasir.gateway.twin_clock import twin_clock
 from kasir.gateway.wire import Wire
 from kasir.ids import PaymentId, SortableIds
@@ -70,6 +71,7 @@ class Kasir:
         events: What the shop is told.
         due: Finds what is to be done by now.
         links: `/paymentLinks` and the form behind them.
+        links_kept: Where links are kept; seals those from before they were sealed.
         payments: What is known of every payment.
         inbox: Where notifications are kept.
         reader: Reads the inbox; the worker's work.
@@ -92,6 +94,7 @@ class Kasir:
     events: Events
     due: Due
     links: Links
+    links_kept: PostgresLinks
     payments: PostgresBook
     inbox: GroupInbox
     reader: Reader
@@ -167,9 +170,11 @@ class Kasir:
         limits, ground = settings.limits, _Ground.laid(settings, pool, wire, clock)
         ids, account, book, vault = ground.ids, ground.account, ground.book, ground.vault
         tokens = Tokens(pool, ground.token_ledger, vault)
-        flow = ground.flow(tokens)
+        stored = StoredMethods(wire, tokens, clock, account, ground.token_look_gaps)
+        flow = ground.flow(tokens, stored)
         checkout = Checkout(flow, wire, ids, clock, account, ground.attempt_lifetime, tokens)
         subscriptions, due = ground.subscriptions(), ground.due()
+        links = PostgresLinks(pool, vault)
         closing = Closing(flow, book, due, clock, account, Waits.of(limits))
         return cls(
             settings=settings,
@@ -181,12 +186,13 @@ class Kasir:
                 pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s], clock
             ),
             due=due,
-            links=ground.links(checkout, closing),
+            links=ground.links(links, checkout, closing),
+            links_kept=links,
             payments=book,
             inbox=GroupInbox(pool, vault, queue.enqueue_reading, limits.inbox_batch_max),
             reader=ground.reader(),
             tokens=tokens,
-            stored=StoredMethods(wire, tokens, clock, account, ground.token_look_gaps),
+            stored=stored,
             subscriptions=subscriptions,
             subscribing=Subscribing(
                 book=subscriptions,
@@ -264,10 +270,11 @@ class _Ground:
     def again_after(self) -> timedelta:
         return timedelta(seconds=self.settings.limits.due_again_s)
 
-    def flow(self, tokens: Tokens) -> Flow:
+    def flow(self, tokens: Tokens, stored: StoredMethods) -> Flow:
         limits = self.settings.limits
         adyen = Adyen(self.wire, self.clock, limits.adyen_tries_max, limits.adyen_tries_s)
-        provider = TokensHear(adyen, tokens, self.clock)
+        checked = TokensChecked(adyen, tokens, stored, self.clock)
+        provider = TokensHear(checked, tokens, self.clock)
         return Flow(self.book, provider, self.clock, random.random, self.patience)
 
     def due(self) -> Due:
@@ -285,10 +292,10 @@ class _Ground:
             watched_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
 
-    def links(self, checkout: Checkout, closing: Closing) -> Links:
+    def links(self, kept: PostgresLinks, checkout: Checkout, closing: Closing) -> Links:
         limits = self.settings.limits
         return Links(
-            book=PostgresLinks(self.pool),
+            book=kept,
             payments=self.book,
             checkout=checkout,
             ids=self.ids,
@@ -311,6 +318,7 @@ class _Ground:
             merchant_account=self.account,
             batch_max=self.settings.limits.reading_batch_max,
             bytes_max=self.settings.limits.reading_bytes_max,
+            is_live=self.settings.is_live,
         )
 
     def subscriptions(self) -> PostgresSubscriptions:
@@ -321,6 +329,7 @@ class _Ground:
             clock=self.clock,
             words=Words(merchant_account=self.account, lifetime=self.attempt_lifetime),
             public_url=self.settings.public_url,
+            vault=self.vault,
         )
         return PostgresSubscriptions(
             pool=self.pool,

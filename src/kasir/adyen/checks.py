@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from kasir.errors import Fault
+from kasir.errors import Fault, cut
 
 _INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
@@ -296,7 +296,11 @@ def _shared_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _nul_faults(value: object, path: str) -> Iterator[Fault]:
-    """Where a NUL character hides, however deep: what is kept as JSON can hold none."""
+    """Where a NUL character hides, however deep: what is kept as JSON can hold none.
+
+    Of a long path its beginning is told, so that the work grows with the body only.
+    """
+    path = cut(path)
     match value:
         case str() if "\0" in value:
             yield Fault(path or "body", "must not contain a NUL character.")

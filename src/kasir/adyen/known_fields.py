@@ -8,15 +8,10 @@ Checkout OpenAPI files, v71 and v72, which know the same fields here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any, Final
 
 from kasir.adyen import checks
-from kasir.errors import Fault
-
-#: How many unknown names one answer tells, and how much of each.
-UNKNOWN_NAMED_MAX: Final = 10
-_NAME_LETTERS_MAX: Final = 80
+from kasir.errors import Fault, cut
 
 #: All that Adyen's schema of `/paymentLinks` knows, and one that Kasir's form understands beside.
 LINK_FIELDS: Final = frozenset(
@@ -122,13 +117,13 @@ AMOUNT_FIELDS: Final = frozenset({"currency", "value"})
 
 
 def unknown(fields: Mapping[str, Any], known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
-    """Fields that would be ignored: neither Adyen's schema nor Kasir knows them. Ten at most."""
-    names = (name for name in fields if name not in known)
-    for name in islice(names, UNKNOWN_NAMED_MAX):
-        cure = "neither Adyen's schema nor Kasir knows it; mend its name or leave it out."
-        yield Fault(prefix + shown_name(name), cure)
+    """Fields that would be ignored: neither Adyen's schema nor Kasir knows them."""
+    cure = "neither Adyen's schema nor Kasir knows it; mend its name or leave it out."
+    for name in fields:
+        if name not in known:
+            yield Fault(prefix + shown_name(name), cure)
 
 
 def shown_name(name: str) -> str:
     """A name that anybody may have chosen, as an error tells it."""
-    return name[:_NAME_LETTERS_MAX] or "(without a name)"
+    return cut(name) or "(without a name)"

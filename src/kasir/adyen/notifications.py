@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from kasir.adyen.texts import read_json, storable
-from kasir.errors import Unreadable
+from kasir.errors import Unreadable, cut
 
 _EXTRA: Final = "additionalData."
 _FIELDS_MAX: Final = 500
@@ -100,6 +100,8 @@ class Item:
     additional_data: dict[str, str]
     raw: bytes
     original_psp: str = ""
+    #: What the envelope says of all its items: "true", "false", or empty. No seal covers it.
+    live: str = ""
 
     @property
     def initial_payment(self) -> str:
@@ -135,6 +137,7 @@ class _ItemBox(msgspec.Struct):
 
 class _Envelope(msgspec.Struct):
     notificationItems: list[_ItemBox]  # noqa: N815  # Adyen's spelling.
+    live: Any = None
 
 
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
@@ -149,23 +152,28 @@ def parse(body: bytes) -> list[Item]:
         Unreadable: It is not JSON, or not the envelope of a standard notification.
     """
     try:
-        boxes = _ENVELOPE.decode(body).notificationItems
-        return _items([bytes(box.NotificationRequestItem) for box in boxes])
+        envelope = _ENVELOPE.decode(body)
+        raws = [bytes(box.NotificationRequestItem) for box in envelope.notificationItems]
+        return _items(raws, envelope.live)
     except (Unreadable, ValueError):  # Not strict JSON, or not everything in it is an item.
         pass
     except RecursionError as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
-    return _items(_raws(body))
+    return _items(*_raws(body))
 
 
-def _items(raws: list[bytes]) -> list[Item]:
+def _items(raws: list[bytes], live: Any) -> list[Item]:
     if not raws:
         raise Unreadable("this is not a standard notification: notificationItems is empty")
-    return [item_from(raw) for raw in raws]
+    said = _text(live).lower()
+    return [item_from(raw, said) for raw in raws]
 
 
-def _raws(body: bytes) -> list[bytes]:
-    """The items of an envelope that is no strict JSON, each in ASCII and strict but for numbers."""
+def _raws(body: bytes) -> tuple[list[bytes], Any]:
+    """The items of an envelope that is no strict JSON, and its `live`.
+
+    Each item is in ASCII, and strict but for numbers.
+    """
     try:
         said = read_json(body)
     except (Unreadable, RecursionError) as error:
@@ -176,7 +184,8 @@ def _raws(body: bytes) -> list[bytes]:
     items = [box.get("NotificationRequestItem") if isinstance(box, dict) else None for box in boxes]
     if boxes and not any(isinstance(item, dict) for item in items):
         raise Unreadable("this is not a standard notification: it has no NotificationRequestItem")
-    return [json.dumps(item if isinstance(item, dict) else {}).encode() for item in items]
+    raws = [json.dumps(item if isinstance(item, dict) else {}).encode() for item in items]
+    return raws, said.get("live")
 
 
 def parse_form(body: bytes) -> list[Item]:
@@ -203,11 +212,11 @@ def parse_form(body: bytes) -> list[Item]:
         "amount": {"currency": pairs.get("currency", ""), "value": pairs.get("value", "")},
         "additionalData": {name.removeprefix(_EXTRA): text for name, text in extras.items()},
     }
-    return [item_from(json.dumps(fields).encode())]
+    return [item_from(json.dumps(fields).encode(), pairs.get("live", "").lower())]
 
 
-def item_from(raw: bytes) -> Item:
-    """Read one item, as it stands inside the envelope.
+def item_from(raw: bytes, live: str = "") -> Item:
+    """Read one item, as it stands inside the envelope; `live` is what the envelope says.
 
     Raises:
         Unreadable: It is not a JSON object.
@@ -235,7 +244,13 @@ def item_from(raw: bytes) -> Item:
         },
         raw=raw,
         original_psp=_text(fields.get("originalPsp")),
+        live=live,
     )
+
+
+def live_of(text: str) -> bool | None:
+    """Whether Adyen says that it is real money; None where it does not say."""
+    return {"true": True, "false": False}.get(text)
 
 
 def _text(value: object) -> str:
@@ -256,9 +271,9 @@ def moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise Unreadable(f"{text!r} is not an ISO 8601 date-time") from None
+        raise Unreadable(f"{cut(text)!r} is not an ISO 8601 date-time") from None
     if found.tzinfo is None:
-        raise Unreadable(f"{text!r} has no offset")
+        raise Unreadable(f"{cut(text)!r} has no offset")
     if found.year not in _YEARS:
-        raise Unreadable(f"{text!r} is not in the years {_YEARS.start} to {_YEARS.stop - 1}")
+        raise Unreadable(f"{cut(text)!r} is not in the years {_YEARS.start} to {_YEARS.stop - 1}")
     return found

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from kasir.adyen.texts import all_storable, read_json
-from kasir.errors import Fault, Unreadable
+from kasir.errors import InvalidRequest, Unreadable
 
 #: "Request already processed or in progress" (API idempotency page).
 ALREADY_PROCESSED: Final = "704"
@@ -158,8 +158,7 @@ def error(
     return Answer(status, msgspec.json.encode(fields), psp_reference, transient)
 
 
-def invalid(faults: tuple[Fault, ...]) -> Answer:
-    """The error for a request that breaks rules: the first one's code, every one's cure."""
-    first = faults[0]
-    message = " ".join(str(fault) for fault in faults)
-    return error(first.status, first.code, message, first.error_type)
+def invalid(wrong: InvalidRequest) -> Answer:
+    """The error for a request that breaks rules: the first one's code, and the cures."""
+    first = wrong.faults[0]
+    return error(first.status, first.code, str(wrong), first.error_type)

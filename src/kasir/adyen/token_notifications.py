@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -81,6 +82,12 @@ class Envelope(msgspec.Struct, rename="camel"):
 
     type: str = ""
     event_id: str = ""
+    environment: Any = None
+
+    @property
+    def is_live(self) -> bool | None:
+        """Whether it is of Adyen's live platform; None where it does not say."""
+        return {"live": True, "test": False}.get(str(self.environment))
 
 
 def envelope(body: bytes) -> Envelope:

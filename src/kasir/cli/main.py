@@ -87,6 +87,10 @@ def migrate() -> None:
 def create_key(name: str) -> None:
     """Make a key for a shop and print it, this once.
 
+    Every key is a way into one shop. All keys of a Kasir share everything: payments, saved wallets,
+    subscriptions, events and idempotency keys. So a key can be changed without a repeated call
+    paying twice; shops that are not to see each other's payments need a Kasir each.
+
     Parameters
     ----------
     name

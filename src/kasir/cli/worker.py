@@ -127,6 +127,8 @@ async def _look(kasir: Kasir, stop: asyncio.Event) -> None:
             # A job may have failed while the database was away: nothing stays unread for that.
             await kasir.reader.read_all()
             found = await _found(kasir)
+            # From before links were sealed; none, once a worker has been through them.
+            found += await kasir.links_kept.seal(limits.due_batch_max)
             if found >= limits.due_batch_max:
                 continue
         except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.

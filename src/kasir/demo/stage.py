@@ -24,6 +24,7 @@ import msgspec
 
 from kasir.config import Limits, settings_from
 from kasir.demo.alone import StageError, alone, keep_keys, keys_of, refuse_taken
+from kasir.guessable import DEMO_KEY, TWIN_KEY, TWIN_MERCHANT
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0
@@ -34,6 +35,9 @@ _WORDS_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
 #: What a twin says once the port is its own.
 _TWIN_IS_THERE: Final = "adyen-twin is at "
+#: Logs hold references of payments, and the folder the database: they are their owner's.
+_PRIVATE_FILE: Final = 0o600
+_PRIVATE_FOLDER: Final = 0o700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,7 @@ def stage(
     """
     with ExitStack() as stack:
         folder = data.absolute() if data else Path(stack.enter_context(_temporary()))
+        folder.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
         stack.enter_context(alone(folder))
         for number, option in ((port, "--port"), (twin_port, "--twin-port"), (shop_port, "--port")):
             refuse_taken(number, option)
@@ -93,7 +98,8 @@ def stage(
         env["KASIR_DATABASE_URL"] = dsn
         keep_keys(folder, keys)
         logs = folder / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
+        logs.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        logs.chmod(_PRIVATE_FOLDER)
         urls = [f"http://{_HOST}:{number}" for number in (port, twin_port, shop_port)]
         made = Stage(
             kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
@@ -118,9 +124,9 @@ def _environment(
     """The settings: every one that was given holds; the rest are the demo's."""
     given = {name: text for name, text in environ.items() if text}
     return {
-        "ADYEN_API_KEY": "twin-api-key",
-        "ADYEN_MERCHANT_ACCOUNT": "TwinMerchant",
-        "KASIR_API_KEY": "demo-api-key",
+        "ADYEN_API_KEY": TWIN_KEY,
+        "ADYEN_MERCHANT_ACCOUNT": TWIN_MERCHANT,
+        "KASIR_API_KEY": DEMO_KEY,
         "KASIR_PUBLIC_URL": f"http://{_HOST}:{port}",
         "KASIR_DATA_DIR": str(folder),
         **given,
@@ -140,9 +146,9 @@ def _temporary() -> Iterator[str]:
 def _twin(env: Mapping[str, str], port: int, folder: Path | None) -> list[str]:
     """The twin; where the database is kept, so is what the twin knows of it."""
     program = Path(sys.executable).with_name("adyen-twin")
-    keys = ["--api-key", env["ADYEN_API_KEY"], "--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
+    account = ["--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
     state = ["--state", str(folder / "twin.json")] if folder else []
-    return [str(program), "serve", "--host", _HOST, "--port", str(port), *keys, *state]
+    return [str(program), "serve", "--host", _HOST, "--port", str(port), *account, *state]
 
 
 def _kasir(*words: str) -> list[str]:
@@ -181,11 +187,14 @@ def _start(
     pause: Callable[[float], None],
 ) -> _Program:
     path = made.logs / f"{name}.log"
-    log = stack.enter_context(path.open("ab"))
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    log = stack.enter_context(os.fdopen(os.open(path, flags, _PRIVATE_FILE), "ab"))
+    path.chmod(_PRIVATE_FILE)  # One from before was everybody's to read.
     log_before = path.stat().st_size
+    # Keys go by the environment: what stands in a command, everybody on the machine can read.
     process = subprocess.Popen(
         words,
-        env=dict(made.environment),
+        env={**made.environment, "ADYEN_TWIN_API_KEY": made.environment["ADYEN_API_KEY"]},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,

@@ -18,7 +18,7 @@ from kasir.adyen import checks
 from kasir.adyen.calls import change_key
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
-from kasir.errors import Fault, InvalidRequest, NotClaimedYet
+from kasir.errors import Fault, InvalidRequest, NotClaimedYet, cut
 from kasir.gateway.checkout import (
     account_faults,
     answer_of,
@@ -156,7 +156,7 @@ def _faults(fields: Mapping[str, Any], kind: Kind) -> Iterator[Fault]:
 
 
 def _no_original(name: str) -> Fault:
-    cure = f"no payment of Kasir's is {name}; change payments made elsewhere at Adyen itself."
+    cure = f"no payment of Kasir's is {cut(name)}; change payments made elsewhere at Adyen itself."
     return Fault("paymentPspReference", cure, "167")
 
 

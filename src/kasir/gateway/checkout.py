@@ -7,6 +7,7 @@ that two payments of one reference can be told apart. What Adyen answers goes to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,6 +38,8 @@ from kasir.payments.payment import Intent
 from kasir.payments.ports import Kept, Kind, Question, ShopKey
 from kasir.tokens.model import Token
 
+#: What no HTTP header may hold. Blanks around a key are taken off by whoever reads the header.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NO_ANSWER: Final = (
     "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
     "not pay it twice: ask again with the same Idempotency-Key, or wait for the notification."
@@ -247,7 +250,7 @@ def refuse(*faults: Iterable[Fault]) -> None:
     for fault in chain.from_iterable(faults):
         found.setdefault(fault.field, fault)
     if found:
-        raise InvalidRequest(list(found.values()))
+        raise InvalidRequest(found.values())
 
 
 def no_answer() -> Answer:
@@ -316,6 +319,8 @@ def key_faults(key: str | None) -> Iterator[Fault]:
     if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX:
         cure = f"must have 1 to {IDEMPOTENCY_KEY_MAX} characters."
         yield Fault("Idempotency-Key", cure)
+    elif key is not None and _CONTROL.search(key):
+        yield Fault("Idempotency-Key", "must hold no control characters.")
 
 
 def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopKey | None:

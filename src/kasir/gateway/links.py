@@ -90,7 +90,7 @@ class PaymentsOfLink(Protocol):
     """Where the payments made through a link are found."""
 
     async def payments_of_link(self, link_id: LinkId, limit: int) -> Sequence[Payment]:
-        """Give them with their facts, newest first."""
+        """Give the newest with their facts, and older ones that are paid or may yet be."""
         ...
 
 
@@ -296,7 +296,8 @@ class Links:
         """
         if found.reusable:
             return self.ids.new("try")
-        before = "".join(sorted(payment.intent.id for payment in found.payments))
+        newest = found.payments[:_LOOKED_AT_MAX]  # Whatever becomes of those before them.
+        before = "".join(sorted(payment.intent.id for payment in newest))
         return sha256(before.encode()).hexdigest()[:_ATTEMPT_LETTERS]
 
     async def pay(

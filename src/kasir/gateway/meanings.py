@@ -12,7 +12,7 @@ from typing import Any, Final
 from kasir.adyen.calls import METADATA_PAYMENT_ID
 from kasir.adyen.notifications import EventCode, Item, moment
 from kasir.adyen.replies import Answer, ResultCode, Verdict
-from kasir.errors import Unreadable
+from kasir.errors import Unreadable, cut
 from kasir.money import Currency, Money
 from kasir.payments.facts import DisputeSaid, Fact, Says, Source, unheard_key
 from kasir.payments.matching import Clues
@@ -378,8 +378,8 @@ def _item_money(item: Item) -> Money | None:
         return None
     if not _WHOLE.fullmatch(item.amount_value) or not item.amount_currency:
         raise Unreadable(
-            f"amount.value {item.amount_value!r} (amount.currency {item.amount_currency!r}) is not "
-            "a whole number of minor units"
+            f"amount.value {cut(item.amount_value)!r} (amount.currency "
+            f"{cut(item.amount_currency)!r}) is not a whole number of minor units"
         )
     return Money(Currency(item.amount_currency), int(item.amount_value))
 

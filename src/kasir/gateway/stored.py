@@ -24,7 +24,7 @@ from kasir.errors import Fault
 from kasir.gateway.checkout import account_faults, body_fields, no_answer, refuse
 from kasir.gateway.methods import METHODS
 from kasir.gateway.wire import Silence, Wire
-from kasir.tokens.model import BY_SHOP, Token, TokenFact, TokenName, TokenNews, TokenSays
+from kasir.tokens.model import BY_LIST, BY_SHOP, Token, TokenFact, TokenName, TokenNews, TokenSays
 
 _SHOPPER: Final = checks.Text(least=3, most=256)
 
@@ -163,7 +163,12 @@ class StoredMethods:
         new = [row for name, row in rows.items() if name not in known]
         gone = [token.name for name, token in known.items() if token.is_active and name not in rows]
         back = [rows[name] for name, token in known.items() if not token.is_active and name in rows]
-        adopted = [self._seen(shopper_reference, row) for row in [*new, *back]]
+        sure = [
+            rows[name]
+            for name, token in known.items()
+            if token.is_active and not token.standing.is_sure and name in rows
+        ]
+        adopted = [self._seen(shopper_reference, row) for row in [*new, *back, *sure]]
         marked = [
             self._said(
                 name, TokenSays.DISABLED if name.stored_id in by_shop else TokenSays.NOT_LISTED
@@ -197,7 +202,7 @@ class StoredMethods:
         fact = TokenFact(
             key=f"listed:{self.clock.now().isoformat()}",
             says=TokenSays.LISTED,
-            source="Adyen's list",
+            source=BY_LIST,
             at=self.clock.now(),
             psp_reference=str(row.get("firstPspReference") or ""),
         )
@@ -205,7 +210,7 @@ class StoredMethods:
 
     def _said(self, name: TokenName, says: TokenSays) -> TokenNews:
         now = self.clock.now()
-        source = BY_SHOP if says is TokenSays.DISABLED else "Adyen's list"
+        source = BY_SHOP if says is TokenSays.DISABLED else BY_LIST
         fact = TokenFact(key=f"{says}:{now.isoformat()}", says=says, source=source, at=now)
         return TokenNews(name=name, method="", fact=fact)
 

@@ -155,7 +155,7 @@ def sign_up_faults(fields: Mapping[str, Any], now: datetime) -> Iterator[Fault]:
 
 def unknown(fields: Mapping[str, Any], known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
     """Fields that mean nothing here: a misspelt wish is better refused than ignored."""
+    cure = f"is not known here; there are {', '.join(sorted(known))}."
     for name in fields:
         if name not in known:
-            words = ", ".join(sorted(known))
-            yield Fault(prefix + name[:80], f"is not known here; there are {words}.")
+            yield Fault(prefix + shown_name(name), cure)

@@ -3,6 +3,10 @@
 The token webhook is the one Adyen's GoPay page names. The AUTHORISATION notification may carry the
 token too (`tokenization.*`, or the older `recurring.*`), and so does RECURRING_CONTRACT. Whatever
 came, and however often, it is one token.
+
+Only the token webhook is sealed whole. In the others the shopper, and in AUTHORISATION the token
+too, stand beside the seal: what is known from them alone is looked up at Adyen before it is charged
+(gateway/token_checks.py).
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from kasir.adyen.notifications import EventCode, Item, moment
 from kasir.adyen.token_notifications import TokenEvent, TokenNotification
 from kasir.errors import Unreadable
 from kasir.payments.facts import Fact, Says, Source
-from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
+from kasir.tokens.model import BY_WEBHOOK, TokenFact, TokenName, TokenNews, TokenSays
 
 MEANINGS: Final[Mapping[TokenEvent, TokenSays]] = {
     TokenEvent.CREATED: TokenSays.CREATED,
@@ -43,7 +47,7 @@ def of_notification(said: TokenNotification) -> TokenNews | None:
     fact = TokenFact(
         key=f"{said.type}:{said.event_id}",
         says=says,
-        source="token webhook",
+        source=BY_WEBHOOK,
         at=moment(said.created_at),
         psp_reference="" if says is TokenSays.DISABLED else said.event_id,
     )

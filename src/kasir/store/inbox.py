@@ -100,6 +100,7 @@ class GroupInbox:
                 event_dates=[notice.event_date for notice in notices],
                 event_codes=[notice.event_code for notice in notices],
                 names=[" ".join(notice.names) for notice in notices],
+                are_live=[notice.is_live for notice in notices],
             )
             await self._enqueue(connection)
 

@@ -1,4 +1,4 @@
-"""Payment links in PostgreSQL."""
+"""Payment links in PostgreSQL. What the shop asked of one may name its shopper: it is sealed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from kasir.payments.links import Link
 from kasir.payments.ports import ShopKey
 from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.due import close_attempts_of
+from kasir.store.vault import Vault
 
 SQL: Final = queries("links")
 
 
-async def write(connection: Connection | Pool, link: Link, shop_key: ShopKey | None = None) -> bool:
+async def write(
+    connection: Connection | Pool, vault: Vault, link: Link, shop_key: ShopKey | None = None
+) -> bool:
     """Write a link down; False where its shop key was used before, and nothing was written."""
     opened = await SQL.open_link(
         connection,
         id=link.id,
-        request=msgspec.json.encode(link.request).decode(),
+        sealed_request=vault.seal(msgspec.json.encode(link.request)),
         created_at=link.created_at,
         expires_at=link.expires_at,
         shop_key=shop_key.key if shop_key else None,
@@ -49,8 +52,9 @@ async def marks(
 class PostgresLinks:
     """Where payment links are kept. Every method is one commit."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, vault: Vault) -> None:
         self._pool = pool
+        self._vault = vault
 
     async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
         """Write a link down, once per shop key; gives the id of the first one.
@@ -58,7 +62,7 @@ class PostgresLinks:
         Raises:
             KeyReused: The shop key came first with another body.
         """
-        if await write(self._pool, link, shop_key) or shop_key is None:
+        if await write(self._pool, self._vault, link, shop_key) or shop_key is None:
             return link.id
         first = await SQL.link_of_key(self._pool, shop_key=shop_key.key)
         if first["fingerprint"] != shop_key.fingerprint:
@@ -70,9 +74,10 @@ class PostgresLinks:
         row = await SQL.link(self._pool, id=link_id)
         if row is None:
             return None
+        sealed = row["sealed_request"]
         return Link(
             id=LinkId(row["id"]),
-            request=msgspec.json.decode(row["request"]),
+            request=msgspec.json.decode(self._vault.open(sealed) if sealed else row["request"]),
             created_at=row["created_at"],
             expires_at=row["expires_at"],
             expired_by_shop_at=row["expired_by_shop_at"],
@@ -88,6 +93,16 @@ class PostgresLinks:
         # opens an attempt after the first sees it withdrawn; what was opened before is closed.
         await SQL.expire_link(self._pool, id=link_id, now=now)
         await close_attempts_of(self._pool, link_id, now)
+
+    async def seal(self, most: int) -> int:
+        """Seal links from before they were sealed, as many as are taken at once; gives how many."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            rows = [row async for row in SQL.clear_links(connection, most=most)]
+            if rows:
+                sealed = [self._vault.seal(row["request"].encode()) for row in rows]
+                ids = [row["id"] for row in rows]
+                await SQL.seal_links(connection, ids=ids, sealed_requests=sealed)
+        return len(rows)
 
     async def is_withdrawn(self, link_id: LinkId) -> bool:
         """Whether a link was withdrawn. Whoever opened an attempt before asking is seen by all

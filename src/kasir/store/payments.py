@@ -20,7 +20,7 @@ from kasir.payments import fold
 from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
-from kasir.payments.status import Status
+from kasir.payments.status import FINAL, Status
 from kasir.store.askers import Asker
 from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.ledger import Ledger, facts_of, intent_of, names_in, tries
@@ -279,10 +279,12 @@ class PostgresBook:
         )
 
     async def payments_of_link(self, link_id: LinkId, limit: int) -> Sequence[Payment]:
-        """Give the payments made through a link with their facts, newest first."""
-        return await self._with_facts(
-            [row async for row in SQL.payments_of_link(self._pool, link_id=link_id, most=limit)]
-        )
+        """Give the payments made through a link with their facts, newest first.
+
+        They are the newest `limit`, and older ones that are paid or may yet be.
+        """
+        found = SQL.payments_of_link(self._pool, link_id=link_id, most=limit, ended=sorted(FINAL))
+        return await self._with_facts([row async for row in found])
 
     async def _claimed(self, connection: Connection, shop_key: ShopKey, question: Question) -> bool:
         claimed = await SQL.claim_shop_key(

@@ -99,7 +99,7 @@ def unusable(folder: Path, error: object) -> EmbeddedDatabaseError:
 def place_of(folder: Path) -> Place:
     """The place in a folder, which is made if it is not there."""
     folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
     return Place(folder, _account(folder) if os.geteuid() == 0 else None)
 
 

@@ -26,7 +26,7 @@ from kasir.store.ledger import Ledger, Moved, is_contested, tries, wake
 from kasir.store.placing import Placing, placing
 from kasir.store.tokens import TokenLedger
 from kasir.store.vault import Vault
-from kasir.webhooks.reading import NoticeState, Reading, read
+from kasir.webhooks.reading import NoticeState, Reading, misdirected, read
 from kasir.webhooks.receive import NoticeKind
 
 #: What becomes of a notice, by whose it is.
@@ -74,6 +74,7 @@ class Reader:
     merchant_account: str
     batch_max: int
     bytes_max: int
+    is_live: bool
 
     async def read_all(self) -> int:
         """Read until nothing unread is left; returns how many were read."""
@@ -162,7 +163,10 @@ class Reader:
             plain = self.vault.open(row["item"])
         except KasirError as error:
             return Reading(NoticeState.HELD, error=str(error))
-        return read(NoticeKind(row["kind"]), plain, self.merchant_account)
+        kind = NoticeKind(row["kind"])
+        if why := misdirected(kind, plain, row["is_live"], is_live=self.is_live):
+            return Reading(NoticeState.HELD, error=why)
+        return read(kind, plain, self.merchant_account)
 
     @once_more
     async def _give_returns(self) -> None:

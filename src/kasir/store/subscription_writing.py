@@ -28,6 +28,7 @@ from kasir.store.subscription_rows import (
     renewals_columns,
     subscription_columns,
 )
+from kasir.store.vault import Vault
 from kasir.subscriptions.news import News
 from kasir.subscriptions.plan import monthly
 from kasir.subscriptions.renewal import Outcome, Renewal
@@ -54,6 +55,7 @@ class Writing:
         clock: What time it is.
         words: How a renewal is asked for.
         public_url: Where shoppers reach Kasir, for the links in events.
+        vault: What seals links.
     """
 
     book: PostgresBook
@@ -62,6 +64,7 @@ class Writing:
     clock: Clock
     words: Words
     public_url: str
+    vault: Vault
 
     async def write(
         self, connection: Connection, before: Subscription, turn: Turn, token: Token | None
@@ -126,7 +129,8 @@ class Writing:
     ) -> None:
         """Write down the links by which these renewals are to be paid."""
         for renewal in renewals:
-            await links.write(connection, self.words.invitation(it, renewal, self.clock.now()))
+            link = self.words.invitation(it, renewal, self.clock.now())
+            await links.write(connection, self.vault, link)
 
     async def for_shopper(
         self,

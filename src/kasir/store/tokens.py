@@ -78,6 +78,7 @@ class TokenLedger:
             state=standing.state,
             first_psp_reference=standing.first_psp_reference,
             created_at=standing.created_at,
+            is_sure=standing.is_sure,
         )
         events = token_news([*before.values()], [*after.values()])
         if events:
@@ -164,6 +165,7 @@ def token_of(row: Any, vault: Vault) -> Token:
             state=TokenState(row["state"]),
             first_psp_reference=row["first_psp_reference"],
             created_at=row["created_at"],
+            is_sure=row["is_sure"],
         ),
         model=row["model"],
     )

@@ -20,6 +20,12 @@ from typing import Final
 BY_SHOP: Final = "the shop"
 #: The source of what the provider answered when the token was charged.
 BY_ANSWER: Final = "the provider's answer"
+#: The source of what was told of tokens and sealed whole.
+BY_WEBHOOK: Final = "token webhook"
+#: The source of what the provider's list showed.
+BY_LIST: Final = "Adyen's list"
+#: What these tell cannot have been altered on its way. Elsewhere a token is named beside the seal.
+_SURE: Final = frozenset({BY_WEBHOOK, BY_LIST})
 
 
 class TokenSays(StrEnum):
@@ -101,6 +107,9 @@ class TokenStanding:
     state: TokenState
     first_psp_reference: str
     created_at: datetime
+    #: Whether something that cannot have been altered told of it, since it was last gone. What is
+    #: not sure is looked up at the provider before it is charged.
+    is_sure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +150,7 @@ def fold(facts: Iterable[TokenFact]) -> TokenStanding:
         state=_state(known),
         first_psp_reference=first.psp_reference if first else "",
         created_at=min(fact.at for fact in known),
+        is_sure=_is_sure(known),
     )
 
 
@@ -162,6 +172,14 @@ def _state(known: frozenset[TokenFact]) -> TokenState:
     last_seen = max(seen, key=_order, default=None)
     gone = last_seen is not None and last_seen.says is TokenSays.NOT_LISTED
     return TokenState.DISABLED if gone else TokenState.ACTIVE
+
+
+def _is_sure(known: frozenset[TokenFact]) -> bool:
+    ended_at = max((fact.at for fact in known if fact.says in _ENDS), default=None)
+    return any(
+        fact.source in _SURE and fact.says not in _ENDS and (ended_at is None or fact.at > ended_at)
+        for fact in known
+    )
 
 
 def _order(fact: TokenFact) -> tuple[datetime, bool, str]:

@@ -9,7 +9,7 @@ from kasir.adyen.calls import VERSIONS
 from kasir.errors import NotFound
 from kasir.gateway.changes import PATHS
 from kasir.web.handed import AnyRequest, OurKasir
-from kasir.web.keys import KEYED, needs_key
+from kasir.web.keys import KEYED, idempotency_key, needs_key
 from kasir.web.parameters import NONE, refuse_all_but, refuse_unknown
 from kasir.web.problems import response
 
@@ -35,7 +35,7 @@ async def post_payment_methods(request: AnyRequest, kasir: OurKasir) -> Response
 async def post_payments(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Pay with GoPay. Written down before Adyen is asked; the answer is Adyen's, unchanged."""
     refuse_unknown(request, NONE)
-    key = request.headers.get("idempotency-key")
+    key = idempotency_key(request)
     answer, _ = await kasir.checkout.payments(await request.body(), version_of(request), key)
     return response(answer, idempotency_key=key)
 
@@ -46,7 +46,7 @@ async def post_payments_details(request: AnyRequest, kasir: OurKasir) -> Respons
     refuse_unknown(request, NONE)
     return response(
         await kasir.checkout.details(await request.body(), version_of(request)),
-        idempotency_key=request.headers.get("idempotency-key"),
+        idempotency_key=idempotency_key(request),
     )
 
 
@@ -54,7 +54,7 @@ async def post_payments_details(request: AnyRequest, kasir: OurKasir) -> Respons
 async def post_payment_links(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Make a link to Kasir's own payment form."""
     refuse_unknown(request, NONE)
-    key = request.headers.get("idempotency-key")
+    key = idempotency_key(request)
     return response(await kasir.links.create(await request.body(), key), idempotency_key=key)
 
 
@@ -84,7 +84,7 @@ async def post_payment_change(
     refuse_unknown(request, NONE)
     if change not in PATHS:
         raise NotFound("call", request.url.path)
-    key = request.headers.get("idempotency-key")
+    key = idempotency_key(request)
     answer = await kasir.changes.ask(
         PATHS[change], psp_reference, await request.body(), version_of(request), key
     )
@@ -95,7 +95,7 @@ async def post_payment_change(
 async def post_cancels(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Undo a payment by the shop's own reference, where its pspReference is not known yet."""
     refuse_unknown(request, NONE)
-    key = request.headers.get("idempotency-key")
+    key = idempotency_key(request)
     answer = await kasir.changes.cancel_by_reference(await request.body(), version_of(request), key)
     return response(answer, idempotency_key=key)
 

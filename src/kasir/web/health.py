@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
 
 from litestar import Response, get
+from litestar.exceptions import NotAuthorizedException
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
 from kasir.store import database
 from kasir.store.figures import figures
 from kasir.web.handed import AnyRequest, OurKasir
+from kasir.web.keys import BLANKS
 from kasir.web.parameters import NONE, refuse_all_but
 
 #: Litestar adds the charset to a text; given twice, Prometheus could not read it.
@@ -39,7 +42,12 @@ async def ready(kasir: OurKasir) -> Response[dict[str, str]]:
 
 @get("/metrics", include_in_schema=False)
 async def metrics(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
-    """Figures in Prometheus's text form."""
+    """Figures in Prometheus's text form, for whoever has the key if there is one.
+
+    Raises:
+        NotAuthorizedException: There is a key, and it was not given.
+    """
+    _needs_metrics_key(request, kasir.settings.metrics_key)
     await refuse_all_but(request, NONE)
     apart = await kasir.times.apart()
     found = await figures(kasir.pool, kasir.clock.now(), kasir.settings.limits.figures_max)
@@ -69,3 +77,15 @@ async def metrics(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     ):
         Gauge(name, says, registry=registry).set(figure)
     return Response(generate_latest(registry), media_type=_TEXT_FORM)
+
+
+def _needs_metrics_key(request: AnyRequest, key: str | None) -> None:
+    if key is None:
+        return
+    scheme, _, given = request.headers.get("authorization", "").strip(BLANKS).partition(" ")
+    is_same = hmac.compare_digest(given.strip(BLANKS).encode(), key.encode())
+    if scheme.lower() != "bearer" or not is_same:
+        raise NotAuthorizedException(
+            "Give the key of KASIR_METRICS_KEY: `Authorization: Bearer KEY`.",
+            headers={"WWW-Authenticate": 'Bearer realm="kasir"'},
+        )

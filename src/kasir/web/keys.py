@@ -9,6 +9,8 @@ from litestar.exceptions import NotAuthorizedException
 
 from kasir.wiring import Kasir
 
+#: What HTTP lets stand around a header's value, and which is no part of it (RFC 9110, 5.5).
+BLANKS: Final = " \t"
 #: How the OpenAPI document says so.
 KEYED: Final = [{"apiKey": list[str]()}]
 
@@ -23,5 +25,11 @@ async def needs_key(request: Request[Any, Any, Any]) -> None:
         NotAuthorizedException: The key is missing or unknown; the words are Adyen's.
     """
     kasir: Kasir = request.app.state.kasir
-    if not await kasir.api_keys.admits(request.headers.get("x-api-key", "")):
+    if not await kasir.api_keys.admits(request.headers.get("x-api-key", "").strip(BLANKS)):
         raise NotAuthorizedException("HTTP Status Response - Unauthorized")
+
+
+def idempotency_key(request: Request[Any, Any, Any]) -> str | None:
+    """The shop's own key, if it gave one: the same whatever blanks stand around it."""
+    key = request.headers.get("idempotency-key")
+    return None if key is None else key.strip(BLANKS)

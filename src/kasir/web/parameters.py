@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
 import msgspec
 
-from kasir.adyen.known_fields import UNKNOWN_NAMED_MAX, shown_name
+from kasir.adyen.known_fields import shown_name
 from kasir.errors import Fault, InvalidRequest
 from kasir.web.handed import AnyRequest
 
@@ -26,12 +25,12 @@ def refuse_unknown(request: AnyRequest, known: frozenset[str]) -> None:
     """Let only parameters pass that an address knows, each given once.
 
     Raises:
-        InvalidRequest: There are others; at most ten are named.
+        InvalidRequest: There are others.
     """
     if not request.scope["query_string"]:
         return  # Nearly always, so that nothing is read then.
     given = Counter(name for name, _ in request.query_params.multi_items())
-    faults = [*islice(_parameter_faults(given, known), UNKNOWN_NAMED_MAX)]
+    faults = [*_parameter_faults(given, known)]
     if faults:
         raise InvalidRequest(faults)
 
@@ -46,7 +45,7 @@ async def refuse_all_but(request: AnyRequest, known: frozenset[str]) -> None:
     body = await request.body()
     if not body.strip():
         return
-    faults = [*islice(_body_faults(body), UNKNOWN_NAMED_MAX)]
+    faults = [*_body_faults(body)]
     if faults:
         raise InvalidRequest(faults)
 

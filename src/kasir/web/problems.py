@@ -62,7 +62,7 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
     """
     match error:
         case InvalidRequest():
-            return replies.invalid(error.faults)
+            return replies.invalid(error)
         case KeyReused():
             return replies.error(422, "704", f"{error}; nothing was done. Use a new key.")
         case StillRunning():
@@ -79,7 +79,7 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
             # Only a message can nest so deeply; it was found out before anything was done.
             return replies.error(400, "702", "The request is nested too deeply.")
         case ValidationException(extra=[*parts]) if faults := tuple(_faults(parts, names)):
-            return replies.invalid(faults)
+            return replies.invalid(InvalidRequest(faults))
         case HTTPException():
             kind = "security" if error.status_code in (401, 403) else "validation"
             return replies.error(error.status_code, "000", error.detail, kind)
@@ -126,6 +126,8 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
         answered.headers["Allow"] = more["allow"]
     if "Retry-After" in more:
         answered.headers["Retry-After"] = more["Retry-After"]
+    if "WWW-Authenticate" in more:
+        answered.headers["WWW-Authenticate"] = more["WWW-Authenticate"]
     return answered
 
 

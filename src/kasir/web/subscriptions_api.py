@@ -24,7 +24,7 @@ from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
 from kasir.subscriptions.states import State
 from kasir.web.handed import AnyRequest, OurKasir
-from kasir.web.keys import KEYED, needs_key
+from kasir.web.keys import KEYED, idempotency_key, needs_key
 from kasir.web.parameters import NONE, refuse_all_but, refuse_unknown
 from kasir.web.problems import response
 from kasir.wiring import Kasir
@@ -100,7 +100,7 @@ async def get_plan(kasir: OurKasir, plan_id: FromPath[str]) -> PlanOut:
 @post("/api/subscriptions", status_code=_CREATED)
 async def post_subscription(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     """Sign a shopper up. `payment` is Adyen's answer: follow its action, finish with details."""
-    key = request.headers.get("idempotency-key")
+    key = idempotency_key(request)
     found, answer = await kasir.subscribing.sign_up(await request.body(), key)
     if answer is not None and answer.status >= _ERRORS:
         return response(answer, idempotency_key=key)

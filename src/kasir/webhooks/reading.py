@@ -90,6 +90,28 @@ def own_name(event_code: str, names: Sequence[str]) -> str:
     return names[-1]
 
 
+def misdirected(kind: NoticeKind, raw: bytes, said_live: bool | None, *, is_live: bool) -> str:
+    """Say why a notice is of the other of Adyen's platforms; empty where it is not, or is mute.
+
+    Money that is none in a live shop, and real money in a test, is never acted upon.
+
+    Args:
+        kind: Which webhook it came by.
+        raw: What came; a token notification says itself where it is from.
+        said_live: What the envelope of a standard one said.
+        is_live: Whether this Kasir is for real money.
+    """
+    if kind is NoticeKind.TOKENS:
+        try:
+            said_live = token_notifications.envelope(raw).is_live
+        except KasirError:
+            return ""  # It cannot be read, which whoever reads it will say.
+    if said_live is None or said_live == is_live:
+        return ""
+    its, ours = ("live", "test") if said_live else ("test", "live")
+    return f"it is of Adyen's {its} platform, and this Kasir is for {ours}: see ADYEN_ENVIRONMENT"
+
+
 def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:
     """Read a notice. Raises nothing: what cannot be read is held with its error."""
     try:

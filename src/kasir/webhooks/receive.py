@@ -28,6 +28,8 @@ from kasir.gateway.meanings import names_of
 _COLUMN_LETTERS: Final = 80
 #: What stands for an event code where none could be read.
 _NONE_READ: Final = "UNREADABLE"
+#: What tells the same item in an envelope of real money from the one in another.
+_LIVES: Final = {None: b"", False: b"", True: b" live"}
 
 _log = structlog.get_logger("kasir.webhooks")
 
@@ -48,6 +50,7 @@ class Notice:
     """A notification item on its way into the inbox; `key` tells the same one from another.
 
     `event_date` is when what it tells of happened, by Adyen's clock; None where it says none.
+    `is_live` is whether its envelope says that it is real money; None where it does not say.
     """
 
     key: bytes
@@ -57,6 +60,7 @@ class Notice:
     names: tuple[str, ...]
     received_at: datetime
     event_date: datetime | None = None
+    is_live: bool | None = None
 
 
 class Inbox(Protocol):
@@ -148,14 +152,17 @@ async def _keep_unread(
 
 
 def _notice(item: Item, received_at: datetime) -> Notice:
+    is_live = notifications.live_of(item.live)
     return Notice(
-        key=sha256(item.raw).digest(),
+        # No seal covers the envelope: whoever changes it there does not keep out the true one.
+        key=sha256(item.raw + _LIVES[is_live]).digest(),
         kind=NoticeKind.STANDARD,
         item=item.raw,
         event_code=_plain(item.event_code),
         names=tuple(_plain(name) for name in names_of(item)),
         received_at=received_at,
         event_date=_happened_at(item),
+        is_live=is_live,
     )
 
 

@@ -22,7 +22,7 @@ from kasir.payments.flow import Flow
 from kasir.payments.ports import Heard, Question
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
-from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
+from kasir.tokens.model import BY_WEBHOOK, TokenFact, TokenName, TokenNews, TokenSays
 from kasir.wiring import Kasir
 from opened import kasir_on
 
@@ -158,7 +158,7 @@ class Shop:
             shopper_reference=f"shopper-{whose}",
             stored_id=f"TOKEN-{whose}",
         )
-        fact = TokenFact(f"{says}", says, "test", self.clock.now(), psp_reference)
+        fact = TokenFact(f"{says}", says, BY_WEBHOOK, self.clock.now(), psp_reference)
         await self.kasir.tokens.hear([TokenNews(name=token, method="gopay_wallet", fact=fact)])
 
     async def active(self, name: str, plan: str | None = None) -> SubscriptionId:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kasir.adyen.replies import Answer, Verdict, error, invalid
-from kasir.errors import Fault
+from kasir.errors import Fault, InvalidRequest
 
 ANSWERED, OURS, THEIRS, UNKNOWN = Verdict.ANSWERED, Verdict.OURS, Verdict.THEIRS, Verdict.UNKNOWN
 
@@ -90,7 +90,7 @@ def test_several_faults_make_one_error_with_the_first_ones_code_and_every_cure()
         Fault("merchantAccount", "this is not it.", "901", 403, "security"),
         Fault("channel", "give one."),
     )
-    answer = invalid(faults)
+    answer = invalid(InvalidRequest(faults))
 
     assert answer.status == 403
     assert answer.json() == {

@@ -41,7 +41,7 @@ def test_everything_that_was_set_is_read() -> None:
         LIVE
         | {
             "ADYEN_HMAC_KEY": f"{KEY},{OTHER_KEY}",
-            "KASIR_API_KEY": "shop-key",
+            "KASIR_API_KEY": "shop-key-7f3e9ab2c415",
             "KASIR_DATABASE_URL": "postgresql://kasir:secret@db.example/kasir",
             "KASIR_WEBHOOK_USER": "adyen",
             "KASIR_WEBHOOK_PASSWORD": "word",
@@ -60,7 +60,7 @@ def test_everything_that_was_set_is_read() -> None:
     assert settings.adyen_api_key == "AQE-test-key"
     assert settings.merchant_account == "WarungECOM"
     assert settings.hmac_keys == (bytes.fromhex(KEY), bytes.fromhex(OTHER_KEY))
-    assert settings.api_key == "shop-key"
+    assert settings.api_key == "shop-key-7f3e9ab2c415"
     assert settings.database_url == "postgresql://kasir:secret@db.example/kasir"
     assert settings.data_dir == Path("/srv/kasir")
     assert settings.public_url == "https://pay.shop.example"

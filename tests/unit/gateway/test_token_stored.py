@@ -16,7 +16,16 @@ from kasir.adyen.replies import Answer
 from kasir.errors import InvalidRequest
 from kasir.gateway.stored import Differences, StoredMethods
 from kasir.gateway.wire import Silence, Wire
-from kasir.tokens.model import BY_SHOP, Token, TokenFact, TokenName, TokenNews, TokenSays, fold
+from kasir.tokens.model import (
+    BY_SHOP,
+    BY_WEBHOOK,
+    Token,
+    TokenFact,
+    TokenName,
+    TokenNews,
+    TokenSays,
+    fold,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOPPER = "shopper-1"
@@ -123,7 +132,7 @@ class House:
     def hears(self, stored_id: str, says: TokenSays, method: str = "gopay_wallet") -> None:
         """Tell of a token."""
         now = self.clock.now()
-        fact = TokenFact(f"{says}:{now.isoformat()}", says, "a test", now)
+        fact = TokenFact(f"{says}:{now.isoformat()}", says, BY_WEBHOOK, now)
         self.tokens.facts.setdefault(stored_id, []).append(fact)
         self.tokens.methods.setdefault(stored_id, method)
 

@@ -9,7 +9,7 @@ import pytest
 
 from fakes import notification_item
 from kasir.payments.facts import Says
-from kasir.webhooks.reading import NoticeState, Reading, read
+from kasir.webhooks.reading import NoticeState, Reading, misdirected, read
 from kasir.webhooks.receive import NoticeKind
 
 
@@ -64,3 +64,9 @@ def test_what_is_no_item_at_all_is_held_and_raises_nothing(raw: bytes) -> None:
 
     assert found.state == NoticeState.HELD
     assert found.error != ""
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b'{"environment":{}}', b'{"environment":7}', b"{}"])
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_token_notice_that_names_no_platform_is_of_none(raw: bytes, *, is_live: bool) -> None:
+    assert misdirected(NoticeKind.TOKENS, raw, None, is_live=is_live) == ""

@@ -1,27 +1,28 @@
--- name: keep_notices(keys, kinds, items, received_ats, event_dates, event_codes, names)!
+-- name: keep_notices(keys, kinds, items, received_ats, event_dates, event_codes, names, are_live)!
 -- An array of arrays cannot be ragged, so the names of a notice come joined by a space.
-INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names)
-SELECT key, kind, item, received_at, event_date, event_code, string_to_array(joined, ' ')
+INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names, is_live)
+SELECT key, kind, item, received_at, event_date, event_code, string_to_array(joined, ' '), is_live
 FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::timestamptz[],
-            :event_dates::timestamptz[], :event_codes::text[], :names::text[])
-    AS came (key, kind, item, received_at, event_date, event_code, joined)
+            :event_dates::timestamptz[], :event_codes::text[], :names::text[],
+            :are_live::boolean[])
+    AS came (key, kind, item, received_at, event_date, event_code, joined, is_live)
 ON CONFLICT (key) DO NOTHING;
 
 -- name: take_unread(most, most_bytes)
 -- Taken by one reader until its transaction ends; another reader takes the next ones. Of those only
 -- as many are given as weigh so much, and always the first: how much memory it takes is known.
 WITH taken AS (
-    SELECT id, kind, item FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
+    SELECT id, kind, item, is_live FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
     FOR UPDATE SKIP LOCKED
 ), weighed AS (
-    SELECT id, kind, item, sum(octet_length(item)) OVER (ORDER BY id) - octet_length(item) AS before
+    SELECT taken.*, sum(octet_length(item)) OVER (ORDER BY id) - octet_length(item) AS before
     FROM taken
 )
-SELECT id, kind, item FROM weighed WHERE before < :most_bytes ORDER BY id;
+SELECT id, kind, item, is_live FROM weighed WHERE before < :most_bytes ORDER BY id;
 
 -- name: take_some(ids)
-SELECT id, kind, item FROM notice WHERE id = ANY (:ids::bigint[]) AND state = 'unread' ORDER BY id
-FOR UPDATE SKIP LOCKED;
+SELECT id, kind, item, is_live FROM notice WHERE id = ANY (:ids::bigint[]) AND state = 'unread'
+ORDER BY id FOR UPDATE SKIP LOCKED;
 
 -- name: settle(ids, states, payment_ids, errors, unplaced, paid_references, now)!
 -- News of a payment we cannot tell is looked at once more, see look_again.

@@ -1,7 +1,7 @@
--- name: open_link(id, request, created_at, expires_at, shop_key, fingerprint)^
+-- name: open_link(id, sealed_request, created_at, expires_at, shop_key, fingerprint)^
 -- No row comes back where the shop's key was used before, and nothing was written.
-INSERT INTO payment_link (id, request, created_at, expires_at, shop_key, fingerprint)
-VALUES (:id, :request::jsonb, :created_at, :expires_at, :shop_key, :fingerprint)
+INSERT INTO payment_link (id, sealed_request, created_at, expires_at, shop_key, fingerprint)
+VALUES (:id, :sealed_request, :created_at, :expires_at, :shop_key, :fingerprint)
 ON CONFLICT (shop_key) DO NOTHING
 RETURNING id;
 
@@ -9,7 +9,7 @@ RETURNING id;
 SELECT id, fingerprint FROM payment_link WHERE shop_key = :shop_key;
 
 -- name: link(id)^
-SELECT id, request::text AS request, created_at, expires_at, expired_by_shop_at
+SELECT id, request::text AS request, sealed_request, created_at, expires_at, expired_by_shop_at
 FROM payment_link WHERE id = :id;
 
 -- name: is_withdrawn(id)$
@@ -34,3 +34,13 @@ LEFT JOIN LATERAL (
 LEFT JOIN fact ON fact.payment_id = payment.id
 WHERE link.id = ANY (:link_ids::text[])
 GROUP BY link.id;
+
+-- name: clear_links(most)
+-- Links from before their requests were sealed.
+SELECT id, request::text AS request FROM payment_link WHERE request IS NOT NULL
+ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED;
+
+-- name: seal_links(ids, sealed_requests)!
+UPDATE payment_link SET request = NULL, sealed_request = sealed
+FROM unnest(:ids::text[], :sealed_requests::bytea[]) AS news (link, sealed)
+WHERE payment_link.id = link;

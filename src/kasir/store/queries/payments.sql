@@ -111,8 +111,17 @@ SELECT * FROM payment WHERE id = :id;
 -- name: payments_of(reference, most)
 SELECT * FROM payment WHERE reference = :reference ORDER BY created_at DESC, id DESC LIMIT :most;
 
--- name: payments_of_link(link_id, most)
-SELECT * FROM payment WHERE link_id = :link_id ORDER BY created_at DESC, id DESC LIMIT :most;
+-- name: payments_of_link(link_id, most, ended)
+-- The newest ones, and of those before them what decides whether the link may be paid: one that is
+-- paid, and those that may yet be.
+(SELECT * FROM payment WHERE link_id = :link_id ORDER BY created_at DESC, id DESC LIMIT :most)
+UNION
+(SELECT * FROM payment WHERE link_id = :link_id AND status = 'authorised'
+ ORDER BY created_at DESC, id DESC LIMIT 1)
+UNION
+(SELECT * FROM payment WHERE link_id = :link_id AND status <> ALL (:ended::text[])
+ ORDER BY status = 'awaiting_shopper', created_at DESC, id DESC LIMIT :most)
+ORDER BY created_at DESC, id DESC;
 
 -- name: payment_of_attempt(psp_reference)^
 -- The owner of a name, where that names an attempt and not a change.

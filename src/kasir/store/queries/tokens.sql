@@ -15,9 +15,10 @@ INSERT INTO token_fact (token_id, key, says, source, at, psp_reference)
 VALUES (:token_id, :key, :says, :source, :at, :psp_reference)
 ON CONFLICT (token_id, key) DO NOTHING;
 
--- name: write_standing(id, state, first_psp_reference, created_at)!
+-- name: write_standing(id, state, first_psp_reference, created_at, is_sure)!
 UPDATE token
-SET state = :state, first_psp_reference = :first_psp_reference, created_at = :created_at
+SET state = :state, first_psp_reference = :first_psp_reference, created_at = :created_at,
+    is_sure = :is_sure
 WHERE id = :id;
 
 -- name: token(id)^

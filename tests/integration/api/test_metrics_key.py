@@ -1,0 +1,68 @@
+"""`/metrics` with a key of its own, and without one as ever."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from kasir.web.app import create_app
+from opened import kasir_on
+
+
+@asynccontextmanager
+async def asking(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of Kasir's app in this process."""
+    async with kasir_on(
+        database, clock=None, KASIR_API_KEY="shop-key", machine=None, **environ
+    ) as kasir:
+        app = create_app(kasir.settings)
+        app.state.kasir = kasir
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
+        async with httpx.AsyncClient(transport=transport, base_url="http://kasir") as http:
+            yield http
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"Authorization": "Bearer another"}, id="another"),
+        pytest.param({"Authorization": "Bearer "}, id="empty"),
+        pytest.param({"Authorization": "Basic metrics-key"}, id="another scheme"),
+        pytest.param({"Authorization": "metrics-key"}, id="no scheme"),
+        pytest.param({"X-API-Key": "shop-key"}, id="a shop's key"),
+    ],
+)
+async def test_without_its_key_the_figures_are_not_told(
+    fresh_database: str, headers: Mapping[str, str]
+) -> None:
+    async with asking(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
+        said = await http.get("/metrics", headers=headers)
+        health = [await http.get(path) for path in ("/health/live", "/health/ready")]
+
+    assert said.status_code == 401
+    assert said.headers["www-authenticate"].startswith("Bearer")
+    assert "KASIR_METRICS_KEY" in said.json()["message"]
+    assert "kasir_notices" not in said.text
+    assert [one.status_code for one in health] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    "text", ["Bearer metrics-key", "bearer metrics-key", "Bearer  metrics-key "]
+)
+async def test_with_its_key_they_are(fresh_database: str, text: str) -> None:
+    async with asking(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
+        said = await http.get("/metrics", headers={"Authorization": text})
+
+    assert said.status_code == 200
+    assert "kasir_payments_unknown 0.0" in said.text
+
+
+async def test_where_no_key_was_set_anybody_may_ask(fresh_database: str) -> None:
+    async with asking(fresh_database) as http:
+        said = await http.get("/metrics")
+
+    assert said.status_code == 200

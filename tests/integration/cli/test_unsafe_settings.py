@@ -1,0 +1,51 @@
+"""Started with a secret that is none, both programs end at once: one line, no traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+from command import TWIN, is_one_line, kasir
+from fakes import KEY
+
+LIVE = {
+    "ADYEN_ENVIRONMENT": "live",
+    "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Warung",
+    "ADYEN_API_KEY": "AQE-live-key",
+    "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
+    "ADYEN_HMAC_KEY": KEY,
+    "KASIR_PUBLIC_URL": "https://pay.shop.example",
+    "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
+    "KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody",
+}
+
+
+@pytest.mark.parametrize("program", ["serve", "worker"])
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        pytest.param(LIVE | {"KASIR_API_KEY": "a"}, "KASIR_API_KEY", id="live with a letter"),
+        pytest.param(LIVE | {"ADYEN_HMAC_KEY": "00" * 32}, "ADYEN_HMAC_KEY", id="live with zeros"),
+        pytest.param(
+            TWIN | {"KASIR_EVENTS_URL": "http://127.0.0.1:9", "KASIR_EVENTS_SECRET": "whsec_"},
+            "KASIR_EVENTS_SECRET",
+            id="nothing to sign events with",
+        ),
+    ],
+)
+def test_a_program_with_a_secret_that_is_none_says_so_in_one_line_and_exits_1(
+    program: str, given: dict[str, str], named: str
+) -> None:
+    told = kasir(program, **given)
+
+    assert (told.returncode, told.stdout) == (1, "")
+    assert is_one_line(told.stderr), told.stderr
+    assert told.stderr.startswith(f"kasir: {named}: ")
+
+
+def test_whoever_makes_a_key_is_told_that_keys_share_everything() -> None:
+    told = kasir("apikey", "create", "--help")
+    said = " ".join(told.stdout.split())
+
+    assert told.returncode == 0
+    assert "way into one shop" in said
+    assert "idempotency keys" in said

@@ -1,0 +1,88 @@
+"""A link that was tried more often than is looked at: what decides is seen, however old."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+
+from fakes import FrozenClock, a_fact, a_question, an_intent
+from kasir.ids import LinkId, PaymentId
+from kasir.payments.facts import Says
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+REQUEST: Final[dict[str, Any]] = {
+    "reference": "ORDER-1001",
+    "amount": {"currency": "IDR", "value": 25_000},
+    "returnUrl": "https://shop.example/",
+}
+TRIES: Final = 25
+FIRST: Final = PaymentId("pay_00")
+
+
+@pytest.fixture
+async def kasir(fresh_database: str) -> AsyncIterator[Kasir]:
+    async with kasir_on(fresh_database, clock=FrozenClock()) as opened:
+        yield opened
+
+
+async def tried(kasir: Kasir, **changes: Any) -> str:
+    """A link that was tried many times: the first is open, every later one was refused."""
+    made = await kasir.links.create(json.dumps(REQUEST | changes).encode())
+    link_id = LinkId(made.json()["id"])
+    now = kasir.clock.now()
+    for number in range(TRIES):
+        name = f"pay_{number:02}"
+        at = now + timedelta(seconds=number)
+        intent = an_intent(name, link_id=link_id, created_at=at)
+        await kasir.payments.open(intent, a_question(name), None)
+        if number:
+            await kasir.payments.add_facts(intent.id, [a_fact(Says.REFUSED, f"PSP-{number}")])
+    return link_id
+
+
+async def test_a_first_try_that_is_paid_late_completes_the_link(kasir: Kasir) -> None:
+    link_id = await tried(kasir)
+    paid = a_fact(Says.AUTHORISED, "PSP-0", amount=an_intent().amount)
+    await kasir.payments.add_facts(FIRST, [paid])
+    found = await kasir.links.find(link_id)
+
+    assert found.status == "completed"
+    assert found.payments[-1].intent.id == FIRST
+
+
+@pytest.mark.parametrize("says", [Says.PENDING, Says.UNKNOWN])
+async def test_a_first_try_that_may_yet_be_paid_keeps_the_link_pending(
+    kasir: Kasir, says: Says
+) -> None:
+    link_id = await tried(kasir)
+    await kasir.payments.add_facts(FIRST, [a_fact(says)])
+    found = await kasir.links.find(link_id)
+
+    assert found.status == "paymentPending"
+    assert found.under_way is not None
+    assert found.under_way.intent.id == FIRST
+
+
+async def test_the_name_of_the_next_try_does_not_change_with_what_becomes_of_an_old_one(
+    kasir: Kasir,
+) -> None:
+    link_id = await tried(kasir)
+    before = kasir.links.attempt(await kasir.links.find(link_id))
+    await kasir.payments.add_facts(FIRST, [a_fact(Says.REFUSED)])
+
+    assert kasir.links.attempt(await kasir.links.find(link_id)) == before
+
+
+async def test_of_a_link_that_may_be_paid_often_no_more_is_looked_at_than_is_needed(
+    kasir: Kasir,
+) -> None:
+    link_id = await tried(kasir, reusable=True)
+    found = await kasir.links.find(link_id)
+
+    assert found.status == "active"
+    assert len(found.payments) == 21

@@ -1,0 +1,72 @@
+"""Rows from before a migration: keys with blanks around them, and what told of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import pytest
+
+from kasir.store import database
+from kasir.store.database import Pool
+
+NEW: Final = "0021_kept_apart_and_sealed.sql"
+
+
+@pytest.fixture
+async def before(fresh_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
+    """A schema as it was before; to migrate it brings it up to date."""
+    names = database.migrations()
+    async with database.connected(fresh_database, 2) as pool:
+        with monkeypatch.context() as earlier:
+            earlier.setattr(database, "migrations", lambda: [name for name in names if name < NEW])
+            await database.migrate(pool)
+        yield pool
+
+
+async def test_keys_lose_their_blanks_where_that_leaves_them_apart(before: Pool) -> None:
+    kept = ["k1 ", "k2", "k2 ", "\tk3 ", " k4", "k4 ", "subscription k5 ", "in side", "  "]
+    for key in kept:
+        await before.execute("INSERT INTO shop_request VALUES ($1, '', 'question', now())", key)
+        await before.execute(
+            "INSERT INTO payment_link (id, request, created_at, expires_at, shop_key)"
+            " VALUES ($1, '{}', now(), now(), $1)",
+            key,
+        )
+    await database.migrate(before)
+    wanted = ["k1", "k2", "k2 ", "k3", " k4", "k4 ", "subscription k5", "in side", "  "]
+    requests = await before.fetch("SELECT key FROM shop_request")
+    links = await before.fetch("SELECT shop_key AS key FROM payment_link")
+
+    assert sorted(row["key"] for row in requests) == sorted(wanted)
+    assert sorted(row["key"] for row in links) == sorted(wanted)
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_sure"),
+    [
+        ([("created", "token webhook", 1)], True),
+        ([("listed", "Adyen's list", 1)], True),
+        ([("created", "AUTHORISATION", 1)], False),
+        ([("created", "RECURRING_CONTRACT", 1)], False),
+        ([("created", "token webhook", 1), ("disabled", "the shop", 2)], False),
+        ([("not_listed", "Adyen's list", 1), ("created", "token webhook", 2)], True),
+        ([("disabled", "token webhook", 1), ("created", "AUTHORISATION", 2)], False),
+    ],
+)
+async def test_a_token_is_as_sure_as_what_told_of_it(
+    before: Pool, facts: list[tuple[str, str, int]], *, is_sure: bool
+) -> None:
+    await before.execute(
+        "INSERT INTO token (id, merchant_account, shopper_reference, stored_hash, sealed_id,"
+        " method, created_at) VALUES ('tok', 'm', 's', '', '', 'gopay_wallet', now())"
+    )
+    for says, source, minute in facts:
+        await before.execute(
+            "INSERT INTO token_fact (token_id, key, says, source, at, psp_reference)"
+            " VALUES ('tok', $1, $2, $3, now() + make_interval(mins => $4), '')",
+            *(f"{says}{minute}", says, source, minute),
+        )
+    await database.migrate(before)
+
+    assert await before.fetchval("SELECT is_sure FROM token") is is_sure

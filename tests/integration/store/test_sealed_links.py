@@ -1,0 +1,119 @@
+"""What a shop says of its shopper in a link stands nowhere in the clear, older links included."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import pytest
+
+from kasir.cli.worker import work
+from kasir.demo.walker import until
+from kasir.errors import SettingError
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+REQUEST: Final[dict[str, Any]] = {
+    "reference": "ORDER-1001",
+    "merchantAccount": "TwinMerchant",
+    "amount": {"currency": "IDR", "value": 25_000},
+    "returnUrl": "https://shop.example/",
+    "shopperEmail": "siti.rahayu@mail.example",
+    "shopperName": {"firstName": "Siti", "lastName": "Rahayu"},
+    "telephoneNumber": "+6281234567890",
+}
+PERSONAL: Final = ("siti.rahayu", "Rahayu", "+6281234567890")
+SECRETS: Final = ("first-secret-of-thirty-two-letters", "second-secret-of-thirty-two-letter")
+
+
+@pytest.fixture
+async def kasir(fresh_database: str) -> AsyncIterator[Kasir]:
+    async with kasir_on(fresh_database, KASIR_SECRET_KEY=SECRETS[0]) as opened:
+        yield opened
+
+
+async def everything(kasir: Kasir) -> str:
+    """Every row of every table, as text: what a stolen backup tells."""
+    names = await kasir.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    rows = [
+        row[0]
+        for (name,) in names
+        for row in await kasir.pool.fetch(f'SELECT row_to_json("{name}")::text FROM "{name}"')
+    ]
+    return "\n".join(rows)
+
+
+async def made(kasir: Kasir) -> str:
+    answer = await kasir.links.create(json.dumps(REQUEST).encode())
+    return str(answer.json()["id"])
+
+
+async def older(kasir: Kasir, name: str = "PL_OLD") -> str:
+    """A link as Kasir kept it before: in the clear."""
+    now = kasir.clock.now()
+    await kasir.pool.execute(
+        "INSERT INTO payment_link (id, request, created_at, expires_at)"
+        " VALUES ($1, $2::jsonb, $3::timestamptz, $3::timestamptz + interval '1 day')",
+        *(name, json.dumps(REQUEST), now),
+    )
+    return name
+
+
+async def shown(kasir: Kasir, link_id: str) -> dict[str, Any]:
+    fields = (await kasir.links.get(link_id)).json()
+    return {name: fields[name] for name in REQUEST}
+
+
+async def test_a_stolen_database_tells_nobodys_name_of_a_link(kasir: Kasir) -> None:
+    link_id = await made(kasir)
+    kept = await everything(kasir)
+
+    assert link_id in kept
+    assert [word for word in PERSONAL if word in kept] == []
+    assert await shown(kasir, link_id) == REQUEST
+
+
+async def test_a_link_from_before_is_read_and_sealed_by_a_worker(kasir: Kasir) -> None:
+    link_ids = [await older(kasir, f"PL_{number}") for number in range(150)]
+    in_the_clear = await everything(kasir)
+    before = await shown(kasir, link_ids[0])
+    stop = asyncio.Event()
+    working = asyncio.create_task(work(kasir, stop))
+
+    async def left() -> int:
+        query = "SELECT count(*) FROM payment_link WHERE request IS NOT NULL"
+        count: int = await kasir.pool.fetchval(query)
+        return count
+
+    await until(left, lambda count: count == 0, "every link sealed")
+    stop.set()
+    await working
+    kept = await everything(kasir)
+
+    assert [word for word in PERSONAL if word in in_the_clear] == [*PERSONAL]
+    assert [word for word in PERSONAL if word in kept] == []
+    assert before == REQUEST
+    assert [await shown(kasir, link_id) for link_id in link_ids] == [REQUEST] * len(link_ids)
+
+
+async def test_sealing_what_is_sealed_does_nothing(kasir: Kasir) -> None:
+    await made(kasir)
+    await older(kasir)
+
+    assert [await kasir.links_kept.seal(100) for _ in range(2)] == [1, 0]
+
+
+async def test_a_link_is_read_with_the_previous_key_and_not_without(
+    kasir: Kasir, fresh_database: str
+) -> None:
+    link_id = await made(kasir)
+    both = ",".join(reversed(SECRETS))
+    async with kasir_on(fresh_database, KASIR_SECRET_KEY=both) as changed:
+        found = await shown(changed, link_id)
+    async with kasir_on(fresh_database, KASIR_SECRET_KEY=SECRETS[1]) as lost:
+        with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
+            await lost.links.get(link_id)
+
+    assert found == REQUEST

@@ -1,0 +1,88 @@
+"""What a demo's keys and files tell others on the machine: nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from kasir.demo.stage import Stage, free_port, stage
+
+PROC: Final = Path("/proc")
+KEYS: Final = {
+    "ADYEN_API_KEY": "AQE-exported-key-of-somebody",
+    "KASIR_API_KEY": "exported-shop-key-of-somebody",
+    "KASIR_SECRET_KEY": "exported-secret-of-somebody-32-letters",
+}
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A data folder that is not there yet, with a log from before beside it."""
+    around = Path(tempfile.mkdtemp(prefix="kasir-test-secrecy-"))
+    around.chmod(0o755)
+    yield around / "data"
+    shutil.rmtree(around, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def demo(folder: Path) -> Iterator[Stage]:
+    """A demo by somebody who exported keys."""
+    plain = {
+        name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
+    }
+    with stage(
+        port=free_port(),
+        twin_port=free_port(),
+        shop_port=free_port(),
+        data=folder,
+        given=plain | KEYS,
+    ) as running:
+        yield running
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def told_by_ps(folder: Path) -> list[bytes]:
+    """The commands of this demo's processes, as anybody on the machine sees them."""
+    mark, found = os.fsencode(folder), []
+    for process in PROC.glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+            if mark in (process / "environ").read_bytes() + command:
+                found.append(command)
+        except OSError:
+            continue  # It ended meanwhile.
+    return found
+
+
+@pytest.mark.skipif(not PROC.is_dir(), reason="there is no /proc to read commands from")
+def test_no_key_stands_in_a_command(demo: Stage, folder: Path) -> None:
+    commands = told_by_ps(folder)
+    names = " ".join(command.decode(errors="replace") for command in commands)
+
+    assert len(commands) >= 4  # The twin, the server, the worker, the shop; and the database's.
+    assert "adyen-twin" in names
+    assert [key for key in KEYS.values() if key in names] == []
+
+
+def test_logs_are_their_owners_alone(demo: Stage) -> None:
+    logs = sorted(demo.logs.iterdir())
+
+    assert [log.name for log in logs] == ["server.log", "shop.log", "twin.log", "worker.log"]
+    assert [mode(log) for log in logs] == [0o600] * len(logs)
+    assert mode(demo.logs) == 0o700
+
+
+def test_the_data_are_nobody_elses_to_enter(demo: Stage, folder: Path) -> None:
+    for path in (folder, folder / "postgres"):
+        assert mode(path) & 0o007 == 0
+        assert mode(path) & 0o060 == 0  # The account of the database may pass, at most.

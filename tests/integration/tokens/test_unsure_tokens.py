@@ -1,0 +1,209 @@
+"""A token that only unsealed words named is looked up at Adyen before it is charged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from fakes import KEY, NOW, OTHER_KEY, envelope, notification_item
+from far import Far, serving
+from kasir.adyen.signing import key_from_hex, seal
+from kasir.money import IDR, Money
+from kasir.webhooks.receive import receive, receive_token
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+SHOPPER: Final = "shopper-1"
+TOKEN: Final = "TOKENTOKENTOKEN1"
+
+
+@dataclass
+class Adyen:
+    """Adyen, which lists what the test says and authorises every charge."""
+
+    far: Far
+    kasir: Kasir
+    listed: list[str] = field(default_factory=list)
+    answers: bool = True
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer as the test wants."""
+        if request.method == "GET" and not self.answers:
+            return web.Response(status=502, body=b"<html>")
+        if request.method == "GET":
+            rows = [{"id": name, "type": "gopay_wallet"} for name in self.listed]
+            return web.json_response({"storedPaymentMethods": rows})
+        return web.json_response({"resultCode": "Authorised", "pspReference": "PSP-CHARGE"})
+
+    @property
+    def calls(self) -> list[str]:
+        """What was asked of it, by method."""
+        return [asked.split(" ")[0] for asked, _, _ in self.far.asked]
+
+    async def names_it_beside_the_seal(self, **changes: Any) -> None:
+        """AUTHORISATION, whose additional data no seal covers: anybody may have written them."""
+        extra = {
+            "tokenization.storedPaymentMethodId": TOKEN,
+            "tokenization.shopperReference": SHOPPER,
+            "tokenization.store.operationType": "created",
+        }
+        await self._posts(notification_item(additionalData=extra, **changes))
+
+    async def tells_of_a_contract(self) -> None:
+        """RECURRING_CONTRACT: the token is sealed, its shopper is not."""
+        await self._posts(
+            notification_item(
+                eventCode="RECURRING_CONTRACT",
+                pspReference=TOKEN,
+                originalReference="PSP-FIRST",
+                additionalData={"shopperReference": SHOPPER},
+            )
+        )
+
+    async def tells_of_it_by_the_token_webhook(self) -> None:
+        """The token webhook, which is sealed whole."""
+        data = {
+            "merchantAccount": "TwinMerchant",
+            "shopperReference": SHOPPER,
+            "storedPaymentMethodId": TOKEN,
+            "type": "gopay_wallet",
+        }
+        said = {
+            "type": "recurring.token.created",
+            "eventId": "PSP-FIRST",
+            "createdAt": "2026-11-23T10:00:00Z",
+            "data": data,
+        }
+        body, key = json.dumps(said).encode(), key_from_hex(OTHER_KEY)
+        await receive_token(
+            body,
+            signature=seal(body, key),
+            keys=[key],
+            inbox=self.kasir.inbox,
+            received_at=NOW,
+        )
+        await self.kasir.reader.read_all()
+
+    async def _posts(self, item: dict[str, Any]) -> None:
+        await receive(
+            envelope(item),
+            is_form=False,
+            keys=[key_from_hex(KEY)],
+            inbox=self.kasir.inbox,
+            received_at=NOW,
+        )
+        await self.kasir.reader.read_all()
+
+
+@pytest.fixture
+async def adyen(fresh_database: str) -> AsyncIterator[Adyen]:
+    async with (
+        serving() as far,
+        kasir_on(fresh_database, ADYEN_TWIN_URL=far.url, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY) as kasir,
+    ):
+        made = Adyen(far, kasir)
+        far.handler = made.answer
+        yield made
+
+
+async def charge(kasir: Kasir, key: str = "charge-1") -> tuple[int, dict[str, Any], str]:
+    """Charge the one token; the answer, and how the payment stands."""
+    (token,) = await kasir.tokens.of(SHOPPER)
+    answer, payment_id = await kasir.charge(
+        token,
+        Money(IDR, 25_000),
+        reference="CHARGE-1",
+        return_url="https://shop.example/",
+        key=key,
+    )
+    payment = await kasir.payments.payment(payment_id)
+    assert payment is not None
+    return answer.status, answer.json(), payment.status
+
+
+@pytest.mark.parametrize("way", ["names_it_beside_the_seal", "tells_of_a_contract"])
+async def test_a_token_that_adyen_does_not_list_is_not_charged(adyen: Adyen, way: str) -> None:
+    await getattr(adyen, way)()
+    with capture_logs() as logs:
+        status, said, stands = await charge(adyen.kasir)
+    (token,) = await adyen.kasir.tokens.of(SHOPPER)
+
+    assert adyen.calls == ["GET"]
+    assert (status, said["errorCode"], stands) == (422, "803", "failed")
+    assert token.is_active is False
+    assert [(one["event"], one["token"]) for one in logs] == [
+        ("a token is not on Adyen's list", token.id)
+    ]
+    assert TOKEN not in repr(logs)
+
+
+@pytest.mark.parametrize("way", ["names_it_beside_the_seal", "tells_of_a_contract"])
+async def test_one_that_adyen_lists_is_looked_up_once_and_charged(adyen: Adyen, way: str) -> None:
+    await getattr(adyen, way)()
+    adyen.listed = [TOKEN]
+    first = await charge(adyen.kasir)
+    await charge(adyen.kasir, "charge-2")
+
+    assert adyen.calls == ["GET", "POST", "POST"]
+    assert (first[0], first[1]["resultCode"]) == (200, "Authorised")
+
+
+async def test_one_that_the_token_webhook_told_of_is_charged_as_it_is(adyen: Adyen) -> None:
+    await adyen.names_it_beside_the_seal()
+    await adyen.tells_of_it_by_the_token_webhook()
+    status, _, _ = await charge(adyen.kasir)
+
+    assert (adyen.calls, status) == (["POST"], 200)
+
+
+async def test_while_adyen_shows_no_list_nothing_is_sent_and_it_is_asked_for_again(
+    adyen: Adyen,
+) -> None:
+    await adyen.names_it_beside_the_seal()
+    adyen.answers = False
+    with capture_logs() as logs:
+        status, said, stands = await charge(adyen.kasir)
+    calls = [*adyen.calls]
+    adyen.answers, adyen.listed = True, [TOKEN]
+    again = await charge(adyen.kasir)
+
+    assert set(calls) == {"GET"}
+    assert (status, said["errorCode"], stands) == (503, "703", "unknown")
+    assert [one["event"] for one in logs] == ["a token could not be checked"]
+    assert (again[0], again[1]["resultCode"]) == (200, "Authorised")
+    assert adyen.calls.count("POST") == 1
+
+
+async def test_what_may_have_been_sent_before_is_not_written_off_for_its_token(
+    adyen: Adyen,
+) -> None:
+    await adyen.names_it_beside_the_seal()
+    adyen.answers = False
+    await charge(adyen.kasir)
+    adyen.answers = True
+    status, _, stands = await charge(adyen.kasir)
+
+    assert (status, stands) == (503, "unknown")
+    assert "POST" not in adyen.calls
+
+
+async def test_unsealed_words_do_not_bring_back_a_token_that_was_removed(adyen: Adyen) -> None:
+    await adyen.tells_of_it_by_the_token_webhook()
+    adyen.far.handler = _removed
+    asked = {"shopperReference": SHOPPER, "merchantAccount": "TwinMerchant"}
+    await adyen.kasir.stored.remove(TOKEN, asked, 72)
+    adyen.far.handler, adyen.far.asked = adyen.answer, []
+    await adyen.names_it_beside_the_seal(eventDate="2099-01-01T00:00:00Z")
+    status, said, _ = await charge(adyen.kasir)
+
+    assert (adyen.calls, status, said["errorCode"]) == (["GET"], 422, "803")
+
+
+async def _removed(_: web.Request) -> web.StreamResponse:
+    return web.Response(status=204)

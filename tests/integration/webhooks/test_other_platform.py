@@ -1,0 +1,167 @@
+"""Notices of Adyen's other platform: kept, accepted, shown as held, and never acted upon."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import pytest
+
+from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, notification_item
+from kasir.adyen.signing import key_from_hex, seal
+from kasir.store.inbox import KeptNotice, replay
+from kasir.webhooks.receive import receive, receive_token
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+LIVE: Final = {
+    "ADYEN_ENVIRONMENT": "live",
+    "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Warung",
+    "ADYEN_API_KEY": "AQE-live-key",
+    "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
+    "KASIR_PUBLIC_URL": "https://pay.shop.example",
+    "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
+}
+ACCOUNTS: Final = {"live": "WarungECOM", "test": "TwinMerchant", "twin": "TwinMerchant"}
+#: What this Kasir is for, and what an envelope says that is of the other platform.
+OTHERS: Final = [("twin", "true"), ("test", "true"), ("live", "false")]
+
+
+@pytest.fixture
+async def kasir(fresh_database: str, request: pytest.FixtureRequest) -> AsyncIterator[Kasir]:
+    """A Kasir of the environment that the test names."""
+    named = {"ADYEN_ENVIRONMENT": request.param, "ADYEN_MERCHANT_ACCOUNT": ACCOUNTS[request.param]}
+    async with kasir_on(
+        fresh_database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY, **{**LIVE, **named}
+    ) as opened:
+        await opened.payments.open(an_intent(), a_question(), None)
+        yield opened
+
+
+def an_item(account: str) -> dict[str, Any]:
+    metadata = {"metadata.kasirPaymentId": "pay_1"}
+    return notification_item(merchantAccountCode=account, additionalData=metadata)
+
+
+async def hear(kasir: Kasir, live: object, *, is_form: bool = False) -> None:
+    """Have Adyen say that the payment is paid."""
+    item = an_item(kasir.settings.merchant_account)
+    body = json.dumps({"live": live, "notificationItems": [{"NotificationRequestItem": item}]})
+    await receive(
+        body.encode(),
+        is_form=is_form,
+        keys=[key_from_hex(KEY)],
+        inbox=kasir.inbox,
+        received_at=NOW,
+    )
+    await kasir.reader.read_all()
+
+
+async def hear_of_a_token(kasir: Kasir, environment: str) -> None:
+    """Have Adyen tell of a token."""
+    body = json.dumps(
+        {
+            "type": "recurring.token.created",
+            "eventId": "PSP-TOKEN",
+            "createdAt": "2026-11-23T10:00:00Z",
+            "environment": environment,
+            "data": {
+                "merchantAccount": kasir.settings.merchant_account,
+                "shopperReference": "shopper-1",
+                "storedPaymentMethodId": "TOKENTOKENTOKEN1",
+                "type": "gopay_wallet",
+            },
+        }
+    ).encode()
+    key = key_from_hex(OTHER_KEY)
+    await receive_token(
+        body, signature=seal(body, key), keys=[key], inbox=kasir.inbox, received_at=NOW
+    )
+    await kasir.reader.read_all()
+
+
+async def kept(kasir: Kasir) -> list[KeptNotice]:
+    return await kasir.inbox.notices(None, 10)
+
+
+async def status(kasir: Kasir) -> str:
+    (payment,) = await kasir.payments.payments_of("ORDER-1001", 10)
+    return payment.status
+
+
+@pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
+async def test_money_of_the_other_platform_is_held_and_pays_nothing(
+    kasir: Kasir, live: str
+) -> None:
+    before = await status(kasir)
+    await hear(kasir, live)
+    (notice,) = await kept(kasir)
+
+    assert (notice.state, notice.payment_id) == ("held", None)
+    assert "ADYEN_ENVIRONMENT" in notice.why
+    assert await status(kasir) == before
+
+
+@pytest.mark.parametrize("kasir", ["twin"], indirect=True)
+async def test_read_again_by_hand_it_is_held_again(kasir: Kasir) -> None:
+    async def nothing(_: object) -> None: ...
+
+    await hear(kasir, "true")
+    ids = [notice.id for notice in await kept(kasir)]
+    woken = await replay(kasir.pool, ids, nothing)
+    await kasir.reader.read_all()
+    (notice,) = await kept(kasir)
+
+    assert woken == ids
+    assert (notice.state, await status(kasir)) == ("held", "created")
+
+
+@pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
+async def test_the_true_one_is_not_kept_out_by_one_in_a_wrong_envelope(
+    kasir: Kasir, live: str
+) -> None:
+    await hear(kasir, live)
+    await hear(kasir, {"true": "false", "false": "true"}[live])
+
+    assert sorted(notice.state for notice in await kept(kasir)) == ["held", "read"]
+    assert await status(kasir) == "authorised"
+
+
+@pytest.mark.parametrize(
+    ("kasir", "live"),
+    [
+        *(("twin", said) for said in ("false", "False", False, None, "", "perhaps")),
+        *(("live", said) for said in ("true", "TRUE", True, None)),
+    ],
+    indirect=["kasir"],
+)
+async def test_what_is_ours_or_does_not_say_is_read(kasir: Kasir, live: object) -> None:
+    await hear(kasir, live)
+
+    assert await status(kasir) == "authorised"
+
+
+@pytest.mark.parametrize(
+    ("kasir", "environment"),
+    [("twin", "live"), ("test", "live"), ("live", "test")],
+    indirect=["kasir"],
+)
+async def test_a_token_of_the_other_platform_is_held_and_not_known(
+    kasir: Kasir, environment: str
+) -> None:
+    await hear_of_a_token(kasir, environment)
+    (notice,) = await kept(kasir)
+
+    assert notice.state == "held"
+    assert "ADYEN_ENVIRONMENT" in notice.why
+    assert await kasir.tokens.of("shopper-1") == []
+
+
+@pytest.mark.parametrize(
+    ("kasir", "environment"), [("twin", "test"), ("live", "live")], indirect=["kasir"]
+)
+async def test_a_token_of_ours_is_known(kasir: Kasir, environment: str) -> None:
+    await hear_of_a_token(kasir, environment)
+
+    assert len(await kasir.tokens.of("shopper-1")) == 1

@@ -1,0 +1,83 @@
+"""A seal covers eight fields joined by colons: it may not be used for the same text split anew."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from adyen_twin import seals
+from fakes import KEY
+from kasir.adyen.notifications import Item, item_from
+from kasir.adyen.signing import is_sealed, key_from_hex, signed_text
+
+NAMES = (
+    "pspReference",
+    "originalReference",
+    "merchantAccountCode",
+    "merchantReference",
+    "value",
+    "currency",
+    "eventCode",
+    "success",
+)
+#: What Adyen sealed: a refusal of the order `A:9:IDR:AUTHORISATION:true`, as a shop named it.
+SEALED = (
+    "PSP1",
+    "",
+    "TwinMerchant",
+    "A:25000:IDR:AUTHORISATION:true",
+    "1",
+    "IDR",
+    "REFUND",
+    "false",
+)
+
+
+def an_item(values: tuple[str, ...], seal: str) -> Item:
+    """The item of these eight fields under a seal."""
+    fields = dict(zip(NAMES, values, strict=True))
+    amount = {"value": fields.pop("value"), "currency": fields.pop("currency")}
+    extra = {"hmacSignature": seal}
+    return item_from(json.dumps(fields | {"amount": amount, "additionalData": extra}).encode())
+
+
+def seal_of(values: tuple[str, ...]) -> str:
+    """The seal that Adyen gives these eight fields."""
+    fields = dict(zip(NAMES, values, strict=True))
+    amount = {"value": fields.pop("value"), "currency": fields.pop("currency")}
+    return seals.seal_of_item(fields | {"amount": amount}, KEY)
+
+
+def splits() -> list[tuple[str, ...]]:
+    """Every way to make eight fields of the sealed text."""
+    parts = ":".join(SEALED).split(":")
+
+    def cut(rest: list[str], fields: int) -> list[tuple[str, ...]]:
+        if fields == 1:
+            return [(":".join(rest),)]
+        return [
+            (":".join(rest[:taken]), *others)
+            for taken in range(1, len(rest) - fields + 2)
+            for others in cut(rest[taken:], fields - 1)
+        ]
+
+    return cut(parts, len(NAMES))
+
+
+def test_of_all_ways_to_split_a_sealed_text_only_adyens_own_is_authentic() -> None:
+    seal = seal_of(SEALED)
+    items = [(values, an_item(values, seal)) for values in splits()]
+    same = {signed_text(item) for _, item in items}
+    authentic = [values for values, item in items if is_sealed(item, [key_from_hex(KEY)])]
+
+    assert len(items) > 300
+    assert len(same) == 1
+    assert authentic == [SEALED]
+
+
+@pytest.mark.parametrize("reference", ["A:B", ":", "::", "a:b:c:d:e:f:g:h", "\\:", "x"])
+def test_a_reference_may_hold_colons_as_ever(reference: str) -> None:
+    values = ("PSP1", "PSP0", "TwinMerchant", reference, "25000", "IDR", "REFUND", "true")
+
+    assert is_sealed(an_item(values, seal_of(values)), [key_from_hex(KEY)]) is True

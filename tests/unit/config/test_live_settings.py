@@ -1,0 +1,103 @@
+"""With real money, what anybody knows or guesses is no key: refused at the start, with the cure."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from fakes import KEY, OTHER_KEY
+from kasir.config import settings_from
+from kasir.errors import SettingError
+
+STRONG = "5f0c9b1e7a3d48268f14b7e2c96d0a3591be74d8"
+EVENTS_SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
+LIVE = {
+    "ADYEN_ENVIRONMENT": "live",
+    "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Warung",
+    "ADYEN_API_KEY": "AQE-live-key",
+    "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
+    "ADYEN_HMAC_KEY": KEY,
+    "ADYEN_TOKEN_HMAC_KEY": OTHER_KEY,
+    "KASIR_PUBLIC_URL": "https://pay.shop.example",
+    "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
+    "KASIR_API_KEY": STRONG,
+    "KASIR_EVENTS_URL": "https://shop.example/events",
+    "KASIR_EVENTS_SECRET": EVENTS_SECRET,
+    "KASIR_METRICS_KEY": STRONG,
+    "KASIR_DATA_DIR": "/srv/kasir",
+}
+
+
+def fault_of(environ: dict[str, str]) -> SettingError:
+    with pytest.raises(SettingError) as caught:
+        settings_from(environ)
+    return caught.value
+
+
+def test_strong_settings_start_in_live() -> None:
+    assert settings_from(LIVE).api_key == STRONG
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("KASIR_API_KEY", "a", id="one letter"),
+        pytest.param("KASIR_API_KEY", "demo-api-key", id="the demo's key"),
+        pytest.param("KASIR_API_KEY", "a" * 64, id="one letter many times"),
+        pytest.param("KASIR_METRICS_KEY", "metrics", id="a word for the metrics"),
+        pytest.param("KASIR_SECRET_KEY", "nothing-that-the-twin-tells-is-secret", id="the twin's"),
+        pytest.param(
+            "KASIR_SECRET_KEY",
+            "a-secret-of-thirty-two-characters,nothing-that-the-twin-tells-is-secret",
+            id="the twin's as the previous one",
+        ),
+        pytest.param("KASIR_SECRET_KEY", "0" * 64, id="zeros to seal with"),
+        pytest.param("ADYEN_API_KEY", "twin-api-key", id="the twin's key"),
+        pytest.param("ADYEN_MERCHANT_ACCOUNT", "TwinMerchant", id="the twin's account"),
+        pytest.param("ADYEN_HMAC_KEY", "00" * 32, id="zeros for notifications"),
+        pytest.param("ADYEN_HMAC_KEY", f"{KEY},{'00' * 32}", id="zeros as the previous one"),
+        pytest.param("ADYEN_HMAC_KEY", "ab" * 32, id="one byte many times"),
+        pytest.param("ADYEN_TOKEN_HMAC_KEY", "00" * 32, id="zeros for tokens"),
+        pytest.param("KASIR_EVENTS_URL", "http://shop.example/events", id="events in the open"),
+        pytest.param("KASIR_EVENTS_SECRET", "whsec_c2VjcmV0", id="six bytes for events"),
+        pytest.param(
+            "KASIR_EVENTS_SECRET",
+            f"whsec_{base64.b64encode(bytes(32)).decode()}",
+            id="zeros for events",
+        ),
+        pytest.param("KASIR_PUBLIC_URL", "http://pay.shop.example", id="shoppers in the open"),
+    ],
+)
+def test_what_anybody_may_know_does_not_start_in_live(name: str, text: str) -> None:
+    fault = fault_of(LIVE | {name: text})
+
+    assert fault.name == name
+    assert str(fault).startswith(f"{name}: ")
+    assert "\n" not in str(fault)
+    assert len(text) == 1 or text not in str(fault)
+
+
+@pytest.mark.parametrize("environment", ["test", "twin"])
+def test_elsewhere_a_short_key_and_plain_http_are_the_developers_own_affair(
+    environment: str,
+) -> None:
+    weak = {
+        "ADYEN_ENVIRONMENT": environment,
+        "ADYEN_HMAC_KEY": "00" * 32,
+        "KASIR_API_KEY": "a",
+        "KASIR_EVENTS_URL": "http://127.0.0.1:9/events",
+    }
+
+    assert settings_from(LIVE | weak).api_key == "a"
+
+
+@pytest.mark.parametrize("environment", ["live", "test", "twin"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", ",", "whsec_", f"whsec_,{EVENTS_SECRET}", f"{EVENTS_SECRET},whsec_"]
+)
+def test_an_events_secret_with_nothing_in_it_starts_nowhere(environment: str, text: str) -> None:
+    fault = fault_of(LIVE | {"ADYEN_ENVIRONMENT": environment, "KASIR_EVENTS_SECRET": text})
+
+    assert fault.name == "KASIR_EVENTS_SECRET"
+    assert "\n" not in str(fault)

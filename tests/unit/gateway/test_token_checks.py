@@ -1,0 +1,65 @@
+"""What is asked without a look at Adyen's list: all that charges no token known and unsure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from fakes import NOW, FrozenClock, ScriptedProvider, a_question, an_answer
+from kasir.gateway.token_checks import TokensChecked
+from kasir.payments.ports import Kind
+from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
+
+CHARGE: dict[str, Any] = {
+    "merchantAccount": "TwinMerchant",
+    "shopperReference": "shopper-1",
+    "paymentMethod": {"storedPaymentMethodId": "TOKEN"},
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """One token, unsure, of one shopper."""
+
+    shopper: str = ""
+
+    async def stored_as(self, stored_id: str) -> Sequence[Token]:
+        """Give it."""
+        if not self.shopper:
+            return []
+        name = TokenName(
+            merchant_account="TwinMerchant", shopper_reference=self.shopper, stored_id=stored_id
+        )
+        standing = TokenStanding(
+            state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW, is_sure=False
+        )
+        return [Token(id="tok_1", name=name, method="gopay_wallet", standing=standing)]
+
+    async def reconcile(self, shopper_reference: str) -> object | None:
+        """Nobody asks for it here."""
+        raise AssertionError(shopper_reference)
+
+
+@pytest.mark.parametrize(
+    ("changes", "body", "shopper"),
+    [
+        pytest.param({"kind": Kind.REFUNDS}, CHARGE, "shopper-1", id="a refund"),
+        pytest.param({}, {"paymentMethod": {"type": "gopay_wallet"}}, "shopper-1", id="a payment"),
+        pytest.param({}, CHARGE, "", id="a token that nobody told of"),
+        pytest.param({}, CHARGE, "shopper-2", id="a token of another shopper, as far as is known"),
+    ],
+)
+async def test_whatever_charges_no_unsure_token_is_asked_at_once(
+    changes: dict[str, Any], body: dict[str, Any], shopper: str
+) -> None:
+    provider = ScriptedProvider(lambda _: an_answer())
+    known = Known(shopper)
+    question = a_question(body=json.dumps(body).encode(), **changes)
+    heard = await TokensChecked(provider, known, known, FrozenClock()).ask(question)
+
+    assert provider.asked == [question]
+    assert heard.answer is not None
