@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -138,28 +138,58 @@ class Settings:
         return self.environment is Environment.TWIN
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseSettings:
+    """Where the database is: all that a command needs that asks nothing of Adyen."""
+
+    database_url: str | None = field(repr=False)
+    data_dir: Path
+
+
+def database_settings_from(environ: Mapping[str, str] | None = None) -> DatabaseSettings:
+    """Read from the environment where the database is.
+
+    Raises:
+        SettingError: The address is none.
+    """
+    env = _stripped(environ)
+    return DatabaseSettings(database_url=_database_url(env), data_dir=_data_dir(env))
+
+
+def secrets_from(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Read from the environment what the database's contents are sealed with.
+
+    Raises:
+        SettingError: It is missing or too short.
+    """
+    env = _stripped(environ)
+    return _secrets(env, _TWIN_SECRET if _environment(env) is Environment.TWIN else None)
+
+
 def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingError: One is missing or malformed; the message names it and the cure.
+        SettingError: Some are missing, all of which are named, or one is malformed; the message
+            has the cure.
     """
-    given = os.environ if environ is None else environ
-    env = {name: text.strip() for name, text in given.items()}
+    env = _stripped(environ)
     environment = _environment(env)
     twin = environment is Environment.TWIN
+    if missing := [*_missing(env, environment)]:
+        raise SettingError.several(missing)
     user, password = _basic_auth(env)
     events_url, events_secrets = _events(env)
     return Settings(
         environment=environment,
         addresses=_addresses(env, environment),
-        adyen_api_key=_needed(env, "ADYEN_API_KEY", _TWIN_KEY if twin else None),
-        merchant_account=_needed(env, "ADYEN_MERCHANT_ACCOUNT", _TWIN_MERCHANT if twin else None),
-        hmac_keys=_hmac_keys(env, "ADYEN_HMAC_KEY", is_needed=True),
-        token_hmac_keys=_hmac_keys(env, "ADYEN_TOKEN_HMAC_KEY", is_needed=False),
+        adyen_api_key=env.get("ADYEN_API_KEY") or _TWIN_KEY,
+        merchant_account=env.get("ADYEN_MERCHANT_ACCOUNT") or _TWIN_MERCHANT,
+        hmac_keys=_hmac_keys(env, "ADYEN_HMAC_KEY"),
+        token_hmac_keys=_hmac_keys(env, "ADYEN_TOKEN_HMAC_KEY"),
         secrets=_secrets(env, _TWIN_SECRET if twin else None),
         database_url=_database_url(env),
-        data_dir=Path(env.get("KASIR_DATA_DIR") or _default_data_dir()).expanduser().absolute(),
+        data_dir=_data_dir(env),
         api_key=env.get("KASIR_API_KEY") or None,
         public_url=_public_url(env, environment),
         webhook_user=user,
@@ -168,6 +198,38 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         events_secrets=events_secrets,
         follow_twin_clock=twin and env.get("KASIR_FOLLOW_TWIN_CLOCK", "") == "1",
     )
+
+
+def _stripped(environ: Mapping[str, str] | None) -> dict[str, str]:
+    given = os.environ if environ is None else environ
+    return {name: text.strip() for name, text in given.items()}
+
+
+#: What is needed wherever Adyen is not the twin, in the order of docs/settings.md, and the cure.
+_NEEDED: Final = {
+    "ADYEN_API_KEY": "Kasir cannot call Adyen without it",
+    "ADYEN_MERCHANT_ACCOUNT": "Kasir cannot call Adyen without it",
+    "ADYEN_HMAC_KEY": "generate the key with the webhook in Customer Area",
+    "KASIR_PUBLIC_URL": "shoppers and Adyen reach Kasir there",
+    "KASIR_SECRET_KEY": "`openssl rand -hex 32` makes one",
+}
+_PREFIX_CURE: Final = "live needs it; Customer Area, Developers, API URLs shows yours"
+_EVENTS_CURE: Final = "is not set, and events must be signed; `openssl rand -base64 32` makes one"
+
+
+def _missing(env: Mapping[str, str], environment: Environment) -> Iterator[tuple[str, str]]:
+    """Each setting that is missing, with its cure: an operator is told of all of them at once."""
+    for name, cure in _NEEDED.items():
+        if not env.get(name) and (environment is not Environment.TWIN or name == "ADYEN_HMAC_KEY"):
+            yield name, f"is not set; {cure}"
+    if environment is Environment.LIVE and not env.get("ADYEN_LIVE_PREFIX"):
+        yield "ADYEN_LIVE_PREFIX", _PREFIX_CURE
+    user, password = env.get("KASIR_WEBHOOK_USER"), env.get("KASIR_WEBHOOK_PASSWORD")
+    if bool(user) != bool(password):
+        name = "KASIR_WEBHOOK_PASSWORD" if user else "KASIR_WEBHOOK_USER"
+        yield name, "user and password are set together or not at all"
+    if env.get("KASIR_EVENTS_URL") and not env.get("KASIR_EVENTS_SECRET"):
+        yield "KASIR_EVENTS_SECRET", _EVENTS_CURE
 
 
 def _environment(env: Mapping[str, str]) -> Environment:
@@ -180,30 +242,17 @@ def _environment(env: Mapping[str, str]) -> Environment:
 
 def _addresses(env: Mapping[str, str], environment: Environment) -> Addresses:
     prefix = env.get("ADYEN_LIVE_PREFIX", "")
-    if environment is Environment.LIVE and not prefix:
-        raise SettingError(
-            "ADYEN_LIVE_PREFIX", "live needs it; Customer Area, Developers, API URLs shows yours"
-        )
     if prefix and not prefix.replace("-", "").isalnum():
         raise SettingError("ADYEN_LIVE_PREFIX", "give the prefix alone, not the whole address")
     twin_url = _url(env, "ADYEN_TWIN_URL", _TWIN_URL)
     return addresses(environment, live_prefix=prefix, twin_url=twin_url)
 
 
-def _needed(env: Mapping[str, str], name: str, default: str | None) -> str:
-    text = env.get(name) or default
-    if not text:
-        raise SettingError(name, "is not set, and Kasir cannot call Adyen without it")
-    return text
-
-
-def _hmac_keys(env: Mapping[str, str], name: str, *, is_needed: bool) -> tuple[bytes, ...]:
+def _hmac_keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
     """Current key first, previous second: both are accepted while rotating."""
     text = env.get(name, "")
-    if not text and not is_needed:
-        return ()  # Then nothing that comes to that webhook is authentic.
     if not text:
-        raise SettingError(name, "is not set; generate the key with the webhook in Customer Area")
+        return ()  # Then nothing that comes to that webhook is authentic.
     try:
         return tuple(key_from_hex(part) for part in text.split(","))
     except ValueError as error:
@@ -212,7 +261,9 @@ def _hmac_keys(env: Mapping[str, str], name: str, *, is_needed: bool) -> tuple[b
 
 def _secrets(env: Mapping[str, str], default: str | None) -> tuple[str, ...]:
     """Current first, previous second: what the previous one sealed can still be opened."""
-    text = env.get("KASIR_SECRET_KEY") or default or ""
+    text = env.get("KASIR_SECRET_KEY") or default
+    if not text:
+        raise SettingError("KASIR_SECRET_KEY", f"is not set; {_NEEDED['KASIR_SECRET_KEY']}")
     secrets = tuple(part.strip() for part in text.split(","))
     if any(len(secret) < _SECRET_LETTERS_MIN for secret in secrets):
         cure = f"give {_SECRET_LETTERS_MIN} characters or more; `openssl rand -hex 32` makes one"
@@ -230,8 +281,6 @@ def _database_url(env: Mapping[str, str]) -> str | None:
 def _public_url(env: Mapping[str, str], environment: Environment) -> str:
     default = _LOCAL_URL if environment is Environment.TWIN else ""
     url = _url(env, "KASIR_PUBLIC_URL", default)
-    if not url:
-        raise SettingError("KASIR_PUBLIC_URL", "is not set; shoppers and Adyen reach Kasir there")
     if environment is Environment.LIVE and not url.startswith("https://"):
         raise SettingError("KASIR_PUBLIC_URL", "must begin with https:// in live")
     return url
@@ -247,9 +296,6 @@ def _url(env: Mapping[str, str], name: str, default: str) -> str:
 
 def _basic_auth(env: Mapping[str, str]) -> tuple[str | None, str | None]:
     user, password = env.get("KASIR_WEBHOOK_USER"), env.get("KASIR_WEBHOOK_PASSWORD")
-    if bool(user) != bool(password):
-        missing = "KASIR_WEBHOOK_PASSWORD" if user else "KASIR_WEBHOOK_USER"
-        raise SettingError(missing, "user and password are set together or not at all")
     return user or None, password or None
 
 
@@ -258,7 +304,7 @@ def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
     url = _url(env, "KASIR_EVENTS_URL", "")
     secrets = tuple(part.strip() for part in env.get("KASIR_EVENTS_SECRET", "").split(",") if part)
     if url and not secrets:
-        raise SettingError("KASIR_EVENTS_SECRET", "is not set, and events must be signed")
+        raise SettingError("KASIR_EVENTS_SECRET", _EVENTS_CURE)
     for secret in secrets:
         try:
             base64.b64decode(secret.removeprefix("whsec_"), validate=True)
@@ -266,6 +312,10 @@ def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
             cure = "must be whsec_ and Base64; `openssl rand -base64 32` makes one"
             raise SettingError("KASIR_EVENTS_SECRET", cure) from None
     return url or None, secrets
+
+
+def _data_dir(env: Mapping[str, str]) -> Path:
+    return Path(env.get("KASIR_DATA_DIR") or _default_data_dir()).expanduser().absolute()
 
 
 def _default_data_dir() -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class KasirError(Exception):
@@ -29,6 +30,12 @@ class SettingError(KasirError):
     def __init__(self, name: str, cure: str) -> None:
         super().__init__(f"{name}: {cure}")
         self.name = name
+
+    @classmethod
+    def several(cls, faults: Sequence[tuple[str, str]]) -> Self:
+        """One error of several settings, each with its cure; it bears the name of the first."""
+        (name, cure), *more = faults
+        return cls(name, ". ".join([cure, *(f"{other}: {what}" for other, what in more)]))
 
 
 @dataclass(frozen=True, slots=True)

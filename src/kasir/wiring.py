@@ -13,7 +13,7 @@ from typing import Final, Literal, Self
 
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock, OffsetClock, SystemClock
-from kasir.config import Limits, Settings, settings_from
+from kasir.config import DatabaseSettings, Limits, Settings, settings_from
 from kasir.gateway.changes import Changes
 from kasir.gateway.charging import Charging
 from kasir.gateway.checkout import Checkout
@@ -329,7 +329,9 @@ class _Ground:
 
 
 @contextmanager
-def database_of(settings: Settings, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
+def database_of(
+    settings: Settings | DatabaseSettings, pause: Callable[[float], None] = time.sleep
+) -> Iterator[str]:
     """The DSN of the operator's own PostgreSQL, or of the embedded one, running meanwhile.
 
     `pause` sleeps while the embedded one gets ready; it may raise, to wait no longer.

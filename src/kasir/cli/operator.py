@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 import msgspec
 
+from kasir.cli.start import database_shown, say
 from kasir.clock import SystemClock
-from kasir.config import settings_from
+from kasir.config import database_settings_from, secrets_from
 from kasir.errors import SettingError
 from kasir.jobs import queue
 from kasir.store import api_keys, database, inbox
@@ -17,6 +19,12 @@ from kasir.store.inbox import KeptNotice
 from kasir.store.vault import Vault
 from kasir.webhooks.reading import NoticeState
 from kasir.wiring import database_of
+
+#: Why a notice is not read anew.
+_STAYS: Final = {
+    NoticeState.READ: "was read already, and stays as it is",
+    NoticeState.UNREAD: "is to be read as it is",
+}
 
 
 async def migrate() -> None:
@@ -50,8 +58,9 @@ async def withdraw_key(name: str) -> None:
 
 async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     """Print the notices of a state."""
-    vault = Vault(settings_from().secrets)
+    vault = Vault(secrets_from())
     async with _database() as (pool, _):
+        say(f"notices of {database_shown(database_settings_from())}")
         found = await inbox.notices(pool, vault, NoticeState(state), most)
     if as_json:
         print(msgspec.json.encode(found).decode())
@@ -71,18 +80,27 @@ def _line(notice: KeptNotice) -> str:
 
 
 async def replay_notices(ids: Sequence[int]) -> None:
-    """Have notices read anew, and say which."""
+    """Have notices read anew, and say which are not.
+
+    Raises:
+        SettingError: One is not there; then none is read anew.
+    """
     async with _database() as (pool, _):
-        if not ids:
-            ids = await inbox.held(pool)
-        woken = await inbox.replay(pool, ids, queue.enqueue_reading)
+        states = await inbox.states(pool, ids or await inbox.held(pool))
+        if gone := [str(each) for each in ids if each not in states]:
+            cure = f"there is no notice {', '.join(gone)}"
+            raise SettingError("IDS", f"{cure}; `kasir notices --state` lists them by state")
+        woken = await inbox.replay(pool, [*states], queue.enqueue_reading)
     print(f"{len(woken)} to be read anew")
+    for each, state in states.items():
+        if each not in woken:
+            print(f"{each} {_STAYS[state]}")
 
 
 @asynccontextmanager
 async def _database() -> AsyncIterator[tuple[Pool, list[str]]]:
     """The database, its schema up to date, and the migrations that took."""
-    with database_of(settings_from()) as dsn:
+    with database_of(database_settings_from()) as dsn:
         async with database.connected(dsn, 2) as pool:
             done = await database.migrate(pool)
             await queue.install(pool)

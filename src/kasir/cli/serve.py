@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import sys
 from typing import Final
 
 import uvicorn
 
+from kasir.cli.start import say, used
 from kasir.config import settings_from
+from kasir.errors import SettingError
 from kasir.wiring import Kasir
 
 #: Longer than clients and proxies keep an idle connection (aiohttp 15 s, nginx and most load
@@ -24,9 +27,12 @@ def serve(host: str, port: int, workers: int) -> None:
     """Serve until told to stop.
 
     Raises:
-        SettingError: A setting is missing or malformed; found before anything starts.
+        SettingError: A setting is missing or malformed, or the address cannot be listened on;
+            found before anything starts.
     """
     asyncio.run(_preflight())
+    port = _free(host, port)
+    say(f"serve on http://{f'[{host}]' if ':' in host else host}:{port}; {used(settings_from())}")
     try:
         uvicorn.run(
             "kasir.cli.serve:app",
@@ -44,6 +50,21 @@ def serve(host: str, port: int, workers: int) -> None:
     except SystemExit as ended:
         # Uvicorn said in a line why it could not listen; how it counts such ends is its own.
         sys.exit(1 if ended.code else 0)
+
+
+def _free(host: str, port: int) -> int:
+    """Find out that it can be listened on; gives the port, which the system chooses for 0.
+
+    Uvicorn listens only after the database was opened, too late for one line that names the option.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family) as probe:
+            found: int = probe.getsockname()[1]
+    except OSError as error:
+        cure = f"cannot listen there ({error.strerror or error}); give another"
+        raise SettingError(f"--host {host} --port {port}", cure) from error
+    return found
 
 
 async def _preflight() -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from kasir.cli.start import say, used
 from kasir.ids import PaymentId
 from kasir.jobs import queue
 from kasir.shop_events.delivery import Deliverer
@@ -29,6 +30,7 @@ async def run() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     async with Kasir.open() as kasir:
+        say(f"worker; {used(kasir.settings)}")
         await work(kasir, stop)
 
 

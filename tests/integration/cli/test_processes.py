@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from contextlib import closing
 
 import asyncpg
@@ -16,17 +15,7 @@ import pytest
 
 from command import TWIN, is_one_line, kasir, running
 from kasir.demo.stage import free_port
-
-
-def until_ready(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
-                return
-        except OSError:
-            assert time.monotonic() < deadline, "it never became ready"
-            time.sleep(0.05)
+from processes import until_ready
 
 
 async def until_it_works(dsn: str, process: subprocess.Popen[str]) -> None:
