@@ -341,6 +341,9 @@ async def test_a_misspelt_name_is_told_the_names_that_there_are(
     assert named in names.split(", ")
 
 
+_ANSWER = {"status": 422, "errorCode": "1", "message": "no"}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "named"),
     [
@@ -348,7 +351,7 @@ async def test_a_misspelt_name_is_told_the_names_that_there_are(
         ("POST", "foreign", {"reference": "r", "amount": 1, "event": "PAID"}, "AUTHORISATION"),
         ("PUT", "knobs", {"idempotencyOtherBody": "again"}, "replay"),
         ("PUT", "knobs", {"colour": "red"}, "walletPin"),
-        ("PUT", "knobs", {"answers": {"colour": {"status": 422}}}, "there are "),
+        ("PUT", "knobs", {"answers": {"colour": _ANSWER}}, "gopay_browser"),
         ("POST", "clock", {"seconds": 1}, "advance_s"),
         ("GET", "payments/NONE", None, "GET /twin/payments"),
         ("POST", "tokens/NONE", {"do": "disable"}, "GET /twin/tokens"),
