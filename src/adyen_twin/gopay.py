@@ -184,7 +184,7 @@ def _is_phone(request: HttpRequest) -> bool:
     return any(word in agent for word in ("Mobile", "Android", "iPhone"))
 
 
-def _reaches_phone(public_url: str) -> bool:
+def reaches_phone(public_url: str) -> bool:
     """Whether a phone can open this address: not one that is this machine's own."""
     host = urlsplit(public_url).hostname or ""
     try:
@@ -218,7 +218,7 @@ def _waiting_page(
         wrong_pin=wrong_pin,
         scanned=scanned,
         qr=_qr(phone_url) if with_qr else None,
-        reaches_phone=_reaches_phone(request.public_url),
+        reaches_phone=reaches_phone(request.public_url),
     )
 
 

@@ -29,12 +29,14 @@ class Screen:
     height: int
     scale: int = 1
     dark: bool = False
+    #: What axe looks at (names, roles, colours) is the same on the others.
+    has_axe: bool = False
 
 
 SCREENS = (
+    Screen("390-dark", 390, 844, dark=True, has_axe=True),
+    Screen("1280", 1280, 800, has_axe=True),
     Screen("320", 320, 640),
-    Screen("390-dark", 390, 844, dark=True),
-    Screen("1280", 1280, 800),
     Screen("1280-at-200", 640, 400, scale=2),
     Screen("320-at-200", 160, 320, scale=2),
 )
@@ -92,7 +94,8 @@ async def look_at(browser: Browser, shown: Sequence[Shown]) -> None:
                 await page.goto(one.url)
                 await expect(page.locator("body")).to_contain_text(one.says)
                 where = f"{one.name} at {screen.name}"
-                wrong += [f"{where}: {fault}" for fault in await faults_of(page)]
+                if screen.has_axe:
+                    wrong += [f"{where}: {fault}" for fault in await faults_of(page)]
                 wrong += [f"{where}: broken {sum_}" for sum_ in await page.evaluate(BROKEN)]
                 try:
                     await fits(page)

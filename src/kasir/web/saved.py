@@ -193,7 +193,8 @@ def told_of(row: Mapping[str, Any]) -> str:
         return f"{name[:1]}•••@{host}"
     owner = next((texts[name] for name in _OWNERS if name in texts), "")
     name = texts.get("name", "")
-    return owner or ("" if name.lower() == GOPAY.name.lower() else name)
+    is_every_ones = name.lower().replace(" ", "_") in {GOPAY.name.lower(), GOPAY.type}
+    return owner or ("" if is_every_ones else name)
 
 
 async def _known(kasir: Kasir, shopper: str) -> Sequence[Token]:

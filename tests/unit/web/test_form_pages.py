@@ -366,6 +366,7 @@ async def test_an_action_with_an_address_that_is_no_wallets_is_not_followed(url:
     [
         ({}, ""),
         ({"name": "GoPay"}, ""),
+        ({"name": "GoPay Wallet"}, ""),
         ({"name": "GoPay Budi"}, "GoPay Budi"),
         ({"name": "GoPay", "lastFour": "6281234567890"}, "•••• 7890"),
         ({"shopperEmail": "budi@warung.example"}, "b•••@warung.example"),
