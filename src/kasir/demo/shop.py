@@ -56,7 +56,17 @@ _SHELF: Final = """<h1>Warung Kasir</h1>
 _STATUS: Final = """<h1>Order {{ order.reference }}</h1><p class="big" id="status">{{ word }}</p>
 <p>Rp{{ "{:,}".format(order.total).replace(",", ".") }}</p>
 {% if not final %}<p class="note">Waiting for the final word…</p>
-<meta http-equiv="refresh" content="1">{% endif %}<a class="button" href="/">Back to the shop</a>"""
+<noscript><meta http-equiv="refresh" content="1"></noscript>
+<script>
+  const shown = document.getElementById("status").textContent;
+  const look = async () => {
+    const text = await (await fetch(location.href)).text();
+    const page = new DOMParser().parseFromString(text, "text/html");
+    if (page.getElementById("status").textContent !== shown) location.reload();
+    else setTimeout(look, 1000);
+  };
+  setTimeout(look, 1000);
+</script>{% endif %}<a class="button" href="/">Back to the shop</a>"""
 
 _WORDS: Final = {
     "authorised": "paid",
