@@ -82,7 +82,7 @@ async def look_at(browser: Browser, shown: Sequence[Shown]) -> None:
                 wrong += [f"{where}: {wider} pixels too wide"] if wider > 0 else []
                 await picture(page, where)
 
-    assert wrong == []
+    assert wrong == [], "\n".join(wrong)
 
 
 async def test_the_forms_pages_are_for_everybody_on_every_screen(
