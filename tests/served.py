@@ -20,7 +20,8 @@ from adyen_twin.settings import Settings as TwinSettings
 from adyen_twin.twin import Twin
 from fakes import KEY
 from kasir.cli.connections import BoundedHttp
-from kasir.config import Limits, settings_from
+from kasir.config import settings_from
+from kasir.limits import Limits
 from kasir.web.app import create_app
 from twin_fixtures import QuietServer, TwinAtWork, payment_body, serving
 

@@ -76,7 +76,8 @@ def _said_error(_: AnyRequest, error: ControlError | ManagementError) -> HttpRes
 def _http_error(request: AnyRequest, error: HTTPException) -> HttpResponse:
     """Answer what no handler took, in the shape of whoever was asked."""
     if request.url.path.startswith("/twin/"):
-        return as_json({"error": error.detail}, error.status_code)
+        where = f"{request.method} {request.url.path}: {error.detail}"
+        return as_json({"error": f"{where}; docs/twin.md lists the controls"}, error.status_code)
     if error.status_code == errors.not_found().status:
         return as_json(errors.not_found().body(), error.status_code)
     said = errors.AdyenError(error.status_code, "000", error.detail)

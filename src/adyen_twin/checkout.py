@@ -60,18 +60,18 @@ def pay(twin: Twin, call: Call) -> Reply:
     _check(checks.PAYMENTS, twin, call)
     name = charges.token_named(call.body)
     if name is None:
-        return _redirect(payments.offer(twin, call.body), call)
+        return _redirect(twin, payments.offer(twin, call.body), call)
     payment = charges.start(twin, call.body, charges.chargeable(twin, call.body, name))
     if call.body["recurringProcessingModel"] == "CardOnFile":
-        return _redirect(payment, call)
+        return _redirect(twin, payment, call)
     return Reply(body=charges.answer(twin, payment), psp_reference=payment.psp_reference)
 
 
-def _redirect(payment: Payment, call: Call) -> Reply:
+def _redirect(twin: Twin, payment: Payment, call: Call) -> Reply:
     return Reply(
         body={
             "resultCode": "RedirectShopper",
-            "action": payments.action(payment, call.public_url),
+            "action": payments.action(payment, call.public_url, app=twin.knobs.action_url == "app"),
         },
         psp_reference=payment.offer_reference,
     )

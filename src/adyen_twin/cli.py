@@ -45,9 +45,9 @@ def serve(  # noqa: PLR0913 - each is an option of the command.
     """
     if (tls_cert is None) != (tls_key is None):
         _fail("--tls-cert and --tls-key go together", 2)
-    for file in (tls_cert, tls_key):
+    for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key)):
         if file is not None and not file.is_file():
-            _fail(f"{file}: no such file", 2)
+            _fail(f"{option}: {file}: no such file", 2)
 
     from adyen_twin.server import CannotServeError, Door, run
     from adyen_twin.settings import Knobs, Settings

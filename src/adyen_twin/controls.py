@@ -56,7 +56,7 @@ async def post_trial(request: HttpRequest) -> HttpResponse:
     order = read(await request.body(), TrialOrder)
     endpoint = request.twin.state.endpoints.get("standard")
     if endpoint is None:
-        raise ControlError(409, "no standard webhook is set")
+        raise ControlError(409, "no standard webhook is set; PUT /twin/webhooks/standard sets one")
     return as_json(await trials.run(request.twin, request.engine, endpoint, order.types))
 
 
@@ -98,7 +98,8 @@ async def get_payment(request: HttpRequest) -> HttpResponse:
     name = request.path_part("name")
     payment = request.twin.memory.payment(name)
     if payment is None:
-        raise ControlError(404, f"there is no payment {name!r}")
+        cure = "GET /twin/payments lists them by pspReference"
+        raise ControlError(404, f"there is no payment {name!r}; {cure}")
     return as_json(truth.of_payment(payment))
 
 
@@ -136,7 +137,8 @@ async def put_knobs(request: HttpRequest) -> HttpResponse:
     whole = msgspec.to_builtins(twin.knobs) | turned
     knobs = read(msgspec.json.encode(whole), Knobs)
     for name in sorted(knobs.answers.keys() - RULE_NAMES):
-        raise ControlError(422, f"there is no rule called {name!r}", f"answers.{name}")
+        rules = ", ".join(sorted(RULE_NAMES))
+        raise ControlError(422, f"no rule is called {name!r}; there are {rules}", f"answers.{name}")
     twin.knobs = knobs
     return as_json(twin.knobs)
 

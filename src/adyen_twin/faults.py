@@ -20,6 +20,26 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 CallName = Literal[
     "paymentMethods", "payments", "details", "captures", "refunds", "cancels", "reversals", "tokens"
 ]
+#: Every event that the twin tells of: a fault aimed at another would strike nothing.
+EventName = Literal[
+    "AUTHORISATION",
+    "CANCELLATION",
+    "CANCEL_OR_REFUND",
+    "CAPTURE",
+    "CAPTURE_FAILED",
+    "CHARGEBACK",
+    "EXPIRE",
+    "OFFER_CLOSED",
+    "RECURRING_CONTRACT",
+    "REFUND",
+    "REFUNDED_REVERSED",
+    "REFUND_FAILED",
+    "TECHNICAL_CANCEL",
+    "recurring.token.alreadyExisting",
+    "recurring.token.created",
+    "recurring.token.disabled",
+    "recurring.token.updated",
+]
 
 
 class Fault(
@@ -42,7 +62,7 @@ class NoticeFault(Fault):
 
     endpoint: Literal["standard", "tokens"] | None = None
     #: Only this event: an eventCode, or a token webhook's type.
-    event_code: str | None = None
+    event_code: EventName | None = None
 
 
 class DuplicateNotice(NoticeFault, tag="duplicate_notice"):

@@ -6,10 +6,11 @@ providers say that a scanned QR never brings the phone back). Plain HTML; the sc
 only make it nicer.
 """
 
+import ipaddress
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import jinja2
 import segno
@@ -183,6 +184,15 @@ def _is_phone(request: HttpRequest) -> bool:
     return any(word in agent for word in ("Mobile", "Android", "iPhone"))
 
 
+def reaches_phone(public_url: str) -> bool:
+    """Whether a phone can open this address: not one that is this machine's own."""
+    host = urlsplit(public_url).hostname or ""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
 def _waiting_page(
     request: HttpRequest,
     payment: Payment,
@@ -208,6 +218,7 @@ def _waiting_page(
         wrong_pin=wrong_pin,
         scanned=scanned,
         qr=_qr(phone_url) if with_qr else None,
+        reaches_phone=reaches_phone(request.public_url),
     )
 
 

@@ -1,10 +1,11 @@
 """What control calls may ask, and how they are read."""
 
 import re
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from adyen_twin import choices
 from adyen_twin.state import WalletState
 from adyen_twin.web import NotJsonError, json_of
 
@@ -116,16 +117,22 @@ def read(raw: bytes, kind: type[Told]) -> Told:
     try:
         told: Told = json_of(raw or b"null", kind)
     except msgspec.ValidationError as error:
-        raise ControlError(422, *_complaint(str(error))) from None
+        raise ControlError(422, *_complaint(str(error), raw or b"null", kind)) from None
     except NotJsonError as error:
         raise ControlError(400, f"not JSON: {error}") from None
     return told
 
 
-def _complaint(message: str) -> tuple[str, str | None]:
-    """Return msgspec's complaint, and the path of the field that it is about."""
-    said, _, path = message.partition(" - at `")
-    parts = [path.rstrip("`").removeprefix("$").removeprefix(".")]
+def _complaint(message: str, raw: bytes, kind: Any) -> tuple[str, str | None]:
+    """Return msgspec's complaint with what would be right, and the path that it is about."""
+    said, _, at = message.partition(" - at `")
+    path = at.rstrip("`")
+    if "unknown field" in said:
+        said += f"; there are {', '.join(choices.fields_at(kind, raw, path))}"
+    parts = [path.removeprefix("$").removeprefix(".")]
     if named := re.search(r"(?:required|unknown) field `(.+?)`", said):
         parts.append(named[1])
+    wanted = f"{path}.{named[1]}" if named else path
+    if words := choices.words_at(kind, raw, wanted):
+        said += f"; there are {', '.join(words)}"
     return said, ".".join(filter(None, parts)) or None

@@ -29,6 +29,10 @@ RESULT_CODES: Final = {
 }
 
 
+#: GUESS, from other providers' pages: what an address of the app looks like.
+APP_PAGE: Final = "gojek://gopay/merchanttransfer"
+
+
 @dataclass(frozen=True, kw_only=True)
 class WayBack:
     """How the shopper's browser returns to the shop."""
@@ -121,14 +125,14 @@ def _end_of(twin: Twin, body: rules.Body, now: float) -> float:
     return min(end, asked)
 
 
-def action(payment: Payment, public_url: str) -> dict[str, Any]:
-    """Return what the shop's page must do: send the browser to the wallet."""
-    path = "/checkoutshopper/checkoutPaymentRedirect"
+def action(payment: Payment, public_url: str, *, app: bool = False) -> dict[str, Any]:
+    """Return what the shop's page must do: send the browser to the wallet, or to its app."""
+    page = APP_PAGE if app else f"{public_url}/checkoutshopper/checkoutPaymentRedirect"
     said: dict[str, Any] = {
         "type": "redirect",
         "paymentMethodType": GOPAY,
         "method": "GET",
-        "url": f"{public_url}{path}?redirectData={quote(payment.redirect_data, safe='')}",
+        "url": f"{page}?redirectData={quote(payment.redirect_data, safe='')}",
     }
     if payment.form_proof is not None:
         # The address alone does not open the page: the form must really have been posted.

@@ -71,7 +71,7 @@ async def post_token(request: HttpRequest) -> HttpResponse:
     order, name = read(await request.body(), TokenOrder), request.path_part("id")
     token = request.twin.state.tokens.get(name)
     if token is None:
-        raise ControlError(404, f"there is no token {name!r}")
+        raise ControlError(404, f"there is no token {name!r}; GET /twin/tokens lists them")
     {"disable": tokens.disable, "update": tokens.update}[order.do](request.twin, token)
     return as_json(truth.of_token(token))
 
@@ -86,7 +86,8 @@ def _payment_of(twin: Twin, url: str) -> Payment:
     named = parse_qs(urlsplit(url).query).get("redirectData", [""])[0]
     payment = twin.memory.payment(named)
     if payment is None or payment.redirect_data != named:
-        raise ControlError(404, "no payment has this action.url", "url")
+        cure = "give the action.url of an answer to /payments, whole"
+        raise ControlError(404, f"no payment has this action.url; {cure}", "url")
     return payment
 
 

@@ -17,10 +17,10 @@ An error says who must act. A refusal by the wallet is not here: it is a status.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, Self
 
 #: How many faults one answer tells, and how much of a name that anybody may have chosen.
 FAULTS_TOLD_MAX: Final = 10
@@ -42,6 +42,12 @@ class SettingError(KasirError):
     def __init__(self, name: str, cure: str) -> None:
         super().__init__(f"{name}: {cure}")
         self.name = name
+
+    @classmethod
+    def several(cls, faults: Sequence[tuple[str, str]]) -> Self:
+        """One error of several settings, each with its cure; it bears the name of the first."""
+        (name, cure), *more = faults
+        return cls(name, ". ".join([cure, *(f"{other}: {what}" for other, what in more)]))
 
 
 @dataclass(frozen=True, slots=True)

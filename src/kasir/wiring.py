@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock, SystemClock
-from kasir.config import Limits, Settings, settings_from
+from kasir.config import DatabaseSettings, Settings, settings_from
 from kasir.gateway.changes import Changes
 from kasir.gateway.charging import Charging
 from kasir.gateway.checkout import Checkout
@@ -32,6 +32,7 @@ from kasir.gateway.wire import Wire
 from kasir.ids import PaymentId, SortableIds
 from kasir.jobs import queue
 from kasir.jobs.schema import bring_up_to_date
+from kasir.limits import Limits
 from kasir.money import Money
 from kasir.payments.flow import Flow, Patience
 from kasir.store import database
@@ -355,7 +356,9 @@ class _Ground:
 
 
 @contextmanager
-def database_of(settings: Settings, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
+def database_of(
+    settings: Settings | DatabaseSettings, pause: Callable[[float], None] = time.sleep
+) -> Iterator[str]:
     """The DSN of the operator's own PostgreSQL, or of the embedded one, running meanwhile.
 
     `pause` sleeps while the embedded one gets ready; it may raise, to wait no longer.

@@ -99,3 +99,36 @@ async def test_a_shop_is_unlinked_inside_gopay(twin: TwinAtWork, browser: Browse
 
     (token,) = (await twin.control("GET", "tokens"))["tokens"]
     assert token["active"] is False
+
+
+async def test_where_no_phone_can_come_the_phones_page_is_offered_first(
+    twin: TwinAtWork, browser: Browser
+) -> None:
+    async with desktop(browser) as page:
+        await page.goto(await started(twin))
+        first = page.locator("section.scan").get_by_role("link").first
+        await expect(first).to_have_text("Open the phone page here")
+        above, code = await first.bounding_box(), await page.locator(".qr").bounding_box()
+        await first.click()
+        await expect(page.get_by_label("Enter your GoPay PIN")).to_be_visible()
+
+    assert above
+    assert code
+    assert above["y"] < code["y"]
+
+
+async def test_how_a_payment_ended_is_a_drawing_that_no_font_can_lack(
+    twin: TwinAtWork, browser: Browser
+) -> None:
+    async with phone(browser, locale="en-GB") as page:
+        await page.goto(await started(twin))
+        await expect(page.get_by_role("button", name="Erase the last digit")).to_have_text("")
+        await page.locator("details.tools summary").click()
+        await page.get_by_role("button", name="Let it expire").click()
+        drawing = page.locator(".decided svg")
+        await expect(drawing).to_be_visible()
+        glyph = await page.evaluate(
+            "getComputedStyle(document.querySelector('.decided'), '::before').content"
+        )
+
+    assert glyph == "none"

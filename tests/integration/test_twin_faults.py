@@ -316,3 +316,54 @@ async def test_a_bad_fault_is_named(twin: TwinAtWork, faults: Any, field: str | 
     assert answer.status == 422
     assert answer.body.get("field") == field, answer.text
     assert await struck(twin) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [
+        ({"fault": "duplicat_notice"}, "duplicate_notice"),
+        ({}, "duplicate_notice"),
+        ({"fault": "lose_notice", "eventCode": "AUTHORISATON"}, "AUTHORISATION"),
+        ({"fault": "lose_notice", "eventCode": "token.created"}, "recurring.token.created"),
+        ({"fault": "refund_fails_later", "eventCode": "REFUND"}, "REFUNDED_REVERSED"),
+        ({"fault": "error_500", "call": "payment"}, "paymentMethods"),
+        ({"fault": "lose_notice", "endpoint": "token"}, "standard"),
+        ({"fault": "lose_notice", "chance": 1}, "probability"),
+    ],
+)
+async def test_a_misspelt_name_is_told_the_names_that_there_are(
+    twin: TwinAtWork, fault: dict[str, Any], named: str
+) -> None:
+    answer = await twin.call("PUT", "/twin/faults", [fault])
+    _, listed, names = answer.body["error"].partition("; there are ")
+
+    assert (answer.status, bool(listed)) == (422, True)
+    assert named in names.split(", ")
+
+
+_ANSWER = {"status": 422, "errorCode": "1", "message": "no"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "named"),
+    [
+        ("PUT", "wallets/s", {"state": "empty"}, "no_balance"),
+        ("POST", "foreign", {"reference": "r", "amount": 1, "event": "PAID"}, "AUTHORISATION"),
+        ("PUT", "knobs", {"idempotencyOtherBody": "again"}, "replay"),
+        ("PUT", "knobs", {"colour": "red"}, "walletPin"),
+        ("PUT", "knobs", {"answers": {"colour": _ANSWER}}, "gopay_browser"),
+        ("POST", "clock", {"seconds": 1}, "advance_s"),
+        ("GET", "payments/NONE", None, "GET /twin/payments"),
+        ("POST", "tokens/NONE", {"do": "disable"}, "GET /twin/tokens"),
+        ("POST", "wallet", {"url": "x", "do": "approve"}, "action.url"),
+        ("POST", "webhooks/standard/test", {}, "PUT /twin/webhooks/standard"),
+        ("GET", "payment", None, "docs/twin.md"),
+    ],
+)
+async def test_a_control_that_is_called_wrongly_says_what_would_be_right(
+    twin: TwinAtWork, method: str, path: str, body: Any, named: str
+) -> None:
+    answer = await twin.call(method, f"/twin/{path}", body)
+
+    assert 400 <= answer.status < 500
+    assert named in answer.body["error"]

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -101,6 +102,95 @@ async def test_after_a_refusal_a_second_try_is_offered_and_no_reason_shown(
     assert not re.search(r"refused|reason|balance", shown, re.IGNORECASE)
     statuses = [payment["status"] for payment in await shop.payments(link)]
     assert statuses == ["authorised", "refused"]
+
+
+@pytest.mark.parametrize("said", ["recorded", "detailed"])
+async def test_an_empty_wallet_is_told_to_be_filled_or_another_way_taken(
+    browser: Browser, shop: Shop, said: str
+) -> None:
+    shopper = f"shopper-{secrets.token_hex(4)}"
+    await shop.twin("PUT", f"wallets/{shopper}", {"state": "no_balance"})
+    link = await shop.link(shopperReference=shopper)
+    async with phone(browser, locale="en-GB") as page, shop.knobs(refusalReasons=said):
+        await page.goto(link["url"])
+        await page.get_by_role("button", name="Pay").click()
+        await enter_pin(page)
+        advice = page.get_by_text("Your GoPay balance is not enough")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment not successful")
+        if said == "recorded":  # Then Adyen's notification tells why, a moment after.
+            await shop.stands(link, "refused")
+            await page.reload()
+        await expect(advice).to_contain_text("Top up in the GoPay app and try again")
+        await expect(page.get_by_role("link", name="Back to the shop")).to_be_visible()
+        await expect(page.get_by_role("link", name="Try again")).to_be_visible()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+async def test_an_address_of_the_wallets_app_is_a_page_that_opens_it(
+    browser: Browser, shop: Shop, javascript: bool
+) -> None:
+    link = await shop.link()
+    asked: list[str] = []
+    async with phone(browser, locale="en-GB", javascript=javascript) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        async with shop.knobs(actionUrl="app"):
+            await page.goto(link["url"])
+            await page.get_by_role("button", name="Pay").click()
+            opens = page.get_by_role("link", name="Open the GoPay app")
+            address = await opens.get_attribute("href") or ""
+        await fits(page)
+        await picture(page, f"app-phone-{javascript}")
+        assert address.startswith("gojek://gopay/merchanttransfer?redirectData=")
+        await shop.shopper(address, "approve_without_return")
+        await page.get_by_role("link", name="See how the payment stands").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
+
+
+async def test_while_the_wallet_opens_the_button_turns_a_wheel_and_says_so(
+    browser: Browser, shop: Shop
+) -> None:
+    link = await shop.link()
+    slow = {"fault": "slow_reply", "call": "payments", "reference": link["reference"], "seconds": 3}
+    async with phone(browser, locale="en-GB") as page, shop.faults(slow):
+        await page.goto(link["url"])
+        await page.get_by_role("button", name="Pay").click(no_wait_after=True)
+        await expect(page.locator("button .wheel")).to_be_visible()
+        await expect(page.get_by_role("status")).to_have_text("Opening GoPay…")
+        await picture(page, "opening-phone")
+        await page.wait_for_url("**/gopay/**")
+
+
+async def test_a_paid_page_can_be_printed_and_then_stays(browser: Browser, shop: Shop) -> None:
+    link = await shop.link()
+    async with desktop(browser) as page:
+        await page.add_init_script("window.print = () => { window.printed = true; }")
+        await shop.shopper(await shop.start(link), "approve_without_return")
+        payment = await shop.stands(link, "authorised")
+        await page.goto(f"{link['url']}/payments/{payment['id']}")
+        await page.get_by_role("button", name="Print or save").click()
+        assert await page.evaluate("window.printed")
+        await expect(page.get_by_text("You will be back at the shop")).to_be_hidden()
+        main = page.get_by_role("main")
+        for told in ("Kopi Gayo 250 g", "Rp10.000", "Paid on", "WIB", "With", "GoPay"):
+            await expect(main).to_contain_text(told)
+        await expect(main).to_contain_text(payment["pspReference"])
+        await page.emulate_media(media="print", color_scheme="dark")
+        await expect(page.get_by_role("link", name="Back to the shop")).to_be_hidden()
+        await expect(page.get_by_role("button", name="Print or save")).to_be_hidden()
+        ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+        await picture(page, "paid-printed")
+
+    assert ground == "rgb(255, 255, 255)"
+
+
+async def test_a_form_says_until_when_its_link_is_valid(shop: Shop) -> None:
+    at = datetime.now(UTC) + timedelta(days=3)
+    link = await shop.link(expiresAt=at.isoformat(timespec="seconds"))
+    form = await shop.visit(link["url"])
+    jakarta = at + timedelta(hours=7)
+
+    assert "Valid until" in form.text
+    assert f"{jakarta:%H.%M} WIB" in form.text
 
 
 async def test_a_shopper_who_cancels_may_go_back_or_try_again(browser: Browser, shop: Shop) -> None:

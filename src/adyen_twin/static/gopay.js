@@ -2,23 +2,29 @@
 "use strict";
 
 const me = document.currentScript;
+const ERASE = "erase";
+// A drawing: a font may lack the sign.
+const ERASER =
+  '<svg viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2">' +
+  '<path d="M9 5h12v14H9l-6-7zM12 9l6 6m0-6-6 6"/></svg>';
 
 // A number pad under the PIN, as on a phone.
 for (const form of document.querySelectorAll("[data-pin]")) {
   const pin = form.querySelector("input[name=pin]");
   const pad = form.querySelector(".pad");
   const press = (key) => {
-    pin.value = key === "⌫" ? pin.value.slice(0, -1) : (pin.value + key).slice(0, 6);
+    pin.value = key === ERASE ? pin.value.slice(0, -1) : (pin.value + key).slice(0, 6);
     pin.focus({ preventScroll: true });
   };
-  for (const key of ["1", "2", "3", "4", "5", "6", "7", "8", "9", "", "0", "⌫"]) {
+  for (const key of ["1", "2", "3", "4", "5", "6", "7", "8", "9", "", "0", ERASE]) {
     const button = document.createElement(key ? "button" : "span");
     if (key) {
       button.type = "button";
-      button.textContent = key;
+      if (key === ERASE) button.innerHTML = ERASER;
+      else button.textContent = key;
       button.addEventListener("click", () => press(key));
     }
-    if (key === "⌫") button.setAttribute("aria-label", form.dataset.erase);
+    if (key === ERASE) button.setAttribute("aria-label", form.dataset.erase);
     pad.append(button);
   }
   pad.hidden = false;

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
-from kasir.config import Limits
+from kasir.limits import Limits
 from kasir.web.visitors import customer_of
 
 if TYPE_CHECKING:

@@ -140,7 +140,7 @@ def list_notices(
 
 @notices.command(name="replay")
 def replay_notices(*ids: int) -> None:
-    """Have notices read anew by the worker.
+    """Have notices read anew by the worker. Those that were read stay as they are.
 
     Parameters
     ----------

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 import msgspec
 
+from kasir.cli.start import database_shown, say
 from kasir.clock import SystemClock
-from kasir.config import settings_from
+from kasir.config import database_settings_from, secrets_from
 from kasir.errors import SettingError
 from kasir.jobs import failed, queue
 from kasir.jobs.schema import bring_up_to_date
+from kasir.limits import Limits
 from kasir.store import api_keys, database, inbox
 from kasir.store.database import Pool
 from kasir.store.inbox import KeptNotice
 from kasir.store.vault import Vault
 from kasir.webhooks.reading import NoticeState
 from kasir.wiring import database_of
+
+#: Why a notice is not read anew.
+_STAYS: Final = {
+    NoticeState.READ: "was read already, and stays as it is",
+    NoticeState.UNREAD: "is to be read as it is",
+}
 
 
 async def migrate() -> None:
@@ -51,8 +60,9 @@ async def withdraw_key(name: str) -> None:
 
 async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     """Print the notices of a state."""
-    vault = Vault(settings_from().secrets)
+    vault = Vault(secrets_from())
     async with opened() as (pool, _):
+        say(f"notices of {database_shown(database_settings_from())}")
         found = await inbox.notices(pool, vault, NoticeState(state), most)
     if as_json:
         print(msgspec.json.encode(found).decode())
@@ -72,12 +82,21 @@ def _line(notice: KeptNotice) -> str:
 
 
 async def replay_notices(ids: Sequence[int]) -> None:
-    """Have notices read anew, and say which."""
+    """Have notices read anew, and say which are not.
+
+    Raises:
+        SettingError: One is not there; then none is read anew.
+    """
     async with opened() as (pool, _):
-        if not ids:
-            ids = await inbox.held(pool)
-        woken = await inbox.replay(pool, ids, queue.enqueue_reading)
+        states = await inbox.states(pool, ids or await inbox.held(pool))
+        if gone := [str(each) for each in ids if each not in states]:
+            cure = f"there is no notice {', '.join(gone)}"
+            raise SettingError("IDS", f"{cure}; `kasir notices --state` lists them by state")
+        woken = await inbox.replay(pool, [*states], queue.enqueue_reading)
     print(f"{len(woken)} to be read anew")
+    for each, state in states.items():
+        if each not in woken:
+            print(f"{each} {_STAYS[state]}")
 
 
 async def list_failed_jobs(most: int, *, as_json: bool) -> None:
@@ -107,8 +126,8 @@ async def retry_jobs(ids: Sequence[int]) -> None:
 @asynccontextmanager
 async def opened() -> AsyncIterator[tuple[Pool, list[str]]]:
     """The database, its schema up to date, and the migrations that took."""
-    settings = settings_from()
-    with database_of(settings) as dsn:
-        done = await bring_up_to_date(dsn, settings.limits)
-        async with database.connected(dsn, 2, settings.limits) as pool:
+    limits = Limits()
+    with database_of(database_settings_from()) as dsn:
+        done = await bring_up_to_date(dsn, limits)
+        async with database.connected(dsn, 2, limits) as pool:
             yield pool, done

@@ -11,6 +11,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +20,10 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from kasir.cli.one_line import in_one_line
-from kasir.config import Limits, settings_from
+from kasir.cli.start import say, used
+from kasir.config import settings_from
+from kasir.errors import SettingError
+from kasir.limits import Limits
 from kasir.wiring import Kasir
 
 if TYPE_CHECKING:
@@ -43,9 +47,12 @@ def serve(host: str, port: int, workers: int) -> None:
     """Serve until told to stop.
 
     Raises:
-        SettingError: A setting is missing or malformed; found before anything starts.
+        SettingError: A setting is missing or malformed, or the address cannot be listened on;
+            found before anything starts.
     """
     asyncio.run(_preflight())
+    port = _free(host, port)
+    say(f"serve on http://{f'[{host}]' if ':' in host else host}:{port}; {used(settings_from())}")
     config = uvicorn.Config(
         "kasir.cli.serve:app",
         factory=True,
@@ -74,6 +81,21 @@ def serve(host: str, port: int, workers: int) -> None:
         return  # It stopped as it was told to, and then passes the signal on.
     if not server.started:
         sys.exit(1)
+
+
+def _free(host: str, port: int) -> int:
+    """Find out that it can be listened on; gives the port, which the system chooses for 0.
+
+    Uvicorn listens only after the database was opened, too late for one line that names the option.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family) as probe:
+            found: int = probe.getsockname()[1]
+    except OSError as error:
+        cure = f"cannot listen there ({error.strerror or error}); give another"
+        raise SettingError(f"--host {host} --port {port}", cure) from error
+    return found
 
 
 async def _preflight() -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from kasir.cli.start import say, used
 from kasir.clock import SystemClock
 from kasir.ids import PaymentId
 from kasir.jobs import failed, queue
@@ -42,6 +43,7 @@ async def run() -> None:
 
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, told)
+        say(f"worker; {used(kasir.settings)}")
         await work(kasir, stop, cut)
 
 

@@ -31,7 +31,8 @@ _PAGE: Final = """<!doctype html>
 <style>
   body { font: 17px/1.5 system-ui, sans-serif; margin: 0; background: #faf7f2; color: #241c15 }
   main { max-width: 30rem; margin: 0 auto; padding: 1.5rem }
-  h1 { font-size: 1.5rem } li { display: flex; justify-content: space-between; padding: .6rem 0 }
+  h1 { font-size: 1.5rem } li { display: flex; flex-wrap: wrap; justify-content: space-between;
+    align-items: center; padding: .6rem 0 }
   ul { list-style: none; padding: 0 } li + li { border-top: 1px solid #e5dccf }
   input[type=number] { width: 4rem; font: inherit; padding: .3rem }
   button, .button { display: block; width: 100%; box-sizing: border-box; margin: .8rem 0; border: 0;
@@ -56,7 +57,17 @@ _SHELF: Final = """<h1>Warung Kasir</h1>
 _STATUS: Final = """<h1>Order {{ order.reference }}</h1><p class="big" id="status">{{ word }}</p>
 <p>Rp{{ "{:,}".format(order.total).replace(",", ".") }}</p>
 {% if not final %}<p class="note">Waiting for the final word…</p>
-<meta http-equiv="refresh" content="1">{% endif %}<a class="button" href="/">Back to the shop</a>"""
+<noscript><meta http-equiv="refresh" content="1"></noscript>
+<script>
+  const shown = document.getElementById("status").textContent;
+  const look = async () => {
+    const text = await (await fetch(location.href)).text();
+    const page = new DOMParser().parseFromString(text, "text/html");
+    if (page.getElementById("status").textContent !== shown) location.reload();
+    else setTimeout(look, 1000);
+  };
+  setTimeout(look, 1000);
+</script>{% endif %}<a class="button" href="/">Back to the shop</a>"""
 
 _WORDS: Final = {
     "authorised": "paid",

@@ -22,9 +22,10 @@ from typing import Final
 
 import msgspec
 
-from kasir.config import Limits, settings_from
+from kasir.config import settings_from
 from kasir.demo.alone import StageError, alone, keep_keys, keys_of, refuse_taken
 from kasir.guessable import DEMO_KEY, TWIN_KEY, TWIN_MERCHANT
+from kasir.limits import Limits
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0

@@ -54,6 +54,14 @@ class Payments(Protocol):
         """Give the payment that an attempt at the provider belongs to."""
         ...
 
+    async def original_of(self, name: str) -> tuple[str, str] | None:
+        """Give the pspReference of the payment that owns a name, and the shop's reference of it.
+
+        The name is a change's, or one that Adyen gave while nothing was paid; there may be no
+        pspReference yet, which is then empty. None: no payment owns the name.
+        """
+        ...
+
     async def is_unclaimed(self, psp_reference: str) -> bool:
         """Whether an answer to a shopper's return named an attempt that no payment owns yet."""
         ...
@@ -95,7 +103,7 @@ class Changes:
             if payment is None and await self.payments.is_unclaimed(psp_reference):
                 raise NotClaimedYet(psp_reference)
         if payment is None:
-            raise InvalidRequest([_no_original(psp_reference)])
+            raise InvalidRequest([await self._no_original(psp_reference)])
         path = f"/payments/{psp_reference}/{kind}"
         question = self._question(kind, payment, path, fields, version)
         decide = _DECIDES[kind](question, psp_reference, fields)
@@ -121,7 +129,7 @@ class Changes:
         )
         found = await self.payments.payments_of(fields["paymentReference"], _LOOKED_AT_MAX)
         if not found:
-            raise InvalidRequest([_no_original(fields["paymentReference"])])
+            raise InvalidRequest([_elsewhere("paymentReference", fields["paymentReference"])])
         still_open = [payment for payment in found if payment.status not in FINAL]
         question = self._question(
             Kind.CANCELS_BY_REFERENCE, (still_open or found)[0], "/cancels", fields, version
@@ -131,6 +139,18 @@ class Changes:
             question, decide, shop_key_of(key, fields, "/cancels", version)
         )
         return answer_of(kept)
+
+    async def _no_original(self, psp_reference: str) -> Fault:
+        found = None
+        if "\0" not in psp_reference:
+            found = await self.payments.original_of(psp_reference)
+        if found is None:
+            return _elsewhere("paymentPspReference", psp_reference)
+        name, reference = found
+        cure = f"{psp_reference} belongs to the payment {name}; give {name} here."
+        if not name:
+            cure = f"nothing is paid under {psp_reference}; POST /cancels undoes {reference}."
+        return Fault("paymentPspReference", cure, "167")
 
     def _question(
         self, kind: Kind, payment: Payment, path: str, fields: Mapping[str, Any], version: int
@@ -155,9 +175,9 @@ def _faults(fields: Mapping[str, Any], kind: Kind) -> Iterator[Fault]:
         yield from checks.amount_faults(fields.get("amount"))
 
 
-def _no_original(name: str) -> Fault:
+def _elsewhere(field: str, name: str) -> Fault:
     cure = f"no payment of Kasir's is {cut(name)}; change payments made elsewhere at Adyen itself."
-    return Fault("paymentPspReference", cure, "167")
+    return Fault(field, cure, "167")
 
 
 def _money(fields: Mapping[str, Any]) -> Money:
@@ -194,7 +214,7 @@ def _reverse(question: Question, attempt: str, _: Mapping[str, Any]) -> Decide:
 
     def decide(payment: Payment) -> Sequence[Fact]:
         room = _sums(payment).refundable(attempt)
-        _whole(room, frozenset(room.held))
+        _whole(room, frozenset(room.held), "paymentPspReference")
         return [_fact(question, Says.REVERSAL_ASKED, attempt)]
 
     return decide
@@ -222,7 +242,8 @@ def _cancel(question: Question, attempt: str, _: Mapping[str, Any]) -> Decide:
         money = _sums(payment)
         for name in [attempt] if attempt else money.authorised:
             room = money.refundable(name)
-            _whole(room, room.held.keys() - {Why.CANCEL_OPEN})
+            field = "paymentPspReference" if attempt else "paymentReference"
+            _whole(room, room.held.keys() - {Why.CANCEL_OPEN}, field)
         return [_fact(question, Says.CANCEL_ASKED, attempt)]
 
     return decide
@@ -239,12 +260,15 @@ def _fits(wanted: Money, room: Room, how: str) -> None:
         raise InvalidRequest([Fault("amount.value", cure, "137")])
 
 
-def _whole(room: Room, in_the_way: Collection[Why]) -> None:
-    """Refuse to undo the whole where something in the way takes a part of it, or may."""
+def _whole(room: Room, in_the_way: Collection[Why], field: str) -> None:
+    """Refuse to undo the whole where something in the way takes a part of it, or may.
+
+    `field` is where the caller named the payment.
+    """
     if in_the_way:
         rest = f"; refund the other {left} instead" if (left := room.left.minor_units) else ""
         cure = f"it would undo the whole, and {room}{rest}."
-        raise InvalidRequest([Fault("paymentPspReference", cure, "167")])
+        raise InvalidRequest([Fault(field, cure, "167")])
 
 
 def _same_currency(wanted: Money, payment: Payment) -> None:

@@ -19,9 +19,9 @@ import msgspec
 from kasir.adyen.calls import OWN_VERSION, change_key, payment_key
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
-from kasir.config import Limits
 from kasir.errors import NotFound, StillRunning
 from kasir.ids import PaymentId
+from kasir.limits import Limits
 from kasir.payments.deliveries import Deliveries
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.flow import Flow

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from kasir.config import Limits
 from kasir.gateway.closing import is_answered
+from kasir.limits import Limits
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
 

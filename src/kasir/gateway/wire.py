@@ -22,7 +22,8 @@ from yarl import URL
 from kasir.adyen.calls import Api, Call
 from kasir.adyen.environments import Addresses
 from kasir.adyen.replies import Answer
-from kasir.config import Limits, Settings
+from kasir.config import Settings
+from kasir.limits import Limits
 
 _log = structlog.get_logger("kasir.adyen")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kasir.config import Limits
 from kasir.jobs import queue
+from kasir.limits import Limits
 from kasir.store import database
 
 

@@ -18,8 +18,8 @@ import aiosql
 import asyncpg
 import stamina
 
-from kasir.config import Limits
 from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
+from kasir.limits import Limits
 from kasir.store.limited import LimitedPool
 
 if TYPE_CHECKING:

@@ -175,6 +175,12 @@ async def held(pool: Pool) -> list[int]:
     return [row["id"] async for row in SQL.held(pool)]
 
 
+async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
+    """Give the state of each of these notices that is there, by its id."""
+    rows = SQL.states(pool, ids=list(ids))
+    return {row["id"]: NoticeState(row["state"]) async for row in rows}
+
+
 @once_more
 async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
     """Have notices read anew; gives the ids of those that will be. Read ones stay as they are."""

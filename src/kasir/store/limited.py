@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from kasir.config import Limits
+from kasir.limits import Limits
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolAcquireContext

@@ -268,6 +268,11 @@ class PostgresBook:
         row = await SQL.payment_of_attempt(self._pool, psp_reference=psp_reference)
         return (await self._with_facts([row]))[0] if row else None
 
+    async def original_of(self, name: str) -> tuple[str, str] | None:
+        """Give the pspReference of the payment that owns a name, and the shop's reference."""
+        row = await SQL.original_of(self._pool, name=name)
+        return (row["original"], row["reference"]) if row else None
+
     async def is_unclaimed(self, psp_reference: str) -> bool:
         """Whether an answer to a shopper's return named an attempt that no payment owns yet."""
         return await SQL.unclaimed_return(self._pool, psp_reference=psp_reference) is not None

@@ -15,7 +15,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from kasir.config import Limits, Settings
+from kasir.config import Settings
+from kasir.limits import Limits
 from kasir.store.links import marks
 from kasir.web import (
     checkout_api,
@@ -41,8 +42,9 @@ from kasir.wiring import Kasir
 _DOCUMENT: Final = OpenAPIConfig(
     title="Kasir",
     version="0.1.0",
-    path="/api",
-    render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+    # Litestar answers whatever else lies below this path with a page of its own.
+    path="/api/openapi.json",
+    render_plugins=[JsonRenderPlugin(path="/")],
     components=Components(
         security_schemes={
             "apiKey": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header")

@@ -83,7 +83,7 @@ async def post_payment_change(
     """Capture, refund, cancel or reverse a payment; how it ended comes by notification."""
     refuse_unknown(request, NONE)
     if change not in PATHS:
-        raise NotFound("call", request.url.path)
+        raise NotFound("change", change)
     key = idempotency_key(request)
     answer = await kasir.changes.ask(
         PATHS[change], psp_reference, await request.body(), version_of(request), key

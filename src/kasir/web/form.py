@@ -7,14 +7,13 @@ second window, goes on with the same payment: docs/payment-form.md says what is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 import msgspec
 import structlog
@@ -31,12 +30,20 @@ from kasir.payments.facts import has_returned
 from kasir.payments.links import LinkStatus
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
-from kasir.tokens.model import Token
+from kasir.web.basket import basket
 from kasir.web.browser_info import browser_info
 from kasir.web.consent import agreed, consent_of
 from kasir.web.handed import AnyRequest, OurKasir
-from kasir.web.pages import SHOWN, Page, Visit, pairs, posted
-from kasir.web.saved import chosen, is_gone, look_again, saved_of, was_gone
+from kasir.web.pages import SHOWN, Page, Visit, is_app, pairs, posted, scheme_of
+from kasir.web.saved import (
+    SavedWallet,
+    apart,
+    chosen,
+    is_gone,
+    look_again,
+    saved_of,
+    was_gone,
+)
 from kasir.web.views import closed, is_over, payment_of
 from kasir.web.visitors import address_of, refuse_other_origins, visitors_of
 from kasir.wiring import Kasir
@@ -60,21 +67,19 @@ class Offer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the basket. Money is in whole rupiah, and absent where the shop left it out."""
-
-    description: str
-    quantity: int
-    each: int | None
-    sum: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Saved:
-    """A saved wallet on the form: Kasir's name for it, since when, and where it is removed."""
+    """A saved wallet on the form.
+
+    Attributes:
+        id: Kasir's name for it.
+        told: What Adyen says of whose it is; empty where it says nothing.
+        since: When it was saved, told so that no two on one form are told alike.
+        remove: Where it is removed; empty where it may not be.
+    """
 
     id: str
-    date: str
+    told: str
+    since: str
     remove: str
 
 
@@ -157,7 +162,7 @@ _RESUMED: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHO
 
 async def _offered(
     request: AnyRequest, kasir: Kasir, found: OpenLink
-) -> tuple[Offer, Sequence[Token]]:
+) -> tuple[Offer, Sequence[SavedWallet]]:
     """What the form offers; where it was looked at too often, the wallet without asking Adyen."""
     now = kasir.clock.now()
     if not visitors_of(request).may_ask(found.link.id, address_of(request), now):
@@ -194,7 +199,7 @@ _SAID: Final = ("gone", "removed")
 
 
 def _form(
-    visit: Visit, found: OpenLink, offer: Offer, saved: Sequence[Token], said: str = ""
+    visit: Visit, found: OpenLink, offer: Offer, saved: Sequence[SavedWallet], said: str = ""
 ) -> Response[str]:
     request = found.link.request
     started = found.under_way is not None
@@ -212,14 +217,23 @@ def _form(
         offer=offer,
         reference=request["reference"],
         said=said,
-        saved=[_row(visit, found, token) for token in saved],
+        saved=_rows(visit, found, saved),
         started=started,
+        until=visit.moment(found.link.expires_at),
     )
 
 
-def _row(visit: Visit, found: OpenLink, token: Token) -> Saved:
-    remove = visit.address(found.link.id, "saved", token.id) if found.lets_remove else ""
-    return Saved(token.id, visit.day(token.standing.created_at), remove)
+def _rows(visit: Visit, found: OpenLink, saved: Sequence[SavedWallet]) -> list[Saved]:
+    sinces = apart(visit, [(one.told, one.token.standing.created_at) for one in saved])
+    return [
+        Saved(
+            id=one.token.id,
+            told=one.told,
+            since=since,
+            remove=visit.address(found.link.id, "saved", one.token.id) if found.lets_remove else "",
+        )
+        for one, since in zip(saved, sinces, strict=True)
+    ]
 
 
 async def _start(request: AnyRequest, visit: Visit, found: OpenLink, tried: Try) -> Page:
@@ -307,41 +321,12 @@ def _onwards(visit: Visit, found: OpenLink, payment_id: PaymentId, answer: Answe
                 return visit.to(url)
             data = more.get("data")
             return visit.page("leaving.html", url=url, data=data if isinstance(data, dict) else {})
+        case {"type": "redirect", "url": str(url)} if is_app(url):
+            # No browser follows a redirect from a form to an app everywhere; a link it does.
+            its_page = visit.address(found.link.id, "payments", payment_id)
+            return visit.page("app.html", url=url, its_page=its_page)
     return visit.to(visit.address(found.link.id, "payments", payment_id))
 
 
 def _is_web(url: str) -> bool:
-    return urlsplit(url).scheme in ("http", "https")
-
-
-def basket(request: Mapping[str, Any]) -> list[Line]:
-    """The basket of a link, with what each line comes to.
-
-    Adyen's amounts are for one of the item; a shop that gave them for the line is understood by
-    its sums.
-    """
-    items = [item for item in request.get("lineItems") or () if isinstance(item, dict)]
-    priced = [(_quantity(item), item.get("amountIncludingTax")) for item in items]
-    total = request["amount"]["value"]
-    whole_lines = total != sum(n * (each or 0) for n, each in priced) and total == sum(
-        each or 0 for _, each in priced
-    )
-    return [
-        Line(
-            description=_described(item),
-            quantity=quantity,
-            each=None if whole_lines else amount,
-            sum=amount if whole_lines or amount is None else quantity * amount,
-        )
-        for item, (quantity, amount) in zip(items, priced, strict=True)
-    ]
-
-
-def _quantity(item: Mapping[str, Any]) -> int:
-    quantity = item.get("quantity")
-    return 1 if quantity is None else int(quantity)
-
-
-def _described(item: Mapping[str, Any]) -> str:
-    named = (item.get(name) for name in ("description", "id", "sku"))
-    return next((str(name) for name in named if name), "")
+    return scheme_of(url) in ("http:", "https:")

@@ -11,6 +11,11 @@ from kasir.wiring import Kasir
 
 #: What HTTP lets stand around a header's value, and which is no part of it (RFC 9110, 5.5).
 BLANKS: Final = " \t"
+#: Adyen's words; its clients know the error by the status.
+_UNAUTHORIZED: Final = "HTTP Status Response - Unauthorized"
+_MISSING: Final = "give a key of this Kasir in the header X-API-Key"
+_UNKNOWN: Final = "the key in X-API-Key is none of this Kasir's; Adyen's own are not taken"
+
 #: How the OpenAPI document says so.
 KEYED: Final = [{"apiKey": list[str]()}]
 
@@ -22,11 +27,12 @@ async def needs_key(request: Request[Any, Any, Any]) -> None:
     whole handler, each time.
 
     Raises:
-        NotAuthorizedException: The key is missing or unknown; the words are Adyen's.
+        NotAuthorizedException: The key is missing or unknown; the words begin as Adyen's.
     """
     kasir: Kasir = request.app.state.kasir
-    if not await kasir.api_keys.admits(request.headers.get("x-api-key", "").strip(BLANKS)):
-        raise NotAuthorizedException("HTTP Status Response - Unauthorized")
+    key = request.headers.get("x-api-key", "").strip(BLANKS)
+    if not await kasir.api_keys.admits(key):
+        raise NotAuthorizedException(f"{_UNAUTHORIZED}: {_UNKNOWN if key else _MISSING}.")
 
 
 def idempotency_key(request: Request[Any, Any, Any]) -> str | None:

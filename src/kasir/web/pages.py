@@ -127,6 +127,11 @@ class Visit:
         month = self.words["months"].split()[day.month - 1]
         return self.says("date", day=str(day.day), month=month, year=str(day.year))
 
+    def moment(self, moment: datetime) -> str:
+        """A moment as its language writes it, by the clocks of Jakarta."""
+        time = moment.astimezone(_JAKARTA)
+        return self.says("moment", day=self.day(moment), time=f"{time:%H.%M}")
+
     @property
     def shop(self) -> str:
         """The shop's name, as far as Kasir knows it."""
@@ -178,6 +183,21 @@ def content_policy(shopper_url: str) -> str:
         "style-src": ["'self'"],
     }
     return "; ".join(" ".join([name, *sources]) for name, sources in rules.items())
+
+
+def scheme_of(url: str) -> str:
+    """What an address begins with, such as `https:`; empty where it is none."""
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        return ""
+    return f"{scheme}:" if scheme else ""
+
+
+def is_app(url: str) -> bool:
+    """Whether an address opens a wallet's app; any other scheme may be a script."""
+    apps = {scheme for method in METHODS.values() for scheme in method.app_schemes}
+    return url.isprintable() and scheme_of(url) in apps
 
 
 def rupiah(amount: Money | int) -> str:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
 
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
@@ -23,7 +28,9 @@ from kasir.errors import (
     NotFound,
     StillRunning,
 )
+from kasir.gateway.changes import PATHS
 from kasir.store import database
+from kasir.web.addresses import no_such
 
 if TYPE_CHECKING:
     from litestar.types import ExceptionHandlersMap
@@ -32,6 +39,15 @@ if TYPE_CHECKING:
 _AWAY: Final = (CutOff, DatabaseUnavailable, *database.AWAY)
 _AS_THEY_ARE: Final[Mapping[str, str]] = {}
 _INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with the same key."
+
+#: Where the name of what was asked for is found.
+_NAMED: Final[Mapping[str, str]] = {
+    "change": f"there are {', '.join(PATHS)}",
+    "payment": "GET /api/payments?reference= shows the ids of yours",
+    "payment link": "the answer to POST /paymentLinks names its id",
+    "plan": "the answer to POST /api/plans names its id",
+    "subscription": "GET /api/subscriptions shows the ids of yours",
+}
 
 _log = structlog.get_logger("kasir.web")
 
@@ -66,13 +82,14 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
         case KeyReused():
             return replies.error(422, "704", f"{error}; nothing was done. Use a new key.")
         case StillRunning():
-            message = f"request already processed or in progress: {error}"
+            message = f"request already processed or in progress: {error}. Ask again in a moment."
             return replies.error(409, "704", message, transient=True)
         case NotClaimedYet():
             message = f"{error}: ask again in a moment. Nothing was sent."
             return replies.error(503, "703", message, "internal", transient=True)
         case NotFound():
-            return replies.error(404, "187", f"There is {error}.")
+            way_on = f": {_NAMED[error.what]}" if error.what in _NAMED else ""
+            return replies.error(404, "187", f"There is {error}{way_on}.")
         case _ if isinstance(error, _AWAY):
             return replies.error(503, "703", _INTERNAL, "internal", transient=True)
         case RecursionError():
@@ -119,7 +136,7 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
         )
     # Litestar tells the name of our argument, which a caller does not know.
     names = _names(request) if isinstance(error, ValidationException) else _AS_THEY_ARE
-    answered = response(answer_to(error, names))
+    answered = response(answer_to(_in_words(request, error), names))
     more = (error.headers if isinstance(error, HTTPException) else None) or {}
     if "allow" in more:
         # Which methods there are instead: RFC 9110 wants it with every 405.
@@ -129,6 +146,19 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     if "WWW-Authenticate" in more:
         answered.headers["WWW-Authenticate"] = more["WWW-Authenticate"]
     return answered
+
+
+def _in_words(request: Request[Any, Any, Any], error: Exception) -> Exception:
+    """What the router says of an address it does not have, so that a caller can go on."""
+    path = request.url.path
+    match error:
+        case NotFoundException():
+            return NotFoundException(no_such(path))
+        case MethodNotAllowedException(headers={"allow": str(allowed)}):
+            # Every address answers OPTIONS, and nobody asks for that.
+            ways = ", ".join(way for way in allowed.split(", ") if way != "OPTIONS")
+            return MethodNotAllowedException(f"{request.method} is not for this; use {ways}.")
+    return error
 
 
 def _told(error: Exception) -> str:

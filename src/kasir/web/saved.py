@@ -8,8 +8,10 @@ keep a shopper from paying in the ordinary way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -33,11 +35,21 @@ from kasir.wiring import Kasir
 _WAIT_S: Final = 4.0
 #: Adyen's words for a token that is not there, or not this shopper's (docs/adyen.md).
 _GONE: Final = frozenset({"800", "803"})
+#: Where Adyen may name the owner, the wallet's own word first.
+_OWNERS: Final = ("label", "alias", "ownerName", "holderName")
 
 _log = structlog.get_logger("kasir.web")
 
 
-async def saved_of(kasir: Kasir, found: OpenLink) -> Sequence[Token]:
+@dataclass(frozen=True, slots=True)
+class SavedWallet:
+    """A saved wallet, and what Adyen tells of whose it is; empty where it tells nothing."""
+
+    token: Token
+    told: str
+
+
+async def saved_of(kasir: Kasir, found: OpenLink) -> Sequence[SavedWallet]:
     """The saved wallets that may be used at a link, newest first; none if Adyen does not say."""
     if not found.returning_shopper:
         return []
@@ -45,6 +57,18 @@ async def saved_of(kasir: Kasir, found: OpenLink) -> Sequence[Token]:
         return await asyncio.wait_for(_listed(kasir, found.returning_shopper), _WAIT_S)
     except TimeoutError:
         return []
+
+
+def apart(visit: Visit, saved: Sequence[tuple[str, datetime]]) -> list[str]:
+    """When each was saved: the day; where two would be told alike, the time and a number too."""
+    days = [(told, visit.day(at)) for told, at in saved]
+    if len(set(days)) == len(days):
+        return [day for _, day in days]
+    times = [(told, visit.moment(at)) for told, at in saved]
+    alike = len(set(times)) < len(times)
+    return [
+        f"{time} ({number})" if alike else time for number, (_, time) in enumerate(times, start=1)
+    ]
 
 
 async def chosen(kasir: Kasir, found: OpenLink, token_id: str) -> Token:
@@ -134,25 +158,46 @@ def _asking(visit: Visit, found: OpenLink, token: Token, status: int) -> Respons
         "remove.html",
         status,
         again=status != HTTPStatus.OK,
-        date=visit.day(token.standing.created_at),
+        date=visit.moment(token.standing.created_at),
         form=visit.address(found.link.id),
         remove=visit.address(found.link.id, "saved", token.id),
     )
 
 
-async def _listed(kasir: Kasir, shopper: str) -> Sequence[Token]:
+async def _listed(kasir: Kasir, shopper: str) -> Sequence[SavedWallet]:
     """A shopper's tokens that hold here and at Adyen; one whose webhook was lost is adopted."""
     asked = {"shopperReference": shopper, "type": GOPAY.type}
     answer = await kasir.stored.list(asked, OWN_VERSION)
     rows = answer.json().get("storedPaymentMethods")
     if answer.status != HTTPStatus.OK or not isinstance(rows, list):
         return []
-    usable = {row["id"] for row in rows if _is_usable(row)}
+    usable = {row["id"]: told_of(row) for row in rows if _is_usable(row)}
     known = {token.name.stored_id for token in await kasir.tokens.of(shopper)}
-    if usable - known:
+    if usable.keys() - known:
         await kasir.stored.reconcile(shopper)
     tokens = await _known(kasir, shopper)
-    return [token for token in tokens if token.is_active and token.name.stored_id in usable]
+    return [
+        SavedWallet(token, usable[token.name.stored_id])
+        for token in tokens
+        if token.is_active and token.name.stored_id in usable
+    ]
+
+
+def told_of(row: Mapping[str, Any]) -> str:
+    """What a row of Adyen's list tells of whose wallet it is, as its owner knows it and no more.
+
+    Whoever holds the link's address reads it, so of an e-mail address only its ends are shown.
+    """
+    texts = {name: value for name, value in row.items() if isinstance(value, str) and value.strip()}
+    if last := texts.get("lastFour"):
+        return f"•••• {last[-4:]}"
+    if (email := texts.get("shopperEmail")) and "@" in email:
+        name, _, host = email.rpartition("@")
+        return f"{name[:1]}•••@{host}"
+    owner = next((texts[name] for name in _OWNERS if name in texts), "")
+    name = texts.get("name", "")
+    is_every_ones = name.lower().replace(" ", "_") in {GOPAY.name.lower(), GOPAY.type}
+    return owner or ("" if is_every_ones else name)
 
 
 async def _known(kasir: Kasir, shopper: str) -> Sequence[Token]:

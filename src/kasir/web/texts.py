@@ -33,10 +33,12 @@ INDONESIAN: Final[Words] = {
     "dua kali.",
     "continue": "Lanjutkan di {method}",
     "back_to_shop": "Kembali ke toko",
+    "valid_until": "Berlaku sampai",
     # A wallet saved before.
     "saved": "{method} tersimpan",
     "saved_since": "Sejak {date}",
     "date": "{day} {month} {year}",
+    "moment": "{day} pukul {time} WIB",
     "months": "Jan Feb Mar Apr Mei Jun Jul Agu Sep Okt Nov Des",
     "other": "Pakai {method} lain",
     "remove": "Hapus",
@@ -91,6 +93,10 @@ INDONESIAN: Final[Words] = {
     "paid_title": "Pembayaran berhasil",
     "paid_text": "Terima kasih. {shop} sudah menerima pembayaran Anda.",
     "paid_going": "Anda akan kembali ke toko sebentar lagi.",
+    "paid_on": "Dibayar",
+    "paid_with": "Dengan",
+    "paid_number": "No. transaksi",
+    "print": "Cetak atau simpan",
     "waiting_title": "Menunggu kabar dari {method}",
     "waiting_text": "Pembayaran Anda sedang dikonfirmasi. Ini biasanya hanya beberapa detik, dan "
     "halaman ini berubah dengan sendirinya.",
@@ -111,6 +117,11 @@ INDONESIAN: Final[Words] = {
     "dan hubungi toko. Jika belum, Anda dapat mencoba lagi.",
     "refused_title": "Pembayaran tidak berhasil",
     "refused_text": "Tidak ada uang yang dibayarkan. Anda dapat mencoba lagi.",
+    "balance_advice": "Saldo {method} Anda tidak cukup, dan tidak ada uang yang dibayarkan. Isi "
+    "saldo di aplikasi {method}, lalu coba lagi; atau kembali ke toko dan pilih cara bayar yang "
+    "lain.",
+    "limit_advice": "Jumlah ini melebihi batas {method}, dan tidak ada uang yang dibayarkan. "
+    "Periksa batas Anda di aplikasi {method}, atau kembali ke toko dan pilih cara bayar yang lain.",
     "cancelled_title": "Pembayaran dibatalkan",
     "cancelled_text": "Tidak ada uang yang dibayarkan. Anda dapat mencoba lagi kapan saja selama "
     "tautan ini berlaku.",
@@ -124,6 +135,11 @@ INDONESIAN: Final[Words] = {
     # On the way to the wallet by POST.
     "leaving_title": "Membuka {method}",
     "leaving_text": "Jika halaman {method} tidak terbuka sendiri, tekan tombol di bawah.",
+    "app_title": "Membuka aplikasi {method}",
+    "app_text": "Setujui pembayaran di aplikasi {method}, lalu kembali ke sini. Jika aplikasinya "
+    "tidak terbuka sendiri, tekan tombol di bawah.",
+    "app_open": "Buka aplikasi {method}",
+    "app_done": "Lihat status pembayaran",
 }
 
 ENGLISH: Final[Words] = {
@@ -150,9 +166,11 @@ ENGLISH: Final[Words] = {
     "started": "This payment has been started. Continue in {method}; you will not pay twice.",
     "continue": "Continue in {method}",
     "back_to_shop": "Back to the shop",
+    "valid_until": "Valid until",
     "saved": "{method} saved",
     "saved_since": "Since {date}",
     "date": "{day} {month} {year}",
+    "moment": "{day}, {time} WIB",
     "months": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
     "other": "Use another {method}",
     "remove": "Remove",
@@ -203,6 +221,10 @@ ENGLISH: Final[Words] = {
     "paid_title": "Payment successful",
     "paid_text": "Thank you. {shop} has received your payment.",
     "paid_going": "You will be back at the shop in a moment.",
+    "paid_on": "Paid on",
+    "paid_with": "With",
+    "paid_number": "Transaction no.",
+    "print": "Print or save",
     "waiting_title": "Waiting for word from {method}",
     "waiting_text": "Your payment is being confirmed. This usually takes a few seconds, and this "
     "page changes by itself.",
@@ -223,6 +245,10 @@ ENGLISH: Final[Words] = {
     "not, you can try again.",
     "refused_title": "Payment not successful",
     "refused_text": "Nothing was paid. You can try again.",
+    "balance_advice": "Your {method} balance is not enough, and nothing was paid. Top up in the "
+    "{method} app and try again; or go back to the shop and choose another way to pay.",
+    "limit_advice": "This amount is above what {method} lets you pay, and nothing was paid. Look "
+    "at your limit in the {method} app, or go back to the shop and choose another way to pay.",
     "cancelled_title": "Payment cancelled",
     "cancelled_text": "Nothing was paid. You can try again for as long as this link is valid.",
     "expired_title": "The time to pay ran out",
@@ -233,6 +259,11 @@ ENGLISH: Final[Words] = {
     "one.",
     "leaving_title": "Opening {method}",
     "leaving_text": "If the {method} page does not open by itself, press the button below.",
+    "app_title": "Opening the {method} app",
+    "app_text": "Approve the payment in the {method} app, then come back here. If the app does not "
+    "open by itself, press the button below.",
+    "app_open": "Open the {method} app",
+    "app_done": "See how the payment stands",
 }
 
 #: The first is for whoever asks for neither.

@@ -1,6 +1,7 @@
 """How a payment stands, as its shopper is shown it: a picture, a sentence, and a way on.
 
-A shopper is never told why a wallet said no, and a payment that is not theirs does not exist.
+A shopper is told why a wallet said no only where they can do something about it, and a payment that
+is not theirs does not exist.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from litestar import Response
 
@@ -21,7 +22,9 @@ from kasir.payments.facts import Says, has_returned
 from kasir.payments.links import LinkStatus
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
+from kasir.web.basket import basket
 from kasir.web.pages import Visit
+from kasir.web.refusals import advice_of
 from kasir.wiring import Kasir
 
 _PAYMENT_ID: Final = re.compile(r"[0-9A-Za-z_]{1,64}")
@@ -56,6 +59,9 @@ _VIEWS: Final = {
     Status.EXPIRED: View.EXPIRED,
     Status.FAILED: View.FAILED,
 }
+
+#: Views that may say what a shopper can do about the wallet's no.
+_ADVISED: Final = frozenset({View.REFUSED, View.FAILED})
 
 #: Views that change by themselves.
 OPEN: Final = frozenset({View.WAITING, View.PENDING, View.CHECKING, View.CLOSING})
@@ -171,16 +177,30 @@ def status_part(visit: Visit, found: OpenLink, payment: Payment, *, goes_back: b
     """The part of that page that changes, as HTML."""
     link_id, payment_id = found.link.id, payment.intent.id
     stands = standing(found, payment)
+    advice = advice_of(payment) if stands.view in _ADVISED else ""
     return visit.rendered(
         "standing.html",
+        advice=advice,
         amount=payment.intent.amount,
         back=found.link.request["returnUrl"],
         form=visit.address(link_id),
         goes_back=goes_back and stands.view is View.PAID,
+        receipt=_receipt(visit, found, payment) if stands.view is View.PAID else None,
         reference=payment.intent.reference,
         resume=visit.address(link_id, "payments", payment_id),
         stands=stands,
     )
+
+
+def _receipt(visit: Visit, found: OpenLink, payment: Payment) -> dict[str, Any]:
+    """What was paid, when and for what: of the payment that paid the link, whichever it was."""
+    paid = next((one for one in found.payments if one.status is Status.AUTHORISED), payment)
+    moments = [fact.at for fact in paid.facts if fact.says is Says.AUTHORISED]
+    return {
+        "lines": basket(found.link.request),
+        "at": visit.moment(min(moments, default=paid.intent.created_at)),
+        "psp_reference": paid.standing.psp_reference,
+    }
 
 
 def title(visit: Visit, stands: Standing) -> str:

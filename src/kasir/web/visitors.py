@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from litestar.exceptions import PermissionDeniedException, TooManyRequestsException
 
-from kasir.config import Limits
+from kasir.limits import Limits
 from kasir.web.handed import AnyRequest
 from kasir.wiring import Kasir
 

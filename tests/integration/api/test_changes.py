@@ -169,7 +169,7 @@ async def test_an_attempt_is_cancelled_by_the_shops_reference(
         ({"paymentReference": ""}, "paymentReference"),
         ({"paymentReference": 7}, "paymentReference"),
         ({"paymentReference": "r" * 81}, "paymentReference"),
-        ({"paymentReference": "nobody"}, "paymentPspReference"),
+        ({"paymentReference": "nobody"}, "paymentReference"),
     ],
 )
 async def test_a_bad_cancel_names_its_field(

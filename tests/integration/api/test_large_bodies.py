@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kasir.config import Limits
 from kasir.demo.stage import Stage
+from kasir.limits import Limits
 
 LARGE: Final = b"x" * (10 * 1024 * 1024)
 

@@ -117,7 +117,7 @@ def test_a_command_that_is_called_wrongly_says_so_in_one_line_and_exits_2(
     assert named in err.lower()
 
 
-@pytest.mark.parametrize("words", [["serve"], ["worker"], ["migrate"], ["apikey", "create", "x"]])
+@pytest.mark.parametrize("words", [["serve"], ["worker"]])
 @pytest.mark.parametrize("name", ["ADYEN_API_KEY", "ADYEN_HMAC_KEY"])
 def test_a_missing_setting_is_one_line_that_names_it_and_exits_1(
     here: Here, words: list[str], name: str
@@ -135,9 +135,10 @@ def test_so_it_is_for_a_process_of_its_own() -> None:
 
     assert (wrong.returncode, wrong.stdout, is_one_line(wrong.stderr)) == (2, "", True)
     assert (missing.returncode, missing.stdout) == (1, "")
-    assert missing.stderr == (
-        "kasir: ADYEN_API_KEY: is not set, and Kasir cannot call Adyen without it\n"
+    assert missing.stderr.startswith(
+        "kasir: ADYEN_API_KEY: is not set; Kasir cannot call Adyen without it. ADYEN_MERCHANT"
     )
+    assert is_one_line(missing.stderr)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_so_it_is_for_a_process_of_its_own() -> None:
 def test_a_malformed_setting_is_one_line_that_names_it(
     here: Here, given: dict[str, str], name: str
 ) -> None:
-    code, out, err = here(["migrate"], NEEDED | given)
+    code, out, err = here(["worker"], NEEDED | given)
 
     assert (code, out) == (1, "")
     assert is_one_line(err), err

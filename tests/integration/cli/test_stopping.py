@@ -17,9 +17,9 @@ from aiohttp import web
 from command import TWIN, running, until_it_works, until_ready
 from fakes import payment_body
 from far import Far, serving
-from kasir.config import Limits
 from kasir.demo.stage import free_port
 from kasir.demo.walker import until
+from kasir.limits import Limits
 
 KEY = "a-key-of-the-shop"
 

@@ -16,9 +16,9 @@ from command import kasir as command
 from kasir.cli import doctor
 from kasir.cli.operator import list_failed_jobs, retry_jobs
 from kasir.cli.worker import work
-from kasir.config import Limits
 from kasir.errors import NotFound
 from kasir.jobs import failed, queue
+from kasir.limits import Limits
 from kasir.store.due import CLOSE
 from kasir.web.app import create_app
 from kasir.wiring import Kasir

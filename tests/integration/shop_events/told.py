@@ -11,8 +11,9 @@ from typing import Any, Final
 from fakes import KEY
 from kasir.cli.worker import work
 from kasir.clock import Clock
-from kasir.config import Limits, settings_from
+from kasir.config import settings_from
 from kasir.ids import SortableIds
+from kasir.limits import Limits
 from kasir.shop_events.shapes import AmountOut
 from kasir.shop_events.telling import EventType
 from kasir.store.outbox import Outbox, Telling

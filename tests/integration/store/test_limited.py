@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from kasir.config import Limits
 from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
+from kasir.limits import Limits
 from kasir.store import database
 from kasir.store.database import Pool
 from kasir.store.limited import keep_alive

@@ -19,8 +19,8 @@ from far import Far, Handler, plain, serving
 from kasir.adyen.calls import Api, Call
 from kasir.adyen.environments import Environment, addresses
 from kasir.adyen.replies import Answer, Verdict
-from kasir.config import Limits
 from kasir.gateway.wire import Silence, Wire
+from kasir.limits import Limits
 
 CALL: Final = Call("/payments", b'{ "reference" : "x" }', 72, "kasir-pay_1")
 JSON: Final = "application/json"
@@ -371,7 +371,7 @@ ASK: Final = """
 import asyncio, sys
 from kasir.adyen.calls import Call
 from kasir.adyen.environments import Environment, addresses
-from kasir.config import Limits
+from kasir.limits import Limits
 from kasir.gateway.wire import Wire
 
 async def main():

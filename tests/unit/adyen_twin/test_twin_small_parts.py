@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from adyen_twin import clock, names, payments, texts
+from adyen_twin import clock, gopay, names, payments, texts
 from adyen_twin.delivery import next_try
 from adyen_twin.settings import Knobs
 from adyen_twin.state import Letter, Notice, Payment
@@ -123,3 +123,17 @@ def test_the_way_back_may_have_an_empty_pair() -> None:
 
 def _offered(twin: Twin, **changes: object) -> Payment:
     return payments.offer(twin, payment_body(channel="Android", **changes))
+
+
+@pytest.mark.parametrize(
+    ("url", "reaches"),
+    [
+        ("http://127.0.0.1:8700", False),
+        ("http://localhost:8700", False),
+        ("http://[::1]:8700", False),
+        ("http://192.168.1.7:8700", True),
+        ("https://twin.shop.example", True),
+    ],
+)
+def test_a_phone_reaches_what_is_not_this_machines_own(url: str, reaches: bool) -> None:
+    assert gopay.reaches_phone(url) is reaches

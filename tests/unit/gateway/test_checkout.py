@@ -13,12 +13,12 @@ from fakes import NOW, CountedIds, FrozenClock, MemoryBook, payment_body
 from kasir.adyen.calls import Call
 from kasir.adyen.environments import Environment, addresses
 from kasir.adyen.replies import Answer
-from kasir.config import Limits
 from kasir.errors import InvalidRequest, KeyReused
 from kasir.gateway.checkout import Checkout
 from kasir.gateway.provider import Adyen
 from kasir.gateway.wire import Silence, Wire
 from kasir.ids import PaymentId
+from kasir.limits import Limits
 from kasir.payments.flow import Flow, Patience
 from kasir.payments.status import Status
 from kasir.tokens.model import Token

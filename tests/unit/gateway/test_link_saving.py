@@ -10,11 +10,11 @@ import pytest
 
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
-from kasir.config import Limits
 from kasir.errors import InvalidRequest
 from kasir.gateway.link_span import Span
 from kasir.gateway.links import Links, OpenLink, Saving, Try
 from kasir.ids import Ids, LinkId, PaymentId
+from kasir.limits import Limits
 from kasir.payments.links import Link, LinkStatus
 from kasir.payments.ports import ShopKey
 from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState

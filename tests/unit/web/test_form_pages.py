@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from html import escape
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -20,10 +21,10 @@ from litestar.testing import AsyncTestClient
 from kasir.adyen.environments import Environment, addresses
 from kasir.adyen.replies import Answer
 from kasir.clock import SystemClock
-from kasir.config import Limits
 from kasir.errors import Fault, InvalidRequest, NotFound, StillRunning
 from kasir.gateway.links import OpenLink
 from kasir.ids import LinkId, PaymentId
+from kasir.limits import Limits
 from kasir.money import IDR, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.fold import fold
@@ -34,7 +35,8 @@ from kasir.web import form, pages, returns
 from kasir.web.consent import agreed, consent_of
 from kasir.web.pages import Visit
 from kasir.web.problems import HANDLERS
-from kasir.web.saved import saved_of
+from kasir.web.refusals import advice_of
+from kasir.web.saved import apart, saved_of, told_of
 from kasir.web.texts import LANGUAGES
 from kasir.wiring import Kasir
 
@@ -322,3 +324,94 @@ def _link(**more: object) -> Link:
     return Link(
         id=LinkId("PL_1"), request=request, created_at=now, expires_at=now + timedelta(hours=1)
     )
+
+
+APP = "gojek://gopay/merchanttransfer?redirectData=X3XtfGC9"
+
+
+@pytest.mark.parametrize("url", [APP, "gopay://pay?a=1&b=2", "intent://pay#Intent;package=x;end"])
+async def test_an_action_that_opens_the_wallets_app_is_a_page_with_a_link_to_it(url: str) -> None:
+    page = await _posted(Links(lambda: _answered(action={"type": "redirect", "url": url})))
+
+    assert page.status_code == 200
+    assert f'href="{escape(url)}" data-open>Open the GoPay app</a>' in page.text
+    assert 'href="/kasir/pay/PL_1/payments/pay_1"' in page.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,<script>alert(1)</script>",
+        "file:///etc/passwd",
+        "vbscript:x",
+        "blob:https://shop.example/1",
+        "JavaScript:alert(1)",
+        "gojek",
+        "//evil.example",
+        "unheard-of://app",
+        "gojek://pay\n?x",
+        "http://[",
+    ],
+)
+async def test_an_action_with_an_address_that_is_no_wallets_is_not_followed(url: str) -> None:
+    page = await _posted(Links(lambda: _answered(action={"type": "redirect", "url": url})))
+
+    assert page.status_code == 303
+    assert page.headers["location"] == "/kasir/pay/PL_1/payments/pay_1"
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({}, ""),
+        ({"name": "GoPay"}, ""),
+        ({"name": "GoPay Wallet"}, ""),
+        ({"name": "GoPay Budi"}, "GoPay Budi"),
+        ({"name": "GoPay", "lastFour": "6281234567890"}, "•••• 7890"),
+        ({"shopperEmail": "budi@warung.example"}, "b•••@warung.example"),
+        ({"shopperEmail": "no address"}, ""),
+        ({"label": "Budi S.", "holderName": "B. Santoso"}, "Budi S."),
+        ({"ownerName": " ", "holderName": "B. Santoso"}, "B. Santoso"),
+        ({"lastFour": None, "alias": 7}, ""),
+    ],
+)
+def test_a_saved_wallet_is_told_by_what_adyen_gives_of_it(
+    row: dict[str, object], told: str
+) -> None:
+    assert told_of(row) == told
+
+
+def test_saved_wallets_are_told_apart_by_day_then_time_then_number() -> None:
+    visit = Visit(cast("Kasir", None), "en", "", "/pay/PL_1")
+    noon = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)
+    later, other = noon + timedelta(hours=1), noon + timedelta(days=1)
+    day, at_noon, at_one = "26 Nov 2026", "26 Nov 2026, 12.00 WIB", "26 Nov 2026, 13.00 WIB"
+
+    assert apart(visit, []) == []
+    assert apart(visit, [("", noon), ("", other)]) == [day, "27 Nov 2026"]
+    assert apart(visit, [("•••• 1", noon), ("•••• 2", noon)]) == [day, day]
+    assert apart(visit, [("", noon), ("", later)]) == [at_noon, at_one]
+    assert apart(visit, [("", noon), ("", noon)]) == [f"{at_noon} (1)", f"{at_noon} (2)"]
+
+
+@pytest.mark.parametrize(
+    ("says", "words", "advice"),
+    [
+        (Says.REFUSED, "Not enough balance", "balance"),
+        (Says.REFUSED, "NOT_ENOUGH_BALANCE", "balance"),
+        (Says.REFUSED, "12 : Not enough balance", "balance"),
+        (Says.REFUSED, "Withdrawal amount exceeded", "limit"),
+        (Says.FAILED, "Invalid amount specified", "limit"),
+        (Says.REFUSED, "FRAUD", ""),
+        (Says.NOTED, "Not enough balance", ""),
+        (Says.REFUSED, "", ""),
+    ],
+)
+def test_only_a_no_that_the_shopper_can_mend_is_advised_on(
+    says: Says, words: str, advice: str
+) -> None:
+    fact = Fact("a", says, Source.DETAILS, datetime(2026, 11, 26, tzinfo=UTC), words=words)
+    payment = SimpleNamespace(facts=(fact,))
+
+    assert advice_of(cast("Payment", payment)) == advice

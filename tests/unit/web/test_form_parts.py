@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kasir.adyen import checks
 from kasir.money import IDR, Money
+from kasir.web.basket import basket
 from kasir.web.browser_info import NEUTRAL, browser_info
-from kasir.web.form import basket
 from kasir.web.pages import content_policy, pairs, rupiah
 from kasir.web.texts import ENGLISH, INDONESIAN, Words, language_of
 from kasir.web.views import View

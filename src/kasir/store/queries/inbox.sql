@@ -66,6 +66,9 @@ FROM notice WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :most;
 -- name: held()
 SELECT id FROM notice WHERE state = 'held';
 
+-- name: states(ids)
+SELECT id, state FROM notice WHERE id = ANY (:ids::bigint[]) ORDER BY id;
+
 -- name: replay(ids)
 UPDATE notice SET state = 'unread', error = ''
 WHERE id IN (

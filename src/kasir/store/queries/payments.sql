@@ -130,6 +130,16 @@ WHERE psp_reference.name = :psp_reference AND EXISTS (
     SELECT FROM fact WHERE fact.payment_id = payment.id AND fact.psp_reference = :psp_reference
 );
 
+-- name: original_of(name)^
+-- The payment that a change was asked of, or that Adyen gave another name while it was not paid.
+SELECT payment.reference, coalesce(
+    (SELECT fact.psp_reference FROM fact
+     WHERE fact.payment_id = payment.id AND fact.modification = :name AND fact.psp_reference <> ''
+     LIMIT 1),
+    payment.psp_reference, '') AS original
+FROM psp_reference JOIN payment ON payment.id = psp_reference.payment_id
+WHERE psp_reference.name = :name;
+
 -- name: wake_unplaced(names)!
 -- It is known now whose these names are. In the order of their ids, as everybody locks several.
 UPDATE notice SET state = 'unread'

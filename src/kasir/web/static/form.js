@@ -19,6 +19,15 @@ for (const field of document.querySelectorAll("[data-browser]")) {
   field.value = String(browser[field.dataset.browser] ?? "");
 }
 
+// What a screen reader is told of that nobody has moved to.
+const told = document.createElement("p");
+told.className = "unseen";
+told.setAttribute("role", "status");
+document.querySelector("main").append(told);
+const say = (words) => {
+  told.textContent = words;
+};
+
 // A second tap while the first is on its way does nothing.
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -31,7 +40,10 @@ document.addEventListener("submit", (event) => {
   const button = form.querySelector("button");
   button.dataset.says = button.textContent;
   button.setAttribute("aria-disabled", "true");
-  button.textContent = form.dataset.busy;
+  const wheel = document.createElement("span");
+  wheel.className = "wheel";
+  button.replaceChildren(wheel, form.dataset.busy);
+  say(form.dataset.busy);
 });
 // Back from the wallet by the browser's own button: the form can be sent again.
 addEventListener("pageshow", (event) => {
@@ -42,6 +54,7 @@ addEventListener("pageshow", (event) => {
     button.removeAttribute("aria-disabled");
     if (button.dataset.says) button.textContent = button.dataset.says;
   }
+  say("");
 });
 
 // What belongs to the way just chosen comes into view, above the button that floats there.
@@ -60,14 +73,30 @@ for (const logo of document.querySelectorAll(".logo img")) {
 // To the wallet by POST, as the button would.
 document.querySelector("[data-send]")?.submit();
 
-// Paid: back to the shop by itself, after a moment to read.
+// To the wallet's app, as the link would.
+const app = document.querySelector("[data-open]");
+if (app) location.assign(app.href);
+
+// Paid: back to the shop by itself, after a moment to read; whoever prints stays.
+let leaving;
 const goBack = () => {
+  for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
   const shop = document.querySelector("[data-shop]");
   if (!shop) return;
   document.querySelector("[data-back]").hidden = false;
-  setTimeout(() => location.assign(shop.href), BACK_AFTER_MS);
+  leaving = setTimeout(() => location.assign(shop.href), BACK_AFTER_MS);
+};
+const stay = () => {
+  clearTimeout(leaving);
+  for (const line of document.querySelectorAll("[data-back]")) line.hidden = true;
 };
 goBack();
+addEventListener("beforeprint", stay);
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-print]")) return;
+  stay();
+  print();
+});
 
 // Follow a payment to its final word.
 const standing = document.querySelector("[data-events]");

@@ -1,0 +1,39 @@
+"""What a program says when it starts: where it listens, and what it uses. Never a secret."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from kasir.config import DatabaseSettings, Settings
+
+#: Options of a database's address that say where it is; others may be secrets.
+_SHOWN: Final = frozenset({"host", "port"})
+
+
+def say(what: str) -> None:
+    """Say it on stderr, where it is not taken for a command's own output."""
+    print(f"kasir: {what}", file=sys.stderr, flush=True)
+
+
+def database_shown(settings: DatabaseSettings | Settings) -> str:
+    """Where the database is: the address without its password, or the folder."""
+    if not settings.database_url:
+        return f"in {settings.data_dir} (Kasir's own)"
+    parts = urlsplit(settings.database_url)
+    user, _, host = parts.netloc.rpartition("@")
+    name = f"{user.partition(':')[0]}@" if user else ""
+    options = urlencode([pair for pair in parse_qsl(parts.query) if pair[0] in _SHOWN], safe="/")
+    return f"{parts.scheme}://{name}{host}{parts.path}{'?' * bool(options)}{options}"
+
+
+def used(settings: Settings) -> str:
+    """What server and worker use."""
+    events = settings.events_url or "nobody (KASIR_EVENTS_URL is not set)"
+    return (
+        f"database {database_shown(settings)}; "
+        f"Adyen {settings.environment} ({settings.addresses.checkout}), "
+        f"merchant account {settings.merchant_account}; "
+        f"shoppers and webhooks at {settings.public_url}; events to {events}"
+    )
