@@ -1,0 +1,76 @@
+"""A database that goes away for a moment, or is busy: events are told all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from far import plain, serving
+from integration.shop_events.told import tell, telling, until, working
+from kasir.wiring import Kasir
+
+
+async def _cut_all(kasir: Kasir) -> None:
+    await kasir.pool.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+async def _is_listening(kasir: Kasir) -> bool:
+    return bool(
+        await kasir.pool.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND query ILIKE '%listen%'"
+        )
+    )
+
+
+async def test_a_worker_whose_connections_are_cut_says_so_starts_over_and_tells(
+    fresh_database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with (
+        serving() as shop,
+        telling(fresh_database, shop.url) as kasir,
+        telling(fresh_database, shop.url) as other,
+        working(kasir),
+    ):
+        shop.handler = plain(204, b"")
+        await until(lambda: _is_listening(other))
+        await _cut_all(other)
+        await until(lambda: "worker starts over" in capsys.readouterr().out)
+        names = await tell(other, "pay_1")
+        await until(lambda: shop.asked)
+
+    assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
+
+
+async def test_a_look_that_fails_is_logged_and_looked_again(
+    fresh_database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with (
+        serving() as shop,
+        telling(fresh_database, shop.url) as kasir,
+        working(kasir),
+    ):
+        shop.handler = plain(204, b"")
+        await kasir.pool.execute("ALTER TABLE event RENAME TO event_elsewhere")
+        await until(lambda: "looking failed" in capsys.readouterr().out)
+        await kasir.pool.execute("ALTER TABLE event_elsewhere RENAME TO event")
+        names = await tell(kasir, "pay_1")
+        await until(lambda: shop.asked)
+
+    assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
+
+
+async def test_while_somebody_is_writing_for_long_there_are_none_to_fetch_yet(
+    fresh_database: str,
+) -> None:
+    async with telling(fresh_database, "") as kasir:
+        names = await tell(kasir, "pay_1")
+        async with kasir.pool.acquire() as writer, writer.transaction():
+            await writer.execute("SELECT pg_advisory_xact_lock_shared(7597993)")
+            meanwhile = await kasir.events.after(None, 10)
+        afterwards = await kasir.events.after(None, 10)
+
+    assert meanwhile == []
+    assert [event.name for event in afterwards] == names
