@@ -40,6 +40,7 @@ _PRECEDENCE: Final = (
     (Says.CHARGED_BACK, DisputeStatus.CHARGED_BACK),
     (Says.DISPUTE_ANNOUNCED, DisputeStatus.OPEN),
 )
+_SAID: Final = frozenset(says for says, _ in _PRECEDENCE)
 #: Where the money is with the shopper's side.
 TAKEN: Final = frozenset({DisputeStatus.CHARGED_BACK, DisputeStatus.LOST})
 
@@ -83,7 +84,7 @@ def disputes(
         facts: All that is known of it.
         nothing: No money, in the payment's own currency.
     """
-    told = [fact for fact in facts if fact.modification]
+    told = [fact for fact in facts if fact.dispute or fact.says in _SAID]
     found = (_dispute(change, told, nothing) for change in changes)
     return tuple(sorted((one for one in found if one), key=lambda one: (one.opened_at, one.name)))
 
@@ -91,10 +92,10 @@ def disputes(
 def _dispute(change: Change, told: Iterable[Fact], nothing: Money) -> Dispute | None:
     status = next((status for says, status in _PRECEDENCE if says in change.said), None)
     own = sorted(
-        (fact for fact in told if fact.modification == change.name),
+        (fact for fact in told if _name(fact) == change.name),
         key=lambda fact: (fact.at, fact.key),
     )
-    if status is None:
+    if status is None or not own:
         return None
     sum_told = change.money(*(says for says, _ in _PRECEDENCE))
     return Dispute(
@@ -109,6 +110,11 @@ def _dispute(change: Change, told: Iterable[Fact], nothing: Money) -> Dispute | 
         deadline=_last(own, lambda said: said.deadline),
         provider_status=_last(own, lambda said: said.status) or "",
     )
+
+
+def _name(fact: Fact) -> str:
+    """The dispute that a fact speaks of; where it bears no name of its own, as `changes` has it."""
+    return fact.modification or fact.about or fact.psp_reference
 
 
 def _last(facts: Iterable[Fact], told: Callable[[DisputeSaid], T]) -> T | None:

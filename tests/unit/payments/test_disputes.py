@@ -1,0 +1,56 @@
+"""A dispute is what was said of it, by whatever name, in whatever order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fakes import NOW, a_fact, an_intent
+from kasir.money import IDR, Money
+from kasir.payments.disputes import DisputeStatus
+from kasir.payments.facts import DisputeSaid, Says
+from kasir.payments.fold import fold
+
+PAID = a_fact(Says.AUTHORISED, "PSP")
+
+
+def test_a_dispute_without_a_name_of_its_own_is_shown_all_the_same() -> None:
+    bare = a_fact(Says.CHARGED_BACK, "PSP", amount=Money(IDR, 500))
+    (found,) = fold(an_intent(), [PAID, bare]).disputes
+
+    assert (found.status, found.amount, found.attempt) == (
+        DisputeStatus.CHARGED_BACK,
+        Money(IDR, 500),
+        "PSP",
+    )
+
+
+def test_a_dispute_heard_of_before_its_details_were_kept_is_shown_without_them() -> None:
+    old = a_fact(Says.DISPUTE_ANNOUNCED, "PSP", modification="D1")
+    (found,) = fold(an_intent(), [PAID, old]).disputes
+
+    assert (found.name, found.reason, found.deadline) == ("D1", "", None)
+    assert (found.opened_at, found.is_announced) == (NOW, True)
+
+
+def test_what_is_asked_before_there_is_a_dispute_is_no_dispute() -> None:
+    asked = a_fact(Says.NOTED, "PSP", modification="R1", dispute=DisputeSaid(reason="what was it?"))
+
+    assert fold(an_intent(), [PAID, asked]).disputes == ()
+
+
+def test_of_the_providers_words_the_last_by_its_own_clock_counts() -> None:
+    def said(status: str, days: int) -> DisputeSaid:
+        return DisputeSaid(status=status, deadline=NOW + timedelta(days=days))
+
+    early = a_fact(Says.DISPUTE_ANNOUNCED, "PSP", modification="D1", dispute=said("Open", 1))
+    late = a_fact(
+        Says.NOTED,
+        "PSP",
+        modification="D1",
+        dispute=said("Pending", 9),
+        at=NOW + timedelta(days=2),
+    )
+    both = [fold(an_intent(), facts).disputes for facts in ([early, late], [late, early])]
+
+    assert both[0] == both[1]
+    assert (both[0][0].provider_status, both[0][0].deadline) == ("Pending", NOW + timedelta(days=9))
