@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 #: What uvicorn says after the reason, as a second line.
 _SECOND_LINE: Final = "Application startup failed. Exiting."
 _OURS: Final = "kasir."
+#: What Python draws around the errors of a group.
+_FRAME: Final = " |+-"
 
 
 def in_one_line(app: ASGIApp) -> ASGIApp:
@@ -30,5 +32,6 @@ def in_one_line(app: ASGIApp) -> ASGIApp:
 
 def _last_line(told: str) -> str:
     """What an error says, without its traceback; a fault that is not told on purpose keeps it."""
-    name, _, says = told.strip().splitlines()[-1].partition(": ")
+    lines = [line.strip(_FRAME) for line in told.splitlines()]
+    name, _, says = [line for line in lines if line][-1].partition(": ")
     return says if name.startswith(_OURS) else told

