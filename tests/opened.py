@@ -13,7 +13,7 @@ import asyncpg
 
 from fakes import KEY
 from kasir.clock import Clock
-from kasir.config import settings_from
+from kasir.config import Settings, settings_from
 from kasir.wiring import Kasir
 
 #: Nobody listens there: a test that asks Adyen hears nothing, at once.
@@ -35,10 +35,16 @@ async def a_database(server: str) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def kasir_on(
-    database: str, *, clock: Clock | None = None, machine: Clock | None = None, **environ: str
+    database: str, *, clock: Clock | None = None, **environ: str
 ) -> AsyncIterator[Kasir]:
     """Kasir on a database, as `Kasir.open()` gives it, with a twin that nobody started."""
-    settings = settings_from(
+    async with Kasir.open(settings_on(database, **environ), clock=clock) as kasir:
+        yield kasir
+
+
+def settings_on(database: str, **environ: str) -> Settings:
+    """The settings of a Kasir on a database, with a twin that nobody started."""
+    return settings_from(
         {
             "ADYEN_ENVIRONMENT": "twin",
             "ADYEN_TWIN_URL": NOWHERE,
@@ -47,8 +53,6 @@ async def kasir_on(
             **environ,
         }
     )
-    async with Kasir.open(settings, clock=clock, machine=machine) as kasir:
-        yield kasir
 
 
 async def until(good: Callable[[], Awaitable[object]]) -> None:

@@ -109,9 +109,9 @@ class _Supervisor(Multiprocess):
 
     def join_all(self) -> None:
         """Wait until every process has ended; nobody listens meanwhile."""
+        self.signal_queue.clear()
         for shared in self.sockets:
             shared.close()
-        self.signal_queue.clear()
         for process in self.processes:
             while process.exitcode is None:
                 process.process.join(_LOOK_S)

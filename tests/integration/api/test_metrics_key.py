@@ -15,9 +15,7 @@ from opened import kasir_on
 @asynccontextmanager
 async def asking(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of Kasir's app in this process."""
-    async with kasir_on(
-        database, clock=None, KASIR_API_KEY="shop-key", machine=None, **environ
-    ) as kasir:
+    async with kasir_on(database, clock=None, KASIR_API_KEY="shop-key", **environ) as kasir:
         app = create_app(kasir.settings)
         app.state.kasir = kasir
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.

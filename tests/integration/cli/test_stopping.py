@@ -133,7 +133,6 @@ async def test_what_a_second_signal_cuts_is_told_to_ask_again_and_goes_on_under_
         await slow.was_asked()
         process.send_signal(signal.SIGTERM)
         await until_deaf(port)
-        await asyncio.sleep(1 if workers > 1 else 0)  # Its supervisor looks twice a second.
         process.send_signal(signal.SIGTERM)
         first = await paying
         told = await ended(process)

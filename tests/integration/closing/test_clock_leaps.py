@@ -22,7 +22,7 @@ from kasir.clock import OffsetClock
 from kasir.demo.walker import until
 from kasir.gateway.times import Times
 from kasir.wiring import Kasir
-from opened import NOWHERE, kasir_on
+from opened import NOWHERE, kasir_on, settings_on
 
 LEAP: Final = timedelta(hours=2)
 
@@ -53,16 +53,17 @@ async def adyen() -> AsyncIterator[Adyen]:
 
 @asynccontextmanager
 async def a_kasir(database: str, url: str, machine: OffsetClock) -> AsyncIterator[Kasir]:
-    async with kasir_on(database, machine=machine, ADYEN_TWIN_URL=url) as kasir:
+    async with Kasir.open(settings_on(database, ADYEN_TWIN_URL=url), machine=machine) as kasir:
         yield kasir
 
 
 async def an_attempt(kasir: Kasir) -> None:
     """A payment that nobody finished, and whose time is over in half an hour."""
     now = datetime.now(UTC)
-    times = {"created_at": now, "close_at": now + timedelta(minutes=30)}
     question = a_question(opened_at=now, asked_at=now)
-    await kasir.payments.open(an_intent("pay_1", **times), question, None)
+    await kasir.payments.open(
+        an_intent(created_at=now, close_at=now + timedelta(minutes=30)), question, None
+    )
 
 
 @asynccontextmanager

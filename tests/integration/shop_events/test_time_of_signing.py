@@ -26,7 +26,7 @@ async def test_after_a_leap_of_the_twins_clock_a_shop_still_believes_the_signatu
     async with serving() as shop:
         shop.handler = plain(204, b"")
         given = {"KASIR_EVENTS_URL": shop.url, "KASIR_EVENTS_SECRET": f"{NEWER},{SECRET}"}
-        opened = kasir_on(fresh_database, clock=clock, machine=None, **given)
+        opened = kasir_on(fresh_database, clock=clock, **given)
         async with opened as kasir, working(kasir):
             happened_at = clock.now()
             await tell(kasir, "pay_1")

@@ -211,7 +211,7 @@ class Shop:
 async def shop_on(database: str, **environ: str) -> AsyncIterator[Shop]:
     """A shop on a database."""
     clock = SetClock()
-    async with kasir_on(database, clock=clock, machine=None, **environ) as opened:
+    async with kasir_on(database, clock=clock, **environ) as opened:
         adyen = Adyen(clock)
         assert isinstance(opened.flow.provider, TokensHear)
         flow = replace(opened.flow, provider=replace(opened.flow.provider, provider=adyen))
