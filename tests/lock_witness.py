@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
 import aiosql
@@ -67,11 +69,18 @@ _NEW: Final = "writes rows that nobody else can write"
 _HELD: Final = "writes rows that the transaction holds, or that belong to one it holds"
 _SKIPS: Final = "takes what is free and waits for nothing"
 _ALONE: Final = "is a transaction of its own, of one row"
+_BY_ID: Final = "is a transaction of its own, of rows in the order of their ids"
 _LEAF: Final = "may be taken anywhere: see the decision"
 #: What locks rows and waits for none that another transaction holds on to, and why.
 NEVER_WAITS: Final = {
     "api_keys.add_api_key": _ALONE,
     "api_keys.remove_api_key": _ALONE,
+    "askers.forsake": _ALONE,
+    "askers.hold": _ALONE,
+    **{
+        f"cleaning.{what}": _SKIPS
+        for what in ("log", "statistics", "failed_jobs", "notices", "events")
+    },
     "due.due_questions": _SKIPS,
     "due.due_closings": _SKIPS,
     "due.due_events": _SKIPS,
@@ -79,12 +88,17 @@ NEVER_WAITS: Final = {
     "due.close_free_attempts_of": _SKIPS,
     "events.add_events": _LEAF,
     "events.let_tellers_end": _LEAF,
-    "events.delivered": _ALONE,
-    "events.not_delivered": _ALONE,
+    "events.resend": _BY_ID,
+    "events.resend_given_up": _BY_ID,
+    "events.tried": _ALONE,
     "inbox.take_unread": _SKIPS,
-    "inbox.take_one": _SKIPS,
+    "inbox.take_some": _SKIPS,
     "inbox.look_again": _SKIPS,
     "inbox.settle": _HELD,
+    "jobs.lock_failed": _BY_ID,
+    "jobs.retry": _SKIPS,
+    "links.clear_links": _SKIPS,
+    "links.seal_links": _HELD,
     "payments.open_payment": _NEW,
     "payments.owned_returns": _SKIPS,
     "payments.adopt_question": _HELD,
@@ -113,9 +127,8 @@ _IN_A_TURN: Final = {
     "ledger.write_changes",
     "subscriptions.drop_unopened",
 }
-FILES: Final = (
-    *("api_keys", "doctor", "due", "events", "figures", "inbox", "ledger", "links", "payments"),
-    *("subscriptions", "tokens"),
+FILES: Final = sorted(
+    Path(file.name).stem for file in (resources.files("kasir.store") / "queries").iterdir()
 )
 
 

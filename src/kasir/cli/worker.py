@@ -156,7 +156,7 @@ async def _clean(kasir: Kasir, stop: asyncio.Event) -> None:
             retried = await failed.retry_by_itself(kasir.pool, limits.job_retries_max, most)
             removed = await cleaning.clean(stop)
             if retried or removed:
-                _log.info("cleaned up", retried=retried, **removed)
+                _log.info("cleaned up", retried=retried, removed=removed)
         except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
             _log.warning("cleaning failed", error=type(error).__name__)
         with suppress(TimeoutError):

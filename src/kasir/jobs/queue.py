@@ -154,7 +154,7 @@ async def _finish(name: str, handler: Handler, payload: bytes, stop: asyncio.Eve
         try:
             return await handler(payload)
         except AWAY as error:
-            _log.warning("the database is away", job=name, error=type(error).__name__)
+            _log.warning("a job waits for the database", job=name, error=type(error).__name__)
             if stop.is_set():
                 raise RetryRequested(reason="the worker stops") from error
         with suppress(TimeoutError):

@@ -155,7 +155,7 @@ async def test_a_job_that_failed_for_a_moment_is_run_again_by_the_worker(
         "SELECT NOT EXISTS (SELECT FROM pgqueuer)",
     )
 
-    assert {"event": "cleaned up", "retried": 1, "log_level": "info"} in logs
+    assert {"event": "cleaned up", "retried": 1, "removed": {}, "log_level": "info"} in logs
 
 
 async def test_a_job_that_fails_again_and_again_is_left_to_a_person(kasir_of_jobs: Kasir) -> None:

@@ -63,10 +63,13 @@ SELECT at, status, error FROM event_try ORDER BY id DESC LIMIT 1;
 -- From the foot of the ladder. What waits already is left to its own time.
 UPDATE event
 SET tries = 0, due_at = :now::timestamptz, delivered_at = NULL, given_up_at = NULL
-WHERE name = ANY (:names::text[]) AND due_at IS NULL
+WHERE id IN (
+    SELECT id FROM event WHERE name = ANY (:names::text[]) AND due_at IS NULL
+    ORDER BY id FOR UPDATE
+)
 RETURNING name;
 
 -- name: resend_given_up(now)
 UPDATE event SET tries = 0, due_at = :now::timestamptz, given_up_at = NULL
-WHERE given_up_at IS NOT NULL
+WHERE id IN (SELECT id FROM event WHERE given_up_at IS NOT NULL ORDER BY id FOR UPDATE)
 RETURNING name;
