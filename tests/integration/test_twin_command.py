@@ -35,7 +35,9 @@ def started(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def called(url: str, body: Any = None, key: str = "twin-api-key") -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"X-API-Key": key})
+    request = urllib.request.Request(
+        url, data, {"X-API-Key": key, "Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 

@@ -46,7 +46,12 @@ class Witness:
     def approve(self, action: Mapping[str, Any]) -> dict[str, Any]:
         """Have the shopper give the PIN, and finish the payment as a shop does."""
         order = json.dumps({"url": action["url"], "do": "approve"}).encode()
-        wallet = urllib.request.Request(f"{self.house.twin_url}/twin/wallet", order, method="POST")
+        wallet = urllib.request.Request(
+            f"{self.house.twin_url}/twin/wallet",
+            order,
+            {"Content-Type": "application/json"},
+            method="POST",
+        )
         with urllib.request.urlopen(wallet, timeout=30) as response:
             location = json.load(response)["location"]
         details = {"details": {"redirectResult": redirect_result(location)}}

@@ -155,6 +155,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.deadline = inf
         self._head_left = self.limits.request_head_bytes_max
         self._unread_left = self.limits.drained_bytes_max
+        self._is_large = False
         self._is_reading = False
         self._is_asked = False
         self._is_ending = False
@@ -180,6 +181,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._pass_over(len(data))
             return
         self._head_left -= len(data)
+        self._is_large = len(data) > self.limits.request_head_bytes_max
         super().data_received(data)
         if self._head_left < 0 and not self._is_ending:
             self._refuse(_TOO_LONG)
@@ -255,12 +257,15 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def _answering(self) -> ASGI3Application:
-        size = len(self.url) + sum(len(name) + len(text) for name, text in self.headers)
-        if size > self.limits.request_head_bytes_max:
+        if self._is_large and self._head_size() > self.limits.request_head_bytes_max:
             return _answers(_TOO_LONG)
         if len(self.all.open) > self.limits.connections_max and not self.url.startswith(_ALWAYS):
             return _answers(_BUSY)
         return self._usual_app
+
+    def _head_size(self) -> int:
+        """Of a head that came in one piece; what comes in several is counted as it comes."""
+        return len(self.url) + sum(len(name) + len(text) for name, text in self.headers)
 
     def _keeps(self) -> None:
         """Keep the connection for a next request."""

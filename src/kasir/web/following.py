@@ -33,6 +33,7 @@ class Following:
     async def news(self, link_id: LinkId, payment_id: PaymentId) -> AsyncIterator[asyncio.Event]:
         """Follow a payment: the event is set whenever there may be news of it."""
         event = asyncio.Event()
+        event.set()  # What changed since the caller looked would be missed otherwise.
         self._followers[event] = link_id, payment_id
         if self._looking is None:
             self._looking = asyncio.create_task(self._look())

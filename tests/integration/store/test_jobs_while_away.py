@@ -65,7 +65,9 @@ async def test_a_job_goes_on_once_the_database_is_there_again(postgres_dsn: str)
     assert job.tries == 3
     assert status == []
     assert [log["error"] for log in logs] == ["ReadOnlySQLTransactionError", "TimeoutError"]
-    assert {(log["event"], log["job"]) for log in logs} == {("a job waits for the database", "work")}
+    assert {(log["event"], log["job"]) for log in logs} == {
+        ("a job waits for the database", "work")
+    }
 
 
 async def test_a_worker_that_stops_meanwhile_leaves_the_job_to_the_next(postgres_dsn: str) -> None:

@@ -29,6 +29,7 @@ function payment(reference, more) {
 async function approve(action) {
   const response = await fetch(`${told.twin}/twin/wallet`, {
     method: "POST",
+    headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ url: action.url, do: "approve" }),
   });
   const { location } = await response.json();

@@ -38,6 +38,7 @@ from kasir.web.problems import HANDLERS
 from kasir.web.refusals import advice_of
 from kasir.web.saved import apart, saved_of, told_of
 from kasir.web.texts import LANGUAGES
+from kasir.web.visitors import Visitors
 from kasir.wiring import Kasir
 
 WALLET = "https://checkoutshopper-live.adyen.com/checkoutshopper/checkoutPaymentRedirect"
@@ -104,7 +105,7 @@ async def _visiting(
         dependencies={"kasir": Provide(lambda: kasir, sync_to_thread=False)},
         exception_handlers=pages.handlers(HANDLERS),
         request_max_body_size=1000,
-        state=State({"kasir": kasir}),
+        state=State({"kasir": kasir, "visitors": Visitors.within(kasir.settings.limits)}),
         logging_config=None,
     )
     async with AsyncTestClient(app, root_path=root_path) as client:
