@@ -26,8 +26,10 @@ async def test_the_figures_are_in_prometheuss_form(caller: Caller) -> None:
         "kasir_payments_unknown",
         "kasir_attempts_unconfirmed",
         "kasir_oldest_unconfirmed_attempt_seconds",
+        "kasir_clock_apart_seconds",
         "kasir_events_waiting",
         "kasir_oldest_waiting_event_seconds",
+        "kasir_events_given_up",
         "kasir_subscriptions_due",
         "kasir_jobs_failed",
     ]
