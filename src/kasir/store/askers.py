@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -50,7 +52,8 @@ class Asker:
         # After this long others may ask what it gave up, whether it could say so or not.
         self._patience_s = patience_s
         self._is_closed = False
-        self._in_hand: set[str] = set()
+        # Those who find that somebody else asks come and go by the same key.
+        self._in_hand: Counter[tuple[str, datetime]] = Counter()
         self._letting_go: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -73,7 +76,8 @@ class Asker:
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
         """Around the asking of a question; where that is broken off, anybody may ask it at once."""
-        self._in_hand.add(question.key)
+        asked = question.key, question.asked_at
+        self._in_hand[asked] += 1
         try:
             yield
         except KasirError:
@@ -84,7 +88,8 @@ class Asker:
             task.add_done_callback(self._letting_go.discard)
             raise
         finally:
-            self._in_hand.discard(question.key)
+            self._in_hand[asked] -= 1
+            self._in_hand += Counter()  # Drops what nobody asks.
 
     async def is_forsaken(self, question: Question) -> bool:
         """Whether nobody waits for the answer any more to what was asked at `asked_at`."""
@@ -98,7 +103,7 @@ class Asker:
         if last is None:
             return False
         if last["asker"] == self.number:
-            return question.key not in self._in_hand
+            return (question.key, question.asked_at) not in self._in_hand
         return bool(last["is_gone"])
 
     async def _hold(self, is_held: asyncio.Event) -> None:
