@@ -59,6 +59,12 @@ class Programs:
         process.kill()
         process.wait()
 
+    async def end(self, name: str) -> int:
+        """Tell a program to stop, and wait until it has; gives its exit code."""
+        process = self._running.pop(name)
+        process.send_signal(signal.SIGTERM)
+        return await asyncio.to_thread(process.wait, PATIENCE_S)
+
     def stop(self) -> None:
         """Stop every program that runs, and see that each ends by itself."""
         for process in self._running.values():
