@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -89,7 +89,8 @@ class Moment:
             return hint
         try:
             moment = datetime.fromisoformat(value)
-        except ValueError:
+            moment.astimezone(UTC)  # The first and last days of all have a part that is none there.
+        except (ValueError, OverflowError):
             return hint
         return None if moment.tzinfo else hint
 

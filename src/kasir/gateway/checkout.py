@@ -39,6 +39,8 @@ from kasir.payments.ports import Kept, Kind, Question, ShopKey
 from kasir.tokens.model import Token
 
 #: What no HTTP header may hold. Blanks around a key are taken off by whoever reads the header.
+#: No attempt is looked after for longer, whatever a shop says: there is no time far beyond it.
+_AGES: Final = timedelta(days=3650)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NO_ANSWER: Final = (
     "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
@@ -269,7 +271,9 @@ def answer_of(kept: Kept | None) -> Answer:
 def _close_at(fields: Mapping[str, Any], now: datetime, latest: datetime) -> datetime:
     """When an attempt that nobody finished is closed: as the shop says, else after a while."""
     told = fields.get("sessionValidity")
-    return max(now, datetime.fromisoformat(told)) if isinstance(told, str) else latest
+    if not isinstance(told, str):
+        return latest
+    return min(max(now, datetime.fromisoformat(told)), now + _AGES)
 
 
 def _is_manual(fields: Mapping[str, Any]) -> bool:

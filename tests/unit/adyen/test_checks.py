@@ -130,6 +130,8 @@ def test_a_capture_waits_four_weeks_at_most(hours: object, good: bool) -> None:
 @pytest.mark.parametrize(
     ("moment", "good"),
     [
+        ("9999-12-31T23:59:59-14:00", False),
+        ("0001-01-01T00:00:00+14:00", False),
         ("2026-11-23T10:00:00+07:00", True),
         ("2026-11-23T10:00:00Z", True),
         ("2026-11-23T10:00:00", False),

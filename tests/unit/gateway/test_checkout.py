@@ -296,3 +296,13 @@ async def test_an_attempt_is_closed_when_the_shop_says_or_after_a_while() -> Non
         NOW + timedelta(hours=1),
         later,
     ]
+
+
+async def test_an_attempt_that_a_shop_lets_be_paid_for_ages_ends_while_time_can_be_told() -> None:
+    counter = Counter()
+    await counter.pay(sessionValidity="9999-12-31T23:59:59Z")
+    made = await counter.book.payment(PaymentId("pay_1"))
+
+    assert made
+    # Whoever looks after it adds waits to its end.
+    assert made.intent.close_at + timedelta(days=365) > NOW + timedelta(days=365)
