@@ -74,8 +74,11 @@ class Connections:
         self._of_address[address] += 1
         if address and self._of_address[address] > limits.connections_per_address_max:
             # Its own address made it too many: nobody else makes room for it.
-            self._end(next((one for one in self._waiting() if one.address == address), new))
-        elif len(self.open) > limits.connections_max:
+            own = next((one for one in self._waiting() if one.address == address), None)
+            new.is_too_many = own is None
+            if own is not None:
+                self._end(own)
+        if len(self.open) > limits.connections_max:
             self._make_room(new)
         if new in self.open:
             self._new[new] = None
@@ -151,6 +154,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._usual_app: ASGI3Application = self.app
         #: Whom it is counted for; empty where that says nothing of who is behind it.
         self.address = ""
+        #: Whether its address has all its places in use already.
+        self.is_too_many = False
         #: When it is ended, in the loop's time.
         self.deadline = inf
         self._head_left = self.limits.request_head_bytes_max
@@ -259,7 +264,8 @@ class BoundedHttp(HttpToolsProtocol):
     def _answering(self) -> ASGI3Application:
         if self._is_large and self._head_size() > self.limits.request_head_bytes_max:
             return _answers(_TOO_LONG)
-        if len(self.all.open) > self.limits.connections_max and not self.url.startswith(_ALWAYS):
+        is_full = self.is_too_many or len(self.all.open) > self.limits.connections_max
+        if is_full and not self.url.startswith(_ALWAYS):
             return _answers(_BUSY)
         return self._usual_app
 
