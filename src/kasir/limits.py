@@ -44,6 +44,9 @@ class Limits:
     webhook_bytes_max: int = 512 * 1024
     #: How long one call to Adyen may take in all.
     adyen_timeout_s: float = 25.0
+    #: How long a look at Adyen's list of tokens may take before a charge: with the charge itself
+    #: it is less than `call_lease_s` and `stop_s`.
+    token_check_s: float = 8.0
     #: How long reaching Adyen may take.
     adyen_connect_timeout_s: float = 5.0
     #: The longest answer of Adyen's that is read to its end.
