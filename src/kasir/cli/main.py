@@ -7,6 +7,7 @@ stderr, never a traceback.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -253,6 +254,7 @@ def main() -> None:
     """Run the command that the shell named."""
     try:
         app(exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except CycloptsError as error:
         print(f"kasir: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
@@ -261,6 +263,10 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read this has read enough, as `head` does; nothing is left to be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001  # Sorted out below.
         print(f"kasir: {_trouble(error)}", file=sys.stderr)
         sys.exit(1)

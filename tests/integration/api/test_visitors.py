@@ -278,6 +278,7 @@ OTHERS = [
     {"Origin": "https://other.example"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
     {"Sec-Fetch-Site": "same-site", "Origin": "null"},
+    {"Origin": "http://["},
 ]
 OURS = [
     {},
