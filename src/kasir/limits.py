@@ -31,7 +31,7 @@ class Limits:
     connections_spare: int = 32
     #: Connections of one address. Many a shopper's phone shares its address with thousands.
     connections_per_address_max: int = 256
-    #: How long a connection that is to end is read on, so that its last answer arrives.
+    #: How long a connection that is ending is still read, so that the client gets its last answer.
     linger_s: float = 2.0
     #: How much of a body is read, for how long, after its answer: so that the sender hears it.
     drained_bytes_max: int = 32 * 1024 * 1024
