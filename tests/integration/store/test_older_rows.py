@@ -10,7 +10,7 @@ import pytest
 from kasir.store import database
 from kasir.store.database import Pool
 
-NEW: Final = "0021_kept_apart_and_sealed.sql"
+NEW: Final = "0020_kept_apart_and_sealed.sql"
 
 
 @pytest.fixture
