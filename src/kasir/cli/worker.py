@@ -58,6 +58,11 @@ async def work(kasir: Kasir, stop: asyncio.Event, cut: asyncio.Event | None = No
             at_once = {due.DELIVER: limits.event_deliveries_max}
             tasks.create_task(queue.work(kasir.pool, handlers, stop, held_max, ended, at_once))
             tasks.create_task(_clean(kasir, stop))
+            try:
+                await stop.wait()
+            finally:
+                # Where this is cancelled instead: a task that lost that word ends all the same.
+                stop.set()
 
 
 async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.Handler]:
