@@ -112,6 +112,8 @@ class Limits:
     #: be as long as a notification can be.
     reading_batch_max: int = 200
     reading_bytes_max: int = 4 * 1024 * 1024
+    #: How often one worker tries a notice that takes the database too long, until it is held.
+    slow_reads_max: int = 10
     #: Readers at work at once in one worker: one waits for the database while another thinks.
     readers_max: int = 4
     #: Jobs that one worker holds at once, most of them waiting for Adyen or the shop.

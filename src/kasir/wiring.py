@@ -319,6 +319,7 @@ class _Ground:
             merchant_account=self.account,
             batch_max=self.settings.limits.reading_batch_max,
             bytes_max=self.settings.limits.reading_bytes_max,
+            slow_reads_max=self.settings.limits.slow_reads_max,
             is_live=self.settings.is_live,
         )
 
