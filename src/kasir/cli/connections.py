@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
 from kasir.limits import Limits
-from kasir.web.visitors import customer_of
+from kasir.web.visitors import customer_of, in_its_family
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -163,6 +163,8 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and begin to wait for its request."""
         super().connection_made(transport)
+        if self.client:
+            self.client = in_its_family(self.client[0]), self.client[1]
         host = self.client[0] if self.client else ""
         # Everybody who comes by a proxy has its address.
         is_proxy = host in getattr(self._usual_app, "trusted_hosts", ())
