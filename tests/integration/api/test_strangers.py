@@ -221,10 +221,17 @@ async def test_forms_that_come_byte_by_byte_hold_up_nobody(fresh_database: str) 
     assert {status_of(one) for one in heard} == {408}
 
 
+#: Either all places, or all that one address may have: a shop's, whose calls wait for Adyen.
+TAKEN = pytest.mark.parametrize(
+    "of_whom", ["connections_max", "connections_per_address_max"], ids=["of-all", "of-an-address"]
+)
+
+
+@TAKEN
 async def test_where_every_place_is_taken_probes_and_notices_still_come_through(
-    fresh_database: str,
+    fresh_database: str, of_whom: str
 ) -> None:
-    limits = {"connections_max": 2, "connections_spare": 4, "connections_per_address_max": 99}
+    limits = {"connections_spare": 4, of_whom: 2}
     async with served(fresh_database, **limits) as kasir:
         link = await kasir.link()
         await kasir.start(link)
@@ -257,10 +264,11 @@ async def answered(kasir: Served, words: bytes) -> bytes:
     return await one.hears()
 
 
+@TAKEN
 async def test_one_more_than_every_place_and_the_spare_ones_is_hung_up_on(
-    fresh_database: str,
+    fresh_database: str, of_whom: str
 ) -> None:
-    limits = {"connections_max": 1, "connections_spare": 0}
+    limits = {"connections_spare": 0, of_whom: 1}
     async with served(fresh_database, **limits) as kasir:
         link = await kasir.link()
         await kasir.start(link)
