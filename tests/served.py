@@ -20,6 +20,7 @@ from adyen_twin.settings import Settings as TwinSettings
 from adyen_twin.twin import Twin
 from fakes import KEY
 from kasir.cli.connections import BoundedHttp
+from kasir.cli.serve import THIS_MACHINE
 from kasir.config import settings_from
 from kasir.limits import Limits
 from kasir.web.app import create_app
@@ -121,7 +122,8 @@ class Served:
 
     async def connect(self, address: str = STRANGER) -> Stranger:
         """One who opens a connection and speaks byte by byte."""
-        reader, writer = await asyncio.open_connection(_HOST, self.port, local_addr=(address, 0))
+        host = address if ":" in address else _HOST
+        reader, writer = await asyncio.open_connection(host, self.port, local_addr=(address, 0))
         return Stranger(reader, writer)
 
 
@@ -157,8 +159,11 @@ class Stranger:
 
 
 @asynccontextmanager
-async def served(database: str, **limits: Any) -> AsyncIterator[Served]:
-    """Serve Kasir on a database, as `kasir serve` does, within these limits."""
+async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIterator[Served]:
+    """Serve Kasir on a database, as `kasir serve` does, within these limits.
+
+    With the host `::` it listens as `kasir serve --host :: --workers 2` does.
+    """
     within = replace(Limits(), **limits)
     async with serving(Twin(TwinSettings(), Knobs())) as twin:
         settings = settings_from(
@@ -173,10 +178,19 @@ async def served(database: str, **limits: Any) -> AsyncIterator[Served]:
         app = create_app(replace(settings, limits=within))
         http = type("Bounded", (BoundedHttp,), {"limits": within})
         config = uvicorn.Config(
-            app, log_config=None, lifespan="on", ws="none", http=http, timeout_keep_alive=75
+            app,
+            log_config=None,
+            lifespan="on",
+            ws="none",
+            http=http,
+            timeout_keep_alive=75,
+            forwarded_allow_ips=THIS_MACHINE,
         )
-        listener = socket.socket(proto=socket.IPPROTO_TCP)
-        listener.bind((_HOST, 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, proto=socket.IPPROTO_TCP)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((host, 0))
         server = QuietServer(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
 from kasir.limits import Limits
-from kasir.web.visitors import customer_of
+from kasir.web.visitors import customer_of, in_its_family
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -72,17 +72,20 @@ class Connections:
         limits, address = new.limits, new.address
         self.open.add(new)
         self._of_address[address] += 1
-        if address and self._of_address[address] > limits.connections_per_address_max:
+        over = len(self.open) - limits.connections_max
+        if (own_over := self._own_over(new)) > 0:
             # Its own address made it too many: nobody else makes room for it.
-            own = next((one for one in self._waiting() if one.address == address), None)
-            new.is_too_many = own is None
-            if own is not None:
-                self._end(own)
-        if len(self.open) > limits.connections_max:
-            self._make_room(new)
+            own = (one for one in self._waiting() if one.address == address)
+            self._make_room(new, own, max(over, own_over))
+        elif over > 0:
+            self._make_room(new, self._waiting(), over)
         if new in self.open:
             self._new[new] = None
             self._sweep_later(new.loop)
+
+    def is_crowded(self, one: BoundedHttp) -> bool:
+        """Whether it has no place but a spare one: there are too many, of all or of its address."""
+        return len(self.open) > one.limits.connections_max or self._own_over(one) > 0
 
     def waits(self, connection: BoundedHttp) -> None:
         """It was answered, and the client has to speak next."""
@@ -108,12 +111,18 @@ class Connections:
         """Those that keep us waiting, the first to go first."""
         return chain(self._new, self._kept)
 
-    def _make_room(self, new: BoundedHttp) -> None:
-        longest = next(self._waiting(), None)
-        limits = new.limits
+    def _own_over(self, one: BoundedHttp) -> int:
+        """By how many there are too many of its address; of those of no address there never are."""
+        if not one.address:
+            return 0
+        return self._of_address[one.address] - one.limits.connections_per_address_max
+
+    def _make_room(self, new: BoundedHttp, waiting: Iterator[BoundedHttp], over: int) -> None:
+        """End the first of those who wait; where none does, the new one has a spare place."""
+        longest = next(waiting, None)
         if longest is not None:
             self._end(longest)
-        elif len(self.open) > limits.connections_max + limits.connections_spare:
+        elif over > new.limits.connections_spare:
             self._end(new)
 
     def _end(self, connection: BoundedHttp) -> None:
@@ -154,8 +163,6 @@ class BoundedHttp(HttpToolsProtocol):
         self._usual_app: ASGI3Application = self.app
         #: Whom it is counted for; empty where that says nothing of who is behind it.
         self.address = ""
-        #: Whether its address has all its places in use already.
-        self.is_too_many = False
         #: When it is ended, in the loop's time.
         self.deadline = inf
         self._head_left = self.limits.request_head_bytes_max
@@ -168,6 +175,8 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and begin to wait for its request."""
         super().connection_made(transport)
+        if self.client:
+            self.client = in_its_family(self.client[0]), self.client[1]
         host = self.client[0] if self.client else ""
         # Everybody who comes by a proxy has its address.
         is_proxy = host in getattr(self._usual_app, "trusted_hosts", ())
@@ -264,8 +273,7 @@ class BoundedHttp(HttpToolsProtocol):
     def _answering(self) -> ASGI3Application:
         if self._is_large and self._head_size() > self.limits.request_head_bytes_max:
             return _answers(_TOO_LONG)
-        is_full = self.is_too_many or len(self.all.open) > self.limits.connections_max
-        if is_full and not self.url.startswith(_ALWAYS):
+        if self.all.is_crowded(self) and not self.url.startswith(_ALWAYS):
             return _answers(_BUSY)
         return self._usual_app
 

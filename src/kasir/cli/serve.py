@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 #: Longer than clients and proxies keep an idle connection (aiohttp 15 s, nginx and most load
 #: balancers 60 s), so that it is they who close it, and not we while a payment is on its way.
 _KEEP_ALIVE_S: Final = 75
+#: Proxies that are believed whom they speak for, where the operator names none.
+THIS_MACHINE: Final = "127.0.0.1,::1"
 #: So many new objects, before the collector looks through them: a request makes hundreds, nearly
 #: none of them in a circle.
 _YOUNG_MAX: Final = 20_000
@@ -64,6 +66,7 @@ def serve(host: str, port: int, workers: int) -> None:
         log_level="warning",
         access_log=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS") or THIS_MACHINE,
         # What is in hand is cut by ourselves before, and answered: see kasir.web.stopping.
         timeout_graceful_shutdown=int(Limits().stop_s) + _LAST_WORDS_S,
         server_header=False,

@@ -59,12 +59,7 @@ class Times:
 
     async def agree(self) -> bool:
         """Whether what hangs on the time may be done now; logs whenever that changes."""
-        apart = await self.apart()
-        doubt = self._wrong(apart)
-        if not doubt and self._has_leapt():
-            # The database may be on this very machine, and have leapt with it.
-            apart = await self._apart_of_adyen()
-            doubt = self._wrong(apart) or ([] if apart else ["leapt, and Adyen does not answer"])
+        doubt = await self._doubt()
         if not doubt:
             self._start = self._since_start()
         if doubt and self._is_well:
@@ -73,6 +68,19 @@ class Times:
             _log.warning("the clocks agree again")
         self._is_well = not doubt
         return not doubt
+
+    async def _doubt(self) -> list[str]:
+        """What speaks against our clock."""
+        apart, has_leapt = await self.apart(), self._has_leapt()
+        if not has_leapt and not self._wrong(self._ahead_of_adyen()):
+            return self._wrong(apart)
+        # The database may be on this very machine, and have leapt with it. And what Adyen said may
+        # be from before the machine slept.
+        adyens = await self._apart_of_adyen()
+        doubt = self._wrong({**apart, **adyens})
+        if has_leapt and not adyens and not doubt:
+            return ["leapt, and Adyen does not answer"]
+        return doubt
 
     async def apart(self) -> Mapping[str, timedelta]:
         """How far our clock is ahead of each that is known; behind, where it is negative."""

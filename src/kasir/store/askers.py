@@ -26,7 +26,7 @@ from kasir.store.database import TROUBLE, Connection, Pool, queries
 SQL: Final = queries("askers")
 
 #: Any number that nobody else's advisory locks begin with on the same database.
-_SPACE: Final = 0x6B61_7369
+SPACE: Final = 0x6B61_7369
 _NUMBERS: Final = 2**31 - 1
 #: So often it is looked whether the session is still there.
 _BEAT_S: Final = 1.0
@@ -61,8 +61,8 @@ class Asker:
         """Be seen to be alive for as long as this context lasts."""
         is_held = asyncio.Event()
         holding = asyncio.create_task(self._hold(is_held))
-        await is_held.wait()
         try:
+            await is_held.wait()
             yield
         finally:
             if self._letting_go:
@@ -97,7 +97,7 @@ class Asker:
             self._pool,
             key=question.key,
             asked_at=question.asked_at,
-            space=_SPACE,
+            space=SPACE,
             restart_s=_RESTART_S,
         )
         if last is None:
@@ -118,7 +118,7 @@ class Asker:
 
     async def _hold_by(self, connection: Connection, is_held: asyncio.Event) -> None:
         try:
-            await SQL.hold(connection, space=_SPACE, asker=self.number)
+            await SQL.hold(connection, space=SPACE, asker=self.number)
             is_held.set()
             while not self._is_closed:
                 await asyncio.sleep(_BEAT_S)

@@ -1,7 +1,7 @@
 """A stop waits for what is in hand, and what it cannot wait for is answered all the same.
 
-`kasir serve` passes its signals on to this. In another app's server nobody does, and requests end as
-that server ends them.
+`kasir serve` passes its signals on to this. In another app's server nobody does, and requests end
+as that server ends them.
 """
 
 from __future__ import annotations

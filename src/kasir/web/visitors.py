@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -175,20 +175,30 @@ def address_of(request: AnyRequest) -> str:
     say whose they are.
     """
     host = request.client.host if request.client else ""
-    try:
-        is_here = ip_address(host).is_loopback
-    except ValueError:
-        return ""
-    return "" if is_here else customer_of(host)
+    address = _address(host)
+    return "" if address is None or address.is_loopback else customer_of(host)
+
+
+def in_its_family(host: str) -> str:
+    """An address as it is written where it comes from; anything else as it is."""
+    return str(_address(host) or host)
 
 
 def customer_of(host: str) -> str:
     """The part of an address that is one customer's of a network."""
+    address = _address(host)
+    if isinstance(address, IPv6Address):
+        return f"{int(address) >> _IPV6_BITS:x}::"
+    return str(address or host)
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """An address in its own family: a socket of both gives IPv4 ones as a part of IPv6."""
     try:
         address = ip_address(host)
     except ValueError:
-        return host
-    return f"{int(address) >> _IPV6_BITS:x}::" if isinstance(address, IPv6Address) else host
+        return None
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
 def _host_of(origin: str) -> str | None:

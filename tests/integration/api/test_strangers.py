@@ -188,6 +188,24 @@ async def test_a_proxy_has_every_place_since_all_come_from_its_address(
     assert {status_of(one) for one in heard} == {200}
 
 
+async def test_where_both_families_come_to_one_socket_each_address_is_still_itself(
+    fresh_database: str,
+) -> None:
+    limits = {"connections_per_address_max": 2}
+    async with served(fresh_database, "::", **limits) as kasir:
+        early = await kasir.connect("127.0.0.3")
+        others = [await kasir.connect() for _ in range(5)]
+        by_proxy = [await kasir.connect("127.0.0.1") for _ in range(5)]
+        by_proxy += [await kasir.connect("::1") for _ in range(5)]
+        for one in (early, *by_proxy):
+            one.say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        heard = [await one.hears() for one in (early, *by_proxy)]
+        for other in others:
+            await other.leave()
+
+    assert [status_of(one) for one in heard if one] == [200] * 11
+
+
 async def test_forms_that_come_byte_by_byte_hold_up_nobody(fresh_database: str) -> None:
     limits = {"database_connections_max": 2, "request_body_s": 2}
     async with served(fresh_database, **limits) as kasir:
@@ -203,10 +221,17 @@ async def test_forms_that_come_byte_by_byte_hold_up_nobody(fresh_database: str) 
     assert {status_of(one) for one in heard} == {408}
 
 
+#: Either all places, or all that one address may have: a shop's, whose calls wait for Adyen.
+TAKEN = pytest.mark.parametrize(
+    "of_whom", ["connections_max", "connections_per_address_max"], ids=["of-all", "of-an-address"]
+)
+
+
+@TAKEN
 async def test_where_every_place_is_taken_probes_and_notices_still_come_through(
-    fresh_database: str,
+    fresh_database: str, of_whom: str
 ) -> None:
-    limits = {"connections_max": 2, "connections_spare": 4, "connections_per_address_max": 99}
+    limits = {"connections_spare": 4, of_whom: 2}
     async with served(fresh_database, **limits) as kasir:
         link = await kasir.link()
         await kasir.start(link)
@@ -265,10 +290,11 @@ async def answered(kasir: Served, words: bytes, address: str = "127.0.0.1") -> b
     return await one.hears()
 
 
+@TAKEN
 async def test_one_more_than_every_place_and_the_spare_ones_is_hung_up_on(
-    fresh_database: str,
+    fresh_database: str, of_whom: str
 ) -> None:
-    limits = {"connections_max": 1, "connections_spare": 0}
+    limits = {"connections_spare": 0, of_whom: 1}
     async with served(fresh_database, **limits) as kasir:
         link = await kasir.link()
         await kasir.start(link)

@@ -233,6 +233,26 @@ async def test_where_the_database_leaps_with_the_machine_adyen_is_asked(
     assert machine.asked == 1  # And not at each look.
 
 
+async def test_what_adyen_said_before_the_machine_slept_is_not_held_against_it() -> None:
+    # The seconds by which its last answer is carried on stood still meanwhile.
+    machine = Steady()
+    times = Times(
+        world=machine.clock,
+        database_now=machine.database_now,
+        adyen=machine,
+        apart_max=timedelta(seconds=60),
+    )
+    machine.adyen = datetime.now(UTC)
+    before = await times.agree()
+    machine.clock.offset = LEAP
+    machine.says = datetime.now(UTC) + LEAP
+    after = [await times.agree() for _ in range(3)]
+
+    assert before
+    assert after == [True] * 3
+    assert machine.asked == 1
+
+
 async def test_adyen_that_cannot_be_asked_for_the_time_is_a_line_in_the_log(
     fresh_database: str,
 ) -> None:

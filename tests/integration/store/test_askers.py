@@ -22,6 +22,7 @@ from kasir.adyen.replies import Answer
 from kasir.demo.stage import free_port
 from kasir.demo.walker import until
 from kasir.errors import StillRunning
+from kasir.store.askers import SPACE, Asker
 from kasir.store.database import TROUBLE
 from kasir.wiring import Kasir
 from opened import kasir_on
@@ -251,6 +252,44 @@ async def test_who_lost_its_session_is_seen_to_be_alive_again(
 
     assert not {pid for _, pid in before} & {pid for _, pid in after}
     assert answer.status == 200
+
+
+async def test_an_opening_that_is_given_up_leaves_nobody_behind_who_goes_on(
+    fresh_database: str, slow: Slow
+) -> None:
+    async with a_kasir(fresh_database, slow) as kasir:
+        before = asyncio.all_tasks()
+        asker = Asker(kasir.pool, 40.0)
+        async with kasir.pool.acquire() as other:
+            # Somebody's way there has fallen silent: the lock is not to be had yet.
+            await other.execute("SELECT pg_advisory_lock($1, $2)", SPACE, asker.number)
+            opening = asyncio.create_task(alive_for_a_moment(asker))
+            await until_waited_for(kasir)
+            opening.cancel()
+            await asyncio.wait([opening])
+            left = asyncio.all_tasks() - before
+            await other.execute("SELECT pg_advisory_unlock($1, $2)", SPACE, asker.number)
+
+    assert opening.cancelled()
+    assert left == set()
+
+
+async def alive_for_a_moment(asker: Asker) -> None:
+    async with asker.alive():
+        raise AssertionError("nobody got so far")
+
+
+async def until_waited_for(kasir: Kasir) -> None:
+    """Wait until somebody waits for a lock of those who ask."""
+
+    async def waiting() -> int:
+        return int(
+            await kasir.pool.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            )
+        )
+
+    await until(waiting, lambda count: count > 0, "somebody waits for the lock")
 
 
 async def holders(database: str) -> set[tuple[int, int]]:

@@ -83,6 +83,8 @@ def test_a_place_is_free_again_when_it_is_left_whatever_happened() -> None:
         ("203.0.113.9", "203.0.113.9"),
         ("127.0.0.1", ""),
         ("::1", ""),
+        ("::ffff:127.0.0.1", ""),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
         ("", ""),
         ("a-socket", ""),
     ],
@@ -106,4 +108,5 @@ def test_all_addresses_that_one_customer_of_a_network_has_are_one() -> None:
 
     assert len(same) == 1
     assert customer_of("2001:db8:1:3::9") not in same
+    assert customer_of("::ffff:203.0.113.9") != customer_of("::ffff:203.0.113.8")
     assert customer_of("a-socket") == "a-socket"
