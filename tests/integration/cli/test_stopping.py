@@ -20,6 +20,7 @@ from far import Far, serving
 from kasir.demo.stage import free_port
 from kasir.demo.walker import until
 from kasir.limits import Limits
+from kasir.store import database
 
 KEY = "a-key-of-the-shop"
 
@@ -228,6 +229,29 @@ async def test_a_stream_of_events_and_idle_connections_do_not_hold_a_stop(
 
     assert "Traceback" not in told
     assert "cut off" not in told
+
+
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_that_is_told_to_stop_before_it_has_begun_gives_up_and_ends_well(
+    fresh_database: str, slow: Slow, name: signal.Signals
+) -> None:
+    other = await asyncpg.connect(fresh_database)
+    try:
+        # As another process does that brings the schema up to date.
+        await other.execute("SELECT pg_advisory_lock($1)", database.MIGRATION_LOCK)
+        with running("worker", **settings(fresh_database, slow)) as process:
+
+            async def waits() -> bool:
+                query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+                return bool(await other.fetchval(query))
+
+            await until(waits, bool, "the worker waits")
+            process.send_signal(name)
+            told = await ended(process)
+    finally:
+        await other.close()
+
+    assert (process.returncode, told) == (0, "")
 
 
 async def test_a_job_in_hand_is_ended_though_the_worker_was_told_to_stop(
