@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 import asyncpg
-from asyncpg.transaction import Transaction
 
 from kasir.limits import Limits
 
@@ -44,23 +43,6 @@ _TRY_NEXT: Final = (
     asyncpg.CannotConnectNowError,
     asyncpg.TargetServerAttributeNotMatched,
 )
-
-
-class _Transaction(Transaction):
-    """A transaction that does not hide what ended it.
-
-    The driver's own says of a connection that was given up only that it is closed. Whoever was told
-    to stop meanwhile would take that for trouble with the database, and go on.
-    """
-
-    def __init__(self, connection: LimitedConnection) -> None:
-        super().__init__(connection, isolation=None, readonly=False, deferrable=False)
-        self._over = connection
-
-    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
-        """Commit or roll back; PostgreSQL does the latter where the connection is gone."""
-        if error is None or not self._over.is_closed():
-            await super().__aexit__(kind, error, trace)
 
 
 class LimitedConnection(_Connection):
@@ -94,10 +76,6 @@ class LimitedConnection(_Connection):
     async def fetchval(self, query: str, *args: object, **more: Any) -> Any:
         """As the driver's own, but bounded."""
         return await self._bounded(super().fetchval(query, *args, **more))
-
-    def transaction(self, **more: Any) -> Transaction:
-        """As the driver's own without options, but what ended it is what is raised."""
-        return _Transaction(self, **more)
 
     async def close(self, **more: Any) -> None:
         """Say farewell; what does not answer it is gone as well."""

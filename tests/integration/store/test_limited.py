@@ -114,38 +114,6 @@ async def test_whoever_stops_waiting_in_silence_gives_the_connection_up_at_once(
         assert await pool.fetchval("SELECT 1") == 1
 
 
-async def test_whoever_is_told_to_stop_inside_a_transaction_stops(fresh_database: str) -> None:
-    # A loop that goes on after whatever the database raises would go on for ever otherwise.
-    async with database.connected(fresh_database, 2, SOON) as pool:
-        working = asyncio.create_task(asleep_in_a_transaction(pool))
-        await until_asleep(pool)
-        working.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await working
-
-
-async def test_a_time_limit_around_a_transaction_is_told_as_one(fresh_database: str) -> None:
-    async with database.connected(fresh_database, 1, SOON) as pool:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.5):
-                await asleep_in_a_transaction(pool)
-
-
-async def asleep_in_a_transaction(pool: Pool) -> None:
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT pg_sleep(600)", timeout=600)
-
-
-async def until_asleep(pool: Pool) -> None:
-    asleep = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
-    )
-    async with asyncio.timeout(30):
-        while not await pool.fetchval(asleep):  # noqa: ASYNC110  # Nothing tells of it.
-            await asyncio.sleep(0.01)
-
-
 async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110  # Nothing tells of it.
