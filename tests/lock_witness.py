@@ -89,7 +89,7 @@ NEVER_WAITS: Final = {
     "events.add_events": _LEAF,
     "events.let_tellers_end": _LEAF,
     "events.resend": _BY_ID,
-    "events.resend_given_up": _BY_ID,
+    "events.resend_given_up": _SKIPS,
     "events.tried": _ALONE,
     "inbox.take_unread": _SKIPS,
     "inbox.take_some": _SKIPS,

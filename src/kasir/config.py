@@ -26,6 +26,8 @@ _TWIN_URL: Final = "http://127.0.0.1:8700"
 _SECRET_LETTERS_MIN: Final = 32
 #: Of a key that is sent over HTTP, with `live`.
 _KEY_LETTERS_MIN: Final = 20
+#: Of the password of the webhooks, with `live`: whoever has it may leave us what cannot be read.
+_PASSWORD_LETTERS_MIN: Final = 12
 #: As the Standard Webhooks specification has it.
 _EVENTS_SECRET_BYTES_MIN: Final = 24
 _LOCAL_URL: Final = "http://127.0.0.1:8000"
@@ -173,6 +175,7 @@ def _refuse_guessable(settings: Settings) -> None:
         ),
         ("KASIR_API_KEY", _key_cure(settings.api_key, key_maker)),
         ("KASIR_METRICS_KEY", _key_cure(settings.metrics_key, key_maker)),
+        ("KASIR_WEBHOOK_PASSWORD", _password_cure(settings.webhook_password, key_maker)),
         *(
             ("KASIR_EVENTS_SECRET", guessable(key, _EVENTS_SECRET_BYTES_MIN, events_maker))
             for key in events
@@ -186,6 +189,10 @@ def _refuse_guessable(settings: Settings) -> None:
 
 def _key_cure(key: str | None, maker: str) -> str | None:
     return guessable(key, _KEY_LETTERS_MIN, maker) if key else None
+
+
+def _password_cure(password: str | None, maker: str) -> str | None:
+    return guessable(password, _PASSWORD_LETTERS_MIN, maker) if password else None
 
 
 def _open_cure(url: str | None) -> str | None:

@@ -31,7 +31,7 @@ class Limits:
     connections_spare: int = 32
     #: Connections of one address. Many a shopper's phone shares its address with thousands.
     connections_per_address_max: int = 256
-    #: How long a connection that is to end is read on, so that its last answer arrives.
+    #: How long a connection that is ending is still read, so that the client gets its last answer.
     linger_s: float = 2.0
     #: How much of a body is read, for how long, after its answer: so that the sender hears it.
     drained_bytes_max: int = 32 * 1024 * 1024
@@ -44,6 +44,9 @@ class Limits:
     webhook_bytes_max: int = 512 * 1024
     #: How long one call to Adyen may take in all.
     adyen_timeout_s: float = 25.0
+    #: How long a look at Adyen's list of tokens may take before a charge: with the charge itself
+    #: it is less than `call_lease_s` and `stop_s`.
+    token_check_s: float = 8.0
     #: How long reaching Adyen may take.
     adyen_connect_timeout_s: float = 5.0
     #: The longest answer of Adyen's that is read to its end.
@@ -109,6 +112,8 @@ class Limits:
     #: be as long as a notification can be.
     reading_batch_max: int = 200
     reading_bytes_max: int = 4 * 1024 * 1024
+    #: How often one worker tries a notice that takes the database too long, until it is held.
+    slow_reads_max: int = 10
     #: Readers at work at once in one worker: one waits for the database while another thinks.
     readers_max: int = 4
     #: Jobs that one worker holds at once, most of them waiting for Adyen or the shop.

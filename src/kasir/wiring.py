@@ -274,7 +274,7 @@ class _Ground:
     def flow(self, tokens: Tokens, stored: StoredMethods) -> Flow:
         limits = self.settings.limits
         adyen = Adyen(self.wire, self.clock, limits.adyen_tries_max, limits.adyen_tries_s)
-        checked = TokensChecked(adyen, tokens, stored, self.clock)
+        checked = TokensChecked(adyen, tokens, stored, self.clock, limits.token_check_s)
         provider = TokensHear(checked, tokens, self.clock)
         return Flow(self.book, provider, self.clock, random.random, self.patience)
 
@@ -319,6 +319,7 @@ class _Ground:
             merchant_account=self.account,
             batch_max=self.settings.limits.reading_batch_max,
             bytes_max=self.settings.limits.reading_bytes_max,
+            slow_reads_max=self.settings.limits.slow_reads_max,
             is_live=self.settings.is_live,
         )
 

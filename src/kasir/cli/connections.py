@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 _SWEEP_S: Final = 0.5
-#: A chunk of a body has a frame around it; for each byte of the body so much of frames is borne.
+#: The framing of chunks counts as head; each byte of a body allows for so many bytes of it.
 _FRAME_BYTES: Final = 8
 #: What is answered even when every place is taken: whether it lives, and Adyen's notifications.
 _ALWAYS: Final = (b"/health/", b"/webhooks/")

@@ -9,6 +9,7 @@ import msgspec
 from kasir.cli.operator import opened
 from kasir.clock import SystemClock
 from kasir.errors import SettingError
+from kasir.limits import Limits
 from kasir.store import deliveries
 from kasir.store.deliveries import Delivery, DeliveryState
 
@@ -37,9 +38,16 @@ async def resend_deliveries(names: Sequence[str]) -> None:
     Raises:
         SettingError: One that is named is no event, or waits already. The others are sent.
     """
+    now = SystemClock().now()
     async with opened() as (pool, _):
-        resent = await deliveries.resend(pool, names, SystemClock().now())
+        resent = await deliveries.resend(pool, names, now)
+        older = 0 if names else await deliveries.left(pool, now, Limits().figures_max)
     print(f"{len(resent)} to be sent again")
+    if older:
+        print(
+            f"{older} were given up more than {deliveries.RESENT_WITHIN.days} days ago and are "
+            "not; name those that the shop is to have all the same"
+        )
     if left := sorted({*names} - {*resent}):
         cure = "is no event's id, or waits already; `kasir deliveries --state waiting` shows those"
         raise SettingError(", ".join(left), cure)

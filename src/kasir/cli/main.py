@@ -254,14 +254,8 @@ def main() -> None:
     """Run the command that the shell named."""
     try:
         _refuse_what_is_no_text(sys.argv[1:])
-        try:
-            app(exit_on_error=False, print_error=False)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read the output, as `head` does, has seen enough; the rest goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        app(exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except CycloptsError as error:
         print(f"kasir: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
@@ -270,6 +264,10 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read this has read enough, as `head` does; nothing is left to be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001  # Sorted out below.
         print(f"kasir: {_trouble(error)}", file=sys.stderr)
         sys.exit(1)

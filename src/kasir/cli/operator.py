@@ -92,7 +92,7 @@ async def replay_notices(ids: Sequence[int]) -> None:
         if gone := [str(each) for each in ids if each not in states]:
             cure = f"there is no notice {', '.join(gone)}"
             raise SettingError("IDS", f"{cure}; `kasir notices --state` lists them by state")
-        woken = await inbox.replay(pool, [*states], queue.enqueue_reading)
+        woken = {*await inbox.replay(pool, [*states], queue.enqueue_reading)}
     print(f"{len(woken)} to be read anew")
     for each, state in states.items():
         if each not in woken:

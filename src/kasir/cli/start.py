@@ -30,10 +30,18 @@ def database_shown(settings: DatabaseSettings | Settings) -> str:
 
 def used(settings: Settings) -> str:
     """What server and worker use."""
-    events = settings.events_url or "nobody (KASIR_EVENTS_URL is not set)"
+    events = _shown(settings.events_url) or "nobody (KASIR_EVENTS_URL is not set)"
     return (
         f"database {database_shown(settings)}; "
         f"Adyen {settings.environment} ({settings.addresses.checkout}), "
         f"merchant account {settings.merchant_account}; "
         f"shoppers and webhooks at {settings.public_url}; events to {events}"
     )
+
+
+def _shown(url: str | None) -> str:
+    """An address without a name, a password or a token that may stand in it."""
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

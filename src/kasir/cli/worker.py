@@ -58,6 +58,11 @@ async def work(kasir: Kasir, stop: asyncio.Event, cut: asyncio.Event | None = No
             at_once = {due.DELIVER: limits.event_deliveries_max}
             tasks.create_task(queue.work(kasir.pool, handlers, stop, held_max, ended, at_once))
             tasks.create_task(_clean(kasir, stop))
+            try:
+                await stop.wait()
+            finally:
+                # Where this is cancelled instead: a task that lost that word ends all the same.
+                stop.set()
 
 
 async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.Handler]:
@@ -124,10 +129,9 @@ async def _look(kasir: Kasir, stop: asyncio.Event) -> None:
     """Look for what is due, again at once while there is plenty."""
     limits = kasir.settings.limits
     while not stop.is_set():
-        pause = limits.look_every_s
+        # A job may have failed while the database was away: nothing stays unread for that.
+        pause = limits.look_every_s if await _has_read(kasir) else _AFTER_TROUBLE_S
         try:
-            # A job may have failed while the database was away: nothing stays unread for that.
-            await kasir.reader.read_all()
             found = await _found(kasir)
             # From before links were sealed; none, once a worker has been through them.
             found += await kasir.links_kept.seal(limits.due_batch_max)
@@ -138,6 +142,16 @@ async def _look(kasir: Kasir, stop: asyncio.Event) -> None:
             pause = _AFTER_TROUBLE_S
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
+
+
+async def _has_read(kasir: Kasir) -> bool:
+    """Read notices; apart from all else, which does not wait for one that cannot be read."""
+    try:
+        await kasir.reader.read_all()
+    except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
+        _log.warning("reading failed", error=type(error).__name__)
+        return False
+    return True
 
 
 async def _clean(kasir: Kasir, stop: asyncio.Event) -> None:

@@ -256,8 +256,11 @@ def _set_webhook(made: Stage, name: str, path: str, key: str) -> None:
         headers={"Content-Type": "application/json"},
         method="PUT",
     )
-    with urllib.request.urlopen(request, timeout=_READY_S) as response:  # noqa: S310  # The same.
-        response.read()
+    try:
+        with urllib.request.urlopen(request, timeout=_READY_S) as response:  # noqa: S310  # The same.
+            response.read()
+    except OSError as error:  # An URLError is one.
+        raise StageError(f"the twin does not hear where Kasir is: {error}") from error
 
 
 def free_port() -> int:

@@ -7,6 +7,7 @@ Every charge comes by here, the shop's, the library's and a renewal's, asked at 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -57,12 +58,14 @@ class TokensChecked:
         tokens: Which tokens are known.
         listed: Who looks them up.
         clock: What time it is.
+        wait_s: How long the list may take: it and the charge are asked within one lease.
     """
 
     provider: Provider
     tokens: TokensKnown
     listed: TokenList
     clock: Clock
+    wait_s: float
 
     async def ask(self, question: Question) -> Heard:
         """Ask. Where the list lacks the token, nothing is sent, and the answer is a refusal.
@@ -72,8 +75,7 @@ class TokensChecked:
         unsure = await self._unsure(question)
         if unsure is None:
             return await self.provider.ask(question)
-        shopper = unsure.name.shopper_reference
-        if await self.listed.reconcile(shopper) is None:
+        if not await self._looks(unsure.name.shopper_reference):
             _log.warning("a token could not be checked", token=unsure.id)
             why = "not sent: Adyen did not show its list of tokens"
             return meanings.unheard(question, self.clock.now(), why)
@@ -85,6 +87,14 @@ class TokensChecked:
             why = "not sent again: Adyen does not list the token"
             return meanings.unheard(question, self.clock.now(), why)
         return meanings.of_reply(question, _NOT_LISTED, self.clock.now())
+
+    async def _looks(self, shopper: str) -> bool:
+        """Look the shopper's tokens up; whether Adyen showed its list in time."""
+        try:
+            async with asyncio.timeout(self.wait_s):
+                return await self.listed.reconcile(shopper) is not None
+        except TimeoutError:
+            return False
 
     async def _unsure(self, question: Question) -> Token | None:
         """The token that is to be charged, where it is known and nobody vouches for it."""

@@ -31,9 +31,9 @@ _NUMBERS: Final = 2**31 - 1
 #: So often it is looked whether the session is still there.
 _BEAT_S: Final = 1.0
 _AGAIN_S: Final = 0.2
-#: So long after a restart of the server everybody who is alive has told it.
+#: By this long after PostgreSQL restarted, every live Kasir holds its lock again.
 _RESTART_S: Final = 5.0
-#: So long a Kasir that is closed tries to say what it gave up.
+#: How long a closing Kasir tries to write down what it gave up.
 _LAST_WORDS_S: Final = 2.0
 
 _log = structlog.get_logger("kasir.askers")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from kasir.shop_events.delivery import Answered
 from kasir.store.database import Pool
 from kasir.store.events import SQL
+
+#: A shop may have dealt with what is older, and would be told of it as of news.
+RESENT_WITHIN: Final = timedelta(days=7)
+_BATCH: Final = 1000
 
 
 class DeliveryState(StrEnum):
@@ -82,12 +86,24 @@ async def resend(pool: Pool, names: Sequence[str], now: datetime) -> list[str]:
 
     Args:
         pool: Where they are.
-        names: Which; all that were given up where none is named. One that waits is left alone.
+        names: Which; where none is named, all that were given up within `RESENT_WITHIN`. One that
+            waits is left alone.
         now: When they are due.
     """
     if names:
         return [row["name"] async for row in SQL.resend(pool, names=list(names), now=now)]
-    return [row["name"] async for row in SQL.resend_given_up(pool, now=now)]
+    resent: list[str] = []
+    while True:
+        rows = SQL.resend_given_up(pool, now=now, since=now - RESENT_WITHIN, most=_BATCH)
+        found = [row["name"] async for row in rows]
+        resent += found
+        if len(found) < _BATCH:
+            return resent
+
+
+async def left(pool: Pool, now: datetime, most: int) -> int:
+    """How many were given up so long ago that each is only sent by its name; `most` at most."""
+    return int(await SQL.given_up_before(pool, since=now - RESENT_WITHIN, most=most))
 
 
 async def last_try(pool: Pool) -> Try | None:

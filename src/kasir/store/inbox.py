@@ -20,6 +20,8 @@ from kasir.webhooks.receive import Notice, NoticeKind
 
 SQL: Final = queries("inbox")
 
+_BATCH: Final = 1000
+
 Enqueue = Callable[["Connection"], Awaitable[None]]
 
 
@@ -177,13 +179,29 @@ async def held(pool: Pool) -> list[int]:
 
 async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
     """Give the state of each of these notices that is there, by its id."""
-    rows = SQL.states(pool, ids=list(ids))
-    return {row["id"]: NoticeState(row["state"]) async for row in rows}
+    found: dict[int, NoticeState] = {}
+    for part in _parts(ids):
+        rows = SQL.states(pool, ids=part)
+        found |= {row["id"]: NoticeState(row["state"]) async for row in rows}
+    return found
+
+
+async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
+    """Have notices read anew; gives the ids of those that will be. Read ones stay as they are."""
+    woken: list[int] = []
+    for part in _parts(ids):
+        woken += await _replay(pool, part, enqueue)
+    return woken
+
+
+def _parts(ids: Sequence[int]) -> list[list[int]]:
+    """As many at a time as one statement deals with in a moment, lowest first."""
+    every = sorted(ids)
+    return [every[start : start + _BATCH] for start in range(0, len(every), _BATCH)]
 
 
 @once_more
-async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
-    """Have notices read anew; gives the ids of those that will be. Read ones stay as they are."""
+async def _replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
     async with pool.acquire() as connection, connection.transaction():
         woken = [row["id"] async for row in SQL.replay(connection, ids=list(ids))]
         await enqueue(connection)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from kasir.limits import Limits
 
@@ -33,6 +34,8 @@ else:  # The classes take no parameters at run time.
 
 T = TypeVar("T")
 
+#: What a rollback ends in where the way to the server is lost; the transaction is lost with it.
+_NOT_ROLLED_BACK: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 #: So many probes without an answer, and the connection is dead.
 _PROBES: Final = 3
 #: After so many statements a connection is replaced: the driver's own default.
@@ -45,6 +48,23 @@ _TRY_NEXT: Final = (
 )
 
 
+class LimitedTransaction(Transaction):
+    """A transaction that ends with what went wrong in it.
+
+    The driver's own ends with what went wrong with its rollback, which would hide a cancel.
+    """
+
+    _connection: LimitedConnection
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        """Commit; where something was raised, roll back as far as anybody hears it."""
+        if error is None:
+            await super().__aexit__(kind, error, trace)
+        elif not self._connection.is_closed():
+            with suppress(*_NOT_ROLLED_BACK):
+                await super().__aexit__(kind, error, trace)
+
+
 class LimitedConnection(_Connection):
     """A connection that is given up where a statement was not answered in time."""
 
@@ -54,6 +74,11 @@ class LimitedConnection(_Connection):
     def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
         super().__init__(protocol, transport, *rest)
         self.socket: socket.socket = transport.get_extra_info("socket")
+
+    def transaction(self, **how: Any) -> LimitedTransaction:
+        """As the driver's own, but what is raised in it comes out as what it was."""
+        told = {"isolation": None, "readonly": False, "deferrable": False, **how}
+        return LimitedTransaction(self, **told)
 
     async def execute(self, query: str, *args: object, **more: Any) -> str:
         """As the driver's own, but bounded."""

@@ -1,13 +1,15 @@
 """Reads the inbox into the book: a batch of notices in one transaction.
 
 Readers take turns by row locks, so any number of workers may read. A notice that the database
-cannot take is found by reading its batch in halves; it is held, and the others are not.
+cannot take is found by reading its batch in halves; it is held, and the others are not. One that
+takes too long is left unread and the others are read, until it has been tried often enough.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import asyncpg
@@ -41,6 +43,8 @@ _STATES: Final = {
 
 #: The longest reference that a payment of ours can have.
 _REFERENCE_MAX: Final = 80
+#: So many of one batch that take too long by themselves: it is the database that is slow.
+_SLOW_TOGETHER: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,17 @@ class Reader:
     merchant_account: str
     batch_max: int
     bytes_max: int
+    slow_reads_max: int
     is_live: bool
+    #: How often each notice took too long by itself.
+    _slow: Counter[int] = field(default_factory=Counter, init=False)
 
     async def read_all(self) -> int:
-        """Read until nothing unread is left; returns how many were read."""
+        """Read until nothing unread is left; returns how many were read.
+
+        Raises:
+            asyncpg.QueryCanceledError: What is left unread takes too long; it is to be tried again.
+        """
         await SQL.look_again(self.pool, most=self.batch_max)
         total = 0
         while count := await self._read_batch():
@@ -96,30 +107,58 @@ class Reader:
                         ids = [row["id"] for row in rows]
                         await self._read(connection, rows)
         except Exception as error:
-            if not ids or not _is_poison(error, len(ids)):
+            if not ids or not _is_poison(error):
                 raise
-            await self._read_apart(ids, error)
+            await self._read_or_hold(ids, error)
         return len(ids)
 
     async def _taken(self, connection: Connection) -> list[Any]:
+        """What is to be read next; what took too long before comes last."""
         most, most_bytes = self.batch_max, self.bytes_max
-        return [row async for row in SQL.take_unread(connection, most=most, most_bytes=most_bytes)]
+        taken = SQL.take_unread(connection, most=most, most_bytes=most_bytes)
+        rows = [row async for row in taken]
+        return [row for row in rows if row["id"] not in self._slow] or rows
 
-    async def _read_apart(self, ids: Sequence[int], error: Exception) -> None:
+    async def _read_or_hold(self, ids: Sequence[int], error: Exception) -> None:
+        """Read a batch in parts, and hold what takes too long for the last time.
+
+        Raises:
+            asyncpg.QueryCanceledError: Something takes too long, and is left unread.
+        """
+        slow: dict[int, Exception] = {}
+        await self._read_apart(ids, error, slow)
+        self._slow.update([*slow])
+        spent = [one for one in slow if self._slow[one] >= self.slow_reads_max]
+        for one in spent:
+            await self._hold(one, slow.pop(one))
+            del self._slow[one]  # Replayed, it is tried as often again.
+        for left in slow.values():
+            raise left
+
+    async def _read_apart(
+        self, ids: Sequence[int], error: Exception, slow: dict[int, Exception]
+    ) -> None:
         """Hold the one notice that cannot be read, or look for it in either half.
 
         One among n costs 2 log n transactions, and not n; none grows with what the others cost.
         """
-        if len(ids) == 1:
-            held = Reading(NoticeState.HELD, error=f"{type(error).__name__}: {error}")
-            await self._settle(self.pool, [_Settled(ids[0], held)])
-            return
-        middle = len(ids) // 2
-        await self._read_some(ids[:middle])
-        await self._read_some(ids[middle:])
+        if len(ids) > 1:
+            middle = len(ids) // 2
+            await self._read_some(ids[:middle], slow)
+            await self._read_some(ids[middle:], slow)
+        elif not isinstance(error, asyncpg.QueryCanceledError):
+            await self._hold(ids[0], error)
+        else:
+            slow[ids[0]] = error
+            if len(slow) == _SLOW_TOGETHER:
+                raise error
+
+    async def _hold(self, notice_id: int, error: Exception) -> None:
+        held = Reading(NoticeState.HELD, error=f"{type(error).__name__}: {error}")
+        await self._settle(self.pool, [_Settled(notice_id, held)])
 
     @once_more
-    async def _read_some(self, ids: Sequence[int]) -> None:
+    async def _read_some(self, ids: Sequence[int], slow: dict[int, Exception]) -> None:
         try:
             async for attempt in tries():
                 with attempt:
@@ -127,9 +166,9 @@ class Reader:
                         rows = [row async for row in SQL.take_some(connection, ids=ids)]
                         await self._read(connection, rows)
         except Exception as error:
-            if not _is_poison(error, len(ids)):
+            if not _is_poison(error):
                 raise
-            await self._read_apart(ids, error)
+            await self._read_apart(ids, error, slow)
 
     async def _read(self, connection: Connection, rows: Sequence[Any]) -> None:
         """Find whose each notice is, let payments and tokens hear, and settle the notices.
@@ -225,10 +264,8 @@ def _settled(placed: Placing | None, notice_id: int, reading: Reading) -> _Settl
     )
 
 
-def _is_poison(error: Exception, count: int) -> bool:
-    """Whether it is the fault of a notice among so many: not of a database away, nor of a race."""
-    if isinstance(error, asyncpg.QueryCanceledError):
-        return count > 1  # What takes too long for the database may be read in parts.
-    return isinstance(error, asyncpg.DataError) or not (
+def _is_poison(error: Exception) -> bool:
+    """Whether it may be the fault of a notice: not of a database away, nor of a race."""
+    return isinstance(error, asyncpg.DataError | asyncpg.QueryCanceledError) or not (
         isinstance(error, AWAY) or is_contested(error)
     )

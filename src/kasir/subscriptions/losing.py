@@ -21,7 +21,7 @@ from kasir.subscriptions.turn import Turn, ended, settled
 def next_loss(it: Subscription) -> Loss | None:
     """The next loss that something can be done about from where the subscription stands.
 
-    A pause waits until a subscription is complete; a loss waits so long.
+    A loss that leads to a pause waits until the sign-up is complete.
     """
     return next((one for one in it.losses if _can_be_dealt_with(it, one)), None)
 

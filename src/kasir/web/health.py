@@ -71,7 +71,7 @@ async def metrics(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
         ),
         ("kasir_events_waiting", "Events the shop has not taken", found.events),
         ("kasir_oldest_waiting_event_seconds", "How old the oldest of them is", found.events_s),
-        ("kasir_events_given_up", "Events not sent any more, of a week", found.given_up),
+        ("kasir_events_given_up", "Events given up in the last seven days", found.given_up),
         ("kasir_subscriptions_due", "Subscriptions with something to do by now", found.due),
         ("kasir_jobs_failed", "Jobs that failed: kasir jobs failed", found.failed_jobs),
     ):

@@ -127,12 +127,12 @@ def unauthorized() -> Answer:
 
 def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     if isinstance(error, CutOff):
-        _log.warning("cut off by the stop", path=request.url.path)
+        _log.warning("cut off by the stop", path=_place(request))
     elif isinstance(error, _AWAY):
-        _log.error("the database is away", path=request.url.path, error=type(error).__name__)
+        _log.error("the database is away", path=_place(request), error=type(error).__name__)
     elif not isinstance(error, KasirError | HTTPException):
         _log.error(
-            "unexpected", path=request.url.path, error=type(error).__name__, traceback=_told(error)
+            "unexpected", path=_place(request), error=type(error).__name__, traceback=_told(error)
         )
     # Litestar tells the name of our argument, which a caller does not know.
     names = _names(request) if isinstance(error, ValidationException) else _AS_THEY_ARE
@@ -146,6 +146,11 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     if "WWW-Authenticate" in more:
         answered.headers["WWW-Authenticate"] = more["WWW-Authenticate"]
     return answered
+
+
+def _place(request: Request[Any, Any, Any]) -> str:
+    """Which address was called, without what stands in it: that may be a token."""
+    return str(request.scope.get("path_template", ""))
 
 
 def _in_words(request: Request[Any, Any, Any], error: Exception) -> Exception:

@@ -1,6 +1,7 @@
 """A stop waits for what is in hand, and what it cannot wait for is answered all the same.
 
-`kasir serve` tells this of its signals. In another app's server nobody does: then nothing changes.
+`kasir serve` passes its signals on to this. In another app's server nobody does, and requests end
+as that server ends them.
 """
 
 from __future__ import annotations

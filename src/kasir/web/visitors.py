@@ -201,6 +201,13 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None  # A bracket that does not close: nobody's.
+
+
 def refuse_other_origins(request: AnyRequest, kasir: Kasir) -> None:
     """Let a form be posted by our own pages only.
 
@@ -213,6 +220,6 @@ def refuse_other_origins(request: AnyRequest, kasir: Kasir) -> None:
     headers = request.headers
     origin = headers.get("origin", "null")
     ours = {headers.get("host", ""), urlsplit(kasir.settings.public_url).netloc}
-    is_other = origin != "null" and urlsplit(origin).netloc not in ours
+    is_other = origin != "null" and _host_of(origin) not in ours
     if is_other or headers.get("sec-fetch-site", "none") not in _OWN_SITES:
         raise PermissionDeniedException("only the form's own page may post it")

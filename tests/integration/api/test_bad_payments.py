@@ -180,7 +180,6 @@ async def test_everything_wrong_at_once_is_told_at_once(caller: Caller) -> None:
     wrong = {
         "amount": {"currency": "EUR", "value": -1},
         "channel": "Phone",
-        "browserInfo": {},
         "reference": "r" * 81,
         "returnUrl": "nowhere",
         "paymentMethod": {"type": "gopay_wallet"},
@@ -193,7 +192,6 @@ async def test_everything_wrong_at_once_is_told_at_once(caller: Caller) -> None:
         "amount.currency",
         "amount.value",
         "channel",
-        *(f"browserInfo.{name}" for name in BROWSER),
         "reference",
         "returnUrl",
         "shopperReference",

@@ -67,11 +67,10 @@ async def test_one_address_takes_no_more_streams_than_its_own(fresh_database: st
         await kasir.start(link)
         (payment,) = await kasir.payments()
         url = f"{link['url']}/payments/{payment['id']}/events"
-        heard = []
-        for headers in (ONE, ONE, OTHER):
-            stream = await kasir.http.get(url, headers=headers)
-            heard.append(await stream.content.readuntil(b"event: standing"))
-        await kasir.http.close()
+        streams = [await kasir.http.get(url, headers=headers) for headers in (ONE, ONE, OTHER)]
+        heard = [await stream.content.readuntil(b"event: standing") for stream in streams]
+        for stream in streams:
+            stream.close()
 
     assert [b"retry: 2000" in one for one in heard] == [True, False, True]
     assert b"retry: 5000" in heard[1]
@@ -278,6 +277,7 @@ OTHERS = [
     {"Origin": "https://other.example"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
     {"Sec-Fetch-Site": "same-site", "Origin": "null"},
+    {"Origin": "http://["},
 ]
 OURS = [
     {},

@@ -74,6 +74,27 @@ async def test_all_that_were_given_up_are_sent_again_unless_some_are_named(
     assert set(names(given, "waiting")) == {"evt_waits", "evt_told", "evt_lost", "evt_lost_too"}
 
 
+async def test_what_was_given_up_long_ago_is_sent_again_only_by_its_name(
+    given: dict[str, str],
+) -> None:
+    connection = await asyncpg.connect(given["KASIR_DATABASE_URL"])
+    await connection.execute(
+        "UPDATE event SET given_up_at = now() - interval '8 days' WHERE name = 'evt_lost'"
+    )
+    await connection.close()
+    unnamed = kasir("deliveries", "resend", **given)
+    old = names(given, "given_up")
+    named = kasir("deliveries", "resend", "evt_lost", **given)
+
+    assert unnamed.stdout == (
+        "1 to be sent again\n"
+        "1 were given up more than 7 days ago and are not; name those that the shop is to have "
+        "all the same\n"
+    )
+    assert old == ["evt_lost"]
+    assert named.stdout == "1 to be sent again\n"
+
+
 async def test_what_cannot_be_sent_again_is_named_and_the_others_are(
     given: dict[str, str],
 ) -> None:

@@ -67,12 +67,12 @@ def settings(database: str, slow: Slow) -> dict[str, str]:
     }
 
 
-async def pay(url: str) -> tuple[int, Any, str]:
+async def pay(url: str, **more: Any) -> tuple[int, Any, str]:
     """Pay under one key: status, body and the header that says whether to ask again."""
     heads = {"X-API-Key": KEY, "Idempotency-Key": "order-1"}
     async with (
         aiohttp.ClientSession(headers=heads) as shop,
-        shop.post(f"{url}/v72/payments", json=payment_body()) as answer,
+        shop.post(f"{url}/v72/payments", json=payment_body(**more)) as answer,
     ):
         kind = answer.headers["Content-Type"].split(";")[0]
         body = await (answer.json() if kind == "application/json" else answer.text())
@@ -151,6 +151,40 @@ async def test_what_a_second_signal_cuts_is_told_to_ask_again_and_goes_on_under_
     assert "Traceback" not in told
     assert second[0] == 200
     assert len(set(keys)) == 1
+
+
+async def test_a_payment_that_is_cut_while_it_waits_for_a_lock_is_told_of_the_stop(
+    fresh_database: str, slow: Slow
+) -> None:
+    port = free_port()
+    saving = {
+        "shopperReference": "shopper-1",
+        "storePaymentMethod": True,
+        "recurringProcessingModel": "Subscription",
+    }
+    url = f"http://127.0.0.1:{port}"
+    with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
+        until_ready(url)
+        other = await asyncpg.connect(fresh_database)
+        await other.execute("BEGIN; LOCK TABLE question IN EXCLUSIVE MODE")
+        paying = asyncio.create_task(pay(url, **saving))
+
+        async def waits() -> bool:
+            return bool(
+                await other.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            )
+
+        await until(waits, bool, "the payment waits")
+        process.send_signal(signal.SIGTERM)
+        await until_deaf(port)
+        process.send_signal(signal.SIGTERM)
+        status, body, transient = await paying
+        told = await ended(process)
+        await other.close()
+
+    assert (status, body["errorCode"], transient) == (503, "703", "true")
+    assert "cut off by the stop" in told
+    assert "the database is away" not in told
 
 
 async def test_a_stream_of_events_and_idle_connections_do_not_hold_a_stop(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -58,7 +59,7 @@ async def test_a_statement_into_silence_ends_and_what_took_that_way_is_not_lent_
 
 async def test_so_does_a_transaction_whatever_it_says_last(way: Way) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
-        with pytest.raises(database.AWAY):
+        with pytest.raises(TimeoutError):
             await broken_off(pool, way)
         way.let_through()
 
@@ -114,10 +115,96 @@ async def test_whoever_stops_waiting_in_silence_gives_the_connection_up_at_once(
         assert await pool.fetchval("SELECT 1") == 1
 
 
+async def test_whoever_is_told_to_stop_inside_a_transaction_stops(fresh_database: str) -> None:
+    # A loop that goes on after whatever the database raises would go on for ever otherwise.
+    async with database.connected(fresh_database, 2, SOON) as pool:
+        working = asyncio.create_task(asleep_in_a_transaction(pool))
+        await until_asleep(pool)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+
+
+async def test_a_time_limit_around_a_transaction_is_told_as_one(fresh_database: str) -> None:
+    async with database.connected(fresh_database, 1, SOON) as pool:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await asleep_in_a_transaction(pool)
+
+
+async def asleep_in_a_transaction(pool: Pool) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT pg_sleep(600)", timeout=600)
+
+
+async def until_asleep(pool: Pool) -> None:
+    asleep = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
+    )
+    async with asyncio.timeout(30):
+        while not await pool.fetchval(asleep):  # noqa: ASYNC110  # Nothing tells of it.
+            await asyncio.sleep(0.01)
+
+
 async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110  # Nothing tells of it.
             await asyncio.sleep(0.01)
+
+
+async def test_a_cancel_in_a_transaction_comes_out_as_a_cancel(fresh_database: str) -> None:
+    limits = replace(SOON, database_statement_s=60.0, database_silence_s=60.0)
+    async with database.connected(fresh_database, 1, limits) as pool:
+        asking = asyncio.create_task(sleeps_in_a_transaction(pool))
+        await until(lambda: not pool.get_idle_size())
+        async with asyncpg_to(fresh_database) as other:
+            await until_it_sleeps(other)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+        assert await pool.fetchval("SELECT 1") == 1
+
+
+@asynccontextmanager
+async def asyncpg_to(dsn: str) -> AsyncIterator[Any]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def until_it_sleeps(other: Any) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    async with asyncio.timeout(30):
+        while not await other.fetchval(query):  # noqa: ASYNC110  # Nothing tells of it.
+            await asyncio.sleep(0.01)
+
+
+async def sleeps_in_a_transaction(pool: Pool) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT pg_sleep(60)")
+
+
+async def test_a_cancel_in_a_transaction_is_one_though_nobody_hears_its_rollback(
+    way: Way,
+) -> None:
+    async with database.connected(way.dsn, 1, SOON) as pool:
+        is_open = asyncio.Event()
+        thinking = asyncio.create_task(thinks_in_a_transaction(pool, is_open))
+        await is_open.wait()
+        way.swallow()
+        thinking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await thinking
+
+
+async def thinks_in_a_transaction(pool: Pool, is_open: asyncio.Event) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        is_open.set()
+        await asyncio.Event().wait()
 
 
 async def test_a_farewell_that_is_not_answered_is_said_in_vain_and_in_silence(

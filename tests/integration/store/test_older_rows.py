@@ -10,7 +10,7 @@ import pytest
 from kasir.store import database
 from kasir.store.database import Pool
 
-NEW: Final = "0021_kept_apart_and_sealed.sql"
+NEW: Final = "0020_kept_apart_and_sealed.sql"
 
 
 @pytest.fixture
@@ -70,3 +70,27 @@ async def test_a_token_is_as_sure_as_what_told_of_it(
     await database.migrate(before)
 
     assert await before.fetchval("SELECT is_sure FROM token") is is_sure
+
+
+async def test_an_event_given_up_before_it_was_written_down_when_is_as_old_as_it_is(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = database.migrations()
+    async with database.connected(fresh_database, 2) as pool:
+        with monkeypatch.context() as earlier:
+            before = [name for name in names if name < "0016"]
+            earlier.setattr(database, "migrations", lambda: before)
+            await database.migrate(pool)
+        for name, age in (("evt_old", 400), ("evt_new", 1)):
+            await pool.execute(
+                "INSERT INTO event (name, subject, type, at, payload, tries)"
+                " VALUES ($1, 'pay_1', 'payment.authorised', now() - make_interval(days => $2),"
+                " '', 11)",
+                *(name, age),
+            )
+        await database.migrate(pool)
+        lately = await pool.fetch(
+            "SELECT name FROM event WHERE given_up_at BETWEEN now() - interval '7 days' AND now()"
+        )
+
+    assert [row["name"] for row in lately] == ["evt_new"]

@@ -1,37 +1,120 @@
-"""Notices that take longer to read together than the database lets a statement take."""
+"""Notices that take longer to read than the database lets a statement take."""
 
 from __future__ import annotations
 
-from fakes import KEY, NOW, envelope, notification_item
-from kasir.adyen.signing import key_from_hex
-from kasir.webhooks.receive import receive
-from opened import a_database, kasir_on
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
-#: PostgreSQL ends a statement that settles several, as one that took too long.
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from fakes import KEY, NOW, envelope, notification_item
+from integration.shop_events.told import tell
+from kasir.adyen.signing import key_from_hex
+from kasir.cli.worker import work
+from kasir.webhooks.receive import receive
+from kasir.wiring import Kasir
+from opened import a_database, kasir_on, until
+
+#: PostgreSQL ends a statement that settles such notices, as one that took too long.
 SLOW = """
-CREATE FUNCTION too_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF (SELECT count(*) FROM settled) > 1 THEN
+CREATE OR REPLACE FUNCTION too_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF (SELECT count(*) FROM settled WHERE {which}) > {most} THEN
     RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014';
   END IF;
   RETURN NULL;
 END $$;
-CREATE TRIGGER too_slow AFTER UPDATE ON notice REFERENCING NEW TABLE AS settled
+CREATE OR REPLACE TRIGGER too_slow AFTER UPDATE ON notice REFERENCING NEW TABLE AS settled
   FOR EACH STATEMENT EXECUTE FUNCTION too_slow();
 """
 
 
-async def test_notices_that_are_too_slow_together_are_read_one_by_one(postgres_dsn: str) -> None:
-    items = [notification_item(pspReference=f"SLOW{number}") for number in range(3)]
-    async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
+@pytest.fixture
+async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+    """Kasir on a database of the test's own, with four notices."""
+    async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
+        items = [notification_item(pspReference=f"SLOW{number}") for number in range(4)]
         await receive(
             envelope(*items),
             is_form=False,
             keys=[key_from_hex(KEY)],
-            inbox=kasir.inbox,
+            inbox=opened.inbox,
             received_at=NOW,
         )
-        await kasir.pool.execute(SLOW)
-        await kasir.reader.read_all()
-        rows = await kasir.pool.fetch("SELECT DISTINCT state FROM notice")
+        yield opened
 
-    assert [row["state"] for row in rows] == ["foreign"]
+
+async def states(kasir: Kasir) -> list[str]:
+    rows = await kasir.pool.fetch("SELECT state FROM notice ORDER BY id")
+    return [row["state"] for row in rows]
+
+
+async def _is_slow(kasir: Kasir, which: str, most: int = 0) -> None:
+    await kasir.pool.execute(SLOW.format(which=which, most=most))
+
+
+async def test_notices_that_are_too_slow_together_are_read_one_by_one(kasir: Kasir) -> None:
+    await _is_slow(kasir, "true", most=1)
+    await kasir.reader.read_all()
+
+    assert await states(kasir) == ["foreign"] * 4
+
+
+async def test_one_notice_that_is_always_too_slow_keeps_no_other_unread_and_is_held_at_last(
+    kasir: Kasir,
+) -> None:
+    await _is_slow(kasir, "state <> 'held' AND 'SLOW1' = ANY (names)")
+    with pytest.raises(asyncpg.QueryCanceledError):
+        await kasir.reader.read_all()
+    first = await states(kasir)
+    tries = 1
+    while "unread" in await states(kasir):
+        tries += 1
+        await _reads(kasir)
+    held = await kasir.pool.fetchval("SELECT error FROM notice WHERE state = 'held'")
+
+    assert first == ["foreign", "unread", "foreign", "foreign"]
+    assert await states(kasir) == ["foreign", "held", "foreign", "foreign"]
+    assert tries == kasir.settings.limits.slow_reads_max
+    assert "canceling statement due to statement timeout" in held
+
+
+async def _reads(kasir: Kasir) -> None:
+    try:
+        await kasir.reader.read_all()
+    except asyncpg.QueryCanceledError as error:
+        assert "statement timeout" in str(error)  # noqa: PT017  # The last one raises nothing.
+
+
+async def test_a_database_that_is_slow_for_a_while_has_no_notice_held(kasir: Kasir) -> None:
+    await _is_slow(kasir, "true")
+    for _ in range(kasir.settings.limits.slow_reads_max + 1):
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await kasir.reader.read_all()
+    meanwhile = await states(kasir)
+    await kasir.pool.execute("DROP TRIGGER too_slow ON notice")
+    await kasir.reader.read_all()
+
+    assert meanwhile == ["unread"] * 4
+    assert await states(kasir) == ["foreign"] * 4
+
+
+async def test_what_is_due_is_done_though_no_notice_can_be_read(kasir: Kasir) -> None:
+    await _is_slow(kasir, "true")
+    await tell(kasir, "pay_1")
+    stop = asyncio.Event()
+    with capture_logs() as logs:
+        working = asyncio.create_task(work(kasir, stop))
+        await until(lambda: _was_done(kasir, "deliver"))
+        stop.set()
+        await working
+    failed: list[Any] = [log for log in logs if log["event"] == "reading failed"]
+
+    assert {log["error"] for log in failed} == {"QueryCanceledError"}
+
+
+async def _was_done(kasir: Kasir, job: str) -> bool:
+    query = "SELECT EXISTS (SELECT FROM pgqueuer_log WHERE entrypoint = $1)"
+    return bool(await kasir.pool.fetchval(query, job))

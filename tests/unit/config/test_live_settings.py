@@ -25,6 +25,8 @@ LIVE = {
     "KASIR_EVENTS_URL": "https://shop.example/events",
     "KASIR_EVENTS_SECRET": EVENTS_SECRET,
     "KASIR_METRICS_KEY": STRONG,
+    "KASIR_WEBHOOK_USER": "adyen",
+    "KASIR_WEBHOOK_PASSWORD": "correct horse battery",
     "KASIR_DATA_DIR": "/srv/kasir",
 }
 
@@ -46,6 +48,7 @@ def test_strong_settings_start_in_live() -> None:
         pytest.param("KASIR_API_KEY", "demo-api-key", id="the demo's key"),
         pytest.param("KASIR_API_KEY", "a" * 64, id="one letter many times"),
         pytest.param("KASIR_METRICS_KEY", "metrics", id="a word for the metrics"),
+        pytest.param("KASIR_WEBHOOK_PASSWORD", "adyen", id="a word for the webhooks"),
         pytest.param("KASIR_SECRET_KEY", "nothing-that-the-twin-tells-is-secret", id="the twin's"),
         pytest.param(
             "KASIR_SECRET_KEY",

@@ -44,7 +44,7 @@ def test_everything_that_was_set_is_read() -> None:
             "KASIR_API_KEY": "shop-key-7f3e9ab2c415",
             "KASIR_DATABASE_URL": "postgresql://kasir:secret@db.example/kasir",
             "KASIR_WEBHOOK_USER": "adyen",
-            "KASIR_WEBHOOK_PASSWORD": "word",
+            "KASIR_WEBHOOK_PASSWORD": "a word of the door",
             "KASIR_KEEP_JOBS_DAYS": "1",
             "KASIR_KEEP_NOTICES_DAYS": "99999",
         }
@@ -64,7 +64,7 @@ def test_everything_that_was_set_is_read() -> None:
     assert settings.database_url == "postgresql://kasir:secret@db.example/kasir"
     assert settings.data_dir == Path("/srv/kasir")
     assert settings.public_url == "https://pay.shop.example"
-    assert (settings.webhook_user, settings.webhook_password) == ("adyen", "word")
+    assert (settings.webhook_user, settings.webhook_password) == ("adyen", "a word of the door")
 
 
 def test_the_twin_needs_only_the_seals_key() -> None:

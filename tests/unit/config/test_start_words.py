@@ -45,12 +45,13 @@ def test_no_secret_is_among_what_is_said_to_be_used() -> None:
         "KASIR_API_KEY": f"{SECRET}-3",
         "KASIR_WEBHOOK_USER": "adyen",
         "KASIR_WEBHOOK_PASSWORD": f"{SECRET}-4",
-        "KASIR_EVENTS_URL": "https://shop.example/events",
+        "KASIR_EVENTS_URL": f"https://shop:{SECRET}-5@shop.example/events?token={SECRET}-6",
         "KASIR_EVENTS_SECRET": "whsec_c2VjcmV0",
     }
     words = used(settings_from({"ADYEN_ENVIRONMENT": "twin", **secrets}))
 
     assert not [text for text in (SECRET, KEY, "whsec_c2VjcmV0") if text in words]
+    assert "events to https://shop.example/events" in words
 
 
 def test_with_the_twin_what_seals_the_database_need_not_be_given() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,7 +60,26 @@ async def test_whatever_charges_no_unsure_token_is_asked_at_once(
     provider = ScriptedProvider(lambda _: an_answer())
     known = Known(shopper)
     question = a_question(body=json.dumps(body).encode(), **changes)
-    heard = await TokensChecked(provider, known, known, FrozenClock()).ask(question)
+    heard = await TokensChecked(provider, known, known, FrozenClock(), 1).ask(question)
 
     assert provider.asked == [question]
     assert heard.answer is not None
+
+
+class Mute(Known):
+    """Whose list is asked for in vain, for longer than anybody waits."""
+
+    async def reconcile(self, shopper_reference: str) -> object | None:
+        """Never answer."""
+        await asyncio.Event().wait()
+        return None
+
+
+async def test_a_list_that_does_not_come_takes_no_longer_than_is_left_for_the_charge() -> None:
+    provider = ScriptedProvider(lambda _: an_answer())
+    known = Mute("shopper-1")
+    question = a_question(body=json.dumps(CHARGE).encode())
+    heard = await TokensChecked(provider, known, known, FrozenClock(), 0.01).ask(question)
+
+    assert provider.asked == []
+    assert heard.answer is None

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncpg
+import httpx
 import pytest
+from litestar import Litestar, get
 from litestar.exceptions import (
     MethodNotAllowedException,
     NotAuthorizedException,
     NotFoundException,
     ValidationException,
 )
+from structlog.testing import capture_logs
 
 from kasir.errors import (
+    CutOff,
     DatabaseUnavailable,
     Fault,
     InvalidRequest,
@@ -18,7 +23,7 @@ from kasir.errors import (
     NotFound,
     StillRunning,
 )
-from kasir.web.problems import answer_to, response
+from kasir.web.problems import HANDLERS, answer_to, response
 
 
 @pytest.mark.parametrize(
@@ -75,3 +80,22 @@ def test_the_idempotency_key_comes_back_only_where_one_came() -> None:
 
     assert response(answer, idempotency_key="key-1").headers["idempotency-key"] == "key-1"
     assert "idempotency-key" not in response(answer).headers
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), asyncpg.AdminShutdownError("x"), CutOff()])
+async def test_the_log_says_where_it_happened_and_not_which_token_was_named(
+    error: Exception,
+) -> None:
+    @get("/v72/tokens/{token:str}")
+    async def fails() -> None:
+        raise error
+
+    app = Litestar([fails], exception_handlers=HANDLERS)
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
+    async with httpx.AsyncClient(transport=transport, base_url="http://kasir") as http:
+        with capture_logs() as logs:
+            await http.get("/v72/tokens/SECRET-TOKEN")
+
+    (line,) = logs
+    assert line["path"] == "/v72/tokens/{token}"
+    assert "SECRET-TOKEN" not in str({**line, "traceback": ""})

@@ -9,7 +9,9 @@ CREATE TABLE event_try (
 );
 CREATE INDEX event_try_of_event ON event_try (event_id, id);
 
--- When the last try had failed and no other was to follow; null again once it is sent anew.
+-- When the last try had failed and no other was to follow; null again once it is sent anew. Of older
+-- ones it was not written down: the tries of each took some three days.
 ALTER TABLE event ADD COLUMN given_up_at timestamptz;
-UPDATE event SET given_up_at = now() WHERE due_at IS NULL AND delivered_at IS NULL AND tries > 0;
+UPDATE event SET given_up_at = LEAST(now(), at + interval '3 days')
+WHERE due_at IS NULL AND delivered_at IS NULL AND tries > 0;
 CREATE INDEX event_given_up ON event (given_up_at) WHERE given_up_at IS NOT NULL;

@@ -60,7 +60,7 @@ WHERE event_id = ANY (:ids::bigint[]) ORDER BY id;
 SELECT at, status, error FROM event_try ORDER BY id DESC LIMIT 1;
 
 -- name: resend(names, now)
--- From the foot of the ladder. What waits already is left to its own time.
+-- Counts its tries from nothing again. What waits already is left to its own time.
 UPDATE event
 SET tries = 0, due_at = :now::timestamptz, delivered_at = NULL, given_up_at = NULL
 WHERE id IN (
@@ -69,7 +69,16 @@ WHERE id IN (
 )
 RETURNING name;
 
--- name: resend_given_up(now)
+-- name: resend_given_up(now, since, most)
+-- Those given up since then; a few at a time, so that no statement takes long however many they are.
 UPDATE event SET tries = 0, due_at = :now::timestamptz, given_up_at = NULL
-WHERE id IN (SELECT id FROM event WHERE given_up_at IS NOT NULL ORDER BY id FOR UPDATE)
+WHERE id IN (
+    SELECT id FROM event WHERE given_up_at >= :since::timestamptz
+    ORDER BY given_up_at LIMIT :most FOR UPDATE SKIP LOCKED
+)
 RETURNING name;
+
+-- name: given_up_before(since, most)$
+SELECT count(*) FROM (
+    SELECT FROM event WHERE given_up_at < :since::timestamptz ORDER BY given_up_at LIMIT :most
+) AS found;

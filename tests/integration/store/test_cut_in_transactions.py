@@ -1,0 +1,87 @@
+"""Work that is cut while a statement of its transaction waits for a lock: it ends as cut."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from fakes import KEY, NOW, envelope, notification_item
+from far import plain, serving
+from kasir.adyen.signing import key_from_hex
+from kasir.cli.worker import work
+from kasir.gateway.links import OpenLink
+from kasir.ids import LinkId
+from kasir.payments.links import Link, LinkStatus
+from kasir.web import saved
+from kasir.webhooks.receive import receive
+from opened import a_database, kasir_on, until
+
+
+@asynccontextmanager
+async def locked(dsn: str, table: str) -> AsyncIterator[Any]:
+    """Another session that holds a table for itself."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield connection
+    finally:
+        await connection.close()
+
+
+WAITS = """
+    SELECT EXISTS (
+        SELECT FROM pg_locks AS waits JOIN pg_locks AS holds USING (pid)
+        WHERE NOT waits.granted AND holds.granted AND holds.relation = 'notice'::regclass
+    )
+"""
+
+
+async def test_a_worker_that_is_cancelled_in_a_transaction_ends(postgres_dsn: str) -> None:
+    async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
+        await receive(
+            envelope(notification_item()),
+            is_form=False,
+            keys=[key_from_hex(KEY)],
+            inbox=kasir.inbox,
+            received_at=NOW,
+        )
+        async with locked(database, "payment") as other:
+            working = asyncio.create_task(work(kasir, asyncio.Event()))
+            await until(lambda: other.fetchval(WAITS))
+            working.cancel()
+            done, _ = await asyncio.wait([working], timeout=20)
+        working.cancel()  # Or a worker that goes on would keep the test from ending.
+
+        assert done == {working}
+        assert working.cancelled()
+
+
+async def test_a_list_of_saved_wallets_that_waits_for_a_lock_keeps_nobody_from_paying(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved, "_WAIT_S", 1.0)
+    row = {"id": "TOKEN1", "type": "gopay_wallet", "name": "GoPay"}
+    listed = json.dumps({"storedPaymentMethods": [row]}).encode()
+    link = Link(
+        id=LinkId("PL_1"),
+        request={"shopperReference": "shopper-1"},
+        created_at=NOW,
+        expires_at=NOW,
+    )
+    found = OpenLink(link, LinkStatus.ACTIVE, ())
+    async with serving() as far, a_database(postgres_dsn) as database:
+        far.handler = plain(200, listed, Content_Type="application/json", pspReference="PSP1")
+        async with kasir_on(database, ADYEN_TWIN_URL=far.url) as kasir:
+            async with locked(database, "token_fact"):
+                shown = await saved.saved_of(kasir, found)
+                await saved.look_again(kasir, found)
+            afterwards = await saved.saved_of(kasir, found)
+
+    assert shown == []
+    assert [one.token.name.stored_id for one in afterwards] == ["TOKEN1"]
