@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,7 +30,8 @@ deliveries = App(name="deliveries", help="Events on their way to the shop.")
 app.command(deliveries)
 
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
+#: No id, and no count of rows, is larger than the database's own numbers.
+Count = Annotated[int, Parameter(validator=Number(gte=1, lte=2**63 - 1))]
 NoticeWord = Literal["unread", "read", "ignored", "unheard_of", "foreign", "waiting", "held"]
 DeliveryWord = Literal["waiting", "delivered", "given_up"]
 
@@ -69,8 +71,6 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     as_json
         Print JSON instead of a table.
     """
-    import os
-
     from kasir.cli.doctor import main as run
 
     run(os.environ, as_json=as_json)
@@ -140,7 +140,7 @@ def list_notices(
 
 
 @notices.command(name="replay")
-def replay_notices(*ids: int) -> None:
+def replay_notices(*ids: Count) -> None:
     """Have notices read anew by the worker. Those that were read stay as they are.
 
     Parameters
@@ -253,6 +253,7 @@ def demo(
 def main() -> None:
     """Run the command that the shell named."""
     try:
+        _refuse_what_is_no_text(sys.argv[1:])
         app(exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
@@ -270,6 +271,17 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  # Sorted out below.
         print(f"kasir: {_trouble(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _refuse_what_is_no_text(words: Sequence[str]) -> None:
+    """Refuse words that no database takes.
+
+    Raises:
+        CycloptsError: One is not UTF-8.
+    """
+    for word in words:
+        if not word.isascii() and word.encode(errors="replace").decode() != word:
+            raise CycloptsError(msg=f"{word.encode(errors='replace').decode()!r} is not UTF-8.")
 
 
 def _trouble(error: Exception) -> Exception:

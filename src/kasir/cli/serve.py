@@ -134,8 +134,17 @@ def app() -> object:
 
     gc.set_threshold(_YOUNG_MAX)
     made = create_app(settings_from())
-    made.on_startup.append(_heed_signals)
+    made.on_startup += [_heed_signals, _settle]
     return in_one_line(made)
+
+
+def _settle() -> None:
+    """What is there by now stays: the collector need not go through it again and again.
+
+    Only here, where the process is Kasir's: in another program it would keep what is that one's.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _heed_signals(made: Litestar) -> None:

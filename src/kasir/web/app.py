@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -67,9 +66,6 @@ def create_app(settings: Settings | None = None) -> Litestar:
         async with Kasir.open(settings) as kasir:
             app.state.kasir = kasir
             app.state.following = Following(partial(marks, kasir.pool), limits.follow_look_s)
-            # What is there now stays: the collector need not go through it again and again.
-            gc.collect()
-            gc.freeze()
             yield
 
     limits = settings.limits if settings else Limits()

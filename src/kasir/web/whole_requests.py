@@ -33,10 +33,10 @@ def heard(app: ASGIApp, bytes_max: int, seconds_max: float) -> ASGIApp:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        body = _Body(receive, scope)
+        body, says_close = _Body(receive, scope), _may_say_close(scope)
 
         async def say(message: Message) -> None:
-            if message["type"] == "http.response.start" and body.is_long:
+            if message["type"] == "http.response.start" and says_close and body.is_long:
                 headers = [*message["headers"], (b"connection", b"close")]
                 message = {**message, "headers": headers}
             if body.is_owed and message["type"] == "http.response.body" and _is_last(message):
@@ -86,6 +86,11 @@ class _Body:
                     left -= len(message["body"]) if message["type"] == "http.request" else 0
         except TimeoutError:
             return  # The connection is closed on whoever sends so slowly.
+
+
+def _may_say_close(scope: Scope) -> bool:
+    """Whether an answer may end its connection: not where many requests share one, as in HTTP/2."""
+    return scope.get("http_version", "1.1").startswith("1")
 
 
 def _is_last(message: Message) -> bool:

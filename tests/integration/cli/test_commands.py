@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -13,7 +14,7 @@ import asyncpg
 import pytest
 from cyclopts import App
 
-from command import TWIN, is_one_line, kasir
+from command import KASIR, TWIN, environment, is_one_line, kasir
 from fakes import KEY
 from kasir.cli.main import app, main
 from kasir.demo.stage import Stage
@@ -84,6 +85,35 @@ def test_help_needs_no_settings_and_exits_0() -> None:
     assert "migrate" in told.stdout
 
 
+@pytest.mark.parametrize("words", [("migrate",), ("notices", "--json")], ids=" ".join)
+async def test_whoever_stops_reading_the_output_is_no_fault_of_the_database(
+    fresh_database: str, words: tuple[str, ...]
+) -> None:
+    told = unread(words, {**TWIN, "KASIR_DATABASE_URL": fresh_database})
+
+    assert told.returncode == 1
+    assert "cannot be used" not in told.stderr
+    assert "BrokenPipe" not in told.stderr
+
+
+def unread(words: tuple[str, ...], given: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command whose output nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        return subprocess.run(
+            [*KASIR, *words],
+            env=environment(given),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+
+
 def test_the_version_is_told() -> None:
     told = kasir("--version")
 
@@ -105,6 +135,11 @@ def test_the_version_is_told() -> None:
         (["demo", "--port", "70000"], "--port"),
         (["demo", "--twin-port", "-1"], "--twin-port"),
         (["migrate", "now"], "now"),
+        (["notices", "replay", f"{2**63}"], "ids"),
+        (["jobs", "retry", f"{2**63}"], "ids"),
+        (["notices", "--most", f"{2**63}"], "--most"),
+        (["apikey", "create", "caf\udce9"], "caf"),
+        (["deliveries", "resend", "\udcff"], "utf-8"),
     ],
 )
 def test_a_command_that_is_called_wrongly_says_so_in_one_line_and_exits_2(

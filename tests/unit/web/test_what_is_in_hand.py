@@ -121,6 +121,15 @@ async def test_a_body_without_end_is_read_as_far_as_the_bound_and_its_connection
     assert (b"connection", b"close") in sent[0]["headers"]
 
 
+async def test_over_http_2_no_word_is_said_of_the_connection() -> None:
+    # There a server may not say it: the whole answer would be refused as malformed.
+    line = Line(b"1234567", b"1234567", is_slow=True)
+    sent = await answered({**lengthy(b"content-length", b"1000000"), "http_version": "2"}, line)
+
+    assert sent[0] == START
+    assert bodies(sent) == [(b"no", True), (b"", False)]
+
+
 async def test_who_sends_too_slowly_is_waited_for_no_longer_than_the_bound() -> None:
     line = Line(b"1", is_slow=True)
     sent = await answered(lengthy(b"content-length", b"999999"), line, seconds_max=0)
