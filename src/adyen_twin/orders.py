@@ -115,6 +115,7 @@ def read(raw: bytes, kind: type[Told]) -> Told:
 
     """
     try:
+        json_of(raw or b"null")  # What is of another kind may be no JSON either, further on.
         told: Told = json_of(raw or b"null", kind)
     except msgspec.ValidationError as error:
         raise ControlError(422, *_complaint(str(error), raw or b"null", kind)) from None

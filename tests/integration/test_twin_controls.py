@@ -22,6 +22,7 @@ __all__ = ["shop", "twin"]
         ("POST", "clock", {}, 422, "advance_s"),
         ("POST", "clock", {"advance_s": 1, "back": True}, 422, "back"),
         ("POST", "clock", b"{", 400, None),
+        ("PUT", "webhooks/standard", b"[1, \xa0", 400, None),
         ("PUT", "webhooks/standard", {"url": "http://shop.example/"}, 422, "hmacKey"),
         ("PUT", "webhooks/standard", {"url": "shop", "hmacKey": KEY}, 422, "url"),
         ("PUT", "webhooks/standard", {"url": "http://s/", "hmacKey": "abc"}, 422, "hmacKey"),

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fakes import KEY, NOW, envelope, notification_item
@@ -115,7 +115,10 @@ def test_any_item_that_is_sealed_is_kept_and_read(
     fields |= {"merchantAccountCode": "TwinMerchant"}
     fields["additionalData"] = {"hmacSignature": ""}
     raw = json.dumps(fields).encode()
-    text = signing.signed_text(item_from(raw)).encode(errors="replace")
+    item = item_from(raw)
+    # Adyen has colons in the merchant's own reference alone: see `is_sealed`.
+    assume(signing.signed_text(item).count(":") == 7 + item.merchant_reference.count(":"))
+    text = signing.signed_text(item).encode(errors="replace")
     fields["additionalData"] = {"hmacSignature": signing.seal(text, KEYS[0])}
     (notice,) = kept(envelope(fields), is_admitted=False)
 

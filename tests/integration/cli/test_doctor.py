@@ -185,8 +185,9 @@ async def test_events_that_wait_are_shown_since_when_and_with_the_shops_last_ans
         if event:
             await kasir.pool.execute(
                 "INSERT INTO event (name, subject, type, at, payload, due_at) VALUES"
-                " ('evt_1', 'pay_1', 'x', now() - $1::text::interval, '', now())",
+                " ('evt_1', 'pay_1', 'x', $2::timestamptz - $1::text::interval, '', $2)",
                 event,
+                kasir.clock.now(),
             )
         if answer:
             status, error = (int(answer), "") if answer.isdigit() else (None, answer)
