@@ -308,7 +308,7 @@ def _url(env: Mapping[str, str], name: str, default: str) -> str:
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.netloc):
         raise SettingError(name, f"{url!r} is not an http:// or https:// address")
-    return url
+    return parts.geturl()  # Its scheme in small letters, whatever it was.
 
 
 def _basic_auth(env: Mapping[str, str]) -> tuple[str | None, str | None]:
