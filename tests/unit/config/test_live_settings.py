@@ -109,7 +109,7 @@ def test_an_events_secret_with_nothing_in_it_starts_nowhere(environment: str, te
 
 @pytest.mark.parametrize("name", ["KASIR_PUBLIC_URL", "KASIR_EVENTS_URL"])
 def test_a_scheme_in_capitals_is_the_same_scheme(name: str) -> None:
-    settings = settings_from(LIVE | {name: "HTTPS://Warung.example/Kasir/"})
+    settings = settings_from(LIVE | {name: "HTTPS://Warung.example/Kasir"})
 
     assert "https://Warung.example/Kasir" in (settings.public_url, settings.events_url)
 
