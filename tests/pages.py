@@ -1,29 +1,60 @@
-"""Every page there is, in every state: Kasir's, the twin's and the demo shop's."""
+"""Every page of Kasir's for shoppers, in every state."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
 
-from form_shop import Shop
+import asyncpg
+from playwright.async_api import Page
+
+from form_shop import Reply, Shop
 from kasir.demo.walker import until
+from kasir.limits import Limits
 
 #: Fifty million rupiah is the dearest amount that any provider names.
-DEAR = {"currency": "IDR", "value": 19_999_999}
-BEYOND = {"currency": "IDR", "value": 20_000_001}
+DEAR: Final = {"currency": "IDR", "value": 19_999_999}
+BEYOND: Final = {"currency": "IDR", "value": 20_000_001}
+HOUR_S: Final = 3600
+ENGLISH: Final = "en-GB"
+INDONESIAN: Final = "id-ID"
+
+Deed = Callable[[Page], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A page in a state, and what it says there."""
+    """A page in a state, and what it says there.
+
+    Attributes:
+        name: What its pictures are called.
+        url: Where it is, or where one sets out to it.
+        says: What stands on it, and on no page before it.
+        then: What a shopper does at the address to come to it.
+        locale: The browser's.
+    """
 
     name: str
     url: str
     says: str
+    then: Deed | None = None
+    locale: str = ENGLISH
+
+    def indonesian(self, says: str) -> Shown:
+        """The same page for an Indonesian."""
+        return replace(self, name=f"{self.name}-id", says=says, locale=INDONESIAN)
+
+
+async def press(page: Page, button: str = "button.main") -> None:
+    """Press a button, and come to where it leads."""
+    async with page.expect_navigation():
+        await page.locator(button).click()
 
 
 async def ended(shop: Shop, do: str, **changes: Any) -> dict[str, Any]:
@@ -32,8 +63,8 @@ async def ended(shop: Shop, do: str, **changes: Any) -> dict[str, Any]:
     told = await shop.shopper(await shop.start(link), do)
     if told["location"]:
         await shop.visit(told["location"])
-    expected = {"approve": "authorised", "refuse": "refused", "cancel": "cancelled"}
-    payment = await shop.stands(link, expected.get(do, "expired"))
+    expected = {"refuse": "refused", "cancel": "cancelled", "expire": "expired"}
+    payment = await shop.stands(link, expected.get(do, "authorised"))
     return link | {"payment": f"{link['url']}/payments/{payment['id']}"}
 
 
@@ -77,109 +108,229 @@ async def twice_saved(shop: Shop) -> dict[str, Any]:
     return link | {"remove": link["url"] + found[0]}
 
 
-async def kasirs(shop: Shop) -> list[Shown]:
-    """The form's pages."""
-    plain, dear = await shop.link(), await shop.link(amount=DEAR, lineItems=_dear_lines())
+@asynccontextmanager
+async def kasirs(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """The form and what it becomes."""
+    plain, dear = await shop.link(), await shop.link(amount=DEAR, lineItems=dear_lines())
     started, beyond, over = await shop.link(), await shop.link(amount=BEYOND), await shop.link()
     wallet = await shop.start(started)
     (waiting,) = await shop.payments(started)
     await shop.withdraw(over)
-    failed = await shop.link(amount=BEYOND, lineItems=[])
-    attempt = await shop.attempt(await shop.link())
-    failure = (await shop.submit(failed["url"], attempt=attempt)).place
     two = await twice_saved(shop)
-    paid, expired = await ended(shop, "approve"), await ended(shop, "expire")
-    refused, cancelled = await ended(shop, "refuse"), await ended(shop, "cancel")
-    empty = await refused_for(shop, "Not enough balance", "12")
-    above = await refused_for(shop, "Withdrawal amount exceeded", "28")
+    uncounted = [{"description": "Kopi Gayo 250 g", "quantity": 2}]
+    told = await shop.link(
+        description="Kopi tiap bulan", lineItems=uncounted, **saving("Subscription")
+    )
     assert wallet
-    return [
-        Shown("form", plain["url"], "Valid until"),
+    form = Shown("form", plain["url"], "Valid until")
+    saved = Shown("form-two-saved", two["url"], "Since")
+    remove = Shown("remove", two["remove"], "Remove your saved GoPay?")
+    yield [
+        form,
+        form.indonesian("Berlaku sampai"),
         Shown("form-dear", dear["url"], "Rp19.999.999"),
         Shown("form-started", started["url"], "Continue in GoPay"),
-        Shown("form-two-saved", two["url"], "Since"),
-        Shown("remove", two["remove"], "Remove your saved GoPay?"),
+        saved,
+        saved.indonesian("Sejak"),
+        Shown("form-another", two["url"], "I will still be asked for my PIN", _choose_another),
+        Shown("form-told", told["url"], "may charge it again"),
+        Shown("form-removed", f"{two['url']}?said=removed", "has been removed"),
+        Shown("form-gone", f"{plain['url']}?said=gone", "Please pay with GoPay in the usual way"),
+        remove,
+        remove.indonesian("Hapus GoPay yang tersimpan?"),
+        Shown("not-removed", two["remove"], "Not removed yet", _remove_in_vain(shop)),
         Shown("not-offered", beyond["url"], "not available for this order"),
         Shown("link-over", over["url"], "no longer valid"),
         Shown("not-found", f"{shop.house.kasir_url}/pay/NONE", "not found"),
         Shown("waiting", f"{started['url']}/payments/{waiting['id']}", "Waiting for word"),
-        Shown("failed", shop.house.kasir_url + failure, "above what GoPay lets you pay"),
-        Shown("paid", paid["url"], "Payment successful"),
+    ]
+
+
+@asynccontextmanager
+async def ends(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """What becomes of a payment."""
+    failed = await shop.link(amount=BEYOND, lineItems=[])
+    attempt = await shop.attempt(await shop.link())
+    failure = (await shop.submit(failed["url"], attempt=attempt)).place
+    paid, expired = await ended(shop, "approve"), await ended(shop, "expire")
+    dear = await ended(
+        shop, "approve_without_return", amount=_PAYABLE, lineItems=dear_lines(4_999_999)
+    )
+    refused, cancelled = await ended(shop, "refuse"), await ended(shop, "cancel")
+    over = await ended(shop, "refuse")
+    await shop.withdraw(over)
+    empty = await refused_for(shop, "Not enough balance", "12")
+    above = await refused_for(shop, "Withdrawal amount exceeded", "28")
+    failing = Shown("failed", shop.house.kasir_url + failure, "above what GoPay lets you pay")
+    paying = Shown("paid", paid["url"], "Payment successful")
+    yield [
+        failing,
+        failing.indonesian("melebihi batas GoPay"),
+        paying,
+        paying.indonesian("Pembayaran berhasil"),
+        Shown("paid-just-now", paid["payment"], "You will be back at the shop"),
+        Shown("paid-dear", dear["url"], "Rp9.999.999"),
         Shown("refused", refused["payment"], "Payment not successful"),
+        Shown("refused-over", over["payment"], "This link is no longer valid"),
         Shown("refused-empty", empty["payment"], "balance is not enough"),
         Shown("refused-limit", above["payment"], "above what GoPay lets you pay"),
         Shown("cancelled", cancelled["payment"], "Payment cancelled"),
         Shown("expired", expired["payment"], "The time to pay ran out"),
+        Shown("pending", await pending(shop), "Your payment is being processed"),
     ]
 
 
-def _dear_lines() -> list[dict[str, Any]]:
+@asynccontextmanager
+async def ways_out(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """Pages that answer a button: on the way to the wallet, or not let through."""
+    link, crowded, strange = await shop.link(), await shop.link(), await shop.link()
+    leaving = Shown("leaving", link["url"], "If the GoPay page does not open", _press_with(shop))
+    app = Shown("app", (await shop.link())["url"], "Open the GoPay app", _press_with(shop, "app"))
+    elsewhere = f"{shop.house.twin_url}/gopay/none"
+    async with damaged(shop, await shop.link()) as broken:
+        yield [
+            leaving,
+            leaving.indonesian("Jika halaman GoPay tidak terbuka"),
+            app,
+            app.indonesian("Buka aplikasi GoPay"),
+            Shown("too-many", crowded["url"], "Too many tries", _crowd(shop, crowded)),
+            Shown("not-ours", elsewhere, "could not be understood", _posted_from(strange["url"])),
+            Shown("broken", broken, "Something went wrong on our side"),
+        ]
+
+
+#: What GoPay still pays, of the simulated wallet's balance.
+_PAYABLE: Final = {"currency": "IDR", "value": 9_999_999}
+
+
+async def pending(shop: Shop) -> str:
+    """The page of a payment that the wallet has not finished with."""
+    link = await shop.link()
+    faults = (
+        {"fault": "details_say", "resultCode": "Pending", "reference": link["reference"]},
+        {"fault": "delay_notice", "seconds": 24 * HOUR_S, "reference": link["reference"]},
+    )
+    # Only an answer that says whose it is can say that it is pending.
+    async with shop.faults(*faults), shop.knobs(detailsReference="present"):
+        told = await shop.shopper(await shop.start(link), "approve")
+        page = await shop.visit(told["location"])
+    return shop.house.kasir_url + page.place
+
+
+@asynccontextmanager
+async def damaged(shop: Shop, link: dict[str, Any]) -> AsyncIterator[str]:
+    """The page of a link whose row was spoilt in the database; it is gone afterwards."""
+    connection = await asyncpg.connect(shop.house.environment["KASIR_DATABASE_URL"])
+    try:
+        spoil = "UPDATE payment_link SET sealed_request = 'spoilt' WHERE id = $1"
+        await connection.execute(spoil, link["id"])
+        yield link["url"]
+    finally:
+        await connection.execute("DELETE FROM payment_link WHERE id = $1", link["id"])
+        await connection.close()
+
+
+@asynccontextmanager
+async def late(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """Pages of payments whose time at the wallet is over, and of which Adyen tells nothing."""
+    knobs = shop.knobs(extraEvents=[], paymentExpiryS=10 * HOUR_S)
+    now = datetime.fromisoformat((await shop.twin("GET", "clock"))["now"])
+    days = {"expiresAt": (now + timedelta(days=3)).isoformat(timespec="seconds")}
+    first, second = await shop.link(**days), await shop.link(**days)
+    unheard = [
+        {"fault": "lose_notice", "reference": link["reference"], "eventCode": "TECHNICAL_CANCEL"}
+        for link in (first, second)
+    ]
+    async with knobs, shop.faults(*unheard):
+        await shop.start(first)
+        await shop.twin("POST", "clock", {"advance_s": 9 * HOUR_S + 180})
+        again = Shown("closing-again", await _page_of(shop, first), "not heard that you paid")
+        # Kasir's clock has followed, and the second is not begun in the past.
+        await until(partial(shop.visit, again.url), partial(_says, again), again.name)
+        await shop.start(second)
+        await shop.twin("POST", "clock", {"advance_s": HOUR_S + 180})
+        closing = Shown("closing", await _page_of(shop, second), "just wait, and do not pay again")
+        await until(partial(shop.visit, closing.url), partial(_says, closing), closing.name)
+        yield [
+            again,
+            again.indonesian("belum mendengar"),
+            closing,
+            closing.indonesian("tunggu saja"),
+        ]
+
+
+async def _page_of(shop: Shop, link: dict[str, Any]) -> str:
+    (payment,) = await shop.payments(link)
+    return f"{link['url']}/payments/{payment['id']}"
+
+
+def _says(shown: Shown, page: Reply) -> bool:
+    return shown.says in page.text
+
+
+def saving(model: str) -> dict[str, Any]:
+    """What a link says that always saves the wallet."""
+    return {
+        "shopperReference": f"shopper-{secrets.token_hex(4)}",
+        "storePaymentMethodMode": "enabled",
+        "recurringProcessingModel": model,
+    }
+
+
+async def _choose_another(page: Page) -> None:
+    await page.get_by_role("radio", name="Use another GoPay").check()
+
+
+def _remove_in_vain(shop: Shop) -> Deed:
+    async def remove(page: Page) -> None:
+        async with shop.faults({"fault": "error_503", "call": "tokens"}):
+            await press(page)
+
+    return remove
+
+
+def _press_with(shop: Shop, way: str = "post") -> Deed:
+    """Start a payment, where Adyen leads to the wallet in that way."""
+
+    async def start(page: Page) -> None:
+        async with shop.knobs(actionUrl=way):
+            await press(page)
+
+    return start
+
+
+def _crowd(shop: Shop, link: dict[str, Any]) -> Deed:
+    """Press the button of a form after as many others as are let."""
+
+    async def crowd(page: Page) -> None:
+        for _ in range(Limits().forms_per_link_max):
+            await shop.submit(link["url"])
+        await press(page)
+
+    return crowd
+
+
+def _posted_from(url: str) -> Deed:
+    """Have a page of another origin post the form."""
+
+    async def post(page: Page) -> None:
+        form = f'<form method="post" action="{url}"><button class="main">Pay</button></form>'
+        await page.evaluate("(form) => document.body.insertAdjacentHTML('beforeend', form)", form)
+        await press(page)
+
+    return post
+
+
+def dear_lines(machine: int = 14_999_999) -> list[dict[str, Any]]:
+    """A basket with a long name and large sums, of five million rupiah and the machine's price."""
     return [
         {
             "description": "Mesin espresso dua grup dengan penggiling dan pemanas air",
             "quantity": 1,
-            "amountIncludingTax": 14_999_999,
+            "amountIncludingTax": machine,
         },
         {"description": "Kopi Gayo", "quantity": 50, "amountIncludingTax": 100_000},
     ]
-
-
-async def twins(shop: Shop) -> list[Shown]:
-    """The wallet's pages."""
-
-    async def at(do: str | None, **changes: Any) -> str:
-        url = await shop.start(await shop.link(**changes))
-        if do:
-            await shop.shopper(url, do)
-        page = await shop.visit(url)
-        return shop.house.twin_url + page.place
-
-    shopper = f"shopper-{secrets.token_hex(4)}"
-    saving = {
-        "shopperReference": shopper,
-        "storePaymentMethodMode": "enabled",
-        "recurringProcessingModel": "CardOnFile",
-    }
-    first = await at("approve", **saving)
-
-    async def linked() -> Any:
-        return (await shop.twin("GET", f"tokens?shopperReference={shopper}"))["tokens"]
-
-    await until(linked, bool, "a token")
-    app = (await shop.twin("GET", f"wallets/{shopper}"))["app"]
-    nobody = (await shop.twin("GET", "wallets/nobody"))["app"]
-    waiting = await at(None, amount=DEAR, lineItems=_dear_lines())
-    return [
-        Shown("gopay-waiting", waiting, "Pay with GoPay"),
-        Shown("gopay-phone", f"{waiting}/phone", "Enter your GoPay PIN"),
-        Shown("gopay-paid", f"{first}/phone", "Payment successful"),
-        Shown("gopay-refused", f"{await at('refuse')}/phone", "Payment refused"),
-        Shown("gopay-cancelled", f"{await at('cancel')}/phone", "Payment cancelled"),
-        Shown("gopay-expired", f"{await at('expire')}/phone", "The time to pay ran out"),
-        Shown("gopay-unknown", f"{shop.house.twin_url}/gopay/none", "was not found"),
-        Shown("gopay-app", app, "Linked shops"),
-        Shown("gopay-app-empty", nobody, "No shop is linked."),
-    ]
-
-
-async def shops(shop: Shop) -> list[Shown]:
-    """The demo shop's pages."""
-    url = shop.house.shop_url
-    order = await shop.visit(f"{url}/checkout", "POST", {"gayo": "1", "way": "direct"})
-    reference = await _reference(shop, order.place)
-    return [
-        Shown("shop", url, "Pay with GoPay"),
-        Shown("shop-waiting", f"{url}/orders/{reference}", "Waiting for the final word"),
-        Shown("shop-unknown", f"{url}/orders/none", "There is no such order"),
-    ]
-
-
-async def _reference(shop: Shop, wallet: str) -> str:
-    payments = (await shop.twin("GET", "payments"))["payments"]
-    assert "redirectData" in wallet
-    found = next(one for one in payments if one["merchantReference"].startswith("WK-"))
-    reference: str = found["merchantReference"]
-    return reference
 
 
 @asynccontextmanager

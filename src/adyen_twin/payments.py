@@ -86,7 +86,8 @@ def wait_for_shopper(twin: Twin, payment: Payment) -> None:
 def made(twin: Twin, body: rules.Body) -> Payment:
     """Make a payment, undecided."""
     now = twin.now()
-    to_wallet_by_post = body.get("redirectToIssuerMethod") == "POST"
+    asked_by_post = body.get("redirectToIssuerMethod") == "POST"
+    to_wallet_by_post = asked_by_post or twin.knobs.action_url == "post"
     payment = Payment(
         psp_reference=names.psp_reference(),
         offer_reference=names.psp_reference(),

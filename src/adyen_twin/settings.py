@@ -40,8 +40,9 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     wallet_pin: Annotated[str, msgspec.Meta(pattern="^[0-9]{6}$")] = "123456"
     pin_tries: Positive = 3
     payment_expiry_s: Positive = 30 * 60
-    #: What `action.url` is: Adyen's page, or an address of the app, as a phone may get (a guess).
-    action_url: Literal["web", "app"] = "web"
+    #: What `action` leads to: Adyen's page, by GET; that page by POST, as Adyen may choose unasked;
+    #: or an address of the app, as a phone may get (a guess).
+    action_url: Literal["web", "post", "app"] = "web"
 
     #: "recorded": REFUSED or CANCELLED with code "0", as plugins recorded of redirects;
     #: "detailed": the reason and code of Adyen's table of refusal reasons.

@@ -123,8 +123,10 @@ class Limits:
     clean_every_s: float = 600.0
     clean_batch_max: int = 1000
     clean_pause_s: float = 0.05
-    #: How often a failed job is run again by itself before it waits for a person.
+    #: How often a failed job is run again by itself before it waits for a person, ...
     job_retries_max: int = 3
+    #: ... so long after it failed.
+    job_retry_after_s: float = 600.0
     #: Connections to PostgreSQL held by one process.
     database_connections_max: int = 16
     #: How long connecting to PostgreSQL may take, over all servers that its address names.

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import pytest
 
-from twin_fixtures import Answer, TwinAtWork, twin
+from adyen_twin.settings import Knobs, Settings
+from adyen_twin.twin import Twin
+from twin_fixtures import Answer, TwinAtWork, serving, twin
 
 __all__ = ["twin"]
 
@@ -45,6 +47,16 @@ async def test_a_desktop_gets_a_code_and_a_phone_page_for_narrow_windows(twin: T
     assert "<svg" in page.text
     assert f'href="{address}/phone"' in page.text
     assert 'inputmode="numeric"' in page.text
+
+
+async def test_where_a_phone_can_come_the_code_stands_before_the_page_here() -> None:
+    async with serving(Twin(Settings(public_url="http://192.0.2.7:8080"), Knobs())) as far:
+        there = urlsplit(await far.pay())._replace(scheme="", netloc="").geturl()
+        address = (await far.call("GET", there)).headers["Location"]
+        page = await far.call("GET", address, headers=DESKTOP)
+
+    assert "no phone can open it" not in page.text
+    assert page.text.index("<svg") < page.text.index(f'<p><a href="{address}/phone">')
 
 
 async def test_the_phone_pays_and_returns(twin: TwinAtWork) -> None:

@@ -219,6 +219,17 @@ async def test_paths_the_twin_does_not_have_answer_404(twin: TwinAtWork) -> None
         assert (await twin.api(path, {})).status == 404
 
 
+async def test_a_redirect_comes_by_post_unasked_where_the_knob_says_so(twin: TwinAtWork) -> None:
+    await twin.control("PUT", "knobs", {"actionUrl": "post"})
+    action = (await twin.api("/v72/payments", payment_body())).body["action"]
+    by_address = await twin.call("GET", action["url"])
+    told = await twin.shopper(action["url"])
+
+    assert (action["method"], list(action["data"])) == ("POST", ["payload"])
+    assert by_address.status == 404
+    assert "method" not in told  # The way back is by GET all the same.
+
+
 async def test_a_redirect_by_post(twin: TwinAtWork) -> None:
     body = payment_body(redirectToIssuerMethod="POST", redirectFromIssuerMethod="POST")
     action = (await twin.api("/v72/payments", body)).body["action"]

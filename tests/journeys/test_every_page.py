@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.resources import files
 
 import aiohttp
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from jinja2 import Environment, nodes
+from playwright.async_api import Browser, Page, Response, expect
 
 import pages
+import pages_beside
 from browser import PATIENCE_MS, picture
 from form_shop import Shop
+from kasir.demo import shop as demo_shop
 from kasir.demo.stage import Stage
 from pages import Shown
 
@@ -27,13 +32,15 @@ SCREENS = {
     "320-at-200": (160, 320),
 }
 
-#: The amounts of a page that stand on more than one line.
+#: The amounts of a page, and the words of its headings and buttons, that stand on several lines.
 BROKEN = """() => {
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const node = walker.currentNode;
-    for (const match of node.data.matchAll(/Rp[0-9.]+/g)) {
+    const stands_out = node.parentElement.closest("h1, h2, button, a.button, a.main, .name");
+    const whole = stands_out ? /Rp[0-9.]+|\\p{L}{4,}/gu : /Rp[0-9.]+/g;
+    for (const match of node.data.matchAll(whole)) {
       const range = document.createRange();
       range.setStart(node, match.index);
       range.setEnd(node, match.index + match[0].length);
@@ -43,6 +50,84 @@ BROKEN = """() => {
   }
   return found;
 }"""
+
+
+#: The words that reach past the edge of what shows them, which hides the rest.
+CUT = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const words = document.createRange();
+    words.selectNodeContents(walker.currentNode);
+    let around = walker.currentNode.parentElement;
+    for (; around && !around.matches(".unseen"); around = around.parentElement) {
+      if (getComputedStyle(around).overflowX !== "hidden") continue;
+      const { left, right } = around.getBoundingClientRect();
+      const reach = [...words.getClientRects()];
+      if (reach.some((box) => box.left < left - 1 || box.right > right + 1)) {
+        found.push(walker.currentNode.data.trim());
+      }
+    }
+  }
+  return found;
+}"""
+
+#: A page goes where somebody presses, and nowhere by itself.
+STAYS = """navigation.addEventListener("navigate", (event) => {
+  if (!event.userInitiated) event.preventDefault();
+});
+HTMLFormElement.prototype.submit = () => {};"""
+
+#: What stands on no page of these walks, since every address here is this machine's own and no
+#: answer is waited for in vain; and which test goes there.
+ELSEWHERE = {
+    'adyen_twin/pay.html:   <p><a href="/gopay/': (
+        "test_where_a_phone_can_come_the_code_stands_before_the_page_here"
+    ),
+    'kasir.web/message.html: ">\n  <input type="hidden" name="attempt" value="': (
+        "test_a_try_that_is_still_being_made_is_asked_for_again_by_its_name"
+    ),
+}
+
+Look = Callable[[Page, Shown], Awaitable[list[str]]]
+Walk = Callable[[Shop], AbstractAsyncContextManager[list[Shown]]]
+
+#: Every page, by what has to be so for it to be shown.
+WALKS: dict[str, Walk] = {
+    "the form": pages.kasirs,
+    "a payment's end": pages.ends,
+    "a button's answer": pages.ways_out,
+    "while Adyen is silent": pages.elsewhere,
+    "past the wallet's time": pages.late,
+    "the wallet": pages_beside.twins,
+    "the demo shop": pages_beside.shops,
+}
+
+
+def templates() -> dict[str, list[str]]:
+    """Every template of Kasir, the twin and the demo shop: the pieces that a page is made of."""
+    trimmed, plain = Environment(trim_blocks=True, lstrip_blocks=True), Environment()
+    found = {
+        f"{package}/{file.name}": pieces_of(trimmed, file.read_text(encoding="utf-8"))
+        for package in ("kasir.web", "adyen_twin")
+        for file in files(package).joinpath("templates").iterdir()
+    }
+    for name, text in vars(demo_shop).items():
+        if isinstance(text, str) and "</" in text:
+            found[name] = pieces_of(plain, text)
+    return found
+
+
+def pieces_of(environment: Environment, source: str) -> list[str]:
+    """What a template holds that is written as it is, between what is filled in."""
+    pieces = environment.parse(source).find_all(nodes.TemplateData)
+    return [piece.data for piece in pieces if piece.data.strip()]
+
+
+@pytest.fixture(scope="module")
+def written() -> dict[str, list[str]]:
+    """The pages that were gone to, as their servers wrote them, by the walk."""
+    return {}
 
 
 @pytest.fixture
@@ -63,48 +148,88 @@ async def faults_of(page: Page) -> list[str]:
     return told
 
 
-async def look_at(browser: Browser, shown: Sequence[Shown]) -> None:
-    """Look at pages on every screen; whatever is wrong with any of them is told at once."""
-    wrong = []
-    async with await browser.new_context(locale="en-GB", reduced_motion="reduce") as context:
+async def arrive(page: Page, shown: Shown) -> str:
+    """Come to a page as its shopper does; gives it as the server wrote it."""
+    answers: list[Response] = []
+
+    def note(response: Response) -> None:
+        if response.request.is_navigation_request():
+            answers.append(response)
+
+    page.on("response", note)
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.goto(shown.url)
+    if shown.then:
+        await shown.then(page)
+    await expect(page.locator("body")).to_contain_text(shown.says)
+    page.remove_listener("response", note)
+    return await answers[-1].text()
+
+
+async def look_at(page: Page, shown: Shown) -> list[str]:
+    """Look at a page on every screen; gives whatever is wrong with it."""
+    wrong = [f"{shown.name}: {fault}" for fault in await faults_of(page)]
+    for name, (width, height) in SCREENS.items():
+        await page.set_viewport_size({"width": width, "height": height})
+        where = f"{shown.name}-{name}"
+        wrong += [f"{where}: broken {sum_}" for sum_ in await page.evaluate(BROKEN)]
+        wrong += [f"{where}: cut off {words}" for words in await page.evaluate(CUT)]
+        wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        wrong += [f"{where}: {wider} pixels too wide"] if wider > 0 else []
+        await picture(page, where)
+    return wrong
+
+
+@asynccontextmanager
+async def screen(browser: Browser, locale: str) -> AsyncIterator[Page]:
+    """A page that stays where it is, though its script would go on by itself."""
+    async with await browser.new_context(locale=locale, reduced_motion="reduce") as context:
         context.set_default_timeout(PATIENCE_MS)
-        page = await context.new_page()
-        for one in shown:
-            await page.set_viewport_size({"width": 1280, "height": 800})
-            await page.goto(one.url)
-            await expect(page.locator("body")).to_contain_text(one.says)
-            wrong += [f"{one.name}: {fault}" for fault in await faults_of(page)]
-            for name, (width, height) in SCREENS.items():
-                await page.set_viewport_size({"width": width, "height": height})
-                where = f"{one.name}-{name}"
-                wrong += [f"{where}: broken {sum_}" for sum_ in await page.evaluate(BROKEN)]
-                wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                wrong += [f"{where}: {wider} pixels too wide"] if wider > 0 else []
-                await picture(page, where)
+        await context.add_init_script(STAYS)
+        yield await context.new_page()
+
+
+async def walk(
+    browser: Browser, shop: Shop, name: str, look: Look, written: dict[str, list[str]]
+) -> list[str]:
+    """Go to every page of a walk; gives what a look at each of them found."""
+    wrong, written[name] = [], []
+    async with WALKS[name](shop) as shown:
+        for locale in (pages.ENGLISH, pages.INDONESIAN):
+            async with screen(browser, locale) as page:
+                for one in shown:
+                    if one.locale == locale:
+                        written[name].append(await arrive(page, one))
+                        wrong += await look(page, one)
+    return wrong
+
+
+@pytest.mark.parametrize("name", WALKS)
+async def test_every_page_is_for_everybody_on_every_screen(
+    browser: Browser, shop: Shop, written: dict[str, list[str]], name: str
+) -> None:
+    wrong = await walk(browser, shop, name, look_at, written)
 
     assert wrong == [], "\n".join(wrong)
 
 
-async def test_the_forms_pages_are_for_everybody_on_every_screen(
-    browser: Browser, shop: Shop
+async def nothing(page: Page, shown: Shown) -> list[str]:
+    """Do not look; to have been there is enough."""
+    return []
+
+
+async def test_every_piece_of_every_template_is_on_a_page_that_is_looked_at(
+    browser: Browser, shop: Shop, written: dict[str, list[str]]
 ) -> None:
-    await look_at(browser, await pages.kasirs(shop))
+    for name in WALKS:
+        if name not in written:  # It is, unless this test runs alone.
+            await walk(browser, shop, name, nothing, written)
+    everything = "\0".join(text for texts in written.values() for text in texts)
+    missing = {
+        f"{template}: {piece}"
+        for template, pieces in templates().items()
+        for piece in pieces
+        if piece not in everything
+    }
 
-
-async def test_the_forms_pages_while_adyen_is_silent_are_for_everybody(
-    browser: Browser, shop: Shop
-) -> None:
-    async with pages.elsewhere(shop) as shown:
-        await look_at(browser, shown)
-
-
-async def test_the_wallets_pages_are_for_everybody_on_every_screen(
-    browser: Browser, shop: Shop
-) -> None:
-    await look_at(browser, await pages.twins(shop))
-
-
-async def test_the_demo_shops_pages_are_for_everybody_on_every_screen(
-    browser: Browser, shop: Shop
-) -> None:
-    await look_at(browser, await pages.shops(shop))
+    assert missing == set(ELSEWHERE)

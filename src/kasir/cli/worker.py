@@ -15,6 +15,7 @@ from kasir.clock import SystemClock
 from kasir.ids import PaymentId
 from kasir.jobs import failed, queue
 from kasir.jobs.together import Together
+from kasir.limits import Limits
 from kasir.shop_events.delivery import Deliverer
 from kasir.store import due, subscription_due
 from kasir.store.cleaning import Cleaning
@@ -29,22 +30,30 @@ _log = structlog.get_logger("kasir.worker")
 async def run() -> None:
     """Work until SIGTERM or SIGINT; the jobs in hand are finished first.
 
-    After a second signal, or `stop_s` seconds, they are put back for another worker.
+    After a second signal, or `stop_s` seconds, they are put back for another worker. Told to stop
+    before it has begun to work, it gives that up.
     """
     stop, cut = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    async with Kasir.open() as kasir:
+    loop, itself, is_open = asyncio.get_running_loop(), asyncio.current_task(), False
 
-        def told() -> None:
-            if stop.is_set():
-                cut.set()
-            stop.set()
-            loop.call_later(kasir.settings.limits.stop_s, cut.set)
+    def told() -> None:
+        if stop.is_set():
+            cut.set()
+        elif not is_open and itself:
+            itself.cancel()
+        stop.set()
+        loop.call_later(Limits().stop_s, cut.set)
 
-        for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, told)
-        say(f"worker; {used(kasir.settings)}")
-        await work(kasir, stop, cut)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, told)
+    try:
+        async with Kasir.open() as kasir:
+            is_open = True
+            say(f"worker; {used(kasir.settings)}")
+            await work(kasir, stop, cut)
+    except asyncio.CancelledError:
+        if is_open or not stop.is_set():
+            raise  # It was not for the signal.
 
 
 async def work(kasir: Kasir, stop: asyncio.Event, cut: asyncio.Event | None = None) -> None:
@@ -166,8 +175,9 @@ async def _clean(kasir: Kasir, stop: asyncio.Event) -> None:
     )
     while not stop.is_set():
         try:
-            most = limits.clean_batch_max
-            retried = await failed.retry_by_itself(kasir.pool, limits.job_retries_max, most)
+            most, after_s = limits.clean_batch_max, limits.job_retry_after_s
+            retries = limits.job_retries_max
+            retried = await failed.retry_by_itself(kasir.pool, retries, after_s, most)
             removed = await cleaning.clean(stop)
             if retried or removed:
                 _log.info("cleaned up", retried=retried, removed=removed)

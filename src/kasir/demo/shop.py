@@ -31,8 +31,9 @@ _PAGE: Final = """<!doctype html>
 <style>
   body { font: 17px/1.5 system-ui, sans-serif; margin: 0; background: #faf7f2; color: #241c15 }
   main { max-width: 30rem; margin: 0 auto; padding: 1.5rem }
-  h1 { font-size: 1.5rem } li { display: flex; flex-wrap: wrap; justify-content: space-between;
-    align-items: center; padding: .6rem 0 }
+  h1 { font-size: clamp(1.125rem, 9vw, 1.5rem) } h1, .big { overflow-wrap: anywhere }
+  li { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: center;
+    padding: .6rem 0 }
   ul { list-style: none; padding: 0 } li + li { border-top: 1px solid #e5dccf }
   input[type=number] { width: 4rem; font: inherit; padding: .3rem }
   button, .button { display: block; width: 100%; box-sizing: border-box; margin: .8rem 0; border: 0;

@@ -83,9 +83,12 @@ async def retry(pool: Pool, ids: Sequence[int]) -> int:
             return total
 
 
-async def retry_by_itself(pool: Pool, retries: int, most: int) -> int:
-    """Run again what failed no more than `retries` times, at most so many; gives how many."""
-    return int(await SQL.retry(pool, retries=retries, most=most))
+async def retry_by_itself(pool: Pool, retries: int, after_s: float, most: int) -> int:
+    """Run again what failed no more than `retries` times, at most so many; gives how many.
+
+    One that failed less than `after_s` seconds ago is left for later.
+    """
+    return int(await SQL.retry(pool, retries=retries, after_s=after_s, most=most))
 
 
 def _line(error: str | None, words: str | None) -> str:

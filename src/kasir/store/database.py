@@ -62,7 +62,7 @@ AWAY: Final = (
 )
 
 #: Any number that nobody else's migrations use on the same server.
-_MIGRATION_LOCK: Final = 0x6B61_7369_72
+MIGRATION_LOCK: Final = 0x6B61_7369_72
 _USUAL: Final = Limits()
 _READ_ONLY: Final = "it takes no writes"
 
@@ -150,7 +150,7 @@ def unusable(error: Exception) -> DatabaseUnavailable:
 async def migrate(pool: Pool) -> list[str]:
     """Bring the schema up to date; returns the names of the files applied."""
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, at timestamptz NOT NULL)"
         )

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 
 from kasir.ids import LinkId, PaymentId
-from kasir.store import database
 
 #: Gives a mark for each link, another one whenever something of it has changed.
 Marks = Callable[[Collection[LinkId], Collection[PaymentId]], Awaitable[Mapping[LinkId, str]]]
@@ -35,7 +34,7 @@ class Following:
         event = asyncio.Event()
         event.set()  # What changed since the caller looked would be missed otherwise.
         self._followers[event] = link_id, payment_id
-        if self._looking is None:
+        if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
             yield event
@@ -56,8 +55,8 @@ class Following:
         links, payments = zip(*self._followers.values(), strict=True)
         try:
             marks = await self._marks(set(links), set(payments))
-        except database.TROUBLE:
-            marks = {}  # Each finds out for itself, and says so as every request does.
+        except Exception:  # noqa: BLE001  # Whatever it was, those who follow look for themselves.
+            marks = {}
         for event, (link_id, _) in self._followers.items():
             if marks.get(link_id) is None or marks.get(link_id) != seen.get(link_id):
                 event.set()

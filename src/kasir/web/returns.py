@@ -24,6 +24,7 @@ from kasir.gateway.links import OpenLink
 from kasir.ids import PaymentId
 from kasir.payments.facts import returned
 from kasir.payments.payment import Payment
+from kasir.store import database
 from kasir.web.following import Following
 from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.pages import SHOWN, Page, Visit, pairs, posted
@@ -162,8 +163,11 @@ async def _changes(
     for _ in range(int(kasir.settings.limits.follow_s / _LOOK_ANYWAY_S)):
         if not await _heard(news, goes_on):
             return
-        found = await kasir.links.find(found.link.id)
-        payment = await payment_of(kasir, found, payment.intent.id)
+        try:
+            found = await kasir.links.find(found.link.id)
+            payment = await payment_of(kasir, found, payment.intent.id)
+        except database.TROUBLE:
+            return  # The page asks again, and that request says what is wrong.
         stands = standing(found, payment)
         if stands == shown:
             yield ServerSentEventMessage(data=None, comment="still here")

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,7 @@ from far import Far, serving
 from kasir.demo.stage import free_port
 from kasir.demo.walker import until
 from kasir.limits import Limits
+from kasir.store import database
 
 KEY = "a-key-of-the-shop"
 
@@ -187,35 +189,42 @@ async def test_a_payment_that_is_cut_while_it_waits_for_a_lock_is_told_of_the_st
     assert "the database is away" not in told
 
 
+@asynccontextmanager
+async def a_stream(port: int) -> AsyncIterator[asyncio.StreamReader]:
+    """A page of the shopper's that follows a payment, as far as how it stands at first."""
+    url, heads = f"http://127.0.0.1:{port}", {"X-API-Key": KEY}
+    async with aiohttp.ClientSession() as http:
+        wanted = {
+            "reference": "ORDER-1",
+            "amount": {"currency": "IDR", "value": 25_000},
+            "returnUrl": "https://shop.example/",
+        }
+        async with http.post(f"{url}/v72/paymentLinks", json=wanted, headers=heads) as made:
+            link = (await made.json())["id"]
+        async with http.get(f"{url}/pay/{link}") as form:
+            attempt = (await form.text()).split('name="attempt" value="')[1].split('"')[0]
+        data = {"attempt": attempt}
+        async with http.post(f"{url}/pay/{link}", data=data, allow_redirects=False):
+            pass
+        async with http.get(f"{url}/api/payments?reference=ORDER-1", headers=heads) as found:
+            (payment,) = (await found.json())["payments"]
+        # It does not promise to keep its connection: nothing is taken back when a stop comes.
+        address = f"/pay/{link}/payments/{payment['id']}/events"
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {address} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        await reader.readuntil(b"event: standing")
+        yield reader
+        writer.close()
+
+
 async def test_a_stream_of_events_and_idle_connections_do_not_hold_a_stop(
     fresh_database: str, slow: Slow
 ) -> None:
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
     slow.may_answer.set()
-    heads = {"X-API-Key": KEY}
     with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
-        until_ready(url)
-        async with aiohttp.ClientSession() as http:
-            wanted = {
-                "reference": "ORDER-1",
-                "amount": {"currency": "IDR", "value": 25_000},
-                "returnUrl": "https://shop.example/",
-            }
-            async with http.post(f"{url}/v72/paymentLinks", json=wanted, headers=heads) as made:
-                link = (await made.json())["id"]
-            async with http.get(f"{url}/pay/{link}") as form:
-                attempt = (await form.text()).split('name="attempt" value="')[1].split('"')[0]
-            data = {"attempt": attempt}
-            async with http.post(f"{url}/pay/{link}", data=data, allow_redirects=False):
-                pass
-            async with http.get(f"{url}/api/payments?reference=ORDER-1", headers=heads) as found:
-                (payment,) = (await found.json())["payments"]
-            # Neither promises to keep its connection: nothing is taken back when the stop comes.
-            address = f"/pay/{link}/payments/{payment['id']}/events"
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(f"GET {address} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
-            await reader.readuntil(b"event: standing")
+        until_ready(f"http://127.0.0.1:{port}")
+        async with a_stream(port) as reader:
             idle, held = await asyncio.open_connection("127.0.0.1", port)
             process.send_signal(signal.SIGTERM)
             await until_deaf(port)
@@ -223,11 +232,53 @@ async def test_a_stream_of_events_and_idle_connections_do_not_hold_a_stop(
                 await reader.read()
                 await idle.read()
             told = await ended(process)
-            writer.close()
             held.close()
 
     assert "Traceback" not in told
     assert "cut off" not in told
+
+
+async def test_a_stream_whose_database_goes_away_ends_in_silence(
+    fresh_database: str, slow: Slow
+) -> None:
+    port = free_port()
+    slow.may_answer.set()
+    with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
+        until_ready(f"http://127.0.0.1:{port}")
+        async with a_stream(port) as reader:
+            other = await asyncpg.connect(fresh_database)
+            await other.execute("ALTER TABLE payment_link RENAME TO gone")
+            await other.execute("ALTER TABLE fact RENAME TO gone_as_well")
+            await other.close()
+            async with asyncio.timeout(30):
+                await reader.read()
+            process.send_signal(signal.SIGTERM)
+            told = await ended(process)
+
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_that_is_told_to_stop_before_it_has_begun_gives_up_and_ends_well(
+    fresh_database: str, slow: Slow, name: signal.Signals
+) -> None:
+    other = await asyncpg.connect(fresh_database)
+    try:
+        # As another process does that brings the schema up to date.
+        await other.execute("SELECT pg_advisory_lock($1)", database.MIGRATION_LOCK)
+        with running("worker", **settings(fresh_database, slow)) as process:
+
+            async def waits() -> bool:
+                query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+                return bool(await other.fetchval(query))
+
+            await until(waits, bool, "the worker waits")
+            process.send_signal(name)
+            told = await ended(process)
+    finally:
+        await other.close()
+
+    assert (process.returncode, told) == (0, "")
 
 
 async def test_a_job_in_hand_is_ended_though_the_worker_was_told_to_stop(

@@ -149,7 +149,9 @@ async def test_a_job_that_failed_for_a_moment_is_run_again_by_the_worker(
 ) -> None:
     async with kasir_of_jobs.pool.acquire() as connection:
         await queue.enqueue(connection, queue.READ_NOTICES, [b"x"])
-    await kasir_of_jobs.pool.execute("UPDATE pgqueuer SET status = 'failed'")
+    await kasir_of_jobs.pool.execute(
+        "UPDATE pgqueuer SET status = 'failed', updated = now() - interval '1 hour'"
+    )
     logs = await _work_until(
         kasir_of_jobs,
         "SELECT NOT EXISTS (SELECT FROM pgqueuer)",
@@ -163,11 +165,29 @@ async def test_a_job_that_fails_again_and_again_is_left_to_a_person(kasir_of_job
     retries = Limits().job_retries_max
     counts = []
     for _ in range(retries + 2):
-        counts.append(await failed.retry_by_itself(kasir_of_jobs.pool, retries, 10))
+        counts.append(await failed.retry_by_itself(kasir_of_jobs.pool, retries, 0, 10))
         await kasir_of_jobs.pool.execute("UPDATE pgqueuer SET status = 'failed'")
 
     assert counts == [1] * retries + [0, 0]
     assert [job.tries for job in await failed.failed(kasir_of_jobs.pool, 10)] == [retries + 1]
+
+
+async def test_workers_that_start_one_after_another_use_up_no_retries_of_what_failed_just_now(
+    kasir_of_jobs: Kasir,
+) -> None:
+    await kasir_of_jobs.pool.execute(
+        "INSERT INTO pgqueuer (priority, entrypoint, status, updated) VALUES"
+        " (0, 'just_now', 'failed', now() - interval '5 minutes'),"
+        " (0, 'read_notices', 'failed', now() - interval '15 minutes')"
+    )
+    for _ in range(2):
+        await _work_until(
+            kasir_of_jobs,
+            "SELECT NOT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = 'read_notices')",
+        )
+    (left,) = await failed.failed(kasir_of_jobs.pool, 10)
+
+    assert (left.job, left.tries) == ("just_now", 1)
 
 
 async def test_a_clean_up_that_fails_is_logged_and_the_work_goes_on(kasir_of_jobs: Kasir) -> None:

@@ -10,6 +10,7 @@ import pytest
 from fakes import NOW, a_question, an_intent
 from kasir.gateway.meanings import unheard
 from kasir.ids import PaymentId
+from kasir.store import diagnosis, inbox
 from kasir.store.figures import SQL, Figures, figures
 from kasir.webhooks.reading import NoticeState
 from kasir.wiring import Kasir
@@ -150,4 +151,24 @@ async def test_what_was_kept_long_ago_is_not_read_again(busy: Kasir) -> None:
     )
 
     assert "Seq Scan on notice" not in plan
+    assert "notice_pkey" not in plan
+
+
+@pytest.mark.parametrize(
+    ("statement", "given"),
+    [
+        (diagnosis.SQL.last_notice.sql, ["tokens"]),
+        (inbox.SQL.notices_in_state.sql, ["foreign", 10**9, 100]),
+        (inbox.SQL.notices_in_state.sql, ["ignored", 10**9, 100]),
+    ],
+)
+async def test_what_an_operator_asks_of_notices_is_not_looked_for_among_all(
+    busy: Kasir, statement: str, given: list[Any]
+) -> None:
+    await busy.pool.execute("DELETE FROM notice")
+    await notices(busy, "read", 20_000)
+    await busy.pool.execute("ANALYZE")
+    plan = "\n".join(row[0] for row in await busy.pool.fetch(f"EXPLAIN {statement}", *given))
+
+    assert "Seq Scan" not in plan
     assert "notice_pkey" not in plan

@@ -24,22 +24,28 @@ async def before(fresh_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncI
         yield pool
 
 
-async def test_keys_lose_their_blanks_where_that_leaves_them_apart(before: Pool) -> None:
+async def test_keys_lose_their_blanks_and_of_those_that_are_one_then_the_oldest_does(
+    before: Pool,
+) -> None:
     kept = ["k1 ", "k2", "k2 ", "\tk3 ", " k4", "k4 ", "subscription k5 ", "in side", "  "]
-    for key in kept:
-        await before.execute("INSERT INTO shop_request VALUES ($1, '', 'question', now())", key)
+    for age, key in enumerate(kept):
+        await before.execute(
+            "INSERT INTO shop_request VALUES ($1, '', $1, now() - make_interval(mins => $2))",
+            *(key, age),
+        )
         await before.execute(
             "INSERT INTO payment_link (id, request, created_at, expires_at, shop_key)"
-            " VALUES ($1, '{}', now(), now(), $1)",
-            key,
+            " VALUES ($1, '{}', now() - make_interval(mins => $2), now(), $1)",
+            *(key, age),
         )
     await database.migrate(before)
-    wanted = ["k1", "k2", "k2 ", "k3", " k4", "k4 ", "subscription k5", "in side", "  "]
-    requests = await before.fetch("SELECT key FROM shop_request")
-    links = await before.fetch("SELECT shop_key AS key FROM payment_link")
+    # Of the two fourth ones the second is the older, and the one that a repeated call finds.
+    wanted = ["k1", "k2", "k2 ", "k3", " k4", "k4", "subscription k5", "in side", "  "]
+    requests = await before.fetch("SELECT question_key AS was, key FROM shop_request")
+    links = await before.fetch("SELECT id AS was, shop_key AS key FROM payment_link")
 
-    assert sorted(row["key"] for row in requests) == sorted(wanted)
-    assert sorted(row["key"] for row in links) == sorted(wanted)
+    assert {row["was"]: row["key"] for row in requests} == dict(zip(kept, wanted, strict=True))
+    assert {row["was"]: row["key"] for row in links} == dict(zip(kept, wanted, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,10 @@ async def test_one_that_the_database_cannot_take_is_held_and_the_others_are_not(
     desk: Desk,
 ) -> None:
     told, other = story(), story()
-    spoiled = told.webhook("created", 1).replace(b"gopay_wallet", b"a\\u0000wallet")
+    await desk.kasir.pool.execute(
+        "ALTER TABLE token ADD CONSTRAINT refuses CHECK (method <> 'poison')"
+    )
+    spoiled = told.webhook("created", 1).replace(b"gopay_wallet", b"poison")
     await desk.post(spoiled, other.webhook("created", 1))
     await desk.kasir.reader.read_all()
     error = await desk.kasir.pool.fetchval("SELECT error FROM notice WHERE state = 'held'")

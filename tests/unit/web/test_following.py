@@ -7,6 +7,8 @@ from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+import pytest
+
 from kasir.ids import LinkId, PaymentId
 from kasir.web.following import Following
 
@@ -19,7 +21,7 @@ class Desk:
 
     marks: dict[LinkId, str] = field(default_factory=lambda: {A: "1", B: "1"})
     looks: list[tuple[set[LinkId], set[PaymentId]]] = field(default_factory=list)
-    away: bool = False
+    trouble: BaseException | None = None
     looked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def look(
@@ -28,8 +30,8 @@ class Desk:
         """Give the marks of these links."""
         self.looks.append((set(links), set(payments)))
         self.looked.set()
-        if self.away:
-            raise OSError("the database is away")
+        if self.trouble:
+            raise self.trouble
         return {link: self.marks[link] for link in links}
 
     async def again(self) -> None:
@@ -66,19 +68,45 @@ async def test_only_those_whose_link_changed_are_told() -> None:
     assert told == (True, False)
 
 
-async def test_where_the_database_is_away_each_is_left_to_find_out() -> None:
+@pytest.mark.parametrize("trouble", [OSError("the database is away"), RuntimeError("a fault")])
+async def test_where_looking_fails_each_is_left_to_find_out_and_hears_news_again(
+    trouble: Exception,
+) -> None:
     desk = Desk()
     following = Following(desk.look, 0.01)
     async with following.news(A, PaymentId("1")) as news:
         await desk.again()
         news.clear()
-        desk.away = True
+        desk.trouble = trouble
         await desk.again()
         told = news.is_set()
-        desk.away = False
+        desk.trouble = None
         await desk.again()
+        news.clear()
+        desk.marks[A] = "2"
+        await desk.again()
+        told_again = news.is_set()
 
-    assert told
+    assert (told, told_again) == (True, True)
+
+
+async def test_where_the_look_itself_was_ended_whoever_follows_next_has_it_begun_anew() -> None:
+    desk = Desk()
+    following = Following(desk.look, 0.01)
+    async with following.news(A, PaymentId("1")):
+        await desk.again()
+        desk.trouble = asyncio.CancelledError()
+        await asyncio.wait([task for task in asyncio.all_tasks() if _looks(task)])
+        desk.trouble = None
+        async with following.news(B, PaymentId("2")):
+            await desk.again()
+        last = desk.looks[-1]
+
+    assert last == ({A, B}, {PaymentId("1"), PaymentId("2")})
+
+
+def _looks(task: asyncio.Task[object]) -> bool:
+    return getattr(task.get_coro(), "__qualname__", "") == "Following._look"
 
 
 async def test_nobody_looks_once_nobody_follows_and_somebody_does_again_later() -> None:

@@ -25,16 +25,19 @@ UPDATE token SET is_sure = true WHERE EXISTS (
           )
 );
 
--- A blank around an idempotency key is no part of it. Where two keys differ by that alone, both stay
--- as they are.
+-- A blank around an idempotency key is no part of it. Where keys differ by that alone, the one without
+-- blanks is the key, or else the oldest; the others stay as they are.
 UPDATE shop_request SET key = plain
 FROM (SELECT key AS given, btrim(key, E' \t') AS plain,
-             count(*) OVER (PARTITION BY btrim(key, E' \t')) AS same
-      FROM shop_request) AS trimmed
-WHERE shop_request.key = given AND given <> plain AND plain <> '' AND same = 1;
+             row_number() OVER (PARTITION BY btrim(key, E' \t') ORDER BY at, key) AS place
+      FROM shop_request WHERE key <> btrim(key, E' \t')) AS trimmed
+WHERE shop_request.key = given AND place = 1 AND plain <> ''
+    AND NOT EXISTS (SELECT FROM shop_request AS other WHERE other.key = plain);
 
 UPDATE payment_link SET shop_key = plain
 FROM (SELECT shop_key AS given, btrim(shop_key, E' \t') AS plain,
-             count(*) OVER (PARTITION BY btrim(shop_key, E' \t')) AS same
-      FROM payment_link WHERE shop_key IS NOT NULL) AS trimmed
-WHERE payment_link.shop_key = given AND given <> plain AND plain <> '' AND same = 1;
+             row_number() OVER (PARTITION BY btrim(shop_key, E' \t')
+                                ORDER BY created_at, shop_key) AS place
+      FROM payment_link WHERE shop_key <> btrim(shop_key, E' \t')) AS trimmed
+WHERE payment_link.shop_key = given AND place = 1 AND plain <> ''
+    AND NOT EXISTS (SELECT FROM payment_link AS other WHERE other.shop_key = plain);

@@ -20,14 +20,16 @@ SELECT id FROM pgqueuer
 WHERE status = 'failed' AND (cardinality(:ids::bigint[]) = 0 OR id = ANY (:ids::bigint[]))
 ORDER BY id LIMIT :most FOR UPDATE;
 
--- name: retry(retries, most)$
--- Those that failed seldom enough. What each of them failed at may have been away for a moment.
+-- name: retry(retries, after_s, most)$
+-- Those that failed seldom enough, and so long ago: what each of them failed at may have been away for
+-- a moment. However many workers look, and however often, the retries of one are so far apart.
 WITH again AS (
     UPDATE pgqueuer
     SET status = 'queued', attempts = attempts + 1, updated = now(), execute_after = now(),
         queue_manager_id = NULL
     WHERE id IN (
         SELECT id FROM pgqueuer WHERE status = 'failed' AND attempts < :retries
+            AND updated <= now() - make_interval(secs => :after_s)
         ORDER BY updated LIMIT :most FOR UPDATE SKIP LOCKED
     )
     RETURNING id

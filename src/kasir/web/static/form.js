@@ -19,10 +19,10 @@ for (const field of document.querySelectorAll("[data-browser]")) {
   field.value = String(browser[field.dataset.browser] ?? "");
 }
 
-// What a screen reader is told of that nobody has moved to.
+// What a screen reader is told of that nobody has moved to; beside the page's own status.
 const told = document.createElement("p");
 told.className = "unseen";
-told.setAttribute("role", "status");
+told.setAttribute("aria-live", "polite");
 document.querySelector("main").append(told);
 const say = (words) => {
   told.textContent = words;

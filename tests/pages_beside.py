@@ -1,0 +1,109 @@
+"""Every page of the twin's wallet and of the demo shop, in every state."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from playwright.async_api import Page
+
+from form_shop import Shop
+from kasir.demo.walker import until
+from pages import DEAR, INDONESIAN, Shown, dear_lines, press, saving
+
+
+@asynccontextmanager
+async def twins(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """The wallet's pages."""
+
+    async def at(do: str | None, **changes: Any) -> str:
+        return await _decided(shop, await shop.start(await shop.link(**changes)), do)
+
+    async def by_post(do: str) -> str:
+        return await _decided(shop, await shop.pay(redirectFromIssuerMethod="POST"), do)
+
+    linking_to = saving("CardOnFile")
+    first = await at("approve", **linking_to)
+
+    async def linked() -> Any:
+        name = linking_to["shopperReference"]
+        return (await shop.twin("GET", f"tokens?shopperReference={name}"))["tokens"]
+
+    await until(linked, bool, "a token")
+    app = (await shop.twin("GET", f"wallets/{linking_to['shopperReference']}"))["app"]
+    nobody = (await shop.twin("GET", "wallets/nobody"))["app"]
+    waiting = await at(None, amount=DEAR, lineItems=dear_lines())
+    saves = await at(None, **saving("CardOnFile"))
+    phone = Shown("gopay-phone", f"{waiting}/phone", "Enter your GoPay PIN")
+    wrong = Shown("gopay-wrong-pin", f"{waiting}/phone?scanned=true", "Tries left", _mistype)
+    returning = Shown("gopay-return-post", await by_post("approve"), "Returning to the shop")
+    linking = Shown("gopay-app", app, "Linked shops")
+    yield [
+        Shown("gopay-waiting", waiting, "Pay with GoPay"),
+        Shown("gopay-beside-id", waiting, "Pindai dengan kamera", locale=INDONESIAN),
+        phone,
+        phone.indonesian("Masukkan PIN GoPay"),
+        wrong,
+        Shown("gopay-saving", f"{saves}/phone", "Your GoPay is saved at this shop"),
+        Shown("gopay-tools", f"{saves}/phone", "Use another GoPay account", _open_tools),
+        Shown("gopay-paid", f"{first}/phone", "Payment successful"),
+        Shown("gopay-refused", f"{await at('refuse')}/phone", "Payment refused"),
+        Shown("gopay-cancelled", f"{await at('cancel')}/phone", "Payment cancelled"),
+        Shown("gopay-expired", f"{await at('expire')}/phone", "The time to pay ran out"),
+        Shown("gopay-expired-post", await by_post("expire"), "The time to pay ran out"),
+        returning,
+        returning.indonesian("Kembali ke toko"),
+        Shown("gopay-unknown", f"{shop.house.twin_url}/gopay/none", "was not found"),
+        linking,
+        linking.indonesian("Toko yang terhubung"),
+        Shown("gopay-app-empty", nobody, "No shop is linked."),
+    ]
+
+
+async def _decided(shop: Shop, url: str, do: str | None) -> str:
+    """The wallet's page of a payment, on which the shopper has done that."""
+    if do:
+        await shop.shopper(url, do)
+    return shop.house.twin_url + (await shop.visit(url)).place
+
+
+async def _mistype(page: Page) -> None:
+    await page.fill("#pin", "000000")
+    await press(page, "form[data-pin] > button.main")
+
+
+async def _open_tools(page: Page) -> None:
+    await page.locator("details.tools summary").click()
+
+
+@asynccontextmanager
+async def shops(shop: Shop) -> AsyncIterator[list[Shown]]:
+    """The demo shop's pages."""
+    ends = {
+        "shop-paid": ("approve", "paid"),
+        "shop-refused": ("refuse", "not paid"),
+        "shop-cancelled": ("cancel", "cancelled"),
+        "shop-expired": ("expire", "expired"),
+    }
+    url = shop.house.shop_url
+    yield [
+        Shown("shop", url, "Pay with GoPay"),
+        Shown("shop-waiting", await order(shop), "Waiting for the final word"),
+        Shown("shop-unknown", f"{url}/orders/none", "There is no such order"),
+        *[Shown(name, await order(shop, do, word), word) for name, (do, word) in ends.items()],
+    ]
+
+
+async def order(shop: Shop, do: str = "", word: str = "waiting") -> str:
+    """The page of an order at the demo shop, once its one payment ended so."""
+    url = shop.house.shop_url
+    wallet = (await shop.visit(f"{url}/checkout", "POST", {"gayo": "1", "way": "direct"})).place
+    newest = (await shop.twin("GET", "payments"))["payments"][0]
+    if do and (back := (await shop.shopper(wallet, do))["location"]):
+        await shop.visit(back)
+    page = f"{url}/orders/{newest['merchantReference']}"
+    says = f'<p class="big" id="status">{word}</p>'
+    await until(partial(shop.visit, page), lambda reply: says in reply.text, f"an order {word}")
+    return page
