@@ -261,7 +261,7 @@ def _addresses(env: Mapping[str, str], environment: Environment) -> Addresses:
     prefix = env.get("ADYEN_LIVE_PREFIX", "")
     if prefix and not prefix.replace("-", "").isalnum():
         raise SettingError("ADYEN_LIVE_PREFIX", "give the prefix alone, not the whole address")
-    twin_url = _url(env, "ADYEN_TWIN_URL", _TWIN_URL)
+    twin_url = _base(env, "ADYEN_TWIN_URL", _TWIN_URL)
     return addresses(environment, live_prefix=prefix, twin_url=twin_url)
 
 
@@ -297,18 +297,23 @@ def _database_url(env: Mapping[str, str]) -> str | None:
 
 def _public_url(env: Mapping[str, str], environment: Environment) -> str:
     default = _LOCAL_URL if environment is Environment.TWIN else ""
-    url = _url(env, "KASIR_PUBLIC_URL", default)
+    url = _base(env, "KASIR_PUBLIC_URL", default)
     if environment is Environment.LIVE and not url.startswith("https://"):
         raise SettingError("KASIR_PUBLIC_URL", "must begin with https:// in live")
     return url
 
 
+def _base(env: Mapping[str, str], name: str, default: str) -> str:
+    """An address that paths are put behind."""
+    return _url(env, name, default).rstrip("/")
+
+
 def _url(env: Mapping[str, str], name: str, default: str) -> str:
-    url = (env.get(name) or default).rstrip("/")
+    url = env.get(name) or default
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.netloc):
         raise SettingError(name, f"{url!r} is not an http:// or https:// address")
-    return url
+    return parts.geturl()  # Its scheme in small letters, whatever it was.
 
 
 def _basic_auth(env: Mapping[str, str]) -> tuple[str | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ _CONFIRMED_WITHIN: Final = timedelta(days=2)
 #: A shop that answers is told within seconds.
 _TOLD_WITHIN: Final = timedelta(minutes=1)
 _SHOPPERS_MAX: Final = 200
+#: A word of a name: WarungTest, test_warung, TESTWarung, but neither LatestFashion nor PROTEST.
+_TEST: Final = re.compile(r"(?<![A-Za-z])test(?![a-z])|Test(?![a-z])|(?<![A-Z])TEST(?![A-Z]{2})")
 _CONFLICTS_MAX: Final = 20
 
 
@@ -49,7 +52,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
     except KasirError as error:
         return [Finding("settings", is_well=False, says=str(error))]
     well = Finding("settings", is_well=True, says=f"Adyen is {settings.environment}")
-    findings = [well, *_mixed(settings)]
+    findings = [well, *mixed(settings)]
     try:
         async with Kasir.open(settings) as kasir:
             findings.append(Finding("database", is_well=True, says="reachable, its schema is ours"))
@@ -70,7 +73,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
     return findings
 
 
-def _mixed(settings: Settings) -> list[Finding]:
+def mixed(settings: Settings) -> list[Finding]:
     """Live and test keep their own addresses, keys and prefix."""
     what = "test and live are not mixed"
     wrong = []
@@ -78,7 +81,7 @@ def _mixed(settings: Settings) -> list[Finding]:
     host = urlsplit(settings.public_url).hostname or ""
     if is_live and (host in {"localhost", "::1"} or host.startswith("127.")):
         wrong.append("KASIR_PUBLIC_URL is this machine's own, and shoppers are elsewhere")
-    if is_live and "test" in settings.merchant_account.lower():
+    if is_live and _TEST.search(settings.merchant_account):
         wrong.append("ADYEN_MERCHANT_ACCOUNT has `test` in its name")
     if is_live and not settings.token_hmac_keys:
         wrong.append("ADYEN_TOKEN_HMAC_KEY is not set: every token notification will be refused")

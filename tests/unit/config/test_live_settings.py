@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from fakes import KEY, OTHER_KEY
+from kasir.cli.doctor import mixed
 from kasir.config import settings_from
 from kasir.errors import SettingError
 
@@ -104,3 +105,30 @@ def test_an_events_secret_with_nothing_in_it_starts_nowhere(environment: str, te
 
     assert fault.name == "KASIR_EVENTS_SECRET"
     assert "\n" not in str(fault)
+
+
+@pytest.mark.parametrize("name", ["KASIR_PUBLIC_URL", "KASIR_EVENTS_URL"])
+def test_a_scheme_in_capitals_is_the_same_scheme(name: str) -> None:
+    settings = settings_from(LIVE | {name: "HTTPS://Warung.example/Kasir"})
+
+    assert "https://Warung.example/Kasir" in (settings.public_url, settings.events_url)
+
+
+@pytest.mark.parametrize(
+    ("account", "is_well"),
+    [
+        ("WarungTest", False),
+        ("Warung_TEST", False),
+        ("testWarung", False),
+        ("TESTWarung", False),
+        ("LatestFashion", True),
+        ("Attestasi", True),
+        ("ProtestID", True),
+    ],
+)
+def test_a_merchant_account_is_one_for_tests_where_test_is_a_word_of_its_name(
+    account: str, is_well: bool
+) -> None:
+    (finding,) = mixed(settings_from(LIVE | {"ADYEN_MERCHANT_ACCOUNT": account}))
+
+    assert ("ADYEN_MERCHANT_ACCOUNT" not in finding.says) == is_well

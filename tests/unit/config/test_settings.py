@@ -1,5 +1,6 @@
 """Each setting missing and malformed: one line that names it. And what the twin fills in."""
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 
@@ -224,3 +225,12 @@ def test_space_around_a_key_is_no_part_of_it(given: str, meant: tuple[str, ...])
     settings = settings_from(TEST | {"ADYEN_HMAC_KEY": given})
 
     assert settings.hmac_keys == tuple(bytes.fromhex(key) for key in meant)
+
+
+@pytest.mark.parametrize("path", ["/events/", "/events", "/", "", "/events/?shop=1"])
+def test_events_go_to_the_very_address_that_was_given(path: str) -> None:
+    # Many a shop answers the same address without its last stroke with a redirect: a refusal.
+    address = f"https://shop.example{path}"
+    secret = {"KASIR_EVENTS_SECRET": f"whsec_{base64.b64encode(bytes(range(32))).decode()}"}
+
+    assert settings_from(TEST | secret | {"KASIR_EVENTS_URL": address}).events_url == address
