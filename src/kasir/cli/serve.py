@@ -110,17 +110,35 @@ async def _preflight() -> None:
 class _Supervisor(Multiprocess):
     """Uvicorn's, which cuts what its processes have in hand when it is told to stop twice."""
 
+    #: How often it was told to stop and has not acted upon.
+    _told = 0
+
+    def handle_int(self) -> None:
+        """Stop, as uvicorn does."""
+        self._told += 1
+        super().handle_int()
+
+    def handle_term(self) -> None:
+        """Stop, as uvicorn does."""
+        self._told += 1
+        super().handle_term()
+
     def join_all(self) -> None:
         """Wait until every process has ended; nobody listens meanwhile."""
-        self.signal_queue.clear()
         for shared in self.sockets:
             shared.close()
         for process in self.processes:
             while process.exitcode is None:
-                process.process.join(_LOOK_S)
-                if self.signal_queue:
-                    self.signal_queue.clear()
+                if self._is_told_again():
                     self._cut()
+                process.process.join(_LOOK_S)
+
+    def _is_told_again(self) -> bool:
+        """Whether it was told to stop twice, or once more since then."""
+        while self.signal_queue:
+            self._told += self.signal_queue.pop() in {signal.SIGINT, signal.SIGTERM}
+        is_again, self._told = self._told > 1, min(self._told, 1)
+        return is_again
 
     def _cut(self) -> None:
         for process in self.processes:

@@ -13,11 +13,12 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
 import structlog
+from asyncpg import InterfaceError
 
 from kasir.errors import KasirError
 from kasir.payments.ports import Question
@@ -124,7 +125,8 @@ class Asker:
                 await asyncio.sleep(_BEAT_S)
                 await connection.execute("SELECT 1")
         finally:
-            connection.terminate()  # Never given back with a lock on it.
+            with suppress(InterfaceError):  # A cancel has ended it already.
+                connection.terminate()  # Never given back with a lock on it.
 
     async def _let_go(self, question: Question) -> None:
         """Write down that a question is nobody's, as soon as the database takes it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import wraps
 from importlib.resources import files
@@ -148,18 +148,34 @@ def unusable(error: Exception) -> DatabaseUnavailable:
 
 
 async def migrate(pool: Pool) -> list[str]:
-    """Bring the schema up to date; returns the names of the files applied."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, at timestamptz NOT NULL)"
-        )
-        done = {row["name"] for row in await connection.fetch("SELECT name FROM migration")}
-        new = [name for name in migrations() if name not in done]
-        for name in new:
+    """Bring the schema up to date; returns the names of the files applied.
+
+    Each is a transaction of its own, so that none keeps what it locked while the next one works.
+    Where one fails, those before it stay, and the next who migrates goes on with it.
+    """
+    async with pool.acquire() as connection:
+        try:
+            await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+            done = await _migrate(connection)
+            await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
+        except BaseException:
+            with suppress(asyncpg.InterfaceError):  # A cancel has ended it already.
+                connection.terminate()  # The lock ends with the session.
+            raise
+        return done
+
+
+async def _migrate(connection: Connection) -> list[str]:
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, at timestamptz NOT NULL)"
+    )
+    done = {row["name"] for row in await connection.fetch("SELECT name FROM migration")}
+    new = [name for name in migrations() if name not in done]
+    for name in new:
+        async with connection.transaction():
             await connection.execute(_migration(name))
             await connection.execute("INSERT INTO migration VALUES ($1, now())", name)
-        return new
+    return new
 
 
 async def pending(pool: Pool, answer_s: float) -> list[str]:

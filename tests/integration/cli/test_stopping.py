@@ -155,6 +155,24 @@ async def test_what_a_second_signal_cuts_is_told_to_ask_again_and_goes_on_under_
     assert len(set(keys)) == 1
 
 
+async def test_a_second_signal_right_after_the_first_cuts_as_well(
+    fresh_database: str, slow: Slow
+) -> None:
+    port = free_port()
+    words = ("serve", "--port", str(port), "--workers", "2")
+    with running(*words, **settings(fresh_database, slow)) as process:
+        until_ready(f"http://127.0.0.1:{port}")
+        paying = asyncio.create_task(pay(f"http://127.0.0.1:{port}"))
+        await slow.was_asked()
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        status, body, _ = await paying
+        told = await ended(process)
+
+    assert (status, body["errorCode"]) == (503, "703")
+    assert "cut off by the stop" in told
+
+
 async def test_a_payment_that_is_cut_while_it_waits_for_a_lock_is_told_of_the_stop(
     fresh_database: str, slow: Slow
 ) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 
+import asyncpg
 import pytest
 
 from kasir.errors import DatabaseUnavailable
 from kasir.jobs import queue
 from kasir.store import database
 from kasir.store.diagnosis import Diagnosis
+from opened import until
 
 PATIENCE_S = 30.0
 
@@ -45,17 +47,84 @@ async def test_of_five_who_migrate_at_once_one_does(fresh_database: str) -> None
     assert sorted(done) == [[], [], [], [], database.migrations()]
 
 
-async def test_a_migration_that_fails_leaves_nothing_half_done(
+async def test_a_migration_that_fails_leaves_those_before_it_and_nothing_half_done(
     fresh_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = database.migrations()
-    monkeypatch.setattr(database, "migrations", lambda: [*names, "9999_missing.sql"])
-    async with database.connected(fresh_database, 2) as pool:
-        with pytest.raises(FileNotFoundError):
-            await database.migrate(pool)
-        tables = await pool.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    more = "CREATE TABLE half_done (id int); SELECT 1 / 0"
+    async with (
+        database.connected(fresh_database, 1) as pool,
+        database.connected(fresh_database, 1) as other,
+    ):
+        with monkeypatch.context() as failing:
+            _add(failing, more)
+            with pytest.raises(asyncpg.DivisionByZeroError):
+                await database.migrate(pool)
+        kept = await database.pending(pool, PATIENCE_S)
+        is_half_done = await pool.fetchval("SELECT to_regclass('half_done') IS NOT NULL")
+        _add(monkeypatch, "CREATE TABLE whole (id int)")
+        mended = await asyncio.wait_for(database.migrate(other), PATIENCE_S)
 
-    assert tables == 0
+    assert kept == []
+    assert not is_half_done
+    assert mended == ["9999_more.sql"]
+
+
+def _add(patch: pytest.MonkeyPatch, sql: str) -> None:
+    """Have one migration more."""
+    names, read = database.migrations(), database._migration  # noqa: SLF001
+    patch.setattr(database, "migrations", lambda: [*names, "9999_more.sql"])
+    patch.setattr(database, "_migration", lambda name: sql if "9999" in name else read(name))
+
+
+async def test_a_migration_that_takes_long_keeps_no_table_of_those_before_it_locked(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
+    connection = await asyncpg.connect(fresh_database)
+    try:
+        await connection.execute("SELECT pg_advisory_lock(4711)")
+        async with database.connected(fresh_database, 1) as pool:
+            migrating = asyncio.create_task(database.migrate(pool))
+            waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+            await until(lambda: connection.fetchval(waits))
+            locked = await connection.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'relation'"
+                " AND mode = 'AccessExclusiveLock' AND granted"
+            )
+            await connection.execute("SELECT pg_advisory_unlock(4711)")
+            await migrating
+    finally:
+        await connection.close()
+
+    assert locked == 0
+
+
+async def test_whoever_is_cut_while_migrating_leaves_it_to_the_next(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
+    connection = await asyncpg.connect(fresh_database)
+    try:
+        await connection.execute("SELECT pg_advisory_lock(4711)")
+        async with (
+            database.connected(fresh_database, 1) as pool,
+            database.connected(fresh_database, 1) as other,
+        ):
+            migrating = asyncio.create_task(database.migrate(pool))
+            waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+            await until(lambda: connection.fetchval(waits))
+            migrating.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await migrating
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
+            )
+            await connection.execute("SELECT pg_advisory_unlock(4711)")
+            done = await asyncio.wait_for(database.migrate(other), PATIENCE_S)
+    finally:
+        await connection.close()
+
+    assert done == ["9999_more.sql"]
 
 
 _OLD_PAYMENT = """
