@@ -217,7 +217,8 @@ def resend_deliveries(*ids: str) -> None:
     Parameters
     ----------
     ids
-        Which ones, by the ids that `kasir deliveries` shows; all that were given up unless given.
+        Which ones, by the ids that `kasir deliveries` shows; unless given, those that were given up
+        in the last seven days.
     """
     from kasir.cli.deliveries import resend_deliveries as run
 
