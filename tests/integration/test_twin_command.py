@@ -86,6 +86,7 @@ def test_it_remembers_in_a_file(tmp_path: Path) -> None:
         (["serve", "--host", "256.0.0.1"], 1, "256.0.0.1"),
         (["serve", "--colour", "red"], 2, "--colour"),
         (["serve", "--tls-cert", "only.pem"], 2, "--tls-key"),
+        (["serve", "--tls-cert", "no.pem", "--tls-key", "no.key"], 2, "--tls-cert: no.pem"),
         (["dance"], 2, "dance"),
     ],
 )
