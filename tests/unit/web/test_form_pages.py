@@ -80,15 +80,16 @@ async def elsewhere() -> None:
 
 @asynccontextmanager
 async def _visiting(
-    links: Links, *, root_path: str = ""
+    links: Links, *, root_path: str = "", **more: object
 ) -> AsyncIterator[AsyncTestClient[Litestar]]:
     kasir = SimpleNamespace(
         links=links,
         clock=SystemClock(),
+        **more,
         settings=SimpleNamespace(
             addresses=addresses(Environment.LIVE, live_prefix="abc"),
             environment=Environment.LIVE,
-            limits=Limits(adyen_timeout_s=0.0),
+            limits=Limits(adyen_timeout_s=0.0, form_wait_s=0.01),
             merchant_account="Toko",
             public_url="https://shop.example/kasir",
         ),
@@ -122,13 +123,24 @@ async def _posted(links: Links, **fields: str) -> Any:
         )
 
 
+async def hang(*_: object) -> Answer:
+    """Never answer."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def test_where_adyen_never_says_what_is_on_offer_nobody_waits_and_the_form_says_so() -> None:
+    checkout = SimpleNamespace(payment_methods=hang)
+    async with _visiting(Links(), checkout=checkout) as client:
+        said = await client.get("/pay/PL_1", headers=ENGLISH)
+
+    assert said.status_code == 503
+    assert escape("GoPay cannot be reached just now") in said.text
+
+
 async def test_a_list_of_saved_wallets_that_never_comes_holds_nobody_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def hang(*_: object) -> Answer:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     async def of(_: str) -> list[Token]:
         return []
 
