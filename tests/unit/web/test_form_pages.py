@@ -30,7 +30,7 @@ from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.fold import fold
 from kasir.payments.links import Link, LinkStatus
 from kasir.payments.payment import Intent, Payment
-from kasir.tokens.model import Token
+from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
 from kasir.web import form, pages, returns
 from kasir.web.consent import agreed, consent_of
 from kasir.web.pages import Visit
@@ -149,6 +149,44 @@ async def test_a_list_of_saved_wallets_that_never_comes_holds_nobody_up(
     found = OpenLink(_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
 
     assert await saved_of(cast("Kasir", kasir), found) == []
+
+
+async def test_of_adyens_list_only_what_may_be_charged_with_a_pin_is_shown() -> None:
+    rows = [
+        {"id": "SAYS-NOTHING"},
+        {"id": "WITH-A-PIN", "supportedRecurringProcessingModels": ["CardOnFile"]},
+        {"id": "WITHOUT", "supportedRecurringProcessingModels": ["Subscription"]},
+        {"id": 7},
+        {"name": "no id"},
+        "no row",
+    ]
+
+    async def listed(*_: object) -> Answer:
+        return Answer(200, msgspec.json.encode({"storedPaymentMethods": rows}))
+
+    async def of(shopper: str) -> list[Token]:
+        return [_token(shopper, name) for name in ("SAYS-NOTHING", "WITH-A-PIN", "WITHOUT")]
+
+    kasir = SimpleNamespace(
+        stored=SimpleNamespace(list=listed),
+        tokens=SimpleNamespace(of=of),
+        settings=SimpleNamespace(merchant_account="Toko"),
+    )
+    found = OpenLink(_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
+    shown = await saved_of(cast("Kasir", kasir), found)
+
+    assert [one.token.name.stored_id for one in shown] == ["SAYS-NOTHING", "WITH-A-PIN"]
+
+
+def _token(shopper: str, stored_id: str) -> Token:
+    return Token(
+        id=f"tok_{stored_id}",
+        name=TokenName(merchant_account="Toko", shopper_reference=shopper, stored_id=stored_id),
+        method="gopay_wallet",
+        standing=TokenStanding(
+            state=TokenState.ACTIVE, first_psp_reference="", created_at=datetime.now(UTC)
+        ),
+    )
 
 
 def test_what_is_agreed_to_is_what_was_shown() -> None:
