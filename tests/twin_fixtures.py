@@ -193,10 +193,16 @@ class Shop:
     #: What to answer, in turn; then 202.
     answers: list[int] = field(default_factory=list)
     answer_body: str = "[accepted]"
+    #: While it is not set, nothing is answered.
+    has_time: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.has_time.set()
 
     async def hear(self, request: web.Request) -> web.Response:
         """Keep one webhook and answer it."""
         self.received.append(Received(request.headers, await request.read()))
+        await self.has_time.wait()
         status = self.answers.pop(0) if self.answers else 202
         return web.Response(status=status, text=self.answer_body)
 

@@ -56,11 +56,9 @@ class PostOffice:
 
     async def _deliver_head(self, name: EndpointName) -> None:
         queue = self._twin.state.queues[name]
-        notice, endpoint = queue[0], self._twin.state.endpoints.get(name)
-        if endpoint is None:
-            queue.clear()
-            return
-        accepted = await self._try(name, endpoint, notice)
+        notice = queue[0]
+        # Where there is a queue, there is an endpoint: one is taken away with its queue.
+        accepted = await self._try(name, self._twin.state.endpoints[name], notice)
         # While it was on its way the twin may have been reset, or the endpoint taken away.
         if notice in queue:
             self._settle(queue, notice, accepted=accepted)

@@ -5,8 +5,11 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,13 +36,28 @@ def started(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
-def called(url: str, body: Any = None, key: str = "twin-api-key") -> Any:
+def called(
+    url: str,
+    body: Any = None,
+    key: str = "twin-api-key",
+    *,
+    method: str | None = None,
+    idempotency: str = "",
+) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        url, data, {"X-API-Key": key, "Content-Type": "application/json"}
-    )
+    headers = {"X-API-Key": key, "Content-Type": "application/json"}
+    if idempotency:
+        headers["Idempotency-Key"] = idempotency
+    request = urllib.request.Request(url, data, headers, method=method)
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
+
+
+def until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -78,6 +96,34 @@ def test_it_remembers_in_a_file(tmp_path: Path) -> None:
     assert clock["advanced_s"] >= 59
 
 
+def test_a_call_that_was_being_answered_when_it_was_killed_is_answered_again(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "twin.json"
+    body, slow = payment_body(), [{"fault": "slow_reply", "seconds": 600}]
+    with started("--state", str(file)) as (process, url), ThreadPoolExecutor() as calls:
+        called(f"{url}/twin/faults", slow, method="PUT")
+        unheard = calls.submit(called, f"{url}/v72/payments", body, idempotency="order-1")
+        until(lambda: file.exists() and _replies(file))
+        kept = _replies(file)
+        with pytest.raises(urllib.error.HTTPError) as meanwhile:
+            called(f"{url}/v72/payments", body, idempotency="order-1")
+        meanwhile.value.close()
+        process.kill()
+        assert unheard.exception(timeout=20)
+    with started("--state", str(file)) as (_, url):
+        called(f"{url}/twin/faults", [], method="PUT")
+        answer = called(f"{url}/v72/payments", body, idempotency="order-1")
+        count = called(f"{url}/twin/payments")["count"]
+
+    assert ([reply["running"] for reply in kept], meanwhile.value.code) == ([True], 409)
+    assert (answer["resultCode"], count) == ("RedirectShopper", 1)
+
+
+def _replies(file: Path) -> list[dict[str, Any]]:
+    return list(json.loads(file.read_bytes()).get("replies", {}).values())
+
+
 @pytest.mark.parametrize(
     ("options", "code", "word"),
     [
@@ -86,6 +132,7 @@ def test_it_remembers_in_a_file(tmp_path: Path) -> None:
         (["serve", "--host", "256.0.0.1"], 1, "256.0.0.1"),
         (["serve", "--colour", "red"], 2, "--colour"),
         (["serve", "--tls-cert", "only.pem"], 2, "--tls-key"),
+        (["serve", "--tls-cert", "no.pem", "--tls-key", "no.key"], 2, "--tls-cert: no.pem"),
         (["dance"], 2, "dance"),
     ],
 )

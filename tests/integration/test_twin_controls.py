@@ -27,6 +27,7 @@ __all__ = ["shop", "twin"]
         ("PUT", "webhooks/standard", {"url": "shop", "hmacKey": KEY}, 422, "url"),
         ("PUT", "webhooks/standard", {"url": "http://s/", "hmacKey": "abc"}, 422, "hmacKey"),
         ("PUT", "webhooks/else", {"url": "http://s/", "hmacKey": KEY}, 404, None),
+        ("PUT", "webhooks/standard", {"url": "http://[::1/", "hmacKey": KEY}, 422, "url"),
         (
             *("PUT", "webhooks/tokens"),
             *({"url": "http://s/", "hmacKey": KEY, "username": "u"}, 422, "password"),

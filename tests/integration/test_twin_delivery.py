@@ -101,6 +101,24 @@ async def test_nobody_at_home_is_an_attempt_too(twin: TwinAtWork) -> None:
     assert "Cannot connect" in attempt["error"]
 
 
+async def test_a_shop_that_does_not_answer_in_time_has_not_accepted(
+    twin: TwinAtWork, shop: Shop
+) -> None:
+    shop.has_time.clear()
+    await twin.control("PUT", "knobs", {"webhookTimeoutS": 0.05})
+    await twin.paid()
+    await twin.settle()
+    shop.has_time.set()
+    await twin.control("PUT", "knobs", {"webhookTimeoutS": 60})
+    await twin.settle(9)
+
+    first, second = (await twin.control("GET", "deliveries"))["deliveries"]
+    assert (first["accepted"], first["status"]) == (False, None)
+    assert first["error"] == "no answer within 0.05 s"
+    assert (second["accepted"], second["status"], second["attempt"]) == (True, 202, 2)
+    assert shop.received[-1].raw == first["body"].encode()
+
+
 async def test_what_was_queued_bears_the_seal_of_its_day(twin: TwinAtWork, shop: Shop) -> None:
     shop.answers = [500]
     await twin.paid()

@@ -354,9 +354,10 @@ async def test_a_link_that_is_over_removes_nothing(shop: Shop, shopper: str) -> 
     link = await shop.link(shopperReference=shopper)
     _, (token,) = await _shown(shop, link)
     await shop.withdraw(link)
+    asking = await shop.visit(f"{link['url']}/saved/{token}")
     answer = await shop.submit(f"{link['url']}/saved/{token}")
 
-    assert answer.status == 410
+    assert (asking.status, answer.status) == (410, 410)
     assert [token["active"] for token in await _tokens(shop, shopper)] == [True]
 
 
@@ -441,6 +442,34 @@ async def test_a_removal_without_an_answer_is_asked_for_again(
         await expect(page.get_by_role("status")).to_contain_text("has been removed")
 
     assert [token["active"] for token in await _tokens(shop, shopper)] == [False]
+
+
+async def test_a_gopay_that_is_gone_at_adyen_already_counts_as_removed(
+    shop: Shop, shopper: str
+) -> None:
+    stored_id = await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper)
+    _, (token,) = await _shown(shop, link)
+    async with shop.faults(UNHEARD):
+        await shop.twin("POST", f"tokens/{stored_id}", {"do": "disable"})
+        answer = await shop.submit(f"{link['url']}/saved/{token}")
+    again = await shop.submit(f"{link['url']}/saved/{token}")
+
+    assert answer.place == again.place == f"/pay/{link['id']}?said=removed"
+    assert (await _shown(shop, link))[1] == []
+
+
+async def test_a_removal_that_adyen_refuses_is_said_not_to_be_done(
+    shop: Shop, shopper: str
+) -> None:
+    await _saved(shop, shopper)
+    link = await shop.link(shopperReference=shopper)
+    _, (token,) = await _shown(shop, link)
+    async with shop.faults(LISTING_FAILS):
+        answer = await shop.submit(f"{link['url']}/saved/{token}")
+
+    assert (answer.status, "Not removed yet" in answer.text) == (503, True)
+    assert [token["active"] for token in await _tokens(shop, shopper)] == [True]
 
 
 async def test_a_token_whose_webhook_was_lost_is_found_by_the_form(

@@ -6,8 +6,8 @@ times, with the same key; longer silences are for a worker.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import stamina
 
@@ -21,10 +21,6 @@ from kasir.payments.ports import Heard, Question
 
 class _NotNowError(Exception):
     """Adyen could not, and said that it may be asked again."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(f"HTTP {answer.status}")
-        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +44,9 @@ class Adyen:
         return meanings.of_reply(question, answer, self.clock.now())
 
     async def _send(self, call: Call) -> Answer | Silence:
-        first = await self.wire.send(call)
-        if not _is_not_now(first):
-            return first  # Nearly always: so the machinery of retries is left out.
+        answer = await self.wire.send(call)
+        if not _is_not_now(answer):
+            return answer  # Nearly always: so the machinery of retries is left out.
         tries = stamina.retry_context(
             on=_NotNowError,
             attempts=self.tries_max,
@@ -58,21 +54,15 @@ class Adyen:
             wait_initial=0.1,
             wait_max=1.0,
         )
-        try:
+        with suppress(_NotNowError):  # After the last try, what it was answered is the answer.
             async for attempt in tries:
                 with attempt:
-                    answer = first if attempt.num == 1 else await self.wire.send(call)
-                    return _unless_not_now(answer)
-        except _NotNowError as not_now:
-            return not_now.answer
-        raise AssertionError("there is always a first attempt")
+                    if attempt.num > 1:
+                        answer = await self.wire.send(call)
+                    if _is_not_now(answer):
+                        raise _NotNowError
+        return answer
 
 
-def _unless_not_now(answer: Answer | Silence) -> Answer | Silence:
-    if _is_not_now(answer):
-        raise _NotNowError(answer)
-    return answer
-
-
-def _is_not_now(answer: Answer | Silence) -> TypeGuard[Answer]:
+def _is_not_now(answer: Answer | Silence) -> bool:
     return isinstance(answer, Answer) and answer.verdict is Verdict.THEIRS

@@ -13,7 +13,7 @@ from kasir.adyen import checks
 from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
-from kasir.errors import Fault, NotFound
+from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.gateway import wishing
 from kasir.gateway.checkout import (
     Checkout,
@@ -167,8 +167,8 @@ class Subscribing:
             sign_up_faults(fields, self.clock.now()),
         )
         if plan is None:
-            refuse([Fault("plan", "must be the id of a plan; POST /api/plans makes one.")])
-        assert plan is not None  # noqa: S101  # Refused above.
+            cure = "must be the id of a plan; POST /api/plans makes one."
+            raise InvalidRequest([Fault("plan", cure)])
         by_link = fields.get("signUpBy") == "link"
         it = self._signed_up(fields, plan, by_link=by_link)
         payment = _payment(fields, it)
@@ -281,8 +281,7 @@ class Subscribing:
             if ours and token.name.shopper_reference == it.shopper_reference and token.is_active:
                 return token
         cure = "must be an active token of this subscription's shopper."
-        refuse([Fault("storedPaymentMethodId", cure, "800")])
-        raise AssertionError("refused above")
+        raise InvalidRequest([Fault("storedPaymentMethodId", cure, "800")])
 
     async def _wish(self, subscription_id: str, wish: Wish) -> None:
         if "\0" in subscription_id:
@@ -353,8 +352,7 @@ def _next_attempt(it: Subscription, now: datetime) -> Renewal:
     """
     renewal = it.renewal
     if renewal is None or it.state not in {State.INCOMPLETE, State.PAST_DUE} or renewal.paid:
-        refuse([Fault("status", f"nothing is owed: the subscription is {it.state}.")])
-    assert renewal is not None  # noqa: S101  # Refused above.
+        raise InvalidRequest([Fault("status", f"nothing is owed: the subscription is {it.state}.")])
     if renewal.unresolved:
         refuse([Fault("status", "a payment of this period is under way; wait for its end.")])
     number = len(renewal.attempts) + 1

@@ -120,11 +120,6 @@ def _names(request: Request[Any, Any, Any]) -> dict[str, str]:
     return {name: called for name, called in declared.items() if called}
 
 
-def unauthorized() -> Answer:
-    """The answer to a call without a key of ours; word for word Adyen's."""
-    return replies.error(401, "000", "HTTP Status Response - Unauthorized", "security")
-
-
 def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     if isinstance(error, CutOff):
         _log.warning("cut off by the stop", path=_place(request))

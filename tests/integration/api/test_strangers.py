@@ -299,6 +299,42 @@ async def test_a_client_that_does_not_read_its_answers_is_let_go(fresh_database:
     assert paid == "RedirectShopper"
 
 
+async def test_a_client_that_reads_on_after_a_while_gets_every_answer(fresh_database: str) -> None:
+    ask = b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n"
+    async with served(fresh_database) as kasir:
+        stranger = await kasir.connect()
+        stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+        async def is_full() -> bool:
+            stranger.say(ask + b"\r\n")
+            nonlocal asked
+            asked += 1
+            return any(one.flow.write_paused for one in kasir.server.server_state.connections)
+
+        asked = 0
+        await until(is_full, bool, "more answers than the way there holds")
+        stranger.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        stranger.say(ask + b"Connection: close\r\n\r\n")
+        heard = await stranger.hears()
+
+    assert heard.count(b"HTTP/1.1 ") == asked + 1
+
+
+async def test_whoever_is_refused_and_goes_on_without_end_is_cut_off(fresh_database: str) -> None:
+    limits = {"request_head_bytes_max": 1000, "drained_bytes_max": 100_000, "linger_s": 600}
+    async with served(fresh_database, **limits) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"X-Long: ")
+        for _ in range(200):
+            stranger.say(b"a" * 10_000)
+            await asyncio.sleep(0)
+        await strangers_are(kasir, 0)
+        await stranger.leave()
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+
+    assert paid == "RedirectShopper"
+
+
 async def strangers_are(kasir: Served, count: int) -> None:
     async def look() -> int:
         return kasir.strangers

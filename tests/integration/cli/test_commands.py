@@ -85,7 +85,9 @@ def test_help_needs_no_settings_and_exits_0() -> None:
     assert "migrate" in told.stdout
 
 
-@pytest.mark.parametrize("words", [("migrate",), ("notices", "--json")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("migrate",), ("notices", "--json"), ("deliveries", "--json")], ids=" ".join
+)
 async def test_whoever_stops_reading_the_output_is_no_fault_of_the_database(
     fresh_database: str, words: tuple[str, ...]
 ) -> None:
@@ -94,6 +96,7 @@ async def test_whoever_stops_reading_the_output_is_no_fault_of_the_database(
     assert told.returncode == 1
     assert "cannot be used" not in told.stderr
     assert "BrokenPipe" not in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def unread(words: tuple[str, ...], given: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -270,6 +270,45 @@ async def test_live_with_an_address_of_this_machine_is_mixed_up(environ: dict[st
     assert "each webhook has its own" in red[MIXED]
 
 
+async def test_live_with_a_test_account_and_no_key_of_the_token_webhook_is_mixed_up(
+    environ: dict[str, str],
+) -> None:
+    live = {
+        **environ,
+        "ADYEN_ENVIRONMENT": "live",
+        "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Example",
+        "ADYEN_API_KEY": "AQE-live-key",
+        "ADYEN_MERCHANT_ACCOUNT": "WarungTestECOM",
+        "ADYEN_TOKEN_HMAC_KEY": "",
+        "KASIR_API_KEY": "5f0c9b1e7a3d48268f14b7e2c96d0a35",
+        "KASIR_PUBLIC_URL": "https://pay.shop.example",
+        "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
+        "KASIR_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+    }
+    red = await _red(live)
+
+    assert "ADYEN_MERCHANT_ACCOUNT has `test` in its name" in red[MIXED]
+    assert "ADYEN_TOKEN_HMAC_KEY is not set" in red[MIXED]
+    assert "KASIR_PUBLIC_URL" not in red[MIXED]
+
+
+async def test_tokens_that_adyen_does_not_answer_for_are_counted_and_red(
+    environ: dict[str, str], walker: Walker
+) -> None:
+    async with Kasir.open(settings_from(environ)) as kasir:
+        await kasir.pool.execute(
+            "INSERT INTO shopper (shopper_reference, look_at) VALUES ($1, now())",
+            reference("doctor"),
+        )
+    await walker.twin("PUT", "/twin/faults", [{"fault": "error_503", "call": "tokens"}])
+    try:
+        red = await _red(environ)
+    finally:
+        await walker.twin("DELETE", "/twin/faults")
+
+    assert red[AGREE] == "Adyen did not answer for 1 of 1 shoppers"
+
+
 async def _red(environ: Mapping[str, str]) -> dict[str, str]:
     """What is wrong, by row."""
     found: list[Finding] = await findings_of(environ)

@@ -226,6 +226,25 @@ async def test_a_request_that_was_cut_is_asked_again_at_once_by_anybody(
     assert len(set(keys)) == 1
 
 
+async def test_a_kasir_that_closes_still_writes_down_what_it_just_gave_up(
+    fresh_database: str, slow: Slow
+) -> None:
+    async with a_kasir(fresh_database, slow) as other:
+        async with a_kasir(fresh_database, slow) as one:
+            paying = asyncio.create_task(pay(one))
+            await slow.keys(1)
+            paying.cancel()
+            await asyncio.wait([paying])
+        left = await other.pool.fetchval(
+            "SELECT count(*) FROM question WHERE status IS NULL AND asked_at <> 'epoch'"
+        )
+        slow.may_answer.set()
+        answer = await pay(other)  # Not once StillRunning.
+
+    assert left == 0
+    assert answer.status == 200
+
+
 async def test_who_lost_its_session_is_seen_to_be_alive_again(
     fresh_database: str, slow: Slow
 ) -> None:

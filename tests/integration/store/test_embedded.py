@@ -458,6 +458,93 @@ def test_a_server_that_dies_at_its_start_says_why(folder: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_log_that_grew_large_is_put_aside_and_the_one_before_it_goes(folder: Path) -> None:
+    log = folder / "postgres" / "postgres.log"
+    older = folder / "postgres" / "postgres.log.old"
+    older.write_text("of long ago\n")
+    log.write_text("of the last time\n" * 100_000)
+    with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder, {"nonsense": "1"}):
+        pass
+
+    assert 'unrecognized configuration parameter "nonsense"' in str(caught.value)
+    assert "of the last time" not in str(caught.value)
+    assert set(older.read_text().splitlines()) == {"of the last time"}
+    assert "of the last time" not in log.read_text()
+
+
+@as_root
+def test_data_that_belongs_to_another_account_is_said_to_be_unusable(folder: Path) -> None:
+    data = folder / "postgres" / "data"
+    owner = data.stat()
+    os.chown(data, 0, 0)
+    with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
+        pass
+    os.chown(data, owner.st_uid, owner.st_gid)
+
+    assert f"cannot use {folder} (pg_ctl: " in str(caught.value)
+    assert "KASIR_DATA_DIR" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_data_of_which_a_file_is_missing_is_an_error_with_its_cure(folder: Path) -> None:
+    version = folder / "postgres" / "data" / "PG_VERSION"
+    kept = version.rename(folder / "elsewhere")
+    with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
+        pass
+    kept.rename(version)
+
+    assert "PG_VERSION" in str(caught.value)
+    assert "KASIR_DATA_DIR" in str(caught.value)
+
+
+@as_root
+def test_where_root_starts_it_and_there_is_no_account_for_it_the_cure_is_told(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(name: object) -> None:
+        raise KeyError(name)
+
+    monkeypatch.setattr("pwd.getpwnam", unknown)
+    with (
+        pytest.raises(EmbeddedDatabaseError, match="run Kasir as another user"),
+        embedded(parent / "nobodys"),
+    ):
+        pass
+
+
+def test_without_the_package_of_its_programs_the_cure_is_told(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with (
+        pytest.raises(EmbeddedDatabaseError, match="install it, or set KASIR_DATABASE_URL"),
+        embedded(parent / "bare"),
+    ):
+        pass
+
+
+def test_one_that_does_not_get_ready_in_time_is_said_not_to_answer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kasir.store.embedded.START_S_MAX", 0)
+    with pytest.raises(EmbeddedDatabaseError, match="runs but does not answer"), embedded(folder):
+        pass
+
+
+def test_one_that_does_not_stop_in_time_is_named_to_be_killed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setattr("kasir.store.embedded.STOP_S_MAX", -1)
+        with pytest.raises(EmbeddedDatabaseError, match="does not stop"), embedded(folder) as dsn:
+            answer = ask(dsn, "SELECT 1")
+    with embedded(folder) as dsn:
+        again = ask(dsn, "SELECT 1")
+
+    assert answer == again == 1
+    assert postmasters(folder) == []
+
+
 def test_a_path_too_long_for_a_socket_gets_a_short_one_elsewhere(parent: Path) -> None:
     deep = parent / ("d" * 60) / ("e" * 60)
     with embedded(deep) as dsn:
@@ -570,6 +657,7 @@ def test_programs_that_the_account_cannot_read_are_copied_once(
     for tree in (package, package.with_suffix(".libs")):
         if tree.exists():
             shutil.copytree(tree, closed / tree.name, ignore=shutil.ignore_patterns("include"))
+    (parent / "data" / "programs-of-an-older-version" / "bin").mkdir(parents=True)
     first = owner(parent / "data", path=closed)
     answer = ask(first.says(), "SELECT 1")
     first.leave()

@@ -255,6 +255,20 @@ async def test_the_server_ends_a_transaction_in_which_nothing_is_said(fresh_data
         assert await pool.fetchval("SELECT 1") == 1
 
 
+async def test_a_connection_given_back_in_a_transaction_is_out_of_it_for_the_next(
+    fresh_database: str,
+) -> None:
+    async with database.connected(fresh_database, 1, SOON) as pool:
+        await pool.execute("CREATE TABLE number (number int)")
+        async with pool.acquire() as connection:
+            before = await connection.fetchval("SELECT pg_backend_pid()")
+            await connection.execute("BEGIN")
+            await connection.execute("INSERT INTO number VALUES (1)")
+
+        assert await pool.fetchval("SELECT count(*) FROM number") == 0
+        assert await backend(pool) == before
+
+
 async def says_nothing(pool: Pool) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await until(connection.is_closed)

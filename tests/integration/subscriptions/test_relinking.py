@@ -75,6 +75,14 @@ async def test_an_attempt_whose_server_died_holds_the_renewal_for_an_hour(
     assert shop.adyen.charges() == Counter({"DEAD": 1, "DEAD-p2": 1})
 
 
+async def test_who_pays_where_nothing_is_owed_is_told_so_and_nothing_is_opened(shop: Shop) -> None:
+    found = await shop.active("EVEN")
+    with pytest.raises(InvalidRequest, match="nothing is owed: the subscription is active"):
+        await shop.kasir.subscribing.pay_again(found, BODY.encode())
+
+    assert shop.adyen.charges() == Counter({"EVEN": 1})
+
+
 async def test_an_attempt_that_was_dropped_leaves_the_timetable_as_it_was(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,6 +148,23 @@ async def test_without_a_password_what_nobody_can_read_proves_nothing(
     assert (said.status_code, notices) == (400, [])
 
 
+async def test_a_form_of_more_fields_than_any_notification_has_is_nothing_that_can_be_read(
+    fresh_database: str,
+) -> None:
+    body = b"&".join(b"field%d=x" % number for number in range(1000))
+    heads = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with door(fresh_database, **GUARDED) as client:
+        with capture_logs() as logs:
+            known = await client.post("/webhooks/adyen", content=body, headers=heads | BASIC)
+    async with door(fresh_database) as client:
+        stranger = await client.post("/webhooks/adyen", content=body, headers=heads)
+    notices = await read_in(fresh_database)
+
+    assert (known.status_code, stranger.status_code) == (202, 400)
+    assert [(one.state, one.event_code) for one in notices] == [("held", "UNREADABLE")]
+    assert "kept, and cannot be read" in [one["event"] for one in logs]
+
+
 async def test_a_password_is_no_seal(fresh_database: str) -> None:
     forged = envelope(notification_item(key=OTHER_KEY))
     async with door(fresh_database, **GUARDED) as client:

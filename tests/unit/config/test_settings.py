@@ -153,6 +153,11 @@ def test_live_needs_its_prefix() -> None:
         ("KASIR_PUBLIC_URL", "http://pay.shop.example"),
         ("KASIR_DATABASE_URL", "mysql://db.example/kasir"),
         ("KASIR_DATABASE_URL", "db.example"),
+        ("KASIR_SECRET_KEY", "one-short-of-thirty-two-letters"),
+        ("KASIR_SECRET_KEY", "a-secret-of-thirty-two-characters,short"),
+        ("KASIR_EVENTS_SECRET", "whsec_not Base64"),
+        ("KASIR_EVENTS_SECRET", "whsec_"),
+        ("KASIR_EVENTS_SECRET", "whsec_c2VjcmV0,whsec_not-Base64"),
         ("KASIR_KEEP_JOBS_DAYS", "0"),
         ("KASIR_KEEP_JOBS_DAYS", "-1"),
         ("KASIR_KEEP_EVENTS_DAYS", "1.5"),
@@ -184,6 +189,27 @@ def test_a_malformed_address_of_the_twin_is_named(text: str) -> None:
 )
 def test_user_and_password_are_set_together(given: dict[str, str], named: str) -> None:
     assert fault_of(TEST | given).name == named
+
+
+@pytest.mark.parametrize(
+    ("user", "given", "folder"),
+    [
+        (0, "/srv/elsewhere", "/var/lib/kasir"),
+        (1000, "/srv/elsewhere", "/srv/elsewhere/kasir"),
+        (1000, None, "/home/siti/.local/share/kasir"),
+    ],
+)
+def test_a_folder_that_is_not_named_is_one_that_whoever_starts_kasir_may_enter(
+    monkeypatch: pytest.MonkeyPatch, user: int, given: str | None, folder: str
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setenv("HOME", "/home/siti")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    if given:
+        monkeypatch.setenv("XDG_DATA_HOME", given)
+    unnamed = {name: text for name, text in TEST.items() if name != "KASIR_DATA_DIR"}
+
+    assert settings_from(unnamed).data_dir == Path(folder)
 
 
 def test_an_environment_that_is_given_empty_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ class NoTokens:
 class Counter:
     """Checkout with a scripted wire behind it."""
 
-    def __init__(self, *answers: Answer | Silence) -> None:
+    def __init__(self, *answers: Answer | Silence, tries_max: int = 1) -> None:
         self.wire = ScriptedWire(*(answers or (Answer(200, REDIRECT, "OFFER"),)))
         self.book, self.clock = MemoryBook(), FrozenClock()
         patience = Patience(
@@ -62,7 +62,7 @@ class Counter:
             longest_gap=timedelta(hours=1),
             key_lifetime=timedelta(days=7),
         )
-        provider = Adyen(self.wire, self.clock, tries_max=1, tries_s_max=1.0)
+        provider = Adyen(self.wire, self.clock, tries_max, tries_s_max=60.0)
         self.checkout = Checkout(
             flow=Flow(
                 book=self.book,
@@ -173,6 +173,28 @@ async def test_an_unknown_outcome_is_adyens_own_transient_error(trouble: Answer 
     assert (answer.status, answer.transient) == (503, True)
     assert answer.json()["errorCode"] == "703"
     assert "same Idempotency-Key" in answer.json()["message"]
+    assert await counter.status() == Status.UNKNOWN
+
+
+async def test_where_adyen_says_not_now_it_is_asked_again_at_once_under_the_same_key() -> None:
+    not_now = Answer(503, b'{"errorCode":"703"}', transient=True)
+    counter = Counter(not_now, Answer(200, AUTHORISED), tries_max=3)
+    answer = await counter.pay()
+
+    assert answer.body == AUTHORISED
+    assert [(call.key, call.body) for call in counter.wire.sent] == [
+        ("kasir-pay_1", counter.wire.sent[0].body)
+    ] * 2
+    assert await counter.status() == Status.AUTHORISED
+
+
+async def test_what_says_not_now_to_every_try_leaves_the_outcome_unknown() -> None:
+    counter = Counter(Answer(503, b'{"errorCode":"703"}', transient=True), tries_max=3)
+    answer = await counter.pay()
+
+    assert (answer.status, answer.transient) == (503, True)
+    assert {call.key for call in counter.wire.sent} == {"kasir-pay_1"}
+    assert len(counter.wire.sent) == 3
     assert await counter.status() == Status.UNKNOWN
 
 

@@ -30,7 +30,7 @@ from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.fold import fold
 from kasir.payments.links import Link, LinkStatus
 from kasir.payments.payment import Intent, Payment
-from kasir.tokens.model import Token
+from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
 from kasir.web import form, pages, returns
 from kasir.web.consent import agreed, consent_of
 from kasir.web.pages import Visit
@@ -80,15 +80,16 @@ async def elsewhere() -> None:
 
 @asynccontextmanager
 async def _visiting(
-    links: Links, *, root_path: str = ""
+    links: Links, *, root_path: str = "", **more: object
 ) -> AsyncIterator[AsyncTestClient[Litestar]]:
     kasir = SimpleNamespace(
         links=links,
         clock=SystemClock(),
+        **more,
         settings=SimpleNamespace(
             addresses=addresses(Environment.LIVE, live_prefix="abc"),
             environment=Environment.LIVE,
-            limits=Limits(adyen_timeout_s=0.0),
+            limits=Limits(adyen_timeout_s=0.0, form_wait_s=0.01),
             merchant_account="Toko",
             public_url="https://shop.example/kasir",
         ),
@@ -122,13 +123,24 @@ async def _posted(links: Links, **fields: str) -> Any:
         )
 
 
+async def hang(*_: object) -> Answer:
+    """Never answer."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def test_where_adyen_never_says_what_is_on_offer_nobody_waits_and_the_form_says_so() -> None:
+    checkout = SimpleNamespace(payment_methods=hang)
+    async with _visiting(Links(), checkout=checkout) as client:
+        said = await client.get("/pay/PL_1", headers=ENGLISH)
+
+    assert said.status_code == 503
+    assert escape("GoPay cannot be reached just now") in said.text
+
+
 async def test_a_list_of_saved_wallets_that_never_comes_holds_nobody_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def hang(*_: object) -> Answer:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     async def of(_: str) -> list[Token]:
         return []
 
@@ -137,6 +149,44 @@ async def test_a_list_of_saved_wallets_that_never_comes_holds_nobody_up(
     found = OpenLink(_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
 
     assert await saved_of(cast("Kasir", kasir), found) == []
+
+
+async def test_of_adyens_list_only_what_may_be_charged_with_a_pin_is_shown() -> None:
+    rows = [
+        {"id": "SAYS-NOTHING"},
+        {"id": "WITH-A-PIN", "supportedRecurringProcessingModels": ["CardOnFile"]},
+        {"id": "WITHOUT", "supportedRecurringProcessingModels": ["Subscription"]},
+        {"id": 7},
+        {"name": "no id"},
+        "no row",
+    ]
+
+    async def listed(*_: object) -> Answer:
+        return Answer(200, msgspec.json.encode({"storedPaymentMethods": rows}))
+
+    async def of(shopper: str) -> list[Token]:
+        return [_token(shopper, name) for name in ("SAYS-NOTHING", "WITH-A-PIN", "WITHOUT")]
+
+    kasir = SimpleNamespace(
+        stored=SimpleNamespace(list=listed),
+        tokens=SimpleNamespace(of=of),
+        settings=SimpleNamespace(merchant_account="Toko"),
+    )
+    found = OpenLink(_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
+    shown = await saved_of(cast("Kasir", kasir), found)
+
+    assert [one.token.name.stored_id for one in shown] == ["SAYS-NOTHING", "WITH-A-PIN"]
+
+
+def _token(shopper: str, stored_id: str) -> Token:
+    return Token(
+        id=f"tok_{stored_id}",
+        name=TokenName(merchant_account="Toko", shopper_reference=shopper, stored_id=stored_id),
+        method="gopay_wallet",
+        standing=TokenStanding(
+            state=TokenState.ACTIVE, first_psp_reference="", created_at=datetime.now(UTC)
+        ),
+    )
 
 
 def test_what_is_agreed_to_is_what_was_shown() -> None:

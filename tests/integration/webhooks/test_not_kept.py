@@ -1,0 +1,68 @@
+"""Notifications while the database is away: not accepted, so that Adyen sends them again."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from base64 import b64encode
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+from structlog.testing import capture_logs
+
+from door import door
+from fakes import envelope, notification_item
+from opened import kasir_on
+
+TOKENS_KEY: Final = "ab" * 32
+
+
+async def _let(database: str, *, in_: bool) -> None:
+    """Let anybody into the database; or nobody, and throw out who is there."""
+    address = urlsplit(database)
+    name = address.path.removeprefix("/")
+    connection = await asyncpg.connect(address._replace(path="/postgres").geturl())
+    try:
+        await connection.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {in_}")
+        if not in_:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = $1",
+                name,
+            )
+    finally:
+        await connection.close()
+
+
+async def test_what_could_not_be_kept_is_not_accepted_and_is_kept_when_it_comes_again(
+    fresh_database: str,
+) -> None:
+    payment = envelope(notification_item())
+    token = json.dumps({"type": "recurring.token.created", "eventId": "E1"}).encode()
+    seal = b64encode(hmac.digest(bytes.fromhex(TOKENS_KEY), token, hashlib.sha256)).decode()
+    async with door(fresh_database, ADYEN_TOKEN_HMAC_KEY=TOKENS_KEY) as client:
+
+        async def send() -> list[tuple[int, bytes]]:
+            said = [
+                await client.post("/webhooks/adyen", content=payment),
+                await client.post(
+                    "/webhooks/adyen/tokens", content=token, headers={"HmacSignature": seal}
+                ),
+            ]
+            return [(one.status_code, one.content) for one in said]
+
+        await _let(fresh_database, in_=False)
+        with capture_logs() as logs:
+            meanwhile = await send()
+        await _let(fresh_database, in_=True)
+        again = await send()
+    async with kasir_on(fresh_database) as kasir:
+        kept = await kasir.inbox.notices(None, 10)
+
+    assert meanwhile == [(503, b"not kept; send again")] * 2
+    assert again == [(202, b"[accepted]")] * 2
+    assert len(kept) == 2
+    lines = [one for one in logs if one["event"] == "not kept"]
+    assert [one["log_level"] for one in lines] == ["error"] * 2
+    assert all("notices could not be kept" in one["error"] for one in lines)
