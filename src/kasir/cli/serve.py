@@ -75,15 +75,12 @@ def serve(host: str, port: int, workers: int) -> None:
         if workers > 1:
             _Supervisor(config, [config.bind_socket()]).run()
             return
-        server = uvicorn.Server(config)
-        server.run()
+        uvicorn.Server(config).run()
     except SystemExit as ended:
-        # Uvicorn said in a line why it could not listen; how it counts such ends is its own.
+        # Uvicorn said in a line why it could not start; how it counts such ends is its own.
         sys.exit(1 if ended.code else 0)
     except KeyboardInterrupt:
         return  # It stopped as it was told to, and then passes the signal on.
-    if not server.started:
-        sys.exit(1)
 
 
 def _free(host: str, port: int) -> int:

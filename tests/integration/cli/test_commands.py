@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import subprocess
@@ -166,6 +167,22 @@ def test_a_missing_setting_is_one_line_that_names_it_and_exits_1(
     assert (code, out) == (1, "")
     assert is_one_line(err), err
     assert err.startswith(f"kasir: {name}: ")
+
+
+def test_a_server_whose_database_goes_away_before_it_listens_exits_1(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found_it() -> None:
+        """As it was a moment before."""
+
+    monkeypatch.setattr("kasir.cli.serve._preflight", found_it)
+    thresholds = gc.get_threshold()
+    code, out, err = here(["serve", "--port", "0"], NEEDED)
+    gc.set_threshold(*thresholds)
+
+    assert code == 1
+    assert "serve on http://127.0.0.1:" in out + err
+    assert "Traceback" not in out + err
 
 
 def test_so_it_is_for_a_process_of_its_own() -> None:

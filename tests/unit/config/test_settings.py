@@ -196,14 +196,14 @@ def test_user_and_password_are_set_together(given: dict[str, str], named: str) -
     [
         (0, "/srv/elsewhere", "/var/lib/kasir"),
         (1000, "/srv/elsewhere", "/srv/elsewhere/kasir"),
-        (1000, None, "/home/siti/.local/share/kasir"),
+        (1000, None, "/srv/siti/.local/share/kasir"),
     ],
 )
 def test_a_folder_that_is_not_named_is_one_that_whoever_starts_kasir_may_enter(
     monkeypatch: pytest.MonkeyPatch, user: int, given: str | None, folder: str
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: user)
-    monkeypatch.setenv("HOME", "/home/siti")
+    monkeypatch.setenv("HOME", "/srv/siti")
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     if given:
         monkeypatch.setenv("XDG_DATA_HOME", given)
