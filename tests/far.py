@@ -44,8 +44,10 @@ async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Far]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     far.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
-    yield far
-    await runner.cleanup()
+    try:
+        yield far
+    finally:
+        await runner.cleanup()
 
 
 def plain(status: int, body: bytes, **headers: str) -> Handler:

@@ -261,10 +261,12 @@ async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
     while not server.started:
         assert not task.done(), "the twin did not start"
         await asyncio.sleep(0)
-    async with aiohttp.ClientSession() as session:
-        yield TwinAtWork(twin, f"http://127.0.0.1:{listener.getsockname()[1]}", session)
-    server.stopping.set()
-    await task
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield TwinAtWork(twin, f"http://127.0.0.1:{listener.getsockname()[1]}", session)
+    finally:
+        server.stopping.set()
+        await task
 
 
 @contextlib.asynccontextmanager
