@@ -4,33 +4,31 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-import msgspec
 from msgspec import inspect
 
 _STEP: Final = re.compile(r"\[(?P<index>\d+|\.\.\.)\]|\.(?P<name>\w+)")
 
 
-def words_at(kind: Any, raw: bytes, path: str) -> list[str]:
+def words_at(kind: Any, body: Any, path: str) -> list[str]:
     """Return the words that may stand at a path of a body, or none where any may.
 
     `path` is msgspec's, such as `$[0].fault`.
     """
-    infos, _ = _at(kind, raw, path)
+    infos, _ = _at(kind, body, path)
     return [word for info in infos for word in _words(info)]
 
 
-def fields_at(kind: Any, raw: bytes, path: str) -> list[str]:
+def fields_at(kind: Any, body: Any, path: str) -> list[str]:
     """Return the names of the fields that the object at a path of a body may have."""
-    infos, said = _at(kind, raw, path)
+    infos, said = _at(kind, body, path)
     structs = [one for info in infos for one in _members(info, said) if _is_struct(one)]
     named = [field.encode_name for struct in structs for field in struct.fields]
     return [*{struct.tag_field for struct in structs if struct.tag_field}, *named]
 
 
-def _at(kind: Any, raw: bytes, path: str) -> tuple[list[Any], Any]:
+def _at(kind: Any, said: Any, path: str) -> tuple[list[Any], Any]:
     """Return what the type says of the place at a path, and what the body has there."""
     infos: list[Any] = [inspect.type_info(kind)]
-    said: Any = msgspec.json.decode(raw)
     for step in _STEP.finditer(path):
         name, index = step["name"], step["index"]
         infos = [below for info in infos for below in _below(info, name, said)]

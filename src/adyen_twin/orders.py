@@ -114,26 +114,28 @@ def read(raw: bytes, kind: type[Told]) -> Told:
         ControlError: It is not what the call takes; says which field.
 
     """
+    body = raw or b"null"
     try:
-        json_of(raw or b"null")  # What is of another kind may be no JSON either, further on.
-        told: Told = json_of(raw or b"null", kind)
-    except msgspec.ValidationError as error:
-        raise ControlError(422, *_complaint(str(error), raw or b"null", kind)) from None
+        try:
+            told: Told = json_of(body, kind)
+        except msgspec.ValidationError as error:
+            # What is of another kind may be no JSON either, further on.
+            raise ControlError(422, *_complaint(str(error), json_of(body), kind)) from None
     except NotJsonError as error:
         raise ControlError(400, f"not JSON: {error}") from None
     return told
 
 
-def _complaint(message: str, raw: bytes, kind: Any) -> tuple[str, str | None]:
+def _complaint(message: str, body: Any, kind: Any) -> tuple[str, str | None]:
     """Return msgspec's complaint with what would be right, and the path that it is about."""
     said, _, at = message.partition(" - at `")
     path = at.rstrip("`")
     if "unknown field" in said:
-        said += f"; there are {', '.join(choices.fields_at(kind, raw, path))}"
+        said += f"; there are {', '.join(choices.fields_at(kind, body, path))}"
     parts = [path.removeprefix("$").removeprefix(".")]
     if named := re.search(r"(?:required|unknown) field `(.+?)`", said):
         parts.append(named[1])
     wanted = f"{path}.{named[1]}" if named else path
-    if words := choices.words_at(kind, raw, wanted):
+    if words := choices.words_at(kind, body, wanted):
         said += f"; there are {', '.join(words)}"
     return said, ".".join(filter(None, parts)) or None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -34,3 +36,9 @@ class OffsetClock:
     def now(self) -> datetime:
         """Return the present moment in UTC, moved by the offset."""
         return datetime.now(UTC) + self.offset
+
+
+async def pause(seconds: float, until: asyncio.Event) -> None:
+    """Wait so long, or until the event is set."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(until.wait(), seconds)

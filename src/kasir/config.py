@@ -9,7 +9,7 @@ import base64
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -124,7 +124,6 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
     twin = environment is Environment.TWIN
     if missing := [*_missing(env, environment)]:
         raise SettingError.several(missing)
-    user, password = _basic_auth(env)
     events_url, events_secrets = _events(env)
     settings = Settings(
         environment=environment,
@@ -139,8 +138,8 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         data_dir=_data_dir(env),
         api_key=env.get("KASIR_API_KEY") or None,
         public_url=_public_url(env, environment),
-        webhook_user=user,
-        webhook_password=password,
+        webhook_user=env.get("KASIR_WEBHOOK_USER") or None,
+        webhook_password=env.get("KASIR_WEBHOOK_PASSWORD") or None,
         events_url=events_url,
         events_secrets=events_secrets,
         metrics_key=env.get("KASIR_METRICS_KEY") or None,
@@ -164,22 +163,15 @@ def _refuse_guessable(settings: Settings) -> None:
     checked = (
         ("ADYEN_API_KEY", published(settings.adyen_api_key)),
         ("ADYEN_MERCHANT_ACCOUNT", published(settings.merchant_account)),
-        *(("ADYEN_HMAC_KEY", guessable(key, 0, hmac_maker)) for key in settings.hmac_keys),
-        *(
-            ("ADYEN_TOKEN_HMAC_KEY", guessable(key, 0, hmac_maker))
-            for key in settings.token_hmac_keys
+        *_weak("ADYEN_HMAC_KEY", settings.hmac_keys, 0, hmac_maker),
+        *_weak("ADYEN_TOKEN_HMAC_KEY", settings.token_hmac_keys, 0, hmac_maker),
+        *_weak("KASIR_SECRET_KEY", settings.secrets, _SECRET_LETTERS_MIN, key_maker),
+        *_weak("KASIR_API_KEY", [settings.api_key], _KEY_LETTERS_MIN, key_maker),
+        *_weak("KASIR_METRICS_KEY", [settings.metrics_key], _KEY_LETTERS_MIN, key_maker),
+        *_weak(
+            "KASIR_WEBHOOK_PASSWORD", [settings.webhook_password], _PASSWORD_LETTERS_MIN, key_maker
         ),
-        *(
-            ("KASIR_SECRET_KEY", guessable(secret, _SECRET_LETTERS_MIN, key_maker))
-            for secret in settings.secrets
-        ),
-        ("KASIR_API_KEY", _key_cure(settings.api_key, key_maker)),
-        ("KASIR_METRICS_KEY", _key_cure(settings.metrics_key, key_maker)),
-        ("KASIR_WEBHOOK_PASSWORD", _password_cure(settings.webhook_password, key_maker)),
-        *(
-            ("KASIR_EVENTS_SECRET", guessable(key, _EVENTS_SECRET_BYTES_MIN, events_maker))
-            for key in events
-        ),
+        *_weak("KASIR_EVENTS_SECRET", events, _EVENTS_SECRET_BYTES_MIN, events_maker),
         ("KASIR_EVENTS_URL", _open_cure(settings.events_url)),
     )
     for name, cure in checked:
@@ -187,12 +179,11 @@ def _refuse_guessable(settings: Settings) -> None:
             raise SettingError(name, cure)
 
 
-def _key_cure(key: str | None, maker: str) -> str | None:
-    return guessable(key, _KEY_LETTERS_MIN, maker) if key else None
-
-
-def _password_cure(password: str | None, maker: str) -> str | None:
-    return guessable(password, _PASSWORD_LETTERS_MIN, maker) if password else None
+def _weak(
+    name: str, secrets: Iterable[str | bytes | None], least: int, maker: str
+) -> Iterator[tuple[str, str | None]]:
+    """What is to be said of each secret that a setting has."""
+    return ((name, guessable(secret, least, maker)) for secret in secrets if secret)
 
 
 def _open_cure(url: str | None) -> str | None:
@@ -298,8 +289,8 @@ def _database_url(env: Mapping[str, str]) -> str | None:
 def _public_url(env: Mapping[str, str], environment: Environment) -> str:
     default = _LOCAL_URL if environment is Environment.TWIN else ""
     url = _base(env, "KASIR_PUBLIC_URL", default)
-    if environment is Environment.LIVE and not url.startswith("https://"):
-        raise SettingError("KASIR_PUBLIC_URL", "must begin with https:// in live")
+    if environment is Environment.LIVE and (cure := _open_cure(url)):
+        raise SettingError("KASIR_PUBLIC_URL", cure)
     return url
 
 
@@ -314,11 +305,6 @@ def _url(env: Mapping[str, str], name: str, default: str) -> str:
     if url and (parts.scheme not in {"http", "https"} or not parts.netloc):
         raise SettingError(name, f"{url!r} is not an http:// or https:// address")
     return parts.geturl()  # Its scheme in small letters, whatever it was.
-
-
-def _basic_auth(env: Mapping[str, str]) -> tuple[str | None, str | None]:
-    user, password = env.get("KASIR_WEBHOOK_USER"), env.get("KASIR_WEBHOOK_PASSWORD")
-    return user or None, password or None
 
 
 def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:

@@ -216,12 +216,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._ends_in(self.limits.request_body_s)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body; what comes after its answer is read for a while and not kept."""
+        """A piece of the body; what comes after its answer is not kept: see `whole_requests`."""
         left = self._head_left + _FRAME_BYTES * len(body)
         self._head_left = min(left, self.limits.request_head_bytes_max)
         super().on_body(body)
-        if self.cycle.response_complete:
-            self._pass_over(len(body))
 
     def on_message_complete(self) -> None:
         """The request is there: now it is for us to speak, for as long as that takes."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
-from kasir.cli.operator import opened
+from kasir.cli.operator import opened, table
 from kasir.clock import SystemClock
 from kasir.errors import SettingError
 from kasir.limits import Limits
@@ -18,12 +16,7 @@ async def list_deliveries(state: str, most: int, *, as_json: bool) -> None:
     """Print the deliveries in a state."""
     async with opened() as (pool, _):
         found = await deliveries.deliveries(pool, DeliveryState(state), most)
-    if as_json:
-        print(msgspec.json.encode(found).decode())
-        return
-    for one in found:
-        print(_line(one))
-    print(f"{len(found)} {state}")
+    table(found, _line, state, as_json=as_json)
 
 
 def _line(one: Delivery) -> str:

@@ -25,13 +25,13 @@ notices = App(name="notices", help="What Adyen sent, and what became of it.")
 app.command(notices)
 jobs = App(name="jobs", help="What the worker could not do.")
 app.command(jobs)
-
 deliveries = App(name="deliveries", help="Events on their way to the shop.")
 app.command(deliveries)
 
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
 #: No id, and no count of rows, is larger than the database's own numbers.
 Count = Annotated[int, Parameter(validator=Number(gte=1, lte=2**63 - 1))]
+AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 NoticeWord = Literal["unread", "read", "ignored", "unheard_of", "foreign", "waiting", "held"]
 DeliveryWord = Literal["waiting", "delivered", "given_up"]
 
@@ -63,7 +63,7 @@ def worker() -> None:
 
 
 @app.command
-def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+def doctor(*, as_json: AsJson = False) -> None:
     """Look whether everything is ready to take money, and say what to mend.
 
     Parameters
@@ -121,7 +121,7 @@ def list_notices(
     *,
     state: NoticeWord = "held",
     most: Count = 100,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List what Adyen sent and what became of it: by default what could not be read.
 
@@ -157,7 +157,7 @@ def replay_notices(*ids: Count) -> None:
 def failed_jobs(
     *,
     most: Count = 100,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the jobs that failed, the last to fail first, and why.
 
@@ -192,7 +192,7 @@ def list_deliveries(
     *,
     state: DeliveryWord = "given_up",
     most: Count = 100,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List what the shop is told and how that went: by default what is not sent any more.
 

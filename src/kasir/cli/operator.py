@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -13,6 +13,7 @@ from kasir.clock import SystemClock
 from kasir.config import database_settings_from, secrets_from
 from kasir.errors import SettingError
 from kasir.jobs import failed, queue
+from kasir.jobs.failed import FailedJob
 from kasir.jobs.schema import bring_up_to_date
 from kasir.limits import Limits
 from kasir.store import api_keys, database, inbox
@@ -21,6 +22,8 @@ from kasir.store.inbox import KeptNotice
 from kasir.store.vault import Vault
 from kasir.webhooks.reading import NoticeState
 from kasir.wiring import database_of
+
+Row = TypeVar("Row")
 
 #: Why a notice is not read anew.
 _STAYS: Final = {
@@ -64,12 +67,17 @@ async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     async with opened() as (pool, _):
         say(f"notices of {database_shown(database_settings_from())}")
         found = await inbox.notices(pool, vault, NoticeState(state), most)
+    table(found, _line, state, as_json=as_json)
+
+
+def table(found: Sequence[Row], line: Callable[[Row], str], what: str, *, as_json: bool) -> None:
+    """Print rows, each in a line, and how many they are; or all of them as JSON."""
     if as_json:
         print(msgspec.json.encode(found).decode())
         return
-    for notice in found:
-        print(_line(notice))
-    print(f"{len(found)} {state}")
+    for one in found:
+        print(line(one))
+    print(f"{len(found)} {what}")
 
 
 def _line(notice: KeptNotice) -> str:
@@ -103,13 +111,12 @@ async def list_failed_jobs(most: int, *, as_json: bool) -> None:
     """Print the jobs that failed."""
     async with opened() as (pool, _):
         found = await failed.failed(pool, most)
-    if as_json:
-        print(msgspec.json.encode(found).decode())
-        return
-    for job in found:
-        when, about = job.failed_at.isoformat(timespec="seconds"), f"{job.job:<12} {job.about}"
-        print(f"{job.id:>8}  {when}  {about}  tried {job.tries}  {job.error}".rstrip())
-    print(f"{len(found)} failed")
+    table(found, _job_line, "failed", as_json=as_json)
+
+
+def _job_line(job: FailedJob) -> str:
+    when, about = job.failed_at.isoformat(timespec="seconds"), f"{job.job:<12} {job.about}"
+    return f"{job.id:>8}  {when}  {about}  tried {job.tries}  {job.error}".rstrip()
 
 
 async def retry_jobs(ids: Sequence[int]) -> None:

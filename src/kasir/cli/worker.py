@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import Final
 
 import structlog
 
 from kasir.cli.start import say, used
-from kasir.clock import SystemClock
+from kasir.clock import SystemClock, pause
 from kasir.ids import PaymentId
 from kasir.jobs import failed, queue
 from kasir.jobs.together import Together
@@ -128,7 +128,7 @@ def _in_time(kasir: Kasir, handler: queue.Handler) -> queue.Handler:
     """A handler that does nothing while the clocks disagree: its job is found due again."""
 
     async def run(payload: bytes) -> None:
-        if await kasir.times.agree():
+        if await kasir.times.still_agree():
             await handler(payload)
 
     return run
@@ -139,18 +139,15 @@ async def _look(kasir: Kasir, stop: asyncio.Event) -> None:
     limits = kasir.settings.limits
     while not stop.is_set():
         # A job may have failed while the database was away: nothing stays unread for that.
-        pause = limits.look_every_s if await _has_read(kasir) else _AFTER_TROUBLE_S
+        wait_s = limits.look_every_s if await _has_read(kasir) else _AFTER_TROUBLE_S
         try:
             found = await _found(kasir)
-            # From before links were sealed; none, once a worker has been through them.
-            found += await kasir.links_kept.seal(limits.due_batch_max)
             if found >= limits.due_batch_max:
                 continue
         except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
             _log.warning("looking failed", error=type(error).__name__)
-            pause = _AFTER_TROUBLE_S
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), pause)
+            wait_s = _AFTER_TROUBLE_S
+        await pause(wait_s, stop)
 
 
 async def _has_read(kasir: Kasir) -> bool:
@@ -164,7 +161,7 @@ async def _has_read(kasir: Kasir) -> bool:
 
 
 async def _clean(kasir: Kasir, stop: asyncio.Event) -> None:
-    """Clean up now and then, and run again what failed for a moment."""
+    """Clean up now and then, seal what is not yet, and run again what failed for a moment."""
     limits = kasir.settings.limits
     cleaning = Cleaning(
         pool=kasir.pool,
@@ -175,6 +172,9 @@ async def _clean(kasir: Kasir, stop: asyncio.Event) -> None:
     )
     while not stop.is_set():
         try:
+            # From before links were sealed; none, once a worker has been through them.
+            while not stop.is_set() and await kasir.links_kept.seal(limits.due_batch_max):
+                pass
             most, after_s = limits.clean_batch_max, limits.job_retry_after_s
             retries = limits.job_retries_max
             retried = await failed.retry_by_itself(kasir.pool, retries, after_s, most)
@@ -183,5 +183,4 @@ async def _clean(kasir: Kasir, stop: asyncio.Event) -> None:
                 _log.info("cleaned up", retried=retried, removed=removed)
         except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
             _log.warning("cleaning failed", error=type(error).__name__)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), limits.clean_every_s)
+        await pause(limits.clean_every_s, stop)

@@ -21,6 +21,9 @@ from kasir.clock import Clock
 #: So often, at most, Adyen is asked what time it is while our own clock is in doubt.
 _ASK_EVERY_S: Final = 5.0
 
+#: So long it need not be looked at anew whether the clocks agree, unless our own leaps.
+_GOOD_S: Final = 1.0
+
 _log = structlog.get_logger("kasir.times")
 
 
@@ -56,12 +59,20 @@ class Times:
     _start: float | None = field(default=None, init=False)
     _asked_at: float | None = field(default=None, init=False)
     _is_well: bool = field(default=True, init=False)
+    _agreed_at: float | None = field(default=None, init=False)
+
+    async def still_agree(self) -> bool:
+        """As `agree`; what was found a moment ago is not asked for anew, unless our clock leapt."""
+        at = self._agreed_at
+        is_good = at is not None and self.steady() < at + _GOOD_S and not self._has_leapt()
+        return is_good or await self.agree()
 
     async def agree(self) -> bool:
         """Whether what hangs on the time may be done now; logs whenever that changes."""
         doubt = await self._doubt()
         if not doubt:
             self._start = self._since_start()
+        self._agreed_at = None if doubt else self.steady()
         if doubt and self._is_well:
             _log.warning("the clocks disagree: nothing is closed or charged", why="; ".join(doubt))
         elif not doubt and not self._is_well:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
@@ -21,6 +20,7 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 
+from kasir.clock import pause
 from kasir.store.database import AWAY, Connection, Pool
 
 if TYPE_CHECKING:
@@ -157,8 +157,7 @@ async def _finish(name: str, handler: Handler, payload: bytes, stop: asyncio.Eve
             _log.warning("a job waits for the database", job=name, error=type(error).__name__)
             if stop.is_set():
                 raise RetryRequested(reason="the worker stops") from error
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _RESTART_AFTER_S)
+        await pause(_RESTART_AFTER_S, stop)
 
 
 async def _stop_with(manager: QueueManager, stop: asyncio.Event) -> None:

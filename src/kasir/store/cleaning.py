@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from kasir.clock import Clock
+from kasir.clock import Clock, pause
 from kasir.config import Kept
 from kasir.store.database import Pool, queries
 
@@ -64,6 +63,5 @@ class Cleaning:
             if row["count"] < self.batch_max:
                 break
             since = row["reached"]
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self.pause_s)
+            await pause(self.pause_s, stop)
         return total

@@ -7,7 +7,7 @@ of processes may start at once, and one of them migrates.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import wraps
@@ -84,12 +84,17 @@ def once_more(
     @wraps(commit)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         # Not stamina's decorator: that logs what a function is called with.
-        async for attempt in stamina.retry_context(is_undone, wait_initial=0.01, wait_jitter=0.05):
+        async for attempt in tries(is_undone):
             with attempt:
                 return await commit(*args, **kwargs)
         raise AssertionError("the last try raises")  # pragma: no cover
 
     return run
+
+
+def tries(on: Callable[[Exception], bool]) -> AsyncIterable[stamina.Attempt]:
+    """Try again what ends in an error of this kind, a moment later."""
+    return stamina.retry_context(on, wait_initial=0.01, wait_jitter=0.05)
 
 
 def queries(name: str) -> Any:

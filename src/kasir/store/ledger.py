@@ -7,14 +7,13 @@ are and stay so until the commit.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
 import msgspec
-import stamina
 
 from kasir.clock import Clock
 from kasir.ids import LinkId, PaymentId
@@ -25,7 +24,7 @@ from kasir.payments.payment import Intent, Payment, Standing
 from kasir.payments.status import FINAL, Status
 from kasir.shop_events.shapes import shown
 from kasir.shop_events.telling import EventType, Told, fact_news, status_news, sum_news
-from kasir.store.database import Connection, Pool, queries
+from kasir.store.database import Connection, Pool, is_undone, queries
 from kasir.store.outbox import Outbox, Telling
 
 SQL: Final = queries("ledger")
@@ -263,9 +262,9 @@ def is_contested(error: Exception) -> bool:
     )
 
 
-def tries() -> AsyncIterable[stamina.Attempt]:
-    """Try again what `is_contested`, a moment later: then whoever claimed the name is seen."""
-    return stamina.retry_context(is_contested, wait_initial=0.01, wait_jitter=0.05)
+def is_passing(error: Exception) -> bool:
+    """Whether the same may go well a moment later: then whoever claimed a name is seen."""
+    return is_contested(error) or is_undone(error)
 
 
 def intent_of(row: Any) -> Intent:

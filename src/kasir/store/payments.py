@@ -22,8 +22,8 @@ from kasir.payments.payment import Intent, Payment
 from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import FINAL, Status
 from kasir.store.askers import Asker
-from kasir.store.database import Connection, Pool, once_more, queries
-from kasir.store.ledger import Ledger, facts_of, intent_of, names_in, tries
+from kasir.store.database import Connection, Pool, once_more, queries, tries
+from kasir.store.ledger import Ledger, facts_of, intent_of, is_passing, names_in
 from kasir.store.placing import Placing, placing
 from kasir.store.vault import Vault
 
@@ -169,7 +169,6 @@ class PostgresBook:
         )
         return taken is not None
 
-    @once_more
     async def hear(
         self,
         question: Question,
@@ -182,7 +181,7 @@ class PostgresBook:
             with suppress(asyncpg.UniqueViolationError):  # Contested: looked at closely below.
                 if await self._hear_first(opened, question, heard, heard.answer):
                     return
-        async for attempt in tries():
+        async for attempt in tries(is_passing):
             with attempt:
                 async with self._pool.acquire() as connection, connection.transaction():
                     is_new = attempt.num == 1
@@ -238,6 +237,7 @@ class PostgresBook:
             psp_reference=heard.clues.attempt if heard.clues else "",
         )
 
+    @once_more
     async def _hear_first(
         self, opened: Intent, question: Question, heard: Heard, answer: Kept
     ) -> bool:

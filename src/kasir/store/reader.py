@@ -22,9 +22,9 @@ from kasir.ids import PaymentId
 from kasir.payments.matching import Ruling
 from kasir.payments.ports import Heard
 from kasir.store import payments
-from kasir.store.database import AWAY, Connection, Pool, once_more
+from kasir.store.database import AWAY, Connection, Pool, once_more, tries
 from kasir.store.inbox import SQL
-from kasir.store.ledger import Ledger, Moved, is_contested, tries, wake
+from kasir.store.ledger import Ledger, Moved, is_contested, is_passing, wake
 from kasir.store.placing import Placing, placing
 from kasir.store.tokens import TokenLedger
 from kasir.store.vault import Vault
@@ -96,11 +96,10 @@ class Reader:
         await self._give_returns()
         return total
 
-    @once_more
     async def _read_batch(self) -> int:
         ids: list[int] = []
         try:
-            async for attempt in tries():
+            async for attempt in tries(is_passing):
                 with attempt:
                     async with self.pool.acquire() as connection, connection.transaction():
                         rows = await self._taken(connection)
@@ -157,10 +156,9 @@ class Reader:
         held = Reading(NoticeState.HELD, error=f"{type(error).__name__}: {error}")
         await self._settle(self.pool, [_Settled(notice_id, held)])
 
-    @once_more
     async def _read_some(self, ids: Sequence[int], slow: dict[int, Exception]) -> None:
         try:
-            async for attempt in tries():
+            async for attempt in tries(is_passing):
                 with attempt:
                     async with self.pool.acquire() as connection, connection.transaction():
                         rows = [row async for row in SQL.take_some(connection, ids=ids)]

@@ -63,12 +63,13 @@ def _in_turn(
     turn: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
     """Do one commit again where the charge that it may withdraw came up meanwhile."""
+    commit = once_more(turn)
 
     @wraps(turn)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         while True:
             with suppress(_DecidedMeanwhileError):
-                return await once_more(turn)(*args, **kwargs)
+                return await commit(*args, **kwargs)
 
     return run
 

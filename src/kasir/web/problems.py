@@ -49,6 +49,10 @@ _NAMED: Final[Mapping[str, str]] = {
     "subscription": "GET /api/subscriptions shows the ids of yours",
 }
 
+#: Headers of the framework's own errors. `allow` says which methods there are instead: RFC 9110
+#: wants it with every 405.
+_PASSED_ON: Final = frozenset({"allow", "retry-after", "www-authenticate"})
+
 _log = structlog.get_logger("kasir.web")
 
 
@@ -133,13 +137,9 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     names = _names(request) if isinstance(error, ValidationException) else _AS_THEY_ARE
     answered = response(answer_to(_in_words(request, error), names))
     more = (error.headers if isinstance(error, HTTPException) else None) or {}
-    if "allow" in more:
-        # Which methods there are instead: RFC 9110 wants it with every 405.
-        answered.headers["Allow"] = more["allow"]
-    if "Retry-After" in more:
-        answered.headers["Retry-After"] = more["Retry-After"]
-    if "WWW-Authenticate" in more:
-        answered.headers["WWW-Authenticate"] = more["WWW-Authenticate"]
+    for name, text in more.items():
+        if name.lower() in _PASSED_ON:
+            answered.headers[name] = text
     return answered
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
@@ -19,6 +18,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import ResultCode
+from kasir.clock import pause
 from kasir.errors import KasirError
 from kasir.gateway.links import OpenLink
 from kasir.ids import PaymentId
@@ -181,8 +181,7 @@ async def _changes(
 async def _heard(news: asyncio.Event, goes_on: Callable[[], bool]) -> bool:
     """Wait for news, or for as long as it is to be looked for anyway; False: the server stops."""
     for _ in range(int(_LOOK_ANYWAY_S / _STOPS_S)):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(news.wait(), _STOPS_S)
+        await pause(_STOPS_S, news)
         if not goes_on():
             return False
         if news.is_set():

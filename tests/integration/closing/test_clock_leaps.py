@@ -190,9 +190,20 @@ class Steady:
         self.asked = 0
         self.adyen: datetime | None = None
         self.says: datetime | None = None
+        self.looked = 0
+
+    def times(self) -> Times:
+        """Its clock, held against the database's and Adyen's."""
+        return Times(
+            world=self.clock,
+            database_now=self.database_now,
+            adyen=self,
+            apart_max=timedelta(seconds=60),
+        )
 
     async def database_now(self) -> datetime:
         """What time it is at a database on this machine."""
+        self.looked += 1
         return self.clock.now()
 
     def time_there(self) -> datetime | None:
@@ -217,12 +228,7 @@ async def test_where_the_database_leaps_with_the_machine_adyen_is_asked(
     says: timedelta | None, is_well: bool
 ) -> None:
     machine = Steady()
-    times = Times(
-        world=machine.clock,
-        database_now=machine.database_now,
-        adyen=machine,
-        apart_max=timedelta(seconds=60),
-    )
+    times = machine.times()
     before = await times.agree()
     machine.clock.offset = LEAP
     machine.says = None if says is None else datetime.now(UTC) + says
@@ -236,12 +242,7 @@ async def test_where_the_database_leaps_with_the_machine_adyen_is_asked(
 async def test_what_adyen_said_before_the_machine_slept_is_not_held_against_it() -> None:
     # The seconds by which its last answer is carried on stood still meanwhile.
     machine = Steady()
-    times = Times(
-        world=machine.clock,
-        database_now=machine.database_now,
-        adyen=machine,
-        apart_max=timedelta(seconds=60),
-    )
+    times = machine.times()
     machine.adyen = datetime.now(UTC)
     before = await times.agree()
     machine.clock.offset = LEAP
@@ -251,6 +252,19 @@ async def test_what_adyen_said_before_the_machine_slept_is_not_held_against_it()
     assert before
     assert after == [True] * 3
     assert machine.asked == 1
+
+
+async def test_many_jobs_of_one_moment_ask_the_database_once_and_a_leap_is_seen_at_once() -> None:
+    machine = Steady()
+    times = machine.times()
+    before = [await times.still_agree() for _ in range(100)]
+    looked = machine.looked
+    machine.clock.offset = LEAP
+    after = await times.still_agree()
+
+    assert before == [True] * 100
+    assert looked == 1
+    assert not after
 
 
 async def test_adyen_that_cannot_be_asked_for_the_time_is_a_line_in_the_log(

@@ -9,19 +9,19 @@ from adyen_twin.settings import Knobs
 
 
 def test_words_are_found_below_a_field_an_index_and_a_name_of_the_callers_own() -> None:
-    knobs = b'{"answers": {"listing": {"status": "x"}}}'
+    knobs = {"answers": {"listing": {"status": "x"}}}
 
-    assert choices.words_at(Knobs, b"{}", "$.capture") == ["automatic", "manual"]
+    assert choices.words_at(Knobs, {}, "$.capture") == ["automatic", "manual"]
     assert choices.words_at(Knobs, knobs, "$.answers[...].status") == []
-    assert "tokens" in choices.words_at(list[AnyFault], b'[{"fault": "error_500"}]', "$[0].call")
+    assert "tokens" in choices.words_at(list[AnyFault], [{"fault": "error_500"}], "$[0].call")
 
 
 def test_of_several_kinds_that_is_meant_which_the_body_names() -> None:
-    raw = b'[{"fault": "wrong_seal"}, {"fault": "details_say"}]'
+    body = [{"fault": "wrong_seal"}, {"fault": "details_say"}]
 
-    assert "tries" in choices.fields_at(list[AnyFault], raw, "$[0]")
-    assert "resultCode" in choices.fields_at(list[AnyFault], raw, "$[1]")
-    assert "fault" not in choices.fields_at(WalletOrder, b"{}", "$")
+    assert "tries" in choices.fields_at(list[AnyFault], body, "$[0]")
+    assert "resultCode" in choices.fields_at(list[AnyFault], body, "$[1]")
+    assert "fault" not in choices.fields_at(WalletOrder, {}, "$")
 
 
 @pytest.mark.parametrize(
