@@ -27,6 +27,17 @@ from kasir.store.ledger import Locked, names_in
 from kasir.store.placing import Placing
 from twin_fixtures import BROWSER, KEY, OTHER_KEY, payment_body
 
+#: Settings with which Kasir starts where money is real.
+IN_LIVE: Final = {
+    "ADYEN_ENVIRONMENT": "live",
+    "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Warung",
+    "ADYEN_API_KEY": "AQE-live-key",
+    "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
+    "ADYEN_HMAC_KEY": KEY,
+    "KASIR_PUBLIC_URL": "https://pay.shop.example",
+    "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
+}
+
 __all__ = ["BROWSER", "KEY", "OTHER_KEY", "payment_body"]
 
 NOW: Final = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

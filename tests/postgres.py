@@ -1,5 +1,6 @@
 """Fixtures of a real PostgreSQL for tests: one server a session, one database a test."""
 
+import asyncio
 import secrets
 import shutil
 import tempfile
@@ -43,3 +44,16 @@ async def fresh_database(postgres_dsn: str) -> AsyncIterator[str]:
             await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await connection.close()
+
+
+def ask(dsn: str, query: str) -> object:
+    """The one value a query gives, over a connection of its own."""
+
+    async def answer() -> object:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    return asyncio.run(answer())

@@ -10,7 +10,7 @@ import pytest
 
 from kasir.cli.connections import BoundedHttp
 from kasir.demo.walker import until
-from served import STRANGER, Served, served
+from served import STRANGER, Served, Stranger, served
 
 HEAD = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
 
@@ -235,17 +235,7 @@ async def test_where_every_place_is_taken_probes_and_notices_still_come_through(
 ) -> None:
     limits = {"connections_spare": 4, of_whom: 2}
     async with served(fresh_database, **limits) as kasir:
-        link = await kasir.link()
-        await kasir.start(link)
-        (payment,) = await kasir.payments()
-        await kasir.http.close()
-        stream = (
-            f"GET /pay/{link['id']}/payments/{payment['id']}/events HTTP/1.1\r\nHost: k\r\n\r\n"
-        )
-        followers = [await kasir.connect() for _ in range(2)]
-        for follower in followers:
-            follower.say(stream.encode())
-            await follower.reader.readuntil(b"event: standing")
+        followers = await following(kasir, 2)
         asked = [
             b"GET /health/ready HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n",
             b"POST /webhooks/adyen HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
@@ -260,6 +250,20 @@ async def test_where_every_place_is_taken_probes_and_notices_still_come_through(
     assert b"transient-error: true" in heard[2]
 
 
+async def following(kasir: Served, count: int) -> list[Stranger]:
+    """So many who follow a payment, each over a connection that is in use; there are no others."""
+    link = await kasir.link()
+    await kasir.start(link)
+    (payment,) = await kasir.payments()
+    await kasir.http.close()
+    path = f"/pay/{link['id']}/payments/{payment['id']}/events"
+    followers = [await kasir.connect() for _ in range(count)]
+    for follower in followers:
+        follower.say(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
+        await follower.reader.readuntil(b"event: standing")
+    return followers
+
+
 async def answered(kasir: Served, words: bytes) -> bytes:
     one = await kasir.connect()
     one.say(words)
@@ -272,14 +276,7 @@ async def test_one_more_than_every_place_and_the_spare_ones_is_hung_up_on(
 ) -> None:
     limits = {"connections_spare": 0, of_whom: 1}
     async with served(fresh_database, **limits) as kasir:
-        link = await kasir.link()
-        await kasir.start(link)
-        (payment,) = await kasir.payments()
-        await kasir.http.close()
-        follower = await kasir.connect()
-        path = f"/pay/{link['id']}/payments/{payment['id']}/events"
-        follower.say(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
-        await follower.reader.readuntil(b"event: standing")
+        (follower,) = await following(kasir, 1)
         heard = await answered(kasir, b"GET /health/live HTTP/1.1\r\nHost: k\r\n\r\n")
         await follower.leave()
 

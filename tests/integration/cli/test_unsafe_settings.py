@@ -5,18 +5,9 @@ from __future__ import annotations
 import pytest
 
 from command import TWIN, is_one_line, kasir
-from fakes import KEY
+from fakes import IN_LIVE
 
-LIVE = {
-    "ADYEN_ENVIRONMENT": "live",
-    "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Warung",
-    "ADYEN_API_KEY": "AQE-live-key",
-    "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
-    "ADYEN_HMAC_KEY": KEY,
-    "KASIR_PUBLIC_URL": "https://pay.shop.example",
-    "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
-    "KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody",
-}
+LIVE = IN_LIVE | {"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"}
 
 
 @pytest.mark.parametrize("program", ["serve", "worker"])

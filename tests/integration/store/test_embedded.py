@@ -1,6 +1,5 @@
 """The embedded PostgreSQL, with real processes that come, go and are killed."""
 
-import asyncio
 import os
 import pwd
 import shutil
@@ -16,11 +15,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import asyncpg
 import pytest
 
 from kasir.store.embedded import embedded
 from kasir.store.place import EmbeddedDatabaseError
+from postgres import ask
 
 WAIT_S = 60.0  # Generous: only a fault ever waits so long.
 
@@ -186,19 +185,6 @@ def wait_until(true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
-
-
-def ask(dsn: str, query: str) -> object:
-    """The one value a query gives, over a connection of its own."""
-
-    async def answer() -> object:
-        connection = await asyncpg.connect(dsn)
-        try:
-            return await connection.fetchval(query)
-        finally:
-            await connection.close()
-
-    return asyncio.run(answer())
 
 
 def kill_postmaster(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import signal
@@ -19,6 +18,7 @@ from structlog.testing import capture_logs
 
 from kasir.store import embedded as module
 from kasir.store.embedded import embedded, kept_running
+from postgres import ask
 
 WAIT_S: Final = 60.0
 
@@ -30,17 +30,6 @@ def folder() -> Iterator[Path]:
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)
-
-
-def ask(dsn: str, query: str) -> object:
-    async def answer() -> object:
-        connection = await asyncpg.connect(dsn)
-        try:
-            return await connection.fetchval(query)
-        finally:
-            await connection.close()
-
-    return asyncio.run(answer())
 
 
 def postmaster(folder: Path) -> int:

@@ -70,31 +70,23 @@ async def test_a_job_goes_on_once_the_database_is_there_again(postgres_dsn: str)
     }
 
 
-async def test_a_worker_that_stops_meanwhile_leaves_the_job_to_the_next(postgres_dsn: str) -> None:
+async def stands(server: str, error: Exception) -> list[str]:
+    """How a job stands that ended so while its worker was told to stop."""
     stop = asyncio.Event()
 
     async def run(_: bytes) -> None:
         stop.set()
-        raise AWAY
+        raise error
 
-    async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
+    async with a_database(server) as database, kasir_on(database) as kasir:
         await put_in(kasir)
         await work(kasir, run, stop)
-        status = await left(kasir.pool)
+        return await left(kasir.pool)
 
-    assert status == ["queued"]
+
+async def test_a_worker_that_stops_meanwhile_leaves_the_job_to_the_next(postgres_dsn: str) -> None:
+    assert await stands(postgres_dsn, AWAY) == ["queued"]
 
 
 async def test_a_job_that_fails_by_itself_is_held_for_a_person(postgres_dsn: str) -> None:
-    stop = asyncio.Event()
-
-    async def run(_: bytes) -> None:
-        stop.set()
-        raise ZeroDivisionError
-
-    async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
-        await put_in(kasir)
-        await work(kasir, run, stop)
-        status = await left(kasir.pool)
-
-    assert status == ["failed"]
+    assert await stands(postgres_dsn, ZeroDivisionError()) == ["failed"]

@@ -16,17 +16,16 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from fakes import KEY, NOW, a_question, an_intent, envelope, notification_item
+from fakes import NOW, a_question, an_intent
 from integration.subscriptions.shop import MONTH, NOON, Shop, shop_on
 from kasir.adyen.replies import Answer
-from kasir.adyen.signing import key_from_hex
 from kasir.demo.walker import until
 from kasir.gateway import meanings
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
-from kasir.webhooks.receive import Notice, NoticeKind, receive
+from kasir.webhooks.receive import Notice, NoticeKind
 from opened import a_database
 
 SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
@@ -110,16 +109,6 @@ def a_token(shopper: str, stored: str, says: TokenSays = TokenSays.CREATED) -> T
 HELD_TOKEN: Final = "UPDATE token SET method = method WHERE shopper_reference = $1"
 
 
-async def posted(shop: Shop, **fields: Any) -> None:
-    await receive(
-        envelope(notification_item(**fields)),
-        is_form=False,
-        keys=[key_from_hex(KEY)],
-        inbox=shop.kasir.inbox,
-        received_at=shop.clock.at,
-    )
-
-
 async def test_who_waits_for_a_token_holds_no_subscription_for_another_token(
     shop: Shop, hand: Hand
 ) -> None:
@@ -140,8 +129,7 @@ async def test_who_reads_a_payment_and_a_token_waits_for_the_token_before_the_su
     found = await shop.active("SUB")
     psp = (await shop.kasir.payments.payments_of("SUB", 1))[0].standing.psp_reference
     await hand.hold(HELD_TOKEN, "shopper-SUB")
-    await posted(
-        shop,
+    await shop.posted(
         eventCode="CANCELLATION",
         pspReference="A" * 16,
         originalReference=psp,
@@ -152,8 +140,7 @@ async def test_who_reads_a_payment_and_a_token_waits_for_the_token_before_the_su
         "recurring.recurringDetailReference": "TOKEN-SUB",
         "recurring.shopperReference": "shopper-SUB",
     }
-    await posted(
-        shop,
+    await shop.posted(
         eventCode="RECURRING_CONTRACT",
         pspReference="TOKEN-SUB",
         originalReference=psp,
@@ -252,8 +239,7 @@ async def test_who_hears_first_waits_for_the_subscription_before_the_notices(
     intent = an_intent("pay_N", shopper_reference="shopper-SUB", reference="N")
     question = a_question("pay_N")
     await shop.kasir.payments.open(intent, question, None)
-    await posted(
-        shop,
+    await shop.posted(
         eventCode="REFUND",
         pspReference="C" * 16,
         originalReference="OFFER",

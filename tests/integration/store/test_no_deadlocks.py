@@ -6,22 +6,20 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from fakes import KEY, NOW, a_question, an_intent, envelope, notification_item
+from fakes import NOW, a_question, an_intent
 from integration.store.test_lock_order import a_token
 from integration.subscriptions.shop import Shop, shop_on
 from kasir.adyen.replies import Answer
-from kasir.adyen.signing import key_from_hex
 from kasir.gateway import meanings
 from kasir.store.database import once_more
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenNews, TokenSays
-from kasir.webhooks.receive import receive
 from opened import a_database
 
 TOKENS: Final = ("AAA", "MMM", "ZZZ")
@@ -38,16 +36,6 @@ async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
         await connection.close()
         async with shop_on(database) as opened:
             yield opened
-
-
-async def posted(shop: Shop, **fields: Any) -> None:
-    await receive(
-        envelope(notification_item(**fields)),
-        is_form=False,
-        keys=[key_from_hex(KEY)],
-        inbox=shop.kasir.inbox,
-        received_at=shop.clock.at,
-    )
 
 
 async def token_news(shop: Shop, turn: int) -> None:
@@ -68,8 +56,7 @@ async def notices(shop: Shop, turn: int) -> None:
     intent = an_intent(name, shopper_reference="shopper-SUB", reference=name)
     await shop.kasir.payments.open(intent, a_question(name), None)
     psp = secrets.token_hex(8).upper()
-    await posted(
-        shop,
+    await shop.posted(
         pspReference=psp,
         merchantReference=name,
         additionalData={"metadata.kasirPaymentId": name},
@@ -78,8 +65,7 @@ async def notices(shop: Shop, turn: int) -> None:
         "recurring.recurringDetailReference": TOKENS[turn % 3],
         "recurring.shopperReference": "shopper-SUB",
     }
-    await posted(
-        shop,
+    await shop.posted(
         eventCode="RECURRING_CONTRACT",
         pspReference=TOKENS[turn % 3],
         originalReference=psp,
@@ -162,12 +148,12 @@ async def _opened(shop: Shop) -> None:
 
 
 async def a_notice_is_kept(shop: Shop) -> object:
-    await posted(shop, pspReference="P" * 16)
+    await shop.posted(pspReference="P" * 16)
     return await shop.kasir.pool.fetchval("SELECT count(*) FROM notice")
 
 
 async def a_notice_is_read(shop: Shop) -> object:
-    await posted(shop, pspReference="P" * 16, merchantReference="UNDONE")
+    await shop.posted(pspReference="P" * 16, merchantReference="UNDONE")
     await shop.kasir.reader.read_all()
     return await shop.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'read'")
 

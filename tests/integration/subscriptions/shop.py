@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
-from fakes import BROWSER
+from fakes import BROWSER, KEY, envelope, notification_item
 from kasir.adyen.calls import payment_key
 from kasir.adyen.replies import Answer
+from kasir.adyen.signing import key_from_hex
 from kasir.gateway.meanings import of_reply, unheard
 from kasir.gateway.token_answers import TokensHear
 from kasir.ids import PaymentId
@@ -23,6 +24,7 @@ from kasir.payments.ports import Heard, Question
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.tokens.model import BY_WEBHOOK, TokenFact, TokenName, TokenNews, TokenSays
+from kasir.webhooks.receive import receive
 from kasir.wiring import Kasir
 from opened import kasir_on
 
@@ -114,6 +116,16 @@ class Shop:
     clock: SetClock
     adyen: Adyen
     flow: Flow
+
+    async def posted(self, **fields: Any) -> None:
+        """Have Adyen notify of something; a worker has yet to read it."""
+        await receive(
+            envelope(notification_item(**fields)),
+            is_form=False,
+            keys=[key_from_hex(KEY)],
+            inbox=self.kasir.inbox,
+            received_at=self.clock.at,
+        )
 
     async def plan(self, **more: Any) -> str:
         """Make a plan of 50,000 rupiah a month; give its id."""

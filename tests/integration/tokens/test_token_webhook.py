@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,12 +10,11 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from adyen_twin import seals
+from door import door
 from fakes import KEY, OTHER_KEY
 from integration.tokens.counter import Counter
 from integration.tokens.desk import Story, story
-from kasir.config import settings_from
 from kasir.demo.walker import until
-from kasir.web.app import create_app
 from raw_http import Said
 
 PATH = "/webhooks/adyen/tokens"
@@ -116,22 +113,6 @@ async def test_a_body_over_the_limit_is_413(counter: Counter) -> None:
 
 async def test_notifications_are_posted(counter: Counter) -> None:
     assert (await counter.caller.call("GET", PATH)).status == 405
-
-
-@asynccontextmanager
-async def door(database: str, **environ: str) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    """Kasir's app in this process, on a database of its own."""
-    settings = settings_from(
-        {
-            "ADYEN_ENVIRONMENT": "twin",
-            "ADYEN_TWIN_URL": "http://127.0.0.1:9",  # Nobody listens there: nobody is called.
-            "ADYEN_HMAC_KEY": KEY,
-            "KASIR_DATABASE_URL": database,
-            **environ,
-        }
-    )
-    async with AsyncTestClient(create_app(settings)) as client:
-        yield client
 
 
 async def knock(client: AsyncTestClient[Litestar], key: str, **more: Any) -> int:

@@ -6,22 +6,15 @@ import base64
 
 import pytest
 
-from fakes import KEY, OTHER_KEY
+from fakes import IN_LIVE, KEY, OTHER_KEY
 from kasir.cli.doctor import mixed
 from kasir.config import settings_from
 from kasir.errors import SettingError
 
 STRONG = "5f0c9b1e7a3d48268f14b7e2c96d0a3591be74d8"
 EVENTS_SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
-LIVE = {
-    "ADYEN_ENVIRONMENT": "live",
-    "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Warung",
-    "ADYEN_API_KEY": "AQE-live-key",
-    "ADYEN_MERCHANT_ACCOUNT": "WarungECOM",
-    "ADYEN_HMAC_KEY": KEY,
+LIVE = IN_LIVE | {
     "ADYEN_TOKEN_HMAC_KEY": OTHER_KEY,
-    "KASIR_PUBLIC_URL": "https://pay.shop.example",
-    "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
     "KASIR_API_KEY": STRONG,
     "KASIR_EVENTS_URL": "https://shop.example/events",
     "KASIR_EVENTS_SECRET": EVENTS_SECRET,
