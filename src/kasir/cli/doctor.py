@@ -17,6 +17,7 @@ from kasir.errors import KasirError
 from kasir.gateway.examination import Finding
 from kasir.jobs import failed
 from kasir.store import database
+from kasir.store.deliveries import RESENT_WITHIN
 from kasir.store.diagnosis import Diagnosis, Untold
 from kasir.webhooks.receive import NoticeKind
 from kasir.wiring import Kasir
@@ -181,7 +182,7 @@ async def _told(kasir: Kasir) -> Finding:
     """Events that wait for the shop: how many, since when, and what it answered last."""
     what = "the shop takes its events"
     now, most = kasir.clock.now(), kasir.settings.limits.figures_max
-    found = await Diagnosis(kasir.pool).untold(now - _LATELY, most)
+    found = await Diagnosis(kasir.pool).untold(now - RESENT_WITHIN, most)
     answered = f"; the last answer was {found.last}" if found.last else ""
     if not found.since and not found.given_up:
         return Finding(what, is_well=True, says=f"none waits{answered}")
@@ -189,7 +190,7 @@ async def _told(kasir: Kasir) -> Finding:
     if found.since:
         says.append(f"{found.waiting} wait, the first since {_when(found.since)}")
     if found.given_up:
-        says.append(f"{found.given_up} were given up in the last {_LATELY.days} days")
+        says.append(f"{found.given_up} were given up in the last {RESENT_WITHIN.days} days")
     is_well = not found.given_up and not _is_stuck(kasir, found, now)
     cure = "" if is_well else "; see `Paid, but the order was not delivered` in the runbook"
     return Finding(what, is_well=is_well, says=f"{' and '.join(says)}{answered}{cure}")

@@ -23,6 +23,15 @@ CLOSE: Final = "close"
 DELIVER: Final = "deliver"
 RECONCILE: Final = "reconcile"
 
+#: What may be due, and by what a job is told of it.
+_TIMELESS: Final = ((DELIVER, SQL.due_events, "id"),)
+_EVERY: Final = (
+    (ASK_AGAIN, SQL.due_questions, "key"),
+    (CLOSE, SQL.due_closings, "id"),
+    *_TIMELESS,
+    (RECONCILE, TOKENS.due_shoppers, "shopper_reference"),
+)
+
 #: How many of the newest notices are looked at to tell how far Adyen has come.
 _NEWEST: Final = 1000
 
@@ -59,40 +68,17 @@ class Due:
     async def look(self, *, clocks_agree: bool = True) -> int:
         """Take what is due; returns how much there was. Only events, where the clocks disagree."""
         now = self.clock.now()
-        if not clocks_agree:
-            return await self._look_for_events(now)
-        later, most = now + self.again_after, self.batch_max
+        later, most, total = now + self.again_after, self.batch_max, 0
         async with self.pool.acquire() as connection, connection.transaction():
-            questions = SQL.due_questions(connection, now=now, later=later, most=most)
-            keys = [row["key"].encode() async for row in questions]
-            closings = SQL.due_closings(connection, now=now, later=later, most=most)
-            payment_ids = [row["id"].encode() async for row in closings]
-            due_events = SQL.due_events(connection, now=now, later=later, most=most)
-            event_ids = [str(row["id"]).encode() async for row in due_events]
-            due_shoppers = TOKENS.due_shoppers(connection, now=now, later=later, most=most)
-            shoppers = [row["shopper_reference"].encode() async for row in due_shoppers]
-            found = (
-                (ASK_AGAIN, keys),
-                (CLOSE, payment_ids),
-                (DELIVER, event_ids),
-                (RECONCILE, shoppers),
-            )
-            for name, payloads in found:
-                if payloads:
+            for name, due, column in _EVERY if clocks_agree else _TIMELESS:
+                rows = due(connection, now=now, later=later, most=most)
+                if payloads := [str(row[column]).encode() async for row in rows]:
                     await self.enqueue(connection, name, payloads)
-            held = await self._due_tellings(connection, now)
+                total += len(payloads)
+            held = await self._due_tellings(connection, now) if clocks_agree else []
             if held:
                 await self.ledger.tell(connection, held)
-        return len(keys) + len(payment_ids) + len(event_ids) + len(shoppers) + len(held)
-
-    async def _look_for_events(self, now: datetime) -> int:
-        later, most = now + self.again_after, self.batch_max
-        async with self.pool.acquire() as connection, connection.transaction():
-            due_events = SQL.due_events(connection, now=now, later=later, most=most)
-            event_ids = [str(row["id"]).encode() async for row in due_events]
-            if event_ids:
-                await self.enqueue(connection, DELIVER, event_ids)
-        return len(event_ids)
+        return total + len(held)
 
     async def _due_tellings(self, connection: Connection, now: datetime) -> list[PaymentId]:
         if await SQL.any_telling(connection, now=now) is None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from kasir.store.database import Pool, queries
+from kasir.store.deliveries import RESENT_WITHIN
 from kasir.webhooks.reading import NoticeState
 
 SQL: Final = queries("figures")
@@ -43,7 +44,7 @@ class Figures:
 
 async def figures(pool: Pool, now: datetime, most: int) -> Figures:
     """Count, each figure up to `most`."""
-    row = await SQL.figures(pool, now=now, most=most)
+    row = await SQL.figures(pool, now=now, most=most, given_up_since=now - RESENT_WITHIN)
     counted = (
         NoticeState.UNREAD,
         NoticeState.WAITING,

@@ -1,4 +1,4 @@
--- name: figures(now, most)^
+-- name: figures(now, most, given_up_since)^
 -- Each figure is read from an index over what is open, and no further than `most` rows: what it
 -- costs does not grow with what was ever kept.
 SELECT
@@ -24,7 +24,7 @@ SELECT
     told.events, told.events_since,
     (SELECT count(*) FROM (
         -- Older ones are left so on purpose: the shop has fetched them.
-        SELECT FROM event WHERE given_up_at >= :now::timestamptz - interval '7 days'
+        SELECT FROM event WHERE given_up_at >= :given_up_since::timestamptz
         ORDER BY given_up_at LIMIT :most
     ) AS found) AS given_up,
     (SELECT count(*) FROM (
