@@ -49,9 +49,9 @@ _NAMED: Final[Mapping[str, str]] = {
     "subscription": "GET /api/subscriptions shows the ids of yours",
 }
 
-#: Headers of the framework's own errors. `allow` says which methods there are instead: RFC 9110
-#: wants it with every 405.
-_PASSED_ON: Final = frozenset({"allow", "retry-after", "www-authenticate"})
+#: Headers of the framework's own errors that a caller gets. `Allow` says which methods there are
+#: instead: RFC 9110 wants it with every 405.
+_PASSED_ON: Final = ("Allow", "Retry-After", "WWW-Authenticate")
 
 _log = structlog.get_logger("kasir.web")
 
@@ -137,9 +137,11 @@ def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     names = _names(request) if isinstance(error, ValidationException) else _AS_THEY_ARE
     answered = response(answer_to(_in_words(request, error), names))
     more = (error.headers if isinstance(error, HTTPException) else None) or {}
-    for name, text in more.items():
-        if name.lower() in _PASSED_ON:
-            answered.headers[name] = text
+    # The framework writes some names in small letters; who reads ours need not know which.
+    named = {name.lower(): text for name, text in more.items()}
+    for name in _PASSED_ON:
+        if name.lower() in named:
+            answered.headers[name] = named[name.lower()]
     return answered
 
 
