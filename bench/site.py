@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import trustme
 
-from kasir.store.embedded import embedded
+from kasir.embedded.server import embedded
 
 ROOT: Final = Path(__file__).parents[1]
 HOST: Final = "127.0.0.1"

@@ -26,12 +26,12 @@ from kasir.payments.payment import Intent
 from kasir.payments.refunds import RefundStatus
 from kasir.payments.status import FINAL, PRECEDENCE, Status, status
 from kasir.payments.sums import Sums, Why, sums
-from kasir.shop_events import telling
+from kasir.shop_events import event_policy
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "payment-status.md"
 
 _OF_REFUNDS: Final = refunds._PRECEDENCE  # noqa: SLF001  # The page is about this very table.
-_HELD: Final = telling._BAD  # noqa: SLF001  # The same.
+_HELD: Final = event_policy._BAD  # noqa: SLF001  # The same.
 
 #: What can be heard of an attempt, in the order of a payment's life.
 _HEARD: Final = (
@@ -92,7 +92,7 @@ def _statuses() -> str:
             f"`{one}`",
             said[one.name],
             "yes" if one in FINAL else "",
-            f"`{telling.OF_STATUS[one]}`" if one in telling.OF_STATUS else "",
+            f"`{event_policy.OF_STATUS[one]}`" if one in event_policy.OF_STATUS else "",
             "yes" if one in _HELD else "",
         )
         for one in Status
@@ -422,7 +422,7 @@ def _known_sums(chain: Sequence[tuple[Says, int | None]]) -> Sums:
 
 
 def _event_of_refund(one: RefundStatus) -> str:
-    return f"`{telling.OF_REFUND[one]}`" if one in telling.OF_REFUND else ""
+    return f"`{event_policy.OF_REFUND[one]}`" if one in event_policy.OF_REFUND else ""
 
 
 def _replies() -> str:

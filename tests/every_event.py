@@ -11,11 +11,11 @@ from typing import Final
 import msgspec
 
 from fakes import NOW
+from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.shapes import AmountOut, PaymentOut, TokenOut
-from kasir.shop_events.subscriptions import IntervalOut, SubscriptionOut
-from kasir.shop_events.telling import EventType
+from kasir.shop_events.subscription_shapes import IntervalOut, SubscriptionOut
 from kasir.store.outbox import Telling
-from kasir.subscriptions.news import SubscriptionEvent
+from kasir.subscriptions.events import SubscriptionEvent
 
 REFERENCE: Final = "ORDER-1001"
 SHOPPER: Final = "shopper-77"

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from adyen_twin import seals
+from adyen_twin.protocol import signing
 from kasir.errors import KasirError, KeyReused, NotFound
 from kasir.ids import PaymentId
 from kasir.money import IDR, Money
 from kasir.payments import fold
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
+from kasir.payments.question import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
-from kasir.shop_events.telling import Told
+from kasir.shop_events.event_policy import Told
 from kasir.store.ledger import Locked, names_in
 from kasir.store.placing import Placing
 from twin_fixtures import BROWSER, KEY, OTHER_KEY, payment_body
@@ -60,7 +60,7 @@ def notification_item(*, key: str = KEY, **changes: Any) -> dict[str, Any]:
     fields = {name: value for name, value in fields.items() if value is not None}
     amount, extra = fields.get("amount"), fields.get("additionalData")
     if isinstance(extra, dict) and isinstance(amount, dict) and "hmacSignature" not in extra:
-        extra = {**extra, "hmacSignature": seals.seal_of_item(fields, key)}
+        extra = {**extra, "hmacSignature": signing.seal_of_item(fields, key)}
         fields["additionalData"] = extra
     return fields
 

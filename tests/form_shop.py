@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 from playwright.async_api import Page
 
-from kasir.demo.stage import Stage
-from kasir.demo.walker import until
+from kasir.demo.client import until
+from kasir.demo.processes import Stage
 from twin_fixtures import payment_body
 
 PIN = "123456"

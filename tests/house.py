@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from kasir.demo.stage import Stage, free_port, stage
-from kasir.demo.walker import Walker
+from kasir.demo.client import Walker
+from kasir.demo.processes import Stage, free_port, stage
 
 __all__ = ["house", "walker"]
 

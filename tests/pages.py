@@ -15,7 +15,7 @@ import asyncpg
 from playwright.async_api import Page
 
 from form_shop import Reply, Shop
-from kasir.demo.walker import until
+from kasir.demo.client import until
 from kasir.limits import Limits
 
 #: Fifty million rupiah is the dearest amount that any provider names.

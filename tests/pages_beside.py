@@ -10,7 +10,7 @@ from typing import Any
 from playwright.async_api import Page
 
 from form_shop import Shop
-from kasir.demo.walker import until
+from kasir.demo.client import until
 from pages import DEAR, INDONESIAN, Shown, dear_lines, press, saving
 
 

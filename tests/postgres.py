@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from kasir.store.embedded import embedded
+from kasir.embedded.server import embedded
 
 # What is thrown away after the session need not survive a power cut. A test about durability
 # runs a server of its own, with real settings.

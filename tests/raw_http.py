@@ -12,7 +12,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from kasir.demo.stage import Stage
+from kasir.demo.processes import Stage
 
 #: Everything that a refused request might leave behind, and does not.
 TABLES: Final = ("payment", "question", "shop_request", "payment_link", "subscription", "renewal")

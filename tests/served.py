@@ -15,9 +15,9 @@ import aiohttp
 import asyncpg
 import uvicorn
 
-from adyen_twin.settings import Knobs
-from adyen_twin.settings import Settings as TwinSettings
-from adyen_twin.twin import Twin
+from adyen_twin.core.settings import Knobs
+from adyen_twin.core.settings import Settings as TwinSettings
+from adyen_twin.core.twin import Twin
 from fakes import KEY
 from kasir.cli.connections import BoundedHttp
 from kasir.cli.serve import THIS_MACHINE

@@ -21,8 +21,8 @@ from aiohttp import web
 from litestar import Litestar
 
 from adyen_twin.app import build
-from adyen_twin.settings import Knobs, Settings
-from adyen_twin.twin import Twin
+from adyen_twin.core.settings import Knobs, Settings
+from adyen_twin.core.twin import Twin
 
 KEY = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
 OTHER_KEY = "74F490DD33F7327BAECC88B2947C011FC02D014A473AAA33A8EC93E4DC069174"

@@ -10,12 +10,16 @@ from litestar import Litestar, Request
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
-from adyen_twin import checkout, controls, errors, gopay, management, recurring, storage
-from adyen_twin.engine import Engine
-from adyen_twin.management import ManagementError
-from adyen_twin.orders import ControlError
-from adyen_twin.twin import Twin
-from adyen_twin.web import HttpRequest, HttpResponse, as_json
+from adyen_twin.api import checkout, management, recurring
+from adyen_twin.api.http import HttpRequest, HttpResponse, as_json
+from adyen_twin.api.management import ManagementError
+from adyen_twin.controls import routes
+from adyen_twin.controls.requests import ControlError
+from adyen_twin.core import storage
+from adyen_twin.core.twin import Twin
+from adyen_twin.gopay import pages
+from adyen_twin.protocol import errors
+from adyen_twin.simulation.engine import Engine
 
 BODY_BYTES_MAX = 1024 * 1024
 
@@ -32,17 +36,17 @@ def build(twin: Twin) -> Litestar:
             *checkout.routers(),
             recurring.classic_router(),
             management.router(),
-            controls.router(),
-            gopay.get_redirect,
-            gopay.post_redirect,
-            gopay.get_app,
-            gopay.post_unlink,
-            gopay.get_page,
-            gopay.get_phone,
-            gopay.get_status,
-            gopay.post_deed,
-            gopay.get_static,
-            gopay.get_sized_logo,
+            routes.router(),
+            pages.get_redirect,
+            pages.post_redirect,
+            pages.get_app,
+            pages.post_unlink,
+            pages.get_page,
+            pages.get_phone,
+            pages.get_status,
+            pages.post_deed,
+            pages.get_static,
+            pages.get_sized_logo,
         ],
         request_class=HttpRequest,
         lifespan=[_running],

@@ -49,8 +49,8 @@ def serve(  # noqa: PLR0913 - each is an option of the command.
         if file is not None and not file.is_file():
             _fail(f"{option}: {file}: no such file", 2)
 
+    from adyen_twin.core.settings import Knobs, Settings
     from adyen_twin.server import CannotServeError, Door, run
-    from adyen_twin.settings import Knobs, Settings
 
     settings = Settings(
         api_key=api_key,

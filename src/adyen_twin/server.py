@@ -7,10 +7,10 @@ from pathlib import Path
 
 import uvicorn
 
-from adyen_twin import storage
 from adyen_twin.app import build
-from adyen_twin.settings import Knobs, Settings
-from adyen_twin.twin import Twin
+from adyen_twin.core import storage
+from adyen_twin.core.settings import Knobs, Settings
+from adyen_twin.core.twin import Twin
 
 #: How long calls under way may take to end once the twin is told to stop.
 STOP_WITHIN_S = 1

@@ -13,34 +13,34 @@ from typing import Literal, Self
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock, SystemClock
 from kasir.config import DatabaseSettings, Settings, settings_from
-from kasir.gateway.changes import Changes
-from kasir.gateway.charging import Charging
-from kasir.gateway.checkout import Checkout
-from kasir.gateway.closing import Closing, Waits
-from kasir.gateway.examination import Finding, examine
-from kasir.gateway.link_span import Span
-from kasir.gateway.links import Links
+from kasir.embedded.server import embedded, kept_running
+from kasir.gateway.account_checks import Finding, examine
 from kasir.gateway.provider import Adyen
-from kasir.gateway.renewing import Renewing, Words
-from kasir.gateway.stored import StoredMethods
-from kasir.gateway.subscribing import Subscribing
+from kasir.gateway.renewal_messages import Renewing, Words
 from kasir.gateway.times import Times
 from kasir.gateway.token_answers import TokensHear
 from kasir.gateway.token_checks import TokensChecked
 from kasir.gateway.twin_clock import twin_clock
 from kasir.gateway.wire import Wire
 from kasir.ids import PaymentId, SortableIds
-from kasir.jobs import queue
+from kasir.jobs import engine
+from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.schema import bring_up_to_date
 from kasir.limits import Limits
 from kasir.money import Money
 from kasir.payments.flow import Flow, Patience
+from kasir.requests.changes import Changes
+from kasir.requests.charges import Charging
+from kasir.requests.payment_link_attempts import Span
+from kasir.requests.payment_links import Links
+from kasir.requests.payments import Checkout
+from kasir.requests.stored_methods import StoredMethods
+from kasir.requests.subscriptions import Subscribing
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
 from kasir.store.diagnosis import Diagnosis
 from kasir.store.due import Due
-from kasir.store.embedded import embedded, kept_running
 from kasir.store.events import Events
 from kasir.store.inbox import GroupInbox
 from kasir.store.ledger import Ledger
@@ -190,7 +190,7 @@ class Kasir:
             links=ground.links(links, checkout, closing),
             links_kept=links,
             payments=book,
-            inbox=GroupInbox(pool, vault, queue.enqueue_reading, limits.inbox_batch_max),
+            inbox=GroupInbox(pool, vault, engine.enqueue_reading, limits.inbox_batch_max),
             reader=ground.reader(),
             tokens=tokens,
             stored=stored,
@@ -284,7 +284,7 @@ class _Ground:
             pool=self.pool,
             ledger=self.ledger,
             clock=self.clock,
-            enqueue=queue.enqueue,
+            enqueue=engine.enqueue,
             again_after=self.again_after,
             batch_max=limits.due_batch_max,
             late_after=timedelta(seconds=limits.late_after_s),
@@ -348,7 +348,7 @@ class _Ground:
         return SubscriptionsDue(
             pool=self.pool,
             clock=self.clock,
-            enqueue=queue.enqueue,
+            enqueue=engine.enqueue,
             merchant_account=self.account,
             again_after=self.again_after,
             batch_max=self.settings.limits.due_batch_max,

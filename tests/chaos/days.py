@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from kasir.demo.walker import Walker
+from kasir.demo.client import Walker
 
 
 class Days:

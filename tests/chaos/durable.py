@@ -14,7 +14,7 @@ from typing import Final
 
 import asyncpg
 
-from kasir.store.embedded import embedded
+from kasir.embedded.server import embedded
 
 #: How PostgreSQL may end: clients cut off and all written, nothing written, nothing at all.
 FAST: Final = signal.SIGINT

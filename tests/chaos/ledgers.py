@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from kasir.demo.walker import Walker
+from kasir.demo.client import Walker
 
 Payment = Mapping[str, Any]
 Event = Mapping[str, Any]

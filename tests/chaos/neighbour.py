@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
-from kasir.demo.walker import Walker
+from kasir.demo.client import Walker
 
 #: What it does: the event, whether that went well, the method, and of how much.
 DEEDS: Final[tuple[tuple[str, bool, str, int], ...]] = (

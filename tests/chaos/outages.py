@@ -18,16 +18,16 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from adyen_twin.settings import Knobs, Settings
-from adyen_twin.twin import Twin
+from adyen_twin.core.settings import Knobs, Settings
+from adyen_twin.core.twin import Twin
 from fakes import KEY, payment_body
 from kasir.cli import worker
 from kasir.errors import KasirError
 from kasir.ids import PaymentId
-from kasir.jobs.queue import Handler
+from kasir.jobs.engine import Handler
 from kasir.store.database import Connection
 from kasir.store.due import Due
-from kasir.webhooks.receive import receive
+from kasir.webhooks.receiving import receive
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on
 from twin_fixtures import TwinAtWork, serving

@@ -19,8 +19,8 @@ from typing import Final, TypeVar
 
 import aiohttp
 
-from kasir.demo.stage import Stage, free_port
-from kasir.demo.walker import Walker
+from kasir.demo.client import Walker
+from kasir.demo.processes import Stage, free_port
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from typing import Final
 import aiohttp
 
 from chaos.programs import LOOK_S, PATIENCE_S
-from kasir.demo.walker import Reply
+from kasir.demo.client import Reply
 
 Ask = Callable[[], Awaitable[Reply]]
 

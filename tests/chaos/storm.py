@@ -9,7 +9,7 @@ from typing import Final
 from chaos import ledgers
 from chaos.programs import PATIENCE_S, Programs, until
 from chaos.shop import insist
-from kasir.demo.walker import Reply, Walker
+from kasir.demo.client import Reply, Walker
 
 #: More payments than the server has connections to the database.
 PAYMENTS: Final = 24

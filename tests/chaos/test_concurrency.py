@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from kasir.demo.walker import Reply, Walker, reference, until
+from kasir.demo.client import Reply, Walker, reference, until
 
 MANY: Final = 50
 AMOUNT: Final = 25_000

@@ -16,7 +16,7 @@ import pytest
 from chaos.durable import CRASH, Database, durable
 from chaos.programs import programs
 from chaos.storm import storm
-from kasir.demo.walker import Reply
+from kasir.demo.client import Reply
 from swallowing import way_to
 
 #: It may be there again before it is missed.

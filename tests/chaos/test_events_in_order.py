@@ -12,8 +12,8 @@ import pytest
 
 from kasir.clock import SystemClock
 from kasir.ids import SortableIds
+from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.shapes import AmountOut
-from kasir.shop_events.telling import EventType
 from kasir.store.database import Connection
 from kasir.store.events import Events
 from kasir.store.outbox import Outbox, Telling

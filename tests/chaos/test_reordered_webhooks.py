@@ -26,7 +26,7 @@ from chaos.days import Days
 from chaos.neighbour import neighbour
 from chaos.plans import CAPTURES, ORDERS, Change, Plan, faults, plan
 from chaos.programs import Programs, programs
-from kasir.demo.walker import JourneyError, Reply, Walker, redirect_result
+from kasir.demo.client import JourneyError, Reply, Walker, redirect_result
 from opened import a_database
 
 SEEDS: Final = range(1, 201)

@@ -27,7 +27,7 @@ from chaos import ledgers, shop
 from chaos.days import Days
 from chaos.neighbour import neighbour
 from chaos.programs import LOOK_S, PATIENCE_S, Programs, programs
-from kasir.demo.walker import Reply, Walker, redirect_result
+from kasir.demo.client import Reply, Walker, redirect_result
 
 SHOPS: Final = 8
 AMOUNT: Final = 25_000

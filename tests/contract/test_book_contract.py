@@ -19,7 +19,7 @@ from kasir.money import IDR, Money
 from kasir.payments.facts import Fact, Says
 from kasir.payments.matching import Clues
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.ports import Book, Heard, Kept, Kind, Question, ShopKey
+from kasir.payments.question import Book, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from opened import a_database, kasir_on
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from kasir.demo.stage import Stage, free_port, stage
+from kasir.demo.processes import Stage, free_port, stage
 
 PROC: Final = Path("/proc")
 KEYS: Final = {

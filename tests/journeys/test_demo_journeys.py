@@ -18,7 +18,7 @@ import pytest
 
 from command import running
 from kasir.demo.journeys import JOURNEYS
-from kasir.demo.stage import free_port
+from kasir.demo.processes import free_port
 
 PROC = Path("/proc")
 

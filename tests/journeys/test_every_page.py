@@ -17,7 +17,7 @@ import pages_beside
 from browser import PATIENCE_MS, picture
 from form_shop import Shop
 from kasir.demo import shop as demo_shop
-from kasir.demo.stage import Stage
+from kasir.demo.processes import Stage
 from pages import Shown
 
 expect.set_options(timeout=PATIENCE_MS)

@@ -15,8 +15,8 @@ from playwright.async_api import Browser, expect
 
 from browser import desktop, phone, picture
 from form_shop import Reply, Shop, fits
-from kasir.demo.stage import Stage
-from kasir.demo.walker import Walker, until
+from kasir.demo.client import Walker, until
+from kasir.demo.processes import Stage
 
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE

@@ -19,8 +19,8 @@ from playwright.async_api import Browser, expect
 
 from browser import PATIENCE_MS, desktop, phone, picture
 from form_shop import PIN, Shop, enter_pin, fits, without_complaints
-from kasir.demo.stage import Stage, free_port
-from kasir.demo.walker import until
+from kasir.demo.client import until
+from kasir.demo.processes import Stage, free_port
 
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Page, expect
 
 from browser import PATIENCE_MS, desktop, phone, picture
 from form_shop import Reply, Shop, enter_pin, fits, without_complaints
-from kasir.demo.stage import Stage
+from kasir.demo.processes import Stage
 
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from fakes import payment_body
-from kasir.demo.stage import Stage
-from kasir.demo.walker import Walker
+from kasir.demo.client import Walker
+from kasir.demo.processes import Stage
 
 
 @pytest.fixture

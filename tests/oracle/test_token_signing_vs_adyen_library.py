@@ -6,7 +6,7 @@ from Adyen.util import generate_payload_sig, is_valid_hmac_payload
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adyen_twin import seals
+from adyen_twin.protocol import signing
 from fakes import OTHER_KEY
 from kasir.adyen.signing import key_from_hex, seal
 from kasir.adyen.token_notifications import is_sealed
@@ -26,13 +26,13 @@ def test_all_three_seal_any_bytes_alike(body: bytes, key: str) -> None:
     theirs = generate_payload_sig(body, key).decode()
 
     assert seal(body, key_from_hex(key)) == theirs
-    assert seals.seal_of_bytes(body, key) == theirs
+    assert signing.seal_of_bytes(body, key) == theirs
     assert is_sealed(body, theirs, [key_from_hex(key)]) is True
 
 
 @given(bodies, keys, st.data())
 def test_both_refuse_bytes_that_were_changed(body: bytes, key: str, data: st.DataObject) -> None:
-    signature = seals.seal_of_bytes(body, key)
+    signature = signing.seal_of_bytes(body, key)
     changed = data.draw(bodies.filter(lambda other: other != body))
 
     assert is_valid_hmac_payload(signature, key, body)
@@ -42,7 +42,7 @@ def test_both_refuse_bytes_that_were_changed(body: bytes, key: str, data: st.Dat
 
 @given(bodies, keys, keys)
 def test_both_refuse_another_key(body: bytes, key: str, other: str) -> None:
-    signature = seals.seal_of_bytes(body, key)
+    signature = signing.seal_of_bytes(body, key)
 
     assert bool(is_valid_hmac_payload(signature, other, body)) is (key == other)
     assert is_sealed(body, signature, [key_from_hex(other)]) is (key == other)

@@ -16,8 +16,8 @@ import Adyen
 import pytest
 from Adyen.exceptions import AdyenAPIUnprocessableEntity
 
-from kasir.demo.stage import Stage
-from kasir.demo.walker import redirect_result
+from kasir.demo.client import redirect_result
+from kasir.demo.processes import Stage
 from twin_fixtures import charge_body, payment_body
 
 ACCOUNT = "TwinMerchant"

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
-from adyen_twin import seals
+from adyen_twin.protocol import signing
 from fakes import KEY, OTHER_KEY
-from kasir.demo.stage import Stage
+from kasir.demo.processes import Stage
 from twin_fixtures import BROWSER
 
 FOLDER = Path(__file__).parent / "node"
@@ -65,7 +65,7 @@ async def witnessed(url: str, api_key: str, house: Stage, folder: Path) -> Any:
     authority.cert_pem.write_to_path(certificates)
     mark = secrets.token_hex(6)
     body = '{"type":"recurring.token.created","data":{"shopperReference":"pembeli-é"}}'
-    seal = seals.seal_of_bytes(body.encode(), OTHER_KEY)
+    seal = signing.seal_of_bytes(body.encode(), OTHER_KEY)
     async with front_of(url, authority) as front:
         told = {
             "url": front,

@@ -11,7 +11,7 @@ from fakes import payment_body
 from kasir.adyen import checks
 from kasir.adyen.currencies import exponent
 from kasir.money import IDR, Currency, Money
-from kasir.web.pages import rupiah
+from kasir.payment_form.pages import rupiah
 
 INT64_MAX = 2**63 - 1
 whole = st.integers(1, INT64_MAX)

@@ -15,8 +15,8 @@ from kasir.adyen.notifications import parse
 from kasir.adyen.replies import Answer, Verdict
 from kasir.adyen.signing import is_sealed, key_from_hex
 from kasir.errors import Fault, InvalidRequest, Unreadable
-from kasir.gateway.checkout import body_fields
 from kasir.gateway.methods import Method, method_of
+from kasir.requests.payments import body_fields
 
 scalars = st.one_of(
     st.none(),

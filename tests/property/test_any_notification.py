@@ -15,8 +15,8 @@ from kasir.adyen import signing
 from kasir.adyen.notifications import item_from
 from kasir.adyen.replies import Answer, Verdict
 from kasir.errors import NotAuthentic, Unreadable
-from kasir.webhooks.reading import NoticeState, Reading, read, told
-from kasir.webhooks.receive import Notice, NoticeKind, receive
+from kasir.webhooks.interpreting import NoticeState, Reading, read, told
+from kasir.webhooks.receiving import Notice, NoticeKind, receive
 
 KEYS: Final = [signing.key_from_hex(KEY)]
 #: Any code point there is: halves of pairs and NUL too.

@@ -19,10 +19,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from kasir.ids import PaymentId, SortableIds
 from kasir.money import IDR, Money
 from kasir.payments.status import Status
-from kasir.subscriptions import wishes
+from kasir.subscriptions import commands
+from kasir.subscriptions.commands import When
 from kasir.subscriptions.dunning import Reason, Timetable
 from kasir.subscriptions.engine import Rules, go_on
-from kasir.subscriptions.news import News, SubscriptionEvent
+from kasir.subscriptions.events import News, SubscriptionEvent
 from kasir.subscriptions.plan import Interval, Plan, PlanId, Unit, WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal
 from kasir.subscriptions.states import ALIVE, OVER, IllegalMove, State
@@ -34,7 +35,6 @@ from kasir.subscriptions.subscription import (
     first_period,
 )
 from kasir.subscriptions.turn import Turn
-from kasir.subscriptions.wishes import When
 
 START = datetime(2026, 1, 31, 2, tzinfo=UTC)
 INCOMPLETE_FOR = timedelta(days=1)
@@ -173,30 +173,30 @@ class Lives(RuleBasedStateMachine):
 
     @rule(at=st.sampled_from(When))
     def shop_cancels(self, at: When) -> None:
-        self.wish(lambda: wishes.cancel(self.it, self.now, at))
+        self.wish(lambda: commands.cancel(self.it, self.now, at))
 
     @rule(at=st.sampled_from(When), resumes_in=st.one_of(st.none(), leaps))
     def shop_pauses(self, at: When, resumes_in: timedelta | None) -> None:
         begins = self.it.paid_until if at is When.PERIOD_END else None
         resumes_at = max(begins or self.now, self.now) + resumes_in if resumes_in else None
-        self.wish(lambda: wishes.pause(self.it, self.now, at, resumes_at))
+        self.wish(lambda: commands.pause(self.it, self.now, at, resumes_at))
 
     @rule()
     def shop_resumes(self) -> None:
-        self.wish(lambda: wishes.resume(self.it, self.now))
+        self.wish(lambda: commands.resume(self.it, self.now))
 
     @rule(resumes_in=st.one_of(st.none(), leaps))
     def shop_plans_to_resume(self, resumes_in: timedelta | None) -> None:
         at = (self.it.pause_at or self.now) + resumes_in if resumes_in else None
-        self.wish(lambda: wishes.resume_later(self.it, self.now, at))
+        self.wish(lambda: commands.resume_later(self.it, self.now, at))
 
     @rule()
     def shop_changes_the_amount(self) -> None:
-        self.wish(lambda: wishes.change_amount(self.it, self.now, Money(IDR, 60_000)))
+        self.wish(lambda: commands.change_amount(self.it, self.now, Money(IDR, 60_000)))
 
     @rule()
     def shop_moves_to_another_token(self) -> None:
-        self.wish(lambda: wishes.use_token(self.it, self.now, "tok_2"))
+        self.wish(lambda: commands.use_token(self.it, self.now, "tok_2"))
 
     # What must hold -----------------------------------------------------------------------------
 

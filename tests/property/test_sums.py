@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from fakes import a_fact, a_question, an_intent
 from kasir.errors import InvalidRequest
-from kasir.gateway import changes as guard
 from kasir.money import IDR, Currency, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.fold import fold, payment
 from kasir.payments.payment import Payment
-from kasir.payments.ports import Kind
+from kasir.payments.question import Kind
 from kasir.payments.status import standing
 from kasir.payments.sums import sums
+from kasir.requests import changes as guard
 from kasir.shop_events.shapes import shown
 
 WHOLE: Final = 25_000

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kasir.adyen.notifications import Item
 from kasir.adyen.token_notifications import TokenNotification
 from kasir.gateway import token_meanings
-from kasir.shop_events.telling import EventType, token_news
+from kasir.shop_events.event_policy import EventType, token_news
 from kasir.tokens.model import TokenFact, TokenNews, TokenSays, TokenState, fold
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -11,9 +11,9 @@ import pytest
 from fakes import KEY
 from kasir.adyen import known_fields
 from kasir.config import settings_from
-from kasir.gateway import links, subscription_fields
+from kasir.requests import payment_links, subscription_fields
 from kasir.shop_events.shapes import DisputeOut, FactOut, PaymentOut, RefundOut, TokenOut
-from kasir.shop_events.subscriptions import (
+from kasir.shop_events.subscription_shapes import (
     OverpaymentOut,
     PlanOut,
     RenewalOut,
@@ -67,7 +67,7 @@ def test_every_field_of_an_answer_is_told_of(shape: type[msgspec.Struct]) -> Non
     [
         subscription_fields._PLAN_FIELDS,  # noqa: SLF001  # The page is about these very tables.
         subscription_fields._SIGN_UP_FIELDS,  # noqa: SLF001
-        OF_LINKS | set(links._LENT),  # noqa: SLF001
+        OF_LINKS | set(payment_links._LENT),  # noqa: SLF001
         known_fields.LINK_FIELDS,
     ],
     ids=["plan", "sign-up", "link", "link at Adyen"],

@@ -23,10 +23,10 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from every_event import SHOPPER, body_of, every_event
 from kasir.clock import SystemClock
 from kasir.demo.journeys import JOURNEYS
-from kasir.demo.stage import Stage
+from kasir.demo.processes import Stage
 from kasir.ids import SortableIds
 from kasir.shop_events.delivery import Deliverer, Event
-from kasir.shop_events.telling import EventType
+from kasir.shop_events.event_policy import EventType
 from kasir.store.outbox import Outbox, Telling
 from kasir.store.vault import Vault
 from kasir.wiring import Kasir

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from kasir.shop_events.telling import EventType
-from kasir.subscriptions.news import SubscriptionEvent
+from kasir.shop_events.event_policy import EventType
+from kasir.subscriptions.events import SubscriptionEvent
 
 ROOT = Path(__file__).resolve().parents[2]
 BELIEFS = PurePosixPath("docs/adyen.md")

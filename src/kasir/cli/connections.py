@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
 from kasir.limits import Limits
-from kasir.web.visitors import customer_of, in_its_family
+from kasir.payment_form.visitors import customer_of, in_its_family
 
 if TYPE_CHECKING:
     from uvicorn._types import (

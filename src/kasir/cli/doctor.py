@@ -14,12 +14,12 @@ import msgspec
 from kasir.adyen.environments import Environment
 from kasir.config import Settings, settings_from
 from kasir.errors import KasirError
-from kasir.gateway.examination import Finding
+from kasir.gateway.account_checks import Finding
 from kasir.jobs import failed
 from kasir.store import database
 from kasir.store.deliveries import RESENT_WITHIN
 from kasir.store.diagnosis import Diagnosis, Untold
-from kasir.webhooks.receive import NoticeKind
+from kasir.webhooks.receiving import NoticeKind
 from kasir.wiring import Kasir
 
 #: A shop that sells hears from Adyen at least this often; one that is new sends a test.

@@ -12,7 +12,7 @@ from kasir.cli.start import database_shown, say
 from kasir.clock import SystemClock
 from kasir.config import database_settings_from, secrets_from
 from kasir.errors import SettingError
-from kasir.jobs import failed, queue
+from kasir.jobs import engine, failed
 from kasir.jobs.failed import FailedJob
 from kasir.jobs.schema import bring_up_to_date
 from kasir.limits import Limits
@@ -20,7 +20,7 @@ from kasir.store import api_keys, database, inbox
 from kasir.store.database import Pool
 from kasir.store.inbox import KeptNotice
 from kasir.store.vault import Vault
-from kasir.webhooks.reading import NoticeState
+from kasir.webhooks.interpreting import NoticeState
 from kasir.wiring import database_of
 
 Row = TypeVar("Row")
@@ -100,7 +100,7 @@ async def replay_notices(ids: Sequence[int]) -> None:
         if gone := [str(each) for each in ids if each not in states]:
             cure = f"there is no notice {', '.join(gone)}"
             raise SettingError("IDS", f"{cure}; `kasir notices --state` lists them by state")
-        woken = {*await inbox.replay(pool, [*states], queue.enqueue_reading)}
+        woken = {*await inbox.replay(pool, [*states], engine.enqueue_reading)}
     print(f"{len(woken)} to be read anew")
     for each, state in states.items():
         if each not in woken:

@@ -67,7 +67,7 @@ def serve(host: str, port: int, workers: int) -> None:
         access_log=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS") or THIS_MACHINE,
-        # What is in hand is cut by ourselves before, and answered: see kasir.web.stopping.
+        # What is in hand is cut by ourselves before, and answered: see kasir.stopping.
         timeout_graceful_shutdown=int(Limits().stop_s) + _LAST_WORDS_S,
         server_header=False,
     )

@@ -13,7 +13,7 @@ import structlog
 from kasir.cli.start import say, used
 from kasir.clock import SystemClock, pause
 from kasir.ids import PaymentId
-from kasir.jobs import failed, queue
+from kasir.jobs import engine, failed
 from kasir.jobs.together import Together
 from kasir.limits import Limits
 from kasir.shop_events.delivery import Deliverer
@@ -65,7 +65,7 @@ async def work(kasir: Kasir, stop: asyncio.Event, cut: asyncio.Event | None = No
             tasks.create_task(_look(kasir, stop))
             held_max, ended = limits.jobs_held_max, cut or asyncio.Event()
             at_once = {due.DELIVER: limits.event_deliveries_max}
-            tasks.create_task(queue.work(kasir.pool, handlers, stop, held_max, ended, at_once))
+            tasks.create_task(engine.work(kasir.pool, handlers, stop, held_max, ended, at_once))
             tasks.create_task(_clean(kasir, stop))
             try:
                 await stop.wait()
@@ -74,7 +74,7 @@ async def work(kasir: Kasir, stop: asyncio.Event, cut: asyncio.Event | None = No
                 stop.set()
 
 
-async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.Handler]:
+async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, engine.Handler]:
     """What each job does. Each may run twice: a worker that died gives its jobs back."""
     settings = kasir.settings
     reading = Together(kasir.reader.read_all, settings.limits.readers_max)
@@ -108,7 +108,7 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, queue.H
         await kasir.renewing.go_on(SubscriptionId(subscription_id.decode()))
 
     return {
-        queue.READ_NOTICES: read_notices,
+        engine.READ_NOTICES: read_notices,
         due.ASK_AGAIN: _in_time(kasir, ask_again),
         due.CLOSE: _in_time(kasir, close),
         due.DELIVER: deliver,
@@ -124,7 +124,7 @@ async def _found(kasir: Kasir) -> int:
     return await kasir.due.look() + await kasir.subscriptions_due.look()
 
 
-def _in_time(kasir: Kasir, handler: queue.Handler) -> queue.Handler:
+def _in_time(kasir: Kasir, handler: engine.Handler) -> engine.Handler:
     """A handler that does nothing while the clocks disagree: its job is found due again."""
 
     async def run(payload: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from kasir.demo.walker import Walker, expect, reference, until
+from kasir.demo.client import Walker, expect, reference, until
 
 _HOUR_S: Final = 3600
 _DAY_S: Final = 24 * _HOUR_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from kasir.demo.walker import Walker, expect, reference, until
+from kasir.demo.client import Walker, expect, reference, until
 
 _AMOUNT: Final = 25_000
 

@@ -8,18 +8,18 @@ from typing import Final
 import aiohttp
 
 from kasir.demo import (
+    doctor_check,
     ends,
-    field,
+    field_faults,
     identity,
-    ready,
     renewal_run,
     saved,
-    subscribing,
+    subscription_commands,
+    subscriptions,
     sums,
-    wishing,
 )
-from kasir.demo.stage import Stage
-from kasir.demo.walker import JourneyError, Walker, expect, reference, until
+from kasir.demo.client import JourneyError, Walker, expect, reference, until
+from kasir.demo.processes import Stage
 
 Journey = Callable[[Walker], Awaitable[None]]
 
@@ -115,14 +115,14 @@ JOURNEYS: Final[dict[str, Journey]] = {
     "returned twice": returned_twice,
     "same idempotency key twice": same_key_twice,
     "link expired": link_expired,
-    **field.JOURNEYS,
+    **field_faults.JOURNEYS,
     **sums.JOURNEYS,
     **ends.JOURNEYS,
     **saved.JOURNEYS,
-    **ready.JOURNEYS,
+    **doctor_check.JOURNEYS,
     **identity.JOURNEYS,  # It leaves a notification that a person must look at.
-    **subscribing.JOURNEYS,
-    **wishing.JOURNEYS,
+    **subscriptions.JOURNEYS,
+    **subscription_commands.JOURNEYS,
     **renewal_run.JOURNEYS,
 }
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from kasir.demo.subscribing import plan_of
-from kasir.demo.walker import BROWSER_INFO, JourneyError, Walker, expect, reference, until
+from kasir.demo.client import BROWSER_INFO, JourneyError, Walker, expect, reference, until
+from kasir.demo.subscriptions import plan_of
 
 _RUN: Final = 500
 #: How many have been charged when the second worker is killed.

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from kasir.demo.stage import Stage, free_port, stage
+from kasir.demo.processes import Stage, free_port, stage
 
 _KASIR_PORT: Final = 8000
 _TWIN_PORT: Final = 8700

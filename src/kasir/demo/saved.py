@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kasir.demo.walker import Reply, Walker, expect, reference, until
+from kasir.demo.client import Reply, Walker, expect, reference, until
 
 _AMOUNT: Final = {"currency": "IDR", "value": 25_000}
 _DAY_S: Final = 86_400

@@ -12,7 +12,7 @@ import aiohttp
 
 from kasir.adyen.notifications import item_from
 from kasir.adyen.signing import key_from_hex, seal, signed_text
-from kasir.demo.walker import Reply, Walker, expect, reference, until
+from kasir.demo.client import Reply, Walker, expect, reference, until
 
 _HOUR_S: Final = 3600
 _AMOUNT: Final = 25_000

@@ -16,7 +16,7 @@ from kasir.errors import Unreadable, cut
 from kasir.money import Currency, Money
 from kasir.payments.facts import DisputeSaid, Fact, Says, Source, unheard_key
 from kasir.payments.matching import Clues
-from kasir.payments.ports import Heard, Kept, Kind, Question
+from kasir.payments.question import Heard, Kept, Kind, Question
 
 #: What a result code says of a payment. `Error` is a final no, with its reason beside it.
 RESULTS: Final[Mapping[ResultCode, Says]] = {

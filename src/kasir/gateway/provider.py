@@ -16,7 +16,7 @@ from kasir.adyen.replies import Answer, Verdict
 from kasir.clock import Clock
 from kasir.gateway import meanings
 from kasir.gateway.wire import Silence, Wire
-from kasir.payments.ports import Heard, Question
+from kasir.payments.question import Heard, Question
 
 
 class _NotNowError(Exception):

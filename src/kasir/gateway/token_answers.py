@@ -17,7 +17,7 @@ import msgspec
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
 from kasir.gateway.methods import stored_id_of
-from kasir.payments.ports import Heard, Kept, Kind, Provider, Question
+from kasir.payments.question import Heard, Kept, Kind, Provider, Question
 from kasir.tokens.model import BY_ANSWER, Token, TokenFact, TokenNews, TokenSays
 
 #: Contract not found; PaymentDetail not found. Which of them when is a guess, see docs/adyen.md.

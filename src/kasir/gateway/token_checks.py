@@ -19,7 +19,7 @@ from kasir.adyen import replies
 from kasir.clock import Clock
 from kasir.gateway import meanings
 from kasir.gateway.methods import stored_id_of
-from kasir.payments.ports import Heard, Kind, Provider, Question
+from kasir.payments.question import Heard, Kind, Provider, Question
 from kasir.tokens.model import Token
 
 #: As the charge of a token that is gone is answered.

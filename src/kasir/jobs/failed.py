@@ -14,7 +14,7 @@ import msgspec
 from pgqueuer.domain.types import JobId
 
 from kasir.errors import NotFound
-from kasir.jobs.queue import queries_on
+from kasir.jobs.engine import queries_on
 from kasir.store.database import Pool, queries
 
 SQL: Final = queries("jobs")

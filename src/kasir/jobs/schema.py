@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kasir.jobs import queue
+from kasir.jobs import engine
 from kasir.limits import Limits
 from kasir.store import database
 
@@ -15,5 +15,5 @@ async def bring_up_to_date(dsn: str, limits: Limits) -> list[str]:
     """
     async with database.changing(dsn, limits) as pool:
         done = await database.migrate(pool)
-        await queue.install(pool)
+        await engine.install(pool)
     return done

@@ -18,7 +18,7 @@ from kasir.clock import Clock
 from kasir.errors import StillRunning
 from kasir.ids import PaymentId
 from kasir.payments.payment import Intent
-from kasir.payments.ports import Book, Decide, Kept, Provider, Question, ShopKey
+from kasir.payments.question import Book, Decide, Kept, Provider, Question, ShopKey
 
 #: How long after each other those look who wait for another's answer: later each time.
 _LOOK_AGAIN_S: Final = 0.05

@@ -21,7 +21,7 @@ import structlog
 from asyncpg import InterfaceError
 
 from kasir.errors import KasirError
-from kasir.payments.ports import Question
+from kasir.payments.question import Question
 from kasir.store.database import TROUBLE, Connection, Pool, queries
 
 SQL: Final = queries("askers")

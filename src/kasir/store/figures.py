@@ -8,7 +8,7 @@ from typing import Final
 
 from kasir.store.database import Pool, queries
 from kasir.store.deliveries import RESENT_WITHIN
-from kasir.webhooks.reading import NoticeState
+from kasir.webhooks.interpreting import NoticeState
 
 SQL: Final = queries("figures")
 

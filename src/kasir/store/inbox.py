@@ -15,8 +15,8 @@ from kasir.adyen.checks import INT64_MAX
 from kasir.errors import DatabaseUnavailable, SettingError
 from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.vault import Vault
-from kasir.webhooks.reading import NoticeState, Told, own_name, told
-from kasir.webhooks.receive import Notice, NoticeKind
+from kasir.webhooks.interpreting import NoticeState, Told, own_name, told
+from kasir.webhooks.receiving import Notice, NoticeKind
 
 SQL: Final = queries("inbox")
 

@@ -22,8 +22,8 @@ from kasir.payments import fold
 from kasir.payments.facts import DisputeSaid, Fact, Says, Source
 from kasir.payments.payment import Intent, Payment, Standing
 from kasir.payments.status import FINAL, Status
+from kasir.shop_events.event_policy import EventType, Told, fact_news, status_news, sum_news
 from kasir.shop_events.shapes import shown
-from kasir.shop_events.telling import EventType, Told, fact_news, status_news, sum_news
 from kasir.store.database import Connection, Pool, is_undone, queries
 from kasir.store.outbox import Outbox, Telling
 

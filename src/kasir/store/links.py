@@ -11,7 +11,7 @@ import msgspec
 from kasir.errors import KeyReused
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
-from kasir.payments.ports import ShopKey
+from kasir.payments.question import ShopKey
 from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.due import close_attempts_of
 from kasir.store.vault import Vault

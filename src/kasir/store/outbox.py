@@ -10,10 +10,10 @@ import msgspec
 
 from kasir.clock import Clock
 from kasir.ids import Ids
-from kasir.shop_events.telling import EventType
+from kasir.shop_events.event_policy import EventType
 from kasir.store.database import Connection, queries
 from kasir.store.vault import Vault
-from kasir.subscriptions.news import SubscriptionEvent
+from kasir.subscriptions.events import SubscriptionEvent
 
 SQL: Final = queries("events")
 

@@ -19,7 +19,7 @@ from kasir.ids import LinkId, PaymentId
 from kasir.payments import fold
 from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.ports import Decide, Heard, Kept, Kind, Question, ShopKey
+from kasir.payments.question import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import FINAL, Status
 from kasir.store.askers import Asker
 from kasir.store.database import Connection, Pool, once_more, queries, tries

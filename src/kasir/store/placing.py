@@ -13,7 +13,7 @@ from typing import Final
 from kasir.ids import PaymentId
 from kasir.payments.facts import Fact, Says
 from kasir.payments.matching import Candidate, Clues, Match, Ruling, match
-from kasir.payments.ports import Heard
+from kasir.payments.question import Heard
 from kasir.payments.status import FINAL, status
 from kasir.store.database import Connection
 from kasir.store.ledger import SQL, Ledger, Locked, names_in

@@ -20,7 +20,7 @@ from kasir.errors import KasirError
 from kasir.gateway import meanings
 from kasir.ids import PaymentId
 from kasir.payments.matching import Ruling
-from kasir.payments.ports import Heard
+from kasir.payments.question import Heard
 from kasir.store import payments
 from kasir.store.database import AWAY, Connection, Pool, once_more, tries
 from kasir.store.inbox import SQL
@@ -28,8 +28,8 @@ from kasir.store.ledger import Ledger, Moved, is_contested, is_passing, wake
 from kasir.store.placing import Placing, placing
 from kasir.store.tokens import TokenLedger
 from kasir.store.vault import Vault
-from kasir.webhooks.reading import NoticeState, Reading, misdirected, read
-from kasir.webhooks.receive import NoticeKind
+from kasir.webhooks.interpreting import NoticeState, Reading, misdirected, read
+from kasir.webhooks.receiving import NoticeKind
 
 #: What becomes of a notice, by whose it is.
 _STATES: Final = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from kasir.gateway.renewing import why_refused
+from kasir.gateway.renewal_messages import why_refused
 from kasir.ids import PaymentId
 from kasir.money import Currency, Money
 from kasir.payments.status import Status

@@ -14,9 +14,9 @@ from fractions import Fraction
 from typing import Final
 
 from kasir.clock import Clock
-from kasir.gateway.renewing import NEVER_SENT, Words, withdrawn
+from kasir.gateway.renewal_messages import NEVER_SENT, Words, withdrawn
 from kasir.ids import Ids, PaymentId
-from kasir.shop_events.subscriptions import shown_news
+from kasir.shop_events.subscription_shapes import shown_news
 from kasir.store import links
 from kasir.store.database import Connection, queries
 from kasir.store.due import close_free_attempts_of
@@ -29,7 +29,7 @@ from kasir.store.subscription_rows import (
     subscription_columns,
 )
 from kasir.store.vault import Vault
-from kasir.subscriptions.news import News
+from kasir.subscriptions.events import News
 from kasir.subscriptions.plan import monthly
 from kasir.subscriptions.renewal import Outcome, Renewal
 from kasir.subscriptions.states import State

@@ -19,7 +19,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from kasir.clock import Clock
 from kasir.errors import KeyReused, NotFound
 from kasir.ids import Ids, PaymentId
-from kasir.payments.ports import ShopKey
+from kasir.payments.question import ShopKey
 from kasir.payments.status import Status
 from kasir.store import payments
 from kasir.store.database import Connection, Pool, once_more, queries
@@ -37,8 +37,8 @@ from kasir.store.subscription_writing import Writing
 from kasir.store.tokens import token_of
 from kasir.store.vault import Vault
 from kasir.subscriptions.engine import Rules, go_on
+from kasir.subscriptions.events import News, SubscriptionEvent
 from kasir.subscriptions.metrics import Counted
-from kasir.subscriptions.news import News, SubscriptionEvent
 from kasir.subscriptions.plan import Plan, WhenTakenBack
 from kasir.subscriptions.renewal import Loss, Outcome, Renewal
 from kasir.subscriptions.states import OVER, State

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from kasir.clock import Clock
 from kasir.ids import Ids
+from kasir.shop_events.event_policy import EventType, token_news
 from kasir.shop_events.shapes import shown_token
-from kasir.shop_events.telling import EventType, token_news
 from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.ledger import Moved, wake
 from kasir.store.outbox import Outbox, Telling

@@ -16,8 +16,8 @@ from kasir.ids import Ids
 from kasir.payments.status import Status
 from kasir.subscriptions import dunning
 from kasir.subscriptions.dunning import Reason, Timetable
+from kasir.subscriptions.events import News, SubscriptionEvent
 from kasir.subscriptions.losing import next_loss, taken_back
-from kasir.subscriptions.news import News, SubscriptionEvent
 from kasir.subscriptions.pausing import paused, resumed
 from kasir.subscriptions.plan import WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal, closed, reference_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from kasir.subscriptions.news import News, SubscriptionEvent
+from kasir.subscriptions.events import News, SubscriptionEvent
 from kasir.subscriptions.pausing import paused
 from kasir.subscriptions.plan import WhenTakenBack
 from kasir.subscriptions.renewal import Loss, TakenBack

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kasir.subscriptions.news import OF_MOVE, SILENT, Change, News, SubscriptionEvent
+from kasir.subscriptions.events import OF_MOVE, SILENT, Change, News, SubscriptionEvent
 from kasir.subscriptions.renewal import Attempt, Loss, Outcome, Renewal, closed
 from kasir.subscriptions.states import Move, State
 from kasir.subscriptions.subscription import Subscription

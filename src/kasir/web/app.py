@@ -16,25 +16,22 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.config import Settings
 from kasir.limits import Limits
+from kasir.payment_form import form, pages, returns, saved
+from kasir.payment_form.following import Following
+from kasir.payment_form.visitors import Visitors
+from kasir.stopping import Stopping, in_hand
 from kasir.store.links import marks
 from kasir.web import (
     checkout_api,
     events_api,
-    form,
     health,
     notices_api,
-    pages,
     payments_api,
     recurring_api,
-    returns,
-    saved,
     subscriptions_api,
     webhooks,
 )
-from kasir.web.following import Following
 from kasir.web.problems import HANDLERS
-from kasir.web.stopping import Stopping, in_hand
-from kasir.web.visitors import Visitors
 from kasir.web.whole_requests import heard
 from kasir.wiring import Kasir
 

@@ -7,8 +7,8 @@ from litestar.params import FromPath
 
 from kasir.adyen.calls import VERSIONS
 from kasir.errors import NotFound
-from kasir.gateway.changes import PATHS
-from kasir.web.handed import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurKasir
+from kasir.requests.changes import PATHS
 from kasir.web.keys import KEYED, idempotency_key, needs_key
 from kasir.web.parameters import NONE, refuse_all_but, refuse_unknown
 from kasir.web.problems import response

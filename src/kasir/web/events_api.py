@@ -10,8 +10,8 @@ from litestar import Router, get
 from litestar.params import QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
+from kasir.http_types import AnyRequest, OurKasir
 from kasir.shop_events.delivery import Event
-from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
 from kasir.web.parameters import refuse_all_but
 

@@ -10,9 +10,9 @@ from litestar.exceptions import NotAuthorizedException
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
+from kasir.http_types import AnyRequest, OurKasir
 from kasir.store import database
 from kasir.store.figures import figures
-from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import BLANKS
 from kasir.web.parameters import NONE, refuse_all_but
 

@@ -10,11 +10,11 @@ from litestar.params import QueryParameter
 
 from kasir.adyen.checks import INT64_MAX
 from kasir.errors import Fault, InvalidRequest
+from kasir.http_types import AnyRequest, OurKasir
 from kasir.store.inbox import KeptNotice
-from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
 from kasir.web.parameters import refuse_all_but
-from kasir.webhooks.reading import NoticeState
+from kasir.webhooks.interpreting import NoticeState
 
 _LISTED_MAX: Final = 100
 _KNOWN: Final = frozenset({"state", "limit", "after"})

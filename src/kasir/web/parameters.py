@@ -13,7 +13,7 @@ import msgspec
 
 from kasir.adyen.known_fields import shown_name
 from kasir.errors import Fault, InvalidRequest
-from kasir.web.handed import AnyRequest
+from kasir.http_types import AnyRequest
 
 #: For an address that takes no parameters.
 NONE: Final = frozenset[str]()

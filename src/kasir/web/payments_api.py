@@ -9,9 +9,9 @@ from litestar import Router, get
 from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
+from kasir.http_types import AnyRequest, OurKasir
 from kasir.ids import PaymentId
 from kasir.shop_events.shapes import PaymentOut, shown
-from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
 from kasir.web.parameters import NONE, refuse_all_but
 

@@ -28,7 +28,7 @@ from kasir.errors import (
     NotFound,
     StillRunning,
 )
-from kasir.gateway.changes import PATHS
+from kasir.requests.changes import PATHS
 from kasir.store import database
 from kasir.web.addresses import no_such
 

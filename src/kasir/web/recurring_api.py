@@ -8,8 +8,8 @@ from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath
 
 from kasir.adyen.calls import VERSIONS
+from kasir.http_types import AnyRequest, OurKasir
 from kasir.web.checkout_api import version_of
-from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, needs_key
 from kasir.web.parameters import NONE, refuse_all_but, refuse_unknown
 from kasir.web.problems import response

@@ -12,8 +12,9 @@ from litestar import Response, Router, get, patch, post
 from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
+from kasir.http_types import AnyRequest, OurKasir
 from kasir.shop_events.shapes import AmountOut
-from kasir.shop_events.subscriptions import (
+from kasir.shop_events.subscription_shapes import (
     PlanOut,
     SubscriptionOut,
     shown_plan,
@@ -23,7 +24,6 @@ from kasir.store.subscriptions import Wanted
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
 from kasir.subscriptions.states import State
-from kasir.web.handed import AnyRequest, OurKasir
 from kasir.web.keys import KEYED, idempotency_key, needs_key
 from kasir.web.parameters import NONE, refuse_all_but, refuse_unknown
 from kasir.web.problems import response

@@ -13,7 +13,7 @@ from litestar import asgi
 from litestar.response.base import ASGIResponse
 
 from kasir.errors import DatabaseUnavailable, NotAuthentic, Unreadable
-from kasir.webhooks import receive as receiving
+from kasir.webhooks import receiving
 
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send

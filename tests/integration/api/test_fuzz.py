@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemathesis.core.result import Ok
 
 from fakes import BROWSER, payment_body
-from kasir.demo.stage import Stage
+from kasir.demo.processes import Stage
 from raw_http import ERROR_TYPES
 
 ADYENS = {"status", "errorCode", "message", "errorType", "pspReference"}

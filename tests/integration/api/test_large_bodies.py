@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kasir.demo.stage import Stage
+from kasir.demo.processes import Stage
 from kasir.limits import Limits
 
 LARGE: Final = b"x" * (10 * 1024 * 1024)

@@ -14,7 +14,7 @@ from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, envelope, notifica
 from kasir.adyen.signing import key_from_hex, seal
 from kasir.cli.operator import list_notices
 from kasir.web.app import create_app
-from kasir.webhooks.receive import receive, receive_token
+from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Kasir
 from opened import kasir_on
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from fakes import payment_body
-from kasir.demo.walker import Walker, redirect_result
+from kasir.demo.client import Walker, redirect_result
 from raw_http import Caller, Said, is_adyens_error
 
 

@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from kasir.cli.connections import BoundedHttp
-from kasir.demo.walker import until
+from kasir.demo.client import until
 from served import STRANGER, Served, Stranger, served
 
 HEAD = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"

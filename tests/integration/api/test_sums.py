@@ -11,7 +11,7 @@ from typing import Any
 import pytest_asyncio
 
 from fakes import notification_item, payment_body
-from kasir.demo.walker import Walker, until
+from kasir.demo.client import Walker, until
 from raw_http import Caller, Said
 
 WHOLE = 25_000

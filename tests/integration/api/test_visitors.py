@@ -9,7 +9,7 @@ import secrets
 import pytest
 from structlog.testing import capture_logs
 
-from kasir.demo.walker import until
+from kasir.demo.client import until
 from raw_http import Caller
 from served import Served, served
 

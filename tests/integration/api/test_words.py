@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes import payment_body
-from kasir.demo.walker import Walker, until
+from kasir.demo.client import Walker, until
 from raw_http import Caller, Said, is_adyens_error
 
 

@@ -18,7 +18,7 @@ from cyclopts import App
 from command import KASIR, TWIN, environment, is_one_line, kasir
 from fakes import KEY
 from kasir.cli.main import app, main
-from kasir.demo.stage import Stage
+from kasir.demo.processes import Stage
 
 NEEDED = {
     "ADYEN_API_KEY": "key",

@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 import pytest
 
 from command import environment, is_one_line, kasir
-from kasir.demo import stage as module
+from kasir.demo import processes as module
 from kasir.demo.alone import StageError, alone, keep_keys, keys_of
-from kasir.demo.stage import Stage, free_port, stage
+from kasir.demo.processes import Stage, free_port, stage
 
 
 class Foreign(BaseHTTPRequestHandler):

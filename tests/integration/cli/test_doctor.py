@@ -11,9 +11,9 @@ import pytest
 from fakes import a_question, an_intent
 from kasir.cli.doctor import findings_of
 from kasir.config import settings_from
-from kasir.demo.stage import Stage
-from kasir.demo.walker import Walker, reference
-from kasir.gateway.examination import Finding
+from kasir.demo.client import Walker, reference
+from kasir.demo.processes import Stage
+from kasir.gateway.account_checks import Finding
 from kasir.wiring import Kasir
 
 DATABASE = "database"

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from command import TWIN, is_one_line, kasir, running, until_it_works, until_ready
-from kasir.demo.stage import free_port
+from kasir.demo.processes import free_port
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

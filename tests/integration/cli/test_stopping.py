@@ -18,8 +18,8 @@ from aiohttp import web
 from command import TWIN, running, until_it_works, until_ready
 from fakes import payment_body
 from far import Far, serving
-from kasir.demo.stage import free_port
-from kasir.demo.walker import until
+from kasir.demo.client import until
+from kasir.demo.processes import free_port
 from kasir.limits import Limits
 from kasir.store import database
 

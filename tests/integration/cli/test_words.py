@@ -12,7 +12,7 @@ import pytest
 
 from command import TWIN, is_one_line, kasir, running, until_ready
 from fakes import KEY
-from kasir.demo.stage import Stage, free_port
+from kasir.demo.processes import Stage, free_port
 
 SECRET = "word-that-nobody-may-read"
 

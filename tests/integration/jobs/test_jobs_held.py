@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from kasir.jobs import queue
+from kasir.jobs import engine
 from kasir.wiring import Kasir
 from opened import until
 
@@ -35,7 +35,7 @@ async def test_a_worker_holds_no_more_jobs_than_it_is_let_and_does_them_all(
     fresh_database: str, kasir_of_jobs: Kasir
 ) -> None:
     async with kasir_of_jobs.pool.acquire() as connection:
-        await queue.enqueue(connection, "work", [b"x"] * FLOOD)
+        await engine.enqueue(connection, "work", [b"x"] * FLOOD)
     work, stop, looks = Work(), asyncio.Event(), 0
 
     def seen(query: Any) -> None:
@@ -57,7 +57,7 @@ async def test_a_worker_holds_no_more_jobs_than_it_is_let_and_does_them_all(
 
     async with asyncpg.create_pool(fresh_database, setup=watched) as pool:
         working = asyncio.create_task(
-            queue.work(pool, {"work": work.run}, stop, HELD, asyncio.Event())
+            engine.work(pool, {"work": work.run}, stop, HELD, asyncio.Event())
         )
         await until(has_looked_in_vain)
         held = work.running

@@ -12,9 +12,9 @@ from fakes import NOW
 from integration.store.test_whose_money import Account
 from kasir.adyen.replies import Answer
 from kasir.gateway import meanings
-from kasir.gateway.changes import Changes
 from kasir.payments.payment import Intent
-from kasir.payments.ports import Heard, Kind, Question
+from kasir.payments.question import Heard, Kind, Question
+from kasir.requests.changes import Changes
 
 VERSION: Final = 72
 

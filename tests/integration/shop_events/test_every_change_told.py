@@ -9,7 +9,7 @@ import pytest
 from fakes import a_question
 from integration.shop_events.account import Sold
 from kasir.adyen.replies import Answer
-from kasir.payments.ports import Kind
+from kasir.payments.question import Kind
 from kasir.wiring import Kasir
 
 

@@ -14,8 +14,8 @@ from kasir.clock import Clock
 from kasir.config import settings_from
 from kasir.ids import SortableIds
 from kasir.limits import Limits
+from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.shapes import AmountOut
-from kasir.shop_events.telling import EventType
 from kasir.store.outbox import Outbox, Telling
 from kasir.store.vault import Vault
 from kasir.wiring import Kasir

@@ -19,8 +19,8 @@ from command import TWIN, running, until_ready
 from fakes import payment_body
 from far import Far, serving
 from kasir.adyen.replies import Answer
-from kasir.demo.stage import free_port
-from kasir.demo.walker import until
+from kasir.demo.client import until
+from kasir.demo.processes import free_port
 from kasir.errors import StillRunning
 from kasir.store.askers import SPACE, Asker
 from kasir.store.database import TROUBLE

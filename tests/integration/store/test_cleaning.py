@@ -17,7 +17,7 @@ from kasir.config import Kept
 from kasir.payments.status import Status
 from kasir.store import inbox
 from kasir.store.cleaning import SQL, Cleaning
-from kasir.webhooks.reading import NoticeState
+from kasir.webhooks.interpreting import NoticeState
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on, until
 

@@ -15,11 +15,11 @@ from fakes import KEY, NOW, envelope, notification_item
 from far import plain, serving
 from kasir.adyen.signing import key_from_hex
 from kasir.cli.worker import work
-from kasir.gateway.links import OpenLink
 from kasir.ids import LinkId
+from kasir.payment_form import saved
 from kasir.payments.links import Link, LinkStatus
-from kasir.web import saved
-from kasir.webhooks.receive import receive
+from kasir.requests.payment_links import OpenLink
+from kasir.webhooks.receiving import receive
 from opened import a_database, kasir_on, until
 
 

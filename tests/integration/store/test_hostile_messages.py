@@ -13,7 +13,7 @@ from kasir.adyen.replies import Answer
 from kasir.adyen.signing import key_from_hex
 from kasir.money import IDR, Money
 from kasir.payments.status import Status
-from kasir.webhooks.receive import receive
+from kasir.webhooks.receiving import receive
 from kasir.wiring import Kasir
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from fakes import NOW
-from kasir.jobs import queue
+from kasir.jobs import engine
 from kasir.store import deliveries, inbox
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on
@@ -44,7 +44,7 @@ async def test_all_held_notices_are_replayed_however_many(kasir: Kasir) -> None:
         MANY,
     )
     held = await inbox.held(kasir.pool)
-    woken = await inbox.replay(kasir.pool, held, queue.enqueue_reading)
+    woken = await inbox.replay(kasir.pool, held, engine.enqueue_reading)
 
     assert sorted(woken) == sorted(held)
     assert len(woken) == MANY

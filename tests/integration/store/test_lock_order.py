@@ -19,13 +19,13 @@ import pytest
 from fakes import NOW, a_question, an_intent
 from integration.subscriptions.shop import MONTH, NOON, Shop, shop_on
 from kasir.adyen.replies import Answer
-from kasir.demo.walker import until
+from kasir.demo.client import until
 from kasir.gateway import meanings
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
-from kasir.webhooks.receive import Notice, NoticeKind
+from kasir.webhooks.receiving import Notice, NoticeKind
 from opened import a_database
 
 SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"

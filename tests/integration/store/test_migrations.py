@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from kasir.errors import DatabaseUnavailable
-from kasir.jobs import queue
+from kasir.jobs import engine
 from kasir.store import database
 from kasir.store.diagnosis import Diagnosis
 from opened import until
@@ -39,7 +39,7 @@ async def test_of_five_who_migrate_at_once_one_does(fresh_database: str) -> None
     async def one() -> list[str]:
         async with database.connected(fresh_database, 2) as pool:
             done = await database.migrate(pool)
-            await queue.install(pool)
+            await engine.install(pool)
             return done
 
     done = await asyncio.gather(*(one() for _ in range(5)))

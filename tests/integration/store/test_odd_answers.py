@@ -10,7 +10,7 @@ import pytest
 
 from fakes import payment_body
 from far import plain, serving
-from kasir.gateway.renewing import why_refused
+from kasir.gateway.renewal_messages import why_refused
 from kasir.payments.status import Status
 from kasir.subscriptions.dunning import Reason
 from opened import a_database, kasir_on

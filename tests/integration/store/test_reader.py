@@ -26,10 +26,10 @@ from kasir.money import IDR, Money
 from kasir.payments.facts import Says
 from kasir.payments.matching import Clues
 from kasir.payments.payment import Payment
-from kasir.payments.ports import Kind
+from kasir.payments.question import Kind
 from kasir.payments.status import Status
 from kasir.store import placing, reader
-from kasir.webhooks.receive import receive
+from kasir.webhooks.receiving import receive
 from kasir.wiring import Kasir
 
 

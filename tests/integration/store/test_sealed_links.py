@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from kasir.cli.worker import work
-from kasir.demo.walker import until
+from kasir.demo.client import until
 from kasir.errors import SettingError
 from kasir.wiring import Kasir
 from opened import kasir_on

@@ -19,9 +19,9 @@ from kasir.adyen.signing import key_from_hex
 from kasir.gateway import meanings
 from kasir.money import IDR, Money
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.ports import Kind, Question
+from kasir.payments.question import Kind, Question
 from kasir.payments.status import Status
-from kasir.webhooks.receive import receive
+from kasir.webhooks.receiving import receive
 from kasir.wiring import Kasir
 
 PRICE: Final = 25_000

@@ -20,11 +20,11 @@ from kasir.gateway.meanings import of_reply, unheard
 from kasir.gateway.token_answers import TokensHear
 from kasir.ids import PaymentId
 from kasir.payments.flow import Flow
-from kasir.payments.ports import Heard, Question
+from kasir.payments.question import Heard, Question
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.tokens.model import BY_WEBHOOK, TokenFact, TokenName, TokenNews, TokenSays
-from kasir.webhooks.receive import receive
+from kasir.webhooks.receiving import receive
 from kasir.wiring import Kasir
 from opened import kasir_on
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from integration.closing.test_closing import MINUTE, closing_shop
 from integration.subscriptions.shop import MONTH, NOON, SILENCE, Shop
 from kasir.errors import InvalidRequest
-from kasir.payments.ports import Kind
+from kasir.payments.question import Kind
 
 REFUSALS = {
     "Adyen, while its key is changed": {

@@ -10,7 +10,7 @@ from typing import Any
 from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, SILENCE, Shop
 from kasir.ids import PaymentId
 from kasir.payments.facts import Fact, Says, Source
-from kasir.shop_events.subscriptions import shown_subscription
+from kasir.shop_events.subscription_shapes import shown_subscription
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 

@@ -11,9 +11,9 @@ import pytest
 from fakes import BROWSER
 from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, REVOKED, Shop
 from kasir.errors import InvalidRequest, KeyReused
-from kasir.gateway.links import OpenLink, Try
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.links import LinkStatus
+from kasir.requests.payment_links import OpenLink, Try
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 

@@ -18,7 +18,7 @@ from integration.subscriptions.shop import (
     SILENCE,
     Shop,
 )
-from kasir.payments.ports import Question
+from kasir.payments.question import Question
 from kasir.store.subscription_due import SQL, SubscriptionsDue
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId

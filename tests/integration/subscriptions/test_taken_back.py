@@ -13,10 +13,10 @@ from fakes import KEY, envelope, notification_item
 from integration.subscriptions.shop import MONTH, NOON, Shop
 from kasir.adyen.signing import key_from_hex
 from kasir.errors import InvalidRequest
-from kasir.shop_events.subscriptions import shown_plan
+from kasir.shop_events.subscription_shapes import shown_plan
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
-from kasir.webhooks.receive import receive
+from kasir.webhooks.receiving import receive
 
 PRICE: Final = 50_000
 STATES: Final = {"continue": State.ACTIVE, "pause": State.PAUSED, "cancel": State.CANCELLED}

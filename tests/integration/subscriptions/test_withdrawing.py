@@ -13,7 +13,7 @@ from kasir.adyen.calls import payment_key
 from kasir.ids import PaymentId
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.payment import Payment
-from kasir.payments.ports import Question
+from kasir.payments.question import Question
 from kasir.payments.status import Status
 from kasir.subscriptions.renewal import Outcome
 from kasir.subscriptions.states import State

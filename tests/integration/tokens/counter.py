@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import asyncpg
 
-from kasir.demo.walker import until
+from kasir.demo.client import until
 from raw_http import Caller, Said
 from twin_fixtures import charge_body, payment_body
 

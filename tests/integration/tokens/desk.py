@@ -12,19 +12,19 @@ from typing import Any, Final
 
 import msgspec
 
-from adyen_twin import seals
+from adyen_twin.protocol import signing
 from fakes import OTHER_KEY, envelope, notification_item, payment_body
 from kasir.adyen.calls import details_key, payment_key
 from kasir.adyen.replies import Answer
 from kasir.gateway.meanings import of_reply
 from kasir.ids import PaymentId
-from kasir.jobs.queue import enqueue_reading
+from kasir.jobs.engine import enqueue_reading
 from kasir.money import IDR, Money
 from kasir.payments.payment import Intent
-from kasir.payments.ports import Kind, Question
+from kasir.payments.question import Kind, Question
 from kasir.store.inbox import replay
 from kasir.tokens.model import Token
-from kasir.webhooks.receive import receive, receive_token
+from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Kasir
 from opened import kasir_on
 
@@ -158,7 +158,7 @@ class Desk:
             else:
                 await receive_token(
                     body,
-                    signature=seals.seal_of_bytes(body, OTHER_KEY),
+                    signature=signing.seal_of_bytes(body, OTHER_KEY),
                     keys=self.kasir.settings.token_hmac_keys,
                     inbox=self.kasir.inbox,
                     received_at=self.kasir.clock.now(),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from integration.tokens.counter import Counter, fresh
-from kasir.demo.walker import until
+from kasir.demo.client import until
 from raw_http import Said, is_adyens_error
 from twin_fixtures import payment_body
 

@@ -15,7 +15,7 @@ from fakes import KEY, NOW, OTHER_KEY, envelope, notification_item
 from far import Far, serving
 from kasir.adyen.signing import key_from_hex, seal
 from kasir.money import IDR, Money
-from kasir.webhooks.receive import receive, receive_token
+from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Kasir
 from opened import kasir_on
 

@@ -11,7 +11,7 @@ import pytest
 from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, notification_item
 from kasir.adyen.signing import key_from_hex, seal
 from kasir.store.inbox import KeptNotice, replay
-from kasir.webhooks.receive import receive, receive_token
+from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Kasir
 from opened import kasir_on
 

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from fakes import OTHER_KEY, envelope, notification_item, payment_body
-from kasir.demo.walker import Walker, until
+from kasir.demo.client import Walker, until
 from raw_http import Caller, Said
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from adyen_twin import seals
+from adyen_twin.protocol import signing
 from fakes import KEY
 from kasir.adyen.notifications import Item, item_from
 from kasir.adyen.signing import is_sealed, key_from_hex, signed_text
@@ -46,7 +46,7 @@ def seal_of(values: tuple[str, ...]) -> str:
     """The seal that Adyen gives these eight fields."""
     fields = dict(zip(NAMES, values, strict=True))
     amount = {"value": fields.pop("value"), "currency": fields.pop("currency")}
-    return seals.seal_of_item(fields | {"amount": amount}, KEY)
+    return signing.seal_of_item(fields | {"amount": amount}, KEY)
 
 
 def splits() -> list[tuple[str, ...]]:

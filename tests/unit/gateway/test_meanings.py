@@ -16,7 +16,7 @@ from kasir.gateway.meanings import IGNORED, MEANINGS, RESULTS, clues_of, names_o
 from kasir.money import IDR, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.matching import Clues
-from kasir.payments.ports import Heard, Kind
+from kasir.payments.question import Heard, Kind
 
 PSP = "QFQTPCQ8HXSKGK82"
 

@@ -12,7 +12,7 @@ import pytest
 
 from fakes import NOW, FrozenClock, ScriptedProvider, a_question, an_answer
 from kasir.gateway.token_checks import TokensChecked
-from kasir.payments.ports import Kind
+from kasir.payments.question import Kind
 from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
 
 CHARGE: dict[str, Any] = {

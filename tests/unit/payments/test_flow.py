@@ -21,7 +21,7 @@ from kasir.errors import KeyReused, NotFound, StillRunning
 from kasir.payments.facts import Fact, Says
 from kasir.payments.flow import Flow, Patience
 from kasir.payments.payment import Payment
-from kasir.payments.ports import Heard, Kind, Question, ShopKey
+from kasir.payments.question import Heard, Kind, Question, ShopKey
 from kasir.payments.status import Status
 
 PATIENCE = Patience(

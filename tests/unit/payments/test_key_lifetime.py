@@ -12,7 +12,7 @@ import pytest
 from kasir.ids import PaymentId
 from kasir.payments.flow import Flow, Patience
 from kasir.payments.payment import Intent
-from kasir.payments.ports import Heard, Kept, Kind, Question
+from kasir.payments.question import Heard, Kept, Kind, Question
 
 OPENED = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 WEEK = timedelta(days=7)

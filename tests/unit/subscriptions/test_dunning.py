@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kasir.gateway.renewing import why_refused
+from kasir.gateway.renewal_messages import why_refused
 from kasir.payments.status import Status
 from kasir.subscriptions.dunning import Reason, Timetable, next_try, reason_of
 

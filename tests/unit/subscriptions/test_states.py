@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from kasir.subscriptions.news import OF_MOVE, SILENT
+from kasir.subscriptions.events import OF_MOVE, SILENT
 from kasir.subscriptions.states import MOVES, OVER, IllegalMove, Move, State, moved
 
 ROOT = Path(__file__).resolve().parents[3]

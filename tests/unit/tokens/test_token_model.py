@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kasir.shop_events.event_policy import EventType, token_news
 from kasir.shop_events.shapes import shown_token
-from kasir.shop_events.telling import EventType, token_news
 from kasir.tokens.model import (
     Token,
     TokenFact,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kasir.errors import CutOff
-from kasir.web.stopping import Stopping
+from kasir.stopping import Stopping
 from kasir.web.whole_requests import heard
 
 START: Any = {"type": "http.response.start", "status": 413, "headers": []}

@@ -1,0 +1,1 @@
+"""The twin's own controls, under /twin/."""

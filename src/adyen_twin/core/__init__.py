@@ -1,0 +1,1 @@
+"""What the twin is made of: settings, faults, clock, state and storage."""

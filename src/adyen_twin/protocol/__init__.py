@@ -1,0 +1,1 @@
+"""Adyen's rules: errors, limits, checks and signatures."""

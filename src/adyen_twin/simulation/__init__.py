@@ -1,0 +1,1 @@
+"""What happens at Adyen and GoPay: payments, tokens, wallets and modifications."""

@@ -1,0 +1,60 @@
+"""Whose wallet pays, and whether it does."""
+
+from typing import Final
+
+from adyen_twin.core import faults, names
+from adyen_twin.core.state import Payment, Refusal, Wallet, WalletState
+from adyen_twin.core.twin import Twin
+
+#: How GoPay knows the wallet of a shopper whom the shop did not name.
+ANONYMOUS_ACCOUNT: Final = "100000000001"
+
+# Adyen's table of refusal reasons. GUESS: which of them GoPay gives for which state.
+NOT_ENOUGH_BALANCE: Final = Refusal("Not enough balance", "12")
+UNLINKED: Final = Refusal("Revocation Of Auth", "26")
+BLOCKED: Final = Refusal("Transaction Not Permitted", "23")
+
+
+def of_shopper(twin: Twin, shopper_reference: str | None) -> Wallet:
+    """Return the wallet a shopper uses; each shopper has one of their own."""
+    if shopper_reference is None:
+        return of_account(twin, ANONYMOUS_ACCOUNT)
+    account = twin.state.shoppers.get(shopper_reference)
+    if account is None:
+        account = twin.state.shoppers[shopper_reference] = names.wallet_account()
+    return of_account(twin, account)
+
+
+def of_account(twin: Twin, account: str) -> Wallet:
+    """Return the wallet of that number; there is always one."""
+    return twin.state.wallets.setdefault(account, Wallet(account=account))
+
+
+def of_payment(twin: Twin, payment: Payment) -> Wallet:
+    """Return the wallet that pays: the token's, else the shopper's."""
+    if payment.charges and payment.token is not None:
+        return of_account(twin, twin.state.tokens[payment.token].wallet_account)
+    return of_shopper(twin, payment.shopper_reference)
+
+
+def balance(twin: Twin, wallet: Wallet) -> int:
+    """Return what a wallet holds. It is not drawn down by what it pays."""
+    if wallet.state is WalletState.NO_BALANCE:
+        return 0
+    return twin.knobs.wallet_balance if wallet.balance is None else wallet.balance
+
+
+def refusal(twin: Twin, wallet: Wallet, payment: Payment) -> Refusal | None:
+    """Return why a wallet does not pay, or None if it does."""
+    fault = faults.strike(
+        twin.state.faults, faults.WalletRefuses, what="approve", reference=payment.reference
+    )
+    if fault is not None:
+        return Refusal(fault.reason, fault.code)
+    if wallet.state is WalletState.BLOCKED:
+        return BLOCKED
+    if wallet.state is WalletState.UNLINKED and payment.charges:
+        return UNLINKED
+    if payment.amount.value > balance(twin, wallet):
+        return NOT_ENOUGH_BALANCE
+    return None

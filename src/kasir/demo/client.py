@@ -1,0 +1,275 @@
+"""What a journey needs: a shop's calls to Kasir, a shopper at the twin, bounded patience."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import aiohttp
+
+from kasir.demo.processes import Stage
+
+T = TypeVar("T")
+
+_PATIENCE_S: Final = 20.0
+_LOOK_S: Final = 0.05
+_FOLLOWED_S: Final = 0.3  # Kasir looks at the twin's clock ten times a second.
+
+#: What may be true of Adyen and makes things hardest: no answer to a return says whose it is (the
+#: twin's own default), and no notification brings our own id back.
+_HONEST: Final = {"authorisationMetadata": False}
+#: What a second system on the account does under our references: event, and how it ended.
+_NEIGHBOUR: Final = (
+    ("AUTHORISATION", True),
+    ("AUTHORISATION", False),
+    ("REFUND", True),
+    ("CHARGEBACK", True),
+    ("CAPTURE_FAILED", True),
+    ("CANCELLATION", True),
+)
+
+BROWSER_INFO: Final = {
+    "userAgent": "Mozilla/5.0 (Linux; Android 14) kasir-demo",
+    "acceptHeader": "*/*",
+    "language": "id-ID",
+    "colorDepth": 24,
+    "screenHeight": 844,
+    "screenWidth": 390,
+    "timeZoneOffset": -420,
+    "javaEnabled": False,
+}
+
+
+class JourneyError(Exception):
+    """A journey did not end where it should; the message says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, read."""
+
+    status: int
+    json: Any
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Walker:
+    """One who walks a journey over real HTTP."""
+
+    made: Stage
+    http: aiohttp.ClientSession
+    #: The references that were looked at, newest last.
+    orders: list[str] = field(default_factory=list)
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None
+    ) -> Reply:
+        """Call Kasir as a shop does."""
+        headers = {"X-API-Key": self.made.api_key}
+        if key:
+            headers["Idempotency-Key"] = key
+        return await self._ask(method, self.made.kasir_url + path, body, headers)
+
+    async def twin(self, method: str, path: str, body: Any = None) -> Any:
+        """Call one of the twin's controls."""
+        reply = await self._ask(method, self.made.twin_url + path, body, {})
+        expect(reply.status, 200, f"{method} {path} at the twin")
+        return reply.json
+
+    async def _ask(self, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Reply:
+        async with self.http.request(method, url, json=body, headers=headers) as response:
+            text = await response.text()
+            found = await response.json() if text and "json" in response.content_type else text
+            return Reply(response.status, found, response.headers)
+
+    async def visit(self, method: str, path: str, form: Mapping[str, str] | None = None) -> str:
+        """Ask for a page as a browser does; gives where it leads, or the page if nowhere."""
+        url = self.made.kasir_url + path
+        async with self.http.request(method, url, data=form, allow_redirects=False) as response:
+            text = await response.text()
+            return response.headers.get("Location", text)
+
+    async def pay(self, reference: str, *, key: str | None = None, **more: Any) -> Reply:
+        """Ask for a payment of 25,000 rupiah."""
+        return await self.call("POST", "/v72/payments", self.payment(reference, **more), key=key)
+
+    def payment(self, reference: str, **more: Any) -> dict[str, Any]:
+        """The body of a payment request."""
+        return {
+            "merchantAccount": self.made.environment["ADYEN_MERCHANT_ACCOUNT"],
+            "reference": reference,
+            "amount": {"currency": "IDR", "value": 25_000},
+            "paymentMethod": {"type": "gopay_wallet"},
+            "channel": "Web",
+            "countryCode": "ID",
+            "browserInfo": BROWSER_INFO,
+            "returnUrl": f"https://shop.example/return?order={reference}",
+            **more,
+        }
+
+    async def link(self, order: str, **more: Any) -> dict[str, Any]:
+        """Make a payment link of 25,000 rupiah, as Kasir shows it."""
+        payment = self.payment(order)
+        body = {name: payment[name] for name in ("reference", "amount", "returnUrl")} | more
+        made = await self.call("POST", "/v72/paymentLinks", body)
+        expect(made.status, 201, "making a link")  # What Adyen answers.
+        found: dict[str, Any] = made.json
+        return found
+
+    async def wallet_of(self, link: Mapping[str, Any]) -> str:
+        """Press the button of a link's form; gives where the wallet is."""
+        path = f"/pay/{link['id']}"
+
+        async def look() -> str:
+            form = await self.visit("GET", path)
+            return form.partition('name="attempt" value="')[2].partition('"')[0]
+
+        attempt = await until(look, bool, "a form with a button")
+        place = await self.visit("POST", path, {"attempt": attempt})
+        if "redirectData" not in place:
+            raise JourneyError(f"the form leads to {place[:200]!r}, and not to the wallet")
+        return place
+
+    async def shopper(self, action: Mapping[str, Any], do: str) -> str:
+        """Have the shopper do something at the wallet; gives the redirectResult, if any."""
+        done = await self.twin("POST", "/twin/wallet", {"url": action["url"], "do": do})
+        return redirect_result(done["location"]) if done["location"] else ""
+
+    async def details(self, result: str) -> Reply:
+        """Finish a payment, as the shop does when the shopper is back."""
+        body = {"details": {"redirectResult": result}}
+        return await self.call("POST", "/v72/payments/details", body)
+
+    async def faults(self, *planned: Mapping[str, Any]) -> None:
+        """Have the twin misbehave in these ways, and no others."""
+        await self.twin("PUT", "/twin/faults", planned)
+
+    async def knobs(self, **turned: Any) -> None:
+        """Have the twin believe these things, and everything else as the check wants it."""
+        await self.twin("DELETE", "/twin/knobs")
+        await self.twin("PUT", "/twin/knobs", _HONEST | turned)
+
+    async def foreign(self, order: str, **more: Any) -> str:
+        """A second system on the account pays under our reference; gives its pspReference."""
+        body = {"reference": order, "amount": {"currency": "IDR", "value": 25_000}} | more
+        psp: str = (await self.twin("POST", "/twin/foreign", body))["pspReference"]
+        return psp
+
+    async def notice(self, psp: str, states: Sequence[str]) -> dict[str, Any]:
+        """Wait until the notification under a name was read and stands in one of these states."""
+
+        async def look() -> dict[str, Any]:
+            rows = (await self.call("GET", "/api/notices?limit=100")).json["notices"]
+            return next((row for row in rows if row.get("pspReference") == psp), {})
+
+        return await until(look, lambda row: row.get("state") in states, f"a notice {states}")
+
+    async def neighbour(self) -> None:
+        """A second system does all it can under the newest reference; nothing of ours changes.
+
+        Raises:
+            JourneyError: Something did.
+        """
+        if not self.orders:
+            return
+        order = self.orders[-1]
+        self.orders.clear()
+        before = await self._standing(order)
+        names = [
+            await self.foreign(order, event=event, success=success) for event, success in _NEIGHBOUR
+        ]
+        for name in names:
+            await self.notice(name, ["foreign"])
+        expect(await self._standing(order), before, "our payments, after the neighbour's")
+
+    async def _standing(self, order: str) -> list[object]:
+        reply = await self.call("GET", f"/api/payments?reference={order}")
+        named = ("id", "status", "captured", "refunded", "chargedBack", "pspReference")
+        return [[payment.get(name) for name in named] for payment in reply.json["payments"]]
+
+    async def advance(self, seconds: float) -> None:
+        """Move the twin's clock forward, and wait until Kasir's has followed."""
+        await self.twin("POST", "/twin/clock", {"advance_s": seconds})
+        await asyncio.sleep(_FOLLOWED_S)
+
+    async def events(self, reference: str) -> list[dict[str, Any]]:
+        """Everything the shop was told of a reference, in order."""
+        every = await self.every_event()
+        return [event for event in every if event["data"].get("reference") == reference]
+
+    async def every_event(self) -> list[dict[str, Any]]:
+        """Everything the shop was told, in order."""
+        found: list[dict[str, Any]] = []
+        after = ""
+        while True:
+            page = (await self.call("GET", f"/api/events?after={after}")).json
+            if not page["events"]:
+                return found
+            found += page["events"]
+            after = page["next"]
+
+    async def newest(self, reference: str) -> dict[str, Any]:
+        """The newest payment of a reference, as it stands; empty if there is none."""
+        reply = await self.call("GET", f"/api/payments?reference={reference}")
+        found: dict[str, Any] = next(iter(reply.json["payments"]), {})
+        return found
+
+    async def status(self, reference: str, wanted: str) -> dict[str, Any]:
+        """Wait until the newest payment of a reference stands where it should; give it."""
+        self.orders.append(reference)
+        return await until(
+            lambda: self.newest(reference),
+            lambda found: found.get("status") == wanted,
+            f"status {wanted}",
+        )
+
+    async def comes_to(self, order: str, name: str, value: int) -> None:
+        """Wait until a sum of the newest payment of a reference is this much."""
+        await until(
+            lambda: self.newest(order),
+            lambda payment: bool(payment.get(name, 0) == value),
+            f"{name} {value}",
+        )
+
+
+def redirect_result(location: str) -> str:
+    """The redirectResult that came with the shopper, decoded once."""
+    from urllib.parse import parse_qs, urlsplit
+
+    return parse_qs(urlsplit(location).query)["redirectResult"][0]
+
+
+def reference(name: str) -> str:
+    """A fresh reference for a journey."""
+    return f"{name}-{secrets.token_hex(4)}"
+
+
+def expect(found: object, wanted: object, what: str) -> None:
+    """Hold what was found against what was wanted.
+
+    Raises:
+        JourneyError: They differ.
+    """
+    if found != wanted:
+        raise JourneyError(f"{what}: {found!r}, and not {wanted!r}")
+
+
+async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], bool], what: str) -> T:
+    """Look again and again until it is good, for as long as patience lasts.
+
+    Raises:
+        JourneyError: It did not become good.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        found = await look()
+        if good(found):
+            return found
+        if time.monotonic() > deadline:
+            raise JourneyError(f"never came to {what}; last seen: {found!r}")
+        await asyncio.sleep(_LOOK_S)

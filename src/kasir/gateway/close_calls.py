@@ -1,0 +1,24 @@
+"""The `/cancels` calls that close an unfinished attempt: their keys, and their results."""
+
+from __future__ import annotations
+
+from kasir.adyen.calls import change_key
+from kasir.payments.facts import Source
+from kasir.payments.payment import Payment
+
+
+def close_key(payment: Payment, number: int) -> str:
+    """The idempotency key of the cancel of that number, counted from 0.
+
+    Each cancel needs its own: under an old key Adyen returns the old answer and does nothing.
+    """
+    return change_key(f"close-{payment.intent.id}" + (f"-{number}" if number else ""))
+
+
+def is_close_answered(payment: Payment) -> bool:
+    """Whether a notification gave the result of a cancel that was sent to close this attempt."""
+    first = close_key(payment, 0)
+    names = {one.modification for one in payment.facts if one.about.startswith(first)} - {""}
+    return any(
+        one.source is Source.NOTIFICATION and one.modification in names for one in payment.facts
+    )

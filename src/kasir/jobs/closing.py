@@ -1,0 +1,346 @@
+"""What nobody finished is closed at Adyen, and ends when Adyen has said so: never by our clock.
+
+An attempt that is told to have ended, and is paid after all, has a shop sell its goods twice. So
+the end is Adyen's own word, or what follows from it; while there is none the attempt stays as it
+is, and Adyen is asked again, more and more rarely: docs/adr/0014-an-end-is-adyens-word.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Final, Protocol, Self
+
+import msgspec
+
+from kasir.adyen.calls import OWN_VERSION, payment_key
+from kasir.adyen.replies import Answer
+from kasir.clock import Clock
+from kasir.errors import NotFound, StillRunning
+from kasir.gateway.close_calls import close_key
+from kasir.ids import PaymentId
+from kasir.limits import Limits
+from kasir.payments.deliveries import Deliveries
+from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.flow import Flow
+from kasir.payments.payment import Payment
+from kasir.payments.question import Kept, Kind, Question
+from kasir.payments.status import FINAL, Status
+
+_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+#: The error codes of `/cancels` that say that there is no such payment (a guess: docs/adyen.md).
+#: Any other refusal is of the request or of our key, and says nothing of the payment.
+NOTHING_THERE: Final = frozenset({"167"})
+
+
+class _EndedError(Exception):
+    """It ended while we were about to close it."""
+
+
+class Payments(Protocol):
+    """Where attempts are looked after."""
+
+    async def payment(self, payment_id: PaymentId) -> Payment | None:
+        """Give a payment with its facts."""
+        ...
+
+    async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
+        """Let a payment hear facts that no question brought."""
+        ...
+
+
+class Diary(Protocol):
+    """Where it stands when an attempt is looked at again, and how far notifications have come."""
+
+    async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
+        """Look at an attempt again then; nothing where it has ended."""
+        ...
+
+    async def deliveries(self) -> Deliveries:
+        """How far the provider's notifications have come."""
+        ...
+
+    async def has_others(self, payment: Payment, since: datetime) -> bool:
+        """Whether a cancel by reference might hit another payment than this one.
+
+        One of ours that was made since then and is open or paid, or one that another system on the
+        account was paid.
+        """
+        ...
+
+    async def is_held(self, reference: str) -> bool:
+        """Whether money came under a reference that may be ours, and nothing says whose it is."""
+        ...
+
+    async def give_up(self, key: str) -> None:
+        """Ask a question no more that has no answer."""
+        ...
+
+    async def last_return(self, since: datetime) -> datetime | None:
+        """When a shopper last came back since then with a result that is no payment's yet."""
+        ...
+
+    async def answered_at(self, changes: Sequence[str]) -> datetime | None:
+        """When the provider said that one of these changes could not be done; None: it did not.
+
+        It may have said so of another payment of the reference.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long closing waits for what.
+
+    Attributes:
+        late_after: After this long, what the provider had to say has come, if nothing is late.
+        clock_margin: How far our clock and the provider's may be apart.
+        offer_lifetime_max: The longest that a wallet may be paid, where nobody told it an end.
+        first_gap: How long after a look in vain the next one comes; more after each,
+        longest_gap: and this at the most.
+    """
+
+    late_after: timedelta
+    clock_margin: timedelta
+    offer_lifetime_max: timedelta
+    first_gap: timedelta
+    longest_gap: timedelta
+
+    @classmethod
+    def of(cls, limits: Limits) -> Self:
+        """As the limits say."""
+        return cls(
+            late_after=timedelta(seconds=limits.late_after_s),
+            clock_margin=timedelta(seconds=limits.clock_margin_s),
+            offer_lifetime_max=timedelta(seconds=limits.offer_lifetime_max_s),
+            first_gap=timedelta(seconds=limits.due_again_s),
+            longest_gap=timedelta(seconds=limits.close_again_longest_s),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Closes attempts that nobody finished, so that none can be paid later unseen.
+
+    Adyen is asked to cancel by reference, since nobody knows the pspReference of a payment that
+    never came back. A reference may have other payments, of ours or of another system on the
+    account, and `/cancels` cannot tell them apart: so while another one of it is open or paid,
+    nothing is sent.
+
+    A cancel that Adyen confirms ends the attempt by itself: the notification says so. One that
+    could not be done says that nothing is open there, and nothing more: it may have been paid a
+    moment before. Adyen's notifications come in turn, so that news came before this, or is late;
+    if none is late and nothing came for a while, the attempt is written off. Where nothing could
+    be asked it is written off when its time at the wallet is over, and Adyen has told of things
+    that happened well after that.
+    """
+
+    flow: Flow
+    payments: Payments
+    diary: Diary
+    clock: Clock
+    merchant_account: str
+    waits: Waits
+
+    async def close(self, payment_id: PaymentId) -> None:
+        """Close one attempt if it is still open. Doing it twice does no more than once."""
+        payment = await self.payments.payment(payment_id)
+        if payment and _is_open(payment) and payment.status is not Status.AWAITING_SHOPPER:
+            # First hear whether it exists: what was never answered is asked again.
+            with suppress(StillRunning):
+                await self.flow.resume(payment_key(payment_id))
+            payment = await self.payments.payment(payment_id)
+        if payment is None or payment.status in FINAL:
+            return
+        asked, is_asked_now = await self._asked(payment), False
+        if payment.status is Status.AWAITING_SHOPPER or self._is_given_up(payment):
+            is_asked_now = await self._ask_or_end(payment, asked)
+        soon = self.clock.now() + self.waits.first_gap
+        # What was asked just now is answered soon, however long the attempt lay there before.
+        later = soon if is_asked_now else self._next_look(payment, asked)
+        await self.diary.put_off(payment_id, later)
+
+    async def ask_again(self, key: str) -> None:
+        """Ask a question again that had no answer; a cancel only while it means what it meant.
+
+        Under its reference there may be a payment by now that it must not hit.
+        """
+        question, kept = await self.flow.book.question(key)
+        if question.kind is Kind.CANCELS_BY_REFERENCE and not kept and question.payment_id:
+            payment = await self.payments.payment(question.payment_id)
+            since = (
+                _ALWAYS if payment and key.startswith(close_key(payment, 0)) else question.opened_at
+            )
+            if payment and await self.diary.has_others(payment, since):
+                lifetime = self.flow.patience.key_lifetime
+                if self.clock.now() >= question.opened_at + lifetime:
+                    await self.diary.give_up(key)  # Adyen may have forgotten its key by now.
+                return
+        await self.flow.ask_again(key)
+
+    async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> bool:
+        """End an attempt, or have it cancelled; whether a cancel was sent."""
+        known, word = await self.diary.deliveries(), await self._word(payment, asked)
+        if await self._may_be_paid(payment, known):
+            return False
+        if not known.are_late(self.clock.now(), self.waits.late_after) and (
+            why := await self._over(payment, asked, known, word)
+        ):
+            await self._write_off(payment, why)
+            return False
+        may_ask = not word and self._may_ask(payment, asked, known)
+        if not may_ask or await self.diary.has_others(payment, _ALWAYS):
+            return False
+        await self._cancel(payment, len(asked))
+        return True
+
+    async def _may_be_paid(self, payment: Payment, known: Deliveries) -> bool:
+        """Whether something came that may be its money, and nothing says yet whose it is.
+
+        A message is held for it, or a shopper brought a result that no notification has told of.
+        """
+        if await self.diary.is_held(payment.intent.reference):
+            return True
+        returned_at = await self.diary.last_return(payment.intent.created_at)
+        return returned_at is not None and not known.cover(returned_at + self.waits.late_after)
+
+    async def _over(
+        self,
+        payment: Payment,
+        asked: Sequence[_Asked],
+        known: Deliveries,
+        word: datetime | None,
+    ) -> str:
+        """Why an attempt is over, though no word of Adyen's ended it; empty where it is not."""
+        if word:
+            over_at = payment.intent.close_at + self.waits.clock_margin
+            settled_at = max(word, over_at) + self.waits.late_after
+            why = "Adyen had nothing open to cancel, and has told of no payment"
+            return why if self.clock.now() >= settled_at else ""
+        if asked and self._is_given_up(payment):
+            forgotten = known.cover(asked[-1].question.opened_at + self.waits.late_after)
+            why = "Adyen never answered, has forgotten its key, and has told of no payment"
+            return why if forgotten else ""
+        told_by = await self._told_by(payment)
+        if known.cover(told_by) and await self.diary.has_others(payment, _ALWAYS):
+            return (
+                "it was not cancelled, for its reference has another payment; its time at the "
+                "wallet was over long before the last thing that Adyen told of"
+            )
+        return ""
+
+    async def _word(self, payment: Payment, asked: Sequence[_Asked]) -> datetime | None:
+        """When Adyen said that there is nothing to cancel, and the wallet's time was over."""
+        over_at = payment.intent.close_at
+        late = [one for one in asked if one.question.opened_at >= over_at]
+        keys = {one.question.key for one in late}
+        names = {one.modification for one in payment.facts if one.about in keys} - {""}
+        told = await self.diary.answered_at(sorted(names)) if names else None
+        said = [one.question.opened_at for one in late if one.kept and _is_nothing(one.kept)]
+        return min(filter(None, (told, *said)), default=None)
+
+    async def _told_by(self, payment: Payment) -> datetime:
+        """By when Adyen would have told of an attempt, had it been paid at the last moment."""
+        intent = payment.intent
+        question, _ = await self.flow.book.question(payment_key(intent.id))
+        was_told = "sessionValidity" in msgspec.json.decode(question.body)
+        latest = intent.created_at + self.waits.offer_lifetime_max
+        over_at = intent.close_at if was_told else max(intent.close_at, latest)
+        return over_at + self.waits.clock_margin + self.waits.late_after
+
+    def _may_ask(self, payment: Payment, asked: Sequence[_Asked], known: Deliveries) -> bool:
+        """Whether to send a cancel: the first one, or another where the last one led to nothing."""
+        if not asked:
+            return True
+        now, last = self.clock.now(), asked[-1]
+        if now < last.question.opened_at + self.waits.first_gap:
+            return False
+        if last.kept is None:  # It is being asked again, while Adyen knows its key.
+            return now >= last.question.opened_at + self.flow.patience.key_lifetime
+        if last.question.opened_at < payment.intent.close_at <= now:
+            return True
+        lost = known.cover(last.question.opened_at + self.waits.late_after)
+        return lost or now >= last.question.opened_at + self.waits.longest_gap
+
+    def _is_given_up(self, payment: Payment) -> bool:
+        """Whether it can no longer be asked for: the provider may have forgotten its key."""
+        lifetime = self.flow.patience.key_lifetime
+        was_answered = payment.status not in {Status.CREATED, Status.UNKNOWN}
+        return not was_answered and self.clock.now() >= payment.intent.created_at + lifetime
+
+    def _next_look(self, payment: Payment, asked: Sequence[_Asked]) -> datetime:
+        """When to look again: later each time, for as long as it is open."""
+        now = self.clock.now()
+        since = asked[0].question.opened_at if asked else payment.intent.close_at
+        waited = (now - since) / 4
+        return now + min(max(waited, self.waits.first_gap), self.waits.longest_gap)
+
+    async def _asked(self, payment: Payment) -> Sequence[_Asked]:
+        """The cancels that were sent for it, in turn."""
+        found: list[_Asked] = []
+        with suppress(NotFound):
+            while True:
+                key = close_key(payment, len(found))
+                found.append(_Asked(*await self.flow.book.question(key)))
+        return found
+
+    async def _cancel(self, payment: Payment, number: int) -> None:
+        now = self.clock.now()
+        question = Question(
+            key=close_key(payment, number),
+            kind=Kind.CANCELS_BY_REFERENCE,
+            payment_id=payment.intent.id,
+            version=OWN_VERSION,
+            path="/cancels",
+            body=msgspec.json.encode(
+                {
+                    "merchantAccount": self.merchant_account,
+                    "paymentReference": payment.intent.reference,
+                }
+            ),
+            opened_at=now,
+            asked_at=now,
+        )
+        with suppress(_EndedError, StillRunning):
+            await self.flow.change(question, _still_open)
+
+    async def _write_off(self, payment: Payment, why: str) -> None:
+        fact = Fact(
+            key="closed",
+            says=Says.EXPIRED,
+            source=Source.KASIR,
+            at=self.clock.now(),
+            words=f"nobody finished it in time: {why}",
+        )
+        await self.payments.add_facts(payment.intent.id, [fact])
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A cancel that was sent, and Adyen's answer, if there is one."""
+
+    question: Question
+    kept: Kept | None
+
+
+def _is_nothing(kept: Kept) -> bool:
+    """Whether an answer says that there is no such payment."""
+    return (
+        HTTPStatus.BAD_REQUEST <= kept.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        and Answer(kept.status, kept.body).error_code in NOTHING_THERE
+    )
+
+
+def _is_open(payment: Payment) -> bool:
+    """Whether it can still be paid, as far as is known. Pending is the provider's to end."""
+    return payment.status not in FINAL and payment.status is not Status.PENDING
+
+
+def _still_open(payment: Payment) -> Sequence[Fact]:
+    """Let the cancel pass only while nobody finished the payment meanwhile."""
+    if not _is_open(payment):
+        raise _EndedError
+    return []

@@ -1,0 +1,1 @@
+"""The hosted payment form: the pages that a shopper sees."""

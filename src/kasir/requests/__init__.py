@@ -1,0 +1,1 @@
+"""What a shop may ask for: one module for each kind of request."""

@@ -1,0 +1,254 @@
+"""Stored payment methods, as Adyen lists them: passed on to shops, and held against our own.
+
+Checkout's `/storedPaymentMethods` and the classic `/listRecurringDetails` and `/disable`, answered
+in Adyen's words. What is removed through Kasir is known as disabled at once; what Adyen's list
+shows and Kasir does not know (its webhook was lost) is adopted; what is gone from it is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from kasir.adyen import checks
+from kasir.adyen.calls import OWN_VERSION, RECURRING_VERSION, Api, Call
+from kasir.adyen.replies import Answer, Verdict
+from kasir.clock import Clock
+from kasir.errors import Fault
+from kasir.gateway.methods import METHODS
+from kasir.gateway.wire import Silence, Wire
+from kasir.requests.payments import account_faults, body_fields, no_answer, refuse
+from kasir.tokens.model import BY_LIST, BY_SHOP, Token, TokenFact, TokenName, TokenNews, TokenSays
+
+_SHOPPER: Final = checks.Text(least=3, most=256)
+
+
+class TokenBook(Protocol):
+    """Where tokens are kept."""
+
+    async def of(self, shopper_reference: str) -> Sequence[Token]:
+        """Give a shopper's tokens, disabled ones too."""
+        ...
+
+    async def hear(self, news: Sequence[TokenNews]) -> None:
+        """Let tokens hear facts."""
+        ...
+
+    async def looks(self, shopper_reference: str) -> int:
+        """How often this shopper's tokens were held against the list."""
+        ...
+
+    async def looked(self, shopper_reference: str, look_at: datetime) -> None:
+        """Say when to look again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What holding a shopper's tokens against Adyen's list showed."""
+
+    adopted: int
+    gone: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMethods:
+    """What shoppers have saved."""
+
+    wire: Wire
+    tokens: TokenBook
+    clock: Clock
+    merchant_account: str
+    look_gaps: Sequence[timedelta]
+
+    async def list(self, asked: Mapping[str, str], version: int) -> Answer:
+        """List a shopper's stored methods: `GET /storedPaymentMethods`.
+
+        Args:
+            asked: `shopperReference`, `merchantAccount`, and, of Kasir's own, `type`: only the
+                rows of that payment method.
+            version: The Checkout version called.
+
+        Raises:
+            InvalidRequest: The shopper is missing, or the account is another's.
+        """
+        refuse(self._faults(asked))
+        answer = await self._listed(asked["shopperReference"], version)
+        return _only(answer, "storedPaymentMethods", asked.get("type"), _type_of)
+
+    async def remove(self, stored_id: str, asked: Mapping[str, str], version: int) -> Answer:
+        """Remove a stored method: `DELETE /storedPaymentMethods/{storedPaymentMethodId}`.
+
+        Raises:
+            InvalidRequest: The shopper is missing, or the account is another's.
+        """
+        refuse(self._faults(asked))
+        shopper = asked["shopperReference"]
+        path = f"/storedPaymentMethods/{quote(stored_id, safe='')}?{self._query(shopper)}"
+        answer = await self.wire.send(Call(path, version=version, method="DELETE"))
+        if isinstance(answer, Silence):
+            return no_answer()
+        if answer.status == HTTPStatus.NO_CONTENT:
+            await self._disabled(shopper, [stored_id])
+        return answer
+
+    async def list_classic(self, body: bytes, wanted: str | None) -> Answer:
+        """List a shopper's tokens the classic way: `POST /listRecurringDetails`.
+
+        Args:
+            body: The shop's request.
+            wanted: Only the rows of this payment method, if given.
+
+        Raises:
+            InvalidRequest: The shopper is missing, or the account is another's.
+        """
+        answer = await self._classic("/listRecurringDetails", body_fields(body))
+        return _only(answer, "details", wanted, _variant_of)
+
+    async def disable_classic(self, body: bytes) -> Answer:
+        """Disable the classic way: `POST /disable`. Without a detail, it disables every one.
+
+        Raises:
+            InvalidRequest: The shopper is missing, or the account is another's.
+        """
+        fields = body_fields(body)
+        answer = await self._classic("/disable", fields)
+        if answer.status == HTTPStatus.OK and answer.is_adyens:
+            shopper, named = fields["shopperReference"], fields.get("recurringDetailReference")
+            known = await self.tokens.of(shopper)
+            ids = [named] if named else [token.name.stored_id for token in known]
+            if fields.get("contract"):
+                # Only one use of a token may have been taken away: the list tells.
+                await self.reconcile(shopper, by_shop=ids)
+            else:
+                await self._disabled(shopper, ids)
+        return answer
+
+    async def look_after(self, shopper_reference: str) -> None:
+        """Hold a shopper's tokens against Adyen's list, and say when to do so again."""
+        if await self.reconcile(shopper_reference) is None:
+            return  # It comes up again by itself.
+        looks = await self.tokens.looks(shopper_reference)
+        gap = self.look_gaps[min(looks + 1, len(self.look_gaps) - 1)]
+        await self.tokens.looked(shopper_reference, self.clock.now() + gap)
+
+    async def reconcile(
+        self, shopper_reference: str, by_shop: Collection[str] = ()
+    ) -> Differences | None:
+        """Adopt what Adyen lists and we do not know, mark what it lists no more.
+
+        Args:
+            shopper_reference: Whose tokens.
+            by_shop: What the shop just took away, if it is gone.
+
+        Returns:
+            What was different; None where Adyen did not answer.
+        """
+        # What is known first, then the list: a token told of in between is not taken for gone.
+        known = {
+            token.name.stored_id: token
+            for token in await self.tokens.of(shopper_reference)
+            if token.method in {*METHODS, ""}
+        }
+        answer = await self._listed(shopper_reference, OWN_VERSION)
+        if answer.status != HTTPStatus.OK or answer.verdict is not Verdict.ANSWERED:
+            return None  # Somebody else's page is no empty list: no token is gone for it.
+        rows = {row["id"]: row for row in _rows(answer) if row.get("type") in METHODS}
+        new = [row for name, row in rows.items() if name not in known]
+        gone = [token.name for name, token in known.items() if token.is_active and name not in rows]
+        back = [rows[name] for name, token in known.items() if not token.is_active and name in rows]
+        sure = [
+            rows[name]
+            for name, token in known.items()
+            if token.is_active and not token.standing.is_sure and name in rows
+        ]
+        adopted = [self._seen(shopper_reference, row) for row in [*new, *back, *sure]]
+        marked = [
+            self._said(
+                name, TokenSays.DISABLED if name.stored_id in by_shop else TokenSays.NOT_LISTED
+            )
+            for name in gone
+        ]
+        if adopted or marked:
+            await self.tokens.hear([*adopted, *marked])
+        return Differences(len(new), len(gone))
+
+    async def _listed(self, shopper: str, version: int) -> Answer:
+        path = f"/storedPaymentMethods?{self._query(shopper)}"
+        answer = await self.wire.send(Call(path, version=version, method="GET"))
+        return no_answer() if isinstance(answer, Silence) else answer
+
+    async def _classic(self, path: str, fields: dict[str, Any]) -> Answer:
+        refuse(self._faults(fields))
+        body = msgspec.json.encode({**fields, "merchantAccount": self.merchant_account})
+        call = Call(path, body, RECURRING_VERSION, api=Api.RECURRING)
+        answer = await self.wire.send(call)
+        return no_answer() if isinstance(answer, Silence) else answer
+
+    async def _disabled(self, shopper: str, stored_ids: Sequence[str]) -> None:
+        names = [self._name(shopper, stored_id) for stored_id in stored_ids]
+        known = {token.name for token in await self.tokens.of(shopper)}
+        said = [self._said(name, TokenSays.DISABLED) for name in names if name in known]
+        if said:
+            await self.tokens.hear(said)
+
+    def _seen(self, shopper: str, row: Mapping[str, Any]) -> TokenNews:
+        fact = TokenFact(
+            key=f"listed:{self.clock.now().isoformat()}",
+            says=TokenSays.LISTED,
+            source=BY_LIST,
+            at=self.clock.now(),
+            psp_reference=str(row.get("firstPspReference") or ""),
+        )
+        return TokenNews(name=self._name(shopper, row["id"]), method=row["type"], fact=fact)
+
+    def _said(self, name: TokenName, says: TokenSays) -> TokenNews:
+        now = self.clock.now()
+        source = BY_SHOP if says is TokenSays.DISABLED else BY_LIST
+        fact = TokenFact(key=f"{says}:{now.isoformat()}", says=says, source=source, at=now)
+        return TokenNews(name=name, method="", fact=fact)
+
+    def _name(self, shopper: str, stored_id: str) -> TokenName:
+        return TokenName(
+            merchant_account=self.merchant_account, shopper_reference=shopper, stored_id=stored_id
+        )
+
+    def _query(self, shopper: str) -> str:
+        return urlencode({"merchantAccount": self.merchant_account, "shopperReference": shopper})
+
+    def _faults(self, fields: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from account_faults(fields, self.merchant_account)
+        cure = _SHOPPER.cure(fields.get("shopperReference", ""))
+        if cure:
+            yield Fault("shopperReference", cure)
+
+
+def _rows(answer: Answer) -> list[dict[str, Any]]:
+    rows = answer.json().get("storedPaymentMethods") or []
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+
+
+def _only(answer: Answer, field: str, wanted: str | None, type_of: Any) -> Answer:
+    """The answer with the rows of one payment method; as it came, where none was asked for."""
+    fields = answer.json()
+    if not wanted or answer.status != HTTPStatus.OK or not isinstance(fields.get(field), list):
+        return answer
+    fields[field] = [row for row in fields[field] if type_of(row) == wanted]
+    return Answer(answer.status, msgspec.json.encode(fields), answer.psp_reference)
+
+
+def _type_of(row: Any) -> object:
+    return row.get("type") if isinstance(row, dict) else None
+
+
+def _variant_of(row: Any) -> object:
+    match row:
+        case {"RecurringDetail": {"variant": variant}}:
+            return variant
+    return None

@@ -1,0 +1,161 @@
+"""What is wrong with a shop's words about plans and subscriptions, each field with its cure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import available_timezones
+
+from kasir.adyen import checks
+from kasir.adyen.known_fields import shown_name
+from kasir.errors import Fault
+from kasir.gateway.gopay import AMOUNT_MAX
+from kasir.gateway.methods import GOPAY
+from kasir.requests.payments import body_fields, refuse
+from kasir.subscriptions.plan import COUNT_MAX, HOME_ZONE, Unit, WhenTakenBack, WhenUnpaid
+from kasir.subscriptions.renewal import OWN_REFERENCE_MAX
+
+_START_WITHIN: Final = timedelta(days=366)
+_TRIAL_DAYS_MAX: Final = 731
+_CYCLES_MAX: Final = 10_000
+_NOTICE_DAYS_MAX: Final = 60
+
+_PLAN_FIELDS: Final = frozenset(
+    {
+        "reference",
+        "amount",
+        "interval",
+        "timeZone",
+        "trialDays",
+        "trialAmount",
+        "cycles",
+        "whenUnpaid",
+        "noticeDays",
+        "onDispute",
+        "onFullRefund",
+    }
+)
+#: What a sign-up lends to its payment, in Adyen's words.
+LENT: Final = (
+    "channel",
+    "browserInfo",
+    "returnUrl",
+    "shopperReference",
+    "shopperEmail",
+    "shopperName",
+    "shopperIP",
+    "shopperLocale",
+    "telephoneNumber",
+    "lineItems",
+    "metadata",
+    "origin",
+)
+_SIGN_UP_FIELDS: Final = frozenset(
+    {*LENT, "plan", "reference", "startsAt", "signUpBy", "merchantAccount"}
+)
+_NO_TIME: Final = timedelta()
+
+
+def own_fields(body: bytes) -> dict[str, Any]:
+    """The fields of a body that Kasir reads by itself; none that says two things at once.
+
+    Raises:
+        InvalidRequest: It is not a JSON object, or gives a name twice.
+    """
+    fields = body_fields(body)
+    repeated: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        names = Counter(name for name, _ in pairs)
+        repeated.extend(name for name, times in names.items() if times > 1)
+
+    json.loads(body, object_pairs_hook=look)
+    refuse(Fault(shown_name(name), "is given more than once; give it once.") for name in repeated)
+    return fields
+
+
+def plan_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+    """What is wrong with a plan."""
+    yield from unknown(fields, _PLAN_FIELDS)
+    yield from checks.required(fields, "reference", "130", "give your own name for this plan.")
+    rules: Mapping[str, checks.Rule] = {
+        "reference": checks.Text(most=80),
+        "trialDays": checks.Whole(least=0, most=_TRIAL_DAYS_MAX),
+        "cycles": checks.Whole(least=1, most=_CYCLES_MAX),
+        "whenUnpaid": checks.Text(words=tuple(WhenUnpaid)),
+        "onDispute": checks.Text(words=tuple(WhenTakenBack)),
+        "onFullRefund": checks.Text(words=tuple(WhenTakenBack)),
+        "noticeDays": checks.Whole(least=0, most=_NOTICE_DAYS_MAX),
+    }
+    yield from checks.matching(fields, rules)
+    yield from amount_faults(fields.get("amount"), "amount")
+    if fields.get("trialAmount") is not None:
+        yield from amount_faults(fields["trialAmount"], "trialAmount")
+    yield from _interval_faults(fields.get("interval"))
+    zone = fields.get("timeZone")
+    if zone is not None and (not isinstance(zone, str) or zone not in available_timezones()):
+        yield Fault("timeZone", f"must be an IANA time zone, such as {HOME_ZONE}.")
+
+
+def amount_faults(amount: object, name: str) -> Iterator[Fault]:
+    """What is wrong with an amount that GoPay is to take."""
+    for fault in checks.amount_faults(amount):
+        yield replace(fault, field=fault.field.replace("amount", name, 1))
+    if not isinstance(amount, dict):
+        return
+    yield from unknown(amount, frozenset({"currency", "value"}), f"{name}.")
+    if isinstance(amount.get("currency"), str) and amount["currency"] != GOPAY.currency:
+        yield Fault(f"{name}.currency", "must be IDR; GoPay is paid in rupiah.", "138")
+    value = amount.get("value")
+    if isinstance(value, int) and value > AMOUNT_MAX:
+        yield Fault(f"{name}.value", f"must be at most {AMOUNT_MAX} rupiah with GoPay.", "137")
+
+
+def _interval_faults(interval: object) -> Iterator[Fault]:
+    units = ", ".join(Unit)
+    if not isinstance(interval, dict):
+        yield Fault("interval", f'give {{"unit", "count"}}; the unit is one of {units}.')
+        return
+    yield from unknown(interval, frozenset({"unit", "count"}), "interval.")
+    unit = interval.get("unit")
+    if not isinstance(unit, str) or unit not in tuple(Unit):
+        yield Fault("interval.unit", f"must be one of {units}.")
+        return
+    most = COUNT_MAX[Unit(unit)]
+    if cure := checks.Whole(least=1, most=most).cure(interval.get("count", 1)):
+        yield Fault("interval.count", cure)
+
+
+def sign_up_faults(fields: Mapping[str, Any], now: datetime) -> Iterator[Fault]:
+    """What is wrong with a sign-up, other than its plan and what Adyen's own checks see."""
+    yield from unknown(fields, _SIGN_UP_FIELDS)
+    yield from checks.required(
+        fields, "shopperReference", "187", "give your own name for the shopper."
+    )
+    yield from checks.required(fields, "returnUrl", "14_030", "give where the shopper comes back.")
+    rules: Mapping[str, checks.Rule] = {
+        "reference": checks.Text(most=OWN_REFERENCE_MAX),
+        "shopperReference": checks.Text(least=3, most=256),
+        "returnUrl": checks.Text(most=1024),
+        "startsAt": checks.Moment(),
+        "signUpBy": checks.Text(words=("payment", "link")),
+    }
+    faults = list(checks.matching(fields, rules))
+    yield from faults
+    starts_at = fields.get("startsAt")
+    if starts_at is None or any(fault.field == "startsAt" for fault in faults):
+        return
+    if not _NO_TIME <= datetime.fromisoformat(starts_at) - now <= _START_WITHIN:
+        yield Fault("startsAt", f"must lie ahead, and within {_START_WITHIN.days} days.")
+
+
+def unknown(fields: Mapping[str, Any], known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
+    """Fields that mean nothing here: a misspelt wish is better refused than ignored."""
+    cure = f"is not known here; there are {', '.join(sorted(known))}."
+    for name in fields:
+        if name not in known:
+            yield Fault(prefix + shown_name(name), cure)

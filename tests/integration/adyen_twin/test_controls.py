@@ -1,0 +1,227 @@
+"""The controls do what they say, name the field they cannot read, and stay on this machine."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from adyen_twin.controls import callers
+from adyen_twin.controls.requests import ControlError
+from adyen_twin.core.settings import Knobs, Settings
+from adyen_twin.core.twin import Twin
+from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, serving, shop, twin
+
+__all__ = ["shop", "twin"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "field"),
+    [
+        ("POST", "clock", {"advance_s": -1}, 422, "advance_s"),
+        ("POST", "clock", {"advance_s": "1"}, 422, "advance_s"),
+        ("POST", "clock", {}, 422, "advance_s"),
+        ("POST", "clock", {"advance_s": 1, "back": True}, 422, "back"),
+        ("POST", "clock", b"{", 400, None),
+        ("PUT", "webhooks/standard", b"[1, \xa0", 400, None),
+        ("PUT", "webhooks/standard", {"url": "http://shop.example/"}, 422, "hmacKey"),
+        ("PUT", "webhooks/standard", {"url": "shop", "hmacKey": KEY}, 422, "url"),
+        ("PUT", "webhooks/standard", {"url": "http://s/", "hmacKey": "abc"}, 422, "hmacKey"),
+        ("PUT", "webhooks/else", {"url": "http://s/", "hmacKey": KEY}, 404, None),
+        ("PUT", "webhooks/standard", {"url": "http://[::1/", "hmacKey": KEY}, 422, "url"),
+        (
+            *("PUT", "webhooks/tokens"),
+            *({"url": "http://s/", "hmacKey": KEY, "username": "u"}, 422, "password"),
+        ),
+        ("POST", "wallet", {"url": "http://nowhere/", "do": "approve"}, 404, "url"),
+        ("POST", "wallet", {"url": "http://nowhere/", "do": "dance"}, 422, "do"),
+        ("PUT", "knobs", {"walletPin": "12"}, 422, "walletPin"),
+        ("PUT", "knobs", {"walletPim": "123456"}, 422, "walletPim"),
+        ("PUT", "knobs", [], 422, None),
+        ("PUT", "knobs", {"answers": {"gopay_browser": {}}}, 422, "answers[...].status"),
+        (
+            *("PUT", "knobs"),
+            {"answers": {"gopay": {"status": 400, "errorCode": "1", "message": ""}}},
+            *(422, "answers.gopay"),
+        ),
+        ("GET", "payments/NOSUCHPAYMENT000", None, 404, None),
+    ],
+)
+async def test_a_call_that_cannot_be_done_says_why(
+    twin: TwinAtWork, method: str, path: str, body: Any, status: int, field: str | None
+) -> None:
+    answer = await twin.call(method, f"/twin/{path}", body)
+
+    assert answer.status == status, answer.text
+    assert answer.body["error"]
+    assert answer.body.get("field") == field
+
+
+#: What a browser sends without asking anybody: a page of any origin can have it sent.
+SENT_UNASKED = [
+    {"Content-Type": "text/plain"},
+    {"Content-Type": "application/x-www-form-urlencoded"},
+    {"Content-Type": "multipart/form-data; boundary=b"},
+    {"Content-Type": ""},
+]
+
+
+@pytest.mark.parametrize("headers", SENT_UNASKED, ids=lambda headers: headers["Content-Type"])
+@pytest.mark.parametrize(("method", "path"), [("PUT", "knobs"), ("POST", "clock")])
+async def test_a_body_that_any_page_may_send_is_refused_with_the_cure(
+    twin: TwinAtWork, method: str, path: str, headers: dict[str, str]
+) -> None:
+    body = {"advance_s": 60} if path == "clock" else {"pinTries": 1}
+    answer = await twin.call(method, f"/twin/{path}", body, headers)
+
+    assert answer.status == 415
+    assert answer.body["error"] == "send the header Content-Type: application/json with a body"
+    assert (await twin.control("GET", "clock"))["advanced_s"] == 0
+    assert (await twin.control("GET", "knobs"))["pinTries"] == 3
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://shop.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "rebound.example:8700"},
+        {"Host": "[::1"},
+        {"Host": "127.0.0.1.rebound.example"},
+    ],
+    ids=str,
+)
+async def test_a_page_of_another_origin_drives_no_control(
+    twin: TwinAtWork, headers: dict[str, str]
+) -> None:
+    await twin.paid()
+    answers = [
+        await twin.call("POST", "/twin/reset", None, headers),
+        await twin.call("DELETE", "/twin/faults", None, headers),
+        await twin.call("POST", "/twin/clock", {"advance_s": 60}, headers),
+    ]
+
+    assert [answer.status for answer in answers] == [403] * 3
+    assert all(answer.body["error"] for answer in answers)
+    assert (await twin.control("GET", "payments"))["count"] == 1
+    assert (await twin.control("GET", "clock"))["advanced_s"] == 0
+
+
+async def test_what_the_twin_knows_is_not_told_by_another_name(twin: TwinAtWork) -> None:
+    answer = await twin.call("GET", "/twin/payments", None, {"Host": "rebound.example"})
+
+    assert answer.status == 403
+    assert "127.0.0.1 or localhost" in answer.body["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "localhost:8700"},
+        {"Host": "twin.localhost:8700"},
+        {"Host": "[::1]:8700"},
+        {"Host": "localhost:8700", "Origin": "http://localhost:8700"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Content-Type": "application/json; charset=utf-8"},
+    ],
+    ids=str,
+)
+async def test_programs_and_pages_of_this_machine_use_the_controls(
+    twin: TwinAtWork, headers: dict[str, str]
+) -> None:
+    moved = await twin.call("POST", "/twin/clock", {"advance_s": 60}, headers)
+    forgot = await twin.call("POST", "/twin/reset", None, headers)
+
+    assert (moved.status, forgot.status) == (200, 200), moved.text
+
+
+async def test_the_twin_answers_to_the_name_it_was_given() -> None:
+    async with serving(Twin(Settings(public_url="http://twin.test:8700"), Knobs())) as named:
+        answer = await named.call("GET", "/twin/clock", None, {"Host": "twin.test:8700"})
+
+    assert answer.status == 200
+
+
+async def test_the_clock_advances(twin: TwinAtWork) -> None:
+    before = await twin.control("GET", "clock")
+    after = await twin.control("POST", "clock", {"advance_s": 3600})
+
+    assert before["advanced_s"] == 0
+    assert after["advanced_s"] == pytest.approx(3600, abs=0.01)
+    assert after["now"] > before["now"]
+
+
+async def test_knobs_are_turned_one_by_one_and_back(twin: TwinAtWork) -> None:
+    await twin.control("PUT", "knobs", {"walletBalance": 5})
+    turned = await twin.control("PUT", "knobs", {"pinTries": 1})
+    back = await twin.control("DELETE", "knobs")
+
+    assert (turned["walletBalance"], turned["pinTries"]) == (5, 1)
+    assert (back["walletBalance"], back["pinTries"]) == (10_000_000, 3)
+    assert await twin.control("GET", "knobs") == back
+
+
+async def test_a_reset_keeps_the_settings_and_nothing_else(twin: TwinAtWork, shop: Shop) -> None:
+    await twin.control("PUT", "knobs", {"pinTries": 1})
+    await twin.control("POST", "clock", {"advance_s": 3600})
+    await twin.paid()
+    await twin.settle()
+    await twin.control("POST", "reset")
+    left = await twin.control("GET", "payments"), await twin.control("GET", "deliveries")
+    await twin.paid(reference="AFTER")
+    await twin.settle()
+
+    assert left == (
+        {"count": 0, "payments": []},
+        {"count": 0, "deliveries": [], "waiting": []},
+    )
+    assert (await twin.control("GET", "knobs"))["pinTries"] == 1
+    assert (await twin.control("GET", "clock"))["advanced_s"] >= 3599
+    assert shop.received[-1].item["merchantReference"] == "AFTER"
+
+
+async def test_payments_are_found_by_reference_and_by_either_name(twin: TwinAtWork) -> None:
+    await twin.pay(reference="A")
+    psp_reference = await twin.paid(reference="B", metadata={"k": "v"})
+    told = await twin.control("GET", f"payments/{psp_reference}")
+
+    assert (await twin.control("GET", "payments"))["count"] == 2
+    assert (await twin.control("GET", "payments?reference=B"))["payments"] == [told]
+    assert await twin.control("GET", f"payments/{told['offerReference']}") == told
+    assert told["status"] == "authorised"
+    assert told["captured"] == 25000
+    assert told["refunded"] == 0
+    assert told["metadata"] == {"k": "v"}
+    assert [event["eventCode"] for event in told["events"]] == ["AUTHORISATION"]
+
+
+async def test_a_new_key_makes_the_old_one_the_previous(twin: TwinAtWork, shop: Shop) -> None:
+    for key in (OTHER_KEY, OTHER_KEY):
+        await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": key})
+
+    assert twin.twin.state.endpoints["standard"].previous_hmac_key == KEY
+
+
+@pytest.mark.parametrize(
+    ("host", "welcome"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.10", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("192.168.1.7", False),
+        ("::ffff:10.0.0.1", False),
+        ("", False),
+        ("testclient", False),
+    ],
+)
+def test_controls_answer_only_to_this_machine(host: str, welcome: bool) -> None:
+    class Connection:
+        client = type("Client", (), {"host": host})()
+
+    refusal = nullcontext() if welcome else pytest.raises(ControlError, match="machine")
+    with refusal:
+        callers.only_this_machine(Connection(), None)  # type: ignore[arg-type]

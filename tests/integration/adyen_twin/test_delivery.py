@@ -1,0 +1,148 @@
+"""Webhooks come in turn, sealed, and again until they are accepted."""
+
+from aiohttp import encode_basic_auth
+
+from adyen_twin.protocol import signing
+from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, shop, twin
+
+__all__ = ["shop", "twin"]
+
+HOUR_S = 3600
+
+
+async def test_basic_auth_and_seal(twin: TwinAtWork, shop: Shop) -> None:
+    endpoint = {"url": shop.url, "hmacKey": KEY, "username": "adyen", "password": "geheim"}
+    await twin.control("PUT", "webhooks/standard", endpoint)
+    await twin.paid()
+    await twin.settle()
+
+    (webhook,) = shop.received
+    assert webhook.headers["Authorization"] == encode_basic_auth("adyen", "geheim")
+    assert webhook.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert webhook.item["additionalData"]["hmacSignature"] == signing.seal_of_item(
+        webhook.item, KEY
+    )
+
+
+async def test_without_a_key_there_is_no_seal(twin: TwinAtWork, shop: Shop) -> None:
+    await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": None})
+    await twin.paid()
+    await twin.settle()
+
+    assert "hmacSignature" not in shop.received[0].item["additionalData"]
+
+
+async def test_any_2xx_accepts(twin: TwinAtWork, shop: Shop) -> None:
+    shop.answers = [200, 204, 299]
+    for _ in range(3):
+        await twin.paid()
+    await twin.settle(HOUR_S)
+
+    assert len(shop.received) == 3
+
+
+async def test_where_so_set_the_body_must_accept_too(twin: TwinAtWork, shop: Shop) -> None:
+    await twin.control("PUT", "knobs", {"acceptedBy": "body"})
+    shop.answer_body = "thanks"
+    await twin.paid()
+    await twin.settle(10)
+
+    assert len(shop.received) == 2
+
+
+async def test_a_failing_notice_is_tried_again_by_the_clock(twin: TwinAtWork, shop: Shop) -> None:
+    shop.answers = [500, 302, 401, 404, 503]
+    await twin.paid()
+    tries = []
+    for seconds in (0, 9, 9, 9, 119, 2, 300):
+        await twin.settle(seconds)
+        tries.append(len(shop.received))
+
+    told = await twin.control("GET", "deliveries")
+    assert tries == [1, 2, 3, 4, 4, 5, 6]
+    assert [attempt["status"] for attempt in told["deliveries"]] == [500, 302, 401, 404, 503, 202]
+    assert len({attempt["body"] for attempt in told["deliveries"]}) == 1
+    assert told["deliveries"][-1]["answer"] == "[accepted]"
+    assert told["waiting"] == []
+
+
+async def test_the_rest_queues_behind_the_first_that_fails(twin: TwinAtWork, shop: Shop) -> None:
+    shop.answers = [500]
+    for number in (1, 2, 3):
+        await twin.paid(reference=f"ORDER-{number}")
+    await twin.settle()
+    waiting = (await twin.control("GET", "deliveries"))["waiting"]
+    await twin.settle(9)
+
+    heard = [webhook.item["merchantReference"] for webhook in shop.received]
+    assert [notice["reference"] for notice in waiting] == ["ORDER-1", "ORDER-2", "ORDER-3"]
+    assert heard == ["ORDER-1", "ORDER-1", "ORDER-2", "ORDER-3"]
+
+
+async def test_a_notice_is_given_up_after_thirty_days(twin: TwinAtWork, shop: Shop) -> None:
+    shop.answers = [500] * 1000
+    await twin.paid()
+    await twin.settle(31 * 24 * HOUR_S)
+    tries = len(shop.received)
+    await twin.settle(31 * 24 * HOUR_S)
+
+    assert tries > 90
+    assert len(shop.received) == tries
+    assert (await twin.control("GET", "deliveries"))["waiting"] == []
+
+
+async def test_nobody_at_home_is_an_attempt_too(twin: TwinAtWork) -> None:
+    await twin.control(
+        "PUT", "webhooks/standard", {"url": "http://127.0.0.1:1/webhooks", "hmacKey": KEY}
+    )
+    await twin.paid()
+    await twin.settle()
+
+    (attempt,) = (await twin.control("GET", "deliveries?reference=ORDER-1001"))["deliveries"]
+    assert attempt["status"] is None
+    assert "Cannot connect" in attempt["error"]
+
+
+async def test_a_shop_that_does_not_answer_in_time_has_not_accepted(
+    twin: TwinAtWork, shop: Shop
+) -> None:
+    shop.has_time.clear()
+    await twin.control("PUT", "knobs", {"webhookTimeoutS": 0.05})
+    await twin.paid()
+    await twin.settle()
+    shop.has_time.set()
+    await twin.control("PUT", "knobs", {"webhookTimeoutS": 60})
+    await twin.settle(9)
+
+    first, second = (await twin.control("GET", "deliveries"))["deliveries"]
+    assert (first["accepted"], first["status"]) == (False, None)
+    assert first["error"] == "no answer within 0.05 s"
+    assert (second["accepted"], second["status"], second["attempt"]) == (True, 202, 2)
+    assert shop.received[-1].raw == first["body"].encode()
+
+
+async def test_what_was_queued_bears_the_seal_of_its_day(twin: TwinAtWork, shop: Shop) -> None:
+    shop.answers = [500]
+    await twin.paid()
+    await twin.settle()
+    await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": OTHER_KEY})
+    await twin.paid()
+    await twin.settle()
+
+    _, older, newer = [webhook.item for webhook in shop.received]
+    assert older["additionalData"]["hmacSignature"] == signing.seal_of_item(older, KEY)
+    assert newer["additionalData"]["hmacSignature"] == signing.seal_of_item(newer, OTHER_KEY)
+
+
+async def test_a_webhook_that_is_taken_away_gets_nothing_more(twin: TwinAtWork, shop: Shop) -> None:
+    shop.answers = [500]
+    await twin.paid()
+    await twin.settle()
+    await twin.control("DELETE", "webhooks/standard")
+    psp_reference = await twin.paid()
+    await twin.settle(HOUR_S)
+
+    assert len(shop.received) == 1
+    # The payment knows what would have been told.
+    events = (await twin.control("GET", f"payments/{psp_reference}"))["events"]
+    assert [event["eventCode"] for event in events] == ["AUTHORISATION"]

@@ -1,0 +1,36 @@
+"""What the twin does by its clock, when doing it fails."""
+
+from __future__ import annotations
+
+import heapq
+
+import pytest
+
+from adyen_twin.core.state import Errand
+from adyen_twin.simulation import engine
+from kasir.demo.client import until
+from twin_fixtures import Shop, TwinAtWork, shop, twin
+
+__all__ = ["shop", "twin"]
+
+
+async def test_an_errand_that_fails_is_logged_and_those_after_it_are_done(
+    twin: TwinAtWork,
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(engine, "AFTER_FAILURE_S", 0)
+    broken = Errand(due_at=twin.twin.now(), number=0, kind="an-older-twins")
+    heapq.heappush(twin.twin.state.errands, broken)
+    await twin.paid()
+
+    async def told() -> list[tuple[str, str]]:
+        return shop.said
+
+    said = await until(told, bool, "told of the payment")
+
+    assert said == [("AUTHORISATION", "true")]
+    (line,) = [one for one in caplog.records if one.message == "an errand failed"]
+    assert line.exc_info
+    assert "an-older-twins" in (line.exc_text or str(line.exc_info[1]))

@@ -1,0 +1,369 @@
+"""Each way the twin can be made to misbehave, and how faults are aimed."""
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import pytest
+
+from adyen_twin.protocol import signing
+from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, payment_body, shop, twin
+
+__all__ = ["shop", "twin"]
+
+
+async def plan(twin: TwinAtWork, *faults: dict[str, Any]) -> None:
+    await twin.control("PUT", "faults", list(faults))
+
+
+async def struck(twin: TwinAtWork) -> list[int]:
+    return [fault["struck"] for fault in (await twin.control("GET", "faults"))["faults"]]
+
+
+def references(shop: Shop) -> list[str]:
+    return [webhook.item["merchantReference"] for webhook in shop.received]
+
+
+async def test_a_webhook_may_come_more_than_once(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "duplicate_notice", "copies": 2})
+    await twin.paid()
+    await twin.settle()
+
+    assert len(shop.received) == 3
+    assert len({webhook.raw for webhook in shop.received}) == 1
+
+
+async def test_a_webhook_may_be_lost(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "lose_notice", "reference": "LOST"})
+    await twin.paid(reference="LOST")
+    await twin.paid(reference="KEPT")
+    await twin.settle(3600)
+
+    (lost, _) = (await twin.control("GET", "deliveries"))["deliveries"]
+    assert references(shop) == ["KEPT"]
+    assert (lost["reference"], lost["error"]) == ("LOST", "lost, as a fault planned")
+
+
+async def test_a_webhook_may_be_late_and_hold_up_nobody(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "delay_notice", "seconds": 600, "reference": "LATE"})
+    await twin.paid(reference="LATE")
+    await twin.paid(reference="PROMPT")
+    await twin.settle(599)
+    before = references(shop)
+    await twin.settle(1)
+
+    assert before == ["PROMPT"]
+    assert references(shop) == ["PROMPT", "LATE"]
+
+
+async def test_a_webhook_may_come_after_the_next(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "reorder_notice", "times": 1})
+    for reference in ("FIRST", "SECOND", "THIRD"):
+        await twin.paid(reference=reference)
+    await twin.settle()
+
+    assert references(shop) == ["SECOND", "FIRST", "THIRD"]
+
+
+async def test_a_webhook_held_back_comes_though_no_other_does(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "reorder_notice", "seconds": 30})
+    await twin.paid()
+    await twin.settle(29)
+    before = len(shop.received)
+    await twin.settle(1)
+
+    assert (before, len(shop.received)) == (0, 1)
+
+
+@pytest.mark.parametrize("fault", ["wrong_seal", "no_seal"])
+async def test_the_first_tries_may_be_sealed_badly(
+    twin: TwinAtWork, shop: Shop, fault: str
+) -> None:
+    await plan(twin, {"fault": fault, "tries": 2})
+    shop.answers = [401, 401]
+    await twin.paid()
+    await twin.settle(60)
+
+    seen = [webhook.item["additionalData"].get("hmacSignature") for webhook in shop.received]
+    good = signing.seal_of_item(shop.received[0].item, KEY)
+    assert [seal == good for seal in seen] == [False, False, True]
+    assert (seen[0] is None) is (fault == "no_seal")
+
+
+async def test_a_webhook_may_bear_the_previous_key(twin: TwinAtWork, shop: Shop) -> None:
+    await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": OTHER_KEY})
+    await plan(twin, {"fault": "previous_key", "times": 1})
+    await twin.paid()
+    await twin.paid()
+    await twin.settle()
+
+    items = [webhook.item for webhook in shop.received]
+    assert [item["additionalData"]["hmacSignature"] for item in items] == [
+        signing.seal_of_item(items[0], KEY),
+        signing.seal_of_item(items[1], OTHER_KEY),
+    ]
+
+
+@pytest.mark.parametrize(("fault", "made"), [("lose_reply_before", 0), ("lose_reply_after", 1)])
+async def test_the_answer_may_never_come(twin: TwinAtWork, fault: str, made: int) -> None:
+    await plan(twin, {"fault": fault, "call": "payments", "times": 1})
+    with pytest.raises(aiohttp.ClientError):
+        await twin.api("/v72/payments", payment_body(), key="k")
+    count = (await twin.control("GET", "payments"))["count"]
+    again = await twin.api("/v72/payments", payment_body(), key="k")
+
+    assert count == made
+    assert again.status == 200
+    assert (await twin.control("GET", "payments"))["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code", "transient"),
+    [
+        ("error_500", 500, "000", None),
+        ("error_503", 503, "703", "true"),
+        ("conflict_409", 409, "704", None),
+        ("conflict_422", 422, "704", None),
+    ],
+)
+@pytest.mark.parametrize("after", [False, True])
+async def test_the_answer_may_be_an_error(
+    twin: TwinAtWork, fault: str, status: int, code: str, transient: str | None, after: bool
+) -> None:
+    await plan(twin, {"fault": fault, "times": 1, "after": after})
+    first = await twin.api("/v72/payments", payment_body(), key="k")
+    count = (await twin.control("GET", "payments"))["count"]
+    again = await twin.api("/v72/payments", payment_body(), key="k")
+
+    assert (first.status, first.body["errorCode"]) == (status, code)
+    assert first.headers.get("transient-error") == transient
+    assert count == int(after)
+    # The error was never the kept answer: asking again with the key gets the true one.
+    assert again.status == 200
+    assert (await twin.control("GET", "payments"))["count"] == 1
+
+
+async def test_a_slow_answer_is_in_progress_for_others(twin: TwinAtWork) -> None:
+    await plan(twin, {"fault": "slow_reply", "seconds": 0.5, "times": 1})
+    slow = asyncio.create_task(twin.api("/v72/payments", payment_body(), key="k"))
+    while (await twin.control("GET", "payments"))["count"] == 0:
+        pass
+    meanwhile = await twin.api("/v72/payments", payment_body(), key="k")
+    first = await slow
+    after = await twin.api("/v72/payments", payment_body(), key="k")
+
+    assert (meanwhile.status, meanwhile.body["errorCode"]) == (409, "704")
+    assert first.status == 200
+    assert after.text == first.text
+
+
+async def test_a_webhook_may_come_before_the_answer(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(
+        twin,
+        {"fault": "delay_notice", "seconds": 600, "eventCode": "AUTHORISATION"},
+        {"fault": "notice_before_reply"},
+    )
+    told = await twin.shopper(await twin.pay())
+    before = len(shop.received)
+    await twin.details(told["location"])
+    after = list(shop.said)
+    body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 1}}
+    await twin.api(f"/v72/payments/{told['pspReference']}/refunds", body)
+
+    assert before == 0
+    assert after == [("AUTHORISATION", "true")]
+    assert shop.said[1:] == [("REFUND", "true")]
+
+
+async def test_details_may_say_otherwise_than_the_webhook(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "details_say", "resultCode": "Pending"})
+    told = await twin.shopper(await twin.pay())
+    details = await twin.details(told["location"])
+    await twin.settle()
+
+    assert details.body["resultCode"] == "Pending"
+    assert shop.said == [("AUTHORISATION", "true")]
+
+
+async def test_the_wallet_may_refuse_what_is_approved(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "wallet_refuses", "reason": "FRAUD", "code": "20"})
+    told = await twin.shopper(await twin.pay())
+    await twin.settle()
+
+    assert told["status"] == "refused"
+    assert shop.received[0].item["reason"] == "FRAUD"
+
+
+@pytest.mark.parametrize("same", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("false_then_true", ["false", "true"]), ("true_then_false", ["true", "false"])],
+)
+async def test_an_earlier_attempt_may_be_told_refused(
+    twin: TwinAtWork, shop: Shop, fault: str, said: list[str], same: bool
+) -> None:
+    await plan(twin, {"fault": fault, "seconds": 60, "samePspReference": same})
+    psp_reference = await twin.paid()
+    await twin.settle(60)
+
+    names = {webhook.item["pspReference"] for webhook in shop.received}
+    assert [success for _, success in shop.said] == said
+    assert len(names) == (1 if same else 2)
+    assert psp_reference in names
+    assert (await twin.control("GET", f"payments/{psp_reference}"))["status"] == "authorised"
+
+
+async def test_an_offer_may_be_told_closed_though_it_was_paid(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "offer_closed_after_paid", "seconds": 60})
+    await twin.paid()
+    await twin.settle(60)
+
+    assert shop.said == [("AUTHORISATION", "true"), ("OFFER_CLOSED", "true")]
+
+
+async def refunded(twin: TwinAtWork, psp_reference: str) -> int:
+    body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 1000}}
+    await twin.api(f"/v72/payments/{psp_reference}/refunds", body)
+    await twin.settle(2)
+    count: int = (await twin.control("GET", f"payments/{psp_reference}"))["refunded"]
+    return count
+
+
+async def test_a_refund_may_be_refused(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "refund_refused", "times": 1})
+    psp_reference = await twin.paid()
+
+    assert [await refunded(twin, psp_reference) for _ in range(2)] == [0, 1000]
+    assert [success for _, success in shop.said[1:]] == ["false", "true"]
+
+
+@pytest.mark.parametrize("code", ["REFUND_FAILED", "REFUNDED_REVERSED"])
+async def test_a_refund_may_fail_later(twin: TwinAtWork, shop: Shop, code: str) -> None:
+    await plan(twin, {"fault": "refund_fails_later", "seconds": 7200, "eventCode": code})
+    psp_reference = await twin.paid()
+    at_first = await refunded(twin, psp_reference)
+    await twin.settle(7200)
+
+    told = await twin.control("GET", f"payments/{psp_reference}")
+    refund, failure = shop.received[-2].item, shop.received[-1].item
+    assert (at_first, told["refunded"]) == (1000, 0)
+    assert told["modifications"][-1]["outcome"] == "undone"
+    assert shop.said[1:] == [("REFUND", "true"), (code, "true")]
+    assert failure["originalReference"] == psp_reference
+    assert failure["pspReference"] == refund["pspReference"]
+
+
+async def test_a_capture_may_fail_later(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "capture_fails_later"})
+    psp_reference = await twin.paid()
+    await twin.settle(3600)
+
+    assert shop.said == [("AUTHORISATION", "true"), ("CAPTURE_FAILED", "true")]
+    assert (await twin.control("GET", f"payments/{psp_reference}"))["captured"] == 0
+
+
+async def test_faults_are_aimed_by_count(twin: TwinAtWork, shop: Shop) -> None:
+    await plan(twin, {"fault": "lose_notice", "skip": 1, "times": 2})
+    for number in range(5):
+        await twin.paid(reference=f"ORDER-{number}")
+    await twin.settle()
+
+    assert references(shop) == ["ORDER-0", "ORDER-3", "ORDER-4"]
+    assert await struck(twin) == [2]
+
+
+async def test_a_seed_gives_the_same_faults_in_whatever_order(twin: TwinAtWork, shop: Shop) -> None:
+    numbers = range(40)
+    heard = []
+    for order in (numbers, reversed(numbers)):
+        shop.received.clear()
+        await plan(twin, {"fault": "lose_notice", "probability": 0.5, "seed": 7})
+        for number in order:
+            await twin.paid(reference=f"ORDER-{number}")
+        await twin.settle()
+        heard.append(sorted(references(shop)))
+
+    assert heard[0] == heard[1]
+    assert 5 < len(heard[0]) < 35
+
+
+async def test_faults_are_taken_back(twin: TwinAtWork) -> None:
+    await plan(twin, {"fault": "error_500"})
+    await twin.control("DELETE", "faults")
+
+    assert (await twin.api("/v72/payments", payment_body())).status == 200
+    assert await twin.control("GET", "faults") == {"faults": []}
+
+
+@pytest.mark.parametrize(
+    ("faults", "field"),
+    [
+        ({}, None),
+        ([{}], "[0].fault"),
+        ([{"fault": "dance"}], "[0].fault"),
+        ([{"fault": "lose_notice"}, {"fault": "delay_notice"}], "[1].seconds"),
+        ([{"fault": "delay_notice", "seconds": -1}], "[0].seconds"),
+        ([{"fault": "lose_notice", "probability": 2}], "[0].probability"),
+        ([{"fault": "lose_notice", "times": 0}], "[0].times"),
+        ([{"fault": "lose_notice", "colour": "red"}], "[0].colour"),
+        ([{"fault": "lose_reply_after", "call": "donations"}], "[0].call"),
+        ([{"fault": "details_say", "resultCode": "Maybe"}], "[0].resultCode"),
+    ],
+)
+async def test_a_bad_fault_is_named(twin: TwinAtWork, faults: Any, field: str | None) -> None:
+    answer = await twin.call("PUT", "/twin/faults", faults)
+
+    assert answer.status == 422
+    assert answer.body.get("field") == field, answer.text
+    assert await struck(twin) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [
+        ({"fault": "duplicat_notice"}, "duplicate_notice"),
+        ({}, "duplicate_notice"),
+        ({"fault": "lose_notice", "eventCode": "AUTHORISATON"}, "AUTHORISATION"),
+        ({"fault": "lose_notice", "eventCode": "token.created"}, "recurring.token.created"),
+        ({"fault": "refund_fails_later", "eventCode": "REFUND"}, "REFUNDED_REVERSED"),
+        ({"fault": "error_500", "call": "payment"}, "paymentMethods"),
+        ({"fault": "lose_notice", "endpoint": "token"}, "standard"),
+        ({"fault": "lose_notice", "chance": 1}, "probability"),
+    ],
+)
+async def test_a_misspelt_name_is_told_the_names_that_there_are(
+    twin: TwinAtWork, fault: dict[str, Any], named: str
+) -> None:
+    answer = await twin.call("PUT", "/twin/faults", [fault])
+    _, listed, names = answer.body["error"].partition("; there are ")
+
+    assert (answer.status, bool(listed)) == (422, True)
+    assert named in names.split(", ")
+
+
+_ANSWER = {"status": 422, "errorCode": "1", "message": "no"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "named"),
+    [
+        ("PUT", "wallets/s", {"state": "empty"}, "no_balance"),
+        ("POST", "foreign", {"reference": "r", "amount": 1, "event": "PAID"}, "AUTHORISATION"),
+        ("PUT", "knobs", {"idempotencyOtherBody": "again"}, "replay"),
+        ("PUT", "knobs", {"colour": "red"}, "walletPin"),
+        ("PUT", "knobs", {"answers": {"colour": _ANSWER}}, "gopay_browser"),
+        ("POST", "clock", {"seconds": 1}, "advance_s"),
+        ("GET", "payments/NONE", None, "GET /twin/payments"),
+        ("POST", "tokens/NONE", {"do": "disable"}, "GET /twin/tokens"),
+        ("POST", "wallet", {"url": "x", "do": "approve"}, "action.url"),
+        ("POST", "webhooks/standard/test", {}, "PUT /twin/webhooks/standard"),
+        ("GET", "payment", None, "docs/twin.md"),
+    ],
+)
+async def test_a_control_that_is_called_wrongly_says_what_would_be_right(
+    twin: TwinAtWork, method: str, path: str, body: Any, named: str
+) -> None:
+    answer = await twin.call(method, f"/twin/{path}", body)
+
+    assert 400 <= answer.status < 500
+    assert named in answer.body["error"]

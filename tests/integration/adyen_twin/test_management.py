@@ -1,0 +1,112 @@
+"""The standard webhook, set up as a shop's own script does: by the Management API."""
+
+import asyncio
+from typing import Any
+
+import Adyen
+import pytest
+
+from adyen_twin.protocol import signing
+from twin_fixtures import Answer, Shop, TwinAtWork, listening, twin
+
+__all__ = ["twin"]
+
+WEBHOOKS = "/v3/merchants/TwinMerchant/webhooks"
+
+
+async def managed(twin: TwinAtWork, method: str, path: str, body: Any = None) -> Answer:
+    return await twin.api(WEBHOOKS + path, body, method=method)
+
+
+def wanted(shop: Shop, **changes: Any) -> dict[str, Any]:
+    return {"type": "standard", "url": shop.url, "active": True, "communicationFormat": "json"} | (
+        changes
+    )
+
+
+async def test_a_webhook_is_made_sealed_tested_and_removed(twin: TwinAtWork) -> None:
+    async with listening() as shop:
+        made = (await managed(twin, "POST", "", wanted(shop))).body
+        path = f"/{made['id']}"
+        await twin.paid()
+        key = (await managed(twin, "POST", f"{path}/generateHmac")).body["hmacKey"]
+        await twin.paid()
+        await twin.settle()
+        tested = (await managed(twin, "POST", f"{path}/test", {"types": ["AUTHORISATION"]})).body
+        listed = (await managed(twin, "GET", "")).body
+        await managed(twin, "PATCH", path, {"active": False})
+        await twin.paid()
+        gone = await managed(twin, "DELETE", path)
+        await twin.settle()
+
+    unsigned, signed, *tests = [webhook.item for webhook in shop.received]
+    assert "hmacSignature" not in unsigned["additionalData"]
+    assert signed["additionalData"]["hmacSignature"] == signing.seal_of_item(signed, key)
+    assert [one["status"] for one in tested["data"]] == ["success"] * 4
+    assert len(tests) == 4
+    assert listed["data"] == [made]
+    assert gone.status == 204
+    assert (await managed(twin, "GET", path)).status == 404
+    assert (await managed(twin, "GET", "")).body["itemsTotal"] == 0
+
+
+async def test_it_is_the_control_s_own_webhook(twin: TwinAtWork) -> None:
+    async with listening() as shop:
+        endpoint = {"url": shop.url, "hmacKey": None, "username": "u", "password": "p"}
+        await twin.control("PUT", "webhooks/standard", endpoint)
+        (told,) = (await managed(twin, "GET", "")).body["data"]
+        settings = {"additionalSettings": {"includeEventCodes": ["RECURRING_CONTRACT"]}}
+        changed = (await managed(twin, "PATCH", f"/{told['id']}", settings)).body
+        second = await managed(twin, "POST", "", wanted(shop))
+
+    assert (told["username"], told["hasPassword"]) == ("u", True)
+    assert changed["additionalSettings"] == {"includeEventCodes": ["RECURRING_CONTRACT"]}
+    assert (await twin.control("GET", "knobs"))["extraEvents"] == ["RECURRING_CONTRACT"]
+    assert second.status == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "", {"type": "standard"}, 422),
+        ("POST", "", b"{", 400),
+        ("POST", "", {"type": "report-notification", "url": "http://s/"}, 422),
+        (
+            *("POST", ""),
+            {"type": "standard", "url": "shop", "active": True, "communicationFormat": "json"},
+            422,
+        ),
+        ("GET", "/S2-0", None, 404),
+        ("POST", "/S2-0/test", {"types": []}, 404),
+    ],
+)
+async def test_what_cannot_be_done_is_a_problem(
+    twin: TwinAtWork, method: str, path: str, body: Any, status: int
+) -> None:
+    answer = await managed(twin, method, path, body)
+
+    assert answer.status == status, answer.text
+    assert answer.body["status"] == status
+    assert (await managed(twin, "GET", "")).body["itemsTotal"] == 0
+
+
+async def test_keys_and_accounts_are_looked_at(twin: TwinAtWork) -> None:
+    strangers = await twin.api("/v3/merchants/Another/webhooks", None, method="GET")
+    keyless = await twin.call("GET", WEBHOOKS)
+
+    assert (strangers.status, keyless.status) == (403, 401)
+
+
+async def test_the_library_sets_it_up(twin: TwinAtWork) -> None:
+    client: Any = Adyen.Adyen(xapikey="twin-api-key", platform="test")
+    api = client.management.webhooks_merchant_level_api
+    api.baseUrl = client.management.my_api_credential_api.baseUrl = f"{twin.url}/v3"
+    async with listening() as shop:
+        me = await asyncio.to_thread(
+            client.management.my_api_credential_api.get_api_credential_details
+        )
+        made = await asyncio.to_thread(api.set_up_webhook, wanted(shop), "TwinMerchant")
+        key = await asyncio.to_thread(api.generate_hmac_key, "TwinMerchant", made.message["id"])
+
+    assert me.message["active"] is True
+    assert len(bytes.fromhex(key.message["hmacKey"])) == 32

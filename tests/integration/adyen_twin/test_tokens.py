@@ -1,0 +1,452 @@
+"""Tokens: saved, told, charged both ways, listed, disabled by either hand."""
+
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from adyen_twin.protocol import signing
+from twin_fixtures import (
+    OTHER_KEY,
+    Answer,
+    Shop,
+    TwinAtWork,
+    charge_body,
+    payment_body,
+    result_of,
+    shop,
+    token_shop,
+    twin,
+)
+
+__all__ = ["shop", "token_shop", "twin"]
+
+SAVE: dict[str, Any] = {"storePaymentMethod": True, "shopperReference": "shopper-1"}
+ACCOUNT = {"merchantAccount": "TwinMerchant"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def charged(
+    twin: TwinAtWork, token: str, model: str = "Subscription", **changes: Any
+) -> Answer:
+    """Charge a token, as GoPay's page has it."""
+    return await twin.api("/v72/payments", charge_body(token, model, **changes))
+
+
+def kinds(shop: Shop) -> list[str]:
+    return [webhook.body["type"] for webhook in shop.received]
+
+
+async def test_a_token_is_told_once_the_payment_is_settled(
+    twin: TwinAtWork, shop: Shop, token_shop: Shop
+) -> None:
+    psp_reference = await twin.paid(recurringProcessingModel="Subscription", **SAVE)
+    await twin.settle()
+    before = len(token_shop.received)
+    await twin.settle(10)
+
+    (webhook,) = token_shop.received
+    assert before == 0
+    assert shop.said == [("AUTHORISATION", "true")]
+    assert webhook.body["type"] == "recurring.token.created"
+    assert webhook.body["eventId"] == psp_reference
+    assert webhook.body["data"]["operation"] == "created"
+    assert webhook.body["data"]["shopperReference"] == "shopper-1"
+    assert webhook.headers["HmacSignature"] == signing.seal_of_bytes(webhook.raw, OTHER_KEY)
+    assert webhook.headers["Protocol"] == "HmacSHA256"
+
+
+@pytest.mark.parametrize(
+    ("when", "order"), [("before", ["tokens", "standard"]), ("never", ["standard"])]
+)
+async def test_a_token_may_be_told_before_or_never(
+    twin: TwinAtWork, shop: Shop, token_shop: Shop, when: str, order: list[str]
+) -> None:
+    await twin.control("PUT", "knobs", {"tokensTold": when})
+    token = await twin.saved()
+    await twin.settle(3600)
+
+    events = sorted(
+        (await twin.control("GET", "deliveries"))["deliveries"], key=lambda one: one["notice"]
+    )
+    assert [event["endpoint"] for event in events] == order
+    # Told or not, it is there.
+    assert (await charged(twin, token)).body["resultCode"] == "Authorised"
+
+
+async def test_what_is_not_paid_saves_nothing(twin: TwinAtWork, token_shop: Shop) -> None:
+    url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
+    await twin.shopper(url, "refuse")
+    await twin.settle(60)
+
+    assert token_shop.received == []
+    assert (await twin.control("GET", "tokens"))["count"] == 0
+
+
+async def test_the_same_wallet_is_one_token(twin: TwinAtWork, token_shop: Shop) -> None:
+    first = await twin.saved()
+    again = await twin.saved()
+    other_model = await twin.saved("CardOnFile")
+    await twin.settle(60)
+
+    (told,) = (await twin.control("GET", "tokens?shopperReference=shopper-1"))["tokens"]
+    assert first == again == other_model
+    assert kinds(token_shop) == [
+        "recurring.token.created",
+        "recurring.token.alreadyExisting",
+        "recurring.token.updated",
+    ]
+    assert told["models"] == ["Subscription", "CardOnFile"]
+
+
+async def test_another_wallet_and_another_shopper_are_other_tokens(twin: TwinAtWork) -> None:
+    first = await twin.saved()
+    url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
+    await twin.shopper(url, account="628123")
+    second = await twin.saved()
+    third = await twin.saved(shopperReference="Shopper-1")
+
+    assert len({first, second, third}) == 3
+
+
+async def test_a_subscription_is_charged_without_the_shopper(twin: TwinAtWork, shop: Shop) -> None:
+    answer = await charged(twin, await twin.saved())
+    await twin.settle()
+
+    item = shop.received[-1].item
+    assert answer.body == {
+        "resultCode": "Authorised",
+        "pspReference": answer.headers["pspReference"],
+        "merchantReference": "SUB-7",
+        "amount": {"currency": "IDR", "value": 25000},
+        "paymentMethod": {"type": "gopay_wallet"},
+    }
+    assert (item["eventCode"], item["success"]) == ("AUTHORISATION", "true")
+    assert item["pspReference"] == answer.body["pspReference"]
+    assert item["merchantReference"] == "SUB-7"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "code"),
+    [
+        ({"state": "no_balance"}, "Not enough balance", "12"),
+        ({"balance": 24_999}, "Not enough balance", "12"),
+        ({"state": "unlinked"}, "Revocation Of Auth", "26"),
+        ({"state": "blocked"}, "Transaction Not Permitted", "23"),
+    ],
+)
+async def test_a_subscription_is_refused_by_the_wallets_state(
+    twin: TwinAtWork, shop: Shop, change: dict[str, Any], reason: str, code: str
+) -> None:
+    token = await twin.saved()
+    await twin.control("PUT", "wallets/shopper-1", change)
+    refused = await charged(twin, token)
+    await twin.control("PUT", "wallets/shopper-1", {"state": "ok", "balance": None})
+    paid = await charged(twin, token)
+    await twin.settle()
+
+    assert refused.status == 200
+    assert refused.body["resultCode"] == "Refused"
+    assert (refused.body["refusalReason"], refused.body["refusalReasonCode"]) == (reason, code)
+    assert paid.body["resultCode"] == "Authorised"
+    assert [success for _, success in shop.said] == ["true", "false", "true"]
+
+
+@pytest.mark.parametrize("code", ["Received", "Pending"])
+async def test_a_subscription_may_be_left_open_at_first(
+    twin: TwinAtWork, shop: Shop, code: str
+) -> None:
+    token = await twin.saved()
+    await twin.control("PUT", "knobs", {"chargeResult": code})
+    answer = await charged(twin, token)
+    await twin.settle()
+    before = len(shop.received)
+    await twin.settle(5)
+
+    assert answer.body["resultCode"] == code
+    assert "paymentMethod" not in answer.body
+    assert (before, len(shop.received)) == (1, 2)
+    assert shop.received[-1].item["pspReference"] == answer.body["pspReference"]
+
+
+async def test_a_card_on_file_payment_asks_for_the_pin(twin: TwinAtWork, shop: Shop) -> None:
+    token = await twin.saved("CardOnFile")
+    answer = await charged(twin, token, "CardOnFile")
+    url = answer.body["action"]["url"]
+    wrong = await twin.shopper(url, pin="999999")
+    told = await twin.shopper(url)
+    details = await twin.details(told["location"])
+    refused = (await charged(twin, token, "CardOnFile")).body["action"]["url"]
+    cancelled = (await charged(twin, token, "CardOnFile")).body["action"]["url"]
+
+    assert answer.body["resultCode"] == "RedirectShopper"
+    assert "pspReference" not in answer.body
+    assert wrong["pinTriesLeft"] == 2
+    assert details.body["resultCode"] == "Authorised"
+    assert (await twin.shopper(refused, "refuse"))["status"] == "refused"
+    assert (await twin.shopper(cancelled, "cancel"))["status"] == "cancelled"
+    assert result_of(told["location"])
+
+
+async def test_a_token_is_charged_as_it_was_saved_unless_so_set(twin: TwinAtWork) -> None:
+    token = await twin.saved("Subscription")
+    refused = await charged(twin, token, "CardOnFile")
+    await twin.control("PUT", "knobs", {"tokensCharged": "both"})
+    allowed = await charged(twin, token, "CardOnFile")
+
+    assert (refused.status, refused.body["errorCode"]) == (422, "800")
+    assert allowed.body["resultCode"] == "RedirectShopper"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"shopperReference": "shopper-2"}, 422, "800"),
+        ({"shopperReference": "Shopper-1"}, 422, "800"),
+        ({"paymentMethod": {"storedPaymentMethodId": "NOSUCHTOKEN00000"}}, 422, "803"),
+        ({"paymentMethod": {"storedPaymentMethodId": "t" * 65}}, 422, "187"),
+        ({"shopperReference": None}, 422, "187"),
+        ({"recurringProcessingModel": None}, 422, "187"),
+        ({"recurringProcessingModel": "UnscheduledCardOnFile"}, 500, "905"),
+        ({"shopperInteraction": None}, 422, "187"),
+        ({"shopperInteraction": "Ecommerce"}, 422, "187"),
+        ({"amount": {"currency": "EUR", "value": 1000}}, 422, "138"),
+        ({"amount": {"currency": "IDR", "value": 20_000_001}}, 422, "137"),
+        ({"returnUrl": None}, 422, "14_030"),
+    ],
+)
+async def test_a_charge_that_cannot_be_asked_for(
+    twin: TwinAtWork, changes: dict[str, Any], status: int, code: str
+) -> None:
+    token = await twin.saved()
+    answer = await charged(twin, token, **changes)
+
+    assert (answer.status, answer.body["errorCode"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    "method", [{"type": "gopay_wallet"}, {"recurringDetailReference": "TOKEN"}]
+)
+async def test_a_token_may_come_with_its_type_or_its_older_name(
+    twin: TwinAtWork, method: dict[str, str]
+) -> None:
+    token = await twin.saved()
+    named = {"storedPaymentMethodId": token} if "type" in method else {}
+    given = {key: value.replace("TOKEN", token) for key, value in method.items()}
+    answer = await charged(twin, token, paymentMethod=given | named)
+
+    assert answer.body["resultCode"] == "Authorised"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"shopperReference": None}, 422),
+        ({"shopperReference": "ab"}, 422),
+        ({"recurringProcessingModel": None}, 422),
+        ({"recurringProcessingModel": "UnscheduledCardOnFile"}, 500),
+    ],
+)
+async def test_a_token_that_cannot_be_asked_for(
+    twin: TwinAtWork, changes: dict[str, Any], status: int
+) -> None:
+    body = payment_body(**SAVE | {"recurringProcessingModel": "Subscription"} | changes)
+
+    assert (await twin.api("/v72/payments", body)).status == status
+
+
+@pytest.mark.parametrize("older", ["enableRecurring", "enableOneClick"])
+async def test_the_older_names_save_a_token_too(twin: TwinAtWork, older: str) -> None:
+    changes: dict[str, Any] = {"storePaymentMethod": None, older: True}
+
+    assert await twin.saved("Subscription", **changes)
+
+
+async def test_the_older_webhook_and_the_authorisation_may_tell_of_a_token(
+    twin: TwinAtWork, shop: Shop
+) -> None:
+    knobs = {"extraEvents": ["RECURRING_CONTRACT"], "tokensInAuthorisation": True}
+    await twin.control("PUT", "knobs", knobs)
+    url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
+    told = await twin.shopper(url)
+    details = await twin.details(told["location"])
+    await twin.settle(10)
+
+    authorisation, contract = [webhook.item for webhook in shop.received]
+    token = contract["pspReference"]
+    said = {
+        "tokenization.storedPaymentMethodId": token,
+        "tokenization.shopperReference": "shopper-1",
+        "tokenization.store.operationType": "created",
+    }
+    assert contract["eventCode"] == "RECURRING_CONTRACT"
+    assert contract["originalReference"] == contract["originalPsp"] == told["pspReference"]
+    assert contract["amount"]["value"] == 0
+    assert said.items() <= authorisation["additionalData"].items()
+    assert details.body["additionalData"] == said
+
+
+async def test_a_shopper_sees_what_is_saved_where_gopay_is_on_offer(twin: TwinAtWork) -> None:
+    token = await twin.saved()
+    asked = ACCOUNT | {
+        "countryCode": "ID",
+        "amount": {"currency": "IDR", "value": 1},
+        "channel": "Web",
+        "shopperReference": "shopper-1",
+    }
+    told = (await twin.api("/v72/paymentMethods", asked)).body
+    abroad = (await twin.api("/v72/paymentMethods", asked | {"countryCode": "NL"})).body
+
+    assert told["storedPaymentMethods"] == [
+        {
+            "id": token,
+            "name": "GoPay Wallet",
+            "type": "gopay_wallet",
+            "supportedRecurringProcessingModels": ["Subscription"],
+            "supportedShopperInteractions": ["Ecommerce", "ContAuth"],
+        }
+    ]
+    assert "storedPaymentMethods" not in abroad
+
+
+def stored(shopper: str = "shopper-1", token: str = "", version: int = 72) -> str:
+    query = urlencode(ACCOUNT | {"shopperReference": shopper})
+    return f"/v{version}/storedPaymentMethods{'/' if token else ''}{token}?{query}"
+
+
+async def test_tokens_are_listed_and_removed(twin: TwinAtWork, token_shop: Shop) -> None:
+    token = await twin.saved()
+    listed = (await twin.api(stored(), None, method="GET")).body
+    older = (await twin.api(stored(version=71), None, method="GET")).body
+    others = await twin.api(stored("shopper-2", token), None, method="DELETE")
+    gone = await twin.api(stored(token=token), None, method="DELETE")
+    again = await twin.api(stored(token=token), None, method="DELETE")
+    left = (await twin.api(stored(), None, method="GET")).body
+    await twin.settle(60)
+
+    (row,) = listed["storedPaymentMethods"]
+    assert (row["id"], row["type"], row["shopperReference"]) == (
+        *(token, "gopay_wallet", "shopper-1"),
+    )
+    assert row["firstPspReference"]
+    assert "firstPspReference" not in older["storedPaymentMethods"][0]
+    assert (others.status, others.body["errorCode"]) == (422, "800")
+    assert (gone.status, gone.text) == (204, "")
+    assert (again.status, again.body["errorCode"]) == (422, "803")
+    assert left["storedPaymentMethods"] == []
+    assert kinds(token_shop)[0] == "recurring.token.disabled"
+    assert "operation" not in token_shop.received[0].body["data"]
+    assert (await charged(twin, token)).body["errorCode"] == "803"
+
+
+async def classic(twin: TwinAtWork, call: str, **more: Any) -> Answer:
+    body = ACCOUNT | {"shopperReference": "shopper-1"} | more
+    return await twin.api(f"/pal/servlet/Recurring/v68/{call}", body)
+
+
+async def test_the_classic_list(twin: TwinAtWork) -> None:
+    nobody = await classic(twin, "listRecurringDetails")
+    subscription = await twin.saved()
+    url = await twin.pay(recurringProcessingModel="CardOnFile", **SAVE)
+    await twin.shopper(url, account="628123")
+    everything = (await classic(twin, "listRecurringDetails")).body
+    contract = {"recurring": {"contract": "ONECLICK"}}
+    one_click = (await classic(twin, "listRecurringDetails", **contract)).body
+    wrong = await classic(twin, "listRecurringDetails", recurring={"contract": "WEEKLY"})
+
+    rows = [row["RecurringDetail"] for row in everything["details"]]
+    assert (nobody.status, nobody.body) == (200, {})
+    assert everything["shopperReference"] == "shopper-1"
+    assert rows[0]["recurringDetailReference"] == subscription
+    assert [row["variant"] for row in rows] == ["gopay_wallet"] * 2
+    assert [row["contractTypes"] for row in rows] == [["RECURRING"], ["ONECLICK", "RECURRING"]]
+    assert [row["RecurringDetail"] for row in one_click["details"]] == rows[1:]
+    assert (wrong.status, wrong.body["errorCode"]) == (422, "187")
+
+
+async def test_the_classic_disable_of_one_and_of_all(twin: TwinAtWork, token_shop: Shop) -> None:
+    await twin.control("PUT", "knobs", {"tokensTold": "never"})
+    nobody = await classic(twin, "disable")
+    first = await twin.saved()
+    for account in ("1", "2"):
+        url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
+        await twin.shopper(url, account=account)
+    one = await classic(twin, "disable", recurringDetailReference=first)
+    again = await classic(twin, "disable", recurringDetailReference=first)
+    everything = await classic(twin, "disable")
+    await twin.settle()
+
+    assert (nobody.status, nobody.body["errorCode"]) == (422, "800")
+    assert one.body == {"response": "[detail-successfully-disabled]"}
+    assert (again.status, again.body["errorCode"]) == (422, "803")
+    # The trap: no detail named, all of them gone.
+    assert everything.body == {"response": "[all-details-successfully-disabled]"}
+    assert kinds(token_shop) == ["recurring.token.disabled"] * 3
+
+
+async def test_the_classic_disable_of_one_contract(twin: TwinAtWork) -> None:
+    await twin.saved("Subscription")
+    token = await twin.saved("CardOnFile")
+    await classic(twin, "disable", recurringDetailReference=token, contract="ONECLICK")
+    (left,) = (await twin.control("GET", "tokens"))["tokens"]
+    await classic(twin, "disable", recurringDetailReference=token, contract="RECURRING")
+    (gone,) = (await twin.control("GET", "tokens"))["tokens"]
+
+    assert (left["models"], left["active"]) == (["Subscription"], True)
+    assert gone["active"] is False
+
+
+async def test_the_shopper_takes_it_back_inside_gopay(twin: TwinAtWork, token_shop: Shop) -> None:
+    await twin.control("PUT", "knobs", {"tokensTold": "never"})
+    token = await twin.saved()
+    app = (await twin.control("GET", "wallets/shopper-1"))["app"]
+    page = await twin.call("GET", app)
+    body = urlencode({"token": token}).encode()
+    unlinked = await twin.call("POST", f"{app}/unlink", body, FORM)
+    strangers = await twin.call("POST", f"{twin.url}/gopay-app/shopper-2/unlink", body, FORM)
+    after = await twin.call("GET", app)
+    await twin.settle()
+
+    assert re.findall(r'name="token" value="(\w+)"', page.text) == [token]
+    assert unlinked.status == 303
+    assert strangers.status == 404
+    assert token not in after.text
+    assert kinds(token_shop) == ["recurring.token.disabled"]
+    assert (await charged(twin, token)).status == 422
+
+
+async def test_a_token_is_disabled_or_updated_by_another_hand(
+    twin: TwinAtWork, token_shop: Shop
+) -> None:
+    await twin.control("PUT", "knobs", {"tokensTold": "never", "tokensSpelled": "spaced"})
+    token = await twin.saved()
+    for deed in ("update", "disable"):
+        await twin.control("POST", f"tokens/{token}", {"do": deed})
+    await twin.settle()
+
+    assert kinds(token_shop) == ["recurring.token.updated", "recurring.token.disabled"]
+    # Written with white space: who signs their own spelling of it is caught.
+    for webhook in token_shop.received:
+        assert webhook.raw.startswith(b"{\n  ")
+        assert webhook.headers["HmacSignature"] == signing.seal_of_bytes(webhook.raw, OTHER_KEY)
+
+
+async def test_faults_strike_token_webhooks(twin: TwinAtWork, token_shop: Shop) -> None:
+    created = {"endpoint": "tokens", "eventCode": "recurring.token.created"}
+    faults = [
+        {"fault": "duplicate_notice", **created},
+        {"fault": "wrong_seal", **created},
+    ]
+    await twin.control("PUT", "faults", faults)
+    token_shop.answers = [401]
+    await twin.saved()
+    await twin.settle(60)
+
+    good = [
+        webhook.headers["HmacSignature"] == signing.seal_of_bytes(webhook.raw, OTHER_KEY)
+        for webhook in token_shop.received
+    ]
+    assert kinds(token_shop) == ["recurring.token.created"] * 3
+    # Each copy's first try is spoiled; the shop let the second one's pass.
+    assert good == [False, True, False]

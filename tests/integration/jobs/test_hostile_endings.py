@@ -1,0 +1,149 @@
+"""How an attempt ends beside others, under a busy account, and while its money may have come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import msgspec
+import pytest
+from aiohttp import web
+from integration.closing.test_closing import DAY, HOUR, MINUTE, Closed, closing_shop
+
+from kasir.payments.status import Status
+
+
+@pytest.fixture
+async def shop(fresh_database: str) -> AsyncIterator[Closed]:
+    async with closing_shop(fresh_database) as made:
+        yield made
+
+
+async def test_a_cancel_hits_no_payment_older_than_the_newest_hundred(shop: Closed) -> None:
+    paid = await shop.attempt()
+    echoed = {"metadata.kasirPaymentId": paid}
+    await shop.hear("AUTHORISATION", "PSP1", additionalData=echoed)
+    for number in range(100):
+        shop.clock.at += timedelta(seconds=1)
+        one = await shop.attempt()
+        await shop.hear(
+            "AUTHORISATION",
+            f"NO{number}",
+            success="false",
+            additionalData={"metadata.kasirPaymentId": one},
+        )
+    shop.clock.at += timedelta(seconds=1)
+    attempt = await shop.attempt()
+    await shop.look(attempt, HOUR)
+    assert shop.cancels == []
+
+
+async def test_a_lost_cancel_beside_a_newer_attempt_is_not_due_for_ever(shop: Closed) -> None:
+    attempt = await shop.attempt()
+    shop.answer = (500, {})
+    await shop.look(attempt, HOUR)
+    (lost,) = shop.cancels[:1]
+    other = await shop.attempt()
+    await shop.hear("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
+    due = []
+    for _ in range(10):
+        shop.clock.at += 30 * DAY
+        due_at = await shop.kasir.pool.fetchval(
+            "SELECT ask_again_at FROM question WHERE key = $1", lost
+        )
+        due.append(due_at is not None and due_at <= shop.clock.at)
+        if due[-1]:
+            await shop.kasir.closing.ask_again(lost)
+
+    assert due == [True, *[False] * 9]
+
+
+async def test_another_systems_money_that_was_heard_of_before_the_upgrade_is_not_cancelled(
+    shop: Closed,
+) -> None:
+    amount = {"currency": "IDR", "value": 70000}
+    await shop.hear("AUTHORISATION", "THEIRS", paymentMethod="visa", amount=amount)
+    # As migration 0015 leaves it: it is read anew.
+    await shop.kasir.pool.execute("UPDATE notice SET paid_reference = NULL, state = 'unread'")
+    await shop.kasir.reader.read_all()
+    attempt = await shop.attempt()
+    await shop.look(attempt, HOUR)
+    assert shop.cancels == []
+
+
+async def test_an_attempt_beside_another_ends_on_an_account_that_is_mostly_others(
+    shop: Closed,
+) -> None:
+    validity = (shop.clock.at + HOUR).isoformat()
+    attempt = await shop.attempt(sessionValidity=validity)
+    other = await shop.attempt()
+    await shop.hear("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
+    shop.clock.at += 5 * HOUR
+    for day in range(3):
+        shop.clock.at += DAY
+        await shop.hear(
+            "REFUND",
+            f"REFUND{day}",
+            originalReference="PSP2",
+            amount={"currency": "IDR", "value": 1},
+        )
+        rows = [(f"{day}-{n}".encode(), f"V{day}-{n}") for n in range(1000)]
+        await shop.kasir.pool.executemany(
+            "INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names,"
+            " state)"
+            " VALUES ($1, 'standard', '', $3, $3, 'AUTHORISATION', ARRAY[$2], 'foreign')",
+            [(*row, shop.clock.at) for row in rows],
+        )
+        await shop.look(attempt, MINUTE)
+    status = (await shop.payment(attempt)).status
+    assert status is Status.EXPIRED
+
+
+async def test_a_payment_whose_money_is_held_is_not_told_to_have_expired(shop: Closed) -> None:
+    """Both tries of one order are open, one is paid, and Adyen echoes nothing."""
+    validity = (shop.clock.at + HOUR).isoformat()
+    both = [await shop.attempt(sessionValidity=validity) for _ in range(2)]
+    await shop.hear("AUTHORISATION", "PAID")
+    for _ in range(4):
+        shop.clock.at += 12 * HOUR
+        one = await shop.attempt(f"ORDER-{shop.clock.at}")
+        echo = {"metadata.kasirPaymentId": one}
+        await shop.hear("AUTHORISATION", f"P{shop.clock.at:%d%H}", additionalData=echo)
+        for attempt in both:
+            await shop.look(attempt, MINUTE)
+    ended = [await shop.told(attempt) for attempt in both]
+    # Then something of it comes that does echo our id.
+    await shop.hear(
+        "CAPTURE",
+        "CAP",
+        originalReference="PAID",
+        additionalData={"metadata.kasirPaymentId": both[1]},
+    )
+    await shop.kasir.reader.read_all()
+    assert "payment.authorised" in await shop.told(both[1])
+    assert "payment.expired" not in ended[1]
+
+
+async def test_what_a_returning_shopper_was_told_is_paid_is_not_cancelled(shop: Closed) -> None:
+    """Adyen's answer is its published example, and its notifications are three hours behind."""
+    attempt = await shop.attempt(additionalData={"manualCapture": "true"})
+    before = shop.far.handler
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/payments/details"):
+            return web.json_response({"resultCode": "Authorised", "pspReference": "PAID"})
+        assert before is not None
+        return await before(request)
+
+    shop.far.handler = answer
+    body = msgspec.json.encode({"details": {"redirectResult": "R1"}})
+    await shop.kasir.checkout.details(body, 72)
+    await shop.look(attempt, HOUR + MINUTE)
+    # Adyen does as it is told; then its queue empties.
+    cancels = list(shop.cancels)
+    await shop.hear(
+        "AUTHORISATION", "PAID", ago=HOUR, additionalData={"metadata.kasirPaymentId": attempt}
+    )
+    if cancels:
+        await shop.hear("TECHNICAL_CANCEL", "CANCEL1", originalReference="PAID")
+    assert cancels == []

@@ -1,0 +1,92 @@
+"""Jobs whose database goes away under them: they did not fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+
+from kasir.jobs import engine
+from kasir.jobs.engine import Handler
+from kasir.store.database import Pool
+from kasir.wiring import Kasir
+from opened import a_database, kasir_on
+
+AWAY = asyncpg.ReadOnlySQLTransactionError("cannot execute UPDATE in a read-only transaction")
+
+
+class Job:
+    """A job that ends in these ways, one after the other, and then well."""
+
+    def __init__(self, ends: Sequence[Exception], stop: asyncio.Event) -> None:
+        self.tries = 0
+        self._ends = list(ends)
+        self._stop = stop
+
+    async def run(self, _: bytes) -> None:
+        """Try once more."""
+        self.tries += 1
+        if self._ends:
+            raise self._ends.pop(0)
+        self._stop.set()
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_RESTART_AFTER_S", 0.01)
+
+
+async def put_in(kasir: Kasir) -> None:
+    async with kasir.pool.acquire() as connection:
+        await engine.enqueue(connection, "work", [b""])
+
+
+async def left(pool: Pool) -> list[str]:
+    rows = await pool.fetch("SELECT status::text FROM pgqueuer")
+    return [row["status"] for row in rows]
+
+
+async def work(kasir: Kasir, handler: Handler, stop: asyncio.Event) -> None:
+    await engine.work(kasir.pool, {"work": handler}, stop, 20, asyncio.Event())
+
+
+async def test_a_job_goes_on_once_the_database_is_there_again(postgres_dsn: str) -> None:
+    stop = asyncio.Event()
+    job = Job([AWAY, TimeoutError()], stop)
+    async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
+        await put_in(kasir)
+        with capture_logs() as logs:
+            await work(kasir, job.run, stop)
+        status = await left(kasir.pool)
+
+    assert job.tries == 3
+    assert status == []
+    assert [log["error"] for log in logs] == ["ReadOnlySQLTransactionError", "TimeoutError"]
+    assert {(log["event"], log["job"]) for log in logs} == {
+        ("a job waits for the database", "work")
+    }
+
+
+async def stands(server: str, error: Exception) -> list[str]:
+    """How a job stands that ended so while its worker was told to stop."""
+    stop = asyncio.Event()
+
+    async def run(_: bytes) -> None:
+        stop.set()
+        raise error
+
+    async with a_database(server) as database, kasir_on(database) as kasir:
+        await put_in(kasir)
+        await work(kasir, run, stop)
+        return await left(kasir.pool)
+
+
+async def test_a_worker_that_stops_meanwhile_leaves_the_job_to_the_next(postgres_dsn: str) -> None:
+    assert await stands(postgres_dsn, AWAY) == ["queued"]
+
+
+async def test_a_job_that_fails_by_itself_is_held_for_a_person(postgres_dsn: str) -> None:
+    assert await stands(postgres_dsn, ZeroDivisionError()) == ["failed"]

@@ -1,0 +1,76 @@
+"""The twin's page names everything there is to turn, to plan, and to call."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import pytest
+
+from adyen_twin import app
+from adyen_twin.core import faults
+from adyen_twin.core.settings import Knobs
+from adyen_twin.core.twin import Twin
+from adyen_twin.protocol import change_checks
+
+PAGE = (Path(__file__).parents[2] / "docs" / "twin.md").read_text(encoding="utf-8")
+PROSE = re.sub(r"^```.*?^```$", "", PAGE, flags=re.MULTILINE | re.DOTALL)
+NAMED = set(re.findall(r"`([^`]+)`", PROSE))
+
+
+def named(word: str) -> bool:
+    return any(word in name for name in NAMED)
+
+
+@pytest.mark.parametrize("field", msgspec.structs.fields(Knobs), ids=lambda field: field.name)
+def test_every_knob_is_on_the_page(field: msgspec.structs.FieldInfo) -> None:
+    assert field.encode_name in NAMED
+
+
+@pytest.mark.parametrize("kind", get_args(faults.AnyFault), ids=lambda kind: kind.__name__)
+def test_every_fault_and_its_fields_are_on_the_page(kind: type[faults.Fault]) -> None:
+    own = msgspec.structs.fields(kind)
+
+    assert kind.__struct_config__.tag in NAMED
+    assert [field.encode_name for field in own if not named(field.encode_name)] == []
+
+
+def test_every_rule_that_may_answer_otherwise_is_on_the_page() -> None:
+    assert set() == change_checks.RULE_NAMES - NAMED
+
+
+def test_every_control_is_on_the_page() -> None:
+    paths = {
+        re.sub(r"\{.*", "", route.path).rstrip("/")
+        for route in app.build(Twin()).routes
+        if route.path.startswith("/twin/")
+    }
+
+    assert [path for path in sorted(paths) if not named(path)] == []
+
+
+def test_every_event_sent_is_on_the_page() -> None:
+    source = Path(app.__file__).parent
+    code = "\n".join(file.read_text(encoding="utf-8") for file in source.rglob("*.py"))
+    sent = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', code)) & EVENTS
+
+    assert sent - NAMED == set()
+    assert len(sent) == len(EVENTS)
+
+
+EVENTS = {
+    *("AUTHORISATION", "CANCELLATION", "CANCEL_OR_REFUND", "CAPTURE", "CAPTURE_FAILED"),
+    *("CHARGEBACK_REVERSED", "DISPUTE_DEFENSE_PERIOD_ENDED", "INFORMATION_SUPPLIED"),
+    *("NOTIFICATION_OF_CHARGEBACK", "PREARBITRATION_LOST", "PREARBITRATION_WON"),
+    "SECOND_CHARGEBACK",
+    *(
+        "CHARGEBACK",
+        "EXPIRE",
+        "OFFER_CLOSED",
+        "RECURRING_CONTRACT",
+        "REFUND",
+        "REFUNDED_REVERSED",
+        "REFUND_FAILED",
+    ),
+    "TECHNICAL_CANCEL",
+}

@@ -1,0 +1,175 @@
+"""Each rule of /payments, broken one at a time, and the order in which they speak."""
+
+from typing import Any
+
+import pytest
+
+from adyen_twin.core.settings import Answer, Knobs, Settings
+from adyen_twin.protocol import payment_checks, rules
+from adyen_twin.protocol.errors import AdyenError
+from twin_fixtures import BROWSER, payment_body
+
+
+def told(
+    changes: dict[str, Any], *, version: int = 72, lenient: bool = False
+) -> tuple[int, str, str]:
+    """Return status, code and message that a changed payment is answered with."""
+    asked = rules.Asked(
+        body=payment_body(**changes),
+        version=version,
+        knobs=Knobs(strict=not lenient),
+        settings=Settings(),
+    )
+    try:
+        rules.check(payment_checks.PAYMENTS, asked)
+    except AdyenError as error:
+        return error.status, error.code, error.message
+    return 200, "", ""
+
+
+def field(path: str) -> tuple[int, str, str]:
+    return 422, "187", f"Field '{path}' is not valid."
+
+
+def test_a_complete_payment_breaks_no_rule() -> None:
+    assert told({}) == (200, "", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"merchantAccount": None}, 403, "901"),
+        ({"merchantAccount": "Another"}, 403, "901"),
+        ({"reference": None}, 422, "130"),
+        ({"reference": ""}, 422, "130"),
+        ({"amount": None}, 422, "100"),
+        ({"amount": {"currency": "IDR"}}, 422, "100"),
+        ({"amount": {"currency": "IDR", "value": 0}}, 422, "137"),
+        ({"amount": {"currency": "IDR", "value": 20_000_001}}, 422, "137"),
+        ({"amount": {"currency": "EUR", "value": 1000}}, 422, "138"),
+        ({"paymentMethod": None}, 422, "14_006"),
+        ({"paymentMethod": {"type": "dana"}}, 500, "905"),
+        ({"returnUrl": None}, 422, "14_030"),
+        ({"countryCode": "NL"}, 500, "905"),
+        ({"metadata": {f"key{number}": "" for number in range(21)}}, 422, "177"),
+        ({"metadata": {"k" * 21: "short"}}, 422, "177"),
+        ({"metadata": {"short": "v" * 81}}, 422, "177"),
+    ],
+)
+def test_a_rule_with_a_code_of_its_own(changes: dict[str, Any], status: int, code: str) -> None:
+    assert told(changes)[:2] == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("path", "changes"),
+    [
+        ("amount", {"amount": 25000}),
+        ("amount.currency", {"amount": {"currency": "RUPIAH", "value": 1}}),
+        ("amount.value", {"amount": {"currency": "IDR", "value": 10.5}}),
+        ("amount.value", {"amount": {"currency": "IDR", "value": True}}),
+        ("amount.value", {"amount": {"currency": "IDR", "value": 2**63}}),
+        ("browserInfo", {"browserInfo": None}),
+        ("browserInfo", {"browserInfo": "Firefox"}),
+        ("browserInfo.colorDepth", {"browserInfo": BROWSER | {"colorDepth": 12}}),
+        ("browserInfo.javaEnabled", {"browserInfo": BROWSER | {"javaEnabled": "false"}}),
+        ("browserInfo.screenWidth", {"browserInfo": BROWSER | {"screenWidth": "1536"}}),
+        ("browserInfo.userAgent", {"browserInfo": BROWSER | {"userAgent": None}}),
+        ("captureDelayHours", {"captureDelayHours": 673}),
+        ("channel", {"channel": None}),
+        ("channel", {"channel": "web"}),
+        ("lineItems", {"lineItems": {}}),
+        ("lineItems[1].quantity", {"lineItems": [{"quantity": 1}, {"quantity": "2"}]}),
+        ("lineItems[0].description", {"lineItems": [{"description": "x" * 10_001}]}),
+        ("metadata", {"metadata": ["a"]}),
+        ("metadata.size", {"metadata": {"size": 3}}),
+        ("origin", {"origin": "https://" + "x" * 80}),
+        ("paymentMethod", {"paymentMethod": "gopay_wallet"}),
+        ("paymentMethod.type", {"paymentMethod": {}}),
+        ("recurringProcessingModel", {"recurringProcessingModel": "Monthly"}),
+        ("redirectToIssuerMethod", {"redirectToIssuerMethod": "PUT"}),
+        ("reference", {"reference": "r" * 81}),
+        ("reference", {"reference": 7}),
+        ("returnUrl", {"returnUrl": "shop.example/return"}),
+        ("returnUrl", {"returnUrl": "https://shop.example/two words"}),
+        ("returnUrl", {"returnUrl": "myshop://return"}),
+        ("shopperReference", {"shopperReference": "ab"}),
+        ("shopperReference", {"shopperReference": "s" * 257}),
+        ("storePaymentMethod", {"storePaymentMethod": "true"}),
+    ],
+)
+def test_a_field_that_is_not_valid_is_named(path: str, changes: dict[str, Any]) -> None:
+    assert told(changes) == field(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "letter_count", "version", "fits"),
+    [
+        ("returnUrl", 1024, 72, True),
+        ("returnUrl", 1025, 72, False),
+        ("returnUrl", 8000, 71, True),
+        ("returnUrl", 8001, 71, False),
+        ("shopperIP", 50, 72, True),
+        ("shopperIP", 51, 72, False),
+        ("shopperIP", 1000, 71, True),
+        ("shopperIP", 1001, 71, False),
+        ("shopperEmail", 257, 72, False),
+        ("shopperEmail", 257, 71, True),
+        ("telephoneNumber", 65, 72, False),
+        ("telephoneNumber", 65, 71, True),
+        ("reference", 80, 71, True),
+        ("reference", 81, 71, False),
+    ],
+)
+def test_lengths_are_those_of_the_version_called(
+    name: str, letter_count: int, version: int, fits: bool
+) -> None:
+    start = "https://shop.example/" if name == "returnUrl" else ""
+    text = start + "1" * (letter_count - len(start))
+
+    assert told({name: text}, version=version) == ((200, "", "") if fits else field(name))
+
+
+def test_an_app_comes_back_by_its_own_scheme() -> None:
+    assert told({"channel": "Android", "returnUrl": "myshop://return"}) == (200, "", "")
+
+
+@pytest.mark.parametrize(
+    ("missing", "status"), [(["browserInfo"], 200), (["channel"], 200), ([], 200)]
+)
+def test_lenient_wants_one_of_browser_and_channel(missing: list[str], status: int) -> None:
+    assert told(dict.fromkeys(missing), lenient=True)[0] == status
+
+
+def test_lenient_wants_at_least_one() -> None:
+    assert told({"browserInfo": None, "channel": None}, lenient=True) == field("browserInfo")
+
+
+def test_the_first_rule_broken_speaks() -> None:
+    everything_wrong = {
+        "merchantAccount": "Another",
+        "reference": None,
+        "amount": None,
+        "returnUrl": None,
+    }
+
+    assert told(everything_wrong)[1] == "901"
+    assert told(everything_wrong | {"merchantAccount": "TwinMerchant"})[1] == "130"
+
+
+def test_a_code_that_turns_out_otherwise_is_a_knob() -> None:
+    answers = {"gopay_browser": Answer(400, "14_0xx", "Browser info missing", "configuration")}
+    asked = rules.Asked(
+        body=payment_body(browserInfo=None),
+        version=72,
+        knobs=Knobs(answers=answers),
+        settings=Settings(),
+    )
+    with pytest.raises(AdyenError) as caught:
+        rules.check(payment_checks.PAYMENTS, asked)
+
+    assert caught.value.body() == {
+        "status": 400,
+        "errorCode": "14_0xx",
+        "message": "Browser info missing",
+        "errorType": "configuration",
+    }

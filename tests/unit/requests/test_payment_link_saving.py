@@ -1,0 +1,211 @@
+"""What a payment link says of saving GoPay: checked when it is made, lent to the payment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from kasir.adyen.replies import Answer
+from kasir.clock import Clock
+from kasir.errors import InvalidRequest
+from kasir.ids import Ids, LinkId, PaymentId
+from kasir.limits import Limits
+from kasir.payments.links import Link, LinkStatus
+from kasir.payments.question import ShopKey
+from kasir.requests.payment_link_attempts import Span
+from kasir.requests.payment_links import Links, OpenLink, Saving, Try
+from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
+
+NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
+SAVES = {
+    "shopperReference": "shopper-1",
+    "storePaymentMethodMode": "askForConsent",
+    "recurringProcessingModel": "CardOnFile",
+}
+LENT = ("storePaymentMethod", "shopperInteraction", "shopperReference", "recurringProcessingModel")
+
+
+class Fake:
+    """The clock, the names, the book and the checkout, as far as links use them."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Any, ...]] = []
+
+    def now(self) -> datetime:
+        """The same moment."""
+        return NOW
+
+    def new(self, kind: str) -> str:
+        """The same name."""
+        return f"{kind}_1"
+
+    async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
+        """Keep nothing."""
+        return link.id
+
+    async def is_withdrawn(self, _: LinkId) -> bool:
+        """Nobody withdraws it."""
+        return False
+
+    async def payments(self, *sent: Any) -> tuple[Answer, PaymentId]:
+        """Remember what was sent."""
+        self.sent.append(sent)
+        return Answer(200, b"{}"), PaymentId("pay_1")
+
+
+def links(fake: Fake) -> Links:
+    anything = cast("Any", fake)
+    return Links(
+        book=anything,
+        payments=anything,
+        checkout=anything,
+        ids=cast("Ids", fake),
+        clock=cast("Clock", fake),
+        merchant_account="Toko",
+        public_url="https://kasir.example",
+        lifetime=timedelta(days=1),
+        lifetime_max=timedelta(days=70),
+        closer=anything,
+        span=Span.of(Limits()),
+    )
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    return {
+        "reference": "ORDER-1",
+        "amount": {"currency": "IDR", "value": 25000},
+        "returnUrl": "https://shop.example/back",
+        **changes,
+    }
+
+
+def open_link(**changes: Any) -> OpenLink:
+    link = Link(
+        id=LinkId("PL_1"),
+        request=request(**changes),
+        created_at=NOW,
+        expires_at=NOW + timedelta(days=1),
+    )
+    return OpenLink(link, LinkStatus.ACTIVE, ())
+
+
+async def faults(**changes: Any) -> dict[str, str]:
+    with pytest.raises(InvalidRequest) as refused:
+        await links(Fake()).create(msgspec.json.encode(request(**changes)))
+    return {fault.field: fault.cure for fault in refused.value.faults}
+
+
+@pytest.mark.parametrize("mode", ["askForConsent", "enabled"])
+async def test_saving_needs_the_shopper_and_a_model(mode: str) -> None:
+    found = await faults(storePaymentMethodMode=mode)
+
+    assert found.keys() == {"shopperReference", "recurringProcessingModel"}
+    assert found["shopperReference"].startswith("give your own name for the shopper, 3 to 256")
+    assert found["recurringProcessingModel"].startswith("must be one of Subscription, CardOnFile")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"shopperReference": "ab"}, "shopperReference"),
+        ({"shopperReference": "a" * 257}, "shopperReference"),
+        ({"shopperReference": ""}, "shopperReference"),
+        ({"recurringProcessingModel": "UnscheduledCardOnFile"}, "recurringProcessingModel"),
+        ({"recurringProcessingModel": None}, "recurringProcessingModel"),
+        ({"storePaymentMethodMode": "always"}, "storePaymentMethodMode"),
+        ({"storePaymentMethodMode": ["enabled"]}, "storePaymentMethodMode"),
+        ({"showRemovePaymentMethodButton": "no"}, "showRemovePaymentMethodButton"),
+        ({"reusable": True}, "reusable"),
+    ],
+)
+async def test_what_cannot_be_saved_so_names_the_field(changes: dict[str, Any], field: str) -> None:
+    assert (await faults(**SAVES | changes)).keys() == {field}
+
+
+@pytest.mark.parametrize("shopper", ["abc", "a" * 256])
+@pytest.mark.parametrize("model", ["Subscription", "CardOnFile"])
+async def test_a_link_that_saves_shows_what_it_was_made_with(shopper: str, model: str) -> None:
+    wanted = SAVES | {"shopperReference": shopper, "recurringProcessingModel": model}
+    made = await links(Fake()).create(msgspec.json.encode(request(**wanted)))
+
+    assert made.status == 201
+    assert made.json().items() >= wanted.items()
+
+
+async def test_a_link_that_saves_nothing_needs_nothing() -> None:
+    for mode in ({}, {"storePaymentMethodMode": "disabled"}):
+        made = await links(Fake()).create(msgspec.json.encode(request(**mode)))
+
+        assert made.status == 201
+
+
+def test_whose_saved_wallets_may_be_used() -> None:
+    plan = SAVES | {"recurringProcessingModel": "Subscription"}
+
+    assert open_link().returning_shopper == ""
+    assert open_link(shopperReference="shopper-1").returning_shopper == "shopper-1"
+    assert open_link(**SAVES).returning_shopper == "shopper-1"
+    assert open_link(shopperReference="shopper-1", reusable=True).returning_shopper == ""
+    assert open_link(**plan).returning_shopper == ""
+    disabled = plan | {"storePaymentMethodMode": "disabled"}
+    assert open_link(**disabled).returning_shopper == "shopper-1"
+
+
+def test_what_a_link_leaves_out_has_its_meaning() -> None:
+    found = open_link()
+
+    assert (found.saving, found.model, found.locale) == (Saving.DISABLED, "", "")
+    assert found.lets_remove
+    assert not open_link(showRemovePaymentMethodButton=False).lets_remove
+
+
+async def test_the_payment_carries_what_was_agreed_to() -> None:
+    agreed = await _sent(Try(name="t", browser_info={}, saves=True, consent="en: Save it."))
+    not_agreed = await _sent(Try(name="t", browser_info={}))
+
+    assert _lent(agreed) == {
+        "storePaymentMethod": True,
+        "shopperReference": "shopper-1",
+        "recurringProcessingModel": "CardOnFile",
+    }
+    assert agreed[-1] == "en: Save it."
+    assert _lent(not_agreed) == {"shopperReference": "shopper-1"}
+    assert not_agreed[-1] == ""
+
+
+async def test_a_saved_wallet_is_charged_with_the_browser_and_under_the_same_key() -> None:
+    token = Token(
+        id="tok_1",
+        name=TokenName(
+            merchant_account="Toko", shopper_reference="shopper-1", stored_id="M5N7TQ4TG5PFWR50"
+        ),
+        method="gopay_wallet",
+        standing=TokenStanding(state=TokenState.ACTIVE, first_psp_reference="P", created_at=NOW),
+    )
+    charged = await _sent(Try(name="t", browser_info={"userAgent": "x"}, charged=token))
+    ordinary = await _sent(Try(name="t", browser_info={}))
+    fields = msgspec.json.decode(charged[0])
+
+    assert fields["paymentMethod"] == {"storedPaymentMethodId": "M5N7TQ4TG5PFWR50"}
+    assert _lent(charged) == {
+        "shopperReference": "shopper-1",
+        "shopperInteraction": "ContAuth",
+        "recurringProcessingModel": "CardOnFile",
+    }
+    assert (fields["channel"], fields["browserInfo"]) == ("Web", {"userAgent": "x"})
+    assert charged[2] == ordinary[2]
+
+
+async def _sent(tried: Try) -> tuple[Any, ...]:
+    fake = Fake()
+    await links(fake).pay(open_link(**SAVES).link, tried, lambda _: "https://kasir.example/back")
+    (sent,) = fake.sent
+    return sent
+
+
+def _lent(sent: tuple[Any, ...]) -> dict[str, Any]:
+    fields = msgspec.json.decode(sent[0])
+    return {name: fields[name] for name in LENT if name in fields}

@@ -1,0 +1,72 @@
+"""From a notice to what it tells: read, ignored, foreign, unheard of, or held with its error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fakes import notification_item
+from kasir.payments.facts import Says
+from kasir.webhooks.interpreting import NoticeState, Reading, misdirected, read
+from kasir.webhooks.receiving import NoticeKind
+
+
+def reading(**changes: Any) -> Reading:
+    raw = json.dumps(notification_item(**changes)).encode()
+    return read(NoticeKind.STANDARD, raw, "TwinMerchant")
+
+
+def test_a_notice_of_a_payment_is_a_fact_with_a_reference_and_news() -> None:
+    found = reading(pspReference="PSP-A", merchantReference="ORDER-1")
+
+    assert found.state == NoticeState.READ
+    assert found.fact is not None
+    assert found.fact.says == Says.AUTHORISED
+    assert found.clues is not None
+    assert found.clues.reference == "ORDER-1"
+    assert found.clues.names == ("PSP-A",)
+
+
+def test_another_merchant_accounts_notice_is_foreign_whatever_it_says() -> None:
+    assert reading(merchantAccountCode="Another").state == NoticeState.FOREIGN
+    assert reading(merchantAccountCode="Another", eventDate="garbage").state == NoticeState.FOREIGN
+
+
+@pytest.mark.parametrize("code", ["REPORT_AVAILABLE", "ORDER_OPENED", "PAYOUT_DECLINE"])
+def test_a_code_that_says_nothing_of_a_payment_is_ignored(code: str) -> None:
+    assert reading(eventCode=code).state == NoticeState.IGNORED
+
+
+@pytest.mark.parametrize("code", ["SOMETHING_NEW", ""])
+def test_a_code_nobody_has_heard_of_says_so(code: str) -> None:
+    assert reading(eventCode=code).state == NoticeState.UNHEARD_OF
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"eventDate": "yesterday"}, "yesterday"),
+        ({"amount": {"currency": "IDR", "value": "much"}}, "amount.value"),
+    ],
+)
+def test_what_cannot_be_read_is_held_with_its_error(changes: dict[str, Any], named: str) -> None:
+    found = reading(**changes)
+
+    assert (found.state, found.fact) == (NoticeState.HELD, None)
+    assert named in found.error
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{", b"\xff", b'{"a":' * 5000 + b"1" + b"}" * 5000])
+def test_what_is_no_item_at_all_is_held_and_raises_nothing(raw: bytes) -> None:
+    found = read(NoticeKind.STANDARD, raw, "TwinMerchant")
+
+    assert found.state == NoticeState.HELD
+    assert found.error != ""
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b'{"environment":{}}', b'{"environment":7}', b"{}"])
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_token_notice_that_names_no_platform_is_of_none(raw: bytes, *, is_live: bool) -> None:
+    assert misdirected(NoticeKind.TOKENS, raw, None, is_live=is_live) == ""
