@@ -8,8 +8,8 @@ from datetime import timedelta
 import msgspec
 import pytest
 from aiohttp import web
-from integration.closing.test_closing import DAY, HOUR, MINUTE, Closed, closing_shop
 
+from integration.jobs.test_closing import DAY, HOUR, MINUTE, Closed, closing_shop
 from kasir.payments.status import Status
 
 

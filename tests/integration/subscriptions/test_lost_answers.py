@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from integration.closing.test_closing import MINUTE, closing_shop
+from integration.jobs.test_closing import MINUTE, closing_shop
 from integration.subscriptions.shop import MONTH, NOON, SILENCE, Shop
 from kasir.errors import InvalidRequest
 from kasir.payments.question import Kind

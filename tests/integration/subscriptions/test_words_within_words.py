@@ -9,7 +9,7 @@ import pytest
 
 from fakes import BROWSER
 from integration.api.test_payment_links import link_body
-from integration.closing.test_closing import closing_shop
+from integration.jobs.test_closing import closing_shop
 from integration.subscriptions.test_over_http import plan_id, sign_up
 from kasir.requests.payment_links import Try
 from raw_http import Caller, caller
