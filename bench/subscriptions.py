@@ -23,8 +23,8 @@ from bench import messages
 from bench.figures import Result, Target, medians
 from bench.site import API_KEY, HMAC_KEY, MERCHANT, TWIN_KEY, Server, Site, SiteError
 
+from kasir.jobs.due_subscriptions import SubscriptionsDue
 from kasir.store.database import Connection
-from kasir.store.subscription_due import SubscriptionsDue
 
 _TOKEN_KEY: Final = "ab" * 32
 _MONTH_S: Final = 31 * 86_400

@@ -16,6 +16,8 @@ from typing import Any, Final
 from adyen_twin.protocol import signing
 from kasir.errors import KasirError, KeyReused, NotFound
 from kasir.ids import PaymentId
+from kasir.ledger.attribution import Placing
+from kasir.ledger.payments import Locked, names_in
 from kasir.money import IDR, Money
 from kasir.payments import fold
 from kasir.payments.facts import Fact, Says, Source
@@ -23,8 +25,6 @@ from kasir.payments.payment import Intent, Payment
 from kasir.payments.question import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from kasir.shop_events.event_policy import Told
-from kasir.store.ledger import Locked, names_in
-from kasir.store.placing import Placing
 from twin_fixtures import BROWSER, KEY, OTHER_KEY, payment_body
 
 #: Settings with which Kasir starts where money is real.

@@ -25,7 +25,14 @@ from kasir.gateway.wire import Wire
 from kasir.ids import PaymentId, SortableIds
 from kasir.jobs import engine
 from kasir.jobs.closing import Closing, Waits
+from kasir.jobs.due import Due
+from kasir.jobs.due_subscriptions import SubscriptionsDue
+from kasir.jobs.renewal_writing import Writing
+from kasir.jobs.renewing import PostgresSubscriptions
 from kasir.jobs.schema import bring_up_to_date
+from kasir.ledger.payment_book import PostgresBook
+from kasir.ledger.payments import Ledger
+from kasir.ledger.tokens import TokenLedger, Tokens
 from kasir.limits import Limits
 from kasir.money import Money
 from kasir.payments.flow import Flow, Patience
@@ -36,27 +43,20 @@ from kasir.requests.payment_links import Links
 from kasir.requests.payments import Checkout
 from kasir.requests.stored_methods import StoredMethods
 from kasir.requests.subscriptions import Subscribing
+from kasir.shop_events.event_queue import Events
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
 from kasir.store.diagnosis import Diagnosis
-from kasir.store.due import Due
-from kasir.store.events import Events
 from kasir.store.inbox import GroupInbox
-from kasir.store.ledger import Ledger
 from kasir.store.links import PostgresLinks
 from kasir.store.outbox import Outbox
-from kasir.store.payments import PostgresBook
-from kasir.store.reader import Reader
-from kasir.store.subscription_due import SubscriptionsDue
-from kasir.store.subscription_writing import Writing
-from kasir.store.subscriptions import PostgresSubscriptions
-from kasir.store.tokens import TokenLedger, Tokens
 from kasir.store.vault import Vault
 from kasir.subscriptions.dunning import Timetable
 from kasir.subscriptions.engine import Rules
 from kasir.subscriptions.renewal import CatchUp
 from kasir.tokens.model import Token
+from kasir.webhooks.reading import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

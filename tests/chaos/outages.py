@@ -24,9 +24,9 @@ from fakes import KEY, payment_body
 from kasir.cli import worker
 from kasir.errors import KasirError
 from kasir.ids import PaymentId
+from kasir.jobs.due import Due
 from kasir.jobs.engine import Handler
 from kasir.store.database import Connection
-from kasir.store.due import Due
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on

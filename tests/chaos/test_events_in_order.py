@@ -13,9 +13,9 @@ import pytest
 from kasir.clock import SystemClock
 from kasir.ids import SortableIds
 from kasir.shop_events.event_policy import EventType
+from kasir.shop_events.event_queue import Events
 from kasir.shop_events.shapes import AmountOut
 from kasir.store.database import Connection
-from kasir.store.events import Events
 from kasir.store.outbox import Outbox, Telling
 from kasir.store.vault import Vault
 from opened import kasir_on

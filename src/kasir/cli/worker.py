@@ -13,11 +13,10 @@ import structlog
 from kasir.cli.start import say, used
 from kasir.clock import SystemClock, pause
 from kasir.ids import PaymentId
-from kasir.jobs import engine, failed
+from kasir.jobs import due, due_subscriptions, engine, failed
 from kasir.jobs.together import Together
 from kasir.limits import Limits
 from kasir.shop_events.delivery import Deliverer
-from kasir.store import due, subscription_due
 from kasir.store.cleaning import Cleaning
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.wiring import Kasir
@@ -113,7 +112,7 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, engine.
         due.CLOSE: _in_time(kasir, close),
         due.DELIVER: deliver,
         due.RECONCILE: reconcile,
-        subscription_due.GO_ON: _in_time(kasir, go_on),
+        due_subscriptions.GO_ON: _in_time(kasir, go_on),
     }
 
 

@@ -1,7 +1,7 @@
 """Failed jobs: those whose handler raised. They are held, shown, and run again when told to.
 
 Nothing hangs on one of them alone: what it was to do stays due, and comes up again in a job of its
-own (`store/due.py`). It is held to show what fails, and why.
+own (`jobs/due.py`). It is held to show what fails, and why.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from kasir.shop_events.delivery import Answered
-from kasir.store.database import Pool
-from kasir.store.events import SQL
+from kasir.store.database import Pool, queries
+
+SQL: Final = queries("events")
 
 #: A shop may have dealt with what is older, and would be told of it as of news.
 RESENT_WITHIN: Final = timedelta(days=7)

@@ -13,10 +13,10 @@ from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
 from kasir.payments.question import ShopKey
 from kasir.store.database import Connection, Pool, once_more, queries
-from kasir.store.due import close_attempts_of
 from kasir.store.vault import Vault
 
 SQL: Final = queries("links")
+DUE: Final = queries("due")
 
 
 async def write(
@@ -92,7 +92,7 @@ class PostgresLinks:
         # Two commits, so that the link is held while nothing is waited for: docs/adr/0015. Whoever
         # opens an attempt after the first sees it withdrawn; what was opened before is closed.
         await SQL.expire_link(self._pool, id=link_id, now=now)
-        await close_attempts_of(self._pool, link_id, now)
+        await DUE.close_attempts_of(self._pool, link_id=link_id, now=now)
 
     async def seal(self, most: int) -> int:
         """Seal links from before they were sealed, as many as are taken at once; gives how many."""

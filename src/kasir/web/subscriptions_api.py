@@ -13,6 +13,7 @@ from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurKasir
+from kasir.jobs.renewing import Wanted
 from kasir.shop_events.shapes import AmountOut
 from kasir.shop_events.subscription_shapes import (
     PlanOut,
@@ -20,7 +21,6 @@ from kasir.shop_events.subscription_shapes import (
     shown_plan,
     shown_subscription,
 )
-from kasir.store.subscriptions import Wanted
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
 from kasir.subscriptions.states import State

@@ -18,8 +18,8 @@ from kasir.cli.operator import list_failed_jobs, retry_jobs
 from kasir.cli.worker import work
 from kasir.errors import NotFound
 from kasir.jobs import engine, failed
+from kasir.jobs.due import CLOSE
 from kasir.limits import Limits
-from kasir.store.due import CLOSE
 from kasir.web.app import create_app
 from kasir.wiring import Kasir
 from opened import until

@@ -22,13 +22,14 @@ from fakes import (
 )
 from kasir.adyen.signing import key_from_hex
 from kasir.ids import PaymentId
+from kasir.ledger import attribution
 from kasir.money import IDR, Money
 from kasir.payments.facts import Says
 from kasir.payments.matching import Clues
 from kasir.payments.payment import Payment
 from kasir.payments.question import Kind
 from kasir.payments.status import Status
-from kasir.store import placing, reader
+from kasir.webhooks import reading
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Kasir
 
@@ -254,7 +255,7 @@ async def test_what_waits_is_not_forgotten_when_its_name_is_learnt_beside(
     await desk.opens(1)
     second = await desk.opens(2)
     looked, go_on = asyncio.Event(), asyncio.Event()
-    looks = placing.placing
+    looks = attribution.placing
 
     async def slow(*given: Any) -> Any:
         found = await looks(*given)
@@ -263,7 +264,7 @@ async def test_what_waits_is_not_forgotten_when_its_name_is_learnt_beside(
             await go_on.wait()
         return found
 
-    monkeypatch.setattr(reader, "placing", slow)
+    monkeypatch.setattr(reading, "placing", slow)
     # It bears a reference of its own, so no payment is locked for it.
     refund = desk.item(
         eventCode="REFUND",

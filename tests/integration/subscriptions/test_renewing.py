@@ -18,8 +18,8 @@ from integration.subscriptions.shop import (
     SILENCE,
     Shop,
 )
+from kasir.jobs.due_subscriptions import SQL, SubscriptionsDue
 from kasir.payments.question import Question
-from kasir.store.subscription_due import SQL, SubscriptionsDue
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenSays

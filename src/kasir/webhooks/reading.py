@@ -19,14 +19,14 @@ from kasir.clock import Clock
 from kasir.errors import KasirError
 from kasir.gateway import meanings
 from kasir.ids import PaymentId
+from kasir.ledger import payment_book
+from kasir.ledger.attribution import Placing, placing
+from kasir.ledger.payments import Ledger, Moved, is_contested, is_passing, wake
+from kasir.ledger.tokens import TokenLedger
 from kasir.payments.matching import Ruling
 from kasir.payments.question import Heard
-from kasir.store import payments
 from kasir.store.database import AWAY, Connection, Pool, once_more, tries
 from kasir.store.inbox import SQL
-from kasir.store.ledger import Ledger, Moved, is_contested, is_passing, wake
-from kasir.store.placing import Placing, placing
-from kasir.store.tokens import TokenLedger
 from kasir.store.vault import Vault
 from kasir.webhooks.interpreting import NoticeState, Reading, misdirected, read
 from kasir.webhooks.receiving import NoticeKind
@@ -193,7 +193,7 @@ class Reader:
         if placed and placed.claimed:
             # After the payments are locked, as everybody does: or two would wait for each other.
             # And after the settling: what waits may have come in this very batch.
-            await payments.SQL.wake_unplaced(connection, names=sorted(placed.claimed))
+            await payment_book.SQL.wake_unplaced(connection, names=sorted(placed.claimed))
 
     def _reading(self, row: Any) -> Reading:
         try:
@@ -212,10 +212,10 @@ class Reader:
         A notification may claim an attempt while the answer that names it is being kept, and
         neither sees the other: so this looks at what there is, and not at what was just read.
         """
-        if not [row async for row in payments.SQL.owned_returns(self.pool, most=1)]:
+        if not [row async for row in payment_book.SQL.owned_returns(self.pool, most=1)]:
             return  # Nearly always.
         async with self.pool.acquire() as connection, connection.transaction():
-            owned = payments.SQL.owned_returns(connection, most=self.batch_max)
+            owned = payment_book.SQL.owned_returns(connection, most=self.batch_max)
             rows = [row async for row in owned]
             heard = [self._return(row) for row in rows]
             clues = [one.clues for one in heard if one.clues]
@@ -224,14 +224,16 @@ class Reader:
             placed = await placing(connection, self.ledger, clues)
             for row, answer in zip(rows, heard, strict=True):
                 placed.place_reply(answer)
-                await payments.SQL.adopt_question(
+                await payment_book.SQL.adopt_question(
                     connection, key=row["key"], payment_id=row["owner"]
                 )
             await self.ledger.hear_locked(connection, placed.locked, placed.news)
 
     def _return(self, row: Any) -> Heard:
         answer = Answer(row["status"], self.vault.open(row["answer"]), row["answer_psp"])
-        return meanings.of_reply(payments.question_of(row, self.vault), answer, self.clock.now())
+        return meanings.of_reply(
+            payment_book.question_of(row, self.vault), answer, self.clock.now()
+        )
 
     async def _settle(self, connection: Connection | Pool, every: Sequence[_Settled]) -> None:
         await SQL.settle(

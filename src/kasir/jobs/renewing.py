@@ -19,11 +19,13 @@ from typing import Any, Final, ParamSpec, TypeVar
 from kasir.clock import Clock
 from kasir.errors import KeyReused, NotFound
 from kasir.ids import Ids, PaymentId
+from kasir.jobs.renewal_writing import Writing
+from kasir.ledger import payment_book
+from kasir.ledger.payment_book import PostgresBook
+from kasir.ledger.tokens import token_of
 from kasir.payments.question import ShopKey
 from kasir.payments.status import Status
-from kasir.store import payments
 from kasir.store.database import Connection, Pool, once_more, queries
-from kasir.store.payments import PostgresBook
 from kasir.store.subscription_rows import (
     losses_of,
     plan_columns,
@@ -33,8 +35,6 @@ from kasir.store.subscription_rows import (
     subscription_of,
     with_renewal,
 )
-from kasir.store.subscription_writing import Writing
-from kasir.store.tokens import token_of
 from kasir.store.vault import Vault
 from kasir.subscriptions.engine import Rules, go_on
 from kasir.subscriptions.events import News, SubscriptionEvent
@@ -177,7 +177,7 @@ class PostgresSubscriptions:
     async def _first(
         self, connection: Connection, it: Subscription, shop_key: ShopKey
     ) -> SubscriptionId | None:
-        claimed = await payments.SQL.claim_shop_key(
+        claimed = await payment_book.SQL.claim_shop_key(
             connection,
             shop_key=_scoped(shop_key),
             fingerprint=shop_key.fingerprint,

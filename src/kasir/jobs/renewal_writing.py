@@ -16,12 +16,11 @@ from typing import Final
 from kasir.clock import Clock
 from kasir.gateway.renewal_messages import NEVER_SENT, Words, withdrawn
 from kasir.ids import Ids, PaymentId
+from kasir.ledger.payment_book import PostgresBook
 from kasir.shop_events.subscription_shapes import shown_news
 from kasir.store import links
 from kasir.store.database import Connection, queries
-from kasir.store.due import close_free_attempts_of
 from kasir.store.outbox import Outbox, Telling
-from kasir.store.payments import PostgresBook
 from kasir.store.subscription_rows import (
     attempt_columns,
     renewal_columns,
@@ -120,7 +119,7 @@ class Writing:
                 await self.book.withdraw(connection, one.payment_id, NEVER_SENT, fact)
         if renewal.link_id:
             await links.SQL.expire_link(connection, id=renewal.link_id, now=now)
-            await close_free_attempts_of(connection, renewal.link_id, now)
+            await links.DUE.close_free_attempts_of(connection, link_id=renewal.link_id, now=now)
         if any(one.payment_id is None for one in renewal.attempts):
             await self.drop_unopened(connection, it, timedelta())
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from kasir.clock import Clock
 from kasir.ids import Ids
+from kasir.ledger.payments import Moved, wake
 from kasir.shop_events.event_policy import EventType, token_news
 from kasir.shop_events.shapes import shown_token
 from kasir.store.database import Connection, Pool, once_more, queries
-from kasir.store.ledger import Moved, wake
 from kasir.store.outbox import Outbox, Telling
 from kasir.store.vault import Vault
 from kasir.tokens.model import (

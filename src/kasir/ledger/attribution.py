@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kasir.ids import PaymentId
+from kasir.ledger.payments import SQL, Ledger, Locked, names_in
 from kasir.payments.facts import Fact, Says
 from kasir.payments.matching import Candidate, Clues, Match, Ruling, match
 from kasir.payments.question import Heard
 from kasir.payments.status import FINAL, status
 from kasir.store.database import Connection
-from kasir.store.ledger import SQL, Ledger, Locked, names_in
 
 #: The newest payments of one reference that a message without our id is held against. Where there
 #: are more, nothing is ruled to be the only one.

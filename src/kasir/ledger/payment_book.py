@@ -16,6 +16,8 @@ import asyncpg
 
 from kasir.errors import KeyReused, NotFound
 from kasir.ids import LinkId, PaymentId
+from kasir.ledger.attribution import Placing, placing
+from kasir.ledger.payments import Ledger, facts_of, intent_of, is_passing, names_in
 from kasir.payments import fold
 from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent, Payment
@@ -23,8 +25,6 @@ from kasir.payments.question import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import FINAL, Status
 from kasir.store.askers import Asker
 from kasir.store.database import Connection, Pool, once_more, queries, tries
-from kasir.store.ledger import Ledger, facts_of, intent_of, is_passing, names_in
-from kasir.store.placing import Placing, placing
 from kasir.store.vault import Vault
 
 SQL: Final = queries("payments")

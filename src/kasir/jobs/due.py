@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from kasir.clock import Clock
-from kasir.ids import LinkId, PaymentId
+from kasir.ids import PaymentId
+from kasir.ledger.payments import Ledger
 from kasir.payments.deliveries import Deliveries
 from kasir.payments.payment import Payment
 from kasir.payments.status import FINAL, Status
 from kasir.store.database import Connection, Pool, once_more, queries
-from kasir.store.ledger import Ledger
 
 SQL: Final = queries("due")
 TOKENS: Final = queries("tokens")
@@ -129,16 +129,6 @@ class Due:
     async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
         """Look at an attempt that could not be closed again then; nothing where it has ended."""
         await SQL.put_off_closing(self.pool, id=payment_id, later=later)
-
-
-async def close_attempts_of(pool: Pool, link_id: LinkId, now: datetime) -> None:
-    """Have every open attempt at a link closed."""
-    await SQL.close_attempts_of(pool, link_id=link_id, now=now)
-
-
-async def close_free_attempts_of(connection: Connection, link_id: str, now: datetime) -> None:
-    """Have the open attempts at a link closed that nobody holds, and wait for none of them."""
-    await SQL.close_free_attempts_of(connection, link_id=link_id, now=now)
 
 
 async def _deliveries(connection: Connection | Pool, wait: timedelta) -> Deliveries:
