@@ -1,7 +1,7 @@
-"""A demo has its folder and its ports for itself, or it does not start; and keeps its keys there.
+"""A demo needs its folder and its ports for itself, or it does not start; its keys are kept there.
 
-Two in one folder would share a database and disagree on its keys; and a twin that somebody else
-started would be told this demo's keys and addresses.
+Two demos in one folder would share a database under different keys; and a twin that another demo
+started would get this demo's keys and addresses.
 """
 
 from __future__ import annotations
@@ -27,18 +27,20 @@ _KEYS: Final = "keys.json"
 
 
 class StageError(KasirError):
-    """The demo cannot start; the message says why, or holds a program's last words."""
+    """The demo cannot start; the message says why, or has the last line of a program's output."""
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Have a folder to ourselves for as long as the context lasts, or the process lives.
+    """Lock a folder for as long as the context or the process lasts.
 
     Raises:
-        StageError: Another demo has it.
+        StageError: Another demo has locked it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)  # Of the folder itself: its files are the database's.
+    lock = os.open(
+        folder, os.O_RDONLY
+    )  # The folder itself is locked: the files in it belong to the database.
     try:
         _lock(lock, folder)
         yield
@@ -55,10 +57,10 @@ def _lock(lock: int, folder: Path) -> None:
 
 
 def refuse_taken(port: int, option: str) -> None:
-    """See that a port can be had.
+    """Check that a port is free.
 
     Raises:
-        StageError: Somebody listens there; the message names the option that chooses another.
+        StageError: A program listens there; the message names the option that chooses another port.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -70,7 +72,10 @@ def refuse_taken(port: int, option: str) -> None:
 
 
 def keys_of(folder: Path) -> dict[str, str]:
-    """The HMAC keys of a demo: what waits at its twin from the last time is sealed with them."""
+    """The HMAC keys of a demo, those of its last run if there was one.
+
+    Webhooks that wait at its twin since then are signed with them.
+    """
     with suppress(FileNotFoundError):
         kept: dict[str, str] = msgspec.json.decode((folder / _KEYS).read_bytes())
         return kept
@@ -78,7 +83,7 @@ def keys_of(folder: Path) -> dict[str, str]:
 
 
 def keep_keys(folder: Path, keys: Mapping[str, str]) -> None:
-    """Keep the keys for the next time."""
+    """Keep the keys for the next run."""
     path = folder / _KEYS
     path.touch(0o600)
     path.write_bytes(msgspec.json.encode(keys))

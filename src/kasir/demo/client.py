@@ -1,4 +1,4 @@
-"""What a journey needs: a shop's calls to Kasir, a shopper at the twin, bounded patience."""
+"""What a journey needs: the shop's calls to Kasir, the shopper at the twin, and bounded waits."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from kasir.demo.processes import Stage
 
 T = TypeVar("T")
 
-_PATIENCE_S: Final = 20.0
-_LOOK_S: Final = 0.05
-_FOLLOWED_S: Final = 0.3  # Kasir looks at the twin's clock ten times a second.
+_TIMEOUT_S: Final = 20.0
+_POLL_S: Final = 0.05
+_FOLLOWED_S: Final = 0.3  # Kasir reads the twin's clock ten times a second.
 
-#: What may be true of Adyen and makes things hardest: no answer to a return says whose it is (the
-#: twin's own default), and no notification brings our own id back.
-_HONEST: Final = {"authorisationMetadata": False}
-#: What a second system on the account does under our references: event, and how it ended.
-_NEIGHBOUR: Final = (
+#: The hardest behaviour that Adyen may have: no reply to `/payments/details` names its payment (the
+#: twin's own default), and no notification returns our own id.
+_HARDEST: Final = {"authorisationMetadata": False}
+#: What another system on the account does under our references: event code and success.
+_OTHER_SYSTEM: Final = (
     ("AUTHORISATION", True),
     ("AUTHORISATION", False),
     ("REFUND", True),
@@ -45,12 +45,12 @@ BROWSER_INFO: Final = {
 
 
 class JourneyError(Exception):
-    """A journey did not end where it should; the message says how."""
+    """A journey failed; the message says how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer, read."""
+    """An HTTP response, read to its end."""
 
     status: int
     json: Any
@@ -59,11 +59,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Walker:
-    """One who walks a journey over real HTTP."""
+    """Runs a journey over real HTTP, as the shop, the shopper and the twin's operator."""
 
     made: Stage
     http: aiohttp.ClientSession
-    #: The references that were looked at, newest last.
+    #: The references whose status was asked for, newest last.
     orders: list[str] = field(default_factory=list)
 
     async def call(
@@ -88,14 +88,14 @@ class Walker:
             return Reply(response.status, found, response.headers)
 
     async def visit(self, method: str, path: str, form: Mapping[str, str] | None = None) -> str:
-        """Ask for a page as a browser does; gives where it leads, or the page if nowhere."""
+        """Request a page as a browser does; returns its Location header, or else its body."""
         url = self.made.kasir_url + path
         async with self.http.request(method, url, data=form, allow_redirects=False) as response:
             text = await response.text()
             return response.headers.get("Location", text)
 
     async def pay(self, reference: str, *, key: str | None = None, **more: Any) -> Reply:
-        """Ask for a payment of 25,000 rupiah."""
+        """Request a payment of 25,000 rupiah."""
         return await self.call("POST", "/v72/payments", self.payment(reference, **more), key=key)
 
     def payment(self, reference: str, **more: Any) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Walker:
         }
 
     async def link(self, order: str, **more: Any) -> dict[str, Any]:
-        """Make a payment link of 25,000 rupiah, as Kasir shows it."""
+        """Create a payment link of 25,000 rupiah; returns Kasir's reply."""
         payment = self.payment(order)
         body = {name: payment[name] for name in ("reference", "amount", "returnUrl")} | more
         made = await self.call("POST", "/v72/paymentLinks", body)
@@ -122,7 +122,7 @@ class Walker:
         return found
 
     async def wallet_of(self, link: Mapping[str, Any]) -> str:
-        """Press the button of a link's form; gives where the wallet is."""
+        """Press the button of a link's form; returns the address of the wallet."""
         path = f"/pay/{link['id']}"
 
         async def look() -> str:
@@ -132,36 +132,36 @@ class Walker:
         attempt = await until(look, bool, "a form with a button")
         place = await self.visit("POST", path, {"attempt": attempt})
         if "redirectData" not in place:
-            raise JourneyError(f"the form leads to {place[:200]!r}, and not to the wallet")
+            raise JourneyError(f"the form leads to {place[:200]!r}, not to the wallet")
         return place
 
     async def shopper(self, action: Mapping[str, Any], do: str) -> str:
-        """Have the shopper do something at the wallet; gives the redirectResult, if any."""
+        """Have the shopper act at the wallet; returns the redirectResult, if any."""
         done = await self.twin("POST", "/twin/wallet", {"url": action["url"], "do": do})
         return redirect_result(done["location"]) if done["location"] else ""
 
     async def details(self, result: str) -> Reply:
-        """Finish a payment, as the shop does when the shopper is back."""
+        """Finish a payment, as the shop does when the shopper has returned."""
         body = {"details": {"redirectResult": result}}
         return await self.call("POST", "/v72/payments/details", body)
 
     async def faults(self, *planned: Mapping[str, Any]) -> None:
-        """Have the twin misbehave in these ways, and no others."""
+        """Replace the twin's planned faults by these."""
         await self.twin("PUT", "/twin/faults", planned)
 
     async def knobs(self, **turned: Any) -> None:
-        """Have the twin believe these things, and everything else as the check wants it."""
+        """Set these knobs of the twin, and every other one to its value at the start."""
         await self.twin("DELETE", "/twin/knobs")
-        await self.twin("PUT", "/twin/knobs", _HONEST | turned)
+        await self.twin("PUT", "/twin/knobs", _HARDEST | turned)
 
     async def foreign(self, order: str, **more: Any) -> str:
-        """A second system on the account pays under our reference; gives its pspReference."""
+        """Another system on the account pays under our reference; returns its pspReference."""
         body = {"reference": order, "amount": {"currency": "IDR", "value": 25_000}} | more
         psp: str = (await self.twin("POST", "/twin/foreign", body))["pspReference"]
         return psp
 
     async def notice(self, psp: str, states: Sequence[str]) -> dict[str, Any]:
-        """Wait until the notification under a name was read and stands in one of these states."""
+        """Wait until the notice with a pspReference is in one of these states; return it."""
 
         async def look() -> dict[str, Any]:
             rows = (await self.call("GET", "/api/notices?limit=100")).json["notices"]
@@ -169,41 +169,42 @@ class Walker:
 
         return await until(look, lambda row: row.get("state") in states, f"a notice {states}")
 
-    async def neighbour(self) -> None:
-        """A second system does all it can under the newest reference; nothing of ours changes.
+    async def other_system(self) -> None:
+        """Another system uses the newest reference in every way; none of our payments may change.
 
         Raises:
-            JourneyError: Something did.
+            JourneyError: One of them changed.
         """
         if not self.orders:
             return
         order = self.orders[-1]
         self.orders.clear()
-        before = await self._standing(order)
+        before = await self._summaries(order)
         names = [
-            await self.foreign(order, event=event, success=success) for event, success in _NEIGHBOUR
+            await self.foreign(order, event=event, success=success)
+            for event, success in _OTHER_SYSTEM
         ]
         for name in names:
             await self.notice(name, ["foreign"])
-        expect(await self._standing(order), before, "our payments, after the neighbour's")
+        expect(await self._summaries(order), before, "our payments, after another system's")
 
-    async def _standing(self, order: str) -> list[object]:
+    async def _summaries(self, order: str) -> list[object]:
         reply = await self.call("GET", f"/api/payments?reference={order}")
         named = ("id", "status", "captured", "refunded", "chargedBack", "pspReference")
         return [[payment.get(name) for name in named] for payment in reply.json["payments"]]
 
     async def advance(self, seconds: float) -> None:
-        """Move the twin's clock forward, and wait until Kasir's has followed."""
+        """Advance the twin's clock, and wait until Kasir's has followed."""
         await self.twin("POST", "/twin/clock", {"advance_s": seconds})
         await asyncio.sleep(_FOLLOWED_S)
 
     async def events(self, reference: str) -> list[dict[str, Any]]:
-        """Everything the shop was told of a reference, in order."""
+        """All events of a reference, in order."""
         every = await self.every_event()
         return [event for event in every if event["data"].get("reference") == reference]
 
     async def every_event(self) -> list[dict[str, Any]]:
-        """Everything the shop was told, in order."""
+        """All events, in order."""
         found: list[dict[str, Any]] = []
         after = ""
         while True:
@@ -214,13 +215,13 @@ class Walker:
             after = page["next"]
 
     async def newest(self, reference: str) -> dict[str, Any]:
-        """The newest payment of a reference, as it stands; empty if there is none."""
+        """The newest payment of a reference; empty if there is none."""
         reply = await self.call("GET", f"/api/payments?reference={reference}")
         found: dict[str, Any] = next(iter(reply.json["payments"]), {})
         return found
 
     async def status(self, reference: str, wanted: str) -> dict[str, Any]:
-        """Wait until the newest payment of a reference stands where it should; give it."""
+        """Wait until the newest payment of a reference has this status; return it."""
         self.orders.append(reference)
         return await until(
             lambda: self.newest(reference),
@@ -229,7 +230,7 @@ class Walker:
         )
 
     async def comes_to(self, order: str, name: str, value: int) -> None:
-        """Wait until a sum of the newest payment of a reference is this much."""
+        """Wait until a sum of the newest payment of a reference has this value."""
         await until(
             lambda: self.newest(order),
             lambda payment: bool(payment.get(name, 0) == value),
@@ -238,38 +239,38 @@ class Walker:
 
 
 def redirect_result(location: str) -> str:
-    """The redirectResult that came with the shopper, decoded once."""
+    """The redirectResult in the shopper's return address, decoded once."""
     from urllib.parse import parse_qs, urlsplit
 
     return parse_qs(urlsplit(location).query)["redirectResult"][0]
 
 
 def reference(name: str) -> str:
-    """A fresh reference for a journey."""
+    """A new reference for a journey."""
     return f"{name}-{secrets.token_hex(4)}"
 
 
 def expect(found: object, wanted: object, what: str) -> None:
-    """Hold what was found against what was wanted.
+    """Compare the actual value with the expected one.
 
     Raises:
         JourneyError: They differ.
     """
     if found != wanted:
-        raise JourneyError(f"{what}: {found!r}, and not {wanted!r}")
+        raise JourneyError(f"{what}: expected {wanted!r}, got {found!r}")
 
 
 async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], bool], what: str) -> T:
-    """Look again and again until it is good, for as long as patience lasts.
+    """Poll until the value is good, for 20 seconds at most.
 
     Raises:
-        JourneyError: It did not become good.
+        JourneyError: It did not become good in time.
     """
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _TIMEOUT_S
     while True:
         found = await look()
         if good(found):
             return found
         if time.monotonic() > deadline:
-            raise JourneyError(f"never came to {what}; last seen: {found!r}")
-        await asyncio.sleep(_LOOK_S)
+            raise JourneyError(f"timed out waiting for {what}; last value: {found!r}")
+        await asyncio.sleep(_POLL_S)

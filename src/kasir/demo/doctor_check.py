@@ -1,4 +1,4 @@
-"""The last journey: with all that the others left behind, the doctor finds nothing to mend."""
+"""The last journey: after all the others, `kasir doctor` reports no problem."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kasir.demo.client import JourneyError, Walker
 
 
 async def doctor(walker: Walker) -> None:
-    """Everything is ready to take money, as far as can be told from here."""
+    """Every row of `kasir doctor` is green."""
     program = str(Path(sys.executable).with_name("kasir"))
     process = await asyncio.create_subprocess_exec(
         program,

@@ -1,4 +1,4 @@
-"""Journeys through ends that are none yet: Adyen's queue is behind, a link is opened again."""
+"""Journeys through late endings: Adyen's queue is delayed, a link is opened again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _HOUR_S: Final = 3600
 _DAY_S: Final = 24 * _HOUR_S
 
 
-async def told_behind_time(walker: Walker) -> None:
-    """Nothing comes from Adyen for hours while a shopper pays: it is told paid, and only that."""
+async def late_webhooks(walker: Walker) -> None:
+    """Adyen's webhooks are hours late while a shopper pays: the only event is `authorised`."""
     order = reference("behind")
     key = walker.made.environment["ADYEN_HMAC_KEY"].split(",")[0]
     url = f"{walker.made.kasir_url}/webhooks/adyen"
@@ -24,23 +24,21 @@ async def told_behind_time(walker: Walker) -> None:
     await walker.advance(0.5 * _HOUR_S)
     await walker.advance(8 * _HOUR_S)
     await walker.status(order, "authorised")
-    told = [event["type"] for event in await walker.events(order)]
-    expect(told, ["payment.authorised"], "events")
+    types = [event["type"] for event in await walker.events(order)]
+    expect(types, ["payment.authorised"], "events")
 
 
 async def link_reopened(walker: Walker) -> None:
-    """A link is opened, left, opened the next day and paid; a withdrawn one is closed at Adyen."""
-    await walker.knobs(extraEvents=[])  # Offers that close are not told.
+    """A link is opened, left, opened the next day and paid; another is withdrawn."""
+    await walker.knobs(extraEvents=[])  # Adyen sends no OFFER_CLOSED.
     now = datetime.fromisoformat((await walker.twin("GET", "/twin/clock"))["now"])
     expires_at = (now + timedelta(days=3)).isoformat(timespec="seconds")
     link = await walker.link(reference("link-reopened"), expiresAt=expires_at)
     first = await walker.wallet_of(link)
     await walker.advance(_DAY_S)
-    # Adyen says that the first one has ended: so money that comes can only be the second's.
+    # Adyen says that the first attempt has ended: money that comes can only be the second's.
     asked = f"/twin/deliveries?reference={link['reference']}"
-    await until(
-        lambda: walker.twin("GET", asked), lambda told: told["count"] > 0, "a word of Adyen's"
-    )
+    await until(lambda: walker.twin("GET", asked), lambda sent: sent["count"] > 0, "a notification")
     await walker.advance(_HOUR_S / 3)
     await walker.status(link["reference"], "expired")
     second = await walker.wallet_of(link)
@@ -55,6 +53,6 @@ async def link_reopened(walker: Walker) -> None:
 
 
 JOURNEYS: Final = {
-    "told expired only when it is": told_behind_time,
+    "told expired only when it is": late_webhooks,
     "link reopened the next day, and withdrawn": link_reopened,
 }

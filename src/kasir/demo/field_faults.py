@@ -1,4 +1,4 @@
-"""Journeys through what happens in the field: webhooks out of order, lost replies, money back."""
+"""Journeys through faults seen in production: webhooks out of order, lost replies, refunds."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ async def duplicate_webhook(walker: Walker) -> None:
     payment = await _paid(walker, order)
     expect(payment["captured"], _AMOUNT, "captured")
     await _delivered(walker, order, 3)
-    told = [event["type"] for event in await walker.events(order)]
-    expect(told, ["payment.authorised"], "events")
+    types = [event["type"] for event in await walker.events(order)]
+    expect(types, ["payment.authorised"], "events")
 
 
 async def false_then_true(walker: Walker) -> None:
-    """A refusal is told, then the payment that went well: it ends paid, and only that is told."""
+    """A refusal is notified, then a success: the payment is authorised, with that event alone."""
     order = reference("false-true")
-    # The two have different pspReferences: only our own id says that the second is ours, too.
+    # The two have different pspReferences: only our own id in the second shows whose it is.
     await walker.knobs(authorisationMetadata=True)
     await walker.faults({"fault": "false_then_true", "reference": order})
     action = (await walker.pay(order)).json["action"]
     await walker.shopper(action, "approve_without_return")
     await walker.status(order, "authorised")
-    told = [event["type"] for event in await walker.events(order)]
-    expect(told, ["payment.authorised"], "events")
+    types = [event["type"] for event in await walker.events(order)]
+    expect(types, ["payment.authorised"], "events")
 
 
 async def webhook_first(walker: Walker) -> None:
-    """The notification comes before the answer to the shop's own call for details."""
+    """The notification arrives before the reply to `/payments/details`."""
     order = reference("webhook-first")
     fault = {"fault": "notice_before_reply", "call": "details", "reference": order}
     await walker.faults(fault)
@@ -49,7 +49,7 @@ async def webhook_first(walker: Walker) -> None:
 
 
 async def reply_lost(walker: Walker) -> None:
-    """Adyen makes the payment and its answer is lost: one payment at Adyen, not two."""
+    """Adyen makes the payment and its reply is lost: one payment at Adyen, not two."""
     order = reference("reply-lost")
     await walker.faults({"fault": "lose_reply_after", "call": "payments", "reference": order})
     first = await walker.pay(order, key=order)
@@ -62,7 +62,7 @@ async def reply_lost(walker: Walker) -> None:
 
 
 async def twin_down(walker: Walker) -> None:
-    """Adyen is away for a minute: the payment is unknown, then there, and there once."""
+    """Adyen is unreachable for a minute: the payment is unknown, then made, and made once."""
     order = reference("down")
     await walker.faults({"fault": "lose_reply_before", "reference": order})
     first = await walker.pay(order, key=order)
@@ -71,7 +71,7 @@ async def twin_down(walker: Walker) -> None:
     await walker.advance(_MINUTE_S)
     expect(await _at_the_twin(walker, order), 0, "payments at the twin meanwhile")
     await walker.faults()
-    await walker.status(order, "awaiting_shopper")  # A worker asked again by itself.
+    await walker.status(order, "awaiting_shopper")  # A worker repeats the call by itself.
     again = await _answered(walker, order)
     await walker.shopper(again.json["action"], "approve")
     await walker.status(order, "authorised")
@@ -79,7 +79,7 @@ async def twin_down(walker: Walker) -> None:
 
 
 async def refund_full(walker: Walker) -> None:
-    """The whole goes back; a rupiah more is refused before Adyen hears of it."""
+    """A full refund; one rupiah more is refused before Adyen is called."""
     order = reference("refund")
     payment = await _paid(walker, order)
     reply = await _refund(walker, payment, _AMOUNT, key=f"{order}-refund")
@@ -89,12 +89,12 @@ async def refund_full(walker: Walker) -> None:
     more = await _refund(walker, payment, 1)
     expect((more.status, more.json["errorCode"]), (422, "137"), "one rupiah more")
     await walker.comes_to(order, "refunded", _AMOUNT)
-    told = [event["type"] for event in await walker.events(order)]
-    expect(told, ["payment.authorised", "refund.succeeded"], "events")
+    types = [event["type"] for event in await walker.events(order)]
+    expect(types, ["payment.authorised", "refund.succeeded"], "events")
 
 
 async def refund_partial(walker: Walker) -> None:
-    """Two parts go back, and no third."""
+    """Two partial refunds succeed, and a third is refused."""
     order = reference("refund-parts")
     payment = await _paid(walker, order)
     for _ in range(2):
@@ -104,7 +104,7 @@ async def refund_partial(walker: Walker) -> None:
 
 
 async def refund_fails_later(walker: Walker) -> None:
-    """A refund goes well and bounces an hour later: the books are right again, the shop told."""
+    """A refund succeeds and fails an hour later: the sums are corrected, with an event."""
     order = reference("refund-bounced")
     await walker.faults(
         {"fault": "refund_fails_later", "reference": order, "seconds": float(_HOUR_S)}
@@ -114,12 +114,12 @@ async def refund_fails_later(walker: Walker) -> None:
     await walker.comes_to(order, "refunded", _AMOUNT)
     await walker.advance(_HOUR_S + _MINUTE_S)
     await walker.comes_to(order, "refunded", 0)
-    told = [event["type"] for event in await walker.events(order)]
-    expect(told, ["payment.authorised", "refund.succeeded", "refund.failed"], "events")
+    types = [event["type"] for event in await walker.events(order)]
+    expect(types, ["payment.authorised", "refund.succeeded", "refund.failed"], "events")
 
 
 async def cancel(walker: Walker) -> None:
-    """The shop cancels a payment while the shopper is away: it can be paid no more."""
+    """The shop cancels a payment before the shopper pays: it cannot be paid any more."""
     order = reference("cancel")
     await walker.pay(order)
     body = {"paymentReference": order}
@@ -131,7 +131,7 @@ async def cancel(walker: Walker) -> None:
 
 
 async def abandoned(walker: Walker) -> None:
-    """Nobody finishes a payment: Kasir closes it, so that it cannot be paid later unseen."""
+    """Nobody finishes a payment: Kasir cancels it at Adyen, so that it cannot be paid later."""
     order = reference("abandoned")
     await walker.knobs(paymentExpiryS=10 * _HOUR_S)
     await walker.pay(order)
@@ -143,18 +143,18 @@ async def abandoned(walker: Walker) -> None:
 
 
 async def _paid(walker: Walker, order: str) -> dict[str, Any]:
-    """A payment that went well, as Kasir has it."""
+    """An authorised payment, as Kasir returns it."""
     action = (await walker.pay(order)).json["action"]
     await walker.details(await walker.shopper(action, "approve"))
     await walker.status(order, "authorised")
-    return await _told_by_webhook(walker, order)
+    return await _notified(walker, order)
 
 
-async def _told_by_webhook(walker: Walker, order: str) -> dict[str, Any]:
-    def is_told(payment: dict[str, Any]) -> bool:
+async def _notified(walker: Walker, order: str) -> dict[str, Any]:
+    def is_notified(payment: dict[str, Any]) -> bool:
         return any(fact["source"] == "notification" for fact in payment["facts"])
 
-    return await until(lambda: walker.newest(order), is_told, "a notification")
+    return await until(lambda: walker.newest(order), is_notified, "a notification")
 
 
 async def _refund(
@@ -165,7 +165,7 @@ async def _refund(
 
 
 async def _answered(walker: Walker, order: str) -> Reply:
-    """The answer to the shop's first call, asked for again with its own key."""
+    """The reply to the shop's first call, requested again with its own key."""
 
     async def ask() -> Reply:
         return await walker.pay(order, key=order)

@@ -11,7 +11,7 @@ _AMOUNT: Final = 25_000
 
 
 async def stranger_pays(walker: Walker) -> None:
-    """Others pay under our reference, in any amount, before our shopper does: ours stays unpaid."""
+    """Others pay under our reference, any amount, before our shopper does: ours stays unpaid."""
     order = reference("stranger")
     action = (await walker.pay(order)).json["action"]
     for value in (1, 0, _AMOUNT, 99_000):
@@ -26,26 +26,26 @@ async def stranger_pays(walker: Walker) -> None:
 
 
 async def result_of_another(walker: Walker) -> None:
-    """A cheap payment's result is taken to a dear one's address: the dear one stays unpaid."""
-    cheap, dear = reference("cheap"), reference("dear")
+    """The result of a cheap payment is used at an expensive one, which stays unpaid."""
+    cheap, expensive = reference("cheap"), reference("expensive")
     links = {
         order: await walker.link(order, amount=_money(value))
-        for order, value in ((cheap, 1), (dear, 900_000))
+        for order, value in ((cheap, 1), (expensive, 900_000))
     }
     pages = {order: await walker.wallet_of(link) for order, link in links.items()}
     body = {"url": pages[cheap], "do": "approve"}
     query = urlsplit((await walker.twin("POST", "/twin/wallet", body))["location"]).query
-    payment = (await walker.newest(dear))["id"]
-    await walker.visit("GET", f"/pay/{links[dear]['id']}/return/{payment}?{query}")
+    payment = (await walker.newest(expensive))["id"]
+    await walker.visit("GET", f"/pay/{links[expensive]['id']}/return/{payment}?{query}")
     await walker.status(cheap, "authorised")
-    await walker.status(dear, "awaiting_shopper")
-    for order, wanted in ((cheap, "completed"), (dear, "active")):
+    await walker.status(expensive, "awaiting_shopper")
+    for order, wanted in ((cheap, "completed"), (expensive, "active")):
         link = await walker.call("GET", f"/v72/paymentLinks/{links[order]['id']}")
         expect(link.json["status"], wanted, "a link's status")
 
 
 async def late_money(walker: Walker) -> None:
-    """Money comes after the end, and nothing says that it is ours: held, shown, told."""
+    """Money arrives after the end, and nothing proves whose it is: held, shown, and an event sent."""
     order = reference("late")
     action = (await walker.pay(order)).json["action"]
     await walker.shopper(action, "refuse")
@@ -54,10 +54,10 @@ async def late_money(walker: Walker) -> None:
     held = await walker.notice(psp, ["held"])
     expect(bool(held["why"]), True, "a reason")
 
-    async def told() -> list[str]:
+    async def types() -> list[str]:
         return [event["type"] for event in await walker.events(order)]
 
-    await until(told, lambda types: "payment.needs_attention" in types, "an event")
+    await until(types, lambda found: "payment.needs_attention" in found, "an event")
     expect((await walker.newest(order))["status"], "refused", "the payment")
 
 

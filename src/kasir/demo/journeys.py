@@ -1,4 +1,4 @@
-"""The journeys of `kasir demo --check`: what Kasir offers, walked over real HTTP, a row each."""
+"""The journeys of `kasir demo --check`: everything Kasir does, over real HTTP, a row each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def methods_listed(walker: Walker) -> None:
 
 
 async def approved(walker: Walker) -> None:
-    """The shopper pays; details say so, and the notification makes it final."""
+    """The shopper pays: `/payments/details` says so, and the notification confirms it."""
     order = reference("approved")
     action = (await walker.pay(order)).json["action"]
     reply = await walker.details(await walker.shopper(action, "approve"))
@@ -44,7 +44,7 @@ async def approved(walker: Walker) -> None:
 
 
 async def refused(walker: Walker) -> None:
-    """The wallet says no."""
+    """The wallet refuses the payment."""
     order = reference("refused")
     action = (await walker.pay(order)).json["action"]
     reply = await walker.details(await walker.shopper(action, "refuse"))
@@ -53,7 +53,7 @@ async def refused(walker: Walker) -> None:
 
 
 async def cancelled(walker: Walker) -> None:
-    """The shopper turns back."""
+    """The shopper cancels at the wallet."""
     order = reference("cancelled")
     action = (await walker.pay(order)).json["action"]
     reply = await walker.details(await walker.shopper(action, "cancel"))
@@ -70,7 +70,7 @@ async def never_returned(walker: Walker) -> None:
 
 
 async def returned_twice(walker: Walker) -> None:
-    """The return page is loaded twice: the second time gives the first answer, never 704."""
+    """The return page is loaded twice: both times the reply is the same, never error 704."""
     order = reference("twice")
     action = (await walker.pay(order)).json["action"]
     result = await walker.shopper(action, "approve")
@@ -80,7 +80,7 @@ async def returned_twice(walker: Walker) -> None:
 
 
 async def same_key_twice(walker: Walker) -> None:
-    """The shop asks twice with one key: one payment, one answer; another body is refused."""
+    """The shop sends one key twice: one payment, one reply; with another body it is refused."""
     order = reference("same-key")
     first = await walker.pay(order, key=order)
     second = await walker.pay(order, key=order)
@@ -92,7 +92,7 @@ async def same_key_twice(walker: Walker) -> None:
 
 
 async def link_expired(walker: Walker) -> None:
-    """A payment link's time runs out: it says so, and its form takes no payment."""
+    """A payment link expires: its status says so, and its form takes no payment."""
     link = await walker.link(reference("link"))
     path = f"/v72/paymentLinks/{link['id']}"
     expect((await walker.call("GET", path)).json["status"], "active", "the new link")
@@ -120,18 +120,18 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **ends.JOURNEYS,
     **saved.JOURNEYS,
     **doctor_check.JOURNEYS,
-    **identity.JOURNEYS,  # It leaves a notification that a person must look at.
+    **identity.JOURNEYS,  # It leaves a notice that an operator must look at.
     **subscriptions.JOURNEYS,
     **subscription_commands.JOURNEYS,
     **renewal_run.JOURNEYS,
 }
 
 
-async def walk(made: Stage) -> int:
-    """Walk every journey and print a row each; 0 if all went well, 1 if not.
+async def run_all(made: Stage) -> int:
+    """Run every journey and print a row for each; 0 if all passed, 1 if not.
 
-    Each is walked with the twin as hard to understand as Adyen may be, and at its end a second
-    system on the merchant account does all it can under the same reference.
+    In each, the twin gives no more information than Adyen must give, and at its end another system
+    on the merchant account uses the same reference in every way it can.
     """
     failures = 0
     async with aiohttp.ClientSession() as http:
@@ -141,7 +141,7 @@ async def walk(made: Stage) -> int:
             try:
                 await journey(walker)
                 await walker.faults()
-                await walker.neighbour()
+                await walker.other_system()
             except (JourneyError, aiohttp.ClientError, KeyError, TimeoutError) as error:
                 failures += 1
                 print(f"FAIL  {name}: {type(error).__name__}: {error}", flush=True)

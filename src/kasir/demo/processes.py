@@ -1,7 +1,7 @@
 """Starts the programs of the demo, waits until they answer, and stops every one of them.
 
-The programs run as they would in earnest: each its own process, told by the environment. They get
-a session of their own, so that Ctrl-C reaches only us, and we stop them in order.
+The programs run as in production: each is a process, configured by the environment. Each gets a
+session of its own, so that Ctrl-C reaches only this process, which stops them in order.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from kasir.limits import Limits
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0
-#: What is in hand may take a stop as long as that, and then has a moment to say so.
+#: A program may finish its requests and jobs in `stop_s`, and then needs a moment to log it.
 _STOP_S: Final = Limits().stop_s + 10
-_LOOK_S: Final = 0.05
-_WORDS_MAX: Final = 300
+_POLL_S: Final = 0.05
+_OUTPUT_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
-#: What a twin says once the port is its own.
-_TWIN_IS_THERE: Final = "adyen-twin is at "
-#: Logs hold references of payments, and the folder the database: they are their owner's.
+#: The twin prints this once it has bound its port.
+_TWIN_STARTED: Final = "adyen-twin is at "
+#: Logs hold payment references, and the folder holds the database: only their owner may read them.
 _PRIVATE_FILE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A running demo: where everything is, and with which keys.
+    """A running demo: addresses and keys.
 
-    `environment` is what Kasir's own programs were started with.
+    `environment` holds the settings with which Kasir's own programs were started.
     """
 
     kasir_url: str
@@ -78,8 +78,8 @@ def stage(
         shop_port: The demo shop's.
         data: Folder to keep the database and the twin's state in; unless given, a temporary one
             that is removed at the end.
-        given: Settings that hold whatever the demo would choose; the environment's, if not given.
-        pause: Sleeps this many seconds; what it raises ends the start where nothing is half done.
+        given: Settings that override the demo's; the environment's, if not given.
+        pause: Sleeps this many seconds. It may raise, to end the start between two steps.
 
     Raises:
         StageError: A program did not start, a port is taken, or a demo runs in this folder.
@@ -94,7 +94,7 @@ def stage(
         chosen = os.environ if given is None else given
         keys = keys_of(folder)
         env = keys | _environment(chosen, port, twin_port, folder)
-        # The database is ours for the whole show: the first to come, the last to leave.
+        # The database starts before every program and stops after all of them.
         dsn = stack.enter_context(database_of(settings_from(env), pause))
         env["KASIR_DATABASE_URL"] = dsn
         keep_keys(folder, keys)
@@ -109,7 +109,7 @@ def stage(
         kept = folder if data else None
         twin = _start(stack, made, "twin", _twin(env, twin_port, kept), pause)
         _wait(twin, f"{made.twin_url}/twin/health", pause)
-        _tell_twin(made)
+        _configure_twin(made)
         server = _start(stack, made, "server", _kasir("serve", "--port", str(port)), pause)
         _start(stack, made, "worker", _kasir("worker"), pause)
         shop = _module("kasir.demo.shop", str(shop_port), made.kasir_url)
@@ -122,7 +122,7 @@ def stage(
 def _environment(
     environ: Mapping[str, str], port: int, twin_port: int, folder: Path
 ) -> dict[str, str]:
-    """The settings: every one that was given holds; the rest are the demo's."""
+    """The settings: those that were given, and the demo's own for the rest."""
     given = {name: text for name, text in environ.items() if text}
     return {
         "ADYEN_API_KEY": TWIN_KEY,
@@ -145,7 +145,7 @@ def _temporary() -> Iterator[str]:
 
 
 def _twin(env: Mapping[str, str], port: int, folder: Path | None) -> list[str]:
-    """The twin; where the database is kept, so is what the twin knows of it."""
+    """The twin's command. Where the database is kept, the twin's state is kept with it."""
     program = Path(sys.executable).with_name("adyen-twin")
     account = ["--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
     state = ["--state", str(folder / "twin.json")] if folder else []
@@ -162,22 +162,22 @@ def _module(name: str, *words: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """A program that was started, and where in its log its own words begin."""
+    """A program that was started, and the offset in its log at which its output begins."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
     log_before: int
 
-    def said(self) -> list[str]:
-        """What it said, line by line."""
+    def output(self) -> list[str]:
+        """Its output, line by line."""
         with self.log.open("rb") as log:
             log.seek(self.log_before)
             return log.read().decode(errors="replace").strip().splitlines()
 
     def listens(self) -> bool:
-        """Whether it, and nobody else at its port, can be the one that answers there."""
-        return self.name != "twin" or any(_TWIN_IS_THERE in line for line in self.said())
+        """Whether it is this program that listens on the port, and no other."""
+        return self.name != "twin" or any(_TWIN_STARTED in line for line in self.output())
 
 
 def _start(
@@ -190,9 +190,9 @@ def _start(
     path = made.logs / f"{name}.log"
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     log = stack.enter_context(os.fdopen(os.open(path, flags, _PRIVATE_FILE), "ab"))
-    path.chmod(_PRIVATE_FILE)  # One from before was everybody's to read.
+    path.chmod(_PRIVATE_FILE)  # Older versions left it readable by everybody.
     log_before = path.stat().st_size
-    # Keys go by the environment: what stands in a command, everybody on the machine can read.
+    # Keys are passed by the environment: every user of the machine can read a command line.
     process = subprocess.Popen(
         words,
         env={**made.environment, "ADYEN_TWIN_API_KEY": made.environment["ADYEN_API_KEY"]},
@@ -206,12 +206,12 @@ def _start(
 
 
 def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> None:
-    """Stop a program; whoever rings meanwhile has it wait for nothing more."""
+    """Stop a program. An interrupt meanwhile sends it a second signal, which it heeds at once."""
     process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + _STOP_S
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            pause(_LOOK_S)
+            pause(_POLL_S)
         except KeyboardInterrupt:
             process.send_signal(signal.SIGTERM)
     process.kill()
@@ -219,27 +219,31 @@ def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> N
 
 
 def _wait(program: _Program, url: str, pause: Callable[[float], None]) -> None:
-    """Wait until a program answers, or say what it said last."""
+    """Wait until a program answers.
+
+    Raises:
+        StageError: It did not; the message has the last line of its output.
+    """
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline and program.process.poll() is None:
         if program.listens() and _answers(url):
             return
-        pause(_LOOK_S)
-    last = (program.said() or ["it said nothing"])[-1]
-    raise StageError(f"the {program.name} did not start: {last[:_WORDS_MAX]}")
+        pause(_POLL_S)
+    last = (program.output() or ["it printed nothing"])[-1]
+    raise StageError(f"the {program.name} did not start: {last[:_OUTPUT_MAX]}")
 
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  # Our own.
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  # The address of our own program.
             response.read()
     except OSError:  # An URLError is one.
         return False
     return True
 
 
-def _tell_twin(made: Stage) -> None:
-    """Have the twin send its notifications to Kasir, sealed and signed in as Kasir expects."""
+def _configure_twin(made: Stage) -> None:
+    """Have the twin send its webhooks to Kasir, with the keys and password that Kasir expects."""
     _set_webhook(made, "standard", "/webhooks/adyen", "ADYEN_HMAC_KEY")
     _set_webhook(made, "tokens", "/webhooks/adyen/tokens", "ADYEN_TOKEN_HMAC_KEY")
 
@@ -250,7 +254,7 @@ def _set_webhook(made: Stage, name: str, path: str, key: str) -> None:
     if env.get("KASIR_WEBHOOK_USER"):
         wanted["username"] = env["KASIR_WEBHOOK_USER"]
         wanted["password"] = env["KASIR_WEBHOOK_PASSWORD"]
-    request = urllib.request.Request(  # noqa: S310  # The twin we started.
+    request = urllib.request.Request(  # noqa: S310  # The twin that we started.
         f"{made.twin_url}/twin/webhooks/{name}",
         data=msgspec.json.encode(wanted),
         headers={"Content-Type": "application/json"},
@@ -260,11 +264,11 @@ def _set_webhook(made: Stage, name: str, path: str, key: str) -> None:
         with urllib.request.urlopen(request, timeout=_READY_S) as response:  # noqa: S310  # The same.
             response.read()
     except OSError as error:  # An URLError is one.
-        raise StageError(f"the twin does not hear where Kasir is: {error}") from error
+        raise StageError(f"the twin's webhooks could not be configured: {error}") from error
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port on which no program listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]

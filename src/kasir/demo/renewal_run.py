@@ -1,4 +1,4 @@
-"""A journey of five hundred renewals by two workers, one of which is killed on the way."""
+"""A journey of 500 renewals by two workers, one of which is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _KILLED_AFTER: Final = 100
 _AT_ONCE: Final = 16
 _MONTH_S: Final = 31 * 86_400
 _MINUTE_S: Final = 60
-#: What the killed worker had in hand comes up again within this time.
+#: Jobs of the killed worker are taken over within this time.
 _TAKEN_UP_S: Final = 20 * 60
-_PATIENCE: Final = 6  # Times the walker's own: it is a long way.
+_TIMEOUTS: Final = 6  # So many times the usual timeout: 500 renewals take longer.
 
 
 async def one_of_two_killed(walker: Walker) -> None:
@@ -35,7 +35,7 @@ async def one_of_two_killed(walker: Walker) -> None:
     await _active(walker, run)
     second = _worker(walker)
     try:
-        await asyncio.sleep(1)  # Until it, too, looks for work.
+        await asyncio.sleep(1)  # Until it, too, takes jobs.
         await walker.advance(_MONTH_S)
         await _charged(walker, run, _KILLED_AFTER)
     finally:
@@ -82,7 +82,7 @@ async def _active(walker: Walker, run: str) -> None:
         page = await walker.call("GET", "/api/subscriptions/metrics")
         return int(page.json["days"][-1]["active"])
 
-    await _patiently(look, _RUN, f"{_RUN} active subscriptions of {run}")
+    await _until_at_least(look, _RUN, f"{_RUN} active subscriptions of {run}")
 
 
 async def _charged(walker: Walker, run: str, count: int) -> None:
@@ -91,12 +91,12 @@ async def _charged(walker: Walker, run: str, count: int) -> None:
     async def look() -> int:
         return len(await _charges(walker, run))
 
-    await _patiently(look, count, f"{count} charges at the twin")
+    await _until_at_least(look, count, f"{count} charges at the twin")
 
 
-async def _patiently(look: Callable[[], Awaitable[int]], count: int, what: str) -> None:
-    """Wait several times as long as for anything else: it is a long way."""
-    for _ in range(_PATIENCE - 1):
+async def _until_at_least(look: Callable[[], Awaitable[int]], count: int, what: str) -> None:
+    """Wait until the count is reached, several times as long as usual."""
+    for _ in range(_TIMEOUTS - 1):
         with suppress(JourneyError):
             await until(look, lambda found: found >= count, what)
             return

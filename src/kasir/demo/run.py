@@ -1,4 +1,4 @@
-"""`kasir demo`: the show, or with `--check` its rehearsal."""
+"""`kasir demo`: runs until Ctrl-C, or with `--check` runs every journey and stops."""
 
 from __future__ import annotations
 
@@ -13,77 +13,77 @@ from kasir.demo.processes import Stage, free_port, stage
 
 _KASIR_PORT: Final = 8000
 _TWIN_PORT: Final = 8700
-_LOOK_S: Final = 0.1
+_POLL_S: Final = 0.1
 
 
 def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bool) -> int:
-    """Run the demo until Ctrl-C, or walk its journeys.
+    """Run the demo until Ctrl-C, or run its journeys.
 
     Args:
         port: Kasir's; 8000 unless given, or any free one for a check.
         twin_port: The twin's; 8700 unless given, or any free one for a check.
         data: Folder to keep the database and the twin's state in; temporary unless given.
-        check: Walk every journey, print a row each, and stop.
+        check: Run every journey, print a row for each, and stop.
 
     Returns:
-        0, or 1 where a journey went wrong.
+        0, or 1 if a journey failed.
     """
-    bell = _Bell()
+    interrupts = _Interrupts()
     kasir_port = port or (free_port() if check else _KASIR_PORT)
     with stage(
         port=kasir_port,
         twin_port=twin_port or (free_port() if check else _TWIN_PORT),
         shop_port=free_port() if check else kasir_port + 1,
         data=data,
-        pause=bell.pause,
+        pause=interrupts.pause,
     ) as made:
         if check:
-            return asyncio.run(_walked(made, bell))
+            return asyncio.run(_check(made, interrupts))
         _show(made)
         try:
             while True:
-                bell.pause(_LOOK_S)
+                interrupts.pause(_POLL_S)
         except KeyboardInterrupt:
             print("\nstopping")
     return 0
 
 
-class _Bell:
-    """Ctrl-C and its like: heard at any time, obeyed only where nothing is half done.
+class _Interrupts:
+    """SIGINT, SIGTERM and SIGHUP: noted at any time, raised only in `pause`.
 
-    Python would raise wherever it happens to be: between a program's start and the note that it
-    must be stopped, in a lock just taken, or where exceptions are ignored and the bell is lost.
+    Python raises KeyboardInterrupt at whatever line it is: after a program was started and before
+    its stop was registered, with a lock held, or where exceptions are ignored and it is lost.
     """
 
     def __init__(self) -> None:
-        self._has_rung = False
+        self._is_pending = False
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(name, self._ring)
+            signal.signal(name, self._note)
 
-    def _ring(self, *_: object) -> None:
-        self._has_rung = True
+    def _note(self, *_: object) -> None:
+        self._is_pending = True
 
     def pause(self, seconds: float) -> None:
         """Sleep.
 
         Raises:
-            KeyboardInterrupt: The bell has rung since it raised last.
+            KeyboardInterrupt: A signal has come since it was raised last.
         """
         time.sleep(seconds)
-        if self._has_rung:
-            self._has_rung = False
+        if self._is_pending:
+            self._is_pending = False
             raise KeyboardInterrupt
 
 
-async def _walked(made: Stage, bell: _Bell) -> int:
-    """Walk the journeys; when the bell rings, the walk is broken off as it waits for something."""
-    from kasir.demo.journeys import walk
+async def _check(made: Stage, interrupts: _Interrupts) -> int:
+    """Run the journeys. A signal ends them where one of them waits for something."""
+    from kasir.demo.journeys import run_all
 
-    walking = asyncio.create_task(walk(made))
-    while not walking.done():
-        await asyncio.wait([walking], timeout=_LOOK_S)
-        bell.pause(0)
-    return walking.result()
+    running = asyncio.create_task(run_all(made))
+    while not running.done():
+        await asyncio.wait([running], timeout=_POLL_S)
+        interrupts.pause(0)
+    return running.result()
 
 
 def _show(made: Stage) -> None:

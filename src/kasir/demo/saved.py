@@ -1,4 +1,4 @@
-"""Journeys of a saved GoPay: made, charged with and without the shopper, listed, given up."""
+"""Journeys of a saved GoPay: created, charged with and without the shopper, listed, disabled."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from kasir.demo.client import Reply, Walker, expect, reference, until
 
 _AMOUNT: Final = {"currency": "IDR", "value": 25_000}
 _DAY_S: Final = 86_400
-#: The twin tells of a token when its payment is settled, ten seconds after it was authorised.
+#: The twin sends the token webhook ten seconds after the payment was authorised.
 _SETTLED_S: Final = 15
 
 
 async def by_subscription(walker: Walker) -> None:
-    """A first payment saves the wallet for a subscription; then it is charged, without a page."""
+    """A first payment saves the wallet as `Subscription`; then it is charged without the shopper."""
     shopper, token = await _saved(walker, "Subscription")
     order = reference("charge")
     reply = await charge(walker, shopper, token, "Subscription", order)
     expect(reply.json["resultCode"], "Authorised", "the result code")
     expect("action" in reply.json, False, "an action")
     await walker.status(order, "authorised")
-    told = [event["type"] for event in await _token_events(walker, shopper)]
-    expect(told, ["token.created"], "events")
+    types = [event["type"] for event in await _token_events(walker, shopper)]
+    expect(types, ["token.created"], "events")
 
 
 async def charge_refused(walker: Walker) -> None:
@@ -36,7 +36,7 @@ async def charge_refused(walker: Walker) -> None:
 
 
 async def by_card_on_file(walker: Walker) -> None:
-    """A wallet is saved for the next purchase; then the shopper pays with one PIN."""
+    """A first payment saves the wallet as `CardOnFile`; then the shopper pays with the PIN."""
     shopper, token = await _saved(walker, "CardOnFile")
     order = reference("pin")
     reply = await charge(walker, shopper, token, "CardOnFile", order)
@@ -47,17 +47,17 @@ async def by_card_on_file(walker: Walker) -> None:
 
 
 async def pin_refused(walker: Walker) -> None:
-    """The PIN page ends in a refusal."""
+    """The payment is refused at the PIN page."""
     await _pin_ends(walker, "refuse", "Refused", "refused")
 
 
 async def pin_cancelled(walker: Walker) -> None:
-    """The shopper turns back at the PIN page."""
+    """The shopper cancels at the PIN page."""
     await _pin_ends(walker, "cancel", "Cancelled", "cancelled")
 
 
 async def token_first(walker: Walker) -> None:
-    """The token webhook comes before the payment's own: kept, and matched when that comes."""
+    """The token webhook arrives before the payment's: stored, and matched when that arrives."""
     await walker.knobs(tokensTold="before")
     shopper, token = await _saved(walker, "Subscription")
     await walker.knobs()
@@ -66,7 +66,7 @@ async def token_first(walker: Walker) -> None:
 
 
 async def token_adopted(walker: Walker) -> None:
-    """The token webhook never comes: Kasir finds the token in Adyen's list and adopts it."""
+    """The token webhook never arrives: Kasir finds the token in Adyen's list and adopts it."""
     await walker.knobs(tokensTold="never")
     shopper = await _bought(walker, "Subscription")
     await walker.advance(_DAY_S)
@@ -79,7 +79,7 @@ async def token_adopted(walker: Walker) -> None:
 
 
 async def disabled_by_shop(walker: Walker) -> None:
-    """The shop removes a token: 204, it is gone from the list, and is charged no more."""
+    """The shop removes a token: 204, it is not listed any more, and a charge is refused."""
     shopper, token = await _saved(walker, "Subscription")
     query = f"shopperReference={shopper}"
     path = "/v72/storedPaymentMethods"
@@ -92,7 +92,7 @@ async def disabled_by_shop(walker: Walker) -> None:
 
 
 async def disabled_by_wallet(walker: Walker) -> None:
-    """The shopper unlinks the shop in the GoPay app: the shop is told, and the token is spent."""
+    """The shopper unlinks the shop in the GoPay app: the shop gets the event; a charge is refused."""
     shopper, token = await _saved(walker, "Subscription")
     await walker.twin("POST", f"/twin/tokens/{token}", {"do": "disable"})
 
@@ -107,7 +107,7 @@ async def disabled_by_wallet(walker: Walker) -> None:
 
 
 async def of_another(walker: Walker) -> None:
-    """A token is charged for its own shopper only; for another nothing is sent or kept."""
+    """A token is charged for its own shopper only; for another nothing is sent or stored."""
     _, token = await _saved(walker, "Subscription")
     order = reference("another")
     reply = await charge(walker, reference("stranger"), token, "Subscription", order)
@@ -116,7 +116,7 @@ async def of_another(walker: Walker) -> None:
 
 
 async def classic(walker: Walker) -> None:
-    """The classic way: list, and disable all by naming none."""
+    """The classic Recurring API: list, and disable all by naming none."""
     shopper, token = await _saved(walker, "Subscription")
     path = "/pal/servlet/Recurring/v68"
     body = {"shopperReference": shopper}
@@ -140,7 +140,7 @@ async def _saved(walker: Walker, model: str) -> tuple[str, str]:
 
 
 async def _bought(walker: Walker, model: str) -> str:
-    """A shopper who has paid once and let the wallet be saved."""
+    """A shopper who has paid once and agreed to save the wallet."""
     shopper, order = reference("shopper"), reference("first")
     reply = await walker.pay(
         order,
@@ -181,7 +181,7 @@ async def _wallet(walker: Walker, shopper: str, change: Mapping[str, Any]) -> No
 
 
 async def _token_events(walker: Walker, shopper: str) -> list[dict[str, Any]]:
-    """What the shop was told of a shopper's tokens."""
+    """The events of a shopper's tokens."""
     return [
         event
         for event in await walker.every_event()

@@ -1,7 +1,7 @@
 """A small shop, as a merchant might have one: Flask, and Adyen's own Python library.
 
-Nothing of Kasir is imported. Only the library's base URL and key were changed, and that is the
-point: an existing integration keeps its code.
+It imports nothing of Kasir. Only the library's base URL and key differ from an integration with
+Adyen itself: an existing integration keeps its code.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ _WORDS: Final = {
 
 @dataclass
 class Order:
-    """What somebody wants to buy."""
+    """What a shopper wants to buy."""
 
     reference: str
     items: list[dict[str, Any]]
@@ -89,7 +89,7 @@ class Order:
 
 
 class Shop:
-    """The shop's pages; its backend speaks to Kasir through Adyen's library."""
+    """The shop's pages; its backend calls Kasir through Adyen's library."""
 
     def __init__(self, kasir_url: str, api_key: str) -> None:
         self._kasir_url = kasir_url
@@ -109,7 +109,7 @@ class Shop:
         return app
 
     def shelf(self) -> str:
-        """What there is to buy."""
+        """The products."""
         return _page("Shop", _SHELF, products=PRODUCTS)
 
     def checkout(self) -> Response:
@@ -130,18 +130,20 @@ class Shop:
         return redirect(f"/orders/{order.reference}")
 
     def order_page(self, reference: str) -> str | tuple[str, int] | Response:
-        """Where the shopper comes back to, and sees how the order stands."""
+        """The page to which the shopper returns; it shows the status of the order."""
         if reference not in self._orders:
             return _page("Unknown order", "<h1>There is no such order</h1>"), HTTPStatus.NOT_FOUND
         if result := request.values.get("redirectResult"):
             self._adyen.payments_api.payments_details({"details": {"redirectResult": result}})
-            return redirect(f"/orders/{reference}")  # A reload does not send it again.
+            return redirect(
+                f"/orders/{reference}"
+            )  # Reloading the page then does not send it again.
         status = self._status(reference)
         word, final = _WORDS.get(status, "waiting"), status in _WORDS
         return _page("Order", _STATUS, order=self._orders[reference], word=word, final=final)
 
     def _status(self, reference: str) -> str:
-        """Where the order's payment stands, by Kasir's own ledger."""
+        """The status of the order's payment, as Kasir has it."""
         answer = requests.get(
             f"{self._kasir_url}/api/payments",
             params={"reference": reference},

@@ -12,99 +12,105 @@ _YEAR_DAYS: Final = 365
 MONTH_DAYS: Final = 31
 _AMOUNT: Final = 50_000
 _CREATED: Final = 201
-_SETTLED_S: Final = 60  # The twin tells of a token when its payment has settled.
+_SETTLED_S: Final = 60  # The twin sends the token webhook when the payment has settled.
 _TWELVE: Final = 12
 
 
 async def a_year(walker: Walker) -> None:
-    """Subscribe; the clock goes a year on; twelve charges, in order, each told by webhook."""
+    """Subscribe and advance the clock by a year: twelve charges, in order, an event for each."""
     order = reference("year")
-    it = await subscribed(walker, order)
+    subscription = await subscribed(walker, order)
     await walker.advance(_YEAR_DAYS * DAY_S)
-    it = await renewed(walker, it, _TWELVE)
-    expect([one["period"] for one in it["renewals"]], [*range(2, 14)], "the periods, in order")
-    charges = [await _charges(walker, one["reference"]) for one in it["renewals"]]
+    subscription = await renewed(walker, subscription, _TWELVE)
+    expect(
+        [one["period"] for one in subscription["renewals"]],
+        [*range(2, 14)],
+        "the periods, in order",
+    )
+    charges = [await _charges(walker, one["reference"]) for one in subscription["renewals"]]
     expect(charges, [1] * _TWELVE, "charges at the twin, per period")
     told = [event["type"] for event in await walker.events(order)]
     expect(told.count("renewal.succeeded"), _TWELVE, "events of success")
 
 
 async def no_balance(walker: Walker) -> None:
-    """No balance in month 3: past due, asked again on day 1 and day 3, and recovered."""
+    """No balance in month 3: past due, charged again on day 1 and day 3, and recovered."""
     order = reference("no-balance")
-    it = await subscribed(walker, order)
+    subscription = await subscribed(walker, order)
     await walker.advance(2 * MONTH_DAYS * DAY_S)
-    await renewed(walker, it, 2)
-    await set_wallet(walker, it, {"state": "no_balance"})
+    await renewed(walker, subscription, 2)
+    await set_wallet(walker, subscription, {"state": "no_balance"})
     await walker.advance(MONTH_DAYS * DAY_S)
-    await standing(walker, it, "past_due")
+    await in_state(walker, subscription, "past_due")
     await walker.advance(DAY_S)
-    await standing(walker, it, "past_due")
-    await set_wallet(walker, it, {"state": "ok"})
+    await in_state(walker, subscription, "past_due")
+    await set_wallet(walker, subscription, {"state": "ok"})
     await walker.advance(2 * DAY_S)
-    await standing(walker, it, "active")
-    it = await renewed(walker, it, 3)
+    await in_state(walker, subscription, "active")
+    subscription = await renewed(walker, subscription, 3)
     told = {event["type"] for event in await walker.events(order)}
     wanted = {"subscription.past_due", "renewal.failed", "subscription.recovered"}
     expect(wanted - told, set(), "events that are missing")
 
 
 async def relinked(walker: Walker) -> None:
-    """The token is disabled: the shopper is asked to link again, pays what is owed, and is back."""
+    """The token is disabled: the shopper links again and pays what is owed; it is active again."""
     order = reference("relink")
-    it = await subscribed(walker, order)
-    await disabled(walker, it)
+    subscription = await subscribed(walker, order)
+    await disabled(walker, subscription)
     await walker.advance(MONTH_DAYS * DAY_S)
-    it = await standing(walker, it, "past_due")
-    link = it["renewals"][-1]["linkUrl"]
+    subscription = await in_state(walker, subscription, "past_due")
+    link = subscription["renewals"][-1]["linkUrl"]
     expect(f"{walker.made.kasir_url}/pay/" in link, True, "a link to pay and link again")
     body = {"channel": "Web", "browserInfo": BROWSER_INFO, "returnUrl": _back(order)}
-    reply = await walker.call("POST", f"/api/subscriptions/{it['id']}/payment", body)
+    reply = await walker.call("POST", f"/api/subscriptions/{subscription['id']}/payment", body)
     await walker.details(await walker.shopper(reply.json["action"], "approve"))
-    await standing(walker, it, "active")
+    await in_state(walker, subscription, "active")
     await walker.advance(MONTH_DAYS * DAY_S)
-    await renewed(walker, it, 2)
+    await renewed(walker, subscription, 2)
 
 
 async def cancelled_at_period_end(walker: Walker) -> None:
-    """Cancelled at the end of the period: paid for until then, and charged no more."""
+    """Cancelled at period end: active until then, and not charged again."""
     order = reference("cancel-end")
-    it = await subscribed(walker, order)
-    path = f"/api/subscriptions/{it['id']}/cancel"
+    subscription = await subscribed(walker, order)
+    path = f"/api/subscriptions/{subscription['id']}/cancel"
     reply = await walker.call("POST", path, {"at": "periodEnd"})
     expect((reply.status, reply.json["status"]), (200, "active"), "until then")
     await walker.advance(2 * MONTH_DAYS * DAY_S)
-    it = await standing(walker, it, "cancelled")
-    expect(it.get("renewals", []), [], "renewals")
+    subscription = await in_state(walker, subscription, "cancelled")
+    expect(subscription.get("renewals", []), [], "renewals")
 
 
 async def paused_and_resumed(walker: Walker) -> None:
     """Paused for two months, nothing is charged; resumed, a new period begins at once."""
     order = reference("pause")
-    it = await subscribed(walker, order)
-    await walker.call("POST", f"/api/subscriptions/{it['id']}/pause")
+    subscription = await subscribed(walker, order)
+    await walker.call("POST", f"/api/subscriptions/{subscription['id']}/pause")
     await walker.advance(2 * MONTH_DAYS * DAY_S)
-    it = await standing(walker, it, "paused")
-    expect(it.get("renewals", []), [], "renewals while paused")
-    reply = await walker.call("POST", f"/api/subscriptions/{it['id']}/resume")
+    subscription = await in_state(walker, subscription, "paused")
+    expect(subscription.get("renewals", []), [], "renewals while paused")
+    reply = await walker.call("POST", f"/api/subscriptions/{subscription['id']}/resume")
     expect((reply.status, reply.json["status"]), (200, "active"), "resumed")
-    await renewed(walker, it, 1)
+    await renewed(walker, subscription, 1)
 
 
 async def amount_changed(walker: Walker) -> None:
     """Another amount from the next period on."""
     order = reference("amount")
-    it = await subscribed(walker, order)
+    subscription = await subscribed(walker, order)
     change = {"amount": {"currency": "IDR", "value": 75_000}}
-    await walker.call("PATCH", f"/api/subscriptions/{it['id']}", change)
+    await walker.call("PATCH", f"/api/subscriptions/{subscription['id']}", change)
     await walker.advance(MONTH_DAYS * DAY_S)
-    it = await renewed(walker, it, 1)
-    truth = await walker.twin("GET", f"/twin/payments?reference={it['renewals'][0]['reference']}")
+    subscription = await renewed(walker, subscription, 1)
+    truth = await walker.twin(
+        "GET", f"/twin/payments?reference={subscription['renewals'][0]['reference']}"
+    )
     expect(truth["payments"][0]["amount"]["value"], 75_000, "the amount at the twin")
 
 
 async def subscribed(walker: Walker, order: str, **plan: Any) -> dict[str, Any]:
-    """A subscription whose first period is paid and whose token is there."""
+    """A subscription whose first period is paid and whose token exists."""
     made = await walker.call("POST", "/api/plans", plan_of(order, **plan))
     expect(made.status, _CREATED, "the plan")
     body = {
@@ -119,7 +125,7 @@ async def subscribed(walker: Walker, order: str, **plan: Any) -> dict[str, Any]:
     expect((reply.status, reply.json["status"]), (_CREATED, "incomplete"), "the sign-up")
     await walker.details(await walker.shopper(reply.json["payment"]["action"], "approve"))
     await walker.advance(_SETTLED_S)
-    return await standing(walker, reply.json, "trialing" if plan.get("trialDays") else "active")
+    return await in_state(walker, reply.json, "trialing" if plan.get("trialDays") else "active")
 
 
 def plan_of(order: str, **more: Any) -> dict[str, Any]:
@@ -132,21 +138,25 @@ def plan_of(order: str, **more: Any) -> dict[str, Any]:
     }
 
 
-async def standing(walker: Walker, it: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+async def in_state(walker: Walker, subscription: Mapping[str, Any], wanted: str) -> dict[str, Any]:
     """Wait until a subscription stands where it should; give it."""
 
     async def look() -> dict[str, Any]:
-        found: dict[str, Any] = (await walker.call("GET", f"/api/subscriptions/{it['id']}")).json
+        found: dict[str, Any] = (
+            await walker.call("GET", f"/api/subscriptions/{subscription['id']}")
+        ).json
         return found
 
     return await until(look, lambda found: found["status"] == wanted, f"status {wanted}")
 
 
-async def renewed(walker: Walker, it: Mapping[str, Any], count: int) -> dict[str, Any]:
+async def renewed(walker: Walker, subscription: Mapping[str, Any], count: int) -> dict[str, Any]:
     """Wait until a subscription has that many renewals, all of them paid; give it."""
 
     async def look() -> dict[str, Any]:
-        found: dict[str, Any] = (await walker.call("GET", f"/api/subscriptions/{it['id']}")).json
+        found: dict[str, Any] = (
+            await walker.call("GET", f"/api/subscriptions/{subscription['id']}")
+        ).json
         return found
 
     def is_paid(found: dict[str, Any]) -> bool:
@@ -156,19 +166,19 @@ async def renewed(walker: Walker, it: Mapping[str, Any], count: int) -> dict[str
     return await until(look, is_paid, f"{count} renewals paid")
 
 
-async def disabled(walker: Walker, it: Mapping[str, Any]) -> None:
-    """Have the shopper's tokens disabled at the twin, and wait until Kasir has heard of it."""
-    of_shopper = await walker.twin("GET", f"/twin/tokens?shopperReference={_shopper(it)}")
+async def disabled(walker: Walker, subscription: Mapping[str, Any]) -> None:
+    """Disable the shopper's tokens at the twin, and wait for Kasir's event."""
+    of_shopper = await walker.twin("GET", f"/twin/tokens?shopperReference={_shopper(subscription)}")
     for token in of_shopper["tokens"]:
         path = f"/twin/tokens/{token['storedPaymentMethodId']}"
         await walker.twin("POST", path, {"do": "disable"})
 
     async def look() -> list[str]:
-        told = (await walker.every_event())[-20:]
-        gone = [event["data"] for event in told if event["type"] == "token.disabled"]
+        events = (await walker.every_event())[-20:]
+        gone = [event["data"] for event in events if event["type"] == "token.disabled"]
         return [data["shopperReference"] for data in gone]
 
-    await until(look, lambda gone: _shopper(it) in gone, "token.disabled")
+    await until(look, lambda gone: _shopper(subscription) in gone, "token.disabled")
 
 
 async def _charges(walker: Walker, order: str) -> int:
@@ -176,13 +186,15 @@ async def _charges(walker: Walker, order: str) -> int:
     return len(truth["payments"])
 
 
-async def set_wallet(walker: Walker, it: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+async def set_wallet(
+    walker: Walker, subscription: Mapping[str, Any], change: Mapping[str, Any]
+) -> None:
     """Change what the shopper's wallet can do at the twin."""
-    await walker.twin("PUT", f"/twin/wallets/{_shopper(it)}", change)
+    await walker.twin("PUT", f"/twin/wallets/{_shopper(subscription)}", change)
 
 
-def _shopper(it: Mapping[str, Any]) -> str:
-    return str(it["shopperReference"])
+def _shopper(subscription: Mapping[str, Any]) -> str:
+    return str(subscription["shopperReference"])
 
 
 def _back(order: str) -> str:

@@ -1,4 +1,4 @@
-"""Journeys on which money could leave twice: what is open is held, and every way out counts."""
+"""Journeys in which money could leave twice: open changes are held, and every kind is counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AMOUNT: Final = 25_000
 
 
 async def early_reversal(walker: Walker) -> None:
-    """A reversal is asked for before the capture is told, and its end comes late: it holds all."""
+    """A reversal is requested before the capture is notified, and ends late: it holds the full sum."""
     order = reference("early-reversal")
     await walker.knobs(capture="manual")
     await walker.faults(
@@ -43,49 +43,49 @@ async def early_reversal(walker: Walker) -> None:
 
 
 async def charged_back(walker: Walker) -> None:
-    """What the shopper's side took back is not refunded too; what it gave back may be."""
+    """What was charged back is not refunded too; once the chargeback is reversed it may be."""
     order = reference("charged-back")
     payment = await _paid(walker, order)
     dispute = secrets.token_hex(8).upper()
-    await _told(walker, payment, "CHARGEBACK", dispute)
+    await _notify(walker, payment, "CHARGEBACK", dispute)
     await walker.comes_to(order, "chargedBack", _AMOUNT)
     refund = await _change(walker, payment, "refunds", _amount())
     expect((refund.status, refund.json["errorCode"]), (422, "137"), "a refund")
     left = "at most 0 IDR can still be refunded"
     expect(left in refund.json["message"], True, f"what is left, in {refund.json['message']!r}")
-    await _told(walker, payment, "CHARGEBACK_REVERSED", dispute)
+    await _notify(walker, payment, "CHARGEBACK_REVERSED", dispute)
     await walker.comes_to(order, "chargedBack", 0)
     refund = await _change(walker, payment, "refunds", _amount())
-    expect(refund.status, 201, "a refund once it was given back")
+    expect(refund.status, 201, "a refund after the reversal")
     await walker.comes_to(order, "refunded", _AMOUNT)
 
 
-async def told_of_both(walker: Walker) -> None:
-    """A capture and a dispute are told as they go, and the dispute shows until when to answer."""
+async def capture_then_dispute(walker: Walker) -> None:
+    """The shop gets the events of a capture and of a dispute, and the dispute shows its deadline."""
     order = reference("disputed")
     await walker.knobs(capture="manual")
     payment = await _paid(walker, order, additionalData={"manualCapture": "true"})
     expect((await _change(walker, payment, "captures", _amount())).status, 201, "the capture")
-    await _hears(walker, order, "capture.succeeded")
+    await _gets_event(walker, order, "capture.succeeded")
     path = f"/twin/payments/{payment['pspReference']}/disputes"
     dispute = (await walker.twin("POST", path, {"reason": "No coffee"}))["pspReference"]
-    await _hears(walker, order, "payment.dispute_opened")
+    await _gets_event(walker, order, "payment.dispute_opened")
     (shown,) = (await walker.newest(order))["disputes"]
     seen = (shown["reference"], shown["status"], shown["reason"], "deadline" in shown)
     expect(seen, (dispute, "open", "No coffee", True), "the dispute")
     await walker.twin("POST", path, {"event": "CHARGEBACK"})
-    await _hears(walker, order, "payment.charged_back")
+    await _gets_event(walker, order, "payment.charged_back")
     (shown,) = (await walker.newest(order))["disputes"]
     expect((shown["reference"], shown["status"]), (dispute, "charged_back"), "the same dispute")
 
 
-async def _hears(walker: Walker, order: str, kind: str) -> None:
-    """Wait until the shop was told of something."""
+async def _gets_event(walker: Walker, order: str, kind: str) -> None:
+    """Wait until there is an event of this type."""
 
     async def look() -> list[str]:
         return [event["type"] for event in await walker.events(order)]
 
-    await until(look, lambda told: kind in told, f"the event {kind}")
+    await until(look, lambda types: kind in types, f"the event {kind}")
 
 
 def _amount() -> dict[str, Any]:
@@ -105,8 +105,8 @@ async def _change(
     return await walker.call("POST", path, body)
 
 
-async def _told(walker: Walker, payment: Mapping[str, Any], code: str, dispute: str) -> None:
-    """Post what Adyen would: the twin plays no disputes."""
+async def _notify(walker: Walker, payment: Mapping[str, Any], code: str, dispute: str) -> None:
+    """Post the notification of a dispute as Adyen does, signed."""
     env = walker.made.environment
     item: dict[str, Any] = {
         "pspReference": dispute,
@@ -134,5 +134,5 @@ async def _told(walker: Walker, payment: Mapping[str, Any], code: str, dispute: 
 JOURNEYS: Final = {
     "reversal before the capture is told": early_reversal,
     "charged back, and refunded too": charged_back,
-    "captured, then disputed": told_of_both,
+    "captured, then disputed": capture_then_dispute,
 }
