@@ -45,7 +45,7 @@ async def result_of_another(walker: Walker) -> None:
 
 
 async def late_money(walker: Walker) -> None:
-    """Money arrives after the end, and nothing proves whose it is: held, shown, and an event sent."""
+    """Money arrives after the end, and nothing proves whose it is: held, with an event."""
     order = reference("late")
     action = (await walker.pay(order)).json["action"]
     await walker.shopper(action, "refuse")

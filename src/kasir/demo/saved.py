@@ -14,7 +14,7 @@ _SETTLED_S: Final = 15
 
 
 async def by_subscription(walker: Walker) -> None:
-    """A first payment saves the wallet as `Subscription`; then it is charged without the shopper."""
+    """A payment saves the wallet as `Subscription`; then it is charged without the shopper."""
     shopper, token = await _saved(walker, "Subscription")
     order = reference("charge")
     reply = await charge(walker, shopper, token, "Subscription", order)
@@ -92,7 +92,7 @@ async def disabled_by_shop(walker: Walker) -> None:
 
 
 async def disabled_by_wallet(walker: Walker) -> None:
-    """The shopper unlinks the shop in the GoPay app: the shop gets the event; a charge is refused."""
+    """The shopper unlinks the shop in the GoPay app: the shop gets an event; charges fail."""
     shopper, token = await _saved(walker, "Subscription")
     await walker.twin("POST", f"/twin/tokens/{token}", {"do": "disable"})
 

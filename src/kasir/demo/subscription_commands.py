@@ -11,9 +11,9 @@ from kasir.demo.subscriptions import (
     DAY_S,
     MONTH_DAYS,
     disabled,
+    in_state,
     renewed,
     set_wallet,
-    in_state,
     subscribed,
 )
 
@@ -36,7 +36,7 @@ async def cancelled_in_arrears(walker: Walker) -> None:
 
 
 async def lost_between_tries(walker: Walker) -> None:
-    """Refused for balance, then the token is disabled: the shopper gets a link, the shop an event."""
+    """Refused for balance, then the token is disabled: the event has a link for the shopper."""
     order = reference("lost")
     subscription = await _behind(walker, order)
     await disabled(walker, subscription)

@@ -19,7 +19,7 @@ _AMOUNT: Final = 25_000
 
 
 async def early_reversal(walker: Walker) -> None:
-    """A reversal is requested before the capture is notified, and ends late: it holds the full sum."""
+    """A reversal is requested before the capture is notified: while it is open it holds the sum."""
     order = reference("early-reversal")
     await walker.knobs(capture="manual")
     await walker.faults(
@@ -61,7 +61,7 @@ async def charged_back(walker: Walker) -> None:
 
 
 async def capture_then_dispute(walker: Walker) -> None:
-    """The shop gets the events of a capture and of a dispute, and the dispute shows its deadline."""
+    """The shop gets the events of a capture and of a dispute, which shows its deadline."""
     order = reference("disputed")
     await walker.knobs(capture="manual")
     payment = await _paid(walker, order, additionalData={"manualCapture": "true"})
