@@ -115,13 +115,17 @@ class Opened:
 
         await until(look)
 
-    async def value(self, query: str, *values: object) -> Any:
-        """One value of the database."""
+    async def row(self, query: str, *values: object) -> Any:
+        """One row of the database."""
         connection = await asyncpg.connect(self.database)
         try:
-            return await connection.fetchval(query, *values)
+            return await connection.fetchrow(query, *values)
         finally:
             await connection.close()
+
+    async def value(self, query: str, *values: object) -> Any:
+        """One value of the database."""
+        return (await self.row(query, *values))[0]
 
     def command(self, *words: str) -> str:
         """What a command prints that ends well."""
@@ -259,6 +263,19 @@ async def test_payments_stand_as_they_did(before: Opened) -> None:
     }
 
     assert missing(BEFORE["payments"], now) == []
+
+
+async def test_the_balances_in_the_rows_are_those_that_were_told(before: Opened) -> None:
+    # The API adds the facts up anew; what reads the row itself must find the same there.
+    query = "SELECT status, captured, refunded FROM payment WHERE id = $1"
+    told = {
+        payment["id"]: tuple(payment[name] for name in ("status", "captured", "refunded"))
+        for payments in BEFORE["payments"].values()
+        for payment in payments
+    }
+    now = {name: tuple(await before.row(query, name)) for name in told}
+
+    assert now == told
 
 
 async def test_the_library_says_the_same_of_every_payment(
