@@ -5,7 +5,8 @@ PostgreSQL, `adyen-twin serve --state`, `kasir serve` and `kasir worker`, and ca
 the demo's HTTP client for 32 days of the twin's clock: payments of every status, captures, refunds,
 disputes, payment links, tokens, subscriptions, notifications of other payments. Then it stopped the
 worker, moved the clock past the end of a subscription's period, looked once for due work (which
-fills the job queue), and wrote:
+fills the job queue), removed the bodies of the first day's notices and the events delivered in the
+first hour, as the worker does with old ones, and wrote:
 
 - `before.sql`: `pg_dump --rows-per-insert=1000`, without settings and comments, long `bytea` values
   in Base64, and of the job engine's log the last 21 rows;
