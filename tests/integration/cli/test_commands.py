@@ -219,10 +219,10 @@ def test_a_malformed_setting_is_one_line_that_names_it(
 
 
 async def test_migrate_brings_the_schema_up_to_date_and_then_has_nothing_to_do(
-    fresh_database: str,
+    empty_database: str,
 ) -> None:
-    first = kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
-    again = kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
+    first = kasir("migrate", **TWIN, KASIR_DATABASE_URL=empty_database)
+    again = kasir("migrate", **TWIN, KASIR_DATABASE_URL=empty_database)
 
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout.startswith("0001_")

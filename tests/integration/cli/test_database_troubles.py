@@ -44,32 +44,30 @@ def one_line(words: tuple[str, ...], dsn: str) -> str:
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 async def test_a_command_on_a_read_only_database(
-    fresh_database: str, words: tuple[str, ...]
+    empty_database: str, words: tuple[str, ...]
 ) -> None:
-    name = urlsplit(fresh_database).path[1:]
-    await told(fresh_database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    name = urlsplit(empty_database).path[1:]
+    await told(empty_database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
 
-    assert "it takes no writes" in one_line(words, fresh_database)
+    assert "it takes no writes" in one_line(words, empty_database)
 
 
 @pytest.mark.parametrize("words", COMMANDS[:3], ids=" ".join)
 async def test_a_command_whose_statement_the_database_refuses(
-    fresh_database: str, words: tuple[str, ...]
+    empty_database: str, words: tuple[str, ...]
 ) -> None:
-    await told(fresh_database, "CREATE TABLE migration (unlike int)")
+    await told(empty_database, "CREATE TABLE migration (unlike int)")
 
-    assert "PostgreSQL cannot be used: column" in one_line(words, fresh_database)
+    assert "PostgreSQL cannot be used: column" in one_line(words, empty_database)
 
 
 async def test_a_command_whose_own_statement_the_database_refuses(fresh_database: str) -> None:
-    kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
     await told(fresh_database, "ALTER TABLE api_key RENAME TO another")
 
     assert "api_key" in one_line(("apikey", "create", "x"), fresh_database)
 
 
 async def test_the_doctor_has_a_row_for_it(fresh_database: str) -> None:
-    kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
     await told(fresh_database, "ALTER TABLE notice RENAME TO another")
     said = kasir("doctor", **TWIN, KASIR_DATABASE_URL=fresh_database)
 

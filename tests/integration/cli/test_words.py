@@ -46,9 +46,9 @@ def test_what_other_settings_ask_for_is_named_with_the_rest() -> None:
 
 
 async def test_migrate_and_keys_need_the_database_and_nothing_of_adyens(
-    fresh_database: str,
+    empty_database: str,
 ) -> None:
-    given = {"KASIR_DATABASE_URL": fresh_database}
+    given = {"KASIR_DATABASE_URL": empty_database}
     migrated = kasir("migrate", **given)
     made = kasir("apikey", "create", "shop", **given)
     withdrawn = kasir("apikey", "withdraw", "shop", **given)

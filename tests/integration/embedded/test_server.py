@@ -661,9 +661,9 @@ def test_the_session_server_has_a_socket_and_no_port(postgres_dsn: str) -> None:
     assert "host=/" in postgres_dsn
 
 
-def test_a_fresh_database_is_empty_and_ones_own(fresh_database: str) -> None:
-    tables = ask(fresh_database, "SELECT count(*) FROM pg_stat_user_tables")
-    name = ask(fresh_database, "SELECT current_database()")
+def test_an_empty_database_is_empty_and_ones_own(empty_database: str) -> None:
+    tables = ask(empty_database, "SELECT count(*) FROM pg_stat_user_tables")
+    name = ask(empty_database, "SELECT current_database()")
 
     assert tables == 0
     assert str(name).startswith("test_")
