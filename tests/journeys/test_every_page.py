@@ -81,11 +81,11 @@ HTMLFormElement.prototype.submit = () => {};"""
 #: What stands on no page of these walks, since every address here is this machine's own and no
 #: answer is waited for in vain; and which test goes there.
 ELSEWHERE = {
-    'adyen_twin/pay.html:   <p><a href="/gopay/': (
+    'adyen_twin.gopay/pay.html:   <p><a href="/gopay/': (
         "test_where_a_phone_can_come_the_code_stands_before_the_page_here"
     ),
-    'kasir.web/message.html: ">\n  <input type="hidden" name="attempt" value="': (
-        "test_a_try_that_is_still_being_made_is_asked_for_again_by_its_name"
+    'kasir.payment_form/message.html: ">\n  <input type="hidden" name="attempt" value="': (
+        "test_an_attempt_still_in_flight_is_shown_with_a_button_that_posts_it_again"
     ),
 }
 
@@ -109,7 +109,7 @@ def templates() -> dict[str, list[str]]:
     trimmed, plain = Environment(trim_blocks=True, lstrip_blocks=True), Environment()
     found = {
         f"{package}/{file.name}": pieces_of(trimmed, file.read_text(encoding="utf-8"))
-        for package in ("kasir.web", "adyen_twin")
+        for package in ("kasir.payment_form", "adyen_twin.gopay")
         for file in files(package).joinpath("templates").iterdir()
     }
     for name, text in vars(demo_shop).items():

@@ -1,4 +1,4 @@
-"""What Adyen sent and what became of it: `/api/notices`."""
+"""The notifications that Adyen sent, and whether they were processed: `/api/notices`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from kasir.adyen.checks import INT64_MAX
 from kasir.errors import Fault, InvalidRequest
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.store.inbox import KeptNotice
-from kasir.web.keys import KEYED, needs_key
-from kasir.web.parameters import refuse_all_but
+from kasir.web.keys import API_KEY_SECURITY, require_api_key
+from kasir.web.query_parameters import check_parameters_and_no_body
 from kasir.webhooks.interpreting import NoticeState
 
 _LISTED_MAX: Final = 100
-_KNOWN: Final = frozenset({"state", "limit", "after"})
+_PARAMETERS: Final = frozenset({"state", "limit", "after"})
 
 
 class NoticesOut(msgspec.Struct):
-    """Notices, newest first. Ask again with `after` set to `next` for those before."""
+    """A page of notices, newest first; `next` is the `after` of the following page."""
 
     notices: list[KeptNotice]
     next: int | None
@@ -44,12 +44,12 @@ After = Annotated[
 async def get_notices(
     request: AnyRequest,
     kasir: OurKasir,
-    in_state: State = None,  # Litestar keeps `state` for itself.
+    in_state: State = None,  # Litestar reserves the argument `state`.
     limit: Limit = _LISTED_MAX,
     after: After = None,
 ) -> NoticesOut:
-    """Give what Adyen sent, newest first: all of it, or what is in one state."""
-    await refuse_all_but(request, _KNOWN)
+    """List what Adyen sent, newest first: everything, or what is in one state."""
+    await check_parameters_and_no_body(request, _PARAMETERS)
     found = await kasir.inbox.notices(_state(in_state), limit, after)
     return NoticesOut(found, found[-1].id if len(found) == limit else None)
 
@@ -63,5 +63,9 @@ def _state(word: str | None) -> NoticeState | None:
 
 
 ROUTES = Router(
-    path="/", before_request=needs_key, security=KEYED, tags=["Kasir"], route_handlers=[get_notices]
+    path="/",
+    before_request=require_api_key,
+    security=API_KEY_SECURITY,
+    tags=["Kasir"],
+    route_handlers=[get_notices],
 )

@@ -1,4 +1,4 @@
-"""The basket of a link, as the form and the receipt show it."""
+"""The line items of a payment link, as the form and the receipt show them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line of the basket. Money is in whole rupiah, and absent where the shop left it out."""
+class LineItem:
+    """One line. Amounts are whole rupiah, None where the shop gave none."""
 
     description: str
     quantity: int
@@ -17,24 +17,24 @@ class Line:
     sum: int | None
 
 
-def basket(request: Mapping[str, Any]) -> list[Line]:
-    """The basket of a link, with what each line comes to.
+def line_items(request: Mapping[str, Any]) -> list[LineItem]:
+    """Return the line items of a link's request, each with its sum.
 
-    Adyen's amounts are for one of the item; a shop that gave them for the line is understood by
-    its sums.
+    At Adyen an item's amount is for one piece. Some shops give the amount of the whole line; that
+    is assumed where only so the lines add up to the total.
     """
     items = [item for item in request.get("lineItems") or () if isinstance(item, dict)]
     priced = [(_quantity(item), item.get("amountIncludingTax")) for item in items]
     total = request["amount"]["value"]
-    whole_lines = total != sum(n * (each or 0) for n, each in priced) and total == sum(
+    is_per_line = total != sum(n * (each or 0) for n, each in priced) and total == sum(
         each or 0 for _, each in priced
     )
     return [
-        Line(
-            description=_described(item),
+        LineItem(
+            description=_description(item),
             quantity=quantity,
-            each=None if whole_lines else amount,
-            sum=amount if whole_lines or amount is None else quantity * amount,
+            each=None if is_per_line else amount,
+            sum=amount if is_per_line or amount is None else quantity * amount,
         )
         for item, (quantity, amount) in zip(items, priced, strict=True)
     ]
@@ -45,6 +45,6 @@ def _quantity(item: Mapping[str, Any]) -> int:
     return 1 if quantity is None else int(quantity)
 
 
-def _described(item: Mapping[str, Any]) -> str:
+def _description(item: Mapping[str, Any]) -> str:
     named = (item.get(name) for name in ("description", "id", "sku"))
     return next((str(name) for name in named if name), "")

@@ -1,4 +1,4 @@
-"""A database that goes away is nobody's fault: ask again, same key."""
+"""Every error that means an unavailable database asks the caller to retry with the same key."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from kasir.web.problems import answer_to
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_whoever_asks_is_told_to_ask_again(error: Exception) -> None:
+def test_an_unavailable_database_is_answered_with_503_and_retry(error: Exception) -> None:
     answer = answer_to(error)
 
     assert (answer.status, answer.transient) == (503, True)
     assert answer.json()["errorCode"] == "703"
 
 
-def test_a_query_that_is_wrong_is_a_fault_of_ours() -> None:
+def test_an_invalid_query_is_an_internal_error() -> None:
     answer = answer_to(asyncpg.UndefinedColumnError("no such column"))
 
     assert (answer.status, answer.transient) == (500, False)

@@ -1,6 +1,6 @@
-"""What an address does not know is refused and never ignored: a misspelt wish is a wish.
+"""Unknown query parameters and unexpected bodies are refused: ignoring one would hide a mistake.
 
-Whatever is passed on to Adyen as it came is for Adyen to judge; these are for what Kasir reads.
+Only what Kasir itself reads is checked here. What is forwarded to Adyen unchanged, Adyen checks.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from kasir.adyen.known_fields import shown_name
 from kasir.errors import Fault, InvalidRequest
 from kasir.http_types import AnyRequest
 
-#: For an address that takes no parameters.
-NONE: Final = frozenset[str]()
+#: For a route that takes no parameters.
+NO_PARAMETERS: Final = frozenset[str]()
 
 _NO_BODY: Final = "this call reads no body; leave it out."
 
 
-def refuse_unknown(request: AnyRequest, known: frozenset[str]) -> None:
-    """Let only parameters pass that an address knows, each given once.
+def check_parameters(request: AnyRequest, known: frozenset[str]) -> None:
+    """Check that the query has only known parameters, each at most once.
 
     Raises:
-        InvalidRequest: There are others.
+        InvalidRequest: A parameter is unknown or repeated.
     """
     if not request.scope["query_string"]:
-        return  # Nearly always, so that nothing is read then.
+        return  # The usual case, and the cheapest.
     given = Counter(name for name, _ in request.query_params.multi_items())
     faults = [*_parameter_faults(given, known)]
     if faults:
         raise InvalidRequest(faults)
 
 
-async def refuse_all_but(request: AnyRequest, known: frozenset[str]) -> None:
-    """Let only these parameters pass, and no body: for an address that reads none.
+async def check_parameters_and_no_body(request: AnyRequest, known: frozenset[str]) -> None:
+    """Check that the query has only known parameters, and that there is no body.
 
     Raises:
-        InvalidRequest: There are others, or a body that says something.
+        InvalidRequest: A parameter is unknown or repeated, or the body holds a value.
     """
-    refuse_unknown(request, known)
+    check_parameters(request, known)
     body = await request.body()
     if not body.strip():
         return
@@ -60,14 +60,14 @@ def _parameter_faults(given: Counter[str], known: frozenset[str]) -> Iterator[Fa
 
 
 def _body_faults(body: bytes) -> Iterator[Fault]:
-    """What a body says. Some clients send an empty object where they have nothing to say."""
+    """Name each field of a body. An empty object or null passes: some clients always send one."""
     try:
-        said = msgspec.json.decode(body)
+        value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         yield Fault("body", _NO_BODY)
         return
-    if isinstance(said, dict):
-        for name in said:
+    if isinstance(value, dict):
+        for name in value:
             yield Fault(shown_name(name), _NO_BODY)
-    elif said is not None:
+    elif value is not None:
         yield Fault("body", _NO_BODY)
