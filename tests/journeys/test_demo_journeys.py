@@ -1,4 +1,4 @@
-"""`kasir demo`: every journey walked, and nothing left of it afterwards, however it ends."""
+"""`kasir demo` completes every journey and leaves nothing behind, however it ends."""
 
 from __future__ import annotations
 

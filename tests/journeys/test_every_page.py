@@ -1,4 +1,4 @@
-"""Every page on every screen: axe finds nothing, all fits, and no amount is broken in two."""
+"""Every page on every screen size: axe finds nothing, everything fits, no amount is broken."""
 
 from __future__ import annotations
 

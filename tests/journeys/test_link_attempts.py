@@ -1,4 +1,4 @@
-"""An attempt at a link: how long it lasts, what follows it, and what withdrawing does to it."""
+"""An attempt at a link: how long it lasts, what follows it, and how withdrawing ends it."""
 
 from __future__ import annotations
 

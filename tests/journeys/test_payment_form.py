@@ -1,4 +1,4 @@
-"""A shopper pays on the hosted form, in a real browser, at the twin, through the whole house."""
+"""A shopper pays on the hosted form, in a real browser, with all of Kasir and the twin running."""
 
 from __future__ import annotations
 

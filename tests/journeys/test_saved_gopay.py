@@ -1,4 +1,4 @@
-"""A shopper lets GoPay be saved, comes back, pays with it and the PIN, and has it removed."""
+"""A shopper has GoPay saved, comes back, pays with it and the PIN, and removes it."""
 
 from __future__ import annotations
 

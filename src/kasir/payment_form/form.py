@@ -28,6 +28,7 @@ from kasir.payment_form.browser_info import browser_info
 from kasir.payment_form.consent import agreed, consent_of
 from kasir.payment_form.form_requests import READ_METHODS, posted_fields, query_fields
 from kasir.payment_form.line_items import line_items
+from kasir.payment_form.link_lookup import find_link, find_payment
 from kasir.payment_form.offers import Offer, find_offer
 from kasir.payment_form.origin_check import require_same_origin
 from kasir.payment_form.pages import Page, Visit
@@ -40,7 +41,7 @@ from kasir.payment_form.saved_methods import (
     refresh_saved,
     was_token_gone,
 )
-from kasir.payment_form.status_views import closed_page, is_over, payment_of
+from kasir.payment_form.status_views import closed_page, is_over
 from kasir.payment_form.wallet_redirect import wallet_page
 from kasir.payments.facts import has_returned
 from kasir.payments.links import LinkStatus
@@ -80,8 +81,7 @@ class SavedRow:
 @route("/pay/{link_id:str}", http_method=READ_METHODS, include_in_schema=False)
 async def get_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]) -> Page:
     """Show the order and the ways to pay it."""
-    found = await kasir.links.find(link_id)
-    visit = Visit.of(request, kasir, found.locale)
+    visit, found = await find_link(request, kasir, link_id)
     if closed := closed_page(visit, found):
         return closed
     under_way = found.under_way
@@ -105,8 +105,7 @@ async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]
     """Start a payment, or continue the one that was started."""
     require_same_origin(request, kasir)
     form = await posted_fields(request)  # First: the link may change while a slow body arrives.
-    found = await kasir.links.find(link_id)
-    visit = Visit.of(request, kasir, found.locale)
+    visit, found = await find_link(request, kasir, link_id)
     if closed := closed_page(visit, found):
         return closed
     visitor_limits(request).check_form(link_id, client_key(request), kasir.clock.now())
@@ -140,9 +139,7 @@ async def post_payment(
 ) -> Page:
     """Continue a payment: send the shopper to the wallet again, or repeat an unanswered call."""
     require_same_origin(request, kasir)
-    found = await kasir.links.find(link_id)
-    visit = Visit.of(request, kasir, found.locale)
-    payment = await payment_of(kasir, found, payment_id)
+    visit, found, payment = await find_payment(request, kasir, link_id, payment_id)
     visitor_limits(request).check_form(link_id, client_key(request), kasir.clock.now())
     is_paid = found.status is LinkStatus.COMPLETED
     if payment.status not in _CONTINUED or is_paid or is_over(found):

@@ -14,12 +14,12 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from kasir.clock import pause
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.payment_form.form_requests import READ_METHODS
+from kasir.payment_form.link_lookup import find_payment, payment_of
 from kasir.payment_form.live_updates import ChangePoller
 from kasir.payment_form.pages import Page, Visit
 from kasir.payment_form.rate_limits import client_key, visitor_limits
 from kasir.payment_form.status_views import (
     StatusView,
-    payment_of,
     status_page,
     status_part,
     status_view,
@@ -46,9 +46,8 @@ async def get_payment(
     request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> Page:
     """Show the status of a payment."""
-    found = await kasir.links.find(link_id)
-    payment = await payment_of(kasir, found, payment_id)
-    return status_page(Visit.of(request, kasir, found.locale), found, payment)
+    visit, found, payment = await find_payment(request, kasir, link_id, payment_id)
+    return status_page(visit, found, payment)
 
 
 @get("/pay/{link_id:str}/payments/{payment_id:str}/events", include_in_schema=False)
@@ -56,9 +55,7 @@ async def get_events(
     request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> ServerSentEvent:
     """Stream the status of a payment until it is final."""
-    found = await kasir.links.find(link_id)
-    payment = await payment_of(kasir, found, payment_id)
-    visit = Visit.of(request, kasir, found.locale)
+    visit, found, payment = await find_payment(request, kasir, link_id, payment_id)
     return ServerSentEvent(
         _stream(request, visit, found, payment),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},

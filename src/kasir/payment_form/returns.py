@@ -18,9 +18,9 @@ from kasir.errors import KasirError
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.ids import PaymentId
 from kasir.payment_form.form_requests import READ_METHODS, posted_fields, query_fields
-from kasir.payment_form.pages import Page, Visit
+from kasir.payment_form.link_lookup import find_payment
+from kasir.payment_form.pages import Page
 from kasir.payment_form.rate_limits import client_key, visitor_limits
-from kasir.payment_form.status_views import payment_of
 from kasir.payments.facts import returned
 from kasir.wiring import Kasir
 
@@ -37,9 +37,7 @@ async def come_back(
     request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> Page:
     """Take the `redirectResult`, by GET or POST, and redirect to the payment's status."""
-    visit = Visit.of(request, kasir)
-    found = await kasir.links.find(link_id)
-    payment = await payment_of(kasir, found, payment_id)
+    visit, _, payment = await find_payment(request, kasir, link_id, payment_id)
     fields = query_fields(request)
     if request.method == "POST":
         fields |= await posted_fields(request)

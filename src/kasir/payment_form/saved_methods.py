@@ -25,6 +25,7 @@ from kasir.errors import InvalidRequest, NotFound
 from kasir.gateway.methods import GOPAY
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.payment_form.form_requests import READ_METHODS
+from kasir.payment_form.link_lookup import find_link
 from kasir.payment_form.origin_check import require_same_origin
 from kasir.payment_form.pages import Page, Visit
 from kasir.payment_form.rate_limits import client_key, visitor_limits
@@ -87,7 +88,7 @@ async def find_saved(kasir: Kasir, found: OpenLink, token_id: str) -> Token:
     Raises:
         NotFound: The shopper of this link has no such token.
     """
-    for token in await _usable_tokens(kasir, found.returning_shopper):
+    for token in await _pin_tokens(kasir, found.returning_shopper):
         if token.id == token_id:
             return token
     raise NotFound("saved wallet", token_id)
@@ -116,8 +117,7 @@ async def get_saved(
     request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], token_id: FromPath[str]
 ) -> Page:
     """Ask the shopper to confirm the removal of a saved wallet."""
-    found = await kasir.links.find(link_id)
-    visit = Visit.of(request, kasir, found.locale)
+    visit, found = await find_link(request, kasir, link_id)
     if closed := closed_page(visit, found):
         return closed
     token = await _removable(kasir, found, token_id)
@@ -135,8 +135,7 @@ async def post_saved(
     """Remove a saved wallet; one that does not exist any more counts as removed."""
     require_same_origin(request, kasir)
     visitor_limits(request).check_form(link_id, client_key(request), kasir.clock.now())
-    found = await kasir.links.find(link_id)
-    visit = Visit.of(request, kasir, found.locale)
+    visit, found = await find_link(request, kasir, link_id)
     if closed := closed_page(visit, found):
         return closed
     token = await _removable(kasir, found, token_id)
@@ -186,7 +185,7 @@ async def _listed_by_adyen(kasir: Kasir, shopper: str) -> Sequence[SavedWallet]:
     known = {token.name.stored_id for token in await kasir.tokens.of(shopper)}
     if owners.keys() - known:
         await kasir.stored.reconcile(shopper)
-    tokens = await _usable_tokens(kasir, shopper)
+    tokens = await _pin_tokens(kasir, shopper)
     return [
         SavedWallet(token, owners[token.name.stored_id])
         for token in tokens
@@ -211,7 +210,7 @@ def owner_of(row: Mapping[str, Any]) -> str:
     return owner or ("" if is_generic else name)
 
 
-async def _usable_tokens(kasir: Kasir, shopper: str) -> Sequence[Token]:
+async def _pin_tokens(kasir: Kasir, shopper: str) -> Sequence[Token]:
     """Return a shopper's tokens that are charged with a PIN.
 
     Tokens of subscriptions are left out: removing one on the form would end the subscription.

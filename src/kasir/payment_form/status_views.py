@@ -6,7 +6,6 @@ link is answered as one that does not exist.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -15,8 +14,6 @@ from typing import Any, Final
 from litestar import Response
 
 from kasir.adyen.calls import payment_key
-from kasir.errors import NotFound
-from kasir.ids import PaymentId
 from kasir.payment_form.line_items import line_items
 from kasir.payment_form.pages import Visit
 from kasir.payment_form.refusal_advice import advice_of
@@ -25,9 +22,6 @@ from kasir.payments.links import LinkStatus
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
 from kasir.requests.payment_links import OpenLink
-from kasir.wiring import Kasir
-
-_PAYMENT_ID: Final = re.compile(r"[0-9A-Za-z_]{1,64}")
 
 
 class DisplayStatus(StrEnum):
@@ -130,20 +124,6 @@ def _was_answered(payment: Payment) -> bool:
     """Whether Adyen has answered `/payments`, which leaves only `/payments/details` unanswered."""
     key = payment_key(payment.intent.id)
     return any(fact.about == key and fact.says is not Says.UNKNOWN for fact in payment.facts)
-
-
-async def payment_of(kasir: Kasir, found: OpenLink, payment_id: str) -> Payment:
-    """Find a payment of a link.
-
-    Raises:
-        NotFound: There is no payment with this id, or it belongs to another link.
-    """
-    payment = next((one for one in found.payments if one.intent.id == payment_id), None)
-    if payment is None and _PAYMENT_ID.fullmatch(payment_id):
-        payment = await kasir.payments.payment(PaymentId(payment_id))
-    if payment is None or payment.intent.link_id != found.link.id:
-        raise NotFound("payment", payment_id)
-    return payment
 
 
 def closed_page(visit: Visit, found: OpenLink) -> Response[str] | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from litestar import Response, Router, get, patch, post
+from typing import Final
+
+from litestar import Response, get, patch, post
 from litestar.params import FromPath
 
 from kasir.adyen.calls import VERSIONS
 from kasir.errors import NotFound
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.requests.changes import PATHS
-from kasir.web.keys import API_KEY_SECURITY, idempotency_key, require_api_key
+from kasir.web.keys import idempotency_key, keyed_router
 from kasir.web.problems import response
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_parameters_and_no_body
 
@@ -100,12 +102,9 @@ async def post_cancels(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     return response(answer, idempotency_key=key)
 
 
-ROUTES = Router(
-    path="/",
-    before_request=require_api_key,
-    security=API_KEY_SECURITY,
-    tags=["Checkout"],
-    route_handlers=[
+ROUTES: Final = keyed_router(
+    "Checkout",
+    [
         post_payment_methods,
         post_payments,
         post_payments_details,

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Router, get
+from litestar import get
 from litestar.params import QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.shop_events.delivery import Event
-from kasir.web.keys import API_KEY_SECURITY, require_api_key
+from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import check_parameters_and_no_body
 
 
@@ -67,10 +67,4 @@ def _event_out(event: Event) -> EventOut:
     return EventOut(event.name, body.type, body.timestamp, body.data)
 
 
-ROUTES = Router(
-    path="/",
-    before_request=require_api_key,
-    security=API_KEY_SECURITY,
-    tags=["Kasir"],
-    route_handlers=[get_events],
-)
+ROUTES: Final = keyed_router("Kasir", [get_events])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
+from litestar import Router
 from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import HTTPRouteHandler
 
 from kasir.http_types import AnyRequest
 from kasir.wiring import Kasir
@@ -17,7 +20,10 @@ _MISSING: Final = "give a key of this Kasir in the header X-API-Key"
 _UNKNOWN: Final = "the key in X-API-Key is none of this Kasir's; Adyen's own are not taken"
 
 #: The security requirement of these routes in the OpenAPI document.
-API_KEY_SECURITY: Final = [{"apiKey": list[str]()}]
+_SECURITY: Final = [{"apiKey": list[str]()}]
+
+#: Runs before each request of a route, and raises an error to refuse it.
+Check = Callable[[AnyRequest], Awaitable[None]]
 
 
 async def require_api_key(request: AnyRequest) -> None:
@@ -39,3 +45,18 @@ def idempotency_key(request: AnyRequest) -> str | None:
     """Return the shop's idempotency key without surrounding whitespace; None if there is none."""
     key = request.headers.get("idempotency-key")
     return None if key is None else key.strip(WHITESPACE)
+
+
+def keyed_router(
+    tag: str, routes: list[HTTPRouteHandler], check: Check = require_api_key
+) -> Router:
+    """Group routes that require an API key.
+
+    Args:
+        tag: Their heading in the OpenAPI document.
+        routes: The routes.
+        check: What is checked before each request; it must call `require_api_key`.
+    """
+    return Router(
+        path="/", before_request=check, security=_SECURITY, tags=[tag], route_handlers=routes
+    )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import msgspec
-from litestar import Router, get
+from litestar import get
 from litestar.params import QueryParameter
 
 from kasir.adyen.checks import INT64_MAX
 from kasir.errors import Fault, InvalidRequest
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.store.inbox import KeptNotice
-from kasir.web.keys import API_KEY_SECURITY, require_api_key
+from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import check_parameters_and_no_body
 from kasir.webhooks.interpreting import NoticeState
 
@@ -54,18 +54,12 @@ async def get_notices(
     return NoticesOut(found, found[-1].id if len(found) == limit else None)
 
 
-def _state(word: str | None) -> NoticeState | None:
-    if word is None:
+def _state(name: str | None) -> NoticeState | None:
+    if name is None:
         return None
-    if word not in tuple(NoticeState):
+    if name not in tuple(NoticeState):
         raise InvalidRequest([Fault("state", f"must be one of {', '.join(NoticeState)}.")])
-    return NoticeState(word)
+    return NoticeState(name)
 
 
-ROUTES = Router(
-    path="/",
-    before_request=require_api_key,
-    security=API_KEY_SECURITY,
-    tags=["Kasir"],
-    route_handlers=[get_notices],
-)
+ROUTES: Final = keyed_router("Kasir", [get_notices])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import msgspec
-from litestar import Router, get
+from litestar import get
 from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.ids import PaymentId
 from kasir.shop_events.shapes import PaymentOut, shown
-from kasir.web.keys import API_KEY_SECURITY, require_api_key
+from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 
 _LISTED_MAX: Final = 100
@@ -59,10 +59,4 @@ async def get_payment(
     return shown(payment)
 
 
-ROUTES = Router(
-    path="/",
-    before_request=require_api_key,
-    security=API_KEY_SECURITY,
-    tags=["Kasir"],
-    route_handlers=[get_payments, get_payment],
-)
+ROUTES: Final = keyed_router("Kasir", [get_payments, get_payment])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from litestar import Response, Router, delete, get, post
+from litestar import Response, delete, get, post
 from litestar.params import FromPath
 
 from kasir.adyen.calls import VERSIONS
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.web.checkout_api import version_of
-from kasir.web.keys import API_KEY_SECURITY, require_api_key
+from kasir.web.keys import keyed_router
 from kasir.web.problems import response
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_parameters_and_no_body
 
@@ -54,12 +54,9 @@ async def post_disable(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
     return response(await kasir.stored.disable_classic(await request.body()))
 
 
-ROUTES = Router(
-    path="/",
-    before_request=require_api_key,
-    security=API_KEY_SECURITY,
-    tags=["Recurring"],
-    route_handlers=[
+ROUTES: Final = keyed_router(
+    "Recurring",
+    [
         get_stored_payment_methods,
         delete_stored_payment_method,
         post_list_recurring_details,

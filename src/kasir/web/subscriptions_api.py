@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
-from litestar import Response, Router, get, patch, post
+from litestar import Response, get, patch, post
 from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
@@ -25,7 +25,7 @@ from kasir.shop_events.subscription_shapes import (
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
 from kasir.subscriptions.states import State
-from kasir.web.keys import API_KEY_SECURITY, idempotency_key, require_api_key
+from kasir.web.keys import idempotency_key, keyed_router, require_api_key
 from kasir.web.problems import response
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_parameters_and_no_body
 from kasir.wiring import Kasir
@@ -294,12 +294,9 @@ async def _check(request: AnyRequest) -> None:
         check_parameters(request, known)
 
 
-ROUTES = Router(
-    path="/",
-    before_request=_check,
-    security=API_KEY_SECURITY,
-    tags=["Subscriptions"],
-    route_handlers=[
+ROUTES: Final = keyed_router(
+    "Subscriptions",
+    [
         post_plan,
         get_plans,
         get_plan,
@@ -313,4 +310,5 @@ ROUTES = Router(
         post_resume,
         post_payment,
     ],
+    _check,
 )

@@ -32,7 +32,7 @@ _REQUIRED_HEADERS: Final[Mapping[int, dict[str, str]]] = {
 _FORM: Final = b"application/x-www-form-urlencoded"
 
 #: Verifies and stores a request's body.
-Keep = Callable[["Kasir", "Scope", bytes], Awaitable[None]]
+Store = Callable[["Kasir", "Scope", bytes], Awaitable[None]]
 
 
 class TooLarge(Exception):
@@ -42,16 +42,16 @@ class TooLarge(Exception):
 @asgi("/webhooks/adyen", is_mount=False, copy_scope=False)
 async def standard(scope: Scope, receive: Receive, send: Send) -> None:
     """Receive standard notifications; the response is 202 once they are committed, never before."""
-    await _respond(scope, receive, send, _keep_standard)
+    await _respond(scope, receive, send, _store_standard)
 
 
 @asgi("/webhooks/adyen/tokens", is_mount=False, copy_scope=False)
 async def tokens(scope: Scope, receive: Receive, send: Send) -> None:
     """Receive a token notification; the response is 202 once it is committed, never before."""
-    await _respond(scope, receive, send, _keep_token)
+    await _respond(scope, receive, send, _store_token)
 
 
-async def _keep_standard(kasir: Kasir, scope: Scope, body: bytes) -> None:
+async def _store_standard(kasir: Kasir, scope: Scope, body: bytes) -> None:
     await receiving.receive(
         body,
         is_form=_header(scope, b"content-type").startswith(_FORM),
@@ -63,7 +63,7 @@ async def _keep_standard(kasir: Kasir, scope: Scope, body: bytes) -> None:
     )
 
 
-async def _keep_token(kasir: Kasir, scope: Scope, body: bytes) -> None:
+async def _store_token(kasir: Kasir, scope: Scope, body: bytes) -> None:
     await receiving.receive_token(
         body,
         signature=_header(scope, b"hmacsignature").decode("latin-1"),
@@ -73,15 +73,15 @@ async def _keep_token(kasir: Kasir, scope: Scope, body: bytes) -> None:
     )
 
 
-async def _respond(scope: Scope, receive: Receive, send: Send, keep: Keep) -> None:
+async def _respond(scope: Scope, receive: Receive, send: Send, store: Store) -> None:
     kasir: Kasir = scope["litestar_app"].state.kasir
-    status, body = await _receive(kasir, scope, receive, keep)
+    status, body = await _receive(kasir, scope, receive, store)
     headers = _REQUIRED_HEADERS.get(status, {})
     response = ASGIResponse(body=body, status_code=status, media_type="text/plain", headers=headers)
     await response(scope, receive, send)
 
 
-async def _receive(kasir: Kasir, scope: Scope, receive: Receive, keep: Keep) -> tuple[int, bytes]:
+async def _receive(kasir: Kasir, scope: Scope, receive: Receive, store: Store) -> tuple[int, bytes]:
     """Authenticate, verify and store a request; return the response's status and body."""
     settings = kasir.settings
     if scope.get("method") != "POST":
@@ -89,7 +89,7 @@ async def _receive(kasir: Kasir, scope: Scope, receive: Receive, keep: Keep) -> 
     if not _is_authenticated(scope, settings.webhook_user, settings.webhook_password):
         return 401, b"basic authentication failed"
     try:
-        await keep(kasir, scope, await _body(receive, settings.limits.webhook_bytes_max))
+        await store(kasir, scope, await _body(receive, settings.limits.webhook_bytes_max))
     except TooLarge:
         return 413, f"at most {settings.limits.webhook_bytes_max} bytes".encode()
     except Unreadable as error:

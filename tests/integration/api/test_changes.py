@@ -1,4 +1,4 @@
-"""Refunds, captures, cancels and reversals over HTTP: in Adyen's shape, and never too much."""
+"""Refunds, captures, cancels and reversals over HTTP: Adyen's format, and never too much."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def until_refunded(caller: Caller, reference: str, value: int) -> dict[str
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_a_refund_is_received_in_adyens_shape_and_then_confirmed(
+async def test_a_refund_is_received_in_adyens_format_and_then_confirmed(
     caller: Caller, walker: Walker, version: int
 ) -> None:
     reference, psp = await paid(caller, walker)
@@ -58,9 +58,7 @@ async def test_a_refund_is_received_in_adyens_shape_and_then_confirmed(
     assert theirs["refunded"] == 10_000
 
 
-async def test_refunds_add_up_to_what_was_captured_and_no_further(
-    caller: Caller, walker: Walker
-) -> None:
+async def test_refunds_add_up_to_at_most_what_was_captured(caller: Caller, walker: Walker) -> None:
     reference, psp = await paid(caller, walker)
     first, second = await refund(caller, psp, 20_000), await refund(caller, psp, 5_000)
     third = await refund(caller, psp, 1)
@@ -111,7 +109,7 @@ async def test_the_same_key_is_one_refund(caller: Caller, walker: Walker) -> Non
         ("reversals", {"merchantAccount": "Another"}, 403, "merchantAccount"),
     ],
 )
-async def test_a_bad_change_names_its_field_and_changes_nothing(
+async def test_an_invalid_change_names_its_field_and_changes_nothing(
     caller: Caller, walker: Walker, change: str, body: dict[str, Any], status: int, field: str
 ) -> None:
     reference, psp = await paid(caller, walker)
@@ -125,7 +123,7 @@ async def test_a_bad_change_names_its_field_and_changes_nothing(
 
 @pytest.mark.parametrize("change", ["refunds", "captures", "cancels", "reversals"])
 @pytest.mark.parametrize("psp", ["NOBODYS000000001", "%00", "x" * 500])
-async def test_a_payment_that_is_not_ours_is_not_changed(
+async def test_a_payment_that_is_not_kasirs_is_not_changed(
     caller: Caller, change: str, psp: str
 ) -> None:
     before = await caller.kept()
@@ -136,14 +134,14 @@ async def test_a_payment_that_is_not_ours_is_not_changed(
     assert await caller.kept() == before
 
 
-async def test_a_change_nobody_has_heard_of_is_404(caller: Caller, walker: Walker) -> None:
+async def test_an_unknown_change_is_404(caller: Caller, walker: Walker) -> None:
     _, psp = await paid(caller, walker)
     said = await caller.post(f"/v72/payments/{psp}/donations", rupiah(1))
 
     assert (said.status, is_adyens_error(said)) == (404, True)
 
 
-async def test_a_reversal_gives_the_whole_back(caller: Caller, walker: Walker) -> None:
+async def test_a_reversal_returns_the_whole_amount(caller: Caller, walker: Walker) -> None:
     reference, psp = await paid(caller, walker)
     said = await caller.post(f"/v72/payments/{psp}/reversals", {})
     await until_refunded(caller, reference, 25_000)
@@ -172,7 +170,7 @@ async def test_an_attempt_is_cancelled_by_the_shops_reference(
         ({"paymentReference": "nobody"}, "paymentReference"),
     ],
 )
-async def test_a_bad_cancel_names_its_field(
+async def test_an_invalid_cancel_names_its_field(
     caller: Caller, body: dict[str, Any], field: str
 ) -> None:
     before = await caller.kept()
@@ -183,7 +181,7 @@ async def test_a_bad_cancel_names_its_field(
     assert await caller.kept() == before
 
 
-async def test_a_refund_of_what_adyen_named_and_has_not_told_of_is_asked_for_again(
+async def test_a_refund_by_a_reference_that_no_notification_confirmed_is_to_be_retried(
     caller: Caller, walker: Walker
 ) -> None:
     reference = f"CHG-{secrets.token_hex(6)}"

@@ -1,4 +1,4 @@
-"""Requests that nobody thought of: from our own OpenAPI document, and from spoilt payments."""
+"""Generated requests: from the OpenAPI document, and from payments with random changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BOUNDED = settings(
 )
 
 
-def test_nothing_the_document_allows_is_a_server_error(house: Stage) -> None:
+def test_no_request_that_the_document_allows_is_a_server_error(house: Stage) -> None:
     document = schemathesis.openapi.from_url(f"{house.kasir_url}/api/openapi.json")
     found = list(document.get_all_operations())
     operations = [one.ok() for one in found if isinstance(one, Ok)]
@@ -89,7 +89,7 @@ spoilt = st.builds(
     st.sampled_from([71, 72]),
 )
 @settings(max_examples=150)
-def test_a_spoilt_request_is_answered_in_adyens_shape(
+def test_a_changed_payment_is_answered_in_adyens_format(
     house: Stage, body: dict[str, Any], path: str, version: int
 ) -> None:
     answer = requests.post(

@@ -1,4 +1,4 @@
-"""`/metrics` with a key of its own, and without one as ever."""
+"""`/metrics` with a key of its own, and without one."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ async def asking(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClie
         pytest.param({"X-API-Key": "shop-key"}, id="a shop's key"),
     ],
 )
-async def test_without_its_key_the_figures_are_not_told(
-    fresh_database: str, headers: Mapping[str, str]
-) -> None:
+async def test_metrics_require_their_key(fresh_database: str, headers: Mapping[str, str]) -> None:
     async with asking(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
         said = await http.get("/metrics", headers=headers)
         health = [await http.get(path) for path in ("/health/live", "/health/ready")]
@@ -51,7 +49,7 @@ async def test_without_its_key_the_figures_are_not_told(
 @pytest.mark.parametrize(
     "text", ["Bearer metrics-key", "bearer metrics-key", "Bearer  metrics-key "]
 )
-async def test_with_its_key_they_are(fresh_database: str, text: str) -> None:
+async def test_metrics_are_returned_with_their_key(fresh_database: str, text: str) -> None:
     async with asking(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
         said = await http.get("/metrics", headers={"Authorization": text})
 
@@ -59,7 +57,7 @@ async def test_with_its_key_they_are(fresh_database: str, text: str) -> None:
     assert "kasir_payments_unknown 0.0" in said.text
 
 
-async def test_where_no_key_was_set_anybody_may_ask(fresh_database: str) -> None:
+async def test_without_a_configured_key_metrics_are_public(fresh_database: str) -> None:
     async with asking(fresh_database) as http:
         said = await http.get("/metrics")
 

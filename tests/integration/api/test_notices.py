@@ -1,4 +1,4 @@
-"""What Adyen sent and what became of it, over HTTP and as the operator's command shows it."""
+"""The notifications that Adyen sent, and their states, by the API and by the command."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def operator(fresh_database: str) -> AsyncIterator[Operator]:
             yield Operator(kasir, http)
 
 
-async def test_each_notice_is_shown_with_its_state_and_whose_it_is(operator: Operator) -> None:
+async def test_each_notice_is_listed_with_its_state_and_payment(operator: Operator) -> None:
     await operator.opens("pay_1", "ORDER-1")
     mine = {"metadata.kasirPaymentId": "pay_1"}
     await operator.hears(merchantReference="ORDER-1", pspReference="PSP-1", additionalData=mine)
@@ -128,7 +128,7 @@ async def test_each_notice_is_shown_with_its_state_and_whose_it_is(operator: Ope
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_a_state_is_shown_by_itself(operator: Operator, state: str) -> None:
+async def test_notices_can_be_filtered_by_state(operator: Operator, state: str) -> None:
     for number, each in enumerate(STATES):
         await operator.hears(pspReference=f"PSP-{number}", merchantReference=each)
         await operator.kasir.pool.execute(
@@ -139,7 +139,7 @@ async def test_a_state_is_shown_by_itself(operator: Operator, state: str) -> Non
     assert [(one["state"], one["merchantReference"]) for one in page["notices"]] == [(state, state)]
 
 
-async def test_pages_follow_each_other_newest_first_and_miss_nothing(operator: Operator) -> None:
+async def test_pages_are_newest_first_and_complete(operator: Operator) -> None:
     for number in range(5):
         await operator.hears(pspReference=f"PSP-{number}")
     pages: list[list[str]] = []
@@ -156,7 +156,7 @@ async def test_pages_follow_each_other_newest_first_and_miss_nothing(operator: O
     assert pages == [["PSP-4", "PSP-3"], ["PSP-2", "PSP-1"], ["PSP-0"]]
 
 
-async def test_a_token_notification_shows_what_it_has_and_never_the_token(
+async def test_a_token_notification_is_listed_without_the_token(
     operator: Operator,
 ) -> None:
     await operator.hears_of_a_token()
@@ -177,7 +177,7 @@ async def test_a_token_notification_shows_what_it_has_and_never_the_token(
 
 
 @pytest.mark.parametrize("item", [b"garbage", b"\x01short", b""])
-async def test_a_notice_that_no_key_opens_is_shown_without_what_is_in_it(
+async def test_a_notice_that_no_key_decrypts_is_listed_without_its_content(
     operator: Operator, item: bytes
 ) -> None:
     await operator.hears(pspReference="PSP-1")
@@ -208,7 +208,7 @@ async def test_a_notice_that_no_key_opens_is_shown_without_what_is_in_it(
         ("sate=held", "sate"),
     ],
 )
-async def test_what_cannot_be_asked_of_notices_is_named(
+async def test_an_invalid_parameter_of_notices_is_named(
     operator: Operator, query: str, field: str
 ) -> None:
     said = await operator.http.get(f"/api/notices?{query}")
@@ -217,13 +217,13 @@ async def test_what_cannot_be_asked_of_notices_is_named(
     assert f"Field '{field}' is not valid: " in said.json()["message"]
 
 
-async def test_without_a_key_no_notice_is_shown(operator: Operator) -> None:
+async def test_notices_require_an_api_key(operator: Operator) -> None:
     said = await operator.http.get("/api/notices", headers={"X-API-Key": "wrong"})
 
     assert said.status_code == 401
 
 
-async def test_the_command_shows_the_same_words(
+async def test_the_command_lists_the_same(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await operator.hears(pspReference="PSP-1", eventDate="yesterday", success="false")

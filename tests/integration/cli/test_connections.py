@@ -1,4 +1,4 @@
-"""Strangers who open connections and say too much, too little or nothing: others still pay."""
+"""Clients that send too much, too little or nothing: `kasir serve` serves others meanwhile."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def error_of(heard: bytes) -> dict[str, object]:
     return fields
 
 
-async def test_a_header_without_end_is_cut_off_with_a_reason_and_others_pay(
+async def test_an_endless_header_is_refused_with_a_reason_and_others_pay(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
@@ -41,7 +41,7 @@ async def test_a_header_without_end_is_cut_off_with_a_reason_and_others_pay(
     assert paid == "RedirectShopper"
 
 
-async def test_a_head_in_one_piece_that_is_too_long_is_refused_as_well(
+async def test_a_head_in_one_packet_that_is_too_long_is_refused(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=1000) as kasir:
@@ -58,7 +58,7 @@ async def test_a_head_in_one_piece_that_is_too_long_is_refused_as_well(
     [b"0\r\nX-Trailer: ", b"5;ext="],
     ids=["a-trailer", "an-extension-of-a-chunk"],
 )
-async def test_what_may_follow_a_body_has_an_end_too(fresh_database: str, after: bytes) -> None:
+async def test_trailers_are_limited_too(fresh_database: str, after: bytes) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
         stranger = await kasir.connect()
         stranger.say(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + after)
@@ -70,7 +70,7 @@ async def test_what_may_follow_a_body_has_an_end_too(fresh_database: str, after:
     assert status_of(heard) in (401, 431)
 
 
-async def test_small_chunks_of_a_body_are_not_mistaken_for_a_long_head(
+async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=1000) as kasir:
@@ -95,7 +95,7 @@ async def test_small_chunks_of_a_body_are_not_mistaken_for_a_long_head(
         (b"POST /webhooks/adyen HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\n{", {408}),
     ],
 )
-async def test_whoever_says_half_or_nothing_is_let_go_and_others_pay(
+async def test_a_client_that_sends_half_a_request_or_nothing_is_closed_and_others_pay(
     fresh_database: str, said: bytes, statuses: set[int]
 ) -> None:
     async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
@@ -109,7 +109,7 @@ async def test_whoever_says_half_or_nothing_is_let_go_and_others_pay(
     assert {status_of(one) if one else 0 for one in heard} <= statuses
 
 
-async def test_a_request_that_comes_byte_by_byte_is_let_go_all_the_same(
+async def test_a_request_sent_byte_by_byte_is_closed_at_the_time_limit(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_s=0.3) as kasir:
@@ -128,7 +128,7 @@ async def test_a_request_that_comes_byte_by_byte_is_let_go_all_the_same(
     assert status_of(heard) == 408
 
 
-async def test_an_idle_connection_that_sends_empty_lines_is_not_kept_for_ever(
+async def test_an_idle_connection_that_sends_empty_lines_is_closed(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_s=0.3) as kasir:
@@ -146,7 +146,7 @@ async def test_an_idle_connection_that_sends_empty_lines_is_not_kept_for_ever(
     assert heard == b""
 
 
-async def test_silent_connections_that_take_every_place_make_room_for_one_who_pays(
+async def test_a_new_connection_replaces_a_silent_one_when_all_are_in_use(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, connections_max=20, request_head_s=600) as kasir:
@@ -161,7 +161,7 @@ async def test_silent_connections_that_take_every_place_make_room_for_one_who_pa
     assert paid == "RedirectShopper"
 
 
-async def test_an_address_takes_no_more_places_than_its_own(fresh_database: str) -> None:
+async def test_an_address_has_no_more_than_its_own_connections(fresh_database: str) -> None:
     limits = {"connections_per_address_max": 5, "request_head_s": 600}
     async with served(fresh_database, **limits) as kasir:
         neighbour = await kasir.connect("127.0.0.3")
@@ -178,7 +178,7 @@ async def test_an_address_takes_no_more_places_than_its_own(fresh_database: str)
     assert status_of(heard) == status_of(newest) == 200
 
 
-async def test_a_proxy_has_every_place_since_all_come_from_its_address(
+async def test_a_trusted_proxy_is_not_limited_by_its_address(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, connections_per_address_max=2) as kasir:
@@ -190,7 +190,7 @@ async def test_a_proxy_has_every_place_since_all_come_from_its_address(
     assert {status_of(one) for one in heard} == {200}
 
 
-async def test_where_both_families_come_to_one_socket_each_address_is_still_itself(
+async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
     fresh_database: str,
 ) -> None:
     limits = {"connections_per_address_max": 2}
@@ -208,7 +208,7 @@ async def test_where_both_families_come_to_one_socket_each_address_is_still_itse
     assert [status_of(one) for one in heard if one] == [200] * 11
 
 
-async def test_forms_that_come_byte_by_byte_hold_up_nobody(fresh_database: str) -> None:
+async def test_forms_sent_byte_by_byte_delay_nobody(fresh_database: str) -> None:
     limits = {"database_connections_max": 2, "request_body_s": 2}
     async with served(fresh_database, **limits) as kasir:
         link = await kasir.link()
@@ -230,7 +230,7 @@ TAKEN = pytest.mark.parametrize(
 
 
 @TAKEN
-async def test_where_every_place_is_taken_probes_and_notices_still_come_through(
+async def test_when_all_connections_are_in_use_health_checks_and_notifications_are_answered(
     fresh_database: str, of_whom: str
 ) -> None:
     limits = {"connections_spare": 4, of_whom: 2}
@@ -271,7 +271,7 @@ async def answered(kasir: Served, words: bytes) -> bytes:
 
 
 @TAKEN
-async def test_one_more_than_every_place_and_the_spare_ones_is_hung_up_on(
+async def test_a_connection_beyond_the_spare_ones_is_closed(
     fresh_database: str, of_whom: str
 ) -> None:
     limits = {"connections_spare": 0, of_whom: 1}
@@ -283,7 +283,7 @@ async def test_one_more_than_every_place_and_the_spare_ones_is_hung_up_on(
     assert heard == b""
 
 
-async def test_a_client_that_does_not_read_its_answers_is_let_go(fresh_database: str) -> None:
+async def test_a_client_that_does_not_read_its_responses_is_closed(fresh_database: str) -> None:
     async with served(fresh_database, response_read_s=1) as kasir:
         stranger = await kasir.connect()
         stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -297,7 +297,7 @@ async def test_a_client_that_does_not_read_its_answers_is_let_go(fresh_database:
     assert paid == "RedirectShopper"
 
 
-async def test_a_client_that_reads_on_after_a_while_gets_every_answer(fresh_database: str) -> None:
+async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: str) -> None:
     ask = b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n"
     async with served(fresh_database) as kasir:
         stranger = await kasir.connect()
@@ -318,7 +318,7 @@ async def test_a_client_that_reads_on_after_a_while_gets_every_answer(fresh_data
     assert heard.count(b"HTTP/1.1 ") == len(asked) + 1
 
 
-async def test_whoever_is_refused_and_goes_on_without_end_is_cut_off(fresh_database: str) -> None:
+async def test_a_refused_client_that_keeps_sending_is_closed(fresh_database: str) -> None:
     limits = {"request_head_bytes_max": 1000, "drained_bytes_max": 100_000, "linger_s": 600}
     async with served(fresh_database, **limits) as kasir:
         stranger = await kasir.connect()
@@ -340,7 +340,7 @@ async def strangers_are(kasir: Served, count: int) -> None:
     await until(look, lambda found: found == count, f"{count} connections from outside")
 
 
-async def test_a_body_that_follows_its_answer_without_end_is_cut_off(fresh_database: str) -> None:
+async def test_an_endless_body_after_its_response_is_closed(fresh_database: str) -> None:
     limits = {"drained_bytes_max": 100_000, "request_body_s": 600}
     async with served(fresh_database, **limits) as kasir:
         stranger = await kasir.connect()
@@ -353,7 +353,7 @@ async def test_a_body_that_follows_its_answer_without_end_is_cut_off(fresh_datab
     assert status_of(answer) == 401
 
 
-async def test_a_connection_whose_body_came_after_its_answer_is_good_for_the_next_call(
+async def test_a_connection_whose_body_came_after_its_response_is_reused(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database) as kasir:
@@ -366,14 +366,16 @@ async def test_a_connection_whose_body_came_after_its_answer_is_good_for_the_nex
     assert (status_of(first), status_of(second)) == (401, 200)
 
 
-async def test_what_is_no_http_is_told_so_in_the_words_of_every_error(fresh_database: str) -> None:
+async def test_what_is_not_http_is_answered_in_the_format_of_every_error(
+    fresh_database: str,
+) -> None:
     async with served(fresh_database) as kasir:
         heard = await answered(kasir, b"\x16\x03\x01 hello\r\n\r\n")
 
     assert status_of(heard) == error_of(heard)["status"] == 400
 
 
-async def test_whoever_asks_for_another_protocol_is_answered_in_this_one(
+async def test_a_request_to_upgrade_the_protocol_is_answered_in_http_1(
     fresh_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with served(fresh_database) as kasir:
@@ -389,7 +391,7 @@ async def test_whoever_asks_for_another_protocol_is_answered_in_this_one(
     assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
-async def test_two_requests_at_once_on_one_connection_are_both_answered(
+async def test_pipelined_requests_are_both_answered(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:

@@ -1,4 +1,4 @@
-"""A blank before or after a header's value is no part of it: the same key pays once."""
+"""Whitespace around a header's value is no part of it: the same key pays once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ BLANKS = ["{} ", " {}", "{}\t", " \t {} \t "]
 
 
 @pytest.mark.parametrize("written", BLANKS)
-async def test_a_key_with_a_blank_beside_it_is_the_same_key(caller: Caller, written: str) -> None:
+async def test_a_key_with_whitespace_around_it_is_the_same_key(
+    caller: Caller, written: str
+) -> None:
     key = secrets.token_hex(8)
     body = payment_body(reference=key)
     first = await caller.post("/v72/payments", body, key=key)
@@ -36,7 +38,7 @@ async def test_a_key_with_a_blank_beside_it_is_the_same_key(caller: Caller, writ
     assert links[0] == links[1]
 
 
-async def test_a_key_of_blanks_alone_is_none_and_refused(caller: Caller) -> None:
+async def test_a_key_of_whitespace_alone_is_refused(caller: Caller) -> None:
     before = await caller.kept()
     said = await caller.post("/v72/payments", payment_body(), key="   ")
 
@@ -45,7 +47,7 @@ async def test_a_key_of_blanks_alone_is_none_and_refused(caller: Caller) -> None
     assert await caller.kept() == before
 
 
-async def test_a_blank_within_a_key_is_a_part_of_it(caller: Caller) -> None:
+async def test_whitespace_within_a_key_is_part_of_it(caller: Caller) -> None:
     key = secrets.token_hex(8)
     body = payment_body(reference=key)
     for written in (f"a {key}", f"a  {key}"):
@@ -54,7 +56,7 @@ async def test_a_blank_within_a_key_is_a_part_of_it(caller: Caller) -> None:
     assert len(await caller.at_the_twin(key)) == 2
 
 
-async def test_a_shops_key_with_a_blank_beside_it_is_let_in(caller: Caller) -> None:
+async def test_an_api_key_with_whitespace_around_it_is_accepted(caller: Caller) -> None:
     said = await caller.call(
         "GET", "/api/payments?reference=x", api_key=f" {caller.house.api_key} "
     )
@@ -71,5 +73,5 @@ def test_a_control_character_is_named(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["a", "a" * 64, "order 7", "a\tb", "naïve", "a\xa0b"])
-def test_whatever_else_a_header_can_hold_is_a_key(key: str) -> None:
+def test_any_other_header_value_is_a_key(key: str) -> None:
     assert list(key_faults(key)) == []

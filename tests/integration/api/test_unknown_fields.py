@@ -1,6 +1,6 @@
-"""No address ignores a field or a parameter that it does not know: every route of the app is asked.
+"""No route ignores an unknown field or parameter; every route of the app is called.
 
-Where a body goes on to Adyen as it came, Adyen gets the unknown field too, and judges it.
+A body that is forwarded to Adyen unchanged keeps the unknown field, and Adyen checks it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _goes_on(path: str) -> bool:
     return re.sub(r"^/v7[12]", "", path) in PASSED_ON
 
 
-def test_the_routes_are_all_there() -> None:
+def test_every_route_is_listed() -> None:
     """So that a walk over nothing is not taken for a good one."""
     assert {("POST", "/v72/payments"), ("GET", "/api/events"), ("GET", "/metrics")} <= set(ROUTES)
     assert len(ROUTES) >= 25
@@ -136,7 +136,7 @@ async def _received(
 
 
 @pytest.mark.parametrize("path", [path for path in WHOLE if path != "/payments/details"])
-async def test_what_goes_on_to_adyen_goes_on_whole(
+async def test_a_forwarded_body_is_forwarded_whole(
     far_shop: tuple[Far, httpx.AsyncClient], path: str
 ) -> None:
     _, got = await _received(far_shop, path, {UNKNOWN: {"deep": [1]}})
@@ -144,7 +144,7 @@ async def test_what_goes_on_to_adyen_goes_on_whole(
     assert got[UNKNOWN] == {"deep": [1]}
 
 
-async def test_details_pass_on_all_that_adyens_schema_knows(
+async def test_details_forward_every_field_of_adyens_schema(
     far_shop: tuple[Far, httpx.AsyncClient],
 ) -> None:
     more: dict[str, Any] = {
@@ -171,7 +171,7 @@ async def test_details_pass_on_all_that_adyens_schema_knows(
         ({"details": {"redirectResult": "R", "payload": 7}}, "details.payload"),
     ],
 )
-async def test_details_that_adyens_schema_does_not_know_are_not_sent(
+async def test_details_with_a_field_that_adyens_schema_lacks_are_not_sent(
     far_shop: tuple[Far, httpx.AsyncClient], more: dict[str, Any], field: str
 ) -> None:
     said, got = await _received(far_shop, "/payments/details", more)
@@ -180,7 +180,7 @@ async def test_details_that_adyens_schema_does_not_know_are_not_sent(
     assert f"Field '{field}' is not valid: " in said.json()["message"]
 
 
-async def test_a_link_with_a_misspelt_field_is_not_made(caller: Caller) -> None:
+async def test_a_link_with_a_misspelt_field_is_not_created(caller: Caller) -> None:
     before = await caller.kept()
     said = await caller.post("/v72/paymentLinks", link_body(shopperRefrence="shopper-1"))
 
@@ -189,7 +189,7 @@ async def test_a_link_with_a_misspelt_field_is_not_made(caller: Caller) -> None:
     assert await caller.kept() == before
 
 
-async def test_a_link_takes_what_adyen_would_take_though_it_has_no_effect_here(
+async def test_a_link_accepts_fields_of_adyen_that_have_no_effect_in_kasir(
     caller: Caller,
 ) -> None:
     more = {"themeId": "T", "riskData": {"customFields": {"a": "b"}}, "deliverAt": None}
@@ -199,7 +199,7 @@ async def test_a_link_takes_what_adyen_would_take_though_it_has_no_effect_here(
     assert {name: said.json.get(name) for name in more} == more
 
 
-async def test_a_link_is_withdrawn_by_its_status_alone(caller: Caller) -> None:
+async def test_a_link_is_withdrawn_only_by_its_status(caller: Caller) -> None:
     made = await caller.post("/v72/paymentLinks", link_body())
     path = f"/v72/paymentLinks/{made.json['id']}"
     body = {"status": "expired", "expiresAt": "2027-01-01T00:00:00Z"}
@@ -210,7 +210,7 @@ async def test_a_link_is_withdrawn_by_its_status_alone(caller: Caller) -> None:
     assert (await caller.call("GET", path)).json["status"] == "active"
 
 
-async def test_no_more_than_ten_unknown_names_are_told(caller: Caller) -> None:
+async def test_at_most_ten_unknown_names_are_listed(caller: Caller) -> None:
     query = "&".join(f"wish{n}={'x' * 10}" for n in range(40))
     fields = {f"wish{n}": n for n in range(40)}
     asked = await caller.call("GET", f"/api/events?{query}")
@@ -229,7 +229,7 @@ async def test_a_parameter_given_twice_is_named(caller: Caller) -> None:
 @pytest.mark.parametrize(
     "query", ["%ff=1", "%00=1", "=1", "%F0%9F%8D%9C=1", "x" * 500, "a%0d%0ab=1"]
 )
-async def test_a_parameter_of_any_name_is_refused_in_adyens_body(
+async def test_a_parameter_of_any_name_is_refused_in_adyens_format(
     caller: Caller, query: str
 ) -> None:
     said = await caller.call("GET", f"/api/events?{query}")
@@ -238,17 +238,17 @@ async def test_a_parameter_of_any_name_is_refused_in_adyens_body(
 
 
 @pytest.mark.parametrize("query", ["", "?", "?&&", "?&after=&"])
-async def test_a_query_that_says_nothing_is_none(caller: Caller, query: str) -> None:
+async def test_an_empty_query_is_accepted(caller: Caller, query: str) -> None:
     assert (await caller.call("GET", f"/api/events{query}")).status == 200
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b" "])
-async def test_a_body_that_says_nothing_is_none(caller: Caller, body: bytes) -> None:
+async def test_an_empty_body_is_accepted(caller: Caller, body: bytes) -> None:
     assert (await caller.call("GET", "/api/events", body)).status == 200
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"{", b"\xff", b"reference=1", b"[" * 100_000])
-async def test_a_body_where_none_is_read_is_refused(caller: Caller, body: bytes) -> None:
+async def test_a_body_is_refused_where_none_is_read(caller: Caller, body: bytes) -> None:
     said = await caller.call("GET", "/api/events", body)
 
     assert (said.status, is_adyens_error(said)) == (422, True)
@@ -262,9 +262,7 @@ async def test_a_body_where_none_is_read_is_refused(caller: Caller, body: bytes)
         *("/api/payments", f"/api/payments?reference={'r' * 81}"),
     ],
 )
-async def test_a_parameter_that_cannot_be_is_named_with_its_cure(
-    caller: Caller, query: str
-) -> None:
+async def test_an_invalid_parameter_is_named_with_what_to_do(caller: Caller, query: str) -> None:
     said = await caller.call("GET", query)
 
     assert (said.status, is_adyens_error(said)) == (422, True)
@@ -272,7 +270,7 @@ async def test_a_parameter_that_cannot_be_is_named_with_its_cure(
 
 
 @pytest.mark.parametrize("name", ["from", "to"])
-async def test_a_wrong_parameter_goes_by_its_name_in_the_address(caller: Caller, name: str) -> None:
+async def test_an_invalid_parameter_is_named_as_in_the_url(caller: Caller, name: str) -> None:
     said = await caller.call("GET", f"/api/subscriptions/metrics?{name}=yesterday")
 
     assert (said.status, is_adyens_error(said)) == (422, True)

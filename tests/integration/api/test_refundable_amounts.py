@@ -1,4 +1,4 @@
-"""No rupiah leaves twice: what is open holds all it could take, and every way out counts."""
+"""No rupiah is returned twice: an open change reserves all that it could take."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def message(said: Said) -> str:
 MANUAL = {"additionalData": {"manualCapture": "true"}}
 
 
-async def test_a_reversal_asked_before_the_capture_is_told_holds_the_whole(
+async def test_a_reversal_requested_before_the_capture_is_notified_reserves_the_whole_amount(
     caller: Caller, walker: Walker, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
@@ -106,7 +106,7 @@ async def test_a_reversal_asked_before_the_capture_is_told_holds_the_whole(
     assert "25000 are held by a reversal whose end is not known yet" in message(refund)
 
 
-async def test_a_reversal_that_came_to_nothing_lets_the_money_go_back_by_refund(
+async def test_after_a_failed_reversal_the_money_can_be_refunded(
     caller: Caller, walker: Walker
 ) -> None:
     sale = Sale(caller, walker)
@@ -138,7 +138,7 @@ async def test_ten_full_captures_at_once_are_one(
     assert "25000 are held by a capture whose end is not known yet" in message(refused)
 
 
-async def test_captures_in_parts_add_up_to_the_whole_and_no_further(
+async def test_partial_captures_add_up_to_at_most_the_whole(
     caller: Caller, walker: Walker, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
@@ -151,7 +151,7 @@ async def test_captures_in_parts_add_up_to_the_whole_and_no_further(
     assert "at most 0 IDR can still be captured: of 25000, 25000 were captured" in message(third)
 
 
-async def test_a_capture_that_did_not_happen_may_be_asked_for_again(
+async def test_a_failed_capture_can_be_requested_again(
     caller: Caller, walker: Walker, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
@@ -166,7 +166,7 @@ async def test_a_capture_that_did_not_happen_may_be_asked_for_again(
     assert (await sale.asks("captures")).status == 201
 
 
-async def test_a_capture_waits_for_the_end_of_a_cancel_that_is_open(
+async def test_a_capture_is_refused_while_a_cancel_is_open(
     caller: Caller, walker: Walker, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
@@ -179,7 +179,7 @@ async def test_a_capture_waits_for_the_end_of_a_cancel_that_is_open(
     assert "25000 are held by a cancel whose end is not known yet" in message(capture)
 
 
-async def test_a_capture_failed_of_less_than_nothing_makes_no_money(
+async def test_a_capture_failed_with_a_negative_amount_adds_nothing(
     caller: Caller, walker: Walker
 ) -> None:
     sale = Sale(caller, walker)
@@ -197,7 +197,7 @@ async def test_a_capture_failed_of_less_than_nothing_makes_no_money(
     assert (await sale.asks("refunds", WHOLE + 1)).status == 422
 
 
-async def test_a_refund_whose_answer_was_lost_holds_its_money(
+async def test_a_refund_whose_answer_was_lost_reserves_its_amount(
     caller: Caller, walker: Walker
 ) -> None:
     sale = Sale(caller, walker)
@@ -212,7 +212,7 @@ async def test_a_refund_whose_answer_was_lost_holds_its_money(
     assert "25000 are held by a refund whose end is not known yet" in message(again)
 
 
-async def test_no_cancel_undoes_the_whole_of_what_is_going_back_already(
+async def test_a_payment_that_is_partly_refunded_cannot_be_cancelled(
     caller: Caller, walker: Walker
 ) -> None:
     sale = Sale(caller, walker)
@@ -226,7 +226,7 @@ async def test_no_cancel_undoes_the_whole_of_what_is_going_back_already(
         assert "refund the other 15000 instead" in said.json["message"]
 
 
-async def test_a_refund_waits_for_the_end_of_a_cancel_and_may_be_made_once_that_failed(
+async def test_a_refund_is_refused_while_a_cancel_is_open_and_allowed_after_it_failed(
     caller: Caller, walker: Walker
 ) -> None:
     sale = Sale(caller, walker)
@@ -243,9 +243,7 @@ async def test_a_refund_waits_for_the_end_of_a_cancel_and_may_be_made_once_that_
     assert (await sale.asks("refunds")).status == 201
 
 
-async def test_a_dispute_that_was_announced_is_not_refunded_meanwhile(
-    caller: Caller, walker: Walker
-) -> None:
+async def test_an_announced_dispute_reserves_its_amount(caller: Caller, walker: Walker) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
     await sale.hears("NOTIFICATION_OF_CHARGEBACK", secrets.token_hex(8).upper())
@@ -256,7 +254,7 @@ async def test_a_dispute_that_was_announced_is_not_refunded_meanwhile(
     assert "25000 are held by a dispute that was announced" in message(refund)
 
 
-async def test_what_was_charged_back_is_not_refunded_too(caller: Caller, walker: Walker) -> None:
+async def test_a_charged_back_amount_cannot_be_refunded(caller: Caller, walker: Walker) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
     dispute = secrets.token_hex(8).upper()
@@ -275,7 +273,7 @@ async def test_what_was_charged_back_is_not_refunded_too(caller: Caller, walker:
     assert (await sale.asks("refunds")).status == 201
 
 
-async def test_an_attempt_gives_no_more_back_than_itself_though_another_was_paid_too(
+async def test_an_attempt_cannot_be_refunded_from_another_one(
     caller: Caller, walker: Walker
 ) -> None:
     sale = Sale(caller, walker)
@@ -294,7 +292,7 @@ async def test_an_attempt_gives_no_more_back_than_itself_though_another_was_paid
     assert "can still be refunded" not in of_the_other.json["message"]
 
 
-async def test_the_message_says_the_true_remainder_and_what_holds_the_rest(
+async def test_the_message_names_the_refundable_amount_and_what_reserves_the_rest(
     caller: Caller, walker: Walker
 ) -> None:
     sale = Sale(caller, walker)

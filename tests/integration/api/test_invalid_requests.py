@@ -1,4 +1,4 @@
-"""Requests that are no requests: malformed, too large, unkeyed, misaddressed. Never a 5xx."""
+"""Requests that are malformed, too large, without a key, or for no route: never a 5xx."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_a_body_that_is_no_json_object_is_400_702(
     assert said.json["message"] != ""
 
 
-async def test_malformed_bodies_leave_nothing_behind(caller: Caller) -> None:
+async def test_malformed_bodies_store_nothing(caller: Caller) -> None:
     before = await caller.kept()
     for body in MALFORMED.values():
         await caller.post("/v72/payments", body, key=secrets.token_hex(8))
@@ -72,7 +72,7 @@ async def test_a_body_of_ten_megabytes_is_413(caller: Caller, path: str) -> None
     assert await caller.kept() == before
 
 
-async def test_a_large_body_within_the_limit_is_read(caller: Caller) -> None:
+async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None:
     lines = [{"id": str(n), "description": "d" * 900} for n in range(1000)]
     reference = f"LARGE-{secrets.token_hex(4)}"
     said = await caller.post("/v72/payments", payment_body(reference=reference, lineItems=lines))
@@ -82,7 +82,7 @@ async def test_a_large_body_within_the_limit_is_read(caller: Caller) -> None:
 
 @pytest.mark.parametrize(("method", "path"), KEYED)
 @pytest.mark.parametrize("api_key", [None, "wrong", "x" * 5000])
-async def test_a_call_without_a_key_of_ours_is_401_in_adyens_words(
+async def test_a_call_without_a_valid_key_is_401_with_adyens_message(
     caller: Caller, method: str, path: str, api_key: str | None
 ) -> None:
     said = await caller.call(method, path, {}, api_key=api_key)
@@ -93,7 +93,7 @@ async def test_a_call_without_a_key_of_ours_is_401_in_adyens_words(
     assert "X-API-Key" in said.json["message"]
 
 
-async def test_a_call_without_a_key_is_not_even_read(caller: Caller) -> None:
+async def test_the_body_of_a_call_without_a_key_is_not_parsed(caller: Caller) -> None:
     before = await caller.kept()
     said = await caller.call("POST", "/v72/payments", payment_body(), api_key="wrong")
 
@@ -103,9 +103,7 @@ async def test_a_call_without_a_key_is_not_even_read(caller: Caller) -> None:
 
 @pytest.mark.parametrize("path", [*POSTS, "/webhooks/adyen"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
-async def test_what_is_posted_is_not_asked_for_in_another_way(
-    caller: Caller, method: str, path: str
-) -> None:
+async def test_a_wrong_method_is_405(caller: Caller, method: str, path: str) -> None:
     said = await caller.call(method, path)
 
     assert said.status == 405
@@ -113,7 +111,7 @@ async def test_what_is_posted_is_not_asked_for_in_another_way(
     assert path.startswith("/webhooks") or is_adyens_error(said)
 
 
-async def test_a_page_of_the_form_says_how_it_may_be_asked_for(caller: Caller) -> None:
+async def test_a_wrong_method_on_the_form_lists_the_allowed_ones(caller: Caller) -> None:
     said = await caller.call("DELETE", "/pay/PL_nobody")
 
     assert said.status == 405
@@ -136,14 +134,14 @@ async def test_a_page_of_the_form_says_how_it_may_be_asked_for(caller: Caller) -
         ("GET", "/nowhere"),
     ],
 )
-async def test_what_is_not_there_is_404(caller: Caller, method: str, path: str) -> None:
+async def test_what_does_not_exist_is_404(caller: Caller, method: str, path: str) -> None:
     said = await caller.call(method, path, {"status": "expired"} if method != "GET" else None)
 
     assert (said.status, is_adyens_error(said)) == (404, True)
 
 
 @pytest.mark.parametrize("query", ["", "?reference=" + "x" * 81, "?reference"])
-async def test_payments_are_asked_for_by_a_reference(caller: Caller, query: str) -> None:
+async def test_listing_payments_requires_a_reference(caller: Caller, query: str) -> None:
     said = await caller.call("GET", f"/api/payments{query}")
 
     if query == "?reference":
@@ -154,7 +152,7 @@ async def test_payments_are_asked_for_by_a_reference(caller: Caller, query: str)
 
 
 @pytest.mark.parametrize("reference", ["nobody", "%00", "%ff", "%27%3B--", "a%20b", "%F0%9F%8D%9C"])
-async def test_a_reference_of_nobodys_has_no_payments(caller: Caller, reference: str) -> None:
+async def test_an_unknown_reference_has_no_payments(caller: Caller, reference: str) -> None:
     said = await caller.call("GET", f"/api/payments?reference={reference}")
 
     assert (said.status, said.json) == (200, {"payments": []})

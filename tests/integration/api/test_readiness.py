@@ -1,4 +1,4 @@
-"""The readiness check, by what the database does."""
+"""The readiness check, by the state of the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from swallowing import way_to
         ("DELETE FROM migration", 503, "migrations are pending"),
     ],
 )
-async def test_it_is_ready_while_the_database_takes_writes_and_the_schema_is_ours(
+async def test_it_is_ready_while_the_database_takes_writes_and_the_schema_is_current(
     fresh_database: str, statement: str, status: int | None, says: str
 ) -> None:
     async with kasir_on(fresh_database) as kasir:
@@ -28,7 +28,7 @@ async def test_it_is_ready_while_the_database_takes_writes_and_the_schema_is_our
     assert (told.status_code, told.content) == (status, {"status": says})
 
 
-async def test_it_answers_while_the_database_does_not(fresh_database: str) -> None:
+async def test_it_answers_while_the_database_does_not_respond(fresh_database: str) -> None:
     async with way_to(fresh_database) as way, kasir_on(way.dsn) as kasir:
         way.swallow()
         told = await health.ready.fn(kasir)

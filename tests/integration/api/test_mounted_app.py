@@ -1,4 +1,4 @@
-"""Kasir's app inside another program: what is that program's is left alone."""
+"""Kasir's app mounted in another program leaves that program's settings alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gc
 from door import door
 
 
-async def test_opened_again_and_again_it_leaves_the_memory_to_its_host(
+async def test_the_app_leaves_the_garbage_collector_to_its_host(
     fresh_database: str,
 ) -> None:
     before = gc.get_freeze_count()

@@ -1,4 +1,4 @@
-"""What whoever keeps Kasir running asks of it: is it well, what has it done, what does it offer."""
+"""Health checks, metrics and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from raw_http import Caller
 
 
-async def test_it_lives_and_is_ready_and_says_so_to_anybody(caller: Caller) -> None:
+async def test_the_health_checks_need_no_key(caller: Caller) -> None:
     live = await caller.call("GET", "/health/live", api_key=None)
     ready = await caller.call("GET", "/health/ready", api_key=None)
 
@@ -15,7 +15,7 @@ async def test_it_lives_and_is_ready_and_says_so_to_anybody(caller: Caller) -> N
     assert (ready.status, ready.json) == (200, {"status": "ok"})
 
 
-async def test_the_figures_are_in_prometheuss_form(caller: Caller) -> None:
+async def test_metrics_are_in_prometheuss_format(caller: Caller) -> None:
     said = await caller.call("GET", "/metrics", api_key=None)
     families = list(text_string_to_metric_families(said.body.decode()))
 
@@ -35,7 +35,7 @@ async def test_the_figures_are_in_prometheuss_form(caller: Caller) -> None:
     ]
 
 
-async def test_the_figures_have_a_content_type_that_prometheus_can_read(caller: Caller) -> None:
+async def test_metrics_have_a_content_type_that_prometheus_accepts(caller: Caller) -> None:
     said = await caller.call("GET", "/metrics", api_key=None)
     parameters = [part.split("=")[0].strip() for part in said.headers["Content-Type"].split(";")]
 
@@ -43,7 +43,7 @@ async def test_the_figures_have_a_content_type_that_prometheus_can_read(caller: 
     assert sorted(parameters) == ["charset", "text/plain", "version"]
 
 
-async def test_the_api_describes_itself(caller: Caller) -> None:
+async def test_the_openapi_document_is_served(caller: Caller) -> None:
     said = await caller.call("GET", "/api/openapi.json", api_key=None)
     paths = said.json["paths"]
 
@@ -56,7 +56,7 @@ async def test_the_api_describes_itself(caller: Caller) -> None:
     assert "get" in paths["/api/payments"]
 
 
-async def test_no_answer_names_the_server_or_its_version(caller: Caller) -> None:
+async def test_no_response_names_the_server_or_its_version(caller: Caller) -> None:
     for path in ("/health/live", "/v72/payments", "/nowhere"):
         said = await caller.call("GET", path)
 

@@ -1,4 +1,4 @@
-"""What answers in Adyen's place, and not in Adyen's words, reaches a shop in Adyen's body."""
+"""What answers in Adyen's place in another format reaches the shop in Adyen's format."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def shop(fresh_database: str) -> AsyncIterator[Shop]:
         ("POST", CLASSIC, {"shopperReference": "shopper-1"}),
     ],
 )
-async def test_what_is_not_adyens_is_told_in_adyens_body(
+async def test_an_answer_not_from_adyen_is_returned_in_adyens_format(
     shop: Shop, method: str, path: str, body: Any
 ) -> None:
     shop.far.handler = plain(404, HTML, pspReference="PSP-1")
@@ -102,7 +102,7 @@ async def test_what_is_not_adyens_is_told_in_adyens_body(
         assert str(status) in said.json()["message"]
 
 
-async def test_a_payment_that_only_a_broken_proxy_heard_of_is_unknown(shop: Shop) -> None:
+async def test_a_payment_answered_only_by_a_broken_proxy_is_unknown(shop: Shop) -> None:
     shop.far.handler = plain(502, HTML)
     said = await shop.pays("key-1")
 
@@ -111,7 +111,7 @@ async def test_a_payment_that_only_a_broken_proxy_heard_of_is_unknown(shop: Shop
     assert await shop.status() == "unknown"
 
 
-async def test_a_payment_that_never_came_through_failed_and_its_key_tells_so_again(
+async def test_a_payment_that_never_reached_adyen_failed_and_its_key_returns_that(
     shop: Shop,
 ) -> None:
     shop.far.handler = plain(404, HTML)
@@ -125,9 +125,7 @@ async def test_a_payment_that_never_came_through_failed_and_its_key_tells_so_aga
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_refusal_of_kasirs_own_key_that_is_not_adyens_names_the_setting(
-    shop: Shop, status: int
-) -> None:
+async def test_a_401_not_from_adyen_names_the_setting(shop: Shop, status: int) -> None:
     shop.far.handler = plain(status, HTML)
     said = await shop.pays("key-1")
 
@@ -140,7 +138,7 @@ async def test_a_refusal_of_kasirs_own_key_that_is_not_adyens_names_the_setting(
     ("method", "path", "body"),
     [("POST", "/v72/paymentMethods", {"channel": "Web"}), ("GET", LIST, None)],
 )
-async def test_a_refusal_of_kasirs_own_key_is_passed_on_and_the_operator_is_told(
+async def test_adyens_refusal_of_kasirs_key_is_returned_and_logged(
     shop: Shop, method: str, path: str, body: Any
 ) -> None:
     shop.far.handler = plain(401, UNAUTHORIZED)
@@ -154,7 +152,7 @@ async def test_a_refusal_of_kasirs_own_key_is_passed_on_and_the_operator_is_told
     assert "shopper-1" not in str(logs)
 
 
-async def test_adyens_own_errors_and_what_is_empty_on_purpose_stay_as_they_are(shop: Shop) -> None:
+async def test_adyens_own_errors_and_empty_answers_are_returned_unchanged(shop: Shop) -> None:
     body = b'{ "errorCode" : "905", "errorType":"configuration", "status":500 , "new":[1] }'
     shop.far.handler = plain(500, body)
     error = await shop.call("POST", "/v72/paymentMethods", {"channel": "Web"})

@@ -1,4 +1,4 @@
-"""Letters that no column takes, in whatever a shop or a shopper may send: answered, never a 500."""
+"""Characters that PostgreSQL cannot store, wherever a caller may send them: never a 500."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ODD: Final = [
         ("GET", "/pay/PL_X/return/{odd}?redirectResult={odd}"),
     ],
 )
-async def test_an_address_that_no_column_takes_is_answered(
+async def test_an_unstorable_path_is_answered(
     caller: Caller, method: str, path: str, odd: str
 ) -> None:
     body = {"amount": {"currency": "IDR", "value": 1}} if method == "POST" else None
@@ -65,7 +65,7 @@ async def test_an_address_that_no_column_takes_is_answered(
         ("/pal/servlet/Recurring/v68/listRecurringDetails", {"shopperReference": "HERE"}),
     ],
 )
-async def test_a_shops_body_that_no_column_takes_is_taken_or_refused_by_name(
+async def test_unstorable_text_in_a_body_is_forwarded_or_refused_by_name(
     caller: Caller, path: str, body: dict[str, Any], letter: str
 ) -> None:
     if path == "/v72/paymentLinks":
@@ -85,7 +85,7 @@ async def test_a_shops_body_that_no_column_takes_is_taken_or_refused_by_name(
 
 
 @pytest.mark.parametrize("key", ["\xff", "\xed\xa0\xbd", "a\tb"])
-async def test_an_idempotency_key_of_odd_bytes_is_answered(caller: Caller, key: str) -> None:
+async def test_an_idempotency_key_of_unusual_bytes_is_answered(caller: Caller, key: str) -> None:
     said = await caller.post("/v72/payments", payment_body(reference="ODD"), key=key)
 
     assert said.status < 500, said.body

@@ -1,4 +1,4 @@
-"""Every bad payment is refused in Adyen's words, with field and cure, and leaves nothing behind."""
+"""Every invalid payment is refused in Adyen's format, by field, and stores nothing."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ async def refused(
 
 @pytest.mark.parametrize("version", [71, 72])
 @pytest.mark.parametrize(("changes", "field", "code", "cure"), BAD.values(), ids=BAD)
-async def test_one_thing_wrong(
+async def test_a_single_error_is_named_with_its_code(
     caller: Caller, version: int, changes: dict[str, Any], field: str, code: str, cure: str
 ) -> None:
     said, reference = await refused(caller, changes, version=version)
@@ -165,7 +165,7 @@ async def test_one_thing_wrong(
 
 
 @pytest.mark.parametrize(("changes", "field", "limit"), OF_72_ONLY.values(), ids=OF_72_ONLY)
-async def test_what_v72_minds_and_v71_does_not(
+async def test_what_only_v72_refuses(
     caller: Caller, changes: dict[str, Any], field: str, limit: str
 ) -> None:
     said, reference = await refused(caller, changes, version=72)
@@ -176,7 +176,7 @@ async def test_what_v72_minds_and_v71_does_not(
     assert (older.status, older.json["resultCode"]) == (200, "RedirectShopper")
 
 
-async def test_everything_wrong_at_once_is_told_at_once(caller: Caller) -> None:
+async def test_all_errors_are_named_in_one_response(caller: Caller) -> None:
     wrong = {
         "amount": {"currency": "EUR", "value": -1},
         "channel": "Phone",
@@ -203,20 +203,20 @@ async def test_everything_wrong_at_once_is_told_at_once(caller: Caller) -> None:
     assert [name for name in named if f"Field '{name}' is" not in said.json["message"]] == []
 
 
-async def test_a_field_that_breaks_two_rules_is_named_once(caller: Caller) -> None:
+async def test_a_field_with_two_errors_is_named_once(caller: Caller) -> None:
     said, _ = await refused(caller, {"amount": {"currency": "rupiah", "value": 1}})
 
     assert said.json["message"].count("Field 'amount.currency'") == 1
 
 
-async def test_the_first_fault_gives_the_code_and_the_account_comes_first(caller: Caller) -> None:
+async def test_the_first_error_gives_the_code_and_the_account_comes_first(caller: Caller) -> None:
     said, _ = await refused(caller, {"merchantAccount": "Another", "amount": None})
 
     assert (said.status, said.json["errorCode"], said.json["errorType"]) == (403, "901", "security")
     assert "Field 'amount'" in said.json["message"]
 
 
-async def test_a_refused_request_does_not_use_its_key_up(caller: Caller) -> None:
+async def test_a_refused_request_does_not_use_its_key(caller: Caller) -> None:
     reference = f"BAD-{secrets.token_hex(6)}"
     wrong = await caller.post(
         "/v72/payments", payment_body(reference=reference, channel=None), key=reference
@@ -237,7 +237,7 @@ async def test_an_idempotency_key_has_up_to_64_characters(caller: Caller, key: s
     assert await caller.kept() == before
 
 
-async def test_an_idempotency_key_of_64_characters_is_good(caller: Caller) -> None:
+async def test_an_idempotency_key_of_64_characters_is_accepted(caller: Caller) -> None:
     key = secrets.token_hex(32)
     said = await caller.post("/v72/payments", payment_body(reference=f"KEY-{key[:8]}"), key=key)
 

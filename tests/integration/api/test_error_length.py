@@ -1,4 +1,4 @@
-"""However much is wrong with a request, the answer is short: ten things are named, and a count."""
+"""However many errors a request has, the response is short: it names ten and counts the rest."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _link(**changes: Any) -> dict[str, Any]:
         ),
     ],
 )
-async def test_tens_of_thousands_of_faults_are_ten_and_a_count(
+async def test_tens_of_thousands_of_errors_are_ten_and_a_count(
     caller: Caller, method: str, path: str, body: Any
 ) -> None:
     said = await caller.call(method, path, body=json.dumps(body).encode())
@@ -69,7 +69,7 @@ async def test_tens_of_thousands_of_faults_are_ten_and_a_count(
     assert "more" in message
 
 
-async def test_of_a_name_of_hundreds_of_thousands_of_letters_the_beginning_is_told(
+async def test_a_very_long_name_is_truncated(
     caller: Caller,
 ) -> None:
     body = _link(billingAddress={"x" * 400_000: [NUL] * 40_000})
@@ -80,7 +80,7 @@ async def test_of_a_name_of_hundreds_of_thousands_of_letters_the_beginning_is_to
     assert len(said.body) < _ANSWER_BYTES_MAX
 
 
-async def test_how_many_more_there_are_is_counted(caller: Caller) -> None:
+async def test_the_errors_that_are_not_named_are_counted(caller: Caller) -> None:
     said = await caller.call("POST", "/v72/paymentLinks", {**_link(), **UNKNOWN})
 
     assert said.json["message"].endswith(" And 59990 more.")
@@ -96,7 +96,7 @@ async def test_how_many_more_there_are_is_counted(caller: Caller) -> None:
         ("POST", "/v72/payments/{}/refunds"),
     ],
 )
-async def test_a_name_of_thirty_thousand_letters_is_not_repeated(
+async def test_a_name_of_thirty_thousand_characters_is_not_repeated(
     caller: Caller, method: str, path: str
 ) -> None:
     body = {"amount": {"currency": "IDR", "value": 1}} if method == "POST" else None

@@ -1,4 +1,4 @@
-"""What a shop reads when something is wrong: each message names the field, and the way on."""
+"""Each error message names the field and what to do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def message(said: Said, status: int) -> str:
 
 
 @pytest.mark.parametrize("change", ["refunds", "captures", "cancels", "reversals"])
-async def test_a_change_asked_of_a_refund_is_told_the_pspreference_of_its_payment(
+async def test_a_change_of_a_refund_is_refused_with_the_pspreference_of_its_payment(
     caller: Caller, walker: Walker, change: str
 ) -> None:
     _, psp = await paid(caller, walker)
@@ -47,7 +47,7 @@ async def test_a_change_asked_of_a_refund_is_told_the_pspreference_of_its_paymen
     )
 
 
-async def test_a_refund_asked_of_a_capture_is_told_the_pspreference_of_its_payment(
+async def test_a_refund_of_a_capture_is_refused_with_the_pspreference_of_its_payment(
     caller: Caller, walker: Walker
 ) -> None:
     reference = f"SAY-{secrets.token_hex(6)}"
@@ -62,7 +62,7 @@ async def test_a_refund_asked_of_a_capture_is_told_the_pspreference_of_its_payme
     assert told.endswith(f"{capture} belongs to the payment {psp}; give {psp} here.")
 
 
-async def test_a_refund_by_the_name_of_an_unpaid_attempt_is_told_how_that_is_undone(
+async def test_a_refund_of_an_unpaid_attempt_is_refused_with_how_to_cancel_it(
     caller: Caller,
 ) -> None:
     reference = f"SAY-{secrets.token_hex(6)}"
@@ -73,7 +73,7 @@ async def test_a_refund_by_the_name_of_an_unpaid_attempt_is_told_how_that_is_und
     assert told.endswith(f"nothing is paid under {name}; POST /cancels undoes {reference}.")
 
 
-async def test_a_refund_asked_of_nobodys_payment_is_told_where_such_are_changed(
+async def test_a_refund_of_an_unknown_payment_is_refused_with_where_to_change_it(
     caller: Caller,
 ) -> None:
     told = message(await caller.post("/v72/payments/NOBODYS000000001/refunds", rupiah(1)), 422)
@@ -84,7 +84,7 @@ async def test_a_refund_asked_of_nobodys_payment_is_told_where_such_are_changed(
     )
 
 
-async def test_a_cancel_by_a_reference_that_nobody_used_blames_the_field_that_was_sent(
+async def test_a_cancel_by_an_unknown_reference_names_the_field_that_was_sent(
     caller: Caller,
 ) -> None:
     body = {"merchantAccount": "TwinMerchant", "paymentReference": "NEVER-SOLD"}
@@ -93,7 +93,7 @@ async def test_a_cancel_by_a_reference_that_nobody_used_blames_the_field_that_wa
     assert told.startswith("Field 'paymentReference' is not valid: no payment of Kasir's is ")
 
 
-async def test_a_cancel_by_reference_of_what_was_refunded_blames_the_field_that_was_sent(
+async def test_a_cancel_by_reference_of_a_refunded_payment_names_the_field_that_was_sent(
     caller: Caller, walker: Walker
 ) -> None:
     reference, psp = await paid(caller, walker)
@@ -105,7 +105,7 @@ async def test_a_cancel_by_reference_of_what_was_refunded_blames_the_field_that_
 
 
 @pytest.mark.parametrize("path", ["/v70/payments", "/v73/payments/details", "/v71.1/payments"])
-async def test_a_version_that_kasir_does_not_speak_is_told_which_it_does(
+async def test_an_unsupported_version_is_answered_with_the_supported_ones(
     caller: Caller, path: str
 ) -> None:
     told = message(await caller.post(path, payment_body()), 404)
@@ -113,7 +113,7 @@ async def test_a_version_that_kasir_does_not_speak_is_told_which_it_does(
     assert told == f"There is no {path} here: Kasir answers Checkout as /v71 and /v72."
 
 
-async def test_a_classic_version_that_kasir_does_not_speak_is_told_which_it_does(
+async def test_an_unsupported_classic_version_is_answered_with_the_supported_one(
     caller: Caller,
 ) -> None:
     path = "/pal/servlet/Recurring/v49/disable"
@@ -122,25 +122,25 @@ async def test_a_classic_version_that_kasir_does_not_speak_is_told_which_it_does
     assert told == f"There is no {path} here: Kasir answers Recurring as /v68."
 
 
-async def test_a_call_without_its_version_is_told_to_give_one(caller: Caller) -> None:
+async def test_a_path_without_a_version_is_answered_with_the_versions(caller: Caller) -> None:
     told = message(await caller.post("/payments", payment_body()), 404)
 
     assert told == "There is no /payments here: Kasir answers Checkout as /v71 and /v72."
 
 
-async def test_an_address_that_is_not_there_is_told_where_all_are_listed(caller: Caller) -> None:
+async def test_an_unknown_path_is_answered_with_where_all_are_listed(caller: Caller) -> None:
     told = message(await caller.call("GET", "/api/refunds"), 404)
 
     assert told == "There is no /api/refunds here: /api/openapi.json lists what there is."
 
 
-async def test_a_change_that_nobody_knows_is_told_which_there_are(caller: Caller) -> None:
+async def test_an_unknown_change_is_answered_with_the_known_ones(caller: Caller) -> None:
     told = message(await caller.post("/v72/payments/NOBODYS000000001/refund", rupiah(1)), 404)
 
     assert told.endswith("captures, refunds, cancels, reversals.")
 
 
-async def test_a_method_that_an_address_does_not_take_is_told_which_it_does(
+async def test_a_wrong_method_is_answered_with_the_allowed_ones(
     caller: Caller,
 ) -> None:
     told = message(await caller.call("GET", "/v72/payments"), 405)
@@ -148,7 +148,7 @@ async def test_a_method_that_an_address_does_not_take_is_told_which_it_does(
     assert told == "GET is not for this; use POST."
 
 
-async def test_a_call_without_a_key_is_told_the_header_it_goes_into(caller: Caller) -> None:
+async def test_a_call_without_a_key_is_answered_with_the_header(caller: Caller) -> None:
     told = message(await caller.call("POST", "/v72/payments", payment_body(), api_key=None), 401)
 
     assert told == (
@@ -156,7 +156,9 @@ async def test_a_call_without_a_key_is_told_the_header_it_goes_into(caller: Call
     )
 
 
-async def test_a_call_with_another_key_is_told_whose_keys_are_taken(caller: Caller) -> None:
+async def test_a_call_with_an_unknown_key_is_answered_with_which_keys_are_valid(
+    caller: Caller,
+) -> None:
     told = message(await caller.call("POST", "/v72/payments", payment_body(), api_key="x"), 401)
 
     assert told == (
@@ -174,7 +176,7 @@ async def test_a_call_with_another_key_is_told_whose_keys_are_taken(caller: Call
         ("/v72/paymentLinks/PL_NONE", "/paymentLinks"),
     ],
 )
-async def test_what_is_not_there_is_told_where_its_name_is_found(
+async def test_what_does_not_exist_is_answered_with_where_to_find_ids(
     caller: Caller, path: str, way_on: str
 ) -> None:
     told = message(await caller.call("GET", path), 404)
@@ -183,7 +185,7 @@ async def test_what_is_not_there_is_told_where_its_name_is_found(
     assert way_on in told
 
 
-async def test_a_key_that_is_still_running_is_told_to_ask_again(caller: Caller) -> None:
+async def test_a_key_in_use_is_answered_with_retry(caller: Caller) -> None:
     reference = key = f"SAY-{secrets.token_hex(6)}"
     slow = {"fault": "slow_reply", "call": "payments", "reference": reference, "seconds": 2}
     async with caller.http.put(f"{caller.house.twin_url}/twin/faults", json=[slow]) as planned:
