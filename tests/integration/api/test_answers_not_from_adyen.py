@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from app_client import app_client
 from fakes import payment_body
 from far import Far, plain, serving
-from kasir.web.app import create_app
 from opened import kasir_on
 
 HTML: Final = b"<html><h1>No way through</h1></html>"
@@ -27,13 +27,13 @@ CLASSIC: Final = "/pal/servlet/Recurring/v68/listRecurringDetails"
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A shop that calls a Kasir whose Adyen is played badly."""
+    """A shop that calls a Kasir in front of a fake of Adyen."""
 
     far: Far
     http: httpx.AsyncClient
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """Call Kasir with the shop's own good key."""
+        """Call Kasir with a valid API key."""
         named = {name.replace("_", "-"): text for name, text in headers.items()}
         said = await self.http.request(
             method, path, json=body, headers={"X-API-Key": "shop-key", **named}
@@ -42,11 +42,11 @@ class Shop:
         return said
 
     async def pays(self, key: str) -> Any:
-        """Ask for a payment."""
+        """Start a payment."""
         return await self.call("POST", "/v72/payments", payment_body(), idempotency_key=key)
 
     async def status(self, reference: str = "ORDER-1001") -> str:
-        """How the one payment of a reference stands."""
+        """The status of the one payment with a reference."""
         found = (await self.call("GET", f"/api/payments?reference={reference}")).json()
         (payment,) = found["payments"]
         return str(payment["status"])
@@ -54,17 +54,13 @@ class Shop:
 
 @pytest.fixture
 async def shop(fresh_database: str) -> AsyncIterator[Shop]:
-    """Kasir's app in this process, between a shop and an Adyen that a test plays."""
+    """Kasir's app in this process, between a shop and a fake of Adyen."""
     async with (
         serving() as far,
         kasir_on(fresh_database, ADYEN_TWIN_URL=far.url, KASIR_API_KEY="shop-key") as kasir,
+        app_client(kasir) as http,
     ):
-        app = create_app(kasir.settings)
-        app.state.kasir = kasir
-        # Not Litestar's own client: it would hold up this loop, on which Adyen is played.
-        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
-        async with httpx.AsyncClient(transport=transport, base_url="http://kasir") as http:
-            yield Shop(far, http)
+        yield Shop(far, http)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +91,7 @@ async def test_an_answer_not_from_adyen_is_returned_in_adyens_format(
     }
     assert "404" in lost.json()["message"]
     assert "html" not in lost.text
-    # What may come right by itself is asked for again; nothing says that it is over.
+    # The outcome is open, so the call is repeated.
     for said, status in ((broken, 502), (captured, 200)):
         assert said.status_code == said.json()["status"] == 503
         assert (said.json()["errorCode"], said.headers["transient-error"]) == ("703", "true")

@@ -10,16 +10,8 @@ import pytest
 
 from fakes import payment_body
 from kasir.demo.client import Walker, until
+from paid_payment import paid_payment
 from raw_http import Caller, Said, is_adyens_error
-
-
-async def paid(caller: Caller, walker: Walker) -> tuple[str, str]:
-    """A payment of 25,000 rupiah that is paid: its reference and its pspReference."""
-    reference = f"CHG-{secrets.token_hex(6)}"
-    started = await caller.post("/v72/payments", payment_body(reference=reference))
-    await walker.shopper(started.json["action"], "approve_without_return")
-    payment = await walker.status(reference, "authorised")
-    return reference, payment["pspReference"]
 
 
 def rupiah(value: int) -> dict[str, Any]:
@@ -45,7 +37,7 @@ async def until_refunded(caller: Caller, reference: str, value: int) -> dict[str
 async def test_a_refund_is_received_in_adyens_format_and_then_confirmed(
     caller: Caller, walker: Walker, version: int
 ) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "CHG")
     said = await refund(caller, psp, 10_000, version=version)
     payment = await until_refunded(caller, reference, 10_000)
     (theirs,) = await caller.at_the_twin(reference)
@@ -59,7 +51,7 @@ async def test_a_refund_is_received_in_adyens_format_and_then_confirmed(
 
 
 async def test_refunds_add_up_to_at_most_what_was_captured(caller: Caller, walker: Walker) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "CHG")
     first, second = await refund(caller, psp, 20_000), await refund(caller, psp, 5_000)
     third = await refund(caller, psp, 1)
     await until_refunded(caller, reference, 25_000)
@@ -70,7 +62,7 @@ async def test_refunds_add_up_to_at_most_what_was_captured(caller: Caller, walke
 
 
 async def test_fifty_refunds_at_once_are_two_at_the_twin(caller: Caller, walker: Walker) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "CHG")
     answers = await asyncio.gather(*(refund(caller, psp, 10_000) for _ in range(50)))
     await until_refunded(caller, reference, 20_000)
     (theirs,) = await caller.at_the_twin(reference)
@@ -80,7 +72,7 @@ async def test_fifty_refunds_at_once_are_two_at_the_twin(caller: Caller, walker:
 
 
 async def test_the_same_key_is_one_refund(caller: Caller, walker: Walker) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "CHG")
     key = f"refund-{psp}"
     first, again = [await refund(caller, psp, 10_000, key=key) for _ in range(2)]
     other = await refund(caller, psp, 5_000, key=key)
@@ -112,7 +104,7 @@ async def test_the_same_key_is_one_refund(caller: Caller, walker: Walker) -> Non
 async def test_an_invalid_change_names_its_field_and_changes_nothing(
     caller: Caller, walker: Walker, change: str, body: dict[str, Any], status: int, field: str
 ) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "CHG")
     before = await caller.at_the_twin(reference)
     said = await caller.post(f"/v72/payments/{psp}/{change}", body)
 
@@ -135,14 +127,14 @@ async def test_a_payment_that_is_not_kasirs_is_not_changed(
 
 
 async def test_an_unknown_change_is_404(caller: Caller, walker: Walker) -> None:
-    _, psp = await paid(caller, walker)
+    _, psp = await paid_payment(caller, walker, "CHG")
     said = await caller.post(f"/v72/payments/{psp}/donations", rupiah(1))
 
     assert (said.status, is_adyens_error(said)) == (404, True)
 
 
 async def test_a_reversal_returns_the_whole_amount(caller: Caller, walker: Walker) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "CHG")
     said = await caller.post(f"/v72/payments/{psp}/reversals", {})
     await until_refunded(caller, reference, 25_000)
 
@@ -189,7 +181,7 @@ async def test_a_refund_by_a_reference_that_no_notification_confirmed_is_to_be_r
     await walker.faults(late)
     started = await caller.post("/v72/payments", payment_body(reference=reference))
     brought = await walker.shopper(started.json["action"], "approve")
-    # Adyen's answer says that some payment was paid, and not which one.
+    # Adyen's answer says that a payment was paid, and not which one.
     said = await walker.details(brought)
     early = await refund(caller, said.json["pspReference"], 25_000, key=reference)
     await walker.faults()

@@ -10,7 +10,7 @@ import pytest
 from fakes import payment_body
 from raw_http import Caller, is_adyens_error
 
-#: Ten faults of at most a few hundred letters each.
+#: Ten errors of at most a few hundred characters each.
 _ANSWER_BYTES_MAX: Final = 8 * 1024
 UNKNOWN: Final = {f"f{number}": 0 for number in range(60_000)}
 NUL: Final = "\0"

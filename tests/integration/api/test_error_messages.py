@@ -10,16 +10,8 @@ import pytest
 
 from fakes import payment_body
 from kasir.demo.client import Walker, until
+from paid_payment import paid_payment
 from raw_http import Caller, Said, is_adyens_error
-
-
-async def paid(caller: Caller, walker: Walker) -> tuple[str, str]:
-    """A payment of 25,000 rupiah that is paid: its reference and its pspReference."""
-    reference = f"SAY-{secrets.token_hex(6)}"
-    started = await caller.post("/v72/payments", payment_body(reference=reference))
-    await walker.shopper(started.json["action"], "approve_without_return")
-    payment = await walker.status(reference, "authorised")
-    return reference, payment["pspReference"]
 
 
 def rupiah(value: int) -> dict[str, Any]:
@@ -27,7 +19,7 @@ def rupiah(value: int) -> dict[str, Any]:
 
 
 def message(said: Said, status: int) -> str:
-    """What an error says, once it is one in Adyen's body."""
+    """The message of an error, which must have Adyen's format."""
     assert (said.status, is_adyens_error(said)) == (status, True), said.body
     told: str = said.json["message"]
     return told
@@ -37,7 +29,7 @@ def message(said: Said, status: int) -> str:
 async def test_a_change_of_a_refund_is_refused_with_the_pspreference_of_its_payment(
     caller: Caller, walker: Walker, change: str
 ) -> None:
-    _, psp = await paid(caller, walker)
+    _, psp = await paid_payment(caller, walker, "SAY")
     refund = (await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))).json["pspReference"]
     told = message(await caller.post(f"/v72/payments/{refund}/{change}", rupiah(1)), 422)
 
@@ -96,7 +88,7 @@ async def test_a_cancel_by_an_unknown_reference_names_the_field_that_was_sent(
 async def test_a_cancel_by_reference_of_a_refunded_payment_names_the_field_that_was_sent(
     caller: Caller, walker: Walker
 ) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "SAY")
     await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))
     body = {"merchantAccount": "TwinMerchant", "paymentReference": reference}
     told = message(await caller.post("/v72/cancels", body), 422)

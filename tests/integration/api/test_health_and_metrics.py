@@ -39,7 +39,7 @@ async def test_metrics_have_a_content_type_that_prometheus_accepts(caller: Calle
     said = await caller.call("GET", "/metrics", api_key=None)
     parameters = [part.split("=")[0].strip() for part in said.headers["Content-Type"].split(";")]
 
-    # Prometheus gives a target up whose parameters come twice.
+    # Prometheus rejects a target whose content type has a parameter twice.
     assert sorted(parameters) == ["charset", "text/plain", "version"]
 
 

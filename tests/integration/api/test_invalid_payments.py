@@ -10,7 +10,7 @@ import pytest
 from fakes import BROWSER, payment_body
 from raw_http import Caller, Said, is_adyens_error
 
-#: What is wrong, the field that the answer names, Adyen's code, a word of the cure.
+#: The change, the field that the answer names, Adyen's code, and a part of the message.
 BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no amount": ({"amount": None}, "amount", "100", "currency and value"),
     "amount is a number": ({"amount": 25000}, "amount", "100", "currency and value"),
@@ -124,7 +124,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
 }
 
-#: Changes that only one of the two versions minds, and the limit it names.
+#: Changes that only one of the two versions refuses, and the limit that it names.
 OF_72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
     "return address": ({"returnUrl": "https://shop.example/" + "x" * 1004}, "returnUrl", "1024"),
     "e-mail": ({"shopperEmail": "e" * 257}, "shopperEmail", "256"),
@@ -136,7 +136,7 @@ OF_72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
 async def refused(
     caller: Caller, changes: dict[str, Any], *, version: int = 72
 ) -> tuple[Said, str]:
-    """Send a bad payment under a key of its own; hold that nothing came of it."""
+    """Send an invalid payment with a key of its own, and check that nothing was stored."""
     reference = f"BAD-{secrets.token_hex(6)}"
     before = await caller.kept()
     body = payment_body(reference=reference) | changes

@@ -21,7 +21,7 @@ LARGE: Final = b"x" * (10 * 1024 * 1024)
 
 
 def by_urllib(house: Stage, path: str, api_key: str) -> tuple[int, bytes]:
-    """Post as Python's urllib does: all of it first, and over a connection that is closed."""
+    """Post as Python's urllib does: the whole body first, on a connection that is then closed."""
     headers = {"X-API-Key": api_key, "Content-Type": "application/json"}
     request = urllib.request.Request(house.kasir_url + path, LARGE, headers)
     try:
@@ -32,7 +32,7 @@ def by_urllib(house: Stage, path: str, api_key: str) -> tuple[int, bytes]:
 
 
 def twice_on_one_connection(house: Stage, path: str) -> list[int]:
-    """Post as `requests` does: all of it first, and over a connection that is kept."""
+    """Post as `requests` does: the whole body first, on a connection that is reused."""
     host = urlsplit(house.kasir_url)
     said = []
     with closing(http.client.HTTPConnection(host.hostname or "", host.port, timeout=60)) as shop:
@@ -84,7 +84,7 @@ async def test_a_reused_connection_receives_each_response(house: Stage, path: st
 
 
 def sent_without_end(house: Stage, path: str) -> tuple[bytes, int]:
-    """What is answered to a body without end, and how much of it was taken."""
+    """Send an endless body; returns the response, and how much of the body was read."""
     host, sent = urlsplit(house.kasir_url), 0
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n".encode()
     with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as stranger:
@@ -101,7 +101,7 @@ def sent_without_end(house: Stage, path: str) -> tuple[bytes, int]:
 async def test_an_endless_body_is_read_up_to_the_limit(house: Stage, path: str) -> None:
     _, sent = await asyncio.to_thread(sent_without_end, house, path)
 
-    # What lies in the sockets' buffers is beside the bound.
+    # The limit does not count what is in the sockets' buffers.
     assert sent < 2 * Limits().drained_bytes_max
 
 
@@ -116,7 +116,7 @@ async def test_a_client_that_expects_100_continue_is_answered_at_once(house: Sta
         with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as shop:
             shop.sendall(head.encode())
             said = b""
-            while part := shop.recv(65536):  # To the connection's end.
+            while part := shop.recv(65536):  # Until the connection is closed.
                 said += part
             return said
 

@@ -8,19 +8,18 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from kasir.web.app import create_app
+from app_client import app_client
 from opened import kasir_on
 
 
 @asynccontextmanager
-async def asking(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClient]:
+async def metrics_client(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of Kasir's app in this process."""
-    async with kasir_on(database, clock=None, KASIR_API_KEY="shop-key", **environ) as kasir:
-        app = create_app(kasir.settings)
-        app.state.kasir = kasir
-        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
-        async with httpx.AsyncClient(transport=transport, base_url="http://kasir") as http:
-            yield http
+    async with (
+        kasir_on(database, clock=None, KASIR_API_KEY="shop-key", **environ) as kasir,
+        app_client(kasir) as http,
+    ):
+        yield http
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,7 @@ async def asking(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClie
     ],
 )
 async def test_metrics_require_their_key(fresh_database: str, headers: Mapping[str, str]) -> None:
-    async with asking(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
+    async with metrics_client(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
         said = await http.get("/metrics", headers=headers)
         health = [await http.get(path) for path in ("/health/live", "/health/ready")]
 
@@ -50,7 +49,7 @@ async def test_metrics_require_their_key(fresh_database: str, headers: Mapping[s
     "text", ["Bearer metrics-key", "bearer metrics-key", "Bearer  metrics-key "]
 )
 async def test_metrics_are_returned_with_their_key(fresh_database: str, text: str) -> None:
-    async with asking(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
+    async with metrics_client(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
         said = await http.get("/metrics", headers={"Authorization": text})
 
     assert said.status_code == 200
@@ -58,7 +57,7 @@ async def test_metrics_are_returned_with_their_key(fresh_database: str, text: st
 
 
 async def test_without_a_configured_key_metrics_are_public(fresh_database: str) -> None:
-    async with asking(fresh_database) as http:
+    async with metrics_client(fresh_database) as http:
         said = await http.get("/metrics")
 
     assert said.status_code == 200

@@ -25,7 +25,7 @@ def link_body(**changes: Any) -> dict[str, Any]:
 
 
 async def now_of(caller: Caller) -> datetime:
-    """The twin's time, which Kasir goes by here."""
+    """The twin's time, which Kasir uses here."""
     async with caller.http.get(f"{caller.house.twin_url}/twin/clock") as response:
         return datetime.fromisoformat((await response.json())["now"])
 

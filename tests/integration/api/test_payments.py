@@ -20,7 +20,7 @@ def new_reference() -> str:
 
 
 async def paid(caller: Caller, walker: Walker, do: str = "approve") -> tuple[str, str]:
-    """Start a payment and have the shopper do something; gives reference and redirectResult."""
+    """Start a payment and let the shopper act; returns its reference and the redirectResult."""
     reference = new_reference()
     started = await caller.post("/v72/payments", payment_body(reference=reference))
     return reference, await walker.shopper(started.json["action"], do)

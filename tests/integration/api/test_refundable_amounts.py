@@ -19,7 +19,7 @@ WHOLE = 25_000
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def by_hand(walker: Walker) -> AsyncIterator[None]:
-    """Money is taken when the shop says so, at the twin as in the shop's own requests."""
+    """The shop captures by separate calls, at the twin and in its own requests."""
     await walker.twin("PUT", "/twin/knobs", {"capture": "manual", "severalCaptures": True})
     yield
     await walker.faults()
@@ -27,7 +27,7 @@ async def by_hand(walker: Walker) -> AsyncIterator[None]:
 
 
 class Sale:
-    """A payment of 25,000 rupiah that is authorised, and what is done to it."""
+    """An authorised payment of 25,000 rupiah, and calls to change it."""
 
     def __init__(self, caller: Caller, walker: Walker) -> None:
         self.caller, self.walker = caller, walker
@@ -83,7 +83,7 @@ class Sale:
 
 
 def message(said: Said) -> str:
-    """What was refused, and why."""
+    """The message of a refused change."""
     assert (said.status, said.json.get("errorCode")) == (422, "137")
     return str(said.json["message"])
 
@@ -156,7 +156,7 @@ async def test_a_failed_capture_can_be_requested_again(
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins(**MANUAL)
-    await sale.late("CAPTURE")  # Adyen's own word comes late; here it says no.
+    await sale.late("CAPTURE")  # Adyen's notification is delayed; here it is a failure.
     first = await sale.asks("captures")
     assert (await sale.asks("captures")).status == 422
 
@@ -288,7 +288,7 @@ async def test_an_attempt_cannot_be_refunded_from_another_one(
 
     assert first.status == 201
     assert "at most 0 IDR can still be refunded" in message(again)
-    # The twin knows nothing of it: the question went out, and Adyen's own word is passed on.
+    # The twin does not know it: the call was sent, and the twin's own error is returned.
     assert "can still be refunded" not in of_the_other.json["message"]
 
 

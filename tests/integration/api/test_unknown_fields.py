@@ -14,6 +14,7 @@ import httpx
 import pytest
 from litestar.routes import HTTPRoute
 
+from app_client import app_client
 from fakes import KEY, payment_body
 from far import Far, plain, serving
 from integration.api.test_payment_links import link_body
@@ -22,7 +23,7 @@ from kasir.web.app import create_app
 from opened import kasir_on
 from raw_http import Caller, is_adyens_error
 
-#: Paths that let anything by, each with its reason.
+#: Paths that ignore unknown parameters, each with its reason.
 LET_OFF: Final = {
     "/pay/": "a shopper's browser: addresses get utm_source, fbclid and the like on their way",
     "/webhooks/": "what is authentic is kept, whatever it holds: docs/adr/0004 and 0012",
@@ -31,7 +32,7 @@ LET_OFF: Final = {
     "/api/openapi.json/openapi.json": "Litestar's own: the same document",
     "/api/openapi.json/{path:str}": "Litestar's own: 404 for whatever is not there",
 }
-#: Paths whose body goes on to Adyen as it came.
+#: Paths whose body is forwarded to Adyen unchanged.
 PASSED_ON: Final = (
     *("/paymentMethods", "/payments", "/cancels", "/payments/{psp_reference:str}/{change:str}"),
     *("/pal/servlet/Recurring/v68/listRecurringDetails", "/pal/servlet/Recurring/v68/disable"),
@@ -40,7 +41,7 @@ UNKNOWN: Final = "shopperRefrence"
 
 
 def routes() -> Iterator[tuple[str, str]]:
-    """Every method and path of the app that is looked at here."""
+    """Every method and path of the app, but the exceptions."""
     settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
     for route in create_app(settings).routes:
         if not isinstance(route, HTTPRoute) or _is_let_off(route.path):
@@ -54,7 +55,7 @@ def _is_let_off(path: str) -> bool:
 
 
 def called(path: str) -> str:
-    """A path with something in the place of its variables."""
+    """A path with values in place of its variables."""
     return re.sub(r"\{.*?\}", "nobody", path.replace("{change:str}", "refunds"))
 
 
@@ -66,7 +67,7 @@ def _goes_on(path: str) -> bool:
 
 
 def test_every_route_is_listed() -> None:
-    """So that a walk over nothing is not taken for a good one."""
+    """The tests below would pass if no route were found."""
     assert {("POST", "/v72/payments"), ("GET", "/api/events"), ("GET", "/metrics")} <= set(ROUTES)
     assert len(ROUTES) >= 25
 
@@ -93,19 +94,13 @@ async def test_an_unknown_field_is_named(caller: Caller, method: str, path: str)
 
 @pytest.fixture
 async def far_shop(fresh_database: str) -> AsyncIterator[tuple[Far, httpx.AsyncClient]]:
-    """An Adyen that keeps what it is asked, and a shop of the Kasir before it."""
+    """A fake of Adyen that records its requests, and a client of the Kasir in front of it."""
     async with (
         serving() as far,
         kasir_on(fresh_database, ADYEN_TWIN_URL=far.url, KASIR_API_KEY="shop-key") as kasir,
+        app_client(kasir, X_API_Key="shop-key") as http,
     ):
-        app = create_app(kasir.settings)
-        app.state.kasir = kasir
-        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
-        headers = {"X-API-Key": "shop-key"}
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://kasir", headers=headers
-        ) as http:
-            yield far, http
+        yield far, http
 
 
 WHOLE: Final[dict[str, dict[str, Any]]] = {
@@ -123,7 +118,7 @@ PAID: Final = b'{"resultCode":"Authorised","pspReference":"PSP-1"}'
 async def _received(
     far_shop: tuple[Far, httpx.AsyncClient], path: str, more: dict[str, Any]
 ) -> tuple[httpx.Response, dict[str, Any]]:
-    """The answer to a call with more in its body, and the body that Adyen got."""
+    """Call with more fields in the body; returns the answer, and the body that Adyen received."""
     far, http = far_shop
     far.handler = plain(200, PAID)
     if path in ("/cancels", "/payments/PSP-1/refunds"):
@@ -155,7 +150,7 @@ async def test_details_forward_every_field_of_adyens_schema(
     }
     said, got = await _received(far_shop, "/payments/details", more)
 
-    # The result alone is put right: one that a shop did not decode is the same result.
+    # Only the result is changed: the URL-encoded form is decoded.
     assert got == more | {"details": {**more["details"], "redirectResult": "X6XtfGC3!Y1"}}
     assert said.status_code == 200
 

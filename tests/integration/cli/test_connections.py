@@ -79,7 +79,7 @@ async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
         stranger.say(b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
         heard = await stranger.hears()
 
-    assert status_of(heard) == 401  # Nobody gave a key.
+    assert status_of(heard) == 401  # There was no API key.
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
         (b"\r\n", {0}),
         (b"GET /health/live HT", {408}),
         (HEAD + b"X-Half: ", {408}),
-        # What is refused without its body is answered at once, if there is the time for that.
+        # A request that is refused without its body is answered at once, if there is time.
         (HEAD + b"Content-Length: 10\r\n\r\n{", {401, 408}),
         (b"POST /pay/PL_none HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\na", {404, 408}),
         (b"POST /webhooks/adyen HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\n{", {408}),
@@ -156,7 +156,7 @@ async def test_a_new_connection_replaces_a_silent_one_when_all_are_in_use(
         for stranger in strangers:
             await stranger.leave()
 
-    # Those who have waited longest went first.
+    # The connections that were silent for longest were closed first.
     assert heard == [b""] * 20
     assert paid == "RedirectShopper"
 
@@ -223,7 +223,7 @@ async def test_forms_sent_byte_by_byte_delay_nobody(fresh_database: str) -> None
     assert {status_of(one) for one in heard} == {408}
 
 
-#: Either all places, or all that one address may have: a shop's, whose calls wait for Adyen.
+#: Either all connections, or all of one address: a shop's, whose calls wait for Adyen.
 TAKEN = pytest.mark.parametrize(
     "of_whom", ["connections_max", "connections_per_address_max"], ids=["of-all", "of-an-address"]
 )
@@ -251,7 +251,7 @@ async def test_when_all_connections_are_in_use_health_checks_and_notifications_a
 
 
 async def following(kasir: Served, count: int) -> list[Stranger]:
-    """So many who follow a payment, each over a connection that is in use; there are no others."""
+    """Open so many streams of a payment, each on a connection of its own."""
     link = await kasir.link()
     await kasir.start(link)
     (payment,) = await kasir.payments()

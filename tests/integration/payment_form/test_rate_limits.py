@@ -13,19 +13,19 @@ from kasir.demo.client import until
 from raw_http import Caller
 from served import Served, served
 
-#: Adyen's answer to a return says whose it is: nobody delivers notifications here.
+#: Adyen's answer to a return names the payment: notifications are not delivered here.
 ANSWERED = {"detailsReference": "present"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-async def asked_at_adyen(kasir: Served, call: str) -> int:
-    """How many calls the twin met since a fault was planned for them."""
+async def calls_at_adyen(kasir: Served, call: str) -> int:
+    """Count the calls that the twin received since a fault was set for them."""
     told = await kasir.twin.control("GET", "faults")
     met: int = next(one["met"] for one in told["faults"] if one["call"] == call)
     return met
 
 
-async def count_at_adyen(kasir: Served, call: str, slow_s: float = 0) -> None:
+async def start_counting(kasir: Served, call: str, slow_s: float = 0) -> None:
     fault = {"fault": "slow_reply", "call": call, "seconds": slow_s}
     await kasir.twin.control("PUT", "faults", [fault])
 
@@ -46,18 +46,18 @@ async def test_streams_beyond_the_limit_send_one_view_and_reconnect_and_others_p
         paid = await kasir.neighbour_pays("NEIGHBOUR")
         told = await kasir.twin.shopper(wallet)
         await kasir.visit(kasir.here(told["location"]))
-        heard = [(await stream.content.read()).decode() for stream in held]
+        received = [(await stream.content.read()).decode() for stream in held]
 
     assert paid == "RedirectShopper"
-    # What a page is told that has no place: how it stands, and when to look again.
+    # A stream beyond the limit sends the status once, and when to reconnect.
     for status, text, _ in more:
         assert (status, text.count("event: standing")) == (200, 1)
         assert "retry: 5000" in text
-    # Those that have one hear the end.
-    assert ['"final":true' in text for text in heard] == [True, True]
+    # The others send the final status.
+    assert ['"final":true' in text for text in received] == [True, True]
 
 
-#: Two shoppers, as a proxy on this machine names them.
+#: Two shoppers, as a proxy on this machine forwards their addresses.
 ONE, OTHER = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
 
 
@@ -68,12 +68,12 @@ async def test_one_address_has_a_limit_of_streams(fresh_database: str) -> None:
         (payment,) = await kasir.payments()
         url = f"{link['url']}/payments/{payment['id']}/events"
         streams = [await kasir.http.get(url, headers=headers) for headers in (ONE, ONE, OTHER)]
-        heard = [await stream.content.readuntil(b"event: standing") for stream in streams]
+        received = [await stream.content.readuntil(b"event: standing") for stream in streams]
         for stream in streams:
             stream.close()
 
-    assert [b"retry: 2000" in one for one in heard] == [True, False, True]
-    assert b"retry: 5000" in heard[1]
+    assert [b"retry: 2000" in one for one in received] == [True, False, True]
+    assert b"retry: 5000" in received[1]
 
 
 async def test_one_address_has_limits_over_all_links(
@@ -86,11 +86,11 @@ async def test_one_address_has_limits_over_all_links(
     }
     async with served(fresh_database, **limits) as kasir:
         links = [await kasir.link(reference=f"LINK-{n}") for n in range(4)]
-        await count_at_adyen(kasir, "paymentMethods")
+        await start_counting(kasir, "paymentMethods")
         for link in links:
             await kasir.visit(link["url"], headers=ONE)
-        offers = await asked_at_adyen(kasir, "paymentMethods")
-        await count_at_adyen(kasir, "details")
+        offers = await calls_at_adyen(kasir, "paymentMethods")
+        await start_counting(kasir, "details")
         forms = [await kasir.visit(link["url"], {"attempt": "x"}, ONE) for link in links]
         forms.append(await kasir.visit(links[0]["url"], {"attempt": "x"}, OTHER))
         for link, name in zip(links, range(4), strict=True):
@@ -98,7 +98,7 @@ async def test_one_address_has_limits_over_all_links(
             (payment,) = await kasir.payments(f"LINK-{name}")
             url = f"{link['url']}/return/{payment['id']}?redirectResult=made-up-{name}"
             await kasir.visit(url, headers=ONE)
-        returns = await asked_at_adyen(kasir, "details")
+        returns = await calls_at_adyen(kasir, "details")
 
     assert (offers, returns) == (2, 2)
     assert [status for status, _, _ in forms] == [303, 303, 429, 429, 303]
@@ -111,11 +111,11 @@ async def test_made_up_results_cause_a_limited_number_of_calls(
         link = await kasir.link()
         wallet = await kasir.start(link)
         (payment,) = await kasir.payments()
-        await count_at_adyen(kasir, "details")
+        await start_counting(kasir, "details")
         url = f"{link['url']}/return/{payment['id']}?redirectResult="
         with capture_logs() as logs:
             answers = [await kasir.visit(url + secrets.token_urlsafe(20)) for _ in range(12)]
-        asked = await asked_at_adyen(kasir, "details")
+        asked = await calls_at_adyen(kasir, "details")
         kept = await kasir.kept("SELECT count(*) FROM question WHERE kind = 'details'")
         paid = await kasir.neighbour_pays("NEIGHBOUR")
         told = await kasir.twin.shopper(wallet)
@@ -126,13 +126,13 @@ async def test_made_up_results_cause_a_limited_number_of_calls(
     assert {status for status, _, _ in [*answers, true]} == {303}
     assert [one["event"] for one in logs] == ["too many returns with unknown results"]
     assert paid == "RedirectShopper"
-    # The page of the payment, which waits for the notification.
+    # The status page, which waits for the notification.
     assert page[0] == 200
     assert "data-events" in page[1]
 
 
 async def test_a_real_payment_completes_after_made_up_results(caller: Caller) -> None:
-    """With the limits as they are, and the notification that settles it."""
+    """With the default limits, and the notification that completes the payment."""
     reference = f"MADE-UP-{secrets.token_hex(4)}"
     body = {"reference": reference, "amount": {"currency": "IDR", "value": 25000}}
     link = (await caller.post("/v72/paymentLinks", body | {"returnUrl": "https://s.example/"})).json
@@ -192,7 +192,7 @@ async def test_a_result_that_adyen_knows_is_not_counted(fresh_database: str) -> 
                 await kasir.visit(kasir.here(told["location"]))
         (payment,) = await kasir.payments()
 
-    assert logs == []  # Neither are repetitions of it.
+    assert logs == []  # Repeats are not counted either.
     assert payment["status"] == "authorised"
 
 
@@ -201,9 +201,9 @@ async def test_posted_forms_are_limited_and_others_pay(
 ) -> None:
     async with served(fresh_database, forms_per_link_max=3) as kasir:
         link, other = await kasir.link(reusable=True), await kasir.link(reference="OTHER")
-        await count_at_adyen(kasir, "payments")
+        await start_counting(kasir, "payments")
         answers = [await kasir.visit(link["url"], {"attempt": f"try-{n}"}) for n in range(8)]
-        asked = await asked_at_adyen(kasir, "payments")
+        asked = await calls_at_adyen(kasir, "payments")
         async with kasir.http.post(link["url"], data={"attempt": "9"}) as response:
             last = response.status, response.headers["Retry-After"], await response.text()
         wallet = await kasir.start(other)
@@ -230,9 +230,9 @@ async def test_views_of_a_form_cause_a_limited_number_of_calls_and_it_can_be_use
 ) -> None:
     async with served(fresh_database, offers_per_link_max=2) as kasir:
         link = await kasir.link()
-        await count_at_adyen(kasir, "paymentMethods")
+        await start_counting(kasir, "paymentMethods")
         pages = [await kasir.visit(link["url"]) for _ in range(6)]
-        asked = await asked_at_adyen(kasir, "paymentMethods")
+        asked = await calls_at_adyen(kasir, "paymentMethods")
         wallet = await kasir.start(link)
 
     assert asked == 2
@@ -250,11 +250,11 @@ async def test_a_form_beyond_the_limit_of_waiting_ones_is_told_to_retry(
         named = re.search(r'name="attempt" value="([^"]+)"', page)
         assert named
         form = {"attempt": named[1]}
-        await count_at_adyen(kasir, "payments", slow_s=5)
+        await start_counting(kasir, "payments", slow_s=5)
         first = asyncio.create_task(kasir.visit(link["url"], form))
 
         async def look() -> int:
-            return await asked_at_adyen(kasir, "payments")
+            return await calls_at_adyen(kasir, "payments")
 
         await until(look, lambda met: met == 1, "Adyen is asked")
         status, text, place = await kasir.visit(link["url"], form)
@@ -266,7 +266,7 @@ async def test_a_form_beyond_the_limit_of_waiting_ones_is_told_to_retry(
 
     if reusable:
         assert status == 503
-        assert named[1] in text  # The button asks for the same try.
+        assert named[1] in text  # The button posts the same attempt.
     else:
         assert (status, place) == (303, f"/pay/{link['id']}/payments/{payment['id']}")
     assert paid == "RedirectShopper"
