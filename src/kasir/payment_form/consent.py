@@ -44,42 +44,42 @@ class Consent:
         return f"{self.language}: {self.text}"
 
 
-def consent_of(visit: Visit, found: OpenLink) -> Consent | None:
+def consent_of(visit: Visit, open_link: OpenLink) -> Consent | None:
     """Return the text of a page; None if the link saves nothing."""
-    if found.saving is Saving.DISABLED:
+    if open_link.saving is Saving.DISABLED:
         return None
-    is_asked = found.saving is Saving.ASKED
-    text = " ".join(_sentences(visit, found, is_asked=is_asked))
+    is_asked = open_link.saving is Saving.ASKED
+    text = " ".join(_sentences(visit, open_link, is_asked=is_asked))
     return Consent(text, visit.language, is_asked)
 
 
-def agreed(visit: Visit, found: OpenLink, digest: str) -> tuple[bool, str]:
+def agreed(visit: Visit, open_link: OpenLink, digest: str) -> tuple[bool, str]:
     """Return whether the wallet is to be saved, and the text to store; empty without consent.
 
     Args:
         visit: The shopper's request.
-        found: The link that is paid.
+        open_link: The link that is paid.
         digest: The digest that the form posted; empty if the shopper did not agree.
     """
     pages = (replace(visit, language=language) for language in LANGUAGES)
-    shown = [consent for page in pages if (consent := consent_of(page, found))]
+    shown = [consent for page in pages if (consent := consent_of(page, open_link))]
     stored = next((consent.stored for consent in shown if consent.digest == digest), "")
-    return found.saving is Saving.ENABLED or bool(stored), stored
+    return open_link.saving is Saving.ENABLED or bool(stored), stored
 
 
-def _sentences(visit: Visit, found: OpenLink, *, is_asked: bool) -> Iterator[str]:
+def _sentences(visit: Visit, open_link: OpenLink, *, is_asked: bool) -> Iterator[str]:
     verb = "ask" if is_asked else "tell"
-    if found.model != SUBSCRIPTION:
+    if open_link.model != SUBSCRIPTION:
         yield visit.text(f"{verb}_card_on_file", shop=visit.shop)
         return
     yield visit.text(f"{verb}_subscription", shop=visit.shop)
-    plan = list(_plan(visit, found))
+    plan = list(_plan(visit, open_link))
     yield from plan or [visit.text("plan_untold", shop=visit.shop)]
 
 
-def _plan(visit: Visit, found: OpenLink) -> Iterator[str]:
+def _plan(visit: Visit, open_link: OpenLink) -> Iterator[str]:
     """Yield what the link says of the plan."""
-    request = found.link.request
+    request = open_link.link.request
     if description := str(request.get("description") or "").strip():
         yield visit.text("plan_what", description=description.rstrip("."))
     if days := _days(request.get("recurringFrequency")):

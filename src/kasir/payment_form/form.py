@@ -81,22 +81,22 @@ class SavedRow:
 @route("/pay/{link_id:str}", http_method=READ_METHODS, include_in_schema=False)
 async def get_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]) -> Page:
     """Show the order and the ways to pay it."""
-    visit, found = await find_link(request, kasir, link_id)
-    if closed := closed_page(visit, found):
+    visit, open_link = await find_link(request, kasir, link_id)
+    if closed := closed_page(visit, open_link):
         return closed
-    under_way = found.under_way
-    if under_way and not _can_be_approved(found, under_way):
+    under_way = open_link.under_way
+    if under_way and not _can_be_approved(open_link, under_way):
         return visit.redirect(visit.url(link_id, "payments", under_way.intent.id))
     if under_way:
-        return _form_page(visit, found, Offer.LISTED, [])
-    offer, saved = await find_offer(request, kasir, found)
+        return _form_page(visit, open_link, Offer.LISTED, [])
+    offer, saved = await find_offer(request, kasir, open_link)
     said = query_fields(request).get("said", "")
-    return _form_page(visit, found, offer, saved, said if said in _SAID else "")
+    return _form_page(visit, open_link, offer, saved, said if said in _SAID else "")
 
 
-def _can_be_approved(found: OpenLink, payment: Payment) -> bool:
+def _can_be_approved(open_link: OpenLink, payment: Payment) -> bool:
     """Whether the shopper can still approve a payment on the wallet's page."""
-    is_done = payment.intent.id in found.stale or has_returned(payment.facts)
+    is_done = payment.intent.id in open_link.stale or has_returned(payment.facts)
     return payment.status is Status.AWAITING_SHOPPER and not is_done
 
 
@@ -105,20 +105,20 @@ async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]
     """Start a payment, or continue the one that was started."""
     require_same_origin(request, kasir)
     form = await posted_fields(request)  # First: the link may change while a slow body arrives.
-    visit, found = await find_link(request, kasir, link_id)
-    if closed := closed_page(visit, found):
+    visit, open_link = await find_link(request, kasir, link_id)
+    if closed := closed_page(visit, open_link):
         return closed
     visitor_limits(request).check_form(link_id, client_key(request), kasir.clock.now())
     attempt = form.get("attempt", "")
-    if found.under_way:
-        return await _continue(request, visit, found, found.under_way)
-    if not attempt or (not found.reusable and attempt != kasir.links.attempt(found)):
+    if open_link.under_way:
+        return await _continue(request, visit, open_link, open_link.under_way)
+    if not attempt or (not open_link.reusable and attempt != kasir.links.attempt(open_link)):
         # The page is older than the last attempt: show how that ended instead of paying again.
-        last = [payment.intent.id for payment in found.payments[:1]]
+        last = [payment.intent.id for payment in open_link.payments[:1]]
         return visit.redirect(visit.url(link_id, *(["payments", *last] if last else [])))
     method = form.get("method", GOPAY.type)
-    charged = None if method in METHODS else await find_saved(kasir, found, method)
-    saves, consent = (False, "") if charged else agreed(visit, found, form.get("consent", ""))
+    charged = None if method in METHODS else await find_saved(kasir, open_link, method)
+    saves, consent = (False, "") if charged else agreed(visit, open_link, form.get("consent", ""))
     tried = Try(
         name=attempt,
         browser_info=browser_info(form, request.headers),
@@ -126,7 +126,7 @@ async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]
         saves=saves,
         consent=consent,
     )
-    return await _start(request, visit, found, tried)
+    return await _start(request, visit, open_link, tried)
 
 
 @post(
@@ -139,55 +139,57 @@ async def post_payment(
 ) -> Page:
     """Continue a payment: send the shopper to the wallet again, or repeat an unanswered call."""
     require_same_origin(request, kasir)
-    visit, found, payment = await find_payment(request, kasir, link_id, payment_id)
+    visit, open_link, payment = await find_payment(request, kasir, link_id, payment_id)
     visitor_limits(request).check_form(link_id, client_key(request), kasir.clock.now())
-    is_paid = found.status is LinkStatus.COMPLETED
-    if payment.status not in _CONTINUED or is_paid or is_over(found):
+    is_paid = open_link.status is LinkStatus.COMPLETED
+    if payment.status not in _CONTINUED or is_paid or is_over(open_link):
         return visit.redirect(visit.url(link_id, "payments", payment.intent.id))
-    return await _continue(request, visit, found, payment)
+    return await _continue(request, visit, open_link, payment)
 
 
 def _form_page(
-    visit: Visit, found: OpenLink, offer: Offer, saved: Sequence[SavedWallet], said: str = ""
+    visit: Visit, open_link: OpenLink, offer: Offer, saved: Sequence[SavedWallet], said: str = ""
 ) -> Response[str]:
-    request = found.link.request
-    is_started = found.under_way is not None
+    request = open_link.link.request
+    is_started = open_link.under_way is not None
     return visit.page(
         "form.html",
         # The status is for programs that check whether the form can be used.
         HTTPStatus.SERVICE_UNAVAILABLE if offer is Offer.NO_ANSWER else HTTPStatus.OK,
-        form_url=visit.url(found.link.id),
+        form_url=visit.url(open_link.link.id),
         amount=request["amount"]["value"],
-        attempt=visit.kasir.links.attempt(found),
+        attempt=visit.kasir.links.attempt(open_link),
         shop_url=request["returnUrl"],
-        consent=None if is_started else consent_of(visit, found),
+        consent=None if is_started else consent_of(visit, open_link),
         description=request.get("description", ""),
         lines=line_items(request),
         offer=offer,
         reference=request["reference"],
         said=said,
-        saved=_saved_rows(visit, found, saved),
+        saved=_saved_rows(visit, open_link, saved),
         is_started=is_started,
-        valid_until=visit.date_time(found.link.expires_at),
+        valid_until=visit.date_time(open_link.link.expires_at),
     )
 
 
-def _saved_rows(visit: Visit, found: OpenLink, saved: Sequence[SavedWallet]) -> list[SavedRow]:
+def _saved_rows(visit: Visit, open_link: OpenLink, saved: Sequence[SavedWallet]) -> list[SavedRow]:
     dates = distinct_dates(visit, [(one.owner, one.token.standing.created_at) for one in saved])
     return [
         SavedRow(
             id=one.token.id,
             owner=one.owner,
             since=since,
-            remove_url=visit.url(found.link.id, "saved", one.token.id) if found.lets_remove else "",
+            remove_url=visit.url(open_link.link.id, "saved", one.token.id)
+            if open_link.lets_remove
+            else "",
         )
         for one, since in zip(saved, dates, strict=True)
     ]
 
 
-async def _start(request: AnyRequest, visit: Visit, found: OpenLink, tried: Try) -> Page:
+async def _start(request: AnyRequest, visit: Visit, open_link: OpenLink, tried: Try) -> Page:
     """Open a payment, and send the shopper to the wallet."""
-    link = found.link
+    link = open_link.link
 
     async def pay() -> tuple[Answer, PaymentId]:
         return await visit.kasir.links.pay(
@@ -195,7 +197,7 @@ async def _start(request: AnyRequest, visit: Visit, found: OpenLink, tried: Try)
         )
 
     try:
-        answered = await _until_answered(request, visit.kasir, found, pay)
+        answered = await _until_answered(request, visit.kasir, open_link, pay)
     except InvalidRequest as error:
         if tried.charged and was_token_gone(error):
             return visit.redirect(visit.url(link.id, said="gone"))
@@ -204,34 +206,36 @@ async def _start(request: AnyRequest, visit: Visit, found: OpenLink, tried: Try)
             "not_payable", HTTPStatus.UNPROCESSABLE_ENTITY, shop_url=link.request["returnUrl"]
         )
     if answered is None:
-        return _still_running_page(visit, found, tried.name)
+        return _still_running_page(visit, open_link, tried.name)
     answer, payment_id = answered
     if tried.charged and is_token_gone(answer):
-        await refresh_saved(visit.kasir, found)
+        await refresh_saved(visit.kasir, open_link)
         return visit.redirect(visit.url(link.id, said="gone"))
-    return wallet_page(visit, found, payment_id, answer)
+    return wallet_page(visit, open_link, payment_id, answer)
 
 
-async def _continue(request: AnyRequest, visit: Visit, found: OpenLink, payment: Payment) -> Page:
+async def _continue(
+    request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment
+) -> Page:
     """Send the shopper to the wallet of an open payment; to its status if that is of no use."""
     payment_id = payment.intent.id
-    status_url = visit.url(found.link.id, "payments", payment_id)
-    if payment.status is Status.AWAITING_SHOPPER and not _can_be_approved(found, payment):
+    status_url = visit.url(open_link.link.id, "payments", payment_id)
+    if payment.status is Status.AWAITING_SHOPPER and not _can_be_approved(open_link, payment):
         return visit.redirect(status_url)
 
     async def resume() -> tuple[Answer, PaymentId]:
         return await visit.kasir.checkout.resume(payment_id), payment_id
 
-    answered = await _until_answered(request, visit.kasir, found, resume)
-    if answered is None or payment_id in found.stale:
+    answered = await _until_answered(request, visit.kasir, open_link, resume)
+    if answered is None or payment_id in open_link.stale:
         return visit.redirect(status_url)
-    return wallet_page(visit, found, payment_id, answered[0])
+    return wallet_page(visit, open_link, payment_id, answered[0])
 
 
 async def _until_answered(
     request: AnyRequest,
     kasir: Kasir,
-    found: OpenLink,
+    open_link: OpenLink,
     call: Callable[[], Awaitable[tuple[Answer, PaymentId]]],
 ) -> tuple[Answer, PaymentId] | None:
     """Call; while another request has the same call in flight, wait for its answer.
@@ -243,7 +247,7 @@ async def _until_answered(
         return await call()
     give_up_at = kasir.clock.now() + timedelta(seconds=kasir.settings.limits.adyen_timeout_s)
     gap_s = _REPEAT_S
-    with visitor_limits(request).waiting_slot(found.link.id) as may_wait:
+    with visitor_limits(request).waiting_slot(open_link.link.id) as may_wait:
         while may_wait and kasir.clock.now() < give_up_at:
             await asyncio.sleep(gap_s)
             gap_s = min(2 * gap_s, _REPEAT_MAX_S)
@@ -252,11 +256,11 @@ async def _until_answered(
     return None
 
 
-def _still_running_page(visit: Visit, found: OpenLink, attempt: str) -> Response[str]:
+def _still_running_page(visit: Visit, open_link: OpenLink, attempt: str) -> Response[str]:
     """Show that the attempt has no answer yet, with a button that posts the same attempt."""
     return visit.message_page(
         "checking",
         HTTPStatus.SERVICE_UNAVAILABLE,
-        retry_url=visit.url(found.link.id),
+        retry_url=visit.url(open_link.link.id),
         attempt=attempt,
     )

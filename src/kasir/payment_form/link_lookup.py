@@ -22,8 +22,8 @@ async def find_link(request: AnyRequest, kasir: Kasir, link_id: str) -> tuple[Vi
     Raises:
         NotFound: There is no link with this id.
     """
-    found = await kasir.links.find(link_id)
-    return Visit.of(request, kasir, found.locale), found
+    open_link = await kasir.links.find(link_id)
+    return Visit.of(request, kasir, open_link.locale), open_link
 
 
 async def find_payment(
@@ -34,19 +34,19 @@ async def find_payment(
     Raises:
         NotFound: There is no such link, or no such payment of it.
     """
-    visit, found = await find_link(request, kasir, link_id)
-    return visit, found, await payment_of(kasir, found, payment_id)
+    visit, open_link = await find_link(request, kasir, link_id)
+    return visit, open_link, await payment_of(kasir, open_link, payment_id)
 
 
-async def payment_of(kasir: Kasir, found: OpenLink, payment_id: str) -> Payment:
+async def payment_of(kasir: Kasir, open_link: OpenLink, payment_id: str) -> Payment:
     """Find a payment of a link.
 
     Raises:
         NotFound: There is no payment with this id, or it belongs to another link.
     """
-    payment = next((one for one in found.payments if one.intent.id == payment_id), None)
+    payment = next((one for one in open_link.payments if one.intent.id == payment_id), None)
     if payment is None and _PAYMENT_ID.fullmatch(payment_id):
         payment = await kasir.payments.payment(PaymentId(payment_id))
-    if payment is None or payment.intent.link_id != found.link.id:
+    if payment is None or payment.intent.link_id != open_link.link.id:
         raise NotFound("payment", payment_id)
     return payment

@@ -32,20 +32,20 @@ class Offer(StrEnum):
 
 
 async def find_offer(
-    request: AnyRequest, kasir: Kasir, found: OpenLink
+    request: AnyRequest, kasir: Kasir, open_link: OpenLink
 ) -> tuple[Offer, Sequence[SavedWallet]]:
     """Ask Adyen for the offer and for the saved wallets.
 
     Past the rate limit Adyen is not asked, and the wallet alone is offered.
     """
     now = kasir.clock.now()
-    if not visitor_limits(request).allow_offer(found.link.id, client_key(request), now):
+    if not visitor_limits(request).allow_offer(open_link.link.id, client_key(request), now):
         return Offer.LISTED, ()
-    return await asyncio.gather(_ask_adyen(kasir, found), list_saved(kasir, found))
+    return await asyncio.gather(_ask_adyen(kasir, open_link), list_saved(kasir, open_link))
 
 
-async def _ask_adyen(kasir: Kasir, found: OpenLink) -> Offer:
-    request = found.link.request
+async def _ask_adyen(kasir: Kasir, open_link: OpenLink) -> Offer:
+    request = open_link.link.request
     body = {
         "amount": request["amount"],
         "countryCode": GOPAY.country,

@@ -46,8 +46,8 @@ async def get_payment(
     request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> Page:
     """Show the status of a payment."""
-    visit, found, payment = await find_payment(request, kasir, link_id, payment_id)
-    return status_page(visit, found, payment)
+    visit, open_link, payment = await find_payment(request, kasir, link_id, payment_id)
+    return status_page(visit, open_link, payment)
 
 
 @get("/pay/{link_id:str}/payments/{payment_id:str}/events", include_in_schema=False)
@@ -55,53 +55,53 @@ async def get_events(
     request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> ServerSentEvent:
     """Stream the status of a payment until it is final."""
-    visit, found, payment = await find_payment(request, kasir, link_id, payment_id)
+    visit, open_link, payment = await find_payment(request, kasir, link_id, payment_id)
     return ServerSentEvent(
-        _stream(request, visit, found, payment),
+        _stream(request, visit, open_link, payment),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def _stream(
-    request: AnyRequest, visit: Visit, found: OpenLink, payment: Payment
+    request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment
 ) -> AsyncIterator[ServerSentEventMessage]:
     """Yield the view now and whenever it changes. When the stream ends, the browser reconnects.
 
     Where too many streams are open, it ends after the first view and the browser reconnects after
     a longer time: the page works as usual, a little later.
     """
-    limits, view = visit.kasir.settings.limits, status_view(found, payment)
-    with visitor_limits(request).stream_slot(found.link.id, client_key(request)) as has_slot:
+    limits, view = visit.kasir.settings.limits, status_view(open_link, payment)
+    with visitor_limits(request).stream_slot(open_link.link.id, client_key(request)) as has_slot:
         retry_ms = _RECONNECT_MS if has_slot else int(limits.follow_again_s * 1000)
         yield ServerSentEventMessage(data=None, retry=retry_ms, comment="follow")
-        yield _message(visit, found, payment, view)
+        yield _message(visit, open_link, payment, view)
         if not has_slot or view.is_final:
             return
         poller: ChangePoller = request.app.state.changes
-        async with poller.subscribe(found.link.id, payment.intent.id) as changed:
-            async for message in _changes(request, visit, found, payment, changed):
+        async with poller.subscribe(open_link.link.id, payment.intent.id) as changed:
+            async for message in _changes(request, visit, open_link, payment, changed):
                 yield message
 
 
 async def _changes(
-    request: AnyRequest, visit: Visit, found: OpenLink, payment: Payment, changed: asyncio.Event
+    request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment, changed: asyncio.Event
 ) -> AsyncIterator[ServerSentEventMessage]:
     """Yield each view that differs from the one before, until one is final."""
-    kasir, shown = visit.kasir, status_view(found, payment)
+    kasir, shown = visit.kasir, status_view(open_link, payment)
     shutdown: Shutdown = request.app.state.shutdown
     for _ in range(int(kasir.settings.limits.follow_s / _READ_AGAIN_S)):
         if not await _wait_for_change(changed, shutdown):
             return
         try:
-            found = await kasir.links.find(found.link.id)
-            payment = await payment_of(kasir, found, payment.intent.id)
+            open_link = await kasir.links.find(open_link.link.id)
+            payment = await payment_of(kasir, open_link, payment.intent.id)
         except database.TROUBLE:
             return  # The browser reconnects, and that request is answered with the error.
-        view = status_view(found, payment)
+        view = status_view(open_link, payment)
         if view == shown:
             yield ServerSentEventMessage(data=None, comment="still here")
             continue
-        yield _message(visit, found, payment, view)
+        yield _message(visit, open_link, payment, view)
         shown = view
         if view.is_final:
             return
@@ -120,12 +120,12 @@ async def _wait_for_change(changed: asyncio.Event, shutdown: Shutdown) -> bool:
 
 
 def _message(
-    visit: Visit, found: OpenLink, payment: Payment, view: StatusView
+    visit: Visit, open_link: OpenLink, payment: Payment, view: StatusView
 ) -> ServerSentEventMessage:
     data = {
         "sign": view.key,
         "title": title(visit, view),
         "final": view.is_final,
-        "html": status_part(visit, found, payment),
+        "html": status_part(visit, open_link, payment),
     }
     return ServerSentEventMessage(event="standing", data=msgspec.json.encode(data))

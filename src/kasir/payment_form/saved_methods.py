@@ -52,12 +52,12 @@ class SavedWallet:
     owner: str
 
 
-async def list_saved(kasir: Kasir, found: OpenLink) -> Sequence[SavedWallet]:
+async def list_saved(kasir: Kasir, open_link: OpenLink) -> Sequence[SavedWallet]:
     """List the saved wallets that can pay a link, newest first; none if Adyen does not answer."""
-    if not found.returning_shopper:
+    if not open_link.returning_shopper:
         return []
     try:
-        return await asyncio.wait_for(_listed_by_adyen(kasir, found.returning_shopper), _WAIT_S)
+        return await asyncio.wait_for(_listed_by_adyen(kasir, open_link.returning_shopper), _WAIT_S)
     except TimeoutError:
         return []
 
@@ -82,13 +82,13 @@ def distinct_dates(visit: Visit, saved: Sequence[tuple[str, datetime]]) -> list[
     ]
 
 
-async def find_saved(kasir: Kasir, found: OpenLink, token_id: str) -> Token:
+async def find_saved(kasir: Kasir, open_link: OpenLink, token_id: str) -> Token:
     """Find a saved wallet by Kasir's id, whether it can still be charged or not.
 
     Raises:
         NotFound: The shopper of this link has no such token.
     """
-    for token in await _pin_tokens(kasir, found.returning_shopper):
+    for token in await _pin_tokens(kasir, open_link.returning_shopper):
         if token.id == token_id:
             return token
     raise NotFound("saved wallet", token_id)
@@ -106,10 +106,10 @@ def was_token_gone(error: InvalidRequest) -> bool:
     return any(fault.code in _GONE for fault in error.faults)
 
 
-async def refresh_saved(kasir: Kasir, found: OpenLink) -> None:
+async def refresh_saved(kasir: Kasir, open_link: OpenLink) -> None:
     """Compare a shopper's tokens with Adyen's list; if it does not answer, a job does it later."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(kasir.stored.reconcile(found.returning_shopper), _WAIT_S)
+        await asyncio.wait_for(kasir.stored.reconcile(open_link.returning_shopper), _WAIT_S)
 
 
 @route("/pay/{link_id:str}/saved/{token_id:str}", http_method=READ_METHODS, include_in_schema=False)
@@ -117,11 +117,11 @@ async def get_saved(
     request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], token_id: FromPath[str]
 ) -> Page:
     """Ask the shopper to confirm the removal of a saved wallet."""
-    visit, found = await find_link(request, kasir, link_id)
-    if closed := closed_page(visit, found):
+    visit, open_link = await find_link(request, kasir, link_id)
+    if closed := closed_page(visit, open_link):
         return closed
-    token = await _removable(kasir, found, token_id)
-    return _confirmation_page(visit, found, token, HTTPStatus.OK)
+    token = await _removable(kasir, open_link, token_id)
+    return _confirmation_page(visit, open_link, token, HTTPStatus.OK)
 
 
 @post(
@@ -135,21 +135,21 @@ async def post_saved(
     """Remove a saved wallet; one that does not exist any more counts as removed."""
     require_same_origin(request, kasir)
     visitor_limits(request).check_form(link_id, client_key(request), kasir.clock.now())
-    visit, found = await find_link(request, kasir, link_id)
-    if closed := closed_page(visit, found):
+    visit, open_link = await find_link(request, kasir, link_id)
+    if closed := closed_page(visit, open_link):
         return closed
-    token = await _removable(kasir, found, token_id)
-    if token.is_active and not await _remove(kasir, found, token):
-        return _confirmation_page(visit, found, token, HTTPStatus.SERVICE_UNAVAILABLE)
+    token = await _removable(kasir, open_link, token_id)
+    if token.is_active and not await _remove(kasir, open_link, token):
+        return _confirmation_page(visit, open_link, token, HTTPStatus.SERVICE_UNAVAILABLE)
     return visit.redirect(visit.url(link_id, said="removed"))
 
 
-async def _remove(kasir: Kasir, found: OpenLink, token: Token) -> bool:
+async def _remove(kasir: Kasir, open_link: OpenLink, token: Token) -> bool:
     """Ask Adyen to remove a token; return whether it is removed now."""
-    shopper = {"shopperReference": found.returning_shopper}
+    shopper = {"shopperReference": open_link.returning_shopper}
     answer = await kasir.stored.remove(token.name.stored_id, shopper, OWN_VERSION)
     if is_token_gone(answer):
-        await refresh_saved(kasir, found)
+        await refresh_saved(kasir, open_link)
         return True
     if answer.status != HTTPStatus.NO_CONTENT:
         _log.warning("saved wallet not removed", token=token.id, status=answer.status)
@@ -157,20 +157,22 @@ async def _remove(kasir: Kasir, found: OpenLink, token: Token) -> bool:
     return True
 
 
-async def _removable(kasir: Kasir, found: OpenLink, token_id: str) -> Token:
-    if not found.lets_remove:
+async def _removable(kasir: Kasir, open_link: OpenLink, token_id: str) -> Token:
+    if not open_link.lets_remove:
         raise NotFound("saved wallet", token_id)
-    return await find_saved(kasir, found, token_id)
+    return await find_saved(kasir, open_link, token_id)
 
 
-def _confirmation_page(visit: Visit, found: OpenLink, token: Token, status: int) -> Response[str]:
+def _confirmation_page(
+    visit: Visit, open_link: OpenLink, token: Token, status: int
+) -> Response[str]:
     return visit.page(
         "remove.html",
         status,
         has_failed=status != HTTPStatus.OK,
         date=visit.date_time(token.standing.created_at),
-        form_url=visit.url(found.link.id),
-        remove_url=visit.url(found.link.id, "saved", token.id),
+        form_url=visit.url(open_link.link.id),
+        remove_url=visit.url(open_link.link.id, "saved", token.id),
     )
 
 

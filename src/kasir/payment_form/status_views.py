@@ -91,7 +91,7 @@ class StatusView:
         return f"{self.status}{'-again' * self.can_retry}{'-resumes' * self.can_continue}"
 
 
-def status_view(found: OpenLink, payment: Payment) -> StatusView:
+def status_view(open_link: OpenLink, payment: Payment) -> StatusView:
     """Decide what is shown of a payment.
 
     Once a link is paid, every payment of it is shown as paid. An unanswered `/payments/details` is
@@ -99,14 +99,14 @@ def status_view(found: OpenLink, payment: Payment) -> StatusView:
     is useless once its time is over, so no shopper is sent there then.
     """
     status = _DISPLAYED[payment.status]
-    if found.status is LinkStatus.COMPLETED:
+    if open_link.status is LinkStatus.COMPLETED:
         status = DisplayStatus.PAID
     elif status is DisplayStatus.CHECKING and _was_answered(payment):
         status = DisplayStatus.WAITING
-    is_left = payment.intent.id in found.left
-    if is_left or (status is DisplayStatus.WAITING and payment.intent.id in found.stale):
+    is_left = payment.intent.id in open_link.left
+    if is_left or (status is DisplayStatus.WAITING and payment.intent.id in open_link.stale):
         status = DisplayStatus.PAID if status is DisplayStatus.PAID else DisplayStatus.CLOSING
-    is_open, alive = status in _OPEN, not is_over(found)
+    is_open, alive = status in _OPEN, not is_over(open_link)
     return StatusView(
         status=status,
         can_retry=alive and (is_left or not is_open) and status is not DisplayStatus.PAID,
@@ -115,9 +115,9 @@ def status_view(found: OpenLink, payment: Payment) -> StatusView:
     )
 
 
-def is_over(found: OpenLink) -> bool:
+def is_over(open_link: OpenLink) -> bool:
     """Whether a link takes no new payments; one that was started may still be paid."""
-    return found.is_over or found.status is LinkStatus.EXPIRED
+    return open_link.is_over or open_link.status is LinkStatus.EXPIRED
 
 
 def _was_answered(payment: Payment) -> bool:
@@ -126,68 +126,68 @@ def _was_answered(payment: Payment) -> bool:
     return any(fact.about == key and fact.says is not Says.UNKNOWN for fact in payment.facts)
 
 
-def closed_page(visit: Visit, found: OpenLink) -> Response[str] | None:
+def closed_page(visit: Visit, open_link: OpenLink) -> Response[str] | None:
     """Make the page of a link that cannot be paid any more; None while it can."""
-    if found.status is LinkStatus.COMPLETED:
-        paid = next(one for one in found.payments if one.status is Status.AUTHORISED)
-        return status_page(visit, found, paid, returns_to_shop=False)
-    if not is_over(found):
+    if open_link.status is LinkStatus.COMPLETED:
+        paid = next(one for one in open_link.payments if one.status is Status.AUTHORISED)
+        return status_page(visit, open_link, paid, returns_to_shop=False)
+    if not is_over(open_link):
         return None
     return visit.message_page(
-        "link_over", HTTPStatus.GONE, shop_url=found.link.request["returnUrl"]
+        "link_over", HTTPStatus.GONE, shop_url=open_link.link.request["returnUrl"]
     )
 
 
 def status_page(
-    visit: Visit, found: OpenLink, payment: Payment, *, returns_to_shop: bool = True
+    visit: Visit, open_link: OpenLink, payment: Payment, *, returns_to_shop: bool = True
 ) -> Response[str]:
     """Make the status page of a payment.
 
     Args:
         visit: The shopper's request.
-        found: The payment's link.
+        open_link: The payment's link.
         payment: The payment.
         returns_to_shop: Whether the page of a paid one leads back to the shop by itself.
     """
-    link_id, payment_id = found.link.id, payment.intent.id
-    view = status_view(found, payment)
+    link_id, payment_id = open_link.link.id, payment.intent.id
+    view = status_view(open_link, payment)
     return visit.page(
         "status.html",
         HTTPStatus.OK,
         events_url=visit.url(link_id, "payments", payment_id, "events"),
-        part=status_part(visit, found, payment, returns_to_shop=returns_to_shop),
+        part=status_part(visit, open_link, payment, returns_to_shop=returns_to_shop),
         view=view,
         title=title(visit, view),
     )
 
 
 def status_part(
-    visit: Visit, found: OpenLink, payment: Payment, *, returns_to_shop: bool = True
+    visit: Visit, open_link: OpenLink, payment: Payment, *, returns_to_shop: bool = True
 ) -> str:
     """Render the part of the status page that changes."""
-    link_id, payment_id = found.link.id, payment.intent.id
-    view = status_view(found, payment)
+    link_id, payment_id = open_link.link.id, payment.intent.id
+    view = status_view(open_link, payment)
     is_paid = view.status is DisplayStatus.PAID
     return visit.render(
         "status_part.html",
         advice=advice_of(payment) if view.status in _ADVISED else "",
         amount=payment.intent.amount,
-        shop_url=found.link.request["returnUrl"],
+        shop_url=open_link.link.request["returnUrl"],
         form_url=visit.url(link_id),
         returns_to_shop=returns_to_shop and is_paid,
-        receipt=_receipt(visit, found, payment) if is_paid else None,
+        receipt=_receipt(visit, open_link, payment) if is_paid else None,
         reference=payment.intent.reference,
         continue_url=visit.url(link_id, "payments", payment_id),
         view=view,
     )
 
 
-def _receipt(visit: Visit, found: OpenLink, payment: Payment) -> dict[str, Any]:
+def _receipt(visit: Visit, open_link: OpenLink, payment: Payment) -> dict[str, Any]:
     """Return what was paid, when and for what, of the payment that paid the link."""
-    paid = next((one for one in found.payments if one.status is Status.AUTHORISED), payment)
+    paid = next((one for one in open_link.payments if one.status is Status.AUTHORISED), payment)
     moments = [fact.at for fact in paid.facts if fact.says is Says.AUTHORISED]
     return {
-        "lines": line_items(found.link.request),
+        "lines": line_items(open_link.link.request),
         "at": visit.date_time(min(moments, default=paid.intent.created_at)),
         "psp_reference": paid.standing.psp_reference,
     }

@@ -11,13 +11,13 @@ from kasir.payment_form.security_headers import app_schemes
 from kasir.requests.payment_links import OpenLink
 
 
-def wallet_page(visit: Visit, found: OpenLink, payment_id: PaymentId, answer: Answer) -> Page:
+def wallet_page(visit: Visit, open_link: OpenLink, payment_id: PaymentId, answer: Answer) -> Page:
     """Lead to the wallet as Adyen's action says; without an action, to the payment's status.
 
     An action with a scheme other than http, https or a wallet's app is not followed: it may be a
     script.
     """
-    status_url = visit.url(found.link.id, "payments", payment_id)
+    status_url = visit.url(open_link.link.id, "payments", payment_id)
     match answer.json().get("action"):
         case {"type": "redirect", "url": str(url), **more} if _scheme(url) in ("http:", "https:"):
             if more.get("method") != "POST":
