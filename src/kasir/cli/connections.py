@@ -19,8 +19,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
+from kasir.client_addresses import canonical_address, customer_network
 from kasir.limits import Limits
-from kasir.payment_form.visitors import customer_of, in_its_family
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -176,11 +176,11 @@ class BoundedHttp(HttpToolsProtocol):
         """Count it, and begin to wait for its request."""
         super().connection_made(transport)
         if self.client:
-            self.client = in_its_family(self.client[0]), self.client[1]
+            self.client = canonical_address(self.client[0]), self.client[1]
         host = self.client[0] if self.client else ""
         # Everybody who comes by a proxy has its address.
         is_proxy = host in getattr(self._usual_app, "trusted_hosts", ())
-        self.address = "" if is_proxy else customer_of(host)
+        self.address = "" if is_proxy else customer_network(host)
         self._ends_in(self.limits.request_head_s)
         self.all.admit(self)
 

@@ -67,7 +67,7 @@ def serve(host: str, port: int, workers: int) -> None:
         access_log=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS") or THIS_MACHINE,
-        # What is in hand is cut by ourselves before, and answered: see kasir.stopping.
+        # What is in hand is cut by ourselves before, and answered: see kasir.shutdown.
         timeout_graceful_shutdown=int(Limits().stop_s) + _LAST_WORDS_S,
         server_header=False,
     )
@@ -164,18 +164,18 @@ def _settle() -> None:
 
 def _heed_signals(made: Litestar) -> None:
     """Hear of the signals to stop before the server does; it then stops to listen, and waits."""
-    loop, stopping = asyncio.get_running_loop(), made.state.stopping
+    loop, shutdown = asyncio.get_running_loop(), made.state.shutdown
 
     def ask(number: int, then: Any, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stopping.ask, Limits().stop_s)
+        loop.call_soon_threadsafe(shutdown.request, Limits().stop_s)
         if callable(then):
             then(number, frame)
 
     def cut(*_: object) -> None:
-        loop.call_soon_threadsafe(stopping.cut)
+        loop.call_soon_threadsafe(shutdown.cut)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if stopping.is_asked:
+        if shutdown.is_requested:
             cut()
         else:
             ask(number, servers[number], frame)
