@@ -67,7 +67,7 @@ def test_every_field_of_an_answer_is_told_of(shape: type[msgspec.Struct]) -> Non
     [
         subscription_fields._PLAN_FIELDS,  # noqa: SLF001  # The page is about these very tables.
         subscription_fields._SIGN_UP_FIELDS,  # noqa: SLF001
-        OF_LINKS | set(payment_links._LENT),  # noqa: SLF001
+        OF_LINKS | set(payment_links._SHARED),  # noqa: SLF001
         known_fields.LINK_FIELDS,
     ],
     ids=["plan", "sign-up", "link", "link at Adyen"],

@@ -15,7 +15,6 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
 import structlog
 from litestar import Response, post, route
 from litestar.params import FromPath
@@ -45,7 +44,7 @@ from kasir.payments.facts import has_returned
 from kasir.payments.links import LinkStatus
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
-from kasir.requests.payment_links import OpenLink, Try
+from kasir.requests.payment_links import LinkAttempt, OpenLink
 from kasir.wiring import Kasir
 
 #: How long after each other those look who wait for an answer: later each time.
@@ -126,7 +125,7 @@ async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]
     method = form.get("method", GOPAY.type)
     charged = None if method in METHODS else await chosen(kasir, found, method)
     saves, consent = (False, "") if charged else agreed(visit, found, form.get("consent", ""))
-    tried = Try(
+    tried = LinkAttempt(
         name=attempt,
         browser_info=browser_info(form, request.headers),
         charged=charged,
@@ -179,7 +178,7 @@ async def _offer(kasir: Kasir, found: OpenLink) -> Offer:
         "channel": "Web",
         **{name: request[name] for name in _FILTERS if isinstance(request.get(name), list)},
     }
-    asking = kasir.checkout.payment_methods(msgspec.json.encode(asked), OWN_VERSION)
+    asking = kasir.checkout.methods(asked, OWN_VERSION)
     try:
         answer = await asyncio.wait_for(asking, kasir.settings.limits.form_wait_s)
     except TimeoutError:
@@ -236,7 +235,7 @@ def _rows(visit: Visit, found: OpenLink, saved: Sequence[SavedWallet]) -> list[S
     ]
 
 
-async def _start(request: AnyRequest, visit: Visit, found: OpenLink, tried: Try) -> Page:
+async def _start(request: AnyRequest, visit: Visit, found: OpenLink, tried: LinkAttempt) -> Page:
     """Open a payment, and send the shopper to the wallet."""
     link = found.link
 

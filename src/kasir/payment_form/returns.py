@@ -87,9 +87,8 @@ async def _finish(request: AnyRequest, kasir: Kasir, result: str, payment_id: Pa
 
 async def _is_known(kasir: Kasir, result: str, payment_id: PaymentId) -> bool:
     """Ask Adyen; gives whether it knew the result."""
-    body = msgspec.json.encode({"details": {"redirectResult": result}})
     try:
-        answer = await kasir.checkout.details(body, OWN_VERSION)
+        answer = await kasir.checkout.finish({"details": {"redirectResult": result}}, OWN_VERSION)
     except KasirError as error:
         _log.warning("return without details", payment=payment_id, why=str(error))
         return False

@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
 from kasir.adyen.known_fields import shown_name
+from kasir.adyen.texts import read_strict
 from kasir.errors import Fault, InvalidRequest
 from kasir.http_types import AnyRequest
 
@@ -62,8 +61,8 @@ def _parameter_faults(given: Counter[str], known: frozenset[str]) -> Iterator[Fa
 def _body_faults(body: bytes) -> Iterator[Fault]:
     """What a body says. Some clients send an empty object where they have nothing to say."""
     try:
-        said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        said = read_strict(body)
+    except (ValueError, RecursionError):
         yield Fault("body", _NO_BODY)
         return
     if isinstance(said, dict):

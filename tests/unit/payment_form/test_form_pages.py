@@ -130,7 +130,7 @@ async def hang(*_: object) -> Answer:
 
 
 async def test_where_adyen_never_says_what_is_on_offer_nobody_waits_and_the_form_says_so() -> None:
-    checkout = SimpleNamespace(payment_methods=hang)
+    checkout = SimpleNamespace(methods=hang)
     async with _visiting(Links(), checkout=checkout) as client:
         said = await client.get("/pay/PL_1", headers=ENGLISH)
 
