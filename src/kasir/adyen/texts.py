@@ -62,6 +62,8 @@ def read_json(raw: bytes) -> Any:
 
 def storable(text: str) -> str:
     """The text with U+FFFD for each character that PostgreSQL cannot store; it is in no name."""
+    if text.isascii() and "\0" not in text:
+        return text  # Nearly every text, and several times as fast.
     return _NOT_STORABLE.sub("\ufffd", text)
 
 

@@ -41,7 +41,7 @@ async def get_payments(
     await refuse_all_but(request, _KNOWN)
     if reference is None:
         raise InvalidRequest([Fault("reference", "give your own reference of the payments.")])
-    found = [] if "\0" in reference else await kasir.payments.payments_of(reference, _LISTED_MAX)
+    found = await kasir.payments.payments_of(reference, _LISTED_MAX)
     return PaymentsOut([shown(payment) for payment in found])
 
 
@@ -51,9 +51,7 @@ async def get_payment(
 ) -> PaymentOut:
     """Give one payment with all its facts."""
     await refuse_all_but(request, NONE)
-    payment = None
-    if "\0" not in payment_id:
-        payment = await kasir.payments.payment(PaymentId(payment_id))
+    payment = await kasir.payments.payment(PaymentId(payment_id))
     if payment is None:
         raise NotFound("payment", payment_id)
     return shown(payment)
