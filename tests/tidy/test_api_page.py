@@ -67,7 +67,7 @@ def test_every_field_of_a_response_is_documented(shape: type[msgspec.Struct]) ->
     [
         subscription_fields._PLAN_FIELDS,  # noqa: SLF001  # The page is about these very tables.
         subscription_fields._SIGN_UP_FIELDS,  # noqa: SLF001
-        OF_LINKS | set(payment_links._LENT),  # noqa: SLF001
+        OF_LINKS | set(payment_links._SHARED),  # noqa: SLF001
         known_fields.LINK_FIELDS,
     ],
     ids=["plan", "sign-up", "link", "link at Adyen"],

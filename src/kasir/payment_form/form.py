@@ -47,7 +47,7 @@ from kasir.payments.facts import has_returned
 from kasir.payments.links import LinkStatus
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
-from kasir.requests.payment_links import OpenLink, Try
+from kasir.requests.payment_links import LinkAttempt, OpenLink
 from kasir.wiring import Kasir
 
 #: The interval between repeats while another request has the same call in flight: it doubles.
@@ -119,7 +119,7 @@ async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]
     method = form.get("method", GOPAY.type)
     charged = None if method in METHODS else await find_saved(kasir, open_link, method)
     saves, consent = (False, "") if charged else agreed(visit, open_link, form.get("consent", ""))
-    tried = Try(
+    tried = LinkAttempt(
         name=attempt,
         browser_info=browser_info(form, request.headers),
         charged=charged,
@@ -187,7 +187,9 @@ def _saved_rows(visit: Visit, open_link: OpenLink, saved: Sequence[SavedWallet])
     ]
 
 
-async def _start(request: AnyRequest, visit: Visit, open_link: OpenLink, tried: Try) -> Page:
+async def _start(
+    request: AnyRequest, visit: Visit, open_link: OpenLink, tried: LinkAttempt
+) -> Page:
     """Open a payment, and send the shopper to the wallet."""
     link = open_link.link
 

@@ -8,8 +8,6 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
-
 from kasir.adyen.calls import OWN_VERSION
 from kasir.gateway.methods import GOPAY
 from kasir.http_types import AnyRequest
@@ -52,7 +50,7 @@ async def _ask_adyen(kasir: Kasir, open_link: OpenLink) -> Offer:
         "channel": "Web",
         **{name: request[name] for name in _FILTERS if isinstance(request.get(name), list)},
     }
-    call = kasir.checkout.payment_methods(msgspec.json.encode(body), OWN_VERSION)
+    call = kasir.checkout.methods(body, OWN_VERSION)
     try:
         answer = await asyncio.wait_for(call, kasir.settings.limits.form_wait_s)
     except TimeoutError:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-import msgspec
 import structlog
 from litestar import HttpMethod, route
 from litestar.params import FromPath
@@ -73,9 +72,8 @@ async def _is_known(kasir: Kasir, result: str, payment_id: PaymentId) -> bool:
     The result may be another payment's, so the answer is recorded for the payment that it belongs
     to. For this payment only the shopper's return is recorded; its page waits for the notification.
     """
-    body = msgspec.json.encode({"details": {"redirectResult": result}})
     try:
-        answer = await kasir.checkout.details(body, OWN_VERSION)
+        answer = await kasir.checkout.finish({"details": {"redirectResult": result}}, OWN_VERSION)
     except KasirError as error:
         _log.warning("return without details", payment=payment_id, why=str(error))
         return False

@@ -42,7 +42,7 @@ class Events:
         Raises:
             NotFound: There is no event of that name.
         """
-        if name is not None and ("\0" in name or not await SQL.is_event(self._pool, name=name)):
+        if name is not None and not await SQL.is_event(self._pool, name=name):
             raise NotFound("event", name)
         async with self._pool.acquire() as connection:
             last = await SQL.last_event(connection)

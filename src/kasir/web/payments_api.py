@@ -41,7 +41,7 @@ async def get_payments(
     await check_parameters_and_no_body(request, _PARAMETERS)
     if reference is None:
         raise InvalidRequest([Fault("reference", "give your own reference of the payments.")])
-    found = [] if "\0" in reference else await kasir.payments.payments_of(reference, _LISTED_MAX)
+    found = await kasir.payments.payments_of(reference, _LISTED_MAX)
     return PaymentsOut([shown(payment) for payment in found])
 
 
@@ -51,9 +51,7 @@ async def get_payment(
 ) -> PaymentOut:
     """Return one payment with all its facts."""
     await check_parameters_and_no_body(request, NO_PARAMETERS)
-    payment = None
-    if "\0" not in payment_id:
-        payment = await kasir.payments.payment(PaymentId(payment_id))
+    payment = await kasir.payments.payment(PaymentId(payment_id))
     if payment is None:
         raise NotFound("payment", payment_id)
     return shown(payment)

@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
 from kasir.adyen.known_fields import shown_name
+from kasir.adyen.texts import read_strict
 from kasir.errors import Fault, InvalidRequest
 from kasir.http_types import AnyRequest
 
@@ -62,8 +61,8 @@ def _parameter_faults(given: Counter[str], known: frozenset[str]) -> Iterator[Fa
 def _body_faults(body: bytes) -> Iterator[Fault]:
     """Name each field of a body. An empty object or null passes: some clients always send one."""
     try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = read_strict(body)
+    except (ValueError, RecursionError):
         yield Fault("body", _NO_BODY)
         return
     if isinstance(value, dict):

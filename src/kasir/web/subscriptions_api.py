@@ -92,7 +92,7 @@ async def get_plans(kasir: OurKasir) -> PlansOut:
 @get("/api/plans/{plan_id:str}")
 async def get_plan(kasir: OurKasir, plan_id: FromPath[str]) -> PlanOut:
     """Return one plan."""
-    plan = await kasir.subscriptions.plan(plan_id) if "\0" not in plan_id else None
+    plan = await kasir.subscriptions.plan(plan_id)
     if plan is None:
         raise NotFound("plan", plan_id)
     return shown_plan(plan)

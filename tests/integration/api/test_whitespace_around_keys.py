@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from fakes import payment_body
-from kasir.requests.payments import key_faults
+from kasir.requests.fields import key_faults
 from raw_http import Caller
 
 LINK = {

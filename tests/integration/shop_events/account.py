@@ -14,7 +14,7 @@ from kasir.adyen.replies import Answer
 from kasir.gateway import meanings
 from kasir.payments.payment import Intent
 from kasir.payments.question import Heard, Kind, Question
-from kasir.requests.changes import Changes
+from kasir.requests.changes import ChangeRequests
 
 VERSION: Final = 72
 
@@ -86,7 +86,7 @@ class Sold(Account):
         await changes.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
         return asked[0]
 
-    def changes(self, name: str, *answers: Heard | Answer) -> Changes:
+    def changes(self, name: str, *answers: Heard | Answer) -> ChangeRequests:
         """What a shop may do, with an Adyen that answers so."""
         flow = replace(self.kasir.flow, provider=_Adyen(name, list(answers)))
         return replace(self.kasir.changes, flow=flow)

@@ -110,7 +110,7 @@ async def _posted(links: Links, **fields: str) -> Any:
 
 
 async def test_the_form_does_not_wait_for_an_offer_that_never_comes_and_says_so() -> None:
-    checkout = SimpleNamespace(payment_methods=hang)
+    checkout = SimpleNamespace(methods=hang)
     async with form_client(Links(), checkout=checkout) as client:
         page = await client.get("/pay/PL_1", headers=ENGLISH)
 
