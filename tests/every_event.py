@@ -68,5 +68,5 @@ def every_event() -> Iterator[Telling]:
 
 def body_of(telling: Telling) -> bytes:
     """What is delivered."""
-    said = {"type": telling.event, "timestamp": NOW, "data": telling.data}
+    said = {"type": telling.type, "timestamp": NOW, "data": telling.data}
     return msgspec.json.encode(said)

@@ -16,6 +16,7 @@ from kasir.config import Settings, settings_from
 from kasir.errors import KasirError
 from kasir.gateway.account_checks import Finding
 from kasir.jobs import failed
+from kasir.shop_events.sender import SendResult
 from kasir.store import database
 from kasir.store.deliveries import RESENT_WITHIN
 from kasir.store.diagnosis import Diagnosis, Untold
@@ -198,7 +199,7 @@ async def _told(kasir: Kasir) -> Finding:
 
 def _is_stuck(kasir: Kasir, found: Untold, now: datetime) -> bool:
     """Whether what waits will not be taken by itself in a moment."""
-    is_refused = found.last is not None and not found.last.is_taken
+    is_refused = found.last is not None and not SendResult(found.last.status).is_taken
     is_late = found.since is not None and found.since < now - _TOLD_WITHIN
     return is_refused or is_late or not kasir.settings.events_url
 

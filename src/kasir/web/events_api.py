@@ -11,7 +11,7 @@ from litestar.params import QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurKasir
-from kasir.shop_events.delivery import Event
+from kasir.store.outbox import StoredEvent
 from kasir.web.keys import KEYED, needs_key
 from kasir.web.parameters import refuse_all_but
 
@@ -62,7 +62,7 @@ async def get_events(request: AnyRequest, kasir: OurKasir, after: After = None) 
     return EventsOut(events, events[-1].id if events else after)
 
 
-def _shown(event: Event) -> EventOut:
+def _shown(event: StoredEvent) -> EventOut:
     body = msgspec.json.decode(event.payload, type=_Body)
     return EventOut(event.name, body.type, body.timestamp, body.data)
 

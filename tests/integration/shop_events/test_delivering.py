@@ -28,7 +28,8 @@ from integration.shop_events.bad_shops import (
 )
 from integration.shop_events.told import SECRET, tell
 from kasir.clock import SystemClock
-from kasir.shop_events.delivery import Answered, Deliverer, Event
+from kasir.shop_events.sender import EventSender, SendResult
+from kasir.store.outbox import StoredEvent
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on
 
@@ -49,18 +50,18 @@ async def far() -> AsyncIterator[Far]:
         yield shop
 
 
-def deliverer_to(url: str, timeout_s: float = 15.0) -> Deliverer:
-    return Deliverer(url, [SECRET], timeout_s, SystemClock())
+def sender_to(url: str, timeout_s: float = 15.0) -> EventSender:
+    return EventSender(url, [SECRET], timeout_s, SystemClock())
 
 
-async def one_try(kasir: Kasir, url: str, timeout_s: float = 15.0) -> Answered:
+async def one_try(kasir: Kasir, url: str, timeout_s: float = 15.0) -> SendResult:
     """Tell one event to a shop, once; what is written down of the try."""
     (name,) = await tell(kasir, "pay_1")
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
-    async with deliverer_to(url, timeout_s) as deliverer:
-        await kasir.events.deliver(event_id, deliverer)
+    async with sender_to(url, timeout_s) as sender:
+        await kasir.delivery.deliver(event_id, sender)
     (row,) = await kasir.pool.fetch("SELECT status, error FROM event_try")
-    return Answered(row["status"], row["error"])
+    return SendResult(row["status"], row["error"])
 
 
 async def standing(kasir: Kasir) -> tuple[int, bool, bool]:
@@ -88,7 +89,7 @@ async def test_a_shop_that_refuses_is_asked_again_soon_and_no_redirect_is_follow
         far.handler = plain(status, b"no", Location=elsewhere.url)
         answered = await one_try(kasir, far.url)
 
-    assert answered == Answered(status=status)
+    assert answered == SendResult(status=status)
     assert await standing(kasir) == (1, True, False)
     name = await kasir.pool.fetchval("SELECT name FROM event")
     assert logged(capsys.readouterr().out) == [
@@ -103,7 +104,7 @@ async def test_any_2xx_takes_an_event_and_nothing_is_logged(
 ) -> None:
     far.handler = plain(status, b"")
 
-    assert await one_try(kasir, far.url) == Answered(status=status)
+    assert await one_try(kasir, far.url) == SendResult(status=status)
     assert await standing(kasir) == (1, False, True)
     assert logged(capsys.readouterr().out) == []
 
@@ -129,7 +130,7 @@ async def test_a_shop_that_gives_no_whole_answer_is_asked_again_soon(
     async with badly(behave) as shop:
         answered = await one_try(kasir, shop.url)
 
-    assert answered == Answered(error=error)
+    assert answered == SendResult(error=error)
     assert await standing(kasir) == (1, True, False)
     name = await kasir.pool.fetchval("SELECT name FROM event")
     assert logged(capsys.readouterr().out) == [
@@ -152,7 +153,7 @@ async def test_a_shop_that_hangs_is_given_its_time_and_asked_again_soon(
     async with badly(behave) as shop:
         answered = await one_try(kasir, shop.url, timeout_s=0.5)
 
-    assert answered == Answered(error="TimeoutError")
+    assert answered == SendResult(error="TimeoutError")
     assert await standing(kasir) == (1, True, False)
     ((words, fields),) = logged(capsys.readouterr().out)
     assert (words, fields["error"]) == ("the shop did not answer", "TimeoutError")
@@ -165,7 +166,7 @@ async def test_a_shop_that_nobody_is_at_is_asked_again_soon(
         nobody.bind(("127.0.0.1", 0))
         answered = await one_try(kasir, f"http://127.0.0.1:{nobody.getsockname()[1]}/")
 
-    assert answered == Answered(error="ClientConnectorError")
+    assert answered == SendResult(error="ClientConnectorError")
     assert await standing(kasir) == (1, True, False)
     assert "the shop did not answer" in capsys.readouterr().out
 
@@ -186,7 +187,7 @@ async def test_the_status_counts_though_the_rest_breaks_off(
     async with badly(end(head.encode())) as shop:
         answered = await one_try(kasir, shop.url)
 
-    assert answered == Answered(status=status)
+    assert answered == SendResult(status=status)
     assert await standing(kasir) == (1, status >= 300, status < 300)
 
 
@@ -198,7 +199,7 @@ async def test_an_answer_of_100_mb_counts_by_its_status_and_is_not_read(
         answered = await one_try(kasir, shop.url)
         await asyncio.wait(shop.tasks)
 
-    assert answered == Answered(status=status)
+    assert answered == SendResult(status=status)
     assert await standing(kasir) == (1, status >= 300, status < 300)
     assert shop.sent < BUFFERS_BYTES
 
@@ -230,7 +231,7 @@ async def test_a_shop_whose_certificate_nobody_vouches_for_hears_no_event(
     async with badly(says(OK + b"\r\n"), tls) as shop:
         answered = await one_try(kasir, shop.url)
 
-    assert answered == Answered(error="ClientConnectorCertificateError")
+    assert answered == SendResult(error="ClientConnectorCertificateError")
     assert await standing(kasir) == (1, True, False)
     assert shop.heard == []
     assert "ClientConnectorCertificateError" in capsys.readouterr().out
@@ -238,9 +239,9 @@ async def test_a_shop_whose_certificate_nobody_vouches_for_hears_no_event(
 
 async def test_a_cookie_of_the_shops_is_not_brought_back(far: Far) -> None:
     far.handler = plain(204, b"", Set_Cookie="who=me; Path=/")
-    async with deliverer_to(far.url.replace("127.0.0.1", "localhost")) as deliverer:
+    async with sender_to(far.url.replace("127.0.0.1", "localhost")) as sender:
         for _ in range(2):
-            assert (await deliverer.deliver(Event("evt_1", b"{}"))).is_taken
+            assert (await sender.send(StoredEvent("evt_1", b"{}"))).is_taken
 
     assert ["cookie" in headers for _, headers, _ in far.asked] == [False, False]
 
@@ -251,8 +252,8 @@ async def test_an_event_that_no_key_opens_goes_the_same_way_and_is_no_failed_job
     (name,) = await tell(kasir, "pay_1")
     await kasir.pool.execute("UPDATE event SET payload = $1", b"sealed with another key")
     event_id = await kasir.pool.fetchval("SELECT id FROM event")
-    async with deliverer_to(far.url) as deliverer:
-        await kasir.events.deliver(event_id, deliverer)
+    async with sender_to(far.url) as sender:
+        await kasir.delivery.deliver(event_id, sender)
 
     assert await standing(kasir) == (1, True, False)
     assert (
@@ -271,13 +272,13 @@ async def test_what_another_job_delivered_meanwhile_is_not_sent_again_because_th
 
     async def taken_meanwhile(_: web.Request) -> web.Response:
         far.handler = plain(204, b"")
-        await kasir.events.deliver(event_id, deliverer)
+        await kasir.delivery.deliver(event_id, sender)
         return web.Response(status=500)
 
     far.handler = taken_meanwhile
-    async with deliverer_to(far.url) as deliverer:
-        await kasir.events.deliver(event_id, deliverer)
-        await kasir.events.deliver(event_id, deliverer)  # It is due no more: nothing is sent.
+    async with sender_to(far.url) as sender:
+        await kasir.delivery.deliver(event_id, sender)
+        await kasir.delivery.deliver(event_id, sender)  # It is due no more: nothing is sent.
 
     assert await standing(kasir) == (1, False, True)
     assert [headers["webhook-id"] for _, headers, _ in far.asked] == [
@@ -287,9 +288,9 @@ async def test_what_another_job_delivered_meanwhile_is_not_sent_again_because_th
     assert [row["status"] for row in tries] == [204, 500]
 
 
-async def test_a_deliverer_is_used_inside_its_context() -> None:
-    deliverer = deliverer_to("http://127.0.0.1:9/")
-    await deliverer.__aexit__()  # One that was never opened has nothing to close.
+async def test_a_sender_is_used_inside_its_context() -> None:
+    sender = sender_to("http://127.0.0.1:9/")
+    await sender.__aexit__()  # One that was never opened has nothing to close.
 
     with pytest.raises(RuntimeError, match="async with"):
-        await deliverer.deliver(Event("evt_1", b"{}"))
+        await sender.send(StoredEvent("evt_1", b"{}"))

@@ -14,7 +14,7 @@ from far import Far, plain, serving
 from integration.shop_events.bad_shops import badly, hangs
 from integration.shop_events.told import SECRET, tell, telling, until, working
 from kasir.clock import OffsetClock, SystemClock
-from kasir.shop_events.delivery import Deliverer
+from kasir.shop_events.sender import EventSender
 from kasir.store.deliveries import DeliveryState, deliveries, resend
 from kasir.wiring import Kasir
 
@@ -29,8 +29,8 @@ WAITS: Final = [
 async def tried(kasir: Kasir, shop: Far, name: str) -> None:
     """Try an event once, as its job does."""
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
-    async with Deliverer(shop.url, [SECRET], 15, SystemClock()) as deliverer:
-        await kasir.events.deliver(event_id, deliverer)
+    async with EventSender(shop.url, [SECRET], 15, SystemClock()) as sender:
+        await kasir.delivery.deliver(event_id, sender)
 
 
 async def states(kasir: Kasir) -> dict[str, list[str]]:
