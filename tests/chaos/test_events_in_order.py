@@ -15,7 +15,7 @@ from kasir.ids import SortableIds
 from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.shapes import AmountOut
 from kasir.store.database import Connection
-from kasir.store.outbox import EventFeed, Outbox, Telling
+from kasir.store.outbox import EventFeed, Outbox, OutgoingEvent
 from kasir.store.vault import Vault
 from opened import kasir_on
 
@@ -26,7 +26,7 @@ PAGE: Final = 3
 
 async def tell(connection: Connection, subject: str) -> None:
     """Write one event of a subject, in whatever transaction the connection is in."""
-    telling = Telling(subject, EventType.PAYMENT_AUTHORISED, AmountOut("IDR", 1))
+    telling = OutgoingEvent(subject, EventType.PAYMENT_AUTHORISED, AmountOut("IDR", 1))
     await OUTBOX.write(connection, [telling])
 
 

@@ -27,7 +27,7 @@ from kasir.demo.processes import Stage
 from kasir.ids import SortableIds
 from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.sender import EventSender
-from kasir.store.outbox import Outbox, StoredEvent, Telling
+from kasir.store.outbox import Outbox, OutgoingEvent, StoredEvent
 from kasir.store.vault import Vault
 from kasir.wiring import Kasir
 
@@ -141,7 +141,7 @@ def _approve(house: Stage, url: str) -> str:
     return str(done["location"].partition("redirectResult=")[2])
 
 
-def _paid() -> Telling:
+def _paid() -> OutgoingEvent:
     """The event that the page receives."""
     return next(one for one in every_event() if one.type is EventType.PAYMENT_AUTHORISED)
 

@@ -20,7 +20,7 @@ SQL: Final = queries("events")
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class OutgoingEvent:
     """An event to write.
 
     Attributes:
@@ -62,7 +62,7 @@ class Outbox:
     vault: Vault
     is_pushed: bool
 
-    async def write(self, connection: Connection, events: Sequence[Telling]) -> None:
+    async def write(self, connection: Connection, events: Sequence[OutgoingEvent]) -> None:
         """Write events, in order, in the caller's transaction, as Standard Webhooks has them."""
         if not events:
             return

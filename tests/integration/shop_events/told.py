@@ -16,7 +16,7 @@ from kasir.ids import SortableIds
 from kasir.limits import Limits
 from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.shapes import AmountOut
-from kasir.store.outbox import Outbox, Telling
+from kasir.store.outbox import Outbox, OutgoingEvent
 from kasir.store.vault import Vault
 from kasir.wiring import Kasir
 from opened import NOWHERE
@@ -34,7 +34,7 @@ async def tell(kasir: Kasir, *subjects: str) -> list[str]:
     before = await kasir.pool.fetchval("SELECT coalesce(max(id), 0) FROM event")
     async with kasir.pool.acquire() as connection, connection.transaction():
         await outbox.write(
-            connection, [Telling(one, EventType.PAYMENT_AUTHORISED, data) for one in subjects]
+            connection, [OutgoingEvent(one, EventType.PAYMENT_AUTHORISED, data) for one in subjects]
         )
     rows = await kasir.pool.fetch("SELECT name FROM event WHERE id > $1 ORDER BY id", before)
     return [row["name"] for row in rows]
