@@ -38,5 +38,5 @@ def test_the_help_of_apikey_create_says_that_keys_share_everything() -> None:
     said = " ".join(result.stdout.split())
 
     assert result.returncode == 0
-    assert "way into one shop" in said
+    assert "belong to one shop" in said
     assert "idempotency keys" in said

@@ -1,5 +1,7 @@
 """The embedded PostgreSQL, with real processes that come, go and are killed."""
 
+from __future__ import annotations
+
 import os
 import pwd
 import shutil

@@ -58,7 +58,7 @@ async def test_each_try_is_signed_anew_and_what_happened_keeps_its_time(
         async with kasir_with_shop(fresh_database, shop.url, clock) as kasir, working(kasir):
             await write_events(kasir, "pay_1")
             for number in (1, 2, 3):
-                await until(lambda: len(shop.asked) >= number)  # noqa: B023
+                await until(lambda: len(shop.asked) >= number)  # noqa: B023  # Awaited within the iteration.
                 clock.offset += timedelta(hours=1)
     believed = [Webhook(SECRET).verify(body, headers) for _, headers, body in shop.asked]
 
