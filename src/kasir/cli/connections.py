@@ -216,7 +216,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._ends_in(self.limits.request_body_s)
 
     def on_body(self, body: bytes) -> None:
-        """Pass on a piece of the body; after the response it is dropped: see `whole_requests`."""
+        """Pass on a piece of the body; after the response it is dropped."""
         left = self._head_left + _FRAME_BYTES * len(body)
         self._head_left = min(left, self.limits.request_head_bytes_max)
         super().on_body(body)

@@ -47,7 +47,7 @@ _CUT: Final = signal.SIGUSR1
 
 
 def serve(host: str, port: int, workers: int) -> None:
-    """Serve until a signal to stop.
+    """Serve until a signal stops it.
 
     Raises:
         SettingError: A setting is missing or malformed, or the address cannot be listened on. It
@@ -168,7 +168,7 @@ def _freeze_objects() -> None:
 
 
 def _install_signal_handlers(made: Litestar) -> None:
-    """Get the signals to stop before uvicorn, which then closes its sockets and waits."""
+    """Handle the signals to stop before uvicorn does, which then closes its sockets and waits."""
     loop, stopping = asyncio.get_running_loop(), made.state.stopping
 
     def ask(number: int, then: Any, frame: FrameType | None) -> None:

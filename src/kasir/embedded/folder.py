@@ -31,7 +31,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A data folder, and the paths in it. `account` is None where PostgreSQL runs as our own."""
+    """A data folder, and the paths in it. `account` is None where PostgreSQL runs as we do."""
 
     path: Path
     account: Account | None

@@ -43,7 +43,7 @@ if sys.platform != "win32":
 START_S_MAX: Final = 1800  # Recovery after a crash replays the log, which may be long.
 STOP_S_MAX: Final = 600  # The last checkpoint writes every dirty page, on a slow disk too.
 POLL_S: Final = 0.02
-LOOK_S: Final = 0.5  # How often a process that uses the server checks that it is alive.
+LOOK_S: Final = 0.5  # The interval of the checks that the server is alive.
 AFTER_TROUBLE_S: Final = 5.0  # The wait before a failed start is tried again.
 LOG_LINES_SHOWN: Final = 5
 LOG_BYTES_MAX: Final = 1024 * 1024  # Checked at a start; one older log is kept.
@@ -70,7 +70,7 @@ def embedded(
     settings: Mapping[str, str] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[str]:
-    """Run PostgreSQL with its data under `folder`, and yield the DSN of its database `kasir`.
+    """Run PostgreSQL with its data under `data_dir`, and yield the DSN of its database `kasir`.
 
     Any number of processes may use it at once: the first one starts the server, the last one stops
     it.
@@ -208,7 +208,7 @@ def _ready(folder: Folder, settings: Mapping[str, str], pause: Callable[[float],
 def _died(folder: Folder, log_before: int) -> EmbeddedDatabaseError:
     lines = folder.log.read_bytes()[log_before:].decode(errors="replace").splitlines()
     return EmbeddedDatabaseError(
-        f"PostgreSQL does not start in {folder.path}: mend what its log {folder.log} ends with:"
+        f"PostgreSQL does not start in {folder.path}: fix what its log {folder.log} ends with:"
         f" {' / '.join(lines[-LOG_LINES_SHOWN:])}"
     )
 
