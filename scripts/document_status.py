@@ -31,7 +31,7 @@ from kasir.shop_events import event_policy
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "payment-status.md"
 
 _OF_REFUNDS: Final = refunds._PRECEDENCE  # noqa: SLF001  # The page is about this very table.
-_HELD: Final = event_policy._BAD  # noqa: SLF001  # The same.
+_HELD: Final = event_policy.HELD_BACK
 
 #: What can be heard of an attempt, in the order of a payment's life.
 _HEARD: Final = (

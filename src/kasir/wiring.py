@@ -43,14 +43,14 @@ from kasir.requests.payment_links import PaymentLinks
 from kasir.requests.payments import PaymentRequests
 from kasir.requests.stored_methods import StoredMethods
 from kasir.requests.subscriptions import SubscriptionRequests
-from kasir.shop_events.event_queue import Events
+from kasir.shop_events.delivery import Delivery
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
 from kasir.store.diagnosis import Diagnosis
 from kasir.store.inbox import GroupInbox
 from kasir.store.links import PostgresLinks
-from kasir.store.outbox import Outbox
+from kasir.store.outbox import EventFeed, Outbox
 from kasir.store.vault import Vault
 from kasir.subscriptions.dunning import Timetable
 from kasir.subscriptions.engine import Rules
@@ -69,7 +69,8 @@ class Kasir:
         changes: Captures, refunds, cancels, reversals.
         flow: The road of a payment, for those who ask again.
         closing: Closes attempts that nobody finished.
-        events: What the shop is told.
+        events: The shop's events, page by page.
+        delivery: Delivers them; the worker's work.
         due: Finds what is to be done by now.
         links: `/paymentLinks` and the form behind them.
         links_kept: Where links are kept; seals those from before they were sealed.
@@ -92,7 +93,8 @@ class Kasir:
     changes: ChangeRequests
     flow: Flow
     closing: Closing
-    events: Events
+    events: EventFeed
+    delivery: Delivery
     due: Due
     links: PaymentLinks
     links_kept: PostgresLinks
@@ -184,7 +186,8 @@ class Kasir:
             changes=ChangeRequests(flow, book, ids, clock, account),
             flow=flow,
             closing=closing,
-            events=Events(
+            events=EventFeed(pool, vault),
+            delivery=Delivery(
                 pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s], clock
             ),
             due=due,

@@ -11,7 +11,7 @@ from litestar.params import QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurKasir
-from kasir.shop_events.delivery import Event
+from kasir.store.outbox import StoredEvent
 from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import check_parameters_and_no_body
 
@@ -62,7 +62,7 @@ async def get_events(request: AnyRequest, kasir: OurKasir, after: After = None) 
     return EventsOut(events, events[-1].id if events else after)
 
 
-def _event_out(event: Event) -> EventOut:
+def _event_out(event: StoredEvent) -> EventOut:
     body = msgspec.json.decode(event.payload, type=_Body)
     return EventOut(event.name, body.type, body.timestamp, body.data)
 

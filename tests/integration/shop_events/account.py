@@ -1,4 +1,4 @@
-"""A paid payment, what is done to it through Kasir or elsewhere, and what the shop is told."""
+"""A paid payment, changes of it through Kasir or elsewhere, and the events that the shop gets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION: Final = 72
 
 @dataclass
 class _Adyen:
-    """Takes every change and gives it a name; or answers as it is told, once each."""
+    """Accepts every change and gives it a name; or gives the answers of a list, once each."""
 
     name: str
     answers: list[Heard | Answer]
@@ -91,6 +91,6 @@ class Sold(Account):
         flow = replace(self.kasir.flow, provider=_Adyen(name, list(answers)))
         return replace(self.kasir.changes, flow=flow)
 
-    async def news(self, intent: Intent) -> list[str]:
-        """What the shop was told since the payment was paid."""
+    async def events(self, intent: Intent) -> list[str]:
+        """The events since the payment was paid."""
         return [told for told in await self.told(intent) if told != "payment.authorised"]

@@ -1,4 +1,4 @@
-"""The signature bears the world's time, and what happened its own: whatever a test clock says."""
+"""The signature has real time, whatever a test clock says; the body has the time of the event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from far import plain, serving
-from integration.shop_events.told import SECRET, tell, telling, until, working
+from integration.shop_events.event_setup import (
+    SECRET,
+    kasir_with_shop,
+    until,
+    working,
+    write_events,
+)
 from kasir.clock import OffsetClock
 from opened import kasir_on
 
@@ -29,7 +35,7 @@ async def test_after_a_leap_of_the_twins_clock_a_shop_still_believes_the_signatu
         opened = kasir_on(fresh_database, clock=clock, **given)
         async with opened as kasir, working(kasir):
             happened_at = clock.now()
-            await tell(kasir, "pay_1")
+            await write_events(kasir, "pay_1")
             await until(lambda: shop.asked)
     ((_, headers, body),) = shop.asked
     believed = [Webhook(secret).verify(body, headers) for secret in (NEWER, SECRET)]
@@ -49,10 +55,10 @@ async def test_each_try_is_signed_anew_and_what_happened_keeps_its_time(
 
     async with serving() as shop:
         shop.handler = hardly
-        async with telling(fresh_database, shop.url, clock) as kasir, working(kasir):
-            await tell(kasir, "pay_1")
+        async with kasir_with_shop(fresh_database, shop.url, clock) as kasir, working(kasir):
+            await write_events(kasir, "pay_1")
             for number in (1, 2, 3):
-                await until(lambda: len(shop.asked) >= number)  # noqa: B023
+                await until(lambda: len(shop.asked) >= number)  # noqa: B023  # Awaited within the iteration.
                 clock.offset += timedelta(hours=1)
     believed = [Webhook(SECRET).verify(body, headers) for _, headers, body in shop.asked]
 

@@ -1,4 +1,4 @@
-"""A dispute is told with its reason and its deadline, in whatever order Adyen tells of it."""
+"""A dispute's event has its reason and its deadline, in whatever order notifications come."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def sold(kasir: Kasir) -> Sold:
 
 
 async def _payload(sold: Sold, intent: Intent, kind: str) -> dict[str, Any]:
-    """What came with an event."""
+    """The data of an event."""
     names = await sold.kasir.pool.fetch(
         "SELECT name FROM event WHERE subject = $1 AND type = $2", intent.id, kind
     )
@@ -67,14 +67,14 @@ async def _payload(sold: Sold, intent: Intent, kind: str) -> dict[str, Any]:
     return data
 
 
-async def test_a_dispute_is_told_with_its_reason_deadline_and_status(sold: Sold) -> None:
+async def test_the_event_of_a_dispute_has_its_reason_deadline_and_status(sold: Sold) -> None:
     intent, psp = await sold.paid()
     name = sold.psp()
     await sold.hears(name, originalReference=psp, **ANNOUNCED)
-    (told,) = (await _payload(sold, intent, "payment.dispute_opened"))["disputes"]
+    (notification,) = (await _payload(sold, intent, "payment.dispute_opened"))["disputes"]
 
-    assert await sold.news(intent) == ["payment.dispute_opened"]
-    assert told == {
+    assert await sold.events(intent) == ["payment.dispute_opened"]
+    assert notification == {
         "reference": name,
         "amount": {"currency": "IDR", "value": 25_000},
         "status": "open",
@@ -88,7 +88,7 @@ async def test_a_dispute_is_told_with_its_reason_deadline_and_status(sold: Sold)
 
 
 @pytest.mark.parametrize(
-    ("tells", "status", "adyens", "charged_back"),
+    ("notifications", "status", "adyens", "charged_back"),
     [
         ((ANNOUNCED,), "open", "Unresponded", 0),
         ((ANNOUNCED, TAKEN), "charged_back", "Undefended", 25_000),
@@ -98,18 +98,18 @@ async def test_a_dispute_is_told_with_its_reason_deadline_and_status(sold: Sold)
     ],
     ids=["open", "charged back", "answered", "reversed", "lost"],
 )
-async def test_a_dispute_stands_where_it_stands_in_whatever_order_it_is_told(
+async def test_a_dispute_has_the_same_status_in_whatever_order_its_notifications_come(
     sold: Sold,
-    tells: tuple[dict[str, Any], ...],
+    notifications: tuple[dict[str, Any], ...],
     status: str,
     adyens: str,
     charged_back: int,
 ) -> None:
-    for order in [*permutations(tells)][:8]:
+    for order in [*permutations(notifications)][:8]:
         intent, psp = await sold.paid()
         name = sold.psp()
-        for told in order:
-            await sold.hears(name, originalReference=psp, **told)
+        for notification in order:
+            await sold.hears(name, originalReference=psp, **notification)
         seen = shown(await sold.payment(intent))
         (dispute,) = seen.disputes
 
@@ -119,10 +119,12 @@ async def test_a_dispute_stands_where_it_stands_in_whatever_order_it_is_told(
             "4853",
         )
         assert seen.charged_back == charged_back
-        assert (await sold.news(intent)).count("payment.dispute_opened") == 1
+        assert (await sold.events(intent)).count("payment.dispute_opened") == 1
 
 
-async def test_a_dispute_told_before_the_payment_is_known_as_paid(sold: Sold) -> None:
+async def test_a_dispute_that_comes_before_the_payment_is_known_as_paid(
+    sold: Sold,
+) -> None:
     intent = await sold.opens()
     psp, name = sold.psp(), sold.psp()
     await sold.hears(name, originalReference=psp, **TAKEN)
@@ -142,15 +144,15 @@ async def test_a_dispute_told_before_the_payment_is_known_as_paid(sold: Sold) ->
     ]
 
 
-async def test_a_chargeback_of_no_sum_is_told_all_the_same(sold: Sold) -> None:
+async def test_a_chargeback_of_zero_has_an_event_too(sold: Sold) -> None:
     intent, psp = await sold.paid()
     nothing = {"currency": "IDR", "value": 0}
     await sold.hears(sold.psp(), originalReference=psp, **TAKEN, amount=nothing)
 
-    assert await sold.news(intent) == ["payment.charged_back"]
+    assert await sold.events(intent) == ["payment.charged_back"]
 
 
-async def test_two_disputes_of_one_payment_are_told_and_shown_apart(sold: Sold) -> None:
+async def test_two_disputes_of_one_payment_have_an_event_each(sold: Sold) -> None:
     intent, psp = await sold.paid()
     first, second = sold.psp(), sold.psp()
     half = {"currency": "IDR", "value": 10_000}
@@ -159,12 +161,12 @@ async def test_two_disputes_of_one_payment_are_told_and_shown_apart(sold: Sold) 
     await sold.hears(second, originalReference=psp, **later, amount=half)
     shows = (await sold.payment(intent)).standing.disputes
 
-    assert await sold.news(intent) == ["payment.dispute_opened"] * 2
+    assert await sold.events(intent) == ["payment.dispute_opened"] * 2
     assert [one.name for one in shows] == [first, second]
 
 
 @pytest.mark.parametrize("deadline", ["soon", "", "2026-12-18", "2026-12-18T10:15:30"])
-async def test_a_deadline_that_cannot_be_read_is_left_out_and_the_dispute_told(
+async def test_a_deadline_that_cannot_be_parsed_is_left_out_of_the_event(
     sold: Sold, deadline: str
 ) -> None:
     intent, psp = await sold.paid()
@@ -173,7 +175,7 @@ async def test_a_deadline_that_cannot_be_read_is_left_out_and_the_dispute_told(
     (dispute,) = (await sold.payment(intent)).standing.disputes
     said = [fact.dispute for fact in (await sold.payment(intent)).facts if fact.dispute]
 
-    assert await sold.news(intent) == ["payment.dispute_opened"]
+    assert await sold.events(intent) == ["payment.dispute_opened"]
     assert (dispute.deadline, dispute.reason, dispute.provider_status) == (
         None,
         "Goods not received",

@@ -1,4 +1,4 @@
-"""The ladder of tries: each step by a test clock, its end, and the order of a payment's events."""
+"""The retry schedule: each wait by a test clock, its end, and the order of a payment's events."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from aiohttp import web
 from fakes import FrozenClock
 from far import Far, plain, serving
 from integration.shop_events.bad_shops import badly, hangs
-from integration.shop_events.told import SECRET, tell, telling, until, working
+from integration.shop_events.event_setup import (
+    SECRET,
+    kasir_with_shop,
+    until,
+    working,
+    write_events,
+)
 from kasir.clock import OffsetClock, SystemClock
-from kasir.shop_events.delivery import Deliverer
+from kasir.shop_events.sender import EventSender
 from kasir.store.deliveries import DeliveryState, deliveries, resend
 from kasir.wiring import Kasir
 
@@ -27,10 +33,10 @@ WAITS: Final = [
 
 
 async def tried(kasir: Kasir, shop: Far, name: str) -> None:
-    """Try an event once, as its job does."""
+    """Try to deliver an event once, as its job does."""
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
-    async with Deliverer(shop.url, [SECRET], 15, SystemClock()) as deliverer:
-        await kasir.events.deliver(event_id, deliverer)
+    async with EventSender(shop.url, [SECRET], 15, SystemClock()) as sender:
+        await kasir.delivery.deliver(event_id, sender)
 
 
 async def states(kasir: Kasir) -> dict[str, list[str]]:
@@ -41,13 +47,13 @@ async def states(kasir: Kasir) -> dict[str, list[str]]:
     }
 
 
-async def test_each_step_of_the_ladder_and_what_is_left_at_its_end(
+async def test_each_wait_of_the_schedule_and_what_is_left_at_its_end(
     fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = FrozenClock()
-    async with serving() as shop, telling(fresh_database, shop.url, clock) as kasir:
+    async with serving() as shop, kasir_with_shop(fresh_database, shop.url, clock) as kasir:
         shop.handler = plain(503, b"")
-        first, second = await tell(kasir, "pay_1", "pay_1")
+        first, second = await write_events(kasir, "pay_1", "pay_1")
         assert await kasir.due.look() == 1  # The first one, and at once.
         await tried(kasir, shop, first)
         for wait in WAITS:
@@ -69,7 +75,7 @@ async def test_each_step_of_the_ladder_and_what_is_left_at_its_end(
         # It can be fetched all the same.
         assert [event.name for event in await kasir.events.after(None, 100)] == [first, second]
 
-        # The next of the payment waits for it no longer, and it never comes up by itself.
+        # The next event of the payment no longer waits for it, and it is never due again.
         assert await kasir.due.look() == 1
         shop.handler = plain(204, b"")
         await tried(kasir, shop, second)
@@ -78,16 +84,16 @@ async def test_each_step_of_the_ladder_and_what_is_left_at_its_end(
         assert await states(kasir) == {"waiting": [], "delivered": [second], "given_up": [first]}
 
 
-async def test_what_was_given_up_is_sent_again_from_the_foot_of_the_ladder(
+async def test_an_event_that_was_given_up_starts_the_schedule_again_when_it_is_resent(
     fresh_database: str,
 ) -> None:
     clock = FrozenClock()
     async with (
         serving() as shop,
-        telling(fresh_database, shop.url, clock, event_gaps_s=(0, 5)) as kasir,
+        kasir_with_shop(fresh_database, shop.url, clock, event_gaps_s=(0, 5)) as kasir,
     ):
         shop.handler = plain(503, b"")
-        first, waiting = await tell(kasir, "pay_1", "pay_2")
+        first, waiting = await write_events(kasir, "pay_1", "pay_2")
         for _ in range(2):
             await tried(kasir, shop, first)
 
@@ -96,7 +102,7 @@ async def test_what_was_given_up_is_sent_again_from_the_foot_of_the_ladder(
         assert await resend(kasir.pool, [waiting, "evt_nobody"], clock.now()) == []
         assert await kasir.due.look() == 2
         await tried(kasir, shop, first)
-        assert (await states(kasir))["given_up"] == []  # There is another step again.
+        assert (await states(kasir))["given_up"] == []  # Another try follows.
         shop.handler = plain(204, b"")
         await tried(kasir, shop, first)
         assert await states(kasir) == {"waiting": [waiting], "delivered": [first], "given_up": []}
@@ -116,17 +122,17 @@ async def test_no_event_of_a_payment_overtakes_one_that_fails(fresh_database: st
 
     async with serving() as shop:
         shop.handler = refuse_the_first
-        async with telling(fresh_database, shop.url, clock) as kasir, working(kasir):
-            names = await tell(kasir, "pay_1", "pay_1", "pay_2", "pay_1")
+        async with kasir_with_shop(fresh_database, shop.url, clock) as kasir, working(kasir):
+            names = await write_events(kasir, "pay_1", "pay_1", "pay_2", "pay_1")
             for refused in range(1, 4):
-                await until(lambda: _refusals(kasir, refused))  # noqa: B023
+                await until(lambda: _refusals(kasir, refused))  # noqa: B023  # Awaited within the iteration.
                 clock.offset += timedelta(minutes=10)
             await until(lambda: len(shop.asked) == 7)
-    heard = [headers["webhook-id"] for _, headers, _ in shop.asked]
+    received = [headers["webhook-id"] for _, headers, _ in shop.asked]
 
     first, second, others, third = names
-    assert [name for name in heard if name != others] == [*[first] * 4, second, third]
-    assert heard.count(others) == 1
+    assert [name for name in received if name != others] == [*[first] * 4, second, third]
+    assert received.count(others) == 1
 
 
 async def _refusals(kasir: Kasir, count: int) -> bool:
@@ -140,13 +146,13 @@ async def test_a_shop_that_hangs_holds_so_many_jobs_and_no_other_work_waits_for_
     limits = {"event_deliveries_max": 3, "due_batch_max": 8}
     async with (
         badly(hangs) as shop,
-        telling(fresh_database, shop.url, None, **limits) as kasir,
+        kasir_with_shop(fresh_database, shop.url, None, **limits) as kasir,
         working(kasir),
     ):
-        await tell(kasir, *(f"pay_{number}" for number in range(40)))
-        await until(lambda: len(shop.heard) == 3)
-        await _wait_for_other_jobs(kasir, 30)  # They came after all of those.
-        held = len(shop.heard)
+        await write_events(kasir, *(f"pay_{number}" for number in range(40)))
+        await until(lambda: len(shop.received) == 3)
+        await _wait_for_other_jobs(kasir, 30)  # These were enqueued after all of those.
+        held = len(shop.received)
         jobs = await kasir.pool.fetchval(
             "SELECT count(*) FROM pgqueuer WHERE entrypoint = 'deliver'"
         )
@@ -179,9 +185,9 @@ async def test_without_an_address_what_waited_is_kept_and_no_job_fails(
     clock = OffsetClock()
     async with serving() as shop:
         shop.handler = plain(204, b"")
-        async with telling(fresh_database, shop.url, clock) as kasir:
-            names = await tell(kasir, "pay_1")
-        async with telling(fresh_database, "", clock) as kasir, working(kasir):
+        async with kasir_with_shop(fresh_database, shop.url, clock) as kasir:
+            names = await write_events(kasir, "pay_1")
+        async with kasir_with_shop(fresh_database, "", clock) as kasir, working(kasir):
 
             async def was_looked_at() -> bool:
                 return bool(
@@ -194,12 +200,12 @@ async def test_without_an_address_what_waited_is_kept_and_no_job_fails(
             await until(was_looked_at)
         assert (await _tries(fresh_database, shop.url, clock)) == 0
         clock.offset += timedelta(hours=1)
-        async with telling(fresh_database, shop.url, clock) as kasir, working(kasir):
+        async with kasir_with_shop(fresh_database, shop.url, clock) as kasir, working(kasir):
             await until(lambda: shop.asked)
 
     assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
 
 
 async def _tries(database: str, url: str, clock: OffsetClock) -> int:
-    async with telling(database, url, clock) as kasir:
+    async with kasir_with_shop(database, url, clock) as kasir:
         return int(await kasir.pool.fetchval("SELECT tries FROM event"))

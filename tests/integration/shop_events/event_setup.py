@@ -1,4 +1,4 @@
-"""A shop's address, a worker that delivers to it, and events to be delivered."""
+"""A Kasir with a shop's address, a worker that delivers to it, and events to deliver."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kasir.ids import SortableIds
 from kasir.limits import Limits
 from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.shapes import AmountOut
-from kasir.store.outbox import Outbox, Telling
+from kasir.store.outbox import Outbox, OutgoingEvent
 from kasir.store.vault import Vault
 from kasir.wiring import Kasir
 from opened import NOWHERE
@@ -26,15 +26,15 @@ SECRET: Final = "whsec_" + "c2VjcmV0" * 4
 PATIENCE_S: Final = 40
 
 
-async def tell(kasir: Kasir, *subjects: str) -> list[str]:
-    """Write an event of each of these, in order, as a change of a payment does; their names."""
+async def write_events(kasir: Kasir, *subjects: str) -> list[str]:
+    """Write an event for each subject, in order, as a change of a payment does; returns the ids."""
     ids = SortableIds(lambda: 0)
     outbox = Outbox(ids, kasir.clock, Vault(kasir.settings.secrets), is_pushed=True)
     data = AmountOut("IDR", 25_000)
     before = await kasir.pool.fetchval("SELECT coalesce(max(id), 0) FROM event")
     async with kasir.pool.acquire() as connection, connection.transaction():
         await outbox.write(
-            connection, [Telling(one, EventType.PAYMENT_AUTHORISED, data) for one in subjects]
+            connection, [OutgoingEvent(one, EventType.PAYMENT_AUTHORISED, data) for one in subjects]
         )
     rows = await kasir.pool.fetch("SELECT name FROM event WHERE id > $1 ORDER BY id", before)
     return [row["name"] for row in rows]
@@ -42,7 +42,7 @@ async def tell(kasir: Kasir, *subjects: str) -> list[str]:
 
 @asynccontextmanager
 async def working(kasir: Kasir) -> AsyncIterator[None]:
-    """A worker at work, as `kasir worker` has it."""
+    """Run a worker, as `kasir worker` does."""
     stop = asyncio.Event()
     task = asyncio.create_task(work(kasir, stop))
     try:
@@ -53,7 +53,7 @@ async def working(kasir: Kasir) -> AsyncIterator[None]:
 
 
 async def until(is_so: Callable[[], Any]) -> None:
-    """Wait for a condition, which may be asked for in the database."""
+    """Wait until a condition holds; it may be a coroutine, such as a query."""
 
     async def look() -> None:
         while True:
@@ -66,10 +66,10 @@ async def until(is_so: Callable[[], Any]) -> None:
 
 
 @asynccontextmanager
-async def telling(
+async def kasir_with_shop(
     database: str, url: str, clock: Clock | None = None, **limits: Any
 ) -> AsyncIterator[Kasir]:
-    """Kasir on a database, with the shop's address; `limits` are other than they are."""
+    """Kasir on a database, with the shop's address and with these limits."""
     settings = settings_from(
         {
             "ADYEN_ENVIRONMENT": "twin",

@@ -1,4 +1,4 @@
-"""What an operator reads: every missing setting at once, and on start, what is used and where."""
+"""What an operator reads: every missing setting at once and, at a start, what is used and where."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SECRET = "word-that-nobody-may-read"
 
 
 def test_every_missing_setting_is_named_at_once_in_one_line() -> None:
-    told = kasir("worker")
+    result = kasir("worker")
 
-    assert told.returncode == 1
-    assert is_one_line(told.stderr), told.stderr
+    assert result.returncode == 1
+    assert is_one_line(result.stderr), result.stderr
     for name in (
         "ADYEN_API_KEY",
         "ADYEN_MERCHANT_ACCOUNT",
@@ -29,20 +29,20 @@ def test_every_missing_setting_is_named_at_once_in_one_line() -> None:
         "KASIR_PUBLIC_URL",
         "KASIR_SECRET_KEY",
     ):
-        assert f"{name}: is not set" in told.stderr
+        assert f"{name}: is not set" in result.stderr
 
 
 def test_what_other_settings_ask_for_is_named_with_the_rest() -> None:
-    told = kasir(
+    result = kasir(
         "worker",
         ADYEN_ENVIRONMENT="live",
         KASIR_WEBHOOK_USER="adyen",
         KASIR_EVENTS_URL="https://shop.example/events",
     )
 
-    assert is_one_line(told.stderr), told.stderr
+    assert is_one_line(result.stderr), result.stderr
     for name in ("ADYEN_LIVE_PREFIX", "KASIR_WEBHOOK_PASSWORD", "KASIR_EVENTS_SECRET"):
-        assert f"{name}: " in told.stderr
+        assert f"{name}: " in result.stderr
 
 
 async def test_migrate_and_keys_need_the_database_and_nothing_of_adyens(
@@ -54,9 +54,9 @@ async def test_migrate_and_keys_need_the_database_and_nothing_of_adyens(
     withdrawn = kasir("apikey", "withdraw", "shop", **given)
     replayed = kasir("notices", "replay", **given)
 
-    told = (migrated, made, withdrawn, replayed)
-    assert [one.stderr for one in told] == ["", "", "", ""]
-    assert [one.returncode for one in told] == [0, 0, 0, 0]
+    result = (migrated, made, withdrawn, replayed)
+    assert [one.stderr for one in result] == ["", "", "", ""]
+    assert [one.returncode for one in result] == [0, 0, 0, 0]
 
 
 async def test_notices_are_listed_with_the_secret_that_opens_them_and_nothing_of_adyens(
@@ -115,7 +115,7 @@ async def test_the_worker_says_what_it_uses_and_that_no_events_go_out(fresh_data
     assert line.endswith("events to nobody (KASIR_EVENTS_URL is not set)\n")
 
 
-async def test_port_0_is_told_as_the_port_that_it_became(fresh_database: str) -> None:
+async def test_port_0_is_printed_as_the_port_that_the_system_chose(fresh_database: str) -> None:
     with running("serve", "--port", "0", **settings(fresh_database)) as process:
         line = started(process)
         found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
@@ -126,26 +126,26 @@ async def test_port_0_is_told_as_the_port_that_it_became(fresh_database: str) ->
 
 
 @pytest.mark.parametrize("where", ["user", "query"])
-async def test_no_password_is_ever_told(fresh_database: str, where: str) -> None:
+async def test_no_password_is_ever_printed(fresh_database: str, where: str) -> None:
     host = shown(fresh_database).rpartition("@")[2]
     dsn = f"postgresql://nobody:{SECRET}@{host}"
     if where == "query":
         dsn = f"postgresql://nobody@{host}{'&' if '?' in host else '?'}password={SECRET}"
-    told = kasir("notices", KASIR_DATABASE_URL=dsn, KASIR_SECRET_KEY="s" * 32)
+    result = kasir("notices", KASIR_DATABASE_URL=dsn, KASIR_SECRET_KEY="s" * 32)
 
-    assert SECRET not in told.stdout + told.stderr
+    assert SECRET not in result.stdout + result.stderr
 
 
 async def test_a_host_that_is_not_there_is_one_line_that_names_the_option(
     fresh_database: str,
 ) -> None:
-    told = kasir("serve", "--host", "203.0.113.7", **TWIN, KASIR_DATABASE_URL=fresh_database)
+    result = kasir("serve", "--host", "203.0.113.7", **TWIN, KASIR_DATABASE_URL=fresh_database)
 
-    assert (told.returncode, is_one_line(told.stderr)) == (1, True)
-    assert "--host 203.0.113.7 --port 8000: cannot listen there" in told.stderr
+    assert (result.returncode, is_one_line(result.stderr)) == (1, True)
+    assert "--host 203.0.113.7 --port 8000: cannot listen there" in result.stderr
 
 
-async def test_a_replay_says_of_each_that_stays_why_it_does(house: Stage) -> None:
+async def test_a_replay_says_why_a_notice_is_not_read_again(house: Stage) -> None:
     connection = await asyncpg.connect(house.environment["KASIR_DATABASE_URL"])
     try:
         ids = {
@@ -160,11 +160,11 @@ async def test_a_replay_says_of_each_that_stays_why_it_does(house: Stage) -> Non
     finally:
         await connection.close()
     both = [str(ids["read"]), str(ids["ignored"])]
-    told = kasir("notices", "replay", *both, **dict(house.environment))
+    result = kasir("notices", "replay", *both, **dict(house.environment))
     nobody = kasir("notices", "replay", both[1], "987654321", **dict(house.environment))
 
-    assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout == f"1 to be read anew\n{both[0]} was read already, and stays as it is\n"
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"1 to be read again\n{both[0]} was read already, and stays as it is\n"
     assert (nobody.returncode, nobody.stdout) == (1, "")
     assert nobody.stderr == (
         "kasir: IDS: there is no notice 987654321; `kasir notices --state` lists them by state\n"
@@ -172,7 +172,7 @@ async def test_a_replay_says_of_each_that_stays_why_it_does(house: Stage) -> Non
 
 
 def test_a_key_that_is_short_of_its_digits_is_named_alone() -> None:
-    told = kasir("worker", **(TWIN | {"ADYEN_HMAC_KEY": KEY[:10]}))
+    result = kasir("worker", **(TWIN | {"ADYEN_HMAC_KEY": KEY[:10]}))
 
-    assert is_one_line(told.stderr)
-    assert told.stderr.startswith("kasir: ADYEN_HMAC_KEY: ")
+    assert is_one_line(result.stderr)
+    assert result.stderr.startswith("kasir: ADYEN_HMAC_KEY: ")
