@@ -1,12 +1,9 @@
 """The controls do what they say, name the field they cannot read, and stay on this machine."""
 
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from adyen_twin.controls import callers
-from adyen_twin.controls.requests import ControlError
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
 from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, serving, shop, twin
@@ -203,25 +200,3 @@ async def test_a_new_key_makes_the_old_one_the_previous(twin: TwinAtWork, shop: 
         await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": key})
 
     assert twin.twin.state.endpoints["standard"].previous_hmac_key == KEY
-
-
-@pytest.mark.parametrize(
-    ("host", "welcome"),
-    [
-        ("127.0.0.1", True),
-        ("127.8.9.10", True),
-        ("::1", True),
-        ("::ffff:127.0.0.1", True),
-        ("192.168.1.7", False),
-        ("::ffff:10.0.0.1", False),
-        ("", False),
-        ("testclient", False),
-    ],
-)
-def test_controls_answer_only_to_this_machine(host: str, welcome: bool) -> None:
-    class Connection:
-        client = type("Client", (), {"host": host})()
-
-    refusal = nullcontext() if welcome else pytest.raises(ControlError, match="machine")
-    with refusal:
-        callers.only_this_machine(Connection(), None)  # type: ignore[arg-type]

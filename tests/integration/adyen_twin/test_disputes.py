@@ -96,5 +96,5 @@ async def test_only_a_payment_that_was_paid_is_disputed(twin: TwinAtWork) -> Non
     assert unknown.status == 404
     assert (over.status, over.body["error"]) == (
         409,
-        "the payment is cancelled: only one that was paid",
+        "the payment is cancelled: only a paid one can be disputed",
     )

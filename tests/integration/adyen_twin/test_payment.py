@@ -246,3 +246,20 @@ async def test_a_redirect_by_post(twin: TwinAtWork) -> None:
     assert (told["method"], told["url"]) == ("POST", body["returnUrl"])
     assert told["data"]["redirectResult"] == result_of(told["location"])
     assert parse_qs(urlsplit(told["location"]).query)["order"] == ["1001"]
+
+
+async def test_a_knob_changes_the_answer_of_a_rule(twin: TwinAtWork) -> None:
+    other = {"status": 400, "errorCode": "14_0xx", "message": "No browser", "errorType": "internal"}
+    await twin.control("PUT", "knobs", {"answers": {"gopay_browser": other}})
+    answer = await twin.api("/v72/payments", payment_body(browserInfo=None))
+
+    assert answer.status == 400
+    assert answer.body == other
+
+
+@pytest.mark.parametrize(("value", "status"), [(99, 422), (100, 200), (200, 200), (201, 422)])
+async def test_the_limits_of_an_amount_are_knobs(twin: TwinAtWork, value: int, status: int) -> None:
+    await twin.control("PUT", "knobs", {"amountMin": 100, "amountMax": 200})
+    body = payment_body(amount={"currency": "IDR", "value": value})
+
+    assert (await twin.api("/v72/payments", body)).status == status

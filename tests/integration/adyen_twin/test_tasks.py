@@ -6,7 +6,7 @@ import heapq
 
 import pytest
 
-from adyen_twin.core.state import Errand
+from adyen_twin.core.state import Task
 from adyen_twin.simulation import engine
 from kasir.demo.client import until
 from twin_fixtures import Shop, TwinAtWork, shop, twin
@@ -21,8 +21,8 @@ async def test_an_errand_that_fails_is_logged_and_those_after_it_are_done(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(engine, "AFTER_FAILURE_S", 0)
-    broken = Errand(due_at=twin.twin.now(), number=0, kind="an-older-twins")
-    heapq.heappush(twin.twin.state.errands, broken)
+    broken = Task(due_at=twin.twin.now(), number=0, kind="an-older-twins")
+    heapq.heappush(twin.twin.state.tasks, broken)
     await twin.paid()
 
     async def told() -> list[tuple[str, str]]:
@@ -31,6 +31,6 @@ async def test_an_errand_that_fails_is_logged_and_those_after_it_are_done(
     said = await until(told, bool, "told of the payment")
 
     assert said == [("AUTHORISATION", "true")]
-    (line,) = [one for one in caplog.records if one.message == "an errand failed"]
+    (line,) = [one for one in caplog.records if one.message == "a scheduled task failed"]
     assert line.exc_info
     assert "an-older-twins" in (line.exc_text or str(line.exc_info[1]))
