@@ -1,4 +1,4 @@
-"""What the twin does by its clock, when doing it fails."""
+"""A task of the twin that fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twin_fixtures import Shop, TwinAtWork, shop, twin
 __all__ = ["shop", "twin"]
 
 
-async def test_an_errand_that_fails_is_logged_and_those_after_it_are_done(
+async def test_a_task_that_fails_is_logged_and_the_next_ones_run(
     twin: TwinAtWork,
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
@@ -25,12 +25,12 @@ async def test_an_errand_that_fails_is_logged_and_those_after_it_are_done(
     heapq.heappush(twin.twin.state.tasks, broken)
     await twin.paid()
 
-    async def told() -> list[tuple[str, str]]:
-        return shop.said
+    async def events() -> list[tuple[str, str]]:
+        return shop.events
 
-    said = await until(told, bool, "told of the payment")
+    sent = await until(events, bool, "the webhook of the payment")
 
-    assert said == [("AUTHORISATION", "true")]
+    assert sent == [("AUTHORISATION", "true")]
     (line,) = [one for one in caplog.records if one.message == "a scheduled task failed"]
     assert line.exc_info
     assert "an-older-twins" in (line.exc_text or str(line.exc_info[1]))
