@@ -24,13 +24,12 @@ class Twin:
         knobs: Knobs | None = None,
         *,
         state: State | None = None,
-        clock: Clock | None = None,
     ) -> None:
         self.settings = settings or Settings()
         #: Replaced as a whole when a knob is set, never changed in place.
         self.knobs = self.initial_knobs = knobs or Knobs()
         self.memory = Memory(state)
-        self.clock = clock or Clock(self.memory.state.advanced_s)
+        self.clock = Clock(self.memory.state.advanced_s)
         #: Called whenever there may be a new webhook to deliver or a new task to run.
         self.on_change: Callable[[], None] = _ignore
 

@@ -46,8 +46,8 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def advance(self, seconds: float) -> float:
-        """Advance the clock, doing each thing at its own moment. Return the new time.
+    async def advance(self, seconds: float) -> None:
+        """Advance the clock, doing each thing at its own moment.
 
         Tasks, deliveries and retries that fall due on the way are done when this returns,
         and so is all that they cause.
@@ -63,7 +63,6 @@ class Engine:
                 self._twin.clock.advance_to(moment)
             self._twin.clock.advance_to(target)
             self._notify_loops()
-            return self._twin.now()
 
     async def deliver_before_reply(self, reference: str) -> None:
         """Deliver the webhooks about payments with this reference, before a call is answered."""
