@@ -35,12 +35,12 @@ def serve(  # noqa: PLR0913  # Each is an option of the command.
     Args:
         host: The address to listen on.
         port: The port to listen on; 0 takes any free one.
-        state: A file to remember everything in; without it, memory only.
-        lenient: Demand of GoPay payments browserInfo or channel, not both.
-        api_key: The key that callers must send in X-API-Key. What stands in a command, others
-            on the machine can read; what stands in the environment, they cannot.
-        merchant_account: The merchant account that exists.
-        public_url: Where shoppers reach the twin, if not where it is called.
+        state: A file to keep the state in; without it, in memory only.
+        lenient: Require browserInfo or channel in GoPay payments, not both.
+        api_key: The key that callers must send in X-API-Key. Other users of the machine can
+            read the options of a command, but not its environment.
+        merchant_account: The only merchant account.
+        public_url: The base URL that shoppers use, if it is not the one that the shop calls.
         tls_cert: A certificate, to serve https.
         tls_key: The key of the certificate.
 

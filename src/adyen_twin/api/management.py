@@ -14,7 +14,7 @@ import msgspec
 from litestar import Response, Router, delete, get, patch, post
 
 from adyen_twin.core import names
-from adyen_twin.core.state import Endpoint
+from adyen_twin.core.state import Endpoint, EndpointName
 from adyen_twin.core.twin import Twin
 from adyen_twin.http_types import (
     HttpRequest,
@@ -27,7 +27,7 @@ from adyen_twin.http_types import (
 )
 from adyen_twin.webhooks import sample_notifications
 
-STANDARD: Final = "standard"
+STANDARD: Final[EndpointName] = "standard"
 WEBHOOK_ID: Final = "S2-54574E4B4153"
 INVALID: Final = 422
 
@@ -142,8 +142,7 @@ async def patch_webhook(request: HttpRequest) -> HttpResponse:
 async def delete_webhook(request: HttpRequest) -> HttpResponse:
     """Delete a webhook, and its queue."""
     _find(request)
-    request.twin.state.endpoints.pop(STANDARD)
-    request.twin.state.queues.pop(STANDARD, None)
+    request.twin.remove_endpoint(STANDARD)
     return Response(b"", status_code=204)
 
 

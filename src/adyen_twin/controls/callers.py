@@ -32,7 +32,7 @@ def only_this_machine(connection: Connection, _: BaseRouteHandler) -> None:
         raise ControlError(403, "the twin's controls answer only to this machine")
 
 
-def only_this_hosts_name(connection: Connection, _: BaseRouteHandler) -> None:
+def only_own_host(connection: Connection, _: BaseRouteHandler) -> None:
     """Refuse a Host that is not this machine's name, as DNS rebinding sends it."""
     twin: Twin = connection.app.state.twin
     name = _host_name(f"//{connection.headers.get('host', '')}")
@@ -63,11 +63,11 @@ def only_json(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 #: In this order, so that the error names the first thing to correct.
-GUARDS: Final = [only_this_machine, only_this_hosts_name, no_other_origin, only_json]
+GUARDS: Final = [only_this_machine, only_own_host, no_other_origin, only_json]
 
 
 def is_this_machine(name: str) -> bool:
-    """Return whether a host name means this machine on every resolver."""
+    """Return whether every resolver resolves a host name to this machine."""
     return name == "localhost" or name.endswith(".localhost") or is_loopback(name)
 
 

@@ -22,8 +22,8 @@ def values_at(kind: Any, body: Any, path: str) -> list[str]:
 
 def fields_at(kind: Any, body: Any, path: str) -> list[str]:
     """Return the names of the fields that the object at a path of a body can have."""
-    infos, body_there = _at(kind, body, path)
-    structs = [one for info in infos for one in _members(info, body_there) if _is_struct(one)]
+    infos, value = _at(kind, body, path)
+    structs = [one for info in infos for one in _members(info, value) if _is_struct(one)]
     named = [field.encode_name for struct in structs for field in struct.fields]
     return [*{struct.tag_field for struct in structs if struct.tag_field}, *named]
 

@@ -63,7 +63,7 @@ class EventTypes(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read(raw: bytes, kind: type[Kind]) -> Kind:
-    """Return the body of a control call, as a type.
+    """Return the body of a control call, converted to a type.
 
     Raises:
         ControlError: It does not have that type; the error names the field.

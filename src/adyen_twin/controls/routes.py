@@ -48,8 +48,7 @@ async def put_webhook(request: HttpRequest) -> HttpResponse:
 async def delete_webhook(request: HttpRequest) -> HttpResponse:
     """Delete a webhook, and its queue."""
     name = _webhook_name(request)
-    request.twin.state.endpoints.pop(name, None)
-    request.twin.state.queues.pop(name, None)
+    request.twin.remove_endpoint(name)
     return as_json({"webhook": name, "url": None})
 
 
@@ -111,7 +110,7 @@ async def get_payment(request: HttpRequest) -> HttpResponse:
 
 @post("/payments/{name:str}/disputes", status_code=200)
 async def post_dispute(request: HttpRequest) -> HttpResponse:
-    """Send an event of a new or of an open dispute of a payment."""
+    """Send an event of a payment's dispute."""
     twin = request.twin
     dispute = read(await request.body() or b"{}", disputes.DisputeEvent)
     name = request.path_part("name")

@@ -12,7 +12,7 @@ from typing import Any
 
 from adyen_twin.core.clock import Clock
 from adyen_twin.core.settings import Knobs, Settings
-from adyen_twin.core.state import Memory, State, Task
+from adyen_twin.core.state import EndpointName, Memory, State, Task
 
 
 class Twin:
@@ -49,6 +49,11 @@ class Twin:
         number = self.memory.next_number()
         heapq.heappush(self.state.tasks, Task(due_at, number, kind, reference, arguments))
         self.on_change()
+
+    def remove_endpoint(self, name: EndpointName) -> None:
+        """Stop sending webhooks of one kind, and drop those that are queued."""
+        self.state.endpoints.pop(name, None)
+        self.state.queues.pop(name, None)
 
     def reset(self) -> None:
         """Drop all state but the webhook endpoints and the time; knobs stay too."""

@@ -257,3 +257,17 @@ def _qr(url: str) -> str:
     code = segno.make(url, error="m", micro=False)
     svg: str = code.svg_inline(border=2, dark="#0b2f3a", omitsize=True)
     return svg
+
+
+HANDLERS: Final = [
+    get_redirect,
+    post_redirect,
+    get_app,
+    post_unlink,
+    get_page,
+    get_phone,
+    get_status,
+    post_action,
+    get_static,
+    get_sized_logo,
+]

@@ -106,7 +106,7 @@ def cancel_by_reference(twin: Twin, body: Mapping[str, Any]) -> str:
 
 
 def send_nothing_to_cancel(twin: Twin, *, payment_reference: str, psp_reference: str) -> None:
-    """Send that no payment has the reference that was to be cancelled."""
+    """Notify the shop that no payment has the reference that was to be cancelled."""
     payment_notifications.nothing_to_cancel(
         twin, payment_reference, psp_reference, UNKNOWN_REFERENCE
     )
@@ -129,7 +129,7 @@ def settle(twin: Twin, *, payment: str, modification: str) -> None:
 
 
 def undo(twin: Twin, *, payment: str, modification: str, event_code: str) -> None:
-    """Let a successful modification fail later, and send it."""
+    """Let a successful modification fail later, and notify the shop."""
     about = twin.memory.payment(payment)
     if about is None:
         return
@@ -140,7 +140,7 @@ def undo(twin: Twin, *, payment: str, modification: str, event_code: str) -> Non
 
 
 def expire_authorisation(twin: Twin, *, psp_reference: str) -> None:
-    """Let the uncaptured rest of an authorisation expire, and send it."""
+    """Let the uncaptured rest of an authorisation expire, and notify the shop."""
     payment = twin.memory.payment(psp_reference)
     if payment is None or payment.status is not Status.AUTHORISED or _nothing_to_capture(payment):
         return

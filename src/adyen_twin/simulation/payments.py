@@ -223,13 +223,13 @@ def send_authorisation(twin: Twin, *, psp_reference: str) -> None:
 
 
 def send_earlier_refusal(twin: Twin, *, psp_reference: str, same_psp_reference: bool) -> None:
-    """Send late that an earlier attempt was refused."""
+    """Notify the shop late that an earlier attempt was refused."""
     if payment := twin.memory.payment(psp_reference):
         payment_notifications.earlier_refusal(twin, payment, same_psp_reference=same_psp_reference)
 
 
 def send_offer_closed(twin: Twin, *, psp_reference: str) -> None:
-    """Send that the offer closed, although it was paid."""
+    """Notify the shop that the offer closed, although it was paid."""
     if payment := twin.memory.payment(psp_reference):
         payment_notifications.offer_closed(twin, payment)
 
@@ -241,7 +241,7 @@ def expire_when_due(twin: Twin, *, psp_reference: str) -> None:
 
 
 def expire(twin: Twin, payment: Payment) -> None:
-    """Close an offer, and send it; a decided payment stays as it is."""
+    """Close an offer, and notify the shop; a decided payment stays as it is."""
     if payment.status is not Status.AWAITING:
         return
     payment.status = Status.EXPIRED

@@ -79,7 +79,7 @@ def find(twin: Twin, merchant_account: str, shopper_reference: str, token_id: st
 
 
 def disable(twin: Twin, token: Token) -> None:
-    """Disable a token, and send it; a disabled one stays as it is."""
+    """Disable a token, and notify the shop; a disabled one stays as it is."""
     if token.active:
         token.active = False
         token_notifications.disabled(twin, token)
@@ -95,7 +95,7 @@ def disable_contract(twin: Twin, chosen: Iterable[Token], contract: str) -> None
 
 
 def update(twin: Twin, token: Token) -> None:
-    """Send that something about a token changed."""
+    """Notify the shop that something about a token changed."""
     token_notifications.changed(twin, token, "updated", names.psp_reference())
 
 

@@ -46,19 +46,19 @@ def authorisation(twin: Twin, payment: Payment) -> None:
 
 
 def earlier_refusal(twin: Twin, payment: Payment, *, same_psp_reference: bool) -> None:
-    """Send that an earlier attempt at the same order was refused."""
+    """Notify the shop that an earlier attempt at the same order was refused."""
     psp_reference = payment.psp_reference if same_psp_reference else names.psp_reference()
     _send_authorisation(twin, payment, psp_reference, Refusal("Refused", "2"))
 
 
 def offer_closed(twin: Twin, payment: Payment) -> None:
-    """Send that the offer closed without a payment, if the shop enabled this event."""
+    """Notify the shop that the offer closed without a payment, if the shop enabled this event."""
     if "OFFER_CLOSED" in twin.knobs.extra_events:
         _send(twin, payment, _event(twin, payment, "OFFER_CLOSED", payment.offer_reference))
 
 
 def authorisation_expired(twin: Twin, payment: Payment) -> None:
-    """Send that the uncaptured rest expired. The amount is the authorised one."""
+    """Notify the shop that the uncaptured rest expired. The amount is the authorised one."""
     event = _event(twin, payment, "EXPIRE", names.psp_reference())
     event.original_reference = payment.psp_reference
     _send(twin, payment, event)
@@ -75,7 +75,10 @@ def modification(twin: Twin, payment: Payment, mod: Modification, code: str) -> 
 
 
 def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
-    """Send that a successful modification failed later. The pspReference is the modification's."""
+    """Notify the shop that a successful modification failed later.
+
+    The pspReference is the modification's.
+    """
     event = _event(twin, payment, code, mod.psp_reference, mod.amount.value)
     event.original_reference = payment.psp_reference
     event.reason = REASONS_UNDONE[code]
@@ -83,7 +86,7 @@ def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
 
 
 def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: str) -> None:
-    """Send that no payment has the reference that was to be cancelled. GUESS: all of it."""
+    """Notify the shop that no payment has the reference to cancel. GUESS: all of it."""
     event = Event(
         at=twin.now(),
         code="TECHNICAL_CANCEL",

@@ -22,12 +22,12 @@ TOKENS: Final[EndpointName] = "tokens"
 
 
 def changed(twin: Twin, token: Token, operation: str, event_id: str) -> None:
-    """Send that a token was created, exists already, or was updated."""
+    """Notify the shop that a token was created, exists already, or was updated."""
     _send(twin, token, f"recurring.token.{operation}", event_id, {"operation": operation})
 
 
 def disabled(twin: Twin, token: Token) -> None:
-    """Send that a token was disabled; this webhook has no `operation`."""
+    """Notify the shop that a token was disabled; this webhook has no `operation`."""
     _send(twin, token, "recurring.token.disabled", names.psp_reference(), {})
 
 
