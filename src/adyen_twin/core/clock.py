@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
-# Adyen's webhooks bear Amsterdam's offset. The twin uses the summer offset all year, so
+# Adyen's webhooks have Amsterdam's offset. The twin uses the summer offset all year, so
 # that it needs no table of time zones.
 AMSTERDAM_SUMMER: Final = timezone(timedelta(hours=2))
 

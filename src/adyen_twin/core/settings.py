@@ -71,7 +71,7 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     modification_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     #: A cancel of a captured payment: CANCELLATION false, or carried out nevertheless.
     cancel_of_captured: Literal["fail", "cancel"] = "fail"
-    #: Which reference a modification's webhook bears, where the modification has its own.
+    #: Which reference a modification's webhook has, if the modification has its own.
     modification_reference: Literal["payment", "modification"] = "payment"
 
     #: When recurring.token.* is sent: after AUTHORISATION, once settled; before it; or never.
@@ -79,7 +79,7 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     settlement_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     #: "created": a token can be charged in the model it was saved for; "both": in either.
     tokens_charged: Literal["created", "both"] = "created"
-    #: Whether AUTHORISATION and /payments/details bear tokenization.* too.
+    #: Whether AUTHORISATION and /payments/details have tokenization.* too.
     tokens_in_authorisation: bool = False
     #: How token webhooks are serialised; a shop must verify the bytes, not its own JSON.
     tokens_spelled: Literal["compact", "spaced"] = "compact"

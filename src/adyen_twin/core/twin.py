@@ -1,7 +1,7 @@
 """The twin itself: its settings, its clock and its state in one object.
 
-Every part of the twin works on one `Twin`. It knows no HTTP and opens no socket. Whoever
-delivers webhooks and runs tasks sets `on_change` to learn that there may be new work.
+Every part of the twin works on one `Twin`. It knows no HTTP and opens no socket. The
+engine, which delivers webhooks and runs tasks, sets `on_change` to learn of new work.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A payment at Adyen: it is offered, decided at the wallet, and its details are asked once.
+"""A payment at Adyen: the offer, the decision at the wallet, and the answer to details.
 
 Sources: Adyen's OpenAPI file of Checkout, its docs on redirects, answers that plugins
 recorded. What could not be established is marked GUESS, and has a knob where it matters.

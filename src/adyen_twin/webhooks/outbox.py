@@ -1,7 +1,7 @@
 """The outbox: signs a webhook, applies planned faults, and puts it in its endpoint's queue.
 
 A webhook is signed when it is queued: after a key is rotated, webhooks that were queued
-before still bear the older signature, as Adyen's pages warn.
+before still have the older signature, as Adyen's pages warn.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from adyen_twin.core.twin import Twin
 #: Builds the message of a webhook, signed with this key or, without one, not signed.
 BuildMessage = Callable[[str | None], Message]
 
-#: The key of nobody, for signatures that must be wrong.
+#: No endpoint has this key: its signatures are wrong.
 WRONG_KEY: Final = "0" * 64
 
 
