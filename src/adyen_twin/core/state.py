@@ -1,8 +1,8 @@
 """Everything the twin remembers, as plain data that can be written to the state file.
 
 Nothing here decides anything. Moments are seconds since 1970 by the twin's clock. The
-names in the file are an interface, because files of older versions must load: a field
-whose name in the file is another says so with `rename`.
+names in the file are an interface, because files of older versions must load: `rename`
+maps the name of a field here to its name in the file.
 """
 
 from __future__ import annotations
