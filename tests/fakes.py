@@ -60,7 +60,7 @@ def notification_item(*, key: str = KEY, **changes: Any) -> dict[str, Any]:
     fields = {name: value for name, value in fields.items() if value is not None}
     amount, extra = fields.get("amount"), fields.get("additionalData")
     if isinstance(extra, dict) and isinstance(amount, dict) and "hmacSignature" not in extra:
-        extra = {**extra, "hmacSignature": signing.seal_of_item(fields, key)}
+        extra = {**extra, "hmacSignature": signing.sign_item(fields, key)}
         fields["additionalData"] = extra
     return fields
 

@@ -82,7 +82,7 @@ HTMLFormElement.prototype.submit = () => {};"""
 #: address is this machine's and every call is answered.
 ELSEWHERE = {
     'adyen_twin.gopay/pay.html:   <p><a href="/gopay/': (
-        "test_where_a_phone_can_come_the_code_stands_before_the_page_here"
+        "test_if_a_phone_can_open_the_address_the_qr_code_is_above_the_link"
     ),
     'kasir.payment_form/message.html: ">\n  <input type="hidden" name="attempt" value="': (
         "test_an_attempt_still_in_flight_is_shown_with_a_button_that_posts_it_again"

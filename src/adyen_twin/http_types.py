@@ -1,4 +1,6 @@
-"""What the twin's handlers share of HTTP."""
+"""The request type and the small functions that all HTTP handlers share."""
+
+from __future__ import annotations
 
 import hmac
 from typing import Any
@@ -15,7 +17,7 @@ HttpResponse = Response[bytes]
 
 
 class HttpRequest(Request[Any, Any, Any]):
-    """A request that knows which twin it came to."""
+    """A request with access to the twin that received it."""
 
     @property
     def twin(self) -> Twin:
@@ -25,44 +27,44 @@ class HttpRequest(Request[Any, Any, Any]):
 
     @property
     def engine(self) -> Engine:
-        """Return what works beside the requests."""
+        """Return the engine that works in the background."""
         engine: Engine = self.app.state.engine
         return engine
 
     @property
     def public_url(self) -> str:
-        """Return the address at which shoppers reach the twin."""
+        """Return the base URL that shoppers use, without a slash at its end."""
         return (self.twin.settings.public_url or str(self.base_url)).rstrip("/")
 
     def break_connection(self) -> None:
-        """Cut the connection without an answer, as a network does.
+        """Close the connection without an answer, as a network failure does.
 
-        ASGI knows no such thing; uvicorn's transport does, and `receive` leads to it.
+        ASGI has no such operation; uvicorn's transport has, and `receive` leads to it.
         """
         transport = getattr(getattr(self.receive, "__self__", None), "transport", None)
         if transport is not None:
             transport.abort()
 
     def path_part(self, name: str) -> str:
-        """Return a variable part of the path."""
+        """Return a path parameter."""
         return str(self.path_params[name])
 
-    def asked(self, name: str) -> str | None:
+    def query_value(self, name: str) -> str | None:
         """Return a query parameter, if it was given."""
-        said = self.query_params.get(name)
-        return None if said is None else str(said)
+        value = self.query_params.get(name)
+        return None if value is None else str(value)
 
 
 class NotJsonError(Exception):
-    """A body that is no JSON; says why."""
+    """The body is not JSON; the message says why."""
 
 
-def json_of(raw: bytes, kind: Any = Any) -> Any:
-    """Return a body's JSON, as that kind.
+def parse_json(raw: bytes, kind: Any = Any) -> Any:
+    """Return the JSON of a body, converted to a type.
 
     Raises:
-        NotJsonError: It is no JSON, or nested beyond reading.
-        msgspec.ValidationError: It is JSON, but not of that kind.
+        NotJsonError: It is not JSON, or nested too deeply.
+        msgspec.ValidationError: It is JSON, but not of that type.
 
     """
     try:
@@ -70,18 +72,18 @@ def json_of(raw: bytes, kind: Any = Any) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if isinstance(error, msgspec.ValidationError) and kind is not Any:
             raise
-        # Read as anything, only a number beyond all numbers is not valid.
+        # With type Any, only a number out of range is a ValidationError.
         raise NotJsonError(str(error)) from None
 
 
-def bears_key(request: HttpRequest) -> bool:
-    """Return whether a request bears the twin's key."""
-    said = request.headers.get("x-api-key", "")
-    return hmac.compare_digest(said.encode(), request.twin.settings.api_key.encode())
+def has_api_key(request: HttpRequest) -> bool:
+    """Return whether a request has the twin's API key."""
+    key = request.headers.get("x-api-key", "")
+    return hmac.compare_digest(key.encode(), request.twin.settings.api_key.encode())
 
 
-def web_address(url: str) -> bool:
-    """Return whether webhooks can go there."""
+def is_web_address(url: str) -> bool:
+    """Return whether this is an http or https address with a host."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -90,7 +92,7 @@ def web_address(url: str) -> bool:
 
 
 def as_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    """Return an answer of JSON."""
+    """Return a JSON answer."""
     return Response(
         msgspec.json.encode(body), status_code=status, headers=headers, media_type=MediaType.JSON
     )

@@ -1,4 +1,6 @@
-"""The twin tells no more than Adyen must: and another system pays on the same account."""
+"""Another system on the same account sends notifications under the same references."""
+
+from __future__ import annotations
 
 import json
 from typing import Any
@@ -13,56 +15,16 @@ __all__ = ["shop", "twin"]
 RUPIAH = {"currency": "IDR", "value": 25_000}
 
 
-async def test_details_say_no_more_than_adyens_example_unless_told_to(twin: TwinAtWork) -> None:
-    url = await twin.pay()
-    told = await twin.shopper(url)
-    bare = await twin.details(told["location"])
-    await twin.control("PUT", "knobs", {"detailsReference": "present", "detailsRepeat": "replay"})
-    whole = await twin.details(told["location"])
-
-    least = {"resultCode": "Authorised", "pspReference": told["pspReference"]}
-    assert bare.body == least
-    assert whole.body == least | {
-        "merchantReference": "ORDER-1001",
-        "amount": RUPIAH,
-        "paymentMethod": {"type": "gopay_wallet"},
-    }
-
-
-async def test_a_refusal_in_details_names_its_reason_and_no_reference(twin: TwinAtWork) -> None:
-    told = await twin.shopper(await twin.pay(), "refuse")
-    bare = await twin.details(told["location"])
-
-    assert bare.body == {
-        "resultCode": "Refused",
-        "pspReference": told["pspReference"],
-        "refusalReason": "REFUSED",
-        "refusalReasonCode": "0",
-    }
-
-
-@pytest.mark.parametrize(("knob", "echoed"), [(True, {"metadata.basket"}), (False, set())])
-async def test_an_authorisation_echoes_metadata_only_where_so_set(
-    twin: TwinAtWork, shop: Shop, knob: bool, echoed: set[str]
-) -> None:
-    await twin.control("PUT", "knobs", {"authorisationMetadata": knob})
-    await twin.paid(metadata={"basket": "7"})
-    await twin.settle()
-
-    names = shop.received[0].item["additionalData"]
-    assert {name for name in names if name.startswith("metadata.")} == echoed
-
-
-async def foreign(twin: TwinAtWork, **said: Any) -> str:
-    """Have the other system do something; return the pspReference of it."""
-    asked = {"reference": "ORDER-1001", "amount": RUPIAH} | said
-    named: str = (await twin.control("POST", "foreign", asked))["pspReference"]
-    return named
+async def send(twin: TwinAtWork, **changes: Any) -> str:
+    """Send an event of the other system; return its pspReference."""
+    event = {"reference": "ORDER-1001", "amount": RUPIAH} | changes
+    psp_reference: str = (await twin.control("POST", "foreign", event))["pspReference"]
+    return psp_reference
 
 
 async def test_another_system_pays_under_the_same_reference(twin: TwinAtWork, shop: Shop) -> None:
     ours = await twin.paid(metadata={"basket": "7"})
-    theirs = await foreign(twin)
+    theirs = await send(twin)
     await twin.settle()
 
     item = shop.received[1].item
@@ -72,17 +34,17 @@ async def test_another_system_pays_under_the_same_reference(twin: TwinAtWork, sh
     assert (item["paymentMethod"], item["amount"]) == ("visa", RUPIAH)
     assert "originalReference" not in item
     assert item["additionalData"].keys() == {"hmacSignature"}
-    # It is no payment of the shop's: the twin shows only what was asked of it.
+    # The twin has no payment of it.
     assert (await twin.control("GET", "payments?reference=ORDER-1001"))["count"] == 1
 
 
 @pytest.mark.parametrize("event", ["REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"])
-async def test_another_systems_change_names_an_original_of_its_own(
+async def test_another_systems_change_has_an_original_reference_of_its_own(
     twin: TwinAtWork, shop: Shop, event: str
 ) -> None:
     ours = await twin.paid()
-    theirs = await foreign(twin, event=event, success=False)
-    named = await foreign(twin, event=event, originalReference=ours)
+    theirs = await send(twin, event=event, success=False)
+    named = await send(twin, event=event, originalReference=ours)
     await twin.settle()
 
     items = [webhook.item for webhook in shop.received[1:]]
@@ -94,31 +56,31 @@ async def test_another_systems_change_names_an_original_of_its_own(
 
 
 @pytest.mark.parametrize(
-    ("amount", "told"),
+    ("amount", "expected"),
     [
         (1, {"currency": "IDR", "value": 1}),
         ({"currency": "IDR", "value": 0}, {"currency": "IDR", "value": 0}),
         ({"currency": "EUR", "value": -5}, {"currency": "EUR", "value": -5}),
     ],
 )
-async def test_another_systems_amount_is_told_as_it_was_given(
-    twin: TwinAtWork, shop: Shop, amount: Any, told: Any
+async def test_another_systems_amount_is_sent_as_given(
+    twin: TwinAtWork, shop: Shop, amount: Any, expected: Any
 ) -> None:
-    await foreign(twin, amount=amount, paymentMethod="gopay_wallet")
+    await send(twin, amount=amount, paymentMethod="gopay_wallet")
     await twin.settle()
 
-    assert shop.received[0].item["amount"] == told
+    assert shop.received[0].item["amount"] == expected
     assert shop.received[0].item["paymentMethod"] == "gopay_wallet"
 
 
-async def test_another_systems_notification_comes_again_until_it_is_taken(
+async def test_another_systems_notification_is_retried_until_it_is_accepted(
     twin: TwinAtWork, shop: Shop
 ) -> None:
     shop.answers = [500]
     await twin.control(
         "PUT", "faults", [{"fault": "duplicate_notice", "reference": "ORDER-1001", "times": 1}]
     )
-    theirs = await foreign(twin)
+    theirs = await send(twin)
     await twin.settle(10)
 
     found = (await twin.control("GET", "deliveries?reference=ORDER-1001"))["deliveries"]
@@ -141,7 +103,7 @@ async def test_another_systems_notification_comes_again_until_it_is_taken(
         ({"reference": "R", "amount": 1, "method": "visa"}, "method"),
     ],
 )
-async def test_what_another_system_cannot_do_names_the_field(
+async def test_an_invalid_event_of_another_system_names_the_field(
     twin: TwinAtWork, body: dict[str, Any], field: str
 ) -> None:
     answer = await twin.call("POST", "/twin/foreign", body)
@@ -153,10 +115,10 @@ async def test_what_another_system_cannot_do_names_the_field(
 @pytest.mark.parametrize(
     "event", ["AUTHORISATION", "REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"]
 )
-async def test_another_systems_notifications_are_of_adyens_schema(
+async def test_another_systems_notifications_match_adyens_schema(
     twin: TwinAtWork, shop: Shop, event: str
 ) -> None:
-    await foreign(twin, event=event)
+    await send(twin, event=event)
     await twin.settle()
 
     assert webhook_faults(json.loads(shop.received[0].raw)) == []
