@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiosql
-import asyncpg
 import pytest
 
 from kasir.store.database import queries
+from kasir.store.limited import LimitedConnection
 
-__all__ = ["_locks_in_order", "_watched_connections"]
+__all__ = ["_locks_in_order", "lock_faults"]
 
 ORDER: Final = (
     "shopper",
@@ -174,26 +174,24 @@ class Watch:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _watched_connections() -> Iterator[list[str]]:
-    """Watch whatever connection a pool of this process opens."""
-    known, faults, create = statements(), list[str](), asyncpg.create_pool
+def lock_faults() -> Iterator[list[str]]:
+    """Watch every connection that Kasir opens in this process; what was found is collected."""
+    known, faults, make = statements(), list[str](), LimitedConnection.__init__
 
-    def create_watched(*args: Any, **more: Any) -> Any:
-        async def watch(connection: Any) -> None:
-            connection.add_query_logger(Watch(known, faults).heard)
-
-        return create(*args, **{"init": watch, **more})
+    def make_watched(connection: LimitedConnection, *args: Any, **more: Any) -> None:
+        make(connection, *args, **more)
+        connection.add_query_logger(Watch(known, faults).heard)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asyncpg, "create_pool", create_watched)
+        patch.setattr(LimitedConnection, "__init__", make_watched)
         yield faults
 
 
 @pytest.fixture(autouse=True)
-def _locks_in_order(_watched_connections: list[str]) -> Iterator[None]:
+def _locks_in_order(lock_faults: list[str]) -> Iterator[None]:
     """Fail where a transaction waited for what comes before what it held."""
     yield
-    found = _watched_connections[:]
-    _watched_connections.clear()
+    found = lock_faults[:]
+    lock_faults.clear()
 
     assert found == [], "\n".join(found)
