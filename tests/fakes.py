@@ -16,8 +16,8 @@ from typing import Any, Final
 from adyen_twin.protocol import signing
 from kasir.errors import KasirError, KeyReused, NotFound
 from kasir.ids import PaymentId
-from kasir.ledger.attribution import Placing
-from kasir.ledger.payments import Locked, names_in
+from kasir.ledger.attribution import Attribution
+from kasir.ledger.payments import LockedPayment
 from kasir.money import IDR, Money
 from kasir.payments import fold
 from kasir.payments.facts import Fact, Says, Source
@@ -25,6 +25,7 @@ from kasir.payments.payment import Intent, Payment
 from kasir.payments.question import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from kasir.shop_events.event_policy import Told
+from kasir.store.payments import names_in
 from twin_fixtures import BROWSER, KEY, OTHER_KEY, payment_body
 
 #: Settings with which Kasir starts where money is real.
@@ -190,7 +191,7 @@ class MemoryBook:
     async def open(
         self, intent: Intent, question: Question, shop_key: ShopKey | None
     ) -> Question | None:
-        """Write an intent and its question down; see `Book.open`."""
+        """Write an intent and its question down; see `PaymentBook.open`."""
         if shop_key and (first := self._first(shop_key)):
             return first
         self._claim(shop_key, question)
@@ -202,7 +203,7 @@ class MemoryBook:
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None
     ) -> Question | None:
-        """Write a change's question down, if `decide` lets it; see `Book.open_change`."""
+        """Write a change's question down, if `decide` allows it; see `PaymentBook.open_change`."""
         if shop_key and (first := self._first(shop_key)):
             return first
         payment_id = question.payment_id
@@ -307,16 +308,16 @@ class MemoryBook:
         self._owners |= dict.fromkeys(names_in(facts), payment_id)
 
     def _learn(self, question: Question, heard: Heard) -> PaymentId | None:
-        """Let the payment that an answer is about learn of it; whose it is, where that is known."""
+        """Record facts at the payment that an answer is about; whose it is, where that is known."""
         if heard.clues is None:
             if question.payment_id:
                 self._hear(question.payment_id, heard.facts)
             return question.payment_id
         untold = Told(Status.CREATED, None)
-        every = {one: Locked(self._payment(one), untold) for one in self._intents}
-        placed = Placing(every, self._owners)
-        payment_id = placed.place_reply(heard)
-        for one, facts in placed.news.items():
+        every = {one: LockedPayment(self._payment(one), untold) for one in self._intents}
+        attribution = Attribution(every, self._owners)
+        payment_id = attribution.attribute_answer(heard)
+        for one, facts in attribution.facts.items():
             self._hear(one, facts)
         return payment_id
 

@@ -19,7 +19,7 @@ from kasir.jobs import failed
 from kasir.store import database
 from kasir.store.deliveries import RESENT_WITHIN
 from kasir.store.diagnosis import Diagnosis, Untold
-from kasir.webhooks.receiving import NoticeKind
+from kasir.store.inbox import NoticeKind
 from kasir.wiring import Kasir
 
 #: A shop that sells hears from Adyen at least this often; one that is new sends a test.

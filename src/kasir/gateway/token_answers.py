@@ -17,7 +17,8 @@ import msgspec
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
 from kasir.gateway.methods import stored_id_of
-from kasir.payments.question import Heard, Kept, Kind, Provider, Question
+from kasir.payments.flow import Provider
+from kasir.payments.question import Heard, Kept, Kind, Question
 from kasir.tokens.model import BY_ANSWER, Token, TokenFact, TokenNews, TokenSays
 
 #: Contract not found; PaymentDetail not found. Which of them when is a guess, see docs/adyen.md.

@@ -19,7 +19,8 @@ from kasir.adyen import replies
 from kasir.clock import Clock
 from kasir.gateway import meanings
 from kasir.gateway.methods import stored_id_of
-from kasir.payments.question import Heard, Kind, Provider, Question
+from kasir.payments.flow import Provider
+from kasir.payments.question import Heard, Kind, Question
 from kasir.tokens.model import Token
 
 #: As the charge of a token that is gone is answered.

@@ -133,7 +133,7 @@ class Asker:
         deadline = time.monotonic() + self._patience_s
         while time.monotonic() < deadline:
             try:
-                await SQL.forsake(
+                await SQL.abandon(
                     self._pool,
                     key=question.key,
                     asked_at=question.asked_at,

@@ -61,6 +61,11 @@ AWAY: Final = (
     asyncpg.InternalClientError,  # Said of a connection that was cut while it lay in the pool.
 )
 
+#: What the driver raises, by the names that the use cases know it by: they do not import it.
+UniqueViolation = asyncpg.UniqueViolationError
+StatementTimeout = asyncpg.QueryCanceledError
+ValueRefused = asyncpg.DataError
+
 #: Any number that nobody else's migrations use on the same server.
 MIGRATION_LOCK: Final = 0x6B61_7369_72
 _USUAL: Final = Limits()
@@ -95,6 +100,13 @@ def once_more(
 def tries(on: Callable[[Exception], bool]) -> AsyncIterable[stamina.Attempt]:
     """Try again what ends in an error of this kind, a moment later."""
     return stamina.retry_context(on, wait_initial=0.01, wait_jitter=0.05)
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """Give a connection in a transaction: a use case's unit of work, committed with the context."""
+    async with pool.acquire() as connection, connection.transaction():
+        yield connection
 
 
 def queries(name: str) -> Any:

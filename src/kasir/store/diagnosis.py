@@ -56,7 +56,7 @@ class Diagnosis:
 
     async def untold(self, since: datetime, most: int) -> Untold:
         """What the shop has not taken; of what was given up, what was so since then."""
-        row = await SQL.untold(self.pool, since=since, most=most)
+        row = await SQL.undelivered(self.pool, since=since, most=most)
         last = await last_try(self.pool)
         return Untold(row["waiting"], row["waiting_since"], row["given_up"], last)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from kasir.store.database import Pool, queries
 from kasir.store.deliveries import RESENT_WITHIN
-from kasir.webhooks.interpreting import NoticeState
+from kasir.store.inbox import NoticeState
 
 SQL: Final = queries("figures")
 
