@@ -212,7 +212,7 @@ class MemoryBook:
         facts = decide(self._payment(payment_id))
         self._claim(shop_key, question)
         self._pages[question.key] = _Page(question)
-        self._hear(payment_id, facts)
+        self._add(payment_id, facts)
         return None
 
     async def open_question(self, question: Question) -> bool:
@@ -231,7 +231,7 @@ class MemoryBook:
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
-        """Around the asking of a question: broken off, it is let go."""
+        """A context around the sending of a question: cut off, the question is released."""
         try:
             yield
         except KasirError:
@@ -243,8 +243,8 @@ class MemoryBook:
                 page.question = replace(page.question, asked_at=_LONG_AGO, tries=tries)
             raise
 
-    async def is_forsaken(self, question: Question) -> bool:
-        """Whether its asker is gone: never, for here is one process."""
+    async def is_abandoned(self, question: Question) -> bool:
+        """Whether its sender is gone: never, because there is one process."""
         return False
 
     async def take_over(self, question: Question, now: datetime) -> bool:
@@ -258,19 +258,19 @@ class MemoryBook:
     async def hear(
         self,
         question: Question,
-        heard: Heard,
+        result: Heard,
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
-        """Keep the answer and the facts."""
+        """Keep the answer and record the facts."""
         page = self._pages[question.key]
-        payment_id = self._learn(question, heard)
-        if heard.answer is None:
+        payment_id = self._record(question, result)
+        if result.answer is None:
             if not page.kept and page.question.asked_at == question.asked_at:
                 tries = page.question.tries + 1
                 page.question = replace(page.question, asked_at=_LONG_AGO, tries=tries)
         elif page.kept is None:
-            page.kept = heard.answer
+            page.kept = result.answer
             page.question = replace(
                 page.question, payment_id=payment_id or page.question.payment_id
             )
@@ -302,23 +302,23 @@ class MemoryBook:
         facts = tuple(self._facts[payment_id].values())
         return fold.payment(self._intents[payment_id], facts)
 
-    def _hear(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
+    def _add(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
         for fact in facts:
             self._facts[payment_id].setdefault(fact.key, fact)
         self._owners |= dict.fromkeys(names_in(facts), payment_id)
 
-    def _learn(self, question: Question, heard: Heard) -> PaymentId | None:
+    def _record(self, question: Question, result: Heard) -> PaymentId | None:
         """Record facts at the payment that an answer is about; whose it is, where that is known."""
-        if heard.clues is None:
+        if result.clues is None:
             if question.payment_id:
-                self._hear(question.payment_id, heard.facts)
+                self._add(question.payment_id, result.facts)
             return question.payment_id
         untold = Told(Status.CREATED, None)
         every = {one: LockedPayment(self._payment(one), untold) for one in self._intents}
         attribution = Attribution(every, self._owners)
-        payment_id = attribution.attribute_answer(heard)
+        payment_id = attribution.attribute_answer(result)
         for one, facts in attribution.facts.items():
-            self._hear(one, facts)
+            self._add(one, facts)
         return payment_id
 
 

@@ -65,16 +65,16 @@ class Attribution:
                 self.facts.setdefault(payment_id, []).append(_attention(matched, clues, fact))
         return matched
 
-    def attribute_answer(self, heard: Heard) -> PaymentId | None:
+    def attribute_answer(self, result: Heard) -> PaymentId | None:
         """Decide whose the answer to a call of ours is; None where that is not known.
 
         Anybody may have sent the result that `/payments/details` was asked with. Where nothing
         proves whose the answer is, nothing is recorded: the notification that follows will say.
         """
-        clues = heard.clues
+        clues = result.clues
         if clues is None or not (clues.payment_id or self._match(clues).payment_id):
             return None
-        return [self.attribute(clues, fact).payment_id for fact in heard.facts][-1]
+        return [self.attribute(clues, fact).payment_id for fact in result.facts][-1]
 
     def _match(self, clues: Clues) -> Match:
         about = {self.owners[name] for name in clues.names if name in self.owners}

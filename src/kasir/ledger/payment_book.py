@@ -158,9 +158,9 @@ class PostgresBook:
         """A context around the sending of a question; see `PaymentBook.asking`."""
         return self.asker.asking(question)
 
-    async def is_forsaken(self, question: Question) -> bool:
+    async def is_abandoned(self, question: Question) -> bool:
         """Whether whoever sent a question last is known to wait for its answer no longer."""
-        return await self.asker.is_forsaken(question)
+        return await self.asker.is_abandoned(question)
 
     async def take_over(self, question: Question, now: datetime) -> bool:
         """Claim an unanswered question: True if nobody sent it since `question.asked_at`."""
@@ -169,34 +169,36 @@ class PostgresBook:
     async def hear(
         self,
         question: Question,
-        heard: Heard,
+        result: Heard,
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
         """Keep the answer and record the facts; see `PaymentBook.hear`."""
-        if opened and heard.answer:
+        if opened and result.answer:
             with suppress(UniqueViolation):  # A name in it has an owner: decided below.
-                if await self._hear_first(opened, question, heard, heard.answer):
+                if await self._record_first(opened, question, result, result.answer):
                     return
         async for attempt in tries(is_passing):
             with attempt:
                 async with transaction(self._pool) as connection:
                     is_first_try = attempt.num == 1
                     recorded = await self._record(
-                        connection, question, heard, is_first_try=is_first_try
+                        connection, question, result, is_first_try=is_first_try
                     )
-                    await self._keep(connection, question, heard, recorded.payment_id, ask_again_at)
+                    await self._keep(
+                        connection, question, result, recorded.payment_id, ask_again_at
+                    )
                     if recorded.claimed:
                         # Notices that wait for the owner of one of these names can be read now.
                         await inbox.mark_unread(connection, sorted(recorded.claimed))
 
     async def _record(
-        self, connection: Connection, question: Question, heard: Heard, *, is_first_try: bool
+        self, connection: Connection, question: Question, result: Heard, *, is_first_try: bool
     ) -> _Recorded:
         """Record the facts at the payment that the answer is about."""
-        if heard.clues is None:
-            if question.payment_id and heard.facts:
-                await self._ledger.record(connection, {question.payment_id: heard.facts})
+        if result.clues is None:
+            if question.payment_id and result.facts:
+                await self._ledger.record(connection, {question.payment_id: result.facts})
             return _Recorded(question.payment_id)
         if question.payment_id and is_first_try:
             # The call was made for this payment, and nearly always no other owns a name in the
@@ -204,8 +206,8 @@ class PostgresBook:
             locked = await self._ledger.lock(connection, [question.payment_id])
             attribution = Attribution(locked, {})
         else:
-            attribution = await lock_candidates(connection, self._ledger, [heard.clues])
-        payment_id = attribution.attribute_answer(heard)
+            attribution = await lock_candidates(connection, self._ledger, [result.clues])
+        payment_id = attribution.attribute_answer(result)
         if attribution.facts:
             await self._ledger.record_locked(connection, attribution.locked, attribution.facts)
         return _Recorded(payment_id, attribution.claimed)
@@ -214,25 +216,25 @@ class PostgresBook:
         self,
         connection: Connection,
         question: Question,
-        heard: Heard,
+        result: Heard,
         payment_id: PaymentId | None,
         ask_again_at: datetime | None,
     ) -> None:
         """Keep an answer; where there is none, let others send the question."""
-        if heard.answer is None:
+        if result.answer is None:
             await questions.release(connection, question, ask_again_at)
             return
         await self._questions.keep_answer(
             connection,
             question.key,
-            heard.answer,
+            result.answer,
             payment_id=payment_id,
-            attempt=heard.clues.attempt if heard.clues else "",
+            attempt=result.clues.attempt if result.clues else "",
         )
 
     @once_more
-    async def _hear_first(
-        self, opened: Intent, question: Question, heard: Heard, answer: Kept
+    async def _record_first(
+        self, opened: Intent, question: Question, result: Heard, answer: Kept
     ) -> bool:
         """Keep an answer in one statement, if that is enough; see `Ledger.record_first`."""
         first = FirstAnswer(
@@ -240,9 +242,9 @@ class PostgresBook:
             status=answer.status,
             sealed_body=self._vault.seal(answer.body),
             psp_reference=answer.psp_reference,
-            attempt=heard.clues.attempt if heard.clues else "",
+            attempt=result.clues.attempt if result.clues else "",
         )
-        return await self._ledger.record_first(self._pool, opened, heard.facts, first)
+        return await self._ledger.record_first(self._pool, opened, result.facts, first)
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
         """Give a payment with its facts."""

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 from kasir.money import Money
 from kasir.payments.changes import Change
-from kasir.payments.facts import DisputeSaid, Fact, Says
+from kasir.payments.facts import DisputeDetails, Fact, Says
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ def _name(fact: Fact) -> str:
     return fact.modification or fact.about or fact.psp_reference
 
 
-def _last(facts: Iterable[Fact], told: Callable[[DisputeSaid], T]) -> T | None:
+def _last(facts: Iterable[Fact], told: Callable[[DisputeDetails], T]) -> T | None:
     """The last that was said of this, by the provider's clock; None where nothing was."""
     said = [told(fact.dispute) for fact in facts if fact.dispute]
     return next((one for one in reversed(said) if one), None)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from kasir.payments.changes import Change
-from kasir.payments.facts import Fact, Says, unheard_key
+from kasir.payments.facts import Fact, Says, unanswered_key
 
 #: A change's name, and how it ended.
 Ended = tuple[str, "Ending"]
@@ -37,7 +37,7 @@ def endings(changes: Iterable[Change], facts: Iterable[Fact]) -> tuple[Ended, ..
         facts: All that is known of it.
     """
     keys = {fact.key for fact in facts}
-    found = ((one.name, _ending(one, unheard_key(one.name) in keys)) for one in changes)
+    found = ((one.name, _ending(one, unanswered_key(one.name) in keys)) for one in changes)
     return tuple((name, ending) for name, ending in found if ending)
 
 

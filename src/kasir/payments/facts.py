@@ -99,7 +99,7 @@ class Says(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DisputeSaid:
+class DisputeDetails:
     """What the provider says of a dispute beside its money; empty where it said nothing.
 
     Attributes:
@@ -142,7 +142,7 @@ class Fact:
     modification: str = ""
     amount: Money | None = None
     words: str = ""
-    dispute: DisputeSaid | None = None
+    dispute: DisputeDetails | None = None
 
 
 _RETURNED: Final = "returned"
@@ -154,7 +154,7 @@ def returned(at: datetime) -> Fact:
     return Fact(key=_RETURNED, says=Says.NOTED, source=Source.KASIR, at=at, words=words)
 
 
-def unheard_key(question_key: str) -> str:
+def unanswered_key(question_key: str) -> str:
     """The key of the fact that a call, known by its idempotency key, had no answer."""
     return f"unknown:{question_key}"
 

@@ -87,7 +87,7 @@ class PaymentBook(Protocol):
         """
         ...
 
-    async def is_forsaken(self, question: Question) -> bool:
+    async def is_abandoned(self, question: Question) -> bool:
         """Whether whoever sent a question last is known to wait for its answer no longer."""
         ...
 
@@ -98,7 +98,7 @@ class PaymentBook(Protocol):
     async def hear(
         self,
         question: Question,
-        heard: Heard,
+        result: Heard,
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
@@ -270,7 +270,7 @@ class Flow:
         if now >= known.opened_at + self.patience.key_lifetime:
             return None  # The provider may have forgotten the key: this might be a second payment.
         is_leased = now < known.asked_at + self.patience.lease
-        if is_leased and not await self.book.is_forsaken(known):
+        if is_leased and not await self.book.is_abandoned(known):
             raise StillRunning(shop_key)
         asked = replace(known, asked_at=now)
         async with self.book.asking(asked):
@@ -280,9 +280,9 @@ class Flow:
 
     async def _ask(self, question: Question, opened: Intent | None = None) -> Kept | None:
         """Send a question, outside any transaction, and write down what came of it."""
-        heard = await self.provider.ask(question)
-        await self.book.hear(question, heard, self._next_time(question), opened)
-        return heard.answer
+        result = await self.provider.ask(question)
+        await self.book.hear(question, result, self._next_time(question), opened)
+        return result.answer
 
     def _next_time(self, question: Question) -> datetime | None:
         """When a worker sends it again without an answer; None once the key may be forgotten."""

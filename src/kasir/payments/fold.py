@@ -9,7 +9,7 @@ from kasir.payments.disputes import disputes
 from kasir.payments.endings import endings
 from kasir.payments.facts import Fact, Says
 from kasir.payments.payment import Intent, Payment, Standing
-from kasir.payments.status import standing, status
+from kasir.payments.status import paid_attempts, status
 from kasir.payments.sums import Sums, sums
 
 
@@ -40,10 +40,10 @@ def _is_given_back(facts: frozenset[Fact], money: Sums) -> bool:
     if not any(fact.says is Says.AUTHORISED for fact in facts):
         return False
     refunded = money.refunded.minor_units
-    return not standing(facts) or 0 < refunded >= money.captured.minor_units
+    return not paid_attempts(facts) or 0 < refunded >= money.captured.minor_units
 
 
 def _psp_reference(facts: frozenset[Fact]) -> str:
     """The attempt that stands; else any attempt heard of, by an order that is not time's."""
     heard = {fact.psp_reference for fact in facts if fact.psp_reference}
-    return min(standing(facts) or heard, default="")
+    return min(paid_attempts(facts) or heard, default="")

@@ -63,7 +63,7 @@ def status(facts: Iterable[Fact]) -> Status:
     other attempts before or after, unless that same attempt was voided.
     """
     known = frozenset(facts)
-    if standing(known):
+    if paid_attempts(known):
         return Status.AUTHORISED
     answered = {fact.about for fact in known if fact.says is not Says.UNKNOWN}
     said = {
@@ -72,7 +72,7 @@ def status(facts: Iterable[Fact]) -> Status:
     return next((status for says, status in PRECEDENCE if says in said), Status.CREATED)
 
 
-def standing(facts: Iterable[Fact]) -> frozenset[str]:
+def paid_attempts(facts: Iterable[Fact]) -> frozenset[str]:
     """The attempts (by pspReference) whose money stands: authorised, and not voided.
 
     Of one that brought another amount than was asked, an answer that says *authorised* and not how

@@ -19,7 +19,7 @@ from kasir.payments.changes import Change, changes
 from kasir.payments.facts import Fact, Says
 from kasir.payments.payment import Intent
 from kasir.payments.refunds import Refund, RefundStatus, refunds
-from kasir.payments.status import standing
+from kasir.payments.status import paid_attempts
 
 
 class Why(StrEnum):
@@ -56,7 +56,7 @@ _DISPUTES: Final = (Says.SECOND_CHARGEBACK, Says.CHARGED_BACK, Says.DISPUTE_ANNO
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Remaining:
     """What may still be asked for: the whole, less what is held.
 
     Attributes:
@@ -110,14 +110,14 @@ class Sums:
         """Money the shopper's side took, and did not return."""
         return self._money(sum(_charged_back(change) for change in self.changes))
 
-    def refundable(self, attempt: str) -> Room:
+    def refundable(self, attempt: str) -> Remaining:
         """What may still go back of an attempt: captured, less all that leaves or may leave."""
         held: Counter[Why] = Counter()
         for why, amount in self._leaving(attempt):
             held[why] += amount or self._whole(attempt)
-        return self._room(self._captured(attempt), held)
+        return self._remaining(self._captured(attempt), held)
 
-    def capturable(self, attempt: str) -> Room:
+    def capturable(self, attempt: str) -> Remaining:
         """What may still be taken of an attempt: authorised, less what was taken or may be.
 
         What the provider takes by itself is not in it: to ask for that again does no harm.
@@ -125,7 +125,7 @@ class Sums:
         held: Counter[Why] = Counter()
         for why, amount in (*self._taking(attempt), *self._undoing(attempt)):
             held[why] += amount or self._whole(attempt)
-        return self._room(self._whole(attempt), held)
+        return self._remaining(self._whole(attempt), held)
 
     def _leaving(self, attempt: str) -> Iterator[tuple[Why, int]]:
         """What leaves an attempt or may leave it; 0 is all there is."""
@@ -182,9 +182,9 @@ class Sums:
         """What was authorised; what is to be paid, as long as that is not heard of."""
         return self.authorised.get(attempt, self.intent.amount.minor_units)
 
-    def _room(self, whole: int, held: Mapping[Why, int]) -> Room:
+    def _remaining(self, whole: int, held: Mapping[Why, int]) -> Remaining:
         found = {why: held[why] for why in Why if held.get(why)}
-        return Room(Money(self.intent.amount.currency, whole), found)
+        return Remaining(Money(self.intent.amount.currency, whole), found)
 
     def _money(self, minor_units: int) -> Money:
         most = sum(self.authorised.values())
@@ -209,7 +209,7 @@ def sums(intent: Intent, facts: Iterable[Fact]) -> Sums:
 def _authorised(intent: Intent, facts: frozenset[Fact]) -> dict[str, int]:
     """What each attempt was paid with, as far as that was asked for; nothing where it is undone."""
     most = intent.amount.minor_units
-    stands = standing(facts)
+    stands = paid_attempts(facts)
     found: dict[str, int] = {}
     for fact in facts:
         if fact.says is Says.AUTHORISED:

@@ -92,7 +92,7 @@ class Asker:
             self._in_hand[asked] -= 1
             self._in_hand += Counter()  # Drops what nobody asks.
 
-    async def is_forsaken(self, question: Question) -> bool:
+    async def is_abandoned(self, question: Question) -> bool:
         """Whether nobody waits for the answer any more to what was asked at `asked_at`."""
         last = await SQL.last_asker(
             self._pool,

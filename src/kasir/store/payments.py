@@ -12,7 +12,7 @@ import msgspec
 
 from kasir.ids import LinkId, PaymentId
 from kasir.money import Currency, Money
-from kasir.payments.facts import DisputeSaid, Fact, Says, Source
+from kasir.payments.facts import DisputeDetails, Fact, Says, Source
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.status import FINAL, Status
 from kasir.store.database import Connection, Pool, is_undone, queries
@@ -282,8 +282,12 @@ def _fact_columns(changes: Sequence[Change]) -> dict[str, list[Any]]:
     }
 
 
-def _as_json(said: DisputeSaid | None) -> str | None:
-    return msgspec.json.encode(said).decode() if said else None
+def _as_json(details: DisputeDetails | None) -> str | None:
+    return msgspec.json.encode(details).decode() if details else None
+
+
+def _details_of(text: str | None) -> DisputeDetails | None:
+    return msgspec.json.decode(text, type=DisputeDetails) if text else None
 
 
 def _claim_columns(changes: Sequence[Change]) -> dict[str, list[Any]]:
@@ -324,5 +328,5 @@ def _fact_of(row: Mapping[str, Any]) -> Fact:
         modification=row["modification"],
         amount=amount,
         words=row["words"],
-        dispute=msgspec.json.decode(said, type=DisputeSaid) if (said := row["dispute"]) else None,
+        dispute=_details_of(row["dispute"]),
     )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.vault import Vault
-from kasir.tokens.model import Token, TokenFact, TokenName, TokenSays, TokenStanding, TokenState
+from kasir.tokens.model import Token, TokenFact, TokenName, TokenSays, TokenState, TokenSummary
 
 SQL: Final = queries("tokens")
 
@@ -38,7 +38,7 @@ class TokenChange:
 
     id: str
     facts: tuple[TokenFact, ...]
-    summary: TokenStanding
+    summary: TokenSummary
 
 
 async def claim(connection: Connection, vault: Vault, tokens: Sequence[NewToken]) -> list[str]:
@@ -143,7 +143,7 @@ def token_of(row: Mapping[str, Any], vault: Vault) -> Token:
             stored_id=vault.open(row["sealed_id"]).decode(),
         ),
         method=row["method"],
-        standing=TokenStanding(
+        standing=TokenSummary(
             state=TokenState(row["state"]),
             first_psp_reference=row["first_psp_reference"],
             created_at=row["created_at"],

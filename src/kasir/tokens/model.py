@@ -101,7 +101,7 @@ class TokenNews:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenStanding:
+class TokenSummary:
     """What a token's facts come to."""
 
     state: TokenState
@@ -128,7 +128,7 @@ class Token:
     id: str
     name: TokenName
     method: str
-    standing: TokenStanding
+    standing: TokenSummary
     model: str = ""
 
     @property
@@ -137,7 +137,7 @@ class Token:
         return self.standing.state is TokenState.ACTIVE
 
 
-def fold(facts: Iterable[TokenFact]) -> TokenStanding:
+def fold(facts: Iterable[TokenFact]) -> TokenSummary:
     """What these facts come to. The same set gives the same answer, in any order.
 
     What happened last decides; where two happened at once, an end does, because charging a token
@@ -146,7 +146,7 @@ def fold(facts: Iterable[TokenFact]) -> TokenStanding:
     known = frozenset(facts)
     made = [fact for fact in known if fact.says not in _ENDS and fact.psp_reference]
     first = min(made, key=lambda fact: (fact.at, fact.key), default=None)
-    return TokenStanding(
+    return TokenSummary(
         state=_state(known),
         first_psp_reference=first.psp_reference if first else "",
         created_at=min(fact.at for fact in known),

@@ -239,17 +239,17 @@ class Reader:
             return  # Nearly always.
         async with transaction(self.pool) as connection:
             found = await Questions(self.vault).assignable(connection, self.batch_max)
-            results = [self._heard(one) for one in found]
-            clues = [heard.clues for heard in results if heard.clues]
+            results = [self._result(one) for one in found]
+            clues = [result.clues for result in results if result.clues]
             if not clues:
                 return
             attribution = await lock_candidates(connection, self.ledger, clues)
-            for heard in results:
-                attribution.attribute_answer(heard)
+            for result in results:
+                attribution.attribute_answer(result)
             await questions.assign(connection, found)
             await self.ledger.record_locked(connection, attribution.locked, attribution.facts)
 
-    def _heard(self, found: Assignable) -> Heard:
+    def _result(self, found: Assignable) -> Heard:
         kept = found.answer
         answer = Answer(kept.status, kept.body, kept.psp_reference)
         return meanings.of_reply(found.question, answer, self.clock.now())

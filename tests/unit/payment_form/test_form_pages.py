@@ -37,7 +37,7 @@ from kasir.payments.fold import fold
 from kasir.payments.links import Link, LinkStatus
 from kasir.payments.payment import Intent, Payment
 from kasir.requests.payment_links import OpenLink
-from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
+from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
 from kasir.web.problems import HANDLERS
 from kasir.wiring import Kasir
 
@@ -183,7 +183,7 @@ def _token(shopper: str, stored_id: str) -> Token:
         id=f"tok_{stored_id}",
         name=TokenName(merchant_account="Toko", shopper_reference=shopper, stored_id=stored_id),
         method="gopay_wallet",
-        standing=TokenStanding(
+        standing=TokenSummary(
             state=TokenState.ACTIVE, first_psp_reference="", created_at=datetime.now(UTC)
         ),
     )
