@@ -64,7 +64,7 @@ class Says(StrEnum):
     CANCEL_REJECTED = "cancel_rejected"
     #: The provider accepted the request for a capture or a cancel, and gave it a pspReference.
     CHANGE_RECEIVED = "change_received"
-    #: The provider rejected that request: nothing changes.
+    #: The provider rejected the request for a capture or a cancel: nothing changes.
     CHANGE_DECLINED = "change_declined"
     #: The shop asked for a reversal: a cancel or a refund of the whole.
     REVERSAL_ASKED = "reversal_asked"
@@ -72,7 +72,7 @@ class Says(StrEnum):
     REFUND_ASKED = "refund_asked"
     #: The provider accepted the request for a refund, and gave it a pspReference.
     REFUND_RECEIVED = "refund_received"
-    #: The provider rejected that request: nothing is refunded.
+    #: The provider rejected the request for a refund: nothing is refunded.
     REFUND_DECLINED = "refund_declined"
     #: The refund succeeded.
     REFUND_CONFIRMED = "refund_confirmed"
