@@ -35,7 +35,7 @@ class TokenLedger:
     vault: Vault
     outbox: Outbox
 
-    async def record(self, connection: Connection, news: Sequence[TokenNews]) -> frozenset[str]:
+    async def record(self, connection: Connection, reports: Sequence[TokenNews]) -> frozenset[str]:
         """Record facts of tokens: lock all, read all, decide each, write all.
 
         The number of statements does not depend on the number of tokens or facts.
@@ -44,7 +44,7 @@ class TokenLedger:
             The shoppers whose tokens changed. The caller schedules their subscriptions, after all
             that it locks before them.
         """
-        about = _by_token(news)
+        about = _by_token(reports)
         if not about:
             return frozenset()
         locked = await self._lock(connection, about)
@@ -70,10 +70,10 @@ class TokenLedger:
             NewToken(
                 id=self.ids.new("tok"),
                 name=name,
-                method=next((one.method for one in news if one.method), ""),
-                created_at=min(one.fact.at for one in news),
+                method=next((report.method for report in reports if report.method), ""),
+                created_at=min(report.fact.at for report in reports),
             )
-            for name, news in about.items()
+            for name, reports in about.items()
         ]
         return dict(zip(about, await tokens.claim(connection, self.vault, new), strict=True))
 
@@ -100,9 +100,11 @@ class _Entry:
     events: tuple[EventType, ...]
 
 
-def _entry(token_id: str, known: dict[str, TokenFact], news: Sequence[TokenNews]) -> _Entry | None:
+def _entry(
+    token_id: str, known: dict[str, TokenFact], reports: Sequence[TokenNews]
+) -> _Entry | None:
     """What is to be written for these facts; None where none of them is new."""
-    facts = (one.fact for one in news)
+    facts = (report.fact for report in reports)
     new = {fact.key: not_before(fact, known.values()) for fact in facts if fact.key not in known}
     if not new:
         return None
@@ -111,12 +113,16 @@ def _entry(token_id: str, known: dict[str, TokenFact], news: Sequence[TokenNews]
     return _Entry(change, tuple(token_news([*known.values()], after)))
 
 
-def _by_token(news: Sequence[TokenNews]) -> dict[TokenName, list[TokenNews]]:
+def _by_token(reports: Sequence[TokenNews]) -> dict[TokenName, list[TokenNews]]:
     """The facts of each token, in the one order in which tokens are locked."""
     about: dict[TokenName, list[TokenNews]] = {}
-    for one in sorted(news, key=lambda one: (one.name.shopper_reference, one.name.stored_id)):
-        about.setdefault(one.name, []).append(one)
+    for report in sorted(reports, key=_lock_order):
+        about.setdefault(report.name, []).append(report)
     return about
+
+
+def _lock_order(report: TokenNews) -> tuple[str, str]:
+    return report.name.shopper_reference, report.name.stored_id
 
 
 class Tokens:
@@ -136,10 +142,10 @@ class Tokens:
         return await tokens.stored_as(self._pool, self._vault, stored_id)
 
     @once_more
-    async def hear(self, news: Sequence[TokenNews]) -> None:
+    async def hear(self, reports: Sequence[TokenNews]) -> None:
         """Record facts of tokens, and schedule their shoppers' subscriptions."""
         async with transaction(self._pool) as connection:
-            shoppers = await self._ledger.record(connection, news)
+            shoppers = await self._ledger.record(connection, reports)
             await schedule_subscriptions(connection, Moved(shoppers), self._ledger.clock.now())
 
     async def looks(self, shopper_reference: str) -> int:

@@ -114,7 +114,7 @@ class Asker:
                 async with self._pool.acquire() as connection:
                     await self._hold_by(connection, is_held)
             except TROUBLE as error:
-                _log.warning("not seen to be alive", error=type(error).__name__)
+                _log.warning("liveness lock lost", error=type(error).__name__)
                 await asyncio.sleep(_AGAIN_S)
 
     async def _hold_by(self, connection: Connection, is_held: asyncio.Event) -> None:
@@ -140,7 +140,9 @@ class Asker:
                     asker=self.number,
                 )
             except TROUBLE as error:
-                _log.warning("not let go yet", key=question.key, error=type(error).__name__)
+                _log.warning(
+                    "a question is not released yet", key=question.key, error=type(error).__name__
+                )
                 await asyncio.sleep(_AGAIN_S)
             else:
                 return

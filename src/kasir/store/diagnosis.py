@@ -65,6 +65,6 @@ class Diagnosis:
         return int(await SQL.lost_questions(self.pool, before=before))
 
     async def conflicts(self, most: int) -> list[tuple[str, str, str]]:
-        """pspReferences of two payments, from before each had one owner: name, owner, the other."""
+        """Names (pspReferences) of two payments, before each had one owner: name, owner, other."""
         rows = SQL.conflicts(self.pool, most=most)
         return [(row["name"], row["owner"], row["other"]) async for row in rows]
