@@ -16,8 +16,8 @@ from typing import Any, Final
 from adyen_twin.protocol import signing
 from kasir.errors import KasirError, KeyReused, NotFound
 from kasir.ids import PaymentId
-from kasir.ledger.attribution import Placing
-from kasir.ledger.payments import Locked, names_in
+from kasir.ledger.attribution import Attribution
+from kasir.ledger.payments import LockedPayment
 from kasir.money import IDR, Money
 from kasir.payments import fold
 from kasir.payments.facts import Fact, Says, Source
@@ -25,6 +25,7 @@ from kasir.payments.payment import Intent, Payment
 from kasir.payments.question import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from kasir.shop_events.event_policy import Reported
+from kasir.store.payments import names_in
 from twin_fixtures import BROWSER, KEY, OTHER_KEY, payment_body
 
 #: Settings with which Kasir starts where money is real.
@@ -190,7 +191,7 @@ class MemoryBook:
     async def open(
         self, intent: Intent, question: Question, shop_key: ShopKey | None
     ) -> Question | None:
-        """Write an intent and its question down; see `Book.open`."""
+        """Write an intent and its question down; see `PaymentBook.open`."""
         if shop_key and (first := self._first(shop_key)):
             return first
         self._claim(shop_key, question)
@@ -202,7 +203,7 @@ class MemoryBook:
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None
     ) -> Question | None:
-        """Write a change's question down, if `decide` lets it; see `Book.open_change`."""
+        """Write a change's question down, if `decide` allows it; see `PaymentBook.open_change`."""
         if shop_key and (first := self._first(shop_key)):
             return first
         payment_id = question.payment_id
@@ -211,7 +212,7 @@ class MemoryBook:
         facts = decide(self._payment(payment_id))
         self._claim(shop_key, question)
         self._pages[question.key] = _Page(question)
-        self._hear(payment_id, facts)
+        self._add(payment_id, facts)
         return None
 
     async def open_question(self, question: Question) -> bool:
@@ -230,7 +231,7 @@ class MemoryBook:
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
-        """Around the asking of a question: broken off, it is let go."""
+        """A context around the sending of a question: cut off, the question is released."""
         try:
             yield
         except KasirError:
@@ -242,8 +243,8 @@ class MemoryBook:
                 page.question = replace(page.question, asked_at=_LONG_AGO, tries=tries)
             raise
 
-    async def is_forsaken(self, question: Question) -> bool:
-        """Whether its asker is gone: never, for here is one process."""
+    async def is_abandoned(self, question: Question) -> bool:
+        """Whether its sender is gone: never, because there is one process."""
         return False
 
     async def take_over(self, question: Question, now: datetime) -> bool:
@@ -257,19 +258,19 @@ class MemoryBook:
     async def hear(
         self,
         question: Question,
-        heard: Heard,
+        result: Heard,
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
-        """Keep the answer and the facts."""
+        """Keep the answer and record the facts."""
         page = self._pages[question.key]
-        payment_id = self._learn(question, heard)
-        if heard.answer is None:
+        payment_id = self._record(question, result)
+        if result.answer is None:
             if not page.kept and page.question.asked_at == question.asked_at:
                 tries = page.question.tries + 1
                 page.question = replace(page.question, asked_at=_LONG_AGO, tries=tries)
         elif page.kept is None:
-            page.kept = heard.answer
+            page.kept = result.answer
             page.question = replace(
                 page.question, payment_id=payment_id or page.question.payment_id
             )
@@ -301,23 +302,23 @@ class MemoryBook:
         facts = tuple(self._facts[payment_id].values())
         return fold.payment(self._intents[payment_id], facts)
 
-    def _hear(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
+    def _add(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
         for fact in facts:
             self._facts[payment_id].setdefault(fact.key, fact)
         self._owners |= dict.fromkeys(names_in(facts), payment_id)
 
-    def _learn(self, question: Question, heard: Heard) -> PaymentId | None:
-        """Let the payment that an answer is about learn of it; whose it is, where that is known."""
-        if heard.clues is None:
+    def _record(self, question: Question, result: Heard) -> PaymentId | None:
+        """Record facts at the payment that an answer is about; whose it is, where that is known."""
+        if result.clues is None:
             if question.payment_id:
-                self._hear(question.payment_id, heard.facts)
+                self._add(question.payment_id, result.facts)
             return question.payment_id
-        untold = Reported(Status.CREATED, None)
-        every = {one: Locked(self._payment(one), untold) for one in self._intents}
-        placed = Placing(every, self._owners)
-        payment_id = placed.place_reply(heard)
-        for one, facts in placed.news.items():
-            self._hear(one, facts)
+        unreported = Reported(Status.CREATED, None)
+        every = {one: LockedPayment(self._payment(one), unreported) for one in self._intents}
+        attribution = Attribution(every, self._owners)
+        payment_id = attribution.attribute_answer(result)
+        for one, facts in attribution.facts.items():
+            self._add(one, facts)
         return payment_id
 
 

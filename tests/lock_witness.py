@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiosql
-import asyncpg
 import pytest
 
 from kasir.store.database import queries
+from kasir.store.limited import LimitedConnection
 
-__all__ = ["_locks_in_order", "_watched_connections"]
+__all__ = ["_locks_in_order", "lock_faults"]
 
 ORDER: Final = (
     "shopper",
@@ -39,30 +39,30 @@ ORDER: Final = (
 WAITS: Final = {
     "tokens.watch": ("shopper",),
     "tokens.looked": ("shopper",),
-    "payments.claim_shop_key": ("shop_request",),
+    "questions.claim_shop_key": ("shop_request",),
     "payments.open_payment_once": ("shop_request",),
     "subscriptions.drop_unopened": ("shop_request",),
-    "ledger.lock_payments": ("payment",),
+    "payments.lock_payments": ("payment",),
     "subscriptions.lock_unsent": ("payment",),
     "due.close_attempts_of": ("payment",),
     "due.put_off_closing": ("payment",),
-    "ledger.write_changes": ("psp_reference",),
-    "ledger.hear_first": ("payment", "psp_reference", "subscription", "question", "notice"),
+    "payments.write_changes": ("psp_reference",),
+    "payments.record_first": ("payment", "psp_reference", "subscription", "question", "notice"),
     "tokens.claim": ("token",),
     "subscriptions.lock_subscription": ("subscription",),
     "subscriptions.wake": ("subscription",),
-    "payments.open_question": ("question",),
-    "payments.take_over": ("question",),
-    "payments.lock_unasked": ("question",),
-    "payments.let_go": ("question",),
-    "payments.keep_answer": ("question",),
+    "questions.open_question": ("question",),
+    "questions.take_over": ("question",),
+    "questions.lock_unasked": ("question",),
+    "questions.release": ("question",),
+    "questions.keep_answer": ("question",),
     "due.give_up_asking": ("question",),
     "links.open_link": ("payment_link",),
     "links.is_withdrawn": ("payment_link",),
     "links.expire_link": ("payment_link",),
     "inbox.keep_notices": ("notice",),
     "inbox.replay": ("notice",),
-    "payments.wake_unplaced": ("notice",),
+    "inbox.mark_unread": ("notice",),
     "subscriptions.pace": ("pace",),
 }
 _NEW: Final = "writes rows that nobody else can write"
@@ -75,7 +75,7 @@ _LEAF: Final = "may be taken anywhere: see the decision"
 NEVER_WAITS: Final = {
     "api_keys.add_api_key": _ALONE,
     "api_keys.remove_api_key": _ALONE,
-    "askers.forsake": _ALONE,
+    "askers.abandon": _ALONE,
     "askers.hold": _ALONE,
     **{
         f"cleaning.{what}": _SKIPS
@@ -93,16 +93,16 @@ NEVER_WAITS: Final = {
     "events.tried": _ALONE,
     "inbox.take_unread": _SKIPS,
     "inbox.take_some": _SKIPS,
-    "inbox.look_again": _SKIPS,
+    "inbox.recheck_unclaimed": _SKIPS,
     "inbox.settle": _HELD,
     "jobs.lock_failed": _BY_ID,
     "jobs.retry": _SKIPS,
     "links.clear_links": _SKIPS,
     "links.seal_links": _HELD,
     "payments.open_payment": _NEW,
-    "payments.owned_returns": _SKIPS,
-    "payments.adopt_question": _HELD,
-    "payments.withdraw": _HELD,
+    "questions.assignable_answers": _SKIPS,
+    "questions.assign_answers": _HELD,
+    "questions.withdraw": _HELD,
     "subscriptions.add_plan": _NEW,
     "subscriptions.add_subscription": _NEW,
     "subscriptions.add_changes": _HELD,
@@ -117,14 +117,13 @@ NEVER_WAITS: Final = {
     "subscriptions.take": _HELD,
     "subscriptions.give_out": _HELD,
     "tokens.due_shoppers": _SKIPS,
-    "tokens.add_fact": _HELD,
-    "tokens.write_standing": _HELD,
+    "tokens.write_changes": _HELD,
 }
 #: In a subscription's turn: the payment of a charge that is withdrawn was locked before, it has no
 #: names to claim, and the key of a payment that nobody opened is the exception of the decision.
 _IN_A_TURN: Final = {
-    "ledger.lock_payments",
-    "ledger.write_changes",
+    "payments.lock_payments",
+    "payments.write_changes",
     "subscriptions.drop_unopened",
 }
 FILES: Final = sorted(
@@ -174,26 +173,24 @@ class Watch:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _watched_connections() -> Iterator[list[str]]:
-    """Watch whatever connection a pool of this process opens."""
-    known, faults, create = statements(), list[str](), asyncpg.create_pool
+def lock_faults() -> Iterator[list[str]]:
+    """Watch every connection that Kasir opens in this process; what was found is collected."""
+    known, faults, make = statements(), list[str](), LimitedConnection.__init__
 
-    def create_watched(*args: Any, **more: Any) -> Any:
-        async def watch(connection: Any) -> None:
-            connection.add_query_logger(Watch(known, faults).heard)
-
-        return create(*args, **{"init": watch, **more})
+    def make_watched(connection: LimitedConnection, *args: Any, **more: Any) -> None:
+        make(connection, *args, **more)
+        connection.add_query_logger(Watch(known, faults).heard)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asyncpg, "create_pool", create_watched)
+        patch.setattr(LimitedConnection, "__init__", make_watched)
         yield faults
 
 
 @pytest.fixture(autouse=True)
-def _locks_in_order(_watched_connections: list[str]) -> Iterator[None]:
+def _locks_in_order(lock_faults: list[str]) -> Iterator[None]:
     """Fail where a transaction waited for what comes before what it held."""
     yield
-    found = _watched_connections[:]
-    _watched_connections.clear()
+    found = lock_faults[:]
+    lock_faults.clear()
 
     assert found == [], "\n".join(found)

@@ -56,6 +56,7 @@ from kasir.subscriptions.dunning import Timetable
 from kasir.subscriptions.engine import Rules
 from kasir.subscriptions.renewal import CatchUp
 from kasir.tokens.model import Token
+from kasir.webhooks.notices import Notices
 from kasir.webhooks.reading import Reader
 
 
@@ -76,6 +77,7 @@ class Kasir:
         links_kept: Where links are kept; seals those from before they were sealed.
         payments: What is known of every payment.
         inbox: Where notifications are kept.
+        notices: Lists them.
         reader: Reads the inbox; the worker's work.
         tokens: The shoppers' saved wallets, as Kasir knows them.
         stored: The same, as Adyen lists them: listed, removed, reconciled.
@@ -100,6 +102,7 @@ class Kasir:
     links_kept: PostgresLinks
     payments: PostgresBook
     inbox: GroupInbox
+    notices: Notices
     reader: Reader
     tokens: Tokens
     stored: StoredMethods
@@ -195,6 +198,7 @@ class Kasir:
             links_kept=links,
             payments=book,
             inbox=GroupInbox(pool, vault, engine.enqueue_reading, limits.inbox_batch_max),
+            notices=Notices(pool, vault),
             reader=ground.reader(),
             tokens=tokens,
             stored=stored,
@@ -242,7 +246,6 @@ class _Ground:
 
     @classmethod
     def laid(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
-        """Lay it."""
         limits, ids = settings.limits, SortableIds(_milliseconds)
         vault, patience = Vault(settings.secrets), _patience(limits)
         outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)

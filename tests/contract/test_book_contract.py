@@ -1,4 +1,4 @@
-"""What `payments.ports.Book` promises, held to the fake and to PostgreSQL alike."""
+"""What `payments.flow.PaymentBook` promises, tested of the fake and of PostgreSQL alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import pytest
 import pytest_asyncio
@@ -17,13 +17,24 @@ from kasir.errors import KeyReused, NotFound
 from kasir.ids import PaymentId
 from kasir.money import IDR, Money
 from kasir.payments.facts import Fact, Says
+from kasir.payments.flow import PaymentBook
 from kasir.payments.matching import Clues
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.question import Book, Heard, Kept, Kind, Question, ShopKey
+from kasir.payments.question import Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from opened import a_database, kasir_on
 
 LATER = NOW + timedelta(minutes=1)
+
+
+class Book(PaymentBook, Protocol):
+    """The book, and what was written in it."""
+
+    async def payment(self, payment_id: PaymentId) -> Payment | None:
+        """Give a payment."""
+
+    async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
+        """Give the payments of a reference, newest first."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

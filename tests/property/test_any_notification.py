@@ -15,8 +15,9 @@ from kasir.adyen import signing
 from kasir.adyen.notifications import item_from
 from kasir.adyen.replies import Answer, Verdict
 from kasir.errors import NotAuthentic, Unreadable
-from kasir.webhooks.interpreting import NoticeState, Reading, read, told
-from kasir.webhooks.receiving import Notice, NoticeKind, receive
+from kasir.store.inbox import Notice, NoticeKind, NoticeState
+from kasir.webhooks.interpreting import Reading, contents, read
+from kasir.webhooks.receiving import receive
 
 KEYS: Final = [signing.key_from_hex(KEY)]
 #: Any code point there is: halves of pairs and NUL too.
@@ -86,7 +87,7 @@ def texts_of(reading: Reading) -> list[str]:
 def is_well_kept(notice: Notice) -> bool:
     """Whether a notice can be kept, and be read without an error that is not its own."""
     reading = read(notice.kind, notice.item, "TwinMerchant")
-    seen = told(notice.kind, notice.item)
+    seen = contents(notice.kind, notice.item)
     texts = [notice.event_code, *notice.names, *texts_of(reading)]
     shown = [seen.psp_reference, seen.merchant_reference]
     return all(map(is_storable, [*texts, *shown])) and len(notice.key) == 32

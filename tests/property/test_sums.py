@@ -16,7 +16,7 @@ from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.fold import fold, payment
 from kasir.payments.payment import Payment
 from kasir.payments.question import Kind
-from kasir.payments.status import standing
+from kasir.payments.status import paid_attempts
 from kasir.payments.sums import sums
 from kasir.requests import changes as guard
 from kasir.shop_events.shapes import shown
@@ -70,19 +70,19 @@ def wild(says: Says, value: int, name: str = "CHG-A") -> Fact:
 @example(an_intent(captures_itself=False), [wild(Says.CAPTURED, WHOLE)])
 def test_no_sum_leaves_nothing_to_authorised_whatever_comes(intent: Any, facts: list[Fact]) -> None:
     made = payment(intent, facts)
-    seen, whole = shown(made), range(WHOLE * len(standing(facts)) + 1)
+    seen, whole = shown(made), range(WHOLE * len(paid_attempts(facts)) + 1)
 
     assert (seen.captured in whole, seen.refunded in whole) == (True, True)
     assert seen.charged_back in whole
     for refund in made.standing.refunds:
         assert refund.amount.minor_units in range(WHOLE + 1)
     money = sums(intent, facts)
-    left = [money.refundable(attempt).left.minor_units for attempt in standing(facts)]
+    left = [money.refundable(attempt).left.minor_units for attempt in paid_attempts(facts)]
     assert sum(left) <= seen.captured
     for attempt in ATTEMPTS:
         assert money.refundable(attempt).left.minor_units in range(WHOLE + 1)
         assert money.capturable(attempt).left.minor_units in range(WHOLE + 1)
-        if attempt not in standing(facts):
+        if attempt not in paid_attempts(facts):
             assert money.refundable(attempt).left.minor_units == 0
 
 
@@ -110,7 +110,7 @@ def test_what_is_asked_anew_takes_room_and_makes_none(
     fresh = replace(asked, about="kasir-chg-9", modification="", key="asked:kasir-chg-9")
     before, after = sums(intent, facts), sums(intent, [*facts, fresh])
 
-    for attempt in standing(facts):
+    for attempt in paid_attempts(facts):
         room, then = before.refundable(attempt).left, after.refundable(attempt).left
         assert then.minor_units <= room.minor_units
         room, then = before.capturable(attempt).left, after.capturable(attempt).left

@@ -20,9 +20,9 @@ from kasir.shop_events.subscription_shapes import (
     SubscriptionOut,
     TakenBackOut,
 )
-from kasir.store.inbox import KeptNotice
 from kasir.web.app import create_app
 from kasir.web.subscriptions_api import DayOut
+from kasir.webhooks.notices import KeptNotice
 from tidy.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from posixpath import normpath
 
 from kasir.payments.refunds import RefundStatus
 from kasir.payments.status import Status
-from kasir.webhooks.interpreting import NoticeState
+from kasir.store.inbox import NoticeState
 
 CONFIG = PurePosixPath("src/kasir/config.py")
 API_PAGE = PurePosixPath("docs/api.md")

@@ -20,7 +20,7 @@ from kasir.shop_events.sender import SendResult
 from kasir.store import database
 from kasir.store.deliveries import RESENT_WITHIN
 from kasir.store.diagnosis import Diagnosis, Untold
-from kasir.webhooks.receiving import NoticeKind
+from kasir.store.inbox import NoticeKind
 from kasir.wiring import Kasir
 
 #: A shop with sales gets notifications at least this often; a new one sends a test notification.

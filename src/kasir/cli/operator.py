@@ -16,11 +16,12 @@ from kasir.jobs import engine, failed
 from kasir.jobs.failed import FailedJob
 from kasir.jobs.schema import bring_up_to_date
 from kasir.limits import Limits
-from kasir.store import api_keys, database, inbox
+from kasir.store import api_keys, database
 from kasir.store.database import Pool
-from kasir.store.inbox import KeptNotice
+from kasir.store.inbox import NoticeState
 from kasir.store.vault import Vault
-from kasir.webhooks.interpreting import NoticeState
+from kasir.webhooks import notices
+from kasir.webhooks.notices import KeptNotice, Notices
 from kasir.wiring import database_of
 
 Row = TypeVar("Row")
@@ -66,7 +67,7 @@ async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     vault = Vault(secrets_from())
     async with opened() as (pool, _):
         say(f"notices of {database_shown(database_settings_from())}")
-        found = await inbox.notices(pool, vault, NoticeState(state), most)
+        found = await Notices(pool, vault).listed(NoticeState(state), most)
     table(found, _line, state, as_json=as_json)
 
 
@@ -96,11 +97,11 @@ async def replay_notices(ids: Sequence[int]) -> None:
         SettingError: There is no notice of one of the ids; then none is read again.
     """
     async with opened() as (pool, _):
-        states = await inbox.states(pool, ids or await inbox.held(pool))
+        states = await notices.states(pool, ids or await notices.held(pool))
         if gone := [str(each) for each in ids if each not in states]:
             cure = f"there is no notice {', '.join(gone)}"
             raise SettingError("IDS", f"{cure}; `kasir notices --state` lists them by state")
-        replayed = {*await inbox.replay(pool, [*states], engine.enqueue_reading)}
+        replayed = {*await notices.replay(pool, [*states], engine.enqueue_reading)}
     print(f"{len(replayed)} to be read again")
     for each, state in states.items():
         if each not in replayed:

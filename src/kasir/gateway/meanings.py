@@ -14,7 +14,7 @@ from kasir.adyen.notifications import EventCode, Item, moment
 from kasir.adyen.replies import Answer, ResultCode, Verdict
 from kasir.errors import Unreadable, cut
 from kasir.money import Currency, Money
-from kasir.payments.facts import DisputeSaid, Fact, Says, Source, unheard_key
+from kasir.payments.facts import DisputeDetails, Fact, Says, Source, unanswered_key
 from kasir.payments.matching import Clues
 from kasir.payments.question import Heard, Kept, Kind, Question
 
@@ -264,7 +264,7 @@ def unheard(question: Question, at: datetime, why: str) -> Heard:
     """No answer that settles anything: the outcome is unknown until somebody asks again."""
     is_change = question.kind not in {Kind.PAYMENTS, Kind.DETAILS}
     fact = Fact(
-        key=unheard_key(question.key),
+        key=unanswered_key(question.key),
         # Of a change nobody knows only how the change ended; the payment stands as it did.
         says=Says.NOTED if is_change else Says.UNKNOWN,
         source=Source.KASIR,
@@ -307,14 +307,14 @@ def of_item(item: Item) -> Fact | None:
     )
 
 
-def _dispute(item: Item) -> DisputeSaid:
+def _dispute(item: Item) -> DisputeDetails:
     """What a notification says of a dispute. What cannot be read of it is left out, no more."""
     extra = item.additional_data
     codes = (extra.get(name, "").strip() for name in _REASON_CODES)
     deadline = None
     with suppress(Unreadable):
         deadline = moment(extra.get("defensePeriodEndsAt", "").strip())
-    return DisputeSaid(
+    return DisputeDetails(
         reason=item.reason,
         reason_code=next(filter(None, codes), ""),
         deadline=deadline,

@@ -17,7 +17,8 @@ from kasir.adyen import replies
 from kasir.clock import Clock
 from kasir.gateway import meanings
 from kasir.gateway.charged_tokens import TokensKnown, charged_token
-from kasir.payments.question import Heard, Provider, Question
+from kasir.payments.flow import Provider
+from kasir.payments.question import Heard, Question
 from kasir.tokens.model import Token
 
 #: The answer to a charge of a token that is gone.

@@ -20,11 +20,10 @@ from kasir.clock import Clock
 from kasir.errors import KeyReused, NotFound
 from kasir.ids import Ids, PaymentId
 from kasir.jobs.renewal_writing import Writing
-from kasir.ledger import payment_book
 from kasir.ledger.payment_book import PostgresBook
-from kasir.ledger.tokens import token_of
 from kasir.payments.question import ShopKey
 from kasir.payments.status import Status
+from kasir.store import questions
 from kasir.store.database import Connection, Pool, once_more, queries
 from kasir.store.subscription_rows import (
     losses_of,
@@ -35,6 +34,7 @@ from kasir.store.subscription_rows import (
     subscription_of,
     with_renewal,
 )
+from kasir.store.tokens import token_of
 from kasir.store.vault import Vault
 from kasir.subscriptions.engine import Rules, go_on
 from kasir.subscriptions.events import News, SubscriptionEvent
@@ -177,14 +177,8 @@ class PostgresSubscriptions:
     async def _first(
         self, connection: Connection, it: Subscription, shop_key: ShopKey
     ) -> SubscriptionId | None:
-        claimed = await payment_book.SQL.claim_shop_key(
-            connection,
-            shop_key=_scoped(shop_key),
-            fingerprint=shop_key.fingerprint,
-            question_key=it.id,
-            at=it.created_at,
-        )
-        if claimed is not None:
+        scoped = replace(shop_key, key=_scoped(shop_key))
+        if await questions.claim_shop_key(connection, scoped, it.id, it.created_at):
             return None
         first = await SQL.shop_request(connection, key=_scoped(shop_key))
         if first["fingerprint"] != shop_key.fingerprint:

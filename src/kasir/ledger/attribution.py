@@ -1,7 +1,8 @@
-"""Finds whose messages are, under row locks, in the caller's transaction.
+"""Decides which payments a batch of messages belongs to, under row locks.
 
-Every payment that a message could be about is locked before its facts are read, so of two messages
-that are read at once the second sees what the first one claimed. `payments.matching` rules.
+Every payment that a message could be about is locked before its facts are read. So of two messages
+that are read at the same time the second sees what the first one claimed. The rule is in
+`payments.matching`; this module applies it to one message after the other.
 """
 
 from __future__ import annotations
@@ -11,36 +12,38 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kasir.ids import PaymentId
-from kasir.ledger.payments import SQL, Ledger, Locked, names_in
+from kasir.ledger.payments import Ledger, LockedPayment
 from kasir.payments.facts import Fact, Says
 from kasir.payments.matching import Candidate, Clues, Match, Ruling, match
 from kasir.payments.question import Heard
 from kasir.payments.status import FINAL, status
+from kasir.store import payments
 from kasir.store.database import Connection
+from kasir.store.payments import names_in
 
-#: The newest payments of one reference that a message without our id is held against. Where there
-#: are more, nothing is ruled to be the only one.
+#: A message without our own id is compared with this many payments of its reference, the newest.
+#: Where there are more, a match by reference alone is held: an older one could be meant.
 _OF_REFERENCE_MAX: Final = 100
 _TOO_MANY: Final = f"its reference has more than {_OF_REFERENCE_MAX} payments: any may be meant"
-#: The payments that are told of a message that may be theirs, the newest; and of how many messages
-#: each is told. Whatever comes, it is held and shown; this bounds what is told of it.
-_TOLD_MAX: Final = 10
+#: A held message is recorded at this many of the payments that it may belong to, the newest; and
+#: one payment records this many held messages. The notice itself is always kept.
+_ATTENTION_MAX: Final = 10
 
 
 @dataclass(slots=True)
-class Placing:
-    """Rules on a batch of messages, one after the other, and collects what payments learn.
+class Attribution:
+    """Decides one message after the other, and collects the facts that follow.
 
     Attributes:
         locked: The payments that the messages could be about.
-        owners: Whose the provider's names are.
-        news: What each payment learns.
-        claimed: The names that were claimed, or said again, by what was ruled so far.
+        owners: Which payment owns each of the provider's names.
+        facts: The facts to record, by payment.
+        claimed: The names that payments own by the messages decided so far.
     """
 
-    locked: Mapping[PaymentId, Locked]
+    locked: Mapping[PaymentId, LockedPayment]
     owners: dict[str, PaymentId]
-    news: dict[PaymentId, list[Fact]] = field(default_factory=dict)
+    facts: dict[PaymentId, list[Fact]] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     _by_reference: dict[str, list[PaymentId]] = field(default_factory=dict)
 
@@ -50,53 +53,53 @@ class Placing:
             reference = found.payment.intent.reference
             self._by_reference.setdefault(reference, []).append(payment_id)
 
-    def place(self, clues: Clues, fact: Fact) -> Match:
-        """Rule on a message, and let the payment it belongs to, or may belong to, learn of it."""
-        ruled = self._rule(clues)
-        if ruled.payment_id:
-            self._learn(ruled.payment_id, _learnt(ruled, fact))
-            return ruled
-        for payment_id in sorted(ruled.fits, reverse=True)[:_TOLD_MAX]:
-            facts = self._facts(payment_id)
-            if sum(1 for one in facts if one.says is Says.NEEDS_ATTENTION) < _TOLD_MAX:
-                self.news.setdefault(payment_id, []).append(_attention(ruled, clues, fact))
-        return ruled
+    def attribute(self, clues: Clues, fact: Fact) -> Match:
+        """Decide whose a message is, and add its fact to that payment or to those it may be of."""
+        matched = self._match(clues)
+        if matched.payment_id:
+            self._add(matched.payment_id, _fact_of(matched, fact))
+            return matched
+        for payment_id in sorted(matched.fits, reverse=True)[:_ATTENTION_MAX]:
+            held = (one for one in self._facts(payment_id) if one.says is Says.NEEDS_ATTENTION)
+            if sum(1 for _ in held) < _ATTENTION_MAX:
+                self.facts.setdefault(payment_id, []).append(_attention(matched, clues, fact))
+        return matched
 
-    def _learn(self, payment_id: PaymentId, fact: Fact) -> None:
-        """Let a payment learn a fact, and claim the names in it."""
-        if self.owners.get(fact.modification, payment_id) != payment_id:
-            # A cancel by reference, of several payments: its name is the first one's.
-            fact = replace(fact, modification="")
-        self.news.setdefault(payment_id, []).append(fact)
-        names = names_in([fact])
-        self.owners |= dict.fromkeys(names, payment_id)
-        self.claimed |= names
+    def attribute_answer(self, result: Heard) -> PaymentId | None:
+        """Decide whose the answer to a call of ours is; None where that is not known.
 
-    def _facts(self, payment_id: PaymentId) -> list[Fact]:
-        """What a payment knows, with what it has learnt here."""
-        return [*self.locked[payment_id].payment.facts, *self.news.get(payment_id, ())]
-
-    def place_reply(self, heard: Heard) -> PaymentId | None:
-        """Rule on an answer to a call of ours; gives whose it is, where that is known.
-
-        The answer to a shopper's return may be anybody's. Where nothing proves whose it is, it is
-        left to the notification that follows.
+        Anybody may have sent the result that `/payments/details` was asked with. Where nothing
+        proves whose the answer is, nothing is recorded: the notification that follows will say.
         """
-        clues = heard.clues
-        if clues is None or not (clues.payment_id or self._rule(clues).payment_id):
+        clues = result.clues
+        if clues is None or not (clues.payment_id or self._match(clues).payment_id):
             return None
-        return [self.place(clues, fact).payment_id for fact in heard.facts][-1]
+        return [self.attribute(clues, fact).payment_id for fact in result.facts][-1]
 
-    def _rule(self, clues: Clues) -> Match:
+    def _match(self, clues: Clues) -> Match:
         about = {self.owners[name] for name in clues.names if name in self.owners}
         about |= {PaymentId(clues.payment_id)} & self.locked.keys()
         is_proven = bool(about)
         same = self._by_reference.get(clues.reference, ())
         about |= set(same)
-        ruled = match(clues, self.owners, [self._candidate(one) for one in sorted(about)])
-        if ruled.payment_id and not is_proven and len(same) > _OF_REFERENCE_MAX:
-            return Match(ruling=Ruling.HELD, fits=(ruled.payment_id,), why=_TOO_MANY)
-        return ruled
+        matched = match(clues, self.owners, [self._candidate(one) for one in sorted(about)])
+        if matched.payment_id and not is_proven and len(same) > _OF_REFERENCE_MAX:
+            return Match(ruling=Ruling.HELD, fits=(matched.payment_id,), why=_TOO_MANY)
+        return matched
+
+    def _add(self, payment_id: PaymentId, fact: Fact) -> None:
+        """Add a fact to a payment, which then owns the names in it."""
+        if self.owners.get(fact.modification, payment_id) != payment_id:
+            # A cancel by reference may change several payments: the first of them owns its name.
+            fact = replace(fact, modification="")
+        self.facts.setdefault(payment_id, []).append(fact)
+        names = names_in([fact])
+        self.owners |= dict.fromkeys(names, payment_id)
+        self.claimed |= names
+
+    def _facts(self, payment_id: PaymentId) -> list[Fact]:
+        """The facts of a payment, with those added here."""
+        return [*self.locked[payment_id].payment.facts, *self.facts.get(payment_id, ())]
 
     def _candidate(self, payment_id: PaymentId) -> Candidate:
         payment, facts = self.locked[payment_id].payment, self._facts(payment_id)
@@ -110,35 +113,36 @@ class Placing:
         )
 
 
-async def placing(connection: Connection, ledger: Ledger, every: Sequence[Clues]) -> Placing:
-    """Lock all that these messages could be about."""
-    rows = SQL.candidates(
+async def lock_candidates(
+    connection: Connection, ledger: Ledger, clues: Sequence[Clues]
+) -> Attribution:
+    """Lock every payment that these messages could be about."""
+    found = await payments.candidates(
         connection,
-        names=sorted({name for clues in every for name in clues.names}),
-        ids=sorted({clues.payment_id for clues in every if clues.payment_id}),
-        references_=sorted({clues.reference for clues in every if not clues.payment_id}),
+        names=sorted({name for one in clues for name in one.names}),
+        ids=sorted({one.payment_id for one in clues if one.payment_id}),
+        references=sorted({one.reference for one in clues if not one.payment_id}),
         most=_OF_REFERENCE_MAX + 1,
     )
-    found = [(PaymentId(row["id"]), row["name"]) async for row in rows]
     locked = await ledger.lock(connection, sorted({payment_id for payment_id, _ in found}))
-    return Placing(locked, {name: payment_id for payment_id, name in found if name})
+    return Attribution(locked, {name: payment_id for payment_id, name in found if name})
 
 
-def _learnt(ruled: Match, fact: Fact) -> Fact:
-    """What a payment learns of a message that is its own."""
-    if ruled.ruling is Ruling.OURS:
+def _fact_of(matched: Match, fact: Fact) -> Fact:
+    """What a payment records of a message that belongs to it."""
+    if matched.ruling is Ruling.OURS:
         return fact
     key = f"amount_mismatch:{fact.key}:{fact.amount}"
-    return replace(fact, key=key, says=Says.AMOUNT_MISMATCH, words=ruled.why)
+    return replace(fact, key=key, says=Says.AMOUNT_MISMATCH, words=matched.why)
 
 
-def _attention(ruled: Match, clues: Clues, fact: Fact) -> Fact:
-    """What a payment learns of a message that may be its own: it names no attempt."""
+def _attention(matched: Match, clues: Clues, fact: Fact) -> Fact:
+    """What a payment records of a message that may belong to it: the fact names no attempt."""
     return replace(
         fact,
         key=f"needs_attention:{fact.key}",
         says=Says.NEEDS_ATTENTION,
         psp_reference="",
         modification="",
-        words=f"{' '.join(clues.names)} ({fact.says}): {ruled.why}",
+        words=f"{' '.join(clues.names)} ({fact.says}): {matched.why}",
     )

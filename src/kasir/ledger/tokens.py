@@ -1,115 +1,132 @@
-"""Tokens in PostgreSQL: one per account, shopper and stored payment method, by constraint."""
+"""Records facts of tokens, and gives the tokens that Kasir knows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from typing import Any, Final
 
 from kasir.clock import Clock
 from kasir.ids import Ids
-from kasir.ledger.payments import Moved, wake
+from kasir.ledger.payments import Moved, schedule_subscriptions
 from kasir.shop_events.event_policy import EventType, token_events
 from kasir.shop_events.shapes import shown_token
-from kasir.store.database import Connection, Pool, once_more, queries
+from kasir.store import tokens
+from kasir.store.database import Connection, Pool, once_more, transaction
 from kasir.store.outbox import Outbox, OutgoingEvent
+from kasir.store.tokens import NewToken, TokenChange
 from kasir.store.vault import Vault
-from kasir.tokens.model import (
-    Token,
-    TokenFact,
-    TokenName,
-    TokenNews,
-    TokenSays,
-    TokenStanding,
-    TokenState,
-    fold,
-    not_before,
-)
-
-SQL: Final = queries("tokens")
+from kasir.tokens.model import Token, TokenFact, TokenName, TokenNews, fold, not_before
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLedger:
-    """How a token hears: facts in, standing and events out, in the caller's transaction."""
+    """Records facts of tokens, in the caller's transaction.
+
+    Attributes:
+        ids: Where our own ids of tokens come from.
+        clock: What time it is.
+        vault: Seals the provider's names for tokens.
+        outbox: Where the shop's events are written.
+    """
 
     ids: Ids
     clock: Clock
     vault: Vault
     outbox: Outbox
 
-    async def hear(self, connection: Connection, news: Sequence[TokenNews]) -> frozenset[str]:
-        """Let tokens hear facts, each token once and in a fixed order.
+    async def record(self, connection: Connection, reports: Sequence[TokenNews]) -> frozenset[str]:
+        """Record facts of tokens: lock all, read all, decide each, write all.
+
+        The number of statements does not depend on the number of tokens or facts.
 
         Returns:
-            The shoppers whose subscriptions may go on for it: the caller wakes them, once it has
-            locked all that it locks before subscriptions.
+            The shoppers whose tokens changed. The caller schedules their subscriptions, after all
+            that it locks before them.
         """
-        about: dict[TokenName, list[TokenNews]] = {}
-        for said in news:
-            about.setdefault(said.name, []).append(said)
-        names = sorted(about, key=lambda name: (name.shopper_reference, name.stored_id))
-        heard = [name for name in names if await self._hear_one(connection, name, about[name])]
-        return frozenset(name.shopper_reference for name in heard)
-
-    async def _hear_one(
-        self, connection: Connection, name: TokenName, news: Sequence[TokenNews]
-    ) -> bool:
-        """Let one token hear facts; whether any was new."""
-        token_id = await self._claim(connection, name, news)
-        rows = SQL.facts_of(connection, token_id=token_id)
-        before = {row["key"]: _fact(row) async for row in rows}
-        new = {
-            said.fact.key: not_before(said.fact, before.values())
-            for said in news
-            if said.fact.key not in before
-        }
-        if not new:
-            return False
-        after = before | new
-        for fact in new.values():
-            await SQL.add_fact(connection, token_id=token_id, **_columns(fact))
-        standing = fold(after.values())
-        await SQL.write_standing(
-            connection,
-            id=token_id,
-            state=standing.state,
-            first_psp_reference=standing.first_psp_reference,
-            created_at=standing.created_at,
-            is_sure=standing.is_sure,
+        about = _by_token(reports)
+        if not about:
+            return frozenset()
+        locked = await self._lock(connection, about)
+        known = await tokens.facts_of(connection, list(locked.values()))
+        entries = [
+            entry
+            for name, token_id in locked.items()
+            if (entry := _entry(token_id, known[token_id], about[name]))
+        ]
+        if entries:
+            await tokens.write(connection, [entry.change for entry in entries])
+            await self._write_events(connection, entries)
+        changed = {entry.change.id for entry in entries}
+        return frozenset(
+            name.shopper_reference for name, token_id in locked.items() if token_id in changed
         )
-        events = token_events([*before.values()], [*after.values()])
-        if events:
-            row = await SQL.token(connection, id=token_id)
-            await self._tell(connection, token_of(row, self.vault), events)
-        return True
 
-    async def _claim(
-        self, connection: Connection, name: TokenName, news: Sequence[TokenNews]
-    ) -> str:
-        row = await SQL.claim(
+    async def _lock(
+        self, connection: Connection, about: Mapping[TokenName, Sequence[TokenNews]]
+    ) -> dict[TokenName, str]:
+        """Lock tokens, those that are new are made; their ids."""
+        new = [
+            NewToken(
+                id=self.ids.new("tok"),
+                name=name,
+                method=next((report.method for report in reports if report.method), ""),
+                created_at=min(report.fact.at for report in reports),
+            )
+            for name, reports in about.items()
+        ]
+        return dict(zip(about, await tokens.claim(connection, self.vault, new), strict=True))
+
+    async def _write_events(self, connection: Connection, entries: Sequence[_Entry]) -> None:
+        ids = [entry.change.id for entry in entries if entry.events]
+        if not ids:
+            return
+        found = await tokens.find(connection, self.vault, ids)
+        await self.outbox.write(
             connection,
-            id=self.ids.new("tok"),
-            merchant_account=name.merchant_account,
-            shopper_reference=name.shopper_reference,
-            stored_hash=hash_of(name.stored_id),
-            sealed_id=self.vault.seal(name.stored_id.encode()),
-            method=next((said.method for said in news if said.method), ""),
-            created_at=min(said.fact.at for said in news),
+            [
+                OutgoingEvent(entry.change.id, event, shown_token(found[entry.change.id]))
+                for entry in entries
+                for event in entry.events
+            ],
         )
-        return str(row["id"])
 
-    async def _tell(
-        self, connection: Connection, token: Token, events: Sequence[EventType]
-    ) -> None:
-        tellings = [OutgoingEvent(token.id, event, shown_token(token)) for event in events]
-        await self.outbox.write(connection, tellings)
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What is to be written of one token, and the shop's events of it."""
+
+    change: TokenChange
+    events: tuple[EventType, ...]
+
+
+def _entry(
+    token_id: str, known: dict[str, TokenFact], reports: Sequence[TokenNews]
+) -> _Entry | None:
+    """What is to be written for these facts; None where none of them is new."""
+    facts = (report.fact for report in reports)
+    new = {fact.key: not_before(fact, known.values()) for fact in facts if fact.key not in known}
+    if not new:
+        return None
+    after = [*(known | new).values()]
+    change = TokenChange(token_id, tuple(new.values()), fold(after))
+    return _Entry(change, tuple(token_events([*known.values()], after)))
+
+
+def _by_token(reports: Sequence[TokenNews]) -> dict[TokenName, list[TokenNews]]:
+    """The facts of each token, in the one order in which tokens are locked."""
+    about: dict[TokenName, list[TokenNews]] = {}
+    for report in sorted(reports, key=_lock_order):
+        about.setdefault(report.name, []).append(report)
+    return about
+
+
+def _lock_order(report: TokenNews) -> tuple[str, str]:
+    return report.name.shopper_reference, report.name.stored_id
 
 
 class Tokens:
-    """The tokens Kasir knows. Every method is one commit."""
+    """The tokens that Kasir knows. Every method is one commit."""
 
     def __init__(self, pool: Pool, ledger: TokenLedger, vault: Vault) -> None:
         self._pool = pool
@@ -118,74 +135,27 @@ class Tokens:
 
     async def of(self, shopper_reference: str) -> list[Token]:
         """Give a shopper's tokens, newest first, disabled ones too."""
-        rows = SQL.tokens_of(self._pool, shopper_reference=shopper_reference)
-        return [token_of(row, self._vault) async for row in rows]
+        return await tokens.of_shopper(self._pool, self._vault, shopper_reference)
 
     async def stored_as(self, stored_id: str) -> list[Token]:
-        """Give the tokens that the provider calls by this name, whosever they are."""
-        rows = SQL.tokens_stored_as(self._pool, stored_hash=hash_of(stored_id))
-        return [token_of(row, self._vault) async for row in rows]
+        """Give the tokens that the provider knows by this name, of any shopper."""
+        return await tokens.stored_as(self._pool, self._vault, stored_id)
 
     @once_more
-    async def hear(self, news: Sequence[TokenNews]) -> None:
-        """Let tokens hear facts."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            shoppers = await self._ledger.hear(connection, news)
-            await wake(connection, Moved(shoppers), self._ledger.clock.now())
+    async def hear(self, reports: Sequence[TokenNews]) -> None:
+        """Record facts of tokens, and schedule their shoppers' subscriptions."""
+        async with transaction(self._pool) as connection:
+            shoppers = await self._ledger.record(connection, reports)
+            await schedule_subscriptions(connection, Moved(shoppers), self._ledger.clock.now())
 
     async def looks(self, shopper_reference: str) -> int:
-        """How often this shopper's tokens were held against the provider's list."""
-        return int(await SQL.looks(self._pool, shopper_reference=shopper_reference) or 0)
+        """How often a shopper's tokens were compared with the provider's list."""
+        return await tokens.looks(self._pool, shopper_reference)
 
     async def looked(self, shopper_reference: str, look_at: datetime) -> None:
-        """Say when to look again."""
-        await SQL.looked(self._pool, shopper_reference=shopper_reference, look_at=look_at)
+        """Count a comparison with the provider's list; the next one is due at `look_at`."""
+        await tokens.looked(self._pool, shopper_reference, look_at)
 
     async def watched(self, most: int) -> list[str]:
-        """Give shoppers whose tokens are looked after, those due first."""
-        return [row["shopper_reference"] async for row in SQL.watched(self._pool, most=most)]
-
-
-def hash_of(stored_id: str) -> bytes:
-    """What finds a token without telling it."""
-    return sha256(stored_id.encode()).digest()
-
-
-def token_of(row: Any, vault: Vault) -> Token:
-    """A token, from its row."""
-    return Token(
-        id=row["id"],
-        name=TokenName(
-            merchant_account=row["merchant_account"],
-            shopper_reference=row["shopper_reference"],
-            stored_id=vault.open(row["sealed_id"]).decode(),
-        ),
-        method=row["method"],
-        standing=TokenStanding(
-            state=TokenState(row["state"]),
-            first_psp_reference=row["first_psp_reference"],
-            created_at=row["created_at"],
-            is_sure=row["is_sure"],
-        ),
-        model=row["model"],
-    )
-
-
-def _columns(fact: TokenFact) -> dict[str, Any]:
-    return {
-        "key": fact.key,
-        "says": fact.says,
-        "source": fact.source,
-        "at": fact.at,
-        "psp_reference": fact.psp_reference,
-    }
-
-
-def _fact(row: Any) -> TokenFact:
-    return TokenFact(
-        key=row["key"],
-        says=TokenSays(row["says"]),
-        source=row["source"],
-        at=row["at"],
-        psp_reference=row["psp_reference"],
-    )
+        """Give shoppers whose tokens are compared with the provider's list, those due first."""
+        return await tokens.watched(self._pool, most)

@@ -1,8 +1,8 @@
-"""What was said of each change of a payment: of one capture, refund, cancel, reversal or dispute.
+"""Groups the facts of a payment by change: one capture, refund, cancel, reversal or dispute.
 
-A change has two names: the idempotency key of our asking (`about`), and the pspReference the
-provider gives it (`modification`). The answer to our asking joins the two. A change made in the
-provider's own back office has only the second.
+A change has two names: the idempotency key of our call (`about`), and the pspReference that the
+provider gives it (`modification`). The answer to our call has both. A change made in the provider's
+back office has only the second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from kasir.money import Currency
 from kasir.payments.facts import Fact, Says, Source
 
-#: What is said of changes, and of nothing else.
+#: What only facts of changes say.
 SAID: Final = frozenset(
     {
         Says.CANCEL_ASKED,
@@ -43,7 +43,7 @@ SAID: Final = frozenset(
 
 _GIVE_NAMES: Final = frozenset({Says.CHANGE_RECEIVED, Says.REFUND_RECEIVED})
 
-#: What was asked for, by its words, in facts that were written when there was no word for it.
+#: What was requested, by the words of facts from before it was recorded in `says`.
 _ASKED_BEFORE: Final[Mapping[str, Says]] = {
     "captures": Says.CAPTURE_ASKED,
     "cancels": Says.CANCEL_ASKED,
@@ -54,12 +54,13 @@ _ASKED_BEFORE: Final[Mapping[str, Says]] = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """All that was said of one change.
+    """All facts of one change.
 
     Attributes:
-        name: The provider's where it is known, else our key of the asking.
-        attempt: The attempt that it changes; None where that cannot be told: it may be any.
-        said: What was said, and of how much money; 0 where no sum was told that could be meant.
+        name: Its pspReference where that is known, else the idempotency key of our call.
+        attempt: The attempt that it changes; None where that is not known: it may be any.
+        said: What the facts say, with the amount in minor units; 0 where there is none in the
+            payment's currency.
     """
 
     name: str
@@ -67,42 +68,42 @@ class Change:
     said: Mapping[Says, int]
 
     def money(self, *says: Says) -> int:
-        """The sum that was told by the first of these that told one; 0 if none did."""
+        """The amount of the first of these that has one; 0 if none has."""
         return next((self.said[one] for one in says if self.said.get(one)), 0)
 
 
 def changes(
     facts: Iterable[Fact], attempts: Collection[str], currency: Currency
 ) -> tuple[Change, ...]:
-    """Every change these facts speak of, by name.
+    """Every change in these facts, by name.
 
     Args:
-        facts: All that is known of a payment.
-        attempts: The attempts at it that were paid.
-        currency: The payment's own. A sum in another one, or of nothing, or less, tells nothing.
+        facts: All facts of a payment.
+        attempts: Its attempts that were paid.
+        currency: The payment's. An amount in another currency, of zero or below does not count.
     """
-    # A set has no order of its own, and in another process it has another one.
+    # Sorted, because the order of a set differs between processes.
     known = sorted((fact for fact in facts if _is_of_change(fact)), key=lambda fact: fact.key)
     given = {
         fact.about: fact.modification
         for fact in known
         if meaning(fact) in _GIVE_NAMES and fact.about and fact.modification
     }
-    told: dict[str, list[Fact]] = {}
+    grouped: dict[str, list[Fact]] = {}
     for fact in known:
         name = fact.modification or given.get(fact.about) or fact.about or fact.psp_reference
-        told.setdefault(name, []).append(fact)
+        grouped.setdefault(name, []).append(fact)
     return tuple(
         Change(name, _attempt(about_it, attempts), _said(about_it, currency))
-        for name, about_it in sorted(told.items())
+        for name, about_it in sorted(grouped.items())
     )
 
 
 def meaning(fact: Fact) -> Says:
-    """What a fact says, in the words there are now.
+    """What a fact says, in the members of `Says` that there are now.
 
-    Captures, cancels and reversals were once written down as *noted*, and so were the answers to
-    them; a reversal of captured money was written down as a refund of what was captured then.
+    Earlier versions recorded captures, cancels, reversals and the answers to them as *noted*, and a
+    reversal of captured money as a refund of what was captured then.
     """
     if fact.source is Source.SHOP and fact.says in {Says.NOTED, Says.REFUND_ASKED}:
         return _ASKED_BEFORE.get(fact.words, fact.says)
@@ -113,7 +114,7 @@ def meaning(fact: Fact) -> Says:
 
 def _is_of_change(fact: Fact) -> bool:
     says = meaning(fact)
-    # What is noted under the name of a change is how an end without effect was once written down.
+    # Earlier versions recorded the end of a change without effect as *noted*.
     is_end = says is Says.NOTED and fact.source is Source.NOTIFICATION and fact.modification
     return says in SAID or bool(is_end)
 
@@ -129,6 +130,6 @@ def _said(facts: Iterable[Fact], currency: Currency) -> Mapping[Says, int]:
     said: dict[Says, int] = {}
     for fact in facts:
         says, amount = meaning(fact), fact.amount
-        told = amount.minor_units if amount and amount.currency == currency else 0
-        said[says] = max(told, said.get(says, 0))
+        minor_units = amount.minor_units if amount and amount.currency == currency else 0
+        said[says] = max(minor_units, said.get(says, 0))
     return said

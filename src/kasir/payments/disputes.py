@@ -1,8 +1,8 @@
-"""Disputes: the shopper's side asks for its money back, and what became of it.
+"""Disputes: each dispute of a payment, its status and its details.
 
-All that is told of one dispute bears one name. The order in which it is told changes nothing: the
-status follows from what a dispute can go through, and of the provider's own words those count that
-were said last by its own clock.
+All facts of one dispute have one pspReference. The order in which they come changes nothing: the
+status follows from the stages of a dispute, and of the provider's details the latest count, by the
+provider's own clock.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import Final, TypeVar
 
 from kasir.money import Money
 from kasir.payments.changes import Change
-from kasir.payments.facts import DisputeSaid, Fact, Says
+from kasir.payments.facts import DisputeDetails, Fact, Says
 
 T = TypeVar("T")
 
 
 class DisputeStatus(StrEnum):
-    """Where a dispute stands."""
+    """The status of a dispute."""
 
     #: Announced; no money has moved.
     OPEN = "open"
-    #: The shopper's side took the money.
+    #: The dispute took the money from the shop.
     CHARGED_BACK = "charged_back"
-    #: It gave it back: the dispute is won.
+    #: The shop has the money again: it won the dispute.
     REVERSED = "reversed"
-    #: It took it again, and for good.
+    #: The dispute took the money again, finally.
     LOST = "lost"
 
 
-#: What wins where several things were said of one dispute.
+#: The first of these that is known decides the status.
 _PRECEDENCE: Final = (
     (Says.SECOND_CHARGEBACK, DisputeStatus.LOST),
     (Says.CHARGEBACK_REVERSED, DisputeStatus.REVERSED),
@@ -41,7 +41,7 @@ _PRECEDENCE: Final = (
     (Says.DISPUTE_ANNOUNCED, DisputeStatus.OPEN),
 )
 _SAID: Final = frozenset(says for says, _ in _PRECEDENCE)
-#: Where the money is with the shopper's side.
+#: Statuses in which the shop does not have the money.
 TAKEN: Final = frozenset({DisputeStatus.CHARGED_BACK, DisputeStatus.LOST})
 
 
@@ -50,16 +50,16 @@ class Dispute:
     """One dispute.
 
     Attributes:
-        name: The provider's.
-        attempt: The disputed attempt; None where it cannot be told.
-        amount: What it is about; nothing where no sum was told.
-        status: Where it stands.
-        opened_at: When it was first spoken of.
-        is_announced: Whether it was announced before the money moved, or since.
-        reason: Why, in the provider's words; empty where none were told.
-        reason_code: The same as a code of the payment method's.
+        name: Its pspReference.
+        attempt: The disputed attempt; None where that is not known.
+        amount: The disputed money; zero where no amount is known.
+        status: Its status.
+        opened_at: When its first fact happened.
+        is_announced: Whether it was announced, before the money moved or later.
+        reason: Why, in the provider's words; empty where unknown.
+        reason_code: The same as a code of the payment method.
         deadline: Until when it can be answered.
-        provider_status: Where it stands in the provider's word.
+        provider_status: Its status in the provider's word.
     """
 
     name: str
@@ -81,43 +81,43 @@ def disputes(
 
     Args:
         changes: Those of one payment.
-        facts: All that is known of it.
-        nothing: No money, in the payment's own currency.
+        facts: All facts of it.
+        nothing: Zero, in the payment's currency.
     """
-    told = [fact for fact in facts if fact.dispute or fact.says in _SAID]
-    found = (_dispute(change, told, nothing) for change in changes)
+    known = [fact for fact in facts if fact.dispute or fact.says in _SAID]
+    found = (_dispute(change, known, nothing) for change in changes)
     return tuple(sorted((one for one in found if one), key=lambda one: (one.opened_at, one.name)))
 
 
-def _dispute(change: Change, told: Iterable[Fact], nothing: Money) -> Dispute | None:
+def _dispute(change: Change, known: Iterable[Fact], nothing: Money) -> Dispute | None:
     status = next((status for says, status in _PRECEDENCE if says in change.said), None)
     own = sorted(
-        (fact for fact in told if _name(fact) == change.name),
+        (fact for fact in known if _name(fact) == change.name),
         key=lambda fact: (fact.at, fact.key),
     )
     if status is None or not own:
         return None
-    sum_told = change.money(*(says for says, _ in _PRECEDENCE))
+    minor_units = change.money(*(says for says, _ in _PRECEDENCE))
     return Dispute(
         name=change.name,
         attempt=change.attempt,
-        amount=Money(nothing.currency, sum_told),
+        amount=Money(nothing.currency, minor_units),
         status=status,
         opened_at=own[0].at,
         is_announced=Says.DISPUTE_ANNOUNCED in change.said,
-        reason=_last(own, lambda said: said.reason) or "",
-        reason_code=_last(own, lambda said: said.reason_code) or "",
-        deadline=_last(own, lambda said: said.deadline),
-        provider_status=_last(own, lambda said: said.status) or "",
+        reason=_last(own, lambda details: details.reason) or "",
+        reason_code=_last(own, lambda details: details.reason_code) or "",
+        deadline=_last(own, lambda details: details.deadline),
+        provider_status=_last(own, lambda details: details.status) or "",
     )
 
 
 def _name(fact: Fact) -> str:
-    """The dispute that a fact speaks of; where it bears no name of its own, as `changes` has it."""
+    """The dispute that a fact is about; one without a name of its own is named as in `changes`."""
     return fact.modification or fact.about or fact.psp_reference
 
 
-def _last(facts: Iterable[Fact], told: Callable[[DisputeSaid], T]) -> T | None:
-    """The last that was said of this, by the provider's clock; None where nothing was."""
-    said = [told(fact.dispute) for fact in facts if fact.dispute]
-    return next((one for one in reversed(said) if one), None)
+def _last(facts: Iterable[Fact], detail: Callable[[DisputeDetails], T]) -> T | None:
+    """The latest value of a detail, by the provider's clock; None where there is none."""
+    values = [detail(fact.dispute) for fact in facts if fact.dispute]
+    return next((value for value in reversed(values) if value), None)

@@ -1,7 +1,7 @@
-"""How captures and cancels ended, for the shop that waits to hear of it.
+"""How captures and cancels ended, for the shop's events.
 
-Refunds are folds of their own (refunds.py), and a cancel that went well shows in the status. Here
-is what would otherwise change nothing that a shop is told of.
+Refunds are in refunds.py, and a cancel that succeeded shows in the status. Here are the endings
+that would change neither.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from kasir.payments.changes import Change
-from kasir.payments.facts import Fact, Says, unheard_key
+from kasir.payments.facts import Fact, Says, unanswered_key
 
 #: A change's name, and how it ended.
 Ended = tuple[str, "Ending"]
@@ -19,13 +19,13 @@ Ended = tuple[str, "Ending"]
 class Ending(StrEnum):
     """How a change ended."""
 
-    #: The money was taken.
+    #: The money was captured.
     CAPTURE_SUCCEEDED = "capture_succeeded"
-    #: It was not, or could not be kept.
+    #: It was not captured, or the capture failed afterwards.
     CAPTURE_FAILED = "capture_failed"
-    #: The payment could not be cancelled: it stands.
+    #: The payment could not be cancelled and remains as it is.
     CANCEL_FAILED = "cancel_failed"
-    #: A refund that the shop had no answer to was never taken by the provider.
+    #: The provider rejected a refund whose request had no answer at first.
     REFUND_NEVER_TAKEN = "refund_never_taken"
 
 
@@ -34,17 +34,17 @@ def endings(changes: Iterable[Change], facts: Iterable[Fact]) -> tuple[Ended, ..
 
     Args:
         changes: Those of one payment.
-        facts: All that is known of it.
+        facts: All facts of it.
     """
     keys = {fact.key for fact in facts}
-    found = ((one.name, _ending(one, unheard_key(one.name) in keys)) for one in changes)
+    found = ((one.name, _ending(one, unanswered_key(one.name) in keys)) for one in changes)
     return tuple((name, ending) for name, ending in found if ending)
 
 
-def _ending(change: Change, was_unheard: bool) -> Ending | None:  # Private.
-    """How a change ended; None while it has not, or where the shop hears of it another way.
+def _ending(change: Change, was_unanswered: bool) -> Ending | None:
+    """How a change ended; None while it has not, or where the shop gets that another way.
 
-    A change that the provider would not even take is told only where silence came first: else the
+    A request that the provider rejected counts only where it had no answer at first: else the
     answer to the shop's own call said so.
     """
     said = change.said
@@ -55,10 +55,10 @@ def _ending(change: Change, was_unheard: bool) -> Ending | None:  # Private.
     if Says.CAPTURE_REJECTED in said:
         return Ending.CAPTURE_FAILED
     if Says.CANCEL_REJECTED in said and Says.VOIDED not in said:
-        # A cancel that was called for and that no shop asked for is Kasir's own.
+        # A cancel that no shop asked for is Kasir's own.
         is_own = Says.CHANGE_RECEIVED in said and Says.CANCEL_ASKED not in said
         return None if is_own else Ending.CANCEL_FAILED
-    return _never_taken(change) if was_unheard else None
+    return _never_taken(change) if was_unanswered else None
 
 
 def _never_taken(change: Change) -> Ending | None:

@@ -1,6 +1,6 @@
-"""A fact: one thing learnt about a payment, and where from. Appended, never overwritten.
+"""A fact: one thing known about a payment, and its source. Appended, never overwritten.
 
-Hearing a fact twice is hearing it once: the key sees to it. Two facts with one key say the same.
+A fact that is recorded twice counts once: two facts with the same key say the same.
 """
 
 from __future__ import annotations
@@ -15,98 +15,98 @@ from kasir.money import Money
 
 
 class Source(StrEnum):
-    """Where a fact was learnt."""
+    """Where a fact comes from."""
 
-    #: The provider's answer when the payment was asked for.
+    #: The provider's answer to our call for the payment or a change of it.
     REPLY = "reply"
     #: The provider's answer after the shopper came back.
     DETAILS = "details"
-    #: The provider told us by itself.
+    #: A notification of the provider.
     NOTIFICATION = "notification"
-    #: The shop asked for something.
+    #: A request of the shop.
     SHOP = "shop"
-    #: Kasir itself: an expiry, a call without an answer.
+    #: Kasir itself: an expiry, or a call without an answer.
     KASIR = "kasir"
 
 
 class Says(StrEnum):
     """What a fact says."""
 
-    #: We asked and did not hear. Lifted by any answer to the same call.
+    #: A call had no answer. Any answer to the same call replaces it.
     UNKNOWN = "unknown"
-    #: The request was wrong: no payment came of it.
+    #: The provider rejected the request: there is no payment.
     FAILED = "failed"
     #: The shopper was sent to the wallet.
     AWAITING_SHOPPER = "awaiting_shopper"
-    #: The provider has it and does not know the end yet.
+    #: The provider has it, without a result yet.
     PENDING = "pending"
-    #: The money is the shop's.
+    #: The money is authorised.
     AUTHORISED = "authorised"
-    #: The wallet said no.
+    #: The wallet refused.
     REFUSED = "refused"
     #: The attempt was cancelled before money moved.
     CANCELLED = "cancelled"
     #: The attempt ran out of time.
     EXPIRED = "expired"
-    #: An authorised payment was undone before its money was taken.
+    #: An authorised payment was cancelled before it was captured.
     VOIDED = "voided"
-    #: The shop asked for the money to be taken.
+    #: The shop asked for a capture.
     CAPTURE_ASKED = "capture_asked"
-    #: That was not possible: the money stays authorised.
+    #: The capture was not possible: the money stays authorised.
     CAPTURE_REJECTED = "capture_rejected"
-    #: The money was taken, where that is a step of its own.
+    #: The money was captured, where capture is a separate step.
     CAPTURED = "captured"
-    #: The money could not be taken after all.
+    #: The capture failed afterwards.
     CAPTURE_FAILED = "capture_failed"
-    #: The shop asked for the payment to be cancelled.
+    #: The shop asked for a cancel.
     CANCEL_ASKED = "cancel_asked"
-    #: That was not possible: the payment stands.
+    #: The cancel was not possible: the payment remains as it is.
     CANCEL_REJECTED = "cancel_rejected"
-    #: The provider took the request for a capture or a cancel, and gave it a name.
+    #: The provider accepted the request for a capture or a cancel, and gave it a pspReference.
     CHANGE_RECEIVED = "change_received"
-    #: The provider would not even take that request: nothing comes of it.
+    #: The provider rejected the request for a capture or a cancel: nothing changes.
     CHANGE_DECLINED = "change_declined"
-    #: The shop asked for the whole to be undone, by a cancel or by a refund.
+    #: The shop asked for a reversal: a cancel or a refund of the whole.
     REVERSAL_ASKED = "reversal_asked"
-    #: The shop asked for money to go back.
+    #: The shop asked for a refund.
     REFUND_ASKED = "refund_asked"
-    #: The provider took the request, and gave it a name.
+    #: The provider accepted the request for a refund, and gave it a pspReference.
     REFUND_RECEIVED = "refund_received"
-    #: The provider would not even take the request: nothing goes back.
+    #: The provider rejected the request for a refund: nothing is refunded.
     REFUND_DECLINED = "refund_declined"
-    #: The money goes back.
+    #: The refund succeeded.
     REFUND_CONFIRMED = "refund_confirmed"
     #: The refund was not possible.
     REFUND_REJECTED = "refund_rejected"
-    #: The refund bounced afterwards.
+    #: The refund failed afterwards.
     REFUND_FAILED = "refund_failed"
-    #: The refunded money came back to the shop.
+    #: The refunded money returned to the shop.
     REFUND_REVERSED = "refund_reversed"
-    #: The shopper's side means to take the money back; it has not moved.
+    #: A dispute was announced; no money has moved.
     DISPUTE_ANNOUNCED = "dispute_announced"
-    #: The shopper's side took the money back.
+    #: A dispute took the money from the shop.
     CHARGED_BACK = "charged_back"
-    #: That was undone.
+    #: The shop won the dispute and has the money again.
     CHARGEBACK_REVERSED = "chargeback_reversed"
-    #: The shopper's side took it back again, and for good.
+    #: The dispute took the money again, finally.
     SECOND_CHARGEBACK = "second_chargeback"
-    #: Money came for another amount than was asked. It is not the payment that was agreed on.
+    #: Another amount was paid than was asked for. It does not count as paid.
     AMOUNT_MISMATCH = "amount_mismatch"
-    #: Something came that may be this payment's, and nothing proves it: a person must look.
+    #: A message may be about this payment, and nothing proves it: a person must look.
     NEEDS_ATTENTION = "needs_attention"
-    #: Worth keeping on the timeline; changes nothing.
+    #: Shown on the payment's timeline; changes nothing.
     NOTED = "noted"
 
 
 @dataclass(frozen=True, slots=True)
-class DisputeSaid:
-    """What the provider says of a dispute beside its money; empty where it said nothing.
+class DisputeDetails:
+    """What the provider says of a dispute beside its amount; empty where it says nothing.
 
     Attributes:
-        reason: Why the shopper's side wants the money back.
-        reason_code: The same as a code of the payment method's.
+        reason: Why the payment is disputed.
+        reason_code: The same as a code of the payment method.
         deadline: Until when the dispute can be answered.
-        status: Where it stands, in the provider's word.
+        status: Its status, in the provider's word.
     """
 
     reason: str = ""
@@ -117,20 +117,19 @@ class DisputeSaid:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing learnt.
+    """One thing known about a payment.
 
     Attributes:
         key: Names this fact within its payment; the same key is the same fact.
         says: What it means.
-        source: Where it was learnt.
+        source: Where it comes from.
         at: When it happened (the provider's own time where it gives one).
-        about: The call it answers or leaves open, by its idempotency key; may be empty.
-        psp_reference: The attempt it speaks of, at the provider; empty where none is known.
-        modification: The refund, capture, dispute or offer it speaks of, at the provider; may be
-            empty.
-        amount: The money it speaks of, if any.
-        words: The provider's own words, for the operator's eyes.
-        dispute: What it says of a dispute, where it speaks of one.
+        about: The idempotency key of the call that it belongs to; may be empty.
+        psp_reference: The pspReference of the attempt; empty where it is not known.
+        modification: The pspReference of the refund, capture, dispute or offer; may be empty.
+        amount: The money, if any.
+        words: The provider's own words, shown to operators.
+        dispute: The details of a dispute, if it is about one.
     """
 
     key: str
@@ -142,23 +141,23 @@ class Fact:
     modification: str = ""
     amount: Money | None = None
     words: str = ""
-    dispute: DisputeSaid | None = None
+    dispute: DisputeDetails | None = None
 
 
 _RETURNED: Final = "returned"
 
 
 def returned(at: datetime) -> Fact:
-    """Somebody came back from the wallet to this payment's return address: noted once."""
+    """The fact that somebody came to this payment's return URL; recorded once."""
     words = "the shopper came back from the wallet"
     return Fact(key=_RETURNED, says=Says.NOTED, source=Source.KASIR, at=at, words=words)
 
 
-def unheard_key(question_key: str) -> str:
+def unanswered_key(question_key: str) -> str:
     """The key of the fact that a call, known by its idempotency key, had no answer."""
     return f"unknown:{question_key}"
 
 
 def has_returned(facts: Iterable[Fact]) -> bool:
-    """Whether somebody came back from the wallet to this payment's return address."""
+    """Whether somebody came to this payment's return URL."""
     return any(fact.key == _RETURNED for fact in facts)

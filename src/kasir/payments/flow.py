@@ -1,29 +1,151 @@
-"""The road of a payment, read from top to bottom.
+"""The flow of a payment: write the intent down, ask the provider, write down what came of it.
 
-Write the intent down; ask; write down what was heard. A question whose asker vanished is asked
-again by whoever comes next, with the same key and the same words: so nobody is charged twice and
-nothing is lost, wherever the machine stops.
+A question whose sender is gone is sent again by the next caller, with the same key and the same
+body. So nobody is charged twice and nothing is lost, wherever a process stops.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from kasir.clock import Clock
 from kasir.errors import StillRunning
-from kasir.ids import PaymentId
-from kasir.payments.payment import Intent
-from kasir.payments.question import Book, Decide, Kept, Provider, Question, ShopKey
+from kasir.ids import LinkId, PaymentId
+from kasir.payments.facts import Fact
+from kasir.payments.payment import Intent, Payment
+from kasir.payments.question import Decide, Heard, Kept, Question, ShopKey
 
-#: How long after each other those look who wait for another's answer: later each time.
+#: How long a caller that waits for another's answer pauses between looks; doubled every time.
 _LOOK_AGAIN_S: Final = 0.05
 _LOOK_AGAIN_MAX_S: Final = 0.8
 _DOUBLINGS_MAX: Final = 20
+
+
+class Provider(Protocol):
+    """Who takes the money."""
+
+    async def ask(self, question: Question) -> Heard:
+        """Send a question and read the answer. Never raises for a failed connection."""
+        ...
+
+
+class PaymentBook(Protocol):
+    """Where payments and their questions are written down. Every method is one commit."""
+
+    async def open(
+        self, intent: Intent, question: Question, shop_key: ShopKey | None
+    ) -> Question | None:
+        """Write a payment and its question down.
+
+        Returns:
+            None, or the question first asked under this shop key: then nothing was written.
+
+        Raises:
+            KeyReused: The shop key came first with another fingerprint.
+        """
+        ...
+
+    async def open_change(
+        self, question: Question, decide: Decide, shop_key: ShopKey | None
+    ) -> Question | None:
+        """Write a question that changes a payment down, if `decide` allows it.
+
+        The payment's row is locked while `decide` runs, so concurrent changes are decided one
+        after the other, each with the facts of those before.
+
+        Returns:
+            None, or the question first asked under this shop key: then nothing was written.
+
+        Raises:
+            KeyReused: The shop key came first with another fingerprint.
+            NotFound: There is no such payment.
+            Exception: Whatever `decide` raises; nothing was written.
+        """
+        ...
+
+    async def open_question(self, question: Question) -> bool:
+        """Write a question down; False where one with its key exists."""
+        ...
+
+    async def question(self, key: str) -> tuple[Question, Kept | None]:
+        """Give a question and its kept answer, if it has one.
+
+        Raises:
+            NotFound: No question has this key.
+        """
+        ...
+
+    def asking(self, question: Question) -> AbstractAsyncContextManager[None]:
+        """A context around the sending of a question, entered before it is written down.
+
+        Where it ends in a cancel or a lost database, the question is released: anybody may send it.
+        """
+        ...
+
+    async def is_abandoned(self, question: Question) -> bool:
+        """Whether whoever sent a question last is known to wait for its answer no longer."""
+        ...
+
+    async def take_over(self, question: Question, now: datetime) -> bool:
+        """Claim an unanswered question: True if nobody sent it since `question.asked_at`."""
+        ...
+
+    async def hear(
+        self,
+        question: Question,
+        result: Heard,
+        ask_again_at: datetime | None,
+        opened: Intent | None = None,
+    ) -> None:
+        """Keep the answer, record its facts, and write the payment's new summary.
+
+        The payment's row is locked until then, so concurrent calls take turns. Without an answer
+        the question is released: anybody may send it at once, and a worker does at `ask_again_at`
+        (never, where that is None). `opened` is the intent, where the caller wrote it down just
+        now: then nothing is read back, unless another fact was recorded meanwhile.
+        """
+        ...
+
+
+class Payments(Protocol):
+    """Payments, with their facts."""
+
+    async def payment(self, payment_id: PaymentId) -> Payment | None:
+        """Give a payment."""
+        ...
+
+    async def payment_of_attempt(self, psp_reference: str) -> Payment | None:
+        """Give the payment that owns an attempt at the provider."""
+        ...
+
+    async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
+        """Give the payments of a shop's reference, newest first."""
+        ...
+
+    async def payments_of_link(self, link_id: LinkId, limit: int) -> Sequence[Payment]:
+        """Give the newest payments of a link, and older ones that are paid or may become paid."""
+        ...
+
+    async def original_of(self, name: str) -> tuple[str, str] | None:
+        """Give the pspReference of the payment that owns a name, and the shop's reference of it.
+
+        The name is a change's, or one that the provider gave while nothing was paid. The
+        pspReference is empty where there is none yet. None: no payment owns the name.
+        """
+        ...
+
+    async def is_unclaimed(self, psp_reference: str) -> bool:
+        """Whether an answer to `/payments/details` named an attempt that no payment owns yet."""
+        ...
+
+    async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
+        """Record facts of a payment that no answer brought, in one commit."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +153,12 @@ class Patience:
     """How long everything may take.
 
     Attributes:
-        lease: After this long an unanswered question counts as forsaken.
-        wait: How long a second asker waits for the first one's answer.
-        first_gap: How long after the first silence it is asked again; doubled every time.
-        longest_gap: The most it is ever doubled to.
-        key_lifetime: How long the provider remembers a key: after that, asking again is not safe.
+        lease: After this long without an answer others may send a question.
+        wait: How long a second caller waits for the first one's answer.
+        first_gap: After this long without an answer a worker sends it again; doubled every time.
+        longest_gap: The limit of that doubling.
+        key_lifetime: How long the provider remembers a key. After that a question is not sent
+            again: it might be a second payment.
     """
 
     lease: timedelta
@@ -47,17 +170,17 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How payments are asked for.
+    """Asks for payments and for changes of them.
 
     Attributes:
-        book: Where they are kept.
+        book: Where they are written down.
         provider: Who is asked.
         clock: What time it is.
-        chance: A number from 0 to 1, another each time: so that many do not ask again at once.
+        chance: Gives a random number from 0 to 1, so that many retries do not come at once.
         patience: How long everything may take.
     """
 
-    book: Book
+    book: PaymentBook
     provider: Provider
     clock: Clock
     chance: Callable[[], float]
@@ -69,7 +192,7 @@ class Flow:
         """Ask for a payment, once per shop key.
 
         Returns:
-            Which payment it came to (the first one, if the shop key was used before), and the
+            The payment's id (of the first one, if the shop key was used before), and the
             provider's answer, or None while the outcome is unknown.
 
         Raises:
@@ -84,19 +207,19 @@ class Flow:
         return first.payment_id or intent.id, kept
 
     async def resume(self, key: str) -> Kept | None:
-        """Give the kept answer to a question, or ask it again: same key, same words.
+        """Give the kept answer to a question, or send it again with the same key and body.
 
         Returns:
             The provider's answer, or None while the outcome is unknown.
 
         Raises:
-            StillRunning: Somebody is waiting for its answer already.
+            StillRunning: Another caller is waiting for its answer.
             NotFound: No question has this key.
         """
         return await self._again(key, key)
 
     async def finish(self, question: Question) -> Kept | None:
-        """Ask what became of a payment, once per key; later and concurrent callers get the same.
+        """Ask for the status of a payment, once per key; later and concurrent callers get the same.
 
         Returns:
             The provider's answer, or None while the outcome is unknown.
@@ -134,20 +257,20 @@ class Flow:
         return await self._again(first.key, shop_key.key if shop_key else first.key)
 
     async def ask_again(self, key: str) -> None:
-        """Ask a question that nobody answered, unless somebody is asking it right now."""
+        """Send a question that has no answer again, unless somebody is sending it right now."""
         with suppress(StillRunning):
             await self.resume(key)
 
     async def _again(self, key: str, shop_key: str) -> Kept | None:
-        """Give the kept answer, or take a forsaken question over."""
+        """Give the kept answer, or take over a question that nobody waits for."""
         known, kept = await self.book.question(key)
         if kept:
             return kept
         now = self.clock.now()
         if now >= known.opened_at + self.patience.key_lifetime:
-            return None  # The provider may have forgotten the key: asking might be paying anew.
+            return None  # The provider may have forgotten the key: this might be a second payment.
         is_leased = now < known.asked_at + self.patience.lease
-        if is_leased and not await self.book.is_forsaken(known):
+        if is_leased and not await self.book.is_abandoned(known):
             raise StillRunning(shop_key)
         asked = replace(known, asked_at=now)
         async with self.book.asking(asked):
@@ -156,13 +279,13 @@ class Flow:
             return await self._ask(replace(asked, tries=_tries(known)))
 
     async def _ask(self, question: Question, opened: Intent | None = None) -> Kept | None:
-        """Ask, outside any transaction, and write down what was heard."""
-        heard = await self.provider.ask(question)
-        await self.book.hear(question, heard, self._next_time(question), opened)
-        return heard.answer
+        """Send a question, outside any transaction, and write down what came of it."""
+        result = await self.provider.ask(question)
+        await self.book.hear(question, result, self._next_time(question), opened)
+        return result.answer
 
     def _next_time(self, question: Question) -> datetime | None:
-        """When a worker asks again if there was no answer: later each time, never too late."""
+        """When a worker sends it again without an answer; None once the key may be forgotten."""
         doubled = self.patience.first_gap * (1 << min(question.tries, _DOUBLINGS_MAX))
         gap = min(doubled, self.patience.longest_gap)
         next_time = self.clock.now() + gap * (0.5 + self.chance())
@@ -170,9 +293,9 @@ class Flow:
 
 
 def _tries(known: Question) -> int:
-    """How often a question was sent, or may have been, that is taken over.
+    """How often a question that is taken over was sent, or may have been.
 
-    Whoever asked it first may have sent it before they died. Their time is that of the opening, or
-    later; it lies before that where nobody has asked at all.
+    Its first sender may have sent it before the process ended: then `asked_at` is the time of the
+    opening or later. It is earlier where nobody has sent it at all.
     """
     return max(known.tries, 1) if known.asked_at >= known.opened_at else known.tries

@@ -1,4 +1,4 @@
-"""From facts to the computed part of a payment: status, pspReference, sums."""
+"""Computes the summary of a payment from its facts: status, pspReference, sums."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from kasir.payments.disputes import disputes
 from kasir.payments.endings import endings
 from kasir.payments.facts import Fact, Says
 from kasir.payments.payment import Intent, Payment, Standing
-from kasir.payments.status import standing, status
+from kasir.payments.status import paid_attempts, status
 from kasir.payments.sums import Sums, sums
 
 
 def payment(intent: Intent, facts: Sequence[Fact]) -> Payment:
-    """A payment with its facts, folded."""
+    """A payment with its facts and their summary."""
     return Payment(intent=intent, standing=fold(intent, facts), facts=tuple(facts))
 
 
 def fold(intent: Intent, facts: Iterable[Fact]) -> Standing:
-    """What these facts come to. The same set gives the same answer, in any order."""
+    """The summary of these facts. The same set gives the same summary, in any order."""
     known = frozenset(facts)
     money = sums(intent, known)
     return Standing(
@@ -36,14 +36,14 @@ def fold(intent: Intent, facts: Iterable[Fact]) -> Standing:
 
 
 def _is_given_back(facts: frozenset[Fact], money: Sums) -> bool:
-    """Whether it was paid, and all that was taken of it went back, or all of it was let go."""
+    """Whether it was paid, and then refunded as far as it was captured, or cancelled."""
     if not any(fact.says is Says.AUTHORISED for fact in facts):
         return False
     refunded = money.refunded.minor_units
-    return not standing(facts) or 0 < refunded >= money.captured.minor_units
+    return not paid_attempts(facts) or 0 < refunded >= money.captured.minor_units
 
 
 def _psp_reference(facts: frozenset[Fact]) -> str:
-    """The attempt that stands; else any attempt heard of, by an order that is not time's."""
-    heard = {fact.psp_reference for fact in facts if fact.psp_reference}
-    return min(standing(facts) or heard, default="")
+    """The attempt that is paid; else any attempt, chosen by name and not by time."""
+    known = {fact.psp_reference for fact in facts if fact.psp_reference}
+    return min(paid_attempts(facts) or known, default="")

@@ -1,4 +1,4 @@
-"""A payment link: an invitation to pay, open until it is paid, expired or withdrawn."""
+"""A payment link: the shopper pays through it until it is paid, expired or withdrawn."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from kasir.payments.status import FINAL, Status
 
 
 class LinkStatus(StrEnum):
-    """Where a link stands, in the words of Adyen's `paymentLinks`."""
+    """The status of a link, in the words of Adyen's `paymentLinks`."""
 
     #: It can be paid.
     ACTIVE = "active"
-    #: A payment made through it has no final word yet.
+    #: A payment made through it has no final status yet.
     PAYMENT_PENDING = "paymentPending"
     #: It was paid.
     COMPLETED = "completed"
@@ -28,7 +28,7 @@ class LinkStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """An invitation to pay, with the shop's own words in `request`."""
+    """A payment link; `request` is the shop's request for it, decoded."""
 
     id: LinkId
     request: Mapping[str, Any]
@@ -37,18 +37,18 @@ class Link:
     expired_by_shop_at: datetime | None = None
 
     def is_over(self, now: datetime) -> bool:
-        """Whether its time has run out, or the shop withdrew it."""
+        """Whether it has expired, or the shop withdrew it."""
         return self.expired_by_shop_at is not None or now >= self.expires_at
 
 
 def link_status(link: Link, payments: Sequence[Payment], now: datetime) -> LinkStatus:
-    """Where a link stands. Paid stays paid, whatever time it is."""
+    """The status of a link at a time. A paid link stays completed."""
     statuses = {payment.status for payment in payments}
     if Status.AUTHORISED in statuses and not link.request.get("reusable"):
         return LinkStatus.COMPLETED
     if link.expired_by_shop_at is not None:
         return LinkStatus.EXPIRED
-    if link.is_over(now):  # But what was begun before may still turn out to be paid.
+    if link.is_over(now):  # A payment that was begun before may still become paid.
         return LinkStatus.EXPIRED if statuses <= FINAL else LinkStatus.PAYMENT_PENDING
     if statuses & {Status.PENDING, Status.UNKNOWN}:
         return LinkStatus.PAYMENT_PENDING

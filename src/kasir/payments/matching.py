@@ -1,11 +1,11 @@
-"""Whose is a message of the provider's? One rule, for answers and notifications alike.
+"""Decides which payment a message belongs to: one rule for answers and notifications.
 
-Anybody can write a merchant reference, and anybody can visit a return address: neither proves
-anything. A pspReference has one owner, the payment that claimed it first, and `psp_reference` (the
-table) has it as primary key. A claim is proven by our own id, which the provider echoes; by the
-answer to a call that we made for that payment; or by a name of the same message that is owned
-already. Without proof a reference counts only where the method is ours, the amount is the same, and
-exactly one payment of that reference is open and has no attempt yet.
+A merchant reference proves nothing: other systems on the account may use the same one. Nor does a
+visit of the return URL. A pspReference has one owner, the payment that claimed it first: it is the
+primary key of the table `psp_reference`. A claim is proven by our own id, which the provider
+echoes; by the answer to a call that we made for that payment; or by another pspReference in the
+message that the payment owns already. Without proof a reference counts only where the method and
+the amount are the same, and exactly one payment of that reference is open and has no attempt yet.
 
 The rule as a table: docs/payment-status.md.
 """
@@ -22,35 +22,35 @@ from kasir.money import Money
 
 
 class Ruling(StrEnum):
-    """Whose a message is."""
+    """Which payment a message belongs to."""
 
-    #: It belongs to one payment of ours, which learns the fact and owns the names in it.
+    #: It belongs to one payment of ours, which records the fact and owns the names in it.
     OURS = "ours"
-    #: It belongs to one payment of ours, but brings another amount than was asked: never paid.
+    #: It belongs to one payment of ours, with another amount than was asked for: never paid.
     MISMATCHED = "mismatched"
     #: It may belong to a payment of ours and nothing proves to which: a person must look.
     HELD = "held"
-    #: A change of an attempt that nobody has claimed yet. It is read again when somebody does.
+    #: A change of an attempt that no payment has claimed yet. It is read again when one does.
     WAITING = "waiting"
-    #: Not ours, as far as is known. It is read again should one of its names become ours.
+    #: Not ours, as far as is known. It is read again if a payment of ours claims one of its names.
     FOREIGN = "foreign"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clues:
-    """What a message says of which payment it is about.
+    """What in a message tells which payment it is about.
 
     Attributes:
-        attempt: The provider's name for the attempt at paying; empty where the message has none.
-        change: The provider's name for the capture, refund, cancel or dispute of that attempt.
-        is_change: Whether it tells of a change. A change is never claimed by its reference.
+        attempt: The pspReference of the attempt; empty where the message has none.
+        change: The pspReference of the capture, refund, cancel or dispute of that attempt.
+        is_change: Whether it is about a change. A change is never claimed by its reference.
         payment_id: Our own id, where the provider echoed it or we made the call for it.
         reference: The shop's reference.
         method: The payment method, in the provider's word; empty where the message has none.
-        amount: The money it speaks of, if any.
+        amount: The money in it, if any.
         pays: Whether it says that the payment is authorised.
-        by_reference: Whether the change was asked for by a reference, which may mean several
-            payments: then the attempt it names says whose it is, and not the change.
+        by_reference: Whether the change was requested by a reference, which several payments may
+            have: then the attempt decides whose it is, and not the change.
     """
 
     attempt: str = ""
@@ -71,15 +71,15 @@ class Clues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A payment that a message could be about, as it stands under its row lock.
+    """A payment that a message could be about, read under its row lock.
 
     Attributes:
         id: Our own id of it.
         reference: The shop's reference.
-        amount: What it is to pay.
-        method: The payment method it was asked for with.
-        is_open: Whether its end is not known yet.
-        has_attempt: Whether it owns an attempt at the provider already.
+        amount: What is to be paid.
+        method: The payment method.
+        is_open: Whether its status is not final yet.
+        has_attempt: Whether it owns an attempt at the provider.
     """
 
     id: PaymentId
@@ -92,13 +92,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """The ruling on a message.
+    """Which payment a message belongs to.
 
     Attributes:
         ruling: Whose it is.
         payment_id: The payment it belongs to (ours, mismatched).
         fits: The payments that it may belong to (held).
-        why: In words, for the operator; empty where there is nothing to explain.
+        why: The reason, for the operator; empty where there is nothing to explain.
     """
 
     ruling: Ruling
@@ -117,11 +117,11 @@ _NOT_OUR_ID: Final = "it bears the id of a payment that this Kasir does not have
 
 
 def match(clues: Clues, owners: Mapping[str, PaymentId], candidates: Sequence[Candidate]) -> Match:
-    """Rule on a message.
+    """Decide which payment a message belongs to.
 
     Args:
         clues: What it says.
-        owners: Whose the provider's names are, as far as they are claimed.
+        owners: The payment that owns each of the provider's names, as far as they are claimed.
         candidates: The owners, the payment of the echoed id, and those of the reference.
     """
     known = {candidate.id: candidate for candidate in candidates}
@@ -141,16 +141,17 @@ def match(clues: Clues, owners: Mapping[str, PaymentId], candidates: Sequence[Ca
 
 
 def _is_of_another_order(clues: Clues, payment: Candidate, owners: Mapping[str, PaymentId]) -> bool:
-    """Whether an attempt bears our id and a reference that is not the payment's.
+    """Whether an attempt has our id and a reference that is not the payment's.
 
-    Adyen's seal covers the reference, and not what we sent along. A change may bear its own.
+    Adyen's signature covers the reference, and not the metadata with our id. A change may have a
+    reference of its own.
     """
     is_attempt = not clues.is_change and clues.attempt not in owners
     return is_attempt and clues.reference not in ("", payment.reference)
 
 
 def _of(payment: Candidate, clues: Clues) -> Match:
-    """The ruling on a message that is proven to be a payment's."""
+    """The match of a message that is proven to be a payment's."""
     money = clues.amount
     if money is None or money == payment.amount:
         return Match(ruling=Ruling.OURS, payment_id=payment.id)
@@ -164,7 +165,7 @@ def _of(payment: Candidate, clues: Clues) -> Match:
 
 
 def _by_reference(clues: Clues, candidates: Sequence[Candidate]) -> Match:
-    """The ruling on a message that proves nothing."""
+    """The match of a message that proves nothing, by its reference."""
     named_so = [
         candidate
         for candidate in candidates
@@ -181,6 +182,6 @@ def _by_reference(clues: Clues, candidates: Sequence[Candidate]) -> Match:
     if free:
         why = _SEVERAL.format(count=len(free), reference=clues.reference)
         return Match(ruling=Ruling.HELD, fits=tuple(one.id for one in free), why=why)
-    # Of those that have ended the newest stands for all: its id sorts last.
+    # They have all ended: the message is recorded at the newest, whose id sorts last.
     newest = max(one.id for one in fits)
     return Match(ruling=Ruling.HELD, fits=(newest,), why=_ENDED.format(reference=clues.reference))

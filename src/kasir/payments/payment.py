@@ -1,4 +1,4 @@
-"""A payment: one intent to be paid, and where it stands."""
+"""A payment: the intent that is written down, its facts, and their summary."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from kasir.payments.status import Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What is written down before anybody is asked for money. It never changes.
+    """What is written down before the provider is asked. It never changes.
 
     Attributes:
-        id: Kasir's own name for it.
-        reference: The shop's.
+        id: Kasir's own id.
+        reference: The shop's reference.
         amount: What is to be paid.
         method: The wallet, in the provider's word.
         return_url: Where the shopper comes back to.
         created_at: When it was written down.
-        close_at: When an attempt that nobody finished is closed.
-        captures_itself: Whether the money is taken as soon as it is authorised.
-        model: What for, where it makes a token or charges one: the provider's word; else empty.
-        consent: What the shopper agreed to, in the words that were shown; empty where not asked.
+        close_at: When an attempt that the shopper did not finish is closed.
+        captures_itself: Whether it is captured as soon as it is authorised.
+        model: The provider's recurring model, where it makes or charges a token; else empty.
+        consent: What the shopper agreed to, as it was shown; empty where not asked.
         shopper_reference: The shop's name for the shopper, if it gave one.
         link_id: The payment link it was made through, if any.
     """
@@ -49,18 +49,18 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What a payment's facts come to: the part of it that is computed.
+    """The part of a payment that is computed from its facts.
 
     Attributes:
-        status: Where it stands.
-        psp_reference: The provider's name for the attempt that counts.
-        captured: Money taken.
-        refunded: Money that went back and stayed there.
-        charged_back: Money the shopper's side took back.
+        status: The status.
+        psp_reference: The pspReference of the attempt that counts; may be empty.
+        captured: Money captured.
+        refunded: Money refunded that did not return.
+        charged_back: Money lost in disputes.
         refunds: Every refund, by name.
         endings: How captures and cancels ended, by name.
         disputes: Every dispute, oldest first.
-        is_given_back: Whether it was paid, and all that was taken went back or was let go.
+        is_given_back: Whether it was paid, and then refunded as far as captured, or cancelled.
     """
 
     status: Status
@@ -75,13 +75,13 @@ class Standing:
 
     @property
     def is_disputed(self) -> bool:
-        """Whether the shopper's side asked for its money back, whatever became of that."""
+        """Whether there is or was a dispute, however it ended."""
         return bool(self.disputes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """An intent, the facts known of it, and what they come to."""
+    """An intent, its facts, and their summary."""
 
     intent: Intent
     standing: Standing
@@ -89,5 +89,5 @@ class Payment:
 
     @property
     def status(self) -> Status:
-        """Where it stands."""
+        """The status."""
         return self.standing.status

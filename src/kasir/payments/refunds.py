@@ -1,4 +1,4 @@
-"""Money going back because the shop wants it to: each refund, and what became of it."""
+"""Refunds: each refund of a payment, and its status."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from kasir.payments.facts import Says
 
 
 class RefundStatus(StrEnum):
-    """Where a refund stands."""
+    """The status of a refund."""
 
-    #: Asked for; the provider has not said how it ended.
+    #: Requested; the provider has not reported a result.
     REQUESTED = "requested"
-    #: The money goes back.
+    #: The money is refunded.
     SUCCEEDED = "succeeded"
-    #: It was declined, rejected, or bounced: the money stays with the shop.
+    #: It was declined or rejected, or failed afterwards: the shop keeps the money.
     FAILED = "failed"
-    #: It went back and returned.
+    #: It was refunded, and the money returned to the shop.
     REVERSED = "reversed"
 
 
-#: What wins where several things were said of one refund. An end outranks its beginnings. Where
-#: nothing stands beside it there is no refund: it was not taken, or the whole was cancelled.
+#: The first of these that is known decides the status: results come before requests. None means
+#: that there is no refund: the provider rejected it, or the whole payment was cancelled.
 _PRECEDENCE: Final[tuple[tuple[Says, RefundStatus | None], ...]] = (
     (Says.REFUND_REVERSED, RefundStatus.REVERSED),
     (Says.REFUND_FAILED, RefundStatus.FAILED),
@@ -45,12 +45,12 @@ class Refund:
     """One refund, or a reversal that is not known to be a cancel.
 
     Attributes:
-        name: The provider's where it is known, else our key of the asking.
-        amount: What goes back; while that is open, all that may. Nothing where it ended and no
-            sum was told.
-        status: Where it stands.
-        attempt: The attempt it gives back; None where that cannot be told.
-        is_reversal: Whether it undoes the whole, whatever that is when its turn comes.
+        name: Its pspReference where that is known, else the idempotency key of our call.
+        amount: What is refunded; while it is requested, the most that may be. Zero where it ended
+            and no amount is known.
+        status: Its status.
+        attempt: The attempt that it refunds; None where that is not known.
+        is_reversal: Whether it reverses the whole, whatever is captured by then.
     """
 
     name: str
@@ -67,7 +67,7 @@ def refunds(
 
     Args:
         changes: Those of one payment.
-        whole_of: All that could go back of an attempt.
+        whole_of: The most that could be refunded of an attempt.
     """
     found = (_refund(change, whole_of(change.attempt)) for change in changes)
     return tuple(refund for refund in found if refund)
@@ -78,9 +78,9 @@ def _refund(change: Change, whole: Money) -> Refund | None:
     if status is None:
         return None
     is_reversal = Says.REVERSAL_ASKED in change.said
-    # What was confirmed counts before what was asked.
-    told = change.money(*(says for says, _ in _PRECEDENCE))
-    if status is RefundStatus.REQUESTED and (is_reversal or not told):
-        told = whole.minor_units
-    amount = Money(whole.currency, min(told, whole.minor_units))
+    # A confirmed amount counts before a requested one.
+    minor_units = change.money(*(says for says, _ in _PRECEDENCE))
+    if status is RefundStatus.REQUESTED and (is_reversal or not minor_units):
+        minor_units = whole.minor_units
+    amount = Money(whole.currency, min(minor_units, whole.minor_units))
     return Refund(change.name, amount, status, change.attempt, is_reversal)

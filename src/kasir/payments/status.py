@@ -1,7 +1,7 @@
 """A payment's status is a function of the set of its facts.
 
-Not of their order, nor of how often each was heard. Tests prove it over permutations, duplicates
-and subsets: tests/property/test_payment_status.py.
+Neither their order nor repetition changes it. tests/property/test_payment_status.py checks that
+over permutations, duplicates and subsets.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from kasir.payments.facts import Fact, Says
 
 
 class Status(StrEnum):
-    """Where a payment stands."""
+    """The status of a payment."""
 
-    #: Written down, not yet asked for.
+    #: Written down; the provider was not asked yet.
     CREATED = "created"
-    #: Asked for, and no answer heard: it may or may not exist.
+    #: The provider was asked and did not answer: the payment may or may not exist.
     UNKNOWN = "unknown"
     #: The shopper is at the wallet.
     AWAITING_SHOPPER = "awaiting_shopper"
-    #: The provider does not know the end yet.
+    #: The provider has no result yet.
     PENDING = "pending"
     #: Paid.
     AUTHORISED = "authorised"
-    #: The wallet said no.
+    #: The wallet refused.
     REFUSED = "refused"
-    #: Cancelled by the shopper, or by the shop before the money was taken.
+    #: Cancelled by the shopper, or by the shop before it was captured.
     CANCELLED = "cancelled"
     #: Nobody finished it in time.
     EXPIRED = "expired"
-    #: It never reached the provider: the request itself was wrong.
+    #: The provider rejected the request: there is no payment.
     FAILED = "failed"
 
 
-#: Statuses after which nothing more is expected. News can still come, and is still heard.
+#: Statuses after which no more facts are expected. They may still come, and are recorded.
 FINAL: Final = frozenset(
     {Status.AUTHORISED, Status.REFUSED, Status.CANCELLED, Status.EXPIRED, Status.FAILED}
 )
 
-#: What wins where several were heard, after money has had its say.
+#: Which fact decides where no attempt is paid: the first of these that is known.
 PRECEDENCE: Final = (
     (Says.VOIDED, Status.CANCELLED),
     (Says.CANCELLED, Status.CANCELLED),
@@ -49,7 +49,7 @@ PRECEDENCE: Final = (
     (Says.EXPIRED, Status.EXPIRED),
     (Says.FAILED, Status.FAILED),
     (Says.UNKNOWN, Status.UNKNOWN),
-    # Money came, of another amount: nothing else is to be paid until somebody has looked.
+    # Another amount was paid: pending until a person has looked.
     (Says.AMOUNT_MISMATCH, Status.PENDING),
     (Says.PENDING, Status.PENDING),
     (Says.AWAITING_SHOPPER, Status.AWAITING_SHOPPER),
@@ -57,13 +57,13 @@ PRECEDENCE: Final = (
 
 
 def status(facts: Iterable[Fact]) -> Status:
-    """What these facts say of a payment. Another order, or a fact twice, changes nothing.
+    """The status that follows from these facts; their order and repetition change nothing.
 
-    Good news absorbs: an attempt that was authorised stays so, whatever was said of it or of
-    other attempts before or after, unless that same attempt was voided.
+    An authorised attempt makes the payment authorised, whatever other facts say of it or of other
+    attempts, unless that same attempt was voided.
     """
     known = frozenset(facts)
-    if standing(known):
+    if paid_attempts(known):
         return Status.AUTHORISED
     answered = {fact.about for fact in known if fact.says is not Says.UNKNOWN}
     said = {
@@ -72,11 +72,11 @@ def status(facts: Iterable[Fact]) -> Status:
     return next((status for says, status in PRECEDENCE if says in said), Status.CREATED)
 
 
-def standing(facts: Iterable[Fact]) -> frozenset[str]:
-    """The attempts (by pspReference) whose money stands: authorised, and not voided.
+def paid_attempts(facts: Iterable[Fact]) -> frozenset[str]:
+    """The attempts (by pspReference) that are paid: authorised, and not voided.
 
-    Of one that brought another amount than was asked, an answer that says *authorised* and not how
-    much says nothing.
+    For an attempt with an amount mismatch, an answer that says *authorised* without an amount does
+    not count.
     """
     known = frozenset(facts)
     doubtful = {fact.psp_reference for fact in known if fact.says is Says.AMOUNT_MISMATCH}

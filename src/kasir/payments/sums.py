@@ -1,9 +1,9 @@
-"""What was taken and what went back, and what may still be asked for.
+"""The sums of a payment: captured, refunded, charged back, and what may still be requested.
 
-Everything is counted per attempt, as the provider does: what one attempt has left is no other's to
-give back. No sum leaves 0 ... authorised, whatever is heard. What is not known is counted so that
-less may leave: a change that is open holds all it could take, and one whose sum was never told
-may have been of the whole.
+Sums are kept per attempt, as at the provider: what remains of one attempt cannot be refunded from
+another. Every sum is between 0 and what was authorised, whatever the facts say. What is not known
+reduces what may be requested: an open change holds all that it could take, and one without a known
+amount holds the whole.
 """
 
 from __future__ import annotations
@@ -19,49 +19,49 @@ from kasir.payments.changes import Change, changes
 from kasir.payments.facts import Fact, Says
 from kasir.payments.payment import Intent
 from kasir.payments.refunds import Refund, RefundStatus, refunds
-from kasir.payments.status import standing
+from kasir.payments.status import paid_attempts
 
 
 class Why(StrEnum):
-    """Why a part of an attempt's money cannot be asked for, in the words of an error."""
+    """Why a part of an attempt's money cannot be requested, in the words of an error."""
 
-    #: A refund, or a reversal that came to one, went well: what was told of it.
+    #: A refund succeeded, or a reversal that became one: its amount.
     REFUNDED = "were refunded"
-    #: A refund is open: what was asked for.
+    #: A refund is open: the requested amount.
     REFUND_OPEN = "are held by a refund whose end is not known yet"
     #: A reversal is open: the whole that was authorised, however much is captured by then.
     REVERSAL_OPEN = "are held by a reversal whose end is not known yet"
     #: A cancel is open: the whole that was authorised.
     CANCEL_OPEN = "are held by a cancel whose end is not known yet"
-    #: The shopper's side took it back, and did not return it.
+    #: A dispute took it, and it did not return.
     CHARGED_BACK = "were charged back"
     #: A dispute was announced: what it is about, until it is charged back or returned.
     DISPUTE_OPEN = "are held by a dispute that was announced"
-    #: A refund or a dispute whose sum was never told: the whole that was authorised.
+    #: A refund or a dispute has no known amount: the whole that was authorised.
     SUM_UNKNOWN = "are held by a refund or a dispute whose sum is not known"
-    #: A capture was done: what was told of it, less what failed afterwards.
+    #: A capture succeeded: its amount, less what failed afterwards.
     CAPTURED = "were captured"
-    #: A capture is open: what was asked for.
+    #: A capture is open: the requested amount.
     CAPTURE_OPEN = "are held by a capture whose end is not known yet"
 
 
-#: What ends a capture without money; `noted` is the older word for the first.
+#: What ends a capture without money. Earlier versions recorded the first as `noted`.
 _NOT_CAPTURED: Final = frozenset(
     {Says.CAPTURE_REJECTED, Says.CAPTURE_FAILED, Says.CHANGE_DECLINED, Says.NOTED}
 )
-#: What ends a cancel without effect, by the cancel's own name; the last is an older word.
+#: What ends a cancel without effect. Earlier versions recorded it as `noted`.
 _NOT_CANCELLED: Final = frozenset({Says.CHANGE_DECLINED, Says.NOTED})
-#: What takes money in a dispute, the last word first.
+#: The stages of a dispute that take money, the last stage first.
 _DISPUTES: Final = (Says.SECOND_CHARGEBACK, Says.CHARGED_BACK, Says.DISPUTE_ANNOUNCED)
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """What may still be asked for: the whole, less what is held.
+class Remaining:
+    """What of an attempt may still be requested: the whole, less what is held.
 
     Attributes:
-        whole: All there is to ask for.
-        held: How many minor units of it are not free, and why.
+        whole: All that could be requested.
+        held: How many minor units of it are held, by reason.
     """
 
     whole: Money
@@ -69,11 +69,11 @@ class Room:
 
     @property
     def left(self) -> Money:
-        """What is free; never less than nothing."""
+        """What may be requested; never below zero."""
         return Money(self.whole.currency, _within(self.whole.minor_units - sum(self.held.values())))
 
     def __str__(self) -> str:
-        """Say what holds how much of it; empty where nothing does."""
+        """The whole and what is held of it, by reason; empty where nothing is held."""
         reasons = [f"{held} {why}" for why, held in self.held.items()]
         return f"of {self.whole.minor_units}, {', '.join(reasons)}" if reasons else ""
 
@@ -84,8 +84,8 @@ class Sums:
 
     Attributes:
         intent: What is to be paid.
-        authorised: Each attempt that was paid, and what of it stands.
-        changes: What was done to them.
+        authorised: What each attempt was paid with, in minor units; 0 where it was voided.
+        changes: The changes of them.
         refunds: Those changes that are refunds.
     """
 
@@ -96,69 +96,70 @@ class Sums:
 
     @property
     def captured(self) -> Money:
-        """Money taken, of every attempt that stands."""
+        """Money captured, of every attempt that is paid."""
         return self._money(sum(self._captured(attempt) for attempt in self.authorised))
 
     @property
     def refunded(self) -> Money:
-        """Money that went back by refunds and reversals, and stayed there."""
+        """Money refunded, by refunds and reversals, that did not return."""
         back = (one.amount for one in self.refunds if one.status is RefundStatus.SUCCEEDED)
         return self._money(sum(amount.minor_units for amount in back))
 
     @property
     def charged_back(self) -> Money:
-        """Money the shopper's side took, and did not return."""
+        """Money that disputes took, and that did not return."""
         return self._money(sum(_charged_back(change) for change in self.changes))
 
-    def refundable(self, attempt: str) -> Room:
-        """What may still go back of an attempt: captured, less all that leaves or may leave."""
+    def refundable(self, attempt: str) -> Remaining:
+        """What may still be refunded of an attempt: captured, less what leaves or may leave."""
         held: Counter[Why] = Counter()
         for why, amount in self._leaving(attempt):
             held[why] += amount or self._whole(attempt)
-        return self._room(self._captured(attempt), held)
+        return self._remaining(self._captured(attempt), held)
 
-    def capturable(self, attempt: str) -> Room:
-        """What may still be taken of an attempt: authorised, less what was taken or may be.
+    def capturable(self, attempt: str) -> Remaining:
+        """What may still be captured of an attempt: authorised, less what was or may be captured.
 
-        What the provider takes by itself is not in it: to ask for that again does no harm.
+        What the provider captures by itself does not count: to request that again does no harm.
         """
         held: Counter[Why] = Counter()
         for why, amount in (*self._taking(attempt), *self._undoing(attempt)):
             held[why] += amount or self._whole(attempt)
-        return self._room(self._whole(attempt), held)
+        return self._remaining(self._whole(attempt), held)
 
     def _leaving(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """What leaves an attempt or may leave it; 0 is all there is."""
+        """What leaves an attempt or may leave it, with the reason; 0 stands for the whole."""
         yield from self._undoing(attempt)
         for refund in self.refunds:
-            told = refund.amount.minor_units
+            amount = refund.amount.minor_units
             if not _is_of(refund, attempt):
                 continue
             if refund.status is RefundStatus.SUCCEEDED:
-                yield Why.REFUNDED if told else Why.SUM_UNKNOWN, told
+                yield Why.REFUNDED if amount else Why.SUM_UNKNOWN, amount
             elif refund.status is RefundStatus.REQUESTED and not refund.is_reversal:
-                yield Why.REFUND_OPEN, told
+                yield Why.REFUND_OPEN, amount
         for change in self._of(attempt):
             yield from _disputed(change)
 
     def _undoing(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """What may undo the whole of an attempt."""
+        """What may cancel or refund the whole of an attempt."""
         for refund in self.refunds:
             is_open = refund.is_reversal and refund.status is RefundStatus.REQUESTED
             if is_open and _is_of(refund, attempt):
                 yield Why.REVERSAL_OPEN, 0
         own = list(self._of(attempt))
-        # One by reference is told an end for each attempt, and a single one bears our name for it.
-        strays = sum(1 for change in own if _is_end_of_cancel(change, of_ours=False))
-        if sum(1 for change in own if _is_open_cancel(change)) > strays:
+        # A cancel by reference gets a result for each attempt, and only one of them has our name
+        # for it: the others end one open cancel each.
+        unnamed = sum(1 for change in own if _is_end_of_cancel(change, of_ours=False))
+        if sum(1 for change in own if _is_open_cancel(change)) > unnamed:
             yield Why.CANCEL_OPEN, 0
 
     def _taking(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """What was taken of an attempt or may be; 0 is all there is."""
+        """What was captured of an attempt or may be, with the reason; 0 stands for the whole."""
         for change in self._of(attempt):
-            told = change.money(Says.CAPTURED, Says.CAPTURE_ASKED) or self._whole(attempt)
+            taken = change.money(Says.CAPTURED, Says.CAPTURE_ASKED) or self._whole(attempt)
             if Says.CAPTURED in change.said:
-                yield from _unless_none(Why.CAPTURED, told - _lost(change, told))
+                yield from _unless_none(Why.CAPTURED, taken - _lost(change, taken))
             elif _is_open_capture(change):
                 yield Why.CAPTURE_OPEN, change.money(Says.CAPTURE_ASKED)
 
@@ -179,12 +180,12 @@ class Sums:
         return (change for change in self.changes if _is_of(change, attempt))
 
     def _whole(self, attempt: str) -> int:
-        """What was authorised; what is to be paid, as long as that is not heard of."""
+        """What was authorised; what is to be paid, as long as that is not known."""
         return self.authorised.get(attempt, self.intent.amount.minor_units)
 
-    def _room(self, whole: int, held: Mapping[Why, int]) -> Room:
+    def _remaining(self, whole: int, held: Mapping[Why, int]) -> Remaining:
         found = {why: held[why] for why in Why if held.get(why)}
-        return Room(Money(self.intent.amount.currency, whole), found)
+        return Remaining(Money(self.intent.amount.currency, whole), found)
 
     def _money(self, minor_units: int) -> Money:
         most = sum(self.authorised.values())
@@ -192,7 +193,7 @@ class Sums:
 
 
 def sums(intent: Intent, facts: Iterable[Fact]) -> Sums:
-    """The sums that facts come to. The same set gives the same, in any order."""
+    """The sums of these facts. The same set gives the same sums, in any order."""
     known = frozenset(facts)
     authorised = _authorised(intent, known)
     currency = intent.amount.currency
@@ -207,24 +208,25 @@ def sums(intent: Intent, facts: Iterable[Fact]) -> Sums:
 
 
 def _authorised(intent: Intent, facts: frozenset[Fact]) -> dict[str, int]:
-    """What each attempt was paid with, as far as that was asked for; nothing where it is undone."""
+    """What each attempt was paid with, up to the requested amount; 0 where it was voided."""
     most = intent.amount.minor_units
-    stands = standing(facts)
+    paid = paid_attempts(facts)
     found: dict[str, int] = {}
     for fact in facts:
         if fact.says is Says.AUTHORISED:
-            name, told = fact.psp_reference, _told(fact, intent.amount)
-            found[name] = min(found.get(name, most), told) if name in stands else 0
+            name, amount = fact.psp_reference, _amount_of(fact, intent.amount)
+            found[name] = min(found.get(name, most), amount) if name in paid else 0
     return found
 
 
-def _told(fact: Fact, unless_told: Money) -> int:
-    amount = unless_told if fact.amount is None else fact.amount
-    return _within(amount.minor_units) if amount.currency == unless_told.currency else 0
+def _amount_of(fact: Fact, default: Money) -> int:
+    """The amount of a fact in minor units; 0 where it is in another currency than `default`."""
+    amount = default if fact.amount is None else fact.amount
+    return _within(amount.minor_units) if amount.currency == default.currency else 0
 
 
 def _lost(change: Change, whole: int) -> int:
-    """What could not be taken after all: no more than that very capture, where it is known."""
+    """What of a capture failed afterwards: no more than the capture itself, where that is known."""
     if Says.CAPTURE_FAILED not in change.said:
         return 0
     taken = change.money(Says.CAPTURED, Says.CAPTURE_ASKED)
@@ -233,10 +235,10 @@ def _lost(change: Change, whole: int) -> int:
 
 
 def _charged_back(change: Change) -> int:
-    """Money lost to one dispute: less what was returned, and again where it was taken anew.
+    """Money lost to one dispute: less what was returned, and all of it after a second chargeback.
 
-    Which of them is the last word follows from what a dispute can go through, not from the order
-    in which it was told.
+    Which stage is the last follows from the stages of a dispute, and not from the order in which
+    the facts came.
     """
     if Says.SECOND_CHARGEBACK in change.said:
         return change.money(Says.SECOND_CHARGEBACK, Says.CHARGED_BACK)
@@ -244,7 +246,7 @@ def _charged_back(change: Change) -> int:
 
 
 def _disputed(change: Change) -> Iterator[tuple[Why, int]]:
-    """What a dispute took or may take; 0 is all there is."""
+    """What a dispute took or may take, with the reason; 0 stands for the whole."""
     said, at_stake = change.said, change.money(*_DISPUTES)
     yield from _unless_none(Why.CHARGED_BACK, _charged_back(change))
     if not said.keys().isdisjoint(_DISPUTES) and not at_stake:
@@ -280,5 +282,5 @@ def _is_end_of_cancel(change: Change, *, of_ours: bool) -> bool:
 
 
 def _within(amount: int, most: int | None = None) -> int:
-    """This amount, no less than nothing and no more than the most there can be."""
+    """This amount, but not below zero and not above `most`."""
     return max(0, amount if most is None else min(amount, most))

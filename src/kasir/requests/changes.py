@@ -27,7 +27,7 @@ from kasir.payments.flow import Flow
 from kasir.payments.payment import Payment
 from kasir.payments.question import Decide, Kind, Question
 from kasir.payments.status import FINAL
-from kasir.payments.sums import Room, Sums, Why, sums
+from kasir.payments.sums import Remaining, Sums, Why, sums
 from kasir.requests.fields import (
     Fields,
     account_faults,
@@ -229,14 +229,14 @@ def _sums(payment: Payment) -> Sums:
     return sums(payment.intent, payment.facts)
 
 
-def _fits(wanted: Money, room: Room, how: str) -> None:
+def _fits(wanted: Money, room: Remaining, how: str) -> None:
     if wanted.minor_units > room.left.minor_units:
         held = f": {room}" if room.held else ""
         cure = f"at most {room.left.minor_units} {room.left.currency} can still be {how}{held}."
         reject([Fault("amount.value", cure, "137")])
 
 
-def _whole(room: Room, in_the_way: Collection[Why], field: str) -> None:
+def _whole(room: Remaining, in_the_way: Collection[Why], field: str) -> None:
     """Refuse to undo the whole where another change takes a part of it, or may.
 
     `field` is the field in which the caller named the payment.

@@ -1,4 +1,4 @@
-"""The keys shops call Kasir with. Only a hash of each is kept."""
+"""The API keys of Kasir. Only a hash of each is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SQL: Final = queries("api_keys")
 
 
 async def create(pool: Pool, name: str, now: datetime) -> str:
-    """Make a key and give it, this once; afterwards only its hash is known.
+    """Make a key and return it, this once; afterwards only its hash is known.
 
     Raises:
         SettingError: A key of that name exists.
@@ -27,7 +27,7 @@ async def create(pool: Pool, name: str, now: datetime) -> str:
 
 
 async def withdraw(pool: Pool, name: str) -> None:
-    """Let a key in no more; its name is free again.
+    """Remove a key; its name is free again.
 
     Raises:
         SettingError: There is no key of that name.
@@ -37,10 +37,10 @@ async def withdraw(pool: Pool, name: str) -> None:
 
 
 class ApiKeys:
-    """Who may call: the key of the settings, and those made with `kasir apikey create`.
+    """Which keys may call: the key of the settings, and those made with `kasir apikey create`.
 
-    A key that was let in is let in for `remembered` without looking again: so long may a server
-    take to notice that it was withdrawn.
+    A valid key is not looked up again for `remembered`: a server may take that long to notice that
+    it was removed.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class ApiKeys:
         self._known: dict[bytes, datetime] = {}
 
     async def admits(self, key: str) -> bool:
-        """Whether the key is one of ours. Hashes are compared, so timing tells nothing of it."""
+        """Whether the key is valid. Hashes are compared, so the timing reveals nothing of it."""
         hashed = _hash(key)
         if hashed == self._own:
             return True
         now, seen = self._clock.now(), self._known.get(hashed)
-        # By a test clock a look may lie ahead.
+        # With a test clock `seen` may be in the future.
         if seen and seen <= now < seen + self._remembered:
             return True
         if await SQL.api_key_name(self._pool, hash=hashed) is None:

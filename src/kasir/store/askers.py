@@ -1,9 +1,9 @@
-"""Who asks: so that a question whose asker is gone is asked again at once, and not after a lease.
+"""Which process sends a question: if it is gone, others send it at once, not after a lease.
 
-Every open Kasir holds an advisory lock under a number of its own, in a session that ends with it.
-It is gone when nobody holds that lock. A Kasir that lost its session holds the lock anew a moment
-later. Should somebody take a question over in that moment, it is sent twice under one key, which
-the provider answers once.
+Every open Kasir holds an advisory lock under a number of its own, in a session that ends with the
+process. If nobody holds that lock, the process is gone. A Kasir that lost its session takes the
+lock again a moment later. If another process takes a question over in that moment, it is sent twice
+under one key, and the provider acts on it once.
 """
 
 from __future__ import annotations
@@ -29,71 +29,71 @@ SQL: Final = queries("askers")
 #: Any number that nobody else's advisory locks begin with on the same database.
 SPACE: Final = 0x6B61_7369
 _NUMBERS: Final = 2**31 - 1
-#: So often it is looked whether the session is still there.
+#: How often the session is checked.
 _BEAT_S: Final = 1.0
 _AGAIN_S: Final = 0.2
-#: By this long after PostgreSQL restarted, every live Kasir holds its lock again.
+#: This long after a restart of PostgreSQL every live Kasir holds its lock again.
 _RESTART_S: Final = 5.0
-#: How long a closing Kasir tries to write down what it gave up.
-_LAST_WORDS_S: Final = 2.0
+#: How long a closing Kasir tries to write down which questions it abandoned.
+_CLOSING_S: Final = 2.0
 
 _log = structlog.get_logger("kasir.askers")
 
 
 class Asker:
-    """This Kasir as one who asks.
+    """This process as a sender of questions.
 
     Attributes:
-        number: What it is known by while it is open.
+        number: Identifies it while it is open.
     """
 
     def __init__(self, pool: Pool, patience_s: float) -> None:
         self.number = secrets.randbelow(_NUMBERS) + 1
         self._pool = pool
-        # After this long others may ask what it gave up, whether it could say so or not.
+        # After this long others may send what it abandoned, even if it could not write that down.
         self._patience_s = patience_s
         self._is_closed = False
-        # Those who find that somebody else asks come and go by the same key.
+        # A counter, because several tasks may try to send a question of one key.
         self._in_hand: Counter[tuple[str, datetime]] = Counter()
-        self._letting_go: set[asyncio.Task[None]] = set()
+        self._abandoning: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
-        """Be seen to be alive for as long as this context lasts."""
+        """Hold the lock for as long as this context lasts."""
         is_held = asyncio.Event()
         holding = asyncio.create_task(self._hold(is_held))
         try:
             await is_held.wait()
             yield
         finally:
-            if self._letting_go:
-                await asyncio.wait(self._letting_go, timeout=_LAST_WORDS_S)
+            if self._abandoning:
+                await asyncio.wait(self._abandoning, timeout=_CLOSING_S)
             self._is_closed = True
-            for task in (holding, *self._letting_go):
+            for task in (holding, *self._abandoning):
                 task.cancel()
-            # A driver that is about to connect may lose the word to stop: hence the flag, too.
-            await asyncio.wait([holding], timeout=_LAST_WORDS_S)
+            # A driver that is connecting may swallow the cancel: hence the flag, too.
+            await asyncio.wait([holding], timeout=_CLOSING_S)
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
-        """Around the asking of a question; where that is broken off, anybody may ask it at once."""
+        """A context around the sending of a question; cut off, others may send it at once."""
         asked = question.key, question.asked_at
         self._in_hand[asked] += 1
         try:
             yield
         except KasirError:
-            raise  # It was refused before it was asked.
+            raise  # It was refused before it was sent.
         except BaseException:
-            task = asyncio.create_task(self._let_go(question))
-            self._letting_go.add(task)
-            task.add_done_callback(self._letting_go.discard)
+            task = asyncio.create_task(self._abandon(question))
+            self._abandoning.add(task)
+            task.add_done_callback(self._abandoning.discard)
             raise
         finally:
             self._in_hand[asked] -= 1
-            self._in_hand += Counter()  # Drops what nobody asks.
+            self._in_hand += Counter()  # Removes keys with a count of zero.
 
-    async def is_forsaken(self, question: Question) -> bool:
-        """Whether nobody waits for the answer any more to what was asked at `asked_at`."""
+    async def is_abandoned(self, question: Question) -> bool:
+        """Whether nobody waits any more for the answer to what was sent at `asked_at`."""
         last = await SQL.last_asker(
             self._pool,
             key=question.key,
@@ -108,13 +108,13 @@ class Asker:
         return bool(last["is_gone"])
 
     async def _hold(self, is_held: asyncio.Event) -> None:
-        """Hold the lock, and take it anew where the session was lost."""
+        """Hold the lock, and take it again where the session was lost."""
         while not self._is_closed:
             try:
                 async with self._pool.acquire() as connection:
                     await self._hold_by(connection, is_held)
             except TROUBLE as error:
-                _log.warning("not seen to be alive", error=type(error).__name__)
+                _log.warning("liveness lock lost", error=type(error).__name__)
                 await asyncio.sleep(_AGAIN_S)
 
     async def _hold_by(self, connection: Connection, is_held: asyncio.Event) -> None:
@@ -126,21 +126,23 @@ class Asker:
                 await connection.execute("SELECT 1")
         finally:
             with suppress(InterfaceError):  # A cancel has ended it already.
-                connection.terminate()  # Never given back with a lock on it.
+                connection.terminate()  # Never returned to the pool with a lock on it.
 
-    async def _let_go(self, question: Question) -> None:
-        """Write down that a question is nobody's, as soon as the database takes it."""
+    async def _abandon(self, question: Question) -> None:
+        """Write down that a question is abandoned, as soon as the database accepts it."""
         deadline = time.monotonic() + self._patience_s
         while time.monotonic() < deadline:
             try:
-                await SQL.forsake(
+                await SQL.abandon(
                     self._pool,
                     key=question.key,
                     asked_at=question.asked_at,
                     asker=self.number,
                 )
             except TROUBLE as error:
-                _log.warning("not let go yet", key=question.key, error=type(error).__name__)
+                _log.warning(
+                    "a question is not released yet", key=question.key, error=type(error).__name__
+                )
                 await asyncio.sleep(_AGAIN_S)
             else:
                 return

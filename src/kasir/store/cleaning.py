@@ -1,4 +1,4 @@
-"""Removes what is no longer needed, a little at a time, so that nobody waits for it.
+"""Removes rows that are no longer needed, a batch at a time, so that nobody waits for it.
 
 Facts, payments, the shops' idempotency keys and the rows of notices are never removed.
 """
@@ -24,14 +24,14 @@ _Statement = Callable[..., Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaning:
-    """Cleans up; the worker's work, and any number of workers may do it at once.
+    """Removes old rows. Any number of workers may do so at the same time.
 
     Attributes:
         pool: The database.
-        clock: The machine's own, and never a test's: what a test leaps over has not grown old.
-        kept: How long what is kept.
+        clock: The machine's, and never a test clock: what a test clock skips is not old.
+        kept: How long each kind of row is kept.
         batch_max: How many rows one statement touches.
-        pause_s: How long the others have the database after each.
+        pause_s: The pause after each statement, for other users of the database.
     """
 
     pool: Pool
@@ -41,7 +41,7 @@ class Cleaning:
     pause_s: float
 
     async def clean(self, stop: asyncio.Event) -> dict[str, int]:
-        """Remove all that is old; less if told to stop. Gives how many of what, where any."""
+        """Remove old rows until none is left or `stop` is set; returns how many of each kind."""
         kept = self.kept
         every: tuple[tuple[str, _Statement, timedelta], ...] = (
             ("log", SQL.log, kept.jobs),

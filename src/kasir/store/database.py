@@ -1,4 +1,4 @@
-"""PostgreSQL: a pool of connections, and the schema brought up to date.
+"""PostgreSQL: a pool of connections, transactions, retries, and migrations of the schema.
 
 Migrations are numbered SQL files, applied once each, in order, under an advisory lock: any number
 of processes may start at once, and one of them migrates.
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
-else:  # Where annotations are read at run time, the plain classes do.
+else:  # The classes take no parameters at run time.
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: What the driver raises when the server is away or goes away, whatever was being done.
+#: What the driver raises when the server is unavailable or becomes so.
 TROUBLE: Final = (
     OSError,
     asyncpg.PostgresError,
@@ -44,48 +44,53 @@ TROUBLE: Final = (
     asyncpg.InternalClientError,
 )
 
-#: Of that, what says that the server is away, too busy, not to be entered or taking no writes, and
-#: not that a query is wrong. By classes of SQLSTATE: what is not heard of yet falls under them too.
+#: Those of them that mean that the server is unreachable, too busy, refuses the login or takes no
+#: writes, and not that a statement is wrong. By classes of SQLSTATE, which include future codes.
 AWAY: Final = (
     OSError,  # A TimeoutError is one.
     asyncpg.PostgresConnectionError,  # 08
-    asyncpg.ReadOnlySQLTransactionError,  # 25006: a primary that is one no more.
+    asyncpg.ReadOnlySQLTransactionError,  # 25006: the server is no longer the primary.
     asyncpg.IdleInTransactionSessionTimeoutError,  # 25P03
     asyncpg.TransactionTimeoutError,  # 25P04
-    asyncpg.InvalidAuthorizationSpecificationError,  # 28: a password that is being changed.
-    asyncpg.InvalidCatalogNameError,  # 3D: a database that is being restored.
+    asyncpg.InvalidAuthorizationSpecificationError,  # 28: as with a changed password.
+    asyncpg.InvalidCatalogNameError,  # 3D: for example a database that is being restored.
     asyncpg.TransactionRollbackError,  # 40
     asyncpg.InsufficientResourcesError,  # 53: a full disk, too many connections.
-    asyncpg.ObjectNotInPrerequisiteStateError,  # 55: a lock that is not to be had.
-    asyncpg.OperatorInterventionError,  # 57: starting, stopping, or a statement that took too long.
-    asyncpg.PostgresSystemError,  # 58: a disk that fails.
+    asyncpg.ObjectNotInPrerequisiteStateError,  # 55: a lock that is not available.
+    asyncpg.OperatorInterventionError,  # 57: starting, stopping, or a statement timeout.
+    asyncpg.PostgresSystemError,  # 58: a failing disk.
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # Said of a connection that was cut while it lay in the pool.
+    asyncpg.InternalClientError,  # A connection that was cut while it was idle in the pool.
 )
 
-#: Any number that nobody else's migrations use on the same server.
+#: What the driver raises, by the names that the use cases know it by: they do not import it.
+UniqueViolation = asyncpg.UniqueViolationError
+StatementTimeout = asyncpg.QueryCanceledError
+ValueRefused = asyncpg.DataError
+
+#: A number that no other program's migrations use on the same server.
 MIGRATION_LOCK: Final = 0x6B61_7369_72
 _USUAL: Final = Limits()
 _READ_ONLY: Final = "it takes no writes"
 
 
 def is_undone(error: Exception) -> bool:
-    """Whether PostgreSQL undid a transaction for another's sake, so that it may be tried again."""
+    """Whether PostgreSQL rolled a transaction back because of another one: it may be run again."""
     return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
 
 
 def once_more(
     commit: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Do one commit again where PostgreSQL undid it for another's sake.
+    """Run a function of one commit again where PostgreSQL rolled it back because of another.
 
-    The order of locks (docs/adr/0015) is there to make that rare; this is for when it happens all
-    the same. Nothing of the first try is left, so the second is the first.
+    The order of locks (docs/adr/0015) makes that rare. Nothing of a rolled back try is left, so it
+    can be run again as it is.
     """
 
     @wraps(commit)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        # Not stamina's decorator: that logs what a function is called with.
+        # Not stamina's decorator: that logs the arguments of the function.
         async for attempt in tries(is_undone):
             with attempt:
                 return await commit(*args, **kwargs)
@@ -95,8 +100,15 @@ def once_more(
 
 
 def tries(on: Callable[[Exception], bool]) -> AsyncIterable[stamina.Attempt]:
-    """Try again what ends in an error of this kind, a moment later."""
+    """Retry, a moment later each time, what ends in an error of this kind."""
     return stamina.retry_context(on, wait_initial=0.01, wait_jitter=0.05)
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """Give a connection in a transaction: a use case's unit of work, committed with the context."""
+    async with pool.acquire() as connection, connection.transaction():
+        yield connection
 
 
 def queries(name: str) -> Any:
@@ -146,10 +158,10 @@ async def connected(dsn: str, connections_max: int, limits: Limits = _USUAL) -> 
 
 @asynccontextmanager
 async def changing(dsn: str, limits: Limits) -> AsyncIterator[Pool]:
-    """Open a pool to change the schema with, where a statement may take long.
+    """Open a pool for changes of the schema, whose statements may take long.
 
     Raises:
-        DatabaseUnavailable: It cannot be used, or refused what was wanted of it.
+        DatabaseUnavailable: The server cannot be used, or refused a statement.
     """
     long_s = limits.database_schema_s
     patient = replace(
@@ -179,8 +191,8 @@ def unusable(error: Exception) -> DatabaseUnavailable:
 async def migrate(pool: Pool) -> list[str]:
     """Bring the schema up to date; returns the names of the files applied.
 
-    Each is a transaction of its own, so that none keeps what it locked while the next one works.
-    Where one fails, those before it stay, and the next who migrates goes on with it.
+    Each file is a transaction of its own, so that none holds its locks while the next one runs.
+    Where one fails, those before it stay applied, and the next process begins with that file.
     """
     async with pool.acquire() as connection:
         try:
@@ -188,7 +200,7 @@ async def migrate(pool: Pool) -> list[str]:
             done = await _migrate(connection)
             await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
         except BaseException:
-            with suppress(asyncpg.InterfaceError):  # A cancel has ended it already.
+            with suppress(asyncpg.InterfaceError):  # A cancel has closed it already.
                 connection.terminate()  # The lock ends with the session.
             raise
         return done
@@ -228,7 +240,7 @@ async def _pending(pool: Pool) -> list[str]:
             " current_setting('transaction_read_only') = 'on' AS is_read_only"
         )
         if seen and seen["is_read_only"]:
-            await pool.expire_connections()  # The next one may lead to a server that does.
+            await pool.expire_connections()  # A new connection may lead to a server that does.
             raise DatabaseReadOnly(f"PostgreSQL: {_READ_ONLY}")
         if not (seen and seen["is_made"]):
             return migrations()
@@ -247,7 +259,7 @@ def _migration(name: str) -> str:
 
 
 async def _close(pool: Pool, within_s: float) -> None:
-    """Close politely; if somebody still holds a connection after a while, cut it."""
+    """Close the pool; after `within_s` seconds cut the connections that are still in use."""
     try:
         await asyncio.wait_for(pool.close(), within_s)
     except TimeoutError:

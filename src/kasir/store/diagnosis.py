@@ -1,4 +1,4 @@
-"""What the doctor asks of the database."""
+"""The statements of `kasir doctor`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SQL: Final = queries("doctor")
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """Events that the shop has not taken.
+    """Events that the shop has not accepted.
 
     Attributes:
-        waiting: How many are to be tried, now or later.
-        since: When the oldest of them came about.
+        waiting: How many are to be sent, now or later.
+        since: When the oldest of them was written.
         given_up: How many are not sent any more.
-        last: What the shop answered last, to whichever event.
+        last: The last attempt to deliver any event.
     """
 
     waiting: int
@@ -31,7 +31,7 @@ class Untold:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Counts of what should not be there."""
+    """What `kasir doctor` reads from the database."""
 
     pool: Pool
 
@@ -41,30 +41,30 @@ class Diagnosis:
         return found
 
     async def now(self) -> datetime:
-        """What time it is at the database."""
+        """The database's time."""
         found: datetime = await SQL.now(self.pool)
         return found
 
     async def held(self) -> int:
-        """How many notices wait for a person."""
+        """How many notices are held."""
         return int(await SQL.held(self.pool))
 
     async def unconfirmed(self, most: int) -> tuple[int, datetime | None]:
-        """How many attempts wait for Adyen's word on their end, and since when; `most` at most."""
+        """How many attempts timed out without an outcome, up to `most`, and since when."""
         row = await SQL.unconfirmed(self.pool, most=most)
         return int(row["count"]), row["since"]
 
     async def untold(self, since: datetime, most: int) -> Untold:
-        """What the shop has not taken; of what was given up, what was so since then."""
-        row = await SQL.untold(self.pool, since=since, most=most)
+        """Events that the shop has not accepted; of those given up, the ones since then."""
+        row = await SQL.undelivered(self.pool, since=since, most=most)
         last = await last_try(self.pool)
         return Untold(row["waiting"], row["waiting_since"], row["given_up"], last)
 
     async def lost_questions(self, before: datetime) -> int:
-        """How many calls opened before then have no answer."""
+        """How many questions that were opened before then have no answer."""
         return int(await SQL.lost_questions(self.pool, before=before))
 
     async def conflicts(self, most: int) -> list[tuple[str, str, str]]:
-        """Names that two payments bear from before each had one owner: name, owner, the other."""
+        """Names (pspReferences) of two payments, before each had one owner: name, owner, other."""
         rows = SQL.conflicts(self.pool, most=most)
         return [(row["name"], row["owner"], row["other"]) async for row in rows]

@@ -1,4 +1,4 @@
-"""How Kasir does, in figures: what waits, for how long, and what nobody knows."""
+"""Counts for monitoring: what waits, for how long, and what has no known outcome."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Final
 
 from kasir.store.database import Pool, queries
 from kasir.store.deliveries import RESENT_WITHIN
-from kasir.webhooks.interpreting import NoticeState
+from kasir.store.inbox import NoticeState
 
 SQL: Final = queries("figures")
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts of what is open; none goes further than it was let.
+    """Counts of open rows, each up to a limit.
 
     Attributes:
-        notices: By state, of those that somebody should look at when there are many.
+        notices: Notices by state, of the states that a person should look at if there are many.
         unread_s: How long the oldest unread notice has waited.
         unknown: Payments whose outcome is not known.
-        unconfirmed: Attempts whose time is over and whose end Adyen has not told.
-        unconfirmed_s: For how long the first of them has been.
-        events: Events that the shop has not taken and that are still to be delivered.
-        events_s: How long ago the oldest of them came about.
-        given_up: Events of the last week that the shop never took and that are not sent any more.
-        due: Subscriptions that have something to do by now.
-        failed_jobs: Jobs whose handler raised, and which were not run again since.
+        unconfirmed: Attempts that timed out and whose outcome Adyen has not reported.
+        unconfirmed_s: For how long the first of them has been unconfirmed.
+        events: Events that are still to be delivered to the shop.
+        events_s: How long ago the oldest of them was written.
+        given_up: Events that were given up in the last week.
+        due: Subscriptions that are due.
+        failed_jobs: Jobs whose handler raised, and that were not run again since.
     """
 
     notices: dict[NoticeState, int]

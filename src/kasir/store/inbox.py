@@ -1,32 +1,133 @@
-"""The inbox in PostgreSQL: many requests share one commit, and readers take turns by row locks."""
+"""Notices: the notifications that Adyen sent, as rows.
+
+Many requests share one commit (`GroupInbox`), and readers take turns by row locks.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
-
-import msgspec
-from asyncpg import Record
+from enum import StrEnum
+from typing import Any, Final
 
 from kasir.adyen.checks import INT64_MAX
-from kasir.errors import DatabaseUnavailable, SettingError
-from kasir.store.database import Connection, Pool, once_more, queries
+from kasir.errors import DatabaseUnavailable
+from kasir.ids import PaymentId
+from kasir.store.database import Connection, Pool, once_more, queries, transaction
 from kasir.store.vault import Vault
-from kasir.webhooks.interpreting import NoticeState, Told, own_name, told
-from kasir.webhooks.receiving import Notice, NoticeKind
 
 SQL: Final = queries("inbox")
-
-_BATCH: Final = 1000
 
 Enqueue = Callable[["Connection"], Awaitable[None]]
 
 
+class NoticeKind(StrEnum):
+    """Which webhook a notice came by."""
+
+    #: An item of a standard notification.
+    STANDARD = "standard"
+    #: A token life cycle notification.
+    TOKENS = "tokens"
+    #: A whole body that came from Adyen by the standard webhook and could not be parsed.
+    RAW = "raw"
+
+
+class NoticeState(StrEnum):
+    """What became of a notice. None is ever dropped."""
+
+    #: To be read.
+    UNREAD = "unread"
+    #: Recorded as a fact of a payment or a token.
+    READ = "read"
+    #: Kept on purpose without effect.
+    IGNORED = "ignored"
+    #: Its event code is not in Adyen's schema as we know it.
+    UNHEARD_OF = "unheard_of"
+    #: Of no payment of ours.
+    FOREIGN = "foreign"
+    #: A change of an attempt that no payment of ours has claimed yet.
+    WAITING = "waiting"
+    #: It could not be read, or may be a payment's and nothing proves it; the reason is stored.
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notification item to keep.
+
+    Attributes:
+        key: The same for the same item.
+        kind: Which webhook it came by.
+        item: Its bytes, as they came.
+        event_code: The event code in it.
+        names: The pspReferences in it.
+        received_at: When it came.
+        event_date: When the event happened, by Adyen's clock; None where it does not say.
+        is_live: Whether its envelope says that it is of Adyen's live platform; None where it does
+            not say.
+    """
+
+    key: bytes
+    kind: NoticeKind
+    item: bytes
+    event_code: str
+    names: tuple[str, ...]
+    received_at: datetime
+    event_date: datetime | None = None
+    is_live: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadRow:
+    """A notice to read, locked until the transaction ends. `sealed_item` is its bytes, sealed."""
+
+    id: int
+    kind: NoticeKind
+    sealed_item: bytes
+    is_live: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettledRow:
+    """What became of a notice.
+
+    Attributes:
+        id: Which one.
+        state: The state it is in now.
+        payment_id: Whose it is, if that is known.
+        error: Why it is held; else empty.
+        is_unclaimed: Whether it becomes some payment's when one of its names is claimed.
+        paid_reference: The reference that it reports as paid, where that is not a payment of ours.
+    """
+
+    id: int
+    state: NoticeState
+    payment_id: PaymentId | None = None
+    error: str = ""
+    is_unclaimed: bool = False
+    paid_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """A notice as it is kept; `sealed_item` is empty once its body was deleted."""
+
+    id: int
+    kind: NoticeKind
+    sealed_item: bytes
+    names: Sequence[str]
+    state: NoticeState
+    event_code: str
+    payment_id: str | None
+    error: str
+    received_at: datetime
+
+
 class GroupInbox:
-    """Keeps notices: whatever waits is written in one transaction, with the job that reads it."""
+    """Keeps notices: all that wait are written in one transaction, with the job that reads them."""
 
     def __init__(self, pool: Pool, vault: Vault, enqueue: Enqueue, batch_max: int) -> None:
         self._pool = pool
@@ -57,22 +158,16 @@ class GroupInbox:
         self._waiting.put_nowait((notices, done))
         await done
 
-    async def notices(
-        self, state: NoticeState | None, most: int, before: int | None = None
-    ) -> list[KeptNotice]:
-        """Give notices as the operator sees them, newest first; see `notices` below."""
-        return await notices(self._pool, self._vault, state, most, before)
-
     async def _write_forever(self) -> None:
         while True:
             batch = [await self._waiting.get()]
             while len(batch) < self._batch_max and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            await self._write_and_tell(batch)
+            await self._write_and_answer(batch)
             for _ in batch:
                 self._waiting.task_done()
 
-    async def _write_and_tell(
+    async def _write_and_answer(
         self, batch: Sequence[tuple[Sequence[Notice], asyncio.Future[None]]]
     ) -> None:
         error: Exception | None = None
@@ -82,7 +177,7 @@ class GroupInbox:
             error = DatabaseUnavailable(f"notices could not be kept: {trouble}")
         for _, done in batch:
             if done.done():
-                continue  # Its request was given up meanwhile.
+                continue  # Its request was cancelled meanwhile.
             if error:
                 done.set_exception(error)
             else:
@@ -90,119 +185,104 @@ class GroupInbox:
 
     @once_more
     async def _write(self, notices: Sequence[Notice]) -> None:
-        # In the order of their keys: of two who keep the same ones, one waits for the other.
-        notices = sorted(notices, key=lambda notice: notice.key)
-        async with self._pool.acquire() as connection, connection.transaction():
-            await SQL.keep_notices(
-                connection,
-                keys=[notice.key for notice in notices],
-                kinds=[notice.kind for notice in notices],
-                items=[self._vault.seal(notice.item) for notice in notices],
-                received_ats=[notice.received_at for notice in notices],
-                event_dates=[notice.event_date for notice in notices],
-                event_codes=[notice.event_code for notice in notices],
-                names=[" ".join(notice.names) for notice in notices],
-                are_live=[notice.is_live for notice in notices],
-            )
+        async with transaction(self._pool) as connection:
+            await keep(connection, self._vault, notices)
             await self._enqueue(connection)
 
 
-class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """A notice as the operator sees it; `success` and the references where it tells them."""
-
-    id: int
-    state: str
-    event_code: str
-    received_at: datetime
-    success: bool | None = None
-    psp_reference: str = ""
-    merchant_reference: str = ""
-    payment_id: str | None = None
-    #: Why it is in this state, where that was written down.
-    why: str = ""
-    #: Whether its own words were removed, some time after it was read; what it told is not lost.
-    body_deleted: bool = False
-
-
-async def notices(
-    pool: Pool, vault: Vault, state: NoticeState | None, most: int, before: int | None = None
-) -> list[KeptNotice]:
-    """Give notices, newest first.
-
-    Args:
-        pool: Where they are.
-        vault: What opens them; one that it does not open is given without what is in it.
-        state: Only those in this state; None gives all.
-        most: How many.
-        before: Only those with an id below this one.
-    """
-    below = INT64_MAX if before is None else before
-    if state is None:
-        rows = SQL.notices(pool, before=below, most=most)
-    else:
-        rows = SQL.notices_in_state(pool, state=state, before=below, most=most)
-    return [_kept(row, _told(row, vault)) async for row in rows]
-
-
-def _told(row: Record, vault: Vault) -> Told:
-    if _is_deleted(row):
-        return Told(psp_reference=own_name(row["event_code"], row["names"]))
-    try:
-        return told(NoticeKind(row["kind"]), vault.open(row["item"]))
-    except SettingError:
-        return Told()
-
-
-def _is_deleted(row: Record) -> bool:
-    return row["state"] == NoticeState.READ and not row["item"]
-
-
-def _kept(row: Record, said: Told) -> KeptNotice:
-    return KeptNotice(
-        id=row["id"],
-        state=row["state"],
-        event_code=row["event_code"],
-        received_at=row["received_at"],
-        success=said.success,
-        psp_reference=said.psp_reference,
-        merchant_reference=said.merchant_reference,
-        payment_id=row["payment_id"],
-        why=row["error"],
-        body_deleted=_is_deleted(row),
+async def keep(connection: Connection, vault: Vault, notices: Sequence[Notice]) -> None:
+    """Keep notices; those that are kept already are skipped."""
+    # In the order of their keys: two transactions that keep the same ones cannot deadlock.
+    ordered = sorted(notices, key=lambda notice: notice.key)
+    await SQL.keep_notices(
+        connection,
+        keys=[notice.key for notice in ordered],
+        kinds=[notice.kind for notice in ordered],
+        items=[vault.seal(notice.item) for notice in ordered],
+        received_ats=[notice.received_at for notice in ordered],
+        event_dates=[notice.event_date for notice in ordered],
+        event_codes=[notice.event_code for notice in ordered],
+        names=[" ".join(notice.names) for notice in ordered],
+        are_live=[notice.is_live for notice in ordered],
     )
 
 
+async def take_unread(connection: Connection, *, most: int, most_bytes: int) -> list[UnreadRow]:
+    """Lock the oldest unread notices that no other reader has, up to so many bytes."""
+    rows = SQL.take_unread(connection, most=most, most_bytes=most_bytes)
+    return [_unread_of(row) async for row in rows]
+
+
+async def take_some(connection: Connection, ids: Sequence[int]) -> list[UnreadRow]:
+    """Lock those of these notices that are unread and that no other reader has."""
+    return [_unread_of(row) async for row in SQL.take_some(connection, ids=ids)]
+
+
+async def settle(
+    connection: Connection | Pool, settled: Sequence[SettledRow], now: datetime
+) -> None:
+    """Write what became of notices."""
+    await SQL.settle(
+        connection,
+        ids=[row.id for row in settled],
+        states=[row.state for row in settled],
+        payment_ids=[row.payment_id for row in settled],
+        errors=[row.error for row in settled],
+        are_unclaimed=[row.is_unclaimed for row in settled],
+        paid_references=[row.paid_reference for row in settled],
+        now=now,
+    )
+
+
+async def recheck_unclaimed(pool: Pool, most: int) -> None:
+    """Mark notices unread whose name was claimed while they were settled."""
+    await SQL.recheck_unclaimed(pool, most=most)
+
+
+async def mark_unread(connection: Connection, names: Sequence[str]) -> None:
+    """Have the notices with these names read again that are no payment's yet."""
+    await SQL.mark_unread(connection, names=names)
+
+
+async def rows(
+    pool: Pool, state: NoticeState | None, most: int, before: int | None
+) -> list[NoticeRow]:
+    """Give notices, newest first: of one state or all, below an id or from the newest."""
+    below = INT64_MAX if before is None else before
+    if state is None:
+        found = SQL.notices(pool, before=below, most=most)
+    else:
+        found = SQL.notices_in_state(pool, state=state, before=below, most=most)
+    return [
+        NoticeRow(
+            id=row["id"],
+            kind=NoticeKind(row["kind"]),
+            sealed_item=row["item"],
+            names=row["names"],
+            state=NoticeState(row["state"]),
+            event_code=row["event_code"],
+            payment_id=row["payment_id"],
+            error=row["error"],
+            received_at=row["received_at"],
+        )
+        async for row in found
+    ]
+
+
 async def held(pool: Pool) -> list[int]:
-    """Give the ids of what could not be read."""
+    """Give the ids of the notices that are held."""
     return [row["id"] async for row in SQL.held(pool)]
 
 
 async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
-    """Give the state of each of these notices that is there, by its id."""
-    found: dict[int, NoticeState] = {}
-    for part in _parts(ids):
-        rows = SQL.states(pool, ids=part)
-        found |= {row["id"]: NoticeState(row["state"]) async for row in rows}
-    return found
+    """Give the state of each of these notices that exists, by its id."""
+    return {row["id"]: NoticeState(row["state"]) async for row in SQL.states(pool, ids=ids)}
 
 
-async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
-    """Have notices read anew; gives the ids of those that will be. Read ones stay as they are."""
-    woken: list[int] = []
-    for part in _parts(ids):
-        woken += await _replay(pool, part, enqueue)
-    return woken
+async def replay(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Mark notices unread, except those that are read; the ids of those that were marked."""
+    return [row["id"] async for row in SQL.replay(connection, ids=list(ids))]
 
 
-def _parts(ids: Sequence[int]) -> list[list[int]]:
-    """As many at a time as one statement deals with in a moment, lowest first."""
-    every = sorted(ids)
-    return [every[start : start + _BATCH] for start in range(0, len(every), _BATCH)]
-
-
-@once_more
-async def _replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
-    async with pool.acquire() as connection, connection.transaction():
-        woken = [row["id"] async for row in SQL.replay(connection, ids=list(ids))]
-        await enqueue(connection)
-    return woken
+def _unread_of(row: Mapping[str, Any]) -> UnreadRow:
+    return UnreadRow(row["id"], NoticeKind(row["kind"]), row["item"], row["is_live"])

@@ -1,13 +1,13 @@
-"""Connections to PostgreSQL on which every wait ends, and a pool that lends nothing dead.
+"""Connections to PostgreSQL on which every wait ends, and a pool that lends no dead connection.
 
-A way that falls silent refuses nothing and answers nothing: a failover without a reset, a frozen
-host. PostgreSQL itself ends what takes too long, and says so. Where not even that is heard, the way
-is dead, and so are the other connections that took it: none of them is lent again. Nor is one to
-a server that takes no writes any more, so that an address which leads to another server by now
-leads there.
+A network path can go silent without an error: a failover without a reset, a frozen host. PostgreSQL
+itself ends a statement that takes too long, and reports it. If not even that report arrives, the
+path is dead, and so are the other connections over it: the pool lends none of them again. Nor does
+it lend a connection to a server that takes no writes any more, so that an address that leads to
+another server by now is resolved again.
 
-A commit that was not answered in time may have been made. Whoever waited for it is told to ask
-again, as after any connection that was cut.
+A commit without an answer in time may have been made. Its caller gets an error and must ask again,
+as after any connection that was cut.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ else:  # The classes take no parameters at run time.
 
 T = TypeVar("T")
 
-#: What a rollback ends in where the way to the server is lost; the transaction is lost with it.
+#: Errors of a rollback where the connection is lost; the transaction is lost with it.
 _NOT_ROLLED_BACK: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 #: So many probes without an answer, and the connection is dead.
 _PROBES: Final = 3
 #: After so many statements a connection is replaced: the driver's own default.
 _QUERIES_MAX: Final = 50_000
-#: What says that a server is not the one to speak to, and the next of the address may be.
+#: Errors after which the next server of the address is tried.
 _TRY_NEXT: Final = (
     OSError,
     asyncpg.CannotConnectNowError,
@@ -49,15 +49,15 @@ _TRY_NEXT: Final = (
 
 
 class LimitedTransaction(Transaction):
-    """A transaction that ends with what went wrong in it.
+    """A transaction that raises the error that ended it.
 
-    The driver's own ends with what went wrong with its rollback, which would hide a cancel.
+    The driver's own raises the error of its rollback instead, which would hide a cancel.
     """
 
     _connection: LimitedConnection
 
     async def __aexit__(self, kind: object, error: object, trace: object) -> None:
-        """Commit; where something was raised, roll back as far as anybody hears it."""
+        """Commit; after an error roll back, if the connection still works."""
         if error is None:
             await super().__aexit__(kind, error, trace)
         elif not self._connection.is_closed():
@@ -66,44 +66,44 @@ class LimitedTransaction(Transaction):
 
 
 class LimitedConnection(_Connection):
-    """A connection that is given up where a statement was not answered in time."""
+    """A connection that is closed where a statement was not answered in time."""
 
-    #: Told that whatever took the same way is not to be lent again.
-    forsake: Callable[[], Awaitable[None]] | None = None
+    #: Called where the network path is dead: no connection over it is to be lent again.
+    expire_others: Callable[[], Awaitable[None]] | None = None
 
     def __init__(self, protocol: Any, transport: Any, *rest: Any) -> None:
         super().__init__(protocol, transport, *rest)
         self.socket: socket.socket = transport.get_extra_info("socket")
 
     def transaction(self, **how: Any) -> LimitedTransaction:
-        """As the driver's own, but what is raised in it comes out as what it was."""
-        told = {"isolation": None, "readonly": False, "deferrable": False, **how}
-        return LimitedTransaction(self, **told)
+        """As the driver's own, but errors leave it unchanged."""
+        options = {"isolation": None, "readonly": False, "deferrable": False, **how}
+        return LimitedTransaction(self, **options)
 
     async def execute(self, query: str, *args: object, **more: Any) -> str:
-        """As the driver's own, but bounded."""
+        """As the driver's own, but its wait ends."""
         return await self._bounded(super().execute(query, *args, **more))
 
     async def executemany(
         self, command: str, args: Iterable[Sequence[object]], **more: Any
     ) -> None:
-        """As the driver's own, but bounded."""
+        """As the driver's own, but its wait ends."""
         await self._bounded(super().executemany(command, args, **more))
 
     async def fetch(self, query: str, *args: object, **more: Any) -> list[Any]:
-        """As the driver's own, but bounded."""
+        """As the driver's own, but its wait ends."""
         return await self._bounded(super().fetch(query, *args, **more))
 
     async def fetchrow(self, query: str, *args: object, **more: Any) -> Any:
-        """As the driver's own, but bounded."""
+        """As the driver's own, but its wait ends."""
         return await self._bounded(super().fetchrow(query, *args, **more))
 
     async def fetchval(self, query: str, *args: object, **more: Any) -> Any:
-        """As the driver's own, but bounded."""
+        """As the driver's own, but its wait ends."""
         return await self._bounded(super().fetchval(query, *args, **more))
 
     async def close(self, **more: Any) -> None:
-        """Say farewell; what does not answer it is gone as well."""
+        """Close; a server that does not answer counts as gone."""
         with suppress(OSError):
             await super().close(**more)
 
@@ -111,32 +111,32 @@ class LimitedConnection(_Connection):
         try:
             return await statement
         except TimeoutError:
-            self.terminate()  # The driver would ask a dead server to cancel, and wait for it.
-            await self._give_way_up()
+            self.terminate()  # The driver would ask a dead server to cancel, and wait.
+            await self._expire_others()
             raise
         except asyncio.CancelledError:
             self.terminate()
             raise
         except asyncpg.ReadOnlySQLTransactionError:
-            await self._give_way_up()
+            await self._expire_others()
             raise
 
-    async def _give_way_up(self) -> None:
-        if self.forsake:
-            await self.forsake()
+    async def _expire_others(self) -> None:
+        if self.expire_others:
+            await self.expire_others()
 
 
 class LimitedPool(_Pool):
-    """A pool whose waits end as its limits say."""
+    """A pool whose waits end after the times in its limits."""
 
     def __init__(self, dsn: str, limits: Limits, connections_max: int) -> None:
         super().__init__(
             dsn,
-            connect=cast("Any", _connect),  # It is called with what is given here, and no less.
+            connect=cast("Any", _connect),  # Called with the arguments given here.
             init=self._begin,
-            reset=_given_back,
+            reset=_reset,
             init_size=1,
-            # What lies idle for long is closed, and nothing is restored behind our back.
+            # Idle connections are closed after a while, and none is opened in their place.
             min_size=0,
             max_size=connections_max,
             max_queries=_QUERIES_MAX,
@@ -146,35 +146,35 @@ class LimitedPool(_Pool):
             record_class=asyncpg.Record,
             timeout=limits.database_connect_s,
             command_timeout=limits.database_silence_s,
-            server_settings=_told(limits),
+            server_settings=_server_settings(limits),
             target_session_attrs="read-write",
         )
         self._limits = limits
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext[asyncpg.Record]:
-        """Lend a connection; giving it back ends within the same time."""
+        """Lend a connection; returning it ends within the same time."""
         return super().acquire(timeout=timeout or self._limits.database_acquire_s)
 
     async def _begin(self, connection: Any) -> None:
-        """Make a new connection ours: a `LimitedConnection`, as was asked for above."""
-        connection.forsake = self.expire_connections
+        """Set up a new connection, which is a `LimitedConnection`."""
+        connection.expire_others = self.expire_connections
         keep_alive(connection.socket, self._limits.database_probe_s)
 
 
-async def _given_back(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Make a connection ready for whoever comes next.
+async def _reset(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Reset a connection for its next user.
 
-    Nothing here changes a session but transactions, so the driver's own reset, which is two round
-    trips for every use, is left out; a transaction that was given up is not.
+    Kasir changes nothing of a session but transactions, so the driver's own reset, two round trips
+    for every use, is left out. An open transaction is rolled back.
     """
     if connection.is_in_transaction():
         await connection.execute("ROLLBACK")
 
 
 async def _connect(dsn: str, *, timeout: float, **more: Any) -> _Connection:  # noqa: ASYNC109
-    """Connect to the first server of an address that takes writes, each within its share of time.
+    """Connect to the first server of an address that takes writes, each with its share of the time.
 
-    The driver itself would wait for the first, if that is silent, until the time of all is over.
+    The driver itself would spend all of the time on the first server if that is silent.
     """
     each = _one_by_one(dsn)
     for one in each[:-1]:
@@ -184,14 +184,14 @@ async def _connect(dsn: str, *, timeout: float, **more: Any) -> _Connection:  # 
 
 
 def _one_by_one(dsn: str) -> list[str]:
-    """An address that names several servers, as one address for each."""
+    """The addresses of each server in an address that names several."""
     parts = urlsplit(dsn)
     login, at, hosts = parts.netloc.rpartition("@")
     return [parts._replace(netloc=f"{login}{at}{host}").geturl() for host in hosts.split(",")]
 
 
-def _told(limits: Limits) -> Mapping[str, str]:
-    """What PostgreSQL ends by itself: so nothing of ours holds locks for long after we are gone."""
+def _server_settings(limits: Limits) -> Mapping[str, str]:
+    """What PostgreSQL ends by itself: no lock outlives our process for long."""
     probe_s = str(round(limits.database_probe_s))
     return {
         "statement_timeout": _ms(limits.database_statement_s),
@@ -208,7 +208,7 @@ def _ms(seconds: float) -> str:
 
 
 def keep_alive(sock: socket.socket, probe_s: float) -> None:
-    """Have the system look whether the other end is there, where it can."""
+    """Have the system probe whether the other end is there, where it supports that."""
     if sock.family not in {socket.AF_INET, socket.AF_INET6}:
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

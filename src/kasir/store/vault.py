@@ -1,9 +1,9 @@
-"""What is kept under lock at rest: tokens, raw notifications, and the words exchanged with Adyen.
+"""Encrypts what is sensitive at rest: tokens, notifications, and the messages exchanged with Adyen.
 
-AES-256-GCM under keys drawn from KASIR_SECRET_KEY. The first key seals; any of them opens, so a key
-can be replaced while what the old one sealed is still read. Nonces are random, which is good for
-2^32 sealings under one key, and so for hundreds of millions of payments. What an earlier Kasir
-sealed with Fernet, which took seven times as long and a third more room, is opened too.
+AES-256-GCM under keys derived from KASIR_SECRET_KEY. The first key encrypts; any of them decrypts,
+so a key can be replaced while older data is still read. Nonces are random, which is safe for 2^32
+encryptions under one key: hundreds of millions of payments. Earlier versions used Fernet, which
+took seven times as long and a third more space; its data is decrypted, too.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from kasir.errors import SettingError
 
-_FORM: Final = b"\x01"  # Fernet's begin with `g`.
+_FORM: Final = b"\x01"  # A Fernet token begins with `g`.
 _NONCE_BYTES: Final = 12
 _HEAD_BYTES: Final = len(_FORM) + _NONCE_BYTES
 
 
 class Vault:
-    """Seals bytes and opens them again."""
+    """Encrypts bytes (`seal`) and decrypts them (`open`)."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._ciphers = [AESGCM(_key(secret, b"kasir at rest, AES-256-GCM")) for secret in secrets]
@@ -35,15 +35,15 @@ class Vault:
         self._earlier = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in earlier])
 
     def seal(self, plain: bytes) -> bytes:
-        """Bytes that say nothing without the key."""
+        """Encrypt bytes, with the first key."""
         nonce = os.urandom(_NONCE_BYTES)
         return _FORM + nonce + self._ciphers[0].encrypt(nonce, plain, _FORM)
 
     def open(self, sealed: bytes) -> bytes:
-        """What was sealed.
+        """Decrypt bytes.
 
         Raises:
-            SettingError: None of the keys opens it.
+            SettingError: None of the keys decrypts them.
         """
         opened = self._open(sealed) if sealed.startswith(_FORM) else self._open_earlier(sealed)
         if opened is None:
@@ -56,7 +56,7 @@ class Vault:
         for cipher in self._ciphers:
             try:
                 return cipher.decrypt(nonce, rest, _FORM)
-            except (InvalidTag, ValueError):  # The latter: it was cut short within the nonce.
+            except (InvalidTag, ValueError):  # The latter: truncated within the nonce.
                 continue
         return None
 

@@ -1,11 +1,11 @@
-"""A token: what was learnt of it, and what that comes to.
+"""A token: the facts known of it, and their summary.
 
-One token per merchant account, shopper and stored payment method, whatever told of it and however
-often. What it comes to is a function of the set of facts, as with payments.
+There is one token per merchant account, shopper and stored payment method, however many messages
+name it. Its summary is a function of the set of its facts, as with payments.
 
-A token lives until it is disabled, by the shop, by the shopper, or at the provider. What becomes of
-the payment that made it does not matter: a first payment that failed or was refunded leaves the
-token as it is, and the shop is told of the token all the same; to give it up is the shop's choice.
+A token is active until it is disabled, by the shop, by the shopper, or at the provider. The outcome
+of the payment that made it does not matter: if that payment failed or was refunded, the token stays
+as it is, and the shop gets its events. Whether to disable it is the shop's choice.
 """
 
 from __future__ import annotations
@@ -16,59 +16,59 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-#: The source of what the shop itself did to a token, through Kasir.
+#: The source of a fact: a request of the shop, through Kasir.
 BY_SHOP: Final = "the shop"
-#: The source of what the provider answered when the token was charged.
+#: The source of a fact: the provider's answer to a charge of the token.
 BY_ANSWER: Final = "the provider's answer"
-#: The source of what was told of tokens and sealed whole.
+#: The source of a fact: a token webhook, whose signature covers all of it.
 BY_WEBHOOK: Final = "token webhook"
-#: The source of what the provider's list showed.
+#: The source of a fact: the provider's list of the shopper's tokens.
 BY_LIST: Final = "Adyen's list"
-#: What these tell cannot have been altered on its way. Elsewhere a token is named beside the seal.
+#: Sources that nobody can have altered. Other messages name a token outside their signature.
 _SURE: Final = frozenset({BY_WEBHOOK, BY_LIST})
 
 
 class TokenSays(StrEnum):
     """What a fact says of a token."""
 
-    #: It was made.
+    #: It was created.
     CREATED = "created"
     #: The shopper saved the same wallet again.
     ALREADY_EXISTING = "already_existing"
-    #: Something of it changed; it still holds.
+    #: It changed and can still be charged.
     UPDATED = "updated"
     #: The provider's list has it.
     LISTED = "listed"
-    #: It may be charged no more.
+    #: It can no longer be charged.
     DISABLED = "disabled"
-    #: The provider no longer has it: its list lacks it, or a charge was answered so.
+    #: The provider no longer has it, by its list or by its answer to a charge.
     NOT_LISTED = "not_listed"
 
 
 class TokenState(StrEnum):
-    """Whether a token may be charged."""
+    """Whether a token can be charged."""
 
-    #: It may.
+    #: It can.
     ACTIVE = "active"
-    #: It may not, and never will again unless the shopper saves the wallet anew.
+    #: It cannot, until the shopper saves the wallet again.
     DISABLED = "disabled"
 
 
-#: What the provider's list showed, as against what was told.
+#: What the provider's list shows, in contrast to what messages say.
 _LOOKS: frozenset[TokenSays] = frozenset({TokenSays.LISTED, TokenSays.NOT_LISTED})
 _ENDS: frozenset[TokenSays] = frozenset({TokenSays.DISABLED, TokenSays.NOT_LISTED})
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFact:
-    """One thing learnt of a token.
+    """One thing known about a token.
 
     Attributes:
         key: Names this fact within its token; the same key is the same fact.
         says: What it means.
-        source: Where it was learnt, in a word for the operator.
+        source: Where it comes from, in words for the operator.
         at: When it happened.
-        psp_reference: The payment it came of, at the provider; may be empty.
+        psp_reference: The pspReference of the payment that it came from; may be empty.
     """
 
     key: str
@@ -80,20 +80,20 @@ class TokenFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenName:
-    """What makes a token itself: whose it is and what the provider calls it."""
+    """What identifies a token: whose it is, and the provider's name for it."""
 
     merchant_account: str
     shopper_reference: str
     stored_id: str
 
     def __repr__(self) -> str:
-        """Show no more of it than tells it from another: a token is as good as a card."""
+        """Show only the part that tells it from others: whoever has all of it can charge it."""
         return f"TokenName({self.shopper_reference!r}, {shortened(self.stored_id)!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenNews:
-    """A fact with the token it is about, on its way to being kept."""
+    """A fact to record, with the token that it is about."""
 
     name: TokenName
     method: str
@@ -101,26 +101,26 @@ class TokenNews:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenStanding:
-    """What a token's facts come to."""
+class TokenSummary:
+    """The part of a token that is computed from its facts."""
 
     state: TokenState
     first_psp_reference: str
     created_at: datetime
-    #: Whether something that cannot have been altered told of it, since it was last gone. What is
-    #: not sure is looked up at the provider before it is charged.
+    #: Whether a source that nobody can have altered names it, since it was last disabled. A token
+    #: that is not sure is looked up at the provider before it is charged.
     is_sure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A token as it stands.
+    """A token.
 
     Attributes:
-        id: Kasir's own name for it, safe to show.
+        id: Kasir's own id of it, safe to show.
         name: Whose it is, and the provider's name for it; not safe to show.
         method: The wallet, in the provider's word.
-        standing: What its facts come to.
+        standing: The summary of its facts.
         model: What it was made for (`Subscription`, `CardOnFile`); empty where the payment that
             made it is not Kasir's.
     """
@@ -128,25 +128,25 @@ class Token:
     id: str
     name: TokenName
     method: str
-    standing: TokenStanding
+    standing: TokenSummary
     model: str = ""
 
     @property
     def is_active(self) -> bool:
-        """Whether it may be charged."""
+        """Whether it can be charged."""
         return self.standing.state is TokenState.ACTIVE
 
 
-def fold(facts: Iterable[TokenFact]) -> TokenStanding:
-    """What these facts come to. The same set gives the same answer, in any order.
+def fold(facts: Iterable[TokenFact]) -> TokenSummary:
+    """The summary of these facts. The same set gives the same summary, in any order.
 
-    What happened last decides; where two happened at once, an end does, because charging a token
-    that is gone is worse than asking the shopper once more.
+    The latest fact decides. Of two at the same time the one that disables the token does: to charge
+    a token that is disabled is worse than to ask the shopper again.
     """
     known = frozenset(facts)
     made = [fact for fact in known if fact.says not in _ENDS and fact.psp_reference]
     first = min(made, key=lambda fact: (fact.at, fact.key), default=None)
-    return TokenStanding(
+    return TokenSummary(
         state=_state(known),
         first_psp_reference=first.psp_reference if first else "",
         created_at=min(fact.at for fact in known),
@@ -155,19 +155,21 @@ def fold(facts: Iterable[TokenFact]) -> TokenStanding:
 
 
 def _state(known: frozenset[TokenFact]) -> TokenState:
-    """What was told decides; what the list showed, only where it is newer than that.
+    """Messages decide; the provider's list counts only where it is newer than the last message.
 
-    Only a making brings back what was told to be disabled: a list may lag behind a removal, and a
-    change of something says that it was there, not that it is there again.
+    Only a creation makes a disabled token active again: a list may lag behind a removal, and an
+    update says that the token was there, not that it is there again.
     """
-    told = [fact for fact in known if fact.says not in _LOOKS]
-    decided = [fact for fact in told if fact.says is not TokenSays.UPDATED]
+    messages = [fact for fact in known if fact.says not in _LOOKS]
+    decided = [fact for fact in messages if fact.says is not TokenSays.UPDATED]
     last_decided = max(decided, key=_order, default=None)
     if last_decided and last_decided.says is TokenSays.DISABLED:
         return TokenState.DISABLED
-    last_told = max(told, key=_order, default=None)
+    last_message = max(messages, key=_order, default=None)
     seen = [
-        fact for fact in known if fact.says in _LOOKS and (not last_told or fact.at >= last_told.at)
+        fact
+        for fact in known
+        if fact.says in _LOOKS and (not last_message or fact.at >= last_message.at)
     ]
     last_seen = max(seen, key=_order, default=None)
     gone = last_seen is not None and last_seen.says is TokenSays.NOT_LISTED
@@ -187,10 +189,10 @@ def _order(fact: TokenFact) -> tuple[datetime, bool, str]:
 
 
 def not_before(fact: TokenFact, known: Iterable[TokenFact]) -> TokenFact:
-    """A fact of our own doing or asking, put after all that was known when it was done.
+    """A fact of our own, dated no earlier than the facts that were known when it was recorded.
 
-    Its time is our clock's and that of the others is the provider's, which may be ahead of ours:
-    then a token removed just after it was told of would look made after its removal.
+    Its time is of our clock, and theirs is of the provider's, which may be ahead: a token that is
+    removed just after its creation would otherwise look created after its removal.
     """
     if fact.source not in {BY_SHOP, BY_ANSWER}:
         return fact

@@ -11,10 +11,10 @@ from litestar.params import QueryParameter
 from kasir.adyen.checks import INT64_MAX
 from kasir.errors import Fault, InvalidRequest
 from kasir.http_types import AnyRequest, OurKasir
-from kasir.store.inbox import KeptNotice
+from kasir.store.inbox import NoticeState
 from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import check_parameters_and_no_body
-from kasir.webhooks.interpreting import NoticeState
+from kasir.webhooks.notices import KeptNotice
 
 _LISTED_MAX: Final = 100
 _PARAMETERS: Final = frozenset({"state", "limit", "after"})
@@ -50,7 +50,7 @@ async def get_notices(
 ) -> NoticesOut:
     """List what Adyen sent, newest first: everything, or what is in one state."""
     await check_parameters_and_no_body(request, _PARAMETERS)
-    found = await kasir.inbox.notices(_state(in_state), limit, after)
+    found = await kasir.notices.listed(_state(in_state), limit, after)
     return NoticesOut(found, found[-1].id if len(found) == limit else None)
 
 

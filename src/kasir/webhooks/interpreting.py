@@ -1,10 +1,9 @@
-"""From a notice in the inbox to what it tells: pure; the store does the rest."""
+"""Interprets a notice: what it says of a payment or a token. Pure: bytes in, values out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from kasir.adyen import token_notifications
 from kasir.adyen.notifications import EventCode, item_from, parse
@@ -14,37 +13,18 @@ from kasir.errors import KasirError, Unreadable
 from kasir.gateway import meanings, token_meanings
 from kasir.payments.facts import Fact
 from kasir.payments.matching import Clues
+from kasir.store.inbox import NoticeKind, NoticeState
 from kasir.tokens.model import TokenNews
-from kasir.webhooks.receiving import NoticeKind
-
-
-class NoticeState(StrEnum):
-    """What became of a notice. None is ever dropped."""
-
-    #: To be read.
-    UNREAD = "unread"
-    #: Understood: it is a fact of a payment now.
-    READ = "read"
-    #: Kept on purpose without effect.
-    IGNORED = "ignored"
-    #: Its event code is not in Adyen's schema as we know it.
-    UNHEARD_OF = "unheard_of"
-    #: Of no payment of ours.
-    FOREIGN = "foreign"
-    #: A change of an attempt that no payment of ours has claimed yet.
-    WAITING = "waiting"
-    #: It could not be read, or may be a payment's and nothing proves it; the reason is beside it.
-    HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a notice tells.
+    """What a notice says.
 
     Attributes:
-        state: Settled already, or READ where there is something to place.
+        state: The state to settle it in; READ where `fact` or `token` is to be recorded.
         fact: What it says of a payment.
-        clues: What it says of which payment; there where `fact` is.
+        clues: Which payment that is about; there where `fact` is.
         token: What it says of a token.
         error: Why it is held.
     """
@@ -57,55 +37,56 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What an operator is shown of what a notice holds; empty where it does not say."""
+class Contents:
+    """The part of a notice that an operator is shown; empty where the notice does not say."""
 
     success: bool | None = None
     psp_reference: str = ""
     merchant_reference: str = ""
 
 
-def told(kind: NoticeKind, raw: bytes) -> Told:
-    """What a notice says of itself. Raises nothing: one that cannot be read tells nothing.
+def contents(kind: NoticeKind, raw: bytes) -> Contents:
+    """What an operator is shown of a notice. Raises nothing: empty if it cannot be read.
 
-    A token is not shown: whoever has it can charge. RECURRING_CONTRACT has it where others have
-    the name of the event.
+    A token is not shown: whoever has it can charge it. RECURRING_CONTRACT has it in the field that
+    is the event's pspReference elsewhere.
     """
     try:
         if kind is NoticeKind.TOKENS:
-            return Told(psp_reference=storable(token_notifications.envelope(raw).event_id))
+            return Contents(psp_reference=storable(token_notifications.envelope(raw).event_id))
         if kind is NoticeKind.RAW:
-            return Told()
+            return Contents()
         item = item_from(raw).storable()
     except (KasirError, ValueError, RecursionError):
-        return Told()
+        return Contents()
     is_contract = item.event_code == EventCode.RECURRING_CONTRACT
-    return Told(item.success, "" if is_contract else item.psp_reference, item.merchant_reference)
+    psp_reference = "" if is_contract else item.psp_reference
+    return Contents(item.success, psp_reference, item.merchant_reference)
 
 
 def own_name(event_code: str, names: Sequence[str]) -> str:
-    """The notice's own name, by the names that are kept beside it, once its words are no more."""
+    """The notice's own pspReference, from the names kept beside it, once its body was deleted."""
     if event_code == EventCode.RECURRING_CONTRACT or not names:
-        return ""  # There the own one is a token, and never kept in the clear.
+        return ""  # Its own one is a token, which is never kept unsealed.
     return names[-1]
 
 
 def misdirected(kind: NoticeKind, raw: bytes, said_live: bool | None, *, is_live: bool) -> str:
-    """Say why a notice is of the other of Adyen's platforms; empty where it is not, or is mute.
+    """Say why a notice is of Adyen's other platform; empty where it is not, or does not say.
 
-    Money that is none in a live shop, and real money in a test, is never acted upon.
+    Test payments have no effect in a live shop, and live payments none in a test.
 
     Args:
         kind: Which webhook it came by.
-        raw: What came; a token notification says itself where it is from.
-        said_live: What the envelope of a standard one said.
-        is_live: Whether this Kasir is for real money.
+        raw: Its bytes; a token notification says itself which platform it is from.
+        said_live: What the envelope of a standard notification said.
+        is_live: Whether this Kasir is live.
     """
     if kind is NoticeKind.TOKENS:
         try:
             said_live = token_notifications.envelope(raw).is_live
         except KasirError:
-            return ""  # It cannot be read, which whoever reads it will say.
+            return ""  # It cannot be read: `read` says why.
     if said_live is None or said_live == is_live:
         return ""
     its, ours = ("live", "test") if said_live else ("test", "live")
@@ -113,7 +94,7 @@ def misdirected(kind: NoticeKind, raw: bytes, said_live: bool | None, *, is_live
 
 
 def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:
-    """Read a notice. Raises nothing: what cannot be read is held with its error."""
+    """Read a notice. Raises nothing: one that cannot be read is held, with its error."""
     try:
         if kind is NoticeKind.TOKENS:
             return _token_reading(raw, merchant_account)

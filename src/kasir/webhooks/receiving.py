@@ -1,19 +1,18 @@
-"""Verify, keep, answer. Nothing else happens while Adyen waits.
+"""Receives a notification: verify it, keep it, and nothing else while Adyen waits for the answer.
 
-A batch with a bad item in it: the good items are kept, and the whole is answered as not authentic,
-so that Adyen sends it again and somebody looks. The good ones come twice then, which is harmless.
+If one item of a batch has no valid signature, the valid ones are kept and the request is answered
+as not authentic, so that Adyen sends it again and somebody looks. The valid items then come twice,
+which does no harm.
 
-What Kasir cannot read at all is kept as it came if its sender proved to be Adyen: by the seal of
-the whole, or by the password of the address where there is one. Adyen's queue would wait behind it
-for ever.
+A body that Kasir cannot parse is kept as it came if its sender is proven to be Adyen: by the
+signature over the whole body, or by the password of the address where one is set. Adyen's queue
+would otherwise wait behind it for ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -24,50 +23,22 @@ from kasir.adyen.notifications import Item
 from kasir.adyen.texts import storable
 from kasir.errors import NotAuthentic, Unreadable
 from kasir.gateway.meanings import names_of
+from kasir.store.inbox import Notice, NoticeKind
 
 _COLUMN_LETTERS: Final = 80
-#: What stands for an event code where none could be read.
-_NONE_READ: Final = "UNREADABLE"
-#: What tells the same item in an envelope of real money from the one in another.
-_LIVES: Final = {None: b"", False: b"", True: b" live"}
+#: The event code of a notice whose own could not be read.
+_UNREADABLE: Final = "UNREADABLE"
+#: Added to the key of a notice: the same item from the live and the test platform are two.
+_LIVE_MARKS: Final = {None: b"", False: b"", True: b" live"}
 
 _log = structlog.get_logger("kasir.webhooks")
-
-
-class NoticeKind(StrEnum):
-    """Which webhook a notice came by."""
-
-    #: An item of a standard notification.
-    STANDARD = "standard"
-    #: A token life cycle notification.
-    TOKENS = "tokens"
-    #: The whole body of what came by the standard webhook from Adyen, and is none.
-    RAW = "raw"
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A notification item on its way into the inbox; `key` tells the same one from another.
-
-    `event_date` is when what it tells of happened, by Adyen's clock; None where it says none.
-    `is_live` is whether its envelope says that it is real money; None where it does not say.
-    """
-
-    key: bytes
-    kind: NoticeKind
-    item: bytes
-    event_code: str
-    names: tuple[str, ...]
-    received_at: datetime
-    event_date: datetime | None = None
-    is_live: bool | None = None
 
 
 class Inbox(Protocol):
     """Where notices are kept."""
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Keep them; returns only when they are committed. Keeping twice is keeping once."""
+        """Keep notices; returns only when they are committed. Those kept before are skipped."""
         ...
 
 
@@ -80,20 +51,20 @@ async def receive(
     received_at: datetime,
     is_admitted: bool = False,
 ) -> None:
-    """Take a standard notification in.
+    """Receive a standard notification.
 
     Args:
         body: As it was posted.
         is_form: Whether it came as a form; Adyen sends JSON unless set up otherwise.
-        keys: The HMAC keys that count: current, and previous while rotating.
+        keys: The valid HMAC keys: the current one, and the previous one while rotating.
         inbox: Where it is kept.
         received_at: When it came.
-        is_admitted: Whether the sender gave the password of the address; not so where it has none.
+        is_admitted: Whether the sender gave the password of the address; False where none is set.
 
     Raises:
         Unreadable: It is not JSON or not the envelope, and nothing proves who sent it; nothing was
             kept.
-        NotAuthentic: An item has no valid seal; the others were kept.
+        NotAuthentic: An item has no valid signature; the others were kept.
     """
     try:
         items = notifications.parse_form(body) if is_form else notifications.parse(body)
@@ -112,10 +83,10 @@ async def receive(
 async def receive_token(
     body: bytes, *, signature: str, keys: Sequence[bytes], inbox: Inbox, received_at: datetime
 ) -> None:
-    """Take a token notification in: sealed over its raw bytes, in a header, under its own key.
+    """Receive a token notification, signed over its raw bytes, in a header, under its own key.
 
     Raises:
-        NotAuthentic: There is no valid seal; nothing was kept.
+        NotAuthentic: There is no valid signature; nothing was kept.
     """
     if not token_notifications.is_sealed(body, signature, keys):
         raise NotAuthentic("the token notification has no valid seal")
@@ -138,13 +109,13 @@ async def receive_token(
 async def _keep_unread(
     body: bytes, kind: NoticeKind, error: Unreadable, inbox: Inbox, received_at: datetime
 ) -> None:
-    """Keep what cannot be read; the reader then holds it, and says why."""
+    """Keep a body that cannot be parsed; the reader holds it, and says why."""
     _log.warning("kept, and cannot be read", kind=kind, bytes=len(body), error=storable(str(error)))
     notice = Notice(
         key=sha256(body).digest(),
         kind=kind,
         item=body,
-        event_code=_NONE_READ,
+        event_code=_UNREADABLE,
         names=(),
         received_at=received_at,
     )
@@ -154,8 +125,9 @@ async def _keep_unread(
 def _notice(item: Item, received_at: datetime) -> Notice:
     is_live = notifications.live_of(item.live)
     return Notice(
-        # No seal covers the envelope: whoever changes it there does not keep out the true one.
-        key=sha256(item.raw + _LIVES[is_live]).digest(),
+        # The signature does not cover the envelope: a copy whose envelope was changed is another
+        # notice, so it cannot keep the original out.
+        key=sha256(item.raw + _LIVE_MARKS[is_live]).digest(),
         kind=NoticeKind.STANDARD,
         item=item.raw,
         event_code=_plain(item.event_code),
@@ -170,9 +142,9 @@ def _happened_at(item: Item) -> datetime | None:
     try:
         return notifications.moment(item.event_date).astimezone(UTC)
     except Unreadable:
-        return None  # The item is kept whole, and held when it is read.
+        return None  # The item is kept as it is, and held when it is read.
 
 
 def _plain(text: str) -> str:
-    """Text that any column takes; the item itself is kept whole beside it."""
+    """Text that any column accepts; the item itself is kept as it is in another column."""
     return storable(text.replace("\0", "").replace(" ", ""))[:_COLUMN_LETTERS]

@@ -15,7 +15,7 @@ from far import plain
 from far import serving as serving_far
 from kasir.adyen import texts
 from kasir.money import IDR, Money
-from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
+from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
 from opened import kasir_on
 from served import Served, served
 
@@ -125,7 +125,7 @@ async def test_a_charge_decodes_the_reply_only(
     fresh_database: str, counting: Counting, status: int, reply: bytes
 ) -> None:
     name = TokenName(merchant_account="TwinMerchant", shopper_reference="s-1", stored_id="TOKEN")
-    standing = TokenStanding(state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW)
+    standing = TokenSummary(state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW)
     token = Token(id="tok_1", name=name, method="gopay_wallet", standing=standing)
     async with (
         serving_far() as adyen,

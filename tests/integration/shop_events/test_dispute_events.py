@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from integration.shop_events.account import Sold
-from kasir.payments.facts import DisputeSaid
+from kasir.payments.facts import DisputeDetails
 from kasir.payments.payment import Intent
 from kasir.payments.status import Status
 from kasir.shop_events.shapes import shown
@@ -181,4 +181,4 @@ async def test_a_deadline_that_cannot_be_parsed_is_left_out_of_the_event(
         "Goods not received",
         "",
     )
-    assert said == [DisputeSaid(reason="Goods not received")]
+    assert said == [DisputeDetails(reason="Goods not received")]

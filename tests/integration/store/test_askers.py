@@ -150,7 +150,7 @@ async def test_a_key_that_one_process_gave_up_is_asked_again_by_another_one(
         with capture_logs() as logs:
             with pytest.raises(TROUBLE):
                 await pay(one)
-            await until_logged(logs, "not let go yet")
+            await until_logged(logs, "a question is not released yet")
             await let_in(fresh_database)
             answer = await paid(other)
     keys = await slow.keys(2)
@@ -254,7 +254,7 @@ async def test_who_lost_its_session_is_seen_to_be_alive_again(
         before = await holders(fresh_database)
         with capture_logs() as logs:
             await cut_off(fresh_database, but_not=True)
-            await until_logged(logs, "not seen to be alive")
+            await until_logged(logs, "liveness lock lost")
 
             async def again() -> set[tuple[int, int]]:
                 return await holders(fresh_database)

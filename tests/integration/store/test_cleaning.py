@@ -15,9 +15,9 @@ from integration.store.test_whose_money import Account
 from kasir.clock import Clock, SystemClock
 from kasir.config import Kept
 from kasir.payments.status import Status
-from kasir.store import inbox
 from kasir.store.cleaning import SQL, Cleaning
-from kasir.webhooks.interpreting import NoticeState
+from kasir.store.inbox import NoticeState
+from kasir.webhooks.notices import replay
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on, until
 
@@ -109,9 +109,9 @@ async def test_the_words_of_a_notice_that_was_read_long_ago_go_and_it_is_still_k
     await grow_old(kasir)
     done = await clean(kasir)
     await account.hears(psp, echo=ours.id)  # Adyen sends the same once more.
-    (shown,) = await kasir.inbox.notices(None, 10)
+    (shown,) = await kasir.notices.listed(None, 10)
     item = await kasir.pool.fetchval("SELECT item FROM notice")
-    replayed = await inbox.replay(kasir.pool, [shown.id], _nothing)
+    replayed = await replay(kasir.pool, [shown.id], _nothing)
     after = await kasir.payments.payment(ours.id)
     assert before is not None
     assert after is not None
@@ -144,7 +144,7 @@ async def test_a_contract_whose_words_are_gone_is_not_shown_by_its_payments_name
 ) -> None:
     await notices(kasir, 1)
     await kasir.pool.execute("UPDATE notice SET item = '', event_code = 'RECURRING_CONTRACT'")
-    (shown,) = await kasir.inbox.notices(None, 10)
+    (shown,) = await kasir.notices.listed(None, 10)
 
     assert shown.psp_reference == ""
 

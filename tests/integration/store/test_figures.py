@@ -12,7 +12,7 @@ from kasir.gateway.meanings import unheard
 from kasir.ids import PaymentId
 from kasir.store import diagnosis, inbox
 from kasir.store.figures import SQL, Figures, figures
-from kasir.webhooks.interpreting import NoticeState
+from kasir.store.inbox import NoticeState
 from kasir.wiring import Kasir
 from opened import kasir_on
 

@@ -12,7 +12,7 @@ import pytest
 from fakes import NOW
 from kasir.errors import DatabaseUnavailable
 from kasir.store.database import Pool
-from kasir.webhooks.receiving import Notice, NoticeKind
+from kasir.store.inbox import Notice, NoticeKind
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on
 

@@ -9,7 +9,8 @@ import pytest
 
 from fakes import NOW
 from kasir.jobs import engine
-from kasir.store import deliveries, inbox
+from kasir.store import deliveries
+from kasir.webhooks import notices
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on
 
@@ -43,12 +44,12 @@ async def test_all_held_notices_are_replayed_however_many(kasir: Kasir) -> None:
         " 'held' FROM generate_series(1, $1) AS number",
         MANY,
     )
-    held = await inbox.held(kasir.pool)
-    woken = await inbox.replay(kasir.pool, held, engine.enqueue_reading)
+    held = await notices.held(kasir.pool)
+    woken = await notices.replay(kasir.pool, held, engine.enqueue_reading)
 
     assert sorted(woken) == sorted(held)
     assert len(woken) == MANY
-    assert await inbox.held(kasir.pool) == []
+    assert await notices.held(kasir.pool) == []
 
 
 async def test_all_events_given_up_lately_are_sent_again_however_many(kasir: Kasir) -> None:

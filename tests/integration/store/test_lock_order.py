@@ -23,9 +23,10 @@ from kasir.demo.client import until
 from kasir.gateway import meanings
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
+from kasir.store.inbox import Notice, NoticeKind
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
-from kasir.webhooks.receiving import Notice, NoticeKind
+from lock_witness import statements
 from opened import a_database
 
 SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
@@ -278,3 +279,16 @@ async def test_notices_are_kept_in_one_order_whatever_order_they_came_in(
         free = await hand.is_free(f"{insert} ('Z', 'standard', '', now(), '', '{{}}')")
 
     assert free
+
+
+async def test_the_witness_sees_the_statements_of_kasirs_own_pool(
+    shop: Shop, lock_faults: list[str]
+) -> None:
+    texts = {name: text for text, name in statements().items()}
+    async with shop.kasir.pool.acquire() as connection, connection.transaction():
+        await connection.execute(texts["subscriptions.wake"], NOON, [], [])
+        await connection.fetch(texts["payments.lock_payments"], [])
+    seen = [*lock_faults]
+    lock_faults.clear()
+
+    assert seen == ["payments.lock_payments waits for ['payment'] after ['subscriptions.wake']"]

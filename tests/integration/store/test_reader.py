@@ -255,7 +255,7 @@ async def test_what_waits_is_not_forgotten_when_its_name_is_learnt_beside(
     await desk.opens(1)
     second = await desk.opens(2)
     looked, go_on = asyncio.Event(), asyncio.Event()
-    looks = attribution.placing
+    looks = attribution.lock_candidates
 
     async def slow(*given: Any) -> Any:
         found = await looks(*given)
@@ -264,7 +264,7 @@ async def test_what_waits_is_not_forgotten_when_its_name_is_learnt_beside(
             await go_on.wait()
         return found
 
-    monkeypatch.setattr(reading, "placing", slow)
+    monkeypatch.setattr(reading, "lock_candidates", slow)
     # It bears a reference of its own, so no payment is locked for it.
     refund = desk.item(
         eventCode="REFUND",

@@ -22,8 +22,8 @@ from kasir.jobs.engine import enqueue_reading
 from kasir.money import IDR, Money
 from kasir.payments.payment import Intent
 from kasir.payments.question import Kind, Question
-from kasir.store.inbox import replay
 from kasir.tokens.model import Token
+from kasir.webhooks.notices import replay
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Kasir
 from opened import kasir_on

@@ -16,8 +16,8 @@ from kasir.tokens.model import (
     TokenName,
     TokenNews,
     TokenSays,
-    TokenStanding,
     TokenState,
+    TokenSummary,
 )
 
 CREATED, UPDATED, DISABLED = "token.created", "token.updated", "token.disabled"
@@ -259,7 +259,7 @@ async def test_any_order_and_repetition_comes_to_one_token_and_one_story(desk: D
     for told, steps in orders.items():
         token = await desk.token(told)
         events = await desk.events(told)
-        assert token.standing == TokenStanding(
+        assert token.standing == TokenSummary(
             state=TokenState.DISABLED,
             first_psp_reference=told.psp_reference,
             created_at=NOON + timedelta(minutes=1),

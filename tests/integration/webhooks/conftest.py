@@ -1,7 +1,20 @@
-"""Who calls the house in these tests."""
+"""Kasir opened on a database that the tests of one file share, and a caller over HTTP."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from kasir.wiring import Kasir
+from opened import a_database, kasir_on
 from raw_http import caller
 
-__all__ = ["caller"]
+__all__ = ["caller", "kasir"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+    """Kasir with a database of this file's own: each test uses names of its own."""
+    async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
+        yield opened

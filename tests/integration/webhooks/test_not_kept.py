@@ -58,7 +58,7 @@ async def test_what_could_not_be_kept_is_not_accepted_and_is_kept_when_it_comes_
         await _let(fresh_database, in_=True)
         again = await send()
     async with kasir_on(fresh_database) as kasir:
-        kept = await kasir.inbox.notices(None, 10)
+        kept = await kasir.notices.listed(None, 10)
 
     assert meanwhile == [(503, b"not kept; send again")] * 2
     assert again == [(202, b"[accepted]")] * 2

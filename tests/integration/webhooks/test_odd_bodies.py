@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from door import door
 from fakes import KEY, OTHER_KEY, envelope, notification_item
-from kasir.store.inbox import KeptNotice
 from kasir.store.vault import Vault
+from kasir.webhooks.notices import KeptNotice
 from opened import kasir_on
 
 BASIC: Final = {"Authorization": "Basic " + base64.b64encode(b"adyen:word").decode()}
@@ -62,7 +62,7 @@ async def read_in(database: str) -> list[KeptNotice]:
     """What a worker makes of all that was kept, as the operator sees it."""
     async with kasir_on(database) as kasir:
         await kasir.reader.read_all()
-        return await kasir.inbox.notices(None, 100)
+        return await kasir.notices.listed(None, 100)
 
 
 ODD: Final = [

@@ -10,7 +10,7 @@ import pytest
 
 from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, notification_item
 from kasir.adyen.signing import key_from_hex, seal
-from kasir.store.inbox import KeptNotice, replay
+from kasir.webhooks.notices import KeptNotice, replay
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Kasir
 from opened import kasir_on
@@ -82,7 +82,7 @@ async def hear_of_a_token(kasir: Kasir, environment: str) -> None:
 
 
 async def kept(kasir: Kasir) -> list[KeptNotice]:
-    return await kasir.inbox.notices(None, 10)
+    return await kasir.notices.listed(None, 10)
 
 
 async def status(kasir: Kasir) -> str:

@@ -13,7 +13,7 @@ import pytest
 from fakes import NOW, FrozenClock, ScriptedProvider, a_question, an_answer
 from kasir.gateway.token_checks import TokenCheckingProvider
 from kasir.payments.question import Kind
-from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
+from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
 
 CHARGE: dict[str, Any] = {
     "merchantAccount": "TwinMerchant",
@@ -35,7 +35,7 @@ class Known:
         name = TokenName(
             merchant_account="TwinMerchant", shopper_reference=self.shopper, stored_id=stored_id
         )
-        standing = TokenStanding(
+        standing = TokenSummary(
             state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW, is_sure=False
         )
         return [Token(id="tok_1", name=name, method="gopay_wallet", standing=standing)]

@@ -14,7 +14,7 @@ from kasir.payment_form.pages import Visit
 from kasir.payment_form.saved_methods import distinct_dates, list_saved, owner_of
 from kasir.payments.links import LinkStatus
 from kasir.requests.payment_links import OpenLink
-from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
+from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
 from kasir.wiring import Kasir
 from payment_form_fixtures import hang, payment_link
 
@@ -64,7 +64,7 @@ def _token(shopper: str, stored_id: str) -> Token:
         id=f"tok_{stored_id}",
         name=TokenName(merchant_account="Toko", shopper_reference=shopper, stored_id=stored_id),
         method="gopay_wallet",
-        standing=TokenStanding(
+        standing=TokenSummary(
             state=TokenState.ACTIVE, first_psp_reference="", created_at=datetime.now(UTC)
         ),
     )

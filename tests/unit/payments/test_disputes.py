@@ -7,7 +7,7 @@ from datetime import timedelta
 from fakes import NOW, a_fact, an_intent
 from kasir.money import IDR, Money
 from kasir.payments.disputes import DisputeStatus
-from kasir.payments.facts import DisputeSaid, Says
+from kasir.payments.facts import DisputeDetails, Says
 from kasir.payments.fold import fold
 
 PAID = a_fact(Says.AUTHORISED, "PSP")
@@ -33,14 +33,16 @@ def test_a_dispute_heard_of_before_its_details_were_kept_is_shown_without_them()
 
 
 def test_what_is_asked_before_there_is_a_dispute_is_no_dispute() -> None:
-    asked = a_fact(Says.NOTED, "PSP", modification="R1", dispute=DisputeSaid(reason="what was it?"))
+    asked = a_fact(
+        Says.NOTED, "PSP", modification="R1", dispute=DisputeDetails(reason="what was it?")
+    )
 
     assert fold(an_intent(), [PAID, asked]).disputes == ()
 
 
 def test_of_the_providers_words_the_last_by_its_own_clock_counts() -> None:
-    def said(status: str, days: int) -> DisputeSaid:
-        return DisputeSaid(status=status, deadline=NOW + timedelta(days=days))
+    def said(status: str, days: int) -> DisputeDetails:
+        return DisputeDetails(status=status, deadline=NOW + timedelta(days=days))
 
     early = a_fact(Says.DISPUTE_ANNOUNCED, "PSP", modification="D1", dispute=said("Open", 1))
     late = a_fact(

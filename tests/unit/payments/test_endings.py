@@ -9,7 +9,7 @@ import pytest
 from fakes import a_fact, an_intent
 from kasir.money import IDR, Money
 from kasir.payments.endings import Ending
-from kasir.payments.facts import Fact, Says, Source, unheard_key
+from kasir.payments.facts import Fact, Says, Source, unanswered_key
 from kasir.payments.fold import fold
 
 ASKED = {
@@ -40,7 +40,11 @@ def refunded(value: int) -> Fact:
 
 def silence() -> Fact:
     return a_fact(
-        Says.NOTED, key=unheard_key("chg"), about="chg", source=Source.KASIR, words="TimeoutError"
+        Says.NOTED,
+        key=unanswered_key("chg"),
+        about="chg",
+        source=Source.KASIR,
+        words="TimeoutError",
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from fakes import a_fact
 from kasir.payments.facts import Fact, Says
-from kasir.payments.status import FINAL, PRECEDENCE, Status, standing, status
+from kasir.payments.status import FINAL, PRECEDENCE, Status, paid_attempts, status
 
 #: Each beats every one below it, where both were said of one payment.
 RANKS = [
@@ -82,7 +82,7 @@ def test_bad_news_of_another_attempt_does_not_unpay() -> None:
     ]
 
     assert status(facts) == Status.AUTHORISED
-    assert standing(facts) == {"PSP-A"}
+    assert paid_attempts(facts) == {"PSP-A"}
 
 
 def test_a_false_of_the_same_attempt_does_not_unpay_either() -> None:
@@ -95,7 +95,7 @@ def test_a_voiding_of_the_same_attempt_does() -> None:
     facts = [a_fact(Says.AUTHORISED, "PSP-A"), a_fact(Says.VOIDED, "PSP-A", modification="CHG")]
 
     assert status(facts) == Status.CANCELLED
-    assert standing(facts) == frozenset()
+    assert paid_attempts(facts) == frozenset()
 
 
 def test_of_two_paid_attempts_one_may_be_voided() -> None:
@@ -106,7 +106,7 @@ def test_of_two_paid_attempts_one_may_be_voided() -> None:
     ]
 
     assert status(facts) == Status.AUTHORISED
-    assert standing(facts) == {"PSP-B"}
+    assert paid_attempts(facts) == {"PSP-B"}
 
 
 def test_an_unknown_outcome_is_lifted_by_an_answer_to_the_same_call() -> None:

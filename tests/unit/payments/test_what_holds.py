@@ -10,7 +10,7 @@ from fakes import a_fact, an_intent
 from kasir.money import IDR, Currency, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.fold import fold
-from kasir.payments.sums import Room, Why, sums
+from kasir.payments.sums import Remaining, Why, sums
 
 WHOLE = 25_000
 
@@ -33,15 +33,15 @@ def named(says: Says, name: str, about: str = "k1") -> Fact:
     return a_fact(says, "PSP-A", about=about, modification=name, source=Source.REPLY)
 
 
-def refundable(*facts: Fact, attempt: str = "PSP-A", **intent: Any) -> Room:
+def refundable(*facts: Fact, attempt: str = "PSP-A", **intent: Any) -> Remaining:
     return sums(an_intent(**intent), facts).refundable(attempt)
 
 
-def capturable(*facts: Fact, attempt: str = "PSP-A") -> Room:
+def capturable(*facts: Fact, attempt: str = "PSP-A") -> Remaining:
     return sums(an_intent(captures_itself=False), facts).capturable(attempt)
 
 
-def left(room: Room) -> int:
+def left(room: Remaining) -> int:
     return room.left.minor_units
 
 

@@ -17,7 +17,7 @@ from kasir.payments.links import Link, LinkStatus
 from kasir.payments.question import ShopKey
 from kasir.requests.payment_link_attempts import AttemptTimes
 from kasir.requests.payment_links import LinkAttempt, OpenLink, PaymentLinks, Saving
-from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
+from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 SAVES = {
@@ -183,7 +183,7 @@ async def test_a_saved_wallet_is_charged_with_the_browser_and_under_the_same_key
             merchant_account="Toko", shopper_reference="shopper-1", stored_id="M5N7TQ4TG5PFWR50"
         ),
         method="gopay_wallet",
-        standing=TokenStanding(state=TokenState.ACTIVE, first_psp_reference="P", created_at=NOW),
+        standing=TokenSummary(state=TokenState.ACTIVE, first_psp_reference="P", created_at=NOW),
     )
     charged = await _sent(LinkAttempt(name="t", browser_info={"userAgent": "x"}, charged=token))
     ordinary = await _sent(LinkAttempt(name="t", browser_info={}))

@@ -14,8 +14,8 @@ from kasir.tokens.model import (
     TokenName,
     TokenNews,
     TokenSays,
-    TokenStanding,
     TokenState,
+    TokenSummary,
     fold,
     shortened,
 )
@@ -105,7 +105,7 @@ def test_the_first_payment_is_that_of_the_earliest_making() -> None:
         fact(DISABLED, 1),
     ]
 
-    assert fold(facts) == TokenStanding(
+    assert fold(facts) == TokenSummary(
         state=TokenState.ACTIVE,
         first_psp_reference="PSP-FIRST",
         created_at=NOON + timedelta(minutes=1),
@@ -152,7 +152,7 @@ def test_a_token_is_shortened_beyond_use(stored_id: str, shown: str) -> None:
 
 
 def test_neither_a_token_nor_news_nor_the_shape_for_shops_shows_it_by_repr() -> None:
-    standing = TokenStanding(
+    standing = TokenSummary(
         state=TokenState.ACTIVE, first_psp_reference="PSP-FIRST", created_at=NOON
     )
     token = Token(id="tok_1", name=NAME, method="a_wallet", standing=standing)

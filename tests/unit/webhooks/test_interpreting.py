@@ -9,8 +9,8 @@ import pytest
 
 from fakes import notification_item
 from kasir.payments.facts import Says
-from kasir.webhooks.interpreting import NoticeState, Reading, misdirected, read
-from kasir.webhooks.receiving import NoticeKind
+from kasir.store.inbox import NoticeKind, NoticeState
+from kasir.webhooks.interpreting import Reading, misdirected, read
 
 
 def reading(**changes: Any) -> Reading:

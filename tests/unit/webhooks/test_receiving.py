@@ -9,7 +9,8 @@ import pytest
 from fakes import KEY, NOW, OTHER_KEY, envelope, notification_item
 from kasir.adyen.signing import key_from_hex
 from kasir.errors import DatabaseUnavailable, NotAuthentic, Unreadable
-from kasir.webhooks.receiving import Notice, receive
+from kasir.store.inbox import Notice
+from kasir.webhooks.receiving import receive
 
 
 class ListInbox:

@@ -1,6 +1,6 @@
--- Each of these touches at most so many rows, the oldest, passes by what others hold, and says up to
--- where it came: the next one begins there, and does not walk again over what was just removed.
--- What is old is so by the database's clock and by ours: one that leaps ahead removes nothing.
+-- Each statement touches at most `most` rows, the oldest first, skips rows that are locked, and returns
+-- the time of the last one: the next statement starts there and does not scan removed rows again.
+-- A row is old only by both clocks, the database's and ours: a clock that jumps ahead removes nothing.
 
 -- name: log(since, now, kept, most)^
 WITH old AS (
@@ -13,7 +13,7 @@ WITH old AS (
 SELECT count(*) AS count, max(at) AS reached FROM old;
 
 -- name: statistics(since, now, kept, most)^
--- Nobody makes these any more; an earlier Kasir did.
+-- Written by earlier versions of Kasir only.
 WITH old AS (
     SELECT id, created AS at FROM pgqueuer_statistics
     WHERE created >= :since AND created < least(now(), :now::timestamptz) - :kept::interval
@@ -35,7 +35,7 @@ WITH old AS (
 SELECT count(*) AS count, max(at) AS reached FROM old;
 
 -- name: notices(since, now, kept, most)^
--- Only their words. Held, waiting, foreign and unread ones may be read again, and keep theirs.
+-- Only the bodies. Held, waiting, foreign and unread notices may be read again and keep theirs.
 WITH old AS (
     SELECT id, read_at AS at FROM notice
     WHERE state = 'read' AND item <> '' AND read_at >= :since

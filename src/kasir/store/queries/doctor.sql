@@ -5,14 +5,14 @@ SELECT max(received_at) FROM notice WHERE kind = :kind;
 SELECT count(*) FROM notice WHERE state = 'held';
 
 -- name: unconfirmed(most)^
--- Attempts whose time is over and whose end Adyen has not told, and since when.
+-- Attempts that timed out and whose outcome Adyen has not reported, and since when.
 SELECT count(*) AS count, min(close_at) AS since FROM (
     SELECT close_at FROM payment WHERE close_due_at > close_at ORDER BY close_at LIMIT :most
 ) AS found;
 
 -- name: lost_questions(before)$
--- Asked for the first time so long ago that they should have been answered.
--- A cancel by reference is not asked again beside a newer payment, nor missed once its own ended.
+-- Opened before `before` and still without an answer.
+-- A cancel by reference is not counted once its payment has ended: it is then not sent again.
 SELECT count(*) FROM question
 WHERE status IS NULL AND opened_at < :before AND NOT (
     kind = 'cancels_by_reference'
@@ -27,9 +27,8 @@ ORDER BY conflict.name, conflict.payment_id LIMIT :most;
 -- name: now()$
 SELECT clock_timestamp();
 
--- name: untold(since, most)^
--- Events that the shop has not taken: those to be tried again and the oldest of them, and those that
--- were given up since then.
+-- name: undelivered(since, most)^
+-- Events that the shop has not accepted: those to be sent again and since when, and those given up.
 SELECT waiting.count AS waiting, waiting.since AS waiting_since, given_up.count AS given_up
 FROM (
     SELECT count(*) AS count, min(at) AS since FROM (

@@ -1,6 +1,6 @@
 -- name: figures(now, most, given_up_since)^
--- Each figure is read from an index over what is open, and no further than `most` rows: what it
--- costs does not grow with what was ever kept.
+-- Each figure is read from an index over open rows, up to `most` of them: its cost does not grow with
+-- the table.
 SELECT
     (SELECT count(*) FROM (
         SELECT FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
@@ -21,9 +21,9 @@ SELECT
     ) AS found JOIN payment ON payment.id = found.payment_id
      WHERE payment.status = 'unknown') AS unknown,
     ended.unconfirmed, ended.unconfirmed_since,
-    told.events, told.events_since,
+    waiting.events, waiting.events_since,
     (SELECT count(*) FROM (
-        -- Older ones are left so on purpose: the shop has fetched them.
+        -- Older ones are not counted: the shop is expected to have fetched them.
         SELECT FROM event WHERE given_up_at >= :given_up_since::timestamptz
         ORDER BY given_up_at LIMIT :most
     ) AS found) AS given_up,
@@ -39,7 +39,7 @@ FROM (
     SELECT count(*) AS events, min(at) AS events_since FROM (
         SELECT at FROM event WHERE due_at IS NOT NULL ORDER BY due_at LIMIT :most
     ) AS found
-) AS told, (
+) AS waiting, (
     SELECT count(*) AS unconfirmed, min(close_at) AS unconfirmed_since FROM (
         SELECT close_at FROM payment WHERE close_due_at > close_at ORDER BY close_at LIMIT :most
     ) AS found

@@ -1,5 +1,5 @@
 -- name: keep_notices(keys, kinds, items, received_ats, event_dates, event_codes, names, are_live)!
--- An array of arrays cannot be ragged, so the names of a notice come joined by a space.
+-- The names of each notice are joined by spaces: PostgreSQL has no array of arrays of unequal length.
 INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names, is_live)
 SELECT key, kind, item, received_at, event_date, event_code, string_to_array(joined, ' '), is_live
 FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::timestamptz[],
@@ -9,37 +9,38 @@ FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::time
 ON CONFLICT (key) DO NOTHING;
 
 -- name: take_unread(most, most_bytes)
--- Taken by one reader until its transaction ends; another reader takes the next ones. Of those only
--- as many are given as weigh so much, and always the first: how much memory it takes is known.
+-- Locked by one reader until its transaction ends; another reader takes the next ones. Only as many
+-- are returned as fit into `most_bytes`, and always the first one: this bounds a reader's memory.
 WITH taken AS (
     SELECT id, kind, item, is_live FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
     FOR UPDATE SKIP LOCKED
-), weighed AS (
+), measured AS (
     SELECT taken.*, sum(octet_length(item)) OVER (ORDER BY id) - octet_length(item) AS before
     FROM taken
 )
-SELECT id, kind, item, is_live FROM weighed WHERE before < :most_bytes ORDER BY id;
+SELECT id, kind, item, is_live FROM measured WHERE before < :most_bytes ORDER BY id;
 
 -- name: take_some(ids)
 SELECT id, kind, item, is_live FROM notice WHERE id = ANY (:ids::bigint[]) AND state = 'unread'
 ORDER BY id FOR UPDATE SKIP LOCKED;
 
--- name: settle(ids, states, payment_ids, errors, unplaced, paid_references, now)!
--- News of a payment we cannot tell is looked at once more, see look_again.
+-- name: settle(ids, states, payment_ids, errors, are_unclaimed, paid_references, now)!
+-- A notice whose names no payment owns is checked once more: see recheck_unclaimed.
 UPDATE notice
 SET state = settled.state, payment_id = settled.payment_id, error = settled.error, read_at = :now,
     paid_reference = settled.paid_reference,
-    look_after = CASE WHEN settled.unplaced THEN xid8 '0' END
+    look_after = CASE WHEN settled.is_unclaimed THEN xid8 '0' END
 FROM unnest(:ids::bigint[], :states::text[], :payment_ids::text[], :errors::text[],
-            :unplaced::boolean[], :paid_references::text[])
-    AS settled (id, state, payment_id, error, unplaced, paid_reference)
+            :are_unclaimed::boolean[], :paid_references::text[])
+    AS settled (id, state, payment_id, error, is_unclaimed, paid_reference)
 WHERE notice.id = settled.id;
 
--- name: look_again(most)!
--- Whoever learns a name wakes what waits for it, but cannot see what a reader is putting aside at
--- that moment, nor can the reader see the name. So what was put aside is looked at once more, when
--- every transaction that ran beside has ended: first it is noted which those are, then waited for.
--- The names decide and no clock does. It stays to be woken all the while.
+-- name: recheck_unclaimed(most)!
+-- A transaction that claims a name marks the notices with that name unread (mark_unread). It does not
+-- see a notice that a reader settles at the same moment, and that reader does not see the claim. So
+-- each such notice is checked once more after all transactions that ran at the same time have ended:
+-- the first check stores the id of the next transaction, the second waits until all before it ended.
+-- No clock is involved. Meanwhile mark_unread finds the notice as before.
 WITH due AS (
     SELECT id FROM notice
     WHERE look_after <= pg_snapshot_xmin(pg_current_snapshot())
@@ -59,7 +60,7 @@ SELECT id, kind, item, names, state, event_code, payment_id, error, received_at
 FROM notice WHERE id < :before ORDER BY id DESC LIMIT :most;
 
 -- name: notices_in_state(state, before, most)
--- Apart from the one above, so that the planner sees a state it may have an index for.
+-- A statement of its own, so that the planner can use the index of a state.
 SELECT id, kind, item, names, state, event_code, payment_id, error, received_at
 FROM notice WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :most;
 
@@ -76,3 +77,13 @@ WHERE id IN (
     ORDER BY id FOR UPDATE
 )
 RETURNING id;
+
+-- name: mark_unread(names)!
+-- A payment owns these names now. Rows are locked in the order of their ids, as everywhere.
+UPDATE notice SET state = 'unread'
+WHERE id IN (
+    SELECT id FROM notice
+    WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL
+          AND names && :names::text[]
+    ORDER BY id FOR UPDATE
+);

@@ -1,5 +1,5 @@
 -- name: open_payment(id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at, asker)!
--- The intent and its question, in one statement and so in one commit.
+-- The payment and its question, in one statement and so in one commit.
 WITH intent AS (
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
                          shopper_reference, link_id, captures_itself, model, consent,
@@ -16,7 +16,7 @@ SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :asked_
 FROM intent;
 
 -- name: open_payment_once(shop_key, fingerprint, id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at, asker)^
--- The same, if the shop's key is new; no row comes back where it is not, and nothing was written.
+-- The same, if the shop's key is new. If it is not, nothing is written and no row is returned.
 WITH claim AS (
     INSERT INTO shop_request (key, fingerprint, question_key, at)
     VALUES (:shop_key, :fingerprint, :key, :created_at)
@@ -39,72 +39,6 @@ SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :asked_
 FROM intent
 RETURNING key;
 
--- name: claim_shop_key(shop_key, fingerprint, question_key, at)^
-INSERT INTO shop_request (key, fingerprint, question_key, at)
-VALUES (:shop_key, :fingerprint, :question_key, :at)
-ON CONFLICT (key) DO NOTHING
-RETURNING key;
-
--- name: shop_key(key)^
-SELECT request.fingerprint, question.*
-FROM shop_request AS request
-JOIN question ON question.key = request.question_key
-WHERE request.key = :key;
-
--- name: open_question(key, kind, payment_id, version, path, body, opened_at, asked_at, ask_again_at, asker)^
-INSERT INTO question (key, kind, payment_id, version, path, body, opened_at, asked_at,
-                      ask_again_at, asker)
-VALUES (:key, :kind, :payment_id, :version, :path, :body, :opened_at, :asked_at, :ask_again_at,
-        :asker)
-ON CONFLICT (key) DO NOTHING
-RETURNING key;
-
--- name: question(key)^
-SELECT * FROM question WHERE key = :key;
-
--- name: take_over(key, asked_at, now, asker)^
-UPDATE question SET asked_at = :now, asker = :asker
-WHERE key = :key AND asked_at = :asked_at AND status IS NULL
-RETURNING key;
-
--- name: lock_unasked(payment_id)^
--- Written down and never sent. Once it was, `asked_at` has moved, or a try is counted.
-SELECT key FROM question
-WHERE payment_id = :payment_id AND kind = 'payments' AND status IS NULL
-      AND asked_at = 'epoch' AND tries = 0
-FOR UPDATE;
-
--- name: withdraw(payment_id, status, answer)!
-UPDATE question SET status = :status, answer = :answer
-WHERE payment_id = :payment_id AND kind = 'payments' AND status IS NULL
-      AND asked_at = 'epoch' AND tries = 0;
-
--- name: let_go(key, asked_at, ask_again_at)!
--- Nothing final was heard: whoever comes next may ask again at once, with the same key.
-UPDATE question SET asked_at = 'epoch', tries = tries + 1, ask_again_at = :ask_again_at
-WHERE key = :key AND asked_at = :asked_at AND status IS NULL;
-
--- name: keep_answer(key, status, answer, answer_psp, payment_id, psp_reference)!
-UPDATE question
-SET status = :status, answer = :answer, answer_psp = :answer_psp,
-    payment_id = COALESCE(:payment_id, payment_id), psp_reference = :psp_reference
-WHERE key = :key AND status IS NULL;
-
--- name: owned_returns(most)
--- Answers to a shopper's return whose payment was not known when they came, and now is.
-SELECT question.*, psp_reference.payment_id AS owner
-FROM question JOIN psp_reference ON psp_reference.name = question.psp_reference
-WHERE question.payment_id IS NULL AND question.psp_reference <> ''
-LIMIT :most
-FOR UPDATE OF question SKIP LOCKED;
-
--- name: unclaimed_return(psp_reference)^
-SELECT key FROM question
-WHERE psp_reference = :psp_reference AND psp_reference <> '' AND payment_id IS NULL LIMIT 1;
-
--- name: adopt_question(key, payment_id)!
-UPDATE question SET payment_id = :payment_id WHERE key = :key;
-
 -- name: payment(id)^
 SELECT * FROM payment WHERE id = :id;
 
@@ -112,8 +46,8 @@ SELECT * FROM payment WHERE id = :id;
 SELECT * FROM payment WHERE reference = :reference ORDER BY created_at DESC, id DESC LIMIT :most;
 
 -- name: payments_of_link(link_id, most, ended)
--- The newest ones, and of those before them what decides whether the link may be paid: one that is
--- paid, and those that may yet be.
+-- The newest ones; and of the older ones those that decide whether the link may be paid: one that is
+-- paid, and those that may still become paid.
 (SELECT * FROM payment WHERE link_id = :link_id ORDER BY created_at DESC, id DESC LIMIT :most)
 UNION
 (SELECT * FROM payment WHERE link_id = :link_id AND status = 'authorised'
@@ -124,14 +58,14 @@ UNION
 ORDER BY created_at DESC, id DESC;
 
 -- name: payment_of_attempt(psp_reference)^
--- The owner of a name, where that names an attempt and not a change.
+-- The owner of a pspReference that names an attempt, and not a change.
 SELECT payment.* FROM psp_reference JOIN payment ON payment.id = psp_reference.payment_id
 WHERE psp_reference.name = :psp_reference AND EXISTS (
     SELECT FROM fact WHERE fact.payment_id = payment.id AND fact.psp_reference = :psp_reference
 );
 
 -- name: original_of(name)^
--- The payment that a change was asked of, or that Adyen gave another name while it was not paid.
+-- The payment that a change was requested of, or that had another pspReference before it was paid.
 SELECT payment.reference, coalesce(
     (SELECT fact.psp_reference FROM fact
      WHERE fact.payment_id = payment.id AND fact.modification = :name AND fact.psp_reference <> ''
@@ -140,12 +74,101 @@ SELECT payment.reference, coalesce(
 FROM psp_reference JOIN payment ON payment.id = psp_reference.payment_id
 WHERE psp_reference.name = :name;
 
--- name: wake_unplaced(names)!
--- It is known now whose these names are. In the order of their ids, as everybody locks several.
-UPDATE notice SET state = 'unread'
-WHERE id IN (
-    SELECT id FROM notice
-    WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL
-          AND names && :names::text[]
-    ORDER BY id FOR UPDATE
-);
+-- name: candidates(names, ids, references_, most)
+-- The payments that a batch of messages could be about: those that own a pspReference in it, those
+-- whose own id is in it, and the newest of each reference. Nothing is locked yet: if another
+-- transaction claims a pspReference before this one does, the primary key refuses the second claim.
+SELECT payment_id AS id, name FROM psp_reference WHERE name = ANY (:names::text[])
+UNION ALL
+SELECT id, NULL FROM payment WHERE id = ANY (:ids::text[])
+UNION ALL
+SELECT found.id, NULL
+FROM unnest(:references_::text[]) AS wanted (reference), LATERAL (
+    SELECT id FROM payment WHERE reference = wanted.reference
+    ORDER BY created_at DESC LIMIT :most
+) AS found;
+
+-- name: lock_payments(ids)
+-- In the order of their ids, so that two transactions that lock several cannot deadlock.
+SELECT * FROM payment WHERE id = ANY (:ids::text[]) ORDER BY id FOR UPDATE;
+
+-- name: facts_of(payment_ids)
+SELECT * FROM fact WHERE payment_id = ANY (:payment_ids::text[]) ORDER BY heard_at, key;
+
+-- name: write_changes(payment_ids, keys, says, sources, ats, abouts, psp_references, modifications, currencies, minor_units, words, disputes, ids, statuses, attempts, captureds, refundeds, are_disputed, are_given_back, told_statuses, tell_ats, are_final, claims, claimants)!
+-- New facts, the pspReferences claimed with them, and the summary of all facts, in one statement. The
+-- caller has locked the rows. A pspReference that another payment owns is refused by its primary key.
+WITH claimed AS (
+    INSERT INTO psp_reference (name, payment_id)
+    SELECT * FROM unnest(:claims::text[], :claimants::text[])
+), added AS (
+    INSERT INTO fact (payment_id, key, says, source, at, about, psp_reference, modification,
+                      currency, minor_units, words, dispute)
+    SELECT new_fact.*
+    FROM unnest(:payment_ids::text[], :keys::text[], :says::text[], :sources::text[],
+                :ats::timestamptz[], :abouts::text[], :psp_references::text[],
+                :modifications::text[], :currencies::text[], :minor_units::bigint[],
+                :words::text[], :disputes::jsonb[]) AS new_fact
+    ON CONFLICT (payment_id, key) DO NOTHING
+)
+UPDATE payment
+SET heard = heard + 1, status = now_is.status, psp_reference = now_is.psp_reference,
+    captured = now_is.captured, refunded = now_is.refunded, disputed = now_is.disputed,
+    given_back = now_is.given_back, told_status = now_is.told_status,
+    tell_at = now_is.tell_at,
+    close_due_at = CASE WHEN now_is.is_final THEN NULL ELSE close_due_at END
+FROM unnest(:ids::text[], :statuses::text[], :attempts::text[], :captureds::bigint[],
+            :refundeds::bigint[], :are_disputed::boolean[], :are_given_back::boolean[],
+            :told_statuses::text[], :tell_ats::timestamptz[],
+            :are_final::boolean[])
+    AS now_is (id, status, psp_reference, captured, refunded, disputed, given_back, told_status,
+            tell_at, is_final)
+WHERE payment.id = now_is.id;
+
+-- name: record_first(id, status, attempt, told_status, tell_at, fact, says, source, at, about, psp_reference, modification, currency, minor_units, words, names, shopper, now, question, answer_status, answer, answer_psp, of_attempt)^
+-- The first fact of a payment and the answer it came with, in one statement. If another fact was
+-- recorded first (`heard` is no longer 0), nothing is written and no row is returned.
+-- PostgreSQL runs the parts of a statement in any order, unless one reads what another returns. So
+-- each part that locks rows reads the count of the part before it: docs/adr/0015.
+WITH updated AS (
+    UPDATE payment
+    SET heard = 1, status = :status, psp_reference = :attempt, told_status = :told_status,
+        tell_at = :tell_at
+    WHERE id = :id AND heard = 0
+    RETURNING id
+), added AS (
+    INSERT INTO fact (payment_id, key, says, source, at, about, psp_reference, modification,
+                      currency, minor_units, words)
+    SELECT id, :fact, :says, :source, :at, :about, :psp_reference, :modification, :currency,
+           :minor_units, :words
+    FROM updated
+), claimed AS (
+    INSERT INTO psp_reference (name, payment_id)
+    SELECT name, updated.id FROM updated, unnest(:names::text[]) AS name
+    RETURNING name
+), scheduled AS (
+    -- As subscriptions.wake does, but not for those that are over: this fact changes nothing there.
+    UPDATE subscription SET due_at = :now, taken_until = NULL
+    WHERE id IN (
+        SELECT id FROM subscription
+        WHERE shopper_reference = :shopper AND :shopper <> '' AND EXISTS (SELECT FROM updated)
+              AND state NOT IN ('cancelled', 'ended') AND (SELECT count(*) FROM claimed) >= 0
+        ORDER BY id FOR UPDATE
+    )
+    RETURNING id
+), unread AS (
+    UPDATE notice SET state = 'unread'
+    WHERE id IN (
+        SELECT id FROM notice
+        WHERE state IN ('waiting', 'foreign', 'held') AND payment_id IS NULL
+              AND names && :names::text[] AND EXISTS (SELECT FROM updated)
+              AND (SELECT count(*) FROM scheduled) >= 0
+        ORDER BY id FOR UPDATE
+    )
+)
+UPDATE question
+SET status = :answer_status, answer = :answer, answer_psp = :answer_psp,
+    psp_reference = :of_attempt
+FROM updated, (SELECT count(*) FROM scheduled) AS after_all
+WHERE question.key = :question AND question.status IS NULL
+RETURNING question.key;

@@ -1,32 +1,42 @@
--- name: claim(id, merchant_account, shopper_reference, stored_hash, sealed_id, method, created_at)^
--- The token's row, made if it is new, and locked until the transaction ends.
+-- name: claim(ids, merchant_accounts, shopper_references, stored_hashes, sealed_ids, methods, created_ats)
+-- The tokens' rows, inserted where they are new, and locked until the transaction ends. Rows are
+-- inserted, and so locked, in the order of the arrays.
 INSERT INTO token (id, merchant_account, shopper_reference, stored_hash, sealed_id, method,
                    created_at)
-VALUES (:id, :merchant_account, :shopper_reference, :stored_hash, :sealed_id, :method, :created_at)
+SELECT named.*
+FROM unnest(:ids::text[], :merchant_accounts::text[], :shopper_references::text[],
+            :stored_hashes::bytea[], :sealed_ids::bytea[], :methods::text[],
+            :created_ats::timestamptz[]) AS named
 ON CONFLICT (merchant_account, shopper_reference, stored_hash)
     DO UPDATE SET method = CASE WHEN token.method = '' THEN EXCLUDED.method ELSE token.method END
-RETURNING id;
+RETURNING id, merchant_account, shopper_reference, stored_hash;
 
--- name: facts_of(token_id)
-SELECT * FROM token_fact WHERE token_id = :token_id;
+-- name: facts_of(token_ids)
+SELECT * FROM token_fact WHERE token_id = ANY (:token_ids::text[]);
 
--- name: add_fact(token_id, key, says, source, at, psp_reference)!
-INSERT INTO token_fact (token_id, key, says, source, at, psp_reference)
-VALUES (:token_id, :key, :says, :source, :at, :psp_reference)
-ON CONFLICT (token_id, key) DO NOTHING;
-
--- name: write_standing(id, state, first_psp_reference, created_at, is_sure)!
+-- name: write_changes(token_ids, keys, says, sources, ats, psp_references, ids, states, first_psp_references, created_ats, are_sure)!
+-- New facts and the summaries of all facts, in one statement. The caller has locked the rows.
+WITH added AS (
+    INSERT INTO token_fact (token_id, key, says, source, at, psp_reference)
+    SELECT new_fact.*
+    FROM unnest(:token_ids::text[], :keys::text[], :says::text[], :sources::text[],
+                :ats::timestamptz[], :psp_references::text[]) AS new_fact
+    ON CONFLICT (token_id, key) DO NOTHING
+)
 UPDATE token
-SET state = :state, first_psp_reference = :first_psp_reference, created_at = :created_at,
-    is_sure = :is_sure
-WHERE id = :id;
+SET state = now_is.state, first_psp_reference = now_is.first_psp_reference,
+    created_at = now_is.created_at, is_sure = now_is.is_sure
+FROM unnest(:ids::text[], :states::text[], :first_psp_references::text[],
+            :created_ats::timestamptz[], :are_sure::boolean[])
+    AS now_is (id, state, first_psp_reference, created_at, is_sure)
+WHERE token.id = now_is.id;
 
--- name: token(id)^
--- What it was made for is told by the payment that made it, whichever of the two came first.
+-- name: tokens(ids)
+-- `model` comes from the payment that made the token, whichever of the two was recorded first.
 SELECT token.*, COALESCE((
     SELECT payment.model FROM psp_reference JOIN payment ON payment.id = psp_reference.payment_id
     WHERE psp_reference.name = token.first_psp_reference), '') AS model
-FROM token WHERE token.id = :id;
+FROM token WHERE token.id = ANY (:ids::text[]);
 
 -- name: tokens_of(shopper_reference)
 SELECT token.*, COALESCE((

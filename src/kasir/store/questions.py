@@ -1,0 +1,225 @@
+"""Statements and rows of questions, of their answers and of the shops' idempotency keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from kasir.ids import PaymentId
+from kasir.payments.payment import Intent
+from kasir.payments.question import Kept, Kind, Question, ShopKey
+from kasir.store import payments
+from kasir.store.database import Connection, Pool, queries
+from kasir.store.vault import Vault
+
+SQL: Final = queries("questions")
+
+#: `asked_at` of a question that nobody is sending.
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a question is first written down.
+
+    Attributes:
+        ask_again_at: When a worker sends it again, should there be no answer.
+        asker: The number of the process that sends it.
+    """
+
+    ask_again_at: datetime
+    asker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignable:
+    """An answer to `/payments/details` whose payment is known by now.
+
+    Attributes:
+        question: What it answers.
+        answer: The answer.
+        owner: The payment that owns the attempt it names.
+    """
+
+    question: Question
+    answer: Kept
+    owner: PaymentId
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Statements of questions, whose bodies and answers are sealed by `vault`."""
+
+    vault: Vault
+
+    async def open_payment(
+        self, connection: Connection | Pool, intent: Intent, question: Question, opening: Opening
+    ) -> None:
+        """Write a payment and its question down."""
+        columns = self._opening_columns(intent, question, opening)
+        await payments.SQL.open_payment(connection, **columns)
+
+    async def open_payment_once(
+        self,
+        connection: Connection | Pool,
+        intent: Intent,
+        question: Question,
+        opening: Opening,
+        shop_key: ShopKey,
+    ) -> bool:
+        """Write a payment and its question down; False where its shop key was used before."""
+        columns = self._opening_columns(intent, question, opening)
+        opened = await payments.SQL.open_payment_once(
+            connection, shop_key=shop_key.key, fingerprint=shop_key.fingerprint, **columns
+        )
+        return opened is not None
+
+    async def open(
+        self, connection: Connection | Pool, question: Question, opening: Opening
+    ) -> bool:
+        """Write a question down; False where one with its key exists."""
+        opened = await SQL.open_question(
+            connection,
+            key=question.key,
+            kind=question.kind,
+            payment_id=question.payment_id,
+            version=question.version,
+            path=question.path,
+            body=self.vault.seal(question.body),
+            opened_at=question.opened_at,
+            asked_at=question.asked_at,
+            ask_again_at=opening.ask_again_at,
+            asker=opening.asker,
+        )
+        return opened is not None
+
+    async def find(self, pool: Pool, key: str) -> tuple[Question, Kept | None] | None:
+        """Give a question and its answer, if it has one."""
+        row = await SQL.question(pool, key=key)
+        if row is None:
+            return None
+        return self._question_of(row), None if row["status"] is None else self._answer_of(row)
+
+    async def of_shop_key(
+        self, connection: Connection | Pool, key: str
+    ) -> tuple[bytes, Question] | None:
+        """Give the fingerprint that a shop key first came with, and its question."""
+        row = await SQL.shop_key(connection, key=key)
+        return (row["fingerprint"], self._question_of(row)) if row else None
+
+    async def keep_answer(
+        self,
+        connection: Connection,
+        key: str,
+        answer: Kept,
+        *,
+        payment_id: PaymentId | None,
+        attempt: str,
+    ) -> None:
+        """Write the answer to a question, unless it has one."""
+        await SQL.keep_answer(
+            connection,
+            key=key,
+            status=answer.status,
+            answer=self.vault.seal(answer.body),
+            answer_psp=answer.psp_reference,
+            payment_id=payment_id,
+            psp_reference=attempt,
+        )
+
+    async def withdraw(self, connection: Connection, payment_id: PaymentId, answer: Kept) -> None:
+        """Answer a payment's question that was never sent, so that nobody sends it."""
+        sealed = self.vault.seal(answer.body)
+        await SQL.withdraw(connection, payment_id=payment_id, status=answer.status, answer=sealed)
+
+    async def assignable(self, connection: Connection, most: int) -> list[Assignable]:
+        """Lock answers whose payment was not known when they came, and is known now."""
+        return [
+            Assignable(self._question_of(row), self._answer_of(row), PaymentId(row["owner"]))
+            async for row in SQL.assignable_answers(connection, most=most)
+        ]
+
+    def _opening_columns(
+        self, intent: Intent, question: Question, opening: Opening
+    ) -> dict[str, Any]:
+        return payments.opening_columns(intent) | {
+            "asked_at": question.asked_at,
+            "key": question.key,
+            "version": question.version,
+            "path": question.path,
+            "body": self.vault.seal(question.body),
+            "ask_again_at": opening.ask_again_at,
+            "asker": opening.asker,
+        }
+
+    def _answer_of(self, row: Mapping[str, Any]) -> Kept:
+        body = self.vault.open(row["answer"])
+        return Kept(status=row["status"], body=body, psp_reference=row["answer_psp"])
+
+    def _question_of(self, row: Mapping[str, Any]) -> Question:
+        payment_id = row["payment_id"]
+        return Question(
+            key=row["key"],
+            kind=Kind(row["kind"]),
+            payment_id=PaymentId(payment_id) if payment_id else None,
+            version=row["version"],
+            path=row["path"],
+            body=self.vault.open(row["body"]),
+            opened_at=row["opened_at"],
+            asked_at=row["asked_at"],
+            tries=row["tries"],
+        )
+
+
+async def claim_shop_key(
+    connection: Connection, shop_key: ShopKey, question_key: str, at: datetime
+) -> bool:
+    """Write a shop key down with the question it came with; False where it was used before."""
+    claimed = await SQL.claim_shop_key(
+        connection,
+        shop_key=shop_key.key,
+        fingerprint=shop_key.fingerprint,
+        question_key=question_key,
+        at=at,
+    )
+    return claimed is not None
+
+
+async def take_over(pool: Pool, question: Question, now: datetime, asker: int) -> bool:
+    """Claim an unanswered question; False where somebody sent it since `question.asked_at`."""
+    taken = await SQL.take_over(
+        pool, key=question.key, asked_at=question.asked_at, now=now, asker=asker
+    )
+    return taken is not None
+
+
+async def lock_unasked(connection: Connection, payment_id: PaymentId) -> bool:
+    """Lock a payment's question if it was never sent; whether that is so."""
+    return await SQL.lock_unasked(connection, payment_id=payment_id) is not None
+
+
+async def release(
+    connection: Connection, question: Question, ask_again_at: datetime | None
+) -> None:
+    """Let anybody send an unanswered question again; a worker does at `ask_again_at`."""
+    await SQL.release(
+        connection, key=question.key, asked_at=question.asked_at, ask_again_at=ask_again_at
+    )
+
+
+async def are_assignable(pool: Pool) -> bool:
+    """Whether there is an answer whose payment was not known when it came, and is known now."""
+    return bool([row async for row in SQL.assignable_answers(pool, most=1)])
+
+
+async def assign(connection: Connection, found: Sequence[Assignable]) -> None:
+    """Write down which payments these answers belong to."""
+    keys, owners = [one.question.key for one in found], [one.owner for one in found]
+    await SQL.assign_answers(connection, keys=keys, payment_ids=owners)
+
+
+async def is_unassigned(pool: Pool, psp_reference: str) -> bool:
+    """Whether an answer to `/payments/details` named an attempt that no payment owns yet."""
+    return await SQL.unassigned_answer(pool, psp_reference=psp_reference) is not None

@@ -1,0 +1,168 @@
+"""Statements and rows of tokens, of their facts and of the shoppers whose tokens are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from kasir.store.database import Connection, Pool, queries
+from kasir.store.vault import Vault
+from kasir.tokens.model import Token, TokenFact, TokenName, TokenSays, TokenState, TokenSummary
+
+SQL: Final = queries("tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token as it is written where it does not exist yet.
+
+    Attributes:
+        id: Our own id for it.
+        name: Whose it is, and the provider's name for it.
+        method: The wallet, in the provider's word; may be empty.
+        created_at: When the first of its facts happened.
+    """
+
+    id: str
+    name: TokenName
+    method: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChange:
+    """What is to be written of one token that the transaction has locked."""
+
+    id: str
+    facts: tuple[TokenFact, ...]
+    summary: TokenSummary
+
+
+async def claim(connection: Connection, vault: Vault, tokens: Sequence[NewToken]) -> list[str]:
+    """Lock tokens, made where they are new, in the order given; their ids in that order.
+
+    Callers give them in one order, each name once: two transactions then cannot deadlock.
+    """
+    names = [token.name for token in tokens]
+    hashes = [_hash_of(name.stored_id) for name in names]
+    rows = SQL.claim(
+        connection,
+        ids=[token.id for token in tokens],
+        merchant_accounts=[name.merchant_account for name in names],
+        shopper_references=[name.shopper_reference for name in names],
+        stored_hashes=hashes,
+        sealed_ids=[vault.seal(name.stored_id.encode()) for name in names],
+        methods=[token.method for token in tokens],
+        created_ats=[token.created_at for token in tokens],
+    )
+    found = {
+        (row["merchant_account"], row["shopper_reference"], row["stored_hash"]): str(row["id"])
+        async for row in rows
+    }
+    return [
+        found[name.merchant_account, name.shopper_reference, stored_hash]
+        for name, stored_hash in zip(names, hashes, strict=True)
+    ]
+
+
+async def facts_of(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, TokenFact]]:
+    """Give the facts of each token, by their keys."""
+    facts: dict[str, dict[str, TokenFact]] = {token_id: {} for token_id in ids}
+    async for row in SQL.facts_of(connection, token_ids=ids):
+        facts[row["token_id"]][row["key"]] = _fact_of(row)
+    return facts
+
+
+async def write(connection: Connection, changes: Sequence[TokenChange]) -> None:
+    """Write what changed of tokens that the transaction has locked, in one statement."""
+    facts = [(change.id, fact) for change in changes for fact in change.facts]
+    await SQL.write_changes(
+        connection,
+        token_ids=[token_id for token_id, _ in facts],
+        keys=[fact.key for _, fact in facts],
+        says=[fact.says for _, fact in facts],
+        sources=[fact.source for _, fact in facts],
+        ats=[fact.at for _, fact in facts],
+        psp_references=[fact.psp_reference for _, fact in facts],
+        ids=[change.id for change in changes],
+        states=[change.summary.state for change in changes],
+        first_psp_references=[change.summary.first_psp_reference for change in changes],
+        created_ats=[change.summary.created_at for change in changes],
+        are_sure=[change.summary.is_sure for change in changes],
+    )
+
+
+async def find(connection: Connection, vault: Vault, ids: Sequence[str]) -> dict[str, Token]:
+    """Give tokens by their ids."""
+    rows = SQL.tokens(connection, ids=ids)
+    return {row["id"]: token_of(row, vault) async for row in rows}
+
+
+async def of_shopper(pool: Pool, vault: Vault, shopper_reference: str) -> list[Token]:
+    """Give a shopper's tokens, newest first, disabled ones too."""
+    rows = SQL.tokens_of(pool, shopper_reference=shopper_reference)
+    return [token_of(row, vault) async for row in rows]
+
+
+async def stored_as(pool: Pool, vault: Vault, stored_id: str) -> list[Token]:
+    """Give the tokens that the provider knows by this name, of any shopper."""
+    rows = SQL.tokens_stored_as(pool, stored_hash=_hash_of(stored_id))
+    return [token_of(row, vault) async for row in rows]
+
+
+async def watch(connection: Connection, shopper_reference: str, look_at: datetime) -> None:
+    """Have a shopper's tokens compared with the provider's list by then."""
+    await SQL.watch(connection, shopper_reference=shopper_reference, look_at=look_at)
+
+
+async def looks(pool: Pool, shopper_reference: str) -> int:
+    """How often a shopper's tokens were compared with the provider's list."""
+    return int(await SQL.looks(pool, shopper_reference=shopper_reference) or 0)
+
+
+async def looked(pool: Pool, shopper_reference: str, look_at: datetime) -> None:
+    """Count a comparison with the provider's list; the next one is due at `look_at`."""
+    await SQL.looked(pool, shopper_reference=shopper_reference, look_at=look_at)
+
+
+async def watched(pool: Pool, most: int) -> list[str]:
+    """Give shoppers whose tokens are compared with the provider's list, those due first."""
+    return [row["shopper_reference"] async for row in SQL.watched(pool, most=most)]
+
+
+def token_of(row: Mapping[str, Any], vault: Vault) -> Token:
+    """A token, from its row."""
+    return Token(
+        id=row["id"],
+        name=TokenName(
+            merchant_account=row["merchant_account"],
+            shopper_reference=row["shopper_reference"],
+            stored_id=vault.open(row["sealed_id"]).decode(),
+        ),
+        method=row["method"],
+        standing=TokenSummary(
+            state=TokenState(row["state"]),
+            first_psp_reference=row["first_psp_reference"],
+            created_at=row["created_at"],
+            is_sure=row["is_sure"],
+        ),
+        model=row["model"],
+    )
+
+
+def _hash_of(stored_id: str) -> bytes:
+    """What finds a token without revealing it."""
+    return sha256(stored_id.encode()).digest()
+
+
+def _fact_of(row: Mapping[str, Any]) -> TokenFact:
+    return TokenFact(
+        key=row["key"],
+        says=TokenSays(row["says"]),
+        source=row["source"],
+        at=row["at"],
+        psp_reference=row["psp_reference"],
+    )

@@ -1,0 +1,123 @@
+"""Notices as an operator works with them: listed, and read again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from kasir.errors import SettingError
+from kasir.store import inbox
+from kasir.store.database import Connection, Pool, once_more, transaction
+from kasir.store.inbox import NoticeRow, NoticeState
+from kasir.store.vault import Vault
+from kasir.webhooks.interpreting import Contents, contents, own_name
+
+#: So many notices are replayed by one statement.
+_BATCH: Final = 1000
+
+Enqueue = Callable[[Connection], Awaitable[None]]
+
+
+class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """A notice as the operator sees it; `success` and the references where it has them."""
+
+    id: int
+    state: str
+    event_code: str
+    received_at: datetime
+    success: bool | None = None
+    psp_reference: str = ""
+    merchant_reference: str = ""
+    payment_id: str | None = None
+    #: Why it is in this state, where that was written down.
+    why: str = ""
+    #: Whether its body was deleted, some time after it was read; its facts are kept.
+    body_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Lists notices. `vault` opens them; one that it cannot open is given without its contents."""
+
+    pool: Pool
+    vault: Vault
+
+    async def listed(
+        self, state: NoticeState | None, most: int, before: int | None = None
+    ) -> list[KeptNotice]:
+        """Give notices, newest first.
+
+        Args:
+            state: Only those in this state; None gives all.
+            most: How many.
+            before: Only those with an id below this one.
+        """
+        rows = await inbox.rows(self.pool, state, most, before)
+        return [_kept(row, _contents(row, self.vault)) for row in rows]
+
+
+def _contents(row: NoticeRow, vault: Vault) -> Contents:
+    if _is_deleted(row):
+        return Contents(psp_reference=own_name(row.event_code, row.names))
+    try:
+        return contents(row.kind, vault.open(row.sealed_item))
+    except SettingError:
+        return Contents()
+
+
+def _is_deleted(row: NoticeRow) -> bool:
+    return row.state is NoticeState.READ and not row.sealed_item
+
+
+def _kept(row: NoticeRow, found: Contents) -> KeptNotice:
+    return KeptNotice(
+        id=row.id,
+        state=row.state,
+        event_code=row.event_code,
+        received_at=row.received_at,
+        success=found.success,
+        psp_reference=found.psp_reference,
+        merchant_reference=found.merchant_reference,
+        payment_id=row.payment_id,
+        why=row.error,
+        body_deleted=_is_deleted(row),
+    )
+
+
+async def held(pool: Pool) -> list[int]:
+    """Give the ids of the notices that are held."""
+    return await inbox.held(pool)
+
+
+async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
+    """Give the state of each of these notices that exists, by its id."""
+    found: dict[int, NoticeState] = {}
+    for part in _parts(ids):
+        found |= await inbox.states(pool, part)
+    return found
+
+
+async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
+    """Have notices read again, except those that were read; the ids of those that will be."""
+    replayed: list[int] = []
+    for part in _parts(ids):
+        replayed += await _replay(pool, part, enqueue)
+    return replayed
+
+
+@once_more
+async def _replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
+    async with transaction(pool) as connection:
+        replayed = await inbox.replay(connection, ids)
+        await enqueue(connection)
+    return replayed
+
+
+def _parts(ids: Sequence[int]) -> list[list[int]]:
+    """Ids in batches that one statement takes, lowest first."""
+    ordered = sorted(ids)
+    return [ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH)]

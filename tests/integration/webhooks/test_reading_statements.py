@@ -1,0 +1,201 @@
+"""Reading sends as many statements for a hundred notices as for one."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+
+from adyen_twin.protocol import signing
+from fakes import (
+    KEY,
+    NOW,
+    OTHER_KEY,
+    a_fact,
+    a_question,
+    an_answer,
+    an_intent,
+    envelope,
+    notification_item,
+)
+from kasir.adyen.signing import key_from_hex
+from kasir.ids import PaymentId
+from kasir.payments.facts import Says
+from kasir.payments.question import Kind
+from kasir.webhooks.receiving import receive, receive_token
+from kasir.wiring import Kasir
+from opened import a_database, kasir_on
+from statements import counted_statements
+
+MANY: Final = 100
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+    """Kasir that takes token notifications, too."""
+    async with (
+        a_database(postgres_dsn) as database,
+        kasir_on(database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY) as opened,
+    ):
+        yield opened
+
+
+def a_name() -> str:
+    return secrets.token_hex(8).upper()
+
+
+async def opened_payment(kasir: Kasir, psp: str) -> PaymentId:
+    """Open a payment whose shopper was sent to the wallet."""
+    intent = an_intent(
+        f"pay_{psp}",
+        reference=f"ORDER-{psp}",
+        shopper_reference=f"shopper-{psp}",
+        created_at=datetime.now(UTC),
+    )
+    question = a_question(intent.id)
+    await kasir.payments.open(intent, question, None)
+    redirected = an_answer(a_fact(Says.AWAITING_SHOPPER, about=question.key))
+    await kasir.payments.hear(question, redirected, None)
+    return intent.id
+
+
+async def keep(kasir: Kasir, items: Sequence[dict[str, Any]]) -> None:
+    keys = [key_from_hex(KEY)]
+    body = envelope(*items)
+    await receive(body, is_form=False, keys=keys, inbox=kasir.inbox, received_at=NOW)
+
+
+async def ours(kasir: Kasir, count: int) -> None:
+    """Keep an authorisation of each of so many payments that Kasir opened."""
+    names = [a_name() for _ in range(count)]
+    for name in names:
+        await opened_payment(kasir, name)
+    await keep(
+        kasir,
+        [notification_item(pspReference=one, merchantReference=f"ORDER-{one}") for one in names],
+    )
+
+
+async def foreign(kasir: Kasir, count: int) -> None:
+    """Keep authorisations of payments that Kasir knows nothing of."""
+    names = [a_name() for _ in range(count)]
+    await keep(
+        kasir, [notification_item(pspReference=name, merchantReference=name) for name in names]
+    )
+
+
+async def waiting(kasir: Kasir, count: int) -> None:
+    """Keep refunds of payments that have no attempt yet."""
+    names = [a_name() for _ in range(count)]
+    for name in names:
+        await opened_payment(kasir, name)
+    await keep(
+        kasir,
+        [
+            notification_item(
+                eventCode="REFUND",
+                pspReference=f"{one}R",
+                originalReference=one,
+                merchantReference=f"ORDER-{one}",
+            )
+            for one in names
+        ],
+    )
+
+
+async def unreadable(kasir: Kasir, count: int) -> None:
+    """Keep items that have a field of a wrong type."""
+    names = [a_name() for _ in range(count)]
+    await keep(kasir, [notification_item(pspReference=one, eventDate="yesterday") for one in names])
+
+
+async def tokens(kasir: Kasir, count: int) -> None:
+    """Keep notifications of so many new tokens, each of another shopper."""
+    for _ in range(count):
+        name = a_name()
+        data = {
+            "merchantAccount": "TwinMerchant",
+            "storedPaymentMethodId": name,
+            "type": "gopay_wallet",
+            "operation": "created",
+            "shopperReference": f"shopper-{name}",
+        }
+        body = json.dumps(
+            {
+                "createdAt": NOW.isoformat(),
+                "eventId": name,
+                "environment": "test",
+                "type": "recurring.token.created",
+                "data": data,
+            }
+        ).encode()
+        await receive_token(
+            body,
+            signature=signing.sign_bytes(body, OTHER_KEY),
+            keys=[key_from_hex(OTHER_KEY)],
+            inbox=kasir.inbox,
+            received_at=NOW,
+        )
+
+
+async def statements_of_reading(kasir: Kasir, count: int) -> Counter[str]:
+    """Count what the reading of all that is unread sends."""
+    with counted_statements() as counted:
+        assert await kasir.reader.read_all() == count
+    return counted
+
+
+@pytest.mark.parametrize("kind", [ours, foreign, waiting, unreadable, tokens])
+async def test_as_many_statements_for_many_notices_as_for_one(kasir: Kasir, kind: Any) -> None:
+    await kind(kasir, 1)
+    for_one = await statements_of_reading(kasir, 1)
+    await kind(kasir, MANY)
+    for_many = await statements_of_reading(kasir, MANY)
+
+    assert for_one == for_many
+    assert for_one["inbox.settle"] == 1
+    assert for_one.total() < 25
+
+
+async def test_as_many_statements_for_many_answers_that_found_their_payments(kasir: Kasir) -> None:
+    counts = []
+    for count in (1, MANY):
+        names = [a_name() for _ in range(count)]
+        for name in names:
+            await opened_payment(kasir, name)
+            question = a_question(
+                name,
+                key=f"details_{name}",
+                kind=Kind.DETAILS,
+                payment_id=None,
+                path="/payments/details",
+            )
+            await kasir.payments.open_question(question)
+            body = {
+                "resultCode": "Authorised",
+                "pspReference": name,
+                "merchantReference": "of another system",
+                "amount": {"currency": "IDR", "value": 25_000},
+            }
+            answer = an_answer(body=json.dumps(body).encode())
+            await kasir.payments.hear(question, answer, None)
+        await kasir.pool.execute(
+            "UPDATE question SET psp_reference = substr(key, 9) WHERE payment_id IS NULL"
+        )
+        await keep(
+            kasir,
+            [
+                notification_item(pspReference=one, merchantReference=f"ORDER-{one}")
+                for one in names
+            ],
+        )
+        counts.append(await statements_of_reading(kasir, count))
+
+    assert counts[0] == counts[1]
+    assert counts[0]["questions.assign_answers"] == 1
