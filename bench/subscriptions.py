@@ -46,7 +46,7 @@ _PLAN: Final = """
 """
 _GROW: Final = """
     INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url, created_at,
-                              state, minor_units, dealt, due_at)
+                              state, minor_units, settled_period, due_at)
     SELECT 'sub_' || n, 'pln', 'R' || n, 'S' || n, 'https://shop.example', now(), 'active', 50000,
            1, $3::timestamptz + n * interval '1 minute'
     FROM generate_series($1::int, $2::int) AS n

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiosql
-import asyncpg
 import pytest
 
 from kasir.store.database import queries
+from kasir.store.limited import LimitedConnection
 
-__all__ = ["_locks_in_order", "_watched_connections"]
+__all__ = ["_locks_in_order", "lock_faults"]
 
 ORDER: Final = (
     "shopper",
@@ -49,17 +49,17 @@ WAITS: Final = {
     "ledger.write_changes": ("psp_reference",),
     "ledger.hear_first": ("payment", "psp_reference", "subscription", "question", "notice"),
     "tokens.claim": ("token",),
-    "subscriptions.lock_subscription": ("subscription",),
+    "subscriptions.lock_subscriptions": ("subscription",),
     "subscriptions.wake": ("subscription",),
     "payments.open_question": ("question",),
     "payments.take_over": ("question",),
-    "payments.lock_unasked": ("question",),
+    "charges.lock_unasked": ("question",),
     "payments.let_go": ("question",),
     "payments.keep_answer": ("question",),
     "due.give_up_asking": ("question",),
     "links.open_link": ("payment_link",),
     "links.is_withdrawn": ("payment_link",),
-    "links.expire_link": ("payment_link",),
+    "links.expire_links": ("payment_link",),
     "inbox.keep_notices": ("notice",),
     "inbox.replay": ("notice",),
     "payments.wake_unplaced": ("notice",),
@@ -81,6 +81,8 @@ NEVER_WAITS: Final = {
         f"cleaning.{what}": _SKIPS
         for what in ("log", "statistics", "failed_jobs", "notices", "events")
     },
+    "charges.open_charges": _NEW,
+    "charges.withdraw": _HELD,
     "due.due_questions": _SKIPS,
     "due.due_closings": _SKIPS,
     "due.due_events": _SKIPS,
@@ -98,21 +100,19 @@ NEVER_WAITS: Final = {
     "jobs.lock_failed": _BY_ID,
     "jobs.retry": _SKIPS,
     "links.clear_links": _SKIPS,
+    "links.open_links": _NEW,
     "links.seal_links": _HELD,
     "payments.open_payment": _NEW,
     "payments.owned_returns": _SKIPS,
     "payments.adopt_question": _HELD,
-    "payments.withdraw": _HELD,
     "subscriptions.add_plan": _NEW,
     "subscriptions.add_subscription": _NEW,
     "subscriptions.add_changes": _HELD,
-    "subscriptions.adopt_from_link": _HELD,
-    "subscriptions.adopt_sign_up": _HELD,
-    "subscriptions.deal_with": _HELD,
-    "subscriptions.mark_surplus": _HELD,
-    "subscriptions.write_turn": _HELD,
-    "subscriptions.write_renewal": _HELD,
-    "subscriptions.write_attempt": _HELD,
+    "subscriptions.adopt_from_links": _HELD,
+    "subscriptions.adopt_sign_ups": _HELD,
+    "subscriptions.handle_losses": _HELD,
+    "subscriptions.mark_overpaid": _HELD,
+    "subscriptions.write_turns": _HELD,
     "subscriptions.due": _SKIPS,
     "subscriptions.take": _HELD,
     "subscriptions.give_out": _HELD,
@@ -174,26 +174,24 @@ class Watch:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _watched_connections() -> Iterator[list[str]]:
-    """Watch whatever connection a pool of this process opens."""
-    known, faults, create = statements(), list[str](), asyncpg.create_pool
+def lock_faults() -> Iterator[list[str]]:
+    """Watch every connection that Kasir opens in this process; what was found is collected."""
+    known, faults, make = statements(), list[str](), LimitedConnection.__init__
 
-    def create_watched(*args: Any, **more: Any) -> Any:
-        async def watch(connection: Any) -> None:
-            connection.add_query_logger(Watch(known, faults).heard)
-
-        return create(*args, **{"init": watch, **more})
+    def make_watched(connection: LimitedConnection, *args: Any, **more: Any) -> None:
+        make(connection, *args, **more)
+        connection.add_query_logger(Watch(known, faults).heard)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asyncpg, "create_pool", create_watched)
+        patch.setattr(LimitedConnection, "__init__", make_watched)
         yield faults
 
 
 @pytest.fixture(autouse=True)
-def _locks_in_order(_watched_connections: list[str]) -> Iterator[None]:
+def _locks_in_order(lock_faults: list[str]) -> Iterator[None]:
     """Fail where a transaction waited for what comes before what it held."""
     yield
-    found = _watched_connections[:]
-    _watched_connections.clear()
+    found = lock_faults[:]
+    lock_faults.clear()
 
     assert found == [], "\n".join(found)

@@ -16,7 +16,7 @@ from kasir.config import DatabaseSettings, Settings, settings_from
 from kasir.embedded.server import embedded, kept_running
 from kasir.gateway.account_checks import Finding, examine
 from kasir.gateway.provider import Adyen
-from kasir.gateway.renewal_messages import Renewing, Words
+from kasir.gateway.renewal_messages import RenewalMessages, why_refused
 from kasir.gateway.times import Times
 from kasir.gateway.token_answers import TokensHear
 from kasir.gateway.token_checks import TokensChecked
@@ -27,11 +27,13 @@ from kasir.jobs import engine
 from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.due import Due
 from kasir.jobs.due_subscriptions import SubscriptionsDue
-from kasir.jobs.renewal_writing import Writing
-from kasir.jobs.renewing import PostgresSubscriptions
+from kasir.jobs.renewal_reading import RenewalReading
+from kasir.jobs.renewal_writing import RenewalWriting
+from kasir.jobs.renewing import Renewing, Turns
 from kasir.jobs.schema import bring_up_to_date
 from kasir.ledger.payment_book import PostgresBook
 from kasir.ledger.payments import Ledger
+from kasir.ledger.renewal_payments import RenewalPayments
 from kasir.ledger.tokens import TokenLedger, Tokens
 from kasir.limits import Limits
 from kasir.money import Money
@@ -51,6 +53,8 @@ from kasir.store.diagnosis import Diagnosis
 from kasir.store.inbox import GroupInbox
 from kasir.store.links import PostgresLinks
 from kasir.store.outbox import Outbox
+from kasir.store.subscription_rows import RenewalRows
+from kasir.store.subscriptions import SubscriptionBook
 from kasir.store.vault import Vault
 from kasir.subscriptions.dunning import Timetable
 from kasir.subscriptions.engine import Rules
@@ -101,7 +105,7 @@ class Kasir:
     reader: Reader
     tokens: Tokens
     stored: StoredMethods
-    subscriptions: PostgresSubscriptions
+    subscriptions: SubscriptionBook
     subscribing: Subscribing
     renewing: Renewing
     subscriptions_due: SubscriptionsDue
@@ -174,7 +178,7 @@ class Kasir:
         stored = StoredMethods(wire, tokens, clock, account, ground.token_look_gaps)
         flow = ground.flow(tokens, stored)
         checkout = Checkout(flow, wire, ids, clock, account, ground.attempt_lifetime, tokens)
-        subscriptions, due = ground.subscriptions(), ground.due()
+        subscriptions, turns, due = ground.subscriptions(), ground.turns(), ground.due()
         links = PostgresLinks(pool, vault)
         closing = Closing(flow, book, due, clock, account, Waits.of(limits))
         return cls(
@@ -196,14 +200,15 @@ class Kasir:
             stored=stored,
             subscriptions=subscriptions,
             subscribing=Subscribing(
-                book=subscriptions,
+                plans=subscriptions,
+                turns=turns,
                 checkout=checkout,
                 tokens=tokens,
                 ids=ids,
                 clock=clock,
                 merchant_account=account,
             ),
-            renewing=Renewing(subscriptions, flow, in_a_row=settings.follow_twin_clock),
+            renewing=Renewing(turns, flow, in_a_row=settings.follow_twin_clock),
             subscriptions_due=ground.subscriptions_due(),
             api_keys=ApiKeys(
                 pool, settings.api_key, clock, timedelta(seconds=limits.api_key_remembered_s)
@@ -323,25 +328,45 @@ class _Ground:
             is_live=self.settings.is_live,
         )
 
-    def subscriptions(self) -> PostgresSubscriptions:
-        writing = Writing(
-            book=self.book,
+    @property
+    def renewal_rows(self) -> RenewalRows:
+        return RenewalRows(self.vault, why_refused)
+
+    def subscriptions(self) -> SubscriptionBook:
+        return SubscriptionBook(pool=self.pool, rows=self.renewal_rows)
+
+    def turns(self) -> Turns:
+        rules = _rules(self.settings, self.clock)
+        payments = RenewalPayments(
+            vault=self.vault,
+            ledger=self.ledger,
+            lease=self.patience.lease,
+            asker=self.book.asker.number,
+        )
+        reading = RenewalReading(
+            rows=self.renewal_rows,
+            payments=payments,
+            vault=self.vault,
+            clock=self.clock,
+            unopened_for=rules.unopened_for,
+            merchant_account=self.account,
+        )
+        writing = RenewalWriting(
+            payments=payments,
             outbox=self.outbox,
             ids=self.ids,
             clock=self.clock,
-            words=Words(merchant_account=self.account, lifetime=self.attempt_lifetime),
+            messages=RenewalMessages(merchant_account=self.account, lifetime=self.attempt_lifetime),
             public_url=self.settings.public_url,
             vault=self.vault,
         )
-        return PostgresSubscriptions(
+        return Turns(
             pool=self.pool,
+            reading=reading,
             writing=writing,
-            book=self.book,
-            vault=self.vault,
             clock=self.clock,
-            rules=_rules(self.settings, self.clock),
+            rules=rules,
             ids=self.ids,
-            merchant_account=self.account,
         )
 
     def subscriptions_due(self) -> SubscriptionsDue:

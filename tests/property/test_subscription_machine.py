@@ -22,8 +22,8 @@ from kasir.payments.status import Status
 from kasir.subscriptions import commands
 from kasir.subscriptions.commands import When
 from kasir.subscriptions.dunning import Reason, Timetable
-from kasir.subscriptions.engine import Rules, go_on
-from kasir.subscriptions.events import News, SubscriptionEvent
+from kasir.subscriptions.engine import Rules, advance
+from kasir.subscriptions.events import Event, SubscriptionEvent
 from kasir.subscriptions.plan import Interval, Plan, PlanId, Unit, WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal
 from kasir.subscriptions.states import ALIVE, OVER, IllegalMove, State
@@ -96,7 +96,7 @@ class Lives(RuleBasedStateMachine):
         self.charged: list[tuple[int, int, datetime]] = []
         self.closed: dict[int, Renewal] = {}
         self.ended_at: datetime | None = None
-        self.told: list[News] = []
+        self.told: list[Event] = []
         self.withdrawn: set[tuple[int, int]] = set()
 
     @initialize(plan=plans, test_clock=st.booleans())
@@ -125,7 +125,7 @@ class Lives(RuleBasedStateMachine):
             return_url="https://shop.example/return",
             amount=plan.amount,
             created_at=START,
-            dealt=period - 1,
+            settled_period=period - 1,
             renewal=sign_up,
         )
         self.go_on()
@@ -225,8 +225,8 @@ class Lives(RuleBasedStateMachine):
     def no_period_is_skipped(self) -> None:
         first = first_period(self.it.plan)
         if self.it.begun_at:
-            assert [*range(first, self.it.dealt + 1)] == sorted(
-                period for period in self.closed if period <= self.it.dealt
+            assert [*range(first, self.it.settled_period + 1)] == sorted(
+                period for period in self.closed if period <= self.it.settled_period
             )
 
     @invariant()
@@ -243,13 +243,13 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def looking_again_changes_nothing(self) -> None:
-        again = go_on(self.it, self.now, self.house, self.ids)
-        assert (again.news, again.renewals, again.charge) == ((), (), None)
+        again = advance(self.it, self.now, self.house, self.ids)
+        assert (again.events, again.renewals, again.charge) == ((), (), None)
         if self.it.due_at is not None and self.it.due_at > self.now:
-            before = go_on(
+            before = advance(
                 self.it, self.it.due_at - timedelta(microseconds=1), self.house, self.ids
             )
-            assert (before.news, before.renewals, before.charge) == ((), (), None)
+            assert (before.events, before.renewals, before.charge) == ((), (), None)
 
     @invariant()
     def what_is_alive_is_looked_at_again(self) -> None:
@@ -268,7 +268,7 @@ class Lives(RuleBasedStateMachine):
     def a_trial_that_is_paused_stands_still(self) -> None:
         if self.it.trial_left is not None:
             assert self.it.state is State.PAUSED
-            assert self.it.dealt == 0
+            assert self.it.settled_period == 0
             assert self.it.trial_left <= timedelta(days=7)
 
     @invariant()
@@ -279,7 +279,7 @@ class Lives(RuleBasedStateMachine):
         if self.it.permission is not Permission.GIVEN:
             assert renewal.link_id
             assert renewal.next_try is None
-            failed = [one for one in self.told if one.event is SubscriptionEvent.RENEWAL_FAILED]
+            failed = [one for one in self.told if one.kind is SubscriptionEvent.RENEWAL_FAILED]
             assert failed[-1].reason is Reason.TOKEN_GONE
         if renewal.next_try is not None:
             assert renewal.next_try > self.now
@@ -321,21 +321,21 @@ class Lives(RuleBasedStateMachine):
     def go_on(self) -> None:
         """Look as a worker does: again at once, while a look ends at its bound."""
         for _ in range(LOOKS_MAX):
-            turn = go_on(self.it, self.now, self.house, self.ids)
+            turn = advance(self.it, self.now, self.house, self.ids)
             self.take(turn)
             if turn.charge or turn.subscription.due_at != self.now:
                 return
 
     def take(self, turn: Turn) -> None:
         was_over = self.it.state in OVER
-        told = {news.event for news in turn.news}
+        told = {event.kind for event in turn.events}
         for plan, tells in TELLS.items():
             if getattr(self.it, plan) and not getattr(turn.subscription, plan):
                 assert told & tells, f"{plan} is lost in silence"
         if turn.charge:
             self.check_charge(turn, turn.charge)
         self.it = turn.subscription
-        self.told += turn.news
+        self.told += turn.events
         for renewal in turn.renewals:
             if renewal.outcome is not Outcome.OPEN:
                 assert self.closed.get(renewal.period, renewal).paid is None or renewal.paid
@@ -404,7 +404,7 @@ def test_after_a_year_of_downtime_one_period_is_charged_and_eleven_are_reported(
     lives = subscribed(False)
     lives.time_passes(timedelta(days=365))
     run(lives)
-    missed = [one for one in lives.told if one.event is SubscriptionEvent.RENEWAL_MISSED]
+    missed = [one for one in lives.told if one.kind is SubscriptionEvent.RENEWAL_MISSED]
 
     assert [period for period, _, _ in lives.charged] == [13]
     assert [*range(2, 13)] == [one.renewal.period for one in missed if one.renewal]
@@ -425,4 +425,4 @@ def test_no_balance_is_asked_for_again_on_days_1_3_5_and_7_at_ten() -> None:
         "05 10:00",
         "07 10:00",
     ]
-    assert lives.told[-1].event is SubscriptionEvent.CANCELLED
+    assert lives.told[-1].kind is SubscriptionEvent.CANCELLED

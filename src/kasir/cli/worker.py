@@ -104,7 +104,7 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, engine.
             await kasir.events.deliver(int(event_id), deliverer)
 
     async def go_on(subscription_id: bytes) -> None:
-        await kasir.renewing.go_on(SubscriptionId(subscription_id.decode()))
+        await kasir.renewing.renew([SubscriptionId(subscription_id.decode())])
 
     return {
         engine.READ_NOTICES: read_notices,

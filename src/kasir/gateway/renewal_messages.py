@@ -7,11 +7,11 @@ first then asks, this worker or the next, and is answered once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -20,14 +20,13 @@ from kasir.adyen.replies import Answer
 from kasir.gateway.methods import GOPAY
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.facts import Fact, Says, Source
-from kasir.payments.flow import Flow
 from kasir.payments.links import Link
 from kasir.payments.payment import Intent
 from kasir.payments.question import Kept, Kind, Question
 from kasir.payments.status import Status
 from kasir.subscriptions.dunning import Reason, reason_of
 from kasir.subscriptions.renewal import Attempt, Renewal
-from kasir.subscriptions.subscription import Subscription, SubscriptionId
+from kasir.subscriptions.subscription import Subscription
 from kasir.tokens.model import Token
 
 #: The one model whose charges need no shopper. Source: Adyen's page on GoPay.
@@ -43,49 +42,11 @@ NEVER_SENT: Final = Kept(
         }
     ),
 )
-#: Charges that follow each other at once, while a test clock's leap is caught up with.
-_IN_A_ROW_MAX: Final = 100
 _LINK_LIFETIME: Final = timedelta(days=14)
 
 
-class Renewals(Protocol):
-    """Where subscriptions go on. Every method is one commit."""
-
-    async def go_on(self, subscription_id: SubscriptionId) -> PaymentId | None:
-        """Do all that is to be done by now; the payment to ask for, if one was written down."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Renewing:
-    """The worker's work on subscriptions.
-
-    Attributes:
-        book: Where they go on.
-        flow: Where their payments are asked for.
-        in_a_row: Whether what is due after a charge is done at once: only by a test clock, which
-            may have leapt over many periods. By a real one, every charge waits its turn.
-    """
-
-    book: Renewals
-    flow: Flow
-    in_a_row: bool
-
-    async def go_on(self, subscription_id: SubscriptionId) -> None:
-        """Let a subscription go on. Doing it twice, or by two at once, charges nothing twice."""
-        for _ in range(_IN_A_ROW_MAX):
-            payment_id = await self.book.go_on(subscription_id)
-            if payment_id is None:
-                return
-            await self.flow.ask_again(payment_key(payment_id))
-            if not self.in_a_row:
-                # What came of it is settled; what that leads to is the next look's.
-                await self.book.go_on(subscription_id)
-                return
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class RenewalMessages:
     """What is the same in every renewal.
 
     Attributes:
@@ -175,7 +136,7 @@ def withdrawn(attempt: Attempt, it: Subscription, now: datetime) -> Fact:
 
 
 def why_refused(
-    status: Status, answer: bytes | None, texts: list[str], *, asked: bool
+    status: Status, answer: bytes | None, texts: Sequence[str], *, asked: bool
 ) -> Reason | None:
     """Why an attempt was refused, from Adyen's answer and all that was said; None if it was not.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -29,9 +29,6 @@ from kasir.store.vault import Vault
 
 SQL: Final = queries("payments")
 TOKENS: Final = queries("tokens")
-
-#: When a question was asked that nobody asks at the moment.
-_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,39 +83,6 @@ class PostgresBook:
         if await SQL.open_payment_once(connection, **shop, **row):
             return None
         return await self._first(connection, shop_key)
-
-    async def open_unasked(
-        self, connection: Connection, intent: Intent, question: Question
-    ) -> None:
-        """Write an intent and its question down in the caller's transaction.
-
-        Nobody asks it yet: whoever comes first may, and a worker does if nobody came. Until then
-        it can be withdrawn.
-        """
-        opening = self._opening(intent, question)
-        await SQL.open_payment(connection, **(opening | {"asked_at": _NEVER}))
-
-    async def lock_unasked(self, connection: Connection, payment_id: PaymentId) -> bool:
-        """Whether nobody has asked for a payment; if so, nobody does while the caller holds on.
-
-        Asking begins with `take_over`, which waits for the row that is locked here.
-        """
-        return await SQL.lock_unasked(connection, payment_id=payment_id) is not None
-
-    async def withdraw(
-        self, connection: Connection, payment_id: PaymentId, kept: Kept, fact: Fact
-    ) -> None:
-        """Answer a question ourselves that nobody has asked, in the caller's transaction.
-
-        Whoever comes to ask it finds an answer, and asks no more. The caller locked it.
-        """
-        await SQL.withdraw(
-            connection,
-            payment_id=payment_id,
-            status=kept.status,
-            answer=self._vault.seal(kept.body),
-        )
-        await self._ledger.hear(connection, {payment_id: [fact]}, wakes=False)
 
     @once_more
     async def open_change(

@@ -59,8 +59,8 @@ from kasir.subscriptions.turn import Turn
 from kasir.tokens.model import Token
 
 
-class Book(Protocol):
-    """Where plans and subscriptions are kept. Every method is one commit."""
+class Plans(Protocol):
+    """Where plans are kept. Every method is one commit."""
 
     async def add_plan(self, plan: Plan) -> None:
         """Write a plan down."""
@@ -70,27 +70,31 @@ class Book(Protocol):
         """Give a plan."""
         ...
 
+
+class Turns(Protocol):
+    """Where subscriptions take their turns. Every method is one commit."""
+
     async def sign_up(
-        self, it: Subscription, pay_key: str, shop_key: ShopKey | None
+        self, subscription: Subscription, pay_key: str, shop_key: ShopKey | None
     ) -> SubscriptionId:
-        """Write a subscription down, once per shop key; its id, or the first one's.
+        """Write a subscription, once per shop key; its id, or the first one's.
 
         Raises:
             KeyReused: The shop key came first with another body.
         """
         ...
 
-    async def wish(self, subscription_id: str, wish: Wish) -> None:
-        """Do as the shop wishes, under the subscription's lock.
+    async def command(self, subscription_id: str, command: Wish) -> None:
+        """Do what the shop asks of a subscription, under its lock.
 
         Raises:
             NotFound: There is none of that id.
-            Exception: Whatever `wish` raises; nothing was written.
+            Exception: Whatever `command` raises; nothing was written.
         """
         ...
 
     async def add_attempt(
-        self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], pay_key: str
+        self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], shop_key: str
     ) -> Subscription:
         """Write down an attempt that the shopper will pay; give the subscription with it."""
         ...
@@ -108,7 +112,8 @@ class TokensStored(Protocol):
 class Subscribing:
     """What a shop may do with plans and subscriptions."""
 
-    book: Book
+    plans: Plans
+    turns: Turns
     checkout: Checkout
     tokens: TokensStored
     ids: Ids
@@ -143,7 +148,7 @@ class Subscribing:
             notice_days=fields.get("noticeDays", 3),
             created_at=self.clock.now(),
         )
-        await self.book.add_plan(plan)
+        await self.plans.add_plan(plan)
         return plan
 
     async def sign_up(self, body: bytes, key: str | None) -> tuple[SubscriptionId, Answer | None]:
@@ -160,7 +165,9 @@ class Subscribing:
         """
         fields = own_fields(body)
         named = fields.get("plan")
-        plan = await self.book.plan(named) if isinstance(named, str) and "\0" not in named else None
+        plan = (
+            await self.plans.plan(named) if isinstance(named, str) and "\0" not in named else None
+        )
         refuse(
             key_faults(key),
             account_faults(fields, self.merchant_account),
@@ -175,7 +182,7 @@ class Subscribing:
         if not by_link:
             refuse(GOPAY.faults(payment), checks.payment_faults(payment, OWN_VERSION))
         same = shop_key_of(key, fields, "/api/subscriptions", OWN_VERSION)
-        found = await self.book.sign_up(it, _pay_key(it.id, 1), same)
+        found = await self.turns.sign_up(it, _pay_key(it.id, 1), same)
         if by_link:
             return found, None
         if not fields.get("reference"):
@@ -198,7 +205,7 @@ class Subscribing:
         now = self.clock.now()
         probe = _payment_of(fields, "reference", Money(GOPAY.currency, 1), "shopper")
         refuse(GOPAY.faults(probe), checks.payment_faults(probe, OWN_VERSION))
-        it = await self.book.add_attempt(
+        it = await self.turns.add_attempt(
             subscription_id, lambda found: _next_attempt(found, now), pay_key
         )
         assert it.renewal is not None  # noqa: S101  # `_next_attempt` gave it.
@@ -287,7 +294,7 @@ class Subscribing:
         if "\0" in subscription_id:
             raise NotFound("subscription", subscription_id)
         try:
-            await self.book.wish(subscription_id, wish)
+            await self.turns.command(subscription_id, wish)
         except IllegalMove as error:
             refuse([subscription_commands.not_from_here(error)])
 
@@ -307,7 +314,7 @@ class Subscribing:
             amount=plan.amount,
             created_at=now,
             starts_at=datetime.fromisoformat(starts_at) if starts_at else None,
-            dealt=period - 1,
+            settled_period=period - 1,
             renewal=Renewal(
                 period=period,
                 due_at=now,

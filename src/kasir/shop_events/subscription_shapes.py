@@ -9,7 +9,7 @@ import msgspec
 
 from kasir.money import Money
 from kasir.shop_events.shapes import AmountOut
-from kasir.subscriptions.events import News
+from kasir.subscriptions.events import Event
 from kasir.subscriptions.plan import Plan
 from kasir.subscriptions.renewal import Loss, Outcome, Renewal
 from kasir.subscriptions.subscription import Subscription, first_period
@@ -149,7 +149,7 @@ def shown_subscription(
     return msgspec.structs.replace(_bare(it), sign_up=next(signed_up, None), renewals=listed)
 
 
-def shown_news(it: Subscription, news: News, public_url: str) -> SubscriptionOut:
+def shown_news(it: Subscription, news: Event, public_url: str) -> SubscriptionOut:
     """What an event carries: the subscription as it now stands, and what the event speaks of."""
     return msgspec.structs.replace(
         _bare(it),
@@ -203,7 +203,7 @@ def _renewal(renewal: Renewal, public_url: str) -> RenewalOut:
         overpayments=[
             OverpaymentOut(one.payment_id or "", one.psp_reference)
             for one in renewal.attempts
-            if one.is_surplus
+            if one.is_overpaid
         ],
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -33,6 +33,18 @@ async def write(
         fingerprint=shop_key.fingerprint if shop_key else None,
     )
     return opened is not None
+
+
+async def write_all(connection: Connection, vault: Vault, links: Sequence[Link]) -> None:
+    """Write links of Kasir's own, in the caller's transaction."""
+    if links:
+        await SQL.open_links(
+            connection,
+            ids=[link.id for link in links],
+            sealed_requests=[vault.seal(msgspec.json.encode(link.request)) for link in links],
+            created_ats=[link.created_at for link in links],
+            expires_ats=[link.expires_at for link in links],
+        )
 
 
 async def marks(
@@ -91,7 +103,7 @@ class PostgresLinks:
         """
         # Two commits, so that the link is held while nothing is waited for: docs/adr/0015. Whoever
         # opens an attempt after the first sees it withdrawn; what was opened before is closed.
-        await SQL.expire_link(self._pool, id=link_id, now=now)
+        await SQL.expire_links(self._pool, ids=[link_id], now=now)
         await DUE.close_attempts_of(self._pool, link_id=link_id, now=now)
 
     async def seal(self, most: int) -> int:

@@ -16,7 +16,7 @@ from kasir.ids import Ids
 from kasir.payments.status import Status
 from kasir.subscriptions import dunning
 from kasir.subscriptions.dunning import Reason, Timetable
-from kasir.subscriptions.events import News, SubscriptionEvent
+from kasir.subscriptions.events import Event, SubscriptionEvent
 from kasir.subscriptions.losing import next_loss, taken_back
 from kasir.subscriptions.pausing import paused, resumed
 from kasir.subscriptions.plan import WhenUnpaid
@@ -58,11 +58,11 @@ class _Wait:
 _Step = Turn | _Wait
 
 
-def go_on(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -> Turn:
+def advance(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -> Turn:
     """Do all that is to be done by now, up to one charge."""
     turn = Turn(subscription=subscription)
     for _ in range(STEPS_MAX):
-        step = _Stand(turn.subscription, now, rules, ids).step()
+        step = _Position(turn.subscription, now, rules, ids).step()
         if isinstance(step, _Wait):
             return replace(turn, subscription=replace(turn.subscription, due_at=step.until))
         turn = turn.then(step)
@@ -70,88 +70,96 @@ def go_on(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Stand:
+class _Position:
     """A subscription at a moment, and what follows from how it stands."""
 
-    it: Subscription
+    subscription: Subscription
     now: datetime
     rules: Rules
     ids: Ids
 
     def step(self) -> _Step:
         """The next step, or how long to wait."""
-        if self.it.state in OVER:
+        if self.subscription.state in OVER:
             return _Wait()
-        if loss := next_loss(self.it):
-            return taken_back(self.it, loss, self.now)
-        if self.it.state is State.INCOMPLETE:
+        if loss := next_loss(self.subscription):
+            return taken_back(self.subscription, loss, self.now)
+        if self.subscription.state is State.INCOMPLETE:
             return self._completing()
-        cancel_at, pause_at, renewal = self.it.cancel_at, self.it.pause_at, self.it.renewal
+        cancel_at, pause_at, renewal = (
+            self.subscription.cancel_at,
+            self.subscription.pause_at,
+            self.subscription.renewal,
+        )
         if cancel_at and self._is_over_with(cancel_at):
-            return ended(self.it, Move.CANCEL, min(cancel_at, self.now))
-        if self.it.state is State.PAUSED and not (renewal and renewal.paid):
+            return ended(self.subscription, Move.CANCEL, min(cancel_at, self.now))
+        if self.subscription.state is State.PAUSED and not (renewal and renewal.paid):
             return self._pausing()
-        if pause_at and self._is_over_with(pause_at) and not self.it.is_last:
-            return paused(self.it, min(pause_at, self.now))
+        if pause_at and self._is_over_with(pause_at) and not self.subscription.is_last:
+            return paused(self.subscription, min(pause_at, self.now))
         if renewal:
             return self._settling(renewal)
         return self._coming()
 
     def _pausing(self) -> _Step:
         """It is paused: until its planned end, or until somebody says something."""
-        resumes_at = self.it.resumes_at
+        resumes_at = self.subscription.resumes_at
         if resumes_at and resumes_at <= self.now:
-            return resumed(self.it, self.rules.catch_up.moment(resumes_at, self.now))
+            return resumed(self.subscription, self.rules.catch_up.moment(resumes_at, self.now))
         # While a trial stands still, so does what is planned for its end.
-        cancel_at = None if self.it.trial_left else self.it.cancel_at
+        cancel_at = None if self.subscription.trial_left else self.subscription.cancel_at
         return _Wait(min((when for when in (resumes_at, cancel_at) if when), default=None))
 
     # Signing up ---------------------------------------------------------------------------------
 
     def _completing(self) -> _Step:
-        sign_up = self.it.renewal
+        sign_up = self.subscription.renewal
         paid = sign_up.paid if sign_up else None
         if sign_up is None or paid is None:
-            lapses_at = self.it.created_at + self.rules.incomplete_for
+            lapses_at = self.subscription.created_at + self.rules.incomplete_for
             if self.now < lapses_at:
                 return _Wait(lapses_at)
             if sign_up and sign_up.unresolved and sign_up.unresolved.payment_id:
                 return _Wait()  # Its end is news, and wakes this.
-            return ended(self.it, Move.LAPSE, self.now)
-        if self.it.permission is Permission.MISSING:
+            return ended(self.subscription, Move.LAPSE, self.now)
+        if self.subscription.permission is Permission.MISSING:
             return _Wait()  # The money is there; the token is waited for, however long.
         complete = closed(sign_up, Outcome.PAID)
-        begun = replace(self.it.begun(paid.paid_at or self.now), dealt=sign_up.period, renewal=None)
+        begun = replace(
+            self.subscription.begun(paid.paid_at or self.now),
+            settled_period=sign_up.period,
+            renewal=None,
+        )
         begun = replace(begun, noticed=sign_up.period)
         move = Move.BEGIN_TRIAL if begun.plan.trial_days else Move.COMPLETE
-        turn = made(begun, move, paid.paid_at or self.now, told=complete)
+        turn = made(begun, move, paid.paid_at or self.now, renewal=complete)
         return replace(turn, renewals=(complete,))
 
     # Between periods ----------------------------------------------------------------------------
 
     def _coming(self) -> _Step:
         """No renewal is open: the next period comes, or there is none."""
-        period = self.it.dealt + 1
-        start = self.it.start_of(period)
-        if self.it.is_last:
+        period = self.subscription.settled_period + 1
+        start = self.subscription.start_of(period)
+        if self.subscription.is_last:
             if self.now < start:
                 return self._wait(start)
             at = self.rules.catch_up.moment(start, self.now)
-            return ended(self.it, Move.END, at)
+            return ended(self.subscription, Move.END, at)
         if notice := self._notice(period, start):
             return notice
         if self.now < start:
             return self._wait(start, self._notice_at(period, start))
-        if self.it.state is State.TRIALING:
-            return made(self.it, Move.END_TRIAL, start, told=None)
+        if self.subscription.state is State.TRIALING:
+            return made(self.subscription, Move.END_TRIAL, start, renewal=None)
         at = self.rules.catch_up.moment(start, self.now)
-        if self.it.start_of(period + 1) <= at:
+        if self.subscription.start_of(period + 1) <= at:
             return self._missed(period, start)
         return self._opened(period, start, at)
 
     def _notice_at(self, period: int, start: datetime) -> datetime | None:
-        days = self.it.plan.notice_days
-        if not days or self.it.noticed >= period or self._is_to_stop:
+        days = self.subscription.plan.notice_days
+        if not days or self.subscription.noticed >= period or self._is_to_stop:
             return None
         return start - timedelta(days=days)
 
@@ -160,29 +168,33 @@ class _Stand:
         notice_at = self._notice_at(period, start)
         if notice_at is None or self.now < notice_at:
             return None
-        noticed = replace(self.it, noticed=period)
+        noticed = replace(self.subscription, noticed=period)
         if self.rules.catch_up.moment(notice_at, self.now) >= start:
             return Turn(subscription=noticed)
         at = self.rules.catch_up.moment(notice_at, self.now)
         coming = self._renewal(period, start)
-        news = News(
-            event=SubscriptionEvent.RENEWAL_DUE,
+        event = Event(
+            kind=SubscriptionEvent.RENEWAL_DUE,
             at=at,
             renewal=coming,
             due_at=start,
             reason=None if self._may_charge else Reason.TOKEN_GONE,
         )
-        return Turn(subscription=noticed, news=(news,))
+        return Turn(subscription=noticed, events=(event,))
 
     def _missed(self, period: int, start: datetime) -> Turn:
         missed = replace(self._renewal(period, start), outcome=Outcome.MISSED)
-        news = News(event=SubscriptionEvent.RENEWAL_MISSED, at=self.now, renewal=missed)
-        it = replace(self.it, dealt=period, noticed=max(self.it.noticed, period))
-        return Turn(subscription=it, news=(news,), renewals=(missed,))
+        event = Event(kind=SubscriptionEvent.RENEWAL_MISSED, at=self.now, renewal=missed)
+        subscription = replace(
+            self.subscription, settled_period=period, noticed=max(self.subscription.noticed, period)
+        )
+        return Turn(subscription=subscription, events=(event,), renewals=(missed,))
 
     def _renewal(self, period: int, start: datetime) -> Renewal:
-        reference = reference_of(self.it.reference, period, signs_up=False)
-        return Renewal(period=period, due_at=start, amount=self.it.amount, reference=reference)
+        reference = reference_of(self.subscription.reference, period, signs_up=False)
+        return Renewal(
+            period=period, due_at=start, amount=self.subscription.amount, reference=reference
+        )
 
     def _opened(self, period: int, start: datetime, at: datetime) -> Turn:
         return self._charged(self._renewal(period, start), at)
@@ -192,44 +204,46 @@ class _Stand:
     def _settling(self, renewal: Renewal) -> _Step:
         """A renewal is open: paid, not known, or refused."""
         if renewal.paid:
-            return settled(self.it)
-        if untold := self._untold(renewal):
-            return self._refused(renewal, untold)
+            return settled(self.subscription)
+        if refused := self._unhandled_refusal(renewal):
+            return self._refused(renewal, refused)
         if unresolved := renewal.unresolved:
             return self._unresolved(renewal, unresolved)
         return self._asking_again(renewal)
 
-    def _untold(self, renewal: Renewal) -> Attempt | None:
-        found = (one for one in renewal.attempts if one.is_final and not one.told)
+    def _unhandled_refusal(self, renewal: Renewal) -> Attempt | None:
+        found = (one for one in renewal.attempts if one.is_final and not one.refusal_handled)
         return next(found, None)
 
     def _refused(self, renewal: Renewal, attempt: Attempt) -> Turn:
         """An attempt was refused: plan the next, tell the shop, and fall behind."""
-        told = tuple(
-            replace(one, told=True) if one.number == attempt.number else one
+        handled = tuple(
+            replace(one, refusal_handled=True) if one.number == attempt.number else one
             for one in renewal.attempts
         )
-        planned = replace(renewal, attempts=told, next_try=self._next_try(renewal, attempt))
+        planned = replace(renewal, attempts=handled, next_try=self._next_try(renewal, attempt))
         invites = self._needs_shopper(attempt) and not (planned.link_id or self._is_to_stop)
         if invites:
             planned = replace(planned, link_id=self.ids.new("PL"))
-        it = replace(self.it, renewal=planned)
-        news = News(
-            event=SubscriptionEvent.RENEWAL_FAILED,
+        subscription = replace(self.subscription, renewal=planned)
+        event = Event(
+            kind=SubscriptionEvent.RENEWAL_FAILED,
             at=attempt.at,
             renewal=planned,
             reason=attempt.reason,
         )
         turn = Turn(
-            subscription=it,
-            news=(news,),
+            subscription=subscription,
+            events=(event,),
             renewals=(planned,),
             invitations=(planned,) if invites else (),
         )
-        if it.state is not State.ACTIVE:
+        if subscription.state is not State.ACTIVE:
             return turn
-        behind = replace(it, behind_since=self.it.behind_since or renewal.due_at)
-        return turn.then(made(behind, Move.FALL_BEHIND, attempt.at, told=planned))
+        behind = replace(
+            subscription, behind_since=self.subscription.behind_since or renewal.due_at
+        )
+        return turn.then(made(behind, Move.FALL_BEHIND, attempt.at, renewal=planned))
 
     def _next_try(self, renewal: Renewal, attempt: Attempt) -> datetime | None:
         if self._needs_shopper(attempt) or self._is_to_stop:
@@ -239,7 +253,7 @@ class _Stand:
             due_at=renewal.due_at,
             tried_at=attempt.at,
             failures=renewal.technical_failures,
-            zone=self.it.plan.time_zone,
+            zone=self.subscription.plan.time_zone,
             timetable=self.rules.timetable,
         )
 
@@ -257,7 +271,8 @@ class _Stand:
         if attempt.payment_id is None and self.now < dropped_at:
             return self._wait(dropped_at)
         lets_go_at = max(
-            self.it.start_of(renewal.period + 1), attempt.asked_at + self.rules.unresolved_for
+            self.subscription.start_of(renewal.period + 1),
+            attempt.asked_at + self.rules.unresolved_for,
         )
         return self._given_up(renewal) if self.now >= lets_go_at else self._wait(lets_go_at)
 
@@ -266,7 +281,7 @@ class _Stand:
         last = renewal.last
         if last is None or (last.payment_id is None and self._may_charge):
             return self._charged(renewal, self.now)  # It could not even be asked for, and now can.
-        next_start = self.it.start_of(renewal.period + 1)
+        next_start = self.subscription.start_of(renewal.period + 1)
         ends_at = self._ends_at(renewal, last)
         next_try = renewal.next_try if self._may_charge else None
         first = min(when for when in (ends_at, next_try, next_start) if when is not None)
@@ -291,16 +306,16 @@ class _Stand:
         if last.reason is not Reason.TOKEN_GONE:
             return turn
         (opened,) = turn.renewals
-        told = tuple(replace(one, told=True) for one in opened.attempts)
-        opened = replace(opened, attempts=told)
-        return Turn(subscription=replace(self.it, renewal=opened), renewals=(opened,))
+        handled = tuple(replace(one, refusal_handled=True) for one in opened.attempts)
+        opened = replace(opened, attempts=handled)
+        return Turn(subscription=replace(self.subscription, renewal=opened), renewals=(opened,))
 
     def _ends_at(self, renewal: Renewal, last: Attempt) -> datetime | None:
         """When nothing more is hoped for; None while another try is planned before that."""
         if last.reason is Reason.FRAUD:
             return last.at
-        since = self.it.behind_since or renewal.due_at
-        zone, timetable = self.it.plan.time_zone, self.rules.timetable
+        since = self.subscription.behind_since or renewal.due_at
+        zone, timetable = self.subscription.plan.time_zone, self.rules.timetable
         limit = max(dunning.give_up_at(since, zone, timetable), last.at)
         if self._needs_shopper(last):
             return limit
@@ -310,28 +325,28 @@ class _Stand:
 
     def _exhausted(self, renewal: Renewal, at: datetime) -> Turn:
         """It stayed refused to the end of its timetable."""
-        if self.it.plan.when_unpaid is WhenUnpaid.CANCEL:
-            return ended(self.it, Move.GIVE_UP, at)
+        if self.subscription.plan.when_unpaid is WhenUnpaid.CANCEL:
+            return ended(self.subscription, Move.GIVE_UP, at)
         turn = self._given_up(renewal)  # The next period's timetable is its own.
         return replace(turn, subscription=replace(turn.subscription, behind_since=None))
 
     def _given_up(self, renewal: Renewal) -> Turn:
         """Not asked for again. Should it be paid after all, its payment says so."""
         done = closed(renewal, Outcome.UNPAID)
-        news = News(event=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=done)
-        it = replace(self.it, dealt=renewal.period, renewal=None)
-        return Turn(subscription=it, news=(news,), renewals=(done,))
+        event = Event(kind=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=done)
+        subscription = replace(self.subscription, settled_period=renewal.period, renewal=None)
+        return Turn(subscription=subscription, events=(event,), renewals=(done,))
 
     # Either way ---------------------------------------------------------------------------------
 
     @property
     def _may_charge(self) -> bool:
-        return self.it.permission is Permission.GIVEN
+        return self.subscription.permission is Permission.GIVEN
 
     @property
     def _is_to_stop(self) -> bool:
         """Whether nothing is to be charged any more once what was paid for is over."""
-        return self.it.cancel_at is not None or self.it.pause_at is not None
+        return self.subscription.cancel_at is not None or self.subscription.pause_at is not None
 
     def _charged(self, renewal: Renewal, at: datetime) -> Turn:
         asked = Attempt(
@@ -342,27 +357,27 @@ class _Stand:
             # There is nothing to charge: written down as an attempt that never went out.
             attempt = replace(asked, status=Status.FAILED, reason=Reason.TOKEN_GONE)
         opened = replace(renewal, attempts=(*renewal.attempts, attempt), next_try=None)
-        it = replace(self.it, renewal=opened)
+        subscription = replace(self.subscription, renewal=opened)
         charge = None if attempt.is_final else attempt
-        return Turn(subscription=it, renewals=(opened,), charge=charge)
+        return Turn(subscription=subscription, renewals=(opened,), charge=charge)
 
     def _is_over_with(self, planned: datetime | None) -> bool:
         """Whether what is planned for the end of what was paid for comes true now."""
-        if planned is None or self.it.is_paid_for(self.now):
+        if planned is None or self.subscription.is_paid_for(self.now):
             return False
         return not self._comes_first(planned)
 
     def _comes_first(self, planned: datetime) -> bool:
         """Whether something is done before what is planned for that moment."""
-        renewal = self.it.renewal
+        renewal = self.subscription.renewal
         if renewal and renewal.paid:
             return True
-        if self.it.state is State.PAUSED:
-            resumes_at = self.it.resumes_at
+        if self.subscription.state is State.PAUSED:
+            resumes_at = self.subscription.resumes_at
             return resumes_at is not None and resumes_at < planned and resumes_at <= self.now
-        return renewal is not None and self._untold(renewal) is not None
+        return renewal is not None and self._unhandled_refusal(renewal) is not None
 
     def _wait(self, *until: datetime | None) -> _Wait:
         """Wait for the first of these, or for what is planned."""
-        planned = (self.it.cancel_at, self.it.pause_at)
+        planned = (self.subscription.cancel_at, self.subscription.pause_at)
         return _Wait(min(when for when in (*until, *planned) if when is not None))

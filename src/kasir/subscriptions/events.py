@@ -73,11 +73,11 @@ SILENT = frozenset({Move.END_TRIAL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class Event:
     """One event, with what it speaks of.
 
     Attributes:
-        event: What happened.
+        kind: What happened.
         at: When it counts as happening.
         renewal: The renewal it speaks of, if any.
         due_at: When the coming period is charged, for `renewal_due`.
@@ -85,7 +85,7 @@ class News:
         loss: The payment that was taken back, where that is why.
     """
 
-    event: SubscriptionEvent
+    kind: SubscriptionEvent
     at: datetime
     renewal: Renewal | None = None
     due_at: datetime | None = None

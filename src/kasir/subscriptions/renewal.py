@@ -70,7 +70,7 @@ class Attempt:
         asked_at: When it was asked for; another moment only by a test clock that leapt.
         status: Where its payment stands.
         reason: Why it was refused; None while it was not.
-        told: Whether what is done about its refusal has been done.
+        refusal_handled: Whether what follows from its refusal was done.
         paid_at: When it was first heard to be authorised; None while it is not.
         payment_id: Its payment; None while the shopper has not come to pay.
         psp_reference: The provider's name for it; empty while there is none.
@@ -83,17 +83,17 @@ class Attempt:
     asked_at: datetime
     status: Status
     reason: Reason | None = None
-    told: bool = False
+    refusal_handled: bool = False
     paid_at: datetime | None = None
     payment_id: PaymentId | None = None
     psp_reference: str = ""
     is_sent: bool = True
-    is_surplus: bool = False
+    is_overpaid: bool = False
 
     @property
     def is_paid(self) -> bool:
         """Whether its money pays the period."""
-        return self.status is Status.AUTHORISED and not self.is_surplus
+        return self.status is Status.AUTHORISED and not self.is_overpaid
 
     @property
     def is_final(self) -> bool:
@@ -195,7 +195,9 @@ class CatchUp:
 def closed(renewal: Renewal, outcome: Outcome) -> Renewal:
     """A renewal that is not asked for any more; what was never sent of it is withdrawn."""
     attempts = tuple(
-        replace(one, status=Status.CANCELLED, told=True) if one is renewal.unsent else one
+        replace(one, status=Status.CANCELLED, refusal_handled=True)
+        if one is renewal.unsent
+        else one
         for one in renewal.attempts
     )
     return replace(renewal, outcome=outcome, attempts=attempts, next_try=None)

@@ -10,8 +10,8 @@ from typing import NewType
 from kasir.money import Money
 from kasir.subscriptions import calendar
 from kasir.subscriptions.plan import Interval, Plan, Unit
-from kasir.subscriptions.renewal import Loss, Renewal
-from kasir.subscriptions.states import Move, State, moved
+from kasir.subscriptions.renewal import Loss, Outcome, Renewal
+from kasir.subscriptions.states import ALIVE, Move, State, moved
 
 SubscriptionId = NewType("SubscriptionId", str)
 
@@ -80,7 +80,7 @@ class Subscription:
     begun_at: datetime | None = None
     anchor: datetime | None = None
     anchor_period: int = 1
-    dealt: int = 0
+    settled_period: int = 0
     noticed: int = 0
     cancel_at: datetime | None = None
     pause_at: datetime | None = None
@@ -108,7 +108,7 @@ class Subscription:
     @property
     def period(self) -> int:
         """The period it is in: the one being asked for, else the last one dealt with."""
-        return self.renewal.period if self.renewal else self.dealt
+        return self.renewal.period if self.renewal else self.settled_period
 
     @property
     def current_period(self) -> Period | None:
@@ -131,17 +131,31 @@ class Subscription:
             return None
         if renewal := self.renewal:
             return self.start_of(renewal.period + 1) if renewal.may_be_paid else renewal.due_at
-        return None if self.state is State.PAST_DUE else self.start_of(self.dealt + 1)
+        return None if self.state is State.PAST_DUE else self.start_of(self.settled_period + 1)
 
     def is_paid_for(self, now: datetime) -> bool:
         """Whether anything that was paid for is left, or of a trial: one paused stands still."""
         until = self.paid_until
         return self.trial_left is not None or (until is not None and now < until)
 
+    def with_newest(self, renewal: Renewal) -> Subscription:
+        """This subscription with its newest renewal, where that is still asked for.
+
+        A renewal that was given up and is paid all the same counts as open again, so that its
+        payment is settled; but never behind a period that was settled since.
+        """
+        if renewal.outcome is Outcome.OPEN:
+            return replace(self, renewal=renewal)
+        gave_up = renewal.outcome is Outcome.UNPAID and renewal.period == self.settled_period
+        if gave_up and renewal.paid and self.state in ALIVE:
+            reopened = replace(renewal, outcome=Outcome.OPEN)
+            return replace(self, renewal=reopened, settled_period=self.settled_period - 1)
+        return self
+
     @property
     def is_last(self) -> bool:
         """Whether every period there is has been dealt with."""
-        return self.plan.cycles is not None and self.dealt >= self.plan.cycles
+        return self.plan.cycles is not None and self.settled_period >= self.plan.cycles
 
     def after(self, move: Move) -> Subscription:
         """This subscription after a move.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kasir.subscriptions.events import OF_MOVE, SILENT, Change, News, SubscriptionEvent
+from kasir.subscriptions.events import OF_MOVE, SILENT, Change, Event, SubscriptionEvent
 from kasir.subscriptions.renewal import Attempt, Loss, Outcome, Renewal, closed
 from kasir.subscriptions.states import Move, State
 from kasir.subscriptions.subscription import Subscription
@@ -26,27 +26,27 @@ class Turn:
     """
 
     subscription: Subscription
-    news: tuple[News, ...] = ()
+    events: tuple[Event, ...] = ()
     changes: tuple[Change, ...] = ()
     renewals: tuple[Renewal, ...] = ()
     invitations: tuple[Renewal, ...] = ()
     charge: Attempt | None = None
-    dealt_with: tuple[Loss, ...] = ()
+    handled_losses: tuple[Loss, ...] = ()
 
     def then(self, later: Turn) -> Turn:
         """This turn and what came after it."""
         return Turn(
             subscription=later.subscription,
-            news=self.news + later.news,
+            events=self.events + later.events,
             changes=self.changes + later.changes,
             renewals=self.renewals + later.renewals,
             invitations=self.invitations + later.invitations,
             charge=self.charge or later.charge,
-            dealt_with=self.dealt_with + later.dealt_with,
+            handled_losses=self.handled_losses + later.handled_losses,
         )
 
 
-def made(subscription: Subscription, move: Move, at: datetime, *, told: Renewal | None) -> Turn:
+def made(subscription: Subscription, move: Move, at: datetime, *, renewal: Renewal | None) -> Turn:
     """A move, with its news.
 
     Raises:
@@ -54,35 +54,39 @@ def made(subscription: Subscription, move: Move, at: datetime, *, told: Renewal 
     """
     after = subscription.after(move)
     change = Change(at=at, was=subscription.state, now_is=after.state, move=move)
-    reason = told.counts.reason if told and told.counts else None
-    news = (
-        () if move in SILENT else (News(event=OF_MOVE[move], at=at, renewal=told, reason=reason),)
+    reason = renewal.counts.reason if renewal and renewal.counts else None
+    events = (
+        ()
+        if move in SILENT
+        else (Event(kind=OF_MOVE[move], at=at, renewal=renewal, reason=reason),)
     )
-    return Turn(subscription=after, news=news, changes=(change,))
+    return Turn(subscription=after, events=events, changes=(change,))
 
 
-def settled(it: Subscription) -> Turn:
+def settled(subscription: Subscription) -> Turn:
     """The renewal that was paid, dealt with; nothing where none was."""
-    renewal = it.renewal
-    if renewal is None or renewal.paid is None or it.state is State.INCOMPLETE:
-        return Turn(subscription=it)
+    renewal = subscription.renewal
+    if renewal is None or renewal.paid is None or subscription.state is State.INCOMPLETE:
+        return Turn(subscription=subscription)
     done, at = closed(renewal, Outcome.PAID), renewal.paid.at
-    news = News(event=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=done)
-    it = replace(it, dealt=renewal.period, renewal=None, behind_since=None)
-    turn = Turn(subscription=it, news=(news,), renewals=(done,))
-    if it.state is State.PAST_DUE:
-        return turn.then(made(it, Move.RECOVER, at, told=done))
+    event = Event(kind=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=done)
+    subscription = replace(
+        subscription, settled_period=renewal.period, renewal=None, behind_since=None
+    )
+    turn = Turn(subscription=subscription, events=(event,), renewals=(done,))
+    if subscription.state is State.PAST_DUE:
+        return turn.then(made(subscription, Move.RECOVER, at, renewal=done))
     return turn
 
 
-def ended(it: Subscription, move: Move, at: datetime) -> Turn:
+def ended(subscription: Subscription, move: Move, at: datetime) -> Turn:
     """A move after which nothing follows: what is owed is given up, and every plan is over.
 
     Raises:
         IllegalMove: It cannot be made from where the subscription stands.
     """
-    done = closed(it.renewal, Outcome.UNPAID) if it.renewal else None
-    turn = made(it, move, at, told=done)
+    done = closed(subscription.renewal, Outcome.UNPAID) if subscription.renewal else None
+    turn = made(subscription, move, at, renewal=done)
     over = replace(turn.subscription, renewal=None, trial_left=None, due_at=None)
     over = replace(over, cancel_at=None, pause_at=None, resumes_at=None)
     return replace(turn, subscription=over, renewals=(done,) if done else ())

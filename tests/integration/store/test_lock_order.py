@@ -26,6 +26,7 @@ from kasir.payments.links import Link
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
 from kasir.webhooks.receiving import Notice, NoticeKind
+from lock_witness import statements
 from opened import a_database
 
 SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
@@ -158,7 +159,7 @@ async def decided(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
     """A subscription whose second charge was decided on and not sent."""
     found = await shop.active("SUB")
     shop.clock.at = NOON + MONTH
-    payment_id = await shop.kasir.subscriptions.go_on(found)
+    payment_id = await shop.take_turn(found)
     assert payment_id is not None
     return found, payment_id
 
@@ -181,7 +182,7 @@ async def test_a_charge_decided_on_while_a_wish_waited_is_withdrawn_all_the_same
     found = await shop.active("SUB")
     shop.clock.at = NOON + MONTH
     await hand.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
-    turn = asyncio.ensure_future(shop.kasir.subscriptions.go_on(found))
+    turn = asyncio.ensure_future(shop.take_turn(found))
     await hand.some_wait()
     wish = asyncio.ensure_future(shop.kasir.subscribing.cancel(found, b""))
     await hand.some_wait(2)
@@ -278,3 +279,16 @@ async def test_notices_are_kept_in_one_order_whatever_order_they_came_in(
         free = await hand.is_free(f"{insert} ('Z', 'standard', '', now(), '', '{{}}')")
 
     assert free
+
+
+async def test_the_witness_sees_the_statements_of_kasirs_own_pool(
+    shop: Shop, lock_faults: list[str]
+) -> None:
+    texts = {name: text for text, name in statements().items()}
+    async with shop.kasir.pool.acquire() as connection, connection.transaction():
+        await connection.execute(texts["subscriptions.wake"], NOON, [], [])
+        await connection.fetch(texts["ledger.lock_payments"], [])
+    seen = [*lock_faults]
+    lock_faults.clear()
+
+    assert seen == ["ledger.lock_payments waits for ['payment'] after ['subscriptions.wake']"]

@@ -183,7 +183,12 @@ class Shop:
 
     async def go_on(self, subscription_id: SubscriptionId) -> None:
         """Do a worker's work on one subscription."""
-        await self.kasir.renewing.go_on(subscription_id)
+        await self.kasir.renewing.renew([subscription_id])
+
+    async def take_turn(self, subscription_id: SubscriptionId) -> PaymentId | None:
+        """Take one turn of a subscription and ask for nothing; the payment to ask for, if any."""
+        taken = await self.kasir.renewing.turns.take([subscription_id])
+        return taken.charges.get(subscription_id)
 
     async def work(self) -> None:
         """Do all a worker would do by now, without the queue."""

@@ -130,7 +130,7 @@ async def test_a_period_paid_a_moment_before_the_wish_is_paid(
     """The money is there; the worker who would have seen it comes after the shop."""
     found = await shop.active("JUST")
     shop.clock.at = NOON + MONTH
-    payment_id = await shop.kasir.subscriptions.go_on(found)
+    payment_id = await shop.take_turn(found)
     assert payment_id is not None
     await shop.flow.ask_again(payment_key(payment_id))
     await getattr(shop.kasir.subscribing, wish)(found)

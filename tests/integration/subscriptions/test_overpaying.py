@@ -87,7 +87,7 @@ async def test_of_two_paid_before_anybody_looked_one_counts_and_one_is_told(shop
     shop.clock.at = NOON + MONTH
     await shop.work()
     shop.clock.at += timedelta(days=2)
-    second = await shop.kasir.subscriptions.go_on(found)
+    second = await shop.take_turn(found)
     assert second is not None
     question = await shop.asked(second)
     await shop.flow.ask_again(question.key)
@@ -130,7 +130,7 @@ async def test_money_for_what_a_pause_gave_up_does_not_pay_what_follows(shop: Sh
     assert await marked(shop, found) == {2: [paid], 3: []}
     assert (await shop.events()).count("renewal.overpaid") == 1
     assert (await shop.events()).count("renewal.succeeded") == 1
-    assert (await shop.find(found)).dealt == 3
+    assert (await shop.find(found)).settled_period == 3
 
 
 async def test_a_period_given_up_and_paid_before_the_next_one_is_not_overpaid(shop: Shop) -> None:

@@ -54,7 +54,7 @@ async def renewed(shop: Shop, name: str, **plan: Any) -> SubscriptionId:
     found = await shop.active(name, await shop.plan(**plan))
     shop.clock.at = NOON + MONTH
     await shop.work()
-    assert (await shop.find(found)).dealt == 2
+    assert (await shop.find(found)).settled_period == 2
     return found
 
 
@@ -198,7 +198,8 @@ async def test_a_dispute_before_the_token_is_there_pauses_once_it_is_complete(sh
 async def test_of_two_payments_for_one_period_either_may_be_refunded(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
     await shop.kasir.pool.execute(
-        "UPDATE renewal_attempt SET surplus = true WHERE subscription_id = $1 AND period = 2", found
+        "UPDATE renewal_attempt SET overpaid = true WHERE subscription_id = $1 AND period = 2",
+        found,
     )
     await tells(shop, "SUB-p2", "REFUND")
     await shop.work()

@@ -32,7 +32,7 @@ async def decided(shop: Shop, name: str) -> tuple[SubscriptionId, PaymentId]:
     """A subscription whose second period was decided on; then the worker died."""
     found = await shop.active(name)
     shop.clock.at = NOON + MONTH
-    payment_id = await shop.kasir.subscriptions.go_on(found)
+    payment_id = await shop.take_turn(found)
     assert payment_id is not None
     return found, payment_id
 
@@ -108,7 +108,7 @@ async def test_who_asks_and_who_wishes_at_once_come_one_before_the_other(
     found = [await shop.active(f"RACE-{number}", plan) for number in range(12)]
     shop.clock.at = NOON + MONTH
     for number, each in enumerate(found):
-        payment_id = await shop.kasir.subscriptions.go_on(each)
+        payment_id = await shop.take_turn(each)
         assert payment_id is not None
         both = shop.flow.ask_again(payment_key(payment_id)), wished(shop, each, wish)
         await asyncio.gather(*(both if number % 2 else both[::-1]))
@@ -128,7 +128,8 @@ async def test_who_comes_to_ask_waits_for_the_wish_that_is_being_written(shop: S
     asked: list[Question] = []
     shop.adyen.before = asked.append
     async with shop.kasir.pool.acquire() as connection, connection.transaction():
-        assert await shop.kasir.payments.lock_unasked(connection, payment_id)
+        payments = shop.kasir.renewing.turns.reading.payments
+        assert await payments.lock_unasked(connection, [payment_id]) == {payment_id}
         asking = asyncio.create_task(shop.flow.ask_again(key))
         await asyncio.sleep(0.2)
         before = list(asked)
@@ -145,10 +146,10 @@ async def test_good_news_of_the_first_try_withdraws_the_second(shop: Shop) -> No
     await shop.work()
     first = (await shop.kasir.payments.payments_of("LATE-p2", 1))[0]
     shop.clock.at += timedelta(days=2)
-    assert await shop.kasir.subscriptions.go_on(found) is not None
+    assert await shop.take_turn(found) is not None
     good = Fact("late", Says.AUTHORISED, Source.NOTIFICATION, shop.clock.now(), "", "PSP-LATE")
     await shop.kasir.payments.add_facts(first.intent.id, [good])
-    await shop.kasir.subscriptions.go_on(found)
+    await shop.take_turn(found)
     await hours_go_by(shop)
     payments = await shop.kasir.payments.payments_of("LATE-p2", 5)
 

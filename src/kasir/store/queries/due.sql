@@ -50,12 +50,13 @@ JOIN fact ON fact.payment_id = psp_reference.payment_id AND fact.modification = 
 WHERE psp_reference.name = ANY (:changes::text[])
       AND fact.source = 'notification' AND fact.says IN ('cancel_rejected', 'noted');
 
--- name: close_free_attempts_of(link_id, now)!
--- For those who hold a subscription's lock: payments are locked before it, so whoever holds one may
--- wait for us. What is locked is being decided just now, or ends with its hour.
+-- name: close_free_attempts_of(link_ids, now)!
+-- For transactions that hold a subscription's lock: payments are locked before subscriptions, so
+-- whoever holds a payment may wait for us. A locked payment is being decided just now, or is closed
+-- when its own time is over.
 UPDATE payment SET close_due_at = :now
 WHERE id IN (
-    SELECT id FROM payment WHERE link_id = :link_id AND close_due_at IS NOT NULL
+    SELECT id FROM payment WHERE link_id = ANY (:link_ids::text[]) AND close_due_at IS NOT NULL
     FOR UPDATE SKIP LOCKED
 );
 

@@ -67,18 +67,6 @@ UPDATE question SET asked_at = :now, asker = :asker
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL
 RETURNING key;
 
--- name: lock_unasked(payment_id)^
--- Written down and never sent. Once it was, `asked_at` has moved, or a try is counted.
-SELECT key FROM question
-WHERE payment_id = :payment_id AND kind = 'payments' AND status IS NULL
-      AND asked_at = 'epoch' AND tries = 0
-FOR UPDATE;
-
--- name: withdraw(payment_id, status, answer)!
-UPDATE question SET status = :status, answer = :answer
-WHERE payment_id = :payment_id AND kind = 'payments' AND status IS NULL
-      AND asked_at = 'epoch' AND tries = 0;
-
 -- name: let_go(key, asked_at, ask_again_at)!
 -- Nothing final was heard: whoever comes next may ask again at once, with the same key.
 UPDATE question SET asked_at = 'epoch', tries = tries + 1, ask_again_at = :ask_again_at

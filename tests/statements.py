@@ -1,0 +1,48 @@
+"""Counts the statements that Kasir sends to PostgreSQL, by name, while a context lasts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+
+from kasir.store.limited import LimitedConnection
+from lock_witness import statements
+
+#: How a connection sends a statement, once for each call.
+_SENDERS: Final = ("execute", "fetch", "fetchrow", "fetchval")
+#: What keeps an open Kasir alive sends this once a second, whatever else is done.
+_HEARTBEAT: Final = "SELECT 1"
+
+_Sender = Callable[..., Coroutine[Any, Any, Any]]
+
+
+@contextmanager
+def counted_statements() -> Iterator[Counter[str]]:
+    """Count the statements of every connection of this process.
+
+    A statement of `queries/*.sql` counts under its file and name (`inbox.settle`), any other under
+    its text with single spaces (`BEGIN;`, the job engine's own). The heartbeat of an open Kasir is
+    not counted. A use case that runs while the context lasts must be the only one that does.
+    """
+    names, found = statements(), Counter[str]()
+
+    def counting(send: _Sender) -> _Sender:
+        async def run(connection: Any, query: str, *args: Any, **more: Any) -> Any:
+            if query != _HEARTBEAT:
+                found[names.get(query.strip()) or " ".join(query.split())] += 1
+            return await send(connection, query, *args, **more)
+
+        return run
+
+    async def executemany(*_: Any, **__: Any) -> None:
+        raise NotImplementedError("executemany sends one statement per row: count it first")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _SENDERS:
+            patch.setattr(LimitedConnection, name, counting(getattr(LimitedConnection, name)))
+        patch.setattr(LimitedConnection, "executemany", executemany)
+        yield found
