@@ -16,7 +16,7 @@ from kasir.config import DatabaseSettings, Settings, settings_from
 from kasir.embedded.server import embedded, kept_running
 from kasir.gateway.account_checks import Finding, examine
 from kasir.gateway.provider import Adyen
-from kasir.gateway.renewal_messages import RenewalMessages, why_refused
+from kasir.gateway.renewal_messages import why_refused
 from kasir.gateway.times import Times
 from kasir.gateway.token_answers import TokensHear
 from kasir.gateway.token_checks import TokensChecked
@@ -27,13 +27,10 @@ from kasir.jobs import engine
 from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.due import Due
 from kasir.jobs.due_subscriptions import SubscriptionsDue
-from kasir.jobs.renewal_reading import RenewalReading
-from kasir.jobs.renewal_writing import RenewalWriting
 from kasir.jobs.renewing import Renewing, Turns
 from kasir.jobs.schema import bring_up_to_date
 from kasir.ledger.payment_book import PostgresBook
 from kasir.ledger.payments import Ledger
-from kasir.ledger.renewal_payments import RenewalPayments
 from kasir.ledger.tokens import TokenLedger, Tokens
 from kasir.limits import Limits
 from kasir.money import Money
@@ -56,9 +53,6 @@ from kasir.store.outbox import Outbox
 from kasir.store.subscription_rows import RenewalRows
 from kasir.store.subscriptions import SubscriptionBook
 from kasir.store.vault import Vault
-from kasir.subscriptions.dunning import Timetable
-from kasir.subscriptions.engine import Rules
-from kasir.subscriptions.renewal import CatchUp
 from kasir.tokens.model import Token
 from kasir.webhooks.reading import Reader
 
@@ -336,38 +330,8 @@ class _Ground:
         return SubscriptionBook(pool=self.pool, rows=self.renewal_rows)
 
     def turns(self) -> Turns:
-        rules = _rules(self.settings, self.clock)
-        payments = RenewalPayments(
-            vault=self.vault,
-            ledger=self.ledger,
-            lease=self.patience.lease,
-            asker=self.book.asker.number,
-        )
-        reading = RenewalReading(
-            rows=self.renewal_rows,
-            payments=payments,
-            vault=self.vault,
-            clock=self.clock,
-            unopened_for=rules.unopened_for,
-            merchant_account=self.account,
-        )
-        writing = RenewalWriting(
-            payments=payments,
-            outbox=self.outbox,
-            ids=self.ids,
-            clock=self.clock,
-            messages=RenewalMessages(merchant_account=self.account, lifetime=self.attempt_lifetime),
-            public_url=self.settings.public_url,
-            vault=self.vault,
-        )
-        return Turns(
-            pool=self.pool,
-            reading=reading,
-            writing=writing,
-            clock=self.clock,
-            rules=rules,
-            ids=self.ids,
-        )
+        asker, rows = self.book.asker.number, self.renewal_rows
+        return Turns.built(self.settings, self.pool, self.ledger, self.ids, rows, asker)
 
     def subscriptions_due(self) -> SubscriptionsDue:
         return SubscriptionsDue(
@@ -403,18 +367,6 @@ def _patience(limits: Limits) -> Patience:
         first_gap=timedelta(seconds=limits.ask_again_first_s),
         longest_gap=timedelta(seconds=limits.ask_again_longest_s),
         key_lifetime=timedelta(seconds=limits.ask_again_for_s),
-    )
-
-
-def _rules(settings: Settings, clock: Clock) -> Rules:
-    limits = settings.limits
-    return Rules(
-        timetable=Timetable(),
-        incomplete_for=timedelta(seconds=limits.sign_up_lifetime_s),
-        unopened_for=timedelta(seconds=limits.attempt_lifetime_s),
-        unresolved_for=timedelta(seconds=limits.unresolved_for_s),
-        # By the twin's clock, a leap that is seen as it happens is not downtime.
-        catch_up=CatchUp(clock.now() if settings.follow_twin_clock else None),
     )
 
 

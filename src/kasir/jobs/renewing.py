@@ -16,24 +16,31 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, Self, TypeVar
 
 import structlog
 
 from kasir.adyen.calls import payment_key
 from kasir.clock import Clock
+from kasir.config import Settings
 from kasir.errors import KeyReused, NotFound
+from kasir.gateway.renewal_messages import RenewalMessages
 from kasir.ids import Ids, PaymentId
 from kasir.jobs.renewal_reading import DecidedMeanwhileError, Locked, RenewalReading
 from kasir.jobs.renewal_writing import Prepared, RenewalWriting
 from kasir.ledger import payment_book
+from kasir.ledger.payments import Ledger
+from kasir.ledger.renewal_payments import RenewalPayments
+from kasir.limits import Limits
 from kasir.payments.flow import Flow
 from kasir.payments.question import ShopKey
 from kasir.store.database import Connection, Pool, once_more, queries
+from kasir.store.subscription_rows import RenewalRows
+from kasir.subscriptions.dunning import Timetable
 from kasir.subscriptions.engine import Rules, advance
-from kasir.subscriptions.renewal import Renewal
+from kasir.subscriptions.renewal import CatchUp, Renewal
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.subscriptions.turn import Turn
 
@@ -148,6 +155,44 @@ class Turns:
     clock: Clock
     rules: Rules
     ids: Ids
+
+    @classmethod
+    def built(
+        cls,
+        settings: Settings,
+        pool: Pool,
+        ledger: Ledger,
+        ids: Ids,
+        rows: RenewalRows,
+        asker: int,
+    ) -> Self:
+        """Build it, with what it reads and writes by."""
+        limits, clock, vault = settings.limits, ledger.clock, rows.vault
+        rules = _rules(limits, clock.now() if settings.follow_twin_clock else None)
+        messages = RenewalMessages(
+            merchant_account=settings.merchant_account,
+            lifetime=timedelta(seconds=limits.attempt_lifetime_s),
+        )
+        lease = timedelta(seconds=limits.call_lease_s)
+        payments = RenewalPayments(vault=vault, ledger=ledger, lease=lease, asker=asker)
+        reading = RenewalReading(
+            rows=rows,
+            payments=payments,
+            vault=vault,
+            clock=clock,
+            unopened_for=rules.unopened_for,
+            merchant_account=settings.merchant_account,
+        )
+        writing = RenewalWriting(
+            payments=payments,
+            outbox=ledger.outbox,
+            ids=ids,
+            clock=clock,
+            messages=messages,
+            public_url=settings.public_url,
+            vault=vault,
+        )
+        return cls(pool=pool, reading=reading, writing=writing, clock=clock, rules=rules, ids=ids)
 
     async def take(self, ids: Sequence[SubscriptionId]) -> Taken:
         """Do all that is due of these subscriptions, up to one charge each.
@@ -269,3 +314,14 @@ async def _first(
 def _scoped(shop_key: ShopKey) -> str:
     """A sign-up's key is apart from a payment's: a shop may use one key for both."""
     return f"subscription {shop_key.key}"
+
+
+def _rules(limits: Limits, watched_since: datetime | None) -> Rules:
+    return Rules(
+        timetable=Timetable(),
+        incomplete_for=timedelta(seconds=limits.sign_up_lifetime_s),
+        unopened_for=timedelta(seconds=limits.attempt_lifetime_s),
+        unresolved_for=timedelta(seconds=limits.unresolved_for_s),
+        # By the twin's clock, a leap that is seen as it happens is no downtime.
+        catch_up=CatchUp(watched_since),
+    )
