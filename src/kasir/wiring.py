@@ -26,7 +26,7 @@ from kasir.ids import PaymentId, SortableIds
 from kasir.jobs import engine
 from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.due import Due
-from kasir.jobs.due_subscriptions import SubscriptionsDue
+from kasir.jobs.due_subscriptions import DueSubscriptions
 from kasir.jobs.renewing import Renewing, Turns
 from kasir.jobs.schema import bring_up_to_date
 from kasir.ledger.payment_book import PostgresBook
@@ -49,6 +49,7 @@ from kasir.store.database import Pool
 from kasir.store.diagnosis import Diagnosis
 from kasir.store.inbox import GroupInbox
 from kasir.store.links import PostgresLinks
+from kasir.store.open_attempts import PostgresOpenAttempts
 from kasir.store.outbox import Outbox
 from kasir.store.subscription_rows import RenewalRows
 from kasir.store.subscriptions import SubscriptionBook
@@ -79,7 +80,7 @@ class Kasir:
         subscriptions: Plans and subscriptions, as Kasir knows them.
         subscribing: What a shop may do with them.
         renewing: Lets subscriptions go on; the worker's work.
-        subscriptions_due: Finds those that have something to do.
+        due_subscriptions: Finds those that have something to do.
         api_keys: Who may call over HTTP.
         clock: What time it is.
         times: Whether it is, by the world's clocks.
@@ -102,7 +103,7 @@ class Kasir:
     subscriptions: SubscriptionBook
     subscribing: Subscribing
     renewing: Renewing
-    subscriptions_due: SubscriptionsDue
+    due_subscriptions: DueSubscriptions
     api_keys: ApiKeys
     clock: Clock
     times: Times
@@ -174,7 +175,7 @@ class Kasir:
         checkout = Checkout(flow, wire, ids, clock, account, ground.attempt_lifetime, tokens)
         subscriptions, turns, due = ground.subscriptions(), ground.turns(), ground.due()
         links = PostgresLinks(pool, vault)
-        closing = Closing(flow, book, due, clock, account, Waits.of(limits))
+        closing = Closing(flow, book, ground.open_attempts(), clock, account, Waits.of(limits))
         return cls(
             settings=settings,
             checkout=checkout,
@@ -203,7 +204,7 @@ class Kasir:
                 merchant_account=account,
             ),
             renewing=Renewing(turns, flow, in_a_row=settings.follow_twin_clock),
-            subscriptions_due=ground.subscriptions_due(),
+            due_subscriptions=ground.due_subscriptions(),
             api_keys=ApiKeys(
                 pool, settings.api_key, clock, timedelta(seconds=limits.api_key_remembered_s)
             ),
@@ -292,6 +293,9 @@ class _Ground:
             watched_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
 
+    def open_attempts(self) -> PostgresOpenAttempts:
+        return PostgresOpenAttempts(self.pool, timedelta(seconds=self.settings.limits.late_after_s))
+
     def links(self, kept: PostgresLinks, checkout: Checkout, closing: Closing) -> Links:
         limits = self.settings.limits
         return Links(
@@ -333,8 +337,8 @@ class _Ground:
         asker, rows = self.book.asker.number, self.renewal_rows
         return Turns.built(self.settings, self.pool, self.ledger, self.ids, rows, asker)
 
-    def subscriptions_due(self) -> SubscriptionsDue:
-        return SubscriptionsDue(
+    def due_subscriptions(self) -> DueSubscriptions:
+        return DueSubscriptions(
             pool=self.pool,
             clock=self.clock,
             enqueue=engine.enqueue,

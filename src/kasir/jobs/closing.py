@@ -52,8 +52,8 @@ class Payments(Protocol):
         ...
 
 
-class Diary(Protocol):
-    """Where it stands when an attempt is looked at again, and how far notifications have come."""
+class OpenAttempts(Protocol):
+    """What is known of attempts that nobody finished, and how far notifications have come."""
 
     async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
         """Look at an attempt again then; nothing where it has ended."""
@@ -140,7 +140,7 @@ class Closing:
 
     flow: Flow
     payments: Payments
-    diary: Diary
+    attempts: OpenAttempts
     clock: Clock
     merchant_account: str
     waits: Waits
@@ -161,7 +161,7 @@ class Closing:
         soon = self.clock.now() + self.waits.first_gap
         # What was asked just now is answered soon, however long the attempt lay there before.
         later = soon if is_asked_now else self._next_look(payment, asked)
-        await self.diary.put_off(payment_id, later)
+        await self.attempts.put_off(payment_id, later)
 
     async def ask_again(self, key: str) -> None:
         """Ask a question again that had no answer; a cancel only while it means what it meant.
@@ -174,16 +174,16 @@ class Closing:
             since = (
                 _ALWAYS if payment and key.startswith(close_key(payment, 0)) else question.opened_at
             )
-            if payment and await self.diary.has_others(payment, since):
+            if payment and await self.attempts.has_others(payment, since):
                 lifetime = self.flow.patience.key_lifetime
                 if self.clock.now() >= question.opened_at + lifetime:
-                    await self.diary.give_up(key)  # Adyen may have forgotten its key by now.
+                    await self.attempts.give_up(key)  # Adyen may have forgotten its key by now.
                 return
         await self.flow.ask_again(key)
 
     async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> bool:
         """End an attempt, or have it cancelled; whether a cancel was sent."""
-        known, word = await self.diary.deliveries(), await self._word(payment, asked)
+        known, word = await self.attempts.deliveries(), await self._word(payment, asked)
         if await self._may_be_paid(payment, known):
             return False
         if not known.are_late(self.clock.now(), self.waits.late_after) and (
@@ -192,7 +192,7 @@ class Closing:
             await self._write_off(payment, why)
             return False
         may_ask = not word and self._may_ask(payment, asked, known)
-        if not may_ask or await self.diary.has_others(payment, _ALWAYS):
+        if not may_ask or await self.attempts.has_others(payment, _ALWAYS):
             return False
         await self._cancel(payment, len(asked))
         return True
@@ -202,9 +202,9 @@ class Closing:
 
         A message is held for it, or a shopper brought a result that no notification has told of.
         """
-        if await self.diary.is_held(payment.intent.reference):
+        if await self.attempts.is_held(payment.intent.reference):
             return True
-        returned_at = await self.diary.last_return(payment.intent.created_at)
+        returned_at = await self.attempts.last_return(payment.intent.created_at)
         return returned_at is not None and not known.cover(returned_at + self.waits.late_after)
 
     async def _over(
@@ -225,7 +225,7 @@ class Closing:
             why = "Adyen never answered, has forgotten its key, and has told of no payment"
             return why if forgotten else ""
         told_by = await self._told_by(payment)
-        if known.cover(told_by) and await self.diary.has_others(payment, _ALWAYS):
+        if known.cover(told_by) and await self.attempts.has_others(payment, _ALWAYS):
             return (
                 "it was not cancelled, for its reference has another payment; its time at the "
                 "wallet was over long before the last thing that Adyen told of"
@@ -238,7 +238,7 @@ class Closing:
         late = [one for one in asked if one.question.opened_at >= over_at]
         keys = {one.question.key for one in late}
         names = {one.modification for one in payment.facts if one.about in keys} - {""}
-        told = await self.diary.answered_at(sorted(names)) if names else None
+        told = await self.attempts.answered_at(sorted(names)) if names else None
         said = [one.question.opened_at for one in late if one.kept and _is_nothing(one.kept)]
         return min(filter(None, (told, *said)), default=None)
 

@@ -21,12 +21,11 @@ from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 
 from kasir.clock import pause
+from kasir.jobs.kinds import JobKind
 from kasir.store.database import AWAY, Connection, Pool
 
 if TYPE_CHECKING:
     import asyncpg
-
-READ_NOTICES: Final = "read_notices"
 
 Handler = Callable[[bytes], Awaitable[None]]
 
@@ -63,7 +62,7 @@ async def install(pool: Pool) -> None:
 
 async def enqueue_reading(connection: Connection) -> None:
     """Have a worker read the inbox once the caller's transaction is committed."""
-    await queries_on(connection).enqueue(READ_NOTICES, None)
+    await queries_on(connection).enqueue(JobKind.READ_NOTICES, None)
 
 
 async def enqueue(connection: Connection, name: str, payloads: Sequence[bytes]) -> None:

@@ -71,7 +71,7 @@ async def busy(fresh_database: str) -> Any:
                 await kasir.payments.hear(question, unheard(question, NOW, "HTTP 502"), NOW)
         # One whose time was over two minutes ago and that was looked at since; one still under way.
         await _attempt(kasir, "pay_4", NOW - 2 * MINUTE)
-        await kasir.due.put_off(PaymentId("pay_4"), NOW + MINUTE)
+        await kasir.closing.attempts.put_off(PaymentId("pay_4"), NOW + MINUTE)
         await _attempt(kasir, "pay_5", NOW + MINUTE)
         yield kasir
 

@@ -18,7 +18,7 @@ from integration.subscriptions.shop import (
     SILENCE,
     Shop,
 )
-from kasir.jobs.due_subscriptions import SQL, SubscriptionsDue
+from kasir.jobs.due_subscriptions import SQL, DueSubscriptions
 from kasir.payments.question import Question
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
@@ -209,8 +209,8 @@ async def test_a_look_takes_no_more_than_the_pace_allows(shop: Shop) -> None:
     for number in range(12):
         await shop.sign_up(plan, f"PACE-{number}")
     shop.clock.at += timedelta(days=2)
-    due = shop.kasir.subscriptions_due
-    slow = SubscriptionsDue(
+    due = shop.kasir.due_subscriptions
+    slow = DueSubscriptions(
         pool=due.pool,
         clock=due.clock,
         enqueue=due.enqueue,
@@ -228,7 +228,7 @@ async def test_a_look_takes_no_more_than_the_pace_allows(shop: Shop) -> None:
 async def test_what_a_look_took_is_taken_anew_when_its_worker_never_came_back(shop: Shop) -> None:
     await shop.active("SUB-13")
     shop.clock.at = NOON + MONTH
-    due = shop.kasir.subscriptions_due
+    due = shop.kasir.due_subscriptions
     taken = [await due.look(), await due.look()]
     shop.clock.at += due.again_after
     taken.append(await due.look())
@@ -239,7 +239,7 @@ async def test_what_a_look_took_is_taken_anew_when_its_worker_never_came_back(sh
 async def test_what_a_look_took_is_taken_anew_at_once_when_there_is_news_of_it(shop: Shop) -> None:
     found = await shop.active("SUB-14")
     shop.clock.at = NOON + MONTH
-    due = shop.kasir.subscriptions_due
+    due = shop.kasir.due_subscriptions
     taken = [await due.look()]
     shopper = (await shop.find(found)).shopper_reference
     now = shop.clock.now()

@@ -100,7 +100,7 @@ FROM (
     SELECT * FROM notice WHERE kind = 'standard' ORDER BY id DESC LIMIT :most
 ) AS newest;
 
--- name: due_events(now, later, most)
+-- name: due_events(now, later, most, job)
 -- Only the first event of a payment (or token) that the shop has not heard: the next one waits for it.
 -- No more than the workers are about to deliver: what would lie with them for longer than `later`
 -- would be taken twice, while a shop hangs.
@@ -115,7 +115,7 @@ WHERE id IN (
     ORDER BY due_at
     LIMIT greatest(0, :most - (
         SELECT count(*) FROM pgqueuer
-        WHERE entrypoint = 'deliver' AND status IN ('queued', 'picked')
+        WHERE entrypoint = :job AND status IN ('queued', 'picked')
     ))
     FOR UPDATE SKIP LOCKED
 )
