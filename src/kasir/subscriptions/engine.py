@@ -1,9 +1,9 @@
-"""How a subscription goes on: one step after another, until there is nothing to do by now.
+"""Advances a subscription: one step after another, until nothing is due.
 
-Pure. Steps follow from how the payments and the token stand, what the shop wished, and the time;
-never from the order in which any of it was heard. A step that charges is the last one of its turn:
-the renewal then waits for its payment. Whoever runs this holds the subscription's row, writes all
-of the turn in one transaction, and only then lets the payment be asked for.
+Pure. A step follows from the payments, the token, the shop's commands and the time, never from the
+order in which they became known. A step that charges is the last one of its turn: the renewal then
+waits for its payment. The caller holds the subscription's row, writes the whole turn in one
+transaction, and asks for the payment after the commit.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from kasir.subscriptions.plan import WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal, closed, reference_of
 from kasir.subscriptions.states import OVER, Move, State
 from kasir.subscriptions.subscription import Permission, Subscription
-from kasir.subscriptions.turn import Turn, ended, made, settled
+from kasir.subscriptions.turn import Turn, after_move, ended, settled
 
-#: Steps of one turn. More than this are left for the next, which follows at once.
+#: The most steps of one turn. The rest is left for the next turn, which is due at once.
 STEPS_MAX: Final = 500
 
 
@@ -34,11 +34,11 @@ class Rules:
     """What is the same for every subscription.
 
     Attributes:
-        timetable: When a refused renewal is asked for again.
+        timetable: When a refused renewal is retried.
         incomplete_for: How long a sign-up may stay unpaid before it lapses.
-        unopened_for: How long an attempt may be without its payment before it is dropped.
-        unresolved_for: How long an unknown outcome keeps the next period waiting.
-        catch_up: What is done about time that went by unseen.
+        unopened_for: How long an attempt may be without a payment before it is dropped.
+        unresolved_for: How long an unknown outcome delays the next period.
+        catch_up: What is done about due moments that passed before anybody looked.
     """
 
     timetable: Timetable
@@ -50,7 +50,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """Nothing is to be done before this moment; None for not before somebody says something."""
+    """Nothing is due before this moment; None for not before a fact or a command comes."""
 
     until: datetime | None = None
 
@@ -59,7 +59,7 @@ _Step = Turn | _Wait
 
 
 def advance(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -> Turn:
-    """Do all that is to be done by now, up to one charge."""
+    """Do all that is due by now, up to one charge."""
     turn = Turn(subscription=subscription)
     for _ in range(STEPS_MAX):
         step = _Position(turn.subscription, now, rules, ids).step()
@@ -71,7 +71,7 @@ def advance(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """A subscription at a moment, and what follows from how it stands."""
+    """A subscription at a moment, and the step that follows."""
 
     subscription: Subscription
     now: datetime
@@ -99,14 +99,14 @@ class _Position:
             return paused(self.subscription, min(pause_at, self.now))
         if renewal:
             return self._settling(renewal)
-        return self._coming()
+        return self._between_periods()
 
     def _pausing(self) -> _Step:
-        """It is paused: until its planned end, or until somebody says something."""
+        """It is paused: until its planned end, or until a command comes."""
         resumes_at = self.subscription.resumes_at
         if resumes_at and resumes_at <= self.now:
             return resumed(self.subscription, self.rules.catch_up.moment(resumes_at, self.now))
-        # While a trial stands still, so does what is planned for its end.
+        # A cancel that is planned for the end of a trial waits while the trial is paused.
         cancel_at = None if self.subscription.trial_left else self.subscription.cancel_at
         return _Wait(min((when for when in (resumes_at, cancel_at) if when), default=None))
 
@@ -120,10 +120,10 @@ class _Position:
             if self.now < lapses_at:
                 return _Wait(lapses_at)
             if sign_up and sign_up.unresolved and sign_up.unresolved.payment_id:
-                return _Wait()  # Its end is news, and wakes this.
+                return _Wait()  # The end of that payment makes a turn due.
             return ended(self.subscription, Move.LAPSE, self.now)
         if self.subscription.permission is Permission.MISSING:
-            return _Wait()  # The money is there; the token is waited for, however long.
+            return _Wait()  # It is paid; the token may come at any time.
         complete = closed(sign_up, Outcome.PAID)
         begun = replace(
             self.subscription.begun(paid.paid_at or self.now),
@@ -132,13 +132,13 @@ class _Position:
         )
         begun = replace(begun, noticed=sign_up.period)
         move = Move.BEGIN_TRIAL if begun.plan.trial_days else Move.COMPLETE
-        turn = made(begun, move, paid.paid_at or self.now, renewal=complete)
+        turn = after_move(begun, move, paid.paid_at or self.now, renewal=complete)
         return replace(turn, renewals=(complete,))
 
     # Between periods ----------------------------------------------------------------------------
 
-    def _coming(self) -> _Step:
-        """No renewal is open: the next period comes, or there is none."""
+    def _between_periods(self) -> _Step:
+        """No renewal is open: the next period begins, or there is none."""
         period = self.subscription.settled_period + 1
         start = self.subscription.start_of(period)
         if self.subscription.is_last:
@@ -151,7 +151,7 @@ class _Position:
         if self.now < start:
             return self._wait(start, self._notice_at(period, start))
         if self.subscription.state is State.TRIALING:
-            return made(self.subscription, Move.END_TRIAL, start, renewal=None)
+            return after_move(self.subscription, Move.END_TRIAL, start, renewal=None)
         at = self.rules.catch_up.moment(start, self.now)
         if self.subscription.start_of(period + 1) <= at:
             return self._missed(period, start)
@@ -164,7 +164,7 @@ class _Position:
         return start - timedelta(days=days)
 
     def _notice(self, period: int, start: datetime) -> Turn | None:
-        """Tell the shop that a period comes, once, and never of one that has begun."""
+        """Announce a period, once, and only before it has begun."""
         notice_at = self._notice_at(period, start)
         if notice_at is None or self.now < notice_at:
             return None
@@ -202,7 +202,7 @@ class _Position:
     # A renewal that is open ---------------------------------------------------------------------
 
     def _settling(self, renewal: Renewal) -> _Step:
-        """A renewal is open: paid, not known, or refused."""
+        """A renewal is open: it is paid, unresolved or refused."""
         if renewal.paid:
             return settled(self.subscription)
         if refused := self._unhandled_refusal(renewal):
@@ -216,7 +216,7 @@ class _Position:
         return next(found, None)
 
     def _refused(self, renewal: Renewal, attempt: Attempt) -> Turn:
-        """An attempt was refused: plan the next, tell the shop, and fall behind."""
+        """Handle a refused attempt: plan the retry, send the event, and fall behind."""
         handled = tuple(
             replace(one, refusal_handled=True) if one.number == attempt.number else one
             for one in renewal.attempts
@@ -243,7 +243,7 @@ class _Position:
         behind = replace(
             subscription, behind_since=self.subscription.behind_since or renewal.due_at
         )
-        return turn.then(made(behind, Move.FALL_BEHIND, attempt.at, renewal=planned))
+        return turn.then(after_move(behind, Move.FALL_BEHIND, attempt.at, renewal=planned))
 
     def _next_try(self, renewal: Renewal, attempt: Attempt) -> datetime | None:
         if self._needs_shopper(attempt) or self._is_to_stop:
@@ -258,14 +258,13 @@ class _Position:
         )
 
     def _needs_shopper(self, last: Attempt) -> bool:
-        """Whether there is nothing to ask with until the shopper links a wallet again."""
+        """Whether nothing can be charged until the shopper links a wallet again."""
         return last.reason is Reason.TOKEN_GONE or not self._may_charge
 
     def _unresolved(self, renewal: Renewal, attempt: Attempt) -> _Step:
-        """Not known yet: never asked for anew. It may hold up the next period only so long.
+        """Wait for an outcome, which may delay the next period only so long. Never charge again.
 
-        One that the shopper was to pay and has no payment is dropped sooner, by whoever holds
-        the row, and is then seen here no more.
+        An attempt of the shopper's without a payment is dropped sooner, when the rows are read.
         """
         dropped_at = attempt.asked_at + self.rules.unopened_for
         if attempt.payment_id is None and self.now < dropped_at:
@@ -277,10 +276,10 @@ class _Position:
         return self._given_up(renewal) if self.now >= lets_go_at else self._wait(lets_go_at)
 
     def _asking_again(self, renewal: Renewal) -> _Step:
-        """Everything tried was refused: what comes first, the end, another try, or a period."""
+        """All attempts were refused: do what comes first, the end, a retry, or the next period."""
         last = renewal.last
         if last is None or (last.payment_id is None and self._may_charge):
-            return self._charged(renewal, self.now)  # It could not even be asked for, and now can.
+            return self._charged(renewal, self.now)  # Nothing could be charged, and now it can.
         next_start = self.subscription.start_of(renewal.period + 1)
         ends_at = self._ends_at(renewal, last)
         next_try = renewal.next_try if self._may_charge else None
@@ -296,11 +295,11 @@ class _Position:
         return self._charged(renewal, at)
 
     def _lost(self, renewal: Renewal, last: Attempt) -> Turn:
-        """The token is gone between two tries: written down as a try that could not be made.
+        """The token is gone between two attempts: record an attempt that could not be charged.
 
-        What follows is what follows from any such try: the shopper is asked, the shop is told, and
-        a token that is there again is charged at once. Where the last refusal said that it is
-        gone, both were done then.
+        It is handled as any refused attempt: the shopper gets a link, the shop an event, and a
+        token that exists again is charged at once. Where the last refusal said that the token is
+        gone, link and event were sent then.
         """
         turn = self._charged(renewal, self.now)
         if last.reason is not Reason.TOKEN_GONE:
@@ -311,7 +310,7 @@ class _Position:
         return Turn(subscription=replace(self.subscription, renewal=opened), renewals=(opened,))
 
     def _ends_at(self, renewal: Renewal, last: Attempt) -> datetime | None:
-        """When nothing more is hoped for; None while another try is planned before that."""
+        """When the renewal is exhausted; None while a retry is planned before that."""
         if last.reason is Reason.FRAUD:
             return last.at
         since = self.subscription.behind_since or renewal.due_at
@@ -324,14 +323,14 @@ class _Position:
         return limit if renewal.next_try > limit else None
 
     def _exhausted(self, renewal: Renewal, at: datetime) -> Turn:
-        """It stayed refused to the end of its timetable."""
+        """Handle a renewal that stayed refused to the end of its timetable."""
         if self.subscription.plan.when_unpaid is WhenUnpaid.CANCEL:
             return ended(self.subscription, Move.GIVE_UP, at)
         turn = self._given_up(renewal)  # The next period's timetable is its own.
         return replace(turn, subscription=replace(turn.subscription, behind_since=None))
 
     def _given_up(self, renewal: Renewal) -> Turn:
-        """Not asked for again. Should it be paid after all, its payment says so."""
+        """Close a renewal as unpaid. If it is paid later, its payment is settled then."""
         done = closed(renewal, Outcome.UNPAID)
         event = Event(kind=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=done)
         subscription = replace(self.subscription, settled_period=renewal.period, renewal=None)
@@ -345,7 +344,7 @@ class _Position:
 
     @property
     def _is_to_stop(self) -> bool:
-        """Whether nothing is to be charged any more once what was paid for is over."""
+        """Whether nothing is to be charged after the end of the paid time."""
         return self.subscription.cancel_at is not None or self.subscription.pause_at is not None
 
     def _charged(self, renewal: Renewal, at: datetime) -> Turn:
@@ -354,7 +353,7 @@ class _Position:
         )
         attempt = asked
         if not self._may_charge:
-            # There is nothing to charge: written down as an attempt that never went out.
+            # There is no token to charge: recorded as an attempt that was never sent.
             attempt = replace(asked, status=Status.FAILED, reason=Reason.TOKEN_GONE)
         opened = replace(renewal, attempts=(*renewal.attempts, attempt), next_try=None)
         subscription = replace(self.subscription, renewal=opened)
@@ -362,13 +361,13 @@ class _Position:
         return Turn(subscription=subscription, renewals=(opened,), charge=charge)
 
     def _is_over_with(self, planned: datetime | None) -> bool:
-        """Whether what is planned for the end of what was paid for comes true now."""
+        """Whether what is planned for the end of the paid time is due now."""
         if planned is None or self.subscription.is_paid_for(self.now):
             return False
         return not self._comes_first(planned)
 
     def _comes_first(self, planned: datetime) -> bool:
-        """Whether something is done before what is planned for that moment."""
+        """Whether another step comes before what is planned for that moment."""
         renewal = self.subscription.renewal
         if renewal and renewal.paid:
             return True
@@ -378,6 +377,6 @@ class _Position:
         return renewal is not None and self._unhandled_refusal(renewal) is not None
 
     def _wait(self, *until: datetime | None) -> _Wait:
-        """Wait for the first of these, or for what is planned."""
+        """Wait for the first of these moments, or for what is planned."""
         planned = (self.subscription.cancel_at, self.subscription.pause_at)
         return _Wait(min(when for when in (*until, *planned) if when is not None))

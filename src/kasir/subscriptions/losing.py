@@ -1,7 +1,7 @@
-"""What a plan says of money that did not stay: a dispute or a full refund. Pure.
+"""What follows from a dispute or a full refund, as the plan says.
 
-Each is acted on once, however often it is told and whatever becomes of it. The shop can then go on
-with the subscription, and is not stopped again for the same.
+Each is handled once, however often it is notified and whatever its outcome. The shop can resume the
+subscription afterwards; the same dispute or refund does not stop it again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kasir.subscriptions.turn import Turn, ended, settled
 
 
 def next_loss(subscription: Subscription) -> Loss | None:
-    """The next loss that something can be done about from where the subscription stands.
+    """The next loss that can be handled in the subscription's state.
 
     A loss that leads to a pause waits until the sign-up is complete.
     """
@@ -27,22 +27,22 @@ def next_loss(subscription: Subscription) -> Loss | None:
 
 
 def taken_back(subscription: Subscription, loss: Loss, now: datetime) -> Turn:
-    """Do as the plan says of a payment that was taken back, and tell the shop why."""
+    """A turn that does what the plan says about a payment that was taken back."""
     rest = replace(subscription, losses=tuple(one for one in subscription.losses if one != loss))
     wanted = _wanted(subscription, loss)
     if wanted is WhenTakenBack.CONTINUE:
         turn = Turn(subscription=rest)
     elif wanted is WhenTakenBack.CANCEL:
-        # What was paid by now is dealt with first, as before any wish.
-        settled_first = settled(rest)
-        turn = settled_first.then(
-            _because(loss, ended(settled_first.subscription, Move.CANCEL, now))
+        # What is paid by now is settled first, as before any command.
+        settled_before = settled(rest)
+        turn = settled_before.then(
+            _because(loss, ended(settled_before.subscription, Move.CANCEL, now))
         )
     elif subscription.state is State.PAUSED:
         turn = _because(loss, _stays_paused(rest, now))
     else:
-        settled_first = settled(replace(rest, resumes_at=None))
-        turn = settled_first.then(_because(loss, paused(settled_first.subscription, now)))
+        settled_before = settled(replace(rest, resumes_at=None))
+        turn = settled_before.then(_because(loss, paused(settled_before.subscription, now)))
     return replace(turn, handled_losses=(loss,))
 
 
@@ -61,7 +61,7 @@ def _can_be_dealt_with(subscription: Subscription, loss: Loss) -> bool:
 
 
 def _stays_paused(subscription: Subscription, now: datetime) -> Turn:
-    """It is paused already: what was planned for the end of that pause is withdrawn."""
+    """It is paused already: the planned end of the pause is withdrawn."""
     if subscription.resumes_at is None:
         return Turn(subscription=subscription)
     event = Event(kind=SubscriptionEvent.RESUME_WITHDRAWN, at=now)
@@ -69,5 +69,5 @@ def _stays_paused(subscription: Subscription, now: datetime) -> Turn:
 
 
 def _because(loss: Loss, turn: Turn) -> Turn:
-    """The same, told with the payment that it was done for."""
+    """The same turn, whose events name the payment that was taken back."""
     return replace(turn, events=tuple(replace(one, loss=loss) for one in turn.events))

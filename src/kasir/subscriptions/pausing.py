@@ -1,7 +1,6 @@
-"""A pause and its end, whether the shop wishes them now or planned them for this moment. Pure.
+"""A pause and its end, whether the shop asks for them now or planned them for this moment.
 
-A pause within a period takes nothing from it: what was paid for runs on. A trial stands still
-meanwhile, and what is left of it comes after the pause.
+A paid period runs on during a pause. A trial does not: what is left of it follows the pause.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from datetime import datetime, timedelta
 from kasir.subscriptions.renewal import Outcome, Renewal, closed
 from kasir.subscriptions.states import Move, State
 from kasir.subscriptions.subscription import Subscription
-from kasir.subscriptions.turn import Turn, made
+from kasir.subscriptions.turn import Turn, after_move
 
 
 def paused(subscription: Subscription, at: datetime) -> Turn:
-    """Charge nothing until it is resumed. A renewal that stands refused is given up.
+    """A turn that pauses it. A refused renewal is given up.
 
-    So is one whose charge was never sent: it is withdrawn. A charge that may have been sent stays
-    what it is; its end is heard all the same.
+    So is one whose charge was never sent, which is withdrawn. A charge that may have been sent is
+    resolved as any other.
 
     Raises:
         IllegalMove: It is neither in a trial, nor active, nor past due.
@@ -30,16 +29,16 @@ def paused(subscription: Subscription, at: datetime) -> Turn:
         subscription = replace(
             subscription, renewal=None, settled_period=done.period, behind_since=None
         )
-        # What was paid for ended when this fell due: there is no rest of it to resume.
+        # The paid time ended when this fell due: nothing of it is left to resume.
         subscription = replace(subscription, anchor=done.due_at, anchor_period=done.period + 1)
-    turn = made(subscription, Move.PAUSE, at, renewal=done)
+    turn = after_move(subscription, Move.PAUSE, at, renewal=done)
     return replace(turn, renewals=(done,) if done else ())
 
 
 def resumed(subscription: Subscription, at: datetime) -> Turn:
-    """Go on after a pause.
+    """A turn that ends a pause.
 
-    What was paid for before the pause still counts. Where that is over, a new period begins at
+    Time that was paid for before the pause still counts. Where it is over, a new period begins at
     this moment and is charged: its shopper gets all of it.
 
     Raises:
@@ -49,7 +48,7 @@ def resumed(subscription: Subscription, at: datetime) -> Turn:
     if done:
         subscription = replace(subscription, renewal=None, settled_period=done.period)
     move = Move.RESUME if subscription.trial_left is None else Move.RESUME_TRIAL
-    turn = made(replace(subscription, resumes_at=None), move, at, renewal=None)
+    turn = after_move(replace(subscription, resumes_at=None), move, at, renewal=None)
     subscription = turn.subscription
     if subscription.trial_left is not None:
         subscription = _trial_goes_on(subscription, at + subscription.trial_left)
@@ -77,7 +76,7 @@ def _trial_left(subscription: Subscription, at: datetime) -> timedelta | None:
 
 
 def _trial_goes_on(subscription: Subscription, ends_at: datetime) -> Subscription:
-    """A trial that ends at this moment; the shop is told of its first charge anew."""
+    """The subscription, its trial ending at this moment; its first charge is announced again."""
     cancel_at = ends_at if subscription.cancel_at else None
     return replace(
         subscription,

@@ -1,4 +1,4 @@
-"""What a subscription does at one look: how it then stands, what is told, written and charged."""
+"""What was decided of a subscription: its state after it, its events, and what to charge."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kasir.subscriptions.subscription import Subscription
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What came of going on, or of a wish.
+    """What the engine, or a command of the shop, decided.
 
     Attributes:
-        subscription: As it stands now, with when there is something to do next.
-        news: What the shop is told, in order.
+        subscription: After the turn, with when its next one is due.
+        events: Events for the shop, in order.
         changes: The moves that were made, in order.
-        renewals: Every renewal that was opened, changed or closed, as it now is.
+        renewals: Every renewal that was opened, changed or closed, after the change.
         invitations: Renewals that the shopper is to pay by the link they name.
-        charge: The attempt to be made, if any: the last one of the last of `renewals`.
-        dealt_with: Losses of which all was done that the plan says.
+        charge: The attempt to charge, if any: the last one of the last of `renewals`.
+        handled_losses: Losses that were handled as the plan says.
     """
 
     subscription: Subscription
@@ -34,7 +34,7 @@ class Turn:
     handled_losses: tuple[Loss, ...] = ()
 
     def then(self, later: Turn) -> Turn:
-        """This turn and what came after it."""
+        """This turn followed by a later one."""
         return Turn(
             subscription=later.subscription,
             events=self.events + later.events,
@@ -46,11 +46,13 @@ class Turn:
         )
 
 
-def made(subscription: Subscription, move: Move, at: datetime, *, renewal: Renewal | None) -> Turn:
-    """A move, with its news.
+def after_move(
+    subscription: Subscription, move: Move, at: datetime, *, renewal: Renewal | None
+) -> Turn:
+    """A turn that makes one move, with its event.
 
     Raises:
-        IllegalMove: It cannot be made from where the subscription stands.
+        IllegalMove: It cannot be made from the subscription's state.
     """
     after = subscription.after(move)
     change = Change(at=at, was=subscription.state, now_is=after.state, move=move)
@@ -64,7 +66,7 @@ def made(subscription: Subscription, move: Move, at: datetime, *, renewal: Renew
 
 
 def settled(subscription: Subscription) -> Turn:
-    """The renewal that was paid, dealt with; nothing where none was."""
+    """A turn that closes the renewal where it is paid; it changes nothing where it is not."""
     renewal = subscription.renewal
     if renewal is None or renewal.paid is None or subscription.state is State.INCOMPLETE:
         return Turn(subscription=subscription)
@@ -75,18 +77,18 @@ def settled(subscription: Subscription) -> Turn:
     )
     turn = Turn(subscription=subscription, events=(event,), renewals=(done,))
     if subscription.state is State.PAST_DUE:
-        return turn.then(made(subscription, Move.RECOVER, at, renewal=done))
+        return turn.then(after_move(subscription, Move.RECOVER, at, renewal=done))
     return turn
 
 
 def ended(subscription: Subscription, move: Move, at: datetime) -> Turn:
-    """A move after which nothing follows: what is owed is given up, and every plan is over.
+    """A turn that ends the subscription: its renewal is given up, and nothing stays planned.
 
     Raises:
-        IllegalMove: It cannot be made from where the subscription stands.
+        IllegalMove: The move cannot be made from the subscription's state.
     """
     done = closed(subscription.renewal, Outcome.UNPAID) if subscription.renewal else None
-    turn = made(subscription, move, at, renewal=done)
+    turn = after_move(subscription, move, at, renewal=done)
     over = replace(turn.subscription, renewal=None, trial_left=None, due_at=None)
     over = replace(over, cancel_at=None, pause_at=None, resumes_at=None)
     return replace(turn, subscription=over, renewals=(done,) if done else ())
