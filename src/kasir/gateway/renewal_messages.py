@@ -1,8 +1,8 @@
-"""Renewals in Adyen's words: the charge of a token, the shopper's link, and what a refusal says.
+"""Renewals in Adyen's messages: the charge of a token, the shopper's link, and why it was refused.
 
-A renewal's attempt is a payment as any other: its intent and its exact words are written down in
-the transaction that decides on it, with the one idempotency key made of its own id. Whoever comes
-first then asks, this worker or the next, and is answered once.
+A renewal's attempt is a payment as any other: its intent and its exact request are written in the
+transaction that decides on it, under one idempotency key made of its own id. Whichever worker comes
+first sends it after the commit, and Adyen acts on it once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from kasir.tokens.model import Token
 
 #: The one model whose charges need no shopper. Source: Adyen's page on GoPay.
 SUBSCRIPTION: Final = "Subscription"
-#: What Kasir answers itself where a charge is withdrawn before anybody sent it.
+#: The answer that Kasir writes itself for a charge that was withdrawn before it was sent.
 NEVER_SENT: Final = Kept(
     status=410,
     body=msgspec.json.encode(
@@ -47,10 +47,10 @@ _LINK_LIFETIME: Final = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalMessages:
-    """What is the same in every renewal.
+    """Builds the messages of renewals.
 
     Attributes:
-        merchant_account: Whose money it becomes.
+        merchant_account: The account that is paid.
         lifetime: After this long a payment that nobody finished is closed.
     """
 
@@ -65,7 +65,7 @@ class RenewalMessages:
         payment_id: PaymentId,
         now: datetime,
     ) -> tuple[Intent, Question]:
-        """The payment that charges a renewal, and the question that asks for it."""
+        """The payment that charges a renewal, and the question that asks Adyen for it."""
         intent = Intent(
             id=payment_id,
             reference=renewal.reference,
@@ -124,7 +124,7 @@ class RenewalMessages:
 
 
 def withdrawn(attempt: Attempt, it: Subscription, now: datetime) -> Fact:
-    """What the payment of an attempt hears that was decided on and is not to be sent."""
+    """The fact that ends the payment of an attempt that was decided on and never sent."""
     return Fact(
         key="withdrawn",
         says=Says.CANCELLED,
@@ -138,20 +138,20 @@ def withdrawn(attempt: Attempt, it: Subscription, now: datetime) -> Fact:
 def why_refused(
     status: Status, answer: bytes | None, texts: Sequence[str], *, asked: bool
 ) -> Reason | None:
-    """Why an attempt was refused, from Adyen's answer and all that was said; None if it was not.
+    """Why an attempt was refused, from Adyen's answer and notifications; None if it was not.
 
     Args:
-        status: Where its payment stands.
-        answer: Adyen's answer to the charge, as it came; None where it tells nothing.
-        texts: The words of every fact that spoke against it.
-        asked: Whether there is a payment at all: without a token nothing can be asked.
+        status: The status of its payment.
+        answer: Adyen's answer to the charge, as it came; None where there is none.
+        texts: The texts of every fact against it.
+        asked: Whether there is a payment at all: without a token nothing can be charged.
     """
     if status not in {Status.REFUSED, Status.CANCELLED, Status.EXPIRED, Status.FAILED}:
         return None
     if not asked:
-        # Dropped, it expired: then the shopper did not come, which says nothing of the wallet.
+        # Expired means dropped: the shopper did not come, which says nothing about the wallet.
         return Reason.TOKEN_GONE if status is Status.FAILED else None
-    # A request that Adyen would not take says nothing of the shopper's wallet.
+    # A request that Adyen rejected says nothing about the shopper's wallet.
     otherwise = Reason.TECHNICAL if status is Status.FAILED else Reason.NO_BALANCE
     return reason_of(_code(answer), texts, otherwise)
 

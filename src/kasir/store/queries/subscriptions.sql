@@ -281,9 +281,9 @@ FROM unnest(:subscription_ids::text[], :ats::timestamptz[], :weres::text[], :now
 ORDER BY change.place;
 
 -- name: wake(shoppers, payment_ids, now)!
--- Something was heard that may move these shoppers' subscriptions: they are looked at again; of
--- those that are over, only whose own payments these are. In the order of their ids, so that two
--- who wake several never wait for each other.
+-- Something was recorded that may matter to these shoppers' subscriptions: their turns are due now.
+-- Of those that are over, only the owners of these payments. In the order of their ids, so that two
+-- transactions that lock several never deadlock.
 UPDATE subscription SET due_at = :now, taken_until = NULL
 WHERE id IN (
     SELECT id FROM subscription
@@ -303,12 +303,12 @@ ORDER BY due_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: take(places, until)!
--- By where the rows are, which needs no index; they are locked by the caller, and so stay there.
--- `due_at` is left to whoever takes its turn: to move it would touch every index of the table.
+-- By the rows' physical addresses, which need no index; the caller locked the rows, so they do not
+-- move. `due_at` is left to the turn: to change it here would touch every index of the table.
 UPDATE subscription SET taken_until = :until WHERE ctid = ANY (:places::tid[]);
 
 -- name: pace(merchant_account, per_s)$
--- How many calls may be given out now: what a second allows, less what the last second took.
+-- How many calls may be given out now: what one second allows, less what the last second took.
 INSERT INTO pace (merchant_account, given_until)
 VALUES (:merchant_account, clock_timestamp() - interval '1 second')
 ON CONFLICT (merchant_account) DO UPDATE
@@ -320,7 +320,7 @@ UPDATE pace SET given_until = given_until + make_interval(secs => :seconds)
 WHERE merchant_account = :merchant_account;
 
 -- name: changes_by_day(time_zone, until)
--- What changed each day, summed up by kind of move.
+-- The changes of each day, summed by kind of move.
 SELECT (at AT TIME ZONE :time_zone)::date AS day, was, now_is, move, count(*) AS count,
        sum(monthly_now - monthly_was) AS monthly
 FROM subscription_change
