@@ -175,7 +175,7 @@ async def test_who_withdraws_a_charge_waits_for_its_payment_before_the_subscript
     assert free
 
 
-async def test_a_charge_decided_on_while_a_wish_waited_is_withdrawn_all_the_same(
+async def test_a_charge_decided_on_while_a_command_waited_is_withdrawn_all_the_same(
     shop: Shop, hand: Hand
 ) -> None:
     """The wish looked for charges that were not sent before it waited; now there is one."""

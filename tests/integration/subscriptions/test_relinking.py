@@ -1,4 +1,4 @@
-"""What the shopper pays itself when the token is gone: by link or on the shop's page, once."""
+"""Renewals that the shopper pays when the token is gone: by link or on the shop's page, once."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ async def behind(shop: Shop, name: str, refusal: dict[str, str]) -> Subscription
 async def dies_before_opening(
     shop: Shop, found: SubscriptionId, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[bytes, str]:
-    """Let a server die between the attempt and its payment; what it was about to ask."""
-    told: list[tuple[bytes, str]] = []
+    """Let a server die between writing the attempt and its payment; what it was about to ask."""
+    asked: list[tuple[bytes, str]] = []
 
     async def die(_: object, body: bytes, __: int, key: str) -> None:
-        told.append((body, key))
+        asked.append((body, key))
         raise DiedError
 
     with monkeypatch.context() as patched:
         patched.setattr(type(shop.kasir.checkout), "payments", die)
         with pytest.raises(DiedError):
             await shop.kasir.subscribing.pay_again(found, BODY.encode())
-    return told[0]
+    return asked[0]
 
 
 async def link_of(shop: Shop, found: SubscriptionId, period: int) -> OpenLink:
@@ -75,7 +75,7 @@ async def test_an_attempt_whose_server_died_holds_the_renewal_for_an_hour(
     assert shop.adyen.charges() == Counter({"DEAD": 1, "DEAD-p2": 1})
 
 
-async def test_who_pays_where_nothing_is_owed_is_told_so_and_nothing_is_opened(shop: Shop) -> None:
+async def test_a_payment_where_nothing_is_owed_is_refused_and_nothing_is_opened(shop: Shop) -> None:
     found = await shop.active("EVEN")
     with pytest.raises(InvalidRequest, match="nothing is owed: the subscription is active"):
         await shop.kasir.subscribing.pay_again(found, BODY.encode())
@@ -91,13 +91,13 @@ async def test_an_attempt_that_was_dropped_leaves_the_timetable_as_it_was(
     await dies_before_opening(shop, found, monkeypatch)
     shop.clock.at += 2 * HOUR
     await shop.go_on(found)
-    it = await shop.find(found)
+    subscription = await shop.find(found)
     early = shop.adyen.charges()
     shop.clock.at += timedelta(days=2)
     await shop.work()
 
     assert planned is not None
-    assert it.due_at == planned.next_try
+    assert subscription.due_at == planned.next_try
     assert early == Counter({"ON-TIME": 1})
     assert shop.adyen.charges() == Counter({"ON-TIME": 1, "ON-TIME-p2": 1})
     assert (await shop.events()).count("renewal.failed") == 1

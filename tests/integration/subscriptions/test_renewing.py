@@ -1,4 +1,4 @@
-"""Renewals on a real database: each period once, whoever works and whoever dies."""
+"""Renewals on a real database: each period is charged once, whichever worker runs or dies."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_a_worker_killed_at_any_line_charges_the_period_once(shop: Shop, l
 
 
 async def _killed(shop: Shop, found: SubscriptionId, line: str) -> None:
-    """Let a worker go on with a subscription, and die at that line."""
+    """Let a worker renew a subscription, and die at that line."""
     if line == "before writing":
         async with shop.kasir.pool.acquire() as connection:
             await connection.execute("ALTER TABLE question RENAME TO away")
@@ -225,7 +225,7 @@ async def test_a_look_takes_no_more_than_the_pace_allows(shop: Shop) -> None:
     assert taken[1] <= 2  # A second look at once: nearly nothing was earned since.
 
 
-async def test_what_a_look_took_is_taken_anew_when_its_worker_never_came_back(shop: Shop) -> None:
+async def test_what_a_look_took_is_due_again_when_its_worker_died(shop: Shop) -> None:
     await shop.active("SUB-13")
     shop.clock.at = NOON + MONTH
     due = shop.kasir.due_subscriptions
@@ -236,7 +236,7 @@ async def test_what_a_look_took_is_taken_anew_when_its_worker_never_came_back(sh
     assert taken == [1, 0, 1]
 
 
-async def test_what_a_look_took_is_taken_anew_at_once_when_there_is_news_of_it(shop: Shop) -> None:
+async def test_what_a_look_took_is_due_again_at_once_when_a_fact_comes(shop: Shop) -> None:
     found = await shop.active("SUB-14")
     shop.clock.at = NOON + MONTH
     due = shop.kasir.due_subscriptions

@@ -17,7 +17,7 @@ from kasir.subscriptions.subscription import SubscriptionId
 from statements import counted_statements
 
 MANY: Final = 100
-#: Copies of the one subscription there is and of its sign-up: the same life, another id.
+#: Copies of the one subscription there is and of its sign-up: the same past, another id.
 COPIES: Final = """
     INSERT INTO subscription
         (id, plan_id, reference, shopper_reference, return_url, created_at, state, minor_units,
@@ -48,7 +48,7 @@ async def copied(shop: Shop, name: str, count: int) -> list[SubscriptionId]:
 
 
 async def one_and_many(shop: Shop) -> list[list[SubscriptionId]]:
-    """Give one subscription and many of the same life, whose second charge is due."""
+    """Give one subscription and a hundred with the same past, whose second charge is due."""
     await shop.active("SUB")
     shop.clock.at = NOON + MONTH
     return [await copied(shop, "one-", 1), await copied(shop, "many-", MANY)]
