@@ -1,8 +1,8 @@
 """A subscription in any sequence of events: sign-up, charges, refusals, pauses, clock leaps.
 
 What must hold after every step: no period is charged twice, none outside the subscription's life,
-none is skipped without an event, nothing is sent that is not owed, no plan is lost without an event, and
-looking again changes nothing.
+none is skipped without an event, nothing is sent that is not owed, no plan is lost without an
+event, and another turn changes nothing.
 """
 
 # ruff: noqa: D102  # A rule's name is its sentence, as a test's is.

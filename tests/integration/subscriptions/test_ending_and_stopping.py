@@ -46,7 +46,7 @@ async def behind(shop: Shop, name: str, **plan: Any) -> SubscriptionId:
     return found
 
 
-# A cancel at the end of the period, while past due -------------------------------------------------
+# A cancel at the end of the period, while past due -----------------------------------------------
 
 
 async def test_cancelled_at_period_end_while_past_due_is_not_asked_for_again(shop: Shop) -> None:
