@@ -59,7 +59,7 @@ class RenewalMessages:
 
     def charge(
         self,
-        it: Subscription,
+        subscription: Subscription,
         renewal: Renewal,
         token: Token,
         payment_id: PaymentId,
@@ -71,11 +71,11 @@ class RenewalMessages:
             reference=renewal.reference,
             amount=renewal.amount,
             method=GOPAY.type,
-            return_url=it.return_url,
+            return_url=subscription.return_url,
             created_at=now,
             close_at=now + self.lifetime,
             model=SUBSCRIPTION,
-            shopper_reference=it.shopper_reference,
+            shopper_reference=subscription.shopper_reference,
         )
         question = Question(
             key=payment_key(payment_id),
@@ -83,28 +83,28 @@ class RenewalMessages:
             payment_id=payment_id,
             version=OWN_VERSION,
             path="/payments",
-            body=msgspec.json.encode(self._body(it, renewal, token, payment_id)),
+            body=msgspec.json.encode(self._body(subscription, renewal, token, payment_id)),
             opened_at=now,
             asked_at=now,
         )
         return intent, question
 
     def _body(
-        self, it: Subscription, renewal: Renewal, token: Token, payment_id: PaymentId
+        self, subscription: Subscription, renewal: Renewal, token: Token, payment_id: PaymentId
     ) -> Mapping[str, Any]:
         return {
             "merchantAccount": self.merchant_account,
             "reference": renewal.reference,
             "amount": _amount(renewal),
             "paymentMethod": {"storedPaymentMethodId": token.name.stored_id},
-            "shopperReference": it.shopper_reference,
+            "shopperReference": subscription.shopper_reference,
             "shopperInteraction": "ContAuth",
             "recurringProcessingModel": SUBSCRIPTION,
-            "returnUrl": it.return_url,
+            "returnUrl": subscription.return_url,
             "metadata": {METADATA_PAYMENT_ID: payment_id},
         }
 
-    def invitation(self, it: Subscription, renewal: Renewal, now: datetime) -> Link:
+    def invitation(self, subscription: Subscription, renewal: Renewal, now: datetime) -> Link:
         """The link by which a shopper pays a renewal and links a wallet again."""
         return Link(
             id=LinkId(renewal.link_id),
@@ -113,8 +113,8 @@ class RenewalMessages:
                 "reference": renewal.reference,
                 "amount": _amount(renewal),
                 "countryCode": GOPAY.country,
-                "returnUrl": it.return_url,
-                "shopperReference": it.shopper_reference,
+                "returnUrl": subscription.return_url,
+                "shopperReference": subscription.shopper_reference,
                 "storePaymentMethodMode": "enabled",
                 "recurringProcessingModel": SUBSCRIPTION,
             },
@@ -123,7 +123,7 @@ class RenewalMessages:
         )
 
 
-def withdrawn(attempt: Attempt, it: Subscription, now: datetime) -> Fact:
+def withdrawn(attempt: Attempt, subscription: Subscription, now: datetime) -> Fact:
     """The fact that ends the payment of an attempt that was decided on and never sent."""
     return Fact(
         key="withdrawn",
@@ -131,7 +131,7 @@ def withdrawn(attempt: Attempt, it: Subscription, now: datetime) -> Fact:
         source=Source.KASIR,
         at=now,
         about=payment_key(attempt.payment_id) if attempt.payment_id else "",
-        words=f"never sent: by then the subscription was {it.state} and owed nothing",
+        words=f"never sent: by then the subscription was {subscription.state} and owed nothing",
     )
 
 

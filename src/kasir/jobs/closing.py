@@ -184,15 +184,16 @@ class Closing:
 
     async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> bool:
         """Write an attempt off, or ask Adyen to cancel it; whether a cancel was sent."""
-        known, word = await self.attempts.deliveries(), await self._word(payment, asked)
+        known = await self.attempts.deliveries()
+        cancel_failed_at = await self._cancel_failed_at(payment, asked)
         if await self._may_be_paid(payment, known):
             return False
         if not known.are_late(self.clock.now(), self.waits.late_after) and (
-            why := await self._over(payment, asked, known, word)
+            why := await self._over(payment, asked, known, cancel_failed_at)
         ):
             await self._write_off(payment, why)
             return False
-        may_ask = not word and self._may_ask(payment, asked, known)
+        may_ask = not cancel_failed_at and self._may_ask(payment, asked, known)
         if not may_ask or await self.attempts.has_others(payment, _ALWAYS):
             return False
         await self._cancel(payment, len(asked))
@@ -214,37 +215,37 @@ class Closing:
         payment: Payment,
         asked: Sequence[_Asked],
         known: Deliveries,
-        word: datetime | None,
+        cancel_failed_at: datetime | None,
     ) -> str:
         """Why an attempt is over although no notification ended it; empty where it is not."""
-        if word:
+        if cancel_failed_at:
             over_at = payment.intent.close_at + self.waits.clock_margin
-            settled_at = max(word, over_at) + self.waits.late_after
-            why = "Adyen had nothing open to cancel, and has told of no payment"
+            settled_at = max(cancel_failed_at, over_at) + self.waits.late_after
+            why = "Adyen had nothing open to cancel, and has notified of no payment"
             return why if self.clock.now() >= settled_at else ""
         if asked and self._is_given_up(payment):
             forgotten = known.cover(asked[-1].question.opened_at + self.waits.late_after)
-            why = "Adyen never answered, has forgotten its key, and has told of no payment"
+            why = "Adyen never answered, has forgotten its key, and has notified of no payment"
             return why if forgotten else ""
-        told_by = await self._told_by(payment)
-        if known.cover(told_by) and await self.attempts.has_others(payment, _ALWAYS):
+        notified_by = await self._would_be_notified_by(payment)
+        if known.cover(notified_by) and await self.attempts.has_others(payment, _ALWAYS):
             return (
                 "it was not cancelled, for its reference has another payment; its time at the "
-                "wallet was over long before the last thing that Adyen told of"
+                "wallet was over long before the last thing that Adyen notified of"
             )
         return ""
 
-    async def _word(self, payment: Payment, asked: Sequence[_Asked]) -> datetime | None:
+    async def _cancel_failed_at(self, payment: Payment, asked: Sequence[_Asked]) -> datetime | None:
         """When Adyen said that there is nothing to cancel, and the wallet's time was over."""
         over_at = payment.intent.close_at
         late = [one for one in asked if one.question.opened_at >= over_at]
         keys = {one.question.key for one in late}
         names = {one.modification for one in payment.facts if one.about in keys} - {""}
-        told = await self.attempts.answered_at(sorted(names)) if names else None
+        answered_at = await self.attempts.answered_at(sorted(names)) if names else None
         said = [one.question.opened_at for one in late if one.kept and _is_nothing(one.kept)]
-        return min(filter(None, (told, *said)), default=None)
+        return min(filter(None, (answered_at, *said)), default=None)
 
-    async def _told_by(self, payment: Payment) -> datetime:
+    async def _would_be_notified_by(self, payment: Payment) -> datetime:
         """When the notification of an attempt paid at the last moment would have come."""
         intent = payment.intent
         question, _ = await self.flow.book.question(payment_key(intent.id))

@@ -95,5 +95,5 @@ class RenewalPayments:
             status=answer.status,
             answer=self.vault.seal(answer.body),
         )
-        news = {payment_id: [fact] for payment_id, fact in facts.items()}
-        await self.ledger.hear(connection, news, wakes=False)
+        by_payment = {payment_id: [fact] for payment_id, fact in facts.items()}
+        await self.ledger.hear(connection, by_payment, wakes=False)

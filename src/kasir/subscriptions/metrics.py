@@ -66,19 +66,19 @@ _BEGUN = frozenset({State.ACTIVE, State.TRIALING})
 def by_day(counted: Iterable[Counted], first: date, last: date) -> list[Day]:
     """The figures of every day from the first to the last, both included."""
     changes = sorted(counted, key=lambda one: one.day)
-    standing = Day(day=first)
+    current = Day(day=first)
     days: list[Day] = []
-    place = 0
-    while place < len(changes) and changes[place].day < first:
-        standing = _after(standing, changes[place])
-        place += 1
+    position = 0
+    while position < len(changes) and changes[position].day < first:
+        current = _after(current, changes[position])
+        position += 1
     while len(days) <= (last - first).days:
         day = first + timedelta(days=len(days))
-        standing = replace(standing, day=day, new=0, churned=0, recovered=0)
-        while place < len(changes) and changes[place].day == day:
-            standing = _after(standing, changes[place])
-            place += 1
-        days.append(standing)
+        current = replace(current, day=day, new=0, churned=0, recovered=0)
+        while position < len(changes) and changes[position].day == day:
+            current = _after(current, changes[position])
+            position += 1
+        days.append(current)
     return days
 
 

@@ -53,5 +53,5 @@ ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED;
 
 -- name: seal_links(ids, sealed_requests)!
 UPDATE payment_link SET request = NULL, sealed_request = sealed
-FROM unnest(:ids::text[], :sealed_requests::bytea[]) AS news (link, sealed)
+FROM unnest(:ids::text[], :sealed_requests::bytea[]) AS one (link, sealed)
 WHERE payment_link.id = link;
