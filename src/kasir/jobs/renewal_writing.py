@@ -223,8 +223,7 @@ class RenewalWriting:
             await self.payments.withdraw(connection, facts, NEVER_SENT)
         closed = [(one.id, renewal) for one in every for renewal in one.closed]
         if link_ids := [renewal.link_id for _, renewal in closed if renewal.link_id]:
-            await links.SQL.expire_links(connection, ids=link_ids, now=now)
-            await links.DUE.close_free_attempts_of(connection, link_ids=link_ids, now=now)
+            await links.withdraw_all(connection, link_ids, now)
         if ids := [owner for owner, renewal in closed if _has_unopened(renewal)]:
             await SQL.drop_unopened(connection, subscription_ids=ids, asked_until=now, now=now)
 

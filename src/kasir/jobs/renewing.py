@@ -30,7 +30,6 @@ from kasir.gateway.renewal_messages import RenewalMessages
 from kasir.ids import Ids, PaymentId
 from kasir.jobs.renewal_reading import DecidedMeanwhileError, Locked, RenewalReading
 from kasir.jobs.renewal_writing import Prepared, RenewalWriting
-from kasir.ledger import payment_book
 from kasir.ledger.payments import Ledger
 from kasir.ledger.renewal_payments import RenewalPayments
 from kasir.limits import Limits
@@ -45,6 +44,7 @@ from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.subscriptions.turn import Turn
 
 SQL: Final = queries("subscriptions")
+PAYMENTS: Final = queries("payments")
 #: Charges that follow each other at once, while a test clock's leap is caught up with.
 _IN_A_ROW_MAX: Final = 100
 
@@ -296,7 +296,7 @@ async def _first(
     Raises:
         KeyReused: It came with another body.
     """
-    claimed = await payment_book.SQL.claim_shop_key(
+    claimed = await PAYMENTS.claim_shop_key(
         connection,
         shop_key=_scoped(shop_key),
         fingerprint=shop_key.fingerprint,

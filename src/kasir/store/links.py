@@ -47,6 +47,15 @@ async def write_all(connection: Connection, vault: Vault, links: Sequence[Link])
         )
 
 
+async def withdraw_all(connection: Connection, link_ids: Sequence[str], now: datetime) -> None:
+    """Withdraw links, and make their open attempts due to be closed, where those are not locked.
+
+    For transactions that hold a subscription: nothing is waited for that a reader may hold.
+    """
+    await SQL.expire_links(connection, ids=link_ids, now=now)
+    await DUE.close_free_attempts_of(connection, link_ids=link_ids, now=now)
+
+
 async def marks(
     pool: Pool, link_ids: Collection[LinkId], payment_ids: Collection[PaymentId]
 ) -> dict[LinkId, str]:
