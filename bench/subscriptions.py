@@ -23,7 +23,7 @@ from bench import messages
 from bench.figures import Result, Target, medians
 from bench.site import API_KEY, HMAC_KEY, MERCHANT, TWIN_KEY, Server, Site, SiteError
 
-from kasir.jobs.due_subscriptions import SubscriptionsDue
+from kasir.jobs.due_subscriptions import DueSubscriptions
 from kasir.store.database import Connection
 
 _TOKEN_KEY: Final = "ab" * 32
@@ -46,7 +46,7 @@ _PLAN: Final = """
 """
 _GROW: Final = """
     INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url, created_at,
-                              state, minor_units, dealt, due_at)
+                              state, minor_units, settled_period, due_at)
     SELECT 'sub_' || n, 'pln', 'R' || n, 'S' || n, 'https://shop.example', now(), 'active', 50000,
            1, $3::timestamptz + n * interval '1 minute'
     FROM generate_series($1::int, $2::int) AS n
@@ -251,7 +251,7 @@ async def _look(pool: Any) -> float:
     """How long a look takes that finds a hundred, in milliseconds."""
     names = [f"sub_{number}" for number in range(1, _DUE + 1)]
     await pool.execute(_MOVE, _NOW, names)
-    due = SubscriptionsDue(
+    due = DueSubscriptions(
         pool=pool,
         clock=_Clock(),
         enqueue=_nowhere,

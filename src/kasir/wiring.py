@@ -16,7 +16,7 @@ from kasir.config import DatabaseSettings, Settings, settings_from
 from kasir.embedded.server import embedded, kept_running
 from kasir.gateway.account_checks import Finding, examine
 from kasir.gateway.provider import Adyen
-from kasir.gateway.renewal_messages import Renewing, Words
+from kasir.gateway.renewal_messages import why_refused
 from kasir.gateway.times import Times
 from kasir.gateway.token_answers import TokenRecordingProvider
 from kasir.gateway.token_checks import TokenCheckingProvider
@@ -26,9 +26,8 @@ from kasir.ids import PaymentId, SortableIds
 from kasir.jobs import engine
 from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.due import Due
-from kasir.jobs.due_subscriptions import SubscriptionsDue
-from kasir.jobs.renewal_writing import Writing
-from kasir.jobs.renewing import PostgresSubscriptions
+from kasir.jobs.due_subscriptions import DueSubscriptions
+from kasir.jobs.renewing import Renewing, Turns
 from kasir.jobs.schema import bring_up_to_date
 from kasir.ledger.payment_book import PostgresBook
 from kasir.ledger.payments import Ledger
@@ -50,11 +49,11 @@ from kasir.store.database import Pool
 from kasir.store.diagnosis import Diagnosis
 from kasir.store.inbox import GroupInbox
 from kasir.store.links import PostgresLinks
+from kasir.store.open_attempts import PostgresOpenAttempts
 from kasir.store.outbox import EventFeed, Outbox
+from kasir.store.subscription_rows import RenewalRows
+from kasir.store.subscriptions import SubscriptionBook
 from kasir.store.vault import Vault
-from kasir.subscriptions.dunning import Timetable
-from kasir.subscriptions.engine import Rules
-from kasir.subscriptions.renewal import CatchUp
 from kasir.tokens.model import Token
 from kasir.webhooks.notices import Notices
 from kasir.webhooks.reading import Reader
@@ -84,7 +83,7 @@ class Kasir:
         subscriptions: Plans and subscriptions, as Kasir knows them.
         subscribing: What a shop may do with them.
         renewing: Lets subscriptions go on; the worker's work.
-        subscriptions_due: Finds those that have something to do.
+        due_subscriptions: Finds those that have something to do.
         api_keys: Who may call over HTTP.
         clock: What time it is.
         times: Whether it is, by the world's clocks.
@@ -106,10 +105,10 @@ class Kasir:
     reader: Reader
     tokens: Tokens
     stored: StoredMethods
-    subscriptions: PostgresSubscriptions
+    subscriptions: SubscriptionBook
     subscribing: SubscriptionRequests
     renewing: Renewing
-    subscriptions_due: SubscriptionsDue
+    due_subscriptions: DueSubscriptions
     api_keys: ApiKeys
     clock: Clock
     times: Times
@@ -180,9 +179,9 @@ class Kasir:
         flow = ground.flow(tokens, stored)
         lifetime = ground.attempt_lifetime
         checkout = PaymentRequests(flow, wire, ids, clock, account, lifetime, tokens)
-        subscriptions, due = ground.subscriptions(), ground.due()
+        subscriptions, turns, due = ground.subscriptions(), ground.turns(), ground.due()
         links = PostgresLinks(pool, vault)
-        closing = Closing(flow, book, due, clock, account, Waits.of(limits))
+        closing = Closing(flow, book, ground.open_attempts(), clock, account, Waits.of(limits))
         return cls(
             settings=settings,
             checkout=checkout,
@@ -204,15 +203,16 @@ class Kasir:
             stored=stored,
             subscriptions=subscriptions,
             subscribing=SubscriptionRequests(
-                book=subscriptions,
+                plans=subscriptions,
+                turns=turns,
                 payments=checkout,
                 tokens=tokens,
                 ids=ids,
                 clock=clock,
                 merchant_account=account,
             ),
-            renewing=Renewing(subscriptions, flow, in_a_row=settings.follow_twin_clock),
-            subscriptions_due=ground.subscriptions_due(),
+            renewing=Renewing(turns, flow, in_a_row=settings.follow_twin_clock),
+            due_subscriptions=ground.due_subscriptions(),
             api_keys=ApiKeys(
                 pool, settings.api_key, clock, timedelta(seconds=limits.api_key_remembered_s)
             ),
@@ -300,6 +300,9 @@ class _Ground:
             watched_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
 
+    def open_attempts(self) -> PostgresOpenAttempts:
+        return PostgresOpenAttempts(self.pool, timedelta(seconds=self.settings.limits.late_after_s))
+
     def links(
         self, kept: PostgresLinks, checkout: PaymentRequests, closing: Closing
     ) -> PaymentLinks:
@@ -332,29 +335,19 @@ class _Ground:
             is_live=self.settings.is_live,
         )
 
-    def subscriptions(self) -> PostgresSubscriptions:
-        writing = Writing(
-            book=self.book,
-            outbox=self.outbox,
-            ids=self.ids,
-            clock=self.clock,
-            words=Words(merchant_account=self.account, lifetime=self.attempt_lifetime),
-            public_url=self.settings.public_url,
-            vault=self.vault,
-        )
-        return PostgresSubscriptions(
-            pool=self.pool,
-            writing=writing,
-            book=self.book,
-            vault=self.vault,
-            clock=self.clock,
-            rules=_rules(self.settings, self.clock),
-            ids=self.ids,
-            merchant_account=self.account,
-        )
+    @property
+    def renewal_rows(self) -> RenewalRows:
+        return RenewalRows(self.vault, why_refused)
 
-    def subscriptions_due(self) -> SubscriptionsDue:
-        return SubscriptionsDue(
+    def subscriptions(self) -> SubscriptionBook:
+        return SubscriptionBook(pool=self.pool, rows=self.renewal_rows)
+
+    def turns(self) -> Turns:
+        asker, rows = self.book.asker.number, self.renewal_rows
+        return Turns.built(self.settings, self.pool, self.ledger, self.ids, rows, asker)
+
+    def due_subscriptions(self) -> DueSubscriptions:
+        return DueSubscriptions(
             pool=self.pool,
             clock=self.clock,
             enqueue=engine.enqueue,
@@ -387,18 +380,6 @@ def _patience(limits: Limits) -> Patience:
         first_gap=timedelta(seconds=limits.ask_again_first_s),
         longest_gap=timedelta(seconds=limits.ask_again_longest_s),
         key_lifetime=timedelta(seconds=limits.ask_again_for_s),
-    )
-
-
-def _rules(settings: Settings, clock: Clock) -> Rules:
-    limits = settings.limits
-    return Rules(
-        timetable=Timetable(),
-        incomplete_for=timedelta(seconds=limits.sign_up_lifetime_s),
-        unopened_for=timedelta(seconds=limits.attempt_lifetime_s),
-        unresolved_for=timedelta(seconds=limits.unresolved_for_s),
-        # By the twin's clock, a leap that is seen as it happens is not downtime.
-        catch_up=CatchUp(clock.now() if settings.follow_twin_clock else None),
     )
 
 

@@ -21,11 +21,11 @@ from aiohttp import web
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
 from fakes import KEY, payment_body
-from kasir.cli import worker
 from kasir.errors import KasirError
 from kasir.ids import PaymentId
 from kasir.jobs.due import Due
 from kasir.jobs.engine import Handler
+from kasir.jobs.worker import handlers_of
 from kasir.store.database import Connection
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Kasir
@@ -175,7 +175,7 @@ class World:
     async def open(self, kasir: Kasir, stack: AsyncExitStack) -> None:
         """Have Kasir's work done by hand from now on."""
         self.kasir = kasir
-        self._handlers = await worker._handlers(kasir, stack)  # noqa: SLF001  # The worker's own.
+        self._handlers = await handlers_of(kasir, stack)
         self._due = replace(kasir.due, enqueue=self._enqueue)
 
     async def _enqueue(self, _: Connection, name: str, payloads: Sequence[bytes]) -> None:

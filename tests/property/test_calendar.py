@@ -1,4 +1,4 @@
-"""Our calendar against `dateutil`, which we did not write: zones, month ends, leap years."""
+"""The calendar compared with `dateutil`: time zones, month ends, leap years."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones

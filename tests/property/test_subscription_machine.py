@@ -1,8 +1,8 @@
-"""A subscription lives through anything: sign-up, charges, refusals, pauses, clocks that jump.
+"""A subscription in any sequence of events: sign-up, charges, refusals, pauses, clock leaps.
 
 What must hold after every step: no period is charged twice, none outside the subscription's life,
-none is skipped in silence, nothing is sent that is not owed, no plan is lost in silence, and
-looking again changes nothing.
+none is skipped without an event, nothing is sent that is not owed, no plan is lost without an
+event, and another turn changes nothing.
 """
 
 # ruff: noqa: D102  # A rule's name is its sentence, as a test's is.
@@ -22,8 +22,8 @@ from kasir.payments.status import Status
 from kasir.subscriptions import commands
 from kasir.subscriptions.commands import When
 from kasir.subscriptions.dunning import Reason, Timetable
-from kasir.subscriptions.engine import Rules, go_on
-from kasir.subscriptions.events import News, SubscriptionEvent
+from kasir.subscriptions.engine import Rules, advance
+from kasir.subscriptions.events import Event, SubscriptionEvent
 from kasir.subscriptions.plan import Interval, Plan, PlanId, Unit, WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal
 from kasir.subscriptions.states import ALIVE, OVER, IllegalMove, State
@@ -71,7 +71,7 @@ leaps = st.one_of(
 #: The end of a subscription is the end of all that was planned for it.
 _OVER = {SubscriptionEvent.CANCELLED, SubscriptionEvent.ENDED}
 #: What tells that something planned came true or was withdrawn.
-TELLS = {
+ENDS_PLAN = {
     "cancel_at": {SubscriptionEvent.CANCEL_WITHDRAWN, *_OVER},
     "pause_at": {SubscriptionEvent.PAUSE_WITHDRAWN, SubscriptionEvent.PAUSED, *_OVER},
     "resumes_at": {
@@ -87,7 +87,7 @@ LOOKS_MAX = 100
 
 
 class Lives(RuleBasedStateMachine):
-    """One subscription, its payments in a world that answers as Hypothesis likes."""
+    """One subscription, whose payments end as Hypothesis chooses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Lives(RuleBasedStateMachine):
         self.charged: list[tuple[int, int, datetime]] = []
         self.closed: dict[int, Renewal] = {}
         self.ended_at: datetime | None = None
-        self.told: list[News] = []
+        self.events: list[Event] = []
         self.withdrawn: set[tuple[int, int]] = set()
 
     @initialize(plan=plans, test_clock=st.booleans())
@@ -109,7 +109,7 @@ class Lives(RuleBasedStateMachine):
             reference="SUB",
             attempts=(SIGN_UP,),
         )
-        self.house = Rules(
+        self.engine_rules = Rules(
             timetable=Timetable(),
             incomplete_for=INCOMPLETE_FOR,
             unopened_for=timedelta(hours=1),
@@ -117,7 +117,7 @@ class Lives(RuleBasedStateMachine):
             catch_up=CatchUp(START if test_clock else None),
         )
         self.test_clock = test_clock
-        self.it = Subscription(
+        self.subscription = Subscription(
             id=SubscriptionId("sub_1"),
             plan=plan,
             reference="SUB",
@@ -125,7 +125,7 @@ class Lives(RuleBasedStateMachine):
             return_url="https://shop.example/return",
             amount=plan.amount,
             created_at=START,
-            dealt=period - 1,
+            settled_period=period - 1,
             renewal=sign_up,
         )
         self.go_on()
@@ -155,61 +155,68 @@ class Lives(RuleBasedStateMachine):
     def is_refused(self, reason: Reason) -> None:
         self.settle(Status.REFUSED, reason)
 
-    @precondition(lambda self: self.it.renewal is not None and self.it.renewal.attempts)
+    @precondition(
+        lambda self: self.subscription.renewal is not None and self.subscription.renewal.attempts
+    )
     @rule()
-    def good_news_after_bad(self) -> None:
-        assert self.it.renewal
-        first = self.it.renewal.attempts[0]
+    def a_refusal_turns_out_paid(self) -> None:
+        assert self.subscription.renewal
+        first = self.subscription.renewal.attempts[0]
         if first.status is Status.REFUSED and first.payment_id:
             self.put(replace(first, status=Status.AUTHORISED, paid_at=self.now))
             self.go_on()
 
     @rule(permission=st.sampled_from(Permission))
     def token_changes(self, permission: Permission) -> None:
-        if permission is Permission.MISSING and self.it.state is not State.INCOMPLETE:
+        if permission is Permission.MISSING and self.subscription.state is not State.INCOMPLETE:
             return
-        self.it = replace(self.it, permission=permission)
+        self.subscription = replace(self.subscription, permission=permission)
         self.go_on()
 
     @rule(at=st.sampled_from(When))
     def shop_cancels(self, at: When) -> None:
-        self.wish(lambda: commands.cancel(self.it, self.now, at))
+        self.command(lambda: commands.cancel(self.subscription, self.now, at))
 
     @rule(at=st.sampled_from(When), resumes_in=st.one_of(st.none(), leaps))
     def shop_pauses(self, at: When, resumes_in: timedelta | None) -> None:
-        begins = self.it.paid_until if at is When.PERIOD_END else None
+        begins = self.subscription.paid_until if at is When.PERIOD_END else None
         resumes_at = max(begins or self.now, self.now) + resumes_in if resumes_in else None
-        self.wish(lambda: commands.pause(self.it, self.now, at, resumes_at))
+        self.command(lambda: commands.pause(self.subscription, self.now, at, resumes_at))
 
     @rule()
     def shop_resumes(self) -> None:
-        self.wish(lambda: commands.resume(self.it, self.now))
+        self.command(lambda: commands.resume(self.subscription, self.now))
 
     @rule(resumes_in=st.one_of(st.none(), leaps))
     def shop_plans_to_resume(self, resumes_in: timedelta | None) -> None:
-        at = (self.it.pause_at or self.now) + resumes_in if resumes_in else None
-        self.wish(lambda: commands.resume_later(self.it, self.now, at))
+        at = (self.subscription.pause_at or self.now) + resumes_in if resumes_in else None
+        self.command(lambda: commands.resume_later(self.subscription, self.now, at))
 
     @rule()
     def shop_changes_the_amount(self) -> None:
-        self.wish(lambda: commands.change_amount(self.it, self.now, Money(IDR, 60_000)))
+        self.command(
+            lambda: commands.change_amount(self.subscription, self.now, Money(IDR, 60_000))
+        )
 
     @rule()
     def shop_moves_to_another_token(self) -> None:
-        self.wish(lambda: commands.use_token(self.it, self.now, "tok_2"))
+        self.command(lambda: commands.use_token(self.subscription, self.now, "tok_2"))
 
     # What must hold -----------------------------------------------------------------------------
 
     @invariant()
     def no_period_is_paid_twice(self) -> None:
-        renewals = [*self.closed.values(), *([self.it.renewal] if self.it.renewal else [])]
+        renewals = [
+            *self.closed.values(),
+            *([self.subscription.renewal] if self.subscription.renewal else []),
+        ]
         for renewal in renewals:
             asked = [attempt for attempt in renewal.attempts if not attempt.is_final]
             assert len(asked) <= 1, renewal
 
     @invariant()
     def what_is_not_owed_is_not_left_to_be_sent(self) -> None:
-        if self.it.state is State.PAUSED or self.it.state in OVER:
+        if self.subscription.state is State.PAUSED or self.subscription.state in OVER:
             assert self.unsent() is None
         for renewal in self.closed.values():
             assert renewal.unsent is None
@@ -223,63 +230,70 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def no_period_is_skipped(self) -> None:
-        first = first_period(self.it.plan)
-        if self.it.begun_at:
-            assert [*range(first, self.it.dealt + 1)] == sorted(
-                period for period in self.closed if period <= self.it.dealt
+        first = first_period(self.subscription.plan)
+        if self.subscription.begun_at:
+            assert [*range(first, self.subscription.settled_period + 1)] == sorted(
+                period for period in self.closed if period <= self.subscription.settled_period
             )
 
     @invariant()
     def no_more_periods_than_were_agreed(self) -> None:
-        if self.it.plan.cycles is not None:
-            assert all(period <= self.it.plan.cycles for period, _, _ in self.charged)
+        if self.subscription.plan.cycles is not None:
+            assert all(period <= self.subscription.plan.cycles for period, _, _ in self.charged)
 
     @invariant()
     def nothing_is_charged_after_the_end(self) -> None:
         if self.ended_at and not self.test_clock:
             assert all(at <= self.ended_at for _, _, at in self.charged)
-        if self.it.state in OVER:
-            assert self.it.due_at is None
+        if self.subscription.state in OVER:
+            assert self.subscription.due_at is None
 
     @invariant()
     def looking_again_changes_nothing(self) -> None:
-        again = go_on(self.it, self.now, self.house, self.ids)
-        assert (again.news, again.renewals, again.charge) == ((), (), None)
-        if self.it.due_at is not None and self.it.due_at > self.now:
-            before = go_on(
-                self.it, self.it.due_at - timedelta(microseconds=1), self.house, self.ids
+        again = advance(self.subscription, self.now, self.engine_rules, self.ids)
+        assert (again.events, again.renewals, again.charge) == ((), (), None)
+        if self.subscription.due_at is not None and self.subscription.due_at > self.now:
+            before = advance(
+                self.subscription,
+                self.subscription.due_at - timedelta(microseconds=1),
+                self.engine_rules,
+                self.ids,
             )
-            assert (before.news, before.renewals, before.charge) == ((), (), None)
+            assert (before.events, before.renewals, before.charge) == ((), (), None)
 
     @invariant()
     def what_is_alive_is_looked_at_again(self) -> None:
-        if self.it.state in ALIVE and not self.open_attempt():
-            assert self.it.due_at is not None
+        if self.subscription.state in ALIVE and not self.open_attempt():
+            assert self.subscription.due_at is not None
 
     @invariant()
     def what_is_planned_lies_ahead(self) -> None:
-        planned = (self.it.cancel_at, self.it.pause_at, self.it.resumes_at)
-        if self.it.trial_left is None and not self.open_attempt():
+        planned = (
+            self.subscription.cancel_at,
+            self.subscription.pause_at,
+            self.subscription.resumes_at,
+        )
+        if self.subscription.trial_left is None and not self.open_attempt():
             assert all(at is None or at > self.now for at in planned), planned
-        if self.it.state in OVER:
+        if self.subscription.state in OVER:
             assert planned == (None, None, None)
 
     @invariant()
     def a_trial_that_is_paused_stands_still(self) -> None:
-        if self.it.trial_left is not None:
-            assert self.it.state is State.PAUSED
-            assert self.it.dealt == 0
-            assert self.it.trial_left <= timedelta(days=7)
+        if self.subscription.trial_left is not None:
+            assert self.subscription.state is State.PAUSED
+            assert self.subscription.settled_period == 0
+            assert self.subscription.trial_left <= timedelta(days=7)
 
     @invariant()
     def who_owes_without_a_token_was_asked_to_pay(self) -> None:
-        renewal = self.it.renewal
-        if renewal is None or self.it.state is not State.PAST_DUE or self.open_attempt():
+        renewal = self.subscription.renewal
+        if renewal is None or self.subscription.state is not State.PAST_DUE or self.open_attempt():
             return
-        if self.it.permission is not Permission.GIVEN:
+        if self.subscription.permission is not Permission.GIVEN:
             assert renewal.link_id
             assert renewal.next_try is None
-            failed = [one for one in self.told if one.event is SubscriptionEvent.RENEWAL_FAILED]
+            failed = [one for one in self.events if one.kind is SubscriptionEvent.RENEWAL_FAILED]
             assert failed[-1].reason is Reason.TOKEN_GONE
         if renewal.next_try is not None:
             assert renewal.next_try > self.now
@@ -287,10 +301,10 @@ class Lives(RuleBasedStateMachine):
     # Its world ----------------------------------------------------------------------------------
 
     def open_attempt(self) -> Attempt | None:
-        return self.it.renewal.unresolved if self.it.renewal else None
+        return self.subscription.renewal.unresolved if self.subscription.renewal else None
 
     def unsent(self) -> Attempt | None:
-        return self.it.renewal.unsent if self.it.renewal else None
+        return self.subscription.renewal.unsent if self.subscription.renewal else None
 
     def sent(self) -> Attempt | None:
         attempt = self.open_attempt()
@@ -299,19 +313,25 @@ class Lives(RuleBasedStateMachine):
     def settle(self, status: Status, reason: Reason | None) -> None:
         attempt = self.open_attempt()
         assert attempt
-        assert (self.it.renewal and self.it.renewal.period, attempt.number) not in self.withdrawn
+        assert (
+            self.subscription.renewal and self.subscription.renewal.period,
+            attempt.number,
+        ) not in self.withdrawn
         paid_at = self.now if status is Status.AUTHORISED else None
         self.put(replace(attempt, status=status, reason=reason, paid_at=paid_at))
         self.go_on()
 
     def put(self, attempt: Attempt) -> None:
-        assert self.it.renewal
+        assert self.subscription.renewal
         attempts = tuple(
-            attempt if one.number == attempt.number else one for one in self.it.renewal.attempts
+            attempt if one.number == attempt.number else one
+            for one in self.subscription.renewal.attempts
         )
-        self.it = replace(self.it, renewal=replace(self.it.renewal, attempts=attempts))
+        self.subscription = replace(
+            self.subscription, renewal=replace(self.subscription.renewal, attempts=attempts)
+        )
 
-    def wish(self, made: Callable[[], Turn]) -> None:
+    def command(self, made: Callable[[], Turn]) -> None:
         try:
             self.take(made())
         except IllegalMove:
@@ -319,23 +339,23 @@ class Lives(RuleBasedStateMachine):
         self.go_on()
 
     def go_on(self) -> None:
-        """Look as a worker does: again at once, while a look ends at its bound."""
+        """Take turns as a worker does: again at once while a turn ends at its bound."""
         for _ in range(LOOKS_MAX):
-            turn = go_on(self.it, self.now, self.house, self.ids)
+            turn = advance(self.subscription, self.now, self.engine_rules, self.ids)
             self.take(turn)
             if turn.charge or turn.subscription.due_at != self.now:
                 return
 
     def take(self, turn: Turn) -> None:
-        was_over = self.it.state in OVER
-        told = {news.event for news in turn.news}
-        for plan, tells in TELLS.items():
-            if getattr(self.it, plan) and not getattr(turn.subscription, plan):
-                assert told & tells, f"{plan} is lost in silence"
+        was_over = self.subscription.state in OVER
+        kinds = {event.kind for event in turn.events}
+        for plan, ends in ENDS_PLAN.items():
+            if getattr(self.subscription, plan) and not getattr(turn.subscription, plan):
+                assert kinds & ends, f"{plan} is lost without an event"
         if turn.charge:
             self.check_charge(turn, turn.charge)
-        self.it = turn.subscription
-        self.told += turn.news
+        self.subscription = turn.subscription
+        self.events += turn.events
         for renewal in turn.renewals:
             if renewal.outcome is not Outcome.OPEN:
                 assert self.closed.get(renewal.period, renewal).paid is None or renewal.paid
@@ -343,24 +363,28 @@ class Lives(RuleBasedStateMachine):
             for one in renewal.attempts:
                 if one.is_withdrawn:
                     self.withdrawn.add((renewal.period, one.number))
-        if self.it.state in OVER and not was_over:
+        if self.subscription.state in OVER and not was_over:
             self.ended_at = self.now
         if turn.charge:
             name = PaymentId(f"pay_{len(self.charged)}")
             self.put(replace(turn.charge, payment_id=name, is_sent=False))
 
     def check_charge(self, turn: Turn, charge: Attempt) -> None:
-        it = turn.subscription
-        assert it.renewal
-        period = it.renewal.period
-        assert it.begun_at, "before it began"
-        assert it.state in {State.ACTIVE, State.PAST_DUE}, it.state
-        assert it.permission is Permission.GIVEN
-        assert period not in self.closed, "dealt with already"
-        assert all(one.is_final and not one.is_paid for one in it.renewal.attempts[:-1])
-        assert it.start_of(period) <= charge.at < it.start_of(period + 1), "not its period"
+        subscription = turn.subscription
+        assert subscription.renewal
+        period = subscription.renewal.period
+        assert subscription.begun_at, "before it began"
+        assert subscription.state in {State.ACTIVE, State.PAST_DUE}, subscription.state
+        assert subscription.permission is Permission.GIVEN
+        assert period not in self.closed, "settled already"
+        assert all(one.is_final and not one.is_paid for one in subscription.renewal.attempts[:-1])
+        assert subscription.start_of(period) <= charge.at < subscription.start_of(period + 1), (
+            "not its period"
+        )
         assert charge.at <= self.now
-        assert (it.cancel_at, it.pause_at) == (None, None), "although it is to stop"
+        assert (subscription.cancel_at, subscription.pause_at) == (None, None), (
+            "although it is to stop"
+        )
         self.charged.append((period, charge.number, charge.at))
 
 
@@ -404,7 +428,7 @@ def test_after_a_year_of_downtime_one_period_is_charged_and_eleven_are_reported(
     lives = subscribed(False)
     lives.time_passes(timedelta(days=365))
     run(lives)
-    missed = [one for one in lives.told if one.event is SubscriptionEvent.RENEWAL_MISSED]
+    missed = [one for one in lives.events if one.kind is SubscriptionEvent.RENEWAL_MISSED]
 
     assert [period for period, _, _ in lives.charged] == [13]
     assert [*range(2, 13)] == [one.renewal.period for one in missed if one.renewal]
@@ -413,10 +437,10 @@ def test_after_a_year_of_downtime_one_period_is_charged_and_eleven_are_reported(
 def test_no_balance_is_asked_for_again_on_days_1_3_5_and_7_at_ten() -> None:
     lives = subscribed(False)
     lives.time_passes(timedelta(days=28))
-    while lives.it.state is not State.CANCELLED:
+    while lives.subscription.state is not State.CANCELLED:
         lives.is_refused(Reason.NO_BALANCE)
-        if lives.it.due_at:
-            lives.time_passes(lives.it.due_at - lives.now)
+        if lives.subscription.due_at:
+            lives.time_passes(lives.subscription.due_at - lives.now)
 
     assert [f"{at + timedelta(hours=7):%d %H:%M}" for _, _, at in lives.charged] == [
         "28 09:00",
@@ -425,4 +449,4 @@ def test_no_balance_is_asked_for_again_on_days_1_3_5_and_7_at_ten() -> None:
         "05 10:00",
         "07 10:00",
     ]
-    assert lives.told[-1].event is SubscriptionEvent.CANCELLED
+    assert lives.events[-1].kind is SubscriptionEvent.CANCELLED

@@ -1,8 +1,9 @@
-"""What nobody finished is closed at Adyen, and ends when Adyen has said so: never by our clock.
+"""The use case of closing: attempts that nobody finished are cancelled at Adyen.
 
-An attempt that is told to have ended, and is paid after all, has a shop sell its goods twice. So
-the end is Adyen's own word, or what follows from it; while there is none the attempt stays as it
-is, and Adyen is asked again, more and more rarely: docs/adr/0014-an-end-is-adyens-word.md.
+An attempt ends when Adyen says so, never by Kasir's clock: a shop that hears of an end and is paid
+after all would sell its goods twice. Until Adyen says so, or it follows from what Adyen says, the
+attempt stays open, and Adyen is asked again at growing intervals:
+docs/adr/0014-an-end-is-adyens-word.md.
 """
 
 from __future__ import annotations
@@ -32,31 +33,31 @@ from kasir.payments.status import FINAL, Status
 
 _ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 #: The error codes of `/cancels` that say that there is no such payment (a guess: docs/adyen.md).
-#: Any other refusal is of the request or of our key, and says nothing of the payment.
+#: Any other error is about the request or the key, and says nothing about the payment.
 NOTHING_THERE: Final = frozenset({"167"})
 
 
 class _EndedError(Exception):
-    """It ended while we were about to close it."""
+    """The attempt ended while it was about to be closed."""
 
 
 class Payments(Protocol):
-    """Where attempts are looked after."""
+    """Where payments are read and facts recorded."""
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
         """Give a payment with its facts."""
         ...
 
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
-        """Let a payment hear facts that no question brought."""
+        """Record facts of a payment that did not come with an answer."""
         ...
 
 
-class Diary(Protocol):
-    """Where it stands when an attempt is looked at again, and how far notifications have come."""
+class OpenAttempts(Protocol):
+    """What is known of attempts that nobody finished, and how far notifications have come."""
 
     async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
-        """Look at an attempt again then; nothing where it has ended."""
+        """Look at an attempt again later; nothing where it has ended."""
         ...
 
     async def deliveries(self) -> Deliveries:
@@ -76,15 +77,15 @@ class Diary(Protocol):
         ...
 
     async def give_up(self, key: str) -> None:
-        """Ask a question no more that has no answer."""
+        """Stop asking a question that has no answer."""
         ...
 
     async def last_return(self, since: datetime) -> datetime | None:
-        """When a shopper last came back since then with a result that is no payment's yet."""
+        """When a shopper last came back since then with a result that no payment owns yet."""
         ...
 
     async def answered_at(self, changes: Sequence[str]) -> datetime | None:
-        """When the provider said that one of these changes could not be done; None: it did not.
+        """When the provider said that one of these changes failed; None where it did not.
 
         It may have said so of another payment of the reference.
         """
@@ -96,11 +97,11 @@ class Waits:
     """How long closing waits for what.
 
     Attributes:
-        late_after: After this long, what the provider had to say has come, if nothing is late.
-        clock_margin: How far our clock and the provider's may be apart.
-        offer_lifetime_max: The longest that a wallet may be paid, where nobody told it an end.
-        first_gap: How long after a look in vain the next one comes; more after each,
-        longest_gap: and this at the most.
+        late_after: After this long every notification has come, if none is late.
+        clock_margin: How far Kasir's clock and the provider's may be apart.
+        offer_lifetime_max: The longest that a shopper can pay an attempt without an end of its own.
+        first_gap: How long after the first look that changed nothing the next one comes.
+        longest_gap: The longest time between two looks: the gaps grow.
     """
 
     late_after: timedelta
@@ -111,7 +112,7 @@ class Waits:
 
     @classmethod
     def of(cls, limits: Limits) -> Self:
-        """As the limits say."""
+        """The waits in these limits."""
         return cls(
             late_after=timedelta(seconds=limits.late_after_s),
             clock_margin=timedelta(seconds=limits.clock_margin_s),
@@ -123,33 +124,33 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Closes attempts that nobody finished, so that none can be paid later unseen.
+    """Closes attempts that nobody finished, so that none can be paid unnoticed later.
 
-    Adyen is asked to cancel by reference, since nobody knows the pspReference of a payment that
-    never came back. A reference may have other payments, of ours or of another system on the
-    account, and `/cancels` cannot tell them apart: so while another one of it is open or paid,
+    Adyen is asked to cancel by reference, since Kasir knows no pspReference of a payment whose
+    shopper never came back. A reference may have other payments, of ours or of another system on
+    the account, and `/cancels` cannot tell them apart: while another one of it is open or paid,
     nothing is sent.
 
-    A cancel that Adyen confirms ends the attempt by itself: the notification says so. One that
-    could not be done says that nothing is open there, and nothing more: it may have been paid a
-    moment before. Adyen's notifications come in turn, so that news came before this, or is late;
-    if none is late and nothing came for a while, the attempt is written off. Where nothing could
-    be asked it is written off when its time at the wallet is over, and Adyen has told of things
-    that happened well after that.
+    A cancel that Adyen confirms ends the attempt: the notification says so. A cancel that failed
+    says only that nothing is open: the attempt may have been paid a moment before. Adyen sends
+    notifications in order, so the one about such a payment came before, or is late; if none is late
+    and nothing came for a while, the attempt is written off. Where no cancel could be sent, it is
+    written off when its time at the wallet is over and Adyen has sent notifications of things that
+    happened well after that.
     """
 
     flow: Flow
     payments: Payments
-    diary: Diary
+    attempts: OpenAttempts
     clock: Clock
     merchant_account: str
     waits: Waits
 
     async def close(self, payment_id: PaymentId) -> None:
-        """Close one attempt if it is still open. Doing it twice does no more than once."""
+        """Close one attempt if it is still open. To repeat it changes nothing."""
         payment = await self.payments.payment(payment_id)
         if payment and _is_open(payment) and payment.status is not Status.AWAITING_SHOPPER:
-            # First hear whether it exists: what was never answered is asked again.
+            # First find out whether it exists: a question without an answer is asked again.
             with suppress(StillRunning):
                 await self.flow.resume(payment_key(payment_id))
             payment = await self.payments.payment(payment_id)
@@ -159,14 +160,14 @@ class Closing:
         if payment.status is Status.AWAITING_SHOPPER or self._is_given_up(payment):
             is_asked_now = await self._ask_or_end(payment, asked)
         soon = self.clock.now() + self.waits.first_gap
-        # What was asked just now is answered soon, however long the attempt lay there before.
+        # What was asked just now is answered soon, however old the attempt is.
         later = soon if is_asked_now else self._next_look(payment, asked)
-        await self.diary.put_off(payment_id, later)
+        await self.attempts.put_off(payment_id, later)
 
     async def ask_again(self, key: str) -> None:
-        """Ask a question again that had no answer; a cancel only while it means what it meant.
+        """Ask a question again that had no answer; a cancel only while it is still safe.
 
-        Under its reference there may be a payment by now that it must not hit.
+        By now its reference may have another payment, which the cancel must not hit.
         """
         question, kept = await self.flow.book.question(key)
         if question.kind is Kind.CANCELS_BY_REFERENCE and not kept and question.payment_id:
@@ -174,37 +175,39 @@ class Closing:
             since = (
                 _ALWAYS if payment and key.startswith(close_key(payment, 0)) else question.opened_at
             )
-            if payment and await self.diary.has_others(payment, since):
+            if payment and await self.attempts.has_others(payment, since):
                 lifetime = self.flow.patience.key_lifetime
                 if self.clock.now() >= question.opened_at + lifetime:
-                    await self.diary.give_up(key)  # Adyen may have forgotten its key by now.
+                    await self.attempts.give_up(key)  # Adyen may have forgotten its key by now.
                 return
         await self.flow.ask_again(key)
 
     async def _ask_or_end(self, payment: Payment, asked: Sequence[_Asked]) -> bool:
-        """End an attempt, or have it cancelled; whether a cancel was sent."""
-        known, word = await self.diary.deliveries(), await self._word(payment, asked)
+        """Write an attempt off, or ask Adyen to cancel it; whether a cancel was sent."""
+        known = await self.attempts.deliveries()
+        cancel_failed_at = await self._cancel_failed_at(payment, asked)
         if await self._may_be_paid(payment, known):
             return False
         if not known.are_late(self.clock.now(), self.waits.late_after) and (
-            why := await self._over(payment, asked, known, word)
+            why := await self._over(payment, asked, known, cancel_failed_at)
         ):
             await self._write_off(payment, why)
             return False
-        may_ask = not word and self._may_ask(payment, asked, known)
-        if not may_ask or await self.diary.has_others(payment, _ALWAYS):
+        may_ask = not cancel_failed_at and self._may_ask(payment, asked, known)
+        if not may_ask or await self.attempts.has_others(payment, _ALWAYS):
             return False
         await self._cancel(payment, len(asked))
         return True
 
     async def _may_be_paid(self, payment: Payment, known: Deliveries) -> bool:
-        """Whether something came that may be its money, and nothing says yet whose it is.
+        """Whether something came that may be its money, without proof whose it is.
 
-        A message is held for it, or a shopper brought a result that no notification has told of.
+        A notice is held for its reference, or a shopper came back with a result that no
+        notification has confirmed.
         """
-        if await self.diary.is_held(payment.intent.reference):
+        if await self.attempts.is_held(payment.intent.reference):
             return True
-        returned_at = await self.diary.last_return(payment.intent.created_at)
+        returned_at = await self.attempts.last_return(payment.intent.created_at)
         return returned_at is not None and not known.cover(returned_at + self.waits.late_after)
 
     async def _over(
@@ -212,38 +215,38 @@ class Closing:
         payment: Payment,
         asked: Sequence[_Asked],
         known: Deliveries,
-        word: datetime | None,
+        cancel_failed_at: datetime | None,
     ) -> str:
-        """Why an attempt is over, though no word of Adyen's ended it; empty where it is not."""
-        if word:
+        """Why an attempt is over although no notification ended it; empty where it is not."""
+        if cancel_failed_at:
             over_at = payment.intent.close_at + self.waits.clock_margin
-            settled_at = max(word, over_at) + self.waits.late_after
-            why = "Adyen had nothing open to cancel, and has told of no payment"
+            settled_at = max(cancel_failed_at, over_at) + self.waits.late_after
+            why = "Adyen had nothing open to cancel, and has notified of no payment"
             return why if self.clock.now() >= settled_at else ""
         if asked and self._is_given_up(payment):
             forgotten = known.cover(asked[-1].question.opened_at + self.waits.late_after)
-            why = "Adyen never answered, has forgotten its key, and has told of no payment"
+            why = "Adyen never answered, has forgotten its key, and has notified of no payment"
             return why if forgotten else ""
-        told_by = await self._told_by(payment)
-        if known.cover(told_by) and await self.diary.has_others(payment, _ALWAYS):
+        notified_by = await self._would_be_notified_by(payment)
+        if known.cover(notified_by) and await self.attempts.has_others(payment, _ALWAYS):
             return (
                 "it was not cancelled, for its reference has another payment; its time at the "
-                "wallet was over long before the last thing that Adyen told of"
+                "wallet was over long before the last thing that Adyen notified of"
             )
         return ""
 
-    async def _word(self, payment: Payment, asked: Sequence[_Asked]) -> datetime | None:
+    async def _cancel_failed_at(self, payment: Payment, asked: Sequence[_Asked]) -> datetime | None:
         """When Adyen said that there is nothing to cancel, and the wallet's time was over."""
         over_at = payment.intent.close_at
         late = [one for one in asked if one.question.opened_at >= over_at]
         keys = {one.question.key for one in late}
         names = {one.modification for one in payment.facts if one.about in keys} - {""}
-        told = await self.diary.answered_at(sorted(names)) if names else None
+        answered_at = await self.attempts.answered_at(sorted(names)) if names else None
         said = [one.question.opened_at for one in late if one.kept and _is_nothing(one.kept)]
-        return min(filter(None, (told, *said)), default=None)
+        return min(filter(None, (answered_at, *said)), default=None)
 
-    async def _told_by(self, payment: Payment) -> datetime:
-        """By when Adyen would have told of an attempt, had it been paid at the last moment."""
+    async def _would_be_notified_by(self, payment: Payment) -> datetime:
+        """When the notification of an attempt paid at the last moment would have come."""
         intent = payment.intent
         question, _ = await self.flow.book.question(payment_key(intent.id))
         was_told = "sessionValidity" in msgspec.json.decode(question.body)
@@ -252,7 +255,7 @@ class Closing:
         return over_at + self.waits.clock_margin + self.waits.late_after
 
     def _may_ask(self, payment: Payment, asked: Sequence[_Asked], known: Deliveries) -> bool:
-        """Whether to send a cancel: the first one, or another where the last one led to nothing."""
+        """Whether to send a cancel: the first one, or another where the last one had no effect."""
         if not asked:
             return True
         now, last = self.clock.now(), asked[-1]
@@ -266,20 +269,20 @@ class Closing:
         return lost or now >= last.question.opened_at + self.waits.longest_gap
 
     def _is_given_up(self, payment: Payment) -> bool:
-        """Whether it can no longer be asked for: the provider may have forgotten its key."""
+        """Whether it cannot be asked for any more: the provider may have forgotten its key."""
         lifetime = self.flow.patience.key_lifetime
         was_answered = payment.status not in {Status.CREATED, Status.UNKNOWN}
         return not was_answered and self.clock.now() >= payment.intent.created_at + lifetime
 
     def _next_look(self, payment: Payment, asked: Sequence[_Asked]) -> datetime:
-        """When to look again: later each time, for as long as it is open."""
+        """When to look again: the gaps grow while the attempt is open."""
         now = self.clock.now()
         since = asked[0].question.opened_at if asked else payment.intent.close_at
         waited = (now - since) / 4
         return now + min(max(waited, self.waits.first_gap), self.waits.longest_gap)
 
     async def _asked(self, payment: Payment) -> Sequence[_Asked]:
-        """The cancels that were sent for it, in turn."""
+        """The cancels that were sent for it, in order."""
         found: list[_Asked] = []
         with suppress(NotFound):
             while True:
@@ -340,7 +343,7 @@ def _is_open(payment: Payment) -> bool:
 
 
 def _still_open(payment: Payment) -> Sequence[Fact]:
-    """Let the cancel pass only while nobody finished the payment meanwhile."""
+    """Allow the cancel only while the payment is still open."""
     if not _is_open(payment):
         raise _EndedError
     return []

@@ -1,4 +1,4 @@
-"""Which subscriptions have something to do: found by index, and no faster than Adyen is called.
+"""The use case of due subscriptions: finds them by index, no faster than Adyen may be called.
 
 A look reads the index of due moments from its beginning, so it costs what is due and not what
 exists. However many workers look, one merchant account is called for renewals no more often than
@@ -7,33 +7,30 @@ its pace allows: the pace is a row, and whoever takes from it holds it until the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from kasir.clock import Clock
-from kasir.store.database import Connection, Pool, once_more, queries
+from kasir.jobs.due import Enqueue
+from kasir.jobs.kinds import JobKind
+from kasir.store.database import Pool, once_more, queries
 
 SQL: Final = queries("subscriptions")
 
-GO_ON: Final = "subscription"
-
-Enqueue = Callable[[Connection, str, Sequence[bytes]], Awaitable[None]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionsDue:
-    """Looks for subscriptions that are due by Kasir's clock, and has workers let them go on.
+class DueSubscriptions:
+    """Finds subscriptions that are due by Kasir's clock, and queues a job for each.
 
     Attributes:
         pool: The database.
         clock: What time it is.
-        enqueue: Puts jobs in, in the transaction at hand.
+        enqueue: Queues jobs, in the transaction at hand.
         merchant_account: Whose pace it is.
-        again_after: When something comes up again if nobody finished it.
-        batch_max: How much one look takes.
-        per_s_max: How many may go on in a second, over all workers.
+        again_after: When a subscription is due again if nobody took its turn.
+        batch_max: How many one look takes.
+        per_s_max: How many may take their turns in a second, over all workers.
     """
 
     pool: Pool
@@ -46,7 +43,7 @@ class SubscriptionsDue:
 
     @once_more
     async def look(self) -> int:
-        """Take what is due, as far as the pace allows; returns how much that was."""
+        """Take what is due, as far as the pace allows, and return how many that were."""
         now = self.clock.now()
         async with self.pool.acquire() as connection, connection.transaction():
             due = SQL.due(connection, now=now, most=self.batch_max)
@@ -62,5 +59,5 @@ class SubscriptionsDue:
             await SQL.give_out(connection, merchant_account=account, seconds=seconds)
             places = [place for _, place in taken]
             await SQL.take(connection, places=places, until=now + self.again_after)
-            await self.enqueue(connection, GO_ON, [name.encode() for name, _ in taken])
+            await self.enqueue(connection, JobKind.RENEW, [name.encode() for name, _ in taken])
         return len(taken)

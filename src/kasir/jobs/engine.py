@@ -1,9 +1,9 @@
-"""The job engine: its tables, how a job is put in, and the worker that takes jobs out.
+"""The job engine: its tables, how a job is queued, and the loop that runs jobs.
 
-A job is enqueued in the transaction that makes it necessary, so neither is there without the
-other. A worker that dies gives its jobs back by itself (its heartbeat stops). Handlers are
-therefore idempotent: a job may run twice. `on_failure="hold"`: a job whose handler raises is held
-as failed, whatever it raised; see `failed.py`.
+A job is queued in the transaction that makes it necessary, so that neither exists without the
+other. The jobs of a worker that dies are queued again (its heartbeat stops). Handlers are therefore
+idempotent: a job may run twice. `on_failure="hold"`: a job whose handler raises is kept as failed,
+whatever it raised; see `failed.py`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,15 @@ from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 
 from kasir.clock import pause
+from kasir.jobs.kinds import JobKind
 from kasir.store.database import AWAY, Connection, Pool
 
 if TYPE_CHECKING:
     import asyncpg
 
-READ_NOTICES: Final = "read_notices"
-
 Handler = Callable[[bytes], Awaitable[None]]
 
-#: The driver loses its LISTEN with its connection and then only looks this often.
+#: The driver loses its LISTEN with its connection, and then polls this often.
 _LOOK_EVERY: Final = timedelta(seconds=2)
 _HEARTBEAT_TIMEOUT: Final = timedelta(seconds=30)
 _BATCH: Final = 10
@@ -45,7 +44,7 @@ _log = structlog.get_logger("kasir.jobs")
 
 
 async def install(pool: Pool) -> None:
-    """Make the engine's tables, or bring them up to date; safe to call from many processes."""
+    """Create the engine's tables, or upgrade them; any number of processes may call it at once."""
     async with pool.acquire() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _INSTALL_LOCK)
         try:
@@ -54,7 +53,7 @@ async def install(pool: Pool) -> None:
                 await queries.upgrade()
             else:
                 await queries.install()
-            # Asked first: making an index that is there would still wait for all who write.
+            # Looked up first: creating an index that exists would still wait for all writers.
             if await connection.fetchval("SELECT to_regclass('kasir_failed_jobs')") is None:
                 await connection.execute(_INDEX_FAILED_JOBS)
         finally:
@@ -63,7 +62,7 @@ async def install(pool: Pool) -> None:
 
 async def enqueue_reading(connection: Connection) -> None:
     """Have a worker read the inbox once the caller's transaction is committed."""
-    await queries_on(connection).enqueue(READ_NOTICES, None)
+    await queries_on(connection).enqueue(JobKind.READ_NOTICES, None)
 
 
 async def enqueue(connection: Connection, name: str, payloads: Sequence[bytes]) -> None:
@@ -80,12 +79,16 @@ async def work(
     cut: asyncio.Event,
     at_once: Mapping[str, int] | None = None,
 ) -> None:
-    """Take jobs and run them until `stop` is set; starts over when the database went away.
+    """Run jobs until `stop` is set; starts over when the database went away.
 
-    No more than `held_max` are taken and not yet done: the others wait in the database. What is in
-    hand at the stop is ended first. Once `cut` is set, it is put back for another worker.
-    `at_once` says how many jobs of a name run at a time, over all workers, so that one that waits
-    for somebody else leaves room for the others. What is not named there has no such limit.
+    Args:
+        pool: The database.
+        handlers: What runs each kind of job.
+        stop: Set to stop; the jobs in hand are finished first.
+        held_max: The most jobs in hand; the others wait in the database.
+        cut: Set to queue the jobs in hand again instead of finishing them.
+        at_once: The most jobs of a kind that run at a time, over all workers, so that jobs that
+            wait for somebody else do not take all places. A kind that is missing has no limit.
     """
     most = at_once or {}
     while not stop.is_set():
@@ -100,7 +103,7 @@ async def work(
                 max_concurrent_tasks=held_max,
                 heartbeat_timeout=_HEARTBEAT_TIMEOUT,
                 shutdown_on_listener_failure=True,
-                log_aggregation_interval=_NEVER,  # Nobody looks at what it would count.
+                log_aggregation_interval=_NEVER,  # Nobody reads what it would count.
             )
         except Exception as error:  # noqa: BLE001  # Whatever it was, work goes on.
             _log.warning("worker starts over", error=type(error).__name__)
@@ -110,13 +113,13 @@ async def work(
 
 
 def queries_on(connection: Connection) -> Queries:
-    """The engine's own statements, on a connection of ours."""
-    # The engine asks for a bare connection; one lent by a pool does the same.
+    """The engine's own statements, on a connection of the caller's."""
+    # The engine is typed for a bare connection; a pool's proxy behaves the same.
     return Queries(AsyncpgDriver(cast("asyncpg.Connection[asyncpg.Record]", connection)))
 
 
 def _until(cut: asyncio.Event, name: str, handler: Handler) -> Handler:
-    """A handler whose job is put back when `cut` is set before it is done."""
+    """A handler whose job is queued again when `cut` is set before it is done."""
 
     async def run(payload: bytes) -> None:
         working = asyncio.ensure_future(handler(payload))
@@ -145,10 +148,10 @@ def _register(
 
 
 async def _finish(name: str, handler: Handler, payload: bytes, stop: asyncio.Event) -> None:
-    """Run a job to its end: while the database is away it did not fail, and is tried again.
+    """Run a job to its end: while the database is away it has not failed, and is tried again.
 
     Raises:
-        RetryRequested: Work stops first; whoever works next runs it.
+        RetryRequested: The worker stops first; the next one runs the job.
     """
     while True:
         try:

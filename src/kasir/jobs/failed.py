@@ -1,7 +1,7 @@
-"""Failed jobs: those whose handler raised. They are held, shown, and run again when told to.
+"""Failed jobs: those whose handler raised. They are kept, shown, and run again on request.
 
-Nothing hangs on one of them alone: what it was to do stays due, and comes up again in a job of its
-own (`jobs/due.py`). It is held to show what fails, and why.
+Nothing is lost with one of them: what it was to do stays due, and is queued again as another job
+(`jobs/due.py`). It is kept to show what failed, and why.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class FailedJob(msgspec.Struct, rename="camel", kw_only=True):
 
     Attributes:
         id: What `kasir jobs retry` takes.
-        job: What was to be done.
-        about: To what: a payment, an event, a shopper.
+        job: Its kind.
+        about: Its payload: a payment, an event, a shopper.
         failed_at: When it failed last.
         tries: How often it was run.
         error: What its handler raised.
@@ -84,7 +84,7 @@ async def retry(pool: Pool, ids: Sequence[int]) -> int:
 
 
 async def retry_by_itself(pool: Pool, retries: int, after_s: float, most: int) -> int:
-    """Run again what failed no more than `retries` times, at most so many; gives how many.
+    """Run again jobs that failed at most `retries` times, up to `most` of them; gives how many.
 
     One that failed less than `after_s` seconds ago is left for later.
     """
@@ -92,6 +92,6 @@ async def retry_by_itself(pool: Pool, retries: int, after_s: float, most: int) -
 
 
 def _line(error: str | None, words: str | None) -> str:
-    """An error in one line; empty where the log does not have it any more."""
+    """An error in one line; empty where the engine's log does not have it any more."""
     said = ": ".join(part for part in (error, words) if part)
     return " ".join(said.split())[:_LETTERS]

@@ -1,40 +1,41 @@
-"""What a turn of a subscription came to, written in the caller's transaction.
+"""Writes what the turns of subscriptions came to, in the caller's transaction.
 
-The caller holds the subscription's row. A renewal is charged by writing its payment down here;
-asking comes after the commit.
+The caller holds the subscriptions' rows. First each turn is prepared, which is pure and may fail
+for one subscription alone; then all of them are written, by a number of statements that does not
+depend on how many there are. A renewal is charged by writing its payment here; Adyen is asked after
+the commit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from kasir.clock import Clock
-from kasir.gateway.renewal_messages import NEVER_SENT, Words, withdrawn
+from kasir.gateway.renewal_messages import NEVER_SENT, RenewalMessages, withdrawn
 from kasir.ids import Ids, PaymentId
-from kasir.ledger.payment_book import PostgresBook
+from kasir.jobs.renewal_reading import Found
+from kasir.ledger.renewal_payments import RenewalPayments
+from kasir.payments.facts import Fact
+from kasir.payments.links import Link
+from kasir.payments.payment import Intent
+from kasir.payments.question import Question
 from kasir.shop_events.subscription_shapes import event_data
 from kasir.store import links
 from kasir.store.database import Connection, queries
 from kasir.store.outbox import Outbox, OutgoingEvent
-from kasir.store.subscription_rows import (
-    attempt_columns,
-    renewal_columns,
-    renewals_columns,
-    subscription_columns,
-)
+from kasir.store.subscription_rows import renewal_columns, subscription_columns
 from kasir.store.vault import Vault
-from kasir.subscriptions.events import News
+from kasir.subscriptions.events import Change, Event, SubscriptionEvent
 from kasir.subscriptions.plan import monthly
-from kasir.subscriptions.renewal import Outcome, Renewal
+from kasir.subscriptions.renewal import Loss, Outcome, Renewal
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.subscriptions.turn import Turn
-from kasir.tokens.model import Token
 
 SQL: Final = queries("subscriptions")
 
@@ -44,139 +45,255 @@ _PLACES: Final = Decimal(1).scaleb(-6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writing:
-    """Writes what was decided of a subscription.
+class Prepared:
+    """All that is to be written of one subscription.
 
     Attributes:
-        book: Where a renewal's payment is written down.
-        outbox: Where the shop is told.
-        ids: Where names come from.
-        clock: What time it is.
-        words: How a renewal is asked for.
-        public_url: Where shoppers reach Kasir, for the links in events.
-        vault: What seals links.
+        subscription: After its turn.
+        renewals: Every renewal that was opened, changed or closed, once each.
+        shop_key: The key that the payment of a new attempt of the shopper's will come under.
+        charge: The payment that is to be asked for after the commit.
+        links: Links by which the shopper is to pay.
+        withdrawn: Payments that were decided on and are not to be sent any more, each with the
+            fact that says so.
+        overpaid: Renewals with one attempt each, which is to be marked as overpaid.
+        losses: Losses that were handled.
+        history: Rows of the history: each change, with what a month brings before and after.
+        events: Events for the shop, in order.
     """
 
-    book: PostgresBook
+    subscription: Subscription
+    renewals: tuple[Renewal, ...] = ()
+    shop_key: str | None = None
+    charge: tuple[Intent, Question] | None = None
+    links: tuple[Link, ...] = ()
+    withdrawn: tuple[tuple[PaymentId, Fact], ...] = ()
+    overpaid: tuple[Renewal, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    history: tuple[tuple[Change, str, str], ...] = ()
+    events: tuple[OutgoingEvent, ...] = ()
+
+    @property
+    def id(self) -> SubscriptionId:
+        """Whose it is."""
+        return self.subscription.id
+
+    @property
+    def payment_id(self) -> PaymentId | None:
+        """The payment that is to be asked for after the commit."""
+        return self.charge[0].id if self.charge else None
+
+    @property
+    def closed(self) -> list[Renewal]:
+        """Its renewals that are not asked for any more."""
+        return [one for one in self.renewals if one.outcome is not Outcome.OPEN]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalWriting:
+    """Writes what was decided of subscriptions.
+
+    Attributes:
+        payments: Where the payments of renewals are written.
+        outbox: Where events for the shop are written.
+        ids: Where new names come from.
+        clock: What time it is.
+        messages: How a renewal is asked for.
+        public_url: Where shoppers reach Kasir, for the links in events.
+        vault: Seals links.
+    """
+
+    payments: RenewalPayments
     outbox: Outbox
     ids: Ids
     clock: Clock
-    words: Words
+    messages: RenewalMessages
     public_url: str
     vault: Vault
 
-    async def write(
-        self, connection: Connection, before: Subscription, turn: Turn, token: Token | None
-    ) -> PaymentId | None:
-        """Write what a turn came to; the payment that is to be asked for, if there is one."""
-        it = turn.subscription
-        last = {renewal.period: renewal for renewal in turn.renewals}
-        payment_id = None
-        if turn.charge and token:
+    def prepared(self, found: Found, turn: Turn, shop_key: str | None = None) -> Prepared:
+        """All that a turn came to, ready to be written. Pure, except for new names.
+
+        Args:
+            found: The subscription before its turn.
+            turn: What was decided.
+            shop_key: The key that the payment of a new attempt of the shopper's will come under.
+        """
+        now, after = self.clock.now(), turn.subscription
+        renewals = {renewal.period: renewal for renewal in turn.renewals}
+        charge = None
+        if turn.charge and found.token:
             payment_id = PaymentId(self.ids.new("pay"))
             renewal = turn.renewals[-1]
-            last[renewal.period] = _with_payment(renewal, payment_id)
-            intent, question = self.words.charge(it, renewal, token, payment_id, self.clock.now())
-            await self.book.open_unasked(connection, intent, question)
-        await self.invite(connection, it, turn.invitations)
-        columns = subscription_columns(it) | renewals_columns(list(last.values()))
-        await SQL.write_turn(connection, **columns)
-        for renewal in last.values():
-            if renewal.outcome is not Outcome.OPEN:
-                await self._close(connection, it, renewal)
-        if turn.dealt_with:
-            await SQL.deal_with(
-                connection,
-                subscription_id=it.id,
-                periods=[loss.period for loss in turn.dealt_with],
-                numbers=[loss.number for loss in turn.dealt_with],
-                whys=[loss.why for loss in turn.dealt_with],
-            )
-        await self._write_history(connection, before, turn)
-        await self.tell(connection, it, turn.news)
-        return payment_id
-
-    async def tell(self, connection: Connection, it: Subscription, every: Sequence[News]) -> None:
-        """Write events, with the subscription as it now stands."""
-        await self.outbox.write(
-            connection,
-            [
-                OutgoingEvent(it.id, news.event, event_data(it, news, self.public_url))
-                for news in every
-            ],
+            renewals[renewal.period] = _with_payment(renewal, payment_id)
+            charge = self.messages.charge(after, renewal, found.token, payment_id, now)
+        return Prepared(
+            subscription=after,
+            renewals=tuple(renewals.values()),
+            shop_key=shop_key,
+            charge=charge,
+            links=tuple(self.messages.invitation(after, one, now) for one in turn.invitations),
+            withdrawn=_withdrawn(after, list(renewals.values()), now),
+            overpaid=found.overpaid,
+            losses=turn.handled_losses,
+            history=_history(found.subscription, turn),
+            events=(*self._overpaid_events(found, now), *self._events(after, turn.events)),
         )
 
-    async def drop_unopened(
-        self, connection: Connection, it: Subscription, after: timedelta
-    ) -> None:
-        """Drop attempts that the shopper was to pay and that have no payment after so long."""
-        now = self.clock.now()
-        await SQL.drop_unopened(connection, subscription_id=it.id, asked_until=now - after, now=now)
+    def _overpaid_events(self, found: Found, now: datetime) -> list[OutgoingEvent]:
+        kind = SubscriptionEvent.RENEWAL_OVERPAID
+        events = [Event(kind=kind, at=now, renewal=renewal) for renewal in found.overpaid]
+        return self._events(found.stored, events)
 
-    async def _close(self, connection: Connection, it: Subscription, renewal: Renewal) -> None:
-        """Let nothing be paid any more of a renewal that is not asked for any more."""
-        now = self.clock.now()
-        for one in renewal.attempts:
-            if one.is_withdrawn and one.payment_id:
-                fact = withdrawn(one, it, now)
-                await self.book.withdraw(connection, one.payment_id, NEVER_SENT, fact)
-        if renewal.link_id:
-            await links.SQL.expire_link(connection, id=renewal.link_id, now=now)
-            await links.DUE.close_free_attempts_of(connection, link_id=renewal.link_id, now=now)
-        if any(one.payment_id is None for one in renewal.attempts):
-            await self.drop_unopened(connection, it, timedelta())
+    def _events(self, subscription: Subscription, events: Sequence[Event]) -> list[OutgoingEvent]:
+        return [
+            OutgoingEvent(subscription.id, one.kind, event_data(subscription, one, self.public_url))
+            for one in events
+        ]
 
-    async def invite(
-        self, connection: Connection, it: Subscription, renewals: Sequence[Renewal]
-    ) -> None:
-        """Write down the links by which these renewals are to be paid."""
-        for renewal in renewals:
-            link = self.words.invitation(it, renewal, self.clock.now())
-            await links.write(connection, self.vault, link)
+    async def write(self, connection: Connection, every: Sequence[Prepared]) -> None:
+        """Write turns; no statement is sent where there is nothing to write by it."""
+        if not every:
+            return
+        await self._mark_overpaid(connection, every)
+        if charges := [one.charge for one in every if one.charge]:
+            await self.payments.open_unasked(connection, charges)
+        await links.write_all(connection, self.vault, [link for one in every for link in one.links])
+        subscriptions = [one.subscription for one in every]
+        columns = subscription_columns(subscriptions) | _renewal_columns(every)
+        await SQL.write_turns(connection, **columns)
+        await self._close(connection, every)
+        await self._handle_losses(connection, every)
+        await self._write_history(connection, every)
+        await self.outbox.write(connection, [event for one in every for event in one.events])
 
-    async def for_shopper(
-        self,
-        connection: Connection,
-        subscription_id: SubscriptionId,
-        renewal: Renewal,
-        pay_key: str,
+    async def write_new(
+        self, connection: Connection, subscription: Subscription, due_at: datetime, shop_key: str
     ) -> None:
-        """Write down a renewal with the attempt that the shopper is to pay, where it is new.
+        """Write a subscription that was signed up for, with the renewal that is to begin it.
 
         Args:
             connection: The caller's transaction.
-            subscription_id: Whose.
-            renewal: With its attempts.
-            pay_key: The shop key that the attempt's payment will come under.
+            subscription: With its first renewal.
+            due_at: When its first turn is due, if nothing happens before.
+            shop_key: The key that its first payment will come under.
         """
-        await SQL.write_renewal(connection, **renewal_columns(subscription_id, renewal))
-        for attempt in renewal.attempts:
-            key = pay_key if attempt.payment_id is None else None
-            columns = attempt_columns(subscription_id, renewal.period, attempt, key)
-            await SQL.write_attempt(connection, **columns)
-
-    async def _write_history(
-        self, connection: Connection, before: Subscription, turn: Turn
-    ) -> None:
-        if not turn.changes:
-            return
-        interval, after = before.plan.interval, turn.subscription
-        rate_was, rate_now = (_text(monthly(it.amount, interval)) for it in (before, after))
-        await SQL.add_changes(
+        await SQL.add_subscription(
             connection,
-            subscription_id=before.id,
-            ats=[change.at for change in turn.changes],
-            weres=[change.was for change in turn.changes],
-            now_ares=[change.now_is for change in turn.changes],
-            moves=[change.move or "change_amount" for change in turn.changes],
-            monthly_weres=[rate_was if one.was in _PAYING else "0" for one in turn.changes],
-            monthly_nows=[rate_now if one.now_is in _PAYING else "0" for one in turn.changes],
+            id=subscription.id,
+            plan_id=subscription.plan.id,
+            reference=subscription.reference,
+            shopper_reference=subscription.shopper_reference,
+            return_url=subscription.return_url,
+            created_at=subscription.created_at,
+            starts_at=subscription.starts_at,
+            state=subscription.state,
+            minor_units=subscription.amount.minor_units,
+            settled_period=subscription.settled_period,
+            due_at=due_at,
         )
+        renewal = subscription.renewal
+        if renewal is None:
+            return
+        columns = renewal_columns([(subscription.id, renewal, shop_key)])
+        await SQL.write_turns(connection, **subscription_columns([]), **columns)
+        if renewal.link_id:
+            link = self.messages.invitation(subscription, renewal, self.clock.now())
+            await links.write_all(connection, self.vault, [link])
+
+    async def _mark_overpaid(self, connection: Connection, every: Sequence[Prepared]) -> None:
+        marks = [
+            (one.id, renewal.period, attempt.number)
+            for one in every
+            for renewal in one.overpaid
+            for attempt in renewal.attempts
+        ]
+        if marks:
+            await SQL.mark_overpaid(
+                connection,
+                subscription_ids=[owner for owner, _, _ in marks],
+                periods=[period for _, period, _ in marks],
+                numbers=[number for _, _, number in marks],
+            )
+
+    async def _close(self, connection: Connection, every: Sequence[Prepared]) -> None:
+        """Let nothing be paid any more of the renewals that are not asked for any more."""
+        now = self.clock.now()
+        if facts := dict(pair for one in every for pair in one.withdrawn):
+            await self.payments.withdraw(connection, facts, NEVER_SENT)
+        closed = [(one.id, renewal) for one in every for renewal in one.closed]
+        if link_ids := [renewal.link_id for _, renewal in closed if renewal.link_id]:
+            await links.withdraw_all(connection, link_ids, now)
+        if ids := [owner for owner, renewal in closed if _has_unopened(renewal)]:
+            await SQL.drop_unopened(connection, subscription_ids=ids, asked_until=now, now=now)
+
+    async def _handle_losses(self, connection: Connection, every: Sequence[Prepared]) -> None:
+        losses = [(one.id, loss) for one in every for loss in one.losses]
+        if losses:
+            await SQL.handle_losses(
+                connection,
+                subscription_ids=[owner for owner, _ in losses],
+                periods=[loss.period for _, loss in losses],
+                numbers=[loss.number for _, loss in losses],
+                whys=[loss.why for _, loss in losses],
+            )
+
+    async def _write_history(self, connection: Connection, every: Sequence[Prepared]) -> None:
+        rows = [(one.id, row) for one in every for row in one.history]
+        if rows:
+            await SQL.add_changes(
+                connection,
+                subscription_ids=[owner for owner, _ in rows],
+                ats=[change.at for _, (change, _, _) in rows],
+                weres=[change.was for _, (change, _, _) in rows],
+                now_ares=[change.now_is for _, (change, _, _) in rows],
+                moves=[change.move or "change_amount" for _, (change, _, _) in rows],
+                monthly_weres=[was for _, (_, was, _) in rows],
+                monthly_nows=[now_is for _, (_, _, now_is) in rows],
+            )
 
 
 def _with_payment(renewal: Renewal, payment_id: PaymentId) -> Renewal:
     *before, last = renewal.attempts
     return replace(renewal, attempts=(*before, replace(last, payment_id=payment_id)))
+
+
+def _withdrawn(
+    subscription: Subscription, renewals: Sequence[Renewal], now: datetime
+) -> tuple[tuple[PaymentId, Fact], ...]:
+    return tuple(
+        (attempt.payment_id, withdrawn(attempt, subscription, now))
+        for renewal in renewals
+        if renewal.outcome is not Outcome.OPEN
+        for attempt in renewal.attempts
+        if attempt.is_withdrawn and attempt.payment_id
+    )
+
+
+def _has_unopened(renewal: Renewal) -> bool:
+    return any(attempt.payment_id is None for attempt in renewal.attempts)
+
+
+def _renewal_columns(every: Sequence[Prepared]) -> dict[str, list[Any]]:
+    return renewal_columns(
+        [(one.id, renewal, one.shop_key) for one in every for renewal in one.renewals]
+    )
+
+
+def _history(before: Subscription, turn: Turn) -> tuple[tuple[Change, str, str], ...]:
+    """Each change, with what a month brings before and after it, in minor units."""
+    if not turn.changes:
+        return ()
+    interval, after = before.plan.interval, turn.subscription
+    rate_was, rate_now = (_text(monthly(one.amount, interval)) for one in (before, after))
+    return tuple(
+        (
+            change,
+            rate_was if change.was in _PAYING else "0",
+            rate_now if change.now_is in _PAYING else "0",
+        )
+        for change in turn.changes
+    )
 
 
 def _text(amount: Fraction) -> str:

@@ -1,386 +1,321 @@
-"""Plans and subscriptions in PostgreSQL.
+"""The use case of renewals: subscriptions take their turns, and what falls due is charged.
 
-Every method is one commit. A subscription's row is locked before anything of it is read, so that
-two workers, or a worker and a shop's wish, take turns; what one decided is all there for the next.
-A renewal is charged by writing its payment down in that same transaction. That a period is asked
-for once is the primary key of `renewal`, that an attempt is one payment the key of its row.
+A turn reads from top to bottom: lock, take in the payments, decide, write; after its commit what it
+decided on is charged. It takes a list of subscriptions and sends a number of statements that does
+not depend on how long the list is; one subscription is a list of one. What a shop asks of a
+subscription (to cancel it, to pause it, another attempt) takes the same path.
+
+Two workers, or a worker and a shop, take turns: a subscription's row is locked before anything of
+it is read. A period is asked for once by the primary key of `renewal`, an attempt is one payment by
+the key of its row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
-from fractions import Fraction
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, Self, TypeVar
 
+import structlog
+
+from kasir.adyen.calls import payment_key
 from kasir.clock import Clock
+from kasir.config import Settings
 from kasir.errors import KeyReused, NotFound
+from kasir.gateway.renewal_messages import RenewalMessages
 from kasir.ids import Ids, PaymentId
-from kasir.jobs.renewal_writing import Writing
-from kasir.ledger.payment_book import PostgresBook
+from kasir.jobs.renewal_reading import DecidedMeanwhileError, Locked, RenewalReading
+from kasir.jobs.renewal_writing import Prepared, RenewalWriting
+from kasir.ledger.payments import Ledger
+from kasir.ledger.renewal_payments import RenewalPayments
+from kasir.limits import Limits
+from kasir.payments.flow import Flow
 from kasir.payments.question import ShopKey
-from kasir.payments.status import Status
 from kasir.store import questions
 from kasir.store.database import Connection, Pool, once_more, queries
-from kasir.store.subscription_rows import (
-    losses_of,
-    plan_columns,
-    plan_of,
-    renewal_of,
-    renewals_of,
-    subscription_of,
-    with_renewal,
-)
-from kasir.store.tokens import token_of
-from kasir.store.vault import Vault
-from kasir.subscriptions.engine import Rules, go_on
-from kasir.subscriptions.events import News, SubscriptionEvent
-from kasir.subscriptions.metrics import Counted
-from kasir.subscriptions.plan import Plan, WhenTakenBack
-from kasir.subscriptions.renewal import Loss, Outcome, Renewal
-from kasir.subscriptions.states import OVER, State
-from kasir.subscriptions.subscription import Permission, Subscription, SubscriptionId
+from kasir.store.subscription_rows import RenewalRows
+from kasir.subscriptions.dunning import Timetable
+from kasir.subscriptions.engine import Rules, advance
+from kasir.subscriptions.renewal import CatchUp, Renewal
+from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.subscriptions.turn import Turn
-from kasir.tokens.model import Token
 
 SQL: Final = queries("subscriptions")
+#: Charges that follow each other at once, while a test clock's leap is caught up with.
+_IN_A_ROW_MAX: Final = 100
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: What a shop wishes of a subscription, judged under its lock.
-Wish = Callable[[Subscription, datetime], Turn]
+#: Decides what is done with a locked subscription at this moment; raises where it cannot be done.
+Decide = Callable[[Subscription, datetime], Turn]
+
+_log = structlog.get_logger("kasir.renewing")
 
 
-class _DecidedMeanwhileError(Exception):
-    """A charge was decided on between locking what could be withdrawn and the subscription."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the turns of several subscriptions came to.
+
+    Attributes:
+        prepared: What was written of each.
+        set_aside: Subscriptions of which nothing was written: their decision raised an error.
+    """
+
+    prepared: tuple[Prepared, ...] = ()
+    set_aside: tuple[SubscriptionId, ...] = ()
+
+    @property
+    def charges(self) -> dict[SubscriptionId, PaymentId]:
+        """The payments that are to be asked for now, by subscription."""
+        return {one.id: one.payment_id for one in self.prepared if one.payment_id}
 
 
-def _in_turn(
-    turn: Callable[P, Coroutine[Any, Any, T]],
-) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Do one commit again where the charge that it may withdraw came up meanwhile."""
+@dataclass(frozen=True, slots=True)
+class Renewing:
+    """The worker's work on subscriptions.
+
+    Attributes:
+        turns: Where subscriptions take their turns.
+        flow: Where their payments are asked for.
+        in_a_row: Whether what is due after a charge is done at once: only by a test clock, which
+            may have leapt over many periods. By a real one, every charge waits its turn.
+    """
+
+    turns: Turns
+    flow: Flow
+    in_a_row: bool
+
+    async def renew(self, ids: Sequence[SubscriptionId]) -> list[SubscriptionId]:
+        """Do all that is due of subscriptions. Repeated or concurrent, it charges nothing twice.
+
+        Returns:
+            Those that were set aside because their decision raised an error, which was logged.
+
+        Raises:
+            Exception: The decision of the only one raised it.
+        """
+        waiting, set_aside = ids, list[SubscriptionId]()
+        for _ in range(_IN_A_ROW_MAX):
+            taken = await self.turns.take(waiting)
+            set_aside += taken.set_aside
+            waiting = list(taken.charges)
+            if not waiting:
+                break
+            await self._charge([*taken.charges.values()])
+            if not self.in_a_row:
+                # This settles what came of the charges; what follows is found due by itself.
+                set_aside += (await self.turns.take(waiting)).set_aside
+                break
+        return set_aside
+
+    async def _charge(self, payment_ids: Sequence[PaymentId]) -> None:
+        """Ask for payments; where that fails for one, the others are asked for all the same."""
+        asked = (self.flow.ask_again(payment_key(payment_id)) for payment_id in payment_ids)
+        for ended in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(ended, BaseException):
+                raise ended
+
+
+def _again_if_decided_meanwhile(
+    turn: Callable[P, Coroutine[object, object, T]],
+) -> Callable[P, Coroutine[object, object, T]]:
+    """Begin a turn again where another one decided on a charge that this one may withdraw."""
     commit = once_more(turn)
 
     @wraps(turn)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         while True:
-            with suppress(_DecidedMeanwhileError):
+            with suppress(DecidedMeanwhileError):
                 return await commit(*args, **kwargs)
 
     return run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which subscriptions to list; an empty word asks for any.
-
-    Attributes:
-        state: Where they stand.
-        shopper_reference: Whose.
-        plan_id: Of which plan.
-        reference: The shop's own name.
-        after: The id of the last one that the caller has.
-    """
-
-    state: str = ""
-    shopper_reference: str = ""
-    plan_id: str = ""
-    reference: str = ""
-    after: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostgresSubscriptions:
-    """Where plans and subscriptions are kept, and go on.
+class Turns:
+    """Where subscriptions take their turns. Every method is one commit.
 
     Attributes:
         pool: The database.
-        writing: Where what was decided is written.
-        book: Where payments are.
-        vault: Opens tokens.
+        reading: Locks and reads subscriptions.
+        writing: Writes what was decided.
         clock: What time it is.
         rules: What is the same for every subscription.
-        ids: Where names come from.
-        merchant_account: Whose tokens are charged.
+        ids: Where new names come from.
     """
 
     pool: Pool
-    writing: Writing
-    book: PostgresBook
-    vault: Vault
+    reading: RenewalReading
+    writing: RenewalWriting
     clock: Clock
     rules: Rules
     ids: Ids
-    merchant_account: str
 
-    # Plans --------------------------------------------------------------------------------------
+    @classmethod
+    def built(
+        cls,
+        settings: Settings,
+        pool: Pool,
+        ledger: Ledger,
+        ids: Ids,
+        rows: RenewalRows,
+        asker: int,
+    ) -> Self:
+        """Build it, with what it reads and writes by."""
+        limits, clock, vault = settings.limits, ledger.clock, rows.vault
+        rules = _rules(limits, clock.now() if settings.follow_twin_clock else None)
+        messages = RenewalMessages(
+            merchant_account=settings.merchant_account,
+            lifetime=timedelta(seconds=limits.attempt_lifetime_s),
+        )
+        lease = timedelta(seconds=limits.call_lease_s)
+        payments = RenewalPayments(vault=vault, ledger=ledger, lease=lease, asker=asker)
+        reading = RenewalReading(
+            rows=rows,
+            payments=payments,
+            vault=vault,
+            clock=clock,
+            unopened_for=rules.unopened_for,
+            merchant_account=settings.merchant_account,
+        )
+        writing = RenewalWriting(
+            payments=payments,
+            outbox=ledger.outbox,
+            ids=ids,
+            clock=clock,
+            messages=messages,
+            public_url=settings.public_url,
+            vault=vault,
+        )
+        return cls(pool=pool, reading=reading, writing=writing, clock=clock, rules=rules, ids=ids)
 
-    async def add_plan(self, plan: Plan) -> None:
-        """Write a plan down."""
-        await SQL.add_plan(self.pool, **plan_columns(plan))
-
-    async def plan(self, plan_id: str) -> Plan | None:
-        """Give a plan."""
-        row = await SQL.plan(self.pool, id=plan_id)
-        return plan_of(row) if row else None
-
-    async def plans(self, most: int) -> list[Plan]:
-        """Give the newest plans, newest first."""
-        return [plan_of(row) async for row in SQL.plans(self.pool, most=most)]
-
-    # Signing up ---------------------------------------------------------------------------------
-
-    @once_more
-    async def sign_up(
-        self, it: Subscription, pay_key: str, shop_key: ShopKey | None
-    ) -> SubscriptionId:
-        """Write a subscription down with the attempt that is to begin it, once per shop key.
-
-        Args:
-            it: The subscription, with its first renewal open.
-            pay_key: The shop key under which its first payment will be made.
-            shop_key: The shop's own key for this sign-up, if it gave one.
-
-        Returns:
-            Its id, or that of the one first written down under this shop key.
+    async def take(self, ids: Sequence[SubscriptionId]) -> Taken:
+        """Do all that is due of these subscriptions, up to one charge each.
 
         Raises:
-            KeyReused: The shop key came first with another body.
+            Exception: The decision of the only one raised it; nothing was written.
         """
-        async with self.pool.acquire() as connection, connection.transaction():
-            if shop_key and (first := await self._first(connection, it, shop_key)):
-                return first
-            await SQL.add_subscription(
-                connection,
-                id=it.id,
-                plan_id=it.plan.id,
-                reference=it.reference,
-                shopper_reference=it.shopper_reference,
-                return_url=it.return_url,
-                created_at=it.created_at,
-                starts_at=it.starts_at,
-                state=it.state,
-                minor_units=it.amount.minor_units,
-                dealt=it.dealt,
-                due_at=it.created_at + self.rules.incomplete_for,
-            )
-            if it.renewal:
-                await self.writing.for_shopper(connection, it.id, it.renewal, pay_key)
-            if it.renewal and it.renewal.link_id:
-                await self.writing.invite(connection, it, [it.renewal])
-        return it.id
+        return await self._turn(ids, lambda found, now: advance(found, now, self.rules, self.ids))
 
-    async def _first(
-        self, connection: Connection, it: Subscription, shop_key: ShopKey
-    ) -> SubscriptionId | None:
-        scoped = replace(shop_key, key=_scoped(shop_key))
-        if await questions.claim_shop_key(connection, scoped, it.id, it.created_at):
-            return None
-        first = await SQL.shop_request(connection, key=_scoped(shop_key))
-        if first["fingerprint"] != shop_key.fingerprint:
-            raise KeyReused(shop_key.key)
-        return SubscriptionId(first["question_key"])
-
-    # Going on -----------------------------------------------------------------------------------
-
-    @_in_turn
-    async def go_on(self, subscription_id: SubscriptionId) -> PaymentId | None:
-        """Do all that is to be done by now; see `gateway.renewing.Renewals.go_on`."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            found = await self._locked(connection, subscription_id)
-            if found is None:
-                return None
-            it, token = found
-            turn = go_on(it, self.clock.now(), self.rules, self.ids)
-            return await self.writing.write(connection, it, turn, token)
-
-    @_in_turn
-    async def wish(self, subscription_id: str, wish: Wish) -> None:
-        """Do as the shop wishes, if the subscription's state lets it.
+    async def command(self, subscription_id: str, command: Decide) -> None:
+        """Do what the shop asks of a subscription.
 
         Raises:
             NotFound: There is none of that id.
-            IllegalMove: It cannot be done from where the subscription stands.
+            Exception: Whatever `command` raises; nothing was written.
         """
-        async with self.pool.acquire() as connection, connection.transaction():
-            found = await self._locked(connection, SubscriptionId(subscription_id))
-            if found is None:
-                raise NotFound("subscription", subscription_id)
-            it, token = found
-            await self.writing.write(connection, it, wish(it, self.clock.now()), token)
+        taken = await self._turn([SubscriptionId(subscription_id)], command)
+        if not taken.prepared:
+            raise NotFound("subscription", subscription_id)
 
-    @_in_turn
     async def add_attempt(
-        self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], pay_key: str
+        self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], shop_key: str
     ) -> Subscription:
-        """Write down an attempt that the shopper will pay; give the subscription with it.
+        """Write an attempt that the shopper is to pay; give the subscription with it.
+
+        Args:
+            subscription_id: Which.
+            attempt_of: Gives the renewal with the new attempt.
+            shop_key: The key that the attempt's payment will come under.
 
         Raises:
             NotFound: There is none of that id.
             Exception: Whatever `attempt_of` raises; nothing was written.
         """
-        async with self.pool.acquire() as connection, connection.transaction():
-            found = await self._locked(connection, SubscriptionId(subscription_id))
-            if found is None:
-                raise NotFound("subscription", subscription_id)
-            it, _ = found
-            renewal = attempt_of(it)
-            await self.writing.for_shopper(connection, it.id, renewal, pay_key)
-            return replace(it, renewal=renewal)
 
-    async def _locked(
-        self, connection: Connection, subscription_id: SubscriptionId
-    ) -> tuple[Subscription, Token | None] | None:
-        """A subscription whose row is ours until the transaction ends, with all that bears on it.
+        def decide(found: Subscription, _: datetime) -> Turn:
+            renewal = attempt_of(found)
+            return Turn(subscription=replace(found, renewal=renewal), renewals=(renewal,))
 
-        What the shopper paid and is not known as such yet is taken in first, and the shop is told
-        of what was paid needlessly.
-        """
-        unsent = SQL.lock_unsent(connection, subscription_id=subscription_id)
-        ours = {row["id"] async for row in unsent}
-        row = await SQL.lock_subscription(connection, id=subscription_id)
-        if row is None:
-            return None
-        it = subscription_of(row)
-        rows = await self._last_renewal(connection, it)
-        if any(_may_be_the_shoppers(row) for row in rows):
-            await self.writing.drop_unopened(connection, it, self.rules.unopened_for)
-            await SQL.adopt_sign_up(connection, subscription_id=it.id)
-            await SQL.adopt_from_link(connection, subscription_id=it.id)
-            rows = await self._last_renewal(connection, it)
-        if rows and rows[0]["may_be_surplus"] and await self._tell_of_surplus(connection, it):
-            rows = await self._last_renewal(connection, it)
-        if it.state in OVER:
-            return it, None
-        it = with_renewal(it, rows, self.vault)
-        it = replace(it, losses=await self._losses(connection, it))
-        return await self._permitted(connection, await self._sure(connection, it, ours))
-
-    async def _losses(self, connection: Connection, it: Subscription) -> tuple[Loss, ...]:
-        """Its payments that were taken back, where the plan says what is to be done then."""
-        plan, shopper = it.plan, it.shopper_reference
-        if plan.on_dispute is plan.on_full_refund is WhenTakenBack.CONTINUE:
-            return ()
-        found = SQL.losses(connection, subscription_id=it.id, shopper_reference=shopper)
-        return losses_of([row async for row in found])
-
-    async def _last_renewal(self, connection: Connection, it: Subscription) -> list[Any]:
-        return [row async for row in SQL.last_renewal(connection, subscription_id=it.id)]
-
-    async def _tell_of_surplus(self, connection: Connection, it: Subscription) -> bool:
-        """Mark what was paid needlessly and tell the shop of it, each once; whether there was any.
-
-        Nothing is given back: which of two payments to refund is the shop's to say.
-        """
-        rows = [row async for row in SQL.mark_surplus(connection, subscription_id=it.id)]
-        now, event = self.clock.now(), SubscriptionEvent.RENEWAL_OVERPAID
-        told = [News(event=event, at=now, renewal=renewal_of([row], self.vault)) for row in rows]
-        await self.writing.tell(connection, it, told)
-        return bool(rows)
-
-    async def _sure(
-        self, connection: Connection, it: Subscription, ours: Collection[str]
-    ) -> Subscription:
-        """A subscription of which it is certain, until the transaction ends, what was not sent.
-
-        Whoever sends it marks it as asked first, and either did so by now or waits for us.
-
-        Raises:
-            _DecidedMeanwhileError: It was decided on while we waited: its payment is not locked.
-        """
-        unsent = it.renewal.unsent if it.renewal else None
-        if it.renewal is None or unsent is None or unsent.payment_id is None:
-            return it
-        if unsent.payment_id not in ours:
-            raise _DecidedMeanwhileError
-        if await self.book.lock_unasked(connection, unsent.payment_id):
-            return it
-        attempts = (replace(one, is_sent=True) for one in it.renewal.attempts)
-        return replace(it, renewal=replace(it.renewal, attempts=tuple(attempts)))
-
-    async def _permitted(
-        self, connection: Connection, it: Subscription
-    ) -> tuple[Subscription, Token | None]:
-        """A subscription with its token, or with the one that a payment of it has made since."""
-        row = await SQL.token(connection, id=it.token_id) if it.token_id else None
-        token = token_of(row, self.vault) if row else None
-        if token and token.is_active:
-            return replace(it, permission=Permission.GIVEN), token
-        row = await SQL.token_of_payments(
-            connection,
-            subscription_id=it.id,
-            shopper_reference=it.shopper_reference,
-            merchant_account=self.merchant_account,
-        )
-        token = token_of(row, self.vault) if row else None
-        if token and token.is_active:
-            return replace(it, token_id=token.id, permission=Permission.GIVEN), token
-        # One that was lost before anybody saw it here was given all the same.
-        lost = it.token_id or (token.id if token else "")
-        missing = Permission.WITHDRAWN if lost else Permission.MISSING
-        return replace(it, token_id=lost, permission=missing), None
-
-    # Looking ------------------------------------------------------------------------------------
-
-    async def find(
-        self, subscription_id: str, renewals_max: int
-    ) -> tuple[Subscription, list[Renewal]]:
-        """Give a subscription with its newest renewals, oldest of them first.
-
-        Raises:
-            NotFound: There is none of that id.
-        """
-        row = await SQL.subscription(self.pool, id=subscription_id)
-        if row is None:
+        taken = await self._turn([SubscriptionId(subscription_id)], decide, shop_key)
+        if not taken.prepared:
             raise NotFound("subscription", subscription_id)
-        it = subscription_of(row)
-        found = SQL.renewals_of(self.pool, subscription_id=it.id, most=renewals_max)
-        renewals = renewals_of([row async for row in found], self.vault)
-        last = renewals[-1] if renewals else None
-        if last and last.outcome is Outcome.OPEN:
-            it = replace(it, renewal=last)
-        return it, renewals
+        return taken.prepared[0].subscription
 
-    async def of(self, wanted: Wanted, most: int) -> list[str]:
-        """Give the ids of subscriptions, newest first.
+    @_again_if_decided_meanwhile
+    async def _turn(
+        self, ids: Sequence[SubscriptionId], decide: Decide, shop_key: str | None = None
+    ) -> Taken:
+        async with self.pool.acquire() as connection, connection.transaction():
+            locked = await self.reading.lock(connection, ids)
+            taken = self._decided(locked, decide, shop_key)
+            await self.writing.write(connection, taken.prepared)
+        return taken
+
+    def _decided(self, locked: Sequence[Locked], decide: Decide, shop_key: str | None) -> Taken:
+        """Decide each in memory. One whose decision raises does not hold up the others."""
+        prepared, set_aside = list[Prepared](), list[SubscriptionId]()
+        for one in locked:
+            try:
+                found = self.reading.found(one)
+                turn = decide(found.subscription, self.clock.now())
+                prepared.append(self.writing.prepared(found, turn, shop_key))
+            except Exception as error:
+                if len(locked) == 1:
+                    raise
+                name = type(error).__name__
+                _log.warning("a subscription is set aside", subscription=one.id, error=name)
+                set_aside.append(one.id)
+        return Taken(tuple(prepared), tuple(set_aside))
+
+    @once_more
+    async def sign_up(
+        self, subscription: Subscription, pay_key: str, shop_key: ShopKey | None
+    ) -> SubscriptionId:
+        """Write a subscription with the attempt that is to begin it, once per shop key.
+
+        Args:
+            subscription: With its first renewal open.
+            pay_key: The shop key under which its first payment will be made.
+            shop_key: The shop's own key for this sign-up, if it gave one.
+
+        Returns:
+            Its id, or that of the first one written under this shop key.
 
         Raises:
-            NotFound: There is none of the id to list after.
+            KeyReused: The shop key came first with another body.
         """
-        asked = asdict(wanted)
-        after = wanted.after
-        if after and not await SQL.is_subscription(self.pool, id=after):
-            raise NotFound("subscription", after)
-        rows = SQL.subscriptions_of(self.pool, **asked, most=most)
-        return [row["id"] async for row in rows]
-
-    async def changes_by_day(self, time_zone: str, until: datetime) -> list[Counted]:
-        """Give how many of each change there were on each day, and what they brought a month."""
-        rows = SQL.changes_by_day(self.pool, time_zone=time_zone, until=until)
-        return [_counted(row) async for row in rows]
+        async with self.pool.acquire() as connection, connection.transaction():
+            if shop_key and (first := await _first(connection, subscription, shop_key)):
+                return first
+            lapses_at = subscription.created_at + self.rules.incomplete_for
+            await self.writing.write_new(connection, subscription, lapses_at, pay_key)
+        return subscription.id
 
 
-def _may_be_the_shoppers(row: Any) -> bool:
-    """Whether the shopper may have paid this renewal, or may have begun to, unheard so far."""
-    unopened = row["payment_id"] is None and row["status"] == Status.CREATED
-    return bool(row["link_id"]) or unopened
+async def _first(
+    connection: Connection, subscription: Subscription, shop_key: ShopKey
+) -> SubscriptionId | None:
+    """The subscription that came first under this key; None where it is this one.
+
+    Raises:
+        KeyReused: It came with another body.
+    """
+    scoped = _scoped(shop_key)
+    if await questions.claim_shop_key(connection, scoped, subscription.id, subscription.created_at):
+        return None
+    first = await SQL.shop_request(connection, key=scoped.key)
+    if first["fingerprint"] != shop_key.fingerprint:
+        raise KeyReused(shop_key.key)
+    return SubscriptionId(first["question_key"])
 
 
-def _scoped(shop_key: ShopKey) -> str:
-    """A sign-up's key is apart from a payment's: a shop may use one word for both."""
-    return f"subscription {shop_key.key}"
+def _scoped(shop_key: ShopKey) -> ShopKey:
+    """A sign-up's key is apart from a payment's: a shop may use one key for both."""
+    return replace(shop_key, key=f"subscription {shop_key.key}")
 
 
-def _counted(row: Any) -> Counted:
-    day: date = row["day"]
-    return Counted(
-        day=day,
-        was=State(row["was"]),
-        now_is=State(row["now_is"]),
-        count=row["count"],
-        monthly=Fraction(row["monthly"]),
+def _rules(limits: Limits, watched_since: datetime | None) -> Rules:
+    return Rules(
+        timetable=Timetable(),
+        incomplete_for=timedelta(seconds=limits.sign_up_lifetime_s),
+        unopened_for=timedelta(seconds=limits.attempt_lifetime_s),
+        unresolved_for=timedelta(seconds=limits.unresolved_for_s),
+        # By the twin's clock, a leap that is seen as it happens is no downtime.
+        catch_up=CatchUp(watched_since),
     )

@@ -1,4 +1,4 @@
-"""Everything that is in the database, brought up to date: our own tables and the job engine's."""
+"""Brings the schema up to date: Kasir's own tables and the job engine's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kasir.store import database
 
 
 async def bring_up_to_date(dsn: str, limits: Limits) -> list[str]:
-    """Bring the schema up to date; returns the names of the migrations that took.
+    """Bring the schema up to date; returns the names of the migrations that were applied.
 
     Raises:
         DatabaseUnavailable: PostgreSQL cannot be used, or refused a change.

@@ -1,4 +1,4 @@
-"""Work that many ask for at once, done once for all who asked before it began."""
+"""Work that many callers ask for at once, done once for all who asked before it began."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 
 class Together:
-    """Lets few do the work at once. Who waited while it was done has it done, and does nothing.
+    """Runs the work for few callers at a time. A caller that waited while it was done returns.
 
-    A run covers whoever asked before it began, if it ended well.
+    A run counts for every caller that asked before it began, unless it raised.
     """
 
     def __init__(self, work: Callable[[], Awaitable[object]], at_once: int) -> None:
@@ -19,7 +19,7 @@ class Together:
         self._done = 0
 
     async def __call__(self) -> None:
-        """Do the work, or have it done."""
+        """Do the work, or wait until it was done for this caller too."""
         asked = self._begun
         async with self._room:
             if self._done > asked:

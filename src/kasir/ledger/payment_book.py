@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kasir.errors import KeyReused, NotFound
@@ -93,34 +93,6 @@ class PostgresBook:
         if await self._questions.open_payment_once(connection, intent, question, opening, shop_key):
             return None
         return await self._first(connection, shop_key)
-
-    async def open_unasked(
-        self, connection: Connection, intent: Intent, question: Question
-    ) -> None:
-        """Write a payment and its question down in the caller's transaction; nobody sends it yet.
-
-        The first who comes may send it, and a worker does if nobody came. Until then it can be
-        withdrawn.
-        """
-        unasked = replace(question, asked_at=questions.NEVER)
-        await self._questions.open_payment(connection, intent, unasked, self._opening(question))
-
-    async def lock_unasked(self, connection: Connection, payment_id: PaymentId) -> bool:
-        """Whether a payment's question was never sent; if so, nobody sends it in this transaction.
-
-        Whoever sends it begins with `take_over`, which waits for the row that is locked here.
-        """
-        return await questions.lock_unasked(connection, payment_id)
-
-    async def withdraw(
-        self, connection: Connection, payment_id: PaymentId, kept: Kept, fact: Fact
-    ) -> None:
-        """Answer a question ourselves that was never sent, in the caller's transaction.
-
-        The caller has locked it. It has an answer then, so nobody sends it.
-        """
-        await self._questions.withdraw(connection, payment_id, kept)
-        await self._ledger.record(connection, {payment_id: [fact]}, schedules=False)
 
     @once_more
     async def open_change(

@@ -60,11 +60,8 @@ from kasir.subscriptions.turn import Turn
 from kasir.tokens.model import Token
 
 
-class SubscriptionBook(Protocol):
-    """Where plans and subscriptions are kept: use cases of `jobs`, above this package.
-
-    Every method is one commit.
-    """
+class Plans(Protocol):
+    """Where plans are kept. Every method is one commit."""
 
     async def add_plan(self, plan: Plan) -> None:
         """Store a plan."""
@@ -74,8 +71,12 @@ class SubscriptionBook(Protocol):
         """Give a plan."""
         ...
 
+
+class Turns(Protocol):
+    """Where subscriptions take their turns. Every method is one commit."""
+
     async def sign_up(
-        self, it: Subscription, pay_key: str, shop_key: ShopKey | None
+        self, subscription: Subscription, pay_key: str, shop_key: ShopKey | None
     ) -> SubscriptionId:
         """Store a subscription, once per shop key; its id, or the id of the first one.
 
@@ -84,7 +85,7 @@ class SubscriptionBook(Protocol):
         """
         ...
 
-    async def wish(self, subscription_id: str, wish: Command) -> None:
+    async def command(self, subscription_id: str, command: Command) -> None:
         """Execute a command under the subscription's lock.
 
         Raises:
@@ -94,7 +95,7 @@ class SubscriptionBook(Protocol):
         ...
 
     async def add_attempt(
-        self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], pay_key: str
+        self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], shop_key: str
     ) -> Subscription:
         """Store an attempt that the shopper will pay; give the subscription with it."""
         ...
@@ -104,7 +105,8 @@ class SubscriptionBook(Protocol):
 class SubscriptionRequests:
     """What a shop may do with plans and subscriptions."""
 
-    book: SubscriptionBook
+    plans: Plans
+    turns: Turns
     payments: PaymentRequests
     tokens: Tokens
     ids: Ids
@@ -139,7 +141,7 @@ class SubscriptionRequests:
             notice_days=fields.get("noticeDays", 3),
             created_at=self.clock.now(),
         )
-        await self.book.add_plan(plan)
+        await self.plans.add_plan(plan)
         return plan
 
     async def sign_up(self, body: bytes, key: str | None) -> tuple[SubscriptionId, Answer | None]:
@@ -156,7 +158,7 @@ class SubscriptionRequests:
         """
         fields = own_fields(body)
         plan_id = fields.get("plan")
-        plan = await self.book.plan(plan_id) if isinstance(plan_id, str) else None
+        plan = await self.plans.plan(plan_id) if isinstance(plan_id, str) else None
         refuse(
             key_faults(key),
             account_faults(fields, self.merchant_account),
@@ -171,7 +173,7 @@ class SubscriptionRequests:
         if not by_link:
             refuse(GOPAY.faults(payment), checks.payment_faults(payment, OWN_VERSION))
         shop_key = shop_key_of(key, fields, "/api/subscriptions", OWN_VERSION)
-        first = await self.book.sign_up(subscription, _pay_key(subscription.id, 1), shop_key)
+        first = await self.turns.sign_up(subscription, _pay_key(subscription.id, 1), shop_key)
         if by_link:
             return first, None
         if not fields.get("reference"):
@@ -192,7 +194,7 @@ class SubscriptionRequests:
         now = self.clock.now()
         probe = _payment_of(fields, "reference", Money(GOPAY.currency, 1), "shopper")
         refuse(GOPAY.faults(probe), checks.payment_faults(probe, OWN_VERSION))
-        subscription = await self.book.add_attempt(
+        subscription = await self.turns.add_attempt(
             subscription_id, lambda found: _next_attempt(found, now), pay_key
         )
         renewal = subscription.renewal
@@ -289,7 +291,7 @@ class SubscriptionRequests:
 
     async def _execute(self, subscription_id: str, command: Command) -> None:
         try:
-            await self.book.wish(subscription_id, command)
+            await self.turns.command(subscription_id, command)
         except IllegalMove as error:
             refuse([subscription_commands.not_from_here(error)])
 
@@ -309,7 +311,7 @@ class SubscriptionRequests:
             amount=plan.amount,
             created_at=now,
             starts_at=datetime.fromisoformat(starts_at) if starts_at else None,
-            dealt=period - 1,
+            settled_period=period - 1,
             renewal=Renewal(
                 period=period,
                 due_at=now,

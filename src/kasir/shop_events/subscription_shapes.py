@@ -9,7 +9,7 @@ import msgspec
 
 from kasir.money import Money
 from kasir.shop_events.shapes import AmountOut
-from kasir.subscriptions.events import News
+from kasir.subscriptions.events import Event
 from kasir.subscriptions.plan import Plan
 from kasir.subscriptions.renewal import Loss, Outcome, Renewal
 from kasir.subscriptions.subscription import Subscription, first_period
@@ -148,7 +148,7 @@ def shown_subscription(
     )
 
 
-def event_data(subscription: Subscription, event: News, public_url: str) -> SubscriptionOut:
+def event_data(subscription: Subscription, event: Event, public_url: str) -> SubscriptionOut:
     """The data of an event: the subscription after the change, and what the event is about."""
     return msgspec.structs.replace(
         _bare(subscription),
@@ -202,7 +202,7 @@ def _renewal(renewal: Renewal, public_url: str) -> RenewalOut:
         overpayments=[
             OverpaymentOut(one.payment_id or "", one.psp_reference)
             for one in renewal.attempts
-            if one.is_surplus
+            if one.is_overpaid
         ],
     )
 

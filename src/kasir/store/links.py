@@ -1,8 +1,8 @@
-"""Payment links in PostgreSQL. What the shop asked of one may name its shopper: it is sealed."""
+"""Payment links in PostgreSQL. The request of a link may name its shopper, so it is sealed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -22,7 +22,7 @@ DUE: Final = queries("due")
 async def write(
     connection: Connection | Pool, vault: Vault, link: Link, shop_key: ShopKey | None = None
 ) -> bool:
-    """Write a link down; False where its shop key was used before, and nothing was written."""
+    """Write a link; False where its shop key was used before, and nothing was written."""
     opened = await SQL.open_link(
         connection,
         id=link.id,
@@ -35,10 +35,31 @@ async def write(
     return opened is not None
 
 
+async def write_all(connection: Connection, vault: Vault, links: Sequence[Link]) -> None:
+    """Write links of Kasir's own, in the caller's transaction."""
+    if links:
+        await SQL.open_links(
+            connection,
+            ids=[link.id for link in links],
+            sealed_requests=[vault.seal(msgspec.json.encode(link.request)) for link in links],
+            created_ats=[link.created_at for link in links],
+            expires_ats=[link.expires_at for link in links],
+        )
+
+
+async def withdraw_all(connection: Connection, link_ids: Sequence[str], now: datetime) -> None:
+    """Withdraw links, and make their open attempts due to be closed, where those are not locked.
+
+    For transactions that hold a subscription: nothing is waited for that a reader may hold.
+    """
+    await SQL.expire_links(connection, ids=link_ids, now=now)
+    await DUE.close_free_attempts_of(connection, link_ids=link_ids, now=now)
+
+
 async def marks(
     pool: Pool, link_ids: Collection[LinkId], payment_ids: Collection[PaymentId]
 ) -> dict[LinkId, str]:
-    """A mark for each link, another one whenever something of it has changed.
+    """A mark for each link, which differs whenever something of the link has changed.
 
     Args:
         pool: Where they are kept.
@@ -50,14 +71,14 @@ async def marks(
 
 
 class PostgresLinks:
-    """Where payment links are kept. Every method is one commit."""
+    """Payment links. Every method is one commit."""
 
     def __init__(self, pool: Pool, vault: Vault) -> None:
         self._pool = pool
         self._vault = vault
 
     async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
-        """Write a link down, once per shop key; gives the id of the first one.
+        """Write a link, once per shop key; gives the id of the first one.
 
         Raises:
             KeyReused: The shop key came first with another body.
@@ -85,17 +106,17 @@ class PostgresLinks:
 
     @once_more
     async def expire(self, link_id: LinkId, now: datetime) -> None:
-        """Withdraw a link and have its open attempts closed.
+        """Withdraw a link, and make its open attempts due to be closed.
 
-        A link withdrawn before keeps its first moment.
+        A link that was withdrawn before keeps the moment when that was.
         """
-        # Two commits, so that the link is held while nothing is waited for: docs/adr/0015. Whoever
-        # opens an attempt after the first sees it withdrawn; what was opened before is closed.
-        await SQL.expire_link(self._pool, id=link_id, now=now)
+        # Two commits, so that nothing is waited for while the link is locked: docs/adr/0015. An
+        # attempt opened after the first one finds the link withdrawn; an earlier one is closed.
+        await SQL.expire_links(self._pool, ids=[link_id], now=now)
         await DUE.close_attempts_of(self._pool, link_id=link_id, now=now)
 
     async def seal(self, most: int) -> int:
-        """Seal links from before they were sealed, as many as are taken at once; gives how many."""
+        """Seal up to `most` links from before links were sealed; gives how many."""
         async with self._pool.acquire() as connection, connection.transaction():
             rows = [row async for row in SQL.clear_links(connection, most=most)]
             if rows:
@@ -105,7 +126,7 @@ class PostgresLinks:
         return len(rows)
 
     async def is_withdrawn(self, link_id: LinkId) -> bool:
-        """Whether a link was withdrawn. Whoever opened an attempt before asking is seen by all
-        who withdraw it later.
+        """Whether a link was withdrawn. An attempt that was opened before this call is seen by
+        everybody who withdraws the link later.
         """
         return bool(await SQL.is_withdrawn(self._pool, id=link_id))

@@ -1,21 +1,38 @@
-"""Rows of plans, subscriptions and renewals, as values and back."""
+"""Maps rows of plans, subscriptions and renewals to values, and values to columns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
-from kasir.gateway.renewal_messages import why_refused
 from kasir.ids import PaymentId
 from kasir.money import Currency, Money
 from kasir.payments.status import Status
 from kasir.store.vault import Vault
+from kasir.subscriptions.dunning import Reason
 from kasir.subscriptions.plan import Interval, Plan, PlanId, Unit, WhenTakenBack, WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, Loss, Outcome, Renewal, TakenBack
-from kasir.subscriptions.states import ALIVE, State
+from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
+
+
+class WhyRefused(Protocol):
+    """Says why an attempt was refused; the store does not know the provider's texts."""
+
+    def __call__(
+        self, status: Status, answer: bytes | None, texts: Sequence[str], *, asked: bool
+    ) -> Reason | None:
+        """Give the reason, or None where it was not refused.
+
+        Args:
+            status: The status of its payment.
+            answer: The provider's answer, as it came; None where there is none.
+            texts: The texts of all facts against the payment.
+            asked: Whether the attempt has a payment.
+        """
+        ...
 
 
 def plan_of(row: Any) -> Plan:
@@ -24,7 +41,7 @@ def plan_of(row: Any) -> Plan:
 
 
 def subscription_of(row: Any) -> Subscription:
-    """A subscription, from its row with its plan's; its renewal and token are yet to be added."""
+    """A subscription, from its row joined with its plan's, without renewal, losses and token."""
     plan = _plan(
         row, row["plan_id"], row["plan_reference"], row["plan_minor_units"], row["plan_created_at"]
     )
@@ -41,7 +58,7 @@ def subscription_of(row: Any) -> Subscription:
         begun_at=row["begun_at"],
         anchor=row["anchor"],
         anchor_period=row["anchor_period"],
-        dealt=row["dealt"],
+        settled_period=row["settled_period"],
         noticed=row["noticed"],
         cancel_at=row["cancel_at"],
         pause_at=row["pause_at"],
@@ -72,6 +89,76 @@ def _plan(row: Any, name: str, reference: str, minor_units: int, created_at: Any
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RenewalRows:
+    """Maps rows of renewals with their attempts, a row for each attempt.
+
+    Attributes:
+        vault: Opens the provider's answers.
+        why_refused: Says why an attempt was refused.
+    """
+
+    vault: Vault
+    why_refused: WhyRefused
+
+    def renewals(self, rows: Sequence[Any]) -> list[Renewal]:
+        """Renewals, from the rows of one subscription in order of their periods."""
+        by_period = groupby(rows, key=lambda row: row["period"])
+        return [self.renewal([*attempts]) for _, attempts in by_period]
+
+    def renewal(self, rows: Sequence[Any]) -> Renewal:
+        """A renewal, from the rows of its attempts."""
+        attempts = tuple(self.attempt(row) for row in rows if row["number"] is not None)
+        return replace(_bare_renewal(rows[0]), attempts=attempts)
+
+    def attempt(self, row: Any) -> Attempt:
+        """One attempt with the status of its payment."""
+        status = Status(row["status"])
+        answer = self.vault.open(row["answer"]) if row["answer"] else None
+        payment_id = row["payment_id"]
+        return Attempt(
+            number=row["number"],
+            at=row["at"],
+            asked_at=row["asked_at"],
+            status=status,
+            reason=self.why_refused(status, answer, row["words"], asked=payment_id is not None),
+            refusal_handled=row["refusal_handled"],
+            paid_at=row["paid_at"],
+            payment_id=PaymentId(payment_id) if payment_id else None,
+            psp_reference=row["psp_reference"] or "",
+            is_sent=not row["unasked"],
+            is_overpaid=row["overpaid"],
+        )
+
+
+def _bare_renewal(row: Any) -> Renewal:
+    return Renewal(
+        period=row["period"],
+        due_at=row["due_at"],
+        amount=Money(Currency(row["currency"]), row["minor_units"]),
+        reference=row["reference"],
+        outcome=Outcome(row["outcome"]),
+        next_try=row["next_try"],
+        link_id=row["link_id"],
+    )
+
+
+def losses_of(rows: Sequence[Any]) -> tuple[Loss, ...]:
+    """Payments that were taken back, from the rows of their attempts; one of each kind for each."""
+    return tuple(
+        Loss(
+            why=why,
+            period=row["period"],
+            number=row["number"],
+            payment_id=PaymentId(row["payment_id"]),
+            psp_reference=row["psp_reference"],
+        )
+        for row in rows
+        for why, column in ((TakenBack.DISPUTED, "disputed"), (TakenBack.REFUNDED, "refunded"))
+        if row[column]
+    )
+
+
 def plan_columns(plan: Plan) -> dict[str, Any]:
     """A plan, as the columns of its row."""
     return {
@@ -93,154 +180,58 @@ def plan_columns(plan: Plan) -> dict[str, Any]:
     }
 
 
-def with_renewal(it: Subscription, rows: Sequence[Any], vault: Vault) -> Subscription:
-    """A subscription with the renewal that is being asked for, if one is.
+def subscription_columns(subscriptions: Sequence[Subscription]) -> dict[str, list[Any]]:
+    """What changes of subscriptions, as the columns that one statement takes."""
+    return {
+        "ids": [one.id for one in subscriptions],
+        "states": [one.state for one in subscriptions],
+        "prices": [one.amount.minor_units for one in subscriptions],
+        "begun_ats": [one.begun_at for one in subscriptions],
+        "anchors": [one.anchor for one in subscriptions],
+        "anchor_periods": [one.anchor_period for one in subscriptions],
+        "settled_periods": [one.settled_period for one in subscriptions],
+        "noticeds": [one.noticed for one in subscriptions],
+        "cancel_ats": [one.cancel_at for one in subscriptions],
+        "pause_ats": [one.pause_at for one in subscriptions],
+        "resumes_ats": [one.resumes_at for one in subscriptions],
+        "trial_lefts": [one.trial_left for one in subscriptions],
+        "behind_sinces": [one.behind_since for one in subscriptions],
+        "token_ids": [one.token_id or None for one in subscriptions],
+        "due_ats": [one.due_at for one in subscriptions],
+    }
 
-    One that was given up and paid all the same counts as open again, so that the good news is
-    heard; but never behind a period that was dealt with since.
+
+def renewal_columns(
+    renewals: Sequence[tuple[SubscriptionId, Renewal, str | None]],
+) -> dict[str, list[Any]]:
+    """Renewals with their attempts, as the columns that one statement takes.
+
+    Args:
+        renewals: Whose each is, the renewal, and the shop key that the payment of an attempt
+            without one will come under.
     """
-    if not rows:
-        return it
-    renewal = renewal_of(rows, vault)
-    if renewal.outcome is Outcome.OPEN:
-        return replace(it, renewal=renewal)
-    gave_up = renewal.outcome is Outcome.UNPAID and renewal.period == it.dealt
-    if gave_up and renewal.paid and it.state in ALIVE:
-        return replace(it, renewal=replace(renewal, outcome=Outcome.OPEN), dealt=it.dealt - 1)
-    return it
-
-
-def renewal_of(rows: Sequence[Any], vault: Vault) -> Renewal:
-    """A renewal, from the rows of its attempts."""
-    attempts = tuple(attempt_of(row, vault) for row in rows if row["number"] is not None)
-    return replace(bare_renewal(rows[0]), attempts=attempts)
-
-
-def bare_renewal(row: Any) -> Renewal:
-    """A renewal without its attempts."""
-    return Renewal(
-        period=row["period"],
-        due_at=row["due_at"],
-        amount=Money(Currency(row["currency"]), row["minor_units"]),
-        reference=row["reference"],
-        outcome=Outcome(row["outcome"]),
-        next_try=row["next_try"],
-        link_id=row["link_id"],
-    )
-
-
-def attempt_of(row: Any, vault: Vault) -> Attempt:
-    """One attempt as its payment stands."""
-    status = Status(row["status"])
-    answer = vault.open(row["answer"]) if row["answer"] else None
-    payment_id = row["payment_id"]
-    return Attempt(
-        number=row["number"],
-        at=row["at"],
-        asked_at=row["asked_at"],
-        status=status,
-        reason=why_refused(status, answer, row["words"], asked=payment_id is not None),
-        told=row["told"],
-        paid_at=row["paid_at"],
-        payment_id=PaymentId(payment_id) if payment_id else None,
-        psp_reference=row["psp_reference"] or "",
-        is_sent=not row["unasked"],
-        is_surplus=row["surplus"],
-    )
-
-
-def losses_of(rows: Sequence[Any]) -> tuple[Loss, ...]:
-    """Payments that were taken back, from the rows of their attempts; one of each kind for each."""
-    return tuple(
-        Loss(
-            why=why,
-            period=row["period"],
-            number=row["number"],
-            payment_id=PaymentId(row["payment_id"]),
-            psp_reference=row["psp_reference"],
-        )
-        for row in rows
-        for why, column in ((TakenBack.DISPUTED, "disputed"), (TakenBack.REFUNDED, "refunded"))
-        if row[column]
-    )
-
-
-def renewals_of(rows: Sequence[Any], vault: Vault) -> list[Renewal]:
-    """Renewals, from the rows of their attempts, in order of their periods."""
-    by_period = groupby(rows, key=lambda row: row["period"])
-    return [renewal_of([*attempts], vault) for _, attempts in by_period]
-
-
-def subscription_columns(it: Subscription) -> dict[str, Any]:
-    """What changes of a subscription, as columns."""
+    attempts = [
+        (owner, renewal.period, attempt, None if attempt.payment_id else shop_key)
+        for owner, renewal, shop_key in renewals
+        for attempt in renewal.attempts
+    ]
     return {
-        "id": it.id,
-        "state": it.state,
-        "minor_units": it.amount.minor_units,
-        "begun_at": it.begun_at,
-        "anchor": it.anchor,
-        "anchor_period": it.anchor_period,
-        "dealt": it.dealt,
-        "noticed": it.noticed,
-        "cancel_at": it.cancel_at,
-        "pause_at": it.pause_at,
-        "resumes_at": it.resumes_at,
-        "trial_left": it.trial_left,
-        "behind_since": it.behind_since,
-        "token_id": it.token_id or None,
-        "due_at": it.due_at,
-    }
-
-
-def renewal_columns(subscription_id: SubscriptionId, renewal: Renewal) -> dict[str, Any]:
-    """A renewal, as the columns of its row."""
-    return {
-        "subscription_id": subscription_id,
-        "period": renewal.period,
-        "due_at": renewal.due_at,
-        "currency": renewal.amount.currency,
-        "minor_units": renewal.amount.minor_units,
-        "reference": renewal.reference,
-        "outcome": renewal.outcome,
-        "next_try": renewal.next_try,
-        "link_id": renewal.link_id,
-    }
-
-
-def attempt_columns(
-    subscription_id: SubscriptionId, period: int, attempt: Attempt, shop_key: str | None = None
-) -> dict[str, Any]:
-    """An attempt, as the columns of its row."""
-    return {
-        "subscription_id": subscription_id,
-        "period": period,
-        "number": attempt.number,
-        "at": attempt.at,
-        "asked_at": attempt.asked_at,
-        "status": attempt.status,
-        "told": attempt.told,
-        "payment_id": attempt.payment_id,
-        "shop_key": shop_key,
-    }
-
-
-def renewals_columns(renewals: Sequence[Renewal]) -> dict[str, Any]:
-    """Renewals with their attempts, as the columns that one statement takes."""
-    attempts = [(renewal.period, one) for renewal in renewals for one in renewal.attempts]
-    return {
-        "periods": [renewal.period for renewal in renewals],
-        "due_ats": [renewal.due_at for renewal in renewals],
-        "currencies": [renewal.amount.currency for renewal in renewals],
-        "amounts": [renewal.amount.minor_units for renewal in renewals],
-        "references_": [renewal.reference for renewal in renewals],
-        "outcomes": [renewal.outcome for renewal in renewals],
-        "next_tries": [renewal.next_try for renewal in renewals],
-        "link_ids": [renewal.link_id for renewal in renewals],
-        "of_periods": [period for period, _ in attempts],
-        "numbers": [one.number for _, one in attempts],
-        "ats": [one.at for _, one in attempts],
-        "asked_ats": [one.asked_at for _, one in attempts],
-        "statuses": [one.status for _, one in attempts],
-        "tolds": [one.told for _, one in attempts],
-        "payment_ids": [one.payment_id for _, one in attempts],
+        "renewal_ids": [owner for owner, _, _ in renewals],
+        "periods": [renewal.period for _, renewal, _ in renewals],
+        "period_due_ats": [renewal.due_at for _, renewal, _ in renewals],
+        "currencies": [renewal.amount.currency for _, renewal, _ in renewals],
+        "amounts": [renewal.amount.minor_units for _, renewal, _ in renewals],
+        "references_": [renewal.reference for _, renewal, _ in renewals],
+        "outcomes": [renewal.outcome for _, renewal, _ in renewals],
+        "next_tries": [renewal.next_try for _, renewal, _ in renewals],
+        "link_ids": [renewal.link_id for _, renewal, _ in renewals],
+        "attempt_ids": [owner for owner, _, _, _ in attempts],
+        "attempt_periods": [period for _, period, _, _ in attempts],
+        "numbers": [attempt.number for _, _, attempt, _ in attempts],
+        "ats": [attempt.at for _, _, attempt, _ in attempts],
+        "asked_ats": [attempt.asked_at for _, _, attempt, _ in attempts],
+        "statuses": [attempt.status for _, _, attempt, _ in attempts],
+        "refusals_handled": [attempt.refusal_handled for _, _, attempt, _ in attempts],
+        "payment_ids": [attempt.payment_id for _, _, attempt, _ in attempts],
+        "shop_keys": [shop_key for _, _, _, shop_key in attempts],
     }

@@ -1,8 +1,9 @@
-"""When a period begins. Pure: from an anchor, by the wall clock of a time zone.
+"""When a period begins: from an anchor, by the wall clock of a time zone.
 
-The anchor's day and hour are kept. Where a month has no such day, its last day is taken, and the
-month after goes back to the anchor's: 31 January, 28 February, 31 March. An hour that summer time
-leaves out is that much later that day; an hour that comes twice is the first of the two.
+A period begins on the anchor's day of the month, at its hour. A month without such a day uses its
+last day, and the month after returns to the anchor's: 31 January, 28 February, 31 March. An hour
+that summer time skips moves forward by the length of the gap; of an hour that occurs twice the
+first counts.
 """
 
 from __future__ import annotations

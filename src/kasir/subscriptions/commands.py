@@ -1,13 +1,13 @@
-"""What a shop may wish of a subscription: cancel, pause, resume, another amount, another token.
+"""Commands of a shop: cancel, pause, resume, change the amount, use another token.
 
-Pure; each gives the subscription as it then stands, or says why it cannot be. What follows in time
-(the charge after a pause, the cancel at the end of a period) is the engine's to do.
+Each returns a turn, or raises an error that says why it is impossible. What follows later (the
+charge after a pause, the cancel at the end of a period) is the engine's.
 
-A wish that is planned for later stays until it comes true, or until the same verb withdraws it
-(`When.NEVER`); no other wish takes it away. Both are told.
+What is planned for later stays planned until it is done, or until the same command withdraws it
+(`When.NEVER`); no other command withdraws it. Each of these sends an event.
 
-What was paid by now is dealt with first, so that it does not matter who came first: the shop with
-its wish, or the worker who was about to see the money.
+A renewal that is paid by now is settled first, so that the result does not depend on whether the
+command or the worker that records the payment came first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from kasir.money import Money
-from kasir.subscriptions.events import Change, News, SubscriptionEvent
+from kasir.subscriptions.events import Change, Event, SubscriptionEvent
 from kasir.subscriptions.pausing import paused, resumed
 from kasir.subscriptions.states import OVER, IllegalMove, Move, State, moved
 from kasir.subscriptions.subscription import Permission, Subscription
@@ -25,122 +25,126 @@ from kasir.subscriptions.turn import Turn, ended, settled
 
 
 class When(StrEnum):
-    """When a wish is to come true."""
+    """When a command takes effect."""
 
     #: At once.
     NOW = "now"
-    #: When what was paid for is over; at once where that is so already.
+    #: At the end of the paid time; at once where it is over.
     PERIOD_END = "periodEnd"
-    #: Not at all: what was planned is withdrawn.
+    #: Never: what was planned is withdrawn.
     NEVER = "never"
 
 
-def cancel(it: Subscription, now: datetime, at: When) -> Turn:
-    """End it, now or when what was paid for is over; or withdraw the plan to.
+def cancel(subscription: Subscription, now: datetime, at: When) -> Turn:
+    """Cancel it, now or at the end of the paid time; or withdraw a planned cancel.
 
-    A charge that was decided on and never sent is withdrawn. One that may have been sent stays
-    what it is, and its end is heard.
+    A charge that was decided on and never sent is withdrawn. One that may have been sent is
+    resolved as any other.
 
     Raises:
         IllegalMove: It is over already.
     """
-    moved(it.state, Move.CANCEL)
+    moved(subscription.state, Move.CANCEL)
     if at is When.NEVER:
-        withdrawn = replace(it, cancel_at=None)
-        return _planned(it, withdrawn, now, SubscriptionEvent.CANCEL_WITHDRAWN)
-    if at is When.PERIOD_END and it.is_paid_for(now):
-        planned = replace(it, cancel_at=it.paid_until)
-        return _planned(it, planned, now, SubscriptionEvent.CANCEL_PLANNED)
-    heard = settled(it)
-    return heard.then(ended(heard.subscription, Move.CANCEL, now))
+        withdrawn = replace(subscription, cancel_at=None)
+        return _planned(subscription, withdrawn, now, SubscriptionEvent.CANCEL_WITHDRAWN)
+    if at is When.PERIOD_END and subscription.is_paid_for(now):
+        planned = replace(subscription, cancel_at=subscription.paid_until)
+        return _planned(subscription, planned, now, SubscriptionEvent.CANCEL_PLANNED)
+    settled_before = settled(subscription)
+    return settled_before.then(ended(settled_before.subscription, Move.CANCEL, now))
 
 
-def pause(it: Subscription, now: datetime, at: When, resumes_at: datetime | None = None) -> Turn:
-    """Charge nothing until it is resumed, from now or from when what was paid for is over.
+def pause(
+    subscription: Subscription, now: datetime, at: When, resumes_at: datetime | None = None
+) -> Turn:
+    """Charge nothing until it is resumed, from now or from the end of the paid time.
 
     Args:
-        it: The subscription.
+        subscription: Which, read under its lock.
         now: What time it is.
-        at: When; `NEVER` withdraws a pause that is planned, with the resume planned for its end.
-        resumes_at: When it is resumed by itself; None leaves what is planned as it is.
+        at: When; `NEVER` withdraws a planned pause together with its planned end.
+        resumes_at: When it is to be resumed; None keeps what is planned.
 
     Raises:
         IllegalMove: It is neither in a trial, nor active, nor past due.
     """
-    moved(it.state, Move.PAUSE)
+    moved(subscription.state, Move.PAUSE)
     if at is When.NEVER:
-        withdrawn = replace(it, pause_at=None, resumes_at=None)
-        return _planned(it, withdrawn, now, SubscriptionEvent.PAUSE_WITHDRAWN)
-    to_resume = replace(it, resumes_at=resumes_at or it.resumes_at)
-    if at is When.PERIOD_END and it.is_paid_for(now):
-        planned = replace(to_resume, pause_at=it.paid_until)
-        return _planned(it, planned, now, SubscriptionEvent.PAUSE_PLANNED)
-    heard = settled(to_resume)
-    return _woken(heard.then(paused(heard.subscription, now)), now)
+        withdrawn = replace(subscription, pause_at=None, resumes_at=None)
+        return _planned(subscription, withdrawn, now, SubscriptionEvent.PAUSE_WITHDRAWN)
+    to_resume = replace(subscription, resumes_at=resumes_at or subscription.resumes_at)
+    if at is When.PERIOD_END and subscription.is_paid_for(now):
+        planned = replace(to_resume, pause_at=subscription.paid_until)
+        return _planned(subscription, planned, now, SubscriptionEvent.PAUSE_PLANNED)
+    settled_before = settled(to_resume)
+    return _due_now(settled_before.then(paused(settled_before.subscription, now)), now)
 
 
-def resume(it: Subscription, now: datetime) -> Turn:
-    """Go on after a pause, now.
+def resume(subscription: Subscription, now: datetime) -> Turn:
+    """End a pause now.
 
     Raises:
         IllegalMove: It is not paused.
     """
-    return _woken(resumed(it, now), now)
+    return _due_now(resumed(subscription, now), now)
 
 
-def resume_later(it: Subscription, now: datetime, at: datetime | None) -> Turn:
-    """Have a pause end at a moment; None withdraws that plan, and it ends when the shop says so.
+def resume_later(subscription: Subscription, now: datetime, at: datetime | None) -> Turn:
+    """Plan the end of a pause; None withdraws that plan, and only the shop ends the pause.
 
     Raises:
         IllegalMove: It is not paused, and no pause is planned.
     """
-    if it.pause_at is None and it.state is not State.PAUSED:
-        raise IllegalMove(it.state, Move.RESUME)
-    told = SubscriptionEvent.RESUME_PLANNED if at else SubscriptionEvent.RESUME_WITHDRAWN
-    return _planned(it, replace(it, resumes_at=at), now, told)
+    if subscription.pause_at is None and subscription.state is not State.PAUSED:
+        raise IllegalMove(subscription.state, Move.RESUME)
+    kind = SubscriptionEvent.RESUME_PLANNED if at else SubscriptionEvent.RESUME_WITHDRAWN
+    return _planned(subscription, replace(subscription, resumes_at=at), now, kind)
 
 
-def change_amount(it: Subscription, now: datetime, amount: Money) -> Turn:
-    """Let the next period cost another amount; the shop is told of that period anew.
-
-    Raises:
-        IllegalMove: It is over.
-    """
-    _still_on(it)
-    change = Change(at=now, was=it.state, now_is=it.state)
-    it = replace(it, amount=amount, noticed=min(it.noticed, it.period))
-    return _woken(Turn(subscription=it, changes=(change,)), now)
-
-
-def use_token(it: Subscription, now: datetime, token_id: str) -> Turn:
-    """Charge another token from now on; a renewal that stands refused is asked for at once.
+def change_amount(subscription: Subscription, now: datetime, amount: Money) -> Turn:
+    """Change the amount from the next period on; that period is announced again.
 
     Raises:
         IllegalMove: It is over.
     """
-    _still_on(it)
-    it = replace(it, token_id=token_id, permission=Permission.GIVEN)
-    renewal = it.renewal
-    if renewal is None or renewal.unresolved or it.state is not State.PAST_DUE:
-        return _woken(Turn(subscription=it), now)
+    _refuse_if_over(subscription)
+    change = Change(at=now, was=subscription.state, now_is=subscription.state)
+    subscription = replace(
+        subscription, amount=amount, noticed=min(subscription.noticed, subscription.period)
+    )
+    return _due_now(Turn(subscription=subscription, changes=(change,)), now)
+
+
+def use_token(subscription: Subscription, now: datetime, token_id: str) -> Turn:
+    """Charge another token from now on; a refused renewal is retried at once.
+
+    Raises:
+        IllegalMove: It is over.
+    """
+    _refuse_if_over(subscription)
+    subscription = replace(subscription, token_id=token_id, permission=Permission.GIVEN)
+    renewal = subscription.renewal
+    if renewal is None or renewal.unresolved or subscription.state is not State.PAST_DUE:
+        return _due_now(Turn(subscription=subscription), now)
     asked_again = replace(renewal, next_try=now)
-    turn = Turn(subscription=replace(it, renewal=asked_again), renewals=(asked_again,))
-    return _woken(turn, now)
+    turn = Turn(subscription=replace(subscription, renewal=asked_again), renewals=(asked_again,))
+    return _due_now(turn, now)
 
 
-def _still_on(it: Subscription) -> None:
-    if it.state in OVER:
-        raise IllegalMove(it.state, Move.CANCEL)
+def _refuse_if_over(subscription: Subscription) -> None:
+    if subscription.state in OVER:
+        raise IllegalMove(subscription.state, Move.CANCEL)
 
 
 def _planned(
-    it: Subscription, after: Subscription, now: datetime, event: SubscriptionEvent
+    subscription: Subscription, after: Subscription, now: datetime, kind: SubscriptionEvent
 ) -> Turn:
-    """A change of what is planned, told once: wishing the same again changes and tells nothing."""
-    news = () if after == it else (News(event=event, at=now),)
-    return _woken(Turn(subscription=after, news=news), now)
+    """A turn that changes what is planned; the same command again sends no event."""
+    events = () if after == subscription else (Event(kind=kind, at=now),)
+    return _due_now(Turn(subscription=after, events=events), now)
 
 
-def _woken(turn: Turn, now: datetime) -> Turn:
-    """To be looked at now: what its due moment is, the engine knows."""
+def _due_now(turn: Turn, now: datetime) -> Turn:
+    """A turn after which the next one is due now; the engine then sets the due moment."""
     return replace(turn, subscription=replace(turn.subscription, due_at=now))

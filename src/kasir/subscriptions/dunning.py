@@ -1,11 +1,11 @@
-"""What to do about a renewal that was refused: sort the refusal, then look at its timetable.
+"""What follows from a refused renewal: its reason, and when it is retried.
 
-No balance: ask again on later days, at an hour when a shopper may have topped up. Token gone: only
-the shopper can help, so they are asked to. Technical: ask again soon. Fraud: stop. An outcome that
-is not known never comes here: it is resolved first.
+No balance: retry on later days, at an hour when a shopper may have topped up. Token gone: only the
+shopper can help, so they are asked to pay by link. Technical: retry soon. Fraud: stop. An attempt
+whose outcome is unknown is never treated as refused: it is resolved first.
 
-The reasons are Adyen's refusal reasons by code and by word; for redirect wallets the code is often
-"0" and the word in capitals, so both are read. GUESS: which of them a wallet gives when.
+The reasons are Adyen's refusal reasons by code and by text; for redirect wallets the code is often
+"0" and the text in capitals, so both are read. GUESS: which of them a wallet gives when.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from kasir.subscriptions.calendar import at_hour
 
 
 class Reason(StrEnum):
-    """Why a renewal was refused, as far as it matters for what is done next."""
+    """Why a renewal was refused, as far as it decides what is done next."""
 
-    #: The wallet cannot pay this now. What is refused without a reason is taken for this.
+    #: The wallet cannot pay this now. A refusal without a reason counts as this.
     NO_BALANCE = "no_balance"
-    #: The token charges nothing any more: unlinked, disabled, revoked, unknown.
+    #: The token cannot be charged any more: unlinked, disabled, revoked or unknown.
     TOKEN_GONE = "token_gone"  # A reason, not a secret.
-    #: Somebody's machines; the shopper has nothing to do with it.
+    #: A fault of a system; the shopper has nothing to do with it.
     TECHNICAL = "technical"
-    #: Somebody suspects fraud.
+    #: Fraud is suspected.
     FRAUD = "fraud"
 
 
-#: The graver outranks the lighter where a payment was refused in several words.
+#: The most serious reason counts where a refusal gives several.
 _BY_WEIGHT: Final = (Reason.FRAUD, Reason.TOKEN_GONE, Reason.TECHNICAL, Reason.NO_BALANCE)
 
 #: Adyen's refusalReasonCode, and of errors the errorCode.
@@ -55,7 +55,7 @@ _BY_CODE: Final[Mapping[str, Reason]] = {
     "905": Reason.TECHNICAL,  # Payment details are not supported
 }
 
-#: Words in a refusal's text, in small letters.
+#: Words in a refusal's text, in lower case.
 _BY_WORD: Final = (
     ("fraud", Reason.FRAUD),
     ("revocation", Reason.TOKEN_GONE),
@@ -74,12 +74,12 @@ _BY_WORD: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timetable:
-    """When a refused renewal is asked for again.
+    """When a refused renewal is retried.
 
     Attributes:
         days: Days after it fell due.
-        hour: The hour of those days, by the shopper's wall clock.
-        soon: What to wait after each technical failure, before the days are left to.
+        hour: The hour of those days, in the shopper's time zone.
+        soon: How long to wait after each technical failure; after the last of these, `days` apply.
     """
 
     days: tuple[int, ...] = (1, 3, 5, 7)
@@ -92,12 +92,12 @@ class Timetable:
 
 
 def reason_of(code: str, texts: Iterable[str], unless_said: Reason = Reason.NO_BALANCE) -> Reason:
-    """Sort a refusal by Adyen's code and by every text it was told in, in any order.
+    """The reason of a refusal, from Adyen's code and every text about it, in any order.
 
     Args:
         code: Adyen's refusalReasonCode or errorCode; empty where there is none.
-        texts: All that was said of it.
-        unless_said: What it is taken for where neither tells.
+        texts: The texts of every answer and notification about it.
+        unless_said: The reason where neither code nor texts give one.
     """
     found = {_BY_CODE[code]} if code in _BY_CODE else set()
     for text in texts:
@@ -115,15 +115,15 @@ def next_try(
     zone: str,
     timetable: Timetable,
 ) -> datetime | None:
-    """When a refused renewal is asked for again; None if not again by itself.
+    """When a refused renewal is retried; None if it is not.
 
     Args:
         reason: Why it was refused last.
-        due_at: When it first fell due.
-        tried_at: When it was last asked for.
-        failures: How often it was refused for technical reasons, this time counted.
+        due_at: When it fell due.
+        tried_at: When it was last charged.
+        failures: How often it was refused for technical reasons, the last time included.
         zone: The shopper's time zone.
-        timetable: When to ask.
+        timetable: When to retry.
     """
     if reason in {Reason.FRAUD, Reason.TOKEN_GONE}:
         return None
@@ -134,5 +134,5 @@ def next_try(
 
 
 def give_up_at(due_at: datetime, zone: str, timetable: Timetable) -> datetime:
-    """When a renewal that only the shopper can help is no longer waited for."""
+    """When a renewal that waits for its shopper is given up."""
     return at_hour(timetable.days[-1], due_at, timetable.hour, zone)

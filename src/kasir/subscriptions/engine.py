@@ -1,9 +1,9 @@
-"""How a subscription goes on: one step after another, until there is nothing to do by now.
+"""Advances a subscription: one step after another, until nothing is due.
 
-Pure. Steps follow from how the payments and the token stand, what the shop wished, and the time;
-never from the order in which any of it was heard. A step that charges is the last one of its turn:
-the renewal then waits for its payment. Whoever runs this holds the subscription's row, writes all
-of the turn in one transaction, and only then lets the payment be asked for.
+Pure. A step follows from the payments, the token, the shop's commands and the time, never from the
+order in which they became known. A step that charges is the last one of its turn: the renewal then
+waits for its payment. The caller holds the subscription's row, writes the whole turn in one
+transaction, and asks for the payment after the commit.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from kasir.ids import Ids
 from kasir.payments.status import Status
 from kasir.subscriptions import dunning
 from kasir.subscriptions.dunning import Reason, Timetable
-from kasir.subscriptions.events import News, SubscriptionEvent
+from kasir.subscriptions.events import Event, SubscriptionEvent
 from kasir.subscriptions.losing import next_loss, taken_back
 from kasir.subscriptions.pausing import paused, resumed
 from kasir.subscriptions.plan import WhenUnpaid
 from kasir.subscriptions.renewal import Attempt, CatchUp, Outcome, Renewal, closed, reference_of
 from kasir.subscriptions.states import OVER, Move, State
 from kasir.subscriptions.subscription import Permission, Subscription
-from kasir.subscriptions.turn import Turn, ended, made, settled
+from kasir.subscriptions.turn import Turn, after_move, ended, settled
 
-#: Steps of one turn. More than this are left for the next, which follows at once.
+#: The most steps of one turn. The rest is left for the next turn, which is due at once.
 STEPS_MAX: Final = 500
 
 
@@ -34,11 +34,11 @@ class Rules:
     """What is the same for every subscription.
 
     Attributes:
-        timetable: When a refused renewal is asked for again.
+        timetable: When a refused renewal is retried.
         incomplete_for: How long a sign-up may stay unpaid before it lapses.
-        unopened_for: How long an attempt may be without its payment before it is dropped.
-        unresolved_for: How long an unknown outcome keeps the next period waiting.
-        catch_up: What is done about time that went by unseen.
+        unopened_for: How long an attempt may be without a payment before it is dropped.
+        unresolved_for: How long an unknown outcome delays the next period.
+        catch_up: What is done about due moments that passed before anybody looked.
     """
 
     timetable: Timetable
@@ -50,7 +50,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """Nothing is to be done before this moment; None for not before somebody says something."""
+    """Nothing is due before this moment; None for not before a fact or a command comes."""
 
     until: datetime | None = None
 
@@ -58,11 +58,11 @@ class _Wait:
 _Step = Turn | _Wait
 
 
-def go_on(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -> Turn:
-    """Do all that is to be done by now, up to one charge."""
+def advance(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -> Turn:
+    """Do all that is due by now, up to one charge."""
     turn = Turn(subscription=subscription)
     for _ in range(STEPS_MAX):
-        step = _Stand(turn.subscription, now, rules, ids).step()
+        step = _Position(turn.subscription, now, rules, ids).step()
         if isinstance(step, _Wait):
             return replace(turn, subscription=replace(turn.subscription, due_at=step.until))
         turn = turn.then(step)
@@ -70,119 +70,131 @@ def go_on(subscription: Subscription, now: datetime, rules: Rules, ids: Ids) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Stand:
-    """A subscription at a moment, and what follows from how it stands."""
+class _Position:
+    """A subscription at a moment, and the step that follows."""
 
-    it: Subscription
+    subscription: Subscription
     now: datetime
     rules: Rules
     ids: Ids
 
     def step(self) -> _Step:
         """The next step, or how long to wait."""
-        if self.it.state in OVER:
+        if self.subscription.state in OVER:
             return _Wait()
-        if loss := next_loss(self.it):
-            return taken_back(self.it, loss, self.now)
-        if self.it.state is State.INCOMPLETE:
+        if loss := next_loss(self.subscription):
+            return taken_back(self.subscription, loss, self.now)
+        if self.subscription.state is State.INCOMPLETE:
             return self._completing()
-        cancel_at, pause_at, renewal = self.it.cancel_at, self.it.pause_at, self.it.renewal
+        cancel_at, pause_at, renewal = (
+            self.subscription.cancel_at,
+            self.subscription.pause_at,
+            self.subscription.renewal,
+        )
         if cancel_at and self._is_over_with(cancel_at):
-            return ended(self.it, Move.CANCEL, min(cancel_at, self.now))
-        if self.it.state is State.PAUSED and not (renewal and renewal.paid):
+            return ended(self.subscription, Move.CANCEL, min(cancel_at, self.now))
+        if self.subscription.state is State.PAUSED and not (renewal and renewal.paid):
             return self._pausing()
-        if pause_at and self._is_over_with(pause_at) and not self.it.is_last:
-            return paused(self.it, min(pause_at, self.now))
+        if pause_at and self._is_over_with(pause_at) and not self.subscription.is_last:
+            return paused(self.subscription, min(pause_at, self.now))
         if renewal:
             return self._settling(renewal)
-        return self._coming()
+        return self._between_periods()
 
     def _pausing(self) -> _Step:
-        """It is paused: until its planned end, or until somebody says something."""
-        resumes_at = self.it.resumes_at
+        """It is paused: until its planned end, or until a command comes."""
+        resumes_at = self.subscription.resumes_at
         if resumes_at and resumes_at <= self.now:
-            return resumed(self.it, self.rules.catch_up.moment(resumes_at, self.now))
-        # While a trial stands still, so does what is planned for its end.
-        cancel_at = None if self.it.trial_left else self.it.cancel_at
+            return resumed(self.subscription, self.rules.catch_up.moment(resumes_at, self.now))
+        # A cancel that is planned for the end of a trial waits while the trial is paused.
+        cancel_at = None if self.subscription.trial_left else self.subscription.cancel_at
         return _Wait(min((when for when in (resumes_at, cancel_at) if when), default=None))
 
     # Signing up ---------------------------------------------------------------------------------
 
     def _completing(self) -> _Step:
-        sign_up = self.it.renewal
+        sign_up = self.subscription.renewal
         paid = sign_up.paid if sign_up else None
         if sign_up is None or paid is None:
-            lapses_at = self.it.created_at + self.rules.incomplete_for
+            lapses_at = self.subscription.created_at + self.rules.incomplete_for
             if self.now < lapses_at:
                 return _Wait(lapses_at)
             if sign_up and sign_up.unresolved and sign_up.unresolved.payment_id:
-                return _Wait()  # Its end is news, and wakes this.
-            return ended(self.it, Move.LAPSE, self.now)
-        if self.it.permission is Permission.MISSING:
-            return _Wait()  # The money is there; the token is waited for, however long.
+                return _Wait()  # The end of that payment makes a turn due.
+            return ended(self.subscription, Move.LAPSE, self.now)
+        if self.subscription.permission is Permission.MISSING:
+            return _Wait()  # It is paid; the token may come at any time.
         complete = closed(sign_up, Outcome.PAID)
-        begun = replace(self.it.begun(paid.paid_at or self.now), dealt=sign_up.period, renewal=None)
+        begun = replace(
+            self.subscription.begun(paid.paid_at or self.now),
+            settled_period=sign_up.period,
+            renewal=None,
+        )
         begun = replace(begun, noticed=sign_up.period)
         move = Move.BEGIN_TRIAL if begun.plan.trial_days else Move.COMPLETE
-        turn = made(begun, move, paid.paid_at or self.now, told=complete)
+        turn = after_move(begun, move, paid.paid_at or self.now, renewal=complete)
         return replace(turn, renewals=(complete,))
 
     # Between periods ----------------------------------------------------------------------------
 
-    def _coming(self) -> _Step:
-        """No renewal is open: the next period comes, or there is none."""
-        period = self.it.dealt + 1
-        start = self.it.start_of(period)
-        if self.it.is_last:
+    def _between_periods(self) -> _Step:
+        """No renewal is open: the next period begins, or there is none."""
+        period = self.subscription.settled_period + 1
+        start = self.subscription.start_of(period)
+        if self.subscription.is_last:
             if self.now < start:
                 return self._wait(start)
             at = self.rules.catch_up.moment(start, self.now)
-            return ended(self.it, Move.END, at)
+            return ended(self.subscription, Move.END, at)
         if notice := self._notice(period, start):
             return notice
         if self.now < start:
             return self._wait(start, self._notice_at(period, start))
-        if self.it.state is State.TRIALING:
-            return made(self.it, Move.END_TRIAL, start, told=None)
+        if self.subscription.state is State.TRIALING:
+            return after_move(self.subscription, Move.END_TRIAL, start, renewal=None)
         at = self.rules.catch_up.moment(start, self.now)
-        if self.it.start_of(period + 1) <= at:
+        if self.subscription.start_of(period + 1) <= at:
             return self._missed(period, start)
         return self._opened(period, start, at)
 
     def _notice_at(self, period: int, start: datetime) -> datetime | None:
-        days = self.it.plan.notice_days
-        if not days or self.it.noticed >= period or self._is_to_stop:
+        days = self.subscription.plan.notice_days
+        if not days or self.subscription.noticed >= period or self._is_to_stop:
             return None
         return start - timedelta(days=days)
 
     def _notice(self, period: int, start: datetime) -> Turn | None:
-        """Tell the shop that a period comes, once, and never of one that has begun."""
+        """Announce a period, once, and only before it has begun."""
         notice_at = self._notice_at(period, start)
         if notice_at is None or self.now < notice_at:
             return None
-        noticed = replace(self.it, noticed=period)
+        noticed = replace(self.subscription, noticed=period)
         if self.rules.catch_up.moment(notice_at, self.now) >= start:
             return Turn(subscription=noticed)
         at = self.rules.catch_up.moment(notice_at, self.now)
         coming = self._renewal(period, start)
-        news = News(
-            event=SubscriptionEvent.RENEWAL_DUE,
+        event = Event(
+            kind=SubscriptionEvent.RENEWAL_DUE,
             at=at,
             renewal=coming,
             due_at=start,
             reason=None if self._may_charge else Reason.TOKEN_GONE,
         )
-        return Turn(subscription=noticed, news=(news,))
+        return Turn(subscription=noticed, events=(event,))
 
     def _missed(self, period: int, start: datetime) -> Turn:
         missed = replace(self._renewal(period, start), outcome=Outcome.MISSED)
-        news = News(event=SubscriptionEvent.RENEWAL_MISSED, at=self.now, renewal=missed)
-        it = replace(self.it, dealt=period, noticed=max(self.it.noticed, period))
-        return Turn(subscription=it, news=(news,), renewals=(missed,))
+        event = Event(kind=SubscriptionEvent.RENEWAL_MISSED, at=self.now, renewal=missed)
+        subscription = replace(
+            self.subscription, settled_period=period, noticed=max(self.subscription.noticed, period)
+        )
+        return Turn(subscription=subscription, events=(event,), renewals=(missed,))
 
     def _renewal(self, period: int, start: datetime) -> Renewal:
-        reference = reference_of(self.it.reference, period, signs_up=False)
-        return Renewal(period=period, due_at=start, amount=self.it.amount, reference=reference)
+        reference = reference_of(self.subscription.reference, period, signs_up=False)
+        return Renewal(
+            period=period, due_at=start, amount=self.subscription.amount, reference=reference
+        )
 
     def _opened(self, period: int, start: datetime, at: datetime) -> Turn:
         return self._charged(self._renewal(period, start), at)
@@ -190,46 +202,48 @@ class _Stand:
     # A renewal that is open ---------------------------------------------------------------------
 
     def _settling(self, renewal: Renewal) -> _Step:
-        """A renewal is open: paid, not known, or refused."""
+        """A renewal is open: it is paid, unresolved or refused."""
         if renewal.paid:
-            return settled(self.it)
-        if untold := self._untold(renewal):
-            return self._refused(renewal, untold)
+            return settled(self.subscription)
+        if refused := self._unhandled_refusal(renewal):
+            return self._refused(renewal, refused)
         if unresolved := renewal.unresolved:
             return self._unresolved(renewal, unresolved)
         return self._asking_again(renewal)
 
-    def _untold(self, renewal: Renewal) -> Attempt | None:
-        found = (one for one in renewal.attempts if one.is_final and not one.told)
+    def _unhandled_refusal(self, renewal: Renewal) -> Attempt | None:
+        found = (one for one in renewal.attempts if one.is_final and not one.refusal_handled)
         return next(found, None)
 
     def _refused(self, renewal: Renewal, attempt: Attempt) -> Turn:
-        """An attempt was refused: plan the next, tell the shop, and fall behind."""
-        told = tuple(
-            replace(one, told=True) if one.number == attempt.number else one
+        """Handle a refused attempt: plan the retry, send the event, and fall behind."""
+        handled = tuple(
+            replace(one, refusal_handled=True) if one.number == attempt.number else one
             for one in renewal.attempts
         )
-        planned = replace(renewal, attempts=told, next_try=self._next_try(renewal, attempt))
+        planned = replace(renewal, attempts=handled, next_try=self._next_try(renewal, attempt))
         invites = self._needs_shopper(attempt) and not (planned.link_id or self._is_to_stop)
         if invites:
             planned = replace(planned, link_id=self.ids.new("PL"))
-        it = replace(self.it, renewal=planned)
-        news = News(
-            event=SubscriptionEvent.RENEWAL_FAILED,
+        subscription = replace(self.subscription, renewal=planned)
+        event = Event(
+            kind=SubscriptionEvent.RENEWAL_FAILED,
             at=attempt.at,
             renewal=planned,
             reason=attempt.reason,
         )
         turn = Turn(
-            subscription=it,
-            news=(news,),
+            subscription=subscription,
+            events=(event,),
             renewals=(planned,),
             invitations=(planned,) if invites else (),
         )
-        if it.state is not State.ACTIVE:
+        if subscription.state is not State.ACTIVE:
             return turn
-        behind = replace(it, behind_since=self.it.behind_since or renewal.due_at)
-        return turn.then(made(behind, Move.FALL_BEHIND, attempt.at, told=planned))
+        behind = replace(
+            subscription, behind_since=self.subscription.behind_since or renewal.due_at
+        )
+        return turn.then(after_move(behind, Move.FALL_BEHIND, attempt.at, renewal=planned))
 
     def _next_try(self, renewal: Renewal, attempt: Attempt) -> datetime | None:
         if self._needs_shopper(attempt) or self._is_to_stop:
@@ -239,34 +253,34 @@ class _Stand:
             due_at=renewal.due_at,
             tried_at=attempt.at,
             failures=renewal.technical_failures,
-            zone=self.it.plan.time_zone,
+            zone=self.subscription.plan.time_zone,
             timetable=self.rules.timetable,
         )
 
     def _needs_shopper(self, last: Attempt) -> bool:
-        """Whether there is nothing to ask with until the shopper links a wallet again."""
+        """Whether nothing can be charged until the shopper links a wallet again."""
         return last.reason is Reason.TOKEN_GONE or not self._may_charge
 
     def _unresolved(self, renewal: Renewal, attempt: Attempt) -> _Step:
-        """Not known yet: never asked for anew. It may hold up the next period only so long.
+        """Wait for an outcome, which may delay the next period only so long. Never charge again.
 
-        One that the shopper was to pay and has no payment is dropped sooner, by whoever holds
-        the row, and is then seen here no more.
+        An attempt of the shopper's without a payment is dropped sooner, when the rows are read.
         """
         dropped_at = attempt.asked_at + self.rules.unopened_for
         if attempt.payment_id is None and self.now < dropped_at:
             return self._wait(dropped_at)
         lets_go_at = max(
-            self.it.start_of(renewal.period + 1), attempt.asked_at + self.rules.unresolved_for
+            self.subscription.start_of(renewal.period + 1),
+            attempt.asked_at + self.rules.unresolved_for,
         )
         return self._given_up(renewal) if self.now >= lets_go_at else self._wait(lets_go_at)
 
     def _asking_again(self, renewal: Renewal) -> _Step:
-        """Everything tried was refused: what comes first, the end, another try, or a period."""
+        """All attempts were refused: do what comes first, the end, a retry, or the next period."""
         last = renewal.last
         if last is None or (last.payment_id is None and self._may_charge):
-            return self._charged(renewal, self.now)  # It could not even be asked for, and now can.
-        next_start = self.it.start_of(renewal.period + 1)
+            return self._charged(renewal, self.now)  # Nothing could be charged, and now it can.
+        next_start = self.subscription.start_of(renewal.period + 1)
         ends_at = self._ends_at(renewal, last)
         next_try = renewal.next_try if self._may_charge else None
         first = min(when for when in (ends_at, next_try, next_start) if when is not None)
@@ -281,26 +295,26 @@ class _Stand:
         return self._charged(renewal, at)
 
     def _lost(self, renewal: Renewal, last: Attempt) -> Turn:
-        """The token is gone between two tries: written down as a try that could not be made.
+        """The token is gone between two attempts: record an attempt that could not be charged.
 
-        What follows is what follows from any such try: the shopper is asked, the shop is told, and
-        a token that is there again is charged at once. Where the last refusal said that it is
-        gone, both were done then.
+        It is handled as any refused attempt: the shopper gets a link, the shop an event, and a
+        token that exists again is charged at once. Where the last refusal said that the token is
+        gone, link and event were sent then.
         """
         turn = self._charged(renewal, self.now)
         if last.reason is not Reason.TOKEN_GONE:
             return turn
         (opened,) = turn.renewals
-        told = tuple(replace(one, told=True) for one in opened.attempts)
-        opened = replace(opened, attempts=told)
-        return Turn(subscription=replace(self.it, renewal=opened), renewals=(opened,))
+        handled = tuple(replace(one, refusal_handled=True) for one in opened.attempts)
+        opened = replace(opened, attempts=handled)
+        return Turn(subscription=replace(self.subscription, renewal=opened), renewals=(opened,))
 
     def _ends_at(self, renewal: Renewal, last: Attempt) -> datetime | None:
-        """When nothing more is hoped for; None while another try is planned before that."""
+        """When the renewal is exhausted; None while a retry is planned before that."""
         if last.reason is Reason.FRAUD:
             return last.at
-        since = self.it.behind_since or renewal.due_at
-        zone, timetable = self.it.plan.time_zone, self.rules.timetable
+        since = self.subscription.behind_since or renewal.due_at
+        zone, timetable = self.subscription.plan.time_zone, self.rules.timetable
         limit = max(dunning.give_up_at(since, zone, timetable), last.at)
         if self._needs_shopper(last):
             return limit
@@ -309,29 +323,29 @@ class _Stand:
         return limit if renewal.next_try > limit else None
 
     def _exhausted(self, renewal: Renewal, at: datetime) -> Turn:
-        """It stayed refused to the end of its timetable."""
-        if self.it.plan.when_unpaid is WhenUnpaid.CANCEL:
-            return ended(self.it, Move.GIVE_UP, at)
+        """Handle a renewal that stayed refused to the end of its timetable."""
+        if self.subscription.plan.when_unpaid is WhenUnpaid.CANCEL:
+            return ended(self.subscription, Move.GIVE_UP, at)
         turn = self._given_up(renewal)  # The next period's timetable is its own.
         return replace(turn, subscription=replace(turn.subscription, behind_since=None))
 
     def _given_up(self, renewal: Renewal) -> Turn:
-        """Not asked for again. Should it be paid after all, its payment says so."""
+        """Close a renewal as unpaid. If it is paid later, its payment is settled then."""
         done = closed(renewal, Outcome.UNPAID)
-        news = News(event=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=done)
-        it = replace(self.it, dealt=renewal.period, renewal=None)
-        return Turn(subscription=it, news=(news,), renewals=(done,))
+        event = Event(kind=SubscriptionEvent.RENEWAL_UNPAID, at=self.now, renewal=done)
+        subscription = replace(self.subscription, settled_period=renewal.period, renewal=None)
+        return Turn(subscription=subscription, events=(event,), renewals=(done,))
 
     # Either way ---------------------------------------------------------------------------------
 
     @property
     def _may_charge(self) -> bool:
-        return self.it.permission is Permission.GIVEN
+        return self.subscription.permission is Permission.GIVEN
 
     @property
     def _is_to_stop(self) -> bool:
-        """Whether nothing is to be charged any more once what was paid for is over."""
-        return self.it.cancel_at is not None or self.it.pause_at is not None
+        """Whether nothing is to be charged after the end of the paid time."""
+        return self.subscription.cancel_at is not None or self.subscription.pause_at is not None
 
     def _charged(self, renewal: Renewal, at: datetime) -> Turn:
         asked = Attempt(
@@ -339,30 +353,30 @@ class _Stand:
         )
         attempt = asked
         if not self._may_charge:
-            # There is nothing to charge: written down as an attempt that never went out.
+            # There is no token to charge: recorded as an attempt that was never sent.
             attempt = replace(asked, status=Status.FAILED, reason=Reason.TOKEN_GONE)
         opened = replace(renewal, attempts=(*renewal.attempts, attempt), next_try=None)
-        it = replace(self.it, renewal=opened)
+        subscription = replace(self.subscription, renewal=opened)
         charge = None if attempt.is_final else attempt
-        return Turn(subscription=it, renewals=(opened,), charge=charge)
+        return Turn(subscription=subscription, renewals=(opened,), charge=charge)
 
     def _is_over_with(self, planned: datetime | None) -> bool:
-        """Whether what is planned for the end of what was paid for comes true now."""
-        if planned is None or self.it.is_paid_for(self.now):
+        """Whether what is planned for the end of the paid time is due now."""
+        if planned is None or self.subscription.is_paid_for(self.now):
             return False
         return not self._comes_first(planned)
 
     def _comes_first(self, planned: datetime) -> bool:
-        """Whether something is done before what is planned for that moment."""
-        renewal = self.it.renewal
+        """Whether another step comes before what is planned for that moment."""
+        renewal = self.subscription.renewal
         if renewal and renewal.paid:
             return True
-        if self.it.state is State.PAUSED:
-            resumes_at = self.it.resumes_at
+        if self.subscription.state is State.PAUSED:
+            resumes_at = self.subscription.resumes_at
             return resumes_at is not None and resumes_at < planned and resumes_at <= self.now
-        return renewal is not None and self._untold(renewal) is not None
+        return renewal is not None and self._unhandled_refusal(renewal) is not None
 
     def _wait(self, *until: datetime | None) -> _Wait:
-        """Wait for the first of these, or for what is planned."""
-        planned = (self.it.cancel_at, self.it.pause_at)
+        """Wait for the first of these moments, or for what is planned."""
+        planned = (self.subscription.cancel_at, self.subscription.pause_at)
         return _Wait(min(when for when in (*until, *planned) if when is not None))

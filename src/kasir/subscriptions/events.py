@@ -1,4 +1,4 @@
-"""What the shop is told of its subscriptions, so that it can write to its customers."""
+"""Events about subscriptions that the shop receives, so that it can write to its customers."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ from kasir.subscriptions.states import Move, State
 
 
 class SubscriptionEvent(StrEnum):
-    """Every event of a subscription."""
+    """The kinds of events about a subscription."""
 
-    #: The first payment and the token are there: deliver.
+    #: The first payment is paid and the token exists: deliver.
     ACTIVATED = "subscription.activated"
     #: A period begins in a few days and will be charged.
     RENEWAL_DUE = "subscription.renewal_due"
-    #: A renewal was refused, and is being asked for again.
+    #: A renewal was refused, and is retried.
     PAST_DUE = "subscription.past_due"
-    #: It was paid after all.
+    #: The refused renewal was paid after all.
     RECOVERED = "subscription.recovered"
-    #: To be stopped for a while, when what was paid for is over: see `pauseAt`.
+    #: It will be paused at the end of the paid period: see `pauseAt`.
     PAUSE_PLANNED = "subscription.pause_planned"
-    #: Not to be stopped after all.
+    #: The planned pause was withdrawn.
     PAUSE_WITHDRAWN = "subscription.pause_withdrawn"
-    #: Stopped for a while.
+    #: It was paused.
     PAUSED = "subscription.paused"
-    #: To go on by itself: see `resumesAt`.
+    #: It will be resumed by itself: see `resumesAt`.
     RESUME_PLANNED = "subscription.resume_planned"
-    #: Not to go on by itself any more.
+    #: It will not be resumed by itself any more.
     RESUME_WITHDRAWN = "subscription.resume_withdrawn"
-    #: Goes on after a pause.
+    #: It was resumed after a pause.
     RESUMED = "subscription.resumed"
-    #: To be over when what was paid for is: see `cancelAt`.
+    #: It will be cancelled at the end of the paid period: see `cancelAt`.
     CANCEL_PLANNED = "subscription.cancel_planned"
-    #: Not to be cancelled after all.
+    #: The planned cancel was withdrawn.
     CANCEL_WITHDRAWN = "subscription.cancel_withdrawn"
-    #: Over before its time.
+    #: It is over before its last period.
     CANCELLED = "subscription.cancelled"
-    #: All its periods are over.
+    #: It is over after its last period.
     ENDED = "subscription.ended"
     #: A period was paid.
     RENEWAL_SUCCEEDED = "renewal.succeeded"
-    #: A period was asked for and refused, or its token is lost: see `reason` and `nextTry`.
+    #: The charge of a period was refused, or its token is lost: see `reason` and `nextTry`.
     RENEWAL_FAILED = "renewal.failed"
-    #: A period was given up unpaid; another one begins.
+    #: A period was given up unpaid; the next one begins.
     RENEWAL_UNPAID = "renewal.unpaid"
-    #: A period went by while Kasir was away; it is not charged afterwards.
+    #: A period passed while Kasir was down; it is not charged afterwards.
     RENEWAL_MISSED = "renewal.missed"
-    #: Money came for a period that needed none any more: paid already, given up, or over.
+    #: Money came for a period that needed none: paid already, or given up.
     RENEWAL_OVERPAID = "renewal.overpaid"
 
 
-#: The event of each move. Completing, with or without a trial, is one event.
+#: The event of each move. Completion, with or without a trial, is one event.
 OF_MOVE = {
     Move.COMPLETE: SubscriptionEvent.ACTIVATED,
     Move.BEGIN_TRIAL: SubscriptionEvent.ACTIVATED,
@@ -68,24 +68,24 @@ OF_MOVE = {
     Move.CANCEL: SubscriptionEvent.CANCELLED,
     Move.END: SubscriptionEvent.ENDED,
 }
-#: Moves that are no news of their own: the first renewal is.
+#: Moves without an event of their own: the first renewal has one.
 SILENT = frozenset({Move.END_TRIAL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """One event, with what it speaks of.
+class Event:
+    """One event, with what it is about.
 
     Attributes:
-        event: What happened.
+        kind: What happened.
         at: When it counts as happening.
-        renewal: The renewal it speaks of, if any.
+        renewal: The renewal that it is about, if any.
         due_at: When the coming period is charged, for `renewal_due`.
-        reason: Why it was refused, where it was; or why a coming period will be.
-        loss: The payment that was taken back, where that is why.
+        reason: Why the renewal was refused, or why the coming one will be.
+        loss: The payment that was taken back, where that is the cause.
     """
 
-    event: SubscriptionEvent
+    kind: SubscriptionEvent
     at: datetime
     renewal: Renewal | None = None
     due_at: datetime | None = None
@@ -95,7 +95,7 @@ class News:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One move, or a change of the amount; for the history, which the metrics are folds over."""
+    """One move, or a change of the amount, for the history that the metrics are computed from."""
 
     at: datetime
     was: State

@@ -1,6 +1,6 @@
-"""The money view: by day, how many subscribe, leave, fall behind and recover, and what it brings.
+"""Figures by day: how many subscriptions begin, end, fall behind and recover, and their revenue.
 
-A fold over the history of moves. Sums of differences, so that a day costs what happened on it.
+A fold over the history of moves. It sums differences, so a day costs what happened on it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Counted:
         was: The state before.
         now_is: The state after.
         count: How many subscriptions.
-        monthly: By how much it changed what comes in per month, in minor units.
+        monthly: By how much it changed the revenue per month, in minor units.
     """
 
     day: date
@@ -34,18 +34,18 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """The figures of one day: how it stood at its end, and what happened on it.
+    """The figures of one day: the counts at its end, and what happened on it.
 
     Attributes:
         day: Which.
-        active: Subscriptions that are paid for: active.
+        active: Active subscriptions.
         trialing: Subscriptions in their trial.
-        past_due: Subscriptions whose renewal was refused and is asked for again.
+        past_due: Subscriptions whose renewal was refused and is retried.
         paused: Subscriptions that are paused.
         new: Subscriptions that began on this day, with or without a trial.
-        churned: Subscriptions that were cancelled or ended on this day, once begun.
+        churned: Subscriptions that had begun and were cancelled or ended on this day.
         recovered: Subscriptions whose refused renewal was paid on this day.
-        monthly: What active and past due ones bring per month, in minor units.
+        monthly: The monthly revenue of active and past due ones, in minor units.
     """
 
     day: date
@@ -66,19 +66,19 @@ _BEGUN = frozenset({State.ACTIVE, State.TRIALING})
 def by_day(counted: Iterable[Counted], first: date, last: date) -> list[Day]:
     """The figures of every day from the first to the last, both included."""
     changes = sorted(counted, key=lambda one: one.day)
-    standing = Day(day=first)
+    current = Day(day=first)
     days: list[Day] = []
-    place = 0
-    while place < len(changes) and changes[place].day < first:
-        standing = _after(standing, changes[place])
-        place += 1
+    position = 0
+    while position < len(changes) and changes[position].day < first:
+        current = _after(current, changes[position])
+        position += 1
     while len(days) <= (last - first).days:
         day = first + timedelta(days=len(days))
-        standing = replace(standing, day=day, new=0, churned=0, recovered=0)
-        while place < len(changes) and changes[place].day == day:
-            standing = _after(standing, changes[place])
-            place += 1
-        days.append(standing)
+        current = replace(current, day=day, new=0, churned=0, recovered=0)
+        while position < len(changes) and changes[position].day == day:
+            current = _after(current, changes[position])
+            position += 1
+        days.append(current)
     return days
 
 

@@ -1,4 +1,4 @@
-"""A plan: what is paid, how often, from when, and until when. It never changes once it is made."""
+"""A plan: what is paid, how often, and for how many periods. It never changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MONTHS_A_YEAR: Final = 12
 
 
 class Unit(StrEnum):
-    """What a plan counts its periods in."""
+    """The unit of a plan's periods."""
 
     DAY = "day"
     WEEK = "week"
@@ -26,10 +26,10 @@ class Unit(StrEnum):
     YEAR = "year"
 
 
-#: The most of each unit that one period may last.
+#: The longest period, in each unit.
 COUNT_MAX: Final = {Unit.DAY: 366, Unit.WEEK: 104, Unit.MONTH: 60, Unit.YEAR: 10}
 
-#: How many of each unit a month has, on the average of years of 365 days.
+#: How many of each unit are in a month, on average over a year of 365 days.
 _A_MONTH: Final = {
     Unit.DAY: Fraction(365, _MONTHS_A_YEAR),
     Unit.WEEK: Fraction(365, 7 * _MONTHS_A_YEAR),
@@ -39,20 +39,20 @@ _A_MONTH: Final = {
 
 
 class WhenUnpaid(StrEnum):
-    """What becomes of a subscription whose renewal was refused to the end."""
+    """What a renewal that stays refused leads to."""
 
     #: It is cancelled.
     CANCEL = "cancel"
-    #: It stays past due, and the next period is tried when it begins.
+    #: It stays past due, and the next period is charged when it begins.
     KEEP = "keep"
 
 
 class WhenTakenBack(StrEnum):
-    """What becomes of a subscription when a payment of it is disputed, or given back in full."""
+    """What a dispute or the full refund of a payment leads to."""
 
-    #: It goes on as before.
+    #: Nothing changes.
     CONTINUE = "continue"
-    #: It is paused, until the shop says otherwise.
+    #: It is paused until the shop resumes it.
     PAUSE = "pause"
     #: It is cancelled.
     CANCEL = "cancel"
@@ -72,17 +72,17 @@ class Plan:
 
     Attributes:
         id: Kasir's own name for it.
-        reference: The shop's.
-        amount: What a period costs, unless a subscription says otherwise.
+        reference: The shop's name for it.
+        amount: What a period costs, unless the subscription has an amount of its own.
         interval: How long a period lasts.
-        time_zone: Whose wall clock the periods keep (IANA name).
+        time_zone: The time zone that the periods follow (IANA name).
         trial_days: Days before the first period; 0 for none.
-        trial_amount: What signing up for a trial takes: no token is made without a payment.
+        trial_amount: What signing up for a trial costs: no token is made without a payment.
         cycles: How many periods there are; None for no end.
         when_unpaid: What a renewal that stays refused leads to.
-        on_dispute: What a dispute of one of its payments leads to.
-        on_full_refund: What the full refund of one leads to.
-        notice_days: How many days before a charge the shop is told of it; 0 for not at all.
+        on_dispute: What a dispute of a payment leads to.
+        on_full_refund: What the full refund of a payment leads to.
+        notice_days: How many days before a charge its event is sent; 0 for none.
         created_at: When it was made.
     """
 
@@ -102,5 +102,5 @@ class Plan:
 
 
 def monthly(amount: Money, interval: Interval) -> Fraction:
-    """What an amount per period comes to in a month, in minor units, unrounded."""
+    """What an amount per period is per month, in minor units, unrounded."""
     return amount.minor_units * _A_MONTH[interval.unit] / interval.count

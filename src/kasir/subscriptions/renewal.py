@@ -1,4 +1,4 @@
-"""A renewal: one period of one subscription, to be paid once, in as many attempts as it takes."""
+"""A renewal: the payment of one period of one subscription, in one or more attempts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kasir.subscriptions.dunning import Reason
 
 #: The longest reference that the provider takes.
 REFERENCE_MAX: Final = 80
-#: What the longest period adds to a subscription's own reference.
+#: What the longest period number adds to a subscription's own reference.
 _SUFFIX_MAX: Final = len("-p99999")
 OWN_REFERENCE_MAX: Final = REFERENCE_MAX - _SUFFIX_MAX
 
@@ -22,20 +22,20 @@ OWN_REFERENCE_MAX: Final = REFERENCE_MAX - _SUFFIX_MAX
 class Outcome(StrEnum):
     """What became of a renewal."""
 
-    #: It is being asked for.
+    #: It is not paid yet, and is charged or retried.
     OPEN = "open"
     #: Paid.
     PAID = "paid"
-    #: Refused to the end, or another period began meanwhile.
+    #: Given up: it stayed refused, or the next period began.
     UNPAID = "unpaid"
-    #: Its whole period went by while nobody was there to charge it. Never charged afterwards.
+    #: Its whole period passed while Kasir was down. It is never charged.
     MISSED = "missed"
 
 
 class TakenBack(StrEnum):
-    """Why money that was paid for a period did not stay with the shop."""
+    """Why the shop lost money that was paid for a period."""
 
-    #: The shopper's side asked for it back, whatever became of that.
+    #: It was disputed, whatever the outcome of the dispute.
     DISPUTED = "disputed"
     #: All of it was refunded, or the payment was cancelled after it was made.
     REFUNDED = "refunded"
@@ -43,7 +43,7 @@ class TakenBack(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """A payment of a subscription that was taken back, and what that leads to is not done yet.
+    """A payment of a subscription that was taken back and is not handled yet.
 
     Attributes:
         why: How it was taken back.
@@ -66,16 +66,16 @@ class Attempt:
 
     Attributes:
         number: 1 for the first.
-        at: When it counts as asked for.
-        asked_at: When it was asked for; another moment only by a test clock that leapt.
-        status: Where its payment stands.
-        reason: Why it was refused; None while it was not.
-        told: Whether what is done about its refusal has been done.
-        paid_at: When it was first heard to be authorised; None while it is not.
-        payment_id: Its payment; None while the shopper has not come to pay.
+        at: When it counts as charged.
+        asked_at: When it was charged; differs from `at` only after a leap of a test clock.
+        status: The status of its payment.
+        reason: Why it was refused; None if it was not.
+        refusal_handled: Whether what follows from its refusal was done.
+        paid_at: When its payment was first authorised; None if it is not.
+        payment_id: Its payment; None while the shopper has not opened one.
         psp_reference: The provider's name for it; empty while there is none.
-        is_sent: Whether the provider may have heard of it. Until then it can be withdrawn.
-        is_surplus: Whether its money came for a period that needed none any more.
+        is_sent: Whether it may have reached the provider. Until then it can be withdrawn.
+        is_overpaid: Whether its money came for a period that needed none: see `overpaying`.
     """
 
     number: int
@@ -83,31 +83,31 @@ class Attempt:
     asked_at: datetime
     status: Status
     reason: Reason | None = None
-    told: bool = False
+    refusal_handled: bool = False
     paid_at: datetime | None = None
     payment_id: PaymentId | None = None
     psp_reference: str = ""
     is_sent: bool = True
-    is_surplus: bool = False
+    is_overpaid: bool = False
 
     @property
     def is_paid(self) -> bool:
         """Whether its money pays the period."""
-        return self.status is Status.AUTHORISED and not self.is_surplus
+        return self.status is Status.AUTHORISED and not self.is_overpaid
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more is expected of it."""
+        """Whether its status is final."""
         return self.status in FINAL
 
     @property
     def is_withdrawn(self) -> bool:
-        """Whether it was decided on, never sent, and is not to be any more."""
+        """Whether it was decided on and then withdrawn before it was sent."""
         return self.status is Status.CANCELLED and not self.is_sent
 
     @property
     def is_dropped(self) -> bool:
-        """Whether no payment was ever opened for it, nor can be: nobody asked, nobody refused."""
+        """Whether it expired without a payment: the shopper never opened one."""
         return self.status is Status.EXPIRED and self.payment_id is None
 
 
@@ -121,9 +121,9 @@ class Renewal:
         amount: What it costs.
         reference: What its payments are called at the provider.
         outcome: What became of it.
-        attempts: Its payments, first one first.
-        next_try: When it is asked for again; None where nothing is planned.
-        link_id: The payment link that the shopper was asked to pay it by; empty for none.
+        attempts: Its attempts, the first one first.
+        next_try: When it is retried; None where no retry is planned.
+        link_id: The payment link that the shopper was sent; empty for none.
     """
 
     period: int
@@ -142,12 +142,12 @@ class Renewal:
 
     @property
     def last(self) -> Attempt | None:
-        """The last attempt that came to anything."""
+        """The last attempt that was not dropped."""
         return next((one for one in reversed(self.attempts) if not one.is_dropped), None)
 
     @property
     def counts(self) -> Attempt | None:
-        """The attempt that says where it stands: the one that paid, else the last."""
+        """The attempt whose status is the renewal's: the one that paid, else the last."""
         return self.paid or self.last
 
     @property
@@ -157,12 +157,12 @@ class Renewal:
 
     @property
     def unresolved(self) -> Attempt | None:
-        """An attempt whose outcome is not known yet, if there is one."""
+        """An attempt whose status is not final, if there is one."""
         return next((attempt for attempt in self.attempts if not attempt.is_final), None)
 
     @property
     def may_be_paid(self) -> bool:
-        """Whether it is paid, or a charge of it may have been sent and has no outcome yet."""
+        """Whether it is paid, or a charge of it may have been sent and is not final."""
         return self.paid is not None or (self.unresolved is not None and self.unsent is None)
 
     @property
@@ -173,14 +173,14 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """What is done about time that went by unseen.
+    """What is done about due moments that passed before anybody looked.
 
-    After downtime the current period is charged once, and periods that went by entirely are
-    reported as missed and never charged. Only while a test clock was watched as it leapt is what
-    fell due taken to happen when it fell due, one after another: a leap is not downtime.
+    After downtime the current period is charged once, and periods that passed entirely are
+    reported as missed and never charged. A leap of a test clock is no downtime: while one was
+    watched, everything counts as happening when it fell due, one after another.
 
     Attributes:
-        watched_since: Since when a test clock was watched; None by a real one.
+        watched_since: Since when a test clock was watched; None with a real clock.
     """
 
     watched_since: datetime | None = None
@@ -193,17 +193,19 @@ class CatchUp:
 
 
 def closed(renewal: Renewal, outcome: Outcome) -> Renewal:
-    """A renewal that is not asked for any more; what was never sent of it is withdrawn."""
+    """A renewal that is not charged any more; an attempt that was never sent is withdrawn."""
     attempts = tuple(
-        replace(one, status=Status.CANCELLED, told=True) if one is renewal.unsent else one
+        replace(one, status=Status.CANCELLED, refusal_handled=True)
+        if one is renewal.unsent
+        else one
         for one in renewal.attempts
     )
     return replace(renewal, outcome=outcome, attempts=attempts, next_try=None)
 
 
 def reference_of(own: str, period: int, *, signs_up: bool) -> str:
-    """What a renewal's payments are called: the subscription's reference, then which period.
+    """The reference of a renewal's payments: the subscription's reference and the period.
 
-    The payment that signs up bears the subscription's own reference, as any order does.
+    The payment that signs up has the subscription's own reference, as any order has.
     """
     return own if signs_up else f"{own}-p{period}"

@@ -1,7 +1,7 @@
-"""Where a subscription stands, and every way from one state to another.
+"""The states of a subscription, and every move from one state to another.
 
-ONE table. A pair that is missing from it is an illegal move. The diagram in
-docs/subscriptions.md is drawn from it (`diagram`), and a test sees to it that it still is.
+There is one table, MOVES. A pair that is missing from it is an illegal move. The diagram in
+docs/subscriptions.md is generated from it (`diagram`), and a test fails where the two differ.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from kasir.errors import KasirError
 
 
 class State(StrEnum):
-    """Where a subscription stands."""
+    """The states of a subscription."""
 
-    #: Signed up for; the first payment or the token is not there yet.
+    #: Signed up for; the first payment or the token is still missing.
     INCOMPLETE = "incomplete"
     #: Agreed, and not charged yet.
     TRIALING = "trialing"
     #: Paid, and to be charged again.
     ACTIVE = "active"
-    #: A renewal was refused, and is being asked for again.
+    #: A renewal was refused, and is retried.
     PAST_DUE = "past_due"
-    #: The shop stopped it for a while: nothing is charged.
+    #: The shop paused it: nothing is charged.
     PAUSED = "paused"
-    #: Over, before its time.
+    #: Over, before its last period.
     CANCELLED = "cancelled"
-    #: Over, because all its periods are.
+    #: Over, after its last period.
     ENDED = "ended"
 
 
 class Move(StrEnum):
     """What changes a subscription's state."""
 
-    #: The first payment and the token are both there.
+    #: The first payment is paid and the token exists.
     COMPLETE = "complete"
     #: The same, and a trial comes first.
     BEGIN_TRIAL = "begin_trial"
@@ -47,15 +47,15 @@ class Move(StrEnum):
     FALL_BEHIND = "fall_behind"
     #: The renewal was paid after all.
     RECOVER = "recover"
-    #: It stayed refused to the end.
+    #: It stayed refused to its last retry.
     GIVE_UP = "give_up"
-    #: The shop stops it for a while.
+    #: The shop pauses it.
     PAUSE = "pause"
-    #: The shop goes on with it.
+    #: The shop resumes it, or a pause ends as planned.
     RESUME = "resume"
     #: The same, and the rest of the trial comes first.
     RESUME_TRIAL = "resume_trial"
-    #: The shop or the shopper ends it.
+    #: The shop cancels it, or its plan says so after a dispute or refund.
     CANCEL = "cancel"
     #: The last period is over.
     END = "end"
@@ -90,7 +90,7 @@ ALIVE: Final = frozenset({State.TRIALING, State.ACTIVE, State.PAST_DUE})
 
 
 class IllegalMove(KasirError):
-    """A subscription cannot make this move from where it stands."""
+    """A subscription cannot make this move from its state."""
 
     def __init__(self, state: State, move: Move) -> None:
         super().__init__(f"a subscription that is {state} cannot {move.replace('_', ' ')}")
@@ -101,7 +101,7 @@ def moved(state: State, move: Move) -> State:
     """The state that a move leads to.
 
     Raises:
-        IllegalMove: It leads nowhere from this state.
+        IllegalMove: The table has no such move from this state.
     """
     try:
         return MOVES[state, move]

@@ -1,4 +1,4 @@
-"""A subscription: what was agreed, how far it has come, and which period it is in."""
+"""A subscription: what was agreed, its state, and the period it is in."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NewType
 from kasir.money import Money
 from kasir.subscriptions import calendar
 from kasir.subscriptions.plan import Interval, Plan, Unit
-from kasir.subscriptions.renewal import Loss, Renewal
-from kasir.subscriptions.states import Move, State, moved
+from kasir.subscriptions.renewal import Loss, Outcome, Renewal
+from kasir.subscriptions.states import ALIVE, Move, State, moved
 
 SubscriptionId = NewType("SubscriptionId", str)
 
@@ -21,17 +21,17 @@ _A_DAY = Interval(Unit.DAY, 1)
 class Permission(StrEnum):
     """Whether the shopper's token can be charged."""
 
-    #: There is none yet.
+    #: There is no token yet.
     MISSING = "missing"
-    #: It can.
+    #: It can be charged.
     GIVEN = "given"
-    #: It could once, and no longer can.
+    #: It could be charged once, and no longer can.
     WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """From when to when a subscription was paid for, or is being asked for."""
+    """The time that a subscription is paid for, or is being charged for."""
 
     start: datetime
     end: datetime
@@ -39,33 +39,33 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A subscription as it stands.
+    """A subscription at one moment.
 
     Attributes:
         id: Kasir's own name for it.
         plan: What was agreed.
-        reference: The shop's name for it; its payments are named after it.
+        reference: The shop's name for it; the references of its payments begin with it.
         shopper_reference: The shop's name for the shopper.
         return_url: Where the shopper comes back to.
         amount: What the next period costs.
         created_at: When it was signed up for.
         starts_at: When the first period is to begin; None for as soon as it is paid.
-        state: Where it stands.
-        begun_at: When it was complete: the money and the token were both there.
+        state: Its state.
+        begun_at: When it was complete: its sign-up paid, and its token there.
         anchor: When the period `anchor_period` begins; None until it is complete.
-        anchor_period: Which period that is; another one after a pause.
-        dealt: The last period that was paid, missed or given up.
-        noticed: The last period that the shop was told is coming.
+        anchor_period: Which period that is; a later one after a pause.
+        settled_period: The last period that was paid, missed or given up.
+        noticed: The last period that an event has announced.
         cancel_at: When it is to be cancelled, where that is planned.
         pause_at: When it is to be paused, where that is planned.
-        resumes_at: When a pause is to end by itself, where that is planned.
+        resumes_at: When it is to be resumed, where that is planned.
         trial_left: What is left of a trial that is paused; None unless one is.
         behind_since: When the renewal that was refused fell due; None unless past due.
         token_id: Kasir's name for the token that is charged; empty until there is one.
         permission: Whether that token can be charged.
-        renewal: The renewal being asked for; None between periods.
-        losses: Its payments that were taken back, where what that leads to is not done yet.
-        due_at: When there is something to do next; None where nothing is.
+        renewal: The renewal that is open; None between periods.
+        losses: Its payments that were taken back and are not handled yet.
+        due_at: When its next turn is due; None if none is.
     """
 
     id: SubscriptionId
@@ -80,7 +80,7 @@ class Subscription:
     begun_at: datetime | None = None
     anchor: datetime | None = None
     anchor_period: int = 1
-    dealt: int = 0
+    settled_period: int = 0
     noticed: int = 0
     cancel_at: datetime | None = None
     pause_at: datetime | None = None
@@ -97,62 +97,76 @@ class Subscription:
         """When a period begins.
 
         Raises:
-            ValueError: It is not complete yet, so that nobody knows; or the period is past.
+            ValueError: The subscription is not complete yet, or the period is before the anchor's.
         """
         if self.anchor is None or period < self.anchor_period:
-            raise ValueError(f"nobody knows when period {period} of {self.id} begins")
+            raise ValueError(f"period {period} of {self.id} has no known beginning")
         number = period - self.anchor_period
         plan = self.plan
         return calendar.start_of(number, self.anchor, plan.interval, plan.time_zone)
 
     @property
     def period(self) -> int:
-        """The period it is in: the one being asked for, else the last one dealt with."""
-        return self.renewal.period if self.renewal else self.dealt
+        """The period it is in: the open one, else the last settled one."""
+        return self.renewal.period if self.renewal else self.settled_period
 
     @property
     def current_period(self) -> Period | None:
-        """From when to when the period it is in lasts; None until it is complete."""
+        """Beginning and end of the period it is in; None until it is complete."""
         if self.begun_at is None or self.anchor is None:
             return None
         if self.state is State.TRIALING or self.period < self.anchor_period:
-            # A trial; or what was paid for before a pause that outlasted it.
+            # A trial, or a paid period that was over before a pause was.
             return Period(start=min(self.begun_at, self.anchor), end=self.anchor)
         return Period(start=self.start_of(self.period), end=self.start_of(self.period + 1))
 
     @property
     def paid_until(self) -> datetime | None:
-        """When what was paid for ends, or a trial; None where nothing was.
+        """When the paid time ends, or a trial; None where nothing was paid.
 
-        A period that is being asked for counts as paid while its charge may still go well. Once
-        that is refused, what was paid for has ended where the period began.
+        An open period counts as paid while its charge may still succeed. Once that is refused, the
+        paid time has ended when the period began.
         """
         if self.begun_at is None:
             return None
         if renewal := self.renewal:
             return self.start_of(renewal.period + 1) if renewal.may_be_paid else renewal.due_at
-        return None if self.state is State.PAST_DUE else self.start_of(self.dealt + 1)
+        return None if self.state is State.PAST_DUE else self.start_of(self.settled_period + 1)
 
     def is_paid_for(self, now: datetime) -> bool:
-        """Whether anything that was paid for is left, or of a trial: one paused stands still."""
+        """Whether paid time is left, or a trial; a trial that is paused does not run out."""
         until = self.paid_until
         return self.trial_left is not None or (until is not None and now < until)
 
+    def with_newest(self, renewal: Renewal) -> Subscription:
+        """This subscription with its newest renewal, where that is still asked for.
+
+        A renewal that was given up and is paid all the same counts as open again, so that its
+        payment is settled; but never behind a period that was settled since.
+        """
+        if renewal.outcome is Outcome.OPEN:
+            return replace(self, renewal=renewal)
+        gave_up = renewal.outcome is Outcome.UNPAID and renewal.period == self.settled_period
+        if gave_up and renewal.paid and self.state in ALIVE:
+            reopened = replace(renewal, outcome=Outcome.OPEN)
+            return replace(self, renewal=reopened, settled_period=self.settled_period - 1)
+        return self
+
     @property
     def is_last(self) -> bool:
-        """Whether every period there is has been dealt with."""
-        return self.plan.cycles is not None and self.dealt >= self.plan.cycles
+        """Whether the last period of the plan is settled."""
+        return self.plan.cycles is not None and self.settled_period >= self.plan.cycles
 
     def after(self, move: Move) -> Subscription:
         """This subscription after a move.
 
         Raises:
-            IllegalMove: It cannot make it from where it stands.
+            IllegalMove: It cannot make it from its state.
         """
         return replace(self, state=moved(self.state, move))
 
     def begun(self, at: datetime) -> Subscription:
-        """This subscription, complete since a moment: its trial or its first period begins."""
+        """This subscription, complete at a moment: its trial or its first period begins."""
         start = max(at, self.starts_at) if self.starts_at else at
         zone, days = self.plan.time_zone, self.plan.trial_days
         anchor = calendar.start_of(days, start, _A_DAY, zone)
@@ -165,5 +179,5 @@ def first_period(plan: Plan) -> int:
 
 
 def first_amount(plan: Plan) -> Money:
-    """What signing up takes."""
+    """What signing up costs."""
     return plan.trial_amount if plan.trial_days else plan.amount

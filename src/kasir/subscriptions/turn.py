@@ -1,11 +1,11 @@
-"""What a subscription does at one look: how it then stands, what is told, written and charged."""
+"""What was decided of a subscription: its state after it, its events, and what to charge."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kasir.subscriptions.events import OF_MOVE, SILENT, Change, News, SubscriptionEvent
+from kasir.subscriptions.events import OF_MOVE, SILENT, Change, Event, SubscriptionEvent
 from kasir.subscriptions.renewal import Attempt, Loss, Outcome, Renewal, closed
 from kasir.subscriptions.states import Move, State
 from kasir.subscriptions.subscription import Subscription
@@ -13,76 +13,82 @@ from kasir.subscriptions.subscription import Subscription
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What came of going on, or of a wish.
+    """What the engine, or a command of the shop, decided.
 
     Attributes:
-        subscription: As it stands now, with when there is something to do next.
-        news: What the shop is told, in order.
+        subscription: After the turn, with when its next one is due.
+        events: Events for the shop, in order.
         changes: The moves that were made, in order.
-        renewals: Every renewal that was opened, changed or closed, as it now is.
+        renewals: Every renewal that was opened, changed or closed, after the change.
         invitations: Renewals that the shopper is to pay by the link they name.
-        charge: The attempt to be made, if any: the last one of the last of `renewals`.
-        dealt_with: Losses of which all was done that the plan says.
+        charge: The attempt to charge, if any: the last one of the last of `renewals`.
+        handled_losses: Losses that were handled as the plan says.
     """
 
     subscription: Subscription
-    news: tuple[News, ...] = ()
+    events: tuple[Event, ...] = ()
     changes: tuple[Change, ...] = ()
     renewals: tuple[Renewal, ...] = ()
     invitations: tuple[Renewal, ...] = ()
     charge: Attempt | None = None
-    dealt_with: tuple[Loss, ...] = ()
+    handled_losses: tuple[Loss, ...] = ()
 
     def then(self, later: Turn) -> Turn:
-        """This turn and what came after it."""
+        """This turn followed by a later one."""
         return Turn(
             subscription=later.subscription,
-            news=self.news + later.news,
+            events=self.events + later.events,
             changes=self.changes + later.changes,
             renewals=self.renewals + later.renewals,
             invitations=self.invitations + later.invitations,
             charge=self.charge or later.charge,
-            dealt_with=self.dealt_with + later.dealt_with,
+            handled_losses=self.handled_losses + later.handled_losses,
         )
 
 
-def made(subscription: Subscription, move: Move, at: datetime, *, told: Renewal | None) -> Turn:
-    """A move, with its news.
+def after_move(
+    subscription: Subscription, move: Move, at: datetime, *, renewal: Renewal | None
+) -> Turn:
+    """A turn that makes one move, with its event.
 
     Raises:
-        IllegalMove: It cannot be made from where the subscription stands.
+        IllegalMove: It cannot be made from the subscription's state.
     """
     after = subscription.after(move)
     change = Change(at=at, was=subscription.state, now_is=after.state, move=move)
-    reason = told.counts.reason if told and told.counts else None
-    news = (
-        () if move in SILENT else (News(event=OF_MOVE[move], at=at, renewal=told, reason=reason),)
+    reason = renewal.counts.reason if renewal and renewal.counts else None
+    events = (
+        ()
+        if move in SILENT
+        else (Event(kind=OF_MOVE[move], at=at, renewal=renewal, reason=reason),)
     )
-    return Turn(subscription=after, news=news, changes=(change,))
+    return Turn(subscription=after, events=events, changes=(change,))
 
 
-def settled(it: Subscription) -> Turn:
-    """The renewal that was paid, dealt with; nothing where none was."""
-    renewal = it.renewal
-    if renewal is None or renewal.paid is None or it.state is State.INCOMPLETE:
-        return Turn(subscription=it)
+def settled(subscription: Subscription) -> Turn:
+    """A turn that closes the renewal where it is paid; it changes nothing where it is not."""
+    renewal = subscription.renewal
+    if renewal is None or renewal.paid is None or subscription.state is State.INCOMPLETE:
+        return Turn(subscription=subscription)
     done, at = closed(renewal, Outcome.PAID), renewal.paid.at
-    news = News(event=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=done)
-    it = replace(it, dealt=renewal.period, renewal=None, behind_since=None)
-    turn = Turn(subscription=it, news=(news,), renewals=(done,))
-    if it.state is State.PAST_DUE:
-        return turn.then(made(it, Move.RECOVER, at, told=done))
+    event = Event(kind=SubscriptionEvent.RENEWAL_SUCCEEDED, at=at, renewal=done)
+    subscription = replace(
+        subscription, settled_period=renewal.period, renewal=None, behind_since=None
+    )
+    turn = Turn(subscription=subscription, events=(event,), renewals=(done,))
+    if subscription.state is State.PAST_DUE:
+        return turn.then(after_move(subscription, Move.RECOVER, at, renewal=done))
     return turn
 
 
-def ended(it: Subscription, move: Move, at: datetime) -> Turn:
-    """A move after which nothing follows: what is owed is given up, and every plan is over.
+def ended(subscription: Subscription, move: Move, at: datetime) -> Turn:
+    """A turn that ends the subscription: its renewal is given up, and nothing stays planned.
 
     Raises:
-        IllegalMove: It cannot be made from where the subscription stands.
+        IllegalMove: The move cannot be made from the subscription's state.
     """
-    done = closed(it.renewal, Outcome.UNPAID) if it.renewal else None
-    turn = made(it, move, at, told=done)
+    done = closed(subscription.renewal, Outcome.UNPAID) if subscription.renewal else None
+    turn = after_move(subscription, move, at, renewal=done)
     over = replace(turn.subscription, renewal=None, trial_left=None, due_at=None)
     over = replace(over, cancel_at=None, pause_at=None, resumes_at=None)
     return replace(turn, subscription=over, renewals=(done,) if done else ())

@@ -14,7 +14,6 @@ from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurKasir
-from kasir.jobs.renewing import Wanted
 from kasir.shop_events.shapes import AmountOut
 from kasir.shop_events.subscription_shapes import (
     PlanOut,
@@ -22,6 +21,7 @@ from kasir.shop_events.subscription_shapes import (
     shown_plan,
     shown_subscription,
 )
+from kasir.store.subscriptions import Wanted
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
 from kasir.subscriptions.states import State
@@ -157,12 +157,13 @@ async def get_subscriptions(
         after=after,
     )
     try:
-        names = await kasir.subscriptions.of(wanted, limit + 1)
+        found = await kasir.subscriptions.listed(wanted, limit + 1, _RENEWALS_MAX)
     except NotFound as error:
         cure = "must be `next` of an earlier page."
         raise InvalidRequest([Fault("after", cure)]) from error
-    listed = [await _subscription_out(kasir, name) for name in names[:limit]]
-    return SubscriptionsOut(listed, listed[-1].id if len(names) > limit else None)
+    public_url = kasir.settings.public_url
+    listed = [shown_subscription(*one, public_url) for one in found[:limit]]
+    return SubscriptionsOut(listed, listed[-1].id if len(found) > limit else None)
 
 
 @get("/api/subscriptions/{subscription_id:str}")

@@ -129,7 +129,7 @@ async def test_an_attempt_that_adyen_never_speaks_of_again_is_noticed(
         over_at = kasir.clock.now() - timedelta(days=days)
         intent = an_intent(close_at=over_at, created_at=over_at - timedelta(hours=1))
         await kasir.payments.open(intent, a_question(opened_at=intent.created_at), None)
-        await kasir.due.put_off(intent.id, kasir.clock.now() + timedelta(hours=1))
+        await kasir.closing.attempts.put_off(intent.id, kasir.clock.now() + timedelta(hours=1))
     found = {finding.what: finding for finding in await findings_of(environ)}
 
     assert found[ENDED].is_well is not is_red

@@ -17,10 +17,10 @@ from door import door
 from fakes import KEY, a_question, an_intent
 from far import Far, serving
 from kasir.cli.doctor import findings_of
-from kasir.cli.worker import work
 from kasir.clock import OffsetClock
 from kasir.demo.client import until
 from kasir.gateway.times import Times
+from kasir.jobs.worker import work
 from kasir.wiring import Kasir
 from opened import NOWHERE, kasir_on, settings_on
 

@@ -15,10 +15,10 @@ from command import TWIN, is_one_line
 from command import kasir as command
 from kasir.cli import doctor
 from kasir.cli.operator import list_failed_jobs, retry_jobs
-from kasir.cli.worker import work
 from kasir.errors import NotFound
 from kasir.jobs import engine, failed
-from kasir.jobs.due import CLOSE
+from kasir.jobs.kinds import JobKind
+from kasir.jobs.worker import work
 from kasir.limits import Limits
 from kasir.web.app import create_app
 from kasir.wiring import Kasir
@@ -148,7 +148,7 @@ async def test_a_job_that_failed_for_a_moment_is_run_again_by_the_worker(
     kasir_of_jobs: Kasir,
 ) -> None:
     async with kasir_of_jobs.pool.acquire() as connection:
-        await engine.enqueue(connection, engine.READ_NOTICES, [b"x"])
+        await engine.enqueue(connection, JobKind.READ_NOTICES, [b"x"])
     await kasir_of_jobs.pool.execute(
         "UPDATE pgqueuer SET status = 'failed', updated = now() - interval '1 hour'"
     )
@@ -193,7 +193,7 @@ async def test_workers_that_start_one_after_another_use_up_no_retries_of_what_fa
 async def test_a_clean_up_that_fails_is_logged_and_the_work_goes_on(kasir_of_jobs: Kasir) -> None:
     await kasir_of_jobs.pool.execute("ALTER TABLE event RENAME COLUMN delivered_at TO taken_at")
     async with kasir_of_jobs.pool.acquire() as connection:
-        await engine.enqueue(connection, CLOSE, [b"pay_none"])
+        await engine.enqueue(connection, JobKind.CLOSE, [b"pay_none"])
     logs = await _work_until(kasir_of_jobs, "SELECT NOT EXISTS (SELECT FROM pgqueuer)")
     found = [(one["event"], one.get("error")) for one in logs]
 

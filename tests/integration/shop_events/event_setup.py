@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from fakes import KEY
-from kasir.cli.worker import work
 from kasir.clock import Clock
 from kasir.config import settings_from
 from kasir.ids import SortableIds
+from kasir.jobs.worker import work
 from kasir.limits import Limits
 from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.shapes import AmountOut

@@ -14,8 +14,8 @@ import pytest
 from fakes import KEY, NOW, envelope, notification_item
 from far import plain, serving
 from kasir.adyen.signing import key_from_hex
-from kasir.cli.worker import work
 from kasir.ids import LinkId
+from kasir.jobs.worker import work
 from kasir.payment_form import saved_methods
 from kasir.payments.links import Link, LinkStatus
 from kasir.requests.payment_links import OpenLink

@@ -71,7 +71,7 @@ async def busy(fresh_database: str) -> Any:
                 await kasir.payments.hear(question, unheard(question, NOW, "HTTP 502"), NOW)
         # One whose time was over two minutes ago and that was looked at since; one still under way.
         await _attempt(kasir, "pay_4", NOW - 2 * MINUTE)
-        await kasir.due.put_off(PaymentId("pay_4"), NOW + MINUTE)
+        await kasir.closing.attempts.put_off(PaymentId("pay_4"), NOW + MINUTE)
         await _attempt(kasir, "pay_5", NOW + MINUTE)
         yield kasir
 
@@ -117,7 +117,7 @@ async def test_subscriptions_are_due_when_their_moment_has_come(busy: Kasir) -> 
     for name, (due_at, taken_until) in moments.items():
         await busy.pool.execute(
             "INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url,"
-            " created_at, state, minor_units, dealt, due_at,"
+            " created_at, state, minor_units, settled_period, due_at,"
             " taken_until) VALUES ($1, 'pln', 'r', 's', 'u', $2, 'active', 1, 0, $3, $4)",
             name,
             NOW,

@@ -159,7 +159,7 @@ async def decided(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
     """A subscription whose second charge was decided on and not sent."""
     found = await shop.active("SUB")
     shop.clock.at = NOON + MONTH
-    payment_id = await shop.kasir.subscriptions.go_on(found)
+    payment_id = await shop.take_turn(found)
     assert payment_id is not None
     return found, payment_id
 
@@ -175,14 +175,14 @@ async def test_who_withdraws_a_charge_waits_for_its_payment_before_the_subscript
     assert free
 
 
-async def test_a_charge_decided_on_while_a_wish_waited_is_withdrawn_all_the_same(
+async def test_a_charge_decided_on_while_a_command_waited_is_withdrawn_all_the_same(
     shop: Shop, hand: Hand
 ) -> None:
     """The wish looked for charges that were not sent before it waited; now there is one."""
     found = await shop.active("SUB")
     shop.clock.at = NOON + MONTH
     await hand.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
-    turn = asyncio.ensure_future(shop.kasir.subscriptions.go_on(found))
+    turn = asyncio.ensure_future(shop.take_turn(found))
     await hand.some_wait()
     wish = asyncio.ensure_future(shop.kasir.subscribing.cancel(found, b""))
     await hand.some_wait(2)

@@ -77,7 +77,7 @@ async def notices(shop: Shop, turn: int) -> None:
 async def turns(shop: Shop, _: int) -> None:
     """A worker lets the subscription go on, and another shopper's wish comes in."""
     found = await shop.kasir.pool.fetchval("SELECT id FROM subscription LIMIT 1")
-    await shop.kasir.subscriptions.go_on(SubscriptionId(found))
+    await shop.take_turn(SubscriptionId(found))
 
 
 async def first_answers(shop: Shop, _: int) -> None:
@@ -174,7 +174,7 @@ async def a_token_is_heard_of(shop: Shop) -> object:
 async def a_subscription_goes_on(shop: Shop) -> object:
     found = await shop.sign_up(await shop.plan(), "SUB")
     await shop.hear_token("SUB")
-    await shop.kasir.subscriptions.go_on(found)
+    await shop.take_turn(found)
     return 1 if (await shop.find(found)).state == "active" else 0
 
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import pytest
 
-from kasir.cli.worker import work
 from kasir.demo.client import until
 from kasir.errors import SettingError
+from kasir.jobs.worker import work
 from kasir.wiring import Kasir
 from opened import kasir_on
 

@@ -11,7 +11,7 @@ import pytest
 from fakes import KEY, NOW, envelope, notification_item
 from integration.shop_events.event_setup import write_events
 from kasir.adyen.signing import key_from_hex
-from kasir.cli.worker import work
+from kasir.jobs.worker import work
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on, until

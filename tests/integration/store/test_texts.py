@@ -10,9 +10,9 @@ from fakes import NOW
 from kasir.adyen.calls import OWN_VERSION
 from kasir.errors import InvalidRequest, NotFound
 from kasir.ids import PaymentId
-from kasir.jobs.renewing import Wanted
 from kasir.payments.question import Kind
 from kasir.store.database import queries
+from kasir.store.subscriptions import Wanted
 from kasir.wiring import Kasir
 
 ODD: Final = [pytest.param("x\0y", id="NUL"), pytest.param("x\ud83dy", id="half a pair")]
@@ -27,7 +27,7 @@ async def test_what_such_a_text_names_is_not_found(kasir: Kasir, odd: str) -> No
     assert await kasir.subscriptions.plan(odd) is None
     assert await kasir.tokens.of(odd) == []
     for name in ("state", "shopper_reference", "plan_id", "reference"):
-        assert await kasir.subscriptions.of(Wanted(**{name: odd}), 1) == []
+        assert await kasir.subscriptions.listed(Wanted(**{name: odd}), 1, 1) == []
     with pytest.raises(NotFound):
         await kasir.links.find(odd)
     with pytest.raises(NotFound):

@@ -1,4 +1,4 @@
-"""A shop with subscriptions on a real database, and an Adyen that answers as a test likes."""
+"""A shop with subscriptions on a real database, and a fake Adyen whose answers a test sets."""
 
 from __future__ import annotations
 
@@ -54,24 +54,24 @@ SILENCE: Final[dict[str, Any]] = {}
 
 @dataclass
 class SetClock:
-    """A clock that stands where it is put."""
+    """A clock that a test sets."""
 
     at: datetime = NOON
 
     def now(self) -> datetime:
-        """Return the moment it was put to."""
+        """Return the moment that was set."""
         return self.at
 
 
 @dataclass
 class Adyen:
-    """A provider that acts once per key, as Adyen does, and answers as it is told.
+    """A provider that acts once per key, as Adyen does, with answers that a test sets.
 
     Attributes:
-        answers: What it says of a reference's next charge; authorised where nothing is said.
+        answers: The answers to a reference's next charges; authorised where there is none.
         acted: The keys that it acted on, with the reference of each.
-        before: Called before it acts: an error here is a worker that dies before it was heard.
-        after: Called after it acted: an error here is a worker that dies before it hears.
+        before: Called before it acts: an error here is a worker that dies before it asks.
+        after: Called after it acted: an error here is a worker that dies before the answer.
     """
 
     clock: SetClock
@@ -110,7 +110,7 @@ class Adyen:
 
 @dataclass
 class Shop:
-    """One who sells subscriptions through a Kasir on a real database."""
+    """A shop that sells subscriptions through a Kasir on a real database."""
 
     kasir: Kasir
     clock: SetClock
@@ -118,7 +118,7 @@ class Shop:
     flow: Flow
 
     async def posted(self, **fields: Any) -> None:
-        """Have Adyen notify of something; a worker has yet to read it."""
+        """Have Adyen send a notification; it is kept and not read."""
         await receive(
             envelope(notification_item(**fields)),
             is_form=False,
@@ -128,7 +128,7 @@ class Shop:
         )
 
     async def plan(self, **more: Any) -> str:
-        """Make a plan of 50,000 rupiah a month; give its id."""
+        """Make a plan of 50,000 rupiah a month, and give its id."""
         fields = {
             "reference": "GOLD",
             "amount": {"currency": "IDR", "value": 50_000},
@@ -155,11 +155,11 @@ class Shop:
     async def hear_token(
         self, name: str, says: TokenSays = TokenSays.CREATED, token_of: str = ""
     ) -> None:
-        """Hear of the token that the first payment made, or of its end.
+        """Record a fact of the token that the first payment made.
 
         Args:
             name: Whose first payment.
-            says: What is heard.
+            says: What the fact says.
             token_of: Whose token it is, where the shopper had saved that wallet before.
         """
         payments = await self.kasir.payments.payments_of(name, 1)
@@ -182,11 +182,16 @@ class Shop:
         return found
 
     async def go_on(self, subscription_id: SubscriptionId) -> None:
-        """Do a worker's work on one subscription."""
-        await self.kasir.renewing.go_on(subscription_id)
+        """Renew one subscription, as a worker does."""
+        await self.kasir.renewing.renew([subscription_id])
+
+    async def take_turn(self, subscription_id: SubscriptionId) -> PaymentId | None:
+        """Take one turn of a subscription and ask for nothing; the payment to ask for, if any."""
+        taken = await self.kasir.renewing.turns.take([subscription_id])
+        return taken.charges.get(subscription_id)
 
     async def work(self) -> None:
-        """Do all a worker would do by now, without the queue."""
+        """Do all that is due by now, as a worker does, without the queue."""
         now = self.clock.now()
         due = "SELECT id FROM subscription WHERE due_at <= $1 ORDER BY due_at"
         for _ in range(20):
@@ -202,11 +207,11 @@ class Shop:
                 return
 
     async def find(self, subscription_id: SubscriptionId) -> Subscription:
-        """A subscription as it stands."""
+        """Read a subscription."""
         return (await self.kasir.subscriptions.find(subscription_id, 100))[0]
 
     async def events(self) -> list[str]:
-        """The types of all that the shop was told of subscriptions, in order."""
+        """The types of all events about subscriptions, in order."""
         every = [json.loads(event.payload) for event in await self.kasir.events.after(None, 10_000)]
         return [
             event["type"]

@@ -1,4 +1,4 @@
-"""What a shop plans for the end of what was paid for, and what becomes of the plan meanwhile."""
+"""What a shop plans for the end of the paid time, and what happens to the plan until then."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NEVER = said(at="never")
 
 
 async def later(shop: Shop, days: int) -> None:
-    """Let days go by, a worker at work on each."""
+    """Let days pass, with a worker on each."""
     for _ in range(days):
         shop.clock.at += DAY
         await shop.work()
@@ -46,7 +46,7 @@ async def behind(shop: Shop, name: str, **plan: Any) -> SubscriptionId:
     return found
 
 
-# A cancel at the end of the period, in arrears ----------------------------------------------------
+# A cancel at the end of the period, while past due -----------------------------------------------
 
 
 async def test_cancelled_at_period_end_while_past_due_is_not_asked_for_again(shop: Shop) -> None:
@@ -63,7 +63,7 @@ async def test_cancelled_at_period_end_while_past_due_is_not_asked_for_again(sho
 async def test_a_renewal_refused_after_a_cancel_was_planned_for_its_end_is_not_asked_for_again(
     shop: Shop,
 ) -> None:
-    """The charge is out as the shop plans; its period would be paid for if the wallet said yes."""
+    """The charge is sent when the shop plans the cancel, and its outcome is unknown."""
     found = await shop.active("OUT")
     shop.adyen.answers["OUT-p2"] = [SILENCE, NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -121,19 +121,19 @@ async def test_paused_at_period_end_while_past_due_is_paused_now(shop: Shop) -> 
 
 
 @pytest.mark.parametrize(
-    ("wish", "event"),
+    ("command", "event"),
     [("cancel", "subscription.cancelled"), ("pause", "subscription.paused")],
 )
-async def test_a_period_paid_a_moment_before_the_wish_is_paid(
-    shop: Shop, wish: str, event: str
+async def test_a_period_paid_a_moment_before_the_command_is_paid(
+    shop: Shop, command: str, event: str
 ) -> None:
-    """The money is there; the worker who would have seen it comes after the shop."""
+    """The period is paid, and no turn has settled it when the command comes."""
     found = await shop.active("JUST")
     shop.clock.at = NOON + MONTH
-    payment_id = await shop.kasir.subscriptions.go_on(found)
+    payment_id = await shop.take_turn(found)
     assert payment_id is not None
     await shop.flow.ask_again(payment_key(payment_id))
-    await getattr(shop.kasir.subscribing, wish)(found)
+    await getattr(shop.kasir.subscribing, command)(found)
     await shop.work()
     renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
 
@@ -141,7 +141,7 @@ async def test_a_period_paid_a_moment_before_the_wish_is_paid(
     assert await shop.events() == ["subscription.activated", "renewal.succeeded", event]
 
 
-# One wish, one verb -------------------------------------------------------------------------------
+# One plan, one command ----------------------------------------------------------------------------
 
 
 async def test_a_planned_cancel_outlives_a_pause_and_its_resume(shop: Shop) -> None:
@@ -166,7 +166,7 @@ async def test_a_planned_cancel_outlives_a_pause_and_its_resume(shop: Shop) -> N
     ]
 
 
-async def test_a_planned_cancel_is_withdrawn_by_its_opposite_alone_and_both_are_told(
+async def test_a_planned_cancel_is_withdrawn_by_its_own_path_alone_and_both_send_events(
     shop: Shop,
 ) -> None:
     found = await shop.active("BACK")
@@ -188,7 +188,7 @@ async def test_a_planned_cancel_is_withdrawn_by_its_opposite_alone_and_both_are_
     ]
 
 
-async def test_a_planned_pause_is_withdrawn_by_its_opposite_alone_and_both_are_told(
+async def test_a_planned_pause_is_withdrawn_by_its_own_path_alone_and_both_send_events(
     shop: Shop,
 ) -> None:
     found = await shop.active("BACK-2")
@@ -199,9 +199,13 @@ async def test_a_planned_pause_is_withdrawn_by_its_opposite_alone_and_both_are_t
         await shop.kasir.subscribing.resume(found)
     await shop.kasir.subscribing.pause(found, NEVER)
     await later(shop, 29)
-    it = await shop.find(found)
+    subscription = await shop.find(found)
 
-    assert (it.state, it.pause_at, it.resumes_at) == (State.ACTIVE, None, None)
+    assert (subscription.state, subscription.pause_at, subscription.resumes_at) == (
+        State.ACTIVE,
+        None,
+        None,
+    )
     assert await shop.events() == [
         "subscription.activated",
         "subscription.pause_planned",
@@ -210,7 +214,7 @@ async def test_a_planned_pause_is_withdrawn_by_its_opposite_alone_and_both_are_t
     ]
 
 
-async def test_a_planned_resume_is_withdrawn_by_its_opposite_alone_and_both_are_told(
+async def test_a_planned_resume_is_withdrawn_by_its_own_path_alone_and_both_send_events(
     shop: Shop,
 ) -> None:
     found = await shop.active("BACK-3")
@@ -237,9 +241,13 @@ async def test_a_pause_that_comes_sooner_than_planned_still_ends_as_planned(shop
         found, said(at="periodEnd", resumesAt=resumes_at.isoformat())
     )
     await shop.kasir.subscribing.pause(found)
-    it = await shop.find(found)
+    subscription = await shop.find(found)
 
-    assert (it.state, it.pause_at, it.resumes_at) == (State.PAUSED, None, resumes_at)
+    assert (subscription.state, subscription.pause_at, subscription.resumes_at) == (
+        State.PAUSED,
+        None,
+        resumes_at,
+    )
 
 
 # A pause at the end, a resume at a date, a pause of a trial ---------------------------------------
@@ -268,11 +276,15 @@ async def test_what_is_to_resume_at_a_date_begins_a_new_period_then(shop: Shop) 
     await later(shop, 36)
     paused = (await shop.find(found)).state
     await later(shop, 2)
-    it = await shop.find(found)
+    subscription = await shop.find(found)
 
-    assert (paused, it.state, it.resumes_at) == (State.PAUSED, State.ACTIVE, None)
-    assert it.current_period is not None
-    assert it.current_period.start == resumes_at
+    assert (paused, subscription.state, subscription.resumes_at) == (
+        State.PAUSED,
+        State.ACTIVE,
+        None,
+    )
+    assert subscription.current_period is not None
+    assert subscription.current_period.start == resumes_at
     assert shop.adyen.charges() == Counter({"DATE": 1, "DATE-p2": 1})
 
 
@@ -283,9 +295,9 @@ async def test_paused_now_and_resumed_at_a_date_within_the_period_changes_nothin
     before = (await shop.find(found)).current_period
     await shop.kasir.subscribing.pause(found, said(resumesAt=(NOON + 5 * DAY).isoformat()))
     await later(shop, 6)
-    it = await shop.find(found)
+    subscription = await shop.find(found)
 
-    assert (it.state, it.current_period) == (State.ACTIVE, before)
+    assert (subscription.state, subscription.current_period) == (State.ACTIVE, before)
     assert shop.adyen.charges() == Counter({"WITHIN": 1})
 
 
@@ -367,6 +379,10 @@ async def test_a_resume_that_cannot_be_meant_is_refused_and_nothing_is_planned(
         await shop.kasir.subscribing.pause(
             found, said(at="periodEnd", resumesAt=resumes_at.isoformat())
         )
-    it = await shop.find(found)
+    subscription = await shop.find(found)
 
-    assert (it.state, it.pause_at, it.resumes_at) == (State.ACTIVE, None, None)
+    assert (subscription.state, subscription.pause_at, subscription.resumes_at) == (
+        State.ACTIVE,
+        None,
+        None,
+    )

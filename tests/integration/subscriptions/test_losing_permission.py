@@ -1,4 +1,4 @@
-"""A shopper's permission is lost or given again, however that is heard of, and acted on at once."""
+"""A token is lost or given again: each way in which that becomes known is acted on at once."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ async def last(shop: Shop, found: SubscriptionId) -> Renewal:
     return (await shop.kasir.subscriptions.find(found, 10))[1][-1]
 
 
-async def told(shop: Shop, name: str) -> list[tuple[str, dict[str, Any]]]:
-    """What the shop was told of a subscription: type and data, in order."""
+async def events_of(shop: Shop, name: str) -> list[tuple[str, dict[str, Any]]]:
+    """The events of a subscription: type and data, in order."""
     every = [json.loads(event.payload) for event in await shop.kasir.events.after(None, 10_000)]
     return [
         (event["type"], event["data"])
@@ -63,7 +63,7 @@ async def test_a_token_lost_between_two_tries_invites_the_shopper_at_once(
     await shop.hear_token("LOST", says)
     await shop.work()
     renewal = await last(shop, found)
-    event, data = (await told(shop, "LOST"))[-1]
+    event, data = (await events_of(shop, "LOST"))[-1]
     for _ in range(5):
         await shop.work()
 
@@ -72,7 +72,7 @@ async def test_a_token_lost_between_two_tries_invites_the_shopper_at_once(
     assert "nextTry" not in data["renewal"]
     assert renewal.next_try is None
     assert (await shop.kasir.links.find(renewal.link_id)).link.request["amount"]["value"] == 50_000
-    assert [one for one, _ in await told(shop, "LOST")].count("renewal.failed") == 2
+    assert [one for one, _ in await events_of(shop, "LOST")].count("renewal.failed") == 2
 
 
 async def test_a_token_lost_and_given_again_is_charged_at_once(shop: Shop) -> None:
@@ -90,7 +90,7 @@ async def test_a_token_lost_and_given_again_is_charged_at_once(shop: Shop) -> No
 async def test_a_charge_of_the_shops_own_that_adyen_answers_with_no_such_token_loses_it(
     shop: Shop,
 ) -> None:
-    """Two subscriptions of one shopper with one token; one of them is between two tries."""
+    """Two subscriptions of one shopper with one token; one of them is between two attempts."""
     found = await behind(shop, "ONE")
     other = await shop.sign_up(await shop.plan(), "TWO", shopperReference="shopper-ONE")
     await shop.hear_token("TWO", TokenSays.ALREADY_EXISTING, token_of="ONE")
@@ -99,7 +99,7 @@ async def test_a_charge_of_the_shops_own_that_adyen_answers_with_no_such_token_l
     shop.adyen.answers["EXTRA"] = [NO_SUCH_TOKEN]
     await shop.kasir.checkout.payments(json.dumps(EXTRA).encode(), 72)
     await shop.work()
-    event, data = (await told(shop, "ONE"))[-1]
+    event, data = (await events_of(shop, "ONE"))[-1]
 
     assert both == (State.PAST_DUE, State.ACTIVE)
     assert [token.is_active for token in await shop.kasir.tokens.of("shopper-ONE")] == [False]
@@ -121,7 +121,7 @@ async def test_a_renewal_that_adyen_answers_with_no_such_token_tells_the_shopper
     shop.clock.at += DAY
     await shop.work()
 
-    assert (await told(shop, "ONE"))[-1][1]["reason"] == "token_gone"
+    assert (await events_of(shop, "ONE"))[-1][1]["reason"] == "token_gone"
     assert (await last(shop, found)).link_id
 
 
@@ -134,7 +134,7 @@ async def test_a_renewal_that_adyen_answers_with_no_such_token_disables_it(
     shop.clock.at = NOON + MONTH
     await shop.work()
     lost = await shop.kasir.tokens.of("shopper-CODE")
-    failed = [one for one, _ in await told(shop, "CODE")]
+    failed = [one for one, _ in await events_of(shop, "CODE")]
     shop.clock.at += timedelta(minutes=5)
     await shop.hear_token("CODE", TokenSays.ALREADY_EXISTING)
     await shop.work()
@@ -158,14 +158,14 @@ async def test_an_answer_that_comes_late_loses_the_token_too(shop: Shop) -> None
     assert (await last(shop, found)).link_id
 
 
-async def test_a_token_lost_while_the_shopper_waits_for_the_next_period_is_told_with_its_notice(
+async def test_a_token_lost_between_periods_is_named_when_the_next_one_is_announced(
     shop: Shop,
 ) -> None:
     await shop.active("NOTICE", await shop.plan(noticeDays=3))
     await shop.hear_token("NOTICE", TokenSays.DISABLED)
     shop.clock.at = NOON + timedelta(days=26)
     await shop.work()
-    event, data = (await told(shop, "NOTICE"))[-1]
+    event, data = (await events_of(shop, "NOTICE"))[-1]
 
     assert (event, data["reason"]) == ("subscription.renewal_due", "token_gone")
 
@@ -211,4 +211,4 @@ async def test_a_token_lost_before_the_sign_up_was_complete_does_not_keep_what_w
 
     assert (begun, (await shop.find(found)).state) == (State.ACTIVE, State.PAST_DUE)
     assert (await last(shop, found)).link_id
-    assert (await told(shop, "EARLY"))[-1][1]["reason"] == Reason.TOKEN_GONE
+    assert (await events_of(shop, "EARLY"))[-1][1]["reason"] == Reason.TOKEN_GONE

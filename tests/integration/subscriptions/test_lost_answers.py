@@ -1,4 +1,4 @@
-"""The first try reached Adyen and its answer was lost; the second is refused on its way."""
+"""The first call reached Adyen and its answer was lost; the second is refused before Adyen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The money view, recomputed from the payments that Kasir and the provider have."""
+"""The figures by day, recomputed from the payments that Kasir and the provider have."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def day_of(moment: datetime) -> date:
 
 
 async def lived(shop: Shop) -> dict[str, SubscriptionId]:
-    """Twelve subscribers over a hundred days: some run dry for a while, some for good."""
+    """Twelve subscribers over a hundred days: some lack balance for a while, some for good."""
     chance = Random(5)
     plan = await shop.plan()
     found: dict[str, SubscriptionId] = {}
@@ -46,7 +46,7 @@ async def test_the_figures_are_what_the_payments_come_to(shop: Shop) -> None:
     new, recovered = Counter[date](), Counter[date]()
     behind: dict[date, set[str]] = defaultdict(set)
     for name, subscription_id in found.items():
-        it, renewals = await shop.kasir.subscriptions.find(subscription_id, 100)
+        subscription, renewals = await shop.kasir.subscriptions.find(subscription_id, 100)
         for renewal in renewals:
             payments = await shop.kasir.payments.payments_of(renewal.reference, 50)
             refused = [one for one in payments if one.status is Status.REFUSED]
@@ -59,7 +59,7 @@ async def test_the_figures_are_what_the_payments_come_to(shop: Shop) -> None:
                 until = last + timedelta(days=1)
                 if paid:
                     recovered[until := day_of(paid[0].intent.created_at)] += 1
-                elif it.state is State.CANCELLED:
+                elif subscription.state is State.CANCELLED:
                     until = day_of(max(one.intent.created_at for one in refused))
                 for number in range((until - since).days):
                     behind[since + timedelta(days=number)].add(name)

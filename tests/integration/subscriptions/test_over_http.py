@@ -1,4 +1,4 @@
-"""Plans and subscriptions over HTTP, as a shop asks for them, well and badly."""
+"""Plans and subscriptions over HTTP: valid requests and invalid ones."""
 
 from __future__ import annotations
 
@@ -133,15 +133,15 @@ async def test_a_sign_up_by_link_gives_a_form_that_saves_the_wallet(
     assert (await caller.call("GET", f"/pay/{link_id}")).status == 200
 
 
-@pytest.mark.parametrize("wish", ["pause", "resume"])
-async def test_a_wish_that_its_state_does_not_let_is_refused_by_name(
-    caller: Caller, plan_id: str, wish: str
+@pytest.mark.parametrize("command", ["pause", "resume"])
+async def test_a_command_that_the_state_does_not_allow_is_refused_by_name(
+    caller: Caller, plan_id: str, command: str
 ) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
-    said = await caller.post(f"/api/subscriptions/{made['id']}/{wish}", {})
+    said = await caller.post(f"/api/subscriptions/{made['id']}/{command}", {})
 
     assert (said.status, said.json["errorCode"]) == (422, "187")
-    assert f"incomplete cannot {wish}" in said.json["message"]
+    assert f"incomplete cannot {command}" in said.json["message"]
 
 
 async def test_cancelled_is_cancelled_once(caller: Caller, plan_id: str) -> None:

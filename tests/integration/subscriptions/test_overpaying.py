@@ -1,4 +1,4 @@
-"""Money for a period that needed none any more: the shop is told, once, and it is marked."""
+"""Overpaid attempts: money for a period that needed none is one event, and is marked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kasir.subscriptions.subscription import SubscriptionId
 
 
 async def paid_after_all(shop: Shop, payment_id: PaymentId) -> None:
-    """Adyen tells of the money of a payment that it had refused."""
+    """Adyen notifies that a payment that it had refused is paid."""
     now = shop.clock.now()
     good = Fact("late", Says.AUTHORISED, Source.NOTIFICATION, now, "", f"PSP-{payment_id}")
     await shop.kasir.payments.add_facts(payment_id, [good])
@@ -29,16 +29,16 @@ async def first_of(shop: Shop, reference: str) -> PaymentId:
     return (await shop.kasir.payments.payments_of(reference, 10))[-1].intent.id
 
 
-async def told_of(shop: Shop) -> list[Mapping[str, Any]]:
-    """The renewals that the shop was told are overpaid."""
+async def overpaid_events(shop: Shop) -> list[Mapping[str, Any]]:
+    """The renewals in events of overpayments."""
     every = [json.loads(event.payload) for event in await shop.kasir.events.after(None, 10_000)]
     return [one["data"]["renewal"] for one in every if one["type"] == "renewal.overpaid"]
 
 
 async def marked(shop: Shop, found: SubscriptionId) -> dict[int, list[str]]:
-    """The payments that the API shows as needless, by period."""
-    it, renewals = await shop.kasir.subscriptions.find(found, 100)
-    shown = shown_subscription(it, renewals, "")
+    """The payments that the API shows as overpaid, by period."""
+    subscription, renewals = await shop.kasir.subscriptions.find(found, 100)
+    shown = shown_subscription(subscription, renewals, "")
     assert isinstance(shown.renewals, list)
     return {one.period: [paid.payment_id for paid in one.overpayments] for one in shown.renewals}
 
@@ -55,21 +55,21 @@ async def recovered(shop: Shop, name: str) -> SubscriptionId:
     return found
 
 
-async def test_a_refusal_that_turns_out_paid_after_a_paid_retry_is_told_once(shop: Shop) -> None:
+async def test_a_refusal_that_turns_out_paid_after_a_paid_retry_is_one_event(shop: Shop) -> None:
     found = await recovered(shop, "TWICE")
     first = await first_of(shop, "TWICE-p2")
     before = await marked(shop, found)
     await paid_after_all(shop, first)
-    (told,) = await told_of(shop)
+    (event,) = await overpaid_events(shop)
 
     assert before == {2: []}
     assert await marked(shop, found) == {2: [first]}
-    assert (told["period"], told["paymentId"], told["outcome"]) == (2, first, "paid")
-    assert told["overpayments"] == [{"paymentId": first, "pspReference": f"PSP-{first}"}]
+    assert (event["period"], event["paymentId"], event["outcome"]) == (2, first, "paid")
+    assert event["overpayments"] == [{"paymentId": first, "pspReference": f"PSP-{first}"}]
     assert (await shop.events()).count("renewal.succeeded") == 1
 
 
-async def test_so_is_one_of_a_period_long_past(shop: Shop) -> None:
+async def test_a_refusal_of_a_period_long_past_that_turns_out_paid_is_one_event(shop: Shop) -> None:
     found = await recovered(shop, "LONG-AGO")
     first = await first_of(shop, "LONG-AGO-p2")
     for _ in range(2):
@@ -78,16 +78,16 @@ async def test_so_is_one_of_a_period_long_past(shop: Shop) -> None:
     await paid_after_all(shop, first)
 
     assert await marked(shop, found) == {2: [first], 3: [], 4: []}
-    assert len(await told_of(shop)) == 1
+    assert len(await overpaid_events(shop)) == 1
 
 
-async def test_of_two_paid_before_anybody_looked_one_counts_and_one_is_told(shop: Shop) -> None:
+async def test_of_two_paid_before_a_turn_one_counts_and_one_is_overpaid(shop: Shop) -> None:
     found = await shop.active("BOTH")
     shop.adyen.answers["BOTH-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
     await shop.work()
     shop.clock.at += timedelta(days=2)
-    second = await shop.kasir.subscriptions.go_on(found)
+    second = await shop.take_turn(found)
     assert second is not None
     question = await shop.asked(second)
     await shop.flow.ask_again(question.key)
@@ -95,11 +95,11 @@ async def test_of_two_paid_before_anybody_looked_one_counts_and_one_is_told(shop
     await paid_after_all(shop, first)
 
     assert await marked(shop, found) == {2: [second]}
-    assert [one["paymentId"] for one in await told_of(shop)] == [second]
+    assert [one["paymentId"] for one in await overpaid_events(shop)] == [second]
     assert (await shop.events()).count("renewal.succeeded") == 1
 
 
-async def test_money_for_a_subscription_that_is_over_is_told(shop: Shop) -> None:
+async def test_money_for_a_subscription_that_is_over_is_overpaid(shop: Shop) -> None:
     found = await shop.active("OVER")
     shop.adyen.answers["OVER-p2"] = [SILENCE]
     shop.clock.at = NOON + MONTH
@@ -111,7 +111,7 @@ async def test_money_for_a_subscription_that_is_over_is_told(shop: Shop) -> None
     paid = await first_of(shop, "OVER-p2")
 
     assert await marked(shop, found) == {2: [paid]}
-    assert [one["paymentId"] for one in await told_of(shop)] == [paid]
+    assert [one["paymentId"] for one in await overpaid_events(shop)] == [paid]
     assert (await shop.find(found)).due_at is None
 
 
@@ -130,7 +130,7 @@ async def test_money_for_what_a_pause_gave_up_does_not_pay_what_follows(shop: Sh
     assert await marked(shop, found) == {2: [paid], 3: []}
     assert (await shop.events()).count("renewal.overpaid") == 1
     assert (await shop.events()).count("renewal.succeeded") == 1
-    assert (await shop.find(found)).dealt == 3
+    assert (await shop.find(found)).settled_period == 3
 
 
 async def test_a_period_given_up_and_paid_before_the_next_one_is_not_overpaid(shop: Shop) -> None:
@@ -144,7 +144,7 @@ async def test_a_period_given_up_and_paid_before_the_next_one_is_not_overpaid(sh
 
     assert (await shop.find(found)).state is State.ACTIVE
     assert await marked(shop, found) == {2: []}
-    assert await told_of(shop) == []
+    assert await overpaid_events(shop) == []
 
 
 async def test_an_ordinary_year_is_never_called_overpaid(shop: Shop) -> None:
@@ -153,5 +153,5 @@ async def test_an_ordinary_year_is_never_called_overpaid(shop: Shop) -> None:
         shop.clock.at += MONTH
         await shop.work()
 
-    assert await told_of(shop) == []
+    assert await overpaid_events(shop) == []
     assert set(map(len, (await marked(shop, found)).values())) == {0}

@@ -1,4 +1,4 @@
-"""What the shopper pays itself when the token is gone: by link or on the shop's page, once."""
+"""Renewals that the shopper pays when the token is gone: by link or on the shop's page, once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, REVOKED, Sho
 from kasir.errors import InvalidRequest, KeyReused
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.links import LinkStatus
+from kasir.requests.fields import Fields
 from kasir.requests.payment_links import LinkAttempt, OpenLink
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
@@ -37,19 +38,19 @@ async def behind(shop: Shop, name: str, refusal: dict[str, str]) -> Subscription
 
 async def dies_before_opening(
     shop: Shop, found: SubscriptionId, monkeypatch: pytest.MonkeyPatch
-) -> tuple[bytes, str]:
-    """Let a server die between the attempt and its payment; what it was about to ask."""
-    told: list[tuple[bytes, str]] = []
+) -> tuple[Fields, str]:
+    """Let a server die between writing the attempt and its payment; what it was about to ask."""
+    asked: list[tuple[Fields, str]] = []
 
-    async def die(_: object, body: bytes, __: int, key: str) -> None:
-        told.append((body, key))
+    async def die(_: object, fields: Fields, __: int, key: str) -> None:
+        asked.append((fields, key))
         raise DiedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(shop.kasir.checkout), "payments", die)
+        patched.setattr(type(shop.kasir.checkout), "pay", die)
         with pytest.raises(DiedError):
             await shop.kasir.subscribing.pay_again(found, BODY.encode())
-    return told[0]
+    return asked[0]
 
 
 async def link_of(shop: Shop, found: SubscriptionId, period: int) -> OpenLink:
@@ -75,7 +76,7 @@ async def test_an_attempt_whose_server_died_holds_the_renewal_for_an_hour(
     assert shop.adyen.charges() == Counter({"DEAD": 1, "DEAD-p2": 1})
 
 
-async def test_who_pays_where_nothing_is_owed_is_told_so_and_nothing_is_opened(shop: Shop) -> None:
+async def test_a_payment_where_nothing_is_owed_is_refused_and_nothing_is_opened(shop: Shop) -> None:
     found = await shop.active("EVEN")
     with pytest.raises(InvalidRequest, match="nothing is owed: the subscription is active"):
         await shop.kasir.subscribing.pay_again(found, BODY.encode())
@@ -91,13 +92,13 @@ async def test_an_attempt_that_was_dropped_leaves_the_timetable_as_it_was(
     await dies_before_opening(shop, found, monkeypatch)
     shop.clock.at += 2 * HOUR
     await shop.go_on(found)
-    it = await shop.find(found)
+    subscription = await shop.find(found)
     early = shop.adyen.charges()
     shop.clock.at += timedelta(days=2)
     await shop.work()
 
     assert planned is not None
-    assert it.due_at == planned.next_try
+    assert subscription.due_at == planned.next_try
     assert early == Counter({"ON-TIME": 1})
     assert shop.adyen.charges() == Counter({"ON-TIME": 1, "ON-TIME-p2": 1})
     assert (await shop.events()).count("renewal.failed") == 1
@@ -107,11 +108,11 @@ async def test_who_was_only_slow_can_open_no_payment_once_it_was_dropped(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = await behind(shop, "SLOW", NO_BALANCE)
-    body, key = await dies_before_opening(shop, found, monkeypatch)
+    fields, key = await dies_before_opening(shop, found, monkeypatch)
     shop.clock.at += timedelta(days=2)
     await shop.work()
     with pytest.raises(KeyReused):
-        await shop.kasir.checkout.payments(body, 72, key)
+        await shop.kasir.checkout.pay(fields, 72, key)
 
     assert shop.adyen.charges() == Counter({"SLOW": 1, "SLOW-p2": 1})
 
@@ -120,9 +121,9 @@ async def test_who_was_slow_and_came_in_time_is_waited_for(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = await behind(shop, "IN-TIME", NO_BALANCE)
-    body, key = await dies_before_opening(shop, found, monkeypatch)
+    fields, key = await dies_before_opening(shop, found, monkeypatch)
     shop.adyen.answers["IN-TIME-p2"] = [{"resultCode": "Pending"}]
-    await shop.kasir.checkout.payments(body, 72, key)
+    await shop.kasir.checkout.pay(fields, 72, key)
     shop.clock.at += timedelta(days=2)
     await shop.work()
     waited = await shop.kasir.payments.payments_of("IN-TIME-p2", 5)
@@ -139,10 +140,10 @@ async def test_nothing_is_opened_for_a_subscription_that_was_cancelled_meanwhile
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = await behind(shop, "GONE", NO_BALANCE)
-    body, key = await dies_before_opening(shop, found, monkeypatch)
+    fields, key = await dies_before_opening(shop, found, monkeypatch)
     await shop.kasir.subscribing.cancel(found, b"")
     with pytest.raises(KeyReused):
-        await shop.kasir.checkout.payments(body, 72, key)
+        await shop.kasir.checkout.pay(fields, 72, key)
 
     assert shop.adyen.charges() == Counter({"GONE": 1})
 

@@ -1,4 +1,4 @@
-"""Renewals on a real database: each period once, whoever works and whoever dies."""
+"""Renewals on a real database: each period is charged once, whichever worker runs or dies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from integration.subscriptions.shop import (
     SILENCE,
     Shop,
 )
-from kasir.jobs.due_subscriptions import SQL, SubscriptionsDue
+from kasir.jobs.due_subscriptions import SQL, DueSubscriptions
 from kasir.payments.question import Question
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
@@ -28,9 +28,9 @@ from kasir.tokens.model import TokenSays
 MANY = """
     INSERT INTO subscription
         (id, plan_id, reference, shopper_reference, return_url, created_at, state, minor_units,
-         dealt, due_at)
+         settled_period, due_at)
     SELECT 'copy-' || n, plan_id, 'copy', 'copy-' || n, return_url, created_at, state, minor_units,
-           dealt, due_at + n * interval '1 hour'
+           settled_period, due_at + n * interval '1 hour'
     FROM subscription, generate_series(1, 20000) AS n
 """
 
@@ -105,7 +105,7 @@ async def test_a_worker_killed_at_any_line_charges_the_period_once(shop: Shop, l
 
 
 async def _killed(shop: Shop, found: SubscriptionId, line: str) -> None:
-    """Let a worker go on with a subscription, and die at that line."""
+    """Let a worker renew a subscription, and die at that line."""
     if line == "before writing":
         async with shop.kasir.pool.acquire() as connection:
             await connection.execute("ALTER TABLE question RENAME TO away")
@@ -113,7 +113,7 @@ async def _killed(shop: Shop, found: SubscriptionId, line: str) -> None:
                 await shop.go_on(found)
             await connection.execute("ALTER TABLE away RENAME TO question")
     elif line == "before asking":
-        assert await shop.kasir.subscriptions.go_on(found)
+        assert await shop.take_turn(found)
     else:
         if line == "asking":
             shop.adyen.before = die
@@ -209,8 +209,8 @@ async def test_a_look_takes_no_more_than_the_pace_allows(shop: Shop) -> None:
     for number in range(12):
         await shop.sign_up(plan, f"PACE-{number}")
     shop.clock.at += timedelta(days=2)
-    due = shop.kasir.subscriptions_due
-    slow = SubscriptionsDue(
+    due = shop.kasir.due_subscriptions
+    slow = DueSubscriptions(
         pool=due.pool,
         clock=due.clock,
         enqueue=due.enqueue,
@@ -225,10 +225,10 @@ async def test_a_look_takes_no_more_than_the_pace_allows(shop: Shop) -> None:
     assert taken[1] <= 2  # A second look at once: nearly nothing was earned since.
 
 
-async def test_what_a_look_took_is_taken_anew_when_its_worker_never_came_back(shop: Shop) -> None:
+async def test_what_a_look_took_is_due_again_when_its_worker_died(shop: Shop) -> None:
     await shop.active("SUB-13")
     shop.clock.at = NOON + MONTH
-    due = shop.kasir.subscriptions_due
+    due = shop.kasir.due_subscriptions
     taken = [await due.look(), await due.look()]
     shop.clock.at += due.again_after
     taken.append(await due.look())
@@ -236,10 +236,10 @@ async def test_what_a_look_took_is_taken_anew_when_its_worker_never_came_back(sh
     assert taken == [1, 0, 1]
 
 
-async def test_what_a_look_took_is_taken_anew_at_once_when_there_is_news_of_it(shop: Shop) -> None:
+async def test_what_a_look_took_is_due_again_at_once_when_a_fact_comes(shop: Shop) -> None:
     found = await shop.active("SUB-14")
     shop.clock.at = NOON + MONTH
-    due = shop.kasir.subscriptions_due
+    due = shop.kasir.due_subscriptions
     taken = [await due.look()]
     shopper = (await shop.find(found)).shopper_reference
     now = shop.clock.now()

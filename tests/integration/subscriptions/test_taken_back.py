@@ -1,4 +1,4 @@
-"""A renewal is disputed or refunded: the plan says what becomes of it, and the event says why."""
+"""A renewal is disputed or refunded: the plan says what follows, and the event says why."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVENTS: Final = {
 
 
 async def tells(shop: Shop, order: str, code: str, **more: Any) -> str:
-    """Adyen tells of a change of the newest payment of a reference; gives the change's name."""
+    """Adyen notifies of a change of the newest payment of a reference; gives the change's name."""
     payment = (await shop.kasir.payments.payments_of(order, 1))[0]
     name = secrets.token_hex(8).upper()
     fields = {
@@ -54,12 +54,12 @@ async def renewed(shop: Shop, name: str, **plan: Any) -> SubscriptionId:
     found = await shop.active(name, await shop.plan(**plan))
     shop.clock.at = NOON + MONTH
     await shop.work()
-    assert (await shop.find(found)).dealt == 2
+    assert (await shop.find(found)).settled_period == 2
     return found
 
 
-async def told(shop: Shop, kind: str) -> dict[str, Any]:
-    """What the last event of a kind brought."""
+async def event_of(shop: Shop, kind: str) -> dict[str, Any]:
+    """The data of the last event of a kind."""
     every = [json.loads(one.payload) for one in await shop.kasir.events.after(None, 10_000)]
     data: dict[str, Any] = [one["data"] for one in every if one["type"] == kind][-1]
     return data
@@ -87,7 +87,7 @@ async def test_the_plan_says_what_becomes_of_a_renewal_that_was_taken_back(
     assert events == EVENTS[wanted]
     for kind in events:
         payment = (await shop.kasir.payments.payments_of("SUB-p2", 1))[0]
-        assert (await told(shop, kind))["because"] == {
+        assert (await event_of(shop, kind))["because"] == {
             "why": why,
             "period": 2,
             "paymentId": payment.intent.id,
@@ -121,7 +121,7 @@ async def test_each_is_acted_on_once_and_the_shop_may_go_on(shop: Shop) -> None:
 
     assert resumed is State.ACTIVE
     assert (await shop.find(found)).state is State.PAUSED
-    assert (await told(shop, "subscription.paused"))["because"]["why"] == "refunded"
+    assert (await event_of(shop, "subscription.paused"))["because"]["why"] == "refunded"
 
 
 async def test_the_sign_up_counts_too_and_a_part_of_the_money_does_not(shop: Shop) -> None:
@@ -135,7 +135,7 @@ async def test_the_sign_up_counts_too_and_a_part_of_the_money_does_not(shop: Sho
 
     assert after_half is State.ACTIVE
     assert (await shop.find(found)).state is State.CANCELLED
-    assert (await told(shop, "subscription.cancelled"))["because"]["period"] == 1
+    assert (await event_of(shop, "subscription.cancelled"))["because"]["period"] == 1
 
 
 async def test_a_payment_cancelled_after_it_was_made_is_as_a_full_refund(shop: Shop) -> None:
@@ -146,7 +146,7 @@ async def test_a_payment_cancelled_after_it_was_made_is_as_a_full_refund(shop: S
     assert (await shop.find(found)).state is State.PAUSED
 
 
-async def test_a_refund_that_came_back_before_anybody_looked_changes_nothing(shop: Shop) -> None:
+async def test_a_refund_that_bounced_before_a_turn_changes_nothing(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
     name = await tells(shop, "SUB-p2", "REFUND")
     await tells(shop, "SUB-p2", "REFUND_FAILED", pspReference=name)
@@ -167,11 +167,11 @@ async def test_one_that_is_paused_stays_so_and_does_not_go_on_by_itself(shop: Sh
 
     assert (await shop.find(found)).state is State.PAUSED
     assert (await shop.events())[-1] == "subscription.resume_withdrawn"
-    assert (await told(shop, "subscription.resume_withdrawn"))["because"]["why"] == "disputed"
+    assert (await event_of(shop, "subscription.resume_withdrawn"))["because"]["why"] == "disputed"
     assert shop.adyen.charges()["SUB-p3"] == 0
 
 
-async def test_one_that_is_paused_without_an_end_is_told_nothing_new(shop: Shop) -> None:
+async def test_one_that_is_paused_without_an_end_sends_no_event(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onDispute="pause")
     await shop.kasir.subscribing.pause(found)
     before = await shop.events()
@@ -198,7 +198,8 @@ async def test_a_dispute_before_the_token_is_there_pauses_once_it_is_complete(sh
 async def test_of_two_payments_for_one_period_either_may_be_refunded(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
     await shop.kasir.pool.execute(
-        "UPDATE renewal_attempt SET surplus = true WHERE subscription_id = $1 AND period = 2", found
+        "UPDATE renewal_attempt SET overpaid = true WHERE subscription_id = $1 AND period = 2",
+        found,
     )
     await tells(shop, "SUB-p2", "REFUND")
     await shop.work()

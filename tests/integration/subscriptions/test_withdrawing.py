@@ -20,9 +20,9 @@ from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 
 
-async def wished(shop: Shop, found: SubscriptionId, wish: str) -> None:
+async def do(shop: Shop, found: SubscriptionId, command: str) -> None:
     """Have the shop cancel or pause."""
-    if wish == "cancel":
+    if command == "cancel":
         await shop.kasir.subscribing.cancel(found, b"")
     else:
         await shop.kasir.subscribing.pause(found)
@@ -32,7 +32,7 @@ async def decided(shop: Shop, name: str) -> tuple[SubscriptionId, PaymentId]:
     """A subscription whose second period was decided on; then the worker died."""
     found = await shop.active(name)
     shop.clock.at = NOON + MONTH
-    payment_id = await shop.kasir.subscriptions.go_on(found)
+    payment_id = await shop.take_turn(found)
     assert payment_id is not None
     return found, payment_id
 
@@ -44,25 +44,27 @@ async def payment(shop: Shop, payment_id: PaymentId) -> Payment:
 
 
 async def hours_go_by(shop: Shop) -> None:
-    """Let whatever is still to be asked be asked, by two workers at once."""
+    """Let two workers at once ask all questions that are due."""
     for _ in range(4):
         shop.clock.at += timedelta(minutes=20)
         await asyncio.gather(shop.work(), shop.work())
 
 
-@pytest.mark.parametrize(("wish", "state"), [("cancel", State.CANCELLED), ("pause", State.PAUSED)])
-async def test_what_was_never_sent_does_not_go_out_after_the_wish(
-    shop: Shop, wish: str, state: State
+@pytest.mark.parametrize(
+    ("command", "state"), [("cancel", State.CANCELLED), ("pause", State.PAUSED)]
+)
+async def test_what_was_never_sent_is_not_sent_after_the_command(
+    shop: Shop, command: str, state: State
 ) -> None:
     found, payment_id = await decided(shop, "SUB")
-    await wished(shop, found, wish)
+    await do(shop, found, command)
     await shop.flow.ask_again(payment_key(payment_id))  # The worker who was about to.
     await hours_go_by(shop)
-    it, renewals = await shop.kasir.subscriptions.find(found, 10)
+    subscription, renewals = await shop.kasir.subscriptions.find(found, 10)
     (fact,) = (await payment(shop, payment_id)).facts
 
     assert shop.adyen.charges() == Counter({"SUB": 1})
-    assert it.state is state
+    assert subscription.state is state
     assert (renewals[-1].outcome, renewals[-1].attempts[-1].status) == (
         Outcome.UNPAID,
         Status.CANCELLED,
@@ -71,15 +73,15 @@ async def test_what_was_never_sent_does_not_go_out_after_the_wish(
     assert fact.words == f"never sent: by then the subscription was {state} and owed nothing"
 
 
-@pytest.mark.parametrize("wish", ["cancel", "pause"])
+@pytest.mark.parametrize("command", ["cancel", "pause"])
 async def test_what_may_have_been_sent_is_resolved_with_its_key_and_shown(
-    shop: Shop, wish: str
+    shop: Shop, command: str
 ) -> None:
     found = await shop.active("SENT")
     shop.adyen.answers["SENT-p2"] = [SILENCE]
     shop.clock.at = NOON + MONTH
     await shop.go_on(found)
-    await wished(shop, found, wish)
+    await do(shop, found, command)
     await hours_go_by(shop)
     renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
     keys = [key for key, body in shop.adyen.acted.items() if body["reference"] == "SENT-p2"]
@@ -89,28 +91,28 @@ async def test_what_may_have_been_sent_is_resolved_with_its_key_and_shown(
     assert renewals[-1].attempts[-1].status is Status.AUTHORISED
 
 
-@pytest.mark.parametrize("wish", ["cancel", "pause"])
-async def test_a_worker_who_died_while_asking_may_have_sent_it(shop: Shop, wish: str) -> None:
+@pytest.mark.parametrize("command", ["cancel", "pause"])
+async def test_a_worker_who_died_while_asking_may_have_sent_it(shop: Shop, command: str) -> None:
     found, payment_id = await decided(shop, "TAKEN")
     question = await shop.asked(payment_id)
     assert await shop.kasir.payments.take_over(question, shop.clock.now())
-    await wished(shop, found, wish)
+    await do(shop, found, command)
     await hours_go_by(shop)
 
     assert shop.adyen.charges() == Counter({"TAKEN": 1, "TAKEN-p2": 1})
 
 
-@pytest.mark.parametrize("wish", ["cancel", "pause"])
-async def test_who_asks_and_who_wishes_at_once_come_one_before_the_other(
-    shop: Shop, wish: str
+@pytest.mark.parametrize("command", ["cancel", "pause"])
+async def test_a_charge_and_a_command_at_once_come_one_before_the_other(
+    shop: Shop, command: str
 ) -> None:
     plan, sent = await shop.plan(), 0
     found = [await shop.active(f"RACE-{number}", plan) for number in range(12)]
     shop.clock.at = NOON + MONTH
     for number, each in enumerate(found):
-        payment_id = await shop.kasir.subscriptions.go_on(each)
+        payment_id = await shop.take_turn(each)
         assert payment_id is not None
-        both = shop.flow.ask_again(payment_key(payment_id)), wished(shop, each, wish)
+        both = shop.flow.ask_again(payment_key(payment_id)), do(shop, each, command)
         await asyncio.gather(*(both if number % 2 else both[::-1]))
         kept = await payment(shop, payment_id)
         is_sent = f"RACE-{number}-p2" in shop.adyen.charges()
@@ -122,13 +124,14 @@ async def test_who_asks_and_who_wishes_at_once_come_one_before_the_other(
     assert sum(name.endswith("-p2") for name in shop.adyen.charges()) == sent
 
 
-async def test_who_comes_to_ask_waits_for_the_wish_that_is_being_written(shop: Shop) -> None:
+async def test_asking_waits_for_the_command_that_is_being_written(shop: Shop) -> None:
     _, payment_id = await decided(shop, "LOCK")
     key = payment_key(payment_id)
     asked: list[Question] = []
     shop.adyen.before = asked.append
     async with shop.kasir.pool.acquire() as connection, connection.transaction():
-        assert await shop.kasir.payments.lock_unasked(connection, payment_id)
+        payments = shop.kasir.renewing.turns.reading.payments
+        assert await payments.lock_unasked(connection, [payment_id]) == {payment_id}
         asking = asyncio.create_task(shop.flow.ask_again(key))
         await asyncio.sleep(0.2)
         before = list(asked)
@@ -138,17 +141,17 @@ async def test_who_comes_to_ask_waits_for_the_wish_that_is_being_written(shop: S
     assert [question.key for question in asked] == [key]
 
 
-async def test_good_news_of_the_first_try_withdraws_the_second(shop: Shop) -> None:
+async def test_a_late_authorisation_of_the_first_attempt_withdraws_the_second(shop: Shop) -> None:
     found = await shop.active("LATE")
     shop.adyen.answers["LATE-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
     await shop.work()
     first = (await shop.kasir.payments.payments_of("LATE-p2", 1))[0]
     shop.clock.at += timedelta(days=2)
-    assert await shop.kasir.subscriptions.go_on(found) is not None
+    assert await shop.take_turn(found) is not None
     good = Fact("late", Says.AUTHORISED, Source.NOTIFICATION, shop.clock.now(), "", "PSP-LATE")
     await shop.kasir.payments.add_facts(first.intent.id, [good])
-    await shop.kasir.subscriptions.go_on(found)
+    await shop.take_turn(found)
     await hours_go_by(shop)
     payments = await shop.kasir.payments.payments_of("LATE-p2", 5)
 
@@ -159,15 +162,15 @@ async def test_good_news_of_the_first_try_withdraws_the_second(shop: Shop) -> No
 
 async def test_after_a_pause_that_withdrew_a_charge_a_new_period_begins(shop: Shop) -> None:
     found, _ = await decided(shop, "AGAIN")
-    await wished(shop, found, "pause")
+    await do(shop, found, "pause")
     shop.clock.at += timedelta(days=2)
     await shop.kasir.subscribing.resume(found)
     await shop.work()
-    it = await shop.find(found)
+    subscription = await shop.find(found)
 
     assert shop.adyen.charges() == Counter({"AGAIN": 1, "AGAIN-p3": 1})
-    assert it.current_period is not None
-    assert it.current_period.start == shop.clock.at
+    assert subscription.current_period is not None
+    assert subscription.current_period.start == shop.clock.at
 
 
 async def test_a_pause_does_not_pay_for_a_period_that_was_refused(shop: Shop) -> None:
@@ -175,7 +178,7 @@ async def test_a_pause_does_not_pay_for_a_period_that_was_refused(shop: Shop) ->
     shop.adyen.answers["OWES-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
     await shop.work()
-    await wished(shop, found, "pause")
+    await do(shop, found, "pause")
     shop.clock.at += timedelta(hours=1)
     await shop.kasir.subscribing.resume(found)
     await shop.work()

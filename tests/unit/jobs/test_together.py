@@ -1,4 +1,4 @@
-"""Work that many ask for at once: few do it, and nobody goes without."""
+"""Work that many callers ask for at once: few run it, and it is done for every caller."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kasir.jobs.together import Together
 
 
 class Work:
-    """Work that waits to be let go, and counts who is at it."""
+    """Work that waits until it is released, and counts how many run it."""
 
     def __init__(self) -> None:
         self.begun = self.at_once = self.most = 0
@@ -43,7 +43,7 @@ async def test_of_a_flood_few_work_and_one_more_does_it_for_those_who_waited() -
     await asyncio.gather(*asked)
 
     assert (at_work, work.most) == (3, 3)
-    # Those who waited had asked after the three began: it is done anew for them, by up to three.
+    # Callers that waited asked after the three began: it is done again for them, by up to three.
     assert 4 <= work.begun <= 6
 
 

@@ -1,4 +1,4 @@
-"""What a refusal is taken for, and when it is asked again."""
+"""The reason of a refusal, and when it is retried."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_answer_that_is_no_json_is_sorted_by_the_words_alone() -> None:
 
 
 def tries(reason: Reason) -> list[str]:
-    """When it is asked again, by the shopper's wall clock, if it is refused every time."""
+    """When it is retried, in the shopper's time zone, if it is refused every time."""
     found: list[str] = []
     at = DUE
     for failures in range(1, 20):

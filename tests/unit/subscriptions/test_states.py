@@ -1,4 +1,4 @@
-"""The table of states: complete, closed, and what the page shows."""
+"""The table of states: complete, closed, and shown on the page."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_only_what_is_over_leads_nowhere(state: State) -> None:
 
 
 @pytest.mark.parametrize("move", Move)
-def test_every_move_is_made_somewhere_and_is_news_or_silent_on_purpose(move: Move) -> None:
+def test_every_move_is_possible_and_has_an_event_or_is_silent_on_purpose(move: Move) -> None:
     made = any(one is move for _, one in MOVES)
 
     assert (made, move in OF_MOVE) == (True, move not in SILENT)

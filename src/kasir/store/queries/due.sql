@@ -1,5 +1,5 @@
--- Each of these takes what is due and puts it off at once, in the transaction that enqueues the
--- job for it: another looker finds nothing, and if the job is lost it comes up again later.
+-- Each of these takes what is due and puts it off at once, in the transaction that queues a job for
+-- it: another worker does not find it again, and if the job is lost it is due again later.
 
 -- name: due_questions(now, later, most)
 UPDATE question SET ask_again_at = :later
@@ -25,8 +25,8 @@ RETURNING id;
 UPDATE payment SET close_due_at = :later WHERE id = :id AND close_due_at IS NOT NULL;
 
 -- name: has_others(id, reference, since, ended)$
--- What a cancel by reference might hit: a payment of ours that is open or paid, or one that another
--- system on the account was paid.
+-- What a cancel by reference might hit: a payment of ours that is open or paid, or a paid one of
+-- another system on the account.
 SELECT EXISTS (
     SELECT FROM payment
     WHERE reference = :reference AND id <> :id AND created_at >= :since
@@ -44,23 +44,24 @@ SELECT max(opened_at) FROM question
 WHERE payment_id IS NULL AND psp_reference <> '' AND opened_at >= :since;
 
 -- name: answered_at(changes)$
--- *Noted* is how it was once written down.
+-- Older rows say `noted` for the same.
 SELECT min(fact.at) FROM psp_reference
 JOIN fact ON fact.payment_id = psp_reference.payment_id AND fact.modification = psp_reference.name
 WHERE psp_reference.name = ANY (:changes::text[])
       AND fact.source = 'notification' AND fact.says IN ('cancel_rejected', 'noted');
 
--- name: close_free_attempts_of(link_id, now)!
--- For those who hold a subscription's lock: payments are locked before it, so whoever holds one may
--- wait for us. What is locked is being decided just now, or ends with its hour.
+-- name: close_free_attempts_of(link_ids, now)!
+-- For transactions that hold a subscription's lock: payments are locked before subscriptions, so
+-- whoever holds a payment may wait for us. A locked payment is being decided just now, or is closed
+-- when its own time is over.
 UPDATE payment SET close_due_at = :now
 WHERE id IN (
-    SELECT id FROM payment WHERE link_id = :link_id AND close_due_at IS NOT NULL
+    SELECT id FROM payment WHERE link_id = ANY (:link_ids::text[]) AND close_due_at IS NOT NULL
     FOR UPDATE SKIP LOCKED
 );
 
 -- name: close_attempts_of(link_id, now)!
--- In the order of their ids, as everybody locks several.
+-- In the order of their ids, as every statement that locks several.
 UPDATE payment SET close_due_at = :now
 WHERE id IN (
     SELECT id FROM payment WHERE link_id = :link_id AND close_due_at IS NOT NULL
@@ -71,8 +72,9 @@ WHERE id IN (
 SELECT id FROM payment WHERE tell_at <= :now LIMIT 1;
 
 -- name: due_tellings(now, by_all_means, in_time, told_until, is_late, most)
--- Held news whose time has come. It is told if somebody looks in time, or if Adyen has told of
--- later things since; else we were away, and what puts it right may still be in Adyen's queue.
+-- Events that were held back and are due. They are written if a worker looks in time, or if Adyen
+-- has sent later notifications since; else Kasir was down, and a correction may still be in Adyen's
+-- queue.
 SELECT id FROM payment
 WHERE tell_at <= :now AND (
     tell_at <= :by_all_means
@@ -82,9 +84,9 @@ ORDER BY tell_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: deliveries(wait, most)^
--- How far Adyen's notifications have come, by the newest of them. Test notifications pass by the
--- queue, so only what was read as news of our payments says up to when we were told; and only
--- events that are told as they happen say whether they came late.
+-- How far Adyen's notifications have come, by the newest of them. Test notifications bypass the
+-- queue, so only notices of our payments say up to when Adyen has notified; and only events that
+-- are sent as they happen say whether notifications are late.
 SELECT (SELECT max(least(event_date, received_at)) FROM (
            SELECT event_date, received_at FROM notice
            WHERE payment_id IS NOT NULL AND kind = 'standard' AND state = 'read'
@@ -99,10 +101,10 @@ FROM (
     SELECT * FROM notice WHERE kind = 'standard' ORDER BY id DESC LIMIT :most
 ) AS newest;
 
--- name: due_events(now, later, most)
--- Only the first event of a payment (or token) that the shop has not heard: the next one waits for it.
--- No more than the workers are about to deliver: what would lie with them for longer than `later`
--- would be taken twice, while a shop hangs.
+-- name: due_events(now, later, most, job)
+-- Only the first event of a payment (or token) that is not delivered: the next one waits for it.
+-- No more than the workers can deliver soon: while a shop hangs, an event that is queued for longer
+-- than `later` would be taken twice.
 UPDATE event SET due_at = :later
 WHERE id IN (
     SELECT id FROM event
@@ -114,7 +116,7 @@ WHERE id IN (
     ORDER BY due_at
     LIMIT greatest(0, :most - (
         SELECT count(*) FROM pgqueuer
-        WHERE entrypoint = 'deliver' AND status IN ('queued', 'picked')
+        WHERE entrypoint = :job AND status IN ('queued', 'picked')
     ))
     FOR UPDATE SKIP LOCKED
 )

@@ -5,6 +5,12 @@ VALUES (:id, :sealed_request, :created_at, :expires_at, :shop_key, :fingerprint)
 ON CONFLICT (shop_key) DO NOTHING
 RETURNING id;
 
+-- name: open_links(ids, sealed_requests, created_ats, expires_ats)!
+-- Links of Kasir's own, which have no shop key.
+INSERT INTO payment_link (id, sealed_request, created_at, expires_at)
+SELECT * FROM unnest(:ids::text[], :sealed_requests::bytea[], :created_ats::timestamptz[],
+                     :expires_ats::timestamptz[]);
+
 -- name: link_of_key(shop_key)^
 SELECT id, fingerprint FROM payment_link WHERE shop_key = :shop_key;
 
@@ -17,8 +23,13 @@ FROM payment_link WHERE id = :id;
 -- sees that it is withdrawn.
 SELECT expired_by_shop_at IS NOT NULL FROM payment_link WHERE id = :id FOR SHARE;
 
--- name: expire_link(id, now)!
-UPDATE payment_link SET expired_by_shop_at = :now WHERE id = :id AND expired_by_shop_at IS NULL;
+-- name: expire_links(ids, now)!
+-- In the order of their ids, so that two transactions that lock several never deadlock.
+UPDATE payment_link SET expired_by_shop_at = :now
+WHERE id IN (
+    SELECT id FROM payment_link WHERE id = ANY (:ids::text[]) AND expired_by_shop_at IS NULL
+    ORDER BY id FOR UPDATE
+);
 
 -- name: marks(link_ids, payment_ids)
 -- Facts are only ever added. Of a link that many pay, the newest payments and those asked for count.
@@ -42,5 +53,5 @@ ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED;
 
 -- name: seal_links(ids, sealed_requests)!
 UPDATE payment_link SET request = NULL, sealed_request = sealed
-FROM unnest(:ids::text[], :sealed_requests::bytea[]) AS news (link, sealed)
+FROM unnest(:ids::text[], :sealed_requests::bytea[]) AS one (link, sealed)
 WHERE payment_link.id = link;

@@ -12,45 +12,46 @@ SELECT * FROM plan WHERE id = :id;
 -- name: plans(most)
 SELECT * FROM plan ORDER BY created_at DESC, id DESC LIMIT :most;
 
--- name: add_subscription(id, plan_id, reference, shopper_reference, return_url, created_at, starts_at, state, minor_units, dealt, due_at)!
+-- name: add_subscription(id, plan_id, reference, shopper_reference, return_url, created_at, starts_at, state, minor_units, settled_period, due_at)!
 INSERT INTO subscription (id, plan_id, reference, shopper_reference, return_url, created_at,
-                          starts_at, state, minor_units, dealt, due_at)
+                          starts_at, state, minor_units, settled_period, due_at)
 VALUES (:id, :plan_id, :reference, :shopper_reference, :return_url, :created_at, :starts_at, :state,
-        :minor_units, :dealt, :due_at);
+        :minor_units, :settled_period, :due_at);
 
--- name: lock_subscription(id)^
-SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
-       plan.minor_units AS plan_minor_units, plan.unit, plan.count, plan.time_zone,
-       plan.trial_days, plan.trial_minor_units, plan.cycles, plan.when_unpaid, plan.on_dispute,
-       plan.on_full_refund, plan.notice_days, plan.created_at AS plan_created_at
-FROM subscription JOIN plan ON plan.id = subscription.plan_id
-WHERE subscription.id = :id
-FOR UPDATE OF subscription;
-
--- name: lock_unsent(subscription_id)
--- The payments of a subscription that were decided on and never sent, which a turn may withdraw.
--- Payments are locked before the subscription, and this is how its turn begins.
+-- name: lock_unsent(subscription_ids)
+-- The payments of these subscriptions that were decided on and never sent, which a turn may
+-- withdraw. Payments are locked before subscriptions, so a turn begins with this statement.
 SELECT id FROM payment
 WHERE id IN (
-    SELECT attempt.payment_id FROM renewal_attempt AS attempt
+    SELECT attempt.payment_id
+    FROM unnest(:subscription_ids::text[]) AS wanted (id)
+    JOIN renewal_attempt AS attempt ON attempt.subscription_id = wanted.id
     JOIN question ON question.payment_id = attempt.payment_id AND question.kind = 'payments'
-    WHERE attempt.subscription_id = :subscription_id
-          AND attempt.period = (SELECT max(period) FROM renewal
-                                WHERE subscription_id = :subscription_id)
+    WHERE attempt.period = (SELECT max(period) FROM renewal WHERE subscription_id = wanted.id)
           AND question.status IS NULL AND question.asked_at = 'epoch' AND question.tries = 0
 )
 ORDER BY id FOR UPDATE;
 
--- name: subscription(id)^
+-- name: lock_subscriptions(ids)
+-- In the order of their ids, so that two transactions that lock several never deadlock.
 SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
        plan.minor_units AS plan_minor_units, plan.unit, plan.count, plan.time_zone,
        plan.trial_days, plan.trial_minor_units, plan.cycles, plan.when_unpaid, plan.on_dispute,
        plan.on_full_refund, plan.notice_days, plan.created_at AS plan_created_at
 FROM subscription JOIN plan ON plan.id = subscription.plan_id
-WHERE subscription.id = :id;
+WHERE subscription.id = ANY (:ids::text[])
+ORDER BY subscription.id FOR UPDATE OF subscription;
+
+-- name: subscriptions(ids)
+SELECT subscription.*, plan.reference AS plan_reference, plan.currency,
+       plan.minor_units AS plan_minor_units, plan.unit, plan.count, plan.time_zone,
+       plan.trial_days, plan.trial_minor_units, plan.cycles, plan.when_unpaid, plan.on_dispute,
+       plan.on_full_refund, plan.notice_days, plan.created_at AS plan_created_at
+FROM subscription JOIN plan ON plan.id = subscription.plan_id
+WHERE subscription.id = ANY (:ids::text[]);
 
 -- name: subscriptions_of(state, shopper_reference, plan_id, reference, after, most)
--- Newest first, after the one named; an empty word asks for any.
+-- Newest first, after the one named; an empty parameter matches all.
 SELECT id FROM subscription
 WHERE (:state = '' OR state = :state)
       AND (:shopper_reference = '' OR shopper_reference = :shopper_reference)
@@ -63,96 +64,94 @@ ORDER BY created_at DESC, id DESC LIMIT :most;
 -- name: is_subscription(id)$
 SELECT EXISTS (SELECT FROM subscription WHERE id = :id);
 
--- name: write_turn(id, state, minor_units, begun_at, anchor, anchor_period, dealt, noticed, cancel_at, pause_at, resumes_at, trial_left, behind_since, token_id, due_at, periods, due_ats, currencies, amounts, references_, outcomes, next_tries, link_ids, of_periods, numbers, ats, asked_ats, statuses, tolds, payment_ids)!
--- A subscription as it now stands, with the renewals and attempts that changed: in one statement,
--- since this is written twice for every renewal.
-WITH opened AS (
+-- name: write_turns(ids, states, prices, begun_ats, anchors, anchor_periods, settled_periods, noticeds, cancel_ats, pause_ats, resumes_ats, trial_lefts, behind_sinces, token_ids, due_ats, renewal_ids, periods, period_due_ats, currencies, amounts, references_, outcomes, next_tries, link_ids, attempt_ids, attempt_periods, numbers, ats, asked_ats, statuses, refusals_handled, payment_ids, shop_keys)!
+-- Subscriptions after their turns, with the renewals and attempts that changed. One statement,
+-- since every renewal writes twice. The shop key of an attempt is written once: with its row.
+WITH renewals AS (
     INSERT INTO renewal (subscription_id, period, due_at, currency, minor_units, reference, outcome,
                          next_try, link_id)
-    SELECT :id, news.*
-    FROM unnest(:periods::integer[], :due_ats::timestamptz[], :currencies::text[],
-                :amounts::bigint[], :references_::text[], :outcomes::text[],
-                :next_tries::timestamptz[], :link_ids::text[]) AS news
+    SELECT * FROM unnest(
+        :renewal_ids::text[], :periods::integer[], :period_due_ats::timestamptz[],
+        :currencies::text[], :amounts::bigint[], :references_::text[], :outcomes::text[],
+        :next_tries::timestamptz[], :link_ids::text[])
     ON CONFLICT (subscription_id, period) DO UPDATE
     SET outcome = EXCLUDED.outcome, next_try = EXCLUDED.next_try, link_id = EXCLUDED.link_id
-), tried AS (
-    INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status, told,
-                                 payment_id)
-    SELECT :id, news.*
-    FROM unnest(:of_periods::integer[], :numbers::integer[], :ats::timestamptz[],
-                :asked_ats::timestamptz[], :statuses::text[], :tolds::boolean[],
-                :payment_ids::text[]) AS news
+), attempts AS (
+    INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status,
+                                 refusal_handled, payment_id, shop_key)
+    SELECT * FROM unnest(
+        :attempt_ids::text[], :attempt_periods::integer[], :numbers::integer[],
+        :ats::timestamptz[], :asked_ats::timestamptz[], :statuses::text[],
+        :refusals_handled::boolean[], :payment_ids::text[], :shop_keys::text[])
     ON CONFLICT (subscription_id, period, number) DO UPDATE
-    SET status = EXCLUDED.status, told = EXCLUDED.told
+    SET status = EXCLUDED.status, refusal_handled = EXCLUDED.refusal_handled
 )
 UPDATE subscription
-SET state = :state, minor_units = :minor_units, begun_at = :begun_at, anchor = :anchor,
-    anchor_period = :anchor_period, dealt = :dealt, noticed = :noticed, cancel_at = :cancel_at,
-    pause_at = :pause_at, resumes_at = :resumes_at, trial_left = :trial_left,
-    behind_since = :behind_since, token_id = :token_id, due_at = :due_at, taken_until = NULL
-WHERE id = :id;
+SET state = after.state, minor_units = after.minor_units, begun_at = after.begun_at,
+    anchor = after.anchor, anchor_period = after.anchor_period,
+    settled_period = after.settled_period, noticed = after.noticed, cancel_at = after.cancel_at,
+    pause_at = after.pause_at, resumes_at = after.resumes_at, trial_left = after.trial_left,
+    behind_since = after.behind_since, token_id = after.token_id, due_at = after.due_at,
+    taken_until = NULL
+FROM unnest(
+    :ids::text[], :states::text[], :prices::bigint[], :begun_ats::timestamptz[],
+    :anchors::timestamptz[], :anchor_periods::integer[], :settled_periods::integer[],
+    :noticeds::integer[], :cancel_ats::timestamptz[], :pause_ats::timestamptz[],
+    :resumes_ats::timestamptz[], :trial_lefts::interval[], :behind_sinces::timestamptz[],
+    :token_ids::text[], :due_ats::timestamptz[])
+    AS after (id, state, minor_units, begun_at, anchor, anchor_period, settled_period, noticed,
+              cancel_at, pause_at, resumes_at, trial_left, behind_since, token_id, due_at)
+WHERE subscription.id = after.id;
 
--- name: write_renewal(subscription_id, period, due_at, currency, minor_units, reference, outcome, next_try, link_id)!
-INSERT INTO renewal (subscription_id, period, due_at, currency, minor_units, reference, outcome,
-                     next_try, link_id)
-VALUES (:subscription_id, :period, :due_at, :currency, :minor_units, :reference, :outcome,
-        :next_try, :link_id)
-ON CONFLICT (subscription_id, period) DO NOTHING;
-
--- name: write_attempt(subscription_id, period, number, at, asked_at, status, told, payment_id, shop_key)!
--- One that the shopper is to pay: its payment will come under the shop key.
-INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status, told,
-                             payment_id, shop_key)
-VALUES (:subscription_id, :period, :number, :at, :asked_at, :status, :told, :payment_id, :shop_key)
-ON CONFLICT (subscription_id, period, number) DO NOTHING;
-
--- name: adopt_sign_up(subscription_id)!
--- A payment that the shop's request made is an attempt's once it is there.
+-- name: adopt_sign_ups(subscription_ids)!
+-- A payment that the shop's request made belongs to the attempt that waits under its shop key.
 UPDATE renewal_attempt AS attempt
 SET payment_id = question.payment_id
 FROM shop_request JOIN question ON question.key = shop_request.question_key
-WHERE attempt.subscription_id = :subscription_id AND attempt.payment_id IS NULL
+WHERE attempt.subscription_id = ANY (:subscription_ids::text[]) AND attempt.payment_id IS NULL
       AND shop_request.key = attempt.shop_key;
 
--- name: drop_unopened(subscription_id, asked_until, now)!
--- An attempt that the shopper was to pay and that nobody opened a payment for is dropped. The key
--- its payment would have come under is taken in the same statement: so none can be opened later,
--- and one that is being opened is waited for and left alone. A sign-up may still be asked for anew
--- under its own key.
+-- name: drop_unopened(subscription_ids, asked_until, now)!
+-- Drops attempts that the shopper was to pay and that no payment was opened for. The same statement
+-- inserts the shop key that the payment would have come under: so none can be opened later, and one
+-- that is being opened is waited for and left alone. A sign-up may still be asked for again under
+-- its own key.
 WITH taken AS (
     INSERT INTO shop_request (key, fingerprint, question_key, at)
     SELECT attempt.shop_key, '', '', :now
     FROM renewal_attempt AS attempt JOIN subscription ON subscription.id = attempt.subscription_id
-    WHERE attempt.subscription_id = :subscription_id AND attempt.payment_id IS NULL
+    WHERE attempt.subscription_id = ANY (:subscription_ids::text[]) AND attempt.payment_id IS NULL
           AND attempt.status = 'created' AND attempt.asked_at <= :asked_until
           AND attempt.shop_key IS NOT NULL AND subscription.state <> 'incomplete'
+    ORDER BY attempt.shop_key
     ON CONFLICT (key) DO NOTHING
     RETURNING key
 )
-UPDATE renewal_attempt AS attempt SET status = 'expired', told = true
+UPDATE renewal_attempt AS attempt SET status = 'expired', refusal_handled = true
 FROM taken
-WHERE attempt.subscription_id = :subscription_id AND attempt.shop_key = taken.key;
+WHERE attempt.subscription_id = ANY (:subscription_ids::text[]) AND attempt.shop_key = taken.key;
 
--- name: adopt_from_link(subscription_id)!
--- Payments that the shopper made by a renewal's link are attempts of that renewal.
+-- name: adopt_from_links(subscription_ids)!
+-- Payments that the shopper made by a renewal's link become attempts of that renewal.
 INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status, payment_id)
 SELECT renewal.subscription_id, renewal.period,
        COALESCE((SELECT max(number) FROM renewal_attempt AS attempt
                  WHERE attempt.subscription_id = renewal.subscription_id
                        AND attempt.period = renewal.period), 0)
-           + row_number() OVER (PARTITION BY renewal.period ORDER BY payment.created_at, payment.id),
+           + row_number() OVER (PARTITION BY renewal.subscription_id, renewal.period
+                                ORDER BY payment.created_at, payment.id),
        payment.created_at, payment.created_at, payment.status, payment.id
 FROM renewal JOIN payment ON payment.link_id = renewal.link_id
-WHERE renewal.subscription_id = :subscription_id AND renewal.link_id <> ''
+WHERE renewal.subscription_id = ANY (:subscription_ids::text[]) AND renewal.link_id <> ''
       AND NOT EXISTS (SELECT FROM renewal_attempt WHERE payment_id = payment.id)
 ON CONFLICT DO NOTHING;
 
--- name: last_renewal(subscription_id)
--- The newest renewal with its attempts, a row each, and all that was said against each.
-SELECT renewal.period, renewal.due_at, renewal.currency, renewal.minor_units, renewal.reference,
-       renewal.outcome, renewal.next_try, renewal.link_id,
-       attempt.number, attempt.at, attempt.asked_at, attempt.told, attempt.payment_id,
-       attempt.surplus, COALESCE(payment.status, attempt.status) AS status, payment.psp_reference,
+-- name: last_renewals(subscription_ids)
+-- The newest renewal of each with its attempts, a row each, and every fact against each payment.
+SELECT renewal.subscription_id, renewal.period, renewal.due_at, renewal.currency,
+       renewal.minor_units, renewal.reference, renewal.outcome, renewal.next_try, renewal.link_id,
+       attempt.number, attempt.at, attempt.asked_at, attempt.refusal_handled, attempt.payment_id,
+       attempt.overpaid, COALESCE(payment.status, attempt.status) AS status, payment.psp_reference,
        question.status IS NULL AND question.asked_at = 'epoch' AND question.tries = 0 AS unasked,
        (SELECT min(fact.at) FROM fact
         WHERE fact.payment_id = payment.id AND fact.says = 'authorised') AS paid_at,
@@ -161,129 +160,130 @@ SELECT renewal.period, renewal.due_at, renewal.currency, renewal.minor_units, re
                    AND fact.says IN ('refused', 'failed', 'cancelled', 'expired', 'voided'))
            AS words,
        CASE WHEN payment.status IN ('refused', 'failed') THEN question.answer END AS answer,
-       -- Whether an attempt of any period was paid that nobody took note of, nor waits for.
+       -- Whether an attempt of any period is paid that no turn has settled and that is not simply
+       -- the first attempt of an open period. Only then can one be overpaid.
        EXISTS (
            SELECT FROM renewal_attempt AS other
            JOIN payment AS its ON its.id = other.payment_id
            JOIN renewal AS whose USING (subscription_id, period)
-           WHERE other.subscription_id = :subscription_id AND other.status <> 'authorised'
-                 AND NOT other.surplus AND its.status = 'authorised'
+           WHERE other.subscription_id = renewal.subscription_id AND other.status <> 'authorised'
+                 AND NOT other.overpaid AND its.status = 'authorised'
                  AND (whose.outcome <> 'open' OR other.number > 1)
-       ) AS may_be_surplus
-FROM renewal
-LEFT JOIN renewal_attempt AS attempt USING (subscription_id, period)
+       ) AS may_be_overpaid
+FROM unnest(:subscription_ids::text[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM renewal WHERE subscription_id = wanted.id ORDER BY period DESC LIMIT 1
+) AS renewal
+LEFT JOIN renewal_attempt AS attempt
+    ON attempt.subscription_id = renewal.subscription_id AND attempt.period = renewal.period
 LEFT JOIN payment ON payment.id = attempt.payment_id
 LEFT JOIN question ON question.payment_id = payment.id AND question.kind = 'payments'
-WHERE renewal.subscription_id = :subscription_id
-      AND renewal.period = (SELECT max(period) FROM renewal
-                            WHERE subscription_id = :subscription_id)
-ORDER BY attempt.number;
+ORDER BY renewal.subscription_id, attempt.number;
 
--- name: mark_surplus(subscription_id)
--- Money for a period that needed none any more: another attempt had paid it, as far as was taken
--- note of, else the one before; or it was given up and nobody waits for it now.
-UPDATE renewal_attempt AS attempt SET surplus = true, status = payment.status
-FROM payment, renewal, subscription
-WHERE attempt.subscription_id = :subscription_id AND attempt.status <> 'authorised'
-      AND NOT attempt.surplus
-      AND payment.id = attempt.payment_id AND payment.status = 'authorised'
-      AND renewal.subscription_id = attempt.subscription_id AND renewal.period = attempt.period
-      AND subscription.id = attempt.subscription_id
-      AND (
-          EXISTS (
-              SELECT FROM renewal_attempt AS other JOIN payment AS its ON its.id = other.payment_id
-              WHERE other.subscription_id = attempt.subscription_id
-                    AND other.period = attempt.period AND other.number <> attempt.number
-                    AND NOT other.surplus AND its.status = 'authorised'
-                    AND (other.status = 'authorised' OR other.number < attempt.number)
-          )
-          OR renewal.outcome = 'unpaid' AND (
-              renewal.period < subscription.dealt
-              OR subscription.state NOT IN ('trialing', 'active', 'past_due')
-          )
-      )
-RETURNING renewal.period, renewal.due_at, renewal.currency, renewal.minor_units, renewal.reference,
-          renewal.outcome, renewal.next_try, renewal.link_id, attempt.number, attempt.at,
-          attempt.asked_at, attempt.told, attempt.surplus, attempt.payment_id, payment.status,
-          payment.psp_reference, NULL::timestamptz AS paid_at, ARRAY[]::text[] AS words,
-          NULL::bytea AS answer, false AS unasked;
+-- name: paid_attempts(subscription_ids)
+-- Every paid attempt, with what decides whether it is overpaid: `subscriptions.overpaying`.
+SELECT renewal.subscription_id, renewal.period, renewal.due_at, renewal.currency,
+       renewal.minor_units, renewal.reference, renewal.outcome, renewal.next_try, renewal.link_id,
+       attempt.number, attempt.at, attempt.asked_at, attempt.refusal_handled, attempt.payment_id,
+       attempt.overpaid, payment.status, payment.psp_reference, false AS unasked,
+       NULL::timestamptz AS paid_at, ARRAY[]::text[] AS words, NULL::bytea AS answer,
+       attempt.status = 'authorised' AS is_settled
+FROM renewal_attempt AS attempt
+JOIN renewal USING (subscription_id, period)
+JOIN payment ON payment.id = attempt.payment_id
+WHERE attempt.subscription_id = ANY (:subscription_ids::text[]) AND payment.status = 'authorised'
+ORDER BY attempt.subscription_id, attempt.period, attempt.number;
 
--- name: losses(subscription_id, shopper_reference)
--- Payments that were taken back and that nothing was done about: found by the few of the shopper's
--- that were. A refund counts only where it leaves the period without money: of two payments for one
--- period either may be refunded, and one that came needlessly.
-SELECT attempt.period, attempt.number, attempt.payment_id, payment.psp_reference,
-       payment.disputed AND NOT attempt.dispute_dealt AS disputed,
-       payment.given_back AND NOT attempt.refund_dealt AND NOT attempt.surplus AND NOT EXISTS (
+-- name: mark_overpaid(subscription_ids, periods, numbers)!
+UPDATE renewal_attempt AS attempt SET overpaid = true, status = 'authorised'
+FROM unnest(:subscription_ids::text[], :periods::integer[], :numbers::integer[])
+    AS one (subscription_id, period, number)
+WHERE attempt.subscription_id = one.subscription_id AND attempt.period = one.period
+      AND attempt.number = one.number;
+
+-- name: losses(subscription_ids, shopper_references)
+-- Payments that were taken back and not handled yet, found by the few of the shopper's that were
+-- taken back. A refund counts only where it leaves the period without money: of two payments for
+-- one period either may be refunded, and so may an overpaid one.
+SELECT attempt.subscription_id, attempt.period, attempt.number, attempt.payment_id,
+       payment.psp_reference,
+       payment.disputed AND NOT attempt.dispute_handled AS disputed,
+       payment.given_back AND NOT attempt.refund_handled AND NOT attempt.overpaid AND NOT EXISTS (
            SELECT FROM renewal_attempt AS other JOIN payment AS its ON its.id = other.payment_id
            WHERE other.subscription_id = attempt.subscription_id AND other.period = attempt.period
                  AND other.number <> attempt.number AND its.status = 'authorised'
                  AND NOT its.given_back
        ) AS refunded
-FROM payment JOIN renewal_attempt AS attempt ON attempt.payment_id = payment.id
-WHERE payment.shopper_reference = :shopper_reference AND payment.shopper_reference <> ''
-      AND (payment.disputed OR payment.given_back)
-      AND attempt.subscription_id = :subscription_id
-ORDER BY attempt.period, attempt.number;
+FROM unnest(:subscription_ids::text[], :shopper_references::text[]) AS wanted (id, shopper)
+JOIN payment ON payment.shopper_reference = wanted.shopper AND payment.shopper_reference <> ''
+     AND (payment.disputed OR payment.given_back)
+JOIN renewal_attempt AS attempt
+    ON attempt.payment_id = payment.id AND attempt.subscription_id = wanted.id
+ORDER BY attempt.subscription_id, attempt.period, attempt.number;
 
--- name: deal_with(subscription_id, periods, numbers, whys)!
+-- name: handle_losses(subscription_ids, periods, numbers, whys)!
 UPDATE renewal_attempt AS attempt
-SET dispute_dealt = attempt.dispute_dealt OR loss.disputed,
-    refund_dealt = attempt.refund_dealt OR loss.refunded
+SET dispute_handled = attempt.dispute_handled OR loss.disputed,
+    refund_handled = attempt.refund_handled OR loss.refunded
 FROM (
-    SELECT period, number, bool_or(why = 'disputed') AS disputed,
+    SELECT subscription_id, period, number, bool_or(why = 'disputed') AS disputed,
            bool_or(why = 'refunded') AS refunded
-    FROM unnest(:periods::integer[], :numbers::integer[], :whys::text[])
-        AS one (period, number, why)
-    GROUP BY period, number
+    FROM unnest(:subscription_ids::text[], :periods::integer[], :numbers::integer[],
+                :whys::text[]) AS one (subscription_id, period, number, why)
+    GROUP BY subscription_id, period, number
 ) AS loss
-WHERE attempt.subscription_id = :subscription_id AND attempt.period = loss.period
+WHERE attempt.subscription_id = loss.subscription_id AND attempt.period = loss.period
       AND attempt.number = loss.number;
 
--- name: renewals_of(subscription_id, most)
--- The newest renewals, with all their attempts, a row each; see last_renewal.
-SELECT renewal.period, renewal.due_at, renewal.currency, renewal.minor_units, renewal.reference,
-       renewal.outcome, renewal.next_try, renewal.link_id,
-       attempt.number, attempt.at, attempt.asked_at, attempt.told, attempt.payment_id,
-       attempt.surplus, COALESCE(payment.status, attempt.status) AS status, payment.psp_reference,
+-- name: renewals_of(subscription_ids, most)
+-- The newest renewals of each, with all their attempts, a row each; see last_renewals.
+SELECT renewal.subscription_id, renewal.period, renewal.due_at, renewal.currency,
+       renewal.minor_units, renewal.reference, renewal.outcome, renewal.next_try, renewal.link_id,
+       attempt.number, attempt.at, attempt.asked_at, attempt.refusal_handled, attempt.payment_id,
+       attempt.overpaid, COALESCE(payment.status, attempt.status) AS status, payment.psp_reference,
        false AS unasked, NULL::timestamptz AS paid_at,
        ARRAY(SELECT fact.words FROM fact
              WHERE fact.payment_id = payment.id
                    AND fact.says IN ('refused', 'failed', 'cancelled', 'expired', 'voided'))
            AS words,
        CASE WHEN payment.status IN ('refused', 'failed') THEN question.answer END AS answer
-FROM (SELECT * FROM renewal WHERE subscription_id = :subscription_id
-      ORDER BY period DESC LIMIT :most) AS renewal
-LEFT JOIN renewal_attempt AS attempt USING (subscription_id, period)
+FROM unnest(:subscription_ids::text[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM renewal WHERE subscription_id = wanted.id ORDER BY period DESC LIMIT :most
+) AS renewal
+LEFT JOIN renewal_attempt AS attempt
+    ON attempt.subscription_id = renewal.subscription_id AND attempt.period = renewal.period
 LEFT JOIN payment ON payment.id = attempt.payment_id
 LEFT JOIN question ON question.payment_id = payment.id AND question.kind = 'payments'
-ORDER BY renewal.period, attempt.number;
+ORDER BY renewal.subscription_id, renewal.period, attempt.number;
 
--- name: token(id)^
-SELECT token.*, '' AS model FROM token WHERE token.id = :id;
+-- name: tokens(ids)
+SELECT token.*, '' AS model FROM token WHERE token.id = ANY (:ids::text[]);
 
--- name: token_of_payments(subscription_id, shopper_reference, merchant_account)^
--- The newest token that a payment of this subscription made or saved again; one that holds, if any.
-SELECT token.*, '' AS model
-FROM token JOIN token_fact ON token_fact.token_id = token.id
-JOIN psp_reference ON psp_reference.name = token_fact.psp_reference
-JOIN renewal_attempt AS attempt ON attempt.payment_id = psp_reference.payment_id
-WHERE token.merchant_account = :merchant_account AND token.shopper_reference = :shopper_reference
-      AND attempt.subscription_id = :subscription_id
-ORDER BY token.state = 'active' DESC, token_fact.at DESC, token.id LIMIT 1;
+-- name: tokens_of_payments(subscription_ids, shopper_references, merchant_account)
+-- Of each, the newest token that a payment of it made or saved again; an active one, if any.
+SELECT DISTINCT ON (wanted.id) wanted.id AS subscription_id, token.*, '' AS model
+FROM unnest(:subscription_ids::text[], :shopper_references::text[]) AS wanted (id, shopper)
+JOIN renewal_attempt AS attempt ON attempt.subscription_id = wanted.id
+JOIN psp_reference ON psp_reference.payment_id = attempt.payment_id
+JOIN token_fact ON token_fact.psp_reference = psp_reference.name
+JOIN token ON token.id = token_fact.token_id
+WHERE token.merchant_account = :merchant_account AND token.shopper_reference = wanted.shopper
+ORDER BY wanted.id, token.state = 'active' DESC, token_fact.at DESC, token.id;
 
--- name: add_changes(subscription_id, ats, weres, now_ares, moves, monthly_weres, monthly_nows)!
+-- name: add_changes(subscription_ids, ats, weres, now_ares, moves, monthly_weres, monthly_nows)!
 INSERT INTO subscription_change (subscription_id, at, was, now_is, move, monthly_was, monthly_now)
-SELECT :subscription_id, news.at, news.was, news.now_is, news.move, news.monthly_was::numeric,
-       news.monthly_now::numeric
-FROM unnest(:ats::timestamptz[], :weres::text[], :now_ares::text[], :moves::text[],
-            :monthly_weres::text[], :monthly_nows::text[])
-    AS news (at, was, now_is, move, monthly_was, monthly_now);
+SELECT change.subscription_id, change.at, change.was, change.now_is, change.move,
+       change.monthly_was::numeric, change.monthly_now::numeric
+FROM unnest(:subscription_ids::text[], :ats::timestamptz[], :weres::text[], :now_ares::text[],
+            :moves::text[], :monthly_weres::text[], :monthly_nows::text[]) WITH ORDINALITY
+    AS change (subscription_id, at, was, now_is, move, monthly_was, monthly_now, place)
+ORDER BY change.place;
 
 -- name: wake(shoppers, payment_ids, now)!
--- Something was heard that may move these shoppers' subscriptions: they are looked at again; of
--- those that are over, only whose own payments these are. In the order of their ids, so that two
--- who wake several never wait for each other.
+-- Something was recorded that may matter to these shoppers' subscriptions: their turns are due now.
+-- Of those that are over, only the owners of these payments. In the order of their ids, so that two
+-- transactions that lock several never deadlock.
 UPDATE subscription SET due_at = :now, taken_until = NULL
 WHERE id IN (
     SELECT id FROM subscription
@@ -303,12 +303,12 @@ ORDER BY due_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: take(places, until)!
--- By where the rows are, which needs no index; they are locked by the caller, and so stay there.
--- `due_at` is left to whoever takes its turn: to move it would touch every index of the table.
+-- By the rows' physical addresses, which need no index; the caller locked the rows, so they do not
+-- move. `due_at` is left to the turn: to change it here would touch every index of the table.
 UPDATE subscription SET taken_until = :until WHERE ctid = ANY (:places::tid[]);
 
 -- name: pace(merchant_account, per_s)$
--- How many calls may be given out now: what a second allows, less what the last second took.
+-- How many calls may be given out now: what one second allows, less what the last second took.
 INSERT INTO pace (merchant_account, given_until)
 VALUES (:merchant_account, clock_timestamp() - interval '1 second')
 ON CONFLICT (merchant_account) DO UPDATE
@@ -320,7 +320,7 @@ UPDATE pace SET given_until = given_until + make_interval(secs => :seconds)
 WHERE merchant_account = :merchant_account;
 
 -- name: changes_by_day(time_zone, until)
--- What changed each day, summed up by kind of move.
+-- The changes of each day, summed by kind of move.
 SELECT (at AT TIME ZONE :time_zone)::date AS day, was, now_is, move, count(*) AS count,
        sum(monthly_now - monthly_was) AS monthly
 FROM subscription_change

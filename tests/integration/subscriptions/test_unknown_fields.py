@@ -45,7 +45,7 @@ async def signed_up(caller: Caller, plan_id: str) -> str:
 async def called(
     caller: Caller, plan_id: str, method: str, path: str, body: object, query: str = ""
 ) -> tuple[int, str]:
-    """Call a path; give the status and what was said."""
+    """Call a path; give the status and the answer."""
     if isinstance(body, dict) and path == "/api/subscriptions":
         body = sign_up(plan_id, **body)
     filled = path.format(plan=plan_id, subscription=await signed_up(caller, plan_id))
@@ -120,7 +120,7 @@ async def test_a_field_within_a_field_that_is_not_known_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    ("wish", "body", "field"),
+    ("command", "body", "field"),
     [
         ("pause", {"at": "tomorrow"}, "at"),
         ("pause", {"at": 7}, "at"),
@@ -135,10 +135,10 @@ async def test_a_field_within_a_field_that_is_not_known_is_refused_by_name(
         ("resume", {"at": "2001-01-01T00:00:00Z"}, "at"),
     ],
 )
-async def test_a_wish_in_words_that_mean_nothing_is_refused_by_name(
-    caller: Caller, plan_id: str, wish: str, body: object, field: str
+async def test_a_command_with_unknown_fields_is_refused_by_name(
+    caller: Caller, plan_id: str, command: str, body: object, field: str
 ) -> None:
-    path = f"/api/subscriptions/{{subscription}}/{wish}"
+    path = f"/api/subscriptions/{{subscription}}/{command}"
     status, said = await called(caller, plan_id, "POST", path, body)
 
     assert (status, f"'{field}'" in said) == (422, True), said

@@ -1,4 +1,4 @@
-"""Words within words: none is ignored, and advice fits where one stands."""
+"""Fields within fields: none is ignored, and advice fits the state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["caller", "plan_id"]
 @pytest.mark.parametrize(
     "body", [b'{"at": "periodEnd", "at": "now"}', b'{"at": "now", "more": {"a": 1, "a": 2}}']
 )
-async def test_a_wish_that_says_two_things_is_not_half_read(
+async def test_a_command_with_a_repeated_field_is_refused(
     caller: Caller, plan_id: str, body: bytes
 ) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
@@ -29,19 +29,21 @@ async def test_a_wish_that_says_two_things_is_not_half_read(
     assert (said.status, "more than once" in said.json["message"]) == (422, True)
 
 
-async def test_a_misspelt_word_within_the_amount_of_a_link(caller: Caller) -> None:
+async def test_a_misspelt_field_within_the_amount_of_a_link_is_refused(caller: Caller) -> None:
     body = link_body(amount={"currency": "IDR", "value": 1000, "valeu": 2000})
     said = await caller.post("/v72/paymentLinks", body)
     assert said.status == 422
 
 
-async def test_how_to_advise_a_pause_that_cannot_be(caller: Caller, plan_id: str) -> None:
+async def test_a_pause_that_is_impossible_gets_no_advice_for_a_paused_one(
+    caller: Caller, plan_id: str
+) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
     said = await caller.post(f"/api/subscriptions/{made}/pause", {})
     assert "To change when a pause ends" not in said.json["message"]
 
 
-async def test_a_link_that_is_to_be_captured_by_hand_is(fresh_database: str) -> None:
+async def test_a_link_with_manual_capture_is_captured_by_hand(fresh_database: str) -> None:
     async with closing_shop(fresh_database) as shop:
         links = shop.kasir.links
         body = msgspec.json.encode(link_body(manualCapture=True, captureDelayHours=24))

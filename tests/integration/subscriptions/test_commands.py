@@ -1,4 +1,4 @@
-"""A subscription's ways: trials, ends, pauses, other amounts and tokens, on a real database."""
+"""Commands of a shop, trials and last periods, on a real database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
 
 
 async def later(shop: Shop, days: int) -> None:
-    """Let days go by, a worker at work on each."""
+    """Let days pass, with a worker on each."""
     for _ in range(days):
         shop.clock.at += timedelta(days=1)
         await shop.work()
@@ -67,11 +67,11 @@ async def test_one_that_starts_later_renews_a_period_after_its_start(shop: Shop)
     found = await shop.sign_up(await shop.plan(), "LATER", startsAt=starts_at.isoformat())
     await shop.hear_token("LATER")
     await shop.work()
-    it = await shop.find(found)
+    subscription = await shop.find(found)
 
-    assert it.current_period is not None
-    assert it.current_period.start == starts_at
-    assert it.due_at == it.current_period.end
+    assert subscription.current_period is not None
+    assert subscription.current_period.start == starts_at
+    assert subscription.due_at == subscription.current_period.end
 
 
 async def test_the_notice_comes_once_and_days_before_the_charge(shop: Shop) -> None:
@@ -91,12 +91,12 @@ async def test_a_pause_that_outlasts_the_period_begins_a_new_one_when_it_ends(sh
     charged = shop.adyen.charges()
     await shop.kasir.subscribing.resume(found)
     await shop.work()
-    it = await shop.find(found)
+    subscription = await shop.find(found)
 
     assert charged == Counter({"PAUSE": 1})
     assert shop.adyen.charges() == Counter({"PAUSE": 1, "PAUSE-p2": 1})
-    assert it.current_period is not None
-    assert it.current_period.start == shop.clock.at
+    assert subscription.current_period is not None
+    assert subscription.current_period.start == shop.clock.at
 
 
 async def test_a_pause_within_the_period_changes_nothing_of_it(shop: Shop) -> None:

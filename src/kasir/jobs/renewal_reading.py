@@ -1,0 +1,326 @@
+"""Locks subscriptions for a turn, takes in what their shoppers paid, and reads all else it needs.
+
+The number of statements does not depend on how many subscriptions there are. What is read stays
+true until the transaction ends: whoever changes it waits for one of the locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import groupby
+from typing import Any, Final
+
+from kasir.clock import Clock
+from kasir.ids import PaymentId
+from kasir.ledger.renewal_payments import RenewalPayments
+from kasir.payments.status import FINAL, Status
+from kasir.store.database import Connection, queries
+from kasir.store.subscription_rows import RenewalRows, losses_of, subscription_of
+from kasir.store.tokens import token_of
+from kasir.store.vault import Vault
+from kasir.subscriptions.overpaying import PaidAttempt, overpaid
+from kasir.subscriptions.plan import WhenTakenBack
+from kasir.subscriptions.renewal import Outcome, Renewal
+from kasir.subscriptions.states import OVER
+from kasir.subscriptions.subscription import Permission, Subscription, SubscriptionId
+from kasir.tokens.model import Token, TokenState
+
+SQL: Final = queries("subscriptions")
+
+
+class DecidedMeanwhileError(Exception):
+    """A charge was decided on after the unsent payments were locked: the turn must begin again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the turn of one locked subscription is decided by.
+
+    Attributes:
+        stored: The subscription as its row says, without renewal, losses and permission.
+        subscription: The subscription as its payments and its token say.
+        token: The token that is charged; None unless it is active.
+        overpaid: Renewals with one attempt each, which is overpaid and not marked so yet.
+    """
+
+    stored: Subscription
+    subscription: Subscription
+    token: Token | None = None
+    overpaid: tuple[Renewal, ...] = ()
+
+
+@dataclass(slots=True)
+class Locked:
+    """The rows of one locked subscription; nothing of them is interpreted yet.
+
+    Attributes:
+        row: The subscription with its plan.
+        renewal: The newest renewal, a row for each attempt.
+        paid: All paid attempts, where one of them may be overpaid.
+        losses: Payments that were taken back, where the plan says to act on them.
+        token: Its token, or the one that a payment of it made since.
+        is_sent: Whether a charge that was not sent when this began was sent meanwhile.
+    """
+
+    row: Any
+    renewal: list[Any] = field(default_factory=list)
+    paid: list[Any] = field(default_factory=list)
+    losses: list[Any] = field(default_factory=list)
+    token: Any = None
+    is_sent: bool = False
+
+    @property
+    def id(self) -> SubscriptionId:
+        """Its id."""
+        return SubscriptionId(self.row["id"])
+
+    @property
+    def shopper_reference(self) -> str:
+        """Whose it is."""
+        return str(self.row["shopper_reference"])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is cancelled or ended."""
+        return self.row["state"] in OVER
+
+    @property
+    def may_have_payments(self) -> bool:
+        """Whether the shopper may have paid its renewal, or begun to, without an attempt for it."""
+        return any(
+            row["link_id"] or (row["payment_id"] is None and row["status"] == Status.CREATED)
+            for row in self.renewal
+        )
+
+    @property
+    def may_be_overpaid(self) -> bool:
+        """Whether one of its attempts may be overpaid and not marked so yet."""
+        return bool(self.renewal) and self.renewal[0]["may_be_overpaid"]
+
+    @property
+    def acts_on_losses(self) -> bool:
+        """Whether its plan says to act on payments that were taken back."""
+        wanted = {self.row["on_dispute"], self.row["on_full_refund"]}
+        return wanted != {WhenTakenBack.CONTINUE}
+
+    @property
+    def unsent(self) -> list[PaymentId]:
+        """Its payments that were decided on and, as far as was read, never sent."""
+        return [
+            row["payment_id"]
+            for row in self.renewal
+            if row["payment_id"] and row["unasked"] and row["status"] not in FINAL
+        ]
+
+    @property
+    def has_active_token(self) -> bool:
+        """Whether its token can be charged."""
+        return self.token is not None and self.token["state"] == TokenState.ACTIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalReading:
+    """Locks and reads subscriptions, in the caller's transaction.
+
+    Attributes:
+        rows: Maps rows of renewals to values.
+        payments: Locks the payments of renewals.
+        vault: Opens tokens.
+        clock: What time it is.
+        unopened_for: How long an attempt may be without its payment before it is dropped.
+        merchant_account: Whose tokens are charged.
+    """
+
+    rows: RenewalRows
+    payments: RenewalPayments
+    vault: Vault
+    clock: Clock
+    unopened_for: timedelta
+    merchant_account: str
+
+    async def lock(self, connection: Connection, ids: Sequence[SubscriptionId]) -> list[Locked]:
+        """Lock subscriptions in the order of their ids, and read all that their turns depend on.
+
+        Of an id that does not exist nothing is given.
+
+        Raises:
+            DecidedMeanwhileError: Another turn decided on a charge before this one had its lock.
+        """
+        unsent = SQL.lock_unsent(connection, subscription_ids=ids)
+        locked_payments = {row["id"] async for row in unsent}
+        rows = SQL.lock_subscriptions(connection, ids=ids)
+        every = {row["id"]: Locked(row) async for row in rows}
+        await self._read_renewals(connection, every)
+        await self._take_in_payments(connection, every)
+        await self._read_paid(connection, every)
+        alive = {name: one for name, one in every.items() if not one.is_over}
+        await self._read_losses(connection, alive)
+        await self._lock_unsent(connection, alive, locked_payments)
+        await self._read_tokens(connection, alive)
+        return list(every.values())
+
+    async def _read_renewals(
+        self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
+    ) -> None:
+        if locked:
+            rows = SQL.last_renewals(connection, subscription_ids=list(locked))
+            for owner, owned in _by_owner([row async for row in rows]):
+                locked[owner].renewal = owned
+
+    async def _take_in_payments(
+        self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
+    ) -> None:
+        """Make attempts of the payments that shoppers opened, and drop those never opened."""
+        chosen = _where(locked, lambda one: one.may_have_payments)
+        if chosen:
+            now = self.clock.now()
+            ids, asked_until = list(chosen), now - self.unopened_for
+            await SQL.drop_unopened(
+                connection, subscription_ids=ids, asked_until=asked_until, now=now
+            )
+            await SQL.adopt_sign_ups(connection, subscription_ids=ids)
+            await SQL.adopt_from_links(connection, subscription_ids=ids)
+            await self._read_renewals(connection, chosen)
+
+    async def _read_paid(
+        self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
+    ) -> None:
+        chosen = _where(locked, lambda one: one.may_be_overpaid)
+        if chosen:
+            rows = SQL.paid_attempts(connection, subscription_ids=list(chosen))
+            for owner, owned in _by_owner([row async for row in rows]):
+                locked[owner].paid = owned
+
+    async def _read_losses(
+        self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
+    ) -> None:
+        chosen = _where(locked, lambda one: one.acts_on_losses)
+        if chosen:
+            shoppers = [one.shopper_reference for one in chosen.values()]
+            rows = SQL.losses(
+                connection, subscription_ids=list(chosen), shopper_references=shoppers
+            )
+            for owner, owned in _by_owner([row async for row in rows]):
+                locked[owner].losses = owned
+
+    async def _lock_unsent(
+        self,
+        connection: Connection,
+        locked: Mapping[SubscriptionId, Locked],
+        locked_payments: Collection[str],
+    ) -> None:
+        """Make sure, until the transaction ends, which charges were not sent.
+
+        Whoever sends one marks it as asked first, and did so by now or waits for this transaction.
+        """
+        unsent = [name for one in locked.values() for name in one.unsent]
+        if not unsent:
+            return
+        if not set(unsent) <= set(locked_payments):
+            raise DecidedMeanwhileError
+        unasked = await self.payments.lock_unasked(connection, unsent)
+        for one in locked.values():
+            one.is_sent = not unasked.issuperset(one.unsent)
+
+    async def _read_tokens(
+        self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
+    ) -> None:
+        """Read each one's token, or where that is not active the one that a payment made since."""
+        names = [one.row["token_id"] for one in locked.values() if one.row["token_id"]]
+        if names:
+            found = {row["id"]: row async for row in SQL.tokens(connection, ids=names)}
+            for one in locked.values():
+                one.token = found.get(one.row["token_id"])
+        chosen = _where(locked, lambda one: not one.has_active_token)
+        if chosen:
+            rows = SQL.tokens_of_payments(
+                connection,
+                subscription_ids=list(chosen),
+                shopper_references=[one.shopper_reference for one in chosen.values()],
+                merchant_account=self.merchant_account,
+            )
+            async for row in rows:
+                locked[row["subscription_id"]].token = row
+
+    def found(self, locked: Locked) -> Found:
+        """What a subscription's rows say. Pure.
+
+        Raises:
+            Exception: One of the rows cannot be mapped to a value.
+        """
+        stored = subscription_of(locked.row)
+        marks = self._overpaid(locked, stored)
+        if locked.is_over:
+            return Found(stored=stored, subscription=stored, overpaid=marks)
+        subscription = replace(stored, losses=losses_of(locked.losses))
+        if locked.renewal:
+            renewal = _marked(self.rows.renewal(locked.renewal), marks)
+            subscription = subscription.with_newest(_sent(renewal) if locked.is_sent else renewal)
+        subscription, token = self._permitted(subscription, locked)
+        return Found(stored=stored, subscription=subscription, token=token, overpaid=marks)
+
+    def _overpaid(self, locked: Locked, stored: Subscription) -> tuple[Renewal, ...]:
+        """Renewals with one attempt each, which is overpaid."""
+        paid = {_paid(row): row for row in locked.paid}
+        chosen = overpaid(list(paid), stored.settled_period, stored.state)
+        return tuple(_with_marks(self.rows.renewal([paid[one]])) for one in chosen)
+
+    def _permitted(
+        self, subscription: Subscription, locked: Locked
+    ) -> tuple[Subscription, Token | None]:
+        """The subscription with the token that may be charged, if there is one."""
+        if locked.has_active_token:
+            token = token_of(locked.token, self.vault)
+            return replace(subscription, token_id=token.id, permission=Permission.GIVEN), token
+        # A token that was lost before anybody saw it here was given all the same.
+        lost = subscription.token_id or (locked.token["id"] if locked.token else "")
+        missing = Permission.WITHDRAWN if lost else Permission.MISSING
+        return replace(subscription, token_id=lost, permission=missing), None
+
+
+def _where(
+    locked: Mapping[SubscriptionId, Locked], is_chosen: Callable[[Locked], bool]
+) -> dict[SubscriptionId, Locked]:
+    return {name: one for name, one in locked.items() if is_chosen(one)}
+
+
+def _by_owner(rows: Sequence[Any]) -> list[tuple[SubscriptionId, list[Any]]]:
+    """Rows in the order of their subscriptions, parted by subscription."""
+    owned = groupby(rows, key=lambda row: row["subscription_id"])
+    return [(SubscriptionId(owner), [*group]) for owner, group in owned]
+
+
+def _paid(row: Any) -> PaidAttempt:
+    return PaidAttempt(
+        period=row["period"],
+        number=row["number"],
+        outcome=Outcome(row["outcome"]),
+        is_settled=row["is_settled"],
+        is_overpaid=row["overpaid"],
+    )
+
+
+def _with_marks(renewal: Renewal) -> Renewal:
+    attempts = tuple(replace(one, is_overpaid=True) for one in renewal.attempts)
+    return replace(renewal, attempts=attempts)
+
+
+def _marked(renewal: Renewal, overpaid_: Sequence[Renewal]) -> Renewal:
+    """A renewal whose attempts are marked as overpaid where they are among these."""
+    numbers = {
+        attempt.number
+        for one in overpaid_
+        if one.period == renewal.period
+        for attempt in one.attempts
+    }
+    attempts = tuple(
+        replace(one, is_overpaid=True) if one.number in numbers else one for one in renewal.attempts
+    )
+    return replace(renewal, attempts=attempts)
+
+
+def _sent(renewal: Renewal) -> Renewal:
+    attempts = tuple(replace(one, is_sent=True) for one in renewal.attempts)
+    return replace(renewal, attempts=attempts)

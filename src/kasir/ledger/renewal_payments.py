@@ -1,0 +1,99 @@
+"""The payments of renewals in PostgreSQL: opened, locked and withdrawn many at a time.
+
+A turn of many subscriptions decides on their charges in one transaction, and asks for them after
+its commit. Until a charge is asked for, a later turn can withdraw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from kasir.ids import PaymentId
+from kasir.ledger.payments import Ledger
+from kasir.payments.facts import Fact
+from kasir.payments.payment import Intent
+from kasir.payments.question import Kept, Question
+from kasir.payments.status import Status
+from kasir.store.database import Connection, queries
+from kasir.store.vault import Vault
+
+SQL: Final = queries("charges")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalPayments:
+    """Writes the payments of renewals, in the caller's transaction.
+
+    Attributes:
+        vault: Seals questions and answers.
+        ledger: Records facts.
+        lease: After this long without an answer a worker asks the question again.
+        asker: The number of this Kasir; see `store.askers`.
+    """
+
+    vault: Vault
+    ledger: Ledger
+    lease: timedelta
+    asker: int
+
+    async def open_unasked(
+        self, connection: Connection, charges: Sequence[tuple[Intent, Question]]
+    ) -> None:
+        """Write intents and their questions, which nobody has asked yet.
+
+        Any process may ask them after the commit; a worker does where none did.
+        """
+        intents = [intent for intent, _ in charges]
+        questions = [question for _, question in charges]
+        await SQL.open_charges(
+            connection,
+            ids=[intent.id for intent in intents],
+            references_=[intent.reference for intent in intents],
+            currencies=[intent.amount.currency for intent in intents],
+            amounts=[intent.amount.minor_units for intent in intents],
+            methods=[intent.method for intent in intents],
+            return_urls=[intent.return_url for intent in intents],
+            shopper_references=[intent.shopper_reference for intent in intents],
+            models=[intent.model for intent in intents],
+            are_capturing=[intent.captures_itself for intent in intents],
+            consents=[intent.consent for intent in intents],
+            created_ats=[intent.created_at for intent in intents],
+            close_ats=[intent.close_at for intent in intents],
+            status=Status.CREATED,
+            keys=[question.key for question in questions],
+            versions=[question.version for question in questions],
+            paths=[question.path for question in questions],
+            bodies=[self.vault.seal(question.body) for question in questions],
+            ask_again_ats=[question.asked_at + self.lease for question in questions],
+            asker=self.asker,
+        )
+
+    async def lock_unasked(
+        self, connection: Connection, payment_ids: Sequence[PaymentId]
+    ) -> frozenset[PaymentId]:
+        """Of these payments, those that nobody has asked for, nor can until the caller's commit.
+
+        Asking begins with `take_over`, which waits for the rows that are locked here.
+        """
+        rows = SQL.lock_unasked(connection, payment_ids=payment_ids)
+        return frozenset([PaymentId(row["payment_id"]) async for row in rows])
+
+    async def withdraw(
+        self, connection: Connection, facts: Mapping[PaymentId, Fact], answer: Kept
+    ) -> None:
+        """Answer questions that nobody has asked, and record what becomes of their payments.
+
+        Whoever comes to ask one finds the answer, and asks nothing. The caller has locked the
+        payments.
+        """
+        await SQL.withdraw(
+            connection,
+            payment_ids=list(facts),
+            status=answer.status,
+            answer=self.vault.seal(answer.body),
+        )
+        by_payment = {payment_id: [fact] for payment_id, fact in facts.items()}
+        await self.ledger.record(connection, by_payment, schedules=False)

@@ -1,0 +1,135 @@
+"""Plans and subscriptions in PostgreSQL, as they are read outside of a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from fractions import Fraction
+from itertools import groupby
+from typing import Any, Final
+
+from kasir.errors import NotFound
+from kasir.store.database import Pool, queries
+from kasir.store.subscription_rows import RenewalRows, plan_columns, plan_of, subscription_of
+from kasir.subscriptions.metrics import Counted
+from kasir.subscriptions.plan import Plan
+from kasir.subscriptions.renewal import Outcome, Renewal
+from kasir.subscriptions.states import State
+from kasir.subscriptions.subscription import Subscription
+
+SQL: Final = queries("subscriptions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which subscriptions to list; an empty value matches all.
+
+    Attributes:
+        state: Their state.
+        shopper_reference: Whose.
+        plan_id: Of which plan.
+        reference: The shop's own name.
+        after: The id of the last one that the caller has.
+    """
+
+    state: str = ""
+    shopper_reference: str = ""
+    plan_id: str = ""
+    reference: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionBook:
+    """Reads plans and subscriptions.
+
+    Attributes:
+        pool: The database.
+        rows: Maps rows of renewals to values.
+    """
+
+    pool: Pool
+    rows: RenewalRows
+
+    async def add_plan(self, plan: Plan) -> None:
+        """Write a plan."""
+        await SQL.add_plan(self.pool, **plan_columns(plan))
+
+    async def plan(self, plan_id: str) -> Plan | None:
+        """Give a plan."""
+        row = await SQL.plan(self.pool, id=plan_id)
+        return plan_of(row) if row else None
+
+    async def plans(self, most: int) -> list[Plan]:
+        """Give the newest plans, newest first."""
+        return [plan_of(row) async for row in SQL.plans(self.pool, most=most)]
+
+    async def find(
+        self, subscription_id: str, renewals_max: int
+    ) -> tuple[Subscription, list[Renewal]]:
+        """Give a subscription with its newest renewals, oldest of them first.
+
+        Raises:
+            NotFound: There is none of that id.
+        """
+        found = await self._read([subscription_id], renewals_max)
+        if not found:
+            raise NotFound("subscription", subscription_id)
+        return found[0]
+
+    async def listed(
+        self, wanted: Wanted, most: int, renewals_max: int
+    ) -> list[tuple[Subscription, list[Renewal]]]:
+        """Give subscriptions, newest first, each with its newest renewals, oldest of them first.
+
+        The number of statements does not depend on how many there are.
+
+        Raises:
+            NotFound: There is none of the id to list after.
+        """
+        parameters = asdict(wanted)
+        after = wanted.after
+        if after and not await SQL.is_subscription(self.pool, id=after):
+            raise NotFound("subscription", after)
+        rows = SQL.subscriptions_of(self.pool, **parameters, most=most)
+        return await self._read([row["id"] async for row in rows], renewals_max)
+
+    async def _read(
+        self, ids: Sequence[str], renewals_max: int
+    ) -> list[tuple[Subscription, list[Renewal]]]:
+        """Subscriptions with their newest renewals, in the order of `ids`."""
+        found = {row["id"]: row async for row in SQL.subscriptions(self.pool, ids=ids)}
+        rows = SQL.renewals_of(self.pool, subscription_ids=list(found), most=renewals_max)
+        by_owner = groupby([row async for row in rows], key=lambda row: row["subscription_id"])
+        renewals = {owner: self.rows.renewals([*owned]) for owner, owned in by_owner}
+        return [
+            _with_open(subscription_of(found[one]), renewals.get(one, []))
+            for one in ids
+            if one in found
+        ]
+
+    async def changes_by_day(self, time_zone: str, until: datetime) -> list[Counted]:
+        """Give how many of each change there were on each day, and what they brought a month."""
+        rows = SQL.changes_by_day(self.pool, time_zone=time_zone, until=until)
+        return [_counted(row) async for row in rows]
+
+
+def _with_open(
+    subscription: Subscription, renewals: list[Renewal]
+) -> tuple[Subscription, list[Renewal]]:
+    newest = renewals[-1] if renewals else None
+    if newest and newest.outcome is Outcome.OPEN:
+        subscription = replace(subscription, renewal=newest)
+    return subscription, renewals
+
+
+def _counted(row: Any) -> Counted:
+    day: date = row["day"]
+    return Counted(
+        day=day,
+        was=State(row["was"]),
+        now_is=State(row["now_is"]),
+        count=row["count"],
+        monthly=Fraction(row["monthly"]),
+    )

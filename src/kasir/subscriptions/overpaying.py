@@ -1,0 +1,69 @@
+"""Which payments of a subscription are overpaid: their money came for a period that needed none.
+
+Pure. Nothing is refunded: which of two payments to refund is for the shop to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kasir.subscriptions.renewal import Outcome
+from kasir.subscriptions.states import ALIVE, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidAttempt:
+    """An attempt whose payment is authorised, as far as its overpayment depends on it.
+
+    Attributes:
+        period: The period that it was for.
+        number: Which attempt of that period it is.
+        outcome: What became of the period's renewal, as last written.
+        is_settled: Whether a turn has written that this attempt paid the period.
+        is_overpaid: Whether an earlier turn found it to be overpaid.
+    """
+
+    period: int
+    number: int
+    outcome: Outcome
+    is_settled: bool = False
+    is_overpaid: bool = False
+
+
+def overpaid(
+    paid: Sequence[PaidAttempt], settled_period: int, state: State
+) -> tuple[PaidAttempt, ...]:
+    """The attempts that are overpaid and were not found to be before.
+
+    An attempt is overpaid where another one pays its period: one that a turn has settled the
+    period with, else one that was made before it. It is also overpaid where its period was given
+    up and nobody waits for the money: a later period was settled since, or the subscription is
+    paused or over.
+
+    Args:
+        paid: Every paid attempt of one subscription, read under its lock.
+        settled_period: The last period of the subscription that was paid, missed or given up.
+        state: The state of the subscription.
+    """
+    return tuple(
+        one
+        for one in paid
+        if not (one.is_settled or one.is_overpaid)
+        and (_is_paid_by_another(one, paid) or _is_given_up(one, settled_period, state))
+    )
+
+
+def _is_paid_by_another(attempt: PaidAttempt, paid: Sequence[PaidAttempt]) -> bool:
+    return any(
+        other.period == attempt.period
+        and not other.is_overpaid
+        and (other.is_settled or other.number < attempt.number)
+        for other in paid
+        if other.number != attempt.number
+    )
+
+
+def _is_given_up(attempt: PaidAttempt, settled_period: int, state: State) -> bool:
+    is_left_behind = attempt.period < settled_period or state not in ALIVE
+    return attempt.outcome is Outcome.UNPAID and is_left_behind

@@ -1,0 +1,23 @@
+"""Each kind of job has a handler, and keeps its name."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from kasir.jobs.kinds import JobKind
+from kasir.jobs.worker import handlers_of
+from kasir.wiring import Kasir
+
+
+async def test_each_kind_of_job_has_a_handler(kasir_of_jobs: Kasir) -> None:
+    async with AsyncExitStack() as stack:
+        handlers = await handlers_of(kasir_of_jobs, stack)
+
+    assert set(handlers) == set(JobKind)
+
+
+def test_the_names_of_kinds_never_change() -> None:
+    """They are in the database: in queued jobs, and in those that failed."""
+    assert {kind.value for kind in JobKind} == {
+        *("read_notices", "ask_again", "close", "reconcile", "deliver", "subscription"),
+    }

@@ -1,0 +1,69 @@
+"""A list of subscriptions: as many statements for fifty as for one, each with its own renewals."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from integration.subscriptions.shop import MONTH, NOON, Shop, shop_on
+from integration.subscriptions.test_turns_of_many import copied
+from kasir.web.app import create_app
+from statements import counted_statements
+
+FIFTY = 50
+API_KEY = "a-key-of-this-test"
+
+
+@pytest.fixture
+async def shop(fresh_database: str) -> AsyncIterator[Shop]:
+    """A shop whose Kasir is called with a key."""
+    async with shop_on(fresh_database, KASIR_API_KEY=API_KEY) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def http(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    """The shop's Kasir, over HTTP."""
+    app = create_app(shop.kasir.settings)
+    app.state.kasir = shop.kasir
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar is an ASGI app.
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://kasir", headers={"X-API-Key": API_KEY}
+    ) as client:
+        yield client
+
+
+async def listed(http: httpx.AsyncClient, **parameters: Any) -> list[Any]:
+    found = await http.get("/api/subscriptions", params=parameters)
+    assert found.status_code == 200, found.text
+    subscriptions: list[Any] = found.json()["subscriptions"]
+    return subscriptions
+
+
+async def test_as_many_statements_for_fifty_as_for_one(shop: Shop, http: httpx.AsyncClient) -> None:
+    await shop.active("SUB")
+    await copied(shop, "copy-", FIFTY - 1)
+    await listed(http)  # The key is remembered from now on.
+    with counted_statements() as of_one:
+        one = await listed(http, limit=1)
+    with counted_statements() as of_fifty:
+        fifty = await listed(http)
+
+    assert (len(one), len(fifty)) == (1, FIFTY)
+    assert of_one == of_fifty
+    assert of_one.total() > 0
+
+
+async def test_each_is_listed_as_it_is_shown_alone(shop: Shop, http: httpx.AsyncClient) -> None:
+    await shop.active("SUB")
+    shop.clock.at = NOON + MONTH
+    ids = await copied(shop, "copy-", 3)
+    await shop.kasir.renewing.renew(ids[:2])  # The third one has no second period yet.
+    every = await listed(http)
+    alone = [(await http.get(f"/api/subscriptions/{one['id']}")).json() for one in every]
+
+    assert every == alone
+    assert sorted(len(one["renewals"]) for one in every) == [0, 0, 1, 1]

@@ -1,0 +1,163 @@
+"""A turn of many subscriptions: as many statements as for one, and none holds up the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import pytest
+from structlog.testing import capture_logs
+
+from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, Shop
+from kasir.jobs.renewing import Taken
+from kasir.subscriptions.states import State
+from kasir.subscriptions.subscription import SubscriptionId
+from statements import counted_statements
+
+MANY: Final = 100
+#: Copies of the one subscription there is and of its sign-up: the same past, another id.
+COPIES: Final = """
+    INSERT INTO subscription
+        (id, plan_id, reference, shopper_reference, return_url, created_at, state, minor_units,
+         begun_at, anchor, anchor_period, settled_period, noticed, token_id, due_at)
+    SELECT $1 || n, plan_id, $1 || n, shopper_reference, return_url, created_at, state, minor_units,
+           begun_at, anchor, anchor_period, settled_period, noticed, token_id, due_at
+    FROM subscription, generate_series(1, $2::integer) AS n WHERE reference = 'SUB'
+"""
+SIGN_UPS: Final = """
+    INSERT INTO renewal (subscription_id, period, due_at, currency, minor_units, reference, outcome)
+    SELECT $1 || n, period, due_at, currency, minor_units, $1 || n, outcome
+    FROM renewal, generate_series(1, $2::integer) AS n WHERE reference = 'SUB'
+"""
+PAID: Final = """
+    UPDATE payment SET status = 'authorised' WHERE reference LIKE '%-p2'
+"""
+ANSWERED: Final = """
+    UPDATE question SET status = 200, asked_at = now()
+    WHERE payment_id IN (SELECT id FROM payment WHERE reference LIKE '%-p2')
+"""
+
+
+async def copied(shop: Shop, name: str, count: int) -> list[SubscriptionId]:
+    """Give so many active subscriptions whose second charge is due."""
+    await shop.kasir.pool.execute(COPIES, name, count)
+    await shop.kasir.pool.execute(SIGN_UPS, name, count)
+    return [SubscriptionId(f"{name}{number}") for number in range(1, count + 1)]
+
+
+async def one_and_many(shop: Shop) -> list[list[SubscriptionId]]:
+    """Give one subscription and a hundred with the same past, whose second charge is due."""
+    await shop.active("SUB")
+    shop.clock.at = NOON + MONTH
+    return [await copied(shop, "one-", 1), await copied(shop, "many-", MANY)]
+
+
+async def counted_turn(shop: Shop, ids: Sequence[SubscriptionId]) -> tuple[Counter[str], Taken]:
+    """Take the turns of these subscriptions, and count the statements."""
+    with counted_statements() as counted:
+        taken = await shop.kasir.renewing.turns.take(ids)
+    return counted, taken
+
+
+async def test_charges_are_decided_on_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+    one, many = await one_and_many(shop)
+    of_one, _ = await counted_turn(shop, one)
+    of_many, taken = await counted_turn(shop, many)
+
+    assert of_one == of_many
+    assert len(taken.charges) == MANY
+    assert max(of_many.values()) == 1
+
+
+async def test_charges_are_settled_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+    one, many = await one_and_many(shop)
+    await shop.kasir.renewing.turns.take(one + many)
+    await shop.kasir.pool.execute(PAID)
+    await shop.kasir.pool.execute(ANSWERED)
+    of_one, _ = await counted_turn(shop, one)
+    of_many, _ = await counted_turn(shop, many)
+
+    assert of_one == of_many
+    assert (await shop.events()).count("renewal.succeeded") == MANY + 1
+
+
+async def test_charges_are_withdrawn_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+    one, many = await one_and_many(shop)
+    await shop.kasir.renewing.turns.take(one + many)
+    await shop.kasir.pool.execute("UPDATE subscription SET cancel_at = $1", shop.clock.at)
+    of_one, _ = await counted_turn(shop, one)
+    of_many, taken = await counted_turn(shop, many)
+
+    assert of_one == of_many
+    assert {found.subscription.state for found in taken.prepared} == {State.CANCELLED}
+    assert await shop.kasir.pool.fetchval(
+        "SELECT count(*) FROM payment WHERE status = 'cancelled'"
+    ) == len(one + many)
+
+
+async def test_overpayments_are_found_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+    one, many = await one_and_many(shop)
+    await shop.kasir.renewing.turns.take(one + many)
+    await shop.kasir.pool.execute("UPDATE subscription SET state = 'cancelled'")
+    await shop.kasir.pool.execute("UPDATE renewal SET outcome = 'unpaid' WHERE period = 2")
+    await shop.kasir.pool.execute(PAID)
+    of_one, _ = await counted_turn(shop, one)
+    of_many, _ = await counted_turn(shop, many)
+
+    assert of_one == of_many
+    assert (await shop.events()).count("renewal.overpaid") == MANY + 1
+
+
+async def test_each_of_many_is_charged_once_and_settled(shop: Shop) -> None:
+    await shop.active("SUB")
+    shop.clock.at = NOON + MONTH
+    ids = await copied(shop, "copy-", 5)
+    shop.adyen.answers["copy-2-p2"] = [NO_BALANCE]
+    set_aside = await shop.kasir.renewing.renew(ids)
+    states = [(await shop.find(one)).state for one in ids]
+
+    assert set_aside == []
+    assert states == [State.ACTIVE, State.PAST_DUE, State.ACTIVE, State.ACTIVE, State.ACTIVE]
+    assert shop.adyen.charges() == Counter(
+        ["SUB", "copy-1-p2", "copy-3-p2", "copy-4-p2", "copy-5-p2"]
+    )
+
+
+async def test_one_whose_decision_raises_is_set_aside_and_the_others_are_charged(
+    shop: Shop,
+) -> None:
+    await shop.active("SUB")
+    shop.clock.at = NOON + MONTH
+    ids = await copied(shop, "copy-", 3)
+    bad = ids[1]
+    # No such day: the next period would begin after the year 9999.
+    await shop.kasir.pool.execute(
+        "UPDATE subscription SET anchor = '9999-12-31' WHERE id = $1", bad
+    )
+    with capture_logs() as logs:
+        set_aside = await shop.kasir.renewing.renew(ids)
+    periods = "SELECT array_agg(period) FROM renewal WHERE subscription_id = $1"
+    lines = [one for one in logs if one["event"] == "a subscription is set aside"]
+
+    assert set_aside == [bad]
+    assert await shop.kasir.pool.fetchval(periods, bad) == [1]
+    assert [(one["subscription"], one["error"]) for one in lines] == [(bad, "OverflowError")]
+    assert shop.adyen.charges() == Counter(["SUB", "copy-1-p2", "copy-3-p2"])
+    with pytest.raises(OverflowError):
+        await shop.kasir.renewing.renew([bad])
+
+
+async def test_turns_of_the_same_ones_in_other_orders_do_not_deadlock(shop: Shop) -> None:
+    await shop.active("SUB")
+    ids = await copied(shop, "copy-", 20)
+    with capture_logs() as logs:
+        for _ in range(3):
+            shop.clock.at += MONTH
+            orders = (ids, ids[::-1], ids[10:] + ids[:10], ids[::2])
+            await asyncio.gather(*(shop.kasir.renewing.renew(order) for order in orders))
+
+    assert [one["event"] for one in logs if "retry" in one["event"]] == []
+    assert set(shop.adyen.charges().values()) == {1}
+    assert len(shop.adyen.charges()) == 1 + 3 * len(ids)
