@@ -242,8 +242,9 @@ async def test_a_stream_of_events_and_idle_connections_do_not_hold_a_stop(
     slow.may_answer.set()
     with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
         until_ready(f"http://127.0.0.1:{port}")
+        # Before the stream, so that it is accepted by then: the kernel resets one that is not.
+        idle, held = await asyncio.open_connection("127.0.0.1", port)
         async with a_stream(port) as reader:
-            idle, held = await asyncio.open_connection("127.0.0.1", port)
             process.send_signal(signal.SIGTERM)
             await until_deaf(port)
             async with asyncio.timeout(10):
