@@ -36,6 +36,4 @@ class Money:
 
     def _same_currency(self, other: Money) -> None:
         if self.currency != other.currency:
-            raise ValueError(
-                f"{self.currency} and {other.currency} cannot be added or subtracted"
-            )
+            raise ValueError(f"{self.currency} and {other.currency} cannot be added or subtracted")

@@ -29,9 +29,9 @@ from kasir.adyen.calls import (
 from kasir.adyen.replies import Answer, ResultCode, Verdict, error, of_fields
 from kasir.clock import Clock
 from kasir.errors import Fault
-from kasir.gateway.meanings import reply_of
 from kasir.gateway.methods import GOPAY, Method, method_of, stored_id_of
-from kasir.gateway.wire import Silence, Wire
+from kasir.gateway.provider import reply_of
+from kasir.gateway.wire import NoAnswer, Wire
 from kasir.ids import Ids, LinkId, PaymentId
 from kasir.ledger.tokens import Tokens
 from kasir.money import Money
@@ -86,7 +86,7 @@ class PaymentRequests:
         refuse(account_faults(fields, self.merchant_account), checks.methods_faults(fields))
         sent = msgspec.json.encode(fields)
         answer = await self.wire.send(Call("/paymentMethods", sent, version))
-        return no_answer() if isinstance(answer, Silence) else answer
+        return no_answer() if isinstance(answer, NoAnswer) else answer
 
     async def payments(
         self, body: bytes, version: int, shop_key: str | None = None

@@ -19,7 +19,7 @@ from far import Far, Handler, plain, serving
 from kasir.adyen.calls import Api, Call
 from kasir.adyen.environments import Environment, addresses
 from kasir.adyen.replies import Answer, Verdict
-from kasir.gateway.wire import Silence, Wire
+from kasir.gateway.wire import NoAnswer, Wire
 from kasir.limits import Limits
 
 CALL: Final = Call("/payments", b'{ "reference" : "x" }', 72, "kasir-pay_1")
@@ -38,7 +38,7 @@ def wire_to(url: str, limits: Limits | None = None) -> Wire:
 
 async def sent(
     far: Far, handler: Handler, limits: Limits | None = None, call: Call = CALL
-) -> Answer | Silence:
+) -> Answer | NoAnswer:
     """Send one call to a server that answers so."""
     far.handler = handler
     async with wire_to(far.url, limits) as wire:
@@ -135,7 +135,7 @@ async def test_a_connection_that_is_reset_is_silence(far: Far) -> None:
         request.transport.abort()
         return web.Response()
 
-    assert isinstance(await sent(far, reset), Silence)
+    assert isinstance(await sent(far, reset), NoAnswer)
 
 
 async def test_an_answer_that_breaks_off_is_silence(far: Far) -> None:
@@ -147,7 +147,7 @@ async def test_an_answer_that_breaks_off_is_silence(far: Far) -> None:
         request.transport.close()
         return response
 
-    assert isinstance(await sent(far, half), Silence)
+    assert isinstance(await sent(far, half), NoAnswer)
 
 
 async def test_a_server_that_never_answers_is_silence(far: Far) -> None:
@@ -157,7 +157,7 @@ async def test_a_server_that_never_answers_is_silence(far: Far) -> None:
 
     found = await sent(far, never, Limits(adyen_timeout_s=0.2))
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert "Timeout" in found.why
 
 
@@ -169,7 +169,7 @@ async def test_an_answer_that_stalls_half_way_is_silence(far: Far) -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    assert isinstance(await sent(far, stall, Limits(adyen_timeout_s=0.2)), Silence)
+    assert isinstance(await sent(far, stall, Limits(adyen_timeout_s=0.2)), NoAnswer)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ async def test_an_answer_without_end_is_silence(
 
     found = await sent(far, long, Limits(adyen_answer_bytes_max=2000))
 
-    assert found == Silence("AnswerTooLong")
+    assert found == NoAnswer("AnswerTooLong")
 
 
 async def test_an_answer_as_long_as_the_limit_is_read(far: Far) -> None:
@@ -206,7 +206,7 @@ async def test_what_comes_after_an_answer_without_end_is_not_taken_for_another(f
         far.handler = plain(200, b"{}")
         second = await wire.send(CALL)
 
-    assert (first, second) == (Silence("AnswerTooLong"), Answer(200, b"{}"))
+    assert (first, second) == (NoAnswer("AnswerTooLong"), Answer(200, b"{}"))
 
 
 def breaking(far: Far, *broken: int) -> Handler:
@@ -240,7 +240,7 @@ async def test_a_call_is_made_once_more_and_no_more(far: Far) -> None:
     async with wire_to(far.url) as wire:
         found = await wire.send(CALL)
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert len(far.asked) == 2
 
 
@@ -251,7 +251,7 @@ async def test_both_times_together_take_no_longer_than_a_call_may(far: Far) -> N
 
     found = await sent(far, late, Limits(adyen_timeout_s=0.5))
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert "Timeout" in found.why
 
 
@@ -272,7 +272,7 @@ async def test_a_call_that_only_looks_is_made_once_more_without_a_key(far: Far, 
 async def test_a_call_that_bears_no_key_and_changes_something_is_not_made_again(far: Far) -> None:
     call = Call("/disable", b"{}", 68, api=Api.RECURRING)
 
-    assert isinstance(await sent(far, breaking(far, 1), call=call), Silence)
+    assert isinstance(await sent(far, breaking(far, 1), call=call), NoAnswer)
     assert len(far.asked) == 1
 
 
@@ -283,7 +283,7 @@ async def test_nobody_at_home_is_silence_and_tells_no_address() -> None:
     async with wire_to(f"http://127.0.0.1:{port}") as wire:
         found = await wire.send(CALL)
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert str(port) not in found.why
     assert "secret" not in found.why
 
@@ -292,7 +292,7 @@ async def test_a_name_that_does_not_exist_is_silence() -> None:
     async with wire_to("http://adyen.invalid") as wire:
         found = await wire.send(CALL)
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert "adyen.invalid" not in found.why
 
 
@@ -307,7 +307,7 @@ async def test_something_that_speaks_no_http_is_silence() -> None:
     async with server, wire_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as wire:
         found = await wire.send(CALL)
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
 
 
 async def test_calls_one_after_the_other_share_a_connection(far: Far) -> None:
@@ -362,7 +362,7 @@ async def test_a_certificate_nobody_vouches_for_is_refused_before_a_word_is_said
     async with serving(tls) as far:
         found = await sent(far, plain(200, b"{}"))
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert "Certificate" in found.why
     assert far.asked == []
 
@@ -384,7 +384,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize(
-    ("name", "outcome"), [("127.0.0.1", "Answer"), ("adyen.example", "Silence")]
+    ("name", "outcome"), [("127.0.0.1", "Answer"), ("adyen.example", "NoAnswer")]
 )
 async def test_a_certificate_that_the_machine_trusts_is_good_for_its_own_name_only(
     tmp_path: Path, name: str, outcome: str

@@ -15,7 +15,7 @@ from kasir.adyen.environments import Environment, addresses
 from kasir.adyen.replies import Answer
 from kasir.errors import InvalidRequest, KeyReused
 from kasir.gateway.provider import Adyen
-from kasir.gateway.wire import Silence, Wire
+from kasir.gateway.wire import NoAnswer, Wire
 from kasir.ids import PaymentId
 from kasir.ledger.tokens import Tokens
 from kasir.limits import Limits
@@ -31,12 +31,12 @@ AUTHORISED = b'{"resultCode":"Authorised","pspReference":"PSP","merchantReferenc
 class ScriptedWire(Wire):
     """A wire that answers as it is told, in turn and then always the last, and goes nowhere."""
 
-    def __init__(self, *answers: Answer | Silence) -> None:
+    def __init__(self, *answers: Answer | NoAnswer) -> None:
         super().__init__(addresses(Environment.TWIN, twin_url="http://nowhere"), "key", Limits())
         self._answers = list(answers)
         self.sent: list[Call] = []
 
-    async def send(self, call: Call) -> Answer | Silence:
+    async def send(self, call: Call) -> Answer | NoAnswer:
         """Note the call down, and answer."""
         self.sent.append(call)
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
@@ -53,7 +53,7 @@ class NoTokens:
 class Counter:
     """Payment requests with a scripted wire behind it."""
 
-    def __init__(self, *answers: Answer | Silence, tries_max: int = 1) -> None:
+    def __init__(self, *answers: Answer | NoAnswer, tries_max: int = 1) -> None:
         self.wire = ScriptedWire(*(answers or (Answer(200, REDIRECT, "OFFER"),)))
         self.book, self.clock = MemoryBook(), FrozenClock()
         patience = Patience(
@@ -159,7 +159,7 @@ async def test_an_order_and_spacing_of_json_are_no_other_body() -> None:
 @pytest.mark.parametrize(
     "trouble",
     [
-        Silence("TimeoutError"),
+        NoAnswer("TimeoutError"),
         Answer(500, b"<html>"),
         Answer(503, b'{"errorCode":"703"}', transient=True),
         Answer(409, b'{"errorCode":"704"}'),
@@ -167,7 +167,7 @@ async def test_an_order_and_spacing_of_json_are_no_other_body() -> None:
         Answer(200, b""),
     ],
 )
-async def test_an_unknown_outcome_is_adyens_own_transient_error(trouble: Answer | Silence) -> None:
+async def test_an_unknown_outcome_is_adyens_own_transient_error(trouble: Answer | NoAnswer) -> None:
     counter = Counter(trouble)
     answer = await counter.pay(key="shop-1")
 
@@ -200,7 +200,7 @@ async def test_what_says_not_now_to_every_try_leaves_the_outcome_unknown() -> No
 
 
 async def test_after_an_unknown_outcome_the_same_words_are_sent_under_the_same_key() -> None:
-    counter = Counter(Silence("TimeoutError"), Answer(200, REDIRECT))
+    counter = Counter(NoAnswer("TimeoutError"), Answer(200, REDIRECT))
     await counter.pay(key="shop-1")
     answer = await counter.pay(key="shop-1")
     first, second = counter.wire.sent
@@ -258,10 +258,10 @@ async def test_details_are_asked_once_however_often_the_shopper_returns() -> Non
 
 
 @pytest.mark.parametrize(
-    "trouble", [Silence("TimeoutError"), Answer(422, b'{"errorCode":"704"}'), Answer(502, b"")]
+    "trouble", [NoAnswer("TimeoutError"), Answer(422, b'{"errorCode":"704"}'), Answer(502, b"")]
 )
 async def test_details_that_nobody_answers_are_received_and_never_704(
-    trouble: Answer | Silence,
+    trouble: Answer | NoAnswer,
 ) -> None:
     counter = Counter(trouble)
     answer = await counter.details()
@@ -303,7 +303,7 @@ async def test_what_the_shop_says_itself_is_not_filled_in() -> None:
 
 
 async def test_methods_that_nobody_answers_for_are_a_transient_error() -> None:
-    answer = await Counter(Silence("TimeoutError")).checkout.payment_methods(b"{}", 72)
+    answer = await Counter(NoAnswer("TimeoutError")).checkout.payment_methods(b"{}", 72)
 
     assert (answer.status, answer.transient) == (503, True)
 

@@ -14,7 +14,7 @@ import pytest
 from kasir.adyen.calls import Call
 from kasir.adyen.replies import Answer
 from kasir.errors import InvalidRequest
-from kasir.gateway.wire import Silence, Wire
+from kasir.gateway.wire import NoAnswer, Wire
 from kasir.ledger.tokens import Tokens
 from kasir.requests.stored_methods import Differences, StoredMethods
 from kasir.tokens.model import (
@@ -62,13 +62,13 @@ class FakeWire:
     meanwhile: Callable[[], Awaitable[None]] = nothing
     sent: list[Call] = field(default_factory=list)
 
-    async def send(self, call: Call) -> Answer | Silence:
+    async def send(self, call: Call) -> Answer | NoAnswer:
         """Answer with the list as it was when asked."""
         self.sent.append(call)
         body = json.dumps({"storedPaymentMethods": self.rows}).encode()
         await self.meanwhile()
         answer = Answer(self.status, self.page or body)
-        return answer if self.answers else Silence("TimeoutError")
+        return answer if self.answers else NoAnswer("TimeoutError")
 
 
 @dataclass
