@@ -88,8 +88,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.REFUND, False): Says.REFUND_REJECTED,
     (EventCode.REFUNDED_REVERSED, True): Says.REFUND_REVERSED,
     (EventCode.REFUNDED_REVERSED, False): Says.NOTED,
-    (EventCode.REFUND_FAILED, True): Says.REFUND_FAILED,
-    # Adyen's samples carry success=true here; the other would still be a refund that failed.
+    (EventCode.REFUND_FAILED, True): Says.REFUND_FAILED,  # As in Adyen's samples.
     (EventCode.REFUND_FAILED, False): Says.REFUND_FAILED,
     (EventCode.REQUEST_FOR_INFORMATION, True): Says.NOTED,
     (EventCode.REQUEST_FOR_INFORMATION, False): Says.NOTED,
