@@ -8,7 +8,7 @@ import pytest
 
 from fakes import KEY, OTHER_KEY
 from kasir.adyen.environments import Environment
-from kasir.config import Kept, Settings, settings_from
+from kasir.config import Retention, Settings, settings_from
 from kasir.errors import SettingError
 
 TEST = {
@@ -50,7 +50,7 @@ def test_everything_that_was_set_is_read() -> None:
         }
     )
 
-    assert settings.kept == Kept(
+    assert settings.kept == Retention(
         jobs=timedelta(days=1), notices=timedelta(days=99_999), events=timedelta(days=30)
     )
     assert settings.environment is Environment.LIVE
