@@ -3,8 +3,8 @@
 A standard notification is signed item by item: eight fields joined by colons, a missing field
 counting as empty, nothing escaped. The signature is Base64 of HMAC-SHA256 under a key given as hex.
 Only those eight fields are signed: the reason, the date and the rest of the additional data are
-not. A text with colons in it can be split into other fields; `is_sealed` says which split is
-Adyen's. Source: `generate_notification_sig` of Adyen's Python library and the fixtures of its
+not. A text with colons in it can be split into other fields; the check below accepts Adyen's split
+only. Source: `generate_notification_sig` of Adyen's Python library and the fixtures of its
 Python and Java tests; pinned by tests/oracle/test_signing_vs_adyen_library.py. Never logs a key.
 """
 
