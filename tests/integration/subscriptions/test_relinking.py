@@ -13,6 +13,7 @@ from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, REVOKED, Sho
 from kasir.errors import InvalidRequest, KeyReused
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.links import LinkStatus
+from kasir.requests.fields import Fields
 from kasir.requests.payment_links import LinkAttempt, OpenLink
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
@@ -37,16 +38,16 @@ async def behind(shop: Shop, name: str, refusal: dict[str, str]) -> Subscription
 
 async def dies_before_opening(
     shop: Shop, found: SubscriptionId, monkeypatch: pytest.MonkeyPatch
-) -> tuple[bytes, str]:
+) -> tuple[Fields, str]:
     """Let a server die between the attempt and its payment; what it was about to ask."""
-    told: list[tuple[bytes, str]] = []
+    told: list[tuple[Fields, str]] = []
 
-    async def die(_: object, body: bytes, __: int, key: str) -> None:
+    async def die(_: object, body: Fields, __: int, key: str) -> None:
         told.append((body, key))
         raise DiedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(shop.kasir.checkout), "payments", die)
+        patched.setattr(type(shop.kasir.checkout), "pay", die)
         with pytest.raises(DiedError):
             await shop.kasir.subscribing.pay_again(found, BODY.encode())
     return told[0]
@@ -111,7 +112,7 @@ async def test_who_was_only_slow_can_open_no_payment_once_it_was_dropped(
     shop.clock.at += timedelta(days=2)
     await shop.work()
     with pytest.raises(KeyReused):
-        await shop.kasir.checkout.payments(body, 72, key)
+        await shop.kasir.checkout.pay(body, 72, key)
 
     assert shop.adyen.charges() == Counter({"SLOW": 1, "SLOW-p2": 1})
 
@@ -122,7 +123,7 @@ async def test_who_was_slow_and_came_in_time_is_waited_for(
     found = await behind(shop, "IN-TIME", NO_BALANCE)
     body, key = await dies_before_opening(shop, found, monkeypatch)
     shop.adyen.answers["IN-TIME-p2"] = [{"resultCode": "Pending"}]
-    await shop.kasir.checkout.payments(body, 72, key)
+    await shop.kasir.checkout.pay(body, 72, key)
     shop.clock.at += timedelta(days=2)
     await shop.work()
     waited = await shop.kasir.payments.payments_of("IN-TIME-p2", 5)
@@ -142,7 +143,7 @@ async def test_nothing_is_opened_for_a_subscription_that_was_cancelled_meanwhile
     body, key = await dies_before_opening(shop, found, monkeypatch)
     await shop.kasir.subscribing.cancel(found, b"")
     with pytest.raises(KeyReused):
-        await shop.kasir.checkout.payments(body, 72, key)
+        await shop.kasir.checkout.pay(body, 72, key)
 
     assert shop.adyen.charges() == Counter({"GONE": 1})
 
