@@ -35,7 +35,7 @@ class Text:
     words: tuple[str, ...] = ()
 
     def cure(self, value: object) -> str | None:
-        """Say what would be right, or nothing where `value` is."""
+        """What would be right; None where `value` is."""
         if not isinstance(value, str):
             return "must be a string."
         if "\0" in value:
@@ -58,7 +58,7 @@ class Whole:
     numbers: tuple[int, ...] = ()
 
     def cure(self, value: object) -> str | None:
-        """Say what would be right, or nothing where `value` is."""
+        """What would be right; None where `value` is."""
         if not isinstance(value, int) or isinstance(value, bool):
             return "must be a whole number."
         if self.numbers and value not in self.numbers:
@@ -73,7 +73,7 @@ class Flag:
     """A JSON boolean."""
 
     def cure(self, value: object) -> str | None:
-        """Say what would be right, or nothing where `value` is."""
+        """What would be right; None where `value` is."""
         return None if isinstance(value, bool) else "must be true or false."
 
 
@@ -82,7 +82,7 @@ class Moment:
     """An ISO 8601 date and time with its offset."""
 
     def cure(self, value: object) -> str | None:
-        """Say what would be right, or nothing where `value` is."""
+        """What would be right; None where `value` is."""
         return MOMENT_CURE if moment_of(value) is None else None
 
 

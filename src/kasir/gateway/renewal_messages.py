@@ -1,8 +1,8 @@
-"""Renewals in Adyen's words: the charge of a token, the shopper's link, and what a refusal says.
+"""Adyen's messages for renewals: the charge of a token, the shopper's link, a refusal's reason.
 
-A renewal's attempt is a payment as any other: its intent and its exact words are written down in
-the transaction that decides on it, with the one idempotency key made of its own id. Whoever comes
-first then asks, this worker or the next, and is answered once.
+A renewal's attempt is a payment like any other: its intent and its exact body are stored in the
+transaction that decides on it, with the idempotency key made of its id. Any worker may then ask the
+question; it is answered once.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Words:
     """What is the same in every renewal.
 
     Attributes:
-        merchant_account: Whose money it becomes.
+        merchant_account: The account that is paid.
         lifetime: After this long a payment that nobody finished is closed.
     """
 
@@ -144,7 +144,7 @@ class Words:
         }
 
     def invitation(self, it: Subscription, renewal: Renewal, now: datetime) -> Link:
-        """The link by which a shopper pays a renewal and links a wallet again."""
+        """The link with which a shopper pays a renewal and saves a wallet again."""
         return Link(
             id=LinkId(renewal.link_id),
             request={
@@ -163,7 +163,7 @@ class Words:
 
 
 def withdrawn(attempt: Attempt, it: Subscription, now: datetime) -> Fact:
-    """What the payment of an attempt hears that was decided on and is not to be sent."""
+    """The fact about the payment of an attempt that was decided on and is not to be sent."""
     return Fact(
         key="withdrawn",
         says=Says.CANCELLED,

@@ -113,7 +113,7 @@ class PaymentRequests:
             link_id: The payment link it comes from, if any. Then the shop key names one attempt
                 at that link, whatever browser it is continued in.
             return_url: Where the shopper comes back to, where that must name the payment.
-            consent: What the shopper agreed to, in the words that were shown, if asked.
+            consent: The text about saving that was shown and that the shopper agreed to.
 
         Returns:
             Adyen's answer as it came, and the payment's id; those of the first payment, if the
