@@ -1,4 +1,4 @@
-"""What time it is, as an argument: nothing below `wiring` asks the machine."""
+"""The time as an argument: nothing below `wiring` reads the machine's clock."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class SystemClock:
 
 
 class OffsetClock:
-    """The machine's time, moved by an offset that somebody else sets.
+    """The machine's time plus an offset that the caller sets.
 
-    In the demo the offset is the twin's, so that a month forward at the twin is a month here.
+    In the demo the offset is the twin's: moving the twin's clock by a month moves this one too.
     """
 
     def __init__(self) -> None:
         self.offset = timedelta()
 
     def now(self) -> datetime:
-        """Return the present moment in UTC, moved by the offset."""
+        """Return the present moment in UTC, plus the offset."""
         return datetime.now(UTC) + self.offset
 
 
 async def pause(seconds: float, until: asyncio.Event) -> None:
-    """Wait so long, or until the event is set."""
+    """Wait this many seconds, or until the event is set."""
     with suppress(TimeoutError):
         await asyncio.wait_for(until.wait(), seconds)

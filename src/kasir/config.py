@@ -1,6 +1,6 @@
-"""What the operator chooses: the settings, from the environment.
+"""The operator's settings, from the environment.
 
-A missing or malformed setting stops the program at its start, in one line that names it.
+A missing or malformed setting stops the program at its start, with one line that names it.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ from kasir.limits import Limits
 
 _TWIN_URL: Final = "http://127.0.0.1:8700"
 _SECRET_LETTERS_MIN: Final = 32
-#: Of a key that is sent over HTTP, with `live`.
+#: Of a key that is sent over HTTP, in live.
 _KEY_LETTERS_MIN: Final = 20
-#: Of the password of the webhooks, with `live`: whoever has it may leave us what cannot be read.
+#: Of the webhooks' password, in live: with it anybody can fill the inbox with unreadable messages.
 _PASSWORD_LETTERS_MIN: Final = 12
-#: As the Standard Webhooks specification has it.
+#: Source: the Standard Webhooks specification.
 _EVENTS_SECRET_BYTES_MIN: Final = 24
 _LOCAL_URL: Final = "http://127.0.0.1:8000"
 _DAYS: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
-    """How long what is no longer needed is kept; all else is kept for ever: docs/runbook.md.
+class Retention:
+    """How long data is kept that is not needed any more; the rest is never deleted.
+
+    docs/runbook.md says what that is.
 
     Attributes:
-        jobs: The log of jobs, and failed jobs, from their end on.
-        notices: The words of notices that were read, from then on.
-        events: Events that the shop took, from then on.
+        jobs: The log of jobs, and failed jobs, after their end.
+        notices: The content of notices, after they were read.
+        events: Events, after the shop accepted them.
     """
 
     jobs: timedelta = timedelta(days=14)
@@ -51,7 +53,7 @@ class Kept:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """What the operator chose. Secrets never show in its repr."""
+    """The operator's settings. Its repr has no secrets."""
 
     environment: Environment
     addresses: Addresses
@@ -70,7 +72,7 @@ class Settings:
     events_secrets: tuple[str, ...] = field(default=(), repr=False)
     metrics_key: str | None = field(default=None, repr=False)
     follow_twin_clock: bool = False
-    kept: Kept = field(default_factory=Kept)
+    kept: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -81,24 +83,24 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseSettings:
-    """Where the database is: all that a command needs that asks nothing of Adyen."""
+    """Where the database is: the settings of a command that does not call Adyen."""
 
     database_url: str | None = field(repr=False)
     data_dir: Path
 
 
 def database_settings_from(environ: Mapping[str, str] | None = None) -> DatabaseSettings:
-    """Read from the environment where the database is.
+    """Read the settings of the database from the environment.
 
     Raises:
-        SettingError: The address is none.
+        SettingError: Its address is malformed.
     """
     env = _stripped(environ)
     return DatabaseSettings(database_url=_database_url(env), data_dir=_data_dir(env))
 
 
 def secrets_from(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Read from the environment what the database's contents are sealed with.
+    """Read from the environment the secrets that the database's contents are encrypted with.
 
     Raises:
         SettingError: It is missing or too short.
@@ -127,7 +129,7 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         merchant_account=env.get("ADYEN_MERCHANT_ACCOUNT") or TWIN_MERCHANT,
         hmac_keys=_hmac_keys(env, "ADYEN_HMAC_KEY"),
         token_hmac_keys=_hmac_keys(env, "ADYEN_TOKEN_HMAC_KEY"),
-        # With the twin nothing is secret, and a demo's database opens again tomorrow.
+        # With the twin nothing is secret, and a demo's database must open again later.
         secrets=_secrets(env, TWIN_SECRET if twin else None),
         database_url=_database_url(env),
         data_dir=_data_dir(env),
@@ -147,10 +149,10 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def _refuse_guessable(settings: Settings) -> None:
-    """Refuse what anybody knows, guesses or reads on the way, where money is real.
+    """Refuse secrets that are published, guessable or sent unencrypted, where money is real.
 
     Raises:
-        SettingError: One is so.
+        SettingError: A setting has one.
     """
     key_maker, events_maker = "`openssl rand -hex 32`", "`openssl rand -base64 32`"
     hmac_maker = "Customer Area"
@@ -177,7 +179,7 @@ def _refuse_guessable(settings: Settings) -> None:
 def _weak(
     name: str, secrets: Iterable[str | bytes | None], least: int, maker: str
 ) -> Iterator[tuple[str, str | None]]:
-    """What is to be said of each secret that a setting has."""
+    """The cure of each secret of a setting, or None."""
     return ((name, guessable(secret, least, maker)) for secret in secrets if secret)
 
 
@@ -185,9 +187,9 @@ def _open_cure(url: str | None) -> str | None:
     return None if not url or url.startswith("https://") else "must begin with https:// in live"
 
 
-def _kept(env: Mapping[str, str]) -> Kept:
-    default = Kept()
-    return Kept(
+def _kept(env: Mapping[str, str]) -> Retention:
+    default = Retention()
+    return Retention(
         jobs=_days(env, "KASIR_KEEP_JOBS_DAYS", default.jobs),
         notices=_days(env, "KASIR_KEEP_NOTICES_DAYS", default.notices),
         events=_days(env, "KASIR_KEEP_EVENTS_DAYS", default.events),
@@ -208,7 +210,7 @@ def _stripped(environ: Mapping[str, str] | None) -> dict[str, str]:
     return {name: text.strip() for name, text in given.items()}
 
 
-#: What is needed wherever Adyen is not the twin, in the order of docs/settings.md, and the cure.
+#: The settings that are required unless Adyen is the twin, in the order of docs/settings.md.
 _NEEDED: Final = {
     "ADYEN_API_KEY": "Kasir cannot call Adyen without it",
     "ADYEN_MERCHANT_ACCOUNT": "Kasir cannot call Adyen without it",
@@ -221,7 +223,7 @@ _EVENTS_CURE: Final = "is not set, and events must be signed; `openssl rand -bas
 
 
 def _missing(env: Mapping[str, str], environment: Environment) -> Iterator[tuple[str, str]]:
-    """Each setting that is missing, with its cure: an operator is told of all of them at once."""
+    """Each setting that is missing, with its cure, so that one message names all of them."""
     for name, cure in _NEEDED.items():
         if not env.get(name) and (environment is not Environment.TWIN or name == "ADYEN_HMAC_KEY"):
             yield name, f"is not set; {cure}"
@@ -255,15 +257,15 @@ def _hmac_keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
     """Current key first, previous second: both are accepted while rotating."""
     text = env.get(name, "")
     if not text:
-        return ()  # Then nothing that comes to that webhook is authentic.
+        return ()  # Then that webhook accepts nothing.
     try:
         return tuple(key_from_hex(part) for part in text.split(","))
     except ValueError as error:
-        raise SettingError(name, f"{error}; two keys are parted by one comma") from None
+        raise SettingError(name, f"{error}; two keys are separated by one comma") from None
 
 
 def _secrets(env: Mapping[str, str], default: str | None) -> tuple[str, ...]:
-    """Current first, previous second: what the previous one sealed can still be opened."""
+    """Current first, previous second: what was encrypted with the previous one stays readable."""
     text = env.get("KASIR_SECRET_KEY") or default
     if not text:
         raise SettingError("KASIR_SECRET_KEY", f"is not set; {_NEEDED['KASIR_SECRET_KEY']}")
@@ -290,7 +292,7 @@ def _public_url(env: Mapping[str, str], environment: Environment) -> str:
 
 
 def _base(env: Mapping[str, str], name: str, default: str) -> str:
-    """An address that paths are put behind."""
+    """An address to which paths are appended."""
     return _url(env, name, default).rstrip("/")
 
 
@@ -299,11 +301,11 @@ def _url(env: Mapping[str, str], name: str, default: str) -> str:
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.netloc):
         raise SettingError(name, f"{url!r} is not an http:// or https:// address")
-    return parts.geturl()  # Its scheme in small letters, whatever it was.
+    return parts.geturl()  # Its scheme in lower case.
 
 
 def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
-    """Where the shop hears events, and the secrets they are signed with (current, previous)."""
+    """Where events are sent, and the secrets that they are signed with (current, previous)."""
     url = _url(env, "KASIR_EVENTS_URL", "")
     secrets = tuple(part.strip() for part in env.get("KASIR_EVENTS_SECRET", "").split(",") if part)
     if url and not secrets:
@@ -316,7 +318,7 @@ def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _events_key(secret: str) -> bytes:
-    """What events are signed with; empty where the secret is not of the form, or has nothing."""
+    """The key that events are signed with; empty where the secret is malformed or empty."""
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except ValueError:
@@ -328,7 +330,7 @@ def _data_dir(env: Mapping[str, str]) -> Path:
 
 
 def _default_data_dir() -> str:
-    """Where the embedded database lives: never below root's home, which others cannot enter."""
+    """The folder of the embedded database: not in root's home, which other users cannot enter."""
     if sys.platform != "win32" and os.geteuid() == 0:
         return "/var/lib/kasir"
     return os.environ.get("XDG_DATA_HOME", "~/.local/share") + "/kasir"

@@ -1,18 +1,19 @@
-"""Everything that can go wrong in Kasir, in one tree.
+"""All of Kasir's errors, in one tree.
 
-An error says who must act. A refusal by the wallet is not here: it is a status.
+An error says who must act. A refusal by the wallet is no error: it is a status.
 
     KasirError
     ├── SettingError          the operator: a setting is missing or malformed
     ├── InvalidRequest        the shop: one or more fields are wrong, nothing was sent
     ├── KeyReused             the shop: the same idempotency key came with another body
     ├── StillRunning          the shop: the first call with this key has no answer yet
+    ├── NotClaimedYet         the shop: a notification that is needed has not come; ask again
     ├── NotFound              the shop: no such payment or link
     ├── CutOff                the shop: Kasir was stopped before it had the answer; ask again
     ├── DatabaseUnavailable   the operator: PostgreSQL does not answer
-    │   └── DatabaseReadOnly  ... or takes no writes, as a primary that was replaced
-    ├── NotAuthentic          the sender: a notification without a valid seal
-    └── Unreadable            the sender: a message that is not what its address takes
+    │   └── DatabaseReadOnly  the operator: PostgreSQL accepts no writes
+    ├── NotAuthentic          the sender: a notification without a valid signature
+    └── Unreadable            the sender: a message in the wrong format
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Self
 
-#: How many faults one answer tells, and how much of a name that anybody may have chosen.
-FAULTS_TOLD_MAX: Final = 10
-_LETTERS_TOLD_MAX: Final = 80
+#: How many faults one answer names, and how many characters of a text that a caller chose.
+_FAULTS_NAMED_MAX: Final = 10
+_TEXT_MAX: Final = 80
 
 
 def cut(text: str) -> str:
-    """As much of a text as an error repeats of it."""
-    return text if len(text) <= _LETTERS_TOLD_MAX else f"{text[:_LETTERS_TOLD_MAX]}…"
+    """A text as an error message repeats it: at most 80 characters of it."""
+    return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
 
 
 class KasirError(Exception):
@@ -45,7 +46,7 @@ class SettingError(KasirError):
 
     @classmethod
     def several(cls, faults: Sequence[tuple[str, str]]) -> Self:
-        """One error of several settings, each with its cure; it bears the name of the first."""
+        """One error about several settings, each with its cure; `name` is that of the first."""
         (name, cure), *more = faults
         return cls(name, ". ".join([cure, *(f"{other}: {what}" for other, what in more)]))
 
@@ -69,17 +70,17 @@ class Fault:
 
 
 class InvalidRequest(KasirError):
-    """The shop's request breaks one or more rules. Nothing was sent and nothing was kept.
+    """The shop's request breaks one or more rules. Nothing was sent and nothing was stored.
 
-    However many there are, the first ten are named; `more` counts the others.
+    The first ten faults are named; `more` counts the others.
     """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         left = iter(faults)
-        self.faults = tuple(islice(left, FAULTS_TOLD_MAX))
+        self.faults = tuple(islice(left, _FAULTS_NAMED_MAX))
         self.more = sum(1 for _ in left)
-        told = " ".join(str(fault) for fault in self.faults)
-        super().__init__(f"{told} And {self.more} more." if self.more else told)
+        named = " ".join(str(fault) for fault in self.faults)
+        super().__init__(f"{named} And {self.more} more." if self.more else named)
 
 
 class KeyReused(KasirError):
@@ -99,7 +100,7 @@ class StillRunning(KasirError):
 
 
 class NotClaimedYet(KasirError):
-    """Adyen named an attempt in an answer, and what says whose it is has not come yet."""
+    """Adyen's answer named an attempt; the notification that says whose it is has not come."""
 
     def __init__(self, psp_reference: str) -> None:
         super().__init__(
@@ -118,7 +119,7 @@ class NotFound(KasirError):
 
 
 class CutOff(KasirError):
-    """Kasir was stopped before it had the answer: what was written down is gone on with later."""
+    """Kasir was stopped before it had the answer; what was stored is continued later."""
 
     def __init__(self) -> None:
         super().__init__("Kasir is being stopped, and could not wait for the answer")
@@ -129,12 +130,12 @@ class DatabaseUnavailable(KasirError):
 
 
 class DatabaseReadOnly(DatabaseUnavailable):
-    """PostgreSQL answers and takes no writes: a primary that was replaced, or a standby."""
+    """PostgreSQL answers but accepts no writes: a replaced primary, or a standby."""
 
 
 class NotAuthentic(KasirError):
-    """A notification whose seal is missing or wrong: nothing of it was kept."""
+    """A notification whose signature is missing or wrong: nothing of it was stored."""
 
 
 class Unreadable(KasirError):
-    """A message that is not JSON, or not of the shape its address takes."""
+    """A message that is not JSON, or not in the format of its address."""

@@ -1,7 +1,7 @@
-"""Secrets that anybody knows or may guess: enough for the twin, not for money.
+"""Secrets that are published or can be guessed: good enough for the twin, not for real money.
 
-What stands in this repository is known to everybody; what is short, or repeats a few letters, is
-found by trying. Nothing here repeats a secret in its words.
+A secret in this repository is published; a short one, or one that repeats a few characters, can be
+found by trying. No message here contains a secret.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ TWIN_SECRET: Final = "nothing-that-the-twin-tells-is-secret"
 DEMO_KEY: Final = "demo-api-key"
 PUBLISHED: Final = frozenset({TWIN_KEY, TWIN_MERCHANT, TWIN_SECRET, DEMO_KEY})
 
-#: What is drawn by chance has many more different letters, or bytes, than this.
+#: A random secret has many more different characters, or bytes, than this.
 _DIFFERENT_MIN: Final = 8
 
 
 def published(text: str) -> str | None:
-    """Say that a value is the twin's or the demo's; nothing where it is not."""
+    """The fault of a value that is the twin's or the demo's; None where it is not."""
     if text in PUBLISHED:
         return "is the twin's or the demo's, which everybody knows; with live give your own"
     return None
 
 
 def guessable(secret: str | bytes, least: int, maker: str) -> str | None:
-    """Say why a secret is none and how to make one; nothing where it may be one.
+    """Why a secret can be guessed, and how to make one that cannot; None where it cannot.
 
     Args:
         secret: The secret.
-        least: How many characters, or bytes, it has at least.
+        least: How many characters, or bytes, it must have.
         maker: What makes one, as the cure names it.
     """
     if isinstance(secret, str) and (known := published(secret)):

@@ -14,10 +14,10 @@ from kasir.adyen.replies import Answer
 from kasir.clock import Clock, SystemClock
 from kasir.config import DatabaseSettings, Settings, settings_from
 from kasir.embedded.server import embedded, kept_running
-from kasir.gateway.account_checks import Finding, examine
+from kasir.gateway.account_checks import Finding, check_account
+from kasir.gateway.clock_check import ClockCheck
 from kasir.gateway.provider import Adyen
 from kasir.gateway.renewal_messages import why_refused
-from kasir.gateway.times import Times
 from kasir.gateway.token_answers import TokenRecordingProvider
 from kasir.gateway.token_checks import TokenCheckingProvider
 from kasir.gateway.twin_clock import twin_clock
@@ -111,7 +111,7 @@ class Kasir:
     due_subscriptions: DueSubscriptions
     api_keys: ApiKeys
     clock: Clock
-    times: Times
+    times: ClockCheck
     pool: Pool
 
     @classmethod
@@ -168,7 +168,7 @@ class Kasir:
 
     async def examine(self) -> list[Finding]:
         """Find out at Adyen whether GoPay can be taken; changes nothing."""
-        return await examine(self.checkout.wire, self.settings.merchant_account)
+        return await check_account(self.checkout.wire, self.settings.merchant_account)
 
     @classmethod
     def _built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock, world: Clock) -> Self:
@@ -217,7 +217,7 @@ class Kasir:
                 pool, settings.api_key, clock, timedelta(seconds=limits.api_key_remembered_s)
             ),
             clock=clock,
-            times=Times(
+            times=ClockCheck(
                 world=world,
                 database_now=Diagnosis(pool).now,
                 adyen=wire,

@@ -1,6 +1,6 @@
-"""A call to Adyen as a value: where, with what words, under which idempotency key.
+"""A call to Adyen as a value: its path, its body, its idempotency key.
 
-Nothing here sends anything. Paths stand under `{checkout}/v{version}`.
+Nothing here sends anything. Paths are relative to `{checkout}/v{version}`.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import unquote
 
-#: Versions of Checkout that Kasir answers, and which it speaks by itself.
+#: Versions of Checkout that Kasir answers, and the one it uses for its own calls.
 VERSIONS: Final = (71, 72)
 OWN_VERSION: Final = 72
-#: The one version of the classic Recurring API that Kasir answers and speaks.
+#: The one version of the classic Recurring API that Kasir answers and uses.
 RECURRING_VERSION: Final = 68
 
-#: Adyen takes idempotency keys up to this length (API idempotency page).
+#: The longest idempotency key that Adyen accepts (API idempotency page).
 IDEMPOTENCY_KEY_MAX: Final = 64
 
-#: The metadata pair under which Kasir's own id travels; Adyen echoes metadata in notifications.
+#: The metadata pair with Kasir's own id; Adyen repeats metadata in notifications.
 METADATA_PAYMENT_ID: Final = "kasirPaymentId"
 
 _ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 #: Calls by POST that change nothing.
-_ONLY_LOOK: Final = frozenset({"/paymentMethods", "/listRecurringDetails"})
+_READ_ONLY: Final = frozenset({"/paymentMethods", "/listRecurringDetails"})
 
 
 class Api(StrEnum):
@@ -40,7 +40,7 @@ class Api(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to Adyen, settled before it is sent: its words never change afterwards."""
+    """One call to Adyen, complete before it is sent and never changed."""
 
     path: str
     body: bytes = b""
@@ -50,16 +50,16 @@ class Call:
     api: Api = Api.CHECKOUT
 
     @property
-    def bears_repeating(self) -> bool:
-        """Whether asking twice is asking once: under a key, or where it only looks."""
-        return self.key is not None or self.path in _ONLY_LOOK
+    def is_repeatable(self) -> bool:
+        """Whether it may be sent twice: it has an idempotency key, or it only reads."""
+        return self.key is not None or self.path in _READ_ONLY
 
 
 def redirect_result(text: str) -> str:
     """A redirectResult as Adyen made it, whether it came URL-encoded or decoded.
 
-    Adyen says to decode it once, and shops forget. Decoding a decoded one does no harm: its
-    letters never include a percent sign.
+    Adyen says to decode it once, and shops forget. Decoding a decoded one changes nothing: it
+    never contains a percent sign.
     """
     return unquote(text) if _ESCAPED.search(text) else text
 

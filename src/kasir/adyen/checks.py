@@ -1,9 +1,9 @@
-"""What a request must look like before Adyen sees it: the schema's own limits, per version.
+"""What a request must look like before it is sent to Adyen: the schema's limits, per version.
 
-Each rule names a field and says what would be right. Fields not named here are not looked at and
-go on to Adyen as they came; calls that do not go on so are in known_fields.py. Source: Adyen's
-Checkout OpenAPI files, v71 and v72; the error codes are those of Adyen's libraries and recorded
-errors (docs/adyen.md says which are guesses).
+Each rule names a field and says what would be right. A field without a rule is not checked and is
+passed on to Adyen as it came; known_fields.py is about the calls that are not passed on so. Source:
+Adyen's Checkout OpenAPI files, v71 and v72; the error codes are those of Adyen's libraries and
+recorded errors (docs/adyen.md says which are guesses).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ METADATA_VALUE_MAX: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A JSON string of `least` to `most` characters, perhaps one of a few words."""
+    """A JSON string of `least` to `most` characters, or one of `words` where those are given."""
 
     least: int = 1
     most: int = 0  # 0: the schema sets no limit.
     words: tuple[str, ...] = ()
 
     def cure(self, value: object) -> str | None:
-        """Say what would be right, or nothing where `value` is."""
+        """What would be right; None where `value` is."""
         if not isinstance(value, str):
             return "must be a string."
         if "\0" in value:
@@ -51,14 +51,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A JSON whole number from `least` to `most`, perhaps one of a few."""
+    """A JSON whole number from `least` to `most`, or one of `numbers` where those are given."""
 
     least: int = -_INT32_MAX - 1
     most: int = _INT32_MAX
     numbers: tuple[int, ...] = ()
 
     def cure(self, value: object) -> str | None:
-        """Say what would be right, or nothing where `value` is."""
+        """What would be right; None where `value` is."""
         if not isinstance(value, int) or isinstance(value, bool):
             return "must be a whole number."
         if self.numbers and value not in self.numbers:
@@ -73,7 +73,7 @@ class Flag:
     """A JSON boolean."""
 
     def cure(self, value: object) -> str | None:
-        """Say what would be right, or nothing where `value` is."""
+        """What would be right; None where `value` is."""
         return None if isinstance(value, bool) else "must be true or false."
 
 
@@ -82,7 +82,7 @@ class Moment:
     """An ISO 8601 date and time with its offset."""
 
     def cure(self, value: object) -> str | None:
-        """Say what would be right, or nothing where `value` is."""
+        """What would be right; None where `value` is."""
         return MOMENT_CURE if moment_of(value) is None else None
 
 
@@ -108,7 +108,7 @@ Rule = Text | Whole | Flag | Moment
 CHANNELS: Final = ("iOS", "Android", "Web")
 MODELS: Final = ("CardOnFile", "Subscription", "UnscheduledCardOnFile")
 
-#: What browserInfo must hold to be complete, and how each field looks.
+#: The fields of a complete browserInfo, and the rule of each.
 BROWSER_INFO: Final[Mapping[str, Rule]] = {
     "acceptHeader": Text(),
     "colorDepth": Whole(numbers=(1, 4, 8, 15, 16, 24, 30, 32, 48)),
@@ -161,7 +161,7 @@ _COMMON: Final[Mapping[str, Rule]] = {
 _PAYMENT: Final[Mapping[int, Mapping[str, Rule]]] = {
     71: {
         **_COMMON,
-        "reference": Text(most=80),  # Said in v71's prose, enforced by v72's schema.
+        "reference": Text(most=80),  # In v71's description, and in v72's schema.
         "returnUrl": Text(most=8000),
         "shopperEmail": Text(),
         "shopperIP": Text(most=1000),
@@ -188,7 +188,7 @@ _LINK: Final[Mapping[str, Rule]] = {
     "reference": Text(most=80),
     "returnUrl": Text(most=8000),
     "reusable": Flag(),
-    "shopperEmail": Text(most=256),  # 500 in this schema; lent to /payments, which takes 256.
+    "shopperEmail": Text(most=256),  # 500 in this schema; the payment has it too: 256 there.
     "shopperLocale": Text(most=32),
     "shopperReference": Text(least=3, most=256),
     "shopperStatement": Text(most=10_000),
@@ -252,7 +252,7 @@ def amount_faults(amount: object, *, least: int = 1) -> Iterator[Fault]:
 
 
 def browser_faults(browser: object) -> Iterator[Fault]:
-    """What a complete browserInfo still lacks."""
+    """What is wrong with a browserInfo, which must be complete."""
     if not isinstance(browser, dict):
         yield Fault("browserInfo", "must be an object with the shopper's browser in it.")
         return
@@ -264,7 +264,7 @@ def browser_faults(browser: object) -> Iterator[Fault]:
 
 
 def required(fields: Mapping[str, Any], name: str, code: str, cure: str) -> Iterator[Fault]:
-    """A field that must be there, with the code Adyen has for its absence."""
+    """The fault of a required field that is missing, with Adyen's code for that."""
     if fields.get(name) in (None, ""):
         yield Fault(name, cure, code)
 
@@ -272,16 +272,16 @@ def required(fields: Mapping[str, Any], name: str, code: str, cure: str) -> Iter
 def matching(
     fields: Mapping[str, Any], rules: Mapping[str, Rule], prefix: str = ""
 ) -> Iterator[Fault]:
-    """What breaks the rules of the fields that are there; the others are not looked at."""
+    """What breaks the rules of the fields that are present; missing fields are not checked."""
     for name, rule in rules.items():
         if fields.get(name) is None:
-            continue  # Absence is for `required` to judge.
+            continue  # `required` checks whether it must be there.
         if cure := rule.cure(fields[name]):
             yield Fault(prefix + name, cure)
 
 
 def _return_url_faults(url: object) -> Iterator[Fault]:
-    """A web address or an app's own scheme: anything with a scheme that a browser can follow."""
+    """What is wrong with a returnUrl: a web address, or an app's own scheme, is right."""
     if not isinstance(url, str) or not url:
         return
     try:
@@ -300,9 +300,9 @@ def _shared_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _nul_faults(value: object, path: str) -> Iterator[Fault]:
-    """Where a NUL character hides, however deep: what is kept as JSON can hold none.
+    """Every NUL character in a JSON value, at any depth: a link's request may have none.
 
-    Of a long path its beginning is told, so that the work grows with the body only.
+    A long path is cut, so that the work is proportional to the body.
     """
     path = cut(path)
     match value:

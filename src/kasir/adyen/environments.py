@@ -1,8 +1,8 @@
 """Where Adyen is: test, live, or the twin on this machine.
 
-Live has a prefix of the merchant's own and one more path segment, `/checkout`; leaving it out is a
-classic go-live failure. Source: the `servers` of Adyen's OpenAPI files and the URL derivation of
-Adyen's Python library.
+Live addresses have the merchant's prefix and one more path segment, `/checkout`, which is often
+forgotten when a shop goes live. Source: the `servers` of Adyen's OpenAPI files, and how Adyen's
+Python library makes its addresses.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What Adyen's schema knows of the calls that Kasir does not pass on as they came.
+"""The fields that Adyen's schema has for the calls that Kasir does not pass on as they came.
 
-There a field that is not looked at would be ignored, so what neither the schema nor Kasir knows is
-refused. What the schema knows is taken, though GoPay may have no use for it. Source: Adyen's
-Checkout OpenAPI files, v71 and v72, which know the same fields here.
+In these calls an unknown field would be ignored, so a field that neither the schema nor Kasir has
+is refused. A field of the schema is accepted, though GoPay may not use it. Source: Adyen's Checkout
+OpenAPI files, v71 and v72, which have the same fields here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 from kasir.adyen import checks
 from kasir.errors import Fault, cut
 
-#: All that Adyen's schema of `/paymentLinks` knows, and one that Kasir's form understands beside.
+#: All fields of Adyen's schema of `/paymentLinks`, and one more that Kasir's form uses.
 LINK_FIELDS: Final = frozenset(
     {
         "allowedPaymentMethods",
@@ -58,19 +58,19 @@ LINK_FIELDS: Final = frozenset(
         "telephoneNumber",
         "themeId",
         "threeDS2RequestData",
-        # Adyen's name of it in `/payments`; Kasir's form tells the shopper.
+        # Adyen has it in `/payments`; Kasir's form shows it to the shopper.
         "recurringFrequency",
     }
 )
 
-#: What `/payments/details` is told beside `details`.
+#: The fields of `/payments/details` other than `details`.
 _BESIDE_DETAILS: Final[Mapping[str, checks.Rule]] = {
     "paymentData": checks.Text(least=0, most=200_000),
     "threeDSAuthenticationOnly": checks.Flag(),
 }
 DETAILS_FIELDS: Final = frozenset({*_BESIDE_DETAILS, "authenticationData", "details"})
 
-#: What `details` may hold beside the redirectResult; of the other ways to pay at Adyen.
+#: The fields of `details`; those other than redirectResult belong to other payment methods.
 COMPLETION: Final[Mapping[str, checks.Rule]] = {
     "MD": checks.Text(least=0, most=20_000),
     "PaReq": checks.Text(least=0, most=20_000),
@@ -117,13 +117,13 @@ AMOUNT_FIELDS: Final = frozenset({"currency", "value"})
 
 
 def unknown(fields: Mapping[str, Any], known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
-    """Fields that would be ignored: neither Adyen's schema nor Kasir knows them."""
-    cure = "neither Adyen's schema nor Kasir knows it; mend its name or leave it out."
+    """Fields that would be ignored: neither Adyen's schema nor Kasir has them."""
+    cure = "neither Adyen's schema nor Kasir knows it; correct its name or leave it out."
     for name in fields:
         if name not in known:
             yield Fault(prefix + shown_name(name), cure)
 
 
 def shown_name(name: str) -> str:
-    """A name that anybody may have chosen, as an error tells it."""
+    """A name that a caller chose, as an error message shows it."""
     return cut(name) or "(without a name)"

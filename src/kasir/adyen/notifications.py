@@ -1,9 +1,10 @@
 """What Adyen posts to the standard webhook: an envelope with items in it.
 
-`live` and `success` are strings. The JSON form carries one item; we read as many as come. Fields
-we do not know are kept (in `raw`) and ignored. Source: Adyen's Webhooks OpenAPI, v1.
+`live` and `success` are strings. Adyen sends one item per envelope; any number is read. Unknown
+fields are kept (in `raw`) and ignored. Source: Adyen's Webhooks OpenAPI, v1.
 
-What is no strict JSON is read as far as it goes: Adyen's queue waits behind what is refused.
+JSON that is not strict is read leniently: Adyen sends nothing else before a refused notification is
+accepted.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from kasir.errors import Unreadable, cut
 
 _EXTRA: Final = "additionalData."
 _FIELDS_MAX: Final = 500
-#: Before it there was no Adyen; and what is to happen after it, nobody tells of yet. Beyond are the
-#: ends of what a date can be, where adding an offset to it fails, here or in the database.
+#: The years that a notification can be about. Near the ends of the calendar, adding an offset to a
+#: date fails, here or in the database.
 _YEARS: Final = range(2000, 2100)
 
 
@@ -90,7 +91,7 @@ class Item:
     original_reference: str
     merchant_account_code: str
     merchant_reference: str
-    amount_value: str  # As text: Adyen signs what it wrote, be it 25000 or "25000".
+    amount_value: str  # As text: Adyen signs what it wrote, 25000 or "25000".
     amount_currency: str
     event_code: str
     event_date: str
@@ -100,14 +101,14 @@ class Item:
     additional_data: dict[str, str]
     raw: bytes
     original_psp: str = ""
-    #: What the envelope says of all its items: "true", "false", or empty. No seal covers it.
+    #: The envelope's `live`, for all its items: "true", "false", or empty. It is not signed.
     live: str = ""
 
     @property
     def initial_payment(self) -> str:
-        """RECURRING_CONTRACT alone: the pspReference of the payment that it came of.
+        """Only of RECURRING_CONTRACT: the pspReference of the payment that caused it.
 
-        Its schema demands originalPsp; originalReference may come too, and that one is sealed.
+        Its schema requires originalPsp; originalReference may come too, and is signed.
         """
         return self.original_reference or self.original_psp
 
@@ -118,11 +119,11 @@ class Item:
 
     @property
     def hmac_signature(self) -> str:
-        """The seal that came with the item, or an empty string."""
+        """The signature that came with the item, or an empty string."""
         return self.additional_data.get("hmacSignature", "")
 
     def storable(self) -> Item:
-        """The same in text that any column takes; its seal is that of what it was before."""
+        """The same item, its texts storable; its signature is that of the original texts."""
         texts: dict[str, Any] = {name: storable(getattr(self, name)) for name in _TEXTS}
         extra = {storable(key): storable(value) for key, value in self.additional_data.items()}
         return replace(self, additional_data=extra, **texts)
@@ -146,7 +147,7 @@ _ENVELOPE = msgspec.json.Decoder(_Envelope)
 def parse(body: bytes) -> list[Item]:
     """Read an envelope into its items.
 
-    What stands for an item beside others and is none is given as one without a seal.
+    What is in the place of an item, among others, and is none becomes an item without a signature.
 
     Raises:
         Unreadable: It is not JSON, or not the envelope of a standard notification.
@@ -170,9 +171,9 @@ def _items(raws: list[bytes], live: Any) -> list[Item]:
 
 
 def _raws(body: bytes) -> tuple[list[bytes], Any]:
-    """The items of an envelope that is no strict JSON, and its `live`.
+    """The items of an envelope that is not strict JSON, and its `live`.
 
-    Each item is in ASCII, and strict but for numbers.
+    Each item is written in ASCII, and strictly except for numbers.
     """
     try:
         said = read_json(body)
@@ -189,9 +190,9 @@ def _raws(body: bytes) -> tuple[list[bytes], Any]:
 
 
 def parse_form(body: bytes) -> list[Item]:
-    """Read a notification that came as a form: one item, flat, `additionalData.` before its extras.
+    """Read a notification that came as a form: one flat item, additional data with a prefix.
 
-    The item is kept as the JSON it would have been.
+    The item is kept as the JSON that it would have been.
 
     Raises:
         Unreadable: It is not the form of a standard notification.
@@ -216,7 +217,7 @@ def parse_form(body: bytes) -> list[Item]:
 
 
 def item_from(raw: bytes, live: str = "") -> Item:
-    """Read one item, as it stands inside the envelope; `live` is what the envelope says.
+    """Read one item of an envelope; `live` is the envelope's.
 
     Raises:
         Unreadable: It is not a JSON object.
@@ -249,12 +250,12 @@ def item_from(raw: bytes, live: str = "") -> Item:
 
 
 def live_of(text: str) -> bool | None:
-    """Whether Adyen says that it is real money; None where it does not say."""
+    """Whether the money is real; None where Adyen does not say."""
     return {"true": True, "false": False}.get(text)
 
 
 def _text(value: object) -> str:
-    """A field as Adyen would sign it: nothing is empty, a boolean is `true` or `false`."""
+    """A field as Adyen signs it: null is empty, a boolean is `true` or `false`."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -263,10 +264,10 @@ def _text(value: object) -> str:
 
 
 def moment(text: str) -> datetime:
-    """The moment that Adyen wrote: ISO 8601 with its offset.
+    """The time in an ISO 8601 text with an offset.
 
     Raises:
-        Unreadable: It is something else, or no moment at which anything can have happened.
+        Unreadable: It is something else, or outside the years 2000 to 2099.
     """
     try:
         found = datetime.fromisoformat(text)

@@ -1,7 +1,7 @@
-"""What Adyen answers, and who must act upon it.
+"""Adyen's answers, and who must act on them.
 
-Errors come as `{status, errorCode, message, errorType, pspReference?}`; the body may also be HTML
-or nothing (a proxy in front), so JSON is never assumed.
+Errors come as `{status, errorCode, message, errorType, pspReference?}`. A proxy may answer with
+HTML or an empty body instead, so JSON is never assumed.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from kasir.errors import InvalidRequest, Unreadable
 #: "Request already processed or in progress" (API idempotency page).
 ALREADY_PROCESSED: Final = "704"
 
-#: Where a body may hold what cannot be kept in a column: looked for first, for it is rare.
-_ODD: Final = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[\x80-\xff]|\x00")
+#: What a body may contain that PostgreSQL cannot store. It is rare, so it is searched for first.
+_UNSTORABLE: Final = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[\x80-\xff]|\x00")
 
 _NOT_NOW: Final = (
-    "In Adyen's place something answered HTTP {status} that is not in Adyen's words, so nothing is "
-    "known. Ask again in a moment."
+    "Something other than Adyen answered in its place with HTTP {status}, so nothing is known. Ask "
+    "again in a moment."
 )
 _NOT_TAKEN: Final = (
-    "In Adyen's place something answered HTTP {status} that is not in Adyen's words, so nothing "
-    "was done. Whoever runs Kasir looks at the way to Adyen; `kasir doctor` helps."
+    "Something other than Adyen answered in its place with HTTP {status}, so nothing was done. "
+    "Whoever runs Kasir checks the connection to Adyen; `kasir doctor` helps."
 )
 _REFUSED: Final = (
-    "In Adyen's place something answered HTTP {status} that is not in Adyen's words, so nothing "
-    "was done. It is not the shop's key that was refused but Kasir's own: whoever runs Kasir "
-    "looks at ADYEN_API_KEY and at the way to Adyen; `kasir doctor` helps."
+    "Something other than Adyen answered in its place with HTTP {status}, so nothing was done. "
+    "Kasir's own key was refused, not the shop's: whoever runs Kasir checks ADYEN_API_KEY and the "
+    "connection to Adyen; `kasir doctor` helps."
 )
 
 
@@ -53,7 +53,7 @@ class ResultCode(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What an answer means for whoever asked."""
+    """What an answer means for the caller."""
 
     #: Adyen did what was asked, or refused the payment: read the result code.
     ANSWERED = "answered"
@@ -90,7 +90,7 @@ class Answer:
             return self.decoded
         try:
             fields = read_json(self.body)
-            if _ODD.search(self.body):
+            if _UNSTORABLE.search(self.body):
                 fields = all_storable(fields)
         except (Unreadable, RecursionError):
             return None
@@ -103,7 +103,7 @@ class Answer:
 
     @property
     def is_adyens(self) -> bool:
-        """Whether it is in Adyen's words: a JSON object, or nothing where nothing is to be said."""
+        """Whether Adyen made it: its body is a JSON object, or its status is 204."""
         return self.status == HTTPStatus.NO_CONTENT or self.fields is not None
 
     @property
@@ -120,16 +120,16 @@ class Answer:
             return Verdict.UNKNOWN
         if HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return Verdict.OURS
-        # 500 with a configuration error (905, "Payment details are not supported") is a final
-        # word; any other 5xx may have happened before or after the money moved.
+        # 500 with a configuration error (905, "Payment details are not supported") is final; any
+        # other 5xx may have happened before or after the money moved.
         return Verdict.OURS if fields.get("errorType") == "configuration" else Verdict.UNKNOWN
 
 
 def for_shop(answer: Answer) -> Answer:
-    """An answer as a shop may have it: Adyen's as it came, anybody else's in Adyen's body.
+    """An answer for the shop: Adyen's as it came, any other as an error in Adyen's shape.
 
-    A proxy, a firewall or a page of maintenance may answer in Adyen's place. Where that settles
-    nothing, neither does the error that tells of it.
+    A proxy, a firewall or a maintenance page may answer in Adyen's place. Where that leaves the
+    outcome unknown, the error is transient.
     """
     if answer.is_adyens:
         return answer
@@ -157,7 +157,7 @@ def error(
     psp_reference: str = "",
     transient: bool = False,
 ) -> Answer:
-    """An error in Adyen's body."""
+    """An error in Adyen's shape."""
     fields: dict[str, object] = {
         "status": status,
         "errorCode": code,
@@ -177,6 +177,6 @@ def of_fields(
 
 
 def invalid(wrong: InvalidRequest) -> Answer:
-    """The error for a request that breaks rules: the first one's code, and the cures."""
+    """The error for an invalid request: the first fault's code, and every fault's cure."""
     first = wrong.faults[0]
     return error(first.status, first.code, str(wrong), first.error_type)

@@ -1,10 +1,10 @@
-"""Seals on what Adyen sends.
+"""The HMAC signatures of Adyen's notifications.
 
-A standard notification is sealed item by item: eight fields joined by colons, a missing field
-counting as empty, nothing escaped. The seal is Base64 of HMAC-SHA256 under a key given as hex.
-Only those eight fields are covered: the reason, the date and the rest of the additional data are
-not. A text with colons in it can be split into other fields; which of them is Adyen's is said at
-`is_sealed`. Source: `generate_notification_sig` of Adyen's Python library and the fixtures of its
+A standard notification is signed item by item: eight fields joined by colons, a missing field
+counting as empty, nothing escaped. The signature is Base64 of HMAC-SHA256 under a key given as hex.
+Only those eight fields are signed: the reason, the date and the rest of the additional data are
+not. A text with colons in it can be split into other fields; the check below accepts Adyen's split
+only. Source: `generate_notification_sig` of Adyen's Python library and the fixtures of its
 Python and Java tests; pinned by tests/oracle/test_signing_vs_adyen_library.py. Never logs a key.
 """
 
@@ -27,7 +27,7 @@ _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 def key_from_hex(text: str) -> bytes:
-    """Read a key as Customer Area shows it: 64 hexadecimal digits.
+    """A key from its text in Customer Area: 64 hexadecimal digits.
 
     Raises:
         ValueError: It is not 64 hexadecimal digits.
@@ -58,7 +58,7 @@ def signed_text(item: Item) -> str:
 
 
 def _never_with_colons(item: Item) -> tuple[str, ...]:
-    """The sealed fields whose words are Adyen's: names, codes, numbers."""
+    """The signed fields whose values are Adyen's: names, codes, numbers."""
     return (
         item.psp_reference,
         item.original_reference,
@@ -71,31 +71,31 @@ def _never_with_colons(item: Item) -> tuple[str, ...]:
 
 
 def seal(text: bytes, key: bytes) -> str:
-    """The seal of `text` under `key`."""
+    """The signature of `text` under `key`."""
     return base64.b64encode(hmac.digest(key, text, sha256)).decode("ascii")
 
 
 def is_sealed(item: Item, keys: Iterable[bytes]) -> bool:
-    """Whether an item carries a valid seal under any of `keys` (current and previous).
+    """Whether an item has a valid signature under any of `keys` (current and previous).
 
-    Only the merchant's own reference may hold colons: then the first three and the last four
-    fields of a sealed text are known, and it splits in one way. Were others let through, whoever
-    has one sealed text could move the colons of a reference, and make other fields of it.
+    Only the merchant's own reference may contain colons: then the first three and the last four
+    fields of a signed text are known, and it splits in one way. If others could contain them,
+    anybody with one signed text could make other fields of it by moving the colons of a reference.
     """
     if any(":" in text for text in _never_with_colons(item)):
         return False
     found = item.hmac_signature.encode(errors="replace")
     texts = _bytes_of(signed_text(item))
-    # All keys are tried, and each in constant time: timing tells nothing of the key.
+    # All keys are tried, and each in constant time: the time reveals nothing about the key.
     valid = [hmac.compare_digest(seal(text, key).encode(), found) for key in keys for text in texts]
     return bool(found) and any(valid)
 
 
 def _bytes_of(text: str) -> set[bytes]:
-    """The bytes that Adyen may have sealed for a text: one way, but for half a surrogate pair.
+    """The bytes that Adyen may have signed for a text: one way, except for half a surrogate pair.
 
-    UTF-8 has none for that, and how Adyen writes it is a guess: as Java does (`?`), as JavaScript
-    does (U+FFFD), as if it had, or as it came, where it came as a byte that is no UTF-8.
+    UTF-8 cannot encode that, and how Adyen does is a guess: as Java does (`?`), as JavaScript does
+    (U+FFFD), as if UTF-8 could, or as it came, where it came as a byte that is not UTF-8.
     """
     try:
         return {text.encode()}

@@ -1,8 +1,8 @@
-"""What Adyen posts to the token webhook: one JSON object a post, sealed over its raw bytes.
+"""What Adyen posts to the token webhook: one JSON object per request, its raw bytes signed.
 
-The seal is in the header `HmacSignature` (seen in lower case too), under a key of its own. Adyen's
-GoPay page names `shopperReference` and `storedPaymentMethodId` as if they stood at the top; its
-schema (TokenizationNotification, v1) has them under `data`, and so do we.
+The signature is in the header `HmacSignature` (seen in lower case too), under a key of its own.
+Adyen's GoPay page shows `shopperReference` and `storedPaymentMethodId` at the top level; its schema
+(TokenizationNotification, v1) has them under `data`, where they are read.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class TokenEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenNotification:
-    """A token notification. `event_id` is the pspReference of what gave rise to it."""
+    """A token notification. `event_id` is the pspReference of what caused it."""
 
     type: str
     event_id: str
     created_at: str
     merchant_account: str
     shopper_reference: str
-    stored_id: str = field(repr=False)  # Whoever has it can charge.
+    stored_id: str = field(repr=False)  # It can be charged.
     method: str
 
 
@@ -78,7 +78,7 @@ def parse(body: bytes) -> TokenNotification:
 
 
 class Envelope(msgspec.Struct, rename="camel"):
-    """As much as every such notification has, of whatever type."""
+    """The fields that every such notification has, whatever its type."""
 
     type: str = ""
     event_id: str = ""
@@ -86,12 +86,12 @@ class Envelope(msgspec.Struct, rename="camel"):
 
     @property
     def is_live(self) -> bool | None:
-        """Whether it is of Adyen's live platform; None where it does not say."""
+        """Whether it comes from Adyen's live platform; None where it does not say."""
         return {"live": True, "test": False}.get(str(self.environment))
 
 
 def envelope(body: bytes) -> Envelope:
-    """Read what kind of notification it is, though the rest may be of no schema we know.
+    """Read the type of a notification, though the rest may have an unknown schema.
 
     Raises:
         Unreadable: It is not a JSON object.
@@ -103,7 +103,7 @@ def envelope(body: bytes) -> Envelope:
 
 
 def is_sealed(body: bytes, signature: str, keys: Iterable[bytes]) -> bool:
-    """Whether the header's seal is that of the raw body under any of `keys`."""
+    """Whether the header's signature is that of the raw body under any of `keys`."""
     found = signature.strip().encode()
     valid = [hmac.compare_digest(seal(body, key).encode(), found) for key in keys]
     return bool(found) and any(valid)

@@ -1,4 +1,4 @@
-"""What can be found out at Adyen before a shop goes live: is it reachable, is GoPay listed?"""
+"""Checks at Adyen before a shop goes live: is it reachable, and is GoPay listed?"""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import msgspec
 from kasir.adyen.calls import Call
 from kasir.adyen.replies import Answer
 from kasir.gateway.methods import GOPAY, METHODS
-from kasir.gateway.wire import Silence, Wire
+from kasir.gateway.wire import NoAnswer, Wire
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: all well, or what is wrong and what to do about it."""
+    """The result of one check: all well, or what is wrong and what to do about it."""
 
     what: str
     is_well: bool
     says: str
 
 
-async def examine(wire: Wire, merchant_account: str) -> list[Finding]:
-    """Call `/paymentMethods` as a GoPay payment would, and say what came of it."""
+async def check_account(wire: Wire, merchant_account: str) -> list[Finding]:
+    """Call `/paymentMethods` with the fields of a GoPay payment, and give what that shows."""
     asked = {
         "merchantAccount": merchant_account,
         "countryCode": GOPAY.country,
@@ -34,10 +34,10 @@ async def examine(wire: Wire, merchant_account: str) -> list[Finding]:
     return [_reachable(answer), _listed(answer)]
 
 
-def _reachable(answer: Answer | Silence) -> Finding:
+def _reachable(answer: Answer | NoAnswer) -> Finding:
     what = "Adyen answers this key"
-    if isinstance(answer, Silence):
-        cure = "look at ADYEN_ENVIRONMENT, ADYEN_LIVE_PREFIX and the way out of this network"
+    if isinstance(answer, NoAnswer):
+        cure = "look at ADYEN_ENVIRONMENT, ADYEN_LIVE_PREFIX and this network's way to it"
         return Finding(what, is_well=False, says=f"no answer ({answer.why}); {cure}")
     match answer.status:
         case HTTPStatus.OK:
@@ -51,9 +51,9 @@ def _reachable(answer: Answer | Silence) -> Finding:
     return Finding(what, is_well=False, says=cure)
 
 
-def _listed(answer: Answer | Silence) -> Finding:
+def _listed(answer: Answer | NoAnswer) -> Finding:
     what = f"GoPay is listed for {GOPAY.country} and {GOPAY.currency}"
-    if isinstance(answer, Silence) or answer.status != HTTPStatus.OK:
+    if isinstance(answer, NoAnswer) or answer.status != HTTPStatus.OK:
         return Finding(what, is_well=False, says="not known, without Adyen's answer")
     rows = answer.json().get("paymentMethods")
     listed = {row.get("type") for row in rows or () if isinstance(row, dict)}

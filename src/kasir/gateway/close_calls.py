@@ -1,4 +1,4 @@
-"""The `/cancels` calls that close an unfinished attempt: their keys, and their results."""
+"""The `/cancels` calls that close an unfinished attempt: their keys and their results."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is particular to GoPay. Source of every rule: Adyen's page "GoPay for API only".
+"""The rules of GoPay. Source of each: Adyen's page "GoPay for API only".
 
-GoPay is paid in rupiah, asks the shopper for nothing on the form, and demands both the channel and
-the shopper's browser with the payment. An older copy of the page asked for either; both always do.
+GoPay is paid in rupiah, needs no field on the form, and requires both the channel and the shopper's
+browser with the payment. An older copy of the page required one of them; both always suffice.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ TYPE: Final = "gopay_wallet"
 CURRENCY: Final = IDR
 #: GUESS, from other providers' pages: on a phone the redirect may end in the GoJek app.
 APP_SCHEMES: Final = ("gojek:", "gopay:", "intent:")
-
-
 #: GUESS: Adyen names no maximum. The highest that any other provider names; a wallet's own limit
-#: is lower, and then the wallet says no.
+#: is lower, and then the wallet refuses.
 AMOUNT_MAX: Final = 50_000_000
 #: The models that GoPay's page names. UnscheduledCardOnFile is not among them.
 MODELS: Final = ("Subscription", "CardOnFile")
@@ -29,7 +27,7 @@ STORED_NAMES: Final = frozenset({"storedPaymentMethodId", "recurringDetailRefere
 
 
 def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What a `/payments` request for GoPay still lacks, paid by the shopper or by a token."""
+    """What is wrong with a `/payments` request for GoPay, paid by the shopper or by a token."""
     yield from _amount_faults(fields.get("amount"))
     if fields["paymentMethod"].keys() & STORED_NAMES:
         yield from _charge_faults(fields)
@@ -58,9 +56,9 @@ def _amount_faults(amount: object) -> Iterator[Fault]:
 
 def _browser_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     if fields.get("channel") in (None, ""):
-        yield Fault("channel", f"give one of {', '.join(checks.CHANNELS)}; GoPay demands it.")
+        yield Fault("channel", f"give one of {', '.join(checks.CHANNELS)}; GoPay requires it.")
     if fields.get("browserInfo") is None:
-        cure = f"give the shopper's browser ({', '.join(checks.BROWSER_INFO)}); GoPay demands it."
+        cure = f"give the shopper's browser ({', '.join(checks.BROWSER_INFO)}); GoPay requires it."
         yield Fault("browserInfo", cure)
 
 

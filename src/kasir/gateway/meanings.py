@@ -1,4 +1,4 @@
-"""What Adyen's words mean to the domain: replies and notifications become facts."""
+"""The meaning of Adyen's replies and notifications for the domain: they become facts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kasir.payments.facts import DisputeDetails, Fact, Says, Source, unanswered_
 from kasir.payments.matching import Clues
 from kasir.payments.question import Heard, Kept, Kind, Question
 
-#: What a result code says of a payment. `Error` is a final no, with its reason beside it.
+#: What a result code says about a payment. `Error` is a final refusal; its reason comes with it.
 RESULTS: Final[Mapping[ResultCode, Says]] = {
     ResultCode.AUTHORISED: Says.AUTHORISED,
     ResultCode.CANCELLED: Says.CANCELLED,
@@ -29,8 +29,8 @@ RESULTS: Final[Mapping[ResultCode, Says]] = {
     ResultCode.REFUSED: Says.REFUSED,
 }
 
-#: What an event says of a payment, when it went well and when it did not. Adyen's page on event
-#: codes and the Webhooks schema are the source; what is a guess stands in docs/adyen.md.
+#: What an event says about a payment, with success and without. Source: Adyen's page on event
+#: codes and the Webhooks schema; docs/adyen.md lists the guesses.
 MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.AUTHORISATION, True): Says.AUTHORISED,
     (EventCode.AUTHORISATION, False): Says.REFUSED,
@@ -50,7 +50,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.CHARGEBACK_REVERSED, False): Says.NOTED,
     (EventCode.DISPUTE_DEFENSE_PERIOD_ENDED, True): Says.NOTED,
     (EventCode.DISPUTE_DEFENSE_PERIOD_ENDED, False): Says.NOTED,
-    (EventCode.EXPIRE, True): Says.NOTED,  # What was not captured is free again.
+    (EventCode.EXPIRE, True): Says.NOTED,  # The part that was not captured.
     (EventCode.EXPIRE, False): Says.NOTED,
     (EventCode.HANDLED_EXTERNALLY, True): Says.NOTED,
     (EventCode.HANDLED_EXTERNALLY, False): Says.NOTED,
@@ -60,7 +60,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.ISSUER_COMMENTS, False): Says.NOTED,
     (EventCode.ISSUER_RESPONSE_TIMEFRAME_EXPIRED, True): Says.NOTED,
     (EventCode.ISSUER_RESPONSE_TIMEFRAME_EXPIRED, False): Says.NOTED,
-    (EventCode.MANUAL_REVIEW_ACCEPT, True): Says.NOTED,  # What follows comes with its own event.
+    (EventCode.MANUAL_REVIEW_ACCEPT, True): Says.NOTED,  # What follows has its own event.
     (EventCode.MANUAL_REVIEW_ACCEPT, False): Says.NOTED,
     (EventCode.MANUAL_REVIEW_REJECT, True): Says.NOTED,
     (EventCode.MANUAL_REVIEW_REJECT, False): Says.NOTED,
@@ -88,8 +88,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.REFUND, False): Says.REFUND_REJECTED,
     (EventCode.REFUNDED_REVERSED, True): Says.REFUND_REVERSED,
     (EventCode.REFUNDED_REVERSED, False): Says.NOTED,
-    (EventCode.REFUND_FAILED, True): Says.REFUND_FAILED,
-    # Adyen's samples carry success=true here; the other would still be a refund that failed.
+    (EventCode.REFUND_FAILED, True): Says.REFUND_FAILED,  # As in Adyen's samples.
     (EventCode.REFUND_FAILED, False): Says.REFUND_FAILED,
     (EventCode.REQUEST_FOR_INFORMATION, True): Says.NOTED,
     (EventCode.REQUEST_FOR_INFORMATION, False): Says.NOTED,
@@ -103,11 +102,11 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.SECOND_CHARGEBACK, False): Says.NOTED,
     (EventCode.TECHNICAL_CANCEL, True): Says.VOIDED,
     (EventCode.TECHNICAL_CANCEL, False): Says.CANCEL_REJECTED,
-    (EventCode.VOID_PENDING_REFUND, True): Says.REFUND_FAILED,  # It never went back.
+    (EventCode.VOID_PENDING_REFUND, True): Says.REFUND_FAILED,  # It was never refunded.
     (EventCode.VOID_PENDING_REFUND, False): Says.NOTED,
 }
 
-#: Codes that say nothing of a GoPay payment, each with the reason. They are kept all the same.
+#: Codes that say nothing about a GoPay payment, each with the reason. They are kept as well.
 IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.ACH_NOTIFICATION_OF_CHANGE: "about bank accounts in the United States",
     EventCode.AUTHENTICATION: "about 3D Secure, which wallets do not use",
@@ -122,14 +121,14 @@ IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.PAYOUT_THIRDPARTY: "the same",
     EventCode.RECURRING_CONTRACT: "about tokens; one that failed is noted",
     EventCode.REFUND_WITH_DATA: "about refunds to a card, which is a kind of payout",
-    EventCode.REPORT_AVAILABLE: "about a report, whose address stands in the reason",
+    EventCode.REPORT_AVAILABLE: "about a report; its address is in the reason",
 }
 
-#: Whose own pspReference names an attempt at paying. Every other event tells of a change of one:
-#: its own pspReference names the change, and originalReference the attempt.
+#: Events whose own pspReference names an attempt. Every other event is about a change of one: its
+#: own pspReference names the change, and originalReference the attempt.
 _IS_ATTEMPT: Final = frozenset({EventCode.AUTHORISATION, EventCode.OFFER_CLOSED})
 
-#: What tells of a dispute, in any of its stages.
+#: Events about a dispute, in any of its stages.
 _OF_DISPUTES: Final = frozenset(
     {
         EventCode.CHARGEBACK,
@@ -152,26 +151,26 @@ _OF_DISPUTES: Final = frozenset(
         EventCode.SECOND_CHARGEBACK,
     }
 )
-#: Where a dispute's reason code stands. Source: Adyen's Webhooks schema of disputes.
+#: The fields of a dispute's reason code. Source: Adyen's Webhooks schema of disputes.
 _REASON_CODES: Final = ("chargebackReasonCode", "rfiReasonCode")
 
-#: An amount in minor units. `int` would take ` 25_000 ` too.
+#: An amount in minor units. `int` would accept ` 25_000 ` too.
 _WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
-#: GoPay's refused notification for a shopper who cancelled says so in its reason only.
-_CANCEL_WORDS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
+#: The reasons of a refusal where the shopper cancelled: GoPay's notification says so only there.
+_CANCEL_REASONS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
 
 
 def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
-    """What an answer to a question tells, and whether it is the final one."""
+    """The facts in an answer to a question, and the answer itself where it is final."""
     fields = answer.json()
     verdict = answer.verdict
     if question.was_sent_before and verdict is Verdict.OURS and not _is_about(answer):
-        # It tells why this try was not let in, and nothing of the try before, which may have moved
-        # money. A final word would let the same be asked for again under another key.
+        # It says why this try was refused, and nothing about the try before, which may have moved
+        # money. As a final answer it would let the shop ask for the same under another key.
         verdict = Verdict.UNKNOWN
     if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
-        return unheard(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
+        return unanswered(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
     kept = Kept(
         status=answer.status,
         body=answer.body,
@@ -185,22 +184,17 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
     return Heard(answer=kept, facts=(fact,), clues=_clues_of_reply(question, fields, fact))
 
 
-def reply_of(kept: Kept) -> Answer:
-    """The reply that was kept."""
-    return Answer(kept.status, kept.body, kept.psp_reference, decoded=kept.fields)
-
-
 def _is_about(answer: Answer) -> bool:
-    """Whether an error is Adyen's word on the request itself: so it was wrong each time."""
+    """Whether an error is about the request itself, and so true for every try."""
     is_refused = answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
     return is_refused and answer.json().get("errorType") == "validation"
 
 
 def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -> Clues:
-    """What an answer says of which payment it is about.
+    """What an answer says about which payment it belongs to.
 
-    The question was asked for one payment, except after a return: whoever came back may have
-    brought the result of another payment, so there the answer alone can tell.
+    The question was asked for one payment, except after a return: the shopper may have brought the
+    result of another payment, so that only the answer can say.
     """
     method = fields.get("paymentMethod")
     return Clues(
@@ -208,7 +202,7 @@ def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -
         change=fact.modification,
         is_change=question.kind not in {Kind.PAYMENTS, Kind.DETAILS},
         payment_id=question.payment_id or "",
-        # Whose the answer to our own call is, no reference need tell.
+        # The answer to a call for one payment needs no reference.
         reference="" if question.payment_id else _text(fields, "merchantReference"),
         method=_text(method, "type") if isinstance(method, dict) else "",
         amount=fact.amount,
@@ -221,7 +215,7 @@ def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: 
     source = Source.REPLY if question.kind is Kind.PAYMENTS else Source.DETAILS
     says = _result(fields)
     if is_ours:
-        # A details call that is refused says nothing of the payment it meant.
+        # A details call that is refused says nothing about the payment.
         says = Says.FAILED if source is Source.REPLY else Says.NOTED
     return Fact(
         key=f"{source}:{question.key}",
@@ -231,7 +225,7 @@ def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: 
         about=question.key,
         psp_reference="" if is_ours else _text(fields, "pspReference"),
         # A redirect's body names no attempt yet; its header names the offer, and OFFER_CLOSED,
-        # which carries nothing we sent along, will speak of it by that name.
+        # which repeats nothing of the request, names it by that.
         modification=answer.psp_reference if says is Says.AWAITING_SHOPPER else "",
         amount=_money(fields.get("amount")),
         words=_text(fields, "refusalReason") or _text(fields, "message"),
@@ -241,7 +235,7 @@ def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: 
 def _change_fact(
     question: Question, fields: Mapping[str, Any], at: datetime, *, is_ours: bool
 ) -> Fact:
-    """Adyen answers a change with `received` and a name for it; how it ended comes later."""
+    """Adyen answers a change with `received` and a name for it; its result comes later."""
     is_refund = question.kind in {Kind.REFUNDS, Kind.REVERSALS}
     if is_ours:
         says = Says.REFUND_DECLINED if is_refund else Says.CHANGE_DECLINED
@@ -260,12 +254,12 @@ def _change_fact(
     )
 
 
-def unheard(question: Question, at: datetime, why: str) -> Heard:
-    """No answer that settles anything: the outcome is unknown until somebody asks again."""
+def unanswered(question: Question, at: datetime, why: str) -> Heard:
+    """No final answer: the outcome is unknown until the question is asked again."""
     is_change = question.kind not in {Kind.PAYMENTS, Kind.DETAILS}
     fact = Fact(
         key=unanswered_key(question.key),
-        # Of a change nobody knows only how the change ended; the payment stands as it did.
+        # Only the result of a change is unknown; the payment's status stays.
         says=Says.NOTED if is_change else Says.UNKNOWN,
         source=Source.KASIR,
         at=at,
@@ -276,7 +270,7 @@ def unheard(question: Question, at: datetime, why: str) -> Heard:
 
 
 def of_item(item: Item) -> Fact | None:
-    """What a notification says of a payment; None where it speaks of none.
+    """What a notification says about a payment; None where it says nothing.
 
     Raises:
         Unreadable: Its date or amount is not what Adyen's schema says.
@@ -284,15 +278,15 @@ def of_item(item: Item) -> Fact | None:
     try:
         code = EventCode(item.event_code)
     except ValueError:
-        return None  # A code never heard of: kept and accepted, and shown to the operator.
+        return None  # An unknown code: accepted, kept and shown to the operator.
     says = _says(code, item)
     if says is None:
         return None
     amount = _item_money(item)
     if amount is None and says is Says.AUTHORISED:
-        raise Unreadable("it says that money was paid, and not how much")
+        raise Unreadable("it says that money was paid, but not how much")
     attempt, change = _named(item)
-    # One cancel by reference may end several attempts, each told under the cancel's one name.
+    # One cancel by reference may end several attempts, each notified under the cancel's name.
     name = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
     return Fact(
         key=f"notification:{item.event_code}:{name}:{item.success_text}",
@@ -308,7 +302,7 @@ def of_item(item: Item) -> Fact | None:
 
 
 def _dispute(item: Item) -> DisputeDetails:
-    """What a notification says of a dispute. What cannot be read of it is left out, no more."""
+    """What a notification says about a dispute. A field that cannot be read is left out."""
     extra = item.additional_data
     codes = (extra.get(name, "").strip() for name in _REASON_CODES)
     deadline = None
@@ -324,11 +318,11 @@ def _dispute(item: Item) -> DisputeDetails:
 
 def _named(item: Item) -> tuple[str, str]:
     """The attempt that a notification names, and the change."""
-    if item.event_code in _IS_ATTEMPT:  # There an originalReference means nothing.
+    if item.event_code in _IS_ATTEMPT:  # Its originalReference means nothing.
         return item.psp_reference, ""
     if item.event_code == EventCode.TECHNICAL_CANCEL and not item.success:
         # A cancel by reference that found nothing open. The original it names is any payment of
-        # that reference: it is the cancel that ended, and nothing became of the payment.
+        # that reference: this is the result of the cancel, and says nothing about the payment.
         return "", item.psp_reference
     return item.original_reference, item.psp_reference
 
@@ -338,13 +332,13 @@ def _says(code: EventCode, item: Item) -> Says | None:
     if code is EventCode.CANCEL_OR_REFUND and says is Says.REFUND_CONFIRMED:
         cancelled = item.additional_data.get("modification.action") == "cancel"
         return Says.VOIDED if cancelled else says
-    if says is Says.REFUSED and item.reason.upper() in _CANCEL_WORDS:
+    if says is Says.REFUSED and item.reason.upper() in _CANCEL_REASONS:
         return Says.CANCELLED
     return says
 
 
 def clues_of(item: Item, fact: Fact) -> Clues:
-    """What a notification says of which payment it is about."""
+    """What a notification says about which payment it belongs to."""
     return Clues(
         attempt=fact.psp_reference,
         change=fact.modification,
@@ -359,10 +353,10 @@ def clues_of(item: Item, fact: Fact) -> Clues:
 
 
 def names_of(item: Item) -> tuple[str, ...]:
-    """Adyen's names that a notification carries: the attempt's first, where it names one.
+    """The pspReferences in a notification: the attempt's first, where it names one.
 
-    They are kept in the clear, so that notices are found by them; so a token is never among them,
-    though RECURRING_CONTRACT has it where others have the name of the event.
+    They are stored unencrypted, so that notices are found by them. A token is therefore never among
+    them, though RECURRING_CONTRACT has it where others have the pspReference of the event.
     """
     if item.event_code == EventCode.RECURRING_CONTRACT:
         return (item.initial_payment,) if item.initial_payment else ()
@@ -373,7 +367,7 @@ def _result(fields: Mapping[str, Any]) -> Says:
     try:
         return RESULTS[ResultCode(fields.get("resultCode", ""))]
     except ValueError:
-        return Says.PENDING  # An answer we do not know settles nothing; the notification will.
+        return Says.PENDING  # An unknown result code is not final; the notification will be.
 
 
 def _item_money(item: Item) -> Money | None:

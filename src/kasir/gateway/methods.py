@@ -1,4 +1,4 @@
-"""The wallets Kasir takes: one row each. A new wallet is one file beside gopay.py and one row."""
+"""The wallets Kasir accepts, one row each. A new wallet is one file beside gopay.py and one row."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from kasir.money import Currency
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """What is particular to a wallet.
+    """A wallet and its rules.
 
     Attributes:
         type: Adyen's name for it, as in `paymentMethod.type`.
-        name: What a shopper calls it.
+        name: Its name for shoppers.
         country: Where it is offered (ISO 3166-1 alpha-2).
-        currency: The one currency it takes.
-        app_schemes: What its app's own addresses begin with, where a browser is sent on to it.
-        faults: What a payment request for it lacks.
-        saves: Whether a payment request makes a token of it.
+        currency: Its one currency.
+        app_schemes: The URL schemes of its app, to which a browser may be redirected.
+        faults: What is wrong with a payment request for it.
+        saves: Whether a payment request makes a token.
     """
 
     type: str
@@ -64,7 +64,7 @@ def method_of(fields: Mapping[str, Any]) -> Method | Fault:
         return Fault("paymentMethod", cure, "14_006")
     name = wanted.get("type")
     if name is None and wanted.keys() & gopay.STORED_NAMES:
-        return GOPAY  # A token says by itself whose it is; Adyen's GoPay page sends no type.
+        return GOPAY  # A token needs no type; Adyen's GoPay page sends none.
     if isinstance(name, str) and name in METHODS:
         return METHODS[name]
     return Fault(

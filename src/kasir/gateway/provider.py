@@ -1,7 +1,7 @@
-"""Adyen, as the flow of a payment sees it: ask, and read the answer.
+"""Adyen as the provider of the payment flow: ask a question, and read the answer.
 
-Where Adyen says "not now, ask again" (its transient-error header), it is asked again at once a few
-times, with the same key; longer silences are for a worker.
+Where Adyen answers with its transient-error header, it is asked again at once a few times, with the
+same key; a worker asks again after a longer outage.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from kasir.adyen.calls import Call
 from kasir.adyen.replies import Answer, Verdict
 from kasir.clock import Clock
 from kasir.gateway import meanings
-from kasir.gateway.wire import Silence, Wire
-from kasir.payments.question import Heard, Question
+from kasir.gateway.wire import NoAnswer, Wire
+from kasir.payments.question import Heard, Kept, Question
 
 
 class _NotNowError(Exception):
-    """Adyen could not, and said that it may be asked again."""
+    """Adyen answered with a transient error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adyen:
     """The provider, over the wire.
 
-    `tries_max` and `tries_s_max` bound how often and how long one asking tries.
+    One question is tried at most `tries_max` times, for at most `tries_s_max` seconds.
     """
 
     wire: Wire
@@ -36,17 +36,17 @@ class Adyen:
     tries_s_max: float
 
     async def ask(self, question: Question) -> Heard:
-        """Send a question and read the answer. Never raises for trouble on the way."""
+        """Send a question and read the answer. Raises nothing for a failure."""
         call = Call(question.path, question.body, question.version, question.key)
         answer = await self._send(call)
-        if isinstance(answer, Silence):
-            return meanings.unheard(question, self.clock.now(), answer.why)
+        if isinstance(answer, NoAnswer):
+            return meanings.unanswered(question, self.clock.now(), answer.why)
         return meanings.of_reply(question, answer, self.clock.now())
 
-    async def _send(self, call: Call) -> Answer | Silence:
+    async def _send(self, call: Call) -> Answer | NoAnswer:
         answer = await self.wire.send(call)
         if not _is_not_now(answer):
-            return answer  # Nearly always: so the machinery of retries is left out.
+            return answer  # Nearly always, so that no retry is set up then.
         tries = stamina.retry_context(
             on=_NotNowError,
             attempts=self.tries_max,
@@ -54,7 +54,7 @@ class Adyen:
             wait_initial=0.1,
             wait_max=1.0,
         )
-        with suppress(_NotNowError):  # After the last try, what it was answered is the answer.
+        with suppress(_NotNowError):  # After the last try, its answer counts.
             async for attempt in tries:
                 with attempt:
                     if attempt.num > 1:
@@ -64,5 +64,10 @@ class Adyen:
         return answer
 
 
-def _is_not_now(answer: Answer | Silence) -> bool:
+def reply_of(kept: Kept) -> Answer:
+    """The reply that was kept."""
+    return Answer(kept.status, kept.body, kept.psp_reference, decoded=kept.fields)
+
+
+def _is_not_now(answer: Answer | NoAnswer) -> bool:
     return isinstance(answer, Answer) and answer.verdict is Verdict.THEIRS

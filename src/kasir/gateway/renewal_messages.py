@@ -1,8 +1,8 @@
-"""Renewals in Adyen's messages: the charge of a token, the shopper's link, and why it was refused.
+"""Adyen's messages for renewals: the charge of a token, the shopper's link, a refusal's reason.
 
-A renewal's attempt is a payment as any other: its intent and its exact request are written in the
-transaction that decides on it, under one idempotency key made of its own id. Whichever worker comes
-first sends it after the commit, and Adyen acts on it once.
+A renewal's attempt is a payment like any other: its intent and its exact body are stored in the
+transaction that decides on it, with the idempotency key made of its id. Any worker may then ask the
+question; it is answered once.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class RenewalMessages:
         }
 
     def invitation(self, subscription: Subscription, renewal: Renewal, now: datetime) -> Link:
-        """The link by which a shopper pays a renewal and links a wallet again."""
+        """The link with which a shopper pays a renewal and saves a wallet again."""
         return Link(
             id=LinkId(renewal.link_id),
             request={

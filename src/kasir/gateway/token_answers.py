@@ -14,7 +14,7 @@ from typing import Final
 
 from kasir.clock import Clock
 from kasir.gateway.charged_tokens import TokenBook, charged_token
-from kasir.gateway.meanings import reply_of
+from kasir.gateway.provider import reply_of
 from kasir.payments.flow import Provider
 from kasir.payments.question import Heard, Kept, Kind, Question
 from kasir.tokens.model import BY_ANSWER, Token, TokenFact, TokenNews, TokenSays

@@ -69,14 +69,14 @@ class TokenCheckingProvider:
         if not await self._looks(unsure.name.shopper_reference):
             _log.warning("a token could not be checked", token=unsure.id)
             why = "not sent: Adyen did not show its list of tokens"
-            return meanings.unheard(question, self.clock.now(), why)
+            return meanings.unanswered(question, self.clock.now(), why)
         if await self._unsure(question) is None:
             return await self.provider.ask(question)
         _log.warning("a token is not on Adyen's list", token=unsure.id)
         if question.was_sent_before:
             # An earlier try may have been sent while the token was sure: its outcome is unknown.
             why = "not sent again: Adyen does not list the token"
-            return meanings.unheard(question, self.clock.now(), why)
+            return meanings.unanswered(question, self.clock.now(), why)
         return meanings.of_reply(question, _NOT_LISTED, self.clock.now())
 
     async def _looks(self, shopper: str) -> bool:

@@ -1,12 +1,12 @@
-"""What Adyen's words mean of tokens: three ways of telling, one kind of fact.
+"""The meaning of Adyen's notifications about tokens: three kinds of them, one kind of fact.
 
-The token webhook is the one Adyen's GoPay page names. The AUTHORISATION notification may carry the
-token too (`tokenization.*`, or the older `recurring.*`), and so does RECURRING_CONTRACT. Whatever
-came, and however often, it is one token.
+The token webhook is the one that Adyen's GoPay page names. The AUTHORISATION notification may
+contain the token too (`tokenization.*`, or the older `recurring.*`), and so does
+RECURRING_CONTRACT. All three give the same token, however often they come.
 
-Only the token webhook is sealed whole. In the others the shopper, and in AUTHORISATION the token
-too, stand beside the seal: what is known from them alone is looked up at Adyen before it is charged
-(gateway/token_checks.py).
+Only the token webhook is signed as a whole. In the others the shopper is not signed, and in
+AUTHORISATION the token is not either: a token known from them alone is looked up at Adyen before it
+is charged (gateway/token_checks.py).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def of_notification(said: TokenNotification) -> TokenNews | None:
 
 
 def of_item(item: Item) -> TokenNews | None:
-    """What a standard notification says of a token, if anything.
+    """What a standard notification says about a token, if anything.
 
     Raises:
         Unreadable: Its date is no date.
@@ -76,7 +76,7 @@ def _of_authorisation(item: Item) -> TokenNews | None:
     shopper = extra.get("tokenization.shopperReference") or extra.get(
         "recurring.shopperReference", ""
     )
-    # A charge of a token names it too. Only what stores one tells of it.
+    # A charge names its token too. Only an operation that stores one says something about it.
     operation = _OPERATIONS.get(extra.get("tokenization.store.operationType", ""))
     if not stored_id or not shopper or operation is None:
         return None
@@ -109,9 +109,9 @@ def _of_contract(item: Item) -> TokenNews | None:
 
 
 def not_saved(item: Item) -> Fact | None:
-    """What a RECURRING_CONTRACT that failed says of its payment: the wallet was not saved, and why.
+    """What a RECURRING_CONTRACT that failed says about its payment: the wallet was not saved.
 
-    The fact never holds the item's pspReference, which may be a token.
+    The fact never contains the item's pspReference, which may be a token.
 
     Raises:
         Unreadable: Its date is no date.

@@ -1,4 +1,4 @@
-"""A test clock: the twin's, which may be moved forward."""
+"""A test clock that follows the twin's, which can be moved forward."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final
 from kasir.clock import Clock, OffsetClock, SystemClock
 from kasir.gateway.wire import Wire
 
-#: How often it looks at the twin's.
+#: How often it reads the twin's.
 _FOLLOW_S: Final = 0.1
 
 
 @asynccontextmanager
 async def twin_clock(wire: Wire) -> AsyncIterator[Clock]:
-    """A clock that goes with the twin's: a month forward there is a month here, a moment later."""
+    """A clock that follows the twin's within a tenth of a second."""
     clock, own = OffsetClock(), SystemClock()
 
     async def look() -> None:
@@ -28,7 +28,7 @@ async def twin_clock(wire: Wire) -> AsyncIterator[Clock]:
             await asyncio.sleep(_FOLLOW_S)
             await look()
 
-    await look()  # So that nothing is ever stamped with another time.
+    await look()  # First: nothing is to be stored with another time.
     following = asyncio.create_task(follow())
     try:
         yield clock

@@ -1,7 +1,7 @@
 """The one module that opens a socket to Adyen.
 
-Connections are pooled and TLS is verified. Whatever goes wrong becomes a value: an answer with a
-verdict, or `Silence`. Never logs a key or a body.
+Connections are pooled and TLS is verified. Every failure is returned as a value: an answer with a
+verdict, or `NoAnswer`. Never logs a key or a body.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from kasir.limits import Limits
 _log = structlog.get_logger("kasir.adyen")
 
 _KEY_CURE: Final = "look at ADYEN_API_KEY and its roles, and at ADYEN_MERCHANT_ACCOUNT"
-#: How a connection shows that the other end has closed it before it said anything.
+#: What aiohttp raises where the other end closed a connection before it sent anything.
 _CLOSED: Final = (
     aiohttp.ServerDisconnectedError,
     aiohttp.ClientOSError,
     aiohttp.ClientConnectionResetError,
 )
-#: After so long without an answer it is not known any more what time it is there.
+#: The time of an answer is used for this long.
 _TIME_GOOD_S: Final = 600.0
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "kasir"}
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
-    """No HTTP answer came, or none that ends. The call may have been acted upon all the same."""
+class NoAnswer:
+    """No HTTP answer came, or none that ends. The call may have been executed all the same."""
 
     why: str
 
@@ -54,11 +54,12 @@ class Wire:
         self._headers = {**_HEADERS, "X-API-Key": api_key}
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
-        self._told_time: tuple[datetime, float] | None = None
+        #: The latest `Date` of an answer, and the monotonic second at which it came.
+        self._answer_date: tuple[datetime, float] | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The wire to the Adyen that the settings name."""
+        """The wire to the Adyen that the settings choose."""
         return cls(settings.addresses, settings.adyen_api_key, settings.limits)
 
     async def __aenter__(self) -> Self:
@@ -83,23 +84,23 @@ class Wire:
         return self._session
 
     async def twin_now(self) -> datetime | None:
-        """What time it is at the twin; None where it does not say."""
+        """The twin's time; None where it does not answer."""
         try:
             async with self._open().get(f"{self._bases[Api.CHECKOUT]}/twin/clock") as response:
                 return datetime.fromisoformat((await response.json())["now"])
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError):
             return None
 
-    def time_there(self) -> datetime | None:
-        """What time it is at Adyen by its latest answer; None where that was long ago."""
-        if self._told_time is None:
+    def adyen_time(self) -> datetime | None:
+        """Adyen's time by its latest answer; None where that is more than ten minutes old."""
+        if self._answer_date is None:
             return None
-        said, at = self._told_time
+        date, at = self._answer_date
         age = time.monotonic() - at
-        return said + timedelta(seconds=age) if age < _TIME_GOOD_S else None
+        return date + timedelta(seconds=age) if age < _TIME_GOOD_S else None
 
     async def ask_time(self) -> None:
-        """Ask Adyen what time it is: any answer tells it, whatever it says otherwise."""
+        """Ask Adyen for its time: any answer has it, even an error. Raises nothing."""
         limit = aiohttp.ClientTimeout(total=self._limits.adyen_connect_timeout_s)
         try:
             async with self._open().get(
@@ -111,37 +112,37 @@ class Wire:
 
     def _note_time(self, headers: Mapping[str, str]) -> None:
         try:
-            said = parsedate_to_datetime(headers.get("Date", ""))
+            date = parsedate_to_datetime(headers.get("Date", ""))
         except ValueError:
-            return  # It says none.
-        if said.tzinfo is not None:
-            self._told_time = said.astimezone(UTC), time.monotonic()
+            return  # It has none.
+        if date.tzinfo is not None:
+            self._answer_date = date.astimezone(UTC), time.monotonic()
 
-    async def send(self, call: Call) -> Answer | Silence:
-        """Make a call and wait for its answer. Raises nothing for trouble."""
+    async def send(self, call: Call) -> Answer | NoAnswer:
+        """Make a call and wait for its answer. Raises nothing for a failure."""
         try:
-            # Both times together: whoever asks holds the question for no longer.
+            # For both tries together: a question is leased for no longer.
             async with asyncio.timeout(self._limits.adyen_timeout_s):
                 try:
                     return await self._send(call)
                 except aiohttp.ClientConnectorError:
-                    raise  # There was no connection to begin with.
+                    raise  # It never connected.
                 except _CLOSED:
-                    # A connection that waited is closed by Adyen some day, perhaps as we write.
-                    # aiohttp asks once more by itself, but never what is posted.
-                    if not call.bears_repeating:
+                    # Adyen closes idle connections, perhaps while the request is being written.
+                    # aiohttp itself sends no POST again.
+                    if not call.is_repeatable:
                         raise
                     return await self._send(call)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            # The name of what happened, not its text: a text may carry the address with a prefix.
-            return Silence(type(error).__name__)
+            # The error's name, not its text: that may contain the address with the live prefix.
+            return NoAnswer(type(error).__name__)
 
-    async def _send(self, call: Call) -> Answer | Silence:
+    async def _send(self, call: Call) -> Answer | NoAnswer:
         url = f"{self._bases[call.api]}/v{call.version}{call.path}"
         headers = {"Idempotency-Key": call.key} if call.key else None
         async with self._open().request(
             call.method,
-            # Percent-encoded already, where it needs to be.
+            # Percent-encoded already.
             URL(url, encoded=True),
             data=call.body or None,
             headers=headers,
@@ -149,22 +150,22 @@ class Wire:
         ) as response:
             self._note_time(response.headers)
             if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                # A shop that is passed this on takes it for its own key. No path: it may name a
-                # token.
+                # The shop gets this answer too and may think of its own key. The path is not
+                # logged: it may contain a token.
                 _log.error("Adyen refused our key", status=response.status, cure=_KEY_CURE)
             body = await _body(response, self._limits.adyen_answer_bytes_max)
             if body is None:
-                return Silence("AnswerTooLong")
+                return NoAnswer("AnswerTooLong")
             return _answer(response.status, body, response.headers)
 
 
 async def _body(response: aiohttp.ClientResponse, most: int) -> bytes | None:
-    """The answer's body, unpacked; None where it is longer than `most` bytes."""
+    """The answer's body, decompressed; None where it is longer than `most` bytes."""
     body = bytearray()
     async for part in response.content.iter_any():
         body += part
         if len(body) > most:
-            response.close()  # What is left of it must not be taken for the next answer.
+            response.close()  # The rest of it must not be read as the next answer.
             return None
     return bytes(body)
 
@@ -173,11 +174,11 @@ def _answer(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
     return Answer(
         status=status,
         body=body,
-        psp_reference=_name(headers.get("pspReference", "")),
+        psp_reference=_printable(headers.get("pspReference", "")),
         transient=headers.get("transient-error", "").lower() == "true",
     )
 
 
-def _name(text: str) -> str:
-    """A name from a header, which goes into a column and out in a header; empty if it is none."""
+def _printable(text: str) -> str:
+    """A pspReference from a header, which is stored and sent in a header; empty if it cannot be."""
     return text if text.isascii() and text.isprintable() else ""

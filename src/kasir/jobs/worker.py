@@ -14,7 +14,7 @@ import structlog
 
 from kasir.clock import SystemClock, pause
 from kasir.config import Settings
-from kasir.gateway.times import Times
+from kasir.gateway.clock_check import ClockCheck
 from kasir.ids import PaymentId
 from kasir.jobs import engine, failed
 from kasir.jobs.closing import Closing
@@ -81,7 +81,7 @@ class OpenKasir(Protocol):
         """Seals links from before links were sealed."""
 
     @property
-    def times(self) -> Times:
+    def times(self) -> ClockCheck:
         """Whether the clocks agree."""
 
 

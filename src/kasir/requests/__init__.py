@@ -1,1 +1,14 @@
-"""What a shop may ask for: one module for each kind of request."""
+"""What a shop may ask for: one module for each kind of request.
+
+Read in this order:
+- `fields`: what all have in common: the body's fields, the faults that refuse it, the shop's key.
+- `payments`: `/paymentMethods`, `/payments`, `/payments/details`.
+- `changes`: captures, refunds, cancels, reversals.
+- `payment_links`, `payment_link_attempts`: `/paymentLinks`, and the attempts to pay a link.
+- `stored_methods`: saved wallets, as Adyen lists them.
+- `subscriptions`, `subscription_fields`, `subscription_commands`: plans and subscriptions.
+- `charges`: the library's charge of a token.
+
+May import `ledger`, `store`, `gateway`, the domain and `adyen`; never routes, jobs or `webhooks`.
+Use cases of `jobs` are passed in through protocols declared here.
+"""

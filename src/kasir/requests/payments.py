@@ -29,9 +29,9 @@ from kasir.adyen.calls import (
 from kasir.adyen.replies import Answer, ResultCode, Verdict, error, of_fields
 from kasir.clock import Clock
 from kasir.errors import Fault
-from kasir.gateway.meanings import reply_of
 from kasir.gateway.methods import GOPAY, Method, method_of, stored_id_of
-from kasir.gateway.wire import Silence, Wire
+from kasir.gateway.provider import reply_of
+from kasir.gateway.wire import NoAnswer, Wire
 from kasir.ids import Ids, LinkId, PaymentId
 from kasir.ledger.tokens import Tokens
 from kasir.money import Money
@@ -86,7 +86,7 @@ class PaymentRequests:
         refuse(account_faults(fields, self.merchant_account), checks.methods_faults(fields))
         sent = msgspec.json.encode(fields)
         answer = await self.wire.send(Call("/paymentMethods", sent, version))
-        return no_answer() if isinstance(answer, Silence) else answer
+        return no_answer() if isinstance(answer, NoAnswer) else answer
 
     async def payments(
         self, body: bytes, version: int, shop_key: str | None = None
@@ -113,7 +113,7 @@ class PaymentRequests:
             link_id: The payment link it comes from, if any. Then the shop key names one attempt
                 at that link, whatever browser it is continued in.
             return_url: Where the shopper comes back to, where that must name the payment.
-            consent: What the shopper agreed to, in the words that were shown, if asked.
+            consent: The text about saving that was shown and that the shopper agreed to.
 
         Returns:
             Adyen's answer as it came, and the payment's id; those of the first payment, if the

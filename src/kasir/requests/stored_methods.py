@@ -23,7 +23,7 @@ from kasir.adyen.replies import Answer, Verdict, of_fields
 from kasir.clock import Clock
 from kasir.errors import Fault
 from kasir.gateway.methods import METHODS
-from kasir.gateway.wire import Silence, Wire
+from kasir.gateway.wire import NoAnswer, Wire
 from kasir.ledger.tokens import Tokens
 from kasir.requests.fields import Fields, account_faults, body_fields, refuse
 from kasir.requests.payments import no_answer
@@ -75,7 +75,7 @@ class StoredMethods:
         shopper = asked["shopperReference"]
         path = f"/storedPaymentMethods/{quote(stored_id, safe='')}?{self._query(shopper)}"
         answer = await self.wire.send(Call(path, version=version, method="DELETE"))
-        if isinstance(answer, Silence):
+        if isinstance(answer, NoAnswer):
             return no_answer()
         if answer.status == HTTPStatus.NO_CONTENT:
             await self._disabled(shopper, [stored_id])
@@ -165,14 +165,14 @@ class StoredMethods:
     async def _listed(self, shopper: str, version: int) -> Answer:
         path = f"/storedPaymentMethods?{self._query(shopper)}"
         answer = await self.wire.send(Call(path, version=version, method="GET"))
-        return no_answer() if isinstance(answer, Silence) else answer
+        return no_answer() if isinstance(answer, NoAnswer) else answer
 
     async def _classic(self, path: str, fields: Fields) -> Answer:
         refuse(self._faults(fields))
         body = msgspec.json.encode({**fields, "merchantAccount": self.merchant_account})
         call = Call(path, body, RECURRING_VERSION, api=Api.RECURRING)
         answer = await self.wire.send(call)
-        return no_answer() if isinstance(answer, Silence) else answer
+        return no_answer() if isinstance(answer, NoAnswer) else answer
 
     async def _disabled(self, shopper: str, stored_ids: Sequence[str]) -> None:
         names = [self._name(shopper, stored_id) for stored_id in stored_ids]

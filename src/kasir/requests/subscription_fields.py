@@ -40,7 +40,7 @@ _PLAN_FIELDS: Final = frozenset(
         "onFullRefund",
     }
 )
-#: The fields of a sign-up that its payment has too, in Adyen's words.
+#: The fields of a sign-up that its payment has too, under the same names.
 SHARED: Final = (
     "channel",
     "browserInfo",

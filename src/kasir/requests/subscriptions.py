@@ -336,7 +336,7 @@ def _payment(fields: Fields, subscription: Subscription) -> dict[str, Any]:
 def _payment_of(
     fields: Fields, reference: str, amount: Money, shopper_reference: str
 ) -> dict[str, Any]:
-    """The `/payments` request that pays a period and makes the token, in Adyen's words."""
+    """The fields of the `/payments` request that pays a period and makes the token."""
     return {
         **{name: fields[name] for name in SHARED if name in fields},
         "reference": reference,

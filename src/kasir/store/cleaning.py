@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from kasir.clock import Clock, pause
-from kasir.config import Kept
+from kasir.config import Retention
 from kasir.store.database import Pool, queries
 
 SQL: Final = queries("cleaning")
@@ -36,7 +36,7 @@ class Cleaning:
 
     pool: Pool
     clock: Clock
-    kept: Kept
+    kept: Retention
     batch_max: int
     pause_s: float
 

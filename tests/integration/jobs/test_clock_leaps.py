@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from aiohttp import web
@@ -19,7 +19,8 @@ from far import Far, serving
 from kasir.cli.doctor import findings_of
 from kasir.clock import OffsetClock
 from kasir.demo.client import until
-from kasir.gateway.times import Times
+from kasir.gateway.clock_check import ClockCheck
+from kasir.gateway.wire import Wire
 from kasir.jobs.worker import work
 from kasir.wiring import Kasir
 from opened import NOWHERE, kasir_on, settings_on
@@ -192,12 +193,12 @@ class Steady:
         self.says: datetime | None = None
         self.looked = 0
 
-    def times(self) -> Times:
+    def times(self) -> ClockCheck:
         """Its clock, held against the database's and Adyen's."""
-        return Times(
+        return ClockCheck(
             world=self.clock,
             database_now=self.database_now,
-            adyen=self,
+            adyen=cast("Wire", self),
             apart_max=timedelta(seconds=60),
         )
 
@@ -206,7 +207,7 @@ class Steady:
         self.looked += 1
         return self.clock.now()
 
-    def time_there(self) -> datetime | None:
+    def adyen_time(self) -> datetime | None:
         """What Adyen said."""
         return self.adyen
 
@@ -273,7 +274,7 @@ async def test_adyen_that_cannot_be_asked_for_the_time_is_a_line_in_the_log(
     async with a_kasir(fresh_database, NOWHERE, OffsetClock()) as kasir:
         with capture_logs() as logs:
             await kasir.times.adyen.ask_time()
-        there = kasir.times.adyen.time_there()
+        there = kasir.times.adyen.adyen_time()
 
     assert [one["event"] for one in logs] == ["Adyen does not say what time it is"]
     assert there is None
@@ -289,6 +290,6 @@ async def test_a_date_that_is_none_says_nothing(
     adyen.far.handler = answer
     async with a_kasir(fresh_database, adyen.far.url, OffsetClock()) as kasir:
         await kasir.times.adyen.ask_time()
-        there = kasir.times.adyen.time_there()
+        there = kasir.times.adyen.adyen_time()
 
     assert there is None

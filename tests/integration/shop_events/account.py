@@ -52,7 +52,7 @@ class _Silent:
 
     async def ask(self, question: Question) -> Heard:
         self.asked.append(question)
-        return meanings.unheard(question, NOW, "TimeoutError")
+        return meanings.unanswered(question, NOW, "TimeoutError")
 
 
 class Sold(Account):

@@ -13,7 +13,7 @@ import pytest
 from fakes import NOW, FrozenClock
 from integration.store.test_whose_money import Account
 from kasir.clock import Clock, SystemClock
-from kasir.config import Kept
+from kasir.config import Retention
 from kasir.payments.status import Status
 from kasir.store.cleaning import SQL, Cleaning
 from kasir.store.inbox import NoticeState
@@ -22,7 +22,7 @@ from kasir.wiring import Kasir
 from opened import a_database, kasir_on, until
 
 DAY = timedelta(days=1)
-KEPT = Kept()
+KEPT = Retention()
 #: Older than anything that is not kept for ever, and younger.
 OLD, YOUNG = 400 * DAY, DAY
 

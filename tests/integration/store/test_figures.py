@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fakes import NOW, a_question, an_intent
-from kasir.gateway.meanings import unheard
+from kasir.gateway.meanings import unanswered
 from kasir.ids import PaymentId
 from kasir.store import diagnosis, inbox
 from kasir.store.figures import SQL, Figures, figures
@@ -68,7 +68,7 @@ async def busy(fresh_database: str) -> Any:
             intent, question = an_intent(name), a_question(name)
             await kasir.payments.open(intent, question, None)
             if name != "pay_3":  # The third is being asked for right now.
-                await kasir.payments.hear(question, unheard(question, NOW, "HTTP 502"), NOW)
+                await kasir.payments.hear(question, unanswered(question, NOW, "HTTP 502"), NOW)
         # One whose time was over two minutes ago and that was looked at since; one still under way.
         await _attempt(kasir, "pay_4", NOW - 2 * MINUTE)
         await kasir.closing.attempts.put_off(PaymentId("pay_4"), NOW + MINUTE)

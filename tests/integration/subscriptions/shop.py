@@ -16,7 +16,7 @@ from fakes import BROWSER, KEY, envelope, notification_item
 from kasir.adyen.calls import payment_key
 from kasir.adyen.replies import Answer
 from kasir.adyen.signing import key_from_hex
-from kasir.gateway.meanings import of_reply, unheard
+from kasir.gateway.meanings import of_reply, unanswered
 from kasir.gateway.token_answers import TokenRecordingProvider
 from kasir.ids import PaymentId
 from kasir.payments.flow import Flow
@@ -89,7 +89,7 @@ class Adyen:
             planned = self.answers.get(body["reference"], [])
             answer = planned.pop(0) if planned else AUTHORISED
             if answer is SILENCE:
-                return unheard(question, self.clock.now(), "TimeoutError")
+                return unanswered(question, self.clock.now(), "TimeoutError")
             self.said[question.key] = answer
             self.acted[question.key] = body
         self.after(question)

@@ -1,4 +1,4 @@
-"""The wire against a server that misbehaves: whatever goes wrong is a value, never an exception."""
+"""The wire against a server that misbehaves: every failure is a value, never an exception."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from far import Far, Handler, plain, serving
 from kasir.adyen.calls import Api, Call
 from kasir.adyen.environments import Environment, addresses
 from kasir.adyen.replies import Answer, Verdict
-from kasir.gateway.wire import Silence, Wire
+from kasir.gateway.wire import NoAnswer, Wire
 from kasir.limits import Limits
 
 CALL: Final = Call("/payments", b'{ "reference" : "x" }', 72, "kasir-pay_1")
@@ -38,14 +38,14 @@ def wire_to(url: str, limits: Limits | None = None) -> Wire:
 
 async def sent(
     far: Far, handler: Handler, limits: Limits | None = None, call: Call = CALL
-) -> Answer | Silence:
-    """Send one call to a server that answers so."""
+) -> Answer | NoAnswer:
+    """Send one call to a server with this handler."""
     far.handler = handler
     async with wire_to(far.url, limits) as wire:
         return await wire.send(call)
 
 
-async def test_a_call_goes_out_word_for_word_with_its_two_keys(far: Far) -> None:
+async def test_a_call_is_sent_byte_for_byte_with_its_two_keys(far: Far) -> None:
     await sent(far, plain(200, b"{}"))
     ((asked, headers, body),) = far.asked
 
@@ -92,7 +92,7 @@ async def test_an_error_of_adyens_is_an_answer(far: Far) -> None:
         (200, b"", Verdict.UNKNOWN),
     ],
 )
-async def test_a_body_that_is_no_json_is_survived(
+async def test_a_body_that_is_not_json_has_a_verdict(
     far: Far, status: int, body: bytes, verdict: Verdict
 ) -> None:
     answer = await sent(far, plain(status, body))
@@ -129,16 +129,16 @@ async def test_a_redirect_is_not_followed_and_no_key_goes_there(far: Far, status
     assert [asked for asked, _, _ in far.asked] == ["POST /v72/payments"]
 
 
-async def test_a_connection_that_is_reset_is_silence(far: Far) -> None:
+async def test_a_connection_that_is_reset_is_no_answer(far: Far) -> None:
     async def reset(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
 
-    assert isinstance(await sent(far, reset), Silence)
+    assert isinstance(await sent(far, reset), NoAnswer)
 
 
-async def test_an_answer_that_breaks_off_is_silence(far: Far) -> None:
+async def test_an_answer_that_breaks_off_is_no_answer(far: Far) -> None:
     async def half(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "1000"})
         await response.prepare(request)
@@ -147,21 +147,21 @@ async def test_an_answer_that_breaks_off_is_silence(far: Far) -> None:
         request.transport.close()
         return response
 
-    assert isinstance(await sent(far, half), Silence)
+    assert isinstance(await sent(far, half), NoAnswer)
 
 
-async def test_a_server_that_never_answers_is_silence(far: Far) -> None:
+async def test_a_server_that_never_answers_is_no_answer(far: Far) -> None:
     async def never(_: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
         raise AssertionError
 
     found = await sent(far, never, Limits(adyen_timeout_s=0.2))
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert "Timeout" in found.why
 
 
-async def test_an_answer_that_stalls_half_way_is_silence(far: Far) -> None:
+async def test_an_answer_that_stalls_half_way_is_no_answer(far: Far) -> None:
     async def stall(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -169,13 +169,13 @@ async def test_an_answer_that_stalls_half_way_is_silence(far: Far) -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    assert isinstance(await sent(far, stall, Limits(adyen_timeout_s=0.2)), Silence)
+    assert isinstance(await sent(far, stall, Limits(adyen_timeout_s=0.2)), NoAnswer)
 
 
 @pytest.mark.parametrize(
     ("is_chunked", "is_zipped"), [(False, False), (True, False), (False, True)]
 )
-async def test_an_answer_without_end_is_silence(
+async def test_an_answer_without_end_is_no_answer(
     far: Far, is_chunked: bool, is_zipped: bool
 ) -> None:
     async def long(_: web.Request) -> web.StreamResponse:
@@ -188,7 +188,7 @@ async def test_an_answer_without_end_is_silence(
 
     found = await sent(far, long, Limits(adyen_answer_bytes_max=2000))
 
-    assert found == Silence("AnswerTooLong")
+    assert found == NoAnswer("AnswerTooLong")
 
 
 async def test_an_answer_as_long_as_the_limit_is_read(far: Far) -> None:
@@ -198,7 +198,7 @@ async def test_an_answer_as_long_as_the_limit_is_read(far: Far) -> None:
     assert found == Answer(200, body)
 
 
-async def test_what_comes_after_an_answer_without_end_is_not_taken_for_another(far: Far) -> None:
+async def test_the_rest_of_an_answer_without_end_is_not_read_as_the_next(far: Far) -> None:
     long, limits = plain(200, b"{" + b"A" * 2000), Limits(adyen_answer_bytes_max=2000)
     async with wire_to(far.url, limits) as wire:
         far.handler = long
@@ -206,7 +206,7 @@ async def test_what_comes_after_an_answer_without_end_is_not_taken_for_another(f
         far.handler = plain(200, b"{}")
         second = await wire.send(CALL)
 
-    assert (first, second) == (Silence("AnswerTooLong"), Answer(200, b"{}"))
+    assert (first, second) == (NoAnswer("AnswerTooLong"), Answer(200, b"{}"))
 
 
 def breaking(far: Far, *broken: int) -> Handler:
@@ -221,7 +221,7 @@ def breaking(far: Far, *broken: int) -> Handler:
     return answer
 
 
-async def test_a_call_whose_connection_was_closed_as_it_set_out_is_made_once_more(
+async def test_a_call_whose_connection_was_closed_is_sent_once_more(
     far: Far,
 ) -> None:
     far.handler = breaking(far, 2)
@@ -229,29 +229,29 @@ async def test_a_call_whose_connection_was_closed_as_it_set_out_is_made_once_mor
         found = [await wire.send(CALL), await wire.send(CALL)]
 
     assert found == [Answer(200, b"{}")] * 2
-    # Word for word the same, under the same key: if it was heard, it is done once.
+    # Byte for byte the same, under the same key: if it arrived before, it is executed once.
     assert len(far.asked) == 3
     assert [body for _, _, body in far.asked] == [CALL.body] * 3
     assert {headers["idempotency-key"] for _, headers, _ in far.asked} == {CALL.key}
 
 
-async def test_a_call_is_made_once_more_and_no_more(far: Far) -> None:
+async def test_a_call_is_sent_at_most_twice(far: Far) -> None:
     far.handler = breaking(far, 1, 2)
     async with wire_to(far.url) as wire:
         found = await wire.send(CALL)
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert len(far.asked) == 2
 
 
-async def test_both_times_together_take_no_longer_than_a_call_may(far: Far) -> None:
+async def test_both_tries_together_take_no_longer_than_a_call_may(far: Far) -> None:
     async def late(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.3)
         return await breaking(far, 1)(request)
 
     found = await sent(far, late, Limits(adyen_timeout_s=0.5))
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert "Timeout" in found.why
 
 
@@ -263,40 +263,40 @@ async def test_both_times_together_take_no_longer_than_a_call_may(far: Far) -> N
         Call("/storedPaymentMethods", method="GET"),
     ],
 )
-async def test_a_call_that_only_looks_is_made_once_more_without_a_key(far: Far, call: Call) -> None:
+async def test_a_call_that_only_reads_is_sent_once_more_without_a_key(far: Far, call: Call) -> None:
     found = await sent(far, breaking(far, 1), call=call)
 
     assert found == Answer(200, b"{}")
 
 
-async def test_a_call_that_bears_no_key_and_changes_something_is_not_made_again(far: Far) -> None:
+async def test_a_call_without_a_key_that_changes_something_is_not_sent_again(far: Far) -> None:
     call = Call("/disable", b"{}", 68, api=Api.RECURRING)
 
-    assert isinstance(await sent(far, breaking(far, 1), call=call), Silence)
+    assert isinstance(await sent(far, breaking(far, 1), call=call), NoAnswer)
     assert len(far.asked) == 1
 
 
-async def test_nobody_at_home_is_silence_and_tells_no_address() -> None:
+async def test_a_refused_connection_is_no_answer_and_shows_no_address() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     async with wire_to(f"http://127.0.0.1:{port}") as wire:
         found = await wire.send(CALL)
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert str(port) not in found.why
     assert "secret" not in found.why
 
 
-async def test_a_name_that_does_not_exist_is_silence() -> None:
+async def test_a_host_that_does_not_exist_is_no_answer() -> None:
     async with wire_to("http://adyen.invalid") as wire:
         found = await wire.send(CALL)
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert "adyen.invalid" not in found.why
 
 
-async def test_something_that_speaks_no_http_is_silence() -> None:
+async def test_a_server_that_does_not_speak_http_is_no_answer() -> None:
     async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"220 smtp.example ESMTP\r\n")
@@ -307,7 +307,7 @@ async def test_something_that_speaks_no_http_is_silence() -> None:
     async with server, wire_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as wire:
         found = await wire.send(CALL)
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
 
 
 async def test_calls_one_after_the_other_share_a_connection(far: Far) -> None:
@@ -328,7 +328,7 @@ async def test_no_more_connections_are_open_than_the_limit_says(far: Far) -> Non
     assert len(far.peers) <= 2
 
 
-async def test_a_cookie_is_not_brought_back(far: Far) -> None:
+async def test_a_cookie_is_not_sent_back(far: Far) -> None:
     far.handler = plain(200, b"{}", Set_Cookie="session=1; Path=/")
     async with wire_to(far.url) as wire:
         await wire.send(CALL)
@@ -346,7 +346,7 @@ async def test_a_wire_is_used_inside_its_context() -> None:
 
 
 def certificate(name: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's certificate for a name, and the file of the authority that vouches for it."""
+    """A server's certificate for a name, and the file of the authority that signed it."""
     authority = trustme.CA()
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(tls)
@@ -355,14 +355,14 @@ def certificate(name: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
     return tls, file
 
 
-async def test_a_certificate_nobody_vouches_for_is_refused_before_a_word_is_said(
+async def test_an_untrusted_certificate_is_refused_before_anything_is_sent(
     tmp_path: Path,
 ) -> None:
     tls, _ = certificate("127.0.0.1", tmp_path)
     async with serving(tls) as far:
         found = await sent(far, plain(200, b"{}"))
 
-    assert isinstance(found, Silence)
+    assert isinstance(found, NoAnswer)
     assert "Certificate" in found.why
     assert far.asked == []
 
@@ -384,9 +384,9 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize(
-    ("name", "outcome"), [("127.0.0.1", "Answer"), ("adyen.example", "Silence")]
+    ("name", "outcome"), [("127.0.0.1", "Answer"), ("adyen.example", "NoAnswer")]
 )
-async def test_a_certificate_that_the_machine_trusts_is_good_for_its_own_name_only(
+async def test_a_trusted_certificate_is_accepted_for_its_own_name_only(
     tmp_path: Path, name: str, outcome: str
 ) -> None:
     tls, authority = certificate(name, tmp_path)

@@ -1,4 +1,4 @@
-"""Keys that never change, and a redirectResult however often somebody decoded it."""
+"""Keys that never change, and a redirectResult that may have been decoded before."""
 
 import pytest
 

@@ -78,7 +78,7 @@ def test_a_text_that_is_no_text_is_named(field: str, wrong: object) -> None:
 
 
 @pytest.mark.parametrize("field", [field for field, *_ in LONGEST])
-def test_a_nul_character_is_refused_before_it_meets_the_database(field: str) -> None:
+def test_a_nul_character_is_refused(field: str) -> None:
     found = payment_faults(**{field: text_of(field, 30) + "\0"})
 
     assert [fault for fault in found if fault.field == field and "NUL" in fault.cure] != []
@@ -152,7 +152,7 @@ def test_a_session_ends_at_a_moment_with_an_offset(moment: object, good: bool) -
 
 @pytest.mark.parametrize(("field", "code"), [("reference", "130"), ("returnUrl", "14_030")])
 @pytest.mark.parametrize("absent", [None, ""])
-def test_what_is_required_has_adyens_own_code(field: str, code: str, absent: object) -> None:
+def test_a_missing_required_field_has_adyens_code(field: str, code: str, absent: object) -> None:
     fields = payment_body() | {field: absent}
     found = list(checks.payment_faults(fields, 72))
 
@@ -200,7 +200,7 @@ def test_a_currency_is_three_capital_letters(currency: object) -> None:
         "adyencheckout://your.package.name",
     ],
 )
-def test_an_address_a_browser_can_follow(url: str) -> None:
+def test_a_return_url_is_an_address_that_a_browser_can_follow(url: str) -> None:
     assert payment_faults(returnUrl=url) == []
 
 
@@ -286,7 +286,7 @@ def test_a_browser_is_an_object(wrong: object) -> None:
     assert fields_of(found) == ["browserInfo"]
 
 
-# The basket and the shop's own words.
+# The line items and the metadata.
 
 
 def test_a_basket_at_its_edges() -> None:
@@ -350,7 +350,7 @@ def test_metadata_is_an_object(metadata: object) -> None:
 # All together.
 
 
-def test_everything_wrong_at_once_is_told_at_once() -> None:
+def test_all_faults_are_named_at_once() -> None:
     wrong = {
         "reference": "r" * 81,
         "returnUrl": "nowhere",
@@ -392,7 +392,7 @@ def test_everything_wrong_at_once_is_told_at_once() -> None:
     assert all(fault.cure for fault in found)
 
 
-def test_fields_without_a_rule_are_not_looked_at() -> None:
+def test_fields_without_a_rule_are_not_checked() -> None:
     assert payment_faults(somethingNew={"deep": 1}, shopperName={"firstName": "Siti"}) == []
 
 
@@ -463,9 +463,7 @@ def test_a_link_at_its_edges(changes: dict[str, Any], field: str | None) -> None
         ({"somethingNew": "a\\u0000"}, None),
     ],
 )
-def test_a_link_holds_no_nul_however_deep_for_it_is_kept_as_json(
-    changes: dict[str, Any], field: str | None
-) -> None:
+def test_a_link_has_no_nul_at_any_depth(changes: dict[str, Any], field: str | None) -> None:
     assert fields_of(link_faults(**changes)) == ([field] if field else [])
 
 
@@ -483,5 +481,5 @@ def test_a_link_holds_no_nul_however_deep_for_it_is_kept_as_json(
         ({"shopperLocale": ["id-ID"]}, "shopperLocale"),
     ],
 )
-def test_the_question_what_can_be_paid_with(fields: dict[str, Any], field: str | None) -> None:
+def test_a_request_for_payment_methods(fields: dict[str, Any], field: str | None) -> None:
     assert fields_of(list(checks.methods_faults(fields))) == ([field] if field else [])

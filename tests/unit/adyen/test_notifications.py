@@ -12,7 +12,7 @@ from twin_openapi import document, needs_openapi
 
 
 def parsed(**changes: Any) -> Any:
-    """The one item of an envelope whose item was changed so; a change of None leaves it out."""
+    """The item of an envelope with these changes; a change of None leaves its field out."""
     (item,) = parse(envelope(notification_item(**changes)))
     return item
 
@@ -84,7 +84,7 @@ def test_the_value_is_kept_as_it_came(value: object, text: str) -> None:
     ],
 )
 @pytest.mark.parametrize("absence", ["missing", "null"])
-def test_what_did_not_come_is_empty(field: str, absence: str) -> None:
+def test_a_field_that_did_not_come_is_empty(field: str, absence: str) -> None:
     fields = notification_item(originalReference="X") | {field: None}
     if absence == "missing":
         del fields[field]
@@ -113,7 +113,7 @@ def test_an_amount_that_is_no_object_is_empty(amount: object) -> None:
     assert (item.amount_value, item.amount_currency) == ("", "")
 
 
-def test_fields_nobody_knows_are_kept_in_the_raw_item_and_ignored() -> None:
+def test_unknown_fields_are_kept_in_the_raw_item_and_ignored() -> None:
     item = parsed(somethingNew={"deep": [1, 2]}, operations=["REFUND"])
 
     assert json.loads(item.raw)["somethingNew"] == {"deep": [1, 2]}

@@ -1,4 +1,4 @@
-"""Who must act upon an answer: a table, because a wrong row charges twice or loses a payment."""
+"""Who must act on an answer: a table, because a wrong row charges twice or loses a payment."""
 
 import json
 
@@ -24,7 +24,7 @@ def told(status: int, code: str, kind: str, *, transient: bool = False) -> Answe
         (Answer(200, b'{"resultCode":"RedirectShopper"}'), ANSWERED),
         (Answer(200, b'{"resultCode":"Refused"}'), ANSWERED),
         (Answer(201, b'{"status":"received"}'), ANSWERED),
-        # A 200 that says nothing settles nothing.
+        # A 200 without fields is not final.
         (Answer(200, b""), UNKNOWN),
         (Answer(200, b"{}"), UNKNOWN),
         (Answer(200, b"[]"), UNKNOWN),
@@ -60,7 +60,7 @@ def test_the_verdict(answer: Answer, verdict: Verdict) -> None:
 
 
 @pytest.mark.parametrize("code", [704, "704"])
-def test_already_processed_is_known_as_text_and_as_number(code: object) -> None:
+def test_already_processed_is_recognised_as_text_and_as_number(code: object) -> None:
     answer = Answer(422, json.dumps({"errorCode": code}).encode())
 
     assert answer.verdict == UNKNOWN

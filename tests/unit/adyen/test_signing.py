@@ -1,4 +1,4 @@
-"""Seals: Adyen's published vectors, GoPay's derived from them, and everything that is not one."""
+"""Signatures: Adyen's published vectors, GoPay's derived from them, and what is not valid."""
 
 import json
 from dataclasses import replace
@@ -53,7 +53,7 @@ VECTORS = [
 
 
 def sent(text: str, signature: str, **changes: Any) -> Item:
-    """The item whose signed text this is, as it would arrive. A reference may hold colons."""
+    """The item whose signed text this is, as it would arrive. A reference may contain colons."""
     psp, original, merchant, *reference, value, currency, code, success = text.split(":")
     fields = {
         "pspReference": psp,
@@ -70,7 +70,7 @@ def sent(text: str, signature: str, **changes: Any) -> Item:
 
 
 @pytest.mark.parametrize(("key", "text", "signature"), VECTORS)
-def test_the_text_and_the_seal_of_a_vector(key: str, text: str, signature: str) -> None:
+def test_the_text_and_the_signature_of_a_vector(key: str, text: str, signature: str) -> None:
     item = sent(text, signature)
 
     assert signed_text(item) == text
@@ -79,7 +79,7 @@ def test_the_text_and_the_seal_of_a_vector(key: str, text: str, signature: str) 
 
 
 @pytest.mark.parametrize(("key", "text", "signature"), VECTORS)
-def test_a_vector_under_another_key_is_not_sealed(key: str, text: str, signature: str) -> None:
+def test_a_vector_under_another_key_is_not_signed(key: str, text: str, signature: str) -> None:
     other = OTHER_KEY if key == KEY else KEY
 
     assert is_sealed(sent(text, signature), [key_from_hex(other)]) is False
@@ -92,7 +92,7 @@ def test_a_value_that_came_as_text_is_signed_as_it_came() -> None:
     assert is_sealed(item, [key_from_hex(JAVA_KEY)]) is True
 
 
-def test_the_seal_of_a_raw_body_is_the_same_arithmetic() -> None:
+def test_a_raw_body_is_signed_the_same_way() -> None:
     body = (
         '{"createdAt":"2026-05-05T05:05:05+02:00","eventId":"JQ9W9MGPDRX8GXD3",'
         '"environment":"test","data":{"merchantAccount":"TestMerchant",'
@@ -118,7 +118,7 @@ def test_the_seal_of_a_raw_body_is_the_same_arithmetic() -> None:
         ("success_text", "false"),
     ],
 )
-def test_each_of_the_eight_fields_is_covered(field: str, other: str) -> None:
+def test_each_of_the_eight_fields_is_signed(field: str, other: str) -> None:
     _, text, signature = VECTORS[4].values
     item = sent(str(text), str(signature))
     changes: dict[str, Any] = {field: other}
@@ -126,7 +126,7 @@ def test_each_of_the_eight_fields_is_covered(field: str, other: str) -> None:
     assert is_sealed(replace(item, **changes), [key_from_hex(KEY)]) is False
 
 
-def test_the_rest_is_not_covered() -> None:
+def test_the_rest_is_not_signed() -> None:
     _, text, signature = VECTORS[4].values
     item = sent(str(text), str(signature), reason="anything", eventDate="2026-05-05T05:05:05Z")
 
@@ -155,14 +155,14 @@ def test_the_current_and_the_previous_key_are_both_good(order: tuple[str, str]) 
         pytest.param("TArWO+4gxpzoRMvvQiQK+qr2wdCN5Bbs8NFT3yu8j5c=", id="not an object"),
     ],
 )
-def test_a_missing_or_garbled_seal_is_no_seal(extra: object) -> None:
+def test_a_missing_or_malformed_signature_is_not_valid(extra: object) -> None:
     _, text, signature = VECTORS[4].values
     item = sent(str(text), str(signature), additionalData=extra)
 
     assert is_sealed(item, [key_from_hex(KEY)]) is False
 
 
-def test_without_a_key_nothing_is_sealed() -> None:
+def test_without_a_key_no_signature_is_valid() -> None:
     item = item_from(json.dumps(notification_item()).encode())
 
     assert is_sealed(item, []) is False

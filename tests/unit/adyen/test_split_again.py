@@ -1,4 +1,4 @@
-"""A seal covers eight fields joined by colons: it may not be used for the same text split anew."""
+"""A signature of eight fields joined by colons is not valid for another split of that text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = (
     "eventCode",
     "success",
 )
-#: What Adyen sealed: a refusal of the order `A:9:IDR:AUTHORISATION:true`, as a shop named it.
+#: What Adyen signed: a refusal of the order `A:9:IDR:AUTHORISATION:true`, as a shop named it.
 SEALED = (
     "PSP1",
     "",
@@ -35,7 +35,7 @@ SEALED = (
 
 
 def an_item(values: tuple[str, ...], seal: str) -> Item:
-    """The item of these eight fields under a seal."""
+    """The item of these eight fields with a signature."""
     fields = dict(zip(NAMES, values, strict=True))
     amount = {"value": fields.pop("value"), "currency": fields.pop("currency")}
     extra = {"hmacSignature": seal}
@@ -43,14 +43,14 @@ def an_item(values: tuple[str, ...], seal: str) -> Item:
 
 
 def seal_of(values: tuple[str, ...]) -> str:
-    """The seal that Adyen gives these eight fields."""
+    """Adyen's signature of these eight fields."""
     fields = dict(zip(NAMES, values, strict=True))
     amount = {"value": fields.pop("value"), "currency": fields.pop("currency")}
     return signing.sign_item(fields | {"amount": amount}, KEY)
 
 
 def splits() -> list[tuple[str, ...]]:
-    """Every way to make eight fields of the sealed text."""
+    """Every split of the signed text into eight fields."""
     parts = ":".join(SEALED).split(":")
 
     def cut(rest: list[str], fields: int) -> list[tuple[str, ...]]:
@@ -65,7 +65,7 @@ def splits() -> list[tuple[str, ...]]:
     return cut(parts, len(NAMES))
 
 
-def test_of_all_ways_to_split_a_sealed_text_only_adyens_own_is_authentic() -> None:
+def test_of_all_splits_of_a_signed_text_only_adyens_is_authentic() -> None:
     seal = seal_of(SEALED)
     items = [(values, an_item(values, seal)) for values in splits()]
     same = {signed_text(item) for _, item in items}
@@ -77,7 +77,7 @@ def test_of_all_ways_to_split_a_sealed_text_only_adyens_own_is_authentic() -> No
 
 
 @pytest.mark.parametrize("reference", ["A:B", ":", "::", "a:b:c:d:e:f:g:h", "\\:", "x"])
-def test_a_reference_may_hold_colons_as_ever(reference: str) -> None:
+def test_a_reference_may_contain_colons(reference: str) -> None:
     values = ("PSP1", "PSP0", "TwinMerchant", reference, "25000", "IDR", "REFUND", "true")
 
     assert is_sealed(an_item(values, seal_of(values)), [key_from_hex(KEY)]) is True

@@ -66,18 +66,18 @@ def said(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("body", "signature"), VECTORS)
-def test_the_seal_of_a_vector(body: bytes, signature: str) -> None:
+def test_the_signature_of_a_vector(body: bytes, signature: str) -> None:
     assert seal(body, KEYS[0]) == signature
     assert is_sealed(body, signature, KEYS) is True
 
 
 @pytest.mark.parametrize(("body", "signature"), VECTORS)
-def test_a_vector_under_another_key_is_not_sealed(body: bytes, signature: str) -> None:
+def test_a_vector_under_another_key_is_not_signed(body: bytes, signature: str) -> None:
     assert is_sealed(body, signature, [key_from_hex(OTHER_KEY)]) is False
 
 
 @pytest.mark.parametrize(("body", "signature"), VECTORS)
-def test_the_raw_bytes_are_sealed_and_not_what_they_say(body: bytes, signature: str) -> None:
+def test_the_raw_bytes_are_signed_and_not_their_meaning(body: bytes, signature: str) -> None:
     spellings = {
         json.dumps(json.loads(body)).encode(),
         json.dumps(json.loads(body), indent=1).encode(),
@@ -90,7 +90,7 @@ def test_the_raw_bytes_are_sealed_and_not_what_they_say(body: bytes, signature: 
     assert not any(is_sealed(spelling, signature, KEYS) for spelling in spellings)
 
 
-def test_letters_beyond_ascii_are_sealed_as_they_were_written() -> None:
+def test_characters_beyond_ascii_are_signed_as_they_were_written() -> None:
     written = json.dumps(said(data={"shopperReference": "pembeli-é"}), ensure_ascii=False).encode()
     escaped = json.dumps(json.loads(written)).encode()
     signature = seal(written, KEYS[0])
@@ -104,7 +104,7 @@ def test_the_current_and_the_previous_key_are_both_good(order: tuple[str, str]) 
     assert is_sealed(OF_GOPAY, SEAL_OF_GOPAY, [key_from_hex(key) for key in order]) is True
 
 
-def test_white_space_around_a_header_is_none_of_the_seal() -> None:
+def test_white_space_around_the_header_is_ignored() -> None:
     assert is_sealed(OF_GOPAY, f" {SEAL_OF_GOPAY}\t", KEYS) is True
 
 
@@ -121,11 +121,11 @@ def test_white_space_around_a_header_is_none_of_the_seal() -> None:
         SEAL_OF_GOPAY.replace("+", "-"),
     ],
 )
-def test_what_is_not_the_seal_is_no_seal(signature: str) -> None:
+def test_any_other_signature_is_not_valid(signature: str) -> None:
     assert is_sealed(OF_GOPAY, signature, KEYS) is False
 
 
-def test_without_a_key_nothing_is_sealed() -> None:
+def test_without_a_key_no_signature_is_valid() -> None:
     assert is_sealed(OF_GOPAY, SEAL_OF_GOPAY, []) is False
     assert is_sealed(b"", "", []) is False
 
@@ -147,7 +147,7 @@ def test_each_type_of_the_schema_is_read(event: TokenEvent) -> None:
     )
 
 
-def test_fields_nobody_has_heard_of_are_left_alone() -> None:
+def test_unknown_fields_are_ignored() -> None:
     fields = said(version="1", more={"a": [1]})
     fields["data"]["more"] = None
 
@@ -192,13 +192,13 @@ def test_what_is_no_token_notification_is_unreadable(body: bytes) -> None:
         envelope(body)
 
 
-def test_of_a_type_nobody_has_heard_of_the_envelope_is_read() -> None:
+def test_the_envelope_of_an_unknown_type_is_read() -> None:
     found = envelope(b'{"type":"recurring.token.merged","eventId":"E1","data":"of no known shape"}')
 
     assert (found.type, found.event_id) == ("recurring.token.merged", "E1")
 
 
-def test_an_unreadable_one_is_told_without_the_token() -> None:
+def test_the_error_about_an_unreadable_notification_hides_the_token() -> None:
     fields = said(createdAt=None)
 
     with pytest.raises(Unreadable) as caught:
@@ -207,11 +207,11 @@ def test_an_unreadable_one_is_told_without_the_token() -> None:
     assert "M5N7TQ4TG5PFWR50" not in str(caught.value)
 
 
-def test_a_notification_never_shows_its_token() -> None:
+def test_the_repr_of_a_notification_hides_its_token() -> None:
     assert "M5N7TQ4TG5PFWR50" not in repr(parse(OF_GOPAY))
 
 
-def test_what_a_column_cannot_store_is_replaced_as_it_is_read() -> None:
+def test_a_character_that_cannot_be_stored_is_replaced() -> None:
     data = {
         "merchantAccount": "Toko\0",
         "shopperReference": "shopper\0",

@@ -1,4 +1,4 @@
-"""With real money, what anybody knows or guesses is no key: refused at the start, with the cure."""
+"""In live, a secret that is published or guessable is refused at the start, with the cure."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_strong_settings_start_in_live() -> None:
         pytest.param("KASIR_PUBLIC_URL", "http://pay.shop.example", id="shoppers in the open"),
     ],
 )
-def test_what_anybody_may_know_does_not_start_in_live(name: str, text: str) -> None:
+def test_a_guessable_setting_does_not_start_in_live(name: str, text: str) -> None:
     fault = fault_of(LIVE | {name: text})
 
     assert fault.name == name
@@ -76,7 +76,7 @@ def test_what_anybody_may_know_does_not_start_in_live(name: str, text: str) -> N
 
 
 @pytest.mark.parametrize("environment", ["test", "twin"])
-def test_elsewhere_a_short_key_and_plain_http_are_the_developers_own_affair(
+def test_a_short_key_and_plain_http_are_allowed_outside_live(
     environment: str,
 ) -> None:
     weak = {

@@ -8,7 +8,7 @@ import pytest
 
 from fakes import KEY, OTHER_KEY
 from kasir.adyen.environments import Environment
-from kasir.config import Kept, Settings, settings_from
+from kasir.config import Retention, Settings, settings_from
 from kasir.errors import SettingError
 
 TEST = {
@@ -50,7 +50,7 @@ def test_everything_that_was_set_is_read() -> None:
         }
     )
 
-    assert settings.kept == Kept(
+    assert settings.kept == Retention(
         jobs=timedelta(days=1), notices=timedelta(days=99_999), events=timedelta(days=30)
     )
     assert settings.environment is Environment.LIVE
@@ -67,7 +67,7 @@ def test_everything_that_was_set_is_read() -> None:
     assert (settings.webhook_user, settings.webhook_password) == ("adyen", "a word of the door")
 
 
-def test_the_twin_needs_only_the_seals_key() -> None:
+def test_the_twin_needs_only_the_hmac_key() -> None:
     settings = settings_from(TWIN)
 
     assert settings.environment is Environment.TWIN
@@ -119,7 +119,7 @@ def test_only_the_twins_clock_is_followed(environment: str, follows: bool) -> No
 )
 @pytest.mark.parametrize("environ", [TEST, LIVE], ids=["test", "live"])
 @pytest.mark.parametrize("absence", ["missing", "empty", "blank"])
-def test_what_is_needed_and_missing_is_named(
+def test_a_required_setting_that_is_missing_is_named(
     environ: dict[str, str], name: str, absence: str
 ) -> None:
     given = environ | {name: "  " if absence == "blank" else ""}
@@ -165,7 +165,7 @@ def test_live_needs_its_prefix() -> None:
         ("KASIR_KEEP_NOTICES_DAYS", "٩"),
     ],
 )
-def test_what_is_malformed_is_named_in_one_line(name: str, text: str) -> None:
+def test_a_malformed_setting_is_named_in_one_line(name: str, text: str) -> None:
     fault = fault_of(LIVE | {name: text})
 
     assert fault.name == name
@@ -198,7 +198,7 @@ def test_user_and_password_are_set_together(given: dict[str, str], named: str) -
         (1000, None, "/srv/siti/.local/share/kasir"),
     ],
 )
-def test_a_folder_that_is_not_named_is_one_that_whoever_starts_kasir_may_enter(
+def test_the_default_folder_can_be_entered_by_the_account_that_starts_kasir(
     monkeypatch: pytest.MonkeyPatch, user: int, given: str | None, folder: str
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: user)
@@ -246,15 +246,15 @@ def test_secrets_do_not_show_in_the_repr() -> None:
     ("given", "meant"),
     [(f" {KEY} ", (KEY,)), (f"{KEY} , {OTHER_KEY}", (KEY, OTHER_KEY)), (KEY.lower(), (KEY,))],
 )
-def test_space_around_a_key_is_no_part_of_it(given: str, meant: tuple[str, ...]) -> None:
+def test_space_around_a_key_is_removed(given: str, meant: tuple[str, ...]) -> None:
     settings = settings_from(TEST | {"ADYEN_HMAC_KEY": given})
 
     assert settings.hmac_keys == tuple(bytes.fromhex(key) for key in meant)
 
 
 @pytest.mark.parametrize("path", ["/events/", "/events", "/", "", "/events/?shop=1"])
-def test_events_go_to_the_very_address_that_was_given(path: str) -> None:
-    # Many a shop answers the same address without its last stroke with a redirect: a refusal.
+def test_events_go_to_exactly_the_given_address(path: str) -> None:
+    # Many shops redirect an address without its last slash, and a redirect is a failure.
     address = f"https://shop.example{path}"
     secret = {"KASIR_EVENTS_SECRET": f"whsec_{base64.b64encode(bytes(range(32))).decode()}"}
 

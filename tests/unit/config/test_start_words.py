@@ -1,4 +1,4 @@
-"""What programs say on start: where the database is, and never what opens it."""
+"""What programs print at the start: where the database is, and never its password."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_kasirs_own_database_is_shown_by_its_folder() -> None:
     assert database_shown(settings) == "in /srv/kasir (Kasir's own)"
 
 
-def test_no_secret_is_among_what_is_said_to_be_used() -> None:
+def test_no_secret_is_among_the_settings_that_are_printed() -> None:
     secrets = {
         "ADYEN_API_KEY": f"{SECRET}-1",
         "ADYEN_HMAC_KEY": KEY,
@@ -54,11 +54,11 @@ def test_no_secret_is_among_what_is_said_to_be_used() -> None:
     assert "events to https://shop.example/events" in words
 
 
-def test_with_the_twin_what_seals_the_database_need_not_be_given() -> None:
+def test_the_twin_needs_no_secret_key() -> None:
     assert len(secrets_from({"ADYEN_ENVIRONMENT": "twin"})) == 1
 
 
-def test_a_secret_for_events_of_commas_alone_is_none() -> None:
+def test_an_events_secret_of_commas_alone_is_none() -> None:
     given = {
         "ADYEN_ENVIRONMENT": "twin",
         "ADYEN_HMAC_KEY": KEY,

@@ -1,4 +1,4 @@
-"""What Adyen's words mean to the domain: every code decided, every answer sorted."""
+"""The meaning of Adyen's messages for the domain: every code has one, every answer a verdict."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def heard(kind: Kind, status: int, /, *, transient: bool = False, **fields: Any)
     return of_reply(question, Answer(status, body, "HEADERPSP", transient), NOW)
 
 
-# Every code has had a decision.
+# Every code has a meaning, or a reason why it has none.
 
 
 @pytest.mark.parametrize("code", ResultCode)
@@ -99,7 +99,7 @@ def test_an_answer_to_details_says_whose_it_is() -> None:
     assert told.facts[0].amount == Money(IDR, 25_000)
 
 
-def test_a_payment_that_adyen_would_not_take_has_failed() -> None:
+def test_a_payment_that_adyen_rejected_has_failed() -> None:
     told = heard(Kind.PAYMENTS, 422, errorCode="14_030", message="Return URL is missing.")
     (fact,) = told.facts
 
@@ -109,7 +109,7 @@ def test_a_payment_that_adyen_would_not_take_has_failed() -> None:
     assert told.answer.status == 422
 
 
-def test_details_that_adyen_would_not_take_say_nothing_of_the_payment() -> None:
+def test_details_that_adyen_rejected_say_nothing_about_the_payment() -> None:
     told = heard(Kind.DETAILS, 422, errorCode="14_018", message="Invalid payload provided")
 
     assert [fact.says for fact in told.facts] == [Says.NOTED]
@@ -127,7 +127,7 @@ def test_details_that_adyen_would_not_take_say_nothing_of_the_payment() -> None:
     ],
 )
 @pytest.mark.parametrize("kind", [Kind.PAYMENTS, Kind.DETAILS])
-def test_an_answer_that_settles_nothing_is_not_kept(
+def test_an_answer_that_is_not_final_is_not_kept(
     kind: Kind, status: int, transient: bool, code: str
 ) -> None:
     told = heard(kind, status, transient=transient, errorCode=code)
@@ -138,14 +138,14 @@ def test_an_answer_that_settles_nothing_is_not_kept(
     assert str(status) in fact.words
 
 
-def test_a_silence_said_twice_is_one_fact() -> None:
+def test_a_missing_answer_is_one_fact_however_often() -> None:
     first = heard(Kind.PAYMENTS, 500, errorCode="x")
     second = heard(Kind.PAYMENTS, 409, errorCode="704")
 
     assert first.facts[0].key == second.facts[0].key
 
 
-def test_a_refund_that_adyen_took_has_a_name_and_one_it_did_not_take_is_declined() -> None:
+def test_a_refund_that_adyen_accepted_has_a_name_and_one_it_rejected_is_declined() -> None:
     taken = heard(
         Kind.REFUNDS,
         201,
@@ -163,7 +163,7 @@ def test_a_refund_that_adyen_took_has_a_name_and_one_it_did_not_take_is_declined
 
 
 @pytest.mark.parametrize("kind", [Kind.CAPTURES, Kind.CANCELS, Kind.CANCELS_BY_REFERENCE])
-def test_a_capture_or_cancel_that_adyen_took_has_a_name_and_one_it_did_not_take_is_over(
+def test_a_capture_or_cancel_that_adyen_accepted_has_a_name_and_one_it_rejected_is_over(
     kind: Kind,
 ) -> None:
     taken = heard(kind, 201, status="received", pspReference="CHG", paymentPspReference=PSP)
@@ -236,7 +236,7 @@ def test_a_reversal_that_cancelled_is_a_cancellation() -> None:
 
 
 @pytest.mark.parametrize("reason", ["CANCELLED", "Shopper Cancelled", "cancelled"])
-def test_a_shopper_who_cancelled_is_told_from_a_wallet_that_refused(reason: str) -> None:
+def test_a_cancellation_by_the_shopper_differs_from_a_refusal_by_the_wallet(reason: str) -> None:
     assert fact_of(success="false", reason=reason).says == Says.CANCELLED
     assert fact_of(success="false", reason="Not enough balance").says == Says.REFUSED
 
@@ -293,7 +293,7 @@ def test_a_payment_without_an_amount_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("code", ["SOMETHING_NEW", "", "authorisation", *IGNORED])
-def test_what_says_nothing_of_a_payment_is_no_fact(code: str) -> None:
+def test_an_event_that_is_not_about_a_payment_is_no_fact(code: str) -> None:
     assert of_item(item(eventCode=code)) is None
 
 
@@ -307,7 +307,7 @@ def test_what_says_nothing_of_a_payment_is_no_fact(code: str) -> None:
         {"amount": {"currency": "IDR", "value": 1.5}},
     ],
 )
-def test_what_is_not_of_the_schema_is_unreadable(changes: dict[str, Any]) -> None:
+def test_an_item_that_is_not_of_the_schema_is_unreadable(changes: dict[str, Any]) -> None:
     with pytest.raises(Unreadable):
         of_item(item(**changes))
 

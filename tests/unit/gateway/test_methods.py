@@ -1,4 +1,4 @@
-"""Which wallet a request asks for, and what GoPay demands of it."""
+"""Which wallet a request asks for, and what GoPay requires of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_gopay_is_asked_for_by_its_type() -> None:
     assert method_of(payment_body()) is GOPAY
 
 
-def test_a_token_alone_is_gopays() -> None:
+def test_a_token_without_a_type_is_gopay() -> None:
     stored = {"storedPaymentMethodId": "M5N7TQ4TG5PFWR50"}
 
     assert method_of({"paymentMethod": stored}) is GOPAY
@@ -41,7 +41,7 @@ def test_without_a_payment_method_the_code_is_14_006(wanted: object) -> None:
 
 
 @pytest.mark.parametrize("name", [None, "", "scheme", "dana", "GOPAY_WALLET", 7, ["gopay_wallet"]])
-def test_any_other_method_is_sent_elsewhere(name: object) -> None:
+def test_any_other_method_is_refused_with_a_hint(name: object) -> None:
     fault = method_of({"paymentMethod": {"type": name}})
 
     assert isinstance(fault, Fault)
@@ -49,7 +49,7 @@ def test_any_other_method_is_sent_elsewhere(name: object) -> None:
     assert "Adyen's own Checkout API" in fault.cure
 
 
-def test_a_complete_payment_lacks_nothing() -> None:
+def test_a_complete_payment_has_no_faults() -> None:
     assert faults() == []
 
 
@@ -63,7 +63,7 @@ def test_a_complete_payment_lacks_nothing() -> None:
         ({"amount": {"currency": "EUR", "value": 1}}, [("amount.currency", "138")]),
     ],
 )
-def test_gopay_demands_rupiah_and_channel_and_browser(
+def test_gopay_requires_rupiah_and_channel_and_browser(
     changes: dict[str, Any], wanted: list[tuple[str, str]]
 ) -> None:
     assert faults(**changes) == wanted

@@ -1,4 +1,4 @@
-"""What is asked without a look at Adyen's list: all that charges no token known and unsure."""
+"""Adyen's list is read only before a charge of a token that is known and not sure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Known:
     shopper: str = ""
 
     async def stored_as(self, stored_id: str) -> Sequence[Token]:
-        """Give it."""
+        """Give the token."""
         if not self.shopper:
             return []
         name = TokenName(
@@ -41,7 +41,7 @@ class Known:
         return [Token(id="tok_1", name=name, method="gopay_wallet", standing=standing)]
 
     async def reconcile(self, shopper_reference: str) -> object | None:
-        """Nobody asks for it here."""
+        """Fail: the list is not to be read."""
         raise AssertionError(shopper_reference)
 
 
@@ -54,7 +54,7 @@ class Known:
         pytest.param({}, CHARGE, "shopper-2", id="a token of another shopper, as far as is known"),
     ],
 )
-async def test_whatever_charges_no_unsure_token_is_asked_at_once(
+async def test_a_question_that_charges_no_unsure_token_is_asked_at_once(
     changes: dict[str, Any], body: dict[str, Any], shopper: str
 ) -> None:
     provider = ScriptedProvider(lambda _: an_answer())
@@ -66,8 +66,8 @@ async def test_whatever_charges_no_unsure_token_is_asked_at_once(
     assert heard.answer is not None
 
 
-class Mute(Known):
-    """Whose list is asked for in vain, for longer than anybody waits."""
+class Unanswered(Known):
+    """A list that never comes."""
 
     async def reconcile(self, shopper_reference: str) -> object | None:
         """Never answer."""
@@ -75,9 +75,9 @@ class Mute(Known):
         return None
 
 
-async def test_a_list_that_does_not_come_takes_no_longer_than_is_left_for_the_charge() -> None:
+async def test_waiting_for_the_list_ends_in_time_for_the_charge() -> None:
     provider = ScriptedProvider(lambda _: an_answer())
-    known = Mute("shopper-1")
+    known = Unanswered("shopper-1")
     question = a_question(body=json.dumps(CHARGE).encode())
     heard = await TokenCheckingProvider(provider, known, known, FrozenClock(), 0.01).ask(question)
 

@@ -1,4 +1,4 @@
-"""Three ways of telling of a token come to one kind of fact about one token."""
+"""Three kinds of notifications about a token become one kind of fact about it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_every_type_has_a_meaning_of_its_own() -> None:
     assert len(set(MEANINGS.values())) == len(TokenEvent)
 
 
-def test_the_three_ways_name_one_token_one_payment_and_one_moment() -> None:
+def test_all_three_notifications_name_one_token_one_payment_and_one_time() -> None:
     news = [told(of_notification(webhook())), told(of_item(authorisation()))]
     news += [told(of_item(contract()))]
 
@@ -92,11 +92,11 @@ def test_the_same_event_again_is_the_same_fact(event: TokenEvent) -> None:
     assert first.fact.key != other.fact.key
 
 
-def test_a_disabling_is_of_no_payment() -> None:
+def test_a_disabled_token_belongs_to_no_payment() -> None:
     assert told(of_notification(webhook(type=TokenEvent.DISABLED))).fact.psp_reference == ""
 
 
-def test_a_type_nobody_has_heard_of_says_nothing() -> None:
+def test_an_unknown_type_says_nothing() -> None:
     assert of_notification(webhook(type="recurring.token.merged")) is None
 
 
@@ -108,7 +108,7 @@ def test_a_type_nobody_has_heard_of_says_nothing() -> None:
         ("updated", TokenSays.UPDATED),
     ],
 )
-def test_an_authorisation_says_what_storing_did(operation: str, says: TokenSays) -> None:
+def test_an_authorisation_says_what_was_stored(operation: str, says: TokenSays) -> None:
     assert told(of_item(authorisation(operation))).fact.says is says
 
 
@@ -121,7 +121,7 @@ def test_an_authorisation_says_what_storing_did(operation: str, says: TokenSays)
         pytest.param({"originalReference": PSP, "originalPsp": "OTHER"}, id="the sealed one first"),
     ],
 )
-def test_a_contract_names_the_payment_that_it_came_of(originals: dict[str, Any]) -> None:
+def test_a_contract_names_the_payment_that_caused_it(originals: dict[str, Any]) -> None:
     item = contract(**originals)
 
     assert told(of_item(item)).fact.psp_reference == PSP
@@ -129,14 +129,14 @@ def test_a_contract_names_the_payment_that_it_came_of(originals: dict[str, Any])
     assert names_of(item) == (PSP,)
 
 
-def test_two_payments_of_one_token_are_two_facts_of_it() -> None:
+def test_two_payments_of_one_token_are_two_facts() -> None:
     first = contract(originalReference="", originalPsp=PSP)
     second = contract(originalReference="", originalPsp="PSP-2")
 
     assert told(of_item(first)).fact.key != told(of_item(second)).fact.key
 
 
-def test_a_contract_that_failed_is_noted_of_its_payment_and_tells_no_token() -> None:
+def test_a_failed_contract_is_noted_on_its_payment_without_the_token() -> None:
     item = contract(success="false", originalReference="", originalPsp=PSP, reason="Not allowed")
     fact = not_saved(item)
     assert fact is not None
@@ -154,7 +154,7 @@ def test_a_contract_that_failed_is_noted_of_its_payment_and_tells_no_token() -> 
         pytest.param(contract(success="false", originalReference=""), id="of no payment"),
     ],
 )
-def test_what_says_nothing_of_a_wallet_that_was_not_saved(item: Item) -> None:
+def test_an_item_that_is_no_failed_contract_says_nothing_about_saving(item: Item) -> None:
     assert not_saved(item) is None
 
 
@@ -164,18 +164,18 @@ def test_what_says_nothing_of_a_wallet_that_was_not_saved(item: Item) -> None:
         pytest.param(authorisation(success="false"), id="a refusal"),
         pytest.param(authorisation(additionalData={}), id="no token"),
         pytest.param(authorisation(operation=""), id="a charge of one"),
-        pytest.param(authorisation(operation="forgotten"), id="an operation unheard of"),
+        pytest.param(authorisation(operation="forgotten"), id="an unknown operation"),
         pytest.param(authorisation(eventCode="CAPTURE"), id="another event"),
         pytest.param(contract(success="false"), id="a contract that failed"),
         pytest.param(contract(additionalData={}), id="a contract with nobody"),
         pytest.param(contract(pspReference=""), id="a contract for nothing"),
     ],
 )
-def test_what_says_nothing_of_a_token(item: Item) -> None:
+def test_an_item_that_stores_no_token_says_nothing_about_one(item: Item) -> None:
     assert of_item(item) is None
 
 
-def test_the_older_names_of_the_same_are_read_too() -> None:
+def test_the_older_field_names_are_read_too() -> None:
     extra = {
         "recurring.recurringDetailReference": TOKEN,
         "recurring.shopperReference": "shopper-1",
@@ -194,21 +194,21 @@ def test_the_older_names_of_the_same_are_read_too() -> None:
         {"created_at": "2026-05-05T05:05:05"},
     ],
 )
-def test_what_names_no_shopper_no_token_or_no_moment_is_unreadable(change: dict[str, str]) -> None:
+def test_a_notification_without_shopper_token_or_time_is_unreadable(change: dict[str, str]) -> None:
     with pytest.raises(Unreadable) as caught:
         of_notification(webhook(**change))
 
     assert TOKEN not in str(caught.value)
 
 
-def test_references_are_told_apart_by_case() -> None:
+def test_shopper_references_are_case_sensitive() -> None:
     assert told(of_notification(webhook(shopper_reference="Shopper-1"))).name != NAME
 
 
-def test_the_names_that_stand_beside_a_notice_in_the_clear_are_no_token() -> None:
+def test_the_unencrypted_names_of_a_notice_contain_no_token() -> None:
     assert names_of(contract()) == (PSP,)
     assert names_of(authorisation()) == (PSP,)
 
 
-def test_news_of_a_token_never_shows_it() -> None:
+def test_the_repr_of_a_token_fact_hides_the_token() -> None:
     assert TOKEN not in repr(told(of_notification(webhook())))

@@ -1,4 +1,4 @@
-"""What a payment link says of saving GoPay: checked when it is made, lent to the payment."""
+"""A payment link's fields about saving GoPay: checked when it is made, passed to the payment."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Fake:
         return NOW
 
     def new(self, kind: str) -> str:
-        """The same name."""
+        """The same id."""
         return f"{kind}_1"
 
     async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
-        """Keep nothing."""
+        """Store nothing."""
         return link.id
 
     async def is_withdrawn(self, _: LinkId) -> bool:
@@ -121,7 +121,7 @@ async def test_saving_needs_the_shopper_and_a_model(mode: str) -> None:
         ({"reusable": True}, "reusable"),
     ],
 )
-async def test_what_cannot_be_saved_so_names_the_field(changes: dict[str, Any], field: str) -> None:
+async def test_a_link_that_cannot_save_names_the_field(changes: dict[str, Any], field: str) -> None:
     assert (await faults(**SAVES | changes)).keys() == {field}
 
 
@@ -154,7 +154,7 @@ def test_whose_saved_wallets_may_be_used() -> None:
     assert open_link(**disabled).returning_shopper == "shopper-1"
 
 
-def test_what_a_link_leaves_out_has_its_meaning() -> None:
+def test_a_field_that_a_link_leaves_out_has_a_default() -> None:
     found = open_link()
 
     assert (found.saving, found.model, found.locale) == (Saving.DISABLED, "", "")
@@ -162,7 +162,7 @@ def test_what_a_link_leaves_out_has_its_meaning() -> None:
     assert not open_link(showRemovePaymentMethodButton=False).lets_remove
 
 
-async def test_the_payment_carries_what_was_agreed_to() -> None:
+async def test_the_payment_has_the_consent() -> None:
     agreed = await _sent(LinkAttempt(name="t", browser_info={}, saves=True, consent="en: Save it."))
     not_agreed = await _sent(LinkAttempt(name="t", browser_info={}))
 

@@ -1,4 +1,4 @@
-"""Kasir's tokens held against Adyen's list: what is adopted, what is marked, what is let be."""
+"""Kasir's tokens compared with Adyen's list: which are adopted, marked or left unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from kasir.adyen.calls import Call
 from kasir.adyen.replies import Answer
 from kasir.errors import InvalidRequest
-from kasir.gateway.wire import Silence, Wire
+from kasir.gateway.wire import NoAnswer, Wire
 from kasir.ledger.tokens import Tokens
 from kasir.requests.stored_methods import Differences, StoredMethods
 from kasir.tokens.model import (
@@ -39,7 +39,7 @@ async def nothing() -> None:
 
 @dataclass
 class Clock:
-    """Goes on by a second with every look at it."""
+    """A clock that moves by a second each time it is read."""
 
     time: datetime = NOON
 
@@ -56,24 +56,24 @@ class FakeWire:
     rows: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
     answers: bool = True
-    #: What somebody between Adyen and us answers instead.
+    #: The answer of something between Adyen and Kasir.
     page: bytes = b""
-    #: What happens between Adyen's reading its list and our reading its answer.
+    #: What happens after Adyen has read its list and before its answer is read.
     meanwhile: Callable[[], Awaitable[None]] = nothing
     sent: list[Call] = field(default_factory=list)
 
-    async def send(self, call: Call) -> Answer | Silence:
+    async def send(self, call: Call) -> Answer | NoAnswer:
         """Answer with the list as it was when asked."""
         self.sent.append(call)
         body = json.dumps({"storedPaymentMethods": self.rows}).encode()
         await self.meanwhile()
         answer = Answer(self.status, self.page or body)
-        return answer if self.answers else Silence("TimeoutError")
+        return answer if self.answers else NoAnswer("TimeoutError")
 
 
 @dataclass
 class FakeTokens:
-    """What Kasir knows, in memory."""
+    """The ledger of tokens, in memory."""
 
     facts: dict[str, list[TokenFact]] = field(default_factory=dict)
     methods: dict[str, str] = field(default_factory=dict)
@@ -98,11 +98,11 @@ class FakeTokens:
             self.methods.setdefault(said.name.stored_id, said.method)
 
     async def looks(self, shopper_reference: str) -> int:
-        """How often it was looked."""
+        """How often they were compared."""
         return len(self.looked_at)
 
     async def looked(self, shopper_reference: str, look_at: datetime) -> None:
-        """Keep when to look again."""
+        """Store when to compare again."""
         self.looked_at.append(look_at)
 
 
@@ -117,7 +117,7 @@ def row(stored_id: str, method: str = "gopay_wallet") -> dict[str, Any]:
 
 
 @dataclass
-class House:
+class Setup:
     """What is under test, and what it works with."""
 
     wire: FakeWire = field(default_factory=FakeWire)
@@ -130,8 +130,8 @@ class House:
         wire, tokens = cast("Wire", self.wire), cast("Tokens", self.tokens)
         return StoredMethods(wire, tokens, self.clock, "TwinMerchant", GAPS)
 
-    def hears(self, stored_id: str, says: TokenSays, method: str = "gopay_wallet") -> None:
-        """Tell of a token."""
+    def record(self, stored_id: str, says: TokenSays, method: str = "gopay_wallet") -> None:
+        """Record a fact about a token."""
         now = self.clock.now()
         fact = TokenFact(f"{says}:{now.isoformat()}", says, BY_WEBHOOK, now)
         self.tokens.facts.setdefault(stored_id, []).append(fact)
@@ -143,21 +143,21 @@ class House:
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def setup() -> Setup:
+    return Setup()
 
 
 async def test_a_token_whose_webhook_was_lost_is_adopted_with_its_first_payment(
-    house: House,
+    setup: Setup,
 ) -> None:
-    house.wire.rows = [row("LOST")]
-    found = await house.stored.reconcile(SHOPPER)
-    (token,) = await house.tokens.of(SHOPPER)
+    setup.wire.rows = [row("LOST")]
+    found = await setup.stored.reconcile(SHOPPER)
+    (token,) = await setup.tokens.of(SHOPPER)
 
     assert found == Differences(adopted=1, gone=0)
     assert (token.name, token.method) == (name("LOST"), "gopay_wallet")
     assert token.standing.first_psp_reference == "PSP-FIRST"
-    (call,) = house.wire.sent
+    (call,) = setup.wire.sent
     assert (call.method, urlsplit(call.path).path) == ("GET", "/storedPaymentMethods")
     assert parse_qs(urlsplit(call.path).query) == {
         "merchantAccount": ["TwinMerchant"],
@@ -165,145 +165,145 @@ async def test_a_token_whose_webhook_was_lost_is_adopted_with_its_first_payment(
     }
 
 
-async def test_a_token_that_the_list_lost_is_marked_and_comes_back_with_it(house: House) -> None:
-    house.hears("GONE", TokenSays.CREATED)
-    found = await house.stored.reconcile(SHOPPER)
-    after = await house.active()
-    house.wire.rows = [row("GONE")]
-    back = await house.stored.reconcile(SHOPPER)
+async def test_a_token_missing_from_the_list_is_marked_and_restored_with_it(setup: Setup) -> None:
+    setup.record("GONE", TokenSays.CREATED)
+    found = await setup.stored.reconcile(SHOPPER)
+    after = await setup.active()
+    setup.wire.rows = [row("GONE")]
+    back = await setup.stored.reconcile(SHOPPER)
 
     assert (found, after) == (Differences(adopted=0, gone=1), {"GONE": False})
-    assert (back, await house.active()) == (Differences(adopted=0, gone=0), {"GONE": True})
+    assert (back, await setup.active()) == (Differences(adopted=0, gone=0), {"GONE": True})
 
 
-async def test_a_list_that_agrees_changes_nothing(house: House) -> None:
-    house.hears("HERE", TokenSays.CREATED)
-    house.wire.rows = [row("HERE")]
-    before = {stored_id: [*facts] for stored_id, facts in house.tokens.facts.items()}
+async def test_a_list_that_agrees_changes_nothing(setup: Setup) -> None:
+    setup.record("HERE", TokenSays.CREATED)
+    setup.wire.rows = [row("HERE")]
+    before = {stored_id: [*facts] for stored_id, facts in setup.tokens.facts.items()}
 
-    assert await house.stored.reconcile(SHOPPER) == Differences(0, 0)
-    assert house.tokens.facts == before
+    assert await setup.stored.reconcile(SHOPPER) == Differences(0, 0)
+    assert setup.tokens.facts == before
 
 
-async def test_what_was_told_to_be_disabled_is_not_brought_back_by_a_list_that_lags(
-    house: House,
+async def test_a_disabled_token_is_not_restored_by_a_list_that_lags(
+    setup: Setup,
 ) -> None:
-    house.hears("ENDED", TokenSays.CREATED)
-    house.hears("ENDED", TokenSays.DISABLED)
-    house.wire.rows = [row("ENDED")]
-    await house.stored.reconcile(SHOPPER)
+    setup.record("ENDED", TokenSays.CREATED)
+    setup.record("ENDED", TokenSays.DISABLED)
+    setup.wire.rows = [row("ENDED")]
+    await setup.stored.reconcile(SHOPPER)
 
-    assert await house.active() == {"ENDED": False}
+    assert await setup.active() == {"ENDED": False}
 
 
-async def test_a_token_told_of_while_the_list_was_on_its_way_is_not_taken_for_gone(
-    house: House,
+async def test_a_token_recorded_while_the_list_was_sent_is_not_marked(
+    setup: Setup,
 ) -> None:
     async def told() -> None:
-        house.hears("NEW", TokenSays.CREATED)
+        setup.record("NEW", TokenSays.CREATED)
 
-    house.wire.meanwhile = told
-    found = await house.stored.reconcile(SHOPPER)
+    setup.wire.meanwhile = told
+    found = await setup.stored.reconcile(SHOPPER)
 
     assert found == Differences(0, 0)
-    assert await house.active() == {"NEW": True}
+    assert await setup.active() == {"NEW": True}
 
 
-async def test_rows_of_other_methods_and_rows_of_no_shape_are_let_be(house: House) -> None:
-    house.hears("CARD", TokenSays.CREATED, "scheme")
-    house.wire.rows = [row("VISA", "scheme"), {"id": 7, "type": "gopay_wallet"}, {}]
+async def test_rows_of_other_methods_and_malformed_rows_are_ignored(setup: Setup) -> None:
+    setup.record("CARD", TokenSays.CREATED, "scheme")
+    setup.wire.rows = [row("VISA", "scheme"), {"id": 7, "type": "gopay_wallet"}, {}]
 
-    assert await house.stored.reconcile(SHOPPER) == Differences(0, 0)
-    assert await house.active() == {"CARD": True}
+    assert await setup.stored.reconcile(SHOPPER) == Differences(0, 0)
+    assert await setup.active() == {"CARD": True}
 
 
 @pytest.mark.parametrize(("answers", "status"), [(False, 200), (True, 500), (True, 422)])
-async def test_where_adyen_does_not_say_nothing_is_concluded_and_it_comes_up_again(
-    house: House, answers: bool, status: int
+async def test_without_adyens_list_nothing_is_recorded_and_it_is_due_again(
+    setup: Setup, answers: bool, status: int
 ) -> None:
-    house.hears("HERE", TokenSays.CREATED)
-    house.wire.answers, house.wire.status = answers, status
-    await house.stored.look_after(SHOPPER)
+    setup.record("HERE", TokenSays.CREATED)
+    setup.wire.answers, setup.wire.status = answers, status
+    await setup.stored.look_after(SHOPPER)
 
-    assert await house.stored.reconcile(SHOPPER) is None
-    assert await house.active() == {"HERE": True}
-    assert house.tokens.looked_at == []
+    assert await setup.stored.reconcile(SHOPPER) is None
+    assert await setup.active() == {"HERE": True}
+    assert setup.tokens.looked_at == []
 
 
 @pytest.mark.parametrize("page", [b"<html>Welcome</html>", b"{}", b"[]", b"null"])
-async def test_a_page_that_is_not_adyens_takes_no_token_away(house: House, page: bytes) -> None:
-    house.hears("HERE", TokenSays.CREATED)
-    house.wire.page = page
+async def test_an_answer_that_is_not_adyens_marks_no_token(setup: Setup, page: bytes) -> None:
+    setup.record("HERE", TokenSays.CREATED)
+    setup.wire.page = page
 
-    assert await house.stored.reconcile(SHOPPER) is None
-    assert await house.active() == {"HERE": True}
+    assert await setup.stored.reconcile(SHOPPER) is None
+    assert await setup.active() == {"HERE": True}
 
 
-async def test_a_disabling_that_somebody_else_answered_is_not_believed(house: House) -> None:
-    house.hears("HERE", TokenSays.CREATED)
-    house.wire.page = b"<html>Welcome</html>"
+async def test_a_disabling_that_adyen_did_not_answer_is_not_recorded(setup: Setup) -> None:
+    setup.record("HERE", TokenSays.CREATED)
+    setup.wire.page = b"<html>Welcome</html>"
     asked = {"shopperReference": SHOPPER, "recurringDetailReference": "HERE"}
-    await house.stored.disable_classic(json.dumps(asked).encode())
+    await setup.stored.disable_classic(json.dumps(asked).encode())
 
-    assert await house.active() == {"HERE": True}
+    assert await setup.active() == {"HERE": True}
 
 
-async def test_looks_grow_rarer_and_never_end(house: House) -> None:
+async def test_comparisons_become_rarer_and_never_end(setup: Setup) -> None:
     gaps = []
     for _ in range(4):
-        await house.stored.look_after(SHOPPER)
-        gaps.append(house.tokens.looked_at[-1] - house.clock.time)
+        await setup.stored.look_after(SHOPPER)
+        gaps.append(setup.tokens.looked_at[-1] - setup.clock.time)
 
     assert gaps == [GAPS[1], GAPS[2], GAPS[2], GAPS[2]]
 
 
 @pytest.mark.parametrize("given", [{}, {"shopperReference": "ab"}, {"shopperReference": "s" * 257}])
-async def test_without_a_shopper_nothing_is_asked(house: House, given: dict[str, str]) -> None:
+async def test_without_a_shopper_adyen_is_not_asked(setup: Setup, given: dict[str, str]) -> None:
     body = json.dumps(given).encode()
     with pytest.raises(InvalidRequest):
-        await house.stored.list(given, 72)
+        await setup.stored.list(given, 72)
     with pytest.raises(InvalidRequest):
-        await house.stored.remove("TOKEN", given, 72)
+        await setup.stored.remove("TOKEN", given, 72)
     with pytest.raises(InvalidRequest):
-        await house.stored.list_classic(body, None)
+        await setup.stored.list_classic(body, None)
     with pytest.raises(InvalidRequest):
-        await house.stored.disable_classic(body)
+        await setup.stored.disable_classic(body)
 
-    assert house.wire.sent == []
+    assert setup.wire.sent == []
 
 
-async def test_a_removal_that_nobody_answered_is_not_believed(house: House) -> None:
-    house.hears("HERE", TokenSays.CREATED)
-    house.wire.answers = False
-    answer = await house.stored.remove("HERE", {"shopperReference": SHOPPER}, 72)
+async def test_a_removal_without_an_answer_is_not_recorded(setup: Setup) -> None:
+    setup.record("HERE", TokenSays.CREATED)
+    setup.wire.answers = False
+    answer = await setup.stored.remove("HERE", {"shopperReference": SHOPPER}, 72)
 
     assert (answer.status, answer.json()["errorCode"]) == (503, "703")
-    assert await house.active() == {"HERE": True}
+    assert await setup.active() == {"HERE": True}
 
 
-async def test_a_name_with_odd_letters_stays_one_part_of_the_address(house: House) -> None:
-    await house.stored.remove("a/b?c=d", {"shopperReference": "s&p=1"}, 72)
-    (call,) = house.wire.sent
+async def test_a_token_with_special_characters_stays_one_path_segment(setup: Setup) -> None:
+    await setup.stored.remove("a/b?c=d", {"shopperReference": "s&p=1"}, 72)
+    (call,) = setup.wire.sent
 
     assert call.path.startswith("/storedPaymentMethods/a%2Fb%3Fc%3Dd?")
     assert parse_qs(urlsplit(call.path).query)["shopperReference"] == ["s&p=1"]
 
 
-async def test_of_one_use_taken_away_the_list_tells_and_it_counts_as_the_shops_doing(
-    house: House,
+async def test_disabling_one_use_is_recorded_from_the_list_as_the_shops_doing(
+    setup: Setup,
 ) -> None:
     for stored_id in ("LEFT", "TAKEN", "LOST"):
-        house.hears(stored_id, TokenSays.CREATED)
-    house.wire.rows = [row("LEFT")]
+        setup.record(stored_id, TokenSays.CREATED)
+    setup.wire.rows = [row("LEFT")]
     named = {"recurringDetailReference": "TAKEN", "contract": "ONECLICK"}
     asked = json.dumps({"shopperReference": SHOPPER} | named).encode()
-    await house.stored.disable_classic(asked)
-    last = {stored_id: facts[-1] for stored_id, facts in house.tokens.facts.items()}
+    await setup.stored.disable_classic(asked)
+    last = {stored_id: facts[-1] for stored_id, facts in setup.tokens.facts.items()}
 
     assert {stored_id: fact.says for stored_id, fact in last.items()} == {
         "LEFT": TokenSays.CREATED,
         "TAKEN": TokenSays.DISABLED,
         "LOST": TokenSays.NOT_LISTED,
     }
-    # So it holds though Adyen's clock be ahead of ours.
+    # So it holds even if Adyen's clock is ahead.
     assert last["TAKEN"].source == BY_SHOP

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kasir.errors import InvalidRequest
 from kasir.requests.subscription_fields import own_fields
 
-#: Names and texts with all that could be taken for a name that ends, or for the end of a string.
+#: Names and texts with everything that could be mistaken for the end of a string or a name.
 TEXTS = st.text(st.sampled_from('ab:",{}\\ é/'), max_size=6)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | TEXTS,

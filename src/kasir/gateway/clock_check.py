@@ -1,9 +1,9 @@
-"""Whether it is the time that the machine says it is: closings and charges hang on that.
+"""Whether the machine's clock is right: attempts are closed and tokens charged only if it is.
 
-The machine's clock is held against the database's and against Adyen's, as the `Date` of its answers
-tells it. Where one of them is far from ours, nothing is closed and nothing charged until they agree
-again: a clock that leaps ahead would end what has not ended. A test clock may leap as it likes; it
-is the world's time that is compared here.
+The machine's clock is compared with the database's and with Adyen's, which its answers carry in the
+`Date` header. Where one of them differs too much, nothing is closed and nothing charged until they
+agree again: a clock that jumps ahead would close attempts that can still be paid. A test clock may
+jump freely: the clocks compared here are those of the machines.
 """
 
 from __future__ import annotations
@@ -12,48 +12,37 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from kasir.clock import Clock
+from kasir.gateway.wire import Wire
 
-#: So often, at most, Adyen is asked what time it is while our own clock is in doubt.
+#: Adyen is asked for its time no more often than this, while the machine's clock is in doubt.
 _ASK_EVERY_S: Final = 5.0
 
-#: So long it need not be looked at anew whether the clocks agree, unless our own leaps.
+#: For this long a comparison stays valid, unless the machine's clock jumps.
 _GOOD_S: Final = 1.0
 
 _log = structlog.get_logger("kasir.times")
 
 
-class Far(Protocol):
-    """Whoever tells the time from afar."""
-
-    def time_there(self) -> datetime | None:
-        """What time it is there by its latest answer; None where that was long ago."""
-        ...
-
-    async def ask_time(self) -> None:
-        """Ask what time it is. Raises nothing for trouble."""
-        ...
-
-
 @dataclass(kw_only=True)
-class Times:
-    """Holds the clocks against each other.
+class ClockCheck:
+    """Compares the machine's clock with the database's and Adyen's.
 
     Attributes:
         world: The machine's clock; never a test clock.
-        database_now: What time it is at the database.
-        adyen: What time it is at Adyen.
-        apart_max: How far they may be apart.
-        steady: Seconds that go on whatever the clock does.
+        database_now: Gives the database's time.
+        adyen: Gives Adyen's time.
+        apart_max: How far they may differ.
+        steady: Monotonic seconds, which do not follow the clock.
     """
 
     world: Clock
     database_now: Callable[[], Awaitable[datetime]]
-    adyen: Far
+    adyen: Wire
     apart_max: timedelta
     steady: Callable[[], float] = time.monotonic
     _start: float | None = field(default=None, init=False)
@@ -62,13 +51,16 @@ class Times:
     _agreed_at: float | None = field(default=None, init=False)
 
     async def still_agree(self) -> bool:
-        """As `agree`; what was found a moment ago is not asked for anew, unless our clock leapt."""
+        """As `agree`; the last comparison is used for a second, unless the clock jumped."""
         at = self._agreed_at
-        is_good = at is not None and self.steady() < at + _GOOD_S and not self._has_leapt()
+        is_good = at is not None and self.steady() < at + _GOOD_S and not self._has_jumped()
         return is_good or await self.agree()
 
     async def agree(self) -> bool:
-        """Whether what hangs on the time may be done now; logs whenever that changes."""
+        """Whether the clocks agree, so that attempts may be closed and tokens charged.
+
+        Logs whenever that changes.
+        """
         doubt = await self._doubt()
         if not doubt:
             self._start = self._since_start()
@@ -81,28 +73,28 @@ class Times:
         return not doubt
 
     async def _doubt(self) -> list[str]:
-        """What speaks against our clock."""
-        apart, has_leapt = await self.apart(), self._has_leapt()
-        if not has_leapt and not self._wrong(self._ahead_of_adyen()):
+        """What speaks against the machine's clock; empty where nothing does."""
+        apart, has_jumped = await self.apart(), self._has_jumped()
+        if not has_jumped and not self._wrong(self._ahead_of_adyen()):
             return self._wrong(apart)
-        # The database may be on this very machine, and have leapt with it. And what Adyen said may
-        # be from before the machine slept.
+        # A database on this machine would have jumped with it. And Adyen's latest answer may be
+        # from before the machine slept.
         adyens = await self._apart_of_adyen()
         doubt = self._wrong({**apart, **adyens})
-        if has_leapt and not adyens and not doubt:
+        if has_jumped and not adyens and not doubt:
             return ["leapt, and Adyen does not answer"]
         return doubt
 
     async def apart(self) -> Mapping[str, timedelta]:
-        """How far our clock is ahead of each that is known; behind, where it is negative."""
+        """How far the machine's clock is ahead of each other one; behind, where negative."""
         before = self.world.now()
         there = await self.database_now()
-        # The answer is of some moment between the two.
+        # The database's time was read at some moment between the two.
         ahead = max(before - there, timedelta()) or min(self.world.now() - there, timedelta())
         return {"the database": ahead, **self._ahead_of_adyen()}
 
     def _ahead_of_adyen(self) -> Mapping[str, timedelta]:
-        there = self.adyen.time_there()
+        there = self.adyen.adyen_time()
         return {} if there is None else {"Adyen": self.world.now() - there}
 
     async def _apart_of_adyen(self) -> Mapping[str, timedelta]:
@@ -119,12 +111,12 @@ class Times:
             if abs(ahead) > self.apart_max
         ]
 
-    def _has_leapt(self) -> bool:
-        """Whether our clock went otherwise than time did since it was last known to be right."""
+    def _has_jumped(self) -> bool:
+        """Whether the clock differs from the time that passed since it was last known right."""
         if self._start is None:
             return False
         return abs(self._since_start() - self._start) > self.apart_max.total_seconds()
 
     def _since_start(self) -> float:
-        """By our clock, when the steady seconds began."""
+        """When the monotonic seconds began, by the machine's clock."""
         return self.world.now().timestamp() - self.steady()
