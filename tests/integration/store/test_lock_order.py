@@ -175,7 +175,7 @@ async def test_who_withdraws_a_charge_waits_for_its_payment_before_the_subscript
     assert free
 
 
-async def test_a_charge_decided_on_while_a_wish_waited_is_withdrawn_all_the_same(
+async def test_a_charge_decided_on_while_a_command_waited_is_withdrawn_all_the_same(
     shop: Shop, hand: Hand
 ) -> None:
     """The wish looked for charges that were not sent before it waited; now there is one."""
@@ -215,7 +215,7 @@ async def test_who_withdraws_a_link_holds_it_while_waiting_for_no_payment(
     assert due == now
 
 
-async def test_who_hears_first_waits_for_a_name_before_the_subscription(
+async def test_a_first_fact_waits_for_a_name_before_the_subscription(
     shop: Shop, hand: Hand
 ) -> None:
     found = await shop.active("SUB")
@@ -233,7 +233,7 @@ async def test_who_hears_first_waits_for_a_name_before_the_subscription(
     assert free
 
 
-async def test_who_hears_first_waits_for_the_subscription_before_the_notices(
+async def test_a_first_fact_waits_for_the_subscription_before_the_notices(
     shop: Shop, hand: Hand
 ) -> None:
     found = await shop.active("SUB")
