@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from fakes import NOW
-from integration.store.test_whose_money import Account
+from integration.webhooks.test_attribution import Account
 from kasir.adyen.replies import Answer
 from kasir.gateway import meanings
 from kasir.payments.payment import Intent

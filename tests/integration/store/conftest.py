@@ -1,4 +1,4 @@
-"""Kasir opened on a database of its own, one for each file of tests."""
+"""Kasir on a database that the tests of one file share."""
 
 from __future__ import annotations
 

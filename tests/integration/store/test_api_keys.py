@@ -1,4 +1,4 @@
-"""Who may call: keys made, let in, and withdrawn while servers remember them."""
+"""API keys: made, accepted, and removed while servers remember them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks, and is gone: the next one asks at once, and never while the first may be at it."""
+"""A question whose sender is gone is sent again at once, and never while the first may be alive."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def let_in(database: str) -> None:
         await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
 
 
-async def test_a_key_whose_answer_the_database_did_not_take_is_asked_again_at_once(
+async def test_a_question_whose_answer_could_not_be_stored_is_sent_again_at_once(
     fresh_database: str, slow: Slow
 ) -> None:
     async def away() -> None:
@@ -166,7 +166,7 @@ async def until_logged(logs: list[Any], event: str) -> None:
     await until(look, lambda events: event in events, event)
 
 
-async def test_a_key_in_the_hands_of_a_killed_process_is_asked_again_at_once(
+async def test_a_question_of_a_killed_process_is_sent_again_at_once(
     fresh_database: str, slow: Slow
 ) -> None:
     port = free_port()
@@ -194,7 +194,7 @@ async def test_a_key_in_the_hands_of_a_killed_process_is_asked_again_at_once(
     assert len(set(keys)) == 1
 
 
-async def test_while_the_first_may_still_be_at_it_nobody_else_asks(
+async def test_while_the_first_sender_may_be_alive_nobody_else_sends(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
@@ -273,7 +273,7 @@ async def test_who_lost_its_session_is_seen_to_be_alive_again(
     assert answer.status == 200
 
 
-async def test_an_opening_that_is_given_up_leaves_nobody_behind_who_goes_on(
+async def test_an_opening_that_is_cancelled_leaves_no_task_behind(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as kasir:

@@ -1,4 +1,4 @@
-"""What is no longer needed goes, a little at a time; what is known of money stays for ever."""
+"""Old rows are removed in batches; facts of payments are kept for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fakes import NOW, FrozenClock
-from integration.store.test_whose_money import Account
+from integration.webhooks.test_attribution import Account
 from kasir.clock import Clock, SystemClock
 from kasir.config import Retention
 from kasir.payments.status import Status
@@ -99,7 +99,7 @@ async def events(kasir: Kasir, **counts: int) -> None:
         )
 
 
-async def test_the_words_of_a_notice_that_was_read_long_ago_go_and_it_is_still_known(
+async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_row_stays(
     kasir: Kasir,
 ) -> None:
     account = Account(kasir)
@@ -130,7 +130,7 @@ async def _nothing(_: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in NoticeState if state != "read"])
-async def test_what_may_be_read_again_keeps_its_words(kasir: Kasir, state: str) -> None:
+async def test_a_notice_that_may_be_read_again_keeps_its_body(kasir: Kasir, state: str) -> None:
     await notices(kasir, 3, state)
     await grow_old(kasir)
     await clean(kasir)
@@ -139,7 +139,7 @@ async def test_what_may_be_read_again_keeps_its_words(kasir: Kasir, state: str) 
     assert kept == 3
 
 
-async def test_a_contract_whose_words_are_gone_is_not_shown_by_its_payments_name(
+async def test_a_contract_whose_body_was_removed_is_not_shown_by_its_payments_name(
     kasir: Kasir,
 ) -> None:
     await notices(kasir, 1)
@@ -149,7 +149,7 @@ async def test_a_contract_whose_words_are_gone_is_not_shown_by_its_payments_name
     assert shown.psp_reference == ""
 
 
-async def test_events_that_the_shop_took_go_and_those_it_did_not_take_stay(kasir: Kasir) -> None:
+async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: Kasir) -> None:
     # One of the last kind was given up, or there is no address and nobody knows who fetched it.
     await events(kasir, delivered=3, due=2, never=4)
     await grow_old(kasir)
@@ -200,7 +200,7 @@ async def test_keys_facts_and_payments_stay_for_ever(kasir: Kasir) -> None:
     assert after == before
 
 
-async def test_much_that_is_old_goes_batch_by_batch_and_each_statement_is_bounded(
+async def test_many_old_rows_are_removed_in_batches_and_each_statement_is_bounded(
     kasir: Kasir,
 ) -> None:
     await log(kasir, 25_500)
@@ -220,7 +220,7 @@ async def test_many_of_one_moment_all_go(kasir: Kasir) -> None:
     assert await clean(kasir, most=100) == {"events": 2_500}
 
 
-async def test_what_somebody_holds_is_passed_by_and_waited_for_by_nobody(kasir: Kasir) -> None:
+async def test_locked_rows_are_skipped_and_nobody_waits_for_them(kasir: Kasir) -> None:
     await events(kasir, delivered=5)
     await grow_old(kasir)
     async with kasir.pool.acquire() as holder, holder.transaction():
@@ -249,7 +249,7 @@ async def test_a_clock_that_leapt_ahead_removes_nothing(kasir: Kasir) -> None:
     assert await clean(kasir, FrozenClock(datetime.now(UTC) + OLD)) == {}
 
 
-async def test_a_clock_that_stands_in_the_past_only_removes_later(kasir: Kasir) -> None:
+async def test_with_a_clock_in_the_past_rows_are_removed_later(kasir: Kasir) -> None:
     await events(kasir, delivered=1)
     await grow_old(kasir)
 

@@ -1,4 +1,4 @@
-"""Work that is cut while a statement of its transaction waits for a lock: it ends as cut."""
+"""A cancel while a statement of a transaction waits for a lock is raised as a cancel."""
 
 from __future__ import annotations
 

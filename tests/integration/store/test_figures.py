@@ -1,4 +1,4 @@
-"""The figures an operator watches: of what is open, by index, and to an end."""
+"""Counts for monitoring: of open rows, read from indexes, up to a limit."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ async def test_what_was_kept_long_ago_is_not_read_again(busy: Kasir) -> None:
         (inbox.SQL.notices_in_state.sql, ["ignored", 10**9, 100]),
     ],
 )
-async def test_what_an_operator_asks_of_notices_is_not_looked_for_among_all(
+async def test_an_operators_queries_of_notices_use_an_index(
     busy: Kasir, statement: str, given: list[Any]
 ) -> None:
     await busy.pool.execute("DELETE FROM notice")

@@ -1,4 +1,4 @@
-"""The inbox: many who keep share a commit, and nothing counts as kept before it is."""
+"""The inbox: many requests share a commit, and nothing counts as kept before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A way to PostgreSQL that falls silent, a server that takes no writes: every wait ends."""
+"""A silent path to PostgreSQL, or a server that takes no writes: every wait ends."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def backend(pool: Pool) -> int:
     return int(await pool.fetchval("SELECT pg_backend_pid()"))
 
 
-async def test_a_statement_into_silence_ends_and_what_took_that_way_is_not_lent_again(
+async def test_a_statement_on_a_silent_path_ends_and_its_connections_are_not_lent_again(
     way: Way,
 ) -> None:
     async with database.connected(way.dsn, 4, SOON) as pool:
@@ -89,7 +89,7 @@ async def made_and_not_heard_of(pool: Pool, way: Way) -> None:
         way.swallow(answers_only=True)
 
 
-async def test_connecting_into_silence_ends(way: Way) -> None:
+async def test_connecting_to_a_silent_server_ends(way: Way) -> None:
     way.swallow()
     with pytest.raises(DatabaseUnavailable, match="TimeoutError"):
         async with database.connected(way.dsn, 1, SOON):
@@ -102,7 +102,9 @@ async def test_waiting_for_a_connection_ends_where_all_are_lent(way: Way) -> Non
             await pool.fetchval("SELECT 1")
 
 
-async def test_whoever_stops_waiting_in_silence_gives_the_connection_up_at_once(way: Way) -> None:
+async def test_a_cancelled_statement_on_a_silent_path_closes_its_connection_at_once(
+    way: Way,
+) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         way.swallow()
         asking = asyncio.create_task(pool.fetchrow("SELECT 1"))
@@ -115,7 +117,7 @@ async def test_whoever_stops_waiting_in_silence_gives_the_connection_up_at_once(
         assert await pool.fetchval("SELECT 1") == 1
 
 
-async def test_whoever_is_told_to_stop_inside_a_transaction_stops(fresh_database: str) -> None:
+async def test_a_cancel_inside_a_transaction_ends_it(fresh_database: str) -> None:
     # A loop that goes on after whatever the database raises would go on for ever otherwise.
     async with database.connected(fresh_database, 2, SOON) as pool:
         working = asyncio.create_task(asleep_in_a_transaction(pool))
@@ -125,7 +127,7 @@ async def test_whoever_is_told_to_stop_inside_a_transaction_stops(fresh_database
             await working
 
 
-async def test_a_time_limit_around_a_transaction_is_told_as_one(fresh_database: str) -> None:
+async def test_a_timeout_around_a_transaction_is_raised_as_a_timeout(fresh_database: str) -> None:
     async with database.connected(fresh_database, 1, SOON) as pool:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
@@ -188,7 +190,7 @@ async def sleeps_in_a_transaction(pool: Pool) -> None:
         await connection.execute("SELECT pg_sleep(60)")
 
 
-async def test_a_cancel_in_a_transaction_is_one_though_nobody_hears_its_rollback(
+async def test_a_cancel_in_a_transaction_is_raised_though_its_rollback_is_not_answered(
     way: Way,
 ) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
@@ -207,7 +209,7 @@ async def thinks_in_a_transaction(pool: Pool, is_open: asyncio.Event) -> None:
         await asyncio.Event().wait()
 
 
-async def test_a_farewell_that_is_not_answered_is_said_in_vain_and_in_silence(
+async def test_a_close_that_is_not_answered_raises_nothing(
     way: Way, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with database.connected(way.dsn, 2, SOON) as pool:
@@ -234,7 +236,7 @@ async def test_a_silent_database_is_not_ready_and_says_so_in_time(way: Way) -> N
             await database.pending(pool, 0.1)
 
 
-async def test_the_server_itself_ends_what_takes_too_long_and_the_connection_stays_good(
+async def test_the_server_ends_a_slow_statement_and_the_connection_can_still_be_used(
     fresh_database: str,
 ) -> None:
     limits = replace(SOON, database_statement_s=0.1, database_silence_s=30.0)
@@ -280,7 +282,9 @@ async def test_a_change_of_the_schema_may_take_long(fresh_database: str) -> None
         await pool.execute("SELECT pg_sleep(0.5)")
 
 
-async def test_a_server_that_takes_no_writes_any_more_is_left(fresh_database: str) -> None:
+async def test_connections_to_a_server_that_takes_no_writes_any_more_are_dropped(
+    fresh_database: str,
+) -> None:
     async with database.connected(fresh_database, 2, SOON) as pool:
         await pool.execute("CREATE TABLE kept (id int)")
         async with pool.acquire() as connection:
@@ -293,7 +297,9 @@ async def test_a_server_that_takes_no_writes_any_more_is_left(fresh_database: st
         assert await backend(pool) != before
 
 
-async def test_it_is_not_ready_and_the_next_who_asks_looks_elsewhere(empty_database: str) -> None:
+async def test_a_read_only_server_is_not_ready_and_the_next_connection_is_a_new_one(
+    empty_database: str,
+) -> None:
     async with database.connected(empty_database, 1, SOON) as pool:
         await pool.execute("SET default_transaction_read_only = on")
         with pytest.raises(DatabaseReadOnly):
@@ -302,7 +308,9 @@ async def test_it_is_not_ready_and_the_next_who_asks_looks_elsewhere(empty_datab
         assert await database.pending(pool, 30) == database.migrations()
 
 
-async def test_one_that_takes_none_from_the_start_is_said_to_be_so(empty_database: str) -> None:
+async def test_a_server_that_is_read_only_from_the_start_is_reported_so(
+    empty_database: str,
+) -> None:
     name = urlsplit(empty_database).path[1:]
     connection = await asyncpg.connect(empty_database)
     await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")

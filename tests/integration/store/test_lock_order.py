@@ -215,7 +215,7 @@ async def test_who_withdraws_a_link_holds_it_while_waiting_for_no_payment(
     assert due == now
 
 
-async def test_who_hears_first_waits_for_a_name_before_the_subscription(
+async def test_a_first_fact_waits_for_a_name_before_the_subscription(
     shop: Shop, hand: Hand
 ) -> None:
     found = await shop.active("SUB")
@@ -233,7 +233,7 @@ async def test_who_hears_first_waits_for_a_name_before_the_subscription(
     assert free
 
 
-async def test_who_hears_first_waits_for_the_subscription_before_the_notices(
+async def test_a_first_fact_waits_for_the_subscription_before_the_notices(
     shop: Shop, hand: Hand
 ) -> None:
     found = await shop.active("SUB")

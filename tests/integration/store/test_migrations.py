@@ -1,4 +1,4 @@
-"""The schema: brought up to date once, however many start at once."""
+"""The schema is brought up to date once, however many processes start at once."""
 
 from __future__ import annotations
 

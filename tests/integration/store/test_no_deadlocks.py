@@ -1,4 +1,4 @@
-"""Everybody at once on one shopper: nobody waits for each other; and if so, nothing is lost."""
+"""Concurrent work on one shopper: no deadlocks, and if PostgreSQL ends one, nothing is lost."""
 
 from __future__ import annotations
 

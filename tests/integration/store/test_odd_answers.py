@@ -1,4 +1,4 @@
-"""An answer of Adyen's that holds what no column takes is an answer: no payment is lost for it."""
+"""An answer of Adyen with characters that no column accepts does not lose the payment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ODD: Final = [
 
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("field", ["refusalReason", "pspReference", "merchantReference"])
-async def test_a_payment_whose_answer_holds_odd_letters_is_not_lost(
+async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
     postgres_dsn: str, field: str, odd: str
 ) -> None:
     reference = f"ODD-{secrets.token_hex(4)}"

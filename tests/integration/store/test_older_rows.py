@@ -1,4 +1,4 @@
-"""Rows from before a migration: keys with blanks around them, and what told of tokens."""
+"""Rows from before a migration: keys with spaces around them, and sources of tokens."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_keys_lose_their_blanks_and_of_those_that_are_one_then_the_oldest_
         ([("disabled", "token webhook", 1), ("created", "AUTHORISATION", 2)], False),
     ],
 )
-async def test_a_token_is_as_sure_as_what_told_of_it(
+async def test_a_token_is_as_sure_as_the_source_of_its_facts(
     before: Pool, facts: list[tuple[str, str, int]], *, is_sure: bool
 ) -> None:
     await before.execute(

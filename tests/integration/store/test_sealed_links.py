@@ -1,4 +1,4 @@
-"""What a shop says of its shopper in a link stands nowhere in the clear, older links included."""
+"""What a link says of its shopper is encrypted, in older links too."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def shown(kasir: Kasir, link_id: str) -> dict[str, Any]:
     return {name: fields[name] for name in REQUEST}
 
 
-async def test_a_stolen_database_tells_nobodys_name_of_a_link(kasir: Kasir) -> None:
+async def test_a_stolen_database_reveals_no_name_from_a_link(kasir: Kasir) -> None:
     link_id = await made(kasir)
     kept = await everything(kasir)
 
@@ -75,7 +75,7 @@ async def test_a_stolen_database_tells_nobodys_name_of_a_link(kasir: Kasir) -> N
     assert await shown(kasir, link_id) == REQUEST
 
 
-async def test_a_link_from_before_is_read_and_sealed_by_a_worker(kasir: Kasir) -> None:
+async def test_an_older_link_is_read_and_encrypted_by_a_worker(kasir: Kasir) -> None:
     link_ids = [await older(kasir, f"PL_{number}") for number in range(150)]
     in_the_clear = await everything(kasir)
     before = await shown(kasir, link_ids[0])
@@ -98,7 +98,7 @@ async def test_a_link_from_before_is_read_and_sealed_by_a_worker(kasir: Kasir) -
     assert [await shown(kasir, link_id) for link_id in link_ids] == [REQUEST] * len(link_ids)
 
 
-async def test_sealing_what_is_sealed_does_nothing(kasir: Kasir) -> None:
+async def test_encrypting_links_again_changes_nothing(kasir: Kasir) -> None:
     await made(kasir)
     await older(kasir)
 

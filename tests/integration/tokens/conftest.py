@@ -1,4 +1,4 @@
-"""Kasir on a database of the test's own, and the running house for those who call it."""
+"""Kasir on a database of these tests, and a client of the running servers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from integration.tokens.counter import Counter
-from integration.tokens.desk import Desk, desk_on
+from integration.tokens.token_app import TokenApp, app_on
+from integration.tokens.token_client import TokenClient
 from opened import a_database
 from raw_http import Caller, caller
 
@@ -15,20 +15,20 @@ __all__ = ["caller"]
 
 
 @pytest.fixture(scope="session")
-async def open_desk(postgres_dsn: str) -> AsyncIterator[Desk]:
-    """Kasir on a database of these tests, opened once: most of a test would be opening it."""
-    async with a_database(postgres_dsn) as database, desk_on(database) as opened:
+async def open_app(postgres_dsn: str) -> AsyncIterator[TokenApp]:
+    """Kasir on a database of these tests, opened once, because opening takes longer than a test."""
+    async with a_database(postgres_dsn) as database, app_on(database) as opened:
         yield opened
 
 
 @pytest.fixture
-async def desk(open_desk: Desk) -> Desk:
-    """Kasir on a real and empty database, to be told things."""
-    await open_desk.forget()
-    return open_desk
+async def app(open_app: TokenApp) -> TokenApp:
+    """Kasir on a real and empty database, to post notifications to."""
+    await open_app.clear()
+    return open_app
 
 
 @pytest.fixture(scope="session")
-def counter(caller: Caller) -> Counter:
+def client(caller: Caller) -> TokenClient:
     """A shop that calls the house about saved wallets."""
-    return Counter(caller)
+    return TokenClient(caller)

@@ -1,6 +1,4 @@
-"""Charges of saved wallets over HTTP: what is refused leaves nothing behind, what goes out does so
-once.
-"""
+"""Charges of saved wallets over HTTP: a refused one leaves nothing behind, others are sent once."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from integration.tokens.counter import Counter, fresh
+from integration.tokens.token_client import TokenClient, fresh
 from kasir.demo.client import until
 from raw_http import Said, is_adyens_error
 from twin_fixtures import payment_body
@@ -30,30 +28,28 @@ class Saved:
 
 
 @pytest.fixture(scope="session")
-async def saved(counter: Counter) -> Saved:
+async def saved(client: TokenClient) -> Saved:
     """Made once: none of these tests uses it up."""
     shopper, stranger = fresh("shopper"), fresh("stranger")
-    token = await counter.save(shopper)
-    disabled = await counter.save(shopper, account="6281100000001")
-    removed = await counter.stored(shopper, disabled, method="DELETE")
+    token = await client.save(shopper)
+    disabled = await client.save(shopper, account="6281100000001")
+    removed = await client.stored(shopper, disabled, method="DELETE")
     assert removed.status == 204
-    await counter.save(stranger)
+    await client.save(stranger)
     return Saved(shopper, token, disabled, stranger)
 
 
-async def refused(counter: Counter, body: dict[str, Any]) -> Said:
+async def refused(client: TokenClient, body: dict[str, Any]) -> Said:
     """Send a bad payment under a key of its own; hold that nothing came of it."""
     reference = fresh("BAD")
-    before = await counter.caller.kept()
+    before = await client.caller.kept()
     body = {name: value for name, value in body.items() if value is not None}
-    said = await counter.caller.post(
-        "/v72/payments", {"reference": reference} | body, key=reference
-    )
+    said = await client.caller.post("/v72/payments", {"reference": reference} | body, key=reference)
 
     assert is_adyens_error(said), said.body
-    assert await counter.caller.kept() == before
-    assert await counter.caller.at_the_twin(reference) == []
-    assert await counter.payment(reference) == {}
+    assert await client.caller.kept() == before
+    assert await client.caller.at_the_twin(reference) == []
+    assert await client.payment(reference) == {}
     return said
 
 
@@ -142,9 +138,9 @@ BAD_CHARGES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ("changes", "field", "code", "cure"), BAD_CHARGES.values(), ids=BAD_CHARGES
 )
 async def test_one_thing_wrong_with_a_charge(
-    counter: Counter, saved: Saved, changes: dict[str, Any], field: str, code: str, cure: str
+    client: TokenClient, saved: Saved, changes: dict[str, Any], field: str, code: str, cure: str
 ) -> None:
-    said = await refused(counter, charge(saved, **changes))
+    said = await refused(client, charge(saved, **changes))
 
     assert (said.status, said.json["errorCode"]) == (422, code)
     assert f"Field '{field}' is not valid: " in said.json["message"]
@@ -152,8 +148,8 @@ async def test_one_thing_wrong_with_a_charge(
     assert saved.token.encode() not in said.body
 
 
-async def test_everything_wrong_with_a_charge_is_told_at_once(
-    counter: Counter, saved: Saved
+async def test_all_faults_of_a_charge_are_reported_at_once(
+    client: TokenClient, saved: Saved
 ) -> None:
     wrong = {
         "amount": {"currency": "EUR", "value": 50_000_001},
@@ -163,7 +159,7 @@ async def test_everything_wrong_with_a_charge_is_told_at_once(
         "recurringProcessingModel": None,
         "returnUrl": None,
     }
-    said = await refused(counter, charge(saved, **wrong))
+    said = await refused(client, charge(saved, **wrong))
     named = ["amount.currency", "amount.value", STORED_ID, *list(wrong)[2:]]
 
     assert [name for name in named if f"Field '{name}' is" not in said.json["message"]] == []
@@ -171,30 +167,30 @@ async def test_everything_wrong_with_a_charge_is_told_at_once(
 
 @pytest.mark.parametrize("whose", ["stranger", "SHOPPER"])
 async def test_a_token_is_charged_for_its_own_shopper_only(
-    counter: Counter, saved: Saved, whose: str
+    client: TokenClient, saved: Saved, whose: str
 ) -> None:
     other = saved.stranger if whose == "stranger" else saved.shopper.upper()
-    said = await refused(counter, charge(saved, shopperReference=other))
+    said = await refused(client, charge(saved, shopperReference=other))
 
     assert (said.status, said.json["errorCode"]) == (422, "800")
     assert f"Field '{STORED_ID}' is not valid: Contract not found" in said.json["message"]
     assert saved.shopper.encode() not in said.body
 
 
-async def test_a_token_that_adyen_knows_no_more_is_lost_though_nobody_told(
-    counter: Counter,
+async def test_a_token_that_adyen_does_not_know_any_more_is_disabled_without_a_notification(
+    client: TokenClient,
 ) -> None:
     """It was disabled there and its webhook is lost: the answer to the next charge tells."""
     shopper = fresh("shopper")
-    token = await counter.save(shopper)
+    token = await client.save(shopper)
     gone = "recurring.token.disabled"
     lost = {"fault": "lose_notice", "endpoint": "tokens", "eventCode": gone}
-    await counter.twin("PUT", "faults", [lost])
-    await counter.twin("POST", f"tokens/{token}", {"do": "disable"})
-    first = await counter.charge(shopper, token)
-    known = [*(await counter.known(shopper)).values()]
-    again = await counter.charge(shopper, token)
-    await counter.twin("PUT", "faults", [])
+    await client.twin("PUT", "faults", [lost])
+    await client.twin("POST", f"tokens/{token}", {"do": "disable"})
+    first = await client.charge(shopper, token)
+    known = [*(await client.known(shopper)).values()]
+    again = await client.charge(shopper, token)
+    await client.twin("PUT", "faults", [])
 
     assert (first.status, first.json["errorCode"]) == (422, "803")
     assert "save GoPay again" not in first.json["message"]  # Adyen's answer, not ours.
@@ -203,8 +199,10 @@ async def test_a_token_that_adyen_knows_no_more_is_lost_though_nobody_told(
 
 
 @pytest.mark.parametrize("name", ["storedPaymentMethodId", "recurringDetailReference"])
-async def test_a_disabled_token_is_never_charged(counter: Counter, saved: Saved, name: str) -> None:
-    said = await refused(counter, charge(saved, paymentMethod={name: saved.disabled}))
+async def test_a_disabled_token_is_never_charged(
+    client: TokenClient, saved: Saved, name: str
+) -> None:
+    said = await refused(client, charge(saved, paymentMethod={name: saved.disabled}))
 
     assert (said.status, said.json["errorCode"]) == (422, "803")
     assert "save GoPay again" in said.json["message"]
@@ -227,9 +225,9 @@ async def test_a_disabled_token_is_never_charged(counter: Counter, saved: Saved,
     ],
 )
 async def test_one_thing_wrong_with_saving(
-    counter: Counter, changes: dict[str, Any], field: str, cure: str
+    client: TokenClient, changes: dict[str, Any], field: str, cure: str
 ) -> None:
-    said = await refused(counter, payment_body(reference=None, **STORE) | changes)
+    said = await refused(client, payment_body(reference=None, **STORE) | changes)
 
     assert (said.status, said.json["errorCode"]) == (422, "187")
     assert f"Field '{field}' is not valid: " in said.json["message"]
@@ -238,58 +236,58 @@ async def test_one_thing_wrong_with_saving(
 
 @pytest.mark.parametrize("length", [3, 256])
 async def test_a_shopper_may_be_named_as_shortly_and_as_long_as_that(
-    counter: Counter, length: int
+    client: TokenClient, length: int
 ) -> None:
     body = payment_body(reference=fresh("SAVE"), shopperReference="s" * length, **STORE)
-    said = await counter.caller.post("/v72/payments", body)
+    said = await client.caller.post("/v72/payments", body)
 
     assert (said.status, said.json["resultCode"]) == (200, "RedirectShopper")
 
 
 async def test_a_token_may_come_with_its_type_and_by_its_older_name(
-    counter: Counter, saved: Saved
+    client: TokenClient, saved: Saved
 ) -> None:
     for method in (
         {"type": "gopay_wallet", "storedPaymentMethodId": saved.token},
         {"recurringDetailReference": saved.token},
     ):
-        said = await counter.charge(saved.shopper, saved.token, paymentMethod=method)
+        said = await client.charge(saved.shopper, saved.token, paymentMethod=method)
 
         assert (said.status, said.json["resultCode"]) == (200, "Authorised")
 
 
 async def test_what_is_above_adyens_own_limit_is_refused_in_adyens_words(
-    counter: Counter, saved: Saved
+    client: TokenClient, saved: Saved
 ) -> None:
     amount = {"currency": "IDR", "value": 20_000_001}
-    said = await counter.charge(saved.shopper, saved.token, amount=amount, reference="ABOVE-1")
+    said = await client.charge(saved.shopper, saved.token, amount=amount, reference="ABOVE-1")
 
     assert (said.status, said.json["errorCode"]) == (422, "137")
     assert is_adyens_error(said)
-    assert (await counter.payment("ABOVE-1"))["status"] == "failed"
+    assert (await client.payment("ABOVE-1"))["status"] == "failed"
 
 
 async def test_what_is_above_the_wallets_balance_is_a_refusal_and_no_error(
-    counter: Counter,
+    client: TokenClient,
 ) -> None:
     shopper, reference = fresh("shopper"), fresh("POOR")
-    token = await counter.save(shopper)
-    await counter.twin("PUT", f"wallets/{shopper}", {"balance": 24_999})
-    said = await counter.charge(shopper, token, reference=reference)
+    token = await client.save(shopper)
+    await client.twin("PUT", f"wallets/{shopper}", {"balance": 24_999})
+    said = await client.charge(shopper, token, reference=reference)
 
     assert (said.status, said.json["resultCode"]) == (200, "Refused")
-    assert (await counter.status(reference, "refused"))["captured"] == 0
+    assert (await client.status(reference, "refused"))["captured"] == 0
 
 
 async def test_the_same_key_twice_is_one_charge_and_one_answer(
-    counter: Counter, saved: Saved
+    client: TokenClient, saved: Saved
 ) -> None:
     reference = fresh("ONCE")
     first, again = [
-        await counter.charge(saved.shopper, saved.token, key=reference, reference=reference)
+        await client.charge(saved.shopper, saved.token, key=reference, reference=reference)
         for _ in range(2)
     ]
-    other = await counter.charge(
+    other = await client.charge(
         *(saved.shopper, saved.token),
         key=reference,
         reference=reference,
@@ -299,23 +297,25 @@ async def test_the_same_key_twice_is_one_charge_and_one_answer(
     assert (first.status, first.json["resultCode"]) == (200, "Authorised")
     assert again.body == first.body
     assert (other.status, other.json["errorCode"]) == (422, "704")
-    assert len(await counter.caller.at_the_twin(reference)) == 1
+    assert len(await client.caller.at_the_twin(reference)) == 1
 
 
-async def test_twenty_at_once_with_one_key_are_one_charge(counter: Counter, saved: Saved) -> None:
+async def test_twenty_at_once_with_one_key_are_one_charge(
+    client: TokenClient, saved: Saved
+) -> None:
     reference = fresh("TWENTY")
 
     async def one() -> Said:
-        return await counter.charge(saved.shopper, saved.token, key=reference, reference=reference)
+        return await client.charge(saved.shopper, saved.token, key=reference, reference=reference)
 
     answers = await asyncio.gather(*(one() for _ in range(20)))
     last = await one()
-    paid = await counter.status(reference, "authorised")
+    paid = await client.status(reference, "authorised")
 
-    assert len(await counter.caller.at_the_twin(reference)) == 1
+    assert len(await client.caller.at_the_twin(reference)) == 1
     assert paid["captured"] == 25_000
     assert (last.status, last.json["resultCode"]) == (200, "Authorised")
-    # Whoever came while the first was on its way was told so, or waited for the same answer.
+    # Whoever came while the first was on its way was refused, or waited for the same answer.
     assert {(said.status, said.json.get("errorCode")) for said in answers} <= {
         (200, None),
         (409, "704"),
@@ -326,20 +326,20 @@ async def test_twenty_at_once_with_one_key_are_one_charge(counter: Counter, save
 @pytest.mark.parametrize("code", ["Received", "Pending"])
 @pytest.mark.parametrize(("balance", "status"), [(None, "authorised"), (0, "refused")])
 async def test_an_answer_that_leaves_it_open_is_no_failure_and_the_notification_is_final(
-    counter: Counter, code: str, balance: int | None, status: str
+    client: TokenClient, code: str, balance: int | None, status: str
 ) -> None:
     shopper, reference = fresh("shopper"), fresh("OPEN")
-    token = await counter.save(shopper)
-    await counter.twin("PUT", f"wallets/{shopper}", {"balance": balance})
+    token = await client.save(shopper)
+    await client.twin("PUT", f"wallets/{shopper}", {"balance": balance})
     # So long that only the clock of the test ends it.
-    await counter.twin("PUT", "knobs", {"chargeResult": code, "chargeS": 3600})
+    await client.twin("PUT", "knobs", {"chargeResult": code, "chargeS": 3600})
     try:
-        said = await counter.charge(shopper, token, reference=reference)
-        before = await counter.payment(reference)
-        await counter.twin("POST", "clock", {"advance_s": 3600})
-        after = await counter.status(reference, status)
+        said = await client.charge(shopper, token, reference=reference)
+        before = await client.payment(reference)
+        await client.twin("POST", "clock", {"advance_s": 3600})
+        after = await client.status(reference, status)
     finally:
-        await counter.twin("DELETE", "knobs")
+        await client.twin("DELETE", "knobs")
 
     assert (said.status, said.json["resultCode"]) == (200, code)
     assert "action" not in said.json
@@ -349,20 +349,20 @@ async def test_an_answer_that_leaves_it_open_is_no_failure_and_the_notification_
 
 
 async def test_neither_the_server_nor_the_worker_writes_a_token_in_its_log(
-    counter: Counter, saved: Saved
+    client: TokenClient, saved: Saved
 ) -> None:
     """What was charged, refused, disabled and forged above all went through both."""
     body = b'{"type":"recurring.token.created","data":"%s"}' % saved.token.encode()
     forged = {"HmacSignature": "forged"}
-    await counter.caller.call("POST", "/webhooks/adyen/tokens", body, headers=forged)
-    house = counter.caller.house
+    await client.caller.call("POST", "/webhooks/adyen/tokens", body, headers=forged)
+    house = client.caller.house
 
     async def logged() -> str:
         return (house.logs / "server.log").read_text()
 
     log = await until(logged, lambda text: "not authentic" in text, "the forgery in the log")
     log += (house.logs / "worker.log").read_text()
-    every = await counter.twin("GET", "tokens")
+    every = await client.twin("GET", "tokens")
 
     ids = [token["storedPaymentMethodId"] for token in every["tokens"]]
     assert len(ids) > 2

@@ -1,4 +1,4 @@
-"""What a shopper has saved, listed and removed over HTTP: Checkout's way and the classic one."""
+"""Saved wallets listed and removed over HTTP: Checkout's API and the classic one."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from urllib.parse import urlencode
 
 import pytest
 
-from integration.tokens.counter import Counter, fresh
+from integration.tokens.token_client import TokenClient, fresh
 from raw_http import Said, is_adyens_error
 
 CHECKOUT = "/v72/storedPaymentMethods"
 CLASSIC = "/pal/servlet/Recurring/v68"
 
 
-async def charged(counter: Counter, shopper: str, token: str) -> tuple[int, str]:
+async def charged(client: TokenClient, shopper: str, token: str) -> tuple[int, str]:
     """Try to charge; give the status and the result or the error's code."""
-    said = await counter.charge(shopper, token)
+    said = await client.charge(shopper, token)
     return said.status, said.json.get("resultCode") or said.json["errorCode"]
 
 
-async def from_adyen(counter: Counter, shopper: str) -> Any:
+async def from_adyen(client: TokenClient, shopper: str) -> Any:
     """The same list, asked of the twin itself."""
-    url = f"{counter.caller.house.twin_url}{CHECKOUT}"
+    url = f"{client.caller.house.twin_url}{CHECKOUT}"
     query = {"merchantAccount": "TwinMerchant", "shopperReference": shopper}
-    key = {"X-API-Key": counter.caller.house.environment["ADYEN_API_KEY"]}
-    async with counter.caller.http.get(url, params=query, headers=key) as response:
+    key = {"X-API-Key": client.caller.house.environment["ADYEN_API_KEY"]}
+    async with client.caller.http.get(url, params=query, headers=key) as response:
         return await response.json()
 
 
 async def test_the_list_is_adyens_and_is_narrowed_only_where_that_is_asked_for(
-    counter: Counter,
+    client: TokenClient,
 ) -> None:
     shopper = fresh("shopper")
-    token = await counter.save(shopper, "CardOnFile")
-    whole = await counter.stored(shopper)
-    of_gopay = await counter.stored(shopper, type="gopay_wallet")
-    of_cards = await counter.stored(shopper, type="scheme")
-    classic = await counter.classic("listRecurringDetails", shopper)
+    token = await client.save(shopper, "CardOnFile")
+    whole = await client.stored(shopper)
+    of_gopay = await client.stored(shopper, type="gopay_wallet")
+    of_cards = await client.stored(shopper, type="scheme")
+    classic = await client.classic("listRecurringDetails", shopper)
     query = {"shopperReference": shopper}
     path = f"{CLASSIC}/listRecurringDetails"
-    classic_gopay = await counter.caller.post(f"{path}?type=gopay_wallet", query)
-    classic_cards = await counter.caller.post(f"{path}?type=visa", query)
+    classic_gopay = await client.caller.post(f"{path}?type=gopay_wallet", query)
+    classic_cards = await client.caller.post(f"{path}?type=visa", query)
 
-    assert whole.json == await from_adyen(counter, shopper)
+    assert whole.json == await from_adyen(client, shopper)
     assert [row["id"] for row in whole.json["storedPaymentMethods"]] == [token]
     assert of_gopay.json == whole.json
     assert of_cards.json == whole.json | {"storedPaymentMethods": []}
@@ -53,29 +53,29 @@ async def test_the_list_is_adyens_and_is_narrowed_only_where_that_is_asked_for(
     assert classic_cards.json == classic.json | {"details": []}
 
 
-async def test_what_is_saved_stands_in_the_list_of_payment_methods(counter: Counter) -> None:
+async def test_saved_wallets_are_in_the_list_of_payment_methods(client: TokenClient) -> None:
     shopper = fresh("shopper")
-    token = await counter.save(shopper, "CardOnFile")
+    token = await client.save(shopper, "CardOnFile")
     asked = {
         "amount": {"currency": "IDR", "value": 25_000},
         "channel": "Web",
         "shopperReference": shopper,
     }
-    said = await counter.caller.post("/v72/paymentMethods", asked)
+    said = await client.caller.post("/v72/paymentMethods", asked)
 
     (row,) = said.json["storedPaymentMethods"]
     assert (row["id"], row["supportedRecurringProcessingModels"]) == (token, ["CardOnFile"])
 
 
-async def test_a_removal_is_204_and_final_at_once(counter: Counter) -> None:
+async def test_a_removal_is_204_and_final_at_once(client: TokenClient) -> None:
     shopper = fresh("shopper")
-    token = await counter.save(shopper)
-    removed = await counter.stored(shopper, token, method="DELETE")
+    token = await client.save(shopper)
+    removed = await client.stored(shopper, token, method="DELETE")
     # At once: without waiting for the notification of it.
-    known = await counter.known(shopper)
-    after = await charged(counter, shopper, token)
-    again = await counter.stored(shopper, token, method="DELETE")
-    left = await counter.stored(shopper)
+    known = await client.known(shopper)
+    after = await charged(client, shopper, token)
+    again = await client.stored(shopper, token, method="DELETE")
+    left = await client.stored(shopper)
 
     assert (removed.status, removed.body) == (204, b"")
     assert list(known.values()) == ["disabled"]
@@ -84,56 +84,56 @@ async def test_a_removal_is_204_and_final_at_once(counter: Counter) -> None:
     assert left.json["storedPaymentMethods"] == []
 
 
-async def test_nobody_removes_what_is_anothers(counter: Counter) -> None:
+async def test_nobody_removes_what_is_anothers(client: TokenClient) -> None:
     shopper, stranger = fresh("shopper"), fresh("stranger")
-    token = await counter.save(shopper)
-    await counter.save(stranger)
-    checkout = await counter.stored(stranger, token, method="DELETE")
-    classic = await counter.classic("disable", stranger, recurringDetailReference=token)
+    token = await client.save(shopper)
+    await client.save(stranger)
+    checkout = await client.stored(stranger, token, method="DELETE")
+    classic = await client.classic("disable", stranger, recurringDetailReference=token)
 
     assert (checkout.status, checkout.json["errorCode"]) == (422, "800")
     assert (classic.status, classic.json["errorCode"]) == (422, "800")
-    assert list((await counter.known(shopper)).values()) == ["active"]
-    assert await charged(counter, shopper, token) == (200, "Authorised")
+    assert list((await client.known(shopper)).values()) == ["active"]
+    assert await charged(client, shopper, token) == (200, "Authorised")
 
 
-async def test_the_classic_disable_of_one_leaves_the_other(counter: Counter) -> None:
+async def test_the_classic_disable_of_one_leaves_the_other(client: TokenClient) -> None:
     shopper = fresh("shopper")
-    first = await counter.save(shopper)
-    second = await counter.save(shopper, account="6281100000002")
-    said = await counter.classic("disable", shopper, recurringDetailReference=first)
+    first = await client.save(shopper)
+    second = await client.save(shopper, account="6281100000002")
+    said = await client.classic("disable", shopper, recurringDetailReference=first)
 
     assert (said.status, said.json) == (200, {"response": "[detail-successfully-disabled]"})
-    assert sorted((await counter.known(shopper)).values()) == ["active", "disabled"]
-    assert await charged(counter, shopper, first) == (422, "803")
-    assert await charged(counter, shopper, second) == (200, "Authorised")
+    assert sorted((await client.known(shopper)).values()) == ["active", "disabled"]
+    assert await charged(client, shopper, first) == (422, "803")
+    assert await charged(client, shopper, second) == (200, "Authorised")
 
 
 async def test_the_trap_of_the_classic_disable_without_a_detail_all_are_gone(
-    counter: Counter,
+    client: TokenClient,
 ) -> None:
     shopper, other = fresh("shopper"), fresh("other")
     tokens = [
-        await counter.save(shopper),
-        await counter.save(shopper, account="6281100000003"),
+        await client.save(shopper),
+        await client.save(shopper, account="6281100000003"),
     ]
-    untouched = await counter.save(other)
-    said = await counter.classic("disable", shopper)
+    untouched = await client.save(other)
+    said = await client.classic("disable", shopper)
 
     assert (said.status, said.json) == (200, {"response": "[all-details-successfully-disabled]"})
-    assert list((await counter.known(shopper)).values()) == ["disabled", "disabled"]
-    assert [await charged(counter, shopper, token) for token in tokens] == [(422, "803")] * 2
-    assert await charged(counter, other, untouched) == (200, "Authorised")
+    assert list((await client.known(shopper)).values()) == ["disabled", "disabled"]
+    assert [await charged(client, shopper, token) for token in tokens] == [(422, "803")] * 2
+    assert await charged(client, other, untouched) == (200, "Authorised")
 
 
-async def test_one_use_of_a_token_taken_away_leaves_the_other_use(counter: Counter) -> None:
+async def test_removing_one_use_of_a_token_leaves_the_other_use(client: TokenClient) -> None:
     shopper = fresh("shopper")
-    token = await counter.save(shopper, "CardOnFile")
+    token = await client.save(shopper, "CardOnFile")
     named = {"recurringDetailReference": token}
-    other = await counter.classic("disable", shopper, contract="RECURRING", **named)
-    left = list((await counter.known(shopper)).values())
-    last = await counter.classic("disable", shopper, contract="ONECLICK", **named)
-    gone = list((await counter.known(shopper)).values())
+    other = await client.classic("disable", shopper, contract="RECURRING", **named)
+    left = list((await client.known(shopper)).values())
+    last = await client.classic("disable", shopper, contract="ONECLICK", **named)
+    gone = list((await client.known(shopper)).values())
 
     assert (other.status, last.status) == (200, 200)
     assert (left, gone) == (["active"], ["disabled"])
@@ -154,28 +154,28 @@ WRONG: dict[str, tuple[dict[str, str], int, str, str]] = {
 
 @pytest.mark.parametrize(("asked", "status", "code", "field"), WRONG.values(), ids=WRONG)
 async def test_a_list_or_a_removal_for_nobody_is_refused(
-    counter: Counter, asked: dict[str, str], status: int, code: str, field: str
+    client: TokenClient, asked: dict[str, str], status: int, code: str, field: str
 ) -> None:
-    answers = [await call(counter, *where, asked) for where in WHERE]
+    answers = [await call(client, *where, asked) for where in WHERE]
 
     assert all(is_adyens_error(said) for said in answers)
     assert {(said.status, said.json["errorCode"]) for said in answers} == {(status, code)}
     assert all(f"Field '{field}' is not valid: " in said.json["message"] for said in answers)
 
 
-async def test_a_classic_call_that_is_no_object_is_refused(counter: Counter) -> None:
+async def test_a_classic_call_that_is_no_object_is_refused(client: TokenClient) -> None:
     for body in (b"", b"[]", b"{"):
-        said = await counter.caller.call("POST", f"{CLASSIC}/disable", body)
+        said = await client.caller.call("POST", f"{CLASSIC}/disable", body)
 
         assert (said.status, said.json["errorCode"]) == (400, "702")
 
 
 @pytest.mark.parametrize("key", [None, "wrong"])
 async def test_without_a_key_nothing_is_listed_or_removed(
-    counter: Counter, key: str | None
+    client: TokenClient, key: str | None
 ) -> None:
     asked = {"shopperReference": "shopper-1"}
-    answers = [await call(counter, *where, asked, key=key) for where in WHERE]
+    answers = [await call(client, *where, asked, key=key) for where in WHERE]
 
     assert {(said.status, said.json["errorCode"]) for said in answers} == {(401, "000")}
 
@@ -190,9 +190,9 @@ WHERE = [
 
 
 async def call(
-    counter: Counter, method: str, path: str, asked: dict[str, str], key: str | None = ""
+    client: TokenClient, method: str, path: str, asked: dict[str, str], key: str | None = ""
 ) -> Said:
     """Ask by query or by body, as the call has it."""
     if method == "POST":
-        return await counter.caller.call(method, path, asked, api_key=key)
-    return await counter.caller.call(method, f"{path}?{urlencode(asked)}", api_key=key)
+        return await client.caller.call(method, path, asked, api_key=key)
+    return await client.caller.call(method, f"{path}?{urlencode(asked)}", api_key=key)

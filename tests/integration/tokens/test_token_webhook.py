@@ -1,4 +1,4 @@
-"""The door of the token webhook: its own key, its own seal, the raw bytes, and nothing else."""
+"""The token webhook: its own key, and a signature over the raw bytes."""
 
 from __future__ import annotations
 
@@ -12,117 +12,117 @@ from litestar.testing import AsyncTestClient
 from adyen_twin.protocol import signing
 from door import door
 from fakes import KEY, OTHER_KEY
-from integration.tokens.counter import Counter
-from integration.tokens.desk import Story, story
+from integration.tokens.token_app import SavedWallet, a_wallet
+from integration.tokens.token_client import TokenClient
 from kasir.demo.client import until
 from raw_http import Said
 
 PATH = "/webhooks/adyen/tokens"
 
 
-def key_of(counter: Counter) -> str:
+def key_of(client: TokenClient) -> str:
     """The key that the house expects token notifications to be sealed with."""
-    return counter.caller.house.environment["ADYEN_TOKEN_HMAC_KEY"]
+    return client.caller.house.environment["ADYEN_TOKEN_HMAC_KEY"]
 
 
-async def deliver(counter: Counter, body: bytes, headers: dict[str, str]) -> Said:
-    return await counter.caller.call("POST", PATH, body, headers=headers, api_key=None)
+async def deliver(client: TokenClient, body: bytes, headers: dict[str, str]) -> Said:
+    return await client.caller.call("POST", PATH, body, headers=headers, api_key=None)
 
 
-async def until_known(counter: Counter, told: Story) -> None:
-    await until(lambda: counter.known(told.shopper), bool, "the token")
+async def until_known(client: TokenClient, wallet: SavedWallet) -> None:
+    await until(lambda: client.known(wallet.shopper), bool, "the token")
 
 
 @pytest.mark.parametrize("name", ["HmacSignature", "hmacsignature", "HMACSIGNATURE"])
 async def test_a_notification_is_accepted_under_its_header_in_any_case(
-    counter: Counter, name: str
+    client: TokenClient, name: str
 ) -> None:
-    told = story()
-    body = told.webhook("created", 1)
-    headers = {name: signing.sign_bytes(body, key_of(counter)), "Protocol": "HmacSHA256"}
-    said = await deliver(counter, body, headers)
-    await until_known(counter, told)
+    wallet = a_wallet()
+    body = wallet.webhook("created", 1)
+    headers = {name: signing.sign_bytes(body, key_of(client)), "Protocol": "HmacSHA256"}
+    said = await deliver(client, body, headers)
+    await until_known(client, wallet)
 
     assert (said.status, said.body) == (202, b"[accepted]")
 
 
-async def test_the_same_twice_is_accepted_twice_and_is_one_token(counter: Counter) -> None:
-    told = story()
-    body = json.dumps(json.loads(told.webhook("created", 1)), indent=2).encode()
-    headers = {"HmacSignature": signing.sign_bytes(body, key_of(counter))}
-    answers = [await deliver(counter, body, headers) for _ in range(3)]
-    await until_known(counter, told)
+async def test_the_same_twice_is_accepted_twice_and_is_one_token(client: TokenClient) -> None:
+    wallet = a_wallet()
+    body = json.dumps(json.loads(wallet.webhook("created", 1)), indent=2).encode()
+    headers = {"HmacSignature": signing.sign_bytes(body, key_of(client))}
+    answers = [await deliver(client, body, headers) for _ in range(3)]
+    await until_known(client, wallet)
 
     assert [said.status for said in answers] == [202] * 3
-    assert list((await counter.known(told.shopper)).values()) == ["active"]
+    assert list((await client.known(wallet.shopper)).values()) == ["active"]
 
 
-async def test_what_is_not_authentic_is_401_and_has_no_effect(counter: Counter) -> None:
-    told, later = story(), story()
-    body = told.webhook("created", 1)
+async def test_what_is_not_authentic_is_401_and_has_no_effect(client: TokenClient) -> None:
+    wallet, later = a_wallet(), a_wallet()
+    body = wallet.webhook("created", 1)
     reserialised = json.dumps(json.loads(body), indent=1).encode()
-    standard_key = counter.caller.house.environment["ADYEN_HMAC_KEY"]
+    standard_key = client.caller.house.environment["ADYEN_HMAC_KEY"]
     of_standard = signing.sign_bytes(body, standard_key)
-    seal = signing.sign_bytes(body, key_of(counter))
+    seal = signing.sign_bytes(body, key_of(client))
     forged = [
-        await deliver(counter, body, {}),
-        await deliver(counter, body, {"HmacSignature": ""}),
-        await deliver(counter, body, {"HmacSignature": "forged"}),
+        await deliver(client, body, {}),
+        await deliver(client, body, {"HmacSignature": ""}),
+        await deliver(client, body, {"HmacSignature": "forged"}),
         # The standard webhook has a key of its own, and it is not this one.
-        await deliver(counter, body, {"HmacSignature": of_standard}),
-        await deliver(counter, body, {"X-HmacSignature": seal}),
-        await deliver(counter, body + b" ", {"HmacSignature": seal}),
-        await deliver(counter, reserialised, {"HmacSignature": seal}),
-        await deliver(counter, body.replace(told.shopper.encode(), b"me"), {"HmacSignature": seal}),
+        await deliver(client, body, {"HmacSignature": of_standard}),
+        await deliver(client, body, {"X-HmacSignature": seal}),
+        await deliver(client, body + b" ", {"HmacSignature": seal}),
+        await deliver(client, reserialised, {"HmacSignature": seal}),
+        await deliver(
+            client, body.replace(wallet.shopper.encode(), b"me"), {"HmacSignature": seal}
+        ),
     ]
     # A good one is read after them: by then they would have been, too.
     good = later.webhook("created", 1)
-    await deliver(counter, good, {"HmacSignature": signing.sign_bytes(good, key_of(counter))})
-    await until_known(counter, later)
+    await deliver(client, good, {"HmacSignature": signing.sign_bytes(good, key_of(client))})
+    await until_known(client, later)
 
     assert {(said.status, said.body) for said in forged} == {(401, b"no valid HMAC signature")}
-    assert await counter.known(told.shopper) == {}
-    assert await counter.known("me") == {}
+    assert await client.known(wallet.shopper) == {}
+    assert await client.known("me") == {}
 
 
-async def test_what_is_sealed_and_cannot_be_read_is_kept(counter: Counter) -> None:
+async def test_a_signed_body_that_cannot_be_read_is_kept(client: TokenClient) -> None:
     for body in (b"", b"null", b"[]", b"{", b"\xff", b'{"type":7}'):
-        headers = {"HmacSignature": signing.sign_bytes(body, key_of(counter))}
-        said = await deliver(counter, body, headers)
+        headers = {"HmacSignature": signing.sign_bytes(body, key_of(client))}
+        said = await deliver(client, body, headers)
 
         assert (said.status, said.body) == (202, b"[accepted]"), body
 
 
-async def test_a_type_nobody_has_heard_of_is_accepted(counter: Counter) -> None:
-    body = story().webhook("merged", 1)
-    said = await deliver(
-        counter, body, {"HmacSignature": signing.sign_bytes(body, key_of(counter))}
-    )
+async def test_an_unknown_type_is_accepted(client: TokenClient) -> None:
+    body = a_wallet().webhook("merged", 1)
+    said = await deliver(client, body, {"HmacSignature": signing.sign_bytes(body, key_of(client))})
 
     assert (said.status, said.body) == (202, b"[accepted]")
 
 
-async def test_a_body_over_the_limit_is_413(counter: Counter) -> None:
+async def test_a_body_over_the_limit_is_413(client: TokenClient) -> None:
     body = b'{"type":"' + b"x" * 600_000 + b'"}'
-    said = await deliver(
-        counter, body, {"HmacSignature": signing.sign_bytes(body, key_of(counter))}
-    )
+    said = await deliver(client, body, {"HmacSignature": signing.sign_bytes(body, key_of(client))})
 
     assert said.status == 413
 
 
-async def test_notifications_are_posted(counter: Counter) -> None:
-    assert (await counter.caller.call("GET", PATH)).status == 405
+async def test_notifications_are_posted(client: TokenClient) -> None:
+    assert (await client.caller.call("GET", PATH)).status == 405
 
 
 async def knock(client: AsyncTestClient[Litestar], key: str, **more: Any) -> int:
-    body = story().webhook("created", 1)
+    body = a_wallet().webhook("created", 1)
     headers = {"HmacSignature": signing.sign_bytes(body, key)}
     answer = await client.post(PATH, content=body, headers=headers, **more)
     return int(answer.status_code)
 
 
-async def test_basic_authentication_and_two_keys_at_this_door_too(fresh_database: str) -> None:
+async def test_the_token_webhook_has_basic_authentication_and_two_keys_too(
+    fresh_database: str,
+) -> None:
     environ = {
         "ADYEN_TOKEN_HMAC_KEY": f"{OTHER_KEY},{'00' * 32}",
         "KASIR_WEBHOOK_USER": "adyen",

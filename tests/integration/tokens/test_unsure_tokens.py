@@ -1,4 +1,4 @@
-"""A token that only unsealed words named is looked up at Adyen before it is charged."""
+"""A token named only outside a signature is looked up at Adyen before it is charged."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ async def test_one_that_adyen_lists_is_looked_up_once_and_charged(adyen: Adyen, 
     assert (first[0], first[1]["resultCode"]) == (200, "Authorised")
 
 
-async def test_one_that_the_token_webhook_told_of_is_charged_as_it_is(adyen: Adyen) -> None:
+async def test_a_token_from_the_token_webhook_is_charged_without_a_check(adyen: Adyen) -> None:
     await adyen.names_it_beside_the_seal()
     await adyen.tells_of_it_by_the_token_webhook()
     status, _, _ = await charge(adyen.kasir)
@@ -193,7 +193,7 @@ async def test_what_may_have_been_sent_before_is_not_written_off_for_its_token(
     assert "POST" not in adyen.calls
 
 
-async def test_unsealed_words_do_not_bring_back_a_token_that_was_removed(adyen: Adyen) -> None:
+async def test_unsigned_fields_do_not_bring_back_a_token_that_was_removed(adyen: Adyen) -> None:
     await adyen.tells_of_it_by_the_token_webhook()
     adyen.far.handler = _removed
     asked = {"shopperReference": SHOPPER, "merchantAccount": "TwinMerchant"}

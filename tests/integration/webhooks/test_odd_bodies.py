@@ -1,4 +1,4 @@
-"""Whatever Adyen could send and sign is kept, accepted and read; nobody's queue waits behind it."""
+"""Every body that Adyen could sign is kept, accepted and read; it never blocks Adyen's queue."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ ODD: Final = [
 
 
 @pytest.mark.parametrize("body", ODD)
-async def test_what_adyen_sealed_is_accepted_however_odd_it_is_and_the_next_is_read(
+async def test_a_signed_body_is_accepted_however_odd_it_is_and_the_next_is_read(
     fresh_database: str, body: bytes
 ) -> None:
     async with door(fresh_database) as client:
@@ -117,7 +117,7 @@ async def test_what_adyen_sealed_is_accepted_however_odd_it_is_and_the_next_is_r
         b'{"notificationItems":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
-async def test_what_nobody_can_read_is_kept_for_who_has_the_password_and_for_nobody_else(
+async def test_an_unreadable_body_is_kept_from_senders_with_the_password_only(
     fresh_database: str, body: bytes
 ) -> None:
     async with door(fresh_database, **GUARDED) as client:
@@ -138,7 +138,7 @@ async def test_what_nobody_can_read_is_kept_for_who_has_the_password_and_for_nob
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"notificationItems":[]}', b"\xff"])
-async def test_without_a_password_what_nobody_can_read_proves_nothing(
+async def test_without_a_password_an_unreadable_body_is_refused(
     fresh_database: str, body: bytes
 ) -> None:
     async with door(fresh_database) as client:
@@ -165,7 +165,7 @@ async def test_a_form_of_more_fields_than_any_notification_has_is_nothing_that_c
     assert "kept, and cannot be read" in [one["event"] for one in logs]
 
 
-async def test_a_password_is_no_seal(fresh_database: str) -> None:
+async def test_a_password_does_not_replace_the_signature(fresh_database: str) -> None:
     forged = envelope(notification_item(key=OTHER_KEY))
     async with door(fresh_database, **GUARDED) as client:
         said = await client.post("/webhooks/adyen", content=forged, headers=BASIC)
@@ -202,7 +202,7 @@ async def test_of_good_items_beside_what_is_no_item_the_good_ones_are_kept(
         b'\xef\xbb\xbf{"type":7}',
     ],
 )
-async def test_a_token_notification_that_is_sealed_is_accepted_however_odd_it_is(
+async def test_a_signed_token_notification_is_accepted_however_odd_it_is(
     fresh_database: str, body: bytes
 ) -> None:
     async with door(fresh_database, **GUARDED) as client:

@@ -1,4 +1,4 @@
-"""Notices of Adyen's other platform: kept, accepted, shown as held, and never acted upon."""
+"""Notices of Adyen's other platform are kept, accepted and held, without effect."""
 
 from __future__ import annotations
 

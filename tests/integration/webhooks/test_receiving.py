@@ -1,4 +1,4 @@
-"""Notifications over HTTP: 202 once they are kept, and for nothing that is not authentic."""
+"""Notifications over HTTP: 202 once they are kept, and only if they are authentic."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def until_counted(caller: Caller, state: str, wanted: int) -> None:
     await until(look, lambda count: count == wanted, f"{wanted} notices {state}")
 
 
-async def test_an_authentic_notification_is_accepted_and_becomes_the_final_word(
+async def test_an_authentic_notification_is_accepted_and_decides_the_status(
     caller: Caller, walker: Walker
 ) -> None:
     reference = await new_payment(caller)
@@ -152,9 +152,7 @@ async def test_an_item_changed_on_the_way_is_not_authentic(caller: Caller) -> No
     assert said.status == 401
 
 
-async def test_one_bad_item_does_not_take_the_good_ones_down(
-    caller: Caller, walker: Walker
-) -> None:
+async def test_one_bad_item_does_not_keep_the_others_out(caller: Caller, walker: Walker) -> None:
     good, other = await new_payment(caller), await new_payment(caller)
     batch = envelope(item_for(caller, other, key=OTHER_KEY), item_for(caller, good))
     said = await deliver(caller, batch)
@@ -202,7 +200,7 @@ async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None
     assert (said.status, said.body) == (202, b"[accepted]")
 
 
-async def test_a_code_nobody_has_heard_of_is_accepted_and_counted(caller: Caller) -> None:
+async def test_an_unknown_event_code_is_accepted_and_counted(caller: Caller) -> None:
     before = (await notices(caller)).get("unheard_of", 0)
     item = item_for(caller, "ANY", eventCode="SOMETHING_NEW")
     said = await deliver(caller, envelope(item))
@@ -211,7 +209,7 @@ async def test_a_code_nobody_has_heard_of_is_accepted_and_counted(caller: Caller
     await until_counted(caller, "unheard_of", before + 1)
 
 
-async def test_news_of_another_merchant_account_is_accepted_and_marked_foreign(
+async def test_a_notification_of_another_merchant_account_is_accepted_and_marked_foreign(
     caller: Caller,
 ) -> None:
     reference = await new_payment(caller)
@@ -224,7 +222,9 @@ async def test_news_of_another_merchant_account_is_accepted_and_marked_foreign(
     assert [fact["says"] for fact in await facts_of(caller, reference)] == ["awaiting_shopper"]
 
 
-async def test_news_of_nobodys_reference_is_accepted_and_marked_foreign(caller: Caller) -> None:
+async def test_a_notification_of_an_unknown_reference_is_accepted_and_marked_foreign(
+    caller: Caller,
+) -> None:
     before = (await notices(caller)).get("foreign", 0)
     item = item_for(caller, f"NOBODY-{secrets.token_hex(6)}")
     said = await deliver(caller, envelope(item))
@@ -248,9 +248,7 @@ async def test_a_notice_that_cannot_be_read_is_accepted_and_held_and_blocks_nobo
     assert payment["captured"] == 25_000
 
 
-async def test_a_nul_in_an_item_is_no_poison_to_the_database(
-    caller: Caller, walker: Walker
-) -> None:
+async def test_a_nul_in_an_item_does_not_break_the_database(caller: Caller, walker: Walker) -> None:
     reference = await new_payment(caller)
     poison = item_for(caller, reference + "\0", reason="a\0b", pspReference="PSP\0NUL")
     answers = [
@@ -310,7 +308,7 @@ async def test_an_authorization_header_is_no_harm_where_none_is_asked_for(caller
     assert said.status == 202
 
 
-async def test_the_spelling_of_the_json_does_not_matter_to_the_seal(
+async def test_the_spelling_of_the_json_does_not_matter_to_the_signature(
     caller: Caller, walker: Walker
 ) -> None:
     reference = await new_payment(caller)

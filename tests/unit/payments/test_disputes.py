@@ -1,4 +1,4 @@
-"""A dispute is what was said of it, by whatever name, in whatever order."""
+"""A dispute is the sum of its facts, in any order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_dispute_without_a_name_of_its_own_is_shown_all_the_same() -> None:
     )
 
 
-def test_a_dispute_heard_of_before_its_details_were_kept_is_shown_without_them() -> None:
+def test_a_dispute_recorded_before_details_were_kept_is_shown_without_them() -> None:
     old = a_fact(Says.DISPUTE_ANNOUNCED, "PSP", modification="D1")
     (found,) = fold(an_intent(), [PAID, old]).disputes
 
@@ -40,7 +40,7 @@ def test_what_is_asked_before_there_is_a_dispute_is_no_dispute() -> None:
     assert fold(an_intent(), [PAID, asked]).disputes == ()
 
 
-def test_of_the_providers_words_the_last_by_its_own_clock_counts() -> None:
+def test_of_the_providers_details_the_latest_by_its_own_clock_count() -> None:
     def said(status: str, days: int) -> DisputeDetails:
         return DisputeDetails(status=status, deadline=NOW + timedelta(days=days))
 

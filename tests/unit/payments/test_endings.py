@@ -1,4 +1,4 @@
-"""How captures and cancels ended, told of each once, in whatever order it was heard."""
+"""How captures and cancels ended: each reported once, in any order of facts."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def declined(says: Says) -> Fact:
     ],
     ids=["captured", "capture rejected", "failed later", "not cancelled", "elsewhere"],
 )
-def test_a_change_ends_the_same_way_in_whatever_order_it_is_heard(
+def test_a_change_ends_the_same_way_in_any_order_of_facts(
     facts: list[Fact], ending: Ending
 ) -> None:
     found = {
@@ -83,7 +83,7 @@ def test_a_change_ends_the_same_way_in_whatever_order_it_is_heard(
         ("reversal", Says.REFUND_DECLINED, Ending.REFUND_NEVER_TAKEN),
     ],
 )
-def test_what_was_never_taken_is_an_end_only_after_silence(
+def test_a_rejected_request_is_an_ending_only_if_it_had_no_answer_at_first(
     kind: str, says: Says, ending: Ending
 ) -> None:
     at_once = fold(an_intent(), [PAID, asked(kind), declined(says)])

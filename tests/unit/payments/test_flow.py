@@ -1,4 +1,4 @@
-"""The road of a payment, walked with a scripted provider and a clock that stands still."""
+"""The flow of a payment, with a scripted provider and a fixed clock."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_it_is_written_down_before_anybody_is_asked() -> None:
     assert [payment.status for payment in seen if payment] == [Status.CREATED]
 
 
-async def test_the_same_shop_key_gives_the_first_answer_and_asks_nobody() -> None:
+async def test_the_same_shop_key_gives_the_first_answer_and_sends_nothing() -> None:
     road = Road()
     first, again = await road.pay("pay_1"), await road.pay("pay_2")
 
@@ -115,7 +115,7 @@ async def test_the_same_shop_key_for_something_else_is_refused() -> None:
     assert len(road.provider.asked) == 1
 
 
-async def test_while_the_first_runs_the_second_is_told_so() -> None:
+async def test_while_the_first_request_runs_the_second_is_refused() -> None:
     road = Road()
     road.provider.may_answer = asyncio.Event()
     first = asyncio.create_task(road.flow.pay(an_intent(), a_question(), KEY))
@@ -129,7 +129,7 @@ async def test_while_the_first_runs_the_second_is_told_so() -> None:
     assert await road.pay("pay_3") == ("pay_1", BODY)
 
 
-async def test_no_answer_is_an_unknown_outcome_and_the_same_key_asks_again() -> None:
+async def test_no_answer_is_an_unknown_outcome_and_the_same_key_sends_again() -> None:
     road = Road(silent)
     unheard = await road.pay()
     unknown = await road.status()
@@ -145,7 +145,7 @@ async def test_no_answer_is_an_unknown_outcome_and_the_same_key_asks_again() -> 
     assert await road.status() == Status.AWAITING_SHOPPER
 
 
-async def test_a_question_whose_asker_vanished_is_asked_again_after_its_lease() -> None:
+async def test_a_question_whose_sender_is_gone_is_sent_again_after_its_lease() -> None:
     road = Road()
     await road.book.open(an_intent(), a_question(), KEY)  # And then the machine stopped.
     with pytest.raises(StillRunning):
@@ -159,7 +159,7 @@ async def test_a_question_whose_asker_vanished_is_asked_again_after_its_lease() 
     assert len(road.provider.asked) == 1
 
 
-async def test_of_two_who_come_after_the_lease_one_asks() -> None:
+async def test_of_two_callers_after_the_lease_one_sends() -> None:
     road = Road()
     await road.book.open(an_intent(), a_question(), KEY)
     road.clock.advance(PATIENCE.lease)
@@ -215,7 +215,7 @@ async def test_two_who_ask_for_details_at_once_get_the_one_answer() -> None:
     assert len(road.provider.asked) == 1
 
 
-async def test_a_second_asker_waits_no_longer_than_patience_lasts() -> None:
+async def test_a_second_caller_waits_no_longer_than_its_timeout() -> None:
     road = Road()
     road.provider.may_answer = asyncio.Event()
     first = asyncio.create_task(road.flow.finish(details()))

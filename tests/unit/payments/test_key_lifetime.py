@@ -1,4 +1,4 @@
-"""A key is good for as long as the provider remembers it: after that nobody asks with it again."""
+"""A question is not sent again once the provider may have forgotten its key."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def _ask_again_after(age: timedelta, chance: float = 0.5) -> Silent:
         (2 * WEEK, 0),
     ],
 )
-async def test_nobody_asks_with_a_key_that_may_be_forgotten(age: timedelta, asked: int) -> None:
+async def test_a_key_that_may_be_forgotten_is_not_used_again(age: timedelta, asked: int) -> None:
     assert asked == (await _ask_again_after(age)).asked
 
 

@@ -1,8 +1,7 @@
-"""Whose is a message? By what proves it, and never by what anybody can write.
+"""Which payment a message belongs to, decided by what proves it.
 
 The table of docs/payment-status.md, exhaustively: every echo, owner, method, amount, set of
-candidates and kind of message. What is expected is written here a second time, as a list of rules
-over those words, and not as the code has it.
+candidates and kind of message. The expectation is a second implementation, as a list of rules.
 """
 
 from __future__ import annotations

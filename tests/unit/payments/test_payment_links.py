@@ -1,4 +1,4 @@
-"""Where a link stands, by its payments and the time. Paid stays paid."""
+"""The status of a link, by its payments and the time. A paid link stays completed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_reusable_link_can_be_paid_again() -> None:
 
 
 @pytest.mark.parametrize("says", [Says.PENDING, Says.UNKNOWN])
-def test_a_payment_without_a_final_word_is_waited_for(says: Says) -> None:
+def test_a_link_with_a_payment_without_final_status_is_pending(says: Says) -> None:
     assert link_status(link(), [that(says)], NOW) == LinkStatus.PAYMENT_PENDING
 
 

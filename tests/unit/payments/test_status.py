@@ -1,4 +1,4 @@
-"""What wins where several things were said of a payment."""
+"""Which fact decides the status of a payment."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def test_what_is_said_of_the_money_afterwards_leaves_the_status_alone(word: Says
     assert status(said(Says.REFUSED, word)) == Status.REFUSED
 
 
-def test_every_word_has_had_a_decision() -> None:
+def test_every_member_of_says_has_a_place() -> None:
     ranked = {word for word, _ in PRECEDENCE} | {Says.AUTHORISED}
     about_money = {word for word in Says if status(said(Says.PENDING, word)) == Status.PENDING}
 
     assert ranked | about_money == set(Says)
 
 
-def test_bad_news_of_another_attempt_does_not_unpay() -> None:
+def test_a_refusal_of_another_attempt_does_not_unpay() -> None:
     facts = [
         a_fact(Says.AUTHORISED, "PSP-A"),
         a_fact(Says.REFUSED, "PSP-B"),
@@ -124,7 +124,7 @@ def test_an_unknown_outcome_is_not_lifted_by_an_answer_to_another_call() -> None
     assert status([silence, answer]) == Status.UNKNOWN
 
 
-def test_an_unknown_outcome_is_settled_by_any_final_word() -> None:
+def test_an_unknown_outcome_is_settled_by_any_final_fact() -> None:
     silence = a_fact(Says.UNKNOWN, about="kasir-pay_1")
 
     assert status([silence, a_fact(Says.AUTHORISED, "PSP-A")]) == Status.AUTHORISED

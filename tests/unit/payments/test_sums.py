@@ -1,4 +1,4 @@
-"""What was taken and what went back, from facts: once each, and of what stands."""
+"""Captured, refunded and charged back sums, from facts: each counted once, of paid attempts."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ def received(about: str = KEY, name: str = "CHG", value: int = 10_000) -> Fact:
 # Taken.
 
 
-def test_nothing_is_taken_before_it_is_authorised() -> None:
+def test_nothing_is_captured_before_it_is_authorised() -> None:
     found = stands(a_fact(Says.AWAITING_SHOPPER))
 
     assert (found.captured, found.refunded, found.charged_back) == (rupiah(0),) * 3
 
 
-def test_an_attempt_told_of_twice_is_taken_once() -> None:
+def test_an_attempt_with_two_authorisations_is_captured_once() -> None:
     by_details = paid(about="kasir-det-1")
     by_notification = paid()
 
     assert stands(by_details, by_notification).captured == rupiah(25_000)
 
 
-def test_two_attempts_that_were_paid_are_taken_twice() -> None:
+def test_two_attempts_that_were_paid_are_captured_twice() -> None:
     assert stands(paid("PSP-A"), paid("PSP-B")).captured == rupiah(50_000)
 
 
@@ -69,24 +69,24 @@ def test_an_attempt_without_an_amount_is_of_the_intents() -> None:
     assert stands(paid(value=None)).captured == rupiah(25_000)
 
 
-def test_what_was_voided_was_not_taken() -> None:
+def test_a_voided_attempt_is_not_captured() -> None:
     voided = a_fact(Says.VOIDED, "PSP-A", modification="CHG")
 
     assert stands(paid(), voided).captured == rupiah(0)
 
 
-def test_what_could_not_be_captured_was_not_taken() -> None:
+def test_a_failed_capture_is_not_captured() -> None:
     assert stands(paid(), change(Says.CAPTURE_FAILED, value=25_000)).captured == rupiah(0)
 
 
-def test_where_capture_is_a_step_of_its_own_only_that_takes_money() -> None:
+def test_where_capture_is_a_separate_step_only_that_captures() -> None:
     first, second = change(Says.CAPTURED, "C1", 10_000), change(Says.CAPTURED, "C2", 5_000)
 
     assert stands(paid(), captures_itself=False).captured == rupiah(0)
     assert stands(paid(), first, second, captures_itself=False).captured == rupiah(15_000)
 
 
-def test_the_attempt_that_stands_gives_the_payment_its_name() -> None:
+def test_the_paid_attempt_gives_the_payment_its_psp_reference() -> None:
     assert stands(a_fact(Says.REFUSED, "PSP-A"), paid("PSP-B")).psp_reference == "PSP-B"
     assert stands(a_fact(Says.REFUSED, "PSP-A")).psp_reference == "PSP-A"
     assert stands(a_fact(Says.AWAITING_SHOPPER)).psp_reference == ""
@@ -95,7 +95,7 @@ def test_the_attempt_that_stands_gives_the_payment_its_name() -> None:
 # Back.
 
 
-def test_a_refund_that_was_asked_for_is_not_back_yet_and_holds_its_money() -> None:
+def test_a_requested_refund_is_not_refunded_yet_and_holds_its_amount() -> None:
     made = payment(an_intent(), [paid(), asked()])
     (refund,) = made.standing.refunds
 
@@ -161,7 +161,7 @@ def test_a_refund_that_was_rejected_or_bounced_is_free_again() -> None:
         assert refundable(made) == rupiah(25_000)
 
 
-def test_a_refund_that_was_not_even_taken_is_none() -> None:
+def test_a_rejected_refund_request_is_no_refund() -> None:
     declined = a_fact(Says.REFUND_DECLINED, about=KEY)
     made = payment(an_intent(), [paid(), asked(), declined])
 
@@ -193,7 +193,7 @@ def test_a_chargeback_is_lost_until_it_is_reversed() -> None:
     assert stands(paid(), lost, returned).status == "authorised"
 
 
-def test_a_second_chargeback_takes_the_money_again_in_whatever_order_it_is_told() -> None:
+def test_a_second_chargeback_takes_the_money_again_in_any_order_of_facts() -> None:
     told = [
         change(Says.CHARGED_BACK, "DISPUTE", 25_000),
         change(Says.CHARGEBACK_REVERSED, "DISPUTE", 25_000),

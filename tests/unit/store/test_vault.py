@@ -1,4 +1,4 @@
-"""The vault: it gives back what it was given, to whoever has the key, and to nobody else."""
+"""The vault: what it encrypts only a holder of the key can decrypt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EARLIER = (
 
 
 @given(plain=st.binary(max_size=500))
-def test_what_is_sealed_is_opened_and_never_looks_the_same_twice(plain: bytes) -> None:
+def test_encrypted_bytes_are_decrypted_and_never_look_the_same_twice(plain: bytes) -> None:
     vault = Vault([KEY])
     one, other = vault.seal(plain), vault.seal(plain)
 
@@ -42,7 +42,7 @@ def test_what_was_cut_short_is_not_opened(length: int) -> None:
         Vault([KEY]).open(Vault([KEY]).seal(b"some words of Adyen's")[:length])
 
 
-def test_the_first_key_seals_and_every_key_opens() -> None:
+def test_the_first_key_encrypts_and_every_key_decrypts() -> None:
     before, after = Vault([KEY]), Vault([NEWER, KEY])
 
     assert after.open(before.seal(b"words")) == b"words"
@@ -52,10 +52,10 @@ def test_the_first_key_seals_and_every_key_opens() -> None:
 
 
 @pytest.mark.parametrize("keys", [[KEY], [NEWER, KEY]])
-def test_what_an_earlier_kasir_sealed_is_opened(keys: list[str]) -> None:
+def test_data_of_an_earlier_version_is_decrypted(keys: list[str]) -> None:
     assert Vault(keys).open(EARLIER) == b'{"resultCode":"Authorised"}'
 
 
-def test_what_an_earlier_kasir_sealed_under_another_key_is_not() -> None:
+def test_data_of_an_earlier_version_under_another_key_is_not() -> None:
     with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
         Vault([NEWER]).open(EARLIER)

@@ -1,4 +1,4 @@
-"""What a token's facts come to, case by case; tests/property/test_token_fold.py has the rule."""
+"""The summary of a token's facts, case by case; tests/property/test_token_fold.py has the rule."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ CREATED, EXISTING, UPDATED, LISTED, DISABLED, NOT_LISTED = (
 
 
 @pytest.mark.parametrize("says", [CREATED, EXISTING, UPDATED, LISTED])
-def test_any_word_but_an_end_makes_a_token(says: TokenSays) -> None:
+def test_any_fact_but_an_end_makes_a_token(says: TokenSays) -> None:
     assert state_of((says, 1)) is TokenState.ACTIVE
     assert token_events([], [fact(says, 1)])[0] is EventType.TOKEN_CREATED
 
 
 @pytest.mark.parametrize("says", [DISABLED, NOT_LISTED])
-def test_an_end_alone_is_an_end_and_no_news(says: TokenSays) -> None:
+def test_an_end_alone_disables_and_gives_no_event(says: TokenSays) -> None:
     assert state_of((says, 1)) is TokenState.DISABLED
     assert token_events([], [fact(says, 1)]) == []
 
@@ -92,7 +92,9 @@ def test_an_end_alone_is_an_end_and_no_news(says: TokenSays) -> None:
         pytest.param([(LISTED, 1), (NOT_LISTED, 2)], TokenState.DISABLED, id="only ever listed"),
     ],
 )
-def test_what_a_story_comes_to(story: list[tuple[TokenSays, int]], state: TokenState) -> None:
+def test_the_summary_of_a_sequence_of_facts(
+    story: list[tuple[TokenSays, int]], state: TokenState
+) -> None:
     assert state_of(*story) is state
     assert state_of(*reversed(story)) is state
 
@@ -112,7 +114,7 @@ def test_the_first_payment_is_that_of_the_earliest_making() -> None:
     )
 
 
-def test_the_shop_hears_of_a_beginning_a_change_and_an_end_once_each() -> None:
+def test_the_shop_gets_one_event_for_creation_update_and_end_each() -> None:
     story = [fact(CREATED, 1), fact(UPDATED, 2), fact(DISABLED, 3), fact(NOT_LISTED, 4)]
     told = [token_events(story[:number], story[: number + 1]) for number in range(len(story))]
 
@@ -124,20 +126,20 @@ def test_the_shop_hears_of_a_beginning_a_change_and_an_end_once_each() -> None:
     ]
 
 
-def test_an_end_heard_first_is_told_after_its_beginning() -> None:
+def test_an_end_that_comes_first_is_reported_after_the_creation() -> None:
     told = token_events([fact(DISABLED, 3)], [fact(DISABLED, 3), fact(CREATED, 1)])
 
     assert told == [EventType.TOKEN_CREATED, EventType.TOKEN_DISABLED]
 
 
-def test_a_change_heard_first_is_told_after_the_beginning_it_implies() -> None:
+def test_an_update_that_comes_first_is_reported_after_the_creation_it_implies() -> None:
     assert token_events([], [fact(UPDATED, 2)]) == [
         EventType.TOKEN_CREATED,
         EventType.TOKEN_UPDATED,
     ]
 
 
-def test_the_shop_hears_that_a_token_holds_again() -> None:
+def test_the_shop_gets_an_event_when_a_token_is_active_again() -> None:
     before = [fact(CREATED, 1), fact(DISABLED, 2)]
 
     assert token_events(before, [*before, fact(EXISTING, 3)]) == [EventType.TOKEN_UPDATED]
@@ -151,7 +153,7 @@ def test_a_token_is_shortened_beyond_use(stored_id: str, shown: str) -> None:
     assert shortened(stored_id) == shown
 
 
-def test_neither_a_token_nor_news_nor_the_shape_for_shops_shows_it_by_repr() -> None:
+def test_no_repr_shows_a_token() -> None:
     standing = TokenSummary(
         state=TokenState.ACTIVE, first_psp_reference="PSP-FIRST", created_at=NOON
     )

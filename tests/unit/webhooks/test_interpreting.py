@@ -1,4 +1,4 @@
-"""From a notice to what it tells: read, ignored, foreign, unheard of, or held with its error."""
+"""What a notice says: read, ignored, foreign, unknown, or held with its error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def reading(**changes: Any) -> Reading:
     return read(NoticeKind.STANDARD, raw, "TwinMerchant")
 
 
-def test_a_notice_of_a_payment_is_a_fact_with_a_reference_and_news() -> None:
+def test_a_notice_of_a_payment_gives_a_fact_and_clues() -> None:
     found = reading(pspReference="PSP-A", merchantReference="ORDER-1")
 
     assert found.state == NoticeState.READ
@@ -40,7 +40,7 @@ def test_a_code_that_says_nothing_of_a_payment_is_ignored(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["SOMETHING_NEW", ""])
-def test_a_code_nobody_has_heard_of_says_so(code: str) -> None:
+def test_an_unknown_event_code_is_marked_so(code: str) -> None:
     assert reading(eventCode=code).state == NoticeState.UNHEARD_OF
 
 

@@ -1,4 +1,4 @@
-"""Verify, keep, answer: each item by itself, and nothing kept that has no seal."""
+"""Each item is verified by itself, and nothing is kept that has no signature."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def received(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> l
     return inbox.kept
 
 
-async def test_every_sealed_item_is_kept_as_it_came() -> None:
+async def test_every_signed_item_is_kept_as_it_came() -> None:
     items = [notification_item(pspReference=f"PSP{number}") for number in range(3)]
     kept = await received(*items)
 

@@ -1,4 +1,4 @@
-"""A shop at the counter of the running house: it saves wallets, charges them, and is told no."""
+"""A client of the running servers: a shop that saves wallets and charges them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from kasir.demo.client import until
 from raw_http import Caller, Said
 from twin_fixtures import charge_body, payment_body
 
-#: After this long the twin has told of a token.
+#: After this long the twin has sent the notification of a token.
 SETTLED_S: Final = 11
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class TokenClient:
     """One who calls the house about saved wallets."""
 
     caller: Caller
@@ -44,8 +44,8 @@ class Counter:
         )
         url = said.json["action"]["url"]
         order = {"url": url, "do": "approve"} | ({"account": account} if account else {})
-        told = await self.twin("POST", "wallet", order)
-        result = parse_qs(urlsplit(told["location"]).query)["redirectResult"][0]
+        wallet = await self.twin("POST", "wallet", order)
+        result = parse_qs(urlsplit(wallet["location"]).query)["redirectResult"][0]
         await self.caller.post("/v72/payments/details", {"details": {"redirectResult": result}})
         await self.twin("POST", "clock", {"advance_s": SETTLED_S})
         made = (await self.twin("GET", f"tokens?shopperReference={quote(shopper)}"))["tokens"][-1]

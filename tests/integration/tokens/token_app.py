@@ -1,4 +1,4 @@
-"""Kasir on a real database with nobody at the other end: what it hears is posted here, sealed."""
+"""Kasir on a real database, without Adyen: notifications are signed and posted here."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ SECRET: Final = "the-key-that-seals-what-is-kept-here"
 
 
 @asynccontextmanager
-async def desk_on(database: str, secret: str = SECRET) -> AsyncIterator[Desk]:
-    """Kasir on a database, to be told things."""
+async def app_on(database: str, secret: str = SECRET) -> AsyncIterator[TokenApp]:
+    """Kasir on a database, to post notifications to."""
     async with kasir_on(database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY, KASIR_SECRET_KEY=secret) as kasir:
-        yield Desk(kasir)
+        yield TokenApp(kasir)
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """One shopper's wallet saved by one payment, and the words in which that is told."""
+class SavedWallet:
+    """One shopper's wallet, saved by one payment, and the notifications of it."""
 
     shopper: str
     token: str
@@ -112,10 +112,10 @@ class Story:
         return envelope(notification_item(**fields | changes))
 
 
-def story() -> Story:
+def a_wallet() -> SavedWallet:
     """One that nobody has heard of yet."""
     mark = secrets.token_hex(7).upper()
-    return Story(
+    return SavedWallet(
         shopper=f"shopper-{mark}",
         token=f"TK{mark}",
         reference=f"ORDER-{mark}",
@@ -130,12 +130,12 @@ def at(minute: int) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Where Kasir is told things, and asked what it made of them."""
+class TokenApp:
+    """Posts notifications to Kasir, and gives what it made of them."""
 
     kasir: Kasir
 
-    async def forget(self) -> None:
+    async def clear(self) -> None:
         """Empty every table of ours, and leave the schema and the job engine's own."""
         rows = await self.kasir.pool.fetch(
             "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'"
@@ -164,35 +164,35 @@ class Desk:
                     received_at=self.kasir.clock.now(),
                 )
 
-    async def tell(self, *bodies: bytes) -> None:
+    async def post_and_read(self, *bodies: bytes) -> None:
         """Post notifications and read each before the next comes."""
         for body in bodies:
             await self.post(body)
             await self.kasir.reader.read_all()
 
-    async def ask(self, about: Story, model: str = "Subscription") -> Question:
+    async def open_payment(self, wallet: SavedWallet, model: str = "Subscription") -> Question:
         """Write down that a wallet is to be saved, as `/payments` does before it asks."""
-        return await self._ask(about, model, storePaymentMethod=True)
+        return await self._open(wallet, model, storePaymentMethod=True)
 
-    async def ask_to_charge(self, about: Story) -> Question:
+    async def open_charge(self, wallet: SavedWallet) -> Question:
         """Write down that a saved wallet is to be charged."""
-        stored = {"storedPaymentMethodId": about.token}
-        return await self._ask(about, "Subscription", paymentMethod=stored)
+        stored = {"storedPaymentMethodId": wallet.token}
+        return await self._open(wallet, "Subscription", paymentMethod=stored)
 
-    async def _ask(self, about: Story, model: str, **more: Any) -> Question:
-        whose = {"shopperReference": about.shopper, "recurringProcessingModel": model}
-        body = payment_body(reference=about.reference, **whose, **more)
-        question = self._question(about, payment_key(about.payment_id), Kind.PAYMENTS, body)
+    async def _open(self, wallet: SavedWallet, model: str, **more: Any) -> Question:
+        whose = {"shopperReference": wallet.shopper, "recurringProcessingModel": model}
+        body = payment_body(reference=wallet.reference, **whose, **more)
+        question = self._question(wallet, payment_key(wallet.payment_id), Kind.PAYMENTS, body)
         intent = Intent(
-            id=about.payment_id,
-            reference=about.reference,
+            id=wallet.payment_id,
+            reference=wallet.reference,
             amount=Money(IDR, 25_000),
             method="gopay_wallet",
             return_url="https://shop.example/return",
             created_at=NOON,
             close_at=NOON + timedelta(hours=1),
             model=model,
-            shopper_reference=about.shopper,
+            shopper_reference=wallet.shopper,
         )
         await self.kasir.payments.open(intent, question, None)
         return question
@@ -202,41 +202,43 @@ class Desk:
         assert await replay(self.kasir.pool, [notice_id], enqueue_reading) == [notice_id]
         await self.kasir.reader.read_all()
 
-    async def question(self, about: Story) -> Question:
+    async def question(self, wallet: SavedWallet) -> Question:
         """The call that asked for it."""
-        found, _ = await self.kasir.payments.question(payment_key(about.payment_id))
+        found, _ = await self.kasir.payments.question(payment_key(wallet.payment_id))
         return found
 
-    async def hear_reply(self, question: Question) -> None:
+    async def record_reply(self, question: Question) -> None:
         """Hear Adyen's answer to `/payments`."""
         said = {"resultCode": "RedirectShopper", "action": {"type": "redirect"}}
-        await self._hear(question, said)
+        await self._record(question, said)
 
-    async def hear_details(self, about: Story) -> None:
+    async def record_details(self, wallet: SavedWallet) -> None:
         """Ask what became of it and hear that it is paid; the second time, hear it again."""
-        body = {"details": {"redirectResult": about.reference}}
-        key = details_key(about.reference)
-        question = self._question(about, key, Kind.DETAILS, body)
+        body = {"details": {"redirectResult": wallet.reference}}
+        key = details_key(wallet.reference)
+        question = self._question(wallet, key, Kind.DETAILS, body)
         await self.kasir.payments.open_question(question)
         said = {
             "resultCode": "Authorised",
-            "pspReference": about.psp_reference,
-            "merchantReference": about.reference,
+            "pspReference": wallet.psp_reference,
+            "merchantReference": wallet.reference,
             "amount": {"currency": "IDR", "value": 25_000},
-            "additionalData": {"tokenization.storedPaymentMethodId": about.token},
+            "additionalData": {"tokenization.storedPaymentMethodId": wallet.token},
         }
-        await self._hear(question, said)
+        await self._record(question, said)
 
-    async def _hear(self, question: Question, said: Mapping[str, Any]) -> None:
+    async def _record(self, question: Question, said: Mapping[str, Any]) -> None:
         heard = of_reply(question, Answer(200, msgspec.json.encode(said)), at(1))
         await self.kasir.payments.hear(question, heard, None)
 
-    def _question(self, about: Story, key: str, kind: Kind, body: Mapping[str, Any]) -> Question:
+    def _question(
+        self, wallet: SavedWallet, key: str, kind: Kind, body: Mapping[str, Any]
+    ) -> Question:
         path = "/payments" if kind is Kind.PAYMENTS else "/payments/details"
         return Question(
             key=key,
             kind=kind,
-            payment_id=about.payment_id,
+            payment_id=wallet.payment_id,
             version=72,
             path=path,
             body=msgspec.json.encode(body),
@@ -244,24 +246,24 @@ class Desk:
             asked_at=NOON,
         )
 
-    async def token(self, about: Story) -> Token:
+    async def token(self, wallet: SavedWallet) -> Token:
         """The one token of a story's shopper."""
-        (found,) = await self.kasir.tokens.of(about.shopper)
+        (found,) = await self.kasir.tokens.of(wallet.shopper)
         return found
 
-    async def events(self, about: Story) -> list[dict[str, Any]]:
-        """What the shop was told of a story's token, in order."""
+    async def events(self, wallet: SavedWallet) -> list[dict[str, Any]]:
+        """The events of a wallet's token, in order."""
         every = [json.loads(event.payload) for event in await self.kasir.events.after(None, 10_000)]
         return [
             event
             for event in every
             if event["type"].startswith("token.")
-            and event["data"]["shopperReference"] == about.shopper
+            and event["data"]["shopperReference"] == wallet.shopper
         ]
 
-    async def told(self, about: Story) -> list[str]:
+    async def event_types(self, wallet: SavedWallet) -> list[str]:
         """The types of those."""
-        return [event["type"] for event in await self.events(about)]
+        return [event["type"] for event in await self.events(wallet)]
 
     async def states(self) -> dict[str, int]:
         """How many notices stand in each state."""

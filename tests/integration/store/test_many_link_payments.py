@@ -1,4 +1,4 @@
-"""A link that was tried more often than is looked at: what decides is seen, however old."""
+"""A link with more payments than are listed: those that decide its status are seen, however old."""
 
 from __future__ import annotations
 

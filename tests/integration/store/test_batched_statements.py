@@ -1,4 +1,4 @@
-"""However much there is to be done again, no statement of it takes long."""
+"""However many rows are to be processed again, no statement takes long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages that are made to be taken for another payment's, or that come in an awkward order."""
+"""Messages made to look like another payment's, or that come in an awkward order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import secrets
 import pytest
 
 from fakes import KEY, NOW, a_question, an_intent, envelope, notification_item
-from integration.store.test_whose_money import PRICE, Account
+from integration.webhooks.test_attribution import PRICE, Account
 from kasir.adyen.replies import Answer
 from kasir.adyen.signing import key_from_hex
 from kasir.money import IDR, Money
@@ -131,7 +131,7 @@ async def test_a_batch_is_read_as_its_notices_would_be_one_by_one(account: Accou
     assert found[0] == found[1]
 
 
-async def test_paid_payments_of_one_reference_are_not_all_told_of_one_strangers(
+async def test_a_strangers_message_is_recorded_at_one_paid_payment_of_the_reference(
     account: Account,
 ) -> None:
     paid = [await account.opens() for _ in range(30)]
@@ -164,7 +164,7 @@ async def test_a_capture_of_a_name_that_only_a_mismatch_owns(account: Account) -
     assert payment.standing.refunded.minor_units == 0
 
 
-async def test_an_echo_that_adyens_seal_does_not_cover_does_not_outweigh_what_it_covers(
+async def test_an_echoed_id_outside_the_signature_does_not_outweigh_the_signed_reference(
     account: Account,
 ) -> None:
     """A sealed notification of a card payment of another order, with our id written into it."""

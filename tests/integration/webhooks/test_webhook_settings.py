@@ -1,4 +1,4 @@
-"""The webhook's door as the operator set it: basic authentication, and a key being changed."""
+"""The webhook as the operator set it up: basic authentication, and a key being replaced."""
 
 from __future__ import annotations
 

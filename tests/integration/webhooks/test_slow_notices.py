@@ -1,4 +1,4 @@
-"""Notices that take longer to read than the database lets a statement take."""
+"""Notices that take longer to read than the statement timeout."""
 
 from __future__ import annotations
 

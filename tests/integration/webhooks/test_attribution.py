@@ -1,7 +1,7 @@
-"""Whose money is it? Strangers, siblings and races under one merchant account.
+"""Which payment a message belongs to: other systems, other payments and races on one account.
 
-Other systems of the shop pay under the same order numbers, shoppers bring one payment's result to
-another's address, and two messages arrive at once. A pspReference has one owner, or none.
+Other systems of the shop use the same references, shoppers bring one payment's result to another's
+return URL, and two messages arrive at once. A pspReference has one owner, or none.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ AMOUNTS: Final = [1, 10_000, 99_000, 0, PRICE]
 
 @pytest.mark.parametrize("value", AMOUNTS)
 @pytest.mark.parametrize("method", ["visa", "gopay_wallet"])
-async def test_money_that_the_shop_takes_elsewhere_under_the_same_order_number(
+async def test_a_payment_of_another_system_under_the_same_reference(
     account: Account, method: str, value: int
 ) -> None:
     ours = await account.opens()
@@ -281,14 +281,18 @@ async def test_our_own_payment_brings_another_amount(account: Account, value: in
 # Without our id.
 
 
-async def test_the_only_open_payment_of_a_reference_takes_what_fits(account: Account) -> None:
+async def test_the_only_open_payment_of_a_reference_gets_a_message_that_fits(
+    account: Account,
+) -> None:
     ours = await account.opens()
     await account.hears(account.psp())
 
     assert await account.status(ours) == Status.AUTHORISED
 
 
-async def test_what_fits_two_open_payments_is_held_and_told_of_both(account: Account) -> None:
+async def test_a_message_that_fits_two_open_payments_is_held_and_recorded_at_both(
+    account: Account,
+) -> None:
     both = [await account.opens() for _ in range(2)]
     psp = account.psp()
     await account.hears(psp)
@@ -299,7 +303,7 @@ async def test_what_fits_two_open_payments_is_held_and_told_of_both(account: Acc
     assert [await account.told(one) for one in both] == [["payment.needs_attention"]] * 2
 
 
-async def test_what_was_held_is_placed_once_its_name_is_known(account: Account) -> None:
+async def test_a_held_message_is_attributed_once_its_name_is_known(account: Account) -> None:
     first, second = await account.opens(), await account.opens()
     psp = account.psp()
     await account.hears(psp)
@@ -312,7 +316,9 @@ async def test_what_was_held_is_placed_once_its_name_is_known(account: Account) 
     assert await account.status(first) == Status.AWAITING_SHOPPER
 
 
-async def test_money_that_comes_after_the_end_is_held_and_told(account: Account) -> None:
+async def test_a_payment_after_the_end_of_the_attempt_is_held_and_recorded(
+    account: Account,
+) -> None:
     ours = await account.opens()
     await account.hears(account.psp(), echo=ours.id, success="false", reason="Refused")
     psp = account.psp()
@@ -323,7 +329,7 @@ async def test_money_that_comes_after_the_end_is_held_and_told(account: Account)
     assert "payment.needs_attention" in await account.told(ours)
 
 
-async def test_late_money_with_our_id_is_still_good_news(account: Account) -> None:
+async def test_a_late_authorisation_with_our_id_counts(account: Account) -> None:
     ours = await account.opens()
     await account.hears(account.psp(), echo=ours.id, success="false", reason="Refused")
     await account.hears(account.psp(), echo=ours.id)

@@ -1,4 +1,4 @@
-"""What may still be asked for, and what holds the rest: one situation each."""
+"""What may still be requested, and what holds the rest: one situation each."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def left(room: Remaining) -> int:
 # Going back.
 
 
-def test_a_reversal_holds_the_whole_and_not_what_was_captured_when_it_was_asked_for() -> None:
+def test_a_reversal_holds_the_whole_and_not_what_was_captured_when_it_was_requested() -> None:
     reversal = asked(Says.REVERSAL_ASKED)
     capture = told(Says.CAPTURED, "C1", WHOLE)
     room = refundable(paid(), reversal, capture, captures_itself=False)
@@ -57,14 +57,14 @@ def test_a_reversal_holds_the_whole_and_not_what_was_captured_when_it_was_asked_
     assert str(room) == "of 25000, 25000 are held by a reversal whose end is not known yet"
 
 
-def test_a_reversal_that_became_a_refund_holds_what_it_gave_back() -> None:
+def test_a_reversal_that_became_a_refund_holds_what_it_refunded() -> None:
     facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
     room = refundable(*facts, told(Says.REFUND_CONFIRMED, "R1", 10_000))
 
     assert (left(room), room.held) == (15_000, {Why.REFUNDED: 10_000})
 
 
-def test_a_reversal_that_came_to_nothing_holds_nothing() -> None:
+def test_a_reversal_without_effect_holds_nothing() -> None:
     facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
 
     assert left(refundable(*facts)) == 0
@@ -81,7 +81,7 @@ def test_a_reversal_that_was_a_cancel_is_no_refund_that_failed() -> None:
     assert stands.status == "cancelled"
 
 
-def test_a_refund_whose_outcome_nobody_heard_holds_its_money() -> None:
+def test_a_refund_with_an_unknown_outcome_holds_its_amount() -> None:
     silence = a_fact(Says.NOTED, about="k1", source=Source.KASIR)
     room = refundable(paid(), asked(Says.REFUND_ASKED, 10_000), silence)
 
@@ -105,7 +105,7 @@ def test_what_was_returned_in_part_frees_a_part() -> None:
     assert fold(an_intent(), [paid(), *facts]).charged_back == Money(IDR, 15_000)
 
 
-def test_a_dispute_that_was_announced_holds_its_money_once() -> None:
+def test_an_announced_dispute_holds_its_amount_once() -> None:
     announced = told(Says.DISPUTE_ANNOUNCED, "D", 10_000)
     lost = told(Says.CHARGED_BACK, "D", 8_000)
 
@@ -118,9 +118,7 @@ def test_a_dispute_that_was_announced_holds_its_money_once() -> None:
 
 @pytest.mark.parametrize("says", [Says.REFUND_CONFIRMED, Says.CHARGED_BACK, Says.SECOND_CHARGEBACK])
 @pytest.mark.parametrize("amount", [None, Money(IDR, 0), Money(IDR, -1), Money(Currency("EUR"), 5)])
-def test_money_that_left_by_a_sum_nobody_told_may_have_been_the_whole(
-    says: Says, amount: Money | None
-) -> None:
+def test_a_refund_without_a_known_amount_holds_the_whole(says: Says, amount: Money | None) -> None:
     room = refundable(paid(), a_fact(says, "PSP-A", modification="X", amount=amount))
 
     assert room.held == {Why.SUM_UNKNOWN: WHOLE}
@@ -142,7 +140,7 @@ def test_every_way_out_counts_and_is_named() -> None:
     )
 
 
-def test_what_one_attempt_gave_back_is_not_taken_from_another() -> None:
+def test_a_refund_of_one_attempt_does_not_count_for_another() -> None:
     facts = [paid("PSP-A"), paid("PSP-B"), told(Says.REFUND_CONFIRMED, "R1", WHOLE)]
 
     assert left(refundable(*facts, attempt="PSP-A")) == 0
@@ -158,7 +156,7 @@ def test_a_refund_that_names_no_attempt_holds_of_each() -> None:
         assert left(room) == 15_000
 
 
-def test_a_cancel_that_is_open_holds_the_whole_until_its_end_is_told() -> None:
+def test_an_open_cancel_holds_the_whole_until_its_result_is_known() -> None:
     facts = [paid(), asked(Says.CANCEL_ASKED), named(Says.CHANGE_RECEIVED, "X1")]
 
     assert refundable(*facts).held == {Why.CANCEL_OPEN: WHOLE}
@@ -196,12 +194,12 @@ def test_nothing_is_captured_while_the_whole_may_be_undone(says: Says) -> None:
     assert left(capturable(paid(), asked(says))) == 0
 
 
-def test_as_much_as_is_to_be_paid_may_be_captured_before_the_authorisation_is_told() -> None:
+def test_the_whole_may_be_captured_before_the_authorisation_is_known() -> None:
     assert left(capturable(a_fact(Says.PENDING, "PSP-A"))) == WHOLE
     assert left(capturable(paid(), told(Says.VOIDED, "X1"))) == 0
 
 
-def test_a_capture_that_failed_takes_no_more_than_itself_away() -> None:
+def test_a_failed_capture_reduces_the_captured_sum_by_no_more_than_itself() -> None:
     facts = [told(Says.CAPTURED, "C1", 10_000), told(Says.CAPTURED, "C2", 15_000)]
     failed = told(Says.CAPTURE_FAILED, "C1", WHOLE)
 
@@ -233,7 +231,7 @@ def test_a_capture_that_was_noted_counts_as_one_and_so_does_its_end() -> None:
     assert left(capturable(*facts[:2], declined)) == WHOLE
 
 
-def test_a_reversal_that_was_noted_or_put_as_a_refund_holds_the_whole() -> None:
+def test_a_reversal_recorded_as_noted_or_as_a_refund_holds_the_whole() -> None:
     as_refund = noted("reversals", Says.REFUND_ASKED, 10_000)
 
     for reversal in (noted("reversals"), as_refund):

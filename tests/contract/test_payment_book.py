@@ -90,7 +90,7 @@ async def payment_in(book: Book, name: str) -> Payment:
 # Opening.
 
 
-async def test_what_is_opened_is_there_word_for_word(book: Book, name: str) -> None:
+async def test_an_opened_payment_is_stored_byte_for_byte(book: Book, name: str) -> None:
     intent, question = opening(name, shopper_reference="shopper-1", captures_itself=False)
     first = await book.open(intent, question, None)
     payment, known = await payment_in(book, name), await book.question(question.key)
@@ -177,7 +177,7 @@ async def test_a_question_is_taken_over_by_one_of_twenty(book: Book, name: str) 
     assert known.asked_at == moments[taken.index(True)]
 
 
-async def test_who_comes_too_late_takes_nothing_over(book: Book, name: str) -> None:
+async def test_a_late_caller_takes_nothing_over(book: Book, name: str) -> None:
     question = details(name)
     await book.open_question(question)
     first = await book.take_over(question, LATER)
@@ -202,7 +202,9 @@ async def test_a_question_that_is_not_there_is_not_taken_over(book: Book, name: 
 # Hearing.
 
 
-async def test_an_answer_is_kept_byte_by_byte_and_its_facts_heard(book: Book, name: str) -> None:
+async def test_an_answer_is_kept_byte_for_byte_and_its_facts_recorded(
+    book: Book, name: str
+) -> None:
     intent, question = opening(name)
     fact = a_fact(
         Says.AUTHORISED,
@@ -225,7 +227,7 @@ async def test_an_answer_is_kept_byte_by_byte_and_its_facts_heard(book: Book, na
 
 
 @pytest.mark.parametrize("says", [Says.AWAITING_SHOPPER, Says.AUTHORISED, Says.REFUSED])
-async def test_who_opened_it_just_now_is_heard_as_anybody_is(
+async def test_an_answer_with_the_opened_intent_is_recorded_like_any_other(
     book: Book, name: str, says: Says
 ) -> None:
     told = []
@@ -247,7 +249,7 @@ async def test_who_opened_it_just_now_is_heard_as_anybody_is(
 
 
 @pytest.mark.parametrize("meanwhile", [Says.AUTHORISED, Says.NOTED, Says.AWAITING_SHOPPER])
-async def test_what_was_heard_before_the_first_answer_is_not_lost_by_it(
+async def test_a_fact_recorded_before_the_first_answer_is_not_lost_by_it(
     book: Book, name: str, meanwhile: Says
 ) -> None:
     intent, question = opening(name)
@@ -296,7 +298,7 @@ async def test_the_first_answer_stays(book: Book, name: str) -> None:
     assert kept.body == b'{"first":1}'
 
 
-async def test_a_fact_heard_twice_is_heard_once_as_it_was_first(book: Book, name: str) -> None:
+async def test_a_fact_recorded_twice_stays_as_it_was_first(book: Book, name: str) -> None:
     intent, question = opening(name)
     fact = a_fact(Says.AWAITING_SHOPPER, about=question.key)
     await book.open(intent, question, None)
@@ -306,7 +308,7 @@ async def test_a_fact_heard_twice_is_heard_once_as_it_was_first(book: Book, name
     assert (await payment_in(book, name)).facts == (fact,)
 
 
-async def test_facts_are_given_in_the_order_they_were_heard(book: Book, name: str) -> None:
+async def test_facts_are_given_in_the_order_they_were_recorded(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
     said = [Says.AWAITING_SHOPPER, Says.REFUSED, Says.AUTHORISED, Says.NOTED]
@@ -327,7 +329,7 @@ async def test_an_answer_without_facts_changes_nothing_but_is_kept(book: Book, n
     assert (await book.question(question.key))[1] == an_answer().answer
 
 
-async def test_without_an_answer_the_question_is_let_go_and_the_outcome_is_unknown(
+async def test_without_an_answer_the_question_is_released_and_the_outcome_is_unknown(
     book: Book, name: str
 ) -> None:
     intent, question = opening(name)
@@ -343,7 +345,7 @@ async def test_without_an_answer_the_question_is_let_go_and_the_outcome_is_unkno
     assert await book.take_over(known, LATER) is True
 
 
-async def test_a_silence_that_comes_late_lets_go_of_nothing(book: Book, name: str) -> None:
+async def test_a_late_timeout_releases_nothing(book: Book, name: str) -> None:
     intent, question = opening(name)
     silence = Heard(answer=None, facts=())
     await book.open(intent, question, None)
@@ -355,7 +357,7 @@ async def test_a_silence_that_comes_late_lets_go_of_nothing(book: Book, name: st
     assert (known.asked_at, known.tries) == (LATER, 0)
 
 
-async def test_a_silence_after_the_answer_changes_nothing(book: Book, name: str) -> None:
+async def test_a_timeout_after_the_answer_changes_nothing(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
     await book.hear(question, an_answer(a_fact(Says.REFUSED, "P", about=question.key)), None)
@@ -366,7 +368,9 @@ async def test_a_silence_after_the_answer_changes_nothing(book: Book, name: str)
     assert (await book.question(question.key))[1] == an_answer().answer
 
 
-async def test_twenty_who_hear_at_once_hear_in_turn(book: Book, name: str) -> None:
+async def test_twenty_concurrent_answers_are_recorded_one_after_the_other(
+    book: Book, name: str
+) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
     facts = [a_fact(Says.AUTHORISED, f"PSP-{name}-{number:02}") for number in range(20)]

@@ -1,4 +1,4 @@
-"""Notifications while the database is away: not accepted, so that Adyen sends them again."""
+"""While the database is unavailable notifications are refused, and kept when they come again."""
 
 from __future__ import annotations
 

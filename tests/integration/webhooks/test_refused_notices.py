@@ -1,4 +1,4 @@
-"""Notices that stop those beside them."""
+"""Notices that the database refuses do not keep others from being read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from integration.store.test_whose_money import Account
+from integration.webhooks.test_attribution import Account
 from kasir.payments.status import Status
 from opened import a_database, kasir_on
 
@@ -58,7 +58,7 @@ async def test_a_notice_of_any_length_stops_nobody(account: Account, field: str)
     assert await account.status(ours) is Status.AUTHORISED
 
 
-async def test_what_is_held_of_one_reference_is_told_within_bounds(account: Account) -> None:
+async def test_held_messages_of_one_reference_are_recorded_within_bounds(account: Account) -> None:
     for _ in range(30):
         await account.opens()
     await asyncio.gather(*(account.posts(account.psp()) for _ in range(60)))

@@ -1,0 +1,403 @@
+"""Reading the inbox: notices that are early, late, duplicate, foreign, unreadable or ambiguous."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fakes import (
+    KEY,
+    NOW,
+    a_fact,
+    a_question,
+    an_answer,
+    an_intent,
+    envelope,
+    notification_item,
+)
+from kasir.adyen.signing import key_from_hex
+from kasir.ids import PaymentId
+from kasir.ledger import attribution
+from kasir.money import IDR, Money
+from kasir.payments.facts import Says
+from kasir.payments.matching import Clues
+from kasir.payments.payment import Payment
+from kasir.payments.question import Kind
+from kasir.payments.status import Status
+from kasir.webhooks import reading
+from kasir.webhooks.receiving import receive
+from kasir.wiring import Kasir
+
+
+class Order:
+    """The payments of one reference, and the notifications that Adyen sends about them."""
+
+    def __init__(self, kasir: Kasir) -> None:
+        self.kasir = kasir
+        self.reference = f"ORDER-{secrets.token_hex(6)}"
+        self.psp = secrets.token_hex(8).upper()
+
+    async def open_payment(self, number: int = 1) -> PaymentId:
+        """Open a payment whose shopper was sent to the wallet."""
+        name = f"pay_{self.psp}_{number}"
+        intent = an_intent(name, reference=self.reference, created_at=datetime.now(UTC))
+        question = a_question(name)
+        await self.kasir.payments.open(intent, question, None)
+        redirected = an_answer(a_fact(Says.AWAITING_SHOPPER, about=question.key))
+        await self.kasir.payments.hear(question, redirected, None)
+        return intent.id
+
+    def item(self, **changes: Any) -> dict[str, Any]:
+        """A notification of this reference and attempt."""
+        named = {"merchantReference": self.reference, "pspReference": self.psp}
+        return notification_item(**(named | changes))
+
+    async def post(self, *items: dict[str, Any]) -> None:
+        """Adyen posts items in one envelope."""
+        await receive(
+            envelope(*items),
+            is_form=False,
+            keys=[key_from_hex(KEY)],
+            inbox=self.kasir.inbox,
+            received_at=NOW,
+        )
+
+    async def read(self) -> None:
+        """Read all that is unread, as a worker does."""
+        await self.kasir.reader.read_all()
+
+    async def payment(self, number: int = 1) -> Payment:
+        """Give a payment."""
+        found = await self.kasir.payments.payment(PaymentId(f"pay_{self.psp}_{number}"))
+        assert found is not None
+        return found
+
+    async def states(self, psp: str = "") -> list[str]:
+        """Give the states of the notices with a name, in the order in which they came."""
+        rows = await self.kasir.pool.fetch(
+            "SELECT state FROM notice WHERE $1 = ANY (names) ORDER BY id", psp or self.psp
+        )
+        return [row["state"] for row in rows]
+
+
+@pytest.fixture
+def order(kasir: Kasir) -> Order:
+    return Order(kasir)
+
+
+def mine(payment_id: PaymentId) -> dict[str, str]:
+    """The additional data by which our own id comes back."""
+    return {"metadata.kasirPaymentId": payment_id}
+
+
+async def test_a_notice_becomes_a_fact_and_the_payment_is_paid(order: Order) -> None:
+    await order.open_payment()
+    await order.post(order.item())
+    await order.read()
+    payment = await order.payment()
+
+    assert payment.status == Status.AUTHORISED
+    assert payment.standing.psp_reference == order.psp
+    assert [fact.says for fact in payment.facts] == [Says.AWAITING_SHOPPER, Says.AUTHORISED]
+    assert await order.states() == ["read"]
+
+
+async def test_a_notice_that_came_twice_with_another_date_is_one_fact(order: Order) -> None:
+    await order.open_payment()
+    await order.post(order.item(), order.item(eventDate="2026-05-05T09:09:09+02:00"))
+    await order.read()
+    await order.post(order.item(eventDate="2026-05-06T09:09:09+02:00"))
+    await order.read()
+    payment = await order.payment()
+
+    assert payment.standing.captured.minor_units == 25_000
+    assert len(payment.facts) == 2
+    assert await order.states() == ["read"] * 3
+
+
+async def test_reading_again_changes_nothing(order: Order) -> None:
+    await order.open_payment()
+    await order.post(order.item())
+    await order.read()
+    before = await order.payment()
+    await order.read()
+
+    assert await order.payment() == before
+
+
+async def test_several_readers_at_once_read_everything_once(order: Order) -> None:
+    for number in range(10):
+        await order.open_payment(number)
+    await order.post(
+        *(
+            order.item(
+                pspReference=f"{order.psp}{number}",
+                additionalData=mine(PaymentId(f"pay_{order.psp}_{number}")),
+            )
+            for number in range(10)
+        )
+    )
+    await asyncio.gather(*(order.kasir.reader.read_all() for _ in range(5)))
+    ended = [await order.payment(number) for number in range(10)]
+
+    assert {payment.status for payment in ended} == {Status.AUTHORISED}
+    assert {len(payment.facts) for payment in ended} == {2}
+
+
+async def test_foreign_and_unknown_notices_are_kept_and_marked(order: Order) -> None:
+    await order.post(
+        order.item(pspReference=f"{order.psp}A"),  # Of no payment of ours.
+        order.item(pspReference=f"{order.psp}B", merchantAccountCode="Another"),
+        order.item(pspReference=f"{order.psp}C", eventCode="SOMETHING_NEW"),
+        order.item(pspReference=f"{order.psp}D", eventCode="REPORT_AVAILABLE"),
+    )
+    await order.read()
+    found = [await order.states(order.psp + letter) for letter in "ABCD"]
+
+    assert found == [["foreign"], ["foreign"], ["unheard_of"], ["ignored"]]
+
+
+async def test_a_notice_that_cannot_be_read_is_held_with_its_error_and_blocks_nobody(
+    order: Order,
+) -> None:
+    await order.open_payment()
+    await order.post(
+        order.item(pspReference=f"{order.psp}X", eventDate="the day before yesterday"),
+        order.item(pspReference=f"{order.psp}Z", amount={"currency": "IDR", "value": 2**70}),
+        order.item(),
+    )
+    await order.read()
+    payment = await order.payment()
+    held = await order.kasir.pool.fetch(
+        "SELECT error FROM notice WHERE state = 'held' AND names && $1::text[]",
+        [order.psp + letter for letter in "XZ"],
+    )
+
+    assert payment.status == Status.AUTHORISED
+    assert order.psp in {fact.psp_reference for fact in payment.facts}
+    assert await order.states() == ["read"]
+    assert await order.states(f"{order.psp}X") == ["held"]
+    assert await order.states(f"{order.psp}Z") == ["held"]
+    assert [row for row in held if not row["error"]] == []
+    # Nothing is left to be tried again and again.
+    assert await order.kasir.reader.read_all() == 0
+
+
+async def test_a_notice_of_another_currency_is_held(order: Order) -> None:
+    name = await order.open_payment()
+    euros = {"currency": "EUR", "value": 25_000}
+    await order.post(order.item(amount=euros, additionalData=mine(name)))
+    refund = order.item(
+        eventCode="REFUND", pspReference=f"{order.psp}R", originalReference=order.psp, amount=euros
+    )
+    await order.post(refund)
+    await order.read()
+    payment = await order.payment()
+
+    assert (payment.status, payment.standing.captured.minor_units) == (Status.PENDING, 0)
+    assert payment.standing.refunds == ()
+    assert await order.states() == ["held", "held"]
+
+
+# Told apart.
+
+
+async def test_our_own_id_distinguishes_two_payments_of_one_reference(order: Order) -> None:
+    await order.open_payment(1)
+    second = await order.open_payment(2)
+    await order.post(order.item(additionalData=mine(second)))
+    await order.read()
+
+    assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
+    assert (await order.payment(2)).status == Status.AUTHORISED
+
+
+async def test_an_ambiguous_notice_is_held_and_attributed_once_it_can_be(order: Order) -> None:
+    await order.open_payment(1)
+    second = await order.open_payment(2)
+    nameless = order.item(success="false", reason="Refused")
+    await order.post(nameless)
+    await order.read()
+    waiting = await order.states()
+    await order.post(order.item(additionalData=mine(second)))
+    await order.read()
+
+    assert waiting == ["held"]
+    assert await order.states() == ["read", "read"]
+    says = {fact.says for fact in (await order.payment(2)).facts}
+    assert {Says.REFUSED, Says.AUTHORISED} <= says
+    assert (await order.payment(2)).status == Status.AUTHORISED
+    assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
+
+
+async def test_a_waiting_notice_is_attributed_by_another_of_its_batch(order: Order) -> None:
+    await order.open_payment(1)
+    second = await order.open_payment(2)
+    refund = order.item(
+        eventCode="REFUND",
+        pspReference=f"{order.psp}R",
+        originalReference=order.psp,
+        amount={"currency": "IDR", "value": 10_000},
+    )
+    await order.post(refund, order.item(additionalData=mine(second)))
+    await order.read()
+
+    assert await order.states() == ["read", "read"]
+    assert (await order.payment(2)).standing.refunded.minor_units == 10_000
+
+
+async def test_a_notice_is_attributed_though_its_name_is_claimed_while_it_is_read(
+    order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await order.open_payment(1)
+    second = await order.open_payment(2)
+    looked, go_on = asyncio.Event(), asyncio.Event()
+    looks = attribution.lock_candidates
+
+    async def slow(*given: Any) -> Any:
+        found = await looks(*given)
+        if not looked.is_set():
+            looked.set()
+            await go_on.wait()
+        return found
+
+    monkeypatch.setattr(reading, "lock_candidates", slow)
+    # It bears a reference of its own, so no payment is locked for it.
+    refund = order.item(
+        eventCode="REFUND",
+        merchantReference=f"{order.reference}-REFUND",
+        pspReference=f"{order.psp}R",
+        originalReference=order.psp,
+    )
+    await order.post(refund)
+    settling = asyncio.create_task(order.kasir.reader.read_all())
+    await looked.wait()
+    await order.post(order.item(additionalData=mine(second)))
+    await order.read()  # Claims the name, while the notice with it is not settled yet.
+    go_on.set()
+    await settling
+    before = await order.states()
+    for _ in range(2):  # The first stores which transactions ran, the second checks the notice.
+        await order.read()
+
+    assert before == ["foreign", "read"]
+    assert await order.states() == ["read", "read"]
+    assert (await order.payment(2)).standing.refunded.minor_units == 25_000
+
+
+async def test_a_notice_that_came_before_the_first_answer_is_attributed_by_that_answer(
+    order: Order,
+) -> None:
+    await order.open_payment(1)
+    name = f"pay_{order.psp}_2"
+    intent = an_intent(name, reference=order.reference, created_at=NOW)
+    question = a_question(name)
+    await order.kasir.payments.open(intent, question, None)
+    await order.post(order.item())
+    await order.read()
+    before = await order.states()
+    heard = an_answer(a_fact(Says.AWAITING_SHOPPER, order.psp, about=question.key))
+    named = replace(heard, clues=Clues(attempt=order.psp, payment_id=intent.id))
+    await order.kasir.payments.hear(question, named, None, intent)
+    await order.read()
+
+    assert before == ["held"]
+    assert await order.states() == ["read"]
+    assert (await order.payment(2)).status == Status.AUTHORISED
+
+
+async def test_a_notice_of_no_payment_is_checked_once_more_and_no_more(order: Order) -> None:
+    await order.post(order.item(), order.item(merchantAccountCode="Another", pspReference="X"))
+    counts = [await order.kasir.reader.read_all() for _ in range(4)]
+    left = await order.kasir.pool.fetchval(
+        "SELECT count(*) FROM notice WHERE look_after IS NOT NULL AND names && $1", [order.psp, "X"]
+    )
+
+    assert counts == [2, 0, 0, 0]
+    assert left == 0
+    assert await order.states() == ["foreign"]
+
+
+async def test_a_change_under_its_own_reference_finds_its_payment(order: Order) -> None:
+    await order.open_payment()
+    refund = order.item(
+        eventCode="REFUND",
+        merchantReference=f"{order.reference}-REFUND",
+        pspReference=f"{order.psp}R",
+        originalReference=order.psp,
+        amount={"currency": "IDR", "value": 10_000},
+    )
+    failed = order.item(  # It names the refund only.
+        eventCode="REFUND_FAILED",
+        merchantReference=f"{order.reference}-REFUND",
+        pspReference=f"{order.psp}R",
+        originalReference=f"{order.psp}R",
+        amount={"currency": "IDR", "value": 10_000},
+    )
+    await order.post(refund)
+    await order.read()
+    early = await order.states()
+    await order.post(order.item())
+    await order.read()
+    refunded = (await order.payment()).standing.refunded.minor_units
+    await order.post(failed)
+    await order.read()
+
+    assert early == ["foreign"]
+    assert await order.states() == ["read", "read"]
+    assert await order.states(f"{order.psp}R") == ["read", "read"]
+    assert refunded == 10_000
+    assert (await order.payment()).standing.refunded.minor_units == 0
+
+
+async def test_an_ambiguous_answer_to_details_is_attributed_later(order: Order) -> None:
+    await order.open_payment(1)
+    second = await order.open_payment(2)
+    key = f"kasir-det-{order.psp}"
+    question = a_question(key=key, kind=Kind.DETAILS, payment_id=None)
+    body = (
+        f'{{"resultCode":"Authorised","pspReference":"{order.psp}",'
+        f'"merchantReference":"{order.reference}","amount":{{"currency":"IDR","value":25000}}}}'
+    ).encode()
+    fact = a_fact(Says.AUTHORISED, order.psp, about=key)
+    clues = Clues(attempt=order.psp, reference=order.reference, amount=Money(IDR, 25_000))
+    heard = replace(an_answer(fact, body=body), clues=clues)
+    await order.kasir.payments.open_question(question)
+    await order.kasir.payments.hear(question, heard, None)
+    before = [(await order.payment(number)).status for number in (1, 2)]
+    # A notification of that attempt, and with our id, comes afterwards.
+    await order.post(
+        order.item(
+            eventCode="CAPTURE",
+            originalReference=order.psp,
+            pspReference=f"{order.psp}C",
+            additionalData=mine(second),
+        )
+    )
+    await order.read()
+
+    assert before == [Status.AWAITING_SHOPPER] * 2
+    assert (await order.payment(2)).status == Status.AUTHORISED
+    assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
+    found, kept = await order.kasir.payments.question(key)
+    assert (found.payment_id, kept) == (second, heard.answer)
+
+
+async def test_a_notice_before_the_reply_is_kept_and_the_payment_is_paid(order: Order) -> None:
+    name = f"pay_{order.psp}_1"
+    intent = an_intent(name, reference=order.reference, created_at=NOW + timedelta(seconds=1))
+    await order.kasir.payments.open(intent, a_question(name), None)
+    await order.post(order.item())
+    await order.read()
+    early = await order.payment()
+    await order.kasir.payments.hear(
+        a_question(name), an_answer(a_fact(Says.AWAITING_SHOPPER, about=f"kasir-{name}")), None
+    )
+
+    assert early.status == Status.AUTHORISED
+    assert (await order.payment()).status == Status.AUTHORISED
