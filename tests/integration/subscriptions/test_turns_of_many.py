@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -11,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, Shop
+from kasir.jobs.renewal_reading import SQL
 from kasir.jobs.renewing import Taken
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
@@ -31,6 +33,28 @@ SIGN_UPS: Final = """
     SELECT $1 || n, period, due_at, currency, minor_units, $1 || n, outcome
     FROM renewal, generate_series(1, $2::integer) AS n WHERE reference = 'SUB'
 """
+#: The first payment of each copy, as far as the statements of a turn read it.
+PAYMENTS: Final = (
+    """
+    INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
+                         shopper_reference, captures_itself, model, consent, created_at, close_at,
+                         status, told_status)
+    SELECT 'pay-' || id, reference, 'IDR', 50000, '', '', '', true, '', '', created_at, created_at,
+           'authorised', 'authorised'
+    FROM subscription WHERE reference <> 'SUB'
+    """,
+    """
+    INSERT INTO question (key, kind, payment_id, version, path, body, opened_at, asked_at, status)
+    SELECT id, 'payments', id, 72, '', '', created_at, created_at, 200
+    FROM payment WHERE id LIKE 'pay-%'
+    """,
+    """
+    INSERT INTO renewal_attempt (subscription_id, period, number, at, asked_at, status, payment_id)
+    SELECT id, 1, 1, created_at, created_at, 'authorised', 'pay-' || id
+    FROM subscription WHERE reference <> 'SUB'
+    """,
+    "ANALYZE",
+)
 PAID: Final = """
     UPDATE payment SET status = 'authorised' WHERE reference LIKE '%-p2'
 """
@@ -108,6 +132,22 @@ async def test_overpayments_are_found_by_as_many_statements_for_many_as_for_one(
 
     assert of_one == of_many
     assert (await shop.events()).count("renewal.overpaid") == MANY + 1
+
+
+@pytest.mark.parametrize("name", ["lock_unsent", "lock_subscriptions", "last_renewals"])
+async def test_a_turn_of_many_reads_no_table_as_a_whole(shop: Shop, name: str) -> None:
+    await shop.active("SUB")
+    ids = await copied(shop, "copy-", 5_000)
+    async with shop.kasir.pool.acquire() as connection:
+        for sql in PAYMENTS:
+            await connection.execute(sql)
+        statement = getattr(SQL, name).sql
+        rows = await connection.fetch(f"EXPLAIN {statement}", ids[:MANY])
+    plan = "\n".join(row[0] for row in rows)
+
+    assert "Index Scan" in plan
+    filled = {"subscription", "renewal", "renewal_attempt", "payment", "question"}
+    assert filled & set(re.findall(r"Seq Scan on (\w+)", plan)) == set()
 
 
 async def test_each_of_many_is_charged_once_and_settled(shop: Shop) -> None:

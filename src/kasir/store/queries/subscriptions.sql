@@ -160,20 +160,22 @@ SELECT renewal.subscription_id, renewal.period, renewal.due_at, renewal.currency
                    AND fact.says IN ('refused', 'failed', 'cancelled', 'expired', 'voided'))
            AS words,
        CASE WHEN payment.status IN ('refused', 'failed') THEN question.answer END AS answer,
-       -- Whether an attempt of any period is paid that no turn has settled and that is not simply
-       -- the first attempt of an open period. Only then can one be overpaid.
-       EXISTS (
-           SELECT FROM renewal_attempt AS other
-           JOIN payment AS its ON its.id = other.payment_id
-           JOIN renewal AS whose USING (subscription_id, period)
-           WHERE other.subscription_id = renewal.subscription_id AND other.status <> 'authorised'
-                 AND NOT other.overpaid AND its.status = 'authorised'
-                 AND (whose.outcome <> 'open' OR other.number > 1)
-       ) AS may_be_overpaid
+       unsettled.period IS NOT NULL AS may_be_overpaid
 FROM unnest(:subscription_ids::text[]) AS wanted (id)
 CROSS JOIN LATERAL (
     SELECT * FROM renewal WHERE subscription_id = wanted.id ORDER BY period DESC LIMIT 1
 ) AS renewal
+LEFT JOIN LATERAL (
+    -- A paid attempt of any period that no turn has settled and that is not simply the first attempt
+    -- of an open period: only then can one be overpaid. LIMIT has it looked up for each subscription;
+    -- as EXISTS, the planner may read the whole table instead.
+    SELECT other.period FROM renewal_attempt AS other
+    JOIN payment AS its ON its.id = other.payment_id
+    JOIN renewal AS whose USING (subscription_id, period)
+    WHERE other.subscription_id = wanted.id AND other.status <> 'authorised' AND NOT other.overpaid
+          AND its.status = 'authorised' AND (whose.outcome <> 'open' OR other.number > 1)
+    LIMIT 1
+) AS unsettled ON true
 LEFT JOIN renewal_attempt AS attempt
     ON attempt.subscription_id = renewal.subscription_id AND attempt.period = renewal.period
 LEFT JOIN payment ON payment.id = attempt.payment_id
