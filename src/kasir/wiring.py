@@ -42,7 +42,7 @@ from kasir.requests.payment_links import PaymentLinks
 from kasir.requests.payments import PaymentRequests
 from kasir.requests.stored_methods import StoredMethods
 from kasir.requests.subscriptions import SubscriptionRequests
-from kasir.shop_events.delivery import Delivery
+from kasir.shop_events.delivery import EventDelivery
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
@@ -95,7 +95,7 @@ class Kasir:
     flow: Flow
     closing: Closing
     events: EventFeed
-    delivery: Delivery
+    delivery: EventDelivery
     due: Due
     links: PaymentLinks
     links_kept: PostgresLinks
@@ -189,7 +189,7 @@ class Kasir:
             flow=flow,
             closing=closing,
             events=EventFeed(pool, vault),
-            delivery=Delivery(
+            delivery=EventDelivery(
                 pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s], clock
             ),
             due=due,

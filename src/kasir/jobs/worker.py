@@ -24,7 +24,7 @@ from kasir.jobs.kinds import JobKind
 from kasir.jobs.renewing import Renewing
 from kasir.jobs.together import Together
 from kasir.requests.stored_methods import StoredMethods
-from kasir.shop_events.delivery import Delivery
+from kasir.shop_events.delivery import EventDelivery
 from kasir.shop_events.sender import EventSender
 from kasir.store.cleaning import Cleaning
 from kasir.store.database import Pool
@@ -61,7 +61,7 @@ class OpenKasir(Protocol):
         """Compares tokens with Adyen's list."""
 
     @property
-    def delivery(self) -> Delivery:
+    def delivery(self) -> EventDelivery:
         """Delivers events."""
 
     @property

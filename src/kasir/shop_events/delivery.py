@@ -28,7 +28,7 @@ _log = structlog.get_logger("kasir.events")
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class EventDelivery:
     """Delivers events.
 
     Attributes:
