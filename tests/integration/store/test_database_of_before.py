@@ -41,7 +41,7 @@ import pytest_asyncio
 
 from command import environment, kasir, running, until_ready
 from kasir import Kasir
-from kasir.demo.stage import free_port
+from kasir.demo.processes import free_port
 from opened import a_database, until
 from twin_fixtures import Shop, listening
 
