@@ -1,4 +1,4 @@
-"""The checklist of Adyen's GoPay page is checked: no row is empty, every journey it names exists."""
+"""Checks the checklist of Adyen's GoPay page: no row is empty, every journey it names exists."""
 
 from __future__ import annotations
 
