@@ -297,7 +297,7 @@ def _sums() -> str:
         back, more = known.refundable("ATTEMPT"), known.capturable("ATTEMPT")
         held |= {*back.held, *more.held}
         numbers = (known.captured, known.refunded, known.charged_back, back.left, more.left)
-        words = ", ".join(f"`{says}`" + ("" if value else " of no sum") for says, value in chain)
+        words = ", ".join(f"`{says}`" + ("" if value else " without a sum") for says, value in chain)
         rows.append((words or "nothing", *(f"{number.minor_units:,}" for number in numbers)))
     if missing := set(Why) - held:
         raise ValueError(f"no row shows what {sorted(missing)} holds")
@@ -344,9 +344,9 @@ Where something is not known, Kasir counts so that less money may leave:
 - A cancelled attempt has nothing left, even if a part of it was captured before.
 - Kasir's own cancel of an unfinished attempt holds nothing. Kasir requests it only while the
   payment is not paid, and it must be possible to refund money that arrives late.
-- Older facts have `noted` for captures, cancels, reversals and their ends, and `refund_asked` for
-  some reversals. Kasir reads them under their present names, by their source, words and references
-  (`meaning` in [payments/changes.py](../src/kasir/payments/changes.py)).
+- Older versions recorded captures, cancels, reversals and their ends as `noted`, and some reversals
+  as `refund_asked`. The source, words and references of such a fact show which one it is (`meaning`
+  in [payments/changes.py](../src/kasir/payments/changes.py)).
 """
 
 _WHOLE: Final = 25_000
