@@ -297,8 +297,8 @@ def _sums() -> str:
         back, more = known.refundable("ATTEMPT"), known.capturable("ATTEMPT")
         held |= {*back.held, *more.held}
         numbers = (known.captured, known.refunded, known.charged_back, back.left, more.left)
-        words = ", ".join(f"`{says}`" + ("" if value else " without a sum") for says, value in chain)
-        rows.append((words or "nothing", *(f"{number.minor_units:,}" for number in numbers)))
+        added = ", ".join(f"`{says}`" + ("" if sum_ else " without a sum") for says, sum_ in chain)
+        rows.append((added or "nothing", *(f"{number.minor_units:,}" for number in numbers)))
     if missing := set(Why) - held:
         raise ValueError(f"no row shows what {sorted(missing)} holds")
     said = _sentences(Why)
