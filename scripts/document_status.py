@@ -103,8 +103,8 @@ _ABOUT_STATUSES: Final = """
 *Final* means that Kasir expects nothing more. A new fact can still arrive and change the status.
 *Held back* means that Kasir sends the event after ten minutes (`settle_after_s`) if the status is
 still the same then. It sends the event at once if the answer to the shop's own call already had
-this result. If Kasir was down at that moment, the event waits until Adyen has reported something
-later, eight hours at most (`behind_max_s`).
+this result. If Kasir was down when the ten minutes ended, the event waits until Adyen has reported
+something later, eight hours at most (`behind_max_s`).
 
 `expired` is set when Adyen reports it (OFFER_CLOSED), or when it follows from what Adyen reports:
 nothing was left to cancel, no payment was reported, and no notification is late. Until then an
