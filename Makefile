@@ -3,6 +3,10 @@
 
 PYTHON ?=
 PYTEST_ARGS ?=
+# How many processes run tests at once.
+WORKERS ?= auto
+# Seeds for `make torture`: `17,18` or `1-300`; each test's usual ones if empty.
+SEEDS ?=
 
 bin := .venv/bin
 ready := .venv/ready
@@ -10,7 +14,7 @@ ready := .venv/ready
 # Checks print one after the other, so that the last line is pytest's own.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage bench lint types browser node lock clean
+.PHONY: help setup demo check test torture coverage bench lint types browser node lock clean
 
 help:  ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -27,22 +31,33 @@ demo: $(ready)  ## Kasir, its database, the twin and a small shop, until Ctrl-C
 
 # Adyen's OpenAPI files are not ours to carry: the tests read a copy that lies beside the checkout.
 # Elsewhere those that need them skip, and say so.
-test: export ADYEN_OPENAPI ?= $(wildcard ../shared/openapi)
-test: $(ready) browser node lint types  ## All checks and all tests, a browser's included
-	@$(bin)/python -m pytest $(PYTEST_ARGS)
+check test torture coverage: export ADYEN_OPENAPI ?= $(wildcard ../shared/openapi)
 
-# The same tests, and which branches of the source they went through.
-coverage: export ADYEN_OPENAPI ?= $(wildcard ../shared/openapi)
-coverage: $(ready) browser node  ## What the tests walk: all tests, then the lines and branches left
+# A file of tests stays in one process: its tests may share a database.
+parallel := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+check: $(ready) lint types  ## What to run before each commit: lint, types, unit and property tests
+	@$(bin)/python -m pytest -q $(parallel) tests/unit tests/property $(PYTEST_ARGS)
+
+test: $(ready) browser node lint types  ## All checks and all tests but those of `make torture`
+	@$(bin)/python -m pytest $(parallel) -m 'not long' $(PYTEST_ARGS)
+
+# One at a time: these tests load the machine by themselves.
+torture: export KASIR_SEEDS = $(SEEDS)
+torture: $(ready)  ## Programs killed, connections cut, many seeds: `make torture SEEDS=1-300`
+	@$(bin)/python -m pytest -m long $(PYTEST_ARGS)
+
+# The tests of `make test`, and which branches of the source they ran.
+coverage: $(ready) browser node  ## Lines and branches of the source that `make test` does not run
 	@rm -rf .coverage && mkdir .coverage
-	@$(bin)/python -m coverage run -m pytest $(PYTEST_ARGS)
+	@$(bin)/python -m coverage run -m pytest $(parallel) -m 'not long' $(PYTEST_ARGS)
 	@$(bin)/python -m coverage combine --quiet
 	@$(bin)/python -m coverage report --fail-under=95
 
 bench: $(ready)  ## Kasir beside the peers that run here: ratios, and bench/results.json
 	@$(bin)/python bench/run.py
 
-lint: $(ready)  ## Style, format, and the directions between the rooms
+lint: $(ready)  ## Style, format, and the directions between the packages
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/lint-imports

@@ -31,7 +31,7 @@ from kasir.shop_events import event_policy
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "payment-status.md"
 
 _OF_REFUNDS: Final = refunds._PRECEDENCE  # noqa: SLF001  # The page documents this table.
-_HELD: Final = event_policy._BAD  # noqa: SLF001  # The same.
+_HELD: Final = event_policy.HELD_BACK
 
 #: The facts that an attempt can have, in the order of a payment's life.
 _FACTS: Final = (

@@ -14,7 +14,7 @@ from fakes import NOW
 from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.shapes import AmountOut, PaymentOut, TokenOut
 from kasir.shop_events.subscription_shapes import IntervalOut, SubscriptionOut
-from kasir.store.outbox import Telling
+from kasir.store.outbox import OutgoingEvent
 from kasir.subscriptions.events import SubscriptionEvent
 
 REFERENCE: Final = "ORDER-1001"
@@ -60,13 +60,13 @@ _DATA: Final[dict[str, msgspec.Struct]] = {
 }
 
 
-def every_event() -> Iterator[Telling]:
+def every_event() -> Iterator[OutgoingEvent]:
     """Each of them once."""
     for event in (*EventType, *SubscriptionEvent):
-        yield Telling("subject", event, _DATA[event.partition(".")[0]])
+        yield OutgoingEvent("subject", event, _DATA[event.partition(".")[0]])
 
 
-def body_of(telling: Telling) -> bytes:
+def body_of(telling: OutgoingEvent) -> bytes:
     """What is delivered."""
-    said = {"type": telling.event, "timestamp": NOW, "data": telling.data}
+    said = {"type": telling.type, "timestamp": NOW, "data": telling.data}
     return msgspec.json.encode(said)

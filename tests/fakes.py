@@ -24,7 +24,7 @@ from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.question import Decide, Heard, Kept, Kind, Question, ShopKey
 from kasir.payments.status import Status
-from kasir.shop_events.event_policy import Told
+from kasir.shop_events.event_policy import Reported
 from twin_fixtures import BROWSER, KEY, OTHER_KEY, payment_body
 
 #: Settings with which Kasir starts where money is real.
@@ -60,7 +60,7 @@ def notification_item(*, key: str = KEY, **changes: Any) -> dict[str, Any]:
     fields = {name: value for name, value in fields.items() if value is not None}
     amount, extra = fields.get("amount"), fields.get("additionalData")
     if isinstance(extra, dict) and isinstance(amount, dict) and "hmacSignature" not in extra:
-        extra = {**extra, "hmacSignature": signing.seal_of_item(fields, key)}
+        extra = {**extra, "hmacSignature": signing.sign_item(fields, key)}
         fields["additionalData"] = extra
     return fields
 
@@ -312,7 +312,7 @@ class MemoryBook:
             if question.payment_id:
                 self._hear(question.payment_id, heard.facts)
             return question.payment_id
-        untold = Told(Status.CREATED, None)
+        untold = Reported(Status.CREATED, None)
         every = {one: Locked(self._payment(one), untold) for one in self._intents}
         placed = Placing(every, self._owners)
         payment_id = placed.place_reply(heard)

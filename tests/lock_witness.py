@@ -87,7 +87,7 @@ NEVER_WAITS: Final = {
     "due.due_tellings": _SKIPS,
     "due.close_free_attempts_of": _SKIPS,
     "events.add_events": _LEAF,
-    "events.let_tellers_end": _LEAF,
+    "events.wait_for_event_writers": _LEAF,
     "events.resend": _BY_ID,
     "events.resend_given_up": _SKIPS,
     "events.tried": _ALONE,

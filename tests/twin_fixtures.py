@@ -3,6 +3,8 @@
 Import the fixtures by name into a test file: `from twin_fixtures import shop, twin`.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import functools
@@ -56,7 +58,7 @@ def payment_body(**changes: Any) -> dict[str, Any]:
 
 @dataclass
 class Answer:
-    """What the twin answered."""
+    """An answer of the twin."""
 
     status: int
     headers: Mapping[str, str]
@@ -69,7 +71,7 @@ class Answer:
 
 
 class TwinAtWork:
-    """A twin that serves, and the calls a test makes to it."""
+    """A running twin, and the calls that a test makes to it."""
 
     def __init__(self, twin: Twin, url: str, session: aiohttp.ClientSession) -> None:
         self.twin = twin
@@ -79,7 +81,7 @@ class TwinAtWork:
     async def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Call the twin; a body that is bytes goes as it is, and is called JSON too."""
+        """Call the twin; a body of bytes is sent as it is, as JSON too."""
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         data = None if raw is None else io.BytesIO(raw)
         url = path if path.startswith("http") else self.url + path
@@ -120,34 +122,34 @@ class TwinAtWork:
 
     async def paid(self, **changes: Any) -> str:
         """Make a payment that is approved; return its pspReference."""
-        told = await self.shopper(await self.pay(**changes))
-        psp_reference: str = told["pspReference"]
+        reply = await self.shopper(await self.pay(**changes))
+        psp_reference: str = reply["pspReference"]
         return psp_reference
 
     async def saved(self, model: str = "Subscription", **changes: Any) -> str:
         """Make a payment that saves a token; return the token."""
-        asked: dict[str, Any] = {
+        request: dict[str, Any] = {
             "storePaymentMethod": True,
             "shopperReference": "shopper-1",
             "recurringProcessingModel": model,
         }
-        psp_reference = await self.paid(**asked | changes)
-        told = await self.control("GET", f"payments/{psp_reference}")
-        token: str = told["storedPaymentMethodId"]
+        psp_reference = await self.paid(**request | changes)
+        reply = await self.control("GET", f"payments/{psp_reference}")
+        token: str = reply["storedPaymentMethodId"]
         return token
 
     async def details(self, location: str, *, key: str | None = None) -> Answer:
-        """Ask what became of a payment, as the shop does when the shopper is back."""
+        """Get the result of a payment, as the shop does when the shopper returns."""
         body = {"details": {"redirectResult": result_of(location)}}
         return await self.api("/v72/payments/details", body, key=key)
 
     async def settle(self, seconds: float = 0) -> None:
-        """Let time pass; everything that falls due is done when this returns."""
+        """Advance the clock; all that falls due is done when this returns."""
         await self.control("POST", "clock", {"advance_s": seconds})
 
 
 def charge_body(token: str, model: str = "Subscription", **changes: Any) -> dict[str, Any]:
-    """Return a payment with a token, with just what GoPay's page names."""
+    """Return a payment with a token, with only the fields that GoPay's page names."""
     named = {
         "reference": "SUB-7",
         "paymentMethod": {"storedPaymentMethodId": token},
@@ -161,7 +163,7 @@ def charge_body(token: str, model: str = "Subscription", **changes: Any) -> dict
 
 
 def result_of(location: str) -> str:
-    """Return the redirectResult that a return address bears, decoded once."""
+    """Return the redirectResult of a return address, decoded once."""
     return parse_qs(urlsplit(location).query)["redirectResult"][0]
 
 
@@ -186,42 +188,42 @@ class Received:
 
 @dataclass
 class Shop:
-    """A shop's webhook endpoint: keeps what comes, and answers what it is told to."""
+    """A shop's webhook endpoint: keeps what it receives, and answers what a test sets."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
-    #: What to answer, in turn; then 202.
+    #: The statuses to answer, in order; then 202.
     answers: list[int] = field(default_factory=list)
     answer_body: str = "[accepted]"
     #: While it is not set, nothing is answered.
-    has_time: asyncio.Event = field(default_factory=asyncio.Event)
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.has_time.set()
+        self.may_answer.set()
 
-    async def hear(self, request: web.Request) -> web.Response:
-        """Keep one webhook and answer it."""
+    async def receive(self, request: web.Request) -> web.Response:
+        """Keep a webhook and answer it."""
         self.received.append(Received(request.headers, await request.read()))
-        await self.has_time.wait()
+        await self.may_answer.wait()
         status = self.answers.pop(0) if self.answers else 202
         return web.Response(status=status, text=self.answer_body)
 
     @property
-    def said(self) -> list[tuple[str, str]]:
-        """Return (eventCode, success) of every standard notification, as they came."""
+    def events(self) -> list[tuple[str, str]]:
+        """Return (eventCode, success) of every standard notification, in order of arrival."""
         items = [webhook.item for webhook in self.received]
         return [(item["eventCode"], item["success"]) for item in items]
 
 
 class QuietServer(uvicorn.Server):
-    """A server that leaves the test run's signals alone, and stops without lingering."""
+    """A server that does not handle the test run's signals, and stops at once."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.stopping = asyncio.Event()
 
     async def main_loop(self) -> None:
-        """Serve until the test says so."""
+        """Serve until the test stops it."""
         await self.on_tick(0)
         await self.stopping.wait()
 
@@ -235,13 +237,13 @@ class QuietServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave them to whoever has them."""
+        """Leave the signals to the test run."""
         yield
 
 
 @functools.cache
 def _application() -> Litestar:
-    # Building it takes longer than most tests; each test gives it a twin of its own.
+    # Building it takes longer than most tests; each test gives it another twin.
     return build(Twin())
 
 
@@ -253,7 +255,7 @@ async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
     config = uvicorn.Config(
         app, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=1
     )
-    # Named as TCP, or asyncio lets Nagle's algorithm hold each answer back for 40 ms.
+    # With the protocol TCP, or asyncio leaves Nagle's algorithm on: 40 ms per answer.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     server = QuietServer(config)
@@ -274,7 +276,7 @@ async def listening() -> AsyncIterator[Shop]:
     """Run a shop's webhook endpoint on a free port."""
     shop = Shop()
     app = web.Application()
-    app.router.add_post("/{path:.*}", shop.hear)
+    app.router.add_post("/{path:.*}", shop.receive)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -287,22 +289,22 @@ async def listening() -> AsyncIterator[Shop]:
 
 @pytest.fixture
 async def twin() -> AsyncIterator[TwinAtWork]:
-    """A fresh twin, strict, with nobody listening to its webhooks."""
+    """A new strict twin without webhooks."""
     async with serving(Twin(Settings(), Knobs())) as at_work:
         yield at_work
 
 
 @pytest.fixture
 async def token_shop(twin: TwinAtWork) -> AsyncIterator[Shop]:
-    """A shop that hears the twin's token webhooks, sealed with a key of their own."""
-    async with listening() as heard:
-        await twin.control("PUT", "webhooks/tokens", {"url": heard.url, "hmacKey": OTHER_KEY})
-        yield heard
+    """A shop that receives the twin's token webhooks, signed with a key of their own."""
+    async with listening() as endpoint:
+        await twin.control("PUT", "webhooks/tokens", {"url": endpoint.url, "hmacKey": OTHER_KEY})
+        yield endpoint
 
 
 @pytest.fixture
 async def shop(twin: TwinAtWork) -> AsyncIterator[Shop]:
-    """A shop that hears the twin's standard webhooks."""
-    async with listening() as heard:
-        await twin.control("PUT", "webhooks/standard", {"url": heard.url, "hmacKey": KEY})
-        yield heard
+    """A shop that receives the twin's standard webhooks."""
+    async with listening() as endpoint:
+        await twin.control("PUT", "webhooks/standard", {"url": endpoint.url, "hmacKey": KEY})
+        yield endpoint

@@ -1,8 +1,10 @@
-"""Adyen's OpenAPI files as a referee. They are not part of this project.
+"""Validation by Adyen's OpenAPI files. They are not part of this project.
 
-Their folder is named by the environment variable ADYEN_OPENAPI; without it the tests
-that need them are skipped, and say so.
+The environment variable ADYEN_OPENAPI names their folder; without it the tests that need
+them are skipped with that reason.
 """
+
+from __future__ import annotations
 
 import copy
 import functools
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-FORGOTTEN = ("hmacSignature", "recurring.shopperReference")
+UNNAMED = ("hmacSignature", "recurring.shopperReference")
 
 FOLDER = os.environ.get("ADYEN_OPENAPI") or None
 
@@ -26,7 +28,7 @@ needs_openapi = pytest.mark.skipif(
 
 @functools.cache
 def document(name: str) -> dict[str, Any]:
-    """Return an OpenAPI file, every object of it closed to fields it does not name."""
+    """Return an OpenAPI file; its objects allow no fields that it does not name."""
     assert FOLDER is not None
     parsed: dict[str, Any] = json.loads((Path(FOLDER) / f"{name}.json").read_text())
     for schema in parsed["components"]["schemas"].values():
@@ -44,39 +46,39 @@ def faults(name: str, schema: dict[str, Any], value: Any) -> list[str]:
 
 def reply_faults(name: str, path: str, method: str, status: int, value: Any) -> list[str]:
     """Return what is wrong with an answer to an API call."""
-    said = document(name)["paths"][path][method]["responses"][str(status)]
-    return faults(name, said["content"]["application/json"]["schema"], value)
+    response = document(name)["paths"][path][method]["responses"][str(status)]
+    return faults(name, response["content"]["application/json"]["schema"], value)
 
 
 def webhook_faults(value: dict[str, Any]) -> list[str]:
     """Return what is wrong with a standard notification, by the schema of its eventCode."""
     code = value["notificationItems"][0]["NotificationRequestItem"]["eventCode"]
-    said = document("Webhooks-v1")["webhooks"][f"/{code}"]["post"]["requestBody"]
+    request = document("Webhooks-v1")["webhooks"][f"/{code}"]["post"]["requestBody"]
     return faults(
         "Webhooks-v1",
-        said["content"]["application/json"]["schema"],
-        _as_the_schemas_can_say(value),
+        request["content"]["application/json"]["schema"],
+        _without_unnamed_fields(value),
     )
 
 
 def token_webhook_faults(value: dict[str, Any]) -> list[str]:
     """Return what is wrong with a token webhook, by the schema of its type."""
-    said = document("TokenizationNotification-v1")["webhooks"][value["type"]]["post"]
-    schema = said["requestBody"]["content"]["application/json"]["schema"]
+    operation = document("TokenizationNotification-v1")["webhooks"][value["type"]]["post"]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
     return faults("TokenizationNotification-v1", schema, value)
 
 
-def _as_the_schemas_can_say(value: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what Adyen sends and its schemas cannot or do not name.
+def _without_unnamed_fields(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a notification without the fields that Adyen sends but its schemas do not name.
 
     `metadata.<key>` is described in prose. `hmacSignature` and `recurring.shopperReference`
-    are in the files' own examples of OFFER_CLOSED and RECURRING_CONTRACT, whose schemas
-    forgot them; the seal has tests of its own.
+    are in the files' own examples of OFFER_CLOSED and RECURRING_CONTRACT, but missing in
+    their schemas; the signature has its own tests.
     """
     plain = copy.deepcopy(value)
     for wrapper in plain["notificationItems"]:
         additional = wrapper["NotificationRequestItem"].get("additionalData", {})
         for key in list(additional):
-            if key in FORGOTTEN or key.startswith("metadata."):
+            if key in UNNAMED or key.startswith("metadata."):
                 del additional[key]
     return plain

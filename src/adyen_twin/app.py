@@ -1,9 +1,11 @@
-"""The twin as an ASGI application: puts the parts together, decides nothing."""
+"""The twin as an ASGI application: this module puts the parts together and decides nothing."""
+
+from __future__ import annotations
 
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from litestar import Litestar, Request
@@ -11,49 +13,40 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from adyen_twin.api import checkout, management, recurring
-from adyen_twin.api.http import HttpRequest, HttpResponse, as_json
 from adyen_twin.api.management import ManagementError
 from adyen_twin.controls import routes
 from adyen_twin.controls.requests import ControlError
 from adyen_twin.core import storage
 from adyen_twin.core.twin import Twin
 from adyen_twin.gopay import pages
+from adyen_twin.http_types import HttpRequest, HttpResponse, as_json
 from adyen_twin.protocol import errors
 from adyen_twin.simulation.engine import Engine
 
-BODY_BYTES_MAX = 1024 * 1024
+BODY_BYTES_MAX: Final = 1024 * 1024
 
-#: Litestar promises its error handlers no more than this.
+#: The type that litestar gives to exception handlers.
 AnyRequest = Request[Any, Any, Any]
 
 log = logging.getLogger(__name__)
 
 
 def build(twin: Twin) -> Litestar:
-    """Return the application around a twin."""
+    """Return the application for a twin."""
     return Litestar(
         route_handlers=[
             *checkout.routers(),
             recurring.classic_router(),
             management.router(),
             routes.router(),
-            pages.get_redirect,
-            pages.post_redirect,
-            pages.get_app,
-            pages.post_unlink,
-            pages.get_page,
-            pages.get_phone,
-            pages.get_status,
-            pages.post_deed,
-            pages.get_static,
-            pages.get_sized_logo,
+            *pages.HANDLERS,
         ],
         request_class=HttpRequest,
         lifespan=[_running],
         state=State({"twin": twin}),
         exception_handlers={
-            ControlError: _said_error,
-            ManagementError: _said_error,
+            ControlError: _own_error,
+            ManagementError: _own_error,
             HTTPException: _http_error,
             Exception: _broken,
         },
@@ -65,7 +58,7 @@ def build(twin: Twin) -> Litestar:
 
 @contextlib.asynccontextmanager
 async def _running(app: Litestar) -> AsyncIterator[None]:
-    """Deliver, run errands and save for as long as the application serves."""
+    """Run tasks, deliver webhooks and save the state for as long as the application serves."""
     twin: Twin = app.state.twin
     async with aiohttp.ClientSession(headers={"User-Agent": "adyen-twin"}) as session:
         engine = app.state.engine = Engine(twin, session)
@@ -73,19 +66,19 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
             yield
 
 
-def _said_error(_: AnyRequest, error: ControlError | ManagementError) -> HttpResponse:
+def _own_error(_: AnyRequest, error: ControlError | ManagementError) -> HttpResponse:
     return as_json(error.body, error.status)
 
 
 def _http_error(request: AnyRequest, error: HTTPException) -> HttpResponse:
-    """Answer what no handler took, in the shape of whoever was asked."""
+    """Answer an error of litestar in the format of the API that was called."""
     if request.url.path.startswith("/twin/"):
-        where = f"{request.method} {request.url.path}: {error.detail}"
-        return as_json({"error": f"{where}; docs/twin.md lists the controls"}, error.status_code)
+        call = f"{request.method} {request.url.path}: {error.detail}"
+        return as_json({"error": f"{call}; docs/twin.md lists the controls"}, error.status_code)
     if error.status_code == errors.not_found().status:
         return as_json(errors.not_found().body(), error.status_code)
-    said = errors.AdyenError(error.status_code, "000", error.detail)
-    return as_json(said.body(), error.status_code)
+    adyen_error = errors.AdyenError(error.status_code, "000", error.detail)
+    return as_json(adyen_error.body(), error.status_code)
 
 
 def _broken(request: AnyRequest, error: Exception) -> HttpResponse:

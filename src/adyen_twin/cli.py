@@ -1,4 +1,6 @@
-"""The command `adyen-twin`. Imports what it needs when it needs it, so that --help is quick."""
+"""The command `adyen-twin`. It imports the server only to serve, so that --help is quick."""
+
+from __future__ import annotations
 
 import logging
 import sys
@@ -16,7 +18,7 @@ app = App(
 
 
 @app.command
-def serve(  # noqa: PLR0913 - each is an option of the command.
+def serve(  # noqa: PLR0913  # Each is an option of the command.
     *,
     host: str = "127.0.0.1",
     port: int = 8700,
@@ -33,12 +35,12 @@ def serve(  # noqa: PLR0913 - each is an option of the command.
     Args:
         host: The address to listen on.
         port: The port to listen on; 0 takes any free one.
-        state: A file to remember everything in; without it, memory only.
-        lenient: Demand of GoPay payments browserInfo or channel, not both.
-        api_key: The key that callers must send in X-API-Key. What stands in a command, others
-            on the machine can read; what stands in the environment, they cannot.
-        merchant_account: The merchant account that exists.
-        public_url: Where shoppers reach the twin, if not where it is called.
+        state: A file to keep the state in; without it, in memory only.
+        lenient: Require browserInfo or channel in GoPay payments, not both.
+        api_key: The key that callers must send in X-API-Key. Other users of the machine can
+            read the options of a command, but not its environment.
+        merchant_account: The only merchant account.
+        public_url: The base URL that shoppers use, if it is not the one that the shop calls.
         tls_cert: A certificate, to serve https.
         tls_key: The key of the certificate.
 
@@ -50,7 +52,7 @@ def serve(  # noqa: PLR0913 - each is an option of the command.
             _fail(f"{option}: {file}: no such file", 2)
 
     from adyen_twin.core.settings import Knobs, Settings
-    from adyen_twin.server import CannotServeError, Door, run
+    from adyen_twin.server import CannotServeError, Listen, run
 
     settings = Settings(
         api_key=api_key,
@@ -59,13 +61,13 @@ def serve(  # noqa: PLR0913 - each is an option of the command.
         state_file=state,
     )
     try:
-        run(settings, Knobs(strict=not lenient), Door(host, port, tls_cert, tls_key))
+        run(settings, Knobs(strict=not lenient), Listen(host, port, tls_cert, tls_key))
     except CannotServeError as error:
         _fail(str(error), 1)
 
 
 def main() -> None:
-    """Run the command; a fault is one line on stderr."""
+    """Run the command; an error is one line on stderr."""
     logging.basicConfig(format="adyen-twin: %(message)s", level=logging.WARNING)
     try:
         app(exit_on_error=False, print_error=False)

@@ -1,9 +1,12 @@
-"""The twin as a process: a socket, a server, a clean end."""
+"""The twin as a process: it binds a socket, serves, and stops cleanly on a signal."""
+
+from __future__ import annotations
 
 import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 
@@ -12,19 +15,19 @@ from adyen_twin.core import storage
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
 
-#: How long calls under way may take to end once the twin is told to stop.
-STOP_WITHIN_S = 1
-#: Longer than clients keep an idle connection: a caller does not meet one that is just closing.
-KEEP_ALIVE_S = 75
+#: How long running calls may take once the twin is told to stop.
+STOP_WITHIN_S: Final = 1
+#: Longer than clients keep idle connections, so that no call meets a closing one.
+KEEP_ALIVE_S: Final = 75
 
 
 class CannotServeError(Exception):
-    """The twin cannot start; says why."""
+    """The twin cannot start; the message says why."""
 
 
 @dataclass(frozen=True)
-class Door:
-    """Where the twin listens."""
+class Listen:
+    """The address to listen on, and the certificate for https."""
 
     host: str
     port: int
@@ -33,7 +36,7 @@ class Door:
 
 
 class _Server(uvicorn.Server):
-    """A server that says where it is, once it is there."""
+    """A server that prints its address once it serves."""
 
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
@@ -41,10 +44,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        print(f"adyen-twin is at {self._address}", flush=True)  # noqa: T201 - The line it is for.
+        print(f"adyen-twin is at {self._address}", flush=True)  # noqa: T201  # The address is the command's output.
 
 
-def run(settings: Settings, knobs: Knobs, door: Door) -> None:
+def run(settings: Settings, knobs: Knobs, listen: Listen) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
@@ -55,15 +58,15 @@ def run(settings: Settings, knobs: Knobs, door: Door) -> None:
         state = storage.load(settings.state_file) if settings.state_file else None
     except storage.UnreadableStateError as error:
         raise CannotServeError(str(error)) from error
-    listener = _listen(door)
-    config = _config(Twin(settings, knobs, state=state), door)
-    # uvicorn raises the signal again once it has stopped; by then it has done its work.
+    listener = _bind(listen)
+    config = _config(Twin(settings, knobs, state=state), listen)
+    # uvicorn raises the signal again once it has stopped; the exit code must be 0 then.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    _Server(config, _address(door, listener)).run(sockets=[listener])
+    _Server(config, _address(listen, listener)).run(sockets=[listener])
 
 
-def _config(twin: Twin, door: Door) -> uvicorn.Config:
+def _config(twin: Twin, listen: Listen) -> uvicorn.Config:
     config = uvicorn.Config(
         build(twin),
         log_config=None,
@@ -73,30 +76,30 @@ def _config(twin: Twin, door: Door) -> uvicorn.Config:
         ws="none",
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
-        ssl_certfile=door.tls_cert,
-        ssl_keyfile=door.tls_key,
+        ssl_certfile=listen.tls_cert,
+        ssl_keyfile=listen.tls_key,
     )
     try:
         config.load()
-    except OSError as error:  # An ssl.SSLError is one.
+    except OSError as error:  # ssl.SSLError is an OSError.
         raise CannotServeError(f"the certificate or its key cannot be used: {error}") from error
     return config
 
 
-def _listen(door: Door) -> socket.socket:
-    family = socket.AF_INET6 if ":" in door.host else socket.AF_INET
+def _bind(listen: Listen) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((door.host, door.port))
+        listener.bind((listen.host, listen.port))
     except (OSError, OverflowError) as error:
         listener.close()
-        raise CannotServeError(f"cannot listen on {door.host}:{door.port}: {error}") from error
+        raise CannotServeError(f"cannot listen on {listen.host}:{listen.port}: {error}") from error
     listener.set_inheritable(True)
     return listener
 
 
-def _address(door: Door, listener: socket.socket) -> str:
-    scheme = "https" if door.tls_cert else "http"
-    host = f"[{door.host}]" if ":" in door.host else door.host
+def _address(listen: Listen, listener: socket.socket) -> str:
+    scheme = "https" if listen.tls_cert else "http"
+    host = f"[{listen.host}]" if ":" in listen.host else listen.host
     return f"{scheme}://{host}:{listener.getsockname()[1]}"

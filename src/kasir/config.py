@@ -74,11 +74,6 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
     @property
-    def is_twin(self) -> bool:
-        """Whether Adyen is played by the twin."""
-        return self.environment is Environment.TWIN
-
-    @property
     def is_live(self) -> bool:
         """Whether money is real."""
         return self.environment is Environment.LIVE

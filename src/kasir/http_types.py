@@ -1,4 +1,4 @@
-"""What Litestar hands to a handler that asks for it by its type."""
+"""Type aliases by which Litestar injects the request and the open Kasir into a handler."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from litestar.params import SkipValidation
 from kasir.wiring import Kasir
 
 AnyRequest = Request[Any, Any, Any]
-#: The open Kasir of the app.
+#: The app's open Kasir, injected as the dependency `kasir`.
 OurKasir = NamedDependency[SkipValidation[Kasir]]

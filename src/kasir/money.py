@@ -1,7 +1,9 @@
 """Money: a whole number of a currency's minor units, as Adyen counts them.
 
-Adyen's minor units are not ISO 4217's: at Adyen the rupiah has none, so 25,000 rupiah are
-`Money(IDR, 25000)`. The exponents are in `kasir.adyen.currencies`. No float, no Decimal.
+Adyen's minor units are not ISO 4217's: at Adyen the rupiah has no decimals, so 25,000 rupiah are
+`Money(IDR, 25000)`. A library that follows ISO 4217 would send a hundred times the amount. Source:
+the tables of Adyen's Magento plugin (Helper/Data.php) and .NET library (AmountUtil), and Adyen's
+GoPay page for Android, which sends 1,000 rupiah as 1000. No float, no Decimal.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ class Money:
     """An amount in one currency. Adding two currencies is an error, not a conversion."""
 
     currency: Currency
-    minor_units: int  # Adyen's minor units: IDR has none, whatever ISO 4217 says.
+    minor_units: int  # Adyen's: for IDR whole rupiah.
 
     def __str__(self) -> str:
         return f"{self.minor_units} {self.currency}"
@@ -34,4 +36,4 @@ class Money:
 
     def _same_currency(self, other: Money) -> None:
         if self.currency != other.currency:
-            raise ValueError(f"{self.currency} does not meet {other.currency}")
+            raise ValueError(f"{self.currency} and {other.currency} cannot be added or subtracted")

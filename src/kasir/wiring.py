@@ -18,8 +18,8 @@ from kasir.gateway.account_checks import Finding, examine
 from kasir.gateway.provider import Adyen
 from kasir.gateway.renewal_messages import Renewing, Words
 from kasir.gateway.times import Times
-from kasir.gateway.token_answers import TokensHear
-from kasir.gateway.token_checks import TokensChecked
+from kasir.gateway.token_answers import TokenRecordingProvider
+from kasir.gateway.token_checks import TokenCheckingProvider
 from kasir.gateway.twin_clock import twin_clock
 from kasir.gateway.wire import Wire
 from kasir.ids import PaymentId, SortableIds
@@ -36,21 +36,21 @@ from kasir.ledger.tokens import TokenLedger, Tokens
 from kasir.limits import Limits
 from kasir.money import Money
 from kasir.payments.flow import Flow, Patience
-from kasir.requests.changes import Changes
-from kasir.requests.charges import Charging
-from kasir.requests.payment_link_attempts import Span
-from kasir.requests.payment_links import Links
-from kasir.requests.payments import Checkout
+from kasir.requests.changes import ChangeRequests
+from kasir.requests.charges import Charges
+from kasir.requests.payment_link_attempts import AttemptTimes
+from kasir.requests.payment_links import PaymentLinks
+from kasir.requests.payments import PaymentRequests
 from kasir.requests.stored_methods import StoredMethods
-from kasir.requests.subscriptions import Subscribing
-from kasir.shop_events.event_queue import Events
+from kasir.requests.subscriptions import SubscriptionRequests
+from kasir.shop_events.delivery import Delivery
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
 from kasir.store.diagnosis import Diagnosis
 from kasir.store.inbox import GroupInbox
 from kasir.store.links import PostgresLinks
-from kasir.store.outbox import Outbox
+from kasir.store.outbox import EventFeed, Outbox
 from kasir.store.vault import Vault
 from kasir.subscriptions.dunning import Timetable
 from kasir.subscriptions.engine import Rules
@@ -69,7 +69,8 @@ class Kasir:
         changes: Captures, refunds, cancels, reversals.
         flow: The road of a payment, for those who ask again.
         closing: Closes attempts that nobody finished.
-        events: What the shop is told.
+        events: The shop's events, page by page.
+        delivery: Delivers them; the worker's work.
         due: Finds what is to be done by now.
         links: `/paymentLinks` and the form behind them.
         links_kept: Where links are kept; seals those from before they were sealed.
@@ -88,13 +89,14 @@ class Kasir:
     """
 
     settings: Settings
-    checkout: Checkout
-    changes: Changes
+    checkout: PaymentRequests
+    changes: ChangeRequests
     flow: Flow
     closing: Closing
-    events: Events
+    events: EventFeed
+    delivery: Delivery
     due: Due
-    links: Links
+    links: PaymentLinks
     links_kept: PostgresLinks
     payments: PostgresBook
     inbox: GroupInbox
@@ -102,7 +104,7 @@ class Kasir:
     tokens: Tokens
     stored: StoredMethods
     subscriptions: PostgresSubscriptions
-    subscribing: Subscribing
+    subscribing: SubscriptionRequests
     renewing: Renewing
     subscriptions_due: SubscriptionsDue
     api_keys: ApiKeys
@@ -157,8 +159,8 @@ class Kasir:
         model: Literal["Subscription", "CardOnFile"] = "Subscription",
         key: str | None = None,
     ) -> tuple[Answer, PaymentId]:
-        """Charge a saved wallet, once per key; see `gateway.charging.Charging.charge`."""
-        return await Charging(self.checkout).charge(
+        """Charge a saved wallet, once per key; see `requests.charges.Charges.charge`."""
+        return await Charges(self.checkout).charge(
             token, amount, reference=reference, return_url=return_url, model=model, key=key
         )
 
@@ -173,17 +175,19 @@ class Kasir:
         tokens = Tokens(pool, ground.token_ledger, vault)
         stored = StoredMethods(wire, tokens, clock, account, ground.token_look_gaps)
         flow = ground.flow(tokens, stored)
-        checkout = Checkout(flow, wire, ids, clock, account, ground.attempt_lifetime, tokens)
+        lifetime = ground.attempt_lifetime
+        checkout = PaymentRequests(flow, wire, ids, clock, account, lifetime, tokens)
         subscriptions, due = ground.subscriptions(), ground.due()
         links = PostgresLinks(pool, vault)
         closing = Closing(flow, book, due, clock, account, Waits.of(limits))
         return cls(
             settings=settings,
             checkout=checkout,
-            changes=Changes(flow, book, ids, clock, account),
+            changes=ChangeRequests(flow, book, ids, clock, account),
             flow=flow,
             closing=closing,
-            events=Events(
+            events=EventFeed(pool, vault),
+            delivery=Delivery(
                 pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s], clock
             ),
             due=due,
@@ -195,9 +199,9 @@ class Kasir:
             tokens=tokens,
             stored=stored,
             subscriptions=subscriptions,
-            subscribing=Subscribing(
+            subscribing=SubscriptionRequests(
                 book=subscriptions,
-                checkout=checkout,
+                payments=checkout,
                 tokens=tokens,
                 ids=ids,
                 clock=clock,
@@ -274,8 +278,8 @@ class _Ground:
     def flow(self, tokens: Tokens, stored: StoredMethods) -> Flow:
         limits = self.settings.limits
         adyen = Adyen(self.wire, self.clock, limits.adyen_tries_max, limits.adyen_tries_s)
-        checked = TokensChecked(adyen, tokens, stored, self.clock, limits.token_check_s)
-        provider = TokensHear(checked, tokens, self.clock)
+        checked = TokenCheckingProvider(adyen, tokens, stored, self.clock, limits.token_check_s)
+        provider = TokenRecordingProvider(checked, tokens, self.clock)
         return Flow(self.book, provider, self.clock, random.random, self.patience)
 
     def due(self) -> Due:
@@ -293,12 +297,14 @@ class _Ground:
             watched_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
 
-    def links(self, kept: PostgresLinks, checkout: Checkout, closing: Closing) -> Links:
+    def links(
+        self, kept: PostgresLinks, checkout: PaymentRequests, closing: Closing
+    ) -> PaymentLinks:
         limits = self.settings.limits
-        return Links(
+        return PaymentLinks(
             book=kept,
             payments=self.book,
-            checkout=checkout,
+            requests=checkout,
             ids=self.ids,
             clock=self.clock,
             merchant_account=self.account,
@@ -306,7 +312,7 @@ class _Ground:
             lifetime=timedelta(seconds=limits.link_lifetime_s),
             lifetime_max=timedelta(seconds=limits.link_lifetime_max_s),
             closer=closing,
-            span=Span.of(limits),
+            times=AttemptTimes.of(limits),
         )
 
     def reader(self) -> Reader:

@@ -9,12 +9,15 @@ import signal
 from pathlib import Path
 from typing import Final
 
+import pytest
 from aiohttp import web
 
 from chaos import ledgers
 from chaos.programs import SERVER, programs, until
 from chaos.storm import differences
 from far import serving
+
+pytestmark = pytest.mark.long
 
 PAYMENTS: Final = 8
 #: Longer than a server that is told to stop waits as a rule, and shorter than Adyen may take.

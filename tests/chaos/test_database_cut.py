@@ -9,8 +9,13 @@ import random
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from chaos.durable import CRASH, FAST, IMMEDIATE, durable
+from chaos.seeds import seeds
 from chaos.trade import trade
+
+pytestmark = pytest.mark.long
 
 SEED: Final = 20_261_124
 #: So many calls of the shops lie between two cuts.
@@ -21,12 +26,15 @@ RESTARTS: Final = (FAST, IMMEDIATE, CRASH) * 2
 LEASE_S: Final = 60
 
 
-async def test_nothing_acknowledged_is_lost_when_the_database_goes_away(tmp_path: Path) -> None:
-    chance = random.Random(SEED)
+@pytest.mark.parametrize("seed", seeds([SEED]))
+async def test_nothing_acknowledged_is_lost_when_the_database_goes_away(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
     blows = [*RESTARTS, *[None] * CUTS]
     chance.shuffle(blows)
     with durable() as database:
-        async with trade(database.dsn, tmp_path, SEED) as (house, shops):
+        async with trade(database.dsn, tmp_path, seed) as (house, shops):
             async with shops.open():
                 for how in blows:
                     await shops.go_on(CALLS, until=chance.randint(1, CALLS))

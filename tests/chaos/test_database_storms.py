@@ -19,6 +19,8 @@ from chaos.storm import storm
 from kasir.demo.client import Reply
 from swallowing import way_to
 
+pytestmark = pytest.mark.long
+
 #: It may be there again before it is missed.
 PAID: Final = (200, "", None)
 

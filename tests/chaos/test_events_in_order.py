@@ -13,10 +13,9 @@ import pytest
 from kasir.clock import SystemClock
 from kasir.ids import SortableIds
 from kasir.shop_events.event_policy import EventType
-from kasir.shop_events.event_queue import Events
 from kasir.shop_events.shapes import AmountOut
 from kasir.store.database import Connection
-from kasir.store.outbox import Outbox, Telling
+from kasir.store.outbox import EventFeed, Outbox, OutgoingEvent
 from kasir.store.vault import Vault
 from opened import kasir_on
 
@@ -27,11 +26,11 @@ PAGE: Final = 3
 
 async def tell(connection: Connection, subject: str) -> None:
     """Write one event of a subject, in whatever transaction the connection is in."""
-    telling = Telling(subject, EventType.PAYMENT_AUTHORISED, AmountOut("IDR", 1))
+    telling = OutgoingEvent(subject, EventType.PAYMENT_AUTHORISED, AmountOut("IDR", 1))
     await OUTBOX.write(connection, [telling])
 
 
-async def fetched(events: Events, after: str | None) -> list[str]:
+async def fetched(events: EventFeed, after: str | None) -> list[str]:
     """The names of the events after one, page by page."""
     found: list[str] = []
     while page := await events.after(after, PAGE):
@@ -42,7 +41,7 @@ async def fetched(events: Events, after: str | None) -> list[str]:
 
 async def test_an_event_that_is_committed_late_is_not_overtaken(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir, AsyncExitStack() as stack:
-        events = Events(kasir.pool, VAULT, [], kasir.clock)
+        events = EventFeed(kasir.pool, VAULT)
         early, late = [await stack.enter_async_context(kasir.pool.acquire()) for _ in range(2)]
         # The one that began first writes second and commits first.
         first, second = early.transaction(), late.transaction()
@@ -78,7 +77,7 @@ async def test_nobody_who_polls_misses_what_others_write_meanwhile(
                     await connection.fetchval("SELECT pg_sleep($1)", chance.random() / 500)
 
     async with kasir_on(fresh_database) as kasir:
-        events = Events(kasir.pool, VAULT, [], kasir.clock)
+        events = EventFeed(kasir.pool, VAULT)
         writing = asyncio.gather(*(write([f"{n}"] * 25) for n in range(6)))
         polled: list[str] = []
         while not writing.done():

@@ -10,9 +10,14 @@ import random
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from chaos.durable import durable
 from chaos.programs import SERVER
+from chaos.seeds import seeds
 from chaos.trade import trade
+
+pytestmark = pytest.mark.long
 
 SEED: Final = 20_261_123
 KILLS: Final = 30
@@ -29,10 +34,13 @@ VICTIMS: Final = (
 LEASE_S: Final = 60
 
 
-async def test_nothing_is_lost_or_doubled_when_programs_are_killed(tmp_path: Path) -> None:
-    chance = random.Random(SEED)
+@pytest.mark.parametrize("seed", seeds([SEED]))
+async def test_nothing_is_lost_or_doubled_when_programs_are_killed(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
     with durable() as database:
-        async with trade(database.dsn, tmp_path, SEED) as (house, shops):
+        async with trade(database.dsn, tmp_path, seed) as (house, shops):
             async with shops.open():
                 for _ in range(KILLS):
                     await shops.go_on(CALLS, until=chance.randint(1, CALLS))

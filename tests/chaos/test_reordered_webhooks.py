@@ -2,7 +2,7 @@
 
 The twin duplicates, reorders and delays every notification, breaks calls off, and says one thing
 and then another: seeds 1 to 200, 20 orders each (see `plans.py`), some of them tried
-twice. `KASIR_CHAOS_SEEDS=17,18` runs only those.
+twice. `make torture SEEDS=17,18` runs only those.
 
 Its notifications do not bring our own id back, its answers to a return do not say whose they are,
 and a second system does what it likes under the same references. What nothing proves to be ours is
@@ -12,7 +12,6 @@ held then, and told; nothing else may differ.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
@@ -26,8 +25,11 @@ from chaos.days import Days
 from chaos.neighbour import neighbour
 from chaos.plans import CAPTURES, ORDERS, Change, Plan, faults, plan
 from chaos.programs import Programs, programs
+from chaos.seeds import seeds as chosen
 from kasir.demo.client import JourneyError, Reply, Walker, redirect_result
 from opened import a_database
+
+pytestmark = pytest.mark.long
 
 SEEDS: Final = range(1, 201)
 CAPTURE_SEEDS: Final = range(1, 21)
@@ -46,9 +48,8 @@ READS_MAX: Final = 20
 
 
 def _groups(usual: Iterable[int]) -> list[list[int]]:
-    chosen = os.environ.get("KASIR_CHAOS_SEEDS")
-    seeds = [int(seed) for seed in chosen.split(",")] if chosen else list(usual)
-    return [seeds[first : first + AT_ONCE] for first in range(0, len(seeds), AT_ONCE)]
+    every = chosen(usual)
+    return [every[first : first + AT_ONCE] for first in range(0, len(every), AT_ONCE)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -1,4 +1,4 @@
-"""`kasir demo`: every journey walked, and nothing left of it afterwards, however it ends."""
+"""`kasir demo` completes every journey and leaves nothing behind, however it ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROC = Path("/proc")
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """Where a demo keeps its temporary files; not below pytest's, which only their owner enters."""
+    """The folder of a demo's temporary files; not pytest's, which only their owner can open."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-test-demo-"))
     folder.chmod(0o755)
     yield folder
@@ -33,25 +33,25 @@ def place() -> Iterator[Path]:
 
 
 def left_running(place: Path) -> list[str]:
-    """Processes that were told of this place, by their environment or their words."""
+    """Processes whose environment or arguments contain this folder."""
     mark, found = os.fsencode(place), []
     for process in PROC.glob("[0-9]*"):
         try:
             told = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
         except OSError:
-            continue  # It ended meanwhile.
+            continue  # It has ended.
         if mark in told:
             found.append((process / "cmdline").read_text(errors="replace"))
     return found
 
 
 def started(place: Path, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
-    """A demo at work, which keeps its temporary files in this place."""
+    """A running demo, with its temporary files in this folder."""
     return running("demo", *words, TMPDIR=str(place))
 
 
 def two_free_ports_in_a_row() -> int:
-    """The first of two: the shop takes the one after Kasir's."""
+    """The first of two consecutive free ports: the shop uses the one after Kasir's."""
     while True:
         port = free_port()
         with socket.socket() as probe:
@@ -68,7 +68,7 @@ needs_proc = pytest.mark.skipif(
 
 
 @needs_proc
-def test_the_check_walks_every_journey_and_leaves_nothing_behind(place: Path) -> None:
+def test_the_check_completes_every_journey_and_leaves_nothing_behind(place: Path) -> None:
     with started(place, "--check") as demo:
         out, err = demo.communicate(timeout=500)
     rows = [line for line in out.splitlines() if line.startswith(("ok ", "FAIL "))]
@@ -80,7 +80,7 @@ def test_the_check_walks_every_journey_and_leaves_nothing_behind(place: Path) ->
 
 
 @needs_proc
-def test_a_demo_that_ctrl_c_stops_leaves_nothing_behind(place: Path) -> None:
+def test_a_demo_stopped_by_ctrl_c_leaves_nothing_behind(place: Path) -> None:
     ports = "--port", str(two_free_ports_in_a_row()), "--twin-port", str(free_port())
     with started(place, *ports) as demo:
         assert demo.stdout is not None
@@ -98,10 +98,8 @@ def test_a_demo_that_ctrl_c_stops_leaves_nothing_behind(place: Path) -> None:
 
 @needs_proc
 @pytest.mark.parametrize("begun", ["kasir-demo-*/users.lock", "kasir-demo-*/logs/twin.log"])
-def test_a_demo_that_is_stopped_before_it_is_ready_leaves_nothing_behind(
-    place: Path, begun: str
-) -> None:
-    """Its database comes first; the programs are started one by one after it."""
+def test_a_demo_stopped_before_it_is_ready_leaves_nothing_behind(place: Path, begun: str) -> None:
+    """The database is started first, then the programs one by one."""
     with started(place, "--port", str(two_free_ports_in_a_row()), "--twin-port", "0") as demo:
         while not list(place.glob(begun)):
             assert demo.poll() is None
@@ -109,14 +107,14 @@ def test_a_demo_that_is_stopped_before_it_is_ready_leaves_nothing_behind(
         demo.send_signal(signal.SIGINT)
         _, err = demo.communicate(timeout=60)
 
-    assert demo.returncode in {0, 130}  # 0 where it was quicker than we.
+    assert demo.returncode in {0, 130}  # 0 if it ended before the signal.
     assert err == ""
     assert left_running(place) == []
     assert list(place.iterdir()) == []
 
 
 @needs_proc
-def test_a_check_that_ctrl_c_breaks_off_leaves_nothing_behind(place: Path) -> None:
+def test_a_check_stopped_by_ctrl_c_leaves_nothing_behind(place: Path) -> None:
     with started(place, "--check") as demo:
         assert demo.stdout is not None
         first = next(iter(demo.stdout))

@@ -1,4 +1,4 @@
-"""Every page on every screen: axe finds nothing, all fits, and no amount is broken in two."""
+"""Every page on every screen size: axe finds nothing, everything fits, no amount is broken."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pages import Shown
 expect.set_options(timeout=PATIENCE_MS)
 
 
-#: Screens by their width and height in CSS pixels: 200 % zoom halves both.
+#: Screen sizes: width and height in CSS pixels. 200 % zoom halves both.
 SCREENS = {
     "1280": (1280, 800),
     "1280-at-200": (640, 400),
@@ -32,7 +32,7 @@ SCREENS = {
     "320-at-200": (160, 320),
 }
 
-#: The amounts of a page, and the words of its headings and buttons, that stand on several lines.
+#: Finds amounts, and words of headings and buttons, that are broken over several lines.
 BROKEN = """() => {
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -52,7 +52,7 @@ BROKEN = """() => {
 }"""
 
 
-#: The words that reach past the edge of what shows them, which hides the rest.
+#: Finds text that exceeds its container, which hides the rest.
 CUT = """() => {
   const found = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -72,28 +72,28 @@ CUT = """() => {
   return found;
 }"""
 
-#: A page goes where somebody presses, and nowhere by itself.
+#: Prevents navigation that no click or key caused.
 STAYS = """navigation.addEventListener("navigate", (event) => {
   if (!event.userInitiated) event.preventDefault();
 });
 HTMLFormElement.prototype.submit = () => {};"""
 
-#: What stands on no page of these walks, since every address here is this machine's own and no
-#: answer is waited for in vain; and which test goes there.
+#: Parts of templates that are on no page of these tests, and the test that covers each: here every
+#: address is this machine's and every call is answered.
 ELSEWHERE = {
-    'adyen_twin/pay.html:   <p><a href="/gopay/': (
-        "test_where_a_phone_can_come_the_code_stands_before_the_page_here"
+    'adyen_twin.gopay/pay.html:   <p><a href="/gopay/': (
+        "test_if_a_phone_can_open_the_address_the_qr_code_is_above_the_link"
     ),
-    'kasir.web/message.html: ">\n  <input type="hidden" name="attempt" value="': (
-        "test_a_try_that_is_still_being_made_is_asked_for_again_by_its_name"
+    'kasir.payment_form/message.html: ">\n  <input type="hidden" name="attempt" value="': (
+        "test_an_attempt_still_in_flight_is_shown_with_a_button_that_posts_it_again"
     ),
 }
 
 Look = Callable[[Page, Shown], Awaitable[list[str]]]
-Walk = Callable[[Shop], AbstractAsyncContextManager[list[Shown]]]
+Group = Callable[[Shop], AbstractAsyncContextManager[list[Shown]]]
 
-#: Every page, by what has to be so for it to be shown.
-WALKS: dict[str, Walk] = {
+#: All pages, grouped by the state in which they are shown.
+GROUPS: dict[str, Group] = {
     "the form": pages.kasirs,
     "a payment's end": pages.ends,
     "a button's answer": pages.ways_out,
@@ -105,11 +105,11 @@ WALKS: dict[str, Walk] = {
 
 
 def templates() -> dict[str, list[str]]:
-    """Every template of Kasir, the twin and the demo shop: the pieces that a page is made of."""
+    """The constant parts of every template of Kasir, the twin and the demo shop."""
     trimmed, plain = Environment(trim_blocks=True, lstrip_blocks=True), Environment()
     found = {
         f"{package}/{file.name}": pieces_of(trimmed, file.read_text(encoding="utf-8"))
-        for package in ("kasir.web", "adyen_twin")
+        for package in ("kasir.payment_form", "adyen_twin.gopay")
         for file in files(package).joinpath("templates").iterdir()
     }
     for name, text in vars(demo_shop).items():
@@ -119,14 +119,14 @@ def templates() -> dict[str, list[str]]:
 
 
 def pieces_of(environment: Environment, source: str) -> list[str]:
-    """What a template holds that is written as it is, between what is filled in."""
+    """The text of a template between its placeholders."""
     pieces = environment.parse(source).find_all(nodes.TemplateData)
     return [piece.data for piece in pieces if piece.data.strip()]
 
 
 @pytest.fixture(scope="module")
 def written() -> dict[str, list[str]]:
-    """The pages that were gone to, as their servers wrote them, by the walk."""
+    """The HTML of the pages that were visited, by their group."""
     return {}
 
 
@@ -137,7 +137,7 @@ async def shop(house: Stage) -> AsyncIterator[Shop]:
 
 
 async def faults_of(page: Page) -> list[str]:
-    """What axe finds, by day and by night: each rule, with the places that break it."""
+    """What axe finds in the light and the dark theme: each rule, and the elements that break it."""
     told = []
     for look in ("dark", "light"):
         await page.emulate_media(color_scheme="dark" if look == "dark" else "light")
@@ -149,7 +149,7 @@ async def faults_of(page: Page) -> list[str]:
 
 
 async def arrive(page: Page, shown: Shown) -> str:
-    """Come to a page as its shopper does; gives it as the server wrote it."""
+    """Visit a page as its shopper does; returns the HTML that the server sent."""
     answers: list[Response] = []
 
     def note(response: Response) -> None:
@@ -167,7 +167,7 @@ async def arrive(page: Page, shown: Shown) -> str:
 
 
 async def look_at(page: Page, shown: Shown) -> list[str]:
-    """Look at a page on every screen; gives whatever is wrong with it."""
+    """Check a page on every screen size; returns what is wrong with it."""
     wrong = [f"{shown.name}: {fault}" for fault in await faults_of(page)]
     for name, (width, height) in SCREENS.items():
         await page.set_viewport_size({"width": width, "height": height})
@@ -182,19 +182,19 @@ async def look_at(page: Page, shown: Shown) -> list[str]:
 
 @asynccontextmanager
 async def screen(browser: Browser, locale: str) -> AsyncIterator[Page]:
-    """A page that stays where it is, though its script would go on by itself."""
+    """A browser page whose scripts cannot navigate."""
     async with await browser.new_context(locale=locale, reduced_motion="reduce") as context:
         context.set_default_timeout(PATIENCE_MS)
         await context.add_init_script(STAYS)
         yield await context.new_page()
 
 
-async def walk(
+async def visit(
     browser: Browser, shop: Shop, name: str, look: Look, written: dict[str, list[str]]
 ) -> list[str]:
-    """Go to every page of a walk; gives what a look at each of them found."""
+    """Visit every page of a group; returns what the check of each found."""
     wrong, written[name] = [], []
-    async with WALKS[name](shop) as shown:
+    async with GROUPS[name](shop) as shown:
         for locale in (pages.ENGLISH, pages.INDONESIAN):
             async with screen(browser, locale) as page:
                 for one in shown:
@@ -204,26 +204,26 @@ async def walk(
     return wrong
 
 
-@pytest.mark.parametrize("name", WALKS)
-async def test_every_page_is_for_everybody_on_every_screen(
+@pytest.mark.parametrize("name", GROUPS)
+async def test_every_page_is_accessible_and_fits_every_screen(
     browser: Browser, shop: Shop, written: dict[str, list[str]], name: str
 ) -> None:
-    wrong = await walk(browser, shop, name, look_at, written)
+    wrong = await visit(browser, shop, name, look_at, written)
 
     assert wrong == [], "\n".join(wrong)
 
 
-async def nothing(page: Page, shown: Shown) -> list[str]:
-    """Do not look; to have been there is enough."""
+async def check_nothing(page: Page, shown: Shown) -> list[str]:
+    """Check nothing; only the HTML is needed."""
     return []
 
 
-async def test_every_piece_of_every_template_is_on_a_page_that_is_looked_at(
+async def test_every_part_of_every_template_is_on_a_page_that_is_checked(
     browser: Browser, shop: Shop, written: dict[str, list[str]]
 ) -> None:
-    for name in WALKS:
-        if name not in written:  # It is, unless this test runs alone.
-            await walk(browser, shop, name, nothing, written)
+    for name in GROUPS:
+        if name not in written:  # Only if this test runs alone.
+            await visit(browser, shop, name, check_nothing, written)
     everything = "\0".join(text for texts in written.values() for text in texts)
     missing = {
         f"{template}: {piece}"

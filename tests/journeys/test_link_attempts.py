@@ -1,4 +1,4 @@
-"""An attempt at a link: how long it lasts, what follows it, and what withdrawing does to it."""
+"""An attempt at a link: how long it lasts, what follows it, and how withdrawing ends it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CLOSING: Final = {"id-ID": "Waktu di GoPay habis", "en-GB": "The time in GoPay r
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(house: Stage) -> AsyncIterator[Shop]:
-    """A shop whose Adyen tells nobody of offers that close, as is Adyen's default."""
+    """A shop whose Adyen sends no notification when an offer closes, as is Adyen's default."""
     async with aiohttp.ClientSession() as http:
         made = Shop(house, http)
         await made.twin("PUT", "knobs", {"extraEvents": [], "paymentExpiryS": 10 * HOUR})
@@ -35,8 +35,8 @@ async def shop(house: Stage) -> AsyncIterator[Shop]:
 
 
 @asynccontextmanager
-async def shut(walker: Walker) -> AsyncIterator[None]:
-    """A door that Adyen's notifications do not come through; afterwards its queue is behind."""
+async def notifications_refused(walker: Walker) -> AsyncIterator[None]:
+    """Refuse Adyen's notifications meanwhile; afterwards its queue is delayed."""
     key = walker.made.environment["ADYEN_HMAC_KEY"].split(",")[0]
     url = f"{walker.made.kasir_url}/webhooks/adyen"
     await walker.twin("PUT", "/twin/webhooks/standard", {"url": f"{url}/shut", "hmacKey": key})
@@ -47,13 +47,13 @@ async def shut(walker: Walker) -> AsyncIterator[None]:
 
 
 async def at_the_twin(shop: Shop, link: dict[str, Any]) -> list[str]:
-    """Where the payments of a link stand at the twin, oldest first."""
+    """The statuses of a link's payments at the twin, oldest first."""
     told = await shop.twin("GET", f"payments?reference={link['reference']}")
     return [payment["status"] for payment in told["payments"]]
 
 
-async def stands(shop: Shop, link: dict[str, Any], *wanted: str) -> None:
-    """Wait until the payments of a link stand so at Kasir, newest first."""
+async def until_statuses(shop: Shop, link: dict[str, Any], *wanted: str) -> None:
+    """Wait until a link's payments have these statuses at Kasir, newest first."""
 
     async def look() -> list[str]:
         return [payment["status"] for payment in await shop.payments(link)]
@@ -62,12 +62,12 @@ async def stands(shop: Shop, link: dict[str, Any], *wanted: str) -> None:
 
 
 async def in_three_days(walker: Walker) -> str:
-    """A link's end, three days ahead of now."""
+    """The expiry of a link, in three days."""
     now = datetime.fromisoformat((await walker.twin("GET", "/twin/clock"))["now"])
     return (now + timedelta(days=3)).isoformat(timespec="seconds")
 
 
-async def test_a_link_reopened_the_next_day_leads_to_a_wallet_page_that_can_be_paid(
+async def test_a_link_reopened_the_next_day_leads_to_a_usable_wallet_page(
     shop: Shop, walker: Walker
 ) -> None:
     link = await shop.link(expiresAt=await in_three_days(walker))
@@ -76,15 +76,15 @@ async def test_a_link_reopened_the_next_day_leads_to_a_wallet_page_that_can_be_p
     await until(lambda: shop.visit(link["url"]), lambda page: page.status == 200, "a fresh form")
     second = await shop.start(link)
     await shop.shopper(second, "approve_without_return")
-    await stands(shop, link, "authorised", "awaiting_shopper")
-    # The first is looked at again within hours: after a leap of a day, no sooner than that.
+    await until_statuses(shop, link, "authorised", "awaiting_shopper")
+    # The first one is checked again within hours, so not before the clock is moved by a day.
     await walker.advance(DAY)
 
     assert second != first
-    await stands(shop, link, "authorised", "expired")
+    await until_statuses(shop, link, "authorised", "expired")
 
 
-async def test_an_attempt_at_a_link_cannot_be_paid_when_an_hour_has_gone_by(
+async def test_an_attempt_at_a_link_cannot_be_paid_after_an_hour(
     shop: Shop, walker: Walker
 ) -> None:
     link = await shop.link()
@@ -121,22 +121,20 @@ async def test_withdrawing_a_link_closes_its_attempt_at_adyen(shop: Shop, walker
     await walker.advance(5)
 
     assert await at_the_twin(shop, link) == ["cancelled"]
-    await stands(shop, link, "cancelled")
+    await until_statuses(shop, link, "cancelled")
     (payment,) = await shop.payments(link)
     gone_on = await shop.submit(f"{link['url']}/payments/{payment['id']}")
     assert gone_on.place != wallet
 
 
-async def test_a_withdrawal_that_adyen_did_not_hear_is_made_again(
-    shop: Shop, walker: Walker
-) -> None:
+async def test_a_withdrawal_that_did_not_reach_adyen_is_retried(shop: Shop, walker: Walker) -> None:
     link = await shop.link()
     await shop.start(link)
     async with shop.faults({"fault": "lose_reply_before", "call": "cancels"}):
         await shop.withdraw(link)
         before = await at_the_twin(shop, link)
     await walker.advance(MINUTE)
-    await stands(shop, link, "cancelled")
+    await until_statuses(shop, link, "cancelled")
 
     assert before == ["awaiting"]
     assert await at_the_twin(shop, link) == ["cancelled"]
@@ -149,7 +147,7 @@ async def test_attempts_that_share_a_withdrawn_links_reference_end_with_their_ho
     for _ in range(2):
         await shop.start(link)
     await shop.withdraw(link)
-    # `/cancels` names the reference that both share, so neither is cancelled beside the other.
+    # `/cancels` names the reference that both share, so neither is cancelled alone.
     before = await at_the_twin(shop, link)
     await walker.advance(HOUR)
 
@@ -158,13 +156,13 @@ async def test_attempts_that_share_a_withdrawn_links_reference_end_with_their_ho
 
 
 @pytest.mark.parametrize("locale", ["id-ID", "en-GB"])
-async def test_while_adyens_queue_is_behind_nobody_is_let_pay_a_second_time(
+async def test_while_adyens_queue_is_delayed_no_second_attempt_is_possible(
     browser: Browser, shop: Shop, walker: Walker, locale: str
 ) -> None:
     link = await shop.link(expiresAt=await in_three_days(walker))
     wallet = await shop.start(link)
     (payment,) = await shop.payments(link)
-    async with shut(walker):
+    async with notifications_refused(walker):
         await shop.shopper(wallet, "approve_without_return")
         await walker.advance(HOUR + 3 * MINUTE)
         answers = [await shop.visit(link["url"]), await shop.submit(link["url"], attempt="x")]
@@ -179,13 +177,13 @@ async def test_while_adyens_queue_is_behind_nobody_is_let_pay_a_second_time(
             await page.goto(link["url"])
             await picture(page, f"closing-desktop-{locale}")
     await walker.advance(9 * HOUR)
-    await stands(shop, link, "authorised")
+    await until_statuses(shop, link, "authorised")
 
     assert {_place(answer) for answer in answers} == {f"/pay/{link['id']}/payments/{payment['id']}"}
     assert await shop.offers(link) == 1
 
 
-async def test_where_adyen_never_speaks_the_shopper_may_try_again_and_is_warned(
+async def test_without_adyens_notification_the_shopper_can_retry_after_a_warning(
     browser: Browser, shop: Shop, walker: Walker
 ) -> None:
     link = await shop.link(expiresAt=await in_three_days(walker))

@@ -1,4 +1,4 @@
-"""A shopper pays on the hosted form, in a real browser, at the twin, through the whole house."""
+"""A shopper pays on the hosted form, in a real browser, with all of Kasir and the twin running."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kasir.demo.processes import Stage, free_port
 expect.set_options(timeout=PATIENCE_MS)
 
 
-#: There is no app here; a browser would ask what to open, and take no press until it is told.
+#: There is no app here: a browser would ask what to open, and block the page until it is answered.
 NO_APP = """navigation.addEventListener("navigate", (event) => {
   if (!event.destination.url.startsWith("gojek:")) return;
   window.wentTo = event.destination.url;
@@ -39,7 +39,7 @@ async def shop(house: Stage) -> AsyncIterator[Shop]:
         yield Shop(house, http)
 
 
-async def test_a_basket_is_paid_by_pin_on_a_phone_and_the_shopper_is_brought_back(
+async def test_an_order_is_paid_by_pin_on_a_phone_and_the_shopper_returns_to_the_shop(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -47,7 +47,7 @@ async def test_a_basket_is_paid_by_pin_on_a_phone_and_the_shopper_is_brought_bac
         await page.goto(link["url"])
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Pembayaran untuk")
         await expect(page.get_by_role("listitem").filter(has_text="Saringan")).to_contain_text(
-            "2 × Rp5.000"  # noqa: RUF001  # It is what multiplies.
+            "2 × Rp5.000"  # noqa: RUF001  # The multiplication sign.
         )
         await expect(page.get_by_role("img", name="Logo GoPay")).to_be_visible()
         await fits(page)
@@ -64,7 +64,7 @@ async def test_a_basket_is_paid_by_pin_on_a_phone_and_the_shopper_is_brought_bac
     assert [payment["status"] for payment in await shop.payments(link)] == ["authorised"]
 
 
-async def test_on_a_desk_the_page_follows_the_payment_that_a_phone_approves(
+async def test_on_a_desktop_the_page_updates_when_a_phone_approves(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -89,7 +89,7 @@ async def test_on_a_desk_the_page_follows_the_payment_that_a_phone_approves(
         await expect(status.get_by_role("link", name="Back to the shop")).to_be_visible()
 
 
-async def test_after_a_refusal_a_second_try_is_offered_and_no_reason_shown(
+async def test_after_a_refusal_a_second_attempt_is_offered_and_no_reason_shown(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -113,7 +113,7 @@ async def test_after_a_refusal_a_second_try_is_offered_and_no_reason_shown(
 
 
 @pytest.mark.parametrize("said", ["recorded", "detailed"])
-async def test_an_empty_wallet_is_told_to_be_filled_or_another_way_taken(
+async def test_an_insufficient_balance_is_shown_with_advice(
     browser: Browser, shop: Shop, said: str
 ) -> None:
     shopper = f"shopper-{secrets.token_hex(4)}"
@@ -125,7 +125,7 @@ async def test_an_empty_wallet_is_told_to_be_filled_or_another_way_taken(
         await enter_pin(page)
         advice = page.get_by_text("Your GoPay balance is not enough")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment not successful")
-        if said == "recorded":  # Then Adyen's notification tells why, a moment after.
+        if said == "recorded":  # Then Adyen's notification brings the reason, a moment later.
             await shop.stands(link, "refused")
             await page.reload()
         await expect(advice).to_contain_text("Top up in the GoPay app and try again")
@@ -134,7 +134,7 @@ async def test_an_empty_wallet_is_told_to_be_filled_or_another_way_taken(
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-async def test_an_address_of_the_wallets_app_is_a_page_that_opens_it(
+async def test_a_url_of_the_wallets_app_becomes_a_page_that_opens_it(
     browser: Browser, shop: Shop, javascript: bool
 ) -> None:
     link = await shop.link()
@@ -155,12 +155,12 @@ async def test_an_address_of_the_wallets_app_is_a_page_that_opens_it(
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
 
 
-async def test_while_the_wallet_opens_the_button_turns_a_wheel_and_says_so(
+async def test_while_the_wallet_opens_the_button_shows_a_spinner_and_a_text(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
     async with phone(browser, locale="en-GB") as page:
-        # The wallet never opens: the form is not sent once its own script has seen it go.
+        # The wallet never opens: the form is not sent after its own script has handled the submit.
         await page.add_init_script("addEventListener('submit', (event) => event.preventDefault())")
         await page.goto(link["url"])
         await page.get_by_role("button", name="Pay").click()
@@ -170,7 +170,9 @@ async def test_while_the_wallet_opens_the_button_turns_a_wheel_and_says_so(
         await picture(page, "opening-phone")
 
 
-async def test_a_paid_page_can_be_printed_and_then_stays(browser: Browser, shop: Shop) -> None:
+async def test_printing_a_paid_page_stops_the_return_to_the_shop(
+    browser: Browser, shop: Shop
+) -> None:
     link = await shop.link()
     async with desktop(browser) as page:
         await page.add_init_script("window.print = () => { window.printed = true; }")
@@ -193,8 +195,8 @@ async def test_a_paid_page_can_be_printed_and_then_stays(browser: Browser, shop:
     assert ground == "rgb(255, 255, 255)"
 
 
-async def test_a_form_says_until_when_its_link_is_valid(shop: Shop) -> None:
-    # By the twin's clock, which other tests have moved.
+async def test_a_form_shows_until_when_its_link_is_valid(shop: Shop) -> None:
+    # By the twin's clock, which other tests move.
     now = datetime.fromisoformat((await shop.twin("GET", "clock"))["now"])
     at = now + timedelta(days=3)
     link = await shop.link(expiresAt=at.isoformat(timespec="seconds"))
@@ -205,7 +207,7 @@ async def test_a_form_says_until_when_its_link_is_valid(shop: Shop) -> None:
     assert f"{jakarta:%H.%M} WIB" in form.text
 
 
-async def test_a_shopper_who_cancels_may_go_back_or_try_again(browser: Browser, shop: Shop) -> None:
+async def test_a_shopper_who_cancels_can_go_back_or_retry(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
     async with phone(browser) as page, without_complaints(page):
         await page.goto(link["url"])
@@ -218,7 +220,7 @@ async def test_a_shopper_who_cancels_may_go_back_or_try_again(browser: Browser, 
         await page.wait_for_url("**/health/live**")
 
 
-async def test_an_offer_that_ran_out_at_the_wallet_can_be_started_again(
+async def test_after_an_offer_expired_at_the_wallet_a_new_attempt_can_be_started(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -240,7 +242,7 @@ async def test_an_offer_that_ran_out_at_the_wallet_can_be_started_again(
         ("en-GB", "This payment link is no longer valid"),
     ],
 )
-async def test_a_link_that_was_withdrawn_says_so(
+async def test_a_withdrawn_link_is_reported_as_invalid(
     browser: Browser, shop: Shop, locale: str, sentence: str
 ) -> None:
     link = await shop.link()
@@ -257,7 +259,7 @@ async def test_a_link_that_was_withdrawn_says_so(
     assert (answer.status, await shop.offers(link)) == (410, 0)
 
 
-async def test_a_whole_purchase_without_javascript(browser: Browser, shop: Shop) -> None:
+async def test_a_purchase_works_without_javascript(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
     async with phone(browser, javascript=False) as page:
         await page.goto(link["url"])
@@ -276,9 +278,7 @@ async def test_a_whole_purchase_without_javascript(browser: Browser, shop: Shop)
     assert await shop.offers(link) == 1
 
 
-async def test_without_javascript_the_page_looks_again_by_itself(
-    browser: Browser, shop: Shop
-) -> None:
+async def test_without_javascript_the_page_reloads_by_itself(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
     wallet = await shop.start(link)
     (payment,) = await shop.payments(link)
@@ -315,9 +315,7 @@ async def test_two_windows_at_once_make_one_payment(shop: Shop) -> None:
     assert (len(await shop.payments(link)), await shop.offers(link)) == (1, 1)
 
 
-async def test_the_form_of_a_payment_under_way_goes_on_with_it(
-    browser: Browser, shop: Shop
-) -> None:
+async def test_the_form_of_a_payment_under_way_continues_it(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
     wallet = await shop.start(link)
     async with desktop(browser) as page:
@@ -331,7 +329,7 @@ async def test_the_form_of_a_payment_under_way_goes_on_with_it(
     assert await shop.offers(link) == 1
 
 
-async def test_the_other_language_stays_chosen_to_the_end(browser: Browser, shop: Shop) -> None:
+async def test_the_picked_language_is_kept_on_all_pages(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
     async with phone(browser, locale="id-ID") as page:
         await page.goto(link["url"])
@@ -344,7 +342,7 @@ async def test_the_other_language_stays_chosen_to_the_end(browser: Browser, shop
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
 
 
-async def test_a_purchase_with_the_keyboard_alone(browser: Browser, shop: Shop) -> None:
+async def test_a_purchase_works_with_the_keyboard_alone(browser: Browser, shop: Shop) -> None:
     link = await shop.link()
     async with desktop(browser) as page, without_complaints(page):
         await page.goto(link["url"])
@@ -368,7 +366,7 @@ async def test_a_purchase_with_the_keyboard_alone(browser: Browser, shop: Shop) 
     assert outline == "solid"
 
 
-async def test_an_unknown_outcome_is_asked_about_again_and_never_anew(
+async def test_an_unknown_outcome_repeats_the_same_call_and_starts_no_new_payment(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -389,7 +387,7 @@ async def test_an_unknown_outcome_is_asked_about_again_and_never_anew(
     assert (len(await shop.payments(link)), await shop.offers(link)) == (1, 1)
 
 
-async def test_a_wallet_not_on_offer_is_said_to_be_so(browser: Browser, shop: Shop) -> None:
+async def test_a_wallet_that_adyen_does_not_offer_is_reported(browser: Browser, shop: Shop) -> None:
     link = await shop.link(amount={"currency": "IDR", "value": 20_000_001}, lineItems=[])
     async with phone(browser) as page:
         await page.goto(link["url"])
@@ -402,7 +400,7 @@ async def test_a_wallet_not_on_offer_is_said_to_be_so(browser: Browser, shop: Sh
         assert await page.get_by_role("button").count() == 0
 
 
-async def test_while_adyen_does_not_answer_the_form_offers_to_try_again(
+async def test_while_adyen_does_not_answer_the_form_offers_a_retry(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -418,9 +416,7 @@ async def test_while_adyen_does_not_answer_the_form_offers_to_try_again(
     assert response.status == 503
 
 
-async def test_a_payment_that_adyen_will_not_take_can_be_tried_again(
-    browser: Browser, shop: Shop
-) -> None:
+async def test_a_payment_that_adyen_refuses_can_be_retried(browser: Browser, shop: Shop) -> None:
     link = await shop.link(amount={"currency": "IDR", "value": 20_000_001}, lineItems=[])
     answer = await shop.submit(link["url"], attempt=await _any_attempt(shop))
     async with phone(browser, locale="en-GB") as page:
@@ -432,13 +428,13 @@ async def test_a_payment_that_adyen_will_not_take_can_be_tried_again(
         await expect(page.get_by_role("link", name="Try again")).to_be_visible()
 
 
-async def test_a_payment_that_is_pending_is_followed_until_its_notification(
+async def test_a_pending_payments_page_updates_at_its_notification(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
     pending = {"fault": "details_say", "resultCode": "Pending", "reference": link["reference"]}
     late = {"fault": "delay_notice", "seconds": 2.0, "reference": link["reference"]}
-    # Only an answer that says whose it is can say that it is pending.
+    # Only an answer that names its payment can make it pending.
     named = shop.knobs(detailsReference="present")
     async with phone(browser, locale="en-GB") as page, shop.faults(pending, late), named:
         await page.goto(link["url"])
@@ -488,7 +484,7 @@ async def _any_attempt(shop: Shop) -> str:
     return await shop.attempt(await shop.link())
 
 
-async def test_a_page_from_before_the_last_try_does_not_pay_anew(shop: Shop) -> None:
+async def test_a_page_older_than_the_last_attempt_starts_no_payment(shop: Shop) -> None:
     link = await shop.link()
     attempt = await shop.attempt(link)
     location = (await shop.shopper(await shop.start(link), "refuse"))["location"]
@@ -500,7 +496,7 @@ async def test_a_page_from_before_the_last_try_does_not_pay_anew(shop: Shop) -> 
     assert await shop.offers(link) == 1
 
 
-async def test_a_reusable_link_gives_every_shopper_a_payment_of_their_own(shop: Shop) -> None:
+async def test_a_reusable_link_gives_each_shopper_a_payment(shop: Shop) -> None:
     link = await shop.link(reusable=True)
     mine, theirs = await shop.attempt(link), await shop.attempt(link)
     answers = [await shop.submit(link["url"], attempt=name) for name in (mine, theirs, mine)]
@@ -510,7 +506,7 @@ async def test_a_reusable_link_gives_every_shopper_a_payment_of_their_own(shop: 
     assert await shop.offers(link) == 2
 
 
-async def test_a_result_brought_from_another_payment_does_not_pay_this_one(shop: Shop) -> None:
+async def test_a_result_of_another_payment_does_not_pay_this_one(shop: Shop) -> None:
     cheap, dear = await shop.link(), await shop.link(amount={"currency": "IDR", "value": 9_000_000})
     await shop.start(dear)
     (unpaid,) = await shop.payments(dear)
@@ -524,7 +520,7 @@ async def test_a_result_brought_from_another_payment_does_not_pay_this_one(shop:
 
 
 @pytest.mark.parametrize("how", ["&&", "POST", "decoded"])
-async def test_the_return_is_understood_however_it_comes(shop: Shop, how: str) -> None:
+async def test_the_return_works_in_every_form(shop: Shop, how: str) -> None:
     link = await shop.link()
     location = (await shop.shopper(await shop.start(link), "refuse"))["location"]
     place, _, query = location.partition("?")
@@ -548,7 +544,7 @@ def _decoded(query: str) -> str:
     return query.removeprefix("redirectResult=").replace("%21", "!")
 
 
-async def test_a_return_with_nothing_or_with_nonsense_goes_to_the_status_page(shop: Shop) -> None:
+async def test_a_return_without_a_valid_result_goes_to_the_status_page(shop: Shop) -> None:
     link = await shop.link()
     await shop.start(link)
     (payment,) = await shop.payments(link)
@@ -562,7 +558,7 @@ async def test_a_return_with_nothing_or_with_nonsense_goes_to_the_status_page(sh
     assert [one["status"] for one in await shop.payments(link)] == ["awaiting_shopper"]
 
 
-async def test_what_is_not_there_is_a_page_too(shop: Shop) -> None:
+async def test_a_404_is_a_page(shop: Shop) -> None:
     link, other = await shop.link(), await shop.link()
     await shop.start(other)
     (payment,) = await shop.payments(other)
@@ -583,7 +579,7 @@ async def test_what_is_not_there_is_a_page_too(shop: Shop) -> None:
         assert "This page was not found" in answer.text
 
 
-async def test_every_page_is_headed_with_what_a_browser_may_do(shop: Shop) -> None:
+async def test_every_page_has_the_security_headers(shop: Shop) -> None:
     link = await shop.link()
     answer = await shop.visit(link["url"], "HEAD")
     headers = answer.headers
@@ -598,7 +594,7 @@ async def test_every_page_is_headed_with_what_a_browser_may_do(shop: Shop) -> No
     assert headers["X-Frame-Options"] == "DENY"
 
 
-async def test_the_stream_tells_how_it_stands_and_ends_at_the_final_word(shop: Shop) -> None:
+async def test_the_stream_sends_the_status_and_ends_when_it_is_final(shop: Shop) -> None:
     link = await shop.link()
     await shop.shopper(await shop.start(link), "approve")
     (payment,) = await shop.payments(link)
@@ -610,7 +606,7 @@ async def test_the_stream_tells_how_it_stands_and_ends_at_the_final_word(shop: S
     assert (last["final"], last["title"]) == (True, "Payment successful")
 
 
-async def test_a_stop_of_the_server_does_not_wait_for_whoever_follows_a_payment(
+async def test_a_shutdown_of_the_server_does_not_wait_for_open_streams(
     shop: Shop,
 ) -> None:
     link = await shop.link()
@@ -636,7 +632,7 @@ async def test_a_stop_of_the_server_does_not_wait_for_whoever_follows_a_payment(
         if server.returncode is None:
             server.kill()
 
-    assert took < 5  # Uvicorn would break the stream off after ten.
+    assert took < 5  # Uvicorn would close the stream after ten.
     assert rest.count(b"event:") == 0
 
 
@@ -650,7 +646,7 @@ async def _answers(shop: Shop, url: str) -> None:
     raise AssertionError(f"{url} never answered")
 
 
-async def test_a_logo_that_does_not_come_leaves_the_wallets_name(
+async def test_a_logo_that_does_not_load_leaves_the_wallets_name(
     browser: Browser, shop: Shop
 ) -> None:
     link = await shop.link()
@@ -664,9 +660,7 @@ async def test_a_logo_that_does_not_come_leaves_the_wallets_name(
         assert not await page.get_by_role("img").is_visible()
 
 
-async def test_what_shops_and_shoppers_sent_is_shown_and_never_run(
-    browser: Browser, shop: Shop
-) -> None:
+async def test_what_shops_and_shoppers_sent_is_escaped(browser: Browser, shop: Shop) -> None:
     nasty = "</title><script>alert(1)</script>\"'>{{ 7 * 7 }}"
     link = await shop.link(
         reference=f"{nasty}{secrets.token_hex(4)}",

@@ -1,4 +1,4 @@
-"""A shopper lets GoPay be saved, comes back, pays with it and the PIN, and has it removed."""
+"""A shopper has GoPay saved, comes back, pays with it and the PIN, and removes it."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ UNHEARD = {"fault": "lose_notice", "endpoint": "tokens"}
 
 @dataclass(frozen=True)
 class Device:
-    """What a shopper holds or sits at."""
+    """A shopper's device."""
 
     kind: str
     javascript: bool
 
     def page(self, browser: Browser) -> AbstractAsyncContextManager[Page]:
-        """A page on it, in English."""
+        """A browser page on it, in English."""
         device = phone if self.kind == "phone" else desktop
         return device(browser, locale="en-GB", javascript=self.javascript)
 
     def named(self, name: str) -> str:
-        """A name for a picture taken on it."""
+        """The name of a screenshot taken on it."""
         return f"{name}-{self.kind}{'' if self.javascript else '-plain'}"
 
 
@@ -66,7 +66,7 @@ def shopper() -> str:
 
 
 async def _pay(page: Page, device: Device = PHONE) -> None:
-    """Press the form's one button, and approve at the wallet."""
+    """Press the form's button, and approve at the wallet."""
     await page.get_by_role("button", name="Pay Rp25.000 with GoPay").click()
     await page.wait_for_url("**/gopay/**")
     if device.kind == "desktop":
@@ -77,7 +77,7 @@ async def _pay(page: Page, device: Device = PHONE) -> None:
 
 
 async def _paid(shop: Shop, link: dict[str, Any]) -> dict[str, Any]:
-    """The truth about a link's payment at the twin, once Kasir knows it is paid."""
+    """A link's payment at the twin, once Kasir knows that it is paid."""
     for _ in range(100):
         payments = await shop.payments(link)
         if payments and payments[0]["status"] == "authorised":
@@ -96,7 +96,7 @@ async def _tokens(shop: Shop, shopper: str) -> list[dict[str, Any]]:
 
 
 async def _consents(shop: Shop, link: dict[str, Any]) -> list[str]:
-    """What the book says was agreed to; it is shown nowhere."""
+    """The consent texts in the database, which no page shows."""
     connection = await asyncpg.connect(shop.house.environment["KASIR_DATABASE_URL"])
     try:
         rows = await connection.fetch(
@@ -108,7 +108,7 @@ async def _consents(shop: Shop, link: dict[str, Any]) -> list[str]:
 
 
 async def _saved(shop: Shop, shopper: str, model: str = "CardOnFile") -> str:
-    """Have a wallet saved, without a browser; gives Adyen's name for it."""
+    """Save a wallet without a browser; returns its storedPaymentMethodId."""
     link = await shop.link(
         shopperReference=shopper, storePaymentMethodMode="enabled", recurringProcessingModel=model
     )
@@ -120,7 +120,7 @@ async def _saved(shop: Shop, shopper: str, model: str = "CardOnFile") -> str:
 
 
 async def _shown(shop: Shop, link: dict[str, Any]) -> tuple[str, list[str]]:
-    """The form's text, and the saved wallets on it by Kasir's name."""
+    """The form's HTML, and Kasir's ids of the saved wallets on it."""
     form = await shop.visit(link["url"])
     return form.text, re.findall(r'name="method" value="(tok_\w+)"', form.text)
 
@@ -130,7 +130,7 @@ async def _post(shop: Shop, link: dict[str, Any], **fields: str) -> Reply:
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.named("on"))
-async def test_gopay_is_saved_used_again_with_one_tap_and_a_pin_and_removed(
+async def test_gopay_is_saved_then_charged_with_one_tap_and_a_pin_then_removed(
     browser: Browser, shop: Shop, shopper: str, device: Device
 ) -> None:
     first = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
@@ -199,7 +199,9 @@ async def test_without_consent_nothing_is_stored(
     assert await _consents(shop, link) == [""]
 
 
-async def test_consent_to_other_words_than_those_shown_is_none(shop: Shop, shopper: str) -> None:
+async def test_consent_to_another_text_than_the_shown_one_does_not_count(
+    shop: Shop, shopper: str
+) -> None:
     link = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
     for mark in ("on", "en-0000000000000000", "\0"):
         answer = await _post(shop, link, consent=mark)
@@ -210,9 +212,7 @@ async def test_consent_to_other_words_than_those_shown_is_none(shop: Shop, shopp
     assert {payment["savedAs"] for payment in told["payments"]} == {None}
 
 
-async def test_consent_ticked_and_then_the_saved_gopay_used_saves_nothing_anew(
-    shop: Shop, shopper: str
-) -> None:
+async def test_consent_has_no_effect_if_the_saved_gopay_is_used(shop: Shop, shopper: str) -> None:
     await _saved(shop, shopper)
     link = await shop.link(shopperReference=shopper, **CARD_ON_FILE)
     text, (token,) = await _shown(shop, link)
@@ -223,7 +223,7 @@ async def test_consent_ticked_and_then_the_saved_gopay_used_saves_nothing_anew(
     assert await _consents(shop, link) == [""]
 
 
-async def test_where_the_shop_always_saves_the_shopper_is_told(
+async def test_if_the_shop_always_saves_the_form_says_so(
     browser: Browser, shop: Shop, shopper: str
 ) -> None:
     enabled = CARD_ON_FILE | {"storePaymentMethodMode": "enabled"}
@@ -255,7 +255,7 @@ async def test_where_the_shop_always_saves_the_shopper_is_told(
         ({"recurringFrequency": "often"}, "How much and when is as agreed with TwinMerchant."),
     ],
 )
-async def test_for_a_plan_the_words_say_what_the_link_tells_and_no_more(
+async def test_for_a_plan_the_text_says_what_the_link_says_and_no_more(
     browser: Browser, shop: Shop, shopper: str, plan: dict[str, Any], words: str
 ) -> None:
     link = await shop.link(
@@ -279,7 +279,7 @@ async def test_for_a_plan_the_words_say_what_the_link_tells_and_no_more(
     assert await _consents(shop, link) == [f"en: {started} {words}"]
 
 
-async def test_a_token_for_a_subscription_is_not_shown_nor_removed_here(
+async def test_a_token_of_a_subscription_is_neither_shown_nor_removed(
     shop: Shop, shopper: str
 ) -> None:
     await _saved(shop, shopper, "Subscription")
@@ -289,7 +289,7 @@ async def test_a_token_for_a_subscription_is_not_shown_nor_removed_here(
     assert tokens == []
 
 
-async def test_a_link_for_a_plan_offers_no_saved_gopay(shop: Shop, shopper: str) -> None:
+async def test_a_link_for_a_subscription_shows_no_saved_gopay(shop: Shop, shopper: str) -> None:
     await _saved(shop, shopper)
     link = await shop.link(
         shopperReference=shopper,
@@ -301,9 +301,7 @@ async def test_a_link_for_a_plan_offers_no_saved_gopay(shop: Shop, shopper: str)
     assert tokens == []
 
 
-async def test_a_token_is_charged_and_removed_by_its_own_shopper_alone(
-    shop: Shop, shopper: str
-) -> None:
+async def test_only_its_own_shopper_can_charge_and_remove_a_token(shop: Shop, shopper: str) -> None:
     await _saved(shop, shopper)
     mine = await shop.link(shopperReference=shopper)
     _, (token,) = await _shown(shop, mine)
@@ -325,7 +323,7 @@ async def test_a_token_is_charged_and_removed_by_its_own_shopper_alone(
 
 
 @pytest.mark.parametrize("forged", ["tok_forged", "", "card", "\0", "../../tok"])
-async def test_a_forged_choice_is_a_page_and_no_payment(
+async def test_a_made_up_token_is_a_404_page_and_no_payment(
     shop: Shop, shopper: str, forged: str
 ) -> None:
     stored_id = await _saved(shop, shopper)
@@ -336,7 +334,7 @@ async def test_a_forged_choice_is_a_page_and_no_payment(
     assert (await shop.payments(link), await shop.offers(link)) == ([], 0)
 
 
-async def test_a_shop_may_hide_the_removal(shop: Shop, shopper: str) -> None:
+async def test_a_shop_can_disable_the_removal(shop: Shop, shopper: str) -> None:
     await _saved(shop, shopper)
     link = await shop.link(shopperReference=shopper, showRemovePaymentMethodButton=False)
     text, (token,) = await _shown(shop, link)
@@ -349,7 +347,7 @@ async def test_a_shop_may_hide_the_removal(shop: Shop, shopper: str) -> None:
     assert [answer.status for answer in answers] == [404, 404]
 
 
-async def test_a_link_that_is_over_removes_nothing(shop: Shop, shopper: str) -> None:
+async def test_a_link_that_is_closed_removes_nothing(shop: Shop, shopper: str) -> None:
     await _saved(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     _, (token,) = await _shown(shop, link)
@@ -361,7 +359,7 @@ async def test_a_link_that_is_over_removes_nothing(shop: Shop, shopper: str) -> 
     assert [token["active"] for token in await _tokens(shop, shopper)] == [True]
 
 
-async def test_a_gopay_unlinked_meanwhile_is_said_to_be_gone_and_paid_another_way(
+async def test_a_gopay_unlinked_elsewhere_is_reported_and_another_one_can_pay(
     browser: Browser, shop: Shop, shopper: str
 ) -> None:
     stored_id = await _saved(shop, shopper)
@@ -383,7 +381,9 @@ async def test_a_gopay_unlinked_meanwhile_is_said_to_be_gone_and_paid_another_wa
     assert statuses == ["authorised", "failed"]
 
 
-async def test_a_gopay_known_to_be_gone_is_not_even_asked_for(shop: Shop, shopper: str) -> None:
+async def test_adyen_is_not_called_for_a_gopay_that_kasir_knows_is_removed(
+    shop: Shop, shopper: str
+) -> None:
     await _saved(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     second = await shop.link(shopperReference=shopper)
@@ -397,7 +397,7 @@ async def test_a_gopay_known_to_be_gone_is_not_even_asked_for(shop: Shop, shoppe
     assert await shop.offers(link) == 0
 
 
-async def test_after_the_wallet_refused_the_saved_one_another_way_is_open(
+async def test_after_a_refusal_of_the_saved_gopay_another_one_can_pay(
     browser: Browser, shop: Shop, shopper: str
 ) -> None:
     await _saved(shop, shopper)
@@ -413,7 +413,9 @@ async def test_after_the_wallet_refused_the_saved_one_another_way_is_open(
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment successful")
 
 
-async def test_while_adyen_lists_nothing_the_ordinary_way_is_open(shop: Shop, shopper: str) -> None:
+async def test_without_adyens_list_the_form_works_without_saved_wallets(
+    shop: Shop, shopper: str
+) -> None:
     await _saved(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     async with shop.faults(LISTING_FAILS):
@@ -425,7 +427,7 @@ async def test_while_adyen_lists_nothing_the_ordinary_way_is_open(shop: Shop, sh
     assert shop.house.twin_url in answer.place
 
 
-async def test_a_removal_without_an_answer_is_asked_for_again(
+async def test_a_removal_without_an_answer_can_be_retried(
     browser: Browser, shop: Shop, shopper: str
 ) -> None:
     await _saved(shop, shopper)
@@ -444,9 +446,7 @@ async def test_a_removal_without_an_answer_is_asked_for_again(
     assert [token["active"] for token in await _tokens(shop, shopper)] == [False]
 
 
-async def test_a_gopay_that_is_gone_at_adyen_already_counts_as_removed(
-    shop: Shop, shopper: str
-) -> None:
+async def test_a_gopay_that_adyen_does_not_have_counts_as_removed(shop: Shop, shopper: str) -> None:
     stored_id = await _saved(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     _, (token,) = await _shown(shop, link)
@@ -459,7 +459,7 @@ async def test_a_gopay_that_is_gone_at_adyen_already_counts_as_removed(
     assert (await _shown(shop, link))[1] == []
 
 
-async def test_a_removal_that_adyen_refuses_is_said_not_to_be_done(
+async def test_a_removal_that_adyen_refuses_is_reported_as_not_done(
     shop: Shop, shopper: str
 ) -> None:
     await _saved(shop, shopper)
@@ -472,9 +472,7 @@ async def test_a_removal_that_adyen_refuses_is_said_not_to_be_done(
     assert [token["active"] for token in await _tokens(shop, shopper)] == [True]
 
 
-async def test_a_token_whose_webhook_was_lost_is_found_by_the_form(
-    shop: Shop, shopper: str
-) -> None:
+async def test_the_form_finds_a_token_whose_webhook_was_lost(shop: Shop, shopper: str) -> None:
     async with shop.faults(UNHEARD):
         await _saved(shop, shopper)
     _, tokens = await _shown(shop, await shop.link(shopperReference=shopper))
@@ -482,7 +480,9 @@ async def test_a_token_whose_webhook_was_lost_is_found_by_the_form(
     assert len(tokens) == 1
 
 
-async def test_saved_and_ordinary_at_once_are_one_payment(shop: Shop, shopper: str) -> None:
+async def test_a_saved_and_an_unsaved_gopay_at_once_are_one_payment(
+    shop: Shop, shopper: str
+) -> None:
     await _saved(shop, shopper)
     link = await shop.link(shopperReference=shopper)
     _, (token,) = await _shown(shop, link)
@@ -500,9 +500,7 @@ async def test_saved_and_ordinary_at_once_are_one_payment(shop: Shop, shopper: s
     assert (len(await shop.payments(link)), await shop.offers(link)) == (1, 1)
 
 
-async def test_the_shops_word_for_its_shoppers_language_goes_before_the_browsers(
-    browser: Browser, shop: Shop
-) -> None:
+async def test_the_shops_locale_precedes_the_browsers(browser: Browser, shop: Shop) -> None:
     link = await shop.link(shopperLocale="en-US")
     async with phone(browser, locale="id-ID") as page:
         await page.goto(link["url"])
@@ -511,7 +509,7 @@ async def test_the_shops_word_for_its_shoppers_language_goes_before_the_browsers
         assert await page.locator("html").get_attribute("lang") == "id"
 
 
-async def test_a_saved_gopay_is_chosen_with_the_keyboard(
+async def test_a_saved_gopay_can_be_chosen_with_the_keyboard(
     browser: Browser, shop: Shop, shopper: str
 ) -> None:
     await _saved(shop, shopper)

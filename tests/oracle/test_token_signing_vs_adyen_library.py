@@ -26,13 +26,13 @@ def test_all_three_seal_any_bytes_alike(body: bytes, key: str) -> None:
     theirs = generate_payload_sig(body, key).decode()
 
     assert seal(body, key_from_hex(key)) == theirs
-    assert signing.seal_of_bytes(body, key) == theirs
+    assert signing.sign_bytes(body, key) == theirs
     assert is_sealed(body, theirs, [key_from_hex(key)]) is True
 
 
 @given(bodies, keys, st.data())
 def test_both_refuse_bytes_that_were_changed(body: bytes, key: str, data: st.DataObject) -> None:
-    signature = signing.seal_of_bytes(body, key)
+    signature = signing.sign_bytes(body, key)
     changed = data.draw(bodies.filter(lambda other: other != body))
 
     assert is_valid_hmac_payload(signature, key, body)
@@ -42,7 +42,7 @@ def test_both_refuse_bytes_that_were_changed(body: bytes, key: str, data: st.Dat
 
 @given(bodies, keys, keys)
 def test_both_refuse_another_key(body: bytes, key: str, other: str) -> None:
-    signature = signing.seal_of_bytes(body, key)
+    signature = signing.sign_bytes(body, key)
 
     assert bool(is_valid_hmac_payload(signature, other, body)) is (key == other)
     assert is_sealed(body, signature, [key_from_hex(other)]) is (key == other)

@@ -65,7 +65,7 @@ async def witnessed(url: str, api_key: str, house: Stage, folder: Path) -> Any:
     authority.cert_pem.write_to_path(certificates)
     mark = secrets.token_hex(6)
     body = '{"type":"recurring.token.created","data":{"shopperReference":"pembeli-é"}}'
-    seal = signing.seal_of_bytes(body.encode(), OTHER_KEY)
+    seal = signing.sign_bytes(body.encode(), OTHER_KEY)
     async with front_of(url, authority) as front:
         told = {
             "url": front,

@@ -1,4 +1,6 @@
-"""Adyen's own Python library, pointed at the twin, does what a shop does with it."""
+"""Adyen's own Python library works with the twin as with Adyen."""
+
+from __future__ import annotations
 
 import asyncio
 from typing import Any
@@ -25,7 +27,7 @@ __all__ = ["shop", "token_shop", "twin"]
 
 @pytest.fixture
 def adyen(twin: TwinAtWork) -> Any:
-    """The official client, only its base URL changed."""
+    """Adyen's client, with only the base URLs changed."""
     client = Adyen.Adyen(xapikey="twin-api-key", platform="test")
     client.checkout.payments_api.baseUrl = f"{twin.url}/v72"
     client.checkout.recurring_api.baseUrl = f"{twin.url}/v72"
@@ -36,16 +38,16 @@ def adyen(twin: TwinAtWork) -> Any:
 
 async def test_a_purchase(twin: TwinAtWork, shop: Shop, adyen: Any) -> None:
     api = adyen.checkout.payments_api
-    asked = {
+    request = {
         "merchantAccount": "TwinMerchant",
         "countryCode": "ID",
         "amount": {"currency": "IDR", "value": 25000},
         "channel": "Web",
     }
-    methods = await asyncio.to_thread(api.payment_methods, asked)
+    methods = await asyncio.to_thread(api.payment_methods, request)
     started = await asyncio.to_thread(api.payments, payment_body(), idempotency_key="first")
-    told = await twin.shopper(started.message["action"]["url"])
-    details = {"details": {"redirectResult": result_of(told["location"])}}
+    reply = await twin.shopper(started.message["action"]["url"])
+    details = {"details": {"redirectResult": result_of(reply["location"])}}
     done = await asyncio.to_thread(api.payments_details, details)
     await twin.settle()
 
@@ -54,16 +56,16 @@ async def test_a_purchase(twin: TwinAtWork, shop: Shop, adyen: Any) -> None:
     # The library looks for a pspReference in the header when the body has none.
     assert len(started.psp) == 16
     assert done.message["resultCode"] == "Authorised"
-    assert done.psp == told["pspReference"]
+    assert done.psp == reply["pspReference"]
     assert shop.received[0].item["pspReference"] == done.psp
 
 
-async def test_every_webhook_bears_a_seal_that_the_library_accepts(
+async def test_the_library_accepts_the_signature_of_every_webhook(
     twin: TwinAtWork, shop: Shop
 ) -> None:
-    for deed in ("approve", "refuse", "cancel", "expire"):
-        url = await twin.pay(reference=rf"ORDER:{deed}\é", metadata={"note": "kopi susu"})
-        await twin.shopper(url, deed)
+    for action in ("approve", "refuse", "cancel", "expire"):
+        url = await twin.pay(reference=rf"ORDER:{action}\é", metadata={"note": "kopi susu"})
+        await twin.shopper(url, action)
     await twin.settle()
 
     bodies = [webhook.body for webhook in shop.received]
@@ -77,19 +79,19 @@ async def test_a_refund_a_cancel_and_a_cancel_by_reference(
 ) -> None:
     api = adyen.checkout.modifications_api
     psp_reference = await twin.paid()
-    asked = {"merchantAccount": "TwinMerchant"}
+    request = {"merchantAccount": "TwinMerchant"}
     amount = {"amount": {"currency": "IDR", "value": 10000}}
     refund = await asyncio.to_thread(
-        api.refund_captured_payment, asked | amount, psp_reference, idempotency_key="refund-1"
+        api.refund_captured_payment, request | amount, psp_reference, idempotency_key="refund-1"
     )
-    await asyncio.to_thread(api.cancel_authorised_payment_by_psp_reference, asked, psp_reference)
-    by_reference = asked | {"paymentReference": "ORDER-1001"}
+    await asyncio.to_thread(api.cancel_authorised_payment_by_psp_reference, request, psp_reference)
+    by_reference = request | {"paymentReference": "ORDER-1001"}
     await asyncio.to_thread(api.cancel_authorised_payment, by_reference)
-    await asyncio.to_thread(api.refund_or_cancel_payment, asked, psp_reference)
+    await asyncio.to_thread(api.refund_or_cancel_payment, request, psp_reference)
     await twin.settle(2)
 
     assert (refund.status_code, refund.message["status"]) == (201, "received")
-    assert [code for code, _ in shop.said] == [
+    assert [code for code, _ in shop.events] == [
         *("AUTHORISATION", "REFUND", "CANCELLATION", "TECHNICAL_CANCEL", "CANCEL_OR_REFUND"),
     ]
     assert all(is_valid_hmac_notification(webhook.body, KEY) for webhook in shop.received)
@@ -106,7 +108,7 @@ async def test_a_token_is_made_charged_listed_and_removed(
     token = token_shop.received[0].body["data"]["storedPaymentMethodId"]
     whose = {"merchantAccount": "TwinMerchant", "shopperReference": "shopper-1"}
     charged = await asyncio.to_thread(payments.payments, charge_body(token))
-    asked = await asyncio.to_thread(payments.payments, charge_body(token, "CardOnFile"))
+    request = await asyncio.to_thread(payments.payments, charge_body(token, "CardOnFile"))
     listed = await asyncio.to_thread(
         stored.get_tokens_for_stored_payment_details, query_parameters=whose
     )
@@ -119,7 +121,7 @@ async def test_a_token_is_made_charged_listed_and_removed(
     await twin.settle()
 
     assert charged.message["resultCode"] == "Authorised"
-    assert asked.message["resultCode"] == "RedirectShopper"
+    assert request.message["resultCode"] == "RedirectShopper"
     assert [row["id"] for row in listed.message["storedPaymentMethods"]] == [token]
     (detail,) = details.message["details"]
     assert detail["RecurringDetail"]["recurringDetailReference"] == token
@@ -127,12 +129,12 @@ async def test_a_token_is_made_charged_listed_and_removed(
     assert caught.value.error_code == "803"
     assert len(token_shop.received) == 3
     for webhook in token_shop.received:
-        seal = webhook.headers["HmacSignature"]
-        assert is_valid_hmac_payload(seal, OTHER_KEY, webhook.raw)
-        assert not is_valid_hmac_payload(seal, KEY, webhook.raw)
+        signature = webhook.headers["HmacSignature"]
+        assert is_valid_hmac_payload(signature, OTHER_KEY, webhook.raw)
+        assert not is_valid_hmac_payload(signature, KEY, webhook.raw)
 
 
-async def test_errors_reach_the_shop_as_the_librarys_own(adyen: Any) -> None:
+async def test_errors_are_the_librarys_own_exceptions(adyen: Any) -> None:
     api = adyen.checkout.payments_api
     with pytest.raises(Adyen.exceptions.AdyenAPIUnprocessableEntity) as caught:
         await asyncio.to_thread(api.payments, payment_body(returnUrl=None))

@@ -1,4 +1,6 @@
-"""The twin's answers and webhooks are what Adyen's OpenAPI files say they are."""
+"""The twin's answers and webhooks match Adyen's OpenAPI files."""
+
+from __future__ import annotations
 
 from typing import Any
 
@@ -18,13 +20,13 @@ def checkout(version: int) -> str:
 
 @pytest.mark.parametrize("version", [71, 72])
 async def test_the_methods_listed(twin: TwinAtWork, version: int) -> None:
-    asked = {
+    request = {
         "merchantAccount": "TwinMerchant",
         "countryCode": "ID",
         "amount": {"currency": "IDR", "value": 25000},
         "channel": "Web",
     }
-    answer = await twin.api(f"/v{version}/paymentMethods", asked)
+    answer = await twin.api(f"/v{version}/paymentMethods", request)
 
     assert reply_faults(checkout(version), "/paymentMethods", "post", 200, answer.body) == []
 
@@ -39,10 +41,10 @@ async def test_the_redirect(twin: TwinAtWork, version: int, method: str) -> None
     assert answer.body["action"]["method"] == method
 
 
-@pytest.mark.parametrize("deed", ["approve", "refuse", "cancel"])
-async def test_details_and_authorisation(twin: TwinAtWork, shop: Shop, deed: str) -> None:
+@pytest.mark.parametrize("action", ["approve", "refuse", "cancel"])
+async def test_details_and_authorisation(twin: TwinAtWork, shop: Shop, action: str) -> None:
     url = await twin.pay(metadata={"basket": "7"})
-    answer = await twin.details((await twin.shopper(url, deed))["location"])
+    answer = await twin.details((await twin.shopper(url, action))["location"])
     await twin.settle()
 
     assert reply_faults(checkout(72), "/payments/details", "post", 200, answer.body) == []
@@ -53,7 +55,7 @@ async def test_the_closed_offer(twin: TwinAtWork, shop: Shop) -> None:
     await twin.pay()
     await twin.settle(3600)
 
-    assert shop.said == [("OFFER_CLOSED", "true")]
+    assert shop.events == [("OFFER_CLOSED", "true")]
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]]
 
 
@@ -102,7 +104,7 @@ async def test_the_cancel_by_reference(twin: TwinAtWork, shop: Shop, reference: 
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]]
 
 
-async def test_what_fails_or_runs_out_later(twin: TwinAtWork, shop: Shop) -> None:
+async def test_failures_and_expiries_that_come_later(twin: TwinAtWork, shop: Shop) -> None:
     faults = [
         {"fault": "refund_fails_later", "reference": "A"},
         {"fault": "refund_fails_later", "reference": "B", "eventCode": "REFUNDED_REVERSED"},
@@ -118,9 +120,9 @@ async def test_what_fails_or_runs_out_later(twin: TwinAtWork, shop: Shop) -> Non
     await twin.paid(reference="E")
     await twin.settle(30 * 24 * 3600)
 
-    said = {code for code, _ in shop.said}
-    assert {"REFUND_FAILED", "REFUNDED_REVERSED", "CAPTURE_FAILED", "EXPIRE"} <= said
-    assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]] * len(shop.said)
+    codes = {code for code, _ in shop.events}
+    assert {"REFUND_FAILED", "REFUNDED_REVERSED", "CAPTURE_FAILED", "EXPIRE"} <= codes
+    assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]] * len(shop.events)
 
 
 @pytest.mark.parametrize("version", [71, 72])
@@ -155,7 +157,7 @@ async def test_token_webhooks(twin: TwinAtWork, shop: Shop, token_shop: Shop) ->
     kinds = [webhook.body["type"].rpartition(".")[2] for webhook in token_shop.received]
     assert kinds == ["created", "alreadyExisting", "updated", "disabled"]
     assert [token_webhook_faults(webhook.body) for webhook in token_shop.received] == [[]] * 4
-    assert [code for code, _ in shop.said].count("RECURRING_CONTRACT") == 1
+    assert [code for code, _ in shop.events].count("RECURRING_CONTRACT") == 1
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]] * 4
 
 
@@ -165,8 +167,8 @@ async def test_the_lists_of_tokens(twin: TwinAtWork, version: int) -> None:
     account = {"merchantAccount": "TwinMerchant", "shopperReference": "shopper-1"}
     query = "merchantAccount=TwinMerchant&shopperReference=shopper-1"
     stored = await twin.api(f"/v{version}/storedPaymentMethods?{query}", None, method="GET")
-    asked = account | {"countryCode": "ID", "amount": {"currency": "IDR", "value": 1}}
-    methods = await twin.api(f"/v{version}/paymentMethods", asked | {"channel": "Web"})
+    request = account | {"countryCode": "ID", "amount": {"currency": "IDR", "value": 1}}
+    methods = await twin.api(f"/v{version}/paymentMethods", request | {"channel": "Web"})
     classic = "/pal/servlet/Recurring/v68"
     details = await twin.api(f"{classic}/listRecurringDetails", account)
     disabled = await twin.api(f"{classic}/disable", account)

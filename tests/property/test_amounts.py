@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from fakes import payment_body
 from kasir.adyen import checks
-from kasir.adyen.currencies import exponent
-from kasir.money import IDR, Currency, Money
+from kasir.money import IDR, Money
 from kasir.payment_form.pages import rupiah
 
 INT64_MAX = 2**63 - 1
@@ -60,8 +59,3 @@ def test_rupiah_are_written_with_a_dot_every_three_digits_and_no_decimals(value:
     assert int("".join(digits)) == value
     assert [len(group) for group in digits[1:]] == [3] * (len(digits) - 1)
     assert 1 <= len(digits[0]) <= 3
-
-
-@given(st.text(st.characters(min_codepoint=65, max_codepoint=90), min_size=3, max_size=3))
-def test_an_exponent_is_one_of_three(currency: str) -> None:
-    assert exponent(Currency(currency)) in {0, 2, 3}

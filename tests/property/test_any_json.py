@@ -16,7 +16,7 @@ from kasir.adyen.replies import Answer, Verdict
 from kasir.adyen.signing import is_sealed, key_from_hex
 from kasir.errors import Fault, InvalidRequest, Unreadable
 from kasir.gateway.methods import Method, method_of
-from kasir.requests.payments import body_fields
+from kasir.requests.fields import body_fields
 
 scalars = st.one_of(
     st.none(),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kasir.adyen.notifications import Item
 from kasir.adyen.token_notifications import TokenNotification
 from kasir.gateway import token_meanings
-from kasir.shop_events.event_policy import EventType, token_news
+from kasir.shop_events.event_policy import EventType, token_events
 from kasir.tokens.model import TokenFact, TokenNews, TokenSays, TokenState, fold
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -91,7 +91,7 @@ def told(heard: Sequence[TokenFact]) -> list[EventType]:
         if fact.key not in known:
             before = [*known.values()]
             known[fact.key] = fact
-            events += token_news(before, [*known.values()])
+            events += token_events(before, [*known.values()])
     return events
 
 
@@ -104,7 +104,7 @@ def stories(life: Sequence[TokenFact]) -> set[tuple[EventType, ...]]:
     for size in range(1, len(life) + 1):
         for heard in map(frozenset, combinations(life, size)):
             told_by[heard] = {
-                tuple(sorted((*story, *token_news([*(heard - {last})], [*heard]))))
+                tuple(sorted((*story, *token_events([*(heard - {last})], [*heard]))))
                 for last in heard
                 for story in told_by[heard - {last}]
             }
@@ -194,7 +194,7 @@ def last_told(life: Sequence[TokenFact]) -> TokenState | None:
     """The state in the last event that the shop is told."""
     state = None
     for count in range(1, len(life) + 1):
-        if token_news(life[: count - 1], life[:count]):
+        if token_events(life[: count - 1], life[:count]):
             state = fold(life[:count]).state
     return state
 

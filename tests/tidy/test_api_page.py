@@ -1,4 +1,4 @@
-"""docs/api.md tells of every path that Kasir answers and of every field that means something."""
+"""docs/api.md documents every path that Kasir answers and every field that has an effect."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHAPES = [
     *(PaymentOut, FactOut, RefundOut, DisputeOut, TokenOut, PlanOut, TakenBackOut),
     *(SubscriptionOut, RenewalOut, OverpaymentOut, DayOut, KeptNotice),
 ]
-#: What a link's request may say beside what its payments are lent.
+#: The fields of a link's request that are not forwarded with its payments.
 OF_LINKS = {
     *("merchantAccount", "reference", "amount", "returnUrl", "countryCode", "description"),
     *("expiresAt", "reusable", "allowedPaymentMethods", "blockedPaymentMethods", "shopperLocale"),
@@ -40,26 +40,26 @@ OF_LINKS = {
 
 
 def paths() -> Iterator[str]:
-    """Every path of the description, without its version, its variables or what they share."""
+    """Every path of the OpenAPI document, without its version and its variables."""
     settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
     for path in create_app(settings).openapi_schema.paths or {}:
         fixed = re.sub(r"^/v\d+/|\{[^}]*\}", "/", path)
         yield re.sub("/+", "/", fixed).rstrip("/")
 
 
-def test_every_path_is_told_of() -> None:
-    told = re.sub("/+", "/", re.sub(r"\{[^}]*\}", "/", PAGE))
-    untold = {path for path in paths() if path not in told}
+def test_every_path_is_documented() -> None:
+    page = re.sub("/+", "/", re.sub(r"\{[^}]*\}", "/", PAGE))
+    undocumented = {path for path in paths() if path not in page}
 
-    assert untold == set()
+    assert undocumented == set()
     assert {"/payments", "/api/subscriptions/cancel"} <= set(paths())
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
-def test_every_field_of_an_answer_is_told_of(shape: type[msgspec.Struct]) -> None:
+def test_every_field_of_a_response_is_documented(shape: type[msgspec.Struct]) -> None:
     fields = {field.encode_name for field in msgspec.structs.fields(shape)}
 
-    assert {name for name in fields if not _is_told(name)} == set()
+    assert {name for name in fields if not _is_documented(name)} == set()
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_every_field_of_an_answer_is_told_of(shape: type[msgspec.Struct]) -> Non
     [
         subscription_fields._PLAN_FIELDS,  # noqa: SLF001  # The page is about these very tables.
         subscription_fields._SIGN_UP_FIELDS,  # noqa: SLF001
-        OF_LINKS | set(payment_links._LENT),  # noqa: SLF001
+        OF_LINKS | set(payment_links._SHARED),  # noqa: SLF001
         known_fields.LINK_FIELDS,
     ],
     ids=["plan", "sign-up", "link", "link at Adyen"],
 )
-def test_every_field_of_a_request_is_told_of(fields: frozenset[str]) -> None:
-    assert {name for name in fields if not _is_told(name)} == set()
+def test_every_field_of_a_request_is_documented(fields: frozenset[str]) -> None:
+    assert {name for name in fields if not _is_documented(name)} == set()
 
 
-def _is_told(name: str) -> bool:
+def _is_documented(name: str) -> bool:
     return re.search(rf'[`"]{name}[`"]', PAGE) is not None

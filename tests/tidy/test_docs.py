@@ -11,7 +11,8 @@ from kasir.payments.status import Status
 from kasir.webhooks.interpreting import NoticeState
 
 CONFIG = PurePosixPath("src/kasir/config.py")
-GLOSSARY = PurePosixPath("docs/glossary.md")
+API_PAGE = PurePosixPath("docs/api.md")
+STATUS_PAGE = PurePosixPath("docs/payment-status.md")
 SETTINGS_PAGE = PurePosixPath("docs/settings.md")
 DECISIONS = PurePosixPath("docs/adr")
 
@@ -55,13 +56,22 @@ def test_every_file_that_is_cited_exists(texts: Mapping[PurePosixPath, str]) -> 
     assert lost == [], "\n".join(lost)
 
 
-def test_every_state_is_in_the_glossary(pages: Mapping[PurePosixPath, str]) -> None:
-    explained = set(re.findall(r"\*\*(.+?)\*\*", pages[GLOSSARY]))
-    states = {state.value for enum in (Status, RefundStatus) for state in enum} | {
-        state.value.replace("_", " ") for state in NoticeState
-    }
+def test_every_status_of_a_payment_has_a_row_on_its_page(
+    pages: Mapping[PurePosixPath, str],
+) -> None:
+    assert set(Status) - _first_cells(pages[STATUS_PAGE]) == set()
 
-    assert states - explained == set()
+
+def test_every_state_of_a_notice_and_of_a_refund_is_on_the_page_about_the_api(
+    pages: Mapping[PurePosixPath, str],
+) -> None:
+    refunds = re.search(
+        r"^A refund's `status` is .*?\n\n", pages[API_PAGE], re.MULTILINE | re.DOTALL
+    )
+
+    assert set(NoticeState) - _first_cells(pages[API_PAGE]) == set()
+    assert refunds
+    assert set(RefundStatus) == set(re.findall(r"`(\w+)`", refunds[0])) - {"status"}
 
 
 def test_every_setting_is_documented_and_every_documented_setting_exists(
@@ -113,6 +123,11 @@ def test_every_decision_has_its_five_parts(pages: Mapping[PurePosixPath, str]) -
     }
 
     assert {name: found for name, found in parts.items() if found != DECISION_PARTS} == {}
+
+
+def _first_cells(page: str) -> set[str]:
+    """The names in the first column of a page's tables."""
+    return set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
 
 
 def _prose(page: str) -> str:

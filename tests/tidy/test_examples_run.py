@@ -25,9 +25,9 @@ from kasir.clock import SystemClock
 from kasir.demo.journeys import JOURNEYS
 from kasir.demo.processes import Stage
 from kasir.ids import SortableIds
-from kasir.shop_events.delivery import Deliverer, Event
 from kasir.shop_events.event_policy import EventType
-from kasir.store.outbox import Outbox, Telling
+from kasir.shop_events.sender import EventSender
+from kasir.store.outbox import Outbox, OutgoingEvent, StoredEvent
 from kasir.store.vault import Vault
 from kasir.wiring import Kasir
 
@@ -61,13 +61,13 @@ def test_the_receiver_of_a_page_takes_every_event_there_is(page: str, environmen
     asyncio.run(_tell_all())
     names, _ = _run(page, environment)
     every = list(every_event())
-    taken = {one.event: names["take"](*asyncio.run(_delivered(body_of(one)))) for one in every}
+    taken = {one.type: names["take"](*asyncio.run(_delivered(body_of(one)))) for one in every}
     fetched = {event["type"] for event in names["events"]()}
 
     assert {event: said for event, said in taken.items() if event not in said} == {}
     of_tokens = {said for event, said in taken.items() if event.startswith("token.")}
     assert [said for said in of_tokens if SHOPPER not in said] == []
-    assert {one.event for one in every} <= fetched
+    assert {one.type for one in every} <= fetched
 
 
 def test_every_page_with_an_example_of_a_receiver_is_tried_with_every_event() -> None:
@@ -141,9 +141,9 @@ def _approve(house: Stage, url: str) -> str:
     return str(done["location"].partition("redirectResult=")[2])
 
 
-def _paid() -> Telling:
+def _paid() -> OutgoingEvent:
     """The event that the page receives."""
-    return next(one for one in every_event() if one.event is EventType.PAYMENT_AUTHORISED)
+    return next(one for one in every_event() if one.type is EventType.PAYMENT_AUTHORISED)
 
 
 async def _tell_all() -> None:
@@ -169,8 +169,8 @@ async def _delivered(payload: bytes) -> tuple[dict[str, str], bytes]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    async with Deliverer(url, [SECRET], 10, SystemClock()) as deliverer:
-        assert (await deliverer.deliver(Event("evt_1", payload))).is_taken
+    async with EventSender(url, [SECRET], 10, SystemClock()) as sender:
+        assert (await sender.send(StoredEvent("evt_1", payload))).is_taken
     await runner.cleanup()
     return heard[0]
 

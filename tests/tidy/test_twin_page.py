@@ -1,4 +1,6 @@
-"""The twin's page names everything there is to turn, to plan, and to call."""
+"""The twin's page names every knob, every fault, every control and every event."""
+
+from __future__ import annotations
 
 import re
 from pathlib import Path
@@ -35,7 +37,7 @@ def test_every_fault_and_its_fields_are_on_the_page(kind: type[faults.Fault]) ->
     assert [field.encode_name for field in own if not named(field.encode_name)] == []
 
 
-def test_every_rule_that_may_answer_otherwise_is_on_the_page() -> None:
+def test_every_rule_whose_answer_a_knob_can_change_is_on_the_page() -> None:
     assert set() == change_checks.RULE_NAMES - NAMED
 
 

@@ -1,57 +1,58 @@
-"""How a call to an Adyen API goes wrong, when a fault says so."""
+"""Carries out the faults that a call to an Adyen API triggered."""
+
+from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 
-from adyen_twin.api.http import HttpRequest
 from adyen_twin.core import faults
+from adyen_twin.http_types import HttpRequest
 from adyen_twin.protocol import errors
 from adyen_twin.protocol.errors import AdyenError
 
 
 class ConnectionBrokenError(Exception):
-    """The caller gets no answer."""
+    """The connection must be closed without an answer."""
 
 
-def before(struck: Sequence[faults.CallFault]) -> None:
-    """Go wrong before anything is done.
+def before(triggered: Sequence[faults.CallFault]) -> None:
+    """Carry out the faults that come before the call is carried out.
 
     Raises:
-        ConnectionBrokenError: Nobody is to be answered.
-        AdyenError: This is to be answered, and nothing done.
+        ConnectionBrokenError: The caller gets no answer.
+        AdyenError: The caller gets this error, and the call is not carried out.
 
     """
-    for fault in struck:
+    for fault in triggered:
         if isinstance(fault, faults.LoseReplyBefore):
             raise ConnectionBrokenError
         if isinstance(fault, faults.ErrorReply) and not fault.after:
-            raise error_of(fault)
+            raise _error_of(fault)
 
 
 async def after(
-    request: HttpRequest, struck: Sequence[faults.CallFault], reference: str | None
+    request: HttpRequest, triggered: Sequence[faults.CallFault], reference: str | None
 ) -> None:
-    """Go wrong after the thing was done.
+    """Carry out the faults that come after the call was carried out.
 
     Raises:
-        ConnectionBrokenError: Nobody is to be answered.
-        AdyenError: This is to be answered, though the thing was done.
+        ConnectionBrokenError: The caller gets no answer.
+        AdyenError: The caller gets this error, although the call was carried out.
 
     """
-    for fault in struck:
-        if isinstance(fault, faults.NoticeBeforeReply) and reference is not None:
-            await request.engine.hurry(reference)
+    for fault in triggered:
+        if isinstance(fault, faults.WebhookBeforeReply) and reference is not None:
+            await request.engine.deliver_before_reply(reference)
         if isinstance(fault, faults.SlowReply):
             await asyncio.sleep(fault.seconds)
-    for fault in struck:
+    for fault in triggered:
         if isinstance(fault, faults.LoseReplyAfter):
             raise ConnectionBrokenError
         if isinstance(fault, faults.ErrorReply) and fault.after:
-            raise error_of(fault)
+            raise _error_of(fault)
 
 
-def error_of(fault: faults.ErrorReply) -> AdyenError:
-    """Return the error that a fault answers."""
+def _error_of(fault: faults.ErrorReply) -> AdyenError:
     match fault:
         case faults.Error503():
             return errors.unavailable()

@@ -1,25 +1,27 @@
 """Adyen's Checkout API over HTTP, as far as GoPay needs it."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from typing import Any, Final
 
 from litestar import Router, post
 from litestar.exceptions import NotFoundException
 
 from adyen_twin.api import recurring
-from adyen_twin.api.exchange import Call, Operation, Reply, exchange
-from adyen_twin.api.http import HttpRequest, HttpResponse
+from adyen_twin.api.exchange import Call, Operation, Reply, check, exchange
 from adyen_twin.core import faults
 from adyen_twin.core.state import Kind, Payment
 from adyen_twin.core.twin import Twin
+from adyen_twin.http_types import HttpRequest, HttpResponse
 from adyen_twin.protocol import change_checks, payment_checks
 from adyen_twin.protocol.limits import GOPAY
-from adyen_twin.protocol.rules import Asked, Rule, check
 from adyen_twin.simulation import charges, modifications, payments, tokens
 
 VERSIONS: Final = range(68, 73)
-#: Live has the extra segment; test has not.
+#: Live addresses have the extra segment; test addresses do not.
 PREFIXES: Final = ("", "/checkout")
-#: What may be done to a payment: the last word of the path, and what it is.
+#: The last part of a modification's path -> its kind.
 KINDS: Final[dict[str, Kind]] = {
     "captures": Kind.CAPTURE,
     "refunds": Kind.REFUND,
@@ -30,16 +32,16 @@ KINDS: Final[dict[str, Kind]] = {
 
 def list_methods(twin: Twin, call: Call) -> Reply:
     """Answer /paymentMethods."""
-    _check(payment_checks.PAYMENT_METHODS, twin, call)
-    body: dict[str, Any] = {"paymentMethods": payments.listed(twin, call.body)}
+    check(payment_checks.PAYMENT_METHODS, twin, call)
+    body: dict[str, Any] = {"paymentMethods": payments.methods(twin, call.body)}
     if stored := _stored(twin, call):
         body["storedPaymentMethods"] = stored
     return Reply(body=body)
 
 
 def _stored(twin: Twin, call: Call) -> list[dict[str, Any]]:
-    """Return the shopper's tokens, where GoPay itself is on offer."""
-    if not any(row["type"] == GOPAY for row in payments.listed(twin, call.body)):
+    """Return the shopper's tokens, if GoPay itself is available."""
+    if not any(row["type"] == GOPAY for row in payments.methods(twin, call.body)):
         return []
     account, shopper = call.body["merchantAccount"], call.body.get("shopperReference")
     return [recurring.row(twin, token) for token in tokens.of_shopper(twin, account, shopper)]
@@ -48,17 +50,17 @@ def _stored(twin: Twin, call: Call) -> list[dict[str, Any]]:
 def pay(twin: Twin, call: Call) -> Reply:
     """Answer /payments: a redirect to the wallet, or the result of a Subscription charge.
 
-    A redirect's body bears no pspReference, as Adyen's schema says of redirects. GUESS: the
-    header's is the offer's, and not yet the payment's own.
+    The body of a redirect has no pspReference, as in Adyen's schema. GUESS: the one in the
+    header is the offer's, and not the payment's own.
     """
-    _check(payment_checks.PAYMENTS, twin, call)
-    name = charges.token_named(call.body)
-    if name is None:
-        return _redirect(twin, payments.offer(twin, call.body), call)
-    payment = charges.start(twin, call.body, charges.chargeable(twin, call.body, name))
+    check(payment_checks.PAYMENTS, twin, call)
+    token_id = payment_checks.stored_token(call.body["paymentMethod"])
+    if token_id is None:
+        return _redirect(twin, payments.start(twin, call.body), call)
+    payment = charges.start(twin, call.body, charges.chargeable(twin, call.body, token_id))
     if call.body["recurringProcessingModel"] == "CardOnFile":
         return _redirect(twin, payment, call)
-    return Reply(body=charges.answer(twin, payment), psp_reference=payment.psp_reference)
+    return Reply(body=charges.reply_body(twin, payment), psp_reference=payment.psp_reference)
 
 
 def _redirect(twin: Twin, payment: Payment, call: Call) -> Reply:
@@ -71,59 +73,56 @@ def _redirect(twin: Twin, payment: Payment, call: Call) -> Reply:
     )
 
 
-def tell_details(twin: Twin, call: Call) -> Reply:
-    """Answer /payments/details with what became of the payment."""
+def details(twin: Twin, call: Call) -> Reply:
+    """Answer /payments/details: the result of the payment."""
     payment, body = payments.details(twin, payment_checks.redirect_result(call.body))
-    lie = faults.strike(
-        twin.state.faults, faults.DetailsSay, what="details", reference=payment.reference
+    fault = faults.triggered(
+        twin.state.faults, faults.DetailsSay, target="details", reference=payment.reference
     )
-    if lie is not None:
-        body = {**body, "resultCode": lie.result_code}
+    if fault is not None:
+        body = {**body, "resultCode": fault.result_code}
     return Reply(body=body, psp_reference=payment.psp_reference)
 
 
 def modify(twin: Twin, call: Call) -> Reply:
-    """Answer a capture, refund, cancel or reversal: received, the outcome comes later."""
-    kind = KINDS[call.path["modification"]]
-    _check(change_checks.MODIFICATIONS[kind], twin, call)
-    payment = modifications.paid(twin, call.path["paymentPspReference"])
-    asked = modifications.ask(twin, payment, kind, call.body)
-    said = _received(call, asked.psp_reference)
-    said["paymentPspReference"] = payment.psp_reference
-    return Reply(body=said, status=201, psp_reference=asked.psp_reference)
+    """Answer a capture, refund, cancel or reversal: received; a webhook has the outcome."""
+    name = call.path["modification"]
+    check(change_checks.MODIFICATIONS[name], twin, call)
+    payment = modifications.find_payment(twin, call.path["paymentPspReference"])
+    received = modifications.receive(twin, payment, KINDS[name], call.body)
+    body = _received(call, received.psp_reference)
+    body["paymentPspReference"] = payment.psp_reference
+    return Reply(body=body, status=201, psp_reference=received.psp_reference)
 
 
 def cancel_by_reference(twin: Twin, call: Call) -> Reply:
     """Answer a cancel by the shop's own reference."""
-    _check(change_checks.CANCELS, twin, call)
+    check(change_checks.CANCELS, twin, call)
     psp_reference = modifications.cancel_by_reference(twin, call.body)
-    said = _received(call, psp_reference)
-    said["paymentReference"] = call.body["paymentReference"]
-    return Reply(body=said, status=201, psp_reference=psp_reference)
+    body = _received(call, psp_reference)
+    body["paymentReference"] = call.body["paymentReference"]
+    return Reply(body=body, status=201, psp_reference=psp_reference)
 
 
 def _received(call: Call, psp_reference: str) -> dict[str, Any]:
     echoed = ("amount", "lineItems", "merchantAccount", "merchantRefundReason", "reference")
-    said = {name: call.body[name] for name in echoed if call.body.get(name) is not None}
-    return said | {"pspReference": psp_reference, "status": "received"}
+    fields = {name: call.body[name] for name in echoed if call.body.get(name) is not None}
+    return fields | {"pspReference": psp_reference, "status": "received"}
 
 
-def _check(rules: tuple[Rule, ...], twin: Twin, call: Call) -> None:
-    asked = Asked(body=call.body, version=call.version, knobs=twin.knobs, settings=twin.settings)
-    check(rules, asked)
+def _field(name: str) -> Callable[[Twin, Call], str | None]:
+    """Return a function that returns a text field of a call."""
 
+    def value(_: Twin, call: Call) -> str | None:
+        found = call.body.get(name)
+        return found if isinstance(found, str) else None
 
-def _said(name: str) -> Any:
-    def about(_: Twin, call: Call) -> str | None:
-        said = call.body.get(name)
-        return said if isinstance(said, str) else None
-
-    return about
+    return value
 
 
 def _of_details(twin: Twin, call: Call) -> str | None:
-    said = call.body.get("details")
-    result = said.get("redirectResult") if isinstance(said, dict) else None
+    details = call.body.get("details")
+    result = details.get("redirectResult") if isinstance(details, dict) else None
     payment = twin.memory.payment(result) if isinstance(result, str) else None
     return payment.reference if payment else None
 
@@ -133,21 +132,23 @@ def _of_payment(twin: Twin, call: Call) -> str | None:
     return payment.reference if payment else None
 
 
-METHODS: Final = Operation(name="paymentMethods", act=list_methods, about=_said("reference"))
-PAY: Final = Operation(name="payments", act=pay, about=_said("reference"))
-DETAILS: Final = Operation(name="details", act=tell_details, about=_of_details)
-CANCELS: Final = Operation(name="cancels", act=cancel_by_reference, about=_said("paymentReference"))
+METHODS: Final = Operation(name="paymentMethods", run=list_methods, reference=_field("reference"))
+PAY: Final = Operation(name="payments", run=pay, reference=_field("reference"))
+DETAILS: Final = Operation(name="details", run=details, reference=_of_details)
+CANCELS: Final = Operation(
+    name="cancels", run=cancel_by_reference, reference=_field("paymentReference")
+)
 MODIFY: Final[dict[str, Operation]] = {
-    "captures": Operation(name="captures", act=modify, about=_of_payment),
-    "refunds": Operation(name="refunds", act=modify, about=_of_payment),
-    "cancels": Operation(name="cancels", act=modify, about=_of_payment),
-    "reversals": Operation(name="reversals", act=modify, about=_of_payment),
+    "captures": Operation(name="captures", run=modify, reference=_of_payment),
+    "refunds": Operation(name="refunds", run=modify, reference=_of_payment),
+    "cancels": Operation(name="cancels", run=modify, reference=_of_payment),
+    "reversals": Operation(name="reversals", run=modify, reference=_of_payment),
 }
 
 
 @post("/paymentMethods", status_code=200)
 async def post_payment_methods(request: HttpRequest) -> HttpResponse:
-    """List the methods on offer."""
+    """List the available payment methods."""
     return await exchange(request, METHODS)
 
 
@@ -165,7 +166,7 @@ async def post_details(request: HttpRequest) -> HttpResponse:
 
 @post("/payments/{paymentPspReference:str}/{modification:str}", status_code=201)
 async def post_modification(request: HttpRequest) -> HttpResponse:
-    """Change a payment."""
+    """Modify a payment."""
     operation = MODIFY.get(request.path_part("modification"))
     if operation is None:
         raise NotFoundException
@@ -179,7 +180,7 @@ async def post_cancels(request: HttpRequest) -> HttpResponse:
 
 
 def routers() -> list[Router]:
-    """Return the API under each version, as test and as live have it."""
+    """Return the API under each version, with the paths of test and of live."""
     handlers = [
         post_payment_methods,
         post_payments,

@@ -1,37 +1,46 @@
-"""One call to an Adyen API, from the bytes that came to the bytes that go.
+"""One call to an Adyen API, from the bytes of the request to the bytes of the answer.
 
-The key is looked at first, then the idempotency key, then the JSON, then the rules.
-Source of the idempotency rules: Adyen's page on API idempotency. A key belongs to the
-company, so to the whole twin; the first answer is kept for seven days, errors too.
-GUESS: that errors are kept (a literal reading), and what too long a key answers.
+The API key is checked first, then the idempotency key, the JSON, and the rules. Source of
+the idempotency rules: Adyen's page on API idempotency. A key belongs to the company, so to
+the whole twin; the first answer is kept for seven days, errors too. GUESS: that errors are
+kept (a literal reading), and the answer to a key that is too long.
 """
+
+from __future__ import annotations
 
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from litestar import Response
 from litestar.enums import MediaType
 
 from adyen_twin.api import call_faults
-from adyen_twin.api.http import HttpRequest, HttpResponse, NotJsonError, as_json, bears_key, json_of
 from adyen_twin.core import faults, names
-from adyen_twin.core.state import KeptReply
+from adyen_twin.core.state import StoredReply
 from adyen_twin.core.twin import Twin
-from adyen_twin.protocol import errors, limits
+from adyen_twin.http_types import (
+    HttpRequest,
+    HttpResponse,
+    NotJsonError,
+    as_json,
+    has_api_key,
+    parse_json,
+)
+from adyen_twin.protocol import errors, limits, rules
 from adyen_twin.protocol.errors import AdyenError
 
-DAY_S = 24 * 3600
-UNAUTHORIZED = 401
+DAY_S: Final = 24 * 3600
+UNAUTHORIZED: Final = 401
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What was asked, read. Of a GET or DELETE the body is its query."""
+    """A parsed request. The body of a GET or DELETE is its query."""
 
     version: int
     body: Mapping[str, Any]
@@ -41,7 +50,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What is answered. A body without a pspReference still has one in its header."""
+    """An answer. If it has no pspReference, its header gets a new one."""
 
     body: Mapping[str, Any] | None = None
     status: int = 200
@@ -51,86 +60,123 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One thing the API can do."""
+    """An operation of an API."""
 
     name: faults.CallName
-    act: Callable[[Twin, Call], Reply]
-    #: Which merchantReference a call is about, for faults that are aimed at it.
-    about: Callable[[Twin, Call], str | None]
+    run: Callable[[Twin, Call], Reply]
+    #: Returns the merchantReference that a call is about, for faults that match by it.
+    reference: Callable[[Twin, Call], str | None]
+
+
+def check(checked: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None:
+    """Check a call by rules.
+
+    Raises:
+        AdyenError: A rule is broken.
+
+    """
+    knobs = twin.knobs
+    request = rules.Request(
+        body=call.body,
+        version=call.version,
+        merchant_account=twin.settings.merchant_account,
+        strict=knobs.strict,
+        amounts=range(knobs.amount_min, knobs.amount_max + 1),
+        answers={
+            name: AdyenError(answer.status, answer.error_code, answer.message, answer.error_type)
+            for name, answer in knobs.answers.items()
+        },
+    )
+    rules.check(checked, request)
 
 
 async def exchange(request: HttpRequest, operation: Operation) -> HttpResponse:
-    """Answer a call of an Adyen API."""
+    """Answer a call to an Adyen API."""
     try:
-        if not bears_key(request):
+        if not has_api_key(request):
             raise errors.unauthorized()
         key = _idempotency_key(request)
     except AdyenError as error:
-        return _spelled(_reply_of(error))
-    call, raw = _read(request, await request.body()), await request.body()
-    reference = None if isinstance(call, AdyenError) else operation.about(request.twin, call)
-    struck = faults.call_faults(request.twin.state.faults, call=operation.name, reference=reference)
+        return _response(_reply_of(error))
+    raw = await request.body()
+    call = _parse(request, raw)
+    triggered = faults.triggered_by_call(
+        request.twin.state.faults,
+        call=operation.name,
+        reference=_reference(request.twin, operation, call),
+    )
     try:
-        call_faults.before(struck)
-        return await _answered(request, operation, call, _Kept(request, raw, key), struck)
+        call_faults.before(triggered)
+        stored = _Idempotency(request, raw, key)
+        return await _answer(request, operation, call, stored, triggered)
     except AdyenError as error:
-        return _spelled(_reply_of(error), key)
+        return _response(_reply_of(error), key)
     except call_faults.ConnectionBrokenError:
         request.break_connection()
         return Response(b"", status_code=500)
 
 
-async def _answered(
+async def _answer(
     request: HttpRequest,
     operation: Operation,
     call: Call | AdyenError,
-    kept: "_Kept",
-    struck: list[faults.CallFault],
+    idempotency: _Idempotency,
+    triggered: list[faults.CallFault],
 ) -> HttpResponse:
-    """Act, unless this key was seen, and answer, with whatever goes wrong after the act."""
-    response = kept.again()
+    """Carry out the call, unless its key was used before, and return the answer."""
+    response = idempotency.stored_response()
     if response is None:
-        reply = _acted(request.twin, operation, call)
-        response = _spelled(reply, kept.key)
-        kept.keep(response, reply.psp_reference)
-    reference = None if isinstance(call, AdyenError) else operation.about(request.twin, call)
+        reply = _run(request.twin, operation, call)
+        response = _response(reply, idempotency.key)
+        idempotency.store(response, reply.psp_reference)
     try:
-        await call_faults.after(request, struck, reference)
+        # A call that creates a payment has a reference only now.
+        reference = _reference(request.twin, operation, call)
+        await call_faults.after(request, triggered, reference)
     finally:
-        kept.finish()
+        idempotency.finish()
     return response
 
 
-class _Kept:
-    """The first answer to one idempotency key, or to none."""
+class _Idempotency:
+    """The stored answer to one idempotency key; without a key, nothing is stored."""
 
     def __init__(self, request: HttpRequest, raw: bytes, key: str | None) -> None:
         self.key = key
         self._twin = request.twin
         self._fingerprint = hashlib.sha256(request.url.path.encode() + b"\n" + raw).hexdigest()
-        self._mine: KeptReply | None = None
+        self._running: StoredReply | None = None
 
-    def again(self) -> HttpResponse | None:
-        """Return what a call that bears a key seen before is answered."""
-        kept = self._find()
-        if kept is None:
+    def stored_response(self) -> HttpResponse | None:
+        """Return the first answer, if the key was used before.
+
+        Raises:
+            AdyenError: The first call still runs, or had another body and the knob
+                `idempotencyOtherBody` refuses that.
+
+        """
+        stored = self._find()
+        if stored is None:
             return None
-        if kept.running:
+        if stored.running:
             raise errors.in_progress(409)
-        if kept.fingerprint != self._fingerprint:
-            self._warn(kept)
+        if stored.fingerprint != self._fingerprint:
+            self._warn(stored)
             if self._twin.knobs.idempotency_other_body == "refuse":
                 raise errors.in_progress(422)
         return Response(
-            kept.body, status_code=kept.status, headers=kept.headers, media_type=MediaType.JSON
+            stored.body,
+            status_code=stored.status,
+            headers=stored.headers,
+            media_type=MediaType.JSON,
         )
 
-    def keep(self, response: HttpResponse, psp_reference: str | None) -> None:
-        """Keep the first answer; until it is given, the call still runs."""
+    def store(self, response: HttpResponse, psp_reference: str | None) -> None:
+        """Store the first answer; until `finish`, its call counts as running."""
         if self.key is None:
             return
-        self._forget_the_old()
-        self._mine = KeptReply(
+        self._delete_expired()
+        self._running = StoredReply(
             fingerprint=self._fingerprint,
             at=self._twin.now(),
             status=response.status_code or 200,
@@ -138,32 +184,32 @@ class _Kept:
             headers=dict(response.headers.items()),
             psp_reference=psp_reference,
         )
-        self._twin.state.replies[self.key] = self._mine
+        self._twin.state.replies[self.key] = self._running
 
     def finish(self) -> None:
-        """Let others have the answer."""
-        if self._mine is not None:
-            self._mine.running = False
+        """Allow other calls with the same key to get the answer."""
+        if self._running is not None:
+            self._running.running = False
 
-    def _find(self) -> KeptReply | None:
-        kept = self._twin.state.replies.get(self.key) if self.key is not None else None
-        if kept is None:
+    def _find(self) -> StoredReply | None:
+        stored = self._twin.state.replies.get(self.key) if self.key is not None else None
+        if stored is None:
             return None
-        return None if self._is_over(kept) else kept
+        return None if self._is_expired(stored) else stored
 
-    def _is_over(self, kept: KeptReply) -> bool:
-        return kept.at + self._twin.knobs.idempotency_days * DAY_S <= self._twin.now()
+    def _is_expired(self, stored: StoredReply) -> bool:
+        return stored.at + self._twin.knobs.idempotency_days * DAY_S <= self._twin.now()
 
-    def _forget_the_old(self) -> None:
-        """Drop what no key will be answered with again; the oldest were kept first."""
+    def _delete_expired(self) -> None:
+        """Delete the expired answers; the dict is in the order of their age."""
         replies = self._twin.state.replies
-        while replies and self._is_over(replies[oldest := next(iter(replies))]):
+        while replies and self._is_expired(replies[oldest := next(iter(replies))]):
             del replies[oldest]
 
-    def _warn(self, kept: KeptReply) -> None:
+    def _warn(self, stored: StoredReply) -> None:
         warning = f"idempotency key {self.key!r} came again with another body or path"
         log.warning("%s", warning)
-        payment = self._twin.memory.payment(kept.psp_reference or "")
+        payment = self._twin.memory.payment(stored.psp_reference or "")
         if payment is not None:
             payment.warnings.append(warning)
 
@@ -171,26 +217,30 @@ class _Kept:
 def _idempotency_key(request: HttpRequest) -> str | None:
     key = request.headers.get("idempotency-key")
     if request.method != "POST" or key is None:
-        return None  # GET and DELETE may be repeated by their nature.
+        return None  # GET and DELETE are idempotent by themselves.
     if not 0 < len(key) <= limits.IDEMPOTENCY_KEY_MAX:
         raise errors.invalid("Idempotency-Key")
     return key
 
 
-def _acted(twin: Twin, operation: Operation, call: Call | AdyenError) -> Reply:
+def _reference(twin: Twin, operation: Operation, call: Call | AdyenError) -> str | None:
+    return None if isinstance(call, AdyenError) else operation.reference(twin, call)
+
+
+def _run(twin: Twin, operation: Operation, call: Call | AdyenError) -> Reply:
     if isinstance(call, AdyenError):
         return _reply_of(call)
     try:
-        return operation.act(twin, call)
+        return operation.run(twin, call)
     except AdyenError as error:
         return _reply_of(error)
 
 
-def _read(request: HttpRequest, raw: bytes) -> Call | AdyenError:
+def _parse(request: HttpRequest, raw: bytes) -> Call | AdyenError:
     body: Any = dict(request.query_params)
     if request.method == "POST":
         try:
-            body = json_of(raw)
+            body = parse_json(raw)
         except NotJsonError as error:
             return errors.not_json(str(error))
         if not isinstance(body, dict):
@@ -204,14 +254,14 @@ def _read(request: HttpRequest, raw: bytes) -> Call | AdyenError:
 
 
 def _reply_of(error: AdyenError) -> Reply:
-    """Return the answer that an error is. A wrong key gets no pspReference, a bad one does."""
-    known = error.status not in (400, UNAUTHORIZED)
-    psp_reference = error.psp_reference or (names.psp_reference() if known else None)
+    """Return the answer for an error: 400 and 401 have no pspReference, others have one."""
+    has_reference = error.status not in (400, UNAUTHORIZED)
+    psp_reference = error.psp_reference or (names.psp_reference() if has_reference else None)
     body = error.body() | ({"pspReference": psp_reference} if psp_reference else {})
     return Reply(body=body, status=error.status, psp_reference=psp_reference, headers=error.headers)
 
 
-def _spelled(reply: Reply, key: str | None = None) -> HttpResponse:
+def _response(reply: Reply, key: str | None = None) -> HttpResponse:
     headers = dict(reply.headers)
     psp_reference = reply.psp_reference
     if psp_reference is None and reply.status != UNAUTHORIZED:

@@ -1,9 +1,11 @@
-"""Adyen's Management API v3, as far as a shop sets up its standard webhook by it.
+"""Adyen's Management API v3, as far as a shop configures its standard webhook with it.
 
-Source: Adyen's OpenAPI file of Management; its errors are RFC 7807. The token webhook is
-not among the types it can make, so that one is set by the twin's own control. The twin
-has one standard webhook, which either way of setting it changes. GUESS: the errorCodes.
+Source: Adyen's OpenAPI file of Management; its errors are RFC 7807. It cannot create the
+token webhook, so the twin's own control configures that one. The twin has one standard
+webhook, which both this API and the control change. GUESS: the errorCodes.
 """
+
+from __future__ import annotations
 
 import secrets
 from typing import Annotated, Any, Final, Literal
@@ -11,27 +13,29 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
 
-from adyen_twin.api import sample_notifications
-from adyen_twin.api.http import (
+from adyen_twin.core import names
+from adyen_twin.core.state import Endpoint, EndpointName
+from adyen_twin.core.twin import Twin
+from adyen_twin.http_types import (
     HttpRequest,
     HttpResponse,
     NotJsonError,
     as_json,
-    bears_key,
-    json_of,
-    web_address,
+    has_api_key,
+    is_web_address,
+    parse_json,
 )
-from adyen_twin.core import names
-from adyen_twin.core.state import Endpoint
-from adyen_twin.core.twin import Twin
+from adyen_twin.webhooks import sample_notifications
 
-STANDARD: Final = "standard"
+STANDARD: Final[EndpointName] = "standard"
 WEBHOOK_ID: Final = "S2-54574E4B4153"
+INVALID: Final = 422
+
 Username = Annotated[str, msgspec.Meta(max_length=255)]
 
 
 class ManagementError(Exception):
-    """An answer other than success, as a problem of RFC 7807."""
+    """An error answer, as RFC 7807 has it."""
 
     def __init__(self, status: int, title: str, detail: str, field: str | None = None) -> None:
         super().__init__(detail)
@@ -48,18 +52,15 @@ class ManagementError(Exception):
             self.body["invalidFields"] = [{"name": field, "value": "", "message": detail}]
 
 
-INVALID: Final = 422
-
-
 class AdditionalSettings(msgspec.Struct, rename="camel"):
-    """Events beyond the default ones; the properties are taken and not acted on."""
+    """Events beyond the default ones; the properties are accepted and ignored."""
 
     include_event_codes: list[str] | None = None
     properties: dict[str, bool] = {}
 
 
-class Changed(msgspec.Struct, rename="camel", kw_only=True):
-    """What a webhook is to become; what is not named stays."""
+class WebhookChange(msgspec.Struct, rename="camel", kw_only=True):
+    """The new values of a webhook; a missing field stays."""
 
     url: str | None = None
     active: bool | None = None
@@ -69,8 +70,8 @@ class Changed(msgspec.Struct, rename="camel", kw_only=True):
     additional_settings: AdditionalSettings | None = None
 
 
-class Wanted(Changed, kw_only=True):
-    """A webhook to make."""
+class NewWebhook(WebhookChange, kw_only=True):
+    """A webhook to create."""
 
     type: Literal["standard"]
     url: str
@@ -78,15 +79,15 @@ class Wanted(Changed, kw_only=True):
     communication_format: Literal["json"]
 
 
-class Tested(msgspec.Struct):
-    """Which events to test."""
+class EventTypes(msgspec.Struct):
+    """The events to send test notifications for."""
 
     types: list[str] = []
 
 
 @get("/me")
 async def get_me(request: HttpRequest) -> HttpResponse:
-    """Say whose key this is."""
+    """Describe the credential that the key belongs to."""
     _authenticate(request)
     return as_json(
         {
@@ -103,53 +104,52 @@ async def get_me(request: HttpRequest) -> HttpResponse:
 
 @get("/merchants/{merchantId:str}/webhooks")
 async def get_webhooks(request: HttpRequest) -> HttpResponse:
-    """List the webhooks: none or one."""
+    """List the webhooks; there is at most one."""
     _authenticate(request)
-    found = [_told(request)] if STANDARD in request.twin.state.endpoints else []
+    found = [_webhook_body(request)] if STANDARD in request.twin.state.endpoints else []
     return as_json({"itemsTotal": len(found), "pagesTotal": 1, "data": found})
 
 
 @post("/merchants/{merchantId:str}/webhooks", status_code=200)
 async def post_webhook(request: HttpRequest) -> HttpResponse:
-    """Make the standard webhook; until a key is generated, it is unsigned."""
+    """Create the standard webhook; it is not signed until a key is generated."""
     _authenticate(request)
     if STANDARD in request.twin.state.endpoints:
-        raise ManagementError(INVALID, "Invalid", "The twin has its one standard webhook", "type")
-    wanted = _read(await request.body(), Wanted)
-    _check_address(wanted.url)
-    request.twin.state.endpoints[STANDARD] = Endpoint(url=wanted.url, hmac_key=None)
-    _change(request.twin, wanted)
-    return as_json(_told(request))
+        raise ManagementError(INVALID, "Invalid", "The twin has only one standard webhook", "type")
+    new = _parse(await request.body(), NewWebhook)
+    _check_address(new.url)
+    request.twin.state.endpoints[STANDARD] = Endpoint(url=new.url, hmac_key=None)
+    _change(request.twin, new)
+    return as_json(_webhook_body(request))
 
 
 @get("/merchants/{merchantId:str}/webhooks/{webhookId:str}")
 async def get_webhook(request: HttpRequest) -> HttpResponse:
     """Show a webhook."""
-    _found(request)
-    return as_json(_told(request))
+    _find(request)
+    return as_json(_webhook_body(request))
 
 
 @patch("/merchants/{merchantId:str}/webhooks/{webhookId:str}")
 async def patch_webhook(request: HttpRequest) -> HttpResponse:
     """Change a webhook."""
-    _found(request)
-    _change(request.twin, _read(await request.body(), Changed))
-    return as_json(_told(request))
+    _find(request)
+    _change(request.twin, _parse(await request.body(), WebhookChange))
+    return as_json(_webhook_body(request))
 
 
 @delete("/merchants/{merchantId:str}/webhooks/{webhookId:str}", status_code=200)
 async def delete_webhook(request: HttpRequest) -> HttpResponse:
-    """Remove a webhook, and what is queued for it."""
-    _found(request)
-    request.twin.state.endpoints.pop(STANDARD)
-    request.twin.state.queues.pop(STANDARD, None)
+    """Delete a webhook, and its queue."""
+    _find(request)
+    request.twin.remove_endpoint(STANDARD)
     return Response(b"", status_code=204)
 
 
 @post("/merchants/{merchantId:str}/webhooks/{webhookId:str}/generateHmac", status_code=200)
 async def post_hmac(request: HttpRequest) -> HttpResponse:
-    """Make a new key; from now on notices are sealed with it, and the old one is the previous."""
-    endpoint = _found(request)
+    """Generate a key: later notifications are signed with it; the old one is the previous key."""
+    endpoint = _find(request)
     endpoint.previous_hmac_key = endpoint.hmac_key
     endpoint.hmac_key = secrets.token_hex(32).upper()
     return as_json({"hmacKey": endpoint.hmac_key})
@@ -158,13 +158,12 @@ async def post_hmac(request: HttpRequest) -> HttpResponse:
 @post("/merchants/{merchantId:str}/webhooks/{webhookId:str}/test", status_code=200)
 async def post_test(request: HttpRequest) -> HttpResponse:
     """Send test notifications."""
-    endpoint = _found(request)
-    tested = _read(await request.body(), Tested)
-    if not tested.types:
-        raise ManagementError(INVALID, "Invalid", "Say which event types to test", "types")
-    return as_json(
-        await sample_notifications.run(request.twin, request.engine, endpoint, tested.types)
-    )
+    endpoint = _find(request)
+    test = _parse(await request.body(), EventTypes)
+    if not test.types:
+        raise ManagementError(INVALID, "Invalid", "Name the event types to test", "types")
+    twin, sender = request.twin, request.engine.sender
+    return as_json(await sample_notifications.send(twin, sender, endpoint, test.types))
 
 
 def router() -> Router:
@@ -183,14 +182,14 @@ def router() -> Router:
 
 
 def _authenticate(request: HttpRequest) -> None:
-    if not bears_key(request):
+    if not has_api_key(request):
         raise ManagementError(401, "Unauthorized", "The X-API-Key is missing or wrong")
     merchant = request.path_params.get("merchantId", request.twin.settings.merchant_account)
     if merchant != request.twin.settings.merchant_account:
-        raise ManagementError(403, "Forbidden", "This key may not see that merchant account")
+        raise ManagementError(403, "Forbidden", "This key has no access to that merchant account")
 
 
-def _found(request: HttpRequest) -> Endpoint:
+def _find(request: HttpRequest) -> Endpoint:
     _authenticate(request)
     endpoint = request.twin.state.endpoints.get(STANDARD)
     if endpoint is None or request.path_part("webhookId") != WEBHOOK_ID:
@@ -198,27 +197,27 @@ def _found(request: HttpRequest) -> Endpoint:
     return endpoint
 
 
-def _read(raw: bytes, kind: type[Any]) -> Any:
+def _parse(raw: bytes, kind: type[Any]) -> Any:
     try:
-        return json_of(raw, kind)
+        return parse_json(raw, kind)
     except msgspec.ValidationError as error:
         raise ManagementError(INVALID, "Invalid", str(error)) from None
     except NotJsonError as error:
         raise ManagementError(400, "Bad request", f"The body is not JSON: {error}") from None
 
 
-def _change(twin: Twin, changed: Changed) -> None:
+def _change(twin: Twin, change: WebhookChange) -> None:
     endpoint = twin.state.endpoints[STANDARD]
-    if changed.url is not None:
-        _check_address(changed.url)
-        endpoint.url = changed.url
-    if changed.active is not None:
-        endpoint.active = changed.active
-    if changed.username is not None:
-        endpoint.username = changed.username
-    if changed.password is not None:
-        endpoint.password = changed.password
-    settings = changed.additional_settings
+    if change.url is not None:
+        _check_address(change.url)
+        endpoint.url = change.url
+    if change.active is not None:
+        endpoint.active = change.active
+    if change.username is not None:
+        endpoint.username = change.username
+    if change.password is not None:
+        endpoint.password = change.password
+    settings = change.additional_settings
     if settings is not None and settings.include_event_codes is not None:
         twin.knobs = msgspec.structs.replace(
             twin.knobs, extra_events=list(settings.include_event_codes)
@@ -226,14 +225,14 @@ def _change(twin: Twin, changed: Changed) -> None:
 
 
 def _check_address(url: str) -> None:
-    if not web_address(url):
+    if not is_web_address(url):
         raise ManagementError(INVALID, "Invalid", "Not an http or https address", "url")
 
 
-def _told(request: HttpRequest) -> dict[str, Any]:
+def _webhook_body(request: HttpRequest) -> dict[str, Any]:
     twin = request.twin
     endpoint = twin.state.endpoints[STANDARD]
-    told: dict[str, Any] = {
+    body: dict[str, Any] = {
         "id": WEBHOOK_ID,
         "type": STANDARD,
         "url": endpoint.url,
@@ -241,7 +240,7 @@ def _told(request: HttpRequest) -> dict[str, Any]:
         "communicationFormat": "json",
         "accountReference": twin.settings.merchant_account,
         "hasPassword": endpoint.password is not None,
-        "hasError": any(notice.tries for notice in twin.state.queues.get(STANDARD, [])),
+        "hasError": any(webhook.tries for webhook in twin.state.queues.get(STANDARD, [])),
         "additionalSettings": {"includeEventCodes": twin.knobs.extra_events},
     }
-    return told | ({"username": endpoint.username} if endpoint.username is not None else {})
+    return body | ({"username": endpoint.username} if endpoint.username is not None else {})

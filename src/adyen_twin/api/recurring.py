@@ -1,21 +1,22 @@
-"""Listing and removing tokens over HTTP: Checkout's way, and the classic Recurring API's.
+"""Listing and removing tokens over HTTP, in Checkout's and in the classic Recurring API.
 
 Sources: Adyen's OpenAPI files of Checkout v71 and v72 and of Recurring v68. GUESS: the
-values GoPay's rows bear; the schemas are real.
+values in GoPay's rows; the schemas are real.
 """
+
+from __future__ import annotations
 
 from typing import Any, Final
 
 from litestar import Router, delete, get, post
 
-from adyen_twin.api.exchange import Call, Operation, Reply, exchange
-from adyen_twin.api.http import HttpRequest, HttpResponse
-from adyen_twin.core.clock import spelled
+from adyen_twin.api.exchange import Call, Operation, Reply, check, exchange
+from adyen_twin.core.clock import format_adyen
 from adyen_twin.core.state import Token
 from adyen_twin.core.twin import Twin
-from adyen_twin.protocol import change_checks, errors, rules
+from adyen_twin.http_types import HttpRequest, HttpResponse
+from adyen_twin.protocol import change_checks, errors
 from adyen_twin.protocol.limits import GOPAY, V72
-from adyen_twin.protocol.rules import Asked
 from adyen_twin.simulation import tokens
 
 NAME: Final = "GoPay Wallet"
@@ -34,8 +35,8 @@ def row(twin: Twin, token: Token) -> dict[str, Any]:
 
 
 def resource(twin: Twin, token: Token, version: int) -> dict[str, Any]:
-    """Return a token as /storedPaymentMethods lists it; v72 says when it was first used."""
-    said = {
+    """Return a token as /storedPaymentMethods lists it; v72 has its first payment too."""
+    fields = {
         "id": token.id,
         "name": NAME,
         "type": GOPAY,
@@ -43,9 +44,9 @@ def resource(twin: Twin, token: Token, version: int) -> dict[str, Any]:
         "supportedRecurringProcessingModels": tokens.models(twin, token),
     }
     if version < V72:
-        return said
+        return fields
     first = token.first_psp_reference
-    return said | {"createdAt": spelled(token.created_at), "firstPspReference": first}
+    return fields | {"createdAt": format_adyen(token.created_at), "firstPspReference": first}
 
 
 def detail(twin: Twin, token: Token) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def detail(twin: Twin, token: Token) -> dict[str, Any]:
             "variant": GOPAY,
             "paymentMethodVariant": GOPAY,
             "contractTypes": tokens.contracts(twin, token),
-            "creationDate": spelled(token.created_at),
+            "creationDate": format_adyen(token.created_at),
             "firstPspReference": token.first_psp_reference,
             "additionalData": {},
         }
@@ -65,78 +66,78 @@ def detail(twin: Twin, token: Token) -> dict[str, Any]:
 
 def list_stored(twin: Twin, call: Call) -> Reply:
     """Answer GET /storedPaymentMethods."""
-    account, shopper = _whose(twin, call)
-    held = tokens.of_shopper(twin, account, shopper)
+    account, shopper = _check_shopper(twin, call)
+    found = tokens.of_shopper(twin, account, shopper)
     return Reply(
         body={
             "merchantAccount": account,
             "shopperReference": shopper,
-            "storedPaymentMethods": [resource(twin, token, call.version) for token in held],
+            "storedPaymentMethods": [resource(twin, token, call.version) for token in found],
         }
     )
 
 
 def remove_stored(twin: Twin, call: Call) -> Reply:
-    """Answer DELETE /storedPaymentMethods/{id}: 204, and a webhook that it is disabled."""
-    account, shopper = _whose(twin, call)
-    token = tokens.found(twin, account, shopper, call.path["storedPaymentMethodId"])
+    """Answer DELETE /storedPaymentMethods/{id}: 204; a webhook says that it is disabled."""
+    account, shopper = _check_shopper(twin, call)
+    token = tokens.find(twin, account, shopper, call.path["storedPaymentMethodId"])
     tokens.disable(twin, token)
     return Reply(status=204)
 
 
 def list_details(twin: Twin, call: Call) -> Reply:
-    """Answer the classic /listRecurringDetails; without tokens, with an empty object."""
-    account, shopper = _whose(twin, call)
+    """Answer the classic /listRecurringDetails; an empty object, if there are no tokens."""
+    account, shopper = _check_shopper(twin, call)
     wanted = change_checks.contract(call.body)
-    held = [
+    found = [
         token
         for token in tokens.of_shopper(twin, account, shopper)
         if wanted <= set(tokens.contracts(twin, token))
     ]
-    if not held:
+    if not found:
         return Reply(body={})
     return Reply(
         body={
-            "creationDate": spelled(held[0].created_at),
-            "details": [detail(twin, token) for token in held],
+            "creationDate": format_adyen(found[0].created_at),
+            "details": [detail(twin, token) for token in found],
             "shopperReference": shopper,
         }
     )
 
 
 def disable(twin: Twin, call: Call) -> Reply:
-    """Answer the classic /disable. Without a detail, it disables every one of the shopper's."""
-    account, shopper = _whose(twin, call)
+    """Answer the classic /disable. Without a detail, it disables all of the shopper's tokens."""
+    account, shopper = _check_shopper(twin, call)
     name, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
-    held = tokens.of_shopper(twin, account, shopper)
-    if not held:
+    found = tokens.of_shopper(twin, account, shopper)
+    if not found:
         raise errors.no_contract()
-    chosen = [tokens.found(twin, account, shopper, str(name))] if name else held
+    chosen = [tokens.find(twin, account, shopper, str(name))] if name else found
     if contract:
         tokens.disable_contract(twin, chosen, str(contract))
     else:
         for token in chosen:
             tokens.disable(twin, token)
-    said = "detail-successfully-disabled" if name else "all-details-successfully-disabled"
-    return Reply(body={"response": f"[{said}]"})
+    result = "detail-successfully-disabled" if name else "all-details-successfully-disabled"
+    return Reply(body={"response": f"[{result}]"})
 
 
-def _whose(twin: Twin, call: Call) -> tuple[str, str]:
-    asked = Asked(body=call.body, version=call.version, knobs=twin.knobs, settings=twin.settings)
-    rules.check(change_checks.TOKENS, asked)
+def _check_shopper(twin: Twin, call: Call) -> tuple[str, str]:
+    """Check a call about tokens; return its merchantAccount and shopperReference."""
+    check(change_checks.TOKENS, twin, call)
     return call.body["merchantAccount"], call.body["shopperReference"]
 
 
-def _about(_: Twin, call: Call) -> str | None:
-    """No payment is named: faults are aimed at these calls by shopperReference."""
-    said = call.body.get("shopperReference")
-    return said if isinstance(said, str) else None
+def _reference(_: Twin, call: Call) -> str | None:
+    """Return the shopperReference: these calls name no payment, so faults match by it."""
+    shopper = call.body.get("shopperReference")
+    return shopper if isinstance(shopper, str) else None
 
 
-LIST_STORED: Final = Operation(name="tokens", act=list_stored, about=_about)
-REMOVE_STORED: Final = Operation(name="tokens", act=remove_stored, about=_about)
-LIST_DETAILS: Final = Operation(name="tokens", act=list_details, about=_about)
-DISABLE: Final = Operation(name="tokens", act=disable, about=_about)
+LIST_STORED: Final = Operation(name="tokens", run=list_stored, reference=_reference)
+REMOVE_STORED: Final = Operation(name="tokens", run=remove_stored, reference=_reference)
+LIST_DETAILS: Final = Operation(name="tokens", run=list_details, reference=_reference)
+DISABLE: Final = Operation(name="tokens", run=disable, reference=_reference)
 
 
 @get("/storedPaymentMethods")
@@ -145,7 +146,7 @@ async def get_stored(request: HttpRequest) -> HttpResponse:
     return await exchange(request, LIST_STORED)
 
 
-# The answer itself says 204; a handler that promises it could not answer errors.
+# The reply sets 204; a handler that declares 204 could not answer errors.
 @delete("/storedPaymentMethods/{storedPaymentMethodId:str}", status_code=200)
 async def delete_stored(request: HttpRequest) -> HttpResponse:
     """Remove a token."""
@@ -154,13 +155,13 @@ async def delete_stored(request: HttpRequest) -> HttpResponse:
 
 @post("/listRecurringDetails", status_code=200)
 async def post_list_details(request: HttpRequest) -> HttpResponse:
-    """List a shopper's tokens, the classic way."""
+    """List a shopper's tokens by the classic API."""
     return await exchange(request, LIST_DETAILS)
 
 
 @post("/disable", status_code=200)
 async def post_disable(request: HttpRequest) -> HttpResponse:
-    """Disable one token or all, the classic way."""
+    """Disable one token or all by the classic API."""
     return await exchange(request, DISABLE)
 
 

@@ -1,4 +1,6 @@
-"""What would have been right: the names that a control call takes where it was given another."""
+"""Valid names, for the error message about a control call that has an invalid one."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Iterator
@@ -9,38 +11,38 @@ from msgspec import inspect
 _STEP: Final = re.compile(r"\[(?P<index>\d+|\.\.\.)\]|\.(?P<name>\w+)")
 
 
-def words_at(kind: Any, body: Any, path: str) -> list[str]:
-    """Return the words that may stand at a path of a body, or none where any may.
+def values_at(kind: Any, body: Any, path: str) -> list[str]:
+    """Return the values that are allowed at a path of a body; empty: any value.
 
     `path` is msgspec's, such as `$[0].fault`.
     """
     infos, _ = _at(kind, body, path)
-    return [word for info in infos for word in _words(info)]
+    return [value for info in infos for value in _values(info)]
 
 
 def fields_at(kind: Any, body: Any, path: str) -> list[str]:
-    """Return the names of the fields that the object at a path of a body may have."""
-    infos, said = _at(kind, body, path)
-    structs = [one for info in infos for one in _members(info, said) if _is_struct(one)]
+    """Return the names of the fields that the object at a path of a body can have."""
+    infos, value = _at(kind, body, path)
+    structs = [one for info in infos for one in _members(info, value) if _is_struct(one)]
     named = [field.encode_name for struct in structs for field in struct.fields]
     return [*{struct.tag_field for struct in structs if struct.tag_field}, *named]
 
 
-def _at(kind: Any, said: Any, path: str) -> tuple[list[Any], Any]:
-    """Return what the type says of the place at a path, and what the body has there."""
+def _at(kind: Any, value: Any, path: str) -> tuple[list[Any], Any]:
+    """Return the types that are allowed at a path, and the value that the body has there."""
     infos: list[Any] = [inspect.type_info(kind)]
     for step in _STEP.finditer(path):
         name, index = step["name"], step["index"]
-        infos = [below for info in infos for below in _below(info, name, said)]
+        infos = [below for info in infos for below in _below(info, name, value)]
         if name is not None:
-            said = said.get(name) if isinstance(said, dict) else None
+            value = value.get(name) if isinstance(value, dict) else None
         else:
-            said = said[int(index)] if index.isdigit() else None
-    return infos, said
+            value = value[int(index)] if index.isdigit() else None
+    return infos, value
 
 
-def _below(info: Any, name: str | None, said: Any) -> Iterator[Any]:
-    for one in _members(info, said, name):
+def _below(info: Any, name: str | None, value: Any) -> Iterator[Any]:
+    for one in _members(info, value, name):
         if name is None and isinstance(one, inspect.ListType):
             yield one.item_type
         elif isinstance(one, inspect.DictType):
@@ -51,19 +53,19 @@ def _below(info: Any, name: str | None, said: Any) -> Iterator[Any]:
             yield from (field.type for field in one.fields if field.encode_name == name)
 
 
-def _members(info: Any, said: Any, name: str | None = None) -> Iterator[Any]:
-    """Return the types that something may be; of tagged ones, that which its tag names."""
+def _members(info: Any, value: Any, name: str | None = None) -> Iterator[Any]:
+    """Return the members of a union; of tagged ones, only the one that the value's tag names."""
     members = info.types if isinstance(info, inspect.UnionType) else (info,)
     one: Any
     for one in members:
         tag = getattr(one, "tag_field", None)
-        if not tag or name == tag or (isinstance(said, dict) and said.get(tag) == one.tag):
+        if not tag or name == tag or (isinstance(value, dict) and value.get(tag) == one.tag):
             yield one
 
 
-def _words(info: Any) -> list[str]:
+def _values(info: Any) -> list[str]:
     if isinstance(info, inspect.UnionType):
-        return [word for one in info.types for word in _words(one)]
+        return [value for one in info.types for value in _values(one)]
     if isinstance(info, inspect.LiteralType):
         return [str(value) for value in info.values]
     if isinstance(info, inspect.EnumType):

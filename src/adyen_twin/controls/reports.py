@@ -1,18 +1,20 @@
-"""What the twin knows, told to whoever steers it. The words are the controls' own."""
+"""The JSON that the controls answer: reports on payments, deliveries, tokens and the rest."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from adyen_twin.core.clock import spelled_utc
+from adyen_twin.core.clock import format_utc
 from adyen_twin.core.state import Attempt, Modification, Payment, Token
 from adyen_twin.core.twin import Twin
 from adyen_twin.simulation import modifications, wallets
 
 
 def of_payment(payment: Payment) -> dict[str, Any]:
-    """Return the truth about a payment."""
+    """Return the report on a payment."""
     return {
         "pspReference": payment.psp_reference,
         "offerReference": payment.offer_reference,
@@ -24,8 +26,8 @@ def of_payment(payment: Payment) -> dict[str, Any]:
         "captured": modifications.captured(payment),
         "refunded": modifications.refunded(payment),
         "modifications": [_of_modification(mod) for mod in payment.modifications],
-        "createdAt": spelled_utc(payment.created_at),
-        "expiresAt": spelled_utc(payment.expires_at),
+        "createdAt": format_utc(payment.created_at),
+        "expiresAt": format_utc(payment.expires_at),
         "detailsAsked": payment.details_asked,
         "shopperReference": payment.shopper_reference,
         "storedPaymentMethodId": payment.token,
@@ -34,7 +36,7 @@ def of_payment(payment: Payment) -> dict[str, Any]:
         "metadata": payment.metadata,
         "events": [
             {
-                "at": spelled_utc(event.at),
+                "at": format_utc(event.at),
                 "eventCode": event.code,
                 "success": event.success,
                 "pspReference": event.psp_reference,
@@ -53,7 +55,7 @@ def _of_modification(mod: Modification) -> dict[str, Any]:
         "pspReference": mod.psp_reference,
         "kind": mod.kind,
         "amount": {"currency": mod.amount.currency, "value": mod.amount.value},
-        "at": spelled_utc(mod.at),
+        "at": format_utc(mod.at),
         "reference": mod.reference,
         "outcome": mod.outcome,
         "reason": mod.reason,
@@ -63,14 +65,14 @@ def _of_modification(mod: Modification) -> dict[str, Any]:
 
 
 def of_payments(payments: Sequence[Payment]) -> dict[str, Any]:
-    """Return the truth about payments, newest first."""
-    told = [of_payment(payment) for payment in reversed(payments)]
-    return {"count": len(told), "payments": told}
+    """Return the report on payments, newest first."""
+    reports = [of_payment(payment) for payment in reversed(payments)]
+    return {"count": len(reports), "payments": reports}
 
 
 def of_deliveries(twin: Twin, reference: str | None, endpoint: str | None) -> dict[str, Any]:
-    """Return every try to deliver a webhook, oldest first, and what waits to be tried."""
-    tries: list[Attempt] = [
+    """Return the report on attempts to deliver webhooks, oldest first, and on the queues."""
+    attempts: list[Attempt] = [
         attempt
         for attempt in twin.state.attempts
         if reference in (None, attempt.reference) and endpoint in (None, attempt.endpoint)
@@ -78,23 +80,23 @@ def of_deliveries(twin: Twin, reference: str | None, endpoint: str | None) -> di
     waiting = [
         {
             "endpoint": name,
-            "notice": notice.id,
-            "eventCode": notice.says,
-            "pspReference": notice.psp_reference,
-            "reference": notice.reference,
-            "tries": notice.tries,
-            "dueAt": spelled_utc(notice.due_at),
-            "body": notice.letter.body,
+            "notice": webhook.id,
+            "eventCode": webhook.event_code,
+            "pspReference": webhook.psp_reference,
+            "reference": webhook.reference,
+            "tries": webhook.tries,
+            "dueAt": format_utc(webhook.due_at),
+            "body": webhook.message.body,
         }
         for name, queue in twin.state.queues.items()
-        for notice in queue
-        if reference in (None, notice.reference) and endpoint in (None, name)
+        for webhook in queue
+        if reference in (None, webhook.reference) and endpoint in (None, name)
     ]
-    return {"count": len(tries), "deliveries": tries, "waiting": waiting}
+    return {"count": len(attempts), "deliveries": attempts, "waiting": waiting}
 
 
 def of_wallet(twin: Twin, shopper_reference: str) -> dict[str, Any]:
-    """Return a shopper's wallet."""
+    """Return the report on a shopper's wallet."""
     wallet = wallets.of_shopper(twin, shopper_reference)
     return {
         "shopperReference": shopper_reference,
@@ -105,7 +107,7 @@ def of_wallet(twin: Twin, shopper_reference: str) -> dict[str, Any]:
 
 
 def of_token(token: Token) -> dict[str, Any]:
-    """Return a token, disabled or not."""
+    """Return the report on a token, active or disabled."""
     return {
         "storedPaymentMethodId": token.id,
         "merchantAccount": token.merchant_account,
@@ -113,30 +115,30 @@ def of_token(token: Token) -> dict[str, Any]:
         "account": token.wallet_account,
         "models": token.models,
         "firstPspReference": token.first_psp_reference,
-        "createdAt": spelled_utc(token.created_at),
+        "createdAt": format_utc(token.created_at),
         "active": token.active,
     }
 
 
 def of_tokens(twin: Twin, shopper_reference: str | None) -> dict[str, Any]:
-    """Return all tokens, or one shopper's."""
-    told = [
+    """Return the report on all tokens, or on one shopper's."""
+    reports = [
         of_token(token)
         for token in twin.state.tokens.values()
         if shopper_reference in (None, token.shopper_reference)
     ]
-    return {"count": len(told), "tokens": told}
+    return {"count": len(reports), "tokens": reports}
 
 
 def of_faults(twin: Twin) -> dict[str, Any]:
-    """Return the planned faults."""
-    told = [
+    """Return the report on the planned faults."""
+    reports = [
         {**msgspec.to_builtins(plan.fault), "met": plan.met, "struck": plan.struck}
         for plan in twin.state.faults
     ]
-    return {"faults": told}
+    return {"faults": reports}
 
 
 def of_clock(twin: Twin) -> dict[str, Any]:
-    """Return what time it is, and how far it was advanced."""
-    return {"now": spelled_utc(twin.now()), "advanced_s": round(twin.clock.advanced_s, 3)}
+    """Return the report on the clock: its time, and by how much it was advanced."""
+    return {"now": format_utc(twin.now()), "advanced_s": round(twin.clock.advanced_s, 3)}

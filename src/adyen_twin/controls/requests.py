@@ -1,20 +1,22 @@
-"""What control calls may ask, and how they are read."""
+"""The bodies of control calls, and how they are read."""
+
+from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from adyen_twin.api.http import NotJsonError, json_of
 from adyen_twin.controls import choices
 from adyen_twin.core.state import WalletState
+from adyen_twin.http_types import NotJsonError, parse_json
 
-Told = TypeVar("Told")
+Kind = TypeVar("Kind")
 Account = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class ControlError(Exception):
-    """A control call that cannot be done, with the status to answer."""
+    """A control call that cannot be carried out, with the HTTP status to answer."""
 
     def __init__(self, status: int, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -22,120 +24,73 @@ class ControlError(Exception):
         self.body = {"error": message} | ({"field": field} if field else {})
 
 
-class WalletOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """What the shopper is to do, and with which payment."""
+class ShopperAction(msgspec.Struct, forbid_unknown_fields=True):
+    """What the shopper does, and with which payment."""
 
     url: str
     do: Literal["approve", "approve_without_return", "refuse", "cancel", "expire"]
     pin: str | None = None
-    #: Another GoPay account than the shopper's; for payments that name a shopper.
+    #: Another GoPay account than the shopper's, if the payment names a shopper.
     account: Account | None = None
 
 
 class WalletChange(msgspec.Struct, forbid_unknown_fields=True):
-    """What is to change about a shopper's wallet; what is not named stays."""
+    """The new values of a shopper's wallet; a missing field stays."""
 
     state: WalletState | msgspec.UnsetType = msgspec.UNSET
-    #: None: what the knob says.
+    #: None: the knob `walletBalance`.
     balance: Annotated[int, msgspec.Meta(ge=0)] | msgspec.UnsetType | None = msgspec.UNSET
-    #: The shopper takes another GoPay account from now on.
+    #: The GoPay account that the shopper uses from now on.
     account: Account | msgspec.UnsetType = msgspec.UNSET
 
 
-class TokenOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """What is to happen to a token, by a hand that is not the shop's."""
+class TokenAction(msgspec.Struct, forbid_unknown_fields=True):
+    """What GoPay or Adyen does to a token, without the shop."""
 
     do: Literal["disable", "update"]
 
 
-class ClockOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """How far time is to leap."""
+class ClockAdvance(msgspec.Struct, forbid_unknown_fields=True):
+    """By how many seconds the clock is advanced."""
 
     advance_s: float
 
 
-class TrialOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """Which events to test."""
+class EventTypes(msgspec.Struct, forbid_unknown_fields=True):
+    """The events to send test notifications for."""
 
     types: list[str] = msgspec.field(default_factory=lambda: ["AUTHORISATION"])
 
 
-class ForeignAmount(msgspec.Struct, forbid_unknown_fields=True):
-    """An amount of another system's: any whole number, for a shop to make sense of."""
-
-    currency: str
-    value: int
-
-
-class ForeignOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """What another system on the same account does."""
-
-    reference: Annotated[str, msgspec.Meta(min_length=1)]
-    #: A bare number is of rupiah.
-    amount: int | ForeignAmount
-    payment_method: Annotated[str, msgspec.Meta(min_length=1)] = "visa"
-    event: Literal["AUTHORISATION", "REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"] = (
-        "AUTHORISATION"
-    )
-    success: bool = True
-    #: Of a change: the payment it is of; one of the other system's unless given.
-    original_reference: Annotated[str, msgspec.Meta(min_length=1)] | None = None
-
-
-class DisputeOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """What the shopper's side tells of a dispute of a payment; what is not said is usual."""
-
-    event: Literal[
-        "NOTIFICATION_OF_CHARGEBACK",
-        "CHARGEBACK",
-        "INFORMATION_SUPPLIED",
-        "DISPUTE_DEFENSE_PERIOD_ENDED",
-        "CHARGEBACK_REVERSED",
-        "SECOND_CHARGEBACK",
-        "PREARBITRATION_WON",
-        "PREARBITRATION_LOST",
-    ] = "NOTIFICATION_OF_CHARGEBACK"
-    #: The dispute's own name; a new one for its first event, unless it is told here.
-    psp_reference: Annotated[str, msgspec.Meta(min_length=1)] | None = None
-    #: Minor units; the whole payment unless told.
-    value: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    reason: str = "Goods or Services Not Provided"
-    reason_code: str = "13.1"
-    #: Until when it can be defended, counted from now.
-    defense_days: Annotated[float, msgspec.Meta(ge=0, le=366)] = 14.0
-    #: In Adyen's word; what fits the event unless told.
-    dispute_status: str | None = None
-
-
-def read(raw: bytes, kind: type[Told]) -> Told:
-    """Return a control call's body.
+def read(raw: bytes, kind: type[Kind]) -> Kind:
+    """Return the body of a control call, converted to a type.
 
     Raises:
-        ControlError: It is not what the call takes; says which field.
+        ControlError: It does not have that type; the error names the field.
 
     """
     body = raw or b"null"
     try:
         try:
-            told: Told = json_of(body, kind)
+            parsed: Kind = parse_json(body, kind)
         except msgspec.ValidationError as error:
-            # What is of another kind may be no JSON either, further on.
-            raise ControlError(422, *_complaint(str(error), json_of(body), kind)) from None
+            # The decoder stops at the first wrong type: the rest may not be JSON at all.
+            raise ControlError(422, *_explain(str(error), parse_json(body), kind)) from None
     except NotJsonError as error:
         raise ControlError(400, f"not JSON: {error}") from None
-    return told
+    return parsed
 
 
-def _complaint(message: str, body: Any, kind: Any) -> tuple[str, str | None]:
-    """Return msgspec's complaint with what would be right, and the path that it is about."""
-    said, _, at = message.partition(" - at `")
+def _explain(message: str, body: Any, kind: Any) -> tuple[str, str | None]:
+    """Return msgspec's message with the valid names added, and the path that it is about."""
+    text, _, at = message.partition(" - at `")
     path = at.rstrip("`")
-    if "unknown field" in said:
-        said += f"; there are {', '.join(choices.fields_at(kind, body, path))}"
+    if "unknown field" in text:
+        text += f"; there are {', '.join(choices.fields_at(kind, body, path))}"
     parts = [path.removeprefix("$").removeprefix(".")]
-    if named := re.search(r"(?:required|unknown) field `(.+?)`", said):
+    if named := re.search(r"(?:required|unknown) field `(.+?)`", text):
         parts.append(named[1])
     wanted = f"{path}.{named[1]}" if named else path
-    if words := choices.words_at(kind, body, wanted):
-        said += f"; there are {', '.join(words)}"
-    return said, ".".join(filter(None, parts)) or None
+    if values := choices.values_at(kind, body, wanted):
+        text += f"; there are {', '.join(values)}"
+    return text, ".".join(filter(None, parts)) or None

@@ -1,102 +1,97 @@
 """The twin's own controls under /twin/: for tests, demos and programs on this machine.
 
-They need no key and answer only to this machine. A request they cannot read is
-answered 422 with the field at fault: {"error", "field"?}.
+They need no key and answer only to this machine. A request that cannot be read is
+answered 422 with the field that is wrong: {"error", "field"?}.
 """
+
+from __future__ import annotations
 
 from typing import Any
 
 import msgspec
 from litestar import Router, delete, get, post, put
 
-from adyen_twin.api import sample_notifications
-from adyen_twin.api.http import HttpRequest, HttpResponse, as_json, web_address
-from adyen_twin.controls import callers, disputes, foreign, reports, shopper_routes
-from adyen_twin.controls.requests import (
-    ClockOrder,
-    ControlError,
-    DisputeOrder,
-    ForeignOrder,
-    TrialOrder,
-    read,
-)
-from adyen_twin.core.faults import AnyFault, Planned
+from adyen_twin.controls import callers, reports, shopper_routes
+from adyen_twin.controls.requests import ClockAdvance, ControlError, EventTypes, read
+from adyen_twin.core.faults import AnyFault, PlannedFault
 from adyen_twin.core.settings import Knobs
-from adyen_twin.core.state import Endpoint, EndpointName, Status
+from adyen_twin.core.state import ENDPOINT_NAMES, Endpoint, EndpointName, Status
+from adyen_twin.http_types import HttpRequest, HttpResponse, as_json, is_web_address
 from adyen_twin.protocol.change_checks import RULE_NAMES
-from adyen_twin.webhooks.delivery import name_of
+from adyen_twin.simulation import disputes, other_system
+from adyen_twin.webhooks import sample_notifications
 
 HEX_KEY_DIGITS = 64
 
 
 @get("/health")
 async def get_health() -> HttpResponse:
-    """Say that the twin is up."""
+    """Answer that the twin runs."""
     return as_json({"status": "ok"})
 
 
 @put("/webhooks/{name:str}")
 async def put_webhook(request: HttpRequest) -> HttpResponse:
-    """Set where webhooks go. What is queued is tried at once, there."""
-    twin, name = request.twin, _webhook_named(request)
+    """Configure a webhook. Queued ones are tried at once, at the new address."""
+    twin, name = request.twin, _webhook_name(request)
     endpoint = read(await request.body(), Endpoint)
     _check_endpoint(endpoint)
-    _remember_previous_key(endpoint, twin.state.endpoints.get(name))
+    _keep_previous_key(endpoint, twin.state.endpoints.get(name))
     twin.state.endpoints[name] = endpoint
-    for notice in twin.state.queues.get(name, []):
-        notice.due_at = min(notice.due_at, twin.now())
-    twin.bell()
+    for webhook in twin.state.queues.get(name, []):
+        webhook.due_at = min(webhook.due_at, twin.now())
+    twin.on_change()
     return as_json({"webhook": name, "url": endpoint.url})
 
 
 @delete("/webhooks/{name:str}", status_code=200)
 async def delete_webhook(request: HttpRequest) -> HttpResponse:
-    """Stop a webhook. What is queued for it is dropped."""
-    name = _webhook_named(request)
-    request.twin.state.endpoints.pop(name, None)
-    request.twin.state.queues.pop(name, None)
+    """Delete a webhook, and its queue."""
+    name = _webhook_name(request)
+    request.twin.remove_endpoint(name)
     return as_json({"webhook": name, "url": None})
 
 
 @post("/webhooks/standard/test", status_code=200)
-async def post_trial(request: HttpRequest) -> HttpResponse:
+async def post_test_notifications(request: HttpRequest) -> HttpResponse:
     """Send test notifications, as Customer Area does."""
-    order = read(await request.body(), TrialOrder)
+    test = read(await request.body(), EventTypes)
     endpoint = request.twin.state.endpoints.get("standard")
     if endpoint is None:
         raise ControlError(409, "no standard webhook is set; PUT /twin/webhooks/standard sets one")
-    return as_json(
-        await sample_notifications.run(request.twin, request.engine, endpoint, order.types)
-    )
+    twin, sender = request.twin, request.engine.sender
+    return as_json(await sample_notifications.send(twin, sender, endpoint, test.types))
 
 
 @post("/foreign", status_code=200)
-async def post_foreign(request: HttpRequest) -> HttpResponse:
-    """Be another system on the same account: its notification comes as any."""
-    order = read(await request.body(), ForeignOrder)
-    return as_json({"pspReference": foreign.act(request.twin, order)})
+async def post_other_system(request: HttpRequest) -> HttpResponse:
+    """Send a notification of another system on the same account."""
+    event = read(await request.body(), other_system.OtherSystemEvent)
+    return as_json({"pspReference": other_system.send(request.twin, event)})
 
 
 @get("/clock")
 async def get_clock(request: HttpRequest) -> HttpResponse:
-    """Say what time it is."""
+    """Report the time."""
     return as_json(reports.of_clock(request.twin))
 
 
 @post("/clock", status_code=200)
 async def post_clock(request: HttpRequest) -> HttpResponse:
-    """Let time pass; what falls due is done before this answers. Zero finishes what is due."""
-    order = read(await request.body(), ClockOrder)
-    if not 0 <= order.advance_s < float("inf"):
-        raise ControlError(422, "time passes forward: a number of seconds, 0 or more", "advance_s")
-    await request.engine.advance(order.advance_s)
+    """Advance the clock; all that falls due is done before this answers."""
+    advance = read(await request.body(), ClockAdvance)
+    if not 0 <= advance.advance_s < float("inf"):
+        raise ControlError(
+            422, "the clock only goes forward: give a number of seconds, 0 or more", "advance_s"
+        )
+    await request.engine.advance(advance.advance_s)
     return as_json(reports.of_clock(request.twin))
 
 
 @get("/payments")
 async def get_payments(request: HttpRequest) -> HttpResponse:
-    """List all payments, or those made with one merchantReference; newest first."""
-    reference, memory = request.asked("reference"), request.twin.memory
+    """List all payments, or those with one merchantReference; newest first."""
+    reference, memory = request.query_value("reference"), request.twin.memory
     if reference is not None:
         return as_json(reports.of_payments(memory.payments_with(reference)))
     return as_json(reports.of_payments(list(memory.state.payments.values())))
@@ -104,48 +99,48 @@ async def get_payments(request: HttpRequest) -> HttpResponse:
 
 @get("/payments/{name:str}")
 async def get_payment(request: HttpRequest) -> HttpResponse:
-    """Tell all the twin knows of one payment, by its pspReference or its offer's."""
+    """Report on one payment, by its pspReference or its offer's."""
     name = request.path_part("name")
     payment = request.twin.memory.payment(name)
     if payment is None:
-        cure = "GET /twin/payments lists them by pspReference"
-        raise ControlError(404, f"there is no payment {name!r}; {cure}")
+        hint = "GET /twin/payments lists them by pspReference"
+        raise ControlError(404, f"there is no payment {name!r}; {hint}")
     return as_json(reports.of_payment(payment))
 
 
 @post("/payments/{name:str}/disputes", status_code=200)
 async def post_dispute(request: HttpRequest) -> HttpResponse:
-    """Be the shopper's side: dispute a payment, or go on with a dispute of it."""
-    twin, order = request.twin, read(await request.body() or b"{}", DisputeOrder)
+    """Send an event of a payment's dispute."""
+    twin = request.twin
+    dispute = read(await request.body() or b"{}", disputes.DisputeEvent)
     name = request.path_part("name")
     payment = twin.memory.payment(name)
     if payment is None or payment.psp_reference != name:
         raise ControlError(404, f"there is no payment {name!r}")
     if payment.status is not Status.AUTHORISED:
-        raise ControlError(409, f"the payment is {payment.status}: only one that was paid")
-    return as_json({"pspReference": disputes.act(twin, payment, order)})
+        raise ControlError(409, f"the payment is {payment.status}: only a paid one can be disputed")
+    return as_json({"pspReference": disputes.send(twin, payment, dispute)})
 
 
 @get("/deliveries")
 async def get_deliveries(request: HttpRequest) -> HttpResponse:
-    """List every try to deliver a webhook, oldest first, and what waits to be tried."""
-    return as_json(
-        reports.of_deliveries(request.twin, request.asked("reference"), request.asked("endpoint"))
-    )
+    """List the attempts to deliver webhooks, oldest first, and the queues."""
+    reference, endpoint = request.query_value("reference"), request.query_value("endpoint")
+    return as_json(reports.of_deliveries(request.twin, reference, endpoint))
 
 
 @get("/knobs")
 async def get_knobs(request: HttpRequest) -> HttpResponse:
-    """Show every knob."""
+    """Report every knob."""
     return as_json(request.twin.knobs)
 
 
 @put("/knobs")
 async def put_knobs(request: HttpRequest) -> HttpResponse:
-    """Turn some knobs; the rest stay."""
-    twin, turned = request.twin, read(await request.body(), dict[str, Any])
-    whole = msgspec.to_builtins(twin.knobs) | turned
-    knobs = read(msgspec.json.encode(whole), Knobs)
+    """Set some knobs; the rest stay."""
+    twin, changes = request.twin, read(await request.body(), dict[str, Any])
+    values = msgspec.to_builtins(twin.knobs) | changes
+    knobs = read(msgspec.json.encode(values), Knobs)
     for name in sorted(knobs.answers.keys() - RULE_NAMES):
         rules = ", ".join(sorted(RULE_NAMES))
         raise ControlError(422, f"no rule is called {name!r}; there are {rules}", f"answers.{name}")
@@ -155,36 +150,36 @@ async def put_knobs(request: HttpRequest) -> HttpResponse:
 
 @delete("/knobs", status_code=200)
 async def delete_knobs(request: HttpRequest) -> HttpResponse:
-    """Turn every knob back to what it was at the start."""
-    request.twin.knobs = request.twin.first_knobs
+    """Set every knob to its value at the start."""
+    request.twin.knobs = request.twin.initial_knobs
     return as_json(request.twin.knobs)
 
 
 @get("/faults")
 async def get_faults(request: HttpRequest) -> HttpResponse:
-    """Show the planned faults, how often each met what it is aimed at, and struck."""
+    """Report the planned faults: how often each one matched, and was triggered."""
     return as_json(reports.of_faults(request.twin))
 
 
 @put("/faults")
 async def put_faults(request: HttpRequest) -> HttpResponse:
-    """Plan these faults, and no others."""
+    """Replace the planned faults by these."""
     planned = read(await request.body(), list[AnyFault])
-    request.twin.state.faults = [Planned(fault) for fault in planned]
+    request.twin.state.faults = [PlannedFault(fault) for fault in planned]
     return as_json(reports.of_faults(request.twin))
 
 
 @delete("/faults", status_code=200)
 async def delete_faults(request: HttpRequest) -> HttpResponse:
-    """Plan no faults."""
+    """Remove all planned faults."""
     request.twin.state.faults = []
     return as_json(reports.of_faults(request.twin))
 
 
 @post("/reset", status_code=200)
 async def post_reset(request: HttpRequest) -> HttpResponse:
-    """Forget everything but settings: knobs, webhooks, and what time it is."""
-    request.twin.forget()
+    """Drop all state but the knobs, the webhooks and the time."""
+    request.twin.reset()
     return as_json({"status": "ok"})
 
 
@@ -194,9 +189,9 @@ def router() -> Router:
         get_health,
         put_webhook,
         delete_webhook,
-        post_trial,
+        post_test_notifications,
         *shopper_routes.HANDLERS,
-        post_foreign,
+        post_other_system,
         get_clock,
         post_clock,
         get_payments,
@@ -214,16 +209,16 @@ def router() -> Router:
     return Router("/twin", route_handlers=handlers, guards=list(callers.GUARDS))
 
 
-def _webhook_named(request: HttpRequest) -> EndpointName:
-    said = request.path_part("name")
-    name = name_of(said)
-    if name is None:
-        raise ControlError(404, f"there is no webhook called {said!r}: standard, tokens")
-    return name
+def _webhook_name(request: HttpRequest) -> EndpointName:
+    name = request.path_part("name")
+    for known in ENDPOINT_NAMES:
+        if name == known:
+            return known
+    raise ControlError(404, f"there is no webhook called {name!r}: {', '.join(ENDPOINT_NAMES)}")
 
 
 def _check_endpoint(endpoint: Endpoint) -> None:
-    if not web_address(endpoint.url):
+    if not is_web_address(endpoint.url):
         raise ControlError(422, "a webhook goes to an http or https address", "url")
     for name, key in (
         ("hmacKey", endpoint.hmac_key),
@@ -235,8 +230,8 @@ def _check_endpoint(endpoint: Endpoint) -> None:
         raise ControlError(422, "username and password go together", "password")
 
 
-def _remember_previous_key(endpoint: Endpoint, before: Endpoint | None) -> None:
-    """Keep the key that a new one replaces, for notices that still come sealed with it."""
+def _keep_previous_key(endpoint: Endpoint, before: Endpoint | None) -> None:
+    """Keep the key that a new one replaces, for the fault `previous_key`."""
     if before is None or endpoint.previous_hmac_key is not None:
         return
     replaced = before.hmac_key != endpoint.hmac_key

@@ -1,11 +1,13 @@
-"""Ways in which the twin can be made to misbehave, each a thing seen in the field.
+"""Faults: ways in which the twin misbehaves on request, each one seen in the field.
 
-A fault is planned by PUT /twin/faults and strikes whatever it is aimed at: by the
-payment's reference, by count (`skip`, `times`), by chance. Chance is drawn from the
-seed and from what is struck, not from the order of arrival, so that a seed gives the
-same faults however the calls interleave. Nothing here carries a fault out; those who
-do, ask what strikes.
+PUT /twin/faults plans them. A fault matches its target by the payment's reference, and
+is limited by count (`skip`, `times`) and by probability. The random draw depends on the
+seed and the target, not on the order of arrival, so a seed triggers the same faults
+however the calls interleave. This module only says which faults are triggered; the code
+that handles the target carries them out.
 """
+
+from __future__ import annotations
 
 import random
 from collections.abc import Iterable
@@ -20,7 +22,7 @@ Seconds = Annotated[float, msgspec.Meta(ge=0)]
 CallName = Literal[
     "paymentMethods", "payments", "details", "captures", "refunds", "cancels", "reversals", "tokens"
 ]
-#: Every event that the twin tells of: a fault aimed at another would strike nothing.
+#: Every event that the twin sends: a fault for another one would never trigger.
 EventName = Literal[
     "AUTHORISATION",
     "CANCELLATION",
@@ -45,66 +47,66 @@ EventName = Literal[
 class Fault(
     msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel", tag_field="fault"
 ):
-    """What every fault can be aimed by."""
+    """The fields that every fault has."""
 
-    #: Only what concerns payments with this merchantReference.
+    #: Match only payments with this merchantReference.
     reference: str | None = None
-    #: Spare the first so many that it is aimed at.
+    #: Leave out the first so many matches.
     skip: Count = 0
-    #: Strike so often at most; None: always.
+    #: Trigger at most so often; None: always.
     times: Some | None = None
     probability: Chance = 1.0
     seed: int = 0
 
 
-class NoticeFault(Fault):
-    """Strikes a webhook on its way."""
+class WebhookFault(Fault):
+    """A fault in the delivery of a webhook."""
 
     endpoint: Literal["standard", "tokens"] | None = None
-    #: Only this event: an eventCode, or a token webhook's type.
+    #: Match only this event: an eventCode, or a token webhook's type.
     event_code: EventName | None = None
 
 
-class DuplicateNotice(NoticeFault, tag="duplicate_notice"):
-    """The same webhook comes more than once."""
+class DuplicateWebhook(WebhookFault, tag="duplicate_notice"):
+    """The same webhook is sent more than once."""
 
     copies: Some = 1
 
 
-class ReorderNotice(NoticeFault, tag="reorder_notice"):
-    """It comes after the one that follows it, or after so many seconds."""
+class ReorderWebhook(WebhookFault, tag="reorder_notice"):
+    """It is sent after the next one, or after so many seconds."""
 
     seconds: Seconds = 60.0
 
 
-class DelayNotice(NoticeFault, kw_only=True, tag="delay_notice"):
-    """It is sent so many seconds late, and does not hold up others."""
+class DelayWebhook(WebhookFault, kw_only=True, tag="delay_notice"):
+    """It is sent so many seconds late; others do not wait for it."""
 
     seconds: Seconds
 
 
-class LoseNotice(NoticeFault, tag="lose_notice"):
-    """It never comes."""
+class LoseWebhook(WebhookFault, tag="lose_notice"):
+    """It is never sent."""
 
 
-class WrongSeal(NoticeFault, tag="wrong_seal"):
-    """Its first tries are sealed with a key that nobody has."""
-
-    tries: Some = 1
-
-
-class NoSeal(NoticeFault, tag="no_seal"):
-    """Its first tries bear no seal at all."""
+class WrongSignature(WebhookFault, tag="wrong_seal"):
+    """Its first tries are signed with a key that nobody has."""
 
     tries: Some = 1
 
 
-class PreviousKey(NoticeFault, tag="previous_key"):
-    """It is sealed with the key before the present one."""
+class NoSignature(WebhookFault, tag="no_seal"):
+    """Its first tries are not signed."""
+
+    tries: Some = 1
+
+
+class PreviousKey(WebhookFault, tag="previous_key"):
+    """It is signed with the previous key."""
 
 
 class CallFault(Fault):
-    """Strikes a call to an Adyen API. One without `call` strikes any."""
+    """A fault in a call to an Adyen API. Without `call` it matches every call."""
 
     call: CallName | None = None
 
@@ -114,11 +116,11 @@ class LoseReplyBefore(CallFault, tag="lose_reply_before"):
 
 
 class LoseReplyAfter(CallFault, tag="lose_reply_after"):
-    """It is done, and then the connection breaks."""
+    """The call is carried out, and then the connection breaks."""
 
 
 class ErrorReply(CallFault):
-    """The answer is an error. With `after`, the thing was done all the same."""
+    """The answer is an error. With `after`, the call was carried out nevertheless."""
 
     after: bool = False
 
@@ -140,50 +142,50 @@ class Conflict422(ErrorReply, tag="conflict_422"):
 
 
 class SlowReply(CallFault, kw_only=True, tag="slow_reply"):
-    """It is done at once and answered so many real seconds later."""
+    """The call is carried out at once and answered so many real seconds later."""
 
     seconds: Seconds
 
 
-class NoticeBeforeReply(CallFault, tag="notice_before_reply"):
-    """What the call gives rise to is told by webhook before the call is answered."""
+class WebhookBeforeReply(CallFault, tag="notice_before_reply"):
+    """The webhooks that the call causes are delivered before the call is answered."""
 
 
 class DetailsSay(CallFault, kw_only=True, tag="details_say"):
-    """/payments/details answers another resultCode than the wallet decided."""
+    """/payments/details answers another resultCode than the wallet's decision."""
 
     result_code: Literal["Authorised", "Refused", "Cancelled", "Pending", "Received", "Error"]
 
 
 class WalletRefuses(Fault, tag="wallet_refuses"):
-    """The wallet refuses what the shopper approves."""
+    """The wallet refuses a payment that the shopper approves."""
 
     reason: str = "Refused"
     code: str = "2"
 
 
 class FalseThenTrue(Fault, tag="false_then_true"):
-    """An AUTHORISATION false of an earlier attempt is told before the true one."""
+    """AUTHORISATION false of an earlier attempt is sent before the true one."""
 
     seconds: Seconds = 0.0
     same_psp_reference: bool = False
 
 
 class TrueThenFalse(Fault, tag="true_then_false"):
-    """An AUTHORISATION false of an earlier attempt is told after the true one."""
+    """AUTHORISATION false of an earlier attempt is sent after the true one."""
 
     seconds: Seconds = 0.0
     same_psp_reference: bool = False
 
 
 class OfferClosedAfterPaid(Fault, tag="offer_closed_after_paid"):
-    """OFFER_CLOSED comes though the payment is paid."""
+    """OFFER_CLOSED is sent although the payment is paid."""
 
     seconds: Seconds = 0.0
 
 
 class RefundRefused(Fault, tag="refund_refused"):
-    """REFUND comes with success false."""
+    """REFUND is sent with success false."""
 
     reason: str = "Refused"
 
@@ -202,12 +204,12 @@ class CaptureFailsLater(Fault, tag="capture_fails_later"):
 
 
 AnyFault = (
-    DuplicateNotice
-    | ReorderNotice
-    | DelayNotice
-    | LoseNotice
-    | WrongSeal
-    | NoSeal
+    DuplicateWebhook
+    | ReorderWebhook
+    | DelayWebhook
+    | LoseWebhook
+    | WrongSignature
+    | NoSignature
     | PreviousKey
     | LoseReplyBefore
     | LoseReplyAfter
@@ -216,7 +218,7 @@ AnyFault = (
     | Conflict409
     | Conflict422
     | SlowReply
-    | NoticeBeforeReply
+    | WebhookBeforeReply
     | DetailsSay
     | WalletRefuses
     | FalseThenTrue
@@ -228,77 +230,77 @@ AnyFault = (
 )
 
 
-class Planned(msgspec.Struct):
-    """A fault, and how often it met what it is aimed at and struck."""
+class PlannedFault(msgspec.Struct):
+    """A fault, how often its target matched, and how often it was triggered."""
 
     fault: AnyFault
     met: int = 0
     struck: int = 0
-    #: How often each thing was met: what chance is drawn from.
+    #: How often each target matched: the random draw depends on it.
     draws: dict[str, int] = {}
 
 
 AnyKind = TypeVar("AnyKind", bound=Fault)
 
 
-def strike(
-    planned: Iterable[Planned], kind: type[AnyKind], *, what: str, reference: str | None
+def triggered(
+    planned: Iterable[PlannedFault], kind: type[AnyKind], *, target: str, reference: str | None
 ) -> AnyKind | None:
-    """Return the first fault of a kind that strikes this, and count it.
+    """Return the first fault of a kind that this target triggers, and count it.
 
-    `what` says what is struck (a call, an event), for the draw; narrower aims than
-    the reference have been looked at by those who ask.
+    `target` names a call or an event; it is part of the random draw. A caller whose
+    faults match by more than the reference filters `planned` first.
     """
-    return next(iter(_striking(planned, kind, what=what, reference=reference)), None)
+    return next(iter(_all_triggered(planned, kind, target=target, reference=reference)), None)
 
 
-def notice_faults(
-    planned: Iterable[Planned], *, endpoint: str, event_code: str, reference: str
-) -> list[NoticeFault]:
-    """Return every fault that strikes this webhook."""
-    aimed = [
+def triggered_by_webhook(
+    planned: Iterable[PlannedFault], *, endpoint: str, event_code: str, reference: str
+) -> list[WebhookFault]:
+    """Return every fault that this webhook triggers."""
+    matching = [
         plan
         for plan in planned
-        if isinstance(plan.fault, NoticeFault)
+        if isinstance(plan.fault, WebhookFault)
         and plan.fault.endpoint in (None, endpoint)
         and plan.fault.event_code in (None, event_code)
     ]
-    return _striking(aimed, NoticeFault, what=f"{endpoint} {event_code}", reference=reference)
+    target = f"{endpoint} {event_code}"
+    return _all_triggered(matching, WebhookFault, target=target, reference=reference)
 
 
-def call_faults(
-    planned: Iterable[Planned], *, call: CallName, reference: str | None
+def triggered_by_call(
+    planned: Iterable[PlannedFault], *, call: CallName, reference: str | None
 ) -> list[CallFault]:
-    """Return every fault that strikes this call."""
-    aimed = [
+    """Return every fault that this call triggers."""
+    matching = [
         plan
         for plan in planned
         if isinstance(plan.fault, CallFault) and plan.fault.call in (None, call)
     ]
-    return _striking(aimed, CallFault, what=call, reference=reference)
+    return _all_triggered(matching, CallFault, target=call, reference=reference)
 
 
-def _striking(
-    planned: Iterable[Planned], kind: type[AnyKind], *, what: str, reference: str | None
+def _all_triggered(
+    planned: Iterable[PlannedFault], kind: type[AnyKind], *, target: str, reference: str | None
 ) -> list[AnyKind]:
     return [
         plan.fault
         for plan in planned
         if isinstance(plan.fault, kind)
         if plan.fault.reference in (None, reference)
-        if _strikes(plan, f"{what} {reference}")
+        if _is_triggered(plan, f"{target} {reference}")
     ]
 
 
-def _strikes(plan: Planned, met: str) -> bool:
+def _is_triggered(plan: PlannedFault, target: str) -> bool:
     fault = plan.fault
     plan.met += 1
     if plan.met <= fault.skip or (fault.times is not None and plan.struck >= fault.times):
         return False
-    draw = plan.draws[met] = plan.draws.get(met, 0) + 1
-    # Not for secrets: the same seed must give the same faults.
-    chance = random.Random(f"{fault.seed} {fault.__struct_config__.tag} {met} {draw}")  # noqa: S311
-    if chance.random() >= fault.probability:
+    draw = plan.draws[target] = plan.draws.get(target, 0) + 1
+    seed = f"{fault.seed} {fault.__struct_config__.tag} {target} {draw}"
+    if random.Random(seed).random() >= fault.probability:  # noqa: S311  # It guards no secret.
         return False
     plan.struck += 1
     return True

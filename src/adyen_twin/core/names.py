@@ -1,4 +1,6 @@
-"""The names that Adyen gives to things: references, tokens, opaque blobs."""
+"""Random names in Adyen's formats: references, tokens, opaque values."""
+
+from __future__ import annotations
 
 import secrets
 import string
@@ -8,7 +10,7 @@ _CAPITALS = string.ascii_uppercase + string.digits
 
 def psp_reference() -> str:
     """Return a pspReference: sixteen upper-case letters and digits, as Adyen's are today."""
-    return _drawn(_CAPITALS, 16)
+    return _random(_CAPITALS, 16)
 
 
 def token() -> str:
@@ -17,16 +19,16 @@ def token() -> str:
 
 
 def redirect_data() -> str:
-    """Return the blob that rides in action.url; the prefix was seen in Adyen's own tests.
+    """Return the opaque value in action.url; the prefix appears in Adyen's own tests.
 
-    Its `!` does not survive a URL unless it is percent-encoded, which is the point:
-    a client that encodes twice, or not at all, is caught.
+    Its `!` must be percent-encoded in a URL. That is intended: a client that encodes
+    twice, or not at all, fails.
     """
     return f"X3XtfGC9!H4s{secrets.token_urlsafe(30)}"
 
 
 def redirect_result() -> str:
-    """Return the blob that the shopper brings back. See redirect_data for its `!`."""
+    """Return the opaque value that the shopper brings back. See redirect_data for its `!`."""
     return f"X6XtfGC3!Y{secrets.token_urlsafe(45)}"
 
 
@@ -36,10 +38,10 @@ def page_key() -> str:
 
 
 def wallet_account() -> str:
-    """Return the number by which GoPay knows a wallet. GUESS: its form."""
-    return _drawn(string.digits, 12)
+    """Return the account number of a GoPay wallet. GUESS: its format."""
+    return _random(string.digits, 12)
 
 
-def _drawn(letters: str, count: int) -> str:
-    # One draw of many bytes; the system is not asked for every letter.
+def _random(letters: str, count: int) -> str:
+    # One call for all bytes is faster than one call per letter.
     return "".join(letters[byte % len(letters)] for byte in secrets.token_bytes(count))

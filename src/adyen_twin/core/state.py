@@ -1,19 +1,23 @@
-"""Everything the twin remembers, as plain data, so that it can be written to a file.
+"""Everything the twin remembers, as plain data that can be written to the state file.
 
-Nothing here decides anything. Moments are seconds since 1970 by the twin's clock.
+Nothing here decides anything. Moments are seconds since 1970 by the twin's clock. The
+names in the file are an interface, because files of older versions must load: `rename`
+maps the name of a field here to its name in the file.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
-from adyen_twin.core.faults import Planned
+from adyen_twin.core.faults import PlannedFault
 
 
 class Status(StrEnum):
-    """Where a payment stands with the wallet."""
+    """The status of a payment at the wallet."""
 
     AWAITING = "awaiting"
     AUTHORISED = "authorised"
@@ -23,7 +27,7 @@ class Status(StrEnum):
 
 
 class Kind(StrEnum):
-    """What may be asked of a payment afterwards."""
+    """The kinds of modification."""
 
     CAPTURE = "capture"
     REFUND = "refund"
@@ -33,12 +37,12 @@ class Kind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What came of a modification."""
+    """The outcome of a modification."""
 
     RECEIVED = "received"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    #: It succeeded, and then failed after all.
+    #: It succeeded and later failed.
     UNDONE = "undone"
 
 
@@ -50,14 +54,14 @@ class Amount(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Why a wallet said no, in the words of Adyen's table of refusal reasons."""
+    """Why a wallet refused, by Adyen's table of refusal reasons."""
 
     reason: str
     code: str
 
 
 class Event(msgspec.Struct):
-    """One thing that happened to a payment and that the twin told, or would have told."""
+    """An event of a payment; it is kept whether or not a webhook is configured."""
 
     at: float
     code: str
@@ -65,45 +69,45 @@ class Event(msgspec.Struct):
     psp_reference: str
     value: int
     reason: str = ""
-    #: The payment's pspReference, where the event is of something done to it.
+    #: The payment's pspReference, if the event is about a modification or dispute of it.
     original_reference: str | None = None
 
 
 class Modification(msgspec.Struct, kw_only=True):
-    """Something asked of a payment afterwards, and what came of it."""
+    """A modification of a payment, and its outcome."""
 
     psp_reference: str
     kind: Kind
     amount: Amount
     at: float
-    #: The shop's own reference of the modification, if it gave one.
+    #: The shop's own reference for the modification, if it gave one.
     reference: str | None = None
     outcome: Outcome = Outcome.RECEIVED
     reason: str = ""
-    #: Of a reversal: whether it cancelled or refunded.
+    #: For a reversal: whether it cancelled or refunded.
     action: Literal["cancel", "refund"] | None = None
     #: A capture that Adyen made by itself.
     automatic: bool = False
-    #: A capture of what was captured already: it succeeds and changes nothing.
+    #: A capture of a payment that is captured already: it succeeds and changes nothing.
     idle: bool = False
 
 
 class WalletState(StrEnum):
-    """Whether a wallet pays."""
+    """The state of a wallet, which decides whether it pays."""
 
     OK = "ok"
     NO_BALANCE = "no_balance"
-    #: The shopper unlinked the shop at GoPay, and Adyen has not been told.
+    #: The shopper unlinked the shop at GoPay, and Adyen does not know it.
     UNLINKED = "unlinked"
     BLOCKED = "blocked"
 
 
 class Wallet(msgspec.Struct, kw_only=True):
-    """One GoPay wallet."""
+    """A GoPay wallet."""
 
     account: str
     state: WalletState = WalletState.OK
-    #: None: what the knob says.
+    #: None: the knob `walletBalance`.
     balance: int | None = None
 
 
@@ -116,18 +120,18 @@ class Token(msgspec.Struct, kw_only=True):
     wallet_account: str
     models: list[str]
     first_psp_reference: str
-    #: The shop's reference of the first payment.
+    #: The merchantReference of the first payment.
     reference: str
     created_at: float
     active: bool = True
 
 
 class Payment(msgspec.Struct, kw_only=True):
-    """One request to pay, and all that became of it."""
+    """A payment, with everything that happened to it."""
 
-    #: The reference of the payment itself; the shop learns it late.
+    #: The payment's own reference; the shop learns it from details or AUTHORISATION.
     psp_reference: str
-    #: The reference of the offer, which the answer to /payments bears in its header.
+    #: The reference of the offer, which is in the header of the answer to /payments.
     offer_reference: str
     merchant_account: str
     reference: str
@@ -136,26 +140,24 @@ class Payment(msgspec.Struct, kw_only=True):
     created_at: float
     expires_at: float
     metadata: dict[str, str] = {}
-    channel: str | None = None
 
     status: Status = Status.AWAITING
     refusal: Refusal | None = None
-    decided_at: float | None = None
     pin_tries: int = 0
     wallet_account: str = ""
     shopper_reference: str | None = None
-    #: The model for which the payment is to save a token.
+    #: The model for which the payment saves a token, if it does.
     saves_for: str | None = None
-    #: The token that the payment charges, or saved.
+    #: The token that the payment charges or saved.
     token: str | None = None
-    #: What saving it did: created, alreadyExisting or updated.
+    #: The result of saving it: created, alreadyExisting or updated.
     saved_as: str | None = None
     charges: bool = False
 
-    #: The way out and the way back.
+    #: The redirect to the wallet and the return to the shop.
     redirect_data: str
     page_key: str
-    #: The form field that proves a POST redirect was posted; None for a GET redirect.
+    #: The form field that a POST redirect must contain; None for a GET redirect.
     form_proof: str | None = None
     return_by_post: bool = False
     redirect_result: str
@@ -163,17 +165,17 @@ class Payment(msgspec.Struct, kw_only=True):
     details_asked: bool = False
 
     modifications: list[Modification] = []
-    #: Nothing more can be captured: it was, in part, or the authorisation ran out.
+    #: No more can be captured: a partial capture released the rest, or it expired.
     authorisation_over: bool = False
     events: list[Event] = []
     warnings: list[str] = []
 
 
 class Endpoint(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Where webhooks of one kind go, and how they are sealed."""
+    """Where webhooks of one kind are sent, and how they are signed."""
 
     url: str
-    #: None sends them unsigned, as Adyen does while no key was generated.
+    #: None: webhooks are not signed, as at Adyen before a key is generated.
     hmac_key: str | None
     username: str | None = None
     password: str | None = None
@@ -182,23 +184,29 @@ class Endpoint(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 EndpointName = Literal["standard", "tokens"]
+ENDPOINT_NAMES: Final[tuple[EndpointName, ...]] = get_args(EndpointName)
 
 
-class Letter(msgspec.Struct, frozen=True):
-    """What is posted: a body, to the byte, and the headers it brings."""
+class Message(msgspec.Struct, frozen=True):
+    """The exact body of a webhook, and the headers that belong to it."""
 
     body: str
     headers: dict[str, str] = {}
 
 
-class Notice(msgspec.Struct, kw_only=True):
-    """One webhook on its way: what is posted, and when it is tried next."""
+class Webhook(
+    msgspec.Struct,
+    kw_only=True,
+    rename={"message": "letter", "spoiled": "first_letters", "event_code": "says"},
+):
+    """A webhook in a queue: its message, and when it is tried next."""
 
     id: int
-    letter: Letter
-    #: What the first tries post instead, where a fault spoiled them.
-    first_letters: list[Letter] = []
-    says: str
+    message: Message
+    #: The messages of the first tries, where a fault spoiled them.
+    spoiled: list[Message] = []
+    #: An eventCode, or the type of a token webhook.
+    event_code: str
     psp_reference: str
     reference: str
     due_at: float
@@ -207,19 +215,19 @@ class Notice(msgspec.Struct, kw_only=True):
 
 
 class Attempt(msgspec.Struct, kw_only=True, rename="camel"):
-    """One try to deliver a notice, and what came of it."""
+    """An attempt to deliver a webhook, and its result, as `/twin/deliveries` shows it."""
 
     endpoint: EndpointName
-    notice: int
+    webhook_id: int = msgspec.field(name="notice")
     attempt: int
     at: str
     url: str
     event_code: str
     psp_reference: str
     reference: str
-    #: The answer's status; None when there was no answer.
+    #: The HTTP status of the answer; None: no answer.
     status: int | None
-    #: What was posted, to the byte.
+    #: The exact body that was sent.
     body: str
     headers: dict[str, str]
     answer: str
@@ -227,60 +235,61 @@ class Attempt(msgspec.Struct, kw_only=True, rename="camel"):
     error: str | None = None
 
 
-class KeptReply(msgspec.Struct, kw_only=True):
-    """The first answer to an idempotency key."""
+class StoredReply(msgspec.Struct, kw_only=True):
+    """The first answer to a call with an idempotency key."""
 
     fingerprint: str
     at: float
     status: int = 0
     body: bytes = b""
-    #: While the first call runs, others that bear its key are told so.
+    #: While the first call runs, others with the same key are answered 704.
     running: bool = True
     headers: dict[str, str] = {}
-    #: The payment the call made or touched, to hang a warning on.
+    #: The payment that the call made or changed: warnings are added to it.
     psp_reference: str | None = None
 
 
-class Errand(msgspec.Struct):
-    """Something to be done at a moment; the agenda knows how, by its kind."""
+class Task(msgspec.Struct, rename={"arguments": "subject"}):
+    """A function call that is due at a moment; `kind` names the function."""
 
     due_at: float
     number: int
     kind: str
     #: The merchantReference of the payment it is about.
     reference: str | None = None
-    subject: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
 
-    def __lt__(self, other: "Errand") -> bool:
+    def __lt__(self, other: Task) -> bool:
         return (self.due_at, self.number) < (other.due_at, other.number)
 
 
-#: The oldest attempts are forgotten beyond this many.
-ATTEMPTS_MAX = 100_000
+#: Only the newest attempts are kept, at most this many.
+ATTEMPTS_MAX: Final = 100_000
 
 
-class State(msgspec.Struct, kw_only=True):
-    """All of it."""
+class State(msgspec.Struct, kw_only=True, rename={"tasks": "errands"}):
+    """The whole state."""
 
     advanced_s: float = 0.0
     counter: int = 0
     payments: dict[str, Payment] = {}
     endpoints: dict[str, Endpoint] = {}
-    queues: dict[str, list[Notice]] = {}
-    #: Notices that a fault holds back until another one has gone before them.
-    held: dict[str, list[Notice]] = {}
-    faults: list[Planned] = []
+    queues: dict[str, list[Webhook]] = {}
+    #: Webhooks that a fault holds back until another one is queued.
+    held: dict[str, list[Webhook]] = {}
+    faults: list[PlannedFault] = []
     tokens: dict[str, Token] = {}
     wallets: dict[str, Wallet] = {}
     #: Which wallet a shopper uses: shopperReference -> account.
     shoppers: dict[str, str] = {}
     attempts: list[Attempt] = []
-    replies: dict[str, KeptReply] = {}
-    errands: list[Errand] = []
+    replies: dict[str, StoredReply] = {}
+    #: A heap: the task that is due next comes first.
+    tasks: list[Task] = []
 
 
 class Memory:
-    """The state, with the ways to find things in it."""
+    """The state, with indexes to find payments in it."""
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State()
@@ -290,33 +299,33 @@ class Memory:
             self._index(payment)
 
     def add(self, payment: Payment) -> None:
-        """Remember a new payment."""
+        """Add a new payment."""
         self.state.payments[payment.psp_reference] = payment
         self._index(payment)
 
     def payment(self, name: str) -> Payment | None:
-        """Return the payment that any of its own names means.
+        """Return the payment that has this name.
 
-        Its pspReference, its offer's, its redirectData, redirectResult or page key.
+        The name is its pspReference, its offer's, its redirectData, redirectResult or page key.
         """
         return self._by.get(name)
 
     def payments_with(self, reference: str) -> list[Payment]:
-        """Return every payment made with this merchantReference, oldest first."""
+        """Return every payment with this merchantReference, oldest first."""
         return self._by_reference.get(reference, [])
 
     def next_number(self) -> int:
-        """Return the next of an unbroken count."""
+        """Return the next number; no number is returned twice."""
         self.state.counter += 1
         return self.state.counter
 
     def _index(self, payment: Payment) -> None:
-        for name in _own_names(payment):
+        for name in _names_of(payment):
             self._by[name] = payment
         self._by_reference.setdefault(payment.reference, []).append(payment)
 
 
-def _own_names(payment: Payment) -> Iterator[str]:
+def _names_of(payment: Payment) -> Iterator[str]:
     yield payment.psp_reference
     yield payment.offer_reference
     yield payment.redirect_data

@@ -1,8 +1,10 @@
-"""The twin's memory on disk, where it was told to keep one: one JSON file.
+"""The state file: the twin's state as one JSON file, where `--state` names one.
 
-The file is replaced whole, never written into; it is written a second after something
-changed and once more at the end, so a twin that is killed forgets its last second.
+The file is replaced as a whole, never changed in place. It is written within a second
+of a change and once more at the end, so a twin that is killed loses its last second.
 """
+
+from __future__ import annotations
 
 import asyncio
 import contextlib
@@ -18,14 +20,14 @@ SAVE_EVERY_S = 1.0
 
 
 class UnreadableStateError(Exception):
-    """The state file is not one that this twin wrote."""
+    """The state file was not written by a twin."""
 
 
 def load(path: Path) -> State:
-    """Return the state kept in a file; a new one if there is no file yet.
+    """Return the state in a file; a new state if there is no file yet.
 
     Raises:
-        UnreadableStateError: There is a file, and it cannot be read.
+        UnreadableStateError: The file exists and cannot be read.
 
     """
     try:
@@ -35,26 +37,26 @@ def load(path: Path) -> State:
     except (OSError, msgspec.DecodeError) as error:
         raise UnreadableStateError(f"{path}: {error}") from error
     for reply in state.replies.values():
-        reply.running = False  # Whoever was being answered is gone.
+        reply.running = False  # The process that was answering has ended.
     return state
 
 
 def save(twin: Twin, path: Path) -> None:
-    """Write the state; a reader sees the old file or the new one, never a half."""
+    """Write the state; a reader sees the old file or the new one, never a part."""
     twin.state.advanced_s = twin.clock.advanced_s
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_bytes(msgspec.json.encode(twin.state))
-    fresh.replace(path)
+    new = path.with_name(f"{path.name}.new")
+    new.write_bytes(msgspec.json.encode(twin.state))
+    new.replace(path)
 
 
 @contextlib.asynccontextmanager
 async def saving(twin: Twin) -> AsyncIterator[None]:
-    """Keep the state file fresh for as long as the block lasts."""
+    """Keep the state file up to date for as long as the block lasts."""
     path = twin.settings.state_file
     if path is None:
         yield
         return
-    task = asyncio.create_task(_save_often(twin, path))
+    task = asyncio.create_task(_save_repeatedly(twin, path))
     try:
         yield
     finally:
@@ -63,11 +65,11 @@ async def saving(twin: Twin) -> AsyncIterator[None]:
         save(twin, path)
 
 
-async def _save_often(twin: Twin, path: Path) -> None:
+async def _save_repeatedly(twin: Twin, path: Path) -> None:
     saved = b""
     while True:
         await asyncio.sleep(SAVE_EVERY_S)
-        now = msgspec.json.encode(twin.state)
-        if now != saved:
+        current = msgspec.json.encode(twin.state)
+        if current != saved:
             save(twin, path)
-            saved = now
+            saved = current

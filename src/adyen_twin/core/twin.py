@@ -1,8 +1,10 @@
-"""The twin itself: what it was told, what time it is, and what it remembers.
+"""The twin itself: its settings, its clock and its state in one object.
 
-Every part of the house works on one Twin. It knows no HTTP and opens no socket;
-whoever delivers webhooks and runs errands waits for its bell.
+Every part of the twin works on one `Twin`. It knows no HTTP and opens no socket. The
+engine, which delivers webhooks and runs tasks, sets `on_change` to learn of new work.
 """
+
+from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
@@ -10,11 +12,11 @@ from typing import Any
 
 from adyen_twin.core.clock import Clock
 from adyen_twin.core.settings import Knobs, Settings
-from adyen_twin.core.state import Errand, Memory, State
+from adyen_twin.core.state import EndpointName, Memory, State, Task
 
 
 class Twin:
-    """One Adyen and one GoPay, with everything they know."""
+    """One Adyen and one GoPay, with their state."""
 
     def __init__(
         self,
@@ -22,44 +24,48 @@ class Twin:
         knobs: Knobs | None = None,
         *,
         state: State | None = None,
-        clock: Clock | None = None,
     ) -> None:
         self.settings = settings or Settings()
-        #: Replaced, never changed, when a knob is turned.
-        self.knobs = self.first_knobs = knobs or Knobs()
+        #: Replaced as a whole when a knob is set, never changed in place.
+        self.knobs = self.initial_knobs = knobs or Knobs()
         self.memory = Memory(state)
-        self.clock = clock or Clock(self.memory.state.advanced_s)
-        #: Rung whenever there may be something new to deliver or to do.
-        self.bell: Callable[[], None] = _nobody_listens
+        self.clock = Clock(self.memory.state.advanced_s)
+        #: Called whenever there may be a new webhook to deliver or a new task to run.
+        self.on_change: Callable[[], None] = _ignore
 
     @property
     def state(self) -> State:
-        """What the twin remembers."""
+        """The state."""
         return self.memory.state
 
     def now(self) -> float:
-        """Return this moment by the twin's clock."""
+        """Return the current time by the twin's clock."""
         return self.clock.now()
 
-    def later(
-        self, kind: str, due_at: float, *, reference: str | None = None, **subject: Any
+    def schedule(
+        self, kind: str, due_at: float, *, reference: str | None = None, **arguments: Any
     ) -> None:
-        """Put something on the agenda, perhaps about payments with this reference."""
+        """Schedule a task; `reference` is the merchantReference it is about, if there is one."""
         number = self.memory.next_number()
-        heapq.heappush(self.state.errands, Errand(due_at, number, kind, reference, subject))
-        self.bell()
+        heapq.heappush(self.state.tasks, Task(due_at, number, kind, reference, arguments))
+        self.on_change()
 
-    def forget(self) -> None:
-        """Forget everything but settings: knobs, webhook endpoints, and what time it is."""
+    def remove_endpoint(self, name: EndpointName) -> None:
+        """Stop sending webhooks of one kind, and drop those that are queued."""
+        self.state.endpoints.pop(name, None)
+        self.state.queues.pop(name, None)
+
+    def reset(self) -> None:
+        """Drop all state but the webhook endpoints and the time; knobs stay too."""
         kept = State(
             advanced_s=self.clock.advanced_s,
-            # Numbers go on, so that a notice of before is not taken for one of after.
+            # Numbers continue, so that no two webhooks ever have the same one.
             counter=self.state.counter,
             endpoints=self.state.endpoints,
         )
         self.memory = Memory(kept)
-        self.bell()
+        self.on_change()
 
 
-def _nobody_listens() -> None:
-    """Stand in until somebody delivers."""
+def _ignore() -> None:
+    """Do nothing, until something delivers webhooks."""

@@ -1,10 +1,12 @@
-"""The pages a shopper sees: Adyen's redirect, and GoPay on a phone or beside one.
+"""The shopper's pages: Adyen's redirect, and GoPay on a phone or as a QR code.
 
-On a desktop the page is a QR code that opens the phone page, and goes back to the shop
-by itself once the phone has decided; the phone that scanned stays where it is (other
-providers say that a scanned QR never brings the phone back). Plain HTML; the scripts
-only make it nicer.
+On a desktop the page is a QR code that opens the phone page. It returns to the shop by
+itself once the phone has decided; the phone that scanned the code stays on its page (other
+providers say that a scanned QR code never brings the phone back). Plain HTML; JavaScript
+only adds comfort.
 """
+
+from __future__ import annotations
 
 import ipaddress
 from functools import cache
@@ -18,11 +20,10 @@ from litestar import Response, get, post
 from litestar.enums import MediaType
 from litestar.response import Redirect
 
-from adyen_twin.api.http import HttpRequest, HttpResponse, as_json
 from adyen_twin.core.state import Payment, Status
 from adyen_twin.gopay import texts
-from adyen_twin.simulation import payments, tokens, wallets
-from adyen_twin.simulation import shopper as wallet
+from adyen_twin.http_types import HttpRequest, HttpResponse, as_json
+from adyen_twin.simulation import payments, shopper, tokens, wallets
 
 Page = Response[str] | Redirect
 
@@ -49,19 +50,19 @@ def _templates() -> jinja2.Environment:
 
 @get("/checkoutshopper/checkoutPaymentRedirect")
 async def get_redirect(request: HttpRequest) -> Page:
-    """Take the shopper from the shop to GoPay."""
+    """Redirect the shopper from the shop to GoPay."""
     return _to_wallet(request, proof=None)
 
 
 @post("/checkoutshopper/checkoutPaymentRedirect", status_code=200)
 async def post_redirect(request: HttpRequest) -> Page:
-    """Take the shopper to GoPay, where the action said to post a form."""
+    """Redirect the shopper to GoPay, if the action is a form to post."""
     form = await request.form()
     return _to_wallet(request, proof=str(form.get("payload", "")))
 
 
 def _to_wallet(request: HttpRequest, proof: str | None) -> Page:
-    redirect_data = request.asked("redirectData") or ""
+    redirect_data = request.query_value("redirectData") or ""
     payment = request.twin.memory.payment(redirect_data)
     if payment is None or payment.redirect_data != redirect_data or payment.form_proof != proof:
         return _unknown(request)
@@ -70,7 +71,7 @@ def _to_wallet(request: HttpRequest, proof: str | None) -> Page:
 
 @get("/gopay/{key:str}")
 async def get_page(request: HttpRequest) -> Page:
-    """Show GoPay: the phone's page on a phone, else the QR code."""
+    """Show GoPay: the phone page on a phone, else the QR code."""
     payment = _payment(request)
     if payment is None:
         return _unknown(request)
@@ -83,8 +84,8 @@ async def get_page(request: HttpRequest) -> Page:
 
 @get("/gopay/{key:str}/phone")
 async def get_phone(request: HttpRequest) -> Page:
-    """Show the phone's page, whatever the browser."""
-    scanned = request.asked("scanned") == "true"
+    """Show the phone page, whatever the browser."""
+    scanned = request.query_value("scanned") == "true"
     payment = _payment(request)
     if payment is None:
         return _unknown(request)
@@ -95,29 +96,29 @@ async def get_phone(request: HttpRequest) -> Page:
 
 @get("/gopay/{key:str}/status")
 async def get_status(request: HttpRequest) -> HttpResponse:
-    """Tell the page beside the phone whether it is time to go back."""
+    """Return the status, so that the page with the QR code knows when to return to the shop."""
     payment = _payment(request)
     if payment is None:
         return as_json({}, 404)
     return as_json({"status": payment.status}, headers=NO_STORE)
 
 
-@post("/gopay/{key:str}/{deed:str}", status_code=200)
-async def post_deed(request: HttpRequest) -> Page:
-    """Do what the shopper chose."""
-    payment, deed = _payment(request), request.path_part("deed")
+@post("/gopay/{key:str}/{action:str}", status_code=200)
+async def post_action(request: HttpRequest) -> Page:
+    """Carry out what the shopper chose."""
+    payment, action = _payment(request), request.path_part("action")
     data = await request.form()
-    if payment is None or deed not in wallet.DEEDS:
+    if payment is None or action not in shopper.ACTIONS:
         return _unknown(request)
     scanned = data.get("scanned") == "true"
     try:
         if account := str(data.get("account", "")).strip():
-            wallet.use_account(request.twin, payment, account)
-        wallet.DEEDS[deed](request.twin, payment, str(data.get("pin", "")))
-    except wallet.WrongPinError:
+            shopper.use_account(request.twin, payment, account)
+        shopper.ACTIONS[action](request.twin, payment, str(data.get("pin", "")))
+    except shopper.WrongPinError:
         beside = data.get("beside") == "true"
         return _waiting_page(request, payment, with_qr=beside, scanned=scanned, wrong_pin=True)
-    except wallet.AlreadyDecidedError:
+    except shopper.AlreadyDecidedError:
         return _decided_page(request, payment, scanned=scanned)
     if scanned or not payment.comes_back or payment.status is Status.EXPIRED:
         return _decided_page(request, payment, scanned=scanned)
@@ -126,28 +127,28 @@ async def post_deed(request: HttpRequest) -> Page:
 
 @get("/gopay-app/{shopper:str}")
 async def get_app(request: HttpRequest) -> Page:
-    """Show the shopper, inside GoPay, which shops may charge them."""
-    twin, shopper = request.twin, request.path_part("shopper")
-    account = wallets.of_shopper(twin, shopper).account
+    """Show the shopper, inside GoPay, which shops can charge them."""
+    twin, reference = request.twin, request.path_part("shopper")
+    account = wallets.of_shopper(twin, reference).account
     linked = [
         token
         for token in twin.state.tokens.values()
         if token.active and token.wallet_account == account
     ]
-    return _page(request, "app.html", shopper=shopper, account=account, linked=linked)
+    return _page(request, "app.html", shopper=reference, account=account, linked=linked)
 
 
 @post("/gopay-app/{shopper:str}/unlink", status_code=200)
 async def post_unlink(request: HttpRequest) -> Page:
-    """Let the shopper take a permission back, inside GoPay."""
-    twin, shopper = request.twin, request.path_part("shopper")
+    """Let the shopper unlink a shop, inside GoPay."""
+    twin, reference = request.twin, request.path_part("shopper")
     form = await request.form()
     token = twin.state.tokens.get(str(form.get("token", "")))
-    account = wallets.of_shopper(twin, shopper).account
+    account = wallets.of_shopper(twin, reference).account
     if token is None or token.wallet_account != account:
         return _unknown(request)
     tokens.disable(twin, token)
-    return Redirect(f"/gopay-app/{quote(shopper, safe='')}", status_code=303, headers=NO_STORE)
+    return Redirect(f"/gopay-app/{quote(reference, safe='')}", status_code=303, headers=NO_STORE)
 
 
 @get(["/checkoutshopper/images/logos/{name:str}", "/gopay/static/{name:str}"], cache=False)
@@ -158,7 +159,7 @@ async def get_static(request: HttpRequest) -> HttpResponse:
 
 @get("/checkoutshopper/images/logos/{size:str}/{name:str}")
 async def get_sized_logo(request: HttpRequest) -> HttpResponse:
-    """Serve a logo in one of Adyen's sizes; as SVG they are all one."""
+    """Serve a logo in one of Adyen's sizes; the SVG is the same for all."""
     size, name = request.path_part("size"), request.path_part("name")
     return _static(name if name.endswith(".svg") else f"{size}-{name}")
 
@@ -174,7 +175,7 @@ def _static(name: str) -> HttpResponse:
 def _payment(request: HttpRequest) -> Payment | None:
     key = request.path_part("key")
     payment = request.twin.memory.payment(key)
-    # Only the page key opens the page; the other names of a payment are no secrets.
+    # Only the page key opens the page; the other names of a payment are not secret.
     return payment if payment is not None and payment.page_key == key else None
 
 
@@ -187,7 +188,7 @@ def _is_phone(request: HttpRequest) -> bool:
 
 
 def reaches_phone(public_url: str) -> bool:
-    """Whether a phone can open this address: not one that is this machine's own."""
+    """Return whether a phone can open this address: not a loopback address."""
     host = urlsplit(public_url).hostname or ""
     try:
         return not ipaddress.ip_address(host).is_loopback
@@ -204,17 +205,17 @@ def _waiting_page(
     wrong_pin: bool = False,
 ) -> Page:
     twin, knobs = request.twin, request.twin.knobs
-    purse = wallets.of_payment(twin, payment)
-    held = wallets.balance(twin, purse)
+    wallet = wallets.of_payment(twin, payment)
+    balance = wallets.balance(twin, wallet)
     phone_url = f"{request.public_url}/gopay/{payment.page_key}/phone?scanned=true"
     return _page(
         request,
         "pay.html",
         payment=payment,
         amount=texts.rupiah(payment.amount.value),
-        account=purse.account,
-        balance=texts.rupiah(held),
-        enough=payment.amount.value <= held,
+        account=wallet.account,
+        balance=texts.rupiah(balance),
+        enough=payment.amount.value <= balance,
         pin=knobs.wallet_pin,
         tries_left=knobs.pin_tries - payment.pin_tries,
         wrong_pin=wrong_pin,
@@ -225,18 +226,18 @@ def _waiting_page(
 
 
 def _decided_page(request: HttpRequest, payment: Payment, *, scanned: bool = False) -> Page:
-    goes_back = payment.comes_back and not scanned
+    returns = payment.comes_back and not scanned
     return _page(
         request,
         "decided.html",
         payment=payment,
         amount=texts.rupiah(payment.amount.value),
-        back=payments.way_back(request.twin, payment) if goes_back else None,
+        back=payments.shopper_return(request.twin, payment) if returns else None,
     )
 
 
 def _return(request: HttpRequest, payment: Payment) -> Page:
-    back = payments.way_back(request.twin, payment)
+    back = payments.shopper_return(request.twin, payment)
     if back.method == "GET":
         return Redirect(back.location, status_code=303, headers=NO_STORE)
     return _page(request, "return_post.html", back=back)
@@ -246,13 +247,27 @@ def _unknown(request: HttpRequest) -> Page:
     return _page(request, "unknown.html", status_code=404)
 
 
-def _page(request: HttpRequest, name: str, status_code: int = 200, **facts: Any) -> Page:
-    words = texts.texts_for(request.headers.get("accept-language", ""))
-    html = _templates().get_template(name).render(t=words, **facts)
+def _page(request: HttpRequest, name: str, status_code: int = 200, **values: Any) -> Page:
+    translated = texts.texts_for(request.headers.get("accept-language", ""))
+    html = _templates().get_template(name).render(t=translated, **values)
     return Response(html, status_code=status_code, media_type=MediaType.HTML, headers=NO_STORE)
 
 
 def _qr(url: str) -> str:
     code = segno.make(url, error="m", micro=False)
-    drawn: str = code.svg_inline(border=2, dark="#0b2f3a", omitsize=True)
-    return drawn
+    svg: str = code.svg_inline(border=2, dark="#0b2f3a", omitsize=True)
+    return svg
+
+
+HANDLERS: Final = [
+    get_redirect,
+    post_redirect,
+    get_app,
+    post_unlink,
+    get_page,
+    get_phone,
+    get_status,
+    post_action,
+    get_static,
+    get_sized_logo,
+]

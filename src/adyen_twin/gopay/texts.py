@@ -1,4 +1,6 @@
-"""What the GoPay pages say, in Indonesian and in English."""
+"""The texts of the GoPay pages, in Indonesian and in English."""
+
+from __future__ import annotations
 
 from typing import Final
 
@@ -102,10 +104,10 @@ ENGLISH: Final = {
 
 
 def texts_for(accept_language: str) -> dict[str, str]:
-    """Return the words for a browser: Indonesian, unless it would rather have English."""
+    """Return the texts for a browser: Indonesian, unless it prefers English."""
     wanted = sorted(_preferences(accept_language), reverse=True)
     for _, language in wanted:
-        if language in ("id", "in"):  # `in` is what old Androids call Indonesian.
+        if language in ("id", "in"):  # Old Androids use `in` for Indonesian.
             return INDONESIAN
         if language == "en":
             return ENGLISH
@@ -125,5 +127,5 @@ def _preferences(accept_language: str) -> list[tuple[float, str]]:
 
 
 def rupiah(value: int) -> str:
-    """Return an amount as Indonesians write it: Rp25.000."""
+    """Return an amount in rupiah as Indonesians write it: Rp25.000."""
     return f"Rp{value:,}".replace(",", ".")

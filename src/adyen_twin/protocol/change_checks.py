@@ -1,41 +1,45 @@
-"""What Adyen demands of calls about what is there already: modifications and tokens."""
+"""What Adyen requires of modifications and of calls about tokens.
+
+The name of a rule is an interface: the knob `answers` names it.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from adyen_twin.core.state import Kind
 from adyen_twin.protocol import errors, limits, payment_checks, rules
 
 
-def modification_texts(asked: rules.Asked) -> None:
-    """A modification's own fields are what the schema says."""
-    rules.check_text(asked.body, "reference", 0, limits.REFERENCE_MAX)
-    reason = asked.body.get("merchantRefundReason")
+def modification_texts(request: rules.Request) -> None:
+    """`reference` and `merchantRefundReason` are valid."""
+    rules.check_text(request.body, "reference", 0, limits.REFERENCE_MAX)
+    reason = request.body.get("merchantRefundReason")
     if reason is not None and reason not in limits.REFUND_REASONS:
         raise errors.invalid("merchantRefundReason")
 
 
-def payment_reference(asked: rules.Asked) -> None:
-    """A cancel by reference says which. GUESS: the code."""
-    if not rules.is_text(asked.body.get("paymentReference"), 1, None):
+def payment_reference(request: rules.Request) -> None:
+    """A cancel by reference has a `paymentReference`. GUESS: the code."""
+    if not rules.is_text(request.body.get("paymentReference"), 1, None):
         raise errors.invalid("paymentReference")
 
 
-def shopper(asked: rules.Asked) -> None:
-    """A call about tokens says whose. GUESS: the code."""
-    if not rules.is_text(asked.body.get("shopperReference"), 3, 256):
+def shopper(request: rules.Request) -> None:
+    """A call about tokens has a `shopperReference`. GUESS: the code."""
+    if not rules.is_text(request.body.get("shopperReference"), 3, 256):
         raise errors.invalid("shopperReference")
 
 
 def contract(body: rules.Body) -> set[str]:
-    """Return the classic contracts that a list is narrowed to; none, if it is not."""
+    """Return the classic contracts that a list of tokens is filtered by; empty: no filter."""
     recurring = body.get("recurring") or {}
-    said = recurring.get("contract") if isinstance(recurring, Mapping) else ""
-    if said is None:
+    names = recurring.get("contract") if isinstance(recurring, Mapping) else ""
+    if names is None:
         return set()
-    if said not in limits.CONTRACTS:
+    if names not in limits.CONTRACTS:
         raise errors.invalid("recurring.contract")
-    return set(str(said).split(","))
+    return set(str(names).split(","))
 
 
 TOKENS: Final[tuple[rules.Rule, ...]] = (rules.merchant_account, shopper)
@@ -46,16 +50,17 @@ CANCELS: Final[tuple[rules.Rule, ...]] = (
     modification_texts,
 )
 
-_OF_AMOUNT: Final = (rules.merchant_account, rules.amount, modification_texts, rules.line_items)
-_OF_ALL: Final = (rules.merchant_account, modification_texts)
-MODIFICATIONS: Final[dict[Kind, tuple[rules.Rule, ...]]] = {
-    Kind.CAPTURE: _OF_AMOUNT,
-    Kind.REFUND: _OF_AMOUNT,
-    Kind.CANCEL: _OF_ALL,
-    Kind.REVERSAL: _OF_ALL,
+_WITH_AMOUNT: Final = (rules.merchant_account, rules.amount, modification_texts, rules.line_items)
+_OF_WHOLE: Final = (rules.merchant_account, modification_texts)
+#: By the last part of the path.
+MODIFICATIONS: Final[dict[str, tuple[rules.Rule, ...]]] = {
+    "captures": _WITH_AMOUNT,
+    "refunds": _WITH_AMOUNT,
+    "cancels": _OF_WHOLE,
+    "reversals": _OF_WHOLE,
 }
 
-#: Every rule by name: what the knob `answers` may name.
+#: The name of every rule: what the knob `answers` may name.
 RULE_NAMES: Final = frozenset(
     rule.__name__
     for rules_of_call in (
@@ -63,7 +68,7 @@ RULE_NAMES: Final = frozenset(
         payment_checks.PAYMENTS,
         CANCELS,
         TOKENS,
-        _OF_AMOUNT,
+        _WITH_AMOUNT,
     )
     for rule in rules_of_call
 )

@@ -1,22 +1,25 @@
-"""Adyen's errors, as its Checkout and Recurring APIs put them.
+"""Adyen's errors, as its Checkout and Recurring APIs answer them.
 
-The body is {status, errorCode, message, errorType, pspReference?}. The codes come
-from Adyen's OpenAPI files, its libraries' tests and recorded answers; a code that
-nobody could establish for its case bears GUESS, and docs/twin.md lists them all.
+The body is {status, errorCode, message, errorType, pspReference?}. The codes come from
+Adyen's OpenAPI files, its libraries' tests and recorded answers. A code that could not be
+established is marked GUESS, and docs/twin.md lists all guesses. Each function returns an
+error to raise; its docstring says what is wrong with the request.
 """
+
+from __future__ import annotations
 
 from typing import Any
 
 
 class AdyenError(Exception):
-    """An answer other than success, with its body."""
+    """An error answer of Adyen: HTTP status, error code, message and type."""
 
     def __init__(
         self,
         status: int,
         code: str,
         message: str,
-        kind: str = "validation",
+        error_type: str = "validation",
         *,
         headers: dict[str, str] | None = None,
         psp_reference: str | None = None,
@@ -25,30 +28,30 @@ class AdyenError(Exception):
         self.status = status
         self.code = code
         self.message = message
-        self.kind = kind
+        self.error_type = error_type
         self.headers = headers or {}
         self.psp_reference = psp_reference
 
     def body(self) -> dict[str, Any]:
-        """Return the error as Adyen spells it."""
-        said: dict[str, Any] = {
+        """Return the JSON body of the error."""
+        body: dict[str, Any] = {
             "status": self.status,
             "errorCode": self.code,
             "message": self.message,
-            "errorType": self.kind,
+            "errorType": self.error_type,
         }
         if self.psp_reference is not None:
-            said["pspReference"] = self.psp_reference
-        return said
+            body["pspReference"] = self.psp_reference
+        return body
 
 
 def unauthorized() -> AdyenError:
-    """No key, or not the twin's."""
+    """The API key is missing or wrong."""
     return AdyenError(401, "000", "HTTP Status Response - Unauthorized", "security")
 
 
 def not_json(message: str) -> AdyenError:
-    """The body is no JSON object."""
+    """The body is not a JSON object."""
     return AdyenError(400, "702", f"Unexpected input: {message}, expected: }}")
 
 
@@ -58,7 +61,7 @@ def wrong_merchant() -> AdyenError:
 
 
 def invalid(path: str) -> AdyenError:
-    """A field breaks the schema or a rule that has no code of its own."""
+    """A field breaks the schema, or a rule that has no error code of its own."""
     return AdyenError(422, "187", f"Field '{path}' is not valid.")
 
 
@@ -68,27 +71,27 @@ def no_reference() -> AdyenError:
 
 
 def no_return_url() -> AdyenError:
-    """There is no way back for the shopper."""
+    """The returnUrl is missing."""
     return AdyenError(422, "14_030", "Return URL is missing.")
 
 
 def no_payment_method() -> AdyenError:
-    """Nothing says how to pay."""
+    """The paymentMethod is missing."""
     return AdyenError(422, "14_006", "Required object 'paymentMethod' is not provided.")
 
 
 def no_amount() -> AdyenError:
-    """Nothing says how much."""
+    """The amount, or its value, is missing."""
     return AdyenError(422, "100", "No amount specified")
 
 
 def invalid_amount() -> AdyenError:
-    """The value is no amount GoPay takes."""
+    """The value is outside GoPay's limits."""
     return AdyenError(422, "137", "Invalid amount specified")
 
 
 def unsupported_currency() -> AdyenError:
-    """GoPay takes rupiah."""
+    """The currency is not the rupiah."""
     return AdyenError(422, "138", "Unsupported currency specified")
 
 
@@ -98,37 +101,37 @@ def metadata_too_large() -> AdyenError:
 
 
 def unsupported() -> AdyenError:
-    """The method is not set up for this account, or not in this combination."""
+    """The account does not have this payment method, or not in this combination."""
     return AdyenError(500, "905", "Payment details are not supported", "configuration")
 
 
 def no_redirect_result() -> AdyenError:
-    """The details hold nothing to go by; the message is misleading, and Adyen's own."""
+    """The redirectResult is missing; the misleading message is Adyen's own."""
     return AdyenError(422, "14_002", "Required field 'paymentData' is not provided.")
 
 
 def invalid_payload() -> AdyenError:
-    """The redirectResult is none that Adyen issued."""
+    """The redirectResult was not issued by Adyen."""
     return AdyenError(422, "14_018", "Invalid payload provided")
 
 
 def no_original() -> AdyenError:
-    """A modification names no payment that this account has."""
+    """The modification names a payment that this account does not have."""
     return AdyenError(422, "167", "Original pspReference required for this operation")
 
 
 def no_contract() -> AdyenError:
-    """The shopper has no such permission: a token of another, or of another account."""
+    """The token belongs to another shopper or another account."""
     return AdyenError(422, "800", "Contract not found")
 
 
 def no_detail() -> AdyenError:
-    """There is no such token, or none any more."""
+    """The token does not exist, or is disabled."""
     return AdyenError(422, "803", "PaymentDetail not found")
 
 
 def unavailable() -> AdyenError:
-    """What keeps the idempotency keys is down; asking again later, with the same key, is safe."""
+    """The store of idempotency keys is down; the same call with the same key is safe later."""
     return AdyenError(
         503,
         "703",
@@ -139,17 +142,17 @@ def unavailable() -> AdyenError:
 
 
 def in_progress(status: int, psp_reference: str | None = None) -> AdyenError:
-    """The same request is running, or was done already."""
+    """The same request is running, or was carried out already."""
     return AdyenError(
         status, "704", "request already processed or in progress", psp_reference=psp_reference
     )
 
 
 def not_found() -> AdyenError:
-    """No such path. GUESS: the body; that a wrong path answers 404 is known."""
+    """The path does not exist. GUESS: the body; that the status is 404 is known."""
     return AdyenError(404, "000", "HTTP Status Response - Not Found", "validation")
 
 
 def broken() -> AdyenError:
-    """A fault of the twin itself. GUESS: Adyen's code of its own internal errors."""
+    """A bug of the twin itself. GUESS: Adyen's code for its internal errors."""
     return AdyenError(500, "000", "Internal error", "internal")

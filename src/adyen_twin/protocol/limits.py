@@ -1,7 +1,9 @@
 """The limits of Adyen's schemas, as tables: names, lengths, vocabularies.
 
-Read from Adyen's OpenAPI files for Checkout v71 and v72; where the two differ it says so.
+Read from Adyen's OpenAPI files for Checkout v71 and v72; differences between them are named.
 """
+
+from __future__ import annotations
 
 from typing import Final
 
@@ -9,8 +11,8 @@ GOPAY: Final = "gopay_wallet"
 COUNTRY: Final = "ID"
 CURRENCY: Final = "IDR"
 
-INT32 = range(-(2**31), 2**31)
-INT64 = range(-(2**63), 2**63)
+INT32: Final = range(-(2**31), 2**31)
+INT64: Final = range(-(2**63), 2**63)
 
 CHANNELS: Final = ("iOS", "Android", "Web")
 INTERACTIONS: Final = ("Ecommerce", "ContAuth", "Moto", "POS")
@@ -34,7 +36,7 @@ REDIRECT_RESULT_MAX: Final = 20_000
 CAPTURE_DELAY_HOURS_MAX: Final = 672
 IDEMPOTENCY_KEY_MAX: Final = 64
 
-#: Where v72 differs from the versions before it: field -> (longest in v72, longest before).
+#: Where v72 differs from earlier versions: field -> (longest in v72, longest before).
 LENGTHS_OF_V72: Final[dict[str, tuple[int, int | None]]] = {
     "returnUrl": (1024, 8000),
     "shopperEmail": (256, None),
@@ -112,6 +114,6 @@ ITEM_DESCRIPTION_MAX: Final = 10_000
 
 
 def longest_text(name: str, version: int) -> int | None:
-    """Return how long a text that v72 bounds may be in the version called."""
+    """Return the greatest length of a text in the version called, if it has one there."""
     newest, older = LENGTHS_OF_V72[name]
     return newest if version >= V72 else older

@@ -1,8 +1,11 @@
-"""What Adyen demands of /paymentMethods, /payments and /payments/details, rule by rule.
+"""What Adyen requires of /paymentMethods, /payments and /payments/details, rule by rule.
 
 The limits are those of Adyen's OpenAPI files for the version called (v71 and v72
-differ). The order of the rules, and the codes marked GUESS, are not established.
+differ). The order of the rules, and the codes marked GUESS, are not established. The
+name of a rule is an interface: the knob `answers` names it.
 """
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,68 +13,68 @@ from typing import Any, Final
 from adyen_twin.protocol import errors, limits, rules
 
 
-def reference(asked: rules.Asked) -> None:
-    """The shop names the payment."""
-    if asked.body.get("reference") in (None, ""):
+def reference(request: rules.Request) -> None:
+    """There is a `reference`."""
+    if request.body.get("reference") in (None, ""):
         raise errors.no_reference()
 
 
-def return_url(asked: rules.Asked) -> None:
-    """There is a way back; on the web it is an http address."""
-    url = asked.body.get("returnUrl")
+def return_url(request: rules.Request) -> None:
+    """There is a `returnUrl`; on the web it is an http address."""
+    url = request.body.get("returnUrl")
     if url in (None, ""):
         raise errors.no_return_url()
-    longest = limits.longest_text("returnUrl", asked.version)
+    longest = limits.longest_text("returnUrl", request.version)
     if not rules.is_text(url, 1, longest) or any(letter.isspace() for letter in url):
         raise errors.invalid("returnUrl")
     scheme, separator, rest = url.partition("://")
-    on_the_web = asked.body.get("channel") in (None, "Web")
+    on_the_web = request.body.get("channel") in (None, "Web")
     if not (scheme and separator and rest) or (on_the_web and scheme not in ("http", "https")):
         raise errors.invalid("returnUrl")
 
 
-def payment_method(asked: rules.Asked) -> None:
-    """There is a method, and it says its type."""
-    method = asked.body.get("paymentMethod")
+def payment_method(request: rules.Request) -> None:
+    """There is a `paymentMethod`, and it has a type or a token."""
+    method = request.body.get("paymentMethod")
     if method is None:
         raise errors.no_payment_method()
     if not isinstance(method, Mapping):
         raise errors.invalid("paymentMethod")
     for name in ("storedPaymentMethodId", "recurringDetailReference"):
         rules.check_text(method, name, 1, limits.TOKEN_MAX, within="paymentMethod")
-    # A token needs no type: Adyen's schema of stored methods does not even know GoPay's.
-    if not _names_token(method) and not rules.is_text(method.get("type"), 1, None):
+    # A token needs no type: Adyen's schema of stored methods does not have GoPay's.
+    if stored_token(method) is None and not rules.is_text(method.get("type"), 1, None):
         raise errors.invalid("paymentMethod.type")
 
 
-def only_gopay(asked: rules.Asked) -> None:
-    """The twin's account has GoPay and nothing else."""
-    method = asked.body["paymentMethod"]
+def only_gopay(request: rules.Request) -> None:
+    """The method is GoPay: the account has no other one."""
+    method = request.body["paymentMethod"]
     kind = method.get("type")
-    if kind != limits.GOPAY and not (kind is None and _names_token(method)):
+    if kind != limits.GOPAY and not (kind is None and stored_token(method)):
         raise errors.unsupported()
 
 
-def gopay_token(asked: rules.Asked) -> None:
-    """A token is saved, and used, for a named shopper and one of GoPay's two models.
+def gopay_token(request: rules.Request) -> None:
+    """A token is saved and charged for a named shopper, in one of GoPay's two models.
 
-    GUESS: the codes. That a Subscription or CardOnFile charge is ContAuth, GoPay's page says.
+    GUESS: the codes. Source for ContAuth in a Subscription or CardOnFile charge: GoPay's page.
     """
-    uses = _names_token(asked.body["paymentMethod"])
-    if not uses and not saves_token(asked.body):
+    charges = stored_token(request.body["paymentMethod"]) is not None
+    if not charges and not saves_token(request.body):
         return
     for name in ("shopperReference", "recurringProcessingModel"):
-        if asked.body.get(name) is None:
+        if request.body.get(name) is None:
             raise errors.invalid(name)
-    if asked.body["recurringProcessingModel"] not in limits.GOPAY_MODELS:
+    if request.body["recurringProcessingModel"] not in limits.GOPAY_MODELS:
         raise errors.unsupported()
-    if uses and asked.knobs.strict and asked.body.get("shopperInteraction") != "ContAuth":
+    if charges and request.strict and request.body.get("shopperInteraction") != "ContAuth":
         raise errors.invalid("shopperInteraction")
 
 
 def saves_token(body: rules.Body) -> bool:
-    """Return whether a payment is to save a token; the last two are its older names."""
-    if _names_token(body["paymentMethod"]):
+    """Return whether a payment saves a token; the last two fields are older names."""
+    if stored_token(body["paymentMethod"]):
         return False
     return any(
         body.get(name) is True
@@ -79,137 +82,138 @@ def saves_token(body: rules.Body) -> bool:
     )
 
 
-def _names_token(method: Mapping[str, Any]) -> bool:
-    return bool(method.get("storedPaymentMethodId") or method.get("recurringDetailReference"))
+def stored_token(method: Mapping[str, Any]) -> str | None:
+    """Return the token that a `paymentMethod` names; the second field is the older name."""
+    return method.get("storedPaymentMethodId") or method.get("recurringDetailReference") or None
 
 
-def gopay_amount(asked: rules.Asked) -> None:
-    """GoPay takes rupiah, within its limits. GUESS: both codes."""
-    if asked.body["amount"]["currency"] != limits.CURRENCY:
+def gopay_amount(request: rules.Request) -> None:
+    """The amount is in rupiah and within GoPay's limits. GUESS: both codes."""
+    if request.body["amount"]["currency"] != limits.CURRENCY:
         raise errors.unsupported_currency()
-    if not asked.knobs.amount_min <= asked.body["amount"]["value"] <= asked.knobs.amount_max:
+    if request.body["amount"]["value"] not in request.amounts:
         raise errors.invalid_amount()
 
 
-def gopay_country(asked: rules.Asked) -> None:
-    """GoPay is Indonesia's. GUESS: that another country is refused, and the code."""
-    if asked.body.get("countryCode") not in (None, limits.COUNTRY):
+def gopay_country(request: rules.Request) -> None:
+    """The country is Indonesia. GUESS: that another one is refused, and the code."""
+    if request.body.get("countryCode") not in (None, limits.COUNTRY):
         raise errors.unsupported()
 
 
-def gopay_browser(asked: rules.Asked) -> None:
-    """GoPay's page demands browserInfo and channel; an older page says one of them.
+def gopay_browser(request: rules.Request) -> None:
+    """There are `browserInfo` and `channel`, as GoPay's page says; an older page: one of them.
 
-    GUESS: the code. That browserInfo is mandatory, an implementer reported. The page
-    does not name them among what a payment with a token needs.
+    GUESS: the code. An implementer reported that browserInfo is mandatory. The page does
+    not name them among the fields of a payment with a token.
     """
-    if _names_token(asked.body["paymentMethod"]):
+    if stored_token(request.body["paymentMethod"]):
         return
-    present = [name for name in ("browserInfo", "channel") if asked.body.get(name) is not None]
-    if asked.knobs.strict and "browserInfo" not in present:
+    present = [name for name in ("browserInfo", "channel") if request.body.get(name) is not None]
+    if request.strict and "browserInfo" not in present:
         raise errors.invalid("browserInfo")
-    if asked.knobs.strict and "channel" not in present:
+    if request.strict and "channel" not in present:
         raise errors.invalid("channel")
     if not present:
         raise errors.invalid("browserInfo")
 
 
-def texts(asked: rules.Asked) -> None:
-    """Text fields are text, within their lengths."""
+def texts(request: rules.Request) -> None:
+    """Text fields are text within their lengths."""
     for name, (shortest, longest) in limits.TEXTS.items():
-        rules.check_text(asked.body, name, shortest, longest)
+        rules.check_text(request.body, name, shortest, longest)
     for name in limits.LENGTHS_OF_V72:
-        rules.check_text(asked.body, name, 0, limits.longest_text(name, asked.version))
+        rules.check_text(request.body, name, 0, limits.longest_text(name, request.version))
 
 
-def choices(asked: rules.Asked) -> None:
-    """Fields with a fixed vocabulary keep to it."""
+def choices(request: rules.Request) -> None:
+    """Fields with a fixed vocabulary have a value of it."""
     for name, allowed in limits.CHOICES.items():
-        if asked.body.get(name) is not None and asked.body[name] not in allowed:
+        if request.body.get(name) is not None and request.body[name] not in allowed:
             raise errors.invalid(name)
 
 
-def flags(asked: rules.Asked) -> None:
-    """Fields that are true or false are JSON booleans."""
+def flags(request: rules.Request) -> None:
+    """Boolean fields are JSON booleans."""
     for name in limits.FLAGS:
-        if asked.body.get(name) is not None and not isinstance(asked.body[name], bool):
+        if request.body.get(name) is not None and not isinstance(request.body[name], bool):
             raise errors.invalid(name)
 
 
-def objects(asked: rules.Asked) -> None:
-    """Fields that hold fields are objects."""
+def objects(request: rules.Request) -> None:
+    """Object fields are JSON objects."""
     for name in limits.OBJECTS:
-        if asked.body.get(name) is not None and not isinstance(asked.body[name], Mapping):
+        if request.body.get(name) is not None and not isinstance(request.body[name], Mapping):
             raise errors.invalid(name)
 
 
-def capture_delay(asked: rules.Asked) -> None:
-    """A capture waits four weeks at most."""
-    hours = asked.body.get("captureDelayHours")
+def capture_delay(request: rules.Request) -> None:
+    """`captureDelayHours` is at most four weeks."""
+    hours = request.body.get("captureDelayHours")
     if hours is not None and not rules.is_whole(hours, range(limits.CAPTURE_DELAY_HOURS_MAX + 1)):
         raise errors.invalid("captureDelayHours")
 
 
-def browser_info(asked: rules.Asked) -> None:
-    """What is said of the browser is said in full."""
-    said = asked.body.get("browserInfo")
-    if said is None:
+def browser_info(request: rules.Request) -> None:
+    """`browserInfo` is complete and valid, if there is one."""
+    info = request.body.get("browserInfo")
+    if info is None:
         return
-    if not isinstance(said, Mapping):
+    if not isinstance(info, Mapping):
         raise errors.invalid("browserInfo")
     for name in limits.BROWSER_TEXTS:
-        if not rules.is_text(said.get(name), 0, None):
+        if not rules.is_text(info.get(name), 0, None):
             raise errors.invalid(f"browserInfo.{name}")
     for name in limits.BROWSER_NUMBERS:
-        if not rules.is_whole(said.get(name), limits.INT32):
+        if not rules.is_whole(info.get(name), limits.INT32):
             raise errors.invalid(f"browserInfo.{name}")
-    if said["colorDepth"] not in limits.COLOUR_DEPTHS:
+    if info["colorDepth"] not in limits.COLOUR_DEPTHS:
         raise errors.invalid("browserInfo.colorDepth")
-    if not isinstance(said.get("javaEnabled"), bool):
+    if not isinstance(info.get("javaEnabled"), bool):
         raise errors.invalid("browserInfo.javaEnabled")
-    if not isinstance(said.get("javaScriptEnabled", True), bool):
+    if not isinstance(info.get("javaScriptEnabled", True), bool):
         raise errors.invalid("browserInfo.javaScriptEnabled")
 
 
-def metadata(asked: rules.Asked) -> None:
-    """Metadata is at most twenty short pairs of text."""
-    said = asked.body.get("metadata")
-    if said is None:
+def metadata(request: rules.Request) -> None:
+    """`metadata` is at most twenty short pairs of text."""
+    pairs = request.body.get("metadata")
+    if pairs is None:
         return
-    if not isinstance(said, Mapping):
+    if not isinstance(pairs, Mapping):
         raise errors.invalid("metadata")
-    for key, value in said.items():
+    for key, value in pairs.items():
         if not isinstance(value, str):
             raise errors.invalid(f"metadata.{key}")
         if len(key) > limits.METADATA_KEY_MAX or len(value) > limits.METADATA_VALUE_MAX:
             raise errors.metadata_too_large()
-    if len(said) > limits.METADATA_PAIRS_MAX:
+    if len(pairs) > limits.METADATA_PAIRS_MAX:
         raise errors.metadata_too_large()
 
 
-def redirect_methods(asked: rules.Asked) -> None:
-    """A preferred way to redirect is GET or POST."""
+def redirect_methods(request: rules.Request) -> None:
+    """A preferred method of redirection is GET or POST."""
     for name in ("redirectFromIssuerMethod", "redirectToIssuerMethod"):
-        if asked.body.get(name) not in (None, "GET", "POST"):
+        if request.body.get(name) not in (None, "GET", "POST"):
             raise errors.invalid(name)
 
 
-def listing_texts(asked: rules.Asked) -> None:
-    """A listing's texts are text."""
+def listing_texts(request: rules.Request) -> None:
+    """Text fields of a request for /paymentMethods are text."""
     for name in ("countryCode", "shopperLocale", "shopperEmail", "shopperIP", "telephoneNumber"):
-        rules.check_text(asked.body, name, 0, None)
+        rules.check_text(request.body, name, 0, None)
 
 
-def listing(asked: rules.Asked) -> None:
-    """A request for /paymentMethods says what it says in the right types."""
-    listing_texts(asked)
-    rules.check_text(asked.body, "shopperReference", 3, 256)
-    if asked.body.get("amount") is not None:
-        rules.check_amount(asked.body["amount"])
-    if asked.body.get("channel") not in (None, *limits.CHANNELS):
+def listing(request: rules.Request) -> None:
+    """The fields of a request for /paymentMethods have the right types."""
+    listing_texts(request)
+    rules.check_text(request.body, "shopperReference", 3, 256)
+    if request.body.get("amount") is not None:
+        rules.check_amount(request.body["amount"])
+    if request.body.get("channel") not in (None, *limits.CHANNELS):
         raise errors.invalid("channel")
     for name in ("allowedPaymentMethods", "blockedPaymentMethods"):
-        names = asked.body.get(name)
+        names = request.body.get(name)
         if names is not None and not rules.is_texts(names):
             raise errors.invalid(name)
 
@@ -246,9 +250,9 @@ def redirect_result(body: rules.Body) -> str:
         raise errors.no_redirect_result()
     if not isinstance(details, Mapping):
         raise errors.invalid("details")
-    said = details.get("redirectResult")
-    if said in (None, ""):
+    result = details.get("redirectResult")
+    if result in (None, ""):
         raise errors.no_redirect_result()
-    if not rules.is_text(said, 1, limits.REDIRECT_RESULT_MAX):
+    if not rules.is_text(result, 1, limits.REDIRECT_RESULT_MAX):
         raise errors.invalid("details.redirectResult")
-    return str(said)
+    return str(result)

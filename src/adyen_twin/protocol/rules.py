@@ -1,14 +1,15 @@
-"""What rules about a request are made of, and the rules that many calls share.
+"""How rules about a request are run, and the rules that many calls share.
 
-A rule looks at what was asked and raises for what breaks it; the first rule broken is
-the answer. Nothing here changes anything.
+A rule is a function that raises an error if the request breaks it; the first broken rule
+is the answer. A rule changes nothing. Its name is an interface: the knob `answers` names it.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.protocol import errors, limits
 from adyen_twin.protocol.errors import AdyenError
 
@@ -16,62 +17,68 @@ Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A request to check, and what it is checked against."""
+class Request:
+    """A request to check, and the account that it is checked against."""
 
     body: Body
+    #: The version of the Checkout API that was called.
     version: int
-    knobs: Knobs
-    settings: Settings
+    merchant_account: str
+    #: Whether GoPay requires both `browserInfo` and `channel`, and ContAuth for a charge.
+    strict: bool
+    #: The amounts that GoPay accepts, in minor units.
+    amounts: range
+    #: Errors to answer instead of the rules' own, by the rule's name.
+    answers: Mapping[str, AdyenError]
 
 
-Rule = Callable[[Asked], None]
+Rule = Callable[[Request], None]
 
 
-def check(rules: tuple[Rule, ...], asked: Asked) -> None:
-    """Raise for the first rule that the request breaks; a knob may say what."""
+def check(rules: tuple[Rule, ...], request: Request) -> None:
+    """Raise the error of the first rule that the request breaks.
+
+    Raises:
+        AdyenError: A rule is broken.
+
+    """
     for rule in rules:
         try:
-            rule(asked)
-        except AdyenError:
-            other = asked.knobs.answers.get(rule.__name__)
-            if other is None:
-                raise
-            raise AdyenError(
-                other.status, other.error_code, other.message, other.error_type
-            ) from None
+            rule(request)
+        except AdyenError as error:
+            raise request.answers.get(rule.__name__, error) from None
 
 
-def merchant_account(asked: Asked) -> None:
-    """The account is the twin's. GUESS: a missing one answers as a wrong one does."""
-    if asked.body.get("merchantAccount") != asked.settings.merchant_account:
+def merchant_account(request: Request) -> None:
+    """`merchantAccount` is the twin's. GUESS: a missing one is answered like a wrong one."""
+    if request.body.get("merchantAccount") != request.merchant_account:
         raise errors.wrong_merchant()
 
 
-def amount(asked: Asked) -> None:
-    """There is an amount, whole, with a currency of three letters."""
-    check_amount(asked.body.get("amount"))
+def amount(request: Request) -> None:
+    """`amount` has a whole value and a currency of three letters."""
+    check_amount(request.body.get("amount"))
 
 
-def check_amount(said: object) -> None:
-    """Raise unless this is an amount as the schema has it."""
-    if said is None:
+def check_amount(amount: object) -> None:
+    """Raise unless this is an amount by the schema."""
+    if amount is None:
         raise errors.no_amount()
-    if not isinstance(said, Mapping):
+    if not isinstance(amount, Mapping):
         raise errors.invalid("amount")
-    currency = said.get("currency")
+    currency = amount.get("currency")
     if not is_text(currency, 3, 3):
         raise errors.invalid("amount.currency")
-    if said.get("value") is None:
+    if amount.get("value") is None:
         raise errors.no_amount()
-    # GUESS: a fraction is answered as an invalid field, not as JSON that cannot be read.
-    if not is_whole(said["value"], limits.INT64):
+    # GUESS: a fraction is answered as an invalid field, not as invalid JSON.
+    if not is_whole(amount["value"], limits.INT64):
         raise errors.invalid("amount.value")
 
 
-def line_items(asked: Asked) -> None:
-    """Items bought are a list of objects with text and whole numbers."""
-    items = asked.body.get("lineItems")
+def line_items(request: Request) -> None:
+    """`lineItems` is a list of objects with text and whole numbers."""
+    items = request.body.get("lineItems")
     if items is None:
         return
     if not isinstance(items, list):
@@ -94,13 +101,13 @@ def _check_item(item: object, path: str) -> None:
 def check_text(
     fields: Mapping[str, Any], name: str, shortest: int, longest: int | None, *, within: str = ""
 ) -> None:
-    """Raise unless a field is left out, or is text of these lengths."""
+    """Raise unless a field is missing, or is text within these lengths."""
     if fields.get(name) is not None and not is_text(fields[name], shortest, longest):
         raise errors.invalid(f"{within}.{name}" if within else name)
 
 
 def is_text(value: object, shortest: int, longest: int | None) -> bool:
-    """Return whether this is text of these lengths."""
+    """Return whether this is text within these lengths."""
     return (
         isinstance(value, str)
         and len(value) >= shortest
@@ -115,5 +122,5 @@ def is_texts(values: object) -> bool:
 
 def is_whole(value: object, within: range) -> bool:
     """Return whether this is a whole number of that range."""
-    # JSON's true is an int to Python, and no number to Adyen.
+    # JSON's true is an int in Python, but not a number for Adyen.
     return isinstance(value, int) and not isinstance(value, bool) and value in within

@@ -1,113 +1,105 @@
-"""What runs beside the requests: couriers, the agenda, and the clock's sudden leaps."""
+"""The background work: tasks and deliveries as they fall due, and advancing the clock."""
+
+from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
-from adyen_twin.core.state import Endpoint, EndpointName, Letter
+from adyen_twin.core.state import ENDPOINT_NAMES, EndpointName
 from adyen_twin.core.twin import Twin
-from adyen_twin.simulation import agenda
-from adyen_twin.webhooks.delivery import ENDPOINTS, PostOffice
+from adyen_twin.simulation import tasks
+from adyen_twin.webhooks.delivery import Sender
 
-#: A courier looks at its queue this often at least, though nobody rang.
-LOOK_AGAIN_S = 3600.0
-#: A fault of the twin's own is not run into again at once.
+#: A background loop looks for work at least this often, even if nothing changed.
+LOOK_AGAIN_S: Final = 3600.0
+#: The pause after a bug of the twin, so that a loop does not spin on it.
 AFTER_FAILURE_S = 1.0
 
 log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Does what falls due, as time passes or as it is made to pass."""
+    """Runs what is due, as time passes or as the clock is advanced."""
 
     def __init__(self, twin: Twin, session: aiohttp.ClientSession) -> None:
+        self.sender = Sender(twin, session)
         self._twin = twin
-        self._post_office = PostOffice(twin, session)
-        self._leaping = asyncio.Lock()
-        self._bells: list[asyncio.Event] = []
+        self._advancing = asyncio.Lock()
+        self._changes: list[asyncio.Event] = []
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work in the background for as long as the block lasts."""
-        self._twin.bell = self._ring
-        chores = [self._keep_doing(self._run_errands, lambda: agenda.next_due(self._twin))]
-        chores += [self._courier(name) for name in ENDPOINTS]
-        tasks = [asyncio.create_task(chore) for chore in chores]
+        self._twin.on_change = self._notify_loops
+        loops = [self._loop(self._run_tasks, lambda: tasks.next_due(self._twin))]
+        loops += [self._delivery_loop(name) for name in ENDPOINT_NAMES]
+        running = [asyncio.create_task(loop) for loop in loops]
         try:
             yield
         finally:
-            for task in tasks:
+            for task in running:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*running, return_exceptions=True)
 
-    async def advance(self, seconds: float) -> float:
-        """Let time pass at once, doing each thing at its own moment. Return what time it is.
+    async def advance(self, seconds: float) -> None:
+        """Advance the clock, doing each thing at its own moment.
 
-        Errands, deliveries and retries that fall due on the way are done before it returns,
-        those that they give rise to included.
+        Tasks, deliveries and retries that fall due on the way are done when this returns,
+        and so is all that they cause.
         """
-        async with self._leaping:
+        async with self._advancing:
             target = self._twin.now() + seconds
             while True:
-                await self._do_due()
+                await self._run_tasks()
+                await self._deliver()
                 moment = self._next_due()
                 if moment is None or moment > max(target, self._twin.now()):
                     break
                 self._twin.clock.advance_to(moment)
             self._twin.clock.advance_to(target)
-            self._ring()
-            return self._twin.now()
+            self._notify_loops()
 
-    async def hurry(self, reference: str) -> None:
-        """Tell at once, and have heard, what is to be told of payments with this reference."""
-        agenda.run_about(self._twin, reference)
+    async def deliver_before_reply(self, reference: str) -> None:
+        """Deliver the webhooks about payments with this reference, before a call is answered."""
+        tasks.run_before_reply(self._twin, reference)
         await self._deliver()
 
-    async def post(self, endpoint: Endpoint, letter: Letter) -> tuple[int | None, str, str | None]:
-        """Post one letter now, outside every queue."""
-        return await self._post_office.post(endpoint, letter)
+    async def _run_tasks(self) -> None:
+        tasks.run_due(self._twin)
 
     async def _deliver(self) -> None:
-        await asyncio.gather(*(self._post_office.deliver_due(name) for name in ENDPOINTS))
-
-    async def _do_due(self) -> None:
-        agenda.run_due(self._twin)
-        await self._deliver()
+        await asyncio.gather(*(self.sender.deliver_due(name) for name in ENDPOINT_NAMES))
 
     def _next_due(self) -> float | None:
-        moments = [agenda.next_due(self._twin), *map(self._post_office.next_due, ENDPOINTS)]
+        moments = [tasks.next_due(self._twin), *map(self.sender.next_due, ENDPOINT_NAMES)]
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def _courier(self, name: EndpointName) -> Coroutine[Any, Any, None]:
-        return self._keep_doing(
-            lambda: self._post_office.deliver_due(name), lambda: self._post_office.next_due(name)
-        )
+    def _delivery_loop(self, name: EndpointName) -> Coroutine[Any, Any, None]:
+        return self._loop(lambda: self.sender.deliver_due(name), lambda: self.sender.next_due(name))
 
-    async def _run_errands(self) -> None:
-        agenda.run_due(self._twin)
-
-    async def _keep_doing(
+    async def _loop(
         self, work: Callable[[], Awaitable[None]], next_due: Callable[[], float | None]
     ) -> None:
-        bell = asyncio.Event()
-        self._bells.append(bell)
+        changed = asyncio.Event()
+        self._changes.append(changed)
         while True:
-            bell.clear()
+            changed.clear()
             try:
                 await work()
             except Exception:
-                # One errand that fails must not end all that come after it, nor spin.
-                log.exception("an errand failed")
+                # A task that fails must not end the loop, nor make it spin.
+                log.exception("a scheduled task failed")
                 await asyncio.sleep(AFTER_FAILURE_S)
             due_at = next_due()
             wait_s = LOOK_AGAIN_S if due_at is None else due_at - self._twin.now()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(), min(max(wait_s, 0.0), LOOK_AGAIN_S))
+                await asyncio.wait_for(changed.wait(), min(max(wait_s, 0.0), LOOK_AGAIN_S))
 
-    def _ring(self) -> None:
-        for bell in self._bells:
-            bell.set()
+    def _notify_loops(self) -> None:
+        for changed in self._changes:
+            changed.set()

@@ -1,10 +1,12 @@
-"""What is done to a payment afterwards: captures, refunds, cancels, reversals.
+"""Modifications of a payment: captures, refunds, cancels, reversals.
 
-Every request is answered `received` with 201, and decided a moment later; the outcome
-comes by webhook only. Sources: Adyen's OpenAPI file of Checkout; its page on cancels
-(what is captured cannot be cancelled any more); a CAPTURE false recorded by a shop
-("Insufficient balance on payment"). The sums are folds over what was decided.
+Every request is answered `received` with 201 and decided a moment later; the outcome is
+sent by webhook only. Sources: Adyen's OpenAPI file of Checkout; its page on cancels (a
+captured payment cannot be cancelled); a CAPTURE false that a shop recorded ("Insufficient
+balance on payment"). Sums are computed from the list of modifications, never stored.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -17,11 +19,12 @@ from adyen_twin.webhooks import payment_notifications
 
 NOT_ENOUGH: Final = "Insufficient balance on payment"
 NOT_CAPTURED: Final = "Transaction hasn't been captured, refund not possible"
-#: GUESS: the words; that it cannot be done, Adyen's page says.
+#: GUESS: the text; Adyen's page says that it is not possible.
 CAPTURED_ALREADY: Final = "Transaction has been captured, cancel not possible"
-NOT_AUTHORISED: Final = "Transaction is not authorised"  # GUESS: the words.
-UNKNOWN_REFERENCE: Final = "Original reference not found"  # GUESS: the words.
+NOT_AUTHORISED: Final = "Transaction is not authorised"  # GUESS: the text.
+UNKNOWN_REFERENCE: Final = "Original reference not found"  # GUESS: the text.
 
+#: The event that is sent about each kind.
 EVENT_CODES: Final = {
     Kind.CAPTURE: "CAPTURE",
     Kind.REFUND: "REFUND",
@@ -31,15 +34,15 @@ EVENT_CODES: Final = {
 }
 
 
-class _No(Exception):
-    """The modification cannot be done; says why."""
+class NotPossibleError(Exception):
+    """The modification is not possible; the message is the webhook's reason."""
 
 
-def paid(twin: Twin, psp_reference: str) -> Payment:
+def find_payment(twin: Twin, psp_reference: str) -> Payment:
     """Return the payment that a modification is about, by its own pspReference.
 
     Raises:
-        AdyenError: There is none. GUESS: 422/167, also for an offer's reference.
+        AdyenError: There is no such payment. GUESS: 422/167, also for an offer's reference.
 
     """
     payment = twin.memory.payment(psp_reference)
@@ -48,10 +51,15 @@ def paid(twin: Twin, psp_reference: str) -> Payment:
     return payment
 
 
-def ask(twin: Twin, payment: Payment, kind: Kind, body: Mapping[str, Any]) -> Modification:
-    """Take down a modification; it is decided a moment later."""
-    asked = body.get("amount")
-    amount = Amount(asked["currency"], asked["value"]) if asked else payment.amount
+def receive(twin: Twin, payment: Payment, kind: Kind, body: Mapping[str, Any]) -> Modification:
+    """Create a modification; it is decided `modificationS` seconds later.
+
+    Raises:
+        AdyenError: Its amount is in another currency, or less than 1.
+
+    """
+    requested = body.get("amount")
+    amount = Amount(requested["currency"], requested["value"]) if requested else payment.amount
     if amount.currency != payment.amount.currency:
         raise errors.unsupported_currency()  # GUESS: the code.
     if amount.value < 1:
@@ -64,7 +72,7 @@ def ask(twin: Twin, payment: Payment, kind: Kind, body: Mapping[str, Any]) -> Mo
         reference=body.get("reference"),
     )
     payment.modifications.append(modification)
-    twin.later(
+    twin.schedule(
         "settle_modification",
         twin.now() + twin.knobs.modification_s,
         reference=payment.reference,
@@ -77,16 +85,17 @@ def ask(twin: Twin, payment: Payment, kind: Kind, body: Mapping[str, Any]) -> Mo
 def cancel_by_reference(twin: Twin, body: Mapping[str, Any]) -> str:
     """Cancel by the shop's own reference; return the pspReference of the request.
 
-    GUESS: every open payment of that reference is cancelled, each with a webhook of its
-    own; if none is open, the newest says why not; if there is none, the webhook is false.
+    GUESS: every open payment with that reference is cancelled, each with its own webhook;
+    if none is open, one webhook about the newest is false; if there is none at all, one
+    webhook without originalReference is false.
     """
     found = twin.memory.payments_with(body["paymentReference"])
-    is_open = [payment for payment in found if _is_open(payment)]
-    asked = [ask(twin, payment, Kind.TECHNICAL_CANCEL, body) for payment in is_open or found[-1:]]
-    if asked:
-        return asked[-1].psp_reference
+    chosen = [payment for payment in found if _is_open(payment)] or found[-1:]
+    received = [receive(twin, payment, Kind.TECHNICAL_CANCEL, body) for payment in chosen]
+    if received:
+        return received[-1].psp_reference
     psp_reference = names.psp_reference()
-    twin.later(
+    twin.schedule(
         "tell_unknown_cancel",
         twin.now() + twin.knobs.modification_s,
         reference=body["paymentReference"],
@@ -96,31 +105,31 @@ def cancel_by_reference(twin: Twin, body: Mapping[str, Any]) -> str:
     return psp_reference
 
 
-def tell_unknown_cancel(twin: Twin, *, payment_reference: str, psp_reference: str) -> None:
-    """Tell that there was nothing to cancel."""
+def send_nothing_to_cancel(twin: Twin, *, payment_reference: str, psp_reference: str) -> None:
+    """Notify the shop that no payment has the reference that was to be cancelled."""
     payment_notifications.nothing_to_cancel(
         twin, payment_reference, psp_reference, UNKNOWN_REFERENCE
     )
 
 
 def settle(twin: Twin, *, payment: str, modification: str) -> None:
-    """Decide a modification, and tell."""
+    """Decide a modification, and send the outcome."""
     about = twin.memory.payment(payment)
     if about is None:
         return
     decided = next(mod for mod in about.modifications if mod.psp_reference == modification)
     try:
         _DECIDERS[decided.kind](twin, about, decided)
-    except _No as no:
-        decided.outcome, decided.reason = Outcome.FAILED, str(no)
+    except NotPossibleError as error:
+        decided.outcome, decided.reason = Outcome.FAILED, str(error)
     else:
         decided.outcome = Outcome.SUCCEEDED
     payment_notifications.modification(twin, about, decided, EVENT_CODES[decided.kind])
-    _plan_what_fails_later(twin, about, decided)
+    _schedule_failure(twin, about, decided)
 
 
 def undo(twin: Twin, *, payment: str, modification: str, event_code: str) -> None:
-    """Let something that succeeded fail after all, and tell."""
+    """Let a successful modification fail later, and notify the shop."""
     about = twin.memory.payment(payment)
     if about is None:
         return
@@ -131,9 +140,9 @@ def undo(twin: Twin, *, payment: str, modification: str, event_code: str) -> Non
 
 
 def expire_authorisation(twin: Twin, *, psp_reference: str) -> None:
-    """Let what is left uncaptured of an authorisation run out, and tell."""
+    """Let the uncaptured rest of an authorisation expire, and notify the shop."""
     payment = twin.memory.payment(psp_reference)
-    if payment is None or payment.status is not Status.AUTHORISED or _is_spent(payment):
+    if payment is None or payment.status is not Status.AUTHORISED or _nothing_to_capture(payment):
         return
     payment.authorisation_over = True
     if captured(payment) == 0:
@@ -142,17 +151,17 @@ def expire_authorisation(twin: Twin, *, psp_reference: str) -> None:
 
 
 def captured(payment: Payment) -> int:
-    """Return how much was captured: the fold over the captures that stand."""
-    return sum(mod.amount.value for mod in payment.modifications if _captures(mod))
+    """Return how much is captured, in minor units: the sum of the captures that succeeded."""
+    return sum(mod.amount.value for mod in payment.modifications if _is_capture(mod))
 
 
 def refunded(payment: Payment) -> int:
-    """Return how much was refunded: the fold over the refunds that stand."""
-    return sum(mod.amount.value for mod in payment.modifications if _refunds(mod))
+    """Return how much is refunded, in minor units: the sum of the refunds that succeeded."""
+    return sum(mod.amount.value for mod in payment.modifications if _is_refund(mod))
 
 
-def capture_at_once(twin: Twin, payment: Payment) -> None:
-    """Capture an authorised payment by itself, as is Adyen's default. Nobody is told."""
+def capture_automatically(twin: Twin, payment: Payment) -> None:
+    """Capture an authorised payment automatically, as is Adyen's default; it sends no webhook."""
     modification = Modification(
         psp_reference=names.psp_reference(),
         kind=Kind.CAPTURE,
@@ -162,14 +171,14 @@ def capture_at_once(twin: Twin, payment: Payment) -> None:
         automatic=True,
     )
     payment.modifications.append(modification)
-    _plan_what_fails_later(twin, payment, modification)
+    _schedule_failure(twin, payment, modification)
 
 
-def _captures(mod: Modification) -> bool:
+def _is_capture(mod: Modification) -> bool:
     return mod.kind is Kind.CAPTURE and mod.outcome is Outcome.SUCCEEDED and not mod.idle
 
 
-def _refunds(mod: Modification) -> bool:
+def _is_refund(mod: Modification) -> bool:
     refund = mod.kind is Kind.REFUND or (mod.kind is Kind.REVERSAL and mod.action == "refund")
     return refund and mod.outcome is Outcome.SUCCEEDED
 
@@ -180,49 +189,48 @@ def _is_open(payment: Payment) -> bool:
     )
 
 
-def _is_spent(payment: Payment) -> bool:
+def _nothing_to_capture(payment: Payment) -> bool:
     return payment.authorisation_over or captured(payment) == payment.amount.value
 
 
 def _capture(twin: Twin, payment: Payment, mod: Modification) -> None:
     if payment.status is not Status.AUTHORISED:
-        raise _No(NOT_AUTHORISED)
-    if any(other.automatic and _captures(other) for other in payment.modifications):
-        # Asked for though done already: no harm, and no second charge.
+        raise NotPossibleError(NOT_AUTHORISED)
+    if any(other.automatic and _is_capture(other) for other in payment.modifications):
+        # It is captured already: this succeeds, and nothing is charged again.
         mod.idle = True
         return
-    if _is_spent(payment) or captured(payment) + mod.amount.value > payment.amount.value:
-        raise _No(NOT_ENOUGH)
-    # A partial capture lets the rest go, unless several were agreed with Adyen.
+    if _nothing_to_capture(payment) or captured(payment) + mod.amount.value > payment.amount.value:
+        raise NotPossibleError(NOT_ENOUGH)
+    # A partial capture releases the rest, unless several are agreed with Adyen.
     payment.authorisation_over = not twin.knobs.several_captures
 
 
 def _refund(twin: Twin, payment: Payment, mod: Modification) -> None:
     if captured(payment) == 0:
-        raise _No(NOT_CAPTURED)
+        raise NotPossibleError(NOT_CAPTURED)
     if refunded(payment) + mod.amount.value > captured(payment):
-        raise _No(NOT_ENOUGH)
-    fault = faults.strike(
-        twin.state.faults, faults.RefundRefused, what="refund", reference=payment.reference
+        raise NotPossibleError(NOT_ENOUGH)
+    fault = faults.triggered(
+        twin.state.faults, faults.RefundRefused, target="refund", reference=payment.reference
     )
     if fault is not None:
-        raise _No(fault.reason)
+        raise NotPossibleError(fault.reason)
 
 
-def _cancel(twin: Twin, payment: Payment, mod: Modification) -> None:
+def _cancel(twin: Twin, payment: Payment, _: Modification) -> None:
     if payment.status not in (Status.AWAITING, Status.AUTHORISED):
-        raise _No(NOT_AUTHORISED)
+        raise NotPossibleError(NOT_AUTHORISED)
     if captured(payment) > 0:
         if twin.knobs.cancel_of_captured == "fail" or refunded(payment) > 0:
-            raise _No(CAPTURED_ALREADY)
-        _let_go(payment)
+            raise NotPossibleError(CAPTURED_ALREADY)
+        _undo_captures(payment)
     payment.status = Status.CANCELLED
-    payment.decided_at = mod.at
 
 
-def _let_go(payment: Payment) -> None:
+def _undo_captures(payment: Payment) -> None:
     for mod in payment.modifications:
-        if _captures(mod):
+        if _is_capture(mod):
             mod.outcome = Outcome.UNDONE
 
 
@@ -244,11 +252,11 @@ _DECIDERS: Final[dict[Kind, Callable[[Twin, Payment, Modification], None]]] = {
 }
 
 
-def _plan_what_fails_later(twin: Twin, payment: Payment, mod: Modification) -> None:
-    planned = _later_failure(twin, mod, payment.reference)
-    if planned is not None:
-        seconds, event_code = planned
-        twin.later(
+def _schedule_failure(twin: Twin, payment: Payment, mod: Modification) -> None:
+    failure = _failure(twin, mod, payment.reference)
+    if failure is not None:
+        seconds, event_code = failure
+        twin.schedule(
             "undo_modification",
             twin.now() + seconds,
             reference=payment.reference,
@@ -258,15 +266,16 @@ def _plan_what_fails_later(twin: Twin, payment: Payment, mod: Modification) -> N
         )
 
 
-def _later_failure(twin: Twin, mod: Modification, reference: str) -> tuple[float, str] | None:
-    if _refunds(mod):
-        refund = faults.strike(
-            twin.state.faults, faults.RefundFailsLater, what="refund", reference=reference
+def _failure(twin: Twin, mod: Modification, reference: str) -> tuple[float, str] | None:
+    """Return in how many seconds a fault lets it fail, and by which event; None: it does not."""
+    if _is_refund(mod):
+        refund = faults.triggered(
+            twin.state.faults, faults.RefundFailsLater, target="refund", reference=reference
         )
         return (refund.seconds, refund.event_code) if refund else None
-    if _captures(mod):
-        capture = faults.strike(
-            twin.state.faults, faults.CaptureFailsLater, what="capture", reference=reference
+    if _is_capture(mod):
+        capture = faults.triggered(
+            twin.state.faults, faults.CaptureFailsLater, target="capture", reference=reference
         )
         return (capture.seconds, "CAPTURE_FAILED") if capture else None
     return None

@@ -1,8 +1,10 @@
-"""GoPay as a shopper meets it: a balance, a PIN, and four ways to end.
+"""The shopper at GoPay: a balance, a PIN, and four ways to end a payment.
 
-The wallet is asked by people (the GoPay page) and by programs (POST /twin/wallet);
-both go through here, so that both see the same wallet.
+People use it through the GoPay page and programs through POST /twin/wallet; both call
+these functions, so both see the same wallet.
 """
+
+from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from typing import Final
 
 from adyen_twin.core.state import Payment, Status
 from adyen_twin.core.twin import Twin
-from adyen_twin.simulation import payments, wallets
+from adyen_twin.simulation import payments
 
 
 class WrongPinError(Exception):
@@ -18,34 +20,49 @@ class WrongPinError(Exception):
 
 
 class AlreadyDecidedError(Exception):
-    """The wallet has decided, or the offer has closed."""
+    """The payment is no longer waiting for the shopper."""
 
 
 def use_account(twin: Twin, payment: Payment, account: str) -> None:
-    """Let the shopper log in with another GoPay account than the one used before."""
-    _must_wait(payment)
+    """Log the shopper in with another GoPay account.
+
+    Raises:
+        AlreadyDecidedError: The payment is no longer waiting.
+
+    """
+    _require_awaiting(payment)
     if payment.shopper_reference is not None and not payment.charges:
         twin.state.shoppers[payment.shopper_reference] = account
 
 
 def enter_pin(twin: Twin, payment: Payment, pin: str, *, comes_back: bool = True) -> None:
-    """Approve with a PIN; the wallet may still say no.
+    """Approve with a PIN; the wallet may still refuse.
 
     Raises:
-        WrongPinError: This was not it, and there are tries left.
-        AlreadyDecidedError: It is too late.
+        WrongPinError: The PIN is wrong, and there are tries left.
+        AlreadyDecidedError: The payment is no longer waiting.
 
     """
-    _must_wait(payment)
+    _require_awaiting(payment)
     if not hmac.compare_digest(pin.encode(), twin.knobs.wallet_pin.encode()):
         _count_wrong_pin(twin, payment)
         return
     payment.comes_back = comes_back
-    purse = wallets.of_payment(twin, payment)
-    payment.wallet_account = purse.account
-    refusal = wallets.refusal(twin, purse, payment)
-    status = Status.AUTHORISED if refusal is None else Status.REFUSED
-    payments.decide(twin, payment, status, refusal)
+    payments.decide_by_wallet(twin, payment)
+
+
+def act(twin: Twin, payment: Payment, action: str, pin: str) -> payments.ShopperReturn | None:
+    """Act as the shopper; return how they return to the shop, or None if they do not.
+
+    Raises:
+        WrongPinError: The PIN is wrong, and there are tries left.
+        AlreadyDecidedError: The payment is no longer waiting.
+
+    """
+    ACTIONS[action](twin, payment, pin)
+    if payment.status is Status.EXPIRED or not payment.comes_back:
+        return None
+    return payments.shopper_return(twin, payment)
 
 
 def _count_wrong_pin(twin: Twin, payment: Payment) -> None:
@@ -55,43 +72,37 @@ def _count_wrong_pin(twin: Twin, payment: Payment) -> None:
     payments.decide(twin, payment, Status.REFUSED, payments.PIN_TRIES_EXCEEDED)
 
 
-def refuse(twin: Twin, payment: Payment) -> None:
-    """Let the wallet say no for a reason of its own."""
-    _must_wait(payment)
+def _approve_without_return(twin: Twin, payment: Payment, pin: str) -> None:
+    enter_pin(twin, payment, pin, comes_back=False)
+
+
+def _refuse(twin: Twin, payment: Payment, _: str) -> None:
+    """Let the wallet refuse for a reason of its own."""
+    _require_awaiting(payment)
     payments.decide(twin, payment, Status.REFUSED, payments.REFUSED)
 
 
-def cancel(twin: Twin, payment: Payment) -> None:
-    """Let the shopper change their mind."""
-    _must_wait(payment)
+def _cancel(twin: Twin, payment: Payment, _: str) -> None:
+    _require_awaiting(payment)
     payments.decide(twin, payment, Status.CANCELLED, payments.SHOPPER_CANCELLED)
 
 
-def expire(twin: Twin, payment: Payment) -> None:
-    """Let the offer run out at once."""
-    _must_wait(payment)
+def _expire(twin: Twin, payment: Payment, _: str) -> None:
+    """Let the offer expire at once."""
+    _require_awaiting(payment)
     payments.expire(twin, payment)
 
 
-def do(twin: Twin, payment: Payment, deed: str, pin: str) -> payments.WayBack | None:
-    """Act as the shopper; return the way back, or None if they do not return."""
-    DEEDS[deed](twin, payment, pin)
-    if payment.status is Status.EXPIRED or not payment.comes_back:
-        return None
-    return payments.way_back(twin, payment)
-
-
-def _must_wait(payment: Payment) -> None:
+def _require_awaiting(payment: Payment) -> None:
     if payment.status is not Status.AWAITING:
         raise AlreadyDecidedError
 
 
-DEEDS: Final[dict[str, Callable[[Twin, Payment, str], None]]] = {
+#: What the shopper can do, by the name in the page's forms and in POST /twin/wallet.
+ACTIONS: Final[dict[str, Callable[[Twin, Payment, str], None]]] = {
     "approve": enter_pin,
-    "approve_without_return": lambda twin, payment, pin: enter_pin(
-        twin, payment, pin, comes_back=False
-    ),
-    "refuse": lambda twin, payment, _: refuse(twin, payment),
-    "cancel": lambda twin, payment, _: cancel(twin, payment),
-    "expire": lambda twin, payment, _: expire(twin, payment),
+    "approve_without_return": _approve_without_return,
+    "refuse": _refuse,
+    "cancel": _cancel,
+    "expire": _expire,
 }

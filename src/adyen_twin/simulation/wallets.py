@@ -1,4 +1,6 @@
-"""Whose wallet pays, and whether it does."""
+"""GoPay wallets: which one pays, its balance, and whether it refuses."""
+
+from __future__ import annotations
 
 from typing import Final
 
@@ -6,7 +8,7 @@ from adyen_twin.core import faults, names
 from adyen_twin.core.state import Payment, Refusal, Wallet, WalletState
 from adyen_twin.core.twin import Twin
 
-#: How GoPay knows the wallet of a shopper whom the shop did not name.
+#: The account of shoppers whom the shop did not name.
 ANONYMOUS_ACCOUNT: Final = "100000000001"
 
 # Adyen's table of refusal reasons. GUESS: which of them GoPay gives for which state.
@@ -16,38 +18,33 @@ BLOCKED: Final = Refusal("Transaction Not Permitted", "23")
 
 
 def of_shopper(twin: Twin, shopper_reference: str | None) -> Wallet:
-    """Return the wallet a shopper uses; each shopper has one of their own."""
+    """Return the wallet that a shopper uses; each named shopper has their own."""
     if shopper_reference is None:
-        return of_account(twin, ANONYMOUS_ACCOUNT)
+        return _of_account(twin, ANONYMOUS_ACCOUNT)
     account = twin.state.shoppers.get(shopper_reference)
     if account is None:
         account = twin.state.shoppers[shopper_reference] = names.wallet_account()
-    return of_account(twin, account)
-
-
-def of_account(twin: Twin, account: str) -> Wallet:
-    """Return the wallet of that number; there is always one."""
-    return twin.state.wallets.setdefault(account, Wallet(account=account))
+    return _of_account(twin, account)
 
 
 def of_payment(twin: Twin, payment: Payment) -> Wallet:
     """Return the wallet that pays: the token's, else the shopper's."""
     if payment.charges and payment.token is not None:
-        return of_account(twin, twin.state.tokens[payment.token].wallet_account)
+        return _of_account(twin, twin.state.tokens[payment.token].wallet_account)
     return of_shopper(twin, payment.shopper_reference)
 
 
 def balance(twin: Twin, wallet: Wallet) -> int:
-    """Return what a wallet holds. It is not drawn down by what it pays."""
+    """Return a wallet's balance in rupiah. Payments do not reduce it."""
     if wallet.state is WalletState.NO_BALANCE:
         return 0
     return twin.knobs.wallet_balance if wallet.balance is None else wallet.balance
 
 
 def refusal(twin: Twin, wallet: Wallet, payment: Payment) -> Refusal | None:
-    """Return why a wallet does not pay, or None if it does."""
-    fault = faults.strike(
-        twin.state.faults, faults.WalletRefuses, what="approve", reference=payment.reference
+    """Return why a wallet refuses a payment; None: it pays."""
+    fault = faults.triggered(
+        twin.state.faults, faults.WalletRefuses, target="approve", reference=payment.reference
     )
     if fault is not None:
         return Refusal(fault.reason, fault.code)
@@ -58,3 +55,8 @@ def refusal(twin: Twin, wallet: Wallet, payment: Payment) -> Refusal | None:
     if payment.amount.value > balance(twin, wallet):
         return NOT_ENOUGH_BALANCE
     return None
+
+
+def _of_account(twin: Twin, account: str) -> Wallet:
+    """Return the wallet with this account number; it is created if there is none."""
+    return twin.state.wallets.setdefault(account, Wallet(account=account))

@@ -1,111 +1,79 @@
-"""How webhooks reach the shop: one queue per endpoint, tried again for thirty days.
+"""Delivery of webhooks: one queue per endpoint, retried for thirty days.
 
-An endpoint's notices are delivered in turn; while the first is failing the rest queue
-behind it. Any 2xx within ten seconds accepts. Failed, a notice is tried again 9, 18 and
-27 seconds after its first try, then after 2, 5, 10, 15 and 30 minutes and 1, 2, 4 and 8
-hours. Source: Adyen's page on troubleshooting webhooks. GUESS: after the 8 hours, every
-8 hours; and that the three quick tries count from the first.
+An endpoint's webhooks are delivered in order; while the first one fails, the rest wait
+behind it. Any 2xx within ten seconds accepts. A webhook that failed is tried again 9, 18
+and 27 seconds after its first try, then after 2, 5, 10, 15 and 30 minutes and 1, 2, 4 and
+8 hours. Source: Adyen's page on troubleshooting webhooks. GUESS: after the 8 hours, every
+8 hours; and that the first three retries count from the first try.
 """
+
+from __future__ import annotations
 
 import asyncio
 from typing import Final
 
 import aiohttp
 
-from adyen_twin.core.clock import spelled_utc
-from adyen_twin.core.state import ATTEMPTS_MAX, Attempt, Endpoint, EndpointName, Letter, Notice
+from adyen_twin.core.clock import format_utc
+from adyen_twin.core.state import (
+    ATTEMPTS_MAX,
+    ENDPOINT_NAMES,
+    Attempt,
+    Endpoint,
+    EndpointName,
+    Message,
+    Webhook,
+)
 from adyen_twin.core.twin import Twin
 
-QUICK_S: Final = (9, 18, 27)
-LADDER_S: Final = tuple(
+#: Counted from the first try.
+FIRST_RETRIES_S: Final = (9, 18, 27)
+#: Counted from the try before; the last one repeats.
+LATER_RETRIES_S: Final = tuple(
     [minutes * 60 for minutes in (2, 5, 10, 15, 30)] + [hours * 3600 for hours in (1, 2, 4, 8)]
 )
 GIVEN_UP_AFTER_S: Final = 30 * 24 * 3600
 ANSWER_KEPT_MAX: Final = 2000
-ENDPOINTS: Final[tuple[EndpointName, ...]] = ("standard", "tokens")
 
 
-def next_try(notice: Notice, now: float) -> float | None:
-    """Return when a notice that just failed is tried next; None when it is given up."""
-    first = notice.first_tried_at if notice.first_tried_at is not None else now
-    if notice.tries <= len(QUICK_S):
-        return max(now, first + QUICK_S[notice.tries - 1])
-    step = min(notice.tries - len(QUICK_S), len(LADDER_S)) - 1
-    due_at = now + LADDER_S[step]
+def next_try(webhook: Webhook, now: float) -> float | None:
+    """Return when a webhook that just failed is tried next; None: it is given up."""
+    first = webhook.first_tried_at if webhook.first_tried_at is not None else now
+    if webhook.tries <= len(FIRST_RETRIES_S):
+        return max(now, first + FIRST_RETRIES_S[webhook.tries - 1])
+    step = min(webhook.tries - len(FIRST_RETRIES_S), len(LATER_RETRIES_S)) - 1
+    due_at = now + LATER_RETRIES_S[step]
     return due_at if due_at - first <= GIVEN_UP_AFTER_S else None
 
 
-class PostOffice:
-    """Delivers what is queued. Only one delivery per endpoint is under way at a time."""
+class Sender:
+    """Delivers the queued webhooks, one at a time per endpoint."""
 
     def __init__(self, twin: Twin, session: aiohttp.ClientSession) -> None:
         self._twin = twin
         self._session = session
-        self._busy = {name: asyncio.Lock() for name in ENDPOINTS}
+        self._locks = {name: asyncio.Lock() for name in ENDPOINT_NAMES}
 
     def next_due(self, name: EndpointName) -> float | None:
-        """Return when the head of an endpoint's queue is tried next, if there is one."""
+        """Return when the first webhook of a queue is tried next; None: the queue is empty."""
         queue = self._twin.state.queues.get(name)
         return queue[0].due_at if queue else None
 
     async def deliver_due(self, name: EndpointName) -> None:
-        """Deliver, in turn, until the queue is empty or its head must wait."""
-        async with self._busy[name]:
+        """Deliver in order, until the queue is empty or its first webhook must wait."""
+        async with self._locks[name]:
             while (due_at := self.next_due(name)) is not None and due_at <= self._twin.now():
-                await self._deliver_head(name)
+                await self._deliver_first(name)
 
-    async def _deliver_head(self, name: EndpointName) -> None:
-        queue = self._twin.state.queues[name]
-        notice = queue[0]
-        # Where there is a queue, there is an endpoint: one is taken away with its queue.
-        accepted = await self._try(name, self._twin.state.endpoints[name], notice)
-        # While it was on its way the twin may have been reset, or the endpoint taken away.
-        if notice in queue:
-            self._settle(queue, notice, accepted=accepted)
-
-    def _settle(self, queue: list[Notice], notice: Notice, *, accepted: bool) -> None:
-        due_at = None if accepted else next_try(notice, self._twin.now())
-        if due_at is None:
-            queue.remove(notice)
-        else:
-            notice.due_at = due_at
-
-    async def _try(self, name: EndpointName, endpoint: Endpoint, notice: Notice) -> bool:
-        notice.tries += 1
-        now = self._twin.now()
-        notice.first_tried_at = now if notice.first_tried_at is None else notice.first_tried_at
-        letter = _letter_of(notice)
-        status, answer, error = await self.post(endpoint, letter)
-        accepted = self._is_accepted(status, answer)
-        attempts = self._twin.state.attempts
-        attempts.append(
-            Attempt(
-                endpoint=name,
-                notice=notice.id,
-                attempt=notice.tries,
-                at=spelled_utc(now),
-                url=endpoint.url,
-                event_code=notice.says,
-                psp_reference=notice.psp_reference,
-                reference=notice.reference,
-                status=status,
-                body=letter.body,
-                headers=letter.headers,
-                answer=answer[:ANSWER_KEPT_MAX],
-                accepted=accepted,
-                error=error,
-            )
-        )
-        del attempts[:-ATTEMPTS_MAX]
-        return accepted
-
-    async def post(self, endpoint: Endpoint, letter: Letter) -> tuple[int | None, str, str | None]:
-        """Post one letter. Return status and body of the answer, or what went wrong."""
+    async def post(
+        self, endpoint: Endpoint, message: Message
+    ) -> tuple[int | None, str, str | None]:
+        """Send one message now. Return the answer's status and body, or what went wrong."""
         try:
             async with self._session.post(
                 endpoint.url,
-                data=letter.body.encode(),
-                headers=_headers(endpoint, letter),
+                data=message.body.encode(),
+                headers=_headers(endpoint, message),
                 # A webhook endpoint must not redirect; following would hide that it does.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=self._twin.knobs.webhook_timeout_s),
@@ -116,27 +84,74 @@ class PostOffice:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return None, "", f"{type(error).__name__}: {error}"
 
+    async def _deliver_first(self, name: EndpointName) -> None:
+        queue = self._twin.state.queues[name]
+        webhook = queue[0]
+        # A queue has an endpoint: they are removed together.
+        accepted = await self._try(name, self._twin.state.endpoints[name], webhook)
+        # During the call the twin may have been reset, or the endpoint removed.
+        if webhook in queue:
+            self._reschedule_or_remove(queue, webhook, accepted=accepted)
+
+    def _reschedule_or_remove(
+        self, queue: list[Webhook], webhook: Webhook, *, accepted: bool
+    ) -> None:
+        due_at = None if accepted else next_try(webhook, self._twin.now())
+        if due_at is None:
+            queue.remove(webhook)
+        else:
+            webhook.due_at = due_at
+
+    async def _try(self, name: EndpointName, endpoint: Endpoint, webhook: Webhook) -> bool:
+        webhook.tries += 1
+        now = self._twin.now()
+        webhook.first_tried_at = now if webhook.first_tried_at is None else webhook.first_tried_at
+        message = _message_of_this_try(webhook)
+        status, answer, error = await self.post(endpoint, message)
+        accepted = self._is_accepted(status, answer)
+        attempts = self._twin.state.attempts
+        attempts.append(
+            Attempt(
+                endpoint=name,
+                webhook_id=webhook.id,
+                attempt=webhook.tries,
+                at=format_utc(now),
+                url=endpoint.url,
+                event_code=webhook.event_code,
+                psp_reference=webhook.psp_reference,
+                reference=webhook.reference,
+                status=status,
+                body=message.body,
+                headers=message.headers,
+                answer=answer[:ANSWER_KEPT_MAX],
+                accepted=accepted,
+                error=error,
+            )
+        )
+        del attempts[:-ATTEMPTS_MAX]
+        return accepted
+
     def _is_accepted(self, status: int | None, answer: str) -> bool:
-        if status is None or not 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers.
+        if status is None or not is_success(status):
             return False
         return self._twin.knobs.accepted_by == "status" or answer.strip() == "[accepted]"
 
 
-def _letter_of(notice: Notice) -> Letter:
-    """Return what this try posts; a fault may have spoiled the first ones."""
-    spoiled = notice.first_letters
-    return spoiled[notice.tries - 1] if notice.tries <= len(spoiled) else notice.letter
+def is_success(status: int) -> bool:
+    """Return whether an HTTP status is a 2xx."""
+    return 200 <= status < 300  # noqa: PLR2004  # HTTP's own numbers.
 
 
-def _headers(endpoint: Endpoint, letter: Letter) -> dict[str, str]:
-    headers = {"Content-Type": "application/json; charset=utf-8", **letter.headers}
+def _message_of_this_try(webhook: Webhook) -> Message:
+    """Return what this try sends; a fault may have spoiled the first tries."""
+    spoiled = webhook.spoiled
+    return spoiled[webhook.tries - 1] if webhook.tries <= len(spoiled) else webhook.message
+
+
+def _headers(endpoint: Endpoint, message: Message) -> dict[str, str]:
+    headers = {"Content-Type": "application/json; charset=utf-8", **message.headers}
     if endpoint.username is not None and endpoint.password is not None:
         headers["Authorization"] = aiohttp.encode_basic_auth(
             endpoint.username, endpoint.password, encoding="utf-8"
         )
     return headers
-
-
-def name_of(text: str) -> EndpointName | None:
-    """Return the endpoint of that name, if it is one."""
-    return next((name for name in ENDPOINTS if name == text), None)

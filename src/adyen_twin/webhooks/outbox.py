@@ -1,121 +1,134 @@
-"""How a webhook is sealed and queued, and what befalls it on the way.
+"""The outbox: signs a webhook, applies planned faults, and puts it in its endpoint's queue.
 
-It is sealed when it is made: after a key is rotated, what was queued still bears the
-older seal, as Adyen's pages warn.
+A webhook is signed when it is queued: after a key is rotated, webhooks that were queued
+before still have the older signature, as Adyen's pages warn.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from adyen_twin.core import faults
-from adyen_twin.core.clock import spelled_utc
-from adyen_twin.core.state import Attempt, Endpoint, EndpointName, Letter, Notice
+from adyen_twin.core.clock import format_utc
+from adyen_twin.core.state import Attempt, Endpoint, EndpointName, Message, Webhook
 from adyen_twin.core.twin import Twin
 
-#: Writes a letter, sealed with this key or with none.
-Write = Callable[[str | None], Letter]
+#: Builds the message of a webhook, signed with this key or, without one, not signed.
+BuildMessage = Callable[[str | None], Message]
 
-NOBODYS_KEY = "0" * 64
+#: No endpoint has this key: its signatures are wrong.
+WRONG_KEY: Final = "0" * 64
 
 
-class About(msgspec.Struct, frozen=True, kw_only=True):
-    """What a webhook says, for those who look for it."""
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook is about: faults and `/twin/deliveries` select webhooks by it."""
 
-    says: str
+    #: An eventCode, or the type of a token webhook.
+    event_code: str
     psp_reference: str
+    #: The payment's merchantReference.
     reference: str
 
 
-def post(twin: Twin, name: EndpointName, about: About, write: Write) -> None:
-    """Send a webhook, if there is an endpoint for it."""
+def send(twin: Twin, name: EndpointName, subject: Subject, build: BuildMessage) -> None:
+    """Queue a webhook for an endpoint, unless the endpoint is missing or not active."""
     endpoint = twin.state.endpoints.get(name)
     if endpoint is None or not endpoint.active:
         return
-    struck = faults.notice_faults(
-        twin.state.faults, endpoint=name, event_code=about.says, reference=about.reference
+    triggered = faults.triggered_by_webhook(
+        twin.state.faults,
+        endpoint=name,
+        event_code=subject.event_code,
+        reference=subject.reference,
     )
-    notices = _written(twin, endpoint, about, write, struck)
-    if _hit(struck, faults.LoseNotice):
-        _note_lost(twin, name, endpoint, notices[0])
-    elif delay := _hit(struck, faults.DelayNotice):
-        packed = [msgspec.to_builtins(notice) for notice in notices]
+    webhooks = _with_copies(twin, endpoint, subject, build, triggered)
+    if _first(triggered, faults.LoseWebhook):
+        _record_lost(twin, name, endpoint, webhooks[0])
+    elif delay := _first(triggered, faults.DelayWebhook):
+        plain = [msgspec.to_builtins(webhook) for webhook in webhooks]
         due_at = twin.now() + delay.seconds
-        twin.later("queue_notices", due_at, reference=about.reference, name=name, notices=packed)
-    elif reorder := _hit(struck, faults.ReorderNotice):
-        twin.state.held.setdefault(name, []).extend(notices)
-        twin.later(
-            "release_held", twin.now() + reorder.seconds, reference=about.reference, name=name
+        twin.schedule(
+            "queue_notices", due_at, reference=subject.reference, name=name, notices=plain
         )
+    elif reorder := _first(triggered, faults.ReorderWebhook):
+        twin.state.held.setdefault(name, []).extend(webhooks)
+        due_at = twin.now() + reorder.seconds
+        twin.schedule("release_held", due_at, reference=subject.reference, name=name)
     else:
-        _queue(twin, name, notices)
+        _queue(twin, name, webhooks)
 
 
-def queue_notices(twin: Twin, *, name: EndpointName, notices: list[dict[str, Any]]) -> None:
-    """Send webhooks that were delayed."""
-    late = msgspec.convert(notices, list[Notice])
-    for notice in late:
-        notice.due_at = twin.now()
-    _queue(twin, name, late)
+def queue_delayed(twin: Twin, *, name: EndpointName, notices: list[dict[str, Any]]) -> None:
+    """Queue webhooks that a fault delayed; `notices` are their plain data, as in a state file."""
+    webhooks = msgspec.convert(notices, list[Webhook])
+    for webhook in webhooks:
+        webhook.due_at = twin.now()
+    _queue(twin, name, webhooks)
 
 
 def release_held(twin: Twin, *, name: EndpointName) -> None:
-    """Send what waits for another to go before it."""
+    """Queue the webhooks that a fault held back."""
     _append(twin, name, twin.state.held.pop(name, []))
 
 
-def _written(
-    twin: Twin, endpoint: Endpoint, about: About, write: Write, struck: list[faults.NoticeFault]
-) -> list[Notice]:
-    """Return the webhook, and its copies if it has any."""
+def _with_copies(
+    twin: Twin,
+    endpoint: Endpoint,
+    subject: Subject,
+    build: BuildMessage,
+    triggered: list[faults.WebhookFault],
+) -> list[Webhook]:
+    """Return the webhook, and its copies if a fault duplicates it."""
     key = endpoint.hmac_key
-    if _hit(struck, faults.PreviousKey):
-        key = endpoint.previous_hmac_key or NOBODYS_KEY
-    spoiled: list[Letter] = []
-    if wrong := _hit(struck, faults.WrongSeal):
-        spoiled += [write(NOBODYS_KEY)] * wrong.tries
-    if bare := _hit(struck, faults.NoSeal):
-        spoiled += [write(None)] * bare.tries
-    duplicate = _hit(struck, faults.DuplicateNotice)
+    if _first(triggered, faults.PreviousKey):
+        key = endpoint.previous_hmac_key or WRONG_KEY
+    spoiled: list[Message] = []
+    if wrong := _first(triggered, faults.WrongSignature):
+        spoiled += [build(WRONG_KEY)] * wrong.tries
+    if missing := _first(triggered, faults.NoSignature):
+        spoiled += [build(None)] * missing.tries
+    duplicate = _first(triggered, faults.DuplicateWebhook)
     return [
-        Notice(
+        Webhook(
             id=twin.memory.next_number(),
-            letter=write(key),
-            first_letters=spoiled,
+            message=build(key),
+            spoiled=spoiled,
             due_at=twin.now(),
-            says=about.says,
-            psp_reference=about.psp_reference,
-            reference=about.reference,
+            event_code=subject.event_code,
+            psp_reference=subject.psp_reference,
+            reference=subject.reference,
         )
         for _ in range(1 + (duplicate.copies if duplicate else 0))
     ]
 
 
-def _queue(twin: Twin, name: EndpointName, notices: list[Notice]) -> None:
-    _append(twin, name, notices)
+def _queue(twin: Twin, name: EndpointName, webhooks: list[Webhook]) -> None:
+    _append(twin, name, webhooks)
     release_held(twin, name=name)
 
 
-def _append(twin: Twin, name: EndpointName, notices: list[Notice]) -> None:
+def _append(twin: Twin, name: EndpointName, webhooks: list[Webhook]) -> None:
     if name in twin.state.endpoints:
-        twin.state.queues.setdefault(name, []).extend(notices)
-        twin.bell()
+        twin.state.queues.setdefault(name, []).extend(webhooks)
+        twin.on_change()
 
 
-def _note_lost(twin: Twin, name: EndpointName, endpoint: Endpoint, notice: Notice) -> None:
+def _record_lost(twin: Twin, name: EndpointName, endpoint: Endpoint, webhook: Webhook) -> None:
     lost = Attempt(
         endpoint=name,
-        notice=notice.id,
+        webhook_id=webhook.id,
         attempt=0,
-        at=spelled_utc(twin.now()),
+        at=format_utc(twin.now()),
         url=endpoint.url,
-        event_code=notice.says,
-        psp_reference=notice.psp_reference,
-        reference=notice.reference,
+        event_code=webhook.event_code,
+        psp_reference=webhook.psp_reference,
+        reference=webhook.reference,
         status=None,
-        body=notice.letter.body,
-        headers=notice.letter.headers,
+        body=webhook.message.body,
+        headers=webhook.message.headers,
         answer="",
         accepted=False,
         error="lost, as a fault planned",
@@ -123,5 +136,7 @@ def _note_lost(twin: Twin, name: EndpointName, endpoint: Endpoint, notice: Notic
     twin.state.attempts.append(lost)
 
 
-def _hit(struck: list[faults.NoticeFault], kind: type[faults.AnyKind]) -> faults.AnyKind | None:
-    return next((fault for fault in struck if isinstance(fault, kind)), None)
+def _first(
+    triggered: list[faults.WebhookFault], kind: type[faults.AnyKind]
+) -> faults.AnyKind | None:
+    return next((fault for fault in triggered if isinstance(fault, kind)), None)

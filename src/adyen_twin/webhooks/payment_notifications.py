@@ -1,20 +1,22 @@
-"""What the twin tells the shop by standard webhooks, and how it is put.
+"""The standard webhooks: one function per event, and the JSON of a notification.
 
-An event is written down on its payment whether or not anybody listens. Source of the
-form: Adyen's OpenAPI file of webhooks and the examples in it; `live` and `success` are
-strings, absent fields are left out.
+An event is kept on its payment whether or not a webhook is configured. Source of the
+format: Adyen's OpenAPI file of webhooks and its examples; `live` and `success` are
+strings, and absent fields are left out.
 """
 
+from __future__ import annotations
+
 import json
-from typing import Any
+from typing import Any, Final
 
 from adyen_twin.core import names
-from adyen_twin.core.clock import spelled
+from adyen_twin.core.clock import format_adyen
 from adyen_twin.core.state import (
     Amount,
     EndpointName,
     Event,
-    Letter,
+    Message,
     Modification,
     Outcome,
     Payment,
@@ -26,12 +28,12 @@ from adyen_twin.protocol import signing
 from adyen_twin.protocol.limits import CURRENCY, GOPAY
 from adyen_twin.webhooks import outbox
 
-#: What may be done with an authorised payment; Adyen calls the field experimental.
-OPERATIONS = ("CANCEL", "CAPTURE", "REFUND")
-STANDARD: EndpointName = "standard"
+#: What can be done with an authorised payment; Adyen calls the field experimental.
+OPERATIONS: Final = ("CANCEL", "CAPTURE", "REFUND")
+STANDARD: Final[EndpointName] = "standard"
 
-#: The reasons of Adyen's own examples.
-REASONS_UNDONE = {
+#: The reasons in Adyen's own examples.
+REASONS_UNDONE: Final = {
     "CAPTURE_FAILED": "Capture Failed",
     "REFUND_FAILED": "Refund Failed",
     "REFUNDED_REVERSED": "",
@@ -39,50 +41,52 @@ REASONS_UNDONE = {
 
 
 def authorisation(twin: Twin, payment: Payment) -> None:
-    """Tell how the wallet decided."""
-    refusal = payment.refusal
-    _tell_authorisation(twin, payment, payment.psp_reference, refusal)
+    """Send the wallet's decision."""
+    _send_authorisation(twin, payment, payment.psp_reference, payment.refusal)
 
 
 def earlier_refusal(twin: Twin, payment: Payment, *, same_psp_reference: bool) -> None:
-    """Tell that an earlier attempt at the same order was refused."""
+    """Notify the shop that an earlier attempt at the same order was refused."""
     psp_reference = payment.psp_reference if same_psp_reference else names.psp_reference()
-    _tell_authorisation(twin, payment, psp_reference, Refusal("Refused", "2"))
+    _send_authorisation(twin, payment, psp_reference, Refusal("Refused", "2"))
 
 
 def offer_closed(twin: Twin, payment: Payment) -> None:
-    """Tell that the shopper let the offer go by; only where the shop asked for this event."""
+    """Notify the shop that the offer closed without a payment, if the shop enabled this event."""
     if "OFFER_CLOSED" in twin.knobs.extra_events:
-        _tell(twin, payment, _event(twin, payment, "OFFER_CLOSED", payment.offer_reference))
+        _send(twin, payment, _event(twin, payment, "OFFER_CLOSED", payment.offer_reference))
 
 
 def authorisation_expired(twin: Twin, payment: Payment) -> None:
-    """Tell that what was left uncaptured ran out. The amount is what was authorised."""
+    """Notify the shop that the uncaptured rest expired. The amount is the authorised one."""
     event = _event(twin, payment, "EXPIRE", names.psp_reference())
     event.original_reference = payment.psp_reference
-    _tell(twin, payment, event)
+    _send(twin, payment, event)
 
 
 def modification(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
-    """Tell what came of a modification."""
+    """Send the outcome of a modification."""
     event = _event(twin, payment, code, mod.psp_reference, mod.amount.value)
     event.original_reference = payment.psp_reference
     event.success = mod.outcome is Outcome.SUCCEEDED
     event.reason = mod.reason
     additional: dict[str, str] = {"modification.action": mod.action} if mod.action else {}
-    _tell(twin, payment, event, additional, reference=_reference_told(twin, payment, mod))
+    _send(twin, payment, event, additional, reference=_reference_of(twin, payment, mod))
 
 
 def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
-    """Tell that what succeeded failed after all. The pspReference is the modification's."""
+    """Notify the shop that a successful modification failed later.
+
+    The pspReference is the modification's.
+    """
     event = _event(twin, payment, code, mod.psp_reference, mod.amount.value)
     event.original_reference = payment.psp_reference
     event.reason = REASONS_UNDONE[code]
-    _tell(twin, payment, event, reference=_reference_told(twin, payment, mod))
+    _send(twin, payment, event, reference=_reference_of(twin, payment, mod))
 
 
 def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: str) -> None:
-    """Tell that no payment has the reference that was to be cancelled. GUESS: all of it."""
+    """Notify the shop that no payment has the reference to cancel. GUESS: all of it."""
     event = Event(
         at=twin.now(),
         code="TECHNICAL_CANCEL",
@@ -93,22 +97,27 @@ def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: st
     )
     account = twin.settings.merchant_account
     item = _item(event, Amount(CURRENCY, 0), account=account, reference=reference)
-    _post(twin, item, {}, reference=reference)
+    _enqueue(twin, item, {}, reference=reference)
 
 
-def foreign(twin: Twin, event: Event, amount: Amount, *, reference: str, method: str) -> None:
-    """Tell of what another system on the same account did; it is on no payment of the twin's."""
+def other_system(twin: Twin, event: Event, amount: Amount, *, reference: str, method: str) -> None:
+    """Send an event of another system on the same account; no payment of the twin has it."""
     item = _item(event, amount, account=twin.settings.merchant_account, reference=reference)
-    _post(twin, item | {"paymentMethod": method}, {}, reference=reference)
+    _enqueue(twin, item | {"paymentMethod": method}, {}, reference=reference)
 
 
-def disputed(twin: Twin, payment: Payment, event: Event, additional: dict[str, str]) -> None:
-    """Tell of a stage of a dispute."""
-    _tell(twin, payment, event, additional)
+def dispute(twin: Twin, payment: Payment, event: Event, additional: dict[str, str]) -> None:
+    """Send an event of a dispute."""
+    _send(twin, payment, event, additional)
 
 
 def recurring_contract(twin: Twin, payment: Payment, token: Token) -> None:
-    """Tell of a token the older way: the token is the pspReference of the event."""
+    """Send the older webhook about a new token, if the shop enabled it.
+
+    The token is the pspReference of the event.
+    """
+    if "RECURRING_CONTRACT" not in twin.knobs.extra_events:
+        return
     event = _event(twin, payment, "RECURRING_CONTRACT", token.id, 0)
     event.original_reference = payment.psp_reference
     additional = {
@@ -117,11 +126,11 @@ def recurring_contract(twin: Twin, payment: Payment, token: Token) -> None:
         "shopperReference": token.shopper_reference,
         "GoPay.gopayAccountId": token.wallet_account,
     }
-    _tell(twin, payment, event, additional, more={"originalPsp": payment.psp_reference})
+    _send(twin, payment, event, additional, extra={"originalPsp": payment.psp_reference})
 
 
 def tokenization(twin: Twin, payment: Payment) -> dict[str, str]:
-    """Return what a payment's additionalData says of the token it saved, where so set."""
+    """Return the additionalData about the token that a payment saved, if a knob enables it."""
     operation, token = payment.saved_as, payment.token
     if not twin.knobs.tokens_in_authorisation or operation is None or token is None:
         return {}
@@ -132,7 +141,17 @@ def tokenization(twin: Twin, payment: Payment) -> dict[str, str]:
     }
 
 
-def _tell_authorisation(
+def message(item: dict[str, Any], additional: dict[str, str], key: str | None) -> Message:
+    """Return a standard notification, signed with a key or, without one, not signed."""
+    if key is not None:
+        additional = additional | {"hmacSignature": signing.sign_item(item, key)}
+    if additional:
+        item = {"additionalData": additional, **item}
+    envelope = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
+    return Message(json.dumps(envelope, ensure_ascii=False, separators=(",", ":")))
+
+
+def _send_authorisation(
     twin: Twin, payment: Payment, psp_reference: str, refusal: Refusal | None
 ) -> None:
     event = _event(twin, payment, "AUTHORISATION", psp_reference)
@@ -146,7 +165,7 @@ def _tell_authorisation(
     if refusal is None:
         additional |= tokenization(twin, payment)
     operations = {} if refusal else {"operations": list(OPERATIONS)}
-    _tell(twin, payment, event, additional, more=operations)
+    _send(twin, payment, event, additional, extra=operations)
 
 
 def _event(
@@ -161,20 +180,20 @@ def _event(
     )
 
 
-def _reference_told(twin: Twin, payment: Payment, mod: Modification) -> str:
-    """Return whose reference is told. GUESS: the payment's, as the schema describes it."""
+def _reference_of(twin: Twin, payment: Payment, mod: Modification) -> str:
+    """Return a modification's merchantReference. GUESS: the payment's, as the schema says."""
     if twin.knobs.modification_reference == "modification" and mod.reference:
         return mod.reference
     return payment.reference
 
 
-def _tell(
+def _send(
     twin: Twin,
     payment: Payment,
     event: Event,
     additional: dict[str, str] | None = None,
     *,
-    more: dict[str, Any] | None = None,
+    extra: dict[str, Any] | None = None,
     reference: str | None = None,
 ) -> None:
     payment.events.append(event)
@@ -184,14 +203,14 @@ def _tell(
         account=payment.merchant_account,
         reference=reference or payment.reference,
     )
-    _post(twin, item | (more or {}), additional or {}, reference=payment.reference)
+    _enqueue(twin, item | (extra or {}), additional or {}, reference=payment.reference)
 
 
 def _item(event: Event, amount: Amount, *, account: str, reference: str) -> dict[str, Any]:
     item: dict[str, Any] = {
         "amount": {"currency": amount.currency, "value": amount.value},
         "eventCode": event.code,
-        "eventDate": spelled(event.at),
+        "eventDate": format_adyen(event.at),
         "merchantAccountCode": account,
         "merchantReference": reference,
         "paymentMethod": GOPAY,
@@ -204,18 +223,10 @@ def _item(event: Event, amount: Amount, *, account: str, reference: str) -> dict
     return item
 
 
-def _post(twin: Twin, item: dict[str, Any], additional: dict[str, str], *, reference: str) -> None:
-    about = outbox.About(
-        says=item["eventCode"], psp_reference=item["pspReference"], reference=reference
+def _enqueue(
+    twin: Twin, item: dict[str, Any], additional: dict[str, str], *, reference: str
+) -> None:
+    subject = outbox.Subject(
+        event_code=item["eventCode"], psp_reference=item["pspReference"], reference=reference
     )
-    outbox.post(twin, STANDARD, about, lambda key: letter(item, additional, key))
-
-
-def letter(item: dict[str, Any], additional: dict[str, str], key: str | None) -> Letter:
-    """Return a standard notification, sealed with a key or with none."""
-    if key is not None:
-        additional = additional | {"hmacSignature": signing.seal_of_item(item, key)}
-    if additional:
-        item = {"additionalData": additional, **item}
-    envelope = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
-    return Letter(json.dumps(envelope, ensure_ascii=False, separators=(",", ":")))
+    outbox.send(twin, STANDARD, subject, lambda key: message(item, additional, key))

@@ -20,7 +20,6 @@ from kasir.errors import Fault, cut
 _INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 METADATA_PAIRS_MAX: Final = 20
 METADATA_KEY_MAX: Final = 20
@@ -84,15 +83,24 @@ class Moment:
 
     def cure(self, value: object) -> str | None:
         """Say what would be right, or nothing where `value` is."""
-        hint = "must be an ISO 8601 date-time with an offset, such as 2026-11-23T10:00:00+07:00."
-        if not isinstance(value, str):
-            return hint
-        try:
-            moment = datetime.fromisoformat(value)
-            moment.astimezone(UTC)  # The first and last days of all have a part that is none there.
-        except (ValueError, OverflowError):
-            return hint
-        return None if moment.tzinfo else hint
+        return MOMENT_CURE if moment_of(value) is None else None
+
+
+MOMENT_CURE: Final = (
+    "must be an ISO 8601 date-time with an offset, such as 2026-11-23T10:00:00+07:00."
+)
+
+
+def moment_of(value: object) -> datetime | None:
+    """The time of an ISO 8601 text with an offset; None where `value` is anything else."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if moment is None or moment.tzinfo is None:
+            return None
+        moment.astimezone(UTC)  # The first and last days of the calendar may not exist in UTC.
+    except (ValueError, OverflowError):
+        return None
+    return moment
 
 
 Rule = Text | Whole | Flag | Moment
@@ -259,11 +267,6 @@ def required(fields: Mapping[str, Any], name: str, code: str, cure: str) -> Iter
     """A field that must be there, with the code Adyen has for its absence."""
     if fields.get(name) in (None, ""):
         yield Fault(name, cure, code)
-
-
-def is_country(text: str) -> bool:
-    """Whether it looks like an ISO 3166-1 alpha-2 code."""
-    return bool(_COUNTRY.fullmatch(text))
 
 
 def matching(

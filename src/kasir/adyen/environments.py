@@ -28,7 +28,6 @@ class Addresses:
 
     checkout: str
     recurring: str
-    management: str
     shopper: str
 
     def logo(self, method: str) -> str:
@@ -53,20 +52,17 @@ def addresses(environment: Environment, *, live_prefix: str = "", twin_url: str 
             return Addresses(
                 checkout="https://checkout-test.adyen.com",
                 recurring="https://pal-test.adyen.com/pal/servlet/Recurring",
-                management="https://management-test.adyen.com",
                 shopper="https://checkoutshopper-test.adyen.com",
             )
         case Environment.LIVE:
             return Addresses(
                 checkout=f"https://{live_prefix}-checkout-live.adyenpayments.com/checkout",
                 recurring=f"https://{live_prefix}-pal-live.adyenpayments.com/pal/servlet/Recurring",
-                management="https://management-live.adyen.com",
                 shopper="https://checkoutshopper-live.adyen.com",
             )
         case Environment.TWIN:
             return Addresses(
                 checkout=twin_url,
                 recurring=f"{twin_url}/pal/servlet/Recurring",
-                management=twin_url,
                 shopper=twin_url,
             )

@@ -7,8 +7,10 @@ or nothing (a proxy in front), so JSON is never assumed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -63,20 +65,29 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # Without slots: `fields` is kept in the instance once it was read.
 class Answer:
-    """An HTTP answer, whole: status, body as it came, and the headers that mean something."""
+    """An HTTP answer: status, body as it came, and the headers that mean something.
+
+    `decoded` is the body's JSON object where the caller has it; without it the body is decoded when
+    a field is first read, and only then.
+    """
 
     status: int
     body: bytes
     psp_reference: str = ""
     transient: bool = False
+    decoded: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> Mapping[str, Any]:
         """The body's fields; empty where the body is not a JSON object."""
-        return self._fields() or {}
+        return self.fields or {}
 
-    def _fields(self) -> dict[str, Any] | None:
+    @cached_property
+    def fields(self) -> Mapping[str, Any] | None:
+        """The body's fields; None where the body is not a JSON object."""
+        if self.decoded is not None:
+            return self.decoded
         try:
             fields = read_json(self.body)
             if _ODD.search(self.body):
@@ -93,7 +104,7 @@ class Answer:
     @property
     def is_adyens(self) -> bool:
         """Whether it is in Adyen's words: a JSON object, or nothing where nothing is to be said."""
-        return self.status == HTTPStatus.NO_CONTENT or self._fields() is not None
+        return self.status == HTTPStatus.NO_CONTENT or self.fields is not None
 
     @property
     def verdict(self) -> Verdict:
@@ -155,7 +166,14 @@ def error(
     }
     if psp_reference:
         fields["pspReference"] = psp_reference
-    return Answer(status, msgspec.json.encode(fields), psp_reference, transient)
+    return of_fields(status, fields, psp_reference=psp_reference, transient=transient)
+
+
+def of_fields(
+    status: int, fields: Mapping[str, Any], *, psp_reference: str = "", transient: bool = False
+) -> Answer:
+    """An answer whose body is this JSON object."""
+    return Answer(status, msgspec.json.encode(fields), psp_reference, transient, fields)
 
 
 def invalid(wrong: InvalidRequest) -> Answer:

@@ -1,1 +1,13 @@
-"""The operator's commands."""
+"""The command `kasir`.
+
+Read in this order:
+
+- `main`: every command with its options; each imports its module when it runs, so that `--help` is
+  quick.
+- `serve`, with `connections` (limits of each connection) and `one_line` (errors of the start).
+- `worker`: background work.
+- `doctor`: checks whether everything is ready to take money.
+- `operator`, `deliveries`: the small commands; `start`: what a program prints when it starts.
+
+Imports everything below it. Nothing imports `cli` but the demo, which starts the same programs.
+"""

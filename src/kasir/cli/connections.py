@@ -1,8 +1,8 @@
-"""Connections as `kasir serve` takes them: bounded in number, in size and in time.
+"""The connections of `kasir serve`: limited in number, in size and in time (docs/adr/0016).
 
-Uvicorn reads a header of any length and waits for a client as long as that likes. Here whoever has
-to speak next has a time limit, a head has a size, and one who comes when all places are taken gets
-the place of whoever has kept us waiting longest.
+Uvicorn reads headers of any length and waits for a client without a limit. Here a client has a time
+limit to send a request and to read a response, and the head of a request has a size limit. Where
+all connections are in use, a new one closes the one that has waited longest for its client.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from kasir.adyen import replies
 from kasir.adyen.replies import Answer
+from kasir.client_addresses import canonical_address, customer_network
 from kasir.limits import Limits
-from kasir.payment_form.visitors import customer_of, in_its_family
 
 if TYPE_CHECKING:
     from uvicorn._types import (
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 _SWEEP_S: Final = 0.5
-#: The framing of chunks counts as head; each byte of a body allows for so many bytes of it.
+#: Chunk framing counts as head; each byte of a body allows this many bytes of framing.
 _FRAME_BYTES: Final = 8
-#: What is answered even when every place is taken: whether it lives, and Adyen's notifications.
-_ALWAYS: Final = (b"/health/", b"/webhooks/")
+#: Paths that are served even when all connections are in use: health checks and webhooks.
+_ALWAYS_SERVED: Final = (b"/health/", b"/webhooks/")
 
 _TOO_LONG: Final = replies.error(
     431, "000", "The request's line and headers are too long; send fewer and shorter ones."
@@ -56,50 +56,50 @@ _BUSY: Final = replies.error(
 
 
 class Connections:
-    """All connections of one server: which there are, and which of them keep us waiting."""
+    """All connections of one server, and which of them wait for their client."""
 
     def __init__(self) -> None:
         self.open: set[BoundedHttp] = set()
-        #: Those whose client has to speak next, longest first: the ones that never asked anything,
-        #: and the ones that were answered before and may be just about to ask again.
+        #: Connections that wait for their client, longest first: those without any request so far,
+        #: and those that are kept alive after a response.
         self._new: dict[BoundedHttp, None] = {}
         self._kept: dict[BoundedHttp, None] = {}
         self._of_address: Counter[str] = Counter()
         self._sweeping: asyncio.TimerHandle | None = None
 
     def admit(self, new: BoundedHttp) -> None:
-        """Take a connection in, if need be in the place of one that keeps us waiting."""
+        """Add a connection; where there are too many, close one that waits for its client."""
         limits, address = new.limits, new.address
         self.open.add(new)
         self._of_address[address] += 1
         over = len(self.open) - limits.connections_max
         if (own_over := self._own_over(new)) > 0:
-            # Its own address made it too many: nobody else makes room for it.
+            # Its own address has too many: only one of that address is closed for it.
             own = (one for one in self._waiting() if one.address == address)
-            self._make_room(new, own, max(over, own_over))
+            self._close_one(new, own, max(over, own_over))
         elif over > 0:
-            self._make_room(new, self._waiting(), over)
+            self._close_one(new, self._waiting(), over)
         if new in self.open:
             self._new[new] = None
             self._sweep_later(new.loop)
 
     def is_crowded(self, one: BoundedHttp) -> bool:
-        """Whether it has no place but a spare one: there are too many, of all or of its address."""
+        """Whether it is one of the spare connections: over the limit of all, or of its address."""
         return len(self.open) > one.limits.connections_max or self._own_over(one) > 0
 
     def waits(self, connection: BoundedHttp) -> None:
-        """It was answered, and the client has to speak next."""
+        """Note that a response was sent: the next request is the client's to send."""
         if connection in self.open:
             self._new.pop(connection, None)
             self._kept[connection] = None
 
     def serves(self, connection: BoundedHttp) -> None:
-        """It is for us to speak next."""
+        """Note that a request has arrived: the response is ours to send."""
         self._new.pop(connection, None)
         self._kept.pop(connection, None)
 
     def forget(self, connection: BoundedHttp) -> None:
-        """It is gone."""
+        """Remove a connection."""
         self.serves(connection)
         if connection in self.open:
             self.open.remove(connection)
@@ -108,17 +108,17 @@ class Connections:
                 del self._of_address[connection.address]
 
     def _waiting(self) -> Iterator[BoundedHttp]:
-        """Those that keep us waiting, the first to go first."""
+        """Connections that wait for their client, in the order in which they are closed."""
         return chain(self._new, self._kept)
 
     def _own_over(self, one: BoundedHttp) -> int:
-        """By how many there are too many of its address; of those of no address there never are."""
+        """How far its address is over its limit; 0 where the address is unknown."""
         if not one.address:
             return 0
         return self._of_address[one.address] - one.limits.connections_per_address_max
 
-    def _make_room(self, new: BoundedHttp, waiting: Iterator[BoundedHttp], over: int) -> None:
-        """End the first of those who wait; where none does, the new one has a spare place."""
+    def _close_one(self, new: BoundedHttp, waiting: Iterator[BoundedHttp], over: int) -> None:
+        """Close the first of those that wait; where none does, the new one if none is spare."""
         longest = next(waiting, None)
         if longest is not None:
             self._end(longest)
@@ -134,7 +134,7 @@ class Connections:
             self._sweeping = loop.call_later(_SWEEP_S, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End what is over its time. One timer for all costs a request nothing."""
+        """Expire connections past their deadline. One timer for all adds nothing to a request."""
         self._sweeping, now = None, loop.time()
         for connection in [one for one in self.open if one.deadline <= now]:
             connection.expire()
@@ -142,12 +142,12 @@ class Connections:
             self._sweep_later(loop)
 
 
-#: Of each server of this process.
+#: By the server of this process.
 _CONNECTIONS: Final[WeakKeyDictionary[ServerState, Connections]] = WeakKeyDictionary()
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection, with an end to everything that its client may do."""
+    """One connection, with a limit on everything that its client may do."""
 
     limits: ClassVar[Limits] = Limits()
 
@@ -161,9 +161,9 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.all = _CONNECTIONS.setdefault(server_state, Connections())
         self._usual_app: ASGI3Application = self.app
-        #: Whom it is counted for; empty where that says nothing of who is behind it.
+        #: The address that it counts for; empty where that address is a proxy's.
         self.address = ""
-        #: When it is ended, in the loop's time.
+        #: When it expires, in the loop's time.
         self.deadline = inf
         self._head_left = self.limits.request_head_bytes_max
         self._unread_left = self.limits.drained_bytes_max
@@ -173,24 +173,24 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count it, and begin to wait for its request."""
+        """Count the connection, and set the deadline of its first request."""
         super().connection_made(transport)
         if self.client:
-            self.client = in_its_family(self.client[0]), self.client[1]
+            self.client = canonical_address(self.client[0]), self.client[1]
         host = self.client[0] if self.client else ""
-        # Everybody who comes by a proxy has its address.
+        # All clients of a proxy have the proxy's address.
         is_proxy = host in getattr(self._usual_app, "trusted_hosts", ())
-        self.address = "" if is_proxy else customer_of(host)
+        self.address = "" if is_proxy else customer_network(host)
         self._ends_in(self.limits.request_head_s)
         self.all.admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count it no more."""
+        """Stop counting the connection."""
         self.all.forget(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless it has been too much already."""
+        """Parse more of the request, within the size limit of its head."""
         if self._is_ending:
             self._pass_over(len(data))
             return
@@ -201,7 +201,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(_TOO_LONG)
 
     def on_message_begin(self) -> None:
-        """The first byte of a request: its head is to follow within its time and size."""
+        """Set the limits of time and size for the head of a request, at its first byte."""
         super().on_message_begin()
         self._is_reading = True
         self._head_left = self.limits.request_head_bytes_max
@@ -209,20 +209,20 @@ class BoundedHttp(HttpToolsProtocol):
         self._ends_in(self.limits.request_head_s)
 
     def on_headers_complete(self) -> None:
-        """The head is there: choose who answers it, and wait for the body."""
+        """Choose the app that answers, and set the deadline of the body."""
         self.app = self._answering()
         super().on_headers_complete()
         self._is_asked = True
         self._ends_in(self.limits.request_body_s)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body; what comes after its answer is not kept: see `whole_requests`."""
+        """Pass on a piece of the body; after the response it is dropped."""
         left = self._head_left + _FRAME_BYTES * len(body)
         self._head_left = min(left, self.limits.request_head_bytes_max)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is there: now it is for us to speak, for as long as that takes."""
+        """The request is complete: there is no deadline while we answer it."""
         super().on_message_complete()
         self._is_reading = False
         if self.cycle.response_complete:
@@ -232,36 +232,36 @@ class BoundedHttp(HttpToolsProtocol):
             self.all.serves(self)
 
     def on_response_complete(self) -> None:
-        """It is answered: the client may ask again."""
+        """The response is sent: keep the connection for a next request."""
         super().on_response_complete()
         if self.cycle.response_complete and not self._is_reading:
             self._keeps()
 
     def pause_writing(self) -> None:
-        """The client does not read its answer: it is given a while."""
+        """The client does not read its response: set a deadline."""
         super().pause_writing()
         self._ends_in(self.limits.response_read_s)
 
     def resume_writing(self) -> None:
-        """The client read on."""
+        """The client reads again: lift the deadline."""
         super().resume_writing()
         if self._is_asked and not self.cycle.response_complete:
             self.deadline = inf
 
     def send_400_response(self, msg: str) -> None:
-        """Say that this is no HTTP, in the words of every other error."""
+        """Answer malformed HTTP with an error in the form of all others."""
         del msg
         self._refuse(_MALFORMED)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: anybody may ask for another protocol, and is answered in this one."""
+        """Log nothing: a request to upgrade is answered in plain HTTP."""
 
     def expire(self) -> None:
-        """Its time is over: end it, and say so where somebody was in the middle of something."""
+        """Close a connection past its deadline; in the middle of a request, with a response."""
         if self._is_ending:
             self.transport.abort()
         elif self.flow.read_paused and not self.flow.write_paused:
-            self._ends_in(self.limits.request_body_s)  # It is we who are slow.
+            self._ends_in(self.limits.request_body_s)  # We are the slow side: we stopped reading.
         elif self._is_reading:
             self._refuse(_TOO_SLOW)
         else:
@@ -271,12 +271,12 @@ class BoundedHttp(HttpToolsProtocol):
     def _answering(self) -> ASGI3Application:
         if self._is_large and self._head_size() > self.limits.request_head_bytes_max:
             return _answers(_TOO_LONG)
-        if self.all.is_crowded(self) and not self.url.startswith(_ALWAYS):
+        if self.all.is_crowded(self) and not self.url.startswith(_ALWAYS_SERVED):
             return _answers(_BUSY)
         return self._usual_app
 
     def _head_size(self) -> int:
-        """Of a head that came in one piece; what comes in several is counted as it comes."""
+        """The size of a head that came in one piece; other heads are counted piece by piece."""
         return len(self.url) + sum(len(name) + len(text) for name, text in self.headers)
 
     def _keeps(self) -> None:
@@ -292,13 +292,13 @@ class BoundedHttp(HttpToolsProtocol):
         self._ends_in(self.limits.linger_s)
 
     def _pass_over(self, size: int) -> None:
-        """Read and forget: a client that is still sending sees only a reset otherwise."""
+        """Drop bytes of a client that is still sending; closing at once would only reset it."""
         self._unread_left -= size
         if self._unread_left < 0:
             self.transport.abort()
 
     def _refuse(self, answer: Answer) -> None:
-        """Answer in the place of the app, which gets no more of this request; then end."""
+        """Answer instead of the app, which gets no more of this request; then close."""
         self._end()
         is_asked = self._is_asked and not self.cycle.response_complete
         if is_asked:
@@ -314,7 +314,7 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 def _answers(answer: Answer) -> ASGI3Application:
-    """An app that answers so, whatever it is asked, and ends the connection."""
+    """An app that gives this answer to any request, and closes the connection."""
 
     async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         del scope, receive
@@ -340,7 +340,7 @@ def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
 
 
 def _written(answer: Answer, more: list[tuple[bytes, bytes]]) -> bytes:
-    """An answer as it goes over the wire."""
+    """An answer as bytes on the wire."""
     headers = [*more, *_headers(answer)]
     lines = b"".join(name + b": " + text + b"\r\n" for name, text in headers)
     return STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body

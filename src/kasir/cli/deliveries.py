@@ -1,4 +1,4 @@
-"""`kasir deliveries`: what the shop is told, how that went, and telling it again."""
+"""`kasir deliveries`: lists events with their deliveries, and sends events again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kasir.store.deliveries import Delivery, DeliveryState
 
 
 async def list_deliveries(state: str, most: int, *, as_json: bool) -> None:
-    """Print the deliveries in a state."""
+    """Print the deliveries in a state, newest first."""
     async with opened() as (pool, _):
         found = await deliveries.deliveries(pool, DeliveryState(state), most)
     table(found, _line, state, as_json=as_json)
@@ -26,10 +26,11 @@ def _line(one: Delivery) -> str:
 
 
 async def resend_deliveries(names: Sequence[str]) -> None:
-    """Have events sent again, and say how many.
+    """Make events due again, and print how many.
 
     Raises:
-        SettingError: One that is named is no event, or waits already. The others are sent.
+        SettingError: A name belongs to no event, or to one that waits already. The other events
+            are sent all the same.
     """
     now = SystemClock().now()
     async with opened() as (pool, _):

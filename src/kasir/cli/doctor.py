@@ -1,4 +1,4 @@
-"""`kasir doctor`: is everything ready to take money? A row each; red rows say what to do."""
+"""`kasir doctor`: checks whether all is ready to take money. A failed row says what to do."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from kasir.config import Settings, settings_from
 from kasir.errors import KasirError
 from kasir.gateway.account_checks import Finding
 from kasir.jobs import failed
+from kasir.shop_events.sender import SendResult
 from kasir.store import database
 from kasir.store.deliveries import RESENT_WITHIN
 from kasir.store.diagnosis import Diagnosis, Untold
 from kasir.webhooks.receiving import NoticeKind
 from kasir.wiring import Kasir
 
-#: A shop that sells hears from Adyen at least this often; one that is new sends a test.
+#: A shop with sales gets notifications at least this often; a new one sends a test notification.
 _LATELY: Final = timedelta(days=7)
 _LOST_AFTER: Final = timedelta(hours=1)
-#: Longer than an end that Kasir may infer by itself takes, and than Adyen's queue can be behind.
+#: Longer than Kasir waits before it infers an end itself, and than notifications can be late.
 _CONFIRMED_WITHIN: Final = timedelta(days=2)
-#: A shop that answers is told within seconds.
-_TOLD_WITHIN: Final = timedelta(minutes=1)
+#: A shop that answers gets its events within seconds.
+_DELIVERED_WITHIN: Final = timedelta(minutes=1)
 _SHOPPERS_MAX: Final = 200
-#: A word of a name: WarungTest, test_warung, TESTWarung, but neither LatestFashion nor PROTEST.
+#: `test` as a word in a name: WarungTest, test_warung, TESTWarung, not LatestFashion or PROTEST.
 _TEST: Final = re.compile(r"(?<![A-Za-z])test(?![a-z])|Test(?![a-z])|(?<![A-Z])TEST(?![A-Z]{2})")
 _CONFLICTS_MAX: Final = 20
 
 
 async def doctor(environ: Mapping[str, str], *, as_json: bool) -> int:
-    """Look at everything, print a row each, and give the exit code: 0 well, 1 not."""
+    """Run every check and print a row for each; returns the exit code, 1 where one failed."""
     findings = await findings_of(environ)
     if as_json:
         print(msgspec.json.encode(findings).decode())
@@ -47,13 +48,13 @@ async def doctor(environ: Mapping[str, str], *, as_json: bool) -> int:
 
 
 async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
-    """What was found, in the order in which one would mend it."""
+    """Run every check; the findings are in the order in which one would fix them."""
     try:
         settings = settings_from(environ)
     except KasirError as error:
         return [Finding("settings", is_well=False, says=str(error))]
     well = Finding("settings", is_well=True, says=f"Adyen is {settings.environment}")
-    findings = [well, *mixed(settings)]
+    findings = [well, *live_and_test(settings)]
     try:
         async with Kasir.open(settings) as kasir:
             findings.append(Finding("database", is_well=True, says="reachable, its schema is ours"))
@@ -64,7 +65,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
             findings.append(await _owners(kasir))
             findings.append(await _ends(kasir))
             findings.append(await _jobs(kasir))
-            findings.append(await _told(kasir))
+            findings.append(await _events(kasir))
             findings.append(await _tokens(kasir))
     except KasirError as error:
         findings.append(Finding("database", is_well=False, says=str(error)))
@@ -74,8 +75,8 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
     return findings
 
 
-def mixed(settings: Settings) -> list[Finding]:
-    """Live and test keep their own addresses, keys and prefix."""
+def live_and_test(settings: Settings) -> list[Finding]:
+    """Check that live settings hold nothing of a test system, and no two keys are the same."""
     what = "test and live are not mixed"
     wrong = []
     is_live = settings.environment is Environment.LIVE
@@ -92,14 +93,14 @@ def mixed(settings: Settings) -> list[Finding]:
 
 
 async def _clocks(kasir: Kasir) -> Finding:
-    """Asked for after Adyen has answered, so that its time is known."""
+    """Compare the clocks. Adyen's time is known only after the checks that call it."""
     what = "the clocks agree"
     apart = await kasir.times.apart()
-    told = [f"{ahead.total_seconds():+.0f} s against {whose}" for whose, ahead in apart.items()]
+    found = [f"{ahead.total_seconds():+.0f} s against {whose}" for whose, ahead in apart.items()]
     if max(map(abs, apart.values())) <= kasir.times.apart_max:
-        return Finding(what, is_well=True, says=", ".join(told))
+        return Finding(what, is_well=True, says=", ".join(found))
     cure = "nothing is closed or charged meanwhile; set this machine's clock, by NTP for one"
-    return Finding(what, is_well=False, says=f"{', '.join(told)}: {cure}")
+    return Finding(what, is_well=False, says=f"{', '.join(found)}: {cure}")
 
 
 async def _notices(kasir: Kasir) -> list[Finding]:
@@ -139,22 +140,22 @@ async def _questions(kasir: Kasir) -> list[Finding]:
 
 
 async def _owners(kasir: Kasir) -> Finding:
-    """What an older Kasir gave to two payments at once."""
+    """Names that belong to two payments, from before each had one owner (docs/adr/0013)."""
     what = "every pspReference has one payment"
     found = await Diagnosis(kasir.pool).conflicts(_CONFLICTS_MAX)
     if not found:
         return Finding(what, is_well=True, says="it has")
     rows = [f"{name} is {owner}'s, and {other} bears it too" for name, owner, other in found]
     cure = (
-        "one of two was told paid by the other's money: compare them with Adyen, then remove the "
-        "rows from psp_reference_conflict"
+        "one of the two was reported as paid with the other's money: compare them with Adyen, "
+        "then remove the rows from psp_reference_conflict"
     )
     return Finding(what, is_well=False, says=f"{'; '.join(rows)}: {cure}")
 
 
 async def _ends(kasir: Kasir) -> Finding:
-    """Attempts that nobody finished, and of which Adyen has not said that they ended."""
-    what = "Adyen told how attempts ended"
+    """Attempts that the shopper did not finish, and whose end Adyen has not confirmed."""
+    what = "Adyen confirmed how attempts ended"
     count, since = await Diagnosis(kasir.pool).unconfirmed(kasir.settings.limits.figures_max)
     if since is None:
         return Finding(what, is_well=True, says="every one")
@@ -166,7 +167,7 @@ async def _ends(kasir: Kasir) -> Finding:
 
 
 async def _jobs(kasir: Kasir) -> Finding:
-    """Jobs that the worker could not do."""
+    """Jobs that failed."""
     what = "jobs were done"
     count, since = await failed.count_failed(kasir.pool, kasir.settings.limits.figures_max)
     if since is None:
@@ -178,8 +179,8 @@ async def _jobs(kasir: Kasir) -> Finding:
     return Finding(what, is_well=False, says=says)
 
 
-async def _told(kasir: Kasir) -> Finding:
-    """Events that wait for the shop: how many, since when, and what it answered last."""
+async def _events(kasir: Kasir) -> Finding:
+    """Events that wait for the shop, since when, and what the shop answered last."""
     what = "the shop takes its events"
     now, most = kasir.clock.now(), kasir.settings.limits.figures_max
     found = await Diagnosis(kasir.pool).untold(now - RESENT_WITHIN, most)
@@ -197,9 +198,9 @@ async def _told(kasir: Kasir) -> Finding:
 
 
 def _is_stuck(kasir: Kasir, found: Untold, now: datetime) -> bool:
-    """Whether what waits will not be taken by itself in a moment."""
-    is_refused = found.last is not None and not found.last.is_taken
-    is_late = found.since is not None and found.since < now - _TOLD_WITHIN
+    """Whether the events that wait will not be delivered in a moment without help."""
+    is_refused = found.last is not None and not SendResult(found.last.status).is_taken
+    is_late = found.since is not None and found.since < now - _DELIVERED_WITHIN
     return is_refused or is_late or not kasir.settings.events_url
 
 
@@ -208,7 +209,7 @@ def _when(moment: datetime) -> str:
 
 
 async def _tokens(kasir: Kasir) -> Finding:
-    """Hold shoppers' tokens against Adyen's list, those due first."""
+    """Compare shoppers' tokens with Adyen's list, those that are due first."""
     what = "tokens agree with Adyen's list"
     adopted = gone = silent = 0
     shoppers = await kasir.tokens.watched(_SHOPPERS_MAX)

@@ -1,7 +1,7 @@
-"""`kasir`: every command in one place; each imports what it needs, so that --help is quick.
+"""The command `kasir` with its subcommands; each imports its module when it runs.
 
-Exit 0 when all is well, 1 when a fault was found, 2 when called wrongly; a fault is one line on
-stderr, never a traceback.
+Exit 0 on success, 1 on an error, 2 on a wrong call; an error is one line on stderr, and not a
+traceback.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from kasir.errors import KasirError
 app = App(name="kasir", help="Take GoPay through Adyen.", version_flags=["--version"])
 apikey = App(name="apikey", help="Keys that shops call Kasir with.")
 app.command(apikey)
-notices = App(name="notices", help="What Adyen sent, and what became of it.")
+notices = App(name="notices", help="Notifications from Adyen, and what was done with each.")
 app.command(notices)
-jobs = App(name="jobs", help="What the worker could not do.")
+jobs = App(name="jobs", help="Jobs of the worker that failed.")
 app.command(jobs)
-deliveries = App(name="deliveries", help="Events on their way to the shop.")
+deliveries = App(name="deliveries", help="Events, and their delivery to the shop.")
 app.command(deliveries)
 
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65535))]
-#: No id, and no count of rows, is larger than the database's own numbers.
+#: An id or a number of rows: no larger than the database's bigint.
 Count = Annotated[int, Parameter(validator=Number(gte=1, lte=2**63 - 1))]
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 NoticeWord = Literal["unread", "read", "ignored", "unheard_of", "foreign", "waiting", "held"]
@@ -38,7 +38,7 @@ DeliveryWord = Literal["waiting", "delivered", "given_up"]
 
 @app.command
 def serve(*, host: str = "127.0.0.1", port: Port = 8000, workers: Count = 1) -> None:
-    """Answer shops, shoppers and Adyen over HTTP.
+    """Serve shops, shoppers and Adyen over HTTP.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8000, workers: Count = 1) -> 
     port
         Port to listen on.
     workers
-        Processes that share the work.
+        Number of processes.
     """
     from kasir.cli.serve import serve as run
 
@@ -56,7 +56,7 @@ def serve(*, host: str = "127.0.0.1", port: Port = 8000, workers: Count = 1) -> 
 
 @app.command
 def worker() -> None:
-    """Do what runs later: read the inbox, look for what is due, clean up."""
+    """Run background work: read notifications, do what is due, clean up."""
     from kasir.cli.worker import run
 
     asyncio.run(run())
@@ -64,7 +64,7 @@ def worker() -> None:
 
 @app.command
 def doctor(*, as_json: AsJson = False) -> None:
-    """Look whether everything is ready to take money, and say what to mend.
+    """Check whether everything is ready to take money, and print what to fix.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def doctor(*, as_json: AsJson = False) -> None:
 
 @app.command
 def migrate() -> None:
-    """Bring the database's schema up to date."""
+    """Update the database's schema."""
     from kasir.cli.operator import migrate as run
 
     asyncio.run(run())
@@ -86,16 +86,16 @@ def migrate() -> None:
 
 @apikey.command(name="create")
 def create_key(name: str) -> None:
-    """Make a key for a shop and print it, this once.
+    """Create an API key and print it. It cannot be shown again.
 
-    Every key is a way into one shop. All keys of a Kasir share everything: payments, saved wallets,
-    subscriptions, events and idempotency keys. So a key can be changed without a repeated call
-    paying twice; shops that are not to see each other's payments need a Kasir each.
+    All keys of one Kasir belong to one shop: they share payments, saved wallets, subscriptions,
+    events and idempotency keys. So a key can be changed, and a repeated call still pays once. Shops
+    that must not see each other's payments need a Kasir each.
 
     Parameters
     ----------
     name
-        What you will know it by.
+        A name for the key.
     """
     from kasir.cli.operator import create_key as run
 
@@ -104,12 +104,12 @@ def create_key(name: str) -> None:
 
 @apikey.command(name="withdraw")
 def withdraw_key(name: str) -> None:
-    """Let a key in no more, within seconds.
+    """Withdraw a key; within seconds it is refused.
 
     Parameters
     ----------
     name
-        What it was made under.
+        The name it was created with.
     """
     from kasir.cli.operator import withdraw_key as run
 
@@ -123,12 +123,12 @@ def list_notices(
     most: Count = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List what Adyen sent and what became of it: by default what could not be read.
+    """List Adyen's notifications in a state; by default those that need a person.
 
     Parameters
     ----------
     state
-        Which notices: unread, read, ignored, unheard_of, foreign, waiting or held.
+        The state: unread, read, ignored, unheard_of, foreign, waiting or held.
     most
         How many at most, newest first.
     as_json
@@ -141,12 +141,12 @@ def list_notices(
 
 @notices.command(name="replay")
 def replay_notices(*ids: Count) -> None:
-    """Have notices read anew by the worker. Those that were read stay as they are.
+    """Let the worker read notifications again. Those that were read are not changed.
 
     Parameters
     ----------
     ids
-        Which ones, by the ids that `kasir notices` shows; all held ones unless given.
+        The ids that `kasir notices` shows; without ids, all held ones.
     """
     from kasir.cli.operator import replay_notices as run
 
@@ -159,7 +159,7 @@ def failed_jobs(
     most: Count = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List the jobs that failed, the last to fail first, and why.
+    """List the jobs that failed, newest first, with the reason.
 
     Parameters
     ----------
@@ -175,12 +175,12 @@ def failed_jobs(
 
 @jobs.command(name="retry")
 def retry_jobs(*ids: Count) -> None:
-    """Have jobs that failed run again by the worker.
+    """Let the worker run failed jobs again.
 
     Parameters
     ----------
     ids
-        Which ones, by the ids that `kasir jobs failed` shows; all of them unless given.
+        The ids that `kasir jobs failed` shows; without ids, all of them.
     """
     from kasir.cli.operator import retry_jobs as run
 
@@ -194,12 +194,12 @@ def list_deliveries(
     most: Count = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List what the shop is told and how that went: by default what is not sent any more.
+    """List events with their deliveries; by default those that are no longer sent.
 
     Parameters
     ----------
     state
-        Which events: waiting, delivered or given_up.
+        The state: waiting, delivered or given_up.
     most
         How many at most, newest first.
     as_json
@@ -212,13 +212,12 @@ def list_deliveries(
 
 @deliveries.command(name="resend")
 def resend_deliveries(*ids: str) -> None:
-    """Have events sent again by the worker, delivered ones too.
+    """Let the worker send events again, delivered ones too.
 
     Parameters
     ----------
     ids
-        Which ones, by the ids that `kasir deliveries` shows; unless given, those that were given up
-        in the last seven days.
+        The ids that `kasir deliveries` shows; without ids, those given up in the last seven days.
     """
     from kasir.cli.deliveries import resend_deliveries as run
 
@@ -238,13 +237,13 @@ def demo(
     Parameters
     ----------
     port
-        Kasir's port, 8000 unless given; the shop takes the next one.
+        Kasir's port, 8000 by default; the shop's port is the next one.
     twin_port
-        The twin's port, 8700 unless given.
+        The twin's port, 8700 by default.
     data
-        Folder to keep the database and the twin's state in; a temporary one unless given.
+        Folder for the database and the twin's state; a temporary one by default.
     check
-        Walk every journey over HTTP, print a row each, and stop.
+        Run every journey over HTTP, print a row for each, and stop.
     """
     from kasir.demo.run import run
 
@@ -254,7 +253,7 @@ def demo(
 def main() -> None:
     """Run the command that the shell named."""
     try:
-        _refuse_what_is_no_text(sys.argv[1:])
+        _refuse_non_utf8(sys.argv[1:])
         app(exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
@@ -266,16 +265,16 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read this has read enough, as `head` does; nothing is left to be written at exit.
+        # The reader closed the pipe, as `head` does; nothing may be written to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:  # noqa: BLE001  # Sorted out below.
-        print(f"kasir: {_trouble(error)}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001  # `_database_error` raises what is no database error.
+        print(f"kasir: {_database_error(error)}", file=sys.stderr)
         sys.exit(1)
 
 
-def _refuse_what_is_no_text(words: Sequence[str]) -> None:
-    """Refuse words that no database takes.
+def _refuse_non_utf8(words: Sequence[str]) -> None:
+    """Refuse arguments that are not UTF-8: PostgreSQL cannot store them.
 
     Raises:
         CycloptsError: One is not UTF-8.
@@ -285,16 +284,16 @@ def _refuse_what_is_no_text(words: Sequence[str]) -> None:
             raise CycloptsError(msg=f"{word.encode(errors='replace').decode()!r} is not UTF-8.")
 
 
-def _trouble(error: Exception) -> Exception:
-    """The fault to tell of, where the database failed under a command.
+def _database_error(error: Exception) -> Exception:
+    """The error to print, where the database failed during a command.
 
     Raises:
-        Exception: It was something else, and so a fault of Kasir's: the traceback is wanted.
+        Exception: The given one, where it is none of the database's: a bug, shown as a traceback.
     """
     from kasir.store import database
 
     if not isinstance(error, database.TROUBLE):
         raise error
     if isinstance(error, OSError) and error.filename is not None:
-        return error  # A file, and not the database.
+        return error  # It is about a file, and not the database.
     return database.unusable(error)

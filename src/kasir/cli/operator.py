@@ -1,4 +1,4 @@
-"""The operator's small commands."""
+"""The small commands: migrations, API keys, notifications, failed jobs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kasir.wiring import database_of
 
 Row = TypeVar("Row")
 
-#: Why a notice is not read anew.
+#: Why a notice is not read again.
 _STAYS: Final = {
     NoticeState.READ: "was read already, and stays as it is",
     NoticeState.UNREAD: "is to be read as it is",
@@ -33,13 +33,13 @@ _STAYS: Final = {
 
 
 async def migrate() -> None:
-    """Bring the schema up to date and say what was done."""
+    """Apply new migrations and print their names."""
     async with opened() as (_, done):
         print("\n".join(done) if done else "up to date")
 
 
 async def create_key(name: str) -> None:
-    """Make a key and print it.
+    """Create an API key and print it.
 
     Raises:
         SettingError: There is a key of that name.
@@ -51,7 +51,7 @@ async def create_key(name: str) -> None:
 
 
 async def withdraw_key(name: str) -> None:
-    """Let a key in no more.
+    """Withdraw an API key.
 
     Raises:
         SettingError: There is none of that name.
@@ -62,7 +62,7 @@ async def withdraw_key(name: str) -> None:
 
 
 async def list_notices(state: str, most: int, *, as_json: bool) -> None:
-    """Print the notices of a state."""
+    """Print the notices in a state, newest first."""
     vault = Vault(secrets_from())
     async with opened() as (pool, _):
         say(f"notices of {database_shown(database_settings_from())}")
@@ -71,7 +71,7 @@ async def list_notices(state: str, most: int, *, as_json: bool) -> None:
 
 
 def table(found: Sequence[Row], line: Callable[[Row], str], what: str, *, as_json: bool) -> None:
-    """Print rows, each in a line, and how many they are; or all of them as JSON."""
+    """Print one line for each row and their number, or all rows as JSON."""
     if as_json:
         print(msgspec.json.encode(found).decode())
         return
@@ -90,20 +90,20 @@ def _line(notice: KeptNotice) -> str:
 
 
 async def replay_notices(ids: Sequence[int]) -> None:
-    """Have notices read anew, and say which are not.
+    """Let the worker read notices again, and print which it will not.
 
     Raises:
-        SettingError: One is not there; then none is read anew.
+        SettingError: There is no notice of one of the ids; then none is read again.
     """
     async with opened() as (pool, _):
         states = await inbox.states(pool, ids or await inbox.held(pool))
         if gone := [str(each) for each in ids if each not in states]:
             cure = f"there is no notice {', '.join(gone)}"
             raise SettingError("IDS", f"{cure}; `kasir notices --state` lists them by state")
-        woken = {*await inbox.replay(pool, [*states], engine.enqueue_reading)}
-    print(f"{len(woken)} to be read anew")
+        replayed = {*await inbox.replay(pool, [*states], engine.enqueue_reading)}
+    print(f"{len(replayed)} to be read again")
     for each, state in states.items():
-        if each not in woken:
+        if each not in replayed:
             print(f"{each} {_STAYS[state]}")
 
 
@@ -120,10 +120,10 @@ def _job_line(job: FailedJob) -> str:
 
 
 async def retry_jobs(ids: Sequence[int]) -> None:
-    """Have failed jobs run again, and say how many.
+    """Let the worker run failed jobs again, and print how many.
 
     Raises:
-        NotFound: One of `ids` is no failed job's.
+        NotFound: One of `ids` is no failed job's; then none is run again.
     """
     async with opened() as (pool, _):
         count = await failed.retry(pool, ids)
@@ -132,7 +132,7 @@ async def retry_jobs(ids: Sequence[int]) -> None:
 
 @asynccontextmanager
 async def opened() -> AsyncIterator[tuple[Pool, list[str]]]:
-    """The database, its schema up to date, and the migrations that took."""
+    """Open the database and migrate it; yields the pool and the migrations that were applied."""
     limits = Limits()
     with database_of(database_settings_from()) as dsn:
         done = await bring_up_to_date(dsn, limits)

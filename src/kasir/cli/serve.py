@@ -1,7 +1,7 @@
 """`kasir serve`: one process, or several that share a socket.
 
-The first signal to stop lets what is in hand end; the second one cuts it. Where several processes
-share the work, the one that was started is told by signals and tells the others.
+After the first SIGTERM or SIGINT the requests in progress are finished; the second one ends them.
+Where there are several processes, the parent gets the signals and forwards them to the others.
 """
 
 from __future__ import annotations
@@ -30,27 +30,28 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
 #: Longer than clients and proxies keep an idle connection (aiohttp 15 s, nginx and most load
-#: balancers 60 s), so that it is they who close it, and not we while a payment is on its way.
+#: balancers 60 s), so that they close it first: we could close it while a payment arrives.
 _KEEP_ALIVE_S: Final = 75
-#: Proxies that are believed whom they speak for, where the operator names none.
+#: Proxies whose `X-Forwarded-For` is trusted, where the operator names none.
 THIS_MACHINE: Final = "127.0.0.1,::1"
-#: So many new objects, before the collector looks through them: a request makes hundreds, nearly
-#: none of them in a circle.
-_YOUNG_MAX: Final = 20_000
-#: How long what was cut has to say so.
-_LAST_WORDS_S: Final = 5
-_LOOK_S: Final = 0.1
-#: A terminal and a service manager may tell every process of a group to stop, and whoever was
-#: started tells the others once more: so no number of those means to cut, but this does.
+#: So many new objects before the garbage collector runs: a request makes hundreds, and almost none
+#: of them are in a reference cycle.
+_GC_THRESHOLD: Final = 20_000
+#: The time for the last responses, once requests were ended early.
+_LAST_RESPONSES_S: Final = 5
+_POLL_S: Final = 0.1
+#: The parent's signal to end requests early. SIGTERM and SIGINT cannot mean that to a child: a
+#: terminal or a service manager may send them to the whole process group, and the parent forwards
+#: them once more.
 _CUT: Final = signal.SIGUSR1
 
 
 def serve(host: str, port: int, workers: int) -> None:
-    """Serve until told to stop.
+    """Serve until a signal stops it.
 
     Raises:
-        SettingError: A setting is missing or malformed, or the address cannot be listened on;
-            found before anything starts.
+        SettingError: A setting is missing or malformed, or the address cannot be listened on. It
+            is raised before any process starts.
     """
     asyncio.run(_preflight())
     port = _free(host, port)
@@ -58,7 +59,7 @@ def serve(host: str, port: int, workers: int) -> None:
     config = uvicorn.Config(
         "kasir.cli.serve:app",
         factory=True,
-        http="kasir.cli.connections:BoundedHttp",  # By its name: workers import it anew.
+        http="kasir.cli.connections:BoundedHttp",  # By name, because each process imports it.
         ws="none",
         host=host,
         port=port,
@@ -67,8 +68,8 @@ def serve(host: str, port: int, workers: int) -> None:
         access_log=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS") or THIS_MACHINE,
-        # What is in hand is cut by ourselves before, and answered: see kasir.stopping.
-        timeout_graceful_shutdown=int(Limits().stop_s) + _LAST_WORDS_S,
+        # By then kasir.shutdown has ended and answered the requests in progress.
+        timeout_graceful_shutdown=int(Limits().stop_s) + _LAST_RESPONSES_S,
         server_header=False,
     )
     try:
@@ -77,16 +78,19 @@ def serve(host: str, port: int, workers: int) -> None:
             return
         uvicorn.Server(config).run()
     except SystemExit as ended:
-        # Uvicorn said in a line why it could not start; how it counts such ends is its own.
+        # Uvicorn has logged the reason in a line; its own exit codes are not ours.
         sys.exit(1 if ended.code else 0)
     except KeyboardInterrupt:
-        return  # It stopped as it was told to, and then passes the signal on.
+        return  # Uvicorn stopped on the signal and raises it again.
 
 
 def _free(host: str, port: int) -> int:
-    """Find out that it can be listened on; gives the port, which the system chooses for 0.
+    """Check that the address can be listened on; returns the port, which the system chooses for 0.
 
-    Uvicorn listens only after the database was opened, too late for one line that names the option.
+    Uvicorn listens only after the database is open, and its error does not name the option.
+
+    Raises:
+        SettingError: It cannot.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -99,42 +103,43 @@ def _free(host: str, port: int) -> int:
 
 
 async def _preflight() -> None:
-    """Find what would stop the server while it can still be said in one line."""
+    """Open Kasir once, so that an error is reported in one line before any process starts."""
     async with Kasir.open():
         pass
 
 
 class _Supervisor(Multiprocess):
-    """Uvicorn's, which cuts what its processes have in hand when it is told to stop twice."""
+    """Uvicorn's supervisor; after a second signal to stop, its processes end requests early."""
 
-    #: How often it was told to stop and has not acted upon.
-    _told = 0
+    #: The number of signals to stop that it has not acted on.
+    _stop_signals = 0
 
     def handle_int(self) -> None:
-        """Stop, as uvicorn does."""
-        self._told += 1
+        """Count the signal, and stop as uvicorn does."""
+        self._stop_signals += 1
         super().handle_int()
 
     def handle_term(self) -> None:
-        """Stop, as uvicorn does."""
-        self._told += 1
+        """Count the signal, and stop as uvicorn does."""
+        self._stop_signals += 1
         super().handle_term()
 
     def join_all(self) -> None:
-        """Wait until every process has ended; nobody listens meanwhile."""
+        """Close the sockets, and wait until every process has ended."""
         for shared in self.sockets:
             shared.close()
         for process in self.processes:
             while process.exitcode is None:
-                if self._is_told_again():
+                if self._is_stopped_again():
                     self._cut()
-                process.process.join(_LOOK_S)
+                process.process.join(_POLL_S)
 
-    def _is_told_again(self) -> bool:
-        """Whether it was told to stop twice, or once more since then."""
+    def _is_stopped_again(self) -> bool:
+        """Whether there were two signals to stop, or one more since the last answer was true."""
         while self.signal_queue:
-            self._told += self.signal_queue.pop() in {signal.SIGINT, signal.SIGTERM}
-        is_again, self._told = self._told > 1, min(self._told, 1)
+            self._stop_signals += self.signal_queue.pop() in {signal.SIGINT, signal.SIGTERM}
+        is_again = self._stop_signals > 1
+        self._stop_signals = min(self._stop_signals, 1)
         return is_again
 
     def _cut(self) -> None:
@@ -144,38 +149,38 @@ class _Supervisor(Multiprocess):
 
 
 def app() -> object:
-    """The app for uvicorn, made anew in each process."""
+    """Make the app for uvicorn, once in each process."""
     from kasir.web.app import create_app
 
-    gc.set_threshold(_YOUNG_MAX)
+    gc.set_threshold(_GC_THRESHOLD)
     made = create_app(settings_from())
-    made.on_startup += [_heed_signals, _settle]
+    made.on_startup += [_install_signal_handlers, _freeze_objects]
     return in_one_line(made)
 
 
-def _settle() -> None:
-    """What is there by now stays: the collector need not go through it again and again.
+def _freeze_objects() -> None:
+    """Exempt the objects that exist by now from garbage collection: they live until the end.
 
-    Only here, where the process is Kasir's: in another program it would keep what is that one's.
+    Only `kasir serve` does this: in another program it would exempt that program's objects too.
     """
     gc.collect()
     gc.freeze()
 
 
-def _heed_signals(made: Litestar) -> None:
-    """Hear of the signals to stop before the server does; it then stops to listen, and waits."""
-    loop, stopping = asyncio.get_running_loop(), made.state.stopping
+def _install_signal_handlers(made: Litestar) -> None:
+    """Handle the signals to stop before uvicorn does, which then closes its sockets and waits."""
+    loop, shutdown = asyncio.get_running_loop(), made.state.shutdown
 
     def ask(number: int, then: Any, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stopping.ask, Limits().stop_s)
+        loop.call_soon_threadsafe(shutdown.request, Limits().stop_s)
         if callable(then):
             then(number, frame)
 
     def cut(*_: object) -> None:
-        loop.call_soon_threadsafe(stopping.cut)
+        loop.call_soon_threadsafe(shutdown.cut)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if stopping.is_asked:
+        if shutdown.is_requested:
             cut()
         else:
             ask(number, servers[number], frame)

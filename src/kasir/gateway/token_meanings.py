@@ -129,6 +129,6 @@ def not_saved(item: Item) -> Fact | None:
 
 
 def _name(account: str, shopper: str, stored_id: str) -> TokenName:
-    if not shopper or not stored_id or "\0" in shopper + stored_id:
+    if not shopper or not stored_id:
         raise Unreadable("it names no shopper or no token")
     return TokenName(merchant_account=account, shopper_reference=shopper, stored_id=stored_id)

@@ -17,10 +17,10 @@ from kasir.clock import Clock
 from kasir.gateway.renewal_messages import NEVER_SENT, Words, withdrawn
 from kasir.ids import Ids, PaymentId
 from kasir.ledger.payment_book import PostgresBook
-from kasir.shop_events.subscription_shapes import shown_news
+from kasir.shop_events.subscription_shapes import event_data
 from kasir.store import links
 from kasir.store.database import Connection, queries
-from kasir.store.outbox import Outbox, Telling
+from kasir.store.outbox import Outbox, OutgoingEvent
 from kasir.store.subscription_rows import (
     attempt_columns,
     renewal_columns,
@@ -100,7 +100,10 @@ class Writing:
         """Write events, with the subscription as it now stands."""
         await self.outbox.write(
             connection,
-            [Telling(it.id, news.event, shown_news(it, news, self.public_url)) for news in every],
+            [
+                OutgoingEvent(it.id, news.event, event_data(it, news, self.public_url))
+                for news in every
+            ],
         )
 
     async def drop_unopened(

@@ -340,9 +340,7 @@ class PostgresSubscriptions:
         Raises:
             NotFound: There is none of that id.
         """
-        row = None
-        if "\0" not in subscription_id:
-            row = await SQL.subscription(self.pool, id=subscription_id)
+        row = await SQL.subscription(self.pool, id=subscription_id)
         if row is None:
             raise NotFound("subscription", subscription_id)
         it = subscription_of(row)
@@ -361,10 +359,8 @@ class PostgresSubscriptions:
         """
         asked = asdict(wanted)
         after = wanted.after
-        if "\0" in after or (after and not await SQL.is_subscription(self.pool, id=after)):
+        if after and not await SQL.is_subscription(self.pool, id=after):
             raise NotFound("subscription", after)
-        if any("\0" in word for word in asked.values()):
-            return []
         rows = SQL.subscriptions_of(self.pool, **asked, most=most)
         return [row["id"] async for row in rows]
 

@@ -22,10 +22,16 @@ from kasir.payments import fold
 from kasir.payments.facts import DisputeSaid, Fact, Says, Source
 from kasir.payments.payment import Intent, Payment, Standing
 from kasir.payments.status import FINAL, Status
-from kasir.shop_events.event_policy import EventType, Told, fact_news, status_news, sum_news
+from kasir.shop_events.event_policy import (
+    EventType,
+    Reported,
+    fact_events,
+    status_event,
+    summary_events,
+)
 from kasir.shop_events.shapes import shown
 from kasir.store.database import Connection, Pool, is_undone, queries
-from kasir.store.outbox import Outbox, Telling
+from kasir.store.outbox import Outbox, OutgoingEvent
 
 SQL: Final = queries("ledger")
 SUBSCRIPTIONS: Final = queries("subscriptions")
@@ -42,7 +48,7 @@ class Locked:
     """A payment whose row is ours until the transaction ends, and what the shop knows of it."""
 
     payment: Payment
-    told: Told
+    told: Reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Ledger:
         return {
             row["id"]: Locked(
                 fold.payment(intent_of(row), facts[row["id"]]),
-                Told(Status(row["told_status"]), row["tell_at"]),
+                Reported(Status(row["told_status"]), row["tell_at"]),
             )
             for row in rows
         }
@@ -121,7 +127,7 @@ class Ledger:
         Returns:
             False where there is more to do, or somebody else was heard first: nothing was written.
         """
-        opened = Locked(fold.payment(intent, ()), Told(Status.CREATED, None))
+        opened = Locked(fold.payment(intent, ()), Reported(Status.CREATED, None))
         change = self._change(opened, news)
         if change is None or change.events or len(change.facts) != 1:
             return False
@@ -134,7 +140,7 @@ class Ledger:
             status=change.payment.status,
             attempt=change.payment.standing.psp_reference,
             told_status=change.told.status,
-            tell_at=change.told.tell_at,
+            tell_at=change.told.held_until,
             shopper=intent.shopper_reference,
             now=self.clock.now(),
             fact=fact.key,
@@ -185,11 +191,11 @@ class Ledger:
         if not new:
             return None
         after = fold.payment(before.intent, [*before.facts, *new.values()])
-        event, told = status_news(found.told, after, self.clock.now(), self.settle)
+        event, told = status_event(found.told, after, self.clock.now(), self.settle)
         events = [
             *([event] if event else []),
-            *fact_news([*new.values()]),
-            *sum_news(before.standing, after.standing),
+            *fact_events([*new.values()]),
+            *summary_events(before.standing, after.standing),
         ]
         return _Change(
             payment=after,
@@ -201,7 +207,7 @@ class Ledger:
         )
 
     def _retold(self, found: Locked) -> _Change:
-        event, told = status_news(found.told, found.payment, self.clock.now(), self.settle)
+        event, told = status_event(found.told, found.payment, self.clock.now(), self.settle)
         return _Change(payment=found.payment, told=told, events=(event,) if event else ())
 
     async def _write(self, connection: Connection, changes: Sequence[_Change]) -> Moved:
@@ -212,7 +218,7 @@ class Ledger:
         await self.outbox.write(
             connection,
             [
-                Telling(change.payment.intent.id, event, shown(change.payment))
+                OutgoingEvent(change.payment.intent.id, event, shown(change.payment))
                 for change in changes
                 for event in change.events
             ],
@@ -229,7 +235,7 @@ class _Change:
     """What is to be written of one payment."""
 
     payment: Payment
-    told: Told
+    told: Reported
     events: tuple[EventType, ...]
     facts: tuple[Fact, ...] = ()
     moved: bool = False
@@ -332,7 +338,7 @@ def _standing_columns(changes: Sequence[_Change]) -> dict[str, list[Any]]:
         "are_disputed": [standing.is_disputed for standing in standings],
         "are_given_back": [standing.is_given_back for standing in standings],
         "told_statuses": [change.told.status for change in changes],
-        "tell_ats": [change.told.tell_at for change in changes],
+        "tell_ats": [change.told.held_until for change in changes],
         "are_final": [standing.status in FINAL for standing in standings],
     }
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 from kasir.clock import Clock
 from kasir.ids import Ids
 from kasir.ledger.payments import Moved, wake
-from kasir.shop_events.event_policy import EventType, token_news
+from kasir.shop_events.event_policy import EventType, token_events
 from kasir.shop_events.shapes import shown_token
 from kasir.store.database import Connection, Pool, once_more, queries
-from kasir.store.outbox import Outbox, Telling
+from kasir.store.outbox import Outbox, OutgoingEvent
 from kasir.store.vault import Vault
 from kasir.tokens.model import (
     Token,
@@ -80,7 +80,7 @@ class TokenLedger:
             created_at=standing.created_at,
             is_sure=standing.is_sure,
         )
-        events = token_news([*before.values()], [*after.values()])
+        events = token_events([*before.values()], [*after.values()])
         if events:
             row = await SQL.token(connection, id=token_id)
             await self._tell(connection, token_of(row, self.vault), events)
@@ -104,7 +104,7 @@ class TokenLedger:
     async def _tell(
         self, connection: Connection, token: Token, events: Sequence[EventType]
     ) -> None:
-        tellings = [Telling(token.id, event, shown_token(token)) for event in events]
+        tellings = [OutgoingEvent(token.id, event, shown_token(token)) for event in events]
         await self.outbox.write(connection, tellings)
 
 

@@ -1,7 +1,7 @@
-"""What a shopper is told about the saving of their wallet, and what of it they agreed to.
+"""The text about saving a wallet that a form shows, and whether the shopper agreed to it.
 
-The words are kept with the payment, so they must be the very words that were shown: the page sends
-a mark of them along, and a mark of any other words is no consent.
+The text is stored with the payment, so it must be exactly the one that was shown: the form posts a
+digest of it, and the digest of any other text is no consent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kasir.payment_form.pages import Visit
 from kasir.payment_form.texts import LANGUAGES
 from kasir.requests.payment_links import SUBSCRIPTION, OpenLink, Saving
 
-_MARK_LETTERS: Final = 16
+_DIGEST_LENGTH: Final = 16
 _DIGITS_MAX: Final = 4
 
 
@@ -24,9 +24,9 @@ class Consent:
     """What a form says about saving.
 
     Attributes:
-        text: The words.
-        language: What they are in.
-        is_asked: Whether the shopper is asked, with a box to tick; else they are told.
+        text: The text that is shown.
+        language: Its language.
+        is_asked: Whether a checkbox asks the shopper; if not, a sentence informs them.
     """
 
     text: str
@@ -34,60 +34,60 @@ class Consent:
     is_asked: bool
 
     @property
-    def mark(self) -> str:
-        """Names these words in this language."""
-        return f"{self.language}-{sha256(self.text.encode()).hexdigest()[:_MARK_LETTERS]}"
+    def digest(self) -> str:
+        """Identifies the text and its language."""
+        return f"{self.language}-{sha256(self.text.encode()).hexdigest()[:_DIGEST_LENGTH]}"
 
     @property
-    def kept(self) -> str:
-        """What is kept of it with the payment."""
+    def stored(self) -> str:
+        """What is stored with the payment."""
         return f"{self.language}: {self.text}"
 
 
-def consent_of(visit: Visit, found: OpenLink) -> Consent | None:
-    """What this page says about saving; None where nothing is saved."""
-    if found.saving is Saving.DISABLED:
+def consent_of(visit: Visit, open_link: OpenLink) -> Consent | None:
+    """Return the text of a page; None if the link saves nothing."""
+    if open_link.saving is Saving.DISABLED:
         return None
-    is_asked = found.saving is Saving.ASKED
-    text = " ".join(_sentences(visit, found, is_asked=is_asked))
+    is_asked = open_link.saving is Saving.ASKED
+    text = " ".join(_sentences(visit, open_link, is_asked=is_asked))
     return Consent(text, visit.language, is_asked)
 
 
-def agreed(visit: Visit, found: OpenLink, mark: str) -> tuple[bool, str]:
-    """Whether the wallet is to be saved, and the words that this rests on.
+def agreed(visit: Visit, open_link: OpenLink, digest: str) -> tuple[bool, str]:
+    """Return whether the wallet is to be saved, and the text to store; empty without consent.
 
     Args:
-        visit: Whose it is.
-        found: The link that is paid.
-        mark: What the form sent along: the mark of the words it showed, if they were agreed to.
+        visit: The shopper's request.
+        open_link: The link that is paid.
+        digest: The digest that the form posted; empty if the shopper did not agree.
     """
     pages = (replace(visit, language=language) for language in LANGUAGES)
-    shown = [consent for page in pages if (consent := consent_of(page, found))]
-    kept = next((consent.kept for consent in shown if consent.mark == mark), "")
-    return found.saving is Saving.ENABLED or bool(kept), kept
+    shown = [consent for page in pages if (consent := consent_of(page, open_link))]
+    stored = next((consent.stored for consent in shown if consent.digest == digest), "")
+    return open_link.saving is Saving.ENABLED or bool(stored), stored
 
 
-def _sentences(visit: Visit, found: OpenLink, *, is_asked: bool) -> Iterator[str]:
+def _sentences(visit: Visit, open_link: OpenLink, *, is_asked: bool) -> Iterator[str]:
     verb = "ask" if is_asked else "tell"
-    if found.model != SUBSCRIPTION:
-        yield visit.says(f"{verb}_card_on_file", shop=visit.shop)
+    if open_link.model != SUBSCRIPTION:
+        yield visit.text(f"{verb}_card_on_file", shop=visit.shop)
         return
-    yield visit.says(f"{verb}_subscription", shop=visit.shop)
-    told = list(_plan(visit, found))
-    yield from told or [visit.says("plan_untold", shop=visit.shop)]
+    yield visit.text(f"{verb}_subscription", shop=visit.shop)
+    plan = list(_plan(visit, open_link))
+    yield from plan or [visit.text("plan_untold", shop=visit.shop)]
 
 
-def _plan(visit: Visit, found: OpenLink) -> Iterator[str]:
-    """What the link tells of the plan, and nothing that it does not."""
-    request = found.link.request
+def _plan(visit: Visit, open_link: OpenLink) -> Iterator[str]:
+    """Yield what the link says of the plan."""
+    request = open_link.link.request
     if description := str(request.get("description") or "").strip():
-        yield visit.says("plan_what", description=description.rstrip("."))
+        yield visit.text("plan_what", description=description.rstrip("."))
     if days := _days(request.get("recurringFrequency")):
-        yield visit.says("plan_often_one" if days == 1 else "plan_often", days=str(days))
+        yield visit.text("plan_often_one" if days == 1 else "plan_often", days=str(days))
 
 
-def _days(told: Any) -> int:
-    """Adyen's `recurringFrequency`: the fewest days between two charges; 0 where not told."""
-    text = str(told) if isinstance(told, int | str) and not isinstance(told, bool) else ""
+def _days(value: Any) -> int:
+    """Read Adyen's `recurringFrequency`, the fewest days between two charges; 0 without one."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     is_number = text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX
     return int(text) if is_number else 0

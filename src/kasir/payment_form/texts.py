@@ -1,13 +1,13 @@
-"""What the shopper's pages say, in Indonesian and in English, and who is shown which."""
+"""The texts of the shopper's pages in Indonesian and English, and the choice between them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-Words = Mapping[str, str]
+Texts = Mapping[str, str]
 
-INDONESIAN: Final[Words] = {
+INDONESIAN: Final[Texts] = {
     "lang": "id",
     "name": "Bahasa Indonesia",
     "language": "Bahasa",
@@ -23,7 +23,7 @@ INDONESIAN: Final[Words] = {
     "basket": "Rincian pesanan",
     "total": "Total",
     "item": "Barang",
-    "each": "{quantity} × {amount}",  # noqa: RUF001  # It is what multiplies.
+    "each": "{quantity} × {amount}",  # noqa: RUF001  # The multiplication sign.
     "method": "Metode pembayaran",
     "logo": "Logo {method}",
     "how": "Anda akan dibawa ke {method} untuk menyetujui pembayaran, lalu kembali ke sini.",
@@ -55,7 +55,7 @@ INDONESIAN: Final[Words] = {
     "removed_text": "Anda tetap dapat membayar dengan {method} seperti biasa.",
     "gone_title": "{method} yang tersimpan tidak berlaku lagi",
     "gone_text": "Tidak ada uang yang dibayarkan. Silakan bayar dengan {method} seperti biasa.",
-    # Saving a wallet. What was shown of this is kept with the payment, word for word.
+    # Saving a wallet. What was shown of this is stored with the payment, word for word.
     "ask_card_on_file": "Simpan {method} saya di {shop} untuk pembayaran berikutnya. PIN saya "
     "tetap diminta setiap kali.",
     "tell_card_on_file": "{method} Anda akan disimpan di {shop} untuk pembayaran berikutnya. PIN "
@@ -89,7 +89,7 @@ INDONESIAN: Final[Words] = {
     "broken_title": "Ada gangguan di pihak kami",
     "broken_text": "Gangguan ini sudah kami catat. Pembayaran yang sudah dimulai tetap aman. "
     "Tunggu sebentar, lalu muat ulang halaman ini.",
-    # Where a payment stands.
+    # The status of a payment.
     "paid_title": "Pembayaran berhasil",
     "paid_text": "Terima kasih. {shop} sudah menerima pembayaran Anda.",
     "paid_going": "Anda akan kembali ke toko sebentar lagi.",
@@ -132,7 +132,7 @@ INDONESIAN: Final[Words] = {
     "tidak bisa.",
     "over_text": "Tidak ada uang yang dibayarkan. Tautan ini sudah tidak berlaku; mintalah yang "
     "baru kepada toko.",
-    # On the way to the wallet by POST.
+    # The redirect to the wallet by POST, and to its app.
     "leaving_title": "Membuka {method}",
     "leaving_text": "Jika halaman {method} tidak terbuka sendiri, tekan tombol di bawah.",
     "app_title": "Membuka aplikasi {method}",
@@ -142,7 +142,7 @@ INDONESIAN: Final[Words] = {
     "app_done": "Lihat status pembayaran",
 }
 
-ENGLISH: Final[Words] = {
+ENGLISH: Final[Texts] = {
     "lang": "en",
     "name": "English",
     "language": "Language",
@@ -157,7 +157,7 @@ ENGLISH: Final[Words] = {
     "basket": "Your order",
     "total": "Total",
     "item": "Item",
-    "each": "{quantity} × {amount}",  # noqa: RUF001  # It is what multiplies.
+    "each": "{quantity} × {amount}",  # noqa: RUF001  # The multiplication sign.
     "method": "Payment method",
     "logo": "{method} logo",
     "how": "You will be taken to {method} to approve the payment, and then brought back here.",
@@ -266,27 +266,28 @@ ENGLISH: Final[Words] = {
     "app_done": "See how the payment stands",
 }
 
-#: The first is for whoever asks for neither.
-LANGUAGES: Final[Mapping[str, Words]] = {"id": INDONESIAN, "en": ENGLISH}
+#: The first is the default.
+LANGUAGES: Final[Mapping[str, Texts]] = {"id": INDONESIAN, "en": ENGLISH}
 
-#: What old Android phones still call Indonesian (ISO 639 before 1989).
-_OLD_NAMES: Final = {"in": "id"}
+#: Old Android phones send the code of Indonesian from before 1989 (ISO 639).
+_OLD_CODES: Final = {"in": "id"}
 _PREFERENCES_MAX: Final = 20
 
 
-def language_of(accept_language: str, chosen: str = "", known: str = "") -> str:
-    """The language to show: the one chosen on the page, else the one the shop knows its shopper
-    by, else the browser's, else Indonesian.
+def language_of(accept_language: str, chosen: str = "", locale: str = "") -> str:
+    """Choose the language: the one picked on a page, else the shop's, else the browser's.
+
+    The default is Indonesian.
 
     Args:
         accept_language: The browser's header of that name.
-        chosen: What the shopper picked by hand, if anything.
-        known: The shop's `shopperLocale`, such as `id-ID`, if it told.
+        chosen: The language that the shopper picked on a page; empty if none.
+        locale: The link's `shopperLocale`, such as `id-ID`; empty if there is none.
     """
     if chosen in LANGUAGES:
         return chosen
-    if (told := _language(known)) in LANGUAGES:
-        return told
+    if (language := _language(locale)) in LANGUAGES:
+        return language
     ranked = sorted(_preferences(accept_language), key=lambda pair: -pair[0])
     wanted = (language for weight, language in ranked if weight > 0 and language in LANGUAGES)
     return next(wanted, next(iter(LANGUAGES)))
@@ -303,6 +304,6 @@ def _preferences(accept_language: str) -> Iterator[tuple[float, str]]:
 
 
 def _language(tag: str) -> str:
-    """The language of a tag such as `id-ID`, or `en_US` as some shops write it."""
+    """Return the language of a tag such as `id-ID`, or `en_US` as some shops write it."""
     language = tag.strip().lower().replace("_", "-").split("-")[0]
-    return _OLD_NAMES.get(language, language)
+    return _OLD_CODES.get(language, language)

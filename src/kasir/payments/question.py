@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from kasir.ids import PaymentId
 from kasir.payments.facts import Fact
@@ -48,6 +48,7 @@ class Question:
         opened_at: When it was written down.
         asked_at: When it was last sent.
         tries: How often it was sent, or may have been, without an answer.
+        fields: The body, decoded, where it was just encoded; None where it comes from the database.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Question:
     opened_at: datetime
     asked_at: datetime
     tries: int = 0
+    fields: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def was_sent_before(self) -> bool:
@@ -68,11 +70,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """An answer that is final and kept: whoever asks again gets these very bytes."""
+    """An answer that is final and kept: whoever asks again gets these very bytes.
+
+    `fields` is the body, decoded, where it has just come; None where it comes from the database.
+    """
 
     status: int
     body: bytes
     psp_reference: str = ""
+    fields: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

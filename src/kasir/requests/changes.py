@@ -1,8 +1,8 @@
 """Changes of a payment, as Adyen's Checkout API has them: capture, refund, cancel, reverse.
 
-What goes back never exceeds what was captured, nor what is captured what was authorised: each
-asking is judged and written down under the payment's row lock, before Adyen hears of it, and what
-is open counts for all it could take (`payments.sums`). Adyen answers 201 `received`; how it ended
+No more is refunded than was captured, and no more captured than was authorised: each request is
+judged and stored under the payment's row lock, before it is sent to Adyen, and a request that is
+open counts with all it could take (`payments.sums`). Adyen answers 201 `received`; the outcome
 comes by notification.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -18,8 +18,9 @@ from kasir.adyen import checks
 from kasir.adyen.calls import change_key
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
-from kasir.errors import Fault, InvalidRequest, NotClaimedYet, cut
+from kasir.errors import Fault, NotClaimedYet, cut
 from kasir.ids import Ids
+from kasir.ledger.payment_book import PostgresBook
 from kasir.money import Currency, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.flow import Flow
@@ -27,16 +28,18 @@ from kasir.payments.payment import Payment
 from kasir.payments.question import Decide, Kind, Question
 from kasir.payments.status import FINAL
 from kasir.payments.sums import Room, Sums, Why, sums
-from kasir.requests.payments import (
+from kasir.requests.fields import (
+    Fields,
     account_faults,
-    answer_of,
     body_fields,
     key_faults,
     refuse,
+    reject,
     shop_key_of,
 )
+from kasir.requests.payments import answer_of
 
-#: The word of Adyen's path, and what it asks.
+#: The last part of Adyen's path, and which change it asks for.
 PATHS: Final[Mapping[str, Kind]] = {
     "captures": Kind.CAPTURES,
     "refunds": Kind.REFUNDS,
@@ -47,36 +50,12 @@ _WITH_AMOUNT: Final = frozenset({Kind.CAPTURES, Kind.REFUNDS})
 _LOOKED_AT_MAX: Final = 100
 
 
-class Payments(Protocol):
-    """Where the payment that is to change is found."""
-
-    async def payment_of_attempt(self, psp_reference: str) -> Payment | None:
-        """Give the payment that an attempt at the provider belongs to."""
-        ...
-
-    async def original_of(self, name: str) -> tuple[str, str] | None:
-        """Give the pspReference of the payment that owns a name, and the shop's reference of it.
-
-        The name is a change's, or one that Adyen gave while nothing was paid; there may be no
-        pspReference yet, which is then empty. None: no payment owns the name.
-        """
-        ...
-
-    async def is_unclaimed(self, psp_reference: str) -> bool:
-        """Whether an answer to a shopper's return named an attempt that no payment owns yet."""
-        ...
-
-    async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
-        """Give the payments of a shop's reference, newest first."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ChangeRequests:
     """What a shop may do with a payment it has made."""
 
     flow: Flow
-    payments: Payments
+    payments: PostgresBook
     ids: Ids
     clock: Clock
     merchant_account: str
@@ -88,8 +67,8 @@ class Changes:
 
         Raises:
             InvalidRequest: A field is wrong, no payment of ours has this pspReference, or more
-                would go back or be captured than there is; nothing was sent.
-            NotClaimedYet: Adyen named it in an answer, and its notification is yet to come.
+                would be refunded or captured than there is; nothing was sent.
+            NotClaimedYet: Adyen named it in an answer, and its notification has not come yet.
             KeyReused: The shop key came before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
@@ -97,13 +76,11 @@ class Changes:
         refuse(
             key_faults(key), account_faults(fields, self.merchant_account), _faults(fields, kind)
         )
-        payment = None
-        if "\0" not in psp_reference:
-            payment = await self.payments.payment_of_attempt(psp_reference)
-            if payment is None and await self.payments.is_unclaimed(psp_reference):
-                raise NotClaimedYet(psp_reference)
+        payment = await self.payments.payment_of_attempt(psp_reference)
+        if payment is None and await self.payments.is_unclaimed(psp_reference):
+            raise NotClaimedYet(psp_reference)
         if payment is None:
-            raise InvalidRequest([await self._no_original(psp_reference)])
+            reject([await self._no_original(psp_reference)])
         path = f"/payments/{psp_reference}/{kind}"
         question = self._question(kind, payment, path, fields, version)
         decide = _DECIDES[kind](question, psp_reference, fields)
@@ -114,8 +91,8 @@ class Changes:
         """Undo a payment whose pspReference nobody knows yet: `POST /cancels`.
 
         Raises:
-            InvalidRequest: A field is wrong, there is no payment of that reference, or money of
-                it has gone back; nothing was sent.
+            InvalidRequest: A field is wrong, there is no payment of that reference, or a part of
+                it was refunded; nothing was sent.
             KeyReused: The shop key came before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
@@ -129,7 +106,7 @@ class Changes:
         )
         found = await self.payments.payments_of(fields["paymentReference"], _LOOKED_AT_MAX)
         if not found:
-            raise InvalidRequest([_elsewhere("paymentReference", fields["paymentReference"])])
+            reject([_elsewhere("paymentReference", fields["paymentReference"])])
         still_open = [payment for payment in found if payment.status not in FINAL]
         question = self._question(
             Kind.CANCELS_BY_REFERENCE, (still_open or found)[0], "/cancels", fields, version
@@ -141,9 +118,7 @@ class Changes:
         return answer_of(kept)
 
     async def _no_original(self, psp_reference: str) -> Fault:
-        found = None
-        if "\0" not in psp_reference:
-            found = await self.payments.original_of(psp_reference)
+        found = await self.payments.original_of(psp_reference)
         if found is None:
             return _elsewhere("paymentPspReference", psp_reference)
         name, reference = found
@@ -153,7 +128,7 @@ class Changes:
         return Fault("paymentPspReference", cure, "167")
 
     def _question(
-        self, kind: Kind, payment: Payment, path: str, fields: Mapping[str, Any], version: int
+        self, kind: Kind, payment: Payment, path: str, fields: Fields, version: int
     ) -> Question:
         now = self.clock.now()
         account = fields.get("merchantAccount") or self.merchant_account
@@ -169,7 +144,7 @@ class Changes:
         )
 
 
-def _faults(fields: Mapping[str, Any], kind: Kind) -> Iterator[Fault]:
+def _faults(fields: Fields, kind: Kind) -> Iterator[Fault]:
     yield from checks.matching(fields, {"reference": checks.Text(least=0, most=80)})
     if kind in _WITH_AMOUNT:
         yield from checks.amount_faults(fields.get("amount"))
@@ -180,7 +155,7 @@ def _elsewhere(field: str, name: str) -> Fault:
     return Fault(field, cure, "167")
 
 
-def _money(fields: Mapping[str, Any]) -> Money:
+def _money(fields: Fields) -> Money:
     return Money(Currency(fields["amount"]["currency"]), fields["amount"]["value"])
 
 
@@ -197,8 +172,8 @@ def _fact(question: Question, says: Says, attempt: str, amount: Money | None = N
     )
 
 
-def _refund(question: Question, attempt: str, fields: Mapping[str, Any]) -> Decide:
-    """Let a refund pass if, with all that left and all that may, no more than captured goes."""
+def _refund(question: Question, attempt: str, fields: Fields) -> Decide:
+    """Allow a refund if it and all refunds before it, open ones too, are within the captured."""
     wanted = _money(fields)
 
     def decide(payment: Payment) -> Sequence[Fact]:
@@ -209,8 +184,8 @@ def _refund(question: Question, attempt: str, fields: Mapping[str, Any]) -> Deci
     return decide
 
 
-def _reverse(question: Question, attempt: str, _: Mapping[str, Any]) -> Decide:
-    """Let a reversal pass if nothing else takes money back: it always undoes the whole."""
+def _reverse(question: Question, attempt: str, _: Fields) -> Decide:
+    """Allow a reversal if nothing else takes money back: it always undoes the whole."""
 
     def decide(payment: Payment) -> Sequence[Fact]:
         room = _sums(payment).refundable(attempt)
@@ -220,8 +195,8 @@ def _reverse(question: Question, attempt: str, _: Mapping[str, Any]) -> Decide:
     return decide
 
 
-def _capture(question: Question, attempt: str, fields: Mapping[str, Any]) -> Decide:
-    """Let a capture pass if, with all that were asked before it, no more than authorised is."""
+def _capture(question: Question, attempt: str, fields: Fields) -> Decide:
+    """Allow a capture if it and all captures before it are within the authorised amount."""
     wanted = _money(fields)
 
     def decide(payment: Payment) -> Sequence[Fact]:
@@ -232,10 +207,11 @@ def _capture(question: Question, attempt: str, fields: Mapping[str, Any]) -> Dec
     return decide
 
 
-def _cancel(question: Question, attempt: str, _: Mapping[str, Any]) -> Decide:
-    """Let a cancel pass if nothing takes money back; Adyen knows whether it can be done.
+def _cancel(question: Question, attempt: str, _: Fields) -> Decide:
+    """Allow a cancel if nothing takes money back; Adyen knows whether it can be done.
 
-    Twice is no more than once. By reference, without an attempt, it is about every one.
+    A second cancel does no more than the first. Without an attempt it is by reference, and about
+    every attempt.
     """
 
     def decide(payment: Payment) -> Sequence[Fact]:
@@ -257,27 +233,27 @@ def _fits(wanted: Money, room: Room, how: str) -> None:
     if wanted.minor_units > room.left.minor_units:
         held = f": {room}" if room.held else ""
         cure = f"at most {room.left.minor_units} {room.left.currency} can still be {how}{held}."
-        raise InvalidRequest([Fault("amount.value", cure, "137")])
+        reject([Fault("amount.value", cure, "137")])
 
 
 def _whole(room: Room, in_the_way: Collection[Why], field: str) -> None:
-    """Refuse to undo the whole where something in the way takes a part of it, or may.
+    """Refuse to undo the whole where another change takes a part of it, or may.
 
-    `field` is where the caller named the payment.
+    `field` is the field in which the caller named the payment.
     """
     if in_the_way:
         rest = f"; refund the other {left} instead" if (left := room.left.minor_units) else ""
         cure = f"it would undo the whole, and {room}{rest}."
-        raise InvalidRequest([Fault(field, cure, "167")])
+        reject([Fault(field, cure, "167")])
 
 
 def _same_currency(wanted: Money, payment: Payment) -> None:
     currency = payment.intent.amount.currency
     if wanted.currency != currency:
-        raise InvalidRequest([Fault("amount.currency", f"must be {currency}.", "138")])
+        reject([Fault("amount.currency", f"must be {currency}.", "138")])
 
 
-_DECIDES: Final[Mapping[Kind, Callable[[Question, str, Mapping[str, Any]], Decide]]] = {
+_DECIDES: Final[Mapping[Kind, Callable[[Question, str, Fields], Decide]]] = {
     Kind.CAPTURES: _capture,
     Kind.REFUNDS: _refund,
     Kind.CANCELS: _cancel,

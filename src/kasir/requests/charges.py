@@ -5,21 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
-
 from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.ids import PaymentId
 from kasir.money import Money
-from kasir.requests.payments import Checkout
+from kasir.requests.payments import PaymentRequests
 from kasir.tokens.model import Token
 
 
 @dataclass(frozen=True, slots=True)
-class Charging:
+class Charges:
     """Charges tokens."""
 
-    checkout: Checkout
+    payments: PaymentRequests
 
     async def charge(
         self,
@@ -34,24 +32,24 @@ class Charging:
         """Charge a token, once per key.
 
         Args:
-            token: Whose wallet; from `kasir.tokens`.
+            token: Which token; from `kasir.tokens`.
             amount: How much, in rupiah.
             reference: The shop's own name for the payment, up to 80 characters.
             return_url: Where the shopper comes back to; used with `CardOnFile` only, but Adyen
-                wants one with every payment.
+                requires it with every payment.
             model: `Subscription` (no shopper) or `CardOnFile` (the answer redirects to the PIN).
-            key: The same key again gives the first answer again; give one per intent.
+            key: The same key returns the first answer again; give one per intent.
 
         Returns:
-            Adyen's answer and the payment's id. What `resultCode` says is not final: the
-            notification is, and `kasir.payments` knows it.
+            Adyen's answer and the payment's id. Its `resultCode` is not final: the notification
+            is, and `kasir.payments` has what it said.
 
         Raises:
             InvalidRequest: The token is disabled or something else is wrong; nothing was sent.
             KeyReused: The key came before with another charge.
             StillRunning: The first charge with this key has no answer yet.
         """
-        body = {
+        fields = {
             "amount": {"currency": amount.currency, "value": amount.minor_units},
             "reference": reference,
             "paymentMethod": {"storedPaymentMethodId": token.name.stored_id},
@@ -60,4 +58,4 @@ class Charging:
             "recurringProcessingModel": model,
             "returnUrl": return_url,
         }
-        return await self.checkout.payments(msgspec.json.encode(body), OWN_VERSION, key)
+        return await self.payments.pay(fields, OWN_VERSION, key)

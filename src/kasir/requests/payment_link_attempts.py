@@ -15,12 +15,12 @@ _STALE: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class AttemptTimes:
     """How long an attempt at a link lasts, and when the next one may be opened.
 
     Attributes:
-        lifetime: How long the wallet has for it.
-        clock_margin: How far our clock and Adyen's may be apart.
+        lifetime: How long the wallet has to be paid.
+        clock_margin: How far Kasir's clock and Adyen's may differ.
         behind_max: How far Adyen's notifications may be behind.
     """
 
@@ -30,7 +30,7 @@ class Span:
 
     @classmethod
     def of(cls, limits: Limits) -> Self:
-        """As the limits say."""
+        """The times that the limits give."""
         return cls(
             lifetime=timedelta(seconds=limits.attempt_lifetime_s),
             clock_margin=timedelta(seconds=limits.clock_margin_s),
@@ -38,16 +38,16 @@ class Span:
         )
 
     def is_stale(self, payment: Payment, now: datetime) -> bool:
-        """Whether nobody finished it in its time. What the wallet has taken on has no such time."""
+        """Whether nobody finished it in its time. A pending payment has no such time."""
         return payment.status in _STALE and now >= payment.intent.close_at
 
     def is_left(self, payment: Payment, now: datetime) -> bool:
-        """Whether another may be opened beside it: it cannot be paid any more, and was not.
+        """Whether another may be opened beside it: it was not paid and cannot be any more.
 
-        Its time at the wallet is over by any clock, and Adyen has told what became of the cancel
-        that came after; had it been paid, that would have been told before. Where Adyen does not
-        say, its queue has had the time to empty.
+        Its time at the wallet is over by any clock, and a notification gave the result of the
+        cancel that followed; a payment would have been notified before that. Where no notification
+        comes, Adyen's queue has had the time to empty.
         """
         since = now - payment.intent.close_at
-        heard = is_close_answered(payment) or since >= self.behind_max
-        return self.is_stale(payment, now) and since >= self.clock_margin and heard
+        is_confirmed = is_close_answered(payment) or since >= self.behind_max
+        return self.is_stale(payment, now) and since >= self.clock_margin and is_confirmed

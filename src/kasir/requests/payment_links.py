@@ -1,9 +1,9 @@
-"""Adyen's `paymentLinks` for GoPay, answered by Kasir's own hosted form."""
+"""Adyen's `paymentLinks` for GoPay: made and withdrawn by the shop, paid on Kasir's own form."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,33 +11,33 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from kasir.adyen import checks, known_fields
 from kasir.adyen.calls import OWN_VERSION
-from kasir.adyen.replies import Answer
+from kasir.adyen.replies import Answer, of_fields
 from kasir.clock import Clock
 from kasir.errors import Fault, NotFound
 from kasir.gateway.methods import GOPAY
-from kasir.gateway.payment_link_checks import expiry_faults, gopay_faults, moment, saving_faults
+from kasir.gateway.payment_link_checks import expiry_faults, gopay_faults, saving_faults
 from kasir.ids import Ids, LinkId, PaymentId
+from kasir.ledger.payment_book import PostgresBook
 from kasir.payments.links import Link, LinkStatus, link_status
 from kasir.payments.payment import Payment
-from kasir.payments.question import ShopKey
 from kasir.payments.status import FINAL
-from kasir.requests.payment_link_attempts import Span
-from kasir.requests.payments import (
-    Checkout,
+from kasir.requests.fields import (
+    Fields,
     account_faults,
     body_fields,
     key_faults,
     refuse,
     shop_key_of,
 )
+from kasir.requests.payment_link_attempts import AttemptTimes
+from kasir.requests.payments import PaymentRequests
+from kasir.store.links import PostgresLinks
 from kasir.tokens.model import Token
 
-#: What a link's request lends to each payment made through it.
-_LENT: Final = (
+#: The fields of a link's request that each payment made through it has too.
+_SHARED: Final = (
     "captureDelayHours",
     "lineItems",
     "metadata",
@@ -58,44 +58,16 @@ CARD_ON_FILE: Final = "CardOnFile"
 class Saving(StrEnum):
     """Whether the wallet is saved with the payment: a link's `storePaymentMethodMode`."""
 
-    #: It is not; what a link without a word of it means.
+    #: It is not; the default.
     DISABLED = "disabled"
-    #: If the shopper says so.
+    #: If the shopper agrees.
     ASKED = "askForConsent"
-    #: It is, and the shopper is told.
+    #: It is, and the form says so.
     ENABLED = "enabled"
 
 
-class LinkBook(Protocol):
-    """Where links are kept."""
-
-    async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
-        """Write a link down, once per shop key; gives the id of the first one."""
-        ...
-
-    async def link(self, link_id: LinkId) -> Link | None:
-        """Give a link."""
-        ...
-
-    async def expire(self, link_id: LinkId, now: datetime) -> None:
-        """Withdraw a link, and have its open attempts closed by whoever looks next."""
-        ...
-
-    async def is_withdrawn(self, link_id: LinkId) -> bool:
-        """Whether a link was withdrawn, by now or by whoever is about to."""
-        ...
-
-
-class PaymentsOfLink(Protocol):
-    """Where the payments made through a link are found."""
-
-    async def payments_of_link(self, link_id: LinkId, limit: int) -> Sequence[Payment]:
-        """Give the newest with their facts, and older ones that are paid or may yet be."""
-        ...
-
-
 class Closer(Protocol):
-    """Who closes attempts."""
+    """What closes attempts: a use case of `jobs`, above this package."""
 
     async def close(self, payment_id: PaymentId) -> None:
         """Close one attempt if it is still open."""
@@ -104,15 +76,15 @@ class Closer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenLink:
-    """A link as it stands now, with the payments made through it, newest first.
+    """A link with its status and the payments made through it, newest first.
 
     Attributes:
-        link: Which one.
-        status: Where it stands.
+        link: The link.
+        status: Its status.
         payments: The payments.
         is_over: Whether it takes no more payments.
-        stale: Those that nobody finished in the time that the wallet had for them.
-        left: Those of them that a new one may be opened beside.
+        stale: Payments that nobody finished in the time that the wallet had for them.
+        left: Those of them beside which another payment may be opened.
     """
 
     link: Link
@@ -124,7 +96,7 @@ class OpenLink:
 
     @property
     def reusable(self) -> bool:
-        """Whether it may be paid many times; then its payments are several shoppers'."""
+        """Whether it may be paid many times, by several shoppers."""
         return bool(self.link.request.get("reusable"))
 
     @property
@@ -134,20 +106,20 @@ class OpenLink:
 
     @property
     def model(self) -> str:
-        """What the wallet is saved for; empty where the link does not say."""
+        """The recurring model that the wallet is saved for; empty where the link has none."""
         return str(self.link.request.get("recurringProcessingModel") or "")
 
     @property
     def locale(self) -> str:
-        """The language the shop knows its shopper by, if it told."""
+        """The shopper's language, as the shop gave it; empty where it gave none."""
         return str(self.link.request.get("shopperLocale") or "")
 
     @property
     def returning_shopper(self) -> str:
-        """Whose saved wallets may be used here; empty for nobody's.
+        """The shopper whose saved wallets may be used here; empty where none may be.
 
-        A reusable link is many shoppers'. One that is to save a wallet for a subscription cannot
-        do so by charging what was saved before.
+        A reusable link is for many shoppers. A link that saves a wallet for a subscription cannot
+        do so by charging one that was saved before.
         """
         makes_subscription = self.saving is not Saving.DISABLED and self.model == SUBSCRIPTION
         if self.reusable or makes_subscription:
@@ -161,7 +133,7 @@ class OpenLink:
 
     @property
     def under_way(self) -> Payment | None:
-        """The payment to go on with, beside which no second one is opened; a reusable has none."""
+        """The payment to continue, beside which none is opened; a reusable link has none."""
         if self.reusable:
             return None
         return next((one for one in self.payments if self._is_under_way(one)), None)
@@ -171,15 +143,15 @@ class OpenLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
-    """One try at a link, as its shopper chose it.
+class LinkAttempt:
+    """One attempt to pay a link, as its shopper chose it.
 
     Attributes:
-        name: Names this try, whichever way it is paid; the same again gives the first answer again.
+        name: Its name, whichever way it is paid; the same name returns the first answer again.
         browser_info: The shopper's browser, complete.
         charged: The saved wallet that pays; None for the ordinary way.
         saves: Whether the wallet is saved with the payment.
-        consent: What the shopper agreed to about that, in the words that were shown.
+        consent: The text about saving that was shown and that the shopper agreed to.
     """
 
     name: str
@@ -190,12 +162,12 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
+class PaymentLinks:
     """Payment links: made and withdrawn by the shop, paid on the hosted form."""
 
-    book: LinkBook
-    payments: PaymentsOfLink
-    checkout: Checkout
+    book: PostgresLinks
+    payments: PostgresBook
+    requests: PaymentRequests
     ids: Ids
     clock: Clock
     merchant_account: str
@@ -203,7 +175,7 @@ class Links:
     lifetime: timedelta
     lifetime_max: timedelta
     closer: Closer
-    span: Span
+    times: AttemptTimes
 
     async def create(self, body: bytes, key: str | None = None) -> Answer:
         """Make a link: `POST /paymentLinks`, once per shop key.
@@ -235,7 +207,7 @@ class Links:
         first = await self.book.open(link, shop_key)
         if first != link.id and (opened := await self.book.link(first)):
             link = opened
-        return Answer(201, msgspec.json.encode(self._shown(link, LinkStatus.ACTIVE)))
+        return of_fields(HTTPStatus.CREATED, self._shown(link, LinkStatus.ACTIVE))
 
     async def get(self, link_id: str) -> Answer:
         """Show a link: `GET /paymentLinks/{linkId}`.
@@ -244,7 +216,7 @@ class Links:
             NotFound: There is none of that id.
         """
         found = await self.find(link_id)
-        return Answer(200, msgspec.json.encode(self._shown(found.link, found.status)))
+        return of_fields(HTTPStatus.OK, self._shown(found.link, found.status))
 
     async def update(self, link_id: str, body: bytes) -> Answer:
         """Withdraw a link: `PATCH /paymentLinks/{linkId}` with status `expired`.
@@ -265,15 +237,15 @@ class Links:
         still_open = [one.intent.id for one in found.payments if one.status not in FINAL]
         # At once; what fails here is due for a worker.
         await asyncio.gather(*(self.closer.close(payment_id) for payment_id in still_open))
-        return Answer(200, msgspec.json.encode(self._shown(found.link, found.status)))
+        return of_fields(HTTPStatus.OK, self._shown(found.link, found.status))
 
     async def find(self, link_id: str) -> OpenLink:
-        """Give a link as it stands, with its payments.
+        """Give a link with its status and its payments.
 
         Raises:
             NotFound: There is none of that id.
         """
-        link = await self.book.link(LinkId(link_id)) if "\0" not in link_id else None
+        link = await self.book.link(LinkId(link_id))
         if link is None:
             raise NotFound("payment link", link_id)
         payments = await self.payments.payments_of_link(link.id, _LOOKED_AT_MAX)
@@ -283,40 +255,40 @@ class Links:
             status=link_status(link, payments, now),
             payments=tuple(payments),
             is_over=link.is_over(now),
-            stale=frozenset(one.intent.id for one in payments if self.span.is_stale(one, now)),
-            left=frozenset(one.intent.id for one in payments if self.span.is_left(one, now)),
+            stale=frozenset(one.intent.id for one in payments if self.times.is_stale(one, now)),
+            left=frozenset(one.intent.id for one in payments if self.times.is_left(one, now)),
         )
 
     def attempt(self, found: OpenLink) -> str:
-        """A name for the next try at a link.
+        """The name of the next attempt at a link.
 
-        It is made of the tries before it, so that two pages shown at once name the same try, and
-        the database lets only one of them open it. A link that may be paid many times gives every
-        page a name of its own.
+        It is derived from the attempts before it: two pages shown at once name the same attempt,
+        and the database lets only one of them open it. A reusable link gives every page another
+        name.
         """
         if found.reusable:
             return self.ids.new("try")
-        newest = found.payments[:_LOOKED_AT_MAX]  # Whatever becomes of those before them.
+        newest = found.payments[:_LOOKED_AT_MAX]  # Older ones may drop out of the list.
         before = "".join(sorted(payment.intent.id for payment in newest))
         return sha256(before.encode()).hexdigest()[:_ATTEMPT_LETTERS]
 
     async def pay(
-        self, link: Link, tried: Try, return_url: Callable[[PaymentId], str]
+        self, link: Link, attempt: LinkAttempt, return_url: Callable[[PaymentId], str]
     ) -> tuple[Answer, PaymentId]:
         """Start a payment through a link.
 
         Args:
-            link: Which one.
-            tried: What the shopper chose.
+            link: The link.
+            attempt: What the shopper chose.
             return_url: Where the shopper comes back to, made from the payment's id.
 
         Raises:
-            InvalidRequest: Adyen would not take what the link says, or the saved wallet is gone
+            InvalidRequest: Adyen would not accept the link's fields, or the saved wallet is gone
                 (803); nothing was sent.
-            StillRunning: This try was opened a moment ago and has no answer yet.
+            StillRunning: This attempt was opened a moment ago and has no answer yet.
         """
         request = link.request
-        fields: dict[str, Any] = {name: request[name] for name in _LENT if name in request}
+        fields: dict[str, Any] = {name: request[name] for name in _SHARED if name in request}
         fields |= {
             "merchantAccount": self.merchant_account,
             "amount": request["amount"],
@@ -324,32 +296,32 @@ class Links:
             "paymentMethod": {"type": GOPAY.type},
             "channel": "Web",
             "countryCode": GOPAY.country,
-            "browserInfo": dict(tried.browser_info),
+            "browserInfo": dict(attempt.browser_info),
             "returnUrl": self.public_url,  # Until the payment has its id.
-            # So that the wallet, too, closes the offer when we do, and before the link is over.
+            # So that the wallet closes the offer when Kasir does, and before the link is over.
             "sessionValidity": self._valid_until(link).isoformat(timespec="seconds"),
-            **_recurring(link, tried),
+            **_recurring(link, attempt),
         }
         if request.get("manualCapture") is True:
             fields["additionalData"] = {"manualCapture": "true"}
-        answer, payment_id = await self.checkout.payments(
-            msgspec.json.encode(fields),
+        answer, payment_id = await self.requests.pay(
+            fields,
             OWN_VERSION,
-            _shop_key(link, tried.name),
-            link.id,
-            return_url,
-            tried.consent,
+            _shop_key(link, attempt.name),
+            link_id=link.id,
+            return_url=return_url,
+            consent=attempt.consent,
         )
         if await self.book.is_withdrawn(link.id):
-            await self.closer.close(payment_id)  # Whoever withdrew it could not see it yet.
-            return Answer(HTTPStatus.OK, b"{}"), payment_id  # It leads nowhere any more.
+            await self.closer.close(payment_id)  # The withdrawal could not see this payment yet.
+            return of_fields(HTTPStatus.OK, {}), payment_id  # The shopper is not sent on.
         return answer, payment_id
 
     def _valid_until(self, link: Link) -> datetime:
-        return min(link.expires_at, self.clock.now() + self.span.lifetime).astimezone(UTC)
+        return min(link.expires_at, self.clock.now() + self.times.lifetime).astimezone(UTC)
 
-    def _expires_at(self, fields: Mapping[str, Any], now: datetime) -> datetime:
-        return moment(fields.get("expiresAt")) or now + self.lifetime
+    def _expires_at(self, fields: Fields, now: datetime) -> datetime:
+        return checks.moment_of(fields.get("expiresAt")) or now + self.lifetime
 
     def _shown(self, link: Link, status: LinkStatus) -> dict[str, Any]:
         return {
@@ -361,27 +333,27 @@ class Links:
         }
 
 
-def _amount(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+def _amount(fields: Fields) -> Fields:
     amount = fields.get("amount")
     return amount if isinstance(amount, dict) else {}
 
 
-def _recurring(link: Link, tried: Try) -> dict[str, Any]:
-    """What a payment says of saving the wallet, or of charging a saved one."""
-    if tried.charged:
+def _recurring(link: Link, attempt: LinkAttempt) -> dict[str, Any]:
+    """The fields of a payment that save the wallet, or charge a saved one."""
+    if attempt.charged:
         return {
-            "paymentMethod": {"storedPaymentMethodId": tried.charged.name.stored_id},
-            "shopperReference": tried.charged.name.shopper_reference,
+            "paymentMethod": {"storedPaymentMethodId": attempt.charged.name.stored_id},
+            "shopperReference": attempt.charged.name.shopper_reference,
             "shopperInteraction": "ContAuth",
             "recurringProcessingModel": CARD_ON_FILE,
         }
-    if not tried.saves:
+    if not attempt.saves:
         return {}
     model = link.request["recurringProcessingModel"]
     return {"storePaymentMethod": True, "recurringProcessingModel": model}
 
 
 def _shop_key(link: Link, attempt: str) -> str:
-    """One key per try at a link. Hashed: the name of a try comes back from a browser."""
+    """One key per attempt at a link. Hashed: the attempt's name comes from a browser."""
     named = sha256(f"{link.id} {attempt}".encode(errors="replace"))
     return f"link-{named.hexdigest()[:_ATTEMPT_LETTERS]}"

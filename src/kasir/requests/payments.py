@@ -1,63 +1,63 @@
-"""Adyen's Checkout API for GoPay, as Kasir answers it: check, write down, ask, pass on.
+"""Adyen's Checkout API for GoPay, as Kasir answers it: check, store, ask, pass on.
 
-What a shop sends goes to Adyen in its own words, with the merchant account filled in where absent
-and one metadata pair added: Kasir's id of the payment, which Adyen echoes in its notifications, so
-that two payments of one reference can be told apart. What Adyen answers goes to the shop unchanged.
+A shop's fields go to Adyen as they came, with the merchant account filled in where absent and one
+metadata pair added: Kasir's id of the payment, which Adyen repeats in its notifications, so that
+two payments of one reference can be distinguished. Adyen's answer goes to the shop unchanged.
+
+Each call has two doors: one for a body as it came over HTTP, which is decoded once, and one for
+fields, which the payment form, sign-ups and charges use.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
-from itertools import chain
-from typing import Any, Final, Protocol
+from http import HTTPStatus
+from typing import Final
 
 import msgspec
 
 from kasir.adyen import checks, known_fields
 from kasir.adyen.calls import (
-    IDEMPOTENCY_KEY_MAX,
     METADATA_PAYMENT_ID,
     Call,
     details_key,
     payment_key,
     redirect_result,
 )
-from kasir.adyen.replies import Answer, ResultCode, Verdict, error
+from kasir.adyen.replies import Answer, ResultCode, Verdict, error, of_fields
 from kasir.clock import Clock
-from kasir.errors import Fault, InvalidRequest
+from kasir.errors import Fault
+from kasir.gateway.meanings import reply_of
 from kasir.gateway.methods import GOPAY, Method, method_of, stored_id_of
 from kasir.gateway.wire import Silence, Wire
 from kasir.ids import Ids, LinkId, PaymentId
+from kasir.ledger.tokens import Tokens
 from kasir.money import Money
 from kasir.payments.flow import Flow
 from kasir.payments.payment import Intent
-from kasir.payments.question import Kept, Kind, Question, ShopKey
-from kasir.tokens.model import Token
+from kasir.payments.question import Kept, Kind, Question
+from kasir.requests.fields import (
+    Fields,
+    account_faults,
+    body_fields,
+    key_faults,
+    refuse,
+    reject,
+    shop_key_of,
+)
 
-#: What no HTTP header may hold. Blanks around a key are taken off by whoever reads the header.
-#: No attempt is looked after for longer, whatever a shop says: there is no time far beyond it.
+#: The latest end that a shop may give an attempt: a date far beyond it overflows.
 _AGES: Final = timedelta(days=3650)
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NO_ANSWER: Final = (
     "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
     "not pay it twice: ask again with the same Idempotency-Key, or wait for the notification."
 )
 
 
-class TokensStored(Protocol):
-    """Where tokens are found by the provider's name for them."""
-
-    async def stored_as(self, stored_id: str) -> Sequence[Token]:
-        """Give the tokens of this name, whosever they are."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Checkout:
+class PaymentRequests:
     """The three calls a GoPay payment is made of."""
 
     flow: Flow
@@ -66,42 +66,52 @@ class Checkout:
     clock: Clock
     merchant_account: str
     attempt_lifetime: timedelta
-    tokens: TokensStored
+    tokens: Tokens
 
     async def payment_methods(self, body: bytes, version: int) -> Answer:
-        """List payment methods: `/paymentMethods` with what GoPay needs filled in.
+        """List payment methods: `POST /paymentMethods`; see `methods`."""
+        return await self.methods(body_fields(body), version)
+
+    async def methods(self, asked: Fields, version: int) -> Answer:
+        """List payment methods, with what GoPay needs filled in.
 
         Raises:
             InvalidRequest: A field is wrong; nothing was sent.
         """
-        fields = body_fields(body)
-        fields.setdefault("merchantAccount", self.merchant_account)
-        fields.setdefault("countryCode", GOPAY.country)
+        own = {"merchantAccount": self.merchant_account, "countryCode": GOPAY.country}
+        fields = {**asked, **{name: text for name, text in own.items() if name not in asked}}
         amount = fields.get("amount")
-        if isinstance(amount, dict):
-            amount.setdefault("currency", GOPAY.currency)
+        if isinstance(amount, dict) and "currency" not in amount:
+            fields["amount"] = {**amount, "currency": GOPAY.currency}
         refuse(account_faults(fields, self.merchant_account), checks.methods_faults(fields))
         sent = msgspec.json.encode(fields)
         answer = await self.wire.send(Call("/paymentMethods", sent, version))
         return no_answer() if isinstance(answer, Silence) else answer
 
     async def payments(
+        self, body: bytes, version: int, shop_key: str | None = None
+    ) -> tuple[Answer, PaymentId]:
+        """Make a payment: `POST /payments`; see `pay`."""
+        return await self.pay(body_fields(body), version, shop_key)
+
+    async def pay(
         self,
-        body: bytes,
+        fields: Fields,
         version: int,
         shop_key: str | None = None,
+        *,
         link_id: LinkId | None = None,
         return_url: Callable[[PaymentId], str] | None = None,
         consent: str = "",
     ) -> tuple[Answer, PaymentId]:
-        """Make a payment: written down first, then asked for, once per shop key.
+        """Make a payment, once per shop key: it is stored first, then asked for.
 
         Args:
-            body: The shop's `/payments` request.
-            version: The Checkout version it was written for.
+            fields: The fields of a `/payments` request.
+            version: The Checkout version they are of.
             shop_key: The shop's `Idempotency-Key`, if it gave one.
-            link_id: The payment link it comes from, if any. Then the shop key names one try at
-                that link, whatever browser it is continued in.
+            link_id: The payment link it comes from, if any. Then the shop key names one attempt
+                at that link, whatever browser it is continued in.
             return_url: Where the shopper comes back to, where that must name the payment.
             consent: What the shopper agreed to, in the words that were shown, if asked.
 
@@ -114,52 +124,50 @@ class Checkout:
             KeyReused: The shop key came before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
-        fields = body_fields(body)
         method = method_of(fields)
-        refuse(
-            key_faults(shop_key),
-            account_faults(fields, self.merchant_account),
-            [method] if isinstance(method, Fault) else method.faults(fields),
-            checks.payment_faults(fields, version),
-        )
-        assert isinstance(method, Method)  # noqa: S101  # A fault was refused above.
+        common = *key_faults(shop_key), *account_faults(fields, self.merchant_account)
+        if isinstance(method, Fault):
+            reject(common, [method], checks.payment_faults(fields, version))
+        refuse(common, method.faults(fields), checks.payment_faults(fields, version))
         await self._guard_token(fields)
         payment_id = PaymentId(self.ids.new("pay"))
+        key = shop_key_of(shop_key, link_id or fields, "/payments", version)
         if return_url:
-            fields["returnUrl"] = return_url(payment_id)
+            fields = {**fields, "returnUrl": return_url(payment_id)}
         intent = self._intent(payment_id, fields, method, link_id, consent)
         question = self._question(intent, fields, version)
-        same = link_id or body_fields(body)
-        key = shop_key_of(shop_key, same, question.path, version)
         paid, kept = await self.flow.pay(intent, question, key)
         return answer_of(kept), paid
 
     async def resume(self, payment_id: PaymentId) -> Answer:
-        """Go on with a payment: Adyen's first answer again, or the same question asked again.
+        """Continue a payment: Adyen's first answer again, or the same question asked again.
 
         Raises:
-            StillRunning: It is being asked right now.
+            StillRunning: It is being asked at this moment.
             NotFound: There is no such payment.
         """
         return answer_of(await self.flow.resume(payment_key(payment_id)))
 
     async def details(self, body: bytes, version: int) -> Answer:
+        """Finish a payment after the redirect: `POST /payments/details`; see `finish`."""
+        return await self.finish(body_fields(body), version)
+
+    async def finish(self, fields: Fields, version: int) -> Answer:
         """Finish a payment after the redirect: asked once per redirectResult, answered every time.
 
-        Whose the result is, only Adyen can tell: a shopper may bring one payment's result to
-        another payment's return address.
+        Only Adyen knows which payment a result belongs to: a shopper may bring one payment's
+        result to another payment's return address.
 
-        All that Adyen's schema knows is passed on; what it does not is refused, lest an error for
-        its sake be kept as the answer of this redirectResult.
+        Every field of Adyen's schema is passed on. Any other is refused: Adyen's error about it
+        would be kept as the answer of this redirectResult.
 
         Args:
-            body: The shop's `/payments/details` request.
-            version: The Checkout version it was written for.
+            fields: The fields of a `/payments/details` request.
+            version: The Checkout version they are of.
 
         Raises:
             InvalidRequest: There is no redirectResult, or a field is wrong; nothing was sent.
         """
-        fields = body_fields(body)
         refuse(known_fields.details_faults(fields))
         result = redirect_result(fields["details"]["redirectResult"])
         details = {**fields["details"], "redirectResult": result}
@@ -176,14 +184,14 @@ class Checkout:
         )
         kept = await self.flow.finish(question)
         if kept is None:
-            # Not an error: the shopper has been to the wallet, and the notification will tell.
-            return Answer(200, msgspec.json.encode({"resultCode": ResultCode.RECEIVED}))
+            # Not an error: the shopper has been to the wallet, and the notification will say.
+            return of_fields(HTTPStatus.OK, {"resultCode": ResultCode.RECEIVED})
         return answer_of(kept)
 
-    async def _guard_token(self, fields: Mapping[str, Any]) -> None:
-        """Let a token be charged only for its own shopper, and only while it holds.
+    async def _guard_token(self, fields: Fields) -> None:
+        """Refuse to charge a token for another shopper, or one that is disabled.
 
-        A token that Kasir has never heard of is for Adyen to judge.
+        A token that Kasir does not know is for Adyen to judge.
 
         Raises:
             InvalidRequest: It is another shopper's (800), or disabled (803); nothing was sent.
@@ -192,19 +200,19 @@ class Checkout:
         if stored_id is None:
             return
         known = await self.tokens.stored_as(stored_id)
-        whose = fields["shopperReference"]
-        mine = [token for token in known if token.name.shopper_reference == whose]
+        shopper = fields["shopperReference"]
+        mine = [token for token in known if token.name.shopper_reference == shopper]
         if known and not mine:
             cure = "Contract not found: it is not a token of this shopperReference."
-            raise InvalidRequest([Fault("paymentMethod.storedPaymentMethodId", cure, "800")])
+            reject([Fault("paymentMethod.storedPaymentMethodId", cure, "800")])
         if mine and not any(token.is_active for token in mine):
             cure = "PaymentDetail not found: it is disabled; ask the shopper to save GoPay again."
-            raise InvalidRequest([Fault("paymentMethod.storedPaymentMethodId", cure, "803")])
+            reject([Fault("paymentMethod.storedPaymentMethodId", cure, "803")])
 
     def _intent(
         self,
         payment_id: PaymentId,
-        fields: Mapping[str, Any],
+        fields: Fields,
         method: Method,
         link_id: LinkId | None,
         consent: str,
@@ -225,38 +233,27 @@ class Checkout:
             link_id=link_id,
         )
 
-    def _question(self, intent: Intent, fields: Mapping[str, Any], version: int) -> Question:
+    def _question(self, intent: Intent, fields: Fields, version: int) -> Question:
         metadata = {**(fields.get("metadata") or {}), METADATA_PAYMENT_ID: intent.id}
         if len(metadata) > checks.METADATA_PAIRS_MAX:
-            metadata = fields["metadata"]  # Full: told apart by its reference alone, then.
+            metadata = fields["metadata"]  # Full: only its reference distinguishes it then.
         account = fields.get("merchantAccount") or self.merchant_account
+        sent = {**fields, "merchantAccount": account, "metadata": metadata}
         return Question(
             key=payment_key(intent.id),
             kind=Kind.PAYMENTS,
             payment_id=intent.id,
             version=version,
             path="/payments",
-            body=msgspec.json.encode({**fields, "merchantAccount": account, "metadata": metadata}),
+            body=msgspec.json.encode(sent),
             opened_at=intent.created_at,
             asked_at=intent.created_at,
+            fields=sent,
         )
 
 
-def refuse(*faults: Iterable[Fault]) -> None:
-    """Raise what was found wrong, each field once.
-
-    Raises:
-        InvalidRequest: Anything was.
-    """
-    found: dict[str, Fault] = {}
-    for fault in chain.from_iterable(faults):
-        found.setdefault(fault.field, fault)
-    if found:
-        raise InvalidRequest(found.values())
-
-
 def no_answer() -> Answer:
-    """The answer for an outcome that is not known: Adyen's own transient error, with our words."""
+    """The answer for an outcome that is not known: Adyen's own transient error, our message."""
     return error(503, "703", _NO_ANSWER, "internal", transient=True)
 
 
@@ -264,20 +261,20 @@ def answer_of(kept: Kept | None) -> Answer:
     """The answer for the shop: Adyen's, or that there is none yet."""
     if kept is None:
         return no_answer()
-    answer = Answer(kept.status, kept.body, kept.psp_reference)
+    answer = reply_of(kept)
     return answer if answer.verdict is not Verdict.UNKNOWN else no_answer()
 
 
-def _close_at(fields: Mapping[str, Any], now: datetime, latest: datetime) -> datetime:
-    """When an attempt that nobody finished is closed: as the shop says, else after a while."""
-    told = fields.get("sessionValidity")
-    if not isinstance(told, str):
+def _close_at(fields: Fields, now: datetime, latest: datetime) -> datetime:
+    """When an unfinished attempt is closed: at `sessionValidity`, or at `latest` without one."""
+    until = fields.get("sessionValidity")
+    if not isinstance(until, str):
         return latest
-    return min(max(now, datetime.fromisoformat(told)), now + _AGES)
+    return min(max(now, datetime.fromisoformat(until)), now + _AGES)
 
 
-def _is_manual(fields: Mapping[str, Any]) -> bool:
-    """Whether the shop takes the money by a call of its own.
+def _is_manual(fields: Fields) -> bool:
+    """Whether the shop captures the payment by a call of its own.
 
     Source: `manualCapture` in the additional data of Adyen's Checkout schema.
     """
@@ -285,58 +282,8 @@ def _is_manual(fields: Mapping[str, Any]) -> bool:
     return isinstance(extra, dict) and str(extra.get("manualCapture", "")).lower() == "true"
 
 
-def _model(fields: Mapping[str, Any], method: Method) -> str:
-    """What a token is made or charged for; empty where none is."""
+def _model(fields: Fields, method: Method) -> str:
+    """The model a token is made or charged for; empty where the payment concerns no token."""
     if method.saves(fields) or stored_id_of(fields):
         return str(fields["recurringProcessingModel"])
     return ""
-
-
-def body_fields(body: bytes) -> dict[str, Any]:
-    """A request's fields.
-
-    Raises:
-        InvalidRequest: It is not a JSON object.
-    """
-    try:
-        fields = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        cure = f"the body must be a JSON object ({error})."
-        raise InvalidRequest([Fault("body", cure, "702", 400)]) from error
-    except RecursionError as error:
-        cure = "the body must be a JSON object, nested less deeply than this."
-        raise InvalidRequest([Fault("body", cure, "702", 400)]) from error
-    if not isinstance(fields, dict):
-        raise InvalidRequest([Fault("body", "the body must be a JSON object.", "702", 400)])
-    return fields
-
-
-def account_faults(fields: Mapping[str, Any], merchant_account: str) -> Iterator[Fault]:
-    """What is wrong with the merchant account a request names; none named is fine."""
-    if fields.get("merchantAccount") not in (None, "", merchant_account):
-        cure = f"this Kasir serves the merchant account {merchant_account}."
-        yield Fault("merchantAccount", cure, "901", 403, "security")
-
-
-def key_faults(key: str | None) -> Iterator[Fault]:
-    """What is wrong with the shop's idempotency key; none is fine."""
-    if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX:
-        cure = f"must have 1 to {IDEMPOTENCY_KEY_MAX} characters."
-        yield Fault("Idempotency-Key", cure)
-    elif key is not None and _CONTROL.search(key):
-        yield Fault("Idempotency-Key", "must hold no control characters.")
-
-
-def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopKey | None:
-    """The shop's key, with a fingerprint of what was asked under it.
-
-    Args:
-        key: The shop's key, if it gave one.
-        same: What must be the same again; a JSON object in any order or spacing is the same.
-        path: What was called.
-        version: The Checkout version it was called in.
-    """
-    if key is None:
-        return None
-    said = msgspec.json.encode([version, path, same], order="sorted")
-    return ShopKey(key=key, fingerprint=sha256(said).digest())

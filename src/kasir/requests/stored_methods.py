@@ -1,57 +1,40 @@
-"""Stored payment methods, as Adyen lists them: passed on to shops, and held against our own.
+"""Stored payment methods, as Adyen lists them: passed on to shops, and compared with our tokens.
 
 Checkout's `/storedPaymentMethods` and the classic `/listRecurringDetails` and `/disable`, answered
-in Adyen's words. What is removed through Kasir is known as disabled at once; what Adyen's list
-shows and Kasir does not know (its webhook was lost) is adopted; what is gone from it is marked.
+as Adyen does. A token removed through Kasir is recorded as disabled at once. A token that Adyen
+lists and Kasir does not know (its webhook was lost) is adopted; one that is not listed any more is
+marked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from kasir.adyen import checks
 from kasir.adyen.calls import OWN_VERSION, RECURRING_VERSION, Api, Call
-from kasir.adyen.replies import Answer, Verdict
+from kasir.adyen.replies import Answer, Verdict, of_fields
 from kasir.clock import Clock
 from kasir.errors import Fault
 from kasir.gateway.methods import METHODS
 from kasir.gateway.wire import Silence, Wire
-from kasir.requests.payments import account_faults, body_fields, no_answer, refuse
-from kasir.tokens.model import BY_LIST, BY_SHOP, Token, TokenFact, TokenName, TokenNews, TokenSays
+from kasir.ledger.tokens import Tokens
+from kasir.requests.fields import Fields, account_faults, body_fields, refuse
+from kasir.requests.payments import no_answer
+from kasir.tokens.model import BY_LIST, BY_SHOP, TokenFact, TokenName, TokenNews, TokenSays
 
 _SHOPPER: Final = checks.Text(least=3, most=256)
 
 
-class TokenBook(Protocol):
-    """Where tokens are kept."""
-
-    async def of(self, shopper_reference: str) -> Sequence[Token]:
-        """Give a shopper's tokens, disabled ones too."""
-        ...
-
-    async def hear(self, news: Sequence[TokenNews]) -> None:
-        """Let tokens hear facts."""
-        ...
-
-    async def looks(self, shopper_reference: str) -> int:
-        """How often this shopper's tokens were held against the list."""
-        ...
-
-    async def looked(self, shopper_reference: str, look_at: datetime) -> None:
-        """Say when to look again."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What holding a shopper's tokens against Adyen's list showed."""
+    """How many of a shopper's tokens differed from Adyen's list."""
 
     adopted: int
     gone: int
@@ -62,7 +45,7 @@ class StoredMethods:
     """What shoppers have saved."""
 
     wire: Wire
-    tokens: TokenBook
+    tokens: Tokens
     clock: Clock
     merchant_account: str
     look_gaps: Sequence[timedelta]
@@ -71,8 +54,8 @@ class StoredMethods:
         """List a shopper's stored methods: `GET /storedPaymentMethods`.
 
         Args:
-            asked: `shopperReference`, `merchantAccount`, and, of Kasir's own, `type`: only the
-                rows of that payment method.
+            asked: `shopperReference`, `merchantAccount`, and Kasir's own `type`: only the rows of
+                that payment method.
             version: The Checkout version called.
 
         Raises:
@@ -112,7 +95,7 @@ class StoredMethods:
         return _only(answer, "details", wanted, _variant_of)
 
     async def disable_classic(self, body: bytes) -> Answer:
-        """Disable the classic way: `POST /disable`. Without a detail, it disables every one.
+        """Disable the classic way: `POST /disable`. Without a detail, it disables all tokens.
 
         Raises:
             InvalidRequest: The shopper is missing, or the account is another's.
@@ -124,14 +107,14 @@ class StoredMethods:
             known = await self.tokens.of(shopper)
             ids = [named] if named else [token.name.stored_id for token in known]
             if fields.get("contract"):
-                # Only one use of a token may have been taken away: the list tells.
+                # Perhaps only one use of a token was taken away: the list says which.
                 await self.reconcile(shopper, by_shop=ids)
             else:
                 await self._disabled(shopper, ids)
         return answer
 
     async def look_after(self, shopper_reference: str) -> None:
-        """Hold a shopper's tokens against Adyen's list, and say when to do so again."""
+        """Compare a shopper's tokens with Adyen's list, and store when to do so again."""
         if await self.reconcile(shopper_reference) is None:
             return  # It comes up again by itself.
         looks = await self.tokens.looks(shopper_reference)
@@ -141,16 +124,16 @@ class StoredMethods:
     async def reconcile(
         self, shopper_reference: str, by_shop: Collection[str] = ()
     ) -> Differences | None:
-        """Adopt what Adyen lists and we do not know, mark what it lists no more.
+        """Adopt tokens that Adyen lists and Kasir does not know; mark those it does not list.
 
         Args:
             shopper_reference: Whose tokens.
-            by_shop: What the shop just took away, if it is gone.
+            by_shop: Tokens that the shop has just disabled, if they are gone.
 
         Returns:
-            What was different; None where Adyen did not answer.
+            How many differed; None where Adyen did not answer.
         """
-        # What is known first, then the list: a token told of in between is not taken for gone.
+        # Kasir's tokens first, then the list: one recorded in between is not marked as gone.
         known = {
             token.name.stored_id: token
             for token in await self.tokens.of(shopper_reference)
@@ -158,7 +141,7 @@ class StoredMethods:
         }
         answer = await self._listed(shopper_reference, OWN_VERSION)
         if answer.status != HTTPStatus.OK or answer.verdict is not Verdict.ANSWERED:
-            return None  # Somebody else's page is no empty list: no token is gone for it.
+            return None  # An answer that is not Adyen's says nothing about tokens.
         rows = {row["id"]: row for row in _rows(answer) if row.get("type") in METHODS}
         new = [row for name, row in rows.items() if name not in known]
         gone = [token.name for name, token in known.items() if token.is_active and name not in rows]
@@ -168,9 +151,9 @@ class StoredMethods:
             for name, token in known.items()
             if token.is_active and not token.standing.is_sure and name in rows
         ]
-        adopted = [self._seen(shopper_reference, row) for row in [*new, *back, *sure]]
+        adopted = [self._listed_fact(shopper_reference, row) for row in [*new, *back, *sure]]
         marked = [
-            self._said(
+            self._gone_fact(
                 name, TokenSays.DISABLED if name.stored_id in by_shop else TokenSays.NOT_LISTED
             )
             for name in gone
@@ -184,7 +167,7 @@ class StoredMethods:
         answer = await self.wire.send(Call(path, version=version, method="GET"))
         return no_answer() if isinstance(answer, Silence) else answer
 
-    async def _classic(self, path: str, fields: dict[str, Any]) -> Answer:
+    async def _classic(self, path: str, fields: Fields) -> Answer:
         refuse(self._faults(fields))
         body = msgspec.json.encode({**fields, "merchantAccount": self.merchant_account})
         call = Call(path, body, RECURRING_VERSION, api=Api.RECURRING)
@@ -194,11 +177,11 @@ class StoredMethods:
     async def _disabled(self, shopper: str, stored_ids: Sequence[str]) -> None:
         names = [self._name(shopper, stored_id) for stored_id in stored_ids]
         known = {token.name for token in await self.tokens.of(shopper)}
-        said = [self._said(name, TokenSays.DISABLED) for name in names if name in known]
-        if said:
-            await self.tokens.hear(said)
+        facts = [self._gone_fact(name, TokenSays.DISABLED) for name in names if name in known]
+        if facts:
+            await self.tokens.hear(facts)
 
-    def _seen(self, shopper: str, row: Mapping[str, Any]) -> TokenNews:
+    def _listed_fact(self, shopper: str, row: Mapping[str, Any]) -> TokenNews:
         fact = TokenFact(
             key=f"listed:{self.clock.now().isoformat()}",
             says=TokenSays.LISTED,
@@ -208,7 +191,7 @@ class StoredMethods:
         )
         return TokenNews(name=self._name(shopper, row["id"]), method=row["type"], fact=fact)
 
-    def _said(self, name: TokenName, says: TokenSays) -> TokenNews:
+    def _gone_fact(self, name: TokenName, says: TokenSays) -> TokenNews:
         now = self.clock.now()
         source = BY_SHOP if says is TokenSays.DISABLED else BY_LIST
         fact = TokenFact(key=f"{says}:{now.isoformat()}", says=says, source=source, at=now)
@@ -222,7 +205,7 @@ class StoredMethods:
     def _query(self, shopper: str) -> str:
         return urlencode({"merchantAccount": self.merchant_account, "shopperReference": shopper})
 
-    def _faults(self, fields: Mapping[str, Any]) -> Iterator[Fault]:
+    def _faults(self, fields: Fields) -> Iterator[Fault]:
         yield from account_faults(fields, self.merchant_account)
         cure = _SHOPPER.cure(fields.get("shopperReference", ""))
         if cure:
@@ -236,11 +219,13 @@ def _rows(answer: Answer) -> list[dict[str, Any]]:
 
 def _only(answer: Answer, field: str, wanted: str | None, type_of: Any) -> Answer:
     """The answer with the rows of one payment method; as it came, where none was asked for."""
-    fields = answer.json()
-    if not wanted or answer.status != HTTPStatus.OK or not isinstance(fields.get(field), list):
+    if not wanted or answer.status != HTTPStatus.OK:
         return answer
-    fields[field] = [row for row in fields[field] if type_of(row) == wanted]
-    return Answer(answer.status, msgspec.json.encode(fields), answer.psp_reference)
+    rows = answer.json().get(field)
+    if not isinstance(rows, list):
+        return answer
+    kept = {**answer.json(), field: [row for row in rows if type_of(row) == wanted]}
+    return of_fields(answer.status, kept, psp_reference=answer.psp_reference)
 
 
 def _type_of(row: Any) -> object:

@@ -1,17 +1,17 @@
-"""What a shop wishes of a subscription, from the body of its request: checked, then to be done.
+"""Commands on a subscription, from the body of a shop's request: checked here, executed later.
 
-A wish is judged again under the subscription's lock, by how it stands then.
+A command is checked again under the subscription's lock, against the state it has then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from kasir.adyen import checks
 from kasir.errors import Fault
-from kasir.requests.payments import refuse
+from kasir.requests.fields import Fields, refuse
 from kasir.requests.subscription_fields import own_fields, unknown
 from kasir.subscriptions import commands
 from kasir.subscriptions.commands import When
@@ -19,32 +19,32 @@ from kasir.subscriptions.states import IllegalMove, Move, State
 from kasir.subscriptions.subscription import Subscription
 from kasir.subscriptions.turn import Turn
 
-#: What is done to a subscription as it stands, at this time.
-Wish = Callable[[Subscription, datetime], Turn]
+#: What is done to a subscription at a time.
+Command = Callable[[Subscription, datetime], Turn]
 
 _RESUME_WITHIN: Final = timedelta(days=731)
 _NO_TIME: Final = timedelta()
-#: What to do instead of a move that cannot be made.
+#: What to do instead of a move that the state does not allow.
 _INSTEAD: Final = {
     (State.PAUSED, Move.PAUSE): (
-        'To change when a pause ends, say {"at": …} to resume, with a date and time.'
+        'To change when a pause ends, send {"at": …} to resume, with a date and time.'
     ),
 }
 
 
-def cancel(body: bytes) -> Wish:
-    """A wish to cancel.
+def cancel(body: bytes) -> Command:
+    """The command to cancel.
 
     Raises:
         InvalidRequest: A field is wrong.
     """
     fields = own_fields(body or b"{}")
-    refuse(_wish_faults(fields))
-    return lambda it, now: commands.cancel(it, now, _when(fields))
+    refuse(_when_faults(fields))
+    return lambda subscription, now: commands.cancel(subscription, now, _when(fields))
 
 
-def pause(body: bytes, now: datetime) -> Wish:
-    """A wish to pause, perhaps with when to resume.
+def pause(body: bytes, now: datetime) -> Command:
+    """The command to pause, perhaps with a time to resume.
 
     Raises:
         InvalidRequest: A field is wrong.
@@ -53,11 +53,13 @@ def pause(body: bytes, now: datetime) -> Wish:
     refuse(_pause_faults(fields, now))
     at, resumes_at = _when(fields), fields.get("resumesAt")
     moment = datetime.fromisoformat(resumes_at) if resumes_at else None
-    return lambda it, now: _not_early(commands.pause(it, now, at, moment), "resumesAt")
+    return lambda subscription, now: _not_early(
+        commands.pause(subscription, now, at, moment), "resumesAt"
+    )
 
 
-def resume(body: bytes, now: datetime) -> Wish:
-    """A wish to resume, now or at a moment.
+def resume(body: bytes, now: datetime) -> Command:
+    """The command to resume, now or at a time.
 
     Raises:
         InvalidRequest: A field is wrong.
@@ -68,43 +70,45 @@ def resume(body: bytes, now: datetime) -> Wish:
     if at == When.NOW:
         return commands.resume
     moment = None if at == When.NEVER else datetime.fromisoformat(at)
-    return lambda it, now: _not_early(commands.resume_later(it, now, moment), "at")
+    return lambda subscription, now: _not_early(
+        commands.resume_later(subscription, now, moment), "at"
+    )
 
 
 def not_from_here(error: IllegalMove) -> Fault:
-    """What is wrong where a subscription's state does not let a wish come true."""
+    """The fault of a command that the subscription's state does not allow."""
     instead = _INSTEAD.get((error.state, error.move), "")
     if error.move is Move.RESUME:
-        instead = 'To withdraw what is planned, say {"at": "never"} to the path of that wish.'
+        instead = 'To withdraw what is planned, send {"at": "never"} to the path that planned it.'
     return Fault("status", f"{error}. {instead}".rstrip())
 
 
-def _when(fields: Mapping[str, Any]) -> When:
+def _when(fields: Fields) -> When:
     return When(fields.get("at", When.NOW))
 
 
 def _not_early(turn: Turn, field: str) -> Turn:
-    """Refuse a resume that would come before the pause that it is to end.
+    """Refuse a resume before the pause that it is to end.
 
     Raises:
-        InvalidRequest: It would.
+        InvalidRequest: It is.
     """
-    it = turn.subscription
-    if it.pause_at and it.resumes_at and it.resumes_at <= it.pause_at:
-        refuse([Fault(field, f"must be after the pause begins, {it.pause_at.isoformat()}.")])
+    pause_at, resumes_at = turn.subscription.pause_at, turn.subscription.resumes_at
+    if pause_at and resumes_at and resumes_at <= pause_at:
+        refuse([Fault(field, f"must be after the pause begins, {pause_at.isoformat()}.")])
     return turn
 
 
-def _wish_faults(fields: Mapping[str, Any], more: frozenset[str] = frozenset()) -> Iterator[Fault]:
-    """What is wrong with a wish that says when, and perhaps more."""
+def _when_faults(fields: Fields, more: frozenset[str] = frozenset()) -> Iterator[Fault]:
+    """What is wrong with the fields of a command: `at`, and perhaps more."""
     yield from unknown(fields, frozenset({"at"}) | more)
     if fields.get("at", When.NOW) not in tuple(When):
         yield Fault("at", f"must be one of {', '.join(When)}.")
 
 
-def _pause_faults(fields: Mapping[str, Any], now: datetime) -> Iterator[Fault]:
-    """What is wrong with a wish to pause."""
-    yield from _wish_faults(fields, frozenset({"resumesAt"}))
+def _pause_faults(fields: Fields, now: datetime) -> Iterator[Fault]:
+    """What is wrong with the fields of a pause."""
+    yield from _when_faults(fields, frozenset({"resumesAt"}))
     if "resumesAt" not in fields:
         return
     if fields.get("at") == When.NEVER:
@@ -112,8 +116,8 @@ def _pause_faults(fields: Mapping[str, Any], now: datetime) -> Iterator[Fault]:
     yield from _moment_faults(fields["resumesAt"], "resumesAt", now)
 
 
-def _resume_faults(fields: Mapping[str, Any], now: datetime) -> Iterator[Fault]:
-    """What is wrong with a wish to resume."""
+def _resume_faults(fields: Fields, now: datetime) -> Iterator[Fault]:
+    """What is wrong with the fields of a resume."""
     yield from unknown(fields, frozenset({"at"}))
     at = fields.get("at", When.NOW)
     if at not in (When.NOW, When.NEVER):
@@ -121,10 +125,9 @@ def _resume_faults(fields: Mapping[str, Any], now: datetime) -> Iterator[Fault]:
 
 
 def _moment_faults(value: object, name: str, now: datetime, instead: str = "") -> Iterator[Fault]:
-    """What is wrong with the moment at which a pause is to end."""
-    if cure := checks.Moment().cure(value):
-        yield Fault(name, cure.replace("must be ", f"must be {instead}", 1))
-        return
-    assert isinstance(value, str)  # noqa: S101  # A moment is.
-    if not _NO_TIME < datetime.fromisoformat(value) - now <= _RESUME_WITHIN:
+    """What is wrong with the time at which a pause is to end."""
+    moment = checks.moment_of(value)
+    if moment is None:
+        yield Fault(name, checks.MOMENT_CURE.replace("must be ", f"must be {instead}", 1))
+    elif not _NO_TIME < moment - now <= _RESUME_WITHIN:
         yield Fault(name, f"must lie ahead, and within {_RESUME_WITHIN.days} days.")

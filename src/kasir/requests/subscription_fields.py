@@ -1,8 +1,9 @@
-"""What is wrong with a shop's words about plans and subscriptions, each field with its cure."""
+"""What is wrong with a shop's requests about plans and subscriptions, each field with its cure."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,7 +16,7 @@ from kasir.adyen.known_fields import shown_name
 from kasir.errors import Fault
 from kasir.gateway.gopay import AMOUNT_MAX
 from kasir.gateway.methods import GOPAY
-from kasir.requests.payments import body_fields, refuse
+from kasir.requests.fields import Fields, body_fields, refuse
 from kasir.subscriptions.plan import COUNT_MAX, HOME_ZONE, Unit, WhenTakenBack, WhenUnpaid
 from kasir.subscriptions.renewal import OWN_REFERENCE_MAX
 
@@ -39,8 +40,8 @@ _PLAN_FIELDS: Final = frozenset(
         "onFullRefund",
     }
 )
-#: What a sign-up lends to its payment, in Adyen's words.
-LENT: Final = (
+#: The fields of a sign-up that its payment has too, in Adyen's words.
+SHARED: Final = (
     "channel",
     "browserInfo",
     "returnUrl",
@@ -55,30 +56,50 @@ LENT: Final = (
     "origin",
 )
 _SIGN_UP_FIELDS: Final = frozenset(
-    {*LENT, "plan", "reference", "startsAt", "signUpBy", "merchantAccount"}
+    {*SHARED, "plan", "reference", "startsAt", "signUpBy", "merchantAccount"}
 )
 _NO_TIME: Final = timedelta()
+#: A JSON string, with all that is escaped in it.
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 
 
 def own_fields(body: bytes) -> dict[str, Any]:
-    """The fields of a body that Kasir reads by itself; none that says two things at once.
+    """The fields of a body that only Kasir reads: no object in it has two fields of one name.
 
     Raises:
         InvalidRequest: It is not a JSON object, or gives a name twice.
     """
     fields = body_fields(body)
-    repeated: list[str] = []
-
-    def look(pairs: list[tuple[str, Any]]) -> None:
-        names = Counter(name for name, _ in pairs)
-        repeated.extend(name for name, times in names.items() if times > 1)
-
-    json.loads(body, object_pairs_hook=look)
-    refuse(Fault(shown_name(name), "is given more than once; give it once.") for name in repeated)
+    # Decoding keeps the last of two fields of one name, so that fewer are left than were written.
+    if _STRING.sub(b"", body).count(b":") != _fields_in(fields):
+        repeated = _repeated_names(body)
+        cure = "is given more than once; give it once."
+        refuse(Fault(shown_name(name), cure) for name in repeated)
     return fields
 
 
-def plan_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
+def _fields_in(value: object) -> int:
+    """How many fields the objects of a JSON value have in all."""
+    match value:
+        case dict():
+            return len(value) + sum(map(_fields_in, value.values()))
+        case list():
+            return sum(map(_fields_in, value))
+    return 0
+
+
+def _repeated_names(body: bytes) -> list[str]:
+    repeated: list[str] = []
+
+    def collect(pairs: list[tuple[str, Any]]) -> None:
+        names = Counter(name for name, _ in pairs)
+        repeated.extend(name for name, times in names.items() if times > 1)
+
+    json.loads(body, object_pairs_hook=collect)
+    return repeated
+
+
+def plan_faults(fields: Fields) -> Iterator[Fault]:
     """What is wrong with a plan."""
     yield from unknown(fields, _PLAN_FIELDS)
     yield from checks.required(fields, "reference", "130", "give your own name for this plan.")
@@ -130,8 +151,8 @@ def _interval_faults(interval: object) -> Iterator[Fault]:
         yield Fault("interval.count", cure)
 
 
-def sign_up_faults(fields: Mapping[str, Any], now: datetime) -> Iterator[Fault]:
-    """What is wrong with a sign-up, other than its plan and what Adyen's own checks see."""
+def sign_up_faults(fields: Fields, now: datetime) -> Iterator[Fault]:
+    """What is wrong with a sign-up, other than its plan and what the checks of payments find."""
     yield from unknown(fields, _SIGN_UP_FIELDS)
     yield from checks.required(
         fields, "shopperReference", "187", "give your own name for the shopper."
@@ -144,17 +165,14 @@ def sign_up_faults(fields: Mapping[str, Any], now: datetime) -> Iterator[Fault]:
         "startsAt": checks.Moment(),
         "signUpBy": checks.Text(words=("payment", "link")),
     }
-    faults = list(checks.matching(fields, rules))
-    yield from faults
-    starts_at = fields.get("startsAt")
-    if starts_at is None or any(fault.field == "startsAt" for fault in faults):
-        return
-    if not _NO_TIME <= datetime.fromisoformat(starts_at) - now <= _START_WITHIN:
+    yield from checks.matching(fields, rules)
+    starts_at = checks.moment_of(fields.get("startsAt"))
+    if starts_at and not _NO_TIME <= starts_at - now <= _START_WITHIN:
         yield Fault("startsAt", f"must lie ahead, and within {_START_WITHIN.days} days.")
 
 
-def unknown(fields: Mapping[str, Any], known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
-    """Fields that mean nothing here: a misspelt wish is better refused than ignored."""
+def unknown(fields: Fields, known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
+    """Fields that this call does not have: a misspelt field is refused, not ignored."""
     cure = f"is not known here; there are {', '.join(sorted(known))}."
     for name in fields:
         if name not in known:

@@ -1,36 +1,37 @@
-"""Plans and subscriptions as shops ask for them: fields checked, then written down, then paid."""
+"""Plans and subscriptions as shops ask for them: fields checked, then stored, then paid."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
-
-import msgspec
 
 from kasir.adyen import checks
 from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.clock import Clock
-from kasir.errors import Fault, InvalidRequest, NotFound
+from kasir.errors import Fault
 from kasir.gateway.methods import GOPAY
 from kasir.gateway.renewal_messages import SUBSCRIPTION
 from kasir.ids import Ids
+from kasir.ledger.tokens import Tokens
 from kasir.money import Money
 from kasir.payments.question import ShopKey
 from kasir.payments.status import Status
 from kasir.requests import subscription_commands
-from kasir.requests.payments import (
-    Checkout,
+from kasir.requests.fields import (
+    Fields,
     account_faults,
     key_faults,
     refuse,
+    reject,
     shop_key_of,
 )
-from kasir.requests.subscription_commands import Wish
+from kasir.requests.payments import PaymentRequests
+from kasir.requests.subscription_commands import Command
 from kasir.requests.subscription_fields import (
-    LENT,
+    SHARED,
     amount_faults,
     own_fields,
     plan_faults,
@@ -59,11 +60,14 @@ from kasir.subscriptions.turn import Turn
 from kasir.tokens.model import Token
 
 
-class Book(Protocol):
-    """Where plans and subscriptions are kept. Every method is one commit."""
+class SubscriptionBook(Protocol):
+    """Where plans and subscriptions are kept: use cases of `jobs`, above this package.
+
+    Every method is one commit.
+    """
 
     async def add_plan(self, plan: Plan) -> None:
-        """Write a plan down."""
+        """Store a plan."""
         ...
 
     async def plan(self, plan_id: str) -> Plan | None:
@@ -73,44 +77,36 @@ class Book(Protocol):
     async def sign_up(
         self, it: Subscription, pay_key: str, shop_key: ShopKey | None
     ) -> SubscriptionId:
-        """Write a subscription down, once per shop key; its id, or the first one's.
+        """Store a subscription, once per shop key; its id, or the id of the first one.
 
         Raises:
             KeyReused: The shop key came first with another body.
         """
         ...
 
-    async def wish(self, subscription_id: str, wish: Wish) -> None:
-        """Do as the shop wishes, under the subscription's lock.
+    async def wish(self, subscription_id: str, wish: Command) -> None:
+        """Execute a command under the subscription's lock.
 
         Raises:
             NotFound: There is none of that id.
-            Exception: Whatever `wish` raises; nothing was written.
+            Exception: Whatever the command raises; nothing was written.
         """
         ...
 
     async def add_attempt(
         self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], pay_key: str
     ) -> Subscription:
-        """Write down an attempt that the shopper will pay; give the subscription with it."""
-        ...
-
-
-class TokensStored(Protocol):
-    """Where tokens are found by the provider's name for them."""
-
-    async def stored_as(self, stored_id: str) -> Sequence[Token]:
-        """Give the tokens of this name, whosever they are."""
+        """Store an attempt that the shopper will pay; give the subscription with it."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subscribing:
+class SubscriptionRequests:
     """What a shop may do with plans and subscriptions."""
 
-    book: Book
-    checkout: Checkout
-    tokens: TokensStored
+    book: SubscriptionBook
+    payments: PaymentRequests
+    tokens: Tokens
     ids: Ids
     clock: Clock
     merchant_account: str
@@ -159,8 +155,8 @@ class Subscribing:
             StillRunning: The first request with this key has no answer yet.
         """
         fields = own_fields(body)
-        named = fields.get("plan")
-        plan = await self.book.plan(named) if isinstance(named, str) and "\0" not in named else None
+        plan_id = fields.get("plan")
+        plan = await self.book.plan(plan_id) if isinstance(plan_id, str) else None
         refuse(
             key_faults(key),
             account_faults(fields, self.merchant_account),
@@ -168,62 +164,64 @@ class Subscribing:
         )
         if plan is None:
             cure = "must be the id of a plan; POST /api/plans makes one."
-            raise InvalidRequest([Fault("plan", cure)])
+            reject([Fault("plan", cure)])
         by_link = fields.get("signUpBy") == "link"
-        it = self._signed_up(fields, plan, by_link=by_link)
-        payment = _payment(fields, it)
+        subscription = self._signed_up(fields, plan, by_link=by_link)
+        payment = _payment(fields, subscription)
         if not by_link:
             refuse(GOPAY.faults(payment), checks.payment_faults(payment, OWN_VERSION))
-        same = shop_key_of(key, fields, "/api/subscriptions", OWN_VERSION)
-        found = await self.book.sign_up(it, _pay_key(it.id, 1), same)
+        shop_key = shop_key_of(key, fields, "/api/subscriptions", OWN_VERSION)
+        first = await self.book.sign_up(subscription, _pay_key(subscription.id, 1), shop_key)
         if by_link:
-            return found, None
+            return first, None
         if not fields.get("reference"):
-            payment["reference"] = found  # The first one's, where this request came before.
-        answer, _ = await self.checkout.payments(
-            msgspec.json.encode(payment), OWN_VERSION, _pay_key(found, 1)
-        )
-        return found, answer
+            payment["reference"] = first  # The id of the first one, where this is a repetition.
+        answer, _ = await self.payments.pay(payment, OWN_VERSION, _pay_key(first, 1))
+        return first, answer
 
     async def pay_again(self, subscription_id: str, body: bytes) -> Answer:
-        """Have the shopper pay what is owed and link a wallet again.
+        """Have the shopper pay the open renewal and link a wallet again.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or nothing is owed, or somebody is paying already.
+            InvalidRequest: A field is wrong, or nothing is owed, or a payment is under way.
         """
         fields = own_fields(body)
-        refuse(unknown(fields, frozenset({*LENT, "merchantAccount"})))
+        refuse(unknown(fields, frozenset({*SHARED, "merchantAccount"})))
         pay_key = f"pay-{self.ids.new('try')}"
         now = self.clock.now()
         probe = _payment_of(fields, "reference", Money(GOPAY.currency, 1), "shopper")
         refuse(GOPAY.faults(probe), checks.payment_faults(probe, OWN_VERSION))
-        it = await self.book.add_attempt(
+        subscription = await self.book.add_attempt(
             subscription_id, lambda found: _next_attempt(found, now), pay_key
         )
-        assert it.renewal is not None  # noqa: S101  # `_next_attempt` gave it.
-        payment = _payment_of(fields, it.renewal.reference, it.renewal.amount, it.shopper_reference)
-        answer, _ = await self.checkout.payments(msgspec.json.encode(payment), OWN_VERSION, pay_key)
+        renewal = subscription.renewal
+        if renewal is None:
+            reject([_nothing_owed(subscription)])
+        payment = _payment_of(
+            fields, renewal.reference, renewal.amount, subscription.shopper_reference
+        )
+        answer, _ = await self.payments.pay(payment, OWN_VERSION, pay_key)
         return answer
 
     async def cancel(self, subscription_id: str, body: bytes = b"") -> None:
-        """Cancel, now or at the end of what was paid for: `POST /api/subscriptions/{id}/cancel`.
+        """Cancel, now or at the end of the paid period: `POST /api/subscriptions/{id}/cancel`.
 
         Args:
-            subscription_id: Which.
+            subscription_id: Which subscription.
             body: `{"at"?: "now" | "periodEnd" | "never"}`; `never` withdraws a planned cancel.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or it is over already.
+            InvalidRequest: A field is wrong, or it has ended already.
         """
-        await self._wish(subscription_id, subscription_commands.cancel(body))
+        await self._execute(subscription_id, subscription_commands.cancel(body))
 
     async def pause(self, subscription_id: str, body: bytes = b"") -> None:
         """Charge nothing until it is resumed: `POST /api/subscriptions/{id}/pause`.
 
         Args:
-            subscription_id: Which.
+            subscription_id: Which subscription.
             body: `{"at"?: "now" | "periodEnd" | "never", "resumesAt"?}`, the latter an ISO date
                 and time with its offset; `never` withdraws a planned pause.
 
@@ -231,13 +229,13 @@ class Subscribing:
             NotFound: There is no such subscription.
             InvalidRequest: A field is wrong, or its state does not let it.
         """
-        await self._wish(subscription_id, subscription_commands.pause(body, self.clock.now()))
+        await self._execute(subscription_id, subscription_commands.pause(body, self.clock.now()))
 
     async def resume(self, subscription_id: str, body: bytes = b"") -> None:
-        """Go on after a pause: `POST /api/subscriptions/{id}/resume`.
+        """End a pause: `POST /api/subscriptions/{id}/resume`.
 
         Args:
-            subscription_id: Which.
+            subscription_id: Which subscription.
             body: `{"at"?: "now" | "never" | an ISO date and time with its offset}`; `never`
                 withdraws a planned resume.
 
@@ -245,7 +243,7 @@ class Subscribing:
             NotFound: There is no such subscription.
             InvalidRequest: A field is wrong, or its state does not let it.
         """
-        await self._wish(subscription_id, subscription_commands.resume(body, self.clock.now()))
+        await self._execute(subscription_id, subscription_commands.resume(body, self.clock.now()))
 
     async def change(self, subscription_id: str, body: bytes) -> None:
         """Change the amount from the next period, or the token: `PATCH /api/subscriptions/{id}`.
@@ -257,51 +255,55 @@ class Subscribing:
         fields = own_fields(body)
         refuse(unknown(fields, frozenset({"amount", "storedPaymentMethodId"})))
         if not fields:
-            refuse([Fault("amount", "give amount or storedPaymentMethodId.")])
+            reject([Fault("amount", "give amount or storedPaymentMethodId.")])
         if "amount" in fields:
             refuse(amount_faults(fields["amount"], "amount"))
         stored_id = fields.get("storedPaymentMethodId")
         tokens = await self.tokens.stored_as(stored_id) if isinstance(stored_id, str) else []
 
-        def wish(it: Subscription, now: datetime) -> Turn:
-            turn = Turn(subscription=it)
+        def command(subscription: Subscription, now: datetime) -> Turn:
+            turn = Turn(subscription=subscription)
             if "amount" in fields:
-                turn = turn.then(commands.change_amount(it, now, _money(fields["amount"])))
+                amount = _money(fields["amount"])
+                turn = turn.then(commands.change_amount(subscription, now, amount))
             if "storedPaymentMethodId" in fields:
-                token = self._token_of(it, tokens)
+                token = self._token_of(subscription, tokens)
                 turn = turn.then(commands.use_token(turn.subscription, now, token.id))
             return turn
 
-        await self._wish(subscription_id, wish)
+        await self._execute(subscription_id, command)
 
-    def _token_of(self, it: Subscription, tokens: Sequence[Token]) -> Token:
-        """The shopper's own token of that name, if it may be charged."""
-        for token in tokens:
-            ours = token.name.merchant_account == self.merchant_account
-            if ours and token.name.shopper_reference == it.shopper_reference and token.is_active:
-                return token
-        cure = "must be an active token of this subscription's shopper."
-        raise InvalidRequest([Fault("storedPaymentMethodId", cure, "800")])
+    def _token_of(self, subscription: Subscription, tokens: Sequence[Token]) -> Token:
+        """The shopper's own token among these, if it may be charged."""
+        whose = self.merchant_account, subscription.shopper_reference
+        own = (
+            one
+            for one in tokens
+            if (one.name.merchant_account, one.name.shopper_reference) == whose
+        )
+        token = next((one for one in own if one.is_active), None)
+        if token is None:
+            cure = "must be an active token of this subscription's shopper."
+            reject([Fault("storedPaymentMethodId", cure, "800")])
+        return token
 
-    async def _wish(self, subscription_id: str, wish: Wish) -> None:
-        if "\0" in subscription_id:
-            raise NotFound("subscription", subscription_id)
+    async def _execute(self, subscription_id: str, command: Command) -> None:
         try:
-            await self.book.wish(subscription_id, wish)
+            await self.book.wish(subscription_id, command)
         except IllegalMove as error:
             refuse([subscription_commands.not_from_here(error)])
 
-    def _signed_up(self, fields: Mapping[str, Any], plan: Plan, *, by_link: bool) -> Subscription:
+    def _signed_up(self, fields: Fields, plan: Plan, *, by_link: bool) -> Subscription:
         now = self.clock.now()
         name = SubscriptionId(self.ids.new("sub"))
-        own = fields.get("reference") or name
+        reference = fields.get("reference") or name
         attempt = Attempt(number=1, at=now, asked_at=now, status=Status.CREATED)
         starts_at = fields.get("startsAt")
         period = first_period(plan)
         return Subscription(
             id=name,
             plan=plan,
-            reference=own,
+            reference=reference,
             shopper_reference=fields["shopperReference"],
             return_url=fields["returnUrl"],
             amount=plan.amount,
@@ -312,7 +314,7 @@ class Subscribing:
                 period=period,
                 due_at=now,
                 amount=first_amount(plan),
-                reference=reference_of(own, period, signs_up=True),
+                reference=reference_of(reference, period, signs_up=True),
                 attempts=() if by_link else (attempt,),
                 link_id=self.ids.new("PL") if by_link else "",
             ),
@@ -324,16 +326,17 @@ def _pay_key(subscription_id: str, number: int) -> str:
     return f"sign-up-{subscription_id}-{number}"
 
 
-def _payment(fields: Mapping[str, Any], it: Subscription) -> dict[str, Any]:
-    return _payment_of(fields, it.reference, first_amount(it.plan), it.shopper_reference)
+def _payment(fields: Fields, subscription: Subscription) -> dict[str, Any]:
+    amount = first_amount(subscription.plan)
+    return _payment_of(fields, subscription.reference, amount, subscription.shopper_reference)
 
 
 def _payment_of(
-    fields: Mapping[str, Any], reference: str, amount: Money, shopper_reference: str
+    fields: Fields, reference: str, amount: Money, shopper_reference: str
 ) -> dict[str, Any]:
     """The `/payments` request that pays a period and makes the token, in Adyen's words."""
     return {
-        **{name: fields[name] for name in LENT if name in fields},
+        **{name: fields[name] for name in SHARED if name in fields},
         "reference": reference,
         "amount": {"currency": amount.currency, "value": amount.minor_units},
         "paymentMethod": {"type": GOPAY.type},
@@ -344,21 +347,25 @@ def _payment_of(
     }
 
 
-def _next_attempt(it: Subscription, now: datetime) -> Renewal:
-    """The renewal that is owed, with one more attempt: the shopper's own.
+def _next_attempt(subscription: Subscription, now: datetime) -> Renewal:
+    """The renewal that is owed, with one more attempt, which the shopper pays.
 
     Raises:
         InvalidRequest: Nothing is owed, or a payment of it is under way.
     """
-    renewal = it.renewal
-    if renewal is None or it.state not in {State.INCOMPLETE, State.PAST_DUE} or renewal.paid:
-        raise InvalidRequest([Fault("status", f"nothing is owed: the subscription is {it.state}.")])
+    renewal, owes = subscription.renewal, {State.INCOMPLETE, State.PAST_DUE}
+    if renewal is None or subscription.state not in owes or renewal.paid:
+        reject([_nothing_owed(subscription)])
     if renewal.unresolved:
-        refuse([Fault("status", "a payment of this period is under way; wait for its end.")])
+        reject([Fault("status", "a payment of this period is under way; wait for its end.")])
     number = len(renewal.attempts) + 1
     attempt = Attempt(number=number, at=now, asked_at=now, status=Status.CREATED)
     return replace(renewal, attempts=(*renewal.attempts, attempt))
 
 
-def _money(amount: Mapping[str, Any]) -> Money:
+def _nothing_owed(subscription: Subscription) -> Fault:
+    return Fault("status", f"nothing is owed: the subscription is {subscription.state}.")
+
+
+def _money(amount: Fields) -> Money:
     return Money(GOPAY.currency, amount["value"])

@@ -1,101 +1,77 @@
-"""Delivers events to the shop, signed as Standard Webhooks. The shop answers any 2xx.
+"""Delivers an event to the shop: at least once, and tried again until its schedule ends.
 
-At least once, in order per payment. The signature covers the event's name, the time of sending
-and the body; while a secret is rotated both are signed with, and the shop may check either. The
-time of sending is the world's, because the shop holds it against its own clock; when a thing
-happened stands in the body.
-
-The answer is its status line. What follows it is not read: a shop that said 200 and then breaks
-off, or goes on without end, has taken the event. No redirect is followed.
+A worker runs this once for each job `deliver`. Which events are due, and that the events of one
+payment go out in order, is decided where they are looked for, in `jobs/due.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Self
+from datetime import datetime, timedelta
+from typing import Final
 
-import aiohttp
 import structlog
-from standardwebhooks import Webhook
 
 from kasir.clock import Clock
+from kasir.errors import SettingError
+from kasir.shop_events.sender import EventSender, SendResult
+from kasir.store import outbox
+from kasir.store.database import Pool
+from kasir.store.outbox import StoredEvent, WaitingEvent
+from kasir.store.vault import Vault
+
+#: The error of a try that failed because no key of ours opens the event.
+_SEALED: Final = "no KASIR_SECRET_KEY opens it"
 
 _log = structlog.get_logger("kasir.events")
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """An event: its name, and its body as every try sends it."""
+class Delivery:
+    """Delivers events.
 
-    name: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What came of a try: the shop's status, or in a word what happened where there was none."""
-
-    status: int | None = None
-    error: str = ""
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether the shop took the event."""
-        status = self.status
-        return status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
-
-
-class Deliverer:
-    """A sender to the shop's one address; use as an async context manager.
-
-    `world` is the world's time, never a test clock's.
+    Attributes:
+        pool: Where they are.
+        vault: Opens their bodies.
+        gaps: The wait before each try, the first one included; after the last try an event is
+            given up.
+        clock: The time of each try.
     """
 
-    def __init__(self, url: str, secrets: Sequence[str], timeout_s: float, world: Clock) -> None:
-        self._url = url
-        self._signers = [Webhook(secret) for secret in secrets]
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._world = world
-        self._session: aiohttp.ClientSession | None = None
+    pool: Pool
+    vault: Vault
+    gaps: Sequence[timedelta]
+    clock: Clock
 
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+    async def deliver(self, event_id: int, sender: EventSender) -> None:
+        """Try once to deliver the event of this row id, and write when it is tried next."""
+        event = await outbox.waiting_event(self.pool, event_id)
+        if event is None:
+            return  # Another job delivered it.
+        result = await self._send(event, sender)
+        now, tries = self.clock.now(), event.tries + 1
+        due_at = None if result.is_taken else self._next_try(now, tries)
+        await outbox.add_try(
+            self.pool,
+            event_id,
+            at=now,
+            status=result.status,
+            error=result.error,
+            is_taken=result.is_taken,
+            due_at=due_at,
         )
-        return self
+        if not result.is_taken and due_at is None:
+            _log.error("an event was given up", name=event.name, type=event.type, tries=tries)
 
-    async def __aexit__(self, *exc: object) -> None:
-        if self._session:
-            await self._session.close()
+    def _next_try(self, now: datetime, tries: int) -> datetime | None:
+        """When an event is tried next after so many failed tries; None: it is given up."""
+        return now + self.gaps[tries] if tries < len(self.gaps) else None
 
-    async def deliver(self, event: Event) -> Answered:
-        """Send an event once. Raises nothing for trouble on the way."""
-        if self._session is None:
-            raise RuntimeError("the deliverer is used inside `async with`")
+    async def _send(self, event: WaitingEvent, sender: EventSender) -> SendResult:
         try:
-            async with self._session.post(
-                self._url,
-                data=event.payload,
-                headers=self._headers(event),
-                allow_redirects=False,
-            ) as response:
-                answered = Answered(status=response.status)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            answered = Answered(error=type(error).__name__)
-            _log.warning("the shop did not answer", name=event.name, error=answered.error)
-            return answered
-        if not answered.is_taken:
-            _log.warning("the shop refused an event", name=event.name, status=answered.status)
-        return answered
-
-    def _headers(self, event: Event) -> dict[str, str]:
-        now, body = self._world.now(), event.payload.decode()
-        signatures = [signer.sign(event.name, now, body) for signer in self._signers]
-        return {
-            "Content-Type": "application/json",
-            "webhook-id": event.name,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": " ".join(signatures),
-        }
+            payload = self.vault.open(event.sealed_payload)
+        except SettingError as error:
+            _log.error("an event cannot be opened", name=event.name, error=str(error))
+            return SendResult(error=_SEALED)
+        return await sender.send(StoredEvent(event.name, payload))

@@ -1,8 +1,9 @@
-"""What a change of a payment's standing is worth telling, and when.
+"""Which events a shop gets of its payments and tokens, and when. Pure: facts in, event types out.
 
-Good news is told at once. Bad news waits a while, because a refusal may be followed by a payment
-that went well after all; unless the shopper's own return, or the answer to the shop's own call,
-already said so. What is no longer true when its time comes is not told.
+A payment that went well is reported at once. A refusal, cancel or expiry is held back for a while
+(`settle_after_s`), because a payment that succeeds may follow it; unless the shopper's own return,
+or the response to the shop's own call, has already said so. What is no longer true when the wait
+is over is not reported. The events of subscriptions are in `subscriptions/events.py`.
 """
 
 from __future__ import annotations
@@ -24,51 +25,51 @@ from kasir.tokens.model import TokenFact, TokenSays, TokenState, fold
 
 
 class EventType(StrEnum):
-    """Every event a shop can be told."""
+    """The type of every event of a payment or a token."""
 
-    #: It was asked for and no answer came; Kasir keeps asking.
+    #: The call to Adyen got no response; Kasir asks again with the same key.
     PAYMENT_UNKNOWN = "payment.unknown"
-    #: Adyen has it and does not know the end yet.
+    #: Adyen has it, without a result yet.
     PAYMENT_PENDING = "payment.pending"
-    #: Paid: deliver.
+    #: Paid: deliver the order.
     PAYMENT_AUTHORISED = "payment.authorised"
-    #: The wallet said no.
+    #: The wallet refused it.
     PAYMENT_REFUSED = "payment.refused"
     #: Cancelled, by the shopper or by the shop.
     PAYMENT_CANCELLED = "payment.cancelled"
-    #: Nobody finished it in time.
+    #: The shopper did not finish it in time.
     PAYMENT_EXPIRED = "payment.expired"
     #: Adyen refused the request itself.
     PAYMENT_FAILED = "payment.failed"
-    #: Money came for another amount than was asked: do not deliver; look at Adyen.
+    #: Another amount was paid than was asked for: do not deliver; look in Customer Area.
     PAYMENT_AMOUNT_MISMATCH = "payment.amount_mismatch"
-    #: Something came that may be this payment's, and nothing proves it: look at its facts.
+    #: A notification may be about this payment, and nothing proves it: look at its facts.
     PAYMENT_NEEDS_ATTENTION = "payment.needs_attention"
-    #: The shopper's side asks for money back: see `disputes`, with the reason and the deadline.
+    #: The shopper's bank or wallet disputes it: see `disputes`, with the reason and the deadline.
     PAYMENT_DISPUTE_OPENED = "payment.dispute_opened"
-    #: Money that was authorised was taken, where that is a step of its own.
+    #: Authorised money was captured, where capture is a separate step.
     CAPTURE_SUCCEEDED = "capture.succeeded"
-    #: It could not be taken, or not be kept.
+    #: It could not be captured, or the capture was undone.
     CAPTURE_FAILED = "capture.failed"
-    #: A cancel was not possible: the payment stands.
+    #: It could not be cancelled: the payment remains as it is.
     CANCEL_FAILED = "cancel.failed"
-    #: Money goes back to the shopper.
+    #: The shopper gets the money back.
     REFUND_SUCCEEDED = "refund.succeeded"
-    #: It does not, or bounced.
+    #: The refund failed, at once or after it had succeeded.
     REFUND_FAILED = "refund.failed"
-    #: Refunded money came back to the shop.
+    #: Refunded money returned to the shop.
     REFUND_REVERSED = "refund.reversed"
-    #: The shopper's side took money back, or gave it back: see `chargedBack`.
+    #: A dispute took money from the shop, or returned it: see `chargedBack`.
     PAYMENT_CHARGED_BACK = "payment.charged_back"
     #: A shopper's wallet was saved and may be charged.
     TOKEN_CREATED = "token.created"
-    #: Something of it changed.
+    #: It changed.
     TOKEN_UPDATED = "token.updated"
-    #: It may be charged no more.
+    #: It can no longer be charged.
     TOKEN_DISABLED = "token.disabled"
 
 
-#: The event of each status. What is missing here is no news to a shop.
+#: The event of each status. A status that is missing here is not reported.
 OF_STATUS: Final = {
     Status.UNKNOWN: EventType.PAYMENT_UNKNOWN,
     Status.PENDING: EventType.PAYMENT_PENDING,
@@ -89,49 +90,53 @@ OF_ENDING: Final = {
     Ending.CANCEL_FAILED: EventType.CANCEL_FAILED,
     Ending.REFUND_NEVER_TAKEN: EventType.REFUND_FAILED,
 }
-#: The event of each fact that is told by itself.
+#: The event of each fact that is reported whatever the payment's status.
 OF_FACT: Final = {
     Says.AMOUNT_MISMATCH: EventType.PAYMENT_AMOUNT_MISMATCH,
     Says.NEEDS_ATTENTION: EventType.PAYMENT_NEEDS_ATTENTION,
 }
-_BAD: Final = frozenset({Status.REFUSED, Status.CANCELLED, Status.EXPIRED})
+#: Statuses that are held back before they are reported.
+HELD_BACK: Final = frozenset({Status.REFUSED, Status.CANCELLED, Status.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What the shop knows of a payment, and what is being held back.
+class Reported:
+    """What the shop knows of a payment's status.
 
     Attributes:
-        status: The last status told (or `created`, of which nothing is told).
-        tell_at: When held news is to be told; None while none is held.
+        status: The last status that was reported; `created`, which has no event, before the first.
+        held_until: When the status that is held back is to be reported; None where none is.
     """
 
     status: Status
-    tell_at: datetime | None
+    held_until: datetime | None
 
 
-def status_news(
-    told: Told, payment: Payment, now: datetime, settle: timedelta
-) -> tuple[EventType | None, Told]:
-    """The event to write now, if any, and what the shop knows then."""
+def status_event(
+    reported: Reported, payment: Payment, now: datetime, settle: timedelta
+) -> tuple[EventType | None, Reported]:
+    """The event to write now, if any, and what the shop knows after it.
+
+    `settle` is how long a status in `HELD_BACK` is held back.
+    """
     status = payment.status
     event = OF_STATUS.get(status)
-    if event is None or status is told.status:
-        return None, Told(told.status, None)
-    if status in _BAD and not _was_heard_by_shop(payment.facts, status):
-        tell_at = told.tell_at or now + settle
-        if now < tell_at:
-            return None, Told(told.status, tell_at)
-    return event, Told(status, None)
+    if event is None or status is reported.status:
+        return None, Reported(reported.status, None)
+    if status in HELD_BACK and not _is_known_to_shop(payment.facts, status):
+        held_until = reported.held_until or now + settle
+        if now < held_until:
+            return None, Reported(reported.status, held_until)
+    return event, Reported(status, None)
 
 
-def fact_news(new: Sequence[Fact]) -> list[EventType]:
-    """The events of facts that ask for a person, one for each."""
+def fact_events(new: Sequence[Fact]) -> list[EventType]:
+    """The events of new facts that somebody at the shop has to look at, one for each."""
     return [OF_FACT[fact.says] for fact in new if fact.says in OF_FACT]
 
 
-def sum_news(before: Standing, after: Standing) -> list[EventType]:
-    """The events of refunds, captures, cancels and disputes between two standings."""
+def summary_events(before: Standing, after: Standing) -> list[EventType]:
+    """The events of refunds, captures, cancels and disputes, from before a change to after it."""
     had_ended = set(before.endings)
     events = [OF_ENDING[ended[1]] for ended in after.endings if ended not in had_ended]
     were = {refund.name: refund.status for refund in before.refunds}
@@ -151,29 +156,29 @@ def sum_news(before: Standing, after: Standing) -> list[EventType]:
     return events
 
 
-def _taken_back(standing: Standing) -> tuple[Money, frozenset[str]]:
-    """What the shopper's side has: the sum, and by which disputes, whose sums may be unknown.
+def _taken_back(summary: Standing) -> tuple[Money, frozenset[str]]:
+    """The sum that disputes took, and the names of those disputes, whose sums may be unknown.
 
-    Nothing of what is not known as paid: that is told once it is.
+    Without names as long as the payment is not known as paid: they are reported once it is.
     """
-    is_paid = standing.status is Status.AUTHORISED
-    names = (one.name for one in standing.disputes if is_paid and one.status in TAKEN)
-    return standing.charged_back, frozenset(names)
+    is_paid = summary.status is Status.AUTHORISED
+    names = (one.name for one in summary.disputes if is_paid and one.status in TAKEN)
+    return summary.charged_back, frozenset(names)
 
 
-def token_news(before: Sequence[TokenFact], after: Sequence[TokenFact]) -> list[EventType]:
-    """The events of a token between two sets of facts.
+def token_events(before: Sequence[TokenFact], after: Sequence[TokenFact]) -> list[EventType]:
+    """The events of a token, from its facts before a change to those after it.
 
-    An end that is heard of before its beginning waits for it, so that a shop never hears that
-    something it knows nothing of is gone.
+    Until a fact says that the token exists there is no event, so that a shop never gets the end of
+    a token that it has no beginning of.
     """
     if not _is_made(after):
         return []
     events = []
     if not _is_made(before):
         events.append(EventType.TOKEN_CREATED)
-    # A change that was heard before its token's making is told once the token is: the shop hears
-    # the same, whichever came first.
+    # An update that came before the creation is reported with the creation: the shop gets the
+    # same events in either order.
     if _updates(after) != (_updates(before) if _is_made(before) else set()):
         events.append(EventType.TOKEN_UPDATED)
     was_active = not _is_made(before) or fold(before).state is TokenState.ACTIVE
@@ -194,8 +199,8 @@ def _updates(facts: Sequence[TokenFact]) -> set[str]:
     return {fact.key for fact in facts if fact.says is TokenSays.UPDATED}
 
 
-def _was_heard_by_shop(facts: tuple[Fact, ...], status: Status) -> bool:
-    """Whether an answer to the shop's own call said so, or the shop's own wish was done."""
+def _is_known_to_shop(facts: tuple[Fact, ...], status: Status) -> bool:
+    """Whether the response to a call of the shop said so, or the shop itself cancelled it."""
     return any(
         fact.says is Says.VOIDED
         or (fact.says.value == status.value and fact.source in {Source.DETAILS, Source.REPLY})

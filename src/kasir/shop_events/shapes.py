@@ -1,4 +1,4 @@
-"""The shapes in which shops see payments: over HTTP and inside events alike."""
+"""Payments and tokens in the shapes that shops read, over HTTP and in events alike."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kasir.tokens.model import Token
 
 
 class AmountOut(msgspec.Struct):
-    """An amount as Adyen writes it: minor units, of which the rupiah has none."""
+    """An amount as Adyen writes it: in minor units; for IDR, whole rupiah."""
 
     currency: str
     value: int
 
 
 class FactOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """One thing learnt of a payment, and where from."""
+    """One fact of a payment, and its source."""
 
     at: datetime
     source: str
@@ -42,7 +42,7 @@ class RefundOut(msgspec.Struct, rename="camel"):
 
 
 class DisputeOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """One dispute: open, charged_back, reversed or lost. What Adyen did not say is left out."""
+    """One dispute: open, charged_back, reversed or lost. What Adyen did not send is left out."""
 
     reference: str
     amount: AmountOut
@@ -52,12 +52,12 @@ class DisputeOut(msgspec.Struct, rename="camel", omit_defaults=True):
     reason: str = ""
     reason_code: str = ""
     deadline: datetime | None = None
-    #: Where it stands in Adyen's word.
+    #: Its state, in Adyen's word.
     dispute_status: str = ""
 
 
 class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A payment as it now stands, with all its facts."""
+    """A payment: its status, its sums and all its facts."""
 
     id: str
     reference: str
@@ -76,7 +76,7 @@ class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class TokenOut(msgspec.Struct, rename="camel"):
-    """A shopper's saved wallet. `storedPaymentMethodId` is a secret: whoever has it can charge."""
+    """A shopper's saved wallet. `storedPaymentMethodId` is a secret: it lets its holder charge."""
 
     id: str
     stored_payment_method_id: str
@@ -88,7 +88,7 @@ class TokenOut(msgspec.Struct, rename="camel"):
     created_at: datetime
 
     def __repr__(self) -> str:
-        """Show Kasir's own name for it only."""
+        """Leave the secret out."""
         return f"TokenOut(id={self.id!r}, state={self.state!r})"
 
 
@@ -108,22 +108,22 @@ def shown_token(token: Token) -> TokenOut:
 
 def shown(payment: Payment) -> PaymentOut:
     """A payment in the shape that shops read."""
-    intent, standing = payment.intent, payment.standing
+    intent, summary = payment.intent, payment.standing
     return PaymentOut(
         id=intent.id,
         reference=intent.reference,
-        status=standing.status,
+        status=summary.status,
         amount=_amount(intent.amount),
-        captured=standing.captured.minor_units,
-        refunded=standing.refunded.minor_units,
+        captured=summary.captured.minor_units,
+        refunded=summary.refunded.minor_units,
         created_at=intent.created_at,
         facts=[_fact(fact) for fact in payment.facts],
-        psp_reference=standing.psp_reference,
+        psp_reference=summary.psp_reference,
         shopper_reference=intent.shopper_reference,
         link_id=intent.link_id or "",
-        charged_back=standing.charged_back.minor_units,
-        refunds=[_refund(refund) for refund in standing.refunds],
-        disputes=[_dispute(dispute) for dispute in standing.disputes],
+        charged_back=summary.charged_back.minor_units,
+        refunds=[_refund(refund) for refund in summary.refunds],
+        disputes=[_dispute(dispute) for dispute in summary.disputes],
     )
 
 

@@ -1,4 +1,4 @@
-"""The shapes in which shops see plans and subscriptions: over HTTP and inside events alike."""
+"""Plans and subscriptions in the shapes that shops read, over HTTP and in events alike."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from kasir.subscriptions.subscription import Subscription, first_period
 
 
 class IntervalOut(msgspec.Struct):
-    """How long a period lasts."""
+    """The length of a period: `count` units, such as 1 `month`."""
 
     unit: str
     count: int
 
 
 class PlanOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A plan, as it was made."""
+    """A plan. It never changes."""
 
     id: str
     reference: str
@@ -41,23 +41,23 @@ class PlanOut(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class PeriodOut(msgspec.Struct):
-    """From when to when."""
+    """A period; `end` is the start of the next one."""
 
     start: datetime
     end: datetime
 
 
 class OverpaymentOut(msgspec.Struct, rename="camel"):
-    """A payment whose money came for a period that needed none any more."""
+    """A payment that was paid for a period that no longer needed one."""
 
     payment_id: str
     psp_reference: str
 
 
 class RenewalOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """One period's payment. `status` is its payment's, or `missed` where none was made.
+    """The charge of one period. `status` is that of its payment, or `missed` where there is none.
 
-    `overpayments` are other payments of the period whose money came all the same.
+    `overpayments` are other payments of the period that were paid as well.
     """
 
     period: int
@@ -75,7 +75,7 @@ class RenewalOut(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class TakenBackOut(msgspec.Struct, rename="camel"):
-    """A payment of a subscription that was taken back, and how: disputed or refunded."""
+    """A payment of a subscription that was disputed or refunded; `why` says which."""
 
     why: str
     period: int
@@ -84,10 +84,7 @@ class TakenBackOut(msgspec.Struct, rename="camel"):
 
 
 class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A subscription as it stands.
-
-    `signUp` is the payment that began it, `renewals` those that Kasir charged since.
-    """
+    """A subscription. `signUp` is its first payment, `renewals` are the charges since then."""
 
     id: str
     reference: str
@@ -105,12 +102,12 @@ class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
     past_due_since: datetime | None = None
     token: str = ""
     sign_up: RenewalOut | None = None
-    #: Always there where a subscription is asked for; an event tells of one renewal alone.
+    #: Always there in an answer over HTTP; an event has `renewal` instead, the one it is about.
     renewals: list[RenewalOut] | msgspec.UnsetType = msgspec.UNSET
     renewal: RenewalOut | None = None
     due_at: datetime | None = None
     reason: str = ""
-    #: Of an event: the payment that was taken back, where the plan says to act on it.
+    #: In an event: the payment that was disputed or refunded, where the plan acts on that.
     because: TakenBackOut | None = None
 
 
@@ -134,29 +131,31 @@ def shown_plan(plan: Plan) -> PlanOut:
 
 
 def shown_subscription(
-    it: Subscription, renewals: Sequence[Renewal], public_url: str
+    subscription: Subscription, renewals: Sequence[Renewal], public_url: str
 ) -> SubscriptionOut:
     """A subscription in the shape that shops read.
 
     Args:
-        it: As it stands.
-        renewals: Its renewals, in order; the one that signed up among them.
-        public_url: Where shoppers reach Kasir, for the links.
+        subscription: The subscription.
+        renewals: Its renewals, in order; the sign-up is one of them.
+        public_url: The base URL of the links that shoppers pay at.
     """
-    first = first_period(it.plan)
+    first = first_period(subscription.plan)
     listed = [_renewal(one, public_url) for one in renewals if one.period != first]
-    signed_up = (_renewal(one, public_url) for one in renewals if one.period == first)
-    return msgspec.structs.replace(_bare(it), sign_up=next(signed_up, None), renewals=listed)
-
-
-def shown_news(it: Subscription, news: News, public_url: str) -> SubscriptionOut:
-    """What an event carries: the subscription as it now stands, and what the event speaks of."""
+    sign_ups = (_renewal(one, public_url) for one in renewals if one.period == first)
     return msgspec.structs.replace(
-        _bare(it),
-        renewal=_renewal(news.renewal, public_url) if news.renewal else None,
-        due_at=news.due_at,
-        reason=news.reason or "",
-        because=_taken_back(news.loss) if news.loss else None,
+        _bare(subscription), sign_up=next(sign_ups, None), renewals=listed
+    )
+
+
+def event_data(subscription: Subscription, event: News, public_url: str) -> SubscriptionOut:
+    """The data of an event: the subscription after the change, and what the event is about."""
+    return msgspec.structs.replace(
+        _bare(subscription),
+        renewal=_renewal(event.renewal, public_url) if event.renewal else None,
+        due_at=event.due_at,
+        reason=event.reason or "",
+        because=_taken_back(event.loss) if event.loss else None,
     )
 
 
@@ -164,24 +163,24 @@ def _taken_back(loss: Loss) -> TakenBackOut:
     return TakenBackOut(loss.why, loss.period, loss.payment_id, loss.psp_reference)
 
 
-def _bare(it: Subscription) -> SubscriptionOut:
-    period, interval = it.current_period, it.plan.interval
+def _bare(subscription: Subscription) -> SubscriptionOut:
+    period, interval = subscription.current_period, subscription.plan.interval
     return SubscriptionOut(
-        id=it.id,
-        reference=it.reference,
-        status=it.state,
-        plan=it.plan.id,
-        shopper_reference=it.shopper_reference,
-        amount=_amount(it.amount),
+        id=subscription.id,
+        reference=subscription.reference,
+        status=subscription.state,
+        plan=subscription.plan.id,
+        shopper_reference=subscription.shopper_reference,
+        amount=_amount(subscription.amount),
         interval=IntervalOut(interval.unit, interval.count),
-        time_zone=it.plan.time_zone,
-        created_at=it.created_at,
+        time_zone=subscription.plan.time_zone,
+        created_at=subscription.created_at,
         current_period=PeriodOut(period.start, period.end) if period else None,
-        cancel_at=it.cancel_at,
-        pause_at=it.pause_at,
-        resumes_at=it.resumes_at,
-        past_due_since=it.behind_since,
-        token=it.token_id,
+        cancel_at=subscription.cancel_at,
+        pause_at=subscription.pause_at,
+        resumes_at=subscription.resumes_at,
+        past_due_since=subscription.behind_since,
+        token=subscription.token_id,
     )
 
 

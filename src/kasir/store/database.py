@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 import aiosql
 import asyncpg
 import stamina
+from aiosql.adapters.asyncpg import AsyncPGAdapter
 
+from kasir.adyen.texts import storable
 from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
 from kasir.limits import Limits
 from kasir.store.limited import LimitedPool
@@ -87,7 +89,7 @@ def once_more(
         async for attempt in tries(is_undone):
             with attempt:
                 return await commit(*args, **kwargs)
-        raise AssertionError("the last try raises")  # pragma: no cover
+        raise RuntimeError("no try was made")  # pragma: no cover  # The last one returns or raises.
 
     return run
 
@@ -100,7 +102,29 @@ def tries(on: Callable[[Exception], bool]) -> AsyncIterable[stamina.Attempt]:
 def queries(name: str) -> Any:
     """The queries of `queries/{name}.sql`, as methods that take a connection."""
     text = (files("kasir.store") / "queries" / f"{name}.sql").read_text("utf-8")
-    return aiosql.from_str(text, "asyncpg")
+    return aiosql.from_str(text, _Adapter)
+
+
+class _Adapter(AsyncPGAdapter):
+    """Passes parameters to PostgreSQL, each text in a form that it can store.
+
+    This is the one place that guards against a NUL, wherever the text came from: an address, a
+    body, a message of Adyen's, or a caller of the library. PostgreSQL fails a statement that has
+    one. U+FFFD in its place is in no column, so that what such a text names is not found.
+    """
+
+    def maybe_order_params(self, query_name: str, parameters: Any) -> list[Any]:
+        """The statement's parameters in order, as they are sent."""
+        ordered: Any = super().maybe_order_params(query_name, parameters)  # type: ignore[no-untyped-call]
+        return [_sent(one) for one in ordered]
+
+
+def _sent(parameter: Any) -> Any:
+    if isinstance(parameter, str):
+        return storable(parameter)
+    if isinstance(parameter, list):
+        return [_sent(one) for one in parameter]
+    return parameter
 
 
 @asynccontextmanager

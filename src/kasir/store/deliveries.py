@@ -1,4 +1,4 @@
-"""Events on their way to the shop, as the operator sees them: each try, and how it stands."""
+"""The deliveries of events, as operators see them: each with its state and all its tries."""
 
 from __future__ import annotations
 
@@ -9,46 +9,40 @@ from typing import Any, Final
 
 import msgspec
 
-from kasir.shop_events.delivery import Answered
 from kasir.store.database import Pool, queries
 
 SQL: Final = queries("events")
 
-#: A shop may have dealt with what is older, and would be told of it as of news.
+#: What is older is resent by its name only: the shop may have found out by other means since then.
 RESENT_WITHIN: Final = timedelta(days=7)
 _BATCH: Final = 1000
 
 
 class DeliveryState(StrEnum):
-    """How the delivery of an event stands."""
+    """The state of an event's delivery."""
 
-    #: To be tried, now or later.
+    #: It is tried again, now or later.
     WAITING = "waiting"
     #: The shop took it.
     DELIVERED = "delivered"
-    #: The last try failed, and no other follows by itself.
+    #: The last try failed, and no other follows on its own.
     GIVEN_UP = "given_up"
 
 
 class Try(msgspec.Struct, omit_defaults=True):
-    """One try: the shop's status, or in a word what happened where there was none."""
+    """One try: the shop's HTTP status or, where none came, the error in a word."""
 
     at: datetime
     status: int | None = None
     error: str = ""
 
-    @property
-    def is_taken(self) -> bool:
-        """Whether the shop took the event."""
-        return Answered(self.status).is_taken
-
     def __str__(self) -> str:
-        """What was answered, and when."""
+        """The status or the error, and when."""
         return f"{self.status or self.error} on {self.at.isoformat(timespec='seconds')}"
 
 
 class Delivery(msgspec.Struct, rename="camel", kw_only=True):
-    """An event that is or was delivered: its id, its type, what it tells of, and every try."""
+    """An event with its delivery: its id, type, subject, state, and all tries."""
 
     id: str
     event: str
@@ -59,7 +53,7 @@ class Delivery(msgspec.Struct, rename="camel", kw_only=True):
 
 
 async def deliveries(pool: Pool, state: DeliveryState, most: int) -> list[Delivery]:
-    """Give those in a state, newest first, `most` at most."""
+    """Give the deliveries in a state, newest first, `most` at most."""
     query = {
         DeliveryState.WAITING: SQL.waiting_events,
         DeliveryState.DELIVERED: SQL.delivered_events,
@@ -83,12 +77,12 @@ async def deliveries(pool: Pool, state: DeliveryState, most: int) -> list[Delive
 
 
 async def resend(pool: Pool, names: Sequence[str], now: datetime) -> list[str]:
-    """Have events sent anew, as if for the first time; gives those that will be.
+    """Make events due again, with no try counted; returns the names of those that now are.
 
     Args:
-        pool: Where they are.
-        names: Which; where none is named, all that were given up within `RESENT_WITHIN`. One that
-            waits is left alone.
+        pool: Where the events are.
+        names: Which events; where empty, all that were given up within `RESENT_WITHIN`. An event
+            that waits already is not changed.
         now: When they are due.
     """
     if names:
@@ -103,12 +97,12 @@ async def resend(pool: Pool, names: Sequence[str], now: datetime) -> list[str]:
 
 
 async def left(pool: Pool, now: datetime, most: int) -> int:
-    """How many were given up so long ago that each is only sent by its name; `most` at most."""
+    """How many were given up longer ago than `RESENT_WITHIN`; counts up to `most`."""
     return int(await SQL.given_up_before(pool, since=now - RESENT_WITHIN, most=most))
 
 
 async def last_try(pool: Pool) -> Try | None:
-    """What the shop answered last, to whichever event."""
+    """The newest try of any event."""
     row = await SQL.last_try(pool)
     return _try(row) if row else None
 

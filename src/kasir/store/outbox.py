@@ -1,59 +1,142 @@
-"""Writes what the shop is told, in the transaction of the change that it tells of."""
+"""The table of events: rows to write, rows to page through, and one row to deliver."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+import asyncpg
 import msgspec
 
 from kasir.clock import Clock
+from kasir.errors import NotFound
 from kasir.ids import Ids
-from kasir.shop_events.event_policy import EventType
-from kasir.store.database import Connection, queries
+from kasir.store.database import Connection, Pool, queries
 from kasir.store.vault import Vault
-from kasir.subscriptions.events import SubscriptionEvent
 
 SQL: Final = queries("events")
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """An event to write: of what, which, and the thing as it now stands."""
+class OutgoingEvent:
+    """An event to write.
+
+    Attributes:
+        subject: The id of the payment, token or subscription it is about. The events of one
+            subject are delivered in order.
+        type: Such as `payment.authorised`.
+        data: The subject as it is after the change, in the shape that shops read.
+    """
 
     subject: str
-    event: EventType | SubscriptionEvent
+    type: str
     data: msgspec.Struct
 
 
 @dataclass(frozen=True, slots=True)
-class Outbox:
-    """Where events are written.
+class StoredEvent:
+    """An event as shops get it: its id (`evt_...`), and its body as every try sends it."""
 
-    `is_pushed` says whether they are delivered, or wait to be fetched.
-    """
+    name: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingEvent:
+    """An event that waits for delivery; its body is still sealed. `tries` are those made so far."""
+
+    name: str
+    type: str
+    sealed_payload: bytes
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Writes events. `is_pushed` says whether they are delivered or only wait to be fetched."""
 
     ids: Ids
     clock: Clock
     vault: Vault
     is_pushed: bool
 
-    async def write(self, connection: Connection, tellings: Sequence[Telling]) -> None:
-        """Write events, in order, in the form of Standard Webhooks; in the caller's transaction."""
-        if not tellings:
+    async def write(self, connection: Connection, events: Sequence[OutgoingEvent]) -> None:
+        """Write events, in order, in the caller's transaction, as Standard Webhooks has them."""
+        if not events:
             return
         now = self.clock.now()
         bodies = [
-            msgspec.json.encode({"type": telling.event, "timestamp": now, "data": telling.data})
-            for telling in tellings
+            msgspec.json.encode({"type": event.type, "timestamp": now, "data": event.data})
+            for event in events
         ]
         await SQL.add_events(
             connection,
-            names=[self.ids.new("evt") for _ in tellings],
-            subjects=[telling.subject for telling in tellings],
-            types=[telling.event for telling in tellings],
+            names=[self.ids.new("evt") for _ in events],
+            subjects=[event.subject for event in events],
+            types=[event.type for event in events],
             payloads=[self.vault.seal(body) for body in bodies],
             now=now,
             due_at=now if self.is_pushed else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EventFeed:
+    """Reads events page by page, for shops that fetch them."""
+
+    pool: Pool
+    vault: Vault
+
+    async def after(self, name: str | None, limit: int) -> list[StoredEvent]:
+        """Give up to `limit` events that follow the named one, in order; None names the start.
+
+        No event that is committed later appears before one that was given: the transactions that
+        are writing events end first. Where one takes longer than half a second, the page is empty.
+
+        Raises:
+            NotFound: There is no event of that name.
+        """
+        if name is not None and not await SQL.is_event(self.pool, name=name):
+            raise NotFound("event", name)
+        async with self.pool.acquire() as connection:
+            last = await SQL.last_event(connection)
+            try:
+                await SQL.wait_for_event_writers(connection)
+            except asyncpg.LockNotAvailableError:
+                return []
+            rows = SQL.events_after(connection, after_name=name, last=last, most=limit)
+            return [StoredEvent(row["name"], self.vault.open(row["payload"])) async for row in rows]
+
+
+async def waiting_event(pool: Pool, event_id: int) -> WaitingEvent | None:
+    """The event of this row id; None where it does not wait for delivery (any more)."""
+    row = await SQL.event(pool, id=event_id)
+    return WaitingEvent(row["name"], row["type"], row["payload"], row["tries"]) if row else None
+
+
+async def add_try(
+    pool: Pool,
+    event_id: int,
+    *,
+    at: datetime,
+    status: int | None,
+    error: str,
+    is_taken: bool,
+    due_at: datetime | None,
+) -> None:
+    """Write one try to deliver an event, and what follows from it for the event's row.
+
+    Args:
+        pool: Where the event is.
+        event_id: The id of its row.
+        at: When it was tried.
+        status: The shop's HTTP status; None where none came.
+        error: Where none came: what happened, in a word.
+        is_taken: Whether the event counts as delivered.
+        due_at: When it is tried next; None, and not taken: it is given up.
+    """
+    await SQL.tried(
+        pool, id=event_id, at=at, status=status, error=error, is_taken=is_taken, due_at=due_at
+    )

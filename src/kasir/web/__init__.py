@@ -1,1 +1,14 @@
-"""Kasir over HTTP: routes by noun. Nothing here decides about money."""
+"""Kasir's HTTP API: an ASGI app, one module for each kind of resource.
+
+Read it in this order:
+
+- `app`: builds the app from all routes, the hosted payment form's included.
+- `checkout_api`, `recurring_api`: Adyen's own APIs for GoPay, with Adyen's paths and JSON.
+- `payments_api`, `subscriptions_api`, `events_api`, `notices_api`: Kasir's own API.
+- `webhooks`: receives Adyen's notifications. `health`: liveness, readiness, metrics.
+- `keys`, `query_parameters`, `request_bodies`: what is checked of every request.
+- `problems`, `unknown_paths`: errors as HTTP responses.
+
+Handlers translate between HTTP and `kasir.requests` and decide nothing about money. Only `app`
+imports `kasir.payment_form`. Nothing but the command line and the demo imports this package.
+"""

@@ -1,13 +1,13 @@
-"""The ASGI app: to serve, or to mount in an app of your own."""
+"""The ASGI app: to be served by itself, or mounted in an app of your own."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
@@ -15,11 +15,13 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.config import Settings
+from kasir.http_types import AnyRequest
 from kasir.limits import Limits
-from kasir.payment_form import form, pages, returns, saved
-from kasir.payment_form.following import Following
-from kasir.payment_form.visitors import Visitors
-from kasir.stopping import Stopping, in_hand
+from kasir.payment_form.error_pages import error_page, is_form_path
+from kasir.payment_form.live_updates import ChangePoller
+from kasir.payment_form.rate_limits import VisitorLimits
+from kasir.payment_form.routes import ROUTES as FORM_ROUTES
+from kasir.shutdown import Shutdown, track_requests
 from kasir.store.links import marks
 from kasir.web import (
     checkout_api,
@@ -31,11 +33,11 @@ from kasir.web import (
     subscriptions_api,
     webhooks,
 )
-from kasir.web.problems import HANDLERS
-from kasir.web.whole_requests import heard
+from kasir.web.problems import error_response
+from kasir.web.request_bodies import draining
 from kasir.wiring import Kasir
 
-_DOCUMENT: Final = OpenAPIConfig(
+_OPENAPI: Final = OpenAPIConfig(
     title="Kasir",
     version="0.1.0",
     # Litestar answers whatever else lies below this path with a page of its own.
@@ -50,19 +52,29 @@ _DOCUMENT: Final = OpenAPIConfig(
 
 
 def kasir_of(state: State) -> Kasir:
-    """The open Kasir of this app."""
+    """Return the app's open Kasir."""
     found: Kasir = state.kasir
     return found
 
 
+def respond_to_error(request: AnyRequest, error: Exception) -> Response[Any]:
+    """Answer an error: with a page below the payment form's path, with JSON anywhere else."""
+    response = error_response(request, error)
+    return error_page(request, response) if is_form_path(request) else response
+
+
 def create_app(settings: Settings | None = None) -> Litestar:
-    """Kasir as an ASGI app; its Kasir is opened and closed with the app's lifespan."""
+    """Build Kasir as an ASGI app; the app's lifespan opens and closes its Kasir.
+
+    Args:
+        settings: None reads them from the environment when the lifespan begins.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with Kasir.open(settings) as kasir:
             app.state.kasir = kasir
-            app.state.following = Following(partial(marks, kasir.pool), limits.follow_look_s)
+            app.state.changes = ChangePoller(partial(marks, kasir.pool), limits.follow_look_s)
             yield
 
     limits = settings.limits if settings else Limits()
@@ -79,25 +91,17 @@ def create_app(settings: Settings | None = None) -> Litestar:
             health.metrics,
             webhooks.standard,
             webhooks.tokens,
-            form.get_form,
-            form.post_form,
-            form.post_payment,
-            returns.come_back,
-            returns.get_payment,
-            returns.get_events,
-            saved.get_saved,
-            saved.post_saved,
-            pages.static,
+            *FORM_ROUTES,
         ],
         dependencies={"kasir": Provide(kasir_of, sync_to_thread=False)},
-        exception_handlers=pages.handlers(HANDLERS),
+        exception_handlers={Exception: respond_to_error},
         lifespan=[lifespan],
-        state=State({"stopping": Stopping(), "visitors": Visitors.within(limits)}),
-        openapi_config=_DOCUMENT,
+        state=State({"shutdown": Shutdown(), "visitor_limits": VisitorLimits.of(limits)}),
+        openapi_config=_OPENAPI,
         request_max_body_size=limits.request_bytes_max,
         logging_config=None,
-        middleware=[in_hand],
+        middleware=[track_requests],
     )
-    # Around all of it, for Litestar answers a wrong address before any middleware of its own.
-    app.asgi_handler = heard(app.asgi_handler, limits.drained_bytes_max, limits.drained_s)
+    # Outside of the app: Litestar answers an unknown path before it runs any middleware.
+    app.asgi_handler = draining(app.asgi_handler, limits.drained_bytes_max, limits.drained_s)
     return app

@@ -1,4 +1,4 @@
-"""What the shop is told, for shops that rather fetch it: `/api/events`."""
+"""The shop's events for shops that fetch them instead of receiving webhooks: `/api/events`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Router, get
+from litestar import get
 from litestar.params import QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurKasir
-from kasir.shop_events.delivery import Event
-from kasir.web.keys import KEYED, needs_key
-from kasir.web.parameters import refuse_all_but
+from kasir.store.outbox import StoredEvent
+from kasir.web.keys import keyed_router
+from kasir.web.query_parameters import check_parameters_and_no_body
 
 
 class EventOut(msgspec.Struct):
-    """An event: the body that a delivery carries, with its id."""
+    """An event: the body that a webhook carries, with its id."""
 
     id: str
     type: str
@@ -32,7 +32,7 @@ class _Body(msgspec.Struct):
 
 
 class EventsOut(msgspec.Struct):
-    """Events in order. Ask again with `after` set to `next` for what comes later."""
+    """A page of events in order; `next` is the `after` of the following page."""
 
     events: list[EventOut]
     next: str | None
@@ -43,13 +43,13 @@ After = Annotated[
     QueryParameter(name="after", required=False, description="The id of the last event you have."),
 ]
 
-_KNOWN: Final = frozenset({"after"})
+_PARAMETERS: Final = frozenset({"after"})
 
 
 @get("/api/events")
 async def get_events(request: AnyRequest, kasir: OurKasir, after: After = None) -> EventsOut:
-    """Give the events after one you have, oldest first."""
-    await refuse_all_but(request, _KNOWN)
+    """List the events after a given one, oldest first."""
+    await check_parameters_and_no_body(request, _PARAMETERS)
     try:
         found = await kasir.events.after(after or None, kasir.settings.limits.events_listed_max)
     except NotFound as error:
@@ -58,15 +58,13 @@ async def get_events(request: AnyRequest, kasir: OurKasir, after: After = None) 
             "`next` of an earlier answer, or leave it out."
         )
         raise InvalidRequest([Fault("after", cure)]) from error
-    events = [_shown(event) for event in found]
+    events = [_event_out(event) for event in found]
     return EventsOut(events, events[-1].id if events else after)
 
 
-def _shown(event: Event) -> EventOut:
+def _event_out(event: StoredEvent) -> EventOut:
     body = msgspec.json.decode(event.payload, type=_Body)
     return EventOut(event.name, body.type, body.timestamp, body.data)
 
 
-ROUTES = Router(
-    path="/", before_request=needs_key, security=KEYED, tags=["Kasir"], route_handlers=[get_events]
-)
+ROUTES: Final = keyed_router("Kasir", [get_events])

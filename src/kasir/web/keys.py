@@ -1,41 +1,62 @@
-"""Who may call: every route of a shop wants a key in `X-API-Key`."""
+"""API keys: every route that a shop calls requires one in the `X-API-Key` header."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
-from litestar import Request
+from litestar import Router
 from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import HTTPRouteHandler
 
+from kasir.http_types import AnyRequest
 from kasir.wiring import Kasir
 
-#: What HTTP lets stand around a header's value, and which is no part of it (RFC 9110, 5.5).
-BLANKS: Final = " \t"
-#: Adyen's words; its clients know the error by the status.
+#: Optional whitespace around a header's value, which is no part of it (RFC 9110, 5.5).
+WHITESPACE: Final = " \t"
+#: Adyen's own message; its client libraries recognise the error by the status.
 _UNAUTHORIZED: Final = "HTTP Status Response - Unauthorized"
 _MISSING: Final = "give a key of this Kasir in the header X-API-Key"
 _UNKNOWN: Final = "the key in X-API-Key is none of this Kasir's; Adyen's own are not taken"
 
-#: How the OpenAPI document says so.
-KEYED: Final = [{"apiKey": list[str]()}]
+#: The security requirement of these routes in the OpenAPI document.
+_SECURITY: Final = [{"apiKey": list[str]()}]
+
+#: Runs before each request of a route, and raises an error to refuse it.
+Check = Callable[[AnyRequest], Awaitable[None]]
 
 
-async def needs_key(request: Request[Any, Any, Any]) -> None:
-    """Let only callers with a key of ours pass.
+async def require_api_key(request: AnyRequest) -> None:
+    """Let a request pass only with a valid API key.
 
-    A hook before the request and not one of Litestar's guards: for those it copies the route's
-    whole handler, each time.
+    It is a `before_request` hook and not a Litestar guard: for each guarded request Litestar
+    copies the route's handler.
 
     Raises:
-        NotAuthorizedException: The key is missing or unknown; the words begin as Adyen's.
+        NotAuthorizedException: The key is missing or unknown; the message begins as Adyen's.
     """
     kasir: Kasir = request.app.state.kasir
-    key = request.headers.get("x-api-key", "").strip(BLANKS)
+    key = request.headers.get("x-api-key", "").strip(WHITESPACE)
     if not await kasir.api_keys.admits(key):
         raise NotAuthorizedException(f"{_UNAUTHORIZED}: {_UNKNOWN if key else _MISSING}.")
 
 
-def idempotency_key(request: Request[Any, Any, Any]) -> str | None:
-    """The shop's own key, if it gave one: the same whatever blanks stand around it."""
+def idempotency_key(request: AnyRequest) -> str | None:
+    """Return the shop's idempotency key without surrounding whitespace; None if there is none."""
     key = request.headers.get("idempotency-key")
-    return None if key is None else key.strip(BLANKS)
+    return None if key is None else key.strip(WHITESPACE)
+
+
+def keyed_router(
+    tag: str, routes: list[HTTPRouteHandler], check: Check = require_api_key
+) -> Router:
+    """Group routes that require an API key.
+
+    Args:
+        tag: Their heading in the OpenAPI document.
+        routes: The routes.
+        check: What is checked before each request; it must call `require_api_key`.
+    """
+    return Router(
+        path="/", before_request=check, security=_SECURITY, tags=[tag], route_handlers=routes
+    )

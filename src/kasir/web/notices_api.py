@@ -1,27 +1,27 @@
-"""What Adyen sent and what became of it: `/api/notices`."""
+"""The notifications that Adyen sent, and whether they were processed: `/api/notices`."""
 
 from __future__ import annotations
 
 from typing import Annotated, Final
 
 import msgspec
-from litestar import Router, get
+from litestar import get
 from litestar.params import QueryParameter
 
 from kasir.adyen.checks import INT64_MAX
 from kasir.errors import Fault, InvalidRequest
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.store.inbox import KeptNotice
-from kasir.web.keys import KEYED, needs_key
-from kasir.web.parameters import refuse_all_but
+from kasir.web.keys import keyed_router
+from kasir.web.query_parameters import check_parameters_and_no_body
 from kasir.webhooks.interpreting import NoticeState
 
 _LISTED_MAX: Final = 100
-_KNOWN: Final = frozenset({"state", "limit", "after"})
+_PARAMETERS: Final = frozenset({"state", "limit", "after"})
 
 
 class NoticesOut(msgspec.Struct):
-    """Notices, newest first. Ask again with `after` set to `next` for those before."""
+    """A page of notices, newest first; `next` is the `after` of the following page."""
 
     notices: list[KeptNotice]
     next: int | None
@@ -44,24 +44,22 @@ After = Annotated[
 async def get_notices(
     request: AnyRequest,
     kasir: OurKasir,
-    in_state: State = None,  # Litestar keeps `state` for itself.
+    in_state: State = None,  # Litestar reserves the argument `state`.
     limit: Limit = _LISTED_MAX,
     after: After = None,
 ) -> NoticesOut:
-    """Give what Adyen sent, newest first: all of it, or what is in one state."""
-    await refuse_all_but(request, _KNOWN)
+    """List what Adyen sent, newest first: everything, or what is in one state."""
+    await check_parameters_and_no_body(request, _PARAMETERS)
     found = await kasir.inbox.notices(_state(in_state), limit, after)
     return NoticesOut(found, found[-1].id if len(found) == limit else None)
 
 
-def _state(word: str | None) -> NoticeState | None:
-    if word is None:
+def _state(name: str | None) -> NoticeState | None:
+    if name is None:
         return None
-    if word not in tuple(NoticeState):
+    if name not in tuple(NoticeState):
         raise InvalidRequest([Fault("state", f"must be one of {', '.join(NoticeState)}.")])
-    return NoticeState(word)
+    return NoticeState(name)
 
 
-ROUTES = Router(
-    path="/", before_request=needs_key, security=KEYED, tags=["Kasir"], route_handlers=[get_notices]
-)
+ROUTES: Final = keyed_router("Kasir", [get_notices])

@@ -1,21 +1,21 @@
-"""What Kasir knows of payments: `/api/payments`."""
+"""Payments with their status and facts: `/api/payments`."""
 
 from __future__ import annotations
 
 from typing import Annotated, Final
 
 import msgspec
-from litestar import Router, get
+from litestar import get
 from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
 from kasir.http_types import AnyRequest, OurKasir
 from kasir.ids import PaymentId
 from kasir.shop_events.shapes import PaymentOut, shown
-from kasir.web.keys import KEYED, needs_key
-from kasir.web.parameters import NONE, refuse_all_but
+from kasir.web.keys import keyed_router
+from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 
-_LISTED_MAX = 100
+_LISTED_MAX: Final = 100
 
 
 class PaymentsOut(msgspec.Struct):
@@ -29,19 +29,19 @@ Reference = Annotated[
     QueryParameter(name="reference", max_length=80, description="The shop's own reference."),
 ]
 
-_KNOWN: Final = frozenset({"reference"})
+_PARAMETERS: Final = frozenset({"reference"})
 
 
 @get("/api/payments")
 async def get_payments(
     request: AnyRequest, kasir: OurKasir, reference: Reference = None
 ) -> PaymentsOut:
-    """Give the payments of a reference, newest first."""
-    # Here and not by Litestar, which would name the missing parameter and not the misspelt one.
-    await refuse_all_but(request, _KNOWN)
+    """List the payments with a given reference, newest first."""
+    # Not a required parameter: Litestar would name it, and not the one that was misspelt.
+    await check_parameters_and_no_body(request, _PARAMETERS)
     if reference is None:
         raise InvalidRequest([Fault("reference", "give your own reference of the payments.")])
-    found = [] if "\0" in reference else await kasir.payments.payments_of(reference, _LISTED_MAX)
+    found = await kasir.payments.payments_of(reference, _LISTED_MAX)
     return PaymentsOut([shown(payment) for payment in found])
 
 
@@ -49,20 +49,12 @@ async def get_payments(
 async def get_payment(
     request: AnyRequest, kasir: OurKasir, payment_id: FromPath[str]
 ) -> PaymentOut:
-    """Give one payment with all its facts."""
-    await refuse_all_but(request, NONE)
-    payment = None
-    if "\0" not in payment_id:
-        payment = await kasir.payments.payment(PaymentId(payment_id))
+    """Return one payment with all its facts."""
+    await check_parameters_and_no_body(request, NO_PARAMETERS)
+    payment = await kasir.payments.payment(PaymentId(payment_id))
     if payment is None:
         raise NotFound("payment", payment_id)
     return shown(payment)
 
 
-ROUTES = Router(
-    path="/",
-    before_request=needs_key,
-    security=KEYED,
-    tags=["Kasir"],
-    route_handlers=[get_payments, get_payment],
-)
+ROUTES: Final = keyed_router("Kasir", [get_payments, get_payment])

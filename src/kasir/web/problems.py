@@ -1,13 +1,13 @@
-"""Errors as HTTP answers: in Adyen's body, and never a stack trace."""
+"""Errors as HTTP responses: with Adyen's error body, and never a stack trace."""
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import structlog
-from litestar import Request, Response
+from litestar import Response
 from litestar.exceptions import (
     HTTPException,
     MethodNotAllowedException,
@@ -28,20 +28,18 @@ from kasir.errors import (
     NotFound,
     StillRunning,
 )
+from kasir.http_types import AnyRequest
 from kasir.requests.changes import PATHS
 from kasir.store import database
-from kasir.web.addresses import no_such
+from kasir.web.unknown_paths import unknown_path_message
 
-if TYPE_CHECKING:
-    from litestar.types import ExceptionHandlersMap
-
-#: What was committed before stays so, and what was not can be asked for again.
-_AWAY: Final = (CutOff, DatabaseUnavailable, *database.AWAY)
-_AS_THEY_ARE: Final[Mapping[str, str]] = {}
+#: After these the caller repeats the request: what was committed stays, the rest is done then.
+_UNAVAILABLE: Final = (CutOff, DatabaseUnavailable, *database.AWAY)
+_NO_NAMES: Final[Mapping[str, str]] = {}
 _INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with the same key."
 
-#: Where the name of what was asked for is found.
-_NAMED: Final[Mapping[str, str]] = {
+#: Where a caller finds the id of a resource.
+_HINTS: Final[Mapping[str, str]] = {
     "change": f"there are {', '.join(PATHS)}",
     "payment": "GET /api/payments?reference= shows the ids of yours",
     "payment link": "the answer to POST /paymentLinks names its id",
@@ -49,15 +47,15 @@ _NAMED: Final[Mapping[str, str]] = {
     "subscription": "GET /api/subscriptions shows the ids of yours",
 }
 
-#: Headers of the framework's own errors that a caller gets. `Allow` says which methods there are
-#: instead: RFC 9110 wants it with every 405.
-_PASSED_ON: Final = ("Allow", "Retry-After", "WWW-Authenticate")
+#: Headers that are copied from the framework's own errors. RFC 9110 requires `Allow`, the methods
+#: that a route has, with every 405.
+_COPIED_HEADERS: Final = ("Allow", "Retry-After", "WWW-Authenticate")
 
 _log = structlog.get_logger("kasir.web")
 
 
 def response(answer: Answer, *, idempotency_key: str | None = None) -> Response[bytes]:
-    """An answer of Adyen's, or in Adyen's shape, as an HTTP response."""
+    """Make an HTTP response of an answer from Adyen, or of one in Adyen's format."""
     answer = replies.for_shop(answer)
     headers = {}
     if answer.psp_reference:
@@ -72,13 +70,13 @@ def response(answer: Answer, *, idempotency_key: str | None = None) -> Response[
 
 
 def answer_to(  # noqa: PLR0911  # One return per kind of error.
-    error: Exception, names: Mapping[str, str] = _AS_THEY_ARE
+    error: Exception, names: Mapping[str, str] = _NO_NAMES
 ) -> Answer:
-    """The answer that tells a caller of an error.
+    """Return the answer for an error, in Adyen's format.
 
     Args:
         error: What went wrong.
-        names: What a parameter is called in the address, by the name of its argument.
+        names: The name of each query parameter, by the handler's argument.
     """
     match error:
         case InvalidRequest():
@@ -92,12 +90,12 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
             message = f"{error}: ask again in a moment. Nothing was sent."
             return replies.error(503, "703", message, "internal", transient=True)
         case NotFound():
-            way_on = f": {_NAMED[error.what]}" if error.what in _NAMED else ""
-            return replies.error(404, "187", f"There is {error}{way_on}.")
-        case _ if isinstance(error, _AWAY):
+            hint = f": {_HINTS[error.what]}" if error.what in _HINTS else ""
+            return replies.error(404, "187", f"There is {error}{hint}.")
+        case _ if isinstance(error, _UNAVAILABLE):
             return replies.error(503, "703", _INTERNAL, "internal", transient=True)
         case RecursionError():
-            # Only a message can nest so deeply; it was found out before anything was done.
+            # Only the request's JSON can nest so deeply, and it is decoded before anything is done.
             return replies.error(400, "702", "The request is nested too deeply.")
         case ValidationException(extra=[*parts]) if faults := tuple(_faults(parts, names)):
             return replies.invalid(InvalidRequest(faults))
@@ -108,15 +106,44 @@ def answer_to(  # noqa: PLR0911  # One return per kind of error.
 
 
 def _faults(parts: Iterable[Any], names: Mapping[str, str]) -> Iterator[Fault]:
-    """What is wrong with the parameters of an address."""
+    """Turn Litestar's validation errors of query parameters into ours."""
     for part in parts:
         match part:
             case {"key": str(field), "message": str(cure)}:
                 yield Fault(names.get(field, field), cure)
 
 
-def _names(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """What the parameters of a handler are called in the address, where that is another name."""
+def error_response(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Log an error if it is not the caller's, and return the response for it."""
+    _log_error(request, error)
+    # Litestar names the handler's argument; callers know the query parameter.
+    names = _parameter_names(request) if isinstance(error, ValidationException) else _NO_NAMES
+    answered = response(answer_to(_with_hint(request, error), names))
+    headers = (error.headers if isinstance(error, HTTPException) else None) or {}
+    # The framework writes some header names in lower case.
+    by_lower_name = {name.lower(): text for name, text in headers.items()}
+    for name in _COPIED_HEADERS:
+        if name.lower() in by_lower_name:
+            answered.headers[name] = by_lower_name[name.lower()]
+    return answered
+
+
+def _log_error(request: AnyRequest, error: Exception) -> None:
+    # The route's template and not the path: a path may contain a token.
+    path = str(request.scope.get("path_template", ""))
+    name = type(error).__name__
+    if isinstance(error, CutOff):
+        _log.warning("cut off by the stop", path=path)
+    elif isinstance(error, _UNAVAILABLE):
+        _log.error("the database is away", path=path, error=name)
+    elif not isinstance(error, KasirError | HTTPException):
+        # Without the values of variables, which may be keys.
+        trace = "".join(traceback.format_exception(error))
+        _log.error("unexpected", path=path, error=name, traceback=trace)
+
+
+def _parameter_names(request: AnyRequest) -> dict[str, str]:
+    """Map a handler's arguments to query parameters, where the two names differ."""
     declared = {
         name: getattr(parameter.kwarg_definition, "name", None)
         for name, parameter in request.route_handler.parsed_fn_signature.parameters.items()
@@ -124,48 +151,13 @@ def _names(request: Request[Any, Any, Any]) -> dict[str, str]:
     return {name: called for name, called in declared.items() if called}
 
 
-def _handle(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    if isinstance(error, CutOff):
-        _log.warning("cut off by the stop", path=_place(request))
-    elif isinstance(error, _AWAY):
-        _log.error("the database is away", path=_place(request), error=type(error).__name__)
-    elif not isinstance(error, KasirError | HTTPException):
-        _log.error(
-            "unexpected", path=_place(request), error=type(error).__name__, traceback=_told(error)
-        )
-    # Litestar tells the name of our argument, which a caller does not know.
-    names = _names(request) if isinstance(error, ValidationException) else _AS_THEY_ARE
-    answered = response(answer_to(_in_words(request, error), names))
-    more = (error.headers if isinstance(error, HTTPException) else None) or {}
-    # The framework writes some names in small letters; who reads ours need not know which.
-    named = {name.lower(): text for name, text in more.items()}
-    for name in _PASSED_ON:
-        if name.lower() in named:
-            answered.headers[name] = named[name.lower()]
-    return answered
-
-
-def _place(request: Request[Any, Any, Any]) -> str:
-    """Which address was called, without what stands in it: that may be a token."""
-    return str(request.scope.get("path_template", ""))
-
-
-def _in_words(request: Request[Any, Any, Any], error: Exception) -> Exception:
-    """What the router says of an address it does not have, so that a caller can go on."""
-    path = request.url.path
+def _with_hint(request: AnyRequest, error: Exception) -> Exception:
+    """Replace the router's own errors by ones that say which paths or methods there are."""
     match error:
         case NotFoundException():
-            return NotFoundException(no_such(path))
+            return NotFoundException(unknown_path_message(request.url.path))
         case MethodNotAllowedException(headers={"allow": str(allowed)}):
-            # Every address answers OPTIONS, and nobody asks for that.
-            ways = ", ".join(way for way in allowed.split(", ") if way != "OPTIONS")
-            return MethodNotAllowedException(f"{request.method} is not for this; use {ways}.")
+            # Every route answers OPTIONS, which is no help to a caller.
+            methods = ", ".join(name for name in allowed.split(", ") if name != "OPTIONS")
+            return MethodNotAllowedException(f"{request.method} is not for this; use {methods}.")
     return error
-
-
-def _told(error: Exception) -> str:
-    """Where it happened, without the values of variables: among them may be keys."""
-    return "".join(traceback.format_exception(error))
-
-
-HANDLERS: Final[ExceptionHandlersMap] = {Exception: _handle}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from http import HTTPStatus
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
-from litestar import Response, Router, get, patch, post
+from litestar import Response, get, patch, post
 from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
@@ -24,22 +25,22 @@ from kasir.shop_events.subscription_shapes import (
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
 from kasir.subscriptions.states import State
-from kasir.web.keys import KEYED, idempotency_key, needs_key
-from kasir.web.parameters import NONE, refuse_all_but, refuse_unknown
+from kasir.web.keys import idempotency_key, keyed_router, require_api_key
 from kasir.web.problems import response
+from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_parameters_and_no_body
 from kasir.wiring import Kasir
 
 _LISTED_MAX: Final = 100
 _RENEWALS_MAX: Final = 400
-_DAYS_MAX: Final = 731
-_DAYS: Final = 30
+_METRICS_DAYS_MAX: Final = 731
+_METRICS_DAYS: Final = 30
 _EARLIEST: Final = date(2000, 1, 1)
 _LATEST: Final = date(2999, 12, 31)
-#: The parameters that a list takes, and the figures.
-_LIST: Final = frozenset({"status", "shopperReference", "plan", "reference", "limit", "after"})
-_FIGURES: Final = frozenset({"from", "to", "timeZone"})
-_CREATED: Final = 201
-_ERRORS: Final = 400
+#: The query parameters of the list and of the metrics.
+_LIST_PARAMETERS: Final = frozenset(
+    {"status", "shopperReference", "plan", "reference", "limit", "after"}
+)
+_METRICS_PARAMETERS: Final = frozenset({"from", "to", "timeZone"})
 
 
 class PlansOut(msgspec.Struct):
@@ -49,14 +50,14 @@ class PlansOut(msgspec.Struct):
 
 
 class SubscriptionsOut(msgspec.Struct):
-    """Subscriptions, newest first. Ask again with `after` set to `next` for those before them."""
+    """A page of subscriptions, newest first; `next` is the `after` of the following page."""
 
     subscriptions: list[SubscriptionOut]
     next: str | None
 
 
 class DayOut(msgspec.Struct, rename="camel"):
-    """One day: how it stood at its end, and what happened on it."""
+    """One day: the counts at its end, and the changes on it."""
 
     day: date
     active: int
@@ -70,58 +71,57 @@ class DayOut(msgspec.Struct, rename="camel"):
 
 
 class MetricsOut(msgspec.Struct, rename="camel"):
-    """The money view, by day of a time zone."""
+    """Metrics for each day of a time zone."""
 
     time_zone: str
     days: list[DayOut]
 
 
-@post("/api/plans", status_code=_CREATED)
+@post("/api/plans", status_code=HTTPStatus.CREATED)
 async def post_plan(request: AnyRequest, kasir: OurKasir) -> PlanOut:
-    """Make a plan. It never changes; make another one instead."""
+    """Create a plan. A plan cannot be changed."""
     return shown_plan(await kasir.subscribing.make_plan(await request.body()))
 
 
 @get("/api/plans")
 async def get_plans(kasir: OurKasir) -> PlansOut:
-    """Give the newest plans."""
+    """List the newest plans."""
     return PlansOut([shown_plan(plan) for plan in await kasir.subscriptions.plans(_LISTED_MAX)])
 
 
 @get("/api/plans/{plan_id:str}")
 async def get_plan(kasir: OurKasir, plan_id: FromPath[str]) -> PlanOut:
-    """Give one plan."""
-    plan = await kasir.subscriptions.plan(plan_id) if "\0" not in plan_id else None
+    """Return one plan."""
+    plan = await kasir.subscriptions.plan(plan_id)
     if plan is None:
         raise NotFound("plan", plan_id)
     return shown_plan(plan)
 
 
-@post("/api/subscriptions", status_code=_CREATED)
+@post("/api/subscriptions", status_code=HTTPStatus.CREATED)
 async def post_subscription(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
-    """Sign a shopper up. `payment` is Adyen's answer: follow its action, finish with details."""
+    """Sign a shopper up. `payment` is Adyen's answer, whose action the shop has to follow."""
     key = idempotency_key(request)
     found, answer = await kasir.subscribing.sign_up(await request.body(), key)
-    if answer is not None and answer.status >= _ERRORS:
+    if answer is not None and answer.status >= HTTPStatus.BAD_REQUEST:
         return response(answer, idempotency_key=key)
-    shown = msgspec.to_builtins(await _shown(kasir, found))
+    shown = msgspec.to_builtins(await _subscription_out(kasir, found))
     if answer is not None:
         shown["payment"] = answer.json()
     body = msgspec.json.encode(shown)
-    return Response(body, status_code=_CREATED, media_type="application/json")
+    return Response(body, status_code=HTTPStatus.CREATED, media_type="application/json")
 
 
 Shopper = Annotated[
-    str, QueryParameter(name="shopperReference", description="The shop's own name for them.")
+    str,
+    QueryParameter(name="shopperReference", description="The shop's own reference of the shopper."),
 ]
 Reference = Annotated[
     str,
     QueryParameter(name="reference", max_length=80, description="The shop's own reference."),
 ]
-
-
-Standing = Annotated[
-    str, QueryParameter(name="status", description=f"How they stand: {', '.join(State)}.")
+Status = Annotated[
+    str, QueryParameter(name="status", description=f"Their status: {', '.join(State)}.")
 ]
 OfPlan = Annotated[
     str, QueryParameter(name="plan", max_length=80, description="The id of their plan.")
@@ -131,26 +131,26 @@ Most = Annotated[
 ]
 After = Annotated[
     str,
-    QueryParameter(name="after", max_length=80, description="`next` of the page that you have."),
+    QueryParameter(name="after", max_length=80, description="`next` of the page before."),
 ]
 
 
-@get("/api/subscriptions", parameters=_LIST)
+@get("/api/subscriptions", parameters=_LIST_PARAMETERS)
 async def get_subscriptions(
     kasir: OurKasir,
-    standing: Standing = "",
+    status: Status = "",
     shopper: Shopper = "",
     plan: OfPlan = "",
     reference: Reference = "",
     limit: Most = _LISTED_MAX,
     after: After = "",
 ) -> SubscriptionsOut:
-    """Give the newest subscriptions: of one status, shopper, plan or reference if asked."""
-    if standing and standing not in tuple(State):
+    """List the newest subscriptions; with parameters, those that match all of them."""
+    if status and status not in tuple(State):
         cure = f"must be one of {', '.join(State)}."
         raise InvalidRequest([Fault("status", cure)])
     wanted = Wanted(
-        state=standing,
+        state=status,
         shopper_reference=shopper,
         plan_id=plan,
         reference=reference,
@@ -161,14 +161,14 @@ async def get_subscriptions(
     except NotFound as error:
         cure = "must be `next` of an earlier page."
         raise InvalidRequest([Fault("after", cure)]) from error
-    listed = [await _shown(kasir, name) for name in names[:limit]]
+    listed = [await _subscription_out(kasir, name) for name in names[:limit]]
     return SubscriptionsOut(listed, listed[-1].id if len(names) > limit else None)
 
 
 @get("/api/subscriptions/{subscription_id:str}")
 async def get_subscription(kasir: OurKasir, subscription_id: FromPath[str]) -> SubscriptionOut:
-    """Give one subscription with its renewals."""
-    return await _shown(kasir, subscription_id)
+    """Return one subscription with its renewals."""
+    return await _subscription_out(kasir, subscription_id)
 
 
 @patch("/api/subscriptions/{subscription_id:str}")
@@ -177,81 +177,83 @@ async def patch_subscription(
 ) -> SubscriptionOut:
     """Change the amount from the next period on, or move to another of the shopper's tokens."""
     await kasir.subscribing.change(subscription_id, await request.body())
-    return await _shown(kasir, subscription_id)
+    return await _subscription_out(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/cancel", status_code=200)
 async def post_cancel(
     request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
-    """Cancel now, or with `{"at": "periodEnd"}` when what was paid for is over.
+    """Cancel now, or with `{"at": "periodEnd"}` at the end of the paid period.
 
     `{"at": "never"}` withdraws a planned cancel.
     """
     await kasir.subscribing.cancel(subscription_id, await request.body())
-    return await _shown(kasir, subscription_id)
+    return await _subscription_out(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/pause", status_code=200)
 async def post_pause(
     request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
-    """Charge nothing until it is resumed, from now or, with `{"at": "periodEnd"}`, from then on.
+    """Pause: charge nothing from now on or, with `{"at": "periodEnd"}`, after the paid period.
 
-    `resumesAt` resumes it by itself. `{"at": "never"}` withdraws a planned pause.
+    With `resumesAt` it is resumed at that time. `{"at": "never"}` withdraws a planned pause.
     """
     await kasir.subscribing.pause(subscription_id, await request.body())
-    return await _shown(kasir, subscription_id)
+    return await _subscription_out(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/resume", status_code=200)
 async def post_resume(
     request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
-    """Go on after a pause, now or with `{"at": …}` at that date and time.
+    """Resume after a pause, now or with `{"at": …}` at that date and time.
 
     `{"at": "never"}` withdraws a planned resume.
     """
     await kasir.subscribing.resume(subscription_id, await request.body())
-    return await _shown(kasir, subscription_id)
+    return await _subscription_out(kasir, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/payment", status_code=200)
 async def post_payment(
     request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
 ) -> Response[bytes]:
-    """Have the shopper pay what is owed and link a wallet again; the answer is Adyen's."""
+    """Start a payment of what is owed that also saves a new token; the answer is Adyen's."""
     return response(await kasir.subscribing.pay_again(subscription_id, await request.body()))
 
 
 First = Annotated[str, QueryParameter(name="from", description="The first day, YYYY-MM-DD.")]
 Last = Annotated[str, QueryParameter(name="to", description="The last day, YYYY-MM-DD.")]
-Zone = Annotated[str, QueryParameter(name="timeZone", description="Whose days.")]
+Zone = Annotated[
+    str, QueryParameter(name="timeZone", description="The time zone that days begin and end in.")
+]
 
 
-@get("/api/subscriptions/metrics", parameters=_FIGURES)
+@get("/api/subscriptions/metrics", parameters=_METRICS_PARAMETERS)
 async def get_metrics(
     kasir: OurKasir, since: First = "", until: Last = "", zone: Zone = HOME_ZONE
 ) -> MetricsOut:
-    """Give the figures of each day; of the last thirty unless told otherwise."""
+    """Return the metrics of each day; the default is the last thirty days."""
     if zone not in available_timezones():
         raise InvalidRequest([Fault("timeZone", "must be an IANA time zone.")])
     today = kasir.clock.now().astimezone(ZoneInfo(zone)).date()
-    last = _day_named("to", until) or today
-    first = _day_named("from", since) or last - timedelta(days=_DAYS - 1)
-    if not 0 <= (last - first).days < _DAYS_MAX:
-        cure = f"must be a day up to `to`, and at most {_DAYS_MAX} days before its end."
+    last = _day_parameter("to", until) or today
+    first = _day_parameter("from", since) or last - timedelta(days=_METRICS_DAYS - 1)
+    if not 0 <= (last - first).days < _METRICS_DAYS_MAX:
+        cure = f"must be a day up to `to`, and at most {_METRICS_DAYS_MAX} days before its end."
         raise InvalidRequest([Fault("from", cure)])
     end = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
     counted = await kasir.subscriptions.changes_by_day(zone, end)
-    return MetricsOut(zone, [_day(day) for day in by_day(counted, first, last)])
+    return MetricsOut(zone, [_day_out(day) for day in by_day(counted, first, last)])
 
 
-def _day_named(name: str, value: str) -> date | None:
-    """A day that a parameter names; None where it names none.
+def _day_parameter(name: str, value: str) -> date | None:
+    """Parse a parameter that is a day; None if it is empty.
 
     Raises:
-        InvalidRequest: It is not a day.
+        InvalidRequest: It is not a day, or outside of 2000 to 2999.
     """
     if not value:
         return None
@@ -263,7 +265,7 @@ def _day_named(name: str, value: str) -> date | None:
     raise InvalidRequest([Fault(name, cure)])
 
 
-def _day(day: Day) -> DayOut:
+def _day_out(day: Day) -> DayOut:
     return DayOut(
         day=day.day,
         active=day.active,
@@ -277,27 +279,24 @@ def _day(day: Day) -> DayOut:
     )
 
 
-async def _shown(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
-    it, renewals = await kasir.subscriptions.find(subscription_id, _RENEWALS_MAX)
-    return shown_subscription(it, renewals, kasir.settings.public_url)
+async def _subscription_out(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
+    found, renewals = await kasir.subscriptions.find(subscription_id, _RENEWALS_MAX)
+    return shown_subscription(found, renewals, kasir.settings.public_url)
 
 
-async def _checked(request: AnyRequest) -> None:
-    """Let only callers with a key pass, and only with parameters that mean something here."""
-    await needs_key(request)
-    known = request.scope["route_handler"].opt.get("parameters", NONE)
+async def _check(request: AnyRequest) -> None:
+    """Require an API key, and only the parameters that the route declares."""
+    await require_api_key(request)
+    known = request.scope["route_handler"].opt.get("parameters", NO_PARAMETERS)
     if request.method == "GET":
-        await refuse_all_but(request, known)
+        await check_parameters_and_no_body(request, known)
     else:
-        refuse_unknown(request, known)
+        check_parameters(request, known)
 
 
-ROUTES = Router(
-    path="/",
-    before_request=_checked,
-    security=KEYED,
-    tags=["Subscriptions"],
-    route_handlers=[
+ROUTES: Final = keyed_router(
+    "Subscriptions",
+    [
         post_plan,
         get_plans,
         get_plan,
@@ -311,4 +310,5 @@ ROUTES = Router(
         post_resume,
         post_payment,
     ],
+    _check,
 )

@@ -1,4 +1,4 @@
-"""Where Adyen's notifications arrive: raw ASGI, because every shop's queue waits behind it."""
+"""Receives Adyen's notifications: raw ASGI handlers, as Adyen's queue waits for each answer."""
 
 from __future__ import annotations
 
@@ -22,39 +22,40 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("kasir.webhooks")
 
+#: The body that Adyen's older pages require.
 ACCEPTED: Final = b"[accepted]"
-#: Headers that a status is not sent without.
-_MORE: Final[Mapping[int, dict[str, str]]] = {
+#: Headers that HTTP requires with a status.
+_REQUIRED_HEADERS: Final[Mapping[int, dict[str, str]]] = {
     HTTPStatus.UNAUTHORIZED: {"www-authenticate": 'Basic realm="kasir"'},
     HTTPStatus.METHOD_NOT_ALLOWED: {"allow": "POST"},
 }
 _FORM: Final = b"application/x-www-form-urlencoded"
 
-
-Keep = Callable[["Kasir", "Scope", bytes], Awaitable[None]]
+#: Verifies and stores a request's body.
+Store = Callable[["Kasir", "Scope", bytes], Awaitable[None]]
 
 
 class TooLarge(Exception):
-    """The body is over the limit; the rest of it was not read."""
+    """The body is longer than the limit; the rest of it was not read."""
 
 
 @asgi("/webhooks/adyen", is_mount=False, copy_scope=False)
 async def standard(scope: Scope, receive: Receive, send: Send) -> None:
-    """Take a standard notification in: 202 once it is committed, never before."""
-    await _answer(scope, receive, send, _keep_standard)
+    """Receive standard notifications; the response is 202 once they are committed, never before."""
+    await _respond(scope, receive, send, _store_standard)
 
 
 @asgi("/webhooks/adyen/tokens", is_mount=False, copy_scope=False)
 async def tokens(scope: Scope, receive: Receive, send: Send) -> None:
-    """Take a token notification in: 202 once it is committed, never before."""
-    await _answer(scope, receive, send, _keep_token)
+    """Receive a token notification; the response is 202 once it is committed, never before."""
+    await _respond(scope, receive, send, _store_token)
 
 
-async def _keep_standard(kasir: Kasir, scope: Scope, body: bytes) -> None:
+async def _store_standard(kasir: Kasir, scope: Scope, body: bytes) -> None:
     await receiving.receive(
         body,
         is_form=_header(scope, b"content-type").startswith(_FORM),
-        # Whoever is here gave the password, if there is one: see `_taken`.
+        # Where a password is set, `_receive` has checked it.
         is_admitted=kasir.settings.webhook_password is not None,
         keys=kasir.settings.hmac_keys,
         inbox=kasir.inbox,
@@ -62,7 +63,7 @@ async def _keep_standard(kasir: Kasir, scope: Scope, body: bytes) -> None:
     )
 
 
-async def _keep_token(kasir: Kasir, scope: Scope, body: bytes) -> None:
+async def _store_token(kasir: Kasir, scope: Scope, body: bytes) -> None:
     await receiving.receive_token(
         body,
         signature=_header(scope, b"hmacsignature").decode("latin-1"),
@@ -72,22 +73,23 @@ async def _keep_token(kasir: Kasir, scope: Scope, body: bytes) -> None:
     )
 
 
-async def _answer(scope: Scope, receive: Receive, send: Send, keep: Keep) -> None:
+async def _respond(scope: Scope, receive: Receive, send: Send, store: Store) -> None:
     kasir: Kasir = scope["litestar_app"].state.kasir
-    status, body = await _taken(kasir, scope, receive, keep)
-    headers = _MORE.get(status, {})
-    answer = ASGIResponse(body=body, status_code=status, media_type="text/plain", headers=headers)
-    await answer(scope, receive, send)
+    status, body = await _receive(kasir, scope, receive, store)
+    headers = _REQUIRED_HEADERS.get(status, {})
+    response = ASGIResponse(body=body, status_code=status, media_type="text/plain", headers=headers)
+    await response(scope, receive, send)
 
 
-async def _taken(kasir: Kasir, scope: Scope, receive: Receive, keep: Keep) -> tuple[int, bytes]:
+async def _receive(kasir: Kasir, scope: Scope, receive: Receive, store: Store) -> tuple[int, bytes]:
+    """Authenticate, verify and store a request; return the response's status and body."""
     settings = kasir.settings
     if scope.get("method") != "POST":
         return 405, b"notifications are posted"
-    if not _is_admitted(scope, settings.webhook_user, settings.webhook_password):
+    if not _is_authenticated(scope, settings.webhook_user, settings.webhook_password):
         return 401, b"basic authentication failed"
     try:
-        await keep(kasir, scope, await _body(receive, settings.limits.webhook_bytes_max))
+        await store(kasir, scope, await _body(receive, settings.limits.webhook_bytes_max))
     except TooLarge:
         return 413, f"at most {settings.limits.webhook_bytes_max} bytes".encode()
     except Unreadable as error:
@@ -101,31 +103,32 @@ async def _taken(kasir: Kasir, scope: Scope, receive: Receive, keep: Keep) -> tu
     return 202, ACCEPTED
 
 
-def _is_admitted(scope: Scope, user: str | None, password: str | None) -> bool:
+def _is_authenticated(scope: Scope, user: str | None, password: str | None) -> bool:
     if user is None or password is None:
         return True
-    wanted = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
-    return hmac.compare_digest(wanted, _header(scope, b"authorization"))
+    expected = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
+    return hmac.compare_digest(expected, _header(scope, b"authorization"))
 
 
-def _header(scope: Scope, wanted: bytes) -> bytes:
-    return next((text for name, text in scope["headers"] if name == wanted), b"")
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((value for key, value in scope["headers"] if key == name), b"")
 
 
-async def _body(receive: Receive, most: int) -> bytes:
-    """The request's body, read no further than the limit.
+async def _body(receive: Receive, bytes_max: int) -> bytes:
+    """Read the request's body, and no more than the limit.
 
     Raises:
-        TooLarge: It is longer than `most` bytes.
+        TooLarge: It is longer than `bytes_max`.
+        Unreadable: The sender closed the connection before its end.
     """
     parts, size, more = [], 0, True
     while more:
         message = await receive()
         if message["type"] != "http.request":
-            raise Unreadable("the sender hung up")
+            raise Unreadable("the sender closed the connection")
         parts.append(message["body"])
         size += len(message["body"])
-        if size > most:
+        if size > bytes_max:
             raise TooLarge
         more = message["more_body"]
     return b"".join(parts)

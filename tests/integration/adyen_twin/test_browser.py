@@ -1,4 +1,6 @@
-"""The GoPay page in a real browser: with JavaScript and without, on a phone and beside one."""
+"""The GoPay page in a real browser: with and without JavaScript, on a phone and a desktop."""
+
+from __future__ import annotations
 
 import re
 
@@ -11,17 +13,19 @@ __all__ = ["browser", "twin"]
 
 
 async def started(twin: TwinAtWork) -> str:
-    """Start a payment that returns to an address which answers."""
+    """Start a payment whose returnUrl can be opened; return its action.url."""
     return await twin.pay(returnUrl=f"{twin.url}/twin/health?order=1001")
 
 
 async def returned(page: Page) -> str:
-    """Wait until the page is back at the shop; return what became of the payment."""
+    """Wait until the page is back at the shop; return the address with the redirectResult."""
     await page.wait_for_url("**/twin/health?order=1001&redirectResult=*")
     return page.url
 
 
-async def test_a_pin_is_tapped_on_the_phones_pad(twin: TwinAtWork, browser: Browser) -> None:
+async def test_a_pin_is_entered_on_the_phones_number_pad(
+    twin: TwinAtWork, browser: Browser
+) -> None:
     async with phone(browser) as page:
         await page.goto(await started(twin))
         pin = page.get_by_label("Masukkan PIN GoPay")
@@ -66,7 +70,7 @@ async def test_the_desktop_returns_once_the_phone_has_paid(
     assert details.body["resultCode"] == "Authorised"
 
 
-async def test_a_narrow_window_is_as_good_as_a_phone(twin: TwinAtWork, browser: Browser) -> None:
+async def test_a_narrow_window_shows_the_phone_page(twin: TwinAtWork, browser: Browser) -> None:
     async with desktop(browser) as page:
         await page.set_viewport_size({"width": 390, "height": 800})
         await page.goto(await started(twin))
@@ -78,7 +82,7 @@ async def test_a_narrow_window_is_as_good_as_a_phone(twin: TwinAtWork, browser: 
     assert details.body["resultCode"] == "Refused"
 
 
-async def test_a_shopper_who_must_be_posted_back_is(twin: TwinAtWork, browser: Browser) -> None:
+async def test_a_shopper_returns_by_a_posted_form(twin: TwinAtWork, browser: Browser) -> None:
     url = await twin.pay(returnUrl=f"{twin.url}/twin/health", redirectFromIssuerMethod="POST")
     async with phone(browser) as page:
         await page.goto(url)
@@ -101,7 +105,7 @@ async def test_a_shop_is_unlinked_inside_gopay(twin: TwinAtWork, browser: Browse
     assert token["active"] is False
 
 
-async def test_where_no_phone_can_come_the_phones_page_is_offered_first(
+async def test_if_no_phone_can_open_the_address_the_link_is_above_the_qr_code(
     twin: TwinAtWork, browser: Browser
 ) -> None:
     async with desktop(browser) as page:
@@ -117,7 +121,7 @@ async def test_where_no_phone_can_come_the_phones_page_is_offered_first(
     assert above["y"] < code["y"]
 
 
-async def test_how_a_payment_ended_is_a_drawing_that_no_font_can_lack(
+async def test_the_result_icon_is_an_svg_and_not_a_glyph(
     twin: TwinAtWork, browser: Browser
 ) -> None:
     async with phone(browser, locale="en-GB") as page:

@@ -1,4 +1,6 @@
-"""The command `adyen-twin`, as a process of its own."""
+"""The command `adyen-twin`, in its own process."""
+
+from __future__ import annotations
 
 import json
 import signal
@@ -61,7 +63,7 @@ def until(is_so: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_where_it_is_and_stops_cleanly(number: signal.Signals) -> None:
+def test_it_prints_its_address_and_stops_cleanly(number: signal.Signals) -> None:
     with started() as (process, url):
         health = called(f"{url}/twin/health")
         process.send_signal(number)
@@ -71,7 +73,7 @@ def test_it_says_where_it_is_and_stops_cleanly(number: signal.Signals) -> None:
     assert (process.returncode, out, err) == (0, "", "")
 
 
-def test_what_it_is_told_holds() -> None:
+def test_its_options_take_effect() -> None:
     options = ("--lenient", "--api-key", "k", "--merchant-account", "Warung")
     with started(*options, "--public-url", "https://twin.example/") as (_, url):
         body = payment_body(merchantAccount="Warung", browserInfo=None)
@@ -80,7 +82,7 @@ def test_what_it_is_told_holds() -> None:
     assert action["url"].startswith("https://twin.example/checkoutshopper/")
 
 
-def test_it_remembers_in_a_file(tmp_path: Path) -> None:
+def test_it_keeps_its_state_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "twin.json"
     with started("--state", str(file)) as (process, url):
         called(f"{url}/v72/payments", payment_body())
@@ -96,7 +98,7 @@ def test_it_remembers_in_a_file(tmp_path: Path) -> None:
     assert clock["advanced_s"] >= 59
 
 
-def test_a_call_that_was_being_answered_when_it_was_killed_is_answered_again(
+def test_a_call_that_was_running_when_it_was_killed_can_be_repeated(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "twin.json"
@@ -136,7 +138,7 @@ def _replies(file: Path) -> list[dict[str, Any]]:
         (["dance"], 2, "dance"),
     ],
 )
-def test_a_fault_is_one_line(options: list[str], code: int, word: str) -> None:
+def test_an_error_is_one_line(options: list[str], code: int, word: str) -> None:
     done = subprocess.run(
         [*COMMAND, *options], capture_output=True, text=True, timeout=20, check=False
     )
@@ -163,7 +165,7 @@ def test_it_serves_https(tmp_path: Path) -> None:
         assert json.load(answer) == {"status": "ok"}
 
 
-def test_a_certificate_that_is_none_is_a_fault(tmp_path: Path) -> None:
+def test_an_invalid_certificate_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "cert.pem").write_text("nothing")
     file = str(tmp_path / "cert.pem")
     done = subprocess.run(
@@ -178,7 +180,7 @@ def test_a_certificate_that_is_none_is_a_fault(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_taken_port_is_a_fault() -> None:
+def test_a_port_in_use_is_an_error() -> None:
     with started() as (_, url):
         port = url.rpartition(":")[2]
         done = subprocess.run(
@@ -193,7 +195,7 @@ def test_a_taken_port_is_a_fault() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_state_file_of_something_else_is_a_fault(tmp_path: Path) -> None:
+def test_an_unreadable_state_file_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "twin.json"
     file.write_text('{"counter": "many"}')
     done = subprocess.run(

@@ -1,4 +1,6 @@
-"""Webhooks come in turn, sealed, and again until they are accepted."""
+"""Webhooks are delivered in order, signed, and retried until they are accepted."""
+
+from __future__ import annotations
 
 from aiohttp import encode_basic_auth
 
@@ -10,7 +12,7 @@ __all__ = ["shop", "twin"]
 HOUR_S = 3600
 
 
-async def test_basic_auth_and_seal(twin: TwinAtWork, shop: Shop) -> None:
+async def test_basic_auth_and_signature(twin: TwinAtWork, shop: Shop) -> None:
     endpoint = {"url": shop.url, "hmacKey": KEY, "username": "adyen", "password": "geheim"}
     await twin.control("PUT", "webhooks/standard", endpoint)
     await twin.paid()
@@ -19,12 +21,10 @@ async def test_basic_auth_and_seal(twin: TwinAtWork, shop: Shop) -> None:
     (webhook,) = shop.received
     assert webhook.headers["Authorization"] == encode_basic_auth("adyen", "geheim")
     assert webhook.headers["Content-Type"] == "application/json; charset=utf-8"
-    assert webhook.item["additionalData"]["hmacSignature"] == signing.seal_of_item(
-        webhook.item, KEY
-    )
+    assert webhook.item["additionalData"]["hmacSignature"] == signing.sign_item(webhook.item, KEY)
 
 
-async def test_without_a_key_there_is_no_seal(twin: TwinAtWork, shop: Shop) -> None:
+async def test_without_a_key_there_is_no_signature(twin: TwinAtWork, shop: Shop) -> None:
     await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": None})
     await twin.paid()
     await twin.settle()
@@ -41,7 +41,7 @@ async def test_any_2xx_accepts(twin: TwinAtWork, shop: Shop) -> None:
     assert len(shop.received) == 3
 
 
-async def test_where_so_set_the_body_must_accept_too(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_knob_requires_the_body_to_accept_too(twin: TwinAtWork, shop: Shop) -> None:
     await twin.control("PUT", "knobs", {"acceptedBy": "body"})
     shop.answer_body = "thanks"
     await twin.paid()
@@ -50,7 +50,7 @@ async def test_where_so_set_the_body_must_accept_too(twin: TwinAtWork, shop: Sho
     assert len(shop.received) == 2
 
 
-async def test_a_failing_notice_is_tried_again_by_the_clock(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_failing_webhook_is_retried_by_the_clock(twin: TwinAtWork, shop: Shop) -> None:
     shop.answers = [500, 302, 401, 404, 503]
     await twin.paid()
     tries = []
@@ -58,15 +58,17 @@ async def test_a_failing_notice_is_tried_again_by_the_clock(twin: TwinAtWork, sh
         await twin.settle(seconds)
         tries.append(len(shop.received))
 
-    told = await twin.control("GET", "deliveries")
+    reply = await twin.control("GET", "deliveries")
     assert tries == [1, 2, 3, 4, 4, 5, 6]
-    assert [attempt["status"] for attempt in told["deliveries"]] == [500, 302, 401, 404, 503, 202]
-    assert len({attempt["body"] for attempt in told["deliveries"]}) == 1
-    assert told["deliveries"][-1]["answer"] == "[accepted]"
-    assert told["waiting"] == []
+    assert [attempt["status"] for attempt in reply["deliveries"]] == [500, 302, 401, 404, 503, 202]
+    assert len({attempt["body"] for attempt in reply["deliveries"]}) == 1
+    assert reply["deliveries"][-1]["answer"] == "[accepted]"
+    assert reply["waiting"] == []
 
 
-async def test_the_rest_queues_behind_the_first_that_fails(twin: TwinAtWork, shop: Shop) -> None:
+async def test_the_rest_waits_behind_the_first_webhook_that_fails(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     shop.answers = [500]
     for number in (1, 2, 3):
         await twin.paid(reference=f"ORDER-{number}")
@@ -74,12 +76,12 @@ async def test_the_rest_queues_behind_the_first_that_fails(twin: TwinAtWork, sho
     waiting = (await twin.control("GET", "deliveries"))["waiting"]
     await twin.settle(9)
 
-    heard = [webhook.item["merchantReference"] for webhook in shop.received]
-    assert [notice["reference"] for notice in waiting] == ["ORDER-1", "ORDER-2", "ORDER-3"]
-    assert heard == ["ORDER-1", "ORDER-1", "ORDER-2", "ORDER-3"]
+    received = [webhook.item["merchantReference"] for webhook in shop.received]
+    assert [webhook["reference"] for webhook in waiting] == ["ORDER-1", "ORDER-2", "ORDER-3"]
+    assert received == ["ORDER-1", "ORDER-1", "ORDER-2", "ORDER-3"]
 
 
-async def test_a_notice_is_given_up_after_thirty_days(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_is_given_up_after_thirty_days(twin: TwinAtWork, shop: Shop) -> None:
     shop.answers = [500] * 1000
     await twin.paid()
     await twin.settle(31 * 24 * HOUR_S)
@@ -91,7 +93,7 @@ async def test_a_notice_is_given_up_after_thirty_days(twin: TwinAtWork, shop: Sh
     assert (await twin.control("GET", "deliveries"))["waiting"] == []
 
 
-async def test_nobody_at_home_is_an_attempt_too(twin: TwinAtWork) -> None:
+async def test_a_refused_connection_is_an_attempt_too(twin: TwinAtWork) -> None:
     await twin.control(
         "PUT", "webhooks/standard", {"url": "http://127.0.0.1:1/webhooks", "hmacKey": KEY}
     )
@@ -106,11 +108,11 @@ async def test_nobody_at_home_is_an_attempt_too(twin: TwinAtWork) -> None:
 async def test_a_shop_that_does_not_answer_in_time_has_not_accepted(
     twin: TwinAtWork, shop: Shop
 ) -> None:
-    shop.has_time.clear()
+    shop.may_answer.clear()
     await twin.control("PUT", "knobs", {"webhookTimeoutS": 0.05})
     await twin.paid()
     await twin.settle()
-    shop.has_time.set()
+    shop.may_answer.set()
     await twin.control("PUT", "knobs", {"webhookTimeoutS": 60})
     await twin.settle(9)
 
@@ -121,7 +123,9 @@ async def test_a_shop_that_does_not_answer_in_time_has_not_accepted(
     assert shop.received[-1].raw == first["body"].encode()
 
 
-async def test_what_was_queued_bears_the_seal_of_its_day(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_queued_webhook_keeps_the_signature_of_the_old_key(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     shop.answers = [500]
     await twin.paid()
     await twin.settle()
@@ -130,11 +134,11 @@ async def test_what_was_queued_bears_the_seal_of_its_day(twin: TwinAtWork, shop:
     await twin.settle()
 
     _, older, newer = [webhook.item for webhook in shop.received]
-    assert older["additionalData"]["hmacSignature"] == signing.seal_of_item(older, KEY)
-    assert newer["additionalData"]["hmacSignature"] == signing.seal_of_item(newer, OTHER_KEY)
+    assert older["additionalData"]["hmacSignature"] == signing.sign_item(older, KEY)
+    assert newer["additionalData"]["hmacSignature"] == signing.sign_item(newer, OTHER_KEY)
 
 
-async def test_a_webhook_that_is_taken_away_gets_nothing_more(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_deleted_webhook_gets_nothing_more(twin: TwinAtWork, shop: Shop) -> None:
     shop.answers = [500]
     await twin.paid()
     await twin.settle()
@@ -143,6 +147,6 @@ async def test_a_webhook_that_is_taken_away_gets_nothing_more(twin: TwinAtWork, 
     await twin.settle(HOUR_S)
 
     assert len(shop.received) == 1
-    # The payment knows what would have been told.
+    # The payment has the event that would have been sent.
     events = (await twin.control("GET", f"payments/{psp_reference}"))["events"]
     assert [event["eventCode"] for event in events] == ["AUTHORISATION"]

@@ -1,4 +1,4 @@
-"""The twin tells of disputes: one name for each, the payment as original, whatever the order."""
+"""Disputes: one pspReference for each, the payment as original, in any order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EVENTS = [
 ]
 
 
-async def test_all_events_of_a_dispute_bear_one_name_and_the_payment(
+async def test_all_events_of_a_dispute_have_one_psp_reference_and_the_payments(
     twin: TwinAtWork, shop: Shop
 ) -> None:
     ours = await twin.paid()
@@ -40,12 +40,10 @@ async def test_all_events_of_a_dispute_bear_one_name_and_the_payment(
     assert {item["originalReference"] for item in items} == {ours}
 
 
-async def test_a_dispute_is_announced_with_its_reason_and_deadline(
-    twin: TwinAtWork, shop: Shop
-) -> None:
+async def test_a_dispute_has_its_reason_and_deadline(twin: TwinAtWork, shop: Shop) -> None:
     ours = await twin.paid()
-    said = {"value": 500, "reason": "No coffee", "reasonCode": "4853", "defenseDays": 3}
-    await twin.control("POST", f"payments/{ours}/disputes", said)
+    event = {"value": 500, "reason": "No coffee", "reasonCode": "4853", "defenseDays": 3}
+    await twin.control("POST", f"payments/{ours}/disputes", event)
     await twin.settle()
     item = shop.received[1].item
     extra = item["additionalData"]
@@ -58,15 +56,15 @@ async def test_a_dispute_is_announced_with_its_reason_and_deadline(
     assert left == timedelta(days=3)
 
 
-async def test_two_disputes_of_one_payment_have_two_names(twin: TwinAtWork) -> None:
+async def test_two_disputes_of_one_payment_have_two_psp_references(twin: TwinAtWork) -> None:
     ours = await twin.paid()
     path = f"payments/{ours}/disputes"
     first = await twin.control("POST", path)
     second = await twin.control("POST", path, {"pspReference": "SECONDDISPUTE001"})
-    goes_on = await twin.control("POST", path, {"event": "CHARGEBACK"})
+    continued = await twin.control("POST", path, {"event": "CHARGEBACK"})
 
     assert first["pspReference"] != "SECONDDISPUTE001"
-    assert second == goes_on == {"pspReference": "SECONDDISPUTE001"}
+    assert second == continued == {"pspReference": "SECONDDISPUTE001"}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +76,7 @@ async def test_two_disputes_of_one_payment_have_two_names(twin: TwinAtWork) -> N
         ({"why": "so"}, "why"),
     ],
 )
-async def test_an_order_that_cannot_be_read_names_its_field(
+async def test_a_request_that_cannot_be_read_names_its_field(
     twin: TwinAtWork, change: dict[str, object], field: str
 ) -> None:
     ours = await twin.paid()
@@ -87,7 +85,7 @@ async def test_an_order_that_cannot_be_read_names_its_field(
     assert (answer.status, answer.body["field"]) == (422, field)
 
 
-async def test_only_a_payment_that_was_paid_is_disputed(twin: TwinAtWork) -> None:
+async def test_only_a_paid_payment_can_be_disputed(twin: TwinAtWork) -> None:
     ours = await twin.paid()
     twin.twin.memory.state.payments[ours].status = Status.CANCELLED
     unknown = await twin.call("POST", "/twin/payments/NOSUCHPAYMENT001/disputes", {})
@@ -96,5 +94,5 @@ async def test_only_a_payment_that_was_paid_is_disputed(twin: TwinAtWork) -> Non
     assert unknown.status == 404
     assert (over.status, over.body["error"]) == (
         409,
-        "the payment is cancelled: only one that was paid",
+        "the payment is cancelled: only a paid one can be disputed",
     )

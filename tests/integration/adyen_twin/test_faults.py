@@ -1,4 +1,6 @@
-"""Each way the twin can be made to misbehave, and how faults are aimed."""
+"""Each fault, and how its targets are chosen."""
+
+from __future__ import annotations
 
 import asyncio
 from typing import Any
@@ -16,7 +18,7 @@ async def plan(twin: TwinAtWork, *faults: dict[str, Any]) -> None:
     await twin.control("PUT", "faults", list(faults))
 
 
-async def struck(twin: TwinAtWork) -> list[int]:
+async def triggered(twin: TwinAtWork) -> list[int]:
     return [fault["struck"] for fault in (await twin.control("GET", "faults"))["faults"]]
 
 
@@ -24,7 +26,7 @@ def references(shop: Shop) -> list[str]:
     return [webhook.item["merchantReference"] for webhook in shop.received]
 
 
-async def test_a_webhook_may_come_more_than_once(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_sent_more_than_once(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "duplicate_notice", "copies": 2})
     await twin.paid()
     await twin.settle()
@@ -33,7 +35,7 @@ async def test_a_webhook_may_come_more_than_once(twin: TwinAtWork, shop: Shop) -
     assert len({webhook.raw for webhook in shop.received}) == 1
 
 
-async def test_a_webhook_may_be_lost(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_lost(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "lose_notice", "reference": "LOST"})
     await twin.paid(reference="LOST")
     await twin.paid(reference="KEPT")
@@ -44,7 +46,7 @@ async def test_a_webhook_may_be_lost(twin: TwinAtWork, shop: Shop) -> None:
     assert (lost["reference"], lost["error"]) == ("LOST", "lost, as a fault planned")
 
 
-async def test_a_webhook_may_be_late_and_hold_up_nobody(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_late_and_others_do_not_wait(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "delay_notice", "seconds": 600, "reference": "LATE"})
     await twin.paid(reference="LATE")
     await twin.paid(reference="PROMPT")
@@ -56,7 +58,7 @@ async def test_a_webhook_may_be_late_and_hold_up_nobody(twin: TwinAtWork, shop: 
     assert references(shop) == ["PROMPT", "LATE"]
 
 
-async def test_a_webhook_may_come_after_the_next(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_sent_after_the_next(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "reorder_notice", "times": 1})
     for reference in ("FIRST", "SECOND", "THIRD"):
         await twin.paid(reference=reference)
@@ -65,7 +67,9 @@ async def test_a_webhook_may_come_after_the_next(twin: TwinAtWork, shop: Shop) -
     assert references(shop) == ["SECOND", "FIRST", "THIRD"]
 
 
-async def test_a_webhook_held_back_comes_though_no_other_does(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_that_is_held_back_is_sent_even_without_a_next_one(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     await plan(twin, {"fault": "reorder_notice", "seconds": 30})
     await twin.paid()
     await twin.settle(29)
@@ -76,7 +80,7 @@ async def test_a_webhook_held_back_comes_though_no_other_does(twin: TwinAtWork, 
 
 
 @pytest.mark.parametrize("fault", ["wrong_seal", "no_seal"])
-async def test_the_first_tries_may_be_sealed_badly(
+async def test_the_first_tries_can_have_a_wrong_signature(
     twin: TwinAtWork, shop: Shop, fault: str
 ) -> None:
     await plan(twin, {"fault": fault, "tries": 2})
@@ -85,12 +89,12 @@ async def test_the_first_tries_may_be_sealed_badly(
     await twin.settle(60)
 
     seen = [webhook.item["additionalData"].get("hmacSignature") for webhook in shop.received]
-    good = signing.seal_of_item(shop.received[0].item, KEY)
-    assert [seal == good for seal in seen] == [False, False, True]
+    good = signing.sign_item(shop.received[0].item, KEY)
+    assert [signature == good for signature in seen] == [False, False, True]
     assert (seen[0] is None) is (fault == "no_seal")
 
 
-async def test_a_webhook_may_bear_the_previous_key(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_signed_with_the_previous_key(twin: TwinAtWork, shop: Shop) -> None:
     await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": OTHER_KEY})
     await plan(twin, {"fault": "previous_key", "times": 1})
     await twin.paid()
@@ -99,13 +103,13 @@ async def test_a_webhook_may_bear_the_previous_key(twin: TwinAtWork, shop: Shop)
 
     items = [webhook.item for webhook in shop.received]
     assert [item["additionalData"]["hmacSignature"] for item in items] == [
-        signing.seal_of_item(items[0], KEY),
-        signing.seal_of_item(items[1], OTHER_KEY),
+        signing.sign_item(items[0], KEY),
+        signing.sign_item(items[1], OTHER_KEY),
     ]
 
 
 @pytest.mark.parametrize(("fault", "made"), [("lose_reply_before", 0), ("lose_reply_after", 1)])
-async def test_the_answer_may_never_come(twin: TwinAtWork, fault: str, made: int) -> None:
+async def test_the_answer_can_be_lost(twin: TwinAtWork, fault: str, made: int) -> None:
     await plan(twin, {"fault": fault, "call": "payments", "times": 1})
     with pytest.raises(aiohttp.ClientError):
         await twin.api("/v72/payments", payment_body(), key="k")
@@ -127,7 +131,7 @@ async def test_the_answer_may_never_come(twin: TwinAtWork, fault: str, made: int
     ],
 )
 @pytest.mark.parametrize("after", [False, True])
-async def test_the_answer_may_be_an_error(
+async def test_the_answer_can_be_an_error(
     twin: TwinAtWork, fault: str, status: int, code: str, transient: str | None, after: bool
 ) -> None:
     await plan(twin, {"fault": fault, "times": 1, "after": after})
@@ -138,12 +142,12 @@ async def test_the_answer_may_be_an_error(
     assert (first.status, first.body["errorCode"]) == (status, code)
     assert first.headers.get("transient-error") == transient
     assert count == int(after)
-    # The error was never the kept answer: asking again with the key gets the true one.
+    # The error is not the stored answer: the same key gets the real one.
     assert again.status == 200
     assert (await twin.control("GET", "payments"))["count"] == 1
 
 
-async def test_a_slow_answer_is_in_progress_for_others(twin: TwinAtWork) -> None:
+async def test_during_a_slow_answer_the_same_key_is_in_progress(twin: TwinAtWork) -> None:
     await plan(twin, {"fault": "slow_reply", "seconds": 0.5, "times": 1})
     slow = asyncio.create_task(twin.api("/v72/payments", payment_body(), key="k"))
     while (await twin.control("GET", "payments"))["count"] == 0:
@@ -157,68 +161,68 @@ async def test_a_slow_answer_is_in_progress_for_others(twin: TwinAtWork) -> None
     assert after.text == first.text
 
 
-async def test_a_webhook_may_come_before_the_answer(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_delivered_before_the_answer(twin: TwinAtWork, shop: Shop) -> None:
     await plan(
         twin,
         {"fault": "delay_notice", "seconds": 600, "eventCode": "AUTHORISATION"},
         {"fault": "notice_before_reply"},
     )
-    told = await twin.shopper(await twin.pay())
+    reply = await twin.shopper(await twin.pay())
     before = len(shop.received)
-    await twin.details(told["location"])
-    after = list(shop.said)
+    await twin.details(reply["location"])
+    after = list(shop.events)
     body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 1}}
-    await twin.api(f"/v72/payments/{told['pspReference']}/refunds", body)
+    await twin.api(f"/v72/payments/{reply['pspReference']}/refunds", body)
 
     assert before == 0
     assert after == [("AUTHORISATION", "true")]
-    assert shop.said[1:] == [("REFUND", "true")]
+    assert shop.events[1:] == [("REFUND", "true")]
 
 
-async def test_details_may_say_otherwise_than_the_webhook(twin: TwinAtWork, shop: Shop) -> None:
+async def test_details_can_differ_from_the_webhook(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "details_say", "resultCode": "Pending"})
-    told = await twin.shopper(await twin.pay())
-    details = await twin.details(told["location"])
+    reply = await twin.shopper(await twin.pay())
+    details = await twin.details(reply["location"])
     await twin.settle()
 
     assert details.body["resultCode"] == "Pending"
-    assert shop.said == [("AUTHORISATION", "true")]
+    assert shop.events == [("AUTHORISATION", "true")]
 
 
-async def test_the_wallet_may_refuse_what_is_approved(twin: TwinAtWork, shop: Shop) -> None:
+async def test_the_wallet_can_refuse_an_approved_payment(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "wallet_refuses", "reason": "FRAUD", "code": "20"})
-    told = await twin.shopper(await twin.pay())
+    reply = await twin.shopper(await twin.pay())
     await twin.settle()
 
-    assert told["status"] == "refused"
+    assert reply["status"] == "refused"
     assert shop.received[0].item["reason"] == "FRAUD"
 
 
 @pytest.mark.parametrize("same", [False, True])
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "expected"),
     [("false_then_true", ["false", "true"]), ("true_then_false", ["true", "false"])],
 )
-async def test_an_earlier_attempt_may_be_told_refused(
-    twin: TwinAtWork, shop: Shop, fault: str, said: list[str], same: bool
+async def test_the_refusal_of_an_earlier_attempt_can_be_sent(
+    twin: TwinAtWork, shop: Shop, fault: str, expected: list[str], same: bool
 ) -> None:
     await plan(twin, {"fault": fault, "seconds": 60, "samePspReference": same})
     psp_reference = await twin.paid()
     await twin.settle(60)
 
     names = {webhook.item["pspReference"] for webhook in shop.received}
-    assert [success for _, success in shop.said] == said
+    assert [success for _, success in shop.events] == expected
     assert len(names) == (1 if same else 2)
     assert psp_reference in names
     assert (await twin.control("GET", f"payments/{psp_reference}"))["status"] == "authorised"
 
 
-async def test_an_offer_may_be_told_closed_though_it_was_paid(twin: TwinAtWork, shop: Shop) -> None:
+async def test_offer_closed_can_be_sent_although_it_was_paid(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "offer_closed_after_paid", "seconds": 60})
     await twin.paid()
     await twin.settle(60)
 
-    assert shop.said == [("AUTHORISATION", "true"), ("OFFER_CLOSED", "true")]
+    assert shop.events == [("AUTHORISATION", "true"), ("OFFER_CLOSED", "true")]
 
 
 async def refunded(twin: TwinAtWork, psp_reference: str) -> int:
@@ -229,65 +233,65 @@ async def refunded(twin: TwinAtWork, psp_reference: str) -> int:
     return count
 
 
-async def test_a_refund_may_be_refused(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_refund_can_be_refused(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "refund_refused", "times": 1})
     psp_reference = await twin.paid()
 
     assert [await refunded(twin, psp_reference) for _ in range(2)] == [0, 1000]
-    assert [success for _, success in shop.said[1:]] == ["false", "true"]
+    assert [success for _, success in shop.events[1:]] == ["false", "true"]
 
 
 @pytest.mark.parametrize("code", ["REFUND_FAILED", "REFUNDED_REVERSED"])
-async def test_a_refund_may_fail_later(twin: TwinAtWork, shop: Shop, code: str) -> None:
+async def test_a_refund_can_fail_later(twin: TwinAtWork, shop: Shop, code: str) -> None:
     await plan(twin, {"fault": "refund_fails_later", "seconds": 7200, "eventCode": code})
     psp_reference = await twin.paid()
     at_first = await refunded(twin, psp_reference)
     await twin.settle(7200)
 
-    told = await twin.control("GET", f"payments/{psp_reference}")
+    reply = await twin.control("GET", f"payments/{psp_reference}")
     refund, failure = shop.received[-2].item, shop.received[-1].item
-    assert (at_first, told["refunded"]) == (1000, 0)
-    assert told["modifications"][-1]["outcome"] == "undone"
-    assert shop.said[1:] == [("REFUND", "true"), (code, "true")]
+    assert (at_first, reply["refunded"]) == (1000, 0)
+    assert reply["modifications"][-1]["outcome"] == "undone"
+    assert shop.events[1:] == [("REFUND", "true"), (code, "true")]
     assert failure["originalReference"] == psp_reference
     assert failure["pspReference"] == refund["pspReference"]
 
 
-async def test_a_capture_may_fail_later(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_capture_can_fail_later(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "capture_fails_later"})
     psp_reference = await twin.paid()
     await twin.settle(3600)
 
-    assert shop.said == [("AUTHORISATION", "true"), ("CAPTURE_FAILED", "true")]
+    assert shop.events == [("AUTHORISATION", "true"), ("CAPTURE_FAILED", "true")]
     assert (await twin.control("GET", f"payments/{psp_reference}"))["captured"] == 0
 
 
-async def test_faults_are_aimed_by_count(twin: TwinAtWork, shop: Shop) -> None:
+async def test_faults_are_limited_by_count(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "lose_notice", "skip": 1, "times": 2})
     for number in range(5):
         await twin.paid(reference=f"ORDER-{number}")
     await twin.settle()
 
     assert references(shop) == ["ORDER-0", "ORDER-3", "ORDER-4"]
-    assert await struck(twin) == [2]
+    assert await triggered(twin) == [2]
 
 
-async def test_a_seed_gives_the_same_faults_in_whatever_order(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_seed_triggers_the_same_faults_in_any_order(twin: TwinAtWork, shop: Shop) -> None:
     numbers = range(40)
-    heard = []
+    received = []
     for order in (numbers, reversed(numbers)):
         shop.received.clear()
         await plan(twin, {"fault": "lose_notice", "probability": 0.5, "seed": 7})
         for number in order:
             await twin.paid(reference=f"ORDER-{number}")
         await twin.settle()
-        heard.append(sorted(references(shop)))
+        received.append(sorted(references(shop)))
 
-    assert heard[0] == heard[1]
-    assert 5 < len(heard[0]) < 35
+    assert received[0] == received[1]
+    assert 5 < len(received[0]) < 35
 
 
-async def test_faults_are_taken_back(twin: TwinAtWork) -> None:
+async def test_faults_can_be_removed(twin: TwinAtWork) -> None:
     await plan(twin, {"fault": "error_500"})
     await twin.control("DELETE", "faults")
 
@@ -310,12 +314,12 @@ async def test_faults_are_taken_back(twin: TwinAtWork) -> None:
         ([{"fault": "details_say", "resultCode": "Maybe"}], "[0].resultCode"),
     ],
 )
-async def test_a_bad_fault_is_named(twin: TwinAtWork, faults: Any, field: str | None) -> None:
+async def test_an_invalid_fault_is_named(twin: TwinAtWork, faults: Any, field: str | None) -> None:
     answer = await twin.call("PUT", "/twin/faults", faults)
 
     assert answer.status == 422
     assert answer.body.get("field") == field, answer.text
-    assert await struck(twin) == []
+    assert await triggered(twin) == []
 
 
 @pytest.mark.parametrize(
@@ -331,7 +335,7 @@ async def test_a_bad_fault_is_named(twin: TwinAtWork, faults: Any, field: str | 
         ({"fault": "lose_notice", "chance": 1}, "probability"),
     ],
 )
-async def test_a_misspelt_name_is_told_the_names_that_there_are(
+async def test_a_misspelt_name_is_answered_with_the_valid_names(
     twin: TwinAtWork, fault: dict[str, Any], named: str
 ) -> None:
     answer = await twin.call("PUT", "/twin/faults", [fault])
@@ -360,7 +364,7 @@ _ANSWER = {"status": 422, "errorCode": "1", "message": "no"}
         ("GET", "payment", None, "docs/twin.md"),
     ],
 )
-async def test_a_control_that_is_called_wrongly_says_what_would_be_right(
+async def test_a_wrong_control_call_is_answered_with_what_is_valid(
     twin: TwinAtWork, method: str, path: str, body: Any, named: str
 ) -> None:
     answer = await twin.call(method, f"/twin/{path}", body)

@@ -1,5 +1,7 @@
 """One key, one payment, for seven days by the twin's clock."""
 
+from __future__ import annotations
+
 import asyncio
 
 from twin_fixtures import TwinAtWork, payment_body, twin
@@ -37,13 +39,13 @@ async def test_fifty_at_once_make_one_payment(twin: TwinAtWork) -> None:
 async def test_another_body_is_replayed_with_a_warning(twin: TwinAtWork) -> None:
     first = await twin.api("/v72/payments", payment_body(), key="k")
     other = await twin.api("/v72/payments", payment_body(reference="OTHER"), key="k")
-    told = await twin.control("GET", f"payments/{first.headers['pspReference']}")
+    reply = await twin.control("GET", f"payments/{first.headers['pspReference']}")
 
     assert other.text == first.text
-    assert told["warnings"] == ["idempotency key 'k' came again with another body or path"]
+    assert reply["warnings"] == ["idempotency key 'k' came again with another body or path"]
 
 
-async def test_another_body_is_refused_where_so_set(twin: TwinAtWork) -> None:
+async def test_another_body_is_refused_if_a_knob_says_so(twin: TwinAtWork) -> None:
     await twin.control("PUT", "knobs", {"idempotencyOtherBody": "refuse"})
     await twin.api("/v72/payments", payment_body(), key="k")
     other = await twin.api("/v72/payments", payment_body(reference="OTHER"), key="k")
@@ -59,7 +61,7 @@ async def test_an_error_is_kept_like_any_answer(twin: TwinAtWork) -> None:
     assert again.text == first.text
 
 
-async def test_a_key_is_forgotten_after_seven_days(twin: TwinAtWork) -> None:
+async def test_a_key_expires_after_seven_days(twin: TwinAtWork) -> None:
     await twin.api("/v72/payments", payment_body(), key="k")
     await twin.settle(7 * DAY_S - 60)
     within = await twin.control("GET", "payments")

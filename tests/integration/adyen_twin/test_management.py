@@ -1,4 +1,6 @@
-"""The standard webhook, set up as a shop's own script does: by the Management API."""
+"""The standard webhook, configured by the Management API."""
+
+from __future__ import annotations
 
 import asyncio
 from typing import Any
@@ -24,7 +26,7 @@ def wanted(shop: Shop, **changes: Any) -> dict[str, Any]:
     )
 
 
-async def test_a_webhook_is_made_sealed_tested_and_removed(twin: TwinAtWork) -> None:
+async def test_a_webhook_is_created_signed_tested_and_deleted(twin: TwinAtWork) -> None:
     async with listening() as shop:
         made = (await managed(twin, "POST", "", wanted(shop))).body
         path = f"/{made['id']}"
@@ -41,7 +43,7 @@ async def test_a_webhook_is_made_sealed_tested_and_removed(twin: TwinAtWork) -> 
 
     unsigned, signed, *tests = [webhook.item for webhook in shop.received]
     assert "hmacSignature" not in unsigned["additionalData"]
-    assert signed["additionalData"]["hmacSignature"] == signing.seal_of_item(signed, key)
+    assert signed["additionalData"]["hmacSignature"] == signing.sign_item(signed, key)
     assert [one["status"] for one in tested["data"]] == ["success"] * 4
     assert len(tests) == 4
     assert listed["data"] == [made]
@@ -50,16 +52,16 @@ async def test_a_webhook_is_made_sealed_tested_and_removed(twin: TwinAtWork) -> 
     assert (await managed(twin, "GET", "")).body["itemsTotal"] == 0
 
 
-async def test_it_is_the_control_s_own_webhook(twin: TwinAtWork) -> None:
+async def test_it_is_the_same_webhook_as_the_controls(twin: TwinAtWork) -> None:
     async with listening() as shop:
         endpoint = {"url": shop.url, "hmacKey": None, "username": "u", "password": "p"}
         await twin.control("PUT", "webhooks/standard", endpoint)
-        (told,) = (await managed(twin, "GET", "")).body["data"]
+        (reply,) = (await managed(twin, "GET", "")).body["data"]
         settings = {"additionalSettings": {"includeEventCodes": ["RECURRING_CONTRACT"]}}
-        changed = (await managed(twin, "PATCH", f"/{told['id']}", settings)).body
+        changed = (await managed(twin, "PATCH", f"/{reply['id']}", settings)).body
         second = await managed(twin, "POST", "", wanted(shop))
 
-    assert (told["username"], told["hasPassword"]) == ("u", True)
+    assert (reply["username"], reply["hasPassword"]) == ("u", True)
     assert changed["additionalSettings"] == {"includeEventCodes": ["RECURRING_CONTRACT"]}
     assert (await twin.control("GET", "knobs"))["extraEvents"] == ["RECURRING_CONTRACT"]
     assert second.status == 422
@@ -80,7 +82,7 @@ async def test_it_is_the_control_s_own_webhook(twin: TwinAtWork) -> None:
         ("POST", "/S2-0/test", {"types": []}, 404),
     ],
 )
-async def test_what_cannot_be_done_is_a_problem(
+async def test_an_error_is_a_problem_document(
     twin: TwinAtWork, method: str, path: str, body: Any, status: int
 ) -> None:
     answer = await managed(twin, method, path, body)
@@ -90,14 +92,14 @@ async def test_what_cannot_be_done_is_a_problem(
     assert (await managed(twin, "GET", "")).body["itemsTotal"] == 0
 
 
-async def test_keys_and_accounts_are_looked_at(twin: TwinAtWork) -> None:
+async def test_keys_and_accounts_are_checked(twin: TwinAtWork) -> None:
     strangers = await twin.api("/v3/merchants/Another/webhooks", None, method="GET")
     keyless = await twin.call("GET", WEBHOOKS)
 
     assert (strangers.status, keyless.status) == (403, 401)
 
 
-async def test_the_library_sets_it_up(twin: TwinAtWork) -> None:
+async def test_adyens_library_can_configure_it(twin: TwinAtWork) -> None:
     client: Any = Adyen.Adyen(xapikey="twin-api-key", platform="test")
     api = client.management.webhooks_merchant_level_api
     api.baseUrl = client.management.my_api_credential_api.baseUrl = f"{twin.url}/v3"

@@ -1,4 +1,6 @@
-"""What is done to a payment afterwards: received with 201, told by webhook, summed truly."""
+"""Modifications: received with 201, their outcome sent by webhook, their sums correct."""
+
+from __future__ import annotations
 
 from typing import Any
 
@@ -15,7 +17,7 @@ NOBODY = "NOSUCHPAYMENT000"
 async def modified(
     twin: TwinAtWork, psp_reference: str, what: str, value: int | None = None, **more: Any
 ) -> Answer:
-    """Ask for a modification."""
+    """Request a modification."""
     amount = {} if value is None else {"amount": {"currency": "IDR", "value": value}}
     body = {"merchantAccount": "TwinMerchant", **amount, **more}
     return await twin.api(f"/v72/payments/{psp_reference}/{what}", body)
@@ -23,11 +25,11 @@ async def modified(
 
 async def sums(twin: TwinAtWork, psp_reference: str) -> tuple[str, int, int]:
     """Return the payment's status, and how much was captured and refunded."""
-    told = await twin.control("GET", f"payments/{psp_reference}")
-    return told["status"], told["captured"], told["refunded"]
+    reply = await twin.control("GET", f"payments/{psp_reference}")
+    return reply["status"], reply["captured"], reply["refunded"]
 
 
-async def test_a_refund_is_received_and_then_told(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_refund_is_received_and_its_outcome_is_sent(twin: TwinAtWork, shop: Shop) -> None:
     psp_reference = await twin.paid()
     answer = await modified(
         twin, psp_reference, "refunds", 10_000, reference="R-1", merchantRefundReason="RETURN"
@@ -45,7 +47,7 @@ async def test_a_refund_is_received_and_then_told(twin: TwinAtWork, shop: Shop) 
         "merchantRefundReason": "RETURN",
         "status": "received",
     }
-    assert shop.said[-1] == ("REFUND", "true")
+    assert shop.events[-1] == ("REFUND", "true")
     assert item["originalReference"] == psp_reference
     assert item["pspReference"] == answer.body["pspReference"]
     assert item["merchantReference"] == "ORDER-1001"
@@ -58,14 +60,14 @@ async def test_refunds_never_exceed_what_was_captured(twin: TwinAtWork, shop: Sh
         await modified(twin, psp_reference, "refunds", value)
     await twin.settle(2)
 
-    told = [said for said in shop.said if said[0] == "REFUND"]
+    refunds = [event for event in shop.events if event[0] == "REFUND"]
     reasons = [webhook.item["reason"] for webhook in shop.received[1:]]
-    assert [success for _, success in told] == ["true", "true", "false", "true"]
+    assert [success for _, success in refunds] == ["true", "true", "false", "true"]
     assert reasons[2] == "Insufficient balance on payment"
     assert await sums(twin, psp_reference) == ("authorised", 25_000, 25_000)
 
 
-async def test_what_is_not_captured_cannot_be_refunded(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_uncaptured_payment_cannot_be_refunded(twin: TwinAtWork, shop: Shop) -> None:
     await twin.control("PUT", "knobs", {"capture": "manual"})
     psp_reference = await twin.paid()
     refused = (await twin.shopper(await twin.pay(), "refuse"))["pspReference"]
@@ -73,44 +75,44 @@ async def test_what_is_not_captured_cannot_be_refunded(twin: TwinAtWork, shop: S
         assert (await modified(twin, name, "refunds", 1)).status == 201
     await twin.settle(2)
 
-    assert shop.said[-2:] == [("REFUND", "false")] * 2
+    assert shop.events[-2:] == [("REFUND", "false")] * 2
     assert shop.received[-1].item["reason"] == (
         "Transaction hasn't been captured, refund not possible"
     )
 
 
-async def test_an_automatic_capture_may_be_asked_for_again(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_automatic_capture_can_be_requested_again(twin: TwinAtWork, shop: Shop) -> None:
     psp_reference = await twin.paid()
     await modified(twin, psp_reference, "captures", 25_000)
     await twin.settle(2)
 
-    assert shop.said[-1] == ("CAPTURE", "true")
+    assert shop.events[-1] == ("CAPTURE", "true")
     assert await sums(twin, psp_reference) == ("authorised", 25_000, 0)
 
 
-async def test_a_partial_capture_lets_the_rest_go(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_partial_capture_releases_the_rest(twin: TwinAtWork, shop: Shop) -> None:
     await twin.control("PUT", "knobs", {"capture": "manual"})
     psp_reference = await twin.paid()
     await modified(twin, psp_reference, "captures", 10_000)
     await modified(twin, psp_reference, "captures", 5_000)
     await twin.settle(2)
 
-    assert shop.said[-2:] == [("CAPTURE", "true"), ("CAPTURE", "false")]
+    assert shop.events[-2:] == [("CAPTURE", "true"), ("CAPTURE", "false")]
     assert await sums(twin, psp_reference) == ("authorised", 10_000, 0)
 
 
-async def test_several_captures_where_agreed(twin: TwinAtWork, shop: Shop) -> None:
+async def test_several_captures_if_a_knob_allows_them(twin: TwinAtWork, shop: Shop) -> None:
     await twin.control("PUT", "knobs", {"capture": "manual", "severalCaptures": True})
     psp_reference = await twin.paid()
     for value in (10_000, 10_000, 10_000):
         await modified(twin, psp_reference, "captures", value)
     await twin.settle(2)
 
-    assert [success for _, success in shop.said[-3:]] == ["true", "true", "false"]
+    assert [success for _, success in shop.events[-3:]] == ["true", "true", "false"]
     assert await sums(twin, psp_reference) == ("authorised", 20_000, 0)
 
 
-async def test_what_is_never_captured_expires(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_uncaptured_payment_expires(twin: TwinAtWork, shop: Shop) -> None:
     await twin.control("PUT", "knobs", {"capture": "manual"})
     psp_reference = await twin.paid()
     captured = await twin.paid(reference="CAPTURED")
@@ -119,14 +121,14 @@ async def test_what_is_never_captured_expires(twin: TwinAtWork, shop: Shop) -> N
     await modified(twin, psp_reference, "captures", 25_000)
     await twin.settle(2)
 
-    assert [said for said in shop.said if said[0] == "EXPIRE"] == [("EXPIRE", "true")]
+    assert [event for event in shop.events if event[0] == "EXPIRE"] == [("EXPIRE", "true")]
     assert await sums(twin, psp_reference) == ("expired", 0, 0)
     assert await sums(twin, captured) == ("authorised", 25_000, 0)
-    assert shop.said[-1] == ("CAPTURE", "false")
+    assert shop.events[-1] == ("CAPTURE", "false")
 
 
 @pytest.mark.parametrize(
-    ("knobs", "success", "ends"),
+    ("knobs", "success", "expected"),
     [
         ({"capture": "manual"}, "true", ("cancelled", 0, 0)),
         ({}, "false", ("authorised", 25_000, 0)),
@@ -134,7 +136,7 @@ async def test_what_is_never_captured_expires(twin: TwinAtWork, shop: Shop) -> N
     ],
 )
 async def test_a_cancel(
-    twin: TwinAtWork, shop: Shop, knobs: Any, success: str, ends: tuple[str, int, int]
+    twin: TwinAtWork, shop: Shop, knobs: Any, success: str, expected: tuple[str, int, int]
 ) -> None:
     await twin.control("PUT", "knobs", knobs)
     psp_reference = await twin.paid()
@@ -142,37 +144,37 @@ async def test_a_cancel(
     await twin.settle(2)
 
     assert answer.status == 201
-    assert shop.said[-1] == ("CANCELLATION", success)
-    assert await sums(twin, psp_reference) == ends
+    assert shop.events[-1] == ("CANCELLATION", success)
+    assert await sums(twin, psp_reference) == expected
 
 
 @pytest.mark.parametrize(
-    ("knobs", "action", "ends"),
+    ("knobs", "action", "expected"),
     [
         ({"capture": "manual"}, "cancel", ("cancelled", 0, 0)),
         ({}, "refund", ("authorised", 25_000, 25_000)),
     ],
 )
 async def test_a_reversal_cancels_or_refunds(
-    twin: TwinAtWork, shop: Shop, knobs: Any, action: str, ends: tuple[str, int, int]
+    twin: TwinAtWork, shop: Shop, knobs: Any, action: str, expected: tuple[str, int, int]
 ) -> None:
     await twin.control("PUT", "knobs", knobs)
     psp_reference = await twin.paid()
     await modified(twin, psp_reference, "reversals")
     await twin.settle(2)
 
-    assert shop.said[-1] == ("CANCEL_OR_REFUND", "true")
+    assert shop.events[-1] == ("CANCEL_OR_REFUND", "true")
     assert shop.received[-1].item["additionalData"]["modification.action"] == action
-    assert await sums(twin, psp_reference) == ends
+    assert await sums(twin, psp_reference) == expected
 
 
-async def test_a_reversal_after_a_refund_is_too_much(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_reversal_after_a_refund_fails(twin: TwinAtWork, shop: Shop) -> None:
     psp_reference = await twin.paid()
     await modified(twin, psp_reference, "refunds", 1)
     await modified(twin, psp_reference, "reversals")
     await twin.settle(2)
 
-    assert shop.said[-1] == ("CANCEL_OR_REFUND", "false")
+    assert shop.events[-1] == ("CANCEL_OR_REFUND", "false")
     assert await sums(twin, psp_reference) == ("authorised", 25_000, 1)
 
 
@@ -182,16 +184,14 @@ async def cancelled(twin: TwinAtWork, reference: str) -> Answer:
     return await twin.api("/v72/cancels", body)
 
 
-async def test_an_attempt_that_is_stuck_is_cancelled_by_reference(
-    twin: TwinAtWork, shop: Shop
-) -> None:
+async def test_an_open_payment_is_cancelled_by_reference(twin: TwinAtWork, shop: Shop) -> None:
     url = await twin.pay(reference="STUCK")
     await twin.paid(reference="PAID")
     answers = [await cancelled(twin, name) for name in ("STUCK", "PAID", "NEVER-CAME")]
     await twin.settle(2)
     too_late = await twin.call("POST", "/twin/wallet", {"url": url, "do": "approve"})
 
-    told = {
+    reply = {
         webhook.item["merchantReference"]: webhook.item
         for webhook in shop.received
         if webhook.item["eventCode"] == "TECHNICAL_CANCEL"
@@ -200,18 +200,18 @@ async def test_an_attempt_that_is_stuck_is_cancelled_by_reference(
     assert answers[0].body.keys() == {
         *("merchantAccount", "paymentReference", "pspReference", "status"),
     }
-    assert {name: item["success"] for name, item in told.items()} == {
+    assert {name: item["success"] for name, item in reply.items()} == {
         "STUCK": "true",
         "PAID": "false",
         "NEVER-CAME": "false",
     }
-    assert "originalReference" not in told["NEVER-CAME"]
+    assert "originalReference" not in reply["NEVER-CAME"]
     assert too_late.status == 409
     await twin.settle(3600)
-    assert ("OFFER_CLOSED", "true") not in shop.said
+    assert ("OFFER_CLOSED", "true") not in shop.events
 
 
-async def test_every_open_attempt_with_the_reference_is_cancelled(
+async def test_every_open_payment_with_the_reference_is_cancelled(
     twin: TwinAtWork, shop: Shop
 ) -> None:
     for _ in range(2):
@@ -219,9 +219,9 @@ async def test_every_open_attempt_with_the_reference_is_cancelled(
     await cancelled(twin, "TWICE")
     await twin.settle(2)
 
-    told = await twin.control("GET", "payments?reference=TWICE")
-    assert [payment["status"] for payment in told["payments"]] == ["cancelled"] * 2
-    assert shop.said == [("TECHNICAL_CANCEL", "true")] * 2
+    reply = await twin.control("GET", "payments?reference=TWICE")
+    assert [payment["status"] for payment in reply["payments"]] == ["cancelled"] * 2
+    assert shop.events == [("TECHNICAL_CANCEL", "true")] * 2
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ async def test_every_open_attempt_with_the_reference_is_cancelled(
         ("cancels", {"paymentReference": "X", "merchantAccount": "Another"}, 403, "901"),
     ],
 )
-async def test_what_cannot_be_asked(
+async def test_an_invalid_modification_is_refused(
     twin: TwinAtWork, path: str, body: dict[str, Any], status: int, code: str
 ) -> None:
     psp_reference = await twin.paid()
@@ -261,7 +261,7 @@ async def test_what_cannot_be_asked(
     assert (answer.status, answer.body["errorCode"]) == (status, code)
 
 
-async def test_a_modification_may_be_told_by_its_own_reference(
+async def test_a_modifications_webhook_can_have_its_own_reference(
     twin: TwinAtWork, shop: Shop
 ) -> None:
     await twin.control("PUT", "knobs", {"modificationReference": "modification"})
@@ -283,27 +283,27 @@ async def test_one_key_refunds_once(twin: TwinAtWork, shop: Shop) -> None:
     assert await sums(twin, psp_reference) == ("authorised", 25_000, 10_000)
 
 
-async def test_test_notifications_come_in_fours(twin: TwinAtWork, shop: Shop) -> None:
+async def test_there_are_four_test_notifications_per_event(twin: TwinAtWork, shop: Shop) -> None:
     body = {"types": ["AUTHORISATION", "REPORT_AVAILABLE"]}
     shop.answers = [202, 500]
-    told = await twin.control("POST", "webhooks/standard/test", body)
-    sealed = len(shop.received)
+    reply = await twin.control("POST", "webhooks/standard/test", body)
+    signed_count = len(shop.received)
     await twin.control("PUT", "knobs", {"testNoticesSealed": False})
     await twin.control("POST", "webhooks/standard/test", {"types": ["AUTHORISATION"]})
 
-    assert sealed == 8
-    assert [one["status"] for one in told["data"]][:3] == ["success", "failed", "success"]
+    assert signed_count == 8
+    assert [one["status"] for one in reply["data"]][:3] == ["success", "failed", "success"]
     assert {webhook.item["amount"]["currency"] for webhook in shop.received} == {"EUR", "GBP"}
     assert "hmacSignature" in shop.received[0].item["additionalData"]
     assert "additionalData" not in shop.received[-1].item
 
 
-async def test_payments_without_a_webhook_are_modified_all_the_same(twin: TwinAtWork) -> None:
+async def test_payments_are_modified_without_a_webhook_too(twin: TwinAtWork) -> None:
     answer = await twin.api("/v72/payments", payment_body())
     psp_reference = (await twin.shopper(answer.body["action"]["url"]))["pspReference"]
     await modified(twin, psp_reference, "refunds", 25_000)
     await twin.settle(2)
 
-    told = await twin.control("GET", f"payments/{psp_reference}")
-    assert [event["eventCode"] for event in told["events"]] == ["AUTHORISATION", "REFUND"]
-    assert [mod["kind"] for mod in told["modifications"]] == ["capture", "refund"]
+    reply = await twin.control("GET", f"payments/{psp_reference}")
+    assert [event["eventCode"] for event in reply["events"]] == ["AUTHORISATION", "REFUND"]
+    assert [mod["kind"] for mod in reply["modifications"]] == ["capture", "refund"]

@@ -1,4 +1,6 @@
-"""What a shopper's browser gets, without JavaScript: plain pages and forms."""
+"""The shopper's pages and forms, over HTTP."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Mapping
@@ -49,7 +51,7 @@ async def test_a_desktop_gets_a_code_and_a_phone_page_for_narrow_windows(twin: T
     assert 'inputmode="numeric"' in page.text
 
 
-async def test_where_a_phone_can_come_the_code_stands_before_the_page_here() -> None:
+async def test_if_a_phone_can_open_the_address_the_qr_code_is_above_the_link() -> None:
     async with serving(Twin(Settings(public_url="http://192.0.2.7:8080"), Knobs())) as far:
         there = urlsplit(await far.pay())._replace(scheme="", netloc="").geturl()
         address = (await far.call("GET", there)).headers["Location"]
@@ -98,10 +100,12 @@ async def test_closing_without_returning_leaves_both_where_they_are(twin: TwinAt
     assert "redirectResult" not in closed.text + desktop.text
 
 
-@pytest.mark.parametrize(("deed", "result"), [("cancel", "Cancelled"), ("refuse", "Refused")])
-async def test_no_pin_is_needed_to_say_no(twin: TwinAtWork, deed: str, result: str) -> None:
+@pytest.mark.parametrize(("action", "result"), [("cancel", "Cancelled"), ("refuse", "Refused")])
+async def test_no_pin_is_needed_to_cancel_or_refuse(
+    twin: TwinAtWork, action: str, result: str
+) -> None:
     address, _ = await opened(twin, PHONE)
-    answer = await sent(twin, f"{address}/{deed}")
+    answer = await sent(twin, f"{address}/{action}")
     details = await twin.details(answer.headers["Location"])
 
     assert details.body["resultCode"] == result
@@ -119,7 +123,7 @@ async def test_an_expired_page_leads_back_to_the_shop(twin: TwinAtWork) -> None:
     assert (await twin.details(way_back.replace("&amp;", "&"))).body["resultCode"] == "Cancelled"
 
 
-async def test_a_shopper_comes_back_by_post_where_so_asked(twin: TwinAtWork) -> None:
+async def test_a_shopper_returns_by_post_if_requested(twin: TwinAtWork) -> None:
     url = await twin.pay(redirectFromIssuerMethod="POST")
     address = (await twin.call("GET", url)).headers["Location"]
     page = await sent(twin, f"{address}/approve", pin="123456")
@@ -129,7 +133,7 @@ async def test_a_shopper_comes_back_by_post_where_so_asked(twin: TwinAtWork) -> 
     assert 'name="redirectResult" value="X6XtfGC3!Y' in page.text
 
 
-async def test_what_a_shop_says_is_not_taken_for_html(twin: TwinAtWork) -> None:
+async def test_a_shops_text_is_escaped(twin: TwinAtWork) -> None:
     url = await twin.pay(reference="<script>alert(1)</script>")
     address = (await twin.call("GET", url)).headers["Location"]
     page = await twin.call("GET", address, headers=PHONE)
@@ -144,7 +148,7 @@ async def test_wrong_addresses_are_404(twin: TwinAtWork) -> None:
         await twin.call("GET", "/checkoutshopper/checkoutPaymentRedirect?redirectData=x"),
         await twin.call("GET", "/checkoutshopper/checkoutPaymentRedirect"),
         await twin.call("GET", "/gopay/nothing"),
-        # Only the page's own key opens the page.
+        # Only the page key opens the page.
         await twin.call("GET", f"/gopay/{payment['pspReference']}"),
         await twin.call("GET", "/gopay/nothing/status"),
         await sent(twin, f"{address}/dance"),

@@ -1,4 +1,6 @@
-"""One payment through the twin, over HTTP: every way it can go."""
+"""One payment through the twin, over HTTP, with every result."""
+
+from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,10 +12,11 @@ from twin_fixtures import Shop, TwinAtWork, payment_body, result_of, shop, twin
 
 __all__ = ["shop", "twin"]
 
+RUPIAH = {"currency": "IDR", "value": 25_000}
 LISTING = {
     "merchantAccount": "TwinMerchant",
     "countryCode": "ID",
-    "amount": {"currency": "IDR", "value": 25000},
+    "amount": RUPIAH,
     "channel": "Web",
 }
 
@@ -39,7 +42,7 @@ async def test_gopay_is_listed_under_every_version(twin: TwinAtWork, prefix: str
         {"blockedPaymentMethods": ["gopay_wallet"]},
     ],
 )
-async def test_gopay_is_not_listed_where_it_does_not_fit(
+async def test_gopay_is_not_listed_for_other_countries_currencies_or_amounts(
     twin: TwinAtWork, change: dict[str, Any]
 ) -> None:
     answer = await twin.api("/v72/paymentMethods", LISTING | change)
@@ -60,31 +63,31 @@ async def test_a_redirect_has_its_reference_in_the_header_only(twin: TwinAtWork)
 
 async def test_an_approved_payment(twin: TwinAtWork, shop: Shop) -> None:
     url = await twin.pay(metadata={"basket": "7"})
-    told = await twin.shopper(url)
-    details = await twin.details(told["location"])
+    reply = await twin.shopper(url)
+    details = await twin.details(reply["location"])
     await twin.settle()
 
     item = shop.received[0].item
-    assert details.body == {"pspReference": told["pspReference"], "resultCode": "Authorised"}
-    assert shop.said == [("AUTHORISATION", "true")]
-    assert item["pspReference"] == told["pspReference"]
+    assert details.body == {"pspReference": reply["pspReference"], "resultCode": "Authorised"}
+    assert shop.events == [("AUTHORISATION", "true")]
+    assert item["pspReference"] == reply["pspReference"]
     assert item["additionalData"]["metadata.basket"] == "7"
     assert "originalReference" not in item
 
 
 @pytest.mark.parametrize(
-    ("deed", "result", "detailed", "code", "reason"),
+    ("action", "result", "detailed", "code", "reason"),
     [
         ("refuse", "Refused", "Refused", "2", "Refused"),
         ("cancel", "Cancelled", "Shopper Cancelled", "16", "Shopper Cancelled"),
     ],
 )
 async def test_a_payment_that_is_not_approved(
-    twin: TwinAtWork, shop: Shop, deed: str, result: str, detailed: str, code: str, reason: str
+    twin: TwinAtWork, shop: Shop, action: str, result: str, detailed: str, code: str, reason: str
 ) -> None:
-    recorded = await twin.details((await twin.shopper(await twin.pay(), deed))["location"])
+    recorded = await twin.details((await twin.shopper(await twin.pay(), action))["location"])
     await twin.control("PUT", "knobs", {"refusalReasons": "detailed"})
-    in_full = await twin.details((await twin.shopper(await twin.pay(), deed))["location"])
+    in_full = await twin.details((await twin.shopper(await twin.pay(), action))["location"])
     await twin.settle()
 
     assert recorded.status == 200
@@ -94,7 +97,7 @@ async def test_a_payment_that_is_not_approved(
     assert recorded.body["refusalReasonCode"] == "0"
     assert in_full.body["refusalReason"] == detailed
     assert in_full.body["refusalReasonCode"] == code
-    assert shop.said == [("AUTHORISATION", "false")] * 2
+    assert shop.events == [("AUTHORISATION", "false")] * 2
     assert shop.received[0].item["reason"] == reason
 
 
@@ -103,40 +106,40 @@ async def test_the_third_wrong_pin_refuses(twin: TwinAtWork, shop: Shop) -> None
     tries = [await twin.shopper(url, pin="000000") for _ in range(3)]
     await twin.settle()
 
-    assert [told.get("pinTriesLeft") for told in tries] == [2, 1, None]
-    assert [told["status"] for told in tries] == ["awaiting", "awaiting", "refused"]
+    assert [reply.get("pinTriesLeft") for reply in tries] == [2, 1, None]
+    assert [reply["status"] for reply in tries] == ["awaiting", "awaiting", "refused"]
     assert shop.received[0].item["reason"] == "Pin tries exceeded"
 
 
 async def test_more_than_the_balance_is_refused(twin: TwinAtWork, shop: Shop) -> None:
     url = await twin.pay(amount={"currency": "IDR", "value": 10_000_001})
-    told = await twin.shopper(url)
+    reply = await twin.shopper(url)
     await twin.settle()
 
-    assert told["status"] == "refused"
+    assert reply["status"] == "refused"
     assert shop.received[0].item["reason"] == "Not enough balance"
 
 
 async def test_paid_but_never_returned(twin: TwinAtWork, shop: Shop) -> None:
-    told = await twin.shopper(await twin.pay(), "approve_without_return")
+    reply = await twin.shopper(await twin.pay(), "approve_without_return")
     await twin.settle()
 
-    assert (told["location"], told["status"]) == (None, "authorised")
-    assert shop.said == [("AUTHORISATION", "true")]
+    assert (reply["location"], reply["status"]) == (None, "authorised")
+    assert shop.events == [("AUTHORISATION", "true")]
 
 
-async def test_an_offer_nobody_takes_up_closes_by_the_clock(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_unpaid_offer_closes_by_the_clock(twin: TwinAtWork, shop: Shop) -> None:
     answer = await twin.api("/v72/payments", payment_body())
     offer = answer.headers["pspReference"]
     await twin.settle(30 * 60 - 5)
-    before = list(shop.said)
+    before = list(shop.events)
     await twin.settle(10)
     late = await twin.call(
         "POST", "/twin/wallet", {"url": answer.body["action"]["url"], "do": "approve"}
     )
 
     assert before == []
-    assert shop.said == [("OFFER_CLOSED", "true")]
+    assert shop.events == [("OFFER_CLOSED", "true")]
     assert shop.received[0].item["pspReference"] == offer
     assert late.status == 409
     assert (await twin.control("GET", f"payments/{offer}"))["status"] == "expired"
@@ -159,16 +162,16 @@ def _later(moment: str, *, minutes: int) -> str:
     return (datetime.fromisoformat(moment) + timedelta(minutes=minutes)).isoformat()
 
 
-async def test_details_are_told_once(twin: TwinAtWork) -> None:
-    told = await twin.shopper(await twin.pay())
-    first = await twin.details(told["location"], key="return-1")
-    again = await twin.details(told["location"])
-    same_key = await twin.details(told["location"], key="return-1")
+async def test_details_are_answered_once(twin: TwinAtWork) -> None:
+    reply = await twin.shopper(await twin.pay())
+    first = await twin.details(reply["location"], key="return-1")
+    again = await twin.details(reply["location"])
+    same_key = await twin.details(reply["location"], key="return-1")
     await twin.control("PUT", "knobs", {"detailsRepeat": "replay"})
-    replayed = await twin.details(told["location"])
+    replayed = await twin.details(reply["location"])
 
     assert (again.status, again.body["errorCode"]) == (422, "704")
-    assert again.body["pspReference"] == told["pspReference"]
+    assert again.body["pspReference"] == reply["pspReference"]
     assert (same_key.status, same_key.text) == (200, first.text)
     assert replayed.body == first.body
 
@@ -188,7 +191,7 @@ async def test_details_are_told_once(twin: TwinAtWork) -> None:
         (b'{"details": \xff}', 400, "702"),
     ],
 )
-async def test_details_that_lead_nowhere(
+async def test_invalid_details_are_refused(
     twin: TwinAtWork, body: Any, status: int, code: str
 ) -> None:
     answer = await twin.api("/v72/payments/details", body)
@@ -197,15 +200,15 @@ async def test_details_that_lead_nowhere(
 
 
 async def test_a_result_must_be_decoded_once_and_only_once(twin: TwinAtWork) -> None:
-    told = await twin.shopper(await twin.pay())
-    raw = told["location"].partition("redirectResult=")[2]
+    reply = await twin.shopper(await twin.pay())
+    raw = reply["location"].partition("redirectResult=")[2]
     still_encoded = await twin.api("/v72/payments/details", {"details": {"redirectResult": raw}})
 
     assert still_encoded.body["errorCode"] == "14_018"
-    assert (await twin.details(told["location"])).status == 200
+    assert (await twin.details(reply["location"])).status == 200
 
 
-async def test_only_the_twins_key_opens(twin: TwinAtWork) -> None:
+async def test_only_the_twins_key_is_accepted(twin: TwinAtWork) -> None:
     answer = await twin.call("POST", "/v72/payments", payment_body(), {"X-API-Key": "wrong"})
     without = await twin.call("POST", "/v72/payments", payment_body())
 
@@ -214,20 +217,20 @@ async def test_only_the_twins_key_opens(twin: TwinAtWork) -> None:
     assert without.status == 401
 
 
-async def test_paths_the_twin_does_not_have_answer_404(twin: TwinAtWork) -> None:
+async def test_unknown_paths_are_answered_404(twin: TwinAtWork) -> None:
     for path in ("/v72/donations", "/v73/payments", "/v67/payments", "/nowhere"):
         assert (await twin.api(path, {})).status == 404
 
 
-async def test_a_redirect_comes_by_post_unasked_where_the_knob_says_so(twin: TwinAtWork) -> None:
+async def test_a_knob_makes_every_redirect_a_post(twin: TwinAtWork) -> None:
     await twin.control("PUT", "knobs", {"actionUrl": "post"})
     action = (await twin.api("/v72/payments", payment_body())).body["action"]
     by_address = await twin.call("GET", action["url"])
-    told = await twin.shopper(action["url"])
+    reply = await twin.shopper(action["url"])
 
     assert (action["method"], list(action["data"])) == ("POST", ["payload"])
     assert by_address.status == 404
-    assert "method" not in told  # The way back is by GET all the same.
+    assert "method" not in reply  # The return is by GET nevertheless.
 
 
 async def test_a_redirect_by_post(twin: TwinAtWork) -> None:
@@ -238,11 +241,70 @@ async def test_a_redirect_by_post(twin: TwinAtWork) -> None:
     posted = await twin.call(
         "POST", action["url"], f"payload={action['data']['payload']}".encode(), form
     )
-    told = await twin.shopper(action["url"])
+    reply = await twin.shopper(action["url"])
 
     assert action["method"] == "POST"
     assert by_address.status == 404
     assert posted.status == 303
-    assert (told["method"], told["url"]) == ("POST", body["returnUrl"])
-    assert told["data"]["redirectResult"] == result_of(told["location"])
-    assert parse_qs(urlsplit(told["location"]).query)["order"] == ["1001"]
+    assert (reply["method"], reply["url"]) == ("POST", body["returnUrl"])
+    assert reply["data"]["redirectResult"] == result_of(reply["location"])
+    assert parse_qs(urlsplit(reply["location"]).query)["order"] == ["1001"]
+
+
+async def test_a_knob_changes_the_answer_of_a_rule(twin: TwinAtWork) -> None:
+    other = {"status": 400, "errorCode": "14_0xx", "message": "No browser", "errorType": "internal"}
+    await twin.control("PUT", "knobs", {"answers": {"gopay_browser": other}})
+    answer = await twin.api("/v72/payments", payment_body(browserInfo=None))
+
+    assert answer.status == 400
+    assert answer.body == other
+
+
+@pytest.mark.parametrize(("value", "status"), [(99, 422), (100, 200), (200, 200), (201, 422)])
+async def test_the_limits_of_an_amount_are_knobs(twin: TwinAtWork, value: int, status: int) -> None:
+    await twin.control("PUT", "knobs", {"amountMin": 100, "amountMax": 200})
+    body = payment_body(amount={"currency": "IDR", "value": value})
+
+    assert (await twin.api("/v72/payments", body)).status == status
+
+
+async def test_details_have_no_more_than_adyens_example_unless_a_knob_adds_it(
+    twin: TwinAtWork,
+) -> None:
+    url = await twin.pay()
+    reply = await twin.shopper(url)
+    bare = await twin.details(reply["location"])
+    await twin.control("PUT", "knobs", {"detailsReference": "present", "detailsRepeat": "replay"})
+    whole = await twin.details(reply["location"])
+
+    least = {"resultCode": "Authorised", "pspReference": reply["pspReference"]}
+    assert bare.body == least
+    assert whole.body == least | {
+        "merchantReference": "ORDER-1001",
+        "amount": RUPIAH,
+        "paymentMethod": {"type": "gopay_wallet"},
+    }
+
+
+async def test_a_refusal_in_details_has_a_reason_and_no_reference(twin: TwinAtWork) -> None:
+    reply = await twin.shopper(await twin.pay(), "refuse")
+    bare = await twin.details(reply["location"])
+
+    assert bare.body == {
+        "resultCode": "Refused",
+        "pspReference": reply["pspReference"],
+        "refusalReason": "REFUSED",
+        "refusalReasonCode": "0",
+    }
+
+
+@pytest.mark.parametrize(("knob", "echoed"), [(True, {"metadata.basket"}), (False, set())])
+async def test_an_authorisation_echoes_metadata_only_if_a_knob_says_so(
+    twin: TwinAtWork, shop: Shop, knob: bool, echoed: set[str]
+) -> None:
+    await twin.control("PUT", "knobs", {"authorisationMetadata": knob})
+    await twin.paid(metadata={"basket": "7"})
+    await twin.settle()
+
+    names = shop.received[0].item["additionalData"]
+    assert {name for name in names if name.startswith("metadata.")} == echoed

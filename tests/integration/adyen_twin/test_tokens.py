@@ -1,4 +1,6 @@
-"""Tokens: saved, told, charged both ways, listed, disabled by either hand."""
+"""Tokens: saved, sent by webhook, charged in both models, listed, disabled by shop or shopper."""
+
+from __future__ import annotations
 
 import re
 from typing import Any
@@ -30,7 +32,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 async def charged(
     twin: TwinAtWork, token: str, model: str = "Subscription", **changes: Any
 ) -> Answer:
-    """Charge a token, as GoPay's page has it."""
+    """Charge a token, as GoPay's page describes it."""
     return await twin.api("/v72/payments", charge_body(token, model, **changes))
 
 
@@ -38,7 +40,7 @@ def kinds(shop: Shop) -> list[str]:
     return [webhook.body["type"] for webhook in shop.received]
 
 
-async def test_a_token_is_told_once_the_payment_is_settled(
+async def test_a_token_webhook_is_sent_once_the_payment_is_settled(
     twin: TwinAtWork, shop: Shop, token_shop: Shop
 ) -> None:
     psp_reference = await twin.paid(recurringProcessingModel="Subscription", **SAVE)
@@ -48,19 +50,19 @@ async def test_a_token_is_told_once_the_payment_is_settled(
 
     (webhook,) = token_shop.received
     assert before == 0
-    assert shop.said == [("AUTHORISATION", "true")]
+    assert shop.events == [("AUTHORISATION", "true")]
     assert webhook.body["type"] == "recurring.token.created"
     assert webhook.body["eventId"] == psp_reference
     assert webhook.body["data"]["operation"] == "created"
     assert webhook.body["data"]["shopperReference"] == "shopper-1"
-    assert webhook.headers["HmacSignature"] == signing.seal_of_bytes(webhook.raw, OTHER_KEY)
+    assert webhook.headers["HmacSignature"] == signing.sign_bytes(webhook.raw, OTHER_KEY)
     assert webhook.headers["Protocol"] == "HmacSHA256"
 
 
 @pytest.mark.parametrize(
     ("when", "order"), [("before", ["tokens", "standard"]), ("never", ["standard"])]
 )
-async def test_a_token_may_be_told_before_or_never(
+async def test_a_token_webhook_can_be_sent_before_or_never(
     twin: TwinAtWork, shop: Shop, token_shop: Shop, when: str, order: list[str]
 ) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": when})
@@ -71,11 +73,11 @@ async def test_a_token_may_be_told_before_or_never(
         (await twin.control("GET", "deliveries"))["deliveries"], key=lambda one: one["notice"]
     )
     assert [event["endpoint"] for event in events] == order
-    # Told or not, it is there.
+    # The token exists whether or not the webhook was sent.
     assert (await charged(twin, token)).body["resultCode"] == "Authorised"
 
 
-async def test_what_is_not_paid_saves_nothing(twin: TwinAtWork, token_shop: Shop) -> None:
+async def test_an_unpaid_payment_saves_no_token(twin: TwinAtWork, token_shop: Shop) -> None:
     url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
     await twin.shopper(url, "refuse")
     await twin.settle(60)
@@ -90,14 +92,14 @@ async def test_the_same_wallet_is_one_token(twin: TwinAtWork, token_shop: Shop) 
     other_model = await twin.saved("CardOnFile")
     await twin.settle(60)
 
-    (told,) = (await twin.control("GET", "tokens?shopperReference=shopper-1"))["tokens"]
+    (reply,) = (await twin.control("GET", "tokens?shopperReference=shopper-1"))["tokens"]
     assert first == again == other_model
     assert kinds(token_shop) == [
         "recurring.token.created",
         "recurring.token.alreadyExisting",
         "recurring.token.updated",
     ]
-    assert told["models"] == ["Subscription", "CardOnFile"]
+    assert reply["models"] == ["Subscription", "CardOnFile"]
 
 
 async def test_another_wallet_and_another_shopper_are_other_tokens(twin: TwinAtWork) -> None:
@@ -150,11 +152,11 @@ async def test_a_subscription_is_refused_by_the_wallets_state(
     assert refused.body["resultCode"] == "Refused"
     assert (refused.body["refusalReason"], refused.body["refusalReasonCode"]) == (reason, code)
     assert paid.body["resultCode"] == "Authorised"
-    assert [success for _, success in shop.said] == ["true", "false", "true"]
+    assert [success for _, success in shop.events] == ["true", "false", "true"]
 
 
 @pytest.mark.parametrize("code", ["Received", "Pending"])
-async def test_a_subscription_may_be_left_open_at_first(
+async def test_a_subscription_charge_can_be_left_open(
     twin: TwinAtWork, shop: Shop, code: str
 ) -> None:
     token = await twin.saved()
@@ -170,13 +172,13 @@ async def test_a_subscription_may_be_left_open_at_first(
     assert shop.received[-1].item["pspReference"] == answer.body["pspReference"]
 
 
-async def test_a_card_on_file_payment_asks_for_the_pin(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_card_on_file_payment_requires_the_pin(twin: TwinAtWork, shop: Shop) -> None:
     token = await twin.saved("CardOnFile")
     answer = await charged(twin, token, "CardOnFile")
     url = answer.body["action"]["url"]
     wrong = await twin.shopper(url, pin="999999")
-    told = await twin.shopper(url)
-    details = await twin.details(told["location"])
+    reply = await twin.shopper(url)
+    details = await twin.details(reply["location"])
     refused = (await charged(twin, token, "CardOnFile")).body["action"]["url"]
     cancelled = (await charged(twin, token, "CardOnFile")).body["action"]["url"]
 
@@ -186,10 +188,12 @@ async def test_a_card_on_file_payment_asks_for_the_pin(twin: TwinAtWork, shop: S
     assert details.body["resultCode"] == "Authorised"
     assert (await twin.shopper(refused, "refuse"))["status"] == "refused"
     assert (await twin.shopper(cancelled, "cancel"))["status"] == "cancelled"
-    assert result_of(told["location"])
+    assert result_of(reply["location"])
 
 
-async def test_a_token_is_charged_as_it_was_saved_unless_so_set(twin: TwinAtWork) -> None:
+async def test_a_token_is_charged_only_in_its_model_unless_a_knob_allows_both(
+    twin: TwinAtWork,
+) -> None:
     token = await twin.saved("Subscription")
     refused = await charged(twin, token, "CardOnFile")
     await twin.control("PUT", "knobs", {"tokensCharged": "both"})
@@ -216,7 +220,7 @@ async def test_a_token_is_charged_as_it_was_saved_unless_so_set(twin: TwinAtWork
         ({"returnUrl": None}, 422, "14_030"),
     ],
 )
-async def test_a_charge_that_cannot_be_asked_for(
+async def test_an_invalid_charge_is_refused(
     twin: TwinAtWork, changes: dict[str, Any], status: int, code: str
 ) -> None:
     token = await twin.saved()
@@ -228,7 +232,7 @@ async def test_a_charge_that_cannot_be_asked_for(
 @pytest.mark.parametrize(
     "method", [{"type": "gopay_wallet"}, {"recurringDetailReference": "TOKEN"}]
 )
-async def test_a_token_may_come_with_its_type_or_its_older_name(
+async def test_a_charge_can_name_the_type_or_use_the_older_field(
     twin: TwinAtWork, method: dict[str, str]
 ) -> None:
     token = await twin.saved()
@@ -248,7 +252,7 @@ async def test_a_token_may_come_with_its_type_or_its_older_name(
         ({"recurringProcessingModel": "UnscheduledCardOnFile"}, 500),
     ],
 )
-async def test_a_token_that_cannot_be_asked_for(
+async def test_an_invalid_request_to_save_a_token_is_refused(
     twin: TwinAtWork, changes: dict[str, Any], status: int
 ) -> None:
     body = payment_body(**SAVE | {"recurringProcessingModel": "Subscription"} | changes)
@@ -257,48 +261,48 @@ async def test_a_token_that_cannot_be_asked_for(
 
 
 @pytest.mark.parametrize("older", ["enableRecurring", "enableOneClick"])
-async def test_the_older_names_save_a_token_too(twin: TwinAtWork, older: str) -> None:
+async def test_the_older_fields_save_a_token_too(twin: TwinAtWork, older: str) -> None:
     changes: dict[str, Any] = {"storePaymentMethod": None, older: True}
 
     assert await twin.saved("Subscription", **changes)
 
 
-async def test_the_older_webhook_and_the_authorisation_may_tell_of_a_token(
+async def test_the_older_webhook_and_the_authorisation_can_have_the_token(
     twin: TwinAtWork, shop: Shop
 ) -> None:
     knobs = {"extraEvents": ["RECURRING_CONTRACT"], "tokensInAuthorisation": True}
     await twin.control("PUT", "knobs", knobs)
     url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
-    told = await twin.shopper(url)
-    details = await twin.details(told["location"])
+    reply = await twin.shopper(url)
+    details = await twin.details(reply["location"])
     await twin.settle(10)
 
     authorisation, contract = [webhook.item for webhook in shop.received]
     token = contract["pspReference"]
-    said = {
+    tokenization = {
         "tokenization.storedPaymentMethodId": token,
         "tokenization.shopperReference": "shopper-1",
         "tokenization.store.operationType": "created",
     }
     assert contract["eventCode"] == "RECURRING_CONTRACT"
-    assert contract["originalReference"] == contract["originalPsp"] == told["pspReference"]
+    assert contract["originalReference"] == contract["originalPsp"] == reply["pspReference"]
     assert contract["amount"]["value"] == 0
-    assert said.items() <= authorisation["additionalData"].items()
-    assert details.body["additionalData"] == said
+    assert tokenization.items() <= authorisation["additionalData"].items()
+    assert details.body["additionalData"] == tokenization
 
 
-async def test_a_shopper_sees_what_is_saved_where_gopay_is_on_offer(twin: TwinAtWork) -> None:
+async def test_saved_tokens_are_listed_where_gopay_is_listed(twin: TwinAtWork) -> None:
     token = await twin.saved()
-    asked = ACCOUNT | {
+    request = ACCOUNT | {
         "countryCode": "ID",
         "amount": {"currency": "IDR", "value": 1},
         "channel": "Web",
         "shopperReference": "shopper-1",
     }
-    told = (await twin.api("/v72/paymentMethods", asked)).body
-    abroad = (await twin.api("/v72/paymentMethods", asked | {"countryCode": "NL"})).body
+    reply = (await twin.api("/v72/paymentMethods", request)).body
+    abroad = (await twin.api("/v72/paymentMethods", request | {"countryCode": "NL"})).body
 
-    assert told["storedPaymentMethods"] == [
+    assert reply["storedPaymentMethods"] == [
         {
             "id": token,
             "name": "GoPay Wallet",
@@ -380,7 +384,7 @@ async def test_the_classic_disable_of_one_and_of_all(twin: TwinAtWork, token_sho
     assert (nobody.status, nobody.body["errorCode"]) == (422, "800")
     assert one.body == {"response": "[detail-successfully-disabled]"}
     assert (again.status, again.body["errorCode"]) == (422, "803")
-    # The trap: no detail named, all of them gone.
+    # Without a detail, all tokens are disabled.
     assert everything.body == {"response": "[all-details-successfully-disabled]"}
     assert kinds(token_shop) == ["recurring.token.disabled"] * 3
 
@@ -397,7 +401,9 @@ async def test_the_classic_disable_of_one_contract(twin: TwinAtWork) -> None:
     assert gone["active"] is False
 
 
-async def test_the_shopper_takes_it_back_inside_gopay(twin: TwinAtWork, token_shop: Shop) -> None:
+async def test_the_shopper_unlinks_the_shop_inside_gopay(
+    twin: TwinAtWork, token_shop: Shop
+) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": "never"})
     token = await twin.saved()
     app = (await twin.control("GET", "wallets/shopper-1"))["app"]
@@ -416,23 +422,23 @@ async def test_the_shopper_takes_it_back_inside_gopay(twin: TwinAtWork, token_sh
     assert (await charged(twin, token)).status == 422
 
 
-async def test_a_token_is_disabled_or_updated_by_another_hand(
+async def test_a_token_is_disabled_or_updated_by_a_control(
     twin: TwinAtWork, token_shop: Shop
 ) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": "never", "tokensSpelled": "spaced"})
     token = await twin.saved()
-    for deed in ("update", "disable"):
-        await twin.control("POST", f"tokens/{token}", {"do": deed})
+    for action in ("update", "disable"):
+        await twin.control("POST", f"tokens/{token}", {"do": action})
     await twin.settle()
 
     assert kinds(token_shop) == ["recurring.token.updated", "recurring.token.disabled"]
-    # Written with white space: who signs their own spelling of it is caught.
+    # With white space: a shop that signs its own JSON fails.
     for webhook in token_shop.received:
         assert webhook.raw.startswith(b"{\n  ")
-        assert webhook.headers["HmacSignature"] == signing.seal_of_bytes(webhook.raw, OTHER_KEY)
+        assert webhook.headers["HmacSignature"] == signing.sign_bytes(webhook.raw, OTHER_KEY)
 
 
-async def test_faults_strike_token_webhooks(twin: TwinAtWork, token_shop: Shop) -> None:
+async def test_faults_are_triggered_by_token_webhooks(twin: TwinAtWork, token_shop: Shop) -> None:
     created = {"endpoint": "tokens", "eventCode": "recurring.token.created"}
     faults = [
         {"fault": "duplicate_notice", **created},
@@ -444,9 +450,9 @@ async def test_faults_strike_token_webhooks(twin: TwinAtWork, token_shop: Shop) 
     await twin.settle(60)
 
     good = [
-        webhook.headers["HmacSignature"] == signing.seal_of_bytes(webhook.raw, OTHER_KEY)
+        webhook.headers["HmacSignature"] == signing.sign_bytes(webhook.raw, OTHER_KEY)
         for webhook in token_shop.received
     ]
     assert kinds(token_shop) == ["recurring.token.created"] * 3
-    # Each copy's first try is spoiled; the shop let the second one's pass.
+    # The first try of each copy is badly signed; the shop accepted that of the second copy.
     assert good == [False, True, False]

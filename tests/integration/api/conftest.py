@@ -1,4 +1,4 @@
-"""Who calls the house in these tests."""
+"""The client that calls Kasir in these tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refunds, captures, cancels and reversals over HTTP: in Adyen's shape, and never too much."""
+"""Refunds, captures, cancels and reversals over HTTP: Adyen's format, and never too much."""
 
 from __future__ import annotations
 
@@ -10,16 +10,8 @@ import pytest
 
 from fakes import payment_body
 from kasir.demo.client import Walker, until
+from paid_payment import paid_payment
 from raw_http import Caller, Said, is_adyens_error
-
-
-async def paid(caller: Caller, walker: Walker) -> tuple[str, str]:
-    """A payment of 25,000 rupiah that is paid: its reference and its pspReference."""
-    reference = f"CHG-{secrets.token_hex(6)}"
-    started = await caller.post("/v72/payments", payment_body(reference=reference))
-    await walker.shopper(started.json["action"], "approve_without_return")
-    payment = await walker.status(reference, "authorised")
-    return reference, payment["pspReference"]
 
 
 def rupiah(value: int) -> dict[str, Any]:
@@ -42,10 +34,10 @@ async def until_refunded(caller: Caller, reference: str, value: int) -> dict[str
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_a_refund_is_received_in_adyens_shape_and_then_confirmed(
+async def test_a_refund_is_received_in_adyens_format_and_then_confirmed(
     caller: Caller, walker: Walker, version: int
 ) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "CHG")
     said = await refund(caller, psp, 10_000, version=version)
     payment = await until_refunded(caller, reference, 10_000)
     (theirs,) = await caller.at_the_twin(reference)
@@ -58,10 +50,8 @@ async def test_a_refund_is_received_in_adyens_shape_and_then_confirmed(
     assert theirs["refunded"] == 10_000
 
 
-async def test_refunds_add_up_to_what_was_captured_and_no_further(
-    caller: Caller, walker: Walker
-) -> None:
-    reference, psp = await paid(caller, walker)
+async def test_refunds_add_up_to_at_most_what_was_captured(caller: Caller, walker: Walker) -> None:
+    reference, psp = await paid_payment(caller, walker, "CHG")
     first, second = await refund(caller, psp, 20_000), await refund(caller, psp, 5_000)
     third = await refund(caller, psp, 1)
     await until_refunded(caller, reference, 25_000)
@@ -72,7 +62,7 @@ async def test_refunds_add_up_to_what_was_captured_and_no_further(
 
 
 async def test_fifty_refunds_at_once_are_two_at_the_twin(caller: Caller, walker: Walker) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "CHG")
     answers = await asyncio.gather(*(refund(caller, psp, 10_000) for _ in range(50)))
     await until_refunded(caller, reference, 20_000)
     (theirs,) = await caller.at_the_twin(reference)
@@ -82,7 +72,7 @@ async def test_fifty_refunds_at_once_are_two_at_the_twin(caller: Caller, walker:
 
 
 async def test_the_same_key_is_one_refund(caller: Caller, walker: Walker) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "CHG")
     key = f"refund-{psp}"
     first, again = [await refund(caller, psp, 10_000, key=key) for _ in range(2)]
     other = await refund(caller, psp, 5_000, key=key)
@@ -111,10 +101,10 @@ async def test_the_same_key_is_one_refund(caller: Caller, walker: Walker) -> Non
         ("reversals", {"merchantAccount": "Another"}, 403, "merchantAccount"),
     ],
 )
-async def test_a_bad_change_names_its_field_and_changes_nothing(
+async def test_an_invalid_change_names_its_field_and_changes_nothing(
     caller: Caller, walker: Walker, change: str, body: dict[str, Any], status: int, field: str
 ) -> None:
-    reference, psp = await paid(caller, walker)
+    reference, psp = await paid_payment(caller, walker, "CHG")
     before = await caller.at_the_twin(reference)
     said = await caller.post(f"/v72/payments/{psp}/{change}", body)
 
@@ -125,7 +115,7 @@ async def test_a_bad_change_names_its_field_and_changes_nothing(
 
 @pytest.mark.parametrize("change", ["refunds", "captures", "cancels", "reversals"])
 @pytest.mark.parametrize("psp", ["NOBODYS000000001", "%00", "x" * 500])
-async def test_a_payment_that_is_not_ours_is_not_changed(
+async def test_a_payment_that_is_not_kasirs_is_not_changed(
     caller: Caller, change: str, psp: str
 ) -> None:
     before = await caller.kept()
@@ -136,15 +126,15 @@ async def test_a_payment_that_is_not_ours_is_not_changed(
     assert await caller.kept() == before
 
 
-async def test_a_change_nobody_has_heard_of_is_404(caller: Caller, walker: Walker) -> None:
-    _, psp = await paid(caller, walker)
+async def test_an_unknown_change_is_404(caller: Caller, walker: Walker) -> None:
+    _, psp = await paid_payment(caller, walker, "CHG")
     said = await caller.post(f"/v72/payments/{psp}/donations", rupiah(1))
 
     assert (said.status, is_adyens_error(said)) == (404, True)
 
 
-async def test_a_reversal_gives_the_whole_back(caller: Caller, walker: Walker) -> None:
-    reference, psp = await paid(caller, walker)
+async def test_a_reversal_returns_the_whole_amount(caller: Caller, walker: Walker) -> None:
+    reference, psp = await paid_payment(caller, walker, "CHG")
     said = await caller.post(f"/v72/payments/{psp}/reversals", {})
     await until_refunded(caller, reference, 25_000)
 
@@ -172,7 +162,7 @@ async def test_an_attempt_is_cancelled_by_the_shops_reference(
         ({"paymentReference": "nobody"}, "paymentReference"),
     ],
 )
-async def test_a_bad_cancel_names_its_field(
+async def test_an_invalid_cancel_names_its_field(
     caller: Caller, body: dict[str, Any], field: str
 ) -> None:
     before = await caller.kept()
@@ -183,7 +173,7 @@ async def test_a_bad_cancel_names_its_field(
     assert await caller.kept() == before
 
 
-async def test_a_refund_of_what_adyen_named_and_has_not_told_of_is_asked_for_again(
+async def test_a_refund_by_a_reference_that_no_notification_confirmed_is_to_be_retried(
     caller: Caller, walker: Walker
 ) -> None:
     reference = f"CHG-{secrets.token_hex(6)}"
@@ -191,7 +181,7 @@ async def test_a_refund_of_what_adyen_named_and_has_not_told_of_is_asked_for_aga
     await walker.faults(late)
     started = await caller.post("/v72/payments", payment_body(reference=reference))
     brought = await walker.shopper(started.json["action"], "approve")
-    # Adyen's answer says that some payment was paid, and not which one.
+    # Adyen's answer says that a payment was paid, and not which one.
     said = await walker.details(brought)
     early = await refund(caller, said.json["pspReference"], 25_000, key=reference)
     await walker.faults()

@@ -1,4 +1,4 @@
-"""Requests that nobody thought of: from our own OpenAPI document, and from spoilt payments."""
+"""Generated requests: from the OpenAPI document, and from payments with random changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from raw_http import ERROR_TYPES
 
 ADYENS = {"status", "errorCode", "message", "errorType", "pspReference"}
 
-# A document is fuzzed for what it says; what it should say, tests/integration/api tells.
+# Only what the document says is tested here; the other tests of the API test what it should say.
 BOUNDED = settings(
     max_examples=8,
     deadline=None,
@@ -27,7 +27,7 @@ BOUNDED = settings(
 )
 
 
-def test_nothing_the_document_allows_is_a_server_error(house: Stage) -> None:
+def test_no_request_that_the_document_allows_is_a_server_error(house: Stage) -> None:
     document = schemathesis.openapi.from_url(f"{house.kasir_url}/api/openapi.json")
     found = list(document.get_all_operations())
     operations = [one.ok() for one in found if isinstance(one, Ok)]
@@ -48,7 +48,7 @@ def test_nothing_the_document_allows_is_a_server_error(house: Stage) -> None:
         hold(operation)
 
     assert len(operations) == len(found) >= 15
-    # Both were reached: what is good, and what is not.
+    # Both valid and invalid requests were sent.
     assert {"2xx", "4xx"} <= told
 
 
@@ -89,7 +89,7 @@ spoilt = st.builds(
     st.sampled_from([71, 72]),
 )
 @settings(max_examples=150)
-def test_a_spoilt_request_is_answered_in_adyens_shape(
+def test_a_changed_payment_is_answered_in_adyens_format(
     house: Stage, body: dict[str, Any], path: str, version: int
 ) -> None:
     answer = requests.post(
@@ -99,7 +99,9 @@ def test_a_spoilt_request_is_answered_in_adyens_shape(
         timeout=20,
     )
 
-    assert answer.status_code < 500, f"{path} {json.dumps(body)} {answer.text}"
+    # Adyen's own 500, which is final, is returned unchanged: docs/adyen.md.
+    is_final = answer.status_code == 500 and answer.json()["errorCode"] == "905"
+    assert answer.status_code < 500 or is_final, f"{path} {json.dumps(body)} {answer.text}"
     if answer.status_code >= 400:
         told = answer.json()
         assert told.keys() <= ADYENS

@@ -1,4 +1,4 @@
-"""A body that is too large, or that nobody wants: whoever still sends it hears the answer."""
+"""A client that is still sending a refused body receives the response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LARGE: Final = b"x" * (10 * 1024 * 1024)
 
 
 def by_urllib(house: Stage, path: str, api_key: str) -> tuple[int, bytes]:
-    """Post as Python's urllib does: all of it first, and over a connection that is closed."""
+    """Post as Python's urllib does: the whole body first, on a connection that is then closed."""
     headers = {"X-API-Key": api_key, "Content-Type": "application/json"}
     request = urllib.request.Request(house.kasir_url + path, LARGE, headers)
     try:
@@ -32,7 +32,7 @@ def by_urllib(house: Stage, path: str, api_key: str) -> tuple[int, bytes]:
 
 
 def twice_on_one_connection(house: Stage, path: str) -> list[int]:
-    """Post as `requests` does: all of it first, and over a connection that is kept."""
+    """Post as `requests` does: the whole body first, on a connection that is reused."""
     host = urlsplit(house.kasir_url)
     said = []
     with closing(http.client.HTTPConnection(host.hostname or "", host.port, timeout=60)) as shop:
@@ -60,7 +60,9 @@ def twice_on_one_connection(house: Stage, path: str) -> list[int]:
         ("/pay/PL_NOWHERE", 413),
     ],
 )
-async def test_who_sends_too_much_in_one_go_hears_why(house: Stage, path: str, status: int) -> None:
+async def test_a_client_that_sends_too_much_receives_the_reason(
+    house: Stage, path: str, status: int
+) -> None:
     told, body = await asyncio.to_thread(by_urllib, house, path, house.api_key)
 
     assert told == status
@@ -68,21 +70,21 @@ async def test_who_sends_too_much_in_one_go_hears_why(house: Stage, path: str, s
         assert json.loads(body)["status"] == status
 
 
-async def test_who_sends_much_without_a_key_hears_that_the_key_is_missing(house: Stage) -> None:
+async def test_a_client_that_sends_much_without_a_key_receives_the_error(house: Stage) -> None:
     told, body = await asyncio.to_thread(by_urllib, house, "/v72/payments", "")
 
     assert (told, json.loads(body)["errorType"]) == (401, "security")
 
 
 @pytest.mark.parametrize("path", ["/v72/payments", "/webhooks/adyen", "/pay/PL_NOWHERE"])
-async def test_who_keeps_the_connection_hears_it_each_time(house: Stage, path: str) -> None:
+async def test_a_reused_connection_receives_each_response(house: Stage, path: str) -> None:
     said = await asyncio.to_thread(twice_on_one_connection, house, path)
 
     assert said in ([413, 413], [404, 404])
 
 
 def sent_without_end(house: Stage, path: str) -> tuple[bytes, int]:
-    """What is answered to a body without end, and how much of it was taken."""
+    """Send an endless body; returns the response, and how much of the body was read."""
     host, sent = urlsplit(house.kasir_url), 0
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n".encode()
     with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as stranger:
@@ -96,14 +98,14 @@ def sent_without_end(house: Stage, path: str) -> tuple[bytes, int]:
 
 
 @pytest.mark.parametrize("path", ["/v72/payments", "/webhooks/adyen", "/pay/PL_NOWHERE"])
-async def test_a_body_without_end_is_read_no_further_than_a_bound(house: Stage, path: str) -> None:
+async def test_an_endless_body_is_read_up_to_the_limit(house: Stage, path: str) -> None:
     _, sent = await asyncio.to_thread(sent_without_end, house, path)
 
-    # What lies in the sockets' buffers is beside the bound.
+    # The limit does not count what is in the sockets' buffers.
     assert sent < 2 * Limits().drained_bytes_max
 
 
-async def test_who_waits_to_be_let_send_is_answered_at_once(house: Stage) -> None:
+async def test_a_client_that_expects_100_continue_is_answered_at_once(house: Stage) -> None:
     host = urlsplit(house.kasir_url)
     head = (
         "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n"
@@ -114,7 +116,7 @@ async def test_who_waits_to_be_let_send_is_answered_at_once(house: Stage) -> Non
         with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as shop:
             shop.sendall(head.encode())
             said = b""
-            while part := shop.recv(65536):  # To the connection's end.
+            while part := shop.recv(65536):  # Until the connection is closed.
                 said += part
             return said
 

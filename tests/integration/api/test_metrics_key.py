@@ -1,4 +1,4 @@
-"""`/metrics` with a key of its own, and without one as ever."""
+"""`/metrics` with a key of its own, and without one."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from kasir.web.app import create_app
+from app_client import app_client
 from opened import kasir_on
 
 
 @asynccontextmanager
-async def asking(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClient]:
+async def metrics_client(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of Kasir's app in this process."""
-    async with kasir_on(database, clock=None, KASIR_API_KEY="shop-key", **environ) as kasir:
-        app = create_app(kasir.settings)
-        app.state.kasir = kasir
-        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
-        async with httpx.AsyncClient(transport=transport, base_url="http://kasir") as http:
-            yield http
+    async with (
+        kasir_on(database, clock=None, KASIR_API_KEY="shop-key", **environ) as kasir,
+        app_client(kasir) as http,
+    ):
+        yield http
 
 
 @pytest.mark.parametrize(
@@ -34,10 +33,8 @@ async def asking(database: str, **environ: str) -> AsyncIterator[httpx.AsyncClie
         pytest.param({"X-API-Key": "shop-key"}, id="a shop's key"),
     ],
 )
-async def test_without_its_key_the_figures_are_not_told(
-    fresh_database: str, headers: Mapping[str, str]
-) -> None:
-    async with asking(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
+async def test_metrics_require_their_key(fresh_database: str, headers: Mapping[str, str]) -> None:
+    async with metrics_client(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
         said = await http.get("/metrics", headers=headers)
         health = [await http.get(path) for path in ("/health/live", "/health/ready")]
 
@@ -51,16 +48,16 @@ async def test_without_its_key_the_figures_are_not_told(
 @pytest.mark.parametrize(
     "text", ["Bearer metrics-key", "bearer metrics-key", "Bearer  metrics-key "]
 )
-async def test_with_its_key_they_are(fresh_database: str, text: str) -> None:
-    async with asking(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
+async def test_metrics_are_returned_with_their_key(fresh_database: str, text: str) -> None:
+    async with metrics_client(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
         said = await http.get("/metrics", headers={"Authorization": text})
 
     assert said.status_code == 200
     assert "kasir_payments_unknown 0.0" in said.text
 
 
-async def test_where_no_key_was_set_anybody_may_ask(fresh_database: str) -> None:
-    async with asking(fresh_database) as http:
+async def test_without_a_configured_key_metrics_are_public(fresh_database: str) -> None:
+    async with metrics_client(fresh_database) as http:
         said = await http.get("/metrics")
 
     assert said.status_code == 200

@@ -1,4 +1,4 @@
-"""What Adyen sent and what became of it, over HTTP and as the operator's command shows it."""
+"""The notifications that Adyen sent, and their states, by the API and by the command."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from app_client import app_client
 from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, envelope, notification_item
 from kasir.adyen.signing import key_from_hex, seal
 from kasir.cli.operator import list_notices
-from kasir.web.app import create_app
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Kasir
 from opened import kasir_on
@@ -24,13 +24,13 @@ TOKEN: Final = "TOKENTOKENTOKEN1"
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One who looks at the inbox of a Kasir."""
+    """An operator who lists the notices of a Kasir."""
 
     kasir: Kasir
     http: httpx.AsyncClient
 
-    async def hears(self, **changes: Any) -> None:
-        """Adyen posts an item."""
+    async def receive(self, **changes: Any) -> None:
+        """Receive a notification item."""
         await receive(
             envelope(notification_item(**changes)),
             is_form=False,
@@ -39,8 +39,8 @@ class Operator:
             received_at=NOW,
         )
 
-    async def hears_of_a_token(self, **changes: Any) -> None:
-        """Adyen posts a token notification."""
+    async def receive_token(self, **changes: Any) -> None:
+        """Receive a token notification."""
         data = {
             "merchantAccount": "TwinMerchant",
             "shopperReference": "shopper-1",
@@ -63,12 +63,12 @@ class Operator:
             received_at=NOW,
         )
 
-    async def opens(self, name: str, reference: str) -> None:
-        """A payment is asked for."""
+    async def open_payment(self, name: str, reference: str) -> None:
+        """Open a payment."""
         await self.kasir.payments.open(an_intent(name, reference=reference), a_question(name), None)
 
-    async def sees(self, query: str = "") -> Any:
-        """What the API shows."""
+    async def list_notices(self, query: str = "") -> Any:
+        """List notices over the API."""
         said = await self.http.get(f"/api/notices{query}")
         assert said.status_code == 200, said.text
         return said.json()
@@ -77,29 +77,24 @@ class Operator:
 @pytest.fixture
 async def operator(fresh_database: str) -> AsyncIterator[Operator]:
     """Kasir's app in this process, on a database of its own."""
-    async with kasir_on(
-        fresh_database, KASIR_API_KEY="shop-key", ADYEN_TOKEN_HMAC_KEY=OTHER_KEY
-    ) as kasir:
-        app = create_app(kasir.settings)
-        app.state.kasir = kasir
-        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://kasir", headers={"X-API-Key": "shop-key"}
-        ) as http:
-            yield Operator(kasir, http)
+    async with (
+        kasir_on(fresh_database, KASIR_API_KEY="shop-key", ADYEN_TOKEN_HMAC_KEY=OTHER_KEY) as kasir,
+        app_client(kasir, X_API_Key="shop-key") as http,
+    ):
+        yield Operator(kasir, http)
 
 
-async def test_each_notice_is_shown_with_its_state_and_whose_it_is(operator: Operator) -> None:
-    await operator.opens("pay_1", "ORDER-1")
+async def test_each_notice_is_listed_with_its_state_and_payment(operator: Operator) -> None:
+    await operator.open_payment("pay_1", "ORDER-1")
     mine = {"metadata.kasirPaymentId": "pay_1"}
-    await operator.hears(merchantReference="ORDER-1", pspReference="PSP-1", additionalData=mine)
-    await operator.hears(merchantReference="NOBODYS", pspReference="PSP-2", success="false")
-    await operator.hears(eventCode="BRAND_NEW", pspReference="PSP-3")
-    await operator.hears(eventCode="REPORT_AVAILABLE", pspReference="PSP-4")
-    await operator.hears(eventDate="yesterday", pspReference="PSP-5")
+    await operator.receive(merchantReference="ORDER-1", pspReference="PSP-1", additionalData=mine)
+    await operator.receive(merchantReference="NOBODYS", pspReference="PSP-2", success="false")
+    await operator.receive(eventCode="BRAND_NEW", pspReference="PSP-3")
+    await operator.receive(eventCode="REPORT_AVAILABLE", pspReference="PSP-4")
+    await operator.receive(eventDate="yesterday", pspReference="PSP-5")
     await operator.kasir.reader.read_all()
-    await operator.hears(merchantReference="ORDER-1", pspReference="PSP-6")
-    page = await operator.sees()
+    await operator.receive(merchantReference="ORDER-1", pspReference="PSP-6")
+    page = await operator.list_notices()
 
     shown = {notice["pspReference"]: notice for notice in page["notices"]}
     assert page["next"] is None
@@ -128,42 +123,42 @@ async def test_each_notice_is_shown_with_its_state_and_whose_it_is(operator: Ope
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_a_state_is_shown_by_itself(operator: Operator, state: str) -> None:
+async def test_notices_can_be_filtered_by_state(operator: Operator, state: str) -> None:
     for number, each in enumerate(STATES):
-        await operator.hears(pspReference=f"PSP-{number}", merchantReference=each)
+        await operator.receive(pspReference=f"PSP-{number}", merchantReference=each)
         await operator.kasir.pool.execute(
             "UPDATE notice SET state = $1 WHERE names = $2", each, [f"PSP-{number}"]
         )
-    page = await operator.sees(f"?state={state}")
+    page = await operator.list_notices(f"?state={state}")
 
     assert [(one["state"], one["merchantReference"]) for one in page["notices"]] == [(state, state)]
 
 
-async def test_pages_follow_each_other_newest_first_and_miss_nothing(operator: Operator) -> None:
+async def test_pages_are_newest_first_and_complete(operator: Operator) -> None:
     for number in range(5):
-        await operator.hears(pspReference=f"PSP-{number}")
+        await operator.receive(pspReference=f"PSP-{number}")
     pages: list[list[str]] = []
     after = ""
     while len(pages) < 9:
-        page = await operator.sees(f"?state=unread&limit=2{after}")
+        page = await operator.list_notices(f"?state=unread&limit=2{after}")
         pages.append([notice["pspReference"] for notice in page["notices"]])
         if page["next"] is None:
             break
-        # What comes meanwhile is newer, and so on no later page.
-        await operator.hears(pspReference=f"LATE-{len(pages)}")
+        # A notice that arrives now is newer, and so on no later page.
+        await operator.receive(pspReference=f"LATE-{len(pages)}")
         after = f"&after={page['next']}"
 
     assert pages == [["PSP-4", "PSP-3"], ["PSP-2", "PSP-1"], ["PSP-0"]]
 
 
-async def test_a_token_notification_shows_what_it_has_and_never_the_token(
+async def test_a_token_notification_is_listed_without_the_token(
     operator: Operator,
 ) -> None:
-    await operator.hears_of_a_token()
-    await operator.hears(
+    await operator.receive_token()
+    await operator.receive(
         eventCode="RECURRING_CONTRACT", pspReference=TOKEN, originalReference="PSP-1"
     )
-    contract, token = (await operator.sees())["notices"]
+    contract, token = (await operator.list_notices())["notices"]
 
     assert token == {
         "id": 1,
@@ -177,12 +172,12 @@ async def test_a_token_notification_shows_what_it_has_and_never_the_token(
 
 
 @pytest.mark.parametrize("item", [b"garbage", b"\x01short", b""])
-async def test_a_notice_that_no_key_opens_is_shown_without_what_is_in_it(
+async def test_a_notice_that_no_key_decrypts_is_listed_without_its_content(
     operator: Operator, item: bytes
 ) -> None:
-    await operator.hears(pspReference="PSP-1")
+    await operator.receive(pspReference="PSP-1")
     await operator.kasir.pool.execute("UPDATE notice SET item = $1", item)
-    (notice,) = (await operator.sees())["notices"]
+    (notice,) = (await operator.list_notices())["notices"]
 
     assert notice == {
         "id": 1,
@@ -208,7 +203,7 @@ async def test_a_notice_that_no_key_opens_is_shown_without_what_is_in_it(
         ("sate=held", "sate"),
     ],
 )
-async def test_what_cannot_be_asked_of_notices_is_named(
+async def test_an_invalid_parameter_of_notices_is_named(
     operator: Operator, query: str, field: str
 ) -> None:
     said = await operator.http.get(f"/api/notices?{query}")
@@ -217,16 +212,16 @@ async def test_what_cannot_be_asked_of_notices_is_named(
     assert f"Field '{field}' is not valid: " in said.json()["message"]
 
 
-async def test_without_a_key_no_notice_is_shown(operator: Operator) -> None:
+async def test_notices_require_an_api_key(operator: Operator) -> None:
     said = await operator.http.get("/api/notices", headers={"X-API-Key": "wrong"})
 
     assert said.status_code == 401
 
 
-async def test_the_command_shows_the_same_words(
+async def test_the_command_lists_the_same(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await operator.hears(pspReference="PSP-1", eventDate="yesterday", success="false")
+    await operator.receive(pspReference="PSP-1", eventDate="yesterday", success="false")
     await operator.kasir.reader.read_all()
     monkeypatch.setenv("ADYEN_ENVIRONMENT", "twin")
     monkeypatch.setenv("ADYEN_HMAC_KEY", KEY)
@@ -236,7 +231,7 @@ async def test_the_command_shows_the_same_words(
     await list_notices("held", 10, as_json=False)
     table = capsys.readouterr().out
 
-    (notice,) = (await operator.sees("?state=held"))["notices"]
+    (notice,) = (await operator.list_notices("?state=held"))["notices"]
     assert printed == [notice]
     for word in ("AUTHORISATION", "false", "PSP-1", "ORDER-1001", notice["why"], "1 held"):
         assert word in table

@@ -1,4 +1,4 @@
-"""Payment links over HTTP: made, shown, withdrawn, and refused where they could not be paid."""
+"""Payment links over HTTP: created, returned, withdrawn, and refused if they could not be paid."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def link_body(**changes: Any) -> dict[str, Any]:
 
 
 async def now_of(caller: Caller) -> datetime:
-    """The twin's time, which Kasir goes by here."""
+    """The twin's time, which Kasir uses here."""
     async with caller.http.get(f"{caller.house.twin_url}/twin/clock") as response:
         return datetime.fromisoformat((await response.json())["now"])
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_a_link_is_made_and_shown(caller: Caller, version: int) -> None:
+async def test_a_link_is_created_and_returned(caller: Caller, version: int) -> None:
     body = link_body(description="Kopi", shopperReference="shopper-1")
     made = await caller.post(f"/v{version}/paymentLinks", body)
     shown = await caller.call("GET", f"/v{version}/paymentLinks/{made.json['id']}")
@@ -44,7 +44,7 @@ async def test_a_link_is_made_and_shown(caller: Caller, version: int) -> None:
     assert shown.json == made.json
 
 
-async def test_a_link_lives_for_a_day_unless_it_says_otherwise(caller: Caller) -> None:
+async def test_a_link_is_valid_for_a_day_by_default(caller: Caller) -> None:
     now = await now_of(caller)
     made = await caller.post("/v72/paymentLinks", link_body())
     expires_at = datetime.fromisoformat(made.json["expiresAt"])
@@ -52,7 +52,7 @@ async def test_a_link_lives_for_a_day_unless_it_says_otherwise(caller: Caller) -
     assert timedelta(hours=23) < expires_at - now < timedelta(hours=25)
 
 
-async def test_a_link_lives_as_long_as_it_says(caller: Caller) -> None:
+async def test_a_link_is_valid_until_its_expiry(caller: Caller) -> None:
     wanted = (await now_of(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
     made = await caller.post("/v72/paymentLinks", link_body(expiresAt=wanted.isoformat()))
 
@@ -109,7 +109,7 @@ async def test_a_link_can_only_be_withdrawn(caller: Caller, body: dict[str, Any]
         ({"riskData": {"deep": ["a\0"]}}, 422, "riskData.deep[0]"),
     ],
 )
-async def test_a_bad_link_names_its_field_and_is_not_kept(
+async def test_an_invalid_link_names_its_field_and_is_not_stored(
     caller: Caller, changes: dict[str, Any], status: int, field: str
 ) -> None:
     before = await caller.kept()
@@ -120,7 +120,7 @@ async def test_a_bad_link_names_its_field_and_is_not_kept(
     assert await caller.kept() == before
 
 
-async def test_everything_wrong_with_a_link_is_told_at_once(caller: Caller) -> None:
+async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) -> None:
     wrong = {
         "reference": "",
         "amount": {"currency": "EUR", "value": 0},
@@ -144,7 +144,7 @@ async def test_everything_wrong_with_a_link_is_told_at_once(caller: Caller) -> N
     assert [name for name in named if f"Field '{name}' is" not in said.json["message"]] == []
 
 
-async def test_a_link_is_no_payment_and_asks_adyen_nothing(caller: Caller) -> None:
+async def test_creating_a_link_does_not_call_adyen(caller: Caller) -> None:
     at_the_twin, payments, *_ = await caller.kept()
     body = link_body()
     await caller.post("/v72/paymentLinks", body)
@@ -154,7 +154,7 @@ async def test_a_link_is_no_payment_and_asks_adyen_nothing(caller: Caller) -> No
     assert await caller.at_the_twin(body["reference"]) == []
 
 
-async def test_a_payment_body_makes_no_link_and_what_is_of_payments_is_named(
+async def test_a_payments_body_creates_no_link_and_its_fields_are_named(
     caller: Caller,
 ) -> None:
     before = await caller.kept()
@@ -166,7 +166,7 @@ async def test_a_payment_body_makes_no_link_and_what_is_of_payments_is_named(
     assert await caller.kept() == before
 
 
-async def test_a_key_makes_one_link_and_another_body_none(caller: Caller) -> None:
+async def test_a_key_creates_one_link_and_refuses_another_body(caller: Caller) -> None:
     body, key = link_body(), secrets.token_hex(8)
     first = await caller.post("/v72/paymentLinks", body, key=key)
     again = await caller.post("/v72/paymentLinks", body, key=key)

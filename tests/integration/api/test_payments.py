@@ -1,4 +1,4 @@
-"""Paying over HTTP: Adyen's answers unchanged, once per key, details as often as one likes."""
+"""Paying over HTTP: Adyen's answers unchanged, once per key, details any number of times."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def new_reference() -> str:
 
 
 async def paid(caller: Caller, walker: Walker, do: str = "approve") -> tuple[str, str]:
-    """Start a payment and have the shopper do something; gives reference and redirectResult."""
+    """Start a payment and let the shopper act; returns its reference and the redirectResult."""
     reference = new_reference()
     started = await caller.post("/v72/payments", payment_body(reference=reference))
     return reference, await walker.shopper(started.json["action"], do)
@@ -32,7 +32,9 @@ async def details(caller: Caller, result: str, version: int = 72) -> Said:
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_gopay_is_listed_with_what_it_needs_filled_in(caller: Caller, version: int) -> None:
+async def test_gopay_is_listed_with_the_required_fields_filled_in(
+    caller: Caller, version: int
+) -> None:
     sparse = {"channel": "Web", "amount": {"value": 25_000}}
     complete = {
         "merchantAccount": "TwinMerchant",
@@ -58,7 +60,7 @@ async def test_gopay_is_listed_with_what_it_needs_filled_in(caller: Caller, vers
         {"blockedPaymentMethods": ["gopay_wallet"]},
     ],
 )
-async def test_what_the_shop_says_of_its_methods_is_passed_on(
+async def test_the_shops_filters_of_methods_are_forwarded(
     caller: Caller, change: dict[str, Any]
 ) -> None:
     asked = {"channel": "Web", "amount": {"value": 25_000}} | change
@@ -77,7 +79,7 @@ async def test_what_the_shop_says_of_its_methods_is_passed_on(
         ({"shopperReference": "ab"}, 422, "shopperReference"),
     ],
 )
-async def test_a_bad_question_for_methods_names_its_field(
+async def test_an_invalid_request_for_methods_names_its_field(
     caller: Caller, changes: dict[str, Any], status: int, field: str
 ) -> None:
     said = await caller.post("/v72/paymentMethods", changes)
@@ -87,7 +89,7 @@ async def test_a_bad_question_for_methods_names_its_field(
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_the_answer_is_adyens_and_the_payment_is_kept(
+async def test_the_answer_is_adyens_and_the_payment_is_stored(
     caller: Caller, walker: Walker, version: int
 ) -> None:
     reference = new_reference()
@@ -111,7 +113,7 @@ async def test_the_answer_is_adyens_and_the_payment_is_kept(
     assert by_id.json == payment
 
 
-async def test_a_payment_goes_on_in_the_shops_words_with_our_id_beside(caller: Caller) -> None:
+async def test_a_payment_is_forwarded_unchanged_with_kasirs_id_added(caller: Caller) -> None:
     reference = new_reference()
     body = payment_body(reference=reference, merchantAccount=None, metadata={"basket": "7"})
     said = await caller.post("/v72/payments", body)
@@ -124,7 +126,7 @@ async def test_a_payment_goes_on_in_the_shops_words_with_our_id_beside(caller: C
     assert theirs["metadata"] == {"basket": "7", "kasirPaymentId": payment["id"]}
 
 
-async def test_metadata_that_is_full_goes_on_as_it_is(caller: Caller) -> None:
+async def test_full_metadata_is_forwarded_unchanged(caller: Caller) -> None:
     reference, full = new_reference(), {str(n): "v" for n in range(20)}
     said = await caller.post("/v72/payments", payment_body(reference=reference, metadata=full))
     (theirs,) = await caller.at_the_twin(reference)
@@ -146,7 +148,7 @@ async def test_payments_of_one_reference_are_listed_newest_first(caller: Caller)
 # Once per key.
 
 
-async def test_the_same_key_gives_the_first_answer_again(caller: Caller) -> None:
+async def test_the_same_key_returns_the_first_answer(caller: Caller) -> None:
     reference = new_reference()
     body = payment_body(reference=reference)
     first = await caller.post("/v72/payments", body, key=reference)
@@ -161,7 +163,7 @@ async def test_the_same_key_gives_the_first_answer_again(caller: Caller) -> None
     assert len(await caller.at_the_twin(reference)) == 1
 
 
-async def test_without_a_key_no_key_comes_back(caller: Caller) -> None:
+async def test_without_a_key_no_key_is_returned(caller: Caller) -> None:
     said = await caller.post("/v72/payments", payment_body(reference=new_reference()))
 
     assert "idempotency-key" not in said.headers
@@ -213,7 +215,7 @@ async def test_fifty_at_once_with_one_key_are_one_payment(caller: Caller) -> Non
     assert len(await caller.at_the_twin(reference)) == 1
 
 
-async def test_after_the_rush_the_key_gives_the_one_answer(caller: Caller) -> None:
+async def test_after_concurrent_calls_the_key_returns_the_one_answer(caller: Caller) -> None:
     reference = new_reference()
     body = payment_body(reference=reference)
     rush = await asyncio.gather(
@@ -236,7 +238,7 @@ async def test_after_the_rush_the_key_gives_the_one_answer(caller: Caller) -> No
         ("cancel", "Cancelled", "cancelled"),
     ],
 )
-async def test_details_repeated_give_the_first_answer(
+async def test_repeated_details_return_the_first_answer(
     caller: Caller, walker: Walker, do: str, result: str, status: str
 ) -> None:
     reference, brought = await paid(caller, walker, do)
@@ -251,7 +253,7 @@ async def test_details_repeated_give_the_first_answer(
     assert payment["captured"] == (25_000 if do == "approve" else 0)
 
 
-async def test_twenty_details_at_once_are_one_answer_and_never_704(
+async def test_twenty_concurrent_details_get_one_answer_and_never_704(
     caller: Caller, walker: Walker
 ) -> None:
     _, brought = await paid(caller, walker)
@@ -284,7 +286,7 @@ async def test_details_are_the_same_in_both_versions(caller: Caller, walker: Wal
     assert newer.body == older.body
 
 
-async def test_more_fields_beside_the_result_change_nothing(caller: Caller, walker: Walker) -> None:
+async def test_more_fields_in_details_change_nothing(caller: Caller, walker: Walker) -> None:
     _, brought = await paid(caller, walker)
     body = {"details": {"redirectResult": brought, "payload": "x"}, "paymentData": "y"}
     said = await caller.post("/v72/payments/details", body)
@@ -292,7 +294,7 @@ async def test_more_fields_beside_the_result_change_nothing(caller: Caller, walk
     assert (said.status, said.json["resultCode"]) == (200, "Authorised")
 
 
-async def test_a_garbled_result_gets_adyens_own_word_every_time(caller: Caller) -> None:
+async def test_an_invalid_result_gets_adyens_own_error_every_time(caller: Caller) -> None:
     garbled = f"X6XtfGC3!{secrets.token_hex(8)}"
     first, again = await details(caller, garbled), await details(caller, garbled)
 
@@ -322,7 +324,7 @@ async def test_details_without_a_result_name_it(caller: Caller, body: dict[str, 
     assert await caller.kept() == before
 
 
-async def test_a_shopper_who_never_returns_has_paid_all_the_same(
+async def test_a_payment_completes_although_the_shopper_never_returns(
     caller: Caller, walker: Walker
 ) -> None:
     reference = new_reference()
@@ -334,7 +336,9 @@ async def test_a_shopper_who_never_returns_has_paid_all_the_same(
     assert "notification" in [fact["source"] for fact in payment["facts"]]
 
 
-async def test_the_shops_own_query_survives_the_way_back(caller: Caller, walker: Walker) -> None:
+async def test_the_shops_own_query_is_kept_in_the_return_url(
+    caller: Caller, walker: Walker
+) -> None:
     reference = new_reference()
     url = "https://shop.example/return?order=1&note=caf%C3%A9#part"
     started = await caller.post("/v72/payments", payment_body(reference=reference, returnUrl=url))

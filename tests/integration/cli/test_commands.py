@@ -48,8 +48,8 @@ def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         monkeypatch.setattr(sys, "argv", ["kasir", *words])
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
 
     return run
 
@@ -67,10 +67,10 @@ def test_every_command_explains_itself(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     app([*words, "--help"], exit_on_error=False, result_action="return_value")
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
 
-    assert f"Usage: {' '.join(('kasir', *words))}" in said.out
-    assert said.err == ""
+    assert f"Usage: {' '.join(('kasir', *words))}" in printed.out
+    assert printed.err == ""
 
 
 def test_the_commands_of_the_interface_are_there() -> None:
@@ -80,10 +80,10 @@ def test_the_commands_of_the_interface_are_there() -> None:
 
 
 def test_help_needs_no_settings_and_exits_0() -> None:
-    told = kasir("--help")
+    result = kasir("--help")
 
-    assert (told.returncode, told.stderr) == (0, "")
-    assert "migrate" in told.stdout
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "migrate" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -92,12 +92,12 @@ def test_help_needs_no_settings_and_exits_0() -> None:
 async def test_whoever_stops_reading_the_output_is_no_fault_of_the_database(
     fresh_database: str, words: tuple[str, ...]
 ) -> None:
-    told = unread(words, {**TWIN, "KASIR_DATABASE_URL": fresh_database})
+    result = unread(words, {**TWIN, "KASIR_DATABASE_URL": fresh_database})
 
-    assert told.returncode == 1
-    assert "cannot be used" not in told.stderr
-    assert "BrokenPipe" not in told.stderr
-    assert "Traceback" not in told.stderr
+    assert result.returncode == 1
+    assert "cannot be used" not in result.stderr
+    assert "BrokenPipe" not in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def unread(words: tuple[str, ...], given: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -118,10 +118,10 @@ def unread(words: tuple[str, ...], given: dict[str, str]) -> subprocess.Complete
         os.close(writing)
 
 
-def test_the_version_is_told() -> None:
-    told = kasir("--version")
+def test_the_version_is_printed() -> None:
+    result = kasir("--version")
 
-    assert (told.returncode, told.stdout, told.stderr) == (0, "0.1.0\n", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "0.1.0\n", "")
 
 
 @pytest.mark.parametrize(
@@ -219,10 +219,10 @@ def test_a_malformed_setting_is_one_line_that_names_it(
 
 
 async def test_migrate_brings_the_schema_up_to_date_and_then_has_nothing_to_do(
-    fresh_database: str,
+    empty_database: str,
 ) -> None:
-    first = kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
-    again = kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
+    first = kasir("migrate", **TWIN, KASIR_DATABASE_URL=empty_database)
+    again = kasir("migrate", **TWIN, KASIR_DATABASE_URL=empty_database)
 
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout.startswith("0001_")

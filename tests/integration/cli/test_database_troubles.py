@@ -24,7 +24,7 @@ COMMANDS = [
 ]
 
 
-async def told(dsn: str, *statements: str) -> None:
+async def result(dsn: str, *statements: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         for statement in statements:
@@ -44,33 +44,31 @@ def one_line(words: tuple[str, ...], dsn: str) -> str:
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 async def test_a_command_on_a_read_only_database(
-    fresh_database: str, words: tuple[str, ...]
+    empty_database: str, words: tuple[str, ...]
 ) -> None:
-    name = urlsplit(fresh_database).path[1:]
-    await told(fresh_database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    name = urlsplit(empty_database).path[1:]
+    await result(empty_database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
 
-    assert "it takes no writes" in one_line(words, fresh_database)
+    assert "it takes no writes" in one_line(words, empty_database)
 
 
 @pytest.mark.parametrize("words", COMMANDS[:3], ids=" ".join)
 async def test_a_command_whose_statement_the_database_refuses(
-    fresh_database: str, words: tuple[str, ...]
+    empty_database: str, words: tuple[str, ...]
 ) -> None:
-    await told(fresh_database, "CREATE TABLE migration (unlike int)")
+    await result(empty_database, "CREATE TABLE migration (unlike int)")
 
-    assert "PostgreSQL cannot be used: column" in one_line(words, fresh_database)
+    assert "PostgreSQL cannot be used: column" in one_line(words, empty_database)
 
 
 async def test_a_command_whose_own_statement_the_database_refuses(fresh_database: str) -> None:
-    kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
-    await told(fresh_database, "ALTER TABLE api_key RENAME TO another")
+    await result(fresh_database, "ALTER TABLE api_key RENAME TO another")
 
     assert "api_key" in one_line(("apikey", "create", "x"), fresh_database)
 
 
 async def test_the_doctor_has_a_row_for_it(fresh_database: str) -> None:
-    kasir("migrate", **TWIN, KASIR_DATABASE_URL=fresh_database)
-    await told(fresh_database, "ALTER TABLE notice RENAME TO another")
+    await result(fresh_database, "ALTER TABLE notice RENAME TO another")
     said = kasir("doctor", **TWIN, KASIR_DATABASE_URL=fresh_database)
 
     assert (said.returncode, said.stderr) == (1, "")
@@ -122,15 +120,15 @@ async def test_a_server_whose_database_died_as_it_started_says_why_in_one_line(
     app = create_app(settings)
     if error:
         monkeypatch.setattr("kasir.wiring.database_of", lambda *_: (_ for _ in ()).throw(error))
-    heard: asyncio.Queue[Any] = asyncio.Queue()
-    heard.put_nowait({"type": "lifespan.startup"})
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+    messages.put_nowait({"type": "lifespan.startup"})
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     with pytest.raises(ExceptionGroup):
-        await in_one_line(app)({"type": "lifespan", "asgi": {}, "state": {}}, heard.get, send)  # type: ignore[arg-type]
+        await in_one_line(app)({"type": "lifespan", "asgi": {}, "state": {}}, messages.get, send)  # type: ignore[arg-type]
 
     assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
     assert is_one_line(sent[0]["message"]) is not is_told_whole

@@ -1,4 +1,4 @@
-"""`kasir deliveries`: what the shop was not told is listed, and told again."""
+"""`kasir deliveries`: events that were not delivered are listed, and sent again."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ async def given(fresh_database: str) -> dict[str, str]:
 
 
 def names(given: dict[str, str], state: str) -> list[str]:
-    told = kasir("deliveries", "--state", state, "--json", **given)
-    return [one["id"] for one in json.loads(told.stdout)]
+    result = kasir("deliveries", "--state", state, "--json", **given)
+    return [one["id"] for one in json.loads(result.stdout)]
 
 
 async def test_each_event_is_listed_in_its_state_and_with_its_tries(given: dict[str, str]) -> None:
     assert names(given, "waiting") == ["evt_waits"]
     assert names(given, "delivered") == ["evt_told"]
-    told = kasir("deliveries", "--json", **given)
-    *_, lost = json.loads(told.stdout)
+    result = kasir("deliveries", "--json", **given)
+    *_, lost = json.loads(result.stdout)
     table = kasir("deliveries", **given).stdout.splitlines()
 
     assert (lost["id"], lost["event"], lost["subject"]) == (
@@ -67,7 +67,7 @@ async def test_all_that_were_given_up_are_sent_again_unless_some_are_named(
     all_others = kasir("deliveries", "resend", **given)
     none = kasir("deliveries", "resend", **given)
 
-    assert [told.stdout for told in (one, all_others, none)] == [
+    assert [result.stdout for result in (one, all_others, none)] == [
         f"{count} to be sent again\n" for count in (1, 2, 0)
     ]
     assert names(given, "given_up") == []
@@ -98,10 +98,10 @@ async def test_what_was_given_up_long_ago_is_sent_again_only_by_its_name(
 async def test_what_cannot_be_sent_again_is_named_and_the_others_are(
     given: dict[str, str],
 ) -> None:
-    told = kasir("deliveries", "resend", "evt_lost", "evt_waits", "evt_nobody", **given)
+    result = kasir("deliveries", "resend", "evt_lost", "evt_waits", "evt_nobody", **given)
 
-    assert told.returncode == 1
-    assert told.stdout == "1 to be sent again\n"
-    assert is_one_line(told.stderr)
-    assert "evt_nobody, evt_waits" in told.stderr
+    assert result.returncode == 1
+    assert result.stdout == "1 to be sent again\n"
+    assert is_one_line(result.stderr)
+    assert "evt_nobody, evt_waits" in result.stderr
     assert names(given, "given_up") == ["evt_lost_too"]

@@ -22,32 +22,32 @@ from kasir.demo.processes import Stage, free_port, stage
 
 
 class Foreign(BaseHTTPRequestHandler):
-    """A twin of somebody else's: it is well, and hears what it is told."""
+    """Another user's twin: healthy, and it records what is put to it."""
 
-    told: ClassVar[list[str]] = []
+    put: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
-        """Be well."""
+        """Answer the health check."""
         self.answer()
 
     def do_PUT(self) -> None:
-        """Hear."""
-        self.told.append(self.path)
+        """Record the path."""
+        self.put.append(self.path)
         self.answer()
 
     def answer(self) -> None:
-        """Say nothing more than that."""
+        """Answer 200 without a body."""
         self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def taken() -> Iterator[int]:
     """A port at which somebody else's twin answers."""
-    Foreign.told.clear()
+    Foreign.put.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]
@@ -64,40 +64,40 @@ def folder() -> Iterator[Path]:
 
 def test_a_second_demo_in_the_folder_of_one_says_so_in_one_line_and_stops(folder: Path) -> None:
     with alone(folder):
-        told = kasir("demo", "--data", str(folder), "--port", str(free_port()))
+        result = kasir("demo", "--data", str(folder), "--port", str(free_port()))
 
-    assert (told.returncode, told.stdout) == (1, "")
-    assert is_one_line(told.stderr), told.stderr
-    assert f"a demo runs in {folder}" in told.stderr
+    assert (result.returncode, result.stdout) == (1, "")
+    assert is_one_line(result.stderr), result.stderr
+    assert f"a demo runs in {folder}" in result.stderr
     assert list(folder.iterdir()) == []
 
 
-def test_a_demo_whose_port_is_taken_says_so_in_one_line_and_tells_nobody_its_keys(
+def test_a_demo_whose_port_is_taken_says_so_in_one_line_and_shows_nobody_its_keys(
     folder: Path, taken: int
 ) -> None:
-    told = kasir("demo", "--data", str(folder), "--twin-port", str(taken), "--port", "0")
+    result = kasir("demo", "--data", str(folder), "--twin-port", str(taken), "--port", "0")
 
-    assert (told.returncode, told.stdout) == (1, "")
-    assert is_one_line(told.stderr), told.stderr
-    assert f"port {taken}: Address already in use: give another by --twin-port" in told.stderr
-    assert Foreign.told == []
+    assert (result.returncode, result.stdout) == (1, "")
+    assert is_one_line(result.stderr), result.stderr
+    assert f"port {taken}: Address already in use: give another by --twin-port" in result.stderr
+    assert Foreign.put == []
 
 
-def test_so_it_is_told_whoever_starts_it(folder: Path, taken: int) -> None:
+def test_the_same_is_said_where_the_demo_is_started_by_a_test(folder: Path, taken: int) -> None:
     with alone(folder), pytest.raises(StageError, match="a demo runs in"):
         begin(folder, free_port())
     with pytest.raises(StageError, match="--twin-port"):
         begin(folder, taken)
 
 
-def test_a_twin_that_took_the_port_a_moment_before_ours_is_not_told_our_keys_either(
+def test_a_twin_that_took_the_port_a_moment_before_ours_does_not_get_our_keys_either(
     folder: Path, taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "refuse_taken", lambda *_: None)
     with pytest.raises(StageError, match=r"the twin did not start: .*cannot listen"):
         begin(folder, taken)
 
-    assert Foreign.told == []
+    assert Foreign.put == []
 
 
 def begin(folder: Path, twin_port: int) -> None:

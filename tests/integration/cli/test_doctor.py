@@ -1,4 +1,4 @@
-"""`kasir doctor`: each row goes red under its planted fault, and says what to do."""
+"""`kasir doctor`: each row fails under its planted fault, and says what to do."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ UNDERSTOOD = "notifications were understood"
 OWNED = "every pspReference has one payment"
 ANSWERED = "calls to Adyen were answered"
 AGREE = "tokens agree with Adyen's list"
-ENDED = "Adyen told how attempts ended"
-TOLD = "the shop takes its events"
+ENDED = "Adyen confirmed how attempts ended"
+EVENTS = "the shop takes its events"
 MIXED = "test and live are not mixed"
 
 
 @pytest.fixture
 def environ(house: Stage, fresh_database: str) -> dict[str, str]:
-    """The running house's settings, on a database where nothing has happened yet."""
+    """The settings of the running demo, on an empty database."""
     return {**house.environment, "KASIR_DATABASE_URL": fresh_database}
 
 
-async def test_a_new_shop_is_told_what_it_has_not_heard_yet(environ: dict[str, str]) -> None:
+async def test_a_new_shop_is_shown_which_webhooks_are_missing(
+    environ: dict[str, str],
+) -> None:
     red = await _red(environ)
 
     assert {STANDARD, TOKENS} == red.keys()
@@ -61,7 +63,7 @@ async def test_a_database_that_is_not_there_is_named(environ: dict[str, str]) ->
     assert "KASIR_DATABASE_URL" in red[DATABASE]
 
 
-async def test_a_wrong_key_is_told_from_silence(environ: dict[str, str]) -> None:
+async def test_a_wrong_key_and_no_answer_are_different_findings(environ: dict[str, str]) -> None:
     wrong = await _red({**environ, "ADYEN_API_KEY": "wrong"})
     silent = await _red({**environ, "ADYEN_TWIN_URL": "http://127.0.0.1:1"})
 
@@ -134,35 +136,40 @@ async def test_an_attempt_that_adyen_never_speaks_of_again_is_noticed(
     assert f"1 not yet, the first since {over_at:%Y-%m-%d}" in found[ENDED].says
 
 
-TELLING = {
+WITH_EVENTS = {
     "KASIR_EVENTS_URL": "http://127.0.0.1:9/",
     "KASIR_EVENTS_SECRET": "whsec_" + "c2VjcmV0" * 4,
 }
 
 
 @pytest.mark.parametrize(
-    ("event", "answer", "telling", "is_well", "says"),
+    ("event", "answer", "events_settings", "is_well", "says"),
     [
         pytest.param(None, None, {}, True, "none waits", id="nothing ever happened"),
         pytest.param(
-            None, "204", TELLING, True, "none waits; the last answer was 204 on ", id="all is told"
+            None,
+            "204",
+            WITH_EVENTS,
+            True,
+            "none waits; the last answer was 204 on ",
+            id="all were delivered",
         ),
         pytest.param(
-            "1 second", None, TELLING, True, "1 wait, the first since ", id="just happened"
+            "1 second", None, WITH_EVENTS, True, "1 wait, the first since ", id="just happened"
         ),
         pytest.param(
-            "1 second", "503", TELLING, False, "; the last answer was 503 on ", id="refused"
+            "1 second", "503", WITH_EVENTS, False, "; the last answer was 503 on ", id="refused"
         ),
         pytest.param(
             "1 second",
             "TimeoutError",
-            TELLING,
+            WITH_EVENTS,
             False,
             "; the last answer was TimeoutError on ",
             id="not answered",
         ),
         pytest.param(
-            "2 minutes", "204", TELLING, False, "1 wait, the first since ", id="no worker"
+            "2 minutes", "204", WITH_EVENTS, False, "1 wait, the first since ", id="no worker"
         ),
         pytest.param("1 second", "204", {}, False, "1 wait", id="the address was taken away"),
     ],
@@ -171,13 +178,13 @@ async def test_events_that_wait_are_shown_since_when_and_with_the_shops_last_ans
     environ: dict[str, str],
     event: str | None,
     answer: str | None,
-    telling: dict[str, str],
+    events_settings: dict[str, str],
     is_well: bool,
     says: str,
 ) -> None:
-    given = {**environ, **telling}
+    given = {**environ, **events_settings}
     async with Kasir.open(settings_from(given)) as kasir:
-        # One that was told, for the answer to be of.
+        # One that was delivered, which the answer belongs to.
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, tries, delivered_at)"
             " VALUES ('evt_0', 'pay_0', 'x', now(), '', 1, now())"
@@ -197,7 +204,7 @@ async def test_events_that_wait_are_shown_since_when_and_with_the_shops_last_ans
                 status,
                 error,
             )
-    (found,) = [finding for finding in await findings_of(given) if finding.what == TOLD]
+    (found,) = [finding for finding in await findings_of(given) if finding.what == EVENTS]
 
     assert says in found.says
     assert found.is_well is is_well
@@ -208,20 +215,20 @@ async def test_events_that_wait_are_shown_since_when_and_with_the_shops_last_ans
 async def test_an_event_that_is_not_sent_any_more_is_shown_for_a_week(
     environ: dict[str, str], days: int, is_well: bool
 ) -> None:
-    given = {**environ, **TELLING}
+    given = {**environ, **WITH_EVENTS}
     async with Kasir.open(settings_from(given)) as kasir:
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at) VALUES"
             " ('evt_1', 'pay_1', 'x', now(), '', 11, now() - $1 * interval '1 day')",
             days,
         )
-    (found,) = [finding for finding in await findings_of(given) if finding.what == TOLD]
+    (found,) = [finding for finding in await findings_of(given) if finding.what == EVENTS]
 
     assert found.is_well is is_well
     assert ("1 were given up in the last 7 days" in found.says) is not is_well
 
 
-async def test_a_token_whose_webhook_was_lost_is_adopted_and_told(
+async def test_a_token_whose_webhook_was_lost_is_adopted_and_reported(
     environ: dict[str, str], walker: Walker
 ) -> None:
     shopper = reference("doctor")

@@ -1,4 +1,4 @@
-"""The two processes of a deployment: they start, serve, and stop when told to."""
+"""The two processes of a deployment: they start, serve, and stop on a signal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kasir.demo.processes import free_port
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_server_stops_when_told_to(fresh_database: str, number: signal.Signals) -> None:
+async def test_the_server_stops_on_a_signal(fresh_database: str, number: signal.Signals) -> None:
     port = free_port()
     given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
     with running("serve", "--port", str(port), **given) as process:
@@ -38,7 +38,7 @@ async def test_a_connection_that_lay_idle_is_still_good_and_does_not_hold_up_a_s
             shop.connect()
             shop.auto_open = False  # It would open another one in silence.
             said = [asked(shop)]
-            await asyncio.sleep(6)  # Servers that are not told better close it after five seconds.
+            await asyncio.sleep(6)  # By default, uvicorn closes it after five seconds.
             said.append(asked(shop))
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=30)
@@ -54,7 +54,7 @@ def asked(shop: http.client.HTTPConnection) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_worker_stops_when_told_to(fresh_database: str, number: signal.Signals) -> None:
+async def test_the_worker_stops_on_a_signal(fresh_database: str, number: signal.Signals) -> None:
     given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
     with running("worker", **given) as process:
         await until_it_works(fresh_database, process)
@@ -70,11 +70,11 @@ async def test_a_port_that_is_taken_is_one_line_and_exit_1(fresh_database: str) 
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        told = kasir("serve", "--port", str(port), **TWIN, KASIR_DATABASE_URL=fresh_database)
+        result = kasir("serve", "--port", str(port), **TWIN, KASIR_DATABASE_URL=fresh_database)
 
-    assert told.returncode == 1
-    assert is_one_line(told.stderr), told.stderr
-    assert "in use" in told.stderr
+    assert result.returncode == 1
+    assert is_one_line(result.stderr), result.stderr
+    assert "in use" in result.stderr
 
 
 async def test_several_processes_serve_one_port(fresh_database: str) -> None:

@@ -1,4 +1,4 @@
-"""A stop while Adyen is slow: what is in hand ends, and what is cut is told so and goes on."""
+"""A stop while Adyen is slow: requests in progress end; those that are cut off go on later."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_stop_waits_longer_than_a_call_to_adyen_can_take() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_a_payment_in_hand_is_answered_though_the_server_was_told_to_stop(
+async def test_a_payment_in_progress_is_answered_after_a_signal_to_stop(
     fresh_database: str, slow: Slow, workers: int
 ) -> None:
     port = free_port()
@@ -116,14 +116,14 @@ async def test_a_payment_in_hand_is_answered_though_the_server_was_told_to_stop(
         await until_deaf(port)
         slow.may_answer.set()
         status, body, _ = await paying
-        told = await ended(process)
+        output = await ended(process)
 
     assert (status, body["resultCode"]) == (200, "RedirectShopper")
-    assert "Traceback" not in told
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_what_a_second_signal_cuts_is_told_to_ask_again_and_goes_on_under_its_key(
+async def test_a_payment_that_a_second_signal_ends_is_to_be_repeated_and_goes_on_under_its_key(
     fresh_database: str, slow: Slow, workers: int
 ) -> None:
     port = free_port()
@@ -137,7 +137,7 @@ async def test_what_a_second_signal_cuts_is_told_to_ask_again_and_goes_on_under_
         await until_deaf(port)
         process.send_signal(signal.SIGTERM)
         first = await paying
-        told = await ended(process)
+        output = await ended(process)
     slow.may_answer.set()
     with running("serve", "--port", str(port), **given) as process:
         until_ready(url)
@@ -149,13 +149,13 @@ async def test_what_a_second_signal_cuts_is_told_to_ask_again_and_goes_on_under_
     status, body, transient = first
     assert (status, transient) == (503, "true")
     assert (body["errorCode"], body["status"], body["errorType"]) == ("703", 503, "internal")
-    assert "cut off by the stop" in told
-    assert "Traceback" not in told
+    assert "cut off by the stop" in output
+    assert "Traceback" not in output
     assert second[0] == 200
     assert len(set(keys)) == 1
 
 
-async def test_a_second_signal_right_after_the_first_cuts_as_well(
+async def test_a_second_signal_right_after_the_first_ends_requests_as_well(
     fresh_database: str, slow: Slow
 ) -> None:
     port = free_port()
@@ -167,13 +167,13 @@ async def test_a_second_signal_right_after_the_first_cuts_as_well(
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         status, body, _ = await paying
-        told = await ended(process)
+        output = await ended(process)
 
     assert (status, body["errorCode"]) == (503, "703")
-    assert "cut off by the stop" in told
+    assert "cut off by the stop" in output
 
 
-async def test_a_payment_that_is_cut_while_it_waits_for_a_lock_is_told_of_the_stop(
+async def test_a_payment_that_is_ended_while_it_waits_for_a_lock_is_answered_with_the_stop(
     fresh_database: str, slow: Slow
 ) -> None:
     port = free_port()
@@ -199,17 +199,17 @@ async def test_a_payment_that_is_cut_while_it_waits_for_a_lock_is_told_of_the_st
         await until_deaf(port)
         process.send_signal(signal.SIGTERM)
         status, body, transient = await paying
-        told = await ended(process)
+        output = await ended(process)
         await other.close()
 
     assert (status, body["errorCode"], transient) == (503, "703", "true")
-    assert "cut off by the stop" in told
-    assert "the database is away" not in told
+    assert "cut off by the stop" in output
+    assert "the database is away" not in output
 
 
 @asynccontextmanager
 async def a_stream(port: int) -> AsyncIterator[asyncio.StreamReader]:
-    """A page of the shopper's that follows a payment, as far as how it stands at first."""
+    """A shopper's page that follows a payment, read up to the first event."""
     url, heads = f"http://127.0.0.1:{port}", {"X-API-Key": KEY}
     async with aiohttp.ClientSession() as http:
         wanted = {
@@ -249,11 +249,11 @@ async def test_a_stream_of_events_and_idle_connections_do_not_hold_a_stop(
             async with asyncio.timeout(10):
                 await reader.read()
                 await idle.read()
-            told = await ended(process)
+            output = await ended(process)
             held.close()
 
-    assert "Traceback" not in told
-    assert "cut off" not in told
+    assert "Traceback" not in output
+    assert "cut off" not in output
 
 
 async def test_a_stream_whose_database_goes_away_ends_in_silence(
@@ -271,13 +271,13 @@ async def test_a_stream_whose_database_goes_away_ends_in_silence(
             async with asyncio.timeout(30):
                 await reader.read()
             process.send_signal(signal.SIGTERM)
-            told = await ended(process)
+            output = await ended(process)
 
-    assert "Traceback" not in told
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
-async def test_a_worker_that_is_told_to_stop_before_it_has_begun_gives_up_and_ends_well(
+async def test_a_worker_that_gets_a_signal_before_it_has_begun_ends_without_an_error(
     fresh_database: str, slow: Slow, name: signal.Signals
 ) -> None:
     other = await asyncpg.connect(fresh_database)
@@ -292,14 +292,14 @@ async def test_a_worker_that_is_told_to_stop_before_it_has_begun_gives_up_and_en
 
             await until(waits, bool, "the worker waits")
             process.send_signal(name)
-            told = await ended(process)
+            output = await ended(process)
     finally:
         await other.close()
 
-    assert (process.returncode, told) == (0, "")
+    assert (process.returncode, output) == (0, "")
 
 
-async def test_a_job_in_hand_is_ended_though_the_worker_was_told_to_stop(
+async def test_a_running_job_is_finished_after_a_signal_to_stop(
     fresh_database: str, slow: Slow
 ) -> None:
     given = settings(fresh_database, slow)
@@ -309,7 +309,7 @@ async def test_a_job_in_hand_is_ended_though_the_worker_was_told_to_stop(
         await slow.was_asked(2)
         process.send_signal(signal.SIGTERM)
         slow.may_answer.set()
-        told = await ended(process)
+        output = await ended(process)
     connection = await asyncpg.connect(fresh_database)
     try:
         answered = await connection.fetchval("SELECT count(*) FROM question WHERE status = 200")
@@ -318,10 +318,10 @@ async def test_a_job_in_hand_is_ended_though_the_worker_was_told_to_stop(
         await connection.close()
 
     assert (answered, left) == (1, 0)
-    assert "Traceback" not in told
+    assert "Traceback" not in output
 
 
-async def test_a_job_that_a_second_signal_cuts_is_put_back_for_the_next_worker(
+async def test_a_job_that_a_second_signal_ends_is_put_back_for_the_next_worker(
     fresh_database: str, slow: Slow
 ) -> None:
     given = settings(fresh_database, slow)
@@ -332,7 +332,7 @@ async def test_a_job_that_a_second_signal_cuts_is_put_back_for_the_next_worker(
         process.send_signal(signal.SIGTERM)
         await asyncio.sleep(0.5)
         process.send_signal(signal.SIGTERM)
-        told = await ended(process)
+        output = await ended(process)
     connection = await asyncpg.connect(fresh_database)
     try:
         put_back = await connection.fetch("SELECT entrypoint, status FROM pgqueuer")
@@ -352,8 +352,8 @@ async def test_a_job_that_a_second_signal_cuts_is_put_back_for_the_next_worker(
         await connection.close()
 
     assert [(row["entrypoint"], row["status"]) for row in put_back] == [("ask_again", "queued")]
-    assert "put back" in told
-    assert "Traceback" not in told
+    assert "put back" in output
+    assert "Traceback" not in output
 
 
 async def a_question_that_nobody_answered(database: str, slow: Slow) -> None:

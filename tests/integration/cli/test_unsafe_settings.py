@@ -26,17 +26,17 @@ LIVE = IN_LIVE | {"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"}
 def test_a_program_with_a_secret_that_is_none_says_so_in_one_line_and_exits_1(
     program: str, given: dict[str, str], named: str
 ) -> None:
-    told = kasir(program, **given)
+    result = kasir(program, **given)
 
-    assert (told.returncode, told.stdout) == (1, "")
-    assert is_one_line(told.stderr), told.stderr
-    assert told.stderr.startswith(f"kasir: {named}: ")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert is_one_line(result.stderr), result.stderr
+    assert result.stderr.startswith(f"kasir: {named}: ")
 
 
-def test_whoever_makes_a_key_is_told_that_keys_share_everything() -> None:
-    told = kasir("apikey", "create", "--help")
-    said = " ".join(told.stdout.split())
+def test_the_help_of_apikey_create_says_that_keys_share_everything() -> None:
+    result = kasir("apikey", "create", "--help")
+    said = " ".join(result.stdout.split())
 
-    assert told.returncode == 0
-    assert "way into one shop" in said
+    assert result.returncode == 0
+    assert "belong to one shop" in said
     assert "idempotency keys" in said

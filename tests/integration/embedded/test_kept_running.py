@@ -124,7 +124,7 @@ def said(logs: Sequence[Mapping[str, Any]], event: str) -> list[str]:
 
 
 @pytest.mark.parametrize("is_spoiled", [False, True], ids=["as it was", "opened to others"])
-def test_far_from_the_data_the_folder_of_its_socket_is_the_same_only_while_it_is_ours(
+def test_a_temporary_folder_of_the_socket_is_used_again_only_while_it_is_ours(
     folder: Path, *, is_spoiled: bool
 ) -> None:
     deep = folder / ("deep" * 30)

@@ -1,5 +1,7 @@
 """The embedded PostgreSQL, with real processes that come, go and are killed."""
 
+from __future__ import annotations
+
 import os
 import pwd
 import shutil
@@ -374,7 +376,7 @@ def test_a_backend_that_outlives_the_killed_server_is_waited_for(folder: Path) -
     assert kept == 7
 
 
-def test_a_note_of_a_dead_server_whose_pid_is_anothers_now_is_not_believed(
+def test_a_pid_file_of_a_dead_server_whose_pid_was_reused_is_not_trusted(
     folder: Path,
 ) -> None:
     data = folder / "postgres" / "data"
@@ -484,7 +486,7 @@ def test_data_of_which_a_file_is_missing_is_an_error_with_its_cure(folder: Path)
 
 
 @as_root
-def test_where_root_starts_it_and_there_is_no_account_for_it_the_cure_is_told(
+def test_where_root_starts_it_without_an_account_for_it_the_error_names_the_cure(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(name: object) -> None:
@@ -498,7 +500,7 @@ def test_where_root_starts_it_and_there_is_no_account_for_it_the_cure_is_told(
         pass
 
 
-def test_without_the_package_of_its_programs_the_cure_is_told(
+def test_without_the_package_of_its_programs_the_error_names_the_cure(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
@@ -555,14 +557,14 @@ def test_any_name_of_a_folder_will_do(parent: Path, name: str) -> None:
     assert (parent / name / "postgres" / "data" / "PG_VERSION").exists()
 
 
-def test_the_server_is_not_told_our_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_does_not_get_our_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADYEN_API_KEY", "a-secret")
     with embedded(folder):
         [pid] = postmasters(folder)
         environment = Path(f"/proc/{pid}/environ")
-        told = environment.exists() and b"a-secret" in environment.read_bytes()
+        is_shared = environment.exists() and b"a-secret" in environment.read_bytes()
 
-    assert not told  # The words themselves are in nobody's report.
+    assert not is_shared  # The words themselves are in nobody's report.
 
 
 def test_settings_of_libpq_in_our_environment_do_not_lead_elsewhere(
@@ -661,9 +663,9 @@ def test_the_session_server_has_a_socket_and_no_port(postgres_dsn: str) -> None:
     assert "host=/" in postgres_dsn
 
 
-def test_a_fresh_database_is_empty_and_ones_own(fresh_database: str) -> None:
-    tables = ask(fresh_database, "SELECT count(*) FROM pg_stat_user_tables")
-    name = ask(fresh_database, "SELECT current_database()")
+def test_an_empty_database_is_empty_and_ones_own(empty_database: str) -> None:
+    tables = ask(empty_database, "SELECT count(*) FROM pg_stat_user_tables")
+    name = ask(empty_database, "SELECT current_database()")
 
     assert tables == 0
     assert str(name).startswith("test_")

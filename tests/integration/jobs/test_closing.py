@@ -20,7 +20,7 @@ from kasir.clock import Clock
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.payment import Payment
-from kasir.requests.payment_links import Try
+from kasir.requests.payment_links import LinkAttempt
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Kasir
 from opened import kasir_on
@@ -345,7 +345,7 @@ async def test_an_attempt_opened_as_its_link_is_withdrawn_is_closed_and_leads_no
     link_id = LinkId(made.json()["id"])
     found = await shop.kasir.links.find(link_id)
     await shop.kasir.links.update(link_id, b'{"status": "expired"}')
-    tried = Try(name="first", browser_info=payment_body()["browserInfo"])
+    tried = LinkAttempt(name="first", browser_info=payment_body()["browserInfo"])
     answer, payment_id = await shop.kasir.links.pay(
         found.link, tried, lambda _: "https://kasir.example/back"
     )

@@ -1,4 +1,4 @@
-"""A paid payment, what is done to it through Kasir or elsewhere, and what the shop is told."""
+"""A paid payment, changes of it through Kasir or elsewhere, and the events that the shop gets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kasir.adyen.replies import Answer
 from kasir.gateway import meanings
 from kasir.payments.payment import Intent
 from kasir.payments.question import Heard, Kind, Question
-from kasir.requests.changes import Changes
+from kasir.requests.changes import ChangeRequests
 
 VERSION: Final = 72
 
 
 @dataclass
 class _Adyen:
-    """Takes every change and gives it a name; or answers as it is told, once each."""
+    """Accepts every change and gives it a name; or gives the answers of a list, once each."""
 
     name: str
     answers: list[Heard | Answer]
@@ -86,11 +86,11 @@ class Sold(Account):
         await changes.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
         return asked[0]
 
-    def changes(self, name: str, *answers: Heard | Answer) -> Changes:
+    def changes(self, name: str, *answers: Heard | Answer) -> ChangeRequests:
         """What a shop may do, with an Adyen that answers so."""
         flow = replace(self.kasir.flow, provider=_Adyen(name, list(answers)))
         return replace(self.kasir.changes, flow=flow)
 
-    async def news(self, intent: Intent) -> list[str]:
-        """What the shop was told since the payment was paid."""
+    async def events(self, intent: Intent) -> list[str]:
+        """The events since the payment was paid."""
         return [told for told in await self.told(intent) if told != "payment.authorised"]

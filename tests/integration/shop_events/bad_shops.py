@@ -1,4 +1,4 @@
-"""Shops at their worst: real servers that speak broken HTTP, or none."""
+"""Misbehaving shops: real servers that answer with broken HTTP, or not at all."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ _HUGE: Final = 100 * 1024 * 1024
 
 @dataclass
 class BadShop:
-    """A shop that behaves so.
+    """A shop with one kind of misbehaviour.
 
     Attributes:
-        behave: What it does once it has heard a request.
+        behave: What it does after a request has come.
         url: Where it is.
-        heard: Every request as it came.
-        sent: How many bytes it could get rid of.
-        tasks: Its visitors.
-        over: Whether who hangs may hang up.
+        received: Every request as it came.
+        sent: How many bytes it could send.
+        tasks: One task for each connection.
+        over: Set when a shop that hangs may close its connections.
     """
 
     behave: Behave
     url: str = ""
-    heard: list[bytes] = field(default_factory=list)
+    received: list[bytes] = field(default_factory=list)
     sent: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hear a request and behave."""
+        """Read a request and misbehave."""
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
-        # Whoever asked has gone, or the test is over.
+        # The client has gone, or the test is over.
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r")[0])
-            self.heard.append(head + await reader.readexactly(length))
+            self.received.append(head + await reader.readexactly(length))
             await self.behave(self, writer)
         await closed(writer)
 
     async def send(self, writer: asyncio.StreamWriter, piece: bytes) -> None:
-        """Send a piece, once there is room for it."""
+        """Send a piece, once the buffer takes it."""
         writer.write(piece)
         await writer.drain()
         self.sent += len(piece)
 
 
 async def closed(writer: asyncio.StreamWriter) -> None:
-    """Close a connection, whatever became of it."""
+    """Close a connection, broken or not."""
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
@@ -66,7 +66,7 @@ async def closed(writer: asyncio.StreamWriter) -> None:
 
 @asynccontextmanager
 async def badly(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncIterator[BadShop]:
-    """A shop that behaves so; it ends with the context."""
+    """A shop with this misbehaviour; it ends with the context."""
     shop = BadShop(behave)
     server = await asyncio.start_server(shop.meet, "127.0.0.1", 0, ssl=tls)
     shop.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
@@ -80,7 +80,7 @@ async def badly(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncItera
 
 
 def says(text: bytes) -> Behave:
-    """Say this and hang up."""
+    """Send this and close."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
         await shop.send(writer, text)
@@ -89,7 +89,7 @@ def says(text: bytes) -> Behave:
 
 
 def resets_after(text: bytes) -> Behave:
-    """Say this, and reset the connection instead of going on."""
+    """Send this, and reset the connection."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
         await shop.send(writer, text)
@@ -103,18 +103,20 @@ def resets_after(text: bytes) -> Behave:
 
 
 async def hangs(shop: BadShop, _: asyncio.StreamWriter) -> None:
-    """Never say a word."""
+    """Never send anything."""
     await shop.over.wait()
 
 
 def goes_on(first: bytes, again: bytes) -> Behave:
-    """Say the first and then the other for ever, as long as anybody listens."""
+    """Send the first and then the other without end, as long as the client reads."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
         await shop.send(writer, first)
         while True:
             await shop.send(writer, again)
-            await asyncio.sleep(0)  # Where there is room, `drain` lets nobody else go on.
+            await asyncio.sleep(
+                0
+            )  # While the buffer has space, `drain` does not yield to other tasks.
 
     return behave
 

@@ -1,4 +1,4 @@
-"""A merchant account whose shop is told things, on a database of each file's own."""
+"""A Kasir on a database of each file's own."""
 
 from __future__ import annotations
 

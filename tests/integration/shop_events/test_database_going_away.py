@@ -1,11 +1,11 @@
-"""A database that goes away for a moment, or is busy: events are told all the same."""
+"""A database that goes away for a moment, or is busy: events are delivered all the same."""
 
 from __future__ import annotations
 
 import pytest
 
 from far import plain, serving
-from integration.shop_events.told import tell, telling, until, working
+from integration.shop_events.event_setup import kasir_with_shop, until, working, write_events
 from kasir.wiring import Kasir
 
 
@@ -25,20 +25,20 @@ async def _is_listening(kasir: Kasir) -> bool:
     )
 
 
-async def test_a_worker_whose_connections_are_cut_says_so_starts_over_and_tells(
+async def test_a_worker_whose_connections_are_cut_logs_it_starts_over_and_delivers(
     fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with (
         serving() as shop,
-        telling(fresh_database, shop.url) as kasir,
-        telling(fresh_database, shop.url) as other,
+        kasir_with_shop(fresh_database, shop.url) as kasir,
+        kasir_with_shop(fresh_database, shop.url) as other,
         working(kasir),
     ):
         shop.handler = plain(204, b"")
         await until(lambda: _is_listening(other))
         await _cut_all(other)
         await until(lambda: "worker starts over" in capsys.readouterr().out)
-        names = await tell(other, "pay_1")
+        names = await write_events(other, "pay_1")
         await until(lambda: shop.asked)
 
     assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
@@ -49,14 +49,14 @@ async def test_a_look_that_fails_is_logged_and_looked_again(
 ) -> None:
     async with (
         serving() as shop,
-        telling(fresh_database, shop.url) as kasir,
+        kasir_with_shop(fresh_database, shop.url) as kasir,
         working(kasir),
     ):
         shop.handler = plain(204, b"")
         await kasir.pool.execute("ALTER TABLE event RENAME TO event_elsewhere")
         await until(lambda: "looking failed" in capsys.readouterr().out)
         await kasir.pool.execute("ALTER TABLE event_elsewhere RENAME TO event")
-        names = await tell(kasir, "pay_1")
+        names = await write_events(kasir, "pay_1")
         await until(lambda: shop.asked)
 
     assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
@@ -65,8 +65,8 @@ async def test_a_look_that_fails_is_logged_and_looked_again(
 async def test_while_somebody_is_writing_for_long_there_are_none_to_fetch_yet(
     fresh_database: str,
 ) -> None:
-    async with telling(fresh_database, "") as kasir:
-        names = await tell(kasir, "pay_1")
+    async with kasir_with_shop(fresh_database, "") as kasir:
+        names = await write_events(kasir, "pay_1")
         async with kasir.pool.acquire() as writer, writer.transaction():
             await writer.execute("SELECT pg_advisory_xact_lock_shared(7597993)")
             meanwhile = await kasir.events.after(None, 10)

@@ -1,4 +1,4 @@
-"""A shop that fails, in every way there is: each try is counted, logged, and followed by the next.
+"""A shop that fails, in many ways: each try is counted, logged, and followed by the next.
 
 Every shop here is a real server, and the log is the program's own, as it is printed.
 """
@@ -26,13 +26,14 @@ from integration.shop_events.bad_shops import (
     resets_after,
     says,
 )
-from integration.shop_events.told import SECRET, tell
+from integration.shop_events.event_setup import SECRET, write_events
 from kasir.clock import SystemClock
-from kasir.shop_events.delivery import Answered, Deliverer, Event
+from kasir.shop_events.sender import EventSender, SendResult
+from kasir.store.outbox import StoredEvent
 from kasir.wiring import Kasir
 from opened import a_database, kasir_on
 
-#: What the machine's own buffers may hold between a shop and a reader that does not read.
+#: What the buffers between a shop and a client that does not read may hold.
 BUFFERS_BYTES = 16 * 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -49,22 +50,22 @@ async def far() -> AsyncIterator[Far]:
         yield shop
 
 
-def deliverer_to(url: str, timeout_s: float = 15.0) -> Deliverer:
-    return Deliverer(url, [SECRET], timeout_s, SystemClock())
+def sender_to(url: str, timeout_s: float = 15.0) -> EventSender:
+    return EventSender(url, [SECRET], timeout_s, SystemClock())
 
 
-async def one_try(kasir: Kasir, url: str, timeout_s: float = 15.0) -> Answered:
-    """Tell one event to a shop, once; what is written down of the try."""
-    (name,) = await tell(kasir, "pay_1")
+async def one_try(kasir: Kasir, url: str, timeout_s: float = 15.0) -> SendResult:
+    """Try once to deliver an event to a shop; returns what is stored of the try."""
+    (name,) = await write_events(kasir, "pay_1")
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
-    async with deliverer_to(url, timeout_s) as deliverer:
-        await kasir.events.deliver(event_id, deliverer)
+    async with sender_to(url, timeout_s) as sender:
+        await kasir.delivery.deliver(event_id, sender)
     (row,) = await kasir.pool.fetch("SELECT status, error FROM event_try")
-    return Answered(row["status"], row["error"])
+    return SendResult(row["status"], row["error"])
 
 
-async def standing(kasir: Kasir) -> tuple[int, bool, bool]:
-    """How the only event stands: tries, whether another follows soon, whether it is taken."""
+async def delivery_state(kasir: Kasir) -> tuple[int, bool, bool]:
+    """The only event: its tries, whether another follows soon, whether it is delivered."""
     row = await kasir.pool.fetchrow(
         "SELECT tries, due_at BETWEEN now() AND now() + interval '1 minute' AS is_soon,"
         " delivered_at IS NOT NULL AS is_taken FROM event"
@@ -86,10 +87,10 @@ async def test_a_shop_that_refuses_is_asked_again_soon_and_no_redirect_is_follow
     async with serving() as elsewhere:
         elsewhere.handler = plain(204, b"")
         far.handler = plain(status, b"no", Location=elsewhere.url)
-        answered = await one_try(kasir, far.url)
+        result = await one_try(kasir, far.url)
 
-    assert answered == Answered(status=status)
-    assert await standing(kasir) == (1, True, False)
+    assert result == SendResult(status=status)
+    assert await delivery_state(kasir) == (1, True, False)
     name = await kasir.pool.fetchval("SELECT name FROM event")
     assert logged(capsys.readouterr().out) == [
         ("the shop refused an event", {"name": name, "status": str(status)})
@@ -103,8 +104,8 @@ async def test_any_2xx_takes_an_event_and_nothing_is_logged(
 ) -> None:
     far.handler = plain(status, b"")
 
-    assert await one_try(kasir, far.url) == Answered(status=status)
-    assert await standing(kasir) == (1, False, True)
+    assert await one_try(kasir, far.url) == SendResult(status=status)
+    assert await delivery_state(kasir) == (1, False, True)
     assert logged(capsys.readouterr().out) == []
 
 
@@ -127,15 +128,15 @@ async def test_a_shop_that_gives_no_whole_answer_is_asked_again_soon(
     kasir: Kasir, behave: Behave, error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with badly(behave) as shop:
-        answered = await one_try(kasir, shop.url)
+        result = await one_try(kasir, shop.url)
 
-    assert answered == Answered(error=error)
-    assert await standing(kasir) == (1, True, False)
+    assert result == SendResult(error=error)
+    assert await delivery_state(kasir) == (1, True, False)
     name = await kasir.pool.fetchval("SELECT name FROM event")
     assert logged(capsys.readouterr().out) == [
         ("the shop did not answer", {"name": name, "error": error})
     ]
-    assert len(shop.heard) == 1
+    assert len(shop.received) == 1
     assert shop.sent < BUFFERS_BYTES
 
 
@@ -150,23 +151,23 @@ async def test_a_shop_that_hangs_is_given_its_time_and_asked_again_soon(
     kasir: Kasir, behave: Behave, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with badly(behave) as shop:
-        answered = await one_try(kasir, shop.url, timeout_s=0.5)
+        result = await one_try(kasir, shop.url, timeout_s=0.5)
 
-    assert answered == Answered(error="TimeoutError")
-    assert await standing(kasir) == (1, True, False)
+    assert result == SendResult(error="TimeoutError")
+    assert await delivery_state(kasir) == (1, True, False)
     ((words, fields),) = logged(capsys.readouterr().out)
     assert (words, fields["error"]) == ("the shop did not answer", "TimeoutError")
 
 
-async def test_a_shop_that_nobody_is_at_is_asked_again_soon(
+async def test_a_shop_that_refuses_connections_is_asked_again_soon(
     kasir: Kasir, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as nobody:  # Bound, and not listening: whoever connects is refused.
         nobody.bind(("127.0.0.1", 0))
-        answered = await one_try(kasir, f"http://127.0.0.1:{nobody.getsockname()[1]}/")
+        result = await one_try(kasir, f"http://127.0.0.1:{nobody.getsockname()[1]}/")
 
-    assert answered == Answered(error="ClientConnectorError")
-    assert await standing(kasir) == (1, True, False)
+    assert result == SendResult(error="ClientConnectorError")
+    assert await delivery_state(kasir) == (1, True, False)
     assert "the shop did not answer" in capsys.readouterr().out
 
 
@@ -184,10 +185,10 @@ async def test_the_status_counts_though_the_rest_breaks_off(
     assert callable(end)
     head = f"HTTP/1.1 {status} So\r\nContent-Length: 1000\r\n\r\nabc"
     async with badly(end(head.encode())) as shop:
-        answered = await one_try(kasir, shop.url)
+        result = await one_try(kasir, shop.url)
 
-    assert answered == Answered(status=status)
-    assert await standing(kasir) == (1, status >= 300, status < 300)
+    assert result == SendResult(status=status)
+    assert await delivery_state(kasir) == (1, status >= 300, status < 300)
 
 
 @pytest.mark.parametrize("status", [200, 500])
@@ -195,11 +196,11 @@ async def test_an_answer_of_100_mb_counts_by_its_status_and_is_not_read(
     kasir: Kasir, status: int
 ) -> None:
     async with badly(huge(status)) as shop:
-        answered = await one_try(kasir, shop.url)
+        result = await one_try(kasir, shop.url)
         await asyncio.wait(shop.tasks)
 
-    assert answered == Answered(status=status)
-    assert await standing(kasir) == (1, status >= 300, status < 300)
+    assert result == SendResult(status=status)
+    assert await delivery_state(kasir) == (1, status >= 300, status < 300)
     assert shop.sent < BUFFERS_BYTES
 
 
@@ -215,46 +216,46 @@ async def test_a_shop_that_closes_tls_before_it_is_agreed_on_is_asked_again_soon
     server = await asyncio.start_server(_tls_is_cut, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        answered = await one_try(kasir, f"https://127.0.0.1:{port}/")
+        result = await one_try(kasir, f"https://127.0.0.1:{port}/")
 
-    assert answered.error in {"ClientOSError", "ClientConnectorError", "ClientConnectorSSLError"}
-    assert await standing(kasir) == (1, True, False)
+    assert result.error in {"ClientOSError", "ClientConnectorError", "ClientConnectorSSLError"}
+    assert await delivery_state(kasir) == (1, True, False)
     assert "the shop did not answer" in capsys.readouterr().out
 
 
-async def test_a_shop_whose_certificate_nobody_vouches_for_hears_no_event(
+async def test_a_shop_with_an_untrusted_certificate_gets_no_event(
     kasir: Kasir, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
     async with badly(says(OK + b"\r\n"), tls) as shop:
-        answered = await one_try(kasir, shop.url)
+        result = await one_try(kasir, shop.url)
 
-    assert answered == Answered(error="ClientConnectorCertificateError")
-    assert await standing(kasir) == (1, True, False)
-    assert shop.heard == []
+    assert result == SendResult(error="ClientConnectorCertificateError")
+    assert await delivery_state(kasir) == (1, True, False)
+    assert shop.received == []
     assert "ClientConnectorCertificateError" in capsys.readouterr().out
 
 
 async def test_a_cookie_of_the_shops_is_not_brought_back(far: Far) -> None:
     far.handler = plain(204, b"", Set_Cookie="who=me; Path=/")
-    async with deliverer_to(far.url.replace("127.0.0.1", "localhost")) as deliverer:
+    async with sender_to(far.url.replace("127.0.0.1", "localhost")) as sender:
         for _ in range(2):
-            assert (await deliverer.deliver(Event("evt_1", b"{}"))).is_taken
+            assert (await sender.send(StoredEvent("evt_1", b"{}"))).is_taken
 
     assert ["cookie" in headers for _, headers, _ in far.asked] == [False, False]
 
 
-async def test_an_event_that_no_key_opens_goes_the_same_way_and_is_no_failed_job(
+async def test_an_event_that_no_key_opens_is_tried_again_and_its_job_does_not_fail(
     kasir: Kasir, far: Far, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (name,) = await tell(kasir, "pay_1")
+    (name,) = await write_events(kasir, "pay_1")
     await kasir.pool.execute("UPDATE event SET payload = $1", b"sealed with another key")
     event_id = await kasir.pool.fetchval("SELECT id FROM event")
-    async with deliverer_to(far.url) as deliverer:
-        await kasir.events.deliver(event_id, deliverer)
+    async with sender_to(far.url) as sender:
+        await kasir.delivery.deliver(event_id, sender)
 
-    assert await standing(kasir) == (1, True, False)
+    assert await delivery_state(kasir) == (1, True, False)
     assert (
         await kasir.pool.fetchval("SELECT error FROM event_try") == "no KASIR_SECRET_KEY opens it"
     )
@@ -266,20 +267,20 @@ async def test_an_event_that_no_key_opens_goes_the_same_way_and_is_no_failed_job
 async def test_what_another_job_delivered_meanwhile_is_not_sent_again_because_this_one_failed(
     kasir: Kasir, far: Far
 ) -> None:
-    await tell(kasir, "pay_1")
+    await write_events(kasir, "pay_1")
     event_id = await kasir.pool.fetchval("SELECT id FROM event")
 
     async def taken_meanwhile(_: web.Request) -> web.Response:
         far.handler = plain(204, b"")
-        await kasir.events.deliver(event_id, deliverer)
+        await kasir.delivery.deliver(event_id, sender)
         return web.Response(status=500)
 
     far.handler = taken_meanwhile
-    async with deliverer_to(far.url) as deliverer:
-        await kasir.events.deliver(event_id, deliverer)
-        await kasir.events.deliver(event_id, deliverer)  # It is due no more: nothing is sent.
+    async with sender_to(far.url) as sender:
+        await kasir.delivery.deliver(event_id, sender)
+        await kasir.delivery.deliver(event_id, sender)  # It is due no more: nothing is sent.
 
-    assert await standing(kasir) == (1, False, True)
+    assert await delivery_state(kasir) == (1, False, True)
     assert [headers["webhook-id"] for _, headers, _ in far.asked] == [
         await kasir.pool.fetchval("SELECT name FROM event")
     ] * 2
@@ -287,9 +288,9 @@ async def test_what_another_job_delivered_meanwhile_is_not_sent_again_because_th
     assert [row["status"] for row in tries] == [204, 500]
 
 
-async def test_a_deliverer_is_used_inside_its_context() -> None:
-    deliverer = deliverer_to("http://127.0.0.1:9/")
-    await deliverer.__aexit__()  # One that was never opened has nothing to close.
+async def test_a_sender_is_used_inside_its_context() -> None:
+    sender = sender_to("http://127.0.0.1:9/")
+    await sender.__aexit__()  # One that was never opened has nothing to close.
 
     with pytest.raises(RuntimeError, match="async with"):
-        await deliverer.deliver(Event("evt_1", b"{}"))
+        await sender.send(StoredEvent("evt_1", b"{}"))

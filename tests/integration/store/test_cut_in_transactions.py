@@ -16,7 +16,7 @@ from far import plain, serving
 from kasir.adyen.signing import key_from_hex
 from kasir.cli.worker import work
 from kasir.ids import LinkId
-from kasir.payment_form import saved
+from kasir.payment_form import saved_methods
 from kasir.payments.links import Link, LinkStatus
 from kasir.requests.payment_links import OpenLink
 from kasir.webhooks.receiving import receive
@@ -65,7 +65,7 @@ async def test_a_worker_that_is_cancelled_in_a_transaction_ends(postgres_dsn: st
 async def test_a_list_of_saved_wallets_that_waits_for_a_lock_keeps_nobody_from_paying(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(saved, "_WAIT_S", 1.0)
+    monkeypatch.setattr(saved_methods, "_WAIT_S", 1.0)
     row = {"id": "TOKEN1", "type": "gopay_wallet", "name": "GoPay"}
     listed = json.dumps({"storedPaymentMethods": [row]}).encode()
     link = Link(
@@ -79,9 +79,9 @@ async def test_a_list_of_saved_wallets_that_waits_for_a_lock_keeps_nobody_from_p
         far.handler = plain(200, listed, Content_Type="application/json", pspReference="PSP1")
         async with kasir_on(database, ADYEN_TWIN_URL=far.url) as kasir:
             async with locked(database, "token_fact"):
-                shown = await saved.saved_of(kasir, found)
-                await saved.look_again(kasir, found)
-            afterwards = await saved.saved_of(kasir, found)
+                shown = await saved_methods.list_saved(kasir, found)
+                await saved_methods.refresh_saved(kasir, found)
+            afterwards = await saved_methods.list_saved(kasir, found)
 
     assert shown == []
     assert [one.token.name.stored_id for one in afterwards] == ["TOKEN1"]

@@ -293,8 +293,8 @@ async def test_a_server_that_takes_no_writes_any_more_is_left(fresh_database: st
         assert await backend(pool) != before
 
 
-async def test_it_is_not_ready_and_the_next_who_asks_looks_elsewhere(fresh_database: str) -> None:
-    async with database.connected(fresh_database, 1, SOON) as pool:
+async def test_it_is_not_ready_and_the_next_who_asks_looks_elsewhere(empty_database: str) -> None:
+    async with database.connected(empty_database, 1, SOON) as pool:
         await pool.execute("SET default_transaction_read_only = on")
         with pytest.raises(DatabaseReadOnly):
             await database.pending(pool, 30)
@@ -302,13 +302,13 @@ async def test_it_is_not_ready_and_the_next_who_asks_looks_elsewhere(fresh_datab
         assert await database.pending(pool, 30) == database.migrations()
 
 
-async def test_one_that_takes_none_from_the_start_is_said_to_be_so(fresh_database: str) -> None:
-    name = urlsplit(fresh_database).path[1:]
-    connection = await asyncpg.connect(fresh_database)
+async def test_one_that_takes_none_from_the_start_is_said_to_be_so(empty_database: str) -> None:
+    name = urlsplit(empty_database).path[1:]
+    connection = await asyncpg.connect(empty_database)
     await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     await connection.close()
     with pytest.raises(DatabaseUnavailable, match="it takes no writes"):
-        async with database.connected(fresh_database, 1, SOON):
+        async with database.connected(empty_database, 1, SOON):
             pass
 
 

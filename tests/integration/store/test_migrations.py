@@ -24,8 +24,8 @@ def test_migrations_are_numbered_without_gaps() -> None:
     assert [name for name in names if not re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name)] == []
 
 
-async def test_what_is_pending_is_applied_once_and_then_nothing_is(fresh_database: str) -> None:
-    async with database.connected(fresh_database, 2) as pool:
+async def test_what_is_pending_is_applied_once_and_then_nothing_is(empty_database: str) -> None:
+    async with database.connected(empty_database, 2) as pool:
         before = await database.pending(pool, PATIENCE_S)
         first = await database.migrate(pool)
         after = await database.pending(pool, PATIENCE_S)
@@ -35,9 +35,9 @@ async def test_what_is_pending_is_applied_once_and_then_nothing_is(fresh_databas
     assert (after, second) == ([], [])
 
 
-async def test_of_five_who_migrate_at_once_one_does(fresh_database: str) -> None:
+async def test_of_five_who_migrate_at_once_one_does(empty_database: str) -> None:
     async def one() -> list[str]:
-        async with database.connected(fresh_database, 2) as pool:
+        async with database.connected(empty_database, 2) as pool:
             done = await database.migrate(pool)
             await engine.install(pool)
             return done
@@ -48,12 +48,12 @@ async def test_of_five_who_migrate_at_once_one_does(fresh_database: str) -> None
 
 
 async def test_a_migration_that_fails_leaves_those_before_it_and_nothing_half_done(
-    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more = "CREATE TABLE half_done (id int); SELECT 1 / 0"
     async with (
-        database.connected(fresh_database, 1) as pool,
-        database.connected(fresh_database, 1) as other,
+        database.connected(empty_database, 1) as pool,
+        database.connected(empty_database, 1) as other,
     ):
         with monkeypatch.context() as failing:
             _add(failing, more)
@@ -77,13 +77,13 @@ def _add(patch: pytest.MonkeyPatch, sql: str) -> None:
 
 
 async def test_a_migration_that_takes_long_keeps_no_table_of_those_before_it_locked(
-    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
-    connection = await asyncpg.connect(fresh_database)
+    connection = await asyncpg.connect(empty_database)
     try:
         await connection.execute("SELECT pg_advisory_lock(4711)")
-        async with database.connected(fresh_database, 1) as pool:
+        async with database.connected(empty_database, 1) as pool:
             migrating = asyncio.create_task(database.migrate(pool))
             waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
             await until(lambda: connection.fetchval(waits))
@@ -100,15 +100,15 @@ async def test_a_migration_that_takes_long_keeps_no_table_of_those_before_it_loc
 
 
 async def test_whoever_is_cut_while_migrating_leaves_it_to_the_next(
-    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
-    connection = await asyncpg.connect(fresh_database)
+    connection = await asyncpg.connect(empty_database)
     try:
         await connection.execute("SELECT pg_advisory_lock(4711)")
         async with (
-            database.connected(fresh_database, 1) as pool,
-            database.connected(fresh_database, 1) as other,
+            database.connected(empty_database, 1) as pool,
+            database.connected(empty_database, 1) as other,
         ):
             migrating = asyncio.create_task(database.migrate(pool))
             waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
@@ -142,11 +142,11 @@ _OLD_FACT = """
 
 
 async def test_a_database_from_before_names_had_one_owner(
-    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = database.migrations()
     owners = "0012_psp_references.sql"
-    async with database.connected(fresh_database, 2) as pool:
+    async with database.connected(empty_database, 2) as pool:
         with monkeypatch.context() as before:
             before.setattr(database, "migrations", lambda: names[: names.index(owners)])
             await database.migrate(pool)

@@ -14,10 +14,10 @@ NEW: Final = "0020_kept_apart_and_sealed.sql"
 
 
 @pytest.fixture
-async def before(fresh_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
+async def before(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
     """A schema as it was before; to migrate it brings it up to date."""
     names = database.migrations()
-    async with database.connected(fresh_database, 2) as pool:
+    async with database.connected(empty_database, 2) as pool:
         with monkeypatch.context() as earlier:
             earlier.setattr(database, "migrations", lambda: [name for name in names if name < NEW])
             await database.migrate(pool)
@@ -79,10 +79,10 @@ async def test_a_token_is_as_sure_as_what_told_of_it(
 
 
 async def test_an_event_given_up_before_it_was_written_down_when_is_as_old_as_it_is(
-    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = database.migrations()
-    async with database.connected(fresh_database, 2) as pool:
+    async with database.connected(empty_database, 2) as pool:
         with monkeypatch.context() as earlier:
             before = [name for name in names if name < "0016"]
             earlier.setattr(database, "migrations", lambda: before)

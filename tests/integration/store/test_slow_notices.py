@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from fakes import KEY, NOW, envelope, notification_item
-from integration.shop_events.told import tell
+from integration.shop_events.event_setup import write_events
 from kasir.adyen.signing import key_from_hex
 from kasir.cli.worker import work
 from kasir.webhooks.receiving import receive
@@ -103,7 +103,7 @@ async def test_what_is_due_is_done_though_no_notice_can_be_read(
     kasir: Kasir, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await _is_slow(kasir, "true")
-    await tell(kasir, "pay_1")
+    await write_events(kasir, "pay_1")
     stop = asyncio.Event()
     working = asyncio.create_task(work(kasir, stop))
     await until(lambda: _was_done(kasir, "deliver"))

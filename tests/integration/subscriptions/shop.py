@@ -17,7 +17,7 @@ from kasir.adyen.calls import payment_key
 from kasir.adyen.replies import Answer
 from kasir.adyen.signing import key_from_hex
 from kasir.gateway.meanings import of_reply, unheard
-from kasir.gateway.token_answers import TokensHear
+from kasir.gateway.token_answers import TokenRecordingProvider
 from kasir.ids import PaymentId
 from kasir.payments.flow import Flow
 from kasir.payments.question import Heard, Question
@@ -225,14 +225,14 @@ async def shop_on(database: str, **environ: str) -> AsyncIterator[Shop]:
     clock = SetClock()
     async with kasir_on(database, clock=clock, **environ) as opened:
         adyen = Adyen(clock)
-        assert isinstance(opened.flow.provider, TokensHear)
+        assert isinstance(opened.flow.provider, TokenRecordingProvider)
         flow = replace(opened.flow, provider=replace(opened.flow.provider, provider=adyen))
         checkout = replace(opened.checkout, flow=flow)
         kasir = replace(
             opened,
             flow=flow,
             checkout=checkout,
-            subscribing=replace(opened.subscribing, checkout=checkout),
+            subscribing=replace(opened.subscribing, payments=checkout),
             renewing=replace(opened.renewing, flow=flow),
         )
         yield Shop(kasir, clock, adyen, flow)

@@ -183,7 +183,7 @@ async def test_a_change_that_is_wrong_is_refused_with_its_field(
         ("GET", "/api/subscriptions/sub%00"),
     ],
 )
-async def test_what_is_not_there_is_404(caller: Caller, method: str, path: str) -> None:
+async def test_what_does_not_exist_is_404(caller: Caller, method: str, path: str) -> None:
     assert (await caller.call(method, path)).status == 404
 
 

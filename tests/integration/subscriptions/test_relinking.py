@@ -13,7 +13,7 @@ from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, REVOKED, Sho
 from kasir.errors import InvalidRequest, KeyReused
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.links import LinkStatus
-from kasir.requests.payment_links import OpenLink, Try
+from kasir.requests.payment_links import LinkAttempt, OpenLink
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 
@@ -179,7 +179,7 @@ async def test_a_link_that_is_withdrawn_with_its_subscription_has_its_attempt_cl
 ) -> None:
     found = await behind(shop, "LEFT", REVOKED)
     opened = await link_of(shop, found, 2)
-    tried = Try(name=shop.kasir.links.attempt(opened), browser_info=BROWSER, saves=True)
+    tried = LinkAttempt(name=shop.kasir.links.attempt(opened), browser_info=BROWSER, saves=True)
     shop.adyen.answers["LEFT-p2"] = [{"resultCode": "RedirectShopper"}]
     _, payment_id = await shop.kasir.links.pay(
         opened.link, tried, lambda _: "https://kasir.example"

@@ -11,7 +11,7 @@ from fakes import BROWSER
 from integration.api.test_payment_links import link_body
 from integration.jobs.test_closing import closing_shop
 from integration.subscriptions.test_over_http import plan_id, sign_up
-from kasir.requests.payment_links import Try
+from kasir.requests.payment_links import LinkAttempt
 from raw_http import Caller, caller
 
 __all__ = ["caller", "plan_id"]
@@ -47,7 +47,7 @@ async def test_a_link_that_is_to_be_captured_by_hand_is(fresh_database: str) -> 
         body = msgspec.json.encode(link_body(manualCapture=True, captureDelayHours=24))
         made = (await links.create(body)).json()
         found = await links.find(made["id"])
-        tried = Try(name=links.attempt(found), browser_info=BROWSER)
+        tried = LinkAttempt(name=links.attempt(found), browser_info=BROWSER)
         _, attempt = await links.pay(found.link, tried, lambda one: f"https://k.example/{one}")
         sent = json.loads(shop.far.asked[-1][2])
         payment = await shop.payment(attempt)

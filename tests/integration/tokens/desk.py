@@ -158,7 +158,7 @@ class Desk:
             else:
                 await receive_token(
                     body,
-                    signature=signing.seal_of_bytes(body, OTHER_KEY),
+                    signature=signing.sign_bytes(body, OTHER_KEY),
                     keys=self.kasir.settings.token_hmac_keys,
                     inbox=self.kasir.inbox,
                     received_at=self.kasir.clock.now(),

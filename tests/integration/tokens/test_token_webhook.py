@@ -39,7 +39,7 @@ async def test_a_notification_is_accepted_under_its_header_in_any_case(
 ) -> None:
     told = story()
     body = told.webhook("created", 1)
-    headers = {name: signing.seal_of_bytes(body, key_of(counter)), "Protocol": "HmacSHA256"}
+    headers = {name: signing.sign_bytes(body, key_of(counter)), "Protocol": "HmacSHA256"}
     said = await deliver(counter, body, headers)
     await until_known(counter, told)
 
@@ -49,7 +49,7 @@ async def test_a_notification_is_accepted_under_its_header_in_any_case(
 async def test_the_same_twice_is_accepted_twice_and_is_one_token(counter: Counter) -> None:
     told = story()
     body = json.dumps(json.loads(told.webhook("created", 1)), indent=2).encode()
-    headers = {"HmacSignature": signing.seal_of_bytes(body, key_of(counter))}
+    headers = {"HmacSignature": signing.sign_bytes(body, key_of(counter))}
     answers = [await deliver(counter, body, headers) for _ in range(3)]
     await until_known(counter, told)
 
@@ -62,8 +62,8 @@ async def test_what_is_not_authentic_is_401_and_has_no_effect(counter: Counter) 
     body = told.webhook("created", 1)
     reserialised = json.dumps(json.loads(body), indent=1).encode()
     standard_key = counter.caller.house.environment["ADYEN_HMAC_KEY"]
-    of_standard = signing.seal_of_bytes(body, standard_key)
-    seal = signing.seal_of_bytes(body, key_of(counter))
+    of_standard = signing.sign_bytes(body, standard_key)
+    seal = signing.sign_bytes(body, key_of(counter))
     forged = [
         await deliver(counter, body, {}),
         await deliver(counter, body, {"HmacSignature": ""}),
@@ -77,7 +77,7 @@ async def test_what_is_not_authentic_is_401_and_has_no_effect(counter: Counter) 
     ]
     # A good one is read after them: by then they would have been, too.
     good = later.webhook("created", 1)
-    await deliver(counter, good, {"HmacSignature": signing.seal_of_bytes(good, key_of(counter))})
+    await deliver(counter, good, {"HmacSignature": signing.sign_bytes(good, key_of(counter))})
     await until_known(counter, later)
 
     assert {(said.status, said.body) for said in forged} == {(401, b"no valid HMAC signature")}
@@ -87,7 +87,7 @@ async def test_what_is_not_authentic_is_401_and_has_no_effect(counter: Counter) 
 
 async def test_what_is_sealed_and_cannot_be_read_is_kept(counter: Counter) -> None:
     for body in (b"", b"null", b"[]", b"{", b"\xff", b'{"type":7}'):
-        headers = {"HmacSignature": signing.seal_of_bytes(body, key_of(counter))}
+        headers = {"HmacSignature": signing.sign_bytes(body, key_of(counter))}
         said = await deliver(counter, body, headers)
 
         assert (said.status, said.body) == (202, b"[accepted]"), body
@@ -96,7 +96,7 @@ async def test_what_is_sealed_and_cannot_be_read_is_kept(counter: Counter) -> No
 async def test_a_type_nobody_has_heard_of_is_accepted(counter: Counter) -> None:
     body = story().webhook("merged", 1)
     said = await deliver(
-        counter, body, {"HmacSignature": signing.seal_of_bytes(body, key_of(counter))}
+        counter, body, {"HmacSignature": signing.sign_bytes(body, key_of(counter))}
     )
 
     assert (said.status, said.body) == (202, b"[accepted]")
@@ -105,7 +105,7 @@ async def test_a_type_nobody_has_heard_of_is_accepted(counter: Counter) -> None:
 async def test_a_body_over_the_limit_is_413(counter: Counter) -> None:
     body = b'{"type":"' + b"x" * 600_000 + b'"}'
     said = await deliver(
-        counter, body, {"HmacSignature": signing.seal_of_bytes(body, key_of(counter))}
+        counter, body, {"HmacSignature": signing.sign_bytes(body, key_of(counter))}
     )
 
     assert said.status == 413
@@ -117,7 +117,7 @@ async def test_notifications_are_posted(counter: Counter) -> None:
 
 async def knock(client: AsyncTestClient[Litestar], key: str, **more: Any) -> int:
     body = story().webhook("created", 1)
-    headers = {"HmacSignature": signing.seal_of_bytes(body, key)}
+    headers = {"HmacSignature": signing.sign_bytes(body, key)}
     answer = await client.post(PATH, content=body, headers=headers, **more)
     return int(answer.status_code)
 

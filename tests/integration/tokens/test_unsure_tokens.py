@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -112,7 +112,7 @@ async def adyen(fresh_database: str) -> AsyncIterator[Adyen]:
         yield made
 
 
-async def charge(kasir: Kasir, key: str = "charge-1") -> tuple[int, dict[str, Any], str]:
+async def charge(kasir: Kasir, key: str = "charge-1") -> tuple[int, Mapping[str, Any], str]:
     """Charge the one token; the answer, and how the payment stands."""
     (token,) = await kasir.tokens.of(SHOPPER)
     answer, payment_id = await kasir.charge(

@@ -10,7 +10,6 @@ def test_the_test_platform() -> None:
 
     assert found.checkout == "https://checkout-test.adyen.com"
     assert found.recurring == "https://pal-test.adyen.com/pal/servlet/Recurring"
-    assert found.management == "https://management-test.adyen.com"
     assert found.shopper == "https://checkoutshopper-test.adyen.com"
 
 
@@ -23,7 +22,6 @@ def test_live_has_the_merchants_prefix_and_one_more_segment() -> None:
     assert found.recurring == (
         "https://1797a841fbb37ca7-Warung-pal-live.adyenpayments.com/pal/servlet/Recurring"
     )
-    assert found.management == "https://management-live.adyen.com"
     assert found.shopper == "https://checkoutshopper-live.adyen.com"
 
 
@@ -32,7 +30,6 @@ def test_the_twin_has_everything_in_one_place() -> None:
 
     assert found.checkout == "http://127.0.0.1:8700"
     assert found.recurring == "http://127.0.0.1:8700/pal/servlet/Recurring"
-    assert found.management == "http://127.0.0.1:8700"
     assert found.shopper == "http://127.0.0.1:8700"
 
 
@@ -41,7 +38,7 @@ def test_every_environment_has_addresses_without_a_trailing_slash(
     environment: Environment,
 ) -> None:
     found = addresses(environment, live_prefix="prefix", twin_url="http://twin")
-    every = [found.checkout, found.recurring, found.management, found.shopper]
+    every = [found.checkout, found.recurring, found.shopper]
 
     assert [url for url in every if url.endswith("/") or not url.startswith("http")] == []
 

@@ -46,7 +46,7 @@ def seal_of(values: tuple[str, ...]) -> str:
     """The seal that Adyen gives these eight fields."""
     fields = dict(zip(NAMES, values, strict=True))
     amount = {"value": fields.pop("value"), "currency": fields.pop("currency")}
-    return signing.seal_of_item(fields | {"amount": amount}, KEY)
+    return signing.sign_item(fields | {"amount": amount}, KEY)
 
 
 def splits() -> list[tuple[str, ...]]:

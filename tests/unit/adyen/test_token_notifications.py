@@ -209,3 +209,25 @@ def test_an_unreadable_one_is_told_without_the_token() -> None:
 
 def test_a_notification_never_shows_its_token() -> None:
     assert "M5N7TQ4TG5PFWR50" not in repr(parse(OF_GOPAY))
+
+
+def test_what_a_column_cannot_store_is_replaced_as_it_is_read() -> None:
+    data = {
+        "merchantAccount": "Toko\0",
+        "shopperReference": "shopper\0",
+        "storedPaymentMethodId": "token\ud83d",
+        "type": "gopay\0",
+    }
+    body = {"type": "t\0", "eventId": "PSP\0", "createdAt": "2026-05-05", "data": data}
+    read = parse(json.dumps(body).encode())
+
+    assert (read.type, read.event_id, read.merchant_account) == (
+        "t\ufffd",
+        "PSP\ufffd",
+        "Toko\ufffd",
+    )
+    assert (read.shopper_reference, read.stored_id, read.method) == (
+        "shopper\ufffd",
+        "token\ufffd",
+        "gopay\ufffd",
+    )

@@ -1,27 +1,42 @@
-"""Each rule of /payments, broken one at a time, and the order in which they speak."""
+"""Each rule of /payments, broken one at a time, and the order of the rules."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from adyen_twin.core.settings import Answer, Knobs, Settings
 from adyen_twin.protocol import payment_checks, rules
 from adyen_twin.protocol.errors import AdyenError
 from twin_fixtures import BROWSER, payment_body
 
 
-def told(
-    changes: dict[str, Any], *, version: int = 72, lenient: bool = False
-) -> tuple[int, str, str]:
-    """Return status, code and message that a changed payment is answered with."""
-    asked = rules.Asked(
+def request(
+    changes: dict[str, Any],
+    *,
+    version: int = 72,
+    strict: bool = True,
+    answers: Mapping[str, AdyenError] = MappingProxyType({}),
+) -> rules.Request:
+    """Return a changed payment, to be checked against the twin's account."""
+    return rules.Request(
         body=payment_body(**changes),
         version=version,
-        knobs=Knobs(strict=not lenient),
-        settings=Settings(),
+        merchant_account="TwinMerchant",
+        strict=strict,
+        amounts=range(1, 20_000_001),
+        answers=answers,
     )
+
+
+def answer(
+    changes: dict[str, Any], *, version: int = 72, lenient: bool = False
+) -> tuple[int, str, str]:
+    """Return the status, code and message of the answer to a changed payment."""
     try:
-        rules.check(payment_checks.PAYMENTS, asked)
+        rules.check(payment_checks.PAYMENTS, request(changes, version=version, strict=not lenient))
     except AdyenError as error:
         return error.status, error.code, error.message
     return 200, "", ""
@@ -32,7 +47,7 @@ def field(path: str) -> tuple[int, str, str]:
 
 
 def test_a_complete_payment_breaks_no_rule() -> None:
-    assert told({}) == (200, "", "")
+    assert answer({}) == (200, "", "")
 
 
 @pytest.mark.parametrize(
@@ -56,8 +71,8 @@ def test_a_complete_payment_breaks_no_rule() -> None:
         ({"metadata": {"short": "v" * 81}}, 422, "177"),
     ],
 )
-def test_a_rule_with_a_code_of_its_own(changes: dict[str, Any], status: int, code: str) -> None:
-    assert told(changes)[:2] == (status, code)
+def test_a_rule_with_its_own_code(changes: dict[str, Any], status: int, code: str) -> None:
+    assert answer(changes)[:2] == (status, code)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +112,8 @@ def test_a_rule_with_a_code_of_its_own(changes: dict[str, Any], status: int, cod
         ("storePaymentMethod", {"storePaymentMethod": "true"}),
     ],
 )
-def test_a_field_that_is_not_valid_is_named(path: str, changes: dict[str, Any]) -> None:
-    assert told(changes) == field(path)
+def test_an_invalid_field_is_named(path: str, changes: dict[str, Any]) -> None:
+    assert answer(changes) == field(path)
 
 
 @pytest.mark.parametrize(
@@ -120,31 +135,31 @@ def test_a_field_that_is_not_valid_is_named(path: str, changes: dict[str, Any]) 
         ("reference", 81, 71, False),
     ],
 )
-def test_lengths_are_those_of_the_version_called(
+def test_lengths_are_those_of_the_called_version(
     name: str, letter_count: int, version: int, fits: bool
 ) -> None:
     start = "https://shop.example/" if name == "returnUrl" else ""
     text = start + "1" * (letter_count - len(start))
 
-    assert told({name: text}, version=version) == ((200, "", "") if fits else field(name))
+    assert answer({name: text}, version=version) == ((200, "", "") if fits else field(name))
 
 
-def test_an_app_comes_back_by_its_own_scheme() -> None:
-    assert told({"channel": "Android", "returnUrl": "myshop://return"}) == (200, "", "")
+def test_an_app_returns_by_its_own_scheme() -> None:
+    assert answer({"channel": "Android", "returnUrl": "myshop://return"}) == (200, "", "")
 
 
 @pytest.mark.parametrize(
     ("missing", "status"), [(["browserInfo"], 200), (["channel"], 200), ([], 200)]
 )
-def test_lenient_wants_one_of_browser_and_channel(missing: list[str], status: int) -> None:
-    assert told(dict.fromkeys(missing), lenient=True)[0] == status
+def test_a_lenient_twin_requires_browser_or_channel(missing: list[str], status: int) -> None:
+    assert answer(dict.fromkeys(missing), lenient=True)[0] == status
 
 
-def test_lenient_wants_at_least_one() -> None:
-    assert told({"browserInfo": None, "channel": None}, lenient=True) == field("browserInfo")
+def test_a_lenient_twin_requires_at_least_one() -> None:
+    assert answer({"browserInfo": None, "channel": None}, lenient=True) == field("browserInfo")
 
 
-def test_the_first_rule_broken_speaks() -> None:
+def test_the_first_broken_rule_is_answered() -> None:
     everything_wrong = {
         "merchantAccount": "Another",
         "reference": None,
@@ -152,20 +167,15 @@ def test_the_first_rule_broken_speaks() -> None:
         "returnUrl": None,
     }
 
-    assert told(everything_wrong)[1] == "901"
-    assert told(everything_wrong | {"merchantAccount": "TwinMerchant"})[1] == "130"
+    assert answer(everything_wrong)[1] == "901"
+    assert answer(everything_wrong | {"merchantAccount": "TwinMerchant"})[1] == "130"
 
 
-def test_a_code_that_turns_out_otherwise_is_a_knob() -> None:
-    answers = {"gopay_browser": Answer(400, "14_0xx", "Browser info missing", "configuration")}
-    asked = rules.Asked(
-        body=payment_body(browserInfo=None),
-        version=72,
-        knobs=Knobs(answers=answers),
-        settings=Settings(),
-    )
+def test_a_knob_can_change_the_answer_of_a_rule() -> None:
+    other = AdyenError(400, "14_0xx", "Browser info missing", "configuration")
+    checked = request({"browserInfo": None}, answers={"gopay_browser": other})
     with pytest.raises(AdyenError) as caught:
-        rules.check(payment_checks.PAYMENTS, asked)
+        rules.check(payment_checks.PAYMENTS, checked)
 
     assert caught.value.body() == {
         "status": 400,

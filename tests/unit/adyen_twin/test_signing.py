@@ -1,4 +1,6 @@
-"""Adyen's seals, on vectors that its own libraries publish, and on GoPay's derived from them."""
+"""Adyen's signatures: vectors from its own libraries, and GoPay's derived from them."""
+
+from __future__ import annotations
 
 from typing import Any
 
@@ -9,7 +11,7 @@ from twin_fixtures import KEY, OTHER_KEY
 
 
 def item(signed: str) -> dict[str, Any]:
-    """Return the item whose signed text this is. The reference may hold colons itself."""
+    """Return the item that has this signed text. The reference may contain colons."""
     psp, original, merchant, *reference, value, currency, code, success = signed.split(":")
     fields = {
         "pspReference": psp,
@@ -23,7 +25,7 @@ def item(signed: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("key", "signed", "seal"),
+    ("key", "signed", "signature"),
     [
         (
             KEY,
@@ -52,11 +54,11 @@ def item(signed: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_the_seal_of_an_item(key: str, signed: str, seal: str) -> None:
-    assert signing.seal_of_item(item(signed), key) == seal
+def test_the_signature_of_an_item(key: str, signed: str, signature: str) -> None:
+    assert signing.sign_item(item(signed), key) == signature
 
 
-def test_the_seal_of_a_raw_body() -> None:
+def test_the_signature_of_a_raw_body() -> None:
     body = (
         '{"createdAt":"2026-05-05T05:05:05+02:00","eventId":"JQ9W9MGPDRX8GXD3",'
         '"environment":"test","data":{"merchantAccount":"TestMerchant",'
@@ -65,6 +67,4 @@ def test_the_seal_of_a_raw_body() -> None:
     )
 
     assert len(body) == 284
-    assert (
-        signing.seal_of_bytes(body.encode(), KEY) == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
-    )
+    assert signing.sign_bytes(body.encode(), KEY) == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from fakes import IN_LIVE, KEY, OTHER_KEY
-from kasir.cli.doctor import mixed
+from kasir.cli.doctor import live_and_test
 from kasir.config import settings_from
 from kasir.errors import SettingError
 
@@ -122,6 +122,6 @@ def test_a_scheme_in_capitals_is_the_same_scheme(name: str) -> None:
 def test_a_merchant_account_is_one_for_tests_where_test_is_a_word_of_its_name(
     account: str, is_well: bool
 ) -> None:
-    (finding,) = mixed(settings_from(LIVE | {"ADYEN_MERCHANT_ACCOUNT": account}))
+    (finding,) = live_and_test(settings_from(LIVE | {"ADYEN_MERCHANT_ACCOUNT": account}))
 
     assert ("ADYEN_MERCHANT_ACCOUNT" not in finding.says) == is_well

@@ -34,7 +34,6 @@ def test_test_is_the_environment_unless_another_is_named() -> None:
 
     assert settings.environment is Environment.TEST
     assert settings.addresses.checkout == "https://checkout-test.adyen.com"
-    assert settings.is_twin is False
 
 
 def test_everything_that_was_set_is_read() -> None:
@@ -71,7 +70,7 @@ def test_everything_that_was_set_is_read() -> None:
 def test_the_twin_needs_only_the_seals_key() -> None:
     settings = settings_from(TWIN)
 
-    assert settings.is_twin is True
+    assert settings.environment is Environment.TWIN
     assert settings.addresses.checkout == "http://127.0.0.1:8700"
     assert settings.adyen_api_key == "twin-api-key"
     assert settings.merchant_account == "TwinMerchant"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fakes import NOW, FrozenClock, ScriptedProvider, a_question, an_answer
-from kasir.gateway.token_checks import TokensChecked
+from kasir.gateway.token_checks import TokenCheckingProvider
 from kasir.payments.question import Kind
 from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
 
@@ -60,7 +60,7 @@ async def test_whatever_charges_no_unsure_token_is_asked_at_once(
     provider = ScriptedProvider(lambda _: an_answer())
     known = Known(shopper)
     question = a_question(body=json.dumps(body).encode(), **changes)
-    heard = await TokensChecked(provider, known, known, FrozenClock(), 1).ask(question)
+    heard = await TokenCheckingProvider(provider, known, known, FrozenClock(), 1).ask(question)
 
     assert provider.asked == [question]
     assert heard.answer is not None
@@ -79,7 +79,7 @@ async def test_a_list_that_does_not_come_takes_no_longer_than_is_left_for_the_ch
     provider = ScriptedProvider(lambda _: an_answer())
     known = Mute("shopper-1")
     question = a_question(body=json.dumps(CHARGE).encode())
-    heard = await TokensChecked(provider, known, known, FrozenClock(), 0.01).ask(question)
+    heard = await TokenCheckingProvider(provider, known, known, FrozenClock(), 0.01).ask(question)
 
     assert provider.asked == []
     assert heard.answer is None

@@ -15,8 +15,8 @@ from kasir.ids import Ids, LinkId, PaymentId
 from kasir.limits import Limits
 from kasir.payments.links import Link, LinkStatus
 from kasir.payments.question import ShopKey
-from kasir.requests.payment_link_attempts import Span
-from kasir.requests.payment_links import Links, OpenLink, Saving, Try
+from kasir.requests.payment_link_attempts import AttemptTimes
+from kasir.requests.payment_links import LinkAttempt, OpenLink, PaymentLinks, Saving
 from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
@@ -29,7 +29,7 @@ LENT = ("storePaymentMethod", "shopperInteraction", "shopperReference", "recurri
 
 
 class Fake:
-    """The clock, the names, the book and the checkout, as far as links use them."""
+    """The clock, the ids, the book and the payment requests, as far as links use them."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[Any, ...]] = []
@@ -50,18 +50,18 @@ class Fake:
         """Nobody withdraws it."""
         return False
 
-    async def payments(self, *sent: Any) -> tuple[Answer, PaymentId]:
+    async def pay(self, *sent: Any, consent: str, **_: Any) -> tuple[Answer, PaymentId]:
         """Remember what was sent."""
-        self.sent.append(sent)
+        self.sent.append((*sent, consent))
         return Answer(200, b"{}"), PaymentId("pay_1")
 
 
-def links(fake: Fake) -> Links:
+def links(fake: Fake) -> PaymentLinks:
     anything = cast("Any", fake)
-    return Links(
+    return PaymentLinks(
         book=anything,
         payments=anything,
-        checkout=anything,
+        requests=anything,
         ids=cast("Ids", fake),
         clock=cast("Clock", fake),
         merchant_account="Toko",
@@ -69,7 +69,7 @@ def links(fake: Fake) -> Links:
         lifetime=timedelta(days=1),
         lifetime_max=timedelta(days=70),
         closer=anything,
-        span=Span.of(Limits()),
+        times=AttemptTimes.of(Limits()),
     )
 
 
@@ -163,8 +163,8 @@ def test_what_a_link_leaves_out_has_its_meaning() -> None:
 
 
 async def test_the_payment_carries_what_was_agreed_to() -> None:
-    agreed = await _sent(Try(name="t", browser_info={}, saves=True, consent="en: Save it."))
-    not_agreed = await _sent(Try(name="t", browser_info={}))
+    agreed = await _sent(LinkAttempt(name="t", browser_info={}, saves=True, consent="en: Save it."))
+    not_agreed = await _sent(LinkAttempt(name="t", browser_info={}))
 
     assert _lent(agreed) == {
         "storePaymentMethod": True,
@@ -185,9 +185,9 @@ async def test_a_saved_wallet_is_charged_with_the_browser_and_under_the_same_key
         method="gopay_wallet",
         standing=TokenStanding(state=TokenState.ACTIVE, first_psp_reference="P", created_at=NOW),
     )
-    charged = await _sent(Try(name="t", browser_info={"userAgent": "x"}, charged=token))
-    ordinary = await _sent(Try(name="t", browser_info={}))
-    fields = msgspec.json.decode(charged[0])
+    charged = await _sent(LinkAttempt(name="t", browser_info={"userAgent": "x"}, charged=token))
+    ordinary = await _sent(LinkAttempt(name="t", browser_info={}))
+    fields = charged[0]
 
     assert fields["paymentMethod"] == {"storedPaymentMethodId": "M5N7TQ4TG5PFWR50"}
     assert _lent(charged) == {
@@ -199,7 +199,7 @@ async def test_a_saved_wallet_is_charged_with_the_browser_and_under_the_same_key
     assert charged[2] == ordinary[2]
 
 
-async def _sent(tried: Try) -> tuple[Any, ...]:
+async def _sent(tried: LinkAttempt) -> tuple[Any, ...]:
     fake = Fake()
     await links(fake).pay(open_link(**SAVES).link, tried, lambda _: "https://kasir.example/back")
     (sent,) = fake.sent
@@ -207,5 +207,4 @@ async def _sent(tried: Try) -> tuple[Any, ...]:
 
 
 def _lent(sent: tuple[Any, ...]) -> dict[str, Any]:
-    fields = msgspec.json.decode(sent[0])
-    return {name: fields[name] for name in LENT if name in fields}
+    return {name: sent[0][name] for name in LENT if name in sent[0]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,10 +17,11 @@ from kasir.errors import InvalidRequest, KeyReused
 from kasir.gateway.provider import Adyen
 from kasir.gateway.wire import Silence, Wire
 from kasir.ids import PaymentId
+from kasir.ledger.tokens import Tokens
 from kasir.limits import Limits
 from kasir.payments.flow import Flow, Patience
 from kasir.payments.status import Status
-from kasir.requests.payments import Checkout
+from kasir.requests.payments import PaymentRequests
 from kasir.tokens.model import Token
 
 REDIRECT = b'{"resultCode":"RedirectShopper","action":{"type":"redirect"},"new":[1]}'
@@ -50,7 +51,7 @@ class NoTokens:
 
 
 class Counter:
-    """Checkout with a scripted wire behind it."""
+    """Payment requests with a scripted wire behind it."""
 
     def __init__(self, *answers: Answer | Silence, tries_max: int = 1) -> None:
         self.wire = ScriptedWire(*(answers or (Answer(200, REDIRECT, "OFFER"),)))
@@ -63,7 +64,7 @@ class Counter:
             key_lifetime=timedelta(days=7),
         )
         provider = Adyen(self.wire, self.clock, tries_max, tries_s_max=60.0)
-        self.checkout = Checkout(
+        self.checkout = PaymentRequests(
             flow=Flow(
                 book=self.book,
                 provider=provider,
@@ -76,7 +77,7 @@ class Counter:
             clock=self.clock,
             merchant_account="TwinMerchant",
             attempt_lifetime=timedelta(hours=1),
-            tokens=NoTokens(),
+            tokens=cast("Tokens", NoTokens()),
         )
 
     async def pay(self, *, key: str | None = None, version: int = 72, **changes: Any) -> Answer:

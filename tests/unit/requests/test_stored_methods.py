@@ -15,6 +15,7 @@ from kasir.adyen.calls import Call
 from kasir.adyen.replies import Answer
 from kasir.errors import InvalidRequest
 from kasir.gateway.wire import Silence, Wire
+from kasir.ledger.tokens import Tokens
 from kasir.requests.stored_methods import Differences, StoredMethods
 from kasir.tokens.model import (
     BY_SHOP,
@@ -126,8 +127,8 @@ class House:
     @property
     def stored(self) -> StoredMethods:
         """What is under test."""
-        wire = cast("Wire", self.wire)
-        return StoredMethods(wire, self.tokens, self.clock, "TwinMerchant", GAPS)
+        wire, tokens = cast("Wire", self.wire), cast("Tokens", self.tokens)
+        return StoredMethods(wire, tokens, self.clock, "TwinMerchant", GAPS)
 
     def hears(self, stored_id: str, says: TokenSays, method: str = "gopay_wallet") -> None:
         """Tell of a token."""

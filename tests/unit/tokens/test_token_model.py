@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kasir.shop_events.event_policy import EventType, token_news
+from kasir.shop_events.event_policy import EventType, token_events
 from kasir.shop_events.shapes import shown_token
 from kasir.tokens.model import (
     Token,
@@ -45,13 +45,13 @@ CREATED, EXISTING, UPDATED, LISTED, DISABLED, NOT_LISTED = (
 @pytest.mark.parametrize("says", [CREATED, EXISTING, UPDATED, LISTED])
 def test_any_word_but_an_end_makes_a_token(says: TokenSays) -> None:
     assert state_of((says, 1)) is TokenState.ACTIVE
-    assert token_news([], [fact(says, 1)])[0] is EventType.TOKEN_CREATED
+    assert token_events([], [fact(says, 1)])[0] is EventType.TOKEN_CREATED
 
 
 @pytest.mark.parametrize("says", [DISABLED, NOT_LISTED])
 def test_an_end_alone_is_an_end_and_no_news(says: TokenSays) -> None:
     assert state_of((says, 1)) is TokenState.DISABLED
-    assert token_news([], [fact(says, 1)]) == []
+    assert token_events([], [fact(says, 1)]) == []
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_the_first_payment_is_that_of_the_earliest_making() -> None:
 
 def test_the_shop_hears_of_a_beginning_a_change_and_an_end_once_each() -> None:
     story = [fact(CREATED, 1), fact(UPDATED, 2), fact(DISABLED, 3), fact(NOT_LISTED, 4)]
-    told = [token_news(story[:number], story[: number + 1]) for number in range(len(story))]
+    told = [token_events(story[:number], story[: number + 1]) for number in range(len(story))]
 
     assert told == [
         [EventType.TOKEN_CREATED],
@@ -125,13 +125,13 @@ def test_the_shop_hears_of_a_beginning_a_change_and_an_end_once_each() -> None:
 
 
 def test_an_end_heard_first_is_told_after_its_beginning() -> None:
-    told = token_news([fact(DISABLED, 3)], [fact(DISABLED, 3), fact(CREATED, 1)])
+    told = token_events([fact(DISABLED, 3)], [fact(DISABLED, 3), fact(CREATED, 1)])
 
     assert told == [EventType.TOKEN_CREATED, EventType.TOKEN_DISABLED]
 
 
 def test_a_change_heard_first_is_told_after_the_beginning_it_implies() -> None:
-    assert token_news([], [fact(UPDATED, 2)]) == [
+    assert token_events([], [fact(UPDATED, 2)]) == [
         EventType.TOKEN_CREATED,
         EventType.TOKEN_UPDATED,
     ]
@@ -140,7 +140,7 @@ def test_a_change_heard_first_is_told_after_the_beginning_it_implies() -> None:
 def test_the_shop_hears_that_a_token_holds_again() -> None:
     before = [fact(CREATED, 1), fact(DISABLED, 2)]
 
-    assert token_news(before, [*before, fact(EXISTING, 3)]) == [EventType.TOKEN_UPDATED]
+    assert token_events(before, [*before, fact(EXISTING, 3)]) == [EventType.TOKEN_UPDATED]
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ def test_money_of_one_currency_adds_and_subtracts() -> None:
     assert Money(IDR, 25_000) - Money(IDR, 25_001) == Money(IDR, -1)
 
 
-def test_money_of_two_currencies_does_not_meet() -> None:
-    with pytest.raises(ValueError, match="IDR does not meet EUR"):
+def test_money_of_two_currencies_is_not_added_or_subtracted() -> None:
+    with pytest.raises(ValueError, match="IDR and EUR cannot be added"):
         Money(IDR, 1) + Money(EUR, 1)
-    with pytest.raises(ValueError, match="EUR does not meet IDR"):
+    with pytest.raises(ValueError, match="EUR and IDR cannot be"):
         Money(EUR, 1) - Money(IDR, 1)
 
 

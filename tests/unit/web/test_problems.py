@@ -1,4 +1,4 @@
-"""Every error as an answer in Adyen's body: who must act, and nothing of our inside."""
+"""Every error has a response in Adyen's format, which shows nothing internal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from kasir.errors import (
     NotFound,
     StillRunning,
 )
-from kasir.web.problems import HANDLERS, answer_to, response
+from kasir.web.problems import answer_to, error_response, response
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ from kasir.web.problems import HANDLERS, answer_to, response
         (RuntimeError("secret variable"), 500, "702"),
     ],
 )
-def test_an_error_is_answered_in_adyens_body(error: Exception, status: int, code: str) -> None:
+def test_an_error_has_adyens_body(error: Exception, status: int, code: str) -> None:
     answer = answer_to(error)
     fields = answer.json()
 
@@ -53,12 +53,12 @@ def test_an_error_is_answered_in_adyens_body(error: Exception, status: int, code
 
 
 @pytest.mark.parametrize("error", [StillRunning("key-1"), DatabaseUnavailable("gone")])
-def test_what_may_be_asked_again_says_so_in_its_header(error: Exception) -> None:
+def test_a_transient_error_has_its_header(error: Exception) -> None:
     assert response(answer_to(error)).headers["transient-error"] == "true"
 
 
 @pytest.mark.parametrize("error", [KeyReused("key-1"), NotFound("x", "y"), RuntimeError("x")])
-def test_what_may_not_does_not(error: Exception) -> None:
+def test_a_permanent_error_does_not(error: Exception) -> None:
     assert "transient-error" not in response(answer_to(error)).headers
 
 
@@ -75,7 +75,7 @@ def test_a_wrong_parameter_is_named_with_its_cure() -> None:
     }
 
 
-def test_the_idempotency_key_comes_back_only_where_one_came() -> None:
+def test_the_idempotency_key_is_returned_only_if_one_was_sent() -> None:
     answer = answer_to(RuntimeError("x"))
 
     assert response(answer, idempotency_key="key-1").headers["idempotency-key"] == "key-1"
@@ -83,14 +83,14 @@ def test_the_idempotency_key_comes_back_only_where_one_came() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("x"), asyncpg.AdminShutdownError("x"), CutOff()])
-async def test_the_log_says_where_it_happened_and_not_which_token_was_named(
+async def test_the_log_names_the_route_and_not_the_token_in_the_path(
     error: Exception,
 ) -> None:
     @get("/v72/tokens/{token:str}")
     async def fails() -> None:
         raise error
 
-    app = Litestar([fails], exception_handlers=HANDLERS)
+    app = Litestar([fails], exception_handlers={Exception: error_response})
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
     async with httpx.AsyncClient(transport=transport, base_url="http://kasir") as http:
         with capture_logs() as logs:

@@ -1,14 +1,14 @@
-// Makes the GoPay page nicer; everything works without it.
+// Comfort for the GoPay page; everything works without it.
 "use strict";
 
 const me = document.currentScript;
 const ERASE = "erase";
-// A drawing: a font may lack the sign.
+// An SVG: a font may lack the glyph.
 const ERASER =
   '<svg viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2">' +
   '<path d="M9 5h12v14H9l-6-7zM12 9l6 6m0-6-6 6"/></svg>';
 
-// A number pad under the PIN, as on a phone.
+// A number pad below the PIN field, as on a phone.
 for (const form of document.querySelectorAll("[data-pin]")) {
   const pin = form.querySelector("input[name=pin]");
   const pad = form.querySelector(".pad");
@@ -30,7 +30,7 @@ for (const form of document.querySelectorAll("[data-pin]")) {
   pad.hidden = false;
 }
 
-// Beside a phone: once the phone has decided, this page moves on.
+// The page with the QR code: once the phone has decided, it reloads.
 if (me.dataset.status) {
   const look = async () => {
     try {
@@ -40,12 +40,12 @@ if (me.dataset.status) {
         return;
       }
     } catch {
-      // The twin may be restarting; look again.
+      // The twin may be restarting: try again.
     }
     setTimeout(look, 1000);
   };
   setTimeout(look, 1000);
 }
 
-// Going back by POST: send the form that the button would send.
+// Return by POST: submit the form that the button would submit.
 for (const form of document.querySelectorAll("[data-send]")) form.submit();

@@ -1,10 +1,10 @@
-// Makes the payment form quicker and livelier; everything works without it.
+// Makes the payment form more convenient; everything works without it.
 "use strict";
 
 const COLOR_DEPTHS = [48, 32, 30, 24, 16, 15, 8, 4, 1];
 const BACK_AFTER_MS = 5000;
 
-// What Adyen wants to know of the browser; see docs/payment-form.md.
+// The browserInfo that Adyen requires; see docs/payment-form.md.
 const browser = {
   colorDepth: COLOR_DEPTHS.find((depth) => depth <= screen.colorDepth) ?? 24,
   javaEnabled: Boolean(navigator.javaEnabled?.()),
@@ -19,16 +19,16 @@ for (const field of document.querySelectorAll("[data-browser]")) {
   field.value = String(browser[field.dataset.browser] ?? "");
 }
 
-// What a screen reader is told of that nobody has moved to; beside the page's own status.
-const told = document.createElement("p");
-told.className = "unseen";
-told.setAttribute("aria-live", "polite");
-document.querySelector("main").append(told);
-const say = (words) => {
-  told.textContent = words;
+// A live region for screen readers, beside the page's own status.
+const announcement = document.createElement("p");
+announcement.className = "unseen";
+announcement.setAttribute("aria-live", "polite");
+document.querySelector("main").append(announcement);
+const announce = (text) => {
+  announcement.textContent = text;
 };
 
-// A second tap while the first is on its way does nothing.
+// A second tap while the first is being sent does nothing.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("[data-once]")) return;
@@ -38,80 +38,80 @@ document.addEventListener("submit", (event) => {
   }
   form.dataset.sent = "true";
   const button = form.querySelector("button");
-  button.dataset.says = button.textContent;
+  button.dataset.label = button.textContent;
   button.setAttribute("aria-disabled", "true");
-  const wheel = document.createElement("span");
-  wheel.className = "wheel";
-  button.replaceChildren(wheel, form.dataset.busy);
-  say(form.dataset.busy);
+  const spinner = document.createElement("span");
+  spinner.className = "wheel";
+  button.replaceChildren(spinner, form.dataset.busy);
+  announce(form.dataset.busy);
 });
-// Back from the wallet by the browser's own button: the form can be sent again.
+// After the browser's back button the form can be sent again.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   for (const form of document.querySelectorAll("[data-once]")) {
     delete form.dataset.sent;
     const button = form.querySelector("button");
     button.removeAttribute("aria-disabled");
-    if (button.dataset.says) button.textContent = button.dataset.says;
+    if (button.dataset.label) button.textContent = button.dataset.label;
   }
-  say("");
+  announce("");
 });
 
-// What belongs to the way just chosen comes into view, above the button that floats there.
+// Scroll to what belongs to the method that was chosen, which the fixed button may cover.
 document.addEventListener("change", (event) => {
   if (event.target.name !== "method") return;
   event.target.closest(".choice").scrollIntoView({ block: "nearest" });
 });
 
-// A logo that does not come: its name stands beside it.
+// Hide a logo that does not load; the name is beside it.
 for (const logo of document.querySelectorAll(".logo img")) {
   const hide = () => logo.closest(".logo").classList.add("gone");
   logo.addEventListener("error", hide);
   if (logo.complete && logo.naturalWidth === 0) hide();
 }
 
-// To the wallet by POST, as the button would.
+// Go to the wallet by POST, as the button does.
 document.querySelector("[data-send]")?.submit();
 
-// To the wallet's app, as the link would.
+// Open the wallet's app, as the link does.
 const app = document.querySelector("[data-open]");
 if (app) location.assign(app.href);
 
-// Paid: back to the shop by itself, after a moment to read; whoever prints stays.
-let leaving;
-const goBack = () => {
+// Paid: return to the shop after a few seconds, unless the shopper prints.
+let returning;
+const returnToShop = () => {
   for (const button of document.querySelectorAll("[data-print]")) button.hidden = false;
   const shop = document.querySelector("[data-shop]");
   if (!shop) return;
   document.querySelector("[data-back]").hidden = false;
-  leaving = setTimeout(() => location.assign(shop.href), BACK_AFTER_MS);
+  returning = setTimeout(() => location.assign(shop.href), BACK_AFTER_MS);
 };
-const stay = () => {
-  clearTimeout(leaving);
+const cancelReturn = () => {
+  clearTimeout(returning);
   for (const line of document.querySelectorAll("[data-back]")) line.hidden = true;
 };
-goBack();
-addEventListener("beforeprint", stay);
+returnToShop();
+addEventListener("beforeprint", cancelReturn);
 document.addEventListener("click", (event) => {
   if (!event.target.closest("[data-print]")) return;
-  stay();
+  cancelReturn();
   print();
 });
 
-// Follow a payment to its final word.
-const standing = document.querySelector("[data-events]");
-if (standing) {
-  const events = new EventSource(standing.dataset.events);
+// Update the status until it is final.
+const statusCard = document.querySelector("[data-events]");
+if (statusCard) {
+  const events = new EventSource(statusCard.dataset.events);
   events.addEventListener("standing", (event) => {
-    const news = JSON.parse(event.data);
-    if (news.final) events.close();
-    if (news.sign === standing.dataset.sign) return;
-    standing.dataset.sign = news.sign;
-    const hadFocus = standing.contains(document.activeElement);
-    standing.innerHTML = news.html;
-    if (hadFocus) standing.querySelector("a, button")?.focus();
-    document.title = news.title;
-    goBack();
+    const update = JSON.parse(event.data);
+    if (update.final) events.close();
+    if (update.sign === statusCard.dataset.sign) return;
+    statusCard.dataset.sign = update.sign;
+    const hadFocus = statusCard.contains(document.activeElement);
+    statusCard.innerHTML = update.html;
+    if (hadFocus) statusCard.querySelector("a, button")?.focus();
+    document.title = update.title;
+    returnToShop();
   });
   addEventListener("pagehide", () => events.close());
 }

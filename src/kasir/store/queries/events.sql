@@ -2,7 +2,7 @@
 SELECT id, name, type, payload, tries FROM event WHERE id = :id AND due_at IS NOT NULL;
 
 -- name: tried(id, at, status, error, is_taken, due_at)!
--- An event that another job delivered meanwhile stays delivered, whatever came of this try.
+-- An event that another job delivered in the meantime stays delivered, whatever this try's result.
 WITH kept AS (
     UPDATE event
     SET tries = tries + 1,
@@ -18,8 +18,8 @@ VALUES (:id, :at::timestamptz, :status::integer, :error);
 -- name: last_event()$
 SELECT last_value FROM event_id_seq;
 
--- name: let_tellers_end()#
--- Waits for whoever has given out an id and not yet committed: see `add_events`.
+-- name: wait_for_event_writers()#
+-- Waits until every transaction that has taken an event id has ended: see `add_events`.
 SET LOCAL lock_timeout = '500ms';
 SELECT pg_advisory_xact_lock(7597993);
 
@@ -32,13 +32,14 @@ ORDER BY id LIMIT :most;
 SELECT EXISTS (SELECT FROM event WHERE name = :name);
 
 -- name: add_events(names, subjects, types, payloads, now, due_at)!
--- The lock is held until the transaction ends. Ids are given out before commits; whoever reads page
--- by page lets all who hold it end first, so that nothing appears behind what was read. It is taken
--- before the first id is given out: an id is a row's of this join, and the join waits for both.
-WITH telling AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(7597993))
+-- The shared lock is held until the transaction ends. Ids are assigned before the commit, so a reader
+-- of pages first waits for every holder of the lock; otherwise an event could appear behind the page
+-- that was read. The lock is taken before the first id is assigned: an id is assigned per row of this
+-- join, and the join needs the lock's row.
+WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(7597993))
 INSERT INTO event (name, subject, type, payload, at, due_at)
-SELECT news.*, :now::timestamptz, :due_at::timestamptz
-FROM telling, unnest(:names::text[], :subjects::text[], :types::text[], :payloads::bytea[]) AS news;
+SELECT added.*, :now::timestamptz, :due_at::timestamptz
+FROM locked, unnest(:names::text[], :subjects::text[], :types::text[], :payloads::bytea[]) AS added;
 
 -- name: waiting_events(most)
 SELECT id, name, type, subject, at FROM event
@@ -60,7 +61,7 @@ WHERE event_id = ANY (:ids::bigint[]) ORDER BY id;
 SELECT at, status, error FROM event_try ORDER BY id DESC LIMIT 1;
 
 -- name: resend(names, now)
--- Counts its tries from nothing again. What waits already is left to its own time.
+-- Starts the schedule of tries again. An event that waits already keeps its own time.
 UPDATE event
 SET tries = 0, due_at = :now::timestamptz, delivered_at = NULL, given_up_at = NULL
 WHERE id IN (
@@ -70,7 +71,7 @@ WHERE id IN (
 RETURNING name;
 
 -- name: resend_given_up(now, since, most)
--- Those given up since then; a few at a time, so that no statement takes long however many they are.
+-- Those given up since then, in batches, so that no statement runs long, however many there are.
 UPDATE event SET tries = 0, due_at = :now::timestamptz, given_up_at = NULL
 WHERE id IN (
     SELECT id FROM event WHERE given_up_at >= :since::timestamptz

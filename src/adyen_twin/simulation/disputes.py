@@ -1,0 +1,84 @@
+"""Disputes of a payment: events that the shopper's side causes, sent as Adyen sends them.
+
+All events of one dispute have one pspReference, and the payment's as originalReference.
+Source: Adyen's page on dispute notifications, and its Webhooks schema for the additional
+data. GUESS: that GoPay has disputes at all, and which status belongs to which event.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from adyen_twin.core import names
+from adyen_twin.core.clock import format_adyen
+from adyen_twin.core.state import Event, Payment
+from adyen_twin.core.twin import Twin
+from adyen_twin.webhooks import payment_notifications
+
+_DAY_S: Final = 86_400
+
+#: The status after an event, unless another one is given.
+STATUSES: Final = {
+    "NOTIFICATION_OF_CHARGEBACK": "Unresponded",
+    "CHARGEBACK": "Undefended",
+    "INFORMATION_SUPPLIED": "Pending",
+    "DISPUTE_DEFENSE_PERIOD_ENDED": "Expired",
+    "CHARGEBACK_REVERSED": "Pending",
+    "SECOND_CHARGEBACK": "Lost",
+    "PREARBITRATION_WON": "Won",
+    "PREARBITRATION_LOST": "Lost",
+}
+
+
+class DisputeEvent(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """An event of a dispute, as a control call gives it."""
+
+    event: Literal[
+        "NOTIFICATION_OF_CHARGEBACK",
+        "CHARGEBACK",
+        "INFORMATION_SUPPLIED",
+        "DISPUTE_DEFENSE_PERIOD_ENDED",
+        "CHARGEBACK_REVERSED",
+        "SECOND_CHARGEBACK",
+        "PREARBITRATION_WON",
+        "PREARBITRATION_LOST",
+    ] = "NOTIFICATION_OF_CHARGEBACK"
+    #: The dispute's reference; None: that of the payment's newest dispute, or a new one.
+    psp_reference: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    #: In minor units; None: the whole payment.
+    value: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    reason: str = "Goods or Services Not Provided"
+    reason_code: str = "13.1"
+    #: How long from now the shop can defend itself.
+    defense_days: Annotated[float, msgspec.Meta(ge=0, le=366)] = 14.0
+    #: Adyen's name of the status; None: the one in STATUSES.
+    dispute_status: str | None = None
+
+
+def send(twin: Twin, payment: Payment, dispute: DisputeEvent) -> str:
+    """Send an event of a dispute; return the dispute's pspReference."""
+    event = Event(
+        at=twin.now(),
+        code=dispute.event,
+        success=True,
+        psp_reference=dispute.psp_reference or _newest(payment) or names.psp_reference(),
+        value=payment.amount.value if dispute.value is None else dispute.value,
+        reason=dispute.reason,
+        original_reference=payment.psp_reference,
+    )
+    additional = {
+        "chargebackReasonCode": dispute.reason_code,
+        "disputeStatus": dispute.dispute_status or STATUSES[dispute.event],
+        "defendable": "true",
+        "defensePeriodEndsAt": format_adyen(twin.now() + dispute.defense_days * _DAY_S),
+    }
+    payment_notifications.dispute(twin, payment, event, additional)
+    return event.psp_reference
+
+
+def _newest(payment: Payment) -> str | None:
+    """Return the pspReference of the payment's newest dispute, if it has one."""
+    found = (event.psp_reference for event in reversed(payment.events) if event.code in STATUSES)
+    return next(found, None)

@@ -1,0 +1,39 @@
+"""IP addresses of clients: their canonical form, and the network that belongs to one customer."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
+#: Network providers assign at least a /64 of IPv6 addresses to each customer.
+_CUSTOMER_PREFIX_BITS: Final = 64
+_IPV6_BITS: Final = 128
+
+
+def parse_address(host: str) -> IPv4Address | IPv6Address | None:
+    """Parse an IP address; None if it is none.
+
+    A socket that takes both families gives IPv4 addresses as IPv4-mapped IPv6 ones; these are
+    returned as IPv4.
+    """
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
+def canonical_address(host: str) -> str:
+    """Write an IP address in the form of its own family; anything else is returned unchanged."""
+    return str(parse_address(host) or host)
+
+
+def customer_network(host: str) -> str:
+    """Return what one network customer's addresses have in common, to count by.
+
+    That is an IPv4 address itself, the /64 network of an IPv6 address, or the host unchanged.
+    """
+    address = parse_address(host)
+    if isinstance(address, IPv6Address):
+        return f"{int(address) >> (_IPV6_BITS - _CUSTOMER_PREFIX_BITS):x}::"
+    return str(address or host)

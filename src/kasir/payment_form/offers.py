@@ -1,0 +1,62 @@
+"""What the form offers: the wallet, if Adyen lists it for this order, and the saved wallets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Final
+
+from kasir.adyen.calls import OWN_VERSION
+from kasir.gateway.methods import GOPAY
+from kasir.http_types import AnyRequest
+from kasir.payment_form.rate_limits import client_key, visitor_limits
+from kasir.payment_form.saved_methods import SavedWallet, list_saved
+from kasir.requests.payment_links import OpenLink
+from kasir.wiring import Kasir
+
+_FILTERS: Final = ("allowedPaymentMethods", "blockedPaymentMethods")
+
+
+class Offer(StrEnum):
+    """Whether Adyen offers the wallet for an order. All but the first are keys of texts."""
+
+    LISTED = "listed"
+    #: Adyen does not offer it for this amount, or not to this shop.
+    NOT_OFFERED = "not_offered"
+    #: Adyen did not answer in time, or not with a list.
+    NO_ANSWER = "no_answer"
+
+
+async def find_offer(
+    request: AnyRequest, kasir: Kasir, open_link: OpenLink
+) -> tuple[Offer, Sequence[SavedWallet]]:
+    """Ask Adyen for the offer and for the saved wallets.
+
+    Past the rate limit Adyen is not asked, and the wallet alone is offered.
+    """
+    now = kasir.clock.now()
+    if not visitor_limits(request).allow_offer(open_link.link.id, client_key(request), now):
+        return Offer.LISTED, ()
+    return await asyncio.gather(_ask_adyen(kasir, open_link), list_saved(kasir, open_link))
+
+
+async def _ask_adyen(kasir: Kasir, open_link: OpenLink) -> Offer:
+    request = open_link.link.request
+    body = {
+        "amount": request["amount"],
+        "countryCode": GOPAY.country,
+        "channel": "Web",
+        **{name: request[name] for name in _FILTERS if isinstance(request.get(name), list)},
+    }
+    call = kasir.checkout.methods(body, OWN_VERSION)
+    try:
+        answer = await asyncio.wait_for(call, kasir.settings.limits.form_wait_s)
+    except TimeoutError:
+        return Offer.NO_ANSWER
+    listed = answer.json().get("paymentMethods")
+    if answer.status != HTTPStatus.OK or not isinstance(listed, list):
+        return Offer.NO_ANSWER
+    types = {row.get("type") for row in listed if isinstance(row, dict)}
+    return Offer.LISTED if GOPAY.type in types else Offer.NOT_OFFERED

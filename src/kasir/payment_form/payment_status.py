@@ -1,0 +1,131 @@
+"""The status page of a payment, and the stream of server-sent events that keeps it up to date."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+from litestar import get, route
+from litestar.params import FromPath
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from kasir.clock import pause
+from kasir.http_types import AnyRequest, OurKasir
+from kasir.payment_form.form_requests import READ_METHODS
+from kasir.payment_form.link_lookup import find_payment, payment_of
+from kasir.payment_form.live_updates import ChangePoller
+from kasir.payment_form.pages import Page, Visit
+from kasir.payment_form.rate_limits import client_key, visitor_limits
+from kasir.payment_form.status_views import (
+    StatusView,
+    status_page,
+    status_part,
+    status_view,
+    title,
+)
+from kasir.payments.payment import Payment
+from kasir.requests.payment_links import OpenLink
+from kasir.shutdown import Shutdown
+from kasir.store import database
+
+#: A payment is read again this often even without a change, because its view also depends on the
+#: time. Without a change a comment is sent, so that proxies do not close an idle connection.
+_READ_AGAIN_S: Final = 10.0
+_CHECK_SHUTDOWN_S: Final = 1.0
+_RECONNECT_MS: Final = 2000
+
+
+@route(
+    "/pay/{link_id:str}/payments/{payment_id:str}",
+    http_method=READ_METHODS,
+    include_in_schema=False,
+)
+async def get_payment(
+    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
+) -> Page:
+    """Show the status of a payment."""
+    visit, open_link, payment = await find_payment(request, kasir, link_id, payment_id)
+    return status_page(visit, open_link, payment)
+
+
+@get("/pay/{link_id:str}/payments/{payment_id:str}/events", include_in_schema=False)
+async def get_events(
+    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
+) -> ServerSentEvent:
+    """Stream the status of a payment until it is final."""
+    visit, open_link, payment = await find_payment(request, kasir, link_id, payment_id)
+    return ServerSentEvent(
+        _stream(request, visit, open_link, payment),
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(
+    request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment
+) -> AsyncIterator[ServerSentEventMessage]:
+    """Yield the view now and whenever it changes. When the stream ends, the browser reconnects.
+
+    Where too many streams are open, it ends after the first view and the browser reconnects after
+    a longer time: the page works as usual, a little later.
+    """
+    limits, view = visit.kasir.settings.limits, status_view(open_link, payment)
+    with visitor_limits(request).stream_slot(open_link.link.id, client_key(request)) as has_slot:
+        retry_ms = _RECONNECT_MS if has_slot else int(limits.follow_again_s * 1000)
+        yield ServerSentEventMessage(data=None, retry=retry_ms, comment="follow")
+        yield _message(visit, open_link, payment, view)
+        if not has_slot or view.is_final:
+            return
+        poller: ChangePoller = request.app.state.changes
+        async with poller.subscribe(open_link.link.id, payment.intent.id) as changed:
+            async for message in _changes(request, visit, open_link, payment, changed):
+                yield message
+
+
+async def _changes(
+    request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment, changed: asyncio.Event
+) -> AsyncIterator[ServerSentEventMessage]:
+    """Yield each view that differs from the one before, until one is final."""
+    kasir, shown = visit.kasir, status_view(open_link, payment)
+    shutdown: Shutdown = request.app.state.shutdown
+    for _ in range(int(kasir.settings.limits.follow_s / _READ_AGAIN_S)):
+        if not await _wait_for_change(changed, shutdown):
+            return
+        try:
+            open_link = await kasir.links.find(open_link.link.id)
+            payment = await payment_of(kasir, open_link, payment.intent.id)
+        except database.TROUBLE:
+            return  # The browser reconnects, and that request is answered with the error.
+        view = status_view(open_link, payment)
+        if view == shown:
+            yield ServerSentEventMessage(data=None, comment="still here")
+            continue
+        yield _message(visit, open_link, payment, view)
+        shown = view
+        if view.is_final:
+            return
+
+
+async def _wait_for_change(changed: asyncio.Event, shutdown: Shutdown) -> bool:
+    """Wait for a change, at most `_READ_AGAIN_S`; False if the server is shutting down."""
+    for _ in range(int(_READ_AGAIN_S / _CHECK_SHUTDOWN_S)):
+        await pause(_CHECK_SHUTDOWN_S, changed)
+        if shutdown.is_requested:
+            return False
+        if changed.is_set():
+            changed.clear()
+            break
+    return True
+
+
+def _message(
+    visit: Visit, open_link: OpenLink, payment: Payment, view: StatusView
+) -> ServerSentEventMessage:
+    data = {
+        "sign": view.key,
+        "title": title(visit, view),
+        "final": view.is_final,
+        "html": status_part(visit, open_link, payment),
+    }
+    return ServerSentEventMessage(event="standing", data=msgspec.json.encode(data))

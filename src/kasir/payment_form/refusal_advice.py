@@ -1,0 +1,32 @@
+"""Advice to a shopper whose wallet refused, for the two reasons that they can do something about.
+
+Adyen wants refusal reasons kept from shoppers, because most of them help only fraudsters. These two
+concern the shopper's own money, and without them the shopper would retry in vain.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from kasir.payments.facts import Says
+from kasir.payments.payment import Payment
+
+#: Adyen's refusal reasons 12 and 28, and its error 137, reduced to their letters: replies and
+#: notifications spell them differently.
+_ADVICE: Final = {
+    "notenoughbalance": "balance",
+    "withdrawalamountexceeded": "limit",
+    "invalidamountspecified": "limit",
+}
+_ADVISED: Final = frozenset({Says.REFUSED, Says.FAILED})
+
+
+def advice_of(payment: Payment) -> str:
+    """Return the key of the advice: `balance`, `limit`, or empty for any other reason."""
+    for fact in payment.facts:
+        letters = re.sub(r"[^a-z]", "", fact.words.lower())
+        for reason, advice in _ADVICE.items():
+            if fact.says in _ADVISED and reason in letters:
+                return advice
+    return ""

@@ -1,0 +1,94 @@
+"""Sends an event to the shop over HTTP, signed as Standard Webhooks. Any 2xx takes the event.
+
+The signature covers the event's id, the time of sending and the body; while a secret is rotated
+the event is signed with both, and the shop may check either. The time of sending is real time,
+never a test clock's, because the shop compares it with its own clock; the body says when the thing
+happened.
+
+Only the status line of the response is read: a shop that answers 200 and then closes the
+connection, or sends without end, has taken the event. No redirect is followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Self
+
+import aiohttp
+import structlog
+from standardwebhooks import Webhook
+
+from kasir.clock import Clock
+from kasir.store.outbox import StoredEvent
+
+_log = structlog.get_logger("kasir.events")
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """The result of one try: the shop's HTTP status or, where none came, the error in a word."""
+
+    status: int | None = None
+    error: str = ""
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the shop took the event."""
+        status = self.status
+        return status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
+class EventSender:
+    """An HTTP client for the shop's one address; use it as an async context manager.
+
+    `world` gives real time, never a test clock's. `timeout_s` bounds one try as a whole.
+    """
+
+    def __init__(self, url: str, secrets: Sequence[str], timeout_s: float, world: Clock) -> None:
+        self._url = url
+        self._signers = [Webhook(secret) for secret in secrets]
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._world = world
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def send(self, event: StoredEvent) -> SendResult:
+        """Send an event once. A failed connection or a timeout is a result, not an exception."""
+        if self._session is None:
+            raise RuntimeError("the sender is used inside `async with`")
+        try:
+            async with self._session.post(
+                self._url,
+                data=event.payload,
+                headers=self._headers(event),
+                allow_redirects=False,
+            ) as response:
+                result = SendResult(status=response.status)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            result = SendResult(error=type(error).__name__)
+            _log.warning("the shop did not answer", name=event.name, error=result.error)
+            return result
+        if not result.is_taken:
+            _log.warning("the shop refused an event", name=event.name, status=result.status)
+        return result
+
+    def _headers(self, event: StoredEvent) -> dict[str, str]:
+        now, body = self._world.now(), event.payload.decode()
+        signatures = [signer.sign(event.name, now, body) for signer in self._signers]
+        return {
+            "Content-Type": "application/json",
+            "webhook-id": event.name,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": " ".join(signatures),
+        }

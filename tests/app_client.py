@@ -1,0 +1,27 @@
+"""An HTTP client of Kasir's app in the test's own event loop, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from kasir.web.app import create_app
+from kasir.wiring import Kasir
+
+
+@asynccontextmanager
+async def app_client(kasir: Kasir, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Call an open Kasir over HTTP, with these headers in each request.
+
+    Litestar's own test client would block the event loop, on which fakes of Adyen run.
+    """
+    app = create_app(kasir.settings)
+    app.state.kasir = kasir
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://kasir", headers=named
+    ) as client:
+        yield client

@@ -1,0 +1,124 @@
+"""Another system on the same account sends notifications under the same references."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from twin_fixtures import Shop, TwinAtWork, shop, twin
+from twin_openapi import needs_openapi, webhook_faults
+
+__all__ = ["shop", "twin"]
+
+RUPIAH = {"currency": "IDR", "value": 25_000}
+
+
+async def send(twin: TwinAtWork, **changes: Any) -> str:
+    """Send an event of the other system; return its pspReference."""
+    event = {"reference": "ORDER-1001", "amount": RUPIAH} | changes
+    psp_reference: str = (await twin.control("POST", "foreign", event))["pspReference"]
+    return psp_reference
+
+
+async def test_another_system_pays_under_the_same_reference(twin: TwinAtWork, shop: Shop) -> None:
+    ours = await twin.paid(metadata={"basket": "7"})
+    theirs = await send(twin)
+    await twin.settle()
+
+    item = shop.received[1].item
+    assert theirs != ours
+    assert (item["eventCode"], item["success"]) == ("AUTHORISATION", "true")
+    assert (item["merchantReference"], item["pspReference"]) == ("ORDER-1001", theirs)
+    assert (item["paymentMethod"], item["amount"]) == ("visa", RUPIAH)
+    assert "originalReference" not in item
+    assert item["additionalData"].keys() == {"hmacSignature"}
+    # The twin has no payment of it.
+    assert (await twin.control("GET", "payments?reference=ORDER-1001"))["count"] == 1
+
+
+@pytest.mark.parametrize("event", ["REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"])
+async def test_another_systems_change_has_an_original_reference_of_its_own(
+    twin: TwinAtWork, shop: Shop, event: str
+) -> None:
+    ours = await twin.paid()
+    theirs = await send(twin, event=event, success=False)
+    named = await send(twin, event=event, originalReference=ours)
+    await twin.settle()
+
+    items = [webhook.item for webhook in shop.received[1:]]
+    assert [item["eventCode"] for item in items] == [event, event]
+    assert [item["success"] for item in items] == ["false", "true"]
+    assert [item["pspReference"] for item in items] == [theirs, named]
+    assert items[0]["originalReference"] not in (ours, theirs, "")
+    assert items[1]["originalReference"] == ours
+
+
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [
+        (1, {"currency": "IDR", "value": 1}),
+        ({"currency": "IDR", "value": 0}, {"currency": "IDR", "value": 0}),
+        ({"currency": "EUR", "value": -5}, {"currency": "EUR", "value": -5}),
+    ],
+)
+async def test_another_systems_amount_is_sent_as_given(
+    twin: TwinAtWork, shop: Shop, amount: Any, expected: Any
+) -> None:
+    await send(twin, amount=amount, paymentMethod="gopay_wallet")
+    await twin.settle()
+
+    assert shop.received[0].item["amount"] == expected
+    assert shop.received[0].item["paymentMethod"] == "gopay_wallet"
+
+
+async def test_another_systems_notification_is_retried_until_it_is_accepted(
+    twin: TwinAtWork, shop: Shop
+) -> None:
+    shop.answers = [500]
+    await twin.control(
+        "PUT", "faults", [{"fault": "duplicate_notice", "reference": "ORDER-1001", "times": 1}]
+    )
+    theirs = await send(twin)
+    await twin.settle(10)
+
+    found = (await twin.control("GET", "deliveries?reference=ORDER-1001"))["deliveries"]
+    assert [attempt["status"] for attempt in found] == [500, 202, 202]
+    assert {attempt["pspReference"] for attempt in found} == {theirs}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"amount": 1}, "reference"),
+        ({"reference": "R"}, "amount"),
+        ({"reference": "", "amount": 1}, "reference"),
+        ({"reference": "R", "amount": "1"}, "amount"),
+        ({"reference": "R", "amount": 1.5}, "amount"),
+        ({"reference": "R", "amount": {"value": 1}}, "amount.currency"),
+        ({"reference": "R", "amount": {**RUPIAH, "of": 1}}, "amount.of"),
+        ({"reference": "R", "amount": 1, "event": "EXPIRE"}, "event"),
+        ({"reference": "R", "amount": 1, "success": "true"}, "success"),
+        ({"reference": "R", "amount": 1, "method": "visa"}, "method"),
+    ],
+)
+async def test_an_invalid_event_of_another_system_names_the_field(
+    twin: TwinAtWork, body: dict[str, Any], field: str
+) -> None:
+    answer = await twin.call("POST", "/twin/foreign", body)
+
+    assert (answer.status, answer.body.get("field")) == (422, field), answer.text
+
+
+@needs_openapi
+@pytest.mark.parametrize(
+    "event", ["AUTHORISATION", "REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"]
+)
+async def test_another_systems_notifications_match_adyens_schema(
+    twin: TwinAtWork, shop: Shop, event: str
+) -> None:
+    await send(twin, event=event)
+    await twin.settle()
+
+    assert webhook_faults(json.loads(shop.received[0].raw)) == []

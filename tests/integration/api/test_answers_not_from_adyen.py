@@ -1,0 +1,166 @@
+"""What answers in Adyen's place in another format reaches the shop in Adyen's format."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import pytest
+from aiohttp import web
+from structlog.testing import capture_logs
+
+from app_client import app_client
+from fakes import payment_body
+from far import Far, plain, serving
+from opened import kasir_on
+
+HTML: Final = b"<html><h1>No way through</h1></html>"
+UNAUTHORIZED: Final = (
+    b'{ "status":401,"errorCode":"000","errorType":"security",'
+    b'"message":"HTTP Status Response - Unauthorized" }'
+)
+LIST: Final = "/v72/storedPaymentMethods?shopperReference=shopper-1"
+CLASSIC: Final = "/pal/servlet/Recurring/v68/listRecurringDetails"
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A shop that calls a Kasir in front of a fake of Adyen."""
+
+    far: Far
+    http: httpx.AsyncClient
+
+    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Call Kasir with a valid API key."""
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        said = await self.http.request(
+            method, path, json=body, headers={"X-API-Key": "shop-key", **named}
+        )
+        assert said.headers["content-type"].split(";")[0] == "application/json"
+        return said
+
+    async def pays(self, key: str) -> Any:
+        """Start a payment."""
+        return await self.call("POST", "/v72/payments", payment_body(), idempotency_key=key)
+
+    async def status(self, reference: str = "ORDER-1001") -> str:
+        """The status of the one payment with a reference."""
+        found = (await self.call("GET", f"/api/payments?reference={reference}")).json()
+        (payment,) = found["payments"]
+        return str(payment["status"])
+
+
+@pytest.fixture
+async def shop(fresh_database: str) -> AsyncIterator[Shop]:
+    """Kasir's app in this process, between a shop and a fake of Adyen."""
+    async with (
+        serving() as far,
+        kasir_on(fresh_database, ADYEN_TWIN_URL=far.url, KASIR_API_KEY="shop-key") as kasir,
+        app_client(kasir) as http,
+    ):
+        yield Shop(far, http)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v72/paymentMethods", {"channel": "Web"}),
+        ("GET", LIST, None),
+        ("DELETE", "/v72/storedPaymentMethods/TOKEN?shopperReference=shopper-1", None),
+        ("POST", CLASSIC, {"shopperReference": "shopper-1"}),
+    ],
+)
+async def test_an_answer_not_from_adyen_is_returned_in_adyens_format(
+    shop: Shop, method: str, path: str, body: Any
+) -> None:
+    shop.far.handler = plain(404, HTML, pspReference="PSP-1")
+    lost = await shop.call(method, path, body)
+    shop.far.handler = plain(502, HTML)
+    broken = await shop.call(method, path, body)
+    shop.far.handler = plain(200, HTML)
+    captured = await shop.call(method, path, body)
+
+    assert lost.json() == {
+        "status": 404,
+        "errorCode": "000",
+        "message": lost.json()["message"],
+        "errorType": "configuration",
+        "pspReference": "PSP-1",
+    }
+    assert "404" in lost.json()["message"]
+    assert "html" not in lost.text
+    # The outcome is open, so the call is repeated.
+    for said, status in ((broken, 502), (captured, 200)):
+        assert said.status_code == said.json()["status"] == 503
+        assert (said.json()["errorCode"], said.headers["transient-error"]) == ("703", "true")
+        assert str(status) in said.json()["message"]
+
+
+async def test_a_payment_answered_only_by_a_broken_proxy_is_unknown(shop: Shop) -> None:
+    shop.far.handler = plain(502, HTML)
+    said = await shop.pays("key-1")
+
+    assert (said.status_code, said.json()["errorCode"]) == (503, "703")
+    assert said.headers["transient-error"] == "true"
+    assert await shop.status() == "unknown"
+
+
+async def test_a_payment_that_never_reached_adyen_failed_and_its_key_returns_that(
+    shop: Shop,
+) -> None:
+    shop.far.handler = plain(404, HTML)
+    said = await shop.pays("key-1")
+    again = await shop.pays("key-1")
+
+    assert (said.status_code, said.json()["errorType"]) == (404, "configuration")
+    assert again.content == said.content
+    assert len(shop.far.asked) == 1
+    assert await shop.status() == "failed"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_401_not_from_adyen_names_the_setting(shop: Shop, status: int) -> None:
+    shop.far.handler = plain(status, HTML)
+    said = await shop.pays("key-1")
+
+    assert (said.status_code, said.json()["status"]) == (status, status)
+    assert said.json()["errorType"] == "configuration"
+    assert "ADYEN_API_KEY" in said.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("POST", "/v72/paymentMethods", {"channel": "Web"}), ("GET", LIST, None)],
+)
+async def test_adyens_refusal_of_kasirs_key_is_returned_and_logged(
+    shop: Shop, method: str, path: str, body: Any
+) -> None:
+    shop.far.handler = plain(401, UNAUTHORIZED)
+    with capture_logs() as logs:
+        said = await shop.call(method, path, body)
+
+    assert (said.status_code, said.content) == (401, UNAUTHORIZED)
+    (told,) = [log for log in logs if log["log_level"] == "error"]
+    assert (told["event"], told["status"]) == ("Adyen refused our key", 401)
+    assert "ADYEN_API_KEY" in told["cure"]
+    assert "shopper-1" not in str(logs)
+
+
+async def test_adyens_own_errors_and_empty_answers_are_returned_unchanged(shop: Shop) -> None:
+    body = b'{ "errorCode" : "905", "errorType":"configuration", "status":500 , "new":[1] }'
+    shop.far.handler = plain(500, body)
+    error = await shop.call("POST", "/v72/paymentMethods", {"channel": "Web"})
+
+    async def removed(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=204)
+
+    shop.far.handler = removed
+    gone = await shop.http.delete(
+        "/v72/storedPaymentMethods/TOKEN?shopperReference=shopper-1",
+        headers={"X-API-Key": "shop-key"},
+    )
+
+    assert (error.status_code, error.content) == (500, body)
+    assert (gone.status_code, gone.content) == (204, b"")

@@ -1,0 +1,140 @@
+"""A request is decoded once and a reply once, from where it comes in to where it is answered."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+
+from fakes import BROWSER, NOW, payment_body
+from far import plain
+from far import serving as serving_far
+from kasir.adyen import texts
+from kasir.money import IDR, Money
+from kasir.tokens.model import Token, TokenName, TokenStanding, TokenState
+from opened import kasir_on
+from served import Served, served
+
+REQUEST, REPLY = "request", "reply"
+
+
+@dataclass
+class Counting:
+    """Decodes JSON as Kasir's one decoder does, and notes what each text was."""
+
+    decoder: msgspec.json.Decoder[Any]
+    decoded: list[str] = field(default_factory=list)
+
+    def decode(self, raw: bytes) -> Any:
+        """Decode it; only Adyen's replies have a result code, a list of methods or an error."""
+        found = self.decoder.decode(raw)
+        is_reply = {"resultCode", "paymentMethods", "errorCode"} & set(found)
+        self.decoded.append(REPLY if is_reply else REQUEST)
+        return found
+
+    def take(self) -> list[str]:
+        """What was decoded since this was last asked."""
+        taken, self.decoded = self.decoded, []
+        return taken
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    """Counts in the one place where JSON is decoded (tests/tidy/test_one_way_in.py)."""
+    made = Counting(msgspec.json.Decoder())
+    monkeypatch.setattr(texts, "_STRICT", made)
+    return made
+
+
+def result_of(location: str) -> str:
+    return parse_qs(urlsplit(location).query)["redirectResult"][0]
+
+
+async def wallet_of(kasir: Served, **changes: Any) -> str:
+    body = payment_body(returnUrl="https://shop.example/", **changes)
+    wallet: str = (await kasir.post("/v72/payments", body))["action"]["url"]
+    return wallet
+
+
+async def test_a_payment_and_its_details_decode_each_text_once(
+    fresh_database: str, counting: Counting
+) -> None:
+    async with served(fresh_database) as kasir:
+        wallet = await wallet_of(kasir, reference="ORDER")
+        payment = counting.take()
+        returned = await kasir.twin.shopper(wallet)
+        details = {"details": {"redirectResult": result_of(returned["location"])}}
+        paid = await kasir.post("/v72/payments/details", details)
+
+    assert paid["resultCode"] == "Authorised"
+    assert payment == [REQUEST, REPLY]
+    assert counting.take() == [REQUEST, REPLY]
+
+
+async def test_an_attempt_on_the_form_and_its_return_decode_the_reply_only(
+    fresh_database: str, counting: Counting
+) -> None:
+    async with served(fresh_database) as kasir:
+        link = await kasir.link()
+        counting.take()
+        wallet = await kasir.start(link)
+        attempt = counting.take()
+        returned = await kasir.twin.shopper(wallet)
+        await kasir.visit(kasir.here(returned["location"]))
+
+    # The form is no JSON; before it is posted it asks which payment methods there are.
+    assert attempt == [REPLY, REPLY]
+    assert counting.take() == [REPLY]
+
+
+async def test_a_sign_up_decodes_each_text_once(fresh_database: str, counting: Counting) -> None:
+    async with served(fresh_database) as kasir:
+        plan = {
+            "reference": "PLAN",
+            "amount": {"currency": "IDR", "value": 50_000},
+            "interval": {"unit": "month", "count": 1},
+        }
+        made = await kasir.post("/api/plans", plan)
+        counting.take()
+        body = {
+            "plan": made["id"],
+            "shopperReference": f"shopper-{secrets.token_hex(4)}",
+            "returnUrl": "https://shop.example/return",
+            "channel": "Web",
+            "browserInfo": BROWSER,
+        }
+        signed_up = await kasir.post("/api/subscriptions", body)
+
+    assert signed_up["payment"]["resultCode"] == "RedirectShopper"
+    assert counting.take() == [REQUEST, REPLY]
+
+
+@pytest.mark.parametrize(
+    ("status", "reply"),
+    [
+        pytest.param(200, b'{"resultCode":"Authorised","pspReference":"PSP-1"}', id="paid"),
+        pytest.param(422, b'{"errorCode":"803","errorType":"validation"}', id="no such token"),
+        pytest.param(500, b'{"errorCode":"905","errorType":"internal"}', id="unknown"),
+    ],
+)
+async def test_a_charge_decodes_the_reply_only(
+    fresh_database: str, counting: Counting, status: int, reply: bytes
+) -> None:
+    name = TokenName(merchant_account="TwinMerchant", shopper_reference="s-1", stored_id="TOKEN")
+    standing = TokenStanding(state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW)
+    token = Token(id="tok_1", name=name, method="gopay_wallet", standing=standing)
+    async with (
+        serving_far() as adyen,
+        kasir_on(fresh_database, ADYEN_TWIN_URL=adyen.url) as kasir,
+    ):
+        adyen.handler = plain(status, reply)
+        answer, _ = await kasir.charge(
+            token, Money(IDR, 1_000), reference="CHARGE", return_url="https://shop.example/"
+        )
+
+    assert answer.json()
+    assert counting.take() == [REPLY]

@@ -1,0 +1,194 @@
+"""Each error message names the field and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+
+import pytest
+
+from fakes import payment_body
+from kasir.demo.client import Walker, until
+from paid_payment import paid_payment
+from raw_http import Caller, Said, is_adyens_error
+
+
+def rupiah(value: int) -> dict[str, Any]:
+    return {"amount": {"currency": "IDR", "value": value}}
+
+
+def message(said: Said, status: int) -> str:
+    """The message of an error, which must have Adyen's format."""
+    assert (said.status, is_adyens_error(said)) == (status, True), said.body
+    told: str = said.json["message"]
+    return told
+
+
+@pytest.mark.parametrize("change", ["refunds", "captures", "cancels", "reversals"])
+async def test_a_change_of_a_refund_is_refused_with_the_pspreference_of_its_payment(
+    caller: Caller, walker: Walker, change: str
+) -> None:
+    _, psp = await paid_payment(caller, walker, "SAY")
+    refund = (await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))).json["pspReference"]
+    told = message(await caller.post(f"/v72/payments/{refund}/{change}", rupiah(1)), 422)
+
+    assert told == (
+        f"Field 'paymentPspReference' is not valid: {refund} belongs to the payment {psp}; "
+        f"give {psp} here."
+    )
+
+
+async def test_a_refund_of_a_capture_is_refused_with_the_pspreference_of_its_payment(
+    caller: Caller, walker: Walker
+) -> None:
+    reference = f"SAY-{secrets.token_hex(6)}"
+    body = payment_body(reference=reference, captureDelayHours=48)
+    started = await caller.post("/v72/payments", body)
+    await walker.shopper(started.json["action"], "approve_without_return")
+    psp = (await walker.status(reference, "authorised"))["pspReference"]
+    captured = await caller.post(f"/v72/payments/{psp}/captures", rupiah(25_000))
+    capture = captured.json["pspReference"]
+    told = message(await caller.post(f"/v72/payments/{capture}/refunds", rupiah(1)), 422)
+
+    assert told.endswith(f"{capture} belongs to the payment {psp}; give {psp} here.")
+
+
+async def test_a_refund_of_an_unpaid_attempt_is_refused_with_how_to_cancel_it(
+    caller: Caller,
+) -> None:
+    reference = f"SAY-{secrets.token_hex(6)}"
+    started = await caller.post("/v72/payments", payment_body(reference=reference))
+    name = started.headers["pspReference"]
+    told = message(await caller.post(f"/v72/payments/{name}/refunds", rupiah(1)), 422)
+
+    assert told.endswith(f"nothing is paid under {name}; POST /cancels undoes {reference}.")
+
+
+async def test_a_refund_of_an_unknown_payment_is_refused_with_where_to_change_it(
+    caller: Caller,
+) -> None:
+    told = message(await caller.post("/v72/payments/NOBODYS000000001/refunds", rupiah(1)), 422)
+
+    assert told == (
+        "Field 'paymentPspReference' is not valid: no payment of Kasir's is NOBODYS000000001; "
+        "change payments made elsewhere at Adyen itself."
+    )
+
+
+async def test_a_cancel_by_an_unknown_reference_names_the_field_that_was_sent(
+    caller: Caller,
+) -> None:
+    body = {"merchantAccount": "TwinMerchant", "paymentReference": "NEVER-SOLD"}
+    told = message(await caller.post("/v72/cancels", body), 422)
+
+    assert told.startswith("Field 'paymentReference' is not valid: no payment of Kasir's is ")
+
+
+async def test_a_cancel_by_reference_of_a_refunded_payment_names_the_field_that_was_sent(
+    caller: Caller, walker: Walker
+) -> None:
+    reference, psp = await paid_payment(caller, walker, "SAY")
+    await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))
+    body = {"merchantAccount": "TwinMerchant", "paymentReference": reference}
+    told = message(await caller.post("/v72/cancels", body), 422)
+
+    assert told.startswith("Field 'paymentReference' is not valid: it would undo the whole")
+
+
+@pytest.mark.parametrize("path", ["/v70/payments", "/v73/payments/details", "/v71.1/payments"])
+async def test_an_unsupported_version_is_answered_with_the_supported_ones(
+    caller: Caller, path: str
+) -> None:
+    told = message(await caller.post(path, payment_body()), 404)
+
+    assert told == f"There is no {path} here: Kasir answers Checkout as /v71 and /v72."
+
+
+async def test_an_unsupported_classic_version_is_answered_with_the_supported_one(
+    caller: Caller,
+) -> None:
+    path = "/pal/servlet/Recurring/v49/disable"
+    told = message(await caller.post(path, {}), 404)
+
+    assert told == f"There is no {path} here: Kasir answers Recurring as /v68."
+
+
+async def test_a_path_without_a_version_is_answered_with_the_versions(caller: Caller) -> None:
+    told = message(await caller.post("/payments", payment_body()), 404)
+
+    assert told == "There is no /payments here: Kasir answers Checkout as /v71 and /v72."
+
+
+async def test_an_unknown_path_is_answered_with_where_all_are_listed(caller: Caller) -> None:
+    told = message(await caller.call("GET", "/api/refunds"), 404)
+
+    assert told == "There is no /api/refunds here: /api/openapi.json lists what there is."
+
+
+async def test_an_unknown_change_is_answered_with_the_known_ones(caller: Caller) -> None:
+    told = message(await caller.post("/v72/payments/NOBODYS000000001/refund", rupiah(1)), 404)
+
+    assert told.endswith("captures, refunds, cancels, reversals.")
+
+
+async def test_a_wrong_method_is_answered_with_the_allowed_ones(
+    caller: Caller,
+) -> None:
+    told = message(await caller.call("GET", "/v72/payments"), 405)
+
+    assert told == "GET is not for this; use POST."
+
+
+async def test_a_call_without_a_key_is_answered_with_the_header(caller: Caller) -> None:
+    told = message(await caller.call("POST", "/v72/payments", payment_body(), api_key=None), 401)
+
+    assert told == (
+        "HTTP Status Response - Unauthorized: give a key of this Kasir in the header X-API-Key."
+    )
+
+
+async def test_a_call_with_an_unknown_key_is_answered_with_which_keys_are_valid(
+    caller: Caller,
+) -> None:
+    told = message(await caller.call("POST", "/v72/payments", payment_body(), api_key="x"), 401)
+
+    assert told == (
+        "HTTP Status Response - Unauthorized: the key in X-API-Key is none of this Kasir's; "
+        "Adyen's own are not taken."
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "way_on"),
+    [
+        ("/api/payments/pay_none", "/api/payments?reference="),
+        ("/api/plans/plan_none", "/api/plans"),
+        ("/api/subscriptions/sub_none", "/api/subscriptions"),
+        ("/v72/paymentLinks/PL_NONE", "/paymentLinks"),
+    ],
+)
+async def test_what_does_not_exist_is_answered_with_where_to_find_ids(
+    caller: Caller, path: str, way_on: str
+) -> None:
+    told = message(await caller.call("GET", path), 404)
+
+    assert path.rpartition("/")[2] in told
+    assert way_on in told
+
+
+async def test_a_key_in_use_is_answered_with_retry(caller: Caller) -> None:
+    reference = key = f"SAY-{secrets.token_hex(6)}"
+    slow = {"fault": "slow_reply", "call": "payments", "reference": reference, "seconds": 2}
+    async with caller.http.put(f"{caller.house.twin_url}/twin/faults", json=[slow]) as planned:
+        assert planned.status == 200
+    body = payment_body(reference=reference)
+    first = asyncio.create_task(caller.post("/v72/payments", body, key=key))
+
+    await until(lambda: caller.at_the_twin(reference), bool, "the first one under way")
+    second = await caller.post("/v72/payments", body, key=key)
+    await first
+    async with caller.http.delete(f"{caller.house.twin_url}/twin/faults"):
+        pass
+
+    assert message(second, 409).endswith("Ask again in a moment.")

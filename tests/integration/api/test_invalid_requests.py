@@ -1,0 +1,158 @@
+"""Requests that are malformed, too large, without a key, or for no route: never a 5xx."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from fakes import payment_body
+from raw_http import Caller, is_adyens_error
+
+POSTS = [
+    f"/v{version}{path}"
+    for version in (71, 72)
+    for path in ("/paymentMethods", "/payments", "/payments/details", "/paymentLinks")
+] + ["/v72/payments/PSP/refunds", "/v72/cancels"]
+KEYED = [
+    *(("POST", path) for path in POSTS),
+    ("GET", "/v72/paymentLinks/PL1"),
+    ("PATCH", "/v72/paymentLinks/PL1"),
+    ("GET", "/api/payments?reference=x"),
+    ("GET", "/api/payments/pay_1"),
+    ("GET", "/api/events"),
+]
+MALFORMED = {
+    "empty": b"",
+    "half": b'{"reference":"x',
+    "an array": b"[]",
+    "null": b"null",
+    "a string": b'"gopay"',
+    "a number": b"7",
+    "a form": b"reference=x&returnUrl=y",
+    "HTML": b"<html>",
+    "two objects": b"{}{}",
+    "a comma too many": b'{"a":1,}',
+    "single quotes": b"{'a':1}",
+    "not UTF-8": b'{"reference":"\xff\xfe"}',
+    "half a surrogate": b'{"reference":"\\ud800"}',
+    "NaN": b'{"amount":{"currency":"IDR","value":NaN}}',
+    "past all floats": b'{"amount":{"currency":"IDR","value":1e400}}',
+    "nested a thousand deep": b'{"a":' * 1000 + b"1" + b"}" * 1000,
+    "brackets all the way": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
+async def test_a_body_that_is_no_json_object_is_400_702(
+    caller: Caller, path: str, body: bytes
+) -> None:
+    said = await caller.post(path, body)
+
+    assert (said.status, is_adyens_error(said)) == (400, True)
+    assert said.json["errorCode"] == "702"
+    assert said.json["message"] != ""
+
+
+async def test_malformed_bodies_store_nothing(caller: Caller) -> None:
+    before = await caller.kept()
+    for body in MALFORMED.values():
+        await caller.post("/v72/payments", body, key=secrets.token_hex(8))
+
+    assert await caller.kept() == before
+
+
+@pytest.mark.parametrize("path", POSTS)
+async def test_a_body_of_ten_megabytes_is_413(caller: Caller, path: str) -> None:
+    before = await caller.kept()
+    said = await caller.post(path, b'{"reference":"' + b"x" * 10_000_000 + b'"}')
+
+    assert (said.status, is_adyens_error(said)) == (413, True)
+    assert await caller.kept() == before
+
+
+async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None:
+    lines = [{"id": str(n), "description": "d" * 900} for n in range(1000)]
+    reference = f"LARGE-{secrets.token_hex(4)}"
+    said = await caller.post("/v72/payments", payment_body(reference=reference, lineItems=lines))
+
+    assert said.status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), KEYED)
+@pytest.mark.parametrize("api_key", [None, "wrong", "x" * 5000])
+async def test_a_call_without_a_valid_key_is_401_with_adyens_message(
+    caller: Caller, method: str, path: str, api_key: str | None
+) -> None:
+    said = await caller.call(method, path, {}, api_key=api_key)
+
+    assert (said.status, is_adyens_error(said)) == (401, True)
+    assert (said.json["errorCode"], said.json["errorType"]) == ("000", "security")
+    assert said.json["message"].startswith("HTTP Status Response - Unauthorized: ")
+    assert "X-API-Key" in said.json["message"]
+
+
+async def test_the_body_of_a_call_without_a_key_is_not_parsed(caller: Caller) -> None:
+    before = await caller.kept()
+    said = await caller.call("POST", "/v72/payments", payment_body(), api_key="wrong")
+
+    assert said.status == 401
+    assert await caller.kept() == before
+
+
+@pytest.mark.parametrize("path", [*POSTS, "/webhooks/adyen"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+async def test_a_wrong_method_is_405(caller: Caller, method: str, path: str) -> None:
+    said = await caller.call(method, path)
+
+    assert said.status == 405
+    assert "POST" in said.headers["Allow"].split(", ")
+    assert path.startswith("/webhooks") or is_adyens_error(said)
+
+
+async def test_a_wrong_method_on_the_form_lists_the_allowed_ones(caller: Caller) -> None:
+    said = await caller.call("DELETE", "/pay/PL_nobody")
+
+    assert said.status == 405
+    assert {"GET", "HEAD", "POST"} <= set(said.headers["Allow"].split(", "))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v72/paymentLinks/PL_nobody"),
+        ("PATCH", "/v72/paymentLinks/PL_nobody"),
+        ("GET", "/v72/paymentLinks/%00"),
+        ("GET", "/api/payments/pay_nobody"),
+        ("GET", "/api/payments/%00"),
+        ("GET", "/api/payments/%ff"),
+        ("GET", f"/api/payments/{'x' * 5000}"),
+        ("POST", "/v70/payments"),
+        ("POST", "/v73/payments"),
+        ("POST", "/v72/nowhere"),
+        ("GET", "/nowhere"),
+    ],
+)
+async def test_what_does_not_exist_is_404(caller: Caller, method: str, path: str) -> None:
+    said = await caller.call(method, path, {"status": "expired"} if method != "GET" else None)
+
+    assert (said.status, is_adyens_error(said)) == (404, True)
+
+
+@pytest.mark.parametrize("query", ["", "?reference=" + "x" * 81, "?reference"])
+async def test_listing_payments_requires_a_reference(caller: Caller, query: str) -> None:
+    said = await caller.call("GET", f"/api/payments{query}")
+
+    if query == "?reference":
+        assert said.json == {"payments": []}
+    else:
+        assert (said.status, is_adyens_error(said)) == (422, True)
+        assert "reference" in said.json["message"]
+
+
+@pytest.mark.parametrize("reference", ["nobody", "%00", "%ff", "%27%3B--", "a%20b", "%F0%9F%8D%9C"])
+async def test_an_unknown_reference_has_no_payments(caller: Caller, reference: str) -> None:
+    said = await caller.call("GET", f"/api/payments?reference={reference}")
+
+    assert (said.status, said.json) == (200, {"payments": []})

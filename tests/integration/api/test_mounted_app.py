@@ -1,0 +1,18 @@
+"""Kasir's app mounted in another program leaves that program's settings alone."""
+
+from __future__ import annotations
+
+import gc
+
+from door import door
+
+
+async def test_the_app_leaves_the_garbage_collector_to_its_host(
+    fresh_database: str,
+) -> None:
+    before = gc.get_freeze_count()
+    for _ in range(2):
+        async with door(fresh_database) as client:
+            assert (await client.get("/health/ready")).status_code == 200
+
+    assert gc.get_freeze_count() == before

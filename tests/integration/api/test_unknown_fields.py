@@ -1,0 +1,272 @@
+"""No route ignores an unknown field or parameter; every route of the app is called.
+
+A body that is forwarded to Adyen unchanged keeps the unknown field, and Adyen checks it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+import httpx
+import pytest
+from litestar.routes import HTTPRoute
+
+from app_client import app_client
+from fakes import KEY, payment_body
+from far import Far, plain, serving
+from integration.api.test_payment_links import link_body
+from kasir.config import settings_from
+from kasir.web.app import create_app
+from opened import kasir_on
+from raw_http import Caller, is_adyens_error
+
+#: Paths that ignore unknown parameters, each with its reason.
+LET_OFF: Final = {
+    "/pay/": "a shopper's browser: addresses get utm_source, fbclid and the like on their way",
+    "/webhooks/": "what is authentic is kept, whatever it holds: docs/adr/0004 and 0012",
+    "/health/": "a probe that is answered 422 takes a healthy process out of service",
+    "/api/openapi.json": "Litestar's own: a document, the same for whoever asks",
+    "/api/openapi.json/openapi.json": "Litestar's own: the same document",
+    "/api/openapi.json/{path:str}": "Litestar's own: 404 for whatever is not there",
+}
+#: Paths whose body is forwarded to Adyen unchanged.
+PASSED_ON: Final = (
+    *("/paymentMethods", "/payments", "/cancels", "/payments/{psp_reference:str}/{change:str}"),
+    *("/pal/servlet/Recurring/v68/listRecurringDetails", "/pal/servlet/Recurring/v68/disable"),
+)
+UNKNOWN: Final = "shopperRefrence"
+
+
+def routes() -> Iterator[tuple[str, str]]:
+    """Every method and path of the app, but the exceptions."""
+    settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
+    for route in create_app(settings).routes:
+        if not isinstance(route, HTTPRoute) or _is_let_off(route.path):
+            continue
+        for method in sorted(route.methods - {"OPTIONS"}):
+            yield method, route.path
+
+
+def _is_let_off(path: str) -> bool:
+    return any(path == name or (name.endswith("/") and path.startswith(name)) for name in LET_OFF)
+
+
+def called(path: str) -> str:
+    """A path with values in place of its variables."""
+    return re.sub(r"\{.*?\}", "nobody", path.replace("{change:str}", "refunds"))
+
+
+ROUTES: Final = sorted(set(routes()))
+
+
+def _goes_on(path: str) -> bool:
+    return re.sub(r"^/v7[12]", "", path) in PASSED_ON
+
+
+def test_every_route_is_listed() -> None:
+    """The tests below would pass if no route were found."""
+    assert {("POST", "/v72/payments"), ("GET", "/api/events"), ("GET", "/metrics")} <= set(ROUTES)
+    assert len(ROUTES) >= 25
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_an_unknown_parameter_is_named(caller: Caller, method: str, path: str) -> None:
+    before = await caller.kept()
+    said = await caller.call(method, f"{called(path)}?{UNKNOWN}=1")
+
+    assert (said.status, is_adyens_error(said)) == (422, True), said.body
+    assert UNKNOWN in said.json["message"]
+    assert await caller.kept() == before
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in ROUTES if not _goes_on(one[1])])
+async def test_an_unknown_field_is_named(caller: Caller, method: str, path: str) -> None:
+    before = await caller.kept()
+    said = await caller.call(method, called(path), {UNKNOWN: "shopper-1"})
+
+    assert (said.status, is_adyens_error(said)) == (422, True), said.body
+    assert UNKNOWN in said.json["message"]
+    assert await caller.kept() == before
+
+
+@pytest.fixture
+async def far_shop(fresh_database: str) -> AsyncIterator[tuple[Far, httpx.AsyncClient]]:
+    """A fake of Adyen that records its requests, and a client of the Kasir in front of it."""
+    async with (
+        serving() as far,
+        kasir_on(fresh_database, ADYEN_TWIN_URL=far.url, KASIR_API_KEY="shop-key") as kasir,
+        app_client(kasir, X_API_Key="shop-key") as http,
+    ):
+        yield far, http
+
+
+WHOLE: Final[dict[str, dict[str, Any]]] = {
+    "/paymentMethods": {},
+    "/payments": payment_body(),
+    "/payments/PSP-1/refunds": {"amount": {"currency": "IDR", "value": 1}},
+    "/cancels": {"paymentReference": "ORDER-1001"},
+    "/payments/details": {"details": {"redirectResult": "X6XtfGC3!Y1"}},
+    "/pal/servlet/Recurring/v68/listRecurringDetails": {"shopperReference": "shopper-1"},
+    "/pal/servlet/Recurring/v68/disable": {"shopperReference": "shopper-1"},
+}
+PAID: Final = b'{"resultCode":"Authorised","pspReference":"PSP-1"}'
+
+
+async def _received(
+    far_shop: tuple[Far, httpx.AsyncClient], path: str, more: dict[str, Any]
+) -> tuple[httpx.Response, dict[str, Any]]:
+    """Call with more fields in the body; returns the answer, and the body that Adyen received."""
+    far, http = far_shop
+    far.handler = plain(200, PAID)
+    if path in ("/cancels", "/payments/PSP-1/refunds"):
+        await http.post("/v72/payments", json=payment_body())
+    asked = len(far.asked)
+    where = path if path.startswith("/pal") else f"/v72{path}"
+    said = await http.post(where, json=WHOLE[path] | more)
+    got = json.loads(far.asked[asked][2]) if len(far.asked) > asked else {}
+    return said, got
+
+
+@pytest.mark.parametrize("path", [path for path in WHOLE if path != "/payments/details"])
+async def test_a_forwarded_body_is_forwarded_whole(
+    far_shop: tuple[Far, httpx.AsyncClient], path: str
+) -> None:
+    _, got = await _received(far_shop, path, {UNKNOWN: {"deep": [1]}})
+
+    assert got[UNKNOWN] == {"deep": [1]}
+
+
+async def test_details_forward_every_field_of_adyens_schema(
+    far_shop: tuple[Far, httpx.AsyncClient],
+) -> None:
+    more: dict[str, Any] = {
+        "details": {"redirectResult": "X6XtfGC3%21Y1", "payload": "P", "threeds2.fingerprint": "F"},
+        "paymentData": "D",
+        "authenticationData": {"authenticationOnly": False},
+        "threeDSAuthenticationOnly": False,
+    }
+    said, got = await _received(far_shop, "/payments/details", more)
+
+    # Only the result is changed: the URL-encoded form is decoded.
+    assert got == more | {"details": {**more["details"], "redirectResult": "X6XtfGC3!Y1"}}
+    assert said.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"paymentDatum": "D"}, "paymentDatum"),
+        ({"details": {"redirectResult": "R", "redirectresult": "R"}}, "details.redirectresult"),
+        ({"paymentData": 7}, "paymentData"),
+        ({"threeDSAuthenticationOnly": "no"}, "threeDSAuthenticationOnly"),
+        ({"authenticationData": "no"}, "authenticationData"),
+        ({"details": {"redirectResult": "R", "payload": 7}}, "details.payload"),
+    ],
+)
+async def test_details_with_a_field_that_adyens_schema_lacks_are_not_sent(
+    far_shop: tuple[Far, httpx.AsyncClient], more: dict[str, Any], field: str
+) -> None:
+    said, got = await _received(far_shop, "/payments/details", more)
+
+    assert (said.status_code, got) == (422, {})
+    assert f"Field '{field}' is not valid: " in said.json()["message"]
+
+
+async def test_a_link_with_a_misspelt_field_is_not_created(caller: Caller) -> None:
+    before = await caller.kept()
+    said = await caller.post("/v72/paymentLinks", link_body(shopperRefrence="shopper-1"))
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert "Field 'shopperRefrence' is not valid: " in said.json["message"]
+    assert await caller.kept() == before
+
+
+async def test_a_link_accepts_fields_of_adyen_that_have_no_effect_in_kasir(
+    caller: Caller,
+) -> None:
+    more = {"themeId": "T", "riskData": {"customFields": {"a": "b"}}, "deliverAt": None}
+    said = await caller.post("/v72/paymentLinks", link_body() | more)
+
+    assert said.status == 201
+    assert {name: said.json.get(name) for name in more} == more
+
+
+async def test_a_link_is_withdrawn_only_by_its_status(caller: Caller) -> None:
+    made = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{made.json['id']}"
+    body = {"status": "expired", "expiresAt": "2027-01-01T00:00:00Z"}
+    said = await caller.call("PATCH", path, body)
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert "Field 'expiresAt' is not valid: " in said.json["message"]
+    assert (await caller.call("GET", path)).json["status"] == "active"
+
+
+async def test_at_most_ten_unknown_names_are_listed(caller: Caller) -> None:
+    query = "&".join(f"wish{n}={'x' * 10}" for n in range(40))
+    fields = {f"wish{n}": n for n in range(40)}
+    asked = await caller.call("GET", f"/api/events?{query}")
+    posted = await caller.post("/v72/paymentLinks", link_body(**fields))
+
+    assert [said.json["message"].count("Field 'wish") for said in (asked, posted)] == [10, 10]
+
+
+async def test_a_parameter_given_twice_is_named(caller: Caller) -> None:
+    said = await caller.call("GET", "/api/payments?reference=A&reference=B")
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert "Field 'reference' is not valid: " in said.json["message"]
+
+
+@pytest.mark.parametrize(
+    "query", ["%ff=1", "%00=1", "=1", "%F0%9F%8D%9C=1", "x" * 500, "a%0d%0ab=1"]
+)
+async def test_a_parameter_of_any_name_is_refused_in_adyens_format(
+    caller: Caller, query: str
+) -> None:
+    said = await caller.call("GET", f"/api/events?{query}")
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+
+
+@pytest.mark.parametrize("query", ["", "?", "?&&", "?&after=&"])
+async def test_an_empty_query_is_accepted(caller: Caller, query: str) -> None:
+    assert (await caller.call("GET", f"/api/events{query}")).status == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"null", b" "])
+async def test_an_empty_body_is_accepted(caller: Caller, body: bytes) -> None:
+    assert (await caller.call("GET", "/api/events", body)).status == 200
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"{", b"\xff", b"reference=1", b"[" * 100_000])
+async def test_a_body_is_refused_where_none_is_read(caller: Caller, body: bytes) -> None:
+    said = await caller.call("GET", "/api/events", body)
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert "Field 'body' is not valid: " in said.json["message"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("/api/events?after=nobody", "/api/events?after=%00"),
+        *("/api/payments", f"/api/payments?reference={'r' * 81}"),
+    ],
+)
+async def test_an_invalid_parameter_is_named_with_what_to_do(caller: Caller, query: str) -> None:
+    said = await caller.call("GET", query)
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert re.search(r"Field '(after|reference)' is not valid: \S+", said.json["message"])
+
+
+@pytest.mark.parametrize("name", ["from", "to"])
+async def test_an_invalid_parameter_is_named_as_in_the_url(caller: Caller, name: str) -> None:
+    said = await caller.call("GET", f"/api/subscriptions/metrics?{name}=yesterday")
+
+    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert f"Field '{name}' is not valid: " in said.json["message"]

@@ -1,0 +1,77 @@
+"""Whitespace around a header's value is no part of it: the same key pays once."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from fakes import payment_body
+from kasir.requests.fields import key_faults
+from raw_http import Caller
+
+LINK = {
+    "reference": "LINK-1",
+    "amount": {"currency": "IDR", "value": 25_000},
+    "returnUrl": "https://shop.example/",
+}
+BLANKS = ["{} ", " {}", "{}\t", " \t {} \t "]
+
+
+@pytest.mark.parametrize("written", BLANKS)
+async def test_a_key_with_whitespace_around_it_is_the_same_key(
+    caller: Caller, written: str
+) -> None:
+    key = secrets.token_hex(8)
+    body = payment_body(reference=key)
+    first = await caller.post("/v72/payments", body, key=key)
+    again = await caller.post("/v72/payments", body, key=written.format(key))
+    links = [
+        (await caller.post("/v72/paymentLinks", LINK, key=f"l{one}")).json["id"]
+        for one in (key, written.format(key).lstrip())
+    ]
+
+    assert (first.status, again.status) == (200, 200)
+    assert again.body == first.body
+    assert again.headers["idempotency-key"] == key
+    assert len(await caller.at_the_twin(key)) == 1
+    assert links[0] == links[1]
+
+
+async def test_a_key_of_whitespace_alone_is_refused(caller: Caller) -> None:
+    before = await caller.kept()
+    said = await caller.post("/v72/payments", payment_body(), key="   ")
+
+    assert said.status == 422
+    assert "Idempotency-Key" in said.json["message"]
+    assert await caller.kept() == before
+
+
+async def test_whitespace_within_a_key_is_part_of_it(caller: Caller) -> None:
+    key = secrets.token_hex(8)
+    body = payment_body(reference=key)
+    for written in (f"a {key}", f"a  {key}"):
+        assert (await caller.post("/v72/payments", body, key=written)).status == 200
+
+    assert len(await caller.at_the_twin(key)) == 2
+
+
+async def test_an_api_key_with_whitespace_around_it_is_accepted(caller: Caller) -> None:
+    said = await caller.call(
+        "GET", "/api/payments?reference=x", api_key=f" {caller.house.api_key} "
+    )
+
+    assert said.status == 200
+
+
+@pytest.mark.parametrize("key", ["a\0b", "a\nb", "a\x7fb"])
+def test_a_control_character_is_named(key: str) -> None:
+    (fault,) = key_faults(key)
+
+    assert fault.field == "Idempotency-Key"
+    assert "control" in fault.cure
+
+
+@pytest.mark.parametrize("key", ["a", "a" * 64, "order 7", "a\tb", "naïve", "a\xa0b"])
+def test_any_other_header_value_is_a_key(key: str) -> None:
+    assert list(key_faults(key)) == []

@@ -1,0 +1,401 @@
+"""Clients that send too much, too little or nothing: `kasir serve` serves others meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+from kasir.cli.connections import BoundedHttp
+from kasir.demo.client import until
+from served import STRANGER, Served, Stranger, served
+
+HEAD = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
+
+
+def status_of(heard: bytes) -> int:
+    return int(heard.split(b" ", 2)[1])
+
+
+def error_of(heard: bytes) -> dict[str, object]:
+    fields: dict[str, object] = json.loads(heard.split(b"\r\n\r\n", 1)[1])
+    return fields
+
+
+async def test_an_endless_header_is_refused_with_a_reason_and_others_pay(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_bytes_max=4096) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"X-Long: ")
+        for _ in range(100):
+            stranger.say(b"a" * 1000)
+            await asyncio.sleep(0)
+        heard = await stranger.hears()
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+
+    assert status_of(heard) == error_of(heard)["status"] == 431
+    assert b"connection: close" in heard.lower()
+    assert paid == "RedirectShopper"
+
+
+async def test_a_head_in_one_packet_that_is_too_long_is_refused(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_bytes_max=1000) as kasir:
+        stranger = await kasir.connect()
+        body = b"x" * 200
+        stranger.say(HEAD + b"X-Long: " + b"a" * 1100 + b"\r\nContent-Length: 200\r\n\r\n" + body)
+        heard = await stranger.hears()
+
+    assert status_of(heard) == 431
+
+
+@pytest.mark.parametrize(
+    "after",
+    [b"0\r\nX-Trailer: ", b"5;ext="],
+    ids=["a-trailer", "an-extension-of-a-chunk"],
+)
+async def test_trailers_are_limited_too(fresh_database: str, after: bytes) -> None:
+    async with served(fresh_database, request_head_bytes_max=4096) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + after)
+        for _ in range(200):
+            stranger.say(b"a" * 1000)
+            await asyncio.sleep(0)
+        heard = await stranger.hears()
+
+    assert status_of(heard) in (401, 431)
+
+
+async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_bytes_max=1000) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        stranger.say(b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
+        heard = await stranger.hears()
+
+    assert status_of(heard) == 401  # There was no API key.
+
+
+@pytest.mark.parametrize(
+    ("said", "statuses"),
+    [
+        (b"", {0}),
+        (b"\r\n", {0}),
+        (b"GET /health/live HT", {408}),
+        (HEAD + b"X-Half: ", {408}),
+        # A request that is refused without its body is answered at once, if there is time.
+        (HEAD + b"Content-Length: 10\r\n\r\n{", {401, 408}),
+        (b"POST /pay/PL_none HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\na", {404, 408}),
+        (b"POST /webhooks/adyen HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\n{", {408}),
+    ],
+)
+async def test_a_client_that_sends_half_a_request_or_nothing_is_closed_and_others_pay(
+    fresh_database: str, said: bytes, statuses: set[int]
+) -> None:
+    async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
+        strangers = [await kasir.connect() for _ in range(50)]
+        for stranger in strangers:
+            stranger.say(said)
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        heard = [await stranger.hears() for stranger in strangers]
+
+    assert paid == "RedirectShopper"
+    assert {status_of(one) if one else 0 for one in heard} <= statuses
+
+
+async def test_a_request_sent_byte_by_byte_is_closed_at_the_time_limit(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_s=0.3) as kasir:
+        stranger = await kasir.connect()
+
+        async def drips() -> None:
+            stranger.say(b"GET /health/live HTTP/1.1\r\nX-Slow: ")
+            while not stranger.writer.is_closing():
+                stranger.say(b"a")
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drips())
+        heard = await stranger.hears()
+        dripping.cancel()
+
+    assert status_of(heard) == 408
+
+
+async def test_an_idle_connection_that_sends_empty_lines_is_closed(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_s=0.3) as kasir:
+        stranger = await kasir.connect()
+
+        async def drips() -> None:
+            while not stranger.writer.is_closing():
+                stranger.say(b"\r\n")
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drips())
+        heard = await stranger.hears()
+        dripping.cancel()
+
+    assert heard == b""
+
+
+async def test_a_new_connection_replaces_a_silent_one_when_all_are_in_use(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, connections_max=20, request_head_s=600) as kasir:
+        strangers = [await kasir.connect("127.0.0.1") for _ in range(40)]
+        heard = [await stranger.hears() for stranger in strangers[:20]]
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        for stranger in strangers:
+            await stranger.leave()
+
+    # The connections that were silent for longest were closed first.
+    assert heard == [b""] * 20
+    assert paid == "RedirectShopper"
+
+
+async def test_an_address_has_no_more_than_its_own_connections(fresh_database: str) -> None:
+    limits = {"connections_per_address_max": 5, "request_head_s": 600}
+    async with served(fresh_database, **limits) as kasir:
+        neighbour = await kasir.connect("127.0.0.3")
+        strangers = [await kasir.connect(STRANGER) for _ in range(12)]
+        gone = [await stranger.hears() for stranger in strangers[:7]]
+        neighbour.say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        heard = await neighbour.hears()
+        strangers[-1].say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        newest = await strangers[-1].hears()
+        for stranger in strangers:
+            await stranger.leave()
+
+    assert gone == [b""] * 7
+    assert status_of(heard) == status_of(newest) == 200
+
+
+async def test_a_trusted_proxy_is_not_limited_by_its_address(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, connections_per_address_max=2) as kasir:
+        each = [await kasir.connect("127.0.0.1") for _ in range(10)]
+        for one in each:
+            one.say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        heard = [await one.hears() for one in each]
+
+    assert {status_of(one) for one in heard} == {200}
+
+
+async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
+    fresh_database: str,
+) -> None:
+    limits = {"connections_per_address_max": 2}
+    async with served(fresh_database, "::", **limits) as kasir:
+        early = await kasir.connect("127.0.0.3")
+        others = [await kasir.connect() for _ in range(5)]
+        by_proxy = [await kasir.connect("127.0.0.1") for _ in range(5)]
+        by_proxy += [await kasir.connect("::1") for _ in range(5)]
+        for one in (early, *by_proxy):
+            one.say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        heard = [await one.hears() for one in (early, *by_proxy)]
+        for other in others:
+            await other.leave()
+
+    assert [status_of(one) for one in heard if one] == [200] * 11
+
+
+async def test_forms_sent_byte_by_byte_delay_nobody(fresh_database: str) -> None:
+    limits = {"database_connections_max": 2, "request_body_s": 2}
+    async with served(fresh_database, **limits) as kasir:
+        link = await kasir.link()
+        head = f"POST /pay/{link['id']} HTTP/1.1\r\nHost: k\r\nContent-Length: 1000\r\n\r\na"
+        strangers = [await kasir.connect() for _ in range(30)]
+        for stranger in strangers:
+            stranger.say(head.encode())
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        heard = [await stranger.hears() for stranger in strangers]
+
+    assert paid == "RedirectShopper"
+    assert {status_of(one) for one in heard} == {408}
+
+
+#: Either all connections, or all of one address: a shop's, whose calls wait for Adyen.
+TAKEN = pytest.mark.parametrize(
+    "of_whom", ["connections_max", "connections_per_address_max"], ids=["of-all", "of-an-address"]
+)
+
+
+@TAKEN
+async def test_when_all_connections_are_in_use_health_checks_and_notifications_are_answered(
+    fresh_database: str, of_whom: str
+) -> None:
+    limits = {"connections_spare": 4, of_whom: 2}
+    async with served(fresh_database, **limits) as kasir:
+        followers = await following(kasir, 2)
+        asked = [
+            b"GET /health/ready HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n",
+            b"POST /webhooks/adyen HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
+            HEAD + b"Content-Length: 0\r\n\r\n",
+        ]
+        heard = [await answered(kasir, words) for words in asked]
+        for follower in followers:
+            await follower.leave()
+
+    assert [status_of(one) for one in heard] == [200, 400, 503]
+    assert error_of(heard[2])["errorCode"] == "703"
+    assert b"transient-error: true" in heard[2]
+
+
+async def following(kasir: Served, count: int) -> list[Stranger]:
+    """Open so many streams of a payment, each on a connection of its own."""
+    link = await kasir.link()
+    await kasir.start(link)
+    (payment,) = await kasir.payments()
+    await kasir.http.close()
+    path = f"/pay/{link['id']}/payments/{payment['id']}/events"
+    followers = [await kasir.connect() for _ in range(count)]
+    for follower in followers:
+        follower.say(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
+        await follower.reader.readuntil(b"event: standing")
+    return followers
+
+
+async def answered(kasir: Served, words: bytes) -> bytes:
+    one = await kasir.connect()
+    one.say(words)
+    return await one.hears()
+
+
+@TAKEN
+async def test_a_connection_beyond_the_spare_ones_is_closed(
+    fresh_database: str, of_whom: str
+) -> None:
+    limits = {"connections_spare": 0, of_whom: 1}
+    async with served(fresh_database, **limits) as kasir:
+        (follower,) = await following(kasir, 1)
+        heard = await answered(kasir, b"GET /health/live HTTP/1.1\r\nHost: k\r\n\r\n")
+        await follower.leave()
+
+    assert heard == b""
+
+
+async def test_a_client_that_does_not_read_its_responses_is_closed(fresh_database: str) -> None:
+    async with served(fresh_database, response_read_s=1) as kasir:
+        stranger = await kasir.connect()
+        stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        for _ in range(400):
+            stranger.say(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
+        await strangers_are(kasir, 1)
+        await strangers_are(kasir, 0)
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        await stranger.leave()
+
+    assert paid == "RedirectShopper"
+
+
+async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: str) -> None:
+    ask = b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n"
+    async with served(fresh_database) as kasir:
+        stranger = await kasir.connect()
+        stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+        async def is_full() -> bool:
+            stranger.say(ask + b"\r\n")
+            asked.append(ask)
+            each = kasir.server.server_state.connections
+            return any(isinstance(one, BoundedHttp) and one.flow.write_paused for one in each)
+
+        asked: list[bytes] = []
+        await until(is_full, bool, "more answers than the way there holds")
+        stranger.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        stranger.say(ask + b"Connection: close\r\n\r\n")
+        heard = await stranger.hears()
+
+    assert heard.count(b"HTTP/1.1 ") == len(asked) + 1
+
+
+async def test_a_refused_client_that_keeps_sending_is_closed(fresh_database: str) -> None:
+    limits = {"request_head_bytes_max": 1000, "drained_bytes_max": 100_000, "linger_s": 600}
+    async with served(fresh_database, **limits) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"X-Long: ")
+        for _ in range(200):
+            stranger.say(b"a" * 10_000)
+            await asyncio.sleep(0)
+        await strangers_are(kasir, 0)
+        await stranger.leave()
+        paid = await kasir.neighbour_pays("NEIGHBOUR")
+
+    assert paid == "RedirectShopper"
+
+
+async def strangers_are(kasir: Served, count: int) -> None:
+    async def look() -> int:
+        return kasir.strangers
+
+    await until(look, lambda found: found == count, f"{count} connections from outside")
+
+
+async def test_an_endless_body_after_its_response_is_closed(fresh_database: str) -> None:
+    limits = {"drained_bytes_max": 100_000, "request_body_s": 600}
+    async with served(fresh_database, **limits) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"Content-Length: 99999999\r\n\r\n")
+        answer = await stranger.reader.readuntil(b"\r\n\r\n")
+        stranger.say(b"a" * 1_000_000)
+        await strangers_are(kasir, 0)
+        await stranger.leave()
+
+    assert status_of(answer) == 401
+
+
+async def test_a_connection_whose_body_came_after_its_response_is_reused(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(HEAD + b"Content-Length: 2\r\n\r\n")
+        first = await stranger.reader.readuntil(b'security"}')
+        stranger.say(b"{}GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        second = await stranger.hears()
+
+    assert (status_of(first), status_of(second)) == (401, 200)
+
+
+async def test_what_is_not_http_is_answered_in_the_format_of_every_error(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database) as kasir:
+        heard = await answered(kasir, b"\x16\x03\x01 hello\r\n\r\n")
+
+    assert status_of(heard) == error_of(heard)["status"] == 400
+
+
+async def test_a_request_to_upgrade_the_protocol_is_answered_in_http_1(
+    fresh_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served(fresh_database) as kasir:
+        stranger = await kasir.connect()
+        stranger.say(
+            b"GET /health/live HTTP/1.1\r\nHost: k\r\nUpgrade: websocket\r\n"
+            b"Connection: upgrade\r\n\r\n"
+        )
+        heard = await stranger.reader.readuntil(b"\r\n\r\n")
+        await stranger.leave()
+
+    assert status_of(heard) == 200
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
+async def test_pipelined_requests_are_both_answered(
+    fresh_database: str,
+) -> None:
+    async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
+        live = b"GET /health/live HTTP/1.1\r\nHost: k\r\n"
+        heard = await answered(kasir, live + b"\r\n" + live + b"Connection: close\r\n\r\n")
+
+    assert heard.count(b"HTTP/1.1 200") == 2

@@ -1,0 +1,7 @@
+"""The client that calls Kasir in these tests."""
+
+from __future__ import annotations
+
+from raw_http import caller
+
+__all__ = ["caller"]

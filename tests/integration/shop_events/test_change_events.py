@@ -1,0 +1,169 @@
+"""The result of every change is an event: each kind, both results, through Kasir or elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from fakes import a_question
+from integration.shop_events.account import Sold
+from kasir.adyen.replies import Answer
+from kasir.payments.question import Kind
+from kasir.wiring import Kasir
+
+
+@pytest.fixture
+def sold(kasir: Kasir) -> Sold:
+    return Sold(kasir)
+
+
+def _notification(code: str, *, success: bool = True, **more: Any) -> dict[str, Any]:
+    return {"eventCode": code, "success": str(success).lower(), **more}
+
+
+_AS_CANCEL: Final[dict[str, Any]] = {"additionalData": {"modification.action": "cancel"}}
+_AS_REFUND: Final[dict[str, Any]] = {"additionalData": {"modification.action": "refund"}}
+
+#: A change, Adyen's notifications of it, and the events that the shop gets.
+RESULTS: Final = [
+    (Kind.CAPTURES, [_notification("CAPTURE")], ["capture.succeeded"]),
+    (Kind.CAPTURES, [_notification("CAPTURE", success=False)], ["capture.failed"]),
+    (
+        Kind.CAPTURES,
+        [_notification("CAPTURE"), _notification("CAPTURE_FAILED")],
+        ["capture.succeeded", "capture.failed"],
+    ),
+    (Kind.REFUNDS, [_notification("REFUND")], ["refund.succeeded"]),
+    (Kind.REFUNDS, [_notification("REFUND", success=False)], ["refund.failed"]),
+    (
+        Kind.REFUNDS,
+        [_notification("REFUND"), _notification("REFUND_FAILED")],
+        ["refund.succeeded", "refund.failed"],
+    ),
+    (
+        Kind.REFUNDS,
+        [_notification("REFUND"), _notification("REFUNDED_REVERSED")],
+        ["refund.succeeded", "refund.reversed"],
+    ),
+    (Kind.CANCELS, [_notification("CANCELLATION")], ["payment.cancelled"]),
+    (Kind.CANCELS, [_notification("CANCELLATION", success=False)], ["cancel.failed"]),
+    (Kind.REVERSALS, [_notification("CANCEL_OR_REFUND", **_AS_CANCEL)], ["payment.cancelled"]),
+    (Kind.REVERSALS, [_notification("CANCEL_OR_REFUND", **_AS_REFUND)], ["refund.succeeded"]),
+    (Kind.REVERSALS, [_notification("CANCEL_OR_REFUND", success=False)], ["refund.failed"]),
+    (Kind.CANCELS_BY_REFERENCE, [_notification("TECHNICAL_CANCEL")], ["payment.cancelled"]),
+    (
+        Kind.CANCELS_BY_REFERENCE,
+        [_notification("TECHNICAL_CANCEL", success=False)],
+        ["cancel.failed"],
+    ),
+]
+NAMES: Final = [f"{kind}: {' then '.join(events)}" for kind, _, events in RESULTS]
+#: A cancel by reference names no payment until the answer to our own call does.
+OF_ONE_PAYMENT: Final = pytest.mark.parametrize(
+    ("kind", "notifications", "wanted"),
+    [one for one in RESULTS if one[0] is not Kind.CANCELS_BY_REFERENCE],
+    ids=[name for name in NAMES if not name.startswith(Kind.CANCELS_BY_REFERENCE)],
+)
+
+
+@pytest.mark.parametrize(("kind", "notifications", "wanted"), RESULTS, ids=NAMES)
+async def test_a_change_through_kasir_has_an_event_for_its_result(
+    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], wanted: list[str]
+) -> None:
+    is_manual = kind is not Kind.REFUNDS
+    intent, psp = await sold.paid(captures_itself=not is_manual)
+    if kind is Kind.REVERSALS and "refund" in wanted[0]:
+        await sold.hears(sold.psp(), originalReference=psp, **_notification("CAPTURE"))
+    before = await sold.events(intent)
+    name = await sold.asks(kind, psp)
+    for notification in notifications:
+        await sold.hears(name, originalReference=psp, **notification)
+        await sold.hears(name, originalReference=psp, **notification)  # Adyen may send it twice.
+
+    assert (await sold.events(intent))[len(before) :] == wanted
+
+
+@OF_ONE_PAYMENT
+async def test_a_change_made_elsewhere_has_an_event_for_its_result(
+    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], wanted: list[str]
+) -> None:
+    intent, psp = await sold.paid(captures_itself=kind is Kind.REFUNDS)
+    name = sold.psp()
+    for notification in notifications:
+        await sold.hears(name, originalReference=psp, **notification)
+
+    assert await sold.events(intent) == wanted
+
+
+async def test_a_cancel_by_reference_made_elsewhere_has_an_event(sold: Sold) -> None:
+    intent, psp = await sold.paid(captures_itself=False)
+    await sold.hears(sold.psp(), originalReference=psp, **_notification("TECHNICAL_CANCEL"))
+
+    assert await sold.events(intent) == ["payment.cancelled"]
+
+
+@OF_ONE_PAYMENT
+async def test_a_result_that_comes_before_the_payment_is_known_as_paid_has_an_event_too(
+    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], wanted: list[str]
+) -> None:
+    intent = await sold.opens(captures_itself=kind is Kind.REFUNDS)
+    psp, name = sold.psp(), sold.psp()
+    await sold.hears(name, originalReference=psp, **notifications[-1])
+    await sold.hears(psp, echo=intent.id)
+    await sold.kasir.reader.read_all()
+
+    # For the shop, a payment that is cancelled by then was never paid.
+    assert (await sold.events(intent))[-1:] == wanted[-1:]
+
+
+REFUSED: Final = Answer(
+    422, b'{"status":422,"errorCode":"167","errorType":"validation","message":"not found"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "event"),
+    [
+        (Kind.CAPTURES, "capture.failed"),
+        (Kind.REFUNDS, "refund.failed"),
+        (Kind.CANCELS, "cancel.failed"),
+        (Kind.REVERSALS, "refund.failed"),
+    ],
+)
+async def test_a_change_that_adyen_refuses_after_a_timeout_has_an_event_of_failure(
+    sold: Sold, kind: Kind, event: str
+) -> None:
+    intent, psp = await sold.paid(captures_itself=kind is Kind.REFUNDS)
+    silence = await sold.silent(kind, psp)
+    before = await sold.events(intent)
+    flow = sold.changes("", REFUSED).flow
+    await flow.ask_again(silence.key)  # As the worker does when it is due.
+
+    assert (before, await sold.events(intent)) == ([], [event])
+
+
+async def test_a_change_that_adyen_refuses_at_once_has_no_event_but_the_answer(sold: Sold) -> None:
+    intent, psp = await sold.paid(captures_itself=False)
+    await sold.asks(Kind.CAPTURES, psp, REFUSED)
+
+    assert await sold.events(intent) == []
+
+
+async def test_a_cancel_of_kasirs_own_that_finds_nothing_has_no_event(sold: Sold) -> None:
+    intent = await sold.opens()
+    question = a_question(
+        key="kasir-close-1",
+        kind=Kind.CANCELS_BY_REFERENCE,
+        payment_id=intent.id,
+        path="/cancels",
+        body=b"{}",
+    )
+    await sold.kasir.payments.open_change(question, lambda _: [], None)
+    name = sold.psp()
+    await sold.answers(question, Answer(201, f'{{"pspReference":"{name}"}}'.encode()))
+    await sold.hears(name, **_notification("TECHNICAL_CANCEL", success=False))
+    (fact,) = [one for one in (await sold.payment(intent)).facts if one.says == "cancel_rejected"]
+
+    assert fact.modification == name
+    assert await sold.told(intent) == []

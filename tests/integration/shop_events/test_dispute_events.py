@@ -1,0 +1,184 @@
+"""A dispute's event has its reason and its deadline, in whatever order notifications come."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from itertools import permutations
+from typing import Any, Final
+
+import pytest
+
+from integration.shop_events.account import Sold
+from kasir.payments.facts import DisputeSaid
+from kasir.payments.payment import Intent
+from kasir.payments.status import Status
+from kasir.shop_events.shapes import shown
+from kasir.wiring import Kasir
+
+DEADLINE: Final = "2026-12-18T10:15:30+01:00"
+ANNOUNCED: Final[dict[str, Any]] = {
+    "eventCode": "NOTIFICATION_OF_CHARGEBACK",
+    "eventDate": "2026-11-23T10:00:00+00:00",
+    "reason": "Goods not received",
+    "additionalData": {
+        "chargebackReasonCode": " 4853",
+        "defensePeriodEndsAt": DEADLINE,
+        "disputeStatus": "Unresponded",
+        "defendable": "true",
+    },
+}
+TAKEN: Final[dict[str, Any]] = {
+    "eventCode": "CHARGEBACK",
+    "eventDate": "2026-11-24T10:00:00+00:00",
+    "reason": "Goods not received",
+    "additionalData": {"disputeStatus": "Undefended"},
+}
+ANSWERED: Final[dict[str, Any]] = {
+    "eventCode": "INFORMATION_SUPPLIED",
+    "eventDate": "2026-11-25T10:00:00+00:00",
+    "additionalData": {"disputeStatus": "Pending"},
+}
+WON: Final[dict[str, Any]] = {
+    "eventCode": "CHARGEBACK_REVERSED",
+    "eventDate": "2026-11-26T10:00:00+00:00",
+    "additionalData": {"disputeStatus": "Won"},
+}
+LOST: Final[dict[str, Any]] = {
+    "eventCode": "SECOND_CHARGEBACK",
+    "eventDate": "2026-11-27T10:00:00+00:00",
+    "additionalData": {"disputeStatus": "Lost"},
+}
+
+
+@pytest.fixture
+def sold(kasir: Kasir) -> Sold:
+    return Sold(kasir)
+
+
+async def _payload(sold: Sold, intent: Intent, kind: str) -> dict[str, Any]:
+    """The data of an event."""
+    names = await sold.kasir.pool.fetch(
+        "SELECT name FROM event WHERE subject = $1 AND type = $2", intent.id, kind
+    )
+    every = await sold.kasir.events.after(None, 10_000)
+    (found,) = [one for one in every if one.name in {row["name"] for row in names}]
+    data: dict[str, Any] = json.loads(found.payload)["data"]
+    return data
+
+
+async def test_the_event_of_a_dispute_has_its_reason_deadline_and_status(sold: Sold) -> None:
+    intent, psp = await sold.paid()
+    name = sold.psp()
+    await sold.hears(name, originalReference=psp, **ANNOUNCED)
+    (notification,) = (await _payload(sold, intent, "payment.dispute_opened"))["disputes"]
+
+    assert await sold.events(intent) == ["payment.dispute_opened"]
+    assert notification == {
+        "reference": name,
+        "amount": {"currency": "IDR", "value": 25_000},
+        "status": "open",
+        "openedAt": "2026-11-23T10:00:00Z",
+        "pspReference": psp,
+        "reason": "Goods not received",
+        "reasonCode": "4853",
+        "deadline": DEADLINE,
+        "disputeStatus": "Unresponded",
+    }
+
+
+@pytest.mark.parametrize(
+    ("notifications", "status", "adyens", "charged_back"),
+    [
+        ((ANNOUNCED,), "open", "Unresponded", 0),
+        ((ANNOUNCED, TAKEN), "charged_back", "Undefended", 25_000),
+        ((ANNOUNCED, TAKEN, ANSWERED), "charged_back", "Pending", 25_000),
+        ((ANNOUNCED, TAKEN, ANSWERED, WON), "reversed", "Won", 0),
+        ((ANNOUNCED, TAKEN, WON, LOST), "lost", "Lost", 25_000),
+    ],
+    ids=["open", "charged back", "answered", "reversed", "lost"],
+)
+async def test_a_dispute_has_the_same_status_in_whatever_order_its_notifications_come(
+    sold: Sold,
+    notifications: tuple[dict[str, Any], ...],
+    status: str,
+    adyens: str,
+    charged_back: int,
+) -> None:
+    for order in [*permutations(notifications)][:8]:
+        intent, psp = await sold.paid()
+        name = sold.psp()
+        for notification in order:
+            await sold.hears(name, originalReference=psp, **notification)
+        seen = shown(await sold.payment(intent))
+        (dispute,) = seen.disputes
+
+        assert (dispute.status, dispute.dispute_status) == (status, adyens)
+        assert (dispute.deadline, dispute.reason_code) == (
+            datetime.fromisoformat(DEADLINE),
+            "4853",
+        )
+        assert seen.charged_back == charged_back
+        assert (await sold.events(intent)).count("payment.dispute_opened") == 1
+
+
+async def test_a_dispute_that_comes_before_the_payment_is_known_as_paid(
+    sold: Sold,
+) -> None:
+    intent = await sold.opens()
+    psp, name = sold.psp(), sold.psp()
+    await sold.hears(name, originalReference=psp, **TAKEN)
+    await sold.hears(name, originalReference=psp, **ANNOUNCED)
+    early = await sold.told(intent)
+    await sold.hears(psp, echo=intent.id)
+    await sold.kasir.reader.read_all()
+    (dispute,) = (await sold.payment(intent)).standing.disputes
+
+    assert early == []
+    assert await sold.status(intent) is Status.AUTHORISED
+    assert dispute.status == "charged_back"
+    assert sorted(await sold.told(intent)) == [
+        "payment.authorised",
+        "payment.charged_back",
+        "payment.dispute_opened",
+    ]
+
+
+async def test_a_chargeback_of_zero_has_an_event_too(sold: Sold) -> None:
+    intent, psp = await sold.paid()
+    nothing = {"currency": "IDR", "value": 0}
+    await sold.hears(sold.psp(), originalReference=psp, **TAKEN, amount=nothing)
+
+    assert await sold.events(intent) == ["payment.charged_back"]
+
+
+async def test_two_disputes_of_one_payment_have_an_event_each(sold: Sold) -> None:
+    intent, psp = await sold.paid()
+    first, second = sold.psp(), sold.psp()
+    half = {"currency": "IDR", "value": 10_000}
+    await sold.hears(first, originalReference=psp, **ANNOUNCED, amount=half)
+    later = ANNOUNCED | {"eventDate": "2026-11-24T10:00:00+00:00"}
+    await sold.hears(second, originalReference=psp, **later, amount=half)
+    shows = (await sold.payment(intent)).standing.disputes
+
+    assert await sold.events(intent) == ["payment.dispute_opened"] * 2
+    assert [one.name for one in shows] == [first, second]
+
+
+@pytest.mark.parametrize("deadline", ["soon", "", "2026-12-18", "2026-12-18T10:15:30"])
+async def test_a_deadline_that_cannot_be_parsed_is_left_out_of_the_event(
+    sold: Sold, deadline: str
+) -> None:
+    intent, psp = await sold.paid()
+    extra = {"defensePeriodEndsAt": deadline}
+    await sold.hears(sold.psp(), originalReference=psp, **ANNOUNCED | {"additionalData": extra})
+    (dispute,) = (await sold.payment(intent)).standing.disputes
+    said = [fact.dispute for fact in (await sold.payment(intent)).facts if fact.dispute]
+
+    assert await sold.events(intent) == ["payment.dispute_opened"]
+    assert (dispute.deadline, dispute.reason, dispute.provider_status) == (
+        None,
+        "Goods not received",
+        "",
+    )
+    assert said == [DisputeSaid(reason="Goods not received")]

@@ -1,0 +1,211 @@
+"""The retry schedule: each wait by a test clock, its end, and the order of a payment's events."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Final
+
+import pytest
+from aiohttp import web
+
+from fakes import FrozenClock
+from far import Far, plain, serving
+from integration.shop_events.bad_shops import badly, hangs
+from integration.shop_events.event_setup import (
+    SECRET,
+    kasir_with_shop,
+    until,
+    working,
+    write_events,
+)
+from kasir.clock import OffsetClock, SystemClock
+from kasir.shop_events.sender import EventSender
+from kasir.store.deliveries import DeliveryState, deliveries, resend
+from kasir.wiring import Kasir
+
+SECOND: Final = timedelta(seconds=1)
+#: As docs/api.md has it: after 5 seconds, then 1, 5 and 30 minutes, 2, 5, 10, 10, 14 and 24 hours.
+WAITS: Final = [
+    *(5 * SECOND, 60 * SECOND, 300 * SECOND, 1800 * SECOND),
+    *(timedelta(hours=hours) for hours in (2, 5, 10, 10, 14, 24)),
+]
+
+
+async def tried(kasir: Kasir, shop: Far, name: str) -> None:
+    """Try to deliver an event once, as its job does."""
+    event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
+    async with EventSender(shop.url, [SECRET], 15, SystemClock()) as sender:
+        await kasir.delivery.deliver(event_id, sender)
+
+
+async def states(kasir: Kasir) -> dict[str, list[str]]:
+    """Which events are in which state."""
+    return {
+        state.value: [one.id for one in await deliveries(kasir.pool, state, 100)]
+        for state in DeliveryState
+    }
+
+
+async def test_each_wait_of_the_schedule_and_what_is_left_at_its_end(
+    fresh_database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = FrozenClock()
+    async with serving() as shop, kasir_with_shop(fresh_database, shop.url, clock) as kasir:
+        shop.handler = plain(503, b"")
+        first, second = await write_events(kasir, "pay_1", "pay_1")
+        assert await kasir.due.look() == 1  # The first one, and at once.
+        await tried(kasir, shop, first)
+        for wait in WAITS:
+            clock.advance(wait - SECOND)
+            assert await kasir.due.look() == 0, wait
+            clock.advance(SECOND)
+            assert await kasir.due.look() == 1, wait
+            await tried(kasir, shop, first)
+
+        assert [headers["webhook-id"] for _, headers, _ in shop.asked] == [first] * 11
+        assert await states(kasir) == {"waiting": [second], "delivered": [], "given_up": [first]}
+        (given_up,) = await deliveries(kasir.pool, DeliveryState.GIVEN_UP, 100)
+        ats = [one.at for one in given_up.tries]
+        assert [later - at for at, later in pairwise(ats)] == WAITS
+        assert {one.status for one in given_up.tries} == {503}
+        printed = capsys.readouterr().out
+        assert printed.count("an event was given up") == 1
+        assert f"name={first} tries=11 type=payment.authorised" in printed
+        # It can be fetched all the same.
+        assert [event.name for event in await kasir.events.after(None, 100)] == [first, second]
+
+        # The next event of the payment no longer waits for it, and it is never due again.
+        assert await kasir.due.look() == 1
+        shop.handler = plain(204, b"")
+        await tried(kasir, shop, second)
+        clock.advance(timedelta(days=30))
+        assert await kasir.due.look() == 0
+        assert await states(kasir) == {"waiting": [], "delivered": [second], "given_up": [first]}
+
+
+async def test_an_event_that_was_given_up_starts_the_schedule_again_when_it_is_resent(
+    fresh_database: str,
+) -> None:
+    clock = FrozenClock()
+    async with (
+        serving() as shop,
+        kasir_with_shop(fresh_database, shop.url, clock, event_gaps_s=(0, 5)) as kasir,
+    ):
+        shop.handler = plain(503, b"")
+        first, waiting = await write_events(kasir, "pay_1", "pay_2")
+        for _ in range(2):
+            await tried(kasir, shop, first)
+
+        assert await resend(kasir.pool, [], clock.now()) == [first]
+        assert await resend(kasir.pool, [], clock.now()) == []
+        assert await resend(kasir.pool, [waiting, "evt_nobody"], clock.now()) == []
+        assert await kasir.due.look() == 2
+        await tried(kasir, shop, first)
+        assert (await states(kasir))["given_up"] == []  # Another try follows.
+        shop.handler = plain(204, b"")
+        await tried(kasir, shop, first)
+        assert await states(kasir) == {"waiting": [waiting], "delivered": [first], "given_up": []}
+        # One that was delivered may be sent again too, where a shop has lost it.
+        assert await resend(kasir.pool, [first], clock.now()) == [first]
+        assert (await states(kasir))["waiting"] == [waiting, first]
+        (_, again) = await deliveries(kasir.pool, DeliveryState.WAITING, 100)
+        assert [one.status for one in again.tries] == [503, 503, 503, 204]
+
+
+async def test_no_event_of_a_payment_overtakes_one_that_fails(fresh_database: str) -> None:
+    clock, refusals = OffsetClock(), [500, 500, 500]
+
+    async def refuse_the_first(request: web.Request) -> web.Response:
+        is_first = request.headers["webhook-id"] == names[0]
+        return web.Response(status=refusals.pop() if is_first and refusals else 204)
+
+    async with serving() as shop:
+        shop.handler = refuse_the_first
+        async with kasir_with_shop(fresh_database, shop.url, clock) as kasir, working(kasir):
+            names = await write_events(kasir, "pay_1", "pay_1", "pay_2", "pay_1")
+            for refused in range(1, 4):
+                await until(lambda: _refusals(kasir, refused))  # noqa: B023  # Awaited within the iteration.
+                clock.offset += timedelta(minutes=10)
+            await until(lambda: len(shop.asked) == 7)
+    received = [headers["webhook-id"] for _, headers, _ in shop.asked]
+
+    first, second, others, third = names
+    assert [name for name in received if name != others] == [*[first] * 4, second, third]
+    assert received.count(others) == 1
+
+
+async def _refusals(kasir: Kasir, count: int) -> bool:
+    found = await kasir.pool.fetchval("SELECT count(*) FROM event_try WHERE status = 500")
+    return bool(found == count)
+
+
+async def test_a_shop_that_hangs_holds_so_many_jobs_and_no_other_work_waits_for_it(
+    fresh_database: str,
+) -> None:
+    limits = {"event_deliveries_max": 3, "due_batch_max": 8}
+    async with (
+        badly(hangs) as shop,
+        kasir_with_shop(fresh_database, shop.url, None, **limits) as kasir,
+        working(kasir),
+    ):
+        await write_events(kasir, *(f"pay_{number}" for number in range(40)))
+        await until(lambda: len(shop.received) == 3)
+        await _wait_for_other_jobs(kasir, 30)  # These were enqueued after all of those.
+        held = len(shop.received)
+        jobs = await kasir.pool.fetchval(
+            "SELECT count(*) FROM pgqueuer WHERE entrypoint = 'deliver'"
+        )
+        shop.over.set()
+
+    assert held == 3
+    assert jobs == 8
+
+
+async def _wait_for_other_jobs(kasir: Kasir, count: int) -> None:
+    async with kasir.pool.acquire() as connection, connection.transaction():
+        for number in range(count):
+            await connection.execute(
+                "INSERT INTO pgqueuer (priority, status, entrypoint, payload)"
+                " VALUES (0, 'queued', 'close', $1)",
+                f"pay_nobody_{number}".encode(),
+            )
+
+    async def are_done() -> bool:
+        return not await kasir.pool.fetchval(
+            "SELECT count(*) FROM pgqueuer WHERE entrypoint = 'close' AND status <> 'failed'"
+        )
+
+    await until(are_done)
+
+
+async def test_without_an_address_what_waited_is_kept_and_no_job_fails(
+    fresh_database: str,
+) -> None:
+    clock = OffsetClock()
+    async with serving() as shop:
+        shop.handler = plain(204, b"")
+        async with kasir_with_shop(fresh_database, shop.url, clock) as kasir:
+            names = await write_events(kasir, "pay_1")
+        async with kasir_with_shop(fresh_database, "", clock) as kasir, working(kasir):
+
+            async def was_looked_at() -> bool:
+                return bool(
+                    await kasir.pool.fetchval(
+                        "SELECT count(*) FROM pgqueuer_log"
+                        " WHERE entrypoint = 'deliver' AND status = 'successful'"
+                    )
+                )
+
+            await until(was_looked_at)
+        assert (await _tries(fresh_database, shop.url, clock)) == 0
+        clock.offset += timedelta(hours=1)
+        async with kasir_with_shop(fresh_database, shop.url, clock) as kasir, working(kasir):
+            await until(lambda: shop.asked)
+
+    assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
+
+
+async def _tries(database: str, url: str, clock: OffsetClock) -> int:
+    async with kasir_with_shop(database, url, clock) as kasir:
+        return int(await kasir.pool.fetchval("SELECT tries FROM event"))

@@ -1,0 +1,53 @@
+"""Texts that PostgreSQL cannot store, from a caller of the library: nothing is found by them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from fakes import NOW
+from kasir.adyen.calls import OWN_VERSION
+from kasir.errors import InvalidRequest, NotFound
+from kasir.ids import PaymentId
+from kasir.jobs.renewing import Wanted
+from kasir.payments.question import Kind
+from kasir.store.database import queries
+from kasir.wiring import Kasir
+
+ODD: Final = [pytest.param("x\0y", id="NUL"), pytest.param("x\ud83dy", id="half a pair")]
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_what_such_a_text_names_is_not_found(kasir: Kasir, odd: str) -> None:
+    refund = b'{"amount": {"currency": "IDR", "value": 1}}'
+
+    assert await kasir.payments.payment(PaymentId(odd)) is None
+    assert await kasir.payments.payments_of(odd, 1) == []
+    assert await kasir.subscriptions.plan(odd) is None
+    assert await kasir.tokens.of(odd) == []
+    for name in ("state", "shopper_reference", "plan_id", "reference"):
+        assert await kasir.subscriptions.of(Wanted(**{name: odd}), 1) == []
+    with pytest.raises(NotFound):
+        await kasir.links.find(odd)
+    with pytest.raises(NotFound):
+        await kasir.subscribing.cancel(odd)
+    with pytest.raises(NotFound):
+        await kasir.events.after(odd, 1)
+    with pytest.raises(InvalidRequest) as refused:
+        await kasir.changes.ask(Kind.REFUNDS, odd, refund, OWN_VERSION, None)
+    assert [fault.field for fault in refused.value.faults] == ["paymentPspReference"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_such_a_text_in_a_list_is_sent_as_one_that_can_be_stored(
+    kasir: Kasir, odd: str
+) -> None:
+    watch, marks = queries("tokens").watch, queries("links").marks
+    await watch(kasir.pool, shopper_reference=odd, look_at=NOW)
+    stored = await kasir.pool.fetchval(
+        "SELECT count(*) FROM shopper WHERE shopper_reference = $1", "x\ufffdy"
+    )
+
+    assert stored == 1
+    assert [row async for row in marks(kasir.pool, link_ids=[odd], payment_ids=[odd])] == []

@@ -1,0 +1,55 @@
+"""Prints which tests a selection by marker, such as `-m "not long"`, leaves out: a count by file.
+
+pytest alone prints one number of deselected tests, and with pytest-xdist it prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pytest
+
+__all__ = [
+    "pytest_deselected",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+]
+
+_LEFT_OUT: Final = pytest.StashKey[Counter[str]]()
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Count the tests that are left out, by file."""
+    for item in items:
+        left_out = item.config.stash.setdefault(_LEFT_OUT, Counter())
+        left_out[item.location[0]] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Send the counts of a worker of pytest-xdist to the process that prints."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        left_out = session.config.stash.get(_LEFT_OUT, Counter[str]())
+        output["left_out"] = {**left_out}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the counts of a worker; every worker leaves out the same tests."""
+    # A worker that crashed has sent nothing.
+    counts = getattr(node, "workeroutput", {}).get("left_out", {})
+    if counts:
+        node.config.stash[_LEFT_OUT] = Counter(counts)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the counts."""
+    left_out = config.stash.get(_LEFT_OUT, None)
+    if not (left_out and config.option.markexpr):
+        return
+    terminalreporter.section(f"{left_out.total()} tests left out by -m {config.option.markexpr!r}")
+    for file, count in sorted(left_out.items()):
+        terminalreporter.line(f"{count:5} {file}")

@@ -1,0 +1,18 @@
+"""A payment that is paid at the twin, made over Kasir's HTTP API."""
+
+from __future__ import annotations
+
+import secrets
+
+from fakes import payment_body
+from kasir.demo.client import Walker
+from raw_http import Caller
+
+
+async def paid_payment(caller: Caller, walker: Walker, prefix: str) -> tuple[str, str]:
+    """Pay 25,000 rupiah; returns the payment's reference and its pspReference."""
+    reference = f"{prefix}-{secrets.token_hex(6)}"
+    started = await caller.post("/v72/payments", payment_body(reference=reference))
+    await walker.shopper(started.json["action"], "approve_without_return")
+    payment = await walker.status(reference, "authorised")
+    return reference, str(payment["pspReference"])

@@ -1,0 +1,30 @@
+"""What the unit tests of the payment form share: a payment link, and a call that never answers."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from kasir.adyen.replies import Answer
+from kasir.ids import LinkId
+from kasir.payments.links import Link
+
+
+async def hang(*_: object) -> Answer:
+    """Never answer."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def payment_link(**more: object) -> Link:
+    """A link to pay 25,000 rupiah, with more fields in its request."""
+    now = datetime.now(UTC)
+    request = {
+        "amount": {"currency": "IDR", "value": 25000},
+        "reference": "ORDER-1",
+        "returnUrl": "https://shop.example/back",
+        **more,
+    }
+    return Link(
+        id=LinkId("PL_1"), request=request, created_at=now, expires_at=now + timedelta(hours=1)
+    )

@@ -1,0 +1,41 @@
+"""Consent to saving a wallet counts only for the exact text that was shown."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+from kasir.payment_form.consent import agreed, consent_of
+from kasir.payment_form.pages import Visit
+from kasir.payment_form.texts import LANGUAGES
+from kasir.payments.links import LinkStatus
+from kasir.requests.payment_links import OpenLink
+from kasir.wiring import Kasir
+from payment_form_fixtures import payment_link
+
+
+def test_only_the_digest_of_a_shown_text_is_consent() -> None:
+    found = OpenLink(
+        payment_link(
+            shopperReference="shopper-1",
+            storePaymentMethodMode="askForConsent",
+            recurringProcessingModel="Subscription",
+            description="Kopi {shop} <b>.",
+            recurringFrequency="30",
+        ),
+        LinkStatus.ACTIVE,
+        (),
+    )
+    settings = SimpleNamespace(merchant_account="Toko")
+    visits = [
+        Visit(cast("Kasir", SimpleNamespace(settings=settings)), language, "", "/pay/PL_1")
+        for language in LANGUAGES
+    ]
+    shown = [consent for visit in visits if (consent := consent_of(visit, found))]
+    stored = [agreed(visits[0], found, consent.digest) for consent in shown]
+
+    assert stored == [(True, consent.stored) for consent in shown]
+    assert [consent.is_asked for consent in shown] == [True, True]
+    assert shown[1].text.endswith("What for: Kopi {shop} <b>. At most once in 30 days.")
+    assert agreed(visits[0], found, "") == (False, "")
+    assert agreed(visits[0], found, shown[0].digest[:-1]) == (False, "")

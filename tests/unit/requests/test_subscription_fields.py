@@ -1,0 +1,47 @@
+"""Bodies that only Kasir reads: a name that comes twice in one object is refused, and named."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kasir.errors import InvalidRequest
+from kasir.requests.subscription_fields import own_fields
+
+#: Names and texts with all that could be taken for a name that ends, or for the end of a string.
+TEXTS = st.text(st.sampled_from('ab:",{}\\ é/'), max_size=6)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=4), st.booleans())
+def test_a_body_in_which_no_name_comes_twice_is_read_as_it_is(
+    fields: dict[str, object], in_ascii: bool
+) -> None:
+    assert own_fields(json.dumps(fields, ensure_ascii=in_ascii).encode()) == fields
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        pytest.param('{"a": 1, "a": 1}', ["a"], id="the same value"),
+        pytest.param('{"a": 1, "b": 2, "a": 3, "b": 4, "a": 5}', ["a", "b"], id="several"),
+        pytest.param('{"a": {"b": 1, "b": ":"}}', ["b"], id="in an object"),
+        pytest.param('{"a": [1, {"b": "\\":\\"", "b": 2}]}', ["b"], id="in a list"),
+        pytest.param('{"a": 1, "\\u0061": 2}', ["a"], id="written in two ways"),
+        pytest.param('{"a": {"x": 1, "y": 2}, "a": 3}', ["a"], id="with fields of its own"),
+        pytest.param('{"": 1, "": 2}', ["(without a name)"], id="without a name"),
+        pytest.param('{"a:": 1, "a:": 2}', ["a:"], id="with a colon"),
+    ],
+)
+def test_a_name_that_comes_twice_is_refused(body: str, names: list[str]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        own_fields(body.encode())
+
+    assert [fault.field for fault in refused.value.faults] == names
