@@ -1,4 +1,4 @@
-"""What a benchmark comes to: ratios, each with its target and the figures behind it."""
+"""The results of a benchmark: ratios, each with its target and the underlying figures."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, Final
 
 _MET: Final = {True: "met", False: "missed", None: "reported"}
 _WIDE: Final = 22
-#: How long one comparison may go on before it makes do with fewer rounds.
+#: How long one comparison may take before it stops with fewer rounds.
 WITHIN_S: Final = 40.0
 _LEAST: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a ratio should lie: at most, or at least, a bound."""
+    """The target of a ratio: at most, or at least, a bound."""
 
     bound: float
     is_ceiling: bool = False
 
     def is_met_by(self, ratio: float) -> bool:
-        """Whether a ratio lies where it should."""
+        """Whether a ratio meets the target."""
         return ratio <= self.bound if self.is_ceiling else ratio >= self.bound
 
     def __str__(self) -> str:
@@ -36,9 +36,9 @@ class Result:
 
     Attributes:
         row: Its name.
-        ratios: One a round; the median is what counts.
-        target: Where the median should lie; None where it is only reported.
-        parts: The figures that the ratio was made of, each a median, units in their names.
+        ratios: One for each round; the median counts.
+        target: The target of the median; None if it is only reported.
+        parts: The medians that the ratio is computed from, with units in their names.
     """
 
     row: str
@@ -53,7 +53,7 @@ class Result:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the target is met; None where there is none."""
+        """Whether the target is met; None if there is no target."""
         if self.target is None or self.ratio is None:
             return None
         return self.target.is_met_by(self.ratio)
@@ -73,7 +73,7 @@ class Result:
 def in_turn(
     measure: Callable[[], dict[str, float]], most: int, *, within_s: float = WITHIN_S
 ) -> list[dict[str, float]]:
-    """Measure over and over, after once for warmth; on a busy machine fewer times, but a few."""
+    """Measure `most` times after a warm-up; after `within_s` stop, but not before 5 rounds."""
     measure()
     give_up_at = time.monotonic() + within_s
     found: list[dict[str, float]] = []
@@ -88,7 +88,7 @@ def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """The results as text, for people."""
+    """The results as a table of text."""
     head = _line("row", "ratio", "target", "", "rounds")
     return "\n".join([head, "-" * len(head), *(line for result in results for line in _of(result))])
 

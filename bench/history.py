@@ -1,4 +1,4 @@
-"""Whether Kasir slows down as its books fill: the same work on a young and on an old database."""
+"""Whether Kasir slows down as its tables grow: the same work on a small and a large database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TARGET: Final = Target(0.85)
 
 
 def history(site: Site) -> list[Result]:
-    """Payments and intake with a million stored payments over the same with ten thousand."""
+    """The rate of payments and intake with a million stored payments, over that with 10,000."""
     few, many = site.size(10_000, 1_000), site.size(1_000_000, 20_000)
     with (
         site.twin() as twin,
@@ -22,8 +22,8 @@ def history(site: Site) -> list[Result]:
         site.kasir(young_dsn, twin.url) as young,
         site.kasir(old_dsn, twin.url) as old,
     ):
-        seeds.grow(site, young_dsn, young, twin, seeds.Story.PAID, few)
-        seeds.grow(site, old_dsn, old, twin, seeds.Story.PAID, many)
+        seeds.grow(site, young_dsn, young, twin, seeds.Outcome.PAID, few)
+        seeds.grow(site, old_dsn, old, twin, seeds.Outcome.PAID, many)
         return [
             _compared(site, "history, intake", young, old, _intake_rate, site.size(1500, 400)),
             _compared(site, "history, payment", young, old, _payment_rate, site.size(320, 64)),
@@ -38,7 +38,7 @@ def _compared(
     rate: Callable[[Server, int], float],
     size: int,
 ) -> Result:
-    """Both in turn; the first round warms up."""
+    """Measure both alternately; the first round is a warm-up."""
     found = in_turn(
         lambda: {"young, per s": rate(young, size), "old, per s": rate(old, size)},
         site.size(15, 3),

@@ -1,7 +1,7 @@
-"""What it costs to take notifications in.
+"""The cost of receiving notifications.
 
-Every notification is authentic and another; each is answered 202 only when it is committed, which
-the row counts in the database afterwards.
+Every notification is authentic and distinct; each is answered 202 only after its commit. The
+benchmark checks that by counting the rows in the database afterwards.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _tags = count(1)
 
 
 def over_bare(site: Site) -> list[Result]:
-    """Kasir's intake over the same app answering a bare 202 to the same bodies."""
+    """The rate of Kasir's intake, over that of the same app answering a bare 202."""
     words = functools.partial(_python, "-m", "bench.peers.bare")
     with (
         site.database() as dsn,
@@ -38,7 +38,7 @@ def over_bare(site: Site) -> list[Result]:
 
 
 def over_sample(site: Site) -> list[Result]:
-    """Kasir's intake over an endpoint as Adyen's samples have it."""
+    """The rate of Kasir's intake, over that of an endpoint like the one in Adyen's samples."""
     with (
         site.database() as dsn,
         site.kasir(dsn) as kasir,
@@ -54,14 +54,14 @@ def intake(server: Server, bodies: Sequence[bytes]) -> load.Load:
 
 
 def foreign(size: int) -> list[bytes]:
-    """Notifications of payments that are not Kasir's, unlike any before."""
+    """New notifications, different from all before, of payments that are not Kasir's."""
     return list(messages.notifications(f"N{next(_tags):05d}", size))
 
 
 def _compared(
     site: Site, row: str, bound: float, kasir: Server, rival: str, rival_url: str, dsn: str
 ) -> Result:
-    """Kasir and its rival in turn, the same bodies to both."""
+    """Measure Kasir and its rival alternately, with the same bodies."""
     size = site.size(1000, 400)
     rounds = in_turn(lambda: _round(size, kasir, rival, rival_url), site.size(24, 3))
     _must_be_kept(dsn, (len(rounds) + 1) * size)
@@ -100,14 +100,14 @@ def _python(*words: str | int) -> list[str]:
 
 
 def _must_be_kept(dsn: str, sent: int) -> None:
-    """Every 202 stands for a row.
+    """Check that the table has a row for every 202.
 
     Raises:
         SiteError: It does not.
     """
     kept = asyncio.run(_count(dsn))
     if kept != sent:
-        raise SiteError(f"{sent} notifications were accepted, and {kept} are kept")
+        raise SiteError(f"{sent} notifications were accepted, and {kept} are stored")
 
 
 async def _count(dsn: str) -> int:

@@ -1,7 +1,7 @@
-"""A lean client: keep-alive connections, ready-made requests, one under way on each.
+"""A lean client: keep-alive connections, prepared requests, one in progress on each.
 
-It does no more than HTTP asks for, so that on a machine it shares with the server the server is
-what is measured. How much processor it used itself is reported with every figure.
+It does only what HTTP requires. It shares the machine with the server, and so the server is what is
+measured. Every figure is reported with the share of a core that the client used.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length:"
 _CLOSES: Final = b"connection: close"
 _STATUS: Final = slice(9, 12)
-_ASK_AGAIN: Final = b"503"  # "Not known yet: ask again with the same key", as a shop then does.
+_ASK_AGAIN: Final = b"503"  # "Not known yet: repeat with the same key", as a shop then does.
 _AGAIN_MAX: Final = 3
 _SHOWN: Final = 400
 _WITHIN_S: Final = 300
 
 
 class LoadError(Exception):
-    """An answer was not the one that the benchmark is about."""
+    """An answer was not the one that the benchmark measures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of a volley of requests."""
+    """The results of a number of requests."""
 
     count: int
     seconds: float
@@ -51,12 +51,12 @@ class Load:
 
     @property
     def client_cpu_share(self) -> float:
-        """How much of one processor the client itself took."""
+        """The share of one core that the client used."""
         return self.client_cpu_s / self.seconds
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
-    """A POST, as the bytes that go over the wire."""
+    """A POST request, as bytes."""
     parts = urlsplit(url)
     lines = {"Host": parts.netloc, "Content-Type": "application/json", **(headers or {})}
     lines["Content-Length"] = str(len(body))
@@ -67,7 +67,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> byt
 def fire(url: str, requests: Sequence[bytes], *, connections: int, status: int) -> Load:
     """Send every request, `connections` at a time, and wait for every answer.
 
-    A request that is answered 503 is sent again a few times; its time goes on.
+    A request that is answered 503 is sent again a few times; its latency includes the repeats.
 
     Raises:
         LoadError: An answer has another status than `status`, or a connection broke.
@@ -96,7 +96,7 @@ async def _fire(url: str, requests: Sequence[bytes], connections: int, status: i
 
 
 class _Volley:
-    """What the connections share: the requests left, and the answers so far."""
+    """The state that the connections share: the remaining requests, and the answers so far."""
 
     def __init__(
         self, requests: Iterator[bytes], count: int, status: bytes, done: asyncio.Future[None]
@@ -121,7 +121,7 @@ class _Volley:
 
 
 class _Line(asyncio.Protocol):
-    """One connection, made anew where the server closes it after each answer."""
+    """One connection, opened again if the server closes it after an answer."""
 
     def __init__(self, volley: _Volley, host: str, port: int) -> None:
         self._volley = volley
@@ -130,7 +130,7 @@ class _Line(asyncio.Protocol):
         self._request: bytes | None = None
         self._sent_at = 0.0
         self._again = 0
-        self._heard = b""
+        self._received = b""
 
     async def connect(self) -> None:
         loop = asyncio.get_running_loop()
@@ -146,25 +146,25 @@ class _Line(asyncio.Protocol):
             self._send()
 
     def data_received(self, data: bytes) -> None:
-        self._heard += data
-        head_end = self._heard.find(_END)
+        self._received += data
+        head_end = self._received.find(_END)
         if head_end < 0:
             return
-        head = self._heard[:head_end].lower()
-        if len(self._heard) < head_end + len(_END) + _length(head):
+        head = self._received[:head_end].lower()
+        if len(self._received) < head_end + len(_END) + _length(head):
             return
-        said = self._heard[_STATUS]
-        if said == _ASK_AGAIN and self._again < _AGAIN_MAX:
-            self._again, self._heard = self._again + 1, b""
+        status = self._received[_STATUS]
+        if status == _ASK_AGAIN and self._again < _AGAIN_MAX:
+            self._again, self._received = self._again + 1, b""
             self._send()
             return
-        if said != self._volley.status:
-            self._volley.failed(f"not {self._volley.status!r}: {self._heard[:_SHOWN]!r}")
+        if status != self._volley.status:
+            self._volley.failed(f"not {self._volley.status!r}: {self._received[:_SHOWN]!r}")
             return
-        self._heard, self._request, self._again = b"", None, 0
+        self._received, self._request, self._again = b"", None, 0
         self._volley.answered(time.perf_counter() - self._sent_at)
         if _CLOSES not in head:
-            self.send_next()  # Else when the server has closed it: see connection_lost.
+            self.send_next()  # If the server closes it, connection_lost sends the next one.
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

@@ -1,4 +1,4 @@
-"""What the machine says of a process: how much memory it holds, how long it has computed."""
+"""The operating system's figures for a process: its memory and its processor time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-_STAT_AFTER_NAME: Final = ") "  # A process's name may hold spaces; what follows it never does.
+_STAT_AFTER_NAME: Final = ") "  # A process's name may contain spaces; the fields after it never do.
 _UTIME, _STIME = 11, 12  # Counted from after the name: proc(5).
 _KIB: Final = 1024
 
@@ -18,14 +18,14 @@ def rss_mib(pid: int) -> float:
     if status.exists():
         lines = status.read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / _KIB
-    said = subprocess.run(
+    ps = subprocess.run(
         ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True
     )
-    return int(said.stdout) / _KIB
+    return int(ps.stdout) / _KIB
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds of processor a process has used; 0 where the system does not say."""
+    """Seconds of processor time that a process has used; 0 if the system does not report it."""
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():
         return 0.0

@@ -1,4 +1,4 @@
-"""What is sent: payments as a shop asks for them, notifications as Adyen seals them."""
+"""The messages that are sent: payments as from a shop, notifications signed as by Adyen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _USER_AGENT: Final = (
 
 
 def payment(reference: str) -> dict[str, Any]:
-    """A `/payments` request of ordinary size, with a basket of two things."""
+    """A `/payments` request of ordinary size, with two line items."""
     return {
         "merchantAccount": MERCHANT,
         "amount": AMOUNT,
@@ -62,7 +62,7 @@ def notifications(tag: str, count: int) -> Iterator[bytes]:
 
 
 def notification(reference: str, psp: str, payment_id: str = "") -> bytes:
-    """The authorisation of one payment, sealed by Adyen's own library."""
+    """The authorisation of one payment, signed by Adyen's own library."""
     extra = {"GoPay.gopayAccountId": "GoPay-62812"}
     if payment_id:
         extra[f"metadata.{METADATA_PAYMENT_ID}"] = payment_id
@@ -85,5 +85,5 @@ def notification(reference: str, psp: str, payment_id: str = "") -> bytes:
 
 
 def psp_reference(tag: str, number: int) -> str:
-    """Sixteen letters and digits, another for every tag and number."""
+    """Sixteen letters and digits, different for every tag and number."""
     return f"{tag[:6]}{number:010d}".upper()

@@ -1,7 +1,7 @@
-"""What Kasir costs a payment: beside Adyen's own library, and beside a plain pooled client.
+"""The cost of a payment through Kasir, compared with Adyen's library and with a plain client.
 
-Kasir writes the payment down before it asks and the answer after it heard, both committed. It is
-called over HTTP and calls the twin over TLS; its rivals call the same twin over TLS themselves.
+Kasir commits the payment before it calls Adyen, and the answer after it has received it. Kasir is
+called over HTTP and calls the twin over TLS; its rivals call the same twin directly over TLS.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def _pair(site: Site) -> Iterator[_Pair]:
 
 
 def latency(site: Site) -> list[Result]:
-    """One payment at a time: Kasir's median over that of Adyen's library."""
+    """Sequential payments: the median latency through Kasir, over that of Adyen's library."""
     rounds, calls = site.size(30, 4), site.size(30, 15)
     with _pair(site) as pair:
-        # The one way to tell the library whom to trust.
+        # The library has no other setting for the authority to trust.
         os.environ["REQUESTS_CA_BUNDLE"] = str(site.ca_file)
         kasir = _library(f"{pair.kasir.url}/v72", API_KEY)
         direct = _library(f"{pair.twin.url}/v72", TWIN_KEY)
@@ -72,7 +72,7 @@ def latency(site: Site) -> list[Result]:
 
 
 def _latency_round(pair: _Pair, kasir: Any, direct: Any, calls: int) -> dict[str, float]:
-    """The three ways, one after the other; the rounds alternate between them."""
+    """Measure the three ways, one after the other."""
     return {
         "through Kasir, p50 ms": asyncio.run(_one_at_a_time(pair.kasir.url, API_KEY, calls)),
         "library, p50 ms": _by_library(direct, calls),
@@ -92,7 +92,7 @@ async def _one_at_a_time(url: str, key: str, calls: int) -> float:
 
 
 def _library(url: str, key: str) -> Any:
-    """Adyen's own client, only its base URL changed."""
+    """Adyen's own client, with another base URL."""
     client = Adyen.Adyen(xapikey=key, platform="test")
     client.checkout.payments_api.baseUrl = url
     return client.checkout.payments_api
@@ -111,7 +111,7 @@ def _by_library(api: Any, calls: int) -> float:
 
 
 def throughput(site: Site) -> list[Result]:
-    """Many at a time: payments per second through Kasir over a plain client's on the twin."""
+    """Concurrent payments per second through Kasir, over those of a plain client on the twin."""
     rounds, calls = site.size(11, 2), site.size(320, 128)
     with _pair(site) as pair:
         found = in_turn(lambda: _throughput_round(pair, calls), rounds)
@@ -150,7 +150,7 @@ def _throughput_round(pair: _Pair, calls: int) -> dict[str, float]:
 
 
 async def _many_at_a_time(url: str, key: str, calls: int, site: Site) -> load.Load:
-    """A plain aiohttp client with 64 requests under way."""
+    """Payments by a plain aiohttp client with 64 concurrent requests."""
     requests = iter([_request(key) for _ in range(calls)])
     latencies: list[float] = []
     connector = aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=site.tls())
@@ -198,7 +198,7 @@ def _volley(url: str, calls: int) -> Sequence[bytes]:
 
 
 def memory(site: Site) -> list[Result]:
-    """What the server holds after many payments."""
+    """The server's memory after many payments."""
     calls = site.size(10_000, 1_000)
     with _pair(site) as pair:
         volley(pair.kasir.url, _CONNECTIONS)
@@ -225,5 +225,5 @@ def _request(key: str) -> tuple[bytes, dict[str, str]]:
 
 
 def _reference() -> str:
-    """An order's name; no two of a run are the same."""
+    """The reference of an order, unique in a run."""
     return f"order-{next(_numbers):08d}"

@@ -1,8 +1,8 @@
-"""How fast one worker reads what came in.
+"""How fast one worker reads the inbox.
 
-Notifications of Kasir's own payments are taken in while nobody reads. Then a worker is started
-before a closed gate: a lock on the table of notices. When it stands there and waits, the gate is
-opened and the clock started, so that what is measured is reading, and not how Python starts.
+Notifications of Kasir's own payments are stored while no worker runs. Then the benchmark locks the
+table of notices and starts a worker. When the worker waits for the lock, the benchmark releases it
+and starts the clock, so that the start of Python is not measured.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _tags = count(1)
 
 
 def reading(site: Site) -> list[Result]:
-    """Notifications that one worker reads, per second, over the rate at which they came in."""
+    """Notifications that one worker reads per second, over the rate at which they arrived."""
     rounds, size = site.size(5, 1), site.size(4000, 800)
     with site.database() as dsn, site.twin() as twin, site.kasir(dsn, twin.url) as kasir:
-        seeds.grow(site, dsn, kasir, twin, seeds.Story.AWAITING, rounds * size)
+        seeds.grow(site, dsn, kasir, twin, seeds.Outcome.AWAITING, rounds * size)
         found = [
             asyncio.run(_round(site, dsn, kasir, seeds.some(dsn, size, skip=number * size)))
             for number in range(rounds)
@@ -72,10 +72,10 @@ async def _round(
 
 
 async def _true(connection: Any, query: str, otherwise: str) -> None:
-    """Wait until a query says yes.
+    """Wait until a query returns true.
 
     Raises:
-        SiteError: It never does.
+        SiteError: It does not in time.
     """
     deadline = time.monotonic() + _WITHIN_S
     while not await connection.fetchval(query):

@@ -1,8 +1,8 @@
-"""`make bench`: Kasir beside its peers on this machine, as ratios measured in one run.
+"""`make bench`: Kasir compared with its peers on this machine, as ratios measured in one run.
 
-Absolute figures of a shared machine say little; what is compared is measured turn by turn, and the
-median of the rounds counts. Writes `bench/results.json` and prints a table. What each row means:
-docs/performance.md.
+Absolute figures of a shared machine mean little. The two sides of a ratio are measured alternately,
+and the median of the rounds counts. Writes `bench/results.json` and prints a table.
+docs/performance.md explains each row.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # Run as a file, it finds its neighbours as `bench.*`.
+sys.path.insert(0, str(ROOT))  # When it runs as a file, it imports its neighbours as `bench.*`.
 
 from bench import history, intake, payment, reading, start, subscriptions  # noqa: E402
 from bench.figures import Result, table  # noqa: E402
@@ -43,7 +43,7 @@ ROWS: Final[Mapping[str, Callable[[Site], list[Result]]]] = {
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run the rows that were asked for; all of them unless told otherwise."""
+    """Run the rows that are named, or all of them."""
     asked = _arguments(words)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -95,7 +95,7 @@ def _write(results: Sequence[Result], *, quick: bool) -> None:
 
 
 def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt  # Told to stop by another than the keyboard: the same way out.
+    raise KeyboardInterrupt  # A signal stops the run as Ctrl-C does.
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Years of trade in a minute: one real payment, walked by the real programs, copied many times.
+"""Fill a database: one real payment, made by the real programs, copied many times.
 
-The copy goes table by table over whatever the real payment left behind, so that a change of the
-schema needs no change here. Every copy has names, references and keys of its own.
+The rows that the real payment created are copied table by table, so that a change of the schema
+needs no change here. Every copy has its own ids, references and keys.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DIGEST_BYTES: Final = 32
 _LOOK_S: Final = 0.05
 _REFERENCE: Final = "seed-00000000000000000000000000"
 
-#: Tables that hold rows of payments, parents first; those that a payment leaves alone stay empty.
+#: Tables that have rows of payments, parents first; those that a payment does not use stay empty.
 _NOT_OF_PAYMENTS: Final = ("migration", "api_key", "payment_link")
 
 _TABLES: Final = """
@@ -51,8 +51,8 @@ _OWN_NAMES: Final = """
 """
 
 
-class Story(Enum):
-    """What became of the payment that is copied."""
+class Outcome(Enum):
+    """The outcome of the payment that is copied."""
 
     #: The shopper is at the wallet.
     AWAITING = "awaiting_shopper"
@@ -70,16 +70,18 @@ class Seeded:
 
 @dataclass(frozen=True, slots=True)
 class _Original:
-    """The strings by which the rows of the original are known."""
+    """The strings by which the rows of the original are recognised."""
 
     payment_id: str
     reference: str
     psp_reference: str
 
 
-def grow(site: Site, dsn: str, kasir: Server, twin: Server, story: Story, payments: int) -> None:
-    """Walk one payment and copy it until there are that many."""
-    original = _walked(site, dsn, kasir, twin, story)
+def grow(
+    site: Site, dsn: str, kasir: Server, twin: Server, outcome: Outcome, payments: int
+) -> None:
+    """Make one payment and copy it until there are `payments` of them."""
+    original = _paid(site, dsn, kasir, twin, outcome)
     asyncio.run(_copied(dsn, original, payments))
 
 
@@ -97,7 +99,7 @@ async def _some(dsn: str, size: int, skip: int) -> list[Seeded]:
     return [Seeded(row["id"], row["reference"]) for row in rows]
 
 
-def _walked(site: Site, dsn: str, kasir: Server, twin: Server, story: Story) -> _Original:
+def _paid(site: Site, dsn: str, kasir: Server, twin: Server, outcome: Outcome) -> _Original:
     """Pay once, as a shop and a shopper would."""
     tls = site.tls()
     hook = {"url": f"{kasir.url}/webhooks/adyen", "hmacKey": HMAC_KEY}
@@ -105,27 +107,27 @@ def _walked(site: Site, dsn: str, kasir: Server, twin: Server, story: Story) -> 
     answer = _call(
         "POST", f"{kasir.url}/v72/payments", messages.payment(_REFERENCE), key=_REFERENCE
     )
-    if story is Story.PAID:
+    if outcome is Outcome.PAID:
         approval = {"url": answer["action"]["url"], "do": "approve"}
         _call("POST", f"{twin.url}/twin/wallet", approval, tls)
         with site.program("worker", site.kasir_words("worker"), site.settings(dsn, twin.url)):
-            payment = _settled(kasir, story)
+            payment = _settled(kasir, outcome)
     else:
-        payment = _settled(kasir, story)
+        payment = _settled(kasir, outcome)
     _call("DELETE", f"{twin.url}/twin/webhooks/standard", None, tls)
     return _Original(payment["id"], _REFERENCE, payment.get("pspReference") or "")
 
 
-def _settled(kasir: Server, story: Story) -> dict[str, Any]:
+def _settled(kasir: Server, outcome: Outcome) -> dict[str, Any]:
     deadline = time.monotonic() + _WITHIN_S
     payment: dict[str, Any] = {}
     while time.monotonic() < deadline:
         found = _call("GET", f"{kasir.url}/api/payments?reference={_REFERENCE}", None)
         payment = found["payments"][0]
-        if payment["status"] == story.value:
+        if payment["status"] == outcome.value:
             return payment
         time.sleep(_LOOK_S)
-    raise SiteError(f"the payment to copy is {payment.get('status')}, not {story.value}")
+    raise SiteError(f"the payment to copy is {payment.get('status')}, not {outcome.value}")
 
 
 def _call(
@@ -143,7 +145,7 @@ def _call(
 async def _copied(dsn: str, original: _Original, payments: int) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        # A copy holds its foreign keys as the original does: no need to look a million times.
+        # The foreign keys of a copy are as valid as the original's: skip the million checks.
         await connection.execute("SET session_replication_role = replica")
         await connection.execute(
             "CREATE TEMP TABLE seed (id text, reference text, psp_reference text)"
@@ -170,7 +172,7 @@ async def _copied(dsn: str, original: _Original, payments: int) -> None:
 
 
 async def _copy_table(connection: Any, table: str) -> None:
-    """Copy a table's rows once per seed: all of them are the original's."""
+    """Copy a table's rows once for each seed; all rows belong to the original payment."""
     columns = await connection.fetch(_COLUMNS, table)
     own_names = {row[0] for row in await connection.fetch(_OWN_NAMES, table)}
     names = ", ".join(f'"{column["name"]}"' for column in columns)
@@ -179,7 +181,7 @@ async def _copy_table(connection: Any, table: str) -> None:
         for column in columns
     )
     await connection.execute(
-        f"CREATE TEMP TABLE original AS SELECT * FROM {table}"  # A table of ours: no stranger's.
+        f"CREATE TEMP TABLE original AS SELECT * FROM {table}"  # From the catalogue.
     )
     await connection.execute(
         f"INSERT INTO {table} ({names}) SELECT {values} FROM original, seed, old"
@@ -192,7 +194,7 @@ def _copied_value(column: str, kind: str, is_own_name: bool) -> str:
     match kind:
         case "text":
             copied = _replaced(column)
-            if is_own_name:  # A name such as evt_...: of the same kind, with other letters.
+            if is_own_name:  # An id such as evt_...: the same prefix, other letters.
                 return (
                     f"CASE WHEN {copied} <> {column} THEN {copied} "
                     f"ELSE left({column}, 4) || substr(seed.id, 5) END"
@@ -200,7 +202,7 @@ def _copied_value(column: str, kind: str, is_own_name: bool) -> str:
             return copied
         case "text[]":
             return f"ARRAY(SELECT {_replaced('word')} FROM unnest({column}) AS word)"
-        case "bytea":  # A digest is another's; what is under lock is copied as it is.
+        case "bytea":  # A digest is made unique; an encrypted value is copied as it is.
             return (
                 f"CASE WHEN length({column}) = {_DIGEST_BYTES} "
                 f"THEN sha256(convert_to(seed.id, 'UTF8')) ELSE {column} END"

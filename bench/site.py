@@ -1,7 +1,7 @@
-"""Where the benchmarks run: a PostgreSQL of their own, and the programs on free ports.
+"""The environment of the benchmarks: a separate PostgreSQL, and the programs on free ports.
 
-Every process is started here and stopped here, whatever happens; every file lies in one temporary
-folder that is removed at the end. PostgreSQL runs as Kasir brings it, with its durable settings.
+This module starts every process and stops it in all cases; every file is in one temporary folder
+that is removed at the end. PostgreSQL is Kasir's embedded one, with its durable settings.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _LOG_LINES: Final = 20
 
 
 class SiteError(Exception):
-    """A program did not start; the message holds its last words."""
+    """A program did not start; the message has its last output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +59,19 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The place, ready. `quick`: fewer and smaller rounds, to see that all works."""
+    """The running environment. `quick`: fewer and smaller rounds, to check that all works."""
 
     quick: bool
     folder: Path
     dsn: str
 
     def size(self, full: int, quick: int) -> int:
-        """How many of something, depending on how much time there is."""
+        """The usual size, or the one for a quick run."""
         return quick if self.quick else full
 
     @property
     def ca_file(self) -> Path:
-        """The authority that signed the twin's certificate."""
+        """The file of the authority that signed the twin's certificate."""
         return self.folder / "ca.pem"
 
     def tls(self) -> ssl.SSLContext:
@@ -125,7 +125,7 @@ class Site:
     def program(
         self, name: str, words: Sequence[str], env: Mapping[str, str]
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """A program of ours, stopped at the end; what it says goes to a log."""
+        """Run a program and stop it at the end; its output goes to a log file."""
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 words,
@@ -134,7 +134,7 @@ class Site:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C reaches us alone, and we stop it.
+                start_new_session=True,  # Ctrl-C reaches only us; we stop the program.
             )
             try:
                 yield process
@@ -149,7 +149,8 @@ class Site:
         """The environment of Kasir's programs."""
         return {
             "ADYEN_ENVIRONMENT": "twin",
-            "ADYEN_TWIN_URL": twin_url or f"http://{HOST}:9",  # Nobody is there: nobody is asked.
+            "ADYEN_TWIN_URL": twin_url
+            or f"http://{HOST}:9",  # Nothing listens there, and nothing calls it.
             "ADYEN_API_KEY": TWIN_KEY,
             "ADYEN_MERCHANT_ACCOUNT": MERCHANT,
             "ADYEN_HMAC_KEY": HMAC_KEY,
@@ -173,10 +174,12 @@ class Site:
 
 @contextmanager
 def site(*, quick: bool) -> Iterator[Site]:
-    """The place, for as long as the context lasts."""
+    """Run the environment while the context lasts."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-bench-"))
     try:
-        folder.chmod(0o755)  # Run as root, PostgreSQL has an account of its own, and enters here.
+        folder.chmod(
+            0o755
+        )  # Under root, PostgreSQL runs as another account, which must enter here.
         _certify(folder)
         with embedded(folder / "database") as dsn:
             yield Site(quick=quick, folder=folder, dsn=dsn)
@@ -185,7 +188,7 @@ def site(*, quick: bool) -> Iterator[Site]:
 
 
 def free_port() -> int:
-    """A port nobody listens on, outside the range from which connections are given theirs."""
+    """A port that is not in use, outside the range of ephemeral ports."""
     while True:
         port = secrets.choice(_PORTS)
         with socket.socket() as probe:
@@ -206,7 +209,7 @@ def _certify(folder: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what would turn Kasir's programs away from this place."""
+    """This process's environment, without variables that would change what Kasir's programs use."""
     return {
         name: text
         for name, text in os.environ.items()
@@ -223,7 +226,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_STOP_S)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # Its session is its own, and so its children's.
+        os.killpg(
+            process.pid, signal.SIGKILL
+        )  # It has its own session, which includes its children.
         process.wait()
 
 

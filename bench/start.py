@@ -1,4 +1,4 @@
-"""How long one waits for Kasir to start."""
+"""How long Kasir takes to start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WITHIN_S: Final = 120
 
 
 def start(site: Site) -> list[Result]:
-    """`kasir --help`, beside an interpreter that does nothing; and the demo, until it is ready."""
+    """`kasir --help`, over an interpreter that runs nothing; and the demo, until it is ready."""
     kasir = str(Path(sys.executable).with_name("kasir"))
     pairs = [
         (_wall_s([kasir, "--help"]), _wall_s([sys.executable, "-c", "pass"]))
@@ -42,7 +42,7 @@ def _wall_s(words: Sequence[str]) -> float:
 
 
 def _demo_s(kasir: str) -> float:
-    """From the command to its last line, which it prints when everything answers."""
+    """Seconds from the command to its last line, which it prints when everything answers."""
     port = _two_free_ports()
     words = [kasir, "demo", "--port", str(port), "--twin-port", str(free_port())]
     env = {name: text for name, text in os.environ.items() if not name.startswith("KASIR_")}
@@ -56,14 +56,14 @@ def _demo_s(kasir: str) -> float:
             if _LAST_WORDS in line:
                 return time.perf_counter() - began
     finally:
-        demo.terminate()  # Not SIGINT: who runs in the background may have been told to ignore it.
+        demo.terminate()  # Not SIGINT: a process in the background may ignore it.
         demo.wait(_WITHIN_S)
         demo.stdout.close()
     raise SiteError("the demo ended before it was ready")
 
 
 def _two_free_ports() -> int:
-    """A port that is free and whose next one is too: the demo's shop takes that."""
+    """A free port whose successor is also free: the demo's shop uses that one."""
     while not _is_free((port := free_port()) + 1):
         pass
     return port
@@ -73,6 +73,6 @@ def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         try:
             probe.bind((HOST, port))
-        except (OSError, OverflowError):  # Taken, or past the last there is.
+        except (OSError, OverflowError):  # In use, or beyond the last port.
             return False
     return True

@@ -1,9 +1,8 @@
-"""How fast renewals go their whole road, and what a look for what is due costs.
+"""The rate of renewals through the whole flow, and the cost of a search for due work.
 
-The road: found by index, decided, written down, charged at the twin, answered, notified, folded,
-told to the shop. Against it stands the plain rate at which the same HTTP client charges tokens of
-the same twin and does nothing else. The look is taken over few and over many subscriptions of
-which equally many are due.
+The flow: found by index, decided, written, charged at the twin, answered, notification received and
+read, event written. It is compared with the plain rate at which the same HTTP client charges tokens
+of the same twin. The search runs over few and over many subscriptions, with as many due in both.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ _MONTH_S: Final = 31 * 86_400
 _SETTLED_S: Final = 60
 _WITHIN_S: Final = 300
 _LOOK_S: Final = 0.05
-_AT_ONCE: Final = 10  # As many as a worker takes from its queue at once.
+_AT_ONCE: Final = 10  # As many jobs as a worker runs concurrently.
 _DUE: Final = 100
 _NOW: Final = datetime(2027, 1, 1, tzinfo=UTC)
 
 _PAID: Final = "SELECT count(*) FROM renewal WHERE outcome = 'paid' AND reference LIKE '%-p2'"
-_TOLD: Final = "SELECT count(*) FROM event WHERE type = 'renewal.succeeded'"
+_EVENTS: Final = "SELECT count(*) FROM event WHERE type = 'renewal.succeeded'"
 _UNREAD: Final = "SELECT count(*) FROM notice WHERE state = 'unread'"
 _READ: Final = "SELECT count(*) FROM notice WHERE state = 'read'"
 _ACTIVE: Final = "SELECT count(*) FROM subscription WHERE state = 'active'"
@@ -56,7 +55,7 @@ _MOVE: Final = "UPDATE subscription SET due_at = $1, taken_until = NULL WHERE id
 
 @dataclass(frozen=True, slots=True)
 class _Shop:
-    """One who sells subscriptions, through a running Kasir, to shoppers at the twin."""
+    """A shop that sells subscriptions, through a running Kasir, to shoppers at the twin."""
 
     http: aiohttp.ClientSession
     kasir: Server
@@ -64,11 +63,11 @@ class _Shop:
     tls: ssl.SSLContext
 
     async def call(self, method: str, url: str, body: Any, key: str = API_KEY) -> Any:
-        """Call Kasir or the twin; what is no success ends the benchmark."""
+        """Call Kasir or the twin; an error ends the benchmark."""
         tls = self.tls if url.startswith("https") else True
         headers = {"X-API-Key": key}
         async with self.http.request(method, url, json=body, headers=headers, ssl=tls) as reply:
-            if reply.status >= 400:  # noqa: PLR2004  # Whatever the error is.
+            if reply.status >= 400:  # noqa: PLR2004  # Any HTTP error.
                 raise SiteError(f"{url}: {reply.status} {await reply.text()}")
             return await reply.json()
 
@@ -101,14 +100,14 @@ class _Shop:
 
 
 def renewals(site: Site) -> list[Result]:
-    """Renewals per second, the whole road, over plain charges per second by the same client."""
+    """Renewals per second, over plain charges per second by the same client."""
     found = [_run(site, site.size(500, 60)) for _ in range(site.size(3, 1))]
     ratios = [each["renewals, per s"] / each["plain charges, per s"] for each in found]
     return [Result(row="renewals", ratios=ratios, parts=medians(found))]
 
 
 def looks(site: Site) -> list[Result]:
-    """A look over many subscriptions over one over few, equally many being due."""
+    """The time of a search among many subscriptions, over that among few, with as many due."""
     few, many = site.size(10_000, 2_000), site.size(1_000_000, 20_000)
     with site.database() as small, site.database() as large, site.kasir(small), site.kasir(large):
         found = asyncio.run(_looks(small, few, large, many, site.size(60, 10)))
@@ -169,21 +168,21 @@ async def _signed_up(
 
 
 async def _renewed(shop: _Shop, database: Any, size: int) -> float:
-    """Let a month pass; renewals per second until the last is notified, read and told."""
+    """Let a month pass; return renewals per second until the last one has its event."""
     before = await database.fetchval(_READ)
     began = time.perf_counter()
     await shop.advance(_MONTH_S)
     await _until(lambda: database.fetchval(_PAID), size, "renewals were not paid")
     await _until(lambda: database.fetchval(_READ), before + size, "notifications were not read")
     seconds = time.perf_counter() - began
-    told, unread = await database.fetchval(_TOLD), await database.fetchval(_UNREAD)
-    if (told, unread) != (size, 0):
-        raise SiteError(f"{told} renewals were told of, and {unread} notifications not read")
+    events, unread = await database.fetchval(_EVENTS), await database.fetchval(_UNREAD)
+    if (events, unread) != (size, 0):
+        raise SiteError(f"{events} renewals have an event, and {unread} notifications are unread")
     return size / seconds
 
 
 async def _plain(shop: _Shop, names: Sequence[str]) -> float:
-    """Charge every token once more at the twin, which tells nobody of it."""
+    """Charge every token once more at the twin, which sends no notification."""
     for kind in ("standard", "tokens"):
         await shop.call("DELETE", f"{shop.twin.url}/twin/webhooks/{kind}", None)
     tokens = (await shop.call("GET", f"{shop.twin.url}/twin/tokens", None))["tokens"]
@@ -207,7 +206,7 @@ async def _until(count: Callable[[], Awaitable[int]], wanted: int, otherwise: st
     """Wait until a count is reached.
 
     Raises:
-        SiteError: It never is.
+        SiteError: It is not in time.
     """
     deadline = time.monotonic() + _WITHIN_S
     while await count() < wanted:
@@ -217,7 +216,7 @@ async def _until(count: Callable[[], Awaitable[int]], wanted: int, otherwise: st
 
 
 class _Clock:
-    """It is always the same moment."""
+    """A clock that always returns the same moment."""
 
     def now(self) -> datetime:
         return _NOW
@@ -230,12 +229,12 @@ async def _looks(
         await _grown(one, few)
         await _grown(other, many)
         for pool in (one, other):
-            await _look(pool)  # Once for warmth.
-        return [await _looked(one, other, swapped=number % 2 == 1) for number in range(rounds)]
+            await _look(pool)  # A warm-up.
+        return [await _searched(one, other, swapped=number % 2 == 1) for number in range(rounds)]
 
 
-async def _looked(one: Any, other: Any, *, swapped: bool) -> dict[str, float]:
-    """A look at each. Who comes second may find the machine warm, so they take turns."""
+async def _searched(one: Any, other: Any, *, swapped: bool) -> dict[str, float]:
+    """Search both. `swapped` changes the order, because the second may profit from a warm cache."""
     sizes = {"few, ms": one, "many, ms": other}
     order = reversed(sizes) if swapped else sizes
     return {name: await _look(sizes[name]) for name in order}
@@ -248,7 +247,7 @@ async def _grown(pool: Any, size: int) -> None:
 
 
 async def _look(pool: Any) -> float:
-    """How long a look takes that finds a hundred, in milliseconds."""
+    """How long a search takes that finds a hundred, in milliseconds."""
     names = [f"sub_{number}" for number in range(1, _DUE + 1)]
     await pool.execute(_MOVE, _NOW, names)
     due = DueSubscriptions(
@@ -265,9 +264,9 @@ async def _look(pool: Any) -> float:
     took = (time.perf_counter() - began) * 1000
     if found != _DUE:
         raise SiteError(f"a look found {found} of {_DUE}")
-    await pool.execute(_MOVE, _NOW + timedelta(days=1), names)  # As each one's turn does.
+    await pool.execute(_MOVE, _NOW + timedelta(days=1), names)  # As each subscription's turn does.
     return took
 
 
 async def _nowhere(_: Connection, __: str, ___: Sequence[bytes]) -> None:
-    """A queue that takes everything and keeps nothing: what a job costs is not the look's."""
+    """A queue that drops every job: the cost of a job is not part of the search."""

@@ -1,13 +1,13 @@
 """Finds the browser that the tests drive, and fetches one where there is none.
 
-The system's Chromium or Chrome comes first: it is there, it is kept up to date by
-somebody else, and it costs no download. Then Playwright's own, already fetched or fetched
-now; then, on Debian and as root, the distribution's package. Each candidate is asked for
-its version before it is believed: Ubuntu's `chromium-browser` may be a stub that only
-names the snap, and Playwright's download may lack the system's libraries.
+It tries the system's Chromium or Chrome first: it is installed, the system updates it, and
+it needs no download. Then Playwright's own, already fetched or fetched now; then, on Debian
+and as root, the distribution's package. Each candidate must print its version before it is
+used: Ubuntu's `chromium-browser` may be a stub that only names the snap, and Playwright's
+download may lack the system's libraries.
 
-What was found is one line on the screen and one path in `.browser/path`, which
-`tests/browser.py` reads. Never installs anything but a browser.
+It prints one line, and writes the path to `.browser/path`, which `tests/browser.py` reads.
+It never installs anything but a browser.
 """
 
 import os
@@ -34,7 +34,7 @@ APT_S_MAX = 600.0
 
 
 def main() -> int:
-    """Name the browser, or say what to do about having none."""
+    """Print the browser, or what to do if there is none."""
     for path, why in candidates():
         version = version_of(path)
         if version is None:
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def candidates() -> Iterator[tuple[str, str]]:
-    """Paths worth trying and why, cheapest first; a later one is fetched only when asked for."""
+    """Paths to try and their origin, cheapest first; each is fetched only when needed."""
     yield from on_this_system()
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
@@ -67,7 +67,7 @@ def candidates() -> Iterator[tuple[str, str]]:
 
 
 def on_this_system() -> Iterator[tuple[str, str]]:
-    """Browsers that somebody installed before us."""
+    """Browsers that are already installed."""
     for name in ON_PATH:
         if path := shutil.which(name):
             yield path, "the system's own"
@@ -77,18 +77,18 @@ def on_this_system() -> Iterator[tuple[str, str]]:
 
 
 def install_debian_package() -> bool:
-    """Debian's Chromium, by its package manager."""
+    """Install Debian's Chromium with its package manager."""
     install = ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]
     return run(["apt-get", "update"], APT_S_MAX) and run(install, APT_S_MAX)
 
 
 def version_of(path: str) -> str | None:
-    """What the browser calls itself; None when it does not start."""
+    """The browser's name and version; None if it does not start."""
     try:
         answer = subprocess.run(
             [path, "--version"],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # Wrappers grumble here about what is none of our concern.
+            stderr=subprocess.DEVNULL,  # Wrapper scripts print unrelated warnings here.
             text=True,
             timeout=VERSION_S_MAX,
             check=True,
@@ -99,14 +99,14 @@ def version_of(path: str) -> str | None:
 
 
 def run(command: Sequence[str], seconds_max: float) -> bool:
-    """Run a program that may fail; one that takes too long is ended with all its children."""
+    """Run a program that may fail; after `seconds_max` kill it with all its children."""
     print(f"browser: trying {' '.join(command)}", flush=True)
     with (
-        TemporaryFile("w+", encoding="utf-8", errors="replace") as said,
+        TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
         subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
@@ -115,8 +115,8 @@ def run(command: Sequence[str], seconds_max: float) -> bool:
         try:
             if program.wait(timeout=seconds_max) == 0:
                 return True
-            said.seek(0)
-            print(f"browser: that failed: {complaint(said.read())}", flush=True)
+            output.seek(0)
+            print(f"browser: that failed: {complaint(output.read())}", flush=True)
         except subprocess.TimeoutExpired:
             print(f"browser: gave up after {seconds_max:.0f} s", flush=True)
         finally:
@@ -126,11 +126,11 @@ def run(command: Sequence[str], seconds_max: float) -> bool:
     return False
 
 
-def complaint(said: str) -> str:
-    """The line that tells why, among the pages that installers print."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def complaint(output: str) -> str:
+    """The line with the cause, among the output of an installer."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = (line for line in lines if line.startswith(("Error:", "E:")))
-    return next(errors, lines[-1] if lines else "it did not say why")
+    return next(errors, lines[-1] if lines else "it gave no reason")
 
 
 if __name__ == "__main__":

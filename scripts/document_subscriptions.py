@@ -1,6 +1,6 @@
-"""Draws the states of a subscription into docs/subscriptions.md, from the one table there is.
+"""Generate the parts of docs/subscriptions.md that come from the code: states, moves, dunning.
 
-Run it when the table changes; a test fails while the page says something else.
+Run it when the code changes; a test fails while the page differs from the code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DRAWN: Final = re.compile(r"(<!-- (\w+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 
 def drawn(page: str) -> str:
-    """The page with everything that is drawn from the code as the code is."""
+    """Return the page with its generated parts brought up to date."""
     parts = {
         "diagram": f"```mermaid\n{diagram()}\n```\n",
         "states": _table("state", State),
@@ -37,7 +37,7 @@ def _table(head: str, members: type[State | Move]) -> str:
 
 
 def _sentences() -> dict[str, str]:
-    """What the source says above each member."""
+    """The `#:` comment above each member in the source."""
     source = Path(states.__file__).read_text("utf-8")
     lines = source.splitlines()
     members = [

@@ -1,7 +1,7 @@
-"""A server that reads the body and answers a bare 202: what there is to gain or to lose.
+"""A server that reads the body and answers a bare 202: the upper limit of the intake rate.
 
-It is Kasir's own app, served as `kasir serve` serves it, with one route more. So the ratio beside
-it says what it costs to verify and keep a notification, and nothing of the framework underneath.
+It is Kasir's own app, served as `kasir serve` serves it, with an additional route. So the ratio
+shows the cost of verifying and storing a notification, without that of the framework.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def answer_202(scope: Scope, receive: Receive, send: Send) -> None:  # noq
 
 
 def app() -> Litestar:
-    """Kasir's app with the bare route."""
+    """Kasir's app with the additional route."""
     made = create_app()
     made.register(answer_202)
     return made

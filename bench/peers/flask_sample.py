@@ -1,7 +1,7 @@
-"""A webhook endpoint as Adyen's samples have it: Flask, the official check, nothing stored.
+"""A webhook endpoint like the one in Adyen's samples: Flask, the library's check, nothing stored.
 
-Written for the comparison, from how the samples go: take the first item, check its seal with the
-library, answer 202. Served by gunicorn with two workers.
+Written for the comparison, with the steps of the samples: take the first item, check its signature
+with the library, answer 202. Served by gunicorn with two workers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KEY = os.environ.get("ADYEN_HMAC_KEY", "")
 
 @app.post("/webhooks/notifications")
 def notifications() -> Response:
-    """Check the seal and accept."""
+    """Check the signature and accept."""
     item = request.get_json()["notificationItems"][0]["NotificationRequestItem"]
     if not is_valid_hmac_notification(item, _KEY):
         return Response("invalid HMAC signature", status=401)

@@ -11,7 +11,7 @@ from kasir.shop_events.event_policy import EventType
 from kasir.subscriptions.events import SubscriptionEvent
 
 ROOT = Path(__file__).resolve().parents[2]
-BELIEFS = PurePosixPath("docs/adyen.md")
+ASSUMPTIONS = PurePosixPath("docs/adyen.md")
 API = PurePosixPath("docs/api.md")
 ARCHITECTURE = PurePosixPath("docs/architecture.md")
 
@@ -31,11 +31,11 @@ def test_the_page_on_statuses_is_what_the_code_says(pages: Mapping[PurePosixPath
     assert script.page() == pages[PurePosixPath("docs/payment-status.md")], cure
 
 
-def test_every_belief_has_a_source_a_place_and_every_test_it_names_exists(
+def test_every_assumption_has_a_source_a_place_and_every_test_it_names_exists(
     texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
 ) -> None:
-    page = pages[BELIEFS]
-    hollow = [row for row in _rows(page, "belief") if not all(row[:3])]
+    page = pages[ASSUMPTIONS]
+    hollow = [row for row in _rows(page, "assumption") if not all(row[:3])]
     lost = [
         f"{path}: {name}"
         for name, path in CITED_TEST.findall(page)
