@@ -82,7 +82,7 @@ async def _active(walker: Walker, run: str) -> None:
         page = await walker.call("GET", "/api/subscriptions/metrics")
         return int(page.json["days"][-1]["active"])
 
-    await _patiently(look, _RUN, f"{_RUN} active subscriptions of {run}")
+    await _patiently(walker, look, _RUN, f"{_RUN} active subscriptions of {run}")
 
 
 async def _charged(walker: Walker, run: str, count: int) -> None:
@@ -91,15 +91,21 @@ async def _charged(walker: Walker, run: str, count: int) -> None:
     async def look() -> int:
         return len(await _charges(walker, run))
 
-    await _patiently(look, count, f"{count} charges at the twin")
+    await _patiently(walker, look, count, f"{count} charges at the twin")
 
 
-async def _patiently(look: Callable[[], Awaitable[int]], count: int, what: str) -> None:
-    """Wait several times as long as for anything else: it is a long way."""
+async def _patiently(
+    walker: Walker, look: Callable[[], Awaitable[int]], count: int, what: str
+) -> None:
+    """Wait several times as long as elsewhere, because five hundred take longer than one.
+
+    A call that a slow machine left without a reply is sent again when the clock has moved on.
+    """
     for _ in range(_PATIENCE - 1):
         with suppress(JourneyError):
             await until(look, lambda found: found >= count, what)
             return
+        await walker.advance(_TAKEN_UP_S)
     await until(look, lambda found: found >= count, what)
 
 
