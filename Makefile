@@ -40,6 +40,8 @@ demo: $(ready)  ## Kasir, its database, the twin and a small shop, until Ctrl-C
 # Adyen's OpenAPI files are not ours to carry: the tests read a copy that lies beside the checkout.
 # Elsewhere those that need them skip, and say so.
 check test torture coverage: export ADYEN_OPENAPI ?= $(wildcard ../shared/openapi)
+# The programs that tests start, some two hundred, read modules that are compiled once.
+check test torture coverage: export PYTHONDONTWRITEBYTECODE =
 
 # A file of tests stays in one process: its tests may share a database.
 parallel := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
