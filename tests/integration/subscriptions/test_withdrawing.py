@@ -18,6 +18,7 @@ from kasir.payments.status import Status
 from kasir.subscriptions.renewal import Outcome
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
+from opened import until
 
 
 async def wished(shop: Shop, found: SubscriptionId, wish: str) -> None:
@@ -130,7 +131,8 @@ async def test_who_comes_to_ask_waits_for_the_wish_that_is_being_written(shop: S
     async with shop.kasir.pool.acquire() as connection, connection.transaction():
         assert await shop.kasir.payments.lock_unasked(connection, payment_id)
         asking = asyncio.create_task(shop.flow.ask_again(key))
-        await asyncio.sleep(0.2)
+        waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+        await until(lambda: connection.fetchval(waits))
         before = list(asked)
     await asking
 
