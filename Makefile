@@ -19,6 +19,14 @@ ready := .venv/ready
 help:  ## What can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
+# `PYTHON=python3.13` makes .venv anew if it has another Python.
+version := import sys; print(sys.version)
+ifneq ($(strip $(PYTHON)),)
+ifneq ($(shell $(PYTHON) -c '$(version)'),$(shell $(bin)/python -c '$(version)' 2>&1))
+.PHONY: $(ready)
+endif
+endif
+
 setup: $(ready)  ## Put Kasir and all it needs into .venv
 
 $(ready): requirements.lock pyproject.toml scripts/setup.sh
@@ -32,6 +40,8 @@ demo: $(ready)  ## Kasir, its database, the twin and a small shop, until Ctrl-C
 # Adyen's OpenAPI files are not ours to carry: the tests read a copy that lies beside the checkout.
 # Elsewhere those that need them skip, and say so.
 check test torture coverage: export ADYEN_OPENAPI ?= $(wildcard ../shared/openapi)
+# The programs that tests start, some two hundred, read modules that are compiled once.
+check test torture coverage: export PYTHONDONTWRITEBYTECODE =
 
 # A file of tests stays in one process: its tests may share a database.
 parallel := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -48,11 +58,11 @@ torture: $(ready)  ## Programs killed, connections cut, many seeds: `make tortur
 	@$(bin)/python -m pytest -m long $(PYTEST_ARGS)
 
 # The tests of `make test`, and which branches of the source they ran.
-coverage: $(ready) browser node  ## Lines and branches of the source that `make test` does not run
+coverage: $(ready) browser node  ## What `make test` runs of the source, lowest files first
 	@rm -rf .coverage && mkdir .coverage
 	@$(bin)/python -m coverage run -m pytest $(parallel) -m 'not long' $(PYTEST_ARGS)
 	@$(bin)/python -m coverage combine --quiet
-	@$(bin)/python -m coverage report --fail-under=95
+	@$(bin)/python -m coverage report --sort=cover --fail-under=95
 
 bench: $(ready)  ## Kasir beside the peers that run here: ratios, and bench/results.json
 	@$(bin)/python bench/run.py

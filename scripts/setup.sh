@@ -17,8 +17,11 @@ pip_install() {
     fi
 }
 
-# A half-made environment, a moved one, or one of an older Python is made anew.
-if ! .venv/bin/python -c 'import pip, sys; assert sys.version_info >= (3, 11)' >/dev/null 2>&1; then
+# A half-made environment, a moved one, one of an older Python, or one of another Python than `PYTHON`
+# is made anew.
+wanted=${PYTHON:+$("$PYTHON" -c 'import sys; print(sys.version)' 2>/dev/null || true)}
+if ! .venv/bin/python -c 'import pip, sys
+assert sys.version_info >= (3, 11) and sys.argv[1] in ("", sys.version)' "$wanted" >/dev/null 2>&1; then
     . scripts/python.sh
     echo "kasir: making .venv with $("$python" --version)"
     "$python" -m venv --clear .venv

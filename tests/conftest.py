@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,12 @@ settings.load_profile("unhurried")
 #: The folders whose files take longest. Several workers of pytest-xdist take files in this order,
 #: so that no long file is left to the end, when the other workers have nothing to do.
 SLOWEST: Final = ("tests/journeys", "tests/integration/cli", "tests/integration/store")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`--numprocesses auto`: one worker more than cores, since tests often wait for a program."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

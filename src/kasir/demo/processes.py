@@ -268,8 +268,13 @@ def _set_webhook(made: Stage, name: str, path: str, key: str) -> None:
 
 
 def free_port() -> int:
-    """A port on which no program listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
+    """A port on which no program listens, and which no program is given for the next minute.
+
+    The connection that the listener ends stays in TIME_WAIT: until it is over, the kernel gives the
+    port only to a program that names it and sets SO_REUSEADDR, as every server here does.
+    """
+    with socket.create_server((_HOST, 0)) as listener:
+        number: int = listener.getsockname()[1]
+        with socket.create_connection((_HOST, number)):
+            listener.accept()[0].close()
     return number

@@ -82,7 +82,7 @@ async def _active(walker: Walker, run: str) -> None:
         page = await walker.call("GET", "/api/subscriptions/metrics")
         return int(page.json["days"][-1]["active"])
 
-    await _until_at_least(look, _RUN, f"{_RUN} active subscriptions of {run}")
+    await _until_at_least(walker, look, _RUN, f"{_RUN} active subscriptions of {run}")
 
 
 async def _charged(walker: Walker, run: str, count: int) -> None:
@@ -91,15 +91,21 @@ async def _charged(walker: Walker, run: str, count: int) -> None:
     async def look() -> int:
         return len(await _charges(walker, run))
 
-    await _until_at_least(look, count, f"{count} charges at the twin")
+    await _until_at_least(walker, look, count, f"{count} charges at the twin")
 
 
-async def _until_at_least(look: Callable[[], Awaitable[int]], count: int, what: str) -> None:
-    """Wait until the count is reached, several times as long as usual."""
+async def _until_at_least(
+    walker: Walker, look: Callable[[], Awaitable[int]], count: int, what: str
+) -> None:
+    """Wait until the count is reached, several times as long as usual.
+
+    A call that a slow machine left without a reply is sent again when the clock has moved on.
+    """
     for _ in range(_TIMEOUTS - 1):
         with suppress(JourneyError):
             await until(look, lambda found: found >= count, what)
             return
+        await walker.advance(_TAKEN_UP_S)
     await until(look, lambda found: found >= count, what)
 
 

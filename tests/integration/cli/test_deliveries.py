@@ -14,7 +14,6 @@ from command import TWIN, is_one_line, kasir
 async def given(fresh_database: str) -> dict[str, str]:
     """Settings, with a database in which events stand in every state."""
     environ = {**TWIN, "KASIR_DATABASE_URL": fresh_database}
-    assert kasir("migrate", **environ).returncode == 0
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(
         "INSERT INTO event (name, subject, type, at, payload, tries, due_at, delivered_at,"

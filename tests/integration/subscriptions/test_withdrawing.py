@@ -18,6 +18,7 @@ from kasir.payments.status import Status
 from kasir.subscriptions.renewal import Outcome
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
+from opened import until
 
 
 async def do(shop: Shop, found: SubscriptionId, command: str) -> None:
@@ -133,7 +134,8 @@ async def test_asking_waits_for_the_command_that_is_being_written(shop: Shop) ->
         payments = shop.kasir.renewing.turns.reading.payments
         assert await payments.lock_unasked(connection, [payment_id]) == {payment_id}
         asking = asyncio.create_task(shop.flow.ask_again(key))
-        await asyncio.sleep(0.2)
+        waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+        await until(lambda: connection.fetchval(waits))
         before = list(asked)
     await asking
 
