@@ -8,17 +8,17 @@ from contextlib import asynccontextmanager
 import httpx
 
 from kasir.web.app import create_app
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 
 @asynccontextmanager
-async def app_client(kasir: Kasir, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
+async def app_client(kasir: Parts, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
     """Call an open Kasir over HTTP, with these headers in each request.
 
     Litestar's own test client would block the event loop, on which fakes of Adyen run.
     """
     app = create_app(kasir.settings)
-    app.state.kasir = kasir
+    app.state.parts = kasir
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # ASGI, in types of its own.
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     async with httpx.AsyncClient(

@@ -14,7 +14,7 @@ import asyncpg
 from fakes import KEY
 from kasir.clock import Clock
 from kasir.config import Settings, settings_from
-from kasir.wiring import Kasir
+from kasir.wiring import Parts, open_parts
 
 #: Nobody listens there: a test that asks Adyen hears nothing, at once.
 NOWHERE: Final = "http://127.0.0.1:9"
@@ -59,9 +59,9 @@ def named(server: str, name: str) -> str:
 @asynccontextmanager
 async def kasir_on(
     database: str, *, clock: Clock | None = None, **environ: str
-) -> AsyncIterator[Kasir]:
-    """Kasir on a database, as `Kasir.open()` gives it, with a twin that nobody started."""
-    async with Kasir.open(settings_on(database, **environ), clock=clock) as kasir:
+) -> AsyncIterator[Parts]:
+    """Kasir on a database, as `open_parts()` gives it, with a twin that nobody started."""
+    async with open_parts(settings_on(database, **environ), clock=clock) as kasir:
         yield kasir
 
 

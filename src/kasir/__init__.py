@@ -1,4 +1,4 @@
-"""Kasir takes GoPay through Adyen. The library's door is `Kasir.open()`."""
+"""Kasir takes GoPay through Adyen. As a library: `async with Kasir.open() as kasir`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,15 +6,15 @@ from kasir.errors import KasirError
 from kasir.money import IDR, Money
 
 if TYPE_CHECKING:
-    from kasir.wiring import Kasir
+    from kasir.library import Kasir
 
 __all__ = ["IDR", "Kasir", "KasirError", "Money"]
 
 
 def __getattr__(name: str) -> Any:
-    # Kasir pulls in the whole house; whoever wants a value or an error only, waits for nothing.
+    # Imported on use: it imports all of Kasir, which an app that only wants an error need not load.
     if name == "Kasir":
-        from kasir.wiring import Kasir
+        from kasir.library import Kasir
 
         return Kasir
     raise AttributeError(name)

@@ -1,4 +1,4 @@
-"""Type aliases by which Litestar injects the request and the open Kasir into a handler."""
+"""Type aliases by which Litestar injects the request and the app's parts into a handler."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 AnyRequest = Request[Any, Any, Any]
-#: The app's open Kasir, injected as the dependency `kasir`.
-OurKasir = NamedDependency[SkipValidation[Kasir]]
+#: The app's parts, injected as the dependency `parts`.
+OurParts = NamedDependency[SkipValidation[Parts]]

@@ -1,4 +1,4 @@
-"""The composition root: builds the rooms and hands them to each other. It decides nothing."""
+"""The composition root: opens the database and the connections, and builds every part once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Self
 
-from kasir.adyen.replies import Answer
 from kasir.clock import Clock, SystemClock
 from kasir.config import DatabaseSettings, Settings, settings_from
 from kasir.embedded.server import embedded, kept_running
-from kasir.gateway.account_checks import Finding, check_account
 from kasir.gateway.clock_check import ClockCheck
 from kasir.gateway.provider import Adyen
 from kasir.gateway.renewal_messages import why_refused
@@ -22,7 +20,7 @@ from kasir.gateway.token_answers import TokenRecordingProvider
 from kasir.gateway.token_checks import TokenCheckingProvider
 from kasir.gateway.twin_clock import twin_clock
 from kasir.gateway.wire import Wire
-from kasir.ids import PaymentId, SortableIds
+from kasir.ids import SortableIds
 from kasir.jobs import engine
 from kasir.jobs.closing import Closing, Waits
 from kasir.jobs.due import Due
@@ -33,10 +31,8 @@ from kasir.ledger.payment_book import PostgresBook
 from kasir.ledger.payments import Ledger
 from kasir.ledger.tokens import TokenLedger, Tokens
 from kasir.limits import Limits
-from kasir.money import Money
 from kasir.payments.flow import Flow, Patience
 from kasir.requests.changes import ChangeRequests
-from kasir.requests.charges import Charges
 from kasir.requests.payment_link_attempts import AttemptTimes
 from kasir.requests.payment_links import PaymentLinks
 from kasir.requests.payments import PaymentRequests
@@ -54,39 +50,39 @@ from kasir.store.outbox import EventFeed, Outbox
 from kasir.store.subscription_rows import RenewalRows
 from kasir.store.subscriptions import SubscriptionBook
 from kasir.store.vault import Vault
-from kasir.tokens.model import Token
 from kasir.webhooks.notices import Notices
 from kasir.webhooks.reading import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kasir:
-    """Kasir, open: the library's one door. Get one with `async with Kasir.open() as kasir`.
+class Parts:
+    """What the programs are made of, built once by `open_parts`; `library.Kasir` shows a few.
 
     Attributes:
-        settings: What it was opened with.
+        settings: The settings it was opened with.
         checkout: `/paymentMethods`, `/payments`, `/payments/details`.
         changes: Captures, refunds, cancels, reversals.
-        flow: The road of a payment, for those who ask again.
+        flow: The flow of a payment, which `checkout` and `closing` share.
         closing: Closes attempts that nobody finished.
         events: The shop's events, page by page.
-        delivery: Delivers them; the worker's work.
-        due: Finds what is to be done by now.
+        delivery: Delivers events to the shop; run by the worker.
+        due: Looks for due work and enqueues it.
         links: `/paymentLinks` and the form behind them.
-        links_kept: Where links are kept; seals those from before they were sealed.
-        payments: What is known of every payment.
-        inbox: Where notifications are kept.
+        links_kept: The stored links; encrypts those from before links were encrypted.
+        payments: Every payment with all its facts.
+        inbox: Stores notifications.
         notices: Lists them.
-        reader: Reads the inbox; the worker's work.
+        reader: Reads stored notifications; run by the worker.
         tokens: The shoppers' saved wallets, as Kasir knows them.
-        stored: The same, as Adyen lists them: listed, removed, reconciled.
+        stored: The same as Adyen lists them: to list, remove and reconcile.
         subscriptions: Plans and subscriptions, as Kasir knows them.
-        subscribing: What a shop may do with them.
-        renewing: Lets subscriptions go on; the worker's work.
+        subscribing: What a shop may do with subscriptions.
+        renewing: Renews subscriptions; run by the worker.
         due_subscriptions: Finds those that have something to do.
-        api_keys: Who may call over HTTP.
-        clock: What time it is.
-        times: Whether it is, by the world's clocks.
+        api_keys: The keys that shops call with.
+        clock: The time that Kasir acts by.
+        times: Compares the machine's clock with the database's and Adyen's.
+        pool: The connections to the database.
     """
 
     settings: Settings
@@ -115,73 +111,18 @@ class Kasir:
     pool: Pool
 
     @classmethod
-    @asynccontextmanager
-    async def open(
-        cls,
-        settings: Settings | None = None,
-        *,
-        clock: Clock | None = None,
-        machine: Clock | None = None,
-    ) -> AsyncIterator[Self]:
-        """Open Kasir, and close it with the context.
-
-        Args:
-            settings: What the operator chose; read from the environment where not given.
-            clock: What time it is; the machine's own where not given.
-            machine: The machine's clock, which is held against the database's and Adyen's.
-
-        Raises:
-            SettingError: A setting is missing or malformed.
-            DatabaseUnavailable: PostgreSQL cannot be used.
-        """
-        chosen = settings or settings_from()
-        async with AsyncExitStack() as stack:
-            dsn = stack.enter_context(database_of(chosen))
-            limits = chosen.limits
-            await bring_up_to_date(dsn, limits)
-            pool = await stack.enter_async_context(
-                database.connected(dsn, limits.database_connections_max, limits)
-            )
-            wire = await stack.enter_async_context(Wire.of(chosen))
-            if chosen.follow_twin_clock and clock is None:
-                clock = await stack.enter_async_context(twin_clock(wire))
-            world = machine or SystemClock()
-            kasir = cls._built(chosen, pool, wire, clock or world, world)
-            await stack.enter_async_context(kasir.payments.asker.alive())
-            await stack.enter_async_context(kasir.inbox.writing())
-            yield kasir
-
-    async def charge(
-        self,
-        token: Token,
-        amount: Money,
-        *,
-        reference: str,
-        return_url: str,
-        model: Literal["Subscription", "CardOnFile"] = "Subscription",
-        key: str | None = None,
-    ) -> tuple[Answer, PaymentId]:
-        """Charge a saved wallet, once per key; see `requests.charges.Charges.charge`."""
-        return await Charges(self.checkout).charge(
-            token, amount, reference=reference, return_url=return_url, model=model, key=key
-        )
-
-    async def examine(self) -> list[Finding]:
-        """Find out at Adyen whether GoPay can be taken; changes nothing."""
-        return await check_account(self.checkout.wire, self.settings.merchant_account)
-
-    @classmethod
-    def _built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock, world: Clock) -> Self:
-        limits, ground = settings.limits, _Ground.laid(settings, pool, wire, clock)
-        ids, account, book, vault = ground.ids, ground.account, ground.book, ground.vault
-        tokens = Tokens(pool, ground.token_ledger, vault)
-        stored = StoredMethods(wire, tokens, clock, account, ground.token_look_gaps)
-        flow = ground.flow(tokens, stored)
-        lifetime = ground.attempt_lifetime
+    def built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock, world: Clock) -> Self:
+        """Build every part, on an open database and connections to Adyen."""
+        limits, shared = settings.limits, _Shared.built(settings, pool, wire, clock)
+        ids, account, book, vault = shared.ids, shared.account, shared.book, shared.vault
+        tokens = Tokens(pool, shared.token_ledger, vault)
+        stored = StoredMethods(wire, tokens, clock, account, shared.token_look_gaps)
+        flow = shared.flow(tokens, stored)
+        lifetime = shared.attempt_lifetime
         checkout = PaymentRequests(flow, wire, ids, clock, account, lifetime, tokens)
-        subscriptions, turns, due = ground.subscriptions(), ground.turns(), ground.due()
+        subscriptions, turns, due = shared.subscriptions(), shared.turns(), shared.due()
         links = PostgresLinks(pool, vault)
-        closing = Closing(flow, book, ground.open_attempts(), clock, account, Waits.of(limits))
+        closing = Closing(flow, book, shared.open_attempts(), clock, account, Waits.of(limits))
         return cls(
             settings=settings,
             checkout=checkout,
@@ -193,12 +134,12 @@ class Kasir:
                 pool, vault, [timedelta(seconds=gap) for gap in limits.event_gaps_s], clock
             ),
             due=due,
-            links=ground.links(links, checkout, closing),
+            links=shared.links(links, checkout, closing),
             links_kept=links,
             payments=book,
             inbox=GroupInbox(pool, vault, engine.enqueue_reading, limits.inbox_batch_max),
             notices=Notices(pool, vault),
-            reader=ground.reader(),
+            reader=shared.reader(),
             tokens=tokens,
             stored=stored,
             subscriptions=subscriptions,
@@ -212,7 +153,7 @@ class Kasir:
                 merchant_account=account,
             ),
             renewing=Renewing(turns, flow, in_a_row=settings.follow_twin_clock),
-            due_subscriptions=ground.due_subscriptions(),
+            due_subscriptions=shared.due_subscriptions(),
             api_keys=ApiKeys(
                 pool, settings.api_key, clock, timedelta(seconds=limits.api_key_remembered_s)
             ),
@@ -228,8 +169,8 @@ class Kasir:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground:
-    """What the rooms stand on, and the rooms that need most of it."""
+class _Shared:
+    """What several parts need, and how the parts that need most of it are built."""
 
     settings: Settings
     pool: Pool
@@ -245,7 +186,7 @@ class _Ground:
     book: PostgresBook
 
     @classmethod
-    def laid(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
+    def built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
         limits, ids = settings.limits, SortableIds(_milliseconds)
         vault, patience = Vault(settings.secrets), _patience(limits)
         outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)
@@ -296,7 +237,7 @@ class _Ground:
             batch_max=limits.due_batch_max,
             late_after=timedelta(seconds=limits.late_after_s),
             behind_max=timedelta(seconds=limits.behind_max_s),
-            # By the twin's clock, a leap that is seen as it happens is no absence.
+            # A leap of the twin's clock is no downtime.
             watched_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
 
@@ -358,13 +299,50 @@ class _Ground:
         )
 
 
+@asynccontextmanager
+async def open_parts(
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    machine: Clock | None = None,
+) -> AsyncIterator[Parts]:
+    """Open the database and the connections, build all parts, and close them with the context.
+
+    Args:
+        settings: Read from the environment where None.
+        clock: The time that Kasir acts by; the machine's where None, or the twin's where it is
+            followed.
+        machine: The machine's clock, which is compared with the database's and Adyen's.
+
+    Raises:
+        SettingError: A setting is missing or malformed.
+        DatabaseUnavailable: PostgreSQL cannot be used.
+    """
+    chosen = settings or settings_from()
+    async with AsyncExitStack() as stack:
+        dsn = stack.enter_context(database_of(chosen))
+        limits = chosen.limits
+        await bring_up_to_date(dsn, limits)
+        pool = await stack.enter_async_context(
+            database.connected(dsn, limits.database_connections_max, limits)
+        )
+        wire = await stack.enter_async_context(Wire.of(chosen))
+        if chosen.follow_twin_clock and clock is None:
+            clock = await stack.enter_async_context(twin_clock(wire))
+        world = machine or SystemClock()
+        parts = Parts.built(chosen, pool, wire, clock or world, world)
+        await stack.enter_async_context(parts.payments.asker.alive())
+        await stack.enter_async_context(parts.inbox.writing())
+        yield parts
+
+
 @contextmanager
 def database_of(
     settings: Settings | DatabaseSettings, pause: Callable[[float], None] = time.sleep
 ) -> Iterator[str]:
     """The DSN of the operator's own PostgreSQL, or of the embedded one, running meanwhile.
 
-    `pause` sleeps while the embedded one gets ready; it may raise, to wait no longer.
+    `pause` sleeps while the embedded one starts; it may raise, to stop waiting.
     """
     if settings.database_url:
         yield settings.database_url

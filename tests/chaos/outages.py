@@ -28,7 +28,7 @@ from kasir.jobs.engine import Handler
 from kasir.jobs.worker import handlers_of
 from kasir.store.database import Connection
 from kasir.webhooks.receiving import receive
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import a_database, kasir_on
 from twin_fixtures import TwinAtWork, serving
 
@@ -135,7 +135,7 @@ class World:
         self.planned = planned
         self.twin = twin
         self._http = http
-        self.kasir: Kasir
+        self.kasir: Parts
         self._due: Due
         self._handlers: Mapping[str, Handler] = {}
         self._jobs: list[tuple[str, bytes]] = []
@@ -172,7 +172,7 @@ class World:
             await self.work()
         return web.Response(status=202, text="[accepted]")
 
-    async def open(self, kasir: Kasir, stack: AsyncExitStack) -> None:
+    async def open(self, kasir: Parts, stack: AsyncExitStack) -> None:
         """Have Kasir's work done by hand from now on."""
         self.kasir = kasir
         self._handlers = await handlers_of(kasir, stack)

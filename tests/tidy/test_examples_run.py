@@ -29,7 +29,7 @@ from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.sender import EventSender
 from kasir.store.outbox import Outbox, OutgoingEvent, StoredEvent
 from kasir.store.vault import Vault
-from kasir.wiring import Kasir
+from kasir.wiring import open_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/api.md", "docs/library.md")
@@ -148,7 +148,7 @@ def _paid() -> OutgoingEvent:
 
 async def _tell_all() -> None:
     """Write every event there is, as a change of a payment does."""
-    async with Kasir.open() as kasir:
+    async with open_parts() as kasir:
         vault, ids = Vault(kasir.settings.secrets), SortableIds(time.time_ns)
         outbox = Outbox(ids, kasir.clock, vault, is_pushed=False)
         async with kasir.pool.acquire() as connection, connection.transaction():

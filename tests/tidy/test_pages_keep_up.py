@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from kasir.jobs.kinds import JobKind
+from kasir.library import Kasir
 from kasir.shop_events.event_policy import EventType
 from kasir.subscriptions.events import SubscriptionEvent
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSUMPTIONS = PurePosixPath("docs/adyen.md")
 API = PurePosixPath("docs/api.md")
+LIBRARY = PurePosixPath("docs/library.md")
 ARCHITECTURE = PurePosixPath("docs/architecture.md")
 
 CITED_TEST = re.compile(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)")
@@ -49,6 +51,14 @@ def test_every_event_is_on_the_page_about_the_api(pages: Mapping[PurePosixPath, 
     named = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", pages[API]))
 
     assert {event.value for enum in (EventType, SubscriptionEvent) for event in enum} <= named
+
+
+def test_the_library_shows_what_is_on_its_page_and_no_more(
+    pages: Mapping[PurePosixPath, str],
+) -> None:
+    named = set(re.findall(r"^\| `kasir\.(\w+)", pages[LIBRARY], re.MULTILINE))
+
+    assert {name for name in dir(Kasir) if not name.startswith("_")} == {"open", *named}
 
 
 def test_every_address_that_shops_call_is_on_a_page(

@@ -14,14 +14,14 @@ import msgspec
 from kasir.adyen.environments import Environment
 from kasir.config import Settings, settings_from
 from kasir.errors import KasirError
-from kasir.gateway.account_checks import Finding
+from kasir.gateway.account_checks import Finding, check_account
 from kasir.jobs import failed
 from kasir.shop_events.sender import SendResult
 from kasir.store import database
 from kasir.store.deliveries import RESENT_WITHIN
 from kasir.store.diagnosis import Diagnosis, Untold
 from kasir.store.inbox import NoticeKind
-from kasir.wiring import Kasir
+from kasir.wiring import Parts, open_parts
 
 #: A shop with sales gets notifications at least this often; a new one sends a test notification.
 _LATELY: Final = timedelta(days=7)
@@ -56,17 +56,17 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
     well = Finding("settings", is_well=True, says=f"Adyen is {settings.environment}")
     findings = [well, *live_and_test(settings)]
     try:
-        async with Kasir.open(settings) as kasir:
+        async with open_parts(settings) as parts:
             findings.append(Finding("database", is_well=True, says="reachable, its schema is ours"))
-            findings += await kasir.examine()
-            findings.append(await _clocks(kasir))
-            findings += await _notices(kasir)
-            findings += await _questions(kasir)
-            findings.append(await _owners(kasir))
-            findings.append(await _ends(kasir))
-            findings.append(await _jobs(kasir))
-            findings.append(await _events(kasir))
-            findings.append(await _tokens(kasir))
+            findings += await check_account(parts.checkout.wire, settings.merchant_account)
+            findings.append(await _clocks(parts))
+            findings += await _notices(parts)
+            findings += await _questions(parts)
+            findings.append(await _owners(parts))
+            findings.append(await _ends(parts))
+            findings.append(await _jobs(parts))
+            findings.append(await _events(parts))
+            findings.append(await _tokens(parts))
     except KasirError as error:
         findings.append(Finding("database", is_well=False, says=str(error)))
     except database.TROUBLE as error:
@@ -92,26 +92,26 @@ def live_and_test(settings: Settings) -> list[Finding]:
     return [Finding(what, is_well=not wrong, says="; ".join(wrong) or "they are not")]
 
 
-async def _clocks(kasir: Kasir) -> Finding:
+async def _clocks(parts: Parts) -> Finding:
     """Compare the clocks. Adyen's time is known only after the checks that call it."""
     what = "the clocks agree"
-    apart = await kasir.times.apart()
+    apart = await parts.times.apart()
     found = [f"{ahead.total_seconds():+.0f} s against {whose}" for whose, ahead in apart.items()]
-    if max(map(abs, apart.values())) <= kasir.times.apart_max:
+    if max(map(abs, apart.values())) <= parts.times.apart_max:
         return Finding(what, is_well=True, says=", ".join(found))
     cure = "nothing is closed or charged meanwhile; set this machine's clock, by NTP for one"
     return Finding(what, is_well=False, says=f"{', '.join(found)}: {cure}")
 
 
-async def _notices(kasir: Kasir) -> list[Finding]:
-    since = kasir.clock.now() - _LATELY
+async def _notices(parts: Parts) -> list[Finding]:
+    since = parts.clock.now() - _LATELY
     addresses = {
         NoticeKind.STANDARD: "/webhooks/adyen",
         NoticeKind.TOKENS: "/webhooks/adyen/tokens",
     }
     findings = []
     for kind, path in addresses.items():
-        last = await Diagnosis(kasir.pool).last_notice(kind)
+        last = await Diagnosis(parts.pool).last_notice(kind)
         what = f"a signed {kind} notification came lately"
         if last and last >= since:
             says = f"the last one on {last.isoformat(timespec='seconds')}"
@@ -119,10 +119,10 @@ async def _notices(kasir: Kasir) -> list[Finding]:
             continue
         cure = (
             f"none in {_LATELY.days} days; set the webhook up in Customer Area, with its HMAC "
-            f"key, to {kasir.settings.public_url}{path}, and send a test from there"
+            f"key, to {parts.settings.public_url}{path}, and send a test from there"
         )
         findings.append(Finding(what, is_well=False, says=cure))
-    held = await Diagnosis(kasir.pool).held()
+    held = await Diagnosis(parts.pool).held()
     says = "every one"
     if held:
         says = (
@@ -133,16 +133,16 @@ async def _notices(kasir: Kasir) -> list[Finding]:
     return findings
 
 
-async def _questions(kasir: Kasir) -> list[Finding]:
-    lost = await Diagnosis(kasir.pool).lost_questions(kasir.clock.now() - _LOST_AFTER)
+async def _questions(parts: Parts) -> list[Finding]:
+    lost = await Diagnosis(parts.pool).lost_questions(parts.clock.now() - _LOST_AFTER)
     says = f"{lost} not; is a worker running, and does Adyen answer?" if lost else "every one"
     return [Finding("calls to Adyen were answered", is_well=not lost, says=says)]
 
 
-async def _owners(kasir: Kasir) -> Finding:
+async def _owners(parts: Parts) -> Finding:
     """Names that belong to two payments, from before each had one owner (docs/adr/0013)."""
     what = "every pspReference has one payment"
-    found = await Diagnosis(kasir.pool).conflicts(_CONFLICTS_MAX)
+    found = await Diagnosis(parts.pool).conflicts(_CONFLICTS_MAX)
     if not found:
         return Finding(what, is_well=True, says="it has")
     rows = [f"{name} is {owner}'s, and {other} bears it too" for name, owner, other in found]
@@ -153,23 +153,23 @@ async def _owners(kasir: Kasir) -> Finding:
     return Finding(what, is_well=False, says=f"{'; '.join(rows)}: {cure}")
 
 
-async def _ends(kasir: Kasir) -> Finding:
+async def _ends(parts: Parts) -> Finding:
     """Attempts that the shopper did not finish, and whose end Adyen has not confirmed."""
     what = "Adyen confirmed how attempts ended"
-    count, since = await Diagnosis(kasir.pool).unconfirmed(kasir.settings.limits.figures_max)
+    count, since = await Diagnosis(parts.pool).unconfirmed(parts.settings.limits.figures_max)
     if since is None:
         return Finding(what, is_well=True, says="every one")
     says = f"{count} not yet, the first since {since.isoformat(timespec='seconds')}"
-    if since > kasir.clock.now() - _CONFIRMED_WITHIN:
+    if since > parts.clock.now() - _CONFIRMED_WITHIN:
         return Finding(what, is_well=True, says=says)
     cure = "see `A payment stays awaiting_shopper` in the runbook"
     return Finding(what, is_well=False, says=f"{says}; {cure}")
 
 
-async def _jobs(kasir: Kasir) -> Finding:
+async def _jobs(parts: Parts) -> Finding:
     """Jobs that failed."""
     what = "jobs were done"
-    count, since = await failed.count_failed(kasir.pool, kasir.settings.limits.figures_max)
+    count, since = await failed.count_failed(parts.pool, parts.settings.limits.figures_max)
     if since is None:
         return Finding(what, is_well=True, says="every one")
     says = (
@@ -179,11 +179,11 @@ async def _jobs(kasir: Kasir) -> Finding:
     return Finding(what, is_well=False, says=says)
 
 
-async def _events(kasir: Kasir) -> Finding:
+async def _events(parts: Parts) -> Finding:
     """Events that wait for the shop, since when, and what the shop answered last."""
     what = "the shop takes its events"
-    now, most = kasir.clock.now(), kasir.settings.limits.figures_max
-    found = await Diagnosis(kasir.pool).untold(now - RESENT_WITHIN, most)
+    now, most = parts.clock.now(), parts.settings.limits.figures_max
+    found = await Diagnosis(parts.pool).untold(now - RESENT_WITHIN, most)
     answered = f"; the last answer was {found.last}" if found.last else ""
     if not found.since and not found.given_up:
         return Finding(what, is_well=True, says=f"none waits{answered}")
@@ -192,29 +192,29 @@ async def _events(kasir: Kasir) -> Finding:
         says.append(f"{found.waiting} wait, the first since {_when(found.since)}")
     if found.given_up:
         says.append(f"{found.given_up} were given up in the last {RESENT_WITHIN.days} days")
-    is_well = not found.given_up and not _is_stuck(kasir, found, now)
+    is_well = not found.given_up and not _is_stuck(parts, found, now)
     cure = "" if is_well else "; see `Paid, but the order was not delivered` in the runbook"
     return Finding(what, is_well=is_well, says=f"{' and '.join(says)}{answered}{cure}")
 
 
-def _is_stuck(kasir: Kasir, found: Untold, now: datetime) -> bool:
+def _is_stuck(parts: Parts, found: Untold, now: datetime) -> bool:
     """Whether the events that wait will not be delivered in a moment without help."""
     is_refused = found.last is not None and not SendResult(found.last.status).is_taken
     is_late = found.since is not None and found.since < now - _DELIVERED_WITHIN
-    return is_refused or is_late or not kasir.settings.events_url
+    return is_refused or is_late or not parts.settings.events_url
 
 
 def _when(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-async def _tokens(kasir: Kasir) -> Finding:
+async def _tokens(parts: Parts) -> Finding:
     """Compare shoppers' tokens with Adyen's list, those that are due first."""
     what = "tokens agree with Adyen's list"
     adopted = gone = silent = 0
-    shoppers = await kasir.tokens.watched(_SHOPPERS_MAX)
+    shoppers = await parts.tokens.watched(_SHOPPERS_MAX)
     for shopper in shoppers:
-        found = await kasir.stored.reconcile(shopper)
+        found = await parts.stored.reconcile(shopper)
         if found is None:
             silent += 1
             continue

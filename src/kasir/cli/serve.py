@@ -24,7 +24,7 @@ from kasir.cli.start import say, used
 from kasir.config import settings_from
 from kasir.errors import SettingError
 from kasir.limits import Limits
-from kasir.wiring import Kasir
+from kasir.wiring import open_parts
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -104,7 +104,7 @@ def _free(host: str, port: int) -> int:
 
 async def _preflight() -> None:
     """Open Kasir once, so that an error is reported in one line before any process starts."""
-    async with Kasir.open():
+    async with open_parts():
         pass
 
 

@@ -8,7 +8,7 @@ import signal
 from kasir.cli.start import say, used
 from kasir.jobs.worker import work
 from kasir.limits import Limits
-from kasir.wiring import Kasir
+from kasir.wiring import open_parts
 
 
 async def run() -> None:
@@ -31,10 +31,10 @@ async def run() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, signalled)
     try:
-        async with Kasir.open() as kasir:
+        async with open_parts() as parts:
             is_open = True
-            say(f"worker; {used(kasir.settings)}")
-            await work(kasir, stop, cut)
+            say(f"worker; {used(parts.settings)}")
+            await work(parts, stop, cut)
     except asyncio.CancelledError:
         if is_open or not stop.is_set():
             raise  # It was not for the signal.

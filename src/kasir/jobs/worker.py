@@ -37,8 +37,8 @@ _AFTER_TROUBLE_S: Final = 1.0
 _log = structlog.get_logger("kasir.worker")
 
 
-class OpenKasir(Protocol):
-    """What a worker needs of an open Kasir; `kasir.wiring.Kasir` is one."""
+class WorkerParts(Protocol):
+    """The parts that a worker needs; `kasir.wiring.Parts` has them."""
 
     @property
     def settings(self) -> Settings:
@@ -85,23 +85,23 @@ class OpenKasir(Protocol):
         """Whether the clocks agree."""
 
 
-async def work(kasir: OpenKasir, stop: asyncio.Event, cut: asyncio.Event | None = None) -> None:
+async def work(parts: WorkerParts, stop: asyncio.Event, cut: asyncio.Event | None = None) -> None:
     """Work until `stop` is set; the jobs in hand are finished first.
 
     Args:
-        kasir: An open Kasir.
+        parts: Open parts.
         stop: Set to stop.
         cut: Set to put the jobs in hand back for another worker instead of finishing them.
     """
     async with AsyncExitStack() as stack:
-        limits = kasir.settings.limits
-        handlers = await handlers_of(kasir, stack)
+        limits = parts.settings.limits
+        handlers = await handlers_of(parts, stack)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_look(kasir, stop))
+            tasks.create_task(_look(parts, stop))
             held_max, ended = limits.jobs_held_max, cut or asyncio.Event()
             at_once: dict[str, int] = {JobKind.DELIVER: limits.event_deliveries_max}
-            tasks.create_task(engine.work(kasir.pool, handlers, stop, held_max, ended, at_once))
-            tasks.create_task(_clean(kasir, stop))
+            tasks.create_task(engine.work(parts.pool, handlers, stop, held_max, ended, at_once))
+            tasks.create_task(_clean(parts, stop))
             try:
                 await stop.wait()
             finally:
@@ -109,13 +109,13 @@ async def work(kasir: OpenKasir, stop: asyncio.Event, cut: asyncio.Event | None 
                 stop.set()
 
 
-async def handlers_of(kasir: OpenKasir, stack: AsyncExitStack) -> Mapping[str, engine.Handler]:
+async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str, engine.Handler]:
     """The handler of each kind of job; what they need is closed with `stack`.
 
     A job may run twice, since a worker that died gives its jobs back: every handler bears that.
     """
-    settings = kasir.settings
-    reading = Together(kasir.reader.read_all, settings.limits.readers_max)
+    settings = parts.settings
+    reading = Together(parts.reader.read_all, settings.limits.readers_max)
     sender = None
     if settings.events_url:
         opening = EventSender(
@@ -130,49 +130,49 @@ async def handlers_of(kasir: OpenKasir, stack: AsyncExitStack) -> Mapping[str, e
         await reading()
 
     async def ask_again(key: bytes) -> None:
-        await kasir.closing.ask_again(key.decode())
+        await parts.closing.ask_again(key.decode())
 
     async def close(payment_id: bytes) -> None:
-        await kasir.closing.close(PaymentId(payment_id.decode()))
+        await parts.closing.close(PaymentId(payment_id.decode()))
 
     async def reconcile(shopper_reference: bytes) -> None:
-        await kasir.stored.look_after(shopper_reference.decode())
+        await parts.stored.look_after(shopper_reference.decode())
 
     async def deliver(event_id: bytes) -> None:
         if sender:
-            await kasir.delivery.deliver(int(event_id), sender)
+            await parts.delivery.deliver(int(event_id), sender)
 
     async def renew(subscription_id: bytes) -> None:
-        await kasir.renewing.renew([SubscriptionId(subscription_id.decode())])
+        await parts.renewing.renew([SubscriptionId(subscription_id.decode())])
 
     return {
         JobKind.READ_NOTICES: read_notices,
-        JobKind.ASK_AGAIN: _while_clocks_agree(kasir, ask_again),
-        JobKind.CLOSE: _while_clocks_agree(kasir, close),
+        JobKind.ASK_AGAIN: _while_clocks_agree(parts, ask_again),
+        JobKind.CLOSE: _while_clocks_agree(parts, close),
         JobKind.DELIVER: deliver,
         JobKind.RECONCILE: reconcile,
-        JobKind.RENEW: _while_clocks_agree(kasir, renew),
+        JobKind.RENEW: _while_clocks_agree(parts, renew),
     }
 
 
-def _while_clocks_agree(kasir: OpenKasir, handler: engine.Handler) -> engine.Handler:
+def _while_clocks_agree(parts: WorkerParts, handler: engine.Handler) -> engine.Handler:
     """A handler that does nothing while the clocks disagree: its job is found due again."""
 
     async def run(payload: bytes) -> None:
-        if await kasir.times.still_agree():
+        if await parts.times.still_agree():
             await handler(payload)
 
     return run
 
 
-async def _look(kasir: OpenKasir, stop: asyncio.Event) -> None:
+async def _look(parts: WorkerParts, stop: asyncio.Event) -> None:
     """Look for what is due, again at once while there is plenty."""
-    limits = kasir.settings.limits
+    limits = parts.settings.limits
     while not stop.is_set():
         # A job may have failed while the database was away: so notices are read here too.
-        wait_s = limits.look_every_s if await _has_read(kasir) else _AFTER_TROUBLE_S
+        wait_s = limits.look_every_s if await _has_read(parts) else _AFTER_TROUBLE_S
         try:
-            if await _take_due(kasir) >= limits.due_batch_max:
+            if await _take_due(parts) >= limits.due_batch_max:
                 continue
         except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
             _log.warning("looking failed", error=type(error).__name__)
@@ -180,41 +180,41 @@ async def _look(kasir: OpenKasir, stop: asyncio.Event) -> None:
         await pause(wait_s, stop)
 
 
-async def _take_due(kasir: OpenKasir) -> int:
+async def _take_due(parts: WorkerParts) -> int:
     """How much was due; what depends on the time waits until the clocks agree on it."""
-    if not await kasir.times.agree():
-        return await kasir.due.look(clocks_agree=False)
-    return await kasir.due.look() + await kasir.due_subscriptions.look()
+    if not await parts.times.agree():
+        return await parts.due.look(clocks_agree=False)
+    return await parts.due.look() + await parts.due_subscriptions.look()
 
 
-async def _has_read(kasir: OpenKasir) -> bool:
+async def _has_read(parts: WorkerParts) -> bool:
     """Read notices; whether that went well. Nothing else waits for one that cannot be read."""
     try:
-        await kasir.reader.read_all()
+        await parts.reader.read_all()
     except Exception as error:  # noqa: BLE001  # The database may be away; work goes on.
         _log.warning("reading failed", error=type(error).__name__)
         return False
     return True
 
 
-async def _clean(kasir: OpenKasir, stop: asyncio.Event) -> None:
+async def _clean(parts: WorkerParts, stop: asyncio.Event) -> None:
     """Now and then clean up, seal what is not sealed, and retry what failed for a moment."""
-    limits = kasir.settings.limits
+    limits = parts.settings.limits
     cleaning = Cleaning(
-        pool=kasir.pool,
+        pool=parts.pool,
         clock=SystemClock(),  # Never the twin's: nothing has grown old by a leap of it.
-        kept=kasir.settings.kept,
+        kept=parts.settings.kept,
         batch_max=limits.clean_batch_max,
         pause_s=limits.clean_pause_s,
     )
     while not stop.is_set():
         try:
             # From before links were sealed; none, once a worker has been through them.
-            while not stop.is_set() and await kasir.links_kept.seal(limits.due_batch_max):
+            while not stop.is_set() and await parts.links_kept.seal(limits.due_batch_max):
                 pass
             most, after_s = limits.clean_batch_max, limits.job_retry_after_s
             retries = limits.job_retries_max
-            retried = await failed.retry_by_itself(kasir.pool, retries, after_s, most)
+            retried = await failed.retry_by_itself(parts.pool, retries, after_s, most)
             removed = await cleaning.clean(stop)
             if retried or removed:
                 _log.info("cleaned up", retried=retried, removed=removed)

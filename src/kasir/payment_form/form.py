@@ -22,7 +22,7 @@ from litestar.params import FromPath
 from kasir.adyen.replies import Answer
 from kasir.errors import InvalidRequest, StillRunning
 from kasir.gateway.methods import GOPAY, METHODS
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.ids import PaymentId
 from kasir.payment_form.browser_info import browser_info
 from kasir.payment_form.consent import agreed, consent_of
@@ -48,7 +48,7 @@ from kasir.payments.links import LinkStatus
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
 from kasir.requests.payment_links import LinkAttempt, OpenLink
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 #: The interval between repeats while another request has the same call in flight: it doubles.
 _REPEAT_S: Final = 0.1
@@ -79,9 +79,9 @@ class SavedRow:
 
 
 @route("/pay/{link_id:str}", http_method=READ_METHODS, include_in_schema=False)
-async def get_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]) -> Page:
+async def get_form(request: AnyRequest, parts: OurParts, link_id: FromPath[str]) -> Page:
     """Show the order and the ways to pay it."""
-    visit, open_link = await find_link(request, kasir, link_id)
+    visit, open_link = await find_link(request, parts, link_id)
     if closed := closed_page(visit, open_link):
         return closed
     under_way = open_link.under_way
@@ -89,7 +89,7 @@ async def get_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str])
         return visit.redirect(visit.url(link_id, "payments", under_way.intent.id))
     if under_way:
         return _form_page(visit, open_link, Offer.LISTED, [])
-    offer, saved = await find_offer(request, kasir, open_link)
+    offer, saved = await find_offer(request, parts, open_link)
     said = query_fields(request).get("said", "")
     return _form_page(visit, open_link, offer, saved, said if said in _SAID else "")
 
@@ -101,23 +101,23 @@ def _can_be_approved(open_link: OpenLink, payment: Payment) -> bool:
 
 
 @post("/pay/{link_id:str}", status_code=HTTPStatus.OK, include_in_schema=False)
-async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]) -> Page:
+async def post_form(request: AnyRequest, parts: OurParts, link_id: FromPath[str]) -> Page:
     """Start a payment, or continue the one that was started."""
-    require_same_origin(request, kasir)
+    require_same_origin(request, parts)
     form = await posted_fields(request)  # First: the link may change while a slow body arrives.
-    visit, open_link = await find_link(request, kasir, link_id)
+    visit, open_link = await find_link(request, parts, link_id)
     if closed := closed_page(visit, open_link):
         return closed
-    visitor_limits(request).check_form(link_id, client_key(request), kasir.clock.now())
+    visitor_limits(request).check_form(link_id, client_key(request), parts.clock.now())
     attempt = form.get("attempt", "")
     if open_link.under_way:
         return await _continue(request, visit, open_link, open_link.under_way)
-    if not attempt or (not open_link.reusable and attempt != kasir.links.attempt(open_link)):
+    if not attempt or (not open_link.reusable and attempt != parts.links.attempt(open_link)):
         # The page is older than the last attempt: show how that ended instead of paying again.
         last = [payment.intent.id for payment in open_link.payments[:1]]
         return visit.redirect(visit.url(link_id, *(["payments", *last] if last else [])))
     method = form.get("method", GOPAY.type)
-    charged = None if method in METHODS else await find_saved(kasir, open_link, method)
+    charged = None if method in METHODS else await find_saved(parts, open_link, method)
     saves, consent = (False, "") if charged else agreed(visit, open_link, form.get("consent", ""))
     tried = LinkAttempt(
         name=attempt,
@@ -135,12 +135,12 @@ async def post_form(request: AnyRequest, kasir: OurKasir, link_id: FromPath[str]
     include_in_schema=False,
 )
 async def post_payment(
-    kasir: OurKasir, request: AnyRequest, link_id: FromPath[str], payment_id: FromPath[str]
+    parts: OurParts, request: AnyRequest, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> Page:
     """Continue a payment: send the shopper to the wallet again, or repeat an unanswered call."""
-    require_same_origin(request, kasir)
-    visit, open_link, payment = await find_payment(request, kasir, link_id, payment_id)
-    visitor_limits(request).check_form(link_id, client_key(request), kasir.clock.now())
+    require_same_origin(request, parts)
+    visit, open_link, payment = await find_payment(request, parts, link_id, payment_id)
+    visitor_limits(request).check_form(link_id, client_key(request), parts.clock.now())
     is_paid = open_link.status is LinkStatus.COMPLETED
     if payment.status not in _CONTINUED or is_paid or is_over(open_link):
         return visit.redirect(visit.url(link_id, "payments", payment.intent.id))
@@ -158,7 +158,7 @@ def _form_page(
         HTTPStatus.SERVICE_UNAVAILABLE if offer is Offer.NO_ANSWER else HTTPStatus.OK,
         form_url=visit.url(open_link.link.id),
         amount=request["amount"]["value"],
-        attempt=visit.kasir.links.attempt(open_link),
+        attempt=visit.parts.links.attempt(open_link),
         shop_url=request["returnUrl"],
         consent=None if is_started else consent_of(visit, open_link),
         description=request.get("description", ""),
@@ -194,12 +194,12 @@ async def _start(
     link = open_link.link
 
     async def pay() -> tuple[Answer, PaymentId]:
-        return await visit.kasir.links.pay(
+        return await visit.parts.links.pay(
             link, tried, lambda payment_id: visit.absolute_url(link.id, "return", payment_id)
         )
 
     try:
-        answered = await _until_answered(request, visit.kasir, open_link, pay)
+        answered = await _until_answered(request, visit.parts, open_link, pay)
     except InvalidRequest as error:
         if tried.charged and was_token_gone(error):
             return visit.redirect(visit.url(link.id, said="gone"))
@@ -211,7 +211,7 @@ async def _start(
         return _still_running_page(visit, open_link, tried.name)
     answer, payment_id = answered
     if tried.charged and is_token_gone(answer):
-        await refresh_saved(visit.kasir, open_link)
+        await refresh_saved(visit.parts, open_link)
         return visit.redirect(visit.url(link.id, said="gone"))
     return wallet_page(visit, open_link, payment_id, answer)
 
@@ -226,9 +226,9 @@ async def _continue(
         return visit.redirect(status_url)
 
     async def resume() -> tuple[Answer, PaymentId]:
-        return await visit.kasir.checkout.resume(payment_id), payment_id
+        return await visit.parts.checkout.resume(payment_id), payment_id
 
-    answered = await _until_answered(request, visit.kasir, open_link, resume)
+    answered = await _until_answered(request, visit.parts, open_link, resume)
     if answered is None or payment_id in open_link.stale:
         return visit.redirect(status_url)
     return wallet_page(visit, open_link, payment_id, answered[0])
@@ -236,7 +236,7 @@ async def _continue(
 
 async def _until_answered(
     request: AnyRequest,
-    kasir: Kasir,
+    parts: Parts,
     open_link: OpenLink,
     call: Callable[[], Awaitable[tuple[Answer, PaymentId]]],
 ) -> tuple[Answer, PaymentId] | None:
@@ -247,10 +247,10 @@ async def _until_answered(
     """
     with suppress(StillRunning):
         return await call()
-    give_up_at = kasir.clock.now() + timedelta(seconds=kasir.settings.limits.adyen_timeout_s)
+    give_up_at = parts.clock.now() + timedelta(seconds=parts.settings.limits.adyen_timeout_s)
     gap_s = _REPEAT_S
     with visitor_limits(request).waiting_slot(open_link.link.id) as may_wait:
-        while may_wait and kasir.clock.now() < give_up_at:
+        while may_wait and parts.clock.now() < give_up_at:
             await asyncio.sleep(gap_s)
             gap_s = min(2 * gap_s, _REPEAT_MAX_S)
             with suppress(StillRunning):

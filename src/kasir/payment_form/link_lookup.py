@@ -11,34 +11,34 @@ from kasir.ids import PaymentId
 from kasir.payment_form.pages import Visit
 from kasir.payments.payment import Payment
 from kasir.requests.payment_links import OpenLink
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 _PAYMENT_ID: Final = re.compile(r"[0-9A-Za-z_]{1,64}")
 
 
-async def find_link(request: AnyRequest, kasir: Kasir, link_id: str) -> tuple[Visit, OpenLink]:
+async def find_link(request: AnyRequest, parts: Parts, link_id: str) -> tuple[Visit, OpenLink]:
     """Find a payment link, and make the visit in its locale.
 
     Raises:
         NotFound: There is no link with this id.
     """
-    open_link = await kasir.links.find(link_id)
-    return Visit.of(request, kasir, open_link.locale), open_link
+    open_link = await parts.links.find(link_id)
+    return Visit.of(request, parts, open_link.locale), open_link
 
 
 async def find_payment(
-    request: AnyRequest, kasir: Kasir, link_id: str, payment_id: str
+    request: AnyRequest, parts: Parts, link_id: str, payment_id: str
 ) -> tuple[Visit, OpenLink, Payment]:
     """Find a payment and its link, and make the visit in the link's locale.
 
     Raises:
         NotFound: There is no such link, or no such payment of it.
     """
-    visit, open_link = await find_link(request, kasir, link_id)
-    return visit, open_link, await payment_of(kasir, open_link, payment_id)
+    visit, open_link = await find_link(request, parts, link_id)
+    return visit, open_link, await payment_of(parts, open_link, payment_id)
 
 
-async def payment_of(kasir: Kasir, open_link: OpenLink, payment_id: str) -> Payment:
+async def payment_of(parts: Parts, open_link: OpenLink, payment_id: str) -> Payment:
     """Find a payment of a link.
 
     Raises:
@@ -46,7 +46,7 @@ async def payment_of(kasir: Kasir, open_link: OpenLink, payment_id: str) -> Paym
     """
     payment = next((one for one in open_link.payments if one.intent.id == payment_id), None)
     if payment is None and _PAYMENT_ID.fullmatch(payment_id):
-        payment = await kasir.payments.payment(PaymentId(payment_id))
+        payment = await parts.payments.payment(PaymentId(payment_id))
     if payment is None or payment.intent.link_id != open_link.link.id:
         raise NotFound("payment", payment_id)
     return payment

@@ -14,7 +14,7 @@ from kasir.http_types import AnyRequest
 from kasir.payment_form.rate_limits import client_key, visitor_limits
 from kasir.payment_form.saved_methods import SavedWallet, list_saved
 from kasir.requests.payment_links import OpenLink
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 _FILTERS: Final = ("allowedPaymentMethods", "blockedPaymentMethods")
 
@@ -30,19 +30,19 @@ class Offer(StrEnum):
 
 
 async def find_offer(
-    request: AnyRequest, kasir: Kasir, open_link: OpenLink
+    request: AnyRequest, parts: Parts, open_link: OpenLink
 ) -> tuple[Offer, Sequence[SavedWallet]]:
     """Ask Adyen for the offer and for the saved wallets.
 
     Past the rate limit Adyen is not asked, and the wallet alone is offered.
     """
-    now = kasir.clock.now()
+    now = parts.clock.now()
     if not visitor_limits(request).allow_offer(open_link.link.id, client_key(request), now):
         return Offer.LISTED, ()
-    return await asyncio.gather(_ask_adyen(kasir, open_link), list_saved(kasir, open_link))
+    return await asyncio.gather(_ask_adyen(parts, open_link), list_saved(parts, open_link))
 
 
-async def _ask_adyen(kasir: Kasir, open_link: OpenLink) -> Offer:
+async def _ask_adyen(parts: Parts, open_link: OpenLink) -> Offer:
     request = open_link.link.request
     body = {
         "amount": request["amount"],
@@ -50,9 +50,9 @@ async def _ask_adyen(kasir: Kasir, open_link: OpenLink) -> Offer:
         "channel": "Web",
         **{name: request[name] for name in _FILTERS if isinstance(request.get(name), list)},
     }
-    call = kasir.checkout.methods(body, OWN_VERSION)
+    call = parts.checkout.methods(body, OWN_VERSION)
     try:
-        answer = await asyncio.wait_for(call, kasir.settings.limits.form_wait_s)
+        answer = await asyncio.wait_for(call, parts.settings.limits.form_wait_s)
     except TimeoutError:
         return Offer.NO_ANSWER
     listed = answer.json().get("paymentMethods")

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 from litestar.exceptions import PermissionDeniedException
 
 from kasir.http_types import AnyRequest
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 #: `Sec-Fetch-Site` of a page's own requests, and of those that a person typed.
 _OWN_SITES: Final = ("same-origin", "none")
 
 
-def require_same_origin(request: AnyRequest, kasir: Kasir) -> None:
+def require_same_origin(request: AnyRequest, parts: Parts) -> None:
     """Refuse a form that a page of another origin posted.
 
     The form's pages send no referrer, so many browsers send `Origin: null` with its forms; these
@@ -25,7 +25,7 @@ def require_same_origin(request: AnyRequest, kasir: Kasir) -> None:
     """
     headers = request.headers
     origin = headers.get("origin", "null")
-    own_hosts = {headers.get("host", ""), urlsplit(kasir.settings.public_url).netloc}
+    own_hosts = {headers.get("host", ""), urlsplit(parts.settings.public_url).netloc}
     is_other = origin != "null" and _host_of(origin) not in own_hosts
     if is_other or headers.get("sec-fetch-site", "none") not in _OWN_SITES:
         raise PermissionDeniedException("only the form's own page may post it")

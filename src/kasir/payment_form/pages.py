@@ -26,7 +26,7 @@ from kasir.payment_form.form_requests import FORM_PATH, path_of, query_fields
 from kasir.payment_form.security_headers import page_headers
 from kasir.payment_form.static_files import static_path
 from kasir.payment_form.texts import LANGUAGES, Texts, language_of
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 Page = Response[str] | Redirect
 
@@ -35,27 +35,27 @@ _JAKARTA: Final = timezone(timedelta(hours=7))
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of a shopper: the Kasir that answers it, the language and the path.
+    """One request of a shopper: the parts that answer it, the language and the path.
 
     Attributes:
-        kasir: The open Kasir.
+        parts: The parts that answer it.
         language: What the page is written in.
         chosen: The language that the shopper picked on a page; empty if none was.
         path: The requested path, for the links to the same page in another language.
     """
 
-    kasir: Kasir
+    parts: Parts
     language: str
     chosen: str
     path: str
 
     @classmethod
-    def of(cls, request: AnyRequest, kasir: Kasir, locale: str = "") -> Self:
+    def of(cls, request: AnyRequest, parts: Parts, locale: str = "") -> Self:
         """Read a request; `locale` is the payment link's `shopperLocale`."""
         picked = query_fields(request).get("lang", "")
         chosen = picked if picked in LANGUAGES else ""
         language = language_of(request.headers.get("accept-language", ""), chosen, locale)
-        return cls(kasir, language, chosen, path_of(request))
+        return cls(parts, language, chosen, path_of(request))
 
     @property
     def texts(self) -> Texts:
@@ -73,7 +73,7 @@ class Visit:
 
     def absolute_url(self, *parts: str) -> str:
         """Return the same with the host, for Adyen to send the shopper back to."""
-        return self.kasir.settings.public_url + self.url(*parts).removeprefix(self._mount_path)
+        return self.parts.settings.public_url + self.url(*parts).removeprefix(self._mount_path)
 
     def static_url(self, name: str) -> str:
         """Return the path of a static file."""
@@ -118,24 +118,24 @@ class Visit:
     @property
     def shop(self) -> str:
         """The shop's name, as far as Kasir knows it."""
-        return self.kasir.settings.merchant_account
+        return self.parts.settings.merchant_account
 
     @property
     def is_test(self) -> bool:
         """Whether no real money moves."""
-        return self.kasir.settings.environment is not Environment.LIVE
+        return self.parts.settings.environment is not Environment.LIVE
 
     def logo(self, method: str) -> str:
         """Return the URL of a wallet's logo."""
-        return self.kasir.settings.addresses.logo(method)
+        return self.parts.settings.addresses.logo(method)
 
     @property
     def _mount_path(self) -> str:
         """The prefix that Kasir is mounted below; empty if it has a host of its own."""
-        return urlsplit(self.kasir.settings.public_url).path.rstrip("/")
+        return urlsplit(self.parts.settings.public_url).path.rstrip("/")
 
     def _headers(self) -> dict[str, str]:
-        return page_headers(self.kasir.settings.addresses.shopper)
+        return page_headers(self.parts.settings.addresses.shopper)
 
 
 def rupiah(amount: Money | int) -> str:

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from kasir.clock import pause
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.payment_form.form_requests import READ_METHODS
 from kasir.payment_form.link_lookup import find_payment, payment_of
 from kasir.payment_form.live_updates import ChangePoller
@@ -43,19 +43,19 @@ _RECONNECT_MS: Final = 2000
     include_in_schema=False,
 )
 async def get_payment(
-    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> Page:
     """Show the status of a payment."""
-    visit, open_link, payment = await find_payment(request, kasir, link_id, payment_id)
+    visit, open_link, payment = await find_payment(request, parts, link_id, payment_id)
     return status_page(visit, open_link, payment)
 
 
 @get("/pay/{link_id:str}/payments/{payment_id:str}/events", include_in_schema=False)
 async def get_events(
-    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> ServerSentEvent:
     """Stream the status of a payment until it is final."""
-    visit, open_link, payment = await find_payment(request, kasir, link_id, payment_id)
+    visit, open_link, payment = await find_payment(request, parts, link_id, payment_id)
     return ServerSentEvent(
         _stream(request, visit, open_link, payment),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
@@ -70,7 +70,7 @@ async def _stream(
     Where too many streams are open, it ends after the first view and the browser reconnects after
     a longer time: the page works as usual, a little later.
     """
-    limits, view = visit.kasir.settings.limits, status_view(open_link, payment)
+    limits, view = visit.parts.settings.limits, status_view(open_link, payment)
     with visitor_limits(request).stream_slot(open_link.link.id, client_key(request)) as has_slot:
         retry_ms = _RECONNECT_MS if has_slot else int(limits.follow_again_s * 1000)
         yield ServerSentEventMessage(data=None, retry=retry_ms, comment="follow")
@@ -87,14 +87,14 @@ async def _changes(
     request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment, changed: asyncio.Event
 ) -> AsyncIterator[ServerSentEventMessage]:
     """Yield each view that differs from the one before, until one is final."""
-    kasir, shown = visit.kasir, status_view(open_link, payment)
+    parts, shown = visit.parts, status_view(open_link, payment)
     shutdown: Shutdown = request.app.state.shutdown
-    for _ in range(int(kasir.settings.limits.follow_s / _READ_AGAIN_S)):
+    for _ in range(int(parts.settings.limits.follow_s / _READ_AGAIN_S)):
         if not await _wait_for_change(changed, shutdown):
             return
         try:
-            open_link = await kasir.links.find(open_link.link.id)
-            payment = await payment_of(kasir, open_link, payment.intent.id)
+            open_link = await parts.links.find(open_link.link.id)
+            payment = await payment_of(parts, open_link, payment.intent.id)
         except database.TROUBLE:
             return  # The browser reconnects, and that request is answered with the error.
         view = status_view(open_link, payment)

@@ -14,14 +14,14 @@ from litestar.params import FromPath
 from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import ResultCode
 from kasir.errors import KasirError
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.ids import PaymentId
 from kasir.payment_form.form_requests import READ_METHODS, posted_fields, query_fields
 from kasir.payment_form.link_lookup import find_payment
 from kasir.payment_form.pages import Page
 from kasir.payment_form.rate_limits import client_key, visitor_limits
 from kasir.payments.facts import returned
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 _log = structlog.get_logger("kasir.web")
 
@@ -33,52 +33,52 @@ _log = structlog.get_logger("kasir.web")
     include_in_schema=False,
 )
 async def come_back(
-    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], payment_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, link_id: FromPath[str], payment_id: FromPath[str]
 ) -> Page:
     """Take the `redirectResult`, by GET or POST, and redirect to the payment's status."""
-    visit, _, payment = await find_payment(request, kasir, link_id, payment_id)
+    visit, _, payment = await find_payment(request, parts, link_id, payment_id)
     fields = query_fields(request)
     if request.method == "POST":
         fields |= await posted_fields(request)
     result = fields.get("redirectResult", "")
     if result and request.method != "HEAD":
-        await _ask_result(request, kasir, result, payment.intent.id)
+        await _ask_result(request, parts, result, payment.intent.id)
     return visit.redirect(visit.url(link_id, "payments", payment.intent.id))
 
 
 async def _ask_result(
-    request: AnyRequest, kasir: Kasir, result: str, payment_id: PaymentId
+    request: AnyRequest, parts: Parts, result: str, payment_id: PaymentId
 ) -> None:
     """Ask Adyen for the result, unless too many unknown ones came. Failures are only logged.
 
     Anybody can make results up, and each one costs a call to Adyen and a row. After several that
     Adyen does not know it is not asked for a while; the notification brings the outcome.
     """
-    limits, address, now = visitor_limits(request), client_key(request), kasir.clock.now()
+    limits, address, now = visitor_limits(request), client_key(request), parts.clock.now()
     if not limits.returns_by_address.allow(address, now):
         return
     if not limits.returns_by_payment.allow(payment_id, now):
         return
-    if await _is_known(kasir, result, payment_id):
+    if await _is_known(parts, result, payment_id):
         limits.returns_by_address.uncount(address)
         limits.returns_by_payment.uncount(payment_id)
     elif limits.returns_by_payment.is_exhausted(payment_id):
         _log.warning("too many returns with unknown results", payment=payment_id)
 
 
-async def _is_known(kasir: Kasir, result: str, payment_id: PaymentId) -> bool:
+async def _is_known(parts: Parts, result: str, payment_id: PaymentId) -> bool:
     """Ask Adyen, and return whether it knows the result.
 
     The result may be another payment's, so the answer is recorded for the payment that it belongs
     to. For this payment only the shopper's return is recorded; its page waits for the notification.
     """
     try:
-        answer = await kasir.checkout.finish({"details": {"redirectResult": result}}, OWN_VERSION)
+        answer = await parts.checkout.finish({"details": {"redirectResult": result}}, OWN_VERSION)
     except KasirError as error:
         _log.warning("return without details", payment=payment_id, why=str(error))
         return False
     if answer.status != HTTPStatus.OK:
         return False
-    await kasir.payments.add_facts(payment_id, [returned(kasir.clock.now())])
+    await parts.payments.add_facts(payment_id, [returned(parts.clock.now())])
     # Kasir's own answer has this code too, when Adyen did not answer.
     return answer.json().get("resultCode") != ResultCode.RECEIVED

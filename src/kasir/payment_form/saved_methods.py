@@ -23,7 +23,7 @@ from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.errors import InvalidRequest, NotFound
 from kasir.gateway.methods import GOPAY
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.payment_form.form_requests import READ_METHODS
 from kasir.payment_form.link_lookup import find_link
 from kasir.payment_form.origin_check import require_same_origin
@@ -32,7 +32,7 @@ from kasir.payment_form.rate_limits import client_key, visitor_limits
 from kasir.payment_form.status_views import closed_page
 from kasir.requests.payment_links import CARD_ON_FILE, SUBSCRIPTION, OpenLink
 from kasir.tokens.model import Token
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 #: How long the form waits for Adyen's list; without it, the form shows no saved wallets.
 _WAIT_S: Final = 4.0
@@ -52,12 +52,12 @@ class SavedWallet:
     owner: str
 
 
-async def list_saved(kasir: Kasir, open_link: OpenLink) -> Sequence[SavedWallet]:
+async def list_saved(parts: Parts, open_link: OpenLink) -> Sequence[SavedWallet]:
     """List the saved wallets that can pay a link, newest first; none if Adyen does not answer."""
     if not open_link.returning_shopper:
         return []
     try:
-        return await asyncio.wait_for(_listed_by_adyen(kasir, open_link.returning_shopper), _WAIT_S)
+        return await asyncio.wait_for(_listed_by_adyen(parts, open_link.returning_shopper), _WAIT_S)
     except TimeoutError:
         return []
 
@@ -82,13 +82,13 @@ def distinct_dates(visit: Visit, saved: Sequence[tuple[str, datetime]]) -> list[
     ]
 
 
-async def find_saved(kasir: Kasir, open_link: OpenLink, token_id: str) -> Token:
+async def find_saved(parts: Parts, open_link: OpenLink, token_id: str) -> Token:
     """Find a saved wallet by Kasir's id, whether it can still be charged or not.
 
     Raises:
         NotFound: The shopper of this link has no such token.
     """
-    for token in await _pin_tokens(kasir, open_link.returning_shopper):
+    for token in await _pin_tokens(parts, open_link.returning_shopper):
         if token.id == token_id:
             return token
     raise NotFound("saved wallet", token_id)
@@ -106,21 +106,21 @@ def was_token_gone(error: InvalidRequest) -> bool:
     return any(fault.code in _GONE for fault in error.faults)
 
 
-async def refresh_saved(kasir: Kasir, open_link: OpenLink) -> None:
+async def refresh_saved(parts: Parts, open_link: OpenLink) -> None:
     """Compare a shopper's tokens with Adyen's list; if it does not answer, a job does it later."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(kasir.stored.reconcile(open_link.returning_shopper), _WAIT_S)
+        await asyncio.wait_for(parts.stored.reconcile(open_link.returning_shopper), _WAIT_S)
 
 
 @route("/pay/{link_id:str}/saved/{token_id:str}", http_method=READ_METHODS, include_in_schema=False)
 async def get_saved(
-    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], token_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, link_id: FromPath[str], token_id: FromPath[str]
 ) -> Page:
     """Ask the shopper to confirm the removal of a saved wallet."""
-    visit, open_link = await find_link(request, kasir, link_id)
+    visit, open_link = await find_link(request, parts, link_id)
     if closed := closed_page(visit, open_link):
         return closed
-    token = await _removable(kasir, open_link, token_id)
+    token = await _removable(parts, open_link, token_id)
     return _confirmation_page(visit, open_link, token, HTTPStatus.OK)
 
 
@@ -130,26 +130,26 @@ async def get_saved(
     include_in_schema=False,
 )
 async def post_saved(
-    request: AnyRequest, kasir: OurKasir, link_id: FromPath[str], token_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, link_id: FromPath[str], token_id: FromPath[str]
 ) -> Page:
     """Remove a saved wallet; one that does not exist any more counts as removed."""
-    require_same_origin(request, kasir)
-    visitor_limits(request).check_form(link_id, client_key(request), kasir.clock.now())
-    visit, open_link = await find_link(request, kasir, link_id)
+    require_same_origin(request, parts)
+    visitor_limits(request).check_form(link_id, client_key(request), parts.clock.now())
+    visit, open_link = await find_link(request, parts, link_id)
     if closed := closed_page(visit, open_link):
         return closed
-    token = await _removable(kasir, open_link, token_id)
-    if token.is_active and not await _remove(kasir, open_link, token):
+    token = await _removable(parts, open_link, token_id)
+    if token.is_active and not await _remove(parts, open_link, token):
         return _confirmation_page(visit, open_link, token, HTTPStatus.SERVICE_UNAVAILABLE)
     return visit.redirect(visit.url(link_id, said="removed"))
 
 
-async def _remove(kasir: Kasir, open_link: OpenLink, token: Token) -> bool:
+async def _remove(parts: Parts, open_link: OpenLink, token: Token) -> bool:
     """Ask Adyen to remove a token; return whether it is removed now."""
     shopper = {"shopperReference": open_link.returning_shopper}
-    answer = await kasir.stored.remove(token.name.stored_id, shopper, OWN_VERSION)
+    answer = await parts.stored.remove(token.name.stored_id, shopper, OWN_VERSION)
     if is_token_gone(answer):
-        await refresh_saved(kasir, open_link)
+        await refresh_saved(parts, open_link)
         return True
     if answer.status != HTTPStatus.NO_CONTENT:
         _log.warning("saved wallet not removed", token=token.id, status=answer.status)
@@ -157,10 +157,10 @@ async def _remove(kasir: Kasir, open_link: OpenLink, token: Token) -> bool:
     return True
 
 
-async def _removable(kasir: Kasir, open_link: OpenLink, token_id: str) -> Token:
+async def _removable(parts: Parts, open_link: OpenLink, token_id: str) -> Token:
     if not open_link.lets_remove:
         raise NotFound("saved wallet", token_id)
-    return await find_saved(kasir, open_link, token_id)
+    return await find_saved(parts, open_link, token_id)
 
 
 def _confirmation_page(
@@ -176,18 +176,18 @@ def _confirmation_page(
     )
 
 
-async def _listed_by_adyen(kasir: Kasir, shopper: str) -> Sequence[SavedWallet]:
+async def _listed_by_adyen(parts: Parts, shopper: str) -> Sequence[SavedWallet]:
     """List a shopper's tokens that Adyen lists too. One whose webhook was lost is stored first."""
     query = {"shopperReference": shopper, "type": GOPAY.type}
-    answer = await kasir.stored.list(query, OWN_VERSION)
+    answer = await parts.stored.list(query, OWN_VERSION)
     rows = answer.json().get("storedPaymentMethods")
     if answer.status != HTTPStatus.OK or not isinstance(rows, list):
         return []
     owners = {row["id"]: owner_of(row) for row in rows if _is_usable(row)}
-    known = {token.name.stored_id for token in await kasir.tokens.of(shopper)}
+    known = {token.name.stored_id for token in await parts.tokens.of(shopper)}
     if owners.keys() - known:
-        await kasir.stored.reconcile(shopper)
-    tokens = await _pin_tokens(kasir, shopper)
+        await parts.stored.reconcile(shopper)
+    tokens = await _pin_tokens(parts, shopper)
     return [
         SavedWallet(token, owners[token.name.stored_id])
         for token in tokens
@@ -212,15 +212,15 @@ def owner_of(row: Mapping[str, Any]) -> str:
     return owner or ("" if is_generic else name)
 
 
-async def _pin_tokens(kasir: Kasir, shopper: str) -> Sequence[Token]:
+async def _pin_tokens(parts: Parts, shopper: str) -> Sequence[Token]:
     """Return a shopper's tokens that are charged with a PIN.
 
     Tokens of subscriptions are left out: removing one on the form would end the subscription.
     """
-    account = kasir.settings.merchant_account
+    account = parts.settings.merchant_account
     return [
         token
-        for token in (await kasir.tokens.of(shopper) if shopper else ())
+        for token in (await parts.tokens.of(shopper) if shopper else ())
         if token.method in (GOPAY.type, "")
         and token.name.merchant_account == account
         and token.model != SUBSCRIPTION

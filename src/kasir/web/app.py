@@ -16,6 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.config import Settings
 from kasir.http_types import AnyRequest
+from kasir.library import kasir_of
 from kasir.limits import Limits
 from kasir.payment_form.error_pages import error_page, is_form_path
 from kasir.payment_form.live_updates import ChangePoller
@@ -35,7 +36,7 @@ from kasir.web import (
 )
 from kasir.web.problems import error_response
 from kasir.web.request_bodies import draining
-from kasir.wiring import Kasir
+from kasir.wiring import Parts, open_parts
 
 _OPENAPI: Final = OpenAPIConfig(
     title="Kasir",
@@ -51,9 +52,9 @@ _OPENAPI: Final = OpenAPIConfig(
 )
 
 
-def kasir_of(state: State) -> Kasir:
-    """Return the app's open Kasir."""
-    found: Kasir = state.kasir
+def parts_of(state: State) -> Parts:
+    """Return the parts that this app's requests are answered with."""
+    found: Parts = state.parts
     return found
 
 
@@ -72,9 +73,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with Kasir.open(settings) as kasir:
-            app.state.kasir = kasir
-            app.state.changes = ChangePoller(partial(marks, kasir.pool), limits.follow_look_s)
+        async with open_parts(settings) as parts:
+            app.state.parts, app.state.kasir = parts, kasir_of(parts)
+            app.state.changes = ChangePoller(partial(marks, parts.pool), limits.follow_look_s)
             yield
 
     limits = settings.limits if settings else Limits()
@@ -93,7 +94,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             webhooks.tokens,
             *FORM_ROUTES,
         ],
-        dependencies={"kasir": Provide(kasir_of, sync_to_thread=False)},
+        dependencies={"parts": Provide(parts_of, sync_to_thread=False)},
         exception_handlers={Exception: respond_to_error},
         lifespan=[lifespan],
         state=State({"shutdown": Shutdown(), "visitor_limits": VisitorLimits.of(limits)}),

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from kasir.adyen.calls import VERSIONS
 from kasir.errors import NotFound
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.requests.changes import PATHS
 from kasir.web.keys import idempotency_key, keyed_router
 from kasir.web.problems import response
@@ -27,78 +27,78 @@ def version_of(request: AnyRequest) -> int:
 
 
 @post(_versioned("/paymentMethods"), status_code=200)
-async def post_payment_methods(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
+async def post_payment_methods(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """List the payment methods that Adyen offers; country, currency and account are filled in."""
     check_parameters(request, NO_PARAMETERS)
-    return response(await kasir.checkout.payment_methods(await request.body(), version_of(request)))
+    return response(await parts.checkout.payment_methods(await request.body(), version_of(request)))
 
 
 @post(_versioned("/payments"), status_code=200)
-async def post_payments(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
+async def post_payments(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Pay with GoPay. The payment is stored before Adyen is called; the answer is Adyen's."""
     check_parameters(request, NO_PARAMETERS)
     key = idempotency_key(request)
-    answer, _ = await kasir.checkout.payments(await request.body(), version_of(request), key)
+    answer, _ = await parts.checkout.payments(await request.body(), version_of(request), key)
     return response(answer, idempotency_key=key)
 
 
 @post(_versioned("/payments/details"), status_code=200)
-async def post_payments_details(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
+async def post_payments_details(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Finish a payment after the redirect. Adyen is called once; repeats get the same answer."""
     check_parameters(request, NO_PARAMETERS)
     return response(
-        await kasir.checkout.details(await request.body(), version_of(request)),
+        await parts.checkout.details(await request.body(), version_of(request)),
         idempotency_key=idempotency_key(request),
     )
 
 
 @post(_versioned("/paymentLinks"), status_code=201)
-async def post_payment_links(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
+async def post_payment_links(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Create a link to Kasir's hosted payment form."""
     check_parameters(request, NO_PARAMETERS)
     key = idempotency_key(request)
-    return response(await kasir.links.create(await request.body(), key), idempotency_key=key)
+    return response(await parts.links.create(await request.body(), key), idempotency_key=key)
 
 
 @get(_versioned("/paymentLinks/{link_id:str}"))
 async def get_payment_link(
-    request: AnyRequest, link_id: FromPath[str], kasir: OurKasir
+    request: AnyRequest, link_id: FromPath[str], parts: OurParts
 ) -> Response[bytes]:
     """Return a payment link with its status."""
     await check_parameters_and_no_body(request, NO_PARAMETERS)
-    return response(await kasir.links.get(link_id))
+    return response(await parts.links.get(link_id))
 
 
 @patch(_versioned("/paymentLinks/{link_id:str}"))
 async def patch_payment_link(
-    request: AnyRequest, link_id: FromPath[str], kasir: OurKasir
+    request: AnyRequest, link_id: FromPath[str], parts: OurParts
 ) -> Response[bytes]:
     """Withdraw a payment link by setting its status to `expired`."""
     check_parameters(request, NO_PARAMETERS)
-    return response(await kasir.links.update(link_id, await request.body()))
+    return response(await parts.links.update(link_id, await request.body()))
 
 
 @post(_versioned("/payments/{psp_reference:str}/{change:str}"), status_code=201)
 async def post_payment_change(
-    request: AnyRequest, psp_reference: FromPath[str], change: FromPath[str], kasir: OurKasir
+    request: AnyRequest, psp_reference: FromPath[str], change: FromPath[str], parts: OurParts
 ) -> Response[bytes]:
     """Capture, refund, cancel or reverse a payment; a notification brings the outcome."""
     check_parameters(request, NO_PARAMETERS)
     if change not in PATHS:
         raise NotFound("change", change)
     key = idempotency_key(request)
-    answer = await kasir.changes.ask(
+    answer = await parts.changes.ask(
         PATHS[change], psp_reference, await request.body(), version_of(request), key
     )
     return response(answer, idempotency_key=key)
 
 
 @post(_versioned("/cancels"), status_code=201)
-async def post_cancels(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
+async def post_cancels(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Cancel a payment by the shop's own reference, while its pspReference is not known."""
     check_parameters(request, NO_PARAMETERS)
     key = idempotency_key(request)
-    answer = await kasir.changes.cancel_by_reference(await request.body(), version_of(request), key)
+    answer = await parts.changes.cancel_by_reference(await request.body(), version_of(request), key)
     return response(answer, idempotency_key=key)
 
 

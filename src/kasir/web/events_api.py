@@ -10,7 +10,7 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.store.outbox import StoredEvent
 from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import check_parameters_and_no_body
@@ -47,11 +47,11 @@ _PARAMETERS: Final = frozenset({"after"})
 
 
 @get("/api/events")
-async def get_events(request: AnyRequest, kasir: OurKasir, after: After = None) -> EventsOut:
+async def get_events(request: AnyRequest, parts: OurParts, after: After = None) -> EventsOut:
     """List the events after a given one, oldest first."""
     await check_parameters_and_no_body(request, _PARAMETERS)
     try:
-        found = await kasir.events.after(after or None, kasir.settings.limits.events_listed_max)
+        found = await parts.events.after(after or None, parts.settings.limits.events_listed_max)
     except NotFound as error:
         cure = (
             "is no event's id, or one's that was delivered long ago and is kept no more; give the "

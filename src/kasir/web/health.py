@@ -10,7 +10,7 @@ from litestar.exceptions import NotAuthorizedException
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from kasir.errors import DatabaseReadOnly, DatabaseUnavailable
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.store import database
 from kasir.store.figures import figures
 from kasir.web.keys import WHITESPACE
@@ -27,10 +27,10 @@ async def live() -> dict[str, str]:
 
 
 @get("/health/ready", include_in_schema=False)
-async def ready(kasir: OurKasir) -> Response[dict[str, str]]:
+async def ready(parts: OurParts) -> Response[dict[str, str]]:
     """Return 200 while the database takes writes and its schema is up to date; 503 otherwise."""
     try:
-        pending = await database.pending(kasir.pool, kasir.settings.limits.ready_answer_s)
+        pending = await database.pending(parts.pool, parts.settings.limits.ready_answer_s)
     except DatabaseReadOnly:
         return Response({"status": "the database takes no writes"}, status_code=503)
     except DatabaseUnavailable:
@@ -41,16 +41,16 @@ async def ready(kasir: OurKasir) -> Response[dict[str, str]]:
 
 
 @get("/metrics", include_in_schema=False)
-async def metrics(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
+async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Return the metrics in Prometheus's text format.
 
     Raises:
         NotAuthorizedException: `KASIR_METRICS_KEY` is set, and the request does not carry it.
     """
-    _require_metrics_key(request, kasir.settings.metrics_key)
+    _require_metrics_key(request, parts.settings.metrics_key)
     await check_parameters_and_no_body(request, NO_PARAMETERS)
-    differences = await kasir.times.apart()
-    found = await figures(kasir.pool, kasir.clock.now(), kasir.settings.limits.figures_max)
+    differences = await parts.times.apart()
+    found = await figures(parts.pool, parts.clock.now(), parts.settings.limits.figures_max)
     registry = CollectorRegistry()
     notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)
     for state, count in found.notices.items():

@@ -10,7 +10,7 @@ from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import HTTPRouteHandler
 
 from kasir.http_types import AnyRequest
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 #: Optional whitespace around a header's value, which is no part of it (RFC 9110, 5.5).
 WHITESPACE: Final = " \t"
@@ -35,9 +35,9 @@ async def require_api_key(request: AnyRequest) -> None:
     Raises:
         NotAuthorizedException: The key is missing or unknown; the message begins as Adyen's.
     """
-    kasir: Kasir = request.app.state.kasir
+    parts: Parts = request.app.state.parts
     key = request.headers.get("x-api-key", "").strip(WHITESPACE)
-    if not await kasir.api_keys.admits(key):
+    if not await parts.api_keys.admits(key):
         raise NotAuthorizedException(f"{_UNAUTHORIZED}: {_UNKNOWN if key else _MISSING}.")
 
 

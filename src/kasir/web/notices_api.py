@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from kasir.adyen.checks import INT64_MAX
 from kasir.errors import Fault, InvalidRequest
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.store.inbox import NoticeState
 from kasir.web.keys import keyed_router
 from kasir.web.query_parameters import check_parameters_and_no_body
@@ -43,14 +43,14 @@ After = Annotated[
 @get("/api/notices")
 async def get_notices(
     request: AnyRequest,
-    kasir: OurKasir,
+    parts: OurParts,
     in_state: State = None,  # Litestar reserves the argument `state`.
     limit: Limit = _LISTED_MAX,
     after: After = None,
 ) -> NoticesOut:
     """List what Adyen sent, newest first: everything, or what is in one state."""
     await check_parameters_and_no_body(request, _PARAMETERS)
-    found = await kasir.notices.listed(_state(in_state), limit, after)
+    found = await parts.notices.listed(_state(in_state), limit, after)
     return NoticesOut(found, found[-1].id if len(found) == limit else None)
 
 

@@ -9,7 +9,7 @@ from litestar import get
 from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.ids import PaymentId
 from kasir.shop_events.shapes import PaymentOut, shown
 from kasir.web.keys import keyed_router
@@ -34,24 +34,24 @@ _PARAMETERS: Final = frozenset({"reference"})
 
 @get("/api/payments")
 async def get_payments(
-    request: AnyRequest, kasir: OurKasir, reference: Reference = None
+    request: AnyRequest, parts: OurParts, reference: Reference = None
 ) -> PaymentsOut:
     """List the payments with a given reference, newest first."""
     # Not a required parameter: Litestar would name it, and not the one that was misspelt.
     await check_parameters_and_no_body(request, _PARAMETERS)
     if reference is None:
         raise InvalidRequest([Fault("reference", "give your own reference of the payments.")])
-    found = await kasir.payments.payments_of(reference, _LISTED_MAX)
+    found = await parts.payments.payments_of(reference, _LISTED_MAX)
     return PaymentsOut([shown(payment) for payment in found])
 
 
 @get("/api/payments/{payment_id:str}")
 async def get_payment(
-    request: AnyRequest, kasir: OurKasir, payment_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, payment_id: FromPath[str]
 ) -> PaymentOut:
     """Return one payment with all its facts."""
     await check_parameters_and_no_body(request, NO_PARAMETERS)
-    payment = await kasir.payments.payment(PaymentId(payment_id))
+    payment = await parts.payments.payment(PaymentId(payment_id))
     if payment is None:
         raise NotFound("payment", payment_id)
     return shown(payment)

@@ -8,7 +8,7 @@ from litestar import Response, delete, get, post
 from litestar.params import FromPath
 
 from kasir.adyen.calls import VERSIONS
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.web.checkout_api import version_of
 from kasir.web.keys import keyed_router
 from kasir.web.problems import response
@@ -23,35 +23,35 @@ _TYPE: Final = frozenset({"type"})
 
 
 @get(_STORED)
-async def get_stored_payment_methods(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
+async def get_stored_payment_methods(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """List a shopper's stored payment methods; with `type`, those of one kind."""
     await check_parameters_and_no_body(request, _SHOPPER | _TYPE)
-    return response(await kasir.stored.list(dict(request.query_params), version_of(request)))
+    return response(await parts.stored.list(dict(request.query_params), version_of(request)))
 
 
 @delete([f"{path}/{{stored_id:str}}" for path in _STORED], status_code=200)
 async def delete_stored_payment_method(
-    request: AnyRequest, stored_id: FromPath[str], kasir: OurKasir
+    request: AnyRequest, stored_id: FromPath[str], parts: OurParts
 ) -> Response[bytes]:
     """Remove a stored payment method, which can then not be charged any more."""
     await check_parameters_and_no_body(request, _SHOPPER)
     asked = dict(request.query_params)
-    return response(await kasir.stored.remove(stored_id, asked, version_of(request)))
+    return response(await parts.stored.remove(stored_id, asked, version_of(request)))
 
 
 @post(f"{_CLASSIC}/listRecurringDetails", status_code=200)
-async def post_list_recurring_details(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
+async def post_list_recurring_details(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """List a shopper's tokens by the classic API; with `?type=`, those of one payment method."""
     check_parameters(request, _TYPE)
     method = request.query_params.get("type")
-    return response(await kasir.stored.list_classic(await request.body(), method))
+    return response(await parts.stored.list_classic(await request.body(), method))
 
 
 @post(f"{_CLASSIC}/disable", status_code=200)
-async def post_disable(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
+async def post_disable(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Disable a token by the classic API; without a detail, all tokens of the shopper."""
     check_parameters(request, NO_PARAMETERS)
-    return response(await kasir.stored.disable_classic(await request.body()))
+    return response(await parts.stored.disable_classic(await request.body()))
 
 
 ROUTES: Final = keyed_router(

@@ -13,7 +13,7 @@ from litestar import Response, get, patch, post
 from litestar.params import FromPath, QueryParameter
 
 from kasir.errors import Fault, InvalidRequest, NotFound
-from kasir.http_types import AnyRequest, OurKasir
+from kasir.http_types import AnyRequest, OurParts
 from kasir.shop_events.shapes import AmountOut
 from kasir.shop_events.subscription_shapes import (
     PlanOut,
@@ -28,7 +28,7 @@ from kasir.subscriptions.states import State
 from kasir.web.keys import idempotency_key, keyed_router, require_api_key
 from kasir.web.problems import response
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_parameters_and_no_body
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 _LISTED_MAX: Final = 100
 _RENEWALS_MAX: Final = 400
@@ -78,34 +78,34 @@ class MetricsOut(msgspec.Struct, rename="camel"):
 
 
 @post("/api/plans", status_code=HTTPStatus.CREATED)
-async def post_plan(request: AnyRequest, kasir: OurKasir) -> PlanOut:
+async def post_plan(request: AnyRequest, parts: OurParts) -> PlanOut:
     """Create a plan. A plan cannot be changed."""
-    return shown_plan(await kasir.subscribing.make_plan(await request.body()))
+    return shown_plan(await parts.subscribing.make_plan(await request.body()))
 
 
 @get("/api/plans")
-async def get_plans(kasir: OurKasir) -> PlansOut:
+async def get_plans(parts: OurParts) -> PlansOut:
     """List the newest plans."""
-    return PlansOut([shown_plan(plan) for plan in await kasir.subscriptions.plans(_LISTED_MAX)])
+    return PlansOut([shown_plan(plan) for plan in await parts.subscriptions.plans(_LISTED_MAX)])
 
 
 @get("/api/plans/{plan_id:str}")
-async def get_plan(kasir: OurKasir, plan_id: FromPath[str]) -> PlanOut:
+async def get_plan(parts: OurParts, plan_id: FromPath[str]) -> PlanOut:
     """Return one plan."""
-    plan = await kasir.subscriptions.plan(plan_id)
+    plan = await parts.subscriptions.plan(plan_id)
     if plan is None:
         raise NotFound("plan", plan_id)
     return shown_plan(plan)
 
 
 @post("/api/subscriptions", status_code=HTTPStatus.CREATED)
-async def post_subscription(request: AnyRequest, kasir: OurKasir) -> Response[bytes]:
+async def post_subscription(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Sign a shopper up. `payment` is Adyen's answer, whose action the shop has to follow."""
     key = idempotency_key(request)
-    found, answer = await kasir.subscribing.sign_up(await request.body(), key)
+    found, answer = await parts.subscribing.sign_up(await request.body(), key)
     if answer is not None and answer.status >= HTTPStatus.BAD_REQUEST:
         return response(answer, idempotency_key=key)
-    shown = msgspec.to_builtins(await _subscription_out(kasir, found))
+    shown = msgspec.to_builtins(await _subscription_out(parts, found))
     if answer is not None:
         shown["payment"] = answer.json()
     body = msgspec.json.encode(shown)
@@ -137,7 +137,7 @@ After = Annotated[
 
 @get("/api/subscriptions", parameters=_LIST_PARAMETERS)
 async def get_subscriptions(
-    kasir: OurKasir,
+    parts: OurParts,
     status: Status = "",
     shopper: Shopper = "",
     plan: OfPlan = "",
@@ -157,72 +157,72 @@ async def get_subscriptions(
         after=after,
     )
     try:
-        found = await kasir.subscriptions.listed(wanted, limit + 1, _RENEWALS_MAX)
+        found = await parts.subscriptions.listed(wanted, limit + 1, _RENEWALS_MAX)
     except NotFound as error:
         cure = "must be `next` of an earlier page."
         raise InvalidRequest([Fault("after", cure)]) from error
-    public_url = kasir.settings.public_url
+    public_url = parts.settings.public_url
     listed = [shown_subscription(*one, public_url) for one in found[:limit]]
     return SubscriptionsOut(listed, listed[-1].id if len(found) > limit else None)
 
 
 @get("/api/subscriptions/{subscription_id:str}")
-async def get_subscription(kasir: OurKasir, subscription_id: FromPath[str]) -> SubscriptionOut:
+async def get_subscription(parts: OurParts, subscription_id: FromPath[str]) -> SubscriptionOut:
     """Return one subscription with its renewals."""
-    return await _subscription_out(kasir, subscription_id)
+    return await _subscription_out(parts, subscription_id)
 
 
 @patch("/api/subscriptions/{subscription_id:str}")
 async def patch_subscription(
-    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
     """Change the amount from the next period on, or move to another of the shopper's tokens."""
-    await kasir.subscribing.change(subscription_id, await request.body())
-    return await _subscription_out(kasir, subscription_id)
+    await parts.subscribing.change(subscription_id, await request.body())
+    return await _subscription_out(parts, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/cancel", status_code=200)
 async def post_cancel(
-    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
     """Cancel now, or with `{"at": "periodEnd"}` at the end of the paid period.
 
     `{"at": "never"}` withdraws a planned cancel.
     """
-    await kasir.subscribing.cancel(subscription_id, await request.body())
-    return await _subscription_out(kasir, subscription_id)
+    await parts.subscribing.cancel(subscription_id, await request.body())
+    return await _subscription_out(parts, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/pause", status_code=200)
 async def post_pause(
-    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
     """Pause: charge nothing from now on or, with `{"at": "periodEnd"}`, after the paid period.
 
     With `resumesAt` it is resumed at that time. `{"at": "never"}` withdraws a planned pause.
     """
-    await kasir.subscribing.pause(subscription_id, await request.body())
-    return await _subscription_out(kasir, subscription_id)
+    await parts.subscribing.pause(subscription_id, await request.body())
+    return await _subscription_out(parts, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/resume", status_code=200)
 async def post_resume(
-    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, subscription_id: FromPath[str]
 ) -> SubscriptionOut:
     """Resume after a pause, now or with `{"at": …}` at that date and time.
 
     `{"at": "never"}` withdraws a planned resume.
     """
-    await kasir.subscribing.resume(subscription_id, await request.body())
-    return await _subscription_out(kasir, subscription_id)
+    await parts.subscribing.resume(subscription_id, await request.body())
+    return await _subscription_out(parts, subscription_id)
 
 
 @post("/api/subscriptions/{subscription_id:str}/payment", status_code=200)
 async def post_payment(
-    request: AnyRequest, kasir: OurKasir, subscription_id: FromPath[str]
+    request: AnyRequest, parts: OurParts, subscription_id: FromPath[str]
 ) -> Response[bytes]:
     """Start a payment of what is owed that also saves a new token; the answer is Adyen's."""
-    return response(await kasir.subscribing.pay_again(subscription_id, await request.body()))
+    return response(await parts.subscribing.pay_again(subscription_id, await request.body()))
 
 
 First = Annotated[str, QueryParameter(name="from", description="The first day, YYYY-MM-DD.")]
@@ -234,19 +234,19 @@ Zone = Annotated[
 
 @get("/api/subscriptions/metrics", parameters=_METRICS_PARAMETERS)
 async def get_metrics(
-    kasir: OurKasir, since: First = "", until: Last = "", zone: Zone = HOME_ZONE
+    parts: OurParts, since: First = "", until: Last = "", zone: Zone = HOME_ZONE
 ) -> MetricsOut:
     """Return the metrics of each day; the default is the last thirty days."""
     if zone not in available_timezones():
         raise InvalidRequest([Fault("timeZone", "must be an IANA time zone.")])
-    today = kasir.clock.now().astimezone(ZoneInfo(zone)).date()
+    today = parts.clock.now().astimezone(ZoneInfo(zone)).date()
     last = _day_parameter("to", until) or today
     first = _day_parameter("from", since) or last - timedelta(days=_METRICS_DAYS - 1)
     if not 0 <= (last - first).days < _METRICS_DAYS_MAX:
         cure = f"must be a day up to `to`, and at most {_METRICS_DAYS_MAX} days before its end."
         raise InvalidRequest([Fault("from", cure)])
     end = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
-    counted = await kasir.subscriptions.changes_by_day(zone, end)
+    counted = await parts.subscriptions.changes_by_day(zone, end)
     return MetricsOut(zone, [_day_out(day) for day in by_day(counted, first, last)])
 
 
@@ -280,9 +280,9 @@ def _day_out(day: Day) -> DayOut:
     )
 
 
-async def _subscription_out(kasir: Kasir, subscription_id: str) -> SubscriptionOut:
-    found, renewals = await kasir.subscriptions.find(subscription_id, _RENEWALS_MAX)
-    return shown_subscription(found, renewals, kasir.settings.public_url)
+async def _subscription_out(parts: Parts, subscription_id: str) -> SubscriptionOut:
+    found, renewals = await parts.subscriptions.find(subscription_id, _RENEWALS_MAX)
+    return shown_subscription(found, renewals, parts.settings.public_url)
 
 
 async def _check(request: AnyRequest) -> None:

@@ -18,7 +18,7 @@ from kasir.webhooks import receiving
 if TYPE_CHECKING:
     from litestar.types import Receive, Scope, Send
 
-    from kasir.wiring import Kasir
+    from kasir.wiring import Parts
 
 _log = structlog.get_logger("kasir.webhooks")
 
@@ -32,7 +32,7 @@ _REQUIRED_HEADERS: Final[Mapping[int, dict[str, str]]] = {
 _FORM: Final = b"application/x-www-form-urlencoded"
 
 #: Verifies and stores a request's body.
-Store = Callable[["Kasir", "Scope", bytes], Awaitable[None]]
+Store = Callable[["Parts", "Scope", bytes], Awaitable[None]]
 
 
 class TooLarge(Exception):
@@ -51,45 +51,45 @@ async def tokens(scope: Scope, receive: Receive, send: Send) -> None:
     await _respond(scope, receive, send, _store_token)
 
 
-async def _store_standard(kasir: Kasir, scope: Scope, body: bytes) -> None:
+async def _store_standard(parts: Parts, scope: Scope, body: bytes) -> None:
     await receiving.receive(
         body,
         is_form=_header(scope, b"content-type").startswith(_FORM),
         # Where a password is set, `_receive` has checked it.
-        is_admitted=kasir.settings.webhook_password is not None,
-        keys=kasir.settings.hmac_keys,
-        inbox=kasir.inbox,
-        received_at=kasir.clock.now(),
+        is_admitted=parts.settings.webhook_password is not None,
+        keys=parts.settings.hmac_keys,
+        inbox=parts.inbox,
+        received_at=parts.clock.now(),
     )
 
 
-async def _store_token(kasir: Kasir, scope: Scope, body: bytes) -> None:
+async def _store_token(parts: Parts, scope: Scope, body: bytes) -> None:
     await receiving.receive_token(
         body,
         signature=_header(scope, b"hmacsignature").decode("latin-1"),
-        keys=kasir.settings.token_hmac_keys,
-        inbox=kasir.inbox,
-        received_at=kasir.clock.now(),
+        keys=parts.settings.token_hmac_keys,
+        inbox=parts.inbox,
+        received_at=parts.clock.now(),
     )
 
 
 async def _respond(scope: Scope, receive: Receive, send: Send, store: Store) -> None:
-    kasir: Kasir = scope["litestar_app"].state.kasir
-    status, body = await _receive(kasir, scope, receive, store)
+    parts: Parts = scope["litestar_app"].state.parts
+    status, body = await _receive(parts, scope, receive, store)
     headers = _REQUIRED_HEADERS.get(status, {})
     response = ASGIResponse(body=body, status_code=status, media_type="text/plain", headers=headers)
     await response(scope, receive, send)
 
 
-async def _receive(kasir: Kasir, scope: Scope, receive: Receive, store: Store) -> tuple[int, bytes]:
+async def _receive(parts: Parts, scope: Scope, receive: Receive, store: Store) -> tuple[int, bytes]:
     """Authenticate, verify and store a request; return the response's status and body."""
-    settings = kasir.settings
+    settings = parts.settings
     if scope.get("method") != "POST":
         return 405, b"notifications are posted"
     if not _is_authenticated(scope, settings.webhook_user, settings.webhook_password):
         return 401, b"basic authentication failed"
     try:
-        await store(kasir, scope, await _body(receive, settings.limits.webhook_bytes_max))
+        await store(parts, scope, await _body(receive, settings.limits.webhook_bytes_max))
     except TooLarge:
         return 413, f"at most {settings.limits.webhook_bytes_max} bytes".encode()
     except Unreadable as error:

@@ -14,6 +14,7 @@ from fakes import BROWSER, NOW, payment_body
 from far import plain
 from far import serving as serving_far
 from kasir.adyen import texts
+from kasir.library import kasir_of
 from kasir.money import IDR, Money
 from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
 from opened import kasir_on
@@ -132,7 +133,7 @@ async def test_a_charge_decodes_the_reply_only(
         kasir_on(fresh_database, ADYEN_TWIN_URL=adyen.url) as kasir,
     ):
         adyen.handler = plain(status, reply)
-        answer, _ = await kasir.charge(
+        answer, _ = await kasir_of(kasir).charge(
             token, Money(IDR, 1_000), reference="CHARGE", return_url="https://shop.example/"
         )
 

@@ -15,7 +15,7 @@ from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, envelope, notifica
 from kasir.adyen.signing import key_from_hex, seal
 from kasir.cli.operator import list_notices
 from kasir.webhooks.receiving import receive, receive_token
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 STATES: Final = ("held", "waiting", "foreign", "unheard_of", "unread", "read", "ignored")
@@ -26,7 +26,7 @@ TOKEN: Final = "TOKENTOKENTOKEN1"
 class Operator:
     """An operator who lists the notices of a Kasir."""
 
-    kasir: Kasir
+    kasir: Parts
     http: httpx.AsyncClient
 
     async def receive(self, **changes: Any) -> None:

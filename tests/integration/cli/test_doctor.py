@@ -14,7 +14,7 @@ from kasir.config import settings_from
 from kasir.demo.client import Walker, reference
 from kasir.demo.processes import Stage
 from kasir.gateway.account_checks import Finding
-from kasir.wiring import Kasir
+from kasir.wiring import open_parts
 
 DATABASE = "database"
 ANSWERS = "Adyen answers this key"
@@ -125,7 +125,7 @@ async def test_a_held_notice_a_name_of_two_and_a_lost_call_are_counted(
 async def test_an_attempt_that_adyen_never_speaks_of_again_is_noticed(
     environ: dict[str, str], days: int, is_red: bool
 ) -> None:
-    async with Kasir.open(settings_from(environ)) as kasir:
+    async with open_parts(settings_from(environ)) as kasir:
         over_at = kasir.clock.now() - timedelta(days=days)
         intent = an_intent(close_at=over_at, created_at=over_at - timedelta(hours=1))
         await kasir.payments.open(intent, a_question(opened_at=intent.created_at), None)
@@ -183,7 +183,7 @@ async def test_events_that_wait_are_shown_since_when_and_with_the_shops_last_ans
     says: str,
 ) -> None:
     given = {**environ, **events_settings}
-    async with Kasir.open(settings_from(given)) as kasir:
+    async with open_parts(settings_from(given)) as kasir:
         # One that was delivered, which the answer belongs to.
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, tries, delivered_at)"
@@ -216,7 +216,7 @@ async def test_an_event_that_is_not_sent_any_more_is_shown_for_a_week(
     environ: dict[str, str], days: int, is_well: bool
 ) -> None:
     given = {**environ, **WITH_EVENTS}
-    async with Kasir.open(settings_from(given)) as kasir:
+    async with open_parts(settings_from(given)) as kasir:
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at) VALUES"
             " ('evt_1', 'pay_1', 'x', now(), '', 11, now() - $1 * interval '1 day')",
@@ -234,7 +234,7 @@ async def test_a_token_whose_webhook_was_lost_is_adopted_and_reported(
     shopper = reference("doctor")
     await walker.twin("PUT", "/twin/knobs", {"tokensTold": "never"})
     try:
-        async with Kasir.open(settings_from(environ)) as kasir:
+        async with open_parts(settings_from(environ)) as kasir:
             body = walker.payment(
                 reference("doctor"),
                 storePaymentMethod=True,
@@ -302,7 +302,7 @@ async def test_live_with_a_test_account_and_no_key_of_the_token_webhook_is_mixed
 async def test_tokens_that_adyen_does_not_answer_for_are_counted_and_red(
     environ: dict[str, str], walker: Walker
 ) -> None:
-    async with Kasir.open(settings_from(environ)) as kasir:
+    async with open_parts(settings_from(environ)) as kasir:
         await kasir.pool.execute(
             "INSERT INTO shopper (shopper_reference, look_at) VALUES ($1, now())",
             reference("doctor"),

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 
 @pytest_asyncio.fixture
-async def kasir_of_jobs(fresh_database: str) -> AsyncIterator[Kasir]:
+async def kasir_of_jobs(fresh_database: str) -> AsyncIterator[Parts]:
     """Kasir, and no worker but those that a test starts."""
     async with kasir_on(fresh_database) as kasir:
         yield kasir

@@ -19,10 +19,11 @@ from far import Far, serving
 from kasir.cli.doctor import findings_of
 from kasir.clock import OffsetClock
 from kasir.demo.client import until
+from kasir.gateway.account_checks import check_account
 from kasir.gateway.clock_check import ClockCheck
 from kasir.gateway.wire import Wire
 from kasir.jobs.worker import work
-from kasir.wiring import Kasir
+from kasir.wiring import Parts, open_parts
 from opened import NOWHERE, kasir_on, settings_on
 
 LEAP: Final = timedelta(hours=2)
@@ -53,12 +54,12 @@ async def adyen() -> AsyncIterator[Adyen]:
 
 
 @asynccontextmanager
-async def a_kasir(database: str, url: str, machine: OffsetClock) -> AsyncIterator[Kasir]:
-    async with Kasir.open(settings_on(database, ADYEN_TWIN_URL=url), machine=machine) as kasir:
+async def a_kasir(database: str, url: str, machine: OffsetClock) -> AsyncIterator[Parts]:
+    async with open_parts(settings_on(database, ADYEN_TWIN_URL=url), machine=machine) as kasir:
         yield kasir
 
 
-async def an_attempt(kasir: Kasir) -> None:
+async def an_attempt(kasir: Parts) -> None:
     """A payment that nobody finished, and whose time is over in half an hour."""
     now = datetime.now(UTC)
     question = a_question(opened_at=now, asked_at=now)
@@ -68,7 +69,7 @@ async def an_attempt(kasir: Kasir) -> None:
 
 
 @asynccontextmanager
-async def a_worker(kasir: Kasir) -> AsyncIterator[None]:
+async def a_worker(kasir: Parts) -> AsyncIterator[None]:
     stop = asyncio.Event()
     working = asyncio.create_task(work(kasir, stop))
     try:
@@ -131,10 +132,10 @@ async def test_a_clock_that_is_far_from_adyens_is_not_trusted(
     async with a_kasir(fresh_database, adyen.far.url, OffsetClock()) as kasir:
         before = await kasir.times.agree()
         adyen.ahead = ahead
-        await kasir.examine()
+        await check_account(kasir.checkout.wire, kasir.settings.merchant_account)
         meanwhile = await kasir.times.agree()
         adyen.ahead = timedelta(seconds=20)
-        await kasir.examine()
+        await check_account(kasir.checkout.wire, kasir.settings.merchant_account)
         after = await kasir.times.agree()
 
     assert (before, meanwhile, after) == (True, False, True)

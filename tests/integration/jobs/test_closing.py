@@ -22,7 +22,7 @@ from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.payment import Payment
 from kasir.requests.payment_links import LinkAttempt
 from kasir.webhooks.receiving import receive
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 MINUTE: Final = timedelta(minutes=1)
@@ -44,7 +44,7 @@ class Hand(Clock):
 class Closed:
     """A Kasir whose Adyen answers `/cancels` as a test says."""
 
-    def __init__(self, kasir: Kasir, clock: Hand, far: Far) -> None:
+    def __init__(self, kasir: Parts, clock: Hand, far: Far) -> None:
         self.kasir = kasir
         self.clock = clock
         self.cancels: list[str] = []

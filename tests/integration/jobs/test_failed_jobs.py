@@ -21,11 +21,11 @@ from kasir.jobs.kinds import JobKind
 from kasir.jobs.worker import work
 from kasir.limits import Limits
 from kasir.web.app import create_app
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import until
 
 
-async def _work_until(kasir: Kasir, query: str) -> list[Any]:
+async def _work_until(kasir: Parts, query: str) -> list[Any]:
     """Let a worker do what there is until a query says yes; gives what it logged."""
     stop = asyncio.Event()
     with capture_logs() as logs:
@@ -36,7 +36,7 @@ async def _work_until(kasir: Kasir, query: str) -> list[Any]:
     return logs
 
 
-async def _fail(kasir: Kasir, *payloads: bytes) -> None:
+async def _fail(kasir: Parts, *payloads: bytes) -> None:
     """Jobs whose handler raises: no payment has such an id."""
     async with kasir.pool.acquire() as connection:
         await engine.enqueue(connection, "breaks", payloads)
@@ -55,7 +55,7 @@ async def _fail(kasir: Kasir, *payloads: bytes) -> None:
 
 
 async def test_a_failed_job_is_listed_with_what_it_was_about_and_why(
-    kasir_of_jobs: Kasir,
+    kasir_of_jobs: Parts,
 ) -> None:
     await _fail(kasir_of_jobs, b"pay_1")
     (job,) = await failed.failed(kasir_of_jobs.pool, 10)
@@ -66,7 +66,7 @@ async def test_a_failed_job_is_listed_with_what_it_was_about_and_why(
     assert (count, since) == (1, job.failed_at)
 
 
-async def test_a_failed_job_whose_log_is_gone_is_listed_all_the_same(kasir_of_jobs: Kasir) -> None:
+async def test_a_failed_job_whose_log_is_gone_is_listed_all_the_same(kasir_of_jobs: Parts) -> None:
     await _fail(kasir_of_jobs, b"pay_1")
     await kasir_of_jobs.pool.execute("DELETE FROM pgqueuer_log")
     (job,) = await failed.failed(kasir_of_jobs.pool, 10)
@@ -75,7 +75,7 @@ async def test_a_failed_job_whose_log_is_gone_is_listed_all_the_same(kasir_of_jo
 
 
 async def test_the_commands_list_failed_jobs_and_run_them_again(
-    kasir_of_jobs: Kasir,
+    kasir_of_jobs: Parts,
     fresh_database: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -123,14 +123,14 @@ def test_a_job_that_did_not_fail_is_told_in_a_line_and_one_that_is_no_number_is_
 
 
 async def test_failed_jobs_make_the_doctor_red_and_are_counted_in_the_metrics(
-    kasir_of_jobs: Kasir,
+    kasir_of_jobs: Parts,
 ) -> None:
     kasir = kasir_of_jobs
     well = await doctor._jobs(kasir)  # noqa: SLF001  # The whole needs a twin.
     await _fail(kasir, b"pay_1", b"pay_2")
     red = await doctor._jobs(kasir)  # noqa: SLF001
     app = create_app(kasir.settings)
-    app.state.kasir = kasir
+    app.state.parts = kasir
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),  # type: ignore[arg-type]  # Litestar is an ASGI app.
         base_url="http://kasir",
@@ -145,7 +145,7 @@ async def test_failed_jobs_make_the_doctor_red_and_are_counted_in_the_metrics(
 
 
 async def test_a_job_that_failed_for_a_moment_is_run_again_by_the_worker(
-    kasir_of_jobs: Kasir,
+    kasir_of_jobs: Parts,
 ) -> None:
     async with kasir_of_jobs.pool.acquire() as connection:
         await engine.enqueue(connection, JobKind.READ_NOTICES, [b"x"])
@@ -160,7 +160,7 @@ async def test_a_job_that_failed_for_a_moment_is_run_again_by_the_worker(
     assert {"event": "cleaned up", "retried": 1, "removed": {}, "log_level": "info"} in logs
 
 
-async def test_a_job_that_fails_again_and_again_is_left_to_a_person(kasir_of_jobs: Kasir) -> None:
+async def test_a_job_that_fails_again_and_again_is_left_to_a_person(kasir_of_jobs: Parts) -> None:
     await _fail(kasir_of_jobs, b"pay_1")
     retries = Limits().job_retries_max
     counts = []
@@ -173,7 +173,7 @@ async def test_a_job_that_fails_again_and_again_is_left_to_a_person(kasir_of_job
 
 
 async def test_workers_that_start_one_after_another_use_up_no_retries_of_what_failed_just_now(
-    kasir_of_jobs: Kasir,
+    kasir_of_jobs: Parts,
 ) -> None:
     await kasir_of_jobs.pool.execute(
         "INSERT INTO pgqueuer (priority, entrypoint, status, updated) VALUES"
@@ -190,7 +190,7 @@ async def test_workers_that_start_one_after_another_use_up_no_retries_of_what_fa
     assert (left.job, left.tries) == ("just_now", 1)
 
 
-async def test_a_clean_up_that_fails_is_logged_and_the_work_goes_on(kasir_of_jobs: Kasir) -> None:
+async def test_a_clean_up_that_fails_is_logged_and_the_work_goes_on(kasir_of_jobs: Parts) -> None:
     await kasir_of_jobs.pool.execute("ALTER TABLE event RENAME COLUMN delivered_at TO taken_at")
     async with kasir_of_jobs.pool.acquire() as connection:
         await engine.enqueue(connection, JobKind.CLOSE, [b"pay_none"])
@@ -200,7 +200,7 @@ async def test_a_clean_up_that_fails_is_logged_and_the_work_goes_on(kasir_of_job
     assert ("cleaning failed", "UndefinedColumnError") in found
 
 
-async def test_all_failed_jobs_are_run_again_however_many(kasir_of_jobs: Kasir) -> None:
+async def test_all_failed_jobs_are_run_again_however_many(kasir_of_jobs: Parts) -> None:
     await kasir_of_jobs.pool.execute(
         "INSERT INTO pgqueuer (priority, entrypoint, status)"
         " SELECT 0, 'x', 'failed' FROM generate_series(1, 2_300)"

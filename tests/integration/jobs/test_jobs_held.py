@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from kasir.jobs import engine
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import until
 
 HELD = 20
@@ -32,7 +32,7 @@ class Work:
 
 
 async def test_a_worker_holds_no_more_jobs_than_it_is_let_and_does_them_all(
-    fresh_database: str, kasir_of_jobs: Kasir
+    fresh_database: str, kasir_of_jobs: Parts
 ) -> None:
     async with kasir_of_jobs.pool.acquire() as connection:
         await engine.enqueue(connection, "work", [b"x"] * FLOOD)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from kasir.jobs import engine
 from kasir.jobs.engine import Handler
 from kasir.store.database import Pool
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import a_database, kasir_on
 
 AWAY = asyncpg.ReadOnlySQLTransactionError("cannot execute UPDATE in a read-only transaction")
@@ -39,7 +39,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_RESTART_AFTER_S", 0.01)
 
 
-async def put_in(kasir: Kasir) -> None:
+async def put_in(kasir: Parts) -> None:
     async with kasir.pool.acquire() as connection:
         await engine.enqueue(connection, "work", [b""])
 
@@ -49,7 +49,7 @@ async def left(pool: Pool) -> list[str]:
     return [row["status"] for row in rows]
 
 
-async def work(kasir: Kasir, handler: Handler, stop: asyncio.Event) -> None:
+async def work(kasir: Parts, handler: Handler, stop: asyncio.Event) -> None:
     await engine.work(kasir.pool, {"work": handler}, stop, 20, asyncio.Event())
 
 

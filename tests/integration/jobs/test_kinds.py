@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 
 from kasir.jobs.kinds import JobKind
 from kasir.jobs.worker import handlers_of
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 
-async def test_each_kind_of_job_has_a_handler(kasir_of_jobs: Kasir) -> None:
+async def test_each_kind_of_job_has_a_handler(kasir_of_jobs: Parts) -> None:
     async with AsyncExitStack() as stack:
         handlers = await handlers_of(kasir_of_jobs, stack)
 

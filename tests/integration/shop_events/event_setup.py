@@ -18,7 +18,7 @@ from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.shapes import AmountOut
 from kasir.store.outbox import Outbox, OutgoingEvent
 from kasir.store.vault import Vault
-from kasir.wiring import Kasir
+from kasir.wiring import Parts, open_parts
 from opened import NOWHERE
 
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
@@ -26,7 +26,7 @@ SECRET: Final = "whsec_" + "c2VjcmV0" * 4
 PATIENCE_S: Final = 40
 
 
-async def write_events(kasir: Kasir, *subjects: str) -> list[str]:
+async def write_events(kasir: Parts, *subjects: str) -> list[str]:
     """Write an event for each subject, in order, as a change of a payment does; returns the ids."""
     ids = SortableIds(lambda: 0)
     outbox = Outbox(ids, kasir.clock, Vault(kasir.settings.secrets), is_pushed=True)
@@ -41,7 +41,7 @@ async def write_events(kasir: Kasir, *subjects: str) -> list[str]:
 
 
 @asynccontextmanager
-async def working(kasir: Kasir) -> AsyncIterator[None]:
+async def working(kasir: Parts) -> AsyncIterator[None]:
     """Run a worker, as `kasir worker` does."""
     stop = asyncio.Event()
     task = asyncio.create_task(work(kasir, stop))
@@ -68,7 +68,7 @@ async def until(is_so: Callable[[], Any]) -> None:
 @asynccontextmanager
 async def kasir_with_shop(
     database: str, url: str, clock: Clock | None = None, **limits: Any
-) -> AsyncIterator[Kasir]:
+) -> AsyncIterator[Parts]:
     """Kasir on a database, with the shop's address and with these limits."""
     settings = settings_from(
         {
@@ -81,5 +81,5 @@ async def kasir_with_shop(
         }
     )
     changed = replace(settings, limits=Limits(**limits))
-    async with Kasir.open(changed, clock=clock) as kasir:
+    async with open_parts(changed, clock=clock) as kasir:
         yield kasir

@@ -10,11 +10,11 @@ from fakes import a_question
 from integration.shop_events.account import Sold
 from kasir.adyen.replies import Answer
 from kasir.payments.question import Kind
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 
 @pytest.fixture
-def sold(kasir: Kasir) -> Sold:
+def sold(kasir: Parts) -> Sold:
     return Sold(kasir)
 
 

@@ -6,17 +6,17 @@ import pytest
 
 from far import plain, serving
 from integration.shop_events.event_setup import kasir_with_shop, until, working, write_events
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 
-async def _cut_all(kasir: Kasir) -> None:
+async def _cut_all(kasir: Parts) -> None:
     await kasir.pool.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
 
 
-async def _is_listening(kasir: Kasir) -> bool:
+async def _is_listening(kasir: Parts) -> bool:
     return bool(
         await kasir.pool.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

@@ -30,7 +30,7 @@ from integration.shop_events.event_setup import SECRET, write_events
 from kasir.clock import SystemClock
 from kasir.shop_events.sender import EventSender, SendResult
 from kasir.store.outbox import StoredEvent
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import a_database, kasir_on
 
 #: What the buffers between a shop and a client that does not read may hold.
@@ -39,7 +39,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 
 @pytest.fixture
-async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
     async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
         yield opened
 
@@ -54,7 +54,7 @@ def sender_to(url: str, timeout_s: float = 15.0) -> EventSender:
     return EventSender(url, [SECRET], timeout_s, SystemClock())
 
 
-async def one_try(kasir: Kasir, url: str, timeout_s: float = 15.0) -> SendResult:
+async def one_try(kasir: Parts, url: str, timeout_s: float = 15.0) -> SendResult:
     """Try once to deliver an event to a shop; returns what is stored of the try."""
     (name,) = await write_events(kasir, "pay_1")
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
@@ -64,7 +64,7 @@ async def one_try(kasir: Kasir, url: str, timeout_s: float = 15.0) -> SendResult
     return SendResult(row["status"], row["error"])
 
 
-async def delivery_state(kasir: Kasir) -> tuple[int, bool, bool]:
+async def delivery_state(kasir: Parts) -> tuple[int, bool, bool]:
     """The only event: its tries, whether another follows soon, whether it is delivered."""
     row = await kasir.pool.fetchrow(
         "SELECT tries, due_at BETWEEN now() AND now() + interval '1 minute' AS is_soon,"
@@ -82,7 +82,7 @@ def logged(printed: str) -> list[tuple[str, dict[str, str]]]:
 
 @pytest.mark.parametrize("status", [300, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503, 599])
 async def test_a_shop_that_refuses_is_asked_again_soon_and_no_redirect_is_followed(
-    kasir: Kasir, far: Far, status: int, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, far: Far, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with serving() as elsewhere:
         elsewhere.handler = plain(204, b"")
@@ -100,7 +100,7 @@ async def test_a_shop_that_refuses_is_asked_again_soon_and_no_redirect_is_follow
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 async def test_any_2xx_takes_an_event_and_nothing_is_logged(
-    kasir: Kasir, far: Far, status: int, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, far: Far, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     far.handler = plain(status, b"")
 
@@ -125,7 +125,7 @@ async def test_any_2xx_takes_an_event_and_nothing_is_logged(
     ],
 )
 async def test_a_shop_that_gives_no_whole_answer_is_asked_again_soon(
-    kasir: Kasir, behave: Behave, error: str, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, behave: Behave, error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with badly(behave) as shop:
         result = await one_try(kasir, shop.url)
@@ -148,7 +148,7 @@ async def test_a_shop_that_gives_no_whole_answer_is_asked_again_soon(
     ],
 )
 async def test_a_shop_that_hangs_is_given_its_time_and_asked_again_soon(
-    kasir: Kasir, behave: Behave, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, behave: Behave, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with badly(behave) as shop:
         result = await one_try(kasir, shop.url, timeout_s=0.5)
@@ -160,7 +160,7 @@ async def test_a_shop_that_hangs_is_given_its_time_and_asked_again_soon(
 
 
 async def test_a_shop_that_refuses_connections_is_asked_again_soon(
-    kasir: Kasir, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as nobody:  # Bound, and not listening: whoever connects is refused.
         nobody.bind(("127.0.0.1", 0))
@@ -180,7 +180,7 @@ async def test_a_shop_that_refuses_connections_is_asked_again_soon(
     ],
 )
 async def test_the_status_counts_though_the_rest_breaks_off(
-    kasir: Kasir, end: object, status: int
+    kasir: Parts, end: object, status: int
 ) -> None:
     assert callable(end)
     head = f"HTTP/1.1 {status} So\r\nContent-Length: 1000\r\n\r\nabc"
@@ -193,7 +193,7 @@ async def test_the_status_counts_though_the_rest_breaks_off(
 
 @pytest.mark.parametrize("status", [200, 500])
 async def test_an_answer_of_100_mb_counts_by_its_status_and_is_not_read(
-    kasir: Kasir, status: int
+    kasir: Parts, status: int
 ) -> None:
     async with badly(huge(status)) as shop:
         result = await one_try(kasir, shop.url)
@@ -211,7 +211,7 @@ async def _tls_is_cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 async def test_a_shop_that_closes_tls_before_it_is_agreed_on_is_asked_again_soon(
-    kasir: Kasir, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = await asyncio.start_server(_tls_is_cut, "127.0.0.1", 0)
     async with server:
@@ -224,7 +224,7 @@ async def test_a_shop_that_closes_tls_before_it_is_agreed_on_is_asked_again_soon
 
 
 async def test_a_shop_with_an_untrusted_certificate_gets_no_event(
-    kasir: Kasir, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
@@ -247,7 +247,7 @@ async def test_a_cookie_of_the_shops_is_not_brought_back(far: Far) -> None:
 
 
 async def test_an_event_that_no_key_opens_is_tried_again_and_its_job_does_not_fail(
-    kasir: Kasir, far: Far, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, far: Far, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (name,) = await write_events(kasir, "pay_1")
     await kasir.pool.execute("UPDATE event SET payload = $1", b"sealed with another key")
@@ -265,7 +265,7 @@ async def test_an_event_that_no_key_opens_is_tried_again_and_its_job_does_not_fa
 
 
 async def test_what_another_job_delivered_meanwhile_is_not_sent_again_because_this_one_failed(
-    kasir: Kasir, far: Far
+    kasir: Parts, far: Far
 ) -> None:
     await write_events(kasir, "pay_1")
     event_id = await kasir.pool.fetchval("SELECT id FROM event")

@@ -14,7 +14,7 @@ from kasir.payments.facts import DisputeDetails
 from kasir.payments.payment import Intent
 from kasir.payments.status import Status
 from kasir.shop_events.shapes import shown
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 DEADLINE: Final = "2026-12-18T10:15:30+01:00"
 ANNOUNCED: Final[dict[str, Any]] = {
@@ -52,7 +52,7 @@ LOST: Final[dict[str, Any]] = {
 
 
 @pytest.fixture
-def sold(kasir: Kasir) -> Sold:
+def sold(kasir: Parts) -> Sold:
     return Sold(kasir)
 
 

@@ -22,7 +22,7 @@ from integration.shop_events.event_setup import (
 from kasir.clock import OffsetClock, SystemClock
 from kasir.shop_events.sender import EventSender
 from kasir.store.deliveries import DeliveryState, deliveries, resend
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 SECOND: Final = timedelta(seconds=1)
 #: As docs/api.md has it: after 5 seconds, then 1, 5 and 30 minutes, 2, 5, 10, 10, 14 and 24 hours.
@@ -32,14 +32,14 @@ WAITS: Final = [
 ]
 
 
-async def tried(kasir: Kasir, shop: Far, name: str) -> None:
+async def tried(kasir: Parts, shop: Far, name: str) -> None:
     """Try to deliver an event once, as its job does."""
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
     async with EventSender(shop.url, [SECRET], 15, SystemClock()) as sender:
         await kasir.delivery.deliver(event_id, sender)
 
 
-async def states(kasir: Kasir) -> dict[str, list[str]]:
+async def states(kasir: Parts) -> dict[str, list[str]]:
     """Which events are in which state."""
     return {
         state.value: [one.id for one in await deliveries(kasir.pool, state, 100)]
@@ -135,7 +135,7 @@ async def test_no_event_of_a_payment_overtakes_one_that_fails(fresh_database: st
     assert received.count(others) == 1
 
 
-async def _refusals(kasir: Kasir, count: int) -> bool:
+async def _refusals(kasir: Parts, count: int) -> bool:
     found = await kasir.pool.fetchval("SELECT count(*) FROM event_try WHERE status = 500")
     return bool(found == count)
 
@@ -162,7 +162,7 @@ async def test_a_shop_that_hangs_holds_so_many_jobs_and_no_other_work_waits_for_
     assert jobs == 8
 
 
-async def _wait_for_other_jobs(kasir: Kasir, count: int) -> None:
+async def _wait_for_other_jobs(kasir: Parts, count: int) -> None:
     async with kasir.pool.acquire() as connection, connection.transaction():
         for number in range(count):
             await connection.execute(

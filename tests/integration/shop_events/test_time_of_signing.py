@@ -19,7 +19,7 @@ from integration.shop_events.event_setup import (
     write_events,
 )
 from kasir.clock import OffsetClock
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 NEWER = "whsec_" + "bmV3ZXIu" * 4
@@ -70,6 +70,6 @@ async def test_each_try_is_signed_anew_and_what_happened_keeps_its_time(
     assert len(believed) == 3
 
 
-async def _has_tries(kasir: Kasir, number: int) -> bool:
+async def _has_tries(kasir: Parts, number: int) -> bool:
     stored: int = await kasir.pool.fetchval("SELECT count(*) FROM event_try")
     return stored >= number

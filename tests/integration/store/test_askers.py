@@ -24,7 +24,7 @@ from kasir.demo.processes import free_port
 from kasir.errors import StillRunning
 from kasir.store.askers import SPACE, Asker
 from kasir.store.database import TROUBLE
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 
@@ -63,19 +63,19 @@ async def slow() -> AsyncIterator[Slow]:
 
 
 @asynccontextmanager
-async def a_kasir(database: str, slow: Slow) -> AsyncIterator[Kasir]:
+async def a_kasir(database: str, slow: Slow) -> AsyncIterator[Parts]:
     async with kasir_on(database, ADYEN_TWIN_URL=slow.far.url) as kasir:
         yield kasir
 
 
-async def pay(kasir: Kasir) -> Answer:
+async def pay(kasir: Parts) -> Answer:
     """Pay under the shop's one key."""
     body = json.dumps(payment_body()).encode()
     answer, _ = await kasir.checkout.payments(body, 72, "order-1")
     return answer
 
 
-async def paid(kasir: Kasir) -> Answer:
+async def paid(kasir: Parts) -> Answer:
     """Pay as a shop does that asks again for as long as it is told to."""
 
     async def ask() -> Answer | None:
@@ -298,7 +298,7 @@ async def alive_for_a_moment(asker: Asker) -> None:
         raise AssertionError("nobody got so far")
 
 
-async def until_waited_for(kasir: Kasir) -> None:
+async def until_waited_for(kasir: Parts) -> None:
     """Wait until somebody waits for a lock of those who ask."""
 
     async def waiting() -> int:

@@ -11,7 +11,7 @@ from fakes import NOW
 from kasir.jobs import engine
 from kasir.store import deliveries
 from kasir.webhooks import notices
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import a_database, kasir_on
 
 MANY: Final = 2_300
@@ -31,13 +31,13 @@ CREATE TRIGGER too_slow AFTER UPDATE ON {table} REFERENCING NEW TABLE AS changed
 
 
 @pytest.fixture
-async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
     async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
         await opened.pool.execute(SLOW + ON.format(table="notice") + ON.format(table="event"))
         yield opened
 
 
-async def test_all_held_notices_are_replayed_however_many(kasir: Kasir) -> None:
+async def test_all_held_notices_are_replayed_however_many(kasir: Parts) -> None:
     await kasir.pool.execute(
         "INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names, state)"
         " SELECT sha256(number::text::bytea), 'standard', '', now(), now(), 'AUTHORISATION', '{}',"
@@ -52,7 +52,7 @@ async def test_all_held_notices_are_replayed_however_many(kasir: Kasir) -> None:
     assert await notices.held(kasir.pool) == []
 
 
-async def test_all_events_given_up_lately_are_sent_again_however_many(kasir: Kasir) -> None:
+async def test_all_events_given_up_lately_are_sent_again_however_many(kasir: Parts) -> None:
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at)"
         " SELECT 'evt_' || number, 'pay_1', 'payment.failed', $2, '', 11, $2"

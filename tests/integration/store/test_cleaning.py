@@ -18,7 +18,7 @@ from kasir.payments.status import Status
 from kasir.store.cleaning import SQL, Cleaning
 from kasir.store.inbox import NoticeState
 from kasir.webhooks.notices import replay
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import a_database, kasir_on, until
 
 DAY = timedelta(days=1)
@@ -28,22 +28,22 @@ OLD, YOUNG = 400 * DAY, DAY
 
 
 @pytest.fixture
-async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
     async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
         yield opened
 
 
-def cleaning(kasir: Kasir, clock: Clock | None = None, most: int = 1000) -> Cleaning:
+def cleaning(kasir: Parts, clock: Clock | None = None, most: int = 1000) -> Cleaning:
     return Cleaning(
         pool=kasir.pool, clock=clock or SystemClock(), kept=KEPT, batch_max=most, pause_s=0
     )
 
 
-async def clean(kasir: Kasir, clock: Clock | None = None, most: int = 1000) -> dict[str, int]:
+async def clean(kasir: Parts, clock: Clock | None = None, most: int = 1000) -> dict[str, int]:
     return await cleaning(kasir, clock, most).clean(asyncio.Event())
 
 
-async def grow_old(kasir: Kasir, age: timedelta = OLD) -> None:
+async def grow_old(kasir: Parts, age: timedelta = OLD) -> None:
     """Let all there is have happened that long ago."""
     for table, columns in {
         "notice": ("received_at", "read_at"),
@@ -59,7 +59,7 @@ async def grow_old(kasir: Kasir, age: timedelta = OLD) -> None:
         await kasir.pool.execute(f"UPDATE {table} SET {moved} {where}", age)
 
 
-async def jobs(kasir: Kasir, **statuses: int) -> None:
+async def jobs(kasir: Parts, **statuses: int) -> None:
     for status, count in statuses.items():
         await kasir.pool.execute(
             "INSERT INTO pgqueuer (priority, entrypoint, status)"
@@ -69,7 +69,7 @@ async def jobs(kasir: Kasir, **statuses: int) -> None:
         )
 
 
-async def log(kasir: Kasir, count: int) -> None:
+async def log(kasir: Parts, count: int) -> None:
     await kasir.pool.execute(
         "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)"
         " SELECT n, 'successful', 0, 'x', now() - n * interval '1 second'"
@@ -78,7 +78,7 @@ async def log(kasir: Kasir, count: int) -> None:
     )
 
 
-async def notices(kasir: Kasir, count: int, state: str = "read") -> None:
+async def notices(kasir: Parts, count: int, state: str = "read") -> None:
     await kasir.pool.execute(
         "INSERT INTO notice (key, kind, item, received_at, read_at, state, event_code, names)"
         " SELECT sha256(($1 || n)::bytea), 'standard', 'words', now(), now(), $1, 'REFUND',"
@@ -88,7 +88,7 @@ async def notices(kasir: Kasir, count: int, state: str = "read") -> None:
     )
 
 
-async def events(kasir: Kasir, **counts: int) -> None:
+async def events(kasir: Parts, **counts: int) -> None:
     for kind, count in counts.items():
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, due_at, delivered_at)"
@@ -100,7 +100,7 @@ async def events(kasir: Kasir, **counts: int) -> None:
 
 
 async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_row_stays(
-    kasir: Kasir,
+    kasir: Parts,
 ) -> None:
     account = Account(kasir)
     ours, psp = await account.opens(), account.psp()
@@ -130,7 +130,7 @@ async def _nothing(_: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in NoticeState if state != "read"])
-async def test_a_notice_that_may_be_read_again_keeps_its_body(kasir: Kasir, state: str) -> None:
+async def test_a_notice_that_may_be_read_again_keeps_its_body(kasir: Parts, state: str) -> None:
     await notices(kasir, 3, state)
     await grow_old(kasir)
     await clean(kasir)
@@ -140,7 +140,7 @@ async def test_a_notice_that_may_be_read_again_keeps_its_body(kasir: Kasir, stat
 
 
 async def test_a_contract_whose_body_was_removed_is_not_shown_by_its_payments_name(
-    kasir: Kasir,
+    kasir: Parts,
 ) -> None:
     await notices(kasir, 1)
     await kasir.pool.execute("UPDATE notice SET item = '', event_code = 'RECURRING_CONTRACT'")
@@ -149,7 +149,7 @@ async def test_a_contract_whose_body_was_removed_is_not_shown_by_its_payments_na
     assert shown.psp_reference == ""
 
 
-async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: Kasir) -> None:
+async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: Parts) -> None:
     # One of the last kind was given up, or there is no address and nobody knows who fetched it.
     await events(kasir, delivered=3, due=2, never=4)
     await grow_old(kasir)
@@ -160,7 +160,7 @@ async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: 
     assert [row["name"] for row in left] == ["due1", "due2", "never1", "never2", "never3", "never4"]
 
 
-async def test_the_log_and_failed_jobs_go_and_jobs_that_are_to_be_done_stay(kasir: Kasir) -> None:
+async def test_the_log_and_failed_jobs_go_and_jobs_that_are_to_be_done_stay(kasir: Parts) -> None:
     await jobs(kasir, queued=2, picked=3, failed=4)
     await log(kasir, 5)
     await kasir.pool.execute(
@@ -175,7 +175,7 @@ async def test_the_log_and_failed_jobs_go_and_jobs_that_are_to_be_done_stay(kasi
     assert [tuple(row) for row in left] == [("queued", 2), ("picked", 3)]
 
 
-async def test_what_is_young_stays(kasir: Kasir) -> None:
+async def test_what_is_young_stays(kasir: Parts) -> None:
     await jobs(kasir, failed=1)
     await log(kasir, 1)
     await notices(kasir, 1)
@@ -185,7 +185,7 @@ async def test_what_is_young_stays(kasir: Kasir) -> None:
     assert await clean(kasir) == {}
 
 
-async def test_keys_facts_and_payments_stay_for_ever(kasir: Kasir) -> None:
+async def test_keys_facts_and_payments_stay_for_ever(kasir: Parts) -> None:
     account = Account(kasir)
     ours = await account.opens()
     await account.hears(account.psp(), echo=ours.id)
@@ -201,7 +201,7 @@ async def test_keys_facts_and_payments_stay_for_ever(kasir: Kasir) -> None:
 
 
 async def test_many_old_rows_are_removed_in_batches_and_each_statement_is_bounded(
-    kasir: Kasir,
+    kasir: Parts,
 ) -> None:
     await log(kasir, 25_500)
     await notices(kasir, 2_500)
@@ -213,14 +213,14 @@ async def test_many_old_rows_are_removed_in_batches_and_each_statement_is_bounde
     assert sorted(row["size"] for row in sizes) == [500, 1000, 1000]
 
 
-async def test_many_of_one_moment_all_go(kasir: Kasir) -> None:
+async def test_many_of_one_moment_all_go(kasir: Parts) -> None:
     await events(kasir, delivered=2_500)
     await grow_old(kasir)
 
     assert await clean(kasir, most=100) == {"events": 2_500}
 
 
-async def test_locked_rows_are_skipped_and_nobody_waits_for_them(kasir: Kasir) -> None:
+async def test_locked_rows_are_skipped_and_nobody_waits_for_them(kasir: Parts) -> None:
     await events(kasir, delivered=5)
     await grow_old(kasir)
     async with kasir.pool.acquire() as holder, holder.transaction():
@@ -231,7 +231,7 @@ async def test_locked_rows_are_skipped_and_nobody_waits_for_them(kasir: Kasir) -
     assert (first, second) == ({"events": 4}, {"events": 1})
 
 
-async def test_several_workers_at_once_remove_each_thing_once(kasir: Kasir) -> None:
+async def test_several_workers_at_once_remove_each_thing_once(kasir: Parts) -> None:
     await log(kasir, 3_000)
     await grow_old(kasir)
     done = await asyncio.gather(*(clean(kasir, most=100) for _ in range(4)))
@@ -240,7 +240,7 @@ async def test_several_workers_at_once_remove_each_thing_once(kasir: Kasir) -> N
     assert await kasir.pool.fetchval("SELECT count(*) FROM pgqueuer_log") == 0
 
 
-async def test_a_clock_that_leapt_ahead_removes_nothing(kasir: Kasir) -> None:
+async def test_a_clock_that_leapt_ahead_removes_nothing(kasir: Parts) -> None:
     await jobs(kasir, failed=1)
     await log(kasir, 1)
     await notices(kasir, 1)
@@ -249,14 +249,14 @@ async def test_a_clock_that_leapt_ahead_removes_nothing(kasir: Kasir) -> None:
     assert await clean(kasir, FrozenClock(datetime.now(UTC) + OLD)) == {}
 
 
-async def test_with_a_clock_in_the_past_rows_are_removed_later(kasir: Kasir) -> None:
+async def test_with_a_clock_in_the_past_rows_are_removed_later(kasir: Parts) -> None:
     await events(kasir, delivered=1)
     await grow_old(kasir)
 
     assert await clean(kasir, FrozenClock(NOW - OLD)) == {}
 
 
-async def test_what_a_test_clock_stamped_ahead_of_time_has_not_grown_old(kasir: Kasir) -> None:
+async def test_what_a_test_clock_stamped_ahead_of_time_has_not_grown_old(kasir: Parts) -> None:
     await notices(kasir, 1)
     await events(kasir, delivered=1)
     await grow_old(kasir, -OLD)
@@ -264,7 +264,7 @@ async def test_what_a_test_clock_stamped_ahead_of_time_has_not_grown_old(kasir: 
     assert await clean(kasir) == {}
 
 
-async def test_a_stop_is_heeded_between_two_batches(kasir: Kasir) -> None:
+async def test_a_stop_is_heeded_between_two_batches(kasir: Parts) -> None:
     await log(kasir, 300)
     await grow_old(kasir)
     stop = asyncio.Event()
@@ -287,7 +287,7 @@ async def test_a_stop_is_heeded_between_two_batches(kasir: Kasir) -> None:
     ],
 )
 async def test_what_is_old_is_found_by_an_index_and_not_by_looking_at_all(
-    kasir: Kasir, name: str, index: str
+    kasir: Parts, name: str, index: str
 ) -> None:
     await notices(kasir, 20_000)
     await events(kasir, delivered=20_000)

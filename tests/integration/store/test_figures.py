@@ -13,13 +13,13 @@ from kasir.ids import PaymentId
 from kasir.store import diagnosis, inbox
 from kasir.store.figures import SQL, Figures, figures
 from kasir.store.inbox import NoticeState
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 MINUTE = timedelta(minutes=1)
 
 
-async def notices(kasir: Kasir, state: str, count: int, **more: Any) -> None:
+async def notices(kasir: Parts, state: str, count: int, **more: Any) -> None:
     await kasir.pool.execute(
         "INSERT INTO notice (key, kind, item, received_at, state, event_code, names)"
         " SELECT sha256(($1 || n)::bytea), 'standard', '', $3, $1, 'X', '{}'"
@@ -30,7 +30,7 @@ async def notices(kasir: Kasir, state: str, count: int, **more: Any) -> None:
     )
 
 
-async def events(kasir: Kasir, count: int, *, is_due: bool) -> None:
+async def events(kasir: Parts, count: int, *, is_due: bool) -> None:
     """One every minute, the last of them now."""
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, due_at)"
@@ -43,7 +43,7 @@ async def events(kasir: Kasir, count: int, *, is_due: bool) -> None:
     )
 
 
-async def given_up(kasir: Kasir, at: datetime) -> None:
+async def given_up(kasir: Parts, at: datetime) -> None:
     """An event that is not sent any more."""
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at)"
@@ -76,12 +76,12 @@ async def busy(fresh_database: str) -> Any:
         yield kasir
 
 
-async def _attempt(kasir: Kasir, name: str, close_at: datetime) -> None:
+async def _attempt(kasir: Parts, name: str, close_at: datetime) -> None:
     intent = an_intent(name, close_at=close_at)
     await kasir.payments.open(intent, a_question(name), None)
 
 
-async def test_what_waits_is_counted_and_what_is_done_is_not(busy: Kasir) -> None:
+async def test_what_waits_is_counted_and_what_is_done_is_not(busy: Parts) -> None:
     assert await figures(busy.pool, NOW, 100) == Figures(
         notices={
             NoticeState.UNREAD: 3,
@@ -101,7 +101,7 @@ async def test_what_waits_is_counted_and_what_is_done_is_not(busy: Kasir) -> Non
     )
 
 
-async def test_subscriptions_are_due_when_their_moment_has_come(busy: Kasir) -> None:
+async def test_subscriptions_are_due_when_their_moment_has_come(busy: Parts) -> None:
     await busy.pool.execute(
         "INSERT INTO plan VALUES ('pln', 'r', 'IDR', 1, 'month', 1, 'Asia/Jakarta', 0, 1, NULL,"
         " 'cancel', 3, $1)",
@@ -128,7 +128,7 @@ async def test_subscriptions_are_due_when_their_moment_has_come(busy: Kasir) -> 
     assert (await figures(busy.pool, NOW, 100)).due == 2
 
 
-async def test_no_figure_is_counted_further_than_it_is_let(busy: Kasir) -> None:
+async def test_no_figure_is_counted_further_than_it_is_let(busy: Parts) -> None:
     found = await figures(busy.pool, NOW, 1)
 
     assert set(found.notices.values()) == {1}
@@ -143,7 +143,7 @@ async def test_nothing_waits_in_an_empty_house(fresh_database: str) -> None:
     assert (found.unconfirmed, found.unconfirmed_s) == (0, 0.0)
 
 
-async def test_what_was_kept_long_ago_is_not_read_again(busy: Kasir) -> None:
+async def test_what_was_kept_long_ago_is_not_read_again(busy: Parts) -> None:
     await notices(busy, "ignored", 20_000)
     await busy.pool.execute("ANALYZE")
     given = 10_000, NOW, NOW  # The last is since when events given up are counted.
@@ -162,7 +162,7 @@ async def test_what_was_kept_long_ago_is_not_read_again(busy: Kasir) -> None:
     ],
 )
 async def test_an_operators_queries_of_notices_use_an_index(
-    busy: Kasir, statement: str, given: list[Any]
+    busy: Parts, statement: str, given: list[Any]
 ) -> None:
     await busy.pool.execute("DELETE FROM notice")
     await notices(busy, "read", 20_000)

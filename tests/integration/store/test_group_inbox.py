@@ -13,7 +13,7 @@ from fakes import NOW
 from kasir.errors import DatabaseUnavailable
 from kasir.store.database import Pool
 from kasir.store.inbox import Notice, NoticeKind
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import a_database, kasir_on
 
 
@@ -41,14 +41,14 @@ async def rows_of(pool: Pool, notices: list[Notice]) -> list[asyncpg.Record]:
     )
 
 
-async def test_what_is_kept_is_committed_when_keeping_returns(kasir: Kasir) -> None:
+async def test_what_is_kept_is_committed_when_keeping_returns(kasir: Parts) -> None:
     notices = some(3)
     await kasir.inbox.keep(notices)
 
     assert len(await rows_of(kasir.pool, notices)) == 3
 
 
-async def test_many_who_keep_at_once_share_few_commits(kasir: Kasir) -> None:
+async def test_many_who_keep_at_once_share_few_commits(kasir: Parts) -> None:
     notices = some(1000)
     await asyncio.gather(*(kasir.inbox.keep([one]) for one in notices))
     rows = await rows_of(kasir.pool, notices)
@@ -57,18 +57,18 @@ async def test_many_who_keep_at_once_share_few_commits(kasir: Kasir) -> None:
     assert len({row["written_by"] for row in rows}) <= 10
 
 
-async def test_keeping_twice_is_keeping_once(kasir: Kasir) -> None:
+async def test_keeping_twice_is_keeping_once(kasir: Parts) -> None:
     (one,) = some(1)
     await asyncio.gather(*(kasir.inbox.keep([one, one]) for _ in range(20)))
 
     assert len(await rows_of(kasir.pool, [one])) == 1
 
 
-async def test_keeping_nothing_is_no_trouble(kasir: Kasir) -> None:
+async def test_keeping_nothing_is_no_trouble(kasir: Parts) -> None:
     await kasir.inbox.keep([])
 
 
-async def test_whoever_gave_up_waiting_hinders_nobody(kasir: Kasir) -> None:
+async def test_whoever_gave_up_waiting_hinders_nobody(kasir: Parts) -> None:
     first, second = some(2)
     given_up = asyncio.create_task(kasir.inbox.keep([first]))
     await asyncio.sleep(0)
@@ -110,7 +110,7 @@ async def test_without_a_database_nothing_is_kept_and_with_it_again_everything_i
     assert sorted(row["key"] for row in kept) == sorted(one.key for one in before + after)
 
 
-async def until_kept(kasir: Kasir, notices: list[Notice]) -> None:
+async def until_kept(kasir: Parts, notices: list[Notice]) -> None:
     """Keep them, as their sender does: again and again until they are."""
     for _ in range(50):
         try:

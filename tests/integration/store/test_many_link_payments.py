@@ -12,7 +12,7 @@ import pytest
 from fakes import FrozenClock, a_fact, a_question, an_intent
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.facts import Says
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 REQUEST: Final[dict[str, Any]] = {
@@ -25,12 +25,12 @@ FIRST: Final = PaymentId("pay_00")
 
 
 @pytest.fixture
-async def kasir(fresh_database: str) -> AsyncIterator[Kasir]:
+async def kasir(fresh_database: str) -> AsyncIterator[Parts]:
     async with kasir_on(fresh_database, clock=FrozenClock()) as opened:
         yield opened
 
 
-async def tried(kasir: Kasir, **changes: Any) -> str:
+async def tried(kasir: Parts, **changes: Any) -> str:
     """A link that was tried many times: the first is open, every later one was refused."""
     made = await kasir.links.create(json.dumps(REQUEST | changes).encode())
     link_id = LinkId(made.json()["id"])
@@ -45,7 +45,7 @@ async def tried(kasir: Kasir, **changes: Any) -> str:
     return link_id
 
 
-async def test_a_first_try_that_is_paid_late_completes_the_link(kasir: Kasir) -> None:
+async def test_a_first_try_that_is_paid_late_completes_the_link(kasir: Parts) -> None:
     link_id = await tried(kasir)
     paid = a_fact(Says.AUTHORISED, "PSP-0", amount=an_intent().amount)
     await kasir.payments.add_facts(FIRST, [paid])
@@ -57,7 +57,7 @@ async def test_a_first_try_that_is_paid_late_completes_the_link(kasir: Kasir) ->
 
 @pytest.mark.parametrize("says", [Says.PENDING, Says.UNKNOWN])
 async def test_a_first_try_that_may_yet_be_paid_keeps_the_link_pending(
-    kasir: Kasir, says: Says
+    kasir: Parts, says: Says
 ) -> None:
     link_id = await tried(kasir)
     await kasir.payments.add_facts(FIRST, [a_fact(says)])
@@ -69,7 +69,7 @@ async def test_a_first_try_that_may_yet_be_paid_keeps_the_link_pending(
 
 
 async def test_the_name_of_the_next_try_does_not_change_with_what_becomes_of_an_old_one(
-    kasir: Kasir,
+    kasir: Parts,
 ) -> None:
     link_id = await tried(kasir)
     before = kasir.links.attempt(await kasir.links.find(link_id))
@@ -79,7 +79,7 @@ async def test_the_name_of_the_next_try_does_not_change_with_what_becomes_of_an_
 
 
 async def test_of_a_link_that_may_be_paid_often_no_more_is_looked_at_than_is_needed(
-    kasir: Kasir,
+    kasir: Parts,
 ) -> None:
     link_id = await tried(kasir, reusable=True)
     found = await kasir.links.find(link_id)

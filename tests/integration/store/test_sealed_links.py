@@ -12,7 +12,7 @@ import pytest
 from kasir.demo.client import until
 from kasir.errors import SettingError
 from kasir.jobs.worker import work
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 REQUEST: Final[dict[str, Any]] = {
@@ -29,12 +29,12 @@ SECRETS: Final = ("first-secret-of-thirty-two-letters", "second-secret-of-thirty
 
 
 @pytest.fixture
-async def kasir(fresh_database: str) -> AsyncIterator[Kasir]:
+async def kasir(fresh_database: str) -> AsyncIterator[Parts]:
     async with kasir_on(fresh_database, KASIR_SECRET_KEY=SECRETS[0]) as opened:
         yield opened
 
 
-async def everything(kasir: Kasir) -> str:
+async def everything(kasir: Parts) -> str:
     """Every row of every table, as text: what a stolen backup tells."""
     names = await kasir.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     rows = [
@@ -45,12 +45,12 @@ async def everything(kasir: Kasir) -> str:
     return "\n".join(rows)
 
 
-async def made(kasir: Kasir) -> str:
+async def made(kasir: Parts) -> str:
     answer = await kasir.links.create(json.dumps(REQUEST).encode())
     return str(answer.json()["id"])
 
 
-async def older(kasir: Kasir, name: str = "PL_OLD") -> str:
+async def older(kasir: Parts, name: str = "PL_OLD") -> str:
     """A link as Kasir kept it before: in the clear."""
     now = kasir.clock.now()
     await kasir.pool.execute(
@@ -61,12 +61,12 @@ async def older(kasir: Kasir, name: str = "PL_OLD") -> str:
     return name
 
 
-async def shown(kasir: Kasir, link_id: str) -> dict[str, Any]:
+async def shown(kasir: Parts, link_id: str) -> dict[str, Any]:
     fields = (await kasir.links.get(link_id)).json()
     return {name: fields[name] for name in REQUEST}
 
 
-async def test_a_stolen_database_reveals_no_name_from_a_link(kasir: Kasir) -> None:
+async def test_a_stolen_database_reveals_no_name_from_a_link(kasir: Parts) -> None:
     link_id = await made(kasir)
     kept = await everything(kasir)
 
@@ -75,7 +75,7 @@ async def test_a_stolen_database_reveals_no_name_from_a_link(kasir: Kasir) -> No
     assert await shown(kasir, link_id) == REQUEST
 
 
-async def test_an_older_link_is_read_and_encrypted_by_a_worker(kasir: Kasir) -> None:
+async def test_an_older_link_is_read_and_encrypted_by_a_worker(kasir: Parts) -> None:
     link_ids = [await older(kasir, f"PL_{number}") for number in range(150)]
     in_the_clear = await everything(kasir)
     before = await shown(kasir, link_ids[0])
@@ -98,7 +98,7 @@ async def test_an_older_link_is_read_and_encrypted_by_a_worker(kasir: Kasir) -> 
     assert [await shown(kasir, link_id) for link_id in link_ids] == [REQUEST] * len(link_ids)
 
 
-async def test_encrypting_links_again_changes_nothing(kasir: Kasir) -> None:
+async def test_encrypting_links_again_changes_nothing(kasir: Parts) -> None:
     await made(kasir)
     await older(kasir)
 
@@ -106,7 +106,7 @@ async def test_encrypting_links_again_changes_nothing(kasir: Kasir) -> None:
 
 
 async def test_a_link_is_read_with_the_previous_key_and_not_without(
-    kasir: Kasir, fresh_database: str
+    kasir: Parts, fresh_database: str
 ) -> None:
     link_id = await made(kasir)
     both = ",".join(reversed(SECRETS))

@@ -13,13 +13,13 @@ from kasir.ids import PaymentId
 from kasir.payments.question import Kind
 from kasir.store.database import queries
 from kasir.store.subscriptions import Wanted
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 ODD: Final = [pytest.param("x\0y", id="NUL"), pytest.param("x\ud83dy", id="half a pair")]
 
 
 @pytest.mark.parametrize("odd", ODD)
-async def test_what_such_a_text_names_is_not_found(kasir: Kasir, odd: str) -> None:
+async def test_what_such_a_text_names_is_not_found(kasir: Parts, odd: str) -> None:
     refund = b'{"amount": {"currency": "IDR", "value": 1}}'
 
     assert await kasir.payments.payment(PaymentId(odd)) is None
@@ -41,7 +41,7 @@ async def test_what_such_a_text_names_is_not_found(kasir: Kasir, odd: str) -> No
 
 @pytest.mark.parametrize("odd", ODD)
 async def test_such_a_text_in_a_list_is_sent_as_one_that_can_be_stored(
-    kasir: Kasir, odd: str
+    kasir: Parts, odd: str
 ) -> None:
     watch, marks = queries("tokens").watch, queries("links").marks
     await watch(kasir.pool, shopper_reference=odd, look_at=NOW)

@@ -25,7 +25,7 @@ from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.tokens.model import BY_WEBHOOK, TokenFact, TokenName, TokenNews, TokenSays
 from kasir.webhooks.receiving import receive
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 NOON: Final = datetime(2026, 1, 31, 5, tzinfo=UTC)
@@ -112,7 +112,7 @@ class Adyen:
 class Shop:
     """A shop that sells subscriptions through a Kasir on a real database."""
 
-    kasir: Kasir
+    kasir: Parts
     clock: SetClock
     adyen: Adyen
     flow: Flow

@@ -28,7 +28,7 @@ async def shop(fresh_database: str) -> AsyncIterator[Shop]:
 async def http(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
     """The shop's Kasir, over HTTP."""
     app = create_app(shop.kasir.settings)
-    app.state.kasir = shop.kasir
+    app.state.parts = shop.kasir
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # Litestar is an ASGI app.
     async with httpx.AsyncClient(
         transport=transport, base_url="http://kasir", headers={"X-API-Key": API_KEY}

@@ -14,9 +14,10 @@ from structlog.testing import capture_logs
 from fakes import KEY, NOW, OTHER_KEY, envelope, notification_item
 from far import Far, serving
 from kasir.adyen.signing import key_from_hex, seal
+from kasir.library import kasir_of
 from kasir.money import IDR, Money
 from kasir.webhooks.receiving import receive, receive_token
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 SHOPPER: Final = "shopper-1"
@@ -28,7 +29,7 @@ class Adyen:
     """Adyen, which lists what the test says and authorises every charge."""
 
     far: Far
-    kasir: Kasir
+    kasir: Parts
     listed: list[str] = field(default_factory=list)
     answers: bool = True
 
@@ -112,10 +113,10 @@ async def adyen(fresh_database: str) -> AsyncIterator[Adyen]:
         yield made
 
 
-async def charge(kasir: Kasir, key: str = "charge-1") -> tuple[int, Mapping[str, Any], str]:
+async def charge(kasir: Parts, key: str = "charge-1") -> tuple[int, Mapping[str, Any], str]:
     """Charge the one token; the answer, and how the payment stands."""
     (token,) = await kasir.tokens.of(SHOPPER)
-    answer, payment_id = await kasir.charge(
+    answer, payment_id = await kasir_of(kasir).charge(
         token,
         Money(IDR, 25_000),
         reference="CHARGE-1",

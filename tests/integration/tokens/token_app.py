@@ -25,7 +25,7 @@ from kasir.payments.question import Kind, Question
 from kasir.tokens.model import Token
 from kasir.webhooks.notices import replay
 from kasir.webhooks.receiving import receive, receive_token
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 NOON: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -133,7 +133,7 @@ def at(minute: int) -> datetime:
 class TokenApp:
     """Posts notifications to Kasir, and gives what it made of them."""
 
-    kasir: Kasir
+    kasir: Parts
 
     async def clear(self) -> None:
         """Empty every table of ours, and leave the schema and the job engine's own."""

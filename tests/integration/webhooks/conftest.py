@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import a_database, kasir_on
 from raw_http import caller
 
@@ -14,7 +14,7 @@ __all__ = ["caller", "kasir"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
     """Kasir with a database of this file's own: each test uses names of its own."""
     async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
         yield opened

@@ -22,7 +22,7 @@ from kasir.payments.payment import Intent, Payment
 from kasir.payments.question import Kind, Question
 from kasir.payments.status import Status
 from kasir.webhooks.receiving import receive
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 PRICE: Final = 25_000
 
@@ -30,7 +30,7 @@ PRICE: Final = 25_000
 class Account:
     """A merchant account with payments of Kasir's, and what Adyen says on it."""
 
-    def __init__(self, kasir: Kasir) -> None:
+    def __init__(self, kasir: Parts) -> None:
         self.kasir = kasir
         self.reference = f"ORDER-{secrets.token_hex(6)}"
 
@@ -127,7 +127,7 @@ class Account:
 
 
 @pytest.fixture
-def account(kasir: Kasir) -> Account:
+def account(kasir: Parts) -> Account:
     return Account(kasir)
 
 

@@ -14,11 +14,11 @@ from kasir.adyen.signing import key_from_hex
 from kasir.money import IDR, Money
 from kasir.payments.status import Status
 from kasir.webhooks.receiving import receive
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 
 @pytest.fixture
-def account(kasir: Kasir) -> Account:
+def account(kasir: Parts) -> Account:
     return Account(kasir)
 
 

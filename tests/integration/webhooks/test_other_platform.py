@@ -12,7 +12,7 @@ from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, notification_item
 from kasir.adyen.signing import key_from_hex, seal
 from kasir.webhooks.notices import KeptNotice, replay
 from kasir.webhooks.receiving import receive, receive_token
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import kasir_on
 
 LIVE: Final = {
@@ -29,7 +29,7 @@ OTHERS: Final = [("twin", "true"), ("test", "true"), ("live", "false")]
 
 
 @pytest.fixture
-async def kasir(fresh_database: str, request: pytest.FixtureRequest) -> AsyncIterator[Kasir]:
+async def kasir(fresh_database: str, request: pytest.FixtureRequest) -> AsyncIterator[Parts]:
     """A Kasir of the environment that the test names."""
     named = {"ADYEN_ENVIRONMENT": request.param, "ADYEN_MERCHANT_ACCOUNT": ACCOUNTS[request.param]}
     async with kasir_on(
@@ -44,7 +44,7 @@ def an_item(account: str) -> dict[str, Any]:
     return notification_item(merchantAccountCode=account, additionalData=metadata)
 
 
-async def hear(kasir: Kasir, live: object, *, is_form: bool = False) -> None:
+async def hear(kasir: Parts, live: object, *, is_form: bool = False) -> None:
     """Have Adyen say that the payment is paid."""
     item = an_item(kasir.settings.merchant_account)
     body = json.dumps({"live": live, "notificationItems": [{"NotificationRequestItem": item}]})
@@ -58,7 +58,7 @@ async def hear(kasir: Kasir, live: object, *, is_form: bool = False) -> None:
     await kasir.reader.read_all()
 
 
-async def hear_of_a_token(kasir: Kasir, environment: str) -> None:
+async def hear_of_a_token(kasir: Parts, environment: str) -> None:
     """Have Adyen tell of a token."""
     body = json.dumps(
         {
@@ -81,18 +81,18 @@ async def hear_of_a_token(kasir: Kasir, environment: str) -> None:
     await kasir.reader.read_all()
 
 
-async def kept(kasir: Kasir) -> list[KeptNotice]:
+async def kept(kasir: Parts) -> list[KeptNotice]:
     return await kasir.notices.listed(None, 10)
 
 
-async def status(kasir: Kasir) -> str:
+async def status(kasir: Parts) -> str:
     (payment,) = await kasir.payments.payments_of("ORDER-1001", 10)
     return payment.status
 
 
 @pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
 async def test_money_of_the_other_platform_is_held_and_pays_nothing(
-    kasir: Kasir, live: str
+    kasir: Parts, live: str
 ) -> None:
     before = await status(kasir)
     await hear(kasir, live)
@@ -104,7 +104,7 @@ async def test_money_of_the_other_platform_is_held_and_pays_nothing(
 
 
 @pytest.mark.parametrize("kasir", ["twin"], indirect=True)
-async def test_read_again_by_hand_it_is_held_again(kasir: Kasir) -> None:
+async def test_read_again_by_hand_it_is_held_again(kasir: Parts) -> None:
     async def nothing(_: object) -> None: ...
 
     await hear(kasir, "true")
@@ -119,7 +119,7 @@ async def test_read_again_by_hand_it_is_held_again(kasir: Kasir) -> None:
 
 @pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
 async def test_the_true_one_is_not_kept_out_by_one_in_a_wrong_envelope(
-    kasir: Kasir, live: str
+    kasir: Parts, live: str
 ) -> None:
     await hear(kasir, live)
     await hear(kasir, {"true": "false", "false": "true"}[live])
@@ -136,7 +136,7 @@ async def test_the_true_one_is_not_kept_out_by_one_in_a_wrong_envelope(
     ],
     indirect=["kasir"],
 )
-async def test_what_is_ours_or_does_not_say_is_read(kasir: Kasir, live: object) -> None:
+async def test_what_is_ours_or_does_not_say_is_read(kasir: Parts, live: object) -> None:
     await hear(kasir, live)
 
     assert await status(kasir) == "authorised"
@@ -148,7 +148,7 @@ async def test_what_is_ours_or_does_not_say_is_read(kasir: Kasir, live: object) 
     indirect=["kasir"],
 )
 async def test_a_token_of_the_other_platform_is_held_and_not_known(
-    kasir: Kasir, environment: str
+    kasir: Parts, environment: str
 ) -> None:
     await hear_of_a_token(kasir, environment)
     (notice,) = await kept(kasir)
@@ -161,7 +161,7 @@ async def test_a_token_of_the_other_platform_is_held_and_not_known(
 @pytest.mark.parametrize(
     ("kasir", "environment"), [("twin", "test"), ("live", "live")], indirect=["kasir"]
 )
-async def test_a_token_of_ours_is_known(kasir: Kasir, environment: str) -> None:
+async def test_a_token_of_ours_is_known(kasir: Parts, environment: str) -> None:
     await hear_of_a_token(kasir, environment)
 
     assert len(await kasir.tokens.of("shopper-1")) == 1

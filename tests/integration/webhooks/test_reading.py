@@ -31,13 +31,13 @@ from kasir.payments.question import Kind
 from kasir.payments.status import Status
 from kasir.webhooks import reading
 from kasir.webhooks.receiving import receive
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 
 
 class Order:
     """The payments of one reference, and the notifications that Adyen sends about them."""
 
-    def __init__(self, kasir: Kasir) -> None:
+    def __init__(self, kasir: Parts) -> None:
         self.kasir = kasir
         self.reference = f"ORDER-{secrets.token_hex(6)}"
         self.psp = secrets.token_hex(8).upper()
@@ -86,7 +86,7 @@ class Order:
 
 
 @pytest.fixture
-def order(kasir: Kasir) -> Order:
+def order(kasir: Parts) -> Order:
     return Order(kasir)
 
 

@@ -29,7 +29,7 @@ from kasir.ids import PaymentId
 from kasir.payments.facts import Says
 from kasir.payments.question import Kind
 from kasir.webhooks.receiving import receive, receive_token
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import a_database, kasir_on
 from statements import counted_statements
 
@@ -37,7 +37,7 @@ MANY: Final = 100
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
     """Kasir that takes token notifications, too."""
     async with (
         a_database(postgres_dsn) as database,
@@ -50,7 +50,7 @@ def a_name() -> str:
     return secrets.token_hex(8).upper()
 
 
-async def opened_payment(kasir: Kasir, psp: str) -> PaymentId:
+async def opened_payment(kasir: Parts, psp: str) -> PaymentId:
     """Open a payment whose shopper was sent to the wallet."""
     intent = an_intent(
         f"pay_{psp}",
@@ -65,13 +65,13 @@ async def opened_payment(kasir: Kasir, psp: str) -> PaymentId:
     return intent.id
 
 
-async def keep(kasir: Kasir, items: Sequence[dict[str, Any]]) -> None:
+async def keep(kasir: Parts, items: Sequence[dict[str, Any]]) -> None:
     keys = [key_from_hex(KEY)]
     body = envelope(*items)
     await receive(body, is_form=False, keys=keys, inbox=kasir.inbox, received_at=NOW)
 
 
-async def ours(kasir: Kasir, count: int) -> None:
+async def ours(kasir: Parts, count: int) -> None:
     """Keep an authorisation of each of so many payments that Kasir opened."""
     names = [a_name() for _ in range(count)]
     for name in names:
@@ -82,7 +82,7 @@ async def ours(kasir: Kasir, count: int) -> None:
     )
 
 
-async def foreign(kasir: Kasir, count: int) -> None:
+async def foreign(kasir: Parts, count: int) -> None:
     """Keep authorisations of payments that Kasir knows nothing of."""
     names = [a_name() for _ in range(count)]
     await keep(
@@ -90,7 +90,7 @@ async def foreign(kasir: Kasir, count: int) -> None:
     )
 
 
-async def waiting(kasir: Kasir, count: int) -> None:
+async def waiting(kasir: Parts, count: int) -> None:
     """Keep refunds of payments that have no attempt yet."""
     names = [a_name() for _ in range(count)]
     for name in names:
@@ -109,13 +109,13 @@ async def waiting(kasir: Kasir, count: int) -> None:
     )
 
 
-async def unreadable(kasir: Kasir, count: int) -> None:
+async def unreadable(kasir: Parts, count: int) -> None:
     """Keep items that have a field of a wrong type."""
     names = [a_name() for _ in range(count)]
     await keep(kasir, [notification_item(pspReference=one, eventDate="yesterday") for one in names])
 
 
-async def tokens(kasir: Kasir, count: int) -> None:
+async def tokens(kasir: Parts, count: int) -> None:
     """Keep notifications of so many new tokens, each of another shopper."""
     for _ in range(count):
         name = a_name()
@@ -144,7 +144,7 @@ async def tokens(kasir: Kasir, count: int) -> None:
         )
 
 
-async def statements_of_reading(kasir: Kasir, count: int) -> Counter[str]:
+async def statements_of_reading(kasir: Parts, count: int) -> Counter[str]:
     """Count what the reading of all that is unread sends."""
     with counted_statements() as counted:
         assert await kasir.reader.read_all() == count
@@ -152,7 +152,7 @@ async def statements_of_reading(kasir: Kasir, count: int) -> Counter[str]:
 
 
 @pytest.mark.parametrize("kind", [ours, foreign, waiting, unreadable, tokens])
-async def test_as_many_statements_for_many_notices_as_for_one(kasir: Kasir, kind: Any) -> None:
+async def test_as_many_statements_for_many_notices_as_for_one(kasir: Parts, kind: Any) -> None:
     await kind(kasir, 1)
     for_one = await statements_of_reading(kasir, 1)
     await kind(kasir, MANY)
@@ -163,7 +163,7 @@ async def test_as_many_statements_for_many_notices_as_for_one(kasir: Kasir, kind
     assert for_one.total() < 25
 
 
-async def test_as_many_statements_for_many_answers_that_found_their_payments(kasir: Kasir) -> None:
+async def test_as_many_statements_for_many_answers_that_found_their_payments(kasir: Parts) -> None:
     counts = []
     for count in (1, MANY):
         names = [a_name() for _ in range(count)]

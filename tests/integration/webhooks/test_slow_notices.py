@@ -13,7 +13,7 @@ from integration.shop_events.event_setup import write_events
 from kasir.adyen.signing import key_from_hex
 from kasir.jobs.worker import work
 from kasir.webhooks.receiving import receive
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from opened import a_database, kasir_on, until
 
 #: PostgreSQL ends a statement that settles such notices, as one that took too long.
@@ -30,7 +30,7 @@ CREATE OR REPLACE TRIGGER too_slow AFTER UPDATE ON notice REFERENCING NEW TABLE 
 
 
 @pytest.fixture
-async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
+async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
     """Kasir on a database of the test's own, with four notices."""
     async with a_database(postgres_dsn) as database, kasir_on(database) as opened:
         items = [notification_item(pspReference=f"SLOW{number}") for number in range(4)]
@@ -44,16 +44,16 @@ async def kasir(postgres_dsn: str) -> AsyncIterator[Kasir]:
         yield opened
 
 
-async def states(kasir: Kasir) -> list[str]:
+async def states(kasir: Parts) -> list[str]:
     rows = await kasir.pool.fetch("SELECT state FROM notice ORDER BY id")
     return [row["state"] for row in rows]
 
 
-async def _is_slow(kasir: Kasir, which: str, most: int = 0) -> None:
+async def _is_slow(kasir: Parts, which: str, most: int = 0) -> None:
     await kasir.pool.execute(SLOW.format(which=which, most=most))
 
 
-async def test_notices_that_are_too_slow_together_are_read_one_by_one(kasir: Kasir) -> None:
+async def test_notices_that_are_too_slow_together_are_read_one_by_one(kasir: Parts) -> None:
     await _is_slow(kasir, "true", most=1)
     await kasir.reader.read_all()
 
@@ -61,7 +61,7 @@ async def test_notices_that_are_too_slow_together_are_read_one_by_one(kasir: Kas
 
 
 async def test_one_notice_that_is_always_too_slow_keeps_no_other_unread_and_is_held_at_last(
-    kasir: Kasir,
+    kasir: Parts,
 ) -> None:
     await _is_slow(kasir, "state <> 'held' AND 'SLOW1' = ANY (names)")
     with pytest.raises(asyncpg.QueryCanceledError):
@@ -79,14 +79,14 @@ async def test_one_notice_that_is_always_too_slow_keeps_no_other_unread_and_is_h
     assert "canceling statement due to statement timeout" in held
 
 
-async def _reads(kasir: Kasir) -> None:
+async def _reads(kasir: Parts) -> None:
     try:
         await kasir.reader.read_all()
     except asyncpg.QueryCanceledError as error:
         assert "statement timeout" in str(error)  # noqa: PT017  # The last one raises nothing.
 
 
-async def test_a_database_that_is_slow_for_a_while_has_no_notice_held(kasir: Kasir) -> None:
+async def test_a_database_that_is_slow_for_a_while_has_no_notice_held(kasir: Parts) -> None:
     await _is_slow(kasir, "true")
     for _ in range(kasir.settings.limits.slow_reads_max + 1):
         with pytest.raises(asyncpg.QueryCanceledError):
@@ -100,7 +100,7 @@ async def test_a_database_that_is_slow_for_a_while_has_no_notice_held(kasir: Kas
 
 
 async def test_what_is_due_is_done_though_no_notice_can_be_read(
-    kasir: Kasir, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await _is_slow(kasir, "true")
     await write_events(kasir, "pay_1")
@@ -115,6 +115,6 @@ async def test_what_is_due_is_done_though_no_notice_can_be_read(
     assert all("error=QueryCanceledError" in line for line in logged)
 
 
-async def _was_done(kasir: Kasir, job: str) -> bool:
+async def _was_done(kasir: Parts, job: str) -> bool:
     query = "SELECT EXISTS (SELECT FROM pgqueuer_log WHERE entrypoint = $1)"
     return bool(await kasir.pool.fetchval(query, job))

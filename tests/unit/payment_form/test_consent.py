@@ -10,7 +10,7 @@ from kasir.payment_form.pages import Visit
 from kasir.payment_form.texts import LANGUAGES
 from kasir.payments.links import LinkStatus
 from kasir.requests.payment_links import OpenLink
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from payment_form_fixtures import payment_link
 
 
@@ -28,7 +28,7 @@ def test_only_the_digest_of_a_shown_text_is_consent() -> None:
     )
     settings = SimpleNamespace(merchant_account="Toko")
     visits = [
-        Visit(cast("Kasir", SimpleNamespace(settings=settings)), language, "", "/pay/PL_1")
+        Visit(cast("Parts", SimpleNamespace(settings=settings)), language, "", "/pay/PL_1")
         for language in LANGUAGES
     ]
     shown = [consent for visit in visits if (consent := consent_of(visit, found))]

@@ -89,10 +89,10 @@ async def form_client(
     )
     app = Litestar(
         [*ROUTES, outside_of_the_form],
-        dependencies={"kasir": Provide(lambda: kasir, sync_to_thread=False)},
+        dependencies={"parts": Provide(lambda: kasir, sync_to_thread=False)},
         exception_handlers={Exception: respond_to_error},
         request_max_body_size=1000,
-        state=State({"kasir": kasir, "visitor_limits": VisitorLimits.of(kasir.settings.limits)}),
+        state=State({"parts": kasir, "visitor_limits": VisitorLimits.of(kasir.settings.limits)}),
         logging_config=None,
     )
     async with AsyncTestClient(app, root_path=root_path) as client:

@@ -15,7 +15,7 @@ from kasir.payment_form.saved_methods import distinct_dates, list_saved, owner_o
 from kasir.payments.links import LinkStatus
 from kasir.requests.payment_links import OpenLink
 from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
-from kasir.wiring import Kasir
+from kasir.wiring import Parts
 from payment_form_fixtures import hang, payment_link
 
 
@@ -29,7 +29,7 @@ async def test_without_adyens_list_no_saved_wallets_are_shown(
     kasir = SimpleNamespace(stored=SimpleNamespace(list=hang), tokens=SimpleNamespace(of=of))
     found = OpenLink(payment_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
 
-    assert await list_saved(cast("Kasir", kasir), found) == []
+    assert await list_saved(cast("Parts", kasir), found) == []
 
 
 async def test_only_listed_tokens_that_can_be_charged_with_a_pin_are_shown() -> None:
@@ -54,7 +54,7 @@ async def test_only_listed_tokens_that_can_be_charged_with_a_pin_are_shown() -> 
         settings=SimpleNamespace(merchant_account="Toko"),
     )
     found = OpenLink(payment_link(shopperReference="shopper-1"), LinkStatus.ACTIVE, ())
-    shown = await list_saved(cast("Kasir", kasir), found)
+    shown = await list_saved(cast("Parts", kasir), found)
 
     assert [one.token.name.stored_id for one in shown] == ["SAYS-NOTHING", "WITH-A-PIN"]
 
@@ -90,7 +90,7 @@ def test_the_owner_is_written_by_what_adyen_gives_of_it(row: dict[str, object], 
 
 
 def test_dates_are_made_distinct_by_the_time_and_then_by_a_number() -> None:
-    visit = Visit(cast("Kasir", None), "en", "", "/pay/PL_1")
+    visit = Visit(cast("Parts", None), "en", "", "/pay/PL_1")
     noon = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)
     later, other = noon + timedelta(hours=1), noon + timedelta(days=1)
     day, at_noon, at_one = "26 Nov 2026", "26 Nov 2026, 12.00 WIB", "26 Nov 2026, 13.00 WIB"

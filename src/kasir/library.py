@@ -1,0 +1,97 @@
+"""The library: what an app gets by `from kasir import Kasir` (docs/library.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kasir.adyen.replies import Answer
+from kasir.config import Settings
+from kasir.ids import PaymentId
+from kasir.jobs.worker import work
+from kasir.ledger.payment_book import PostgresBook
+from kasir.ledger.tokens import Tokens
+from kasir.money import Money
+from kasir.requests.changes import ChangeRequests
+from kasir.requests.charges import Charges
+from kasir.requests.payment_links import PaymentLinks
+from kasir.requests.payments import PaymentRequests
+from kasir.requests.stored_methods import StoredMethods
+from kasir.store.outbox import EventFeed
+from kasir.tokens.model import Token
+from kasir.wiring import Parts, open_parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kasir:
+    """Kasir, open. Get one by `async with Kasir.open() as kasir`.
+
+    Attributes:
+        checkout: `/paymentMethods`, `/payments` and `/payments/details`.
+        changes: Captures, refunds, cancels and reversals.
+        links: `/paymentLinks`.
+        tokens: Shoppers' saved wallets, as Kasir knows them.
+        stored: The same as Adyen lists them: to list and to remove.
+        payments: Payments with all their facts.
+        events: Events, for apps that fetch them.
+    """
+
+    checkout: PaymentRequests
+    changes: ChangeRequests
+    links: PaymentLinks
+    tokens: Tokens
+    stored: StoredMethods
+    payments: PostgresBook
+    events: EventFeed
+    _parts: Parts = field(repr=False)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings | None = None) -> AsyncIterator[Kasir]:
+        """Open Kasir, and close it with the context.
+
+        Args:
+            settings: Read from the environment where None.
+
+        Raises:
+            SettingError: A setting is missing or malformed.
+            DatabaseUnavailable: PostgreSQL cannot be used.
+        """
+        async with open_parts(settings) as parts:
+            yield kasir_of(parts)
+
+    async def charge(
+        self,
+        token: Token,
+        amount: Money,
+        *,
+        reference: str,
+        return_url: str,
+        model: Literal["Subscription", "CardOnFile"] = "Subscription",
+        key: str | None = None,
+    ) -> tuple[Answer, PaymentId]:
+        """Charge a saved wallet, once per `key`; see `requests.charges.Charges.charge`."""
+        return await Charges(self.checkout).charge(
+            token, amount, reference=reference, return_url=return_url, model=model, key=key
+        )
+
+    async def work(self, stop: asyncio.Event) -> None:
+        """Run a worker until `stop` is set: read notifications, do what is due, deliver events."""
+        await work(self._parts, stop)
+
+
+def kasir_of(parts: Parts) -> Kasir:
+    """The library's view of parts that are open, such as those of a mounted app."""
+    return Kasir(
+        checkout=parts.checkout,
+        changes=parts.changes,
+        links=parts.links,
+        tokens=parts.tokens,
+        stored=parts.stored,
+        payments=parts.payments,
+        events=parts.events,
+        _parts=parts,
+    )
