@@ -110,7 +110,7 @@ def test_a_call_that_was_being_answered_when_it_was_killed_is_answered_again(
             called(f"{url}/v72/payments", body, idempotency="order-1")
         meanwhile.value.close()
         process.kill()
-        assert unheard.exception(timeout=20)
+        assert unheard.exception(timeout=200)
     with started("--state", str(file)) as (_, url):
         called(f"{url}/twin/faults", [], method="PUT")
         answer = called(f"{url}/v72/payments", body, idempotency="order-1")
@@ -138,7 +138,7 @@ def _replies(file: Path) -> list[dict[str, Any]]:
 )
 def test_a_fault_is_one_line(options: list[str], code: int, word: str) -> None:
     done = subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=20, check=False
+        [*COMMAND, *options], capture_output=True, text=True, timeout=200, check=False
     )
 
     assert done.returncode == code, done.stderr
@@ -170,7 +170,7 @@ def test_a_certificate_that_is_none_is_a_fault(tmp_path: Path) -> None:
         [*COMMAND, "serve", "--port", "0", "--tls-cert", file, "--tls-key", file],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=200,
         check=False,
     )
 
@@ -185,7 +185,7 @@ def test_a_taken_port_is_a_fault() -> None:
             [*COMMAND, "serve", "--port", port],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=200,
             check=False,
         )
 
@@ -200,7 +200,7 @@ def test_a_state_file_of_something_else_is_a_fault(tmp_path: Path) -> None:
         [*COMMAND, "serve", "--state", str(file)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=200,
         check=False,
     )
 
@@ -211,7 +211,7 @@ def test_a_state_file_of_something_else_is_a_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [["--help"], ["serve", "--help"]])
 def test_help(options: list[str]) -> None:
     done = subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=20, check=False
+        [*COMMAND, *options], capture_output=True, text=True, timeout=200, check=False
     )
 
     assert done.returncode == 0

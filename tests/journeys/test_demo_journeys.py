@@ -87,7 +87,7 @@ def test_a_demo_that_ctrl_c_stops_leaves_nothing_behind(place: Path) -> None:
         shown = next(line for line in demo.stdout if "Ctrl-C stops everything" in line)
         at_work = left_running(place)
         demo.send_signal(signal.SIGINT)
-        _, err = demo.communicate(timeout=60)
+        _, err = demo.communicate(timeout=300)
 
     assert shown.strip() == "Ctrl-C stops everything."
     assert len(at_work) >= 5  # The demo, the twin, the server, the worker and the shop.
@@ -107,7 +107,7 @@ def test_a_demo_that_is_stopped_before_it_is_ready_leaves_nothing_behind(
             assert demo.poll() is None
             time.sleep(0.01)
         demo.send_signal(signal.SIGINT)
-        _, err = demo.communicate(timeout=60)
+        _, err = demo.communicate(timeout=300)
 
     assert demo.returncode in {0, 130}  # 0 where it was quicker than we.
     assert err == ""
@@ -121,7 +121,7 @@ def test_a_check_that_ctrl_c_breaks_off_leaves_nothing_behind(place: Path) -> No
         assert demo.stdout is not None
         first = next(iter(demo.stdout))
         demo.send_signal(signal.SIGINT)
-        out, err = demo.communicate(timeout=60)
+        out, err = demo.communicate(timeout=300)
 
     assert first.startswith("ok ")
     assert "journeys" not in out
