@@ -17,6 +17,8 @@ import asyncpg
 from fakes import KEY
 
 KASIR: Final = [sys.executable, "-c", "from kasir.cli.main import main; main()"]
+#: How long a test waits for a program before it fails: many times what a loaded machine takes.
+PATIENCE_S: Final = 300.0
 #: Settings enough to run beside a twin that nobody started.
 TWIN: Final = {
     "ADYEN_ENVIRONMENT": "twin",
@@ -40,7 +42,7 @@ def kasir(*words: str, **given: str) -> subprocess.CompletedProcess[str]:
         env=environment(given),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -68,10 +70,10 @@ def running(*words: str, **given: str) -> Iterator[subprocess.Popen[str]]:
 
 def until_ready(url: str) -> None:
     """Wait until a server answers that it is ready."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
+            with urllib.request.urlopen(f"{url}/health/ready", timeout=30):
                 return
         except OSError:
             assert time.monotonic() < deadline, "it never became ready"
@@ -81,7 +83,7 @@ def until_ready(url: str) -> None:
 async def until_it_works(dsn: str, process: subprocess.Popen[str]) -> None:
     """Wait until a worker listens for jobs in this database."""
     connection = await asyncpg.connect(dsn)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     try:
         while not await connection.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

@@ -80,7 +80,7 @@ def settings_on(database: str, **environ: str) -> Settings:
 
 async def until(good: Callable[[], Awaitable[object]]) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(50):
+    async with asyncio.timeout(300):
         while True:
             if await good():
                 return

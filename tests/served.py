@@ -29,7 +29,7 @@ from twin_fixtures import QuietServer, TwinAtWork, payment_body, serving
 _HOST: Final = "127.0.0.1"
 #: Another machine, as far as a server can tell: no proxy has this address.
 STRANGER: Final = "127.0.0.2"
-_PATIENCE_S: Final = 30.0
+_PATIENCE_S: Final = 150.0
 _API_KEY: Final = "a-shop-of-the-test"
 
 

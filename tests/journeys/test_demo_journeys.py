@@ -87,7 +87,7 @@ def test_a_demo_stopped_by_ctrl_c_leaves_nothing_behind(place: Path) -> None:
         shown = next(line for line in demo.stdout if "Ctrl-C stops everything" in line)
         at_work = left_running(place)
         demo.send_signal(signal.SIGINT)
-        _, err = demo.communicate(timeout=60)
+        _, err = demo.communicate(timeout=300)
 
     assert shown.strip() == "Ctrl-C stops everything."
     assert len(at_work) >= 5  # The demo, the twin, the server, the worker and the shop.
@@ -105,7 +105,7 @@ def test_a_demo_stopped_before_it_is_ready_leaves_nothing_behind(place: Path, be
             assert demo.poll() is None
             time.sleep(0.01)
         demo.send_signal(signal.SIGINT)
-        _, err = demo.communicate(timeout=60)
+        _, err = demo.communicate(timeout=300)
 
     assert demo.returncode in {0, 130}  # 0 if it ended before the signal.
     assert err == ""
@@ -119,7 +119,7 @@ def test_a_check_stopped_by_ctrl_c_leaves_nothing_behind(place: Path) -> None:
         assert demo.stdout is not None
         first = next(iter(demo.stdout))
         demo.send_signal(signal.SIGINT)
-        out, err = demo.communicate(timeout=60)
+        out, err = demo.communicate(timeout=300)
 
     assert first.startswith("ok ")
     assert "journeys" not in out

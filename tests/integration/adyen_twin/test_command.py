@@ -112,7 +112,7 @@ def test_a_call_that_was_running_when_it_was_killed_can_be_repeated(
             called(f"{url}/v72/payments", body, idempotency="order-1")
         meanwhile.value.close()
         process.kill()
-        assert unheard.exception(timeout=20)
+        assert unheard.exception(timeout=200)
     with started("--state", str(file)) as (_, url):
         called(f"{url}/twin/faults", [], method="PUT")
         answer = called(f"{url}/v72/payments", body, idempotency="order-1")
@@ -140,7 +140,7 @@ def _replies(file: Path) -> list[dict[str, Any]]:
 )
 def test_an_error_is_one_line(options: list[str], code: int, word: str) -> None:
     done = subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=20, check=False
+        [*COMMAND, *options], capture_output=True, text=True, timeout=200, check=False
     )
 
     assert done.returncode == code, done.stderr
@@ -172,7 +172,7 @@ def test_an_invalid_certificate_is_an_error(tmp_path: Path) -> None:
         [*COMMAND, "serve", "--port", "0", "--tls-cert", file, "--tls-key", file],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=200,
         check=False,
     )
 
@@ -187,7 +187,7 @@ def test_a_port_in_use_is_an_error() -> None:
             [*COMMAND, "serve", "--port", port],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=200,
             check=False,
         )
 
@@ -202,7 +202,7 @@ def test_an_unreadable_state_file_is_an_error(tmp_path: Path) -> None:
         [*COMMAND, "serve", "--state", str(file)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=200,
         check=False,
     )
 
@@ -213,7 +213,7 @@ def test_an_unreadable_state_file_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [["--help"], ["serve", "--help"]])
 def test_help(options: list[str]) -> None:
     done = subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=20, check=False
+        [*COMMAND, *options], capture_output=True, text=True, timeout=200, check=False
     )
 
     assert done.returncode == 0

@@ -111,7 +111,7 @@ def unread(words: tuple[str, ...], given: dict[str, str]) -> subprocess.Complete
             stdout=writing,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=200,
             check=False,
         )
     finally:

@@ -96,7 +96,7 @@ async def test_serve_says_where_it_listens_and_what_it_uses(fresh_database: str)
     with running("serve", "--port", str(port), **settings(fresh_database)) as process:
         line = started(process)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=200)
 
     assert line.startswith(f"kasir: serve on http://127.0.0.1:{port}; ")
     assert f"database {shown(fresh_database)}; " in line
@@ -109,7 +109,7 @@ async def test_the_worker_says_what_it_uses_and_that_no_events_go_out(fresh_data
     with running("worker", **TWIN, KASIR_DATABASE_URL=fresh_database) as process:
         line = started(process)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=200)
 
     assert line.startswith(f"kasir: worker; database {shown(fresh_database)}; ")
     assert line.endswith("events to nobody (KASIR_EVENTS_URL is not set)\n")
@@ -122,7 +122,7 @@ async def test_port_0_is_printed_as_the_port_that_the_system_chose(fresh_databas
         assert found, line
         until_ready(f"http://127.0.0.1:{found[1]}")
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=200)
 
 
 @pytest.mark.parametrize("where", ["user", "query"])

@@ -22,7 +22,7 @@ async def test_the_server_stops_on_a_signal(fresh_database: str, number: signal.
     with running("serve", "--port", str(port), **given) as process:
         until_ready(f"http://127.0.0.1:{port}")
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=200)
 
     assert process.returncode in {0, -number, 130}
     assert "Traceback" not in out + err
@@ -40,7 +40,7 @@ async def test_an_idle_connection_is_good_for_another_request_and_does_not_hold_
             shop.auto_open = False  # It would open another one in silence.
             said = [asked(shop), asked(shop)]
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=30)
+            process.communicate(timeout=200)
 
     assert said == [200, 200]
 
@@ -77,7 +77,7 @@ async def test_the_worker_stops_on_a_signal(fresh_database: str, number: signal.
     with running("worker", **given) as process:
         await until_it_works(fresh_database, process)
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=200)
 
     assert process.returncode == 0
     assert "Traceback" not in out + err
@@ -101,6 +101,6 @@ async def test_several_processes_serve_one_port(fresh_database: str) -> None:
     with running("serve", "--port", str(port), "--workers", "2", **given) as process:
         until_ready(f"http://127.0.0.1:{port}")
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=200)
 
     assert "Traceback" not in out + err

@@ -23,7 +23,7 @@ from opened import NOWHERE
 
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
 #: How long a condition is waited for, before a test gives up.
-PATIENCE_S: Final = 40
+PATIENCE_S: Final = 200
 
 
 async def write_events(kasir: Parts, *subjects: str) -> list[str]:

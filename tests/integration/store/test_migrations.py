@@ -14,7 +14,7 @@ from kasir.store import database
 from kasir.store.diagnosis import Diagnosis
 from opened import until
 
-PATIENCE_S = 30.0
+PATIENCE_S = 200.0
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
