@@ -15,7 +15,7 @@ DECODES: Final = {
     "demo/alone.py": "a file of the demo's own",
     "demo/doctor_check.py": "what a command of ours printed",
     "jobs/closing.py": "a question of ours, from its row",
-    "ledger/payments.py": "a fact of ours, from its row",
+    "store/payments.py": "a fact of ours, from its row",
     "requests/subscription_fields.py": "names a field that came twice, once that is known",
     "store/links.py": "a link of ours, from its row",
     "web/events_api.py": "an event of ours, from its row",

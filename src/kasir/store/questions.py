@@ -129,11 +129,6 @@ class Questions:
             psp_reference=attempt,
         )
 
-    async def withdraw(self, connection: Connection, payment_id: PaymentId, answer: Kept) -> None:
-        """Answer a payment's question that was never sent, so that nobody sends it."""
-        sealed = self.vault.seal(answer.body)
-        await SQL.withdraw(connection, payment_id=payment_id, status=answer.status, answer=sealed)
-
     async def assignable(self, connection: Connection, most: int) -> list[Assignable]:
         """Lock answers whose payment was not known when they came, and is known now."""
         return [
@@ -193,11 +188,6 @@ async def take_over(pool: Pool, question: Question, now: datetime, asker: int) -
         pool, key=question.key, asked_at=question.asked_at, now=now, asker=asker
     )
     return taken is not None
-
-
-async def lock_unasked(connection: Connection, payment_id: PaymentId) -> bool:
-    """Lock a payment's question if it was never sent; whether that is so."""
-    return await SQL.lock_unasked(connection, payment_id=payment_id) is not None
 
 
 async def release(

@@ -26,18 +26,6 @@ UPDATE question SET asked_at = :now, asker = :asker
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL
 RETURNING key;
 
--- name: lock_unasked(payment_id)^
--- A question that was never sent: sending it changes `asked_at` or `tries`.
-SELECT key FROM question
-WHERE payment_id = :payment_id AND kind = 'payments' AND status IS NULL
-      AND asked_at = 'epoch' AND tries = 0
-FOR UPDATE;
-
--- name: withdraw(payment_id, status, answer)!
-UPDATE question SET status = :status, answer = :answer
-WHERE payment_id = :payment_id AND kind = 'payments' AND status IS NULL
-      AND asked_at = 'epoch' AND tries = 0;
-
 -- name: release(key, asked_at, ask_again_at)!
 -- No final answer came: the next caller may send it again at once, under the same key.
 UPDATE question SET asked_at = 'epoch', tries = tries + 1, ask_again_at = :ask_again_at
