@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fakes import KEY, OTHER_KEY
 from kasir.adyen.notifications import Item, item_from, parse
-from kasir.adyen.signing import is_sealed, key_from_hex, seal, signed_text
+from kasir.adyen.signing import is_signed, key_from_hex, sign, signed_text
 
 KEYS = [key_from_hex(KEY)]
 
@@ -54,7 +54,7 @@ def test_our_seal_of_any_item_is_theirs(fields: dict[str, Any], missing: set[str
         del fields[name]
     text = signed_text(received(fields))
 
-    assert seal(text.encode(), KEYS[0]) == theirs(fields)
+    assert sign(text.encode(), KEYS[0]) == theirs(fields)
 
 
 @given(st.lists(items, min_size=1, max_size=4), st.dictionaries(texts, texts, max_size=3))
@@ -68,7 +68,7 @@ def test_what_their_generator_signs_our_reader_accepts(
         boxes.append({"NotificationRequestItem": fields | extra})
     body = json.dumps({"live": "false", "notificationItems": boxes}).encode()
 
-    assert [is_sealed(item, KEYS) for item in parse(body)] == [True] * len(batch)
+    assert [is_signed(item, KEYS) for item in parse(body)] == [True] * len(batch)
 
 
 @given(items)
@@ -76,7 +76,7 @@ def test_under_another_key_nothing_is_accepted_by_them_or_by_us(fields: dict[str
     signed = sealed(fields, OTHER_KEY)
 
     assert is_valid_hmac_notification(signed, KEY) is False
-    assert is_sealed(received(signed), KEYS) is False
+    assert is_signed(received(signed), KEYS) is False
 
 
 @given(items, items)
@@ -87,7 +87,7 @@ def test_the_seal_of_one_item_does_not_fit_another(
     item = received(swapped)
     same = signed_text(item) == signed_text(received(fields))
 
-    assert is_sealed(item, KEYS) is same
+    assert is_signed(item, KEYS) is same
     assert is_valid_hmac_notification(swapped, KEY) is same
 
 
@@ -108,7 +108,7 @@ def test_every_item_is_looked_at_where_they_look_at_the_first_only() -> None:
     envelope = {"live": "false", "notificationItems": boxes}
 
     assert is_valid_hmac_notification(envelope, KEY) is True
-    assert [is_sealed(item, KEYS) for item in parse(json.dumps(envelope).encode())] == [
+    assert [is_signed(item, KEYS) for item in parse(json.dumps(envelope).encode())] == [
         True,
         False,
     ]
@@ -127,7 +127,7 @@ def test_a_boolean_and_a_null_are_signed_as_adyen_writes_them_not_as_python_does
     parsed = written | {"success": True, "originalReference": None}
     item = received(parsed | {"additionalData": {"hmacSignature": signature}})
 
-    assert is_sealed(item, KEYS) is True
+    assert is_signed(item, KEYS) is True
     assert theirs(parsed) != signature
 
 
@@ -151,5 +151,5 @@ def test_a_text_split_anew_is_accepted_by_them_and_not_by_us() -> None:
     extra = {"additionalData": {"hmacSignature": theirs(written)}}
 
     assert is_valid_hmac_notification(moved | extra, KEY) is True
-    assert is_sealed(received(written | extra), KEYS) is True
-    assert is_sealed(received(moved | extra), KEYS) is False
+    assert is_signed(received(written | extra), KEYS) is True
+    assert is_signed(received(moved | extra), KEYS) is False

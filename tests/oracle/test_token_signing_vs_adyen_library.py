@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from adyen_twin.protocol import signing
 from fakes import OTHER_KEY
-from kasir.adyen.signing import key_from_hex, seal
-from kasir.adyen.token_notifications import is_sealed
+from kasir.adyen.signing import key_from_hex, sign
+from kasir.adyen.token_notifications import is_signed
 from twin_fixtures import Shop, TwinAtWork, token_shop, twin
 from twin_openapi import needs_openapi, token_webhook_faults
 
@@ -25,9 +25,9 @@ keys = st.binary(min_size=32, max_size=32).map(bytes.hex)
 def test_all_three_seal_any_bytes_alike(body: bytes, key: str) -> None:
     theirs = generate_payload_sig(body, key).decode()
 
-    assert seal(body, key_from_hex(key)) == theirs
+    assert sign(body, key_from_hex(key)) == theirs
     assert signing.sign_bytes(body, key) == theirs
-    assert is_sealed(body, theirs, [key_from_hex(key)]) is True
+    assert is_signed(body, theirs, [key_from_hex(key)]) is True
 
 
 @given(bodies, keys, st.data())
@@ -37,7 +37,7 @@ def test_both_refuse_bytes_that_were_changed(body: bytes, key: str, data: st.Dat
 
     assert is_valid_hmac_payload(signature, key, body)
     assert not is_valid_hmac_payload(signature, key, changed)
-    assert is_sealed(changed, signature, [key_from_hex(key)]) is False
+    assert is_signed(changed, signature, [key_from_hex(key)]) is False
 
 
 @given(bodies, keys, keys)
@@ -45,7 +45,7 @@ def test_both_refuse_another_key(body: bytes, key: str, other: str) -> None:
     signature = signing.sign_bytes(body, key)
 
     assert bool(is_valid_hmac_payload(signature, other, body)) is (key == other)
-    assert is_sealed(body, signature, [key_from_hex(other)]) is (key == other)
+    assert is_signed(body, signature, [key_from_hex(other)]) is (key == other)
 
 
 async def told_of(twin: TwinAtWork, token_shop: Shop) -> list[str]:
@@ -71,7 +71,7 @@ async def test_the_library_and_kasir_accept_every_seal_of_the_twin(
     for webhook in token_shop.received:
         signature = webhook.headers["hmacsignature"]
         assert is_valid_hmac_payload(signature, OTHER_KEY, webhook.raw)
-        assert is_sealed(webhook.raw, signature, [key_from_hex(OTHER_KEY)]) is True
+        assert is_signed(webhook.raw, signature, [key_from_hex(OTHER_KEY)]) is True
 
 
 @needs_openapi

@@ -13,7 +13,7 @@ from kasir.adyen import checks, known_fields
 from kasir.adyen.calls import details_key, redirect_result
 from kasir.adyen.notifications import parse
 from kasir.adyen.replies import Answer, Verdict
-from kasir.adyen.signing import is_sealed, key_from_hex
+from kasir.adyen.signing import is_signed, key_from_hex
 from kasir.errors import Fault, InvalidRequest, Unreadable
 from kasir.gateway.methods import Method, method_of
 from kasir.requests.fields import body_fields
@@ -108,7 +108,7 @@ ITEM_FIELDS = [
 def test_an_item_of_any_shape_is_read_and_never_passes_for_sealed(fields: dict[str, Any]) -> None:
     (item,) = parse(envelope(fields))
 
-    assert is_sealed(item, [key_from_hex(KEY)]) is False
+    assert is_signed(item, [key_from_hex(KEY)]) is False
 
 
 @given(st.integers(100, 599), st.binary(), st.booleans())

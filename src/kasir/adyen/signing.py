@@ -70,12 +70,12 @@ def _never_with_colons(item: Item) -> tuple[str, ...]:
     )
 
 
-def seal(text: bytes, key: bytes) -> str:
+def sign(text: bytes, key: bytes) -> str:
     """The signature of `text` under `key`."""
     return base64.b64encode(hmac.digest(key, text, sha256)).decode("ascii")
 
 
-def is_sealed(item: Item, keys: Iterable[bytes]) -> bool:
+def is_signed(item: Item, keys: Iterable[bytes]) -> bool:
     """Whether an item has a valid signature under any of `keys` (current and previous).
 
     Only the merchant's own reference may contain colons: then the first three and the last four
@@ -87,7 +87,7 @@ def is_sealed(item: Item, keys: Iterable[bytes]) -> bool:
     found = item.hmac_signature.encode(errors="replace")
     texts = _bytes_of(signed_text(item))
     # All keys are tried, and each in constant time: the time reveals nothing about the key.
-    valid = [hmac.compare_digest(seal(text, key).encode(), found) for key in keys for text in texts]
+    valid = [hmac.compare_digest(sign(text, key).encode(), found) for key in keys for text in texts]
     return bool(found) and any(valid)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from kasir.adyen.signing import seal
+from kasir.adyen.signing import sign
 from kasir.adyen.texts import read_json, storable
 from kasir.errors import Unreadable
 
@@ -102,8 +102,8 @@ def envelope(body: bytes) -> Envelope:
         raise Unreadable(f"this is not a token notification: {error}") from error
 
 
-def is_sealed(body: bytes, signature: str, keys: Iterable[bytes]) -> bool:
+def is_signed(body: bytes, signature: str, keys: Iterable[bytes]) -> bool:
     """Whether the header's signature is that of the raw body under any of `keys`."""
     found = signature.strip().encode()
-    valid = [hmac.compare_digest(seal(body, key).encode(), found) for key in keys]
+    valid = [hmac.compare_digest(sign(body, key).encode(), found) for key in keys]
     return bool(found) and any(valid)

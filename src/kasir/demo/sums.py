@@ -11,7 +11,7 @@ from typing import Any, Final
 import aiohttp
 
 from kasir.adyen.notifications import item_from
-from kasir.adyen.signing import key_from_hex, seal, signed_text
+from kasir.adyen.signing import key_from_hex, sign, signed_text
 from kasir.demo.client import Reply, Walker, expect, reference, until
 
 _HOUR_S: Final = 3600
@@ -122,7 +122,7 @@ async def _notify(walker: Walker, payment: Mapping[str, Any], code: str, dispute
     }
     text = signed_text(item_from(json.dumps(item).encode())).encode()
     key = key_from_hex(env["ADYEN_HMAC_KEY"].split(",")[0])
-    item["additionalData"] = {"hmacSignature": seal(text, key)}
+    item["additionalData"] = {"hmacSignature": sign(text, key)}
     body = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
     user, password = env.get("KASIR_WEBHOOK_USER", ""), env.get("KASIR_WEBHOOK_PASSWORD", "")
     auth = aiohttp.BasicAuth(user, password) if user else None

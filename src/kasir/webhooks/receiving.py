@@ -73,7 +73,7 @@ async def receive(
             raise
         await _keep_unread(body, NoticeKind.RAW, error, inbox, received_at)
         return
-    sealed = [item for item in items if signing.is_sealed(item, keys)]
+    sealed = [item for item in items if signing.is_signed(item, keys)]
     if sealed:
         await inbox.keep([_notice(item, received_at) for item in sealed])
     if len(sealed) < len(items):
@@ -88,7 +88,7 @@ async def receive_token(
     Raises:
         NotAuthentic: There is no valid signature; nothing was kept.
     """
-    if not token_notifications.is_sealed(body, signature, keys):
+    if not token_notifications.is_signed(body, signature, keys):
         raise NotAuthentic("the token notification has no valid seal")
     try:
         said = token_notifications.envelope(body)

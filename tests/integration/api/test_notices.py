@@ -12,7 +12,7 @@ import pytest
 
 from app_client import app_client
 from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, envelope, notification_item
-from kasir.adyen.signing import key_from_hex, seal
+from kasir.adyen.signing import key_from_hex, sign
 from kasir.cli.operator import list_notices
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Parts
@@ -57,7 +57,7 @@ class Operator:
         key = key_from_hex(OTHER_KEY)
         await receive_token(
             body,
-            signature=seal(body, key),
+            signature=sign(body, key),
             keys=[key],
             inbox=self.kasir.inbox,
             received_at=NOW,

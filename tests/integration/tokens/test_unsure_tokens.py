@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from fakes import KEY, NOW, OTHER_KEY, envelope, notification_item
 from far import Far, serving
-from kasir.adyen.signing import key_from_hex, seal
+from kasir.adyen.signing import key_from_hex, sign
 from kasir.library import kasir_of
 from kasir.money import IDR, Money
 from kasir.webhooks.receiving import receive, receive_token
@@ -84,7 +84,7 @@ class Adyen:
         body, key = json.dumps(said).encode(), key_from_hex(OTHER_KEY)
         await receive_token(
             body,
-            signature=seal(body, key),
+            signature=sign(body, key),
             keys=[key],
             inbox=self.kasir.inbox,
             received_at=NOW,

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from fakes import KEY, NOW, OTHER_KEY, a_question, an_intent, notification_item
-from kasir.adyen.signing import key_from_hex, seal
+from kasir.adyen.signing import key_from_hex, sign
 from kasir.webhooks.notices import KeptNotice, replay
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Parts
@@ -76,7 +76,7 @@ async def hear_of_a_token(kasir: Parts, environment: str) -> None:
     ).encode()
     key = key_from_hex(OTHER_KEY)
     await receive_token(
-        body, signature=seal(body, key), keys=[key], inbox=kasir.inbox, received_at=NOW
+        body, signature=sign(body, key), keys=[key], inbox=kasir.inbox, received_at=NOW
     )
     await kasir.reader.read_all()
 

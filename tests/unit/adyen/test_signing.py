@@ -8,7 +8,7 @@ import pytest
 
 from fakes import KEY, OTHER_KEY, notification_item
 from kasir.adyen.notifications import Item, item_from
-from kasir.adyen.signing import is_sealed, key_from_hex, seal, signed_text
+from kasir.adyen.signing import is_signed, key_from_hex, sign, signed_text
 
 JAVA_KEY = "9064450A8892A093D9E97EFCC9639DE31B74F3A7803135555A3C96F5A57915D6"
 
@@ -74,22 +74,22 @@ def test_the_text_and_the_signature_of_a_vector(key: str, text: str, signature: 
     item = sent(text, signature)
 
     assert signed_text(item) == text
-    assert seal(text.encode(), key_from_hex(key)) == signature
-    assert is_sealed(item, [key_from_hex(key)]) is True
+    assert sign(text.encode(), key_from_hex(key)) == signature
+    assert is_signed(item, [key_from_hex(key)]) is True
 
 
 @pytest.mark.parametrize(("key", "text", "signature"), VECTORS)
 def test_a_vector_under_another_key_is_not_signed(key: str, text: str, signature: str) -> None:
     other = OTHER_KEY if key == KEY else KEY
 
-    assert is_sealed(sent(text, signature), [key_from_hex(other)]) is False
+    assert is_signed(sent(text, signature), [key_from_hex(other)]) is False
 
 
 def test_a_value_that_came_as_text_is_signed_as_it_came() -> None:
     _, text, signature = VECTORS[3].values
     item = sent(str(text), str(signature), amount={"value": "0", "currency": "EUR"})
 
-    assert is_sealed(item, [key_from_hex(JAVA_KEY)]) is True
+    assert is_signed(item, [key_from_hex(JAVA_KEY)]) is True
 
 
 def test_a_raw_body_is_signed_the_same_way() -> None:
@@ -100,7 +100,7 @@ def test_a_raw_body_is_signed_the_same_way() -> None:
         '"operation":"created","shopperReference":"shopper-1"},"type":"recurring.token.created"}'
     )
 
-    found = seal(body.encode(), key_from_hex(KEY))
+    found = sign(body.encode(), key_from_hex(KEY))
 
     assert found == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
 
@@ -123,14 +123,14 @@ def test_each_of_the_eight_fields_is_signed(field: str, other: str) -> None:
     item = sent(str(text), str(signature))
     changes: dict[str, Any] = {field: other}
 
-    assert is_sealed(replace(item, **changes), [key_from_hex(KEY)]) is False
+    assert is_signed(replace(item, **changes), [key_from_hex(KEY)]) is False
 
 
 def test_the_rest_is_not_signed() -> None:
     _, text, signature = VECTORS[4].values
     item = sent(str(text), str(signature), reason="anything", eventDate="2026-05-05T05:05:05Z")
 
-    assert is_sealed(item, [key_from_hex(KEY)]) is True
+    assert is_signed(item, [key_from_hex(KEY)]) is True
 
 
 @pytest.mark.parametrize("order", [(KEY, OTHER_KEY), (OTHER_KEY, KEY)])
@@ -138,7 +138,7 @@ def test_the_current_and_the_previous_key_are_both_good(order: tuple[str, str]) 
     item = item_from(json.dumps(notification_item()).encode())
     keys = [key_from_hex(key) for key in order]
 
-    assert is_sealed(item, keys) is True
+    assert is_signed(item, keys) is True
 
 
 @pytest.mark.parametrize(
@@ -159,13 +159,13 @@ def test_a_missing_or_malformed_signature_is_not_valid(extra: object) -> None:
     _, text, signature = VECTORS[4].values
     item = sent(str(text), str(signature), additionalData=extra)
 
-    assert is_sealed(item, [key_from_hex(KEY)]) is False
+    assert is_signed(item, [key_from_hex(KEY)]) is False
 
 
 def test_without_a_key_no_signature_is_valid() -> None:
     item = item_from(json.dumps(notification_item()).encode())
 
-    assert is_sealed(item, []) is False
+    assert is_signed(item, []) is False
 
 
 @pytest.mark.parametrize("text", [KEY, KEY.lower(), f"  {KEY}\n"])

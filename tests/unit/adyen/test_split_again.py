@@ -9,7 +9,7 @@ import pytest
 from adyen_twin.protocol import signing
 from fakes import KEY
 from kasir.adyen.notifications import Item, item_from
-from kasir.adyen.signing import is_sealed, key_from_hex, signed_text
+from kasir.adyen.signing import is_signed, key_from_hex, signed_text
 
 NAMES = (
     "pspReference",
@@ -69,7 +69,7 @@ def test_of_all_splits_of_a_signed_text_only_adyens_is_authentic() -> None:
     seal = seal_of(SEALED)
     items = [(values, an_item(values, seal)) for values in splits()]
     same = {signed_text(item) for _, item in items}
-    authentic = [values for values, item in items if is_sealed(item, [key_from_hex(KEY)])]
+    authentic = [values for values, item in items if is_signed(item, [key_from_hex(KEY)])]
 
     assert len(items) > 300
     assert len(same) == 1
@@ -80,4 +80,4 @@ def test_of_all_splits_of_a_signed_text_only_adyens_is_authentic() -> None:
 def test_a_reference_may_contain_colons(reference: str) -> None:
     values = ("PSP1", "PSP0", "TwinMerchant", reference, "25000", "IDR", "REFUND", "true")
 
-    assert is_sealed(an_item(values, seal_of(values)), [key_from_hex(KEY)]) is True
+    assert is_signed(an_item(values, seal_of(values)), [key_from_hex(KEY)]) is True

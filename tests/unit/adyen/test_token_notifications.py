@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from fakes import KEY, OTHER_KEY
-from kasir.adyen.signing import key_from_hex, seal
+from kasir.adyen.signing import key_from_hex, sign
 from kasir.adyen.token_notifications import (
     TokenEvent,
     TokenNotification,
     envelope,
-    is_sealed,
+    is_signed,
     parse,
 )
 from kasir.errors import Unreadable
@@ -67,13 +67,13 @@ def said(**changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("body", "signature"), VECTORS)
 def test_the_signature_of_a_vector(body: bytes, signature: str) -> None:
-    assert seal(body, KEYS[0]) == signature
-    assert is_sealed(body, signature, KEYS) is True
+    assert sign(body, KEYS[0]) == signature
+    assert is_signed(body, signature, KEYS) is True
 
 
 @pytest.mark.parametrize(("body", "signature"), VECTORS)
 def test_a_vector_under_another_key_is_not_signed(body: bytes, signature: str) -> None:
-    assert is_sealed(body, signature, [key_from_hex(OTHER_KEY)]) is False
+    assert is_signed(body, signature, [key_from_hex(OTHER_KEY)]) is False
 
 
 @pytest.mark.parametrize(("body", "signature"), VECTORS)
@@ -87,25 +87,25 @@ def test_the_raw_bytes_are_signed_and_not_their_meaning(body: bytes, signature: 
     } - {body}
 
     assert len(spellings) >= 4
-    assert not any(is_sealed(spelling, signature, KEYS) for spelling in spellings)
+    assert not any(is_signed(spelling, signature, KEYS) for spelling in spellings)
 
 
 def test_characters_beyond_ascii_are_signed_as_they_were_written() -> None:
     written = json.dumps(said(data={"shopperReference": "pembeli-é"}), ensure_ascii=False).encode()
     escaped = json.dumps(json.loads(written)).encode()
-    signature = seal(written, KEYS[0])
+    signature = sign(written, KEYS[0])
 
-    assert is_sealed(written, signature, KEYS) is True
-    assert is_sealed(escaped, signature, KEYS) is False
+    assert is_signed(written, signature, KEYS) is True
+    assert is_signed(escaped, signature, KEYS) is False
 
 
 @pytest.mark.parametrize("order", [(KEY, OTHER_KEY), (OTHER_KEY, KEY)])
 def test_the_current_and_the_previous_key_are_both_good(order: tuple[str, str]) -> None:
-    assert is_sealed(OF_GOPAY, SEAL_OF_GOPAY, [key_from_hex(key) for key in order]) is True
+    assert is_signed(OF_GOPAY, SEAL_OF_GOPAY, [key_from_hex(key) for key in order]) is True
 
 
 def test_white_space_around_the_header_is_ignored() -> None:
-    assert is_sealed(OF_GOPAY, f" {SEAL_OF_GOPAY}\t", KEYS) is True
+    assert is_signed(OF_GOPAY, f" {SEAL_OF_GOPAY}\t", KEYS) is True
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_white_space_around_the_header_is_ignored() -> None:
     ],
 )
 def test_any_other_signature_is_not_valid(signature: str) -> None:
-    assert is_sealed(OF_GOPAY, signature, KEYS) is False
+    assert is_signed(OF_GOPAY, signature, KEYS) is False
 
 
 def test_without_a_key_no_signature_is_valid() -> None:
-    assert is_sealed(OF_GOPAY, SEAL_OF_GOPAY, []) is False
-    assert is_sealed(b"", "", []) is False
+    assert is_signed(OF_GOPAY, SEAL_OF_GOPAY, []) is False
+    assert is_signed(b"", "", []) is False
 
 
 @pytest.mark.parametrize("event", TokenEvent)

@@ -14,7 +14,7 @@ def test_notifications_are_authentic_and_distinct() -> None:
     items = [item for body in bodies for item in notifications.parse(body)]
     key = signing.key_from_hex(HMAC_KEY)
 
-    assert all(signing.is_sealed(item, [key]) for item in items)
+    assert all(signing.is_signed(item, [key]) for item in items)
     assert len({item.psp_reference for item in items}) == 20
 
 
