@@ -22,7 +22,7 @@ from kasir.money import IDR, Money
 from kasir.payments import fold
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.question import Decide, Heard, Kept, Kind, Question, ShopKey
+from kasir.payments.question import CallResult, Decide, KeptAnswer, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from kasir.shop_events.event_policy import Reported
 from kasir.store.payments import names_in
@@ -114,9 +114,9 @@ def a_fact(says: Says, psp_reference: str = "", **changes: Any) -> Fact:
     return Fact(**(fields | changes))
 
 
-def an_answer(*facts: Fact, body: bytes = b'{"resultCode":"RedirectShopper"}') -> Heard:
+def an_answer(*facts: Fact, body: bytes = b'{"resultCode":"RedirectShopper"}') -> CallResult:
     """An answer that is final, and what it tells."""
-    return Heard(answer=Kept(status=200, body=body, psp_reference="PSP"), facts=facts)
+    return CallResult(answer=KeptAnswer(status=200, body=body, psp_reference="PSP"), facts=facts)
 
 
 class FrozenClock:
@@ -154,13 +154,13 @@ _PATIENCE_S: Final = 10.0
 class ScriptedProvider:
     """A provider that answers as it is told, and remembers what it was asked."""
 
-    answer: Callable[[Question], Heard]
+    answer: Callable[[Question], CallResult]
     asked: list[Question] = field(default_factory=list)
     #: Whoever asks waits until this is set.
     may_answer: asyncio.Event | None = None
     was_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def ask(self, question: Question) -> Heard:
+    async def ask(self, question: Question) -> CallResult:
         """Answer, when allowed to."""
         self.asked.append(question)
         self.was_asked.set()
@@ -175,7 +175,7 @@ class _Page:
     """A question in the memory book, with its answer."""
 
     question: Question
-    kept: Kept | None = None
+    kept: KeptAnswer | None = None
 
 
 class MemoryBook:
@@ -222,7 +222,7 @@ class MemoryBook:
         self._pages[question.key] = _Page(question)
         return True
 
-    async def question(self, key: str) -> tuple[Question, Kept | None]:
+    async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
         """Give a question and its kept answer, if it has one."""
         page = self._pages.get(key)
         if page is None:
@@ -255,10 +255,10 @@ class MemoryBook:
         page.question = replace(page.question, asked_at=now)
         return True
 
-    async def hear(
+    async def record(
         self,
         question: Question,
-        result: Heard,
+        result: CallResult,
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
@@ -307,7 +307,7 @@ class MemoryBook:
             self._facts[payment_id].setdefault(fact.key, fact)
         self._owners |= dict.fromkeys(names_in(facts), payment_id)
 
-    def _record(self, question: Question, result: Heard) -> PaymentId | None:
+    def _record(self, question: Question, result: CallResult) -> PaymentId | None:
         """Record facts at the payment that an answer is about; whose it is, where that is known."""
         if result.clues is None:
             if question.payment_id:

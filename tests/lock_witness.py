@@ -50,7 +50,7 @@ WAITS: Final = {
     "payments.record_first": ("payment", "psp_reference", "subscription", "question", "notice"),
     "tokens.claim": ("token",),
     "subscriptions.lock_subscriptions": ("subscription",),
-    "subscriptions.wake": ("subscription",),
+    "subscriptions.schedule": ("subscription",),
     "questions.open_question": ("question",),
     "questions.take_over": ("question",),
     "charges.lock_unasked": ("question",),

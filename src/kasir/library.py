@@ -12,7 +12,7 @@ from kasir.adyen.replies import Answer
 from kasir.config import Settings
 from kasir.ids import PaymentId
 from kasir.jobs.worker import work
-from kasir.ledger.payment_book import PostgresBook
+from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.ledger.tokens import Tokens
 from kasir.money import Money
 from kasir.requests.changes import ChangeRequests
@@ -44,7 +44,7 @@ class Kasir:
     links: PaymentLinks
     tokens: Tokens
     stored: StoredMethods
-    payments: PostgresBook
+    payments: PostgresPaymentBook
     events: EventFeed
     _parts: Parts = field(repr=False)
 

@@ -27,11 +27,11 @@ from kasir.jobs.due import Due
 from kasir.jobs.due_subscriptions import DueSubscriptions
 from kasir.jobs.renewing import Renewing, Turns
 from kasir.jobs.schema import bring_up_to_date
-from kasir.ledger.payment_book import PostgresBook
+from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.ledger.payments import Ledger
 from kasir.ledger.tokens import TokenLedger, Tokens
 from kasir.limits import Limits
-from kasir.payments.flow import Flow, Patience
+from kasir.payments.flow import Flow, Timeouts
 from kasir.requests.changes import ChangeRequests
 from kasir.requests.payment_link_attempts import AttemptTimes
 from kasir.requests.payment_links import PaymentLinks
@@ -42,7 +42,7 @@ from kasir.shop_events.delivery import EventDelivery
 from kasir.store import database
 from kasir.store.api_keys import ApiKeys
 from kasir.store.database import Pool
-from kasir.store.diagnosis import Diagnosis
+from kasir.store.doctor import DoctorCounts
 from kasir.store.inbox import GroupInbox
 from kasir.store.links import PostgresLinks
 from kasir.store.open_attempts import PostgresOpenAttempts
@@ -95,7 +95,7 @@ class Parts:
     due: Due
     links: PaymentLinks
     links_kept: PostgresLinks
-    payments: PostgresBook
+    payments: PostgresPaymentBook
     inbox: GroupInbox
     notices: Notices
     reader: Reader
@@ -160,7 +160,7 @@ class Parts:
             clock=clock,
             times=ClockCheck(
                 world=world,
-                database_now=Diagnosis(pool).now,
+                database_now=DoctorCounts(pool).now,
                 adyen=wire,
                 apart_max=timedelta(seconds=limits.clock_apart_max_s),
             ),
@@ -177,18 +177,18 @@ class _Shared:
     wire: Wire
     clock: Clock
     ids: SortableIds
-    patience: Patience
+    timeouts: Timeouts
     vault: Vault
     outbox: Outbox
     ledger: Ledger
     token_ledger: TokenLedger
     token_look_gaps: Sequence[timedelta]
-    book: PostgresBook
+    book: PostgresPaymentBook
 
     @classmethod
     def built(cls, settings: Settings, pool: Pool, wire: Wire, clock: Clock) -> Self:
         limits, ids = settings.limits, SortableIds(_milliseconds)
-        vault, patience = Vault(settings.secrets), _patience(limits)
+        vault, timeouts = Vault(settings.secrets), _patience(limits)
         outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)
         ledger = Ledger(clock, timedelta(seconds=limits.settle_after_s), outbox)
         look_gaps = [timedelta(seconds=gap) for gap in limits.token_look_gaps_s]
@@ -198,13 +198,13 @@ class _Shared:
             wire=wire,
             clock=clock,
             ids=ids,
-            patience=patience,
+            timeouts=timeouts,
             vault=vault,
             outbox=outbox,
             ledger=ledger,
             token_ledger=TokenLedger(ids, clock, vault, outbox),
             token_look_gaps=look_gaps,
-            book=PostgresBook(pool, vault, ledger, patience.lease, look_gaps[0]),
+            book=PostgresPaymentBook(pool, vault, ledger, timeouts.lease, look_gaps[0]),
         )
 
     @property
@@ -224,7 +224,7 @@ class _Shared:
         adyen = Adyen(self.wire, self.clock, limits.adyen_tries_max, limits.adyen_tries_s)
         checked = TokenCheckingProvider(adyen, tokens, stored, self.clock, limits.token_check_s)
         provider = TokenRecordingProvider(checked, tokens, self.clock)
-        return Flow(self.book, provider, self.clock, random.random, self.patience)
+        return Flow(self.book, provider, self.clock, random.random, self.timeouts)
 
     def due(self) -> Due:
         limits = self.settings.limits
@@ -351,8 +351,8 @@ def database_of(
         yield dsn
 
 
-def _patience(limits: Limits) -> Patience:
-    return Patience(
+def _patience(limits: Limits) -> Timeouts:
+    return Timeouts(
         lease=timedelta(seconds=limits.call_lease_s),
         wait=timedelta(seconds=limits.details_wait_s),
         first_gap=timedelta(seconds=limits.ask_again_first_s),

@@ -38,7 +38,7 @@ DAY: Final = 24 * HOUR
 
 PAYMENTS: Final = 10
 #: Who is away: everybody, the door for notifications, the worker, or Adyen's own answers.
-AWAY: Final = ("everybody", "everybody", "door", "worker", "answers")
+UNAVAILABLE: Final = ("everybody", "everybody", "door", "worker", "answers")
 DEEDS: Final = ("approve_without_return",) * 5 + ("approve", "refuse", "cancel", "leave", "leave")
 #: After its end an outage is felt for as long as Adyen's queue may be behind, and then some.
 AFTER_S: Final = 4 * DAY
@@ -88,7 +88,7 @@ def outage(seed: int) -> Outage:
     wallet_s = chance.choice((30 * MINUTE, 30 * MINUTE, 10 * HOUR))
     return Outage(
         seed=seed,
-        away=chance.choice(AWAY),
+        away=chance.choice(UNAVAILABLE),
         from_s=from_s,
         until_s=from_s + lasts_s,
         knobs=Knobs(

@@ -20,7 +20,7 @@ from kasir.payments.facts import Fact, Says
 from kasir.payments.flow import PaymentBook
 from kasir.payments.matching import Clues
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.question import Heard, Kept, Kind, Question, ShopKey
+from kasir.payments.question import CallResult, KeptAnswer, Kind, Question, ShopKey
 from kasir.payments.status import Status
 from opened import a_database, kasir_on
 
@@ -190,7 +190,7 @@ async def test_a_late_caller_takes_nothing_over(book: Book, name: str) -> None:
 async def test_an_answered_question_is_not_taken_over(book: Book, name: str) -> None:
     question = details(name)
     await book.open_question(question)
-    await book.hear(question, an_answer(), None)
+    await book.record(question, an_answer(), None)
 
     assert await book.take_over(question, LATER) is False
 
@@ -214,16 +214,16 @@ async def test_an_answer_is_kept_byte_for_byte_and_its_facts_recorded(
         words="é\n",
     )
     body = b'{ "resultCode" : "Authorised",\n "caf\xc3\xa9":1}'
-    kept = Kept(status=200, body=body, psp_reference=f"PSP-{name}")
+    kept = KeptAnswer(status=200, body=body, psp_reference=f"PSP-{name}")
     await book.open(intent, question, None)
-    await book.hear(question, Heard(answer=kept, facts=(fact,)), None)
+    await book.record(question, CallResult(answer=kept, facts=(fact,)), None)
     payment = await payment_in(book, name)
 
     assert (await book.question(question.key))[1] == kept
     assert payment.facts == (fact,)
     assert payment.status == Status.AUTHORISED
-    assert payment.standing.psp_reference == f"PSP-{name}"
-    assert payment.standing.captured == Money(IDR, 25_000)
+    assert payment.summary.psp_reference == f"PSP-{name}"
+    assert payment.summary.captured == Money(IDR, 25_000)
 
 
 @pytest.mark.parametrize("says", [Says.AWAITING_SHOPPER, Says.AUTHORISED, Says.REFUSED])
@@ -237,12 +237,12 @@ async def test_an_answer_with_the_opened_intent_is_recorded_like_any_other(
         fact = a_fact(says, attempt, at=LATER, amount=Money(IDR, 25_000), words="é\n")
         await book.open(intent, question, None)
         heard = an_answer(fact, body=b'{"caf\xc3\xa9":1}')
-        await book.hear(question, heard, None, intent if knows else None)
+        await book.record(question, heard, None, intent if knows else None)
         payment = await payment_in(book, f"{name}-{number}")
         _, kept = await book.question(question.key)
         assert payment.facts == (fact,)
-        assert payment.standing.psp_reference == attempt
-        told.append((replace(payment.standing, psp_reference=""), kept))
+        assert payment.summary.psp_reference == attempt
+        told.append((replace(payment.summary, psp_reference=""), kept))
 
     assert told[0] == told[1]
     assert told[0][1] == heard.answer
@@ -258,13 +258,13 @@ async def test_a_fact_recorded_before_the_first_answer_is_not_lost_by_it(
     await book.open(intent, question, None)
     other = details(name)
     await book.open_question(other)
-    heard = Heard(
+    heard = CallResult(
         answer=None,
         facts=(early,),
         clues=Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=intent.amount),
     )
-    await book.hear(other, heard, None)
-    await book.hear(question, an_answer(late), None, intent)
+    await book.record(other, heard, None)
+    await book.record(question, an_answer(late), None, intent)
     payment = await payment_in(book, name)
 
     assert payment.facts == (early, late)
@@ -278,9 +278,9 @@ async def test_a_first_answer_that_comes_twice_is_one(book: Book, name: str) -> 
     fact = a_fact(Says.AWAITING_SHOPPER, about=question.key)
     await book.open(intent, question, None)
     heard = (an_answer(fact, body=b'{"number":%d}' % number) for number in range(20))
-    await asyncio.gather(*(book.hear(question, each, None, intent) for each in heard))
+    await asyncio.gather(*(book.record(question, each, None, intent) for each in heard))
     _, kept = await book.question(question.key)
-    await book.hear(question, an_answer(fact, body=b"{}"), None, intent)
+    await book.record(question, an_answer(fact, body=b"{}"), None, intent)
 
     assert (await payment_in(book, name)).facts == (fact,)
     assert kept is not None
@@ -290,8 +290,8 @@ async def test_a_first_answer_that_comes_twice_is_one(book: Book, name: str) -> 
 async def test_the_first_answer_stays(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
-    await book.hear(question, an_answer(body=b'{"first":1}'), None)
-    await book.hear(question, an_answer(body=b'{"second":1}'), None)
+    await book.record(question, an_answer(body=b'{"first":1}'), None)
+    await book.record(question, an_answer(body=b'{"second":1}'), None)
     _, kept = await book.question(question.key)
 
     assert kept is not None
@@ -302,8 +302,8 @@ async def test_a_fact_recorded_twice_stays_as_it_was_first(book: Book, name: str
     intent, question = opening(name)
     fact = a_fact(Says.AWAITING_SHOPPER, about=question.key)
     await book.open(intent, question, None)
-    await book.hear(question, an_answer(fact), None)
-    await book.hear(question, an_answer(replace(fact, words="again"), fact), None)
+    await book.record(question, an_answer(fact), None)
+    await book.record(question, an_answer(replace(fact, words="again"), fact), None)
 
     assert (await payment_in(book, name)).facts == (fact,)
 
@@ -315,7 +315,7 @@ async def test_facts_are_given_in_the_order_they_were_recorded(book: Book, name:
     for number, says in enumerate(said):
         # What is heard first may have happened last.
         fact = a_fact(says, f"PSP-{name}", at=NOW - timedelta(hours=number))
-        await book.hear(question, an_answer(fact), None)
+        await book.record(question, an_answer(fact), None)
 
     assert [fact.says for fact in (await payment_in(book, name)).facts] == said
 
@@ -323,7 +323,7 @@ async def test_facts_are_given_in_the_order_they_were_recorded(book: Book, name:
 async def test_an_answer_without_facts_changes_nothing_but_is_kept(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
-    await book.hear(question, an_answer(), None)
+    await book.record(question, an_answer(), None)
 
     assert (await payment_in(book, name)).status == Status.CREATED
     assert (await book.question(question.key))[1] == an_answer().answer
@@ -333,9 +333,9 @@ async def test_without_an_answer_the_question_is_released_and_the_outcome_is_unk
     book: Book, name: str
 ) -> None:
     intent, question = opening(name)
-    silence = Heard(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
+    silence = CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
     await book.open(intent, question, None)
-    await book.hear(question, silence, LATER)
+    await book.record(question, silence, LATER)
     known, kept = await book.question(question.key)
 
     assert kept is None
@@ -347,11 +347,11 @@ async def test_without_an_answer_the_question_is_released_and_the_outcome_is_unk
 
 async def test_a_late_timeout_releases_nothing(book: Book, name: str) -> None:
     intent, question = opening(name)
-    silence = Heard(answer=None, facts=())
+    silence = CallResult(answer=None, facts=())
     await book.open(intent, question, None)
     await book.take_over(question, LATER)
     # The first asker gives up only now; the second is asking.
-    await book.hear(question, silence, None)
+    await book.record(question, silence, None)
     known, _ = await book.question(question.key)
 
     assert (known.asked_at, known.tries) == (LATER, 0)
@@ -360,9 +360,9 @@ async def test_a_late_timeout_releases_nothing(book: Book, name: str) -> None:
 async def test_a_timeout_after_the_answer_changes_nothing(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
-    await book.hear(question, an_answer(a_fact(Says.REFUSED, "P", about=question.key)), None)
-    silence = Heard(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
-    await book.hear(question, silence, None)
+    await book.record(question, an_answer(a_fact(Says.REFUSED, "P", about=question.key)), None)
+    silence = CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
+    await book.record(question, silence, None)
 
     assert (await payment_in(book, name)).status == Status.REFUSED
     assert (await book.question(question.key))[1] == an_answer().answer
@@ -374,12 +374,12 @@ async def test_twenty_concurrent_answers_are_recorded_one_after_the_other(
     intent, question = opening(name)
     await book.open(intent, question, None)
     facts = [a_fact(Says.AUTHORISED, f"PSP-{name}-{number:02}") for number in range(20)]
-    await asyncio.gather(*(book.hear(question, an_answer(fact), None) for fact in facts))
+    await asyncio.gather(*(book.record(question, an_answer(fact), None) for fact in facts))
     payment = await payment_in(book, name)
 
     assert set(payment.facts) == set(facts)
     # Every attempt is paid: none of the twenty overwrote what another had heard.
-    assert payment.standing.captured == Money(IDR, 20 * 25_000)
+    assert payment.summary.captured == Money(IDR, 20 * 25_000)
 
 
 async def test_an_answer_to_details_finds_its_payment_by_what_it_says(
@@ -392,7 +392,7 @@ async def test_an_answer_to_details_finds_its_payment_by_what_it_says(
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
     clues = Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=intent.amount)
     heard = replace(an_answer(fact), clues=clues)
-    await book.hear(question, heard, None)
+    await book.record(question, heard, None)
 
     assert (await payment_in(book, name)).status == Status.AUTHORISED
     assert (await book.question(question.key))[0].payment_id == intent.id
@@ -406,7 +406,7 @@ async def test_an_answer_to_details_of_another_amount_is_not_ours(book: Book, na
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
     clues = Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=Money(IDR, 1))
     heard = replace(an_answer(fact), clues=clues)
-    await book.hear(question, heard, None)
+    await book.record(question, heard, None)
 
     assert (await payment_in(book, name)).status == Status.CREATED
     assert (await book.question(question.key))[1] == heard.answer
@@ -420,7 +420,7 @@ async def test_an_answer_that_fits_two_payments_is_given_to_neither(book: Book, 
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
     clues = Clues(attempt=f"PSP-{name}", reference=name, amount=Money(IDR, 25_000))
     heard = replace(an_answer(fact), clues=clues)
-    await book.hear(question, heard, None)
+    await book.record(question, heard, None)
 
     assert {payment.status for payment in await book.payments_of(name, 10)} == {Status.CREATED}
     assert (await book.question(question.key))[1] == heard.answer
@@ -433,7 +433,7 @@ async def test_an_answer_to_details_without_a_reference_is_nobodys(book: Book, n
     await book.open_question(question)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
     heard = replace(an_answer(fact), clues=Clues(attempt=f"PSP-{name}", pays=True))
-    await book.hear(question, heard, None)
+    await book.record(question, heard, None)
 
     assert (await payment_in(book, name)).status == Status.CREATED
     assert (await book.question(question.key))[0].payment_id is None
@@ -447,7 +447,7 @@ async def test_an_answer_to_details_is_the_payments_that_owns_its_attempt(
     await book.open_question(question)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
     heard = replace(an_answer(fact), clues=Clues(attempt=f"PSP-{name}", pays=True))
-    await book.hear(question, heard, None)
+    await book.record(question, heard, None)
 
     assert fact in (await payment_in(book, name)).facts
     assert (await book.question(question.key))[0].payment_id == PaymentId(name)
@@ -462,7 +462,7 @@ async def test_a_name_that_another_payment_owns_is_not_claimed_by_an_answer(
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key, amount=intent.amount)
     clues = Clues(attempt=f"PSP-{name}", payment_id=intent.id, amount=intent.amount, pays=True)
     heard = replace(an_answer(fact), clues=clues)
-    await book.hear(question, heard, None, intent)
+    await book.record(question, heard, None, intent)
     first, second = [await payment_in(book, one) for one in (name, f"{name}-2")]
 
     assert (first.status, second.status) == (Status.AUTHORISED, Status.CREATED)
@@ -477,12 +477,12 @@ async def test_an_answer_of_another_amount_is_not_authorised(book: Book, name: s
     cheap = Money(IDR, 1)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key, amount=cheap)
     clues = Clues(attempt=f"PSP-{name}", payment_id=intent.id, amount=cheap, pays=True)
-    await book.hear(question, replace(an_answer(fact), clues=clues), None, intent)
+    await book.record(question, replace(an_answer(fact), clues=clues), None, intent)
     payment = await payment_in(book, name)
 
     assert payment.status == Status.PENDING
     assert [fact.says for fact in payment.facts] == [Says.AMOUNT_MISMATCH]
-    assert payment.standing.captured == Money(IDR, 0)
+    assert payment.summary.captured == Money(IDR, 0)
 
 
 # Payments.
@@ -521,14 +521,14 @@ def ask_for(question: Question, value: int) -> Fact:
 async def paid(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
-    await book.hear(question, an_answer(a_fact(Says.AUTHORISED, f"PSP-{name}")), None)
+    await book.record(question, an_answer(a_fact(Says.AUTHORISED, f"PSP-{name}")), None)
 
 
 async def test_a_change_is_written_down_with_what_was_decided(book: Book, name: str) -> None:
     await paid(book, name)
     question = refund(name)
     first = await book.open_change(question, lambda _: [ask_for(question, 10_000)], None)
-    (asked,) = (await payment_in(book, name)).standing.refunds
+    (asked,) = (await payment_in(book, name)).summary.refunds
 
     assert first is None
     assert (asked.name, asked.amount) == (question.key, Money(IDR, 10_000))
@@ -574,8 +574,8 @@ async def test_fifty_refunds_at_once_never_pass_what_was_captured(book: Book, na
         question = refund(name, number)
 
         def decide(payment: Payment) -> Sequence[Fact]:
-            asked = sum(one.amount.minor_units for one in payment.standing.refunds)
-            if asked + 10_000 > payment.standing.captured.minor_units:
+            asked = sum(one.amount.minor_units for one in payment.summary.refunds)
+            if asked + 10_000 > payment.summary.captured.minor_units:
                 raise NotAllowed
             return [ask_for(question, 10_000)]
 
@@ -588,4 +588,4 @@ async def test_fifty_refunds_at_once_never_pass_what_was_captured(book: Book, na
     allowed = await asyncio.gather(*(ask(number) for number in range(50)))
 
     assert allowed.count(True) == 2
-    assert len((await payment_in(book, name)).standing.refunds) == 2
+    assert len((await payment_in(book, name)).summary.refunds) == 2

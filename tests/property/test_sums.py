@@ -74,7 +74,7 @@ def test_no_sum_leaves_nothing_to_authorised_whatever_comes(intent: Any, facts: 
 
     assert (seen.captured in whole, seen.refunded in whole) == (True, True)
     assert seen.charged_back in whole
-    for refund in made.standing.refunds:
+    for refund in made.summary.refunds:
         assert refund.amount.minor_units in range(WHOLE + 1)
     money = sums(intent, facts)
     left = [money.refundable(attempt).left.minor_units for attempt in paid_attempts(facts)]

@@ -13,7 +13,7 @@ from kasir.adyen.notifications import Item
 from kasir.adyen.token_notifications import TokenNotification
 from kasir.gateway import token_meanings
 from kasir.shop_events.event_policy import EventType, token_events
-from kasir.tokens.model import TokenFact, TokenNews, TokenSays, TokenState, fold
+from kasir.tokens.model import TokenFact, TokenReport, TokenSays, TokenState, fold
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ENDS = {TokenSays.DISABLED, TokenSays.NOT_LISTED}
@@ -24,7 +24,7 @@ def at(minute: int) -> str:
     return (NOON + timedelta(minutes=minute)).isoformat()
 
 
-def webhook(kind: str, minute: int, event_id: str) -> TokenNews | None:
+def webhook(kind: str, minute: int, event_id: str) -> TokenReport | None:
     said = TokenNotification(
         type=f"recurring.token.{kind}",
         event_id=event_id,
@@ -37,7 +37,7 @@ def webhook(kind: str, minute: int, event_id: str) -> TokenNews | None:
     return token_meanings.of_notification(said)
 
 
-def item(code: str, minute: int, psp_reference: str, **extra: str) -> TokenNews | None:
+def item(code: str, minute: int, psp_reference: str, **extra: str) -> TokenReport | None:
     said = Item(
         psp_reference=psp_reference,
         original_reference="PSP-FIRST" if code == "RECURRING_CONTRACT" else "",
@@ -61,7 +61,7 @@ def looked(says: TokenSays, minute: int) -> TokenFact:
     return TokenFact(f"{says}:{minute}", says, "Adyen's list", NOON + timedelta(minutes=minute))
 
 
-def of(news: TokenNews | None) -> TokenFact:
+def of(news: TokenReport | None) -> TokenFact:
     assert news is not None
     return news.fact
 

@@ -39,9 +39,9 @@ def test_a_transaction_that_waits_for_a_token_after_a_subscription_is_seen() -> 
     texts = {name: text for text, name in statements().items()}
     faults: list[str] = []
     watch = Watch(statements(), faults)
-    for text in ("BEGIN;", texts["subscriptions.wake"], texts["tokens.claim"], "COMMIT;"):
+    for text in ("BEGIN;", texts["subscriptions.schedule"], texts["tokens.claim"], "COMMIT;"):
         watch.heard(_Said(text))
-    for text in ("BEGIN;", texts["tokens.claim"], texts["subscriptions.wake"], "COMMIT;"):
+    for text in ("BEGIN;", texts["tokens.claim"], texts["subscriptions.schedule"], "COMMIT;"):
         watch.heard(_Said(text))
 
-    assert faults == ["tokens.claim waits for ['token'] after ['subscriptions.wake']"]
+    assert faults == ["tokens.claim waits for ['token'] after ['subscriptions.schedule']"]

@@ -19,7 +19,7 @@ from kasir.jobs import failed
 from kasir.shop_events.sender import SendResult
 from kasir.store import database
 from kasir.store.deliveries import RESENT_WITHIN
-from kasir.store.diagnosis import Diagnosis, Untold
+from kasir.store.doctor import DoctorCounts, Undelivered
 from kasir.store.inbox import NoticeKind
 from kasir.wiring import Parts, open_parts
 
@@ -69,7 +69,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
             findings.append(await _tokens(parts))
     except KasirError as error:
         findings.append(Finding("database", is_well=False, says=str(error)))
-    except database.TROUBLE as error:
+    except database.DRIVER_ERRORS as error:
         says = str(database.unusable(error))
         findings.append(Finding("database", is_well=False, says=says))
     return findings
@@ -111,7 +111,7 @@ async def _notices(parts: Parts) -> list[Finding]:
     }
     findings = []
     for kind, path in addresses.items():
-        last = await Diagnosis(parts.pool).last_notice(kind)
+        last = await DoctorCounts(parts.pool).last_notice(kind)
         what = f"a signed {kind} notification came lately"
         if last and last >= since:
             says = f"the last one on {last.isoformat(timespec='seconds')}"
@@ -122,7 +122,7 @@ async def _notices(parts: Parts) -> list[Finding]:
             f"key, to {parts.settings.public_url}{path}, and send a test from there"
         )
         findings.append(Finding(what, is_well=False, says=cure))
-    held = await Diagnosis(parts.pool).held()
+    held = await DoctorCounts(parts.pool).held()
     says = "every one"
     if held:
         says = (
@@ -134,7 +134,7 @@ async def _notices(parts: Parts) -> list[Finding]:
 
 
 async def _questions(parts: Parts) -> list[Finding]:
-    lost = await Diagnosis(parts.pool).lost_questions(parts.clock.now() - _LOST_AFTER)
+    lost = await DoctorCounts(parts.pool).lost_questions(parts.clock.now() - _LOST_AFTER)
     says = f"{lost} not; is a worker running, and does Adyen answer?" if lost else "every one"
     return [Finding("calls to Adyen were answered", is_well=not lost, says=says)]
 
@@ -142,7 +142,7 @@ async def _questions(parts: Parts) -> list[Finding]:
 async def _owners(parts: Parts) -> Finding:
     """Names that belong to two payments, from before each had one owner (docs/adr/0013)."""
     what = "every pspReference has one payment"
-    found = await Diagnosis(parts.pool).conflicts(_CONFLICTS_MAX)
+    found = await DoctorCounts(parts.pool).conflicts(_CONFLICTS_MAX)
     if not found:
         return Finding(what, is_well=True, says="it has")
     rows = [f"{name} is {owner}'s, and {other} bears it too" for name, owner, other in found]
@@ -156,7 +156,7 @@ async def _owners(parts: Parts) -> Finding:
 async def _ends(parts: Parts) -> Finding:
     """Attempts that the shopper did not finish, and whose end Adyen has not confirmed."""
     what = "Adyen confirmed how attempts ended"
-    count, since = await Diagnosis(parts.pool).unconfirmed(parts.settings.limits.figures_max)
+    count, since = await DoctorCounts(parts.pool).unconfirmed(parts.settings.limits.figures_max)
     if since is None:
         return Finding(what, is_well=True, says="every one")
     says = f"{count} not yet, the first since {since.isoformat(timespec='seconds')}"
@@ -183,7 +183,7 @@ async def _events(parts: Parts) -> Finding:
     """Events that wait for the shop, since when, and what the shop answered last."""
     what = "the shop takes its events"
     now, most = parts.clock.now(), parts.settings.limits.figures_max
-    found = await Diagnosis(parts.pool).untold(now - RESENT_WITHIN, most)
+    found = await DoctorCounts(parts.pool).undelivered(now - RESENT_WITHIN, most)
     answered = f"; the last answer was {found.last}" if found.last else ""
     if not found.since and not found.given_up:
         return Finding(what, is_well=True, says=f"none waits{answered}")
@@ -197,7 +197,7 @@ async def _events(parts: Parts) -> Finding:
     return Finding(what, is_well=is_well, says=f"{' and '.join(says)}{answered}{cure}")
 
 
-def _is_stuck(parts: Parts, found: Untold, now: datetime) -> bool:
+def _is_stuck(parts: Parts, found: Undelivered, now: datetime) -> bool:
     """Whether the events that wait will not be delivered in a moment without help."""
     is_refused = found.last is not None and not SendResult(found.last.status).is_taken
     is_late = found.since is not None and found.since < now - _DELIVERED_WITHIN

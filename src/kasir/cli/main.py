@@ -292,7 +292,7 @@ def _database_error(error: Exception) -> Exception:
     """
     from kasir.store import database
 
-    if not isinstance(error, database.TROUBLE):
+    if not isinstance(error, database.DRIVER_ERRORS):
         raise error
     if isinstance(error, OSError) and error.filename is not None:
         return error  # It is about a file, and not the database.

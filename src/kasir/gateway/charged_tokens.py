@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from kasir.adyen.texts import read_strict
 from kasir.gateway.methods import stored_id_of
 from kasir.payments.question import Kind, Question
-from kasir.tokens.model import Token, TokenName, TokenNews
+from kasir.tokens.model import Token, TokenName, TokenReport
 
 
 class TokensKnown(Protocol):
@@ -22,7 +22,7 @@ class TokensKnown(Protocol):
 class TokenBook(TokensKnown, Protocol):
     """Where tokens are found, and facts about them recorded."""
 
-    async def hear(self, news: Sequence[TokenNews]) -> None:
+    async def record(self, news: Sequence[TokenReport]) -> None:
         """Record facts about tokens."""
         ...
 

@@ -16,7 +16,7 @@ from kasir.errors import Unreadable, cut
 from kasir.money import Currency, Money
 from kasir.payments.facts import DisputeDetails, Fact, Says, Source, unanswered_key
 from kasir.payments.matching import Clues
-from kasir.payments.question import Heard, Kept, Kind, Question
+from kasir.payments.question import CallResult, KeptAnswer, Kind, Question
 
 #: What a result code says about a payment. `Error` is a final refusal; its reason comes with it.
 RESULTS: Final[Mapping[ResultCode, Says]] = {
@@ -161,7 +161,7 @@ _WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 _CANCEL_REASONS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
 
 
-def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
+def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
     """The facts in an answer to a question, and the answer itself where it is final."""
     fields = answer.json()
     verdict = answer.verdict
@@ -171,7 +171,7 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
         verdict = Verdict.UNKNOWN
     if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
         return unanswered(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
-    kept = Kept(
+    kept = KeptAnswer(
         status=answer.status,
         body=answer.body,
         psp_reference=answer.psp_reference,
@@ -181,7 +181,7 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> Heard:
         fact = _payment_fact(question, answer, at, is_ours=verdict is Verdict.OURS)
     else:
         fact = _change_fact(question, fields, at, is_ours=verdict is Verdict.OURS)
-    return Heard(answer=kept, facts=(fact,), clues=_clues_of_reply(question, fields, fact))
+    return CallResult(answer=kept, facts=(fact,), clues=_clues_of_reply(question, fields, fact))
 
 
 def _is_about(answer: Answer) -> bool:
@@ -254,7 +254,7 @@ def _change_fact(
     )
 
 
-def unanswered(question: Question, at: datetime, why: str) -> Heard:
+def unanswered(question: Question, at: datetime, why: str) -> CallResult:
     """No final answer: the outcome is unknown until the question is asked again."""
     is_change = question.kind not in {Kind.PAYMENTS, Kind.DETAILS}
     fact = Fact(
@@ -266,7 +266,7 @@ def unanswered(question: Question, at: datetime, why: str) -> Heard:
         about=question.key,
         words=why.strip(),
     )
-    return Heard(answer=None, facts=(fact,))
+    return CallResult(answer=None, facts=(fact,))
 
 
 def of_item(item: Item) -> Fact | None:

@@ -16,7 +16,7 @@ from kasir.adyen.replies import Answer, Verdict
 from kasir.clock import Clock
 from kasir.gateway import meanings
 from kasir.gateway.wire import NoAnswer, Wire
-from kasir.payments.question import Heard, Kept, Question
+from kasir.payments.question import CallResult, KeptAnswer, Question
 
 
 class _NotNowError(Exception):
@@ -35,7 +35,7 @@ class Adyen:
     tries_max: int
     tries_s_max: float
 
-    async def ask(self, question: Question) -> Heard:
+    async def ask(self, question: Question) -> CallResult:
         """Send a question and read the answer. Raises nothing for a failure."""
         call = Call(question.path, question.body, question.version, question.key)
         answer = await self._send(call)
@@ -64,7 +64,7 @@ class Adyen:
         return answer
 
 
-def reply_of(kept: Kept) -> Answer:
+def reply_of(kept: KeptAnswer) -> Answer:
     """The reply that was kept."""
     return Answer(kept.status, kept.body, kept.psp_reference, decoded=kept.fields)
 

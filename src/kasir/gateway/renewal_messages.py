@@ -22,7 +22,7 @@ from kasir.ids import LinkId, PaymentId
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.links import Link
 from kasir.payments.payment import Intent
-from kasir.payments.question import Kept, Kind, Question
+from kasir.payments.question import KeptAnswer, Kind, Question
 from kasir.payments.status import Status
 from kasir.subscriptions.dunning import Reason, reason_of
 from kasir.subscriptions.renewal import Attempt, Renewal
@@ -32,7 +32,7 @@ from kasir.tokens.model import Token
 #: The one model whose charges need no shopper. Source: Adyen's page on GoPay.
 SUBSCRIPTION: Final = "Subscription"
 #: The answer that Kasir writes itself for a charge that was withdrawn before it was sent.
-NEVER_SENT: Final = Kept(
+NEVER_SENT: Final = KeptAnswer(
     status=410,
     body=msgspec.json.encode(
         {

@@ -18,7 +18,7 @@ from kasir.clock import Clock
 from kasir.gateway import meanings
 from kasir.gateway.charged_tokens import TokensKnown, charged_token
 from kasir.payments.flow import Provider
-from kasir.payments.question import Heard, Question
+from kasir.payments.question import CallResult, Question
 from kasir.tokens.model import Token
 
 #: The answer to a charge of a token that is gone.
@@ -58,7 +58,7 @@ class TokenCheckingProvider:
     clock: Clock
     wait_s: float
 
-    async def ask(self, question: Question) -> Heard:
+    async def ask(self, question: Question) -> CallResult:
         """Ask. Where the list lacks the token, nothing is sent, and the answer is a refusal.
 
         Where Adyen does not show its list, nothing is sent either: it is asked again later.
@@ -90,4 +90,4 @@ class TokenCheckingProvider:
     async def _unsure(self, question: Question) -> Token | None:
         """The token that is to be charged, where it is known and not sure."""
         token = await charged_token(question, self.tokens)
-        return None if token is None or token.standing.is_sure else token
+        return None if token is None or token.summary.is_sure else token

@@ -18,7 +18,7 @@ from kasir.adyen.notifications import EventCode, Item, moment
 from kasir.adyen.token_notifications import TokenEvent, TokenNotification
 from kasir.errors import Unreadable
 from kasir.payments.facts import Fact, Says, Source
-from kasir.tokens.model import BY_WEBHOOK, TokenFact, TokenName, TokenNews, TokenSays
+from kasir.tokens.model import BY_WEBHOOK, TokenFact, TokenName, TokenReport, TokenSays
 
 MEANINGS: Final[Mapping[TokenEvent, TokenSays]] = {
     TokenEvent.CREATED: TokenSays.CREATED,
@@ -34,7 +34,7 @@ _OPERATIONS: Final = {
 }
 
 
-def of_notification(said: TokenNotification) -> TokenNews | None:
+def of_notification(said: TokenNotification) -> TokenReport | None:
     """What a token notification says; None where its type is not in the schema.
 
     Raises:
@@ -52,10 +52,10 @@ def of_notification(said: TokenNotification) -> TokenNews | None:
         psp_reference="" if says is TokenSays.DISABLED else said.event_id,
     )
     name = _name(said.merchant_account, said.shopper_reference, said.stored_id)
-    return TokenNews(name=name, method=said.method, fact=fact)
+    return TokenReport(name=name, method=said.method, fact=fact)
 
 
-def of_item(item: Item) -> TokenNews | None:
+def of_item(item: Item) -> TokenReport | None:
     """What a standard notification says about a token, if anything.
 
     Raises:
@@ -68,7 +68,7 @@ def of_item(item: Item) -> TokenNews | None:
     return None
 
 
-def _of_authorisation(item: Item) -> TokenNews | None:
+def _of_authorisation(item: Item) -> TokenReport | None:
     extra = item.additional_data
     stored_id = extra.get("tokenization.storedPaymentMethodId") or extra.get(
         "recurring.recurringDetailReference", ""
@@ -88,10 +88,10 @@ def _of_authorisation(item: Item) -> TokenNews | None:
         psp_reference=item.psp_reference,
     )
     name = _name(item.merchant_account_code, shopper, stored_id)
-    return TokenNews(name=name, method=item.payment_method, fact=fact)
+    return TokenReport(name=name, method=item.payment_method, fact=fact)
 
 
-def _of_contract(item: Item) -> TokenNews | None:
+def _of_contract(item: Item) -> TokenReport | None:
     """RECURRING_CONTRACT: its pspReference is the token."""
     extra = item.additional_data
     shopper = extra.get("shopperReference") or extra.get("recurring.shopperReference", "")
@@ -105,7 +105,7 @@ def _of_contract(item: Item) -> TokenNews | None:
         psp_reference=item.initial_payment,
     )
     name = _name(item.merchant_account_code, shopper, item.psp_reference)
-    return TokenNews(name=name, method=item.payment_method, fact=fact)
+    return TokenReport(name=name, method=item.payment_method, fact=fact)
 
 
 def not_saved(item: Item) -> Fact | None:

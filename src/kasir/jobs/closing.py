@@ -28,7 +28,7 @@ from kasir.payments.deliveries import Deliveries
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.flow import Flow
 from kasir.payments.payment import Payment
-from kasir.payments.question import Kept, Kind, Question
+from kasir.payments.question import KeptAnswer, Kind, Question
 from kasir.payments.status import FINAL, Status
 
 _ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
@@ -176,7 +176,7 @@ class Closing:
                 _ALWAYS if payment and key.startswith(close_key(payment, 0)) else question.opened_at
             )
             if payment and await self.attempts.has_others(payment, since):
-                lifetime = self.flow.patience.key_lifetime
+                lifetime = self.flow.timeouts.key_lifetime
                 if self.clock.now() >= question.opened_at + lifetime:
                     await self.attempts.give_up(key)  # Adyen may have forgotten its key by now.
                 return
@@ -262,7 +262,7 @@ class Closing:
         if now < last.question.opened_at + self.waits.first_gap:
             return False
         if last.kept is None:  # It is being asked again, while Adyen knows its key.
-            return now >= last.question.opened_at + self.flow.patience.key_lifetime
+            return now >= last.question.opened_at + self.flow.timeouts.key_lifetime
         if last.question.opened_at < payment.intent.close_at <= now:
             return True
         lost = known.cover(last.question.opened_at + self.waits.late_after)
@@ -270,7 +270,7 @@ class Closing:
 
     def _is_given_up(self, payment: Payment) -> bool:
         """Whether it cannot be asked for any more: the provider may have forgotten its key."""
-        lifetime = self.flow.patience.key_lifetime
+        lifetime = self.flow.timeouts.key_lifetime
         was_answered = payment.status not in {Status.CREATED, Status.UNKNOWN}
         return not was_answered and self.clock.now() >= payment.intent.created_at + lifetime
 
@@ -326,10 +326,10 @@ class _Asked:
     """A cancel that was sent, and Adyen's answer, if there is one."""
 
     question: Question
-    kept: Kept | None
+    kept: KeptAnswer | None
 
 
-def _is_nothing(kept: Kept) -> bool:
+def _is_nothing(kept: KeptAnswer) -> bool:
     """Whether an answer says that there is no such payment."""
     return (
         HTTPStatus.BAD_REQUEST <= kept.status < HTTPStatus.INTERNAL_SERVER_ERROR

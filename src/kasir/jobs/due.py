@@ -15,7 +15,7 @@ from kasir.clock import Clock
 from kasir.ids import PaymentId
 from kasir.jobs.kinds import JobKind
 from kasir.ledger.payments import Ledger
-from kasir.store.database import Connection, Pool, once_more, queries
+from kasir.store.database import Connection, Pool, queries, retried
 from kasir.store.open_attempts import deliveries
 
 SQL: Final = queries("due")
@@ -71,7 +71,7 @@ class Due:
     behind_max: timedelta
     watched_since: datetime | None = None
 
-    @once_more
+    @retried
     async def look(self, *, clocks_agree: bool = True) -> int:
         """Take what is due, and return how much there was. Only events if the clocks disagree."""
         now, total = self.clock.now(), 0
@@ -101,7 +101,7 @@ class Due:
             now=now,
             by_all_means=now - self.behind_max,
             in_time=min(in_time, self.watched_since) if self.watched_since else in_time,
-            told_until=known.told_until,
+            notified_until=known.notified_until,
             is_late=known.are_late(now, self.late_after),
             most=self.batch_max,
         )

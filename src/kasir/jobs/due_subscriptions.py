@@ -14,7 +14,7 @@ from typing import Final
 from kasir.clock import Clock
 from kasir.jobs.due import Enqueue
 from kasir.jobs.kinds import JobKind
-from kasir.store.database import Pool, once_more, queries
+from kasir.store.database import Pool, queries, retried
 
 SQL: Final = queries("subscriptions")
 
@@ -41,7 +41,7 @@ class DueSubscriptions:
     batch_max: int
     per_s_max: float
 
-    @once_more
+    @retried
     async def look(self) -> int:
         """Take what is due, as far as the pace allows, and return how many that were."""
         now = self.clock.now()

@@ -22,7 +22,7 @@ from pgqueuer.domain.models import Job
 
 from kasir.clock import pause
 from kasir.jobs.kinds import JobKind
-from kasir.store.database import AWAY, Connection, Pool
+from kasir.store.database import UNAVAILABLE, Connection, Pool
 
 if TYPE_CHECKING:
     import asyncpg
@@ -156,7 +156,7 @@ async def _finish(name: str, handler: Handler, payload: bytes, stop: asyncio.Eve
     while True:
         try:
             return await handler(payload)
-        except AWAY as error:
+        except UNAVAILABLE as error:
             _log.warning("a job waits for the database", job=name, error=type(error).__name__)
             if stop.is_set():
                 raise RetryRequested(reason="the worker stops") from error

@@ -36,7 +36,7 @@ from kasir.limits import Limits
 from kasir.payments.flow import Flow
 from kasir.payments.question import ShopKey
 from kasir.store import questions
-from kasir.store.database import Connection, Pool, once_more, queries
+from kasir.store.database import Connection, Pool, queries, retried
 from kasir.store.subscription_rows import RenewalRows
 from kasir.subscriptions.dunning import Timetable
 from kasir.subscriptions.engine import Rules, advance
@@ -125,7 +125,7 @@ def _again_if_decided_meanwhile(
     turn: Callable[P, Coroutine[object, object, T]],
 ) -> Callable[P, Coroutine[object, object, T]]:
     """Begin a turn again where another one decided on a charge that this one may withdraw."""
-    commit = once_more(turn)
+    commit = retried(turn)
 
     @wraps(turn)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -263,7 +263,7 @@ class Turns:
                 set_aside.append(one.id)
         return Taken(tuple(prepared), tuple(set_aside))
 
-    @once_more
+    @retried
     async def sign_up(
         self, subscription: Subscription, pay_key: str, shop_key: ShopKey | None
     ) -> SubscriptionId:

@@ -15,7 +15,7 @@ from kasir.ids import PaymentId
 from kasir.ledger.payments import Ledger, LockedPayment
 from kasir.payments.facts import Fact, Says
 from kasir.payments.matching import Candidate, Clues, Match, Ruling, match
-from kasir.payments.question import Heard
+from kasir.payments.question import CallResult
 from kasir.payments.status import FINAL, status
 from kasir.store import payments
 from kasir.store.database import Connection
@@ -65,7 +65,7 @@ class Attribution:
                 self.facts.setdefault(payment_id, []).append(_attention(matched, clues, fact))
         return matched
 
-    def attribute_answer(self, result: Heard) -> PaymentId | None:
+    def attribute_answer(self, result: CallResult) -> PaymentId | None:
         """Decide whose the answer to a call of ours is; None where that is not known.
 
         Anybody may have sent the result that `/payments/details` was asked with. Where nothing

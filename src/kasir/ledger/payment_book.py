@@ -18,14 +18,14 @@ from kasir.ledger.payments import Ledger
 from kasir.payments import fold
 from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.question import Decide, Heard, Kept, Question, ShopKey
+from kasir.payments.question import CallResult, Decide, KeptAnswer, Question, ShopKey
 from kasir.store import inbox, payments, questions, tokens
 from kasir.store.askers import Asker
 from kasir.store.database import (
     Connection,
     Pool,
     UniqueViolation,
-    once_more,
+    retried,
     transaction,
     tries,
 )
@@ -42,7 +42,7 @@ class _Recorded:
     claimed: Collection[str] = ()
 
 
-class PostgresBook:
+class PostgresPaymentBook:
     """Payments and questions in PostgreSQL."""
 
     def __init__(
@@ -66,7 +66,7 @@ class PostgresBook:
         self._lease = lease
         self._first_look = first_look
 
-    @once_more
+    @retried
     async def open(
         self, intent: Intent, question: Question, shop_key: ShopKey | None
     ) -> Question | None:
@@ -94,7 +94,7 @@ class PostgresBook:
             return None
         return await self._first(connection, shop_key)
 
-    @once_more
+    @retried
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None
     ) -> Question | None:
@@ -119,7 +119,7 @@ class PostgresBook:
         """Write a question down; False where one with its key exists."""
         return await self._questions.open(self._pool, question, self._opening(question))
 
-    async def question(self, key: str) -> tuple[Question, Kept | None]:
+    async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
         """Give a question and its kept answer, if it has one."""
         found = await self._questions.find(self._pool, key)
         if found is None:
@@ -138,10 +138,10 @@ class PostgresBook:
         """Claim an unanswered question: True if nobody sent it since `question.asked_at`."""
         return await questions.take_over(self._pool, question, now, self.asker.number)
 
-    async def hear(
+    async def record(
         self,
         question: Question,
-        result: Heard,
+        result: CallResult,
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
@@ -165,7 +165,7 @@ class PostgresBook:
                         await inbox.mark_unread(connection, sorted(recorded.claimed))
 
     async def _record(
-        self, connection: Connection, question: Question, result: Heard, *, is_first_try: bool
+        self, connection: Connection, question: Question, result: CallResult, *, is_first_try: bool
     ) -> _Recorded:
         """Record the facts at the payment that the answer is about."""
         if result.clues is None:
@@ -188,7 +188,7 @@ class PostgresBook:
         self,
         connection: Connection,
         question: Question,
-        result: Heard,
+        result: CallResult,
         payment_id: PaymentId | None,
         ask_again_at: datetime | None,
     ) -> None:
@@ -204,9 +204,9 @@ class PostgresBook:
             attempt=result.clues.attempt if result.clues else "",
         )
 
-    @once_more
+    @retried
     async def _record_first(
-        self, opened: Intent, question: Question, result: Heard, answer: Kept
+        self, opened: Intent, question: Question, result: CallResult, answer: KeptAnswer
     ) -> bool:
         """Keep an answer in one statement, if that is enough; see `Ledger.record_first`."""
         first = FirstAnswer(
@@ -222,7 +222,7 @@ class PostgresBook:
         """Give a payment with its facts."""
         return await self._one(await payments.intent(self._pool, payment_id))
 
-    @once_more
+    @retried
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
         """Record facts of a payment that no answer brought."""
         async with transaction(self._pool) as connection:

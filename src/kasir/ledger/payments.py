@@ -16,7 +16,7 @@ from kasir.clock import Clock
 from kasir.ids import PaymentId
 from kasir.payments import fold
 from kasir.payments.facts import Fact
-from kasir.payments.payment import Intent, Payment, Standing
+from kasir.payments.payment import Intent, Payment, Summary
 from kasir.payments.status import Status
 from kasir.shop_events.event_policy import (
     EventType,
@@ -63,7 +63,7 @@ async def schedule_subscriptions(connection: Connection, moved: Moved, now: date
     """
     if moved.shoppers:
         shoppers, ids = sorted(moved.shoppers), sorted(moved.payment_ids)
-        await SUBSCRIPTIONS.wake(connection, shoppers=shoppers, payment_ids=ids, now=now)
+        await SUBSCRIPTIONS.schedule(connection, shoppers=shoppers, payment_ids=ids, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +185,9 @@ class Ledger:
         events = (
             *([event] if event else []),
             *fact_events([*new.values()]),
-            *summary_events(before.standing, after.standing),
+            *summary_events(before.summary, after.summary),
         )
-        return _Entry(change, events, _outcome(after.standing) != _outcome(before.standing))
+        return _Entry(change, events, _outcome(after.summary) != _outcome(before.summary))
 
     def _held_back(self, found: LockedPayment) -> _Entry:
         event, told = status_event(found.told, found.payment, self.clock.now(), self.settle)
@@ -234,6 +234,6 @@ def _moved(entries: Sequence[_Entry]) -> Moved:
     )
 
 
-def _outcome(summary: Standing) -> tuple[object, ...]:
+def _outcome(summary: Summary) -> tuple[object, ...]:
     """What a subscription depends on: how its payment ended, and whether it was given back."""
     return summary.status, summary.is_disputed, summary.is_given_back

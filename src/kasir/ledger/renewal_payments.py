@@ -15,7 +15,7 @@ from kasir.ids import PaymentId
 from kasir.ledger.payments import Ledger
 from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent
-from kasir.payments.question import Kept, Question
+from kasir.payments.question import KeptAnswer, Question
 from kasir.payments.status import Status
 from kasir.store.database import Connection, queries
 from kasir.store.vault import Vault
@@ -82,7 +82,7 @@ class RenewalPayments:
         return frozenset([PaymentId(row["payment_id"]) async for row in rows])
 
     async def withdraw(
-        self, connection: Connection, facts: Mapping[PaymentId, Fact], answer: Kept
+        self, connection: Connection, facts: Mapping[PaymentId, Fact], answer: KeptAnswer
     ) -> None:
         """Answer questions that nobody has asked, and record what becomes of their payments.
 

@@ -12,11 +12,11 @@ from kasir.ledger.payments import Moved, schedule_subscriptions
 from kasir.shop_events.event_policy import EventType, token_events
 from kasir.shop_events.shapes import shown_token
 from kasir.store import tokens
-from kasir.store.database import Connection, Pool, once_more, transaction
+from kasir.store.database import Connection, Pool, retried, transaction
 from kasir.store.outbox import Outbox, OutgoingEvent
 from kasir.store.tokens import NewToken, TokenChange
 from kasir.store.vault import Vault
-from kasir.tokens.model import Token, TokenFact, TokenName, TokenNews, fold, not_before
+from kasir.tokens.model import Token, TokenFact, TokenName, TokenReport, fold, not_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ class TokenLedger:
     vault: Vault
     outbox: Outbox
 
-    async def record(self, connection: Connection, reports: Sequence[TokenNews]) -> frozenset[str]:
+    async def record(
+        self, connection: Connection, reports: Sequence[TokenReport]
+    ) -> frozenset[str]:
         """Record facts of tokens: lock all, read all, decide each, write all.
 
         The number of statements does not depend on the number of tokens or facts.
@@ -63,7 +65,7 @@ class TokenLedger:
         )
 
     async def _lock(
-        self, connection: Connection, about: Mapping[TokenName, Sequence[TokenNews]]
+        self, connection: Connection, about: Mapping[TokenName, Sequence[TokenReport]]
     ) -> dict[TokenName, str]:
         """Lock tokens, those that are new are made; their ids."""
         new = [
@@ -101,7 +103,7 @@ class _Entry:
 
 
 def _entry(
-    token_id: str, known: dict[str, TokenFact], reports: Sequence[TokenNews]
+    token_id: str, known: dict[str, TokenFact], reports: Sequence[TokenReport]
 ) -> _Entry | None:
     """What is to be written for these facts; None where none of them is new."""
     facts = (report.fact for report in reports)
@@ -113,15 +115,15 @@ def _entry(
     return _Entry(change, tuple(token_events([*known.values()], after)))
 
 
-def _by_token(reports: Sequence[TokenNews]) -> dict[TokenName, list[TokenNews]]:
+def _by_token(reports: Sequence[TokenReport]) -> dict[TokenName, list[TokenReport]]:
     """The facts of each token, in the one order in which tokens are locked."""
-    about: dict[TokenName, list[TokenNews]] = {}
+    about: dict[TokenName, list[TokenReport]] = {}
     for report in sorted(reports, key=_lock_order):
         about.setdefault(report.name, []).append(report)
     return about
 
 
-def _lock_order(report: TokenNews) -> tuple[str, str]:
+def _lock_order(report: TokenReport) -> tuple[str, str]:
     return report.name.shopper_reference, report.name.stored_id
 
 
@@ -141,8 +143,8 @@ class Tokens:
         """Give the tokens that the provider knows by this name, of any shopper."""
         return await tokens.stored_as(self._pool, self._vault, stored_id)
 
-    @once_more
-    async def hear(self, reports: Sequence[TokenNews]) -> None:
+    @retried
+    async def record(self, reports: Sequence[TokenReport]) -> None:
         """Record facts of tokens, and schedule their shoppers' subscriptions."""
         async with transaction(self._pool) as connection:
             shoppers = await self._ledger.record(connection, reports)

@@ -173,7 +173,7 @@ def _form_page(
 
 
 def _saved_rows(visit: Visit, open_link: OpenLink, saved: Sequence[SavedWallet]) -> list[SavedRow]:
-    dates = distinct_dates(visit, [(one.owner, one.token.standing.created_at) for one in saved])
+    dates = distinct_dates(visit, [(one.owner, one.token.summary.created_at) for one in saved])
     return [
         SavedRow(
             id=one.token.id,

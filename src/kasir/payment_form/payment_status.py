@@ -95,7 +95,7 @@ async def _changes(
         try:
             open_link = await parts.links.find(open_link.link.id)
             payment = await payment_of(parts, open_link, payment.intent.id)
-        except database.TROUBLE:
+        except database.DRIVER_ERRORS:
             return  # The browser reconnects, and that request is answered with the error.
         view = status_view(open_link, payment)
         if view == shown:

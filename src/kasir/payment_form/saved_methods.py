@@ -170,7 +170,7 @@ def _confirmation_page(
         "remove.html",
         status,
         has_failed=status != HTTPStatus.OK,
-        date=visit.date_time(token.standing.created_at),
+        date=visit.date_time(token.summary.created_at),
         form_url=visit.url(open_link.link.id),
         remove_url=visit.url(open_link.link.id, "saved", token.id),
     )

@@ -189,7 +189,7 @@ def _receipt(visit: Visit, open_link: OpenLink, payment: Payment) -> dict[str, A
     return {
         "lines": line_items(open_link.link.request),
         "at": visit.date_time(min(moments, default=paid.intent.created_at)),
-        "psp_reference": paid.standing.psp_reference,
+        "psp_reference": paid.summary.psp_reference,
     }
 
 

@@ -16,12 +16,12 @@ class Deliveries:
     """What the inbox says of the provider's queue.
 
     Attributes:
-        told_until: When the newest event happened that we were notified of, of payments of ours.
+        notified_until: When the newest event of a payment of ours happened that was notified.
         late_at: When a notification last came that had waited in the queue for too long.
         unread_since: When the oldest unread notice came; None where all are read.
     """
 
-    told_until: datetime | None = None
+    notified_until: datetime | None = None
     late_at: datetime | None = None
     unread_since: datetime | None = None
 
@@ -33,4 +33,4 @@ class Deliveries:
 
     def cover(self, moment: datetime) -> bool:
         """Whether we were notified of an event that happened at this moment or later."""
-        return self.told_until is not None and self.told_until >= moment
+        return self.notified_until is not None and self.notified_until >= moment

@@ -18,7 +18,7 @@ from kasir.errors import StillRunning
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent, Payment
-from kasir.payments.question import Decide, Heard, Kept, Question, ShopKey
+from kasir.payments.question import CallResult, Decide, KeptAnswer, Question, ShopKey
 
 #: How long a caller that waits for another's answer pauses between looks; doubled every time.
 _LOOK_AGAIN_S: Final = 0.05
@@ -29,7 +29,7 @@ _DOUBLINGS_MAX: Final = 20
 class Provider(Protocol):
     """Who takes the money."""
 
-    async def ask(self, question: Question) -> Heard:
+    async def ask(self, question: Question) -> CallResult:
         """Send a question and read the answer. Never raises for a failed connection."""
         ...
 
@@ -72,7 +72,7 @@ class PaymentBook(Protocol):
         """Write a question down; False where one with its key exists."""
         ...
 
-    async def question(self, key: str) -> tuple[Question, Kept | None]:
+    async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
         """Give a question and its kept answer, if it has one.
 
         Raises:
@@ -95,10 +95,10 @@ class PaymentBook(Protocol):
         """Claim an unanswered question: True if nobody sent it since `question.asked_at`."""
         ...
 
-    async def hear(
+    async def record(
         self,
         question: Question,
-        result: Heard,
+        result: CallResult,
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
@@ -149,7 +149,7 @@ class Payments(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Timeouts:
     """How long everything may take.
 
     Attributes:
@@ -177,18 +177,18 @@ class Flow:
         provider: Who is asked.
         clock: What time it is.
         chance: Gives a random number from 0 to 1, so that many retries do not come at once.
-        patience: How long everything may take.
+        timeouts: How long everything may take.
     """
 
     book: PaymentBook
     provider: Provider
     clock: Clock
     chance: Callable[[], float]
-    patience: Patience
+    timeouts: Timeouts
 
     async def pay(
         self, intent: Intent, question: Question, shop_key: ShopKey | None = None
-    ) -> tuple[PaymentId, Kept | None]:
+    ) -> tuple[PaymentId, KeptAnswer | None]:
         """Ask for a payment, once per shop key.
 
         Returns:
@@ -206,7 +206,7 @@ class Flow:
         kept = await self._again(first.key, shop_key.key if shop_key else first.key)
         return first.payment_id or intent.id, kept
 
-    async def resume(self, key: str) -> Kept | None:
+    async def resume(self, key: str) -> KeptAnswer | None:
         """Give the kept answer to a question, or send it again with the same key and body.
 
         Returns:
@@ -218,7 +218,7 @@ class Flow:
         """
         return await self._again(key, key)
 
-    async def finish(self, question: Question) -> Kept | None:
+    async def finish(self, question: Question) -> KeptAnswer | None:
         """Ask for the status of a payment, once per key; later and concurrent callers get the same.
 
         Returns:
@@ -227,7 +227,7 @@ class Flow:
         async with self.book.asking(question):
             if await self.book.open_question(question):
                 return await self._ask(question)
-        give_up_at, gap_s = self.clock.now() + self.patience.wait, _LOOK_AGAIN_S
+        give_up_at, gap_s = self.clock.now() + self.timeouts.wait, _LOOK_AGAIN_S
         while True:
             try:
                 return await self._again(question.key, question.key)
@@ -239,7 +239,7 @@ class Flow:
 
     async def change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None = None
-    ) -> Kept | None:
+    ) -> KeptAnswer | None:
         """Ask for a change of a payment (a refund, a cancel), once per shop key.
 
         Returns:
@@ -261,15 +261,15 @@ class Flow:
         with suppress(StillRunning):
             await self.resume(key)
 
-    async def _again(self, key: str, shop_key: str) -> Kept | None:
+    async def _again(self, key: str, shop_key: str) -> KeptAnswer | None:
         """Give the kept answer, or take over a question that nobody waits for."""
         known, kept = await self.book.question(key)
         if kept:
             return kept
         now = self.clock.now()
-        if now >= known.opened_at + self.patience.key_lifetime:
+        if now >= known.opened_at + self.timeouts.key_lifetime:
             return None  # The provider may have forgotten the key: this might be a second payment.
-        is_leased = now < known.asked_at + self.patience.lease
+        is_leased = now < known.asked_at + self.timeouts.lease
         if is_leased and not await self.book.is_abandoned(known):
             raise StillRunning(shop_key)
         asked = replace(known, asked_at=now)
@@ -278,18 +278,18 @@ class Flow:
                 raise StillRunning(shop_key)
             return await self._ask(replace(asked, tries=_tries(known)))
 
-    async def _ask(self, question: Question, opened: Intent | None = None) -> Kept | None:
+    async def _ask(self, question: Question, opened: Intent | None = None) -> KeptAnswer | None:
         """Send a question, outside any transaction, and write down what came of it."""
         result = await self.provider.ask(question)
-        await self.book.hear(question, result, self._next_time(question), opened)
+        await self.book.record(question, result, self._next_time(question), opened)
         return result.answer
 
     def _next_time(self, question: Question) -> datetime | None:
         """When a worker sends it again without an answer; None once the key may be forgotten."""
-        doubled = self.patience.first_gap * (1 << min(question.tries, _DOUBLINGS_MAX))
-        gap = min(doubled, self.patience.longest_gap)
+        doubled = self.timeouts.first_gap * (1 << min(question.tries, _DOUBLINGS_MAX))
+        gap = min(doubled, self.timeouts.longest_gap)
         next_time = self.clock.now() + gap * (0.5 + self.chance())
-        return next_time if next_time < question.opened_at + self.patience.key_lifetime else None
+        return next_time if next_time < question.opened_at + self.timeouts.key_lifetime else None
 
 
 def _tries(known: Question) -> int:

@@ -8,21 +8,21 @@ from kasir.money import Money
 from kasir.payments.disputes import disputes
 from kasir.payments.endings import endings
 from kasir.payments.facts import Fact, Says
-from kasir.payments.payment import Intent, Payment, Standing
+from kasir.payments.payment import Intent, Payment, Summary
 from kasir.payments.status import paid_attempts, status
 from kasir.payments.sums import Sums, sums
 
 
 def payment(intent: Intent, facts: Sequence[Fact]) -> Payment:
     """A payment with its facts and their summary."""
-    return Payment(intent=intent, standing=fold(intent, facts), facts=tuple(facts))
+    return Payment(intent=intent, summary=fold(intent, facts), facts=tuple(facts))
 
 
-def fold(intent: Intent, facts: Iterable[Fact]) -> Standing:
+def fold(intent: Intent, facts: Iterable[Fact]) -> Summary:
     """The summary of these facts. The same set gives the same summary, in any order."""
     known = frozenset(facts)
     money = sums(intent, known)
-    return Standing(
+    return Summary(
         status=status(known),
         psp_reference=_psp_reference(known),
         captured=money.captured,

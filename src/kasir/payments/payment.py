@@ -48,7 +48,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Summary:
     """The part of a payment that is computed from its facts.
 
     Attributes:
@@ -84,10 +84,10 @@ class Payment:
     """An intent, its facts, and their summary."""
 
     intent: Intent
-    standing: Standing
+    summary: Summary
     facts: tuple[Fact, ...]
 
     @property
     def status(self) -> Status:
         """The status."""
-        return self.standing.status
+        return self.summary.status

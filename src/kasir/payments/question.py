@@ -68,7 +68,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptAnswer:
     """A final answer, as it is kept: whoever asks the same again gets these bytes.
 
     `fields` is the body, decoded, where it has just come; None where it comes from the database.
@@ -81,7 +81,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class CallResult:
     """The result of sending a question.
 
     Attributes:
@@ -90,7 +90,7 @@ class Heard:
         clues: Which payment that is; None where there is no answer.
     """
 
-    answer: Kept | None
+    answer: KeptAnswer | None
     facts: tuple[Fact, ...]
     clues: Clues | None = None
 

@@ -20,7 +20,7 @@ from kasir.adyen.replies import Answer
 from kasir.clock import Clock
 from kasir.errors import Fault, NotClaimedYet, cut
 from kasir.ids import Ids
-from kasir.ledger.payment_book import PostgresBook
+from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.money import Currency, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.flow import Flow
@@ -55,7 +55,7 @@ class ChangeRequests:
     """What a shop may do with a payment it has made."""
 
     flow: Flow
-    payments: PostgresBook
+    payments: PostgresPaymentBook
     ids: Ids
     clock: Clock
     merchant_account: str

@@ -19,7 +19,7 @@ from kasir.errors import Fault, NotFound
 from kasir.gateway.methods import GOPAY
 from kasir.gateway.payment_link_checks import expiry_faults, gopay_faults, saving_faults
 from kasir.ids import Ids, LinkId, PaymentId
-from kasir.ledger.payment_book import PostgresBook
+from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.payments.links import Link, LinkStatus, link_status
 from kasir.payments.payment import Payment
 from kasir.payments.status import FINAL
@@ -166,7 +166,7 @@ class PaymentLinks:
     """Payment links: made and withdrawn by the shop, paid on the hosted form."""
 
     book: PostgresLinks
-    payments: PostgresBook
+    payments: PostgresPaymentBook
     requests: PaymentRequests
     ids: Ids
     clock: Clock

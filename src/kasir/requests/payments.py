@@ -37,7 +37,7 @@ from kasir.ledger.tokens import Tokens
 from kasir.money import Money
 from kasir.payments.flow import Flow
 from kasir.payments.payment import Intent
-from kasir.payments.question import Kept, Kind, Question
+from kasir.payments.question import KeptAnswer, Kind, Question
 from kasir.requests.fields import (
     Fields,
     account_faults,
@@ -257,7 +257,7 @@ def no_answer() -> Answer:
     return error(503, "703", _NO_ANSWER, "internal", transient=True)
 
 
-def answer_of(kept: Kept | None) -> Answer:
+def answer_of(kept: KeptAnswer | None) -> Answer:
     """The answer for the shop: Adyen's, or that there is none yet."""
     if kept is None:
         return no_answer()

@@ -27,7 +27,7 @@ from kasir.gateway.wire import NoAnswer, Wire
 from kasir.ledger.tokens import Tokens
 from kasir.requests.fields import Fields, account_faults, body_fields, refuse
 from kasir.requests.payments import no_answer
-from kasir.tokens.model import BY_LIST, BY_SHOP, TokenFact, TokenName, TokenNews, TokenSays
+from kasir.tokens.model import BY_LIST, BY_SHOP, TokenFact, TokenName, TokenReport, TokenSays
 
 _SHOPPER: Final = checks.Text(least=3, most=256)
 
@@ -149,7 +149,7 @@ class StoredMethods:
         sure = [
             rows[name]
             for name, token in known.items()
-            if token.is_active and not token.standing.is_sure and name in rows
+            if token.is_active and not token.summary.is_sure and name in rows
         ]
         adopted = [self._listed_fact(shopper_reference, row) for row in [*new, *back, *sure]]
         marked = [
@@ -159,7 +159,7 @@ class StoredMethods:
             for name in gone
         ]
         if adopted or marked:
-            await self.tokens.hear([*adopted, *marked])
+            await self.tokens.record([*adopted, *marked])
         return Differences(len(new), len(gone))
 
     async def _listed(self, shopper: str, version: int) -> Answer:
@@ -179,9 +179,9 @@ class StoredMethods:
         known = {token.name for token in await self.tokens.of(shopper)}
         facts = [self._gone_fact(name, TokenSays.DISABLED) for name in names if name in known]
         if facts:
-            await self.tokens.hear(facts)
+            await self.tokens.record(facts)
 
-    def _listed_fact(self, shopper: str, row: Mapping[str, Any]) -> TokenNews:
+    def _listed_fact(self, shopper: str, row: Mapping[str, Any]) -> TokenReport:
         fact = TokenFact(
             key=f"listed:{self.clock.now().isoformat()}",
             says=TokenSays.LISTED,
@@ -189,13 +189,13 @@ class StoredMethods:
             at=self.clock.now(),
             psp_reference=str(row.get("firstPspReference") or ""),
         )
-        return TokenNews(name=self._name(shopper, row["id"]), method=row["type"], fact=fact)
+        return TokenReport(name=self._name(shopper, row["id"]), method=row["type"], fact=fact)
 
-    def _gone_fact(self, name: TokenName, says: TokenSays) -> TokenNews:
+    def _gone_fact(self, name: TokenName, says: TokenSays) -> TokenReport:
         now = self.clock.now()
         source = BY_SHOP if says is TokenSays.DISABLED else BY_LIST
         fact = TokenFact(key=f"{says}:{now.isoformat()}", says=says, source=source, at=now)
-        return TokenNews(name=name, method="", fact=fact)
+        return TokenReport(name=name, method="", fact=fact)
 
     def _name(self, shopper: str, stored_id: str) -> TokenName:
         return TokenName(

@@ -18,7 +18,7 @@ from kasir.money import Money
 from kasir.payments.disputes import TAKEN
 from kasir.payments.endings import Ending
 from kasir.payments.facts import Fact, Says, Source
-from kasir.payments.payment import Payment, Standing
+from kasir.payments.payment import Payment, Summary
 from kasir.payments.refunds import RefundStatus
 from kasir.payments.status import Status
 from kasir.tokens.model import TokenFact, TokenSays, TokenState, fold
@@ -135,7 +135,7 @@ def fact_events(new: Sequence[Fact]) -> list[EventType]:
     return [OF_FACT[fact.says] for fact in new if fact.says in OF_FACT]
 
 
-def summary_events(before: Standing, after: Standing) -> list[EventType]:
+def summary_events(before: Summary, after: Summary) -> list[EventType]:
     """The events of refunds, captures, cancels and disputes, from before a change to after it."""
     had_ended = set(before.endings)
     events = [OF_ENDING[ended[1]] for ended in after.endings if ended not in had_ended]
@@ -156,7 +156,7 @@ def summary_events(before: Standing, after: Standing) -> list[EventType]:
     return events
 
 
-def _taken_back(summary: Standing) -> tuple[Money, frozenset[str]]:
+def _taken_back(summary: Summary) -> tuple[Money, frozenset[str]]:
     """The sum that disputes took, and the names of those disputes, whose sums may be unknown.
 
     Without names as long as the payment is not known as paid: they are reported once it is.

@@ -99,16 +99,16 @@ def shown_token(token: Token) -> TokenOut:
         stored_payment_method_id=token.name.stored_id,
         shopper_reference=token.name.shopper_reference,
         type=token.method,
-        state=token.standing.state,
+        state=token.summary.state,
         recurring_processing_model=token.model,
-        psp_reference=token.standing.first_psp_reference,
-        created_at=token.standing.created_at,
+        psp_reference=token.summary.first_psp_reference,
+        created_at=token.summary.created_at,
     )
 
 
 def shown(payment: Payment) -> PaymentOut:
     """A payment in the shape that shops read."""
-    intent, summary = payment.intent, payment.standing
+    intent, summary = payment.intent, payment.summary
     return PaymentOut(
         id=intent.id,
         reference=intent.reference,

@@ -22,7 +22,7 @@ from asyncpg import InterfaceError
 
 from kasir.errors import KasirError
 from kasir.payments.question import Question
-from kasir.store.database import TROUBLE, Connection, Pool, queries
+from kasir.store.database import DRIVER_ERRORS, Connection, Pool, queries
 
 SQL: Final = queries("askers")
 
@@ -113,7 +113,7 @@ class Asker:
             try:
                 async with self._pool.acquire() as connection:
                     await self._hold_by(connection, is_held)
-            except TROUBLE as error:
+            except DRIVER_ERRORS as error:
                 _log.warning("liveness lock lost", error=type(error).__name__)
                 await asyncio.sleep(_AGAIN_S)
 
@@ -139,7 +139,7 @@ class Asker:
                     asked_at=question.asked_at,
                     asker=self.number,
                 )
-            except TROUBLE as error:
+            except DRIVER_ERRORS as error:
                 _log.warning(
                     "a question is not released yet", key=question.key, error=type(error).__name__
                 )

@@ -37,7 +37,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 #: What the driver raises when the server is unavailable or becomes so.
-TROUBLE: Final = (
+DRIVER_ERRORS: Final = (
     OSError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -46,7 +46,7 @@ TROUBLE: Final = (
 
 #: Those of them that mean that the server is unreachable, too busy, refuses the login or takes no
 #: writes, and not that a statement is wrong. By classes of SQLSTATE, which include future codes.
-AWAY: Final = (
+UNAVAILABLE: Final = (
     OSError,  # A TimeoutError is one.
     asyncpg.PostgresConnectionError,  # 08
     asyncpg.ReadOnlySQLTransactionError,  # 25006: the server is no longer the primary.
@@ -79,7 +79,7 @@ def is_undone(error: Exception) -> bool:
     return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
 
 
-def once_more(
+def retried(
     commit: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
     """Run a function of one commit again where PostgreSQL rolled it back because of another.
@@ -148,7 +148,7 @@ async def connected(dsn: str, connections_max: int, limits: Limits = _USUAL) -> 
     """
     try:
         pool = await LimitedPool(dsn, limits, connections_max)
-    except (*TROUBLE, ValueError) as error:  # The last: the address is none.
+    except (*DRIVER_ERRORS, ValueError) as error:  # The last: the address is none.
         raise unusable(error) from error
     try:
         yield pool
@@ -174,7 +174,7 @@ async def changing(dsn: str, limits: Limits) -> AsyncIterator[Pool]:
     try:
         async with connected(dsn, 1, patient) as pool:
             yield pool
-    except TROUBLE as error:
+    except DRIVER_ERRORS as error:
         raise unusable(error) from error
 
 
@@ -229,7 +229,7 @@ async def pending(pool: Pool, answer_s: float) -> list[str]:
     try:
         async with asyncio.timeout(answer_s):
             return await _pending(pool)
-    except TROUBLE as error:
+    except DRIVER_ERRORS as error:
         raise unusable(error) from error
 
 

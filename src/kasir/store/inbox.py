@@ -16,7 +16,7 @@ from typing import Any, Final
 from kasir.adyen.checks import INT64_MAX
 from kasir.errors import DatabaseUnavailable
 from kasir.ids import PaymentId
-from kasir.store.database import Connection, Pool, once_more, queries, transaction
+from kasir.store.database import Connection, Pool, queries, retried, transaction
 from kasir.store.vault import Vault
 
 SQL: Final = queries("inbox")
@@ -183,7 +183,7 @@ class GroupInbox:
             else:
                 done.set_result(None)
 
-    @once_more
+    @retried
     async def _write(self, notices: Sequence[Notice]) -> None:
         async with transaction(self._pool) as connection:
             await keep(connection, self._vault, notices)

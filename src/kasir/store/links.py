@@ -12,7 +12,7 @@ from kasir.errors import KeyReused
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
 from kasir.payments.question import ShopKey
-from kasir.store.database import Connection, Pool, once_more, queries
+from kasir.store.database import Connection, Pool, queries, retried
 from kasir.store.vault import Vault
 
 SQL: Final = queries("links")
@@ -104,7 +104,7 @@ class PostgresLinks:
             expired_by_shop_at=row["expired_by_shop_at"],
         )
 
-    @once_more
+    @retried
     async def expire(self, link_id: LinkId, now: datetime) -> None:
         """Withdraw a link, and make its open attempts due to be closed.
 

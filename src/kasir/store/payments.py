@@ -125,7 +125,7 @@ async def write_first(
         connection,
         id=intent.id,
         status=change.payment.status,
-        attempt=change.payment.standing.psp_reference,
+        attempt=change.payment.summary.psp_reference,
         told_status=change.told_status,
         tell_at=change.tell_at,
         shopper=intent.shopper_reference,
@@ -299,7 +299,7 @@ def _claim_columns(changes: Sequence[Change]) -> dict[str, list[Any]]:
 
 
 def _summary_columns(changes: Sequence[Change]) -> dict[str, list[Any]]:
-    summaries = [change.payment.standing for change in changes]
+    summaries = [change.payment.summary for change in changes]
     return {
         "ids": [change.payment.intent.id for change in changes],
         "statuses": [summary.status for summary in summaries],

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kasir.ids import PaymentId
 from kasir.payments.payment import Intent
-from kasir.payments.question import Kept, Kind, Question, ShopKey
+from kasir.payments.question import KeptAnswer, Kind, Question, ShopKey
 from kasir.store import payments
 from kasir.store.database import Connection, Pool, queries
 from kasir.store.vault import Vault
@@ -44,7 +44,7 @@ class Assignable:
     """
 
     question: Question
-    answer: Kept
+    answer: KeptAnswer
     owner: PaymentId
 
 
@@ -95,7 +95,7 @@ class Questions:
         )
         return opened is not None
 
-    async def find(self, pool: Pool, key: str) -> tuple[Question, Kept | None] | None:
+    async def find(self, pool: Pool, key: str) -> tuple[Question, KeptAnswer | None] | None:
         """Give a question and its answer, if it has one."""
         row = await SQL.question(pool, key=key)
         if row is None:
@@ -113,7 +113,7 @@ class Questions:
         self,
         connection: Connection,
         key: str,
-        answer: Kept,
+        answer: KeptAnswer,
         *,
         payment_id: PaymentId | None,
         attempt: str,
@@ -149,9 +149,9 @@ class Questions:
             "asker": opening.asker,
         }
 
-    def _answer_of(self, row: Mapping[str, Any]) -> Kept:
+    def _answer_of(self, row: Mapping[str, Any]) -> KeptAnswer:
         body = self.vault.open(row["answer"])
-        return Kept(status=row["status"], body=body, psp_reference=row["answer_psp"])
+        return KeptAnswer(status=row["status"], body=body, psp_reference=row["answer_psp"])
 
     def _question_of(self, row: Mapping[str, Any]) -> Question:
         payment_id = row["payment_id"]

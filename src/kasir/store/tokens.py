@@ -143,7 +143,7 @@ def token_of(row: Mapping[str, Any], vault: Vault) -> Token:
             stored_id=vault.open(row["sealed_id"]).decode(),
         ),
         method=row["method"],
-        standing=TokenSummary(
+        summary=TokenSummary(
             state=TokenState(row["state"]),
             first_psp_reference=row["first_psp_reference"],
             created_at=row["created_at"],

@@ -92,7 +92,7 @@ class TokenName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenNews:
+class TokenReport:
     """A fact to record, with the token that it is about."""
 
     name: TokenName
@@ -120,7 +120,7 @@ class Token:
         id: Kasir's own id of it, safe to show.
         name: Whose it is, and the provider's name for it; not safe to show.
         method: The wallet, in the provider's word.
-        standing: The summary of its facts.
+        summary: The summary of its facts.
         model: What it was made for (`Subscription`, `CardOnFile`); empty where the payment that
             made it is not Kasir's.
     """
@@ -128,13 +128,13 @@ class Token:
     id: str
     name: TokenName
     method: str
-    standing: TokenSummary
+    summary: TokenSummary
     model: str = ""
 
     @property
     def is_active(self) -> bool:
         """Whether it can be charged."""
-        return self.standing.state is TokenState.ACTIVE
+        return self.summary.state is TokenState.ACTIVE
 
 
 def fold(facts: Iterable[TokenFact]) -> TokenSummary:

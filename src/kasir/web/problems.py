@@ -34,7 +34,7 @@ from kasir.store import database
 from kasir.web.unknown_paths import unknown_path_message
 
 #: After these the caller repeats the request: what was committed stays, the rest is done then.
-_UNAVAILABLE: Final = (CutOff, DatabaseUnavailable, *database.AWAY)
+_UNAVAILABLE: Final = (CutOff, DatabaseUnavailable, *database.UNAVAILABLE)
 _NO_NAMES: Final[Mapping[str, str]] = {}
 _INTERNAL: Final = "Kasir could not do this, and has logged why. Ask again with the same key."
 

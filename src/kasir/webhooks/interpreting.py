@@ -14,7 +14,7 @@ from kasir.gateway import meanings, token_meanings
 from kasir.payments.facts import Fact
 from kasir.payments.matching import Clues
 from kasir.store.inbox import NoticeKind, NoticeState
-from kasir.tokens.model import TokenNews
+from kasir.tokens.model import TokenReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Reading:
     state: NoticeState
     fact: Fact | None = None
     clues: Clues | None = None
-    token: TokenNews | None = None
+    token: TokenReport | None = None
     error: str = ""
 
 

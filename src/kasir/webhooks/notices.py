@@ -11,7 +11,7 @@ import msgspec
 
 from kasir.errors import SettingError
 from kasir.store import inbox
-from kasir.store.database import Connection, Pool, once_more, transaction
+from kasir.store.database import Connection, Pool, retried, transaction
 from kasir.store.inbox import NoticeRow, NoticeState
 from kasir.store.vault import Vault
 from kasir.webhooks.interpreting import Contents, contents, own_name
@@ -109,7 +109,7 @@ async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
     return replayed
 
 
-@once_more
+@retried
 async def _replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
     async with transaction(pool) as connection:
         replayed = await inbox.replay(connection, ids)

@@ -20,15 +20,15 @@ from kasir.ledger.attribution import Attribution, lock_candidates
 from kasir.ledger.payments import Ledger, Moved, schedule_subscriptions
 from kasir.ledger.tokens import TokenLedger
 from kasir.payments.matching import Ruling
-from kasir.payments.question import Heard
+from kasir.payments.question import CallResult
 from kasir.store import inbox, questions
 from kasir.store.database import (
-    AWAY,
+    UNAVAILABLE,
     Connection,
     Pool,
     StatementTimeout,
     ValueRefused,
-    once_more,
+    retried,
     transaction,
     tries,
 )
@@ -228,7 +228,7 @@ class Reader:
 
     # Answers that waited for a notice -----------------------------------------------------------
 
-    @once_more
+    @retried
     async def _assign_answers(self) -> None:
         """Assign answers to `/payments/details` to the payments that own their attempts by now.
 
@@ -249,7 +249,7 @@ class Reader:
             await questions.assign(connection, found)
             await self.ledger.record_locked(connection, attribution.locked, attribution.facts)
 
-    def _result(self, found: Assignable) -> Heard:
+    def _result(self, found: Assignable) -> CallResult:
         kept = found.answer
         answer = Answer(kept.status, kept.body, kept.psp_reference)
         return meanings.of_reply(found.question, answer, self.clock.now())
@@ -276,5 +276,5 @@ def _settled(attribution: Attribution, notice_id: int, reading: Reading) -> Sett
 def _is_of_a_notice(error: Exception) -> bool:
     """Whether a notice may be the cause: not an unreachable database, nor another transaction."""
     return isinstance(error, ValueRefused | StatementTimeout) or not (
-        isinstance(error, AWAY) or is_name_taken(error)
+        isinstance(error, UNAVAILABLE) or is_name_taken(error)
     )

@@ -127,7 +127,7 @@ async def test_a_charge_decodes_the_reply_only(
 ) -> None:
     name = TokenName(merchant_account="TwinMerchant", shopper_reference="s-1", stored_id="TOKEN")
     standing = TokenSummary(state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW)
-    token = Token(id="tok_1", name=name, method="gopay_wallet", standing=standing)
+    token = Token(id="tok_1", name=name, method="gopay_wallet", summary=standing)
     async with (
         serving_far() as adyen,
         kasir_on(fresh_database, ADYEN_TWIN_URL=adyen.url) as kasir,

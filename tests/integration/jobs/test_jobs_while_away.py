@@ -15,7 +15,7 @@ from kasir.store.database import Pool
 from kasir.wiring import Parts
 from opened import a_database, kasir_on
 
-AWAY = asyncpg.ReadOnlySQLTransactionError("cannot execute UPDATE in a read-only transaction")
+READ_ONLY = asyncpg.ReadOnlySQLTransactionError("cannot execute UPDATE in a read-only transaction")
 
 
 class Job:
@@ -55,7 +55,7 @@ async def work(kasir: Parts, handler: Handler, stop: asyncio.Event) -> None:
 
 async def test_a_job_goes_on_once_the_database_is_there_again(postgres_dsn: str) -> None:
     stop = asyncio.Event()
-    job = Job([AWAY, TimeoutError()], stop)
+    job = Job([READ_ONLY, TimeoutError()], stop)
     async with a_database(postgres_dsn) as database, kasir_on(database) as kasir:
         await put_in(kasir)
         with capture_logs() as logs:
@@ -85,7 +85,7 @@ async def stands(server: str, error: Exception) -> list[str]:
 
 
 async def test_a_worker_that_stops_meanwhile_leaves_the_job_to_the_next(postgres_dsn: str) -> None:
-    assert await stands(postgres_dsn, AWAY) == ["queued"]
+    assert await stands(postgres_dsn, READ_ONLY) == ["queued"]
 
 
 async def test_a_job_that_fails_by_itself_is_held_for_a_person(postgres_dsn: str) -> None:

@@ -13,7 +13,7 @@ from integration.webhooks.test_attribution import Account
 from kasir.adyen.replies import Answer
 from kasir.gateway import meanings
 from kasir.payments.payment import Intent
-from kasir.payments.question import Heard, Kind, Question
+from kasir.payments.question import CallResult, Kind, Question
 from kasir.requests.changes import ChangeRequests
 
 VERSION: Final = 72
@@ -24,11 +24,11 @@ class _Adyen:
     """Accepts every change and gives it a name; or gives the answers of a list, once each."""
 
     name: str
-    answers: list[Heard | Answer]
+    answers: list[CallResult | Answer]
 
-    async def ask(self, question: Question) -> Heard:
+    async def ask(self, question: Question) -> CallResult:
         said = self.answers.pop(0) if self.answers else self._taken(question)
-        if isinstance(said, Heard):
+        if isinstance(said, CallResult):
             return said
         return meanings.of_reply(question, said, NOW)
 
@@ -50,7 +50,7 @@ class _Silent:
 
     asked: list[Question]
 
-    async def ask(self, question: Question) -> Heard:
+    async def ask(self, question: Question) -> CallResult:
         self.asked.append(question)
         return meanings.unanswered(question, NOW, "TimeoutError")
 
@@ -64,7 +64,7 @@ class Sold(Account):
         await self.hears(psp, echo=intent.id)
         return intent, psp
 
-    async def asks(self, kind: Kind, psp: str, *answers: Heard | Answer) -> str:
+    async def asks(self, kind: Kind, psp: str, *answers: CallResult | Answer) -> str:
         """The shop asks for a change through Kasir; gives the name that Adyen gave it."""
         name = self.psp()
         fields = {"amount": {"currency": "IDR", "value": 25_000}} if kind in _WITH_AMOUNT else {}
@@ -86,7 +86,7 @@ class Sold(Account):
         await changes.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
         return asked[0]
 
-    def changes(self, name: str, *answers: Heard | Answer) -> ChangeRequests:
+    def changes(self, name: str, *answers: CallResult | Answer) -> ChangeRequests:
         """What a shop may do, with an Adyen that answers so."""
         flow = replace(self.kasir.flow, provider=_Adyen(name, list(answers)))
         return replace(self.kasir.changes, flow=flow)

@@ -132,7 +132,7 @@ async def test_a_dispute_that_comes_before_the_payment_is_known_as_paid(
     early = await sold.told(intent)
     await sold.hears(psp, echo=intent.id)
     await sold.kasir.reader.read_all()
-    (dispute,) = (await sold.payment(intent)).standing.disputes
+    (dispute,) = (await sold.payment(intent)).summary.disputes
 
     assert early == []
     assert await sold.status(intent) is Status.AUTHORISED
@@ -159,7 +159,7 @@ async def test_two_disputes_of_one_payment_have_an_event_each(sold: Sold) -> Non
     await sold.hears(first, originalReference=psp, **ANNOUNCED, amount=half)
     later = ANNOUNCED | {"eventDate": "2026-11-24T10:00:00+00:00"}
     await sold.hears(second, originalReference=psp, **later, amount=half)
-    shows = (await sold.payment(intent)).standing.disputes
+    shows = (await sold.payment(intent)).summary.disputes
 
     assert await sold.events(intent) == ["payment.dispute_opened"] * 2
     assert [one.name for one in shows] == [first, second]
@@ -172,7 +172,7 @@ async def test_a_deadline_that_cannot_be_parsed_is_left_out_of_the_event(
     intent, psp = await sold.paid()
     extra = {"defensePeriodEndsAt": deadline}
     await sold.hears(sold.psp(), originalReference=psp, **ANNOUNCED | {"additionalData": extra})
-    (dispute,) = (await sold.payment(intent)).standing.disputes
+    (dispute,) = (await sold.payment(intent)).summary.disputes
     said = [fact.dispute for fact in (await sold.payment(intent)).facts if fact.dispute]
 
     assert await sold.events(intent) == ["payment.dispute_opened"]

@@ -23,7 +23,7 @@ from kasir.demo.client import until
 from kasir.demo.processes import free_port
 from kasir.errors import StillRunning
 from kasir.store.askers import SPACE, Asker
-from kasir.store.database import TROUBLE
+from kasir.store.database import DRIVER_ERRORS
 from kasir.wiring import Parts
 from opened import kasir_on
 
@@ -81,7 +81,7 @@ async def paid(kasir: Parts) -> Answer:
     async def ask() -> Answer | None:
         try:
             return await pay(kasir)
-        except (StillRunning, *TROUBLE):
+        except (StillRunning, *DRIVER_ERRORS):
             return None
 
     answer = await until(ask, lambda said: said is not None, "answered")
@@ -128,7 +128,7 @@ async def test_a_question_whose_answer_could_not_be_stored_is_sent_again_at_once
     slow.first = away
     slow.may_answer.set()
     async with a_kasir(fresh_database, slow) as kasir:
-        with pytest.raises(TROUBLE):
+        with pytest.raises(DRIVER_ERRORS):
             await pay(kasir)
         await let_in(fresh_database)
         answer = await pay(kasir)  # Not once StillRunning.
@@ -148,7 +148,7 @@ async def test_a_key_that_one_process_gave_up_is_asked_again_by_another_one(
     slow.may_answer.set()
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
         with capture_logs() as logs:
-            with pytest.raises(TROUBLE):
+            with pytest.raises(DRIVER_ERRORS):
                 await pay(one)
             await until_logged(logs, "a question is not released yet")
             await let_in(fresh_database)

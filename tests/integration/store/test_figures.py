@@ -10,7 +10,7 @@ import pytest
 from fakes import NOW, a_question, an_intent
 from kasir.gateway.meanings import unanswered
 from kasir.ids import PaymentId
-from kasir.store import diagnosis, inbox
+from kasir.store import doctor, inbox
 from kasir.store.figures import SQL, Figures, figures
 from kasir.store.inbox import NoticeState
 from kasir.wiring import Parts
@@ -68,7 +68,7 @@ async def busy(fresh_database: str) -> Any:
             intent, question = an_intent(name), a_question(name)
             await kasir.payments.open(intent, question, None)
             if name != "pay_3":  # The third is being asked for right now.
-                await kasir.payments.hear(question, unanswered(question, NOW, "HTTP 502"), NOW)
+                await kasir.payments.record(question, unanswered(question, NOW, "HTTP 502"), NOW)
         # One whose time was over two minutes ago and that was looked at since; one still under way.
         await _attempt(kasir, "pay_4", NOW - 2 * MINUTE)
         await kasir.closing.attempts.put_off(PaymentId("pay_4"), NOW + MINUTE)
@@ -156,7 +156,7 @@ async def test_what_was_kept_long_ago_is_not_read_again(busy: Parts) -> None:
 @pytest.mark.parametrize(
     ("statement", "given"),
     [
-        (diagnosis.SQL.last_notice.sql, ["tokens"]),
+        (doctor.SQL.last_notice.sql, ["tokens"]),
         (inbox.SQL.notices_in_state.sql, ["foreign", 10**9, 100]),
         (inbox.SQL.notices_in_state.sql, ["ignored", 10**9, 100]),
     ],

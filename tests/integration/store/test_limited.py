@@ -251,7 +251,7 @@ async def test_the_server_ends_a_slow_statement_and_the_connection_can_still_be_
 async def test_the_server_ends_a_transaction_in_which_nothing_is_said(fresh_database: str) -> None:
     limits = replace(SOON, database_transaction_idle_s=0.1)
     async with database.connected(fresh_database, 1, limits) as pool:
-        with pytest.raises(database.AWAY):
+        with pytest.raises(database.UNAVAILABLE):
             await says_nothing(pool)
 
         assert await pool.fetchval("SELECT 1") == 1

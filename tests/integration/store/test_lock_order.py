@@ -25,7 +25,7 @@ from kasir.ids import LinkId, PaymentId
 from kasir.payments.links import Link
 from kasir.store.inbox import Notice, NoticeKind
 from kasir.subscriptions.subscription import SubscriptionId
-from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
+from kasir.tokens.model import TokenFact, TokenName, TokenReport, TokenSays
 from lock_witness import statements
 from opened import a_database
 
@@ -100,9 +100,9 @@ async def waiting(hand: Hand, work: Awaitable[Any]) -> AsyncIterator[None]:
         await task
 
 
-def a_token(shopper: str, stored: str, says: TokenSays = TokenSays.CREATED) -> TokenNews:
+def a_token(shopper: str, stored: str, says: TokenSays = TokenSays.CREATED) -> TokenReport:
     name = TokenName(merchant_account="TwinMerchant", shopper_reference=shopper, stored_id=stored)
-    return TokenNews(
+    return TokenReport(
         name=name, method="gopay_wallet", fact=TokenFact(f"{says}-{stored}", says, "t", NOW, "")
     )
 
@@ -115,10 +115,10 @@ async def test_who_waits_for_a_token_holds_no_subscription_for_another_token(
 ) -> None:
     """The deadlock seen once: one holds the subscription and waits for the second token."""
     found = await shop.active("SUB")
-    await shop.kasir.tokens.hear([a_token("shopper-SUB", "ZZZ")])
+    await shop.kasir.tokens.record([a_token("shopper-SUB", "ZZZ")])
     await hand.hold("UPDATE token SET method = method WHERE stored_hash = sha256('ZZZ')")
     news = [a_token("shopper-SUB", "AAA"), a_token("shopper-SUB", "ZZZ", TokenSays.UPDATED)]
-    async with waiting(hand, shop.kasir.tokens.hear(news)):
+    async with waiting(hand, shop.kasir.tokens.record(news)):
         free = await hand.is_free(SUBSCRIPTION, found)
 
     assert free
@@ -128,7 +128,7 @@ async def test_who_reads_a_payment_and_a_token_waits_for_the_token_before_the_su
     shop: Shop, hand: Hand
 ) -> None:
     found = await shop.active("SUB")
-    psp = (await shop.kasir.payments.payments_of("SUB", 1))[0].standing.psp_reference
+    psp = (await shop.kasir.payments.payments_of("SUB", 1))[0].summary.psp_reference
     await hand.hold(HELD_TOKEN, "shopper-SUB")
     await shop.posted(
         eventCode="CANCELLATION",
@@ -227,7 +227,7 @@ async def test_a_first_fact_waits_for_a_name_before_the_subscription(
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
     heard = meanings.of_reply(question, answer, NOW)
     await hand.hold("INSERT INTO psp_reference VALUES ('OFFER', 'pay_O')")
-    async with waiting(hand, shop.kasir.payments.hear(question, heard, None, intent)):
+    async with waiting(hand, shop.kasir.payments.record(question, heard, None, intent)):
         free = await hand.is_free(SUBSCRIPTION, found)
 
     assert free
@@ -250,7 +250,7 @@ async def test_a_first_fact_waits_for_the_subscription_before_the_notices(
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
     heard = meanings.of_reply(question, answer, NOW)
     await hand.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
-    async with waiting(hand, shop.kasir.payments.hear(question, heard, None, intent)):
+    async with waiting(hand, shop.kasir.payments.record(question, heard, None, intent)):
         free = await hand.is_free(
             "SELECT FROM notice WHERE 'OFFER' = ANY (names) FOR UPDATE NOWAIT"
         )
@@ -286,9 +286,9 @@ async def test_the_witness_sees_the_statements_of_kasirs_own_pool(
 ) -> None:
     texts = {name: text for text, name in statements().items()}
     async with shop.kasir.pool.acquire() as connection, connection.transaction():
-        await connection.execute(texts["subscriptions.wake"], NOON, [], [])
+        await connection.execute(texts["subscriptions.schedule"], NOON, [], [])
         await connection.fetch(texts["payments.lock_payments"], [])
     seen = [*lock_faults]
     lock_faults.clear()
 
-    assert seen == ["payments.lock_payments waits for ['payment'] after ['subscriptions.wake']"]
+    assert seen == ["payments.lock_payments waits for ['payment'] after ['subscriptions.schedule']"]

@@ -11,7 +11,7 @@ import pytest
 from kasir.errors import DatabaseUnavailable
 from kasir.jobs import engine
 from kasir.store import database
-from kasir.store.diagnosis import Diagnosis
+from kasir.store.doctor import DoctorCounts
 from opened import until
 
 PATIENCE_S = 200.0
@@ -164,7 +164,7 @@ async def test_a_database_from_before_names_had_one_owner(
             await pool.execute(_OLD_FACT, *fact)
         await database.migrate(pool)
         owned = await pool.fetch("SELECT name, payment_id FROM psp_reference ORDER BY name")
-        conflicts = await Diagnosis(pool).conflicts(10)
+        conflicts = await DoctorCounts(pool).conflicts(10)
 
     assert [tuple(row) for row in owned] == [
         ("PSP-A", "pay_2"),

@@ -18,9 +18,9 @@ from integration.store.test_lock_order import a_token
 from integration.subscriptions.shop import Shop, shop_on
 from kasir.adyen.replies import Answer
 from kasir.gateway import meanings
-from kasir.store.database import once_more
+from kasir.store.database import retried
 from kasir.subscriptions.subscription import SubscriptionId
-from kasir.tokens.model import TokenNews, TokenSays
+from kasir.tokens.model import TokenReport, TokenSays
 from opened import a_database
 
 TOKENS: Final = ("AAA", "MMM", "ZZZ")
@@ -44,10 +44,10 @@ async def token_news(shop: Shop, turn: int) -> None:
     news = [a_token("shopper-SUB", stored, TokenSays.UPDATED) for stored in TOKENS]
     key = f"{turn}-{secrets.token_hex(4)}"
     fresh = [_renamed(one, f"{key}-{at}") for at, one in enumerate(news)]
-    await shop.kasir.tokens.hear(fresh[turn % 3 :] + fresh[: turn % 3])
+    await shop.kasir.tokens.record(fresh[turn % 3 :] + fresh[: turn % 3])
 
 
-def _renamed(news: TokenNews, key: str) -> TokenNews:
+def _renamed(news: TokenReport, key: str) -> TokenReport:
     return replace(news, fact=replace(news.fact, key=key))
 
 
@@ -90,7 +90,7 @@ async def first_answers(shop: Shop, _: int) -> None:
     redirect = b'{"resultCode":"RedirectShopper"}'
     answer = Answer(200, redirect, psp_reference=secrets.token_hex(8))
     heard = meanings.of_reply(question, answer, NOW)
-    await shop.kasir.payments.hear(question, heard, None, intent)
+    await shop.kasir.payments.record(question, heard, None, intent)
 
 
 WORK: Final[tuple[Callable[[Shop, int], Awaitable[None]], ...]] = (
@@ -104,7 +104,7 @@ WORK: Final[tuple[Callable[[Shop, int], Awaitable[None]], ...]] = (
 async def test_nobody_waits_for_each_other(shop: Shop) -> None:
     """Before there was an order of locks, PostgreSQL ended a transaction here."""
     await shop.active("SUB")
-    await shop.kasir.tokens.hear([a_token("shopper-SUB", stored) for stored in TOKENS])
+    await shop.kasir.tokens.record([a_token("shopper-SUB", stored) for stored in TOKENS])
 
     async def work(kind: Callable[[Shop, int], Awaitable[None]]) -> None:
         for turn in range(ROUNDS):
@@ -162,13 +162,13 @@ async def a_notice_is_read(shop: Shop) -> object:
 async def an_answer_is_kept(shop: Shop) -> object:
     question = a_question("pay_U")
     answer = Answer(200, b'{"resultCode":"Refused","pspReference":"PSP1"}')
-    await shop.kasir.payments.hear(question, meanings.of_reply(question, answer, NOW), None)
+    await shop.kasir.payments.record(question, meanings.of_reply(question, answer, NOW), None)
     kept = await shop.kasir.payments.payment(an_intent("pay_U").id)
     return 1 if kept and kept.status == "refused" else 0
 
 
 async def a_token_is_heard_of(shop: Shop) -> object:
-    await shop.kasir.tokens.hear([a_token("shopper-U", "AAA")])
+    await shop.kasir.tokens.record([a_token("shopper-U", "AAA")])
     return len(await shop.kasir.tokens.of("shopper-U"))
 
 
@@ -213,7 +213,7 @@ async def test_what_the_database_undid_is_done_again_at_once_and_logged(
 async def test_what_is_wrong_by_itself_is_not_done_again() -> None:
     tried: list[int] = []
 
-    @once_more
+    @retried
     async def commit() -> None:
         tried.append(1)
         raise asyncpg.UniqueViolationError
@@ -227,7 +227,7 @@ async def test_what_is_wrong_by_itself_is_not_done_again() -> None:
 async def test_what_is_undone_every_time_is_given_up_and_raised() -> None:
     tried: list[int] = []
 
-    @once_more
+    @retried
     async def commit() -> None:
         tried.append(1)
         raise asyncpg.DeadlockDetectedError

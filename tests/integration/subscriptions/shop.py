@@ -20,10 +20,10 @@ from kasir.gateway.meanings import of_reply, unanswered
 from kasir.gateway.token_answers import TokenRecordingProvider
 from kasir.ids import PaymentId
 from kasir.payments.flow import Flow
-from kasir.payments.question import Heard, Question
+from kasir.payments.question import CallResult, Question
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import Subscription, SubscriptionId
-from kasir.tokens.model import BY_WEBHOOK, TokenFact, TokenName, TokenNews, TokenSays
+from kasir.tokens.model import BY_WEBHOOK, TokenFact, TokenName, TokenReport, TokenSays
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Parts
 from opened import kasir_on
@@ -81,7 +81,7 @@ class Adyen:
     before: Callable[[Question], None] = lambda _: None
     after: Callable[[Question], None] = lambda _: None
 
-    async def ask(self, question: Question) -> Heard:
+    async def ask(self, question: Question) -> CallResult:
         """Answer a question, the same whenever its key comes again."""
         self.before(question)
         body = json.loads(question.body)
@@ -163,7 +163,7 @@ class Shop:
             token_of: Whose token it is, where the shopper had saved that wallet before.
         """
         payments = await self.kasir.payments.payments_of(name, 1)
-        psp_reference = payments[0].standing.psp_reference
+        psp_reference = payments[0].summary.psp_reference
         account, whose = self.kasir.settings.merchant_account, token_of or name
         token = TokenName(
             merchant_account=account,
@@ -171,7 +171,7 @@ class Shop:
             stored_id=f"TOKEN-{whose}",
         )
         fact = TokenFact(f"{says}", says, BY_WEBHOOK, self.clock.now(), psp_reference)
-        await self.kasir.tokens.hear([TokenNews(name=token, method="gopay_wallet", fact=fact)])
+        await self.kasir.tokens.record([TokenReport(name=token, method="gopay_wallet", fact=fact)])
 
     async def active(self, name: str, plan: str | None = None) -> SubscriptionId:
         """A subscription whose first period is paid and whose token is there."""

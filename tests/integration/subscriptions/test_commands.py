@@ -12,7 +12,7 @@ import pytest
 from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, Shop
 from kasir.errors import InvalidRequest
 from kasir.subscriptions.states import State
-from kasir.tokens.model import TokenFact, TokenName, TokenNews, TokenSays
+from kasir.tokens.model import TokenFact, TokenName, TokenReport, TokenSays
 
 
 async def later(shop: Shop, days: int) -> None:
@@ -160,4 +160,4 @@ async def _hear_of(shop: Shop, shopper: str, stored_id: str) -> None:
     account = shop.kasir.settings.merchant_account
     name = TokenName(merchant_account=account, shopper_reference=shopper, stored_id=stored_id)
     fact = TokenFact("created", TokenSays.CREATED, "test", shop.clock.now(), "")
-    await shop.kasir.tokens.hear([TokenNews(name=name, method="gopay_wallet", fact=fact)])
+    await shop.kasir.tokens.record([TokenReport(name=name, method="gopay_wallet", fact=fact)])

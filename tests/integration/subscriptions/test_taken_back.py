@@ -34,7 +34,7 @@ async def tells(shop: Shop, order: str, code: str, **more: Any) -> str:
     fields = {
         "eventCode": code,
         "pspReference": name,
-        "originalReference": payment.standing.psp_reference,
+        "originalReference": payment.summary.psp_reference,
         "merchantReference": order,
         "amount": {"currency": "IDR", "value": payment.intent.amount.minor_units},
     }
@@ -91,7 +91,7 @@ async def test_the_plan_says_what_becomes_of_a_renewal_that_was_taken_back(
             "why": why,
             "period": 2,
             "paymentId": payment.intent.id,
-            "pspReference": payment.standing.psp_reference,
+            "pspReference": payment.summary.psp_reference,
         }
 
 

@@ -14,7 +14,7 @@ from kasir.tokens.model import (
     BY_SHOP,
     TokenFact,
     TokenName,
-    TokenNews,
+    TokenReport,
     TokenSays,
     TokenState,
     TokenSummary,
@@ -72,7 +72,7 @@ async def test_the_model_is_that_of_the_payment_whichever_came_first(
     token = await app.token(wallet)
 
     assert token.model == model
-    assert token.standing.first_psp_reference == wallet.psp_reference
+    assert token.summary.first_psp_reference == wallet.psp_reference
 
 
 async def test_a_token_waits_for_its_payment_and_the_details_bring_it_too(app: TokenApp) -> None:
@@ -180,7 +180,7 @@ async def test_a_token_outlives_the_first_payments_refund(app: TokenApp) -> None
     await app.post_and_read(wallet.authorisation(1), wallet.webhook("created", 2), wallet.refund(3))
     (payment,) = await app.kasir.payments.payments_of(wallet.reference, 10)
 
-    assert payment.standing.refunded.minor_units == 25_000
+    assert payment.summary.refunded.minor_units == 25_000
     assert (await app.token(wallet)).is_active
     assert await app.event_types(wallet) == [CREATED]
 
@@ -196,7 +196,7 @@ async def test_a_disabling_is_final_until_the_wallet_is_saved_anew(app: TokenApp
         wallet.webhook("alreadyExisting", 4, eventId="AGAIN"),
     ):
         await app.post_and_read(body)
-        states.append((await app.token(wallet)).standing.state)
+        states.append((await app.token(wallet)).summary.state)
 
     assert states == ["active", "disabled", "disabled", "disabled", "active"]
     assert await app.event_types(wallet) == [CREATED, DISABLED, UPDATED, UPDATED]
@@ -210,12 +210,12 @@ async def test_what_the_shop_removes_stays_removed_though_adyens_clock_is_ahead(
     token = await app.token(wallet)
     # Noon by our clock, ten minutes past it by the one that dated the making.
     removed = TokenFact(key="removed", says=TokenSays.DISABLED, source=BY_SHOP, at=NOON)
-    await app.kasir.tokens.hear([TokenNews(name=token.name, method="", fact=removed)])
-    after = (await app.token(wallet)).standing.state
+    await app.kasir.tokens.record([TokenReport(name=token.name, method="", fact=removed)])
+    after = (await app.token(wallet)).summary.state
     await app.post_and_read(
         wallet.webhook("created", 10), wallet.webhook("alreadyExisting", 11, eventId="NEW")
     )
-    saved_anew = (await app.token(wallet)).standing.state
+    saved_anew = (await app.token(wallet)).summary.state
 
     assert (after, saved_anew) == ("disabled", "active")
 
@@ -261,7 +261,7 @@ async def test_any_order_and_repetition_gives_one_token_and_the_same_events(app:
     for wallet, steps in orders.items():
         token = await app.token(wallet)
         events = await app.events(wallet)
-        assert token.standing == TokenSummary(
+        assert token.summary == TokenSummary(
             state=TokenState.DISABLED,
             first_psp_reference=wallet.psp_reference,
             created_at=NOON + timedelta(minutes=1),
@@ -285,7 +285,7 @@ async def test_a_contract_that_names_its_payment_by_original_psp_alone_belongs_t
     await app.post_and_read(*(halves if contract_first else halves[::-1]))
     token = await app.token(wallet)
 
-    assert token.standing.first_psp_reference == wallet.psp_reference
+    assert token.summary.first_psp_reference == wallet.psp_reference
     assert token.model == "Subscription"
     assert await app.event_types(wallet) == [CREATED]
 

@@ -229,7 +229,7 @@ class TokenApp:
 
     async def _record(self, question: Question, said: Mapping[str, Any]) -> None:
         heard = of_reply(question, Answer(200, msgspec.json.encode(said)), at(1))
-        await self.kasir.payments.hear(question, heard, None)
+        await self.kasir.payments.record(question, heard, None)
 
     def _question(
         self, wallet: SavedWallet, key: str, kind: Kind, body: Mapping[str, Any]

@@ -55,7 +55,7 @@ class Account:
     async def answers(self, question: Question, answer: Answer) -> None:
         """Adyen answers a call of Kasir's."""
         heard = meanings.of_reply(question, answer, NOW)
-        await self.kasir.payments.hear(question, heard, None)
+        await self.kasir.payments.record(question, heard, None)
 
     async def returns(self, psp: str, **more: str) -> None:
         """Some shopper comes back, and Adyen says how that attempt went; and hardly more."""
@@ -182,7 +182,7 @@ async def test_a_payment_of_another_system_under_the_same_reference(
     may_be_ours = method == "gopay_wallet" and value == PRICE
     assert (state, whose) == ("held" if may_be_ours else "foreign", None)
     after = await account.payment(ours)
-    assert (after.status, after.standing) == (before[0].status, before[0].standing)
+    assert (after.status, after.summary) == (before[0].status, before[0].summary)
     assert bool(why) is may_be_ours
     news = ["payment.needs_attention"] if may_be_ours else []
     assert await account.told(ours) == [*before[1], *news]
@@ -270,7 +270,7 @@ async def test_our_own_payment_brings_another_amount(account: Account, value: in
     payment = await account.payment(ours)
     state, why, whose = await account.notice(psp)
 
-    assert (payment.status, payment.standing.captured.minor_units) == (Status.PENDING, 0)
+    assert (payment.status, payment.summary.captured.minor_units) == (Status.PENDING, 0)
     assert (await account.told(ours)).count("payment.amount_mismatch") == 1
     assert "payment.authorised" not in await account.told(ours)
     assert (state, whose) == ("held", ours.id)

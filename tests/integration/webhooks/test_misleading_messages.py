@@ -161,7 +161,7 @@ async def test_a_capture_of_a_name_that_only_a_mismatch_owns(account: Account) -
     await account.hears(account.psp(), eventCode="CAPTURE", originalReference=psp)
     await account.hears(account.psp(), eventCode="REFUND", originalReference=psp, amount=WRONG)
     payment = await account.payment(ours)
-    assert payment.standing.refunded.minor_units == 0
+    assert payment.summary.refunded.minor_units == 0
 
 
 async def test_an_echoed_id_outside_the_signature_does_not_outweigh_the_signed_reference(

@@ -49,7 +49,7 @@ class Order:
         question = a_question(name)
         await self.kasir.payments.open(intent, question, None)
         redirected = an_answer(a_fact(Says.AWAITING_SHOPPER, about=question.key))
-        await self.kasir.payments.hear(question, redirected, None)
+        await self.kasir.payments.record(question, redirected, None)
         return intent.id
 
     def item(self, **changes: Any) -> dict[str, Any]:
@@ -102,7 +102,7 @@ async def test_a_notice_becomes_a_fact_and_the_payment_is_paid(order: Order) -> 
     payment = await order.payment()
 
     assert payment.status == Status.AUTHORISED
-    assert payment.standing.psp_reference == order.psp
+    assert payment.summary.psp_reference == order.psp
     assert [fact.says for fact in payment.facts] == [Says.AWAITING_SHOPPER, Says.AUTHORISED]
     assert await order.states() == ["read"]
 
@@ -115,7 +115,7 @@ async def test_a_notice_that_came_twice_with_another_date_is_one_fact(order: Ord
     await order.read()
     payment = await order.payment()
 
-    assert payment.standing.captured.minor_units == 25_000
+    assert payment.summary.captured.minor_units == 25_000
     assert len(payment.facts) == 2
     assert await order.states() == ["read"] * 3
 
@@ -199,8 +199,8 @@ async def test_a_notice_of_another_currency_is_held(order: Order) -> None:
     await order.read()
     payment = await order.payment()
 
-    assert (payment.status, payment.standing.captured.minor_units) == (Status.PENDING, 0)
-    assert payment.standing.refunds == ()
+    assert (payment.status, payment.summary.captured.minor_units) == (Status.PENDING, 0)
+    assert payment.summary.refunds == ()
     assert await order.states() == ["held", "held"]
 
 
@@ -248,7 +248,7 @@ async def test_a_waiting_notice_is_attributed_by_another_of_its_batch(order: Ord
     await order.read()
 
     assert await order.states() == ["read", "read"]
-    assert (await order.payment(2)).standing.refunded.minor_units == 10_000
+    assert (await order.payment(2)).summary.refunded.minor_units == 10_000
 
 
 async def test_a_notice_is_attributed_though_its_name_is_claimed_while_it_is_read(
@@ -287,7 +287,7 @@ async def test_a_notice_is_attributed_though_its_name_is_claimed_while_it_is_rea
 
     assert before == ["foreign", "read"]
     assert await order.states() == ["read", "read"]
-    assert (await order.payment(2)).standing.refunded.minor_units == 25_000
+    assert (await order.payment(2)).summary.refunded.minor_units == 25_000
 
 
 async def test_a_notice_that_came_before_the_first_answer_is_attributed_by_that_answer(
@@ -303,7 +303,7 @@ async def test_a_notice_that_came_before_the_first_answer_is_attributed_by_that_
     before = await order.states()
     heard = an_answer(a_fact(Says.AWAITING_SHOPPER, order.psp, about=question.key))
     named = replace(heard, clues=Clues(attempt=order.psp, payment_id=intent.id))
-    await order.kasir.payments.hear(question, named, None, intent)
+    await order.kasir.payments.record(question, named, None, intent)
     await order.read()
 
     assert before == ["held"]
@@ -344,7 +344,7 @@ async def test_a_change_under_its_own_reference_finds_its_payment(order: Order) 
     early = await order.states()
     await order.post(order.item())
     await order.read()
-    refunded = (await order.payment()).standing.refunded.minor_units
+    refunded = (await order.payment()).summary.refunded.minor_units
     await order.post(failed)
     await order.read()
 
@@ -352,7 +352,7 @@ async def test_a_change_under_its_own_reference_finds_its_payment(order: Order) 
     assert await order.states() == ["read", "read"]
     assert await order.states(f"{order.psp}R") == ["read", "read"]
     assert refunded == 10_000
-    assert (await order.payment()).standing.refunded.minor_units == 0
+    assert (await order.payment()).summary.refunded.minor_units == 0
 
 
 async def test_an_ambiguous_answer_to_details_is_attributed_later(order: Order) -> None:
@@ -368,7 +368,7 @@ async def test_an_ambiguous_answer_to_details_is_attributed_later(order: Order) 
     clues = Clues(attempt=order.psp, reference=order.reference, amount=Money(IDR, 25_000))
     heard = replace(an_answer(fact, body=body), clues=clues)
     await order.kasir.payments.open_question(question)
-    await order.kasir.payments.hear(question, heard, None)
+    await order.kasir.payments.record(question, heard, None)
     before = [(await order.payment(number)).status for number in (1, 2)]
     # A notification of that attempt, and with our id, comes afterwards.
     await order.post(
@@ -395,7 +395,7 @@ async def test_a_notice_before_the_reply_is_kept_and_the_payment_is_paid(order: 
     await order.post(order.item())
     await order.read()
     early = await order.payment()
-    await order.kasir.payments.hear(
+    await order.kasir.payments.record(
         a_question(name), an_answer(a_fact(Says.AWAITING_SHOPPER, about=f"kasir-{name}")), None
     )
 

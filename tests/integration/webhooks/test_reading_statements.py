@@ -61,7 +61,7 @@ async def opened_payment(kasir: Parts, psp: str) -> PaymentId:
     question = a_question(intent.id)
     await kasir.payments.open(intent, question, None)
     redirected = an_answer(a_fact(Says.AWAITING_SHOPPER, about=question.key))
-    await kasir.payments.hear(question, redirected, None)
+    await kasir.payments.record(question, redirected, None)
     return intent.id
 
 
@@ -184,7 +184,7 @@ async def test_as_many_statements_for_many_answers_that_found_their_payments(kas
                 "amount": {"currency": "IDR", "value": 25_000},
             }
             answer = an_answer(body=json.dumps(body).encode())
-            await kasir.payments.hear(question, answer, None)
+            await kasir.payments.record(question, answer, None)
         await kasir.pool.execute(
             "UPDATE question SET psp_reference = substr(key, 9) WHERE payment_id IS NULL"
         )

@@ -16,7 +16,7 @@ from kasir.gateway.meanings import IGNORED, MEANINGS, RESULTS, clues_of, names_o
 from kasir.money import IDR, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.payments.matching import Clues
-from kasir.payments.question import Heard, Kind
+from kasir.payments.question import CallResult, Kind
 
 PSP = "QFQTPCQ8HXSKGK82"
 
@@ -35,7 +35,7 @@ def clues_from(**changes: Any) -> Clues:
     return clues_of(item(**changes), fact_of(**changes))
 
 
-def heard(kind: Kind, status: int, /, *, transient: bool = False, **fields: Any) -> Heard:
+def heard(kind: Kind, status: int, /, *, transient: bool = False, **fields: Any) -> CallResult:
     body = json.dumps(fields).encode() if fields else b""
     question = a_question(key="kasir-1", kind=kind)
     return of_reply(question, Answer(status, body, "HEADERPSP", transient), NOW)

@@ -38,7 +38,7 @@ class Known:
         standing = TokenSummary(
             state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW, is_sure=False
         )
-        return [Token(id="tok_1", name=name, method="gopay_wallet", standing=standing)]
+        return [Token(id="tok_1", name=name, method="gopay_wallet", summary=standing)]
 
     async def reconcile(self, shopper_reference: str) -> object | None:
         """Fail: the list is not to be read."""

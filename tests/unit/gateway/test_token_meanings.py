@@ -15,7 +15,7 @@ from kasir.errors import Unreadable
 from kasir.gateway.meanings import names_of
 from kasir.gateway.token_meanings import MEANINGS, not_saved, of_item, of_notification
 from kasir.payments.facts import Says
-from kasir.tokens.model import TokenName, TokenNews, TokenSays
+from kasir.tokens.model import TokenName, TokenReport, TokenSays
 
 TOKEN = "M5N7TQ4TG5PFWR50"
 NAME = TokenName(merchant_account="TwinMerchant", shopper_reference="shopper-1", stored_id=TOKEN)
@@ -60,7 +60,7 @@ def contract(**changes: Any) -> Item:
     return item_from(json.dumps(notification_item(**fields | changes)).encode())
 
 
-def told(news: TokenNews | None) -> TokenNews:
+def told(news: TokenReport | None) -> TokenReport:
     assert news is not None
     return news
 

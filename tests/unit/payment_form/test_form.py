@@ -263,7 +263,7 @@ def _waiting() -> Payment:
         link_id=LinkId("PL_1"),
     )
     sent = Fact(key="reply:1", says=Says.AWAITING_SHOPPER, source=Source.REPLY, at=now)
-    return Payment(intent=intent, standing=fold(intent, [sent]), facts=(sent,))
+    return Payment(intent=intent, summary=fold(intent, [sent]), facts=(sent,))
 
 
 APP = "gojek://gopay/merchanttransfer?redirectData=X3XtfGC9"

@@ -64,7 +64,7 @@ def _token(shopper: str, stored_id: str) -> Token:
         id=f"tok_{stored_id}",
         name=TokenName(merchant_account="Toko", shopper_reference=shopper, stored_id=stored_id),
         method="gopay_wallet",
-        standing=TokenSummary(
+        summary=TokenSummary(
             state=TokenState.ACTIVE, first_psp_reference="", created_at=datetime.now(UTC)
         ),
     )

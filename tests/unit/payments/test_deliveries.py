@@ -32,5 +32,5 @@ def test_notifications_are_late_while_old_ones_come_or_are_unread(
 
 def test_a_moment_is_covered_once_a_later_event_was_notified() -> None:
     assert not Deliveries().cover(NOW)
-    assert not Deliveries(told_until=NOW - MINUTE).cover(NOW)
-    assert Deliveries(told_until=NOW).cover(NOW)
+    assert not Deliveries(notified_until=NOW - MINUTE).cover(NOW)
+    assert Deliveries(notified_until=NOW).cover(NOW)

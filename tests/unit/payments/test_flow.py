@@ -19,12 +19,12 @@ from fakes import (
 )
 from kasir.errors import KeyReused, NotFound, StillRunning
 from kasir.payments.facts import Fact, Says
-from kasir.payments.flow import Flow, Patience
+from kasir.payments.flow import Flow, Timeouts
 from kasir.payments.payment import Payment
-from kasir.payments.question import Heard, Kind, Question, ShopKey
+from kasir.payments.question import CallResult, Kind, Question, ShopKey
 from kasir.payments.status import Status
 
-PATIENCE = Patience(
+PATIENCE = Timeouts(
     lease=timedelta(seconds=40),
     wait=timedelta(seconds=45),
     first_gap=timedelta(seconds=2),
@@ -35,18 +35,18 @@ KEY = ShopKey(key="shop-1", fingerprint=b"one")
 BODY = b'{"resultCode":"RedirectShopper"}'
 
 
-def redirected(question: Question) -> Heard:
+def redirected(question: Question) -> CallResult:
     return an_answer(a_fact(Says.AWAITING_SHOPPER, about=question.key), body=BODY)
 
 
-def silent(question: Question) -> Heard:
-    return Heard(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
+def silent(question: Question) -> CallResult:
+    return CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
 
 
 class Road:
     """A flow with everything around it in a test's hands."""
 
-    def __init__(self, answer: Callable[[Question], Heard] = redirected) -> None:
+    def __init__(self, answer: Callable[[Question], CallResult] = redirected) -> None:
         self.book, self.clock = MemoryBook(), FrozenClock()
         self.provider = ScriptedProvider(answer)
         self.flow = Flow(
@@ -54,7 +54,7 @@ class Road:
             provider=self.provider,
             clock=self.clock,
             chance=lambda: 0.5,
-            patience=PATIENCE,
+            timeouts=PATIENCE,
         )
 
     async def pay(self, name: str = "pay_1", key: ShopKey | None = KEY) -> object:
@@ -82,7 +82,7 @@ async def test_it_is_written_down_before_anybody_is_asked() -> None:
     seen: list[Payment | None] = []
 
     class Watching(ScriptedProvider):
-        async def ask(self, question: Question) -> Heard:
+        async def ask(self, question: Question) -> CallResult:
             seen.append(await road.book.payment(an_intent().id))
             return await super().ask(question)
 
@@ -91,7 +91,7 @@ async def test_it_is_written_down_before_anybody_is_asked() -> None:
         provider=Watching(redirected),
         clock=road.clock,
         chance=lambda: 0.5,
-        patience=PATIENCE,
+        timeouts=PATIENCE,
     )
     await flow.pay(an_intent(), a_question())
 
@@ -227,7 +227,7 @@ async def test_a_second_caller_waits_no_longer_than_its_timeout() -> None:
         provider=road.provider,
         clock=road.clock,
         chance=lambda: 0.5,
-        patience=Patience(
+        timeouts=Timeouts(
             lease=PATIENCE.lease,
             wait=timedelta(0),
             first_gap=PATIENCE.first_gap,

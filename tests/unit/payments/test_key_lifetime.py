@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kasir.ids import PaymentId
-from kasir.payments.flow import Flow, Patience
+from kasir.payments.flow import Flow, Timeouts
 from kasir.payments.payment import Intent
-from kasir.payments.question import Heard, Kept, Kind, Question
+from kasir.payments.question import CallResult, KeptAnswer, Kind, Question
 
 OPENED = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 WEEK = timedelta(days=7)
-PATIENCE = Patience(
+PATIENCE = Timeouts(
     lease=timedelta(seconds=40),
     wait=timedelta(seconds=45),
     first_gap=timedelta(seconds=2),
@@ -48,12 +48,12 @@ class Silent:
         """Say what time the test says it is."""
         return self.time
 
-    async def ask(self, question: Question) -> Heard:
+    async def ask(self, question: Question) -> CallResult:
         """Never answer."""
         self.asked += 1
-        return Heard(answer=None, facts=())
+        return CallResult(answer=None, facts=())
 
-    async def question(self, key: str) -> tuple[Question, Kept | None]:
+    async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
         """Give the one question there is, unanswered."""
         return QUESTION, None
 
@@ -69,7 +69,7 @@ class Silent:
     async def hear(
         self,
         question: Question,
-        heard: Heard,
+        heard: CallResult,
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:

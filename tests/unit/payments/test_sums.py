@@ -9,7 +9,7 @@ from fakes import a_fact, an_intent
 from kasir.money import IDR, Currency, Money
 from kasir.payments.facts import Fact, Says
 from kasir.payments.fold import fold, payment
-from kasir.payments.payment import Payment, Standing
+from kasir.payments.payment import Payment, Summary
 from kasir.payments.refunds import RefundStatus
 from kasir.payments.sums import sums
 
@@ -20,7 +20,7 @@ def rupiah(value: int) -> Money:
     return Money(IDR, value)
 
 
-def stands(*facts: Fact, **intent: Any) -> Standing:
+def stands(*facts: Fact, **intent: Any) -> Summary:
     return fold(an_intent(**intent), facts)
 
 
@@ -97,14 +97,14 @@ def test_the_paid_attempt_gives_the_payment_its_psp_reference() -> None:
 
 def test_a_requested_refund_is_not_refunded_yet_and_holds_its_amount() -> None:
     made = payment(an_intent(), [paid(), asked()])
-    (refund,) = made.standing.refunds
+    (refund,) = made.summary.refunds
 
     assert (refund.name, refund.amount, refund.status) == (
         KEY,
         rupiah(10_000),
         RefundStatus.REQUESTED,
     )
-    assert made.standing.refunded == rupiah(0)
+    assert made.summary.refunded == rupiah(0)
     assert refundable(made) == rupiah(15_000)
 
 
@@ -129,14 +129,14 @@ def test_several_refunds_add_up() -> None:
     ]
     made = payment(an_intent(), facts)
 
-    assert made.standing.refunded == rupiah(15_000)
+    assert made.summary.refunded == rupiah(15_000)
     assert refundable(made) == rupiah(10_000)
 
 
 def test_a_refund_made_elsewhere_counts_too() -> None:
     made = payment(an_intent(), [paid(), change(Says.REFUND_CONFIRMED)])
 
-    assert made.standing.refunded == rupiah(10_000)
+    assert made.summary.refunded == rupiah(10_000)
     assert refundable(made) == rupiah(15_000)
 
 
@@ -157,7 +157,7 @@ def test_a_refund_that_was_rejected_or_bounced_is_free_again() -> None:
     ):
         made = payment(an_intent(), [paid(), asked(), received(), *facts])
 
-        assert made.standing.refunded == rupiah(0)
+        assert made.summary.refunded == rupiah(0)
         assert refundable(made) == rupiah(25_000)
 
 
@@ -165,7 +165,7 @@ def test_a_rejected_refund_request_is_no_refund() -> None:
     declined = a_fact(Says.REFUND_DECLINED, about=KEY)
     made = payment(an_intent(), [paid(), asked(), declined])
 
-    assert made.standing.refunds == ()
+    assert made.summary.refunds == ()
     assert refundable(made) == rupiah(25_000)
 
 

@@ -183,7 +183,7 @@ async def test_a_saved_wallet_is_charged_with_the_browser_and_under_the_same_key
             merchant_account="Toko", shopper_reference="shopper-1", stored_id="M5N7TQ4TG5PFWR50"
         ),
         method="gopay_wallet",
-        standing=TokenSummary(state=TokenState.ACTIVE, first_psp_reference="P", created_at=NOW),
+        summary=TokenSummary(state=TokenState.ACTIVE, first_psp_reference="P", created_at=NOW),
     )
     charged = await _sent(LinkAttempt(name="t", browser_info={"userAgent": "x"}, charged=token))
     ordinary = await _sent(LinkAttempt(name="t", browser_info={}))

@@ -19,7 +19,7 @@ from kasir.gateway.wire import NoAnswer, Wire
 from kasir.ids import PaymentId
 from kasir.ledger.tokens import Tokens
 from kasir.limits import Limits
-from kasir.payments.flow import Flow, Patience
+from kasir.payments.flow import Flow, Timeouts
 from kasir.payments.status import Status
 from kasir.requests.payments import PaymentRequests
 from kasir.tokens.model import Token
@@ -56,7 +56,7 @@ class Setup:
     def __init__(self, *answers: Answer | NoAnswer, tries_max: int = 1) -> None:
         self.wire = ScriptedWire(*(answers or (Answer(200, REDIRECT, "OFFER"),)))
         self.book, self.clock = MemoryBook(), FrozenClock()
-        patience = Patience(
+        patience = Timeouts(
             lease=timedelta(seconds=40),
             wait=timedelta(0),
             first_gap=timedelta(seconds=2),
@@ -70,7 +70,7 @@ class Setup:
                 provider=provider,
                 clock=self.clock,
                 chance=lambda: 0.5,
-                patience=patience,
+                timeouts=patience,
             ),
             wire=self.wire,
             ids=CountedIds(),

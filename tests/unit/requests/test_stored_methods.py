@@ -23,7 +23,7 @@ from kasir.tokens.model import (
     Token,
     TokenFact,
     TokenName,
-    TokenNews,
+    TokenReport,
     TokenSays,
     fold,
 )
@@ -86,12 +86,12 @@ class FakeTokens:
                 id=f"tok_{stored_id}",
                 name=name(stored_id),
                 method=self.methods.get(stored_id, ""),
-                standing=fold(facts),
+                summary=fold(facts),
             )
             for stored_id, facts in self.facts.items()
         ]
 
-    async def hear(self, news: Sequence[TokenNews]) -> None:
+    async def hear(self, news: Sequence[TokenReport]) -> None:
         """Keep facts."""
         for said in news:
             self.facts.setdefault(said.name.stored_id, []).append(said.fact)
@@ -156,7 +156,7 @@ async def test_a_token_whose_webhook_was_lost_is_adopted_with_its_first_payment(
 
     assert found == Differences(adopted=1, gone=0)
     assert (token.name, token.method) == (name("LOST"), "gopay_wallet")
-    assert token.standing.first_psp_reference == "PSP-FIRST"
+    assert token.summary.first_psp_reference == "PSP-FIRST"
     (call,) = setup.wire.sent
     assert (call.method, urlsplit(call.path).path) == ("GET", "/storedPaymentMethods")
     assert parse_qs(urlsplit(call.path).query) == {

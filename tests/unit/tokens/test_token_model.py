@@ -12,7 +12,7 @@ from kasir.tokens.model import (
     Token,
     TokenFact,
     TokenName,
-    TokenNews,
+    TokenReport,
     TokenSays,
     TokenState,
     TokenSummary,
@@ -157,8 +157,8 @@ def test_no_repr_shows_a_token() -> None:
     standing = TokenSummary(
         state=TokenState.ACTIVE, first_psp_reference="PSP-FIRST", created_at=NOON
     )
-    token = Token(id="tok_1", name=NAME, method="a_wallet", standing=standing)
-    news = TokenNews(name=NAME, method="a_wallet", fact=fact(CREATED, 1))
+    token = Token(id="tok_1", name=NAME, method="a_wallet", summary=standing)
+    news = TokenReport(name=NAME, method="a_wallet", fact=fact(CREATED, 1))
     shown = shown_token(token)
 
     assert shown.stored_payment_method_id == STORED_ID

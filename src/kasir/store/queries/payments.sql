@@ -147,7 +147,7 @@ WITH updated AS (
     SELECT name, updated.id FROM updated, unnest(:names::text[]) AS name
     RETURNING name
 ), scheduled AS (
-    -- As subscriptions.wake does, but not for those that are over: this fact changes nothing there.
+    -- As subscriptions.schedule does, but not for those that are over: this fact changes nothing there.
     UPDATE subscription SET due_at = :now, taken_until = NULL
     WHERE id IN (
         SELECT id FROM subscription

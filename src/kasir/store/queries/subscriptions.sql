@@ -282,7 +282,7 @@ FROM unnest(:subscription_ids::text[], :ats::timestamptz[], :weres::text[], :now
     AS change (subscription_id, at, was, now_is, move, monthly_was, monthly_now, place)
 ORDER BY change.place;
 
--- name: wake(shoppers, payment_ids, now)!
+-- name: schedule(shoppers, payment_ids, now)!
 -- Something was recorded that may matter to these shoppers' subscriptions: their turns are due now.
 -- Of those that are over, only the owners of these payments. In the order of their ids, so that two
 -- transactions that lock several never deadlock.

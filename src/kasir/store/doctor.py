@@ -13,7 +13,7 @@ SQL: Final = queries("doctor")
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
+class Undelivered:
     """Events that the shop has not accepted.
 
     Attributes:
@@ -30,7 +30,7 @@ class Untold:
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
+class DoctorCounts:
     """What `kasir doctor` reads from the database."""
 
     pool: Pool
@@ -54,11 +54,11 @@ class Diagnosis:
         row = await SQL.unconfirmed(self.pool, most=most)
         return int(row["count"]), row["since"]
 
-    async def untold(self, since: datetime, most: int) -> Untold:
+    async def undelivered(self, since: datetime, most: int) -> Undelivered:
         """Events that the shop has not accepted; of those given up, the ones since then."""
         row = await SQL.undelivered(self.pool, since=since, most=most)
         last = await last_try(self.pool)
-        return Untold(row["waiting"], row["waiting_since"], row["given_up"], last)
+        return Undelivered(row["waiting"], row["waiting_since"], row["given_up"], last)
 
     async def lost_questions(self, before: datetime) -> int:
         """How many questions that were opened before then have no answer."""
