@@ -10,10 +10,10 @@ import pytest
 from hypothesis import settings
 
 from browser import *  # noqa: F403  # Its fixtures, by their names.
-from house import *  # noqa: F403
 from left_out import *  # noqa: F403
 from lock_witness import *  # noqa: F403
 from postgres import *  # noqa: F403
+from running_system import *  # noqa: F403
 
 # How long an example takes depends on the machine and not on the code.
 settings.register_profile("unhurried", deadline=None)

@@ -45,7 +45,7 @@ NOW: Final = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 def notification_item(*, key: str = KEY, **changes: Any) -> dict[str, Any]:
-    """One item of a notification, sealed by the other house; a change of None leaves it out."""
+    """One item of a notification, signed by the twin; a change of None leaves it out."""
     fields = {
         "pspReference": "QFQTPCQ8HXSKGK82",
         "merchantAccountCode": "TwinMerchant",

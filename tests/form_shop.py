@@ -13,7 +13,7 @@ import aiohttp
 from playwright.async_api import Page
 
 from kasir.demo.client import until
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 from twin_fixtures import payment_body
 
 PIN = "123456"
@@ -42,7 +42,7 @@ class Reply:
 class Shop:
     """A shop's backend that makes payment links, and a hand on the twin."""
 
-    house: Stage
+    system: RunningDemo
     http: aiohttp.ClientSession
 
     async def link(self, **changes: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Shop:
         body = {
             "reference": f"FORM-{secrets.token_hex(5)}",
             "amount": {"currency": "IDR", "value": 25000},
-            "returnUrl": f"{self.house.kasir_url}/health/live?order=7&lang=jv",
+            "returnUrl": f"{self.system.kasir_url}/health/live?order=7&lang=jv",
             "lineItems": BASKET,
         } | changes
         made: dict[str, Any] = await self._kasir("POST", "/v72/paymentLinks", body)
@@ -86,7 +86,7 @@ class Shop:
 
     async def twin(self, method: str, path: str, body: Any = None) -> Any:
         """Make a control call to the twin."""
-        url = f"{self.house.twin_url}/twin/{path}"
+        url = f"{self.system.twin_url}/twin/{path}"
         async with self.http.request(method, url, json=body) as response:
             assert response.status == 200, await response.text()
             return await response.json()
@@ -134,7 +134,7 @@ class Shop:
         """Start a payment without the form; gives where its shopper is sent."""
         body = payment_body(
             reference=f"DIRECT-{secrets.token_hex(5)}",
-            returnUrl=f"{self.house.kasir_url}/health/live",
+            returnUrl=f"{self.system.kasir_url}/health/live",
             **changes,
         )
         paid = await self._kasir("POST", "/v72/payments", body)
@@ -152,8 +152,8 @@ class Shop:
         return await until(look, bool, "a form with a button")
 
     async def _kasir(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"X-API-Key": self.house.api_key}
-        url = self.house.kasir_url + path
+        headers = {"X-API-Key": self.system.api_key}
+        url = self.system.kasir_url + path
         async with self.http.request(method, url, json=body, headers=headers) as response:
             assert response.status < 300, await response.text()
             return await response.json()

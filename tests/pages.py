@@ -141,7 +141,7 @@ async def kasirs(shop: Shop) -> AsyncIterator[list[Shown]]:
         Shown("not-removed", two["remove"], "Not removed yet", _remove_in_vain(shop)),
         Shown("not-offered", beyond["url"], "not available for this order"),
         Shown("link-over", over["url"], "no longer valid"),
-        Shown("not-found", f"{shop.house.kasir_url}/pay/NONE", "not found"),
+        Shown("not-found", f"{shop.system.kasir_url}/pay/NONE", "not found"),
         Shown("waiting", f"{started['url']}/payments/{waiting['id']}", "Waiting for word"),
     ]
 
@@ -161,7 +161,7 @@ async def ends(shop: Shop) -> AsyncIterator[list[Shown]]:
     await shop.withdraw(over)
     empty = await refused_for(shop, "Not enough balance", "12")
     above = await refused_for(shop, "Withdrawal amount exceeded", "28")
-    failing = Shown("failed", shop.house.kasir_url + failure, "above what GoPay lets you pay")
+    failing = Shown("failed", shop.system.kasir_url + failure, "above what GoPay lets you pay")
     paying = Shown("paid", paid["url"], "Payment successful")
     yield [
         failing,
@@ -186,7 +186,7 @@ async def ways_out(shop: Shop) -> AsyncIterator[list[Shown]]:
     link, crowded, strange = await shop.link(), await shop.link(), await shop.link()
     leaving = Shown("leaving", link["url"], "If the GoPay page does not open", _press_with(shop))
     app = Shown("app", (await shop.link())["url"], "Open the GoPay app", _press_with(shop, "app"))
-    elsewhere = f"{shop.house.twin_url}/gopay/none"
+    elsewhere = f"{shop.system.twin_url}/gopay/none"
     async with damaged(shop, await shop.link()) as broken:
         yield [
             leaving,
@@ -214,13 +214,13 @@ async def pending(shop: Shop) -> str:
     async with shop.faults(*faults), shop.knobs(detailsReference="present"):
         told = await shop.shopper(await shop.start(link), "approve")
         page = await shop.visit(told["location"])
-    return shop.house.kasir_url + page.place
+    return shop.system.kasir_url + page.place
 
 
 @asynccontextmanager
 async def damaged(shop: Shop, link: dict[str, Any]) -> AsyncIterator[str]:
     """The page of a link whose row was spoilt in the database; it is gone afterwards."""
-    connection = await asyncpg.connect(shop.house.environment["KASIR_DATABASE_URL"])
+    connection = await asyncpg.connect(shop.system.environment["KASIR_DATABASE_URL"])
     try:
         spoil = "UPDATE payment_link SET sealed_request = 'spoilt' WHERE id = $1"
         await connection.execute(spoil, link["id"])
@@ -346,6 +346,6 @@ async def elsewhere(shop: Shop) -> AsyncIterator[list[Shown]]:
         place = (await shop.submit(lost["url"], attempt=attempt)).place
         silent = await shop.link()
         yield [
-            Shown("checking", shop.house.kasir_url + place, "We are checking your payment"),
+            Shown("checking", shop.system.kasir_url + place, "We are checking your payment"),
             Shown("no-answer", silent["url"], "cannot be reached just now"),
         ]

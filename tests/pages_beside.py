@@ -55,7 +55,7 @@ async def twins(shop: Shop) -> AsyncIterator[list[Shown]]:
         Shown("gopay-expired-post", await by_post("expire"), "The time to pay ran out"),
         returning,
         returning.indonesian("Kembali ke toko"),
-        Shown("gopay-unknown", f"{shop.house.twin_url}/gopay/none", "was not found"),
+        Shown("gopay-unknown", f"{shop.system.twin_url}/gopay/none", "was not found"),
         linking,
         linking.indonesian("Toko yang terhubung"),
         Shown("gopay-app-empty", nobody, "No shop is linked."),
@@ -66,7 +66,7 @@ async def _decided(shop: Shop, url: str, do: str | None) -> str:
     """The wallet's page of a payment, on which the shopper has done that."""
     if do:
         await shop.shopper(url, do)
-    return shop.house.twin_url + (await shop.visit(url)).place
+    return shop.system.twin_url + (await shop.visit(url)).place
 
 
 async def _mistype(page: Page) -> None:
@@ -87,7 +87,7 @@ async def shops(shop: Shop) -> AsyncIterator[list[Shown]]:
         "shop-cancelled": ("cancel", "cancelled"),
         "shop-expired": ("expire", "expired"),
     }
-    url = shop.house.shop_url
+    url = shop.system.shop_url
     yield [
         Shown("shop", url, "Pay with GoPay"),
         Shown("shop-waiting", await order(shop), "Waiting for the final word"),
@@ -98,7 +98,7 @@ async def shops(shop: Shop) -> AsyncIterator[list[Shown]]:
 
 async def order(shop: Shop, do: str = "", word: str = "waiting") -> str:
     """The page of an order at the demo shop, once its one payment ended so."""
-    url = shop.house.shop_url
+    url = shop.system.shop_url
     wallet = (await shop.visit(f"{url}/checkout", "POST", {"gayo": "1", "way": "direct"})).place
     newest = (await shop.twin("GET", "payments"))["payments"][0]
     if do and (back := (await shop.shopper(wallet, do))["location"]):

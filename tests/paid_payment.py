@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 
 from fakes import payment_body
-from kasir.demo.client import Walker
+from kasir.demo.client import JourneyClient
 from raw_http import Caller
 
 
-async def paid_payment(caller: Caller, walker: Walker, prefix: str) -> tuple[str, str]:
+async def paid_payment(caller: Caller, walker: JourneyClient, prefix: str) -> tuple[str, str]:
     """Pay 25,000 rupiah; returns the payment's reference and its pspReference."""
     reference = f"{prefix}-{secrets.token_hex(6)}"
     started = await caller.post("/v72/payments", payment_body(reference=reference))

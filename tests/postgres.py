@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from kasir.embedded.server import embedded
-from opened import EMPTY, a_database, make_template
+from opened_kasir import EMPTY, a_database, make_template
 
 #: What is thrown away after the session need not survive a power cut. A test about durability
 #: runs a server of its own, with the usual settings.

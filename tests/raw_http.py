@@ -12,7 +12,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 
 #: Everything that a refused request might leave behind, and does not.
 TABLES: Final = ("payment", "question", "shop_request", "payment_link", "subscription", "renewal")
@@ -38,7 +38,7 @@ class Said:
 class Caller:
     """One who calls a running Kasir as a shop does, well or badly."""
 
-    house: Stage
+    system: RunningDemo
     http: aiohttp.ClientSession
 
     async def call(
@@ -56,16 +56,16 @@ class Caller:
             method: The HTTP method.
             path: Path and query.
             body: What to send.
-            api_key: The key to call with; empty is the house's own, None is none at all.
+            api_key: The key to call with; empty is the system's own, None is none at all.
             headers: More headers.
         """
         sent = {"Content-Type": "application/json", **(headers or {})}
         if api_key is not None:
-            sent["X-API-Key"] = api_key or self.house.api_key
+            sent["X-API-Key"] = api_key or self.system.api_key
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         sending = None if data is None else io.BytesIO(data)  # In pieces, as a large body goes.
         async with self.http.request(
-            method, self.house.kasir_url + path, data=sending, headers=sent, allow_redirects=False
+            method, self.system.kasir_url + path, data=sending, headers=sent, allow_redirects=False
         ) as response:
             return Said(response.status, await response.read(), response.headers)
 
@@ -76,16 +76,16 @@ class Caller:
 
     async def at_the_twin(self, reference: str) -> list[dict[str, Any]]:
         """The payments of a reference that the twin knows."""
-        url = f"{self.house.twin_url}/twin/payments"
+        url = f"{self.system.twin_url}/twin/payments"
         async with self.http.get(url, params={"reference": reference}) as response:
             found: list[dict[str, Any]] = (await response.json())["payments"]
             return found
 
     async def kept(self) -> tuple[int, ...]:
         """How many payments the twin knows, and how many rows each table of Kasir's has."""
-        async with self.http.get(f"{self.house.twin_url}/twin/payments") as response:
+        async with self.http.get(f"{self.system.twin_url}/twin/payments") as response:
             at_the_twin: int = (await response.json())["count"]
-        connection = await asyncpg.connect(self.house.environment["KASIR_DATABASE_URL"])
+        connection = await asyncpg.connect(self.system.environment["KASIR_DATABASE_URL"])
         try:
             rows = [await connection.fetchval(f"SELECT count(*) FROM {name}") for name in TABLES]
         finally:
@@ -109,7 +109,7 @@ def is_adyens_error(said: Said) -> bool:
 
 
 @pytest.fixture(scope="session")
-async def caller(house: Stage) -> AsyncIterator[Caller]:
-    """One who calls the house, well or badly."""
+async def caller(system: RunningDemo) -> AsyncIterator[Caller]:
+    """One who calls the system, well or badly."""
     async with aiohttp.ClientSession() as http:
-        yield Caller(house, http)
+        yield Caller(system, http)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from kasir.demo.client import Walker
+from kasir.demo.client import JourneyClient
 
 
 class Days:
     """How time goes by."""
 
-    def __init__(self, walker: Walker) -> None:
+    def __init__(self, walker: JourneyClient) -> None:
         self._walker = walker
         self._moved = asyncio.Event()
         self._leaps: list[tuple[datetime, datetime]] = []

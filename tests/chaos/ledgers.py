@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from kasir.demo.client import Walker
+from kasir.demo.client import JourneyClient
 
 Payment = Mapping[str, Any]
 Event = Mapping[str, Any]
@@ -43,7 +43,7 @@ AtLeast = Callable[[datetime], datetime]
 class Told:
     """What the shop was told: fetched page by page as it comes, like a shop that polls."""
 
-    def __init__(self, walker: Walker) -> None:
+    def __init__(self, walker: JourneyClient) -> None:
         self._walker = walker
         self._after = ""
         self._of_payment: dict[str, list[Event]] = {}
@@ -83,7 +83,7 @@ class Told:
         return self._paid.get(reference)
 
 
-async def at_the_twin(walker: Walker) -> dict[str, list[Payment]]:
+async def at_the_twin(walker: JourneyClient) -> dict[str, list[Payment]]:
     """Everything the twin knows, by reference."""
     found: dict[str, list[Payment]] = {}
     for payment in (await walker.twin("GET", "/twin/payments"))["payments"]:
@@ -91,7 +91,7 @@ async def at_the_twin(walker: Walker) -> dict[str, list[Payment]]:
     return found
 
 
-async def at_kasir(walker: Walker, references: Iterable[str]) -> dict[str, list[Payment]]:
+async def at_kasir(walker: JourneyClient, references: Iterable[str]) -> dict[str, list[Payment]]:
     """Everything Kasir knows of these references."""
     few = asyncio.Semaphore(8)
 
@@ -125,7 +125,7 @@ class Notice:
     names: frozenset[str]
 
 
-async def notices(walker: Walker, after: int = 0) -> list[Notice]:
+async def notices(walker: JourneyClient, after: int = 0) -> list[Notice]:
     """What Kasir keeps of what Adyen told, but for the first so many."""
     connection = await asyncpg.connect(walker.made.environment["KASIR_DATABASE_URL"])
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
-from kasir.demo.client import Walker
+from kasir.demo.client import JourneyClient
 
 #: What it does: the event, whether that went well, the method, and of how much.
 DEEDS: Final[tuple[tuple[str, bool, str, int], ...]] = (
@@ -20,7 +20,7 @@ DEEDS: Final[tuple[tuple[str, bool, str, int], ...]] = (
 )
 
 
-async def neighbour(walker: Walker, reference: str, chance: random.Random) -> None:
+async def neighbour(walker: JourneyClient, reference: str, chance: random.Random) -> None:
     """Do one or two of these things under a reference of ours."""
     for event, success, method, value in chance.choices(DEEDS, k=chance.choice((1, 1, 2))):
         more: dict[str, Any] = {"event": event, "success": success, "paymentMethod": method}

@@ -29,7 +29,7 @@ from kasir.jobs.worker import handlers_of
 from kasir.store.database import Connection
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Parts
-from opened import a_database, kasir_on
+from opened_kasir import a_database, kasir_on
 from twin_fixtures import TwinAtWork, serving
 
 MINUTE: Final = 60
@@ -212,8 +212,8 @@ class World:
         ]
         for centre in (planned.from_s, planned.until_s):
             moments += [(centre + n * 5 * MINUTE + 1, None) for n in range(-6, 36)]
-        far = int((planned.until_s + AFTER_S) / HOUR)
-        moments += [(n * 1.5 * HOUR, None) for n in range(far)]
+        fake_server = int((planned.until_s + AFTER_S) / HOUR)
+        moments += [(n * 1.5 * HOUR, None) for n in range(fake_server)]
         last = planned.until_s + AFTER_S
         within = [moment for moment in moments if 0 <= moment[0] <= last]
         return sorted(within, key=lambda moment: (moment[0], moment[1] is None))

@@ -19,8 +19,8 @@ from typing import Final, TypeVar
 
 import aiohttp
 
-from kasir.demo.client import Walker
-from kasir.demo.processes import Stage, free_port
+from kasir.demo.client import JourneyClient
+from kasir.demo.processes import RunningDemo, free_port
 
 T = TypeVar("T")
 
@@ -32,9 +32,11 @@ LOOK_S: Final = 0.05
 
 
 class Programs:
-    """The house as processes. `twin`, `server`, `worker-0` and `worker-1` are their names."""
+    """The system as processes. `twin`, `server`, `worker-0` and `worker-1` are their names."""
 
-    def __init__(self, made: Stage, walker: Walker, words: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, made: RunningDemo, walker: JourneyClient, words: Mapping[str, Sequence[str]]
+    ) -> None:
         self.made = made
         self.walker = walker
         self._words = words
@@ -116,7 +118,7 @@ async def programs(
         "KASIR_PUBLIC_URL": kasir_url,
         **settings,
     }
-    made = Stage(
+    made = RunningDemo(
         kasir_url=kasir_url, twin_url=twin_url, shop_url="", environment=environment, logs=logs
     )
     names = [f"worker-{number}" for number in range(workers)]
@@ -126,7 +128,7 @@ async def programs(
         **{name: [_program("kasir"), "worker"] for name in names},
     }
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        walker = Walker(made, http)
+        walker = JourneyClient(made, http)
         running = Programs(made, walker, words)
         try:
             running.start(TWIN)

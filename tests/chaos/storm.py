@@ -9,7 +9,7 @@ from typing import Final
 from chaos import ledgers
 from chaos.programs import PATIENCE_S, Programs, until
 from chaos.shop import insist
-from kasir.demo.client import Reply, Walker
+from kasir.demo.client import JourneyClient, Reply
 
 #: More payments than the server has connections to the database.
 PAYMENTS: Final = 24
@@ -19,7 +19,7 @@ LEASE_S: Final = 60
 Deed = Callable[[], Awaitable[None]]
 
 
-async def storm(house: Programs, strike: Deed, mend: Deed) -> list[Reply]:
+async def storm(system: Programs, strike: Deed, mend: Deed) -> list[Reply]:
     """Ask for payments while the database is away, and pay them all once it is back.
 
     One payment is paid at the wallet while Kasir cannot hear of it.
@@ -27,7 +27,7 @@ async def storm(house: Programs, strike: Deed, mend: Deed) -> list[Reply]:
     Returns:
         What the shops and the readiness check were answered meanwhile, readiness last.
     """
-    walker = house.walker
+    walker = system.walker
     names = [f"storm-{number}" for number in range(PAYMENTS)]
     before = await insist(lambda: walker.pay("before", key="before"), "before")
     await strike()
@@ -36,7 +36,7 @@ async def storm(house: Programs, strike: Deed, mend: Deed) -> list[Reply]:
         told.append(await walker.call("GET", "/health/ready"))
         await walker.shopper(before.json["action"], "approve_without_return")
     await mend()
-    await house.ready()
+    await system.ready()
     await walker.advance(LEASE_S)
     for name in names:
         reply = await insist(lambda name=name: walker.pay(name, key=name), name)  # type: ignore[misc]
@@ -49,7 +49,7 @@ def _none(wrong: list[str]) -> bool:
     return not wrong
 
 
-async def differences(walker: Walker, names: list[str]) -> list[str]:
+async def differences(walker: JourneyClient, names: list[str]) -> list[str]:
     """What Kasir knows of these orders that is not so at the twin, where each is paid once."""
     await walker.twin("POST", "/twin/clock", {"advance_s": LEASE_S})  # Deliveries are made again.
     truth = await ledgers.at_the_twin(walker)

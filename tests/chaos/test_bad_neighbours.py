@@ -15,7 +15,7 @@ from aiohttp import web
 from chaos import ledgers
 from chaos.programs import SERVER, programs, until
 from chaos.storm import differences
-from far import serving
+from fake_server import serving
 
 pytestmark = pytest.mark.long
 
@@ -53,12 +53,12 @@ async def test_a_stop_while_adyen_is_slow_and_a_shop_that_fails_lose_nothing(
 ) -> None:
     names = [f"slow-{number}" for number in range(PAYMENTS)]
     shop = Shop()
-    async with serving() as far:
-        far.handler = shop.hear
+    async with serving() as fake_server:
+        fake_server.handler = shop.hear
         async with programs(
-            fresh_database, tmp_path, KASIR_EVENTS_URL=far.url, KASIR_EVENTS_SECRET=SECRET
-        ) as house:
-            walker = house.walker
+            fresh_database, tmp_path, KASIR_EVENTS_URL=fake_server.url, KASIR_EVENTS_SECRET=SECRET
+        ) as system:
+            walker = system.walker
             await walker.faults({"fault": "slow_reply", "call": "payments", "seconds": SLOW_S})
             asking = [asyncio.create_task(walker.pay(name, key=name)) for name in names]
 
@@ -67,10 +67,10 @@ async def test_a_stop_while_adyen_is_slow_and_a_shop_that_fails_lose_nothing(
                 return sum(name in truth for name in names)
 
             await until(in_hand, lambda count: count == PAYMENTS, str)
-            code = await house.end(SERVER)
+            code = await system.end(SERVER)
             told = await asyncio.gather(*asking)
-            house.start(SERVER)
-            await house.ready()
+            system.start(SERVER)
+            await system.ready()
             await walker.faults()
             for reply in told:
                 await walker.shopper(reply.json["action"], "approve_without_return")

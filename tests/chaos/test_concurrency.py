@@ -7,21 +7,21 @@ from typing import Any, Final
 
 import pytest
 
-from kasir.demo.client import Reply, Walker, reference, until
+from kasir.demo.client import JourneyClient, Reply, reference, until
 
 MANY: Final = 50
 AMOUNT: Final = 25_000
 IN_PROGRESS: Final = (409, "704")
 
 
-async def at_the_twin(walker: Walker, order: str) -> list[dict[str, Any]]:
+async def at_the_twin(walker: JourneyClient, order: str) -> list[dict[str, Any]]:
     """What the twin knows of a reference."""
     found = await walker.twin("GET", f"/twin/payments?reference={order}")
     payments: list[dict[str, Any]] = found["payments"]
     return payments
 
 
-async def paid(walker: Walker, order: str) -> dict[str, Any]:
+async def paid(walker: JourneyClient, order: str) -> dict[str, Any]:
     """A payment that went well, by Kasir's ledger."""
     action = (await walker.pay(order)).json["action"]
     await walker.details(await walker.shopper(action, "approve"))
@@ -36,7 +36,7 @@ def refused_as_in_progress(reply: Reply) -> bool:
 
 @pytest.mark.parametrize("slow_s", [0, 1])
 async def test_one_key_makes_one_payment_however_many_ask_at_once(
-    walker: Walker, slow_s: float
+    walker: JourneyClient, slow_s: float
 ) -> None:
     order = reference("same-key")
     slow = {"fault": "slow_reply", "call": "payments", "reference": order, "seconds": slow_s}
@@ -54,7 +54,7 @@ async def test_one_key_makes_one_payment_however_many_ask_at_once(
     assert len(kasirs) == 1
 
 
-async def test_many_keys_make_as_many_payments(walker: Walker) -> None:
+async def test_many_keys_make_as_many_payments(walker: JourneyClient) -> None:
     order = reference("many-keys")
 
     replies = await asyncio.gather(*(walker.pay(order, key=f"{order}-{n}") for n in range(MANY)))
@@ -65,7 +65,9 @@ async def test_many_keys_make_as_many_payments(walker: Walker) -> None:
     assert len(await at_the_twin(walker, order)) == MANY
 
 
-async def test_concurrent_refunds_never_give_back_more_than_was_captured(walker: Walker) -> None:
+async def test_concurrent_refunds_never_give_back_more_than_was_captured(
+    walker: JourneyClient,
+) -> None:
     order, part = reference("refunds-at-once"), 1_000
     payment = await paid(walker, order)
     path = f"/v72/payments/{payment['pspReference']}/refunds"
@@ -89,7 +91,7 @@ async def test_concurrent_refunds_never_give_back_more_than_was_captured(walker:
     assert truth["captured"] == truth["refunded"] == AMOUNT
 
 
-async def test_one_key_makes_one_refund_however_many_ask_at_once(walker: Walker) -> None:
+async def test_one_key_makes_one_refund_however_many_ask_at_once(walker: JourneyClient) -> None:
     order, part = reference("same-refund"), 10_000
     payment = await paid(walker, order)
     path = f"/v72/payments/{payment['pspReference']}/refunds"
@@ -110,7 +112,7 @@ async def test_one_key_makes_one_refund_however_many_ask_at_once(walker: Walker)
 
 @pytest.mark.parametrize("slow_s", [0, 1])
 async def test_details_are_asked_once_and_answered_every_time(
-    walker: Walker, slow_s: float
+    walker: JourneyClient, slow_s: float
 ) -> None:
     order = reference("details-at-once")
     slow = {"fault": "slow_reply", "call": "details", "reference": order, "seconds": slow_s}

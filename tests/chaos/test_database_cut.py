@@ -34,7 +34,7 @@ async def test_nothing_acknowledged_is_lost_when_the_database_goes_away(
     blows = [*RESTARTS, *[None] * CUTS]
     chance.shuffle(blows)
     with durable() as database:
-        async with trade(database.dsn, tmp_path, seed) as (house, shops):
+        async with trade(database.dsn, tmp_path, seed) as (system, shops):
             async with shops.open():
                 for how in blows:
                     await shops.go_on(CALLS, until=chance.randint(1, CALLS))
@@ -42,6 +42,6 @@ async def test_nothing_acknowledged_is_lost_when_the_database_goes_away(
                         await database.cut()
                     else:
                         database.restart(how)
-                    await house.ready()
+                    await system.ready()
                     await shops.time_passes(LEASE_S)
             await shops.settle()

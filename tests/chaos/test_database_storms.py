@@ -17,7 +17,7 @@ from chaos.durable import CRASH, Database, durable
 from chaos.programs import programs
 from chaos.storm import storm
 from kasir.demo.client import Reply
-from swallowing import way_to
+from silent_network import way_to
 
 pytestmark = pytest.mark.long
 
@@ -48,7 +48,7 @@ async def test_a_database_that_falls_silent_is_away_and_all_goes_on_after_it(
     tmp_path: Path, *, answers_only: bool
 ) -> None:
     with durable() as database:
-        async with way_to(database.dsn) as way, programs(way.dsn, tmp_path) as house:
+        async with way_to(database.dsn) as way, programs(way.dsn, tmp_path) as system:
 
             async def strike() -> None:
                 way.swallow(answers_only=answers_only)
@@ -56,7 +56,7 @@ async def test_a_database_that_falls_silent_is_away_and_all_goes_on_after_it(
             async def mend() -> None:
                 way.let_through()
 
-            told = await storm(house, strike, mend)
+            told = await storm(system, strike, mend)
             failed = await failed_jobs(database)
 
     assert away(told) == {(503, "703", "true")}
@@ -68,7 +68,7 @@ async def test_a_database_that_is_read_only_is_away_and_all_goes_on_after_it(
     tmp_path: Path,
 ) -> None:
     with durable() as database:
-        async with programs(database.dsn, tmp_path) as house:
+        async with programs(database.dsn, tmp_path) as system:
 
             async def strike() -> None:
                 await read_only(database, "on")
@@ -76,7 +76,7 @@ async def test_a_database_that_is_read_only_is_away_and_all_goes_on_after_it(
             async def mend() -> None:
                 await read_only(database, "off")
 
-            told = await storm(house, strike, mend)
+            told = await storm(system, strike, mend)
             failed = await failed_jobs(database)
 
     assert away(told) == {(503, "703", "true")}
@@ -89,7 +89,7 @@ async def test_the_embedded_database_that_is_killed_runs_again_and_all_goes_on_a
 ) -> None:
     with durable() as database:
         folder = str(database.folder)
-        async with programs("", tmp_path, KASIR_DATA_DIR=folder) as house:
+        async with programs("", tmp_path, KASIR_DATA_DIR=folder) as system:
 
             async def strike() -> None:
                 database.end(CRASH)
@@ -97,7 +97,7 @@ async def test_the_embedded_database_that_is_killed_runs_again_and_all_goes_on_a
             async def mend() -> None:
                 """Nobody does."""
 
-            told = await storm(house, strike, mend)
+            told = await storm(system, strike, mend)
             failed = await failed_jobs(database)
 
     assert away(told) <= {(503, "703", "true"), PAID}

@@ -17,7 +17,7 @@ from kasir.shop_events.shapes import AmountOut
 from kasir.store.database import Connection
 from kasir.store.outbox import EventFeed, Outbox, OutgoingEvent
 from kasir.store.vault import Vault
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 VAULT: Final = Vault(["chaos"])
 OUTBOX: Final = Outbox(SortableIds(lambda: 0), SystemClock(), VAULT, is_pushed=False)

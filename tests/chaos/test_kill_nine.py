@@ -40,15 +40,15 @@ async def test_nothing_is_lost_or_doubled_when_programs_are_killed(
 ) -> None:
     chance = random.Random(seed)
     with durable() as database:
-        async with trade(database.dsn, tmp_path, seed) as (house, shops):
+        async with trade(database.dsn, tmp_path, seed) as (system, shops):
             async with shops.open():
                 for _ in range(KILLS):
                     await shops.go_on(CALLS, until=chance.randint(1, CALLS))
                     victims = chance.choice(VICTIMS)
                     for name in victims:
-                        house.kill(name)
+                        system.kill(name)
                     for name in victims:
-                        house.start(name)
-                    await house.ready()
+                        system.start(name)
+                    await system.ready()
                     await shops.time_passes(LEASE_S)
             await shops.settle()

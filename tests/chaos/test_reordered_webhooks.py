@@ -26,8 +26,8 @@ from chaos.neighbour import neighbour
 from chaos.plans import CAPTURES, ORDERS, Change, Plan, faults, plan
 from chaos.programs import Programs, programs
 from chaos.seeds import seeds as chosen
-from kasir.demo.client import JourneyError, Reply, Walker, redirect_result
-from opened import a_database
+from kasir.demo.client import JourneyClient, JourneyError, Reply, redirect_result
+from opened_kasir import a_database
 
 pytestmark = pytest.mark.long
 
@@ -56,12 +56,12 @@ def _groups(usual: Iterable[int]) -> list[list[int]]:
 async def running(
     postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Programs]:
-    """A house of its own, whose clock runs on."""
+    """A system of its own, whose clock runs on."""
     async with (
         a_database(postgres_dsn) as dsn,
-        programs(dsn, tmp_path_factory.mktemp("logs"), workers=1) as house,
+        programs(dsn, tmp_path_factory.mktemp("logs"), workers=1) as system,
     ):
-        yield house
+        yield system
 
 
 class Chaos:
@@ -72,7 +72,7 @@ class Chaos:
     """
 
     def __init__(
-        self, walker: Walker, fates: Sequence[Plan], *, others: bool = False, **more: Any
+        self, walker: JourneyClient, fates: Sequence[Plan], *, others: bool = False, **more: Any
     ) -> None:
         self._walker = walker
         self._fates = fates
@@ -310,7 +310,7 @@ async def test_so_does_a_payment_whose_money_the_shop_takes_by_a_call_of_its_own
     assert wrong == [], "\n".join(wrong)
 
 
-async def _idle_faults(walker: Walker) -> set[str]:
+async def _idle_faults(walker: JourneyClient) -> set[str]:
     """The kinds of fault that never struck."""
     planned = (await walker.twin("GET", "/twin/faults"))["faults"]
     return {plan["fault"] for plan in planned} - {

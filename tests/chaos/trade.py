@@ -27,7 +27,7 @@ from chaos import ledgers, shop
 from chaos.days import Days
 from chaos.neighbour import neighbour
 from chaos.programs import LOOK_S, PATIENCE_S, Programs, programs
-from kasir.demo.client import Reply, Walker, redirect_result
+from kasir.demo.client import JourneyClient, Reply, redirect_result
 
 SHOPS: Final = 8
 AMOUNT: Final = 25_000
@@ -88,14 +88,14 @@ async def listening(pushed: Pushed) -> AsyncIterator[str]:
 
 
 class Trade:
-    """Shops at work on a house."""
+    """Shops at work on a system."""
 
-    def __init__(self, house: Programs, pushed: Pushed, seed: int) -> None:
-        self._house = house
-        self._walker: Walker = house.walker
+    def __init__(self, system: Programs, pushed: Pushed, seed: int) -> None:
+        self._system = system
+        self._walker: JourneyClient = system.walker
         self._pushed = pushed
         self._seed = seed
-        self._days = Days(house.walker)
+        self._days = Days(system.walker)
         self._orders: list[Order] = []
         self._allowed = asyncio.Semaphore(0)
         self._begun = 0
@@ -207,7 +207,7 @@ class Trade:
 
     async def _notices_wrong(self) -> AsyncIterator[str]:
         """Notifications that were answered 202 and are not kept, or are kept and were not read."""
-        connection = await asyncpg.connect(self._house.made.environment["KASIR_DATABASE_URL"])
+        connection = await asyncpg.connect(self._system.made.environment["KASIR_DATABASE_URL"])
         try:
             rows = await connection.fetch("SELECT key, state, event_code, error, names FROM notice")
         finally:
@@ -247,11 +247,11 @@ def _refunds_wrong(order: Order, truth: ledgers.Payment, kasirs: ledgers.Payment
 
 @asynccontextmanager
 async def trade(database: str, logs: Path, seed: int) -> AsyncIterator[tuple[Programs, Trade]]:
-    """A house with two workers, and shops that hear its events."""
+    """A system with two workers, and shops that receive its events."""
     pushed = Pushed()
     async with (
         listening(pushed) as url,
-        programs(database, logs, KASIR_EVENTS_URL=url, KASIR_EVENTS_SECRET=SECRET) as house,
+        programs(database, logs, KASIR_EVENTS_URL=url, KASIR_EVENTS_SECRET=SECRET) as system,
     ):
-        await house.walker.knobs()
-        yield house, Trade(house, pushed, seed)
+        await system.walker.knobs()
+        yield system, Trade(system, pushed, seed)

@@ -22,7 +22,7 @@ from kasir.payments.matching import Clues
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.question import CallResult, KeptAnswer, Kind, Question, ShopKey
 from kasir.payments.status import Status
-from opened import a_database, kasir_on
+from opened_kasir import a_database, kasir_on
 
 LATER = NOW + timedelta(minutes=1)
 

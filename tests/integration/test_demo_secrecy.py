@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from kasir.demo.processes import Stage, free_port, stage
+from kasir.demo.processes import RunningDemo, free_port, running_demo
 
 PROC: Final = Path("/proc")
 KEYS: Final = {
@@ -32,12 +32,12 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def demo(folder: Path) -> Iterator[Stage]:
+def demo(folder: Path) -> Iterator[RunningDemo]:
     """A demo by somebody who exported keys."""
     plain = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
-    with stage(
+    with running_demo(
         port=free_port(),
         twin_port=free_port(),
         shop_port=free_port(),
@@ -65,7 +65,7 @@ def told_by_ps(folder: Path) -> list[bytes]:
 
 
 @pytest.mark.skipif(not PROC.is_dir(), reason="there is no /proc to read commands from")
-def test_no_key_stands_in_a_command(demo: Stage, folder: Path) -> None:
+def test_no_key_stands_in_a_command(demo: RunningDemo, folder: Path) -> None:
     commands = told_by_ps(folder)
     names = " ".join(command.decode(errors="replace") for command in commands)
 
@@ -74,7 +74,7 @@ def test_no_key_stands_in_a_command(demo: Stage, folder: Path) -> None:
     assert [key for key in KEYS.values() if key in names] == []
 
 
-def test_logs_are_their_owners_alone(demo: Stage) -> None:
+def test_logs_are_their_owners_alone(demo: RunningDemo) -> None:
     logs = sorted(demo.logs.iterdir())
 
     assert [log.name for log in logs] == ["server.log", "shop.log", "twin.log", "worker.log"]
@@ -82,7 +82,7 @@ def test_logs_are_their_owners_alone(demo: Stage) -> None:
     assert mode(demo.logs) == 0o700
 
 
-def test_the_data_are_nobody_elses_to_enter(demo: Stage, folder: Path) -> None:
+def test_the_data_are_nobody_elses_to_enter(demo: RunningDemo, folder: Path) -> None:
     for path in (folder, folder / "postgres"):
         assert mode(path) & 0o007 == 0
         assert mode(path) & 0o060 == 0  # The account of the database may pass, at most.

@@ -18,7 +18,7 @@ import pages_beside
 from browser import PATIENCE_MS, picture
 from form_shop import Shop
 from kasir.demo import shop as demo_shop
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 from pages import Shown
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -132,9 +132,9 @@ def written() -> dict[str, list[str]]:
 
 
 @pytest.fixture
-async def shop(house: Stage) -> AsyncIterator[Shop]:
+async def shop(system: RunningDemo) -> AsyncIterator[Shop]:
     async with aiohttp.ClientSession() as http:
-        yield Shop(house, http)
+        yield Shop(system, http)
 
 
 #: What axe looks for in each colour scheme: a scheme changes colours and nothing else of a page.

@@ -15,8 +15,8 @@ from playwright.async_api import Browser, expect
 
 from browser import desktop, phone, picture
 from form_shop import Reply, Shop, fits
-from kasir.demo.client import Walker, until
-from kasir.demo.processes import Stage
+from kasir.demo.client import JourneyClient, until
+from kasir.demo.processes import RunningDemo
 
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
@@ -25,17 +25,17 @@ CLOSING: Final = {"id-ID": "Waktu di GoPay habis", "en-GB": "The time in GoPay r
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shop(house: Stage) -> AsyncIterator[Shop]:
+async def shop(system: RunningDemo) -> AsyncIterator[Shop]:
     """A shop whose Adyen sends no notification when an offer closes, as is Adyen's default."""
     async with aiohttp.ClientSession() as http:
-        made = Shop(house, http)
+        made = Shop(system, http)
         await made.twin("PUT", "knobs", {"extraEvents": [], "paymentExpiryS": 10 * HOUR})
         yield made
         await made.twin("DELETE", "knobs")
 
 
 @asynccontextmanager
-async def notifications_refused(walker: Walker) -> AsyncIterator[None]:
+async def notifications_refused(walker: JourneyClient) -> AsyncIterator[None]:
     """Refuse Adyen's notifications meanwhile; afterwards its queue is delayed."""
     key = walker.made.environment["ADYEN_HMAC_KEY"].split(",")[0]
     url = f"{walker.made.kasir_url}/webhooks/adyen"
@@ -61,14 +61,14 @@ async def until_statuses(shop: Shop, link: dict[str, Any], *wanted: str) -> None
     await until(look, lambda found: found == list(wanted), f"payments that are {wanted}")
 
 
-async def in_three_days(walker: Walker) -> str:
+async def in_three_days(walker: JourneyClient) -> str:
     """The expiry of a link, in three days."""
     now = datetime.fromisoformat((await walker.twin("GET", "/twin/clock"))["now"])
     return (now + timedelta(days=3)).isoformat(timespec="seconds")
 
 
 async def test_a_link_reopened_the_next_day_leads_to_a_usable_wallet_page(
-    shop: Shop, walker: Walker
+    shop: Shop, walker: JourneyClient
 ) -> None:
     link = await shop.link(expiresAt=await in_three_days(walker))
     first = await shop.start(link)
@@ -85,7 +85,7 @@ async def test_a_link_reopened_the_next_day_leads_to_a_usable_wallet_page(
 
 
 async def test_an_attempt_at_a_link_cannot_be_paid_after_an_hour(
-    shop: Shop, walker: Walker
+    shop: Shop, walker: JourneyClient
 ) -> None:
     link = await shop.link()
     await shop.start(link)
@@ -96,7 +96,9 @@ async def test_an_attempt_at_a_link_cannot_be_paid_after_an_hour(
     assert HOUR - 5 < lasts_s <= HOUR
 
 
-async def test_a_link_never_has_two_attempts_that_can_be_paid(shop: Shop, walker: Walker) -> None:
+async def test_a_link_never_has_two_attempts_that_can_be_paid(
+    shop: Shop, walker: JourneyClient
+) -> None:
     link = await shop.link(expiresAt=await in_three_days(walker))
     await shop.start(link)
     most = 0
@@ -114,7 +116,9 @@ async def test_a_link_never_has_two_attempts_that_can_be_paid(shop: Shop, walker
     assert len(await shop.payments(link)) >= 3
 
 
-async def test_withdrawing_a_link_closes_its_attempt_at_adyen(shop: Shop, walker: Walker) -> None:
+async def test_withdrawing_a_link_closes_its_attempt_at_adyen(
+    shop: Shop, walker: JourneyClient
+) -> None:
     link = await shop.link()
     wallet = await shop.start(link)
     await shop.withdraw(link)
@@ -127,7 +131,9 @@ async def test_withdrawing_a_link_closes_its_attempt_at_adyen(shop: Shop, walker
     assert gone_on.place != wallet
 
 
-async def test_a_withdrawal_that_did_not_reach_adyen_is_retried(shop: Shop, walker: Walker) -> None:
+async def test_a_withdrawal_that_did_not_reach_adyen_is_retried(
+    shop: Shop, walker: JourneyClient
+) -> None:
     link = await shop.link()
     await shop.start(link)
     async with shop.faults({"fault": "lose_reply_before", "call": "cancels"}):
@@ -141,7 +147,7 @@ async def test_a_withdrawal_that_did_not_reach_adyen_is_retried(shop: Shop, walk
 
 
 async def test_attempts_that_share_a_withdrawn_links_reference_end_with_their_hour(
-    shop: Shop, walker: Walker
+    shop: Shop, walker: JourneyClient
 ) -> None:
     link = await shop.link(reusable=True)
     for _ in range(2):
@@ -157,7 +163,7 @@ async def test_attempts_that_share_a_withdrawn_links_reference_end_with_their_ho
 
 @pytest.mark.parametrize("locale", ["id-ID", "en-GB"])
 async def test_while_adyens_queue_is_delayed_no_second_attempt_is_possible(
-    browser: Browser, shop: Shop, walker: Walker, locale: str
+    browser: Browser, shop: Shop, walker: JourneyClient, locale: str
 ) -> None:
     link = await shop.link(expiresAt=await in_three_days(walker))
     wallet = await shop.start(link)
@@ -184,7 +190,7 @@ async def test_while_adyens_queue_is_delayed_no_second_attempt_is_possible(
 
 
 async def test_without_adyens_notification_the_shopper_can_retry_after_a_warning(
-    browser: Browser, shop: Shop, walker: Walker
+    browser: Browser, shop: Shop, walker: JourneyClient
 ) -> None:
     link = await shop.link(expiresAt=await in_three_days(walker))
     first = await shop.start(link)

@@ -20,7 +20,7 @@ from playwright.async_api import Browser, expect
 from browser import PATIENCE_MS, desktop, phone, picture
 from form_shop import PIN, Shop, enter_pin, fits, without_complaints
 from kasir.demo.client import until
-from kasir.demo.processes import Stage, free_port
+from kasir.demo.processes import RunningDemo, free_port
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -34,9 +34,9 @@ NO_APP = """navigation.addEventListener("navigate", (event) => {
 
 
 @pytest.fixture
-async def shop(house: Stage) -> AsyncIterator[Shop]:
+async def shop(system: RunningDemo) -> AsyncIterator[Shop]:
     async with aiohttp.ClientSession() as http:
-        yield Shop(house, http)
+        yield Shop(system, http)
 
 
 async def test_an_order_is_paid_by_pin_on_a_phone_and_the_shopper_returns_to_the_shop(
@@ -420,7 +420,7 @@ async def test_a_payment_that_adyen_refuses_can_be_retried(browser: Browser, sho
     link = await shop.link(amount={"currency": "IDR", "value": 20_000_001}, lineItems=[])
     answer = await shop.submit(link["url"], attempt=await _any_attempt(shop))
     async with phone(browser, locale="en-GB") as page:
-        await page.goto(shop.house.kasir_url + answer.place)
+        await page.goto(shop.system.kasir_url + answer.place)
         await expect(page.get_by_role("heading", level=1)).to_have_text(
             "The payment could not be started"
         )
@@ -563,14 +563,14 @@ async def test_a_404_is_a_page(shop: Shop) -> None:
     await shop.start(other)
     (payment,) = await shop.payments(other)
     paths = [
-        f"{shop.house.kasir_url}/pay/PL_NONE",
-        f"{shop.house.kasir_url}/pay/%00",
+        f"{shop.system.kasir_url}/pay/PL_NONE",
+        f"{shop.system.kasir_url}/pay/%00",
         f"{link['url']}/no/such/page",
         f"{link['url']}/payments/{payment['id']}",
         f"{link['url']}/payments/{payment['id']}/events",
         f"{link['url']}/payments/%00",
         f"{link['url']}/return/{payment['id']}?redirectResult=x",
-        f"{shop.house.kasir_url}/pay/static/none.css",
+        f"{shop.system.kasir_url}/pay/static/none.css",
     ]
     for path in paths:
         answer = await shop.visit(path)
@@ -588,7 +588,7 @@ async def test_every_page_has_the_security_headers(shop: Shop) -> None:
     assert (answer.status, answer.text) == (200, "")
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe" not in policy
-    assert f"form-action 'self' {shop.house.twin_url} " in policy
+    assert f"form-action 'self' {shop.system.twin_url} " in policy
     assert headers["Cache-Control"] == "no-store"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Frame-Options"] == "DENY"
@@ -615,7 +615,7 @@ async def test_a_shutdown_of_the_server_does_not_wait_for_open_streams(
     port = free_port()
     program = Path(sys.executable).with_name("kasir")
     server = await asyncio.create_subprocess_exec(
-        program, "serve", "--port", str(port), env=dict(shop.house.environment)
+        program, "serve", "--port", str(port), env=dict(shop.system.environment)
     )
     try:
         url = f"http://127.0.0.1:{port}"

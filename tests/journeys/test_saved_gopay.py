@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Page, expect
 
 from browser import PATIENCE_MS, desktop, phone, picture
 from form_shop import Reply, Shop, enter_pin, fits, without_complaints
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -55,9 +55,9 @@ PHONE = Device("phone", javascript=True)
 
 
 @pytest.fixture
-async def shop(house: Stage) -> AsyncIterator[Shop]:
+async def shop(system: RunningDemo) -> AsyncIterator[Shop]:
     async with aiohttp.ClientSession() as http:
-        yield Shop(house, http)
+        yield Shop(system, http)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ async def _tokens(shop: Shop, shopper: str) -> list[dict[str, Any]]:
 
 async def _consents(shop: Shop, link: dict[str, Any]) -> list[str]:
     """The consent texts in the database, which no page shows."""
-    connection = await asyncpg.connect(shop.house.environment["KASIR_DATABASE_URL"])
+    connection = await asyncpg.connect(shop.system.environment["KASIR_DATABASE_URL"])
     try:
         rows = await connection.fetch(
             "SELECT consent FROM payment WHERE reference = $1 ORDER BY id", link["reference"]
@@ -424,7 +424,7 @@ async def test_without_adyens_list_the_form_works_without_saved_wallets(
 
     assert (form.status, "GoPay saved" in form.text) == (200, False)
     assert answer.status == 303
-    assert shop.house.twin_url in answer.place
+    assert shop.system.twin_url in answer.place
 
 
 async def test_a_removal_without_an_answer_can_be_retried(

@@ -11,16 +11,16 @@ import pytest
 import requests
 
 from fakes import payment_body
-from kasir.demo.client import Walker
-from kasir.demo.processes import Stage
+from kasir.demo.client import JourneyClient
+from kasir.demo.processes import RunningDemo
 
 
 @pytest.fixture
-def checkout(house: Stage) -> Any:
+def checkout(system: RunningDemo) -> Any:
     """The official client's Checkout API, pointed at Kasir."""
-    client = Adyen.Adyen(xapikey=house.api_key, platform="test")
+    client = Adyen.Adyen(xapikey=system.api_key, platform="test")
     for api in (client.checkout.payments_api, client.checkout.payment_links_api):
-        api.baseUrl = f"{house.kasir_url}/v72"
+        api.baseUrl = f"{system.kasir_url}/v72"
     return client.checkout
 
 
@@ -36,7 +36,9 @@ def new_reference() -> str:
         ("cancel", "Cancelled", "cancelled"),
     ],
 )
-async def test_a_purchase(checkout: Any, walker: Walker, do: str, result: str, status: str) -> None:
+async def test_a_purchase(
+    checkout: Any, walker: JourneyClient, do: str, result: str, status: str
+) -> None:
     api, reference = checkout.payments_api, new_reference()
     asked = {
         "merchantAccount": "TwinMerchant",
@@ -62,7 +64,7 @@ async def test_a_purchase(checkout: Any, walker: Walker, do: str, result: str, s
     assert done.psp == payment["pspReference"]
 
 
-async def test_a_payment_link(checkout: Any, walker: Walker) -> None:
+async def test_a_payment_link(checkout: Any, walker: JourneyClient) -> None:
     api, reference = checkout.payment_links_api, new_reference()
     body = {
         "merchantAccount": "TwinMerchant",
@@ -85,10 +87,10 @@ async def test_a_payment_link(checkout: Any, walker: Walker) -> None:
     assert gone.status_code == 410
 
 
-async def test_a_refund(checkout: Any, walker: Walker, house: Stage) -> None:
+async def test_a_refund(checkout: Any, walker: JourneyClient, system: RunningDemo) -> None:
     reference = new_reference()
-    api = Adyen.Adyen(xapikey=house.api_key, platform="test").checkout.modifications_api
-    api.baseUrl = f"{house.kasir_url}/v72"
+    api = Adyen.Adyen(xapikey=system.api_key, platform="test").checkout.modifications_api
+    api.baseUrl = f"{system.kasir_url}/v72"
     started = await asyncio.to_thread(
         checkout.payments_api.payments, payment_body(reference=reference)
     )

@@ -17,7 +17,7 @@ import pytest
 from Adyen.exceptions import AdyenAPIUnprocessableEntity
 
 from kasir.demo.client import redirect_result
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 from twin_fixtures import charge_body, payment_body
 
 ACCOUNT = "TwinMerchant"
@@ -28,7 +28,7 @@ class Witness:
     """The library, set up for one address, and the shopper at the twin's wallet."""
 
     library: Any
-    house: Stage
+    system: RunningDemo
     shopper: str
 
     @property
@@ -47,7 +47,7 @@ class Witness:
         """Have the shopper give the PIN, and finish the payment as a shop does."""
         order = json.dumps({"url": action["url"], "do": "approve"}).encode()
         wallet = urllib.request.Request(
-            f"{self.house.twin_url}/twin/wallet",
+            f"{self.system.twin_url}/twin/wallet",
             order,
             {"Content-Type": "application/json"},
             method="POST",
@@ -97,17 +97,17 @@ class Witness:
 
 
 @pytest.fixture(params=["twin", "kasir"])
-def witness(request: pytest.FixtureRequest, house: Stage) -> Witness:
+def witness(request: pytest.FixtureRequest, system: RunningDemo) -> Witness:
     """The official client, pointed at the twin or at Kasir, for a shopper of its own."""
     url, key = {
-        "twin": (house.twin_url, house.environment["ADYEN_API_KEY"]),
-        "kasir": (house.kasir_url, house.api_key),
+        "twin": (system.twin_url, system.environment["ADYEN_API_KEY"]),
+        "kasir": (system.kasir_url, system.api_key),
     }[request.param]
     library = Adyen.Adyen(xapikey=key, platform="test")
     library.checkout.payments_api.baseUrl = f"{url}/v72"
     library.checkout.recurring_api.baseUrl = f"{url}/v72"
     library.recurring.recurring_api.baseUrl = f"{url}/pal/servlet/Recurring/v68"
-    return Witness(library, house, f"witness-{secrets.token_hex(6)}")
+    return Witness(library, system, f"witness-{secrets.token_hex(6)}")
 
 
 def test_a_subscription_is_saved_charged_listed_and_removed(witness: Witness) -> None:
@@ -153,7 +153,7 @@ def test_a_card_on_file_is_saved_charged_with_a_pin_and_disabled(witness: Witnes
 def test_another_shoppers_token_is_the_librarys_own_error(witness: Witness) -> None:
     witness.save("Subscription")
     (row,) = witness.listed()
-    stranger = Witness(witness.library, witness.house, f"{witness.shopper}-not")
+    stranger = Witness(witness.library, witness.system, f"{witness.shopper}-not")
     with pytest.raises(AdyenAPIUnprocessableEntity) as caught:
         stranger.charge(row["id"], "Subscription", f"{stranger.shopper}-charge")
 

@@ -22,7 +22,7 @@ import trustme
 
 from adyen_twin.protocol import signing
 from fakes import KEY, OTHER_KEY
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 from twin_fixtures import BROWSER
 
 FOLDER = Path(__file__).parent / "node"
@@ -58,7 +58,7 @@ async def front_of(url: str, authority: trustme.CA) -> AsyncIterator[str]:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def witnessed(url: str, api_key: str, house: Stage, folder: Path) -> Any:
+async def witnessed(url: str, api_key: str, system: RunningDemo, folder: Path) -> Any:
     """What the library was answered at this address, under this key."""
     authority = trustme.CA()
     certificates = folder / "authority.pem"
@@ -70,8 +70,8 @@ async def witnessed(url: str, api_key: str, house: Stage, folder: Path) -> Any:
         told = {
             "url": front,
             "apiKey": api_key,
-            "twin": house.twin_url,
-            "merchantAccount": house.environment["ADYEN_MERCHANT_ACCOUNT"],
+            "twin": system.twin_url,
+            "merchantAccount": system.environment["ADYEN_MERCHANT_ACCOUNT"],
             "browserInfo": BROWSER,
             "shoppers": {model: f"{model}-{mark}" for model in ("Subscription", "CardOnFile")},
             "seals": [
@@ -96,13 +96,13 @@ async def witnessed(url: str, api_key: str, house: Stage, folder: Path) -> Any:
 
 @pytest.mark.parametrize("where", ["twin", "kasir"])
 async def test_the_node_library_saves_charges_lists_and_removes(
-    house: Stage, where: str, tmp_path: Path
+    system: RunningDemo, where: str, tmp_path: Path
 ) -> None:
     url, key = {
-        "twin": (house.twin_url, house.environment["ADYEN_API_KEY"]),
-        "kasir": (house.kasir_url, house.api_key),
+        "twin": (system.twin_url, system.environment["ADYEN_API_KEY"]),
+        "kasir": (system.kasir_url, system.api_key),
     }[where]
-    found = await witnessed(url, key, house, tmp_path)
+    found = await witnessed(url, key, system, tmp_path)
     subscription, card_on_file = found["lives"]["Subscription"], found["lives"]["CardOnFile"]
 
     for told in (subscription, card_on_file):

@@ -82,7 +82,7 @@ ENDS_PLAN = {
     },
 }
 
-#: Far more looks than the longest leap here needs.
+#: FakeServer more looks than the longest leap here needs.
 LOOKS_MAX = 100
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the house walk over: its files as git sees them, its modules as syntax trees.
+"""What the tests of the system walk over: its files as git sees them, its modules as syntax trees.
 
 Files that are new and not yet committed count, so that a fault shows before the commit.
 """

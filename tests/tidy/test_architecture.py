@@ -1,4 +1,4 @@
-"""Rules of the house that the import contracts in pyproject.toml cannot say.
+"""Rules of the system that the import contracts in pyproject.toml cannot say.
 
 The contracts know which room imports which; they do not know what is imported from a library,
 what is read from the machine, or what things are called.

@@ -1,4 +1,4 @@
-"""The examples in the prose run as they stand: against a house of their own, at its addresses."""
+"""The examples in the prose run as they stand: against a system of their own, at its addresses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from every_event import SHOPPER, body_of, every_event
 from kasir.clock import SystemClock
 from kasir.demo.journeys import JOURNEYS
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 from kasir.ids import SortableIds
 from kasir.shop_events.event_policy import EventType
 from kasir.shop_events.sender import EventSender
@@ -41,23 +41,25 @@ SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two letters..").decode
 
 
 @pytest.fixture
-def environment(house: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """The house, with its settings in the environment, as an operator would have them."""
-    for name, text in house.environment.items():
+def environment(system: RunningDemo, monkeypatch: pytest.MonkeyPatch) -> RunningDemo:
+    """The system, with its settings in the environment, as an operator would have them."""
+    for name, text in system.environment.items():
         if name.startswith(("ADYEN_", "KASIR_")):
             monkeypatch.setenv(name, text)
-    return house
+    return system
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_python_examples_of_a_page_run(page: str, environment: Stage) -> None:
+def test_the_python_examples_of_a_page_run(page: str, environment: RunningDemo) -> None:
     _, examples = _run(page, environment)
 
     assert examples > 0
 
 
 @pytest.mark.parametrize("page", RECEIVERS)
-def test_the_receiver_of_a_page_takes_every_event_there_is(page: str, environment: Stage) -> None:
+def test_the_receiver_of_a_page_takes_every_event_there_is(
+    page: str, environment: RunningDemo
+) -> None:
     asyncio.run(_tell_all())
     names, _ = _run(page, environment)
     every = list(every_event())
@@ -86,10 +88,10 @@ def test_every_page_with_an_example_of_a_receiver_is_tried_with_every_event() ->
     assert of_events == set(RECEIVERS)
 
 
-def _run(page: str, house: Stage) -> tuple[dict[str, Any], int]:
+def _run(page: str, system: RunningDemo) -> tuple[dict[str, Any], int]:
     """Run a page's examples in their order: what they named, and how many there were."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    for shown, real in _places(house).items():
+    for shown, real in _places(system).items():
         text = text.replace(shown, real)
     document = Document(text, str(ROOT / page))
     for parser in (PythonCodeBlockParser(), SkipParser()):
@@ -97,7 +99,7 @@ def _run(page: str, house: Stage) -> tuple[dict[str, Any], int]:
             document.add(region)
     document.namespace |= {
         "__name__": "__main__",
-        "approve": lambda url: _approve(house, url),
+        "approve": lambda url: _approve(system, url),
         "delivered": lambda: asyncio.run(_delivered(body_of(_paid()))),
         "get_from": lambda app, path: asyncio.run(_get_from(app, path)),
     }
@@ -123,20 +125,20 @@ def test_the_front_page_shows_journeys_that_there_are_in_their_order() -> None:
     assert shown == [name for name in JOURNEYS if name in shown]
 
 
-def _places(house: Stage) -> Mapping[str, str]:
+def _places(system: RunningDemo) -> Mapping[str, str]:
     """Where things are in the prose, and where they are here; a reference is used once only."""
     return {
-        "http://127.0.0.1:8000": house.kasir_url,
-        "http://127.0.0.1:8700": house.twin_url,
-        "demo-api-key": house.api_key,
+        "http://127.0.0.1:8000": system.kasir_url,
+        "http://127.0.0.1:8700": system.twin_url,
+        "demo-api-key": system.api_key,
         "ORDER-10": f"ORDER-{secrets.token_hex(4)}-",
     }
 
 
-def _approve(house: Stage, url: str) -> str:
+def _approve(system: RunningDemo, url: str) -> str:
     """Pay as the shopper does, and bring back the redirectResult."""
     done = requests.post(
-        f"{house.twin_url}/twin/wallet", json={"url": url, "do": "approve"}, timeout=10
+        f"{system.twin_url}/twin/wallet", json={"url": url, "do": "approve"}, timeout=10
     ).json()
     return str(done["location"].partition("redirectResult=")[2])
 

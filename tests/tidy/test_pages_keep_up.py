@@ -77,7 +77,7 @@ def test_every_address_that_shops_call_is_on_a_page(
     assert {word for word in words if f"/{word}" not in prose} == set()
 
 
-def test_every_table_and_every_job_is_on_the_page_about_the_house(
+def test_every_table_and_every_job_is_on_the_architecture_page(
     texts: Mapping[PurePosixPath, str], pages: Mapping[PurePosixPath, str]
 ) -> None:
     tables = {

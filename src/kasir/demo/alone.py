@@ -26,7 +26,7 @@ _HOST: Final = "127.0.0.1"
 _KEYS: Final = "keys.json"
 
 
-class StageError(KasirError):
+class DemoError(KasirError):
     """The demo cannot start; the message says why, or has the last line of a program's output."""
 
 
@@ -35,7 +35,7 @@ def alone(folder: Path) -> Iterator[None]:
     """Lock a folder for as long as the context or the process lasts.
 
     Raises:
-        StageError: Another demo has locked it.
+        DemoError: Another demo has locked it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(
@@ -53,14 +53,14 @@ def _lock(lock: int, folder: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         cure = "stop it, or give this one another --data"
-        raise StageError(f"a demo runs in {folder}: {cure}") from None
+        raise DemoError(f"a demo runs in {folder}: {cure}") from None
 
 
 def refuse_taken(port: int, option: str) -> None:
     """Check that a port is free.
 
     Raises:
-        StageError: A program listens there; the message names the option that chooses another port.
+        DemoError: A program listens there; the message names the option that chooses another port.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -68,7 +68,7 @@ def refuse_taken(port: int, option: str) -> None:
             probe.bind((_HOST, port))
         except OSError as error:
             says = f"port {port}: {error.strerror}"
-            raise StageError(f"{says}: give another by {option}") from error
+            raise DemoError(f"{says}: give another by {option}") from error
 
 
 def keys_of(folder: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import aiohttp
 
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 
 T = TypeVar("T")
 
@@ -58,10 +58,10 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Walker:
+class JourneyClient:
     """Runs a journey over real HTTP, as the shop, the shopper and the twin's operator."""
 
-    made: Stage
+    made: RunningDemo
     http: aiohttp.ClientSession
     #: The references whose status was asked for, newest last.
     orders: list[str] = field(default_factory=list)

@@ -8,17 +8,17 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from kasir.demo.client import JourneyError, Walker
+from kasir.demo.client import JourneyClient, JourneyError
 
 
-async def doctor(walker: Walker) -> None:
+async def doctor(client: JourneyClient) -> None:
     """Every row of `kasir doctor` is green."""
     program = str(Path(sys.executable).with_name("kasir"))
     process = await asyncio.create_subprocess_exec(
         program,
         "doctor",
         "--json",
-        env=dict(walker.made.environment),
+        env=dict(client.made.environment),
         stdout=asyncio.subprocess.PIPE,
     )
     said, _ = await process.communicate()

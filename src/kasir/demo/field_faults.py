@@ -5,182 +5,182 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kasir.demo.client import Reply, Walker, expect, reference, until
+from kasir.demo.client import JourneyClient, Reply, expect, reference, until
 
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _AMOUNT: Final = 25_000
 
 
-async def duplicate_webhook(walker: Walker) -> None:
+async def duplicate_webhook(client: JourneyClient) -> None:
     """The same notification comes three times: one payment, paid once, one event to the shop."""
     order = reference("duplicate")
-    await walker.faults({"fault": "duplicate_notice", "reference": order, "copies": 2})
-    payment = await _paid(walker, order)
+    await client.faults({"fault": "duplicate_notice", "reference": order, "copies": 2})
+    payment = await _paid(client, order)
     expect(payment["captured"], _AMOUNT, "captured")
-    await _delivered(walker, order, 3)
-    types = [event["type"] for event in await walker.events(order)]
+    await _delivered(client, order, 3)
+    types = [event["type"] for event in await client.events(order)]
     expect(types, ["payment.authorised"], "events")
 
 
-async def false_then_true(walker: Walker) -> None:
+async def false_then_true(client: JourneyClient) -> None:
     """A refusal is notified, then a success: the payment is authorised, with that event alone."""
     order = reference("false-true")
     # The two have different pspReferences: only our own id in the second shows whose it is.
-    await walker.knobs(authorisationMetadata=True)
-    await walker.faults({"fault": "false_then_true", "reference": order})
-    action = (await walker.pay(order)).json["action"]
-    await walker.shopper(action, "approve_without_return")
-    await walker.status(order, "authorised")
-    types = [event["type"] for event in await walker.events(order)]
+    await client.knobs(authorisationMetadata=True)
+    await client.faults({"fault": "false_then_true", "reference": order})
+    action = (await client.pay(order)).json["action"]
+    await client.shopper(action, "approve_without_return")
+    await client.status(order, "authorised")
+    types = [event["type"] for event in await client.events(order)]
     expect(types, ["payment.authorised"], "events")
 
 
-async def webhook_first(walker: Walker) -> None:
+async def webhook_first(client: JourneyClient) -> None:
     """The notification arrives before the reply to `/payments/details`."""
     order = reference("webhook-first")
     fault = {"fault": "notice_before_reply", "call": "details", "reference": order}
-    await walker.faults(fault)
-    action = (await walker.pay(order)).json["action"]
-    reply = await walker.details(await walker.shopper(action, "approve"))
+    await client.faults(fault)
+    action = (await client.pay(order)).json["action"]
+    reply = await client.details(await client.shopper(action, "approve"))
     expect(reply.json["resultCode"], "Authorised", "the result code")
-    payment = await walker.status(order, "authorised")
+    payment = await client.status(order, "authorised")
     expect(payment["captured"], _AMOUNT, "captured")
 
 
-async def reply_lost(walker: Walker) -> None:
+async def reply_lost(client: JourneyClient) -> None:
     """Adyen makes the payment and its reply is lost: one payment at Adyen, not two."""
     order = reference("reply-lost")
-    await walker.faults({"fault": "lose_reply_after", "call": "payments", "reference": order})
-    first = await walker.pay(order, key=order)
+    await client.faults({"fault": "lose_reply_after", "call": "payments", "reference": order})
+    first = await client.pay(order, key=order)
     expect((first.status, first.headers.get("transient-error")), (503, "true"), "the answer")
-    await walker.faults()
-    again = await _answered(walker, order)
-    await walker.shopper(again.json["action"], "approve")
-    await walker.status(order, "authorised")
-    expect(await _at_the_twin(walker, order), 1, "payments at the twin")
+    await client.faults()
+    again = await _answered(client, order)
+    await client.shopper(again.json["action"], "approve")
+    await client.status(order, "authorised")
+    expect(await _at_the_twin(client, order), 1, "payments at the twin")
 
 
-async def twin_down(walker: Walker) -> None:
+async def twin_down(client: JourneyClient) -> None:
     """Adyen is unreachable for a minute: the payment is unknown, then made, and made once."""
     order = reference("down")
-    await walker.faults({"fault": "lose_reply_before", "reference": order})
-    first = await walker.pay(order, key=order)
+    await client.faults({"fault": "lose_reply_before", "reference": order})
+    first = await client.pay(order, key=order)
     expect(first.status, 503, "the answer meanwhile")
-    await walker.status(order, "unknown")
-    await walker.advance(_MINUTE_S)
-    expect(await _at_the_twin(walker, order), 0, "payments at the twin meanwhile")
-    await walker.faults()
-    await walker.status(order, "awaiting_shopper")  # A worker repeats the call by itself.
-    again = await _answered(walker, order)
-    await walker.shopper(again.json["action"], "approve")
-    await walker.status(order, "authorised")
-    expect(await _at_the_twin(walker, order), 1, "payments at the twin")
+    await client.status(order, "unknown")
+    await client.advance(_MINUTE_S)
+    expect(await _at_the_twin(client, order), 0, "payments at the twin meanwhile")
+    await client.faults()
+    await client.status(order, "awaiting_shopper")  # A worker repeats the call by itself.
+    again = await _answered(client, order)
+    await client.shopper(again.json["action"], "approve")
+    await client.status(order, "authorised")
+    expect(await _at_the_twin(client, order), 1, "payments at the twin")
 
 
-async def refund_full(walker: Walker) -> None:
+async def refund_full(client: JourneyClient) -> None:
     """A full refund; one rupiah more is refused before Adyen is called."""
     order = reference("refund")
-    payment = await _paid(walker, order)
-    reply = await _refund(walker, payment, _AMOUNT, key=f"{order}-refund")
+    payment = await _paid(client, order)
+    reply = await _refund(client, payment, _AMOUNT, key=f"{order}-refund")
     expect((reply.status, reply.json["status"]), (201, "received"), "the answer")
-    again = await _refund(walker, payment, _AMOUNT, key=f"{order}-refund")
+    again = await _refund(client, payment, _AMOUNT, key=f"{order}-refund")
     expect(again.json, reply.json, "the answer to the same key")
-    more = await _refund(walker, payment, 1)
+    more = await _refund(client, payment, 1)
     expect((more.status, more.json["errorCode"]), (422, "137"), "one rupiah more")
-    await walker.comes_to(order, "refunded", _AMOUNT)
-    types = [event["type"] for event in await walker.events(order)]
+    await client.comes_to(order, "refunded", _AMOUNT)
+    types = [event["type"] for event in await client.events(order)]
     expect(types, ["payment.authorised", "refund.succeeded"], "events")
 
 
-async def refund_partial(walker: Walker) -> None:
+async def refund_partial(client: JourneyClient) -> None:
     """Two partial refunds succeed, and a third is refused."""
     order = reference("refund-parts")
-    payment = await _paid(walker, order)
+    payment = await _paid(client, order)
     for _ in range(2):
-        expect((await _refund(walker, payment, 10_000)).status, 201, "a part")
-    expect((await _refund(walker, payment, 10_000)).status, 422, "a third part")
-    await walker.comes_to(order, "refunded", 20_000)
+        expect((await _refund(client, payment, 10_000)).status, 201, "a part")
+    expect((await _refund(client, payment, 10_000)).status, 422, "a third part")
+    await client.comes_to(order, "refunded", 20_000)
 
 
-async def refund_fails_later(walker: Walker) -> None:
+async def refund_fails_later(client: JourneyClient) -> None:
     """A refund succeeds and fails an hour later: the sums are corrected, with an event."""
     order = reference("refund-bounced")
-    await walker.faults(
+    await client.faults(
         {"fault": "refund_fails_later", "reference": order, "seconds": float(_HOUR_S)}
     )
-    payment = await _paid(walker, order)
-    await _refund(walker, payment, _AMOUNT)
-    await walker.comes_to(order, "refunded", _AMOUNT)
-    await walker.advance(_HOUR_S + _MINUTE_S)
-    await walker.comes_to(order, "refunded", 0)
-    types = [event["type"] for event in await walker.events(order)]
+    payment = await _paid(client, order)
+    await _refund(client, payment, _AMOUNT)
+    await client.comes_to(order, "refunded", _AMOUNT)
+    await client.advance(_HOUR_S + _MINUTE_S)
+    await client.comes_to(order, "refunded", 0)
+    types = [event["type"] for event in await client.events(order)]
     expect(types, ["payment.authorised", "refund.succeeded", "refund.failed"], "events")
 
 
-async def cancel(walker: Walker) -> None:
+async def cancel(client: JourneyClient) -> None:
     """The shop cancels a payment before the shopper pays: it cannot be paid any more."""
     order = reference("cancel")
-    await walker.pay(order)
+    await client.pay(order)
     body = {"paymentReference": order}
-    reply = await walker.call("POST", "/v72/cancels", body, key=f"{order}-cancel")
+    reply = await client.call("POST", "/v72/cancels", body, key=f"{order}-cancel")
     expect((reply.status, reply.json["status"]), (201, "received"), "the answer")
-    await walker.status(order, "cancelled")
-    truth = await walker.twin("GET", f"/twin/payments?reference={order}")
+    await client.status(order, "cancelled")
+    truth = await client.twin("GET", f"/twin/payments?reference={order}")
     expect(truth["payments"][0]["status"], "cancelled", "the payment at the twin")
 
 
-async def abandoned(walker: Walker) -> None:
+async def abandoned(client: JourneyClient) -> None:
     """Nobody finishes a payment: Kasir cancels it at Adyen, so that it cannot be paid later."""
     order = reference("abandoned")
-    await walker.knobs(paymentExpiryS=10 * _HOUR_S)
-    await walker.pay(order)
-    await walker.advance(_HOUR_S + _MINUTE_S)
-    await walker.status(order, "cancelled")
-    truth = await walker.twin("GET", f"/twin/payments?reference={order}")
+    await client.knobs(paymentExpiryS=10 * _HOUR_S)
+    await client.pay(order)
+    await client.advance(_HOUR_S + _MINUTE_S)
+    await client.status(order, "cancelled")
+    truth = await client.twin("GET", f"/twin/payments?reference={order}")
     expect(truth["payments"][0]["status"], "cancelled", "the payment at the twin")
-    await walker.knobs()
+    await client.knobs()
 
 
-async def _paid(walker: Walker, order: str) -> dict[str, Any]:
+async def _paid(client: JourneyClient, order: str) -> dict[str, Any]:
     """An authorised payment, as Kasir returns it."""
-    action = (await walker.pay(order)).json["action"]
-    await walker.details(await walker.shopper(action, "approve"))
-    await walker.status(order, "authorised")
-    return await _notified(walker, order)
+    action = (await client.pay(order)).json["action"]
+    await client.details(await client.shopper(action, "approve"))
+    await client.status(order, "authorised")
+    return await _notified(client, order)
 
 
-async def _notified(walker: Walker, order: str) -> dict[str, Any]:
+async def _notified(client: JourneyClient, order: str) -> dict[str, Any]:
     def is_notified(payment: dict[str, Any]) -> bool:
         return any(fact["source"] == "notification" for fact in payment["facts"])
 
-    return await until(lambda: walker.newest(order), is_notified, "a notification")
+    return await until(lambda: client.newest(order), is_notified, "a notification")
 
 
 async def _refund(
-    walker: Walker, payment: Mapping[str, Any], value: int, *, key: str | None = None
+    client: JourneyClient, payment: Mapping[str, Any], value: int, *, key: str | None = None
 ) -> Reply:
     path = f"/v72/payments/{payment['pspReference']}/refunds"
-    return await walker.call("POST", path, {"amount": {"currency": "IDR", "value": value}}, key=key)
+    return await client.call("POST", path, {"amount": {"currency": "IDR", "value": value}}, key=key)
 
 
-async def _answered(walker: Walker, order: str) -> Reply:
+async def _answered(client: JourneyClient, order: str) -> Reply:
     """The reply to the shop's first call, requested again with its own key."""
 
     async def ask() -> Reply:
-        return await walker.pay(order, key=order)
+        return await client.pay(order, key=order)
 
     return await until(ask, lambda reply: reply.status == 200, "an answer")  # noqa: PLR2004
 
 
-async def _at_the_twin(walker: Walker, order: str) -> int:
-    truth = await walker.twin("GET", f"/twin/payments?reference={order}")
+async def _at_the_twin(client: JourneyClient, order: str) -> int:
+    truth = await client.twin("GET", f"/twin/payments?reference={order}")
     return len(truth["payments"])
 
 
-async def _delivered(walker: Walker, order: str, wanted: int) -> None:
+async def _delivered(client: JourneyClient, order: str, wanted: int) -> None:
     async def look() -> int:
-        truth = await walker.twin("GET", f"/twin/deliveries?reference={order}")
+        truth = await client.twin("GET", f"/twin/deliveries?reference={order}")
         return sum(1 for delivery in truth["deliveries"] if delivery["accepted"])
 
     await until(look, lambda count: count >= wanted, f"{wanted} deliveries")

@@ -18,91 +18,91 @@ from kasir.demo import (
     subscriptions,
     sums,
 )
-from kasir.demo.client import JourneyError, Walker, expect, reference, until
-from kasir.demo.processes import Stage
+from kasir.demo.client import JourneyClient, JourneyError, expect, reference, until
+from kasir.demo.processes import RunningDemo
 
-Journey = Callable[[Walker], Awaitable[None]]
+Journey = Callable[[JourneyClient], Awaitable[None]]
 
 
-async def methods_listed(walker: Walker) -> None:
+async def methods_listed(client: JourneyClient) -> None:
     """GoPay is listed for Indonesia and rupiah, with nothing but a channel and a value given."""
-    reply = await walker.call(
+    reply = await client.call(
         "POST", "/v72/paymentMethods", {"channel": "Web", "amount": {"value": 25_000}}
     )
     types = [method["type"] for method in reply.json["paymentMethods"]]
     expect("gopay_wallet" in types, True, f"GoPay among {types}")
 
 
-async def approved(walker: Walker) -> None:
+async def approved(client: JourneyClient) -> None:
     """The shopper pays: `/payments/details` says so, and the notification confirms it."""
     order = reference("approved")
-    action = (await walker.pay(order)).json["action"]
-    reply = await walker.details(await walker.shopper(action, "approve"))
+    action = (await client.pay(order)).json["action"]
+    reply = await client.details(await client.shopper(action, "approve"))
     expect(reply.json["resultCode"], "Authorised", "the result code")
-    payment = await walker.status(order, "authorised")
+    payment = await client.status(order, "authorised")
     expect(payment["captured"], 25_000, "captured")
 
 
-async def refused(walker: Walker) -> None:
+async def refused(client: JourneyClient) -> None:
     """The wallet refuses the payment."""
     order = reference("refused")
-    action = (await walker.pay(order)).json["action"]
-    reply = await walker.details(await walker.shopper(action, "refuse"))
+    action = (await client.pay(order)).json["action"]
+    reply = await client.details(await client.shopper(action, "refuse"))
     expect(reply.json["resultCode"], "Refused", "the result code")
-    expect((await walker.status(order, "refused"))["captured"], 0, "captured")
+    expect((await client.status(order, "refused"))["captured"], 0, "captured")
 
 
-async def cancelled(walker: Walker) -> None:
+async def cancelled(client: JourneyClient) -> None:
     """The shopper cancels at the wallet."""
     order = reference("cancelled")
-    action = (await walker.pay(order)).json["action"]
-    reply = await walker.details(await walker.shopper(action, "cancel"))
+    action = (await client.pay(order)).json["action"]
+    reply = await client.details(await client.shopper(action, "cancel"))
     expect(reply.json["resultCode"], "Cancelled", "the result code")
-    await walker.status(order, "cancelled")
+    await client.status(order, "cancelled")
 
 
-async def never_returned(walker: Walker) -> None:
+async def never_returned(client: JourneyClient) -> None:
     """The shopper pays and closes the page: the notification alone completes the payment."""
     order = reference("no-return")
-    action = (await walker.pay(order)).json["action"]
-    await walker.shopper(action, "approve_without_return")
-    await walker.status(order, "authorised")
+    action = (await client.pay(order)).json["action"]
+    await client.shopper(action, "approve_without_return")
+    await client.status(order, "authorised")
 
 
-async def returned_twice(walker: Walker) -> None:
+async def returned_twice(client: JourneyClient) -> None:
     """The return page is loaded twice: both times the reply is the same, never error 704."""
     order = reference("twice")
-    action = (await walker.pay(order)).json["action"]
-    result = await walker.shopper(action, "approve")
-    first, second = await walker.details(result), await walker.details(result)
+    action = (await client.pay(order)).json["action"]
+    result = await client.shopper(action, "approve")
+    first, second = await client.details(result), await client.details(result)
     expect((second.status, second.json), (first.status, first.json), "the second answer")
     expect(second.json["resultCode"], "Authorised", "the result code")
 
 
-async def same_key_twice(walker: Walker) -> None:
+async def same_key_twice(client: JourneyClient) -> None:
     """The shop sends one key twice: one payment, one reply; with another body it is refused."""
     order = reference("same-key")
-    first = await walker.pay(order, key=order)
-    second = await walker.pay(order, key=order)
+    first = await client.pay(order, key=order)
+    second = await client.pay(order, key=order)
     expect((second.status, second.json), (first.status, first.json), "the second answer")
-    other = await walker.pay(order, key=order, amount={"currency": "IDR", "value": 26_000})
+    other = await client.pay(order, key=order, amount={"currency": "IDR", "value": 26_000})
     expect(other.status, 422, "another body")
-    seen = await walker.twin("GET", f"/twin/payments?reference={order}")
+    seen = await client.twin("GET", f"/twin/payments?reference={order}")
     expect(len(seen["payments"]), 1, "payments at the twin")
 
 
-async def link_expired(walker: Walker) -> None:
+async def link_expired(client: JourneyClient) -> None:
     """A payment link expires: its status says so, and its form takes no payment."""
-    link = await walker.link(reference("link"))
+    link = await client.link(reference("link"))
     path = f"/v72/paymentLinks/{link['id']}"
-    expect((await walker.call("GET", path)).json["status"], "active", "the new link")
-    await walker.twin("POST", "/twin/clock", {"advance_s": 25 * 3600})
+    expect((await client.call("GET", path)).json["status"], "active", "the new link")
+    await client.twin("POST", "/twin/clock", {"advance_s": 25 * 3600})
 
     async def look() -> object:
-        return (await walker.call("GET", path)).json["status"]
+        return (await client.call("GET", path)).json["status"]
 
     await until(look, lambda status: status == "expired", "an expired link")
-    form = await walker.call("GET", f"/pay/{link['id']}")
+    form = await client.call("GET", f"/pay/{link['id']}")
     expect(form.status, 410, "its form")
 
 
@@ -127,7 +127,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
 }
 
 
-async def run_all(made: Stage) -> int:
+async def run_all(made: RunningDemo) -> int:
     """Run every journey and print a row for each; 0 if all passed, 1 if not.
 
     In each, the twin gives no more information than Adyen must give, and at its end another system
@@ -135,18 +135,18 @@ async def run_all(made: Stage) -> int:
     """
     failures = 0
     async with aiohttp.ClientSession() as http:
-        walker = Walker(made, http)
+        client = JourneyClient(made, http)
         for name, journey in JOURNEYS.items():
-            await walker.knobs()
+            await client.knobs()
             try:
-                await journey(walker)
-                await walker.faults()
-                await walker.other_system()
+                await journey(client)
+                await client.faults()
+                await client.other_system()
             except (JourneyError, aiohttp.ClientError, KeyError, TimeoutError) as error:
                 failures += 1
                 print(f"FAIL  {name}: {type(error).__name__}: {error}", flush=True)
             else:
                 print(f"ok    {name}", flush=True)
-            await walker.faults()
+            await client.faults()
     print(f"{len(JOURNEYS) - failures} of {len(JOURNEYS)} journeys")
     return 1 if failures else 0

@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 
 from kasir.config import settings_from
-from kasir.demo.alone import StageError, alone, keep_keys, keys_of, refuse_taken
+from kasir.demo.alone import DemoError, alone, keep_keys, keys_of, refuse_taken
 from kasir.guessable import DEMO_KEY, TWIN_KEY, TWIN_MERCHANT
 from kasir.limits import Limits
 from kasir.wiring import database_of
@@ -42,7 +42,7 @@ _PRIVATE_FOLDER: Final = 0o700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class RunningDemo:
     """A running demo: addresses and keys.
 
     `environment` holds the settings with which Kasir's own programs were started.
@@ -61,7 +61,7 @@ class Stage:
 
 
 @contextmanager
-def stage(
+def running_demo(
     *,
     port: int,
     twin_port: int,
@@ -69,7 +69,7 @@ def stage(
     data: Path | None = None,
     given: Mapping[str, str] | None = None,
     pause: Callable[[float], None] = time.sleep,
-) -> Iterator[Stage]:
+) -> Iterator[RunningDemo]:
     """Run everything for as long as the context lasts.
 
     Args:
@@ -82,7 +82,7 @@ def stage(
         pause: Sleeps this many seconds. It may raise, to end the start between two steps.
 
     Raises:
-        StageError: A program did not start, a port is taken, or a demo runs in this folder.
+        DemoError: A program did not start, a port is taken, or a demo runs in this folder.
         SettingError: A setting of the environment is malformed.
     """
     with ExitStack() as stack:
@@ -102,7 +102,7 @@ def stage(
         logs.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
         logs.chmod(_PRIVATE_FOLDER)
         urls = [f"http://{_HOST}:{number}" for number in (port, twin_port, shop_port)]
-        made = Stage(
+        made = RunningDemo(
             kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
         )
         pause(0)
@@ -182,7 +182,7 @@ class _Program:
 
 def _start(
     stack: ExitStack,
-    made: Stage,
+    made: RunningDemo,
     name: str,
     words: Sequence[str],
     pause: Callable[[float], None],
@@ -222,7 +222,7 @@ def _wait(program: _Program, url: str, pause: Callable[[float], None]) -> None:
     """Wait until a program answers.
 
     Raises:
-        StageError: It did not; the message has the last line of its output.
+        DemoError: It did not; the message has the last line of its output.
     """
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline and program.process.poll() is None:
@@ -230,7 +230,7 @@ def _wait(program: _Program, url: str, pause: Callable[[float], None]) -> None:
             return
         pause(_POLL_S)
     last = (program.output() or ["it printed nothing"])[-1]
-    raise StageError(f"the {program.name} did not start: {last[:_OUTPUT_MAX]}")
+    raise DemoError(f"the {program.name} did not start: {last[:_OUTPUT_MAX]}")
 
 
 def _answers(url: str) -> bool:
@@ -242,13 +242,13 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _configure_twin(made: Stage) -> None:
+def _configure_twin(made: RunningDemo) -> None:
     """Have the twin send its webhooks to Kasir, with the keys and password that Kasir expects."""
     _set_webhook(made, "standard", "/webhooks/adyen", "ADYEN_HMAC_KEY")
     _set_webhook(made, "tokens", "/webhooks/adyen/tokens", "ADYEN_TOKEN_HMAC_KEY")
 
 
-def _set_webhook(made: Stage, name: str, path: str, key: str) -> None:
+def _set_webhook(made: RunningDemo, name: str, path: str, key: str) -> None:
     env = made.environment
     wanted = {"url": made.kasir_url + path, "hmacKey": env[key].split(",")[0].strip()}
     if env.get("KASIR_WEBHOOK_USER"):
@@ -264,7 +264,7 @@ def _set_webhook(made: Stage, name: str, path: str, key: str) -> None:
         with urllib.request.urlopen(request, timeout=_READY_S) as response:  # noqa: S310  # The same.
             response.read()
     except OSError as error:  # An URLError is one.
-        raise StageError(f"the twin's webhooks could not be configured: {error}") from error
+        raise DemoError(f"the twin's webhooks could not be configured: {error}") from error
 
 
 def free_port() -> int:

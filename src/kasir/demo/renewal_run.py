@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from kasir.demo.client import BROWSER_INFO, JourneyError, Walker, expect, reference, until
+from kasir.demo.client import BROWSER_INFO, JourneyClient, JourneyError, expect, reference, until
 from kasir.demo.subscriptions import plan_of
 
 _RUN: Final = 500
@@ -25,30 +25,30 @@ _TAKEN_UP_S: Final = 20 * 60
 _TIMEOUTS: Final = 6  # So many times the usual timeout: 500 renewals take longer.
 
 
-async def one_of_two_killed(walker: Walker) -> None:
+async def one_of_two_killed(client: JourneyClient) -> None:
     """Two workers, one killed in the middle of 500 renewals: 500 charges, no more, no fewer."""
     run = reference("run")
-    plan = (await walker.call("POST", "/api/plans", plan_of(run, noticeDays=0))).json["id"]
+    plan = (await client.call("POST", "/api/plans", plan_of(run, noticeDays=0))).json["id"]
     gate = asyncio.Semaphore(_AT_ONCE)
-    await asyncio.gather(*(_signed_up(walker, gate, plan, f"{run}-{n}") for n in range(_RUN)))
-    await walker.advance(_MINUTE_S)
-    await _active(walker, run)
-    second = _worker(walker)
+    await asyncio.gather(*(_signed_up(client, gate, plan, f"{run}-{n}") for n in range(_RUN)))
+    await client.advance(_MINUTE_S)
+    await _active(client, run)
+    second = _worker(client)
     try:
         await asyncio.sleep(1)  # Until it, too, takes jobs.
-        await walker.advance(_MONTH_S)
-        await _charged(walker, run, _KILLED_AFTER)
+        await client.advance(_MONTH_S)
+        await _charged(client, run, _KILLED_AFTER)
     finally:
         second.kill()
         second.wait()
-    await walker.advance(_TAKEN_UP_S)
-    await _charged(walker, run, _RUN)
-    found = await _charges(walker, run)
+    await client.advance(_TAKEN_UP_S)
+    await _charged(client, run, _RUN)
+    found = await _charges(client, run)
     expect(set(found.values()), {1}, "charges per renewal at the twin")
     expect(len(found), _RUN, "renewals charged at the twin")
 
 
-async def _signed_up(walker: Walker, gate: asyncio.Semaphore, plan: str, order: str) -> None:
+async def _signed_up(client: JourneyClient, gate: asyncio.Semaphore, plan: str, order: str) -> None:
     body = {
         "plan": plan,
         "reference": order,
@@ -58,16 +58,16 @@ async def _signed_up(walker: Walker, gate: asyncio.Semaphore, plan: str, order: 
         "browserInfo": BROWSER_INFO,
     }
     async with gate:
-        reply = await walker.call("POST", "/api/subscriptions", body)
-        await walker.details(await walker.shopper(reply.json["payment"]["action"], "approve"))
+        reply = await client.call("POST", "/api/subscriptions", body)
+        await client.details(await client.shopper(reply.json["payment"]["action"], "approve"))
 
 
-def _worker(walker: Walker) -> subprocess.Popen[bytes]:
+def _worker(client: JourneyClient) -> subprocess.Popen[bytes]:
     program = Path(sys.executable).with_name("kasir")
-    with (walker.made.logs / "second-worker.log").open("ab") as log:
+    with (client.made.logs / "second-worker.log").open("ab") as log:
         return subprocess.Popen(
             [str(program), "worker"],
-            env=dict(walker.made.environment),
+            env=dict(client.made.environment),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -75,27 +75,27 @@ def _worker(walker: Walker) -> subprocess.Popen[bytes]:
         )
 
 
-async def _active(walker: Walker, run: str) -> None:
+async def _active(client: JourneyClient, run: str) -> None:
     """Wait until every subscription of the run is active."""
 
     async def look() -> int:
-        page = await walker.call("GET", "/api/subscriptions/metrics")
+        page = await client.call("GET", "/api/subscriptions/metrics")
         return int(page.json["days"][-1]["active"])
 
-    await _until_at_least(walker, look, _RUN, f"{_RUN} active subscriptions of {run}")
+    await _until_at_least(client, look, _RUN, f"{_RUN} active subscriptions of {run}")
 
 
-async def _charged(walker: Walker, run: str, count: int) -> None:
+async def _charged(client: JourneyClient, run: str, count: int) -> None:
     """Wait until that many renewals of the run have been charged at the twin."""
 
     async def look() -> int:
-        return len(await _charges(walker, run))
+        return len(await _charges(client, run))
 
-    await _until_at_least(walker, look, count, f"{count} charges at the twin")
+    await _until_at_least(client, look, count, f"{count} charges at the twin")
 
 
 async def _until_at_least(
-    walker: Walker, look: Callable[[], Awaitable[int]], count: int, what: str
+    client: JourneyClient, look: Callable[[], Awaitable[int]], count: int, what: str
 ) -> None:
     """Wait until the count is reached, several times as long as usual.
 
@@ -105,13 +105,13 @@ async def _until_at_least(
         with suppress(JourneyError):
             await until(look, lambda found: found >= count, what)
             return
-        await walker.advance(_TAKEN_UP_S)
+        await client.advance(_TAKEN_UP_S)
     await until(look, lambda found: found >= count, what)
 
 
-async def _charges(walker: Walker, run: str) -> Mapping[str, int]:
+async def _charges(client: JourneyClient, run: str) -> Mapping[str, int]:
     """How often each renewal of the run was charged at the twin."""
-    truth: Mapping[str, Any] = await walker.twin("GET", "/twin/payments")
+    truth: Mapping[str, Any] = await client.twin("GET", "/twin/payments")
     paid = (one for one in truth["payments"] if one["status"] == "authorised")
     references = (str(one["merchantReference"]) for one in paid)
     return Counter(name for name in references if name.startswith(run) and name.endswith("-p2"))

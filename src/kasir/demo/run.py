@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from kasir.demo.processes import Stage, free_port, stage
+from kasir.demo.processes import RunningDemo, free_port, running_demo
 
 _KASIR_PORT: Final = 8000
 _TWIN_PORT: Final = 8700
@@ -30,7 +30,7 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
     """
     interrupts = _Interrupts()
     kasir_port = port or (free_port() if check else _KASIR_PORT)
-    with stage(
+    with running_demo(
         port=kasir_port,
         twin_port=twin_port or (free_port() if check else _TWIN_PORT),
         shop_port=free_port() if check else kasir_port + 1,
@@ -75,7 +75,7 @@ class _Interrupts:
             raise KeyboardInterrupt
 
 
-async def _check(made: Stage, interrupts: _Interrupts) -> int:
+async def _check(made: RunningDemo, interrupts: _Interrupts) -> int:
     """Run the journeys. A signal ends them where one of them waits for something."""
     from kasir.demo.journeys import run_all
 
@@ -86,7 +86,7 @@ async def _check(made: Stage, interrupts: _Interrupts) -> int:
     return running.result()
 
 
-def _show(made: Stage) -> None:
+def _show(made: RunningDemo) -> None:
     print(
         f"""
   Buy something here   {made.shop_url}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kasir.demo.client import Reply, Walker, expect, reference, until
+from kasir.demo.client import JourneyClient, Reply, expect, reference, until
 
 _AMOUNT: Final = {"currency": "IDR", "value": 25_000}
 _DAY_S: Final = 86_400
@@ -13,156 +13,156 @@ _DAY_S: Final = 86_400
 _SETTLED_S: Final = 15
 
 
-async def by_subscription(walker: Walker) -> None:
+async def by_subscription(client: JourneyClient) -> None:
     """A payment saves the wallet as `Subscription`; then it is charged without the shopper."""
-    shopper, token = await _saved(walker, "Subscription")
+    shopper, token = await _saved(client, "Subscription")
     order = reference("charge")
-    reply = await charge(walker, shopper, token, "Subscription", order)
+    reply = await charge(client, shopper, token, "Subscription", order)
     expect(reply.json["resultCode"], "Authorised", "the result code")
     expect("action" in reply.json, False, "an action")
-    await walker.status(order, "authorised")
-    types = [event["type"] for event in await _token_events(walker, shopper)]
+    await client.status(order, "authorised")
+    types = [event["type"] for event in await _token_events(client, shopper)]
     expect(types, ["token.created"], "events")
 
 
-async def charge_refused(walker: Walker) -> None:
+async def charge_refused(client: JourneyClient) -> None:
     """A wallet without money refuses a subscription's charge."""
-    shopper, token = await _saved(walker, "Subscription")
-    await _wallet(walker, shopper, {"balance": 0})
+    shopper, token = await _saved(client, "Subscription")
+    await _wallet(client, shopper, {"balance": 0})
     order = reference("charge-refused")
-    reply = await charge(walker, shopper, token, "Subscription", order)
+    reply = await charge(client, shopper, token, "Subscription", order)
     expect(reply.json["resultCode"], "Refused", "the result code")
-    await walker.status(order, "refused")
+    await client.status(order, "refused")
 
 
-async def by_card_on_file(walker: Walker) -> None:
+async def by_card_on_file(client: JourneyClient) -> None:
     """A first payment saves the wallet as `CardOnFile`; then the shopper pays with the PIN."""
-    shopper, token = await _saved(walker, "CardOnFile")
+    shopper, token = await _saved(client, "CardOnFile")
     order = reference("pin")
-    reply = await charge(walker, shopper, token, "CardOnFile", order)
+    reply = await charge(client, shopper, token, "CardOnFile", order)
     expect(reply.json["resultCode"], "RedirectShopper", "the result code")
-    done = await walker.details(await walker.shopper(reply.json["action"], "approve"))
+    done = await client.details(await client.shopper(reply.json["action"], "approve"))
     expect(done.json["resultCode"], "Authorised", "the result code")
-    await walker.status(order, "authorised")
+    await client.status(order, "authorised")
 
 
-async def pin_refused(walker: Walker) -> None:
+async def pin_refused(client: JourneyClient) -> None:
     """The payment is refused at the PIN page."""
-    await _pin_ends(walker, "refuse", "Refused", "refused")
+    await _pin_ends(client, "refuse", "Refused", "refused")
 
 
-async def pin_cancelled(walker: Walker) -> None:
+async def pin_cancelled(client: JourneyClient) -> None:
     """The shopper cancels at the PIN page."""
-    await _pin_ends(walker, "cancel", "Cancelled", "cancelled")
+    await _pin_ends(client, "cancel", "Cancelled", "cancelled")
 
 
-async def token_first(walker: Walker) -> None:
+async def token_first(client: JourneyClient) -> None:
     """The token webhook arrives before the payment's: stored, and matched when that arrives."""
-    await walker.knobs(tokensTold="before")
-    shopper, token = await _saved(walker, "Subscription")
-    await walker.knobs()
-    reply = await charge(walker, shopper, token, "Subscription", reference("token-first"))
+    await client.knobs(tokensTold="before")
+    shopper, token = await _saved(client, "Subscription")
+    await client.knobs()
+    reply = await charge(client, shopper, token, "Subscription", reference("token-first"))
     expect(reply.json["resultCode"], "Authorised", "the result code")
 
 
-async def token_adopted(walker: Walker) -> None:
+async def token_adopted(client: JourneyClient) -> None:
     """The token webhook never arrives: Kasir finds the token in Adyen's list and adopts it."""
-    await walker.knobs(tokensTold="never")
-    shopper = await _bought(walker, "Subscription")
-    await walker.advance(_DAY_S)
-    events = await until(lambda: _token_events(walker, shopper), bool, "an adopted token")
-    await walker.knobs()
+    await client.knobs(tokensTold="never")
+    shopper = await _bought(client, "Subscription")
+    await client.advance(_DAY_S)
+    events = await until(lambda: _token_events(client, shopper), bool, "an adopted token")
+    await client.knobs()
     expect([event["type"] for event in events], ["token.created"], "events")
     token = events[0]["data"]["storedPaymentMethodId"]
-    reply = await charge(walker, shopper, token, "Subscription", reference("adopted"))
+    reply = await charge(client, shopper, token, "Subscription", reference("adopted"))
     expect(reply.json["resultCode"], "Authorised", "the result code")
 
 
-async def disabled_by_shop(walker: Walker) -> None:
+async def disabled_by_shop(client: JourneyClient) -> None:
     """The shop removes a token: 204, it is not listed any more, and a charge is refused."""
-    shopper, token = await _saved(walker, "Subscription")
+    shopper, token = await _saved(client, "Subscription")
     query = f"shopperReference={shopper}"
     path = "/v72/storedPaymentMethods"
-    removed = await walker.call("DELETE", f"{path}/{token}?{query}")
+    removed = await client.call("DELETE", f"{path}/{token}?{query}")
     expect(removed.status, 204, "removing it")
-    left = await walker.call("GET", f"{path}?{query}")
+    left = await client.call("GET", f"{path}?{query}")
     expect(left.json["storedPaymentMethods"], [], "the list")
-    reply = await charge(walker, shopper, token, "Subscription", reference("disabled"))
+    reply = await charge(client, shopper, token, "Subscription", reference("disabled"))
     expect((reply.status, reply.json["errorCode"]), (422, "803"), "charging it")
 
 
-async def disabled_by_wallet(walker: Walker) -> None:
+async def disabled_by_wallet(client: JourneyClient) -> None:
     """The shopper unlinks the shop in the GoPay app: the shop gets an event; charges fail."""
-    shopper, token = await _saved(walker, "Subscription")
-    await walker.twin("POST", f"/twin/tokens/{token}", {"do": "disable"})
+    shopper, token = await _saved(client, "Subscription")
+    await client.twin("POST", f"/twin/tokens/{token}", {"do": "disable"})
 
     def is_gone(events: list[dict[str, Any]]) -> bool:
         return bool(events) and events[-1]["type"] == "token.disabled"
 
-    await until(lambda: _token_events(walker, shopper), is_gone, "token.disabled")
+    await until(lambda: _token_events(client, shopper), is_gone, "token.disabled")
     order = reference("unlinked")
-    reply = await charge(walker, shopper, token, "Subscription", order)
+    reply = await charge(client, shopper, token, "Subscription", order)
     expect((reply.status, reply.json["errorCode"]), (422, "803"), "charging it")
-    expect(await walker.newest(order), {}, "a payment of it")
+    expect(await client.newest(order), {}, "a payment of it")
 
 
-async def of_another(walker: Walker) -> None:
+async def of_another(client: JourneyClient) -> None:
     """A token is charged for its own shopper only; for another nothing is sent or stored."""
-    _, token = await _saved(walker, "Subscription")
+    _, token = await _saved(client, "Subscription")
     order = reference("another")
-    reply = await charge(walker, reference("stranger"), token, "Subscription", order)
+    reply = await charge(client, reference("stranger"), token, "Subscription", order)
     expect((reply.status, reply.json["errorCode"]), (422, "800"), "the answer")
-    expect(await walker.newest(order), {}, "a payment of it")
+    expect(await client.newest(order), {}, "a payment of it")
 
 
-async def classic(walker: Walker) -> None:
+async def classic(client: JourneyClient) -> None:
     """The classic Recurring API: list, and disable all by naming none."""
-    shopper, token = await _saved(walker, "Subscription")
+    shopper, token = await _saved(client, "Subscription")
     path = "/pal/servlet/Recurring/v68"
     body = {"shopperReference": shopper}
-    listed = await walker.call("POST", f"{path}/listRecurringDetails", body)
+    listed = await client.call("POST", f"{path}/listRecurringDetails", body)
     details = [row["RecurringDetail"] for row in listed.json["details"]]
     expect([row["recurringDetailReference"] for row in details], [token], "the list")
-    disabled = await walker.call("POST", f"{path}/disable", body)
+    disabled = await client.call("POST", f"{path}/disable", body)
     expect(disabled.json["response"], "[all-details-successfully-disabled]", "the answer")
-    reply = await charge(walker, shopper, token, "Subscription", reference("classic"))
+    reply = await charge(client, shopper, token, "Subscription", reference("classic"))
     expect((reply.status, reply.json["errorCode"]), (422, "803"), "charging it")
 
 
-async def _saved(walker: Walker, model: str) -> tuple[str, str]:
+async def _saved(client: JourneyClient, model: str) -> tuple[str, str]:
     """A shopper whose wallet was saved, and the token."""
-    shopper = await _bought(walker, model)
-    await walker.advance(_SETTLED_S)
-    events = await until(lambda: _token_events(walker, shopper), bool, "token.created")
+    shopper = await _bought(client, model)
+    await client.advance(_SETTLED_S)
+    events = await until(lambda: _token_events(client, shopper), bool, "token.created")
     made: Mapping[str, Any] = events[0]["data"]
     expect(made["recurringProcessingModel"], model, "the token's model")
     return shopper, made["storedPaymentMethodId"]
 
 
-async def _bought(walker: Walker, model: str) -> str:
+async def _bought(client: JourneyClient, model: str) -> str:
     """A shopper who has paid once and agreed to save the wallet."""
     shopper, order = reference("shopper"), reference("first")
-    reply = await walker.pay(
+    reply = await client.pay(
         order,
         storePaymentMethod=True,
         shopperReference=shopper,
         recurringProcessingModel=model,
     )
-    await walker.details(await walker.shopper(reply.json["action"], "approve"))
-    await walker.status(order, "authorised")
+    await client.details(await client.shopper(reply.json["action"], "approve"))
+    await client.status(order, "authorised")
     return shopper
 
 
-async def _pin_ends(walker: Walker, do: str, code: str, status: str) -> None:
-    shopper, token = await _saved(walker, "CardOnFile")
+async def _pin_ends(client: JourneyClient, do: str, code: str, status: str) -> None:
+    shopper, token = await _saved(client, "CardOnFile")
     order = reference(f"pin-{do}")
-    reply = await charge(walker, shopper, token, "CardOnFile", order)
-    done = await walker.details(await walker.shopper(reply.json["action"], do))
+    reply = await charge(client, shopper, token, "CardOnFile", order)
+    done = await client.details(await client.shopper(reply.json["action"], do))
     expect(done.json["resultCode"], code, "the result code")
-    await walker.status(order, status)
+    await client.status(order, status)
 
 
-async def charge(walker: Walker, shopper: str, token: str, model: str, order: str) -> Reply:
+async def charge(client: JourneyClient, shopper: str, token: str, model: str, order: str) -> Reply:
     """Charge a token as a shop does."""
     body = {
         "amount": _AMOUNT,
@@ -173,18 +173,18 @@ async def charge(walker: Walker, shopper: str, token: str, model: str, order: st
         "recurringProcessingModel": model,
         "returnUrl": f"https://shop.example/return?order={order}",
     }
-    return await walker.call("POST", "/v72/payments", body, key=order)
+    return await client.call("POST", "/v72/payments", body, key=order)
 
 
-async def _wallet(walker: Walker, shopper: str, change: Mapping[str, Any]) -> None:
-    await walker.twin("PUT", f"/twin/wallets/{shopper}", change)
+async def _wallet(client: JourneyClient, shopper: str, change: Mapping[str, Any]) -> None:
+    await client.twin("PUT", f"/twin/wallets/{shopper}", change)
 
 
-async def _token_events(walker: Walker, shopper: str) -> list[dict[str, Any]]:
+async def _token_events(client: JourneyClient, shopper: str) -> list[dict[str, Any]]:
     """The events of a shopper's tokens."""
     return [
         event
-        for event in await walker.every_event()
+        for event in await client.every_event()
         if event["type"].startswith("token.") and event["data"]["shopperReference"] == shopper
     ]
 

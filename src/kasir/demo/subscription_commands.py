@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from kasir.demo.client import Walker, expect, reference, until
+from kasir.demo.client import JourneyClient, expect, reference, until
 from kasir.demo.subscriptions import (
     DAY_S,
     MONTH_DAYS,
@@ -20,106 +20,106 @@ from kasir.demo.subscriptions import (
 _REFUSED: Final = 422
 
 
-async def cancelled_in_arrears(walker: Walker) -> None:
+async def cancelled_in_arrears(client: JourneyClient) -> None:
     """Cancelled at period end while a renewal is owed: ends at once, and is never charged again."""
     order = reference("arrears")
-    subscription = await _behind(walker, order)
-    await set_wallet(walker, subscription, {"state": "ok"})
-    reply = await _command(walker, subscription, "cancel", {"at": "periodEnd"})
+    subscription = await _behind(client, order)
+    await set_wallet(client, subscription, {"state": "ok"})
+    reply = await _command(client, subscription, "cancel", {"at": "periodEnd"})
     expect((reply["status"], "cancelAt" in reply), ("cancelled", False), "cancelled at once")
-    await walker.advance(9 * DAY_S)
+    await client.advance(9 * DAY_S)
     renewal = reply["renewals"][-1]["reference"]
-    truth = await walker.twin("GET", f"/twin/payments?reference={renewal}")
+    truth = await client.twin("GET", f"/twin/payments?reference={renewal}")
     paid = [one for one in truth["payments"] if one["status"] == "authorised"]
     expect(paid, [], "charges of what is owed")
-    await _expect_event(walker, order, "subscription.cancelled")
+    await _expect_event(client, order, "subscription.cancelled")
 
 
-async def lost_between_tries(walker: Walker) -> None:
+async def lost_between_tries(client: JourneyClient) -> None:
     """Refused for balance, then the token is disabled: the event has a link for the shopper."""
     order = reference("lost")
-    subscription = await _behind(walker, order)
-    await disabled(walker, subscription)
+    subscription = await _behind(client, order)
+    await disabled(client, subscription)
 
     async def look() -> dict[str, Any]:
-        every = [one for one in await walker.events(order) if one["type"] == "renewal.failed"]
+        every = [one for one in await client.events(order) if one["type"] == "renewal.failed"]
         data: dict[str, Any] = every[-1]["data"]
         return data
 
     data = await until(look, lambda one: one["reason"] == "token_gone", "reason token_gone")
-    expect(f"{walker.made.kasir_url}/pay/" in data["renewal"]["linkUrl"], True, "a link to pay")
+    expect(f"{client.made.kasir_url}/pay/" in data["renewal"]["linkUrl"], True, "a link to pay")
     expect(data["renewal"].get("nextTry"), None, "the next try")
 
 
-async def plan_outlives_pause(walker: Walker) -> None:
+async def plan_outlives_pause(client: JourneyClient) -> None:
     """A planned cancel outlives a pause and its resume; only `at: never` withdraws it."""
     order = reference("outlives")
-    subscription = await subscribed(walker, order)
-    planned = await _command(walker, subscription, "cancel", {"at": "periodEnd"})
-    await _command(walker, subscription, "pause")
-    resumed = await _command(walker, subscription, "resume")
+    subscription = await subscribed(client, order)
+    planned = await _command(client, subscription, "cancel", {"at": "periodEnd"})
+    await _command(client, subscription, "pause")
+    resumed = await _command(client, subscription, "resume")
     expect(resumed["cancelAt"], planned["cancelAt"], "the planned cancel after the pause")
-    withdrawn = await _command(walker, subscription, "cancel", {"at": "never"})
+    withdrawn = await _command(client, subscription, "cancel", {"at": "never"})
     expect(withdrawn.get("cancelAt"), None, "the planned cancel, withdrawn")
-    await _command(walker, subscription, "cancel", {"at": "periodEnd"})
-    await walker.advance(MONTH_DAYS * DAY_S)
-    subscription = await in_state(walker, subscription, "cancelled")
+    await _command(client, subscription, "cancel", {"at": "periodEnd"})
+    await client.advance(MONTH_DAYS * DAY_S)
+    subscription = await in_state(client, subscription, "cancelled")
     expect(subscription["renewals"], [], "renewals")
-    types = [event["type"] for event in await walker.events(order)]
+    types = [event["type"] for event in await client.events(order)]
     expect(types.count("subscription.cancel_planned"), 2, "cancels that were planned")
     expect(types.count("subscription.cancel_withdrawn"), 1, "cancels that were withdrawn")
 
 
-async def paused_until(walker: Walker) -> None:
+async def paused_until(client: JourneyClient) -> None:
     """Paused at period end until a date; an unknown value is refused."""
     order = reference("until")
-    subscription = await subscribed(walker, order)
+    subscription = await subscribed(client, order)
     path = f"/api/subscriptions/{subscription['id']}/pause"
     for reply in (
-        await walker.call("POST", path, {"at": "periodEnd", "until": "tomorrow"}),
-        await walker.call("GET", "/api/subscriptions?state=paused"),
+        await client.call("POST", path, {"at": "periodEnd", "until": "tomorrow"}),
+        await client.call("GET", "/api/subscriptions?state=paused"),
     ):
         expect(reply.status, _REFUSED, "an unknown value")
     ends_at = datetime.fromisoformat(subscription["currentPeriod"]["end"])
     resumes_at = (ends_at + timedelta(days=10)).isoformat()
     planned = await _command(
-        walker, subscription, "pause", {"at": "periodEnd", "resumesAt": resumes_at}
+        client, subscription, "pause", {"at": "periodEnd", "resumesAt": resumes_at}
     )
     expect((planned["status"], "pauseAt" in planned), ("active", True), "until then")
-    await walker.advance(MONTH_DAYS * DAY_S)
-    await in_state(walker, subscription, "paused")
-    await walker.advance(11 * DAY_S)
-    subscription = await renewed(walker, subscription, 1)
+    await client.advance(MONTH_DAYS * DAY_S)
+    await in_state(client, subscription, "paused")
+    await client.advance(11 * DAY_S)
+    subscription = await renewed(client, subscription, 1)
     began = datetime.fromisoformat(subscription["currentPeriod"]["start"])
     expect(
         (subscription["status"], began), ("active", datetime.fromisoformat(resumes_at)), "resumed"
     )
 
 
-async def _behind(walker: Walker, order: str) -> dict[str, Any]:
+async def _behind(client: JourneyClient, order: str) -> dict[str, Any]:
     """A subscription whose first renewal was refused for want of balance."""
-    subscription = await subscribed(walker, order)
-    await set_wallet(walker, subscription, {"state": "no_balance"})
-    await walker.advance(MONTH_DAYS * DAY_S)
-    return await in_state(walker, subscription, "past_due")
+    subscription = await subscribed(client, order)
+    await set_wallet(client, subscription, {"state": "no_balance"})
+    await client.advance(MONTH_DAYS * DAY_S)
+    return await in_state(client, subscription, "past_due")
 
 
 async def _command(
-    walker: Walker,
+    client: JourneyClient,
     subscription: Mapping[str, Any],
     command: str,
     body: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Send a command to a subscription; return the subscription after it."""
-    reply = await walker.call("POST", f"/api/subscriptions/{subscription['id']}/{command}", body)
+    reply = await client.call("POST", f"/api/subscriptions/{subscription['id']}/{command}", body)
     expect(reply.status, 200, f"{command} {body or ''}")
     shown: dict[str, Any] = reply.json
     return shown
 
 
-async def _expect_event(walker: Walker, order: str, event: str) -> None:
+async def _expect_event(client: JourneyClient, order: str, event: str) -> None:
     """Expect an event of this type."""
-    types = [one["type"] for one in await walker.events(order)]
+    types = [one["type"] for one in await client.events(order)]
     expect(event in types, True, f"{event} among {types}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kasir.demo.client import BROWSER_INFO, Walker, expect, reference, until
+from kasir.demo.client import BROWSER_INFO, JourneyClient, expect, reference, until
 
 DAY_S: Final = 86_400
 _YEAR_DAYS: Final = 365
@@ -16,102 +16,102 @@ _SETTLED_S: Final = 60  # The twin sends the token webhook when the payment has 
 _TWELVE: Final = 12
 
 
-async def a_year(walker: Walker) -> None:
+async def a_year(client: JourneyClient) -> None:
     """Subscribe and advance the clock by a year: twelve charges, in order, an event for each."""
     order = reference("year")
-    subscription = await subscribed(walker, order)
-    await walker.advance(_YEAR_DAYS * DAY_S)
-    subscription = await renewed(walker, subscription, _TWELVE)
+    subscription = await subscribed(client, order)
+    await client.advance(_YEAR_DAYS * DAY_S)
+    subscription = await renewed(client, subscription, _TWELVE)
     expect(
         [one["period"] for one in subscription["renewals"]],
         [*range(2, 14)],
         "the periods, in order",
     )
-    charges = [await _charges(walker, one["reference"]) for one in subscription["renewals"]]
+    charges = [await _charges(client, one["reference"]) for one in subscription["renewals"]]
     expect(charges, [1] * _TWELVE, "charges at the twin, per period")
-    told = [event["type"] for event in await walker.events(order)]
+    told = [event["type"] for event in await client.events(order)]
     expect(told.count("renewal.succeeded"), _TWELVE, "events of success")
 
 
-async def no_balance(walker: Walker) -> None:
+async def no_balance(client: JourneyClient) -> None:
     """No balance in month 3: past due, charged again on day 1 and day 3, and recovered."""
     order = reference("no-balance")
-    subscription = await subscribed(walker, order)
-    await walker.advance(2 * MONTH_DAYS * DAY_S)
-    await renewed(walker, subscription, 2)
-    await set_wallet(walker, subscription, {"state": "no_balance"})
-    await walker.advance(MONTH_DAYS * DAY_S)
-    await in_state(walker, subscription, "past_due")
-    await walker.advance(DAY_S)
-    await in_state(walker, subscription, "past_due")
-    await set_wallet(walker, subscription, {"state": "ok"})
-    await walker.advance(2 * DAY_S)
-    await in_state(walker, subscription, "active")
-    subscription = await renewed(walker, subscription, 3)
-    told = {event["type"] for event in await walker.events(order)}
+    subscription = await subscribed(client, order)
+    await client.advance(2 * MONTH_DAYS * DAY_S)
+    await renewed(client, subscription, 2)
+    await set_wallet(client, subscription, {"state": "no_balance"})
+    await client.advance(MONTH_DAYS * DAY_S)
+    await in_state(client, subscription, "past_due")
+    await client.advance(DAY_S)
+    await in_state(client, subscription, "past_due")
+    await set_wallet(client, subscription, {"state": "ok"})
+    await client.advance(2 * DAY_S)
+    await in_state(client, subscription, "active")
+    subscription = await renewed(client, subscription, 3)
+    told = {event["type"] for event in await client.events(order)}
     wanted = {"subscription.past_due", "renewal.failed", "subscription.recovered"}
     expect(wanted - told, set(), "events that are missing")
 
 
-async def relinked(walker: Walker) -> None:
+async def relinked(client: JourneyClient) -> None:
     """The token is disabled: the shopper links again and pays what is owed; it is active again."""
     order = reference("relink")
-    subscription = await subscribed(walker, order)
-    await disabled(walker, subscription)
-    await walker.advance(MONTH_DAYS * DAY_S)
-    subscription = await in_state(walker, subscription, "past_due")
+    subscription = await subscribed(client, order)
+    await disabled(client, subscription)
+    await client.advance(MONTH_DAYS * DAY_S)
+    subscription = await in_state(client, subscription, "past_due")
     link = subscription["renewals"][-1]["linkUrl"]
-    expect(f"{walker.made.kasir_url}/pay/" in link, True, "a link to pay and link again")
+    expect(f"{client.made.kasir_url}/pay/" in link, True, "a link to pay and link again")
     body = {"channel": "Web", "browserInfo": BROWSER_INFO, "returnUrl": _back(order)}
-    reply = await walker.call("POST", f"/api/subscriptions/{subscription['id']}/payment", body)
-    await walker.details(await walker.shopper(reply.json["action"], "approve"))
-    await in_state(walker, subscription, "active")
-    await walker.advance(MONTH_DAYS * DAY_S)
-    await renewed(walker, subscription, 2)
+    reply = await client.call("POST", f"/api/subscriptions/{subscription['id']}/payment", body)
+    await client.details(await client.shopper(reply.json["action"], "approve"))
+    await in_state(client, subscription, "active")
+    await client.advance(MONTH_DAYS * DAY_S)
+    await renewed(client, subscription, 2)
 
 
-async def cancelled_at_period_end(walker: Walker) -> None:
+async def cancelled_at_period_end(client: JourneyClient) -> None:
     """Cancelled at period end: active until then, and not charged again."""
     order = reference("cancel-end")
-    subscription = await subscribed(walker, order)
+    subscription = await subscribed(client, order)
     path = f"/api/subscriptions/{subscription['id']}/cancel"
-    reply = await walker.call("POST", path, {"at": "periodEnd"})
+    reply = await client.call("POST", path, {"at": "periodEnd"})
     expect((reply.status, reply.json["status"]), (200, "active"), "until then")
-    await walker.advance(2 * MONTH_DAYS * DAY_S)
-    subscription = await in_state(walker, subscription, "cancelled")
+    await client.advance(2 * MONTH_DAYS * DAY_S)
+    subscription = await in_state(client, subscription, "cancelled")
     expect(subscription.get("renewals", []), [], "renewals")
 
 
-async def paused_and_resumed(walker: Walker) -> None:
+async def paused_and_resumed(client: JourneyClient) -> None:
     """Paused for two months, nothing is charged; resumed, a new period begins at once."""
     order = reference("pause")
-    subscription = await subscribed(walker, order)
-    await walker.call("POST", f"/api/subscriptions/{subscription['id']}/pause")
-    await walker.advance(2 * MONTH_DAYS * DAY_S)
-    subscription = await in_state(walker, subscription, "paused")
+    subscription = await subscribed(client, order)
+    await client.call("POST", f"/api/subscriptions/{subscription['id']}/pause")
+    await client.advance(2 * MONTH_DAYS * DAY_S)
+    subscription = await in_state(client, subscription, "paused")
     expect(subscription.get("renewals", []), [], "renewals while paused")
-    reply = await walker.call("POST", f"/api/subscriptions/{subscription['id']}/resume")
+    reply = await client.call("POST", f"/api/subscriptions/{subscription['id']}/resume")
     expect((reply.status, reply.json["status"]), (200, "active"), "resumed")
-    await renewed(walker, subscription, 1)
+    await renewed(client, subscription, 1)
 
 
-async def amount_changed(walker: Walker) -> None:
+async def amount_changed(client: JourneyClient) -> None:
     """Another amount from the next period on."""
     order = reference("amount")
-    subscription = await subscribed(walker, order)
+    subscription = await subscribed(client, order)
     change = {"amount": {"currency": "IDR", "value": 75_000}}
-    await walker.call("PATCH", f"/api/subscriptions/{subscription['id']}", change)
-    await walker.advance(MONTH_DAYS * DAY_S)
-    subscription = await renewed(walker, subscription, 1)
-    truth = await walker.twin(
+    await client.call("PATCH", f"/api/subscriptions/{subscription['id']}", change)
+    await client.advance(MONTH_DAYS * DAY_S)
+    subscription = await renewed(client, subscription, 1)
+    truth = await client.twin(
         "GET", f"/twin/payments?reference={subscription['renewals'][0]['reference']}"
     )
     expect(truth["payments"][0]["amount"]["value"], 75_000, "the amount at the twin")
 
 
-async def subscribed(walker: Walker, order: str, **plan: Any) -> dict[str, Any]:
+async def subscribed(client: JourneyClient, order: str, **plan: Any) -> dict[str, Any]:
     """A subscription whose first period is paid and whose token exists."""
-    made = await walker.call("POST", "/api/plans", plan_of(order, **plan))
+    made = await client.call("POST", "/api/plans", plan_of(order, **plan))
     expect(made.status, _CREATED, "the plan")
     body = {
         "plan": made.json["id"],
@@ -121,11 +121,11 @@ async def subscribed(walker: Walker, order: str, **plan: Any) -> dict[str, Any]:
         "channel": "Web",
         "browserInfo": BROWSER_INFO,
     }
-    reply = await walker.call("POST", "/api/subscriptions", body, key=order)
+    reply = await client.call("POST", "/api/subscriptions", body, key=order)
     expect((reply.status, reply.json["status"]), (_CREATED, "incomplete"), "the sign-up")
-    await walker.details(await walker.shopper(reply.json["payment"]["action"], "approve"))
-    await walker.advance(_SETTLED_S)
-    return await in_state(walker, reply.json, "trialing" if plan.get("trialDays") else "active")
+    await client.details(await client.shopper(reply.json["payment"]["action"], "approve"))
+    await client.advance(_SETTLED_S)
+    return await in_state(client, reply.json, "trialing" if plan.get("trialDays") else "active")
 
 
 def plan_of(order: str, **more: Any) -> dict[str, Any]:
@@ -138,24 +138,28 @@ def plan_of(order: str, **more: Any) -> dict[str, Any]:
     }
 
 
-async def in_state(walker: Walker, subscription: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+async def in_state(
+    client: JourneyClient, subscription: Mapping[str, Any], wanted: str
+) -> dict[str, Any]:
     """Wait until a subscription stands where it should; give it."""
 
     async def look() -> dict[str, Any]:
         found: dict[str, Any] = (
-            await walker.call("GET", f"/api/subscriptions/{subscription['id']}")
+            await client.call("GET", f"/api/subscriptions/{subscription['id']}")
         ).json
         return found
 
     return await until(look, lambda found: found["status"] == wanted, f"status {wanted}")
 
 
-async def renewed(walker: Walker, subscription: Mapping[str, Any], count: int) -> dict[str, Any]:
+async def renewed(
+    client: JourneyClient, subscription: Mapping[str, Any], count: int
+) -> dict[str, Any]:
     """Wait until a subscription has that many renewals, all of them paid; give it."""
 
     async def look() -> dict[str, Any]:
         found: dict[str, Any] = (
-            await walker.call("GET", f"/api/subscriptions/{subscription['id']}")
+            await client.call("GET", f"/api/subscriptions/{subscription['id']}")
         ).json
         return found
 
@@ -166,31 +170,31 @@ async def renewed(walker: Walker, subscription: Mapping[str, Any], count: int) -
     return await until(look, is_paid, f"{count} renewals paid")
 
 
-async def disabled(walker: Walker, subscription: Mapping[str, Any]) -> None:
+async def disabled(client: JourneyClient, subscription: Mapping[str, Any]) -> None:
     """Disable the shopper's tokens at the twin, and wait for Kasir's event."""
-    of_shopper = await walker.twin("GET", f"/twin/tokens?shopperReference={_shopper(subscription)}")
+    of_shopper = await client.twin("GET", f"/twin/tokens?shopperReference={_shopper(subscription)}")
     for token in of_shopper["tokens"]:
         path = f"/twin/tokens/{token['storedPaymentMethodId']}"
-        await walker.twin("POST", path, {"do": "disable"})
+        await client.twin("POST", path, {"do": "disable"})
 
     async def look() -> list[str]:
-        events = (await walker.every_event())[-20:]
+        events = (await client.every_event())[-20:]
         gone = [event["data"] for event in events if event["type"] == "token.disabled"]
         return [data["shopperReference"] for data in gone]
 
     await until(look, lambda gone: _shopper(subscription) in gone, "token.disabled")
 
 
-async def _charges(walker: Walker, order: str) -> int:
-    truth = await walker.twin("GET", f"/twin/payments?reference={order}")
+async def _charges(client: JourneyClient, order: str) -> int:
+    truth = await client.twin("GET", f"/twin/payments?reference={order}")
     return len(truth["payments"])
 
 
 async def set_wallet(
-    walker: Walker, subscription: Mapping[str, Any], change: Mapping[str, Any]
+    client: JourneyClient, subscription: Mapping[str, Any], change: Mapping[str, Any]
 ) -> None:
     """Change what the shopper's wallet can do at the twin."""
-    await walker.twin("PUT", f"/twin/wallets/{_shopper(subscription)}", change)
+    await client.twin("PUT", f"/twin/wallets/{_shopper(subscription)}", change)
 
 
 def _shopper(subscription: Mapping[str, Any]) -> str:

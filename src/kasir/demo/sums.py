@@ -12,78 +12,78 @@ import aiohttp
 
 from kasir.adyen.notifications import item_from
 from kasir.adyen.signing import key_from_hex, sign, signed_text
-from kasir.demo.client import Reply, Walker, expect, reference, until
+from kasir.demo.client import JourneyClient, Reply, expect, reference, until
 
 _HOUR_S: Final = 3600
 _AMOUNT: Final = 25_000
 
 
-async def early_reversal(walker: Walker) -> None:
+async def early_reversal(client: JourneyClient) -> None:
     """A reversal is requested before the capture is notified: while it is open it holds the sum."""
     order = reference("early-reversal")
-    await walker.knobs(capture="manual")
-    await walker.faults(
+    await client.knobs(capture="manual")
+    await client.faults(
         {"fault": "delay_notice", "eventCode": "CANCEL_OR_REFUND", "reference": order}
         | {"seconds": float(_HOUR_S)}
     )
-    payment = await _paid(walker, order, additionalData={"manualCapture": "true"})
-    await walker.knobs()
+    payment = await _paid(client, order, additionalData={"manualCapture": "true"})
+    await client.knobs()
     for change, body in (("captures", _amount()), ("reversals", {})):
-        expect((await _change(walker, payment, change, body)).status, 201, change)
-    await walker.comes_to(order, "captured", _AMOUNT)
-    again = await _change(walker, payment, "captures", _amount())
+        expect((await _change(client, payment, change, body)).status, 201, change)
+    await client.comes_to(order, "captured", _AMOUNT)
+    again = await _change(client, payment, "captures", _amount())
     expect((again.status, again.json["errorCode"]), (422, "137"), "a second capture")
-    refund = await _change(walker, payment, "refunds", _amount())
+    refund = await _change(client, payment, "refunds", _amount())
     expect((refund.status, refund.json["errorCode"]), (422, "137"), "a refund meanwhile")
     held = f"{_AMOUNT} are held by a reversal whose end is not known yet"
     expect(held in refund.json["message"], True, f"what holds it, in {refund.json['message']!r}")
-    await walker.faults()
-    await walker.advance(_HOUR_S + 1)
-    await walker.comes_to(order, "refunded", _AMOUNT)
+    await client.faults()
+    await client.advance(_HOUR_S + 1)
+    await client.comes_to(order, "refunded", _AMOUNT)
 
 
-async def charged_back(walker: Walker) -> None:
+async def charged_back(client: JourneyClient) -> None:
     """What was charged back is not refunded too; once the chargeback is reversed it may be."""
     order = reference("charged-back")
-    payment = await _paid(walker, order)
+    payment = await _paid(client, order)
     dispute = secrets.token_hex(8).upper()
-    await _notify(walker, payment, "CHARGEBACK", dispute)
-    await walker.comes_to(order, "chargedBack", _AMOUNT)
-    refund = await _change(walker, payment, "refunds", _amount())
+    await _notify(client, payment, "CHARGEBACK", dispute)
+    await client.comes_to(order, "chargedBack", _AMOUNT)
+    refund = await _change(client, payment, "refunds", _amount())
     expect((refund.status, refund.json["errorCode"]), (422, "137"), "a refund")
     left = "at most 0 IDR can still be refunded"
     expect(left in refund.json["message"], True, f"what is left, in {refund.json['message']!r}")
-    await _notify(walker, payment, "CHARGEBACK_REVERSED", dispute)
-    await walker.comes_to(order, "chargedBack", 0)
-    refund = await _change(walker, payment, "refunds", _amount())
+    await _notify(client, payment, "CHARGEBACK_REVERSED", dispute)
+    await client.comes_to(order, "chargedBack", 0)
+    refund = await _change(client, payment, "refunds", _amount())
     expect(refund.status, 201, "a refund after the reversal")
-    await walker.comes_to(order, "refunded", _AMOUNT)
+    await client.comes_to(order, "refunded", _AMOUNT)
 
 
-async def capture_then_dispute(walker: Walker) -> None:
+async def capture_then_dispute(client: JourneyClient) -> None:
     """The shop gets the events of a capture and of a dispute, which shows its deadline."""
     order = reference("disputed")
-    await walker.knobs(capture="manual")
-    payment = await _paid(walker, order, additionalData={"manualCapture": "true"})
-    expect((await _change(walker, payment, "captures", _amount())).status, 201, "the capture")
-    await _gets_event(walker, order, "capture.succeeded")
+    await client.knobs(capture="manual")
+    payment = await _paid(client, order, additionalData={"manualCapture": "true"})
+    expect((await _change(client, payment, "captures", _amount())).status, 201, "the capture")
+    await _gets_event(client, order, "capture.succeeded")
     path = f"/twin/payments/{payment['pspReference']}/disputes"
-    dispute = (await walker.twin("POST", path, {"reason": "No coffee"}))["pspReference"]
-    await _gets_event(walker, order, "payment.dispute_opened")
-    (shown,) = (await walker.newest(order))["disputes"]
+    dispute = (await client.twin("POST", path, {"reason": "No coffee"}))["pspReference"]
+    await _gets_event(client, order, "payment.dispute_opened")
+    (shown,) = (await client.newest(order))["disputes"]
     seen = (shown["reference"], shown["status"], shown["reason"], "deadline" in shown)
     expect(seen, (dispute, "open", "No coffee", True), "the dispute")
-    await walker.twin("POST", path, {"event": "CHARGEBACK"})
-    await _gets_event(walker, order, "payment.charged_back")
-    (shown,) = (await walker.newest(order))["disputes"]
+    await client.twin("POST", path, {"event": "CHARGEBACK"})
+    await _gets_event(client, order, "payment.charged_back")
+    (shown,) = (await client.newest(order))["disputes"]
     expect((shown["reference"], shown["status"]), (dispute, "charged_back"), "the same dispute")
 
 
-async def _gets_event(walker: Walker, order: str, kind: str) -> None:
+async def _gets_event(client: JourneyClient, order: str, kind: str) -> None:
     """Wait until there is an event of this type."""
 
     async def look() -> list[str]:
-        return [event["type"] for event in await walker.events(order)]
+        return [event["type"] for event in await client.events(order)]
 
     await until(look, lambda types: kind in types, f"the event {kind}")
 
@@ -92,22 +92,24 @@ def _amount() -> dict[str, Any]:
     return {"amount": {"currency": "IDR", "value": _AMOUNT}}
 
 
-async def _paid(walker: Walker, order: str, **more: Any) -> dict[str, Any]:
-    action = (await walker.pay(order, **more)).json["action"]
-    await walker.shopper(action, "approve_without_return")
-    return await walker.status(order, "authorised")
+async def _paid(client: JourneyClient, order: str, **more: Any) -> dict[str, Any]:
+    action = (await client.pay(order, **more)).json["action"]
+    await client.shopper(action, "approve_without_return")
+    return await client.status(order, "authorised")
 
 
 async def _change(
-    walker: Walker, payment: Mapping[str, Any], change: str, body: Mapping[str, Any]
+    client: JourneyClient, payment: Mapping[str, Any], change: str, body: Mapping[str, Any]
 ) -> Reply:
     path = f"/v72/payments/{payment['pspReference']}/{change}"
-    return await walker.call("POST", path, body)
+    return await client.call("POST", path, body)
 
 
-async def _notify(walker: Walker, payment: Mapping[str, Any], code: str, dispute: str) -> None:
+async def _notify(
+    client: JourneyClient, payment: Mapping[str, Any], code: str, dispute: str
+) -> None:
     """Post the notification of a dispute as Adyen does, signed."""
-    env = walker.made.environment
+    env = client.made.environment
     item: dict[str, Any] = {
         "pspReference": dispute,
         "originalReference": payment["pspReference"],
@@ -126,8 +128,8 @@ async def _notify(walker: Walker, payment: Mapping[str, Any], code: str, dispute
     body = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
     user, password = env.get("KASIR_WEBHOOK_USER", ""), env.get("KASIR_WEBHOOK_PASSWORD", "")
     auth = aiohttp.BasicAuth(user, password) if user else None
-    url = f"{walker.made.kasir_url}/webhooks/adyen"
-    async with walker.http.post(url, json=body, auth=auth) as response:
+    url = f"{client.made.kasir_url}/webhooks/adyen"
+    async with client.http.post(url, json=body, auth=auth) as response:
         expect(response.status, 202, f"{code} posted")
 
 

@@ -52,10 +52,10 @@ async def test_a_desktop_gets_a_code_and_a_phone_page_for_narrow_windows(twin: T
 
 
 async def test_if_a_phone_can_open_the_address_the_qr_code_is_above_the_link() -> None:
-    async with serving(Twin(Settings(public_url="http://192.0.2.7:8080"), Knobs())) as far:
-        there = urlsplit(await far.pay())._replace(scheme="", netloc="").geturl()
-        address = (await far.call("GET", there)).headers["Location"]
-        page = await far.call("GET", address, headers=DESKTOP)
+    async with serving(Twin(Settings(public_url="http://192.0.2.7:8080"), Knobs())) as fake_server:
+        there = urlsplit(await fake_server.pay())._replace(scheme="", netloc="").geturl()
+        address = (await fake_server.call("GET", there)).headers["Location"]
+        page = await fake_server.call("GET", address, headers=DESKTOP)
 
     assert "no phone can open it" not in page.text
     assert page.text.index("<svg") < page.text.index(f'<p><a href="{address}/phone">')

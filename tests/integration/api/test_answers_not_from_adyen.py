@@ -12,9 +12,9 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from app_client import app_client
+from fake_server import FakeServer, plain, serving
 from fakes import payment_body
-from far import Far, plain, serving
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 HTML: Final = b"<html><h1>No way through</h1></html>"
 UNAUTHORIZED: Final = (
@@ -29,7 +29,7 @@ CLASSIC: Final = "/pal/servlet/Recurring/v68/listRecurringDetails"
 class Shop:
     """A shop that calls a Kasir in front of a fake of Adyen."""
 
-    far: Far
+    fake_server: FakeServer
     http: httpx.AsyncClient
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
@@ -56,11 +56,11 @@ class Shop:
 async def shop(fresh_database: str) -> AsyncIterator[Shop]:
     """Kasir's app in this process, between a shop and a fake of Adyen."""
     async with (
-        serving() as far,
-        kasir_on(fresh_database, ADYEN_TWIN_URL=far.url, KASIR_API_KEY="shop-key") as kasir,
+        serving() as fake_server,
+        kasir_on(fresh_database, ADYEN_TWIN_URL=fake_server.url, KASIR_API_KEY="shop-key") as kasir,
         app_client(kasir) as http,
     ):
-        yield Shop(far, http)
+        yield Shop(fake_server, http)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ async def shop(fresh_database: str) -> AsyncIterator[Shop]:
 async def test_an_answer_not_from_adyen_is_returned_in_adyens_format(
     shop: Shop, method: str, path: str, body: Any
 ) -> None:
-    shop.far.handler = plain(404, HTML, pspReference="PSP-1")
+    shop.fake_server.handler = plain(404, HTML, pspReference="PSP-1")
     lost = await shop.call(method, path, body)
-    shop.far.handler = plain(502, HTML)
+    shop.fake_server.handler = plain(502, HTML)
     broken = await shop.call(method, path, body)
-    shop.far.handler = plain(200, HTML)
+    shop.fake_server.handler = plain(200, HTML)
     captured = await shop.call(method, path, body)
 
     assert lost.json() == {
@@ -99,7 +99,7 @@ async def test_an_answer_not_from_adyen_is_returned_in_adyens_format(
 
 
 async def test_a_payment_answered_only_by_a_broken_proxy_is_unknown(shop: Shop) -> None:
-    shop.far.handler = plain(502, HTML)
+    shop.fake_server.handler = plain(502, HTML)
     said = await shop.pays("key-1")
 
     assert (said.status_code, said.json()["errorCode"]) == (503, "703")
@@ -110,19 +110,19 @@ async def test_a_payment_answered_only_by_a_broken_proxy_is_unknown(shop: Shop) 
 async def test_a_payment_that_never_reached_adyen_failed_and_its_key_returns_that(
     shop: Shop,
 ) -> None:
-    shop.far.handler = plain(404, HTML)
+    shop.fake_server.handler = plain(404, HTML)
     said = await shop.pays("key-1")
     again = await shop.pays("key-1")
 
     assert (said.status_code, said.json()["errorType"]) == (404, "configuration")
     assert again.content == said.content
-    assert len(shop.far.asked) == 1
+    assert len(shop.fake_server.asked) == 1
     assert await shop.status() == "failed"
 
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_401_not_from_adyen_names_the_setting(shop: Shop, status: int) -> None:
-    shop.far.handler = plain(status, HTML)
+    shop.fake_server.handler = plain(status, HTML)
     said = await shop.pays("key-1")
 
     assert (said.status_code, said.json()["status"]) == (status, status)
@@ -137,7 +137,7 @@ async def test_a_401_not_from_adyen_names_the_setting(shop: Shop, status: int) -
 async def test_adyens_refusal_of_kasirs_key_is_returned_and_logged(
     shop: Shop, method: str, path: str, body: Any
 ) -> None:
-    shop.far.handler = plain(401, UNAUTHORIZED)
+    shop.fake_server.handler = plain(401, UNAUTHORIZED)
     with capture_logs() as logs:
         said = await shop.call(method, path, body)
 
@@ -150,13 +150,13 @@ async def test_adyens_refusal_of_kasirs_key_is_returned_and_logged(
 
 async def test_adyens_own_errors_and_empty_answers_are_returned_unchanged(shop: Shop) -> None:
     body = b'{ "errorCode" : "905", "errorType":"configuration", "status":500 , "new":[1] }'
-    shop.far.handler = plain(500, body)
+    shop.fake_server.handler = plain(500, body)
     error = await shop.call("POST", "/v72/paymentMethods", {"channel": "Web"})
 
     async def removed(_: web.Request) -> web.StreamResponse:
         return web.Response(status=204)
 
-    shop.far.handler = removed
+    shop.fake_server.handler = removed
     gone = await shop.http.delete(
         "/v72/storedPaymentMethods/TOKEN?shopperReference=shopper-1",
         headers={"X-API-Key": "shop-key"},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes import payment_body
-from kasir.demo.client import Walker, until
+from kasir.demo.client import JourneyClient, until
 from paid_payment import paid_payment
 from raw_http import Caller, Said, is_adyens_error
 
@@ -35,7 +35,7 @@ async def until_refunded(caller: Caller, reference: str, value: int) -> dict[str
 
 @pytest.mark.parametrize("version", [71, 72])
 async def test_a_refund_is_received_in_adyens_format_and_then_confirmed(
-    caller: Caller, walker: Walker, version: int
+    caller: Caller, walker: JourneyClient, version: int
 ) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
     said = await refund(caller, psp, 10_000, version=version)
@@ -50,7 +50,9 @@ async def test_a_refund_is_received_in_adyens_format_and_then_confirmed(
     assert theirs["refunded"] == 10_000
 
 
-async def test_refunds_add_up_to_at_most_what_was_captured(caller: Caller, walker: Walker) -> None:
+async def test_refunds_add_up_to_at_most_what_was_captured(
+    caller: Caller, walker: JourneyClient
+) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
     first, second = await refund(caller, psp, 20_000), await refund(caller, psp, 5_000)
     third = await refund(caller, psp, 1)
@@ -61,7 +63,9 @@ async def test_refunds_add_up_to_at_most_what_was_captured(caller: Caller, walke
     assert "Field 'amount.value' is not valid: at most 0 IDR" in third.json["message"]
 
 
-async def test_fifty_refunds_at_once_are_two_at_the_twin(caller: Caller, walker: Walker) -> None:
+async def test_fifty_refunds_at_once_are_two_at_the_twin(
+    caller: Caller, walker: JourneyClient
+) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
     answers = await asyncio.gather(*(refund(caller, psp, 10_000) for _ in range(50)))
     await until_refunded(caller, reference, 20_000)
@@ -71,7 +75,7 @@ async def test_fifty_refunds_at_once_are_two_at_the_twin(caller: Caller, walker:
     assert theirs["refunded"] == 20_000
 
 
-async def test_the_same_key_is_one_refund(caller: Caller, walker: Walker) -> None:
+async def test_the_same_key_is_one_refund(caller: Caller, walker: JourneyClient) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
     key = f"refund-{psp}"
     first, again = [await refund(caller, psp, 10_000, key=key) for _ in range(2)]
@@ -102,7 +106,12 @@ async def test_the_same_key_is_one_refund(caller: Caller, walker: Walker) -> Non
     ],
 )
 async def test_an_invalid_change_names_its_field_and_changes_nothing(
-    caller: Caller, walker: Walker, change: str, body: dict[str, Any], status: int, field: str
+    caller: Caller,
+    walker: JourneyClient,
+    change: str,
+    body: dict[str, Any],
+    status: int,
+    field: str,
 ) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
     before = await caller.at_the_twin(reference)
@@ -126,14 +135,14 @@ async def test_a_payment_that_is_not_kasirs_is_not_changed(
     assert await caller.kept() == before
 
 
-async def test_an_unknown_change_is_404(caller: Caller, walker: Walker) -> None:
+async def test_an_unknown_change_is_404(caller: Caller, walker: JourneyClient) -> None:
     _, psp = await paid_payment(caller, walker, "CHG")
     said = await caller.post(f"/v72/payments/{psp}/donations", rupiah(1))
 
     assert (said.status, is_adyens_error(said)) == (404, True)
 
 
-async def test_a_reversal_returns_the_whole_amount(caller: Caller, walker: Walker) -> None:
+async def test_a_reversal_returns_the_whole_amount(caller: Caller, walker: JourneyClient) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
     said = await caller.post(f"/v72/payments/{psp}/reversals", {})
     await until_refunded(caller, reference, 25_000)
@@ -142,7 +151,7 @@ async def test_a_reversal_returns_the_whole_amount(caller: Caller, walker: Walke
 
 
 async def test_an_attempt_is_cancelled_by_the_shops_reference(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     reference = f"CHG-{secrets.token_hex(6)}"
     await caller.post("/v72/payments", payment_body(reference=reference))
@@ -174,7 +183,7 @@ async def test_an_invalid_cancel_names_its_field(
 
 
 async def test_a_refund_by_a_reference_that_no_notification_confirmed_is_to_be_retried(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     reference = f"CHG-{secrets.token_hex(6)}"
     late = {"fault": "delay_notice", "reference": reference, "seconds": 3_600.0}

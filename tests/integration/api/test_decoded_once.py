@@ -10,14 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
+from fake_server import plain
+from fake_server import serving as serving_far
 from fakes import BROWSER, NOW, payment_body
-from far import plain
-from far import serving as serving_far
 from kasir.adyen import texts
 from kasir.library import kasir_of
 from kasir.money import IDR, Money
 from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
-from opened import kasir_on
+from opened_kasir import kasir_on
 from served import Served, served
 
 REQUEST, REPLY = "request", "reply"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes import payment_body
-from kasir.demo.client import Walker, until
+from kasir.demo.client import JourneyClient, until
 from paid_payment import paid_payment
 from raw_http import Caller, Said, is_adyens_error
 
@@ -27,7 +27,7 @@ def message(said: Said, status: int) -> str:
 
 @pytest.mark.parametrize("change", ["refunds", "captures", "cancels", "reversals"])
 async def test_a_change_of_a_refund_is_refused_with_the_pspreference_of_its_payment(
-    caller: Caller, walker: Walker, change: str
+    caller: Caller, walker: JourneyClient, change: str
 ) -> None:
     _, psp = await paid_payment(caller, walker, "SAY")
     refund = (await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))).json["pspReference"]
@@ -40,7 +40,7 @@ async def test_a_change_of_a_refund_is_refused_with_the_pspreference_of_its_paym
 
 
 async def test_a_refund_of_a_capture_is_refused_with_the_pspreference_of_its_payment(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     reference = f"SAY-{secrets.token_hex(6)}"
     body = payment_body(reference=reference, captureDelayHours=48)
@@ -86,7 +86,7 @@ async def test_a_cancel_by_an_unknown_reference_names_the_field_that_was_sent(
 
 
 async def test_a_cancel_by_reference_of_a_refunded_payment_names_the_field_that_was_sent(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     reference, psp = await paid_payment(caller, walker, "SAY")
     await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))
@@ -180,7 +180,7 @@ async def test_what_does_not_exist_is_answered_with_where_to_find_ids(
 async def test_a_key_in_use_is_answered_with_retry(caller: Caller) -> None:
     reference = key = f"SAY-{secrets.token_hex(6)}"
     slow = {"fault": "slow_reply", "call": "payments", "reference": reference, "seconds": 2}
-    async with caller.http.put(f"{caller.house.twin_url}/twin/faults", json=[slow]) as planned:
+    async with caller.http.put(f"{caller.system.twin_url}/twin/faults", json=[slow]) as planned:
         assert planned.status == 200
     body = payment_body(reference=reference)
     first = asyncio.create_task(caller.post("/v72/payments", body, key=key))
@@ -188,7 +188,7 @@ async def test_a_key_in_use_is_answered_with_retry(caller: Caller) -> None:
     await until(lambda: caller.at_the_twin(reference), bool, "the first one under way")
     second = await caller.post("/v72/payments", body, key=key)
     await first
-    async with caller.http.delete(f"{caller.house.twin_url}/twin/faults"):
+    async with caller.http.delete(f"{caller.system.twin_url}/twin/faults"):
         pass
 
     assert message(second, 409).endswith("Ask again in a moment.")

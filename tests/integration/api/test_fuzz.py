@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemathesis.core.result import Ok
 
 from fakes import BROWSER, payment_body
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 from raw_http import ERROR_TYPES
 
 ADYENS = {"status", "errorCode", "message", "errorType", "pspReference"}
@@ -27,8 +27,8 @@ BOUNDED = settings(
 )
 
 
-def test_no_request_that_the_document_allows_is_a_server_error(house: Stage) -> None:
-    document = schemathesis.openapi.from_url(f"{house.kasir_url}/api/openapi.json")
+def test_no_request_that_the_document_allows_is_a_server_error(system: RunningDemo) -> None:
+    document = schemathesis.openapi.from_url(f"{system.kasir_url}/api/openapi.json")
     found = list(document.get_all_operations())
     operations = [one.ok() for one in found if isinstance(one, Ok)]
     told: set[str] = set()
@@ -37,7 +37,7 @@ def test_no_request_that_the_document_allows_is_a_server_error(house: Stage) -> 
         @BOUNDED
         @given(operation.as_strategy())
         def holds(case: Any) -> None:
-            said = case.call(headers={"X-API-Key": house.api_key}, timeout=20)
+            said = case.call(headers={"X-API-Key": system.api_key}, timeout=20)
             told.add(f"{said.status_code // 100}xx")
 
             assert said.status_code < 500, f"{operation.label}: {said.text}"
@@ -90,12 +90,12 @@ spoilt = st.builds(
 )
 @settings(max_examples=150)
 def test_a_changed_payment_is_answered_in_adyens_format(
-    house: Stage, body: dict[str, Any], path: str, version: int
+    system: RunningDemo, body: dict[str, Any], path: str, version: int
 ) -> None:
     answer = requests.post(
-        f"{house.kasir_url}/v{version}{path}",
+        f"{system.kasir_url}/v{version}{path}",
         data=json.dumps(body).encode(),
-        headers={"X-API-Key": house.api_key, "Idempotency-Key": secrets.token_hex(16)},
+        headers={"X-API-Key": system.api_key, "Idempotency-Key": secrets.token_hex(16)},
         timeout=20,
     )
 

@@ -14,16 +14,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 from kasir.limits import Limits
 
 LARGE: Final = b"x" * (10 * 1024 * 1024)
 
 
-def by_urllib(house: Stage, path: str, api_key: str) -> tuple[int, bytes]:
+def by_urllib(system: RunningDemo, path: str, api_key: str) -> tuple[int, bytes]:
     """Post as Python's urllib does: the whole body first, on a connection that is then closed."""
     headers = {"X-API-Key": api_key, "Content-Type": "application/json"}
-    request = urllib.request.Request(house.kasir_url + path, LARGE, headers)
+    request = urllib.request.Request(system.kasir_url + path, LARGE, headers)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read()
@@ -31,13 +31,13 @@ def by_urllib(house: Stage, path: str, api_key: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def twice_on_one_connection(house: Stage, path: str) -> list[int]:
+def twice_on_one_connection(system: RunningDemo, path: str) -> list[int]:
     """Post as `requests` does: the whole body first, on a connection that is reused."""
-    host = urlsplit(house.kasir_url)
+    host = urlsplit(system.kasir_url)
     said = []
     with closing(http.client.HTTPConnection(host.hostname or "", host.port, timeout=60)) as shop:
         for _ in range(2):
-            shop.request("POST", path, LARGE, {"X-API-Key": house.api_key})
+            shop.request("POST", path, LARGE, {"X-API-Key": system.api_key})
             with shop.getresponse() as answer:
                 answer.read()
                 said.append(answer.status)
@@ -61,31 +61,33 @@ def twice_on_one_connection(house: Stage, path: str) -> list[int]:
     ],
 )
 async def test_a_client_that_sends_too_much_receives_the_reason(
-    house: Stage, path: str, status: int
+    system: RunningDemo, path: str, status: int
 ) -> None:
-    told, body = await asyncio.to_thread(by_urllib, house, path, house.api_key)
+    told, body = await asyncio.to_thread(by_urllib, system, path, system.api_key)
 
     assert told == status
     if path.startswith(("/v7", "/pal", "/api")):
         assert json.loads(body)["status"] == status
 
 
-async def test_a_client_that_sends_much_without_a_key_receives_the_error(house: Stage) -> None:
-    told, body = await asyncio.to_thread(by_urllib, house, "/v72/payments", "")
+async def test_a_client_that_sends_much_without_a_key_receives_the_error(
+    system: RunningDemo,
+) -> None:
+    told, body = await asyncio.to_thread(by_urllib, system, "/v72/payments", "")
 
     assert (told, json.loads(body)["errorType"]) == (401, "security")
 
 
 @pytest.mark.parametrize("path", ["/v72/payments", "/webhooks/adyen", "/pay/PL_NOWHERE"])
-async def test_a_reused_connection_receives_each_response(house: Stage, path: str) -> None:
-    said = await asyncio.to_thread(twice_on_one_connection, house, path)
+async def test_a_reused_connection_receives_each_response(system: RunningDemo, path: str) -> None:
+    said = await asyncio.to_thread(twice_on_one_connection, system, path)
 
     assert said in ([413, 413], [404, 404])
 
 
-def sent_without_end(house: Stage, path: str) -> tuple[bytes, int]:
+def sent_without_end(system: RunningDemo, path: str) -> tuple[bytes, int]:
     """Send an endless body; returns the response, and how much of the body was read."""
-    host, sent = urlsplit(house.kasir_url), 0
+    host, sent = urlsplit(system.kasir_url), 0
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n".encode()
     with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as stranger:
         stranger.sendall(head)
@@ -98,15 +100,15 @@ def sent_without_end(house: Stage, path: str) -> tuple[bytes, int]:
 
 
 @pytest.mark.parametrize("path", ["/v72/payments", "/webhooks/adyen", "/pay/PL_NOWHERE"])
-async def test_an_endless_body_is_read_up_to_the_limit(house: Stage, path: str) -> None:
-    _, sent = await asyncio.to_thread(sent_without_end, house, path)
+async def test_an_endless_body_is_read_up_to_the_limit(system: RunningDemo, path: str) -> None:
+    _, sent = await asyncio.to_thread(sent_without_end, system, path)
 
     # The limit does not count what is in the sockets' buffers.
     assert sent < 2 * Limits().drained_bytes_max
 
 
-async def test_a_client_that_expects_100_continue_is_answered_at_once(house: Stage) -> None:
-    host = urlsplit(house.kasir_url)
+async def test_a_client_that_expects_100_continue_is_answered_at_once(system: RunningDemo) -> None:
+    host = urlsplit(system.kasir_url)
     head = (
         "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n"
         "Expect: 100-continue\r\n\r\n"

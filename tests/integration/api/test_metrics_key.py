@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app_client import app_client
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 
 @asynccontextmanager

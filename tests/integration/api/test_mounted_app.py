@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from door import door
+from in_process_app import door
 
 
 async def test_the_app_leaves_the_garbage_collector_to_its_host(

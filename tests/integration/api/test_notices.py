@@ -16,7 +16,7 @@ from kasir.adyen.signing import key_from_hex, sign
 from kasir.cli.operator import list_notices
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 STATES: Final = ("held", "waiting", "foreign", "unheard_of", "unread", "read", "ignored")
 TOKEN: Final = "TOKENTOKENTOKEN1"

@@ -26,7 +26,7 @@ def link_body(**changes: Any) -> dict[str, Any]:
 
 async def now_of(caller: Caller) -> datetime:
     """The twin's time, which Kasir uses here."""
-    async with caller.http.get(f"{caller.house.twin_url}/twin/clock") as response:
+    async with caller.http.get(f"{caller.system.twin_url}/twin/clock") as response:
         return datetime.fromisoformat((await response.json())["now"])
 
 
@@ -38,7 +38,7 @@ async def test_a_link_is_created_and_returned(caller: Caller, version: int) -> N
 
     assert (made.status, shown.status) == (201, 200)
     assert made.json["status"] == "active"
-    assert made.json["url"] == f"{caller.house.kasir_url}/pay/{made.json['id']}"
+    assert made.json["url"] == f"{caller.system.kasir_url}/pay/{made.json['id']}"
     assert made.json["merchantAccount"] == "TwinMerchant"
     assert {name: made.json[name] for name in body} == body
     assert shown.json == made.json

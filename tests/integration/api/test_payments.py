@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from fakes import payment_body
-from kasir.demo.client import Walker, redirect_result
+from kasir.demo.client import JourneyClient, redirect_result
 from raw_http import Caller, Said, is_adyens_error
 
 
@@ -19,7 +19,7 @@ def new_reference() -> str:
     return f"ORDER-{secrets.token_hex(6)}"
 
 
-async def paid(caller: Caller, walker: Walker, do: str = "approve") -> tuple[str, str]:
+async def paid(caller: Caller, walker: JourneyClient, do: str = "approve") -> tuple[str, str]:
     """Start a payment and let the shopper act; returns its reference and the redirectResult."""
     reference = new_reference()
     started = await caller.post("/v72/payments", payment_body(reference=reference))
@@ -90,7 +90,7 @@ async def test_an_invalid_request_for_methods_names_its_field(
 
 @pytest.mark.parametrize("version", [71, 72])
 async def test_the_answer_is_adyens_and_the_payment_is_stored(
-    caller: Caller, walker: Walker, version: int
+    caller: Caller, walker: JourneyClient, version: int
 ) -> None:
     reference = new_reference()
     body = payment_body(reference=reference, shopperReference="shopper-1")
@@ -239,7 +239,7 @@ async def test_after_concurrent_calls_the_key_returns_the_one_answer(caller: Cal
     ],
 )
 async def test_repeated_details_return_the_first_answer(
-    caller: Caller, walker: Walker, do: str, result: str, status: str
+    caller: Caller, walker: JourneyClient, do: str, result: str, status: str
 ) -> None:
     reference, brought = await paid(caller, walker, do)
     first = await details(caller, brought)
@@ -254,7 +254,7 @@ async def test_repeated_details_return_the_first_answer(
 
 
 async def test_twenty_concurrent_details_get_one_answer_and_never_704(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     _, brought = await paid(caller, walker)
     answers = await asyncio.gather(*(details(caller, brought) for _ in range(20)))
@@ -265,7 +265,7 @@ async def test_twenty_concurrent_details_get_one_answer_and_never_704(
 
 
 async def test_an_encoded_result_is_the_same_as_a_decoded_one(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     _, brought = await paid(caller, walker)
     encoded = quote(brought, safe="")
@@ -277,7 +277,7 @@ async def test_an_encoded_result_is_the_same_as_a_decoded_one(
     assert second.body == first.body
 
 
-async def test_details_are_the_same_in_both_versions(caller: Caller, walker: Walker) -> None:
+async def test_details_are_the_same_in_both_versions(caller: Caller, walker: JourneyClient) -> None:
     _, brought = await paid(caller, walker)
     older = await details(caller, brought, version=71)
     newer = await details(caller, brought, version=72)
@@ -286,7 +286,7 @@ async def test_details_are_the_same_in_both_versions(caller: Caller, walker: Wal
     assert newer.body == older.body
 
 
-async def test_more_fields_in_details_change_nothing(caller: Caller, walker: Walker) -> None:
+async def test_more_fields_in_details_change_nothing(caller: Caller, walker: JourneyClient) -> None:
     _, brought = await paid(caller, walker)
     body = {"details": {"redirectResult": brought, "payload": "x"}, "paymentData": "y"}
     said = await caller.post("/v72/payments/details", body)
@@ -325,7 +325,7 @@ async def test_details_without_a_result_name_it(caller: Caller, body: dict[str, 
 
 
 async def test_a_payment_completes_although_the_shopper_never_returns(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     reference = new_reference()
     started = await caller.post("/v72/payments", payment_body(reference=reference))
@@ -337,7 +337,7 @@ async def test_a_payment_completes_although_the_shopper_never_returns(
 
 
 async def test_the_shops_own_query_is_kept_in_the_return_url(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     reference = new_reference()
     url = "https://shop.example/return?order=1&note=caf%C3%A9#part"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kasir.web import health
-from opened import kasir_on
-from swallowing import way_to
+from opened_kasir import kasir_on
+from silent_network import way_to
 
 
 @pytest.mark.parametrize(

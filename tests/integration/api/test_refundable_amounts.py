@@ -11,14 +11,14 @@ from typing import Any
 import pytest_asyncio
 
 from fakes import notification_item, payment_body
-from kasir.demo.client import Walker, until
+from kasir.demo.client import JourneyClient, until
 from raw_http import Caller, Said
 
 WHOLE = 25_000
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def by_hand(walker: Walker) -> AsyncIterator[None]:
+async def by_hand(walker: JourneyClient) -> AsyncIterator[None]:
     """The shop captures by separate calls, at the twin and in its own requests."""
     await walker.twin("PUT", "/twin/knobs", {"capture": "manual", "severalCaptures": True})
     yield
@@ -29,7 +29,7 @@ async def by_hand(walker: Walker) -> AsyncIterator[None]:
 class Sale:
     """An authorised payment of 25,000 rupiah, and calls to change it."""
 
-    def __init__(self, caller: Caller, walker: Walker) -> None:
+    def __init__(self, caller: Caller, walker: JourneyClient) -> None:
         self.caller, self.walker = caller, walker
         self.reference = f"SUM-{secrets.token_hex(6)}"
         self.psp = ""
@@ -54,7 +54,7 @@ class Sale:
             "originalReference": self.psp,
             "merchantReference": self.reference,
         }
-        key = self.caller.house.environment["ADYEN_HMAC_KEY"]
+        key = self.caller.system.environment["ADYEN_HMAC_KEY"]
         item = notification_item(key=key, **(fields | changes))
         box = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
         said = await self.caller.call("POST", "/webhooks/adyen", json.dumps(box).encode())
@@ -92,7 +92,7 @@ MANUAL = {"additionalData": {"manualCapture": "true"}}
 
 
 async def test_a_reversal_requested_before_the_capture_is_notified_reserves_the_whole_amount(
-    caller: Caller, walker: Walker, by_hand: None
+    caller: Caller, walker: JourneyClient, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins(**MANUAL)
@@ -107,7 +107,7 @@ async def test_a_reversal_requested_before_the_capture_is_notified_reserves_the_
 
 
 async def test_after_a_failed_reversal_the_money_can_be_refunded(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
@@ -122,7 +122,7 @@ async def test_after_a_failed_reversal_the_money_can_be_refunded(
 
 
 async def test_ten_full_captures_at_once_are_one(
-    caller: Caller, walker: Walker, by_hand: None
+    caller: Caller, walker: JourneyClient, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins(**MANUAL)
@@ -139,7 +139,7 @@ async def test_ten_full_captures_at_once_are_one(
 
 
 async def test_partial_captures_add_up_to_at_most_the_whole(
-    caller: Caller, walker: Walker, by_hand: None
+    caller: Caller, walker: JourneyClient, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins(**MANUAL)
@@ -152,7 +152,7 @@ async def test_partial_captures_add_up_to_at_most_the_whole(
 
 
 async def test_a_failed_capture_can_be_requested_again(
-    caller: Caller, walker: Walker, by_hand: None
+    caller: Caller, walker: JourneyClient, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins(**MANUAL)
@@ -167,7 +167,7 @@ async def test_a_failed_capture_can_be_requested_again(
 
 
 async def test_a_capture_is_refused_while_a_cancel_is_open(
-    caller: Caller, walker: Walker, by_hand: None
+    caller: Caller, walker: JourneyClient, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins(**MANUAL)
@@ -180,7 +180,7 @@ async def test_a_capture_is_refused_while_a_cancel_is_open(
 
 
 async def test_a_capture_failed_with_a_negative_amount_adds_nothing(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
@@ -198,7 +198,7 @@ async def test_a_capture_failed_with_a_negative_amount_adds_nothing(
 
 
 async def test_a_refund_whose_answer_was_lost_reserves_its_amount(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
@@ -213,7 +213,7 @@ async def test_a_refund_whose_answer_was_lost_reserves_its_amount(
 
 
 async def test_a_payment_that_is_partly_refunded_cannot_be_cancelled(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
@@ -227,7 +227,7 @@ async def test_a_payment_that_is_partly_refunded_cannot_be_cancelled(
 
 
 async def test_a_refund_is_refused_while_a_cancel_is_open_and_allowed_after_it_failed(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
@@ -243,7 +243,9 @@ async def test_a_refund_is_refused_while_a_cancel_is_open_and_allowed_after_it_f
     assert (await sale.asks("refunds")).status == 201
 
 
-async def test_an_announced_dispute_reserves_its_amount(caller: Caller, walker: Walker) -> None:
+async def test_an_announced_dispute_reserves_its_amount(
+    caller: Caller, walker: JourneyClient
+) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
     await sale.hears("NOTIFICATION_OF_CHARGEBACK", secrets.token_hex(8).upper())
@@ -254,7 +256,9 @@ async def test_an_announced_dispute_reserves_its_amount(caller: Caller, walker: 
     assert "25000 are held by a dispute that was announced" in message(refund)
 
 
-async def test_a_charged_back_amount_cannot_be_refunded(caller: Caller, walker: Walker) -> None:
+async def test_a_charged_back_amount_cannot_be_refunded(
+    caller: Caller, walker: JourneyClient
+) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
     dispute = secrets.token_hex(8).upper()
@@ -274,7 +278,7 @@ async def test_a_charged_back_amount_cannot_be_refunded(caller: Caller, walker: 
 
 
 async def test_an_attempt_cannot_be_refunded_from_another_one(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins()
@@ -293,7 +297,7 @@ async def test_an_attempt_cannot_be_refunded_from_another_one(
 
 
 async def test_the_message_names_the_refundable_amount_and_what_reserves_the_rest(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
     await sale.begins()

@@ -15,12 +15,12 @@ import pytest
 from litestar.routes import HTTPRoute
 
 from app_client import app_client
+from fake_server import FakeServer, plain, serving
 from fakes import KEY, payment_body
-from far import Far, plain, serving
 from integration.api.test_payment_links import link_body
 from kasir.config import settings_from
 from kasir.web.app import create_app
-from opened import kasir_on
+from opened_kasir import kasir_on
 from raw_http import Caller, is_adyens_error
 
 #: Paths that ignore unknown parameters, each with its reason.
@@ -93,14 +93,14 @@ async def test_an_unknown_field_is_named(caller: Caller, method: str, path: str)
 
 
 @pytest.fixture
-async def far_shop(fresh_database: str) -> AsyncIterator[tuple[Far, httpx.AsyncClient]]:
+async def far_shop(fresh_database: str) -> AsyncIterator[tuple[FakeServer, httpx.AsyncClient]]:
     """A fake of Adyen that records its requests, and a client of the Kasir in front of it."""
     async with (
-        serving() as far,
-        kasir_on(fresh_database, ADYEN_TWIN_URL=far.url, KASIR_API_KEY="shop-key") as kasir,
+        serving() as fake_server,
+        kasir_on(fresh_database, ADYEN_TWIN_URL=fake_server.url, KASIR_API_KEY="shop-key") as kasir,
         app_client(kasir, X_API_Key="shop-key") as http,
     ):
-        yield far, http
+        yield fake_server, http
 
 
 WHOLE: Final[dict[str, dict[str, Any]]] = {
@@ -116,23 +116,23 @@ PAID: Final = b'{"resultCode":"Authorised","pspReference":"PSP-1"}'
 
 
 async def _received(
-    far_shop: tuple[Far, httpx.AsyncClient], path: str, more: dict[str, Any]
+    far_shop: tuple[FakeServer, httpx.AsyncClient], path: str, more: dict[str, Any]
 ) -> tuple[httpx.Response, dict[str, Any]]:
     """Call with more fields in the body; returns the answer, and the body that Adyen received."""
-    far, http = far_shop
-    far.handler = plain(200, PAID)
+    fake_server, http = far_shop
+    fake_server.handler = plain(200, PAID)
     if path in ("/cancels", "/payments/PSP-1/refunds"):
         await http.post("/v72/payments", json=payment_body())
-    asked = len(far.asked)
+    asked = len(fake_server.asked)
     where = path if path.startswith("/pal") else f"/v72{path}"
     said = await http.post(where, json=WHOLE[path] | more)
-    got = json.loads(far.asked[asked][2]) if len(far.asked) > asked else {}
+    got = json.loads(fake_server.asked[asked][2]) if len(fake_server.asked) > asked else {}
     return said, got
 
 
 @pytest.mark.parametrize("path", [path for path in WHOLE if path != "/payments/details"])
 async def test_a_forwarded_body_is_forwarded_whole(
-    far_shop: tuple[Far, httpx.AsyncClient], path: str
+    far_shop: tuple[FakeServer, httpx.AsyncClient], path: str
 ) -> None:
     _, got = await _received(far_shop, path, {UNKNOWN: {"deep": [1]}})
 
@@ -140,7 +140,7 @@ async def test_a_forwarded_body_is_forwarded_whole(
 
 
 async def test_details_forward_every_field_of_adyens_schema(
-    far_shop: tuple[Far, httpx.AsyncClient],
+    far_shop: tuple[FakeServer, httpx.AsyncClient],
 ) -> None:
     more: dict[str, Any] = {
         "details": {"redirectResult": "X6XtfGC3%21Y1", "payload": "P", "threeds2.fingerprint": "F"},
@@ -167,7 +167,7 @@ async def test_details_forward_every_field_of_adyens_schema(
     ],
 )
 async def test_details_with_a_field_that_adyens_schema_lacks_are_not_sent(
-    far_shop: tuple[Far, httpx.AsyncClient], more: dict[str, Any], field: str
+    far_shop: tuple[FakeServer, httpx.AsyncClient], more: dict[str, Any], field: str
 ) -> None:
     said, got = await _received(far_shop, "/payments/details", more)
 

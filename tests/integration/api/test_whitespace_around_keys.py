@@ -58,7 +58,7 @@ async def test_whitespace_within_a_key_is_part_of_it(caller: Caller) -> None:
 
 async def test_an_api_key_with_whitespace_around_it_is_accepted(caller: Caller) -> None:
     said = await caller.call(
-        "GET", "/api/payments?reference=x", api_key=f" {caller.house.api_key} "
+        "GET", "/api/payments?reference=x", api_key=f" {caller.system.api_key} "
     )
 
     assert said.status == 200

@@ -18,7 +18,7 @@ from cyclopts import App
 from command import KASIR, TWIN, environment, is_one_line, kasir
 from fakes import KEY
 from kasir.cli.main import app, main
-from kasir.demo.processes import Stage
+from kasir.demo.processes import RunningDemo
 
 NEEDED = {
     "ADYEN_API_KEY": "key",
@@ -236,12 +236,12 @@ def admitted(url: str, key: str) -> int:
         return status
 
 
-async def test_a_key_that_was_made_is_let_in_and_kept_as_a_hash_only(house: Stage) -> None:
+async def test_a_key_that_was_made_is_let_in_and_kept_as_a_hash_only(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
-    made = kasir("apikey", "create", name, **dict(house.environment))
+    made = kasir("apikey", "create", name, **dict(system.environment))
     key = made.stdout.strip()
-    status = admitted(f"{house.kasir_url}/api/payments?reference=nobody", key)
-    connection = await asyncpg.connect(house.environment["KASIR_DATABASE_URL"])
+    status = admitted(f"{system.kasir_url}/api/payments?reference=nobody", key)
+    connection = await asyncpg.connect(system.environment["KASIR_DATABASE_URL"])
     try:
         rows = await connection.fetch("SELECT * FROM api_key WHERE name = $1", name)
     finally:
@@ -254,9 +254,9 @@ async def test_a_key_that_was_made_is_let_in_and_kept_as_a_hash_only(house: Stag
     assert key not in repr(rows)
 
 
-def test_a_key_that_was_withdrawn_is_gone_and_its_name_free(house: Stage) -> None:
+def test_a_key_that_was_withdrawn_is_gone_and_its_name_free(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
-    given = dict(house.environment)
+    given = dict(system.environment)
     key = kasir("apikey", "create", name, **given).stdout.strip()
     gone, again = (kasir("apikey", "withdraw", name, **given) for _ in range(2))
     made_anew = kasir("apikey", "create", name, **given)
@@ -266,14 +266,14 @@ def test_a_key_that_was_withdrawn_is_gone_and_its_name_free(house: Stage) -> Non
     assert is_one_line(again.stderr)
     assert name in again.stderr
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        admitted(f"{house.kasir_url}/api/payments?reference=nobody", key)
+        admitted(f"{system.kasir_url}/api/payments?reference=nobody", key)
     assert made_anew.returncode == 0
     assert made_anew.stdout.strip() != key
 
 
-def test_a_second_key_of_a_name_is_refused_in_one_line(house: Stage) -> None:
+def test_a_second_key_of_a_name_is_refused_in_one_line(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
-    given = dict(house.environment)
+    given = dict(system.environment)
     first, second = (kasir("apikey", "create", name, **given) for _ in range(2))
     nameless = kasir("apikey", "create", "  ", **given)
 

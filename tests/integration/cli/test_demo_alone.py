@@ -17,8 +17,8 @@ import pytest
 
 from command import environment, is_one_line, kasir
 from kasir.demo import processes as module
-from kasir.demo.alone import StageError, alone, keep_keys, keys_of
-from kasir.demo.processes import Stage, free_port, stage
+from kasir.demo.alone import DemoError, alone, keep_keys, keys_of
+from kasir.demo.processes import RunningDemo, free_port, running_demo
 
 
 class Foreign(BaseHTTPRequestHandler):
@@ -84,9 +84,9 @@ def test_a_demo_whose_port_is_taken_says_so_in_one_line_and_shows_nobody_its_key
 
 
 def test_the_same_is_said_where_the_demo_is_started_by_a_test(folder: Path, taken: int) -> None:
-    with alone(folder), pytest.raises(StageError, match="a demo runs in"):
+    with alone(folder), pytest.raises(DemoError, match="a demo runs in"):
         begin(folder, free_port())
-    with pytest.raises(StageError, match="--twin-port"):
+    with pytest.raises(DemoError, match="--twin-port"):
         begin(folder, taken)
 
 
@@ -94,7 +94,7 @@ def test_a_twin_that_took_the_port_a_moment_before_ours_does_not_get_our_keys_ei
     folder: Path, taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "refuse_taken", lambda *_: None)
-    with pytest.raises(StageError, match=r"the twin did not start: .*cannot listen"):
+    with pytest.raises(DemoError, match=r"the twin did not start: .*cannot listen"):
         begin(folder, taken)
 
     assert Foreign.put == []
@@ -106,8 +106,8 @@ def begin(folder: Path, twin_port: int) -> None:
 
 
 @contextmanager
-def on(folder: Path, twin_port: int | None = None) -> Iterator[Stage]:
-    running: AbstractContextManager[Stage] = stage(
+def on(folder: Path, twin_port: int | None = None) -> Iterator[RunningDemo]:
+    running: AbstractContextManager[RunningDemo] = running_demo(
         port=free_port(),
         twin_port=twin_port or free_port(),
         shop_port=free_port(),

@@ -11,8 +11,8 @@ import pytest
 from fakes import a_question, an_intent
 from kasir.cli.doctor import findings_of
 from kasir.config import settings_from
-from kasir.demo.client import Walker, reference
-from kasir.demo.processes import Stage
+from kasir.demo.client import JourneyClient, reference
+from kasir.demo.processes import RunningDemo
 from kasir.gateway.account_checks import Finding
 from kasir.wiring import open_parts
 
@@ -31,9 +31,9 @@ MIXED = "test and live are not mixed"
 
 
 @pytest.fixture
-def environ(house: Stage, fresh_database: str) -> dict[str, str]:
+def environ(system: RunningDemo, fresh_database: str) -> dict[str, str]:
     """The settings of the running demo, on an empty database."""
-    return {**house.environment, "KASIR_DATABASE_URL": fresh_database}
+    return {**system.environment, "KASIR_DATABASE_URL": fresh_database}
 
 
 async def test_a_new_shop_is_shown_which_webhooks_are_missing(
@@ -73,7 +73,7 @@ async def test_a_wrong_key_and_no_answer_are_different_findings(environ: dict[st
 
 
 async def test_gopay_that_is_not_listed_is_to_be_added(
-    environ: dict[str, str], walker: Walker
+    environ: dict[str, str], walker: JourneyClient
 ) -> None:
     await walker.twin("PUT", "/twin/knobs", {"amountMax": 1_000})
     try:
@@ -229,7 +229,7 @@ async def test_an_event_that_is_not_sent_any_more_is_shown_for_a_week(
 
 
 async def test_a_token_whose_webhook_was_lost_is_adopted_and_reported(
-    environ: dict[str, str], walker: Walker
+    environ: dict[str, str], walker: JourneyClient
 ) -> None:
     shopper = reference("doctor")
     await walker.twin("PUT", "/twin/knobs", {"tokensTold": "never"})
@@ -300,7 +300,7 @@ async def test_live_with_a_test_account_and_no_key_of_the_token_webhook_is_mixed
 
 
 async def test_tokens_that_adyen_does_not_answer_for_are_counted_and_red(
-    environ: dict[str, str], walker: Walker
+    environ: dict[str, str], walker: JourneyClient
 ) -> None:
     async with open_parts(settings_from(environ)) as kasir:
         await kasir.pool.execute(

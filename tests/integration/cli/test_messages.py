@@ -12,7 +12,7 @@ import pytest
 
 from command import TWIN, is_one_line, kasir, running, until_ready
 from fakes import KEY
-from kasir.demo.processes import Stage, free_port
+from kasir.demo.processes import RunningDemo, free_port
 
 SECRET = "word-that-nobody-may-read"
 
@@ -145,8 +145,8 @@ async def test_a_host_that_is_not_there_is_one_line_that_names_the_option(
     assert "--host 203.0.113.7 --port 8000: cannot listen there" in result.stderr
 
 
-async def test_a_replay_says_why_a_notice_is_not_read_again(house: Stage) -> None:
-    connection = await asyncpg.connect(house.environment["KASIR_DATABASE_URL"])
+async def test_a_replay_says_why_a_notice_is_not_read_again(system: RunningDemo) -> None:
+    connection = await asyncpg.connect(system.environment["KASIR_DATABASE_URL"])
     try:
         ids = {
             state: await connection.fetchval(
@@ -160,8 +160,8 @@ async def test_a_replay_says_why_a_notice_is_not_read_again(house: Stage) -> Non
     finally:
         await connection.close()
     both = [str(ids["read"]), str(ids["ignored"])]
-    result = kasir("notices", "replay", *both, **dict(house.environment))
-    nobody = kasir("notices", "replay", both[1], "987654321", **dict(house.environment))
+    result = kasir("notices", "replay", *both, **dict(system.environment))
+    nobody = kasir("notices", "replay", both[1], "987654321", **dict(system.environment))
 
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"1 to be read again\n{both[0]} was read already, and stays as it is\n"

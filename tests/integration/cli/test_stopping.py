@@ -16,8 +16,8 @@ import pytest
 from aiohttp import web
 
 from command import TWIN, running, until_it_works, until_ready
+from fake_server import FakeServer, serving
 from fakes import payment_body
-from far import Far, serving
 from kasir.demo.client import until
 from kasir.demo.processes import free_port
 from kasir.limits import Limits
@@ -29,10 +29,10 @@ KEY = "a-key-of-the-shop"
 class Slow:
     """Adyen, slow: it answers when it is let."""
 
-    def __init__(self, far: Far) -> None:
-        self.far = far
+    def __init__(self, fake_server: FakeServer) -> None:
+        self.fake_server = fake_server
         self.may_answer = asyncio.Event()
-        far.handler = self._answer
+        fake_server.handler = self._answer
 
     async def _answer(self, request: web.Request) -> web.Response:
         if request.method == "POST":
@@ -41,7 +41,11 @@ class Slow:
             {
                 "paymentMethods": [{"type": "gopay_wallet", "name": "GoPay"}],
                 "resultCode": "RedirectShopper",
-                "action": {"type": "redirect", "method": "GET", "url": f"{self.far.url}/wallet"},
+                "action": {
+                    "type": "redirect",
+                    "method": "GET",
+                    "url": f"{self.fake_server.url}/wallet",
+                },
             },
             headers={"pspReference": "PSP0000000000001"},
         )
@@ -50,21 +54,25 @@ class Slow:
         """Wait until it was asked so often to take money; gives the keys."""
 
         async def keys() -> list[str]:
-            return [heads["idempotency-key"] for what, heads, _ in self.far.asked if "POST" in what]
+            return [
+                heads["idempotency-key"]
+                for what, heads, _ in self.fake_server.asked
+                if "POST" in what
+            ]
 
         return await until(keys, lambda found: len(found) >= times, "Adyen was asked")
 
 
 @pytest.fixture
 async def slow() -> AsyncIterator[Slow]:
-    async with serving() as far:
-        yield Slow(far)
+    async with serving() as fake_server:
+        yield Slow(fake_server)
 
 
 def settings(database: str, slow: Slow) -> dict[str, str]:
     return TWIN | {
         "KASIR_DATABASE_URL": database,
-        "ADYEN_TWIN_URL": slow.far.url,
+        "ADYEN_TWIN_URL": slow.fake_server.url,
         "KASIR_API_KEY": KEY,
     }
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 
 @pytest_asyncio.fixture

@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from door import door
+from fake_server import FakeServer, serving
 from fakes import KEY, a_question, an_intent
-from far import Far, serving
+from in_process_app import door
 from kasir.cli.doctor import findings_of
 from kasir.clock import OffsetClock
 from kasir.demo.client import until
@@ -24,7 +24,7 @@ from kasir.gateway.clock_check import ClockCheck
 from kasir.gateway.wire import Wire
 from kasir.jobs.worker import work
 from kasir.wiring import Parts, open_parts
-from opened import NOWHERE, kasir_on, settings_on
+from opened_kasir import NOWHERE, kasir_on, settings_on
 
 LEAP: Final = timedelta(hours=2)
 
@@ -32,10 +32,10 @@ LEAP: Final = timedelta(hours=2)
 class Adyen:
     """Adyen, whose clock goes right unless it is told otherwise; every cancel is noted."""
 
-    def __init__(self, far: Far) -> None:
-        self.far = far
+    def __init__(self, fake_server: FakeServer) -> None:
+        self.fake_server = fake_server
         self.ahead = timedelta()
-        far.handler = self._answer
+        fake_server.handler = self._answer
 
     async def _answer(self, _: web.Request) -> web.Response:
         date = format_datetime(datetime.now(UTC) + self.ahead, usegmt=True)
@@ -44,13 +44,13 @@ class Adyen:
     @property
     def cancels(self) -> int:
         """How often it was asked to cancel by reference."""
-        return sum(what.endswith("/cancels") for what, _, _ in self.far.asked)
+        return sum(what.endswith("/cancels") for what, _, _ in self.fake_server.asked)
 
 
 @pytest.fixture
 async def adyen() -> AsyncIterator[Adyen]:
-    async with serving() as far:
-        yield Adyen(far)
+    async with serving() as fake_server:
+        yield Adyen(fake_server)
 
 
 @asynccontextmanager
@@ -90,7 +90,7 @@ async def test_a_clock_that_leaps_two_hours_for_a_while_closes_nothing(
     fresh_database: str, adyen: Adyen
 ) -> None:
     machine = OffsetClock()
-    async with a_kasir(fresh_database, adyen.far.url, machine) as kasir:
+    async with a_kasir(fresh_database, adyen.fake_server.url, machine) as kasir:
         await an_attempt(kasir)
         with capture_logs() as logs:
             async with a_worker(kasir):
@@ -112,24 +112,26 @@ async def test_a_clock_that_goes_right_closes_what_is_due(
     fresh_database: str, adyen: Adyen
 ) -> None:
     test_clock = OffsetClock()  # A test clock may leap: it is no machine's.
-    async with kasir_on(fresh_database, clock=test_clock, ADYEN_TWIN_URL=adyen.far.url) as kasir:
+    async with kasir_on(
+        fresh_database, clock=test_clock, ADYEN_TWIN_URL=adyen.fake_server.url
+    ) as kasir:
         await an_attempt(kasir)
         async with a_worker(kasir):
             test_clock.offset = LEAP
 
             async def look() -> int:
-                return len(adyen.far.asked)
+                return len(adyen.fake_server.asked)
 
             await until(look, bool, "Adyen is asked")
 
-    assert adyen.far.asked
+    assert adyen.fake_server.asked
 
 
 @pytest.mark.parametrize("ahead", [LEAP, -LEAP, timedelta(seconds=70)])
 async def test_a_clock_that_is_far_from_adyens_is_not_trusted(
     fresh_database: str, adyen: Adyen, ahead: timedelta
 ) -> None:
-    async with a_kasir(fresh_database, adyen.far.url, OffsetClock()) as kasir:
+    async with a_kasir(fresh_database, adyen.fake_server.url, OffsetClock()) as kasir:
         before = await kasir.times.agree()
         adyen.ahead = ahead
         await check_account(kasir.checkout.wire, kasir.settings.merchant_account)
@@ -145,7 +147,7 @@ async def test_a_job_that_was_waiting_when_the_clock_leapt_is_left(
     fresh_database: str, adyen: Adyen
 ) -> None:
     machine = OffsetClock()
-    async with a_kasir(fresh_database, adyen.far.url, machine) as kasir:
+    async with a_kasir(fresh_database, adyen.fake_server.url, machine) as kasir:
         await an_attempt(kasir)
         await kasir.pool.execute("UPDATE payment SET close_due_at = now()")
         await kasir.due.look()
@@ -158,7 +160,7 @@ async def test_a_job_that_was_waiting_when_the_clock_leapt_is_left(
 
             await until(jobs, lambda count: count == 0, "every job was taken")
 
-    assert adyen.far.asked == []
+    assert adyen.fake_server.asked == []
 
 
 async def test_the_doctor_and_the_metrics_show_how_far_the_clock_is(
@@ -166,7 +168,7 @@ async def test_the_doctor_and_the_metrics_show_how_far_the_clock_is(
 ) -> None:
     environ = {
         "ADYEN_ENVIRONMENT": "twin",
-        "ADYEN_TWIN_URL": adyen.far.url,
+        "ADYEN_TWIN_URL": adyen.fake_server.url,
         "ADYEN_HMAC_KEY": KEY,
         "KASIR_DATABASE_URL": fresh_database,
     }
@@ -288,8 +290,8 @@ async def test_a_date_that_is_none_says_nothing(
     async def answer(_: web.Request) -> web.Response:
         return web.Response(headers={"Date": date})
 
-    adyen.far.handler = answer
-    async with a_kasir(fresh_database, adyen.far.url, OffsetClock()) as kasir:
+    adyen.fake_server.handler = answer
+    async with a_kasir(fresh_database, adyen.fake_server.url, OffsetClock()) as kasir:
         await kasir.times.adyen.ask_time()
         there = kasir.times.adyen.adyen_time()
 

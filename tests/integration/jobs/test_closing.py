@@ -14,8 +14,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from fake_server import FakeServer, serving
 from fakes import KEY, NOW, envelope, notification_item, payment_body
-from far import Far, serving
 from kasir.clock import Clock
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.facts import Fact, Says, Source
@@ -23,7 +23,7 @@ from kasir.payments.payment import Payment
 from kasir.requests.payment_links import LinkAttempt
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = 60 * MINUTE
@@ -44,20 +44,20 @@ class Hand(Clock):
 class Closed:
     """A Kasir whose Adyen answers `/cancels` as a test says."""
 
-    def __init__(self, kasir: Parts, clock: Hand, far: Far) -> None:
+    def __init__(self, kasir: Parts, clock: Hand, fake_server: FakeServer) -> None:
         self.kasir = kasir
         self.clock = clock
         self.cancels: list[str] = []
         self.answer: tuple[int, dict[str, Any]] | None = None
-        self.far = far
-        far.handler = self._answer
+        self.fake_server = fake_server
+        fake_server.handler = self._answer
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if not request.path.endswith("/cancels"):
             url = "https://wallet.example/pay"
             action = {"type": "redirect", "method": "GET", "url": url}
             return web.json_response({"resultCode": "RedirectShopper", "action": action})
-        self.cancels.append(self.far.asked[-1][1]["idempotency-key"])
+        self.cancels.append(self.fake_server.asked[-1][1]["idempotency-key"])
         name = f"CANCEL{len(self.cancels)}"
         status, body = self.answer or (201, {"status": "received", "pspReference": name})
         if status == 0:
@@ -127,10 +127,10 @@ async def shop(fresh_database: str) -> AsyncIterator[Closed]:
 async def closing_shop(database: str) -> AsyncIterator[Closed]:
     clock = Hand()
     async with (
-        serving() as far,
-        kasir_on(database, clock=clock, ADYEN_TWIN_URL=far.url) as kasir,
+        serving() as fake_server,
+        kasir_on(database, clock=clock, ADYEN_TWIN_URL=fake_server.url) as kasir,
     ):
-        yield Closed(kasir, clock, far)
+        yield Closed(kasir, clock, fake_server)
 
 
 async def test_a_cancel_that_adyen_never_confirms_is_no_end(shop: Closed) -> None:

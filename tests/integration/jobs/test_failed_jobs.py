@@ -22,7 +22,7 @@ from kasir.jobs.worker import work
 from kasir.limits import Limits
 from kasir.web.app import create_app
 from kasir.wiring import Parts
-from opened import until
+from opened_kasir import until
 
 
 async def _work_until(kasir: Parts, query: str) -> list[Any]:

@@ -127,7 +127,7 @@ async def test_a_payment_whose_money_is_held_is_not_told_to_have_expired(shop: C
 async def test_what_a_returning_shopper_was_told_is_paid_is_not_cancelled(shop: Closed) -> None:
     """Adyen's answer is its published example, and its notifications are three hours behind."""
     attempt = await shop.attempt(additionalData={"manualCapture": "true"})
-    before = shop.far.handler
+    before = shop.fake_server.handler
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/payments/details"):
@@ -135,7 +135,7 @@ async def test_what_a_returning_shopper_was_told_is_paid_is_not_cancelled(shop: 
         assert before is not None
         return await before(request)
 
-    shop.far.handler = answer
+    shop.fake_server.handler = answer
     body = msgspec.json.encode({"details": {"redirectResult": "R1"}})
     await shop.kasir.checkout.details(body, 72)
     await shop.look(attempt, HOUR + MINUTE)

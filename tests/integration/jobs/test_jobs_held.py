@@ -9,7 +9,7 @@ import asyncpg
 
 from kasir.jobs import engine
 from kasir.wiring import Parts
-from opened import until
+from opened_kasir import until
 
 HELD = 20
 FLOOD = 300

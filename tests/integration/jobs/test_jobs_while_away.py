@@ -13,7 +13,7 @@ from kasir.jobs import engine
 from kasir.jobs.engine import Handler
 from kasir.store.database import Pool
 from kasir.wiring import Parts
-from opened import a_database, kasir_on
+from opened_kasir import a_database, kasir_on
 
 READ_ONLY = asyncpg.ReadOnlySQLTransactionError("cannot execute UPDATE in a read-only transaction")
 

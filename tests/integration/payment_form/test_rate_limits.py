@@ -141,7 +141,7 @@ async def test_a_real_payment_completes_after_made_up_results(caller: Caller) ->
     path = f"/pay/{link['id']}/return/{payment['id']}?redirectResult="
     for _ in range(15):
         await caller.call("GET", path + secrets.token_urlsafe(20), api_key=None)
-    url = f"{caller.house.twin_url}/twin/wallet"
+    url = f"{caller.system.twin_url}/twin/wallet"
     async with caller.http.post(url, json={"url": wallet, "do": "approve"}) as response:
         back = (await response.json())["location"]
     async with caller.http.get(back, allow_redirects=False) as response:

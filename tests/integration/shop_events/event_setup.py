@@ -19,7 +19,7 @@ from kasir.shop_events.shapes import AmountOut
 from kasir.store.outbox import Outbox, OutgoingEvent
 from kasir.store.vault import Vault
 from kasir.wiring import Parts, open_parts
-from opened import NOWHERE
+from opened_kasir import NOWHERE
 
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
 #: How long a condition is waited for, before a test gives up.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from far import plain, serving
+from fake_server import plain, serving
 from integration.shop_events.event_setup import kasir_with_shop, until, working, write_events
 from kasir.wiring import Parts
 

@@ -15,7 +15,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from far import Far, plain, serving
+from fake_server import FakeServer, plain, serving
 from integration.shop_events.bad_shops import (
     Behave,
     badly,
@@ -31,7 +31,7 @@ from kasir.clock import SystemClock
 from kasir.shop_events.sender import EventSender, SendResult
 from kasir.store.outbox import StoredEvent
 from kasir.wiring import Parts
-from opened import a_database, kasir_on
+from opened_kasir import a_database, kasir_on
 
 #: What the buffers between a shop and a client that does not read may hold.
 BUFFERS_BYTES = 16 * 1024 * 1024
@@ -45,7 +45,7 @@ async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
 
 
 @pytest.fixture
-async def far() -> AsyncIterator[Far]:
+async def fake_server() -> AsyncIterator[FakeServer]:
     async with serving() as shop:
         yield shop
 
@@ -82,12 +82,12 @@ def logged(printed: str) -> list[tuple[str, dict[str, str]]]:
 
 @pytest.mark.parametrize("status", [300, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503, 599])
 async def test_a_shop_that_refuses_is_asked_again_soon_and_no_redirect_is_followed(
-    kasir: Parts, far: Far, status: int, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, fake_server: FakeServer, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with serving() as elsewhere:
         elsewhere.handler = plain(204, b"")
-        far.handler = plain(status, b"no", Location=elsewhere.url)
-        result = await one_try(kasir, far.url)
+        fake_server.handler = plain(status, b"no", Location=elsewhere.url)
+        result = await one_try(kasir, fake_server.url)
 
     assert result == SendResult(status=status)
     assert await delivery_state(kasir) == (1, True, False)
@@ -95,16 +95,16 @@ async def test_a_shop_that_refuses_is_asked_again_soon_and_no_redirect_is_follow
     assert logged(capsys.readouterr().out) == [
         ("the shop refused an event", {"name": name, "status": str(status)})
     ]
-    assert (len(far.asked), elsewhere.asked) == (1, [])
+    assert (len(fake_server.asked), elsewhere.asked) == (1, [])
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 async def test_any_2xx_takes_an_event_and_nothing_is_logged(
-    kasir: Parts, far: Far, status: int, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, fake_server: FakeServer, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    far.handler = plain(status, b"")
+    fake_server.handler = plain(status, b"")
 
-    assert await one_try(kasir, far.url) == SendResult(status=status)
+    assert await one_try(kasir, fake_server.url) == SendResult(status=status)
     assert await delivery_state(kasir) == (1, False, True)
     assert logged(capsys.readouterr().out) == []
 
@@ -237,22 +237,22 @@ async def test_a_shop_with_an_untrusted_certificate_gets_no_event(
     assert "ClientConnectorCertificateError" in capsys.readouterr().out
 
 
-async def test_a_cookie_of_the_shops_is_not_brought_back(far: Far) -> None:
-    far.handler = plain(204, b"", Set_Cookie="who=me; Path=/")
-    async with sender_to(far.url.replace("127.0.0.1", "localhost")) as sender:
+async def test_a_cookie_of_the_shops_is_not_brought_back(fake_server: FakeServer) -> None:
+    fake_server.handler = plain(204, b"", Set_Cookie="who=me; Path=/")
+    async with sender_to(fake_server.url.replace("127.0.0.1", "localhost")) as sender:
         for _ in range(2):
             assert (await sender.send(StoredEvent("evt_1", b"{}"))).is_taken
 
-    assert ["cookie" in headers for _, headers, _ in far.asked] == [False, False]
+    assert ["cookie" in headers for _, headers, _ in fake_server.asked] == [False, False]
 
 
 async def test_an_event_that_no_key_opens_is_tried_again_and_its_job_does_not_fail(
-    kasir: Parts, far: Far, capsys: pytest.CaptureFixture[str]
+    kasir: Parts, fake_server: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (name,) = await write_events(kasir, "pay_1")
     await kasir.pool.execute("UPDATE event SET payload = $1", b"sealed with another key")
     event_id = await kasir.pool.fetchval("SELECT id FROM event")
-    async with sender_to(far.url) as sender:
+    async with sender_to(fake_server.url) as sender:
         await kasir.delivery.deliver(event_id, sender)
 
     assert await delivery_state(kasir) == (1, True, False)
@@ -261,27 +261,27 @@ async def test_an_event_that_no_key_opens_is_tried_again_and_its_job_does_not_fa
     )
     ((words, fields),) = logged(capsys.readouterr().out)
     assert (words, fields["name"]) == ("an event cannot be opened", name)
-    assert far.asked == []
+    assert fake_server.asked == []
 
 
 async def test_what_another_job_delivered_meanwhile_is_not_sent_again_because_this_one_failed(
-    kasir: Parts, far: Far
+    kasir: Parts, fake_server: FakeServer
 ) -> None:
     await write_events(kasir, "pay_1")
     event_id = await kasir.pool.fetchval("SELECT id FROM event")
 
     async def taken_meanwhile(_: web.Request) -> web.Response:
-        far.handler = plain(204, b"")
+        fake_server.handler = plain(204, b"")
         await kasir.delivery.deliver(event_id, sender)
         return web.Response(status=500)
 
-    far.handler = taken_meanwhile
-    async with sender_to(far.url) as sender:
+    fake_server.handler = taken_meanwhile
+    async with sender_to(fake_server.url) as sender:
         await kasir.delivery.deliver(event_id, sender)
         await kasir.delivery.deliver(event_id, sender)  # It is due no more: nothing is sent.
 
     assert await delivery_state(kasir) == (1, False, True)
-    assert [headers["webhook-id"] for _, headers, _ in far.asked] == [
+    assert [headers["webhook-id"] for _, headers, _ in fake_server.asked] == [
         await kasir.pool.fetchval("SELECT name FROM event")
     ] * 2
     tries = await kasir.pool.fetch("SELECT status FROM event_try ORDER BY id")

@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 from aiohttp import web
 
+from fake_server import FakeServer, plain, serving
 from fakes import FrozenClock
-from far import Far, plain, serving
 from integration.shop_events.bad_shops import badly, hangs
 from integration.shop_events.event_setup import (
     SECRET,
@@ -32,7 +32,7 @@ WAITS: Final = [
 ]
 
 
-async def tried(kasir: Parts, shop: Far, name: str) -> None:
+async def tried(kasir: Parts, shop: FakeServer, name: str) -> None:
     """Try to deliver an event once, as its job does."""
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
     async with EventSender(shop.url, [SECRET], 15, SystemClock()) as sender:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from far import plain, serving
+from fake_server import plain, serving
 from integration.shop_events.event_setup import (
     SECRET,
     kasir_with_shop,
@@ -20,7 +20,7 @@ from integration.shop_events.event_setup import (
 )
 from kasir.clock import OffsetClock
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 NEWER = "whsec_" + "bmV3ZXIu" * 4
 

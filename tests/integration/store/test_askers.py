@@ -16,8 +16,8 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from command import TWIN, running, until_ready
+from fake_server import FakeServer, serving
 from fakes import payment_body
-from far import Far, serving
 from kasir.adyen.replies import Answer
 from kasir.demo.client import until
 from kasir.demo.processes import free_port
@@ -25,17 +25,17 @@ from kasir.errors import StillRunning
 from kasir.store.askers import SPACE, Asker
 from kasir.store.database import DRIVER_ERRORS
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 
 class Slow:
     """Adyen, which answers when it is let, and does something else first."""
 
-    def __init__(self, far: Far) -> None:
-        self.far = far
+    def __init__(self, fake_server: FakeServer) -> None:
+        self.fake_server = fake_server
         self.may_answer = asyncio.Event()
         self.first: Callable[[], Awaitable[None]] | None = None
-        far.handler = self._answer
+        fake_server.handler = self._answer
 
     async def _answer(self, _: web.Request) -> web.Response:
         first, self.first = self.first, None
@@ -51,20 +51,20 @@ class Slow:
         """Wait until it was asked so often; gives the keys it was asked under."""
 
         async def look() -> list[str]:
-            return [heads["idempotency-key"] for _, heads, _ in self.far.asked]
+            return [heads["idempotency-key"] for _, heads, _ in self.fake_server.asked]
 
         return await until(look, lambda found: len(found) >= times, f"asked {times} times")
 
 
 @pytest.fixture
 async def slow() -> AsyncIterator[Slow]:
-    async with serving() as far:
-        yield Slow(far)
+    async with serving() as fake_server:
+        yield Slow(fake_server)
 
 
 @asynccontextmanager
 async def a_kasir(database: str, slow: Slow) -> AsyncIterator[Parts]:
-    async with kasir_on(database, ADYEN_TWIN_URL=slow.far.url) as kasir:
+    async with kasir_on(database, ADYEN_TWIN_URL=slow.fake_server.url) as kasir:
         yield kasir
 
 
@@ -172,7 +172,7 @@ async def test_a_question_of_a_killed_process_is_sent_again_at_once(
     port = free_port()
     given = TWIN | {
         "KASIR_DATABASE_URL": fresh_database,
-        "ADYEN_TWIN_URL": slow.far.url,
+        "ADYEN_TWIN_URL": slow.fake_server.url,
         "KASIR_API_KEY": "a-key",
     }
     heads = {"X-API-Key": "a-key", "Idempotency-Key": "order-1"}
@@ -207,7 +207,7 @@ async def test_while_the_first_sender_may_be_alive_nobody_else_sends(
         answers = [await paying, await pay(other)]
 
     assert [answer.status for answer in answers] == [200, 200]
-    assert len(slow.far.asked) == 1
+    assert len(slow.fake_server.asked) == 1
 
 
 async def test_a_request_that_was_cut_is_asked_again_at_once_by_anybody(

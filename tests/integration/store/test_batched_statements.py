@@ -12,7 +12,7 @@ from kasir.jobs import engine
 from kasir.store import deliveries
 from kasir.webhooks import notices
 from kasir.wiring import Parts
-from opened import a_database, kasir_on
+from opened_kasir import a_database, kasir_on
 
 MANY: Final = 2_300
 #: PostgreSQL ends a statement that changes more than a thousand rows, as one that took too long.

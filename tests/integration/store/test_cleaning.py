@@ -19,7 +19,7 @@ from kasir.store.cleaning import SQL, Cleaning
 from kasir.store.inbox import NoticeState
 from kasir.webhooks.notices import replay
 from kasir.wiring import Parts
-from opened import a_database, kasir_on, until
+from opened_kasir import a_database, kasir_on, until
 
 DAY = timedelta(days=1)
 KEPT = Retention()

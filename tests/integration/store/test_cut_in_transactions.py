@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from fake_server import plain, serving
 from fakes import KEY, NOW, envelope, notification_item
-from far import plain, serving
 from kasir.adyen.signing import key_from_hex
 from kasir.ids import LinkId
 from kasir.jobs.worker import work
@@ -20,7 +20,7 @@ from kasir.payment_form import saved_methods
 from kasir.payments.links import Link, LinkStatus
 from kasir.requests.payment_links import OpenLink
 from kasir.webhooks.receiving import receive
-from opened import a_database, kasir_on, until
+from opened_kasir import a_database, kasir_on, until
 
 
 @asynccontextmanager
@@ -75,9 +75,11 @@ async def test_a_list_of_saved_wallets_that_waits_for_a_lock_keeps_nobody_from_p
         expires_at=NOW,
     )
     found = OpenLink(link, LinkStatus.ACTIVE, ())
-    async with serving() as far, a_database(postgres_dsn) as database:
-        far.handler = plain(200, listed, Content_Type="application/json", pspReference="PSP1")
-        async with kasir_on(database, ADYEN_TWIN_URL=far.url) as kasir:
+    async with serving() as fake_server, a_database(postgres_dsn) as database:
+        fake_server.handler = plain(
+            200, listed, Content_Type="application/json", pspReference="PSP1"
+        )
+        async with kasir_on(database, ADYEN_TWIN_URL=fake_server.url) as kasir:
             async with locked(database, "token_fact"):
                 shown = await saved_methods.list_saved(kasir, found)
                 await saved_methods.refresh_saved(kasir, found)

@@ -42,7 +42,7 @@ import pytest_asyncio
 from command import environment, kasir, running, until_ready
 from kasir import Kasir
 from kasir.demo.processes import free_port
-from opened import a_database, until
+from opened_kasir import a_database, until
 from twin_fixtures import Shop, listening
 
 DATA: Final = Path(__file__).parent / "data"

@@ -14,7 +14,7 @@ from kasir.store import doctor, inbox
 from kasir.store.figures import SQL, Figures, figures
 from kasir.store.inbox import NoticeState
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 MINUTE = timedelta(minutes=1)
 
@@ -135,7 +135,7 @@ async def test_no_figure_is_counted_further_than_it_is_let(busy: Parts) -> None:
     assert (found.unknown, found.events, found.given_up) == (1, 1, 1)
 
 
-async def test_nothing_waits_in_an_empty_house(fresh_database: str) -> None:
+async def test_nothing_waits_in_an_empty_database(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir:
         found = await figures(kasir.pool, NOW, 100)
 

@@ -14,7 +14,7 @@ from kasir.errors import DatabaseUnavailable
 from kasir.store.database import Pool
 from kasir.store.inbox import Notice, NoticeKind
 from kasir.wiring import Parts
-from opened import a_database, kasir_on
+from opened_kasir import a_database, kasir_on
 
 
 def notice(name: str) -> Notice:

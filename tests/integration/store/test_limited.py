@@ -18,7 +18,7 @@ from kasir.limits import Limits
 from kasir.store import database
 from kasir.store.database import Pool
 from kasir.store.limited import keep_alive
-from swallowing import Way, way_to
+from silent_network import Way, way_to
 
 #: Waits that end soon, but for those a test is not about.
 SOON: Final = replace(

@@ -27,7 +27,7 @@ from kasir.store.inbox import Notice, NoticeKind
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenFact, TokenName, TokenReport, TokenSays
 from lock_witness import statements
-from opened import a_database
+from opened_kasir import a_database
 
 SUBSCRIPTION: Final = "SELECT FROM subscription WHERE id = $1 FOR UPDATE NOWAIT"
 

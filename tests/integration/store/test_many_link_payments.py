@@ -13,7 +13,7 @@ from fakes import FrozenClock, a_fact, a_question, an_intent
 from kasir.ids import LinkId, PaymentId
 from kasir.payments.facts import Says
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 REQUEST: Final[dict[str, Any]] = {
     "reference": "ORDER-1001",

@@ -12,7 +12,7 @@ from kasir.errors import DatabaseUnavailable
 from kasir.jobs import engine
 from kasir.store import database
 from kasir.store.doctor import DoctorCounts
-from opened import until
+from opened_kasir import until
 
 PATIENCE_S = 200.0
 

@@ -21,7 +21,7 @@ from kasir.gateway import meanings
 from kasir.store.database import retried
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenReport, TokenSays
-from opened import a_database
+from opened_kasir import a_database
 
 TOKENS: Final = ("AAA", "MMM", "ZZZ")
 ROUNDS: Final = 12

@@ -8,12 +8,12 @@ from typing import Final
 
 import pytest
 
+from fake_server import plain, serving
 from fakes import payment_body
-from far import plain, serving
 from kasir.gateway.renewal_messages import why_refused
 from kasir.payments.status import Status
 from kasir.subscriptions.dunning import Reason
-from opened import a_database, kasir_on
+from opened_kasir import a_database, kasir_on
 
 ODD: Final = [
     pytest.param('"a\\ud83d"', id="half a pair"),
@@ -32,9 +32,9 @@ async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
     reference = f"ODD-{secrets.token_hex(4)}"
     said = {"resultCode": "Refused", "pspReference": "PSP1", field: "HERE"}
     body = json.dumps(said).replace('"HERE"', odd).encode("utf-8", "surrogateescape")
-    async with a_database(postgres_dsn) as database, serving() as far:
-        far.handler = plain(200, body, pspReference="PSP\udcff")
-        async with kasir_on(database, ADYEN_TWIN_URL=far.url) as kasir:
+    async with a_database(postgres_dsn) as database, serving() as fake_server:
+        fake_server.handler = plain(200, body, pspReference="PSP\udcff")
+        async with kasir_on(database, ADYEN_TWIN_URL=fake_server.url) as kasir:
             wanted = json.dumps(payment_body(reference=reference)).encode()
             answer, _ = await kasir.checkout.payments(wanted, 72, "order-1")
             again, _ = await kasir.checkout.payments(wanted, 72, "order-1")
@@ -43,7 +43,7 @@ async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
     assert (answer.status, answer.body) == (200, body)
     assert again.body == body
     assert payment.status is Status.REFUSED
-    assert len(far.asked) == 1
+    assert len(fake_server.asked) == 1
 
 
 def test_a_refusal_with_odd_letters_in_it_still_says_why() -> None:

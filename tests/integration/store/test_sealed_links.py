@@ -13,7 +13,7 @@ from kasir.demo.client import until
 from kasir.errors import SettingError
 from kasir.jobs.worker import work
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 REQUEST: Final[dict[str, Any]] = {
     "reference": "ORDER-1001",

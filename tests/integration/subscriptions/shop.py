@@ -26,7 +26,7 @@ from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.tokens.model import BY_WEBHOOK, TokenFact, TokenName, TokenReport, TokenSays
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 NOON: Final = datetime(2026, 1, 31, 5, tzinfo=UTC)
 MONTH: Final = timedelta(days=31)

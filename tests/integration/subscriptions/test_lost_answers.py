@@ -56,7 +56,7 @@ async def test_a_refund_whose_answer_was_lost_holds_its_sum(
         seen: list[str] = []
 
         async def answer(request: web.Request) -> web.StreamResponse:
-            key = shop.far.asked[-1][1]["idempotency-key"]
+            key = shop.fake_server.asked[-1][1]["idempotency-key"]
             seen.append(key)
             if len(seen) == 1:
                 return web.Response(status=502, text="<html>it was taken</html>")
@@ -66,7 +66,7 @@ async def test_a_refund_whose_answer_was_lost_holds_its_sum(
                 {"status": "received", "pspReference": f"R{len(seen)}"}, status=201
             )
 
-        shop.far.handler = answer
+        shop.fake_server.handler = answer
         body = msgspec.json.encode({"amount": {"currency": "IDR", "value": 10_000}})
         ask = shop.kasir.changes.ask
         await ask(Kind.REFUNDS, "PSP1", body, 72, "refund-1")

@@ -51,7 +51,7 @@ async def test_a_link_with_manual_capture_is_captured_by_hand(fresh_database: st
         found = await links.find(made["id"])
         tried = LinkAttempt(name=links.attempt(found), browser_info=BROWSER)
         _, attempt = await links.pay(found.link, tried, lambda one: f"https://k.example/{one}")
-        sent = json.loads(shop.far.asked[-1][2])
+        sent = json.loads(shop.fake_server.asked[-1][2])
         payment = await shop.payment(attempt)
 
         assert not payment.intent.captures_itself

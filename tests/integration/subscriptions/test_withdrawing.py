@@ -18,7 +18,7 @@ from kasir.payments.status import Status
 from kasir.subscriptions.renewal import Outcome
 from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
-from opened import until
+from opened_kasir import until
 
 
 async def do(shop: Shop, found: SubscriptionId, command: str) -> None:

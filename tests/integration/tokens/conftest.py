@@ -8,7 +8,7 @@ import pytest
 
 from integration.tokens.token_app import TokenApp, app_on
 from integration.tokens.token_client import TokenClient
-from opened import a_database
+from opened_kasir import a_database
 from raw_http import Caller, caller
 
 __all__ = ["caller"]
@@ -30,5 +30,5 @@ async def app(open_app: TokenApp) -> TokenApp:
 
 @pytest.fixture(scope="session")
 def client(caller: Caller) -> TokenClient:
-    """A shop that calls the house about saved wallets."""
+    """A shop that calls the system about saved wallets."""
     return TokenClient(caller)

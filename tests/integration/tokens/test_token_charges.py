@@ -355,16 +355,16 @@ async def test_neither_the_server_nor_the_worker_writes_a_token_in_its_log(
     body = b'{"type":"recurring.token.created","data":"%s"}' % saved.token.encode()
     forged = {"HmacSignature": "forged"}
     await client.caller.call("POST", "/webhooks/adyen/tokens", body, headers=forged)
-    house = client.caller.house
+    system = client.caller.system
 
     async def logged() -> str:
-        return (house.logs / "server.log").read_text()
+        return (system.logs / "server.log").read_text()
 
     log = await until(logged, lambda text: "not authentic" in text, "the forgery in the log")
-    log += (house.logs / "worker.log").read_text()
+    log += (system.logs / "worker.log").read_text()
     every = await client.twin("GET", "tokens")
 
     ids = [token["storedPaymentMethodId"] for token in every["tokens"]]
     assert len(ids) > 2
     assert [stored_id for stored_id in ids if stored_id in log] == []
-    assert house.api_key not in log
+    assert system.api_key not in log

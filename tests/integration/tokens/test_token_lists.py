@@ -22,9 +22,9 @@ async def charged(client: TokenClient, shopper: str, token: str) -> tuple[int, s
 
 async def from_adyen(client: TokenClient, shopper: str) -> Any:
     """The same list, asked of the twin itself."""
-    url = f"{client.caller.house.twin_url}{CHECKOUT}"
+    url = f"{client.caller.system.twin_url}{CHECKOUT}"
     query = {"merchantAccount": "TwinMerchant", "shopperReference": shopper}
-    key = {"X-API-Key": client.caller.house.environment["ADYEN_API_KEY"]}
+    key = {"X-API-Key": client.caller.system.environment["ADYEN_API_KEY"]}
     async with client.caller.http.get(url, params=query, headers=key) as response:
         return await response.json()
 

@@ -10,8 +10,8 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from adyen_twin.protocol import signing
-from door import door
 from fakes import KEY, OTHER_KEY
+from in_process_app import door
 from integration.tokens.token_app import SavedWallet, a_wallet
 from integration.tokens.token_client import TokenClient
 from kasir.demo.client import until
@@ -21,8 +21,8 @@ PATH = "/webhooks/adyen/tokens"
 
 
 def key_of(client: TokenClient) -> str:
-    """The key that the house expects token notifications to be sealed with."""
-    return client.caller.house.environment["ADYEN_TOKEN_HMAC_KEY"]
+    """The key that the system expects token notifications to be sealed with."""
+    return client.caller.system.environment["ADYEN_TOKEN_HMAC_KEY"]
 
 
 async def deliver(client: TokenClient, body: bytes, headers: dict[str, str]) -> Said:
@@ -61,7 +61,7 @@ async def test_what_is_not_authentic_is_401_and_has_no_effect(client: TokenClien
     wallet, later = a_wallet(), a_wallet()
     body = wallet.webhook("created", 1)
     reserialised = json.dumps(json.loads(body), indent=1).encode()
-    standard_key = client.caller.house.environment["ADYEN_HMAC_KEY"]
+    standard_key = client.caller.system.environment["ADYEN_HMAC_KEY"]
     of_standard = signing.sign_bytes(body, standard_key)
     seal = signing.sign_bytes(body, key_of(client))
     forged = [

@@ -11,14 +11,14 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from fake_server import FakeServer, serving
 from fakes import KEY, NOW, OTHER_KEY, envelope, notification_item
-from far import Far, serving
 from kasir.adyen.signing import key_from_hex, sign
 from kasir.library import kasir_of
 from kasir.money import IDR, Money
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 SHOPPER: Final = "shopper-1"
 TOKEN: Final = "TOKENTOKENTOKEN1"
@@ -28,7 +28,7 @@ TOKEN: Final = "TOKENTOKENTOKEN1"
 class Adyen:
     """Adyen, which lists what the test says and authorises every charge."""
 
-    far: Far
+    fake_server: FakeServer
     kasir: Parts
     listed: list[str] = field(default_factory=list)
     answers: bool = True
@@ -45,7 +45,7 @@ class Adyen:
     @property
     def calls(self) -> list[str]:
         """What was asked of it, by method."""
-        return [asked.split(" ")[0] for asked, _, _ in self.far.asked]
+        return [asked.split(" ")[0] for asked, _, _ in self.fake_server.asked]
 
     async def names_it_beside_the_seal(self, **changes: Any) -> None:
         """AUTHORISATION, whose additional data no seal covers: anybody may have written them."""
@@ -105,11 +105,13 @@ class Adyen:
 @pytest.fixture
 async def adyen(fresh_database: str) -> AsyncIterator[Adyen]:
     async with (
-        serving() as far,
-        kasir_on(fresh_database, ADYEN_TWIN_URL=far.url, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY) as kasir,
+        serving() as fake_server,
+        kasir_on(
+            fresh_database, ADYEN_TWIN_URL=fake_server.url, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY
+        ) as kasir,
     ):
-        made = Adyen(far, kasir)
-        far.handler = made.answer
+        made = Adyen(fake_server, kasir)
+        fake_server.handler = made.answer
         yield made
 
 
@@ -196,10 +198,10 @@ async def test_what_may_have_been_sent_before_is_not_written_off_for_its_token(
 
 async def test_unsigned_fields_do_not_bring_back_a_token_that_was_removed(adyen: Adyen) -> None:
     await adyen.tells_of_it_by_the_token_webhook()
-    adyen.far.handler = _removed
+    adyen.fake_server.handler = _removed
     asked = {"shopperReference": SHOPPER, "merchantAccount": "TwinMerchant"}
     await adyen.kasir.stored.remove(TOKEN, asked, 72)
-    adyen.far.handler, adyen.far.asked = adyen.answer, []
+    adyen.fake_server.handler, adyen.fake_server.asked = adyen.answer, []
     await adyen.names_it_beside_the_seal(eventDate="2099-01-01T00:00:00Z")
     status, said, _ = await charge(adyen.kasir)
 

@@ -26,7 +26,7 @@ from kasir.tokens.model import Token
 from kasir.webhooks.notices import replay
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 NOON: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ACCOUNT: Final = "TwinMerchant"

@@ -19,13 +19,13 @@ SETTLED_S: Final = 11
 
 @dataclass(frozen=True, slots=True)
 class TokenClient:
-    """One who calls the house about saved wallets."""
+    """One who calls the system about saved wallets."""
 
     caller: Caller
 
     async def twin(self, method: str, path: str, body: Any = None) -> Any:
         """Make one of the twin's control calls."""
-        url = f"{self.caller.house.twin_url}/twin/{path}"
+        url = f"{self.caller.system.twin_url}/twin/{path}"
         async with self.caller.http.request(method, url, json=body) as response:
             assert response.status == 200, await response.text()
             return await response.json()
@@ -55,7 +55,7 @@ class TokenClient:
 
     async def known(self, shopper: str) -> dict[str, str]:
         """What Kasir knows of a shopper's tokens: Kasir's names for them, and their states."""
-        connection = await asyncpg.connect(self.caller.house.environment["KASIR_DATABASE_URL"])
+        connection = await asyncpg.connect(self.caller.system.environment["KASIR_DATABASE_URL"])
         try:
             rows = await connection.fetch(
                 "SELECT id, state FROM token WHERE shopper_reference = $1", shopper

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from kasir.wiring import Parts
-from opened import a_database, kasir_on
+from opened_kasir import a_database, kasir_on
 from raw_http import caller
 
 __all__ = ["caller", "kasir"]

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import asyncpg
 from structlog.testing import capture_logs
 
-from door import door
 from fakes import envelope, notification_item
-from opened import kasir_on
+from in_process_app import door
+from opened_kasir import kasir_on
 
 TOKENS_KEY: Final = "ab" * 32
 

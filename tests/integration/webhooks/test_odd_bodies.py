@@ -11,11 +11,11 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
-from door import door
 from fakes import KEY, OTHER_KEY, envelope, notification_item
+from in_process_app import door
 from kasir.store.vault import Vault
 from kasir.webhooks.notices import KeptNotice
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 BASIC: Final = {"Authorization": "Basic " + base64.b64encode(b"adyen:word").decode()}
 TOKENS_KEY: Final = "ab" * 32

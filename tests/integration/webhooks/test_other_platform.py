@@ -13,7 +13,7 @@ from kasir.adyen.signing import key_from_hex, sign
 from kasir.webhooks.notices import KeptNotice, replay
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Parts
-from opened import kasir_on
+from opened_kasir import kasir_on
 
 LIVE: Final = {
     "ADYEN_ENVIRONMENT": "live",

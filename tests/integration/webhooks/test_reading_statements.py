@@ -30,7 +30,7 @@ from kasir.payments.facts import Says
 from kasir.payments.question import Kind
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Parts
-from opened import a_database, kasir_on
+from opened_kasir import a_database, kasir_on
 from statements import counted_statements
 
 MANY: Final = 100

@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 
 from fakes import OTHER_KEY, envelope, notification_item, payment_body
-from kasir.demo.client import Walker, until
+from kasir.demo.client import JourneyClient, until
 from raw_http import Caller, Said
 
 
 def item_for(caller: Caller, reference: str, **changes: Any) -> dict[str, Any]:
-    """A notification of a payment of ours, sealed with the house's key."""
-    key = caller.house.environment["ADYEN_HMAC_KEY"]
+    """A notification of a payment of ours, sealed with the system's key."""
+    key = caller.system.environment["ADYEN_HMAC_KEY"]
     psp_reference = secrets.token_hex(8).upper()
     changes = {"key": key, "pspReference": psp_reference, "merchantReference": reference} | changes
     return notification_item(**changes)
@@ -44,7 +44,7 @@ async def facts_of(caller: Caller, reference: str) -> list[dict[str, Any]]:
 
 async def notices(caller: Caller) -> dict[str, int]:
     """How many notices stand in each state."""
-    connection = await asyncpg.connect(caller.house.environment["KASIR_DATABASE_URL"])
+    connection = await asyncpg.connect(caller.system.environment["KASIR_DATABASE_URL"])
     try:
         rows = await connection.fetch("SELECT state, count(*) FROM notice GROUP BY state")
     finally:
@@ -60,7 +60,7 @@ async def until_counted(caller: Caller, state: str, wanted: int) -> None:
 
 
 async def test_an_authentic_notification_is_accepted_and_decides_the_status(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     item = item_for(caller, reference)
@@ -73,7 +73,7 @@ async def test_an_authentic_notification_is_accepted_and_decides_the_status(
 
 
 async def test_the_same_notification_twice_is_accepted_twice_and_counted_once(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     body = envelope(item_for(caller, reference))
@@ -85,7 +85,7 @@ async def test_the_same_notification_twice_is_accepted_twice_and_counted_once(
     assert [fact["source"] for fact in payment["facts"]].count("notification") == 1
 
 
-async def test_a_batch_is_accepted_whole(caller: Caller, walker: Walker) -> None:
+async def test_a_batch_is_accepted_whole(caller: Caller, walker: JourneyClient) -> None:
     references = [await new_payment(caller) for _ in range(5)]
     said = await deliver(caller, envelope(*(item_for(caller, name) for name in references)))
     ended = [await walker.status(name, "authorised") for name in references]
@@ -94,7 +94,7 @@ async def test_a_batch_is_accepted_whole(caller: Caller, walker: Walker) -> None
     assert [payment["captured"] for payment in ended] == [25_000] * 5
 
 
-async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: Walker) -> None:
+async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: JourneyClient) -> None:
     reference = await new_payment(caller)
     echoed = {"metadata.kasirPaymentId": (await walker.newest(reference))["id"]}
 
@@ -152,7 +152,9 @@ async def test_an_item_changed_on_the_way_is_not_authentic(caller: Caller) -> No
     assert said.status == 401
 
 
-async def test_one_bad_item_does_not_keep_the_others_out(caller: Caller, walker: Walker) -> None:
+async def test_one_bad_item_does_not_keep_the_others_out(
+    caller: Caller, walker: JourneyClient
+) -> None:
     good, other = await new_payment(caller), await new_payment(caller)
     batch = envelope(item_for(caller, other, key=OTHER_KEY), item_for(caller, good))
     said = await deliver(caller, batch)
@@ -234,7 +236,7 @@ async def test_a_notification_of_an_unknown_reference_is_accepted_and_marked_for
 
 
 async def test_a_notice_that_cannot_be_read_is_accepted_and_held_and_blocks_nobody(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     before = (await notices(caller)).get("held", 0)
@@ -248,7 +250,9 @@ async def test_a_notice_that_cannot_be_read_is_accepted_and_held_and_blocks_nobo
     assert payment["captured"] == 25_000
 
 
-async def test_a_nul_in_an_item_does_not_break_the_database(caller: Caller, walker: Walker) -> None:
+async def test_a_nul_in_an_item_does_not_break_the_database(
+    caller: Caller, walker: JourneyClient
+) -> None:
     reference = await new_payment(caller)
     poison = item_for(caller, reference + "\0", reason="a\0b", pspReference="PSP\0NUL")
     answers = [
@@ -265,7 +269,7 @@ async def test_a_nul_in_an_item_does_not_break_the_database(caller: Caller, walk
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "X"])
 async def test_a_form_is_read_as_one_where_it_says_it_is(
-    caller: Caller, walker: Walker, content_type: str
+    caller: Caller, walker: JourneyClient, content_type: str
 ) -> None:
     reference = await new_payment(caller)
     item = item_for(caller, reference)
@@ -309,7 +313,7 @@ async def test_an_authorization_header_is_no_harm_where_none_is_asked_for(caller
 
 
 async def test_the_spelling_of_the_json_does_not_matter_to_the_signature(
-    caller: Caller, walker: Walker
+    caller: Caller, walker: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     parsed = json.loads(envelope(item_for(caller, reference)))

@@ -13,7 +13,7 @@ import pytest
 
 from integration.webhooks.test_attribution import Account
 from kasir.payments.status import Status
-from opened import a_database, kasir_on
+from opened_kasir import a_database, kasir_on
 
 
 @pytest.fixture

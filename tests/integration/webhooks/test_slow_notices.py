@@ -14,7 +14,7 @@ from kasir.adyen.signing import key_from_hex
 from kasir.jobs.worker import work
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Parts
-from opened import a_database, kasir_on, until
+from opened_kasir import a_database, kasir_on, until
 
 #: PostgreSQL ends a statement that settles such notices, as one that took too long.
 SLOW = """

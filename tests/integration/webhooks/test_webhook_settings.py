@@ -8,8 +8,8 @@ from typing import Any
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from door import door
 from fakes import KEY, OTHER_KEY, envelope, notification_item
+from in_process_app import door
 
 THIRD_KEY = "00" * 32
 

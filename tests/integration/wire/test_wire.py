@@ -15,7 +15,7 @@ import pytest
 import trustme
 from aiohttp import web
 
-from far import Far, Handler, plain, serving
+from fake_server import FakeServer, Handler, plain, serving
 from kasir.adyen.calls import Api, Call
 from kasir.adyen.environments import Environment, addresses
 from kasir.adyen.replies import Answer, Verdict
@@ -27,7 +27,7 @@ JSON: Final = "application/json"
 
 
 @pytest.fixture
-async def far() -> AsyncIterator[Far]:
+async def fake_server() -> AsyncIterator[FakeServer]:
     async with serving() as server:
         yield server
 
@@ -37,17 +37,17 @@ def wire_to(url: str, limits: Limits | None = None) -> Wire:
 
 
 async def sent(
-    far: Far, handler: Handler, limits: Limits | None = None, call: Call = CALL
+    fake_server: FakeServer, handler: Handler, limits: Limits | None = None, call: Call = CALL
 ) -> Answer | NoAnswer:
     """Send one call to a server with this handler."""
-    far.handler = handler
-    async with wire_to(far.url, limits) as wire:
+    fake_server.handler = handler
+    async with wire_to(fake_server.url, limits) as wire:
         return await wire.send(call)
 
 
-async def test_a_call_is_sent_byte_for_byte_with_its_two_keys(far: Far) -> None:
-    await sent(far, plain(200, b"{}"))
-    ((asked, headers, body),) = far.asked
+async def test_a_call_is_sent_byte_for_byte_with_its_two_keys(fake_server: FakeServer) -> None:
+    await sent(fake_server, plain(200, b"{}"))
+    ((asked, headers, body),) = fake_server.asked
 
     assert asked == "POST /v72/payments"
     assert body == CALL.body
@@ -56,26 +56,28 @@ async def test_a_call_is_sent_byte_for_byte_with_its_two_keys(far: Far) -> None:
     assert headers["content-type"] == JSON
 
 
-async def test_a_call_without_a_key_sends_none_and_goes_to_its_version(far: Far) -> None:
-    far.handler = plain(200, b"{}")
-    async with wire_to(far.url) as wire:
+async def test_a_call_without_a_key_sends_none_and_goes_to_its_version(
+    fake_server: FakeServer,
+) -> None:
+    fake_server.handler = plain(200, b"{}")
+    async with wire_to(fake_server.url) as wire:
         await wire.send(Call("/paymentMethods", b"{}", 71))
-    ((asked, headers, _),) = far.asked
+    ((asked, headers, _),) = fake_server.asked
 
     assert asked == "POST /v71/paymentMethods"
     assert "idempotency-key" not in headers
 
 
-async def test_an_answer_comes_back_as_it_is_with_its_header(far: Far) -> None:
+async def test_an_answer_comes_back_as_it_is_with_its_header(fake_server: FakeServer) -> None:
     body = b'{"resultCode":"RedirectShopper","new":[1]}'
-    answer = await sent(far, plain(200, body, pspReference="JLCMPCQ8HXSKGK82"))
+    answer = await sent(fake_server, plain(200, body, pspReference="JLCMPCQ8HXSKGK82"))
 
     assert answer == Answer(200, body, "JLCMPCQ8HXSKGK82", transient=False)
 
 
-async def test_an_error_of_adyens_is_an_answer(far: Far) -> None:
+async def test_an_error_of_adyens_is_an_answer(fake_server: FakeServer) -> None:
     body = b'{"status":422,"errorCode":"14_030","message":"m","errorType":"validation"}'
-    answer = await sent(far, plain(422, body, psp_reference="ignored"))
+    answer = await sent(fake_server, plain(422, body, psp_reference="ignored"))
 
     assert answer == Answer(422, body)
     assert answer.verdict == Verdict.OURS
@@ -93,52 +95,58 @@ async def test_an_error_of_adyens_is_an_answer(far: Far) -> None:
     ],
 )
 async def test_a_body_that_is_not_json_has_a_verdict(
-    far: Far, status: int, body: bytes, verdict: Verdict
+    fake_server: FakeServer, status: int, body: bytes, verdict: Verdict
 ) -> None:
-    answer = await sent(far, plain(status, body))
+    answer = await sent(fake_server, plain(status, body))
 
     assert isinstance(answer, Answer)
     assert (answer.status, answer.body, answer.verdict) == (status, body, verdict)
 
 
 @pytest.mark.parametrize("header", ["transient-error", "Transient-Error", "TRANSIENT-ERROR"])
-async def test_a_transient_error_is_seen_by_its_header(far: Far, header: str) -> None:
+async def test_a_transient_error_is_seen_by_its_header(
+    fake_server: FakeServer, header: str
+) -> None:
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(status=503, body=b'{"errorCode":"703"}', headers={header: "true"})
 
-    found = await sent(far, answer)
+    found = await sent(fake_server, answer)
 
     assert isinstance(found, Answer)
     assert (found.transient, found.verdict) == (True, Verdict.THEIRS)
 
 
 @pytest.mark.parametrize("value", ["false", "", "0"])
-async def test_a_header_that_says_false_is_not_transient(far: Far, value: str) -> None:
-    found = await sent(far, plain(503, b"{}", transient_error=value))
+async def test_a_header_that_says_false_is_not_transient(
+    fake_server: FakeServer, value: str
+) -> None:
+    found = await sent(fake_server, plain(503, b"{}", transient_error=value))
 
     assert isinstance(found, Answer)
     assert found.transient is False
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed_and_no_key_goes_there(far: Far, status: int) -> None:
-    answer = await sent(far, plain(status, b"", Location="/v72/elsewhere"))
+async def test_a_redirect_is_not_followed_and_no_key_goes_there(
+    fake_server: FakeServer, status: int
+) -> None:
+    answer = await sent(fake_server, plain(status, b"", Location="/v72/elsewhere"))
 
     assert isinstance(answer, Answer)
     assert (answer.status, answer.verdict) == (status, Verdict.UNKNOWN)
-    assert [asked for asked, _, _ in far.asked] == ["POST /v72/payments"]
+    assert [asked for asked, _, _ in fake_server.asked] == ["POST /v72/payments"]
 
 
-async def test_a_connection_that_is_reset_is_no_answer(far: Far) -> None:
+async def test_a_connection_that_is_reset_is_no_answer(fake_server: FakeServer) -> None:
     async def reset(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
 
-    assert isinstance(await sent(far, reset), NoAnswer)
+    assert isinstance(await sent(fake_server, reset), NoAnswer)
 
 
-async def test_an_answer_that_breaks_off_is_no_answer(far: Far) -> None:
+async def test_an_answer_that_breaks_off_is_no_answer(fake_server: FakeServer) -> None:
     async def half(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "1000"})
         await response.prepare(request)
@@ -147,21 +155,21 @@ async def test_an_answer_that_breaks_off_is_no_answer(far: Far) -> None:
         request.transport.close()
         return response
 
-    assert isinstance(await sent(far, half), NoAnswer)
+    assert isinstance(await sent(fake_server, half), NoAnswer)
 
 
-async def test_a_server_that_never_answers_is_no_answer(far: Far) -> None:
+async def test_a_server_that_never_answers_is_no_answer(fake_server: FakeServer) -> None:
     async def never(_: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
         raise AssertionError
 
-    found = await sent(far, never, Limits(adyen_timeout_s=0.2))
+    found = await sent(fake_server, never, Limits(adyen_timeout_s=0.2))
 
     assert isinstance(found, NoAnswer)
     assert "Timeout" in found.why
 
 
-async def test_an_answer_that_stalls_half_way_is_no_answer(far: Far) -> None:
+async def test_an_answer_that_stalls_half_way_is_no_answer(fake_server: FakeServer) -> None:
     async def stall(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -169,14 +177,14 @@ async def test_an_answer_that_stalls_half_way_is_no_answer(far: Far) -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    assert isinstance(await sent(far, stall, Limits(adyen_timeout_s=0.2)), NoAnswer)
+    assert isinstance(await sent(fake_server, stall, Limits(adyen_timeout_s=0.2)), NoAnswer)
 
 
 @pytest.mark.parametrize(
     ("is_chunked", "is_zipped"), [(False, False), (True, False), (False, True)]
 )
 async def test_an_answer_without_end_is_no_answer(
-    far: Far, is_chunked: bool, is_zipped: bool
+    fake_server: FakeServer, is_chunked: bool, is_zipped: bool
 ) -> None:
     async def long(_: web.Request) -> web.StreamResponse:
         response = web.Response(body=b'{"resultCode":"' + b"A" * 2000)
@@ -186,34 +194,36 @@ async def test_an_answer_without_end_is_no_answer(
             response.enable_compression(web.ContentCoding.gzip)
         return response
 
-    found = await sent(far, long, Limits(adyen_answer_bytes_max=2000))
+    found = await sent(fake_server, long, Limits(adyen_answer_bytes_max=2000))
 
     assert found == NoAnswer("AnswerTooLong")
 
 
-async def test_an_answer_as_long_as_the_limit_is_read(far: Far) -> None:
+async def test_an_answer_as_long_as_the_limit_is_read(fake_server: FakeServer) -> None:
     body = b'{"a":"' + b"A" * 1992 + b'"}'
-    found = await sent(far, plain(200, body), Limits(adyen_answer_bytes_max=2000))
+    found = await sent(fake_server, plain(200, body), Limits(adyen_answer_bytes_max=2000))
 
     assert found == Answer(200, body)
 
 
-async def test_the_rest_of_an_answer_without_end_is_not_read_as_the_next(far: Far) -> None:
+async def test_the_rest_of_an_answer_without_end_is_not_read_as_the_next(
+    fake_server: FakeServer,
+) -> None:
     long, limits = plain(200, b"{" + b"A" * 2000), Limits(adyen_answer_bytes_max=2000)
-    async with wire_to(far.url, limits) as wire:
-        far.handler = long
+    async with wire_to(fake_server.url, limits) as wire:
+        fake_server.handler = long
         first = await wire.send(CALL)
-        far.handler = plain(200, b"{}")
+        fake_server.handler = plain(200, b"{}")
         second = await wire.send(CALL)
 
     assert (first, second) == (NoAnswer("AnswerTooLong"), Answer(200, b"{}"))
 
 
-def breaking(far: Far, *broken: int) -> Handler:
+def breaking(fake_server: FakeServer, *broken: int) -> Handler:
     """Answer, but break the connection under the requests of these numbers."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        if len(far.asked) in broken:
+        if len(fake_server.asked) in broken:
             assert request.transport is not None
             request.transport.close()
         return web.Response(body=b"{}")
@@ -222,34 +232,34 @@ def breaking(far: Far, *broken: int) -> Handler:
 
 
 async def test_a_call_whose_connection_was_closed_is_sent_once_more(
-    far: Far,
+    fake_server: FakeServer,
 ) -> None:
-    far.handler = breaking(far, 2)
-    async with wire_to(far.url) as wire:
+    fake_server.handler = breaking(fake_server, 2)
+    async with wire_to(fake_server.url) as wire:
         found = [await wire.send(CALL), await wire.send(CALL)]
 
     assert found == [Answer(200, b"{}")] * 2
     # Byte for byte the same, under the same key: if it arrived before, it is executed once.
-    assert len(far.asked) == 3
-    assert [body for _, _, body in far.asked] == [CALL.body] * 3
-    assert {headers["idempotency-key"] for _, headers, _ in far.asked} == {CALL.key}
+    assert len(fake_server.asked) == 3
+    assert [body for _, _, body in fake_server.asked] == [CALL.body] * 3
+    assert {headers["idempotency-key"] for _, headers, _ in fake_server.asked} == {CALL.key}
 
 
-async def test_a_call_is_sent_at_most_twice(far: Far) -> None:
-    far.handler = breaking(far, 1, 2)
-    async with wire_to(far.url) as wire:
+async def test_a_call_is_sent_at_most_twice(fake_server: FakeServer) -> None:
+    fake_server.handler = breaking(fake_server, 1, 2)
+    async with wire_to(fake_server.url) as wire:
         found = await wire.send(CALL)
 
     assert isinstance(found, NoAnswer)
-    assert len(far.asked) == 2
+    assert len(fake_server.asked) == 2
 
 
-async def test_both_tries_together_take_no_longer_than_a_call_may(far: Far) -> None:
+async def test_both_tries_together_take_no_longer_than_a_call_may(fake_server: FakeServer) -> None:
     async def late(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.3)
-        return await breaking(far, 1)(request)
+        return await breaking(fake_server, 1)(request)
 
-    found = await sent(far, late, Limits(adyen_timeout_s=0.5))
+    found = await sent(fake_server, late, Limits(adyen_timeout_s=0.5))
 
     assert isinstance(found, NoAnswer)
     assert "Timeout" in found.why
@@ -263,17 +273,21 @@ async def test_both_tries_together_take_no_longer_than_a_call_may(far: Far) -> N
         Call("/storedPaymentMethods", method="GET"),
     ],
 )
-async def test_a_call_that_only_reads_is_sent_once_more_without_a_key(far: Far, call: Call) -> None:
-    found = await sent(far, breaking(far, 1), call=call)
+async def test_a_call_that_only_reads_is_sent_once_more_without_a_key(
+    fake_server: FakeServer, call: Call
+) -> None:
+    found = await sent(fake_server, breaking(fake_server, 1), call=call)
 
     assert found == Answer(200, b"{}")
 
 
-async def test_a_call_without_a_key_that_changes_something_is_not_sent_again(far: Far) -> None:
+async def test_a_call_without_a_key_that_changes_something_is_not_sent_again(
+    fake_server: FakeServer,
+) -> None:
     call = Call("/disable", b"{}", 68, api=Api.RECURRING)
 
-    assert isinstance(await sent(far, breaking(far, 1), call=call), NoAnswer)
-    assert len(far.asked) == 1
+    assert isinstance(await sent(fake_server, breaking(fake_server, 1), call=call), NoAnswer)
+    assert len(fake_server.asked) == 1
 
 
 async def test_a_refused_connection_is_no_answer_and_shows_no_address() -> None:
@@ -310,31 +324,31 @@ async def test_a_server_that_does_not_speak_http_is_no_answer() -> None:
     assert isinstance(found, NoAnswer)
 
 
-async def test_calls_one_after_the_other_share_a_connection(far: Far) -> None:
-    far.handler = plain(200, b"{}")
-    async with wire_to(far.url) as wire:
+async def test_calls_one_after_the_other_share_a_connection(fake_server: FakeServer) -> None:
+    fake_server.handler = plain(200, b"{}")
+    async with wire_to(fake_server.url) as wire:
         for _ in range(5):
             await wire.send(CALL)
 
-    assert (len(far.asked), len(far.peers)) == (5, 1)
+    assert (len(fake_server.asked), len(fake_server.peers)) == (5, 1)
 
 
-async def test_no_more_connections_are_open_than_the_limit_says(far: Far) -> None:
-    far.handler = plain(200, b"{}")
-    async with wire_to(far.url, Limits(adyen_connections_max=2)) as wire:
+async def test_no_more_connections_are_open_than_the_limit_says(fake_server: FakeServer) -> None:
+    fake_server.handler = plain(200, b"{}")
+    async with wire_to(fake_server.url, Limits(adyen_connections_max=2)) as wire:
         answers = await asyncio.gather(*(wire.send(CALL) for _ in range(20)))
 
     assert len([answer for answer in answers if isinstance(answer, Answer)]) == 20
-    assert len(far.peers) <= 2
+    assert len(fake_server.peers) <= 2
 
 
-async def test_a_cookie_is_not_sent_back(far: Far) -> None:
-    far.handler = plain(200, b"{}", Set_Cookie="session=1; Path=/")
-    async with wire_to(far.url) as wire:
+async def test_a_cookie_is_not_sent_back(fake_server: FakeServer) -> None:
+    fake_server.handler = plain(200, b"{}", Set_Cookie="session=1; Path=/")
+    async with wire_to(fake_server.url) as wire:
         await wire.send(CALL)
         await wire.send(CALL)
 
-    assert ["cookie" in headers for _, headers, _ in far.asked] == [False, False]
+    assert ["cookie" in headers for _, headers, _ in fake_server.asked] == [False, False]
 
 
 async def test_a_wire_is_used_inside_its_context() -> None:
@@ -359,12 +373,12 @@ async def test_an_untrusted_certificate_is_refused_before_anything_is_sent(
     tmp_path: Path,
 ) -> None:
     tls, _ = certificate("127.0.0.1", tmp_path)
-    async with serving(tls) as far:
-        found = await sent(far, plain(200, b"{}"))
+    async with serving(tls) as fake_server:
+        found = await sent(fake_server, plain(200, b"{}"))
 
     assert isinstance(found, NoAnswer)
     assert "Certificate" in found.why
-    assert far.asked == []
+    assert fake_server.asked == []
 
 
 ASK: Final = """
@@ -390,14 +404,14 @@ async def test_a_trusted_certificate_is_accepted_for_its_own_name_only(
     tmp_path: Path, name: str, outcome: str
 ) -> None:
     tls, authority = certificate(name, tmp_path)
-    async with serving(tls) as far:
-        far.handler = plain(200, b"{}")
+    async with serving(tls) as fake_server:
+        fake_server.handler = plain(200, b"{}")
         asking = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", ASK, far.url),
+            *(sys.executable, "-c", ASK, fake_server.url),
             env={"SSL_CERT_FILE": str(authority), "PYTHONPATH": ":".join(sys.path)},
             stdout=subprocess.PIPE,
         )
         said, _ = await asking.communicate()
 
     assert (asking.returncode, said.decode().strip()) == (0, outcome)
-    assert len(far.asked) == (1 if outcome == "Answer" else 0)
+    assert len(fake_server.asked) == (1 if outcome == "Answer" else 0)

@@ -13,7 +13,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
-class Far:
+class FakeServer:
     """A server that plays Adyen as badly as a test wants."""
 
     url: str = ""
@@ -35,17 +35,17 @@ class Far:
 
 
 @asynccontextmanager
-async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Far]:
+async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeServer]:
     """A server that answers as its `handler` says; it ends with the context."""
-    far = Far()
+    fake_server = FakeServer()
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", far.answer)
+    app.router.add_route("*", "/{path:.*}", fake_server.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-    far.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+    fake_server.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield far
+        yield fake_server
     finally:
         await runner.cleanup()
 

@@ -1,4 +1,4 @@
-"""The whole house, running: twin, database, server and worker, each a real process."""
+"""The whole system, running: twin, database, server and worker, each a real process."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from kasir.demo.client import Walker
-from kasir.demo.processes import Stage, free_port, stage
+from kasir.demo.client import JourneyClient
+from kasir.demo.processes import RunningDemo, free_port, running_demo
 
-__all__ = ["house", "walker"]
+__all__ = ["system", "walker"]
 
 
 @pytest.fixture(scope="session")
-def house() -> Iterator[Stage]:
-    """One house for the whole session; a test uses references of its own."""
+def system() -> Iterator[RunningDemo]:
+    """One system for the whole session; a test uses references of its own."""
     # None of Kasir's settings leak in from whoever runs the tests.
     given = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
-    with stage(
+    with running_demo(
         port=free_port(), twin_port=free_port(), shop_port=free_port(), given=given
     ) as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def walker(house: Stage) -> AsyncIterator[Walker]:
-    """One who calls the house over HTTP, as a shop and as a shopper."""
+async def walker(system: RunningDemo) -> AsyncIterator[JourneyClient]:
+    """One who calls the system over HTTP, as a shop and as a shopper."""
     async with aiohttp.ClientSession() as http:
-        yield Walker(house, http)
+        yield JourneyClient(system, http)
