@@ -28,7 +28,9 @@ async def deliveries(connection: Connection | Pool, late_after: timedelta) -> De
     """
     row = await SQL.deliveries(connection, wait=late_after, most=_NEWEST)
     return Deliveries(
-        notified_until=row["told_until"], late_at=row["late_at"], unread_since=row["unread_since"]
+        notified_until=row["notified_until"],
+        late_at=row["late_at"],
+        unread_since=row["unread_since"],
     )
 
 

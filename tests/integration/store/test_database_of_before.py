@@ -42,7 +42,7 @@ import pytest_asyncio
 from command import environment, kasir, running, until_ready
 from kasir import Kasir
 from kasir.demo.processes import free_port
-from opened_kasir import a_database, until
+from opened_kasir import EMPTY, a_database, until
 from twin_fixtures import Shop, listening
 
 DATA: Final = Path(__file__).parent / "data"
@@ -144,7 +144,7 @@ async def started(postgres: str, folder: Path) -> AsyncIterator[Programs]:
     """Load the dump and start twin and server; the twin's clock starts at the time of the dump."""
     twin_port, port = free_port(), free_port()
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(a_database(postgres))
+        database = await stack.enter_async_context(a_database(postgres, EMPTY))
         await _load(database)
         stack.enter_context(_twin(_state_at_the_dump(folder), twin_port))
         shop = await stack.enter_async_context(listening())

@@ -243,7 +243,7 @@ async def test_what_a_look_took_is_due_again_at_once_when_a_fact_comes(shop: Sho
     taken = [await due.look()]
     shopper = (await shop.find(found)).shopper_reference
     now = shop.clock.now()
-    await SQL.wake(shop.kasir.pool, shoppers=[shopper], payment_ids=[], now=now)
+    await SQL.schedule(shop.kasir.pool, shoppers=[shopper], payment_ids=[], now=now)
     taken.append(await due.look())
     await shop.go_on(found)  # Its turn is over for now; the next one is not there yet.
     taken.append(await due.look())

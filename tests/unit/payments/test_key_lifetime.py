@@ -66,7 +66,7 @@ class Silent:
         """Let anybody have it."""
         return True
 
-    async def hear(
+    async def record(
         self,
         question: Question,
         heard: CallResult,

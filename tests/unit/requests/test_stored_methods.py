@@ -91,7 +91,7 @@ class FakeTokens:
             for stored_id, facts in self.facts.items()
         ]
 
-    async def hear(self, news: Sequence[TokenReport]) -> None:
+    async def record(self, news: Sequence[TokenReport]) -> None:
         """Keep facts."""
         for said in news:
             self.facts.setdefault(said.name.stored_id, []).append(said.fact)

@@ -71,14 +71,14 @@ WHERE id IN (
 -- name: any_telling(now)^
 SELECT id FROM payment WHERE tell_at <= :now LIMIT 1;
 
--- name: due_tellings(now, by_all_means, in_time, told_until, is_late, most)
+-- name: due_tellings(now, by_all_means, in_time, notified_until, is_late, most)
 -- Events that were held back and are due. They are written if a worker looks in time, or if Adyen
 -- has sent later notifications since; else Kasir was down, and a correction may still be in Adyen's
 -- queue.
 SELECT id FROM payment
 WHERE tell_at <= :now AND (
     tell_at <= :by_all_means
-    OR NOT :is_late::boolean AND (tell_at >= :in_time OR tell_at <= :told_until::timestamptz)
+    OR NOT :is_late::boolean AND (tell_at >= :in_time OR tell_at <= :notified_until::timestamptz)
 )
 ORDER BY tell_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
@@ -91,7 +91,7 @@ SELECT (SELECT max(least(event_date, received_at)) FROM (
            SELECT event_date, received_at FROM notice
            WHERE payment_id IS NOT NULL AND kind = 'standard' AND state = 'read'
            ORDER BY id DESC LIMIT :most
-       ) AS ours) AS told_until,
+       ) AS ours) AS notified_until,
        max(received_at) FILTER (
            WHERE event_code IN ('AUTHORISATION', 'OFFER_CLOSED', 'TECHNICAL_CANCEL')
                  AND event_date < received_at - :wait::interval
