@@ -1,4 +1,4 @@
-"""The twin's clock: the machine's time plus what it was advanced by.
+"""The twin's clock: the machine's time, plus the seconds by which calls have advanced it.
 
 It never runs backwards, whatever the machine's wall clock does, so a task that is due
 stays due.
@@ -45,7 +45,7 @@ def format_adyen(moment: float) -> str:
 
 
 def format_utc(moment: float) -> str:
-    """Return a moment as the twin's controls write it: UTC, in milliseconds."""
+    """Return a moment as the twin's controls write it: ISO 8601 in UTC, to the millisecond."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 

@@ -2,7 +2,7 @@
 
 Every request is answered `received` with 201 and decided a moment later; the outcome is
 sent by webhook only. Sources: Adyen's OpenAPI file of Checkout; its page on cancels (a
-captured payment cannot be cancelled); a CAPTURE false that a shop recorded ("Insufficient
+captured payment cannot be cancelled); a failed CAPTURE that a shop recorded ("Insufficient
 balance on payment"). Sums are computed from the list of modifications, never stored.
 """
 
@@ -86,8 +86,8 @@ def cancel_by_reference(twin: Twin, body: Mapping[str, Any]) -> str:
     """Cancel by the shop's own reference; return the pspReference of the request.
 
     GUESS: every open payment with that reference is cancelled, each with its own webhook;
-    if none is open, one webhook about the newest is false; if there is none at all, one
-    webhook without originalReference is false.
+    if none is open, one webhook about the newest has success false; if there is none at
+    all, one webhook without originalReference has it.
     """
     found = twin.memory.payments_with(body["paymentReference"])
     chosen = [payment for payment in found if _is_open(payment)] or found[-1:]
@@ -267,7 +267,7 @@ def _schedule_failure(twin: Twin, payment: Payment, mod: Modification) -> None:
 
 
 def _failure(twin: Twin, mod: Modification, reference: str) -> tuple[float, str] | None:
-    """Return in how many seconds a fault lets it fail, and by which event; None: it does not."""
+    """Return after how many seconds a fault undoes it, and with which event; None: no fault."""
     if _is_refund(mod):
         refund = faults.triggered(
             twin.state.faults, faults.RefundFailsLater, target="refund", reference=reference

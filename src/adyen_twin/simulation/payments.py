@@ -171,7 +171,7 @@ def decide_by_wallet(twin: Twin, payment: Payment) -> None:
 
 
 def _authorise(twin: Twin, payment: Payment) -> None:
-    """Capture or wait for a capture, save the token, and send AUTHORISATION and the rest."""
+    """Capture or wait for a capture, save the token, and send the webhooks."""
     if twin.knobs.capture == "automatic":
         modifications.capture_automatically(twin, payment)
     else:
@@ -266,8 +266,8 @@ def details(twin: Twin, redirect_result: str) -> tuple[Payment, dict[str, Any]]:
     """Return the payment of a redirectResult, and what /payments/details answers.
 
     Raises:
-        AdyenError: The redirectResult is unknown; or it was used before: 704, as shops see
-            in production, unless the knob `detailsRepeat` allows it.
+        AdyenError: The redirectResult is unknown, or the shopper has not got it yet. Or it was
+            used before, and the knob `detailsRepeat` is `refuse`: 704, as in production.
 
     """
     payment = twin.memory.payment(redirect_result)

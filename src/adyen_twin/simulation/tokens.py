@@ -1,4 +1,4 @@
-"""Tokens: a shopper's permission to be charged again, in a model, from one wallet.
+"""Tokens: a shopper's permission to charge one wallet again, for one or more models.
 
 Sources: Adyen's page on GoPay (Subscription and CardOnFile; the token is sent by webhook),
 its OpenAPI files of Checkout, Recurring and of the token webhooks. If a shopper saves the
@@ -25,7 +25,7 @@ MODEL_OF_CONTRACT: Final = {"ONECLICK": "CardOnFile", "RECURRING": "Subscription
 
 
 def save(twin: Twin, payment: Payment) -> None:
-    """Save the token that an authorised payment asks for, if it does."""
+    """Save a token, if the authorised payment asks for one."""
     if payment.saves_for is None or payment.shopper_reference is None:
         return
     token = _of_same_wallet(twin, payment)

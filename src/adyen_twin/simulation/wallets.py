@@ -8,7 +8,7 @@ from adyen_twin.core import faults, names
 from adyen_twin.core.state import Payment, Refusal, Wallet, WalletState
 from adyen_twin.core.twin import Twin
 
-#: The account of shoppers whom the shop did not name.
+#: The account of shoppers without a shopperReference.
 ANONYMOUS_ACCOUNT: Final = "100000000001"
 
 # Adyen's table of refusal reasons. GUESS: which of them GoPay gives for which state.

@@ -1,7 +1,7 @@
 """What a request must look like before it is sent to Adyen: the schema's limits, per version.
 
 Each rule names a field and says what would be right. A field without a rule is not checked and is
-passed on to Adyen as it came; known_fields.py is about the calls that are not passed on so. Source:
+passed on to Adyen as it came; the calls that are not passed on have known_fields.py. Source:
 Adyen's Checkout OpenAPI files, v71 and v72; the error codes are those of Adyen's libraries and
 recorded errors (docs/adyen.md says which are guesses).
 """
@@ -35,7 +35,7 @@ class Text:
     words: tuple[str, ...] = ()
 
     def cure(self, value: object) -> str | None:
-        """What would be right; None where `value` is."""
+        """What is wrong with `value`, as a message; None where it is valid."""
         if not isinstance(value, str):
             return "must be a string."
         if "\0" in value:
@@ -58,7 +58,7 @@ class Whole:
     numbers: tuple[int, ...] = ()
 
     def cure(self, value: object) -> str | None:
-        """What would be right; None where `value` is."""
+        """What is wrong with `value`, as a message; None where it is valid."""
         if not isinstance(value, int) or isinstance(value, bool):
             return "must be a whole number."
         if self.numbers and value not in self.numbers:
@@ -73,7 +73,7 @@ class Flag:
     """A JSON boolean."""
 
     def cure(self, value: object) -> str | None:
-        """What would be right; None where `value` is."""
+        """What is wrong with `value`, as a message; None where it is valid."""
         return None if isinstance(value, bool) else "must be true or false."
 
 
@@ -82,7 +82,7 @@ class Moment:
     """An ISO 8601 date and time with its offset."""
 
     def cure(self, value: object) -> str | None:
-        """What would be right; None where `value` is."""
+        """What is wrong with `value`, as a message; None where it is valid."""
         return MOMENT_CURE if moment_of(value) is None else None
 
 
@@ -188,7 +188,7 @@ _LINK: Final[Mapping[str, Rule]] = {
     "reference": Text(most=80),
     "returnUrl": Text(most=8000),
     "reusable": Flag(),
-    "shopperEmail": Text(most=256),  # 500 in this schema; the payment has it too: 256 there.
+    "shopperEmail": Text(most=256),  # 500 in this schema, but 256 in /payments.
     "shopperLocale": Text(most=32),
     "shopperReference": Text(least=3, most=256),
     "shopperStatement": Text(most=10_000),
@@ -281,7 +281,7 @@ def matching(
 
 
 def _return_url_faults(url: object) -> Iterator[Fault]:
-    """What is wrong with a returnUrl: a web address, or an app's own scheme, is right."""
+    """What is wrong with a returnUrl: it must be a web address, or have an app's own scheme."""
     if not isinstance(url, str) or not url:
         return
     try:

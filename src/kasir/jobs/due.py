@@ -107,5 +107,5 @@ class Due:
         )
         held = [PaymentId(row["id"]) async for row in rows]
         if held:
-            await self.ledger.tell(connection, held)
+            await self.ledger.write_held_back(connection, held)
         return len(held)

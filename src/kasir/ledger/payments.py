@@ -39,12 +39,12 @@ class LockedPayment:
     """A payment whose row is locked until the transaction ends, and what the shop knows of it."""
 
     payment: Payment
-    told: Reported
+    reported: Reported
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """What subscriptions are to be scheduled for.
+class Changed:
+    """What changed, so that subscriptions that depend on it must be scheduled.
 
     Attributes:
         shoppers: Whose payments or tokens changed.
@@ -55,14 +55,14 @@ class Moved:
     payment_ids: frozenset[str] = frozenset()
 
 
-async def schedule_subscriptions(connection: Connection, moved: Moved, now: datetime) -> None:
-    """Schedule the subscriptions of what changed. Once in a transaction, after payments and tokens.
+async def schedule_subscriptions(connection: Connection, changed: Changed, now: datetime) -> None:
+    """Schedule the subscriptions that depend on what changed.
 
-    A transaction that waits for a subscription here holds locks on payments and tokens. Turns of
-    subscriptions take these locks first, too: docs/adr/0015.
+    Call it once in a transaction, after payments and tokens are locked: a turn of a subscription
+    locks in the same order, so there is no deadlock (docs/adr/0015).
     """
-    if moved.shoppers:
-        shoppers, ids = sorted(moved.shoppers), sorted(moved.payment_ids)
+    if changed.shoppers:
+        shoppers, ids = sorted(changed.shoppers), sorted(changed.payment_ids)
         await SUBSCRIPTIONS.schedule(connection, shoppers=shoppers, payment_ids=ids, now=now)
 
 
@@ -100,7 +100,7 @@ class Ledger:
         facts: Mapping[PaymentId, Sequence[Fact]],
         *,
         schedules: bool = True,
-    ) -> Moved:
+    ) -> Changed:
         """Lock payments and record facts of them; see `record_locked`."""
         locked = await self.lock(connection, list(facts))
         return await self.record_locked(connection, locked, facts, schedules=schedules)
@@ -112,18 +112,18 @@ class Ledger:
         facts: Mapping[PaymentId, Sequence[Fact]],
         *,
         schedules: bool = True,
-    ) -> Moved:
+    ) -> Changed:
         """Record facts of payments that the caller has locked, and claim the names in them.
 
         Args:
             connection: The caller's transaction.
             locked: The payments.
-            facts: The facts of each; those that it has are skipped.
+            facts: The facts of each payment; those that are recorded already are skipped.
             schedules: Whether the shoppers' subscriptions are scheduled. False where the caller
-                holds one of them, or locks tokens after this: see `schedule_subscriptions`.
+                has locked one of them, or locks tokens later: see `schedule_subscriptions`.
 
         Returns:
-            What changed; where `schedules` is false, the caller schedules for it.
+            What changed; if `schedules` is false, the caller passes it to `schedule_subscriptions`.
 
         Raises:
             UniqueViolation: Another payment owns one of the names; see
@@ -132,10 +132,10 @@ class Ledger:
         found = [self._entry(locked[payment_id], new) for payment_id, new in facts.items()]
         entries = [entry for entry in found if entry]
         await self._write(connection, entries)
-        moved = _moved(entries)
+        changed = _changed(entries)
         if schedules:
-            await schedule_subscriptions(connection, moved, self.clock.now())
-        return moved
+            await schedule_subscriptions(connection, changed, self.clock.now())
+        return changed
 
     async def record_first(
         self,
@@ -147,7 +147,7 @@ class Ledger:
         """Record the first fact of a payment, with its answer, in one statement.
 
         That is enough where the shopper was sent to the wallet and nothing else is to be written.
-        No lock is taken before: the statement looks at the payment's own count of changes.
+        No lock is taken before: the statement writes nothing if the payment already has a fact.
 
         Returns:
             False where more is to be written, or another fact was recorded first: then nothing was
@@ -161,7 +161,9 @@ class Ledger:
             return False
         return await payments.write_first(connection, entry.change, answer, self.clock.now())
 
-    async def tell(self, connection: Connection, payment_ids: Sequence[PaymentId]) -> None:
+    async def write_held_back(
+        self, connection: Connection, payment_ids: Sequence[PaymentId]
+    ) -> None:
         """Write the events that were held back until now, where they are still true."""
         locked = await self.lock(connection, payment_ids)
         await self._write(connection, [self._held_back(found) for found in locked.values()])
@@ -174,11 +176,11 @@ class Ledger:
         if not new:
             return None
         after = fold.payment(before.intent, [*before.facts, *new.values()])
-        event, told = status_event(found.told, after, self.clock.now(), self.settle)
+        event, reported = status_event(found.reported, after, self.clock.now(), self.settle)
         change = Change(
             payment=after,
-            told_status=told.status,
-            tell_at=told.held_until,
+            told_status=reported.status,
+            tell_at=reported.held_until,
             facts=tuple(new.values()),
             claims=names_in(new.values()) - names_in(before.facts),
         )
@@ -190,8 +192,10 @@ class Ledger:
         return _Entry(change, events, _outcome(after.summary) != _outcome(before.summary))
 
     def _held_back(self, found: LockedPayment) -> _Entry:
-        event, told = status_event(found.told, found.payment, self.clock.now(), self.settle)
-        change = Change(payment=found.payment, told_status=told.status, tell_at=told.held_until)
+        event, reported = status_event(found.reported, found.payment, self.clock.now(), self.settle)
+        change = Change(
+            payment=found.payment, told_status=reported.status, tell_at=reported.held_until
+        )
         return _Entry(change, (event,) if event else ())
 
     async def _write(self, connection: Connection, entries: Sequence[_Entry]) -> None:
@@ -213,27 +217,27 @@ class _Entry:
     Attributes:
         change: Its new facts and their summary.
         events: The shop's events of it.
-        moves: Whether its shopper's subscriptions are to be scheduled.
+        schedules: Whether its shopper's subscriptions are to be scheduled.
     """
 
     change: Change
     events: tuple[EventType, ...]
-    moves: bool = False
+    schedules: bool = False
 
     @property
     def payment(self) -> Payment:
         return self.change.payment
 
 
-def _moved(entries: Sequence[_Entry]) -> Moved:
-    intents = [entry.payment.intent for entry in entries if entry.moves]
+def _changed(entries: Sequence[_Entry]) -> Changed:
+    intents = [entry.payment.intent for entry in entries if entry.schedules]
     of_shoppers = [intent for intent in intents if intent.shopper_reference]
-    return Moved(
+    return Changed(
         frozenset(intent.shopper_reference for intent in of_shoppers),
         frozenset(intent.id for intent in of_shoppers),
     )
 
 
 def _outcome(summary: Summary) -> tuple[object, ...]:
-    """What a subscription depends on: how its payment ended, and whether it was given back."""
+    """What a subscription depends on: its payment's status, whether it is disputed or refunded."""
     return summary.status, summary.is_disputed, summary.is_given_back

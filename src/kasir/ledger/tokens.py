@@ -8,7 +8,7 @@ from datetime import datetime
 
 from kasir.clock import Clock
 from kasir.ids import Ids
-from kasir.ledger.payments import Moved, schedule_subscriptions
+from kasir.ledger.payments import Changed, schedule_subscriptions
 from kasir.shop_events.event_policy import EventType, token_events
 from kasir.shop_events.shapes import shown_token
 from kasir.store import tokens
@@ -148,7 +148,7 @@ class Tokens:
         """Record facts of tokens, and schedule their shoppers' subscriptions."""
         async with transaction(self._pool) as connection:
             shoppers = await self._ledger.record(connection, reports)
-            await schedule_subscriptions(connection, Moved(shoppers), self._ledger.clock.now())
+            await schedule_subscriptions(connection, Changed(shoppers), self._ledger.clock.now())
 
     async def looks(self, shopper_reference: str) -> int:
         """How often a shopper's tokens were compared with the provider's list."""

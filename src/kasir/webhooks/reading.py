@@ -17,7 +17,7 @@ from kasir.clock import Clock
 from kasir.errors import KasirError
 from kasir.gateway import meanings
 from kasir.ledger.attribution import Attribution, lock_candidates
-from kasir.ledger.payments import Ledger, Moved, schedule_subscriptions
+from kasir.ledger.payments import Changed, Ledger, schedule_subscriptions
 from kasir.ledger.tokens import TokenLedger
 from kasir.payments.matching import Ruling
 from kasir.payments.question import CallResult
@@ -137,15 +137,15 @@ class Reader:
         self, connection: Connection, attribution: Attribution, readings: Sequence[Reading]
     ) -> None:
         """Record facts of payments, then of tokens; then schedule subscriptions for both."""
-        moved = Moved()
+        changed = Changed()
         if attribution.facts:
-            moved = await self.ledger.record_locked(
+            changed = await self.ledger.record_locked(
                 connection, attribution.locked, attribution.facts, schedules=False
             )
         tokens = [reading.token for reading in readings if reading.token]
         shoppers = await self.tokens.record(connection, tokens)
-        moved = replace(moved, shoppers=moved.shoppers | shoppers)
-        await schedule_subscriptions(connection, moved, self.clock.now())
+        changed = replace(changed, shoppers=changed.shoppers | shoppers)
+        await schedule_subscriptions(connection, changed, self.clock.now())
 
     # Batches ------------------------------------------------------------------------------------
 
