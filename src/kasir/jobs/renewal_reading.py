@@ -22,7 +22,7 @@ from kasir.store.tokens import token_of
 from kasir.store.vault import Vault
 from kasir.subscriptions.overpaying import PaidAttempt, overpaid
 from kasir.subscriptions.plan import WhenTakenBack
-from kasir.subscriptions.renewal import Outcome, Renewal
+from kasir.subscriptions.renewal import Loss, Outcome, Renewal, TakenBack
 from kasir.subscriptions.states import OVER
 from kasir.subscriptions.subscription import Permission, Subscription, SubscriptionId
 from kasir.tokens.model import Token, TokenState
@@ -254,7 +254,7 @@ class RenewalReading:
         marks = self._overpaid(locked, stored)
         if locked.is_over:
             return Found(stored=stored, subscription=stored, overpaid=marks)
-        subscription = replace(stored, losses=losses_of(locked.losses))
+        subscription = replace(stored, losses=_losses(locked, marks))
         if locked.renewal:
             renewal = _marked(self.rows.renewal(locked.renewal), marks)
             subscription = subscription.with_newest(_sent(renewal) if locked.is_sent else renewal)
@@ -299,6 +299,20 @@ def _paid(row: Any) -> PaidAttempt:
         outcome=Outcome(row["outcome"]),
         is_settled=row["is_settled"],
         is_overpaid=row["overpaid"],
+    )
+
+
+def _losses(locked: Locked, overpaid_: Sequence[Renewal]) -> tuple[Loss, ...]:
+    """Its losses, without refunds of attempts that are found to be overpaid only now.
+
+    The shop may refund these: no period lost its money. They are marked in this turn, so the
+    statement that read the losses could not know.
+    """
+    extra = {(one.period, attempt.number) for one in overpaid_ for attempt in one.attempts}
+    return tuple(
+        one
+        for one in losses_of(locked.losses)
+        if one.why is not TakenBack.REFUNDED or (one.period, one.number) not in extra
     )
 
 

@@ -18,8 +18,9 @@ from kasir.payments.question import ShopKey
 #: The JSON object of a request, decoded.
 Fields = Mapping[str, Any]
 
-#: What no HTTP header may hold. Whoever reads the header strips the blanks around a key.
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+#: What no HTTP header may hold, and half a surrogate pair, which could be stored only as U+FFFD:
+#: two keys would become one. The web server has stripped the blanks around a key.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 def body_fields(body: bytes) -> dict[str, Any]:
@@ -73,7 +74,9 @@ def key_faults(key: str | None) -> Iterator[Fault]:
         cure = f"must have 1 to {IDEMPOTENCY_KEY_MAX} characters."
         yield Fault("Idempotency-Key", cure)
     elif key is not None and _CONTROL.search(key):
-        yield Fault("Idempotency-Key", "must hold no control characters.")
+        yield Fault(
+            "Idempotency-Key", "must hold no control characters, nor half a surrogate pair."
+        )
 
 
 def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopKey | None:

@@ -64,7 +64,7 @@ async def test_an_api_key_with_whitespace_around_it_is_accepted(caller: Caller) 
     assert said.status == 200
 
 
-@pytest.mark.parametrize("key", ["a\0b", "a\nb", "a\x7fb"])
+@pytest.mark.parametrize("key", ["a\0b", "a\nb", "a\x7fb", "a\ud83db"])
 def test_a_control_character_is_named(key: str) -> None:
     (fault,) = key_faults(key)
 

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from integration.subscriptions.shop import MONTH, NO_BALANCE, NOON, SILENCE, Shop
 from kasir.ids import PaymentId
+from kasir.money import IDR, Money
 from kasir.payments.facts import Fact, Says, Source
 from kasir.shop_events.subscription_shapes import shown_subscription
 from kasir.subscriptions.states import State
@@ -145,6 +148,39 @@ async def test_a_period_given_up_and_paid_before_the_next_one_is_not_overpaid(sh
     assert (await shop.find(found)).state is State.ACTIVE
     assert await marked(shop, found) == {2: []}
     assert await overpaid_events(shop) == []
+
+
+@pytest.mark.parametrize("then", ["cancel", "pause"])
+async def test_an_overpayment_refunded_before_a_turn_does_not_end_the_subscription(
+    shop: Shop, then: str
+) -> None:
+    plan = await shop.plan(whenUnpaid="keep", onFullRefund=then)
+    found = await shop.active("REFUNDED", plan)
+    shop.adyen.answers["REFUNDED-p2"] = [NO_BALANCE] * 5
+    for _ in range(70):
+        shop.clock.at += timedelta(days=1)
+        await shop.work()
+    assert (await shop.find(found)).settled_period >= 3
+    first, now = await first_of(shop, "REFUNDED-p2"), shop.clock.now()
+    facts = [
+        Fact("late", Says.AUTHORISED, Source.NOTIFICATION, now, "", f"PSP-{first}"),
+        Fact(
+            key="refund",
+            says=Says.REFUND_CONFIRMED,
+            source=Source.NOTIFICATION,
+            at=now,
+            about="",
+            psp_reference=f"PSP-{first}",
+            modification="REFUND",
+            amount=Money(IDR, 50_000),
+        ),
+    ]
+    await shop.kasir.payments.add_facts(first, facts)
+    await shop.work()
+
+    assert await marked(shop, found) == {2: [first], 3: []}
+    assert len(await overpaid_events(shop)) == 1
+    assert (await shop.find(found)).state is State.ACTIVE
 
 
 async def test_an_ordinary_year_is_never_called_overpaid(shop: Shop) -> None:
