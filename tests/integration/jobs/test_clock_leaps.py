@@ -128,7 +128,7 @@ async def test_a_clock_that_goes_right_closes_what_is_due(
 
 
 @pytest.mark.parametrize("ahead", [LEAP, -LEAP, timedelta(seconds=70)])
-async def test_a_clock_that_is_far_from_adyens_is_not_trusted(
+async def test_a_clock_that_differs_much_from_adyens_is_not_trusted(
     fresh_database: str, adyen: Adyen, ahead: timedelta
 ) -> None:
     async with a_kasir(fresh_database, adyen.fake_server.url, OffsetClock()) as kasir:
@@ -163,7 +163,7 @@ async def test_a_job_that_was_waiting_when_the_clock_leapt_is_left(
     assert adyen.fake_server.asked == []
 
 
-async def test_the_doctor_and_the_metrics_show_how_far_the_clock_is(
+async def test_the_doctor_and_the_metrics_show_the_error_of_the_clock(
     fresh_database: str, adyen: Adyen
 ) -> None:
     environ = {
@@ -243,7 +243,7 @@ async def test_where_the_database_leaps_with_the_machine_adyen_is_asked(
     assert machine.asked == 1  # And not at each look.
 
 
-async def test_what_adyen_said_before_the_machine_slept_is_not_held_against_it() -> None:
+async def test_a_time_from_adyen_before_the_machine_slept_is_not_compared() -> None:
     # The seconds by which its last answer is carried on stood still meanwhile.
     machine = Steady()
     times = machine.times()
@@ -284,9 +284,7 @@ async def test_adyen_that_cannot_be_asked_for_the_time_is_a_line_in_the_log(
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 26 Nov 2026 04:08:19"])
-async def test_a_date_that_is_none_says_nothing(
-    fresh_database: str, adyen: Adyen, date: str
-) -> None:
+async def test_an_invalid_date_is_ignored(fresh_database: str, adyen: Adyen, date: str) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(headers={"Date": date})
 

@@ -133,7 +133,7 @@ async def closing_shop(database: str) -> AsyncIterator[Closed]:
         yield Closed(kasir, clock, fake_server)
 
 
-async def test_a_cancel_that_adyen_never_confirms_is_no_end(shop: Closed) -> None:
+async def test_a_cancel_that_adyen_never_confirms_does_not_end_an_attempt(shop: Closed) -> None:
     attempt = await shop.attempt()
     await shop.look(attempt, HOUR)
     statuses = {(await shop.look(attempt, 6 * HOUR)).status.value for _ in range(20)}
@@ -142,7 +142,7 @@ async def test_a_cancel_that_adyen_never_confirms_is_no_end(shop: Closed) -> Non
     assert await shop.told(attempt) == []
 
 
-async def test_adyen_is_asked_again_and_more_rarely_while_it_says_nothing(shop: Closed) -> None:
+async def test_adyen_is_asked_again_less_often_while_it_reports_nothing(shop: Closed) -> None:
     attempt = await shop.attempt()
     await shop.look(attempt, HOUR)
     asked = []
@@ -159,7 +159,7 @@ async def test_adyen_is_asked_again_and_more_rarely_while_it_says_nothing(shop: 
 @pytest.mark.parametrize(
     ("status", "code"), [(401, "000"), (403, "010"), (422, "901"), (422, "187"), (400, "702")]
 )
-async def test_an_answer_that_refuses_our_request_says_nothing_of_the_payment(
+async def test_an_answer_that_refuses_our_request_does_not_change_the_payment(
     shop: Closed, status: int, code: str
 ) -> None:
     shop.answer = (status, {"status": status, "errorCode": code, "message": "no"})
@@ -170,7 +170,7 @@ async def test_an_answer_that_refuses_our_request_says_nothing_of_the_payment(
     assert payment.status.value == "awaiting_shopper"
 
 
-async def test_an_answer_that_says_there_is_no_such_payment_is_an_end_after_a_while(
+async def test_the_answer_that_there_is_no_such_payment_ends_an_attempt_after_a_delay(
     shop: Closed,
 ) -> None:
     shop.answer = (422, {"status": 422, "errorCode": "167", "message": "none"})
@@ -181,7 +181,7 @@ async def test_an_answer_that_says_there_is_no_such_payment_is_an_end_after_a_wh
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
-async def test_adyens_word_that_nothing_is_open_is_an_end_after_a_while(shop: Closed) -> None:
+async def test_a_failed_cancel_ends_an_attempt_after_a_delay(shop: Closed) -> None:
     attempt = await shop.attempt()
     await shop.look(attempt, HOUR)
     await shop.could_not()
@@ -191,7 +191,7 @@ async def test_adyens_word_that_nothing_is_open_is_an_end_after_a_while(shop: Cl
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
-async def test_while_what_adyen_delivers_is_old_nothing_is_written_off(shop: Closed) -> None:
+async def test_no_attempt_expires_while_adyen_delivers_old_notifications(shop: Closed) -> None:
     attempt, other = await shop.attempt(), await shop.attempt("ORDER-2")
     await shop.look(attempt, HOUR)
     shop.clock.at += 3 * HOUR
@@ -204,7 +204,7 @@ async def test_while_what_adyen_delivers_is_old_nothing_is_written_off(shop: Clo
     assert (await shop.payment(other)).status.value == "authorised"
 
 
-async def test_a_cancel_asked_for_while_the_wallet_was_open_says_nothing_of_later(
+async def test_a_failed_cancel_sent_while_the_wallet_was_open_does_not_end_an_attempt(
     shop: Closed,
 ) -> None:
     attempt = await shop.attempt()
@@ -216,7 +216,7 @@ async def test_a_cancel_asked_for_while_the_wallet_was_open_says_nothing_of_late
     assert len(shop.cancels) == 2
 
 
-async def test_beside_another_payment_it_ends_once_adyen_has_told_of_later_things(
+async def test_an_attempt_beside_another_payment_ends_after_adyen_reports_later_events(
     shop: Closed,
 ) -> None:
     validity = (NOW + HOUR).isoformat()
@@ -233,7 +233,7 @@ async def test_beside_another_payment_it_ends_once_adyen_has_told_of_later_thing
     assert shop.cancels == []
 
 
-async def test_beside_another_payment_one_without_an_end_at_the_wallet_waits_for_a_day(
+async def test_an_attempt_beside_another_payment_without_a_session_end_waits_for_a_day(
     shop: Closed,
 ) -> None:
     attempt, other = await shop.attempt(), await shop.attempt()
@@ -278,7 +278,7 @@ async def test_a_shops_lost_cancel_is_not_asked_again_beside_a_newer_attempt(
     assert shop.cancels == [lost]
 
 
-async def test_a_refusal_that_fell_due_while_we_were_away_waits_for_what_adyen_still_has(
+async def test_a_refusal_due_while_kasir_was_down_waits_for_the_notifications_in_adyens_queue(
     shop: Closed,
 ) -> None:
     attempt, other = await shop.attempt(), await shop.attempt("ORDER-2")
@@ -294,7 +294,7 @@ async def test_a_refusal_that_fell_due_while_we_were_away_waits_for_what_adyen_s
     assert await shop.told(other) == ["payment.authorised"]
 
 
-async def test_a_refusal_is_told_in_time_where_nobody_was_away(shop: Closed) -> None:
+async def test_a_refusal_is_reported_in_time_when_kasir_was_not_down(shop: Closed) -> None:
     attempt = await shop.attempt()
     await shop.hear("AUTHORISATION", "PSP1", success="false")
     shop.clock.at += 9 * MINUTE
@@ -330,7 +330,7 @@ async def test_an_attempt_whose_request_never_reached_adyen_ends_with_its_key(
     assert (early.status.value, late.status.value) == ("unknown", "expired")
 
 
-async def test_an_attempt_opened_as_its_link_is_withdrawn_is_closed_and_leads_nowhere(
+async def test_an_attempt_opened_while_its_link_is_withdrawn_is_closed_and_has_no_action(
     shop: Closed,
 ) -> None:
     made = await shop.kasir.links.create(
@@ -355,7 +355,7 @@ async def test_an_attempt_opened_as_its_link_is_withdrawn_is_closed_and_leads_no
 
 
 @pytest.mark.parametrize("method", ["visa", "gopay_wallet"])
-async def test_what_another_system_was_paid_under_our_reference_is_not_cancelled(
+async def test_a_payment_of_another_system_under_our_reference_is_not_cancelled(
     shop: Closed, method: str
 ) -> None:
     attempt = await shop.attempt()
@@ -369,7 +369,7 @@ async def test_what_another_system_was_paid_under_our_reference_is_not_cancelled
     assert (payment.status, again.status) == ("awaiting_shopper", "awaiting_shopper")
 
 
-async def test_a_refused_card_under_our_reference_keeps_nothing_open(shop: Closed) -> None:
+async def test_a_refused_card_under_our_reference_does_not_prevent_the_cancel(shop: Closed) -> None:
     attempt = await shop.attempt()
     await shop.hear("AUTHORISATION", "CARD", paymentMethod="visa", success="false")
     await shop.look(attempt, 2 * HOUR)
@@ -377,7 +377,7 @@ async def test_a_refused_card_under_our_reference_keeps_nothing_open(shop: Close
     assert len(shop.cancels) == 1
 
 
-async def test_what_turned_out_to_be_ours_keeps_nothing_open(shop: Closed) -> None:
+async def test_a_held_payment_that_is_ours_is_not_a_payment_of_another_system(shop: Closed) -> None:
     first = await shop.attempt()
     second = await shop.attempt()
     # Held at first: it may be either's.
@@ -393,7 +393,7 @@ async def test_what_turned_out_to_be_ours_keeps_nothing_open(shop: Closed) -> No
     assert (await shop.payment(second)).status == "awaiting_shopper"
 
 
-async def test_what_lay_there_long_and_is_asked_now_is_looked_at_again_soon(shop: Closed) -> None:
+async def test_an_attempt_closed_late_is_checked_again_soon(shop: Closed) -> None:
     attempt = await shop.attempt()
     await shop.look(attempt, 2 * DAY)  # Kasir was away.
     due_at = await shop.kasir.pool.fetchval(

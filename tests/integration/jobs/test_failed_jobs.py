@@ -106,7 +106,7 @@ async def test_the_commands_list_failed_jobs_and_run_them_again(
     assert [tuple(row) for row in left] == [("queued", 0)] * 2
 
 
-def test_a_job_that_did_not_fail_is_told_in_a_line_and_one_that_is_no_number_is_a_wrong_call(
+def test_a_job_that_did_not_fail_is_reported_in_a_line_and_an_invalid_number_is_a_usage_error(
     fresh_database: str,
 ) -> None:
     environ = {**TWIN, "KASIR_DATABASE_URL": fresh_database}

@@ -58,7 +58,7 @@ async def test_a_lost_cancel_beside_a_newer_attempt_is_not_due_for_ever(shop: Cl
     assert due == [True, *[False] * 9]
 
 
-async def test_another_systems_money_that_was_heard_of_before_the_upgrade_is_not_cancelled(
+async def test_a_payment_of_another_system_reported_before_the_upgrade_is_not_cancelled(
     shop: Closed,
 ) -> None:
     amount = {"currency": "IDR", "value": 70000}
@@ -99,7 +99,9 @@ async def test_an_attempt_beside_another_ends_on_an_account_that_is_mostly_other
     assert status is Status.EXPIRED
 
 
-async def test_a_payment_whose_money_is_held_is_not_told_to_have_expired(shop: Closed) -> None:
+async def test_a_payment_whose_notification_is_held_is_not_reported_as_expired(
+    shop: Closed,
+) -> None:
     """Both tries of one order are open, one is paid, and Adyen echoes nothing."""
     validity = (shop.clock.at + HOUR).isoformat()
     both = [await shop.attempt(sessionValidity=validity) for _ in range(2)]
@@ -124,7 +126,9 @@ async def test_a_payment_whose_money_is_held_is_not_told_to_have_expired(shop: C
     assert "payment.expired" not in ended[1]
 
 
-async def test_what_a_returning_shopper_was_told_is_paid_is_not_cancelled(shop: Closed) -> None:
+async def test_a_payment_shown_as_paid_to_the_returning_shopper_is_not_cancelled(
+    shop: Closed,
+) -> None:
     """Adyen's answer is its published example, and its notifications are three hours behind."""
     attempt = await shop.attempt(additionalData={"manualCapture": "true"})
     before = shop.fake_server.handler

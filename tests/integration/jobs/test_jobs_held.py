@@ -31,7 +31,7 @@ class Work:
         self.done += 1
 
 
-async def test_a_worker_holds_no_more_jobs_than_it_is_let_and_does_them_all(
+async def test_a_worker_holds_no_more_jobs_than_its_limit_and_runs_them_all(
     fresh_database: str, kasir_of_jobs: Parts
 ) -> None:
     async with kasir_of_jobs.pool.acquire() as connection:

@@ -88,5 +88,5 @@ async def test_a_worker_that_stops_meanwhile_leaves_the_job_to_the_next(postgres
     assert await stands(postgres_dsn, READ_ONLY) == ["queued"]
 
 
-async def test_a_job_that_fails_by_itself_is_held_for_a_person(postgres_dsn: str) -> None:
+async def test_a_job_that_fails_by_its_own_error_is_held_for_a_person(postgres_dsn: str) -> None:
     assert await stands(postgres_dsn, ZeroDivisionError()) == ["failed"]

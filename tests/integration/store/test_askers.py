@@ -194,7 +194,7 @@ async def test_a_question_of_a_killed_process_is_sent_again_at_once(
     assert len(set(keys)) == 1
 
 
-async def test_while_the_first_sender_may_be_alive_nobody_else_sends(
+async def test_while_the_first_sender_may_be_alive_no_other_process_sends(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
@@ -210,7 +210,7 @@ async def test_while_the_first_sender_may_be_alive_nobody_else_sends(
     assert len(slow.fake_server.asked) == 1
 
 
-async def test_a_request_that_was_cut_is_asked_again_at_once_by_anybody(
+async def test_an_interrupted_request_is_asked_again_at_once_by_any_process(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
@@ -226,7 +226,7 @@ async def test_a_request_that_was_cut_is_asked_again_at_once_by_anybody(
     assert len(set(keys)) == 1
 
 
-async def test_a_kasir_that_closes_still_writes_down_what_it_just_gave_up(
+async def test_a_kasir_that_closes_still_stores_what_it_just_gave_up(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as other:
@@ -245,7 +245,7 @@ async def test_a_kasir_that_closes_still_writes_down_what_it_just_gave_up(
     assert answer.status == 200
 
 
-async def test_who_lost_its_session_is_seen_to_be_alive_again(
+async def test_a_process_that_lost_its_session_is_seen_as_alive_again(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:

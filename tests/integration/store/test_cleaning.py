@@ -139,7 +139,7 @@ async def test_a_notice_that_may_be_read_again_keeps_its_body(kasir: Parts, stat
     assert kept == 3
 
 
-async def test_a_contract_whose_body_was_removed_is_not_shown_by_its_payments_name(
+async def test_a_contract_whose_body_was_removed_is_not_shown_with_its_payments_psp_reference(
     kasir: Parts,
 ) -> None:
     await notices(kasir, 1)
@@ -160,7 +160,7 @@ async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: 
     assert [row["name"] for row in left] == ["due1", "due2", "never1", "never2", "never3", "never4"]
 
 
-async def test_the_log_and_failed_jobs_go_and_jobs_that_are_to_be_done_stay(kasir: Parts) -> None:
+async def test_the_log_and_failed_jobs_are_removed_and_open_jobs_stay(kasir: Parts) -> None:
     await jobs(kasir, queued=2, picked=3, failed=4)
     await log(kasir, 5)
     await kasir.pool.execute(
@@ -175,7 +175,7 @@ async def test_the_log_and_failed_jobs_go_and_jobs_that_are_to_be_done_stay(kasi
     assert [tuple(row) for row in left] == [("queued", 2), ("picked", 3)]
 
 
-async def test_what_is_young_stays(kasir: Parts) -> None:
+async def test_recent_rows_stay(kasir: Parts) -> None:
     await jobs(kasir, failed=1)
     await log(kasir, 1)
     await notices(kasir, 1)
@@ -185,7 +185,7 @@ async def test_what_is_young_stays(kasir: Parts) -> None:
     assert await clean(kasir) == {}
 
 
-async def test_keys_facts_and_payments_stay_for_ever(kasir: Parts) -> None:
+async def test_keys_facts_and_payments_are_never_removed(kasir: Parts) -> None:
     account = Account(kasir)
     ours = await account.opens()
     await account.hears(account.psp(), echo=ours.id)
@@ -213,14 +213,14 @@ async def test_many_old_rows_are_removed_in_batches_and_each_statement_is_bounde
     assert sorted(row["size"] for row in sizes) == [500, 1000, 1000]
 
 
-async def test_many_of_one_moment_all_go(kasir: Parts) -> None:
+async def test_many_rows_of_the_same_time_are_all_removed(kasir: Parts) -> None:
     await events(kasir, delivered=2_500)
     await grow_old(kasir)
 
     assert await clean(kasir, most=100) == {"events": 2_500}
 
 
-async def test_locked_rows_are_skipped_and_nobody_waits_for_them(kasir: Parts) -> None:
+async def test_locked_rows_are_skipped_without_waiting(kasir: Parts) -> None:
     await events(kasir, delivered=5)
     await grow_old(kasir)
     async with kasir.pool.acquire() as holder, holder.transaction():
@@ -231,7 +231,7 @@ async def test_locked_rows_are_skipped_and_nobody_waits_for_them(kasir: Parts) -
     assert (first, second) == ({"events": 4}, {"events": 1})
 
 
-async def test_several_workers_at_once_remove_each_thing_once(kasir: Parts) -> None:
+async def test_several_workers_at_once_remove_each_row_once(kasir: Parts) -> None:
     await log(kasir, 3_000)
     await grow_old(kasir)
     done = await asyncio.gather(*(clean(kasir, most=100) for _ in range(4)))
@@ -240,7 +240,7 @@ async def test_several_workers_at_once_remove_each_thing_once(kasir: Parts) -> N
     assert await kasir.pool.fetchval("SELECT count(*) FROM pgqueuer_log") == 0
 
 
-async def test_a_clock_that_leapt_ahead_removes_nothing(kasir: Parts) -> None:
+async def test_nothing_is_removed_when_the_clock_leapt_ahead(kasir: Parts) -> None:
     await jobs(kasir, failed=1)
     await log(kasir, 1)
     await notices(kasir, 1)
@@ -256,7 +256,7 @@ async def test_with_a_clock_in_the_past_rows_are_removed_later(kasir: Parts) -> 
     assert await clean(kasir, FrozenClock(NOW - OLD)) == {}
 
 
-async def test_what_a_test_clock_stamped_ahead_of_time_has_not_grown_old(kasir: Parts) -> None:
+async def test_rows_with_a_time_in_the_future_stay(kasir: Parts) -> None:
     await notices(kasir, 1)
     await events(kasir, delivered=1)
     await grow_old(kasir, -OLD)
@@ -264,7 +264,7 @@ async def test_what_a_test_clock_stamped_ahead_of_time_has_not_grown_old(kasir: 
     assert await clean(kasir) == {}
 
 
-async def test_a_stop_is_heeded_between_two_batches(kasir: Parts) -> None:
+async def test_a_stop_takes_effect_between_two_batches(kasir: Parts) -> None:
     await log(kasir, 300)
     await grow_old(kasir)
     stop = asyncio.Event()
@@ -286,7 +286,7 @@ async def test_a_stop_is_heeded_between_two_batches(kasir: Parts) -> None:
         ("failed_jobs", "kasir_failed_jobs"),
     ],
 )
-async def test_what_is_old_is_found_by_an_index_and_not_by_looking_at_all(
+async def test_old_rows_are_found_by_an_index_and_not_by_a_full_scan(
     kasir: Parts, name: str, index: str
 ) -> None:
     await notices(kasir, 20_000)

@@ -62,7 +62,7 @@ async def test_a_worker_that_is_cancelled_in_a_transaction_ends(postgres_dsn: st
         assert working.cancelled()
 
 
-async def test_a_list_of_saved_wallets_that_waits_for_a_lock_keeps_nobody_from_paying(
+async def test_a_list_of_saved_wallets_that_waits_for_a_lock_does_not_block_payments(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(saved_methods, "_WAIT_S", 1.0)

@@ -128,7 +128,7 @@ async def test_subscriptions_are_due_when_their_moment_has_come(busy: Parts) -> 
     assert (await figures(busy.pool, NOW, 100)).due == 2
 
 
-async def test_no_figure_is_counted_further_than_it_is_let(busy: Parts) -> None:
+async def test_no_figure_is_counted_above_its_limit(busy: Parts) -> None:
     found = await figures(busy.pool, NOW, 1)
 
     assert set(found.notices.values()) == {1}

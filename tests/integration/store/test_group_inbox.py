@@ -48,7 +48,7 @@ async def test_what_is_kept_is_committed_when_keeping_returns(kasir: Parts) -> N
     assert len(await rows_of(kasir.pool, notices)) == 3
 
 
-async def test_many_who_keep_at_once_share_few_commits(kasir: Parts) -> None:
+async def test_concurrent_requests_share_few_commits(kasir: Parts) -> None:
     notices = some(1000)
     await asyncio.gather(*(kasir.inbox.keep([one]) for one in notices))
     rows = await rows_of(kasir.pool, notices)
@@ -68,7 +68,7 @@ async def test_keeping_nothing_is_no_trouble(kasir: Parts) -> None:
     await kasir.inbox.keep([])
 
 
-async def test_whoever_gave_up_waiting_hinders_nobody(kasir: Parts) -> None:
+async def test_a_request_that_gave_up_waiting_does_not_block_others(kasir: Parts) -> None:
     first, second = some(2)
     given_up = asyncio.create_task(kasir.inbox.keep([first]))
     await asyncio.sleep(0)

@@ -57,7 +57,7 @@ async def test_a_statement_on_a_silent_path_ends_and_its_connections_are_not_len
     assert before & after == set()
 
 
-async def test_so_does_a_transaction_whatever_it_says_last(way: Way) -> None:
+async def test_a_transaction_on_a_silent_path_ends_whatever_its_last_statement_is(way: Way) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         with pytest.raises(TimeoutError):
             await broken_off(pool, way)
@@ -222,14 +222,14 @@ async def test_a_close_that_is_not_answered_raises_nothing(
     assert caplog.records == []
 
 
-async def test_a_pool_closes_though_somebody_never_gives_a_connection_back(way: Way) -> None:
+async def test_a_pool_closes_although_a_connection_is_never_returned(way: Way) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         await pool.acquire()
 
     assert pool.is_closing()
 
 
-async def test_a_silent_database_is_not_ready_and_says_so_in_time(way: Way) -> None:
+async def test_a_silent_database_is_reported_as_not_ready_in_time(way: Way) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         way.swallow()
         with pytest.raises(DatabaseUnavailable):
@@ -248,7 +248,7 @@ async def test_the_server_ends_a_slow_statement_and_the_connection_can_still_be_
         assert await backend(pool) == before
 
 
-async def test_the_server_ends_a_transaction_in_which_nothing_is_said(fresh_database: str) -> None:
+async def test_the_server_ends_an_idle_transaction(fresh_database: str) -> None:
     limits = replace(SOON, database_transaction_idle_s=0.1)
     async with database.connected(fresh_database, 1, limits) as pool:
         with pytest.raises(database.UNAVAILABLE):
@@ -330,7 +330,7 @@ async def test_of_several_servers_the_first_that_answers_is_used(way: Way) -> No
     assert found == 1
 
 
-async def test_where_none_answers_the_last_says_why() -> None:
+async def test_when_no_server_answers_the_error_of_the_last_is_raised() -> None:
     with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1', 2"):
         async with database.connected("postgresql://x@127.0.0.1:1,127.0.0.1:2/x", 1, SOON):
             pass

@@ -110,7 +110,7 @@ def a_token(shopper: str, stored: str, says: TokenSays = TokenSays.CREATED) -> T
 HELD_TOKEN: Final = "UPDATE token SET method = method WHERE shopper_reference = $1"
 
 
-async def test_who_waits_for_a_token_holds_no_subscription_for_another_token(
+async def test_a_transaction_that_waits_for_a_token_holds_no_subscription_for_another_token(
     shop: Shop, hand: Hand
 ) -> None:
     """The deadlock seen once: one holds the subscription and waits for the second token."""
@@ -124,7 +124,7 @@ async def test_who_waits_for_a_token_holds_no_subscription_for_another_token(
     assert free
 
 
-async def test_who_reads_a_payment_and_a_token_waits_for_the_token_before_the_subscription(
+async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_subscription(
     shop: Shop, hand: Hand
 ) -> None:
     found = await shop.active("SUB")
@@ -164,7 +164,7 @@ async def decided(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
     return found, payment_id
 
 
-async def test_who_withdraws_a_charge_waits_for_its_payment_before_the_subscription(
+async def test_a_withdrawal_of_a_charge_waits_for_its_payment_before_the_subscription(
     shop: Shop, hand: Hand
 ) -> None:
     found, payment_id = await decided(shop)
@@ -197,7 +197,7 @@ async def test_a_charge_decided_on_while_a_command_waited_is_withdrawn_all_the_s
     assert payment.status == "cancelled"
 
 
-async def test_who_withdraws_a_link_holds_it_while_waiting_for_no_payment(
+async def test_a_withdrawal_of_a_link_does_not_hold_the_link_while_it_waits_for_a_payment(
     shop: Shop, hand: Hand
 ) -> None:
     """Link withdrawn, reader, subscription's turn: each waited for the next."""

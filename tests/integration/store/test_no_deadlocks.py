@@ -101,7 +101,7 @@ WORK: Final[tuple[Callable[[Shop, int], Awaitable[None]], ...]] = (
 )
 
 
-async def test_nobody_waits_for_each_other(shop: Shop) -> None:
+async def test_concurrent_work_on_one_shopper_does_not_deadlock(shop: Shop) -> None:
     """Before there was an order of locks, PostgreSQL ended a transaction here."""
     await shop.active("SUB")
     await shop.kasir.tokens.record([a_token("shopper-SUB", stored) for stored in TOKENS])
@@ -174,7 +174,7 @@ async def a_token_is_heard_of(shop: Shop) -> object:
 
 async def a_subscription_goes_on(shop: Shop) -> object:
     found = await shop.sign_up(await shop.plan(), "SUB")
-    await shop.hear_token("SUB")
+    await shop.record_token("SUB")
     await shop.take_turn(found)
     return 1 if (await shop.find(found)).state == "active" else 0
 
@@ -196,7 +196,7 @@ async def a_look_is_taken(shop: Shop) -> object:
     ],
     ids=lambda it: it if isinstance(it, str) else it.__name__,
 )
-async def test_what_the_database_undid_is_done_again_at_once_and_logged(
+async def test_a_transaction_that_the_database_rolled_back_is_retried_at_once_and_logged(
     shop: Shop, work: Callable[[Shop], Awaitable[object]], table: str, code: str
 ) -> None:
     await _opened(shop)
@@ -210,7 +210,7 @@ async def test_what_the_database_undid_is_done_again_at_once_and_logged(
     assert {one["log_level"] for one in retried} == {"warning"}
 
 
-async def test_what_is_wrong_by_itself_is_not_done_again() -> None:
+async def test_a_transaction_with_an_error_of_its_own_is_not_retried() -> None:
     tried: list[int] = []
 
     @retried
@@ -224,7 +224,7 @@ async def test_what_is_wrong_by_itself_is_not_done_again() -> None:
     assert tried == [1]
 
 
-async def test_what_is_undone_every_time_is_given_up_and_raised() -> None:
+async def test_a_transaction_that_is_rolled_back_every_time_is_given_up_and_raised() -> None:
     tried: list[int] = []
 
     @retried

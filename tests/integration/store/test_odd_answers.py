@@ -46,7 +46,7 @@ async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
     assert len(fake_server.asked) == 1
 
 
-def test_a_refusal_with_odd_letters_in_it_still_says_why() -> None:
+def test_a_refusal_with_odd_characters_still_gives_its_reason() -> None:
     answer = b'{"resultCode":"Refused","refusalReasonCode":"2","refusalReason":"\\ud83d"}'
     plainly = answer.replace(b"\\ud83d", b"x")
 

@@ -152,7 +152,7 @@ class Shop:
         found, _ = await self.kasir.subscribing.sign_up(json.dumps(fields).encode(), None)
         return found
 
-    async def hear_token(
+    async def record_token(
         self, name: str, says: TokenSays = TokenSays.CREATED, token_of: str = ""
     ) -> None:
         """Record a fact of the token that the first payment made.
@@ -176,7 +176,7 @@ class Shop:
     async def active(self, name: str, plan: str | None = None) -> SubscriptionId:
         """A subscription whose first period is paid and whose token is there."""
         found = await self.sign_up(plan or await self.plan(), name)
-        await self.hear_token(name)
+        await self.record_token(name)
         await self.go_on(found)
         assert (await self.find(found)).state in {State.ACTIVE, State.TRIALING}
         return found

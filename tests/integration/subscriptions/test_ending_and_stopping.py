@@ -144,7 +144,7 @@ async def test_a_period_paid_a_moment_before_the_command_is_paid(
 # One plan, one command ----------------------------------------------------------------------------
 
 
-async def test_a_planned_cancel_outlives_a_pause_and_its_resume(shop: Shop) -> None:
+async def test_a_planned_cancel_remains_after_a_pause_and_a_resume(shop: Shop) -> None:
     found = await shop.active("PLANNED")
     await shop.kasir.subscribing.cancel(found, AT_END)
     await shop.kasir.subscribing.pause(found)
@@ -267,7 +267,7 @@ async def test_paused_at_period_end_runs_to_its_end_and_is_charged_no_more(shop:
     assert shop.adyen.charges() == Counter({"END": 1})
 
 
-async def test_what_is_to_resume_at_a_date_begins_a_new_period_then(shop: Shop) -> None:
+async def test_a_resume_planned_for_a_date_begins_a_new_period_at_that_date(shop: Shop) -> None:
     found = await shop.active("DATE")
     resumes_at = PERIOD_END + 9 * DAY
     await shop.kasir.subscribing.pause(
@@ -288,7 +288,7 @@ async def test_what_is_to_resume_at_a_date_begins_a_new_period_then(shop: Shop) 
     assert shop.adyen.charges() == Counter({"DATE": 1, "DATE-p2": 1})
 
 
-async def test_paused_now_and_resumed_at_a_date_within_the_period_changes_nothing_of_it(
+async def test_a_pause_and_a_dated_resume_within_the_period_do_not_change_the_period(
     shop: Shop,
 ) -> None:
     found = await shop.active("WITHIN")
@@ -349,7 +349,9 @@ async def test_a_trial_paused_at_its_end_is_charged_when_it_resumes(shop: Shop) 
     assert shop.adyen.charges() == Counter({"TRY-3": 1, "TRY-3-p1": 1})
 
 
-async def test_what_is_cancelled_and_paused_for_the_same_end_is_cancelled(shop: Shop) -> None:
+async def test_a_cancel_and_a_pause_planned_for_the_same_end_cancel_the_subscription(
+    shop: Shop,
+) -> None:
     found = await shop.active("BOTH")
     await shop.kasir.subscribing.pause(found, AT_END)
     await shop.kasir.subscribing.cancel(found, AT_END)
@@ -371,7 +373,7 @@ async def test_the_last_period_ends_although_a_pause_was_planned_for_its_end(sho
     [NOON - DAY, NOON, PERIOD_END, NOON + 800 * DAY],
     ids=["past", "now", "not after the pause", "too far"],
 )
-async def test_a_resume_that_cannot_be_meant_is_refused_and_nothing_is_planned(
+async def test_a_resume_at_an_invalid_date_is_refused_and_nothing_is_planned(
     shop: Shop, resumes_at: datetime
 ) -> None:
     found = await shop.active("WHEN")

@@ -57,7 +57,9 @@ async def test_as_many_statements_for_fifty_as_for_one(shop: Shop, http: httpx.A
     assert of_one.total() > 0
 
 
-async def test_each_is_listed_as_it_is_shown_alone(shop: Shop, http: httpx.AsyncClient) -> None:
+async def test_a_subscription_is_listed_as_it_is_shown_alone(
+    shop: Shop, http: httpx.AsyncClient
+) -> None:
     await shop.active("SUB")
     shop.clock.at = NOON + MONTH
     ids = await copied(shop, "copy-", 3)

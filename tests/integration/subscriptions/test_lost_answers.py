@@ -30,7 +30,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("who", REFUSALS)
-async def test_a_charge_whose_answer_was_lost_is_not_made_anew_for_a_refusal_of_our_key(
+async def test_a_charge_whose_answer_was_lost_is_not_repeated_when_our_key_is_refused(
     shop: Shop, who: str
 ) -> None:
     await shop.active("LOST")

@@ -65,7 +65,7 @@ async def plan_id(caller: Caller) -> str:
         ({"trialdays": 7}, "trialdays"),
     ],
 )
-async def test_a_plan_that_is_wrong_is_refused_with_its_field_and_cure(
+async def test_an_invalid_plan_is_refused_with_its_field_and_cure(
     caller: Caller, changes: dict[str, Any], field: str
 ) -> None:
     said = await caller.post("/api/plans", plan(**changes))
@@ -94,7 +94,7 @@ async def test_a_plan_that_is_wrong_is_refused_with_its_field_and_cure(
         ({"amount": {"currency": "IDR", "value": 1}}, "amount"),
     ],
 )
-async def test_a_sign_up_that_is_wrong_is_refused_and_nothing_is_kept_or_sent(
+async def test_an_invalid_sign_up_is_refused_and_nothing_is_stored_or_sent(
     caller: Caller, plan_id: str, changes: dict[str, Any], field: str
 ) -> None:
     before = await caller.kept()
@@ -144,7 +144,7 @@ async def test_a_command_that_the_state_does_not_allow_is_refused_by_name(
     assert f"incomplete cannot {command}" in said.json["message"]
 
 
-async def test_cancelled_is_cancelled_once(caller: Caller, plan_id: str) -> None:
+async def test_a_subscription_is_cancelled_only_once(caller: Caller, plan_id: str) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
     path = f"/api/subscriptions/{made['id']}/cancel"
     first, again = await caller.call("POST", path), await caller.post(path, {"at": "now"})
@@ -163,7 +163,7 @@ async def test_cancelled_is_cancelled_once(caller: Caller, plan_id: str) -> None
         ({"colour": "red"}, "colour"),
     ],
 )
-async def test_a_change_that_is_wrong_is_refused_with_its_field(
+async def test_an_invalid_change_is_refused_with_its_field(
     caller: Caller, plan_id: str, body: dict[str, Any], field: str
 ) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
@@ -203,7 +203,7 @@ async def test_without_a_key_nothing_is_shown(caller: Caller) -> None:
         ("to=9999-12-31", "to"),
     ],
 )
-async def test_figures_that_cannot_be_asked_for_are_refused_by_name(
+async def test_an_invalid_parameter_of_the_metrics_is_refused_by_name(
     caller: Caller, query: str, field: str
 ) -> None:
     said = await caller.call("GET", f"/api/subscriptions/metrics?{query}")

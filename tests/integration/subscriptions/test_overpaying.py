@@ -81,7 +81,7 @@ async def test_a_refusal_of_a_period_long_past_that_turns_out_paid_is_one_event(
     assert len(await overpaid_events(shop)) == 1
 
 
-async def test_of_two_paid_before_a_turn_one_counts_and_one_is_overpaid(shop: Shop) -> None:
+async def test_of_two_payments_before_a_turn_one_counts_and_one_is_overpaid(shop: Shop) -> None:
     found = await shop.active("BOTH")
     shop.adyen.answers["BOTH-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -99,7 +99,7 @@ async def test_of_two_paid_before_a_turn_one_counts_and_one_is_overpaid(shop: Sh
     assert (await shop.events()).count("renewal.succeeded") == 1
 
 
-async def test_money_for_a_subscription_that_is_over_is_overpaid(shop: Shop) -> None:
+async def test_a_payment_for_a_cancelled_subscription_is_overpaid(shop: Shop) -> None:
     found = await shop.active("OVER")
     shop.adyen.answers["OVER-p2"] = [SILENCE]
     shop.clock.at = NOON + MONTH
@@ -115,7 +115,9 @@ async def test_money_for_a_subscription_that_is_over_is_overpaid(shop: Shop) -> 
     assert (await shop.find(found)).due_at is None
 
 
-async def test_money_for_what_a_pause_gave_up_does_not_pay_what_follows(shop: Shop) -> None:
+async def test_a_payment_for_a_period_that_a_pause_gave_up_does_not_pay_the_next_period(
+    shop: Shop,
+) -> None:
     found = await shop.active("PAUSED")
     shop.adyen.answers["PAUSED-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -147,7 +149,7 @@ async def test_a_period_given_up_and_paid_before_the_next_one_is_not_overpaid(sh
     assert await overpaid_events(shop) == []
 
 
-async def test_an_ordinary_year_is_never_called_overpaid(shop: Shop) -> None:
+async def test_an_ordinary_year_has_no_overpayment(shop: Shop) -> None:
     found = await shop.active("YEAR")
     for _ in range(12):
         shop.clock.at += MONTH

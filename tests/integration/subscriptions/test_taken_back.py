@@ -74,7 +74,7 @@ async def event_of(shop: Shop, kind: str) -> dict[str, Any]:
         ("onFullRefund", "REFUND", "refunded"),
     ],
 )
-async def test_the_plan_says_what_becomes_of_a_renewal_that_was_taken_back(
+async def test_the_plan_decides_what_follows_a_disputed_or_refunded_renewal(
     shop: Shop, field: str, code: str, why: str, wanted: str
 ) -> None:
     found = await renewed(shop, "SUB", **{field: wanted})
@@ -96,7 +96,7 @@ async def test_the_plan_says_what_becomes_of_a_renewal_that_was_taken_back(
 
 
 @pytest.mark.parametrize("code", ["NOTIFICATION_OF_CHARGEBACK", "REFUND"])
-async def test_a_plan_that_says_nothing_goes_on_and_charges_the_next_period(
+async def test_without_a_setting_in_the_plan_the_next_period_is_charged(
     shop: Shop, code: str
 ) -> None:
     found = await renewed(shop, "SUB")
@@ -108,7 +108,9 @@ async def test_a_plan_that_says_nothing_goes_on_and_charges_the_next_period(
     assert shop.adyen.charges()["SUB-p3"] == 1
 
 
-async def test_each_is_acted_on_once_and_the_shop_may_go_on(shop: Shop) -> None:
+async def test_a_dispute_and_a_refund_each_take_effect_once_and_the_shop_may_resume(
+    shop: Shop,
+) -> None:
     found = await renewed(shop, "SUB", onDispute="pause", onFullRefund="pause")
     dispute = await tells(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
     await shop.work()
@@ -124,7 +126,9 @@ async def test_each_is_acted_on_once_and_the_shop_may_go_on(shop: Shop) -> None:
     assert (await event_of(shop, "subscription.paused"))["because"]["why"] == "refunded"
 
 
-async def test_the_sign_up_counts_too_and_a_part_of_the_money_does_not(shop: Shop) -> None:
+async def test_a_full_refund_of_the_sign_up_counts_and_a_partial_refund_does_not(
+    shop: Shop,
+) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
     half = {"currency": "IDR", "value": PRICE // 2}
     await tells(shop, "SUB", "REFUND", amount=half)
@@ -138,7 +142,7 @@ async def test_the_sign_up_counts_too_and_a_part_of_the_money_does_not(shop: Sho
     assert (await event_of(shop, "subscription.cancelled"))["because"]["period"] == 1
 
 
-async def test_a_payment_cancelled_after_it_was_made_is_as_a_full_refund(shop: Shop) -> None:
+async def test_a_payment_cancelled_after_it_was_made_counts_as_a_full_refund(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="pause")
     await tells(shop, "SUB-p2", "CANCELLATION")
     await shop.work()
@@ -146,7 +150,7 @@ async def test_a_payment_cancelled_after_it_was_made_is_as_a_full_refund(shop: S
     assert (await shop.find(found)).state is State.PAUSED
 
 
-async def test_a_refund_that_bounced_before_a_turn_changes_nothing(shop: Shop) -> None:
+async def test_a_refund_that_failed_before_a_turn_changes_nothing(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
     name = await tells(shop, "SUB-p2", "REFUND")
     await tells(shop, "SUB-p2", "REFUND_FAILED", pspReference=name)
@@ -155,7 +159,9 @@ async def test_a_refund_that_bounced_before_a_turn_changes_nothing(shop: Shop) -
     assert (await shop.find(found)).state is State.ACTIVE
 
 
-async def test_one_that_is_paused_stays_so_and_does_not_go_on_by_itself(shop: Shop) -> None:
+async def test_a_disputed_paused_subscription_stays_paused_and_its_planned_resume_is_withdrawn(
+    shop: Shop,
+) -> None:
     found = await renewed(shop, "SUB", onDispute="pause")
     resumes_at = (shop.clock.at + timedelta(days=40)).isoformat()
     body = json.dumps({"resumesAt": resumes_at}).encode()
@@ -171,7 +177,7 @@ async def test_one_that_is_paused_stays_so_and_does_not_go_on_by_itself(shop: Sh
     assert shop.adyen.charges()["SUB-p3"] == 0
 
 
-async def test_one_that_is_paused_without_an_end_sends_no_event(shop: Shop) -> None:
+async def test_a_dispute_of_a_subscription_paused_without_an_end_sends_no_event(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onDispute="pause")
     await shop.kasir.subscribing.pause(found)
     before = await shop.events()
@@ -187,7 +193,7 @@ async def test_a_dispute_before_the_token_is_there_pauses_once_it_is_complete(sh
     await tells(shop, "SUB", "NOTIFICATION_OF_CHARGEBACK")
     await shop.work()
     before = (await shop.find(found)).state
-    await shop.hear_token("SUB")
+    await shop.record_token("SUB")
     await shop.work()
 
     assert before is State.INCOMPLETE
@@ -195,7 +201,7 @@ async def test_a_dispute_before_the_token_is_there_pauses_once_it_is_complete(sh
     assert (await shop.events())[-2:] == ["subscription.activated", "subscription.paused"]
 
 
-async def test_of_two_payments_for_one_period_either_may_be_refunded(shop: Shop) -> None:
+async def test_the_refund_of_an_overpayment_changes_nothing(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
     await shop.kasir.pool.execute(
         "UPDATE renewal_attempt SET overpaid = true WHERE subscription_id = $1 AND period = 2",
@@ -209,7 +215,7 @@ async def test_of_two_payments_for_one_period_either_may_be_refunded(shop: Shop)
 
 @pytest.mark.parametrize("field", ["onDispute", "onFullRefund"])
 @pytest.mark.parametrize("value", ["stop", "", 1, True, ["pause"], {}])
-async def test_a_plan_says_it_in_one_of_three_words(shop: Shop, field: str, value: object) -> None:
+async def test_a_plan_accepts_only_three_values(shop: Shop, field: str, value: object) -> None:
     with pytest.raises(InvalidRequest) as refused:
         await shop.plan(**{field: value})
     (fault,) = refused.value.faults
@@ -218,7 +224,7 @@ async def test_a_plan_says_it_in_one_of_three_words(shop: Shop, field: str, valu
     assert (fault.field, cure in fault.cure) == (field, True)
 
 
-async def test_a_plan_shows_what_it_says(shop: Shop) -> None:
+async def test_a_plan_shows_its_settings(shop: Shop) -> None:
     plans = [
         await shop.kasir.subscriptions.plan(await shop.plan(**said))
         for said in ({}, {"onDispute": "pause", "onFullRefund": "cancel"})

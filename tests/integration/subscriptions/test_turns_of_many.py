@@ -165,7 +165,7 @@ async def test_each_of_many_is_charged_once_and_settled(shop: Shop) -> None:
     )
 
 
-async def test_one_whose_decision_raises_is_set_aside_and_the_others_are_charged(
+async def test_a_subscription_whose_decision_raises_is_set_aside_and_the_others_are_charged(
     shop: Shop,
 ) -> None:
     await shop.active("SUB")
@@ -189,7 +189,7 @@ async def test_one_whose_decision_raises_is_set_aside_and_the_others_are_charged
         await shop.kasir.renewing.renew([bad])
 
 
-async def test_turns_of_the_same_ones_in_other_orders_do_not_deadlock(shop: Shop) -> None:
+async def test_turns_of_the_same_subscriptions_in_other_orders_do_not_deadlock(shop: Shop) -> None:
     await shop.active("SUB")
     ids = await copied(shop, "copy-", 20)
     with capture_logs() as logs:

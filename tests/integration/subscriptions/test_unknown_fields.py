@@ -53,7 +53,7 @@ async def called(
     return said.status, said.body.decode()
 
 
-def test_every_path_of_plans_and_subscriptions_is_tried_here() -> None:
+def test_every_path_of_plans_and_subscriptions_is_tested_here() -> None:
     settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
     there = {
         (method.upper(), path.replace("_id}", "}"))
@@ -67,7 +67,7 @@ def test_every_path_of_plans_and_subscriptions_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ROUTES, ids=NAMES)
-async def test_a_parameter_that_is_not_known_is_refused_by_name(
+async def test_an_unknown_parameter_is_refused_by_name(
     caller: Caller, plan_id: str, method: str, path: str, body: object
 ) -> None:
     status, said = await called(caller, plan_id, method, path, body, "?colour=red")
@@ -80,7 +80,7 @@ async def test_a_parameter_that_is_not_known_is_refused_by_name(
     [route for route in ROUTES if route[2] is not None],
     ids=[name for name in NAMES if not name.startswith("GET")],
 )
-async def test_a_field_that_is_not_known_is_refused_by_name(
+async def test_an_unknown_field_is_refused_by_name(
     caller: Caller, plan_id: str, method: str, path: str, body: dict[str, Any]
 ) -> None:
     status, said = await called(caller, plan_id, method, path, {**body, "colour": "red"})
@@ -111,7 +111,7 @@ async def test_a_field_that_is_not_known_is_refused_by_name(
         ),
     ],
 )
-async def test_a_field_within_a_field_that_is_not_known_is_refused_by_name(
+async def test_an_unknown_nested_field_is_refused_by_name(
     caller: Caller, plan_id: str, method: str, path: str, body: object, field: str
 ) -> None:
     status, said = await called(caller, plan_id, method, path, body)
@@ -144,7 +144,7 @@ async def test_a_command_with_unknown_fields_is_refused_by_name(
     assert (status, f"'{field}'" in said) == (422, True), said
 
 
-async def test_a_body_that_is_no_object_is_refused(caller: Caller, plan_id: str) -> None:
+async def test_a_body_that_is_not_an_object_is_refused(caller: Caller, plan_id: str) -> None:
     path = "/api/subscriptions/{subscription}/pause"
 
     assert (await called(caller, plan_id, "POST", path, ["now"]))[0] == 400
@@ -177,7 +177,7 @@ async def test_subscriptions_are_found_by_status_shopper_plan_and_reference(
     assert await listed(caller, "plan=%00") == []
 
 
-async def test_every_subscription_of_a_list_comes_once_page_after_page(
+async def test_every_subscription_is_on_exactly_one_page_of_a_list(
     caller: Caller, plan_id: str
 ) -> None:
     made = [await signed_up(caller, plan_id) for _ in range(5)]
@@ -204,7 +204,7 @@ async def test_every_subscription_of_a_list_comes_once_page_after_page(
         ("after=%00", "after"),
     ],
 )
-async def test_a_list_that_cannot_be_asked_for_is_refused_by_name(
+async def test_an_invalid_parameter_of_a_list_is_refused_by_name(
     caller: Caller, query: str, field: str
 ) -> None:
     said = await caller.call("GET", f"/api/subscriptions?{query}")

@@ -35,7 +35,7 @@ async def test_a_misspelt_field_within_the_amount_of_a_link_is_refused(caller: C
     assert said.status == 422
 
 
-async def test_a_pause_that_is_impossible_gets_no_advice_for_a_paused_one(
+async def test_an_impossible_pause_gets_no_advice_for_a_paused_subscription(
     caller: Caller, plan_id: str
 ) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]

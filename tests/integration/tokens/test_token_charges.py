@@ -256,7 +256,7 @@ async def test_a_token_may_come_with_its_type_and_by_its_older_name(
         assert (said.status, said.json["resultCode"]) == (200, "Authorised")
 
 
-async def test_what_is_above_adyens_own_limit_is_refused_in_adyens_words(
+async def test_a_charge_above_adyens_own_limit_is_refused_with_adyens_message(
     client: TokenClient, saved: Saved
 ) -> None:
     amount = {"currency": "IDR", "value": 20_000_001}
@@ -267,7 +267,7 @@ async def test_what_is_above_adyens_own_limit_is_refused_in_adyens_words(
     assert (await client.payment("ABOVE-1"))["status"] == "failed"
 
 
-async def test_what_is_above_the_wallets_balance_is_a_refusal_and_no_error(
+async def test_a_charge_above_the_wallets_balance_is_a_refusal_and_no_error(
     client: TokenClient,
 ) -> None:
     shopper, reference = fresh("shopper"), fresh("POOR")
@@ -300,7 +300,7 @@ async def test_the_same_key_twice_is_one_charge_and_one_answer(
     assert len(await client.caller.at_the_twin(reference)) == 1
 
 
-async def test_twenty_at_once_with_one_key_are_one_charge(
+async def test_twenty_concurrent_requests_with_one_key_are_one_charge(
     client: TokenClient, saved: Saved
 ) -> None:
     reference = fresh("TWENTY")
@@ -325,7 +325,7 @@ async def test_twenty_at_once_with_one_key_are_one_charge(
 
 @pytest.mark.parametrize("code", ["Received", "Pending"])
 @pytest.mark.parametrize(("balance", "status"), [(None, "authorised"), (0, "refused")])
-async def test_an_answer_that_leaves_it_open_is_no_failure_and_the_notification_is_final(
+async def test_a_pending_answer_is_no_failure_and_the_notification_is_final(
     client: TokenClient, code: str, balance: int | None, status: str
 ) -> None:
     shopper, reference = fresh("shopper"), fresh("OPEN")

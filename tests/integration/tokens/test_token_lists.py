@@ -84,7 +84,7 @@ async def test_a_removal_is_204_and_final_at_once(client: TokenClient) -> None:
     assert left.json["storedPaymentMethods"] == []
 
 
-async def test_nobody_removes_what_is_anothers(client: TokenClient) -> None:
+async def test_a_shopper_cannot_remove_the_token_of_another(client: TokenClient) -> None:
     shopper, stranger = fresh("shopper"), fresh("stranger")
     token = await client.save(shopper)
     await client.save(stranger)
@@ -153,7 +153,7 @@ WRONG: dict[str, tuple[dict[str, str], int, str, str]] = {
 
 
 @pytest.mark.parametrize(("asked", "status", "code", "field"), WRONG.values(), ids=WRONG)
-async def test_a_list_or_a_removal_for_nobody_is_refused(
+async def test_a_list_or_a_removal_without_a_shopper_is_refused(
     client: TokenClient, asked: dict[str, str], status: int, code: str, field: str
 ) -> None:
     answers = [await call(client, *where, asked) for where in WHERE]

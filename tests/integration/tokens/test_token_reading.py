@@ -132,7 +132,7 @@ async def test_an_unknown_type_is_kept_and_shown(app: TokenApp) -> None:
 @pytest.mark.parametrize(
     "change", [{"createdAt": "yesterday"}, {"shopperReference": ""}, {"storedPaymentMethodId": ""}]
 )
-async def test_one_that_cannot_be_read_is_held_and_the_others_are_not(
+async def test_an_unreadable_notification_is_held_and_the_others_are_not(
     app: TokenApp, change: dict[str, str]
 ) -> None:
     wallet, other = a_wallet(), a_wallet()
@@ -185,7 +185,9 @@ async def test_a_token_outlives_the_first_payments_refund(app: TokenApp) -> None
     assert await app.event_types(wallet) == [CREATED]
 
 
-async def test_a_disabling_is_final_until_the_wallet_is_saved_anew(app: TokenApp) -> None:
+async def test_a_disabled_token_stays_disabled_until_the_wallet_is_saved_again(
+    app: TokenApp,
+) -> None:
     wallet = a_wallet()
     states = []
     for body in (

@@ -57,7 +57,9 @@ async def test_the_same_twice_is_accepted_twice_and_is_one_token(client: TokenCl
     assert list((await client.known(wallet.shopper)).values()) == ["active"]
 
 
-async def test_what_is_not_authentic_is_401_and_has_no_effect(client: TokenClient) -> None:
+async def test_a_notification_that_is_not_authentic_is_401_and_has_no_effect(
+    client: TokenClient,
+) -> None:
     wallet, later = a_wallet(), a_wallet()
     body = wallet.webhook("created", 1)
     reserialised = json.dumps(json.loads(body), indent=1).encode()
