@@ -1,4 +1,4 @@
-"""The machine's clock leaps: nothing is closed or charged for that, and it is shown."""
+"""When the machine's clock leaps, nothing is closed or charged, and the error is shown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LEAP: Final = timedelta(hours=2)
 
 
 class Adyen:
-    """Adyen, whose clock goes right unless it is told otherwise; every cancel is noted."""
+    """A fake Adyen with a correct clock unless a test sets it; it records every cancel."""
 
     def __init__(self, fake_server: FakeServer) -> None:
         self.fake_server = fake_server
@@ -43,7 +43,7 @@ class Adyen:
 
     @property
     def cancels(self) -> int:
-        """How often it was asked to cancel by reference."""
+        """The number of calls to cancel by reference."""
         return sum(what.endswith("/cancels") for what, _, _ in self.fake_server.asked)
 
 
@@ -60,7 +60,7 @@ async def a_kasir(database: str, url: str, machine: OffsetClock) -> AsyncIterato
 
 
 async def an_attempt(kasir: Parts) -> None:
-    """A payment that nobody finished, and whose time is over in half an hour."""
+    """An unfinished payment that expires in half an hour."""
     now = datetime.now(UTC)
     question = a_question(opened_at=now, asked_at=now)
     await kasir.payments.open(
@@ -187,7 +187,7 @@ async def test_the_doctor_and_the_metrics_show_the_error_of_the_clock(
 
 
 class Steady:
-    """A machine whose database lies on it and leaps with it."""
+    """A machine with its own database, whose clock leaps with it."""
 
     def __init__(self) -> None:
         self.clock = OffsetClock()
@@ -197,7 +197,7 @@ class Steady:
         self.looked = 0
 
     def times(self) -> ClockCheck:
-        """Its clock, held against the database's and Adyen's."""
+        """Its clock, compared with the database's and Adyen's."""
         return ClockCheck(
             world=self.clock,
             database_now=self.database_now,
@@ -206,16 +206,16 @@ class Steady:
         )
 
     async def database_now(self) -> datetime:
-        """What time it is at a database on this machine."""
+        """The time of a database on this machine."""
         self.looked += 1
         return self.clock.now()
 
     def adyen_time(self) -> datetime | None:
-        """What Adyen said."""
+        """The last time that Adyen reported."""
         return self.adyen
 
     async def ask_time(self) -> None:
-        """Have Adyen say it."""
+        """Have Adyen report its time."""
         self.asked += 1
         self.adyen = self.says
 
@@ -244,7 +244,7 @@ async def test_where_the_database_leaps_with_the_machine_adyen_is_asked(
 
 
 async def test_a_time_from_adyen_before_the_machine_slept_is_not_compared() -> None:
-    # The seconds by which its last answer is carried on stood still meanwhile.
+    # The monotonic clock, which extends its last answer, stopped meanwhile.
     machine = Steady()
     times = machine.times()
     machine.adyen = datetime.now(UTC)

@@ -29,7 +29,7 @@ from opened_kasir import kasir_on
 
 
 class Slow:
-    """Adyen, which answers when it is let, and does something else first."""
+    """A fake Adyen that calls a hook and then waits for the test before it answers."""
 
     def __init__(self, fake_server: FakeServer) -> None:
         self.fake_server = fake_server
@@ -48,7 +48,7 @@ class Slow:
         )
 
     async def keys(self, times: int) -> list[str]:
-        """Wait until it was asked so often; gives the keys it was asked under."""
+        """Wait for this number of calls; return their idempotency keys."""
 
         async def look() -> list[str]:
             return [heads["idempotency-key"] for _, heads, _ in self.fake_server.asked]
@@ -76,7 +76,7 @@ async def pay(kasir: Parts) -> Answer:
 
 
 async def paid(kasir: Parts) -> Answer:
-    """Pay as a shop does that asks again for as long as it is told to."""
+    """Pay as a shop that retries while the answer requires it."""
 
     async def ask() -> Answer | None:
         try:
@@ -84,14 +84,14 @@ async def paid(kasir: Parts) -> Answer:
         except (StillRunning, *DRIVER_ERRORS):
             return None
 
-    answer = await until(ask, lambda said: said is not None, "answered")
+    answer = await until(ask, lambda found: found is not None, "answered")
     assert answer is not None
     return answer
 
 
 @asynccontextmanager
 async def at_the_server(database: str) -> AsyncIterator[asyncpg.Connection[Any]]:
-    """A connection to the server, beside the database that is tested."""
+    """A connection to the server, outside the tested database."""
     connection = await asyncpg.connect(urlsplit(database)._replace(path="/postgres").geturl())
     try:
         yield connection
@@ -104,7 +104,7 @@ def name_of(database: str) -> str:
 
 
 async def cut_off(database: str, *, but_not: bool) -> None:
-    """Throw everybody out of the database, and let them in again or not."""
+    """Disconnect all sessions of the database; allow or refuse new connections."""
     name = name_of(database)
     async with at_the_server(database) as server:
         await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {but_not}")
@@ -131,7 +131,7 @@ async def test_a_question_whose_answer_could_not_be_stored_is_sent_again_at_once
         with pytest.raises(DRIVER_ERRORS):
             await pay(kasir)
         await let_in(fresh_database)
-        answer = await pay(kasir)  # Not once StillRunning.
+        answer = await pay(kasir)  # Never StillRunning.
     keys = await slow.keys(2)
 
     assert answer.status == 200
@@ -239,7 +239,7 @@ async def test_a_kasir_that_closes_still_stores_what_it_just_gave_up(
             "SELECT count(*) FROM question WHERE status IS NULL AND asked_at <> 'epoch'"
         )
         slow.may_answer.set()
-        answer = await pay(other)  # Not once StillRunning.
+        answer = await pay(other)  # Never StillRunning.
 
     assert left == 0
     assert answer.status == 200
@@ -280,7 +280,7 @@ async def test_an_opening_that_is_cancelled_leaves_no_task_behind(
         before = asyncio.all_tasks()
         asker = Asker(kasir.pool, 40.0)
         async with kasir.pool.acquire() as other:
-            # Somebody's way there has fallen silent: the lock is not to be had yet.
+            # Another session on a silent path still holds the lock.
             await other.execute("SELECT pg_advisory_lock($1, $2)", SPACE, asker.number)
             opening = asyncio.create_task(alive_for_a_moment(asker))
             await until_waited_for(kasir)
@@ -295,11 +295,11 @@ async def test_an_opening_that_is_cancelled_leaves_no_task_behind(
 
 async def alive_for_a_moment(asker: Asker) -> None:
     async with asker.alive():
-        raise AssertionError("nobody got so far")
+        raise AssertionError("no process got this far")
 
 
 async def until_waited_for(kasir: Parts) -> None:
-    """Wait until somebody waits for a lock of those who ask."""
+    """Wait until a session waits for an asker's lock."""
 
     async def waiting() -> int:
         return int(
@@ -312,7 +312,7 @@ async def until_waited_for(kasir: Parts) -> None:
 
 
 async def holders(database: str) -> set[tuple[int, int]]:
-    """Who holds a lock of those who ask: by number and by session."""
+    """The holders of the askers' locks: by number and by session."""
     async with at_the_server(database) as server:
         rows = await server.fetch(
             "SELECT objid, pid FROM pg_locks JOIN pg_database ON pg_database.oid = database"

@@ -1,4 +1,4 @@
-"""Old rows are removed in batches; facts of payments are kept for ever."""
+"""Old rows are removed in batches; facts of payments are never removed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from opened_kasir import a_database, kasir_on, until
 
 DAY = timedelta(days=1)
 KEPT = Retention()
-#: Older than anything that is not kept for ever, and younger.
+#: An age at which every removable row is removed, and one at which none is.
 OLD, YOUNG = 400 * DAY, DAY
 
 
@@ -43,8 +43,8 @@ async def clean(kasir: Parts, clock: Clock | None = None, most: int = 1000) -> d
     return await cleaning(kasir, clock, most).clean(asyncio.Event())
 
 
-async def grow_old(kasir: Parts, age: timedelta = OLD) -> None:
-    """Let all there is have happened that long ago."""
+async def age_rows(kasir: Parts, age: timedelta = OLD) -> None:
+    """Set the times of all rows to `age` before now."""
     for table, columns in {
         "notice": ("received_at", "read_at"),
         "event": ("at", "delivered_at"),
@@ -106,9 +106,9 @@ async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_ro
     ours, psp = await account.opens(), account.psp()
     await account.hears(psp, echo=ours.id)
     before = await kasir.payments.payment(ours.id)
-    await grow_old(kasir)
+    await age_rows(kasir)
     done = await clean(kasir)
-    await account.hears(psp, echo=ours.id)  # Adyen sends the same once more.
+    await account.hears(psp, echo=ours.id)  # Adyen sends the same notification again.
     (shown,) = await kasir.notices.listed(None, 10)
     item = await kasir.pool.fetchval("SELECT item FROM notice")
     replayed = await replay(kasir.pool, [shown.id], _nothing)
@@ -126,13 +126,13 @@ async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_ro
 
 
 async def _nothing(_: Any) -> None:
-    """No worker reads here."""
+    """Enqueue nothing: no worker runs in this test."""
 
 
 @pytest.mark.parametrize("state", [state for state in NoticeState if state != "read"])
 async def test_a_notice_that_may_be_read_again_keeps_its_body(kasir: Parts, state: str) -> None:
     await notices(kasir, 3, state)
-    await grow_old(kasir)
+    await age_rows(kasir)
     await clean(kasir)
     kept = await kasir.pool.fetchval("SELECT count(*) FROM notice WHERE item = 'words'")
 
@@ -150,9 +150,9 @@ async def test_a_contract_whose_body_was_removed_is_not_shown_with_its_payments_
 
 
 async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: Parts) -> None:
-    # One of the last kind was given up, or there is no address and nobody knows who fetched it.
+    # A "never" event was given up, or no URL is set and no delivery is recorded.
     await events(kasir, delivered=3, due=2, never=4)
-    await grow_old(kasir)
+    await age_rows(kasir)
     done = await clean(kasir)
     left = await kasir.pool.fetch("SELECT name FROM event ORDER BY id")
 
@@ -167,7 +167,7 @@ async def test_the_log_and_failed_jobs_are_removed_and_open_jobs_stay(kasir: Par
         "INSERT INTO pgqueuer_statistics (count, priority, status, entrypoint)"
         " VALUES (1, 0, 'successful', 'x')"
     )
-    await grow_old(kasir)
+    await age_rows(kasir)
     done = await clean(kasir)
     left = await kasir.pool.fetch("SELECT status, count(*) FROM pgqueuer GROUP BY 1 ORDER BY 1")
 
@@ -180,7 +180,7 @@ async def test_recent_rows_stay(kasir: Parts) -> None:
     await log(kasir, 1)
     await notices(kasir, 1)
     await events(kasir, delivered=1)
-    await grow_old(kasir, YOUNG)
+    await age_rows(kasir, YOUNG)
 
     assert await clean(kasir) == {}
 
@@ -192,7 +192,7 @@ async def test_keys_facts_and_payments_are_never_removed(kasir: Parts) -> None:
     await kasir.pool.execute("INSERT INTO shop_request VALUES ('key', '', 'question', now())")
     tables = ("payment", "fact", "psp_reference", "question", "shop_request", "notice")
     before = [await kasir.pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
-    await grow_old(kasir, timedelta(days=20_000))
+    await age_rows(kasir, timedelta(days=20_000))
     await clean(kasir)
     after = [await kasir.pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
 
@@ -205,7 +205,7 @@ async def test_many_old_rows_are_removed_in_batches_and_each_statement_is_bounde
 ) -> None:
     await log(kasir, 25_500)
     await notices(kasir, 2_500)
-    await grow_old(kasir)
+    await age_rows(kasir)
     done = await clean(kasir)
     sizes = await kasir.pool.fetch("SELECT count(*) AS size FROM notice GROUP BY xmin::text")
 
@@ -215,14 +215,14 @@ async def test_many_old_rows_are_removed_in_batches_and_each_statement_is_bounde
 
 async def test_many_rows_of_the_same_time_are_all_removed(kasir: Parts) -> None:
     await events(kasir, delivered=2_500)
-    await grow_old(kasir)
+    await age_rows(kasir)
 
     assert await clean(kasir, most=100) == {"events": 2_500}
 
 
 async def test_locked_rows_are_skipped_without_waiting(kasir: Parts) -> None:
     await events(kasir, delivered=5)
-    await grow_old(kasir)
+    await age_rows(kasir)
     async with kasir.pool.acquire() as holder, holder.transaction():
         await holder.execute("SELECT FROM event WHERE name = 'delivered1' FOR UPDATE")
         first = await clean(kasir)
@@ -233,7 +233,7 @@ async def test_locked_rows_are_skipped_without_waiting(kasir: Parts) -> None:
 
 async def test_several_workers_at_once_remove_each_row_once(kasir: Parts) -> None:
     await log(kasir, 3_000)
-    await grow_old(kasir)
+    await age_rows(kasir)
     done = await asyncio.gather(*(clean(kasir, most=100) for _ in range(4)))
 
     assert sum(one.get("log", 0) for one in done) == 3_000
@@ -251,7 +251,7 @@ async def test_nothing_is_removed_when_the_clock_leapt_ahead(kasir: Parts) -> No
 
 async def test_with_a_clock_in_the_past_rows_are_removed_later(kasir: Parts) -> None:
     await events(kasir, delivered=1)
-    await grow_old(kasir)
+    await age_rows(kasir)
 
     assert await clean(kasir, FrozenClock(NOW - OLD)) == {}
 
@@ -259,14 +259,14 @@ async def test_with_a_clock_in_the_past_rows_are_removed_later(kasir: Parts) -> 
 async def test_rows_with_a_time_in_the_future_stay(kasir: Parts) -> None:
     await notices(kasir, 1)
     await events(kasir, delivered=1)
-    await grow_old(kasir, -OLD)
+    await age_rows(kasir, -OLD)
 
     assert await clean(kasir) == {}
 
 
 async def test_a_stop_takes_effect_between_two_batches(kasir: Parts) -> None:
     await log(kasir, 300)
-    await grow_old(kasir)
+    await age_rows(kasir)
     stop = asyncio.Event()
     slow = replace(cleaning(kasir, most=100), pause_s=3600)
     working = asyncio.create_task(slow.clean(stop))

@@ -56,7 +56,7 @@ async def test_a_worker_that_is_cancelled_in_a_transaction_ends(postgres_dsn: st
             await until(lambda: other.fetchval(WAITS))
             working.cancel()
             done, _ = await asyncio.wait([working], timeout=20)
-        working.cancel()  # Or a worker that goes on would keep the test from ending.
+        working.cancel()  # Otherwise a running worker would block the end of the test.
 
         assert done == {working}
         assert working.cancelled()

@@ -31,7 +31,7 @@ async def notices(kasir: Parts, state: str, count: int, **more: Any) -> None:
 
 
 async def events(kasir: Parts, count: int, *, is_due: bool) -> None:
-    """One every minute, the last of them now."""
+    """One per minute, the last one now."""
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, due_at)"
         " SELECT 'evt_' || $2::bool || n, 'pay_1', 'x', $3::timestamptz - (n - 1) * $4::interval,"
@@ -54,7 +54,7 @@ async def given_up(kasir: Parts, at: datetime) -> None:
 
 @pytest.fixture
 async def busy(fresh_database: str) -> Any:
-    """A Kasir in which something waits everywhere."""
+    """A Kasir with open rows of every kind."""
     async with kasir_on(fresh_database) as kasir:
         for state, count in {"read": 5, "foreign": 4, "unheard_of": 3, "held": 2}.items():
             await notices(kasir, state, count)

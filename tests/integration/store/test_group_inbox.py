@@ -1,4 +1,4 @@
-"""The inbox: many requests share a commit, and nothing counts as kept before it."""
+"""The inbox: many requests share a commit, and no notice counts as stored before it."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_without_a_database_nothing_is_kept_and_with_it_again_everything_i
 
 
 async def until_kept(kasir: Parts, notices: list[Notice]) -> None:
-    """Keep them, as their sender does: again and again until they are."""
+    """Store the notices; retry until it succeeds, as the sender does."""
     for _ in range(50):
         try:
             await kasir.inbox.keep(notices)
@@ -122,7 +122,7 @@ async def until_kept(kasir: Parts, notices: list[Notice]) -> None:
 
 
 async def shut(server: str, database: str) -> None:
-    """Let nobody into a database, and throw out whoever is in."""
+    """Refuse connections to a database, and disconnect all sessions."""
     name = urlsplit(database).path.removeprefix("/")
     connection = await asyncpg.connect(server)
     await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")

@@ -20,7 +20,7 @@ from kasir.store.database import Pool
 from kasir.store.limited import keep_alive
 from silent_network import Way, way_to
 
-#: Waits that end soon, but for those a test is not about.
+#: Short timeouts, except those that a test does not use.
 SOON: Final = replace(
     Limits(),
     database_connect_s=1.0,
@@ -37,7 +37,7 @@ async def way(fresh_database: str) -> AsyncIterator[Way]:
 
 
 async def backend(pool: Pool) -> int:
-    """Which process of the server a lent connection leads to."""
+    """The server process of a lent connection."""
     return int(await pool.fetchval("SELECT pg_backend_pid()"))
 
 
@@ -77,13 +77,13 @@ async def test_a_commit_that_was_not_answered_may_have_been_made(way: Way) -> No
     async with database.connected(way.dsn, 1, SOON) as pool:
         await pool.execute("CREATE TABLE made (id int)")
         with pytest.raises(TimeoutError):
-            await made_and_not_heard_of(pool, way)
+            await commit_without_answer(pool, way)
         way.let_through()
 
         assert await pool.fetchval("SELECT count(*) FROM made") == 1
 
 
-async def made_and_not_heard_of(pool: Pool, way: Way) -> None:
+async def commit_without_answer(pool: Pool, way: Way) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("INSERT INTO made VALUES (1)")
         way.swallow(answers_only=True)
@@ -118,7 +118,7 @@ async def test_a_cancelled_statement_on_a_silent_path_closes_its_connection_at_o
 
 
 async def test_a_cancel_inside_a_transaction_ends_it(fresh_database: str) -> None:
-    # A loop that goes on after whatever the database raises would go on for ever otherwise.
+    # Otherwise a loop that catches every database error would never end.
     async with database.connected(fresh_database, 2, SOON) as pool:
         working = asyncio.create_task(asleep_in_a_transaction(pool))
         await until_asleep(pool)
@@ -145,13 +145,13 @@ async def until_asleep(pool: Pool) -> None:
         " AND query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
     )
     async with asyncio.timeout(30):
-        while not await pool.fetchval(asleep):  # noqa: ASYNC110  # Nothing tells of it.
+        while not await pool.fetchval(asleep):  # noqa: ASYNC110  # No event reports it.
             await asyncio.sleep(0.01)
 
 
 async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not is_so():  # noqa: ASYNC110  # Nothing tells of it.
+        while not is_so():  # noqa: ASYNC110  # No event reports it.
             await asyncio.sleep(0.01)
 
 
@@ -181,7 +181,7 @@ async def asyncpg_to(dsn: str) -> AsyncIterator[Any]:
 async def until_it_sleeps(other: Any) -> None:
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     async with asyncio.timeout(30):
-        while not await other.fetchval(query):  # noqa: ASYNC110  # Nothing tells of it.
+        while not await other.fetchval(query):  # noqa: ASYNC110  # No event reports it.
             await asyncio.sleep(0.01)
 
 
@@ -356,9 +356,9 @@ async def test_both_ends_look_whether_the_other_is_there(way: Way) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool, pool.acquire() as lent:
         connection: Any = lent
         kept = connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        told = await connection.fetchval(
+        count = await connection.fetchval(
             "SELECT count(*) FROM pg_settings WHERE source = 'client' AND name LIKE 'tcp_%'"
         )
 
     assert kept == 1
-    assert told == 4
+    assert count == 4

@@ -70,7 +70,7 @@ async def test_a_migration_that_fails_leaves_those_before_it_and_nothing_half_do
 
 
 def _add(patch: pytest.MonkeyPatch, sql: str) -> None:
-    """Have one migration more."""
+    """Add one migration."""
     names, read = database.migrations(), database._migration  # noqa: SLF001
     patch.setattr(database, "migrations", lambda: [*names, "9999_more.sql"])
     patch.setattr(database, "_migration", lambda name: sql if "9999" in name else read(name))
@@ -154,10 +154,16 @@ async def test_a_database_from_before_names_had_one_owner(
             await pool.execute(_OLD_PAYMENT, payment)
         facts = [
             ("pay_2", "a", "PSP-A", "", 1),
-            ("pay_1", "a", "PSP-A", "", 2),  # It heard the same, and later.
+            ("pay_1", "a", "PSP-A", "", 2),  # The same fact, recorded later.
             ("pay_1", "b", "PSP-B", "REFUND-B", 3),
             ("pay_1", "c", "PSP-B", "REFUND-B", 4),
-            ("pay_3", "d", "", "REFUND-B", 0),  # A change of one is another's, too.
+            (
+                "pay_3",
+                "d",
+                "",
+                "REFUND-B",
+                0,
+            ),  # A modification that belongs to another payment, too.
             ("pay_3", "e", "", "", 5),
         ]
         for fact in facts:

@@ -30,8 +30,8 @@ async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
     postgres_dsn: str, field: str, odd: str
 ) -> None:
     reference = f"ODD-{secrets.token_hex(4)}"
-    said = {"resultCode": "Refused", "pspReference": "PSP1", field: "HERE"}
-    body = json.dumps(said).replace('"HERE"', odd).encode("utf-8", "surrogateescape")
+    fields = {"resultCode": "Refused", "pspReference": "PSP1", field: "HERE"}
+    body = json.dumps(fields).replace('"HERE"', odd).encode("utf-8", "surrogateescape")
     async with a_database(postgres_dsn) as database, serving() as fake_server:
         fake_server.handler = plain(200, body, pspReference="PSP\udcff")
         async with kasir_on(database, ADYEN_TWIN_URL=fake_server.url) as kasir:

@@ -1,4 +1,4 @@
-"""What a shop plans for the end of the paid time, and what happens to the plan until then."""
+"""Cancels, pauses and resumes that a shop plans, and what changes or withdraws them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 
 DAY = timedelta(days=1)
-#: When the first period of what was signed up for at noon on 31 January is over.
+#: The end of the first period after a sign-up at noon on 31 January.
 PERIOD_END = NOON + timedelta(days=28)
 
 
-def said(**fields: Any) -> bytes:
+def body_of(**fields: Any) -> bytes:
     return json.dumps(fields).encode()
 
 
-AT_END = said(at="periodEnd")
-NEVER = said(at="never")
+AT_END = body_of(at="periodEnd")
+NEVER = body_of(at="never")
 
 
 async def later(shop: Shop, days: int) -> None:
-    """Let days pass, with a worker on each."""
+    """Advance the clock by days; a worker runs on each."""
     for _ in range(days):
         shop.clock.at += DAY
         await shop.work()
 
 
 async def behind(shop: Shop, name: str, **plan: Any) -> SubscriptionId:
-    """A subscription whose second period was refused for want of balance."""
+    """A subscription whose second period was refused for lack of balance."""
     found = await shop.active(name, await shop.plan(**plan))
     shop.adyen.answers[f"{name}-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -127,7 +127,7 @@ async def test_paused_at_period_end_while_past_due_is_paused_now(shop: Shop) -> 
 async def test_a_period_paid_a_moment_before_the_command_is_paid(
     shop: Shop, command: str, event: str
 ) -> None:
-    """The period is paid, and no turn has settled it when the command comes."""
+    """The period is paid, but no turn has settled it before the command."""
     found = await shop.active("JUST")
     shop.clock.at = NOON + MONTH
     payment_id = await shop.take_turn(found)
@@ -174,7 +174,7 @@ async def test_a_planned_cancel_is_withdrawn_by_its_own_path_alone_and_both_send
     with pytest.raises(InvalidRequest, match="active cannot resume"):
         await shop.kasir.subscribing.resume(found)
     kept = await shop.find(found)
-    for _ in range(2):  # The second time there is nothing to withdraw, and nothing to tell.
+    for _ in range(2):  # The second call has nothing to withdraw, and sends no event.
         await shop.kasir.subscribing.cancel(found, NEVER)
     await later(shop, 29)
 
@@ -193,7 +193,7 @@ async def test_a_planned_pause_is_withdrawn_by_its_own_path_alone_and_both_send_
 ) -> None:
     found = await shop.active("BACK-2")
     await shop.kasir.subscribing.pause(
-        found, said(at="periodEnd", resumesAt=(PERIOD_END + 9 * DAY).isoformat())
+        found, body_of(at="periodEnd", resumesAt=(PERIOD_END + 9 * DAY).isoformat())
     )
     with pytest.raises(InvalidRequest, match="active cannot resume"):
         await shop.kasir.subscribing.resume(found)
@@ -219,7 +219,7 @@ async def test_a_planned_resume_is_withdrawn_by_its_own_path_alone_and_both_send
 ) -> None:
     found = await shop.active("BACK-3")
     await shop.kasir.subscribing.pause(found)
-    await shop.kasir.subscribing.resume(found, said(at=(NOON + 9 * DAY).isoformat()))
+    await shop.kasir.subscribing.resume(found, body_of(at=(NOON + 9 * DAY).isoformat()))
     planned = await shop.find(found)
     await shop.kasir.subscribing.resume(found, NEVER)
     await later(shop, 20)
@@ -238,7 +238,7 @@ async def test_a_pause_that_comes_sooner_than_planned_still_ends_as_planned(shop
     found = await shop.active("SOONER")
     resumes_at = PERIOD_END + 9 * DAY
     await shop.kasir.subscribing.pause(
-        found, said(at="periodEnd", resumesAt=resumes_at.isoformat())
+        found, body_of(at="periodEnd", resumesAt=resumes_at.isoformat())
     )
     await shop.kasir.subscribing.pause(found)
     subscription = await shop.find(found)
@@ -271,7 +271,7 @@ async def test_a_resume_planned_for_a_date_begins_a_new_period_at_that_date(shop
     found = await shop.active("DATE")
     resumes_at = PERIOD_END + 9 * DAY
     await shop.kasir.subscribing.pause(
-        found, said(at="periodEnd", resumesAt=resumes_at.isoformat())
+        found, body_of(at="periodEnd", resumesAt=resumes_at.isoformat())
     )
     await later(shop, 36)
     paused = (await shop.find(found)).state
@@ -293,7 +293,7 @@ async def test_a_pause_and_a_dated_resume_within_the_period_do_not_change_the_pe
 ) -> None:
     found = await shop.active("WITHIN")
     before = (await shop.find(found)).current_period
-    await shop.kasir.subscribing.pause(found, said(resumesAt=(NOON + 5 * DAY).isoformat()))
+    await shop.kasir.subscribing.pause(found, body_of(resumesAt=(NOON + 5 * DAY).isoformat()))
     await later(shop, 6)
     subscription = await shop.find(found)
 
@@ -379,7 +379,7 @@ async def test_a_resume_at_an_invalid_date_is_refused_and_nothing_is_planned(
     found = await shop.active("WHEN")
     with pytest.raises(InvalidRequest, match="resumesAt"):
         await shop.kasir.subscribing.pause(
-            found, said(at="periodEnd", resumesAt=resumes_at.isoformat())
+            found, body_of(at="periodEnd", resumesAt=resumes_at.isoformat())
         )
     subscription = await shop.find(found)
 

@@ -1,4 +1,4 @@
-"""A token is lost or given again: each way in which that becomes known is acted on at once."""
+"""A token is disabled or enabled again: every report of that takes effect at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenSays
 
 DAY = timedelta(days=1)
-#: What the shop charges by itself, with the token of its shopper.
+#: A charge that the shop makes with the token of its shopper, outside the subscription.
 EXTRA = {
     "reference": "EXTRA",
     "amount": {"currency": "IDR", "value": 7_000},
@@ -30,7 +30,7 @@ EXTRA = {
 
 
 async def behind(shop: Shop, name: str, **more: Any) -> SubscriptionId:
-    """A subscription whose second period was refused for want of balance."""
+    """A subscription whose second period was refused for lack of balance."""
     found = await shop.active(name, **more)
     shop.adyen.answers[f"{name}-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -151,7 +151,7 @@ async def test_a_late_answer_disables_the_token_too(shop: Shop) -> None:
     shop.clock.at = NOON + MONTH
     await shop.work()
     shop.clock.at += timedelta(hours=2)
-    for _ in range(2):  # The question is asked again; then its subscription goes on.
+    for _ in range(2):  # The question is asked again; then its subscription is renewed.
         await shop.work()
 
     assert [token.is_active for token in await shop.kasir.tokens.of("shopper-LATE")] == [False]

@@ -1,4 +1,4 @@
-"""The figures by day, recomputed from the payments that Kasir and the provider have."""
+"""The metrics by day, compared with the stored payments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def day_of(moment: datetime) -> date:
 
 
 async def lived(shop: Shop) -> dict[str, SubscriptionId]:
-    """Twelve subscribers over a hundred days: some lack balance for a while, some for good."""
+    """Twelve subscribers over a hundred days: some lack balance for some tries, some for all."""
     chance = Random(5)
     plan = await shop.plan()
     found: dict[str, SubscriptionId] = {}

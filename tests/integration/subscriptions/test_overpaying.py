@@ -1,4 +1,4 @@
-"""Overpaid attempts: money for a period that needed none is one event, and is marked."""
+"""An overpaid attempt, a payment for a period that is not owed, is marked and sends one event."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def marked(shop: Shop, found: SubscriptionId) -> dict[int, list[str]]:
 
 
 async def recovered(shop: Shop, name: str) -> SubscriptionId:
-    """A subscription whose second period was refused once and paid days after."""
+    """A subscription whose second period was refused once and paid two days later."""
     found = await shop.active(name)
     shop.adyen.answers[f"{name}-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH

@@ -1,4 +1,4 @@
-"""Renewals that the shopper pays when the token is gone: by link or on the shop's page, once."""
+"""When the token is gone, the shopper pays a renewal once: by link or on the shop's page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 
 class DiedError(Exception):
-    """The server is dead: nothing after this line happened."""
+    """The server dies here and runs no further line."""
 
 
 async def behind(shop: Shop, name: str, refusal: dict[str, str]) -> SubscriptionId:
@@ -39,7 +39,7 @@ async def behind(shop: Shop, name: str, refusal: dict[str, str]) -> Subscription
 async def dies_before_opening(
     shop: Shop, found: SubscriptionId, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Fields, str]:
-    """Let a server die between writing the attempt and its payment; what it was about to ask."""
+    """A server that dies after it stored the attempt, before the payment; what it would ask."""
     asked: list[tuple[Fields, str]] = []
 
     async def die(_: object, fields: Fields, __: int, key: str) -> None:
@@ -193,7 +193,7 @@ async def test_the_attempt_of_a_link_is_closed_when_its_subscription_is_cancelle
 
 
 async def due_at(shop: Shop, payment_id: str) -> datetime:
-    """When the attempt of a payment is to be closed."""
+    """The time at which the attempt of a payment is due to be closed."""
     found: datetime = await shop.kasir.pool.fetchval(
         "SELECT close_due_at FROM payment WHERE id = $1", payment_id
     )

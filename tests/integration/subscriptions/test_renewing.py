@@ -1,4 +1,4 @@
-"""Renewals on a real database: each period is charged once, whichever worker runs or dies."""
+"""Renewals on a real database: each period is charged once, even if workers die."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenSays
 
-#: Copies of the one subscription there is, due one after another in the years to come.
+#: Copies of the only subscription, due one hour after another.
 MANY = """
     INSERT INTO subscription
         (id, plan_id, reference, shopper_reference, return_url, created_at, state, minor_units,
@@ -36,7 +36,7 @@ MANY = """
 
 
 class KilledError(BaseException):
-    """The worker is dead: nothing after this line happened."""
+    """The worker dies here and runs no further line."""
 
 
 def die(_: Question) -> None:
@@ -62,9 +62,9 @@ async def test_a_subscription_is_active_after_the_token_and_then_the_payment(sho
     before = (await shop.find(found)).state
     payment = (await shop.kasir.payments.payments_of("SUB-2", 1))[0]
     question = await shop.asked(payment.intent.id)
-    shop.adyen.said[question.key] = AUTHORISED
-    heard = await shop.adyen.ask(question)
-    facts = tuple(replace(fact, key="news") for fact in heard.facts)
+    shop.adyen.given[question.key] = AUTHORISED
+    result = await shop.adyen.ask(question)
+    facts = tuple(replace(fact, key="news") for fact in result.facts)
     await shop.kasir.payments.add_facts(payment.intent.id, facts)
     await shop.work()
 
@@ -95,7 +95,7 @@ async def test_a_worker_killed_at_any_line_charges_the_period_once(shop: Shop, l
     shop.clock.at = NOON + MONTH
     await _killed(shop, found, line)
     shop.adyen.before = shop.adyen.after = lambda _: None
-    for _ in range(3):  # What was in hand comes up again; two others look at once.
+    for _ in range(3):  # The unfinished work is due again; two other workers do it.
         shop.clock.at += timedelta(minutes=20)
         await asyncio.gather(shop.work(), shop.work())
     renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
@@ -105,7 +105,7 @@ async def test_a_worker_killed_at_any_line_charges_the_period_once(shop: Shop, l
 
 
 async def _killed(shop: Shop, found: SubscriptionId, line: str) -> None:
-    """Let a worker renew a subscription, and die at that line."""
+    """Renew a subscription with a worker that dies at that line."""
     if line == "before writing":
         async with shop.kasir.pool.acquire() as connection:
             await connection.execute("ALTER TABLE question RENAME TO away")
@@ -222,7 +222,7 @@ async def test_a_look_takes_no_more_than_the_rate_limit_allows(shop: Shop) -> No
     taken = [await slow.look(), await slow.look()]
 
     assert taken[0] == 5
-    assert taken[1] <= 2  # A second look at once: nearly nothing was earned since.
+    assert taken[1] <= 2  # An immediate second look: the limit allows almost nothing yet.
 
 
 async def test_a_taken_subscription_is_due_again_when_its_worker_died(shop: Shop) -> None:
@@ -247,7 +247,7 @@ async def test_a_taken_subscription_is_due_again_at_once_when_a_fact_is_recorded
     now = shop.clock.now()
     await SQL.schedule(shop.kasir.pool, shoppers=[shopper], payment_ids=[], now=now)
     taken.append(await due.look())
-    await shop.go_on(found)  # Its turn is over for now; the next one is not there yet.
+    await shop.go_on(found)  # Its turn is over; the next one is not due yet.
     taken.append(await due.look())
     shop.clock.at = NOON + 3 * MONTH
     taken.append(await due.look())

@@ -1,4 +1,4 @@
-"""A renewal is disputed or refunded: the plan says what follows, and the event says why."""
+"""A renewal is disputed or refunded: the plan sets what follows, and the event has the reason."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ EVENTS: Final = {
 }
 
 
-async def tells(shop: Shop, order: str, code: str, **more: Any) -> str:
-    """Adyen notifies of a change of the newest payment of a reference; gives the change's name."""
+async def notify(shop: Shop, order: str, code: str, **more: Any) -> str:
+    """Have Adyen report a change of the newest payment of a reference; return its PSP reference."""
     payment = (await shop.kasir.payments.payments_of(order, 1))[0]
     name = secrets.token_hex(8).upper()
     fields = {
@@ -79,7 +79,7 @@ async def test_the_plan_decides_what_follows_a_disputed_or_refunded_renewal(
 ) -> None:
     found = await renewed(shop, "SUB", **{field: wanted})
     before = len(await shop.events())
-    await tells(shop, "SUB-p2", code)
+    await notify(shop, "SUB-p2", code)
     await shop.work()
     events = (await shop.events())[before:]
 
@@ -100,7 +100,7 @@ async def test_without_a_setting_in_the_plan_the_next_period_is_charged(
     shop: Shop, code: str
 ) -> None:
     found = await renewed(shop, "SUB")
-    await tells(shop, "SUB-p2", code)
+    await notify(shop, "SUB-p2", code)
     shop.clock.at = NOON + 2 * MONTH
     await shop.work()
 
@@ -112,13 +112,13 @@ async def test_a_dispute_and_a_refund_each_take_effect_once_and_the_shop_may_res
     shop: Shop,
 ) -> None:
     found = await renewed(shop, "SUB", onDispute="pause", onFullRefund="pause")
-    dispute = await tells(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
+    dispute = await notify(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
     await shop.work()
     await shop.kasir.subscribing.resume(found, b"")
-    await tells(shop, "SUB-p2", "CHARGEBACK", pspReference=dispute)
+    await notify(shop, "SUB-p2", "CHARGEBACK", pspReference=dispute)
     await shop.work()
     resumed = (await shop.find(found)).state
-    await tells(shop, "SUB-p2", "REFUND")
+    await notify(shop, "SUB-p2", "REFUND")
     await shop.work()
 
     assert resumed is State.ACTIVE
@@ -131,10 +131,10 @@ async def test_a_full_refund_of_the_sign_up_counts_and_a_partial_refund_does_not
 ) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
     half = {"currency": "IDR", "value": PRICE // 2}
-    await tells(shop, "SUB", "REFUND", amount=half)
+    await notify(shop, "SUB", "REFUND", amount=half)
     await shop.work()
     after_half = (await shop.find(found)).state
-    await tells(shop, "SUB", "REFUND", amount=half)
+    await notify(shop, "SUB", "REFUND", amount=half)
     await shop.work()
 
     assert after_half is State.ACTIVE
@@ -144,7 +144,7 @@ async def test_a_full_refund_of_the_sign_up_counts_and_a_partial_refund_does_not
 
 async def test_a_payment_cancelled_after_it_was_made_counts_as_a_full_refund(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="pause")
-    await tells(shop, "SUB-p2", "CANCELLATION")
+    await notify(shop, "SUB-p2", "CANCELLATION")
     await shop.work()
 
     assert (await shop.find(found)).state is State.PAUSED
@@ -152,8 +152,8 @@ async def test_a_payment_cancelled_after_it_was_made_counts_as_a_full_refund(sho
 
 async def test_a_refund_that_failed_before_a_turn_changes_nothing(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
-    name = await tells(shop, "SUB-p2", "REFUND")
-    await tells(shop, "SUB-p2", "REFUND_FAILED", pspReference=name)
+    name = await notify(shop, "SUB-p2", "REFUND")
+    await notify(shop, "SUB-p2", "REFUND_FAILED", pspReference=name)
     await shop.work()
 
     assert (await shop.find(found)).state is State.ACTIVE
@@ -166,7 +166,7 @@ async def test_a_disputed_paused_subscription_stays_paused_and_its_planned_resum
     resumes_at = (shop.clock.at + timedelta(days=40)).isoformat()
     body = json.dumps({"resumesAt": resumes_at}).encode()
     await shop.kasir.subscribing.pause(found, body)
-    await tells(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
+    await notify(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
     await shop.work()
     shop.clock.at += timedelta(days=90)
     await shop.work()
@@ -181,7 +181,7 @@ async def test_a_dispute_of_a_subscription_paused_without_an_end_sends_no_event(
     found = await renewed(shop, "SUB", onDispute="pause")
     await shop.kasir.subscribing.pause(found)
     before = await shop.events()
-    await tells(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
+    await notify(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
     await shop.work()
 
     assert (await shop.find(found)).state is State.PAUSED
@@ -190,7 +190,7 @@ async def test_a_dispute_of_a_subscription_paused_without_an_end_sends_no_event(
 
 async def test_a_dispute_before_the_token_is_there_pauses_once_it_is_complete(shop: Shop) -> None:
     found = await shop.sign_up(await shop.plan(onDispute="pause"), "SUB")
-    await tells(shop, "SUB", "NOTIFICATION_OF_CHARGEBACK")
+    await notify(shop, "SUB", "NOTIFICATION_OF_CHARGEBACK")
     await shop.work()
     before = (await shop.find(found)).state
     await shop.record_token("SUB")
@@ -207,7 +207,7 @@ async def test_the_refund_of_an_overpayment_changes_nothing(shop: Shop) -> None:
         "UPDATE renewal_attempt SET overpaid = true WHERE subscription_id = $1 AND period = 2",
         found,
     )
-    await tells(shop, "SUB-p2", "REFUND")
+    await notify(shop, "SUB-p2", "REFUND")
     await shop.work()
 
     assert (await shop.find(found)).state is State.ACTIVE
@@ -226,8 +226,8 @@ async def test_a_plan_accepts_only_three_values(shop: Shop, field: str, value: o
 
 async def test_a_plan_shows_its_settings(shop: Shop) -> None:
     plans = [
-        await shop.kasir.subscriptions.plan(await shop.plan(**said))
-        for said in ({}, {"onDispute": "pause", "onFullRefund": "cancel"})
+        await shop.kasir.subscriptions.plan(await shop.plan(**settings))
+        for settings in ({}, {"onDispute": "pause", "onFullRefund": "cancel"})
     ]
     shows = [shown_plan(plan) for plan in plans if plan]
 

@@ -1,4 +1,4 @@
-"""A charge that was decided on and never sent is withdrawn; one that may have been sent is not."""
+"""A charge that was never sent can be withdrawn; one that may have been sent cannot."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def payment(shop: Shop, payment_id: PaymentId) -> Payment:
 
 
 async def hours_go_by(shop: Shop) -> None:
-    """Let two workers at once ask all questions that are due."""
+    """Advance the clock; two concurrent workers ask all due questions."""
     for _ in range(4):
         shop.clock.at += timedelta(minutes=20)
         await asyncio.gather(shop.work(), shop.work())
@@ -59,7 +59,7 @@ async def test_a_charge_that_was_never_sent_is_not_sent_after_the_command(
 ) -> None:
     found, payment_id = await decided(shop, "SUB")
     await do(shop, found, command)
-    await shop.flow.ask_again(payment_key(payment_id))  # The worker who was about to.
+    await shop.flow.ask_again(payment_key(payment_id))  # The worker that was about to send it.
     await hours_go_by(shop)
     subscription, renewals = await shop.kasir.subscriptions.find(found, 10)
     (fact,) = (await payment(shop, payment_id)).facts

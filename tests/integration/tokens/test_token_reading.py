@@ -41,9 +41,9 @@ async def test_many_readers_of_many_notifications_make_one_token_each(app: Token
         token = await app.token(wallet)
         assert (token.name.stored_id, token.is_active) == (wallet.token, True)
         assert await app.event_types(wallet) == [CREATED]
-    # Per story: one created, one authorisation (both came thrice), three that it exists already.
+    # Per wallet: one created, one authorisation (both came thrice), three that it exists already.
     assert await app.facts() == 6 * 5
-    # The authorisations are of payments nobody here asked for; their tokens count all the same.
+    # The authorisations are of payments that Kasir did not create; their tokens count all the same.
     assert await app.states() == {"read": 6 * 6, "foreign": 6 * 3}
 
 
@@ -217,13 +217,13 @@ async def test_what_the_shop_removes_stays_removed_though_adyens_clock_is_ahead(
     await app.post_and_read(
         wallet.webhook("created", 10), wallet.webhook("alreadyExisting", 11, eventId="NEW")
     )
-    saved_anew = (await app.token(wallet)).summary.state
+    saved_again = (await app.token(wallet)).summary.state
 
-    assert (after, saved_anew) == ("disabled", "active")
+    assert (after, saved_again) == ("disabled", "active")
 
 
-async def hear(app: TokenApp, wallet: SavedWallet, step: str) -> None:
-    """One thing that may be heard of a payment that saves a wallet."""
+async def deliver_step(app: TokenApp, wallet: SavedWallet, step: str) -> None:
+    """Deliver one report of a payment that saves a wallet."""
     match step:
         case "reply":
             await app.record_reply(await app.question(wallet))
@@ -257,7 +257,7 @@ async def test_any_order_and_repetition_gives_one_token_and_the_same_events(app:
         await app.open_payment(wallet)
     for number in range(len(STEPS) + 4):
         for wallet, steps in orders.items():
-            await hear(app, wallet, steps[number])
+            await deliver_step(app, wallet, steps[number])
         await app.kasir.reader.read_all()
 
     for wallet, steps in orders.items():
@@ -270,7 +270,7 @@ async def test_any_order_and_repetition_gives_one_token_and_the_same_events(app:
         ), steps
         assert (token.model, token.method) == ("Subscription", "gopay_wallet"), steps
         assert sorted(event["type"] for event in events) == [CREATED, DISABLED, UPDATED], steps
-        # In whatever order the two came, the last one shows the token as it is.
+        # Whatever their order, the last event shows the current state of the token.
         assert events[0]["type"] == CREATED, steps
         assert events[-1]["data"]["state"] == "disabled", steps
     assert await app.facts() == len(orders) * len(STEPS[2:])

@@ -31,9 +31,9 @@ class TokenClient:
             return await response.json()
 
     async def save(self, shopper: str, model: str = "Subscription", account: str = "") -> str:
-        """Have a shopper pay once and let the wallet be saved; Kasir knows the token then."""
+        """Have a shopper pay once and save the wallet; wait until Kasir has the token."""
         reference, before = fresh("FIRST"), len(await self.known(shopper))
-        said = await self.caller.post(
+        reply = await self.caller.post(
             "/v72/payments",
             payment_body(
                 reference=reference,
@@ -42,7 +42,7 @@ class TokenClient:
                 recurringProcessingModel=model,
             ),
         )
-        url = said.json["action"]["url"]
+        url = reply.json["action"]["url"]
         order = {"url": url, "do": "approve"} | ({"account": account} if account else {})
         wallet = await self.twin("POST", "wallet", order)
         result = parse_qs(urlsplit(wallet["location"]).query)["redirectResult"][0]
@@ -85,7 +85,7 @@ class TokenClient:
         return found
 
     async def status(self, reference: str, wanted: str) -> dict[str, Any]:
-        """Wait until a payment stands where it should; give it."""
+        """Wait until a payment has the expected status; return it."""
         return await until(
             lambda: self.payment(reference),
             lambda found: found.get("status") == wanted,
