@@ -96,7 +96,7 @@ async def test_a_clock_that_leaps_two_hours_for_a_while_closes_nothing(
             async with a_worker(kasir):
                 machine.offset = LEAP
                 warned = await until_logged(logs, "the clocks disagree")
-                # What it would have closed by now, it would have closed in this look or the next.
+                # An attempt due by now would be closed in this look or the next.
                 await kasir.due.look(clocks_agree=await kasir.times.agree())
                 machine.offset = timedelta()
                 await until_logged(logs, "the clocks agree again")
@@ -111,7 +111,7 @@ async def test_a_clock_that_leaps_two_hours_for_a_while_closes_nothing(
 async def test_a_clock_that_goes_right_closes_what_is_due(
     fresh_database: str, adyen: Adyen
 ) -> None:
-    test_clock = OffsetClock()  # A test clock may leap: it is no machine's.
+    test_clock = OffsetClock()  # A test clock may leap: it is not a machine's clock.
     async with kasir_on(
         fresh_database, clock=test_clock, ADYEN_TWIN_URL=adyen.fake_server.url
     ) as kasir:
@@ -240,7 +240,7 @@ async def test_where_the_database_leaps_with_the_machine_adyen_is_asked(
 
     assert before
     assert after == [is_well] * 3
-    assert machine.asked == 1  # And not at each look.
+    assert machine.asked == 1  # Not at each look.
 
 
 async def test_a_time_from_adyen_before_the_machine_slept_is_not_compared() -> None:

@@ -1,4 +1,4 @@
-"""A question whose sender is gone is sent again at once, and never while the first may be alive."""
+"""A question is sent again at once if its sender died, and never while the sender may live."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from opened_kasir import kasir_on
 
 
 class Slow:
-    """A fake Adyen that calls a hook and then waits for the test before it answers."""
+    """A fake Adyen that runs a hook if one is set, or else waits for the test, then answers."""
 
     def __init__(self, fake_server: FakeServer) -> None:
         self.fake_server = fake_server
@@ -69,7 +69,7 @@ async def a_kasir(database: str, slow: Slow) -> AsyncIterator[Parts]:
 
 
 async def pay(kasir: Parts) -> Answer:
-    """Pay under the shop's one key."""
+    """Pay with the only idempotency key of the shop."""
     body = json.dumps(payment_body()).encode()
     answer, _ = await kasir.checkout.payments(body, 72, "order-1")
     return answer
@@ -103,17 +103,17 @@ def name_of(database: str) -> str:
     return urlsplit(database).path.removeprefix("/")
 
 
-async def cut_off(database: str, *, but_not: bool) -> None:
+async def cut_off(database: str, *, allow_connections: bool) -> None:
     """Disconnect all sessions of the database; allow or refuse new connections."""
     name = name_of(database)
     async with at_the_server(database) as server:
-        await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {but_not}")
+        await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allow_connections}")
         await server.execute(
             "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = $1", name
         )
 
 
-async def let_in(database: str) -> None:
+async def allow_connections_again(database: str) -> None:
     async with at_the_server(database) as server:
         name = name_of(database)
         await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
@@ -123,14 +123,14 @@ async def test_a_question_whose_answer_could_not_be_stored_is_sent_again_at_once
     fresh_database: str, slow: Slow
 ) -> None:
     async def away() -> None:
-        await cut_off(fresh_database, but_not=False)
+        await cut_off(fresh_database, allow_connections=False)
 
     slow.first = away
     slow.may_answer.set()
     async with a_kasir(fresh_database, slow) as kasir:
         with pytest.raises(DRIVER_ERRORS):
             await pay(kasir)
-        await let_in(fresh_database)
+        await allow_connections_again(fresh_database)
         answer = await pay(kasir)  # Never StillRunning.
     keys = await slow.keys(2)
 
@@ -142,7 +142,7 @@ async def test_a_key_that_one_process_gave_up_is_asked_again_by_another_one(
     fresh_database: str, slow: Slow
 ) -> None:
     async def away() -> None:
-        await cut_off(fresh_database, but_not=False)
+        await cut_off(fresh_database, allow_connections=False)
 
     slow.first = away
     slow.may_answer.set()
@@ -151,7 +151,7 @@ async def test_a_key_that_one_process_gave_up_is_asked_again_by_another_one(
             with pytest.raises(DRIVER_ERRORS):
                 await pay(one)
             await until_logged(logs, "a question is not released yet")
-            await let_in(fresh_database)
+            await allow_connections_again(fresh_database)
             answer = await paid(other)
     keys = await slow.keys(2)
 
@@ -253,7 +253,7 @@ async def test_a_process_that_lost_its_session_is_seen_as_alive_again(
         await slow.keys(1)
         before = await holders(fresh_database)
         with capture_logs() as logs:
-            await cut_off(fresh_database, but_not=True)
+            await cut_off(fresh_database, allow_connections=True)
             await until_logged(logs, "liveness lock lost")
 
             async def again() -> set[tuple[int, int]]:

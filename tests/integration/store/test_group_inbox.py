@@ -34,7 +34,7 @@ def some(count: int) -> list[Notice]:
 
 
 async def rows_of(pool: Pool, notices: list[Notice]) -> list[asyncpg.Record]:
-    """The rows of notices, with the transaction that wrote each."""
+    """The notice rows, each with the transaction that wrote it."""
     return await pool.fetch(
         "SELECT key, xmin::text AS written_by FROM notice WHERE key = ANY ($1::bytea[])",
         [one.key for one in notices],

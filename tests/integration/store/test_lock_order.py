@@ -73,7 +73,7 @@ class Hand:
             await tried.rollback()
 
     async def let_go(self) -> None:
-        """Hold nothing any more."""
+        """Release what is held."""
         await self.holding.execute("ROLLBACK")
 
 
@@ -156,7 +156,7 @@ async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_
 
 
 async def decided(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
-    """A subscription whose second charge was decided on and not sent."""
+    """A subscription whose second charge is stored and not sent."""
     found = await shop.active("SUB")
     shop.clock.at = NOON + MONTH
     payment_id = await shop.take_turn(found)

@@ -1,4 +1,4 @@
-"""A link with more payments than are listed: those that decide its status are seen, however old."""
+"""A link with more payments than a list has: even an old payment can decide its status."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ ROUNDS: Final = 12
 
 @pytest.fixture
 async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
-    """A shop on a database that looks for deadlocks at once."""
+    """A shop on a database that checks for deadlocks at once."""
     async with a_database(postgres_dsn) as database:
         connection = await asyncpg.connect(database)
         name = await connection.fetchval("SELECT current_database()")
@@ -123,7 +123,7 @@ async def test_concurrent_work_on_one_shopper_does_not_deadlock(shop: Shop) -> N
     assert paid >= 3 * ROUNDS
 
 
-# Should PostgreSQL end one all the same.
+# If PostgreSQL ends a transaction nevertheless.
 
 UNDONE: Final = """
 CREATE SEQUENCE undone;

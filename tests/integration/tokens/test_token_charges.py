@@ -1,4 +1,4 @@
-"""Charges of saved wallets over HTTP: a refused one leaves nothing behind, others are sent once."""
+"""Charges of saved wallets over HTTP: a refused one stores nothing, others are sent once."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def charge(saved: Saved, **changes: Any) -> dict[str, Any]:
     return body | changes
 
 
-#: What is wrong, the field that the answer names, Adyen's code, a word of the cure.
+#: The invalid fields, the field in the answer, Adyen's code, a word of the cure.
 BAD_CHARGES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no shopper": ({"shopperReference": None}, "shopperReference", "187", "3 to 256"),
     "an empty shopper": ({"shopperReference": ""}, "shopperReference", "187", "3 to 256"),
@@ -335,7 +335,7 @@ async def test_a_pending_answer_is_no_failure_and_the_notification_is_final(
     shopper, reference = fresh("shopper"), fresh("OPEN")
     token = await client.save(shopper)
     await client.twin("PUT", f"wallets/{shopper}", {"balance": balance})
-    # So long that only the clock of the test ends it.
+    # A delay that only the clock of the test can end.
     await client.twin("PUT", "knobs", {"chargeResult": code, "chargeS": 3600})
     try:
         reply = await client.charge(shopper, token, reference=reference)

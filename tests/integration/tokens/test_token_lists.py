@@ -71,7 +71,7 @@ async def test_a_removal_is_204_and_final_at_once(client: TokenClient) -> None:
     shopper = fresh("shopper")
     token = await client.save(shopper)
     removed = await client.stored(shopper, token, method="DELETE")
-    # At once: without waiting for the notification of it.
+    # At once, without waiting for the notification.
     known = await client.known(shopper)
     after = await charged(client, shopper, token)
     again = await client.stored(shopper, token, method="DELETE")
@@ -139,7 +139,7 @@ async def test_removing_one_use_of_a_token_leaves_the_other_use(client: TokenCli
     assert (left, gone) == (["active"], ["disabled"])
 
 
-#: What is wrong with who asks, and the answer: status, code, a field that it names.
+#: The fields of the shopper, and the answer: status, code, the field that it names.
 WRONG: dict[str, tuple[dict[str, str], int, str, str]] = {
     "nobody": ({}, 422, "187", "shopperReference"),
     "a short name": ({"shopperReference": "ab"}, 422, "187", "shopperReference"),

@@ -32,7 +32,7 @@ async def test_many_readers_of_many_notifications_make_one_token_each(app: Token
                 wallet.authorisation(minute),
                 wallet.webhook("alreadyExisting", minute, eventId=f"AGAIN{minute}"),
             )
-    # Few at a time, so that no reader takes all and each meets the others at every token.
+    # Small batches: no reader takes all, and the readers compete for every token.
     readers = [replace(app.kasir.reader, batch_max=3) for _ in range(8)]
     counts = await asyncio.gather(*(reader.read_all() for reader in readers))
 
@@ -41,7 +41,7 @@ async def test_many_readers_of_many_notifications_make_one_token_each(app: Token
         token = await app.token(wallet)
         assert (token.name.stored_id, token.is_active) == (wallet.token, True)
         assert await app.event_types(wallet) == [CREATED]
-    # Per wallet: one created, one authorisation (both came thrice), three that it exists already.
+    # Per wallet: one created, one authorisation (each sent three times), three alreadyExisting.
     assert await app.facts() == 6 * 5
     # The authorisations are of payments that Kasir did not create; their tokens count all the same.
     assert await app.states() == {"read": 6 * 6, "foreign": 6 * 3}
@@ -210,7 +210,7 @@ async def test_what_the_shop_removes_stays_removed_though_adyens_clock_is_ahead(
     wallet = a_wallet()
     await app.post_and_read(wallet.webhook("created", 10))
     token = await app.token(wallet)
-    # Noon by our clock, ten minutes past it by the one that dated the making.
+    # It is noon by our clock. Adyen's clock was ten minutes ahead when it created the token.
     removed = TokenFact(key="removed", says=TokenSays.DISABLED, source=BY_SHOP, at=NOON)
     await app.kasir.tokens.record([TokenReport(name=token.name, method="", fact=removed)])
     after = (await app.token(wallet)).summary.state

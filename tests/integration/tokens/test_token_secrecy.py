@@ -1,4 +1,4 @@
-"""Tokens are encrypted wherever they are kept, and the key can be replaced."""
+"""Tokens are encrypted wherever they are stored, and the key can be replaced."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_no_token_no_wallet_and_no_notice_is_kept_in_the_clear(app: TokenA
         wallet.authorisation(1),
         wallet.contract(3),
         wallet.webhook("updated", 4, eventId="CHANGE"),
-        # Each of those that are kept without being understood, too.
+        # Also the notifications that are stored although they cannot be read.
         wallet.webhook("created", 5, createdAt="yesterday"),
         wallet.webhook("merged", 6),
         wallet.webhook("created", 7, merchantAccount="Another"),

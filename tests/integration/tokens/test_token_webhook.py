@@ -65,21 +65,21 @@ async def test_a_notification_that_is_not_authentic_is_401_and_has_no_effect(
     reserialised = json.dumps(json.loads(body), indent=1).encode()
     standard_key = client.caller.system.environment["ADYEN_HMAC_KEY"]
     of_standard = signing.sign_bytes(body, standard_key)
-    seal = signing.sign_bytes(body, key_of(client))
+    signature = signing.sign_bytes(body, key_of(client))
     forged = [
         await deliver(client, body, {}),
         await deliver(client, body, {"HmacSignature": ""}),
         await deliver(client, body, {"HmacSignature": "forged"}),
-        # The standard webhook has a key of its own, and it is not this one.
+        # The standard webhook has another key.
         await deliver(client, body, {"HmacSignature": of_standard}),
-        await deliver(client, body, {"X-HmacSignature": seal}),
-        await deliver(client, body + b" ", {"HmacSignature": seal}),
-        await deliver(client, reserialised, {"HmacSignature": seal}),
+        await deliver(client, body, {"X-HmacSignature": signature}),
+        await deliver(client, body + b" ", {"HmacSignature": signature}),
+        await deliver(client, reserialised, {"HmacSignature": signature}),
         await deliver(
-            client, body.replace(wallet.shopper.encode(), b"me"), {"HmacSignature": seal}
+            client, body.replace(wallet.shopper.encode(), b"me"), {"HmacSignature": signature}
         ),
     ]
-    # A good one is read after them: by then they would have been, too.
+    # A valid notification is read last: the others would have been read before it.
     good = later.webhook("created", 1)
     await deliver(client, good, {"HmacSignature": signing.sign_bytes(good, key_of(client))})
     await until_known(client, later)

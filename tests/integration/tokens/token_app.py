@@ -125,18 +125,18 @@ def a_wallet() -> SavedWallet:
 
 
 def at(minute: int) -> datetime:
-    """So many minutes after noon."""
+    """This number of minutes after noon."""
     return NOON + timedelta(minutes=minute)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenApp:
-    """Posts notifications to Kasir, and gives what it made of them."""
+    """Posts notifications to Kasir and returns the stored results."""
 
     kasir: Parts
 
     async def clear(self) -> None:
-        """Empty every table of ours, and leave the schema and the job engine's own."""
+        """Empty every table of Kasir; keep the schema and the job engine's tables."""
         rows = await self.kasir.pool.fetch(
             "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'"
             " AND tablename <> 'migration' AND tablename NOT LIKE 'pgqueuer%'"
@@ -145,7 +145,7 @@ class TokenApp:
         await self.kasir.pool.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
 
     async def post(self, *bodies: bytes) -> None:
-        """Post notifications, of either kind, each with its seal."""
+        """Post notifications of both kinds, each with its signature."""
         for body in bodies:
             if b"notificationItems" in body:
                 await receive(
@@ -165,17 +165,17 @@ class TokenApp:
                 )
 
     async def post_and_read(self, *bodies: bytes) -> None:
-        """Post notifications and read each before the next comes."""
+        """Post notifications; read each before the next one is posted."""
         for body in bodies:
             await self.post(body)
             await self.kasir.reader.read_all()
 
     async def open_payment(self, wallet: SavedWallet, model: str = "Subscription") -> Question:
-        """Write down that a wallet is to be saved, as `/payments` does before it asks."""
+        """Store a payment that saves a wallet, as `/payments` does before it asks."""
         return await self._open(wallet, model, storePaymentMethod=True)
 
     async def open_charge(self, wallet: SavedWallet) -> Question:
-        """Write down that a saved wallet is to be charged."""
+        """Store a charge of a saved wallet."""
         stored = {"storedPaymentMethodId": wallet.token}
         return await self._open(wallet, "Subscription", paymentMethod=stored)
 
@@ -203,7 +203,7 @@ class TokenApp:
         await self.kasir.reader.read_all()
 
     async def question(self, wallet: SavedWallet) -> Question:
-        """The call that asked for it."""
+        """The question that asked for the payment."""
         found, _ = await self.kasir.payments.question(payment_key(wallet.payment_id))
         return found
 
