@@ -1,4 +1,4 @@
-"""Kasir on an empty database, whose jobs a test does by itself."""
+"""Kasir on an empty database, whose jobs the test runs itself."""
 
 from __future__ import annotations
 

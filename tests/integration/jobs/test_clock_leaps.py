@@ -1,4 +1,4 @@
-"""The machine's clock leaps: nothing is closed or charged for that, and it is shown."""
+"""When the machine's clock leaps, nothing is closed or charged, and the error is shown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LEAP: Final = timedelta(hours=2)
 
 
 class Adyen:
-    """Adyen, whose clock goes right unless it is told otherwise; every cancel is noted."""
+    """A fake Adyen with a correct clock unless a test sets it; it records every cancel."""
 
     def __init__(self, fake_server: FakeServer) -> None:
         self.fake_server = fake_server
@@ -43,7 +43,7 @@ class Adyen:
 
     @property
     def cancels(self) -> int:
-        """How often it was asked to cancel by reference."""
+        """The number of calls to cancel by reference."""
         return sum(what.endswith("/cancels") for what, _, _ in self.fake_server.asked)
 
 
@@ -60,7 +60,7 @@ async def a_kasir(database: str, url: str, machine: OffsetClock) -> AsyncIterato
 
 
 async def an_attempt(kasir: Parts) -> None:
-    """A payment that nobody finished, and whose time is over in half an hour."""
+    """An unfinished payment that expires in half an hour."""
     now = datetime.now(UTC)
     question = a_question(opened_at=now, asked_at=now)
     await kasir.payments.open(
@@ -96,7 +96,7 @@ async def test_a_clock_that_leaps_two_hours_for_a_while_closes_nothing(
             async with a_worker(kasir):
                 machine.offset = LEAP
                 warned = await until_logged(logs, "the clocks disagree")
-                # What it would have closed by now, it would have closed in this look or the next.
+                # An attempt due by now would be closed in this look or the next.
                 await kasir.due.look(clocks_agree=await kasir.times.agree())
                 machine.offset = timedelta()
                 await until_logged(logs, "the clocks agree again")
@@ -111,7 +111,7 @@ async def test_a_clock_that_leaps_two_hours_for_a_while_closes_nothing(
 async def test_a_clock_that_goes_right_closes_what_is_due(
     fresh_database: str, adyen: Adyen
 ) -> None:
-    test_clock = OffsetClock()  # A test clock may leap: it is no machine's.
+    test_clock = OffsetClock()  # A test clock may leap: it is not a machine's clock.
     async with kasir_on(
         fresh_database, clock=test_clock, ADYEN_TWIN_URL=adyen.fake_server.url
     ) as kasir:
@@ -128,7 +128,7 @@ async def test_a_clock_that_goes_right_closes_what_is_due(
 
 
 @pytest.mark.parametrize("ahead", [LEAP, -LEAP, timedelta(seconds=70)])
-async def test_a_clock_that_is_far_from_adyens_is_not_trusted(
+async def test_a_clock_that_differs_much_from_adyens_is_not_trusted(
     fresh_database: str, adyen: Adyen, ahead: timedelta
 ) -> None:
     async with a_kasir(fresh_database, adyen.fake_server.url, OffsetClock()) as kasir:
@@ -163,7 +163,7 @@ async def test_a_job_that_was_waiting_when_the_clock_leapt_is_left(
     assert adyen.fake_server.asked == []
 
 
-async def test_the_doctor_and_the_metrics_show_how_far_the_clock_is(
+async def test_the_doctor_and_the_metrics_show_the_error_of_the_clock(
     fresh_database: str, adyen: Adyen
 ) -> None:
     environ = {
@@ -187,7 +187,7 @@ async def test_the_doctor_and_the_metrics_show_how_far_the_clock_is(
 
 
 class Steady:
-    """A machine whose database lies on it and leaps with it."""
+    """A machine with its own database, whose clock leaps with it."""
 
     def __init__(self) -> None:
         self.clock = OffsetClock()
@@ -197,7 +197,7 @@ class Steady:
         self.looked = 0
 
     def times(self) -> ClockCheck:
-        """Its clock, held against the database's and Adyen's."""
+        """Its clock, compared with the database's and Adyen's."""
         return ClockCheck(
             world=self.clock,
             database_now=self.database_now,
@@ -206,16 +206,16 @@ class Steady:
         )
 
     async def database_now(self) -> datetime:
-        """What time it is at a database on this machine."""
+        """The time of a database on this machine."""
         self.looked += 1
         return self.clock.now()
 
     def adyen_time(self) -> datetime | None:
-        """What Adyen said."""
+        """The last time that Adyen reported."""
         return self.adyen
 
     async def ask_time(self) -> None:
-        """Have Adyen say it."""
+        """Have Adyen report its time."""
         self.asked += 1
         self.adyen = self.says
 
@@ -240,11 +240,11 @@ async def test_where_the_database_leaps_with_the_machine_adyen_is_asked(
 
     assert before
     assert after == [is_well] * 3
-    assert machine.asked == 1  # And not at each look.
+    assert machine.asked == 1  # Not at each look.
 
 
-async def test_what_adyen_said_before_the_machine_slept_is_not_held_against_it() -> None:
-    # The seconds by which its last answer is carried on stood still meanwhile.
+async def test_a_time_from_adyen_before_the_machine_slept_is_not_compared() -> None:
+    # The monotonic clock, which extends its last answer, stopped meanwhile.
     machine = Steady()
     times = machine.times()
     machine.adyen = datetime.now(UTC)
@@ -284,9 +284,7 @@ async def test_adyen_that_cannot_be_asked_for_the_time_is_a_line_in_the_log(
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 26 Nov 2026 04:08:19"])
-async def test_a_date_that_is_none_says_nothing(
-    fresh_database: str, adyen: Adyen, date: str
-) -> None:
+async def test_an_invalid_date_is_ignored(fresh_database: str, adyen: Adyen, date: str) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(headers={"Date": date})
 

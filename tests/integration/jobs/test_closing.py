@@ -1,4 +1,4 @@
-"""How an attempt that nobody finished ends: by Adyen's word, and never by our clock."""
+"""An unfinished attempt ends only when Adyen reports it, never by our clock alone."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 
-class Hand(Clock):
+class ManualClock(Clock):
     """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.at = NOW
 
     def now(self) -> datetime:
-        """The moment it was moved to."""
+        """Return the time that the test set."""
         return self.at
 
 
-class Closed:
-    """A Kasir whose Adyen answers `/cancels` as a test says."""
+class ClosingShop:
+    """A Kasir with a fake Adyen whose answer to `/cancels` a test sets."""
 
-    def __init__(self, kasir: Parts, clock: Hand, fake_server: FakeServer) -> None:
+    def __init__(self, kasir: Parts, clock: ManualClock, fake_server: FakeServer) -> None:
         self.kasir = kasir
         self.clock = clock
         self.cancels: list[str] = []
@@ -65,25 +65,25 @@ class Closed:
         return web.json_response(body, status=status)
 
     async def attempt(self, reference: str = "ORDER-1001", **more: Any) -> PaymentId:
-        """A shopper is sent to the wallet."""
+        """Create a payment that sends the shopper to the wallet."""
         body = msgspec.json.encode(payment_body(reference=reference, **more))
         _, payment_id = await self.kasir.checkout.payments(body, 72)
         return payment_id
 
     async def look(self, payment_id: PaymentId, after: timedelta) -> Payment:
-        """Let time pass, then look at an attempt."""
+        """Advance the clock, then check an attempt."""
         self.clock.at += after
         await self.kasir.closing.close(payment_id)
         return await self.payment(payment_id)
 
     async def payment(self, payment_id: PaymentId) -> Payment:
-        """A payment as it stands."""
+        """Read a payment."""
         found = await self.kasir.payments.payment(payment_id)
         assert found
         return found
 
-    async def hear(self, event: str, psp_reference: str, **more: Any) -> None:
-        """Adyen tells something, which happened as long ago as `ago` says."""
+    async def notify(self, event: str, psp_reference: str, **more: Any) -> None:
+        """Have Adyen report an event that happened `ago` before now."""
         happened = self.clock.at - more.pop("ago", timedelta())
         fields = {"additionalData": {}, **more}
         item = notification_item(
@@ -98,13 +98,13 @@ class Closed:
         )
         await self.kasir.reader.read_all()
 
-    async def could_not(self, number: int = 1, **more: Any) -> None:
-        """Adyen tells that a cancel could not be done."""
+    async def fail_cancel(self, number: int = 1, **more: Any) -> None:
+        """Have Adyen report that a cancel failed."""
         fields = {"success": "false", "originalReference": f"PSP{number}", **more}
-        await self.hear("TECHNICAL_CANCEL", f"CANCEL{number}", **fields)
+        await self.notify("TECHNICAL_CANCEL", f"CANCEL{number}", **fields)
 
-    async def told(self, payment_id: PaymentId) -> list[str]:
-        """What the shop was told of a payment, once what is due is told."""
+    async def events(self, payment_id: PaymentId) -> list[str]:
+        """Send the due events; return the types of all events of a payment."""
         await replace(self.kasir.due, enqueue=_nothing).look()
         rows = await self.kasir.pool.fetch(
             "SELECT type FROM event WHERE subject = $1 ORDER BY id", payment_id
@@ -117,32 +117,34 @@ async def _nothing(*_: object) -> None:
 
 
 @pytest.fixture
-async def shop(fresh_database: str) -> AsyncIterator[Closed]:
-    """A shop on a database of its own."""
+async def shop(fresh_database: str) -> AsyncIterator[ClosingShop]:
+    """A shop on a fresh database."""
     async with closing_shop(fresh_database) as made:
         yield made
 
 
 @asynccontextmanager
-async def closing_shop(database: str) -> AsyncIterator[Closed]:
-    clock = Hand()
+async def closing_shop(database: str) -> AsyncIterator[ClosingShop]:
+    clock = ManualClock()
     async with (
         serving() as fake_server,
         kasir_on(database, clock=clock, ADYEN_TWIN_URL=fake_server.url) as kasir,
     ):
-        yield Closed(kasir, clock, fake_server)
+        yield ClosingShop(kasir, clock, fake_server)
 
 
-async def test_a_cancel_that_adyen_never_confirms_is_no_end(shop: Closed) -> None:
+async def test_a_cancel_that_adyen_never_confirms_does_not_end_an_attempt(
+    shop: ClosingShop,
+) -> None:
     attempt = await shop.attempt()
     await shop.look(attempt, HOUR)
     statuses = {(await shop.look(attempt, 6 * HOUR)).status.value for _ in range(20)}
 
     assert statuses == {"awaiting_shopper"}
-    assert await shop.told(attempt) == []
+    assert await shop.events(attempt) == []
 
 
-async def test_adyen_is_asked_again_and_more_rarely_while_it_says_nothing(shop: Closed) -> None:
+async def test_adyen_is_asked_again_less_often_while_it_reports_nothing(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
     await shop.look(attempt, HOUR)
     asked = []
@@ -159,8 +161,8 @@ async def test_adyen_is_asked_again_and_more_rarely_while_it_says_nothing(shop: 
 @pytest.mark.parametrize(
     ("status", "code"), [(401, "000"), (403, "010"), (422, "901"), (422, "187"), (400, "702")]
 )
-async def test_an_answer_that_refuses_our_request_says_nothing_of_the_payment(
-    shop: Closed, status: int, code: str
+async def test_an_answer_that_refuses_our_request_does_not_change_the_payment(
+    shop: ClosingShop, status: int, code: str
 ) -> None:
     shop.answer = (status, {"status": status, "errorCode": code, "message": "no"})
     attempt = await shop.attempt()
@@ -170,8 +172,8 @@ async def test_an_answer_that_refuses_our_request_says_nothing_of_the_payment(
     assert payment.status.value == "awaiting_shopper"
 
 
-async def test_an_answer_that_says_there_is_no_such_payment_is_an_end_after_a_while(
-    shop: Closed,
+async def test_the_answer_that_there_is_no_such_payment_ends_an_attempt_after_a_delay(
+    shop: ClosingShop,
 ) -> None:
     shop.answer = (422, {"status": 422, "errorCode": "167", "message": "none"})
     attempt = await shop.attempt()
@@ -181,22 +183,22 @@ async def test_an_answer_that_says_there_is_no_such_payment_is_an_end_after_a_wh
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
-async def test_adyens_word_that_nothing_is_open_is_an_end_after_a_while(shop: Closed) -> None:
+async def test_a_failed_cancel_ends_an_attempt_after_a_delay(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
     await shop.look(attempt, HOUR)
-    await shop.could_not()
+    await shop.fail_cancel()
     early = await shop.look(attempt, 5 * MINUTE)
     late = await shop.look(attempt, 10 * MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
-async def test_while_what_adyen_delivers_is_old_nothing_is_written_off(shop: Closed) -> None:
+async def test_no_attempt_expires_while_adyen_delivers_old_notifications(shop: ClosingShop) -> None:
     attempt, other = await shop.attempt(), await shop.attempt("ORDER-2")
     await shop.look(attempt, HOUR)
     shop.clock.at += 3 * HOUR
-    await shop.could_not(ago=3 * HOUR)
-    await shop.hear("AUTHORISATION", "PSP7", merchantReference="ORDER-2", ago=2 * HOUR)
+    await shop.fail_cancel(ago=3 * HOUR)
+    await shop.notify("AUTHORISATION", "PSP7", merchantReference="ORDER-2", ago=2 * HOUR)
     early = await shop.look(attempt, MINUTE)
     late = await shop.look(attempt, 15 * MINUTE)
 
@@ -204,51 +206,51 @@ async def test_while_what_adyen_delivers_is_old_nothing_is_written_off(shop: Clo
     assert (await shop.payment(other)).status.value == "authorised"
 
 
-async def test_a_cancel_asked_for_while_the_wallet_was_open_says_nothing_of_later(
-    shop: Closed,
+async def test_a_failed_cancel_sent_while_the_wallet_was_open_does_not_end_an_attempt(
+    shop: ClosingShop,
 ) -> None:
     attempt = await shop.attempt()
     await shop.look(attempt, 10 * MINUTE)
-    await shop.could_not()
+    await shop.fail_cancel()
     payment = await shop.look(attempt, HOUR)
 
     assert payment.status.value == "awaiting_shopper"
     assert len(shop.cancels) == 2
 
 
-async def test_beside_another_payment_it_ends_once_adyen_has_told_of_later_things(
-    shop: Closed,
+async def test_an_attempt_beside_another_payment_ends_after_adyen_reports_later_events(
+    shop: ClosingShop,
 ) -> None:
     validity = (NOW + HOUR).isoformat()
     attempt = await shop.attempt(sessionValidity=validity)
     other = await shop.attempt()
-    said = {"additionalData": {"metadata.kasirPaymentId": other}}
-    await shop.hear("AUTHORISATION", "PSP2", **said)
+    echoed = {"additionalData": {"metadata.kasirPaymentId": other}}
+    await shop.notify("AUTHORISATION", "PSP2", **echoed)
     early = await shop.look(attempt, 5 * HOUR)
     await shop.attempt("ORDER-9")
-    await shop.hear("AUTHORISATION", "PSP9", merchantReference="ORDER-9")
+    await shop.notify("AUTHORISATION", "PSP9", merchantReference="ORDER-9")
     late = await shop.look(attempt, MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
     assert shop.cancels == []
 
 
-async def test_beside_another_payment_one_without_an_end_at_the_wallet_waits_for_a_day(
-    shop: Closed,
+async def test_an_attempt_beside_another_payment_without_a_session_end_waits_for_a_day(
+    shop: ClosingShop,
 ) -> None:
     attempt, other = await shop.attempt(), await shop.attempt()
-    said = {"additionalData": {"metadata.kasirPaymentId": other}}
+    echoed = {"additionalData": {"metadata.kasirPaymentId": other}}
     shop.clock.at += 23 * HOUR
-    await shop.hear("AUTHORISATION", "PSP2", **said)
+    await shop.notify("AUTHORISATION", "PSP2", **echoed)
     early = await shop.look(attempt, MINUTE)
     shop.clock.at += 2 * HOUR
-    await shop.hear("REFUND", "REFUND2", originalReference="PSP2")
+    await shop.notify("REFUND", "REFUND2", originalReference="PSP2")
     late = await shop.look(attempt, MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
-async def test_a_lost_cancel_is_not_asked_again_beside_a_newer_attempt(shop: Closed) -> None:
+async def test_a_lost_cancel_is_not_asked_again_beside_a_newer_attempt(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
     shop.answer = (500, {})
     await shop.look(attempt, HOUR)
@@ -262,7 +264,7 @@ async def test_a_lost_cancel_is_not_asked_again_beside_a_newer_attempt(shop: Clo
 
 
 async def test_a_shops_lost_cancel_is_not_asked_again_beside_a_newer_attempt(
-    shop: Closed,
+    shop: ClosingShop,
 ) -> None:
     await shop.attempt()
     shop.answer = (500, {})
@@ -278,44 +280,44 @@ async def test_a_shops_lost_cancel_is_not_asked_again_beside_a_newer_attempt(
     assert shop.cancels == [lost]
 
 
-async def test_a_refusal_that_fell_due_while_we_were_away_waits_for_what_adyen_still_has(
-    shop: Closed,
+async def test_a_refusal_due_while_kasir_was_down_waits_for_the_notifications_in_adyens_queue(
+    shop: ClosingShop,
 ) -> None:
     attempt, other = await shop.attempt(), await shop.attempt("ORDER-2")
-    await shop.hear("AUTHORISATION", "PSP1", success="false")
-    shop.clock.at += 3 * HOUR  # Nobody looks: Kasir is away, and Adyen's queue falls behind.
-    before = await shop.told(attempt)
+    await shop.notify("AUTHORISATION", "PSP1", success="false")
+    shop.clock.at += 3 * HOUR  # Kasir is down, and Adyen's queue grows.
+    before = await shop.events(attempt)
     echoed = {"metadata.kasirPaymentId": attempt}
-    await shop.hear("AUTHORISATION", "PSP3", ago=2 * HOUR, additionalData=echoed)
-    await shop.hear("AUTHORISATION", "PSP2", merchantReference="ORDER-2")
+    await shop.notify("AUTHORISATION", "PSP3", ago=2 * HOUR, additionalData=echoed)
+    await shop.notify("AUTHORISATION", "PSP2", merchantReference="ORDER-2")
 
     assert before == []
-    assert await shop.told(attempt) == ["payment.authorised"]
-    assert await shop.told(other) == ["payment.authorised"]
+    assert await shop.events(attempt) == ["payment.authorised"]
+    assert await shop.events(other) == ["payment.authorised"]
 
 
-async def test_a_refusal_is_told_in_time_where_nobody_was_away(shop: Closed) -> None:
+async def test_a_refusal_is_reported_in_time_when_kasir_was_not_down(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
-    await shop.hear("AUTHORISATION", "PSP1", success="false")
+    await shop.notify("AUTHORISATION", "PSP1", success="false")
     shop.clock.at += 9 * MINUTE
-    early = await shop.told(attempt)
+    early = await shop.events(attempt)
     shop.clock.at += 2 * MINUTE
 
-    assert (early, await shop.told(attempt)) == ([], ["payment.refused"])
+    assert (early, await shop.events(attempt)) == ([], ["payment.refused"])
 
 
 async def test_a_refusal_does_not_wait_longer_than_adyens_queue_can_be_behind(
-    shop: Closed,
+    shop: ClosingShop,
 ) -> None:
     attempt = await shop.attempt()
-    await shop.hear("AUTHORISATION", "PSP1", success="false")
+    await shop.notify("AUTHORISATION", "PSP1", success="false")
     shop.clock.at += 9 * HOUR
 
-    assert await shop.told(attempt) == ["payment.refused"]
+    assert await shop.events(attempt) == ["payment.refused"]
 
 
 async def test_an_attempt_whose_request_never_reached_adyen_ends_with_its_key(
-    shop: Closed,
+    shop: ClosingShop,
 ) -> None:
     fact = Fact(key="u", says=Says.UNKNOWN, source=Source.KASIR, at=NOW, about="nothing")
     attempt = await shop.attempt()
@@ -324,14 +326,14 @@ async def test_an_attempt_whose_request_never_reached_adyen_ends_with_its_key(
     await shop.look(attempt, 7 * DAY)
     early = await shop.look(attempt, HOUR)
     await shop.attempt("ORDER-2")
-    await shop.hear("AUTHORISATION", "PSP2", merchantReference="ORDER-2")
+    await shop.notify("AUTHORISATION", "PSP2", merchantReference="ORDER-2")
     late = await shop.look(attempt, MINUTE)
 
     assert (early.status.value, late.status.value) == ("unknown", "expired")
 
 
-async def test_an_attempt_opened_as_its_link_is_withdrawn_is_closed_and_leads_nowhere(
-    shop: Closed,
+async def test_an_attempt_opened_while_its_link_is_withdrawn_is_closed_and_has_no_action(
+    shop: ClosingShop,
 ) -> None:
     made = await shop.kasir.links.create(
         json.dumps(
@@ -355,13 +357,13 @@ async def test_an_attempt_opened_as_its_link_is_withdrawn_is_closed_and_leads_no
 
 
 @pytest.mark.parametrize("method", ["visa", "gopay_wallet"])
-async def test_what_another_system_was_paid_under_our_reference_is_not_cancelled(
-    shop: Closed, method: str
+async def test_a_payment_of_another_system_under_our_reference_is_not_cancelled(
+    shop: ClosingShop, method: str
 ) -> None:
     attempt = await shop.attempt()
-    # The shopper gave GoPay up, and paid the same order by a card, or by GoPay elsewhere.
+    # The shopper left GoPay and paid the order by card, or by GoPay in another system.
     value = {"currency": "IDR", "value": 25_001}
-    await shop.hear("AUTHORISATION", "CARD", paymentMethod=method, amount=value)
+    await shop.notify("AUTHORISATION", "CARD", paymentMethod=method, amount=value)
     payment = await shop.look(attempt, 2 * HOUR)
     again = await shop.look(attempt, 2 * HOUR)
 
@@ -369,20 +371,24 @@ async def test_what_another_system_was_paid_under_our_reference_is_not_cancelled
     assert (payment.status, again.status) == ("awaiting_shopper", "awaiting_shopper")
 
 
-async def test_a_refused_card_under_our_reference_keeps_nothing_open(shop: Closed) -> None:
+async def test_a_refused_card_under_our_reference_does_not_prevent_the_cancel(
+    shop: ClosingShop,
+) -> None:
     attempt = await shop.attempt()
-    await shop.hear("AUTHORISATION", "CARD", paymentMethod="visa", success="false")
+    await shop.notify("AUTHORISATION", "CARD", paymentMethod="visa", success="false")
     await shop.look(attempt, 2 * HOUR)
 
     assert len(shop.cancels) == 1
 
 
-async def test_what_turned_out_to_be_ours_keeps_nothing_open(shop: Closed) -> None:
+async def test_a_held_payment_that_is_ours_is_not_a_payment_of_another_system(
+    shop: ClosingShop,
+) -> None:
     first = await shop.attempt()
     second = await shop.attempt()
-    # Held at first: it may be either's.
-    await shop.hear("AUTHORISATION", "PSP1")
-    await shop.hear("CAPTURE", "C1", originalReference="PSP1", additionalData=mine(first))
+    # Held at first: it may belong to either payment.
+    await shop.notify("AUTHORISATION", "PSP1")
+    await shop.notify("CAPTURE", "C1", originalReference="PSP1", additionalData=mine(first))
     await shop.kasir.reader.read_all()
     paid = await shop.payment(first)
     other = await shop.kasir.pool.fetchval(
@@ -393,9 +399,9 @@ async def test_what_turned_out_to_be_ours_keeps_nothing_open(shop: Closed) -> No
     assert (await shop.payment(second)).status == "awaiting_shopper"
 
 
-async def test_what_lay_there_long_and_is_asked_now_is_looked_at_again_soon(shop: Closed) -> None:
+async def test_an_attempt_closed_late_is_checked_again_soon(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, 2 * DAY)  # Kasir was away.
+    await shop.look(attempt, 2 * DAY)  # Kasir was down.
     due_at = await shop.kasir.pool.fetchval(
         "SELECT close_due_at FROM payment WHERE id = $1", attempt
     )
@@ -405,5 +411,5 @@ async def test_what_lay_there_long_and_is_asked_now_is_looked_at_again_soon(shop
 
 
 def mine(payment_id: PaymentId) -> dict[str, str]:
-    """The additional data by which our own id comes back."""
+    """The additional data in which Adyen returns our payment id."""
     return {"metadata.kasirPaymentId": payment_id}

@@ -1,4 +1,4 @@
-"""A job whose handler raises: held, shown everywhere an operator looks, and run again."""
+"""A job whose handler raises is held, shown to the operator, and run again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from opened_kasir import until
 
 
 async def _work_until(kasir: Parts, query: str) -> list[Any]:
-    """Let a worker do what there is until a query says yes; gives what it logged."""
+    """Run a worker until a query returns true; return its log."""
     stop = asyncio.Event()
     with capture_logs() as logs:
         working = asyncio.create_task(work(kasir, stop))
@@ -93,7 +93,7 @@ async def test_the_commands_list_failed_jobs_and_run_them_again(
     untouched = len(await failed.failed(kasir_of_jobs.pool, 10))
     await retry_jobs([listed[0]["id"]])
     await retry_jobs([])
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     left = await kasir_of_jobs.pool.fetch("SELECT status, attempts FROM pgqueuer")
 
     assert {one["about"] for one in listed} == {"pay_1", "pay_2"}
@@ -102,11 +102,11 @@ async def test_the_commands_list_failed_jobs_and_run_them_again(
     assert "RuntimeError: cannot do pay_1" in shown
     assert shown.endswith("2 failed\n")
     assert untouched == 2
-    assert said == "1 to be run again\n1 to be run again\n"
+    assert output == "1 to be run again\n1 to be run again\n"
     assert [tuple(row) for row in left] == [("queued", 0)] * 2
 
 
-def test_a_job_that_did_not_fail_is_told_in_a_line_and_one_that_is_no_number_is_a_wrong_call(
+def test_a_job_that_did_not_fail_is_reported_in_a_line_and_an_invalid_number_is_a_usage_error(
     fresh_database: str,
 ) -> None:
     environ = {**TWIN, "KASIR_DATABASE_URL": fresh_database}

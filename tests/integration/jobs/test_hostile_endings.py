@@ -1,4 +1,4 @@
-"""How an attempt ends beside others, under a busy account, and while its money may have come."""
+"""The end of an attempt beside others, on a busy account, and when it may be paid."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from integration.jobs.test_closing import DAY, HOUR, MINUTE, Closed, closing_shop
+from integration.jobs.test_closing import DAY, HOUR, MINUTE, ClosingShop, closing_shop
 from kasir.payments.status import Status
 
 
 @pytest.fixture
-async def shop(fresh_database: str) -> AsyncIterator[Closed]:
+async def shop(fresh_database: str) -> AsyncIterator[ClosingShop]:
     async with closing_shop(fresh_database) as made:
         yield made
 
 
-async def test_a_cancel_hits_no_payment_older_than_the_newest_hundred(shop: Closed) -> None:
+async def test_a_cancel_hits_no_payment_older_than_the_newest_hundred(shop: ClosingShop) -> None:
     paid = await shop.attempt()
     echoed = {"metadata.kasirPaymentId": paid}
-    await shop.hear("AUTHORISATION", "PSP1", additionalData=echoed)
+    await shop.notify("AUTHORISATION", "PSP1", additionalData=echoed)
     for number in range(100):
         shop.clock.at += timedelta(seconds=1)
         one = await shop.attempt()
-        await shop.hear(
+        await shop.notify(
             "AUTHORISATION",
             f"NO{number}",
             success="false",
@@ -38,13 +38,13 @@ async def test_a_cancel_hits_no_payment_older_than_the_newest_hundred(shop: Clos
     assert shop.cancels == []
 
 
-async def test_a_lost_cancel_beside_a_newer_attempt_is_not_due_for_ever(shop: Closed) -> None:
+async def test_a_lost_cancel_beside_a_newer_attempt_is_not_due_for_ever(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
     shop.answer = (500, {})
     await shop.look(attempt, HOUR)
     (lost,) = shop.cancels[:1]
     other = await shop.attempt()
-    await shop.hear("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
+    await shop.notify("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
     due = []
     for _ in range(10):
         shop.clock.at += 30 * DAY
@@ -58,12 +58,12 @@ async def test_a_lost_cancel_beside_a_newer_attempt_is_not_due_for_ever(shop: Cl
     assert due == [True, *[False] * 9]
 
 
-async def test_another_systems_money_that_was_heard_of_before_the_upgrade_is_not_cancelled(
-    shop: Closed,
+async def test_a_payment_of_another_system_reported_before_the_upgrade_is_not_cancelled(
+    shop: ClosingShop,
 ) -> None:
     amount = {"currency": "IDR", "value": 70000}
-    await shop.hear("AUTHORISATION", "THEIRS", paymentMethod="visa", amount=amount)
-    # As migration 0015 leaves it: it is read anew.
+    await shop.notify("AUTHORISATION", "THEIRS", paymentMethod="visa", amount=amount)
+    # The state after migration 0015: the notice is read again.
     await shop.kasir.pool.execute("UPDATE notice SET paid_reference = NULL, state = 'unread'")
     await shop.kasir.reader.read_all()
     attempt = await shop.attempt()
@@ -72,16 +72,16 @@ async def test_another_systems_money_that_was_heard_of_before_the_upgrade_is_not
 
 
 async def test_an_attempt_beside_another_ends_on_an_account_that_is_mostly_others(
-    shop: Closed,
+    shop: ClosingShop,
 ) -> None:
     validity = (shop.clock.at + HOUR).isoformat()
     attempt = await shop.attempt(sessionValidity=validity)
     other = await shop.attempt()
-    await shop.hear("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
+    await shop.notify("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
     shop.clock.at += 5 * HOUR
     for day in range(3):
         shop.clock.at += DAY
-        await shop.hear(
+        await shop.notify(
             "REFUND",
             f"REFUND{day}",
             originalReference="PSP2",
@@ -99,33 +99,37 @@ async def test_an_attempt_beside_another_ends_on_an_account_that_is_mostly_other
     assert status is Status.EXPIRED
 
 
-async def test_a_payment_whose_money_is_held_is_not_told_to_have_expired(shop: Closed) -> None:
-    """Both tries of one order are open, one is paid, and Adyen echoes nothing."""
+async def test_a_payment_whose_notification_is_held_is_not_reported_as_expired(
+    shop: ClosingShop,
+) -> None:
+    """Both attempts of one order are open, one is paid, and Adyen echoes no payment id."""
     validity = (shop.clock.at + HOUR).isoformat()
     both = [await shop.attempt(sessionValidity=validity) for _ in range(2)]
-    await shop.hear("AUTHORISATION", "PAID")
+    await shop.notify("AUTHORISATION", "PAID")
     for _ in range(4):
         shop.clock.at += 12 * HOUR
         one = await shop.attempt(f"ORDER-{shop.clock.at}")
         echo = {"metadata.kasirPaymentId": one}
-        await shop.hear("AUTHORISATION", f"P{shop.clock.at:%d%H}", additionalData=echo)
+        await shop.notify("AUTHORISATION", f"P{shop.clock.at:%d%H}", additionalData=echo)
         for attempt in both:
             await shop.look(attempt, MINUTE)
-    ended = [await shop.told(attempt) for attempt in both]
-    # Then something of it comes that does echo our id.
-    await shop.hear(
+    ended = [await shop.events(attempt) for attempt in both]
+    # Then a notification of it echoes our payment id.
+    await shop.notify(
         "CAPTURE",
         "CAP",
         originalReference="PAID",
         additionalData={"metadata.kasirPaymentId": both[1]},
     )
     await shop.kasir.reader.read_all()
-    assert "payment.authorised" in await shop.told(both[1])
+    assert "payment.authorised" in await shop.events(both[1])
     assert "payment.expired" not in ended[1]
 
 
-async def test_what_a_returning_shopper_was_told_is_paid_is_not_cancelled(shop: Closed) -> None:
-    """Adyen's answer is its published example, and its notifications are three hours behind."""
+async def test_a_payment_shown_as_paid_to_the_returning_shopper_is_not_cancelled(
+    shop: ClosingShop,
+) -> None:
+    """Adyen gives its published example answer, and its notifications are late."""
     attempt = await shop.attempt(additionalData={"manualCapture": "true"})
     before = shop.fake_server.handler
 
@@ -139,11 +143,11 @@ async def test_what_a_returning_shopper_was_told_is_paid_is_not_cancelled(shop: 
     body = msgspec.json.encode({"details": {"redirectResult": "R1"}})
     await shop.kasir.checkout.details(body, 72)
     await shop.look(attempt, HOUR + MINUTE)
-    # Adyen does as it is told; then its queue empties.
+    # Adyen processes the cancel, if any; then it sends its queue.
     cancels = list(shop.cancels)
-    await shop.hear(
+    await shop.notify(
         "AUTHORISATION", "PAID", ago=HOUR, additionalData={"metadata.kasirPaymentId": attempt}
     )
     if cancels:
-        await shop.hear("TECHNICAL_CANCEL", "CANCEL1", originalReference="PAID")
+        await shop.notify("TECHNICAL_CANCEL", "CANCEL1", originalReference="PAID")
     assert cancels == []

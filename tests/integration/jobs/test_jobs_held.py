@@ -1,4 +1,4 @@
-"""A flood of jobs: a worker holds no more of them than it is let, and does them all."""
+"""Many jobs: a worker holds no more of them than its limit, and runs them all."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FLOOD = 300
 
 
 class Work:
-    """Jobs that wait to be let go; counts those that are held."""
+    """Jobs that wait until a test releases them; counts the held jobs."""
 
     def __init__(self) -> None:
         self.running = self.most = self.done = 0
         self.may_end = asyncio.Event()
 
     async def run(self, _: bytes) -> None:
-        """Do a job."""
+        """Run a job."""
         self.running += 1
         self.most = max(self.most, self.running)
         await self.may_end.wait()
@@ -31,7 +31,7 @@ class Work:
         self.done += 1
 
 
-async def test_a_worker_holds_no_more_jobs_than_it_is_let_and_does_them_all(
+async def test_a_worker_holds_no_more_jobs_than_its_limit_and_runs_them_all(
     fresh_database: str, kasir_of_jobs: Parts
 ) -> None:
     async with kasir_of_jobs.pool.acquire() as connection:
@@ -46,7 +46,7 @@ async def test_a_worker_holds_no_more_jobs_than_it_is_let_and_does_them_all(
         connection.add_query_logger(seen)
 
     async def has_looked_in_vain() -> bool:
-        """Whether it took what it may, and has looked for more since, more than once."""
+        """Whether it took its limit, and has looked for more jobs several times since."""
         nonlocal looks
         if work.running < HELD:
             looks = 0

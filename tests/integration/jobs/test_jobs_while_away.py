@@ -1,4 +1,4 @@
-"""Jobs whose database goes away under them: they did not fail."""
+"""A job that loses its database does not count as failed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READ_ONLY = asyncpg.ReadOnlySQLTransactionError("cannot execute UPDATE in a read
 
 
 class Job:
-    """A job that ends in these ways, one after the other, and then well."""
+    """A job that raises these errors, one per run, and then succeeds."""
 
     def __init__(self, ends: Sequence[Exception], stop: asyncio.Event) -> None:
         self.tries = 0
@@ -27,7 +27,7 @@ class Job:
         self._stop = stop
 
     async def run(self, _: bytes) -> None:
-        """Try once more."""
+        """Run once more."""
         self.tries += 1
         if self._ends:
             raise self._ends.pop(0)
@@ -70,8 +70,8 @@ async def test_a_job_goes_on_once_the_database_is_there_again(postgres_dsn: str)
     }
 
 
-async def stands(server: str, error: Exception) -> list[str]:
-    """How a job stands that ended so while its worker was told to stop."""
+async def statuses_after_stop(server: str, error: Exception) -> list[str]:
+    """The statuses of a job that raised this error while its worker stopped."""
     stop = asyncio.Event()
 
     async def run(_: bytes) -> None:
@@ -85,8 +85,8 @@ async def stands(server: str, error: Exception) -> list[str]:
 
 
 async def test_a_worker_that_stops_meanwhile_leaves_the_job_to_the_next(postgres_dsn: str) -> None:
-    assert await stands(postgres_dsn, READ_ONLY) == ["queued"]
+    assert await statuses_after_stop(postgres_dsn, READ_ONLY) == ["queued"]
 
 
-async def test_a_job_that_fails_by_itself_is_held_for_a_person(postgres_dsn: str) -> None:
-    assert await stands(postgres_dsn, ZeroDivisionError()) == ["failed"]
+async def test_a_job_that_fails_by_its_own_error_is_held_for_a_person(postgres_dsn: str) -> None:
+    assert await statuses_after_stop(postgres_dsn, ZeroDivisionError()) == ["failed"]

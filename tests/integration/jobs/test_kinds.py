@@ -17,7 +17,7 @@ async def test_each_kind_of_job_has_a_handler(kasir_of_jobs: Parts) -> None:
 
 
 def test_the_names_of_kinds_never_change() -> None:
-    """They are in the database: in queued jobs, and in those that failed."""
+    """Queued and failed jobs in the database have these names."""
     assert {kind.value for kind in JobKind} == {
         *("read_notices", "ask_again", "close", "reconcile", "deliver", "subscription"),
     }

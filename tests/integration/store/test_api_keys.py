@@ -12,32 +12,34 @@ from kasir.wiring import Parts
 SECONDS = timedelta(seconds=10)
 
 
-async def test_a_withdrawn_key_is_let_in_no_longer_than_it_is_remembered(kasir: Parts) -> None:
+async def test_a_withdrawn_key_is_accepted_no_longer_than_it_is_cached(kasir: Parts) -> None:
     key = await api_keys.create(kasir.pool, "shop", NOW)
     clock = FrozenClock()
-    door = ApiKeys(kasir.pool, None, clock, SECONDS)
-    before = await door.admits(key)
+    keys = ApiKeys(kasir.pool, None, clock, SECONDS)
+    before = await keys.admits(key)
     await api_keys.withdraw(kasir.pool, "shop")
     clock.advance(SECONDS - timedelta(microseconds=1))
-    remembered = await door.admits(key)
+    remembered = await keys.admits(key)
     clock.advance(timedelta(microseconds=1))
 
     assert (before, remembered) == (True, True)
-    assert [await door.admits(key), await door.admits(key)] == [False, False]
+    assert [await keys.admits(key), await keys.admits(key)] == [False, False]
 
 
-async def test_a_clock_that_went_back_remembers_nobody(kasir: Parts) -> None:
+async def test_no_key_is_cached_after_the_clock_went_back(kasir: Parts) -> None:
     key = await api_keys.create(kasir.pool, "shop-2", NOW)
     clock = FrozenClock()
-    door = ApiKeys(kasir.pool, None, clock, SECONDS)
-    await door.admits(key)
+    keys = ApiKeys(kasir.pool, None, clock, SECONDS)
+    await keys.admits(key)
     await api_keys.withdraw(kasir.pool, "shop-2")
     clock.advance(-timedelta(days=1))
 
-    assert not await door.admits(key)
+    assert not await keys.admits(key)
 
 
-async def test_the_key_of_the_settings_is_always_let_in_and_none_is_not(kasir: Parts) -> None:
+async def test_the_key_of_the_settings_is_always_accepted_and_a_missing_key_is_not(
+    kasir: Parts,
+) -> None:
     own = ApiKeys(kasir.pool, "own", FrozenClock(), SECONDS)
     nobodys = ApiKeys(kasir.pool, None, FrozenClock(), SECONDS)
 

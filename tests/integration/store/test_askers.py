@@ -1,4 +1,4 @@
-"""A question whose sender is gone is sent again at once, and never while the first may be alive."""
+"""A question is sent again at once if its sender died, and never while the sender may live."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from opened_kasir import kasir_on
 
 
 class Slow:
-    """Adyen, which answers when it is let, and does something else first."""
+    """A fake Adyen that runs a hook if one is set, or else waits for the test, then answers."""
 
     def __init__(self, fake_server: FakeServer) -> None:
         self.fake_server = fake_server
@@ -48,7 +48,7 @@ class Slow:
         )
 
     async def keys(self, times: int) -> list[str]:
-        """Wait until it was asked so often; gives the keys it was asked under."""
+        """Wait for this number of calls; return their idempotency keys."""
 
         async def look() -> list[str]:
             return [heads["idempotency-key"] for _, heads, _ in self.fake_server.asked]
@@ -69,14 +69,14 @@ async def a_kasir(database: str, slow: Slow) -> AsyncIterator[Parts]:
 
 
 async def pay(kasir: Parts) -> Answer:
-    """Pay under the shop's one key."""
+    """Pay with the only idempotency key of the shop."""
     body = json.dumps(payment_body()).encode()
     answer, _ = await kasir.checkout.payments(body, 72, "order-1")
     return answer
 
 
 async def paid(kasir: Parts) -> Answer:
-    """Pay as a shop does that asks again for as long as it is told to."""
+    """Pay as a shop that retries while the answer requires it."""
 
     async def ask() -> Answer | None:
         try:
@@ -84,14 +84,14 @@ async def paid(kasir: Parts) -> Answer:
         except (StillRunning, *DRIVER_ERRORS):
             return None
 
-    answer = await until(ask, lambda said: said is not None, "answered")
+    answer = await until(ask, lambda found: found is not None, "answered")
     assert answer is not None
     return answer
 
 
 @asynccontextmanager
 async def at_the_server(database: str) -> AsyncIterator[asyncpg.Connection[Any]]:
-    """A connection to the server, beside the database that is tested."""
+    """A connection to the server, outside the tested database."""
     connection = await asyncpg.connect(urlsplit(database)._replace(path="/postgres").geturl())
     try:
         yield connection
@@ -103,17 +103,17 @@ def name_of(database: str) -> str:
     return urlsplit(database).path.removeprefix("/")
 
 
-async def cut_off(database: str, *, but_not: bool) -> None:
-    """Throw everybody out of the database, and let them in again or not."""
+async def cut_off(database: str, *, allow_connections: bool) -> None:
+    """Disconnect all sessions of the database; allow or refuse new connections."""
     name = name_of(database)
     async with at_the_server(database) as server:
-        await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {but_not}")
+        await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allow_connections}")
         await server.execute(
             "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = $1", name
         )
 
 
-async def let_in(database: str) -> None:
+async def allow_connections_again(database: str) -> None:
     async with at_the_server(database) as server:
         name = name_of(database)
         await server.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
@@ -123,15 +123,15 @@ async def test_a_question_whose_answer_could_not_be_stored_is_sent_again_at_once
     fresh_database: str, slow: Slow
 ) -> None:
     async def away() -> None:
-        await cut_off(fresh_database, but_not=False)
+        await cut_off(fresh_database, allow_connections=False)
 
     slow.first = away
     slow.may_answer.set()
     async with a_kasir(fresh_database, slow) as kasir:
         with pytest.raises(DRIVER_ERRORS):
             await pay(kasir)
-        await let_in(fresh_database)
-        answer = await pay(kasir)  # Not once StillRunning.
+        await allow_connections_again(fresh_database)
+        answer = await pay(kasir)  # Never StillRunning.
     keys = await slow.keys(2)
 
     assert answer.status == 200
@@ -142,7 +142,7 @@ async def test_a_key_that_one_process_gave_up_is_asked_again_by_another_one(
     fresh_database: str, slow: Slow
 ) -> None:
     async def away() -> None:
-        await cut_off(fresh_database, but_not=False)
+        await cut_off(fresh_database, allow_connections=False)
 
     slow.first = away
     slow.may_answer.set()
@@ -151,7 +151,7 @@ async def test_a_key_that_one_process_gave_up_is_asked_again_by_another_one(
             with pytest.raises(DRIVER_ERRORS):
                 await pay(one)
             await until_logged(logs, "a question is not released yet")
-            await let_in(fresh_database)
+            await allow_connections_again(fresh_database)
             answer = await paid(other)
     keys = await slow.keys(2)
 
@@ -194,7 +194,7 @@ async def test_a_question_of_a_killed_process_is_sent_again_at_once(
     assert len(set(keys)) == 1
 
 
-async def test_while_the_first_sender_may_be_alive_nobody_else_sends(
+async def test_while_the_first_sender_may_be_alive_no_other_process_sends(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
@@ -210,7 +210,7 @@ async def test_while_the_first_sender_may_be_alive_nobody_else_sends(
     assert len(slow.fake_server.asked) == 1
 
 
-async def test_a_request_that_was_cut_is_asked_again_at_once_by_anybody(
+async def test_an_interrupted_request_is_asked_again_at_once_by_any_process(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
@@ -226,7 +226,7 @@ async def test_a_request_that_was_cut_is_asked_again_at_once_by_anybody(
     assert len(set(keys)) == 1
 
 
-async def test_a_kasir_that_closes_still_writes_down_what_it_just_gave_up(
+async def test_a_kasir_that_closes_still_stores_what_it_just_gave_up(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as other:
@@ -239,13 +239,13 @@ async def test_a_kasir_that_closes_still_writes_down_what_it_just_gave_up(
             "SELECT count(*) FROM question WHERE status IS NULL AND asked_at <> 'epoch'"
         )
         slow.may_answer.set()
-        answer = await pay(other)  # Not once StillRunning.
+        answer = await pay(other)  # Never StillRunning.
 
     assert left == 0
     assert answer.status == 200
 
 
-async def test_who_lost_its_session_is_seen_to_be_alive_again(
+async def test_a_process_that_lost_its_session_is_seen_as_alive_again(
     fresh_database: str, slow: Slow
 ) -> None:
     async with a_kasir(fresh_database, slow) as one, a_kasir(fresh_database, slow) as other:
@@ -253,7 +253,7 @@ async def test_who_lost_its_session_is_seen_to_be_alive_again(
         await slow.keys(1)
         before = await holders(fresh_database)
         with capture_logs() as logs:
-            await cut_off(fresh_database, but_not=True)
+            await cut_off(fresh_database, allow_connections=True)
             await until_logged(logs, "liveness lock lost")
 
             async def again() -> set[tuple[int, int]]:
@@ -280,7 +280,7 @@ async def test_an_opening_that_is_cancelled_leaves_no_task_behind(
         before = asyncio.all_tasks()
         asker = Asker(kasir.pool, 40.0)
         async with kasir.pool.acquire() as other:
-            # Somebody's way there has fallen silent: the lock is not to be had yet.
+            # Another session on a silent path still holds the lock.
             await other.execute("SELECT pg_advisory_lock($1, $2)", SPACE, asker.number)
             opening = asyncio.create_task(alive_for_a_moment(asker))
             await until_waited_for(kasir)
@@ -295,11 +295,11 @@ async def test_an_opening_that_is_cancelled_leaves_no_task_behind(
 
 async def alive_for_a_moment(asker: Asker) -> None:
     async with asker.alive():
-        raise AssertionError("nobody got so far")
+        raise AssertionError("no process got this far")
 
 
 async def until_waited_for(kasir: Parts) -> None:
-    """Wait until somebody waits for a lock of those who ask."""
+    """Wait until a session waits for an asker's lock."""
 
     async def waiting() -> int:
         return int(
@@ -312,7 +312,7 @@ async def until_waited_for(kasir: Parts) -> None:
 
 
 async def holders(database: str) -> set[tuple[int, int]]:
-    """Who holds a lock of those who ask: by number and by session."""
+    """The holders of the askers' locks: by number and by session."""
     async with at_the_server(database) as server:
         rows = await server.fetch(
             "SELECT objid, pid FROM pg_locks JOIN pg_database ON pg_database.oid = database"

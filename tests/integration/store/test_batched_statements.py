@@ -1,4 +1,4 @@
-"""However many rows are to be processed again, no statement takes long."""
+"""No statement takes long, whatever the number of rows to process again."""
 
 from __future__ import annotations
 

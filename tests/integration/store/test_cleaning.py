@@ -1,4 +1,4 @@
-"""Old rows are removed in batches; facts of payments are kept for ever."""
+"""Old rows are removed in batches; facts of payments are never removed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from opened_kasir import a_database, kasir_on, until
 
 DAY = timedelta(days=1)
 KEPT = Retention()
-#: Older than anything that is not kept for ever, and younger.
+#: An age at which every removable row is removed, and one at which none is.
 OLD, YOUNG = 400 * DAY, DAY
 
 
@@ -43,8 +43,8 @@ async def clean(kasir: Parts, clock: Clock | None = None, most: int = 1000) -> d
     return await cleaning(kasir, clock, most).clean(asyncio.Event())
 
 
-async def grow_old(kasir: Parts, age: timedelta = OLD) -> None:
-    """Let all there is have happened that long ago."""
+async def age_rows(kasir: Parts, age: timedelta = OLD) -> None:
+    """Set the times of all rows to `age` before now."""
     for table, columns in {
         "notice": ("received_at", "read_at"),
         "event": ("at", "delivered_at"),
@@ -106,9 +106,9 @@ async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_ro
     ours, psp = await account.opens(), account.psp()
     await account.hears(psp, echo=ours.id)
     before = await kasir.payments.payment(ours.id)
-    await grow_old(kasir)
+    await age_rows(kasir)
     done = await clean(kasir)
-    await account.hears(psp, echo=ours.id)  # Adyen sends the same once more.
+    await account.hears(psp, echo=ours.id)  # Adyen sends the same notification again.
     (shown,) = await kasir.notices.listed(None, 10)
     item = await kasir.pool.fetchval("SELECT item FROM notice")
     replayed = await replay(kasir.pool, [shown.id], _nothing)
@@ -126,20 +126,20 @@ async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_ro
 
 
 async def _nothing(_: Any) -> None:
-    """No worker reads here."""
+    """Enqueue nothing: no worker runs in this test."""
 
 
 @pytest.mark.parametrize("state", [state for state in NoticeState if state != "read"])
 async def test_a_notice_that_may_be_read_again_keeps_its_body(kasir: Parts, state: str) -> None:
     await notices(kasir, 3, state)
-    await grow_old(kasir)
+    await age_rows(kasir)
     await clean(kasir)
     kept = await kasir.pool.fetchval("SELECT count(*) FROM notice WHERE item = 'words'")
 
     assert kept == 3
 
 
-async def test_a_contract_whose_body_was_removed_is_not_shown_by_its_payments_name(
+async def test_a_contract_whose_body_was_removed_is_not_shown_with_its_payments_psp_reference(
     kasir: Parts,
 ) -> None:
     await notices(kasir, 1)
@@ -150,9 +150,9 @@ async def test_a_contract_whose_body_was_removed_is_not_shown_by_its_payments_na
 
 
 async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: Parts) -> None:
-    # One of the last kind was given up, or there is no address and nobody knows who fetched it.
+    # A "never" event was given up, or no URL is set and no delivery is recorded.
     await events(kasir, delivered=3, due=2, never=4)
-    await grow_old(kasir)
+    await age_rows(kasir)
     done = await clean(kasir)
     left = await kasir.pool.fetch("SELECT name FROM event ORDER BY id")
 
@@ -160,14 +160,14 @@ async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: 
     assert [row["name"] for row in left] == ["due1", "due2", "never1", "never2", "never3", "never4"]
 
 
-async def test_the_log_and_failed_jobs_go_and_jobs_that_are_to_be_done_stay(kasir: Parts) -> None:
+async def test_the_log_and_failed_jobs_are_removed_and_open_jobs_stay(kasir: Parts) -> None:
     await jobs(kasir, queued=2, picked=3, failed=4)
     await log(kasir, 5)
     await kasir.pool.execute(
         "INSERT INTO pgqueuer_statistics (count, priority, status, entrypoint)"
         " VALUES (1, 0, 'successful', 'x')"
     )
-    await grow_old(kasir)
+    await age_rows(kasir)
     done = await clean(kasir)
     left = await kasir.pool.fetch("SELECT status, count(*) FROM pgqueuer GROUP BY 1 ORDER BY 1")
 
@@ -175,24 +175,24 @@ async def test_the_log_and_failed_jobs_go_and_jobs_that_are_to_be_done_stay(kasi
     assert [tuple(row) for row in left] == [("queued", 2), ("picked", 3)]
 
 
-async def test_what_is_young_stays(kasir: Parts) -> None:
+async def test_recent_rows_stay(kasir: Parts) -> None:
     await jobs(kasir, failed=1)
     await log(kasir, 1)
     await notices(kasir, 1)
     await events(kasir, delivered=1)
-    await grow_old(kasir, YOUNG)
+    await age_rows(kasir, YOUNG)
 
     assert await clean(kasir) == {}
 
 
-async def test_keys_facts_and_payments_stay_for_ever(kasir: Parts) -> None:
+async def test_keys_facts_and_payments_are_never_removed(kasir: Parts) -> None:
     account = Account(kasir)
     ours = await account.opens()
     await account.hears(account.psp(), echo=ours.id)
     await kasir.pool.execute("INSERT INTO shop_request VALUES ('key', '', 'question', now())")
     tables = ("payment", "fact", "psp_reference", "question", "shop_request", "notice")
     before = [await kasir.pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
-    await grow_old(kasir, timedelta(days=20_000))
+    await age_rows(kasir, timedelta(days=20_000))
     await clean(kasir)
     after = [await kasir.pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables]
 
@@ -205,7 +205,7 @@ async def test_many_old_rows_are_removed_in_batches_and_each_statement_is_bounde
 ) -> None:
     await log(kasir, 25_500)
     await notices(kasir, 2_500)
-    await grow_old(kasir)
+    await age_rows(kasir)
     done = await clean(kasir)
     sizes = await kasir.pool.fetch("SELECT count(*) AS size FROM notice GROUP BY xmin::text")
 
@@ -213,16 +213,16 @@ async def test_many_old_rows_are_removed_in_batches_and_each_statement_is_bounde
     assert sorted(row["size"] for row in sizes) == [500, 1000, 1000]
 
 
-async def test_many_of_one_moment_all_go(kasir: Parts) -> None:
+async def test_many_rows_of_the_same_time_are_all_removed(kasir: Parts) -> None:
     await events(kasir, delivered=2_500)
-    await grow_old(kasir)
+    await age_rows(kasir)
 
     assert await clean(kasir, most=100) == {"events": 2_500}
 
 
-async def test_locked_rows_are_skipped_and_nobody_waits_for_them(kasir: Parts) -> None:
+async def test_locked_rows_are_skipped_without_waiting(kasir: Parts) -> None:
     await events(kasir, delivered=5)
-    await grow_old(kasir)
+    await age_rows(kasir)
     async with kasir.pool.acquire() as holder, holder.transaction():
         await holder.execute("SELECT FROM event WHERE name = 'delivered1' FOR UPDATE")
         first = await clean(kasir)
@@ -231,16 +231,16 @@ async def test_locked_rows_are_skipped_and_nobody_waits_for_them(kasir: Parts) -
     assert (first, second) == ({"events": 4}, {"events": 1})
 
 
-async def test_several_workers_at_once_remove_each_thing_once(kasir: Parts) -> None:
+async def test_several_workers_at_once_remove_each_row_once(kasir: Parts) -> None:
     await log(kasir, 3_000)
-    await grow_old(kasir)
+    await age_rows(kasir)
     done = await asyncio.gather(*(clean(kasir, most=100) for _ in range(4)))
 
     assert sum(one.get("log", 0) for one in done) == 3_000
     assert await kasir.pool.fetchval("SELECT count(*) FROM pgqueuer_log") == 0
 
 
-async def test_a_clock_that_leapt_ahead_removes_nothing(kasir: Parts) -> None:
+async def test_nothing_is_removed_when_the_clock_leapt_ahead(kasir: Parts) -> None:
     await jobs(kasir, failed=1)
     await log(kasir, 1)
     await notices(kasir, 1)
@@ -251,22 +251,22 @@ async def test_a_clock_that_leapt_ahead_removes_nothing(kasir: Parts) -> None:
 
 async def test_with_a_clock_in_the_past_rows_are_removed_later(kasir: Parts) -> None:
     await events(kasir, delivered=1)
-    await grow_old(kasir)
+    await age_rows(kasir)
 
     assert await clean(kasir, FrozenClock(NOW - OLD)) == {}
 
 
-async def test_what_a_test_clock_stamped_ahead_of_time_has_not_grown_old(kasir: Parts) -> None:
+async def test_rows_with_a_time_in_the_future_stay(kasir: Parts) -> None:
     await notices(kasir, 1)
     await events(kasir, delivered=1)
-    await grow_old(kasir, -OLD)
+    await age_rows(kasir, -OLD)
 
     assert await clean(kasir) == {}
 
 
-async def test_a_stop_is_heeded_between_two_batches(kasir: Parts) -> None:
+async def test_a_stop_takes_effect_between_two_batches(kasir: Parts) -> None:
     await log(kasir, 300)
-    await grow_old(kasir)
+    await age_rows(kasir)
     stop = asyncio.Event()
     slow = replace(cleaning(kasir, most=100), pause_s=3600)
     working = asyncio.create_task(slow.clean(stop))
@@ -286,7 +286,7 @@ async def test_a_stop_is_heeded_between_two_batches(kasir: Parts) -> None:
         ("failed_jobs", "kasir_failed_jobs"),
     ],
 )
-async def test_what_is_old_is_found_by_an_index_and_not_by_looking_at_all(
+async def test_old_rows_are_found_by_an_index_and_not_by_a_full_scan(
     kasir: Parts, name: str, index: str
 ) -> None:
     await notices(kasir, 20_000)

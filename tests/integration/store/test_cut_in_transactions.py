@@ -56,13 +56,13 @@ async def test_a_worker_that_is_cancelled_in_a_transaction_ends(postgres_dsn: st
             await until(lambda: other.fetchval(WAITS))
             working.cancel()
             done, _ = await asyncio.wait([working], timeout=20)
-        working.cancel()  # Or a worker that goes on would keep the test from ending.
+        working.cancel()  # Otherwise a running worker would block the end of the test.
 
         assert done == {working}
         assert working.cancelled()
 
 
-async def test_a_list_of_saved_wallets_that_waits_for_a_lock_keeps_nobody_from_paying(
+async def test_a_list_of_saved_wallets_that_waits_for_a_lock_does_not_block_payments(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(saved_methods, "_WAIT_S", 1.0)

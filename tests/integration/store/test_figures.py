@@ -1,4 +1,4 @@
-"""Counts for monitoring: of open rows, read from indexes, up to a limit."""
+"""Counts of open rows for monitoring, read from indexes, up to a limit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def notices(kasir: Parts, state: str, count: int, **more: Any) -> None:
 
 
 async def events(kasir: Parts, count: int, *, is_due: bool) -> None:
-    """One every minute, the last of them now."""
+    """One per minute, the last one now."""
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, due_at)"
         " SELECT 'evt_' || $2::bool || n, 'pay_1', 'x', $3::timestamptz - (n - 1) * $4::interval,"
@@ -54,7 +54,7 @@ async def given_up(kasir: Parts, at: datetime) -> None:
 
 @pytest.fixture
 async def busy(fresh_database: str) -> Any:
-    """A Kasir in which something waits everywhere."""
+    """A Kasir with open rows of every kind."""
     async with kasir_on(fresh_database) as kasir:
         for state, count in {"read": 5, "foreign": 4, "unheard_of": 3, "held": 2}.items():
             await notices(kasir, state, count)
@@ -62,14 +62,14 @@ async def busy(fresh_database: str) -> Any:
         await notices(kasir, NoticeState.UNREAD, 3, at=NOW - 2 * MINUTE)
         await events(kasir, 4, is_due=True)
         await events(kasir, 4, is_due=False)
-        for days in (1, 6, 8):  # The last one is left so on purpose by now.
+        for days in (1, 6, 8):  # The last one is too old to count.
             await given_up(kasir, NOW - timedelta(days=days))
         for name in ("pay_1", "pay_2", "pay_3"):
             intent, question = an_intent(name), a_question(name)
             await kasir.payments.open(intent, question, None)
-            if name != "pay_3":  # The third is being asked for right now.
+            if name != "pay_3":  # A worker sends the third one now.
                 await kasir.payments.record(question, unanswered(question, NOW, "HTTP 502"), NOW)
-        # One whose time was over two minutes ago and that was looked at since; one still under way.
+        # One attempt expired two minutes ago and was checked since; one has not expired.
         await _attempt(kasir, "pay_4", NOW - 2 * MINUTE)
         await kasir.closing.attempts.put_off(PaymentId("pay_4"), NOW + MINUTE)
         await _attempt(kasir, "pay_5", NOW + MINUTE)
@@ -128,7 +128,7 @@ async def test_subscriptions_are_due_when_their_moment_has_come(busy: Parts) -> 
     assert (await figures(busy.pool, NOW, 100)).due == 2
 
 
-async def test_no_figure_is_counted_further_than_it_is_let(busy: Parts) -> None:
+async def test_no_figure_is_counted_above_its_limit(busy: Parts) -> None:
     found = await figures(busy.pool, NOW, 1)
 
     assert set(found.notices.values()) == {1}
@@ -146,7 +146,7 @@ async def test_nothing_waits_in_an_empty_database(fresh_database: str) -> None:
 async def test_what_was_kept_long_ago_is_not_read_again(busy: Parts) -> None:
     await notices(busy, "ignored", 20_000)
     await busy.pool.execute("ANALYZE")
-    given = 10_000, NOW, NOW  # The last is since when events given up are counted.
+    given = 10_000, NOW, NOW  # The last value: given-up events are counted from this time.
     plan = "\n".join(row[0] for row in await busy.pool.fetch(f"EXPLAIN {SQL.figures.sql}", *given))
 
     assert "Seq Scan on notice" not in plan

@@ -1,4 +1,4 @@
-"""The inbox: many requests share a commit, and nothing counts as kept before it."""
+"""The inbox: many requests share a commit, and no notice counts as stored before it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def some(count: int) -> list[Notice]:
 
 
 async def rows_of(pool: Pool, notices: list[Notice]) -> list[asyncpg.Record]:
-    """The rows of notices, with the transaction that wrote each."""
+    """The notice rows, each with the transaction that wrote it."""
     return await pool.fetch(
         "SELECT key, xmin::text AS written_by FROM notice WHERE key = ANY ($1::bytea[])",
         [one.key for one in notices],
@@ -48,7 +48,7 @@ async def test_what_is_kept_is_committed_when_keeping_returns(kasir: Parts) -> N
     assert len(await rows_of(kasir.pool, notices)) == 3
 
 
-async def test_many_who_keep_at_once_share_few_commits(kasir: Parts) -> None:
+async def test_concurrent_requests_share_few_commits(kasir: Parts) -> None:
     notices = some(1000)
     await asyncio.gather(*(kasir.inbox.keep([one]) for one in notices))
     rows = await rows_of(kasir.pool, notices)
@@ -68,7 +68,7 @@ async def test_keeping_nothing_is_no_trouble(kasir: Parts) -> None:
     await kasir.inbox.keep([])
 
 
-async def test_whoever_gave_up_waiting_hinders_nobody(kasir: Parts) -> None:
+async def test_a_request_that_gave_up_waiting_does_not_block_others(kasir: Parts) -> None:
     first, second = some(2)
     given_up = asyncio.create_task(kasir.inbox.keep([first]))
     await asyncio.sleep(0)
@@ -111,7 +111,7 @@ async def test_without_a_database_nothing_is_kept_and_with_it_again_everything_i
 
 
 async def until_kept(kasir: Parts, notices: list[Notice]) -> None:
-    """Keep them, as their sender does: again and again until they are."""
+    """Store the notices; retry until it succeeds, as the sender does."""
     for _ in range(50):
         try:
             await kasir.inbox.keep(notices)
@@ -122,7 +122,7 @@ async def until_kept(kasir: Parts, notices: list[Notice]) -> None:
 
 
 async def shut(server: str, database: str) -> None:
-    """Let nobody into a database, and throw out whoever is in."""
+    """Refuse connections to a database, and disconnect all sessions."""
     name = urlsplit(database).path.removeprefix("/")
     connection = await asyncpg.connect(server)
     await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")

@@ -20,7 +20,7 @@ from kasir.store.database import Pool
 from kasir.store.limited import keep_alive
 from silent_network import Way, way_to
 
-#: Waits that end soon, but for those a test is not about.
+#: Short timeouts, except those that a test does not use.
 SOON: Final = replace(
     Limits(),
     database_connect_s=1.0,
@@ -37,7 +37,7 @@ async def way(fresh_database: str) -> AsyncIterator[Way]:
 
 
 async def backend(pool: Pool) -> int:
-    """Which process of the server a lent connection leads to."""
+    """The server process of a lent connection."""
     return int(await pool.fetchval("SELECT pg_backend_pid()"))
 
 
@@ -57,7 +57,7 @@ async def test_a_statement_on_a_silent_path_ends_and_its_connections_are_not_len
     assert before & after == set()
 
 
-async def test_so_does_a_transaction_whatever_it_says_last(way: Way) -> None:
+async def test_a_transaction_on_a_silent_path_ends_whatever_its_last_statement_is(way: Way) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         with pytest.raises(TimeoutError):
             await broken_off(pool, way)
@@ -77,13 +77,13 @@ async def test_a_commit_that_was_not_answered_may_have_been_made(way: Way) -> No
     async with database.connected(way.dsn, 1, SOON) as pool:
         await pool.execute("CREATE TABLE made (id int)")
         with pytest.raises(TimeoutError):
-            await made_and_not_heard_of(pool, way)
+            await commit_without_answer(pool, way)
         way.let_through()
 
         assert await pool.fetchval("SELECT count(*) FROM made") == 1
 
 
-async def made_and_not_heard_of(pool: Pool, way: Way) -> None:
+async def commit_without_answer(pool: Pool, way: Way) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("INSERT INTO made VALUES (1)")
         way.swallow(answers_only=True)
@@ -118,7 +118,7 @@ async def test_a_cancelled_statement_on_a_silent_path_closes_its_connection_at_o
 
 
 async def test_a_cancel_inside_a_transaction_ends_it(fresh_database: str) -> None:
-    # A loop that goes on after whatever the database raises would go on for ever otherwise.
+    # Otherwise a loop that catches every database error would never end.
     async with database.connected(fresh_database, 2, SOON) as pool:
         working = asyncio.create_task(asleep_in_a_transaction(pool))
         await until_asleep(pool)
@@ -145,13 +145,13 @@ async def until_asleep(pool: Pool) -> None:
         " AND query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
     )
     async with asyncio.timeout(30):
-        while not await pool.fetchval(asleep):  # noqa: ASYNC110  # Nothing tells of it.
+        while not await pool.fetchval(asleep):  # noqa: ASYNC110  # No event reports it.
             await asyncio.sleep(0.01)
 
 
 async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not is_so():  # noqa: ASYNC110  # Nothing tells of it.
+        while not is_so():  # noqa: ASYNC110  # No event reports it.
             await asyncio.sleep(0.01)
 
 
@@ -181,7 +181,7 @@ async def asyncpg_to(dsn: str) -> AsyncIterator[Any]:
 async def until_it_sleeps(other: Any) -> None:
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     async with asyncio.timeout(30):
-        while not await other.fetchval(query):  # noqa: ASYNC110  # Nothing tells of it.
+        while not await other.fetchval(query):  # noqa: ASYNC110  # No event reports it.
             await asyncio.sleep(0.01)
 
 
@@ -222,14 +222,14 @@ async def test_a_close_that_is_not_answered_raises_nothing(
     assert caplog.records == []
 
 
-async def test_a_pool_closes_though_somebody_never_gives_a_connection_back(way: Way) -> None:
+async def test_a_pool_closes_although_a_connection_is_never_returned(way: Way) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         await pool.acquire()
 
     assert pool.is_closing()
 
 
-async def test_a_silent_database_is_not_ready_and_says_so_in_time(way: Way) -> None:
+async def test_a_silent_database_is_reported_as_not_ready_in_time(way: Way) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         way.swallow()
         with pytest.raises(DatabaseUnavailable):
@@ -248,7 +248,7 @@ async def test_the_server_ends_a_slow_statement_and_the_connection_can_still_be_
         assert await backend(pool) == before
 
 
-async def test_the_server_ends_a_transaction_in_which_nothing_is_said(fresh_database: str) -> None:
+async def test_the_server_ends_an_idle_transaction(fresh_database: str) -> None:
     limits = replace(SOON, database_transaction_idle_s=0.1)
     async with database.connected(fresh_database, 1, limits) as pool:
         with pytest.raises(database.UNAVAILABLE):
@@ -330,7 +330,7 @@ async def test_of_several_servers_the_first_that_answers_is_used(way: Way) -> No
     assert found == 1
 
 
-async def test_where_none_answers_the_last_says_why() -> None:
+async def test_when_no_server_answers_the_error_of_the_last_is_raised() -> None:
     with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1', 2"):
         async with database.connected("postgresql://x@127.0.0.1:1,127.0.0.1:2/x", 1, SOON):
             pass
@@ -356,9 +356,9 @@ async def test_both_ends_look_whether_the_other_is_there(way: Way) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool, pool.acquire() as lent:
         connection: Any = lent
         kept = connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        told = await connection.fetchval(
+        count = await connection.fetchval(
             "SELECT count(*) FROM pg_settings WHERE source = 'client' AND name LIKE 'tcp_%'"
         )
 
     assert kept == 1
-    assert told == 4
+    assert count == 4

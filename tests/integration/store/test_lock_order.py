@@ -1,8 +1,8 @@
-"""Whoever waits for a row holds nothing that comes after it in the one order of locks.
+"""A transaction that waits for a row holds no row that is later in the order of locks.
 
-Each test holds one row, lets Kasir run until it waits for that row, and then looks whether what
-comes later in the order (docs/adr/0015) is free. Two who both keep the order never wait for each
-other; two who do not may, and PostgreSQL ends one of them.
+Each test holds one row, runs Kasir until it waits for that row, and then checks that the rows later
+in the order (docs/adr/0015) are free. Two transactions that keep the order never wait for each
+other. Two that do not keep it can deadlock, and PostgreSQL then ends one of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
 
 
 class Hand:
-    """A connection that holds a row, and looks at who waits and what is free."""
+    """A connection that holds a row, and one that reads which sessions wait and what is free."""
 
     def __init__(self, holding: Any, looking: Any) -> None:
         self.holding, self.looking = holding, looking
@@ -51,7 +51,7 @@ class Hand:
         await self.holding.execute(sql, *args)
 
     async def some_wait(self, count: int = 1) -> None:
-        """Until so many wait for what is held."""
+        """Wait until this number of sessions waits for a lock."""
         sql = """SELECT count(*) FROM pg_stat_activity
                  WHERE datname = current_database() AND wait_event_type = 'Lock'"""
         await until(
@@ -73,7 +73,7 @@ class Hand:
             await tried.rollback()
 
     async def let_go(self) -> None:
-        """Hold nothing any more."""
+        """Release what is held."""
         await self.holding.execute("ROLLBACK")
 
 
@@ -90,7 +90,7 @@ async def hand(shop: Shop) -> AsyncIterator[Hand]:
 
 @asynccontextmanager
 async def waiting(hand: Hand, work: Awaitable[Any]) -> AsyncIterator[None]:
-    """Kasir at work, waiting for what the hand holds; it is let go at the end."""
+    """Run work that waits for the held row; release the row at the end."""
     task = asyncio.ensure_future(work)
     try:
         await hand.some_wait()
@@ -110,21 +110,21 @@ def a_token(shopper: str, stored: str, says: TokenSays = TokenSays.CREATED) -> T
 HELD_TOKEN: Final = "UPDATE token SET method = method WHERE shopper_reference = $1"
 
 
-async def test_who_waits_for_a_token_holds_no_subscription_for_another_token(
+async def test_a_transaction_that_waits_for_a_token_holds_no_subscription_for_another_token(
     shop: Shop, hand: Hand
 ) -> None:
-    """The deadlock seen once: one holds the subscription and waits for the second token."""
+    """Observed deadlock: a transaction held the subscription and waited for the second token."""
     found = await shop.active("SUB")
     await shop.kasir.tokens.record([a_token("shopper-SUB", "ZZZ")])
     await hand.hold("UPDATE token SET method = method WHERE stored_hash = sha256('ZZZ')")
-    news = [a_token("shopper-SUB", "AAA"), a_token("shopper-SUB", "ZZZ", TokenSays.UPDATED)]
-    async with waiting(hand, shop.kasir.tokens.record(news)):
+    reports = [a_token("shopper-SUB", "AAA"), a_token("shopper-SUB", "ZZZ", TokenSays.UPDATED)]
+    async with waiting(hand, shop.kasir.tokens.record(reports)):
         free = await hand.is_free(SUBSCRIPTION, found)
 
     assert free
 
 
-async def test_who_reads_a_payment_and_a_token_waits_for_the_token_before_the_subscription(
+async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_subscription(
     shop: Shop, hand: Hand
 ) -> None:
     found = await shop.active("SUB")
@@ -156,7 +156,7 @@ async def test_who_reads_a_payment_and_a_token_waits_for_the_token_before_the_su
 
 
 async def decided(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
-    """A subscription whose second charge was decided on and not sent."""
+    """A subscription whose second charge is stored and not sent."""
     found = await shop.active("SUB")
     shop.clock.at = NOON + MONTH
     payment_id = await shop.take_turn(found)
@@ -164,7 +164,7 @@ async def decided(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
     return found, payment_id
 
 
-async def test_who_withdraws_a_charge_waits_for_its_payment_before_the_subscription(
+async def test_a_withdrawal_of_a_charge_waits_for_its_payment_before_the_subscription(
     shop: Shop, hand: Hand
 ) -> None:
     found, payment_id = await decided(shop)
@@ -178,17 +178,17 @@ async def test_who_withdraws_a_charge_waits_for_its_payment_before_the_subscript
 async def test_a_charge_decided_on_while_a_command_waited_is_withdrawn_all_the_same(
     shop: Shop, hand: Hand
 ) -> None:
-    """The wish looked for charges that were not sent before it waited; now there is one."""
+    """The command read the unsent charges before it waited; the charge is created after that."""
     found = await shop.active("SUB")
     shop.clock.at = NOON + MONTH
     await hand.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
     turn = asyncio.ensure_future(shop.take_turn(found))
     await hand.some_wait()
-    wish = asyncio.ensure_future(shop.kasir.subscribing.cancel(found, b""))
+    command = asyncio.ensure_future(shop.kasir.subscribing.cancel(found, b""))
     await hand.some_wait(2)
     await hand.let_go()
     payment_id = await turn
-    await wish
+    await command
     assert payment_id is not None
     payment = await shop.kasir.payments.payment(payment_id)
     assert payment is not None
@@ -197,10 +197,10 @@ async def test_a_charge_decided_on_while_a_command_waited_is_withdrawn_all_the_s
     assert payment.status == "cancelled"
 
 
-async def test_who_withdraws_a_link_holds_it_while_waiting_for_no_payment(
+async def test_a_withdrawal_of_a_link_does_not_hold_the_link_while_it_waits_for_a_payment(
     shop: Shop, hand: Hand
 ) -> None:
-    """Link withdrawn, reader, subscription's turn: each waited for the next."""
+    """The withdrawal, the reader and the subscription's turn each waited for the next."""
     now = shop.clock.at
     link = Link(id=LinkId("PL1"), request={}, created_at=now, expires_at=now + timedelta(days=1))
     await shop.kasir.links.book.open(link, None)
@@ -225,9 +225,9 @@ async def test_a_first_fact_waits_for_a_name_before_the_subscription(
     question = a_question("pay_N")
     await shop.kasir.payments.open(intent, question, None)
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
-    heard = meanings.of_reply(question, answer, NOW)
+    result = meanings.of_reply(question, answer, NOW)
     await hand.hold("INSERT INTO psp_reference VALUES ('OFFER', 'pay_O')")
-    async with waiting(hand, shop.kasir.payments.record(question, heard, None, intent)):
+    async with waiting(hand, shop.kasir.payments.record(question, result, None, intent)):
         free = await hand.is_free(SUBSCRIPTION, found)
 
     assert free
@@ -248,9 +248,9 @@ async def test_a_first_fact_waits_for_the_subscription_before_the_notices(
     )
     await shop.kasir.reader.read_all()
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
-    heard = meanings.of_reply(question, answer, NOW)
+    result = meanings.of_reply(question, answer, NOW)
     await hand.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
-    async with waiting(hand, shop.kasir.payments.record(question, heard, None, intent)):
+    async with waiting(hand, shop.kasir.payments.record(question, result, None, intent)):
         free = await hand.is_free(
             "SELECT FROM notice WHERE 'OFFER' = ANY (names) FOR UPDATE NOWAIT"
         )

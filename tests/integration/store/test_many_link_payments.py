@@ -1,4 +1,4 @@
-"""A link with more payments than are listed: those that decide its status are seen, however old."""
+"""A link with more payments than a list has: even an old payment can decide its status."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_a_first_try_that_may_yet_be_paid_keeps_the_link_pending(
     assert found.under_way.intent.id == FIRST
 
 
-async def test_the_name_of_the_next_try_does_not_change_with_what_becomes_of_an_old_one(
+async def test_the_name_of_the_next_attempt_does_not_change_with_the_outcome_of_an_old_one(
     kasir: Parts,
 ) -> None:
     link_id = await tried(kasir)

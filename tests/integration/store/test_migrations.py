@@ -35,7 +35,7 @@ async def test_what_is_pending_is_applied_once_and_then_nothing_is(empty_databas
     assert (after, second) == ([], [])
 
 
-async def test_of_five_who_migrate_at_once_one_does(empty_database: str) -> None:
+async def test_of_five_concurrent_migrations_one_is_applied(empty_database: str) -> None:
     async def one() -> list[str]:
         async with database.connected(empty_database, 2) as pool:
             done = await database.migrate(pool)
@@ -70,7 +70,7 @@ async def test_a_migration_that_fails_leaves_those_before_it_and_nothing_half_do
 
 
 def _add(patch: pytest.MonkeyPatch, sql: str) -> None:
-    """Have one migration more."""
+    """Add one migration."""
     names, read = database.migrations(), database._migration  # noqa: SLF001
     patch.setattr(database, "migrations", lambda: [*names, "9999_more.sql"])
     patch.setattr(database, "_migration", lambda name: sql if "9999" in name else read(name))
@@ -99,7 +99,7 @@ async def test_a_migration_that_takes_long_keeps_no_table_of_those_before_it_loc
     assert locked == 0
 
 
-async def test_whoever_is_cut_while_migrating_leaves_it_to_the_next(
+async def test_an_interrupted_migration_is_left_to_the_next_process(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
@@ -154,10 +154,16 @@ async def test_a_database_from_before_names_had_one_owner(
             await pool.execute(_OLD_PAYMENT, payment)
         facts = [
             ("pay_2", "a", "PSP-A", "", 1),
-            ("pay_1", "a", "PSP-A", "", 2),  # It heard the same, and later.
+            ("pay_1", "a", "PSP-A", "", 2),  # The same fact, recorded later.
             ("pay_1", "b", "PSP-B", "REFUND-B", 3),
             ("pay_1", "c", "PSP-B", "REFUND-B", 4),
-            ("pay_3", "d", "", "REFUND-B", 0),  # A change of one is another's, too.
+            (
+                "pay_3",
+                "d",
+                "",
+                "REFUND-B",
+                0,
+            ),  # A modification that belongs to another payment, too.
             ("pay_3", "e", "", "", 5),
         ]
         for fact in facts:
@@ -183,7 +189,7 @@ async def test_a_database_from_before_names_had_one_owner(
         "postgresql:///nobody?host=/nowhere/at/all",
     ],
 )
-async def test_a_server_that_cannot_be_reached_is_said_to_be_so_in_one_line(dsn: str) -> None:
+async def test_a_server_that_cannot_be_reached_is_reported_in_one_line(dsn: str) -> None:
     with pytest.raises(DatabaseUnavailable, match="KASIR_DATABASE_URL: ") as caught:
         async with database.connected(dsn, 1):
             pass
@@ -191,7 +197,7 @@ async def test_a_server_that_cannot_be_reached_is_said_to_be_so_in_one_line(dsn:
     assert "\n" not in str(caught.value)
 
 
-async def test_a_database_that_is_not_there_is_said_to_be_so(postgres_dsn: str) -> None:
+async def test_a_missing_database_is_reported(postgres_dsn: str) -> None:
     missing = postgres_dsn.replace("/kasir?", "/nobody?")
     with pytest.raises(DatabaseUnavailable, match="nobody"):
         async with database.connected(missing, 1):

@@ -29,7 +29,7 @@ ROUNDS: Final = 12
 
 @pytest.fixture
 async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
-    """A shop on a database that looks for deadlocks at once."""
+    """A shop on a database that checks for deadlocks at once."""
     async with a_database(postgres_dsn) as database:
         connection = await asyncpg.connect(database)
         name = await connection.fetchval("SELECT current_database()")
@@ -39,20 +39,20 @@ async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
             yield opened
 
 
-async def token_news(shop: Shop, turn: int) -> None:
-    """Several tokens of the shopper are heard of at once, in whatever order."""
-    news = [a_token("shopper-SUB", stored, TokenSays.UPDATED) for stored in TOKENS]
+async def token_reports(shop: Shop, turn: int) -> None:
+    """Record reports of several tokens of the shopper at once, in varying order."""
+    reports = [a_token("shopper-SUB", stored, TokenSays.UPDATED) for stored in TOKENS]
     key = f"{turn}-{secrets.token_hex(4)}"
-    fresh = [_renamed(one, f"{key}-{at}") for at, one in enumerate(news)]
+    fresh = [_renamed(one, f"{key}-{at}") for at, one in enumerate(reports)]
     await shop.kasir.tokens.record(fresh[turn % 3 :] + fresh[: turn % 3])
 
 
-def _renamed(news: TokenReport, key: str) -> TokenReport:
-    return replace(news, fact=replace(news.fact, key=key))
+def _renamed(report: TokenReport, key: str) -> TokenReport:
+    return replace(report, fact=replace(report.fact, key=key))
 
 
 async def notices(shop: Shop, turn: int) -> None:
-    """Adyen tells of a payment of the shopper's and of a token, in one batch."""
+    """Adyen reports a payment and a token of the shopper in one batch."""
     name = f"pay_{secrets.token_hex(6)}"
     intent = an_intent(name, shopper_reference="shopper-SUB", reference=name)
     await shop.kasir.payments.open(intent, a_question(name), None)
@@ -76,33 +76,33 @@ async def notices(shop: Shop, turn: int) -> None:
 
 
 async def turns(shop: Shop, _: int) -> None:
-    """A worker lets the subscription go on, and another shopper's wish comes in."""
+    """A worker takes a turn of the subscription."""
     found = await shop.kasir.pool.fetchval("SELECT id FROM subscription LIMIT 1")
     await shop.take_turn(SubscriptionId(found))
 
 
 async def first_answers(shop: Shop, _: int) -> None:
-    """A payment of the shopper's is opened and answered."""
+    """Open a payment of the shopper and record its answer."""
     name = f"pay_{secrets.token_hex(6)}"
     intent = an_intent(name, shopper_reference="shopper-SUB", reference=name)
     question = a_question(name)
     await shop.kasir.payments.open(intent, question, None)
     redirect = b'{"resultCode":"RedirectShopper"}'
     answer = Answer(200, redirect, psp_reference=secrets.token_hex(8))
-    heard = meanings.of_reply(question, answer, NOW)
-    await shop.kasir.payments.record(question, heard, None, intent)
+    result = meanings.of_reply(question, answer, NOW)
+    await shop.kasir.payments.record(question, result, None, intent)
 
 
 WORK: Final[tuple[Callable[[Shop, int], Awaitable[None]], ...]] = (
-    token_news,
+    token_reports,
     notices,
     turns,
     first_answers,
 )
 
 
-async def test_nobody_waits_for_each_other(shop: Shop) -> None:
-    """Before there was an order of locks, PostgreSQL ended a transaction here."""
+async def test_concurrent_work_on_one_shopper_does_not_deadlock(shop: Shop) -> None:
+    """Without the order of locks, PostgreSQL ended a transaction here."""
     await shop.active("SUB")
     await shop.kasir.tokens.record([a_token("shopper-SUB", stored) for stored in TOKENS])
 
@@ -123,7 +123,7 @@ async def test_nobody_waits_for_each_other(shop: Shop) -> None:
     assert paid >= 3 * ROUNDS
 
 
-# Should PostgreSQL end one all the same.
+# If PostgreSQL ends a transaction nevertheless.
 
 UNDONE: Final = """
 CREATE SEQUENCE undone;
@@ -138,7 +138,7 @@ CREATE TRIGGER undo AFTER INSERT OR UPDATE ON {table} FOR EACH STATEMENT EXECUTE
 
 
 async def undo(shop: Shop, table: str, code: str, times: int = 2) -> None:
-    """Have the database undo whoever writes a table, the first times."""
+    """Have the database roll back the first `times` writes to a table."""
     await shop.kasir.pool.execute(UNDONE.format(table=table, code=code, times=times))
 
 
@@ -148,7 +148,7 @@ async def _opened(shop: Shop) -> None:
     await shop.kasir.pool.execute("UPDATE question SET ask_again_at = 'epoch'")
 
 
-async def a_notice_is_kept(shop: Shop) -> object:
+async def a_notice_is_stored(shop: Shop) -> object:
     await shop.posted(pspReference="P" * 16)
     return await shop.kasir.pool.fetchval("SELECT count(*) FROM notice")
 
@@ -159,7 +159,7 @@ async def a_notice_is_read(shop: Shop) -> object:
     return await shop.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'read'")
 
 
-async def an_answer_is_kept(shop: Shop) -> object:
+async def an_answer_is_stored(shop: Shop) -> object:
     question = a_question("pay_U")
     answer = Answer(200, b'{"resultCode":"Refused","pspReference":"PSP1"}')
     await shop.kasir.payments.record(question, meanings.of_reply(question, answer, NOW), None)
@@ -167,14 +167,14 @@ async def an_answer_is_kept(shop: Shop) -> object:
     return 1 if kept and kept.status == "refused" else 0
 
 
-async def a_token_is_heard_of(shop: Shop) -> object:
+async def a_token_is_recorded(shop: Shop) -> object:
     await shop.kasir.tokens.record([a_token("shopper-U", "AAA")])
     return len(await shop.kasir.tokens.of("shopper-U"))
 
 
 async def a_subscription_goes_on(shop: Shop) -> object:
     found = await shop.sign_up(await shop.plan(), "SUB")
-    await shop.hear_token("SUB")
+    await shop.record_token("SUB")
     await shop.take_turn(found)
     return 1 if (await shop.find(found)).state == "active" else 0
 
@@ -187,16 +187,16 @@ async def a_look_is_taken(shop: Shop) -> object:
 @pytest.mark.parametrize(
     ("work", "table"),
     [
-        (a_notice_is_kept, "notice"),
+        (a_notice_is_stored, "notice"),
         (a_notice_is_read, "fact"),
-        (an_answer_is_kept, "question"),
-        (a_token_is_heard_of, "token_fact"),
+        (an_answer_is_stored, "question"),
+        (a_token_is_recorded, "token_fact"),
         (a_subscription_goes_on, "subscription"),
         (a_look_is_taken, "question"),
     ],
     ids=lambda it: it if isinstance(it, str) else it.__name__,
 )
-async def test_what_the_database_undid_is_done_again_at_once_and_logged(
+async def test_a_transaction_that_the_database_rolled_back_is_retried_at_once_and_logged(
     shop: Shop, work: Callable[[Shop], Awaitable[object]], table: str, code: str
 ) -> None:
     await _opened(shop)
@@ -210,7 +210,7 @@ async def test_what_the_database_undid_is_done_again_at_once_and_logged(
     assert {one["log_level"] for one in retried} == {"warning"}
 
 
-async def test_what_is_wrong_by_itself_is_not_done_again() -> None:
+async def test_a_transaction_with_an_error_of_its_own_is_not_retried() -> None:
     tried: list[int] = []
 
     @retried
@@ -224,7 +224,7 @@ async def test_what_is_wrong_by_itself_is_not_done_again() -> None:
     assert tried == [1]
 
 
-async def test_what_is_undone_every_time_is_given_up_and_raised() -> None:
+async def test_a_transaction_that_is_rolled_back_every_time_is_given_up_and_raised() -> None:
     tried: list[int] = []
 
     @retried
@@ -232,7 +232,7 @@ async def test_what_is_undone_every_time_is_given_up_and_raised() -> None:
         tried.append(1)
         raise asyncpg.DeadlockDetectedError
 
-    # As often as usual, without the pauses between.
+    # The usual number of attempts, without pauses.
     with (
         stamina.set_testing(True, attempts=100, cap=True),
         pytest.raises(asyncpg.DeadlockDetectedError),

@@ -30,8 +30,8 @@ async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
     postgres_dsn: str, field: str, odd: str
 ) -> None:
     reference = f"ODD-{secrets.token_hex(4)}"
-    said = {"resultCode": "Refused", "pspReference": "PSP1", field: "HERE"}
-    body = json.dumps(said).replace('"HERE"', odd).encode("utf-8", "surrogateescape")
+    fields = {"resultCode": "Refused", "pspReference": "PSP1", field: "HERE"}
+    body = json.dumps(fields).replace('"HERE"', odd).encode("utf-8", "surrogateescape")
     async with a_database(postgres_dsn) as database, serving() as fake_server:
         fake_server.handler = plain(200, body, pspReference="PSP\udcff")
         async with kasir_on(database, ADYEN_TWIN_URL=fake_server.url) as kasir:
@@ -46,7 +46,7 @@ async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
     assert len(fake_server.asked) == 1
 
 
-def test_a_refusal_with_odd_letters_in_it_still_says_why() -> None:
+def test_a_refusal_with_odd_characters_still_gives_its_reason() -> None:
     answer = b'{"resultCode":"Refused","refusalReasonCode":"2","refusalReason":"\\ud83d"}'
     plainly = answer.replace(b"\\ud83d", b"x")
 

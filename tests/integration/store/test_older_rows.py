@@ -15,7 +15,7 @@ NEW: Final = "0020_kept_apart_and_sealed.sql"
 
 @pytest.fixture
 async def before(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pool]:
-    """A schema as it was before; to migrate it brings it up to date."""
+    """A schema before a migration; `migrate` updates it."""
     names = database.migrations()
     async with database.connected(empty_database, 2) as pool:
         with monkeypatch.context() as earlier:
@@ -39,7 +39,7 @@ async def test_keys_lose_their_blanks_and_of_those_that_are_one_then_the_oldest_
             *(key, age),
         )
     await database.migrate(before)
-    # Of the two fourth ones the second is the older, and the one that a repeated call finds.
+    # Of the two "fourth" rows the second is older, and a repeated call finds it.
     wanted = ["k1", "k2", "k2 ", "k3", " k4", "k4", "subscription k5", "in side", "  "]
     requests = await before.fetch("SELECT question_key AS was, key FROM shop_request")
     links = await before.fetch("SELECT id AS was, shop_key AS key FROM payment_link")

@@ -1,4 +1,4 @@
-"""What a link says of its shopper is encrypted, in older links too."""
+"""The shopper's data in a link is encrypted, in older links too."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def kasir(fresh_database: str) -> AsyncIterator[Parts]:
 
 
 async def everything(kasir: Parts) -> str:
-    """Every row of every table, as text: what a stolen backup tells."""
+    """Every row of every table, as text: the content of a stolen backup."""
     names = await kasir.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     rows = [
         row[0]
@@ -51,7 +51,7 @@ async def made(kasir: Parts) -> str:
 
 
 async def older(kasir: Parts, name: str = "PL_OLD") -> str:
-    """A link as Kasir kept it before: in the clear."""
+    """A link as earlier versions stored it: unencrypted."""
     now = kasir.clock.now()
     await kasir.pool.execute(
         "INSERT INTO payment_link (id, request, created_at, expires_at)"

@@ -1,4 +1,4 @@
-"""Texts that PostgreSQL cannot store, from a caller of the library: nothing is found by them."""
+"""A search by a text that PostgreSQL cannot store finds nothing."""
 
 from __future__ import annotations
 

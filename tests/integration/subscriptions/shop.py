@@ -41,14 +41,14 @@ REVOKED: Final = {
     "refusalReason": "Revocation Of Auth",
     "refusalReasonCode": "26",
 }
-#: Adyen knows no such token any more.
+#: Adyen does not have this token any more.
 NO_SUCH_TOKEN: Final = {
     "status": 422,
     "errorCode": "803",
     "message": "PaymentDetail not found",
     "errorType": "validation",
 }
-#: No answer comes.
+#: Adyen does not answer.
 SILENCE: Final[dict[str, Any]] = {}
 
 
@@ -68,43 +68,44 @@ class Adyen:
     """A provider that acts once per key, as Adyen does, with answers that a test sets.
 
     Attributes:
-        answers: The answers to a reference's next charges; authorised where there is none.
-        acted: The keys that it acted on, with the reference of each.
-        before: Called before it acts: an error here is a worker that dies before it asks.
-        after: Called after it acted: an error here is a worker that dies before the answer.
+        answers: The answers to the next charges of a reference; authorised if there is none.
+        acted: The body of each question that it acted on, by key.
+        given: The answer that it gave, by key.
+        before: Called before it acts. An error here is a worker that dies before it asks.
+        after: Called after it acts. An error here is a worker that dies before the answer.
     """
 
     clock: SetClock
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     acted: dict[str, dict[str, Any]] = field(default_factory=dict)
-    said: dict[str, dict[str, Any]] = field(default_factory=dict)
+    given: dict[str, dict[str, Any]] = field(default_factory=dict)
     before: Callable[[Question], None] = lambda _: None
     after: Callable[[Question], None] = lambda _: None
 
     async def ask(self, question: Question) -> CallResult:
-        """Answer a question, the same whenever its key comes again."""
+        """Answer a question; a repeated key gets the same answer."""
         self.before(question)
         body = json.loads(question.body)
-        if question.key not in self.said:
+        if question.key not in self.given:
             planned = self.answers.get(body["reference"], [])
             answer = planned.pop(0) if planned else AUTHORISED
             if answer is SILENCE:
                 return unanswered(question, self.clock.now(), "TimeoutError")
-            self.said[question.key] = answer
+            self.given[question.key] = answer
             self.acted[question.key] = body
         self.after(question)
         name = f"PSP{abs(hash(question.key)) % 10**13:013d}"
-        said = {"pspReference": name, "merchantReference": body["reference"]}
-        status = int(self.said[question.key].get("status", 200))
-        reply = Answer(status, msgspec.json.encode(said | self.said[question.key]))
+        fields = {"pspReference": name, "merchantReference": body["reference"]}
+        status = int(self.given[question.key].get("status", 200))
+        reply = Answer(status, msgspec.json.encode(fields | self.given[question.key]))
         return of_reply(question, reply, self.clock.now())
 
     def charges(self) -> Counter[str]:
-        """How often money was taken for each reference."""
+        """The number of authorised charges of each reference."""
         return Counter(
             body["reference"]
             for key, body in self.acted.items()
-            if self.said[key].get("resultCode") == "Authorised"
+            if self.given[key].get("resultCode") == "Authorised"
         )
 
 
@@ -118,7 +119,7 @@ class Shop:
     flow: Flow
 
     async def posted(self, **fields: Any) -> None:
-        """Have Adyen send a notification; it is kept and not read."""
+        """Have Adyen send a notification; it is stored and not read."""
         await receive(
             envelope(notification_item(**fields)),
             is_form=False,
@@ -128,7 +129,7 @@ class Shop:
         )
 
     async def plan(self, **more: Any) -> str:
-        """Make a plan of 50,000 rupiah a month, and give its id."""
+        """Create a plan of 50,000 rupiah a month; return its id."""
         fields = {
             "reference": "GOLD",
             "amount": {"currency": "IDR", "value": 50_000},
@@ -152,31 +153,31 @@ class Shop:
         found, _ = await self.kasir.subscribing.sign_up(json.dumps(fields).encode(), None)
         return found
 
-    async def hear_token(
+    async def record_token(
         self, name: str, says: TokenSays = TokenSays.CREATED, token_of: str = ""
     ) -> None:
-        """Record a fact of the token that the first payment made.
+        """Record a fact of the token that the first payment created.
 
         Args:
-            name: Whose first payment.
-            says: What the fact says.
-            token_of: Whose token it is, where the shopper had saved that wallet before.
+            name: Reference of the subscription that made the first payment.
+            says: The kind of the fact.
+            token_of: Reference whose shopper has the token, if not `name`.
         """
         payments = await self.kasir.payments.payments_of(name, 1)
         psp_reference = payments[0].summary.psp_reference
-        account, whose = self.kasir.settings.merchant_account, token_of or name
+        account, owner = self.kasir.settings.merchant_account, token_of or name
         token = TokenName(
             merchant_account=account,
-            shopper_reference=f"shopper-{whose}",
-            stored_id=f"TOKEN-{whose}",
+            shopper_reference=f"shopper-{owner}",
+            stored_id=f"TOKEN-{owner}",
         )
         fact = TokenFact(f"{says}", says, BY_WEBHOOK, self.clock.now(), psp_reference)
         await self.kasir.tokens.record([TokenReport(name=token, method="gopay_wallet", fact=fact)])
 
     async def active(self, name: str, plan: str | None = None) -> SubscriptionId:
-        """A subscription whose first period is paid and whose token is there."""
+        """A subscription whose first period is paid and whose token is stored."""
         found = await self.sign_up(plan or await self.plan(), name)
-        await self.hear_token(name)
+        await self.record_token(name)
         await self.go_on(found)
         assert (await self.find(found)).state in {State.ACTIVE, State.TRIALING}
         return found
@@ -186,12 +187,12 @@ class Shop:
         await self.kasir.renewing.renew([subscription_id])
 
     async def take_turn(self, subscription_id: SubscriptionId) -> PaymentId | None:
-        """Take one turn of a subscription and ask for nothing; the payment to ask for, if any."""
+        """Take one turn of a subscription, send nothing; return the payment to ask for, if any."""
         taken = await self.kasir.renewing.turns.take([subscription_id])
         return taken.charges.get(subscription_id)
 
     async def work(self) -> None:
-        """Do all that is due by now, as a worker does, without the queue."""
+        """Do all due work, as a worker does, without the queue."""
         now = self.clock.now()
         due = "SELECT id FROM subscription WHERE due_at <= $1 ORDER BY due_at"
         for _ in range(20):

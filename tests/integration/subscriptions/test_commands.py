@@ -16,13 +16,13 @@ from kasir.tokens.model import TokenFact, TokenName, TokenReport, TokenSays
 
 
 async def later(shop: Shop, days: int) -> None:
-    """Let days pass, with a worker on each."""
+    """Advance the clock by days; a worker runs on each."""
     for _ in range(days):
         shop.clock.at += timedelta(days=1)
         await shop.work()
 
 
-def said(**fields: Any) -> bytes:
+def body_of(**fields: Any) -> bytes:
     return json.dumps(fields).encode()
 
 
@@ -43,14 +43,14 @@ async def test_a_trial_takes_its_own_amount_and_the_first_period_is_charged_at_i
 
 async def test_a_trial_that_is_cancelled_is_never_charged(shop: Shop) -> None:
     found = await shop.active("TRIAL-2", await shop.plan(trialDays=7))
-    await shop.kasir.subscribing.cancel(found, said(at="periodEnd"))
+    await shop.kasir.subscribing.cancel(found, body_of(at="periodEnd"))
     await later(shop, 9)
 
     assert (await shop.find(found)).state is State.CANCELLED
     assert shop.adyen.charges() == Counter({"TRIAL-2": 1})
 
 
-async def test_after_its_cycles_it_ends_when_the_last_one_does(shop: Shop) -> None:
+async def test_a_subscription_ends_at_the_end_of_its_last_cycle(shop: Shop) -> None:
     plan = await shop.plan(interval={"unit": "week", "count": 1}, cycles=3)
     found = await shop.active("CYCLES", plan)
     await later(shop, 20)
@@ -62,10 +62,12 @@ async def test_after_its_cycles_it_ends_when_the_last_one_does(shop: Shop) -> No
     assert (await shop.events())[-1] == "subscription.ended"
 
 
-async def test_one_that_starts_later_renews_a_period_after_its_start(shop: Shop) -> None:
+async def test_a_subscription_that_starts_later_renews_one_period_after_its_start(
+    shop: Shop,
+) -> None:
     starts_at = NOON + timedelta(days=10)
     found = await shop.sign_up(await shop.plan(), "LATER", startsAt=starts_at.isoformat())
-    await shop.hear_token("LATER")
+    await shop.record_token("LATER")
     await shop.work()
     subscription = await shop.find(found)
 
@@ -99,7 +101,7 @@ async def test_a_pause_that_outlasts_the_period_begins_a_new_one_when_it_ends(sh
     assert subscription.current_period.start == shop.clock.at
 
 
-async def test_a_pause_within_the_period_changes_nothing_of_it(shop: Shop) -> None:
+async def test_a_pause_within_the_period_does_not_change_the_period(shop: Shop) -> None:
     found = await shop.active("PAUSE-2")
     before = (await shop.find(found)).current_period
     await shop.kasir.subscribing.pause(found)
@@ -111,9 +113,9 @@ async def test_a_pause_within_the_period_changes_nothing_of_it(shop: Shop) -> No
     assert shop.adyen.charges() == Counter({"PAUSE-2": 1})
 
 
-async def test_another_amount_holds_from_the_next_period(shop: Shop) -> None:
+async def test_a_changed_amount_applies_from_the_next_period(shop: Shop) -> None:
     found = await shop.active("AMOUNT")
-    await shop.kasir.subscribing.change(found, said(amount={"currency": "IDR", "value": 75_000}))
+    await shop.kasir.subscribing.change(found, body_of(amount={"currency": "IDR", "value": 75_000}))
     await later(shop, 29)
     amounts = {body["reference"]: body["amount"]["value"] for body in shop.adyen.acted.values()}
 
@@ -125,8 +127,8 @@ async def test_another_token_of_the_shopper_pays_what_is_owed_at_once(shop: Shop
     shop.adyen.answers["MOVE-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
     await shop.work()
-    await _hear_of(shop, "shopper-MOVE", "OTHER-TOKEN")
-    await shop.kasir.subscribing.change(found, said(storedPaymentMethodId="OTHER-TOKEN"))
+    await _record_token(shop, "shopper-MOVE", "OTHER-TOKEN")
+    await shop.kasir.subscribing.change(found, body_of(storedPaymentMethodId="OTHER-TOKEN"))
     await shop.work()
     tokens = {
         body["paymentMethod"].get("storedPaymentMethodId") for body in shop.adyen.acted.values()
@@ -136,15 +138,17 @@ async def test_another_token_of_the_shopper_pays_what_is_owed_at_once(shop: Shop
     assert tokens == {None, "TOKEN-MOVE", "OTHER-TOKEN"}
 
 
-async def test_a_token_of_somebody_else_is_refused(shop: Shop) -> None:
+async def test_a_token_of_another_shopper_is_refused(shop: Shop) -> None:
     found = await shop.active("MINE")
-    await _hear_of(shop, "shopper-OTHER", "THEIRS")
+    await _record_token(shop, "shopper-OTHER", "THEIRS")
 
     with pytest.raises(InvalidRequest, match="storedPaymentMethodId"):
-        await shop.kasir.subscribing.change(found, said(storedPaymentMethodId="THEIRS"))
+        await shop.kasir.subscribing.change(found, body_of(storedPaymentMethodId="THEIRS"))
 
 
-async def test_kept_past_due_the_next_period_is_tried_when_it_begins(shop: Shop) -> None:
+async def test_a_subscription_kept_past_due_is_charged_when_the_next_period_begins(
+    shop: Shop,
+) -> None:
     found = await shop.active("KEEP", await shop.plan(whenUnpaid="keep"))
     shop.adyen.answers["KEEP-p2"] = [NO_BALANCE] * 5
     await later(shop, 45)
@@ -156,7 +160,7 @@ async def test_kept_past_due_the_next_period_is_tried_when_it_begins(shop: Shop)
     assert shop.adyen.charges() == Counter({"KEEP": 1, "KEEP-p3": 1})
 
 
-async def _hear_of(shop: Shop, shopper: str, stored_id: str) -> None:
+async def _record_token(shop: Shop, shopper: str, stored_id: str) -> None:
     account = shop.kasir.settings.merchant_account
     name = TokenName(merchant_account=account, shopper_reference=shopper, stored_id=stored_id)
     fact = TokenFact("created", TokenSays.CREATED, "test", shop.clock.now(), "")

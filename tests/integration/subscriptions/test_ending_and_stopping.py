@@ -1,4 +1,4 @@
-"""What a shop plans for the end of the paid time, and what happens to the plan until then."""
+"""Cancels, pauses and resumes that a shop plans, and what changes or withdraws them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 
 DAY = timedelta(days=1)
-#: When the first period of what was signed up for at noon on 31 January is over.
+#: The end of the first period after a sign-up at noon on 31 January.
 PERIOD_END = NOON + timedelta(days=28)
 
 
-def said(**fields: Any) -> bytes:
+def body_of(**fields: Any) -> bytes:
     return json.dumps(fields).encode()
 
 
-AT_END = said(at="periodEnd")
-NEVER = said(at="never")
+AT_END = body_of(at="periodEnd")
+NEVER = body_of(at="never")
 
 
 async def later(shop: Shop, days: int) -> None:
-    """Let days pass, with a worker on each."""
+    """Advance the clock by days; a worker runs on each."""
     for _ in range(days):
         shop.clock.at += DAY
         await shop.work()
 
 
 async def behind(shop: Shop, name: str, **plan: Any) -> SubscriptionId:
-    """A subscription whose second period was refused for want of balance."""
+    """A subscription whose second period was refused for lack of balance."""
     found = await shop.active(name, await shop.plan(**plan))
     shop.adyen.answers[f"{name}-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -127,7 +127,7 @@ async def test_paused_at_period_end_while_past_due_is_paused_now(shop: Shop) -> 
 async def test_a_period_paid_a_moment_before_the_command_is_paid(
     shop: Shop, command: str, event: str
 ) -> None:
-    """The period is paid, and no turn has settled it when the command comes."""
+    """The period is paid, but no turn has settled it before the command."""
     found = await shop.active("JUST")
     shop.clock.at = NOON + MONTH
     payment_id = await shop.take_turn(found)
@@ -144,7 +144,7 @@ async def test_a_period_paid_a_moment_before_the_command_is_paid(
 # One plan, one command ----------------------------------------------------------------------------
 
 
-async def test_a_planned_cancel_outlives_a_pause_and_its_resume(shop: Shop) -> None:
+async def test_a_planned_cancel_remains_after_a_pause_and_a_resume(shop: Shop) -> None:
     found = await shop.active("PLANNED")
     await shop.kasir.subscribing.cancel(found, AT_END)
     await shop.kasir.subscribing.pause(found)
@@ -174,7 +174,7 @@ async def test_a_planned_cancel_is_withdrawn_by_its_own_path_alone_and_both_send
     with pytest.raises(InvalidRequest, match="active cannot resume"):
         await shop.kasir.subscribing.resume(found)
     kept = await shop.find(found)
-    for _ in range(2):  # The second time there is nothing to withdraw, and nothing to tell.
+    for _ in range(2):  # The second call has nothing to withdraw, and sends no event.
         await shop.kasir.subscribing.cancel(found, NEVER)
     await later(shop, 29)
 
@@ -193,7 +193,7 @@ async def test_a_planned_pause_is_withdrawn_by_its_own_path_alone_and_both_send_
 ) -> None:
     found = await shop.active("BACK-2")
     await shop.kasir.subscribing.pause(
-        found, said(at="periodEnd", resumesAt=(PERIOD_END + 9 * DAY).isoformat())
+        found, body_of(at="periodEnd", resumesAt=(PERIOD_END + 9 * DAY).isoformat())
     )
     with pytest.raises(InvalidRequest, match="active cannot resume"):
         await shop.kasir.subscribing.resume(found)
@@ -219,7 +219,7 @@ async def test_a_planned_resume_is_withdrawn_by_its_own_path_alone_and_both_send
 ) -> None:
     found = await shop.active("BACK-3")
     await shop.kasir.subscribing.pause(found)
-    await shop.kasir.subscribing.resume(found, said(at=(NOON + 9 * DAY).isoformat()))
+    await shop.kasir.subscribing.resume(found, body_of(at=(NOON + 9 * DAY).isoformat()))
     planned = await shop.find(found)
     await shop.kasir.subscribing.resume(found, NEVER)
     await later(shop, 20)
@@ -238,7 +238,7 @@ async def test_a_pause_that_comes_sooner_than_planned_still_ends_as_planned(shop
     found = await shop.active("SOONER")
     resumes_at = PERIOD_END + 9 * DAY
     await shop.kasir.subscribing.pause(
-        found, said(at="periodEnd", resumesAt=resumes_at.isoformat())
+        found, body_of(at="periodEnd", resumesAt=resumes_at.isoformat())
     )
     await shop.kasir.subscribing.pause(found)
     subscription = await shop.find(found)
@@ -267,11 +267,11 @@ async def test_paused_at_period_end_runs_to_its_end_and_is_charged_no_more(shop:
     assert shop.adyen.charges() == Counter({"END": 1})
 
 
-async def test_what_is_to_resume_at_a_date_begins_a_new_period_then(shop: Shop) -> None:
+async def test_a_resume_planned_for_a_date_begins_a_new_period_at_that_date(shop: Shop) -> None:
     found = await shop.active("DATE")
     resumes_at = PERIOD_END + 9 * DAY
     await shop.kasir.subscribing.pause(
-        found, said(at="periodEnd", resumesAt=resumes_at.isoformat())
+        found, body_of(at="periodEnd", resumesAt=resumes_at.isoformat())
     )
     await later(shop, 36)
     paused = (await shop.find(found)).state
@@ -288,12 +288,12 @@ async def test_what_is_to_resume_at_a_date_begins_a_new_period_then(shop: Shop) 
     assert shop.adyen.charges() == Counter({"DATE": 1, "DATE-p2": 1})
 
 
-async def test_paused_now_and_resumed_at_a_date_within_the_period_changes_nothing_of_it(
+async def test_a_pause_and_a_dated_resume_within_the_period_do_not_change_the_period(
     shop: Shop,
 ) -> None:
     found = await shop.active("WITHIN")
     before = (await shop.find(found)).current_period
-    await shop.kasir.subscribing.pause(found, said(resumesAt=(NOON + 5 * DAY).isoformat()))
+    await shop.kasir.subscribing.pause(found, body_of(resumesAt=(NOON + 5 * DAY).isoformat()))
     await later(shop, 6)
     subscription = await shop.find(found)
 
@@ -349,7 +349,9 @@ async def test_a_trial_paused_at_its_end_is_charged_when_it_resumes(shop: Shop) 
     assert shop.adyen.charges() == Counter({"TRY-3": 1, "TRY-3-p1": 1})
 
 
-async def test_what_is_cancelled_and_paused_for_the_same_end_is_cancelled(shop: Shop) -> None:
+async def test_a_cancel_and_a_pause_planned_for_the_same_end_cancel_the_subscription(
+    shop: Shop,
+) -> None:
     found = await shop.active("BOTH")
     await shop.kasir.subscribing.pause(found, AT_END)
     await shop.kasir.subscribing.cancel(found, AT_END)
@@ -371,13 +373,13 @@ async def test_the_last_period_ends_although_a_pause_was_planned_for_its_end(sho
     [NOON - DAY, NOON, PERIOD_END, NOON + 800 * DAY],
     ids=["past", "now", "not after the pause", "too far"],
 )
-async def test_a_resume_that_cannot_be_meant_is_refused_and_nothing_is_planned(
+async def test_a_resume_at_an_invalid_date_is_refused_and_nothing_is_planned(
     shop: Shop, resumes_at: datetime
 ) -> None:
     found = await shop.active("WHEN")
     with pytest.raises(InvalidRequest, match="resumesAt"):
         await shop.kasir.subscribing.pause(
-            found, said(at="periodEnd", resumesAt=resumes_at.isoformat())
+            found, body_of(at="periodEnd", resumesAt=resumes_at.isoformat())
         )
     subscription = await shop.find(found)
 

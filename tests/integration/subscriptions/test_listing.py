@@ -1,4 +1,4 @@
-"""A list of subscriptions: as many statements for fifty as for one, each with its own renewals."""
+"""A list of fifty subscriptions runs as many statements as a list of one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def listed(http: httpx.AsyncClient, **parameters: Any) -> list[Any]:
 async def test_as_many_statements_for_fifty_as_for_one(shop: Shop, http: httpx.AsyncClient) -> None:
     await shop.active("SUB")
     await copied(shop, "copy-", FIFTY - 1)
-    await listed(http)  # The key is remembered from now on.
+    await listed(http)  # The API key is cached from now on.
     with counted_statements() as of_one:
         one = await listed(http, limit=1)
     with counted_statements() as of_fifty:
@@ -57,7 +57,9 @@ async def test_as_many_statements_for_fifty_as_for_one(shop: Shop, http: httpx.A
     assert of_one.total() > 0
 
 
-async def test_each_is_listed_as_it_is_shown_alone(shop: Shop, http: httpx.AsyncClient) -> None:
+async def test_a_subscription_is_listed_as_it_is_shown_alone(
+    shop: Shop, http: httpx.AsyncClient
+) -> None:
     await shop.active("SUB")
     shop.clock.at = NOON + MONTH
     ids = await copied(shop, "copy-", 3)

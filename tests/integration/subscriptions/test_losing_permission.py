@@ -1,4 +1,4 @@
-"""A token is lost or given again: each way in which that becomes known is acted on at once."""
+"""A token is disabled or enabled again: every report of that takes effect at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenSays
 
 DAY = timedelta(days=1)
-#: What the shop charges by itself, with the token of its shopper.
+#: A charge that the shop makes with the token of its shopper, outside the subscription.
 EXTRA = {
     "reference": "EXTRA",
     "amount": {"currency": "IDR", "value": 7_000},
@@ -30,7 +30,7 @@ EXTRA = {
 
 
 async def behind(shop: Shop, name: str, **more: Any) -> SubscriptionId:
-    """A subscription whose second period was refused for want of balance."""
+    """A subscription whose second period was refused for lack of balance."""
     found = await shop.active(name, **more)
     shop.adyen.answers[f"{name}-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -60,7 +60,7 @@ async def test_a_token_lost_between_two_tries_invites_the_shopper_at_once(
 ) -> None:
     found = await behind(shop, "LOST")
     shop.clock.at += timedelta(hours=2)
-    await shop.hear_token("LOST", says)
+    await shop.record_token("LOST", says)
     await shop.work()
     renewal = await last(shop, found)
     event, data = (await events_of(shop, "LOST"))[-1]
@@ -77,23 +77,23 @@ async def test_a_token_lost_between_two_tries_invites_the_shopper_at_once(
 
 async def test_a_token_lost_and_given_again_is_charged_at_once(shop: Shop) -> None:
     found = await behind(shop, "AGAIN")
-    await shop.hear_token("AGAIN", TokenSays.DISABLED)
+    await shop.record_token("AGAIN", TokenSays.DISABLED)
     await shop.work()
     shop.clock.at += timedelta(minutes=5)
-    await shop.hear_token("AGAIN", TokenSays.ALREADY_EXISTING)
+    await shop.record_token("AGAIN", TokenSays.ALREADY_EXISTING)
     await shop.work()
 
     assert (await shop.find(found)).state is State.ACTIVE
     assert shop.adyen.charges() == Counter({"AGAIN": 1, "AGAIN-p2": 1})
 
 
-async def test_a_charge_of_the_shops_own_that_adyen_answers_with_no_such_token_loses_it(
+async def test_a_charge_by_the_shop_answered_with_no_such_token_disables_the_token(
     shop: Shop,
 ) -> None:
     """Two subscriptions of one shopper with one token; one of them is between two attempts."""
     found = await behind(shop, "ONE")
     other = await shop.sign_up(await shop.plan(), "TWO", shopperReference="shopper-ONE")
-    await shop.hear_token("TWO", TokenSays.ALREADY_EXISTING, token_of="ONE")
+    await shop.record_token("TWO", TokenSays.ALREADY_EXISTING, token_of="ONE")
     await shop.work()
     both = (await shop.find(found)).state, (await shop.find(other)).state
     shop.adyen.answers["EXTRA"] = [NO_SUCH_TOKEN]
@@ -108,13 +108,13 @@ async def test_a_charge_of_the_shops_own_that_adyen_answers_with_no_such_token_l
     assert (await shop.find(other)).state is State.ACTIVE
 
 
-async def test_a_renewal_that_adyen_answers_with_no_such_token_tells_the_shoppers_other_ones(
+async def test_a_renewal_answered_with_no_such_token_is_noticed_by_the_shoppers_other_subscriptions(
     shop: Shop,
 ) -> None:
     found = await behind(shop, "ONE")
     plan = await shop.plan(interval={"unit": "day", "count": 1})
     await shop.sign_up(plan, "TWO", shopperReference="shopper-ONE")
-    await shop.hear_token("TWO", TokenSays.ALREADY_EXISTING, token_of="ONE")
+    await shop.record_token("TWO", TokenSays.ALREADY_EXISTING, token_of="ONE")
     await shop.work()
     shop.adyen.answers["ONE-p2"] = [NO_BALANCE] * 3
     shop.adyen.answers["TWO-p2"] = [NO_SUCH_TOKEN]
@@ -126,7 +126,7 @@ async def test_a_renewal_that_adyen_answers_with_no_such_token_tells_the_shopper
 
 
 @pytest.mark.parametrize("code", ["800", "803"])
-async def test_a_renewal_that_adyen_answers_with_no_such_token_disables_it(
+async def test_a_renewal_answered_with_no_such_token_disables_the_token(
     shop: Shop, code: str
 ) -> None:
     found = await shop.active("CODE")
@@ -136,7 +136,7 @@ async def test_a_renewal_that_adyen_answers_with_no_such_token_disables_it(
     lost = await shop.kasir.tokens.of("shopper-CODE")
     failed = [one for one, _ in await events_of(shop, "CODE")]
     shop.clock.at += timedelta(minutes=5)
-    await shop.hear_token("CODE", TokenSays.ALREADY_EXISTING)
+    await shop.record_token("CODE", TokenSays.ALREADY_EXISTING)
     await shop.work()
 
     assert [token.is_active for token in lost] == [False]
@@ -145,13 +145,13 @@ async def test_a_renewal_that_adyen_answers_with_no_such_token_disables_it(
     assert shop.adyen.charges() == Counter({"CODE": 1, "CODE-p2": 1})
 
 
-async def test_an_answer_that_comes_late_loses_the_token_too(shop: Shop) -> None:
+async def test_a_late_answer_disables_the_token_too(shop: Shop) -> None:
     found = await shop.active("LATE")
     shop.adyen.answers["LATE-p2"] = [SILENCE, NO_SUCH_TOKEN]
     shop.clock.at = NOON + MONTH
     await shop.work()
     shop.clock.at += timedelta(hours=2)
-    for _ in range(2):  # The question is asked again; then its subscription goes on.
+    for _ in range(2):  # The question is asked again; then its subscription is renewed.
         await shop.work()
 
     assert [token.is_active for token in await shop.kasir.tokens.of("shopper-LATE")] == [False]
@@ -162,7 +162,7 @@ async def test_a_token_lost_between_periods_is_named_when_the_next_one_is_announ
     shop: Shop,
 ) -> None:
     await shop.active("NOTICE", await shop.plan(noticeDays=3))
-    await shop.hear_token("NOTICE", TokenSays.DISABLED)
+    await shop.record_token("NOTICE", TokenSays.DISABLED)
     shop.clock.at = NOON + timedelta(days=26)
     await shop.work()
     event, data = (await events_of(shop, "NOTICE"))[-1]
@@ -174,7 +174,7 @@ async def test_a_token_lost_in_a_trial_invites_the_shopper_when_the_first_period
     shop: Shop,
 ) -> None:
     found = await shop.active("TRIAL", await shop.plan(trialDays=7))
-    await shop.hear_token("TRIAL", TokenSays.DISABLED)
+    await shop.record_token("TRIAL", TokenSays.DISABLED)
     await shop.work()
     before = (await shop.find(found)).state
     shop.clock.at += 8 * DAY
@@ -187,7 +187,7 @@ async def test_a_token_lost_in_a_trial_invites_the_shopper_when_the_first_period
 async def test_a_token_lost_in_a_pause_invites_the_shopper_when_it_resumes(shop: Shop) -> None:
     found = await shop.active("PAUSE")
     await shop.kasir.subscribing.pause(found)
-    await shop.hear_token("PAUSE", TokenSays.DISABLED)
+    await shop.record_token("PAUSE", TokenSays.DISABLED)
     shop.clock.at += 40 * DAY
     await shop.work()
     await shop.kasir.subscribing.resume(found)
@@ -201,9 +201,9 @@ async def test_a_token_lost_before_the_sign_up_was_complete_does_not_keep_what_w
     shop: Shop,
 ) -> None:
     found = await shop.sign_up(await shop.plan(), "EARLY")
-    await shop.hear_token("EARLY")
+    await shop.record_token("EARLY")
     shop.clock.at += timedelta(minutes=1)
-    await shop.hear_token("EARLY", TokenSays.DISABLED)
+    await shop.record_token("EARLY", TokenSays.DISABLED)
     await shop.work()
     begun = (await shop.find(found)).state
     shop.clock.at = NOON + MONTH

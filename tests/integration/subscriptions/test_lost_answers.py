@@ -1,4 +1,4 @@
-"""The first call reached Adyen and its answer was lost; the second is refused before Adyen."""
+"""The first call reached Adyen and its answer was lost; the second call is refused."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("who", REFUSALS)
-async def test_a_charge_whose_answer_was_lost_is_not_made_anew_for_a_refusal_of_our_key(
+async def test_a_charge_whose_answer_was_lost_is_not_repeated_when_our_key_is_refused(
     shop: Shop, who: str
 ) -> None:
     await shop.active("LOST")
-    # Adyen takes the money, and the answer is lost; asked again, our key is not let in.
+    # Adyen charges, and the answer is lost. The repeated call is refused for its key.
     shop.adyen.answers["LOST-p2"] = [SILENCE, REFUSALS[who]]
     shop.clock.at = NOON + MONTH
     await shop.work()
@@ -52,7 +52,7 @@ async def test_a_refund_whose_answer_was_lost_holds_its_sum(
     async with closing_shop(fresh_database) as shop:
         attempt = await shop.attempt()
         echoed = {"metadata.kasirPaymentId": attempt}
-        await shop.hear("AUTHORISATION", "PSP1", additionalData=echoed)
+        await shop.notify("AUTHORISATION", "PSP1", additionalData=echoed)
         seen: list[str] = []
 
         async def answer(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""The figures by day, recomputed from the payments that Kasir and the provider have."""
+"""The metrics by day, compared with the stored payments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def day_of(moment: datetime) -> date:
 
 
 async def lived(shop: Shop) -> dict[str, SubscriptionId]:
-    """Twelve subscribers over a hundred days: some lack balance for a while, some for good."""
+    """Twelve subscribers over a hundred days: some lack balance for some tries, some for all."""
     chance = Random(5)
     plan = await shop.plan()
     found: dict[str, SubscriptionId] = {}
@@ -38,7 +38,7 @@ async def lived(shop: Shop) -> dict[str, SubscriptionId]:
     return found
 
 
-async def test_the_figures_are_what_the_payments_come_to(shop: Shop) -> None:
+async def test_the_metrics_match_the_payments(shop: Shop) -> None:
     found = await lived(shop)
     last = day_of(shop.clock.at)
     counted = await shop.kasir.subscriptions.changes_by_day(ZONE, shop.clock.at)
@@ -74,7 +74,7 @@ async def test_the_figures_are_what_the_payments_come_to(shop: Shop) -> None:
         assert one.monthly == 50_000 * (one.active + one.past_due)
 
 
-async def test_a_days_price_is_a_months_by_the_average_month(shop: Shop) -> None:
+async def test_a_daily_price_is_converted_to_a_month_of_average_length(shop: Shop) -> None:
     plan = await shop.plan(interval={"unit": "day", "count": 1})
     await shop.active("DAILY", plan)
     counted = await shop.kasir.subscriptions.changes_by_day(ZONE, NOON + timedelta(days=1))

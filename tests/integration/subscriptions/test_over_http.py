@@ -65,14 +65,14 @@ async def plan_id(caller: Caller) -> str:
         ({"trialdays": 7}, "trialdays"),
     ],
 )
-async def test_a_plan_that_is_wrong_is_refused_with_its_field_and_cure(
+async def test_an_invalid_plan_is_refused_with_its_field_and_cure(
     caller: Caller, changes: dict[str, Any], field: str
 ) -> None:
-    said = await caller.post("/api/plans", plan(**changes))
+    response = await caller.post("/api/plans", plan(**changes))
 
-    assert said.status == 422
-    assert said.json["errorType"] == "validation"
-    assert f"Field '{field}' is not valid" in said.json["message"]
+    assert response.status == 422
+    assert response.json["errorType"] == "validation"
+    assert f"Field '{field}' is not valid" in response.json["message"]
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ async def test_a_plan_that_is_wrong_is_refused_with_its_field_and_cure(
         ({"amount": {"currency": "IDR", "value": 1}}, "amount"),
     ],
 )
-async def test_a_sign_up_that_is_wrong_is_refused_and_nothing_is_kept_or_sent(
+async def test_an_invalid_sign_up_is_refused_and_nothing_is_stored_or_sent(
     caller: Caller, plan_id: str, changes: dict[str, Any], field: str
 ) -> None:
     before = await caller.kept()
-    said = await caller.post("/api/subscriptions", sign_up(plan_id, **changes))
+    response = await caller.post("/api/subscriptions", sign_up(plan_id, **changes))
 
-    assert said.status in {403, 422}, said.body
-    assert f"'{field}'" in said.json["message"]
+    assert response.status in {403, 422}, response.body
+    assert f"'{field}'" in response.json["message"]
     assert await caller.kept() == before
 
 
@@ -124,11 +124,11 @@ async def test_a_sign_up_by_link_gives_a_form_that_saves_the_wallet(
     caller: Caller, plan_id: str
 ) -> None:
     body = sign_up(plan_id, signUpBy="link", channel=None, browserInfo=None)
-    said = await caller.post("/api/subscriptions", body)
-    link_id = said.json["signUp"]["linkUrl"].rpartition("/")[2]
+    response = await caller.post("/api/subscriptions", body)
+    link_id = response.json["signUp"]["linkUrl"].rpartition("/")[2]
     link = await caller.call("GET", f"/v72/paymentLinks/{link_id}")
 
-    assert said.status == 201
+    assert response.status == 201
     assert link.json["storePaymentMethodMode"] == "enabled"
     assert (await caller.call("GET", f"/pay/{link_id}")).status == 200
 
@@ -138,13 +138,13 @@ async def test_a_command_that_the_state_does_not_allow_is_refused_by_name(
     caller: Caller, plan_id: str, command: str
 ) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
-    said = await caller.post(f"/api/subscriptions/{made['id']}/{command}", {})
+    response = await caller.post(f"/api/subscriptions/{made['id']}/{command}", {})
 
-    assert (said.status, said.json["errorCode"]) == (422, "187")
-    assert f"incomplete cannot {command}" in said.json["message"]
+    assert (response.status, response.json["errorCode"]) == (422, "187")
+    assert f"incomplete cannot {command}" in response.json["message"]
 
 
-async def test_cancelled_is_cancelled_once(caller: Caller, plan_id: str) -> None:
+async def test_a_subscription_is_cancelled_only_once(caller: Caller, plan_id: str) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
     path = f"/api/subscriptions/{made['id']}/cancel"
     first, again = await caller.call("POST", path), await caller.post(path, {"at": "now"})
@@ -163,14 +163,14 @@ async def test_cancelled_is_cancelled_once(caller: Caller, plan_id: str) -> None
         ({"colour": "red"}, "colour"),
     ],
 )
-async def test_a_change_that_is_wrong_is_refused_with_its_field(
+async def test_an_invalid_change_is_refused_with_its_field(
     caller: Caller, plan_id: str, body: dict[str, Any], field: str
 ) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json
-    said = await caller.call("PATCH", f"/api/subscriptions/{made['id']}", body)
+    response = await caller.call("PATCH", f"/api/subscriptions/{made['id']}", body)
 
-    assert said.status == 422
-    assert f"'{field}'" in said.json["message"]
+    assert response.status == 422
+    assert f"'{field}'" in response.json["message"]
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,9 @@ async def test_what_does_not_exist_is_404(caller: Caller, method: str, path: str
 
 
 async def test_without_a_key_nothing_is_shown(caller: Caller) -> None:
-    said = await caller.call("GET", "/api/subscriptions", api_key=None)
+    response = await caller.call("GET", "/api/subscriptions", api_key=None)
 
-    assert said.status == 401
+    assert response.status == 401
 
 
 @pytest.mark.parametrize(
@@ -203,9 +203,9 @@ async def test_without_a_key_nothing_is_shown(caller: Caller) -> None:
         ("to=9999-12-31", "to"),
     ],
 )
-async def test_figures_that_cannot_be_asked_for_are_refused_by_name(
+async def test_an_invalid_parameter_of_the_metrics_is_refused_by_name(
     caller: Caller, query: str, field: str
 ) -> None:
-    said = await caller.call("GET", f"/api/subscriptions/metrics?{query}")
+    response = await caller.call("GET", f"/api/subscriptions/metrics?{query}")
 
-    assert (said.status, f"'{field}'" in said.json["message"]) == (422, True), said.body
+    assert (response.status, f"'{field}'" in response.json["message"]) == (422, True), response.body

@@ -1,4 +1,4 @@
-"""Overpaid attempts: money for a period that needed none is one event, and is marked."""
+"""An overpaid attempt, a payment for a period that is not owed, is marked and sends one event."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def marked(shop: Shop, found: SubscriptionId) -> dict[int, list[str]]:
 
 
 async def recovered(shop: Shop, name: str) -> SubscriptionId:
-    """A subscription whose second period was refused once and paid days after."""
+    """A subscription whose second period was refused once and paid two days later."""
     found = await shop.active(name)
     shop.adyen.answers[f"{name}-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -84,7 +84,7 @@ async def test_a_refusal_of_a_period_long_past_that_turns_out_paid_is_one_event(
     assert len(await overpaid_events(shop)) == 1
 
 
-async def test_of_two_paid_before_a_turn_one_counts_and_one_is_overpaid(shop: Shop) -> None:
+async def test_of_two_payments_before_a_turn_one_counts_and_one_is_overpaid(shop: Shop) -> None:
     found = await shop.active("BOTH")
     shop.adyen.answers["BOTH-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -102,7 +102,7 @@ async def test_of_two_paid_before_a_turn_one_counts_and_one_is_overpaid(shop: Sh
     assert (await shop.events()).count("renewal.succeeded") == 1
 
 
-async def test_money_for_a_subscription_that_is_over_is_overpaid(shop: Shop) -> None:
+async def test_a_payment_for_a_cancelled_subscription_is_overpaid(shop: Shop) -> None:
     found = await shop.active("OVER")
     shop.adyen.answers["OVER-p2"] = [SILENCE]
     shop.clock.at = NOON + MONTH
@@ -118,7 +118,9 @@ async def test_money_for_a_subscription_that_is_over_is_overpaid(shop: Shop) -> 
     assert (await shop.find(found)).due_at is None
 
 
-async def test_money_for_what_a_pause_gave_up_does_not_pay_what_follows(shop: Shop) -> None:
+async def test_a_payment_for_a_period_that_a_pause_gave_up_does_not_pay_the_next_period(
+    shop: Shop,
+) -> None:
     found = await shop.active("PAUSED")
     shop.adyen.answers["PAUSED-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -183,7 +185,7 @@ async def test_an_overpayment_refunded_before_a_turn_does_not_end_the_subscripti
     assert (await shop.find(found)).state is State.ACTIVE
 
 
-async def test_an_ordinary_year_is_never_called_overpaid(shop: Shop) -> None:
+async def test_an_ordinary_year_has_no_overpayment(shop: Shop) -> None:
     found = await shop.active("YEAR")
     for _ in range(12):
         shop.clock.at += MONTH

@@ -1,4 +1,4 @@
-"""Renewals that the shopper pays when the token is gone: by link or on the shop's page, once."""
+"""When the token is gone, the shopper pays a renewal once: by link or on the shop's page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 
 class DiedError(Exception):
-    """The server is dead: nothing after this line happened."""
+    """The server dies here and runs no further line."""
 
 
 async def behind(shop: Shop, name: str, refusal: dict[str, str]) -> SubscriptionId:
@@ -39,7 +39,7 @@ async def behind(shop: Shop, name: str, refusal: dict[str, str]) -> Subscription
 async def dies_before_opening(
     shop: Shop, found: SubscriptionId, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Fields, str]:
-    """Let a server die between writing the attempt and its payment; what it was about to ask."""
+    """A server that dies after it stored the attempt, before the payment; what it would ask."""
     asked: list[tuple[Fields, str]] = []
 
     async def die(_: object, fields: Fields, __: int, key: str) -> None:
@@ -76,7 +76,7 @@ async def test_an_attempt_whose_server_died_holds_the_renewal_for_an_hour(
     assert shop.adyen.charges() == Counter({"DEAD": 1, "DEAD-p2": 1})
 
 
-async def test_a_payment_where_nothing_is_owed_is_refused_and_nothing_is_opened(shop: Shop) -> None:
+async def test_a_payment_is_refused_when_nothing_is_owed_and_nothing_is_opened(shop: Shop) -> None:
     found = await shop.active("EVEN")
     with pytest.raises(InvalidRequest, match="nothing is owed: the subscription is active"):
         await shop.kasir.subscribing.pay_again(found, BODY.encode())
@@ -84,7 +84,7 @@ async def test_a_payment_where_nothing_is_owed_is_refused_and_nothing_is_opened(
     assert shop.adyen.charges() == Counter({"EVEN": 1})
 
 
-async def test_an_attempt_that_was_dropped_leaves_the_timetable_as_it_was(
+async def test_a_dropped_attempt_does_not_change_the_schedule(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = await behind(shop, "ON-TIME", NO_BALANCE)
@@ -104,7 +104,7 @@ async def test_an_attempt_that_was_dropped_leaves_the_timetable_as_it_was(
     assert (await shop.events()).count("renewal.failed") == 1
 
 
-async def test_who_was_only_slow_can_open_no_payment_once_it_was_dropped(
+async def test_a_slow_server_cannot_open_a_payment_after_its_attempt_was_dropped(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = await behind(shop, "SLOW", NO_BALANCE)
@@ -117,7 +117,7 @@ async def test_who_was_only_slow_can_open_no_payment_once_it_was_dropped(
     assert shop.adyen.charges() == Counter({"SLOW": 1, "SLOW-p2": 1})
 
 
-async def test_who_was_slow_and_came_in_time_is_waited_for(
+async def test_a_payment_that_a_slow_server_opened_in_time_delays_the_next_charge(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = await behind(shop, "IN-TIME", NO_BALANCE)
@@ -136,7 +136,7 @@ async def test_who_was_slow_and_came_in_time_is_waited_for(
     assert (await shop.events()).count("renewal.failed") == 2
 
 
-async def test_nothing_is_opened_for_a_subscription_that_was_cancelled_meanwhile(
+async def test_no_payment_is_opened_for_a_subscription_that_was_cancelled_meanwhile(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = await behind(shop, "GONE", NO_BALANCE)
@@ -168,14 +168,14 @@ async def test_a_link_is_withdrawn_when_its_subscription_is_cancelled(shop: Shop
     assert (await link_of(shop, found, 2)).status is LinkStatus.EXPIRED
 
 
-async def test_why_a_renewal_was_refused_is_shown(shop: Shop) -> None:
+async def test_the_reason_of_a_refused_renewal_is_shown(shop: Shop) -> None:
     found = await behind(shop, "WHY", REVOKED)
     renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
 
     assert [one.counts.reason for one in renewals if one.counts] == [None, "token_gone"]
 
 
-async def test_a_link_that_is_withdrawn_with_its_subscription_has_its_attempt_closed(
+async def test_the_attempt_of_a_link_is_closed_when_its_subscription_is_cancelled(
     shop: Shop,
 ) -> None:
     found = await behind(shop, "LEFT", REVOKED)
@@ -193,7 +193,7 @@ async def test_a_link_that_is_withdrawn_with_its_subscription_has_its_attempt_cl
 
 
 async def due_at(shop: Shop, payment_id: str) -> datetime:
-    """When the attempt of a payment is to be closed."""
+    """The time at which the attempt of a payment is due to be closed."""
     found: datetime = await shop.kasir.pool.fetchval(
         "SELECT close_due_at FROM payment WHERE id = $1", payment_id
     )

@@ -1,4 +1,4 @@
-"""Renewals on a real database: each period is charged once, whichever worker runs or dies."""
+"""Renewals on a real database: each period is charged once, even if workers die."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kasir.subscriptions.states import State
 from kasir.subscriptions.subscription import SubscriptionId
 from kasir.tokens.model import TokenSays
 
-#: Copies of the one subscription there is, due one after another in the years to come.
+#: Copies of the only subscription, due one hour after another.
 MANY = """
     INSERT INTO subscription
         (id, plan_id, reference, shopper_reference, return_url, created_at, state, minor_units,
@@ -36,42 +36,42 @@ MANY = """
 
 
 class KilledError(BaseException):
-    """The worker is dead: nothing after this line happened."""
+    """The worker dies here and runs no further line."""
 
 
 def die(_: Question) -> None:
     raise KilledError
 
 
-async def test_the_money_first_and_then_the_token_make_it_active(shop: Shop) -> None:
+async def test_a_subscription_is_active_after_the_payment_and_then_the_token(shop: Shop) -> None:
     found = await shop.sign_up(await shop.plan(), "SUB-1")
     await shop.work()
     before = (await shop.find(found)).state
-    await shop.hear_token("SUB-1")
+    await shop.record_token("SUB-1")
     await shop.work()
 
     assert (before, (await shop.find(found)).state) == (State.INCOMPLETE, State.ACTIVE)
     assert await shop.events() == ["subscription.activated"]
 
 
-async def test_the_token_first_and_then_the_money_make_it_active(shop: Shop) -> None:
+async def test_a_subscription_is_active_after_the_token_and_then_the_payment(shop: Shop) -> None:
     shop.adyen.answers["SUB-2"] = [{"resultCode": "Pending"}]
     found = await shop.sign_up(await shop.plan(), "SUB-2")
-    await shop.hear_token("SUB-2")
+    await shop.record_token("SUB-2")
     await shop.work()
     before = (await shop.find(found)).state
     payment = (await shop.kasir.payments.payments_of("SUB-2", 1))[0]
     question = await shop.asked(payment.intent.id)
-    shop.adyen.said[question.key] = AUTHORISED
-    heard = await shop.adyen.ask(question)
-    facts = tuple(replace(fact, key="news") for fact in heard.facts)
+    shop.adyen.given[question.key] = AUTHORISED
+    result = await shop.adyen.ask(question)
+    facts = tuple(replace(fact, key="news") for fact in result.facts)
     await shop.kasir.payments.add_facts(payment.intent.id, facts)
     await shop.work()
 
     assert (before, (await shop.find(found)).state) == (State.INCOMPLETE, State.ACTIVE)
 
 
-async def test_a_sign_up_that_nobody_pays_lapses(shop: Shop) -> None:
+async def test_an_unpaid_sign_up_lapses(shop: Shop) -> None:
     shop.adyen.answers["SUB-3"] = [NO_BALANCE]
     found = await shop.sign_up(await shop.plan(), "SUB-3")
     shop.clock.at += timedelta(days=2)
@@ -95,7 +95,7 @@ async def test_a_worker_killed_at_any_line_charges_the_period_once(shop: Shop, l
     shop.clock.at = NOON + MONTH
     await _killed(shop, found, line)
     shop.adyen.before = shop.adyen.after = lambda _: None
-    for _ in range(3):  # What was in hand comes up again; two others look at once.
+    for _ in range(3):  # The unfinished work is due again; two other workers do it.
         shop.clock.at += timedelta(minutes=20)
         await asyncio.gather(shop.work(), shop.work())
     renewals = (await shop.kasir.subscriptions.find(found, 10))[1]
@@ -105,7 +105,7 @@ async def test_a_worker_killed_at_any_line_charges_the_period_once(shop: Shop, l
 
 
 async def _killed(shop: Shop, found: SubscriptionId, line: str) -> None:
-    """Let a worker renew a subscription, and die at that line."""
+    """Renew a subscription with a worker that dies at that line."""
     if line == "before writing":
         async with shop.kasir.pool.acquire() as connection:
             await connection.execute("ALTER TABLE question RENAME TO away")
@@ -123,7 +123,7 @@ async def _killed(shop: Shop, found: SubscriptionId, line: str) -> None:
             await shop.go_on(found)
 
 
-async def test_an_unknown_outcome_is_resolved_and_never_asked_for_anew(shop: Shop) -> None:
+async def test_an_unknown_outcome_is_resolved_and_never_charged_with_a_new_key(shop: Shop) -> None:
     found = await shop.active("SUB-6")
     shop.adyen.answers["SUB-6-p2"] = [SILENCE] * 4
     shop.clock.at = NOON + MONTH
@@ -138,7 +138,7 @@ async def test_an_unknown_outcome_is_resolved_and_never_asked_for_anew(shop: Sho
     assert "renewal.failed" not in await shop.events()
 
 
-async def test_no_balance_falls_behind_and_is_recovered_on_day_3(shop: Shop) -> None:
+async def test_a_refusal_for_lack_of_balance_is_past_due_and_recovers_on_day_3(shop: Shop) -> None:
     found = await shop.active("SUB-7")
     shop.adyen.answers["SUB-7-p2"] = [NO_BALANCE, NO_BALANCE]
     shop.clock.at = NOON + MONTH
@@ -173,7 +173,7 @@ async def test_a_token_that_is_gone_invites_the_shopper_to_pay_by_link(shop: Sho
 
 async def test_a_disabled_token_is_not_charged_at_all(shop: Shop) -> None:
     found = await shop.active("SUB-9")
-    await shop.hear_token("SUB-9", TokenSays.DISABLED)
+    await shop.record_token("SUB-9", TokenSays.DISABLED)
     shop.clock.at = NOON + MONTH
     await shop.work()
 
@@ -204,7 +204,7 @@ async def test_after_downtime_one_period_is_charged_and_the_missed_are_reported(
     assert (await shop.events()).count("renewal.missed") == 2
 
 
-async def test_a_look_takes_no_more_than_the_pace_allows(shop: Shop) -> None:
+async def test_a_look_takes_no_more_than_the_rate_limit_allows(shop: Shop) -> None:
     plan = await shop.plan()
     for number in range(12):
         await shop.sign_up(plan, f"PACE-{number}")
@@ -222,10 +222,10 @@ async def test_a_look_takes_no_more_than_the_pace_allows(shop: Shop) -> None:
     taken = [await slow.look(), await slow.look()]
 
     assert taken[0] == 5
-    assert taken[1] <= 2  # A second look at once: nearly nothing was earned since.
+    assert taken[1] <= 2  # An immediate second look: the limit allows almost nothing yet.
 
 
-async def test_what_a_look_took_is_due_again_when_its_worker_died(shop: Shop) -> None:
+async def test_a_taken_subscription_is_due_again_when_its_worker_died(shop: Shop) -> None:
     await shop.active("SUB-13")
     shop.clock.at = NOON + MONTH
     due = shop.kasir.due_subscriptions
@@ -236,7 +236,9 @@ async def test_what_a_look_took_is_due_again_when_its_worker_died(shop: Shop) ->
     assert taken == [1, 0, 1]
 
 
-async def test_what_a_look_took_is_due_again_at_once_when_a_fact_comes(shop: Shop) -> None:
+async def test_a_taken_subscription_is_due_again_at_once_when_a_fact_is_recorded(
+    shop: Shop,
+) -> None:
     found = await shop.active("SUB-14")
     shop.clock.at = NOON + MONTH
     due = shop.kasir.due_subscriptions
@@ -245,7 +247,7 @@ async def test_what_a_look_took_is_due_again_at_once_when_a_fact_comes(shop: Sho
     now = shop.clock.now()
     await SQL.schedule(shop.kasir.pool, shoppers=[shopper], payment_ids=[], now=now)
     taken.append(await due.look())
-    await shop.go_on(found)  # Its turn is over for now; the next one is not there yet.
+    await shop.go_on(found)  # Its turn is over; the next one is not due yet.
     taken.append(await due.look())
     shop.clock.at = NOON + 3 * MONTH
     taken.append(await due.look())

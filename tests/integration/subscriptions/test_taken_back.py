@@ -1,4 +1,4 @@
-"""A renewal is disputed or refunded: the plan says what follows, and the event says why."""
+"""A renewal is disputed or refunded: the plan sets what follows, and the event has the reason."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ EVENTS: Final = {
 }
 
 
-async def tells(shop: Shop, order: str, code: str, **more: Any) -> str:
-    """Adyen notifies of a change of the newest payment of a reference; gives the change's name."""
+async def notify(shop: Shop, order: str, code: str, **more: Any) -> str:
+    """Have Adyen report a change of the newest payment of a reference; return its PSP reference."""
     payment = (await shop.kasir.payments.payments_of(order, 1))[0]
     name = secrets.token_hex(8).upper()
     fields = {
@@ -74,12 +74,12 @@ async def event_of(shop: Shop, kind: str) -> dict[str, Any]:
         ("onFullRefund", "REFUND", "refunded"),
     ],
 )
-async def test_the_plan_says_what_becomes_of_a_renewal_that_was_taken_back(
+async def test_the_plan_decides_what_follows_a_disputed_or_refunded_renewal(
     shop: Shop, field: str, code: str, why: str, wanted: str
 ) -> None:
     found = await renewed(shop, "SUB", **{field: wanted})
     before = len(await shop.events())
-    await tells(shop, "SUB-p2", code)
+    await notify(shop, "SUB-p2", code)
     await shop.work()
     events = (await shop.events())[before:]
 
@@ -96,11 +96,11 @@ async def test_the_plan_says_what_becomes_of_a_renewal_that_was_taken_back(
 
 
 @pytest.mark.parametrize("code", ["NOTIFICATION_OF_CHARGEBACK", "REFUND"])
-async def test_a_plan_that_says_nothing_goes_on_and_charges_the_next_period(
+async def test_without_a_setting_in_the_plan_the_next_period_is_charged(
     shop: Shop, code: str
 ) -> None:
     found = await renewed(shop, "SUB")
-    await tells(shop, "SUB-p2", code)
+    await notify(shop, "SUB-p2", code)
     shop.clock.at = NOON + 2 * MONTH
     await shop.work()
 
@@ -108,15 +108,17 @@ async def test_a_plan_that_says_nothing_goes_on_and_charges_the_next_period(
     assert shop.adyen.charges()["SUB-p3"] == 1
 
 
-async def test_each_is_acted_on_once_and_the_shop_may_go_on(shop: Shop) -> None:
+async def test_a_dispute_and_a_refund_each_take_effect_once_and_the_shop_may_resume(
+    shop: Shop,
+) -> None:
     found = await renewed(shop, "SUB", onDispute="pause", onFullRefund="pause")
-    dispute = await tells(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
+    dispute = await notify(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
     await shop.work()
     await shop.kasir.subscribing.resume(found, b"")
-    await tells(shop, "SUB-p2", "CHARGEBACK", pspReference=dispute)
+    await notify(shop, "SUB-p2", "CHARGEBACK", pspReference=dispute)
     await shop.work()
     resumed = (await shop.find(found)).state
-    await tells(shop, "SUB-p2", "REFUND")
+    await notify(shop, "SUB-p2", "REFUND")
     await shop.work()
 
     assert resumed is State.ACTIVE
@@ -124,13 +126,15 @@ async def test_each_is_acted_on_once_and_the_shop_may_go_on(shop: Shop) -> None:
     assert (await event_of(shop, "subscription.paused"))["because"]["why"] == "refunded"
 
 
-async def test_the_sign_up_counts_too_and_a_part_of_the_money_does_not(shop: Shop) -> None:
+async def test_a_full_refund_of_the_sign_up_counts_and_a_partial_refund_does_not(
+    shop: Shop,
+) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
     half = {"currency": "IDR", "value": PRICE // 2}
-    await tells(shop, "SUB", "REFUND", amount=half)
+    await notify(shop, "SUB", "REFUND", amount=half)
     await shop.work()
     after_half = (await shop.find(found)).state
-    await tells(shop, "SUB", "REFUND", amount=half)
+    await notify(shop, "SUB", "REFUND", amount=half)
     await shop.work()
 
     assert after_half is State.ACTIVE
@@ -138,29 +142,31 @@ async def test_the_sign_up_counts_too_and_a_part_of_the_money_does_not(shop: Sho
     assert (await event_of(shop, "subscription.cancelled"))["because"]["period"] == 1
 
 
-async def test_a_payment_cancelled_after_it_was_made_is_as_a_full_refund(shop: Shop) -> None:
+async def test_a_payment_cancelled_after_it_was_made_counts_as_a_full_refund(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="pause")
-    await tells(shop, "SUB-p2", "CANCELLATION")
+    await notify(shop, "SUB-p2", "CANCELLATION")
     await shop.work()
 
     assert (await shop.find(found)).state is State.PAUSED
 
 
-async def test_a_refund_that_bounced_before_a_turn_changes_nothing(shop: Shop) -> None:
+async def test_a_refund_that_failed_before_a_turn_changes_nothing(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
-    name = await tells(shop, "SUB-p2", "REFUND")
-    await tells(shop, "SUB-p2", "REFUND_FAILED", pspReference=name)
+    name = await notify(shop, "SUB-p2", "REFUND")
+    await notify(shop, "SUB-p2", "REFUND_FAILED", pspReference=name)
     await shop.work()
 
     assert (await shop.find(found)).state is State.ACTIVE
 
 
-async def test_one_that_is_paused_stays_so_and_does_not_go_on_by_itself(shop: Shop) -> None:
+async def test_a_disputed_paused_subscription_stays_paused_and_its_planned_resume_is_withdrawn(
+    shop: Shop,
+) -> None:
     found = await renewed(shop, "SUB", onDispute="pause")
     resumes_at = (shop.clock.at + timedelta(days=40)).isoformat()
     body = json.dumps({"resumesAt": resumes_at}).encode()
     await shop.kasir.subscribing.pause(found, body)
-    await tells(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
+    await notify(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
     await shop.work()
     shop.clock.at += timedelta(days=90)
     await shop.work()
@@ -171,11 +177,11 @@ async def test_one_that_is_paused_stays_so_and_does_not_go_on_by_itself(shop: Sh
     assert shop.adyen.charges()["SUB-p3"] == 0
 
 
-async def test_one_that_is_paused_without_an_end_sends_no_event(shop: Shop) -> None:
+async def test_a_dispute_of_a_subscription_paused_without_an_end_sends_no_event(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onDispute="pause")
     await shop.kasir.subscribing.pause(found)
     before = await shop.events()
-    await tells(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
+    await notify(shop, "SUB-p2", "NOTIFICATION_OF_CHARGEBACK")
     await shop.work()
 
     assert (await shop.find(found)).state is State.PAUSED
@@ -184,10 +190,10 @@ async def test_one_that_is_paused_without_an_end_sends_no_event(shop: Shop) -> N
 
 async def test_a_dispute_before_the_token_is_there_pauses_once_it_is_complete(shop: Shop) -> None:
     found = await shop.sign_up(await shop.plan(onDispute="pause"), "SUB")
-    await tells(shop, "SUB", "NOTIFICATION_OF_CHARGEBACK")
+    await notify(shop, "SUB", "NOTIFICATION_OF_CHARGEBACK")
     await shop.work()
     before = (await shop.find(found)).state
-    await shop.hear_token("SUB")
+    await shop.record_token("SUB")
     await shop.work()
 
     assert before is State.INCOMPLETE
@@ -195,13 +201,13 @@ async def test_a_dispute_before_the_token_is_there_pauses_once_it_is_complete(sh
     assert (await shop.events())[-2:] == ["subscription.activated", "subscription.paused"]
 
 
-async def test_of_two_payments_for_one_period_either_may_be_refunded(shop: Shop) -> None:
+async def test_the_refund_of_an_overpayment_changes_nothing(shop: Shop) -> None:
     found = await renewed(shop, "SUB", onFullRefund="cancel")
     await shop.kasir.pool.execute(
         "UPDATE renewal_attempt SET overpaid = true WHERE subscription_id = $1 AND period = 2",
         found,
     )
-    await tells(shop, "SUB-p2", "REFUND")
+    await notify(shop, "SUB-p2", "REFUND")
     await shop.work()
 
     assert (await shop.find(found)).state is State.ACTIVE
@@ -209,7 +215,7 @@ async def test_of_two_payments_for_one_period_either_may_be_refunded(shop: Shop)
 
 @pytest.mark.parametrize("field", ["onDispute", "onFullRefund"])
 @pytest.mark.parametrize("value", ["stop", "", 1, True, ["pause"], {}])
-async def test_a_plan_says_it_in_one_of_three_words(shop: Shop, field: str, value: object) -> None:
+async def test_a_plan_accepts_only_three_values(shop: Shop, field: str, value: object) -> None:
     with pytest.raises(InvalidRequest) as refused:
         await shop.plan(**{field: value})
     (fault,) = refused.value.faults
@@ -218,10 +224,10 @@ async def test_a_plan_says_it_in_one_of_three_words(shop: Shop, field: str, valu
     assert (fault.field, cure in fault.cure) == (field, True)
 
 
-async def test_a_plan_shows_what_it_says(shop: Shop) -> None:
+async def test_a_plan_shows_its_settings(shop: Shop) -> None:
     plans = [
-        await shop.kasir.subscriptions.plan(await shop.plan(**said))
-        for said in ({}, {"onDispute": "pause", "onFullRefund": "cancel"})
+        await shop.kasir.subscriptions.plan(await shop.plan(**settings))
+        for settings in ({}, {"onDispute": "pause", "onFullRefund": "cancel"})
     ]
     shows = [shown_plan(plan) for plan in plans if plan]
 

@@ -1,4 +1,4 @@
-"""A turn of many subscriptions: as many statements as for one, and none holds up the others."""
+"""A turn of many subscriptions runs as many statements as one, and none delays the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kasir.subscriptions.subscription import SubscriptionId
 from statements import counted_statements
 
 MANY: Final = 100
-#: Copies of the one subscription there is and of its sign-up: the same past, another id.
+#: Copies of the only subscription and of its sign-up: the same history, another id.
 COPIES: Final = """
     INSERT INTO subscription
         (id, plan_id, reference, shopper_reference, return_url, created_at, state, minor_units,
@@ -33,7 +33,7 @@ SIGN_UPS: Final = """
     SELECT $1 || n, period, due_at, currency, minor_units, $1 || n, outcome
     FROM renewal, generate_series(1, $2::integer) AS n WHERE reference = 'SUB'
 """
-#: The first payment of each copy, as far as the statements of a turn read it.
+#: The first payment of each copy, with the columns that a turn reads.
 PAYMENTS: Final = (
     """
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
@@ -65,14 +65,14 @@ ANSWERED: Final = """
 
 
 async def copied(shop: Shop, name: str, count: int) -> list[SubscriptionId]:
-    """Give so many active subscriptions whose second charge is due."""
+    """Create `count` active subscriptions whose second charge is due."""
     await shop.kasir.pool.execute(COPIES, name, count)
     await shop.kasir.pool.execute(SIGN_UPS, name, count)
     return [SubscriptionId(f"{name}{number}") for number in range(1, count + 1)]
 
 
 async def one_and_many(shop: Shop) -> list[list[SubscriptionId]]:
-    """Give one subscription and a hundred with the same past, whose second charge is due."""
+    """Create one subscription and a hundred with the same history, whose second charge is due."""
     await shop.active("SUB")
     shop.clock.at = NOON + MONTH
     return [await copied(shop, "one-", 1), await copied(shop, "many-", MANY)]
@@ -165,7 +165,7 @@ async def test_each_of_many_is_charged_once_and_settled(shop: Shop) -> None:
     )
 
 
-async def test_one_whose_decision_raises_is_set_aside_and_the_others_are_charged(
+async def test_a_subscription_whose_decision_raises_is_set_aside_and_the_others_are_charged(
     shop: Shop,
 ) -> None:
     await shop.active("SUB")
@@ -189,7 +189,7 @@ async def test_one_whose_decision_raises_is_set_aside_and_the_others_are_charged
         await shop.kasir.renewing.renew([bad])
 
 
-async def test_turns_of_the_same_ones_in_other_orders_do_not_deadlock(shop: Shop) -> None:
+async def test_turns_of_the_same_subscriptions_in_other_orders_do_not_deadlock(shop: Shop) -> None:
     await shop.active("SUB")
     ids = await copied(shop, "copy-", 20)
     with capture_logs() as logs:

@@ -1,4 +1,4 @@
-"""A field or a parameter that plans and subscriptions do not know is refused by name."""
+"""An unknown field or parameter of plans and subscriptions is refused by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raw_http import Caller, caller
 
 __all__ = ["caller", "plan_id"]
 
-#: Every path of plans and subscriptions, with a body that it takes.
+#: Every path of plans and subscriptions, with a valid body.
 ROUTES: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "/api/plans", plan()),
     ("GET", "/api/plans", None),
@@ -45,15 +45,15 @@ async def signed_up(caller: Caller, plan_id: str) -> str:
 async def called(
     caller: Caller, plan_id: str, method: str, path: str, body: object, query: str = ""
 ) -> tuple[int, str]:
-    """Call a path; give the status and the answer."""
+    """Call a path; return the status and the body."""
     if isinstance(body, dict) and path == "/api/subscriptions":
         body = sign_up(plan_id, **body)
     filled = path.format(plan=plan_id, subscription=await signed_up(caller, plan_id))
-    said = await caller.call(method, filled + query, body)
-    return said.status, said.body.decode()
+    response = await caller.call(method, filled + query, body)
+    return response.status, response.body.decode()
 
 
-def test_every_path_of_plans_and_subscriptions_is_tried_here() -> None:
+def test_every_path_of_plans_and_subscriptions_is_tested_here() -> None:
     settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
     there = {
         (method.upper(), path.replace("_id}", "}"))
@@ -67,12 +67,12 @@ def test_every_path_of_plans_and_subscriptions_is_tried_here() -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ROUTES, ids=NAMES)
-async def test_a_parameter_that_is_not_known_is_refused_by_name(
+async def test_an_unknown_parameter_is_refused_by_name(
     caller: Caller, plan_id: str, method: str, path: str, body: object
 ) -> None:
-    status, said = await called(caller, plan_id, method, path, body, "?colour=red")
+    status, response = await called(caller, plan_id, method, path, body, "?colour=red")
 
-    assert (status, "'colour'" in said) == (422, True), said
+    assert (status, "'colour'" in response) == (422, True), response
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,12 @@ async def test_a_parameter_that_is_not_known_is_refused_by_name(
     [route for route in ROUTES if route[2] is not None],
     ids=[name for name in NAMES if not name.startswith("GET")],
 )
-async def test_a_field_that_is_not_known_is_refused_by_name(
+async def test_an_unknown_field_is_refused_by_name(
     caller: Caller, plan_id: str, method: str, path: str, body: dict[str, Any]
 ) -> None:
-    status, said = await called(caller, plan_id, method, path, {**body, "colour": "red"})
+    status, response = await called(caller, plan_id, method, path, {**body, "colour": "red"})
 
-    assert (status, "'colour'" in said) == (422, True), said
+    assert (status, "'colour'" in response) == (422, True), response
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,12 @@ async def test_a_field_that_is_not_known_is_refused_by_name(
         ),
     ],
 )
-async def test_a_field_within_a_field_that_is_not_known_is_refused_by_name(
+async def test_an_unknown_nested_field_is_refused_by_name(
     caller: Caller, plan_id: str, method: str, path: str, body: object, field: str
 ) -> None:
-    status, said = await called(caller, plan_id, method, path, body)
+    status, response = await called(caller, plan_id, method, path, body)
 
-    assert (status, f"'{field}'" in said) == (422, True), said
+    assert (status, f"'{field}'" in response) == (422, True), response
 
 
 @pytest.mark.parametrize(
@@ -139,24 +139,24 @@ async def test_a_command_with_unknown_fields_is_refused_by_name(
     caller: Caller, plan_id: str, command: str, body: object, field: str
 ) -> None:
     path = f"/api/subscriptions/{{subscription}}/{command}"
-    status, said = await called(caller, plan_id, "POST", path, body)
+    status, response = await called(caller, plan_id, "POST", path, body)
 
-    assert (status, f"'{field}'" in said) == (422, True), said
+    assert (status, f"'{field}'" in response) == (422, True), response
 
 
-async def test_a_body_that_is_no_object_is_refused(caller: Caller, plan_id: str) -> None:
+async def test_a_body_that_is_not_an_object_is_refused(caller: Caller, plan_id: str) -> None:
     path = "/api/subscriptions/{subscription}/pause"
 
     assert (await called(caller, plan_id, "POST", path, ["now"]))[0] == 400
 
 
-# What a list can be asked for ---------------------------------------------------------------------
+# The parameters of a list ---------------------------------------------------------------------
 
 
 async def listed(caller: Caller, query: str) -> list[str]:
-    said = await caller.call("GET", f"/api/subscriptions?{query}")
-    assert said.status == 200, said.body
-    return [one["id"] for one in said.json["subscriptions"]]
+    response = await caller.call("GET", f"/api/subscriptions?{query}")
+    assert response.status == 200, response.body
+    return [one["id"] for one in response.json["subscriptions"]]
 
 
 async def test_subscriptions_are_found_by_status_shopper_plan_and_reference(
@@ -177,18 +177,22 @@ async def test_subscriptions_are_found_by_status_shopper_plan_and_reference(
     assert await listed(caller, "plan=%00") == []
 
 
-async def test_every_subscription_of_a_list_comes_once_page_after_page(
+async def test_every_subscription_is_on_exactly_one_page_of_a_list(
     caller: Caller, plan_id: str
 ) -> None:
     made = [await signed_up(caller, plan_id) for _ in range(5)]
     pages, after = [], ""
     while True:
-        said = await caller.call("GET", f"/api/subscriptions?plan={plan_id}&limit=2&after={after}")
-        pages.append([one["id"] for one in said.json["subscriptions"]])
-        await signed_up(caller, plan_id)  # A new one begins the list and moves no page.
-        if said.json["next"] is None:
+        response = await caller.call(
+            "GET", f"/api/subscriptions?plan={plan_id}&limit=2&after={after}"
+        )
+        pages.append([one["id"] for one in response.json["subscriptions"]])
+        await signed_up(
+            caller, plan_id
+        )  # A new subscription is first in the list and changes no later page.
+        if response.json["next"] is None:
             break
-        after = said.json["next"]
+        after = response.json["next"]
 
     assert pages == [made[:2:-1], made[2:0:-1], made[:1]]
 
@@ -204,9 +208,9 @@ async def test_every_subscription_of_a_list_comes_once_page_after_page(
         ("after=%00", "after"),
     ],
 )
-async def test_a_list_that_cannot_be_asked_for_is_refused_by_name(
+async def test_an_invalid_parameter_of_a_list_is_refused_by_name(
     caller: Caller, query: str, field: str
 ) -> None:
-    said = await caller.call("GET", f"/api/subscriptions?{query}")
+    response = await caller.call("GET", f"/api/subscriptions?{query}")
 
-    assert (said.status, f"'{field}'" in said.body.decode()) == (422, True), said.body
+    assert (response.status, f"'{field}'" in response.body.decode()) == (422, True), response.body

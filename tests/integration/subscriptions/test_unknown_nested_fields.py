@@ -1,4 +1,4 @@
-"""Fields within fields: none is ignored, and advice fits the state."""
+"""Nested fields are never ignored, and the advice in an error matches the state."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ async def test_a_command_with_a_repeated_field_is_refused(
     caller: Caller, plan_id: str, body: bytes
 ) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
-    said = await caller.call("POST", f"/api/subscriptions/{made}/cancel", body)
+    response = await caller.call("POST", f"/api/subscriptions/{made}/cancel", body)
 
-    assert (said.status, "more than once" in said.json["message"]) == (422, True)
+    assert (response.status, "more than once" in response.json["message"]) == (422, True)
 
 
 async def test_a_misspelt_field_within_the_amount_of_a_link_is_refused(caller: Caller) -> None:
     body = link_body(amount={"currency": "IDR", "value": 1000, "valeu": 2000})
-    said = await caller.post("/v72/paymentLinks", body)
-    assert said.status == 422
+    response = await caller.post("/v72/paymentLinks", body)
+    assert response.status == 422
 
 
-async def test_a_pause_that_is_impossible_gets_no_advice_for_a_paused_one(
+async def test_an_impossible_pause_gets_no_advice_for_a_paused_subscription(
     caller: Caller, plan_id: str
 ) -> None:
     made = (await caller.post("/api/subscriptions", sign_up(plan_id))).json["id"]
-    said = await caller.post(f"/api/subscriptions/{made}/pause", {})
-    assert "To change when a pause ends" not in said.json["message"]
+    response = await caller.post(f"/api/subscriptions/{made}/pause", {})
+    assert "To change when a pause ends" not in response.json["message"]
 
 
 async def test_a_link_with_manual_capture_is_captured_by_hand(fresh_database: str) -> None:

@@ -1,4 +1,4 @@
-"""A charge that was decided on and never sent is withdrawn; one that may have been sent is not."""
+"""A charge that was never sent can be withdrawn; one that may have been sent cannot."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def payment(shop: Shop, payment_id: PaymentId) -> Payment:
 
 
 async def hours_go_by(shop: Shop) -> None:
-    """Let two workers at once ask all questions that are due."""
+    """Advance the clock; two concurrent workers ask all due questions."""
     for _ in range(4):
         shop.clock.at += timedelta(minutes=20)
         await asyncio.gather(shop.work(), shop.work())
@@ -54,12 +54,12 @@ async def hours_go_by(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("command", "state"), [("cancel", State.CANCELLED), ("pause", State.PAUSED)]
 )
-async def test_what_was_never_sent_is_not_sent_after_the_command(
+async def test_a_charge_that_was_never_sent_is_not_sent_after_the_command(
     shop: Shop, command: str, state: State
 ) -> None:
     found, payment_id = await decided(shop, "SUB")
     await do(shop, found, command)
-    await shop.flow.ask_again(payment_key(payment_id))  # The worker who was about to.
+    await shop.flow.ask_again(payment_key(payment_id))  # The worker that was about to send it.
     await hours_go_by(shop)
     subscription, renewals = await shop.kasir.subscriptions.find(found, 10)
     (fact,) = (await payment(shop, payment_id)).facts
@@ -75,7 +75,7 @@ async def test_what_was_never_sent_is_not_sent_after_the_command(
 
 
 @pytest.mark.parametrize("command", ["cancel", "pause"])
-async def test_what_may_have_been_sent_is_resolved_with_its_key_and_shown(
+async def test_a_charge_that_may_have_been_sent_is_resolved_with_its_key_and_shown(
     shop: Shop, command: str
 ) -> None:
     found = await shop.active("SENT")
@@ -93,7 +93,9 @@ async def test_what_may_have_been_sent_is_resolved_with_its_key_and_shown(
 
 
 @pytest.mark.parametrize("command", ["cancel", "pause"])
-async def test_a_worker_who_died_while_asking_may_have_sent_it(shop: Shop, command: str) -> None:
+async def test_a_worker_that_died_while_asking_may_have_sent_the_charge(
+    shop: Shop, command: str
+) -> None:
     found, payment_id = await decided(shop, "TAKEN")
     question = await shop.asked(payment_id)
     assert await shop.kasir.payments.take_over(question, shop.clock.now())
@@ -104,9 +106,7 @@ async def test_a_worker_who_died_while_asking_may_have_sent_it(shop: Shop, comma
 
 
 @pytest.mark.parametrize("command", ["cancel", "pause"])
-async def test_a_charge_and_a_command_at_once_come_one_before_the_other(
-    shop: Shop, command: str
-) -> None:
+async def test_a_charge_and_a_concurrent_command_are_serialized(shop: Shop, command: str) -> None:
     plan, sent = await shop.plan(), 0
     found = [await shop.active(f"RACE-{number}", plan) for number in range(12)]
     shop.clock.at = NOON + MONTH
@@ -125,7 +125,7 @@ async def test_a_charge_and_a_command_at_once_come_one_before_the_other(
     assert sum(name.endswith("-p2") for name in shop.adyen.charges()) == sent
 
 
-async def test_asking_waits_for_the_command_that_is_being_written(shop: Shop) -> None:
+async def test_asking_waits_for_the_command_that_is_being_stored(shop: Shop) -> None:
     _, payment_id = await decided(shop, "LOCK")
     key = payment_key(payment_id)
     asked: list[Question] = []

@@ -1,4 +1,4 @@
-"""Charges of saved wallets over HTTP: a refused one leaves nothing behind, others are sent once."""
+"""Charges of saved wallets over HTTP: a refused one stores nothing, others are sent once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Saved:
 
 @pytest.fixture(scope="session")
 async def saved(client: TokenClient) -> Saved:
-    """Made once: none of these tests uses it up."""
+    """Created once: no test changes it."""
     shopper, stranger = fresh("shopper"), fresh("stranger")
     token = await client.save(shopper)
     disabled = await client.save(shopper, account="6281100000001")
@@ -40,21 +40,23 @@ async def saved(client: TokenClient) -> Saved:
 
 
 async def refused(client: TokenClient, body: dict[str, Any]) -> Said:
-    """Send a bad payment under a key of its own; hold that nothing came of it."""
+    """Send an invalid payment with a new key; check that it has no effect."""
     reference = fresh("BAD")
     before = await client.caller.kept()
     body = {name: value for name, value in body.items() if value is not None}
-    said = await client.caller.post("/v72/payments", {"reference": reference} | body, key=reference)
+    reply = await client.caller.post(
+        "/v72/payments", {"reference": reference} | body, key=reference
+    )
 
-    assert is_adyens_error(said), said.body
+    assert is_adyens_error(reply), reply.body
     assert await client.caller.kept() == before
     assert await client.caller.at_the_twin(reference) == []
     assert await client.payment(reference) == {}
-    return said
+    return reply
 
 
 def charge(saved: Saved, **changes: Any) -> dict[str, Any]:
-    """A good charge, and what is wrong with it; None leaves a field out."""
+    """A valid charge with changed fields; None removes a field."""
     body = {
         "amount": {"currency": "IDR", "value": 25_000},
         "paymentMethod": {"storedPaymentMethodId": saved.token},
@@ -66,7 +68,7 @@ def charge(saved: Saved, **changes: Any) -> dict[str, Any]:
     return body | changes
 
 
-#: What is wrong, the field that the answer names, Adyen's code, a word of the cure.
+#: The invalid fields, the field in the answer, Adyen's code, a word of the cure.
 BAD_CHARGES: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no shopper": ({"shopperReference": None}, "shopperReference", "187", "3 to 256"),
     "an empty shopper": ({"shopperReference": ""}, "shopperReference", "187", "3 to 256"),
@@ -140,12 +142,12 @@ BAD_CHARGES: dict[str, tuple[dict[str, Any], str, str, str]] = {
 async def test_one_thing_wrong_with_a_charge(
     client: TokenClient, saved: Saved, changes: dict[str, Any], field: str, code: str, cure: str
 ) -> None:
-    said = await refused(client, charge(saved, **changes))
+    reply = await refused(client, charge(saved, **changes))
 
-    assert (said.status, said.json["errorCode"]) == (422, code)
-    assert f"Field '{field}' is not valid: " in said.json["message"]
-    assert cure in said.json["message"]
-    assert saved.token.encode() not in said.body
+    assert (reply.status, reply.json["errorCode"]) == (422, code)
+    assert f"Field '{field}' is not valid: " in reply.json["message"]
+    assert cure in reply.json["message"]
+    assert saved.token.encode() not in reply.body
 
 
 async def test_all_faults_of_a_charge_are_reported_at_once(
@@ -159,10 +161,10 @@ async def test_all_faults_of_a_charge_are_reported_at_once(
         "recurringProcessingModel": None,
         "returnUrl": None,
     }
-    said = await refused(client, charge(saved, **wrong))
+    reply = await refused(client, charge(saved, **wrong))
     named = ["amount.currency", "amount.value", STORED_ID, *list(wrong)[2:]]
 
-    assert [name for name in named if f"Field '{name}' is" not in said.json["message"]] == []
+    assert [name for name in named if f"Field '{name}' is" not in reply.json["message"]] == []
 
 
 @pytest.mark.parametrize("whose", ["stranger", "SHOPPER"])
@@ -170,17 +172,17 @@ async def test_a_token_is_charged_for_its_own_shopper_only(
     client: TokenClient, saved: Saved, whose: str
 ) -> None:
     other = saved.stranger if whose == "stranger" else saved.shopper.upper()
-    said = await refused(client, charge(saved, shopperReference=other))
+    reply = await refused(client, charge(saved, shopperReference=other))
 
-    assert (said.status, said.json["errorCode"]) == (422, "800")
-    assert f"Field '{STORED_ID}' is not valid: Contract not found" in said.json["message"]
-    assert saved.shopper.encode() not in said.body
+    assert (reply.status, reply.json["errorCode"]) == (422, "800")
+    assert f"Field '{STORED_ID}' is not valid: Contract not found" in reply.json["message"]
+    assert saved.shopper.encode() not in reply.body
 
 
 async def test_a_token_that_adyen_does_not_know_any_more_is_disabled_without_a_notification(
     client: TokenClient,
 ) -> None:
-    """It was disabled there and its webhook is lost: the answer to the next charge tells."""
+    """Adyen disabled it and the notification was lost: the answer to the next charge shows it."""
     shopper = fresh("shopper")
     token = await client.save(shopper)
     gone = "recurring.token.disabled"
@@ -195,17 +197,19 @@ async def test_a_token_that_adyen_does_not_know_any_more_is_disabled_without_a_n
     assert (first.status, first.json["errorCode"]) == (422, "803")
     assert "save GoPay again" not in first.json["message"]  # Adyen's answer, not ours.
     assert known == ["disabled"]
-    assert "save GoPay again" in again.json["message"]  # By then Kasir knows, and says the cure.
+    assert (
+        "save GoPay again" in again.json["message"]
+    )  # By then Kasir has recorded it, and its error names the cure.
 
 
 @pytest.mark.parametrize("name", ["storedPaymentMethodId", "recurringDetailReference"])
 async def test_a_disabled_token_is_never_charged(
     client: TokenClient, saved: Saved, name: str
 ) -> None:
-    said = await refused(client, charge(saved, paymentMethod={name: saved.disabled}))
+    reply = await refused(client, charge(saved, paymentMethod={name: saved.disabled}))
 
-    assert (said.status, said.json["errorCode"]) == (422, "803")
-    assert "save GoPay again" in said.json["message"]
+    assert (reply.status, reply.json["errorCode"]) == (422, "803")
+    assert "save GoPay again" in reply.json["message"]
 
 
 @pytest.mark.parametrize(
@@ -227,11 +231,11 @@ async def test_a_disabled_token_is_never_charged(
 async def test_one_thing_wrong_with_saving(
     client: TokenClient, changes: dict[str, Any], field: str, cure: str
 ) -> None:
-    said = await refused(client, payment_body(reference=None, **STORE) | changes)
+    reply = await refused(client, payment_body(reference=None, **STORE) | changes)
 
-    assert (said.status, said.json["errorCode"]) == (422, "187")
-    assert f"Field '{field}' is not valid: " in said.json["message"]
-    assert cure in said.json["message"]
+    assert (reply.status, reply.json["errorCode"]) == (422, "187")
+    assert f"Field '{field}' is not valid: " in reply.json["message"]
+    assert cure in reply.json["message"]
 
 
 @pytest.mark.parametrize("length", [3, 256])
@@ -239,9 +243,9 @@ async def test_a_shopper_may_be_named_as_shortly_and_as_long_as_that(
     client: TokenClient, length: int
 ) -> None:
     body = payment_body(reference=fresh("SAVE"), shopperReference="s" * length, **STORE)
-    said = await client.caller.post("/v72/payments", body)
+    reply = await client.caller.post("/v72/payments", body)
 
-    assert (said.status, said.json["resultCode"]) == (200, "RedirectShopper")
+    assert (reply.status, reply.json["resultCode"]) == (200, "RedirectShopper")
 
 
 async def test_a_token_may_come_with_its_type_and_by_its_older_name(
@@ -251,31 +255,31 @@ async def test_a_token_may_come_with_its_type_and_by_its_older_name(
         {"type": "gopay_wallet", "storedPaymentMethodId": saved.token},
         {"recurringDetailReference": saved.token},
     ):
-        said = await client.charge(saved.shopper, saved.token, paymentMethod=method)
+        reply = await client.charge(saved.shopper, saved.token, paymentMethod=method)
 
-        assert (said.status, said.json["resultCode"]) == (200, "Authorised")
+        assert (reply.status, reply.json["resultCode"]) == (200, "Authorised")
 
 
-async def test_what_is_above_adyens_own_limit_is_refused_in_adyens_words(
+async def test_a_charge_above_adyens_own_limit_is_refused_with_adyens_message(
     client: TokenClient, saved: Saved
 ) -> None:
     amount = {"currency": "IDR", "value": 20_000_001}
-    said = await client.charge(saved.shopper, saved.token, amount=amount, reference="ABOVE-1")
+    reply = await client.charge(saved.shopper, saved.token, amount=amount, reference="ABOVE-1")
 
-    assert (said.status, said.json["errorCode"]) == (422, "137")
-    assert is_adyens_error(said)
+    assert (reply.status, reply.json["errorCode"]) == (422, "137")
+    assert is_adyens_error(reply)
     assert (await client.payment("ABOVE-1"))["status"] == "failed"
 
 
-async def test_what_is_above_the_wallets_balance_is_a_refusal_and_no_error(
+async def test_a_charge_above_the_wallets_balance_is_a_refusal_and_no_error(
     client: TokenClient,
 ) -> None:
     shopper, reference = fresh("shopper"), fresh("POOR")
     token = await client.save(shopper)
     await client.twin("PUT", f"wallets/{shopper}", {"balance": 24_999})
-    said = await client.charge(shopper, token, reference=reference)
+    reply = await client.charge(shopper, token, reference=reference)
 
-    assert (said.status, said.json["resultCode"]) == (200, "Refused")
+    assert (reply.status, reply.json["resultCode"]) == (200, "Refused")
     assert (await client.status(reference, "refused"))["captured"] == 0
 
 
@@ -300,7 +304,7 @@ async def test_the_same_key_twice_is_one_charge_and_one_answer(
     assert len(await client.caller.at_the_twin(reference)) == 1
 
 
-async def test_twenty_at_once_with_one_key_are_one_charge(
+async def test_twenty_concurrent_requests_with_one_key_are_one_charge(
     client: TokenClient, saved: Saved
 ) -> None:
     reference = fresh("TWENTY")
@@ -315,43 +319,43 @@ async def test_twenty_at_once_with_one_key_are_one_charge(
     assert len(await client.caller.at_the_twin(reference)) == 1
     assert paid["captured"] == 25_000
     assert (last.status, last.json["resultCode"]) == (200, "Authorised")
-    # Whoever came while the first was on its way was refused, or waited for the same answer.
-    assert {(said.status, said.json.get("errorCode")) for said in answers} <= {
+    # Requests during the first call were refused, or waited for the same answer.
+    assert {(reply.status, reply.json.get("errorCode")) for reply in answers} <= {
         (200, None),
         (409, "704"),
     }
-    assert {said.body for said in answers if said.status == 200} == {last.body}
+    assert {reply.body for reply in answers if reply.status == 200} == {last.body}
 
 
 @pytest.mark.parametrize("code", ["Received", "Pending"])
 @pytest.mark.parametrize(("balance", "status"), [(None, "authorised"), (0, "refused")])
-async def test_an_answer_that_leaves_it_open_is_no_failure_and_the_notification_is_final(
+async def test_a_pending_answer_is_no_failure_and_the_notification_is_final(
     client: TokenClient, code: str, balance: int | None, status: str
 ) -> None:
     shopper, reference = fresh("shopper"), fresh("OPEN")
     token = await client.save(shopper)
     await client.twin("PUT", f"wallets/{shopper}", {"balance": balance})
-    # So long that only the clock of the test ends it.
+    # A delay that only the clock of the test can end.
     await client.twin("PUT", "knobs", {"chargeResult": code, "chargeS": 3600})
     try:
-        said = await client.charge(shopper, token, reference=reference)
+        reply = await client.charge(shopper, token, reference=reference)
         before = await client.payment(reference)
         await client.twin("POST", "clock", {"advance_s": 3600})
         after = await client.status(reference, status)
     finally:
         await client.twin("DELETE", "knobs")
 
-    assert (said.status, said.json["resultCode"]) == (200, code)
-    assert "action" not in said.json
+    assert (reply.status, reply.json["resultCode"]) == (200, code)
+    assert "action" not in reply.json
     assert before["status"] == "pending"
-    assert after["pspReference"] == said.json["pspReference"]
+    assert after["pspReference"] == reply.json["pspReference"]
     assert [fact["source"] for fact in after["facts"]] == ["reply", "notification"]
 
 
 async def test_neither_the_server_nor_the_worker_writes_a_token_in_its_log(
     client: TokenClient, saved: Saved
 ) -> None:
-    """What was charged, refused, disabled and forged above all went through both."""
+    """The charges, refusals and forgeries of the tests above went through both."""
     body = b'{"type":"recurring.token.created","data":"%s"}' % saved.token.encode()
     forged = {"HmacSignature": "forged"}
     await client.caller.call("POST", "/webhooks/adyen/tokens", body, headers=forged)

@@ -15,13 +15,13 @@ CLASSIC = "/pal/servlet/Recurring/v68"
 
 
 async def charged(client: TokenClient, shopper: str, token: str) -> tuple[int, str]:
-    """Try to charge; give the status and the result or the error's code."""
-    said = await client.charge(shopper, token)
-    return said.status, said.json.get("resultCode") or said.json["errorCode"]
+    """Try to charge; return the status and the result code or the error code."""
+    reply = await client.charge(shopper, token)
+    return reply.status, reply.json.get("resultCode") or reply.json["errorCode"]
 
 
 async def from_adyen(client: TokenClient, shopper: str) -> Any:
-    """The same list, asked of the twin itself."""
+    """The same list, from the twin."""
     url = f"{client.caller.system.twin_url}{CHECKOUT}"
     query = {"merchantAccount": "TwinMerchant", "shopperReference": shopper}
     key = {"X-API-Key": client.caller.system.environment["ADYEN_API_KEY"]}
@@ -61,9 +61,9 @@ async def test_saved_wallets_are_in_the_list_of_payment_methods(client: TokenCli
         "channel": "Web",
         "shopperReference": shopper,
     }
-    said = await client.caller.post("/v72/paymentMethods", asked)
+    reply = await client.caller.post("/v72/paymentMethods", asked)
 
-    (row,) = said.json["storedPaymentMethods"]
+    (row,) = reply.json["storedPaymentMethods"]
     assert (row["id"], row["supportedRecurringProcessingModels"]) == (token, ["CardOnFile"])
 
 
@@ -71,7 +71,7 @@ async def test_a_removal_is_204_and_final_at_once(client: TokenClient) -> None:
     shopper = fresh("shopper")
     token = await client.save(shopper)
     removed = await client.stored(shopper, token, method="DELETE")
-    # At once: without waiting for the notification of it.
+    # At once, without waiting for the notification.
     known = await client.known(shopper)
     after = await charged(client, shopper, token)
     again = await client.stored(shopper, token, method="DELETE")
@@ -84,7 +84,7 @@ async def test_a_removal_is_204_and_final_at_once(client: TokenClient) -> None:
     assert left.json["storedPaymentMethods"] == []
 
 
-async def test_nobody_removes_what_is_anothers(client: TokenClient) -> None:
+async def test_a_shopper_cannot_remove_the_token_of_another(client: TokenClient) -> None:
     shopper, stranger = fresh("shopper"), fresh("stranger")
     token = await client.save(shopper)
     await client.save(stranger)
@@ -101,9 +101,9 @@ async def test_the_classic_disable_of_one_leaves_the_other(client: TokenClient) 
     shopper = fresh("shopper")
     first = await client.save(shopper)
     second = await client.save(shopper, account="6281100000002")
-    said = await client.classic("disable", shopper, recurringDetailReference=first)
+    reply = await client.classic("disable", shopper, recurringDetailReference=first)
 
-    assert (said.status, said.json) == (200, {"response": "[detail-successfully-disabled]"})
+    assert (reply.status, reply.json) == (200, {"response": "[detail-successfully-disabled]"})
     assert sorted((await client.known(shopper)).values()) == ["active", "disabled"]
     assert await charged(client, shopper, first) == (422, "803")
     assert await charged(client, shopper, second) == (200, "Authorised")
@@ -118,9 +118,9 @@ async def test_the_trap_of_the_classic_disable_without_a_detail_all_are_gone(
         await client.save(shopper, account="6281100000003"),
     ]
     untouched = await client.save(other)
-    said = await client.classic("disable", shopper)
+    reply = await client.classic("disable", shopper)
 
-    assert (said.status, said.json) == (200, {"response": "[all-details-successfully-disabled]"})
+    assert (reply.status, reply.json) == (200, {"response": "[all-details-successfully-disabled]"})
     assert list((await client.known(shopper)).values()) == ["disabled", "disabled"]
     assert [await charged(client, shopper, token) for token in tokens] == [(422, "803")] * 2
     assert await charged(client, other, untouched) == (200, "Authorised")
@@ -139,7 +139,7 @@ async def test_removing_one_use_of_a_token_leaves_the_other_use(client: TokenCli
     assert (left, gone) == (["active"], ["disabled"])
 
 
-#: What is wrong with who asks, and the answer: status, code, a field that it names.
+#: The fields of the shopper, and the answer: status, code, the field that it names.
 WRONG: dict[str, tuple[dict[str, str], int, str, str]] = {
     "nobody": ({}, 422, "187", "shopperReference"),
     "a short name": ({"shopperReference": "ab"}, 422, "187", "shopperReference"),
@@ -153,21 +153,21 @@ WRONG: dict[str, tuple[dict[str, str], int, str, str]] = {
 
 
 @pytest.mark.parametrize(("asked", "status", "code", "field"), WRONG.values(), ids=WRONG)
-async def test_a_list_or_a_removal_for_nobody_is_refused(
+async def test_a_list_or_a_removal_without_a_shopper_is_refused(
     client: TokenClient, asked: dict[str, str], status: int, code: str, field: str
 ) -> None:
     answers = [await call(client, *where, asked) for where in WHERE]
 
-    assert all(is_adyens_error(said) for said in answers)
-    assert {(said.status, said.json["errorCode"]) for said in answers} == {(status, code)}
-    assert all(f"Field '{field}' is not valid: " in said.json["message"] for said in answers)
+    assert all(is_adyens_error(reply) for reply in answers)
+    assert {(reply.status, reply.json["errorCode"]) for reply in answers} == {(status, code)}
+    assert all(f"Field '{field}' is not valid: " in reply.json["message"] for reply in answers)
 
 
 async def test_a_classic_call_that_is_no_object_is_refused(client: TokenClient) -> None:
     for body in (b"", b"[]", b"{"):
-        said = await client.caller.call("POST", f"{CLASSIC}/disable", body)
+        reply = await client.caller.call("POST", f"{CLASSIC}/disable", body)
 
-        assert (said.status, said.json["errorCode"]) == (400, "702")
+        assert (reply.status, reply.json["errorCode"]) == (400, "702")
 
 
 @pytest.mark.parametrize("key", [None, "wrong"])
@@ -177,7 +177,7 @@ async def test_without_a_key_nothing_is_listed_or_removed(
     asked = {"shopperReference": "shopper-1"}
     answers = [await call(client, *where, asked, key=key) for where in WHERE]
 
-    assert {(said.status, said.json["errorCode"]) for said in answers} == {(401, "000")}
+    assert {(reply.status, reply.json["errorCode"]) for reply in answers} == {(401, "000")}
 
 
 WHERE = [
@@ -192,7 +192,7 @@ WHERE = [
 async def call(
     client: TokenClient, method: str, path: str, asked: dict[str, str], key: str | None = ""
 ) -> Said:
-    """Ask by query or by body, as the call has it."""
+    """Send the fields as a query or as a body, as the call requires."""
     if method == "POST":
         return await client.caller.call(method, path, asked, api_key=key)
     return await client.caller.call(method, f"{path}?{urlencode(asked)}", api_key=key)

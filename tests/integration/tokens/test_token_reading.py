@@ -32,7 +32,7 @@ async def test_many_readers_of_many_notifications_make_one_token_each(app: Token
                 wallet.authorisation(minute),
                 wallet.webhook("alreadyExisting", minute, eventId=f"AGAIN{minute}"),
             )
-    # Few at a time, so that no reader takes all and each meets the others at every token.
+    # Small batches: no reader takes all, and the readers compete for every token.
     readers = [replace(app.kasir.reader, batch_max=3) for _ in range(8)]
     counts = await asyncio.gather(*(reader.read_all() for reader in readers))
 
@@ -41,9 +41,9 @@ async def test_many_readers_of_many_notifications_make_one_token_each(app: Token
         token = await app.token(wallet)
         assert (token.name.stored_id, token.is_active) == (wallet.token, True)
         assert await app.event_types(wallet) == [CREATED]
-    # Per story: one created, one authorisation (both came thrice), three that it exists already.
+    # Per wallet: one created, one authorisation (each sent three times), three alreadyExisting.
     assert await app.facts() == 6 * 5
-    # The authorisations are of payments nobody here asked for; their tokens count all the same.
+    # The authorisations are of payments that Kasir did not create; their tokens count all the same.
     assert await app.states() == {"read": 6 * 6, "foreign": 6 * 3}
 
 
@@ -132,7 +132,7 @@ async def test_an_unknown_type_is_kept_and_shown(app: TokenApp) -> None:
 @pytest.mark.parametrize(
     "change", [{"createdAt": "yesterday"}, {"shopperReference": ""}, {"storedPaymentMethodId": ""}]
 )
-async def test_one_that_cannot_be_read_is_held_and_the_others_are_not(
+async def test_an_unreadable_notification_is_held_and_the_others_are_not(
     app: TokenApp, change: dict[str, str]
 ) -> None:
     wallet, other = a_wallet(), a_wallet()
@@ -185,7 +185,9 @@ async def test_a_token_outlives_the_first_payments_refund(app: TokenApp) -> None
     assert await app.event_types(wallet) == [CREATED]
 
 
-async def test_a_disabling_is_final_until_the_wallet_is_saved_anew(app: TokenApp) -> None:
+async def test_a_disabled_token_stays_disabled_until_the_wallet_is_saved_again(
+    app: TokenApp,
+) -> None:
     wallet = a_wallet()
     states = []
     for body in (
@@ -208,20 +210,20 @@ async def test_what_the_shop_removes_stays_removed_though_adyens_clock_is_ahead(
     wallet = a_wallet()
     await app.post_and_read(wallet.webhook("created", 10))
     token = await app.token(wallet)
-    # Noon by our clock, ten minutes past it by the one that dated the making.
+    # It is noon by our clock. Adyen's clock was ten minutes ahead when it created the token.
     removed = TokenFact(key="removed", says=TokenSays.DISABLED, source=BY_SHOP, at=NOON)
     await app.kasir.tokens.record([TokenReport(name=token.name, method="", fact=removed)])
     after = (await app.token(wallet)).summary.state
     await app.post_and_read(
         wallet.webhook("created", 10), wallet.webhook("alreadyExisting", 11, eventId="NEW")
     )
-    saved_anew = (await app.token(wallet)).summary.state
+    saved_again = (await app.token(wallet)).summary.state
 
-    assert (after, saved_anew) == ("disabled", "active")
+    assert (after, saved_again) == ("disabled", "active")
 
 
-async def hear(app: TokenApp, wallet: SavedWallet, step: str) -> None:
-    """One thing that may be heard of a payment that saves a wallet."""
+async def deliver_step(app: TokenApp, wallet: SavedWallet, step: str) -> None:
+    """Deliver one report of a payment that saves a wallet."""
     match step:
         case "reply":
             await app.record_reply(await app.question(wallet))
@@ -255,7 +257,7 @@ async def test_any_order_and_repetition_gives_one_token_and_the_same_events(app:
         await app.open_payment(wallet)
     for number in range(len(STEPS) + 4):
         for wallet, steps in orders.items():
-            await hear(app, wallet, steps[number])
+            await deliver_step(app, wallet, steps[number])
         await app.kasir.reader.read_all()
 
     for wallet, steps in orders.items():
@@ -268,7 +270,7 @@ async def test_any_order_and_repetition_gives_one_token_and_the_same_events(app:
         ), steps
         assert (token.model, token.method) == ("Subscription", "gopay_wallet"), steps
         assert sorted(event["type"] for event in events) == [CREATED, DISABLED, UPDATED], steps
-        # In whatever order the two came, the last one shows the token as it is.
+        # Whatever their order, the last event shows the current state of the token.
         assert events[0]["type"] == CREATED, steps
         assert events[-1]["data"]["state"] == "disabled", steps
     assert await app.facts() == len(orders) * len(STEPS[2:])

@@ -1,4 +1,4 @@
-"""Tokens are encrypted wherever they are kept, and the key can be replaced."""
+"""Tokens are encrypted wherever they are stored, and the key can be replaced."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from kasir.ids import PaymentId
 from kasir.shop_events.shapes import shown_token
 
 NEWER = "another-key-that-seals-what-is-kept-here"
-#: Where the shop's own words stand in the clear, because payments are found by them.
+#: Columns with the shop's own texts, unencrypted, because payments are found by them.
 INDEXES = {"payment", "payment_link"}
 
 
 async def found_in(app: TokenApp, words: str) -> set[str]:
-    """The tables in which anything stands in the clear, as text or as bytes."""
+    """The tables that have any of these unencrypted, as text or as bytes."""
     rows = await app.kasir.pool.fetch(
         "SELECT table_name FROM information_schema.tables"
         " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
@@ -43,7 +43,7 @@ async def test_no_token_no_wallet_and_no_notice_is_kept_in_the_clear(app: TokenA
         wallet.authorisation(1),
         wallet.contract(3),
         wallet.webhook("updated", 4, eventId="CHANGE"),
-        # Each of those that are kept without being understood, too.
+        # Also the notifications that are stored although they cannot be read.
         wallet.webhook("created", 5, createdAt="yesterday"),
         wallet.webhook("merged", 6),
         wallet.webhook("created", 7, merchantAccount="Another"),
@@ -71,7 +71,7 @@ async def test_no_token_no_wallet_and_no_notice_is_kept_in_the_clear(app: TokenA
     assert await found_in(app, wallet.token) == set()
     assert await found_in(app, f"62{wallet.psp_reference}") == set()
     assert await found_in(app, wallet.reference) <= INDEXES
-    # The search finds what does stand in the clear.
+    # The search finds unencrypted text.
     assert await found_in(app, wallet.shopper) >= {"token", "payment"}
     assert "notice" in await found_in(app, wallet.psp_reference)
 

@@ -21,7 +21,7 @@ PATH = "/webhooks/adyen/tokens"
 
 
 def key_of(client: TokenClient) -> str:
-    """The key that the system expects token notifications to be sealed with."""
+    """The key that must sign token notifications."""
     return client.caller.system.environment["ADYEN_TOKEN_HMAC_KEY"]
 
 
@@ -40,10 +40,10 @@ async def test_a_notification_is_accepted_under_its_header_in_any_case(
     wallet = a_wallet()
     body = wallet.webhook("created", 1)
     headers = {name: signing.sign_bytes(body, key_of(client)), "Protocol": "HmacSHA256"}
-    said = await deliver(client, body, headers)
+    reply = await deliver(client, body, headers)
     await until_known(client, wallet)
 
-    assert (said.status, said.body) == (202, b"[accepted]")
+    assert (reply.status, reply.body) == (202, b"[accepted]")
 
 
 async def test_the_same_twice_is_accepted_twice_and_is_one_token(client: TokenClient) -> None:
@@ -53,36 +53,38 @@ async def test_the_same_twice_is_accepted_twice_and_is_one_token(client: TokenCl
     answers = [await deliver(client, body, headers) for _ in range(3)]
     await until_known(client, wallet)
 
-    assert [said.status for said in answers] == [202] * 3
+    assert [reply.status for reply in answers] == [202] * 3
     assert list((await client.known(wallet.shopper)).values()) == ["active"]
 
 
-async def test_what_is_not_authentic_is_401_and_has_no_effect(client: TokenClient) -> None:
+async def test_a_notification_that_is_not_authentic_is_401_and_has_no_effect(
+    client: TokenClient,
+) -> None:
     wallet, later = a_wallet(), a_wallet()
     body = wallet.webhook("created", 1)
     reserialised = json.dumps(json.loads(body), indent=1).encode()
     standard_key = client.caller.system.environment["ADYEN_HMAC_KEY"]
     of_standard = signing.sign_bytes(body, standard_key)
-    seal = signing.sign_bytes(body, key_of(client))
+    signature = signing.sign_bytes(body, key_of(client))
     forged = [
         await deliver(client, body, {}),
         await deliver(client, body, {"HmacSignature": ""}),
         await deliver(client, body, {"HmacSignature": "forged"}),
-        # The standard webhook has a key of its own, and it is not this one.
+        # The standard webhook has another key.
         await deliver(client, body, {"HmacSignature": of_standard}),
-        await deliver(client, body, {"X-HmacSignature": seal}),
-        await deliver(client, body + b" ", {"HmacSignature": seal}),
-        await deliver(client, reserialised, {"HmacSignature": seal}),
+        await deliver(client, body, {"X-HmacSignature": signature}),
+        await deliver(client, body + b" ", {"HmacSignature": signature}),
+        await deliver(client, reserialised, {"HmacSignature": signature}),
         await deliver(
-            client, body.replace(wallet.shopper.encode(), b"me"), {"HmacSignature": seal}
+            client, body.replace(wallet.shopper.encode(), b"me"), {"HmacSignature": signature}
         ),
     ]
-    # A good one is read after them: by then they would have been, too.
+    # A valid notification is read last: the others would have been read before it.
     good = later.webhook("created", 1)
     await deliver(client, good, {"HmacSignature": signing.sign_bytes(good, key_of(client))})
     await until_known(client, later)
 
-    assert {(said.status, said.body) for said in forged} == {(401, b"no valid HMAC signature")}
+    assert {(reply.status, reply.body) for reply in forged} == {(401, b"no valid HMAC signature")}
     assert await client.known(wallet.shopper) == {}
     assert await client.known("me") == {}
 
@@ -90,23 +92,23 @@ async def test_what_is_not_authentic_is_401_and_has_no_effect(client: TokenClien
 async def test_a_signed_body_that_cannot_be_read_is_kept(client: TokenClient) -> None:
     for body in (b"", b"null", b"[]", b"{", b"\xff", b'{"type":7}'):
         headers = {"HmacSignature": signing.sign_bytes(body, key_of(client))}
-        said = await deliver(client, body, headers)
+        reply = await deliver(client, body, headers)
 
-        assert (said.status, said.body) == (202, b"[accepted]"), body
+        assert (reply.status, reply.body) == (202, b"[accepted]"), body
 
 
 async def test_an_unknown_type_is_accepted(client: TokenClient) -> None:
     body = a_wallet().webhook("merged", 1)
-    said = await deliver(client, body, {"HmacSignature": signing.sign_bytes(body, key_of(client))})
+    reply = await deliver(client, body, {"HmacSignature": signing.sign_bytes(body, key_of(client))})
 
-    assert (said.status, said.body) == (202, b"[accepted]")
+    assert (reply.status, reply.body) == (202, b"[accepted]")
 
 
 async def test_a_body_over_the_limit_is_413(client: TokenClient) -> None:
     body = b'{"type":"' + b"x" * 600_000 + b'"}'
-    said = await deliver(client, body, {"HmacSignature": signing.sign_bytes(body, key_of(client))})
+    reply = await deliver(client, body, {"HmacSignature": signing.sign_bytes(body, key_of(client))})
 
-    assert said.status == 413
+    assert reply.status == 413
 
 
 async def test_notifications_are_posted(client: TokenClient) -> None:

@@ -26,7 +26,7 @@ TOKEN: Final = "TOKENTOKENTOKEN1"
 
 @dataclass
 class Adyen:
-    """Adyen, which lists what the test says and authorises every charge."""
+    """A fake Adyen that lists the tokens a test sets and authorises every charge."""
 
     fake_server: FakeServer
     kasir: Parts
@@ -34,7 +34,7 @@ class Adyen:
     answers: bool = True
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer as the test wants."""
+        """Answer a call."""
         if request.method == "GET" and not self.answers:
             return web.Response(status=502, body=b"<html>")
         if request.method == "GET":
@@ -44,21 +44,21 @@ class Adyen:
 
     @property
     def calls(self) -> list[str]:
-        """What was asked of it, by method."""
+        """The HTTP methods of the calls."""
         return [asked.split(" ")[0] for asked, _, _ in self.fake_server.asked]
 
-    async def names_it_beside_the_seal(self, **changes: Any) -> None:
-        """AUTHORISATION, whose additional data no seal covers: anybody may have written them."""
+    async def report_outside_the_signature(self, **changes: Any) -> None:
+        """AUTHORISATION: its signature does not cover the additional data, which can be forged."""
         extra = {
             "tokenization.storedPaymentMethodId": TOKEN,
             "tokenization.shopperReference": SHOPPER,
             "tokenization.store.operationType": "created",
         }
-        await self._posts(notification_item(additionalData=extra, **changes))
+        await self._post(notification_item(additionalData=extra, **changes))
 
-    async def tells_of_a_contract(self) -> None:
-        """RECURRING_CONTRACT: the token is sealed, its shopper is not."""
-        await self._posts(
+    async def report_contract(self) -> None:
+        """RECURRING_CONTRACT: the signature covers the token, but not its shopper."""
+        await self._post(
             notification_item(
                 eventCode="RECURRING_CONTRACT",
                 pspReference=TOKEN,
@@ -67,21 +67,21 @@ class Adyen:
             )
         )
 
-    async def tells_of_it_by_the_token_webhook(self) -> None:
-        """The token webhook, which is sealed whole."""
+    async def report_by_token_webhook(self) -> None:
+        """The token webhook: the signature covers the whole body."""
         data = {
             "merchantAccount": "TwinMerchant",
             "shopperReference": SHOPPER,
             "storedPaymentMethodId": TOKEN,
             "type": "gopay_wallet",
         }
-        said = {
+        fields = {
             "type": "recurring.token.created",
             "eventId": "PSP-FIRST",
             "createdAt": "2026-11-23T10:00:00Z",
             "data": data,
         }
-        body, key = json.dumps(said).encode(), key_from_hex(OTHER_KEY)
+        body, key = json.dumps(fields).encode(), key_from_hex(OTHER_KEY)
         await receive_token(
             body,
             signature=sign(body, key),
@@ -91,7 +91,7 @@ class Adyen:
         )
         await self.kasir.reader.read_all()
 
-    async def _posts(self, item: dict[str, Any]) -> None:
+    async def _post(self, item: dict[str, Any]) -> None:
         await receive(
             envelope(item),
             is_form=False,
@@ -116,7 +116,7 @@ async def adyen(fresh_database: str) -> AsyncIterator[Adyen]:
 
 
 async def charge(kasir: Parts, key: str = "charge-1") -> tuple[int, Mapping[str, Any], str]:
-    """Charge the one token; the answer, and how the payment stands."""
+    """Charge the only token; return the status, the answer and the payment's status."""
     (token,) = await kasir.tokens.of(SHOPPER)
     answer, payment_id = await kasir_of(kasir).charge(
         token,
@@ -130,15 +130,15 @@ async def charge(kasir: Parts, key: str = "charge-1") -> tuple[int, Mapping[str,
     return answer.status, answer.json(), payment.status
 
 
-@pytest.mark.parametrize("way", ["names_it_beside_the_seal", "tells_of_a_contract"])
+@pytest.mark.parametrize("way", ["report_outside_the_signature", "report_contract"])
 async def test_a_token_that_adyen_does_not_list_is_not_charged(adyen: Adyen, way: str) -> None:
     await getattr(adyen, way)()
     with capture_logs() as logs:
-        status, said, stands = await charge(adyen.kasir)
+        status, answer, payment_status = await charge(adyen.kasir)
     (token,) = await adyen.kasir.tokens.of(SHOPPER)
 
     assert adyen.calls == ["GET"]
-    assert (status, said["errorCode"], stands) == (422, "803", "failed")
+    assert (status, answer["errorCode"], payment_status) == (422, "803", "failed")
     assert token.is_active is False
     assert [(one["event"], one["token"]) for one in logs] == [
         ("a token is not on Adyen's list", token.id)
@@ -146,7 +146,7 @@ async def test_a_token_that_adyen_does_not_list_is_not_charged(adyen: Adyen, way
     assert TOKEN not in repr(logs)
 
 
-@pytest.mark.parametrize("way", ["names_it_beside_the_seal", "tells_of_a_contract"])
+@pytest.mark.parametrize("way", ["report_outside_the_signature", "report_contract"])
 async def test_one_that_adyen_lists_is_looked_up_once_and_charged(adyen: Adyen, way: str) -> None:
     await getattr(adyen, way)()
     adyen.listed = [TOKEN]
@@ -158,8 +158,8 @@ async def test_one_that_adyen_lists_is_looked_up_once_and_charged(adyen: Adyen, 
 
 
 async def test_a_token_from_the_token_webhook_is_charged_without_a_check(adyen: Adyen) -> None:
-    await adyen.names_it_beside_the_seal()
-    await adyen.tells_of_it_by_the_token_webhook()
+    await adyen.report_outside_the_signature()
+    await adyen.report_by_token_webhook()
     status, _, _ = await charge(adyen.kasir)
 
     assert (adyen.calls, status) == (["POST"], 200)
@@ -168,16 +168,16 @@ async def test_a_token_from_the_token_webhook_is_charged_without_a_check(adyen: 
 async def test_while_adyen_shows_no_list_nothing_is_sent_and_it_is_asked_for_again(
     adyen: Adyen,
 ) -> None:
-    await adyen.names_it_beside_the_seal()
+    await adyen.report_outside_the_signature()
     adyen.answers = False
     with capture_logs() as logs:
-        status, said, stands = await charge(adyen.kasir)
+        status, answer, payment_status = await charge(adyen.kasir)
     calls = [*adyen.calls]
     adyen.answers, adyen.listed = True, [TOKEN]
     again = await charge(adyen.kasir)
 
     assert set(calls) == {"GET"}
-    assert (status, said["errorCode"], stands) == (503, "703", "unknown")
+    assert (status, answer["errorCode"], payment_status) == (503, "703", "unknown")
     assert [one["event"] for one in logs] == ["a token could not be checked"]
     assert (again[0], again[1]["resultCode"]) == (200, "Authorised")
     assert adyen.calls.count("POST") == 1
@@ -186,26 +186,26 @@ async def test_while_adyen_shows_no_list_nothing_is_sent_and_it_is_asked_for_aga
 async def test_what_may_have_been_sent_before_is_not_written_off_for_its_token(
     adyen: Adyen,
 ) -> None:
-    await adyen.names_it_beside_the_seal()
+    await adyen.report_outside_the_signature()
     adyen.answers = False
     await charge(adyen.kasir)
     adyen.answers = True
-    status, _, stands = await charge(adyen.kasir)
+    status, _, payment_status = await charge(adyen.kasir)
 
-    assert (status, stands) == (503, "unknown")
+    assert (status, payment_status) == (503, "unknown")
     assert "POST" not in adyen.calls
 
 
 async def test_unsigned_fields_do_not_bring_back_a_token_that_was_removed(adyen: Adyen) -> None:
-    await adyen.tells_of_it_by_the_token_webhook()
+    await adyen.report_by_token_webhook()
     adyen.fake_server.handler = _removed
     asked = {"shopperReference": SHOPPER, "merchantAccount": "TwinMerchant"}
     await adyen.kasir.stored.remove(TOKEN, asked, 72)
     adyen.fake_server.handler, adyen.fake_server.asked = adyen.answer, []
-    await adyen.names_it_beside_the_seal(eventDate="2099-01-01T00:00:00Z")
-    status, said, _ = await charge(adyen.kasir)
+    await adyen.report_outside_the_signature(eventDate="2099-01-01T00:00:00Z")
+    status, answer, _ = await charge(adyen.kasir)
 
-    assert (adyen.calls, status, said["errorCode"]) == (["GET"], 422, "803")
+    assert (adyen.calls, status, answer["errorCode"]) == (["GET"], 422, "803")
 
 
 async def _removed(_: web.Request) -> web.StreamResponse:

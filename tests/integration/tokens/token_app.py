@@ -51,7 +51,7 @@ class SavedWallet:
     payment_id: PaymentId
 
     def webhook(self, kind: str, minute: int, **changes: Any) -> bytes:
-        """A token notification; `data` is changed, and so is what stands around it."""
+        """A token notification; `changes` replace fields of `data` or of the envelope."""
         data = {
             "merchantAccount": ACCOUNT,
             "storedPaymentMethodId": self.token,
@@ -81,7 +81,7 @@ class SavedWallet:
         return self._item(**fields | changes)
 
     def contract(self, minute: int, **changes: Any) -> bytes:
-        """The older way of telling of a token."""
+        """The older notification of a token."""
         fields = {
             "eventCode": "RECURRING_CONTRACT",
             "pspReference": self.token,
@@ -99,7 +99,7 @@ class SavedWallet:
         return self._item(**fields | changes)
 
     def refund(self, minute: int) -> bytes:
-        """The whole sum went back."""
+        """A full refund."""
         return self._item(
             eventCode="REFUND",
             pspReference=f"{self.psp_reference[:-2]}RF",
@@ -113,7 +113,7 @@ class SavedWallet:
 
 
 def a_wallet() -> SavedWallet:
-    """One that nobody has heard of yet."""
+    """A wallet that no notification has reported yet."""
     mark = secrets.token_hex(7).upper()
     return SavedWallet(
         shopper=f"shopper-{mark}",
@@ -125,18 +125,18 @@ def a_wallet() -> SavedWallet:
 
 
 def at(minute: int) -> datetime:
-    """So many minutes after noon."""
+    """This number of minutes after noon."""
     return NOON + timedelta(minutes=minute)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenApp:
-    """Posts notifications to Kasir, and gives what it made of them."""
+    """Posts notifications to Kasir and returns the stored results."""
 
     kasir: Parts
 
     async def clear(self) -> None:
-        """Empty every table of ours, and leave the schema and the job engine's own."""
+        """Empty every table of Kasir; keep the schema and the job engine's tables."""
         rows = await self.kasir.pool.fetch(
             "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'"
             " AND tablename <> 'migration' AND tablename NOT LIKE 'pgqueuer%'"
@@ -145,7 +145,7 @@ class TokenApp:
         await self.kasir.pool.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
 
     async def post(self, *bodies: bytes) -> None:
-        """Post notifications, of either kind, each with its seal."""
+        """Post notifications of both kinds, each with its signature."""
         for body in bodies:
             if b"notificationItems" in body:
                 await receive(
@@ -165,17 +165,17 @@ class TokenApp:
                 )
 
     async def post_and_read(self, *bodies: bytes) -> None:
-        """Post notifications and read each before the next comes."""
+        """Post notifications; read each before the next one is posted."""
         for body in bodies:
             await self.post(body)
             await self.kasir.reader.read_all()
 
     async def open_payment(self, wallet: SavedWallet, model: str = "Subscription") -> Question:
-        """Write down that a wallet is to be saved, as `/payments` does before it asks."""
+        """Store a payment that saves a wallet, as `/payments` does before it asks."""
         return await self._open(wallet, model, storePaymentMethod=True)
 
     async def open_charge(self, wallet: SavedWallet) -> Question:
-        """Write down that a saved wallet is to be charged."""
+        """Store a charge of a saved wallet."""
         stored = {"storedPaymentMethodId": wallet.token}
         return await self._open(wallet, "Subscription", paymentMethod=stored)
 
@@ -198,38 +198,38 @@ class TokenApp:
         return question
 
     async def replay(self, notice_id: int) -> None:
-        """Have a held notice read anew, as the operator does."""
+        """Replay a held notice, as the operator does."""
         assert await replay(self.kasir.pool, [notice_id], enqueue_reading) == [notice_id]
         await self.kasir.reader.read_all()
 
     async def question(self, wallet: SavedWallet) -> Question:
-        """The call that asked for it."""
+        """The question that asked for the payment."""
         found, _ = await self.kasir.payments.question(payment_key(wallet.payment_id))
         return found
 
     async def record_reply(self, question: Question) -> None:
-        """Hear Adyen's answer to `/payments`."""
-        said = {"resultCode": "RedirectShopper", "action": {"type": "redirect"}}
-        await self._record(question, said)
+        """Record Adyen's answer to `/payments`."""
+        fields = {"resultCode": "RedirectShopper", "action": {"type": "redirect"}}
+        await self._record(question, fields)
 
     async def record_details(self, wallet: SavedWallet) -> None:
-        """Ask what became of it and hear that it is paid; the second time, hear it again."""
+        """Record the answer to `/payments/details` that it is paid."""
         body = {"details": {"redirectResult": wallet.reference}}
         key = details_key(wallet.reference)
         question = self._question(wallet, key, Kind.DETAILS, body)
         await self.kasir.payments.open_question(question)
-        said = {
+        fields = {
             "resultCode": "Authorised",
             "pspReference": wallet.psp_reference,
             "merchantReference": wallet.reference,
             "amount": {"currency": "IDR", "value": 25_000},
             "additionalData": {"tokenization.storedPaymentMethodId": wallet.token},
         }
-        await self._record(question, said)
+        await self._record(question, fields)
 
-    async def _record(self, question: Question, said: Mapping[str, Any]) -> None:
-        heard = of_reply(question, Answer(200, msgspec.json.encode(said)), at(1))
-        await self.kasir.payments.record(question, heard, None)
+    async def _record(self, question: Question, fields: Mapping[str, Any]) -> None:
+        result = of_reply(question, Answer(200, msgspec.json.encode(fields)), at(1))
+        await self.kasir.payments.record(question, result, None)
 
     def _question(
         self, wallet: SavedWallet, key: str, kind: Kind, body: Mapping[str, Any]
@@ -247,7 +247,7 @@ class TokenApp:
         )
 
     async def token(self, wallet: SavedWallet) -> Token:
-        """The one token of a story's shopper."""
+        """The only token of a wallet's shopper."""
         (found,) = await self.kasir.tokens.of(wallet.shopper)
         return found
 
@@ -262,14 +262,14 @@ class TokenApp:
         ]
 
     async def event_types(self, wallet: SavedWallet) -> list[str]:
-        """The types of those."""
+        """The types of these events."""
         return [event["type"] for event in await self.events(wallet)]
 
     async def states(self) -> dict[str, int]:
-        """How many notices stand in each state."""
+        """The number of notices in each state."""
         rows = await self.kasir.pool.fetch("SELECT state, count(*) FROM notice GROUP BY state")
         return {row["state"]: row["count"] for row in rows}
 
     async def facts(self) -> int:
-        """How many facts of tokens are kept."""
+        """The number of stored facts of tokens."""
         return int(await self.kasir.pool.fetchval("SELECT count(*) FROM token_fact"))

@@ -13,27 +13,27 @@ from kasir.demo.client import until
 from raw_http import Caller, Said
 from twin_fixtures import charge_body, payment_body
 
-#: After this long the twin has sent the notification of a token.
+#: After this time the twin has sent the notification of a token.
 SETTLED_S: Final = 11
 
 
 @dataclass(frozen=True, slots=True)
 class TokenClient:
-    """One who calls the system about saved wallets."""
+    """A client that saves, charges and lists wallets."""
 
     caller: Caller
 
     async def twin(self, method: str, path: str, body: Any = None) -> Any:
-        """Make one of the twin's control calls."""
+        """Call a control of the twin."""
         url = f"{self.caller.system.twin_url}/twin/{path}"
         async with self.caller.http.request(method, url, json=body) as response:
             assert response.status == 200, await response.text()
             return await response.json()
 
     async def save(self, shopper: str, model: str = "Subscription", account: str = "") -> str:
-        """Have a shopper pay once and let the wallet be saved; Kasir knows the token then."""
+        """Have a shopper pay once and save the wallet; wait until Kasir has the token."""
         reference, before = fresh("FIRST"), len(await self.known(shopper))
-        said = await self.caller.post(
+        reply = await self.caller.post(
             "/v72/payments",
             payment_body(
                 reference=reference,
@@ -42,7 +42,7 @@ class TokenClient:
                 recurringProcessingModel=model,
             ),
         )
-        url = said.json["action"]["url"]
+        url = reply.json["action"]["url"]
         order = {"url": url, "do": "approve"} | ({"account": account} if account else {})
         wallet = await self.twin("POST", "wallet", order)
         result = parse_qs(urlsplit(wallet["location"]).query)["redirectResult"][0]
@@ -54,7 +54,7 @@ class TokenClient:
         return token
 
     async def known(self, shopper: str) -> dict[str, str]:
-        """What Kasir knows of a shopper's tokens: Kasir's names for them, and their states."""
+        """A shopper's tokens in Kasir: their ids and states."""
         connection = await asyncpg.connect(self.caller.system.environment["KASIR_DATABASE_URL"])
         try:
             rows = await connection.fetch(
@@ -73,7 +73,7 @@ class TokenClient:
         key: str | None = None,
         **changes: Any,
     ) -> Said:
-        """Charge a token with just what Adyen's GoPay page names."""
+        """Charge a token with only the fields of Adyen's GoPay page."""
         named = {"shopperReference": shopper, "reference": fresh("CHARGE")}
         body = charge_body(token, model, **named | changes)
         return await self.caller.post("/v72/payments", body, key=key)
@@ -85,7 +85,7 @@ class TokenClient:
         return found
 
     async def status(self, reference: str, wanted: str) -> dict[str, Any]:
-        """Wait until a payment stands where it should; give it."""
+        """Wait until a payment has the expected status; return it."""
         return await until(
             lambda: self.payment(reference),
             lambda found: found.get("status") == wanted,
@@ -107,5 +107,5 @@ class TokenClient:
 
 
 def fresh(name: str) -> str:
-    """A name that nothing else has."""
+    """A unique name."""
     return f"{name}-{secrets.token_hex(6)}"

@@ -127,7 +127,7 @@ async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: Journey
         pytest.param({"additionalData": None}, id="no additional data"),
     ],
 )
-async def test_what_is_not_authentic_is_401_and_has_no_effect(
+async def test_a_notification_that_is_not_authentic_is_401_and_has_no_effect(
     caller: Caller, change: dict[str, Any]
 ) -> None:
     reference = await new_payment(caller)

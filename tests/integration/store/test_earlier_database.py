@@ -1,18 +1,18 @@
-"""A database that an earlier Kasir filled is opened by this one: nothing is lost, and work goes on.
+"""This Kasir opens a database that an earlier Kasir filled: it loses nothing, and work continues.
 
 The three files in `data/` were made by the code of commit af3a909. A script started an embedded
 PostgreSQL, `adyen-twin serve --state`, `kasir serve` and `kasir worker`, and called them through
 the demo's HTTP client for 32 days of the twin's clock: payments of every status, captures, refunds,
 disputes, payment links, tokens, subscriptions, notifications of other payments. Then it stopped the
-worker, moved the clock past the end of a subscription's period, looked once for due work (which
-fills the job queue), removed the bodies of the first day's notices and the events delivered in the
-first hour, as the worker does with old ones, and wrote:
+worker and moved the clock past the end of a subscription's period. It looked once for due work,
+which fills the job queue. It removed the bodies of the first day's notices and the events delivered
+in the first hour, as the worker does with old rows. Then it wrote:
 
 - `before.sql`: `pg_dump --rows-per-insert=1000`, without settings and comments, long `bytea` values
   in Base64, and of the job engine's log the last 21 rows;
-- `before.json`: what the API and the commands answered then, and the settings and keys. `counts`
-  are rows per table. An item of `events` is [type, reference or shopper, the first 32 digits of the
-  SHA-256 of the event as JSON with sorted keys];
+- `before.json`: the answers of the API and the commands, the settings and the keys. `counts` has
+  the number of rows per table. An item of `events` is [type, reference or shopper, the first 32
+  digits of the SHA-256 of the event as JSON with sorted keys];
 - `before_twin.json`: the twin's state file, without its log of deliveries and without answers to
   idempotency keys older than two hours.
 
@@ -54,7 +54,7 @@ AMOUNT: Final = 25_000
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The earlier database, and the programs of now that use it.
+    """The earlier database, and the current programs that use it.
 
     Attributes:
         database: Its DSN.
@@ -111,7 +111,7 @@ class Programs:
         ][0]
         return found
 
-    async def comes_to(self, reference: str, **wanted: object) -> None:
+    async def wait_for_fields(self, reference: str, **wanted: object) -> None:
         """Wait until fields of the newest payment of a reference have these values."""
 
         async def look() -> bool:
@@ -153,7 +153,7 @@ async def started(postgres: str, folder: Path) -> AsyncIterator[Programs]:
             "ADYEN_TWIN_URL": f"http://127.0.0.1:{twin_port}",
             "KASIR_DATABASE_URL": database,
             "KASIR_EVENTS_URL": shop.url,
-            # The dump gets older each day: nothing of it may be removed for its age.
+            # The dump gets older each day: no row may be removed for its age.
             "KASIR_KEEP_NOTICES_DAYS": "99999",
             "KASIR_KEEP_EVENTS_DAYS": "99999",
             "KASIR_KEEP_JOBS_DAYS": "99999",
@@ -228,7 +228,7 @@ async def with_worker(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Progra
 
 
 def differences(was: Any, now: Any, at: str = "") -> list[str]:
-    """List the values that differ or are gone; fields that were added to an object do not count."""
+    """List the values that changed or are missing; new fields of an object are ignored."""
     if isinstance(was, dict) and isinstance(now, dict):
         return [
             line
@@ -392,12 +392,12 @@ async def test_queued_jobs_are_run_and_the_due_renewal_is_charged_once(
     last = await with_worker.value("SELECT max(id) FROM pgqueuer")
     await until(lambda: _is_zero(with_worker, queued, last))
     # Jobs `read_notices`, `ask_again` (three) and `close`:
-    await with_worker.comes_to("PAID-UNREAD", status="authorised", captured=AMOUNT)
-    await with_worker.comes_to("UNKNOWN", status="awaiting_shopper")
-    await with_worker.comes_to("ANSWER-LOST", status="awaiting_shopper")
-    await with_worker.comes_to("REFUND-UNKNOWN", refunded=5_000)
-    await with_worker.comes_to("ABANDONED", status="cancelled")
-    # Job `deliver`: the shop refused this event before, and accepts it now.
+    await with_worker.wait_for_fields("PAID-UNREAD", status="authorised", captured=AMOUNT)
+    await with_worker.wait_for_fields("UNKNOWN", status="awaiting_shopper")
+    await with_worker.wait_for_fields("ANSWER-LOST", status="awaiting_shopper")
+    await with_worker.wait_for_fields("REFUND-UNKNOWN", refunded=5_000)
+    await with_worker.wait_for_fields("ABANDONED", status="cancelled")
+    # Job `deliver`: the shop refused this event earlier, and accepts it now.
     await until(lambda: _has_received(with_worker.shop, "DEAF-WAITING"))
     # Job `subscription`:
     (renewed,) = [
@@ -456,9 +456,9 @@ async def test_earlier_payments_can_be_refunded_and_earlier_tokens_charged(
     assert (too_much, refusal["errorCode"]) == (422, "137")
     assert "15000 IDR" in refusal["message"]
     assert [charges[0][1]["resultCode"], charges[1][1]["errorCode"]] == ["Authorised", "803"]
-    await with_worker.comes_to("APPROVED", refunded=AMOUNT)
-    await with_worker.comes_to("AWAITING", status="authorised", captured=AMOUNT)
-    await with_worker.comes_to("CHARGE-alice", status="authorised", captured=AMOUNT)
+    await with_worker.wait_for_fields("APPROVED", refunded=AMOUNT)
+    await with_worker.wait_for_fields("AWAITING", status="authorised", captured=AMOUNT)
+    await with_worker.wait_for_fields("CHARGE-alice", status="authorised", captured=AMOUNT)
     truth = await with_worker.twin("GET", "/twin/payments?reference=APPROVED")
     assert [one["refunded"] for one in truth["payments"]] == [AMOUNT]
 
