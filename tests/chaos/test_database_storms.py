@@ -17,7 +17,7 @@ from chaos.durable import CRASH, Database, durable
 from chaos.programs import programs
 from chaos.storm import storm
 from kasir.demo.client import Reply
-from silent_network import way_to
+from silent_network import proxy_to
 
 pytestmark = pytest.mark.long
 
@@ -48,10 +48,10 @@ async def test_while_a_database_is_silent_calls_get_503_and_all_works_after_it(
     tmp_path: Path, *, answers_only: bool
 ) -> None:
     with durable() as database:
-        async with way_to(database.dsn) as way, programs(way.dsn, tmp_path) as system:
+        async with proxy_to(database.dsn) as way, programs(way.dsn, tmp_path) as system:
 
             async def strike() -> None:
-                way.swallow(answers_only=answers_only)
+                way.go_silent(answers_only=answers_only)
 
             async def mend() -> None:
                 way.let_through()
