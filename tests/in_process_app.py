@@ -14,7 +14,7 @@ from kasir.web.app import create_app
 
 
 @asynccontextmanager
-async def door(database: str, **environ: str) -> AsyncIterator[AsyncTestClient[Litestar]]:
+async def in_process_app(database: str, **environ: str) -> AsyncIterator[AsyncTestClient[Litestar]]:
     """A client of Kasir's app in this process, on this database."""
     settings = settings_from(
         {
