@@ -1,8 +1,8 @@
-"""A browser for tests: the phone a shopper holds and the desktop an operator sits at.
+"""A browser for tests: the phone of a shopper and the desktop of an operator.
 
-Which browser is `scripts/browser.py`'s decision; its note in `.browser/path` is read here.
-A page that raises a JavaScript error fails its test, and no page reaches past this machine.
-Pictures are kept when `KASIR_SCREENSHOTS` names a folder for them.
+`scripts/browser.py` chooses the browser and writes its path to `.browser/path`.
+A page that raises a JavaScript error fails its test, and no page connects to another machine.
+Pictures are stored if `KASIR_SCREENSHOTS` names a folder for them.
 """
 
 import os
@@ -24,19 +24,19 @@ FLAGS = (
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
-    # A logo at Adyen's address, a font, a metric: a test depends on none of them.
+    # No test depends on a logo at Adyen, a font or a metric.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 PHONE_AGENT = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/130.0.0.0 Mobile Safari/537.36"
 )
-PATIENCE_MS = 90_000.0  # Shared cores, several workers and a cold cache are slow, not broken.
+PATIENCE_MS = 90_000.0  # Shared cores, several workers and a cold cache make pages slow.
 
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Chromium, started once for the whole run; each test opens pages of its own."""
+    """Chromium, started once for the whole run; each test opens its own pages."""
     async with async_playwright() as playwright:
         chromium = await _start(playwright)
         yield chromium
@@ -47,7 +47,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def phone(
     browser: Browser, *, locale: str = "id-ID", javascript: bool = True
 ) -> AsyncIterator[Page]:
-    """A shopper's phone, upright, that answers to touch."""
+    """A shopper's phone in portrait, with a touch screen."""
     context = await browser.new_context(
         viewport={"width": 390, "height": 844},
         screen={"width": 390, "height": 844},
@@ -68,7 +68,7 @@ async def phone(
 async def desktop(
     browser: Browser, *, locale: str = "en-GB", javascript: bool = True
 ) -> AsyncIterator[Page]:
-    """A screen on a desk, with a mouse and a keyboard."""
+    """A desktop screen, with a mouse and a keyboard."""
     context = await browser.new_context(
         viewport={"width": 1280, "height": 800},
         screen={"width": 1280, "height": 800},
@@ -82,14 +82,14 @@ async def desktop(
 
 
 async def picture(page: Page, name: str) -> None:
-    """Keep what the page looks like now, for somebody to look at."""
+    """Store a picture of the page, for a person to look at."""
     if folder := os.environ.get("KASIR_SCREENSHOTS"):
         await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 @asynccontextmanager
 async def _without_errors(page: Page) -> AsyncIterator[Page]:
-    """The page, and at its end the errors that its scripts raised."""
+    """The page; at the end, fail if its scripts raised errors."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
@@ -97,10 +97,10 @@ async def _without_errors(page: Page) -> AsyncIterator[Page]:
 
 
 async def _start(playwright: Playwright) -> Browser:
-    """Inside Chromium's own sandbox where that can be had.
+    """Start Chromium in its own sandbox if possible.
 
-    Root cannot have it. Nor can some users: Ubuntu forbids it to a browser that is not the
-    system's, and most containers do. Every page here is ours, so they go without.
+    Root cannot use it, and some users cannot: Ubuntu forbids it to a browser that is not the
+    system's, and most containers forbid it too. Every page here is ours, so they need no sandbox.
     """
     path = _path()
     if os.geteuid() != 0:
@@ -109,14 +109,14 @@ async def _start(playwright: Playwright) -> Browser:
                 executable_path=path, args=FLAGS, chromium_sandbox=True
             )
         except Error:
-            pass  # The second try tells whether the sandbox was the reason.
+            pass  # The second attempt shows whether the sandbox was the reason.
     return await playwright.chromium.launch(
         executable_path=path, args=FLAGS, chromium_sandbox=False
     )
 
 
 def _path() -> str:
-    note = ROOT / ".browser" / "path"
-    if not note.exists() or not Path(note.read_text(encoding="utf-8").strip()).exists():
+    path_file = ROOT / ".browser" / "path"
+    if not path_file.exists() or not Path(path_file.read_text(encoding="utf-8").strip()).exists():
         subprocess.run([sys.executable, ROOT / "scripts" / "browser.py"], check=True)
-    return note.read_text(encoding="utf-8").strip()
+    return path_file.read_text(encoding="utf-8").strip()

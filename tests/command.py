@@ -1,4 +1,4 @@
-"""The command `kasir` as a process of its own."""
+"""The command `kasir` as a separate process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fakes import KEY
 KASIR: Final = [sys.executable, "-c", "from kasir.cli.main import main; main()"]
 #: How long a test waits for a program before it fails: many times what a loaded machine takes.
 PATIENCE_S: Final = 300.0
-#: Settings enough to run beside a twin that nobody started.
+#: Settings sufficient to run with a twin that is not running.
 TWIN: Final = {
     "ADYEN_ENVIRONMENT": "twin",
     "ADYEN_TWIN_URL": "http://127.0.0.1:9",
@@ -28,7 +28,7 @@ TWIN: Final = {
 
 
 def environment(given: dict[str, str]) -> dict[str, str]:
-    """What a command is started with: none of the caller's own settings, and those given."""
+    """The environment of a command: the caller's without its settings, and the given ones."""
     plain = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
@@ -48,13 +48,13 @@ def kasir(*words: str, **given: str) -> subprocess.CompletedProcess[str]:
 
 
 def is_one_line(text: str) -> bool:
-    """Whether a fault is told as every command promises to."""
+    """Whether a fault is reported in one line, as every command promises."""
     return len(text.splitlines()) == 1 and "Traceback" not in text
 
 
 @contextmanager
 def running(*words: str, **given: str) -> Iterator[subprocess.Popen[str]]:
-    """A command at work; killed at the end if it still is."""
+    """A running command; killed at the end if it still runs."""
     with subprocess.Popen(
         [*KASIR, *words],
         env=environment(given),

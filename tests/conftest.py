@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-from browser import *  # noqa: F403  # Its fixtures, by their names.
+from browser import *  # noqa: F403  # Its fixtures, with their names.
 from left_out import *  # noqa: F403
 from lock_witness import *  # noqa: F403
 from postgres import *  # noqa: F403

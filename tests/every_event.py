@@ -1,6 +1,6 @@
-"""Every event that there is, as it is written for the shop: with no more in it than it must have.
+"""Every event, as it is written for the shop, with only its required fields.
 
-The list is the code's own, so a new event is in it by itself; one of a new kind is missed out loud.
+The list comes from the code's enums, so it contains a new event; a new kind raises a KeyError.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _SUBSCRIPTION: Final = SubscriptionOut(
     time_zone="Asia/Jakarta",
     created_at=NOW,
 )
-#: What an event tells of, by the first part of its name.
+#: The data of an event, by the first part of its name.
 _DATA: Final[dict[str, msgspec.Struct]] = {
     **dict.fromkeys(("payment", "capture", "cancel", "refund"), _PAYMENT),
     "token": _TOKEN,
@@ -61,12 +61,12 @@ _DATA: Final[dict[str, msgspec.Struct]] = {
 
 
 def every_event() -> Iterator[OutgoingEvent]:
-    """Each of them once."""
+    """Each event once."""
     for event in (*EventType, *SubscriptionEvent):
         yield OutgoingEvent("subject", event, _DATA[event.partition(".")[0]])
 
 
-def body_of(telling: OutgoingEvent) -> bytes:
-    """What is delivered."""
-    said = {"type": telling.type, "timestamp": NOW, "data": telling.data}
-    return msgspec.json.encode(said)
+def body_of(event: OutgoingEvent) -> bytes:
+    """The body that is delivered."""
+    body = {"type": event.type, "timestamp": NOW, "data": event.data}
+    return msgspec.json.encode(body)

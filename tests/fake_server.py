@@ -1,4 +1,4 @@
-"""Adyen played as badly as a test wants: a real server, which answers whatever it is told to."""
+"""A real server that stands in for Adyen and answers as a test's handler does, also with faults."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class FakeServer:
-    """A server that plays Adyen as badly as a test wants."""
+    """A server that stands in for Adyen, with answers from the test's handler."""
 
     url: str = ""
     handler: Handler | None = None
-    #: Every request as it came: what was asked, its headers, its body.
+    #: Every request: its method and path, its headers, its body.
     asked: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    #: The sockets that requests came over.
+    #: The sockets from which requests came.
     peers: set[object] = field(default_factory=set)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Note the request down and have the test's handler answer it."""
+        """Record the request, and answer it with the test's handler."""
         body = await request.read()
         headers = {name.lower(): text for name, text in request.headers.items()}
         self.asked.append((f"{request.method} {request.path_qs}", headers, body))
@@ -36,7 +36,7 @@ class FakeServer:
 
 @asynccontextmanager
 async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeServer]:
-    """A server that answers as its `handler` says; it ends with the context."""
+    """A server that answers with its `handler`; it ends with the context."""
     fake_server = FakeServer()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", fake_server.answer)
@@ -51,7 +51,7 @@ async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeServer
 
 
 def plain(status: int, body: bytes, **headers: str) -> Handler:
-    """Answer everything so; in a header's name `_` stands for `-`."""
+    """Give every request this answer; `_` in the name of a header becomes `-`."""
 
     async def answer(_: web.Request) -> web.StreamResponse:
         named = {name.replace("_", "-"): text for name, text in headers.items()}

@@ -1,6 +1,6 @@
-"""What tests say and stand in with: requests, notifications, a clock, and fakes of our ports.
+"""Data and fakes for tests: requests, notifications, a clock, and fakes of our ports.
 
-A fake is trusted because it passes the same suite as the real thing: tests/contract.
+A fake passes the same suite as the real implementation: tests/contract.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kasir.shop_events.event_policy import Reported
 from kasir.store.payments import names_in
 from twin_fixtures import BROWSER, KEY, OTHER_KEY, payment_body
 
-#: Settings with which Kasir starts where money is real.
+#: Settings with which Kasir starts in the live environment.
 IN_LIVE: Final = {
     "ADYEN_ENVIRONMENT": "live",
     "ADYEN_LIVE_PREFIX": "1797a841fbb37ca7-Warung",
@@ -73,7 +73,7 @@ def envelope(*items: dict[str, Any]) -> bytes:
 
 
 def an_intent(name: str = "pay_1", **changes: Any) -> Intent:
-    """Somebody wants to pay 25,000 rupiah."""
+    """The intent of a payment of 25,000 rupiah."""
     fields: dict[str, Any] = {
         "id": PaymentId(name),
         "reference": "ORDER-1001",
@@ -87,7 +87,7 @@ def an_intent(name: str = "pay_1", **changes: Any) -> Intent:
 
 
 def a_question(name: str = "pay_1", **changes: Any) -> Question:
-    """The call that asks for that payment."""
+    """The call that requests that payment."""
     fields: dict[str, Any] = {
         "key": f"kasir-{name}",
         "kind": Kind.PAYMENTS,
@@ -102,7 +102,7 @@ def a_question(name: str = "pay_1", **changes: Any) -> Question:
 
 
 def a_fact(says: Says, psp_reference: str = "", **changes: Any) -> Fact:
-    """One thing learnt; its key tells it from every other that says otherwise."""
+    """A fact; its key differs from that of every fact with another content."""
     parts = (says, psp_reference, changes.get("about", ""), changes.get("modification", ""))
     fields: dict[str, Any] = {
         "key": ":".join(parts),
@@ -115,12 +115,12 @@ def a_fact(says: Says, psp_reference: str = "", **changes: Any) -> Fact:
 
 
 def an_answer(*facts: Fact, body: bytes = b'{"resultCode":"RedirectShopper"}') -> CallResult:
-    """An answer that is final, and what it tells."""
+    """A final answer with its facts."""
     return CallResult(answer=KeptAnswer(status=200, body=body, psp_reference="PSP"), facts=facts)
 
 
 class FrozenClock:
-    """It is the time that a test says it is."""
+    """A clock that shows the time that a test sets."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self._now = now
@@ -130,12 +130,12 @@ class FrozenClock:
         return self._now
 
     def advance(self, by: timedelta) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self._now += by
 
 
 class CountedIds:
-    """Names that a test can foretell: pay_1, pay_2 and so on."""
+    """Names that a test can predict: pay_1, pay_2 and so on."""
 
     def __init__(self) -> None:
         self._given = 0
@@ -146,17 +146,17 @@ class CountedIds:
         return f"{kind}_{self._given}"
 
 
-#: Whoever waits longer than this waits for something that never comes.
+#: The longest time that `ask` waits for `may_answer`.
 _PATIENCE_S: Final = 10.0
 
 
 @dataclass
 class ScriptedProvider:
-    """A provider that answers as it is told, and remembers what it was asked."""
+    """A provider that gives the test's answer, and records its questions."""
 
     answer: Callable[[Question], CallResult]
     asked: list[Question] = field(default_factory=list)
-    #: Whoever asks waits until this is set.
+    #: If given, each call waits until it is set.
     may_answer: asyncio.Event | None = None
     was_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -175,7 +175,7 @@ class _Page:
     """A question in the memory book, with its answer."""
 
     question: Question
-    kept: KeptAnswer | None = None
+    answer: KeptAnswer | None = None
 
 
 class MemoryBook:
@@ -191,7 +191,7 @@ class MemoryBook:
     async def open(
         self, intent: Intent, question: Question, shop_key: ShopKey | None
     ) -> Question | None:
-        """Write an intent and its question down; see `PaymentBook.open`."""
+        """Store an intent and its question; see `PaymentBook.open`."""
         if shop_key and (first := self._first(shop_key)):
             return first
         self._claim(shop_key, question)
@@ -203,7 +203,7 @@ class MemoryBook:
     async def open_change(
         self, question: Question, decide: Decide, shop_key: ShopKey | None
     ) -> Question | None:
-        """Write a change's question down, if `decide` allows it; see `PaymentBook.open_change`."""
+        """Store a change's question, if `decide` allows it; see `PaymentBook.open_change`."""
         if shop_key and (first := self._first(shop_key)):
             return first
         payment_id = question.payment_id
@@ -216,22 +216,22 @@ class MemoryBook:
         return None
 
     async def open_question(self, question: Question) -> bool:
-        """Write a question down; False where one with its key is there already."""
+        """Store a question; False if one with its key exists already."""
         if question.key in self._pages:
             return False
         self._pages[question.key] = _Page(question)
         return True
 
     async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
-        """Give a question and its kept answer, if it has one."""
+        """Return a question and its stored answer, if it has one."""
         page = self._pages.get(key)
         if page is None:
             raise NotFound("question", key)
-        return page.question, page.kept
+        return page.question, page.answer
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
-        """A context around the sending of a question: cut off, the question is released."""
+        """A context for sending a question: if it is interrupted, the question is released."""
         try:
             yield
         except KasirError:
@@ -248,9 +248,9 @@ class MemoryBook:
         return False
 
     async def take_over(self, question: Question, now: datetime) -> bool:
-        """Claim an unanswered question: True if nobody asked it since `question.asked_at`."""
+        """Claim an unanswered question: True if it was not asked since `question.asked_at`."""
         page = self._pages.get(question.key)
-        if page is None or page.kept or page.question.asked_at != question.asked_at:
+        if page is None or page.answer or page.question.asked_at != question.asked_at:
             return False
         page.question = replace(page.question, asked_at=now)
         return True
@@ -262,25 +262,25 @@ class MemoryBook:
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
-        """Keep the answer and record the facts."""
+        """Store the answer and record the facts."""
         page = self._pages[question.key]
         payment_id = self._record(question, result)
         if result.answer is None:
-            if not page.kept and page.question.asked_at == question.asked_at:
+            if not page.answer and page.question.asked_at == question.asked_at:
                 tries = page.question.tries + 1
                 page.question = replace(page.question, asked_at=_LONG_AGO, tries=tries)
-        elif page.kept is None:
-            page.kept = result.answer
+        elif page.answer is None:
+            page.answer = result.answer
             page.question = replace(
                 page.question, payment_id=payment_id or page.question.payment_id
             )
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
-        """Give a payment with its facts."""
+        """Return a payment with its facts."""
         return self._payment(payment_id) if payment_id in self._intents else None
 
     async def payments_of(self, reference: str, limit: int) -> Sequence[Payment]:
-        """Give the payments of a shop's reference with their facts, newest first."""
+        """Return the payments of a shop's reference with their facts, newest first."""
         found = [intent for intent in self._intents.values() if intent.reference == reference]
         found.sort(key=lambda intent: (intent.created_at, intent.id), reverse=True)
         return [self._payment(intent.id) for intent in found[:limit]]
@@ -308,7 +308,7 @@ class MemoryBook:
         self._owners |= dict.fromkeys(names_in(facts), payment_id)
 
     def _record(self, question: Question, result: CallResult) -> PaymentId | None:
-        """Record facts at the payment that an answer is about; whose it is, where that is known."""
+        """Record the facts at the payment of an answer; return that payment if it is known."""
         if result.clues is None:
             if question.payment_id:
                 self._add(question.payment_id, result.facts)

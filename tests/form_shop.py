@@ -1,4 +1,4 @@
-"""A shop that sends its shoppers to the hosted form, and what a test does as such a shopper."""
+"""A shop that sends its shoppers to the hosted form, and the steps of such a shopper."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BASKET = [
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, read; redirects are not followed."""
+    """An answer with its body; redirects are not followed."""
 
     status: int
     headers: Mapping[str, str]
@@ -34,13 +34,13 @@ class Reply:
 
     @property
     def place(self) -> str:
-        """Where it sends the browser."""
+        """The URL to which it redirects the browser."""
         return self.headers["Location"]
 
 
 @dataclass
 class Shop:
-    """A shop's backend that makes payment links, and a hand on the twin."""
+    """A shop's backend that makes payment links, and controls the twin."""
 
     system: RunningDemo
     http: aiohttp.ClientSession
@@ -66,8 +66,8 @@ class Shop:
         payments: list[dict[str, Any]] = found["payments"]
         return payments
 
-    async def stands(self, link: dict[str, Any], status: str) -> dict[str, Any]:
-        """Wait until the newest payment through a link stands so; give it."""
+    async def wait_for_status(self, link: dict[str, Any], status: str) -> dict[str, Any]:
+        """Wait until the newest payment through a link has this status; return it."""
 
         async def newest() -> dict[str, Any]:
             return (await self.payments(link))[0]
@@ -75,9 +75,9 @@ class Shop:
         return await until(newest, lambda one: one["status"] == status, f"status {status}")
 
     async def offers(self, link: dict[str, Any]) -> int:
-        """How many payments the twin was asked for."""
-        told = await self.twin("GET", f"payments?reference={link['reference']}")
-        count: int = told["count"]
+        """How many payments the twin has for a link."""
+        found = await self.twin("GET", f"payments?reference={link['reference']}")
+        count: int = found["count"]
         return count
 
     async def shopper(self, url: str, do: str) -> Any:
@@ -93,7 +93,7 @@ class Shop:
 
     @asynccontextmanager
     async def faults(self, *faults: dict[str, Any]) -> AsyncIterator[None]:
-        """Have the twin misbehave for a while."""
+        """Set faults of the twin while the context lasts."""
         await self.twin("PUT", "faults", list(faults))
         try:
             yield
@@ -101,9 +101,9 @@ class Shop:
             await self.twin("DELETE", "faults")
 
     @asynccontextmanager
-    async def knobs(self, **turned: Any) -> AsyncIterator[None]:
-        """Have the twin believe otherwise for a while."""
-        await self.twin("PUT", "knobs", turned)
+    async def knobs(self, **values: Any) -> AsyncIterator[None]:
+        """Set knobs of the twin while the context lasts."""
+        await self.twin("PUT", "knobs", values)
         try:
             yield
         finally:
@@ -116,7 +116,7 @@ class Shop:
     async def visit(
         self, url: str, method: str = "GET", form: Mapping[str, str] | None = None
     ) -> Reply:
-        """Ask for a page, as that browser does."""
+        """Request a page, as that browser does."""
         headers = {"Accept-Language": "en"}
         async with self.http.request(
             method, url, data=form, headers=headers, allow_redirects=False
@@ -125,13 +125,13 @@ class Shop:
             return Reply(response.status, response.headers, text, response.content_type)
 
     async def start(self, link: dict[str, Any]) -> str:
-        """Start a payment as a browser without scripts does; gives where it is sent."""
+        """Start a payment as a browser without scripts does; returns the redirect URL."""
         answer = await self.submit(link["url"], attempt=await self.attempt(link))
         assert answer.status == 303, answer.text
         return answer.place
 
     async def pay(self, **changes: Any) -> str:
-        """Start a payment without the form; gives where its shopper is sent."""
+        """Start a payment without the form; returns the shopper's redirect URL."""
         body = payment_body(
             reference=f"DIRECT-{secrets.token_hex(5)}",
             returnUrl=f"{self.system.kasir_url}/health/live",
@@ -142,7 +142,7 @@ class Shop:
         return url
 
     async def attempt(self, link: dict[str, Any]) -> str:
-        """The name of the try that the form shows, once the last one's end is known."""
+        """The name of the attempt that the form shows, once the last attempt has ended."""
 
         async def look() -> str:
             form = await self.visit(link["url"])
@@ -161,15 +161,15 @@ class Shop:
 
 @asynccontextmanager
 async def without_complaints(page: Page) -> AsyncIterator[None]:
-    """Nothing of ours that the browser would complain of: a blocked script, a missing picture."""
-    said: list[tuple[str, str]] = []
-    page.on("console", lambda message: said.append((message.location["url"], message.text)))
+    """Fail if the browser logs an error of our pages: a blocked script, a missing picture."""
+    messages: list[tuple[str, str]] = []
+    page.on("console", lambda message: messages.append((message.location["url"], message.text)))
     yield
-    assert [text for url, text in said if "/pay/" in url] == []
+    assert [text for url, text in messages if "/pay/" in url] == []
 
 
 async def fits(page: Page) -> None:
-    """Nothing reaches past the edge of the screen."""
+    """Assert that the page is not wider than the screen."""
     wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wider <= 0
 

@@ -1,4 +1,4 @@
-"""Kasir's app in the test's own process, on a database of its own."""
+"""Kasir's app in the test's own process."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kasir.web.app import create_app
 
 
 @asynccontextmanager
-async def door(database: str, **environ: str) -> AsyncIterator[AsyncTestClient[Litestar]]:
-    """Kasir's app in this process, on a database of its own."""
+async def in_process_app(database: str, **environ: str) -> AsyncIterator[AsyncTestClient[Litestar]]:
+    """A client of Kasir's app in this process, on this database."""
     settings = settings_from(
         {
             "ADYEN_ENVIRONMENT": "twin",
-            "ADYEN_TWIN_URL": "http://127.0.0.1:9",  # Nobody listens there: nobody is called.
+            "ADYEN_TWIN_URL": "http://127.0.0.1:9",  # No server listens there, and none is called.
             "ADYEN_HMAC_KEY": KEY,
             "KASIR_DATABASE_URL": database,
             **environ,

@@ -39,7 +39,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take the counts of a worker; every worker leaves out the same tests."""
-    # A worker that crashed has sent nothing.
+    # A worker that crashed has sent no counts.
     counts = getattr(node, "workeroutput", {}).get("left_out", {})
     if counts:
         node.config.stash[_LEFT_OUT] = Counter(counts)

@@ -1,8 +1,8 @@
-"""Watches every transaction of every test that opens Kasir: locks are taken in one order.
+"""Checks in every test that opens Kasir that each transaction takes its locks in one order.
 
-The order is docs/adr/0015. A statement is known by its text; what it may wait for stands here, and
-tests/tidy/test_locks.py fails where one that locks is missing. What cannot be told from the text
-of a statement (the parts of one statement, rows that are held already) is shown by
+docs/adr/0015 gives the order. A statement is identified by its text. `WAITS` lists what it may wait
+for, and tests/tidy/test_locks.py fails if a statement that locks is missing. What the text of a
+statement does not show (the parts of one statement, rows that are held already) is tested by
 tests/integration/store/test_lock_order.py.
 """
 
@@ -65,13 +65,13 @@ WAITS: Final = {
     "inbox.mark_unread": ("notice",),
     "subscriptions.pace": ("pace",),
 }
-_NEW: Final = "writes rows that nobody else can write"
+_NEW: Final = "writes rows that no other transaction can write"
 _HELD: Final = "writes rows that the transaction holds, or that belong to one it holds"
-_SKIPS: Final = "takes what is free and waits for nothing"
-_ALONE: Final = "is a transaction of its own, of one row"
-_BY_ID: Final = "is a transaction of its own, of rows in the order of their ids"
+_SKIPS: Final = "takes free rows and does not wait"
+_ALONE: Final = "is a separate transaction, of one row"
+_BY_ID: Final = "is a separate transaction, of rows in the order of their ids"
 _LEAF: Final = "may be taken anywhere: see the decision"
-#: What locks rows and waits for none that another transaction holds on to, and why.
+#: Statements that lock rows and never wait for another transaction, and the reason.
 NEVER_WAITS: Final = {
     "api_keys.add_api_key": _ALONE,
     "api_keys.remove_api_key": _ALONE,
@@ -119,8 +119,8 @@ NEVER_WAITS: Final = {
     "tokens.due_shoppers": _SKIPS,
     "tokens.write_changes": _HELD,
 }
-#: In a subscription's turn: the payment of a charge that is withdrawn was locked before, it has no
-#: names to claim, and the key of a payment that nobody opened is the exception of the decision.
+#: In a subscription's turn: the payment of a withdrawn charge was locked before and has no names to
+#: claim; the key of a payment that was not opened is the exception in the decision.
 _IN_A_TURN: Final = {
     "payments.lock_payments",
     "payments.write_changes",
@@ -145,41 +145,41 @@ def statements() -> dict[str, str]:
 
 @dataclass
 class Watch:
-    """The transactions of one connection, and what was locked out of turn in them."""
+    """The transactions of one connection, and the locks that they took out of order."""
 
     known: dict[str, str]
     faults: list[str]
     is_open: bool = False
-    said: list[str] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
 
-    def heard(self, record: Any) -> None:
-        """A statement was done."""
+    def record(self, record: Any) -> None:
+        """Record a statement that was executed."""
         text = record.query.strip()
         if text.startswith(("BEGIN", "COMMIT", "ROLLBACK;")):
             self.is_open = text.startswith("BEGIN")
-            self.said.clear()
+            self.statements.clear()
         elif self.is_open and (name := self.known.get(text)):
             self._locked(name)
 
     def _locked(self, name: str) -> None:
-        before = [table for one in self.said for table in WAITS.get(one, ())]
-        is_turn = "subscriptions.lock_unsent" in self.said
+        before = [table for one in self.statements for table in WAITS.get(one, ())]
+        is_turn = "subscriptions.lock_unsent" in self.statements
         if not (is_turn and name in _IN_A_TURN):
             reached = max((ORDER.index(table) for table in before), default=0)
             late = [table for table in WAITS.get(name, ()) if ORDER.index(table) < reached]
             if late:
-                self.faults.append(f"{name} waits for {late} after {self.said}")
-            self.said.append(name)
+                self.faults.append(f"{name} waits for {late} after {self.statements}")
+            self.statements.append(name)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def lock_faults() -> Iterator[list[str]]:
-    """Watch every connection that Kasir opens in this process; what was found is collected."""
+    """Watch every connection that Kasir opens in this process; yields the list of faults."""
     known, faults, make = statements(), list[str](), LimitedConnection.__init__
 
     def make_watched(connection: LimitedConnection, *args: Any, **more: Any) -> None:
         make(connection, *args, **more)
-        connection.add_query_logger(Watch(known, faults).heard)
+        connection.add_query_logger(Watch(known, faults).record)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LimitedConnection, "__init__", make_watched)
@@ -188,7 +188,7 @@ def lock_faults() -> Iterator[list[str]]:
 
 @pytest.fixture(autouse=True)
 def _locks_in_order(lock_faults: list[str]) -> Iterator[None]:
-    """Fail where a transaction waited for what comes before what it held."""
+    """Fail if a transaction waited for a lock that comes before one that it held."""
     yield
     found = lock_faults[:]
     lock_faults.clear()

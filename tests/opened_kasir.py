@@ -1,4 +1,4 @@
-"""Kasir opened as a library, on a database of its own in the session's server."""
+"""Kasir opened as a library, on a separate database in the session's server."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from kasir.clock import Clock
 from kasir.config import Settings, settings_from
 from kasir.wiring import Parts, open_parts
 
-#: Nobody listens there: a test that asks Adyen hears nothing, at once.
+#: No server listens there: a call to Adyen fails at once.
 NOWHERE: Final = "http://127.0.0.1:9"
 
 
-#: A database of each test server that has Kasir's schema and no rows of its own: see `a_database`.
+#: A database of each test server with Kasir's schema and no rows: see `a_database`.
 TEMPLATE: Final = "kasir_template"
-#: What PostgreSQL makes an empty database from.
+#: PostgreSQL's template of an empty database.
 EMPTY: Final = "template0"
 
 
 @asynccontextmanager
 async def a_database(server: str, template: str = TEMPLATE) -> AsyncIterator[str]:
-    """A new database with Kasir's schema, or an empty one; dropped at the end, whoever uses it."""
+    """A new database with Kasir's schema, or an empty one; dropped at the end, even if in use."""
     name = f"test_{secrets.token_hex(8)}"
     connection = await asyncpg.connect(server)
     try:
-        # Copied file by file, which is quicker than through the log when nothing is synced.
+        # Copied file by file: faster than through the log, because the server does not sync.
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         yield named(server, name)
     finally:
@@ -41,7 +41,7 @@ async def a_database(server: str, template: str = TEMPLATE) -> AsyncIterator[str
 
 
 async def make_template(server: str) -> None:
-    """Make the database that `a_database` copies: migrating each one anew takes much longer."""
+    """Make the database that `a_database` copies: migrating each database takes much longer."""
     connection = await asyncpg.connect(server)
     try:
         await connection.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE {EMPTY}")
@@ -60,13 +60,13 @@ def named(server: str, name: str) -> str:
 async def kasir_on(
     database: str, *, clock: Clock | None = None, **environ: str
 ) -> AsyncIterator[Parts]:
-    """Kasir on a database, as `open_parts()` gives it, with a twin that nobody started."""
+    """Kasir on a database, opened by `open_parts()`, with a twin that is not running."""
     async with open_parts(settings_on(database, **environ), clock=clock) as kasir:
         yield kasir
 
 
 def settings_on(database: str, **environ: str) -> Settings:
-    """The settings of a Kasir on a database, with a twin that nobody started."""
+    """The settings of a Kasir on a database, with a twin that is not running."""
     return settings_from(
         {
             "ADYEN_ENVIRONMENT": "twin",
@@ -79,7 +79,7 @@ def settings_on(database: str, **environ: str) -> Settings:
 
 
 async def until(good: Callable[[], Awaitable[object]]) -> None:
-    """Wait until something is so."""
+    """Wait until this is true."""
     async with asyncio.timeout(300):
         while True:
             if await good():

@@ -1,4 +1,4 @@
-"""Every page of Kasir's for shoppers, in every state."""
+"""Every page of Kasir for shoppers, in every state."""
 
 from __future__ import annotations
 
@@ -18,65 +18,65 @@ from form_shop import Reply, Shop
 from kasir.demo.client import until
 from kasir.limits import Limits
 
-#: Fifty million rupiah is the dearest amount that any provider names.
-DEAR: Final = {"currency": "IDR", "value": 19_999_999}
+#: Fifty million rupiah is the largest amount that any provider names.
+LARGE: Final = {"currency": "IDR", "value": 19_999_999}
 BEYOND: Final = {"currency": "IDR", "value": 20_000_001}
 HOUR_S: Final = 3600
 ENGLISH: Final = "en-GB"
 INDONESIAN: Final = "id-ID"
 
-Deed = Callable[[Page], Awaitable[None]]
+Action = Callable[[Page], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A page in a state, and what it says there.
+    """A page in a state, and a text of it.
 
     Attributes:
-        name: What its pictures are called.
-        url: Where it is, or where one sets out to it.
-        says: What stands on it, and on no page before it.
-        then: What a shopper does at the address to come to it.
-        locale: The browser's.
+        name: The name of its pictures.
+        url: Its URL, or the URL from which `then` leads to it.
+        text: A text on it that is on no page before it.
+        then: What a shopper does at the URL to open it.
+        locale: The browser's locale.
     """
 
     name: str
     url: str
-    says: str
-    then: Deed | None = None
+    text: str
+    then: Action | None = None
     locale: str = ENGLISH
 
-    def indonesian(self, says: str) -> Shown:
-        """The same page for an Indonesian."""
-        return replace(self, name=f"{self.name}-id", says=says, locale=INDONESIAN)
+    def indonesian(self, text: str) -> Shown:
+        """The same page in Indonesian, with this text."""
+        return replace(self, name=f"{self.name}-id", text=text, locale=INDONESIAN)
 
 
 async def press(page: Page, button: str = "button.main") -> None:
-    """Press a button, and come to where it leads."""
+    """Press a button, and wait for the next page."""
     async with page.expect_navigation():
         await page.locator(button).click()
 
 
 async def ended(shop: Shop, do: str, **changes: Any) -> dict[str, Any]:
-    """A link whose one payment ended so, and that payment."""
+    """A link whose one payment ended with this action, and the URL of that payment."""
     link = await shop.link(**changes)
-    told = await shop.shopper(await shop.start(link), do)
-    if told["location"]:
-        await shop.visit(told["location"])
+    wallet_answer = await shop.shopper(await shop.start(link), do)
+    if wallet_answer["location"]:
+        await shop.visit(wallet_answer["location"])
     expected = {"refuse": "refused", "cancel": "cancelled", "expire": "expired"}
-    payment = await shop.stands(link, expected.get(do, "authorised"))
+    payment = await shop.wait_for_status(link, expected.get(do, "authorised"))
     return link | {"payment": f"{link['url']}/payments/{payment['id']}"}
 
 
 async def refused_for(shop: Shop, reason: str, code: str) -> dict[str, Any]:
-    """A link whose payment GoPay refused for that reason, in Adyen's words."""
+    """A link whose payment GoPay refused with this reason and code of Adyen."""
     reference = f"FORM-{secrets.token_hex(5)}"
     fault = {"fault": "wallet_refuses", "reference": reference, "reason": reason, "code": code}
     async with shop.faults(fault):
         link = await shop.link(reference=reference)
-        told = await shop.shopper(await shop.start(link), "approve")
-        await shop.visit(told["location"])
-        payment = await shop.stands(link, "refused")
+        wallet_answer = await shop.shopper(await shop.start(link), "approve")
+        await shop.visit(wallet_answer["location"])
+        payment = await shop.wait_for_status(link, "refused")
     return link | {"payment": f"{link['url']}/payments/{payment['id']}"}
 
 
@@ -91,9 +91,9 @@ async def twice_saved(shop: Shop) -> dict[str, Any]:
             storePaymentMethodMode="enabled",
             recurringProcessingModel="CardOnFile",
         )
-        told = await shop.shopper(await shop.start(link), "approve")
-        await shop.visit(told["location"])
-        await shop.stands(link, "authorised")
+        wallet_answer = await shop.shopper(await shop.start(link), "approve")
+        await shop.visit(wallet_answer["location"])
+        await shop.wait_for_status(link, "authorised")
     link = await shop.link(
         shopperReference=shopper,
         storePaymentMethodMode="askForConsent",
@@ -110,16 +110,16 @@ async def twice_saved(shop: Shop) -> dict[str, Any]:
 
 @asynccontextmanager
 async def kasirs(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """The form and what it becomes."""
-    plain, dear = await shop.link(), await shop.link(amount=DEAR, lineItems=dear_lines())
+    """The form in each of its states."""
+    plain, large = await shop.link(), await shop.link(amount=LARGE, lineItems=large_lines())
     started, beyond, over = await shop.link(), await shop.link(amount=BEYOND), await shop.link()
     wallet = await shop.start(started)
     (waiting,) = await shop.payments(started)
     await shop.withdraw(over)
     two = await twice_saved(shop)
-    uncounted = [{"description": "Kopi Gayo 250 g", "quantity": 2}]
-    told = await shop.link(
-        description="Kopi tiap bulan", lineItems=uncounted, **saving("Subscription")
+    without_amount = [{"description": "Kopi Gayo 250 g", "quantity": 2}]
+    consent = await shop.link(
+        description="Kopi tiap bulan", lineItems=without_amount, **saving("Subscription")
     )
     assert wallet
     form = Shown("form", plain["url"], "Valid until")
@@ -128,17 +128,17 @@ async def kasirs(shop: Shop) -> AsyncIterator[list[Shown]]:
     yield [
         form,
         form.indonesian("Berlaku sampai"),
-        Shown("form-dear", dear["url"], "Rp19.999.999"),
+        Shown("form-dear", large["url"], "Rp19.999.999"),
         Shown("form-started", started["url"], "Continue in GoPay"),
         saved,
         saved.indonesian("Sejak"),
         Shown("form-another", two["url"], "I will still be asked for my PIN", _choose_another),
-        Shown("form-told", told["url"], "may charge it again"),
+        Shown("form-told", consent["url"], "may charge it again"),
         Shown("form-removed", f"{two['url']}?said=removed", "has been removed"),
         Shown("form-gone", f"{plain['url']}?said=gone", "Please pay with GoPay in the usual way"),
         remove,
         remove.indonesian("Hapus GoPay yang tersimpan?"),
-        Shown("not-removed", two["remove"], "Not removed yet", _remove_in_vain(shop)),
+        Shown("not-removed", two["remove"], "Not removed yet", _fail_to_remove(shop)),
         Shown("not-offered", beyond["url"], "not available for this order"),
         Shown("link-over", over["url"], "no longer valid"),
         Shown("not-found", f"{shop.system.kasir_url}/pay/NONE", "not found"),
@@ -148,13 +148,13 @@ async def kasirs(shop: Shop) -> AsyncIterator[list[Shown]]:
 
 @asynccontextmanager
 async def ends(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """What becomes of a payment."""
+    """The page of a payment in each of its end states."""
     failed = await shop.link(amount=BEYOND, lineItems=[])
     attempt = await shop.attempt(await shop.link())
     failure = (await shop.submit(failed["url"], attempt=attempt)).place
     paid, expired = await ended(shop, "approve"), await ended(shop, "expire")
-    dear = await ended(
-        shop, "approve_without_return", amount=_PAYABLE, lineItems=dear_lines(4_999_999)
+    large = await ended(
+        shop, "approve_without_return", amount=_PAYABLE, lineItems=large_lines(4_999_999)
     )
     refused, cancelled = await ended(shop, "refuse"), await ended(shop, "cancel")
     over = await ended(shop, "refuse")
@@ -169,7 +169,7 @@ async def ends(shop: Shop) -> AsyncIterator[list[Shown]]:
         paying,
         paying.indonesian("Pembayaran berhasil"),
         Shown("paid-just-now", paid["payment"], "You will be back at the shop"),
-        Shown("paid-dear", dear["url"], "Rp9.999.999"),
+        Shown("paid-dear", large["url"], "Rp9.999.999"),
         Shown("refused", refused["payment"], "Payment not successful"),
         Shown("refused-over", over["payment"], "This link is no longer valid"),
         Shown("refused-empty", empty["payment"], "balance is not enough"),
@@ -182,7 +182,7 @@ async def ends(shop: Shop) -> AsyncIterator[list[Shown]]:
 
 @asynccontextmanager
 async def ways_out(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """Pages that answer a button: on the way to the wallet, or not let through."""
+    """Pages that follow a button: those that lead to the wallet, and refusals."""
     link, crowded, strange = await shop.link(), await shop.link(), await shop.link()
     leaving = Shown("leaving", link["url"], "If the GoPay page does not open", _press_with(shop))
     app = Shown("app", (await shop.link())["url"], "Open the GoPay app", _press_with(shop, "app"))
@@ -199,27 +199,27 @@ async def ways_out(shop: Shop) -> AsyncIterator[list[Shown]]:
         ]
 
 
-#: What GoPay still pays, of the simulated wallet's balance.
+#: The largest amount that the simulated wallet can pay with its balance.
 _PAYABLE: Final = {"currency": "IDR", "value": 9_999_999}
 
 
 async def pending(shop: Shop) -> str:
-    """The page of a payment that the wallet has not finished with."""
+    """The page of a payment that the wallet is still processing."""
     link = await shop.link()
     faults = (
         {"fault": "details_say", "resultCode": "Pending", "reference": link["reference"]},
         {"fault": "delay_notice", "seconds": 24 * HOUR_S, "reference": link["reference"]},
     )
-    # Only an answer that says whose it is can say that it is pending.
+    # Only an answer that names its payment can report that it is pending.
     async with shop.faults(*faults), shop.knobs(detailsReference="present"):
-        told = await shop.shopper(await shop.start(link), "approve")
-        page = await shop.visit(told["location"])
+        wallet_answer = await shop.shopper(await shop.start(link), "approve")
+        page = await shop.visit(wallet_answer["location"])
     return shop.system.kasir_url + page.place
 
 
 @asynccontextmanager
 async def damaged(shop: Shop, link: dict[str, Any]) -> AsyncIterator[str]:
-    """The page of a link whose row was spoilt in the database; it is gone afterwards."""
+    """The page of a link with an invalid row in the database; the row is deleted at the end."""
     connection = await asyncpg.connect(shop.system.environment["KASIR_DATABASE_URL"])
     try:
         spoil = "UPDATE payment_link SET sealed_request = 'spoilt' WHERE id = $1"
@@ -232,25 +232,25 @@ async def damaged(shop: Shop, link: dict[str, Any]) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def late(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """Pages of payments whose time at the wallet is over, and of which Adyen tells nothing."""
+    """Pages of payments that expired at the wallet, and for which Adyen sends no notification."""
     knobs = shop.knobs(extraEvents=[], paymentExpiryS=10 * HOUR_S)
     now = datetime.fromisoformat((await shop.twin("GET", "clock"))["now"])
     days = {"expiresAt": (now + timedelta(days=3)).isoformat(timespec="seconds")}
     first, second = await shop.link(**days), await shop.link(**days)
-    unheard = [
+    lost_notices = [
         {"fault": "lose_notice", "reference": link["reference"], "eventCode": "TECHNICAL_CANCEL"}
         for link in (first, second)
     ]
-    async with knobs, shop.faults(*unheard):
+    async with knobs, shop.faults(*lost_notices):
         await shop.start(first)
         await shop.twin("POST", "clock", {"advance_s": 9 * HOUR_S + 180})
         again = Shown("closing-again", await _page_of(shop, first), "not heard that you paid")
-        # Kasir's clock has followed, and the second is not begun in the past.
-        await until(partial(shop.visit, again.url), partial(_says, again), again.name)
+        # Wait until Kasir's clock has followed, so that the second does not start in the past.
+        await until(partial(shop.visit, again.url), partial(_has_text, again), again.name)
         await shop.start(second)
         await shop.twin("POST", "clock", {"advance_s": HOUR_S + 180})
         closing = Shown("closing", await _page_of(shop, second), "just wait, and do not pay again")
-        await until(partial(shop.visit, closing.url), partial(_says, closing), closing.name)
+        await until(partial(shop.visit, closing.url), partial(_has_text, closing), closing.name)
         yield [
             again,
             again.indonesian("belum mendengar"),
@@ -264,12 +264,12 @@ async def _page_of(shop: Shop, link: dict[str, Any]) -> str:
     return f"{link['url']}/payments/{payment['id']}"
 
 
-def _says(shown: Shown, page: Reply) -> bool:
-    return shown.says in page.text
+def _has_text(shown: Shown, page: Reply) -> bool:
+    return shown.text in page.text
 
 
 def saving(model: str) -> dict[str, Any]:
-    """What a link says that always saves the wallet."""
+    """The fields of a link that always saves the wallet."""
     return {
         "shopperReference": f"shopper-{secrets.token_hex(4)}",
         "storePaymentMethodMode": "enabled",
@@ -281,7 +281,7 @@ async def _choose_another(page: Page) -> None:
     await page.get_by_role("radio", name="Use another GoPay").check()
 
 
-def _remove_in_vain(shop: Shop) -> Deed:
+def _fail_to_remove(shop: Shop) -> Action:
     async def remove(page: Page) -> None:
         async with shop.faults({"fault": "error_503", "call": "tokens"}):
             await press(page)
@@ -289,8 +289,8 @@ def _remove_in_vain(shop: Shop) -> Deed:
     return remove
 
 
-def _press_with(shop: Shop, way: str = "post") -> Deed:
-    """Start a payment, where Adyen leads to the wallet in that way."""
+def _press_with(shop: Shop, way: str = "post") -> Action:
+    """Start a payment whose action leads to the wallet in this way."""
 
     async def start(page: Page) -> None:
         async with shop.knobs(actionUrl=way):
@@ -299,8 +299,8 @@ def _press_with(shop: Shop, way: str = "post") -> Deed:
     return start
 
 
-def _crowd(shop: Shop, link: dict[str, Any]) -> Deed:
-    """Press the button of a form after as many others as are let."""
+def _crowd(shop: Shop, link: dict[str, Any]) -> Action:
+    """Press the button of a form after as many submissions as are allowed."""
 
     async def crowd(page: Page) -> None:
         for _ in range(Limits().forms_per_link_max):
@@ -310,8 +310,8 @@ def _crowd(shop: Shop, link: dict[str, Any]) -> Deed:
     return crowd
 
 
-def _posted_from(url: str) -> Deed:
-    """Have a page of another origin post the form."""
+def _posted_from(url: str) -> Action:
+    """Post the form from a page of another origin."""
 
     async def post(page: Page) -> None:
         form = f'<form method="post" action="{url}"><button class="main">Pay</button></form>'
@@ -321,7 +321,7 @@ def _posted_from(url: str) -> Deed:
     return post
 
 
-def dear_lines(machine: int = 14_999_999) -> list[dict[str, Any]]:
+def large_lines(machine: int = 14_999_999) -> list[dict[str, Any]]:
     """A basket with a long name and large sums, of five million rupiah and the machine's price."""
     return [
         {
@@ -335,7 +335,7 @@ def dear_lines(machine: int = 14_999_999) -> list[dict[str, Any]]:
 
 @asynccontextmanager
 async def elsewhere(shop: Shop) -> AsyncIterator[list[Shown]]:
-    """Pages that are only there while Adyen misbehaves."""
+    """Pages that exist only while Adyen has faults."""
     lost = await shop.link()
     faults = (
         {"fault": "lose_reply_after", "call": "payments", "reference": lost["reference"]},

@@ -11,7 +11,7 @@ from playwright.async_api import Page
 
 from form_shop import Shop
 from kasir.demo.client import until
-from pages import DEAR, INDONESIAN, Shown, dear_lines, press, saving
+from pages import INDONESIAN, LARGE, Shown, large_lines, press, saving
 
 
 @asynccontextmanager
@@ -33,8 +33,8 @@ async def twins(shop: Shop) -> AsyncIterator[list[Shown]]:
 
     await until(linked, bool, "a token")
     app = (await shop.twin("GET", f"wallets/{linking_to['shopperReference']}"))["app"]
-    nobody = (await shop.twin("GET", "wallets/nobody"))["app"]
-    waiting = await at(None, amount=DEAR, lineItems=dear_lines())
+    empty_app = (await shop.twin("GET", "wallets/nobody"))["app"]
+    waiting = await at(None, amount=LARGE, lineItems=large_lines())
     saves = await at(None, **saving("CardOnFile"))
     phone = Shown("gopay-phone", f"{waiting}/phone", "Enter your GoPay PIN")
     wrong = Shown("gopay-wrong-pin", f"{waiting}/phone?scanned=true", "Tries left", _mistype)
@@ -58,12 +58,12 @@ async def twins(shop: Shop) -> AsyncIterator[list[Shown]]:
         Shown("gopay-unknown", f"{shop.system.twin_url}/gopay/none", "was not found"),
         linking,
         linking.indonesian("Toko yang terhubung"),
-        Shown("gopay-app-empty", nobody, "No shop is linked."),
+        Shown("gopay-app-empty", empty_app, "No shop is linked."),
     ]
 
 
 async def _decided(shop: Shop, url: str, do: str | None) -> str:
-    """The wallet's page of a payment, on which the shopper has done that."""
+    """The wallet's page of a payment, after the shopper has done this action."""
     if do:
         await shop.shopper(url, do)
     return shop.system.twin_url + (await shop.visit(url)).place
@@ -97,13 +97,13 @@ async def shops(shop: Shop) -> AsyncIterator[list[Shown]]:
 
 
 async def order(shop: Shop, do: str = "", word: str = "waiting") -> str:
-    """The page of an order at the demo shop, once its one payment ended so."""
+    """The page of an order at the demo shop, once its one payment ended with this action."""
     url = shop.system.shop_url
     wallet = (await shop.visit(f"{url}/checkout", "POST", {"gayo": "1", "way": "direct"})).place
     newest = (await shop.twin("GET", "payments"))["payments"][0]
     if do and (back := (await shop.shopper(wallet, do))["location"]):
         await shop.visit(back)
     page = f"{url}/orders/{newest['merchantReference']}"
-    says = f'<p class="big" id="status">{word}</p>'
-    await until(partial(shop.visit, page), lambda reply: says in reply.text, f"an order {word}")
+    status = f'<p class="big" id="status">{word}</p>'
+    await until(partial(shop.visit, page), lambda reply: status in reply.text, f"an order {word}")
     return page

@@ -1,4 +1,4 @@
-"""What the unit tests of the payment form share: a payment link, and a call that never answers."""
+"""Shared by the unit tests of the payment form: a payment link, and a call that never returns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kasir.payments.links import Link
 
 
 async def hang(*_: object) -> Answer:
-    """Never answer."""
+    """Never return."""
     await asyncio.Event().wait()
     raise AssertionError
 

@@ -1,4 +1,4 @@
-"""Fixtures of a real PostgreSQL for tests: one server a session, one database a test."""
+"""Fixtures of a real PostgreSQL for tests: one server per session, one database per test."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest_asyncio
 from kasir.embedded.server import embedded
 from opened_kasir import EMPTY, a_database, make_template
 
-#: What is thrown away after the session need not survive a power cut. A test about durability
-#: runs a server of its own, with the usual settings.
-HASTY: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-#: Copying a database costs a tenth there, because its files stay in memory.
+#: The server is deleted after the session, so it need not survive a power cut. A test of durability
+#: runs its own server, with the usual settings.
+NOT_DURABLE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+#: Copying a database takes a tenth of the time there, because its files stay in memory.
 IN_MEMORY: Final = Path("/dev/shm")
 #: The server and its log take less than half of it. A container often has 64 MB there.
 IN_MEMORY_BYTES_MIN: Final = 4 << 30
@@ -27,10 +27,10 @@ IN_MEMORY_BYTES_MIN: Final = 4 << 30
 
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
-    """A server for the whole session; not below pytest's folders, which only their owner enters."""
+    """A server for the whole session; not in pytest's folders, which only their owner can enter."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-tests-", dir=_place()))
     try:
-        with embedded(folder, HASTY) as dsn:
+        with embedded(folder, NOT_DURABLE) as dsn:
             asyncio.run(make_template(dsn))
             yield dsn
     finally:
@@ -59,7 +59,7 @@ async def empty_database(postgres_dsn: str) -> AsyncIterator[str]:
 
 
 def ask(dsn: str, query: str) -> object:
-    """The one value a query gives, over a connection of its own."""
+    """The value that a query returns, over a separate connection."""
 
     async def answer() -> object:
         connection = await asyncpg.connect(dsn)

@@ -1,4 +1,4 @@
-"""Calls to Kasir over real HTTP, byte by byte: for tests that send what no client would."""
+"""Calls to Kasir over real HTTP with any bytes: for tests that send what no client sends."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 
 from kasir.demo.processes import RunningDemo
 
-#: Everything that a refused request might leave behind, and does not.
+#: The tables to which a refused request must write nothing.
 TABLES: Final = ("payment", "question", "shop_request", "payment_link", "subscription", "renewal")
 
 ERROR_TYPES: Final = {"internal", "validation", "security", "configuration"}
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class HttpReply:
     """An HTTP answer."""
 
     status: int
@@ -36,7 +36,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One who calls a running Kasir as a shop does, well or badly."""
+    """Calls a running Kasir as a shop does, with valid or invalid requests."""
 
     system: RunningDemo
     http: aiohttp.ClientSession
@@ -49,40 +49,40 @@ class Caller:
         *,
         api_key: str | None = "",
         headers: Mapping[str, str] | None = None,
-    ) -> Said:
-        """Call Kasir. Bytes go as they are; anything else as JSON.
+    ) -> HttpReply:
+        """Call Kasir. Bytes are sent unchanged; any other body as JSON.
 
         Args:
             method: The HTTP method.
             path: Path and query.
             body: What to send.
-            api_key: The key to call with; empty is the system's own, None is none at all.
+            api_key: The API key; empty: the system's own key, None: no key.
             headers: More headers.
         """
         sent = {"Content-Type": "application/json", **(headers or {})}
         if api_key is not None:
             sent["X-API-Key"] = api_key or self.system.api_key
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        sending = None if data is None else io.BytesIO(data)  # In pieces, as a large body goes.
+        sending = None if data is None else io.BytesIO(data)  # Sent in chunks, as a large body is.
         async with self.http.request(
             method, self.system.kasir_url + path, data=sending, headers=sent, allow_redirects=False
         ) as response:
-            return Said(response.status, await response.read(), response.headers)
+            return HttpReply(response.status, await response.read(), response.headers)
 
-    async def post(self, path: str, body: object, *, key: str | None = None) -> Said:
-        """Post to Kasir, perhaps under an idempotency key."""
+    async def post(self, path: str, body: object, *, key: str | None = None) -> HttpReply:
+        """Post to Kasir, with an idempotency key if one is given."""
         headers = {} if key is None else {"Idempotency-Key": key}
         return await self.call("POST", path, body, headers=headers)
 
     async def at_the_twin(self, reference: str) -> list[dict[str, Any]]:
-        """The payments of a reference that the twin knows."""
+        """The twin's payments of a reference."""
         url = f"{self.system.twin_url}/twin/payments"
         async with self.http.get(url, params={"reference": reference}) as response:
             found: list[dict[str, Any]] = (await response.json())["payments"]
             return found
 
     async def kept(self) -> tuple[int, ...]:
-        """How many payments the twin knows, and how many rows each table of Kasir's has."""
+        """The number of payments at the twin, and the number of rows in each table of Kasir."""
         async with self.http.get(f"{self.system.twin_url}/twin/payments") as response:
             at_the_twin: int = (await response.json())["count"]
         connection = await asyncpg.connect(self.system.environment["KASIR_DATABASE_URL"])
@@ -93,23 +93,23 @@ class Caller:
         return at_the_twin, *rows
 
 
-def is_adyens_error(said: Said) -> bool:
-    """Whether an answer is an error in Adyen's body, and tells nothing of Kasir's inside."""
-    if said.headers.get("Content-Type", "").split(";")[0] != "application/json":
+def is_adyens_error(reply: HttpReply) -> bool:
+    """Whether a reply is an error in Adyen's format, without internal details of Kasir."""
+    if reply.headers.get("Content-Type", "").split(";")[0] != "application/json":
         return False
-    fields = said.json
+    fields = reply.json
     return (
         set(fields) - {"pspReference"} == {"status", "errorCode", "message", "errorType"}
-        and fields["status"] == said.status
+        and fields["status"] == reply.status
         and fields["errorType"] in ERROR_TYPES
         and isinstance(fields["errorCode"], str)
-        and b"Traceback" not in said.body
-        and b".py" not in said.body
+        and b"Traceback" not in reply.body
+        and b".py" not in reply.body
     )
 
 
 @pytest.fixture(scope="session")
 async def caller(system: RunningDemo) -> AsyncIterator[Caller]:
-    """One who calls the system, well or badly."""
+    """A caller of the running system."""
     async with aiohttp.ClientSession() as http:
         yield Caller(system, http)

@@ -17,8 +17,8 @@ __all__ = ["system", "walker"]
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[RunningDemo]:
-    """One system for the whole session; a test uses references of its own."""
-    # None of Kasir's settings leak in from whoever runs the tests.
+    """One system for the whole session; each test uses its own references."""
+    # Without Kasir's settings in the environment of the test run.
     given = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
@@ -30,6 +30,6 @@ def system() -> Iterator[RunningDemo]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def walker(system: RunningDemo) -> AsyncIterator[JourneyClient]:
-    """One who calls the system over HTTP, as a shop and as a shopper."""
+    """A client that calls the system over HTTP, as a shop and as a shopper."""
     async with aiohttp.ClientSession() as http:
         yield JourneyClient(system, http)

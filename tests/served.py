@@ -1,4 +1,4 @@
-"""Kasir served in the test's own loop, with limits that a test can reach, and what comes to it."""
+"""Kasir served in the test's own event loop, with limits that a test can reach, and its clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from kasir.web.app import create_app
 from twin_fixtures import QuietServer, TwinAtWork, payment_body, serving
 
 _HOST: Final = "127.0.0.1"
-#: Another machine, as far as a server can tell: no proxy has this address.
+#: The address of another machine, as the server sees it: no proxy has this address.
 STRANGER: Final = "127.0.0.2"
 _PATIENCE_S: Final = 150.0
 _API_KEY: Final = "a-shop-of-the-test"
@@ -35,7 +35,7 @@ _API_KEY: Final = "a-shop-of-the-test"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A Kasir that answers, the twin that is its Adyen, and how often a neighbour was served."""
+    """A Kasir that serves requests, with the twin as its Adyen."""
 
     port: int
     twin: TwinAtWork
@@ -45,21 +45,21 @@ class Served:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its base URL."""
         return f"http://{_HOST}:{self.port}"
 
     async def post(self, path: str, body: object, key: str | None = None) -> Any:
-        """Call Kasir as a shop does; gives the answer's JSON."""
+        """Call Kasir as a shop does; returns the answer's JSON."""
         headers = {"X-API-Key": _API_KEY} | ({"Idempotency-Key": key} if key else {})
         async with self.http.post(self.url + path, json=body, headers=headers) as response:
             return await response.json()
 
     async def neighbour_pays(self, reference: str) -> str:
-        """Somebody else pays meanwhile; gives the result code."""
+        """Start a payment of another shopper; returns the result code."""
         body = payment_body(reference=reference, returnUrl="https://shop.example/")
         async with asyncio.timeout(_PATIENCE_S):
-            told = await self.post("/v72/payments", body, reference)
-        return str(told.get("resultCode", told))
+            answer = await self.post("/v72/payments", body, reference)
+        return str(answer.get("resultCode", answer))
 
     async def link(self, **changes: Any) -> dict[str, Any]:
         """A link to the form."""
@@ -69,7 +69,7 @@ class Served:
             "returnUrl": "https://shop.example/",
         } | changes
         made: dict[str, Any] = await self.post("/v72/paymentLinks", body)
-        # It was named for a port that was not known yet.
+        # Kasir made the URL before its port was known.
         return made | {"url": f"{self.url}/pay/{made['id']}"}
 
     async def payments(self, reference: str = "A-LINK") -> list[dict[str, Any]]:
@@ -85,7 +85,7 @@ class Served:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, str, str]:
-        """Ask for a page, or post a form; gives its status, its text, and where it leads."""
+        """Request a page, or post a form; returns its status, its text and its redirect URL."""
         method = "GET" if form is None else "POST"
         async with self.http.request(
             method, url, data=form, headers=headers, allow_redirects=False
@@ -93,7 +93,7 @@ class Served:
             return response.status, await response.text(), response.headers.get("Location", "")
 
     async def start(self, link: dict[str, Any]) -> str:
-        """Start a payment at a link, as a browser without scripts does; gives the wallet's page."""
+        """Start a payment at a link, without scripts; returns the wallet's URL."""
         _, page, _ = await self.visit(link["url"])
         named = re.search(r'name="attempt" value="([^"]+)"', page)
         assert named, page
@@ -110,18 +110,18 @@ class Served:
             await connection.close()
 
     def here(self, location: str) -> str:
-        """An address that Kasir gave, where it is served in this test."""
+        """A URL from Kasir, with the base URL of this test."""
         return self.url + urlsplit(location)._replace(scheme="", netloc="").geturl()
 
     @property
     def strangers(self) -> int:
-        """How many connections from outside the server has."""
+        """The number of the server's connections from outside."""
         each = self.server.server_state.connections
         peers = [one.transport.get_extra_info("peername") for one in each]
         return sum(peer is not None and peer[0] == STRANGER for peer in peers)
 
     async def connect(self, address: str = STRANGER) -> Stranger:
-        """One who opens a connection and speaks byte by byte."""
+        """Open a connection on which a test sends any bytes."""
         host = address if ":" in address else _HOST
         reader, writer = await asyncio.open_connection(host, self.port, local_addr=(address, 0))
         return Stranger(reader, writer)
@@ -134,25 +134,25 @@ class Stranger:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    def say(self, words: bytes) -> None:
-        """Send some bytes, if there is still anybody who takes them."""
+    def send(self, data: bytes) -> None:
+        """Send some bytes, if the connection is still open."""
         if not self.writer.is_closing():
-            self.writer.write(words)
+            self.writer.write(data)
 
-    async def hears(self) -> bytes:
-        """Everything that comes until the server ends the connection."""
-        heard = b""
+    async def receive_all(self) -> bytes:
+        """Receive until the server ends the connection; returns all bytes."""
+        received = b""
         async with asyncio.timeout(_PATIENCE_S):
             try:
                 while part := await self.reader.read(65536):
-                    heard += part
+                    received += part
             except ConnectionError:
-                pass  # It ended it so.
+                pass  # The server reset the connection.
         await self.leave()
-        return heard
+        return received
 
     async def leave(self) -> None:
-        """Hang up."""
+        """Abort the connection."""
         self.writer.transport.abort()
         with suppress(ConnectionError):
             await self.writer.wait_closed()
@@ -198,7 +198,7 @@ async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIte
             await asyncio.sleep(0)
         async with aiohttp.ClientSession() as client:
             yield Served(listener.getsockname()[1], twin, client, database, server)
-        # Whoever hung up is noticed before the database goes.
+        # The server notices closed connections before the database is dropped.
         if under_way := server.server_state.tasks:
             await asyncio.wait(under_way, timeout=_PATIENCE_S)
         server.stopping.set()

@@ -1,4 +1,4 @@
-"""A way to PostgreSQL that may fall silent, as a frozen host or a failover without a reset does."""
+"""A proxy to PostgreSQL that can go silent, as a frozen host or a failover without a reset does."""
 
 from __future__ import annotations
 
@@ -10,92 +10,93 @@ from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass(slots=True)
-class Way:
-    """Where a database is reached, and whether what is sent there arrives."""
+class Proxy:
+    """A proxy: its DSN, and whether it forwards data."""
 
     dsn: str
     _socket: str
     _is_silent: bool = False
-    _open: set[_Through] = field(default_factory=set)
+    _open: set[_Connection] = field(default_factory=set)
 
-    def swallow(self, *, answers_only: bool = False) -> None:
-        """Take everything in and let nothing through, on old connections and on new ones.
+    def go_silent(self, *, answers_only: bool = False) -> None:
+        """Accept data and forward none of it, on old connections and on new ones.
 
-        With `answers_only` what was asked still arrives, on old connections.
+        With `answers_only` old connections still forward requests.
         """
         self._is_silent = True
-        for through in self._open:
-            through.hears, through.answers = answers_only, False
+        for connection in self._open:
+            connection.forwards_requests, connection.forwards_answers = answers_only, False
 
     def let_through(self) -> None:
-        """Serve new connections again; those that fell silent stay so for ever."""
+        """Serve new connections again; the silent ones stay silent for ever."""
         self._is_silent = False
 
     def under_way(self) -> list[asyncio.Task[object]]:
-        """What carries the connections that are open."""
-        return [through.task for through in self._open if through.task]
+        """The tasks of the open connections."""
+        return [connection.task for connection in self._open if connection.task]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry one connection."""
-        through = _Through(asyncio.current_task())
-        through.hears = through.answers = not self._is_silent
-        self._open.add(through)
-        with suppress(OSError, asyncio.CancelledError):  # The way ends, or either end hung up.
-            await through.carry(reader, writer, self._socket)
-        self._open.discard(through)
+        """Forward one connection."""
+        connection = _Connection(asyncio.current_task())
+        connection.forwards_requests = connection.forwards_answers = not self._is_silent
+        self._open.add(connection)
+        # The proxy ends, or one side closed the connection.
+        with suppress(OSError, asyncio.CancelledError):
+            await connection.forward(reader, writer, self._socket)
+        self._open.discard(connection)
         writer.close()
 
 
 @dataclass(eq=False, slots=True)
-class _Through:
-    """A connection; a silent one is never closed from our side."""
+class _Connection:
+    """A connection; the proxy never closes a silent one."""
 
     task: asyncio.Task[object] | None
-    hears: bool = True
-    answers: bool = True
+    forwards_requests: bool = True
+    forwards_answers: bool = True
 
-    async def carry(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, there: str
+    async def forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, socket: str
     ) -> None:
-        if not self.hears:
+        if not self.forwards_requests:
             while await reader.read(65536):
                 pass
             return
-        answers, asked = await asyncio.open_unix_connection(there)
+        answers, requests = await asyncio.open_unix_connection(socket)
         try:
-            await asyncio.gather(self._ask(reader, asked), self._answer(answers, writer))
+            await asyncio.gather(self._ask(reader, requests), self._answer(answers, writer))
         finally:
-            asked.close()
+            requests.close()
 
-    async def _ask(self, reader: asyncio.StreamReader, asked: asyncio.StreamWriter) -> None:
+    async def _ask(self, reader: asyncio.StreamReader, requests: asyncio.StreamWriter) -> None:
         while sent := await reader.read(65536):
-            if self.hears:
-                asked.write(sent)
-        if self.hears:
-            asked.close()
+            if self.forwards_requests:
+                requests.write(sent)
+        if self.forwards_requests:
+            requests.close()
 
     async def _answer(self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while said := await answers.read(65536):
-            if self.answers:
-                writer.write(said)
-        if self.answers:
+        while data := await answers.read(65536):
+            if self.forwards_answers:
+                writer.write(data)
+        if self.forwards_answers:
             writer.close()
 
 
 @asynccontextmanager
-async def way_to(dsn: str) -> AsyncIterator[Way]:
-    """A way over TCP to a server that listens on a Unix socket."""
+async def proxy_to(dsn: str) -> AsyncIterator[Proxy]:
+    """A proxy over TCP to a server that listens on a Unix socket."""
     parts = urlsplit(dsn)
     query = parse_qs(parts.query)
-    way = Way("", f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}")
-    server = await asyncio.start_server(way.serve, "127.0.0.1", 0)
+    proxy = Proxy("", f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}")
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    way.dsn = f"postgresql://kasir@127.0.0.1:{port}{parts.path}"
+    proxy.dsn = f"postgresql://kasir@127.0.0.1:{port}{parts.path}"
     try:
-        yield way
+        yield proxy
     finally:
         server.close()
-        carried = way.under_way()
-        for task in carried:
+        tasks = proxy.under_way()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*carried, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)

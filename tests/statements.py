@@ -14,7 +14,7 @@ from lock_witness import statements
 
 #: How a connection sends a statement, once for each call.
 _SENDERS: Final = ("execute", "fetch", "fetchrow", "fetchval")
-#: What keeps an open Kasir alive sends this once a second, whatever else is done.
+#: An open Kasir sends this once a second to keep its lock.
 _HEARTBEAT: Final = "SELECT 1"
 
 _Sender = Callable[..., Coroutine[Any, Any, Any]]
@@ -26,7 +26,7 @@ def counted_statements() -> Iterator[Counter[str]]:
 
     A statement of `queries/*.sql` counts under its file and name (`inbox.settle`), any other under
     its text with single spaces (`BEGIN;`, the job engine's own). The heartbeat of an open Kasir is
-    not counted. A use case that runs while the context lasts must be the only one that does.
+    not counted. Only one use case may run while the context lasts.
     """
     names, found = statements(), Counter[str]()
 

@@ -1,4 +1,4 @@
-"""A database as durable as one in earnest, which a test may stop, crash and start again."""
+"""A database with production durability, which a test may stop, crash and restart."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import asyncpg
 
 from kasir.embedded.server import embedded
 
-#: How PostgreSQL may end: clients cut off and all written, nothing written, nothing at all.
+#: How PostgreSQL may stop: all data written, no data written, or killed at once.
 FAST: Final = signal.SIGINT
 IMMEDIATE: Final = signal.SIGQUIT
 CRASH: Final = signal.SIGKILL
 
 
 class Database:
-    """PostgreSQL with the settings it has in earnest."""
+    """PostgreSQL with its production settings."""
 
     def __init__(self, folder: Path, dsn: str, stack: ExitStack) -> None:
         self.dsn = dsn
@@ -31,20 +31,20 @@ class Database:
         self._stack = stack
 
     def restart(self, how: signal.Signals) -> None:
-        """End it in one of its ways, and start it again."""
+        """Stop it with this signal, and start it again."""
         self.end(how)
         with (self.folder / "server.lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # Every process of it holds this as long as it lives.
+            fcntl.flock(lock, fcntl.LOCK_EX)  # Each of its processes holds this lock until it ends.
         again = self._stack.enter_context(embedded(self.folder))
         assert again == self.dsn
 
     def end(self, how: signal.Signals) -> None:
-        """End it in one of its ways, and leave it so."""
-        noted = (self.folder / "postgres" / "data" / "postmaster.pid").read_text()
-        os.kill(int(noted.splitlines()[0]), how)
+        """Stop it with this signal."""
+        pid_file = (self.folder / "postgres" / "data" / "postmaster.pid").read_text()
+        os.kill(int(pid_file.splitlines()[0]), how)
 
     async def cut(self) -> int:
-        """Cut every connection to it; gives how many there were."""
+        """Cut every connection to it; returns how many there were."""
         connection = await asyncpg.connect(self.dsn)
         try:
             cut = await connection.fetchval(
@@ -58,8 +58,8 @@ class Database:
 
 @contextmanager
 def durable() -> Iterator[Database]:
-    """Run such a database for as long as the context lasts."""
-    # Not below pytest's folders, which only their owner enters; and PostgreSQL is not root.
+    """Run such a database while the context lasts."""
+    # Not in pytest's folders: only their owner can enter them, and PostgreSQL does not run as root.
     folder = Path(tempfile.mkdtemp(prefix="kasir-chaos-"))
     try:
         with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Kasir's ledger beside the twin's: what differs, and what the shop was told of it."""
+"""Compare Kasir's payments with the twin's, and with the events that the shop received."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from kasir.demo.client import JourneyClient
 Payment = Mapping[str, Any]
 Event = Mapping[str, Any]
 
-#: How Kasir calls what the twin calls otherwise.
+#: Kasir's names of statuses that have another name at the twin.
 STATUS: Final = {"awaiting": "awaiting_shopper"}
-#: What the shop is told of each status.
-TOLD: Final = {
+#: The event that the shop receives for each status.
+EVENTS: Final = {
     status: f"payment.{status}"
     for status in ("unknown", "pending", "authorised", "refused", "cancelled", "expired", "failed")
 }
@@ -31,17 +31,17 @@ REFUND_ENDS: Final = {
     "failed": "refund.failed",
     "reversed": "refund.reversed",
 }
-#: How long bad news is held back.
+#: How long the event of a bad result is held back.
 SETTLE: Final = timedelta(seconds=600)
-#: The twin writes its moments in whole seconds, and Kasir's clock follows it a moment later.
+#: The twin writes times in whole seconds, and Kasir's clock follows the twin's with a short delay.
 SLACK: Final = timedelta(seconds=3)
 
-#: The moment up to which Kasir's clock had surely come when something happened at the twin.
+#: The earliest time that Kasir's clock can have shown when something happened at the twin.
 AtLeast = Callable[[datetime], datetime]
 
 
-class Told:
-    """What the shop was told: fetched page by page as it comes, like a shop that polls."""
+class ShopEvents:
+    """The shop's events, fetched page by page, as a shop that polls does."""
 
     def __init__(self, walker: JourneyClient) -> None:
         self._walker = walker
@@ -51,7 +51,7 @@ class Told:
         self.events: list[Event] = []
 
     async def fetch(self) -> None:
-        """Fetch what is new."""
+        """Fetch the new events."""
         while True:
             reply = await self._walker.call("GET", f"/api/events?after={self._after}")
             assert reply.status == 200, f"/api/events answered {reply.status} {reply.json}"
@@ -69,22 +69,22 @@ class Told:
             self._paid.setdefault(payment["reference"], payment)
 
     async def again(self) -> list[Event]:
-        """Everything, fetched anew from the beginning."""
-        anew = Told(self._walker)
-        await anew.fetch()
-        return anew.events
+        """Every event, fetched again from the beginning."""
+        second = ShopEvents(self._walker)
+        await second.fetch()
+        return second.events
 
     def of(self, payment: Payment) -> list[Event]:
-        """What was told of a payment."""
+        """The events of a payment."""
         return self._of_payment.get(payment["id"], [])
 
     def paid(self, reference: str) -> Payment | None:
-        """The first payment of a reference that was told to be paid, as it then stood."""
+        """The first paid payment of a reference, as its `payment.authorised` event shows it."""
         return self._paid.get(reference)
 
 
 async def at_the_twin(walker: JourneyClient) -> dict[str, list[Payment]]:
-    """Everything the twin knows, by reference."""
+    """Every payment at the twin, by reference."""
     found: dict[str, list[Payment]] = {}
     for payment in (await walker.twin("GET", "/twin/payments"))["payments"]:
         found.setdefault(payment["merchantReference"], []).append(payment)
@@ -92,7 +92,7 @@ async def at_the_twin(walker: JourneyClient) -> dict[str, list[Payment]]:
 
 
 async def at_kasir(walker: JourneyClient, references: Iterable[str]) -> dict[str, list[Payment]]:
-    """Everything Kasir knows of these references."""
+    """Kasir's payments of these references."""
     few = asyncio.Semaphore(8)
 
     async def one(reference: str) -> list[Payment]:
@@ -107,7 +107,7 @@ async def at_kasir(walker: JourneyClient, references: Iterable[str]) -> dict[str
 
 
 def names_of(truth: Iterable[Payment]) -> set[str]:
-    """Every name that the twin gave to these payments, to their offers, and to what befell them."""
+    """Every name that the twin gave to these payments, their offers, events and modifications."""
     found: set[str] = set()
     for payment in truth:
         found |= {payment["pspReference"], payment["offerReference"]}
@@ -118,7 +118,7 @@ def names_of(truth: Iterable[Payment]) -> set[str]:
 
 @dataclass(frozen=True)
 class Notice:
-    """A notification that Kasir keeps."""
+    """A notification that Kasir has stored."""
 
     state: str
     event_code: str
@@ -126,7 +126,7 @@ class Notice:
 
 
 async def notices(walker: JourneyClient, after: int = 0) -> list[Notice]:
-    """What Kasir keeps of what Adyen told, but for the first so many."""
+    """The notifications that Kasir has stored, without the first `after`."""
     connection = await asyncpg.connect(walker.made.environment["KASIR_DATABASE_URL"])
     try:
         rows = await connection.fetch(
@@ -137,37 +137,38 @@ async def notices(walker: JourneyClient, after: int = 0) -> list[Notice]:
     return [Notice(row["state"], row["event_code"], frozenset(row["names"])) for row in rows]
 
 
-def misplaced(kept: Iterable[Notice], ours: set[str]) -> Iterator[str]:
-    """Notifications that did not become what they should, by whose they are.
+def misplaced(stored: Iterable[Notice], ours: set[str]) -> Iterator[str]:
+    """Notifications whose state is not the expected one.
 
-    A stranger's is foreign. Ours is read; or held, where nothing proves whose it is, and then what
-    changes that attempt waits.
+    A notification of another system is foreign. One of ours is read; it is held if nothing proves
+    which payment it belongs to, and then later notifications of that attempt wait.
     """
-    kept = list(kept)
-    held = {name for one in kept if one.state == "held" for name in one.names}
-    for one in kept:
-        wanted = {"foreign"} if not ours & one.names else {"read", "held"}
+    stored = list(stored)
+    held = {name for one in stored if one.state == "held" for name in one.names}
+    for one in stored:
+        expected = {"foreign"} if not ours & one.names else {"read", "held"}
         if held & one.names:
-            wanted.add("waiting")
-        if one.state not in wanted:
+            expected.add("waiting")
+        if one.state not in expected:
             yield f"{one.event_code} {sorted(one.names)} is {one.state}"
 
 
 def differences(
     truth: Sequence[Payment], kasirs: Sequence[Payment], held: AbstractSet[str] = frozenset()
 ) -> Iterator[str]:
-    """Where Kasir's payments of one reference differ from the twin's; nothing where all is well.
+    """Differences between Kasir's payments of one reference and the twin's; empty if they agree.
 
     Args:
-        truth: The twin's.
-        kasirs: Kasir's.
-        held: The names in notifications that a person must look at. What they tell is nobody's
-            yet; but what is paid at Kasir is paid at the twin, and no other way round unless held.
+        truth: The twin's payments.
+        kasirs: Kasir's payments.
+        held: The names in notifications that a person must look at. They belong to no payment
+            yet. A payment that is paid at Kasir must still be paid at the twin; one that is paid at
+            the twin must be paid or held at Kasir.
     """
     if not held & names_of(truth):
-        wanted, found = sorted(map(_sums, truth)), sorted(map(_sums, kasirs))
-        if wanted != found:
-            yield f"Kasir has {found}, the twin {wanted}"
+        expected, found = sorted(map(_sums, truth)), sorted(map(_sums, kasirs))
+        if expected != found:
+            yield f"Kasir has {found}, the twin {expected}"
         return
     at_twin = {one["pspReference"]: _sums(one) for one in truth if one["status"] == "authorised"}
     paid = {one["pspReference"]: _sums(one) for one in kasirs if one["status"] == "authorised"}
@@ -183,44 +184,44 @@ def _sums(payment: Payment) -> tuple[str, int, int]:
     return STATUS.get(status, status), payment["captured"], payment["refunded"]
 
 
-def untold(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
-    """What the shop was not told of a payment that has ended, was told twice, or told wrongly."""
+def misreported(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
+    """Events of a payment that has ended that are missing, sent twice, or wrong."""
     types = [event["type"] for event in events]
-    of_status = [event for event in events if event["type"] in TOLD.values()]
+    of_status = [event for event in events if event["type"] in EVENTS.values()]
     last = of_status[-1]["type"] if of_status else None
-    # That a shopper is at the wallet is not told, not even after *unknown*.
-    is_told = payment["status"] != "awaiting_shopper" or last in {None, "payment.unknown"}
-    if not is_told or (payment["status"] in TOLD and last != TOLD[payment["status"]]):
-        yield f"it is {payment['status']} and the shop was told {types}"
+    # No event reports that a shopper is at the wallet, not even after *unknown*.
+    is_reported = payment["status"] != "awaiting_shopper" or last in {None, "payment.unknown"}
+    if not is_reported or (payment["status"] in EVENTS and last != EVENTS[payment["status"]]):
+        yield f"it is {payment['status']} and the shop received {types}"
     for before, after in pairwise(of_status):
         if before["type"] == after["type"]:
-            yield f"told twice over: {types}"
+            yield f"the same event twice in a row: {types}"
         if before["type"] == "payment.authorised" and after["type"] != "payment.cancelled":
-            yield f"told {after['type']} after payment.authorised"
+            yield f"{after['type']} came after payment.authorised"
     for event in of_status:
-        if TOLD.get(event["data"]["status"]) != event["type"]:
+        if EVENTS.get(event["data"]["status"]) != event["type"]:
             yield f"{event['type']} carries a payment that is {event['data']['status']}"
     yield from _rushed(payment, of_status, at_least)
-    yield from _refunds_untold(payment, types)
-    if events and payment["captured"] <= events[-1]["data"]["captured"]:  # Captures are not told.
+    yield from _refunds_misreported(payment, types)
+    if events and payment["captured"] <= events[-1]["data"]["captured"]:  # Captures send no event.
         last, now = _sums(events[-1]["data"]), _sums(payment)
         if last != now:
-            yield f"the last event says {last}, and it is {now}"
+            yield f"the last event has {last}, and the payment {now}"
 
 
 def _rushed(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
-    """Bad news that only a notification, or Kasir itself, had brought, and that was not held."""
+    """Events of a bad result that no answer had reported, and that were not held back."""
     for event in events:
         if event["type"] not in BAD or _is_answered(payment, event["type"]):
             continue
         bad = [fact for fact in payment["facts"] if f"payment.{fact['says']}" in BAD]
         earliest = at_least(min(_moment(fact["at"]) for fact in bad))
         if _moment(event["timestamp"]) < earliest + SETTLE - SLACK:
-            yield f"{event['type']} was told {event['timestamp']}, heard {earliest}: not held"
+            yield f"{event['type']} was sent {event['timestamp']}, recorded {earliest}: not held"
 
 
 def _is_answered(payment: Payment, event_type: str) -> bool:
-    """Whether an answer to the shop's own call said so already."""
+    """Whether an answer to the shop's own call had reported it already."""
     return any(
         fact["says"] == "voided"
         or (f"payment.{fact['says']}" == event_type and fact["source"] in {"details", "reply"})
@@ -228,20 +229,20 @@ def _is_answered(payment: Payment, event_type: str) -> bool:
     )
 
 
-def _refunds_untold(payment: Payment, types: Sequence[str]) -> Iterator[str]:
-    """Each refund's end is told once; one that bounced was perhaps told as a success before."""
-    told = Counter(types)
+def _refunds_misreported(payment: Payment, types: Sequence[str]) -> Iterator[str]:
+    """Each refund sends one event when it ends; one that bounced may have sent a success before."""
+    sent = Counter(types)
     ends = Counter(
         REFUND_ENDS[refund["status"]]
         for refund in payment.get("refunds", ())
         if refund["status"] in REFUND_ENDS
     )
     for name in ("refund.failed", "refund.reversed"):
-        if told[name] != ends[name]:
-            yield f"{ends[name]} refunds ended as {name}, told {told[name]}"
+        if sent[name] != ends[name]:
+            yield f"{ends[name]} refunds ended as {name}, {sent[name]} were sent"
     least, most = ends["refund.succeeded"], sum(ends.values())
-    if not least <= told["refund.succeeded"] <= most:
-        yield f"refund.succeeded told {told['refund.succeeded']} times, of {least} to {most}"
+    if not least <= sent["refund.succeeded"] <= most:
+        yield f"refund.succeeded sent {sent['refund.succeeded']} times, not {least} to {most}"
 
 
 def _moment(text: str) -> datetime:

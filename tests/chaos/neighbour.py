@@ -1,4 +1,4 @@
-"""A second system on the merchant account, which pays under our references whatever it likes."""
+"""A second system on the same merchant account, which makes payments under our references."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from kasir.demo.client import JourneyClient
 
-#: What it does: the event, whether that went well, the method, and of how much.
-DEEDS: Final[tuple[tuple[str, bool, str, int], ...]] = (
+#: What it does: the event, its success, the method and the amount.
+ACTIONS: Final[tuple[tuple[str, bool, str, int], ...]] = (
     ("AUTHORISATION", True, "visa", 25_000),
     ("AUTHORISATION", True, "visa", 1),
     ("AUTHORISATION", True, "gopay_wallet", 99_000),
@@ -21,7 +21,7 @@ DEEDS: Final[tuple[tuple[str, bool, str, int], ...]] = (
 
 
 async def neighbour(walker: JourneyClient, reference: str, chance: random.Random) -> None:
-    """Do one or two of these things under a reference of ours."""
-    for event, success, method, value in chance.choices(DEEDS, k=chance.choice((1, 1, 2))):
+    """Do one or two of these actions under a reference of ours."""
+    for event, success, method, value in chance.choices(ACTIONS, k=chance.choice((1, 1, 2))):
         more: dict[str, Any] = {"event": event, "success": success, "paymentMethod": method}
         await walker.foreign(reference, amount={"currency": "IDR", "value": value}, **more)

@@ -1,7 +1,7 @@
-"""A Kasir that is away for a while, in one way or another, while shoppers pay: drawn from seeds.
+"""Outages of all or a part of Kasir while shoppers pay, drawn from seeds.
 
-The twin, the door for its notifications and Kasir's work stand in the test's own process, and time
-moves only as the test moves it, so that three days are a matter of seconds.
+The twin, the endpoint for its notifications and Kasir's worker run in the test's own process, and
+the test moves the clock, so that three days take seconds.
 """
 
 from __future__ import annotations
@@ -37,71 +37,78 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 PAYMENTS: Final = 10
-#: Who is away: everybody, the door for notifications, the worker, or Adyen's own answers.
-UNAVAILABLE: Final = ("everybody", "everybody", "door", "worker", "answers")
-DEEDS: Final = ("approve_without_return",) * 5 + ("approve", "refuse", "cancel", "leave", "leave")
-#: After its end an outage is felt for as long as Adyen's queue may be behind, and then some.
+#: What is unavailable: all of Kasir, the notification endpoint, the worker, or Adyen's answers.
+UNAVAILABLE: Final = ("all", "all", "endpoint", "worker", "answers")
+DECISIONS: Final = (
+    *("approve_without_return",) * 5,
+    "approve",
+    "refuse",
+    "cancel",
+    "leave",
+    "leave",
+)
+#: The test continues after an outage for longer than Adyen's queue may be behind.
 AFTER_S: Final = 4 * DAY
-#: Others who pay on the days after it: their notifications show how far Adyen has come.
-PASSERS_BY_S: Final = (1.2 * DAY, 2.2 * DAY)
+#: Later payments, in seconds after the outage: their notifications show Adyen's queue position.
+LATER_PAYMENTS_S: Final = (1.2 * DAY, 2.2 * DAY)
 ENDS: Final = frozenset(
     {"payment.expired", "payment.cancelled", "payment.refused", "payment.failed"}
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fate:
-    """What becomes of one payment: when it is made, and what its shopper does when.
+class PaymentPlan:
+    """The plan of one payment: when it is made, what its shopper does, and when.
 
     Attributes:
         reference: Its name; two may share one.
-        made_s: When it is made, in seconds after the beginning.
-        deed: What the shopper does,
-        deed_s: and when.
-        validity_s: How long after its making the wallet may take it; None: as the wallet likes.
+        made_s: When it is made, in seconds after the start.
+        decision: What the shopper does.
+        decision_s: When the shopper does it.
+        validity_s: How long after `made_s` the wallet may accept it; None: the wallet's default.
     """
 
     reference: str
     made_s: float
-    deed: str
-    deed_s: float
+    decision: str
+    decision_s: float
     validity_s: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outage:
-    """Who is away from when to when, and the payments that live through it."""
+    """What is unavailable, from when to when, and the payments during that time."""
 
     seed: int
-    away: str
+    unavailable: str
     from_s: float
     until_s: float
     knobs: Knobs
-    fates: tuple[Fate, ...]
+    plans: tuple[PaymentPlan, ...]
 
 
 def outage(seed: int) -> Outage:
-    """The outage of a seed: of a minute to three days, at any moment of payments' lives."""
+    """The outage of a seed: of a minute to three days, at any stage of the payments."""
     chance = random.Random(f"outage/{seed}")
     lasts_s = MINUTE * (3 * DAY / MINUTE) ** chance.random()
     from_s = 3.0 * HOUR
     wallet_s = chance.choice((30 * MINUTE, 30 * MINUTE, 10 * HOUR))
     return Outage(
         seed=seed,
-        away=chance.choice(UNAVAILABLE),
+        unavailable=chance.choice(UNAVAILABLE),
         from_s=from_s,
         until_s=from_s + lasts_s,
         knobs=Knobs(
             payment_expiry_s=wallet_s,
             extra_events=["OFFER_CLOSED"] if chance.random() < 0.4 else [],
         ),
-        fates=tuple(_fates(seed, chance, from_s, from_s + lasts_s, wallet_s)),
+        plans=tuple(_plans(seed, chance, from_s, from_s + lasts_s, wallet_s)),
     )
 
 
-def _fates(
+def _plans(
     seed: int, chance: random.Random, from_s: float, until_s: float, wallet_s: float
-) -> Iterator[Fate]:
+) -> Iterator[PaymentPlan]:
     reference = ""
     for number in range(PAYMENTS):
         if not reference or chance.random() < 0.8:
@@ -110,26 +117,26 @@ def _fates(
         made_s = max(0.0, around + chance.uniform(-1.5 * HOUR, 10 * MINUTE))
         validity_s = chance.choice((None, 20.0 * MINUTE, 2.0 * HOUR))
         open_s = min(wallet_s, validity_s or wallet_s)
-        deed_s = made_s + chance.uniform(5, 0.95 * open_s)
-        yield Fate(
+        decision_s = made_s + chance.uniform(5, 0.95 * open_s)
+        yield PaymentPlan(
             reference=reference,
             made_s=made_s,
-            deed=chance.choice(DEEDS),
-            deed_s=deed_s,
+            decision=chance.choice(DECISIONS),
+            decision_s=decision_s,
             validity_s=validity_s,
         )
-    for later_s in PASSERS_BY_S:
-        yield Fate(
+    for later_s in LATER_PAYMENTS_S:
+        yield PaymentPlan(
             reference=f"outage-{seed}-{later_s:.0f}",
             made_s=until_s + later_s,
-            deed="approve_without_return",
-            deed_s=until_s + later_s + MINUTE,
+            decision="approve_without_return",
+            decision_s=until_s + later_s + MINUTE,
             validity_s=None,
         )
 
 
 class World:
-    """The twin, the door and Kasir, and the one clock they go by."""
+    """The twin, the endpoint and Kasir, and the one clock they use."""
 
     def __init__(self, planned: Outage, twin: TwinAtWork, http: aiohttp.ClientSession) -> None:
         self.planned = planned
@@ -142,24 +149,24 @@ class World:
         self._began_at = twin.twin.now()
         self._chance = random.Random(f"world/{planned.seed}")
         self._faults: list[dict[str, str]] = []
-        self._urls: dict[Fate, str] = {}
-        self._made: dict[PaymentId, Fate] = {}
+        self._urls: dict[PaymentPlan, str] = {}
+        self._made: dict[PaymentId, PaymentPlan] = {}
 
     def now(self) -> datetime:
-        """What time it is."""
+        """The current time."""
         return datetime.fromtimestamp(self.twin.twin.now(), UTC)
 
     @property
     def _at_s(self) -> float:
         return self.twin.twin.now() - self._began_at
 
-    def _is_away(self, *who: str) -> bool:
+    def _is_unavailable(self, *parts: str) -> bool:
         planned = self.planned
-        return planned.from_s <= self._at_s < planned.until_s and planned.away in who
+        return planned.from_s <= self._at_s < planned.until_s and planned.unavailable in parts
 
-    async def hear(self, request: web.Request) -> web.Response:
-        """Take a notification in, if the door is open; a worker may be quick to read it."""
-        if self._is_away("everybody", "door"):
+    async def receive(self, request: web.Request) -> web.Response:
+        """Receive a notification, if the endpoint is available; the worker may read it at once."""
+        if self._is_unavailable("all", "endpoint"):
             return web.Response(status=503)
         await receive(
             await request.read(),
@@ -173,7 +180,7 @@ class World:
         return web.Response(status=202, text="[accepted]")
 
     async def open(self, kasir: Parts, stack: AsyncExitStack) -> None:
-        """Have Kasir's work done by hand from now on."""
+        """Run Kasir's jobs through `work` from now on."""
         self.kasir = kasir
         self._handlers = await handlers_of(kasir, stack)
         self._due = replace(kasir.due, enqueue=self._enqueue)
@@ -182,8 +189,8 @@ class World:
         self._jobs += [(name, payload) for payload in payloads]
 
     async def work(self) -> None:
-        """Let the worker do what is due, if it is there."""
-        if self._is_away("everybody", "worker"):
+        """Do the worker's due jobs, if it is available."""
+        if self._is_unavailable("all", "worker"):
             return
         await self.kasir.reader.read_all()
         await self._due.look()
@@ -192,38 +199,38 @@ class World:
             await self._handlers[name](payload)
 
     async def run(self) -> list[str]:
-        """Let it all happen; then say what is not as it should be."""
-        for at_s, fate in self._moments():
+        """Run the plan; return the faults."""
+        for at_s, plan in self._moments():
             await self._go_on(at_s)
-            if fate and at_s == fate.made_s:
-                await self._make(fate)
-            elif fate and fate in self._urls:
-                await self._act(fate)
+            if plan and at_s == plan.made_s:
+                await self._make(plan)
+            elif plan and plan in self._urls:
+                await self._act(plan)
             await self.work()
-        return [words async for words in self._wrong()]
+        return [fault async for fault in self._wrong()]
 
-    def _moments(self) -> list[tuple[float, Fate | None]]:
-        """When something is done: closely around the outage's ends, more rarely far from them."""
+    def _moments(self) -> list[tuple[float, PaymentPlan | None]]:
+        """The times of all steps: frequent near the ends of the outage, rarer elsewhere."""
         planned = self.planned
-        moments: list[tuple[float, Fate | None]] = [
+        moments: list[tuple[float, PaymentPlan | None]] = [
             moment
-            for fate in planned.fates
-            for moment in ((fate.made_s, fate), (fate.deed_s, fate))
+            for plan in planned.plans
+            for moment in ((plan.made_s, plan), (plan.decision_s, plan))
         ]
         for centre in (planned.from_s, planned.until_s):
             moments += [(centre + n * 5 * MINUTE + 1, None) for n in range(-6, 36)]
-        fake_server = int((planned.until_s + AFTER_S) / HOUR)
-        moments += [(n * 1.5 * HOUR, None) for n in range(fake_server)]
+        intervals = int((planned.until_s + AFTER_S) / HOUR)
+        moments += [(n * 1.5 * HOUR, None) for n in range(intervals)]
         last = planned.until_s + AFTER_S
-        within = [moment for moment in moments if 0 <= moment[0] <= last]
-        return sorted(within, key=lambda moment: (moment[0], moment[1] is None))
+        in_range = [moment for moment in moments if 0 <= moment[0] <= last]
+        return sorted(in_range, key=lambda moment: (moment[0], moment[1] is None))
 
     async def _go_on(self, at_s: float) -> None:
-        """Let time pass until then; the outage begins and ends at its own moments."""
+        """Move the clock to that time, and start and end the outage at its own times."""
         for edge in (self.planned.from_s, self.planned.until_s, at_s):
             if self._at_s < edge <= at_s:
                 await self._steer("POST", "clock", {"advance_s": edge - self._at_s})
-        faults = [{"fault": "lose_reply_before"}] if self._is_away("answers") else []
+        faults = [{"fault": "lose_reply_before"}] if self._is_unavailable("answers") else []
         if faults != self._faults:
             await self._steer("PUT", "faults", faults)
             self._faults = faults
@@ -233,25 +240,25 @@ class World:
         async with self._http.request(method, f"{self.twin.url}/twin/{path}", json=body) as answer:
             return await answer.json()
 
-    async def _make(self, fate: Fate) -> None:
-        if self._is_away("everybody"):
+    async def _make(self, plan: PaymentPlan) -> None:
+        if self._is_unavailable("all"):
             return
-        body = payment_body(reference=fate.reference)
-        if fate.validity_s:
-            over_at = datetime.fromtimestamp(self.twin.twin.now() + fate.validity_s, UTC)
-            body["sessionValidity"] = over_at.isoformat(timespec="seconds")
+        body = payment_body(reference=plan.reference)
+        if plan.validity_s:
+            expires_at = datetime.fromtimestamp(self.twin.twin.now() + plan.validity_s, UTC)
+            body["sessionValidity"] = expires_at.isoformat(timespec="seconds")
         answer, payment_id = await self.kasir.checkout.payments(msgspec.json.encode(body), 72)
-        self._made[payment_id] = fate
+        self._made[payment_id] = plan
         if "action" in answer.json():
-            self._urls[fate] = answer.json()["action"]["url"]
+            self._urls[plan] = answer.json()["action"]["url"]
 
-    async def _act(self, fate: Fate) -> None:
-        if fate.deed == "leave":
+    async def _act(self, plan: PaymentPlan) -> None:
+        if plan.decision == "leave":
             return
-        # The wallet may say that it is over: Kasir closed it, or its time ran out.
-        done = await self._steer("POST", "wallet", {"url": self._urls[fate], "do": fate.deed})
+        # The wallet may answer that the payment has ended: Kasir closed it, or it expired.
+        done = await self._steer("POST", "wallet", {"url": self._urls[plan], "do": plan.decision})
         location = done.get("location")
-        if location and not self._is_away("everybody"):
+        if location and not self._is_unavailable("all"):
             result = location.split("redirectResult=")[1]
             with suppress(KasirError):
                 body = {"details": {"redirectResult": result}}
@@ -262,21 +269,21 @@ class World:
         truth: dict[str, str] = {}
         for payment in (await self._steer("GET", "payments", None))["payments"]:
             truth[payment["metadata"]["kasirPaymentId"]] = payment["status"]
-        for payment_id, fate in self._made.items():
+        for payment_id, plan in self._made.items():
             found = await self.kasir.payments.payment(payment_id)
             assert found is not None
-            told = await self._told(payment_id)
-            what = f"seed {self.planned.seed} ({self.planned.away}), {fate.deed}"
-            for before, after in pairwise(told):
+            events = await self._events(payment_id)
+            what = f"seed {self.planned.seed} ({self.planned.unavailable}), {plan.decision}"
+            for before, after in pairwise(events):
                 if before in ENDS and after != before:
-                    yield f"{what}: told {before}, then {after}"
-            wanted = truth.get(payment_id, "expired")
-            if found.status.value not in (wanted, "failed"):
-                yield f"{what}: it is {found.status}, and {wanted} at the twin"
-            if told[-1:] != [f"payment.{found.status}"]:
-                yield f"{what}: it is {found.status}, and the shop was told {told}"
+                    yield f"{what}: {before} was sent, then {after}"
+            expected = truth.get(payment_id, "expired")
+            if found.status.value not in (expected, "failed"):
+                yield f"{what}: it is {found.status}, and {expected} at the twin"
+            if events[-1:] != [f"payment.{found.status}"]:
+                yield f"{what}: it is {found.status}, and the events are {events}"
 
-    async def _told(self, payment_id: PaymentId) -> list[str]:
+    async def _events(self, payment_id: PaymentId) -> list[str]:
         rows = await self.kasir.pool.fetch(
             "SELECT type FROM event WHERE subject = $1 AND type LIKE 'payment.%' ORDER BY id",
             payment_id,
@@ -286,7 +293,7 @@ class World:
 
 @asynccontextmanager
 async def world(server: str, planned: Outage) -> AsyncIterator[World]:
-    """The world of an outage, at its beginning."""
+    """The world of an outage, at its start."""
     async with AsyncExitStack() as stack:
         at_work = await stack.enter_async_context(serving(Twin(Settings(), planned.knobs)))
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -296,15 +303,15 @@ async def world(server: str, planned: Outage) -> AsyncIterator[World]:
             kasir_on(dsn, clock=made, ADYEN_TWIN_URL=at_work.url)
         )
         await made.open(kasir, stack)
-        url = await stack.enter_async_context(_door(made))
+        url = await stack.enter_async_context(_endpoint(made))
         await at_work.control("PUT", "webhooks/standard", {"url": url, "hmacKey": KEY})
         yield made
 
 
 @asynccontextmanager
-async def _door(made: World) -> AsyncIterator[str]:
+async def _endpoint(made: World) -> AsyncIterator[str]:
     app = web.Application()
-    app.router.add_post("/webhooks/adyen", made.hear)
+    app.router.add_post("/webhooks/adyen", made.receive)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

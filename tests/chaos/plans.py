@@ -1,8 +1,8 @@
-"""What befalls payments, drawn from seeds: how they are paid, how they are told, what goes wrong.
+"""Plans of payments, drawn from seeds: how they are paid, how notifications arrive, what fails.
 
-The twin draws its faults from a fault's seed and from the reference of what is struck, not from the
-order of arrival. A reference here carries the seed that a test is run with, so one list of faults
-gives every seed faults of its own, and the same ones however many seeds run at once.
+The twin draws its faults from a fault's seed and from the reference of the payment, not from the
+order of arrival. A reference here contains the test's seed. So one list of faults gives every seed
+its own faults, and they are the same however many seeds run at once.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any, Final
 ORDERS: Final = 20
 AMOUNT: Final = 25_000
 
-#: What the shopper does with each try at an order, by the order's number. "leave" goes away without
-#: a word, "withdraw" is the shop's: it cancels while the shopper approves.
-DEEDS: Final = (
+#: What the shopper does in each attempt at an order, by the order's number. "leave": the shopper
+#: leaves the page. "withdraw": the shop cancels while the shopper approves.
+DECISIONS: Final = (
     *(("approve",),) * 5,
     *(("approve_without_return",),) * 3,
     ("refuse",),
@@ -34,7 +34,7 @@ DEEDS: Final = (
     ("leave", "leave"),
     ("refuse", "leave"),
 )
-#: What the shop asks of a payment that is paid: the call, and of how much (0: it does not say).
+#: What the shop requests for a paid payment: the call, and the amount (0: the call has none).
 Change = tuple[str, int]
 CHANGES: Final[tuple[tuple[Change, ...], ...]] = (
     (),
@@ -48,7 +48,7 @@ CHANGES: Final[tuple[tuple[Change, ...], ...]] = (
     (("refunds", 10_000), ("reversals", 0)),
     (("cancels", 0),),
 )
-#: The same, where the shop takes the money by a call of its own.
+#: The same, if the shop captures by its own call.
 CAPTURES: Final[tuple[tuple[Change, ...], ...]] = (
     (),
     (("captures", AMOUNT),),
@@ -59,24 +59,24 @@ CAPTURES: Final[tuple[tuple[Change, ...], ...]] = (
     (("reversals", 0),),
 )
 CALLS: Final = ("payments", "details", "refunds", "cancels", "reversals", "captures")
-#: How late news may come: before and after each of Kasir's own waits.
+#: How late notifications may come: before and after each of Kasir's own delays.
 LATE_S: Final = (1, 5, 60, 300, 700, 2_000, 4_500)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One order's fate.
+    """The plan of one order.
 
     Attributes:
-        reference: Its name; carries the seed.
-        deeds: What the shopper does with each try at it, one payment each.
-        returns: How often the shopper's browser brings a result back.
-        changes: What the shop asks for once it is paid.
-        insists: Whether the shop asks again at once after no answer, or leaves it to Kasir.
+        reference: Its name; contains the seed.
+        decisions: What the shopper does in each attempt, one payment each.
+        returns: How often the shopper's browser returns a result.
+        changes: What the shop requests once it is paid.
+        insists: Whether the shop retries at once without an answer, or leaves the retry to Kasir.
     """
 
     reference: str
-    deeds: tuple[str, ...]
+    decisions: tuple[str, ...]
     returns: int
     changes: tuple[Change, ...]
     insists: bool
@@ -85,14 +85,14 @@ class Plan:
 def plan(
     seed: int, number: int, changes: Sequence[tuple[Change, ...]] = CHANGES, name: str = "seed"
 ) -> Plan:
-    """The fate of one order of a seed."""
+    """The plan of one order of a seed."""
     chance = random.Random(f"{seed}/{number}")
-    deeds = DEEDS[number % len(DEEDS)]
+    decisions = DECISIONS[number % len(DECISIONS)]
     return Plan(
         reference=f"{name}-{seed}-{number}",
-        deeds=deeds,
+        decisions=decisions,
         returns=chance.choice((1, 1, 1, 2)),
-        changes=chance.choice(changes) if deeds[-1].startswith("approve") else (),
+        changes=chance.choice(changes) if decisions[-1].startswith("approve") else (),
         insists=chance.random() < 0.7,
     )
 
@@ -104,7 +104,7 @@ def faults() -> list[dict[str, Any]]:
 
 
 def _of_notices() -> Iterator[Mapping[str, Any]]:
-    """A notification may come twice or more, late, after others, or under the older key."""
+    """A notification may come twice or more, late, out of order, or signed with the older key."""
     yield {"fault": "duplicate_notice", "probability": 0.3}
     yield {"fault": "duplicate_notice", "probability": 0.1, "copies": 3}
     yield {"fault": "previous_key", "probability": 0.2}
@@ -114,7 +114,7 @@ def _of_notices() -> Iterator[Mapping[str, Any]]:
 
 
 def _of_calls() -> Iterator[Mapping[str, Any]]:
-    """A call may be broken off, refused for now, or overtaken by what it gives rise to."""
+    """A call may be cut off, refused for now, or overtaken by its own notification."""
     for call in CALLS:
         yield {"fault": "notice_before_reply", "call": call, "probability": 0.3}
         for name in ("lose_reply_before", "lose_reply_after"):
@@ -126,7 +126,7 @@ def _of_calls() -> Iterator[Mapping[str, Any]]:
 
 
 def _of_outcomes() -> Iterator[Mapping[str, Any]]:
-    """Adyen may say one thing and then another, of a payment and of its refunds."""
+    """Adyen may report one result and then another, of a payment and of its refunds."""
     for name, seconds, same in product(
         ("false_then_true", "true_then_false"), (0, 60, 700, 2_000), (False, True)
     ):

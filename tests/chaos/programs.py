@@ -1,6 +1,6 @@
-"""Kasir's programs and the twin, each a process that a test may kill and start again at any moment.
+"""Kasir's programs and the twin as processes, which a test may kill and restart at any time.
 
-A test finds them through `Programs.walker`: it calls them over HTTP, as a shop and a shopper do.
+A test calls them through `Programs.walker` over HTTP, as a shop and a shopper do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 SERVER: Final = "server"
 TWIN: Final = "twin"
-#: Nothing here takes half as long; past it something hangs.
+#: No step here takes half as long; a step that takes longer hangs.
 PATIENCE_S: Final = 90.0
 LOOK_S: Final = 0.05
 
@@ -35,18 +35,18 @@ class Programs:
     """The system as processes. `twin`, `server`, `worker-0` and `worker-1` are their names."""
 
     def __init__(
-        self, made: RunningDemo, walker: JourneyClient, words: Mapping[str, Sequence[str]]
+        self, made: RunningDemo, walker: JourneyClient, commands: Mapping[str, Sequence[str]]
     ) -> None:
         self.made = made
         self.walker = walker
-        self._words = words
+        self._commands = commands
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
-        """Start a program; what it says goes into its log."""
+        """Start a program; its output goes to its log."""
         with (self.made.logs / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
-                self._words[name],
+                self._commands[name],
                 env=dict(self.made.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -55,20 +55,20 @@ class Programs:
             )
 
     def kill(self, name: str) -> None:
-        """`kill -9`: it has no last words."""
+        """`kill -9`: the program cannot clean up."""
         process = self._running.pop(name)
-        assert process.poll() is None, f"the {name} had ended by itself: {self.last_words(name)}"
+        assert process.poll() is None, f"the {name} had already ended: {self.end_of_log(name)}"
         process.kill()
         process.wait()
 
     async def end(self, name: str) -> int:
-        """Tell a program to stop, and wait until it has; gives its exit code."""
+        """Send SIGTERM to a program, and wait until it ends; returns its exit code."""
         process = self._running.pop(name)
         process.send_signal(signal.SIGTERM)
         return await asyncio.to_thread(process.wait, PATIENCE_S)
 
     def stop(self) -> None:
-        """Stop every program that runs, and see that each ends by itself."""
+        """Send SIGTERM to every running program; kill those that do not end."""
         for process in self._running.values():
             process.send_signal(signal.SIGTERM)
         for process in self._running.values():
@@ -80,8 +80,8 @@ class Programs:
         self._running.clear()
 
     async def ready(self) -> None:
-        """Wait until Kasir says that it can work."""
-        await until(self._is_ready, bool, lambda _: f"ready: {self.last_words(SERVER)}")
+        """Wait until Kasir reports that it is ready."""
+        await until(self._is_ready, bool, lambda _: f"ready: {self.end_of_log(SERVER)}")
 
     async def _is_ready(self) -> bool:
         try:
@@ -89,17 +89,17 @@ class Programs:
         except (aiohttp.ClientError, OSError):
             return False
 
-    def last_words(self, name: str) -> str:
-        """What a program said last."""
-        said = (self.made.logs / f"{name}.log").read_text(errors="replace").splitlines()
-        return "\n".join(said[-20:]) or "it said nothing"
+    def end_of_log(self, name: str) -> str:
+        """The last lines of a program's log."""
+        lines = (self.made.logs / f"{name}.log").read_text(errors="replace").splitlines()
+        return "\n".join(lines[-20:]) or "its log is empty"
 
 
 @asynccontextmanager
 async def programs(
     dsn: str, logs: Path, *, workers: int = 2, **settings: str
 ) -> AsyncIterator[Programs]:
-    """Run a twin, a server and workers on a database for as long as the context lasts."""
+    """Run a twin, a server and workers on a database while the context lasts."""
     port, twin_port = free_port(), free_port()
     kasir_url, twin_url = (f"http://127.0.0.1:{number}" for number in (port, twin_port))
     given = {
@@ -122,17 +122,17 @@ async def programs(
         kasir_url=kasir_url, twin_url=twin_url, shop_url="", environment=environment, logs=logs
     )
     names = [f"worker-{number}" for number in range(workers)]
-    words = {
+    commands = {
         TWIN: [_program("adyen-twin"), "serve", "--port", str(twin_port)],
         SERVER: [_program("kasir"), "serve", "--port", str(port)],
         **{name: [_program("kasir"), "worker"] for name in names},
     }
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         walker = JourneyClient(made, http)
-        running = Programs(made, walker, words)
+        running = Programs(made, walker, commands)
         try:
             running.start(TWIN)
-            await _tell_twin(running)
+            await _configure_webhooks(running)
             for name in (SERVER, *names):
                 running.start(name)
             await running.ready()
@@ -144,13 +144,13 @@ async def programs(
 async def until(
     look: Callable[[], Awaitable[T]], good: Callable[[T], bool], what: Callable[[T], str]
 ) -> T:
-    """Look again and again until it is good; past all patience fail, saying what was seen last."""
+    """Poll until the result is good; fail with the last result after `PATIENCE_S`."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         found = await look()
         if good(found):
             return found
-        assert time.monotonic() < deadline, f"never came to {what(found)}"
+        assert time.monotonic() < deadline, f"timed out; the last result: {what(found)}"
         await asyncio.sleep(LOOK_S)
 
 
@@ -158,20 +158,20 @@ def _program(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-async def _tell_twin(running: Programs) -> None:
-    """Have the twin send notifications to Kasir, sealed with either of the keys it knows."""
+async def _configure_webhooks(running: Programs) -> None:
+    """Set the twin to send notifications to Kasir, signed with either of Kasir's two keys."""
     key, previous = running.made.environment["ADYEN_HMAC_KEY"].split(",")
-    wanted = {
+    body = {
         "url": f"{running.made.kasir_url}/webhooks/adyen",
         "hmacKey": key,
         "previousHmacKey": previous,
     }
 
-    async def tell() -> bool:
+    async def configure() -> bool:
         try:
-            await running.walker.twin("PUT", "/twin/webhooks/standard", wanted)
+            await running.walker.twin("PUT", "/twin/webhooks/standard", body)
         except (aiohttp.ClientError, OSError):
             return False
         return True
 
-    await until(tell, bool, lambda _: f"a twin: {running.last_words(TWIN)}")
+    await until(configure, bool, lambda _: f"a twin: {running.end_of_log(TWIN)}")

@@ -1,4 +1,4 @@
-"""Which seeds a test runs: its usual ones, or those that `KASIR_SEEDS` names."""
+"""The seeds that a test runs: its usual ones, or those in `KASIR_SEEDS`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def seeds(usual: Iterable[int]) -> list[int]:
-    """`KASIR_SEEDS=17,18` names two seeds, `KASIR_SEEDS=1-300` all from the first to the last."""
+    """`KASIR_SEEDS=17,18` gives two seeds, `KASIR_SEEDS=1-300` gives a range with both ends."""
     given = os.environ.get("KASIR_SEEDS")
     if not given:
         return list(usual)

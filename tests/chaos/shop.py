@@ -1,4 +1,4 @@
-"""A shop that never gives up: it asks again with the same key until it has an answer."""
+"""A shop that retries with the same key until it has an answer."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kasir.demo.client import Reply
 
 Ask = Callable[[], Awaitable[Reply]]
 
-#: Answers after which one asks again with the same key: those, and no others, say so.
+#: The statuses after which a shop retries with the same key; these have `transient-error: true`.
 CANNOT_NOW: Final = frozenset({409, 503})
 
 
 async def insist(ask: Ask, what: str) -> Reply:
-    """Ask until there is an answer that settles it, whatever happens to the server meanwhile."""
+    """Call until there is a final answer, whatever happens to the server in that time."""
     deadline, last = time.monotonic() + PATIENCE_S, "nothing"
     while time.monotonic() < deadline:
         try:
@@ -32,4 +32,4 @@ async def insist(ask: Ask, what: str) -> Reply:
             assert reply.headers.get("transient-error") == "true", f"{what}: {reply}"
             last = f"{reply.status} {reply.json}"
         await asyncio.sleep(LOOK_S)
-    raise AssertionError(f"{what}: never answered; last heard: {last}")
+    raise AssertionError(f"{what}: never answered; the last answer: {last}")

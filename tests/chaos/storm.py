@@ -1,4 +1,4 @@
-"""Shops that go on asking while the database is away, and settle when it is there again."""
+"""Shops that keep calling while the database is unavailable, and finish when it is back."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from kasir.demo.client import JourneyClient, Reply
 
 #: More payments than the server has connections to the database.
 PAYMENTS: Final = 24
-#: Longer than a lease of Kasir's: who asks again then is not told that the first call still runs.
+#: Longer than Kasir's lease: a retry after it is not answered that the first call still runs.
 LEASE_S: Final = 60
 
-Deed = Callable[[], Awaitable[None]]
+Action = Callable[[], Awaitable[None]]
 
 
-async def storm(system: Programs, strike: Deed, mend: Deed) -> list[Reply]:
-    """Ask for payments while the database is away, and pay them all once it is back.
+async def storm(system: Programs, strike: Action, mend: Action) -> list[Reply]:
+    """Request payments while the database is unavailable, and pay them all once it is back.
 
-    One payment is paid at the wallet while Kasir cannot hear of it.
+    One payment is paid at the wallet while Kasir cannot receive its notification.
 
     Returns:
-        What the shops and the readiness check were answered meanwhile, readiness last.
+        The answers to the shops and to the readiness check during that time, readiness last.
     """
     walker = system.walker
     names = [f"storm-{number}" for number in range(PAYMENTS)]
     before = await insist(lambda: walker.pay("before", key="before"), "before")
     await strike()
     async with asyncio.timeout(PATIENCE_S):
-        told = await asyncio.gather(*(walker.pay(name, key=name) for name in names))
-        told.append(await walker.call("GET", "/health/ready"))
+        replies = await asyncio.gather(*(walker.pay(name, key=name) for name in names))
+        replies.append(await walker.call("GET", "/health/ready"))
         await walker.shopper(before.json["action"], "approve_without_return")
     await mend()
     await system.ready()
@@ -42,7 +42,7 @@ async def storm(system: Programs, strike: Deed, mend: Deed) -> list[Reply]:
         reply = await insist(lambda name=name: walker.pay(name, key=name), name)  # type: ignore[misc]
         await walker.shopper(reply.json["action"], "approve_without_return")
     await until(lambda: differences(walker, [*names, "before"]), _none, "\n".join)
-    return told
+    return replies
 
 
 def _none(wrong: list[str]) -> bool:
@@ -50,8 +50,8 @@ def _none(wrong: list[str]) -> bool:
 
 
 async def differences(walker: JourneyClient, names: list[str]) -> list[str]:
-    """What Kasir knows of these orders that is not so at the twin, where each is paid once."""
-    await walker.twin("POST", "/twin/clock", {"advance_s": LEASE_S})  # Deliveries are made again.
+    """Where Kasir's payments of these orders differ from the twin's, and orders not paid once."""
+    await walker.twin("POST", "/twin/clock", {"advance_s": LEASE_S})  # Deliveries are retried.
     truth = await ledgers.at_the_twin(walker)
     kasirs = await ledgers.at_kasir(walker, names)
     wrong = [

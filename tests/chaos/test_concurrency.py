@@ -1,4 +1,4 @@
-"""Many at once ask for the same, or for more than there is."""
+"""Concurrent calls that request the same thing, or more than there is."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ IN_PROGRESS: Final = (409, "704")
 
 
 async def at_the_twin(walker: JourneyClient, order: str) -> list[dict[str, Any]]:
-    """What the twin knows of a reference."""
+    """The twin's payments of a reference."""
     found = await walker.twin("GET", f"/twin/payments?reference={order}")
     payments: list[dict[str, Any]] = found["payments"]
     return payments
 
 
 async def paid(walker: JourneyClient, order: str) -> dict[str, Any]:
-    """A payment that went well, by Kasir's ledger."""
+    """Make an authorised payment, as Kasir's ledger has it."""
     action = (await walker.pay(order)).json["action"]
     await walker.details(await walker.shopper(action, "approve"))
     return await walker.status(order, "authorised")
 
 
 def refused_as_in_progress(reply: Reply) -> bool:
-    """Whether it says that the first request is still running, and that one may ask again."""
-    said = (reply.status, reply.json.get("errorCode"))
-    return said == IN_PROGRESS and reply.headers["transient-error"] == "true"
+    """Whether the reply reports that the first request is still running and a retry is allowed."""
+    error = (reply.status, reply.json.get("errorCode"))
+    return error == IN_PROGRESS and reply.headers["transient-error"] == "true"
 
 
 @pytest.mark.parametrize("slow_s", [0, 1])
-async def test_one_key_makes_one_payment_however_many_ask_at_once(
+async def test_one_key_makes_one_payment_however_many_call_at_once(
     walker: JourneyClient, slow_s: float
 ) -> None:
     order = reference("same-key")
@@ -91,7 +91,7 @@ async def test_concurrent_refunds_never_give_back_more_than_was_captured(
     assert truth["captured"] == truth["refunded"] == AMOUNT
 
 
-async def test_one_key_makes_one_refund_however_many_ask_at_once(walker: JourneyClient) -> None:
+async def test_one_key_makes_one_refund_however_many_call_at_once(walker: JourneyClient) -> None:
     order, part = reference("same-refund"), 10_000
     payment = await paid(walker, order)
     path = f"/v72/payments/{payment['pspReference']}/refunds"
@@ -124,9 +124,9 @@ async def test_details_are_asked_once_and_answered_every_time(
     repeated = [await walker.details(result) for _ in range(3)]
 
     await walker.faults()
-    said = [(reply.status, reply.json) for reply in (*replies, *repeated)]
-    assert [said[0]] * len(said) == said
-    assert said[0][0] == 200
-    assert said[0][1]["resultCode"] == "Authorised"
+    answers = [(reply.status, reply.json) for reply in (*replies, *repeated)]
+    assert [answers[0]] * len(answers) == answers
+    assert answers[0][0] == 200
+    assert answers[0][1]["resultCode"] == "Authorised"
     payment = await walker.status(order, "authorised")
     assert payment["captured"] == AMOUNT

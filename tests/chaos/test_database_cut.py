@@ -1,6 +1,6 @@
-"""PostgreSQL is restarted, crashes, and cuts its connections, while shops are selling.
+"""PostgreSQL restarts, crashes and cuts its connections while shops make payments.
 
-Nobody restarts Kasir: server and worker recover by themselves, and what they acknowledged is kept.
+The test does not restart Kasir: server and worker recover, and no acknowledged data is lost.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from chaos.trade import trade
 pytestmark = pytest.mark.long
 
 SEED: Final = 20_261_124
-#: So many calls of the shops lie between two cuts.
+#: The number of shop calls between two cuts.
 CALLS: Final = 20
-#: More cuts than a pool has connections: whatever one of them leaks is missed in the end.
+#: More cuts than a pool has connections: if each cut leaked one, the pool would be empty.
 CUTS: Final = 24
 RESTARTS: Final = (FAST, IMMEDIATE, CRASH) * 2
 LEASE_S: Final = 60
 
 
 @pytest.mark.parametrize("seed", seeds([SEED]))
-async def test_nothing_acknowledged_is_lost_when_the_database_goes_away(
+async def test_nothing_acknowledged_is_lost_when_the_database_fails(
     tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
-    blows = [*RESTARTS, *[None] * CUTS]
-    chance.shuffle(blows)
+    failures = [*RESTARTS, *[None] * CUTS]
+    chance.shuffle(failures)
     with durable() as database:
         async with trade(database.dsn, tmp_path, seed) as (system, shops):
             async with shops.open():
-                for how in blows:
+                for how in failures:
                     await shops.go_on(CALLS, until=chance.randint(1, CALLS))
                     if how is None:
                         await database.cut()

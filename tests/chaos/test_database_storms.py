@@ -1,7 +1,7 @@
-"""PostgreSQL goes away in ways that cut no connection, while shops are asking.
+"""PostgreSQL fails in ways that cut no connection, while shops make calls.
 
-Nobody restarts Kasir: whoever asks meanwhile is told to ask again, and server and worker go on by
-themselves once the database is there again.
+The test does not restart Kasir: each call in that time is answered that it may be retried, and
+server and worker continue once the database is back.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from chaos.durable import CRASH, Database, durable
 from chaos.programs import programs
 from chaos.storm import storm
 from kasir.demo.client import Reply
-from silent_network import way_to
+from silent_network import proxy_to
 
 pytestmark = pytest.mark.long
 
-#: It may be there again before it is missed.
+#: The database may be back before a call needs it.
 PAID: Final = (200, "", None)
 
 
-def away(told: Sequence[Reply]) -> set[tuple[int, str, str | None]]:
-    """Which answers there were, but for the last."""
+def answers(replies: Sequence[Reply]) -> set[tuple[int, str, str | None]]:
+    """The different answers, without the last reply."""
     return {
         (reply.status, reply.json.get("errorCode", ""), reply.headers.get("transient-error"))
-        for reply in told[:-1]
+        for reply in replies[:-1]
     }
 
 
 async def failed_jobs(database: Database) -> list[str]:
-    """Jobs that nobody runs again."""
+    """Jobs that no worker runs again."""
     connection = await asyncpg.connect(database.dsn)
     try:
         rows = await connection.fetch("SELECT entrypoint FROM pgqueuer WHERE status = 'failed'")
@@ -44,27 +44,27 @@ async def failed_jobs(database: Database) -> list[str]:
 
 
 @pytest.mark.parametrize("answers_only", [False, True], ids=["silent", "answers lost"])
-async def test_a_database_that_falls_silent_is_away_and_all_goes_on_after_it(
+async def test_while_a_database_is_silent_calls_get_503_and_all_works_after_it(
     tmp_path: Path, *, answers_only: bool
 ) -> None:
     with durable() as database:
-        async with way_to(database.dsn) as way, programs(way.dsn, tmp_path) as system:
+        async with proxy_to(database.dsn) as way, programs(way.dsn, tmp_path) as system:
 
             async def strike() -> None:
-                way.swallow(answers_only=answers_only)
+                way.go_silent(answers_only=answers_only)
 
             async def mend() -> None:
                 way.let_through()
 
-            told = await storm(system, strike, mend)
+            replies = await storm(system, strike, mend)
             failed = await failed_jobs(database)
 
-    assert away(told) == {(503, "703", "true")}
-    assert told[-1].status == 503
+    assert answers(replies) == {(503, "703", "true")}
+    assert replies[-1].status == 503
     assert failed == []
 
 
-async def test_a_database_that_is_read_only_is_away_and_all_goes_on_after_it(
+async def test_while_a_database_is_read_only_calls_get_503_and_all_works_after_it(
     tmp_path: Path,
 ) -> None:
     with durable() as database:
@@ -76,15 +76,15 @@ async def test_a_database_that_is_read_only_is_away_and_all_goes_on_after_it(
             async def mend() -> None:
                 await read_only(database, "off")
 
-            told = await storm(system, strike, mend)
+            replies = await storm(system, strike, mend)
             failed = await failed_jobs(database)
 
-    assert away(told) == {(503, "703", "true")}
-    assert told[-1].status == 503
+    assert answers(replies) == {(503, "703", "true")}
+    assert replies[-1].status == 503
     assert failed == []
 
 
-async def test_the_embedded_database_that_is_killed_runs_again_and_all_goes_on_after_it(
+async def test_the_embedded_database_that_is_killed_restarts_and_all_works_after_it(
     tmp_path: Path,
 ) -> None:
     with durable() as database:
@@ -95,21 +95,21 @@ async def test_the_embedded_database_that_is_killed_runs_again_and_all_goes_on_a
                 database.end(CRASH)
 
             async def mend() -> None:
-                """Nobody does."""
+                """Do nothing: Kasir restarts it."""
 
-            told = await storm(system, strike, mend)
+            replies = await storm(system, strike, mend)
             failed = await failed_jobs(database)
 
-    assert away(told) <= {(503, "703", "true"), PAID}
+    assert answers(replies) <= {(503, "703", "true"), PAID}
     assert failed == []
 
 
-async def read_only(database: Database, word: str) -> None:
-    """Have the server take no writes, as a primary that was made a standby; or take them again."""
+async def read_only(database: Database, value: str) -> None:
+    """Make the server refuse writes, as a new standby does, or accept them again."""
     connection = await asyncpg.connect(database.dsn)
     try:
         await connection.execute("SET default_transaction_read_only = off")
-        await connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {word}")
+        await connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
         await connection.execute("SELECT pg_reload_conf()")
     finally:
         await connection.close()

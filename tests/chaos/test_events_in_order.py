@@ -1,4 +1,4 @@
-"""A shop that fetches events page by page misses none, in whatever order they are committed."""
+"""A shop that fetches events page by page misses none, in any order of their commits."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ OUTBOX: Final = Outbox(SortableIds(lambda: 0), SystemClock(), VAULT, is_pushed=F
 PAGE: Final = 3
 
 
-async def tell(connection: Connection, subject: str) -> None:
-    """Write one event of a subject, in whatever transaction the connection is in."""
-    telling = OutgoingEvent(subject, EventType.PAYMENT_AUTHORISED, AmountOut("IDR", 1))
-    await OUTBOX.write(connection, [telling])
+async def write_event(connection: Connection, subject: str) -> None:
+    """Write one event of a subject, in the connection's current transaction."""
+    event = OutgoingEvent(subject, EventType.PAYMENT_AUTHORISED, AmountOut("IDR", 1))
+    await OUTBOX.write(connection, [event])
 
 
 async def fetched(events: EventFeed, after: str | None) -> list[str]:
-    """The names of the events after one, page by page."""
+    """The names of the events after this one, page by page."""
     found: list[str] = []
     while page := await events.after(after, PAGE):
         found += [event.name for event in page]
@@ -39,20 +39,20 @@ async def fetched(events: EventFeed, after: str | None) -> list[str]:
     return found
 
 
-async def test_an_event_that_is_committed_late_is_not_overtaken(fresh_database: str) -> None:
+async def test_an_event_that_is_committed_late_is_not_missed(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir, AsyncExitStack() as stack:
         events = EventFeed(kasir.pool, VAULT)
         early, late = [await stack.enter_async_context(kasir.pool.acquire()) for _ in range(2)]
-        # The one that began first writes second and commits first.
+        # The transaction that began first writes second and commits first.
         first, second = early.transaction(), late.transaction()
         for connection, transaction in ((early, first), (late, second)):
             await transaction.start()
             await connection.fetchval("SELECT pg_current_xact_id()")
-        await tell(late, "late")
-        await tell(early, "early")
+        await write_event(late, "late")
+        await write_event(early, "early")
         await first.commit()
         asking = asyncio.create_task(fetched(events, None))
-        await asyncio.wait([asking], timeout=0.2)  # It may wait for whoever is still writing.
+        await asyncio.wait([asking], timeout=0.2)  # It may wait for the open transaction.
         await second.commit()
 
         before = await asking
@@ -62,7 +62,7 @@ async def test_an_event_that_is_committed_late_is_not_overtaken(fresh_database: 
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_nobody_who_polls_misses_what_others_write_meanwhile(
+async def test_a_shop_that_polls_misses_no_event_that_is_written_meanwhile(
     fresh_database: str, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -73,7 +73,7 @@ async def test_nobody_who_polls_misses_what_others_write_meanwhile(
                 async with connection.transaction():
                     await connection.fetchval("SELECT pg_current_xact_id()")
                     await connection.fetchval("SELECT pg_sleep($1)", chance.random() / 500)
-                    await tell(connection, subject)
+                    await write_event(connection, subject)
                     await connection.fetchval("SELECT pg_sleep($1)", chance.random() / 500)
 
     async with kasir_on(fresh_database) as kasir:

@@ -1,7 +1,7 @@
-"""`kill -9` of the server and of one of two workers, again and again, while shops are selling.
+"""Repeated `kill -9` of the server and of one of two workers, while shops make payments.
 
-Whatever is killed at whatever moment: in the end Kasir's ledger is the twin's, every payment is
-there once, what was answered to a shop or to the twin is kept, and the shops heard all of it.
+At the end Kasir's ledger matches the twin's, every payment exists once, everything that was
+acknowledged to a shop or to the twin is stored, and the shops received every event.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ pytestmark = pytest.mark.long
 
 SEED: Final = 20_261_123
 KILLS: Final = 30
-#: So many calls of the shops lie between two kills.
+#: The number of shop calls between two kills.
 CALLS: Final = 30
-#: Who is killed: the server, a worker, or the server with a worker.
+#: What is killed: the server, a worker, or the server with a worker.
 VICTIMS: Final = (
     *([SERVER],) * 3,
     ["worker-0"],
     ["worker-1"],
     [SERVER, "worker-0"],
 )
-#: Longer than a lease of Kasir's, so that what a dead one left half done is taken over.
+#: Longer than Kasir's lease, so that the unfinished work of a killed process is taken over.
 LEASE_S: Final = 60
 
 

@@ -1,4 +1,4 @@
-"""Whoever was away, and for how long: no end that a shop is told is taken back.
+"""No final event is taken back after an outage, whatever was unavailable and for how long.
 
 `make torture SEEDS=1-300` runs other seeds than usual.
 """
@@ -18,10 +18,8 @@ USUAL: Final = range(1, 25)
 
 
 @pytest.mark.parametrize("seed", seeds(USUAL))
-async def test_no_end_is_told_that_is_taken_back_whoever_was_away(
-    postgres_dsn: str, seed: int
-) -> None:
-    async with world(postgres_dsn, outage(seed)) as away:
-        wrong = await away.run()
+async def test_no_final_event_is_taken_back_after_an_outage(postgres_dsn: str, seed: int) -> None:
+    async with world(postgres_dsn, outage(seed)) as outage_world:
+        wrong = await outage_world.run()
 
     assert wrong == [], "\n".join(wrong)

@@ -1,7 +1,7 @@
-"""Shops that sell without a pause while something else goes wrong, and then settle accounts.
+"""Shops that make payments without a pause during a failure, and compare the results afterwards.
 
-Each shop makes one payment after another, asks again with the same key when it is not answered,
-and remembers what it was answered. What Kasir pushes to it, it checks and keeps.
+Each shop makes one payment after another, retries with the same key if it gets no answer, and
+records the answers. It checks and records the events that Kasir pushes to it.
 """
 
 from __future__ import annotations
@@ -32,36 +32,36 @@ from kasir.demo.client import JourneyClient, Reply, redirect_result
 SHOPS: Final = 8
 AMOUNT: Final = 25_000
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
-DEEDS: Final = (*("approve",) * 6, "approve_without_return", "refuse", "cancel")
+DECISIONS: Final = (*("approve",) * 6, "approve_without_return", "refuse", "cancel")
 REFUNDS: Final = ((), (AMOUNT,), (10_000, 10_000))
-#: In such leaps time goes by until leases are over, held news is told and tries are made again.
-LEAP_S: Final = 300
-#: More calls than all orders under way still need.
+#: The clock moves in such steps until leases expire, held events are sent and retries are made.
+STEP_S: Final = 300
+#: More calls than all unfinished orders still need.
 STEPS_LEFT_MAX: Final = 10 * SHOPS
 
 
 @dataclass(slots=True)
 class Order:
-    """What a shop remembers: of each refund that was accepted, its key and Adyen's name for it."""
+    """What a shop records: the key of each accepted refund, and Adyen's reference for it."""
 
     reference: str
     refunds: dict[str, str] = field(default_factory=dict)
 
 
 class Pushed:
-    """What was pushed to the shops: each event's name, in the order in which they first came."""
+    """The events pushed to the shops: each event's name, in the order of its first arrival."""
 
     def __init__(self) -> None:
         self._names: dict[str, list[str]] = {}
         self.forged: list[str] = []
 
-    async def hear(self, request: web.Request) -> web.Response:
-        """Check an event's signature, and keep its name."""
+    async def receive(self, request: web.Request) -> web.Response:
+        """Check an event's signature, and record its name."""
         name, sent_at = request.headers["webhook-id"], int(request.headers["webhook-timestamp"])
         body = (await request.read()).decode()
-        # Its own `verify` goes by the machine's clock, which is not the one Kasir follows.
-        seal = Webhook(SECRET).sign(name, datetime.fromtimestamp(sent_at, UTC), body)
-        if seal not in request.headers["webhook-signature"].split():
+        # The library's `verify` uses the machine's clock, and Kasir here follows another one.
+        signature = Webhook(SECRET).sign(name, datetime.fromtimestamp(sent_at, UTC), body)
+        if signature not in request.headers["webhook-signature"].split():
             self.forged.append(name)
         names = self._names.setdefault(json.loads(body)["data"]["id"], [])
         if name not in names:
@@ -75,9 +75,9 @@ class Pushed:
 
 @asynccontextmanager
 async def listening(pushed: Pushed) -> AsyncIterator[str]:
-    """Hear what is pushed; gives the address."""
+    """Receive pushed events; yields the address."""
     app = web.Application()
-    app.router.add_post("/events", pushed.hear)
+    app.router.add_post("/events", pushed.receive)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -88,7 +88,7 @@ async def listening(pushed: Pushed) -> AsyncIterator[str]:
 
 
 class Trade:
-    """Shops at work on a system."""
+    """Shops that use a system."""
 
     def __init__(self, system: Programs, pushed: Pushed, seed: int) -> None:
         self._system = system
@@ -104,7 +104,7 @@ class Trade:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Keep shop for as long as the context lasts; orders under way are finished after it."""
+        """Run the shops while the context lasts; they finish their open orders after it."""
         async with asyncio.TaskGroup() as shops:
             for number in range(SHOPS):
                 shops.create_task(self._sell(number))
@@ -115,14 +115,14 @@ class Trade:
                 self._allow(STEPS_LEFT_MAX)
 
     async def go_on(self, steps: int, until: int) -> None:
-        """Let the shops make so many calls, and return as soon as some of them were begun.
+        """Allow the shops `steps` calls, and return as soon as `until` of them have begun.
 
-        They never call faster than they are let, so that the twin can tell all that comes of it.
+        They make no more calls than allowed, so that the twin can send every notification.
         """
-        wanted = self._begun + until
+        expected = self._begun + until
         self._allow(steps)
         async with asyncio.timeout(PATIENCE_S):
-            while self._begun < wanted:
+            while self._begun < expected:
                 await self._stepped.wait()
 
     def _allow(self, steps: int) -> None:
@@ -130,19 +130,19 @@ class Trade:
             self._allowed.release()
 
     async def time_passes(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         await self._days.go_by(seconds)
 
     async def settle(self) -> None:
-        """Let time pass until all is as it should be; past all patience, say what is not."""
+        """Move the clock until there are no faults; fail with the faults after `PATIENCE_S`."""
         deadline = time.monotonic() + PATIENCE_S
         while wrong := await self._wrong():
             assert time.monotonic() < deadline, "\n".join([f"seed {self._seed}", *wrong])
-            await self._days.go_by(LEAP_S)
+            await self._days.go_by(STEP_S)
             await asyncio.sleep(LOOK_S)
 
     async def _sell(self, number: int) -> None:
-        """Sell, one order after another."""
+        """Make one order after another."""
         chance = random.Random(f"{self._seed}/{number}")
         for count in itertools.count():
             if self._closing:
@@ -152,22 +152,22 @@ class Trade:
             await self._serve(order, chance)
 
     async def _serve(self, order: Order, chance: random.Random) -> None:
-        """Make a payment, have it decided at the wallet, and perhaps give some of it back."""
+        """Make a payment, decide it at the wallet, and refund it if the seed chooses so."""
         name, walker = order.reference, self._walker
-        deed, refunds = chance.choice(DEEDS), chance.choice(REFUNDS)
+        decision, refunds = chance.choice(DECISIONS), chance.choice(REFUNDS)
         reply = await self._insist(lambda: walker.pay(name, key=name), f"{name}: /payments")
         assert reply.status == 200, f"{name}: /payments answered {reply.status} {reply.json}"
         action = reply.json["action"]
         await neighbour(walker, name, chance)
-        done = await walker.twin("POST", "/twin/wallet", {"url": action["url"], "do": deed})
+        done = await walker.twin("POST", "/twin/wallet", {"url": action["url"], "do": decision})
         if not done["location"]:
             return
         result = redirect_result(done["location"])
-        told = await self._insist(lambda: walker.details(result), f"{name}: /payments/details")
-        assert told.status == 200, f"{name}: details answered {told.status} {told.json}"
-        if told.json["resultCode"] == "Authorised":
+        reply = await self._insist(lambda: walker.details(result), f"{name}: /payments/details")
+        assert reply.status == 200, f"{name}: details answered {reply.status} {reply.json}"
+        if reply.json["resultCode"] == "Authorised":
             for part, value in enumerate(refunds):
-                await self._refund(order, told.json["pspReference"], value, f"{name}-r{part}")
+                await self._refund(order, reply.json["pspReference"], value, f"{name}-r{part}")
 
     async def _refund(self, order: Order, psp_reference: str, value: int, key: str) -> None:
         path = f"/v72/payments/{psp_reference}/refunds"
@@ -186,37 +186,37 @@ class Trade:
         return await shop.insist(ask, what)
 
     async def _wrong(self) -> list[str]:
-        """What is not as it should be: in the ledger, in the inbox, or of what was told."""
-        told = ledgers.Told(self._walker)
-        await told.fetch()
+        """The faults: in the ledger, in the inbox, or in the events."""
+        events = ledgers.ShopEvents(self._walker)
+        await events.fetch()
         truth = await ledgers.at_the_twin(self._walker)
         kasirs = await ledgers.at_kasir(self._walker, [order.reference for order in self._orders])
-        wrong = [f"an event without a true signature: {name}" for name in self._pushed.forged]
+        wrong = [f"an event without a valid signature: {name}" for name in self._pushed.forged]
         for order in self._orders:
             name = order.reference
             found = [*ledgers.differences(truth.get(name, []), kasirs[name])]
             if not found:
                 (payment,) = kasirs[name]
-                found += ledgers.untold(payment, told.of(payment), self._days.at_least)
+                found += ledgers.misreported(payment, events.of(payment), self._days.at_least)
                 found += _refunds_wrong(order, truth[name][0], payment)
-                wanted = [event["id"] for event in told.of(payment)]
-                if (pushed := self._pushed.of(payment)) != wanted:
-                    found.append(f"pushed {pushed}, to be pushed {wanted}")
+                expected = [event["id"] for event in events.of(payment)]
+                if (pushed := self._pushed.of(payment)) != expected:
+                    found.append(f"pushed {pushed}, expected {expected}")
             wrong += [f"{name}: {words}" for words in found]
         return wrong + [found async for found in self._notices_wrong()]
 
     async def _notices_wrong(self) -> AsyncIterator[str]:
-        """Notifications that were answered 202 and are not kept, or are kept and were not read."""
+        """Notifications that were answered 202 and not stored, or that are stored and not read."""
         connection = await asyncpg.connect(self._system.made.environment["KASIR_DATABASE_URL"])
         try:
             rows = await connection.fetch("SELECT key, state, event_code, error, names FROM notice")
         finally:
             await connection.close()
-        kept = {row["key"] for row in rows}
+        stored = {row["key"] for row in rows}
         found = await self._walker.twin("GET", "/twin/deliveries")
         for delivery in found["deliveries"]:
-            if delivery["status"] == 202 and _key(delivery["body"]) not in kept:
-                yield f"answered 202 and not kept: {delivery['body']}"
+            if delivery["status"] == 202 and _key(delivery["body"]) not in stored:
+                yield f"answered 202 and not stored: {delivery['body']}"
         truth = await ledgers.at_the_twin(self._walker)
         ours = ledgers.names_of(one for every in truth.values() for one in every)
         for row in rows:
@@ -227,13 +227,13 @@ class Trade:
 
 
 def _key(body: str) -> bytes:
-    """What Kasir tells notices apart by: a hash of the item, as it stands in its envelope."""
+    """The key by which Kasir identifies a notice: a hash of the item's bytes in its envelope."""
     item = body.split('"NotificationRequestItem":', 1)[1].removesuffix("}]}")
     return sha256(item.encode()).digest()
 
 
 def _refunds_wrong(order: Order, truth: ledgers.Payment, kasirs: ledgers.Payment) -> Iterator[str]:
-    """Refunds that were accepted once, and are not there once."""
+    """Refunds that were accepted once, and do not exist exactly once."""
     accepted = sorted(order.refunds.values())
     twins = sorted(
         change["pspReference"] for change in truth["modifications"] if change["kind"] == "refund"

@@ -1,4 +1,4 @@
-"""What `payments.flow.PaymentBook` promises, tested of the fake and of PostgreSQL alike."""
+"""The contract of `payments.flow.PaymentBook`, tested with the fake and with PostgreSQL."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LATER = NOW + timedelta(minutes=1)
 
 
 class Book(PaymentBook, Protocol):
-    """The book, and what was written in it."""
+    """The book, with access to its stored payments."""
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
         """Give a payment."""
@@ -53,7 +53,7 @@ def book(request: pytest.FixtureRequest) -> Book:
 
 @pytest.fixture
 def name() -> str:
-    """What this test calls its payment, so that all of them can share a database."""
+    """The name of this test's payment, unique so that the tests can share a database."""
     return f"pay_{secrets.token_hex(6)}"
 
 
@@ -101,7 +101,7 @@ async def test_an_opened_payment_is_stored_byte_for_byte(book: Book, name: str) 
     assert known == (question, None)
 
 
-async def test_a_shop_key_that_comes_again_gives_the_first_question_and_writes_nothing(
+async def test_a_repeated_shop_key_gives_the_first_question_and_writes_nothing(
     book: Book, name: str
 ) -> None:
     intent, question = opening(name)
@@ -131,7 +131,9 @@ async def test_without_a_shop_key_every_opening_is_a_payment(book: Book, name: s
     assert len(await book.payments_of(name, 10)) == 2
 
 
-async def test_twenty_who_open_with_one_key_at_once_are_one(book: Book, name: str) -> None:
+async def test_twenty_concurrent_openings_with_one_key_make_one_payment(
+    book: Book, name: str
+) -> None:
     async def open_as(number: int) -> Question | None:
         intent, question = opening(f"{name}-{number}", reference=name)
         return await book.open(intent, question, shop_key(name))
@@ -155,18 +157,20 @@ async def test_a_question_is_opened_once(book: Book, name: str) -> None:
     assert await book.question(question.key) == (question, None)
 
 
-async def test_twenty_who_open_one_question_at_once_are_one(book: Book, name: str) -> None:
+async def test_one_of_twenty_concurrent_callers_opens_a_question(book: Book, name: str) -> None:
     opened = await asyncio.gather(*(book.open_question(details(name)) for _ in range(20)))
 
     assert sorted(opened) == [False] * 19 + [True]
 
 
-async def test_a_question_nobody_asked_is_not_found(book: Book, name: str) -> None:
+async def test_a_question_that_was_not_opened_is_not_found(book: Book, name: str) -> None:
     with pytest.raises(NotFound):
         await book.question(f"kasir-{name}")
 
 
-async def test_a_question_is_taken_over_by_one_of_twenty(book: Book, name: str) -> None:
+async def test_one_of_twenty_concurrent_callers_takes_a_question_over(
+    book: Book, name: str
+) -> None:
     question = details(name)
     await book.open_question(question)
     moments = [LATER + timedelta(seconds=number) for number in range(20)]
@@ -177,7 +181,7 @@ async def test_a_question_is_taken_over_by_one_of_twenty(book: Book, name: str) 
     assert known.asked_at == moments[taken.index(True)]
 
 
-async def test_a_late_caller_takes_nothing_over(book: Book, name: str) -> None:
+async def test_a_late_caller_does_not_take_a_question_over(book: Book, name: str) -> None:
     question = details(name)
     await book.open_question(question)
     first = await book.take_over(question, LATER)
@@ -195,14 +199,14 @@ async def test_an_answered_question_is_not_taken_over(book: Book, name: str) -> 
     assert await book.take_over(question, LATER) is False
 
 
-async def test_a_question_that_is_not_there_is_not_taken_over(book: Book, name: str) -> None:
+async def test_a_question_that_does_not_exist_is_not_taken_over(book: Book, name: str) -> None:
     assert await book.take_over(details(name), LATER) is False
 
 
-# Hearing.
+# Recording.
 
 
-async def test_an_answer_is_kept_byte_for_byte_and_its_facts_recorded(
+async def test_an_answer_is_stored_byte_for_byte_and_its_facts_are_recorded(
     book: Book, name: str
 ) -> None:
     intent, question = opening(name)
@@ -214,12 +218,12 @@ async def test_an_answer_is_kept_byte_for_byte_and_its_facts_recorded(
         words="é\n",
     )
     body = b'{ "resultCode" : "Authorised",\n "caf\xc3\xa9":1}'
-    kept = KeptAnswer(status=200, body=body, psp_reference=f"PSP-{name}")
+    stored = KeptAnswer(status=200, body=body, psp_reference=f"PSP-{name}")
     await book.open(intent, question, None)
-    await book.record(question, CallResult(answer=kept, facts=(fact,)), None)
+    await book.record(question, CallResult(answer=stored, facts=(fact,)), None)
     payment = await payment_in(book, name)
 
-    assert (await book.question(question.key))[1] == kept
+    assert (await book.question(question.key))[1] == stored
     assert payment.facts == (fact,)
     assert payment.status == Status.AUTHORISED
     assert payment.summary.psp_reference == f"PSP-{name}"
@@ -230,22 +234,22 @@ async def test_an_answer_is_kept_byte_for_byte_and_its_facts_recorded(
 async def test_an_answer_with_the_opened_intent_is_recorded_like_any_other(
     book: Book, name: str, says: Says
 ) -> None:
-    told = []
-    for number, knows in enumerate((True, False)):
+    recorded = []
+    for number, has_intent in enumerate((True, False)):
         intent, question = opening(f"{name}-{number}", shopper_reference=f"shopper-{name}")
         attempt = f"PSP-{name}-{number}"
         fact = a_fact(says, attempt, at=LATER, amount=Money(IDR, 25_000), words="é\n")
         await book.open(intent, question, None)
-        heard = an_answer(fact, body=b'{"caf\xc3\xa9":1}')
-        await book.record(question, heard, None, intent if knows else None)
+        result = an_answer(fact, body=b'{"caf\xc3\xa9":1}')
+        await book.record(question, result, None, intent if has_intent else None)
         payment = await payment_in(book, f"{name}-{number}")
-        _, kept = await book.question(question.key)
+        _, stored = await book.question(question.key)
         assert payment.facts == (fact,)
         assert payment.summary.psp_reference == attempt
-        told.append((replace(payment.summary, psp_reference=""), kept))
+        recorded.append((replace(payment.summary, psp_reference=""), stored))
 
-    assert told[0] == told[1]
-    assert told[0][1] == heard.answer
+    assert recorded[0] == recorded[1]
+    assert recorded[0][1] == result.answer
 
 
 @pytest.mark.parametrize("meanwhile", [Says.AUTHORISED, Says.NOTED, Says.AWAITING_SHOPPER])
@@ -258,12 +262,12 @@ async def test_a_fact_recorded_before_the_first_answer_is_not_lost_by_it(
     await book.open(intent, question, None)
     other = details(name)
     await book.open_question(other)
-    heard = CallResult(
+    result = CallResult(
         answer=None,
         facts=(early,),
         clues=Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=intent.amount),
     )
-    await book.record(other, heard, None)
+    await book.record(other, result, None)
     await book.record(question, an_answer(late), None, intent)
     payment = await payment_in(book, name)
 
@@ -277,14 +281,14 @@ async def test_a_first_answer_that_comes_twice_is_one(book: Book, name: str) -> 
     intent, question = opening(name)
     fact = a_fact(Says.AWAITING_SHOPPER, about=question.key)
     await book.open(intent, question, None)
-    heard = (an_answer(fact, body=b'{"number":%d}' % number) for number in range(20))
-    await asyncio.gather(*(book.record(question, each, None, intent) for each in heard))
-    _, kept = await book.question(question.key)
+    results = (an_answer(fact, body=b'{"number":%d}' % number) for number in range(20))
+    await asyncio.gather(*(book.record(question, each, None, intent) for each in results))
+    _, stored = await book.question(question.key)
     await book.record(question, an_answer(fact, body=b"{}"), None, intent)
 
     assert (await payment_in(book, name)).facts == (fact,)
-    assert kept is not None
-    assert (await book.question(question.key))[1] == kept
+    assert stored is not None
+    assert (await book.question(question.key))[1] == stored
 
 
 async def test_the_first_answer_stays(book: Book, name: str) -> None:
@@ -292,10 +296,10 @@ async def test_the_first_answer_stays(book: Book, name: str) -> None:
     await book.open(intent, question, None)
     await book.record(question, an_answer(body=b'{"first":1}'), None)
     await book.record(question, an_answer(body=b'{"second":1}'), None)
-    _, kept = await book.question(question.key)
+    _, stored = await book.question(question.key)
 
-    assert kept is not None
-    assert kept.body == b'{"first":1}'
+    assert stored is not None
+    assert stored.body == b'{"first":1}'
 
 
 async def test_a_fact_recorded_twice_stays_as_it_was_first(book: Book, name: str) -> None:
@@ -311,16 +315,18 @@ async def test_a_fact_recorded_twice_stays_as_it_was_first(book: Book, name: str
 async def test_facts_are_given_in_the_order_they_were_recorded(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
-    said = [Says.AWAITING_SHOPPER, Says.REFUSED, Says.AUTHORISED, Says.NOTED]
-    for number, says in enumerate(said):
-        # What is heard first may have happened last.
+    expected = [Says.AWAITING_SHOPPER, Says.REFUSED, Says.AUTHORISED, Says.NOTED]
+    for number, says in enumerate(expected):
+        # The fact that is recorded first may have happened last.
         fact = a_fact(says, f"PSP-{name}", at=NOW - timedelta(hours=number))
         await book.record(question, an_answer(fact), None)
 
-    assert [fact.says for fact in (await payment_in(book, name)).facts] == said
+    assert [fact.says for fact in (await payment_in(book, name)).facts] == expected
 
 
-async def test_an_answer_without_facts_changes_nothing_but_is_kept(book: Book, name: str) -> None:
+async def test_an_answer_without_facts_is_stored_and_changes_nothing_else(
+    book: Book, name: str
+) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
     await book.record(question, an_answer(), None)
@@ -333,25 +339,25 @@ async def test_without_an_answer_the_question_is_released_and_the_outcome_is_unk
     book: Book, name: str
 ) -> None:
     intent, question = opening(name)
-    silence = CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
+    no_answer = CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
     await book.open(intent, question, None)
-    await book.record(question, silence, LATER)
-    known, kept = await book.question(question.key)
+    await book.record(question, no_answer, LATER)
+    known, stored = await book.question(question.key)
 
-    assert kept is None
+    assert stored is None
     assert known.asked_at == datetime(1970, 1, 1, tzinfo=UTC)
     assert known.tries == 1
     assert (await payment_in(book, name)).status == Status.UNKNOWN
     assert await book.take_over(known, LATER) is True
 
 
-async def test_a_late_timeout_releases_nothing(book: Book, name: str) -> None:
+async def test_a_late_timeout_does_not_release_the_question(book: Book, name: str) -> None:
     intent, question = opening(name)
-    silence = CallResult(answer=None, facts=())
+    no_answer = CallResult(answer=None, facts=())
     await book.open(intent, question, None)
     await book.take_over(question, LATER)
-    # The first asker gives up only now; the second is asking.
-    await book.record(question, silence, None)
+    # The first caller stops waiting only now; the second is still waiting.
+    await book.record(question, no_answer, None)
     known, _ = await book.question(question.key)
 
     assert (known.asked_at, known.tries) == (LATER, 0)
@@ -361,8 +367,8 @@ async def test_a_timeout_after_the_answer_changes_nothing(book: Book, name: str)
     intent, question = opening(name)
     await book.open(intent, question, None)
     await book.record(question, an_answer(a_fact(Says.REFUSED, "P", about=question.key)), None)
-    silence = CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
-    await book.record(question, silence, None)
+    no_answer = CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
+    await book.record(question, no_answer, None)
 
     assert (await payment_in(book, name)).status == Status.REFUSED
     assert (await book.question(question.key))[1] == an_answer().answer
@@ -378,11 +384,11 @@ async def test_twenty_concurrent_answers_are_recorded_one_after_the_other(
     payment = await payment_in(book, name)
 
     assert set(payment.facts) == set(facts)
-    # Every attempt is paid: none of the twenty overwrote what another had heard.
+    # Every attempt is paid: none of the twenty overwrote what another had recorded.
     assert payment.summary.captured == Money(IDR, 20 * 25_000)
 
 
-async def test_an_answer_to_details_finds_its_payment_by_what_it_says(
+async def test_an_answer_to_details_finds_its_payment_by_reference_and_amount(
     book: Book, name: str
 ) -> None:
     intent, _ = opening(name)
@@ -391,8 +397,8 @@ async def test_an_answer_to_details_finds_its_payment_by_what_it_says(
     await book.open_question(question)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
     clues = Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=intent.amount)
-    heard = replace(an_answer(fact), clues=clues)
-    await book.record(question, heard, None)
+    result = replace(an_answer(fact), clues=clues)
+    await book.record(question, result, None)
 
     assert (await payment_in(book, name)).status == Status.AUTHORISED
     assert (await book.question(question.key))[0].payment_id == intent.id
@@ -405,55 +411,59 @@ async def test_an_answer_to_details_of_another_amount_is_not_ours(book: Book, na
     await book.open_question(question)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
     clues = Clues(attempt=f"PSP-{name}", reference=intent.reference, amount=Money(IDR, 1))
-    heard = replace(an_answer(fact), clues=clues)
-    await book.record(question, heard, None)
+    result = replace(an_answer(fact), clues=clues)
+    await book.record(question, result, None)
 
     assert (await payment_in(book, name)).status == Status.CREATED
-    assert (await book.question(question.key))[1] == heard.answer
+    assert (await book.question(question.key))[1] == result.answer
 
 
-async def test_an_answer_that_fits_two_payments_is_given_to_neither(book: Book, name: str) -> None:
+async def test_an_answer_that_fits_two_payments_is_assigned_to_neither(
+    book: Book, name: str
+) -> None:
     for number in (1, 2):
         await book.open(*opening(f"{name}-{number}", reference=name), None)
     question = details(name)
     await book.open_question(question)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
     clues = Clues(attempt=f"PSP-{name}", reference=name, amount=Money(IDR, 25_000))
-    heard = replace(an_answer(fact), clues=clues)
-    await book.record(question, heard, None)
+    result = replace(an_answer(fact), clues=clues)
+    await book.record(question, result, None)
 
     assert {payment.status for payment in await book.payments_of(name, 10)} == {Status.CREATED}
-    assert (await book.question(question.key))[1] == heard.answer
+    assert (await book.question(question.key))[1] == result.answer
 
 
-async def test_an_answer_to_details_without_a_reference_is_nobodys(book: Book, name: str) -> None:
+async def test_an_answer_to_details_without_a_reference_is_assigned_to_no_payment(
+    book: Book, name: str
+) -> None:
     intent, _ = opening(name)
     await book.open(intent, a_question(name), None)
     question = details(name)
     await book.open_question(question)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
-    heard = replace(an_answer(fact), clues=Clues(attempt=f"PSP-{name}", pays=True))
-    await book.record(question, heard, None)
+    result = replace(an_answer(fact), clues=Clues(attempt=f"PSP-{name}", pays=True))
+    await book.record(question, result, None)
 
     assert (await payment_in(book, name)).status == Status.CREATED
     assert (await book.question(question.key))[0].payment_id is None
 
 
-async def test_an_answer_to_details_is_the_payments_that_owns_its_attempt(
+async def test_an_answer_to_details_is_assigned_to_the_payment_that_owns_its_attempt(
     book: Book, name: str
 ) -> None:
     await paid(book, name)
     question = details(name)
     await book.open_question(question)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key)
-    heard = replace(an_answer(fact), clues=Clues(attempt=f"PSP-{name}", pays=True))
-    await book.record(question, heard, None)
+    result = replace(an_answer(fact), clues=Clues(attempt=f"PSP-{name}", pays=True))
+    await book.record(question, result, None)
 
     assert fact in (await payment_in(book, name)).facts
     assert (await book.question(question.key))[0].payment_id == PaymentId(name)
 
 
-async def test_a_name_that_another_payment_owns_is_not_claimed_by_an_answer(
+async def test_an_answer_does_not_claim_a_name_that_another_payment_owns(
     book: Book, name: str
 ) -> None:
     await paid(book, name)
@@ -461,22 +471,22 @@ async def test_a_name_that_another_payment_owns_is_not_claimed_by_an_answer(
     await book.open(intent, question, None)
     fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key, amount=intent.amount)
     clues = Clues(attempt=f"PSP-{name}", payment_id=intent.id, amount=intent.amount, pays=True)
-    heard = replace(an_answer(fact), clues=clues)
-    await book.record(question, heard, None, intent)
+    result = replace(an_answer(fact), clues=clues)
+    await book.record(question, result, None, intent)
     first, second = [await payment_in(book, one) for one in (name, f"{name}-2")]
 
     assert (first.status, second.status) == (Status.AUTHORISED, Status.CREATED)
-    # A person must look, at either of them; the answer is kept.
+    # Both payments need attention; the answer is stored.
     assert [payment.facts[-1].says for payment in (first, second)] == [Says.NEEDS_ATTENTION] * 2
-    assert (await book.question(question.key))[1] == heard.answer
+    assert (await book.question(question.key))[1] == result.answer
 
 
 async def test_an_answer_of_another_amount_is_not_authorised(book: Book, name: str) -> None:
     intent, question = opening(name)
     await book.open(intent, question, None)
-    cheap = Money(IDR, 1)
-    fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key, amount=cheap)
-    clues = Clues(attempt=f"PSP-{name}", payment_id=intent.id, amount=cheap, pays=True)
+    other_amount = Money(IDR, 1)
+    fact = a_fact(Says.AUTHORISED, f"PSP-{name}", about=question.key, amount=other_amount)
+    clues = Clues(attempt=f"PSP-{name}", payment_id=intent.id, amount=other_amount, pays=True)
     await book.record(question, replace(an_answer(fact), clues=clues), None, intent)
     payment = await payment_in(book, name)
 
@@ -488,7 +498,7 @@ async def test_an_answer_of_another_amount_is_not_authorised(book: Book, name: s
 # Payments.
 
 
-async def test_a_payment_nobody_made_is_none(book: Book, name: str) -> None:
+async def test_a_payment_that_does_not_exist_is_none(book: Book, name: str) -> None:
     assert await book.payment(PaymentId(name)) is None
     assert list(await book.payments_of(name, 10)) == []
 
@@ -506,7 +516,7 @@ async def test_payments_come_newest_first_and_no_more_than_asked_for(book: Book,
 
 
 class NotAllowed(Exception):
-    """What a rule of a test raises."""
+    """Raised by a test's `decide`."""
 
 
 def refuse(_: Payment) -> NoReturn:
@@ -524,7 +534,7 @@ async def paid(book: Book, name: str) -> None:
     await book.record(question, an_answer(a_fact(Says.AUTHORISED, f"PSP-{name}")), None)
 
 
-async def test_a_change_is_written_down_with_what_was_decided(book: Book, name: str) -> None:
+async def test_a_change_is_stored_with_the_facts_of_its_decision(book: Book, name: str) -> None:
     await paid(book, name)
     question = refund(name)
     first = await book.open_change(question, lambda _: [ask_for(question, 10_000)], None)
@@ -535,7 +545,7 @@ async def test_a_change_is_written_down_with_what_was_decided(book: Book, name: 
     assert await book.question(question.key) == (question, None)
 
 
-async def test_a_change_that_is_refused_leaves_nothing_behind(book: Book, name: str) -> None:
+async def test_a_refused_change_writes_nothing(book: Book, name: str) -> None:
     await paid(book, name)
     before = await payment_in(book, name)
     with pytest.raises(NotAllowed):
@@ -544,7 +554,7 @@ async def test_a_change_that_is_refused_leaves_nothing_behind(book: Book, name: 
     assert await payment_in(book, name) == before
     with pytest.raises(NotFound):
         await book.question(refund(name).key)
-    # Nor is the key used up.
+    # The shop key may also be used again.
     question = refund(name)
     assert await book.open_change(question, lambda _: [], shop_key(name, b"other")) is None
 
@@ -562,12 +572,16 @@ async def test_a_change_asked_again_under_its_key_is_not_decided_again(
         await book.open_change(refund(name, 3), refuse, shop_key(name, b"another"))
 
 
-async def test_a_change_of_a_payment_that_is_not_there_is_not_found(book: Book, name: str) -> None:
+async def test_a_change_of_a_payment_that_does_not_exist_is_not_found(
+    book: Book, name: str
+) -> None:
     with pytest.raises(NotFound):
         await book.open_change(refund(name), lambda _: [], None)
 
 
-async def test_fifty_refunds_at_once_never_pass_what_was_captured(book: Book, name: str) -> None:
+async def test_fifty_concurrent_refunds_never_exceed_the_captured_amount(
+    book: Book, name: str
+) -> None:
     await paid(book, name)
 
     async def ask(number: int) -> bool:

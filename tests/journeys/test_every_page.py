@@ -169,7 +169,7 @@ async def arrive(page: Page, shown: Shown) -> str:
     await page.goto(shown.url)
     if shown.then:
         await shown.then(page)
-    await expect(page.locator("body")).to_contain_text(shown.says)
+    await expect(page.locator("body")).to_contain_text(shown.text)
     page.remove_listener("response", note)
     return await answers[-1].text()
 

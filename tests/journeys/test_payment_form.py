@@ -126,7 +126,7 @@ async def test_an_insufficient_balance_is_shown_with_advice(
         advice = page.get_by_text("Your GoPay balance is not enough")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Payment not successful")
         if said == "recorded":  # Then Adyen's notification brings the reason, a moment later.
-            await shop.stands(link, "refused")
+            await shop.wait_for_status(link, "refused")
             await page.reload()
         await expect(advice).to_contain_text("Top up in the GoPay app and try again")
         await expect(page.get_by_role("link", name="Back to the shop")).to_be_visible()
@@ -177,7 +177,7 @@ async def test_printing_a_paid_page_stops_the_return_to_the_shop(
     async with desktop(browser) as page:
         await page.add_init_script("window.print = () => { window.printed = true; }")
         await shop.shopper(await shop.start(link), "approve_without_return")
-        payment = await shop.stands(link, "authorised")
+        payment = await shop.wait_for_status(link, "authorised")
         await page.goto(f"{link['url']}/payments/{payment['id']}")
         await page.get_by_role("button", name="Print or save").click()
         assert await page.evaluate("window.printed")
@@ -513,7 +513,7 @@ async def test_a_result_of_another_payment_does_not_pay_this_one(shop: Shop) -> 
     location = (await shop.shopper(await shop.start(cheap), "approve"))["location"]
     result = location.partition("?")[2]
     await shop.visit(f"{dear['url']}/return/{unpaid['id']}?{result}")
-    await shop.stands(cheap, "authorised")
+    await shop.wait_for_status(cheap, "authorised")
     (unpaid,) = await shop.payments(dear)
 
     assert unpaid["status"] == "awaiting_shopper"
@@ -532,7 +532,7 @@ async def test_the_return_works_in_every_form(shop: Shop, how: str) -> None:
     (payment,) = await shop.payments(link)
 
     async def sources() -> set[str]:
-        return {fact["source"] for fact in (await shop.stands(link, "refused"))["facts"]}
+        return {fact["source"] for fact in (await shop.wait_for_status(link, "refused"))["facts"]}
 
     await until(sources, lambda found: "details" in found, "what the answer said")
 

@@ -1,4 +1,4 @@
-"""Adyen's own Python library, only its base URL and key changed, buys something through Kasir."""
+"""Adyen's own Python library pays through Kasir; only its base URL and its key are changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kasir.demo.processes import RunningDemo
 
 @pytest.fixture
 def checkout(system: RunningDemo) -> Any:
-    """The official client's Checkout API, pointed at Kasir."""
+    """The official client's Checkout API, with Kasir's base URL."""
     client = Adyen.Adyen(xapikey=system.api_key, platform="test")
     for api in (client.checkout.payments_api, client.checkout.payment_links_api):
         api.baseUrl = f"{system.kasir_url}/v72"
@@ -40,18 +40,18 @@ async def test_a_purchase(
     checkout: Any, walker: JourneyClient, do: str, result: str, status: str
 ) -> None:
     api, reference = checkout.payments_api, new_reference()
-    asked = {
+    request = {
         "merchantAccount": "TwinMerchant",
         "countryCode": "ID",
         "amount": {"currency": "IDR", "value": 25_000},
         "channel": "Web",
     }
-    methods = await asyncio.to_thread(api.payment_methods, asked)
+    methods = await asyncio.to_thread(api.payment_methods, request)
     body = payment_body(reference=reference)
     started = await asyncio.to_thread(api.payments, body, idempotency_key=reference)
     again = await asyncio.to_thread(api.payments, body, idempotency_key=reference)
-    brought = await walker.shopper(started.message["action"], do)
-    details = {"details": {"redirectResult": brought}}
+    result_token = await walker.shopper(started.message["action"], do)
+    details = {"details": {"redirectResult": result_token}}
     done = await asyncio.to_thread(api.payments_details, details)
     payment = await walker.status(reference, status)
 
@@ -97,13 +97,13 @@ async def test_a_refund(checkout: Any, walker: JourneyClient, system: RunningDem
     await walker.shopper(started.message["action"], "approve_without_return")
     paid = await walker.status(reference, "authorised")
     body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 10_000}}
-    asked = await asyncio.to_thread(
+    refund = await asyncio.to_thread(
         api.refund_captured_payment, body, paid["pspReference"], idempotency_key=f"R-{reference}"
     )
 
-    assert asked.status_code == 201
-    assert asked.message["status"] == "received"
-    assert asked.message["paymentPspReference"] == paid["pspReference"]
+    assert refund.status_code == 201
+    assert refund.message["status"] == "received"
+    assert refund.message["paymentPspReference"] == paid["pspReference"]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ async def test_a_refund(checkout: Any, walker: JourneyClient, system: RunningDem
         ({"amount": {"currency": "IDR", "value": 1.5}}, "137"),
     ],
 )
-async def test_a_bad_request_is_the_librarys_own_exception(
+async def test_an_invalid_request_raises_the_librarys_own_exception(
     checkout: Any, changes: dict[str, Any], code: str
 ) -> None:
     body = payment_body(**({"reference": new_reference()} | changes))
@@ -127,7 +127,7 @@ async def test_a_bad_request_is_the_librarys_own_exception(
     assert (caught.value.status_code, caught.value.error_code) == (422, code)
 
 
-async def test_another_merchant_account_is_the_librarys_own_exception(checkout: Any) -> None:
+async def test_another_merchant_account_raises_the_librarys_own_exception(checkout: Any) -> None:
     body = payment_body(merchantAccount="Another")
     with pytest.raises(Adyen.exceptions.AdyenAPIInvalidPermission) as caught:
         await asyncio.to_thread(checkout.payments_api.payments, body)
@@ -135,7 +135,7 @@ async def test_another_merchant_account_is_the_librarys_own_exception(checkout: 
     assert (caught.value.status_code, caught.value.error_code) == (403, "901")
 
 
-async def test_a_wrong_key_is_the_librarys_own_exception(checkout: Any) -> None:
+async def test_a_wrong_key_raises_the_librarys_own_exception(checkout: Any) -> None:
     checkout.payments_api.client.xapikey = "wrong"
     with pytest.raises(Adyen.exceptions.AdyenAPIAuthenticationError) as caught:
         await asyncio.to_thread(checkout.payments_api.payments, payment_body())
@@ -143,7 +143,7 @@ async def test_a_wrong_key_is_the_librarys_own_exception(checkout: Any) -> None:
     assert caught.value.status_code == 401
 
 
-async def test_a_key_used_before_with_another_body_is_the_librarys_own_exception(
+async def test_a_key_used_before_with_another_body_raises_the_librarys_own_exception(
     checkout: Any,
 ) -> None:
     api, reference = checkout.payments_api, new_reference()

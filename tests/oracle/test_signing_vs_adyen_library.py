@@ -1,4 +1,4 @@
-"""Seals, held against Adyen's own library: what its generator signs we accept, and nothing else."""
+"""Signatures compared with Adyen's own library: Kasir accepts what it signs, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from kasir.adyen.signing import is_signed, key_from_hex, sign, signed_text
 
 KEYS = [key_from_hex(KEY)]
 
-#: Anything that UTF-8 can carry: JSON cannot carry half a surrogate.
+#: Any text that UTF-8 can encode: JSON in UTF-8 cannot contain a lone surrogate.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-#: What Adyen gives out itself. Were there colons in it, a text could be split into other fields.
+#: Values that Adyen assigns. With a colon in them, a text could be split into other fields.
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":"), max_size=40)
 values = st.one_of(st.integers(-(2**63), 2**63 - 1), words)
 SIGNED = {
@@ -29,7 +29,7 @@ SIGNED = {
     "eventCode": words,
     "success": st.sampled_from(["true", "false"]),
 }
-#: Those that the library counts as empty when they are missing; it needs an amount.
+#: The fields that the library treats as empty if they are missing; it requires an amount.
 OPTIONAL = sorted(SIGNED.keys() - {"amount"})
 
 items = st.fixed_dictionaries(SIGNED)
@@ -44,12 +44,12 @@ def theirs(fields: dict[str, Any], key: str = KEY) -> str:
     return signature
 
 
-def sealed(fields: dict[str, Any], key: str = KEY) -> dict[str, Any]:
+def with_signature(fields: dict[str, Any], key: str = KEY) -> dict[str, Any]:
     return fields | {"additionalData": {"hmacSignature": theirs(fields, key)}}
 
 
 @given(items, st.sets(st.sampled_from(OPTIONAL)))
-def test_our_seal_of_any_item_is_theirs(fields: dict[str, Any], missing: set[str]) -> None:
+def test_our_signature_of_any_item_equals_theirs(fields: dict[str, Any], missing: set[str]) -> None:
     for name in missing:
         del fields[name]
     text = signed_text(received(fields))
@@ -58,7 +58,7 @@ def test_our_seal_of_any_item_is_theirs(fields: dict[str, Any], missing: set[str
 
 
 @given(st.lists(items, min_size=1, max_size=4), st.dictionaries(texts, texts, max_size=3))
-def test_what_their_generator_signs_our_reader_accepts(
+def test_our_reader_accepts_what_their_generator_signs(
     batch: list[dict[str, Any]], more: dict[str, str]
 ) -> None:
     boxes = []
@@ -72,15 +72,15 @@ def test_what_their_generator_signs_our_reader_accepts(
 
 
 @given(items)
-def test_under_another_key_nothing_is_accepted_by_them_or_by_us(fields: dict[str, Any]) -> None:
-    signed = sealed(fields, OTHER_KEY)
+def test_neither_side_accepts_a_signature_under_another_key(fields: dict[str, Any]) -> None:
+    signed = with_signature(fields, OTHER_KEY)
 
     assert is_valid_hmac_notification(signed, KEY) is False
     assert is_signed(received(signed), KEYS) is False
 
 
 @given(items, items)
-def test_the_seal_of_one_item_does_not_fit_another(
+def test_the_signature_of_one_item_is_not_valid_for_another(
     fields: dict[str, Any], other: dict[str, Any]
 ) -> None:
     swapped = other | {"additionalData": {"hmacSignature": theirs(fields)}}
@@ -94,7 +94,7 @@ def test_the_seal_of_one_item_does_not_fit_another(
 # Where we are stricter than their verifier, on purpose.
 
 
-def test_every_item_is_looked_at_where_they_look_at_the_first_only() -> None:
+def test_we_check_every_item_and_they_check_only_the_first() -> None:
     good = {
         "pspReference": "A",
         "merchantAccountCode": "M",
@@ -104,7 +104,7 @@ def test_every_item_is_looked_at_where_they_look_at_the_first_only() -> None:
         "success": "true",
     }
     forged = good | {"additionalData": {"hmacSignature": "forged"}}
-    boxes = [{"NotificationRequestItem": item} for item in (sealed(good), forged)]
+    boxes = [{"NotificationRequestItem": item} for item in (with_signature(good), forged)]
     envelope = {"live": "false", "notificationItems": boxes}
 
     assert is_valid_hmac_notification(envelope, KEY) is True
@@ -114,7 +114,7 @@ def test_every_item_is_looked_at_where_they_look_at_the_first_only() -> None:
     ]
 
 
-def test_a_boolean_and_a_null_are_signed_as_adyen_writes_them_not_as_python_does() -> None:
+def test_a_boolean_and_a_null_are_signed_as_adyen_writes_them_and_not_as_python_does() -> None:
     written = {
         "pspReference": "A",
         "merchantAccountCode": "M",
@@ -131,8 +131,8 @@ def test_a_boolean_and_a_null_are_signed_as_adyen_writes_them_not_as_python_does
     assert theirs(parsed) != signature
 
 
-def test_a_text_split_anew_is_accepted_by_them_and_not_by_us() -> None:
-    """Their generator joins whatever there is: the colon of a reference moves to another field."""
+def test_a_text_split_into_other_fields_is_accepted_by_them_and_not_by_us() -> None:
+    """Their generator joins all values: the colon of a reference moves to another field."""
     written = {
         "pspReference": "A",
         "originalReference": "",

@@ -1,4 +1,4 @@
-"""Seals over raw bytes: ours, the twin's and those of Adyen's own Python library agree."""
+"""Signatures of raw bytes: Kasir's, the twin's and those of Adyen's own Python library agree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ keys = st.binary(min_size=32, max_size=32).map(bytes.hex)
 @given(bodies, keys)
 @example(b"", "00" * 32)
 @example(b"\r\n\0\xff", "FF" * 32)
-def test_all_three_seal_any_bytes_alike(body: bytes, key: str) -> None:
+def test_all_three_sign_any_bytes_alike(body: bytes, key: str) -> None:
     theirs = generate_payload_sig(body, key).decode()
 
     assert sign(body, key_from_hex(key)) == theirs
@@ -48,8 +48,8 @@ def test_both_refuse_another_key(body: bytes, key: str, other: str) -> None:
     assert is_signed(body, signature, [key_from_hex(other)]) is (key == other)
 
 
-async def told_of(twin: TwinAtWork, token_shop: Shop) -> list[str]:
-    """Have the twin tell of a token in every way it has, spelled in both ways."""
+async def notified_kinds(twin: TwinAtWork, token_shop: Shop) -> list[str]:
+    """Make the twin send each kind of token notification in both spellings; return the kinds."""
     for spelled in ("compact", "spaced"):
         await twin.control("PUT", "knobs", {"tokensSpelled": spelled, "tokensCharged": "both"})
         shopper = f"pembeli-é-{spelled}"
@@ -62,10 +62,10 @@ async def told_of(twin: TwinAtWork, token_shop: Shop) -> list[str]:
     return [webhook.body["type"].rsplit(".", 1)[1] for webhook in token_shop.received]
 
 
-async def test_the_library_and_kasir_accept_every_seal_of_the_twin(
+async def test_the_library_and_kasir_accept_every_signature_of_the_twin(
     twin: TwinAtWork, token_shop: Shop
 ) -> None:
-    kinds = await told_of(twin, token_shop)
+    kinds = await notified_kinds(twin, token_shop)
 
     assert sorted(kinds) == sorted(["created", "alreadyExisting", "updated", "disabled"] * 2)
     for webhook in token_shop.received:
@@ -75,14 +75,14 @@ async def test_the_library_and_kasir_accept_every_seal_of_the_twin(
 
 
 @needs_openapi
-async def test_every_token_webhook_of_the_twin_is_of_adyens_schema(
+async def test_every_token_webhook_of_the_twin_matches_adyens_schema(
     twin: TwinAtWork, token_shop: Shop
 ) -> None:
-    kinds = await told_of(twin, token_shop)
+    kinds = await notified_kinds(twin, token_shop)
 
     assert len(set(kinds)) == 4
     assert [token_webhook_faults(webhook.body) for webhook in token_shop.received] == [[]] * 8
-    # The referee does find what is wrong.
-    spoilt = token_shop.received[0].body
-    del spoilt["data"]["storedPaymentMethodId"]
-    assert token_webhook_faults(spoilt) != []
+    # The schema check does find a missing field.
+    invalid = token_shop.received[0].body
+    del invalid["data"]["storedPaymentMethodId"]
+    assert token_webhook_faults(invalid) != []

@@ -1,4 +1,4 @@
-"""Adyen's own Python library saves, charges, lists and removes: at the twin, and through Kasir.
+"""Adyen's own Python library saves, charges, lists and removes tokens: at the twin and at Kasir.
 
 Only its base URLs and its key are changed.
 """
@@ -24,27 +24,27 @@ ACCOUNT = "TwinMerchant"
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """The library, set up for one address, and the shopper at the twin's wallet."""
+class Client:
+    """The library with the base URL of the twin or of Kasir, and a shopper at the twin's wallet."""
 
     library: Any
     system: RunningDemo
     shopper: str
 
     @property
-    def whose(self) -> dict[str, str]:
-        """Whose tokens are meant, as every list and removal says."""
+    def owner(self) -> dict[str, str]:
+        """The account and the shopper, as in every list and removal."""
         return {"merchantAccount": ACCOUNT, "shopperReference": self.shopper}
 
     def pay(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask for a payment."""
+        """Request a payment."""
         api = self.library.checkout.payments_api
         answer = api.payments(dict(body), idempotency_key=str(body["reference"]))
         found: dict[str, Any] = answer.message
         return found
 
     def approve(self, action: Mapping[str, Any]) -> dict[str, Any]:
-        """Have the shopper give the PIN, and finish the payment as a shop does."""
+        """Approve at the wallet as the shopper, and complete the payment as a shop does."""
         order = json.dumps({"url": action["url"], "do": "approve"}).encode()
         wallet = urllib.request.Request(
             f"{self.system.twin_url}/twin/wallet",
@@ -59,7 +59,7 @@ class Witness:
         return found
 
     def save(self, model: str) -> dict[str, Any]:
-        """Have the wallet saved by a first payment."""
+        """Save the wallet by a first payment."""
         started = self.pay(
             payment_body(
                 reference=f"{self.shopper}-{model}",
@@ -77,28 +77,28 @@ class Witness:
         return self.pay(charge_body(token, model, **named))
 
     def listed(self) -> list[dict[str, Any]]:
-        """What is saved, Checkout's way."""
+        """The saved tokens, by the Checkout API."""
         api = self.library.checkout.recurring_api
-        answer = api.get_tokens_for_stored_payment_details(query_parameters=self.whose)
+        answer = api.get_tokens_for_stored_payment_details(query_parameters=self.owner)
         rows: list[dict[str, Any]] = answer.message["storedPaymentMethods"]
         return rows
 
     def listed_classic(self) -> list[str]:
-        """The tokens, the classic way."""
-        answer = self.library.recurring.recurring_api.list_recurring_details(self.whose)
+        """The saved tokens, by the classic Recurring API."""
+        answer = self.library.recurring.recurring_api.list_recurring_details(self.owner)
         rows = answer.message.get("details", [])
         return [row["RecurringDetail"]["recurringDetailReference"] for row in rows]
 
     def remove(self, token: str) -> int:
-        """Remove one; give the status."""
+        """Remove a token; return the status."""
         api = self.library.checkout.recurring_api
-        answer = api.delete_token_for_stored_payment_details(token, query_parameters=self.whose)
+        answer = api.delete_token_for_stored_payment_details(token, query_parameters=self.owner)
         return int(answer.status_code)
 
 
 @pytest.fixture(params=["twin", "kasir"])
-def witness(request: pytest.FixtureRequest, system: RunningDemo) -> Witness:
-    """The official client, pointed at the twin or at Kasir, for a shopper of its own."""
+def client(request: pytest.FixtureRequest, system: RunningDemo) -> Client:
+    """The official client with the base URL of the twin or of Kasir, and a new shopper."""
     url, key = {
         "twin": (system.twin_url, system.environment["ADYEN_API_KEY"]),
         "kasir": (system.kasir_url, system.api_key),
@@ -107,18 +107,18 @@ def witness(request: pytest.FixtureRequest, system: RunningDemo) -> Witness:
     library.checkout.payments_api.baseUrl = f"{url}/v72"
     library.checkout.recurring_api.baseUrl = f"{url}/v72"
     library.recurring.recurring_api.baseUrl = f"{url}/pal/servlet/Recurring/v68"
-    return Witness(library, system, f"witness-{secrets.token_hex(6)}")
+    return Client(library, system, f"witness-{secrets.token_hex(6)}")
 
 
-def test_a_subscription_is_saved_charged_listed_and_removed(witness: Witness) -> None:
-    saved = witness.save("Subscription")
-    (row,) = witness.listed()
+def test_a_subscription_is_saved_charged_listed_and_removed(client: Client) -> None:
+    saved = client.save("Subscription")
+    (row,) = client.listed()
     token = row["id"]
-    charged = [witness.charge(token, "Subscription", f"{witness.shopper}-charge") for _ in range(2)]
-    details = witness.listed_classic()
-    removed = witness.remove(token)
+    charged = [client.charge(token, "Subscription", f"{client.shopper}-charge") for _ in range(2)]
+    details = client.listed_classic()
+    removed = client.remove(token)
     with pytest.raises(AdyenAPIUnprocessableEntity) as caught:
-        witness.charge(token, "Subscription", f"{witness.shopper}-late")
+        client.charge(token, "Subscription", f"{client.shopper}-late")
 
     assert saved["resultCode"] == "Authorised"
     assert (row["type"], row["supportedRecurringProcessingModels"]) == (
@@ -130,31 +130,31 @@ def test_a_subscription_is_saved_charged_listed_and_removed(witness: Witness) ->
     assert charged[1] == charged[0]
     assert details == [token]
     assert removed == 204
-    assert (witness.listed(), witness.listed_classic()) == ([], [])
+    assert (client.listed(), client.listed_classic()) == ([], [])
     assert caught.value.error_code == "803"
 
 
-def test_a_card_on_file_is_saved_charged_with_a_pin_and_disabled(witness: Witness) -> None:
-    saved = witness.save("CardOnFile")
-    (row,) = witness.listed()
-    asked = witness.charge(row["id"], "CardOnFile", f"{witness.shopper}-charge")
-    paid = witness.approve(asked["action"])
-    disabled = witness.library.recurring.recurring_api.disable(
-        witness.whose | {"recurringDetailReference": row["id"]}
+def test_a_card_on_file_is_saved_charged_with_a_pin_and_disabled(client: Client) -> None:
+    saved = client.save("CardOnFile")
+    (row,) = client.listed()
+    charge = client.charge(row["id"], "CardOnFile", f"{client.shopper}-charge")
+    paid = client.approve(charge["action"])
+    disabled = client.library.recurring.recurring_api.disable(
+        client.owner | {"recurringDetailReference": row["id"]}
     )
 
     assert saved["resultCode"] == "Authorised"
-    assert (asked["resultCode"], asked["action"]["type"]) == ("RedirectShopper", "redirect")
+    assert (charge["resultCode"], charge["action"]["type"]) == ("RedirectShopper", "redirect")
     assert paid["resultCode"] == "Authorised"
     assert disabled.message == {"response": "[detail-successfully-disabled]"}
-    assert witness.listed() == []
+    assert client.listed() == []
 
 
-def test_another_shoppers_token_is_the_librarys_own_error(witness: Witness) -> None:
-    witness.save("Subscription")
-    (row,) = witness.listed()
-    stranger = Witness(witness.library, witness.system, f"{witness.shopper}-not")
+def test_another_shoppers_token_raises_the_librarys_own_error(client: Client) -> None:
+    client.save("Subscription")
+    (row,) = client.listed()
+    other = Client(client.library, client.system, f"{client.shopper}-not")
     with pytest.raises(AdyenAPIUnprocessableEntity) as caught:
-        stranger.charge(row["id"], "Subscription", f"{stranger.shopper}-charge")
+        other.charge(row["id"], "Subscription", f"{other.shopper}-charge")
 
     assert caught.value.error_code == "800"

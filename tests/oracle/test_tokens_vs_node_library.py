@@ -1,6 +1,6 @@
-"""Adyen's own Node library saves, charges, lists and removes: at the twin, and through Kasir.
+"""Adyen's own Node library saves, charges, lists and removes tokens: at the twin and at Kasir.
 
-It speaks HTTPS only, so each stands behind a front with a certificate of the test's own.
+It supports only HTTPS, so each is behind a proxy with the test's own certificate.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def front_of(url: str, authority: trustme.CA) -> AsyncIterator[str]:
-    """An https address before an http one."""
+async def https_proxy(url: str, authority: trustme.CA) -> AsyncIterator[str]:
+    """An https proxy of an http address; yields its URL."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     parts = urlsplit(url)
@@ -58,26 +58,26 @@ async def front_of(url: str, authority: trustme.CA) -> AsyncIterator[str]:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def witnessed(url: str, api_key: str, system: RunningDemo, folder: Path) -> Any:
-    """What the library was answered at this address, under this key."""
+async def run_library(url: str, api_key: str, system: RunningDemo, folder: Path) -> Any:
+    """Run the library with this URL and key; return the answers that it received."""
     authority = trustme.CA()
     certificates = folder / "authority.pem"
     authority.cert_pem.write_to_path(certificates)
     mark = secrets.token_hex(6)
     body = '{"type":"recurring.token.created","data":{"shopperReference":"pembeli-é"}}'
-    seal = signing.sign_bytes(body.encode(), OTHER_KEY)
-    async with front_of(url, authority) as front:
-        told = {
-            "url": front,
+    signature = signing.sign_bytes(body.encode(), OTHER_KEY)
+    async with https_proxy(url, authority) as https_url:
+        request = {
+            "url": https_url,
             "apiKey": api_key,
             "twin": system.twin_url,
             "merchantAccount": system.environment["ADYEN_MERCHANT_ACCOUNT"],
             "browserInfo": BROWSER,
             "shoppers": {model: f"{model}-{mark}" for model in ("Subscription", "CardOnFile")},
             "seals": [
-                {"body": body, "seal": seal, "key": OTHER_KEY},
-                {"body": body, "seal": seal, "key": KEY},
-                {"body": f"{body}\n", "seal": seal, "key": OTHER_KEY},
+                {"body": body, "seal": signature, "key": OTHER_KEY},
+                {"body": body, "seal": signature, "key": KEY},
+                {"body": f"{body}\n", "seal": signature, "key": OTHER_KEY},
             ],
         }
         program = await asyncio.create_subprocess_exec(
@@ -88,10 +88,10 @@ async def witnessed(url: str, api_key: str, system: RunningDemo, folder: Path) -
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "NODE_EXTRA_CA_CERTS": str(certificates)},
         )
-        said, trouble = await program.communicate(json.dumps(told).encode())
+        output, errors = await program.communicate(json.dumps(request).encode())
 
-    assert program.returncode == 0, trouble.decode()
-    return json.loads(said)
+    assert program.returncode == 0, errors.decode()
+    return json.loads(output)
 
 
 @pytest.mark.parametrize("where", ["twin", "kasir"])
@@ -102,22 +102,22 @@ async def test_the_node_library_saves_charges_lists_and_removes(
         "twin": (system.twin_url, system.environment["ADYEN_API_KEY"]),
         "kasir": (system.kasir_url, system.api_key),
     }[where]
-    found = await witnessed(url, key, system, tmp_path)
+    found = await run_library(url, key, system, tmp_path)
     subscription, card_on_file = found["lives"]["Subscription"], found["lives"]["CardOnFile"]
 
-    for told in (subscription, card_on_file):
-        assert (told["started"], told["action"]) == ("RedirectShopper", "redirect")
-        assert told["saved"] == "Authorised"
-        ((token, method),) = told["listed"]
+    for result in (subscription, card_on_file):
+        assert (result["started"], result["action"]) == ("RedirectShopper", "redirect")
+        assert result["saved"] == "Authorised"
+        ((token, method),) = result["listed"]
         assert method == "gopay_wallet"
-        assert told["details"] == [token]
-        assert (told["done"], len(told["pspReference"])) == ("Authorised", 16)
-        assert told["left"] == 0
-        assert told["refused"] == {"status": 422, "errorCode": "803"}
+        assert result["details"] == [token]
+        assert (result["done"], len(result["pspReference"])) == ("Authorised", 16)
+        assert result["left"] == 0
+        assert result["refused"] == {"status": 422, "errorCode": "803"}
     assert (subscription["charged"], subscription["again"]) == ("Authorised", "Authorised")
     assert (card_on_file["charged"], card_on_file["again"]) == (
         "RedirectShopper",
         "RedirectShopper",
     )
-    # The library's own check of seals agrees with ours, letter for letter.
+    # The library's own check of signatures agrees with ours.
     assert found["seals"] == [True, False, False]

@@ -1,4 +1,4 @@
-"""Adyen's own Python library works with the twin as with Adyen."""
+"""Adyen's own Python library works with the twin as it does with Adyen."""
 
 from __future__ import annotations
 
@@ -106,15 +106,15 @@ async def test_a_token_is_made_charged_listed_and_removed(
     await twin.saved("Subscription")
     await twin.settle(60)
     token = token_shop.received[0].body["data"]["storedPaymentMethodId"]
-    whose = {"merchantAccount": "TwinMerchant", "shopperReference": "shopper-1"}
+    owner = {"merchantAccount": "TwinMerchant", "shopperReference": "shopper-1"}
     charged = await asyncio.to_thread(payments.payments, charge_body(token))
     request = await asyncio.to_thread(payments.payments, charge_body(token, "CardOnFile"))
     listed = await asyncio.to_thread(
-        stored.get_tokens_for_stored_payment_details, query_parameters=whose
+        stored.get_tokens_for_stored_payment_details, query_parameters=owner
     )
-    details = await asyncio.to_thread(classic.list_recurring_details, whose)
+    details = await asyncio.to_thread(classic.list_recurring_details, owner)
     removed = await asyncio.to_thread(
-        stored.delete_token_for_stored_payment_details, token, query_parameters=whose
+        stored.delete_token_for_stored_payment_details, token, query_parameters=owner
     )
     with pytest.raises(Adyen.exceptions.AdyenAPIUnprocessableEntity) as caught:
         await asyncio.to_thread(payments.payments, charge_body(token))
@@ -134,7 +134,7 @@ async def test_a_token_is_made_charged_listed_and_removed(
         assert not is_valid_hmac_payload(signature, KEY, webhook.raw)
 
 
-async def test_errors_are_the_librarys_own_exceptions(adyen: Any) -> None:
+async def test_errors_raise_the_librarys_own_exceptions(adyen: Any) -> None:
     api = adyen.checkout.payments_api
     with pytest.raises(Adyen.exceptions.AdyenAPIUnprocessableEntity) as caught:
         await asyncio.to_thread(api.payments, payment_body(returnUrl=None))

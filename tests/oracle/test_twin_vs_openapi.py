@@ -104,7 +104,7 @@ async def test_the_cancel_by_reference(twin: TwinAtWork, shop: Shop, reference: 
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]]
 
 
-async def test_failures_and_expiries_that_come_later(twin: TwinAtWork, shop: Shop) -> None:
+async def test_later_failures_and_expiries(twin: TwinAtWork, shop: Shop) -> None:
     faults = [
         {"fault": "refund_fails_later", "reference": "A"},
         {"fault": "refund_fails_later", "reference": "B", "eventCode": "REFUNDED_REVERSED"},

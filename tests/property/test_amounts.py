@@ -1,4 +1,4 @@
-"""Amounts: whole rupiah from the request to the form, and no other number ever gets through."""
+"""Amounts: whole rupiah from the request to the form, and no other number is accepted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_whole_positive_number_of_rupiah_is_an_amount(value: int) -> None:
         st.lists(st.integers()),
     )
 )
-def test_nothing_else_is(value: Any) -> None:
+def test_no_other_value_is_an_amount(value: Any) -> None:
     assert faults(value) == ["amount.value"]
 
 
@@ -52,10 +52,10 @@ def test_money_adds_up_as_whole_numbers_do(one: Money, two: Money, three: Money)
 
 @given(st.integers(0, INT64_MAX))
 def test_rupiah_are_written_with_a_dot_every_three_digits_and_no_decimals(value: int) -> None:
-    said = rupiah(value)
-    digits = said.removeprefix("Rp").split(".")
+    text = rupiah(value)
+    digits = text.removeprefix("Rp").split(".")
 
-    assert said.startswith("Rp")
+    assert text.startswith("Rp")
     assert int("".join(digits)) == value
     assert [len(group) for group in digits[1:]] == [3] * (len(digits) - 1)
     assert 1 <= len(digits[0]) <= 3

@@ -1,4 +1,4 @@
-"""Whatever JSON comes: rules never raise, bodies are objects or refused, notices read or held."""
+"""Any JSON: checks never raise, a body is an object or refused, an item is read or held."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ anything = st.recursive(
     ),
     max_leaves=12,
 )
-#: Objects whose fields are Adyen's, with anything in them.
+#: Objects with Adyen's field names and any values.
 FIELDS = [
     *payment_body(),
     *("metadata", "lineItems", "shopperReference", "sessionValidity", "storePaymentMethod"),
@@ -46,15 +46,15 @@ FIELDS = [
     *("shopperEmail", "shopperIP", "telephoneNumber", "reusable", "additionalData", "live"),
 ]
 objects = st.dictionaries(st.one_of(st.sampled_from(FIELDS), st.text()), anything, max_size=12)
-#: A complete payment with a few of its fields spoilt.
-spoilt = st.builds(
+#: A complete payment request with a few invalid fields.
+with_invalid_fields = st.builds(
     lambda changes: payment_body() | changes,
     st.dictionaries(st.sampled_from(FIELDS), anything, max_size=3),
 )
 
 
-@given(st.one_of(objects, spoilt), st.sampled_from([71, 72]))
-def test_the_rules_never_raise_and_each_names_a_field_and_a_cure(
+@given(st.one_of(objects, with_invalid_fields), st.sampled_from([71, 72]))
+def test_the_checks_never_raise_and_each_fault_names_a_field_and_a_cure(
     fields: dict[str, Any], version: int
 ) -> None:
     found = [
@@ -68,7 +68,7 @@ def test_the_rules_never_raise_and_each_names_a_field_and_a_cure(
     assert all(fault.field and fault.cure and 400 <= fault.status < 500 for fault in found)
 
 
-@given(st.one_of(objects, spoilt))
+@given(st.one_of(objects, with_invalid_fields))
 def test_a_method_is_one_of_ours_or_a_fault(fields: dict[str, Any]) -> None:
     found = method_of(fields)
 
@@ -105,7 +105,7 @@ ITEM_FIELDS = [
 
 
 @given(st.dictionaries(st.one_of(st.sampled_from(ITEM_FIELDS), st.text()), anything, max_size=12))
-def test_an_item_of_any_shape_is_read_and_never_passes_for_sealed(fields: dict[str, Any]) -> None:
+def test_an_item_of_any_shape_is_read_and_never_counts_as_signed(fields: dict[str, Any]) -> None:
     (item,) = parse(envelope(fields))
 
     assert is_signed(item, [key_from_hex(KEY)]) is False
@@ -120,10 +120,10 @@ def test_every_answer_has_a_verdict(status: int, body: bytes, transient: bool) -
 
 
 @given(st.text())
-def test_a_redirect_result_is_decoded_once_at_most_and_keys_stay_short(text: str) -> None:
+def test_the_key_of_any_redirect_result_is_short(text: str) -> None:
     assert len(details_key(redirect_result(text))) <= 64
 
 
 @given(st.from_regex(r"[A-Za-z0-9!+/=._~-]+", fullmatch=True))
-def test_a_decoded_result_stays_as_it_is(result: str) -> None:
+def test_a_decoded_result_is_not_decoded_again(result: str) -> None:
     assert redirect_result(result) == result

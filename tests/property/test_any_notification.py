@@ -1,4 +1,4 @@
-"""Whatever comes to the webhook: it is kept or refused, and what is kept can be kept and read."""
+"""Any webhook body is stored or refused, and what is accepted can be stored and read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kasir.webhooks.interpreting import Reading, contents, read
 from kasir.webhooks.receiving import receive
 
 KEYS: Final = [signing.key_from_hex(KEY)]
-#: Any code point there is: halves of pairs and NUL too.
+#: Any code point, including surrogates and NUL.
 ANY_TEXT: Final = st.text(st.characters(codec=None, exclude_categories=()))
 ANY_JSON: Final = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
@@ -43,15 +43,15 @@ class ListInbox:
     """An inbox that is a list."""
 
     def __init__(self) -> None:
-        self.kept: list[Notice] = []
+        self.stored: list[Notice] = []
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Keep them."""
-        self.kept.extend(notices)
+        """Store them."""
+        self.stored.extend(notices)
 
 
-def kept(body: bytes, *, is_form: bool = False, is_admitted: bool = True) -> list[Notice]:
-    """What is kept of a body, whether it is refused then or not."""
+def stored_notices(body: bytes, *, is_form: bool = False, is_admitted: bool = True) -> list[Notice]:
+    """The notices stored for a body, even if it is refused afterwards."""
     inbox = ListInbox()
     receiving = receive(
         body,
@@ -64,9 +64,9 @@ def kept(body: bytes, *, is_form: bool = False, is_admitted: bool = True) -> lis
     try:
         asyncio.run(receiving)
     except (NotAuthentic, Unreadable):
-        return inbox.kept
-    assert inbox.kept
-    return inbox.kept
+        return inbox.stored
+    assert inbox.stored
+    return inbox.stored
 
 
 def is_storable(text: str) -> bool:
@@ -74,7 +74,7 @@ def is_storable(text: str) -> bool:
 
 
 def texts_of(reading: Reading) -> list[str]:
-    """Every text that would go into a column."""
+    """Every text that is written to a column."""
     found = [reading.error]
     if reading.fact:
         found += [reading.fact.key, reading.fact.words, reading.fact.psp_reference]
@@ -84,8 +84,8 @@ def texts_of(reading: Reading) -> list[str]:
     return found
 
 
-def is_well_kept(notice: Notice) -> bool:
-    """Whether a notice can be kept, and be read without an error that is not its own."""
+def is_stored_correctly(notice: Notice) -> bool:
+    """Whether a notice can be stored, and reading it raises no error."""
     reading = read(notice.kind, notice.item, "TwinMerchant")
     seen = contents(notice.kind, notice.item)
     texts = [notice.event_code, *notice.names, *texts_of(reading)]
@@ -94,51 +94,49 @@ def is_well_kept(notice: Notice) -> bool:
 
 
 @given(
-    st.binary(max_size=200) | ANY_JSON.map(lambda said: json.dumps(said).encode()), st.booleans()
+    st.binary(max_size=200) | ANY_JSON.map(lambda value: json.dumps(value).encode()), st.booleans()
 )
-def test_any_body_of_a_known_sender_is_kept(body: bytes, is_form: bool) -> None:
-    notices = kept(body, is_form=is_form)
+def test_any_body_of_a_known_sender_is_stored(body: bytes, is_form: bool) -> None:
+    notices = stored_notices(body, is_form=is_form)
 
     assert notices
-    assert all(map(is_well_kept, notices))
+    assert all(map(is_stored_correctly, notices))
 
 
 @given(st.binary(max_size=200), st.booleans())
-def test_of_a_body_of_nobodys_nothing_is_kept(body: bytes, is_form: bool) -> None:
-    assert kept(body, is_form=is_form, is_admitted=False) == []
+def test_no_body_of_an_unknown_sender_is_stored(body: bytes, is_form: bool) -> None:
+    assert stored_notices(body, is_form=is_form, is_admitted=False) == []
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), ANY_JSON), ANY_JSON, ANY_TEXT)
-def test_any_item_that_is_sealed_is_kept_and_read(
-    changes: dict[str, Any], extra: Any, name: str
-) -> None:
+def test_any_signed_item_is_stored_and_read(changes: dict[str, Any], extra: Any, name: str) -> None:
     fields = notification_item(additionalData=None) | changes | {name: extra}
     fields |= {"merchantAccountCode": "TwinMerchant"}
     fields["additionalData"] = {"hmacSignature": ""}
     raw = json.dumps(fields).encode()
     item = item_from(raw)
-    # Adyen has colons in the merchant's own reference alone: see `is_sealed`.
+    # Adyen has colons only in the merchant reference: see `is_signed`.
     assume(signing.signed_text(item).count(":") == 7 + item.merchant_reference.count(":"))
     text = signing.signed_text(item).encode(errors="replace")
     fields["additionalData"] = {"hmacSignature": signing.sign(text, KEYS[0])}
-    (notice,) = kept(envelope(fields), is_admitted=False)
+    (notice,) = stored_notices(envelope(fields), is_admitted=False)
 
-    assert is_well_kept(notice)
+    assert is_stored_correctly(notice)
 
 
-def test_what_nobody_could_read_says_so_though_it_can_be_read_now() -> None:
-    said = read(NoticeKind.RAW, envelope(notification_item()), "TwinMerchant")
+def test_a_raw_notice_is_held_with_its_reason_though_it_can_be_read_now() -> None:
+    reading = read(NoticeKind.RAW, envelope(notification_item()), "TwinMerchant")
 
-    assert said.state is NoticeState.HELD
-    assert "that no Kasir could read then" in said.error
+    assert reading.state is NoticeState.HELD
+    assert "that no Kasir could read then" in reading.error
 
 
 @given(st.dictionaries(ANY_TEXT, ANY_JSON), ANY_JSON)
-def test_an_answer_with_any_text_in_it_is_an_answer_still(
+def test_an_answer_with_any_text_in_it_is_still_an_answer(
     fields: dict[str, Any], reason: Any
 ) -> None:
-    said = fields | {"resultCode": "Authorised", "refusalReason": reason}
-    answer = Answer(200, json.dumps(said).encode())
+    body = fields | {"resultCode": "Authorised", "refusalReason": reason}
+    answer = Answer(200, json.dumps(body).encode())
     found = json.loads(json.dumps(answer.json()))
 
     assert answer.verdict is Verdict.ANSWERED

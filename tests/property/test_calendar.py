@@ -37,7 +37,7 @@ def month_ends(months: int, anchor: datetime, zone: str = JAKARTA) -> list[str]:
 @example(1, datetime(2026, 3, 28, 1, 30, tzinfo=UTC), Interval(Unit.DAY, 1), "Europe/Berlin")
 @example(1, datetime(2026, 2, 8, 7, 30, tzinfo=UTC), Interval(Unit.MONTH, 1), "America/New_York")
 @example(1, datetime(2011, 11, 30, 10, tzinfo=UTC), Interval(Unit.MONTH, 1), "Pacific/Apia")
-def test_every_period_begins_when_dateutil_says(
+def test_every_period_begins_at_the_time_that_dateutil_computes(
     number: int, anchor: datetime, interval: Interval, zone: str
 ) -> None:
     local = anchor.astimezone(tz.gettz(zone))
@@ -70,7 +70,7 @@ def test_the_last_of_january_is_the_last_of_every_month() -> None:
     ]
 
 
-def test_a_leap_day_comes_back_every_leap_year() -> None:
+def test_a_leap_day_recurs_every_leap_year() -> None:
     anchor = datetime(2028, 2, 29, 9, tzinfo=ZoneInfo(JAKARTA))
     interval = Interval(Unit.YEAR, 1)
     years = [start_of(number, anchor, interval, JAKARTA) for number in range(5)]
@@ -84,7 +84,7 @@ def test_a_leap_day_comes_back_every_leap_year() -> None:
     ]
 
 
-def test_an_hour_that_summer_time_leaves_out_is_an_hour_later_that_day_and_back_the_next() -> None:
+def test_an_hour_skipped_by_summer_time_is_an_hour_later_on_that_day_only() -> None:
     berlin = "Europe/Berlin"
     anchor = datetime(2026, 2, 28, 2, 30, tzinfo=ZoneInfo(berlin))
     days = [start_of(number, anchor, Interval(Unit.DAY, 1), berlin) for number in (28, 29, 30)]
@@ -97,14 +97,12 @@ def test_an_hour_that_summer_time_leaves_out_is_an_hour_later_that_day_and_back_
 
 
 @given(st.integers(0, 400), anchors, st.integers(0, 23), st.sampled_from(ZONES))
-def test_the_good_hour_is_that_hour_on_that_day(
-    days: int, after: datetime, hour: int, zone: str
-) -> None:
+def test_at_hour_is_that_hour_on_that_day(days: int, after: datetime, hour: int, zone: str) -> None:
     found = at_hour(days, after, hour, zone).astimezone(ZoneInfo(zone))
-    wanted = after.astimezone(ZoneInfo(zone)).date() + timedelta(days=days)
-    exists = tz.datetime_exists(datetime.combine(wanted, time(hour)), tz.gettz(zone))
+    expected = after.astimezone(ZoneInfo(zone)).date() + timedelta(days=days)
+    exists = tz.datetime_exists(datetime.combine(expected, time(hour)), tz.gettz(zone))
 
-    assert not exists or (wanted, hour, 0) == (found.date(), found.hour, found.minute)
+    assert not exists or (expected, hour, 0) == (found.date(), found.hour, found.minute)
 
 
 def test_nothing_begins_past_the_last_year() -> None:

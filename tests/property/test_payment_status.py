@@ -1,4 +1,4 @@
-"""What facts come to does not depend on their order, nor on how often each was heard."""
+"""The status of facts does not depend on their order, nor on how often each was received."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kasir.payments.facts import Fact, Says
 from kasir.payments.fold import fold
 from kasir.payments.status import Status, status
 
-#: Few names, so that facts speak of the same things.
+#: Few names, so that several facts are about the same attempt, call or change.
 ATTEMPTS = ["", "PSP-A", "PSP-B"]
 CALLS = ["", "kasir-pay_1", "kasir-det-1", "kasir-chg-1", "kasir-chg-2"]
 CHANGES = ["", "CHG-A", "CHG-B"]
@@ -29,7 +29,7 @@ any_fact = st.builds(
         st.none(), st.builds(Money, st.just(IDR), st.sampled_from([1, 10_000, 25_000]))
     ),
 )
-#: As they are kept: of one key, one.
+#: As they are stored: one fact per key.
 known_facts = st.lists(any_fact, max_size=12, unique_by=lambda fact: fact.key)
 intents = st.builds(an_intent, captures_itself=st.booleans())
 
@@ -58,24 +58,26 @@ def test_order_and_repetition_change_nothing(
 
     assert fold(intent, again) == fold(intent, facts)
     assert status(again) == status(facts)
-    # In a list the order is seen, as that of a set is in another process.
+    # Compared as lists: the order must be the same, too, also in another process.
     assert changes(again, ATTEMPTS, IDR) == changes(facts, ATTEMPTS, IDR)
 
 
 @given(known_facts, any_fact)
-def test_no_news_but_a_voiding_of_the_same_attempt_unpays(facts: list[Fact], news: Fact) -> None:
-    before, after = status(facts), status([*facts, news])
+def test_only_a_voiding_of_the_same_attempt_makes_a_paid_payment_unpaid(
+    facts: list[Fact], new: Fact
+) -> None:
+    before, after = status(facts), status([*facts, new])
 
     if before is Status.AUTHORISED and after is not Status.AUTHORISED:
         paid = {fact.psp_reference for fact in facts if fact.says is Says.AUTHORISED}
 
-        # Or it tells that an answer that did not say how much was of another amount.
-        assert news.says in {Says.VOIDED, Says.AMOUNT_MISMATCH}
-        assert news.psp_reference in paid
+        # Or it reports that an answer without an amount was of another amount.
+        assert new.says in {Says.VOIDED, Says.AMOUNT_MISMATCH}
+        assert new.psp_reference in paid
 
 
 @given(known_facts, st.sampled_from(["PSP-A", "PSP-B"]))
-def test_good_news_of_an_attempt_that_was_not_voided_always_pays(
+def test_an_authorisation_of_an_attempt_that_was_not_voided_always_pays(
     facts: list[Fact], attempt: str
 ) -> None:
     voided = {fact.psp_reference for fact in facts if fact.says is Says.VOIDED}
@@ -85,44 +87,46 @@ def test_good_news_of_an_attempt_that_was_not_voided_always_pays(
 
 
 @given(known_facts)
-def test_what_is_only_noted_changes_no_status(facts: list[Fact]) -> None:
-    told = [fact for fact in facts if fact.says is not Says.NOTED or fact.about]
-    without = [fact for fact in told if fact.says is not Says.NOTED]
-    lifted = {fact.about for fact in told if fact.says is Says.NOTED}
-    waiting = {fact.about for fact in told if fact.says is Says.UNKNOWN}
+def test_a_fact_that_is_only_noted_changes_no_status(facts: list[Fact]) -> None:
+    relevant = [fact for fact in facts if fact.says is not Says.NOTED or fact.about]
+    without = [fact for fact in relevant if fact.says is not Says.NOTED]
+    lifted = {fact.about for fact in relevant if fact.says is Says.NOTED}
+    waiting = {fact.about for fact in relevant if fact.says is Says.UNKNOWN}
 
-    if not lifted & waiting:  # An answer that says nothing is an answer all the same.
-        assert status(told) == status(without)
+    if not lifted & waiting:  # An answer without a result is still an answer.
+        assert status(relevant) == status(without)
 
 
 def disputed(says: Says, dispute: str) -> Fact:
-    """A tenth of it is at stake."""
+    """A fact of a dispute about a tenth of the payment."""
     return a_fact(says, "PSP-A", modification=dispute, amount=Money(IDR, 2_500))
 
 
 DISPUTES = ["D-A", "D-B"]
 DISPUTED = [Says.CHARGED_BACK, Says.CHARGEBACK_REVERSED, Says.SECOND_CHARGEBACK]
-dispute_news = st.builds(disputed, st.sampled_from(DISPUTED), st.sampled_from(DISPUTES))
+dispute_facts = st.builds(disputed, st.sampled_from(DISPUTED), st.sampled_from(DISPUTES))
 
 
-@given(st.sets(dispute_news), st.randoms(use_true_random=False))
-def test_a_dispute_is_lost_if_its_last_word_says_so_whatever_came_first(
-    news: set[Fact], chance: Any
+@given(st.sets(dispute_facts), st.randoms(use_true_random=False))
+def test_a_dispute_is_lost_if_its_last_fact_is_a_chargeback_in_any_order(
+    facts: set[Fact], chance: Any
 ) -> None:
-    order = [a_fact(Says.AUTHORISED, "PSP-A"), *news]
+    order = [a_fact(Says.AUTHORISED, "PSP-A"), *facts]
     chance.shuffle(order)
-    said = {name: {fact.says for fact in news if fact.modification == name} for name in DISPUTES}
+    reported = {
+        name: {fact.says for fact in facts if fact.modification == name} for name in DISPUTES
+    }
     lost = [
         name
-        for name, words in said.items()
-        if Says.SECOND_CHARGEBACK in words or words == {Says.CHARGED_BACK}
+        for name, kinds in reported.items()
+        if Says.SECOND_CHARGEBACK in kinds or kinds == {Says.CHARGED_BACK}
     ]
 
     assert fold(an_intent(), order).charged_back == Money(IDR, 2_500 * len(lost))
 
 
 @given(intents, known_facts)
-def test_a_whole_and_its_parts_speak_of_the_same_attempts(intent: Any, facts: list[Fact]) -> None:
+def test_the_fold_names_an_attempt_of_its_facts(intent: Any, facts: list[Fact]) -> None:
     named = {fact.psp_reference for fact in facts} | {""}
 
     assert fold(intent, facts).psp_reference in named

@@ -1,11 +1,11 @@
-"""A subscription in any sequence of events: sign-up, charges, refusals, pauses, clock leaps.
+"""A subscription in any sequence of events: sign-up, charges, refusals, pauses, clock jumps.
 
-What must hold after every step: no period is charged twice, none outside the subscription's life,
-none is skipped without an event, nothing is sent that is not owed, no plan is lost without an
+After every step: no period is charged twice or outside the subscription's life, no period is
+skipped without an event, no charge is sent that is not owed, no planned change is lost without an
 event, and another turn changes nothing.
 """
 
-# ruff: noqa: D102  # A rule's name is its sentence, as a test's is.
+# ruff: noqa: D102  # The name of a rule is a sentence, as that of a test is.
 
 from collections import Counter
 from collections.abc import Callable
@@ -62,15 +62,15 @@ plans = st.builds(
     notice_days=st.sampled_from([0, 3]),
     created_at=st.just(START),
 )
-leaps = st.one_of(
+jumps = st.one_of(
     st.integers(1, 36).map(lambda hours: timedelta(hours=hours)),
     st.integers(1, 40).map(lambda days: timedelta(days=days)),
     st.just(timedelta(days=400)),
 )
 
-#: The end of a subscription is the end of all that was planned for it.
+#: The end of a subscription also ends every planned change of it.
 _OVER = {SubscriptionEvent.CANCELLED, SubscriptionEvent.ENDED}
-#: What tells that something planned came true or was withdrawn.
+#: The events that report that a planned change was done or withdrawn.
 ENDS_PLAN = {
     "cancel_at": {SubscriptionEvent.CANCEL_WITHDRAWN, *_OVER},
     "pause_at": {SubscriptionEvent.PAUSE_WITHDRAWN, SubscriptionEvent.PAUSED, *_OVER},
@@ -82,8 +82,8 @@ ENDS_PLAN = {
     },
 }
 
-#: FakeServer more looks than the longest leap here needs.
-LOOKS_MAX = 100
+#: More turns than the longest jump here needs.
+TURNS_MAX = 100
 
 
 class Lives(RuleBasedStateMachine):
@@ -130,9 +130,9 @@ class Lives(RuleBasedStateMachine):
         )
         self.go_on()
 
-    # What happens -------------------------------------------------------------------------------
+    # The steps ---------------------------------------------------------------------------------
 
-    @rule(by=leaps)
+    @rule(by=jumps)
     def time_passes(self, by: timedelta) -> None:
         self.now += by
         self.go_on()
@@ -177,7 +177,7 @@ class Lives(RuleBasedStateMachine):
     def shop_cancels(self, at: When) -> None:
         self.command(lambda: commands.cancel(self.subscription, self.now, at))
 
-    @rule(at=st.sampled_from(When), resumes_in=st.one_of(st.none(), leaps))
+    @rule(at=st.sampled_from(When), resumes_in=st.one_of(st.none(), jumps))
     def shop_pauses(self, at: When, resumes_in: timedelta | None) -> None:
         begins = self.subscription.paid_until if at is When.PERIOD_END else None
         resumes_at = max(begins or self.now, self.now) + resumes_in if resumes_in else None
@@ -187,7 +187,7 @@ class Lives(RuleBasedStateMachine):
     def shop_resumes(self) -> None:
         self.command(lambda: commands.resume(self.subscription, self.now))
 
-    @rule(resumes_in=st.one_of(st.none(), leaps))
+    @rule(resumes_in=st.one_of(st.none(), jumps))
     def shop_plans_to_resume(self, resumes_in: timedelta | None) -> None:
         at = (self.subscription.pause_at or self.now) + resumes_in if resumes_in else None
         self.command(lambda: commands.resume_later(self.subscription, self.now, at))
@@ -202,7 +202,7 @@ class Lives(RuleBasedStateMachine):
     def shop_moves_to_another_token(self) -> None:
         self.command(lambda: commands.use_token(self.subscription, self.now, "tok_2"))
 
-    # What must hold -----------------------------------------------------------------------------
+    # Invariants ---------------------------------------------------------------------------------
 
     @invariant()
     def no_period_is_paid_twice(self) -> None:
@@ -215,7 +215,7 @@ class Lives(RuleBasedStateMachine):
             assert len(asked) <= 1, renewal
 
     @invariant()
-    def what_is_not_owed_is_not_left_to_be_sent(self) -> None:
+    def no_charge_that_is_not_owed_is_left_unsent(self) -> None:
         if self.subscription.state is State.PAUSED or self.subscription.state in OVER:
             assert self.unsent() is None
         for renewal in self.closed.values():
@@ -237,7 +237,7 @@ class Lives(RuleBasedStateMachine):
             )
 
     @invariant()
-    def no_more_periods_than_were_agreed(self) -> None:
+    def no_more_periods_are_charged_than_agreed(self) -> None:
         if self.subscription.plan.cycles is not None:
             assert all(period <= self.subscription.plan.cycles for period, _, _ in self.charged)
 
@@ -249,7 +249,7 @@ class Lives(RuleBasedStateMachine):
             assert self.subscription.due_at is None
 
     @invariant()
-    def looking_again_changes_nothing(self) -> None:
+    def another_turn_changes_nothing(self) -> None:
         again = advance(self.subscription, self.now, self.engine_rules, self.ids)
         assert (again.events, again.renewals, again.charge) == ((), (), None)
         if self.subscription.due_at is not None and self.subscription.due_at > self.now:
@@ -262,12 +262,12 @@ class Lives(RuleBasedStateMachine):
             assert (before.events, before.renewals, before.charge) == ((), (), None)
 
     @invariant()
-    def what_is_alive_is_looked_at_again(self) -> None:
+    def a_living_subscription_has_a_next_turn(self) -> None:
         if self.subscription.state in ALIVE and not self.open_attempt():
             assert self.subscription.due_at is not None
 
     @invariant()
-    def what_is_planned_lies_ahead(self) -> None:
+    def planned_changes_are_in_the_future(self) -> None:
         planned = (
             self.subscription.cancel_at,
             self.subscription.pause_at,
@@ -279,14 +279,14 @@ class Lives(RuleBasedStateMachine):
             assert planned == (None, None, None)
 
     @invariant()
-    def a_trial_that_is_paused_stands_still(self) -> None:
+    def a_paused_trial_does_not_run(self) -> None:
         if self.subscription.trial_left is not None:
             assert self.subscription.state is State.PAUSED
             assert self.subscription.settled_period == 0
             assert self.subscription.trial_left <= timedelta(days=7)
 
     @invariant()
-    def who_owes_without_a_token_was_asked_to_pay(self) -> None:
+    def a_shopper_who_owes_without_a_token_has_a_payment_link(self) -> None:
         renewal = self.subscription.renewal
         if renewal is None or self.subscription.state is not State.PAST_DUE or self.open_attempt():
             return
@@ -298,7 +298,7 @@ class Lives(RuleBasedStateMachine):
         if renewal.next_try is not None:
             assert renewal.next_try > self.now
 
-    # Its world ----------------------------------------------------------------------------------
+    # Helpers ------------------------------------------------------------------------------------
 
     def open_attempt(self) -> Attempt | None:
         return self.subscription.renewal.unresolved if self.subscription.renewal else None
@@ -339,8 +339,8 @@ class Lives(RuleBasedStateMachine):
         self.go_on()
 
     def go_on(self) -> None:
-        """Take turns as a worker does: again at once while a turn ends at its bound."""
-        for _ in range(LOOKS_MAX):
+        """Take turns as a worker does: the next one at once while a turn ends at its limit."""
+        for _ in range(TURNS_MAX):
             turn = advance(self.subscription, self.now, self.engine_rules, self.ids)
             self.take(turn)
             if turn.charge or turn.subscription.due_at != self.now:
@@ -383,7 +383,7 @@ class Lives(RuleBasedStateMachine):
         )
         assert charge.at <= self.now
         assert (subscription.cancel_at, subscription.pause_at) == (None, None), (
-            "although it is to stop"
+            "although it is planned to stop"
         )
         self.charged.append((period, charge.number, charge.at))
 
@@ -415,7 +415,7 @@ def run(lives: Lives) -> None:
         lives.no_period_is_skipped()
 
 
-def test_a_leap_of_a_year_by_the_test_clock_charges_twelve_periods_in_order() -> None:
+def test_a_jump_of_a_year_of_the_test_clock_charges_twelve_periods_in_order() -> None:
     lives = subscribed(True)
     lives.time_passes(timedelta(days=365))
     run(lives)
@@ -434,7 +434,7 @@ def test_after_a_year_of_downtime_one_period_is_charged_and_eleven_are_reported(
     assert [*range(2, 13)] == [one.renewal.period for one in missed if one.renewal]
 
 
-def test_no_balance_is_asked_for_again_on_days_1_3_5_and_7_at_ten() -> None:
+def test_after_no_balance_the_charge_is_retried_on_days_1_3_5_and_7_at_ten() -> None:
     lives = subscribed(False)
     lives.time_passes(timedelta(days=28))
     while lives.subscription.state is not State.CANCELLED:

@@ -1,4 +1,4 @@
-"""No sum leaves 0 ... authorised, and nothing that is let through makes more leave than came in."""
+"""Every sum stays in 0 ... authorised, and no accepted call lets more money out than came in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kasir.payments.payment import Payment
 from kasir.payments.question import Kind
 from kasir.payments.status import paid_attempts
 from kasir.payments.sums import sums
-from kasir.requests import changes as guard
+from kasir.requests import changes
 from kasir.shop_events.shapes import shown
 
 WHOLE: Final = 25_000
@@ -26,7 +26,7 @@ WHOLE: Final = 25_000
 ATTEMPTS = ["", "PSP-A", "PSP-B"]
 CALLS = ["", "kasir-pay_1", "kasir-chg-1", "kasir-chg-2"]
 CHANGES = ["", "CHG-A", "CHG-B", "PSP-A"]
-#: The words in which changes were asked for before there was a word of their own.
+#: The words of changes in facts from before each kind of change had its own `says`.
 WORDS = ["", "captures", "cancels", "cancels_by_reference", "reversals", "refunds"]
 VALUES = [0, 1, -1, 10_000, -WHOLE, WHOLE, WHOLE + 1, 10**18, -(10**18)]
 
@@ -38,7 +38,7 @@ amounts = st.one_of(
 
 @st.composite
 def any_fact(draw: st.DrawFn, says: Sequence[Says] = tuple(Says)) -> Fact:
-    """Any kind of fact, from anywhere, about anything, of any amount or none."""
+    """Any kind of fact, from any source, about any attempt, with any amount or none."""
     fact = a_fact(
         draw(st.sampled_from(says)),
         draw(st.sampled_from(ATTEMPTS)),
@@ -48,7 +48,7 @@ def any_fact(draw: st.DrawFn, says: Sequence[Says] = tuple(Says)) -> Fact:
         source=draw(st.sampled_from(Source)),
         words=draw(st.sampled_from(WORDS)),
     )
-    # One thing is told once; but an attempt or a change may be told of by several.
+    # Each fact has its own key; several facts may be about one attempt or change.
     return replace(fact, key=f"{fact.source}:{fact.key}:{draw(st.integers(0, 1))}")
 
 
@@ -68,7 +68,9 @@ def wild(says: Says, value: int, name: str = "CHG-A") -> Fact:
 @example(an_intent(), [PAID, wild(Says.CHARGED_BACK, -WHOLE)])
 @example(an_intent(captures_itself=False), [PAID, wild(Says.CAPTURED, 2 * WHOLE)])
 @example(an_intent(captures_itself=False), [wild(Says.CAPTURED, WHOLE)])
-def test_no_sum_leaves_nothing_to_authorised_whatever_comes(intent: Any, facts: list[Fact]) -> None:
+def test_every_sum_stays_between_zero_and_the_authorised_amount(
+    intent: Any, facts: list[Fact]
+) -> None:
     made = payment(intent, facts)
     seen, whole = shown(made), range(WHOLE * len(paid_attempts(facts)) + 1)
 
@@ -104,49 +106,49 @@ ASKING = (Says.REFUND_ASKED, Says.REVERSAL_ASKED, Says.CANCEL_ASKED, Says.CAPTUR
 
 
 @given(intents, known_facts, any_fact(ASKING))
-def test_what_is_asked_anew_takes_room_and_makes_none(
+def test_a_new_change_never_increases_what_is_left(
     intent: Any, facts: list[Fact], asked: Fact
 ) -> None:
-    fresh = replace(asked, about="kasir-chg-9", modification="", key="asked:kasir-chg-9")
-    before, after = sums(intent, facts), sums(intent, [*facts, fresh])
+    new = replace(asked, about="kasir-chg-9", modification="", key="asked:kasir-chg-9")
+    before, after = sums(intent, facts), sums(intent, [*facts, new])
 
     for attempt in paid_attempts(facts):
-        room, then = before.refundable(attempt).left, after.refundable(attempt).left
-        assert then.minor_units <= room.minor_units
-        room, then = before.capturable(attempt).left, after.capturable(attempt).left
-        assert then.minor_units <= room.minor_units
+        left, then = before.refundable(attempt).left, after.refundable(attempt).left
+        assert then.minor_units <= left.minor_units
+        left, then = before.capturable(attempt).left, after.capturable(attempt).left
+        assert then.minor_units <= left.minor_units
 
 
 class Trade:
-    """A shop that asks for anything, and a provider that refuses nothing by its sum.
+    """A shop that requests any change, and a provider that refuses no amount.
 
-    What it did is told late, in any order and several times, or not at all. Whatever the guard
-    lets through is done in full, or fails, whenever the provider likes.
+    The provider reports late, in any order and several times, or not at all. A change that Kasir's
+    check accepts is done in full, or fails, at any later time.
     """
 
-    def __init__(self, *, by_itself: bool) -> None:
-        self.intent = an_intent(captures_itself=by_itself)
+    def __init__(self, *, captures_itself: bool) -> None:
+        self.intent = an_intent(captures_itself=captures_itself)
         self.known = [PAID]
-        self.mail: list[Fact] = []
-        self.unheard: list[Fact] = []
+        self.notifications: list[Fact] = []
+        self.never_received: list[Fact] = []
         self.open: list[tuple[Kind, int, str]] = []
         self.done: list[tuple[str, int]] = []
         self.asked = self.out = self.lost = 0
-        self.taken = WHOLE if by_itself else 0
+        self.taken = WHOLE if captures_itself else 0
         self.is_voided = False
 
     def payment(self) -> Payment:
-        """As Kasir has it."""
+        """The payment as Kasir has it."""
         return payment(self.intent, self.known)
 
     def asks(self, kind: Kind, value: int, *, is_answered: bool) -> None:
-        """Whether the shop may is for the guard to say; the answer may be long in coming."""
+        """The shop requests a change; Kasir's check decides. The answer may come late, or never."""
         self.asked += 1
         name, key = f"CHG-{self.asked}", f"kasir-chg-{self.asked}"
         question = a_question(key=key, kind=kind)
         fields = {"amount": {"currency": "IDR", "value": value}}
         try:
-            facts = guard._DECIDES[kind](question, "PSP-A", fields)(self.payment())  # noqa: SLF001
+            facts = changes._DECIDES[kind](question, "PSP-A", fields)(self.payment())  # noqa: SLF001
         except InvalidRequest:
             return
         self.known += facts
@@ -154,10 +156,10 @@ class Trade:
         is_back = kind in {Kind.REFUNDS, Kind.REVERSALS}
         says = Says.REFUND_RECEIVED if is_back else Says.CHANGE_RECEIVED
         answer = a_fact(says, "PSP-A", about=key, modification=name)
-        (self.mail if is_answered else self.unheard).append(answer)
+        (self.notifications if is_answered else self.never_received).append(answer)
 
     def ends(self, pick: int, *, is_well: bool) -> None:
-        """One thing that was asked for is done, or fails."""
+        """One requested change is done, or fails."""
         if not self.open:
             return
         kind, value, name = self.open.pop(pick % len(self.open))
@@ -169,21 +171,21 @@ class Trade:
         elif kind is Kind.REVERSALS and (self.taken or not is_well):
             self._give_back(self.taken if is_well else 0, name)
         elif not is_well:
-            self._tell(Says.CANCEL_REJECTED, 0, name)
+            self._report(Says.CANCEL_REJECTED, 0, name)
         else:
-            # Even what is captured may be cancelled: not every wallet is known to refuse that.
+            # Even a captured payment may be cancelled: perhaps not every wallet refuses that.
             self.out, self.is_voided = self.out + self.taken, True
-            self._tell(Says.VOIDED, 0, name)
+            self._report(Says.VOIDED, 0, name)
 
     def bounces(self, pick: int) -> None:
-        """Money that went back returns."""
+        """A refund fails after it was done, and its money returns."""
         if self.done:
             name, value = self.done.pop(pick % len(self.done))
             self.out -= value
-            self._tell(Says.REFUND_FAILED, value, name)
+            self._report(Says.REFUND_FAILED, value, name)
 
     def disputes(self, pick: int, value: int) -> None:
-        """The shopper does, of what has not gone back yet, and the shop hears of it at once."""
+        """The shopper disputes money that was not refunded; Kasir records it at once."""
         worst = sum(value for kind, value, _ in self.open if kind is Kind.REFUNDS)
         if any(kind in {Kind.REVERSALS, Kind.CANCELS} for kind, _, _ in self.open):
             worst = WHOLE
@@ -193,40 +195,40 @@ class Trade:
             self.lost += value
             self.known.append(wild(Says.CHARGED_BACK, value, name))
 
-    def hears(self, pick: int, *, is_kept: bool) -> None:
-        """One thing is heard of, perhaps not for the last time."""
-        if self.mail:
-            fact = self.mail[pick % len(self.mail)]
+    def receives(self, pick: int, *, is_kept: bool) -> None:
+        """Kasir records one notification; if it is kept, it may come again."""
+        if self.notifications:
+            fact = self.notifications[pick % len(self.notifications)]
             if not is_kept:
-                self.mail.remove(fact)
+                self.notifications.remove(fact)
             if fact not in self.known:
                 self.known.append(fact)
 
     def settles(self) -> int:
-        """Nothing more happens and everything is told; what may still be refunded then."""
+        """End all changes, record every fact, and return the amount that may still be refunded."""
         while self.open:
             self.ends(0, is_well=False)
-        every = [*self.known, *self.mail, *self.unheard]
+        every = [*self.known, *self.notifications, *self.never_received]
         return sums(self.intent, every).refundable("PSP-A").left.minor_units
 
     def _capture(self, value: int, name: str) -> None:
         if not self.intent.captures_itself:
             self.taken += value
-        self._tell(Says.CAPTURED if value else Says.CAPTURE_REJECTED, value, name)
+        self._report(Says.CAPTURED if value else Says.CAPTURE_REJECTED, value, name)
 
     def _give_back(self, value: int, name: str) -> None:
         self.out += value
         if value:
             self.done.append((name, value))
-        self._tell(Says.REFUND_CONFIRMED if value else Says.REFUND_REJECTED, value, name)
+        self._report(Says.REFUND_CONFIRMED if value else Says.REFUND_REJECTED, value, name)
 
-    def _tell(self, says: Says, value: int, name: str) -> None:
-        self.mail.append(wild(says, value, name))
+    def _report(self, says: Says, value: int, name: str) -> None:
+        self.notifications.append(wild(says, value, name))
 
 
-#: What undoes the whole ends a trade early, and so is rare.
+#: Reversals and cancels end a trade early, and so are rare.
 KINDS = [*[Kind.CAPTURES] * 4, *[Kind.REFUNDS] * 5, Kind.REVERSALS, Kind.CANCELS]
-WHATS = ["asks", "asks", "asks", "ends", "ends", "hears", "hears", "bounces", "disputes"]
+WHATS = ["asks", "asks", "asks", "ends", "ends", "receives", "receives", "bounces", "disputes"]
 Step = tuple[str, Kind, int, int, bool]
 steps = st.tuples(
     st.sampled_from(WHATS),
@@ -238,15 +240,15 @@ steps = st.tuples(
 
 
 def do(trade: Trade, step: Step) -> None:
-    """One thing happens."""
+    """Do one step."""
     what, kind, value, pick, is_so = step
     match what:
         case "asks":
             trade.asks(kind, value, is_answered=is_so)
         case "ends":
             trade.ends(pick, is_well=is_so)
-        case "hears":
-            trade.hears(pick, is_kept=is_so)
+        case "receives":
+            trade.receives(pick, is_kept=is_so)
         case "bounces":
             trade.bounces(pick)
         case "disputes":
@@ -254,31 +256,35 @@ def do(trade: Trade, step: Step) -> None:
 
 
 def asks(kind: Kind) -> Step:
-    """The shop asks for the whole, and has its answer soon."""
+    """The shop requests the whole amount, and gets its answer."""
     return "asks", kind, WHOLE, 0, True
 
 
 ENDS: Final[Step] = ("ends", Kind.CAPTURES, WHOLE, 0, True)
 LAST: Final[Step] = ("ends", Kind.CAPTURES, WHOLE, -1, True)
-HEARS: Final[Step] = ("hears", Kind.CAPTURES, WHOLE, 1, False)
-CAPTURED: Final = [asks(Kind.CAPTURES), ENDS, HEARS]
-EARLY_REVERSAL: Final = [asks(Kind.CAPTURES), asks(Kind.REVERSALS), ENDS, HEARS, HEARS]
+RECEIVES: Final[Step] = ("receives", Kind.CAPTURES, WHOLE, 1, False)
+CAPTURED: Final = [asks(Kind.CAPTURES), ENDS, RECEIVES]
+EARLY_REVERSAL: Final = [asks(Kind.CAPTURES), asks(Kind.REVERSALS), ENDS, RECEIVES, RECEIVES]
 
 
 @settings(max_examples=1_000)
 @given(st.booleans(), st.lists(steps, min_size=8, max_size=30))
-@example(by_itself=False, happens=[*EARLY_REVERSAL, asks(Kind.REFUNDS), ENDS, ENDS])
-@example(by_itself=False, happens=[asks(Kind.CAPTURES), asks(Kind.CAPTURES), ENDS, ENDS])
-@example(by_itself=False, happens=[*CAPTURED, asks(Kind.CANCELS), asks(Kind.REFUNDS), LAST, ENDS])
-@example(by_itself=False, happens=[*CAPTURED, asks(Kind.REFUNDS), asks(Kind.CANCELS), ENDS, ENDS])
-@example(by_itself=True, happens=[asks(Kind.REFUNDS), asks(Kind.REVERSALS), ENDS, ENDS])
-@example(by_itself=True, happens=[asks(Kind.REVERSALS), asks(Kind.REFUNDS), ENDS, ENDS])
-@example(by_itself=True, happens=[asks(Kind.REFUNDS), ENDS, asks(Kind.REFUNDS), ENDS])
-def test_no_more_leaves_than_came_in_whatever_is_asked_and_however_late_it_is_told(
-    by_itself: bool,  # Drawn.
+@example(captures_itself=False, happens=[*EARLY_REVERSAL, asks(Kind.REFUNDS), ENDS, ENDS])
+@example(captures_itself=False, happens=[asks(Kind.CAPTURES), asks(Kind.CAPTURES), ENDS, ENDS])
+@example(
+    captures_itself=False, happens=[*CAPTURED, asks(Kind.CANCELS), asks(Kind.REFUNDS), LAST, ENDS]
+)
+@example(
+    captures_itself=False, happens=[*CAPTURED, asks(Kind.REFUNDS), asks(Kind.CANCELS), ENDS, ENDS]
+)
+@example(captures_itself=True, happens=[asks(Kind.REFUNDS), asks(Kind.REVERSALS), ENDS, ENDS])
+@example(captures_itself=True, happens=[asks(Kind.REVERSALS), asks(Kind.REFUNDS), ENDS, ENDS])
+@example(captures_itself=True, happens=[asks(Kind.REFUNDS), ENDS, asks(Kind.REFUNDS), ENDS])
+def test_no_more_money_leaves_than_came_in_whatever_is_requested_and_however_late_it_is_reported(
+    captures_itself: bool,  # Drawn.
     happens: list[Step],
 ) -> None:
-    trade = Trade(by_itself=by_itself)
+    trade = Trade(captures_itself=captures_itself)
     for step in happens:
         do(trade, step)
         seen = shown(trade.payment())

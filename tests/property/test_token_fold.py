@@ -1,4 +1,4 @@
-"""Whatever told of a token, in whatever order and however often, it is one token and one story."""
+"""Reports of a token from any source, in any order, give the same token and the same events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def at(minute: int) -> str:
 
 
 def webhook(kind: str, minute: int, event_id: str) -> TokenReport | None:
-    said = TokenNotification(
+    notification = TokenNotification(
         type=f"recurring.token.{kind}",
         event_id=event_id,
         created_at=at(minute),
@@ -34,11 +34,11 @@ def webhook(kind: str, minute: int, event_id: str) -> TokenReport | None:
         stored_id="M5N7TQ4TG5PFWR50",
         method="gopay_wallet",
     )
-    return token_meanings.of_notification(said)
+    return token_meanings.of_notification(notification)
 
 
 def item(code: str, minute: int, psp_reference: str, **extra: str) -> TokenReport | None:
-    said = Item(
+    notification = Item(
         psp_reference=psp_reference,
         original_reference="PSP-FIRST" if code == "RECURRING_CONTRACT" else "",
         merchant_account_code="TwinMerchant",
@@ -53,20 +53,20 @@ def item(code: str, minute: int, psp_reference: str, **extra: str) -> TokenRepor
         additional_data={name.replace("__", "."): text for name, text in extra.items()},
         raw=b"",
     )
-    return token_meanings.of_item(said)
+    return token_meanings.of_item(notification)
 
 
 def looked(says: TokenSays, minute: int) -> TokenFact:
-    """What reconciling with Adyen's list brings, without words of Adyen's to read."""
+    """A fact from the comparison with Adyen's list, without a text of Adyen's."""
     return TokenFact(f"{says}:{minute}", says, "Adyen's list", NOON + timedelta(minutes=minute))
 
 
-def of(news: TokenReport | None) -> TokenFact:
-    assert news is not None
-    return news.fact
+def of(report: TokenReport | None) -> TokenFact:
+    assert report is not None
+    return report.fact
 
 
-#: One life of a token, as each source tells it. The reply and the details say nothing of it.
+#: One life of a token, as each source reports it. The reply and the details do not report it.
 STORED = {
     "tokenization__storedPaymentMethodId": "M5N7TQ4TG5PFWR50",
     "tokenization__shopperReference": "shopper-1",
@@ -83,11 +83,11 @@ LIFE = (
 ENDED = (*LIFE, of(webhook("disabled", 7, "PSP-END")), looked(TokenSays.NOT_LISTED, 8))
 
 
-def told(heard: Sequence[TokenFact]) -> list[EventType]:
-    """Everything the shop is told, hearing fact by fact as the store does."""
+def events_of(received: Sequence[TokenFact]) -> list[EventType]:
+    """All events of these facts, recorded one by one as the store does."""
     known: dict[str, TokenFact] = {}
     events: list[EventType] = []
-    for fact in heard:
+    for fact in received:
         if fact.key not in known:
             before = [*known.values()]
             known[fact.key] = fact
@@ -95,50 +95,50 @@ def told(heard: Sequence[TokenFact]) -> list[EventType]:
     return events
 
 
-def stories(life: Sequence[TokenFact]) -> set[tuple[EventType, ...]]:
-    """What the shop is told in each order, sorted: all orders, not a sample.
+def event_lists(life: Sequence[TokenFact]) -> set[tuple[EventType, ...]]:
+    """The sorted events of each order of the facts: all orders, not a sample.
 
-    What one fact adds depends on the set heard before it, so every set is visited once.
+    The events of a fact depend only on the set received before it, so every set is visited once.
     """
-    told_by: dict[frozenset[TokenFact], set[tuple[EventType, ...]]] = {frozenset(): {()}}
+    lists_of: dict[frozenset[TokenFact], set[tuple[EventType, ...]]] = {frozenset(): {()}}
     for size in range(1, len(life) + 1):
-        for heard in map(frozenset, combinations(life, size)):
-            told_by[heard] = {
-                tuple(sorted((*story, *token_events([*(heard - {last})], [*heard]))))
-                for last in heard
-                for story in told_by[heard - {last}]
+        for received in map(frozenset, combinations(life, size)):
+            lists_of[received] = {
+                tuple(sorted((*earlier, *token_events([*(received - {last})], [*received]))))
+                for last in received
+                for earlier in lists_of[received - {last}]
             }
-    return told_by[frozenset(life)]
+    return lists_of[frozenset(life)]
 
 
-def test_every_order_of_a_life_tells_one_story() -> None:
-    standing = fold(ENDED)
+def test_every_order_of_a_life_sends_the_same_events() -> None:
+    token = fold(ENDED)
 
-    assert stories(ENDED) == {
+    assert event_lists(ENDED) == {
         (EventType.TOKEN_CREATED, EventType.TOKEN_DISABLED, EventType.TOKEN_UPDATED)
     }
-    assert standing.state is TokenState.DISABLED
-    assert standing.first_psp_reference == "PSP-FIRST"
-    assert standing.created_at == NOON + timedelta(minutes=1)
+    assert token.state is TokenState.DISABLED
+    assert token.first_psp_reference == "PSP-FIRST"
+    assert token.created_at == NOON + timedelta(minutes=1)
 
 
-def test_every_order_of_a_life_without_its_end_tells_of_none() -> None:
-    assert stories(LIFE) == {(EventType.TOKEN_CREATED, EventType.TOKEN_UPDATED)}
+def test_no_order_of_a_life_without_an_end_sends_a_disabled_event() -> None:
+    assert event_lists(LIFE) == {(EventType.TOKEN_CREATED, EventType.TOKEN_UPDATED)}
     assert fold(LIFE).state is TokenState.ACTIVE
 
 
 @given(st.permutations(ENDED))
-def test_every_order_of_a_life_comes_to_one_token(heard: list[TokenFact]) -> None:
-    assert fold(heard) == fold(ENDED)
-    assert sorted(told(heard)) == sorted(told(ENDED))
+def test_every_order_of_a_life_gives_the_same_token(received: list[TokenFact]) -> None:
+    assert fold(received) == fold(ENDED)
+    assert sorted(events_of(received)) == sorted(events_of(ENDED))
 
 
 @given(st.lists(st.sampled_from(ENDED), min_size=1, max_size=30))
-def test_a_repetition_adds_nothing(heard: list[TokenFact]) -> None:
-    once = list(dict.fromkeys(heard))
+def test_a_repetition_adds_nothing(received: list[TokenFact]) -> None:
+    once = list(dict.fromkeys(received))
 
-    assert fold(heard) == fold(once)
-    assert told(heard) == told(once)
+    assert fold(received) == fold(once)
+    assert events_of(received) == events_of(once)
 
 
 facts = st.builds(
@@ -158,7 +158,7 @@ lives = st.lists(facts, min_size=1, max_size=8, unique_by=lambda fact: fact.key)
 
 @given(lives.flatmap(lambda life: st.tuples(st.just(life), st.permutations(life))))
 @settings(max_examples=300)
-def test_any_life_comes_to_the_same_in_any_order(
+def test_any_life_gives_the_same_token_in_any_order(
     orders: tuple[list[TokenFact], list[TokenFact]],
 ) -> None:
     first, second = orders
@@ -168,7 +168,7 @@ def test_any_life_comes_to_the_same_in_any_order(
 
 @given(lives)
 @settings(max_examples=300)
-def test_what_was_told_to_be_disabled_is_never_active_unless_made_again_later(
+def test_a_token_reported_disabled_is_active_only_if_it_is_made_again_later(
     life: list[TokenFact],
 ) -> None:
     ends = [fact.at for fact in life if fact.says is TokenSays.DISABLED]
@@ -180,18 +180,18 @@ def test_what_was_told_to_be_disabled_is_never_active_unless_made_again_later(
 
 @given(lives)
 @settings(max_examples=300)
-def test_the_shop_ends_up_knowing_what_is(life: list[TokenFact]) -> None:
-    events = told(life)
+def test_the_last_event_has_the_state_of_the_token(life: list[TokenFact]) -> None:
+    events = events_of(life)
     is_made = any(fact.says not in ENDS for fact in life)
 
     assert events.count(EventType.TOKEN_CREATED) == is_made
     assert events[:1] in ([], [EventType.TOKEN_CREATED])
-    # Its last word on whether the token holds is the truth; it comes with the token as it stands.
-    assert not is_made or last_told(life) is fold(life).state
+    # The last event contains the token, and its state is the current one.
+    assert not is_made or last_state(life) is fold(life).state
 
 
-def last_told(life: Sequence[TokenFact]) -> TokenState | None:
-    """The state in the last event that the shop is told."""
+def last_state(life: Sequence[TokenFact]) -> TokenState | None:
+    """The state in the last event that is sent."""
     state = None
     for count in range(1, len(life) + 1):
         if token_events(life[: count - 1], life[:count]):
@@ -201,17 +201,17 @@ def last_told(life: Sequence[TokenFact]) -> TokenState | None:
 
 @given(lives)
 @settings(max_examples=300)
-def test_where_nothing_is_made_again_an_end_is_told_exactly_if_there_is_one(
+def test_a_disabled_event_is_sent_exactly_if_a_token_is_disabled_and_not_made_again(
     life: list[TokenFact],
 ) -> None:
-    # A life in its own order, where what ended is not made again: as Adyen's tokens live.
-    story = sorted(life, key=lambda fact: (fact.at, fact.says in ENDS, fact.key))
-    first_end = next((n for n, fact in enumerate(story) if fact.says in ENDS), len(story))
-    story = [
-        fact for n, fact in enumerate(story) if n < first_end or fact.says is TokenSays.DISABLED
+    # A life in the order of its times, in which an ended token is not made again, as at Adyen.
+    ordered = sorted(life, key=lambda fact: (fact.at, fact.says in ENDS, fact.key))
+    first_end = next((n for n, fact in enumerate(ordered) if fact.says in ENDS), len(ordered))
+    ordered = [
+        fact for n, fact in enumerate(ordered) if n < first_end or fact.says is TokenSays.DISABLED
     ]
-    if any(fact.says not in ENDS for fact in story):
-        is_disabled = fold(story).state is TokenState.DISABLED
+    if any(fact.says not in ENDS for fact in ordered):
+        is_disabled = fold(ordered).state is TokenState.DISABLED
 
-        assert told(story).count(EventType.TOKEN_DISABLED) == is_disabled
-        assert told(story[::-1]).count(EventType.TOKEN_DISABLED) == is_disabled
+        assert events_of(ordered).count(EventType.TOKEN_DISABLED) == is_disabled
+        assert events_of(ordered[::-1]).count(EventType.TOKEN_DISABLED) == is_disabled

@@ -40,8 +40,8 @@ def test_a_transaction_that_waits_for_a_token_after_a_subscription_is_seen() -> 
     faults: list[str] = []
     watch = Watch(statements(), faults)
     for text in ("BEGIN;", texts["subscriptions.schedule"], texts["tokens.claim"], "COMMIT;"):
-        watch.heard(_Said(text))
+        watch.record(_Said(text))
     for text in ("BEGIN;", texts["tokens.claim"], texts["subscriptions.schedule"], "COMMIT;"):
-        watch.heard(_Said(text))
+        watch.record(_Said(text))
 
     assert faults == ["tokens.claim waits for ['token'] after ['subscriptions.schedule']"]

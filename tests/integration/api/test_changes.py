@@ -11,7 +11,7 @@ import pytest
 from fakes import payment_body
 from kasir.demo.client import JourneyClient, until
 from paid_payment import paid_payment
-from raw_http import Caller, Said, is_adyens_error
+from raw_http import Caller, HttpReply, is_adyens_error
 
 
 def rupiah(value: int) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def rupiah(value: int) -> dict[str, Any]:
 
 async def refund(
     caller: Caller, psp: str, value: int, *, key: str | None = None, version: int = 72
-) -> Said:
+) -> HttpReply:
     return await caller.post(f"/v{version}/payments/{psp}/refunds", rupiah(value), key=key)
 
 

@@ -11,14 +11,14 @@ import pytest
 from fakes import payment_body
 from kasir.demo.client import JourneyClient, until
 from paid_payment import paid_payment
-from raw_http import Caller, Said, is_adyens_error
+from raw_http import Caller, HttpReply, is_adyens_error
 
 
 def rupiah(value: int) -> dict[str, Any]:
     return {"amount": {"currency": "IDR", "value": value}}
 
 
-def message(said: Said, status: int) -> str:
+def message(said: HttpReply, status: int) -> str:
     """The message of an error, which must have Adyen's format."""
     assert (said.status, is_adyens_error(said)) == (status, True), said.body
     told: str = said.json["message"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fakes import BROWSER, payment_body
-from raw_http import Caller, Said, is_adyens_error
+from raw_http import Caller, HttpReply, is_adyens_error
 
 #: The change, the field that the answer names, Adyen's code, and a part of the message.
 BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
@@ -135,7 +135,7 @@ OF_72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
 
 async def refused(
     caller: Caller, changes: dict[str, Any], *, version: int = 72
-) -> tuple[Said, str]:
+) -> tuple[HttpReply, str]:
     """Send an invalid payment with a key of its own, and check that nothing was stored."""
     reference = f"BAD-{secrets.token_hex(6)}"
     before = await caller.kept()

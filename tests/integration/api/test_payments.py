@@ -12,7 +12,7 @@ import pytest
 
 from fakes import payment_body
 from kasir.demo.client import JourneyClient, redirect_result
-from raw_http import Caller, Said, is_adyens_error
+from raw_http import Caller, HttpReply, is_adyens_error
 
 
 def new_reference() -> str:
@@ -26,7 +26,7 @@ async def paid(caller: Caller, walker: JourneyClient, do: str = "approve") -> tu
     return reference, await walker.shopper(started.json["action"], do)
 
 
-async def details(caller: Caller, result: str, version: int = 72) -> Said:
+async def details(caller: Caller, result: str, version: int = 72) -> HttpReply:
     body = {"details": {"redirectResult": result}}
     return await caller.post(f"/v{version}/payments/details", body)
 

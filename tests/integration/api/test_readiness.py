@@ -6,7 +6,7 @@ import pytest
 
 from kasir.web import health
 from opened_kasir import kasir_on
-from silent_network import way_to
+from silent_network import proxy_to
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ async def test_it_is_ready_while_the_database_takes_writes_and_the_schema_is_cur
 
 
 async def test_it_answers_while_the_database_does_not_respond(fresh_database: str) -> None:
-    async with way_to(fresh_database) as way, kasir_on(way.dsn) as kasir:
-        way.swallow()
+    async with proxy_to(fresh_database) as way, kasir_on(way.dsn) as kasir:
+        way.go_silent()
         told = await health.ready.fn(kasir)
         way.let_through()
 

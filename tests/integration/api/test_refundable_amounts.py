@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from fakes import notification_item, payment_body
 from kasir.demo.client import JourneyClient, until
-from raw_http import Caller, Said
+from raw_http import Caller, HttpReply
 
 WHOLE = 25_000
 
@@ -41,7 +41,7 @@ class Sale:
         await self.walker.shopper(started.json["action"], "approve_without_return")
         self.psp = (await self.walker.status(self.reference, "authorised"))["pspReference"]
 
-    async def asks(self, change: str, value: int | None = WHOLE) -> Said:
+    async def asks(self, change: str, value: int | None = WHOLE) -> HttpReply:
         """The shop asks for a change."""
         amount = {} if value is None else {"amount": {"currency": "IDR", "value": value}}
         return await self.caller.post(f"/v72/payments/{self.psp}/{change}", amount)
@@ -82,7 +82,7 @@ class Sale:
         await self.walker.faults(*delayed)
 
 
-def message(said: Said) -> str:
+def message(said: HttpReply) -> str:
     """The message of a refused change."""
     assert (said.status, said.json.get("errorCode")) == (422, "137")
     return str(said.json["message"])

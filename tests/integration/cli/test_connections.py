@@ -29,11 +29,11 @@ async def test_an_endless_header_is_refused_with_a_reason_and_others_pay(
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
         stranger = await kasir.connect()
-        stranger.say(HEAD + b"X-Long: ")
+        stranger.send(HEAD + b"X-Long: ")
         for _ in range(100):
-            stranger.say(b"a" * 1000)
+            stranger.send(b"a" * 1000)
             await asyncio.sleep(0)
-        heard = await stranger.hears()
+        heard = await stranger.receive_all()
         paid = await kasir.neighbour_pays("NEIGHBOUR")
 
     assert status_of(heard) == error_of(heard)["status"] == 431
@@ -47,8 +47,8 @@ async def test_a_head_in_one_packet_that_is_too_long_is_refused(
     async with served(fresh_database, request_head_bytes_max=1000) as kasir:
         stranger = await kasir.connect()
         body = b"x" * 200
-        stranger.say(HEAD + b"X-Long: " + b"a" * 1100 + b"\r\nContent-Length: 200\r\n\r\n" + body)
-        heard = await stranger.hears()
+        stranger.send(HEAD + b"X-Long: " + b"a" * 1100 + b"\r\nContent-Length: 200\r\n\r\n" + body)
+        heard = await stranger.receive_all()
 
     assert status_of(heard) == 431
 
@@ -61,11 +61,11 @@ async def test_a_head_in_one_packet_that_is_too_long_is_refused(
 async def test_trailers_are_limited_too(fresh_database: str, after: bytes) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
         stranger = await kasir.connect()
-        stranger.say(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + after)
+        stranger.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + after)
         for _ in range(200):
-            stranger.say(b"a" * 1000)
+            stranger.send(b"a" * 1000)
             await asyncio.sleep(0)
-        heard = await stranger.hears()
+        heard = await stranger.receive_all()
 
     assert status_of(heard) in (401, 431)
 
@@ -75,9 +75,9 @@ async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=1000) as kasir:
         stranger = await kasir.connect()
-        stranger.say(HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
-        stranger.say(b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
-        heard = await stranger.hears()
+        stranger.send(HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        stranger.send(b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
+        heard = await stranger.receive_all()
 
     assert status_of(heard) == 401  # There was no API key.
 
@@ -101,9 +101,9 @@ async def test_a_client_that_sends_half_a_request_or_nothing_is_closed_and_other
     async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
         strangers = [await kasir.connect() for _ in range(50)]
         for stranger in strangers:
-            stranger.say(said)
+            stranger.send(said)
         paid = await kasir.neighbour_pays("NEIGHBOUR")
-        heard = [await stranger.hears() for stranger in strangers]
+        heard = [await stranger.receive_all() for stranger in strangers]
 
     assert paid == "RedirectShopper"
     assert {status_of(one) if one else 0 for one in heard} <= statuses
@@ -116,13 +116,13 @@ async def test_a_request_sent_byte_by_byte_is_closed_at_the_time_limit(
         stranger = await kasir.connect()
 
         async def drips() -> None:
-            stranger.say(b"GET /health/live HTTP/1.1\r\nX-Slow: ")
+            stranger.send(b"GET /health/live HTTP/1.1\r\nX-Slow: ")
             while not stranger.writer.is_closing():
-                stranger.say(b"a")
+                stranger.send(b"a")
                 await asyncio.sleep(0.02)
 
         dripping = asyncio.create_task(drips())
-        heard = await stranger.hears()
+        heard = await stranger.receive_all()
         dripping.cancel()
 
     assert status_of(heard) == 408
@@ -136,11 +136,11 @@ async def test_an_idle_connection_that_sends_empty_lines_is_closed(
 
         async def drips() -> None:
             while not stranger.writer.is_closing():
-                stranger.say(b"\r\n")
+                stranger.send(b"\r\n")
                 await asyncio.sleep(0.02)
 
         dripping = asyncio.create_task(drips())
-        heard = await stranger.hears()
+        heard = await stranger.receive_all()
         dripping.cancel()
 
     assert heard == b""
@@ -151,7 +151,7 @@ async def test_a_new_connection_replaces_a_silent_one_when_all_are_in_use(
 ) -> None:
     async with served(fresh_database, connections_max=20, request_head_s=600) as kasir:
         strangers = [await kasir.connect("127.0.0.1") for _ in range(40)]
-        heard = [await stranger.hears() for stranger in strangers[:20]]
+        heard = [await stranger.receive_all() for stranger in strangers[:20]]
         paid = await kasir.neighbour_pays("NEIGHBOUR")
         for stranger in strangers:
             await stranger.leave()
@@ -166,11 +166,11 @@ async def test_an_address_has_no_more_than_its_own_connections(fresh_database: s
     async with served(fresh_database, **limits) as kasir:
         neighbour = await kasir.connect("127.0.0.3")
         strangers = [await kasir.connect(STRANGER) for _ in range(12)]
-        gone = [await stranger.hears() for stranger in strangers[:7]]
-        neighbour.say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        heard = await neighbour.hears()
-        strangers[-1].say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        newest = await strangers[-1].hears()
+        gone = [await stranger.receive_all() for stranger in strangers[:7]]
+        neighbour.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        heard = await neighbour.receive_all()
+        strangers[-1].send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        newest = await strangers[-1].receive_all()
         for stranger in strangers:
             await stranger.leave()
 
@@ -184,8 +184,8 @@ async def test_a_trusted_proxy_is_not_limited_by_its_address(
     async with served(fresh_database, connections_per_address_max=2) as kasir:
         each = [await kasir.connect("127.0.0.1") for _ in range(10)]
         for one in each:
-            one.say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        heard = [await one.hears() for one in each]
+            one.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        heard = [await one.receive_all() for one in each]
 
     assert {status_of(one) for one in heard} == {200}
 
@@ -200,8 +200,8 @@ async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
         by_proxy = [await kasir.connect("127.0.0.1") for _ in range(5)]
         by_proxy += [await kasir.connect("::1") for _ in range(5)]
         for one in (early, *by_proxy):
-            one.say(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        heard = [await one.hears() for one in (early, *by_proxy)]
+            one.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        heard = [await one.receive_all() for one in (early, *by_proxy)]
         for other in others:
             await other.leave()
 
@@ -215,9 +215,9 @@ async def test_forms_sent_byte_by_byte_delay_nobody(fresh_database: str) -> None
         head = f"POST /pay/{link['id']} HTTP/1.1\r\nHost: k\r\nContent-Length: 1000\r\n\r\na"
         strangers = [await kasir.connect() for _ in range(30)]
         for stranger in strangers:
-            stranger.say(head.encode())
+            stranger.send(head.encode())
         paid = await kasir.neighbour_pays("NEIGHBOUR")
-        heard = [await stranger.hears() for stranger in strangers]
+        heard = [await stranger.receive_all() for stranger in strangers]
 
     assert paid == "RedirectShopper"
     assert {status_of(one) for one in heard} == {408}
@@ -259,15 +259,15 @@ async def following(kasir: Served, count: int) -> list[Stranger]:
     path = f"/pay/{link['id']}/payments/{payment['id']}/events"
     followers = [await kasir.connect() for _ in range(count)]
     for follower in followers:
-        follower.say(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
+        follower.send(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
         await follower.reader.readuntil(b"event: standing")
     return followers
 
 
 async def answered(kasir: Served, words: bytes) -> bytes:
     one = await kasir.connect()
-    one.say(words)
-    return await one.hears()
+    one.send(words)
+    return await one.receive_all()
 
 
 @TAKEN
@@ -288,7 +288,7 @@ async def test_a_client_that_does_not_read_its_responses_is_closed(fresh_databas
         stranger = await kasir.connect()
         stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
         for _ in range(400):
-            stranger.say(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
+            stranger.send(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
         await strangers_are(kasir, 1)
         await strangers_are(kasir, 0)
         paid = await kasir.neighbour_pays("NEIGHBOUR")
@@ -304,7 +304,7 @@ async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: 
         stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
 
         async def is_full() -> bool:
-            stranger.say(ask + b"\r\n")
+            stranger.send(ask + b"\r\n")
             asked.append(ask)
             each = kasir.server.server_state.connections
             return any(isinstance(one, BoundedHttp) and one.flow.write_paused for one in each)
@@ -312,8 +312,8 @@ async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: 
         asked: list[bytes] = []
         await until(is_full, bool, "more answers than the way there holds")
         stranger.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        stranger.say(ask + b"Connection: close\r\n\r\n")
-        heard = await stranger.hears()
+        stranger.send(ask + b"Connection: close\r\n\r\n")
+        heard = await stranger.receive_all()
 
     assert heard.count(b"HTTP/1.1 ") == len(asked) + 1
 
@@ -322,9 +322,9 @@ async def test_a_refused_client_that_keeps_sending_is_closed(fresh_database: str
     limits = {"request_head_bytes_max": 1000, "drained_bytes_max": 100_000, "linger_s": 600}
     async with served(fresh_database, **limits) as kasir:
         stranger = await kasir.connect()
-        stranger.say(HEAD + b"X-Long: ")
+        stranger.send(HEAD + b"X-Long: ")
         for _ in range(200):
-            stranger.say(b"a" * 10_000)
+            stranger.send(b"a" * 10_000)
             await asyncio.sleep(0)
         await strangers_are(kasir, 0)
         await stranger.leave()
@@ -344,9 +344,9 @@ async def test_an_endless_body_after_its_response_is_closed(fresh_database: str)
     limits = {"drained_bytes_max": 100_000, "request_body_s": 600}
     async with served(fresh_database, **limits) as kasir:
         stranger = await kasir.connect()
-        stranger.say(HEAD + b"Content-Length: 99999999\r\n\r\n")
+        stranger.send(HEAD + b"Content-Length: 99999999\r\n\r\n")
         answer = await stranger.reader.readuntil(b"\r\n\r\n")
-        stranger.say(b"a" * 1_000_000)
+        stranger.send(b"a" * 1_000_000)
         await strangers_are(kasir, 0)
         await stranger.leave()
 
@@ -358,10 +358,10 @@ async def test_a_connection_whose_body_came_after_its_response_is_reused(
 ) -> None:
     async with served(fresh_database) as kasir:
         stranger = await kasir.connect()
-        stranger.say(HEAD + b"Content-Length: 2\r\n\r\n")
+        stranger.send(HEAD + b"Content-Length: 2\r\n\r\n")
         first = await stranger.reader.readuntil(b'security"}')
-        stranger.say(b"{}GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        second = await stranger.hears()
+        stranger.send(b"{}GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        second = await stranger.receive_all()
 
     assert (status_of(first), status_of(second)) == (401, 200)
 
@@ -380,7 +380,7 @@ async def test_a_request_to_upgrade_the_protocol_is_answered_in_http_1(
 ) -> None:
     async with served(fresh_database) as kasir:
         stranger = await kasir.connect()
-        stranger.say(
+        stranger.send(
             b"GET /health/live HTTP/1.1\r\nHost: k\r\nUpgrade: websocket\r\n"
             b"Connection: upgrade\r\n\r\n"
         )

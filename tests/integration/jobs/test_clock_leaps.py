@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from fake_server import FakeServer, serving
 from fakes import KEY, a_question, an_intent
-from in_process_app import door
+from in_process_app import in_process_app
 from kasir.cli.doctor import findings_of
 from kasir.clock import OffsetClock
 from kasir.demo.client import until
@@ -177,7 +177,7 @@ async def test_the_doctor_and_the_metrics_show_the_error_of_the_clock(
         adyen.ahead = ahead
         rows = await findings_of(environ)
         found += [(row.is_well, row.says) for row in rows if row.what == "the clocks agree"]
-    async with door(fresh_database) as client:
+    async with in_process_app(fresh_database) as client:
         metrics = (await client.get("/metrics")).text
 
     (is_well, _), (is_well_then, says) = found

@@ -18,7 +18,7 @@ from kasir.limits import Limits
 from kasir.store import database
 from kasir.store.database import Pool
 from kasir.store.limited import keep_alive
-from silent_network import Way, way_to
+from silent_network import Proxy, proxy_to
 
 #: Short timeouts, except those that a test does not use.
 SOON: Final = replace(
@@ -31,8 +31,8 @@ SOON: Final = replace(
 
 
 @pytest.fixture
-async def way(fresh_database: str) -> AsyncIterator[Way]:
-    async with way_to(fresh_database) as found:
+async def way(fresh_database: str) -> AsyncIterator[Proxy]:
+    async with proxy_to(fresh_database) as found:
         yield found
 
 
@@ -42,12 +42,12 @@ async def backend(pool: Pool) -> int:
 
 
 async def test_a_statement_on_a_silent_path_ends_and_its_connections_are_not_lent_again(
-    way: Way,
+    way: Proxy,
 ) -> None:
     async with database.connected(way.dsn, 4, SOON) as pool:
         async with pool.acquire() as one, pool.acquire() as other:
             before = {await one.fetchval("SELECT pg_backend_pid()") for one in (one, other)}
-        way.swallow()
+        way.go_silent()
         with pytest.raises(TimeoutError):
             await pool.execute("SELECT 1")
         way.let_through()
@@ -57,7 +57,9 @@ async def test_a_statement_on_a_silent_path_ends_and_its_connections_are_not_len
     assert before & after == set()
 
 
-async def test_a_transaction_on_a_silent_path_ends_whatever_its_last_statement_is(way: Way) -> None:
+async def test_a_transaction_on_a_silent_path_ends_whatever_its_last_statement_is(
+    way: Proxy,
+) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         with pytest.raises(TimeoutError):
             await broken_off(pool, way)
@@ -66,14 +68,14 @@ async def test_a_transaction_on_a_silent_path_ends_whatever_its_last_statement_i
         assert await pool.fetch("SELECT 1") != []
 
 
-async def broken_off(pool: Pool, way: Way) -> None:
+async def broken_off(pool: Pool, way: Proxy) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT 1")
-        way.swallow()
+        way.go_silent()
         await connection.executemany("SELECT $1::int", [(1,), (2,)])
 
 
-async def test_a_commit_that_was_not_answered_may_have_been_made(way: Way) -> None:
+async def test_a_commit_that_was_not_answered_may_have_been_made(way: Proxy) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         await pool.execute("CREATE TABLE made (id int)")
         with pytest.raises(TimeoutError):
@@ -83,30 +85,30 @@ async def test_a_commit_that_was_not_answered_may_have_been_made(way: Way) -> No
         assert await pool.fetchval("SELECT count(*) FROM made") == 1
 
 
-async def commit_without_answer(pool: Pool, way: Way) -> None:
+async def commit_without_answer(pool: Pool, way: Proxy) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("INSERT INTO made VALUES (1)")
-        way.swallow(answers_only=True)
+        way.go_silent(answers_only=True)
 
 
-async def test_connecting_to_a_silent_server_ends(way: Way) -> None:
-    way.swallow()
+async def test_connecting_to_a_silent_server_ends(way: Proxy) -> None:
+    way.go_silent()
     with pytest.raises(DatabaseUnavailable, match="TimeoutError"):
         async with database.connected(way.dsn, 1, SOON):
             pass
 
 
-async def test_waiting_for_a_connection_ends_where_all_are_lent(way: Way) -> None:
+async def test_waiting_for_a_connection_ends_where_all_are_lent(way: Proxy) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool, pool.acquire():
         with pytest.raises(TimeoutError):
             await pool.fetchval("SELECT 1")
 
 
 async def test_a_cancelled_statement_on_a_silent_path_closes_its_connection_at_once(
-    way: Way,
+    way: Proxy,
 ) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
-        way.swallow()
+        way.go_silent()
         asking = asyncio.create_task(pool.fetchrow("SELECT 1"))
         await until(lambda: not pool.get_idle_size())
         asking.cancel()
@@ -191,13 +193,13 @@ async def sleeps_in_a_transaction(pool: Pool) -> None:
 
 
 async def test_a_cancel_in_a_transaction_is_raised_though_its_rollback_is_not_answered(
-    way: Way,
+    way: Proxy,
 ) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         is_open = asyncio.Event()
         thinking = asyncio.create_task(thinks_in_a_transaction(pool, is_open))
         await is_open.wait()
-        way.swallow()
+        way.go_silent()
         thinking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await thinking
@@ -210,11 +212,11 @@ async def thinks_in_a_transaction(pool: Pool, is_open: asyncio.Event) -> None:
 
 
 async def test_a_close_that_is_not_answered_raises_nothing(
-    way: Way, caplog: pytest.LogCaptureFixture
+    way: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with database.connected(way.dsn, 2, SOON) as pool:
         async with pool.acquire() as connection:
-            way.swallow()
+            way.go_silent()
             await connection.close()
             way.let_through()
 
@@ -222,16 +224,16 @@ async def test_a_close_that_is_not_answered_raises_nothing(
     assert caplog.records == []
 
 
-async def test_a_pool_closes_although_a_connection_is_never_returned(way: Way) -> None:
+async def test_a_pool_closes_although_a_connection_is_never_returned(way: Proxy) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
         await pool.acquire()
 
     assert pool.is_closing()
 
 
-async def test_a_silent_database_is_reported_as_not_ready_in_time(way: Way) -> None:
+async def test_a_silent_database_is_reported_as_not_ready_in_time(way: Proxy) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool:
-        way.swallow()
+        way.go_silent()
         with pytest.raises(DatabaseUnavailable):
             await database.pending(pool, 0.1)
 
@@ -320,7 +322,7 @@ async def test_a_server_that_is_read_only_from_the_start_is_reported_so(
             pass
 
 
-async def test_of_several_servers_the_first_that_answers_is_used(way: Way) -> None:
+async def test_of_several_servers_the_first_that_answers_is_used(way: Proxy) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         several = way.dsn.replace("@", f"@127.0.0.1:1,127.0.0.1:{silent.getsockname()[1]},")
         limits = replace(SOON, database_connect_s=6.0, database_acquire_s=30.0)
@@ -352,7 +354,7 @@ def test_there_is_nothing_to_look_for_at_the_other_end_of_a_unix_socket() -> Non
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
 
 
-async def test_both_ends_look_whether_the_other_is_there(way: Way) -> None:
+async def test_both_ends_look_whether_the_other_is_there(way: Proxy) -> None:
     async with database.connected(way.dsn, 1, SOON) as pool, pool.acquire() as lent:
         connection: Any = lent
         kept = connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

@@ -10,7 +10,7 @@ import pytest
 
 from integration.tokens.token_client import TokenClient, fresh
 from kasir.demo.client import until
-from raw_http import Said, is_adyens_error
+from raw_http import HttpReply, is_adyens_error
 from twin_fixtures import payment_body
 
 STORE = {"storePaymentMethod": True, "recurringProcessingModel": "Subscription"}
@@ -39,7 +39,7 @@ async def saved(client: TokenClient) -> Saved:
     return Saved(shopper, token, disabled, stranger)
 
 
-async def refused(client: TokenClient, body: dict[str, Any]) -> Said:
+async def refused(client: TokenClient, body: dict[str, Any]) -> HttpReply:
     """Send an invalid payment with a new key; check that it has no effect."""
     reference = fresh("BAD")
     before = await client.caller.kept()
@@ -309,7 +309,7 @@ async def test_twenty_concurrent_requests_with_one_key_are_one_charge(
 ) -> None:
     reference = fresh("TWENTY")
 
-    async def one() -> Said:
+    async def one() -> HttpReply:
         return await client.charge(saved.shopper, saved.token, key=reference, reference=reference)
 
     answers = await asyncio.gather(*(one() for _ in range(20)))

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from integration.tokens.token_client import TokenClient, fresh
-from raw_http import Said, is_adyens_error
+from raw_http import HttpReply, is_adyens_error
 
 CHECKOUT = "/v72/storedPaymentMethods"
 CLASSIC = "/pal/servlet/Recurring/v68"
@@ -191,7 +191,7 @@ WHERE = [
 
 async def call(
     client: TokenClient, method: str, path: str, asked: dict[str, str], key: str | None = ""
-) -> Said:
+) -> HttpReply:
     """Send the fields as a query or as a body, as the call requires."""
     if method == "POST":
         return await client.caller.call(method, path, asked, api_key=key)

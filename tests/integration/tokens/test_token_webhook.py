@@ -11,11 +11,11 @@ from litestar.testing import AsyncTestClient
 
 from adyen_twin.protocol import signing
 from fakes import KEY, OTHER_KEY
-from in_process_app import door
+from in_process_app import in_process_app
 from integration.tokens.token_app import SavedWallet, a_wallet
 from integration.tokens.token_client import TokenClient
 from kasir.demo.client import until
-from raw_http import Said
+from raw_http import HttpReply
 
 PATH = "/webhooks/adyen/tokens"
 
@@ -25,7 +25,7 @@ def key_of(client: TokenClient) -> str:
     return client.caller.system.environment["ADYEN_TOKEN_HMAC_KEY"]
 
 
-async def deliver(client: TokenClient, body: bytes, headers: dict[str, str]) -> Said:
+async def deliver(client: TokenClient, body: bytes, headers: dict[str, str]) -> HttpReply:
     return await client.caller.call("POST", PATH, body, headers=headers, api_key=None)
 
 
@@ -130,7 +130,7 @@ async def test_the_token_webhook_has_basic_authentication_and_two_keys_too(
         "KASIR_WEBHOOK_USER": "adyen",
         "KASIR_WEBHOOK_PASSWORD": "word",
     }
-    async with door(fresh_database, **environ) as client:
+    async with in_process_app(fresh_database, **environ) as client:
         unnamed = await knock(client, OTHER_KEY)
         wrong = await knock(client, OTHER_KEY, auth=("adyen", "wrong"))
         right = [await knock(client, key, auth=("adyen", "word")) for key in (OTHER_KEY, "00" * 32)]
@@ -140,5 +140,5 @@ async def test_the_token_webhook_has_basic_authentication_and_two_keys_too(
 
 
 async def test_where_no_key_is_set_nothing_is_authentic(fresh_database: str) -> None:
-    async with door(fresh_database) as client:
+    async with in_process_app(fresh_database) as client:
         assert [await knock(client, key) for key in (KEY, OTHER_KEY, "")] == [401] * 3

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import asyncpg
 
 from kasir.demo.client import until
-from raw_http import Caller, Said
+from raw_http import Caller, HttpReply
 from twin_fixtures import charge_body, payment_body
 
 #: After this time the twin has sent the notification of a token.
@@ -72,7 +72,7 @@ class TokenClient:
         *,
         key: str | None = None,
         **changes: Any,
-    ) -> Said:
+    ) -> HttpReply:
         """Charge a token with only the fields of Adyen's GoPay page."""
         named = {"shopperReference": shopper, "reference": fresh("CHARGE")}
         body = charge_body(token, model, **named | changes)
@@ -94,13 +94,13 @@ class TokenClient:
 
     async def stored(
         self, shopper: str, token: str = "", *, method: str = "GET", **query: str
-    ) -> Said:
+    ) -> HttpReply:
         """Call `/storedPaymentMethods`."""
         asked = urlencode({"merchantAccount": "TwinMerchant", "shopperReference": shopper} | query)
         part = f"/{quote(token, safe='')}" if token else ""
         return await self.caller.call(method, f"/v72/storedPaymentMethods{part}?{asked}")
 
-    async def classic(self, path: str, shopper: str, **more: Any) -> Said:
+    async def classic(self, path: str, shopper: str, **more: Any) -> HttpReply:
         """Call the classic Recurring API."""
         body = {"merchantAccount": "TwinMerchant", "shopperReference": shopper} | more
         return await self.caller.post(f"/pal/servlet/Recurring/v68/{path}", body)

@@ -13,7 +13,7 @@ import asyncpg
 from structlog.testing import capture_logs
 
 from fakes import envelope, notification_item
-from in_process_app import door
+from in_process_app import in_process_app
 from opened_kasir import kasir_on
 
 TOKENS_KEY: Final = "ab" * 32
@@ -41,7 +41,7 @@ async def test_what_could_not_be_kept_is_not_accepted_and_is_kept_when_it_comes_
     payment = envelope(notification_item())
     token = json.dumps({"type": "recurring.token.created", "eventId": "E1"}).encode()
     seal = b64encode(hmac.digest(bytes.fromhex(TOKENS_KEY), token, hashlib.sha256)).decode()
-    async with door(fresh_database, ADYEN_TOKEN_HMAC_KEY=TOKENS_KEY) as client:
+    async with in_process_app(fresh_database, ADYEN_TOKEN_HMAC_KEY=TOKENS_KEY) as client:
 
         async def send() -> list[tuple[int, bytes]]:
             said = [

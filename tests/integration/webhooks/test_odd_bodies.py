@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from fakes import KEY, OTHER_KEY, envelope, notification_item
-from in_process_app import door
+from in_process_app import in_process_app
 from kasir.store.vault import Vault
 from kasir.webhooks.notices import KeptNotice
 from opened_kasir import kasir_on
@@ -89,7 +89,7 @@ ODD: Final = [
 async def test_a_signed_body_is_accepted_however_odd_it_is_and_the_next_is_read(
     fresh_database: str, body: bytes
 ) -> None:
-    async with door(fresh_database) as client:
+    async with in_process_app(fresh_database) as client:
         odd = await client.post("/webhooks/adyen", content=body)
         good = notification_item(pspReference="NEXT")
         after = await client.post("/webhooks/adyen", content=envelope(good))
@@ -120,7 +120,7 @@ async def test_a_signed_body_is_accepted_however_odd_it_is_and_the_next_is_read(
 async def test_an_unreadable_body_is_kept_from_senders_with_the_password_only(
     fresh_database: str, body: bytes
 ) -> None:
-    async with door(fresh_database, **GUARDED) as client:
+    async with in_process_app(fresh_database, **GUARDED) as client:
         with capture_logs() as logs:
             known = await client.post("/webhooks/adyen", content=body, headers=BASIC)
         again = await client.post("/webhooks/adyen", content=body, headers=BASIC)
@@ -141,7 +141,7 @@ async def test_an_unreadable_body_is_kept_from_senders_with_the_password_only(
 async def test_without_a_password_an_unreadable_body_is_refused(
     fresh_database: str, body: bytes
 ) -> None:
-    async with door(fresh_database) as client:
+    async with in_process_app(fresh_database) as client:
         said = await client.post("/webhooks/adyen", content=body, headers=BASIC)
     notices = await read_in(fresh_database)
 
@@ -153,10 +153,10 @@ async def test_a_form_of_more_fields_than_any_notification_has_is_nothing_that_c
 ) -> None:
     body = b"&".join(b"field%d=x" % number for number in range(1000))
     heads = {"Content-Type": "application/x-www-form-urlencoded"}
-    async with door(fresh_database, **GUARDED) as client:
+    async with in_process_app(fresh_database, **GUARDED) as client:
         with capture_logs() as logs:
             known = await client.post("/webhooks/adyen", content=body, headers=heads | BASIC)
-    async with door(fresh_database) as client:
+    async with in_process_app(fresh_database) as client:
         stranger = await client.post("/webhooks/adyen", content=body, headers=heads)
     notices = await read_in(fresh_database)
 
@@ -167,7 +167,7 @@ async def test_a_form_of_more_fields_than_any_notification_has_is_nothing_that_c
 
 async def test_a_password_does_not_replace_the_signature(fresh_database: str) -> None:
     forged = envelope(notification_item(key=OTHER_KEY))
-    async with door(fresh_database, **GUARDED) as client:
+    async with in_process_app(fresh_database, **GUARDED) as client:
         said = await client.post("/webhooks/adyen", content=forged, headers=BASIC)
     notices = await read_in(fresh_database)
 
@@ -180,7 +180,7 @@ async def test_of_good_items_beside_what_is_no_item_the_good_ones_are_kept(
     boxes = json.loads(envelope(notification_item()))["notificationItems"]
     said = []
     others: list[object] = ["x", 7, None, [], {"NotificationRequestItem": "x"}, {}]
-    async with door(fresh_database) as client:
+    async with in_process_app(fresh_database) as client:
         for other in others:
             body = json.dumps({"notificationItems": [other, *boxes]}).encode()
             said.append((await client.post("/webhooks/adyen", content=body)).status_code)
@@ -205,7 +205,7 @@ async def test_of_good_items_beside_what_is_no_item_the_good_ones_are_kept(
 async def test_a_signed_token_notification_is_accepted_however_odd_it_is(
     fresh_database: str, body: bytes
 ) -> None:
-    async with door(fresh_database, **GUARDED) as client:
+    async with in_process_app(fresh_database, **GUARDED) as client:
         heads = {**BASIC, "HmacSignature": sealed(body, TOKENS_KEY)}
         said = await client.post("/webhooks/adyen/tokens", content=body, headers=heads)
         forged = await client.post("/webhooks/adyen/tokens", content=body, headers=BASIC)

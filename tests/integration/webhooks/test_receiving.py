@@ -13,7 +13,7 @@ import pytest
 
 from fakes import OTHER_KEY, envelope, notification_item, payment_body
 from kasir.demo.client import JourneyClient, until
-from raw_http import Caller, Said
+from raw_http import Caller, HttpReply
 
 
 def item_for(caller: Caller, reference: str, **changes: Any) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def item_for(caller: Caller, reference: str, **changes: Any) -> dict[str, Any]:
     return notification_item(**changes)
 
 
-async def deliver(caller: Caller, body: bytes) -> Said:
+async def deliver(caller: Caller, body: bytes) -> HttpReply:
     return await caller.call("POST", "/webhooks/adyen", body, api_key=None)
 
 

@@ -9,7 +9,7 @@ from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
 from fakes import KEY, OTHER_KEY, envelope, notification_item
-from in_process_app import door
+from in_process_app import in_process_app
 
 THIRD_KEY = "00" * 32
 
@@ -25,7 +25,7 @@ def basic(user: str, password: str) -> str:
 
 async def test_basic_authentication_is_asked_for_where_it_is_set(fresh_database: str) -> None:
     environ = {"KASIR_WEBHOOK_USER": "adyen", "KASIR_WEBHOOK_PASSWORD": "päss:word"}
-    async with door(fresh_database, **environ) as client:
+    async with in_process_app(fresh_database, **environ) as client:
         wrong = [
             await knock(client),
             await knock(client, Authorization=basic("adyen", "wrong")),
@@ -43,14 +43,14 @@ async def test_basic_authentication_is_asked_for_where_it_is_set(fresh_database:
 
 
 async def test_the_current_and_the_previous_key_are_good_and_no_other(fresh_database: str) -> None:
-    async with door(fresh_database, ADYEN_HMAC_KEY=f"{KEY},{OTHER_KEY}") as client:
+    async with in_process_app(fresh_database, ADYEN_HMAC_KEY=f"{KEY},{OTHER_KEY}") as client:
         answers = [await knock(client, key) for key in (KEY, OTHER_KEY, THIRD_KEY)]
 
     assert [said.status_code for said in answers] == [202, 202, 401]
 
 
 async def test_without_a_key_of_the_settings_no_key_is_no_key(fresh_database: str) -> None:
-    async with door(fresh_database) as client:
+    async with in_process_app(fresh_database) as client:
         asked = "/api/payments?reference=x"
         answers = [
             await client.get(asked),

@@ -1,33 +1,33 @@
 // Adyen's own Node library saves a GoPay wallet in both models, charges it, lists it and removes it.
 //
-// Only its base URLs and its key are changed. It is told where by one JSON object on standard
-// input, and prints what it was answered as one JSON object. Run by
-// tests/oracle/test_tokens_vs_node_library.py; it decides nothing itself.
+// Only its base URLs and its key are changed. It reads them from one JSON object on standard input,
+// and prints its answers as one JSON object. Run by tests/oracle/test_tokens_vs_node_library.py,
+// which makes all assertions.
 "use strict";
 
 const { CheckoutAPI, Client, EnvironmentEnum, RecurringAPI, hmacValidator } = require("@adyen/api-library");
 const { readFileSync } = require("node:fs");
 
-const told = JSON.parse(readFileSync(0, "utf8"));
+const input = JSON.parse(readFileSync(0, "utf8"));
 
-const client = new Client({ apiKey: told.apiKey, environment: EnvironmentEnum.TEST });
+const client = new Client({ apiKey: input.apiKey, environment: EnvironmentEnum.TEST });
 const checkout = new CheckoutAPI(client);
 const payments = checkout.PaymentsApi;
 const stored = checkout.RecurringApi;
-payments.baseUrl = stored.baseUrl = `${told.url}/v72`;
+payments.baseUrl = stored.baseUrl = `${input.url}/v72`;
 const classic = new RecurringAPI(client).RecurringApi;
-classic.baseUrl = `${told.url}/pal/servlet/Recurring/v68`;
+classic.baseUrl = `${input.url}/pal/servlet/Recurring/v68`;
 
 const amount = { currency: "IDR", value: 25000 };
 
 function payment(reference, more) {
   const returnUrl = `https://shop.example/return?order=${reference}`;
-  return { merchantAccount: told.merchantAccount, reference, amount, returnUrl, ...more };
+  return { merchantAccount: input.merchantAccount, reference, amount, returnUrl, ...more };
 }
 
 // The shopper at the wallet: a control of the twin's, not a call of Adyen's.
 async function approve(action) {
-  const response = await fetch(`${told.twin}/twin/wallet`, {
+  const response = await fetch(`${input.twin}/twin/wallet`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ url: action.url, do: "approve" }),
@@ -44,12 +44,12 @@ async function life(shopperReference, recurringProcessingModel) {
     storePaymentMethod: true,
     paymentMethod: { type: "gopay_wallet" },
     channel: "Web",
-    browserInfo: told.browserInfo,
+    browserInfo: input.browserInfo,
   });
   const started = await payments.payments(first, { idempotencyKey: first.reference });
   const saved = await approve(started.action);
   const list = async () =>
-    (await stored.getTokensForStoredPaymentDetails(shopperReference, told.merchantAccount))
+    (await stored.getTokensForStoredPaymentDetails(shopperReference, input.merchantAccount))
       .storedPaymentMethods;
   const listed = await list();
   const storedPaymentMethodId = listed[0].id;
@@ -63,13 +63,13 @@ async function life(shopperReference, recurringProcessingModel) {
   const again = await payments.payments(charge, options());
   const done = charged.action ? await approve(charged.action) : charged;
   const details = await classic.listRecurringDetails({
-    merchantAccount: told.merchantAccount,
+    merchantAccount: input.merchantAccount,
     shopperReference,
   });
   await stored.deleteTokenForStoredPaymentDetails(
     storedPaymentMethodId,
     shopperReference,
-    told.merchantAccount,
+    input.merchantAccount,
   );
   const left = await list();
   const refused = await payments
@@ -92,11 +92,11 @@ async function life(shopperReference, recurringProcessingModel) {
 
 async function main() {
   const validator = new hmacValidator();
-  const seals = told.seals.map(({ body, seal, key }) =>
+  const seals = input.seals.map(({ body, seal, key }) =>
     validator.validateHMACSignature(key, seal, body),
   );
   const lives = await Promise.all(
-    Object.entries(told.shoppers).map(async ([model, shopper]) => [model, await life(shopper, model)]),
+    Object.entries(input.shoppers).map(async ([model, shopper]) => [model, await life(shopper, model)]),
   );
   console.log(JSON.stringify({ lives: Object.fromEntries(lives), seals }));
 }
