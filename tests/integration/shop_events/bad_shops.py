@@ -65,7 +65,7 @@ async def closed(writer: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def badly(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncIterator[BadShop]:
+async def misbehaving(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncIterator[BadShop]:
     """A shop with this misbehaviour; it ends with the context."""
     shop = BadShop(behave)
     server = await asyncio.start_server(shop.meet, "127.0.0.1", 0, ssl=tls)
@@ -79,7 +79,7 @@ async def badly(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncItera
         await asyncio.gather(*shop.tasks, return_exceptions=True)
 
 
-def says(text: bytes) -> Behave:
+def sends(text: bytes) -> Behave:
     """Send this and close."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
@@ -107,7 +107,7 @@ async def hangs(shop: BadShop, _: asyncio.StreamWriter) -> None:
     await shop.over.wait()
 
 
-def goes_on(first: bytes, again: bytes) -> Behave:
+def repeats(first: bytes, again: bytes) -> Behave:
     """Send the first and then the other without end, as long as the client reads."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
