@@ -54,7 +54,9 @@ def test_a_complete_payment_breaks_no_rule(version: int) -> None:
 
 
 @pytest.mark.parametrize(("version", "field", "longest"), EDGES)
-def test_a_text_may_be_as_long_as_the_schema_says(version: int, field: str, longest: int) -> None:
+def test_a_text_may_have_the_length_limit_of_the_schema(
+    version: int, field: str, longest: int
+) -> None:
     found = payment_faults(version, **{field: text_of(field, longest or 20_000)})
 
     assert found == []
@@ -71,7 +73,7 @@ def test_a_text_one_longer_is_named_with_its_limit(version: int, field: str, lon
 
 @pytest.mark.parametrize("field", [field for field, *_ in LONGEST])
 @pytest.mark.parametrize("wrong", [7, 1.5, True, ["x"], {"x": "y"}])
-def test_a_text_that_is_no_text_is_named(field: str, wrong: object) -> None:
+def test_a_text_of_another_type_is_named(field: str, wrong: object) -> None:
     found = payment_faults(**{field: wrong})
 
     assert [fault for fault in found if fault.field == field and "string" in fault.cure] != []

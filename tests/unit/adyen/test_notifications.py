@@ -53,7 +53,7 @@ def test_an_item_as_adyen_sends_it() -> None:
         (1, "1", False),
     ],
 )
-def test_success_is_true_only_where_it_says_so(said: object, text: str, success: bool) -> None:
+def test_success_is_true_only_for_the_value_true(said: object, text: str, success: bool) -> None:
     fields = notification_item() | {"success": said}
     (item,) = parse(envelope(fields))
 
@@ -84,7 +84,7 @@ def test_the_value_is_kept_as_it_came(value: object, text: str) -> None:
     ],
 )
 @pytest.mark.parametrize("absence", ["missing", "null"])
-def test_a_field_that_did_not_come_is_empty(field: str, absence: str) -> None:
+def test_a_missing_field_is_empty(field: str, absence: str) -> None:
     fields = notification_item(originalReference="X") | {field: None}
     if absence == "missing":
         del fields[field]

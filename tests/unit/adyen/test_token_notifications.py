@@ -90,7 +90,7 @@ def test_the_raw_bytes_are_signed_and_not_their_meaning(body: bytes, signature: 
     assert not any(is_signed(spelling, signature, KEYS) for spelling in spellings)
 
 
-def test_characters_beyond_ascii_are_signed_as_they_were_written() -> None:
+def test_non_ascii_characters_are_signed_as_they_were_written() -> None:
     written = json.dumps(said(data={"shopperReference": "pembeli-é"}), ensure_ascii=False).encode()
     escaped = json.dumps(json.loads(written)).encode()
     signature = sign(written, KEYS[0])

@@ -56,7 +56,7 @@ async def test_every_request_is_sent_once_and_answered(said: bytes) -> None:
     assert (found.count, len(found.latencies_s)) == (25, 25)
 
 
-async def test_what_is_not_known_yet_is_asked_again_with_the_same_words() -> None:
+async def test_an_unknown_result_is_requested_again_with_the_same_body() -> None:
     async with server(lambda number: NOT_NOW if number == 1 else ACCEPTED) as (url, bodies):
         await fired(url, 2, connections=1)
 

@@ -60,10 +60,10 @@ async def test_a_question_that_charges_no_unsure_token_is_asked_at_once(
     provider = ScriptedProvider(lambda _: an_answer())
     known = Known(shopper)
     question = a_question(body=json.dumps(body).encode(), **changes)
-    heard = await TokenCheckingProvider(provider, known, known, FrozenClock(), 1).ask(question)
+    result = await TokenCheckingProvider(provider, known, known, FrozenClock(), 1).ask(question)
 
     assert provider.asked == [question]
-    assert heard.answer is not None
+    assert result.answer is not None
 
 
 class Unanswered(Known):
@@ -79,7 +79,7 @@ async def test_waiting_for_the_list_ends_in_time_for_the_charge() -> None:
     provider = ScriptedProvider(lambda _: an_answer())
     known = Unanswered("shopper-1")
     question = a_question(body=json.dumps(CHARGE).encode())
-    heard = await TokenCheckingProvider(provider, known, known, FrozenClock(), 0.01).ask(question)
+    result = await TokenCheckingProvider(provider, known, known, FrozenClock(), 0.01).ask(question)
 
     assert provider.asked == []
-    assert heard.answer is None
+    assert result.answer is None

@@ -74,13 +74,13 @@ def test_all_three_notifications_name_one_token_one_payment_and_one_time() -> No
     news = [told(of_notification(webhook())), told(of_item(authorisation()))]
     news += [told(of_item(contract()))]
 
-    assert {said.name for said in news} == {NAME}
-    assert {said.method for said in news} == {"gopay_wallet"}
-    assert {said.fact.says for said in news} == {TokenSays.CREATED}
-    assert {said.fact.psp_reference for said in news} == {PSP}
-    assert {said.fact.at for said in news} == {AT}
+    assert {one.name for one in news} == {NAME}
+    assert {one.method for one in news} == {"gopay_wallet"}
+    assert {one.fact.says for one in news} == {TokenSays.CREATED}
+    assert {one.fact.psp_reference for one in news} == {PSP}
+    assert {one.fact.at for one in news} == {AT}
     # Each is a fact of its own: none hides another.
-    assert len({said.fact.key for said in news}) == 3
+    assert len({one.fact.key for one in news}) == 3
 
 
 @pytest.mark.parametrize("event", TokenEvent)
@@ -96,7 +96,7 @@ def test_a_disabled_token_belongs_to_no_payment() -> None:
     assert told(of_notification(webhook(type=TokenEvent.DISABLED))).fact.psp_reference == ""
 
 
-def test_an_unknown_type_says_nothing() -> None:
+def test_an_unknown_type_gives_no_fact() -> None:
     assert of_notification(webhook(type="recurring.token.merged")) is None
 
 
@@ -108,7 +108,7 @@ def test_an_unknown_type_says_nothing() -> None:
         ("updated", TokenSays.UPDATED),
     ],
 )
-def test_an_authorisation_says_what_was_stored(operation: str, says: TokenSays) -> None:
+def test_an_authorisation_reports_the_stored_token(operation: str, says: TokenSays) -> None:
     assert told(of_item(authorisation(operation))).fact.says is says
 
 
@@ -154,7 +154,7 @@ def test_a_failed_contract_is_noted_on_its_payment_without_the_token() -> None:
         pytest.param(contract(success="false", originalReference=""), id="of no payment"),
     ],
 )
-def test_an_item_that_is_no_failed_contract_says_nothing_about_saving(item: Item) -> None:
+def test_an_item_that_is_not_a_failed_contract_gives_no_fact_about_saving(item: Item) -> None:
     assert not_saved(item) is None
 
 
@@ -171,7 +171,7 @@ def test_an_item_that_is_no_failed_contract_says_nothing_about_saving(item: Item
         pytest.param(contract(pspReference=""), id="a contract for nothing"),
     ],
 )
-def test_an_item_that_stores_no_token_says_nothing_about_one(item: Item) -> None:
+def test_an_item_that_stores_no_token_gives_no_fact_about_a_token(item: Item) -> None:
     assert of_item(item) is None
 
 

@@ -121,5 +121,7 @@ def test_what_is_no_end_for_the_shop_is_none(facts: list[Fact]) -> None:
     ],
     ids=["nothing", "paid", "never paid", "voided", "refunded", "in part", "bounced"],
 )
-def test_what_was_paid_and_went_back_is_given_back(facts: list[Fact], is_given_back: bool) -> None:
+def test_a_payment_is_given_back_once_its_whole_amount_was_returned(
+    facts: list[Fact], is_given_back: bool
+) -> None:
     assert fold(an_intent(), facts).is_given_back is is_given_back

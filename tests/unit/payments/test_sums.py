@@ -194,18 +194,18 @@ def test_a_chargeback_is_lost_until_it_is_reversed() -> None:
 
 
 def test_a_second_chargeback_takes_the_money_again_in_any_order_of_facts() -> None:
-    told = [
+    fact = [
         change(Says.CHARGED_BACK, "DISPUTE", 25_000),
         change(Says.CHARGEBACK_REVERSED, "DISPUTE", 25_000),
         change(Says.SECOND_CHARGEBACK, "DISPUTE", 24_000),
     ]
 
-    for order in permutations(told):
+    for order in permutations(fact):
         assert stands(paid(), *order).charged_back == rupiah(24_000)
-    # It is the last word of a dispute, though the news before it was lost.
+    # It is the last notification of a dispute, although the one before it was lost.
     for size in (0, 1):
-        for heard in combinations(told[:2], size):
-            assert stands(paid(), *heard, told[2]).charged_back == rupiah(24_000)
+        for reported in combinations(fact[:2], size):
+            assert stands(paid(), *reported, fact[2]).charged_back == rupiah(24_000)
 
 
 def test_disputes_are_lost_and_won_each_by_its_own_name() -> None:

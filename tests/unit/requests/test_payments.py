@@ -321,7 +321,7 @@ async def test_an_attempt_is_closed_at_the_shops_time_or_after_the_default() -> 
     ]
 
 
-async def test_an_attempt_ends_within_ten_years_whatever_the_shop_says() -> None:
+async def test_an_attempt_ends_within_ten_years_whatever_the_shop_requests() -> None:
     setup = Setup()
     await setup.pay(sessionValidity="9999-12-31T23:59:59Z")
     made = await setup.book.payment(PaymentId("pay_1"))

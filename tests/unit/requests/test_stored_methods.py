@@ -51,7 +51,7 @@ class Clock:
 
 @dataclass
 class FakeWire:
-    """Adyen, as far as lists of tokens go."""
+    """Adyen's lists of tokens."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200

@@ -149,7 +149,7 @@ def test_the_shop_gets_an_event_when_a_token_is_active_again() -> None:
     ("stored_id", "shown"),
     [(STORED_ID, "M5…50"), ("123456789", "12…89"), ("12345678", "…"), ("", "…")],
 )
-def test_a_token_is_shortened_beyond_use(stored_id: str, shown: str) -> None:
+def test_a_shortened_token_cannot_be_used(stored_id: str, shown: str) -> None:
     assert shortened(stored_id) == shown
 
 
@@ -158,8 +158,8 @@ def test_no_repr_shows_a_token() -> None:
         state=TokenState.ACTIVE, first_psp_reference="PSP-FIRST", created_at=NOON
     )
     token = Token(id="tok_1", name=NAME, method="a_wallet", summary=standing)
-    news = TokenReport(name=NAME, method="a_wallet", fact=fact(CREATED, 1))
+    events = TokenReport(name=NAME, method="a_wallet", fact=fact(CREATED, 1))
     shown = shown_token(token)
 
     assert shown.stored_payment_method_id == STORED_ID
-    assert [text for text in map(repr, (NAME, token, news, shown)) if STORED_ID in text] == []
+    assert [text for text in map(repr, (NAME, token, events, shown)) if STORED_ID in text] == []
