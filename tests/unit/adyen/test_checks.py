@@ -236,7 +236,7 @@ def test_anything_else_is_no_return_url(url: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(BROWSER))
 @pytest.mark.parametrize("absence", ["missing", "null"])
-def test_every_part_of_the_browser_is_needed(name: str, absence: str) -> None:
+def test_every_browser_field_is_required(name: str, absence: str) -> None:
     browser = BROWSER | {name: None}
     if absence == "missing":
         del browser[name]
@@ -270,14 +270,14 @@ def test_a_colour_depth_is_one_of_nine(depth: int) -> None:
         ("language", ""),
     ],
 )
-def test_a_part_of_the_browser_that_is_wrong_is_named(name: str, wrong: object) -> None:
+def test_an_invalid_browser_field_is_named(name: str, wrong: object) -> None:
     (fault,) = payment_faults(browserInfo=BROWSER | {name: wrong})
 
     assert fault.field == f"browserInfo.{name}"
 
 
 @pytest.mark.parametrize("edge", [("screenHeight", 0), ("screenWidth", 2**31 - 1)])
-def test_a_screen_at_its_edge(edge: tuple[str, int]) -> None:
+def test_a_screen_at_its_limit_is_valid(edge: tuple[str, int]) -> None:
     assert payment_faults(browserInfo=BROWSER | {edge[0]: edge[1]}) == []
 
 
@@ -291,7 +291,7 @@ def test_a_browser_is_an_object(wrong: object) -> None:
 # The line items and the metadata.
 
 
-def test_a_basket_at_its_edges() -> None:
+def test_a_basket_at_its_limits_is_valid() -> None:
     item = {"id": "", "description": "d" * 10_000, "quantity": 0, "amountIncludingTax": 75_000}
 
     assert payment_faults(lineItems=[item] * 50) == []
@@ -315,11 +315,11 @@ def test_a_basket_at_its_edges() -> None:
         ([{"productUrl": ["x"]}], "lineItems[0].productUrl"),
     ],
 )
-def test_a_line_item_that_is_wrong_is_named_by_its_place(items: object, field: str) -> None:
+def test_an_invalid_line_item_is_named_by_its_index(items: object, field: str) -> None:
     assert fields_of(payment_faults(lineItems=items)) == [field]
 
 
-def test_metadata_at_its_edges() -> None:
+def test_metadata_at_its_limits_is_valid() -> None:
     full = {f"{n:020}": "v" * 80 for n in range(20)}
 
     assert payment_faults(metadata=full) == []
@@ -337,7 +337,7 @@ def test_metadata_at_its_edges() -> None:
         {"k": {"deep": "v"}},
     ],
 )
-def test_metadata_past_its_edges_has_adyens_code(metadata: object) -> None:
+def test_metadata_over_its_limits_has_adyens_code(metadata: object) -> None:
     (fault,) = payment_faults(metadata=metadata)
 
     assert (fault.field, fault.code) == ("metadata", "177")
@@ -352,7 +352,7 @@ def test_metadata_is_an_object(metadata: object) -> None:
 # All together.
 
 
-def test_all_faults_are_named_at_once() -> None:
+def test_all_errors_are_named_in_one_answer() -> None:
     wrong = {
         "reference": "r" * 81,
         "returnUrl": "nowhere",

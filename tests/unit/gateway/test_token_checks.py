@@ -35,10 +35,10 @@ class Known:
         name = TokenName(
             merchant_account="TwinMerchant", shopper_reference=self.shopper, stored_id=stored_id
         )
-        standing = TokenSummary(
+        a_summary = TokenSummary(
             state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW, is_sure=False
         )
-        return [Token(id="tok_1", name=name, method="gopay_wallet", summary=standing)]
+        return [Token(id="tok_1", name=name, method="gopay_wallet", summary=a_summary)]
 
     async def reconcile(self, shopper_reference: str) -> object | None:
         """Fail: the list is not to be read."""

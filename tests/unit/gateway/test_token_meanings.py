@@ -60,7 +60,7 @@ def contract(**changes: Any) -> Item:
     return item_from(json.dumps(notification_item(**fields | changes)).encode())
 
 
-def told(news: TokenReport | None) -> TokenReport:
+def present(news: TokenReport | None) -> TokenReport:
     assert news is not None
     return news
 
@@ -71,8 +71,8 @@ def test_every_type_has_a_meaning_of_its_own() -> None:
 
 
 def test_all_three_notifications_name_one_token_one_payment_and_one_time() -> None:
-    news = [told(of_notification(webhook())), told(of_item(authorisation()))]
-    news += [told(of_item(contract()))]
+    news = [present(of_notification(webhook())), present(of_item(authorisation()))]
+    news += [present(of_item(contract()))]
 
     assert {one.name for one in news} == {NAME}
     assert {one.method for one in news} == {"gopay_wallet"}
@@ -85,15 +85,15 @@ def test_all_three_notifications_name_one_token_one_payment_and_one_time() -> No
 
 @pytest.mark.parametrize("event", TokenEvent)
 def test_the_same_event_again_is_the_same_fact(event: TokenEvent) -> None:
-    first, again = (told(of_notification(webhook(type=event))) for _ in range(2))
-    other = told(of_notification(webhook(type=event, event_id="ANOTHER")))
+    first, again = (present(of_notification(webhook(type=event))) for _ in range(2))
+    other = present(of_notification(webhook(type=event, event_id="ANOTHER")))
 
     assert first.fact == again.fact
     assert first.fact.key != other.fact.key
 
 
 def test_a_disabled_token_belongs_to_no_payment() -> None:
-    assert told(of_notification(webhook(type=TokenEvent.DISABLED))).fact.psp_reference == ""
+    assert present(of_notification(webhook(type=TokenEvent.DISABLED))).fact.psp_reference == ""
 
 
 def test_an_unknown_type_gives_no_fact() -> None:
@@ -109,7 +109,7 @@ def test_an_unknown_type_gives_no_fact() -> None:
     ],
 )
 def test_an_authorisation_reports_the_stored_token(operation: str, says: TokenSays) -> None:
-    assert told(of_item(authorisation(operation))).fact.says is says
+    assert present(of_item(authorisation(operation))).fact.says is says
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_an_authorisation_reports_the_stored_token(operation: str, says: TokenSa
 def test_a_contract_names_the_payment_that_caused_it(originals: dict[str, Any]) -> None:
     item = contract(**originals)
 
-    assert told(of_item(item)).fact.psp_reference == PSP
-    assert told(of_item(item)).fact.key == f"contract:{PSP}"
+    assert present(of_item(item)).fact.psp_reference == PSP
+    assert present(of_item(item)).fact.key == f"contract:{PSP}"
     assert names_of(item) == (PSP,)
 
 
@@ -133,7 +133,7 @@ def test_two_payments_of_one_token_are_two_facts() -> None:
     first = contract(originalReference="", originalPsp=PSP)
     second = contract(originalReference="", originalPsp="PSP-2")
 
-    assert told(of_item(first)).fact.key != told(of_item(second)).fact.key
+    assert present(of_item(first)).fact.key != present(of_item(second)).fact.key
 
 
 def test_a_failed_contract_is_noted_on_its_payment_without_the_token() -> None:
@@ -182,7 +182,7 @@ def test_the_older_field_names_are_read_too() -> None:
         "tokenization.store.operationType": "created",
     }
 
-    assert told(of_item(authorisation(additionalData=extra))).name == NAME
+    assert present(of_item(authorisation(additionalData=extra))).name == NAME
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_notification_without_shopper_token_or_time_is_unreadable(change: dict
 
 
 def test_shopper_references_are_case_sensitive() -> None:
-    assert told(of_notification(webhook(shopper_reference="Shopper-1"))).name != NAME
+    assert present(of_notification(webhook(shopper_reference="Shopper-1"))).name != NAME
 
 
 def test_the_unencrypted_names_of_a_notice_contain_no_token() -> None:
@@ -211,4 +211,4 @@ def test_the_unencrypted_names_of_a_notice_contain_no_token() -> None:
 
 
 def test_the_repr_of_a_token_fact_hides_the_token() -> None:
-    assert TOKEN not in repr(told(of_notification(webhook())))
+    assert TOKEN not in repr(present(of_notification(webhook())))

@@ -75,10 +75,10 @@ def test_a_reversal_without_effect_holds_nothing() -> None:
 
 def test_a_reversal_that_was_a_cancel_is_no_refund_that_failed() -> None:
     facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
-    remaining_of = fold(an_intent(captures_itself=False), [*facts, fact(Says.VOIDED, "R1")])
+    folded = fold(an_intent(captures_itself=False), [*facts, fact(Says.VOIDED, "R1")])
 
-    assert remaining_of.refunds == ()
-    assert remaining_of.status == "cancelled"
+    assert folded.refunds == ()
+    assert folded.status == "cancelled"
 
 
 def test_a_refund_with_an_unknown_outcome_holds_its_amount() -> None:
@@ -124,7 +124,7 @@ def test_a_refund_without_a_known_amount_holds_the_whole(says: Says, amount: Mon
     assert remaining.held == {Why.SUM_UNKNOWN: WHOLE}
 
 
-def test_every_way_out_counts_and_is_named() -> None:
+def test_every_deduction_counts_and_is_named() -> None:
     remaining = refundable(
         paid(),
         asked(Says.REFUND_ASKED, 1_000),

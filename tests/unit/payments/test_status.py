@@ -21,7 +21,7 @@ RANKS = [
 ]
 
 
-def said(*words: Says) -> list[Fact]:
+def facts_of(*words: Says) -> list[Fact]:
     """Facts about calls of their own, so that none answers another."""
     return [a_fact(word, "PSP-A", about=f"call-{number}") for number, word in enumerate(words)]
 
@@ -32,7 +32,7 @@ def test_a_payment_without_facts_is_created() -> None:
 
 @pytest.mark.parametrize(("word", "wanted"), RANKS)
 def test_one_fact_gives_its_status(word: Says, wanted: Status) -> None:
-    assert status(said(word)) == wanted
+    assert status(facts_of(word)) == wanted
 
 
 @pytest.mark.parametrize("high", range(len(RANKS)))
@@ -40,7 +40,7 @@ def test_one_fact_gives_its_status(word: Says, wanted: Status) -> None:
 def test_of_two_facts_the_one_with_the_higher_precedence_counts(high: int, low: int) -> None:
     (first, wanted), (second, _) = RANKS[min(high, low)], RANKS[max(high, low)]
 
-    assert status(said(second, first)) == wanted
+    assert status(facts_of(second, first)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def test_of_two_facts_the_one_with_the_higher_precedence_counts(high: int, low: 
     ],
 )
 def test_later_facts_about_the_money_do_not_change_the_status(word: Says) -> None:
-    assert status(said(Says.AUTHORISED, word)) == Status.AUTHORISED
-    assert status(said(Says.REFUSED, word)) == Status.REFUSED
+    assert status(facts_of(Says.AUTHORISED, word)) == Status.AUTHORISED
+    assert status(facts_of(Says.REFUSED, word)) == Status.REFUSED
 
 
 def test_every_member_of_says_has_a_precedence() -> None:
     ranked = {word for word, _ in PRECEDENCE} | {Says.AUTHORISED}
-    about_money = {word for word in Says if status(said(Says.PENDING, word)) == Status.PENDING}
+    about_money = {word for word in Says if status(facts_of(Says.PENDING, word)) == Status.PENDING}
 
     assert ranked | about_money == set(Says)
 
