@@ -22,9 +22,9 @@ class BadShop:
     """A shop with one kind of misbehaviour.
 
     Attributes:
-        behave: What it does after a request has come.
-        url: Where it is.
-        received: Every request as it came.
+        behave: What it does after it has received a request.
+        url: Its address.
+        received: Every request as it arrived.
         sent: How many bytes it could send.
         tasks: One task for each connection.
         over: Set when a shop that hangs may close its connections.
@@ -51,7 +51,7 @@ class BadShop:
         await closed(writer)
 
     async def send(self, writer: asyncio.StreamWriter, piece: bytes) -> None:
-        """Send a piece, once the buffer takes it."""
+        """Send a piece when the buffer has space."""
         writer.write(piece)
         await writer.drain()
         self.sent += len(piece)

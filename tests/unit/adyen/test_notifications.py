@@ -40,7 +40,7 @@ def test_an_item_as_adyen_sends_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "text", "success"),
+    ("sent", "text", "success"),
     [
         ("true", "true", True),
         ("false", "false", False),
@@ -53,10 +53,8 @@ def test_an_item_as_adyen_sends_it() -> None:
         (1, "1", False),
     ],
 )
-def test_success_is_true_only_for_the_value_true(
-    response: object, text: str, success: bool
-) -> None:
-    fields = notification_item() | {"success": response}
+def test_success_is_true_only_for_the_value_true(sent: object, text: str, success: bool) -> None:
+    fields = notification_item() | {"success": sent}
     (item,) = parse(envelope(fields))
 
     assert (item.success_text, item.success) == (text, success)

@@ -50,7 +50,7 @@ class Known:
     [
         pytest.param({"kind": Kind.REFUNDS}, CHARGE, "shopper-1", id="a refund"),
         pytest.param({}, {"paymentMethod": {"type": "gopay_wallet"}}, "shopper-1", id="a payment"),
-        pytest.param({}, CHARGE, "", id="a token that nobody told of"),
+        pytest.param({}, CHARGE, "", id="a token that no notification reported"),
         pytest.param({}, CHARGE, "shopper-2", id="a token of another shopper, as far as is known"),
     ],
 )

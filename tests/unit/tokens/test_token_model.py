@@ -59,10 +59,10 @@ def test_an_end_alone_disables_and_gives_no_event(says: TokenSays) -> None:
     [
         pytest.param([(CREATED, 1), (DISABLED, 2)], TokenState.DISABLED, id="disabled"),
         pytest.param(
-            [(CREATED, 1), (DISABLED, 2), (EXISTING, 3)], TokenState.ACTIVE, id="saved anew"
+            [(CREATED, 1), (DISABLED, 2), (EXISTING, 3)], TokenState.ACTIVE, id="saved again"
         ),
         pytest.param(
-            [(CREATED, 1), (DISABLED, 2), (CREATED, 3)], TokenState.ACTIVE, id="made anew"
+            [(CREATED, 1), (DISABLED, 2), (CREATED, 3)], TokenState.ACTIVE, id="created again"
         ),
         pytest.param(
             [(CREATED, 1), (DISABLED, 2), (UPDATED, 3)],
