@@ -37,10 +37,10 @@ def left_running(place: Path) -> list[str]:
     mark, found = os.fsencode(place), []
     for process in PROC.glob("[0-9]*"):
         try:
-            told = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+            described = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
         except OSError:
             continue  # It has ended.
-        if mark in told:
+        if mark in described:
             found.append((process / "cmdline").read_text(errors="replace"))
     return found
 

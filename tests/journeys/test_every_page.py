@@ -137,7 +137,7 @@ async def shop(system: RunningDemo) -> AsyncIterator[Shop]:
         yield Shop(system, http)
 
 
-#: What axe looks for in each colour scheme: a scheme changes colours and nothing else of a page.
+#: The rules of axe for each colour scheme: a scheme changes only the colours of a page.
 RULES: dict[Literal["dark", "light"], dict[str, Any]] = {
     "dark": {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}},
     "light": {},
@@ -146,14 +146,14 @@ RULES: dict[Literal["dark", "light"], dict[str, Any]] = {
 
 async def faults_of(page: Page) -> list[str]:
     """What axe finds in both colour schemes: each rule, with the elements that break it."""
-    told = []
+    problems = []
     for look, rules in RULES.items():
         await page.emulate_media(color_scheme=look)
         found = (await Axe().run(page, options=rules)).response["violations"]
-        told += [
+        problems += [
             f"{one['id']} ({look}): {[each['target'] for each in one['nodes']]}" for one in found
         ]
-    return told
+    return problems
 
 
 async def arrive(page: Page, shown: Shown) -> str:

@@ -48,8 +48,8 @@ async def notifications_refused(walker: JourneyClient) -> AsyncIterator[None]:
 
 async def at_the_twin(shop: Shop, link: dict[str, Any]) -> list[str]:
     """The statuses of a link's payments at the twin, oldest first."""
-    told = await shop.twin("GET", f"payments?reference={link['reference']}")
-    return [payment["status"] for payment in told["payments"]]
+    listed = await shop.twin("GET", f"payments?reference={link['reference']}")
+    return [payment["status"] for payment in listed["payments"]]
 
 
 async def until_statuses(shop: Shop, link: dict[str, Any], *wanted: str) -> None:
@@ -89,8 +89,8 @@ async def test_an_attempt_at_a_link_cannot_be_paid_after_an_hour(
 ) -> None:
     link = await shop.link()
     await shop.start(link)
-    told = await shop.twin("GET", f"payments?reference={link['reference']}")
-    (offer,) = told["payments"]
+    listed = await shop.twin("GET", f"payments?reference={link['reference']}")
+    (offer,) = listed["payments"]
     lasts_s = _seconds(offer["expiresAt"]) - _seconds(offer["createdAt"])
 
     assert HOUR - 5 < lasts_s <= HOUR

@@ -183,8 +183,8 @@ async def test_printing_a_paid_page_stops_the_return_to_the_shop(
         assert await page.evaluate("window.printed")
         await expect(page.get_by_text("You will be back at the shop")).to_be_hidden()
         main = page.get_by_role("main")
-        for told in ("Kopi Gayo 250 g", "Rp10.000", "Paid on", "WIB", "With", "GoPay"):
-            await expect(main).to_contain_text(told)
+        for text in ("Kopi Gayo 250 g", "Rp10.000", "Paid on", "WIB", "With", "GoPay"):
+            await expect(main).to_contain_text(text)
         await expect(main).to_contain_text(payment["pspReference"])
         await page.emulate_media(media="print", color_scheme="dark")
         await expect(page.get_by_role("link", name="Back to the shop")).to_be_hidden()
@@ -278,7 +278,9 @@ async def test_a_purchase_works_without_javascript(browser: Browser, shop: Shop)
     assert await shop.offers(link) == 1
 
 
-async def test_without_javascript_the_page_reloads_by_itself(browser: Browser, shop: Shop) -> None:
+async def test_without_javascript_the_page_reloads_automatically(
+    browser: Browser, shop: Shop
+) -> None:
     link = await shop.link()
     wallet = await shop.start(link)
     (payment,) = await shop.payments(link)
@@ -507,14 +509,17 @@ async def test_a_reusable_link_gives_each_shopper_a_payment(shop: Shop) -> None:
 
 
 async def test_a_result_of_another_payment_does_not_pay_this_one(shop: Shop) -> None:
-    cheap, dear = await shop.link(), await shop.link(amount={"currency": "IDR", "value": 9_000_000})
-    await shop.start(dear)
-    (unpaid,) = await shop.payments(dear)
+    cheap, expensive = (
+        await shop.link(),
+        await shop.link(amount={"currency": "IDR", "value": 9_000_000}),
+    )
+    await shop.start(expensive)
+    (unpaid,) = await shop.payments(expensive)
     location = (await shop.shopper(await shop.start(cheap), "approve"))["location"]
     result = location.partition("?")[2]
-    await shop.visit(f"{dear['url']}/return/{unpaid['id']}?{result}")
+    await shop.visit(f"{expensive['url']}/return/{unpaid['id']}?{result}")
     await shop.wait_for_status(cheap, "authorised")
-    (unpaid,) = await shop.payments(dear)
+    (unpaid,) = await shop.payments(expensive)
 
     assert unpaid["status"] == "awaiting_shopper"
 
@@ -544,7 +549,7 @@ def _decoded(query: str) -> str:
     return query.removeprefix("redirectResult=").replace("%21", "!")
 
 
-async def test_a_return_without_a_valid_result_goes_to_the_status_page(shop: Shop) -> None:
+async def test_a_return_without_a_valid_result_redirects_to_the_status_page(shop: Shop) -> None:
     link = await shop.link()
     await shop.start(link)
     (payment,) = await shop.payments(link)
@@ -599,8 +604,8 @@ async def test_the_stream_sends_the_status_and_ends_when_it_is_final(shop: Shop)
     await shop.shopper(await shop.start(link), "approve")
     (payment,) = await shop.payments(link)
     stream = await shop.visit(f"{link['url']}/payments/{payment['id']}/events")
-    told = [line[6:] for line in stream.text.splitlines() if line.startswith("data: ")]
-    last = json.loads(told[-1])
+    events = [line[6:] for line in stream.text.splitlines() if line.startswith("data: ")]
+    last = json.loads(events[-1])
 
     assert stream.kind == "text/event-stream"
     assert (last["final"], last["title"]) == (True, "Payment successful")

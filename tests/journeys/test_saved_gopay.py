@@ -84,14 +84,14 @@ async def _paid(shop: Shop, link: dict[str, Any]) -> dict[str, Any]:
             break
         await asyncio.sleep(0.1)
     assert [payment["status"] for payment in payments][:1] == ["authorised"]
-    told = await shop.twin("GET", f"payments?reference={link['reference']}")
-    truth: dict[str, Any] = told["payments"][0]
+    listed = await shop.twin("GET", f"payments?reference={link['reference']}")
+    truth: dict[str, Any] = listed["payments"][0]
     return truth
 
 
 async def _tokens(shop: Shop, shopper: str) -> list[dict[str, Any]]:
-    told = await shop.twin("GET", f"tokens?shopperReference={shopper}")
-    tokens: list[dict[str, Any]] = told["tokens"]
+    listed = await shop.twin("GET", f"tokens?shopperReference={shopper}")
+    tokens: list[dict[str, Any]] = listed["tokens"]
     return tokens
 
 
@@ -208,8 +208,8 @@ async def test_consent_to_another_text_than_the_shown_one_does_not_count(
         await shop.visit((await shop.shopper(answer.place, "refuse"))["location"])
 
     assert await _consents(shop, link) == [""] * 3
-    told = await shop.twin("GET", f"payments?reference={link['reference']}")
-    assert {payment["savedAs"] for payment in told["payments"]} == {None}
+    listed = await shop.twin("GET", f"payments?reference={link['reference']}")
+    assert {payment["savedAs"] for payment in listed["payments"]} == {None}
 
 
 async def test_consent_has_no_effect_if_the_saved_gopay_is_used(shop: Shop, shopper: str) -> None:
@@ -223,7 +223,7 @@ async def test_consent_has_no_effect_if_the_saved_gopay_is_used(shop: Shop, shop
     assert await _consents(shop, link) == [""]
 
 
-async def test_if_the_shop_always_saves_the_form_says_so(
+async def test_the_form_states_that_the_shop_always_saves_the_wallet(
     browser: Browser, shop: Shop, shopper: str
 ) -> None:
     enabled = CARD_ON_FILE | {"storePaymentMethodMode": "enabled"}
@@ -231,8 +231,8 @@ async def test_if_the_shop_always_saves_the_form_says_so(
     async with phone(browser, locale="en-GB") as page:
         await page.goto(link["url"])
         await expect(page.get_by_role("checkbox")).to_have_count(0)
-        told = page.get_by_text("Your GoPay will be saved at TwinMerchant for next time.")
-        await expect(told).to_be_visible()
+        note = page.get_by_text("Your GoPay will be saved at TwinMerchant for next time.")
+        await expect(note).to_be_visible()
         await fits(page)
         await picture(page, "enabled-phone")
         await _pay(page)
@@ -255,7 +255,7 @@ async def test_if_the_shop_always_saves_the_form_says_so(
         ({"recurringFrequency": "often"}, "How much and when is as agreed with TwinMerchant."),
     ],
 )
-async def test_for_a_plan_the_text_says_what_the_link_says_and_no_more(
+async def test_the_text_for_a_plan_is_that_of_the_link(
     browser: Browser, shop: Shop, shopper: str, plan: dict[str, Any], words: str
 ) -> None:
     link = await shop.link(

@@ -35,11 +35,11 @@ class Shop:
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Call Kasir with a valid API key."""
         named = {name.replace("_", "-"): text for name, text in headers.items()}
-        said = await self.http.request(
+        response = await self.http.request(
             method, path, json=body, headers={"X-API-Key": "shop-key", **named}
         )
-        assert said.headers["content-type"].split(";")[0] == "application/json"
-        return said
+        assert response.headers["content-type"].split(";")[0] == "application/json"
+        return response
 
     async def pays(self, key: str) -> Any:
         """Start a payment."""
@@ -92,18 +92,21 @@ async def test_an_answer_not_from_adyen_is_returned_in_adyens_format(
     assert "404" in lost.json()["message"]
     assert "html" not in lost.text
     # The outcome is open, so the call is repeated.
-    for said, status in ((broken, 502), (captured, 200)):
-        assert said.status_code == said.json()["status"] == 503
-        assert (said.json()["errorCode"], said.headers["transient-error"]) == ("703", "true")
-        assert str(status) in said.json()["message"]
+    for response, status in ((broken, 502), (captured, 200)):
+        assert response.status_code == response.json()["status"] == 503
+        assert (response.json()["errorCode"], response.headers["transient-error"]) == (
+            "703",
+            "true",
+        )
+        assert str(status) in response.json()["message"]
 
 
 async def test_a_payment_answered_only_by_a_broken_proxy_is_unknown(shop: Shop) -> None:
     shop.fake_server.handler = plain(502, HTML)
-    said = await shop.pays("key-1")
+    response = await shop.pays("key-1")
 
-    assert (said.status_code, said.json()["errorCode"]) == (503, "703")
-    assert said.headers["transient-error"] == "true"
+    assert (response.status_code, response.json()["errorCode"]) == (503, "703")
+    assert response.headers["transient-error"] == "true"
     assert await shop.status() == "unknown"
 
 
@@ -111,11 +114,11 @@ async def test_a_payment_that_never_reached_adyen_failed_and_its_key_returns_tha
     shop: Shop,
 ) -> None:
     shop.fake_server.handler = plain(404, HTML)
-    said = await shop.pays("key-1")
+    response = await shop.pays("key-1")
     again = await shop.pays("key-1")
 
-    assert (said.status_code, said.json()["errorType"]) == (404, "configuration")
-    assert again.content == said.content
+    assert (response.status_code, response.json()["errorType"]) == (404, "configuration")
+    assert again.content == response.content
     assert len(shop.fake_server.asked) == 1
     assert await shop.status() == "failed"
 
@@ -123,11 +126,11 @@ async def test_a_payment_that_never_reached_adyen_failed_and_its_key_returns_tha
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_401_not_from_adyen_names_the_setting(shop: Shop, status: int) -> None:
     shop.fake_server.handler = plain(status, HTML)
-    said = await shop.pays("key-1")
+    response = await shop.pays("key-1")
 
-    assert (said.status_code, said.json()["status"]) == (status, status)
-    assert said.json()["errorType"] == "configuration"
-    assert "ADYEN_API_KEY" in said.json()["message"]
+    assert (response.status_code, response.json()["status"]) == (status, status)
+    assert response.json()["errorType"] == "configuration"
+    assert "ADYEN_API_KEY" in response.json()["message"]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +142,12 @@ async def test_adyens_refusal_of_kasirs_key_is_returned_and_logged(
 ) -> None:
     shop.fake_server.handler = plain(401, UNAUTHORIZED)
     with capture_logs() as logs:
-        said = await shop.call(method, path, body)
+        response = await shop.call(method, path, body)
 
-    assert (said.status_code, said.content) == (401, UNAUTHORIZED)
-    (told,) = [log for log in logs if log["log_level"] == "error"]
-    assert (told["event"], told["status"]) == ("Adyen refused our key", 401)
-    assert "ADYEN_API_KEY" in told["cure"]
+    assert (response.status_code, response.content) == (401, UNAUTHORIZED)
+    (line,) = [log for log in logs if log["log_level"] == "error"]
+    assert (line["event"], line["status"]) == ("Adyen refused our key", 401)
+    assert "ADYEN_API_KEY" in line["cure"]
     assert "shopper-1" not in str(logs)
 
 

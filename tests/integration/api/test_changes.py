@@ -38,14 +38,14 @@ async def test_a_refund_is_received_in_adyens_format_and_then_confirmed(
     caller: Caller, walker: JourneyClient, version: int
 ) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
-    said = await refund(caller, psp, 10_000, version=version)
+    response = await refund(caller, psp, 10_000, version=version)
     payment = await until_refunded(caller, reference, 10_000)
     (theirs,) = await caller.at_the_twin(reference)
 
-    assert said.status == 201
-    assert said.json["status"] == "received"
-    assert said.json["paymentPspReference"] == psp
-    assert said.json["amount"] == {"currency": "IDR", "value": 10_000}
+    assert response.status == 201
+    assert response.json["status"] == "received"
+    assert response.json["paymentPspReference"] == psp
+    assert response.json["amount"] == {"currency": "IDR", "value": 10_000}
     assert (payment["status"], payment["captured"]) == ("authorised", 25_000)
     assert theirs["refunded"] == 10_000
 
@@ -71,7 +71,7 @@ async def test_fifty_refunds_at_once_are_two_at_the_twin(
     await until_refunded(caller, reference, 20_000)
     (theirs,) = await caller.at_the_twin(reference)
 
-    assert sorted(said.status for said in answers) == [201] * 2 + [422] * 48
+    assert sorted(response.status for response in answers) == [201] * 2 + [422] * 48
     assert theirs["refunded"] == 20_000
 
 
@@ -115,10 +115,10 @@ async def test_an_invalid_change_names_its_field_and_changes_nothing(
 ) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
     before = await caller.at_the_twin(reference)
-    said = await caller.post(f"/v72/payments/{psp}/{change}", body)
+    response = await caller.post(f"/v72/payments/{psp}/{change}", body)
 
-    assert (said.status, is_adyens_error(said)) == (status, True)
-    assert f"Field '{field}' is not valid: " in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (status, True)
+    assert f"Field '{field}' is not valid: " in response.json["message"]
     assert await caller.at_the_twin(reference) == before
 
 
@@ -128,26 +128,26 @@ async def test_a_payment_that_is_not_kasirs_is_not_changed(
     caller: Caller, change: str, psp: str
 ) -> None:
     before = await caller.kept()
-    said = await caller.post(f"/v72/payments/{psp}/{change}", rupiah(1))
+    response = await caller.post(f"/v72/payments/{psp}/{change}", rupiah(1))
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert said.json["errorCode"] == "167"
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert response.json["errorCode"] == "167"
     assert await caller.kept() == before
 
 
 async def test_an_unknown_change_is_404(caller: Caller, walker: JourneyClient) -> None:
     _, psp = await paid_payment(caller, walker, "CHG")
-    said = await caller.post(f"/v72/payments/{psp}/donations", rupiah(1))
+    response = await caller.post(f"/v72/payments/{psp}/donations", rupiah(1))
 
-    assert (said.status, is_adyens_error(said)) == (404, True)
+    assert (response.status, is_adyens_error(response)) == (404, True)
 
 
 async def test_a_reversal_returns_the_whole_amount(caller: Caller, walker: JourneyClient) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
-    said = await caller.post(f"/v72/payments/{psp}/reversals", {})
+    response = await caller.post(f"/v72/payments/{psp}/reversals", {})
     await until_refunded(caller, reference, 25_000)
 
-    assert (said.status, said.json["status"]) == (201, "received")
+    assert (response.status, response.json["status"]) == (201, "received")
 
 
 async def test_an_attempt_is_cancelled_by_the_shops_reference(
@@ -155,10 +155,10 @@ async def test_an_attempt_is_cancelled_by_the_shops_reference(
 ) -> None:
     reference = f"CHG-{secrets.token_hex(6)}"
     await caller.post("/v72/payments", payment_body(reference=reference))
-    said = await caller.post("/v72/cancels", {"paymentReference": reference})
+    response = await caller.post("/v72/cancels", {"paymentReference": reference})
     await walker.status(reference, "cancelled")
 
-    assert (said.status, said.json["status"]) == (201, "received")
+    assert (response.status, response.json["status"]) == (201, "received")
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,10 @@ async def test_an_invalid_cancel_names_its_field(
     caller: Caller, body: dict[str, Any], field: str
 ) -> None:
     before = await caller.kept()
-    said = await caller.post("/v72/cancels", body)
+    response = await caller.post("/v72/cancels", body)
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert f"Field '{field}' is not valid: " in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert f"Field '{field}' is not valid: " in response.json["message"]
     assert await caller.kept() == before
 
 
@@ -190,13 +190,13 @@ async def test_a_refund_by_a_reference_that_no_notification_confirmed_is_to_be_r
     await walker.faults(late)
     started = await caller.post("/v72/payments", payment_body(reference=reference))
     brought = await walker.shopper(started.json["action"], "approve")
-    # Adyen's answer says that a payment was paid, and not which one.
-    said = await walker.details(brought)
-    early = await refund(caller, said.json["pspReference"], 25_000, key=reference)
+    # Adyen's answer reports that a payment was paid, and not which one.
+    response = await walker.details(brought)
+    early = await refund(caller, response.json["pspReference"], 25_000, key=reference)
     await walker.faults()
     await walker.advance(3_601)
     await walker.status(reference, "authorised")
-    later = await refund(caller, said.json["pspReference"], 25_000, key=reference)
+    later = await refund(caller, response.json["pspReference"], 25_000, key=reference)
 
     assert (early.status, early.json["errorCode"]) == (503, "703")
     assert early.headers["transient-error"] == "true"

@@ -60,11 +60,11 @@ def _link(**changes: Any) -> dict[str, Any]:
 async def test_tens_of_thousands_of_errors_are_ten_and_a_count(
     caller: Caller, method: str, path: str, body: Any
 ) -> None:
-    said = await caller.call(method, path, body=json.dumps(body).encode())
-    message = said.json["message"]
+    response = await caller.call(method, path, body=json.dumps(body).encode())
+    message = response.json["message"]
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert len(said.body) < _ANSWER_BYTES_MAX
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert len(response.body) < _ANSWER_BYTES_MAX
     assert message.count("Field '") == 10
     assert "more" in message
 
@@ -73,17 +73,17 @@ async def test_a_very_long_name_is_truncated(
     caller: Caller,
 ) -> None:
     body = _link(billingAddress={"x" * 400_000: [NUL] * 40_000})
-    said = await caller.call("POST", "/v72/paymentLinks", body)
+    response = await caller.call("POST", "/v72/paymentLinks", body)
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert "billingAddress.xxx" in said.json["message"]
-    assert len(said.body) < _ANSWER_BYTES_MAX
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert "billingAddress.xxx" in response.json["message"]
+    assert len(response.body) < _ANSWER_BYTES_MAX
 
 
 async def test_the_errors_that_are_not_named_are_counted(caller: Caller) -> None:
-    said = await caller.call("POST", "/v72/paymentLinks", {**_link(), **UNKNOWN})
+    response = await caller.call("POST", "/v72/paymentLinks", {**_link(), **UNKNOWN})
 
-    assert said.json["message"].endswith(" And 59990 more.")
+    assert response.json["message"].endswith(" And 59990 more.")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ async def test_a_name_of_thirty_thousand_characters_is_not_repeated(
     caller: Caller, method: str, path: str
 ) -> None:
     body = {"amount": {"currency": "IDR", "value": 1}} if method == "POST" else None
-    said = await caller.call(method, path.format("x" * 30_000), body)
+    response = await caller.call(method, path.format("x" * 30_000), body)
 
-    assert said.status in {404, 422}
-    assert len(said.body) < 1024
+    assert response.status in {404, 422}
+    assert len(response.body) < 1024

@@ -18,11 +18,11 @@ def rupiah(value: int) -> dict[str, Any]:
     return {"amount": {"currency": "IDR", "value": value}}
 
 
-def message(said: HttpReply, status: int) -> str:
+def message(response: HttpReply, status: int) -> str:
     """The message of an error, which must have Adyen's format."""
-    assert (said.status, is_adyens_error(said)) == (status, True), said.body
-    told: str = said.json["message"]
-    return told
+    assert (response.status, is_adyens_error(response)) == (status, True), response.body
+    text: str = response.json["message"]
+    return text
 
 
 @pytest.mark.parametrize("change", ["refunds", "captures", "cancels", "reversals"])
@@ -31,9 +31,9 @@ async def test_a_change_of_a_refund_is_refused_with_the_pspreference_of_its_paym
 ) -> None:
     _, psp = await paid_payment(caller, walker, "SAY")
     refund = (await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))).json["pspReference"]
-    told = message(await caller.post(f"/v72/payments/{refund}/{change}", rupiah(1)), 422)
+    text = message(await caller.post(f"/v72/payments/{refund}/{change}", rupiah(1)), 422)
 
-    assert told == (
+    assert text == (
         f"Field 'paymentPspReference' is not valid: {refund} belongs to the payment {psp}; "
         f"give {psp} here."
     )
@@ -49,9 +49,9 @@ async def test_a_refund_of_a_capture_is_refused_with_the_pspreference_of_its_pay
     psp = (await walker.status(reference, "authorised"))["pspReference"]
     captured = await caller.post(f"/v72/payments/{psp}/captures", rupiah(25_000))
     capture = captured.json["pspReference"]
-    told = message(await caller.post(f"/v72/payments/{capture}/refunds", rupiah(1)), 422)
+    text = message(await caller.post(f"/v72/payments/{capture}/refunds", rupiah(1)), 422)
 
-    assert told.endswith(f"{capture} belongs to the payment {psp}; give {psp} here.")
+    assert text.endswith(f"{capture} belongs to the payment {psp}; give {psp} here.")
 
 
 async def test_a_refund_of_an_unpaid_attempt_is_refused_with_how_to_cancel_it(
@@ -60,17 +60,17 @@ async def test_a_refund_of_an_unpaid_attempt_is_refused_with_how_to_cancel_it(
     reference = f"SAY-{secrets.token_hex(6)}"
     started = await caller.post("/v72/payments", payment_body(reference=reference))
     name = started.headers["pspReference"]
-    told = message(await caller.post(f"/v72/payments/{name}/refunds", rupiah(1)), 422)
+    text = message(await caller.post(f"/v72/payments/{name}/refunds", rupiah(1)), 422)
 
-    assert told.endswith(f"nothing is paid under {name}; POST /cancels undoes {reference}.")
+    assert text.endswith(f"nothing is paid under {name}; POST /cancels undoes {reference}.")
 
 
 async def test_a_refund_of_an_unknown_payment_is_refused_with_where_to_change_it(
     caller: Caller,
 ) -> None:
-    told = message(await caller.post("/v72/payments/NOBODYS000000001/refunds", rupiah(1)), 422)
+    text = message(await caller.post("/v72/payments/NOBODYS000000001/refunds", rupiah(1)), 422)
 
-    assert told == (
+    assert text == (
         "Field 'paymentPspReference' is not valid: no payment of Kasir's is NOBODYS000000001; "
         "change payments made elsewhere at Adyen itself."
     )
@@ -80,9 +80,9 @@ async def test_a_cancel_by_an_unknown_reference_names_the_field_that_was_sent(
     caller: Caller,
 ) -> None:
     body = {"merchantAccount": "TwinMerchant", "paymentReference": "NEVER-SOLD"}
-    told = message(await caller.post("/v72/cancels", body), 422)
+    text = message(await caller.post("/v72/cancels", body), 422)
 
-    assert told.startswith("Field 'paymentReference' is not valid: no payment of Kasir's is ")
+    assert text.startswith("Field 'paymentReference' is not valid: no payment of Kasir's is ")
 
 
 async def test_a_cancel_by_reference_of_a_refunded_payment_names_the_field_that_was_sent(
@@ -91,59 +91,59 @@ async def test_a_cancel_by_reference_of_a_refunded_payment_names_the_field_that_
     reference, psp = await paid_payment(caller, walker, "SAY")
     await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))
     body = {"merchantAccount": "TwinMerchant", "paymentReference": reference}
-    told = message(await caller.post("/v72/cancels", body), 422)
+    text = message(await caller.post("/v72/cancels", body), 422)
 
-    assert told.startswith("Field 'paymentReference' is not valid: it would undo the whole")
+    assert text.startswith("Field 'paymentReference' is not valid: it would undo the whole")
 
 
 @pytest.mark.parametrize("path", ["/v70/payments", "/v73/payments/details", "/v71.1/payments"])
 async def test_an_unsupported_version_is_answered_with_the_supported_ones(
     caller: Caller, path: str
 ) -> None:
-    told = message(await caller.post(path, payment_body()), 404)
+    text = message(await caller.post(path, payment_body()), 404)
 
-    assert told == f"There is no {path} here: Kasir answers Checkout as /v71 and /v72."
+    assert text == f"There is no {path} here: Kasir answers Checkout as /v71 and /v72."
 
 
 async def test_an_unsupported_classic_version_is_answered_with_the_supported_one(
     caller: Caller,
 ) -> None:
     path = "/pal/servlet/Recurring/v49/disable"
-    told = message(await caller.post(path, {}), 404)
+    text = message(await caller.post(path, {}), 404)
 
-    assert told == f"There is no {path} here: Kasir answers Recurring as /v68."
+    assert text == f"There is no {path} here: Kasir answers Recurring as /v68."
 
 
 async def test_a_path_without_a_version_is_answered_with_the_versions(caller: Caller) -> None:
-    told = message(await caller.post("/payments", payment_body()), 404)
+    text = message(await caller.post("/payments", payment_body()), 404)
 
-    assert told == "There is no /payments here: Kasir answers Checkout as /v71 and /v72."
+    assert text == "There is no /payments here: Kasir answers Checkout as /v71 and /v72."
 
 
 async def test_an_unknown_path_is_answered_with_where_all_are_listed(caller: Caller) -> None:
-    told = message(await caller.call("GET", "/api/refunds"), 404)
+    text = message(await caller.call("GET", "/api/refunds"), 404)
 
-    assert told == "There is no /api/refunds here: /api/openapi.json lists what there is."
+    assert text == "There is no /api/refunds here: /api/openapi.json lists what there is."
 
 
 async def test_an_unknown_change_is_answered_with_the_known_ones(caller: Caller) -> None:
-    told = message(await caller.post("/v72/payments/NOBODYS000000001/refund", rupiah(1)), 404)
+    text = message(await caller.post("/v72/payments/NOBODYS000000001/refund", rupiah(1)), 404)
 
-    assert told.endswith("captures, refunds, cancels, reversals.")
+    assert text.endswith("captures, refunds, cancels, reversals.")
 
 
 async def test_a_wrong_method_is_answered_with_the_allowed_ones(
     caller: Caller,
 ) -> None:
-    told = message(await caller.call("GET", "/v72/payments"), 405)
+    text = message(await caller.call("GET", "/v72/payments"), 405)
 
-    assert told == "GET is not for this; use POST."
+    assert text == "GET is not for this; use POST."
 
 
 async def test_a_call_without_a_key_is_answered_with_the_header(caller: Caller) -> None:
-    told = message(await caller.call("POST", "/v72/payments", payment_body(), api_key=None), 401)
+    text = message(await caller.call("POST", "/v72/payments", payment_body(), api_key=None), 401)
 
-    assert told == (
+    assert text == (
         "HTTP Status Response - Unauthorized: give a key of this Kasir in the header X-API-Key."
     )
 
@@ -151,9 +151,9 @@ async def test_a_call_without_a_key_is_answered_with_the_header(caller: Caller) 
 async def test_a_call_with_an_unknown_key_is_answered_with_which_keys_are_valid(
     caller: Caller,
 ) -> None:
-    told = message(await caller.call("POST", "/v72/payments", payment_body(), api_key="x"), 401)
+    text = message(await caller.call("POST", "/v72/payments", payment_body(), api_key="x"), 401)
 
-    assert told == (
+    assert text == (
         "HTTP Status Response - Unauthorized: the key in X-API-Key is none of this Kasir's; "
         "Adyen's own are not taken."
     )
@@ -171,10 +171,10 @@ async def test_a_call_with_an_unknown_key_is_answered_with_which_keys_are_valid(
 async def test_what_does_not_exist_is_answered_with_where_to_find_ids(
     caller: Caller, path: str, way_on: str
 ) -> None:
-    told = message(await caller.call("GET", path), 404)
+    text = message(await caller.call("GET", path), 404)
 
-    assert path.rpartition("/")[2] in told
-    assert way_on in told
+    assert path.rpartition("/")[2] in text
+    assert way_on in text
 
 
 async def test_a_key_in_use_is_answered_with_retry(caller: Caller) -> None:

@@ -18,7 +18,7 @@ from raw_http import ERROR_TYPES
 
 ADYENS = {"status", "errorCode", "message", "errorType", "pspReference"}
 
-# Only what the document says is tested here; the other tests of the API test what it should say.
+# Only what the document states is tested here; other tests check that it is complete.
 BOUNDED = settings(
     max_examples=8,
     deadline=None,
@@ -31,16 +31,16 @@ def test_no_request_that_the_document_allows_is_a_server_error(system: RunningDe
     document = schemathesis.openapi.from_url(f"{system.kasir_url}/api/openapi.json")
     found = list(document.get_all_operations())
     operations = [one.ok() for one in found if isinstance(one, Ok)]
-    told: set[str] = set()
+    classes: set[str] = set()
 
     def hold(operation: Any) -> None:
         @BOUNDED
         @given(operation.as_strategy())
         def holds(case: Any) -> None:
-            said = case.call(headers={"X-API-Key": system.api_key}, timeout=20)
-            told.add(f"{said.status_code // 100}xx")
+            response = case.call(headers={"X-API-Key": system.api_key}, timeout=20)
+            classes.add(f"{response.status_code // 100}xx")
 
-            assert said.status_code < 500, f"{operation.label}: {said.text}"
+            assert response.status_code < 500, f"{operation.label}: {response.text}"
 
         holds()
 
@@ -49,7 +49,7 @@ def test_no_request_that_the_document_allows_is_a_server_error(system: RunningDe
 
     assert len(operations) == len(found) >= 15
     # Both valid and invalid requests were sent.
-    assert {"2xx", "4xx"} <= told
+    assert {"2xx", "4xx"} <= classes
 
 
 scalars = st.one_of(
@@ -103,7 +103,7 @@ def test_a_changed_payment_is_answered_in_adyens_format(
     is_final = answer.status_code == 500 and answer.json()["errorCode"] == "905"
     assert answer.status_code < 500 or is_final, f"{path} {json.dumps(body)} {answer.text}"
     if answer.status_code >= 400:
-        told = answer.json()
-        assert told.keys() <= ADYENS
-        assert told["status"] == answer.status_code
-        assert told["errorType"] in ERROR_TYPES
+        error = answer.json()
+        assert error.keys() <= ADYENS
+        assert error["status"] == answer.status_code
+        assert error["errorType"] in ERROR_TYPES

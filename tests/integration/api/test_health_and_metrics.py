@@ -16,10 +16,10 @@ async def test_the_health_checks_need_no_key(caller: Caller) -> None:
 
 
 async def test_metrics_are_in_prometheuss_format(caller: Caller) -> None:
-    said = await caller.call("GET", "/metrics", api_key=None)
-    families = list(text_string_to_metric_families(said.body.decode()))
+    response = await caller.call("GET", "/metrics", api_key=None)
+    families = list(text_string_to_metric_families(response.body.decode()))
 
-    assert said.status == 200
+    assert response.status == 200
     assert [family.name for family in families] == [
         "kasir_notices",
         "kasir_oldest_unread_notice_seconds",
@@ -36,19 +36,21 @@ async def test_metrics_are_in_prometheuss_format(caller: Caller) -> None:
 
 
 async def test_metrics_have_a_content_type_that_prometheus_accepts(caller: Caller) -> None:
-    said = await caller.call("GET", "/metrics", api_key=None)
-    parameters = [part.split("=")[0].strip() for part in said.headers["Content-Type"].split(";")]
+    response = await caller.call("GET", "/metrics", api_key=None)
+    parameters = [
+        part.split("=")[0].strip() for part in response.headers["Content-Type"].split(";")
+    ]
 
     # Prometheus rejects a target whose content type has a parameter twice.
     assert sorted(parameters) == ["charset", "text/plain", "version"]
 
 
 async def test_the_openapi_document_is_served(caller: Caller) -> None:
-    said = await caller.call("GET", "/api/openapi.json", api_key=None)
-    paths = said.json["paths"]
+    response = await caller.call("GET", "/api/openapi.json", api_key=None)
+    paths = response.json["paths"]
 
-    assert said.status == 200
-    assert said.json["openapi"].startswith("3.1")
+    assert response.status == 200
+    assert response.json["openapi"].startswith("3.1")
     for version in (71, 72):
         assert "post" in paths[f"/v{version}/payments"]
         assert "post" in paths[f"/v{version}/payments/details"]
@@ -58,6 +60,6 @@ async def test_the_openapi_document_is_served(caller: Caller) -> None:
 
 async def test_no_response_names_the_server_or_its_version(caller: Caller) -> None:
     for path in ("/health/live", "/v72/payments", "/nowhere"):
-        said = await caller.call("GET", path)
+        response = await caller.call("GET", path)
 
-        assert "Server" not in said.headers
+        assert "Server" not in response.headers

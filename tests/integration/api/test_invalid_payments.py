@@ -141,11 +141,11 @@ async def refused(
     before = await caller.kept()
     body = payment_body(reference=reference) | changes
     body = {name: value for name, value in body.items() if value is not None}
-    said = await caller.post(f"/v{version}/payments", body, key=reference)
+    response = await caller.post(f"/v{version}/payments", body, key=reference)
 
-    assert is_adyens_error(said), said.body
+    assert is_adyens_error(response), response.body
     assert await caller.kept() == before
-    return said, reference
+    return response, reference
 
 
 @pytest.mark.parametrize("version", [71, 72])
@@ -153,26 +153,26 @@ async def refused(
 async def test_a_single_error_is_named_with_its_code(
     caller: Caller, version: int, changes: dict[str, Any], field: str, code: str, cure: str
 ) -> None:
-    said, reference = await refused(caller, changes, version=version)
+    response, reference = await refused(caller, changes, version=version)
     listed = await caller.call("GET", f"/api/payments?reference={reference}")
 
-    assert said.status == (403 if code == "901" else 422)
-    assert said.json["errorCode"] == code
-    assert f"Field '{field}' is not valid: " in said.json["message"]
-    assert cure in said.json["message"]
+    assert response.status == (403 if code == "901" else 422)
+    assert response.json["errorCode"] == code
+    assert f"Field '{field}' is not valid: " in response.json["message"]
+    assert cure in response.json["message"]
     assert await caller.at_the_twin(reference) == []
     assert listed.json == {"payments": []}
 
 
 @pytest.mark.parametrize(("changes", "field", "limit"), OF_72_ONLY.values(), ids=OF_72_ONLY)
-async def test_what_only_v72_refuses(
+async def test_some_payments_are_refused_by_v72_only(
     caller: Caller, changes: dict[str, Any], field: str, limit: str
 ) -> None:
-    said, reference = await refused(caller, changes, version=72)
+    response, reference = await refused(caller, changes, version=72)
     older = await caller.post("/v71/payments", payment_body(reference=reference) | changes)
 
-    assert (said.status, said.json["errorCode"]) == (422, "187")
-    assert f"Field '{field}' is not valid: must have at most {limit}" in said.json["message"]
+    assert (response.status, response.json["errorCode"]) == (422, "187")
+    assert f"Field '{field}' is not valid: must have at most {limit}" in response.json["message"]
     assert (older.status, older.json["resultCode"]) == (200, "RedirectShopper")
 
 
@@ -187,7 +187,7 @@ async def test_all_errors_are_named_in_one_response(caller: Caller) -> None:
         "lineItems": ["Kopi"],
         "metadata": {"k" * 21: "v"},
     }
-    said, _ = await refused(caller, wrong)
+    response, _ = await refused(caller, wrong)
     named = [
         "amount.currency",
         "amount.value",
@@ -199,21 +199,25 @@ async def test_all_errors_are_named_in_one_response(caller: Caller) -> None:
         "metadata",
     ]
 
-    assert said.status == 422
-    assert [name for name in named if f"Field '{name}' is" not in said.json["message"]] == []
+    assert response.status == 422
+    assert [name for name in named if f"Field '{name}' is" not in response.json["message"]] == []
 
 
 async def test_a_field_with_two_errors_is_named_once(caller: Caller) -> None:
-    said, _ = await refused(caller, {"amount": {"currency": "rupiah", "value": 1}})
+    response, _ = await refused(caller, {"amount": {"currency": "rupiah", "value": 1}})
 
-    assert said.json["message"].count("Field 'amount.currency'") == 1
+    assert response.json["message"].count("Field 'amount.currency'") == 1
 
 
 async def test_the_first_error_gives_the_code_and_the_account_comes_first(caller: Caller) -> None:
-    said, _ = await refused(caller, {"merchantAccount": "Another", "amount": None})
+    response, _ = await refused(caller, {"merchantAccount": "Another", "amount": None})
 
-    assert (said.status, said.json["errorCode"], said.json["errorType"]) == (403, "901", "security")
-    assert "Field 'amount'" in said.json["message"]
+    assert (response.status, response.json["errorCode"], response.json["errorType"]) == (
+        403,
+        "901",
+        "security",
+    )
+    assert "Field 'amount'" in response.json["message"]
 
 
 async def test_a_refused_request_does_not_use_its_key(caller: Caller) -> None:
@@ -230,15 +234,15 @@ async def test_a_refused_request_does_not_use_its_key(caller: Caller) -> None:
 @pytest.mark.parametrize("key", ["", "k" * 65])
 async def test_an_idempotency_key_has_up_to_64_characters(caller: Caller, key: str) -> None:
     before = await caller.kept()
-    said = await caller.post("/v72/payments", payment_body(), key=key)
+    response = await caller.post("/v72/payments", payment_body(), key=key)
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert "Field 'Idempotency-Key' is not valid: must have 1 to 64" in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert "Field 'Idempotency-Key' is not valid: must have 1 to 64" in response.json["message"]
     assert await caller.kept() == before
 
 
 async def test_an_idempotency_key_of_64_characters_is_accepted(caller: Caller) -> None:
     key = secrets.token_hex(32)
-    said = await caller.post("/v72/payments", payment_body(reference=f"KEY-{key[:8]}"), key=key)
+    response = await caller.post("/v72/payments", payment_body(reference=f"KEY-{key[:8]}"), key=key)
 
-    assert said.status == 200
+    assert response.status == 200

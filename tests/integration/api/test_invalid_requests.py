@@ -48,11 +48,11 @@ MALFORMED = {
 async def test_a_body_that_is_no_json_object_is_400_702(
     caller: Caller, path: str, body: bytes
 ) -> None:
-    said = await caller.post(path, body)
+    response = await caller.post(path, body)
 
-    assert (said.status, is_adyens_error(said)) == (400, True)
-    assert said.json["errorCode"] == "702"
-    assert said.json["message"] != ""
+    assert (response.status, is_adyens_error(response)) == (400, True)
+    assert response.json["errorCode"] == "702"
+    assert response.json["message"] != ""
 
 
 async def test_malformed_bodies_store_nothing(caller: Caller) -> None:
@@ -66,18 +66,20 @@ async def test_malformed_bodies_store_nothing(caller: Caller) -> None:
 @pytest.mark.parametrize("path", POSTS)
 async def test_a_body_of_ten_megabytes_is_413(caller: Caller, path: str) -> None:
     before = await caller.kept()
-    said = await caller.post(path, b'{"reference":"' + b"x" * 10_000_000 + b'"}')
+    response = await caller.post(path, b'{"reference":"' + b"x" * 10_000_000 + b'"}')
 
-    assert (said.status, is_adyens_error(said)) == (413, True)
+    assert (response.status, is_adyens_error(response)) == (413, True)
     assert await caller.kept() == before
 
 
 async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None:
     lines = [{"id": str(n), "description": "d" * 900} for n in range(1000)]
     reference = f"LARGE-{secrets.token_hex(4)}"
-    said = await caller.post("/v72/payments", payment_body(reference=reference, lineItems=lines))
+    response = await caller.post(
+        "/v72/payments", payment_body(reference=reference, lineItems=lines)
+    )
 
-    assert said.status == 200
+    assert response.status == 200
 
 
 @pytest.mark.parametrize(("method", "path"), KEYED)
@@ -85,37 +87,37 @@ async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None
 async def test_a_call_without_a_valid_key_is_401_with_adyens_message(
     caller: Caller, method: str, path: str, api_key: str | None
 ) -> None:
-    said = await caller.call(method, path, {}, api_key=api_key)
+    response = await caller.call(method, path, {}, api_key=api_key)
 
-    assert (said.status, is_adyens_error(said)) == (401, True)
-    assert (said.json["errorCode"], said.json["errorType"]) == ("000", "security")
-    assert said.json["message"].startswith("HTTP Status Response - Unauthorized: ")
-    assert "X-API-Key" in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (401, True)
+    assert (response.json["errorCode"], response.json["errorType"]) == ("000", "security")
+    assert response.json["message"].startswith("HTTP Status Response - Unauthorized: ")
+    assert "X-API-Key" in response.json["message"]
 
 
 async def test_the_body_of_a_call_without_a_key_is_not_parsed(caller: Caller) -> None:
     before = await caller.kept()
-    said = await caller.call("POST", "/v72/payments", payment_body(), api_key="wrong")
+    response = await caller.call("POST", "/v72/payments", payment_body(), api_key="wrong")
 
-    assert said.status == 401
+    assert response.status == 401
     assert await caller.kept() == before
 
 
 @pytest.mark.parametrize("path", [*POSTS, "/webhooks/adyen"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 async def test_a_wrong_method_is_405(caller: Caller, method: str, path: str) -> None:
-    said = await caller.call(method, path)
+    response = await caller.call(method, path)
 
-    assert said.status == 405
-    assert "POST" in said.headers["Allow"].split(", ")
-    assert path.startswith("/webhooks") or is_adyens_error(said)
+    assert response.status == 405
+    assert "POST" in response.headers["Allow"].split(", ")
+    assert path.startswith("/webhooks") or is_adyens_error(response)
 
 
 async def test_a_wrong_method_on_the_form_lists_the_allowed_ones(caller: Caller) -> None:
-    said = await caller.call("DELETE", "/pay/PL_nobody")
+    response = await caller.call("DELETE", "/pay/PL_nobody")
 
-    assert said.status == 405
-    assert {"GET", "HEAD", "POST"} <= set(said.headers["Allow"].split(", "))
+    assert response.status == 405
+    assert {"GET", "HEAD", "POST"} <= set(response.headers["Allow"].split(", "))
 
 
 @pytest.mark.parametrize(
@@ -135,24 +137,24 @@ async def test_a_wrong_method_on_the_form_lists_the_allowed_ones(caller: Caller)
     ],
 )
 async def test_what_does_not_exist_is_404(caller: Caller, method: str, path: str) -> None:
-    said = await caller.call(method, path, {"status": "expired"} if method != "GET" else None)
+    response = await caller.call(method, path, {"status": "expired"} if method != "GET" else None)
 
-    assert (said.status, is_adyens_error(said)) == (404, True)
+    assert (response.status, is_adyens_error(response)) == (404, True)
 
 
 @pytest.mark.parametrize("query", ["", "?reference=" + "x" * 81, "?reference"])
 async def test_listing_payments_requires_a_reference(caller: Caller, query: str) -> None:
-    said = await caller.call("GET", f"/api/payments{query}")
+    response = await caller.call("GET", f"/api/payments{query}")
 
     if query == "?reference":
-        assert said.json == {"payments": []}
+        assert response.json == {"payments": []}
     else:
-        assert (said.status, is_adyens_error(said)) == (422, True)
-        assert "reference" in said.json["message"]
+        assert (response.status, is_adyens_error(response)) == (422, True)
+        assert "reference" in response.json["message"]
 
 
 @pytest.mark.parametrize("reference", ["nobody", "%00", "%ff", "%27%3B--", "a%20b", "%F0%9F%8D%9C"])
 async def test_an_unknown_reference_has_no_payments(caller: Caller, reference: str) -> None:
-    said = await caller.call("GET", f"/api/payments?reference={reference}")
+    response = await caller.call("GET", f"/api/payments?reference={reference}")
 
-    assert (said.status, said.json) == (200, {"payments": []})
+    assert (response.status, response.json) == (200, {"payments": []})

@@ -34,14 +34,14 @@ def by_urllib(system: RunningDemo, path: str, api_key: str) -> tuple[int, bytes]
 def twice_on_one_connection(system: RunningDemo, path: str) -> list[int]:
     """Post as `requests` does: the whole body first, on a connection that is reused."""
     host = urlsplit(system.kasir_url)
-    said = []
+    statuses = []
     with closing(http.client.HTTPConnection(host.hostname or "", host.port, timeout=60)) as shop:
         for _ in range(2):
             shop.request("POST", path, LARGE, {"X-API-Key": system.api_key})
             with shop.getresponse() as answer:
                 answer.read()
-                said.append(answer.status)
-    return said
+                statuses.append(answer.status)
+    return statuses
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def twice_on_one_connection(system: RunningDemo, path: str) -> list[int]:
 async def test_a_client_that_sends_too_much_receives_the_reason(
     system: RunningDemo, path: str, status: int
 ) -> None:
-    told, body = await asyncio.to_thread(by_urllib, system, path, system.api_key)
+    answered_status, body = await asyncio.to_thread(by_urllib, system, path, system.api_key)
 
-    assert told == status
+    assert answered_status == status
     if path.startswith(("/v7", "/pal", "/api")):
         assert json.loads(body)["status"] == status
 
@@ -73,30 +73,30 @@ async def test_a_client_that_sends_too_much_receives_the_reason(
 async def test_a_client_that_sends_much_without_a_key_receives_the_error(
     system: RunningDemo,
 ) -> None:
-    told, body = await asyncio.to_thread(by_urllib, system, "/v72/payments", "")
+    answered_status, body = await asyncio.to_thread(by_urllib, system, "/v72/payments", "")
 
-    assert (told, json.loads(body)["errorType"]) == (401, "security")
+    assert (answered_status, json.loads(body)["errorType"]) == (401, "security")
 
 
 @pytest.mark.parametrize("path", ["/v72/payments", "/webhooks/adyen", "/pay/PL_NOWHERE"])
 async def test_a_reused_connection_receives_each_response(system: RunningDemo, path: str) -> None:
-    said = await asyncio.to_thread(twice_on_one_connection, system, path)
+    statuses = await asyncio.to_thread(twice_on_one_connection, system, path)
 
-    assert said in ([413, 413], [404, 404])
+    assert statuses in ([413, 413], [404, 404])
 
 
 def sent_without_end(system: RunningDemo, path: str) -> tuple[bytes, int]:
     """Send an endless body; returns the response, and how much of the body was read."""
     host, sent = urlsplit(system.kasir_url), 0
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n".encode()
-    with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as stranger:
-        stranger.sendall(head)
+    with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as connection:
+        connection.sendall(head)
         try:
             while sent < 4 * Limits().drained_bytes_max:
-                sent += stranger.send(LARGE[:65536])
+                sent += connection.send(LARGE[:65536])
         except ConnectionError:
             return b"", sent
-        return stranger.recv(65536), sent
+        return connection.recv(65536), sent
 
 
 @pytest.mark.parametrize("path", ["/v72/payments", "/webhooks/adyen", "/pay/PL_NOWHERE"])
@@ -117,12 +117,12 @@ async def test_a_client_that_expects_100_continue_is_answered_at_once(system: Ru
     def ask() -> bytes:
         with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as shop:
             shop.sendall(head.encode())
-            said = b""
+            response = b""
             while part := shop.recv(65536):  # Until the connection is closed.
-                said += part
-            return said
+                response += part
+            return response
 
-    said = await asyncio.to_thread(ask)
+    response = await asyncio.to_thread(ask)
 
-    assert said.startswith(b"HTTP/1.1 404")
-    assert b"100 Continue" not in said
+    assert response.startswith(b"HTTP/1.1 404")
+    assert b"100 Continue" not in response

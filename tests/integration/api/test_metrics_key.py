@@ -35,13 +35,13 @@ async def metrics_client(database: str, **environ: str) -> AsyncIterator[httpx.A
 )
 async def test_metrics_require_their_key(fresh_database: str, headers: Mapping[str, str]) -> None:
     async with metrics_client(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
-        said = await http.get("/metrics", headers=headers)
+        response = await http.get("/metrics", headers=headers)
         health = [await http.get(path) for path in ("/health/live", "/health/ready")]
 
-    assert said.status_code == 401
-    assert said.headers["www-authenticate"].startswith("Bearer")
-    assert "KASIR_METRICS_KEY" in said.json()["message"]
-    assert "kasir_notices" not in said.text
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    assert "KASIR_METRICS_KEY" in response.json()["message"]
+    assert "kasir_notices" not in response.text
     assert [one.status_code for one in health] == [200, 200]
 
 
@@ -50,14 +50,14 @@ async def test_metrics_require_their_key(fresh_database: str, headers: Mapping[s
 )
 async def test_metrics_are_returned_with_their_key(fresh_database: str, text: str) -> None:
     async with metrics_client(fresh_database, KASIR_METRICS_KEY="metrics-key") as http:
-        said = await http.get("/metrics", headers={"Authorization": text})
+        response = await http.get("/metrics", headers={"Authorization": text})
 
-    assert said.status_code == 200
-    assert "kasir_payments_unknown 0.0" in said.text
+    assert response.status_code == 200
+    assert "kasir_payments_unknown 0.0" in response.text
 
 
 async def test_without_a_configured_key_metrics_are_public(fresh_database: str) -> None:
     async with metrics_client(fresh_database) as http:
-        said = await http.get("/metrics")
+        response = await http.get("/metrics")
 
-    assert said.status_code == 200
+    assert response.status_code == 200

@@ -69,9 +69,9 @@ class Operator:
 
     async def list_notices(self, query: str = "") -> Any:
         """List notices over the API."""
-        said = await self.http.get(f"/api/notices{query}")
-        assert said.status_code == 200, said.text
-        return said.json()
+        response = await self.http.get(f"/api/notices{query}")
+        assert response.status_code == 200, response.text
+        return response.json()
 
 
 @pytest.fixture
@@ -206,16 +206,16 @@ async def test_a_notice_that_no_key_decrypts_is_listed_without_its_content(
 async def test_an_invalid_parameter_of_notices_is_named(
     operator: Operator, query: str, field: str
 ) -> None:
-    said = await operator.http.get(f"/api/notices?{query}")
+    response = await operator.http.get(f"/api/notices?{query}")
 
-    assert said.status_code == 422
-    assert f"Field '{field}' is not valid: " in said.json()["message"]
+    assert response.status_code == 422
+    assert f"Field '{field}' is not valid: " in response.json()["message"]
 
 
 async def test_notices_require_an_api_key(operator: Operator) -> None:
-    said = await operator.http.get("/api/notices", headers={"X-API-Key": "wrong"})
+    response = await operator.http.get("/api/notices", headers={"X-API-Key": "wrong"})
 
-    assert said.status_code == 401
+    assert response.status_code == 401
 
 
 async def test_the_command_lists_the_same(

@@ -67,8 +67,8 @@ async def test_a_link_is_withdrawn_and_stays_so(caller: Caller) -> None:
     again = await caller.call("PATCH", path, {"status": "expired"})
     shown = await caller.call("GET", path)
 
-    assert [said.status for said in (first, again, shown)] == [200] * 3
-    assert [said.json["status"] for said in (first, again, shown)] == ["expired"] * 3
+    assert [one.status for one in (first, again, shown)] == [200] * 3
+    assert [one.json["status"] for one in (first, again, shown)] == ["expired"] * 3
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ async def test_a_link_is_withdrawn_and_stays_so(caller: Caller) -> None:
 async def test_a_link_can_only_be_withdrawn(caller: Caller, body: dict[str, Any]) -> None:
     made = await caller.post("/v72/paymentLinks", link_body())
     path = f"/v72/paymentLinks/{made.json['id']}"
-    said = await caller.call("PATCH", path, body)
+    answer = await caller.call("PATCH", path, body)
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert "Field 'status' is not valid: " in said.json["message"]
+    assert (answer.status, is_adyens_error(answer)) == (422, True)
+    assert "Field 'status' is not valid: " in answer.json["message"]
     assert (await caller.call("GET", path)).json["status"] == "active"
 
 
@@ -113,10 +113,10 @@ async def test_an_invalid_link_names_its_field_and_is_not_stored(
     caller: Caller, changes: dict[str, Any], status: int, field: str
 ) -> None:
     before = await caller.kept()
-    said = await caller.post("/v72/paymentLinks", link_body(**changes))
+    answer = await caller.post("/v72/paymentLinks", link_body(**changes))
 
-    assert (said.status, is_adyens_error(said)) == (status, True)
-    assert f"Field '{field}' is not valid: " in said.json["message"]
+    assert (answer.status, is_adyens_error(answer)) == (status, True)
+    assert f"Field '{field}' is not valid: " in answer.json["message"]
     assert await caller.kept() == before
 
 
@@ -129,7 +129,7 @@ async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) ->
         "expiresAt": "soon",
         "metadata": 7,
     }
-    said = await caller.post("/v72/paymentLinks", wrong)
+    answer = await caller.post("/v72/paymentLinks", wrong)
     named = [
         "reference",
         "amount.currency",
@@ -140,8 +140,8 @@ async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) ->
         "metadata",
     ]
 
-    assert said.status == 422
-    assert [name for name in named if f"Field '{name}' is" not in said.json["message"]] == []
+    assert answer.status == 422
+    assert [name for name in named if f"Field '{name}' is" not in answer.json["message"]] == []
 
 
 async def test_creating_a_link_does_not_call_adyen(caller: Caller) -> None:
@@ -158,11 +158,11 @@ async def test_a_payments_body_creates_no_link_and_its_fields_are_named(
     caller: Caller,
 ) -> None:
     before = await caller.kept()
-    said = await caller.post("/v72/paymentLinks", payment_body())
+    answer = await caller.post("/v72/paymentLinks", payment_body())
 
-    assert said.status == 422
+    assert answer.status == 422
     for name in ("browserInfo", "channel", "paymentMethod"):
-        assert f"Field '{name}' is not valid: " in said.json["message"]
+        assert f"Field '{name}' is not valid: " in answer.json["message"]
     assert await caller.kept() == before
 
 

@@ -46,7 +46,7 @@ async def test_gopay_is_listed_with_the_required_fields_filled_in(
         await caller.post(f"/v{version}/paymentMethods", body) for body in (sparse, complete)
     ]
 
-    assert [said.status for said in answers] == [200, 200]
+    assert [response.status for response in answers] == [200, 200]
     assert answers[0].json == {"paymentMethods": [{"name": "GoPay Wallet", "type": "gopay_wallet"}]}
     assert answers[1].json == answers[0].json
 
@@ -64,9 +64,9 @@ async def test_the_shops_filters_of_methods_are_forwarded(
     caller: Caller, change: dict[str, Any]
 ) -> None:
     asked = {"channel": "Web", "amount": {"value": 25_000}} | change
-    said = await caller.post("/v72/paymentMethods", {k: v for k, v in asked.items() if v})
+    response = await caller.post("/v72/paymentMethods", {k: v for k, v in asked.items() if v})
 
-    assert (said.status, said.json) == (200, {"paymentMethods": []})
+    assert (response.status, response.json) == (200, {"paymentMethods": []})
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ async def test_the_shops_filters_of_methods_are_forwarded(
 async def test_an_invalid_request_for_methods_names_its_field(
     caller: Caller, changes: dict[str, Any], status: int, field: str
 ) -> None:
-    said = await caller.post("/v72/paymentMethods", changes)
+    response = await caller.post("/v72/paymentMethods", changes)
 
-    assert (said.status, is_adyens_error(said)) == (status, True)
-    assert f"Field '{field}' is not valid: " in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (status, True)
+    assert f"Field '{field}' is not valid: " in response.json["message"]
 
 
 @pytest.mark.parametrize("version", [71, 72])
@@ -94,15 +94,15 @@ async def test_the_answer_is_adyens_and_the_payment_is_stored(
 ) -> None:
     reference = new_reference()
     body = payment_body(reference=reference, shopperReference="shopper-1")
-    said = await caller.post(f"/v{version}/payments", body)
+    response = await caller.post(f"/v{version}/payments", body)
     (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
     (theirs,) = await caller.at_the_twin(reference)
 
-    assert said.status == 200
-    assert said.json.keys() == {"resultCode", "action"}
-    assert said.json["resultCode"] == "RedirectShopper"
-    assert said.json["action"]["paymentMethodType"] == "gopay_wallet"
-    assert said.headers["pspReference"] == theirs["offerReference"]
+    assert response.status == 200
+    assert response.json.keys() == {"resultCode", "action"}
+    assert response.json["resultCode"] == "RedirectShopper"
+    assert response.json["action"]["paymentMethodType"] == "gopay_wallet"
+    assert response.headers["pspReference"] == theirs["offerReference"]
     assert payment["reference"] == reference
     assert payment["status"] == "awaiting_shopper"
     assert payment["amount"] == {"currency": "IDR", "value": 25_000}
@@ -116,11 +116,11 @@ async def test_the_answer_is_adyens_and_the_payment_is_stored(
 async def test_a_payment_is_forwarded_unchanged_with_kasirs_id_added(caller: Caller) -> None:
     reference = new_reference()
     body = payment_body(reference=reference, merchantAccount=None, metadata={"basket": "7"})
-    said = await caller.post("/v72/payments", body)
+    response = await caller.post("/v72/payments", body)
     (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
     (theirs,) = await caller.at_the_twin(reference)
 
-    assert said.status == 200
+    assert response.status == 200
     assert theirs["merchantAccount"] == "TwinMerchant"
     assert theirs["amount"] == {"currency": "IDR", "value": 25_000}
     assert theirs["metadata"] == {"basket": "7", "kasirPaymentId": payment["id"]}
@@ -128,10 +128,10 @@ async def test_a_payment_is_forwarded_unchanged_with_kasirs_id_added(caller: Cal
 
 async def test_full_metadata_is_forwarded_unchanged(caller: Caller) -> None:
     reference, full = new_reference(), {str(n): "v" for n in range(20)}
-    said = await caller.post("/v72/payments", payment_body(reference=reference, metadata=full))
+    response = await caller.post("/v72/payments", payment_body(reference=reference, metadata=full))
     (theirs,) = await caller.at_the_twin(reference)
 
-    assert said.status == 200
+    assert response.status == 200
     assert theirs["metadata"] == full
 
 
@@ -159,14 +159,14 @@ async def test_the_same_key_returns_the_first_answer(caller: Caller) -> None:
     assert (again.status, again.body) == (first.status, first.body)
     assert (otherwise_spaced.status, otherwise_spaced.body) == (first.status, first.body)
     assert again.headers["pspReference"] == first.headers["pspReference"]
-    assert [said.headers["idempotency-key"] for said in (first, again)] == [reference] * 2
+    assert [response.headers["idempotency-key"] for response in (first, again)] == [reference] * 2
     assert len(await caller.at_the_twin(reference)) == 1
 
 
 async def test_without_a_key_no_key_is_returned(caller: Caller) -> None:
-    said = await caller.post("/v72/payments", payment_body(reference=new_reference()))
+    response = await caller.post("/v72/payments", payment_body(reference=new_reference()))
 
-    assert "idempotency-key" not in said.headers
+    assert "idempotency-key" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -202,15 +202,15 @@ async def test_fifty_at_once_with_one_key_are_one_payment(caller: Caller) -> Non
     answers = await asyncio.gather(
         *(caller.post("/v72/payments", body, key=reference) for _ in range(50))
     )
-    good = [said for said in answers if said.status == 200]
-    busy = [said for said in answers if said.status == 409]
+    good = [response for response in answers if response.status == 200]
+    busy = [response for response in answers if response.status == 409]
     found = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
 
     assert len(good) + len(busy) == 50
     assert len(good) >= 1
-    assert {said.body for said in good} == {good[0].body}
-    assert {said.json["errorCode"] for said in busy} <= {"704"}
-    assert {said.headers["transient-error"] for said in busy} <= {"true"}
+    assert {response.body for response in good} == {good[0].body}
+    assert {response.json["errorCode"] for response in busy} <= {"704"}
+    assert {response.headers["transient-error"] for response in busy} <= {"true"}
     assert len(found) == 1
     assert len(await caller.at_the_twin(reference)) == 1
 
@@ -221,7 +221,7 @@ async def test_after_concurrent_calls_the_key_returns_the_one_answer(caller: Cal
     rush = await asyncio.gather(
         *(caller.post("/v72/payments", body, key=reference) for _ in range(10))
     )
-    first = next(said for said in rush if said.status == 200)
+    first = next(response for response in rush if response.status == 200)
     later = await caller.post("/v72/payments", body, key=reference)
 
     assert (later.status, later.body) == (200, first.body)
@@ -248,7 +248,7 @@ async def test_repeated_details_return_the_first_answer(
     (theirs,) = await caller.at_the_twin(reference)
 
     assert (first.status, first.json["resultCode"]) == (200, result)
-    assert {(said.status, said.body) for said in again} == {(200, first.body)}
+    assert {(response.status, response.body) for response in again} == {(200, first.body)}
     assert payment["pspReference"] == theirs["pspReference"] == first.json["pspReference"]
     assert payment["captured"] == (25_000 if do == "approve" else 0)
 
@@ -259,9 +259,9 @@ async def test_twenty_concurrent_details_get_one_answer_and_never_704(
     _, brought = await paid(caller, walker)
     answers = await asyncio.gather(*(details(caller, brought) for _ in range(20)))
 
-    assert {said.status for said in answers} == {200}
-    assert {said.json["resultCode"] for said in answers} == {"Authorised"}
-    assert len({said.body for said in answers}) == 1
+    assert {response.status for response in answers} == {200}
+    assert {response.json["resultCode"] for response in answers} == {"Authorised"}
+    assert len({response.body for response in answers}) == 1
 
 
 async def test_an_encoded_result_is_the_same_as_a_decoded_one(
@@ -289,9 +289,9 @@ async def test_details_are_the_same_in_both_versions(caller: Caller, walker: Jou
 async def test_more_fields_in_details_change_nothing(caller: Caller, walker: JourneyClient) -> None:
     _, brought = await paid(caller, walker)
     body = {"details": {"redirectResult": brought, "payload": "x"}, "paymentData": "y"}
-    said = await caller.post("/v72/payments/details", body)
+    response = await caller.post("/v72/payments/details", body)
 
-    assert (said.status, said.json["resultCode"]) == (200, "Authorised")
+    assert (response.status, response.json["resultCode"]) == (200, "Authorised")
 
 
 async def test_an_invalid_result_gets_adyens_own_error_every_time(caller: Caller) -> None:
@@ -317,10 +317,10 @@ async def test_an_invalid_result_gets_adyens_own_error_every_time(caller: Caller
 )
 async def test_details_without_a_result_name_it(caller: Caller, body: dict[str, Any]) -> None:
     before = await caller.kept()
-    said = await caller.post("/v72/payments/details", body)
+    response = await caller.post("/v72/payments/details", body)
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert "Field 'details.redirectResult' is not valid: " in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert "Field 'details.redirectResult' is not valid: " in response.json["message"]
     assert await caller.kept() == before
 
 

@@ -10,7 +10,7 @@ from silent_network import proxy_to
 
 
 @pytest.mark.parametrize(
-    ("statement", "status", "says"),
+    ("statement", "status", "expected"),
     [
         ("SELECT 1", None, "ok"),
         ("SET default_transaction_read_only = on", 503, "the database takes no writes"),
@@ -19,19 +19,22 @@ from silent_network import proxy_to
     ],
 )
 async def test_it_is_ready_while_the_database_takes_writes_and_the_schema_is_current(
-    fresh_database: str, statement: str, status: int | None, says: str
+    fresh_database: str, statement: str, status: int | None, expected: str
 ) -> None:
     async with kasir_on(fresh_database) as kasir:
         await kasir.pool.execute(statement)
-        told = await health.ready.fn(kasir)
+        response = await health.ready.fn(kasir)
 
-    assert (told.status_code, told.content) == (status, {"status": says})
+    assert (response.status_code, response.content) == (status, {"status": expected})
 
 
 async def test_it_answers_while_the_database_does_not_respond(fresh_database: str) -> None:
     async with proxy_to(fresh_database) as way, kasir_on(way.dsn) as kasir:
         way.go_silent()
-        told = await health.ready.fn(kasir)
+        response = await health.ready.fn(kasir)
         way.let_through()
 
-    assert (told.status_code, told.content) == (503, {"status": "the database does not answer"})
+    assert (response.status_code, response.content) == (
+        503,
+        {"status": "the database does not answer"},
+    )

@@ -1,4 +1,4 @@
-"""No rupiah is returned twice: an open change reserves all that it could take."""
+"""No amount is returned twice: an open change reserves the largest amount that it can take."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sale:
         self.reference = f"SUM-{secrets.token_hex(6)}"
         self.psp = ""
 
-    async def begins(self, **more: Any) -> None:
+    async def pay(self, **more: Any) -> None:
         """The shopper pays."""
         body = payment_body(reference=self.reference, **more)
         started = await self.caller.post("/v72/payments", body)
@@ -46,8 +46,8 @@ class Sale:
         amount = {} if value is None else {"amount": {"currency": "IDR", "value": value}}
         return await self.caller.post(f"/v72/payments/{self.psp}/{change}", amount)
 
-    async def hears(self, code: str, name: str, **changes: Any) -> None:
-        """Adyen tells Kasir of a change that the twin does not play."""
+    async def receives(self, code: str, name: str, **changes: Any) -> None:
+        """Kasir receives a notification of a change that the twin does not simulate."""
         fields = {
             "eventCode": code,
             "pspReference": name,
@@ -57,15 +57,15 @@ class Sale:
         key = self.caller.system.environment["ADYEN_HMAC_KEY"]
         item = notification_item(key=key, **(fields | changes))
         box = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
-        said = await self.caller.call("POST", "/webhooks/adyen", json.dumps(box).encode())
-        assert said.status == 202
+        response = await self.caller.call("POST", "/webhooks/adyen", json.dumps(box).encode())
+        assert response.status == 202
 
     async def until(self, good: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
-        """Wait until Kasir shows the payment so."""
+        """Wait until the payment as Kasir shows it meets a condition."""
         return await until(lambda: self.walker.newest(self.reference), good, what)
 
-    async def until_said(self, *says: str) -> dict[str, Any]:
-        """Wait until all of this is among what is known of it."""
+    async def until_recorded(self, *says: str) -> dict[str, Any]:
+        """Wait until the payment has facts of all these kinds."""
 
         def has(payment: dict[str, Any]) -> bool:
             return set(says) <= {fact["says"] for fact in payment["facts"]}
@@ -82,10 +82,10 @@ class Sale:
         await self.walker.faults(*delayed)
 
 
-def message(said: HttpReply) -> str:
+def message(response: HttpReply) -> str:
     """The message of a refused change."""
-    assert (said.status, said.json.get("errorCode")) == (422, "137")
-    return str(said.json["message"])
+    assert (response.status, response.json.get("errorCode")) == (422, "137")
+    return str(response.json["message"])
 
 
 MANUAL = {"additionalData": {"manualCapture": "true"}}
@@ -95,7 +95,7 @@ async def test_a_reversal_requested_before_the_capture_is_notified_reserves_the_
     caller: Caller, walker: JourneyClient, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins(**MANUAL)
+    await sale.pay(**MANUAL)
     await sale.late("CANCEL_OR_REFUND")
     capture, reversal = await sale.asks("captures"), await sale.asks("reversals", None)
     await sale.until(lambda payment: payment["captured"] == WHOLE, "captured")
@@ -110,12 +110,12 @@ async def test_after_a_failed_reversal_the_money_can_be_refunded(
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins()
+    await sale.pay()
     await walker.faults(
         {"fault": "refund_refused", "reference": sale.reference, "reason": "not now", "times": 1}
     )
     await sale.asks("reversals", None)
-    await sale.until_said("refund_rejected")
+    await sale.until_recorded("refund_rejected")
     await walker.faults()
 
     assert (await sale.asks("refunds")).status == 201
@@ -125,15 +125,15 @@ async def test_ten_full_captures_at_once_are_one(
     caller: Caller, walker: JourneyClient, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins(**MANUAL)
+    await sale.pay(**MANUAL)
     answers = await asyncio.gather(*(sale.asks("captures") for _ in range(10)))
     payment = await sale.until(lambda payment: payment["captured"] > 0, "captured")
     (theirs,) = await caller.at_the_twin(sale.reference)
 
-    assert sorted(said.status for said in answers) == [201] + [422] * 9
+    assert sorted(response.status for response in answers) == [201] + [422] * 9
     assert payment["captured"] == WHOLE
     assert [mod["kind"] for mod in theirs["modifications"]] == ["capture"]
-    refused = next(said for said in answers if said.status != 201)
+    refused = next(response for response in answers if response.status != 201)
     assert "at most 0 IDR can still be captured" in message(refused)
     assert "25000 are held by a capture whose end is not known yet" in message(refused)
 
@@ -142,7 +142,7 @@ async def test_partial_captures_add_up_to_at_most_the_whole(
     caller: Caller, walker: JourneyClient, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins(**MANUAL)
+    await sale.pay(**MANUAL)
     first, second = await sale.asks("captures", 15_000), await sale.asks("captures", 10_000)
     await sale.until(lambda payment: payment["captured"] == WHOLE, "captured")
     third = await sale.asks("captures", 1)
@@ -155,13 +155,13 @@ async def test_a_failed_capture_can_be_requested_again(
     caller: Caller, walker: JourneyClient, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins(**MANUAL)
+    await sale.pay(**MANUAL)
     await sale.late("CAPTURE")  # Adyen's notification is delayed; here it is a failure.
     first = await sale.asks("captures")
     assert (await sale.asks("captures")).status == 422
 
-    await sale.hears("CAPTURE", first.json["pspReference"], success="false")
-    await sale.until_said("capture_rejected")
+    await sale.receives("CAPTURE", first.json["pspReference"], success="false")
+    await sale.until_recorded("capture_rejected")
 
     assert (await sale.asks("captures")).status == 201
 
@@ -170,7 +170,7 @@ async def test_a_capture_is_refused_while_a_cancel_is_open(
     caller: Caller, walker: JourneyClient, by_hand: None
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins(**MANUAL)
+    await sale.pay(**MANUAL)
     await sale.late("CANCELLATION")
     cancel = await sale.asks("cancels", None)
     capture = await sale.asks("captures")
@@ -183,15 +183,15 @@ async def test_a_capture_failed_with_a_negative_amount_adds_nothing(
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins()
+    await sale.pay()
     nonsense = {"currency": "IDR", "value": -WHOLE}
-    await sale.hears("CAPTURE_FAILED", secrets.token_hex(8).upper(), amount=nonsense)
+    await sale.receives("CAPTURE_FAILED", secrets.token_hex(8).upper(), amount=nonsense)
     one = {"currency": "IDR", "value": 1}
-    await sale.hears("CHARGEBACK", secrets.token_hex(8).upper(), amount=one)
+    await sale.receives("CHARGEBACK", secrets.token_hex(8).upper(), amount=one)
     payment = await sale.until(lambda payment: payment.get("chargedBack", 0) > 0, "charged back")
-    told = [event["data"] for event in await walker.events(sale.reference)]
+    events = [event["data"] for event in await walker.events(sale.reference)]
 
-    for shown in (payment, *told):
+    for shown in (payment, *events):
         sums = [shown["captured"], shown["refunded"], shown.get("chargedBack", 0)]
         assert all(amount in range(WHOLE + 1) for amount in sums), shown
     assert (await sale.asks("refunds", WHOLE + 1)).status == 422
@@ -201,7 +201,7 @@ async def test_a_refund_whose_answer_was_lost_reserves_its_amount(
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins()
+    await sale.pay()
     await walker.faults(
         {"fault": "lose_reply_before", "call": "refunds", "reference": sale.reference}
     )
@@ -216,29 +216,29 @@ async def test_a_payment_that_is_partly_refunded_cannot_be_cancelled(
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins()
+    await sale.pay()
     await sale.asks("refunds", 10_000)
     by_name = await sale.asks("cancels", None)
     by_reference = await caller.post("/v72/cancels", {"paymentReference": sale.reference})
 
-    for said in (by_name, by_reference):
-        assert (said.status, said.json["errorCode"]) == (422, "167")
-        assert "refund the other 15000 instead" in said.json["message"]
+    for response in (by_name, by_reference):
+        assert (response.status, response.json["errorCode"]) == (422, "167")
+        assert "refund the other 15000 instead" in response.json["message"]
 
 
 async def test_a_refund_is_refused_while_a_cancel_is_open_and_allowed_after_it_failed(
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins()
+    await sale.pay()
     await sale.late("CANCELLATION")
     cancel, refund = await sale.asks("cancels", None), await sale.asks("refunds")
     await walker.faults()
 
     assert "25000 are held by a cancel whose end is not known yet" in message(refund)
 
-    await sale.hears("CANCELLATION", cancel.json["pspReference"], success="false")
-    await sale.until_said("cancel_rejected")
+    await sale.receives("CANCELLATION", cancel.json["pspReference"], success="false")
+    await sale.until_recorded("cancel_rejected")
 
     assert (await sale.asks("refunds")).status == 201
 
@@ -247,9 +247,9 @@ async def test_an_announced_dispute_reserves_its_amount(
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins()
-    await sale.hears("NOTIFICATION_OF_CHARGEBACK", secrets.token_hex(8).upper())
-    payment = await sale.until_said("dispute_announced")
+    await sale.pay()
+    await sale.receives("NOTIFICATION_OF_CHARGEBACK", secrets.token_hex(8).upper())
+    payment = await sale.until_recorded("dispute_announced")
     refund = await sale.asks("refunds")
 
     assert payment.get("chargedBack", 0) == 0
@@ -260,9 +260,9 @@ async def test_a_charged_back_amount_cannot_be_refunded(
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins()
+    await sale.pay()
     dispute = secrets.token_hex(8).upper()
-    await sale.hears("CHARGEBACK", dispute)
+    await sale.receives("CHARGEBACK", dispute)
     await sale.until(lambda payment: payment.get("chargedBack") == WHOLE, "charged back")
     refund = await sale.asks("refunds")
 
@@ -272,8 +272,8 @@ async def test_a_charged_back_amount_cannot_be_refunded(
     (theirs,) = await caller.at_the_twin(sale.reference)
     assert theirs["refunded"] == 0
 
-    await sale.hears("CHARGEBACK_REVERSED", dispute)
-    await sale.until_said("chargeback_reversed")
+    await sale.receives("CHARGEBACK_REVERSED", dispute)
+    await sale.until_recorded("chargeback_reversed")
     assert (await sale.asks("refunds")).status == 201
 
 
@@ -281,10 +281,10 @@ async def test_an_attempt_cannot_be_refunded_from_another_one(
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins()
+    await sale.pay()
     mine = {"metadata.kasirPaymentId": (await walker.newest(sale.reference))["id"]}
     other = secrets.token_hex(8).upper()
-    await sale.hears("AUTHORISATION", other, originalReference=None, additionalData=mine)
+    await sale.receives("AUTHORISATION", other, originalReference=None, additionalData=mine)
     await sale.until(lambda payment: payment["captured"] == 2 * WHOLE, "paid twice")
     first, again = await sale.asks("refunds"), await sale.asks("refunds")
     sale.psp = other
@@ -300,9 +300,9 @@ async def test_the_message_names_the_refundable_amount_and_what_reserves_the_res
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
-    await sale.begins()
+    await sale.pay()
     await sale.late("REFUND")
-    await sale.hears(
+    await sale.receives(
         "CHARGEBACK", secrets.token_hex(8).upper(), amount={"currency": "IDR", "value": 5_000}
     )
     await sale.until(lambda payment: payment.get("chargedBack") == 5_000, "charged back")

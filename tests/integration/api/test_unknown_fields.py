@@ -24,7 +24,7 @@ from opened_kasir import kasir_on
 from raw_http import Caller, is_adyens_error
 
 #: Paths that ignore unknown parameters, each with its reason.
-LET_OFF: Final = {
+EXEMPT: Final = {
     "/pay/": "a shopper's browser: addresses get utm_source, fbclid and the like on their way",
     "/webhooks/": "what is authentic is kept, whatever it holds: docs/adr/0004 and 0012",
     "/health/": "a probe that is answered 422 takes a healthy process out of service",
@@ -33,7 +33,7 @@ LET_OFF: Final = {
     "/api/openapi.json/{path:str}": "Litestar's own: 404 for whatever is not there",
 }
 #: Paths whose body is forwarded to Adyen unchanged.
-PASSED_ON: Final = (
+FORWARDED: Final = (
     *("/paymentMethods", "/payments", "/cancels", "/payments/{psp_reference:str}/{change:str}"),
     *("/pal/servlet/Recurring/v68/listRecurringDetails", "/pal/servlet/Recurring/v68/disable"),
 )
@@ -44,14 +44,14 @@ def routes() -> Iterator[tuple[str, str]]:
     """Every method and path of the app, but the exceptions."""
     settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
     for route in create_app(settings).routes:
-        if not isinstance(route, HTTPRoute) or _is_let_off(route.path):
+        if not isinstance(route, HTTPRoute) or _is_exempt(route.path):
             continue
         for method in sorted(route.methods - {"OPTIONS"}):
             yield method, route.path
 
 
-def _is_let_off(path: str) -> bool:
-    return any(path == name or (name.endswith("/") and path.startswith(name)) for name in LET_OFF)
+def _is_exempt(path: str) -> bool:
+    return any(path == name or (name.endswith("/") and path.startswith(name)) for name in EXEMPT)
 
 
 def called(path: str) -> str:
@@ -62,8 +62,8 @@ def called(path: str) -> str:
 ROUTES: Final = sorted(set(routes()))
 
 
-def _goes_on(path: str) -> bool:
-    return re.sub(r"^/v7[12]", "", path) in PASSED_ON
+def _is_forwarded(path: str) -> bool:
+    return re.sub(r"^/v7[12]", "", path) in FORWARDED
 
 
 def test_every_route_is_listed() -> None:
@@ -75,25 +75,27 @@ def test_every_route_is_listed() -> None:
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_an_unknown_parameter_is_named(caller: Caller, method: str, path: str) -> None:
     before = await caller.kept()
-    said = await caller.call(method, f"{called(path)}?{UNKNOWN}=1")
+    response = await caller.call(method, f"{called(path)}?{UNKNOWN}=1")
 
-    assert (said.status, is_adyens_error(said)) == (422, True), said.body
-    assert UNKNOWN in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (422, True), response.body
+    assert UNKNOWN in response.json["message"]
     assert await caller.kept() == before
 
 
-@pytest.mark.parametrize(("method", "path"), [one for one in ROUTES if not _goes_on(one[1])])
+@pytest.mark.parametrize(("method", "path"), [one for one in ROUTES if not _is_forwarded(one[1])])
 async def test_an_unknown_field_is_named(caller: Caller, method: str, path: str) -> None:
     before = await caller.kept()
-    said = await caller.call(method, called(path), {UNKNOWN: "shopper-1"})
+    response = await caller.call(method, called(path), {UNKNOWN: "shopper-1"})
 
-    assert (said.status, is_adyens_error(said)) == (422, True), said.body
-    assert UNKNOWN in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (422, True), response.body
+    assert UNKNOWN in response.json["message"]
     assert await caller.kept() == before
 
 
 @pytest.fixture
-async def far_shop(fresh_database: str) -> AsyncIterator[tuple[FakeServer, httpx.AsyncClient]]:
+async def fake_adyen_and_client(
+    fresh_database: str,
+) -> AsyncIterator[tuple[FakeServer, httpx.AsyncClient]]:
     """A fake of Adyen that records its requests, and a client of the Kasir in front of it."""
     async with (
         serving() as fake_server,
@@ -116,31 +118,31 @@ PAID: Final = b'{"resultCode":"Authorised","pspReference":"PSP-1"}'
 
 
 async def _received(
-    far_shop: tuple[FakeServer, httpx.AsyncClient], path: str, more: dict[str, Any]
+    fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], path: str, more: dict[str, Any]
 ) -> tuple[httpx.Response, dict[str, Any]]:
     """Call with more fields in the body; returns the answer, and the body that Adyen received."""
-    fake_server, http = far_shop
+    fake_server, http = fake_adyen_and_client
     fake_server.handler = plain(200, PAID)
     if path in ("/cancels", "/payments/PSP-1/refunds"):
         await http.post("/v72/payments", json=payment_body())
     asked = len(fake_server.asked)
     where = path if path.startswith("/pal") else f"/v72{path}"
-    said = await http.post(where, json=WHOLE[path] | more)
+    response = await http.post(where, json=WHOLE[path] | more)
     got = json.loads(fake_server.asked[asked][2]) if len(fake_server.asked) > asked else {}
-    return said, got
+    return response, got
 
 
 @pytest.mark.parametrize("path", [path for path in WHOLE if path != "/payments/details"])
 async def test_a_forwarded_body_is_forwarded_whole(
-    far_shop: tuple[FakeServer, httpx.AsyncClient], path: str
+    fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], path: str
 ) -> None:
-    _, got = await _received(far_shop, path, {UNKNOWN: {"deep": [1]}})
+    _, got = await _received(fake_adyen_and_client, path, {UNKNOWN: {"deep": [1]}})
 
     assert got[UNKNOWN] == {"deep": [1]}
 
 
 async def test_details_forward_every_field_of_adyens_schema(
-    far_shop: tuple[FakeServer, httpx.AsyncClient],
+    fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient],
 ) -> None:
     more: dict[str, Any] = {
         "details": {"redirectResult": "X6XtfGC3%21Y1", "payload": "P", "threeds2.fingerprint": "F"},
@@ -148,11 +150,11 @@ async def test_details_forward_every_field_of_adyens_schema(
         "authenticationData": {"authenticationOnly": False},
         "threeDSAuthenticationOnly": False,
     }
-    said, got = await _received(far_shop, "/payments/details", more)
+    response, got = await _received(fake_adyen_and_client, "/payments/details", more)
 
     # Only the result is changed: the URL-encoded form is decoded.
     assert got == more | {"details": {**more["details"], "redirectResult": "X6XtfGC3!Y1"}}
-    assert said.status_code == 200
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -167,20 +169,20 @@ async def test_details_forward_every_field_of_adyens_schema(
     ],
 )
 async def test_details_with_a_field_that_adyens_schema_lacks_are_not_sent(
-    far_shop: tuple[FakeServer, httpx.AsyncClient], more: dict[str, Any], field: str
+    fake_adyen_and_client: tuple[FakeServer, httpx.AsyncClient], more: dict[str, Any], field: str
 ) -> None:
-    said, got = await _received(far_shop, "/payments/details", more)
+    response, got = await _received(fake_adyen_and_client, "/payments/details", more)
 
-    assert (said.status_code, got) == (422, {})
-    assert f"Field '{field}' is not valid: " in said.json()["message"]
+    assert (response.status_code, got) == (422, {})
+    assert f"Field '{field}' is not valid: " in response.json()["message"]
 
 
 async def test_a_link_with_a_misspelt_field_is_not_created(caller: Caller) -> None:
     before = await caller.kept()
-    said = await caller.post("/v72/paymentLinks", link_body(shopperRefrence="shopper-1"))
+    response = await caller.post("/v72/paymentLinks", link_body(shopperRefrence="shopper-1"))
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert "Field 'shopperRefrence' is not valid: " in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert "Field 'shopperRefrence' is not valid: " in response.json["message"]
     assert await caller.kept() == before
 
 
@@ -188,20 +190,20 @@ async def test_a_link_accepts_fields_of_adyen_that_have_no_effect_in_kasir(
     caller: Caller,
 ) -> None:
     more = {"themeId": "T", "riskData": {"customFields": {"a": "b"}}, "deliverAt": None}
-    said = await caller.post("/v72/paymentLinks", link_body() | more)
+    response = await caller.post("/v72/paymentLinks", link_body() | more)
 
-    assert said.status == 201
-    assert {name: said.json.get(name) for name in more} == more
+    assert response.status == 201
+    assert {name: response.json.get(name) for name in more} == more
 
 
 async def test_a_link_is_withdrawn_only_by_its_status(caller: Caller) -> None:
     made = await caller.post("/v72/paymentLinks", link_body())
     path = f"/v72/paymentLinks/{made.json['id']}"
     body = {"status": "expired", "expiresAt": "2027-01-01T00:00:00Z"}
-    said = await caller.call("PATCH", path, body)
+    response = await caller.call("PATCH", path, body)
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert "Field 'expiresAt' is not valid: " in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert "Field 'expiresAt' is not valid: " in response.json["message"]
     assert (await caller.call("GET", path)).json["status"] == "active"
 
 
@@ -211,14 +213,17 @@ async def test_at_most_ten_unknown_names_are_listed(caller: Caller) -> None:
     asked = await caller.call("GET", f"/api/events?{query}")
     posted = await caller.post("/v72/paymentLinks", link_body(**fields))
 
-    assert [said.json["message"].count("Field 'wish") for said in (asked, posted)] == [10, 10]
+    assert [response.json["message"].count("Field 'wish") for response in (asked, posted)] == [
+        10,
+        10,
+    ]
 
 
 async def test_a_parameter_given_twice_is_named(caller: Caller) -> None:
-    said = await caller.call("GET", "/api/payments?reference=A&reference=B")
+    response = await caller.call("GET", "/api/payments?reference=A&reference=B")
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert "Field 'reference' is not valid: " in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert "Field 'reference' is not valid: " in response.json["message"]
 
 
 @pytest.mark.parametrize(
@@ -227,9 +232,9 @@ async def test_a_parameter_given_twice_is_named(caller: Caller) -> None:
 async def test_a_parameter_of_any_name_is_refused_in_adyens_format(
     caller: Caller, query: str
 ) -> None:
-    said = await caller.call("GET", f"/api/events?{query}")
+    response = await caller.call("GET", f"/api/events?{query}")
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
+    assert (response.status, is_adyens_error(response)) == (422, True)
 
 
 @pytest.mark.parametrize("query", ["", "?", "?&&", "?&after=&"])
@@ -244,10 +249,10 @@ async def test_an_empty_body_is_accepted(caller: Caller, body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"[1]", b"{", b"\xff", b"reference=1", b"[" * 100_000])
 async def test_a_body_is_refused_where_none_is_read(caller: Caller, body: bytes) -> None:
-    said = await caller.call("GET", "/api/events", body)
+    response = await caller.call("GET", "/api/events", body)
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert "Field 'body' is not valid: " in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert "Field 'body' is not valid: " in response.json["message"]
 
 
 @pytest.mark.parametrize(
@@ -258,15 +263,15 @@ async def test_a_body_is_refused_where_none_is_read(caller: Caller, body: bytes)
     ],
 )
 async def test_an_invalid_parameter_is_named_with_what_to_do(caller: Caller, query: str) -> None:
-    said = await caller.call("GET", query)
+    response = await caller.call("GET", query)
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert re.search(r"Field '(after|reference)' is not valid: \S+", said.json["message"])
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert re.search(r"Field '(after|reference)' is not valid: \S+", response.json["message"])
 
 
 @pytest.mark.parametrize("name", ["from", "to"])
 async def test_an_invalid_parameter_is_named_as_in_the_url(caller: Caller, name: str) -> None:
-    said = await caller.call("GET", f"/api/subscriptions/metrics?{name}=yesterday")
+    response = await caller.call("GET", f"/api/subscriptions/metrics?{name}=yesterday")
 
-    assert (said.status, is_adyens_error(said)) == (422, True)
-    assert f"Field '{name}' is not valid: " in said.json["message"]
+    assert (response.status, is_adyens_error(response)) == (422, True)
+    assert f"Field '{name}' is not valid: " in response.json["message"]

@@ -40,9 +40,9 @@ async def test_an_unstorable_path_is_answered(
     caller: Caller, method: str, path: str, odd: str
 ) -> None:
     body = {"amount": {"currency": "IDR", "value": 1}} if method == "POST" else None
-    said = await caller.call(method, path.format(odd=odd), body)
+    response = await caller.call(method, path.format(odd=odd), body)
 
-    assert said.status < 500, said.body
+    assert response.status < 500, response.body
 
 
 @pytest.mark.parametrize("letter", ["\0", "\ud83d"])
@@ -75,17 +75,17 @@ async def test_unstorable_text_in_a_body_is_forwarded_or_refused_by_name(
             "returnUrl": "https://shop.example/",
             **body,
         }
-    said = await caller.post(
+    response = await caller.post(
         path, json.dumps(body).replace("HERE", json.dumps(letter)[1:-1]).encode()
     )
 
-    assert said.status < 500, said.body
-    if said.status >= 400:
-        assert is_adyens_error(said)
+    assert response.status < 500, response.body
+    if response.status >= 400:
+        assert is_adyens_error(response)
 
 
 @pytest.mark.parametrize("key", ["\xff", "\xed\xa0\xbd", "a\tb"])
 async def test_an_idempotency_key_of_unusual_bytes_is_answered(caller: Caller, key: str) -> None:
-    said = await caller.post("/v72/payments", payment_body(reference="ODD"), key=key)
+    response = await caller.post("/v72/payments", payment_body(reference="ODD"), key=key)
 
-    assert said.status < 500, said.body
+    assert response.status < 500, response.body

@@ -40,10 +40,10 @@ async def test_a_key_with_whitespace_around_it_is_the_same_key(
 
 async def test_a_key_of_whitespace_alone_is_refused(caller: Caller) -> None:
     before = await caller.kept()
-    said = await caller.post("/v72/payments", payment_body(), key="   ")
+    response = await caller.post("/v72/payments", payment_body(), key="   ")
 
-    assert said.status == 422
-    assert "Idempotency-Key" in said.json["message"]
+    assert response.status == 422
+    assert "Idempotency-Key" in response.json["message"]
     assert await caller.kept() == before
 
 
@@ -57,11 +57,11 @@ async def test_whitespace_within_a_key_is_part_of_it(caller: Caller) -> None:
 
 
 async def test_an_api_key_with_whitespace_around_it_is_accepted(caller: Caller) -> None:
-    said = await caller.call(
+    response = await caller.call(
         "GET", "/api/payments?reference=x", api_key=f" {caller.system.api_key} "
     )
 
-    assert said.status == 200
+    assert response.status == 200
 
 
 @pytest.mark.parametrize("key", ["a\0b", "a\nb", "a\x7fb", "a\ud83db"])

@@ -89,7 +89,7 @@ def test_help_needs_no_settings_and_exits_0() -> None:
 @pytest.mark.parametrize(
     "words", [("migrate",), ("notices", "--json"), ("deliveries", "--json")], ids=" ".join
 )
-async def test_whoever_stops_reading_the_output_is_no_fault_of_the_database(
+async def test_a_closed_output_pipe_is_not_reported_as_a_database_error(
     fresh_database: str, words: tuple[str, ...]
 ) -> None:
     result = unread(words, {**TWIN, "KASIR_DATABASE_URL": fresh_database})
@@ -101,7 +101,7 @@ async def test_whoever_stops_reading_the_output_is_no_fault_of_the_database(
 
 
 def unread(words: tuple[str, ...], given: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command whose output nobody reads any more."""
+    """Run a command whose output pipe is closed."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -146,9 +146,7 @@ def test_the_version_is_printed() -> None:
         (["deliveries", "resend", "\udcff"], "utf-8"),
     ],
 )
-def test_a_command_that_is_called_wrongly_says_so_in_one_line_and_exits_2(
-    here: Here, words: list[str], named: str
-) -> None:
+def test_wrong_usage_is_one_line_and_exits_2(here: Here, words: list[str], named: str) -> None:
     code, out, err = here(words, TWIN)
 
     assert (code, out) == (2, "")
@@ -185,7 +183,7 @@ def test_a_server_whose_database_goes_away_before_it_listens_exits_1(
     assert "Traceback" not in out + err
 
 
-def test_so_it_is_for_a_process_of_its_own() -> None:
+def test_a_process_whose_database_goes_away_exits_1() -> None:
     wrong, missing = kasir("serve", "--port", "many"), kasir("worker")
 
     assert (wrong.returncode, wrong.stdout, is_one_line(wrong.stderr)) == (2, "", True)
@@ -236,7 +234,7 @@ def admitted(url: str, key: str) -> int:
         return status
 
 
-async def test_a_key_that_was_made_is_let_in_and_kept_as_a_hash_only(system: RunningDemo) -> None:
+async def test_a_created_key_is_accepted_and_only_its_hash_is_stored(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
     made = kasir("apikey", "create", name, **dict(system.environment))
     key = made.stdout.strip()
@@ -254,12 +252,12 @@ async def test_a_key_that_was_made_is_let_in_and_kept_as_a_hash_only(system: Run
     assert key not in repr(rows)
 
 
-def test_a_key_that_was_withdrawn_is_gone_and_its_name_free(system: RunningDemo) -> None:
+def test_a_revoked_key_is_refused_and_its_name_can_be_used_again(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
     given = dict(system.environment)
     key = kasir("apikey", "create", name, **given).stdout.strip()
     gone, again = (kasir("apikey", "withdraw", name, **given) for _ in range(2))
-    made_anew = kasir("apikey", "create", name, **given)
+    created_again = kasir("apikey", "create", name, **given)
 
     assert (gone.returncode, gone.stdout, gone.stderr) == (0, f"{name} is withdrawn\n", "")
     assert (again.returncode, again.stdout) == (1, "")
@@ -267,8 +265,8 @@ def test_a_key_that_was_withdrawn_is_gone_and_its_name_free(system: RunningDemo)
     assert name in again.stderr
     with pytest.raises(urllib.error.HTTPError, match="401"):
         admitted(f"{system.kasir_url}/api/payments?reference=nobody", key)
-    assert made_anew.returncode == 0
-    assert made_anew.stdout.strip() != key
+    assert created_again.returncode == 0
+    assert created_again.stdout.strip() != key
 
 
 def test_a_second_key_of_a_name_is_refused_in_one_line(system: RunningDemo) -> None:

@@ -15,12 +15,12 @@ from served import STRANGER, Served, Stranger, served
 HEAD = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
 
 
-def status_of(heard: bytes) -> int:
-    return int(heard.split(b" ", 2)[1])
+def status_of(response: bytes) -> int:
+    return int(response.split(b" ", 2)[1])
 
 
-def error_of(heard: bytes) -> dict[str, object]:
-    fields: dict[str, object] = json.loads(heard.split(b"\r\n\r\n", 1)[1])
+def error_of(response: bytes) -> dict[str, object]:
+    fields: dict[str, object] = json.loads(response.split(b"\r\n\r\n", 1)[1])
     return fields
 
 
@@ -28,16 +28,16 @@ async def test_an_endless_header_is_refused_with_a_reason_and_others_pay(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
-        stranger = await kasir.connect()
-        stranger.send(HEAD + b"X-Long: ")
+        connection = await kasir.connect()
+        connection.send(HEAD + b"X-Long: ")
         for _ in range(100):
-            stranger.send(b"a" * 1000)
+            connection.send(b"a" * 1000)
             await asyncio.sleep(0)
-        heard = await stranger.receive_all()
+        response = await connection.receive_all()
         paid = await kasir.neighbour_pays("NEIGHBOUR")
 
-    assert status_of(heard) == error_of(heard)["status"] == 431
-    assert b"connection: close" in heard.lower()
+    assert status_of(response) == error_of(response)["status"] == 431
+    assert b"connection: close" in response.lower()
     assert paid == "RedirectShopper"
 
 
@@ -45,12 +45,14 @@ async def test_a_head_in_one_packet_that_is_too_long_is_refused(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=1000) as kasir:
-        stranger = await kasir.connect()
+        connection = await kasir.connect()
         body = b"x" * 200
-        stranger.send(HEAD + b"X-Long: " + b"a" * 1100 + b"\r\nContent-Length: 200\r\n\r\n" + body)
-        heard = await stranger.receive_all()
+        connection.send(
+            HEAD + b"X-Long: " + b"a" * 1100 + b"\r\nContent-Length: 200\r\n\r\n" + body
+        )
+        response = await connection.receive_all()
 
-    assert status_of(heard) == 431
+    assert status_of(response) == 431
 
 
 @pytest.mark.parametrize(
@@ -60,30 +62,30 @@ async def test_a_head_in_one_packet_that_is_too_long_is_refused(
 )
 async def test_trailers_are_limited_too(fresh_database: str, after: bytes) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
-        stranger = await kasir.connect()
-        stranger.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + after)
+        connection = await kasir.connect()
+        connection.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + after)
         for _ in range(200):
-            stranger.send(b"a" * 1000)
+            connection.send(b"a" * 1000)
             await asyncio.sleep(0)
-        heard = await stranger.receive_all()
+        response = await connection.receive_all()
 
-    assert status_of(heard) in (401, 431)
+    assert status_of(response) in (401, 431)
 
 
 async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=1000) as kasir:
-        stranger = await kasir.connect()
-        stranger.send(HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
-        stranger.send(b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
-        heard = await stranger.receive_all()
+        connection = await kasir.connect()
+        connection.send(HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
+        connection.send(b"1\r\n \r\n" * 2000 + b"0\r\n\r\n")
+        response = await connection.receive_all()
 
-    assert status_of(heard) == 401  # There was no API key.
+    assert status_of(response) == 401  # There was no API key.
 
 
 @pytest.mark.parametrize(
-    ("said", "statuses"),
+    ("sent", "statuses"),
     [
         (b"", {0}),
         (b"\r\n", {0}),
@@ -96,68 +98,68 @@ async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
     ],
 )
 async def test_a_client_that_sends_half_a_request_or_nothing_is_closed_and_others_pay(
-    fresh_database: str, said: bytes, statuses: set[int]
+    fresh_database: str, sent: bytes, statuses: set[int]
 ) -> None:
     async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
-        strangers = [await kasir.connect() for _ in range(50)]
-        for stranger in strangers:
-            stranger.send(said)
+        connections = [await kasir.connect() for _ in range(50)]
+        for connection in connections:
+            connection.send(sent)
         paid = await kasir.neighbour_pays("NEIGHBOUR")
-        heard = [await stranger.receive_all() for stranger in strangers]
+        responses = [await connection.receive_all() for connection in connections]
 
     assert paid == "RedirectShopper"
-    assert {status_of(one) if one else 0 for one in heard} <= statuses
+    assert {status_of(one) if one else 0 for one in responses} <= statuses
 
 
 async def test_a_request_sent_byte_by_byte_is_closed_at_the_time_limit(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_s=0.3) as kasir:
-        stranger = await kasir.connect()
+        connection = await kasir.connect()
 
-        async def drips() -> None:
-            stranger.send(b"GET /health/live HTTP/1.1\r\nX-Slow: ")
-            while not stranger.writer.is_closing():
-                stranger.send(b"a")
+        async def send_slowly() -> None:
+            connection.send(b"GET /health/live HTTP/1.1\r\nX-Slow: ")
+            while not connection.writer.is_closing():
+                connection.send(b"a")
                 await asyncio.sleep(0.02)
 
-        dripping = asyncio.create_task(drips())
-        heard = await stranger.receive_all()
-        dripping.cancel()
+        sending = asyncio.create_task(send_slowly())
+        response = await connection.receive_all()
+        sending.cancel()
 
-    assert status_of(heard) == 408
+    assert status_of(response) == 408
 
 
 async def test_an_idle_connection_that_sends_empty_lines_is_closed(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_s=0.3) as kasir:
-        stranger = await kasir.connect()
+        connection = await kasir.connect()
 
-        async def drips() -> None:
-            while not stranger.writer.is_closing():
-                stranger.send(b"\r\n")
+        async def send_slowly() -> None:
+            while not connection.writer.is_closing():
+                connection.send(b"\r\n")
                 await asyncio.sleep(0.02)
 
-        dripping = asyncio.create_task(drips())
-        heard = await stranger.receive_all()
-        dripping.cancel()
+        sending = asyncio.create_task(send_slowly())
+        response = await connection.receive_all()
+        sending.cancel()
 
-    assert heard == b""
+    assert response == b""
 
 
 async def test_a_new_connection_replaces_a_silent_one_when_all_are_in_use(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, connections_max=20, request_head_s=600) as kasir:
-        strangers = [await kasir.connect("127.0.0.1") for _ in range(40)]
-        heard = [await stranger.receive_all() for stranger in strangers[:20]]
+        connections = [await kasir.connect("127.0.0.1") for _ in range(40)]
+        responses = [await connection.receive_all() for connection in connections[:20]]
         paid = await kasir.neighbour_pays("NEIGHBOUR")
-        for stranger in strangers:
-            await stranger.leave()
+        for connection in connections:
+            await connection.leave()
 
     # The connections that were silent for longest were closed first.
-    assert heard == [b""] * 20
+    assert responses == [b""] * 20
     assert paid == "RedirectShopper"
 
 
@@ -165,17 +167,17 @@ async def test_an_address_has_no_more_than_its_own_connections(fresh_database: s
     limits = {"connections_per_address_max": 5, "request_head_s": 600}
     async with served(fresh_database, **limits) as kasir:
         neighbour = await kasir.connect("127.0.0.3")
-        strangers = [await kasir.connect(STRANGER) for _ in range(12)]
-        gone = [await stranger.receive_all() for stranger in strangers[:7]]
+        connections = [await kasir.connect(STRANGER) for _ in range(12)]
+        gone = [await connection.receive_all() for connection in connections[:7]]
         neighbour.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        heard = await neighbour.receive_all()
-        strangers[-1].send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        newest = await strangers[-1].receive_all()
-        for stranger in strangers:
-            await stranger.leave()
+        response = await neighbour.receive_all()
+        connections[-1].send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        newest = await connections[-1].receive_all()
+        for connection in connections:
+            await connection.leave()
 
     assert gone == [b""] * 7
-    assert status_of(heard) == status_of(newest) == 200
+    assert status_of(response) == status_of(newest) == 200
 
 
 async def test_a_trusted_proxy_is_not_limited_by_its_address(
@@ -185,9 +187,9 @@ async def test_a_trusted_proxy_is_not_limited_by_its_address(
         each = [await kasir.connect("127.0.0.1") for _ in range(10)]
         for one in each:
             one.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        heard = [await one.receive_all() for one in each]
+        responses = [await one.receive_all() for one in each]
 
-    assert {status_of(one) for one in heard} == {200}
+    assert {status_of(one) for one in responses} == {200}
 
 
 async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
@@ -201,39 +203,39 @@ async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
         by_proxy += [await kasir.connect("::1") for _ in range(5)]
         for one in (early, *by_proxy):
             one.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        heard = [await one.receive_all() for one in (early, *by_proxy)]
+        responses = [await one.receive_all() for one in (early, *by_proxy)]
         for other in others:
             await other.leave()
 
-    assert [status_of(one) for one in heard if one] == [200] * 11
+    assert [status_of(one) for one in responses if one] == [200] * 11
 
 
-async def test_forms_sent_byte_by_byte_delay_nobody(fresh_database: str) -> None:
+async def test_forms_sent_byte_by_byte_do_not_delay_others(fresh_database: str) -> None:
     limits = {"database_connections_max": 2, "request_body_s": 2}
     async with served(fresh_database, **limits) as kasir:
         link = await kasir.link()
         head = f"POST /pay/{link['id']} HTTP/1.1\r\nHost: k\r\nContent-Length: 1000\r\n\r\na"
-        strangers = [await kasir.connect() for _ in range(30)]
-        for stranger in strangers:
-            stranger.send(head.encode())
+        connections = [await kasir.connect() for _ in range(30)]
+        for connection in connections:
+            connection.send(head.encode())
         paid = await kasir.neighbour_pays("NEIGHBOUR")
-        heard = [await stranger.receive_all() for stranger in strangers]
+        responses = [await connection.receive_all() for connection in connections]
 
     assert paid == "RedirectShopper"
-    assert {status_of(one) for one in heard} == {408}
+    assert {status_of(one) for one in responses} == {408}
 
 
-#: Either all connections, or all of one address: a shop's, whose calls wait for Adyen.
-TAKEN = pytest.mark.parametrize(
-    "of_whom", ["connections_max", "connections_per_address_max"], ids=["of-all", "of-an-address"]
+#: The limit of all connections, or of one address: a shop whose calls wait for Adyen.
+LIMITS = pytest.mark.parametrize(
+    "limit", ["connections_max", "connections_per_address_max"], ids=["of-all", "of-an-address"]
 )
 
 
-@TAKEN
+@LIMITS
 async def test_when_all_connections_are_in_use_health_checks_and_notifications_are_answered(
-    fresh_database: str, of_whom: str
+    fresh_database: str, limit: str
 ) -> None:
-    limits = {"connections_spare": 4, of_whom: 2}
+    limits = {"connections_spare": 4, limit: 2}
     async with served(fresh_database, **limits) as kasir:
         followers = await following(kasir, 2)
         asked = [
@@ -241,13 +243,13 @@ async def test_when_all_connections_are_in_use_health_checks_and_notifications_a
             b"POST /webhooks/adyen HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
             HEAD + b"Content-Length: 0\r\n\r\n",
         ]
-        heard = [await answered(kasir, words) for words in asked]
+        responses = [await response_to(kasir, words) for words in asked]
         for follower in followers:
             await follower.leave()
 
-    assert [status_of(one) for one in heard] == [200, 400, 503]
-    assert error_of(heard[2])["errorCode"] == "703"
-    assert b"transient-error: true" in heard[2]
+    assert [status_of(one) for one in responses] == [200, 400, 503]
+    assert error_of(responses[2])["errorCode"] == "703"
+    assert b"transient-error: true" in responses[2]
 
 
 async def following(kasir: Served, count: int) -> list[Stranger]:
@@ -264,35 +266,35 @@ async def following(kasir: Served, count: int) -> list[Stranger]:
     return followers
 
 
-async def answered(kasir: Served, words: bytes) -> bytes:
+async def response_to(kasir: Served, words: bytes) -> bytes:
     one = await kasir.connect()
     one.send(words)
     return await one.receive_all()
 
 
-@TAKEN
+@LIMITS
 async def test_a_connection_beyond_the_spare_ones_is_closed(
-    fresh_database: str, of_whom: str
+    fresh_database: str, limit: str
 ) -> None:
-    limits = {"connections_spare": 0, of_whom: 1}
+    limits = {"connections_spare": 0, limit: 1}
     async with served(fresh_database, **limits) as kasir:
         (follower,) = await following(kasir, 1)
-        heard = await answered(kasir, b"GET /health/live HTTP/1.1\r\nHost: k\r\n\r\n")
+        response = await response_to(kasir, b"GET /health/live HTTP/1.1\r\nHost: k\r\n\r\n")
         await follower.leave()
 
-    assert heard == b""
+    assert response == b""
 
 
 async def test_a_client_that_does_not_read_its_responses_is_closed(fresh_database: str) -> None:
     async with served(fresh_database, response_read_s=1) as kasir:
-        stranger = await kasir.connect()
-        stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        connection = await kasir.connect()
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
         for _ in range(400):
-            stranger.send(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
-        await strangers_are(kasir, 1)
-        await strangers_are(kasir, 0)
+            connection.send(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
+        await until_open_connections(kasir, 1)
+        await until_open_connections(kasir, 0)
         paid = await kasir.neighbour_pays("NEIGHBOUR")
-        await stranger.leave()
+        await connection.leave()
 
     assert paid == "RedirectShopper"
 
@@ -300,40 +302,40 @@ async def test_a_client_that_does_not_read_its_responses_is_closed(fresh_databas
 async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: str) -> None:
     ask = b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n"
     async with served(fresh_database) as kasir:
-        stranger = await kasir.connect()
-        stranger.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        connection = await kasir.connect()
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
 
         async def is_full() -> bool:
-            stranger.send(ask + b"\r\n")
+            connection.send(ask + b"\r\n")
             asked.append(ask)
             each = kasir.server.server_state.connections
             return any(isinstance(one, BoundedHttp) and one.flow.write_paused for one in each)
 
         asked: list[bytes] = []
         await until(is_full, bool, "more answers than the way there holds")
-        stranger.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        stranger.send(ask + b"Connection: close\r\n\r\n")
-        heard = await stranger.receive_all()
+        connection.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        connection.send(ask + b"Connection: close\r\n\r\n")
+        response = await connection.receive_all()
 
-    assert heard.count(b"HTTP/1.1 ") == len(asked) + 1
+    assert response.count(b"HTTP/1.1 ") == len(asked) + 1
 
 
 async def test_a_refused_client_that_keeps_sending_is_closed(fresh_database: str) -> None:
     limits = {"request_head_bytes_max": 1000, "drained_bytes_max": 100_000, "linger_s": 600}
     async with served(fresh_database, **limits) as kasir:
-        stranger = await kasir.connect()
-        stranger.send(HEAD + b"X-Long: ")
+        connection = await kasir.connect()
+        connection.send(HEAD + b"X-Long: ")
         for _ in range(200):
-            stranger.send(b"a" * 10_000)
+            connection.send(b"a" * 10_000)
             await asyncio.sleep(0)
-        await strangers_are(kasir, 0)
-        await stranger.leave()
+        await until_open_connections(kasir, 0)
+        await connection.leave()
         paid = await kasir.neighbour_pays("NEIGHBOUR")
 
     assert paid == "RedirectShopper"
 
 
-async def strangers_are(kasir: Served, count: int) -> None:
+async def until_open_connections(kasir: Served, count: int) -> None:
     async def look() -> int:
         return kasir.strangers
 
@@ -343,25 +345,25 @@ async def strangers_are(kasir: Served, count: int) -> None:
 async def test_an_endless_body_after_its_response_is_closed(fresh_database: str) -> None:
     limits = {"drained_bytes_max": 100_000, "request_body_s": 600}
     async with served(fresh_database, **limits) as kasir:
-        stranger = await kasir.connect()
-        stranger.send(HEAD + b"Content-Length: 99999999\r\n\r\n")
-        answer = await stranger.reader.readuntil(b"\r\n\r\n")
-        stranger.send(b"a" * 1_000_000)
-        await strangers_are(kasir, 0)
-        await stranger.leave()
+        connection = await kasir.connect()
+        connection.send(HEAD + b"Content-Length: 99999999\r\n\r\n")
+        answer = await connection.reader.readuntil(b"\r\n\r\n")
+        connection.send(b"a" * 1_000_000)
+        await until_open_connections(kasir, 0)
+        await connection.leave()
 
     assert status_of(answer) == 401
 
 
-async def test_a_connection_whose_body_came_after_its_response_is_reused(
+async def test_a_connection_is_reused_when_the_body_arrives_after_the_response(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database) as kasir:
-        stranger = await kasir.connect()
-        stranger.send(HEAD + b"Content-Length: 2\r\n\r\n")
-        first = await stranger.reader.readuntil(b'security"}')
-        stranger.send(b"{}GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        second = await stranger.receive_all()
+        connection = await kasir.connect()
+        connection.send(HEAD + b"Content-Length: 2\r\n\r\n")
+        first = await connection.reader.readuntil(b'security"}')
+        connection.send(b"{}GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        second = await connection.receive_all()
 
     assert (status_of(first), status_of(second)) == (401, 200)
 
@@ -370,24 +372,24 @@ async def test_what_is_not_http_is_answered_in_the_format_of_every_error(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database) as kasir:
-        heard = await answered(kasir, b"\x16\x03\x01 hello\r\n\r\n")
+        response = await response_to(kasir, b"\x16\x03\x01 hello\r\n\r\n")
 
-    assert status_of(heard) == error_of(heard)["status"] == 400
+    assert status_of(response) == error_of(response)["status"] == 400
 
 
 async def test_a_request_to_upgrade_the_protocol_is_answered_in_http_1(
     fresh_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with served(fresh_database) as kasir:
-        stranger = await kasir.connect()
-        stranger.send(
+        connection = await kasir.connect()
+        connection.send(
             b"GET /health/live HTTP/1.1\r\nHost: k\r\nUpgrade: websocket\r\n"
             b"Connection: upgrade\r\n\r\n"
         )
-        heard = await stranger.reader.readuntil(b"\r\n\r\n")
-        await stranger.leave()
+        response = await connection.reader.readuntil(b"\r\n\r\n")
+        await connection.leave()
 
-    assert status_of(heard) == 200
+    assert status_of(response) == 200
     assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
@@ -396,6 +398,6 @@ async def test_pipelined_requests_are_both_answered(
 ) -> None:
     async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
         live = b"GET /health/live HTTP/1.1\r\nHost: k\r\n"
-        heard = await answered(kasir, live + b"\r\n" + live + b"Connection: close\r\n\r\n")
+        response = await response_to(kasir, live + b"\r\n" + live + b"Connection: close\r\n\r\n")
 
-    assert heard.count(b"HTTP/1.1 200") == 2
+    assert response.count(b"HTTP/1.1 200") == 2

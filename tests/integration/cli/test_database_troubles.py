@@ -1,4 +1,4 @@
-"""A command whose database takes no writes, dies, or refuses a statement: one line, exit 1."""
+"""A command whose database refuses writes, fails or refuses a statement: one line, exit 1."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMMANDS = [
 ]
 
 
-async def result(dsn: str, *statements: str) -> None:
+async def run_sql(dsn: str, *statements: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         for statement in statements:
@@ -34,59 +34,63 @@ async def result(dsn: str, *statements: str) -> None:
 
 
 def one_line(words: tuple[str, ...], dsn: str) -> str:
-    """What a command says that fails as it should."""
-    said = kasir(*words, **TWIN, KASIR_DATABASE_URL=dsn)
+    """Run a command that fails as expected; returns its one line on stderr."""
+    result = kasir(*words, **TWIN, KASIR_DATABASE_URL=dsn)
 
-    assert (said.returncode, said.stdout) == (1, "")
-    assert is_one_line(said.stderr), said.stderr
-    return said.stderr
+    assert (result.returncode, result.stdout) == (1, "")
+    assert is_one_line(result.stderr), result.stderr
+    return result.stderr
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-async def test_a_command_on_a_read_only_database(
+async def test_a_command_on_a_read_only_database_fails_in_one_line(
     empty_database: str, words: tuple[str, ...]
 ) -> None:
     name = urlsplit(empty_database).path[1:]
-    await result(empty_database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await run_sql(empty_database, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
 
     assert "it takes no writes" in one_line(words, empty_database)
 
 
 @pytest.mark.parametrize("words", COMMANDS[:3], ids=" ".join)
-async def test_a_command_whose_statement_the_database_refuses(
+async def test_a_command_whose_statement_the_database_refuses_fails_in_one_line(
     empty_database: str, words: tuple[str, ...]
 ) -> None:
-    await result(empty_database, "CREATE TABLE migration (unlike int)")
+    await run_sql(empty_database, "CREATE TABLE migration (unlike int)")
 
     assert "PostgreSQL cannot be used: column" in one_line(words, empty_database)
 
 
-async def test_a_command_whose_own_statement_the_database_refuses(fresh_database: str) -> None:
-    await result(fresh_database, "ALTER TABLE api_key RENAME TO another")
+async def test_a_query_of_a_command_that_the_database_refuses_fails_in_one_line(
+    fresh_database: str,
+) -> None:
+    await run_sql(fresh_database, "ALTER TABLE api_key RENAME TO another")
 
     assert "api_key" in one_line(("apikey", "create", "x"), fresh_database)
 
 
-async def test_the_doctor_has_a_row_for_it(fresh_database: str) -> None:
-    await result(fresh_database, "ALTER TABLE notice RENAME TO another")
-    said = kasir("doctor", **TWIN, KASIR_DATABASE_URL=fresh_database)
+async def test_the_doctor_reports_it_in_a_row(fresh_database: str) -> None:
+    await run_sql(fresh_database, "ALTER TABLE notice RENAME TO another")
+    result = kasir("doctor", **TWIN, KASIR_DATABASE_URL=fresh_database)
 
-    assert (said.returncode, said.stderr) == (1, "")
-    assert "FAIL  database: KASIR_DATABASE_URL: PostgreSQL cannot be used: relation" in said.stdout
+    assert (result.returncode, result.stderr) == (1, "")
+    assert (
+        "FAIL  database: KASIR_DATABASE_URL: PostgreSQL cannot be used: relation" in result.stdout
+    )
 
 
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "expected"),
     [
         (PermissionError(13, "Permission denied", "/a/log"), "Permission denied: '/a/log'"),
         (asyncpg.AdminShutdownError("terminating connection\ndue to"), "connection due to"),
     ],
 )
-def test_a_file_is_not_called_a_database(
+def test_an_error_of_a_file_is_not_reported_as_one_of_the_database(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     error: Exception,
-    says: str,
+    expected: str,
 ) -> None:
     def fail(**_: object) -> None:
         raise error
@@ -98,10 +102,10 @@ def test_a_file_is_not_called_a_database(
 
     assert ended.value.code == 1
     assert is_one_line(err)
-    assert says in err
+    assert expected in err
 
 
-def test_a_fault_of_kasirs_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_of_kasir_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: object) -> None:
         raise ZeroDivisionError
 
@@ -111,10 +115,10 @@ def test_a_fault_of_kasirs_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("error", "is_told_whole"), [(None, False), (ZeroDivisionError("a fault"), True)]
+    ("error", "is_whole"), [(None, False), (ZeroDivisionError("a fault"), True)]
 )
-async def test_a_server_whose_database_died_as_it_started_says_why_in_one_line(
-    error: Exception | None, monkeypatch: pytest.MonkeyPatch, *, is_told_whole: bool
+async def test_a_server_whose_database_fails_at_start_reports_why_in_one_line(
+    error: Exception | None, monkeypatch: pytest.MonkeyPatch, *, is_whole: bool
 ) -> None:
     settings = settings_from(TWIN | {"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"})
     app = create_app(settings)
@@ -131,4 +135,4 @@ async def test_a_server_whose_database_died_as_it_started_says_why_in_one_line(
         await in_one_line(app)({"type": "lifespan", "asgi": {}, "state": {}}, messages.get, send)  # type: ignore[arg-type]
 
     assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
-    assert is_one_line(sent[0]["message"]) is not is_told_whole
+    assert is_one_line(sent[0]["message"]) is not is_whole

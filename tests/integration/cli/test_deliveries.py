@@ -12,7 +12,7 @@ from command import TWIN, is_one_line, kasir
 
 @pytest.fixture
 async def given(fresh_database: str) -> dict[str, str]:
-    """Settings, with a database in which events stand in every state."""
+    """Settings, with a database with an event in every state."""
     environ = {**TWIN, "KASIR_DATABASE_URL": fresh_database}
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(
@@ -59,7 +59,7 @@ async def test_each_event_is_listed_in_its_state_and_with_its_tries(given: dict[
     assert table[2] == "2 given_up"
 
 
-async def test_all_that_were_given_up_are_sent_again_unless_some_are_named(
+async def test_resend_without_names_sends_all_events_that_were_given_up(
     given: dict[str, str],
 ) -> None:
     one = kasir("deliveries", "resend", "evt_told", **given)
@@ -73,7 +73,7 @@ async def test_all_that_were_given_up_are_sent_again_unless_some_are_named(
     assert set(names(given, "waiting")) == {"evt_waits", "evt_told", "evt_lost", "evt_lost_too"}
 
 
-async def test_what_was_given_up_long_ago_is_sent_again_only_by_its_name(
+async def test_an_event_given_up_long_ago_is_resent_only_by_its_name(
     given: dict[str, str],
 ) -> None:
     connection = await asyncpg.connect(given["KASIR_DATABASE_URL"])
@@ -94,7 +94,7 @@ async def test_what_was_given_up_long_ago_is_sent_again_only_by_its_name(
     assert named.stdout == "1 to be sent again\n"
 
 
-async def test_what_cannot_be_sent_again_is_named_and_the_others_are(
+async def test_events_that_cannot_be_resent_are_named_and_the_others_are_resent(
     given: dict[str, str],
 ) -> None:
     result = kasir("deliveries", "resend", "evt_lost", "evt_waits", "evt_nobody", **given)

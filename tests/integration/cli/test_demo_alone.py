@@ -46,7 +46,7 @@ class Foreign(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port at which somebody else's twin answers."""
+    """A port at which another twin answers."""
     Foreign.put.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -62,7 +62,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-def test_a_second_demo_in_the_folder_of_one_says_so_in_one_line_and_stops(folder: Path) -> None:
+def test_a_second_demo_in_the_same_folder_stops_with_one_line(folder: Path) -> None:
     with alone(folder):
         result = kasir("demo", "--data", str(folder), "--port", str(free_port()))
 
@@ -72,7 +72,7 @@ def test_a_second_demo_in_the_folder_of_one_says_so_in_one_line_and_stops(folder
     assert list(folder.iterdir()) == []
 
 
-def test_a_demo_whose_port_is_taken_says_so_in_one_line_and_shows_nobody_its_keys(
+def test_a_demo_whose_port_is_taken_stops_with_one_line_and_sends_no_keys(
     folder: Path, taken: int
 ) -> None:
     result = kasir("demo", "--data", str(folder), "--twin-port", str(taken), "--port", "0")
@@ -83,14 +83,14 @@ def test_a_demo_whose_port_is_taken_says_so_in_one_line_and_shows_nobody_its_key
     assert Foreign.put == []
 
 
-def test_the_same_is_said_where_the_demo_is_started_by_a_test(folder: Path, taken: int) -> None:
+def test_a_demo_started_by_a_test_reports_a_taken_port_too(folder: Path, taken: int) -> None:
     with alone(folder), pytest.raises(DemoError, match="a demo runs in"):
         begin(folder, free_port())
     with pytest.raises(DemoError, match="--twin-port"):
         begin(folder, taken)
 
 
-def test_a_twin_that_took_the_port_a_moment_before_ours_does_not_get_our_keys_either(
+def test_a_twin_that_took_the_port_just_before_ours_does_not_get_our_keys_either(
     folder: Path, taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "refuse_taken", lambda *_: None)
@@ -128,7 +128,7 @@ def asked(url: str, body: Any = None) -> Any:
         return json.load(answer)
 
 
-def test_what_the_twin_knows_is_kept_beside_what_kasir_knows(folder: Path) -> None:
+def test_the_twins_data_is_kept_in_the_folder_of_kasirs_data(folder: Path) -> None:
     with on(folder) as first:
         keys = first.environment["ADYEN_HMAC_KEY"]
         asked(f"{first.twin_url}/twin/foreign", foreign_payment())
@@ -145,7 +145,7 @@ def foreign_payment() -> dict[str, Any]:
     return {"reference": "kept-1", "amount": {"currency": "IDR", "value": 25_000}}
 
 
-def test_keys_that_are_kept_are_for_their_owner_alone(folder: Path) -> None:
+def test_only_the_owner_can_read_the_stored_keys(folder: Path) -> None:
     made = keys_of(folder)
     keep_keys(folder, made)
 

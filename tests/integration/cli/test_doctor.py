@@ -1,4 +1,4 @@
-"""`kasir doctor`: each row fails under its planted fault, and says what to do."""
+"""`kasir doctor`: each row fails when its fault is present, and states what to do."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_a_wrong_key_and_no_answer_are_different_findings(environ: dict[st
     assert {LISTED} <= wrong.keys() & silent.keys()
 
 
-async def test_gopay_that_is_not_listed_is_to_be_added(
+async def test_the_operator_is_asked_to_add_gopay_if_it_is_not_listed(
     environ: dict[str, str], walker: JourneyClient
 ) -> None:
     await walker.twin("PUT", "/twin/knobs", {"amountMax": 1_000})
@@ -85,7 +85,7 @@ async def test_gopay_that_is_not_listed_is_to_be_added(
     assert ANSWERS not in red
 
 
-async def test_a_held_notice_a_name_of_two_and_a_lost_call_are_counted(
+async def test_a_held_notice_a_disputed_name_and_a_lost_call_are_counted(
     environ: dict[str, str], fresh_database: str
 ) -> None:
     await findings_of(environ)  # Brings the schema.
@@ -122,7 +122,7 @@ async def test_a_held_notice_a_name_of_two_and_a_lost_call_are_counted(
 
 
 @pytest.mark.parametrize(("days", "is_red"), [(1, False), (3, True)])
-async def test_an_attempt_that_adyen_never_speaks_of_again_is_noticed(
+async def test_an_attempt_without_a_notification_is_reported(
     environ: dict[str, str], days: int, is_red: bool
 ) -> None:
     async with open_parts(settings_from(environ)) as kasir:
@@ -143,7 +143,7 @@ WITH_EVENTS = {
 
 
 @pytest.mark.parametrize(
-    ("event", "answer", "events_settings", "is_well", "says"),
+    ("event", "answer", "events_settings", "is_well", "expected"),
     [
         pytest.param(None, None, {}, True, "none waits", id="nothing ever happened"),
         pytest.param(
@@ -174,13 +174,13 @@ WITH_EVENTS = {
         pytest.param("1 second", "204", {}, False, "1 wait", id="the address was taken away"),
     ],
 )
-async def test_events_that_wait_are_shown_since_when_and_with_the_shops_last_answer(
+async def test_waiting_events_are_shown_with_their_age_and_the_shops_last_answer(
     environ: dict[str, str],
     event: str | None,
     answer: str | None,
     events_settings: dict[str, str],
     is_well: bool,
-    says: str,
+    expected: str,
 ) -> None:
     given = {**environ, **events_settings}
     async with open_parts(settings_from(given)) as kasir:
@@ -206,13 +206,13 @@ async def test_events_that_wait_are_shown_since_when_and_with_the_shops_last_ans
             )
     (found,) = [finding for finding in await findings_of(given) if finding.what == EVENTS]
 
-    assert says in found.says
+    assert expected in found.says
     assert found.is_well is is_well
     assert ("see `Paid, but the order was not delivered`" in found.says) is not is_well
 
 
 @pytest.mark.parametrize(("days", "is_well"), [(1, False), (8, True)])
-async def test_an_event_that_is_not_sent_any_more_is_shown_for_a_week(
+async def test_an_event_that_was_given_up_is_shown_for_a_week(
     environ: dict[str, str], days: int, is_well: bool
 ) -> None:
     given = {**environ, **WITH_EVENTS}

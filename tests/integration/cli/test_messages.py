@@ -77,7 +77,7 @@ def shown(dsn: str) -> str:
 
 
 def started(process: subprocess.Popen[str]) -> str:
-    """The first line on stderr, which is said once it works."""
+    """The first line on stderr, which is printed when the program works."""
     assert process.stderr
     ready, _, _ = select.select([process.stderr], [], [], 30)
     return process.stderr.readline() if ready else ""
@@ -91,7 +91,7 @@ def settings(dsn: str) -> dict[str, str]:
     }
 
 
-async def test_serve_says_where_it_listens_and_what_it_uses(fresh_database: str) -> None:
+async def test_serve_prints_where_it_listens_and_what_it_uses(fresh_database: str) -> None:
     port = free_port()
     with running("serve", "--port", str(port), **settings(fresh_database)) as process:
         line = started(process)
@@ -105,7 +105,9 @@ async def test_serve_says_where_it_listens_and_what_it_uses(fresh_database: str)
     assert line.endswith("events to https://shop.example/events\n")
 
 
-async def test_the_worker_says_what_it_uses_and_that_no_events_go_out(fresh_database: str) -> None:
+async def test_the_worker_prints_what_it_uses_and_that_it_sends_no_events(
+    fresh_database: str,
+) -> None:
     with running("worker", **TWIN, KASIR_DATABASE_URL=fresh_database) as process:
         line = started(process)
         process.send_signal(signal.SIGTERM)
@@ -145,7 +147,7 @@ async def test_a_host_that_is_not_there_is_one_line_that_names_the_option(
     assert "--host 203.0.113.7 --port 8000: cannot listen there" in result.stderr
 
 
-async def test_a_replay_says_why_a_notice_is_not_read_again(system: RunningDemo) -> None:
+async def test_a_replay_reports_why_a_notice_is_not_read_again(system: RunningDemo) -> None:
     connection = await asyncpg.connect(system.environment["KASIR_DATABASE_URL"])
     try:
         ids = {
@@ -161,12 +163,12 @@ async def test_a_replay_says_why_a_notice_is_not_read_again(system: RunningDemo)
         await connection.close()
     both = [str(ids["read"]), str(ids["ignored"])]
     result = kasir("notices", "replay", *both, **dict(system.environment))
-    nobody = kasir("notices", "replay", both[1], "987654321", **dict(system.environment))
+    without_match = kasir("notices", "replay", both[1], "987654321", **dict(system.environment))
 
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"1 to be read again\n{both[0]} was read already, and stays as it is\n"
-    assert (nobody.returncode, nobody.stdout) == (1, "")
-    assert nobody.stderr == (
+    assert (without_match.returncode, without_match.stdout) == (1, "")
+    assert without_match.stderr == (
         "kasir: IDS: there is no notice 987654321; `kasir notices --state` lists them by state\n"
     )
 

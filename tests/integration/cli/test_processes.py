@@ -28,7 +28,7 @@ async def test_the_server_stops_on_a_signal(fresh_database: str, number: signal.
     assert "Traceback" not in out + err
 
 
-async def test_an_idle_connection_is_good_for_another_request_and_does_not_hold_up_a_stop(
+async def test_an_idle_connection_serves_another_request_and_does_not_delay_a_stop(
     fresh_database: str,
 ) -> None:
     port = free_port()
@@ -38,11 +38,11 @@ async def test_an_idle_connection_is_good_for_another_request_and_does_not_hold_
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as shop:
             shop.connect()
             shop.auto_open = False  # It would open another one in silence.
-            said = [asked(shop), asked(shop)]
+            statuses = [asked(shop), asked(shop)]
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=200)
 
-    assert said == [200, 200]
+    assert statuses == [200, 200]
 
 
 def test_an_idle_connection_is_kept_for_longer_than_proxies_keep_it(

@@ -27,7 +27,7 @@ KEY = "a-key-of-the-shop"
 
 
 class Slow:
-    """Adyen, slow: it answers when it is let."""
+    """A slow Adyen, which answers when the test allows it."""
 
     def __init__(self, fake_server: FakeServer) -> None:
         self.fake_server = fake_server
@@ -78,7 +78,7 @@ def settings(database: str, slow: Slow) -> dict[str, str]:
 
 
 async def pay(url: str, **more: Any) -> tuple[int, Any, str]:
-    """Pay under one key: status, body and the header that says whether to ask again."""
+    """Pay with a key: status, body and the header that states whether to retry."""
     heads = {"X-API-Key": KEY, "Idempotency-Key": "order-1"}
     async with (
         aiohttp.ClientSession(headers=heads) as shop,
@@ -89,14 +89,14 @@ async def pay(url: str, **more: Any) -> tuple[int, Any, str]:
         return answer.status, body, answer.headers.get("transient-error", "")
 
 
-async def until_deaf(port: int) -> None:
-    """Wait until nobody listens."""
+async def until_it_does_not_listen(port: int) -> None:
+    """Wait until the port refuses connections."""
 
-    async def is_deaf() -> bool:
+    async def does_not_listen() -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) != 0
 
-    await until(is_deaf, bool, "it takes nothing new")
+    await until(does_not_listen, bool, "it takes nothing new")
 
 
 async def ended(process: subprocess.Popen[str]) -> str:
@@ -121,7 +121,7 @@ async def test_a_payment_in_progress_is_answered_after_a_signal_to_stop(
         paying = asyncio.create_task(pay(f"http://127.0.0.1:{port}"))
         await slow.was_asked()
         process.send_signal(signal.SIGTERM)
-        await until_deaf(port)
+        await until_it_does_not_listen(port)
         slow.may_answer.set()
         status, body, _ = await paying
         output = await ended(process)
@@ -131,7 +131,7 @@ async def test_a_payment_in_progress_is_answered_after_a_signal_to_stop(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_a_payment_that_a_second_signal_ends_is_to_be_repeated_and_goes_on_under_its_key(
+async def test_a_payment_ended_by_a_second_signal_can_be_retried_with_its_key(
     fresh_database: str, slow: Slow, workers: int
 ) -> None:
     port = free_port()
@@ -142,7 +142,7 @@ async def test_a_payment_that_a_second_signal_ends_is_to_be_repeated_and_goes_on
         paying = asyncio.create_task(pay(url))
         await slow.was_asked()
         process.send_signal(signal.SIGTERM)
-        await until_deaf(port)
+        await until_it_does_not_listen(port)
         process.send_signal(signal.SIGTERM)
         first = await paying
         output = await ended(process)
@@ -181,7 +181,7 @@ async def test_a_second_signal_right_after_the_first_ends_requests_as_well(
     assert "cut off by the stop" in output
 
 
-async def test_a_payment_that_is_ended_while_it_waits_for_a_lock_is_answered_with_the_stop(
+async def test_a_payment_that_waits_for_a_lock_is_answered_when_the_server_stops(
     fresh_database: str, slow: Slow
 ) -> None:
     port = free_port()
@@ -204,7 +204,7 @@ async def test_a_payment_that_is_ended_while_it_waits_for_a_lock_is_answered_wit
 
         await until(waits, bool, "the payment waits")
         process.send_signal(signal.SIGTERM)
-        await until_deaf(port)
+        await until_it_does_not_listen(port)
         process.send_signal(signal.SIGTERM)
         status, body, transient = await paying
         output = await ended(process)
@@ -254,7 +254,7 @@ async def test_a_stream_of_events_and_idle_connections_do_not_hold_a_stop(
         idle, held = await asyncio.open_connection("127.0.0.1", port)
         async with a_stream(port) as reader:
             process.send_signal(signal.SIGTERM)
-            await until_deaf(port)
+            await until_it_does_not_listen(port)
             async with asyncio.timeout(10):
                 await reader.read()
                 await idle.read()
@@ -265,7 +265,7 @@ async def test_a_stream_of_events_and_idle_connections_do_not_hold_a_stop(
     assert "cut off" not in output
 
 
-async def test_a_stream_whose_database_goes_away_ends_in_silence(
+async def test_a_stream_whose_database_goes_away_ends_without_an_error(
     fresh_database: str, slow: Slow
 ) -> None:
     port = free_port()
@@ -312,7 +312,7 @@ async def test_a_running_job_is_finished_after_a_signal_to_stop(
     fresh_database: str, slow: Slow
 ) -> None:
     given = settings(fresh_database, slow)
-    await a_question_that_nobody_answered(fresh_database, slow)
+    await a_question_without_an_answer(fresh_database, slow)
     with running("worker", **given) as process:
         await until_it_works(fresh_database, process)
         await slow.was_asked(2)
@@ -334,7 +334,7 @@ async def test_a_job_that_a_second_signal_ends_is_put_back_for_the_next_worker(
     fresh_database: str, slow: Slow
 ) -> None:
     given = settings(fresh_database, slow)
-    await a_question_that_nobody_answered(fresh_database, slow)
+    await a_question_without_an_answer(fresh_database, slow)
     with running("worker", **given) as process:
         await until_it_works(fresh_database, process)
         await slow.was_asked(2)
@@ -365,7 +365,7 @@ async def test_a_job_that_a_second_signal_ends_is_put_back_for_the_next_worker(
     assert "Traceback" not in output
 
 
-async def a_question_that_nobody_answered(database: str, slow: Slow) -> None:
+async def a_question_without_an_answer(database: str, slow: Slow) -> None:
     """A payment that was cut, and is due to be asked for again."""
     port = free_port()
     with running("serve", "--port", str(port), **settings(database, slow)) as process:

@@ -23,7 +23,7 @@ LIVE = IN_LIVE | {"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"}
         ),
     ],
 )
-def test_a_program_with_a_secret_that_is_none_says_so_in_one_line_and_exits_1(
+def test_a_program_with_an_unsafe_secret_prints_one_line_and_exits_1(
     program: str, given: dict[str, str], named: str
 ) -> None:
     result = kasir(program, **given)
@@ -33,10 +33,10 @@ def test_a_program_with_a_secret_that_is_none_says_so_in_one_line_and_exits_1(
     assert result.stderr.startswith(f"kasir: {named}: ")
 
 
-def test_the_help_of_apikey_create_says_that_keys_share_everything() -> None:
+def test_the_help_of_apikey_create_states_that_keys_share_everything() -> None:
     result = kasir("apikey", "create", "--help")
-    said = " ".join(result.stdout.split())
+    text = " ".join(result.stdout.split())
 
     assert result.returncode == 0
-    assert "belong to one shop" in said
-    assert "idempotency keys" in said
+    assert "belong to one shop" in text
+    assert "idempotency keys" in text

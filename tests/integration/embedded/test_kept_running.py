@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL is killed while somebody uses it: it runs again, once, where it was."""
+"""The embedded PostgreSQL is killed while it is used: it is restarted once, at its address."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_server_that_is_killed_runs_again_at_the_same_address_with_every_row(
     with embedded(folder) as dsn, kept_running(folder), capture_logs() as logs:
         ask(dsn, "CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
         killed = kill(folder)
-        until(lambda: said(logs, "the embedded PostgreSQL runs again"))
+        until(lambda: messages_of(logs, "the embedded PostgreSQL runs again"))
         kept = ask(dsn, "SELECT count(*) FROM kept")
         now = postmaster(folder)
 
@@ -75,7 +75,7 @@ def test_a_server_that_is_killed_runs_again_at_the_same_address_with_every_row(
     ]
 
 
-def test_of_many_who_see_it_killed_one_starts_it(folder: Path) -> None:
+def test_one_of_many_processes_restarts_a_killed_server(folder: Path) -> None:
     with embedded(folder) as dsn, kept_running(folder), kept_running(folder), kept_running(folder):
         log = folder / "postgres" / "postgres.log"
         starts = log.read_text().count("starting PostgreSQL")
@@ -86,7 +86,7 @@ def test_of_many_who_see_it_killed_one_starts_it(folder: Path) -> None:
     assert again == starts + 1
 
 
-def test_a_backend_that_outlives_it_is_waited_for(folder: Path) -> None:
+def test_the_restart_waits_for_a_backend_that_is_still_running(folder: Path) -> None:
     """It looks for its postmaster only where it waits, and this one never waits."""
     busy = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
     find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
@@ -103,7 +103,7 @@ def test_a_backend_that_outlives_it_is_waited_for(folder: Path) -> None:
     assert kept == 7
 
 
-def test_one_that_does_not_start_is_tried_again_and_each_try_is_logged(
+def test_a_failed_start_is_retried_and_each_try_is_logged(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "AFTER_TROUBLE_S", 0.05)
@@ -112,14 +112,17 @@ def test_one_that_does_not_start_is_tried_again_and_each_try_is_logged(
         right = version.read_text()
         version.write_text("9\n")
         kill(folder)
-        until(lambda: len(said(logs, "the embedded PostgreSQL does not start again")) > 1)
+        until(lambda: len(messages_of(logs, "the embedded PostgreSQL does not start again")) > 1)
         version.write_text(right)
         until(lambda: answers(dsn))
 
-    assert "made by PostgreSQL 9" in said(logs, "the embedded PostgreSQL does not start again")[0]
+    assert (
+        "made by PostgreSQL 9"
+        in messages_of(logs, "the embedded PostgreSQL does not start again")[0]
+    )
 
 
-def said(logs: Sequence[Mapping[str, Any]], event: str) -> list[str]:
+def messages_of(logs: Sequence[Mapping[str, Any]], event: str) -> list[str]:
     return [str(log.get("error", event)) for log in logs if log["event"] == event]
 
 
@@ -141,7 +144,7 @@ def test_a_temporary_folder_of_the_socket_is_used_again_only_while_it_is_ours(
     assert (first == second) is not is_spoiled
 
 
-def test_a_folder_of_its_socket_that_is_gone_is_made_anew(folder: Path) -> None:
+def test_a_missing_folder_of_its_socket_is_created_again(folder: Path) -> None:
     deep = folder / ("deep" * 30)
     with embedded(deep) as first:
         kill(deep)

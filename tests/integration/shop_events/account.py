@@ -21,16 +21,16 @@ VERSION: Final = 72
 
 @dataclass
 class _Adyen:
-    """Accepts every change and gives it a name; or gives the answers of a list, once each."""
+    """Accepts every change with a new pspReference, or returns the given answers, once each."""
 
     name: str
     answers: list[CallResult | Answer]
 
     async def ask(self, question: Question) -> CallResult:
-        said = self.answers.pop(0) if self.answers else self._taken(question)
-        if isinstance(said, CallResult):
-            return said
-        return meanings.of_reply(question, said, NOW)
+        result = self.answers.pop(0) if self.answers else self._taken(question)
+        if isinstance(result, CallResult):
+            return result
+        return meanings.of_reply(question, result, NOW)
 
     def _taken(self, question: Question) -> Answer:
         psp = question.path.split("/")[2] if question.kind in _OF_A_PAYMENT else ""
@@ -60,12 +60,12 @@ class Sold(Account):
 
     async def paid(self, **changes: Any) -> tuple[Intent, str]:
         """A payment that is paid, and its pspReference."""
-        intent, psp = await self.opens(**changes), self.psp()
-        await self.hears(psp, echo=intent.id)
+        intent, psp = await self.open_payment(**changes), self.psp()
+        await self.receives(psp, echo=intent.id)
         return intent, psp
 
     async def asks(self, kind: Kind, psp: str, *answers: CallResult | Answer) -> str:
-        """The shop asks for a change through Kasir; gives the name that Adyen gave it."""
+        """The shop requests a change through Kasir; returns its pspReference."""
         name = self.psp()
         fields = {"amount": {"currency": "IDR", "value": 25_000}} if kind in _WITH_AMOUNT else {}
         changes = self.changes(name, *answers)
@@ -77,7 +77,7 @@ class Sold(Account):
         return name
 
     async def silent(self, kind: Kind, psp: str) -> Question:
-        """The shop asks for a change, and no answer comes; gives what was asked."""
+        """The shop requests a change and Adyen does not answer; returns the question."""
         asked: list[Question] = []
         provider = _Silent(asked)
         flow = replace(self.kasir.flow, provider=provider)
@@ -87,10 +87,10 @@ class Sold(Account):
         return asked[0]
 
     def changes(self, name: str, *answers: CallResult | Answer) -> ChangeRequests:
-        """What a shop may do, with an Adyen that answers so."""
+        """The requests of a shop, with an Adyen that returns these answers."""
         flow = replace(self.kasir.flow, provider=_Adyen(name, list(answers)))
         return replace(self.kasir.changes, flow=flow)
 
     async def events(self, intent: Intent) -> list[str]:
         """The events since the payment was paid."""
-        return [told for told in await self.told(intent) if told != "payment.authorised"]
+        return [event for event in await self.all_events(intent) if event != "payment.authorised"]

@@ -22,9 +22,9 @@ class BadShop:
     """A shop with one kind of misbehaviour.
 
     Attributes:
-        behave: What it does after a request has come.
-        url: Where it is.
-        received: Every request as it came.
+        behave: What it does after it has received a request.
+        url: Its address.
+        received: Every request as it arrived.
         sent: How many bytes it could send.
         tasks: One task for each connection.
         over: Set when a shop that hangs may close its connections.
@@ -51,7 +51,7 @@ class BadShop:
         await closed(writer)
 
     async def send(self, writer: asyncio.StreamWriter, piece: bytes) -> None:
-        """Send a piece, once the buffer takes it."""
+        """Send a piece when the buffer has space."""
         writer.write(piece)
         await writer.drain()
         self.sent += len(piece)
@@ -65,7 +65,7 @@ async def closed(writer: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def badly(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncIterator[BadShop]:
+async def misbehaving(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncIterator[BadShop]:
     """A shop with this misbehaviour; it ends with the context."""
     shop = BadShop(behave)
     server = await asyncio.start_server(shop.meet, "127.0.0.1", 0, ssl=tls)
@@ -79,7 +79,7 @@ async def badly(behave: Behave, tls: ssl.SSLContext | None = None) -> AsyncItera
         await asyncio.gather(*shop.tasks, return_exceptions=True)
 
 
-def says(text: bytes) -> Behave:
+def sends(text: bytes) -> Behave:
     """Send this and close."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:
@@ -107,7 +107,7 @@ async def hangs(shop: BadShop, _: asyncio.StreamWriter) -> None:
     await shop.over.wait()
 
 
-def goes_on(first: bytes, again: bytes) -> Behave:
+def repeats(first: bytes, again: bytes) -> Behave:
     """Send the first and then the other without end, as long as the client reads."""
 
     async def behave(shop: BadShop, writer: asyncio.StreamWriter) -> None:

@@ -74,12 +74,12 @@ async def test_a_change_through_kasir_has_an_event_for_its_result(
     is_manual = kind is not Kind.REFUNDS
     intent, psp = await sold.paid(captures_itself=not is_manual)
     if kind is Kind.REVERSALS and "refund" in wanted[0]:
-        await sold.hears(sold.psp(), originalReference=psp, **_notification("CAPTURE"))
+        await sold.receives(sold.psp(), originalReference=psp, **_notification("CAPTURE"))
     before = await sold.events(intent)
     name = await sold.asks(kind, psp)
     for notification in notifications:
-        await sold.hears(name, originalReference=psp, **notification)
-        await sold.hears(name, originalReference=psp, **notification)  # Adyen may send it twice.
+        await sold.receives(name, originalReference=psp, **notification)
+        await sold.receives(name, originalReference=psp, **notification)  # Adyen may send it twice.
 
     assert (await sold.events(intent))[len(before) :] == wanted
 
@@ -91,14 +91,14 @@ async def test_a_change_made_elsewhere_has_an_event_for_its_result(
     intent, psp = await sold.paid(captures_itself=kind is Kind.REFUNDS)
     name = sold.psp()
     for notification in notifications:
-        await sold.hears(name, originalReference=psp, **notification)
+        await sold.receives(name, originalReference=psp, **notification)
 
     assert await sold.events(intent) == wanted
 
 
 async def test_a_cancel_by_reference_made_elsewhere_has_an_event(sold: Sold) -> None:
     intent, psp = await sold.paid(captures_itself=False)
-    await sold.hears(sold.psp(), originalReference=psp, **_notification("TECHNICAL_CANCEL"))
+    await sold.receives(sold.psp(), originalReference=psp, **_notification("TECHNICAL_CANCEL"))
 
     assert await sold.events(intent) == ["payment.cancelled"]
 
@@ -107,10 +107,10 @@ async def test_a_cancel_by_reference_made_elsewhere_has_an_event(sold: Sold) -> 
 async def test_a_result_that_comes_before_the_payment_is_known_as_paid_has_an_event_too(
     sold: Sold, kind: Kind, notifications: list[dict[str, Any]], wanted: list[str]
 ) -> None:
-    intent = await sold.opens(captures_itself=kind is Kind.REFUNDS)
+    intent = await sold.open_payment(captures_itself=kind is Kind.REFUNDS)
     psp, name = sold.psp(), sold.psp()
-    await sold.hears(name, originalReference=psp, **notifications[-1])
-    await sold.hears(psp, echo=intent.id)
+    await sold.receives(name, originalReference=psp, **notifications[-1])
+    await sold.receives(psp, echo=intent.id)
     await sold.kasir.reader.read_all()
 
     # For the shop, a payment that is cancelled by then was never paid.
@@ -150,8 +150,8 @@ async def test_a_change_that_adyen_refuses_at_once_has_no_event_but_the_answer(s
     assert await sold.events(intent) == []
 
 
-async def test_a_cancel_of_kasirs_own_that_finds_nothing_has_no_event(sold: Sold) -> None:
-    intent = await sold.opens()
+async def test_a_cancel_by_kasir_that_finds_nothing_has_no_event(sold: Sold) -> None:
+    intent = await sold.open_payment()
     question = a_question(
         key="kasir-close-1",
         kind=Kind.CANCELS_BY_REFERENCE,
@@ -162,8 +162,8 @@ async def test_a_cancel_of_kasirs_own_that_finds_nothing_has_no_event(sold: Sold
     await sold.kasir.payments.open_change(question, lambda _: [], None)
     name = sold.psp()
     await sold.answers(question, Answer(201, f'{{"pspReference":"{name}"}}'.encode()))
-    await sold.hears(name, **_notification("TECHNICAL_CANCEL", success=False))
+    await sold.receives(name, **_notification("TECHNICAL_CANCEL", success=False))
     (fact,) = [one for one in (await sold.payment(intent)).facts if one.says == "cancel_rejected"]
 
     assert fact.modification == name
-    assert await sold.told(intent) == []
+    assert await sold.all_events(intent) == []

@@ -1,4 +1,4 @@
-"""A database that goes away for a moment, or is busy: events are delivered all the same."""
+"""Events are delivered although the database is unavailable for a moment, or busy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def _is_listening(kasir: Parts) -> bool:
     )
 
 
-async def test_a_worker_whose_connections_are_cut_logs_it_starts_over_and_delivers(
+async def test_a_worker_whose_connections_are_closed_logs_it_restarts_and_delivers(
     fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with (
@@ -44,7 +44,7 @@ async def test_a_worker_whose_connections_are_cut_logs_it_starts_over_and_delive
     assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
 
 
-async def test_a_look_that_fails_is_logged_and_looked_again(
+async def test_a_query_for_due_work_that_fails_is_logged_and_repeated(
     fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with (
@@ -62,7 +62,7 @@ async def test_a_look_that_fails_is_logged_and_looked_again(
     assert [headers["webhook-id"] for _, headers, _ in shop.asked] == names
 
 
-async def test_while_somebody_is_writing_for_long_there_are_none_to_fetch_yet(
+async def test_events_are_not_listed_while_an_earlier_transaction_is_open(
     fresh_database: str,
 ) -> None:
     async with kasir_with_shop(fresh_database, "") as kasir:

@@ -1,4 +1,4 @@
-"""A shop that fails, in many ways: each try is counted, logged, and followed by the next.
+"""A shop that fails in many ways: each try is counted, logged and retried.
 
 Every shop here is a real server, and the log is the program's own, as it is printed.
 """
@@ -18,13 +18,13 @@ from aiohttp import web
 from fake_server import FakeServer, plain, serving
 from integration.shop_events.bad_shops import (
     Behave,
-    badly,
     closed,
-    goes_on,
     hangs,
     huge,
+    misbehaving,
+    repeats,
     resets_after,
-    says,
+    sends,
 )
 from integration.shop_events.event_setup import SECRET, write_events
 from kasir.clock import SystemClock
@@ -33,7 +33,7 @@ from kasir.store.outbox import StoredEvent
 from kasir.wiring import Parts
 from opened_kasir import a_database, kasir_on
 
-#: What the buffers between a shop and a client that does not read may hold.
+#: The size of the buffers between a shop and a client that does not read.
 BUFFERS_BYTES = 16 * 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -55,7 +55,7 @@ def sender_to(url: str, timeout_s: float = 15.0) -> EventSender:
 
 
 async def one_try(kasir: Parts, url: str, timeout_s: float = 15.0) -> SendResult:
-    """Try once to deliver an event to a shop; returns what is stored of the try."""
+    """Try once to deliver an event to a shop; returns the stored result."""
     (name,) = await write_events(kasir, "pay_1")
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
     async with sender_to(url, timeout_s) as sender:
@@ -81,7 +81,7 @@ def logged(printed: str) -> list[tuple[str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize("status", [300, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503, 599])
-async def test_a_shop_that_refuses_is_asked_again_soon_and_no_redirect_is_followed(
+async def test_delivery_to_a_shop_that_refuses_is_retried_soon_and_no_redirect_is_followed(
     kasir: Parts, fake_server: FakeServer, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with serving() as elsewhere:
@@ -99,7 +99,7 @@ async def test_a_shop_that_refuses_is_asked_again_soon_and_no_redirect_is_follow
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-async def test_any_2xx_takes_an_event_and_nothing_is_logged(
+async def test_any_2xx_accepts_an_event_and_nothing_is_logged(
     kasir: Parts, fake_server: FakeServer, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake_server.handler = plain(status, b"")
@@ -112,22 +112,22 @@ async def test_any_2xx_takes_an_event_and_nothing_is_logged(
 @pytest.mark.parametrize(
     ("behave", "error"),
     [
-        pytest.param(says(b""), "ServerDisconnectedError", id="hangs up"),
-        pytest.param(says(b"220 mail.example ESMTP\r\n"), "ClientResponseError", id="no HTTP"),
+        pytest.param(sends(b""), "ServerDisconnectedError", id="hangs up"),
+        pytest.param(sends(b"220 mail.example ESMTP\r\n"), "ClientResponseError", id="no HTTP"),
         pytest.param(resets_after(b""), "ClientOSError", id="resets at once"),
         pytest.param(resets_after(OK + b"X: "), "ClientOSError", id="resets in the head"),
         pytest.param(
-            goes_on(OK, b"X: a\r\n" * 999), "ClientResponseError", id="headers without end"
+            repeats(OK, b"X: a\r\n" * 999), "ClientResponseError", id="headers without end"
         ),
         pytest.param(
-            goes_on(OK + b"X: ", b"a" * 999), "ClientResponseError", id="a header without end"
+            repeats(OK + b"X: ", b"a" * 999), "ClientResponseError", id="a header without end"
         ),
     ],
 )
-async def test_a_shop_that_gives_no_whole_answer_is_asked_again_soon(
+async def test_delivery_to_a_shop_that_answers_incompletely_is_retried_soon(
     kasir: Parts, behave: Behave, error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with badly(behave) as shop:
+    async with misbehaving(behave) as shop:
         result = await one_try(kasir, shop.url)
 
     assert result == SendResult(error=error)
@@ -143,14 +143,14 @@ async def test_a_shop_that_gives_no_whole_answer_is_asked_again_soon(
 @pytest.mark.parametrize(
     "behave",
     [
-        pytest.param(hangs, id="never says a word"),
-        pytest.param(goes_on(b"", b"HTTP/1.1 102 Processing\r\n\r\n"), id="is always at it"),
+        pytest.param(hangs, id="never sends anything"),
+        pytest.param(repeats(b"", b"HTTP/1.1 102 Processing\r\n\r\n"), id="is always at it"),
     ],
 )
-async def test_a_shop_that_hangs_is_given_its_time_and_asked_again_soon(
+async def test_delivery_to_a_shop_that_hangs_times_out_and_is_retried_soon(
     kasir: Parts, behave: Behave, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with badly(behave) as shop:
+    async with misbehaving(behave) as shop:
         result = await one_try(kasir, shop.url, timeout_s=0.5)
 
     assert result == SendResult(error="TimeoutError")
@@ -159,12 +159,12 @@ async def test_a_shop_that_hangs_is_given_its_time_and_asked_again_soon(
     assert (words, fields["error"]) == ("the shop did not answer", "TimeoutError")
 
 
-async def test_a_shop_that_refuses_connections_is_asked_again_soon(
+async def test_delivery_to_a_shop_that_refuses_connections_is_retried_soon(
     kasir: Parts, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.socket() as nobody:  # Bound, and not listening: whoever connects is refused.
-        nobody.bind(("127.0.0.1", 0))
-        result = await one_try(kasir, f"http://127.0.0.1:{nobody.getsockname()[1]}/")
+    with socket.socket() as closed_port:  # Bound, and not listening: every connection is refused.
+        closed_port.bind(("127.0.0.1", 0))
+        result = await one_try(kasir, f"http://127.0.0.1:{closed_port.getsockname()[1]}/")
 
     assert result == SendResult(error="ClientConnectorError")
     assert await delivery_state(kasir) == (1, True, False)
@@ -176,15 +176,15 @@ async def test_a_shop_that_refuses_connections_is_asked_again_soon(
     "end",
     [
         pytest.param(resets_after, id="resets in the middle of its body"),
-        pytest.param(says, id="hangs up in the middle of its body"),
+        pytest.param(sends, id="hangs up in the middle of its body"),
     ],
 )
-async def test_the_status_counts_though_the_rest_breaks_off(
+async def test_the_status_counts_although_the_rest_of_the_answer_is_lost(
     kasir: Parts, end: object, status: int
 ) -> None:
     assert callable(end)
     head = f"HTTP/1.1 {status} So\r\nContent-Length: 1000\r\n\r\nabc"
-    async with badly(end(head.encode())) as shop:
+    async with misbehaving(end(head.encode())) as shop:
         result = await one_try(kasir, shop.url)
 
     assert result == SendResult(status=status)
@@ -195,7 +195,7 @@ async def test_the_status_counts_though_the_rest_breaks_off(
 async def test_an_answer_of_100_mb_counts_by_its_status_and_is_not_read(
     kasir: Parts, status: int
 ) -> None:
-    async with badly(huge(status)) as shop:
+    async with misbehaving(huge(status)) as shop:
         result = await one_try(kasir, shop.url)
         await asyncio.wait(shop.tasks)
 
@@ -205,12 +205,12 @@ async def test_an_answer_of_100_mb_counts_by_its_status_and_is_not_read(
 
 
 async def _tls_is_cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read(1)  # It has begun to say hello.
+    await reader.read(1)  # The client has begun the TLS handshake.
     writer.transport.abort()
     await closed(writer)
 
 
-async def test_a_shop_that_closes_tls_before_it_is_agreed_on_is_asked_again_soon(
+async def test_delivery_to_a_shop_that_closes_during_the_tls_handshake_is_retried_soon(
     kasir: Parts, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = await asyncio.start_server(_tls_is_cut, "127.0.0.1", 0)
@@ -228,7 +228,7 @@ async def test_a_shop_with_an_untrusted_certificate_gets_no_event(
 ) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
-    async with badly(says(OK + b"\r\n"), tls) as shop:
+    async with misbehaving(sends(OK + b"\r\n"), tls) as shop:
         result = await one_try(kasir, shop.url)
 
     assert result == SendResult(error="ClientConnectorCertificateError")
@@ -237,7 +237,7 @@ async def test_a_shop_with_an_untrusted_certificate_gets_no_event(
     assert "ClientConnectorCertificateError" in capsys.readouterr().out
 
 
-async def test_a_cookie_of_the_shops_is_not_brought_back(fake_server: FakeServer) -> None:
+async def test_a_cookie_of_the_shop_is_not_sent_back(fake_server: FakeServer) -> None:
     fake_server.handler = plain(204, b"", Set_Cookie="who=me; Path=/")
     async with sender_to(fake_server.url.replace("127.0.0.1", "localhost")) as sender:
         for _ in range(2):
@@ -246,7 +246,7 @@ async def test_a_cookie_of_the_shops_is_not_brought_back(fake_server: FakeServer
     assert ["cookie" in headers for _, headers, _ in fake_server.asked] == [False, False]
 
 
-async def test_an_event_that_no_key_opens_is_tried_again_and_its_job_does_not_fail(
+async def test_an_event_that_no_key_decrypts_is_retried_and_its_job_does_not_fail(
     kasir: Parts, fake_server: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (name,) = await write_events(kasir, "pay_1")
@@ -264,7 +264,7 @@ async def test_an_event_that_no_key_opens_is_tried_again_and_its_job_does_not_fa
     assert fake_server.asked == []
 
 
-async def test_what_another_job_delivered_meanwhile_is_not_sent_again_because_this_one_failed(
+async def test_an_event_that_another_job_delivered_is_not_sent_again_after_a_failed_try(
     kasir: Parts, fake_server: FakeServer
 ) -> None:
     await write_events(kasir, "pay_1")

@@ -1,4 +1,4 @@
-"""A dispute's event has its reason and its deadline, in whatever order notifications come."""
+"""A dispute's event has its reason and deadline, in any order of the notifications."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def _payload(sold: Sold, intent: Intent, kind: str) -> dict[str, Any]:
 async def test_the_event_of_a_dispute_has_its_reason_deadline_and_status(sold: Sold) -> None:
     intent, psp = await sold.paid()
     name = sold.psp()
-    await sold.hears(name, originalReference=psp, **ANNOUNCED)
+    await sold.receives(name, originalReference=psp, **ANNOUNCED)
     (notification,) = (await _payload(sold, intent, "payment.dispute_opened"))["disputes"]
 
     assert await sold.events(intent) == ["payment.dispute_opened"]
@@ -109,7 +109,7 @@ async def test_a_dispute_has_the_same_status_in_whatever_order_its_notifications
         intent, psp = await sold.paid()
         name = sold.psp()
         for notification in order:
-            await sold.hears(name, originalReference=psp, **notification)
+            await sold.receives(name, originalReference=psp, **notification)
         seen = shown(await sold.payment(intent))
         (dispute,) = seen.disputes
 
@@ -125,19 +125,19 @@ async def test_a_dispute_has_the_same_status_in_whatever_order_its_notifications
 async def test_a_dispute_that_comes_before_the_payment_is_known_as_paid(
     sold: Sold,
 ) -> None:
-    intent = await sold.opens()
+    intent = await sold.open_payment()
     psp, name = sold.psp(), sold.psp()
-    await sold.hears(name, originalReference=psp, **TAKEN)
-    await sold.hears(name, originalReference=psp, **ANNOUNCED)
-    early = await sold.told(intent)
-    await sold.hears(psp, echo=intent.id)
+    await sold.receives(name, originalReference=psp, **TAKEN)
+    await sold.receives(name, originalReference=psp, **ANNOUNCED)
+    early = await sold.all_events(intent)
+    await sold.receives(psp, echo=intent.id)
     await sold.kasir.reader.read_all()
     (dispute,) = (await sold.payment(intent)).summary.disputes
 
     assert early == []
     assert await sold.status(intent) is Status.AUTHORISED
     assert dispute.status == "charged_back"
-    assert sorted(await sold.told(intent)) == [
+    assert sorted(await sold.all_events(intent)) == [
         "payment.authorised",
         "payment.charged_back",
         "payment.dispute_opened",
@@ -147,7 +147,7 @@ async def test_a_dispute_that_comes_before_the_payment_is_known_as_paid(
 async def test_a_chargeback_of_zero_has_an_event_too(sold: Sold) -> None:
     intent, psp = await sold.paid()
     nothing = {"currency": "IDR", "value": 0}
-    await sold.hears(sold.psp(), originalReference=psp, **TAKEN, amount=nothing)
+    await sold.receives(sold.psp(), originalReference=psp, **TAKEN, amount=nothing)
 
     assert await sold.events(intent) == ["payment.charged_back"]
 
@@ -156,9 +156,9 @@ async def test_two_disputes_of_one_payment_have_an_event_each(sold: Sold) -> Non
     intent, psp = await sold.paid()
     first, second = sold.psp(), sold.psp()
     half = {"currency": "IDR", "value": 10_000}
-    await sold.hears(first, originalReference=psp, **ANNOUNCED, amount=half)
+    await sold.receives(first, originalReference=psp, **ANNOUNCED, amount=half)
     later = ANNOUNCED | {"eventDate": "2026-11-24T10:00:00+00:00"}
-    await sold.hears(second, originalReference=psp, **later, amount=half)
+    await sold.receives(second, originalReference=psp, **later, amount=half)
     shows = (await sold.payment(intent)).summary.disputes
 
     assert await sold.events(intent) == ["payment.dispute_opened"] * 2
@@ -171,9 +171,9 @@ async def test_a_deadline_that_cannot_be_parsed_is_left_out_of_the_event(
 ) -> None:
     intent, psp = await sold.paid()
     extra = {"defensePeriodEndsAt": deadline}
-    await sold.hears(sold.psp(), originalReference=psp, **ANNOUNCED | {"additionalData": extra})
+    await sold.receives(sold.psp(), originalReference=psp, **ANNOUNCED | {"additionalData": extra})
     (dispute,) = (await sold.payment(intent)).summary.disputes
-    said = [fact.dispute for fact in (await sold.payment(intent)).facts if fact.dispute]
+    recorded = [fact.dispute for fact in (await sold.payment(intent)).facts if fact.dispute]
 
     assert await sold.events(intent) == ["payment.dispute_opened"]
     assert (dispute.deadline, dispute.reason, dispute.provider_status) == (
@@ -181,4 +181,4 @@ async def test_a_deadline_that_cannot_be_parsed_is_left_out_of_the_event(
         "Goods not received",
         "",
     )
-    assert said == [DisputeDetails(reason="Goods not received")]
+    assert recorded == [DisputeDetails(reason="Goods not received")]

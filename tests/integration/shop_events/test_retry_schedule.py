@@ -11,7 +11,7 @@ from aiohttp import web
 
 from fake_server import FakeServer, plain, serving
 from fakes import FrozenClock
-from integration.shop_events.bad_shops import badly, hangs
+from integration.shop_events.bad_shops import hangs, misbehaving
 from integration.shop_events.event_setup import (
     SECRET,
     kasir_with_shop,
@@ -47,7 +47,7 @@ async def states(kasir: Parts) -> dict[str, list[str]]:
     }
 
 
-async def test_each_wait_of_the_schedule_and_what_is_left_at_its_end(
+async def test_retries_follow_the_schedule_and_the_event_is_kept_at_its_end(
     fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = FrozenClock()
@@ -84,7 +84,7 @@ async def test_each_wait_of_the_schedule_and_what_is_left_at_its_end(
         assert await states(kasir) == {"waiting": [], "delivered": [second], "given_up": [first]}
 
 
-async def test_an_event_that_was_given_up_starts_the_schedule_again_when_it_is_resent(
+async def test_an_event_that_was_given_up_restarts_its_schedule_when_it_is_resent(
     fresh_database: str,
 ) -> None:
     clock = FrozenClock()
@@ -140,12 +140,12 @@ async def _refusals(kasir: Parts, count: int) -> bool:
     return bool(found == count)
 
 
-async def test_a_shop_that_hangs_holds_so_many_jobs_and_no_other_work_waits_for_it(
+async def test_a_shop_that_hangs_occupies_a_limited_number_of_jobs_and_delays_no_other_work(
     fresh_database: str,
 ) -> None:
     limits = {"event_deliveries_max": 3, "due_batch_max": 8}
     async with (
-        badly(hangs) as shop,
+        misbehaving(hangs) as shop,
         kasir_with_shop(fresh_database, shop.url, None, **limits) as kasir,
         working(kasir),
     ):
@@ -179,7 +179,7 @@ async def _wait_for_other_jobs(kasir: Parts, count: int) -> None:
     await until(are_done)
 
 
-async def test_without_an_address_what_waited_is_kept_and_no_job_fails(
+async def test_without_an_address_waiting_events_are_kept_and_no_job_fails(
     fresh_database: str,
 ) -> None:
     clock = OffsetClock()

@@ -103,12 +103,12 @@ async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_ro
     kasir: Parts,
 ) -> None:
     account = Account(kasir)
-    ours, psp = await account.opens(), account.psp()
-    await account.hears(psp, echo=ours.id)
+    ours, psp = await account.open_payment(), account.psp()
+    await account.receives(psp, echo=ours.id)
     before = await kasir.payments.payment(ours.id)
     await age_rows(kasir)
     done = await clean(kasir)
-    await account.hears(psp, echo=ours.id)  # Adyen sends the same notification again.
+    await account.receives(psp, echo=ours.id)  # Adyen sends the same once more.
     (shown,) = await kasir.notices.listed(None, 10)
     item = await kasir.pool.fetchval("SELECT item FROM notice")
     replayed = await replay(kasir.pool, [shown.id], _nothing)
@@ -187,8 +187,8 @@ async def test_recent_rows_stay(kasir: Parts) -> None:
 
 async def test_keys_facts_and_payments_are_never_removed(kasir: Parts) -> None:
     account = Account(kasir)
-    ours = await account.opens()
-    await account.hears(account.psp(), echo=ours.id)
+    ours = await account.open_payment()
+    await account.receives(account.psp(), echo=ours.id)
     await kasir.pool.execute("INSERT INTO shop_request VALUES ('key', '', 'question', now())")
     tables = ("payment", "fact", "psp_reference", "question", "shop_request", "notice")
     before = [await kasir.pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables]

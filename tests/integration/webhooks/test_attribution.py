@@ -1,7 +1,7 @@
-"""Which payment a message belongs to: other systems, other payments and races on one account.
+"""Which payment a notification belongs to: other systems, other payments, concurrent requests.
 
 Other systems of the shop use the same references, shoppers bring one payment's result to another's
-return URL, and two messages arrive at once. A pspReference has one owner, or none.
+return URL, and two messages arrive at the same time. A pspReference has one owner, or none.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ PRICE: Final = 25_000
 
 
 class Account:
-    """A merchant account with payments of Kasir's, and what Adyen says on it."""
+    """A merchant account with payments of Kasir's, and Adyen's answers and notifications."""
 
     def __init__(self, kasir: Parts) -> None:
         self.kasir = kasir
         self.reference = f"ORDER-{secrets.token_hex(6)}"
 
     def psp(self) -> str:
-        """A name that Adyen gives."""
+        """A new pspReference."""
         return secrets.token_hex(8).upper()
 
-    async def opens(self, value: int = PRICE, **changes: Any) -> Intent:
-        """A payment is asked for, and its shopper sent to the wallet."""
+    async def open_payment(self, value: int = PRICE, **changes: Any) -> Intent:
+        """Open a payment and redirect its shopper to the wallet."""
         name = f"pay_{self.psp()}"
         intent = an_intent(
             name,
@@ -54,11 +54,11 @@ class Account:
 
     async def answers(self, question: Question, answer: Answer) -> None:
         """Adyen answers a call of Kasir's."""
-        heard = meanings.of_reply(question, answer, NOW)
-        await self.kasir.payments.record(question, heard, None)
+        result = meanings.of_reply(question, answer, NOW)
+        await self.kasir.payments.record(question, result, None)
 
-    async def returns(self, psp: str, **more: str) -> None:
-        """Some shopper comes back, and Adyen says how that attempt went; and hardly more."""
+    async def shopper_returns(self, psp: str, **more: str) -> None:
+        """A shopper returns; Adyen answers with the result and the pspReference, nothing more."""
         key = f"kasir-det-{secrets.token_hex(6)}"
         question = a_question(
             key=key, kind=Kind.DETAILS, payment_id=None, path="/payments/details", body=b"{}"
@@ -67,8 +67,8 @@ class Account:
         body = f'{{"resultCode":"{more.get("result", "Authorised")}","pspReference":"{psp}"}}'
         await self.answers(question, Answer(200, body.encode()))
 
-    async def hears(self, psp: str, *, echo: str = "", **changes: Any) -> None:
-        """Adyen posts a notification, and a worker reads it."""
+    async def receives(self, psp: str, *, echo: str = "", **changes: Any) -> None:
+        """Kasir receives a notification, and a worker reads it."""
         await self.posts(psp, echo=echo, **changes)
         await self.kasir.reader.read_all()
 
@@ -90,24 +90,24 @@ class Account:
         )
 
     async def payment(self, intent: Intent) -> Payment:
-        """A payment as it stands."""
+        """The payment as it is stored."""
         found = await self.kasir.payments.payment(intent.id)
         assert found is not None
         return found
 
     async def status(self, intent: Intent) -> Status:
-        """Where a payment stands."""
+        """The status of a payment."""
         return (await self.payment(intent)).status
 
-    async def told(self, intent: Intent) -> list[str]:
-        """What the shop was told of a payment."""
+    async def all_events(self, intent: Intent) -> list[str]:
+        """The types of all events of a payment."""
         rows = await self.kasir.pool.fetch(
             "SELECT type FROM event WHERE subject = $1 ORDER BY id", intent.id
         )
         return [row["type"] for row in rows]
 
     async def notice(self, psp: str) -> tuple[str, str, str | None]:
-        """What became of the last notification under a name, why, and whose it is."""
+        """State, error and payment of the last notification with this pspReference."""
         row = await self.kasir.pool.fetchrow(
             "SELECT state, error, payment_id FROM notice WHERE $1 = ANY (names) "
             "ORDER BY id DESC LIMIT 1",
@@ -117,7 +117,7 @@ class Account:
         return row["state"], row["error"], row["payment_id"]
 
     async def owners(self, *names: str) -> list[str]:
-        """The payments whose facts bear one of these names."""
+        """The payments with a fact that has one of these references."""
         rows = await self.kasir.pool.fetch(
             "SELECT DISTINCT payment_id FROM fact "
             "WHERE psp_reference = ANY ($1) OR modification = ANY ($1)",
@@ -131,80 +131,84 @@ def account(kasir: Parts) -> Account:
     return Account(kasir)
 
 
-# A shopper's return proves nothing.
+# A shopper's return does not prove which payment was paid.
 
 
-async def test_the_result_of_a_cheap_payment_taken_to_a_dear_ones_address(account: Account) -> None:
-    cheap, dear = await account.opens(1), await account.opens(900_000)
+async def test_a_return_with_the_result_of_a_cheap_payment_does_not_pay_an_expensive_one(
+    account: Account,
+) -> None:
+    cheap, expensive = await account.open_payment(1), await account.open_payment(900_000)
     psp = account.psp()
-    await account.returns(psp)
-    before = await account.status(cheap), await account.status(dear)
-    await account.hears(psp, echo=cheap.id, amount={"currency": "IDR", "value": 1})
+    await account.shopper_returns(psp)
+    before = await account.status(cheap), await account.status(expensive)
+    await account.receives(psp, echo=cheap.id, amount={"currency": "IDR", "value": 1})
 
     assert before == (Status.AWAITING_SHOPPER, Status.AWAITING_SHOPPER)
-    assert (await account.status(cheap), await account.status(dear)) == (
+    assert (await account.status(cheap), await account.status(expensive)) == (
         Status.AUTHORISED,
         Status.AWAITING_SHOPPER,
     )
-    # What the return brought is the cheap one's now, too.
+    # The fact of the return belongs to the cheap payment now, too.
     sources = {fact.source.value for fact in (await account.payment(cheap)).facts}
     assert sources == {"reply", "details", "notification"}
 
 
-async def test_a_return_after_the_notification_is_the_owners(account: Account) -> None:
-    first, second = await account.opens(), await account.opens()
+async def test_a_return_after_the_notification_belongs_to_the_owner(account: Account) -> None:
+    first, second = await account.open_payment(), await account.open_payment()
     psp = account.psp()
-    await account.hears(psp, echo=first.id)
-    await account.returns(psp)
+    await account.receives(psp, echo=first.id)
+    await account.shopper_returns(psp)
 
     assert await account.owners(psp) == [first.id]
     assert await account.status(second) == Status.AWAITING_SHOPPER
 
 
-# Strangers on the account.
+# Other systems on the account.
 
 AMOUNTS: Final = [1, 10_000, 99_000, 0, PRICE]
 
 
 @pytest.mark.parametrize("value", AMOUNTS)
 @pytest.mark.parametrize("method", ["visa", "gopay_wallet"])
-async def test_a_payment_of_another_system_under_the_same_reference(
+async def test_a_payment_of_another_system_under_our_reference_does_not_change_ours(
     account: Account, method: str, value: int
 ) -> None:
-    ours = await account.opens()
-    await account.hears(account.psp(), echo=ours.id)
-    before = await account.payment(ours), await account.told(ours)
+    ours = await account.open_payment()
+    await account.receives(account.psp(), echo=ours.id)
+    before = await account.payment(ours), await account.all_events(ours)
     psp = account.psp()
     amount = {"currency": "IDR", "value": value}
-    await account.hears(psp, paymentMethod=method, amount=amount)
+    await account.receives(psp, paymentMethod=method, amount=amount)
 
-    state, why, whose = await account.notice(psp)
+    state, why, owner = await account.notice(psp)
     may_be_ours = method == "gopay_wallet" and value == PRICE
-    assert (state, whose) == ("held" if may_be_ours else "foreign", None)
+    assert (state, owner) == ("held" if may_be_ours else "foreign", None)
     after = await account.payment(ours)
     assert (after.status, after.summary) == (before[0].status, before[0].summary)
     assert bool(why) is may_be_ours
-    news = ["payment.needs_attention"] if may_be_ours else []
-    assert await account.told(ours) == [*before[1], *news]
+    new_events = ["payment.needs_attention"] if may_be_ours else []
+    assert await account.all_events(ours) == [*before[1], *new_events]
 
 
 @pytest.mark.parametrize("value", [1, 0, 99_000])
-async def test_a_strangers_money_before_ours_is_paid(account: Account, value: int) -> None:
-    ours = await account.opens()
+async def test_a_payment_of_another_system_before_ours_is_paid_changes_nothing(
+    account: Account, value: int
+) -> None:
+    ours = await account.open_payment()
     for method in ("visa", "gopay_wallet", None):
         amount = {"currency": "IDR", "value": value}
-        await account.hears(account.psp(), paymentMethod=method, amount=amount)
+        await account.receives(account.psp(), paymentMethod=method, amount=amount)
 
     assert await account.status(ours) == Status.AWAITING_SHOPPER
-    assert await account.told(ours) == []
+    assert await account.all_events(ours) == []
 
 
 @pytest.mark.parametrize("value", [-PRICE, " 25_000 ", "", None, "25000.0"])
-async def test_money_in_an_amount_that_is_no_whole_number(account: Account, value: object) -> None:
-    ours = await account.opens()
+async def test_an_invalid_amount_is_held(account: Account, value: object) -> None:
+    ours = await account.open_payment()
     psp = account.psp()
     amount = {"currency": "" if value is None else "IDR", "value": value or ""}
-    await account.hears(psp, echo=ours.id, amount=amount)
+    await account.receives(psp, echo=ours.id, amount=amount)
     state, why, _ = await account.notice(psp)
 
     assert (state, bool(why)) == ("held", True)
@@ -228,14 +232,14 @@ CHANGES: Final = [
 
 @pytest.mark.parametrize("original", ["THEIRS", None])
 @pytest.mark.parametrize(("code", "success"), CHANGES)
-async def test_a_strangers_change_under_our_order_number(
+async def test_a_change_of_another_system_under_our_reference_changes_nothing(
     account: Account, code: str, success: str, original: str | None
 ) -> None:
-    ours = await account.opens()
-    await account.hears(account.psp(), echo=ours.id)
+    ours = await account.open_payment()
+    await account.receives(account.psp(), echo=ours.id)
     before = await account.payment(ours)
     psp = account.psp()
-    await account.hears(
+    await account.receives(
         psp,
         eventCode=code,
         success=success,
@@ -248,32 +252,34 @@ async def test_a_strangers_change_under_our_order_number(
     assert (await account.notice(psp))[0] == "foreign"
 
 
-async def test_an_original_reference_on_an_authorisation_is_not_heeded(account: Account) -> None:
-    first, second = await account.opens(), await account.opens()
+async def test_an_original_reference_on_an_authorisation_is_ignored(account: Account) -> None:
+    first, second = await account.open_payment(), await account.open_payment()
     known, psp = account.psp(), account.psp()
-    await account.hears(known, echo=first.id)
-    await account.hears(psp, echo=second.id, originalReference=known)
+    await account.receives(known, echo=first.id)
+    await account.receives(psp, echo=second.id, originalReference=known)
 
     assert await account.owners(psp) == [second.id]
     assert await account.status(second) == Status.AUTHORISED
 
 
-# Another amount than was asked.
+# An amount that differs from the requested one.
 
 
 @pytest.mark.parametrize("value", [1, 0, PRICE - 1, PRICE + 1])
-async def test_our_own_payment_brings_another_amount(account: Account, value: int) -> None:
-    ours = await account.opens()
+async def test_another_amount_leaves_our_payment_pending_and_is_reported_once(
+    account: Account, value: int
+) -> None:
+    ours = await account.open_payment()
     psp = account.psp()
     for _ in range(2):
-        await account.hears(psp, echo=ours.id, amount={"currency": "IDR", "value": value})
+        await account.receives(psp, echo=ours.id, amount={"currency": "IDR", "value": value})
     payment = await account.payment(ours)
-    state, why, whose = await account.notice(psp)
+    state, why, owner = await account.notice(psp)
 
     assert (payment.status, payment.summary.captured.minor_units) == (Status.PENDING, 0)
-    assert (await account.told(ours)).count("payment.amount_mismatch") == 1
-    assert "payment.authorised" not in await account.told(ours)
-    assert (state, whose) == ("held", ours.id)
+    assert (await account.all_events(ours)).count("payment.amount_mismatch") == 1
+    assert "payment.authorised" not in await account.all_events(ours)
+    assert (state, owner) == ("held", ours.id)
     assert str(value) in why
     assert str(PRICE) in why
 
@@ -284,8 +290,8 @@ async def test_our_own_payment_brings_another_amount(account: Account, value: in
 async def test_the_only_open_payment_of_a_reference_gets_a_message_that_fits(
     account: Account,
 ) -> None:
-    ours = await account.opens()
-    await account.hears(account.psp())
+    ours = await account.open_payment()
+    await account.receives(account.psp())
 
     assert await account.status(ours) == Status.AUTHORISED
 
@@ -293,22 +299,22 @@ async def test_the_only_open_payment_of_a_reference_gets_a_message_that_fits(
 async def test_a_message_that_fits_two_open_payments_is_held_and_recorded_at_both(
     account: Account,
 ) -> None:
-    both = [await account.opens() for _ in range(2)]
+    both = [await account.open_payment() for _ in range(2)]
     psp = account.psp()
-    await account.hears(psp)
+    await account.receives(psp)
     state, why, _ = await account.notice(psp)
 
     assert (state, account.reference in why) == ("held", True)
     assert [await account.status(one) for one in both] == [Status.AWAITING_SHOPPER] * 2
-    assert [await account.told(one) for one in both] == [["payment.needs_attention"]] * 2
+    assert [await account.all_events(one) for one in both] == [["payment.needs_attention"]] * 2
 
 
 async def test_a_held_message_is_attributed_once_its_name_is_known(account: Account) -> None:
-    first, second = await account.opens(), await account.opens()
+    first, second = await account.open_payment(), await account.open_payment()
     psp = account.psp()
-    await account.hears(psp)
+    await account.receives(psp)
     refund = {"eventCode": "REFUND", "originalReference": psp, "success": "false"}
-    await account.hears(account.psp(), echo=second.id, **refund)
+    await account.receives(account.psp(), echo=second.id, **refund)
     await account.kasir.reader.read_all()
 
     assert (await account.notice(psp))[0] == "read"
@@ -319,55 +325,57 @@ async def test_a_held_message_is_attributed_once_its_name_is_known(account: Acco
 async def test_a_payment_after_the_end_of_the_attempt_is_held_and_recorded(
     account: Account,
 ) -> None:
-    ours = await account.opens()
-    await account.hears(account.psp(), echo=ours.id, success="false", reason="Refused")
+    ours = await account.open_payment()
+    await account.receives(account.psp(), echo=ours.id, success="false", reason="Refused")
     psp = account.psp()
-    await account.hears(psp)
+    await account.receives(psp)
 
     assert await account.status(ours) == Status.REFUSED
     assert (await account.notice(psp))[0] == "held"
-    assert "payment.needs_attention" in await account.told(ours)
+    assert "payment.needs_attention" in await account.all_events(ours)
 
 
 async def test_a_late_authorisation_with_our_id_counts(account: Account) -> None:
-    ours = await account.opens()
-    await account.hears(account.psp(), echo=ours.id, success="false", reason="Refused")
-    await account.hears(account.psp(), echo=ours.id)
+    ours = await account.open_payment()
+    await account.receives(account.psp(), echo=ours.id, success="false", reason="Refused")
+    await account.receives(account.psp(), echo=ours.id)
 
     assert await account.status(ours) == Status.AUTHORISED
 
 
-async def test_the_id_of_a_payment_of_another_kasir(account: Account) -> None:
-    ours = await account.opens()
+async def test_the_id_of_a_payment_of_another_kasir_is_foreign(account: Account) -> None:
+    ours = await account.open_payment()
     psp = account.psp()
-    await account.hears(psp, echo="pay_ANOTHER")
+    await account.receives(psp, echo="pay_ANOTHER")
 
     assert await account.status(ours) == Status.AWAITING_SHOPPER
     assert (await account.notice(psp))[0] == "foreign"
 
 
-async def test_a_name_of_one_payment_with_the_id_of_another(account: Account) -> None:
-    first, second = await account.opens(), await account.opens()
+async def test_a_psp_reference_of_one_payment_with_the_id_of_another_is_held(
+    account: Account,
+) -> None:
+    first, second = await account.open_payment(), await account.open_payment()
     psp = account.psp()
-    await account.hears(psp, echo=first.id)
-    await account.hears(psp, echo=second.id, eventDate="2026-05-05T06:05:05+02:00")
+    await account.receives(psp, echo=first.id)
+    await account.receives(psp, echo=second.id, eventDate="2026-05-05T06:05:05+02:00")
 
     assert await account.owners(psp) == [first.id]
     assert await account.status(second) == Status.AWAITING_SHOPPER
     assert (await account.notice(psp))[0] == "held"
 
 
-# Two arrivals at once.
+# Two messages at the same time.
 
 Arrival = Callable[[Account, Intent, Intent, str], Awaitable[None]]
 
 
 async def _notified(account: Account, first: Intent, _: Intent, psp: str) -> None:
-    await account.hears(psp, echo=first.id)
+    await account.receives(psp, echo=first.id)
 
 
 async def _notified_as_second(account: Account, _: Intent, second: Intent, psp: str) -> None:
-    await account.hears(
+    await account.receives(
         psp,
         echo=second.id,
         merchantReference=second.reference,
@@ -376,13 +384,13 @@ async def _notified_as_second(account: Account, _: Intent, second: Intent, psp: 
 
 
 async def _notified_by_reference(account: Account, _: Intent, second: Intent, psp: str) -> None:
-    await account.hears(
+    await account.receives(
         psp, merchantReference=second.reference, eventDate="2026-05-05T07:05:05+02:00"
     )
 
 
-async def _returned(account: Account, _: Intent, __: Intent, psp: str) -> None:
-    await account.returns(psp)
+async def _shopper_returned(account: Account, _: Intent, __: Intent, psp: str) -> None:
+    await account.shopper_returns(psp)
 
 
 async def _answered(account: Account, first: Intent, _: Intent, psp: str) -> None:
@@ -392,7 +400,7 @@ async def _answered(account: Account, first: Intent, _: Intent, psp: str) -> Non
 
 async def _changed(account: Account, _: Intent, second: Intent, psp: str) -> None:
     """A change of that attempt, with the other payment's id."""
-    await account.hears(
+    await account.receives(
         account.psp(),
         echo=second.id,
         eventCode="CAPTURE",
@@ -402,15 +410,15 @@ async def _changed(account: Account, _: Intent, second: Intent, psp: str) -> Non
 
 
 PAIRS: Final[dict[str, tuple[Arrival, Arrival]]] = {
-    "a notification and a return": (_notified, _returned),
+    "a notification and a return": (_notified, _shopper_returned),
     "two notifications under two ids": (_notified, _notified_as_second),
     "two notifications, one by its reference alone": (_notified, _notified_by_reference),
     "an answer and another's notification": (_answered, _notified_as_second),
-    "an answer and a return": (_answered, _returned),
+    "an answer and a return": (_answered, _shopper_returned),
     "a change and a notification": (_changed, _notified),
     "a change and an answer": (_changed, _answered),
 }
-#: By hand this was run with 1,000; see the note in the test.
+#: It was run once with 1,000.
 _TRIES: Final = 25
 
 
@@ -422,9 +430,9 @@ async def test_two_arrivals_at_once_never_give_a_name_two_owners(
     names = []
     for number in range(_TRIES):
         account.reference = f"ORDER-{secrets.token_hex(6)}"
-        first = await account.opens()
+        first = await account.open_payment()
         ending = "" if same_reference else "-B"
-        second = await account.opens(reference=account.reference + ending)
+        second = await account.open_payment(reference=account.reference + ending)
         psp = account.psp()
         names.append(psp)
         arrivals = PAIRS[pair] if number % 2 else tuple(reversed(PAIRS[pair]))
@@ -442,9 +450,9 @@ async def test_two_arrivals_at_once_never_give_a_name_two_owners(
 
 async def test_no_fact_names_what_another_payment_owns(account: Account) -> None:
     wrong = await account.kasir.pool.fetch(
-        "SELECT payment_id, said FROM fact, unnest(ARRAY[psp_reference, modification]) AS said "
-        "WHERE said <> '' AND NOT EXISTS (SELECT FROM psp_reference AS owned "
-        "WHERE owned.name = said AND owned.payment_id = fact.payment_id)"
+        "SELECT payment_id, used FROM fact, unnest(ARRAY[psp_reference, modification]) AS used "
+        "WHERE used <> '' AND NOT EXISTS (SELECT FROM psp_reference AS owned "
+        "WHERE owned.name = used AND owned.payment_id = fact.payment_id)"
     )
 
     assert wrong == []

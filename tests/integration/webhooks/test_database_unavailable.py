@@ -1,4 +1,4 @@
-"""While the database is unavailable notifications are refused, and kept when they come again."""
+"""While the database is unavailable, notifications are refused; they are stored when resent."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from opened_kasir import kasir_on
 TOKENS_KEY: Final = "ab" * 32
 
 
-async def _let(database: str, *, in_: bool) -> None:
-    """Let anybody into the database; or nobody, and throw out who is there."""
+async def _allow_connections(database: str, *, in_: bool) -> None:
+    """Allow connections to the database, or refuse them and close those that are open."""
     address = urlsplit(database)
     name = address.path.removeprefix("/")
     connection = await asyncpg.connect(address._replace(path="/postgres").geturl())
@@ -35,7 +35,7 @@ async def _let(database: str, *, in_: bool) -> None:
         await connection.close()
 
 
-async def test_what_could_not_be_kept_is_not_accepted_and_is_kept_when_it_comes_again(
+async def test_a_notification_that_could_not_be_stored_is_refused_and_stored_when_sent_again(
     fresh_database: str,
 ) -> None:
     payment = envelope(notification_item())
@@ -44,23 +44,23 @@ async def test_what_could_not_be_kept_is_not_accepted_and_is_kept_when_it_comes_
     async with in_process_app(fresh_database, ADYEN_TOKEN_HMAC_KEY=TOKENS_KEY) as client:
 
         async def send() -> list[tuple[int, bytes]]:
-            said = [
+            responses = [
                 await client.post("/webhooks/adyen", content=payment),
                 await client.post(
                     "/webhooks/adyen/tokens", content=token, headers={"HmacSignature": seal}
                 ),
             ]
-            return [(one.status_code, one.content) for one in said]
+            return [(one.status_code, one.content) for one in responses]
 
-        await _let(fresh_database, in_=False)
+        await _allow_connections(fresh_database, in_=False)
         with capture_logs() as logs:
-            meanwhile = await send()
-        await _let(fresh_database, in_=True)
+            while_unavailable = await send()
+        await _allow_connections(fresh_database, in_=True)
         again = await send()
     async with kasir_on(fresh_database) as kasir:
         kept = await kasir.notices.listed(None, 10)
 
-    assert meanwhile == [(503, b"not kept; send again")] * 2
+    assert while_unavailable == [(503, b"not kept; send again")] * 2
     assert again == [(202, b"[accepted]")] * 2
     assert len(kept) == 2
     lines = [one for one in logs if one["event"] == "not kept"]

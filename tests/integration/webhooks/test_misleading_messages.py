@@ -1,4 +1,4 @@
-"""Messages made to look like another payment's, or that come in an awkward order."""
+"""Messages that look like those of another payment, or that arrive in an unusual order."""
 
 from __future__ import annotations
 
@@ -25,36 +25,40 @@ def account(kasir: Parts) -> Account:
 WRONG = {"currency": "IDR", "value": 1}
 
 
-async def test_another_amount_then_the_shopper_returns(account: Account) -> None:
-    ours = await account.opens()
-    psp = account.psp()
-    await account.hears(psp, echo=ours.id, amount=WRONG)
-    before = await account.status(ours)
-    await account.returns(psp)
-    payment = await account.payment(ours)
-    told = await account.told(ours)
-    assert (before, payment.status) == (Status.PENDING, Status.PENDING)
-    assert "payment.authorised" not in told
-
-
-async def test_the_shopper_returns_then_another_amount(account: Account) -> None:
-    ours = await account.opens()
-    psp = account.psp()
-    await account.returns(psp)
-    await account.hears(psp, echo=ours.id, amount=WRONG)
-    payment = await account.payment(ours)
-    told = await account.told(ours)
-    assert payment.status is Status.PENDING
-    assert "payment.authorised" not in told
-
-
-async def test_a_failed_cancel_by_reference_of_another_is_not_read_for_ever(
+async def test_a_payment_with_another_amount_stays_pending_after_the_shopper_returns(
     account: Account,
 ) -> None:
-    ours = await account.opens()
+    ours = await account.open_payment()
+    psp = account.psp()
+    await account.receives(psp, echo=ours.id, amount=WRONG)
+    before = await account.status(ours)
+    await account.shopper_returns(psp)
+    payment = await account.payment(ours)
+    events = await account.all_events(ours)
+    assert (before, payment.status) == (Status.PENDING, Status.PENDING)
+    assert "payment.authorised" not in events
+
+
+async def test_a_payment_stays_pending_when_another_amount_follows_the_return(
+    account: Account,
+) -> None:
+    ours = await account.open_payment()
+    psp = account.psp()
+    await account.shopper_returns(psp)
+    await account.receives(psp, echo=ours.id, amount=WRONG)
+    payment = await account.payment(ours)
+    events = await account.all_events(ours)
+    assert payment.status is Status.PENDING
+    assert "payment.authorised" not in events
+
+
+async def test_a_failed_cancel_by_reference_of_another_system_is_not_read_forever(
+    account: Account,
+) -> None:
+    ours = await account.open_payment()
     psp, cancel = account.psp(), account.psp()
-    await account.hears(psp, echo=ours.id)
-    await account.hears(
+    await account.receives(psp, echo=ours.id)
+    await account.receives(
         cancel, eventCode="TECHNICAL_CANCEL", success="false", originalReference=psp
     )
     reads = []
@@ -70,42 +74,48 @@ async def test_a_failed_cancel_by_reference_of_another_is_not_read_for_ever(
     assert reads[6:] == [False] * 6
 
 
-async def test_a_second_open_payment_beyond_the_newest_hundred(account: Account) -> None:
-    await account.opens()
+async def test_a_second_open_payment_older_than_the_newest_hundred_is_considered(
+    account: Account,
+) -> None:
+    await account.open_payment()
     for _ in range(100):
-        closed = await account.opens()
-        await account.hears(account.psp(), echo=closed.id, success="false", reason="Refused")
-    new = await account.opens()
-    psp = account.psp()  # The old one's shopper pays; Adyen echoes nothing.
-    await account.hears(psp)
+        closed = await account.open_payment()
+        await account.receives(account.psp(), echo=closed.id, success="false", reason="Refused")
+    new = await account.open_payment()
+    psp = account.psp()  # The shopper of the old payment pays; Adyen echoes no id.
+    await account.receives(psp)
     assert await account.status(new) is Status.AWAITING_SHOPPER
     assert (await account.notice(psp))[0] == "held"
 
 
 @pytest.mark.parametrize("newer", ["refused", "open"])
-async def test_a_shops_cancel_by_reference_ends_what_adyen_says_it_ended(
+async def test_a_cancel_by_reference_cancels_the_payment_that_adyen_names(
     account: Account, newer: str
 ) -> None:
-    paid = await account.opens()
+    paid = await account.open_payment()
     psp = account.psp()
-    await account.hears(psp, echo=paid.id)
-    other = await account.opens()
+    await account.receives(psp, echo=paid.id)
+    other = await account.open_payment()
     if newer == "refused":
-        await account.hears(account.psp(), echo=other.id, success="false", reason="Refused")
+        await account.receives(account.psp(), echo=other.id, success="false", reason="Refused")
     body = json.dumps({"paymentReference": account.reference}).encode()
     kasir = account.kasir
-    await kasir.changes.cancel_by_reference(body, 72, None)  # Adyen is away: kept.
+    await kasir.changes.cancel_by_reference(
+        body, 72, None
+    )  # Adyen does not answer: the call is kept.
     key = await kasir.pool.fetchval(
         "SELECT key FROM question WHERE kind = 'cancels_by_reference' AND payment_id = ANY ($1)",
         [paid.id, other.id],
     )
     question, _ = await kasir.payments.question(key)
     cancel = account.psp()
-    said = json.dumps(
+    body_of_cancel = json.dumps(
         {"status": "received", "pspReference": cancel, "paymentReference": account.reference}
     ).encode()
-    await account.answers(question, Answer(201, said))
-    await account.hears(cancel, echo=paid.id, eventCode="TECHNICAL_CANCEL", originalReference=psp)
+    await account.answers(question, Answer(201, body_of_cancel))
+    await account.receives(
+        cancel, echo=paid.id, eventCode="TECHNICAL_CANCEL", originalReference=psp
+    )
     assert await account.status(paid) is Status.CANCELLED
 
 
@@ -116,11 +126,13 @@ STRANGERS_ENDS = [
 ]
 
 
-async def test_a_batch_is_read_as_its_notices_would_be_one_by_one(account: Account) -> None:
+async def test_a_batch_is_read_with_the_same_result_as_its_notices_one_by_one(
+    account: Account,
+) -> None:
     found = []
     for together in (False, True):
         account.reference = f"ORDER-{secrets.token_hex(6)}"
-        ours = await account.opens()
+        ours = await account.open_payment()
         psp = account.psp()
         await account.posts(account.psp(), echo=ours.id, eventCode="CANCELLATION")
         if not together:
@@ -131,35 +143,35 @@ async def test_a_batch_is_read_as_its_notices_would_be_one_by_one(account: Accou
     assert found[0] == found[1]
 
 
-async def test_a_strangers_message_is_recorded_at_one_paid_payment_of_the_reference(
+async def test_a_foreign_notification_is_recorded_at_one_paid_payment_of_the_reference(
     account: Account,
 ) -> None:
-    paid = [await account.opens() for _ in range(30)]
+    paid = [await account.open_payment() for _ in range(30)]
     for one in paid:
-        await account.hears(account.psp(), echo=one.id)
-    await account.hears(account.psp())
-    told = [(await account.told(one)).count("payment.needs_attention") for one in paid]
-    assert sum(told) <= 1
+        await account.receives(account.psp(), echo=one.id)
+    await account.receives(account.psp())
+    events = [(await account.all_events(one)).count("payment.needs_attention") for one in paid]
+    assert sum(events) <= 1
 
 
 @pytest.mark.parametrize("details", ["Authorised"])
-async def test_a_return_of_a_paid_payment_of_another_amount_in_the_answer_itself(
+async def test_a_payment_in_another_currency_is_not_authorised_by_a_return(
     account: Account, details: str
 ) -> None:
-    """The answer says Authorised and not how much; then it is told how much, and it is wrong."""
-    ours = await account.opens()
+    """The answer has no amount; then a notification reports the amount, in another currency."""
+    ours = await account.open_payment()
     psp = account.psp()
-    await account.returns(psp, result="Authorised")
-    await account.hears(psp, echo=ours.id, amount={"currency": "USD", "value": PRICE})
+    await account.shopper_returns(psp, result="Authorised")
+    await account.receives(psp, echo=ours.id, amount={"currency": "USD", "value": PRICE})
     assert await account.status(ours) is not Status.AUTHORISED
 
 
-async def test_a_capture_of_a_name_that_only_a_mismatch_owns(account: Account) -> None:
-    ours = await account.opens()
+async def test_a_refund_of_an_attempt_with_another_amount_is_not_counted(account: Account) -> None:
+    ours = await account.open_payment()
     psp = account.psp()
-    await account.hears(psp, echo=ours.id, amount=WRONG)
-    await account.hears(account.psp(), eventCode="CAPTURE", originalReference=psp)
-    await account.hears(account.psp(), eventCode="REFUND", originalReference=psp, amount=WRONG)
+    await account.receives(psp, echo=ours.id, amount=WRONG)
+    await account.receives(account.psp(), eventCode="CAPTURE", originalReference=psp)
+    await account.receives(account.psp(), eventCode="REFUND", originalReference=psp, amount=WRONG)
     payment = await account.payment(ours)
     assert payment.summary.refunded.minor_units == 0
 
@@ -167,8 +179,8 @@ async def test_a_capture_of_a_name_that_only_a_mismatch_owns(account: Account) -
 async def test_an_echoed_id_outside_the_signature_does_not_outweigh_the_signed_reference(
     account: Account,
 ) -> None:
-    """A sealed notification of a card payment of another order, with our id written into it."""
-    ours = await account.opens()
+    """A signed notification of a card payment of another order, with our id added to it."""
+    ours = await account.open_payment()
     psp = account.psp()
     item = notification_item(
         pspReference=psp,
@@ -188,8 +200,10 @@ async def test_an_echoed_id_outside_the_signature_does_not_outweigh_the_signed_r
     assert await account.status(ours) is Status.AWAITING_SHOPPER
 
 
-async def test_another_amount_then_the_answer_to_our_own_call(account: Account) -> None:
-    """A renewal: its notification overtakes the answer, which does not say how much."""
+async def test_a_renewal_with_another_amount_stays_pending_after_the_answer_to_our_call(
+    account: Account,
+) -> None:
+    """The notification of a renewal arrives before the answer, which has no amount."""
     ours = an_intent(
         f"pay_{account.psp()}",
         amount=Money(IDR, PRICE),
@@ -199,19 +213,19 @@ async def test_another_amount_then_the_answer_to_our_own_call(account: Account) 
     question = a_question(ours.id)
     await account.kasir.payments.open(ours, question, None)
     psp = account.psp()
-    await account.hears(psp, echo=ours.id, amount=WRONG)
+    await account.receives(psp, echo=ours.id, amount=WRONG)
     body = f'{{"resultCode":"Authorised","pspReference":"{psp}"}}'
     await account.answers(question, Answer(200, body.encode()))
     assert await account.status(ours) is Status.PENDING
 
 
-async def test_one_cancel_that_ends_two_attempts_of_a_payment_ends_both(account: Account) -> None:
-    ours = await account.opens()
+async def test_one_cancel_cancels_both_attempts_of_a_payment(account: Account) -> None:
+    ours = await account.open_payment()
     first, second, cancel = account.psp(), account.psp(), account.psp()
     for psp in (first, second):
-        await account.hears(psp, echo=ours.id)
+        await account.receives(psp, echo=ours.id)
     for psp in (first, second):
-        await account.hears(
+        await account.receives(
             cancel, echo=ours.id, eventCode="TECHNICAL_CANCEL", originalReference=psp
         )
     payment = await account.payment(ours)

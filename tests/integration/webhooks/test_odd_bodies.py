@@ -28,19 +28,19 @@ HALF: Final = '"\\ud83d"'
 NUL: Final = '"\\u0000"'
 
 
-def sealed(text: bytes, key: str = KEY) -> str:
-    """The seal of bytes, as Adyen makes it."""
+def signature_of(text: bytes, key: str = KEY) -> str:
+    """The signature of a text, as Adyen computes it."""
     return base64.b64encode(hmac.digest(bytes.fromhex(key), text, hashlib.sha256)).decode()
 
 
 def with_field(name: str, text: str) -> bytes:
-    """A sealed notification in which a field that the seal does not cover is this JSON."""
+    """A signed notification in which a field that is not signed is this JSON."""
     item = notification_item(**{name: "HERE"})
     return envelope(item).replace(b'"HERE"', text.encode("utf-8", "surrogateescape"))
 
 
 def signed_in(spelling: bytes) -> bytes:
-    """A notification whose reference is half a pair, sealed over this spelling of it."""
+    """A notification whose reference is half a surrogate pair, signed in this spelling."""
     item = notification_item(merchantReference="HERE", additionalData=None)
     text = b":".join(
         [
@@ -54,12 +54,12 @@ def signed_in(spelling: bytes) -> bytes:
             b"true",
         ]
     )
-    item["additionalData"] = {"hmacSignature": sealed(text)}
+    item["additionalData"] = {"hmacSignature": signature_of(text)}
     return envelope(item).replace(b'"HERE"', HALF.encode())
 
 
 async def read_in(database: str) -> list[KeptNotice]:
-    """What a worker makes of all that was kept, as the operator sees it."""
+    """Read all that is kept, as a worker does; returns the notices that the operator sees."""
     async with kasir_on(database) as kasir:
         await kasir.reader.read_all()
         return await kasir.notices.listed(None, 100)
@@ -79,9 +79,9 @@ ODD: Final = [
     pytest.param(with_field("eventDate", HALF), id="half a pair for a date"),
     pytest.param(with_field("x\\u0000", "1"), id="NUL in a name"),
     pytest.param(b"\xef\xbb\xbf" + with_field("reason", '"x"'), id="a byte order mark"),
-    pytest.param(signed_in(b"?"), id="half a pair sealed as Java would"),
-    pytest.param(signed_in("\ufffd".encode()), id="half a pair sealed as JavaScript would"),
-    pytest.param(signed_in(b"\xed\xa0\xbd"), id="half a pair sealed as it is"),
+    pytest.param(signed_in(b"?"), id="half a pair signed as Java would"),
+    pytest.param(signed_in("\ufffd".encode()), id="half a pair signed as JavaScript would"),
+    pytest.param(signed_in(b"\xed\xa0\xbd"), id="half a pair signed as it is"),
 ]
 
 
@@ -124,13 +124,13 @@ async def test_an_unreadable_body_is_kept_from_senders_with_the_password_only(
         with capture_logs() as logs:
             known = await client.post("/webhooks/adyen", content=body, headers=BASIC)
         again = await client.post("/webhooks/adyen", content=body, headers=BASIC)
-        stranger = await client.post("/webhooks/adyen", content=body)
+        without_password = await client.post("/webhooks/adyen", content=body)
     notices = await read_in(fresh_database)
     async with kasir_on(fresh_database) as kasir:
         (row,) = await kasir.pool.fetch("SELECT item FROM notice")
         kept = Vault(kasir.settings.secrets).open(row["item"])
 
-    assert [known.status_code, again.status_code, stranger.status_code] == [202, 202, 401]
+    assert [known.status_code, again.status_code, without_password.status_code] == [202, 202, 401]
     assert [(one.state, one.event_code) for one in notices] == [("held", "UNREADABLE")]
     assert notices[0].why.startswith(f"{len(body)} bytes came, and ")
     assert kept == body
@@ -142,13 +142,13 @@ async def test_without_a_password_an_unreadable_body_is_refused(
     fresh_database: str, body: bytes
 ) -> None:
     async with in_process_app(fresh_database) as client:
-        said = await client.post("/webhooks/adyen", content=body, headers=BASIC)
+        response = await client.post("/webhooks/adyen", content=body, headers=BASIC)
     notices = await read_in(fresh_database)
 
-    assert (said.status_code, notices) == (400, [])
+    assert (response.status_code, notices) == (400, [])
 
 
-async def test_a_form_of_more_fields_than_any_notification_has_is_nothing_that_can_be_read(
+async def test_a_form_with_more_fields_than_a_notification_has_cannot_be_read(
     fresh_database: str,
 ) -> None:
     body = b"&".join(b"field%d=x" % number for number in range(1000))
@@ -157,10 +157,10 @@ async def test_a_form_of_more_fields_than_any_notification_has_is_nothing_that_c
         with capture_logs() as logs:
             known = await client.post("/webhooks/adyen", content=body, headers=heads | BASIC)
     async with in_process_app(fresh_database) as client:
-        stranger = await client.post("/webhooks/adyen", content=body, headers=heads)
+        without_password = await client.post("/webhooks/adyen", content=body, headers=heads)
     notices = await read_in(fresh_database)
 
-    assert (known.status_code, stranger.status_code) == (202, 400)
+    assert (known.status_code, without_password.status_code) == (202, 400)
     assert [(one.state, one.event_code) for one in notices] == [("held", "UNREADABLE")]
     assert "kept, and cannot be read" in [one["event"] for one in logs]
 
@@ -168,25 +168,25 @@ async def test_a_form_of_more_fields_than_any_notification_has_is_nothing_that_c
 async def test_a_password_does_not_replace_the_signature(fresh_database: str) -> None:
     forged = envelope(notification_item(key=OTHER_KEY))
     async with in_process_app(fresh_database, **GUARDED) as client:
-        said = await client.post("/webhooks/adyen", content=forged, headers=BASIC)
+        response = await client.post("/webhooks/adyen", content=forged, headers=BASIC)
     notices = await read_in(fresh_database)
 
-    assert (said.status_code, notices) == (401, [])
+    assert (response.status_code, notices) == (401, [])
 
 
-async def test_of_good_items_beside_what_is_no_item_the_good_ones_are_kept(
+async def test_the_good_items_of_an_envelope_are_kept_when_another_is_not_an_item(
     fresh_database: str,
 ) -> None:
     boxes = json.loads(envelope(notification_item()))["notificationItems"]
-    said = []
+    response = []
     others: list[object] = ["x", 7, None, [], {"NotificationRequestItem": "x"}, {}]
     async with in_process_app(fresh_database) as client:
         for other in others:
             body = json.dumps({"notificationItems": [other, *boxes]}).encode()
-            said.append((await client.post("/webhooks/adyen", content=body)).status_code)
+            response.append((await client.post("/webhooks/adyen", content=body)).status_code)
     notices = await read_in(fresh_database)
 
-    assert said == [401] * 6
+    assert response == [401] * 6
     assert [notice.event_code for notice in notices] == ["AUTHORISATION"]
 
 
@@ -206,11 +206,11 @@ async def test_a_signed_token_notification_is_accepted_however_odd_it_is(
     fresh_database: str, body: bytes
 ) -> None:
     async with in_process_app(fresh_database, **GUARDED) as client:
-        heads = {**BASIC, "HmacSignature": sealed(body, TOKENS_KEY)}
-        said = await client.post("/webhooks/adyen/tokens", content=body, headers=heads)
+        heads = {**BASIC, "HmacSignature": signature_of(body, TOKENS_KEY)}
+        response = await client.post("/webhooks/adyen/tokens", content=body, headers=heads)
         forged = await client.post("/webhooks/adyen/tokens", content=body, headers=BASIC)
     notices = await read_in(fresh_database)
 
-    assert (said.status_code, forged.status_code) == (202, 401)
+    assert (response.status_code, forged.status_code) == (202, 401)
     assert {notice.state for notice in notices} <= {"held", "unheard_of"}
     assert len(notices) == 1

@@ -24,13 +24,13 @@ LIVE: Final = {
     "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
 }
 ACCOUNTS: Final = {"live": "WarungECOM", "test": "TwinMerchant", "twin": "TwinMerchant"}
-#: What this Kasir is for, and what an envelope says that is of the other platform.
+#: The environment of Kasir, and the field `live` of an envelope of the other platform.
 OTHERS: Final = [("twin", "true"), ("test", "true"), ("live", "false")]
 
 
 @pytest.fixture
 async def kasir(fresh_database: str, request: pytest.FixtureRequest) -> AsyncIterator[Parts]:
-    """A Kasir of the environment that the test names."""
+    """Kasir in the environment that the test names."""
     named = {"ADYEN_ENVIRONMENT": request.param, "ADYEN_MERCHANT_ACCOUNT": ACCOUNTS[request.param]}
     async with kasir_on(
         fresh_database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY, **{**LIVE, **named}
@@ -44,8 +44,8 @@ def an_item(account: str) -> dict[str, Any]:
     return notification_item(merchantAccountCode=account, additionalData=metadata)
 
 
-async def hear(kasir: Parts, live: object, *, is_form: bool = False) -> None:
-    """Have Adyen say that the payment is paid."""
+async def receive_payment(kasir: Parts, live: object, *, is_form: bool = False) -> None:
+    """Receive and read a notification that the payment is paid."""
     item = an_item(kasir.settings.merchant_account)
     body = json.dumps({"live": live, "notificationItems": [{"NotificationRequestItem": item}]})
     await receive(
@@ -58,8 +58,8 @@ async def hear(kasir: Parts, live: object, *, is_form: bool = False) -> None:
     await kasir.reader.read_all()
 
 
-async def hear_of_a_token(kasir: Parts, environment: str) -> None:
-    """Have Adyen tell of a token."""
+async def receive_token_notice(kasir: Parts, environment: str) -> None:
+    """Receive and read a notification of a new token."""
     body = json.dumps(
         {
             "type": "recurring.token.created",
@@ -95,7 +95,7 @@ async def test_money_of_the_other_platform_is_held_and_pays_nothing(
     kasir: Parts, live: str
 ) -> None:
     before = await status(kasir)
-    await hear(kasir, live)
+    await receive_payment(kasir, live)
     (notice,) = await kept(kasir)
 
     assert (notice.state, notice.payment_id) == ("held", None)
@@ -104,25 +104,25 @@ async def test_money_of_the_other_platform_is_held_and_pays_nothing(
 
 
 @pytest.mark.parametrize("kasir", ["twin"], indirect=True)
-async def test_read_again_by_hand_it_is_held_again(kasir: Parts) -> None:
+async def test_a_held_notice_that_an_operator_replays_is_held_again(kasir: Parts) -> None:
     async def nothing(_: object) -> None: ...
 
-    await hear(kasir, "true")
+    await receive_payment(kasir, "true")
     ids = [notice.id for notice in await kept(kasir)]
-    woken = await replay(kasir.pool, ids, nothing)
+    scheduled = await replay(kasir.pool, ids, nothing)
     await kasir.reader.read_all()
     (notice,) = await kept(kasir)
 
-    assert woken == ids
+    assert scheduled == ids
     assert (notice.state, await status(kasir)) == ("held", "created")
 
 
 @pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
-async def test_the_true_one_is_not_kept_out_by_one_in_a_wrong_envelope(
+async def test_a_notification_is_read_after_the_same_one_in_a_wrong_envelope(
     kasir: Parts, live: str
 ) -> None:
-    await hear(kasir, live)
-    await hear(kasir, {"true": "false", "false": "true"}[live])
+    await receive_payment(kasir, live)
+    await receive_payment(kasir, {"true": "false", "false": "true"}[live])
 
     assert sorted(notice.state for notice in await kept(kasir)) == ["held", "read"]
     assert await status(kasir) == "authorised"
@@ -131,13 +131,15 @@ async def test_the_true_one_is_not_kept_out_by_one_in_a_wrong_envelope(
 @pytest.mark.parametrize(
     ("kasir", "live"),
     [
-        *(("twin", said) for said in ("false", "False", False, None, "", "perhaps")),
-        *(("live", said) for said in ("true", "TRUE", True, None)),
+        *(("twin", value) for value in ("false", "False", False, None, "", "perhaps")),
+        *(("live", value) for value in ("true", "TRUE", True, None)),
     ],
     indirect=["kasir"],
 )
-async def test_what_is_ours_or_does_not_say_is_read(kasir: Parts, live: object) -> None:
-    await hear(kasir, live)
+async def test_a_notification_of_ours_or_without_a_platform_is_read(
+    kasir: Parts, live: object
+) -> None:
+    await receive_payment(kasir, live)
 
     assert await status(kasir) == "authorised"
 
@@ -150,7 +152,7 @@ async def test_what_is_ours_or_does_not_say_is_read(kasir: Parts, live: object) 
 async def test_a_token_of_the_other_platform_is_held_and_not_known(
     kasir: Parts, environment: str
 ) -> None:
-    await hear_of_a_token(kasir, environment)
+    await receive_token_notice(kasir, environment)
     (notice,) = await kept(kasir)
 
     assert notice.state == "held"
@@ -162,6 +164,6 @@ async def test_a_token_of_the_other_platform_is_held_and_not_known(
     ("kasir", "environment"), [("twin", "test"), ("live", "live")], indirect=["kasir"]
 )
 async def test_a_token_of_ours_is_known(kasir: Parts, environment: str) -> None:
-    await hear_of_a_token(kasir, environment)
+    await receive_token_notice(kasir, environment)
 
     assert len(await kasir.tokens.of("shopper-1")) == 1

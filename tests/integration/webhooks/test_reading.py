@@ -43,7 +43,7 @@ class Order:
         self.psp = secrets.token_hex(8).upper()
 
     async def open_payment(self, number: int = 1) -> PaymentId:
-        """Open a payment whose shopper was sent to the wallet."""
+        """Open a payment whose shopper was redirected to the wallet."""
         name = f"pay_{self.psp}_{number}"
         intent = an_intent(name, reference=self.reference, created_at=datetime.now(UTC))
         question = a_question(name)
@@ -72,13 +72,13 @@ class Order:
         await self.kasir.reader.read_all()
 
     async def payment(self, number: int = 1) -> Payment:
-        """Give a payment."""
+        """The payment with this number."""
         found = await self.kasir.payments.payment(PaymentId(f"pay_{self.psp}_{number}"))
         assert found is not None
         return found
 
     async def states(self, psp: str = "") -> list[str]:
-        """Give the states of the notices with a name, in the order in which they came."""
+        """The states of the notices with a pspReference, in the order in which they arrived."""
         rows = await self.kasir.pool.fetch(
             "SELECT state FROM notice WHERE $1 = ANY (names) ORDER BY id", psp or self.psp
         )
@@ -91,7 +91,7 @@ def order(kasir: Parts) -> Order:
 
 
 def mine(payment_id: PaymentId) -> dict[str, str]:
-    """The additional data by which our own id comes back."""
+    """The additional data in which Adyen echoes our own id."""
     return {"metadata.kasirPaymentId": payment_id}
 
 
@@ -162,7 +162,7 @@ async def test_foreign_and_unknown_notices_are_kept_and_marked(order: Order) -> 
     assert found == [["foreign"], ["foreign"], ["unheard_of"], ["ignored"]]
 
 
-async def test_a_notice_that_cannot_be_read_is_held_with_its_error_and_blocks_nobody(
+async def test_a_notice_that_cannot_be_read_is_held_with_its_error_and_does_not_block_others(
     order: Order,
 ) -> None:
     await order.open_payment()
@@ -184,7 +184,7 @@ async def test_a_notice_that_cannot_be_read_is_held_with_its_error_and_blocks_no
     assert await order.states(f"{order.psp}X") == ["held"]
     assert await order.states(f"{order.psp}Z") == ["held"]
     assert [row for row in held if not row["error"]] == []
-    # Nothing is left to be tried again and again.
+    # No notice is left to be retried.
     assert await order.kasir.reader.read_all() == 0
 
 
@@ -204,7 +204,7 @@ async def test_a_notice_of_another_currency_is_held(order: Order) -> None:
     assert await order.states() == ["held", "held"]
 
 
-# Told apart.
+# Two payments of one reference.
 
 
 async def test_our_own_id_distinguishes_two_payments_of_one_reference(order: Order) -> None:
@@ -229,8 +229,8 @@ async def test_an_ambiguous_notice_is_held_and_attributed_once_it_can_be(order: 
 
     assert waiting == ["held"]
     assert await order.states() == ["read", "read"]
-    says = {fact.says for fact in (await order.payment(2)).facts}
-    assert {Says.REFUSED, Says.AUTHORISED} <= says
+    kinds = {fact.says for fact in (await order.payment(2)).facts}
+    assert {Says.REFUSED, Says.AUTHORISED} <= kinds
     assert (await order.payment(2)).status == Status.AUTHORISED
     assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
 
@@ -251,7 +251,7 @@ async def test_a_waiting_notice_is_attributed_by_another_of_its_batch(order: Ord
     assert (await order.payment(2)).summary.refunded.minor_units == 10_000
 
 
-async def test_a_notice_is_attributed_though_its_name_is_claimed_while_it_is_read(
+async def test_a_notice_is_attributed_although_its_name_is_claimed_while_it_is_read(
     order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await order.open_payment(1)
@@ -267,7 +267,7 @@ async def test_a_notice_is_attributed_though_its_name_is_claimed_while_it_is_rea
         return found
 
     monkeypatch.setattr(reading, "lock_candidates", slow)
-    # It bears a reference of its own, so no payment is locked for it.
+    # It has a reference of its own, so no payment is locked for it.
     refund = order.item(
         eventCode="REFUND",
         merchantReference=f"{order.reference}-REFUND",
@@ -301,8 +301,8 @@ async def test_a_notice_that_came_before_the_first_answer_is_attributed_by_that_
     await order.post(order.item())
     await order.read()
     before = await order.states()
-    heard = an_answer(a_fact(Says.AWAITING_SHOPPER, order.psp, about=question.key))
-    named = replace(heard, clues=Clues(attempt=order.psp, payment_id=intent.id))
+    result = an_answer(a_fact(Says.AWAITING_SHOPPER, order.psp, about=question.key))
+    named = replace(result, clues=Clues(attempt=order.psp, payment_id=intent.id))
     await order.kasir.payments.record(question, named, None, intent)
     await order.read()
 
@@ -311,7 +311,7 @@ async def test_a_notice_that_came_before_the_first_answer_is_attributed_by_that_
     assert (await order.payment(2)).status == Status.AUTHORISED
 
 
-async def test_a_notice_of_no_payment_is_checked_once_more_and_no_more(order: Order) -> None:
+async def test_a_notice_of_no_payment_is_checked_exactly_once_more(order: Order) -> None:
     await order.post(order.item(), order.item(merchantAccountCode="Another", pspReference="X"))
     counts = [await order.kasir.reader.read_all() for _ in range(4)]
     left = await order.kasir.pool.fetchval(
@@ -366,9 +366,9 @@ async def test_an_ambiguous_answer_to_details_is_attributed_later(order: Order) 
     ).encode()
     fact = a_fact(Says.AUTHORISED, order.psp, about=key)
     clues = Clues(attempt=order.psp, reference=order.reference, amount=Money(IDR, 25_000))
-    heard = replace(an_answer(fact, body=body), clues=clues)
+    result = replace(an_answer(fact, body=body), clues=clues)
     await order.kasir.payments.open_question(question)
-    await order.kasir.payments.record(question, heard, None)
+    await order.kasir.payments.record(question, result, None)
     before = [(await order.payment(number)).status for number in (1, 2)]
     # A notification of that attempt, and with our id, comes afterwards.
     await order.post(
@@ -385,7 +385,7 @@ async def test_an_ambiguous_answer_to_details_is_attributed_later(order: Order) 
     assert (await order.payment(2)).status == Status.AUTHORISED
     assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
     found, kept = await order.kasir.payments.question(key)
-    assert (found.payment_id, kept) == (second, heard.answer)
+    assert (found.payment_id, kept) == (second, result.answer)
 
 
 async def test_a_notice_before_the_reply_is_kept_and_the_payment_is_paid(order: Order) -> None:

@@ -51,7 +51,7 @@ def a_name() -> str:
 
 
 async def opened_payment(kasir: Parts, psp: str) -> PaymentId:
-    """Open a payment whose shopper was sent to the wallet."""
+    """Open a payment whose shopper was redirected to the wallet."""
     intent = an_intent(
         f"pay_{psp}",
         reference=f"ORDER-{psp}",
@@ -83,7 +83,7 @@ async def ours(kasir: Parts, count: int) -> None:
 
 
 async def foreign(kasir: Parts, count: int) -> None:
-    """Keep authorisations of payments that Kasir knows nothing of."""
+    """Store authorisations of payments that Kasir does not know."""
     names = [a_name() for _ in range(count)]
     await keep(
         kasir, [notification_item(pspReference=name, merchantReference=name) for name in names]
@@ -91,7 +91,7 @@ async def foreign(kasir: Parts, count: int) -> None:
 
 
 async def waiting(kasir: Parts, count: int) -> None:
-    """Keep refunds of payments that have no attempt yet."""
+    """Store refunds of payments that have no attempt yet."""
     names = [a_name() for _ in range(count)]
     for name in names:
         await opened_payment(kasir, name)
@@ -110,13 +110,13 @@ async def waiting(kasir: Parts, count: int) -> None:
 
 
 async def unreadable(kasir: Parts, count: int) -> None:
-    """Keep items that have a field of a wrong type."""
+    """Store items that have a field of a wrong type."""
     names = [a_name() for _ in range(count)]
     await keep(kasir, [notification_item(pspReference=one, eventDate="yesterday") for one in names])
 
 
 async def tokens(kasir: Parts, count: int) -> None:
-    """Keep notifications of so many new tokens, each of another shopper."""
+    """Store notifications of this number of new tokens, each of another shopper."""
     for _ in range(count):
         name = a_name()
         data = {

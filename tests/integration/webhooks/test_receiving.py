@@ -17,7 +17,7 @@ from raw_http import Caller, HttpReply
 
 
 def item_for(caller: Caller, reference: str, **changes: Any) -> dict[str, Any]:
-    """A notification of a payment of ours, sealed with the system's key."""
+    """A notification of a payment of ours, signed with the key of the system."""
     key = caller.system.environment["ADYEN_HMAC_KEY"]
     psp_reference = secrets.token_hex(8).upper()
     changes = {"key": key, "pspReference": psp_reference, "merchantReference": reference} | changes
@@ -30,8 +30,8 @@ async def deliver(caller: Caller, body: bytes) -> HttpReply:
 
 async def new_payment(caller: Caller) -> str:
     reference = f"NOTE-{secrets.token_hex(6)}"
-    said = await caller.post("/v72/payments", payment_body(reference=reference))
-    assert said.status == 200
+    response = await caller.post("/v72/payments", payment_body(reference=reference))
+    assert response.status == 200
     return reference
 
 
@@ -43,7 +43,7 @@ async def facts_of(caller: Caller, reference: str) -> list[dict[str, Any]]:
 
 
 async def notices(caller: Caller) -> dict[str, int]:
-    """How many notices stand in each state."""
+    """The number of notices in each state."""
     connection = await asyncpg.connect(caller.system.environment["KASIR_DATABASE_URL"])
     try:
         rows = await connection.fetch("SELECT state, count(*) FROM notice GROUP BY state")
@@ -64,10 +64,10 @@ async def test_an_authentic_notification_is_accepted_and_decides_the_status(
 ) -> None:
     reference = await new_payment(caller)
     item = item_for(caller, reference)
-    said = await deliver(caller, envelope(item))
+    response = await deliver(caller, envelope(item))
     payment = await walker.status(reference, "authorised")
 
-    assert (said.status, said.body) == (202, b"[accepted]")
+    assert (response.status, response.body) == (202, b"[accepted]")
     assert payment["pspReference"] == item["pspReference"]
     assert payment["captured"] == 25_000
 
@@ -80,17 +80,17 @@ async def test_the_same_notification_twice_is_accepted_twice_and_counted_once(
     answers = [await deliver(caller, body) for _ in range(3)]
     payment = await walker.status(reference, "authorised")
 
-    assert [said.status for said in answers] == [202] * 3
+    assert [response.status for response in answers] == [202] * 3
     assert payment["captured"] == 25_000
     assert [fact["source"] for fact in payment["facts"]].count("notification") == 1
 
 
 async def test_a_batch_is_accepted_whole(caller: Caller, walker: JourneyClient) -> None:
     references = [await new_payment(caller) for _ in range(5)]
-    said = await deliver(caller, envelope(*(item_for(caller, name) for name in references)))
+    response = await deliver(caller, envelope(*(item_for(caller, name) for name in references)))
     ended = [await walker.status(name, "authorised") for name in references]
 
-    assert (said.status, said.body) == (202, b"[accepted]")
+    assert (response.status, response.body) == (202, b"[accepted]")
     assert [payment["captured"] for payment in ended] == [25_000] * 5
 
 
@@ -98,15 +98,15 @@ async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: Journey
     reference = await new_payment(caller)
     echoed = {"metadata.kasirPaymentId": (await walker.newest(reference))["id"]}
 
-    async def hears(**changes: Any) -> None:
+    async def receive_one(**changes: Any) -> None:
         item = item_for(caller, reference, additionalData=dict(echoed), **changes)
         await deliver(caller, envelope(item))
 
-    await hears(success="false", reason="Refused")
+    await receive_one(success="false", reason="Refused")
     await walker.status(reference, "refused")
-    await hears()
+    await receive_one()
     await walker.status(reference, "authorised")
-    await hears(success="false", reason="Again")
+    await receive_one(success="false", reason="Again")
 
     async def look() -> list[dict[str, Any]]:
         return await facts_of(caller, reference)
@@ -127,11 +127,11 @@ async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: Journey
         pytest.param({"additionalData": None}, id="no additional data"),
     ],
 )
-async def test_a_notification_that_is_not_authentic_is_401_and_has_no_effect(
+async def test_a_notification_that_is_not_authentic_gets_401_and_has_no_effect(
     caller: Caller, change: dict[str, Any]
 ) -> None:
     reference = await new_payment(caller)
-    said = await deliver(caller, envelope(item_for(caller, reference, **change)))
+    response = await deliver(caller, envelope(item_for(caller, reference, **change)))
     # A later notification is read after it: by then the forged one would have been, too.
     await deliver(caller, envelope(item_for(caller, reference, success="false")))
 
@@ -140,27 +140,27 @@ async def test_a_notification_that_is_not_authentic_is_401_and_has_no_effect(
 
     facts = await until(look, lambda facts: len(facts) >= 2, "the later notification")
 
-    assert (said.status, said.body) == (401, b"no valid HMAC signature")
+    assert (response.status, response.body) == (401, b"no valid HMAC signature")
     assert [fact["says"] for fact in facts] == ["awaiting_shopper", "refused"]
 
 
-async def test_an_item_changed_on_the_way_is_not_authentic(caller: Caller) -> None:
+async def test_an_item_that_was_changed_in_transit_is_not_authentic(caller: Caller) -> None:
     reference = await new_payment(caller)
     item = item_for(caller, reference) | {"amount": {"currency": "IDR", "value": 1}}
-    said = await deliver(caller, envelope(item))
+    response = await deliver(caller, envelope(item))
 
-    assert said.status == 401
+    assert response.status == 401
 
 
-async def test_one_bad_item_does_not_keep_the_others_out(
+async def test_one_bad_item_does_not_reject_the_others(
     caller: Caller, walker: JourneyClient
 ) -> None:
     good, other = await new_payment(caller), await new_payment(caller)
     batch = envelope(item_for(caller, other, key=OTHER_KEY), item_for(caller, good))
-    said = await deliver(caller, batch)
+    response = await deliver(caller, batch)
     payment = await walker.status(good, "authorised")
 
-    assert said.status == 401
+    assert response.status == 401
     assert payment["captured"] == 25_000
     assert [fact["says"] for fact in await facts_of(caller, other)] == ["awaiting_shopper"]
 
@@ -181,33 +181,33 @@ async def test_one_bad_item_does_not_keep_the_others_out(
         b'{"notificationItems":[{"NotificationRequestItem":' + b'{"a":' * 5000 + b"1" + b"}" * 5002,
     ],
 )
-async def test_what_is_no_envelope_is_400(caller: Caller, body: bytes) -> None:
-    said = await deliver(caller, body)
+async def test_a_body_that_is_not_an_envelope_gets_400(caller: Caller, body: bytes) -> None:
+    response = await deliver(caller, body)
 
-    assert said.status == 400
-    assert b"Traceback" not in said.body
+    assert response.status == 400
+    assert b"Traceback" not in response.body
 
 
-async def test_a_body_over_the_limit_is_413(caller: Caller) -> None:
+async def test_a_body_over_the_limit_gets_413(caller: Caller) -> None:
     item = item_for(caller, "LARGE", additionalData={"x": "y" * 600_000})
-    said = await deliver(caller, envelope(item))
+    response = await deliver(caller, envelope(item))
 
-    assert said.status == 413
+    assert response.status == 413
 
 
 async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None:
     item = item_for(caller, "LARGE", additionalData={"x": "y" * 400_000})
-    said = await deliver(caller, envelope(item))
+    response = await deliver(caller, envelope(item))
 
-    assert (said.status, said.body) == (202, b"[accepted]")
+    assert (response.status, response.body) == (202, b"[accepted]")
 
 
 async def test_an_unknown_event_code_is_accepted_and_counted(caller: Caller) -> None:
     before = (await notices(caller)).get("unheard_of", 0)
     item = item_for(caller, "ANY", eventCode="SOMETHING_NEW")
-    said = await deliver(caller, envelope(item))
+    response = await deliver(caller, envelope(item))
 
-    assert (said.status, said.body) == (202, b"[accepted]")
+    assert (response.status, response.body) == (202, b"[accepted]")
     await until_counted(caller, "unheard_of", before + 1)
 
 
@@ -217,10 +217,10 @@ async def test_a_notification_of_another_merchant_account_is_accepted_and_marked
     reference = await new_payment(caller)
     before = (await notices(caller)).get("foreign", 0)
     item = item_for(caller, reference, merchantAccountCode="AnotherShop")
-    said = await deliver(caller, envelope(item))
+    response = await deliver(caller, envelope(item))
     await until_counted(caller, "foreign", before + 1)
 
-    assert (said.status, said.body) == (202, b"[accepted]")
+    assert (response.status, response.body) == (202, b"[accepted]")
     assert [fact["says"] for fact in await facts_of(caller, reference)] == ["awaiting_shopper"]
 
 
@@ -229,13 +229,13 @@ async def test_a_notification_of_an_unknown_reference_is_accepted_and_marked_for
 ) -> None:
     before = (await notices(caller)).get("foreign", 0)
     item = item_for(caller, f"NOBODY-{secrets.token_hex(6)}")
-    said = await deliver(caller, envelope(item))
+    response = await deliver(caller, envelope(item))
     await until_counted(caller, "foreign", before + 1)
 
-    assert (said.status, said.body) == (202, b"[accepted]")
+    assert (response.status, response.body) == (202, b"[accepted]")
 
 
-async def test_a_notice_that_cannot_be_read_is_accepted_and_held_and_blocks_nobody(
+async def test_a_notice_that_cannot_be_read_is_accepted_and_held_and_does_not_block_others(
     caller: Caller, walker: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
@@ -246,11 +246,11 @@ async def test_a_notice_that_cannot_be_read_is_accepted_and_held_and_blocks_nobo
     payment = await walker.status(reference, "authorised")
     await until_counted(caller, "held", before + 1)
 
-    assert [said.status for said in answers] == [202, 202]
+    assert [response.status for response in answers] == [202, 202]
     assert payment["captured"] == 25_000
 
 
-async def test_a_nul_in_an_item_does_not_break_the_database(
+async def test_an_item_with_a_nul_does_not_break_the_database(
     caller: Caller, walker: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
@@ -263,12 +263,12 @@ async def test_a_nul_in_an_item_does_not_break_the_database(
     await deliver(caller, envelope(item_for(caller, good)))
     payment = await walker.status(good, "authorised")
 
-    assert [said.status for said in answers] == [202, 202]
+    assert [response.status for response in answers] == [202, 202]
     assert payment["captured"] == 25_000
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "X"])
-async def test_a_form_is_read_as_one_where_it_says_it_is(
+async def test_a_body_with_a_forms_content_type_is_read_as_a_form(
     caller: Caller, walker: JourneyClient, content_type: str
 ) -> None:
     reference = await new_payment(caller)
@@ -282,16 +282,16 @@ async def test_a_form_is_read_as_one_where_it_says_it_is(
     }
     headers = {"Content-Type": content_type}
     body = urlencode(form).encode()
-    said = await caller.call("POST", "/webhooks/adyen", body, api_key=None, headers=headers)
+    response = await caller.call("POST", "/webhooks/adyen", body, api_key=None, headers=headers)
 
     if content_type == "X":
-        assert said.status == 400
+        assert response.status == 400
     else:
-        assert (said.status, said.body) == (202, b"[accepted]")
+        assert (response.status, response.body) == (202, b"[accepted]")
         await walker.status(reference, "authorised")
 
 
-async def test_reports_and_other_accounts_business_are_accepted(caller: Caller) -> None:
+async def test_reports_and_notifications_of_other_accounts_are_accepted(caller: Caller) -> None:
     report = item_for(
         caller,
         "",
@@ -299,26 +299,26 @@ async def test_reports_and_other_accounts_business_are_accepted(caller: Caller) 
         amount={"currency": "EUR", "value": 0},
         reason="https://ca-test.adyen.com/reports/download/x.csv",
     )
-    said = await deliver(caller, envelope(report))
+    response = await deliver(caller, envelope(report))
 
-    assert (said.status, said.body) == (202, b"[accepted]")
+    assert (response.status, response.body) == (202, b"[accepted]")
 
 
-async def test_an_authorization_header_is_no_harm_where_none_is_asked_for(caller: Caller) -> None:
+async def test_an_authorization_header_is_ignored_where_none_is_required(caller: Caller) -> None:
     given = {"Authorization": "Basic " + base64.b64encode(b"a:b").decode()}
     body = envelope(item_for(caller, "ANY", eventCode="SOMETHING_NEW"))
-    said = await caller.call("POST", "/webhooks/adyen", body, api_key=None, headers=given)
+    response = await caller.call("POST", "/webhooks/adyen", body, api_key=None, headers=given)
 
-    assert said.status == 202
+    assert response.status == 202
 
 
-async def test_the_spelling_of_the_json_does_not_matter_to_the_signature(
+async def test_the_signature_does_not_depend_on_the_spelling_of_the_json(
     caller: Caller, walker: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     parsed = json.loads(envelope(item_for(caller, reference)))
     parsed["notificationItems"][0]["NotificationRequestItem"]["somethingNew"] = ["é", "\n"]
-    said = await deliver(caller, json.dumps(parsed, indent=4, ensure_ascii=False).encode())
+    response = await deliver(caller, json.dumps(parsed, indent=4, ensure_ascii=False).encode())
 
-    assert said.status == 202
+    assert response.status == 202
     await walker.status(reference, "authorised")

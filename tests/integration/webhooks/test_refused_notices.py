@@ -25,17 +25,17 @@ async def account(postgres_dsn: str) -> AsyncIterator[Account]:
 @pytest.mark.parametrize(
     "date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+00:00"]
 )
-async def test_a_date_at_the_edge_of_time_keeps_no_other_notice_out(
+async def test_a_date_at_the_limit_of_the_calendar_does_not_reject_other_notices(
     account: Account, date: str
 ) -> None:
-    ours = await account.opens()
+    ours = await account.open_payment()
     psp = account.psp()
-    said = await asyncio.gather(
+    results = await asyncio.gather(
         account.posts(account.psp(), eventDate=date),
         account.posts(psp, echo=ours.id),
         return_exceptions=True,
     )
-    assert list(said) == [None, None]
+    assert list(results) == [None, None]
 
 
 LONG = secrets.token_hex(5000)
@@ -44,8 +44,8 @@ LONG = secrets.token_hex(5000)
 @pytest.mark.parametrize(
     "field", ["merchantReference", "pspReference", "originalReference", "paymentMethod", "reason"]
 )
-async def test_a_notice_of_any_length_stops_nobody(account: Account, field: str) -> None:
-    ours = await account.opens()
+async def test_a_notice_of_any_length_does_not_stop_others(account: Account, field: str) -> None:
+    ours = await account.open_payment()
     psp = account.psp()
     changes: dict[str, Any] = {} if field == "pspReference" else {field: LONG}
     poison = LONG if field == "pspReference" else account.psp()
@@ -60,22 +60,22 @@ async def test_a_notice_of_any_length_stops_nobody(account: Account, field: str)
 
 async def test_held_messages_of_one_reference_are_recorded_within_bounds(account: Account) -> None:
     for _ in range(30):
-        await account.opens()
+        await account.open_payment()
     await asyncio.gather(*(account.posts(account.psp()) for _ in range(60)))
     await account.kasir.reader.read_all()
     held = await account.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'held'")
-    told = await account.kasir.pool.fetch(
+    per_payment = await account.kasir.pool.fetch(
         "SELECT count(*) AS times FROM event WHERE type = 'payment.needs_attention' "
         "GROUP BY subject"
     )
 
     assert held == 60
     # The newest ten payments, each of at most ten of them.
-    assert [row["times"] for row in told] == [10] * 10
+    assert [row["times"] for row in per_payment] == [10] * 10
 
 
 async def _transactions(account: Account) -> int:
-    """In how many transactions the notices were read: each marks the rows that it wrote."""
+    """The number of transactions that read the notices, from the rows that each wrote."""
     found: int = await account.kasir.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM notice")
     return found
 
@@ -93,27 +93,29 @@ async def _transactions(account: Account) -> int:
         "",
     ],
 )
-async def test_one_impossible_date_in_a_hundred_lets_the_others_be_read_together(
+async def test_the_other_notices_are_read_together_despite_one_impossible_date(
     account: Account, date: str
 ) -> None:
-    payments = [await account.opens() for _ in range(100)]
+    payments = [await account.open_payment() for _ in range(100)]
     dates = [{"eventDate": date} if number % 100 == 50 else {} for number in range(100)]
     posts = zip(payments, dates, strict=True)
     await asyncio.gather(*(account.posts(account.psp(), echo=one.id, **at) for one, at in posts))
     await account.kasir.reader.read_all()
     held = await account.kasir.pool.fetch("SELECT error FROM notice WHERE state = 'held'")
-    told = await account.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'read'")
+    read = await account.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'read'")
     kept = await account.kasir.pool.fetchval(
         "SELECT count(*) FROM notice WHERE event_date NOT BETWEEN '2000-01-01' AND '2100-01-01'"
     )
 
     assert await _transactions(account) == 1
-    assert (len(held), told, kept) == (1, 99, 0)
+    assert (len(held), read, kept) == (1, 99, 0)
     assert date in held[0]["error"]
 
 
-async def test_one_that_the_database_refuses_is_found_by_halves(account: Account) -> None:
-    payments = [await account.opens() for _ in range(128)]
+async def test_a_notice_that_the_database_refuses_is_found_by_halving_the_batch(
+    account: Account,
+) -> None:
+    payments = [await account.open_payment() for _ in range(128)]
     await account.kasir.pool.execute(
         "ALTER TABLE fact ADD CONSTRAINT refuses CHECK (words NOT LIKE '%poison%')"
     )
@@ -126,11 +128,11 @@ async def test_one_that_the_database_refuses_is_found_by_halves(account: Account
     )
 
     assert [tuple(row) for row in states] == [("held", 1), ("read", 127)]
-    # Seven times in halves, the half without it at once, and the one by itself.
+    # Seven halves without it, and the notice alone.
     assert await _transactions(account) == 8
 
 
-async def test_a_table_that_cannot_be_read_is_no_notices_fault(account: Account) -> None:
+async def test_an_error_of_the_table_is_raised_and_holds_no_notice(account: Account) -> None:
     await account.posts(account.psp())
     await account.kasir.pool.execute("ALTER TABLE notice RENAME COLUMN item TO words")
 
@@ -138,8 +140,8 @@ async def test_a_table_that_cannot_be_read_is_no_notices_fault(account: Account)
         await account.kasir.reader.read_all()
 
 
-async def test_notices_that_are_long_are_read_few_at_a_time(account: Account) -> None:
-    payments = [await account.opens() for _ in range(6)]
+async def test_long_notices_are_read_in_small_batches(account: Account) -> None:
+    payments = [await account.open_payment() for _ in range(6)]
     for one in payments:
         await account.posts(account.psp(), echo=one.id, reason="x" * 10_000)
     await replace(account.kasir.reader, bytes_max=20_000).read_all()
@@ -150,8 +152,8 @@ async def test_notices_that_are_long_are_read_few_at_a_time(account: Account) ->
     assert [row["size"] for row in sizes] == [2, 2, 2]
 
 
-async def test_a_notice_longer_than_is_read_at_once_is_read_by_itself(account: Account) -> None:
-    ours = await account.opens()
+async def test_a_notice_longer_than_a_batch_is_read_alone(account: Account) -> None:
+    ours = await account.open_payment()
     await account.posts(account.psp(), echo=ours.id, reason="x" * 10_000)
     await replace(account.kasir.reader, bytes_max=1).read_all()
 

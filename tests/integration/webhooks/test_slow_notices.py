@@ -60,7 +60,7 @@ async def test_notices_that_are_too_slow_together_are_read_one_by_one(kasir: Par
     assert await states(kasir) == ["foreign"] * 4
 
 
-async def test_one_notice_that_is_always_too_slow_keeps_no_other_unread_and_is_held_at_last(
+async def test_a_notice_that_is_always_too_slow_is_held_and_the_others_are_read(
     kasir: Parts,
 ) -> None:
     await _is_slow(kasir, "state <> 'held' AND 'SLOW1' = ANY (names)")
@@ -86,7 +86,7 @@ async def _reads(kasir: Parts) -> None:
         assert "statement timeout" in str(error)  # noqa: PT017  # The last one raises nothing.
 
 
-async def test_a_database_that_is_slow_for_a_while_has_no_notice_held(kasir: Parts) -> None:
+async def test_no_notice_is_held_because_the_database_is_slow_for_a_while(kasir: Parts) -> None:
     await _is_slow(kasir, "true")
     for _ in range(kasir.settings.limits.slow_reads_max + 1):
         with pytest.raises(asyncpg.QueryCanceledError):
@@ -99,7 +99,7 @@ async def test_a_database_that_is_slow_for_a_while_has_no_notice_held(kasir: Par
     assert await states(kasir) == ["foreign"] * 4
 
 
-async def test_what_is_due_is_done_though_no_notice_can_be_read(
+async def test_due_jobs_run_while_no_notice_can_be_read(
     kasir: Parts, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await _is_slow(kasir, "true")

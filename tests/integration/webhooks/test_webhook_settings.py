@@ -14,7 +14,9 @@ from in_process_app import in_process_app
 THIRD_KEY = "00" * 32
 
 
-async def knock(client: AsyncTestClient[Litestar], key: str = KEY, **headers: str) -> Any:
+async def post_notification(
+    client: AsyncTestClient[Litestar], key: str = KEY, **headers: str
+) -> Any:
     body = envelope(notification_item(key=key, eventCode="SOMETHING_NEW"))
     return await client.post("/webhooks/adyen", content=body, headers=headers)
 
@@ -27,29 +29,31 @@ async def test_basic_authentication_is_asked_for_where_it_is_set(fresh_database:
     environ = {"KASIR_WEBHOOK_USER": "adyen", "KASIR_WEBHOOK_PASSWORD": "päss:word"}
     async with in_process_app(fresh_database, **environ) as client:
         wrong = [
-            await knock(client),
-            await knock(client, Authorization=basic("adyen", "wrong")),
-            await knock(client, Authorization=basic("Adyen", "päss:word")),
-            await knock(client, Authorization="Basic"),
-            await knock(client, Authorization="Bearer word"),
+            await post_notification(client),
+            await post_notification(client, Authorization=basic("adyen", "wrong")),
+            await post_notification(client, Authorization=basic("Adyen", "päss:word")),
+            await post_notification(client, Authorization="Basic"),
+            await post_notification(client, Authorization="Bearer word"),
         ]
-        right = await knock(client, Authorization=basic("adyen", "päss:word"))
-        right_but_forged = await knock(client, OTHER_KEY, Authorization=basic("adyen", "päss:word"))
+        right = await post_notification(client, Authorization=basic("adyen", "päss:word"))
+        right_but_forged = await post_notification(
+            client, OTHER_KEY, Authorization=basic("adyen", "päss:word")
+        )
 
-    assert [said.status_code for said in wrong] == [401] * len(wrong)
-    assert {said.headers["www-authenticate"] for said in wrong} == {'Basic realm="kasir"'}
+    assert [response.status_code for response in wrong] == [401] * len(wrong)
+    assert {response.headers["www-authenticate"] for response in wrong} == {'Basic realm="kasir"'}
     assert (right.status_code, right.content) == (202, b"[accepted]")
     assert right_but_forged.status_code == 401
 
 
-async def test_the_current_and_the_previous_key_are_good_and_no_other(fresh_database: str) -> None:
+async def test_only_the_current_and_the_previous_key_are_accepted(fresh_database: str) -> None:
     async with in_process_app(fresh_database, ADYEN_HMAC_KEY=f"{KEY},{OTHER_KEY}") as client:
-        answers = [await knock(client, key) for key in (KEY, OTHER_KEY, THIRD_KEY)]
+        answers = [await post_notification(client, key) for key in (KEY, OTHER_KEY, THIRD_KEY)]
 
-    assert [said.status_code for said in answers] == [202, 202, 401]
+    assert [response.status_code for response in answers] == [202, 202, 401]
 
 
-async def test_without_a_key_of_the_settings_no_key_is_no_key(fresh_database: str) -> None:
+async def test_without_a_configured_api_key_every_request_is_refused(fresh_database: str) -> None:
     async with in_process_app(fresh_database) as client:
         asked = "/api/payments?reference=x"
         answers = [
@@ -58,4 +62,4 @@ async def test_without_a_key_of_the_settings_no_key_is_no_key(fresh_database: st
             await client.get(asked, headers={"X-API-Key": "demo-api-key"}),
         ]
 
-    assert [said.status_code for said in answers] == [401, 401, 401]
+    assert [response.status_code for response in answers] == [401, 401, 401]

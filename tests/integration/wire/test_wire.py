@@ -411,7 +411,7 @@ async def test_a_trusted_certificate_is_accepted_for_its_own_name_only(
             env={"SSL_CERT_FILE": str(authority), "PYTHONPATH": ":".join(sys.path)},
             stdout=subprocess.PIPE,
         )
-        said, _ = await asking.communicate()
+        output, _ = await asking.communicate()
 
-    assert (asking.returncode, said.decode().strip()) == (0, outcome)
+    assert (asking.returncode, output.decode().strip()) == (0, outcome)
     assert len(fake_server.asked) == (1 if outcome == "Answer" else 0)

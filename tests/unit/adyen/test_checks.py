@@ -54,7 +54,9 @@ def test_a_complete_payment_breaks_no_rule(version: int) -> None:
 
 
 @pytest.mark.parametrize(("version", "field", "longest"), EDGES)
-def test_a_text_may_be_as_long_as_the_schema_says(version: int, field: str, longest: int) -> None:
+def test_a_text_may_have_the_length_limit_of_the_schema(
+    version: int, field: str, longest: int
+) -> None:
     found = payment_faults(version, **{field: text_of(field, longest or 20_000)})
 
     assert found == []
@@ -71,7 +73,7 @@ def test_a_text_one_longer_is_named_with_its_limit(version: int, field: str, lon
 
 @pytest.mark.parametrize("field", [field for field, *_ in LONGEST])
 @pytest.mark.parametrize("wrong", [7, 1.5, True, ["x"], {"x": "y"}])
-def test_a_text_that_is_no_text_is_named(field: str, wrong: object) -> None:
+def test_a_text_of_another_type_is_named(field: str, wrong: object) -> None:
     found = payment_faults(**{field: wrong})
 
     assert [fault for fault in found if fault.field == field and "string" in fault.cure] != []
@@ -234,7 +236,7 @@ def test_anything_else_is_no_return_url(url: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(BROWSER))
 @pytest.mark.parametrize("absence", ["missing", "null"])
-def test_every_part_of_the_browser_is_needed(name: str, absence: str) -> None:
+def test_every_browser_field_is_required(name: str, absence: str) -> None:
     browser = BROWSER | {name: None}
     if absence == "missing":
         del browser[name]
@@ -268,14 +270,14 @@ def test_a_colour_depth_is_one_of_nine(depth: int) -> None:
         ("language", ""),
     ],
 )
-def test_a_part_of_the_browser_that_is_wrong_is_named(name: str, wrong: object) -> None:
+def test_an_invalid_browser_field_is_named(name: str, wrong: object) -> None:
     (fault,) = payment_faults(browserInfo=BROWSER | {name: wrong})
 
     assert fault.field == f"browserInfo.{name}"
 
 
 @pytest.mark.parametrize("edge", [("screenHeight", 0), ("screenWidth", 2**31 - 1)])
-def test_a_screen_at_its_edge(edge: tuple[str, int]) -> None:
+def test_a_screen_at_its_limit_is_valid(edge: tuple[str, int]) -> None:
     assert payment_faults(browserInfo=BROWSER | {edge[0]: edge[1]}) == []
 
 
@@ -289,7 +291,7 @@ def test_a_browser_is_an_object(wrong: object) -> None:
 # The line items and the metadata.
 
 
-def test_a_basket_at_its_edges() -> None:
+def test_a_basket_at_its_limits_is_valid() -> None:
     item = {"id": "", "description": "d" * 10_000, "quantity": 0, "amountIncludingTax": 75_000}
 
     assert payment_faults(lineItems=[item] * 50) == []
@@ -313,11 +315,11 @@ def test_a_basket_at_its_edges() -> None:
         ([{"productUrl": ["x"]}], "lineItems[0].productUrl"),
     ],
 )
-def test_a_line_item_that_is_wrong_is_named_by_its_place(items: object, field: str) -> None:
+def test_an_invalid_line_item_is_named_by_its_index(items: object, field: str) -> None:
     assert fields_of(payment_faults(lineItems=items)) == [field]
 
 
-def test_metadata_at_its_edges() -> None:
+def test_metadata_at_its_limits_is_valid() -> None:
     full = {f"{n:020}": "v" * 80 for n in range(20)}
 
     assert payment_faults(metadata=full) == []
@@ -335,7 +337,7 @@ def test_metadata_at_its_edges() -> None:
         {"k": {"deep": "v"}},
     ],
 )
-def test_metadata_past_its_edges_has_adyens_code(metadata: object) -> None:
+def test_metadata_over_its_limits_has_adyens_code(metadata: object) -> None:
     (fault,) = payment_faults(metadata=metadata)
 
     assert (fault.field, fault.code) == ("metadata", "177")
@@ -350,7 +352,7 @@ def test_metadata_is_an_object(metadata: object) -> None:
 # All together.
 
 
-def test_all_faults_are_named_at_once() -> None:
+def test_all_errors_are_named_in_one_answer() -> None:
     wrong = {
         "reference": "r" * 81,
         "returnUrl": "nowhere",

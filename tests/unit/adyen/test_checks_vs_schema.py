@@ -12,7 +12,7 @@ pytestmark = needs_openapi
 
 #: Shorter here than in the schema of links, because each payment of the link passes it on.
 SHORTER = {("PaymentLinkRequest", "shopperEmail"): 256}
-#: The schema says 80 of the whole object; each value is what is meant, and tested as such.
+#: The schema gives 80 for the whole object; it means each value, and that is tested.
 NOT_A_TEXT = {"metadata"}
 
 REQUESTS = ["PaymentRequest", "PaymentLinkRequest", "PaymentMethodsRequest"]
@@ -82,7 +82,7 @@ def test_every_list_of_words_of_the_schema_is_ours(version: int, name: str) -> N
 
 
 @pytest.mark.parametrize("version", [71, 72])
-def test_the_browser_is_complete_when_the_schema_says_so(version: int) -> None:
+def test_the_required_browser_fields_are_those_of_the_schema(version: int) -> None:
     needed = schema(version, "BrowserInfo")["required"]
 
     assert sorted(checks.BROWSER_INFO) == sorted(needed)

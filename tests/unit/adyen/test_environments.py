@@ -43,7 +43,7 @@ def test_every_environment_has_addresses_without_a_trailing_slash(
     assert [url for url in every if url.endswith("/") or not url.startswith("http")] == []
 
 
-def test_a_logo_is_where_adyen_says_logos_are() -> None:
+def test_a_logo_has_the_address_that_adyen_documents() -> None:
     found = addresses(Environment.TEST).logo("gopay_wallet")
 
     assert found == (

@@ -40,7 +40,7 @@ def test_an_item_as_adyen_sends_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "text", "success"),
+    ("sent", "text", "success"),
     [
         ("true", "true", True),
         ("false", "false", False),
@@ -53,8 +53,8 @@ def test_an_item_as_adyen_sends_it() -> None:
         (1, "1", False),
     ],
 )
-def test_success_is_true_only_where_it_says_so(said: object, text: str, success: bool) -> None:
-    fields = notification_item() | {"success": said}
+def test_success_is_true_only_for_the_value_true(sent: object, text: str, success: bool) -> None:
+    fields = notification_item() | {"success": sent}
     (item,) = parse(envelope(fields))
 
     assert (item.success_text, item.success) == (text, success)
@@ -84,7 +84,7 @@ def test_the_value_is_kept_as_it_came(value: object, text: str) -> None:
     ],
 )
 @pytest.mark.parametrize("absence", ["missing", "null"])
-def test_a_field_that_did_not_come_is_empty(field: str, absence: str) -> None:
+def test_a_missing_field_is_empty(field: str, absence: str) -> None:
     fields = notification_item(originalReference="X") | {field: None}
     if absence == "missing":
         del fields[field]
@@ -165,6 +165,6 @@ def test_anything_else_is_unreadable(body: bytes) -> None:
 
 @needs_openapi
 def test_every_event_code_of_adyens_schema_is_known() -> None:
-    told = {path.removeprefix("/") for path in document("Webhooks-v1")["webhooks"]}
+    known_names = {path.removeprefix("/") for path in document("Webhooks-v1")["webhooks"]}
 
-    assert told - {code.value for code in EventCode} == set()
+    assert known_names - {code.value for code in EventCode} == set()

@@ -13,7 +13,7 @@ BODY = b'{"status":0,"errorCode":"%s","message":"m","errorType":"%s"}'
 HTML = b"<html><body>Bad gateway</body></html>"
 
 
-def told(status: int, code: str, kind: str, *, transient: bool = False) -> Answer:
+def error_answer(status: int, code: str, kind: str, *, transient: bool = False) -> Answer:
     body = BODY % (code.encode(), kind.encode())
     return Answer(status, body, transient=transient)
 
@@ -30,24 +30,24 @@ def told(status: int, code: str, kind: str, *, transient: bool = False) -> Answe
         (Answer(200, b"[]"), UNKNOWN),
         (Answer(200, HTML), UNKNOWN),
         (Answer(302, b""), UNKNOWN),
-        (told(400, "702", "validation"), OURS),
-        (told(401, "000", "security"), OURS),
+        (error_answer(400, "702", "validation"), OURS),
+        (error_answer(401, "000", "security"), OURS),
         (Answer(401, HTML), OURS),
         (Answer(403, b""), OURS),
-        (told(403, "901", "security"), OURS),
-        (told(404, "000", "validation"), OURS),
-        (told(422, "14_030", "validation"), OURS),
-        (told(422, "100", "validation", transient=True), THEIRS),
+        (error_answer(403, "901", "security"), OURS),
+        (error_answer(404, "000", "validation"), OURS),
+        (error_answer(422, "14_030", "validation"), OURS),
+        (error_answer(422, "100", "validation", transient=True), THEIRS),
         (Answer(408, b""), UNKNOWN),
         (Answer(429, b""), THEIRS),
         # Already processed, or in progress: it may have happened.
-        (told(409, "704", "validation"), UNKNOWN),
-        (told(422, "704", "validation"), UNKNOWN),
-        (told(422, "704", "validation", transient=True), UNKNOWN),
-        (told(503, "703", "internal", transient=True), THEIRS),
-        (told(503, "703", "internal"), UNKNOWN),
-        (told(500, "905", "configuration"), OURS),
-        (told(500, "702", "internal"), UNKNOWN),
+        (error_answer(409, "704", "validation"), UNKNOWN),
+        (error_answer(422, "704", "validation"), UNKNOWN),
+        (error_answer(422, "704", "validation", transient=True), UNKNOWN),
+        (error_answer(503, "703", "internal", transient=True), THEIRS),
+        (error_answer(503, "703", "internal"), UNKNOWN),
+        (error_answer(500, "905", "configuration"), OURS),
+        (error_answer(500, "702", "internal"), UNKNOWN),
         (Answer(500, b""), UNKNOWN),
         (Answer(502, HTML), UNKNOWN),
         (Answer(503, HTML), UNKNOWN),

@@ -22,7 +22,7 @@ NAMES = (
     "success",
 )
 #: What Adyen signed: a refusal of the order `A:9:IDR:AUTHORISATION:true`, as a shop named it.
-SEALED = (
+SIGNED = (
     "PSP1",
     "",
     "TwinMerchant",
@@ -51,7 +51,7 @@ def seal_of(values: tuple[str, ...]) -> str:
 
 def splits() -> list[tuple[str, ...]]:
     """Every split of the signed text into eight fields."""
-    parts = ":".join(SEALED).split(":")
+    parts = ":".join(SIGNED).split(":")
 
     def cut(rest: list[str], fields: int) -> list[tuple[str, ...]]:
         if fields == 1:
@@ -66,14 +66,14 @@ def splits() -> list[tuple[str, ...]]:
 
 
 def test_of_all_splits_of_a_signed_text_only_adyens_is_authentic() -> None:
-    seal = seal_of(SEALED)
+    seal = seal_of(SIGNED)
     items = [(values, an_item(values, seal)) for values in splits()]
     same = {signed_text(item) for _, item in items}
     authentic = [values for values, item in items if is_signed(item, [key_from_hex(KEY)])]
 
     assert len(items) > 300
     assert len(same) == 1
-    assert authentic == [SEALED]
+    assert authentic == [SIGNED]
 
 
 @pytest.mark.parametrize("reference", ["A:B", ":", "::", "a:b:c:d:e:f:g:h", "\\:", "x"])

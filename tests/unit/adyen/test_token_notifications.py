@@ -59,7 +59,7 @@ VECTORS = [
 ]
 
 
-def said(**changes: Any) -> dict[str, Any]:
+def a_webhook(**changes: Any) -> dict[str, Any]:
     """A token notification as Adyen's schema has it; a change of None leaves the field out."""
     fields = json.loads(OF_GOPAY) | changes
     return {name: value for name, value in fields.items() if value is not None}
@@ -90,8 +90,10 @@ def test_the_raw_bytes_are_signed_and_not_their_meaning(body: bytes, signature: 
     assert not any(is_signed(spelling, signature, KEYS) for spelling in spellings)
 
 
-def test_characters_beyond_ascii_are_signed_as_they_were_written() -> None:
-    written = json.dumps(said(data={"shopperReference": "pembeli-é"}), ensure_ascii=False).encode()
+def test_non_ascii_characters_are_signed_as_they_were_written() -> None:
+    written = json.dumps(
+        a_webhook(data={"shopperReference": "pembeli-é"}), ensure_ascii=False
+    ).encode()
     escaped = json.dumps(json.loads(written)).encode()
     signature = sign(written, KEYS[0])
 
@@ -132,7 +134,7 @@ def test_without_a_key_no_signature_is_valid() -> None:
 
 @pytest.mark.parametrize("event", TokenEvent)
 def test_each_type_of_the_schema_is_read(event: TokenEvent) -> None:
-    fields = said(type=event)
+    fields = a_webhook(type=event)
     if event is TokenEvent.DISABLED:
         del fields["data"]["operation"]
 
@@ -148,7 +150,7 @@ def test_each_type_of_the_schema_is_read(event: TokenEvent) -> None:
 
 
 def test_unknown_fields_are_ignored() -> None:
-    fields = said(version="1", more={"a": [1]})
+    fields = a_webhook(version="1", more={"a": [1]})
     fields["data"]["more"] = None
 
     assert parse(json.dumps(fields).encode()) == parse(OF_GOPAY)
@@ -170,12 +172,12 @@ def test_the_token_at_the_top_as_the_page_lists_it_is_not_the_schema() -> None:
 @pytest.mark.parametrize("field", ["type", "eventId", "createdAt", "data"])
 def test_a_field_that_is_missing_is_named(field: str) -> None:
     with pytest.raises(Unreadable, match=field):
-        parse(json.dumps(said(**{field: None})).encode())
+        parse(json.dumps(a_webhook(**{field: None})).encode())
 
 
 @pytest.mark.parametrize("field", ["merchantAccount", "shopperReference", "storedPaymentMethodId"])
 def test_a_field_that_is_missing_inside_is_named(field: str) -> None:
-    fields = said()
+    fields = a_webhook()
     del fields["data"][field]
 
     with pytest.raises(Unreadable, match=field):
@@ -199,7 +201,7 @@ def test_the_envelope_of_an_unknown_type_is_read() -> None:
 
 
 def test_the_error_about_an_unreadable_notification_hides_the_token() -> None:
-    fields = said(createdAt=None)
+    fields = a_webhook(createdAt=None)
 
     with pytest.raises(Unreadable) as caught:
         parse(json.dumps(fields).encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from adyen_twin.core import clock
 
 
-def test_the_clock_runs_is_advanced_and_never_goes_back() -> None:
+def test_the_clock_runs_can_be_advanced_and_never_goes_back() -> None:
     ticks = [100.0]
     advanced = clock.Clock(wall=lambda: 1_000_000.0, ticks=lambda: ticks[0])
     ticks[0] = 103.0

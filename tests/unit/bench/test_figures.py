@@ -1,4 +1,4 @@
-"""What a benchmark comes to: medians, targets, a table."""
+"""The results of a benchmark: medians, targets, a table."""
 
 from itertools import count
 
@@ -19,7 +19,7 @@ def test_the_median_of_the_rounds_counts() -> None:
         (Target(0.49, is_ceiling=True), False),
     ],
 )
-def test_a_target_is_met_at_its_bound_and_beyond(target: Target, *, is_met: bool) -> None:
+def test_a_target_is_met_at_its_bound_and_above(target: Target, *, is_met: bool) -> None:
     assert Result(row="some", ratios=[0.5], target=target).is_met is is_met
 
 
@@ -41,7 +41,7 @@ def test_parts_are_medians_of_the_rounds_each() -> None:
     assert medians([{"a": 1, "b": 9}, {"a": 2, "b": 8}, {"a": 7, "b": 3}]) == {"a": 2, "b": 8}
 
 
-def test_the_table_says_of_each_row_whether_it_is_met() -> None:
+def test_the_table_shows_for_each_row_whether_its_target_is_met() -> None:
     results = [
         Result(row="one", ratios=[1.2], target=Target(1.0, is_ceiling=True), parts={"p50 ms": 3}),
         Result(row="two", ratios=[0.7]),

@@ -22,11 +22,11 @@ async def server(answer: Callable[[int], bytes]) -> AsyncIterator[tuple[str, lis
         while head := await reader.readuntil(b"\r\n\r\n"):
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
             bodies.append(await reader.readexactly(length))
-            said = answer(len(bodies))
-            writer.write(said[:20])
+            response = answer(len(bodies))
+            writer.write(response[:20])
             await writer.drain()
-            writer.write(said[20:])  # In two pieces, as a network may bring it.
-            if b"close" in said:
+            writer.write(response[20:])  # In two pieces, as a network may bring it.
+            if b"close" in response:
                 break
         writer.close()
 
@@ -47,24 +47,24 @@ async def fired(url: str, count: int, connections: int = 4) -> load.Load:
     return await asyncio.to_thread(load.fire, url, requests, connections=connections, status=202)
 
 
-@pytest.mark.parametrize("said", [ACCEPTED, AND_CLOSED])
-async def test_every_request_is_sent_once_and_answered(said: bytes) -> None:
-    async with server(lambda _: said) as (url, bodies):
+@pytest.mark.parametrize("response", [ACCEPTED, AND_CLOSED])
+async def test_every_request_is_sent_once_and_answered(response: bytes) -> None:
+    async with server(lambda _: response) as (url, bodies):
         found = await fired(url, 25)
 
     assert sorted(bodies, key=int) == [b"%d" % number for number in range(25)]
     assert (found.count, len(found.latencies_s)) == (25, 25)
 
 
-async def test_what_is_not_known_yet_is_asked_again_with_the_same_words() -> None:
+async def test_an_unknown_result_is_requested_again_with_the_same_body() -> None:
     async with server(lambda number: NOT_NOW if number == 1 else ACCEPTED) as (url, bodies):
         await fired(url, 2, connections=1)
 
     assert bodies == [b"0", b"0", b"1"]
 
 
-@pytest.mark.parametrize("said", [REFUSED, NOT_NOW])
-async def test_another_answer_ends_the_volley(said: bytes) -> None:
-    async with server(lambda _: said) as (url, _):
+@pytest.mark.parametrize("response", [REFUSED, NOT_NOW])
+async def test_another_answer_ends_the_volley(response: bytes) -> None:
+    async with server(lambda _: response) as (url, _):
         with pytest.raises(load.LoadError):
             await fired(url, 2, connections=1)

@@ -35,7 +35,7 @@ def clues_from(**changes: Any) -> Clues:
     return clues_of(item(**changes), fact_of(**changes))
 
 
-def heard(kind: Kind, status: int, /, *, transient: bool = False, **fields: Any) -> CallResult:
+def result(kind: Kind, status: int, /, *, transient: bool = False, **fields: Any) -> CallResult:
     body = json.dumps(fields).encode() if fields else b""
     question = a_question(key="kasir-1", kind=kind)
     return of_reply(question, Answer(status, body, "HEADERPSP", transient), NOW)
@@ -72,8 +72,8 @@ def test_every_event_code_has_two_meanings_or_is_ignored_for_a_reason(code: Even
     ],
 )
 @pytest.mark.parametrize("kind", [Kind.PAYMENTS, Kind.DETAILS])
-def test_a_result_code_and_what_it_says(kind: Kind, code: str, says: Says) -> None:
-    told = heard(kind, 200, resultCode=code, pspReference=PSP)
+def test_a_result_code_gives_its_facts(kind: Kind, code: str, says: Says) -> None:
+    told = result(kind, 200, resultCode=code, pspReference=PSP)
     (fact,) = told.facts
 
     assert (fact.says, fact.psp_reference, fact.about) == (says, PSP, "kasir-1")
@@ -82,15 +82,15 @@ def test_a_result_code_and_what_it_says(kind: Kind, code: str, says: Says) -> No
     assert told.answer.psp_reference == "HEADERPSP"
 
 
-def test_an_answer_to_details_says_whose_it_is() -> None:
-    said = {
+def test_an_answer_to_details_names_its_payment() -> None:
+    fields = {
         "resultCode": "Authorised",
         "pspReference": PSP,
         "merchantReference": "ORDER-1001",
         "amount": {"currency": "IDR", "value": 25_000},
     }
     question = a_question(key="kasir-1", kind=Kind.DETAILS, payment_id=None)
-    told = of_reply(question, Answer(200, json.dumps(said).encode()), NOW)
+    told = of_reply(question, Answer(200, json.dumps(fields).encode()), NOW)
 
     assert told.clues is not None
     assert told.clues.reference == "ORDER-1001"
@@ -100,7 +100,7 @@ def test_an_answer_to_details_says_whose_it_is() -> None:
 
 
 def test_a_payment_that_adyen_rejected_has_failed() -> None:
-    told = heard(Kind.PAYMENTS, 422, errorCode="14_030", message="Return URL is missing.")
+    told = result(Kind.PAYMENTS, 422, errorCode="14_030", message="Return URL is missing.")
     (fact,) = told.facts
 
     assert (fact.says, fact.psp_reference) == (Says.FAILED, "")
@@ -109,8 +109,8 @@ def test_a_payment_that_adyen_rejected_has_failed() -> None:
     assert told.answer.status == 422
 
 
-def test_details_that_adyen_rejected_say_nothing_about_the_payment() -> None:
-    told = heard(Kind.DETAILS, 422, errorCode="14_018", message="Invalid payload provided")
+def test_details_that_adyen_rejected_give_no_fact_about_the_payment() -> None:
+    told = result(Kind.DETAILS, 422, errorCode="14_018", message="Invalid payload provided")
 
     assert [fact.says for fact in told.facts] == [Says.NOTED]
     assert told.answer is not None
@@ -130,7 +130,7 @@ def test_details_that_adyen_rejected_say_nothing_about_the_payment() -> None:
 def test_an_answer_that_is_not_final_is_not_kept(
     kind: Kind, status: int, transient: bool, code: str
 ) -> None:
-    told = heard(kind, status, transient=transient, errorCode=code)
+    told = result(kind, status, transient=transient, errorCode=code)
     (fact,) = told.facts
 
     assert told.answer is None
@@ -139,14 +139,14 @@ def test_an_answer_that_is_not_final_is_not_kept(
 
 
 def test_a_missing_answer_is_one_fact_however_often() -> None:
-    first = heard(Kind.PAYMENTS, 500, errorCode="x")
-    second = heard(Kind.PAYMENTS, 409, errorCode="704")
+    first = result(Kind.PAYMENTS, 500, errorCode="x")
+    second = result(Kind.PAYMENTS, 409, errorCode="704")
 
     assert first.facts[0].key == second.facts[0].key
 
 
 def test_a_refund_that_adyen_accepted_has_a_name_and_one_it_rejected_is_declined() -> None:
-    taken = heard(
+    taken = result(
         Kind.REFUNDS,
         201,
         status="received",
@@ -154,7 +154,7 @@ def test_a_refund_that_adyen_accepted_has_a_name_and_one_it_rejected_is_declined
         paymentPspReference=PSP,
         amount={"currency": "IDR", "value": 10_000},
     )
-    declined = heard(Kind.REFUNDS, 422, errorCode="167", message="no original")
+    declined = result(Kind.REFUNDS, 422, errorCode="167", message="no original")
 
     (fact,) = taken.facts
     assert (fact.says, fact.psp_reference, fact.modification) == (Says.REFUND_RECEIVED, PSP, "CHG")
@@ -166,8 +166,8 @@ def test_a_refund_that_adyen_accepted_has_a_name_and_one_it_rejected_is_declined
 def test_a_capture_or_cancel_that_adyen_accepted_has_a_name_and_one_it_rejected_is_over(
     kind: Kind,
 ) -> None:
-    taken = heard(kind, 201, status="received", pspReference="CHG", paymentPspReference=PSP)
-    declined = heard(kind, 422, errorCode="167", message="no original")
+    taken = result(kind, 201, status="received", pspReference="CHG", paymentPspReference=PSP)
+    declined = result(kind, 422, errorCode="167", message="no original")
 
     (fact,) = taken.facts
     assert (fact.says, fact.psp_reference, fact.modification) == (Says.CHANGE_RECEIVED, PSP, "CHG")
@@ -203,7 +203,7 @@ def test_a_capture_or_cancel_that_adyen_accepted_has_a_name_and_one_it_rejected_
         ("NOTIFICATION_OF_CHARGEBACK", "true", Says.DISPUTE_ANNOUNCED),
     ],
 )
-def test_an_event_and_what_it_says(code: str, success: str, says: Says) -> None:
+def test_an_event_code_gives_its_facts(code: str, success: str, says: Says) -> None:
     fact = fact_of(eventCode=code, success=success, originalReference="ORIGINAL")
 
     assert fact.says == says

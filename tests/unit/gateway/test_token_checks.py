@@ -35,10 +35,10 @@ class Known:
         name = TokenName(
             merchant_account="TwinMerchant", shopper_reference=self.shopper, stored_id=stored_id
         )
-        standing = TokenSummary(
+        a_summary = TokenSummary(
             state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW, is_sure=False
         )
-        return [Token(id="tok_1", name=name, method="gopay_wallet", summary=standing)]
+        return [Token(id="tok_1", name=name, method="gopay_wallet", summary=a_summary)]
 
     async def reconcile(self, shopper_reference: str) -> object | None:
         """Fail: the list is not to be read."""
@@ -50,7 +50,7 @@ class Known:
     [
         pytest.param({"kind": Kind.REFUNDS}, CHARGE, "shopper-1", id="a refund"),
         pytest.param({}, {"paymentMethod": {"type": "gopay_wallet"}}, "shopper-1", id="a payment"),
-        pytest.param({}, CHARGE, "", id="a token that nobody told of"),
+        pytest.param({}, CHARGE, "", id="a token that no notification reported"),
         pytest.param({}, CHARGE, "shopper-2", id="a token of another shopper, as far as is known"),
     ],
 )
@@ -60,10 +60,10 @@ async def test_a_question_that_charges_no_unsure_token_is_asked_at_once(
     provider = ScriptedProvider(lambda _: an_answer())
     known = Known(shopper)
     question = a_question(body=json.dumps(body).encode(), **changes)
-    heard = await TokenCheckingProvider(provider, known, known, FrozenClock(), 1).ask(question)
+    result = await TokenCheckingProvider(provider, known, known, FrozenClock(), 1).ask(question)
 
     assert provider.asked == [question]
-    assert heard.answer is not None
+    assert result.answer is not None
 
 
 class Unanswered(Known):
@@ -79,7 +79,7 @@ async def test_waiting_for_the_list_ends_in_time_for_the_charge() -> None:
     provider = ScriptedProvider(lambda _: an_answer())
     known = Unanswered("shopper-1")
     question = a_question(body=json.dumps(CHARGE).encode())
-    heard = await TokenCheckingProvider(provider, known, known, FrozenClock(), 0.01).ask(question)
+    result = await TokenCheckingProvider(provider, known, known, FrozenClock(), 0.01).ask(question)
 
     assert provider.asked == []
-    assert heard.answer is None
+    assert result.answer is None

@@ -60,7 +60,7 @@ def contract(**changes: Any) -> Item:
     return item_from(json.dumps(notification_item(**fields | changes)).encode())
 
 
-def told(news: TokenReport | None) -> TokenReport:
+def present(news: TokenReport | None) -> TokenReport:
     assert news is not None
     return news
 
@@ -71,32 +71,32 @@ def test_every_type_has_a_meaning_of_its_own() -> None:
 
 
 def test_all_three_notifications_name_one_token_one_payment_and_one_time() -> None:
-    news = [told(of_notification(webhook())), told(of_item(authorisation()))]
-    news += [told(of_item(contract()))]
+    news = [present(of_notification(webhook())), present(of_item(authorisation()))]
+    news += [present(of_item(contract()))]
 
-    assert {said.name for said in news} == {NAME}
-    assert {said.method for said in news} == {"gopay_wallet"}
-    assert {said.fact.says for said in news} == {TokenSays.CREATED}
-    assert {said.fact.psp_reference for said in news} == {PSP}
-    assert {said.fact.at for said in news} == {AT}
+    assert {one.name for one in news} == {NAME}
+    assert {one.method for one in news} == {"gopay_wallet"}
+    assert {one.fact.says for one in news} == {TokenSays.CREATED}
+    assert {one.fact.psp_reference for one in news} == {PSP}
+    assert {one.fact.at for one in news} == {AT}
     # Each is a fact of its own: none hides another.
-    assert len({said.fact.key for said in news}) == 3
+    assert len({one.fact.key for one in news}) == 3
 
 
 @pytest.mark.parametrize("event", TokenEvent)
 def test_the_same_event_again_is_the_same_fact(event: TokenEvent) -> None:
-    first, again = (told(of_notification(webhook(type=event))) for _ in range(2))
-    other = told(of_notification(webhook(type=event, event_id="ANOTHER")))
+    first, again = (present(of_notification(webhook(type=event))) for _ in range(2))
+    other = present(of_notification(webhook(type=event, event_id="ANOTHER")))
 
     assert first.fact == again.fact
     assert first.fact.key != other.fact.key
 
 
 def test_a_disabled_token_belongs_to_no_payment() -> None:
-    assert told(of_notification(webhook(type=TokenEvent.DISABLED))).fact.psp_reference == ""
+    assert present(of_notification(webhook(type=TokenEvent.DISABLED))).fact.psp_reference == ""
 
 
-def test_an_unknown_type_says_nothing() -> None:
+def test_an_unknown_type_gives_no_fact() -> None:
     assert of_notification(webhook(type="recurring.token.merged")) is None
 
 
@@ -108,8 +108,8 @@ def test_an_unknown_type_says_nothing() -> None:
         ("updated", TokenSays.UPDATED),
     ],
 )
-def test_an_authorisation_says_what_was_stored(operation: str, says: TokenSays) -> None:
-    assert told(of_item(authorisation(operation))).fact.says is says
+def test_an_authorisation_reports_the_stored_token(operation: str, says: TokenSays) -> None:
+    assert present(of_item(authorisation(operation))).fact.says is says
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_an_authorisation_says_what_was_stored(operation: str, says: TokenSays) 
 def test_a_contract_names_the_payment_that_caused_it(originals: dict[str, Any]) -> None:
     item = contract(**originals)
 
-    assert told(of_item(item)).fact.psp_reference == PSP
-    assert told(of_item(item)).fact.key == f"contract:{PSP}"
+    assert present(of_item(item)).fact.psp_reference == PSP
+    assert present(of_item(item)).fact.key == f"contract:{PSP}"
     assert names_of(item) == (PSP,)
 
 
@@ -133,7 +133,7 @@ def test_two_payments_of_one_token_are_two_facts() -> None:
     first = contract(originalReference="", originalPsp=PSP)
     second = contract(originalReference="", originalPsp="PSP-2")
 
-    assert told(of_item(first)).fact.key != told(of_item(second)).fact.key
+    assert present(of_item(first)).fact.key != present(of_item(second)).fact.key
 
 
 def test_a_failed_contract_is_noted_on_its_payment_without_the_token() -> None:
@@ -154,7 +154,7 @@ def test_a_failed_contract_is_noted_on_its_payment_without_the_token() -> None:
         pytest.param(contract(success="false", originalReference=""), id="of no payment"),
     ],
 )
-def test_an_item_that_is_no_failed_contract_says_nothing_about_saving(item: Item) -> None:
+def test_an_item_that_is_not_a_failed_contract_gives_no_fact_about_saving(item: Item) -> None:
     assert not_saved(item) is None
 
 
@@ -171,7 +171,7 @@ def test_an_item_that_is_no_failed_contract_says_nothing_about_saving(item: Item
         pytest.param(contract(pspReference=""), id="a contract for nothing"),
     ],
 )
-def test_an_item_that_stores_no_token_says_nothing_about_one(item: Item) -> None:
+def test_an_item_that_stores_no_token_gives_no_fact_about_a_token(item: Item) -> None:
     assert of_item(item) is None
 
 
@@ -182,7 +182,7 @@ def test_the_older_field_names_are_read_too() -> None:
         "tokenization.store.operationType": "created",
     }
 
-    assert told(of_item(authorisation(additionalData=extra))).name == NAME
+    assert present(of_item(authorisation(additionalData=extra))).name == NAME
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_notification_without_shopper_token_or_time_is_unreadable(change: dict
 
 
 def test_shopper_references_are_case_sensitive() -> None:
-    assert told(of_notification(webhook(shopper_reference="Shopper-1"))).name != NAME
+    assert present(of_notification(webhook(shopper_reference="Shopper-1"))).name != NAME
 
 
 def test_the_unencrypted_names_of_a_notice_contain_no_token() -> None:
@@ -211,4 +211,4 @@ def test_the_unencrypted_names_of_a_notice_contain_no_token() -> None:
 
 
 def test_the_repr_of_a_token_fact_hides_the_token() -> None:
-    assert TOKEN not in repr(told(of_notification(webhook())))
+    assert TOKEN not in repr(present(of_notification(webhook())))

@@ -30,7 +30,7 @@ class Work:
 
 async def _all_asked(together: Together, many: int) -> list[asyncio.Task[None]]:
     asked = [asyncio.create_task(together()) for _ in range(many)]
-    for _ in range(10):  # Each comes as far as it can.
+    for _ in range(10):  # Each runs until it has to wait.
         await asyncio.sleep(0)
     return asked
 
@@ -58,7 +58,7 @@ async def test_who_asks_after_it_began_is_not_served_by_it() -> None:
     assert work.begun == 2
 
 
-async def test_work_that_failed_serves_nobody_who_waited() -> None:
+async def test_work_that_failed_is_not_the_result_of_those_who_waited() -> None:
     work = Work()
     work.fails = True
     asked = await _all_asked(Together(work.do, 1), 5)

@@ -109,7 +109,7 @@ async def _posted(links: Links, **fields: str) -> Any:
         )
 
 
-async def test_the_form_does_not_wait_for_an_offer_that_never_comes_and_says_so() -> None:
+async def test_the_form_does_not_wait_for_an_offer_that_never_comes_and_shows_that() -> None:
     checkout = SimpleNamespace(methods=hang)
     async with form_client(Links(), checkout=checkout) as client:
         page = await client.get("/pay/PL_1", headers=ENGLISH)
@@ -149,7 +149,7 @@ async def test_an_action_that_cannot_be_followed_leads_to_the_status_page(action
     assert page.headers["location"] == "/kasir/pay/PL_1/payments/pay_1"
 
 
-async def test_a_link_that_cannot_be_paid_tells_the_shopper_to_contact_the_shop() -> None:
+async def test_a_link_that_cannot_be_paid_asks_the_shopper_to_contact_the_shop() -> None:
     def refuse() -> tuple[Answer, PaymentId]:
         raise InvalidRequest([Fault("returnUrl", "must have at most 1024 characters.")])
 

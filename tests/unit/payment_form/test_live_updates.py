@@ -72,7 +72,7 @@ async def test_only_the_subscribers_of_a_changed_link_are_notified() -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("the database is away"), RuntimeError("a fault")])
-async def test_a_failed_query_notifies_everybody_and_later_changes_are_notified_again(
+async def test_a_failed_query_notifies_all_subscribers_and_later_changes_are_notified_again(
     error: Exception,
 ) -> None:
     versions = Versions()

@@ -44,7 +44,7 @@ def test_what_is_uncounted_can_be_done_once_more() -> None:
     assert limit.allow("a", NOW)
 
 
-def test_a_clock_that_was_set_back_blocks_nobody() -> None:
+def test_a_clock_that_was_set_back_blocks_no_request() -> None:
     limit = RateLimit(1, MINUTE)
     limit.allow("a", NOW)
 

@@ -26,7 +26,7 @@ from kasir.payments.payment import Payment
         (Says.REFUSED, "", ""),
     ],
 )
-def test_advice_is_given_only_for_what_the_shopper_can_mend(
+def test_advice_is_given_only_for_refusals_that_the_shopper_can_resolve(
     says: Says, words: str, advice: str
 ) -> None:
     fact = Fact("a", says, Source.DETAILS, datetime(2026, 11, 26, tzinfo=UTC), words=words)

@@ -32,7 +32,7 @@ def test_a_dispute_recorded_before_details_were_kept_is_shown_without_them() -> 
     assert (found.opened_at, found.is_announced) == (NOW, True)
 
 
-def test_what_is_asked_before_there_is_a_dispute_is_no_dispute() -> None:
+def test_a_request_for_information_is_no_dispute() -> None:
     asked = a_fact(
         Says.NOTED, "PSP", modification="R1", dispute=DisputeDetails(reason="what was it?")
     )
@@ -41,15 +41,15 @@ def test_what_is_asked_before_there_is_a_dispute_is_no_dispute() -> None:
 
 
 def test_of_the_providers_details_the_latest_by_its_own_clock_count() -> None:
-    def said(status: str, days: int) -> DisputeDetails:
+    def details_at(status: str, days: int) -> DisputeDetails:
         return DisputeDetails(status=status, deadline=NOW + timedelta(days=days))
 
-    early = a_fact(Says.DISPUTE_ANNOUNCED, "PSP", modification="D1", dispute=said("Open", 1))
+    early = a_fact(Says.DISPUTE_ANNOUNCED, "PSP", modification="D1", dispute=details_at("Open", 1))
     late = a_fact(
         Says.NOTED,
         "PSP",
         modification="D1",
-        dispute=said("Pending", 9),
+        dispute=details_at("Pending", 9),
         at=NOW + timedelta(days=2),
     )
     both = [fold(an_intent(), facts).disputes for facts in ([early, late], [late, early])]

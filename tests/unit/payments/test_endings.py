@@ -29,7 +29,7 @@ def taken() -> Fact:
     return a_fact(Says.CHANGE_RECEIVED, "PSP", about="chg", modification="MOD", source=Source.REPLY)
 
 
-def told(says: Says) -> Fact:
+def fact_of(says: Says) -> Fact:
     return a_fact(says, "PSP", modification="MOD")
 
 
@@ -55,11 +55,11 @@ def declined(says: Says) -> Fact:
 @pytest.mark.parametrize(
     ("facts", "ending"),
     [
-        ([asked("capture"), taken(), told(Says.CAPTURED)], Ending.CAPTURE_SUCCEEDED),
-        ([asked("capture"), taken(), told(Says.CAPTURE_REJECTED)], Ending.CAPTURE_FAILED),
-        ([told(Says.CAPTURED), told(Says.CAPTURE_FAILED)], Ending.CAPTURE_FAILED),
-        ([asked("cancel"), taken(), told(Says.CANCEL_REJECTED)], Ending.CANCEL_FAILED),
-        ([told(Says.CANCEL_REJECTED)], Ending.CANCEL_FAILED),
+        ([asked("capture"), taken(), fact_of(Says.CAPTURED)], Ending.CAPTURE_SUCCEEDED),
+        ([asked("capture"), taken(), fact_of(Says.CAPTURE_REJECTED)], Ending.CAPTURE_FAILED),
+        ([fact_of(Says.CAPTURED), fact_of(Says.CAPTURE_FAILED)], Ending.CAPTURE_FAILED),
+        ([asked("cancel"), taken(), fact_of(Says.CANCEL_REJECTED)], Ending.CANCEL_FAILED),
+        ([fact_of(Says.CANCEL_REJECTED)], Ending.CANCEL_FAILED),
     ],
     ids=["captured", "capture rejected", "failed later", "not cancelled", "elsewhere"],
 )
@@ -97,14 +97,14 @@ def test_a_rejected_request_is_an_ending_only_if_it_had_no_answer_at_first(
 @pytest.mark.parametrize(
     "facts",
     [
-        [taken(), told(Says.CANCEL_REJECTED)],
+        [taken(), fact_of(Says.CANCEL_REJECTED)],
         [silence(), declined(Says.CHANGE_DECLINED)],
-        [asked("cancel"), taken(), told(Says.CANCEL_REJECTED), told(Says.VOIDED)],
+        [asked("cancel"), taken(), fact_of(Says.CANCEL_REJECTED), fact_of(Says.VOIDED)],
         [asked("capture"), taken()],
     ],
     ids=["Kasir's own", "Kasir's own, never taken", "cancelled after all", "open"],
 )
-def test_what_is_no_end_for_the_shop_is_none(facts: list[Fact]) -> None:
+def test_a_fact_that_ends_no_change_of_the_shop_is_no_ending(facts: list[Fact]) -> None:
     assert fold(an_intent(), [PAID, *facts]).endings == ()
 
 
@@ -113,13 +113,15 @@ def test_what_is_no_end_for_the_shop_is_none(facts: list[Fact]) -> None:
     [
         ([], False),
         ([PAID], False),
-        ([told(Says.VOIDED)], False),
-        ([PAID, told(Says.VOIDED)], True),
+        ([fact_of(Says.VOIDED)], False),
+        ([PAID, fact_of(Says.VOIDED)], True),
         ([PAID, refunded(25_000)], True),
         ([PAID, refunded(10_000)], False),
-        ([PAID, refunded(25_000), told(Says.REFUND_FAILED)], False),
+        ([PAID, refunded(25_000), fact_of(Says.REFUND_FAILED)], False),
     ],
     ids=["nothing", "paid", "never paid", "voided", "refunded", "in part", "bounced"],
 )
-def test_what_was_paid_and_went_back_is_given_back(facts: list[Fact], is_given_back: bool) -> None:
+def test_a_payment_is_given_back_once_its_whole_amount_was_returned(
+    facts: list[Fact], is_given_back: bool
+) -> None:
     assert fold(an_intent(), facts).is_given_back is is_given_back

@@ -43,7 +43,7 @@ def silent(question: Question) -> CallResult:
     return CallResult(answer=None, facts=(a_fact(Says.UNKNOWN, about=question.key),))
 
 
-class Road:
+class Setup:
     """A flow with everything around it in a test's hands."""
 
     def __init__(self, answer: Callable[[Question], CallResult] = redirected) -> None:
@@ -63,33 +63,33 @@ class Road:
         return paid, kept.body if kept else None
 
     async def status(self, name: str = "pay_1") -> Status:
-        """Where a payment stands."""
+        """The status of a payment."""
         payment = await self.book.payment(an_intent(name).id)
         assert payment is not None
         return payment.status
 
 
 async def test_a_payment_is_asked_for_and_its_answer_given() -> None:
-    road = Road()
+    setup = Setup()
 
-    assert await road.pay() == ("pay_1", BODY)
-    assert [question.key for question in road.provider.asked] == ["kasir-pay_1"]
-    assert await road.status() == Status.AWAITING_SHOPPER
+    assert await setup.pay() == ("pay_1", BODY)
+    assert [question.key for question in setup.provider.asked] == ["kasir-pay_1"]
+    assert await setup.status() == Status.AWAITING_SHOPPER
 
 
-async def test_it_is_written_down_before_anybody_is_asked() -> None:
-    road = Road()
+async def test_the_question_is_stored_before_it_is_sent() -> None:
+    setup = Setup()
     seen: list[Payment | None] = []
 
     class Watching(ScriptedProvider):
         async def ask(self, question: Question) -> CallResult:
-            seen.append(await road.book.payment(an_intent().id))
+            seen.append(await setup.book.payment(an_intent().id))
             return await super().ask(question)
 
     flow = Flow(
-        book=road.book,
+        book=setup.book,
         provider=Watching(redirected),
-        clock=road.clock,
+        clock=setup.clock,
         chance=lambda: 0.5,
         timeouts=PATIENCE,
     )
@@ -99,93 +99,93 @@ async def test_it_is_written_down_before_anybody_is_asked() -> None:
 
 
 async def test_the_same_shop_key_gives_the_first_answer_and_sends_nothing() -> None:
-    road = Road()
-    first, again = await road.pay("pay_1"), await road.pay("pay_2")
+    setup = Setup()
+    first, again = await setup.pay("pay_1"), await setup.pay("pay_2")
 
     assert again == first == ("pay_1", BODY)
-    assert len(road.provider.asked) == 1
+    assert len(setup.provider.asked) == 1
 
 
 async def test_the_same_shop_key_for_something_else_is_refused() -> None:
-    road = Road()
-    await road.pay()
+    setup = Setup()
+    await setup.pay()
     with pytest.raises(KeyReused):
-        await road.pay("pay_2", ShopKey(key="shop-1", fingerprint=b"another"))
+        await setup.pay("pay_2", ShopKey(key="shop-1", fingerprint=b"another"))
 
-    assert len(road.provider.asked) == 1
+    assert len(setup.provider.asked) == 1
 
 
 async def test_while_the_first_request_runs_the_second_is_refused() -> None:
-    road = Road()
-    road.provider.may_answer = asyncio.Event()
-    first = asyncio.create_task(road.flow.pay(an_intent(), a_question(), KEY))
-    await road.provider.was_asked.wait()
+    setup = Setup()
+    setup.provider.may_answer = asyncio.Event()
+    first = asyncio.create_task(setup.flow.pay(an_intent(), a_question(), KEY))
+    await setup.provider.was_asked.wait()
     with pytest.raises(StillRunning):
-        await road.pay("pay_2")
-    road.provider.may_answer.set()
+        await setup.pay("pay_2")
+    setup.provider.may_answer.set()
     await first
 
-    assert len(road.provider.asked) == 1
-    assert await road.pay("pay_3") == ("pay_1", BODY)
+    assert len(setup.provider.asked) == 1
+    assert await setup.pay("pay_3") == ("pay_1", BODY)
 
 
 async def test_no_answer_is_an_unknown_outcome_and_the_same_key_sends_again() -> None:
-    road = Road(silent)
-    unheard = await road.pay()
-    unknown = await road.status()
-    road.provider.answer = redirected
-    heard = await road.pay("pay_2")
+    setup = Setup(silent)
+    unanswered = await setup.pay()
+    unknown = await setup.status()
+    setup.provider.answer = redirected
+    result = await setup.pay("pay_2")
 
-    assert unheard == ("pay_1", None)
+    assert unanswered == ("pay_1", None)
     assert unknown == Status.UNKNOWN
-    assert heard == ("pay_1", BODY)
+    assert result == ("pay_1", BODY)
     # Word for word the same question: the provider sees one payment.
-    first, second = road.provider.asked
+    first, second = setup.provider.asked
     assert (first.key, first.body, first.path) == (second.key, second.body, second.path)
-    assert await road.status() == Status.AWAITING_SHOPPER
+    assert await setup.status() == Status.AWAITING_SHOPPER
 
 
-async def test_a_question_whose_sender_is_gone_is_sent_again_after_its_lease() -> None:
-    road = Road()
-    await road.book.open(an_intent(), a_question(), KEY)  # And then the machine stopped.
+async def test_a_question_whose_sender_ended_is_sent_again_after_its_lease() -> None:
+    setup = Setup()
+    await setup.book.open(an_intent(), a_question(), KEY)  # And then the machine stopped.
     with pytest.raises(StillRunning):
-        await road.pay("pay_2")
-    road.clock.advance(PATIENCE.lease - timedelta(seconds=1))
+        await setup.pay("pay_2")
+    setup.clock.advance(PATIENCE.lease - timedelta(seconds=1))
     with pytest.raises(StillRunning):
-        await road.pay("pay_2")
-    road.clock.advance(timedelta(seconds=1))
+        await setup.pay("pay_2")
+    setup.clock.advance(timedelta(seconds=1))
 
-    assert await road.pay("pay_2") == ("pay_1", BODY)
-    assert len(road.provider.asked) == 1
+    assert await setup.pay("pay_2") == ("pay_1", BODY)
+    assert len(setup.provider.asked) == 1
 
 
 async def test_of_two_callers_after_the_lease_one_sends() -> None:
-    road = Road()
-    await road.book.open(an_intent(), a_question(), KEY)
-    road.clock.advance(PATIENCE.lease)
-    road.provider.may_answer = asyncio.Event()
-    first = asyncio.create_task(road.flow.pay(an_intent("pay_2"), a_question("pay_2"), KEY))
-    await road.provider.was_asked.wait()
+    setup = Setup()
+    await setup.book.open(an_intent(), a_question(), KEY)
+    setup.clock.advance(PATIENCE.lease)
+    setup.provider.may_answer = asyncio.Event()
+    first = asyncio.create_task(setup.flow.pay(an_intent("pay_2"), a_question("pay_2"), KEY))
+    await setup.provider.was_asked.wait()
     with pytest.raises(StillRunning):
-        await road.pay("pay_3")
-    road.provider.may_answer.set()
+        await setup.pay("pay_3")
+    setup.provider.may_answer.set()
     await first
 
-    assert len(road.provider.asked) == 1
+    assert len(setup.provider.asked) == 1
 
 
 async def test_a_payment_is_resumed_by_its_own_key() -> None:
-    road = Road(silent)
-    await road.pay()
-    road.provider.answer = redirected
-    kept = await road.flow.resume("kasir-pay_1")
-    again = await road.flow.resume("kasir-pay_1")
+    setup = Setup(silent)
+    await setup.pay()
+    setup.provider.answer = redirected
+    kept = await setup.flow.resume("kasir-pay_1")
+    again = await setup.flow.resume("kasir-pay_1")
 
     assert kept is not None
     assert (kept, kept.body) == (again, BODY)
-    assert len(road.provider.asked) == 2
+    assert len(setup.provider.asked) == 2
     with pytest.raises(NotFound):
-        await road.flow.resume("kasir-nobody")
+        await setup.flow.resume("kasir-nobody")
 
 
 # Details.
@@ -196,36 +196,36 @@ def details(key: str = "kasir-det-1") -> Question:
 
 
 async def test_details_are_asked_once_and_answered_every_time() -> None:
-    road = Road()
-    answers = [await road.flow.finish(details()) for _ in range(3)]
+    setup = Setup()
+    answers = [await setup.flow.finish(details()) for _ in range(3)]
 
     assert [kept.body for kept in answers if kept] == [BODY] * 3
-    assert len(road.provider.asked) == 1
+    assert len(setup.provider.asked) == 1
 
 
-async def test_two_who_ask_for_details_at_once_get_the_one_answer() -> None:
-    road = Road()
-    road.provider.may_answer = asyncio.Event()
-    asking = [asyncio.create_task(road.flow.finish(details())) for _ in range(5)]
-    await road.provider.was_asked.wait()
-    road.provider.may_answer.set()
+async def test_two_concurrent_requests_for_details_get_the_same_answer() -> None:
+    setup = Setup()
+    setup.provider.may_answer = asyncio.Event()
+    asking = [asyncio.create_task(setup.flow.finish(details())) for _ in range(5)]
+    await setup.provider.was_asked.wait()
+    setup.provider.may_answer.set()
     answers = await asyncio.gather(*asking)
 
     assert [kept.body for kept in answers if kept] == [BODY] * 5
-    assert len(road.provider.asked) == 1
+    assert len(setup.provider.asked) == 1
 
 
 async def test_a_second_caller_waits_no_longer_than_its_timeout() -> None:
-    road = Road()
-    road.provider.may_answer = asyncio.Event()
-    first = asyncio.create_task(road.flow.finish(details()))
-    await road.provider.was_asked.wait()
-    second = asyncio.create_task(road.flow.finish(details()))
-    # The lease is not over, but whoever waits has waited long enough: the clock of a page, say.
+    setup = Setup()
+    setup.provider.may_answer = asyncio.Event()
+    first = asyncio.create_task(setup.flow.finish(details()))
+    await setup.provider.was_asked.wait()
+    second = asyncio.create_task(setup.flow.finish(details()))
+    # The lease is not over, but the caller has waited for its timeout.
     hasty = Flow(
-        book=road.book,
-        provider=road.provider,
-        clock=road.clock,
+        book=setup.book,
+        provider=setup.provider,
+        clock=setup.clock,
         chance=lambda: 0.5,
         timeouts=Timeouts(
             lease=PATIENCE.lease,
@@ -236,51 +236,51 @@ async def test_a_second_caller_waits_no_longer_than_its_timeout() -> None:
         ),
     )
     given_up = await hasty.finish(details())
-    road.provider.may_answer.set()
+    setup.provider.may_answer.set()
 
     assert given_up is None
     assert [kept.body for kept in await asyncio.gather(first, second) if kept] == [BODY] * 2
-    assert len(road.provider.asked) == 1
+    assert len(setup.provider.asked) == 1
 
 
-async def test_details_without_an_answer_are_asked_again_by_whoever_comes_next() -> None:
-    road = Road(silent)
-    unheard = await road.flow.finish(details())
-    road.provider.answer = redirected
-    heard = await road.flow.finish(details())
+async def test_details_without_an_answer_are_asked_again_by_the_next_caller() -> None:
+    setup = Setup(silent)
+    unanswered = await setup.flow.finish(details())
+    setup.provider.answer = redirected
+    result = await setup.flow.finish(details())
 
-    assert unheard is None
-    assert heard is not None
-    assert len(road.provider.asked) == 2
+    assert unanswered is None
+    assert result is not None
+    assert len(setup.provider.asked) == 2
 
 
 # Changes.
 
 
-async def test_a_change_that_is_not_allowed_is_asked_of_nobody() -> None:
-    road = Road()
-    await road.pay()
+async def test_a_change_that_is_not_allowed_is_not_sent() -> None:
+    setup = Setup()
+    await setup.pay()
 
     def refuse(_: Payment) -> list[Fact]:
         raise ValueError("not this one")
 
     change = a_question(key="kasir-chg-1", kind=Kind.REFUNDS)
     with pytest.raises(ValueError, match="not this one"):
-        await road.flow.change(change, refuse)
+        await setup.flow.change(change, refuse)
 
-    assert len(road.provider.asked) == 1
+    assert len(setup.provider.asked) == 1
 
 
 async def test_a_change_is_asked_once_per_shop_key() -> None:
-    road = Road()
-    await road.pay()
+    setup = Setup()
+    await setup.pay()
     key = ShopKey(key="refund-1", fingerprint=b"x")
     answers = [
-        await road.flow.change(
+        await setup.flow.change(
             a_question(key=f"kasir-chg-{number}", kind=Kind.REFUNDS), lambda _: [], key
         )
         for number in range(3)
     ]
 
     assert [kept.body for kept in answers if kept] == [BODY] * 3
-    assert [question.key for question in road.provider.asked] == ["kasir-pay_1", "kasir-chg-0"]
+    assert [question.key for question in setup.provider.asked] == ["kasir-pay_1", "kasir-chg-0"]

@@ -31,21 +31,21 @@ QUESTION = Question(
     path="/payments",
     body=b"{}",
     opened_at=OPENED,
-    asked_at=datetime.fromtimestamp(0, UTC),  # Let go: anybody may take it over.
+    asked_at=datetime.fromtimestamp(0, UTC),  # Released: any process can take it over.
     tries=30,
 )
 
 
 @dataclass
 class Silent:
-    """The book, the provider and the clock in one: nobody ever answers, and it is counted."""
+    """The book, the provider and the clock in one: calls are counted and never answered."""
 
     time: datetime
     asked: int = 0
     next_times: list[datetime | None] = field(default_factory=list)
 
     def now(self) -> datetime:
-        """Say what time the test says it is."""
+        """Return the time that the test has set."""
         return self.time
 
     async def ask(self, question: Question) -> CallResult:
@@ -63,13 +63,13 @@ class Silent:
         yield
 
     async def take_over(self, question: Question, now: datetime) -> bool:
-        """Let anybody have it."""
+        """Allow any caller to take it."""
         return True
 
     async def record(
         self,
         question: Question,
-        heard: CallResult,
+        result: CallResult,
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:

@@ -47,7 +47,7 @@ OPEN = candidate(ONE)
 ALSO_OPEN = candidate(TWO)
 CLOSED = candidate(ONE, is_open=False, has_attempt=True)
 TAKEN = candidate(ONE, has_attempt=True)
-#: Found by a name or by our id only: it bears another reference.
+#: Found by a name or by our id only: it has another reference.
 ELSEWHERE = candidate(OTHER, reference="ORDER-2")
 
 
@@ -93,15 +93,15 @@ PAYMENTS: Final = {
 }
 #: What the message tells, and whether it came as a notification or as the answer to a return: an
 #: answer names no change. The rule itself does not ask which it was.
-TELLS: Final[dict[str, dict[str, object]]] = {
+CLUES: Final[dict[str, dict[str, object]]] = {
     "paid": {"pays": True},
     "not paid": {"pays": False},
     "change": {"pays": False, "is_change": True, "change": "CHG"},
 }
 CASES: Final = [
     Case(*words)
-    for words in product(ECHOES, OWNERS, METHODS, AMOUNTS, PAYMENTS, TELLS)
-    # Only a change has a second name that somebody could own.
+    for words in product(ECHOES, OWNERS, METHODS, AMOUNTS, PAYMENTS, CLUES)
+    # Only a change has a second name that a payment can own.
     if words[5] == "change" or words[1] not in {"change", "two"}
 ]
 
@@ -112,7 +112,7 @@ def ruled(case: Case) -> Match:
         payment_id=ECHOES[case.echo],
         method=METHODS[case.method],
         amount=AMOUNTS[case.amount],
-        **TELLS[case.tells],
+        **CLUES[case.tells],
     )
     owners = OWNERS[case.owner]
     # As the database finds them: of the reference, by our id, and by the names.
@@ -124,7 +124,7 @@ def ruled(case: Case) -> Match:
 
 
 def expected(case: Case) -> tuple[Ruling, PaymentId | None]:
-    """What the rule says, in its own words."""
+    """The result of the rule, as the table writes it."""
     proofs = {
         "ours": {ONE},
         "elsewhere": {OTHER},
@@ -165,7 +165,7 @@ def _expected_unproven(case: Case) -> tuple[Ruling, PaymentId | None]:
     return Ruling.HELD, None
 
 
-def test_every_message_is_ruled_as_the_table_says() -> None:
+def test_every_message_is_matched_as_in_the_table() -> None:
     assert len(CASES) > 4_000
     wrong = [
         (case, found)
@@ -188,14 +188,14 @@ def test_money_of_another_amount_is_never_a_payments() -> None:
     }
 
 
-def test_visa_proves_nothing_and_is_never_claimed_by_its_reference() -> None:
-    strangers = [
+def test_a_message_of_visa_is_never_matched_by_its_reference() -> None:
+    foreign = [
         case
         for case in CASES
         if case.method == "visa" and case.echo == "none" and case.owner == "nobody"
     ]
 
-    assert {ruled(case).ruling for case in strangers} == {Ruling.FOREIGN}
+    assert {ruled(case).ruling for case in foreign} == {Ruling.FOREIGN}
 
 
 def test_a_change_is_never_claimed_by_its_reference() -> None:
@@ -208,18 +208,18 @@ def test_a_change_is_never_claimed_by_its_reference() -> None:
     assert {ruled(case).ruling for case in unproven} == {Ruling.WAITING, Ruling.FOREIGN}
 
 
-def test_what_is_held_names_whom_it_may_belong_to_and_why() -> None:
+def test_a_held_message_names_its_candidates_and_the_reason() -> None:
     held = [found for case in CASES if (found := ruled(case)).ruling is Ruling.HELD]
 
     assert held
     assert all(found.fits and found.why for found in held)
 
 
-@pytest.mark.parametrize("tells", TELLS)
+@pytest.mark.parametrize("tells", CLUES)
 def test_the_order_of_the_candidates_does_not_matter(tells: str) -> None:
     three = [OPEN, candidate(TWO, is_open=False, has_attempt=True), ELSEWHERE]
     for owners in ({}, {"PSP": OTHER}, {"PSP": TWO}):
-        message = clues(**TELLS[tells])
+        message = clues(**CLUES[tells])
         found = {match(message, owners, list(order)).payment_id for order in permutations(three)}
 
         assert len(found) == 1

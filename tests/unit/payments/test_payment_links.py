@@ -62,12 +62,12 @@ def test_a_link_with_a_payment_without_final_status_is_pending(says: Says) -> No
 
 
 @pytest.mark.parametrize("says", [Says.REFUSED, Says.CANCELLED, Says.EXPIRED, Says.FAILED])
-def test_a_payment_that_came_to_nothing_leaves_the_link_open(says: Says) -> None:
+def test_a_failed_payment_leaves_the_link_open(says: Says) -> None:
     assert link_status(link(), [that(says)], NOW) == LinkStatus.ACTIVE
 
 
 @pytest.mark.parametrize("says", [Says.AWAITING_SHOPPER, Says.PENDING, Says.UNKNOWN])
-def test_a_link_whose_time_ran_out_is_not_over_while_a_payment_of_it_may_be_paid(
+def test_an_expired_link_stays_pending_while_one_of_its_payments_can_be_paid(
     says: Says,
 ) -> None:
     assert link_status(link(), [that(says)], ENDS) == LinkStatus.PAYMENT_PENDING

@@ -19,7 +19,7 @@ def paid(attempt: str = "PSP-A") -> Fact:
     return a_fact(Says.AUTHORISED, attempt, amount=Money(IDR, WHOLE))
 
 
-def told(says: Says, name: str, value: int | None = None, attempt: str = "PSP-A") -> Fact:
+def fact(says: Says, name: str, value: int | None = None, attempt: str = "PSP-A") -> Fact:
     amount = None if value is None else Money(IDR, value)
     return a_fact(says, attempt, modification=name, amount=amount)
 
@@ -41,8 +41,8 @@ def capturable(*facts: Fact, attempt: str = "PSP-A") -> Remaining:
     return sums(an_intent(captures_itself=False), facts).capturable(attempt)
 
 
-def left(room: Remaining) -> int:
-    return room.left.minor_units
+def left(remaining: Remaining) -> int:
+    return remaining.left.minor_units
 
 
 # Going back.
@@ -50,48 +50,48 @@ def left(room: Remaining) -> int:
 
 def test_a_reversal_holds_the_whole_and_not_what_was_captured_when_it_was_requested() -> None:
     reversal = asked(Says.REVERSAL_ASKED)
-    capture = told(Says.CAPTURED, "C1", WHOLE)
-    room = refundable(paid(), reversal, capture, captures_itself=False)
+    capture = fact(Says.CAPTURED, "C1", WHOLE)
+    remaining = refundable(paid(), reversal, capture, captures_itself=False)
 
-    assert (left(room), room.held) == (0, {Why.REVERSAL_OPEN: WHOLE})
-    assert str(room) == "of 25000, 25000 are held by a reversal whose end is not known yet"
+    assert (left(remaining), remaining.held) == (0, {Why.REVERSAL_OPEN: WHOLE})
+    assert str(remaining) == "of 25000, 25000 are held by a reversal whose end is not known yet"
 
 
 def test_a_reversal_that_became_a_refund_holds_what_it_refunded() -> None:
     facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
-    room = refundable(*facts, told(Says.REFUND_CONFIRMED, "R1", 10_000))
+    remaining = refundable(*facts, fact(Says.REFUND_CONFIRMED, "R1", 10_000))
 
-    assert (left(room), room.held) == (15_000, {Why.REFUNDED: 10_000})
+    assert (left(remaining), remaining.held) == (15_000, {Why.REFUNDED: 10_000})
 
 
 def test_a_reversal_without_effect_holds_nothing() -> None:
     facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
 
     assert left(refundable(*facts)) == 0
-    assert left(refundable(*facts, told(Says.REFUND_REJECTED, "R1", WHOLE))) == WHOLE
+    assert left(refundable(*facts, fact(Says.REFUND_REJECTED, "R1", WHOLE))) == WHOLE
     declined = a_fact(Says.REFUND_DECLINED, about="k1")
     assert left(refundable(paid(), asked(Says.REVERSAL_ASKED), declined)) == WHOLE
 
 
 def test_a_reversal_that_was_a_cancel_is_no_refund_that_failed() -> None:
     facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
-    stands = fold(an_intent(captures_itself=False), [*facts, told(Says.VOIDED, "R1")])
+    folded = fold(an_intent(captures_itself=False), [*facts, fact(Says.VOIDED, "R1")])
 
-    assert stands.refunds == ()
-    assert stands.status == "cancelled"
+    assert folded.refunds == ()
+    assert folded.status == "cancelled"
 
 
 def test_a_refund_with_an_unknown_outcome_holds_its_amount() -> None:
     silence = a_fact(Says.NOTED, about="k1", source=Source.KASIR)
-    room = refundable(paid(), asked(Says.REFUND_ASKED, 10_000), silence)
+    remaining = refundable(paid(), asked(Says.REFUND_ASKED, 10_000), silence)
 
-    assert (left(room), room.held) == (15_000, {Why.REFUND_OPEN: 10_000})
+    assert (left(remaining), remaining.held) == (15_000, {Why.REFUND_OPEN: 10_000})
 
 
 def test_what_was_charged_back_is_held_until_it_is_returned() -> None:
-    lost = told(Says.CHARGED_BACK, "D", WHOLE)
-    returned = told(Says.CHARGEBACK_REVERSED, "D", WHOLE)
-    again = told(Says.SECOND_CHARGEBACK, "D", WHOLE)
+    lost = fact(Says.CHARGED_BACK, "D", WHOLE)
+    returned = fact(Says.CHARGEBACK_REVERSED, "D", WHOLE)
+    again = fact(Says.SECOND_CHARGEBACK, "D", WHOLE)
 
     assert refundable(paid(), lost).held == {Why.CHARGED_BACK: WHOLE}
     assert left(refundable(paid(), lost, returned)) == WHOLE
@@ -99,49 +99,49 @@ def test_what_was_charged_back_is_held_until_it_is_returned() -> None:
 
 
 def test_what_was_returned_in_part_frees_a_part() -> None:
-    facts = [told(Says.CHARGED_BACK, "D", 20_000), told(Says.CHARGEBACK_REVERSED, "D", 5_000)]
+    facts = [fact(Says.CHARGED_BACK, "D", 20_000), fact(Says.CHARGEBACK_REVERSED, "D", 5_000)]
 
     assert left(refundable(paid(), *facts)) == 10_000
     assert fold(an_intent(), [paid(), *facts]).charged_back == Money(IDR, 15_000)
 
 
 def test_an_announced_dispute_holds_its_amount_once() -> None:
-    announced = told(Says.DISPUTE_ANNOUNCED, "D", 10_000)
-    lost = told(Says.CHARGED_BACK, "D", 8_000)
+    announced = fact(Says.DISPUTE_ANNOUNCED, "D", 10_000)
+    lost = fact(Says.CHARGED_BACK, "D", 8_000)
 
     assert refundable(paid(), announced).held == {Why.DISPUTE_OPEN: 10_000}
     assert fold(an_intent(), [paid(), announced]).charged_back == Money(IDR, 0)
     assert refundable(paid(), announced, lost).held == {Why.CHARGED_BACK: 8_000}
-    returned = told(Says.CHARGEBACK_REVERSED, "D", 10_000)
+    returned = fact(Says.CHARGEBACK_REVERSED, "D", 10_000)
     assert left(refundable(paid(), announced, returned)) == WHOLE
 
 
 @pytest.mark.parametrize("says", [Says.REFUND_CONFIRMED, Says.CHARGED_BACK, Says.SECOND_CHARGEBACK])
 @pytest.mark.parametrize("amount", [None, Money(IDR, 0), Money(IDR, -1), Money(Currency("EUR"), 5)])
 def test_a_refund_without_a_known_amount_holds_the_whole(says: Says, amount: Money | None) -> None:
-    room = refundable(paid(), a_fact(says, "PSP-A", modification="X", amount=amount))
+    remaining = refundable(paid(), a_fact(says, "PSP-A", modification="X", amount=amount))
 
-    assert room.held == {Why.SUM_UNKNOWN: WHOLE}
+    assert remaining.held == {Why.SUM_UNKNOWN: WHOLE}
 
 
-def test_every_way_out_counts_and_is_named() -> None:
-    room = refundable(
+def test_every_deduction_counts_and_is_named() -> None:
+    remaining = refundable(
         paid(),
         asked(Says.REFUND_ASKED, 1_000),
-        told(Says.REFUND_CONFIRMED, "R2", 2_000),
-        told(Says.CHARGED_BACK, "D1", 4_000),
-        told(Says.DISPUTE_ANNOUNCED, "D2", 8_000),
+        fact(Says.REFUND_CONFIRMED, "R2", 2_000),
+        fact(Says.CHARGED_BACK, "D1", 4_000),
+        fact(Says.DISPUTE_ANNOUNCED, "D2", 8_000),
     )
 
-    assert left(room) == 10_000
-    assert str(room) == (
+    assert left(remaining) == 10_000
+    assert str(remaining) == (
         "of 25000, 2000 were refunded, 1000 are held by a refund whose end is not known yet, "
         "4000 were charged back, 8000 are held by a dispute that was announced"
     )
 
 
 def test_a_refund_of_one_attempt_does_not_count_for_another() -> None:
-    facts = [paid("PSP-A"), paid("PSP-B"), told(Says.REFUND_CONFIRMED, "R1", WHOLE)]
+    facts = [paid("PSP-A"), paid("PSP-B"), fact(Says.REFUND_CONFIRMED, "R1", WHOLE)]
 
     assert left(refundable(*facts, attempt="PSP-A")) == 0
     assert left(refundable(*facts, attempt="PSP-B")) == WHOLE
@@ -152,15 +152,15 @@ def test_a_refund_that_names_no_attempt_holds_of_each() -> None:
     refund = asked(Says.REFUND_ASKED, 10_000, attempt="")
 
     for attempt in ("PSP-A", "PSP-B"):
-        room = refundable(paid("PSP-A"), paid("PSP-B"), refund, attempt=attempt)
-        assert left(room) == 15_000
+        remaining = refundable(paid("PSP-A"), paid("PSP-B"), refund, attempt=attempt)
+        assert left(remaining) == 15_000
 
 
 def test_an_open_cancel_holds_the_whole_until_its_result_is_known() -> None:
     facts = [paid(), asked(Says.CANCEL_ASKED), named(Says.CHANGE_RECEIVED, "X1")]
 
     assert refundable(*facts).held == {Why.CANCEL_OPEN: WHOLE}
-    assert left(refundable(*facts, told(Says.CANCEL_REJECTED, "X1", WHOLE))) == WHOLE
+    assert left(refundable(*facts, fact(Says.CANCEL_REJECTED, "X1", WHOLE))) == WHOLE
     declined = a_fact(Says.CHANGE_DECLINED, about="k1", source=Source.REPLY)
     assert left(refundable(paid(), asked(Says.CANCEL_ASKED), declined)) == WHOLE
 
@@ -169,7 +169,7 @@ def test_a_cancel_by_reference_ends_by_the_name_that_each_attempt_was_given() ->
     by_reference = asked(Says.CANCEL_ASKED, attempt="")
     answered = a_fact(Says.CHANGE_RECEIVED, about="k1", modification="X-B", source=Source.REPLY)
     facts = [paid("PSP-A"), paid("PSP-B"), by_reference, answered]
-    ended = told(Says.CANCEL_REJECTED, "X-A", WHOLE)
+    ended = fact(Says.CANCEL_REJECTED, "X-A", WHOLE)
 
     assert left(refundable(*facts)) == 0
     assert left(refundable(*facts, ended)) == WHOLE
@@ -183,9 +183,9 @@ def test_captures_asked_for_count_until_they_have_failed() -> None:
     facts = [paid(), asked(Says.CAPTURE_ASKED, 10_000), named(Says.CHANGE_RECEIVED, "C1")]
 
     assert capturable(*facts).held == {Why.CAPTURE_OPEN: 10_000}
-    assert capturable(*facts, told(Says.CAPTURED, "C1", 10_000)).held == {Why.CAPTURED: 10_000}
-    assert left(capturable(*facts, told(Says.CAPTURE_REJECTED, "C1", 10_000))) == WHOLE
-    taken = [told(Says.CAPTURED, "C1", 10_000), told(Says.CAPTURE_FAILED, "C1", 10_000)]
+    assert capturable(*facts, fact(Says.CAPTURED, "C1", 10_000)).held == {Why.CAPTURED: 10_000}
+    assert left(capturable(*facts, fact(Says.CAPTURE_REJECTED, "C1", 10_000))) == WHOLE
+    taken = [fact(Says.CAPTURED, "C1", 10_000), fact(Says.CAPTURE_FAILED, "C1", 10_000)]
     assert left(capturable(*facts, *taken)) == WHOLE
 
 
@@ -196,19 +196,19 @@ def test_nothing_is_captured_while_the_whole_may_be_undone(says: Says) -> None:
 
 def test_the_whole_may_be_captured_before_the_authorisation_is_known() -> None:
     assert left(capturable(a_fact(Says.PENDING, "PSP-A"))) == WHOLE
-    assert left(capturable(paid(), told(Says.VOIDED, "X1"))) == 0
+    assert left(capturable(paid(), fact(Says.VOIDED, "X1"))) == 0
 
 
 def test_a_failed_capture_reduces_the_captured_sum_by_no_more_than_itself() -> None:
-    facts = [told(Says.CAPTURED, "C1", 10_000), told(Says.CAPTURED, "C2", 15_000)]
-    failed = told(Says.CAPTURE_FAILED, "C1", WHOLE)
+    facts = [fact(Says.CAPTURED, "C1", 10_000), fact(Says.CAPTURED, "C2", 15_000)]
+    failed = fact(Says.CAPTURE_FAILED, "C1", WHOLE)
 
     assert left(refundable(paid(), *facts, failed, captures_itself=False)) == 15_000
 
 
 @pytest.mark.parametrize("value", [-WHOLE, 0, None])
 def test_a_capture_that_failed_by_no_sum_at_all_failed_as_a_whole(value: int | None) -> None:
-    failed = told(Says.CAPTURE_FAILED, "C1", value)
+    failed = fact(Says.CAPTURE_FAILED, "C1", value)
 
     assert fold(an_intent(), [paid(), failed]).captured == Money(IDR, 0)
 
@@ -225,8 +225,8 @@ def test_a_capture_that_was_noted_counts_as_one_and_so_does_its_end() -> None:
     facts = [paid(), noted("captures", value=WHOLE), named(Says.NOTED, "C1")]
 
     assert capturable(*facts).held == {Why.CAPTURE_OPEN: WHOLE}
-    assert left(capturable(*facts, told(Says.NOTED, "C1", WHOLE))) == WHOLE
-    assert capturable(*facts, told(Says.CAPTURED, "C1", WHOLE)).held == {Why.CAPTURED: WHOLE}
+    assert left(capturable(*facts, fact(Says.NOTED, "C1", WHOLE))) == WHOLE
+    assert capturable(*facts, fact(Says.CAPTURED, "C1", WHOLE)).held == {Why.CAPTURED: WHOLE}
     declined = a_fact(Says.NOTED, about="k1", source=Source.REPLY)
     assert left(capturable(*facts[:2], declined)) == WHOLE
 
@@ -243,4 +243,4 @@ def test_a_cancel_that_was_noted_counts_as_one_and_so_does_its_end(words: str) -
     facts = [paid(), noted(words), named(Says.NOTED, "X1")]
 
     assert refundable(*facts).held == {Why.CANCEL_OPEN: WHOLE}
-    assert left(refundable(*facts, told(Says.NOTED, "X1", WHOLE))) == WHOLE
+    assert left(refundable(*facts, fact(Says.NOTED, "X1", WHOLE))) == WHOLE

@@ -8,7 +8,7 @@ from fakes import a_fact
 from kasir.payments.facts import Fact, Says
 from kasir.payments.status import FINAL, PRECEDENCE, Status, paid_attempts, status
 
-#: Each beats every one below it, where both were said of one payment.
+#: Each precedes every one below it, if a payment has facts of both.
 RANKS = [
     (Says.AUTHORISED, Status.AUTHORISED),
     (Says.CANCELLED, Status.CANCELLED),
@@ -21,26 +21,26 @@ RANKS = [
 ]
 
 
-def said(*words: Says) -> list[Fact]:
+def facts_of(*words: Says) -> list[Fact]:
     """Facts about calls of their own, so that none answers another."""
     return [a_fact(word, "PSP-A", about=f"call-{number}") for number, word in enumerate(words)]
 
 
-def test_nothing_said_is_created() -> None:
+def test_a_payment_without_facts_is_created() -> None:
     assert status([]) == Status.CREATED
 
 
 @pytest.mark.parametrize(("word", "wanted"), RANKS)
-def test_one_thing_said(word: Says, wanted: Status) -> None:
-    assert status(said(word)) == wanted
+def test_one_fact_gives_its_status(word: Says, wanted: Status) -> None:
+    assert status(facts_of(word)) == wanted
 
 
 @pytest.mark.parametrize("high", range(len(RANKS)))
 @pytest.mark.parametrize("low", range(len(RANKS)))
-def test_of_two_things_said_the_higher_wins(high: int, low: int) -> None:
+def test_of_two_facts_the_one_with_the_higher_precedence_counts(high: int, low: int) -> None:
     (first, wanted), (second, _) = RANKS[min(high, low)], RANKS[max(high, low)]
 
-    assert status(said(second, first)) == wanted
+    assert status(facts_of(second, first)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_of_two_things_said_the_higher_wins(high: int, low: int) -> None:
         Says.SECOND_CHARGEBACK,
     ],
 )
-def test_what_is_said_of_the_money_afterwards_leaves_the_status_alone(word: Says) -> None:
-    assert status(said(Says.AUTHORISED, word)) == Status.AUTHORISED
-    assert status(said(Says.REFUSED, word)) == Status.REFUSED
+def test_later_facts_about_the_money_do_not_change_the_status(word: Says) -> None:
+    assert status(facts_of(Says.AUTHORISED, word)) == Status.AUTHORISED
+    assert status(facts_of(Says.REFUSED, word)) == Status.REFUSED
 
 
-def test_every_member_of_says_has_a_place() -> None:
+def test_every_member_of_says_has_a_precedence() -> None:
     ranked = {word for word, _ in PRECEDENCE} | {Says.AUTHORISED}
-    about_money = {word for word in Says if status(said(Says.PENDING, word)) == Status.PENDING}
+    about_money = {word for word in Says if status(facts_of(Says.PENDING, word)) == Status.PENDING}
 
     assert ranked | about_money == set(Says)
 
@@ -131,7 +131,7 @@ def test_an_unknown_outcome_is_settled_by_any_final_fact() -> None:
     assert status([silence, a_fact(Says.REFUSED, "PSP-A")]) == Status.REFUSED
 
 
-def test_the_final_ones_are_those_nothing_more_is_expected_of() -> None:
+def test_the_final_statuses_are_those_that_no_fact_is_expected_to_change() -> None:
     going_on = {Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER, Status.PENDING}
 
     assert set(Status) - FINAL == going_on

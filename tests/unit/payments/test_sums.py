@@ -20,7 +20,7 @@ def rupiah(value: int) -> Money:
     return Money(IDR, value)
 
 
-def stands(*facts: Fact, **intent: Any) -> Summary:
+def folded(*facts: Fact, **intent: Any) -> Summary:
     return fold(an_intent(**intent), facts)
 
 
@@ -49,7 +49,7 @@ def received(about: str = KEY, name: str = "CHG", value: int = 10_000) -> Fact:
 
 
 def test_nothing_is_captured_before_it_is_authorised() -> None:
-    found = stands(a_fact(Says.AWAITING_SHOPPER))
+    found = folded(a_fact(Says.AWAITING_SHOPPER))
 
     assert (found.captured, found.refunded, found.charged_back) == (rupiah(0),) * 3
 
@@ -58,38 +58,38 @@ def test_an_attempt_with_two_authorisations_is_captured_once() -> None:
     by_details = paid(about="kasir-det-1")
     by_notification = paid()
 
-    assert stands(by_details, by_notification).captured == rupiah(25_000)
+    assert folded(by_details, by_notification).captured == rupiah(25_000)
 
 
 def test_two_attempts_that_were_paid_are_captured_twice() -> None:
-    assert stands(paid("PSP-A"), paid("PSP-B")).captured == rupiah(50_000)
+    assert folded(paid("PSP-A"), paid("PSP-B")).captured == rupiah(50_000)
 
 
 def test_an_attempt_without_an_amount_is_of_the_intents() -> None:
-    assert stands(paid(value=None)).captured == rupiah(25_000)
+    assert folded(paid(value=None)).captured == rupiah(25_000)
 
 
 def test_a_voided_attempt_is_not_captured() -> None:
     voided = a_fact(Says.VOIDED, "PSP-A", modification="CHG")
 
-    assert stands(paid(), voided).captured == rupiah(0)
+    assert folded(paid(), voided).captured == rupiah(0)
 
 
 def test_a_failed_capture_is_not_captured() -> None:
-    assert stands(paid(), change(Says.CAPTURE_FAILED, value=25_000)).captured == rupiah(0)
+    assert folded(paid(), change(Says.CAPTURE_FAILED, value=25_000)).captured == rupiah(0)
 
 
 def test_where_capture_is_a_separate_step_only_that_captures() -> None:
     first, second = change(Says.CAPTURED, "C1", 10_000), change(Says.CAPTURED, "C2", 5_000)
 
-    assert stands(paid(), captures_itself=False).captured == rupiah(0)
-    assert stands(paid(), first, second, captures_itself=False).captured == rupiah(15_000)
+    assert folded(paid(), captures_itself=False).captured == rupiah(0)
+    assert folded(paid(), first, second, captures_itself=False).captured == rupiah(15_000)
 
 
 def test_the_paid_attempt_gives_the_payment_its_psp_reference() -> None:
-    assert stands(a_fact(Says.REFUSED, "PSP-A"), paid("PSP-B")).psp_reference == "PSP-B"
-    assert stands(a_fact(Says.REFUSED, "PSP-A")).psp_reference == "PSP-A"
-    assert stands(a_fact(Says.AWAITING_SHOPPER)).psp_reference == ""
+    assert folded(a_fact(Says.REFUSED, "PSP-A"), paid("PSP-B")).psp_reference == "PSP-B"
+    assert folded(a_fact(Says.REFUSED, "PSP-A")).psp_reference == "PSP-A"
+    assert folded(a_fact(Says.AWAITING_SHOPPER)).psp_reference == ""
 
 
 # Back.
@@ -109,13 +109,13 @@ def test_a_requested_refund_is_not_refunded_yet_and_holds_its_amount() -> None:
 
 
 def test_the_answer_gives_the_refund_its_name() -> None:
-    (refund,) = stands(paid(), asked(), received()).refunds
+    (refund,) = folded(paid(), asked(), received()).refunds
 
     assert (refund.name, refund.status) == ("CHG", RefundStatus.REQUESTED)
 
 
 def test_a_confirmed_refund_is_back() -> None:
-    found = stands(paid(), asked(), received(), change(Says.REFUND_CONFIRMED))
+    found = folded(paid(), asked(), received(), change(Says.REFUND_CONFIRMED))
 
     assert [refund.status for refund in found.refunds] == [RefundStatus.SUCCEEDED]
     assert found.refunded == rupiah(10_000)
@@ -141,7 +141,7 @@ def test_a_refund_made_elsewhere_counts_too() -> None:
 
 
 def test_a_refund_confirmed_before_its_answer_is_one_refund_in_the_end() -> None:
-    found = stands(paid(), change(Says.REFUND_CONFIRMED), asked(), received())
+    found = folded(paid(), change(Says.REFUND_CONFIRMED), asked(), received())
 
     assert len(found.refunds) == 1
     assert found.refunded == rupiah(10_000)
@@ -172,13 +172,13 @@ def test_a_rejected_refund_request_is_no_refund() -> None:
 def test_a_confirmation_of_success_does_not_outrank_a_failure_whatever_came_first() -> None:
     facts = [paid(), change(Says.REFUND_REJECTED), change(Says.REFUND_CONFIRMED)]
 
-    assert stands(*facts).refunds == stands(*facts[::-1]).refunds
+    assert folded(*facts).refunds == folded(*facts[::-1]).refunds
 
 
 def test_what_was_confirmed_counts_and_not_what_was_asked_for() -> None:
     confirmed = change(Says.REFUND_CONFIRMED, value=8_000)
 
-    assert stands(paid(), asked(), received(), confirmed).refunded == rupiah(8_000)
+    assert folded(paid(), asked(), received(), confirmed).refunded == rupiah(8_000)
 
 
 # Lost.
@@ -188,31 +188,31 @@ def test_a_chargeback_is_lost_until_it_is_reversed() -> None:
     lost = change(Says.CHARGED_BACK, "DISPUTE", 25_000)
     returned = change(Says.CHARGEBACK_REVERSED, "DISPUTE", 25_000)
 
-    assert stands(paid(), lost).charged_back == rupiah(25_000)
-    assert stands(paid(), lost, returned).charged_back == rupiah(0)
-    assert stands(paid(), lost, returned).status == "authorised"
+    assert folded(paid(), lost).charged_back == rupiah(25_000)
+    assert folded(paid(), lost, returned).charged_back == rupiah(0)
+    assert folded(paid(), lost, returned).status == "authorised"
 
 
 def test_a_second_chargeback_takes_the_money_again_in_any_order_of_facts() -> None:
-    told = [
+    fact = [
         change(Says.CHARGED_BACK, "DISPUTE", 25_000),
         change(Says.CHARGEBACK_REVERSED, "DISPUTE", 25_000),
         change(Says.SECOND_CHARGEBACK, "DISPUTE", 24_000),
     ]
 
-    for order in permutations(told):
-        assert stands(paid(), *order).charged_back == rupiah(24_000)
-    # It is the last word of a dispute, though the news before it was lost.
+    for order in permutations(fact):
+        assert folded(paid(), *order).charged_back == rupiah(24_000)
+    # It is the last notification of a dispute, although the one before it was lost.
     for size in (0, 1):
-        for heard in combinations(told[:2], size):
-            assert stands(paid(), *heard, told[2]).charged_back == rupiah(24_000)
+        for reported in combinations(fact[:2], size):
+            assert folded(paid(), *reported, fact[2]).charged_back == rupiah(24_000)
 
 
 def test_disputes_are_lost_and_won_each_by_its_own_name() -> None:
     lost_again = change(Says.SECOND_CHARGEBACK, "D1", 10_000)
     won = [change(says, "D2", 5_000) for says in (Says.CHARGED_BACK, Says.CHARGEBACK_REVERSED)]
 
-    assert stands(paid(), lost_again, *won).charged_back == rupiah(10_000)
+    assert folded(paid(), lost_again, *won).charged_back == rupiah(10_000)
 
 
 def test_money_of_another_currency_is_no_money_of_this_payment() -> None:
@@ -220,4 +220,4 @@ def test_money_of_another_currency_is_no_money_of_this_payment() -> None:
         Says.REFUND_CONFIRMED, "PSP-A", modification="CHG", amount=Money(Currency("EUR"), 5)
     )
 
-    assert stands(paid(), euro).refunded == rupiah(0)
+    assert folded(paid(), euro).refunded == rupiah(0)

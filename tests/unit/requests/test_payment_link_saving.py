@@ -29,7 +29,7 @@ LENT = ("storePaymentMethod", "shopperInteraction", "shopperReference", "recurri
 
 
 class Fake:
-    """The clock, the ids, the book and the payment requests, as far as links use them."""
+    """The parts of the clock, the ids, the book and the payment requests that links use."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[Any, ...]] = []
@@ -47,7 +47,7 @@ class Fake:
         return link.id
 
     async def is_withdrawn(self, _: LinkId) -> bool:
-        """Nobody withdraws it."""
+        """The link is never withdrawn."""
         return False
 
     async def pay(self, *sent: Any, consent: str, **_: Any) -> tuple[Answer, PaymentId]:
@@ -142,7 +142,7 @@ async def test_a_link_that_saves_nothing_needs_nothing() -> None:
         assert made.status == 201
 
 
-def test_whose_saved_wallets_may_be_used() -> None:
+def test_a_link_for_one_payment_of_a_known_shopper_uses_saved_wallets() -> None:
     plan = SAVES | {"recurringProcessingModel": "Subscription"}
 
     assert open_link().returning_shopper == ""

@@ -292,14 +292,14 @@ async def test_methods_are_requested_with_the_fields_gopay_needs() -> None:
 
 async def test_a_field_that_the_shop_gives_is_not_filled_in() -> None:
     setup = Setup(Answer(200, b'{"paymentMethods":[]}'))
-    said = {
+    asked_fields = {
         "merchantAccount": "TwinMerchant",
         "countryCode": "NL",
         "amount": {"currency": "EUR", "value": 1},
     }
-    await setup.checkout.payment_methods(json.dumps(said).encode(), 72)
+    await setup.checkout.payment_methods(json.dumps(asked_fields).encode(), 72)
 
-    assert setup.sent() == said
+    assert setup.sent() == asked_fields
 
 
 async def test_methods_without_an_answer_are_a_transient_error() -> None:
@@ -321,7 +321,7 @@ async def test_an_attempt_is_closed_at_the_shops_time_or_after_the_default() -> 
     ]
 
 
-async def test_an_attempt_ends_within_ten_years_whatever_the_shop_says() -> None:
+async def test_an_attempt_ends_within_ten_years_whatever_the_shop_requests() -> None:
     setup = Setup()
     await setup.pay(sessionValidity="9999-12-31T23:59:59Z")
     made = await setup.book.payment(PaymentId("pay_1"))

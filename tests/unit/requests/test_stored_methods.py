@@ -51,7 +51,7 @@ class Clock:
 
 @dataclass
 class FakeWire:
-    """Adyen, as far as lists of tokens go."""
+    """Adyen's lists of tokens."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
@@ -91,11 +91,11 @@ class FakeTokens:
             for stored_id, facts in self.facts.items()
         ]
 
-    async def record(self, news: Sequence[TokenReport]) -> None:
+    async def record(self, changes: Sequence[TokenReport]) -> None:
         """Keep facts."""
-        for said in news:
-            self.facts.setdefault(said.name.stored_id, []).append(said.fact)
-            self.methods.setdefault(said.name.stored_id, said.method)
+        for report in changes:
+            self.facts.setdefault(report.name.stored_id, []).append(report.fact)
+            self.methods.setdefault(report.name.stored_id, report.method)
 
     async def looks(self, shopper_reference: str) -> int:
         """How often they were compared."""
@@ -199,10 +199,10 @@ async def test_a_disabled_token_is_not_restored_by_a_list_that_lags(
 async def test_a_token_recorded_while_the_list_was_sent_is_not_marked(
     setup: Setup,
 ) -> None:
-    async def told() -> None:
+    async def record_a_token() -> None:
         setup.record("NEW", TokenSays.CREATED)
 
-    setup.wire.meanwhile = told
+    setup.wire.meanwhile = record_a_token
     found = await setup.stored.reconcile(SHOPPER)
 
     assert found == Differences(0, 0)
@@ -239,7 +239,7 @@ async def test_an_answer_that_is_not_adyens_marks_no_token(setup: Setup, page: b
     assert await setup.active() == {"HERE": True}
 
 
-async def test_a_disabling_that_adyen_did_not_answer_is_not_recorded(setup: Setup) -> None:
+async def test_a_disable_call_that_adyen_did_not_answer_is_not_recorded(setup: Setup) -> None:
     setup.record("HERE", TokenSays.CREATED)
     setup.wire.page = b"<html>Welcome</html>"
     asked = {"shopperReference": SHOPPER, "recurringDetailReference": "HERE"}
@@ -248,7 +248,7 @@ async def test_a_disabling_that_adyen_did_not_answer_is_not_recorded(setup: Setu
     assert await setup.active() == {"HERE": True}
 
 
-async def test_comparisons_become_rarer_and_never_end(setup: Setup) -> None:
+async def test_comparisons_become_less_frequent_and_never_end(setup: Setup) -> None:
     gaps = []
     for _ in range(4):
         await setup.stored.look_after(SHOPPER)
@@ -289,7 +289,7 @@ async def test_a_token_with_special_characters_stays_one_path_segment(setup: Set
     assert parse_qs(urlsplit(call.path).query)["shopperReference"] == ["s&p=1"]
 
 
-async def test_disabling_one_use_is_recorded_from_the_list_as_the_shops_doing(
+async def test_disabling_one_use_is_recorded_from_the_list_as_a_request_of_the_shop(
     setup: Setup,
 ) -> None:
     for stored_id in ("LEFT", "TAKEN", "LOST"):

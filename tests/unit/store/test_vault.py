@@ -10,7 +10,7 @@ from kasir.errors import SettingError
 from kasir.store.vault import Vault
 
 KEY, NEWER = "the key of that day", "the key of today"
-#: What Kasir sealed under KEY when it still used Fernet.
+#: What Kasir encrypted with KEY when it still used Fernet.
 EARLIER = (
     b"gAAAAABrBGHVk0NcWMYQROSIKN7cGj-p52AbUh6CF633iY2HUpQFlWt7ZOMOM0DERLeMem6_HrQpkPV-nS6oVulHOzPx"
     b"ODlY8QBeOx_W-e5SjJXda49DaFI="
@@ -27,7 +27,7 @@ def test_encrypted_bytes_are_decrypted_and_never_look_the_same_twice(plain: byte
 
 
 @given(plain=st.binary(min_size=8, max_size=100), place=st.data())
-def test_whoever_changes_a_bit_of_it_is_found_out(plain: bytes, place: st.DataObject) -> None:
+def test_a_changed_bit_is_detected(plain: bytes, place: st.DataObject) -> None:
     sealed = bytearray(Vault([KEY]).seal(plain))
     assert plain not in bytes(sealed)
     sealed[place.draw(st.integers(0, len(sealed) - 1))] ^= 1 << place.draw(st.integers(0, 7))
@@ -37,7 +37,7 @@ def test_whoever_changes_a_bit_of_it_is_found_out(plain: bytes, place: st.DataOb
 
 
 @pytest.mark.parametrize("length", range(40))
-def test_what_was_cut_short_is_not_opened(length: int) -> None:
+def test_truncated_data_is_not_decrypted(length: int) -> None:
     with pytest.raises(SettingError, match="KASIR_SECRET_KEY"):
         Vault([KEY]).open(Vault([KEY]).seal(b"some words of Adyen's")[:length])
 

@@ -39,7 +39,7 @@ def test_a_refusal_is_sorted_by_its_code_or_by_its_words(
     assert reason_of(code, [text]) is reason
 
 
-def test_the_graver_reason_outranks_the_lighter_in_any_order() -> None:
+def test_the_more_serious_reason_counts_in_any_order() -> None:
     words = ["Not enough balance", "FRAUD"]
 
     assert reason_of("12", words) is reason_of("12", words[::-1]) is Reason.FRAUD
@@ -50,7 +50,7 @@ def test_what_is_not_refused_has_no_reason(status: Status) -> None:
     assert why_refused(status, None, ["Not enough balance"], asked=True) is None
 
 
-def test_a_request_that_was_not_taken_says_nothing_of_the_wallet() -> None:
+def test_a_request_that_was_not_accepted_gives_no_reason_of_the_wallet() -> None:
     answer = b'{"status": 403, "errorCode": "010", "message": "Not allowed"}'
 
     assert why_refused(Status.FAILED, answer, ["Not allowed"], asked=True) is Reason.TECHNICAL

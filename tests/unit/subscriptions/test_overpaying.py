@@ -1,4 +1,4 @@
-"""Each case of the rule that says which payments are overpaid."""
+"""Each case of the rule that decides which payments are overpaid."""
 
 from __future__ import annotations
 

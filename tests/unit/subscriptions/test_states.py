@@ -42,7 +42,7 @@ def test_every_state_can_be_reached(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", State)
-def test_only_what_is_over_leads_nowhere(state: State) -> None:
+def test_only_final_states_have_no_transition(state: State) -> None:
     leads = any(start is state for start, _ in MOVES)
 
     assert leads is (state not in OVER)

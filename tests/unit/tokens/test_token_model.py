@@ -32,8 +32,8 @@ def fact(says: TokenSays, minute: int, psp_reference: str = "", key: str = "") -
     return TokenFact(key or f"{says}:{minute}", says, "a test", at, psp_reference)
 
 
-def state_of(*story: tuple[TokenSays, int]) -> TokenState:
-    return fold(fact(says, minute) for says, minute in story).state
+def state_of(*sequence: tuple[TokenSays, int]) -> TokenState:
+    return fold(fact(says, minute) for says, minute in sequence).state
 
 
 CREATED, EXISTING, UPDATED, LISTED, DISABLED, NOT_LISTED = (
@@ -55,14 +55,14 @@ def test_an_end_alone_disables_and_gives_no_event(says: TokenSays) -> None:
 
 
 @pytest.mark.parametrize(
-    ("story", "state"),
+    ("sequence", "state"),
     [
         pytest.param([(CREATED, 1), (DISABLED, 2)], TokenState.DISABLED, id="disabled"),
         pytest.param(
-            [(CREATED, 1), (DISABLED, 2), (EXISTING, 3)], TokenState.ACTIVE, id="saved anew"
+            [(CREATED, 1), (DISABLED, 2), (EXISTING, 3)], TokenState.ACTIVE, id="saved again"
         ),
         pytest.param(
-            [(CREATED, 1), (DISABLED, 2), (CREATED, 3)], TokenState.ACTIVE, id="made anew"
+            [(CREATED, 1), (DISABLED, 2), (CREATED, 3)], TokenState.ACTIVE, id="created again"
         ),
         pytest.param(
             [(CREATED, 1), (DISABLED, 2), (UPDATED, 3)],
@@ -93,10 +93,10 @@ def test_an_end_alone_disables_and_gives_no_event(says: TokenSays) -> None:
     ],
 )
 def test_the_summary_of_a_sequence_of_facts(
-    story: list[tuple[TokenSays, int]], state: TokenState
+    sequence: list[tuple[TokenSays, int]], state: TokenState
 ) -> None:
-    assert state_of(*story) is state
-    assert state_of(*reversed(story)) is state
+    assert state_of(*sequence) is state
+    assert state_of(*reversed(sequence)) is state
 
 
 def test_the_first_payment_is_that_of_the_earliest_making() -> None:
@@ -115,10 +115,12 @@ def test_the_first_payment_is_that_of_the_earliest_making() -> None:
 
 
 def test_the_shop_gets_one_event_for_creation_update_and_end_each() -> None:
-    story = [fact(CREATED, 1), fact(UPDATED, 2), fact(DISABLED, 3), fact(NOT_LISTED, 4)]
-    told = [token_events(story[:number], story[: number + 1]) for number in range(len(story))]
+    sequence = [fact(CREATED, 1), fact(UPDATED, 2), fact(DISABLED, 3), fact(NOT_LISTED, 4)]
+    reported = [
+        token_events(sequence[:number], sequence[: number + 1]) for number in range(len(sequence))
+    ]
 
-    assert told == [
+    assert reported == [
         [EventType.TOKEN_CREATED],
         [EventType.TOKEN_UPDATED],
         [EventType.TOKEN_DISABLED],
@@ -127,9 +129,9 @@ def test_the_shop_gets_one_event_for_creation_update_and_end_each() -> None:
 
 
 def test_an_end_that_comes_first_is_reported_after_the_creation() -> None:
-    told = token_events([fact(DISABLED, 3)], [fact(DISABLED, 3), fact(CREATED, 1)])
+    reported = token_events([fact(DISABLED, 3)], [fact(DISABLED, 3), fact(CREATED, 1)])
 
-    assert told == [EventType.TOKEN_CREATED, EventType.TOKEN_DISABLED]
+    assert reported == [EventType.TOKEN_CREATED, EventType.TOKEN_DISABLED]
 
 
 def test_an_update_that_comes_first_is_reported_after_the_creation_it_implies() -> None:
@@ -149,17 +151,17 @@ def test_the_shop_gets_an_event_when_a_token_is_active_again() -> None:
     ("stored_id", "shown"),
     [(STORED_ID, "M5…50"), ("123456789", "12…89"), ("12345678", "…"), ("", "…")],
 )
-def test_a_token_is_shortened_beyond_use(stored_id: str, shown: str) -> None:
+def test_a_shortened_token_cannot_be_used(stored_id: str, shown: str) -> None:
     assert shortened(stored_id) == shown
 
 
 def test_no_repr_shows_a_token() -> None:
-    standing = TokenSummary(
+    token_summary = TokenSummary(
         state=TokenState.ACTIVE, first_psp_reference="PSP-FIRST", created_at=NOON
     )
-    token = Token(id="tok_1", name=NAME, method="a_wallet", summary=standing)
-    news = TokenReport(name=NAME, method="a_wallet", fact=fact(CREATED, 1))
+    token = Token(id="tok_1", name=NAME, method="a_wallet", summary=token_summary)
+    events = TokenReport(name=NAME, method="a_wallet", fact=fact(CREATED, 1))
     shown = shown_token(token)
 
     assert shown.stored_payment_method_id == STORED_ID
-    assert [text for text in map(repr, (NAME, token, news, shown)) if STORED_ID in text] == []
+    assert [text for text in map(repr, (NAME, token, events, shown)) if STORED_ID in text] == []

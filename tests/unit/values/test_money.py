@@ -23,6 +23,6 @@ def test_the_same_number_of_another_currency_is_other_money() -> None:
     assert Money(IDR, 1) != Money(EUR, 1)
 
 
-def test_money_has_no_order_to_get_wrong_across_currencies() -> None:
+def test_money_of_two_currencies_cannot_be_compared() -> None:
     with pytest.raises(TypeError):
         assert Money(IDR, 1) < Money(EUR, 2)  # type: ignore[operator]

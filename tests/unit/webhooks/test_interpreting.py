@@ -1,4 +1,4 @@
-"""What a notice says: read, ignored, foreign, unknown, or held with its error."""
+"""How a notice is interpreted: read, ignored, foreign, unknown, or held with its error."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_a_notice_of_a_payment_gives_a_fact_and_clues() -> None:
     assert found.clues.names == ("PSP-A",)
 
 
-def test_another_merchant_accounts_notice_is_foreign_whatever_it_says() -> None:
+def test_a_notice_of_another_merchant_account_is_foreign_whatever_it_contains() -> None:
     assert reading(merchantAccountCode="Another").state == NoticeState.FOREIGN
     assert reading(merchantAccountCode="Another", eventDate="garbage").state == NoticeState.FOREIGN
 
 
 @pytest.mark.parametrize("code", ["REPORT_AVAILABLE", "ORDER_OPENED", "PAYOUT_DECLINE"])
-def test_a_code_that_says_nothing_of_a_payment_is_ignored(code: str) -> None:
+def test_an_event_code_that_is_not_about_a_payment_is_ignored(code: str) -> None:
     assert reading(eventCode=code).state == NoticeState.IGNORED
 
 

@@ -1,4 +1,4 @@
-"""Each item is verified by itself, and nothing is kept that has no signature."""
+"""Each item is verified separately; an item without a signature is not stored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ListInbox:
 
 
 class BrokenInbox:
-    """An inbox whose database is gone."""
+    """An inbox whose database is unavailable."""
 
     async def keep(self, notices: Sequence[Notice]) -> None:
         """Fail."""
@@ -62,7 +62,7 @@ async def test_the_same_item_has_the_same_key_and_another_item_another() -> None
     assert other.key != first.key
 
 
-async def test_either_key_will_do_while_they_change() -> None:
+async def test_both_keys_are_accepted_while_they_are_replaced() -> None:
     kept = await received(notification_item(key=OTHER_KEY), keys=(KEY, OTHER_KEY))
 
     assert len(kept) == 1
