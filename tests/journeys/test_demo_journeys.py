@@ -67,6 +67,7 @@ needs_proc = pytest.mark.skipif(
 )
 
 
+@pytest.mark.long
 @needs_proc
 def test_the_check_completes_every_journey_and_leaves_nothing_behind(place: Path) -> None:
     with started(place, "--check") as demo:
