@@ -6,7 +6,7 @@ from kasir.errors import KasirError
 from kasir.money import IDR, Money
 
 if TYPE_CHECKING:
-    from kasir.library import Kasir
+    from kasir.python_api import Kasir
 
 __all__ = ["IDR", "Kasir", "KasirError", "Money"]
 
@@ -14,7 +14,7 @@ __all__ = ["IDR", "Kasir", "KasirError", "Money"]
 def __getattr__(name: str) -> Any:
     # Imported on use: it imports all of Kasir, which an app that only wants an error need not load.
     if name == "Kasir":
-        from kasir.library import Kasir
+        from kasir.python_api import Kasir
 
         return Kasir
     raise AttributeError(name)

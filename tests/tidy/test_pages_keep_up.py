@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from kasir.jobs.kinds import JobKind
-from kasir.library import Kasir
+from kasir.python_api import Kasir
 from kasir.shop_events.event_policy import EventType
 from kasir.subscriptions.events import SubscriptionEvent
 

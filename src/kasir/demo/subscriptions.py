@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from kasir.demo.client import BROWSER_INFO, JourneyClient, expect, reference, until
@@ -141,33 +142,29 @@ def plan_of(order: str, **more: Any) -> dict[str, Any]:
 async def in_state(
     client: JourneyClient, subscription: Mapping[str, Any], wanted: str
 ) -> dict[str, Any]:
-    """Wait until a subscription stands where it should; give it."""
-
-    async def look() -> dict[str, Any]:
-        found: dict[str, Any] = (
-            await client.call("GET", f"/api/subscriptions/{subscription['id']}")
-        ).json
-        return found
-
+    """Wait until a subscription has this status; return it."""
+    look = partial(_shown, client, subscription)
     return await until(look, lambda found: found["status"] == wanted, f"status {wanted}")
 
 
 async def renewed(
     client: JourneyClient, subscription: Mapping[str, Any], count: int
 ) -> dict[str, Any]:
-    """Wait until a subscription has that many renewals, all of them paid; give it."""
-
-    async def look() -> dict[str, Any]:
-        found: dict[str, Any] = (
-            await client.call("GET", f"/api/subscriptions/{subscription['id']}")
-        ).json
-        return found
+    """Wait until a subscription has that many renewals, all of them paid; return it."""
 
     def is_paid(found: dict[str, Any]) -> bool:
         paid = [one["status"] for one in found.get("renewals", [])]
         return paid == ["authorised"] * count
 
+    look = partial(_shown, client, subscription)
     return await until(look, is_paid, f"{count} renewals paid")
+
+
+async def _shown(client: JourneyClient, subscription: Mapping[str, Any]) -> dict[str, Any]:
+    """The subscription as the API shows it now."""
+    reply = await client.call("GET", f"/api/subscriptions/{subscription['id']}")
+    found: dict[str, Any] = reply.json
+    return found
 
 
 async def disabled(client: JourneyClient, subscription: Mapping[str, Any]) -> None:

@@ -7,7 +7,6 @@ Read in this order:
 - `payment_links`, `payment_link_attempts`: `/paymentLinks`, and the attempts to pay a link.
 - `stored_methods`: saved wallets, as Adyen lists them.
 - `subscriptions`, `subscription_fields`, `subscription_commands`: plans and subscriptions.
-- `charges`: the library's charge of a token.
 
 May import `ledger`, `store`, `gateway`, the domain and `adyen`; never routes, jobs or `webhooks`.
 Use cases of `jobs` are passed in through protocols declared here.

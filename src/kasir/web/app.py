@@ -16,12 +16,12 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from kasir.config import Settings
 from kasir.http_types import AnyRequest
-from kasir.library import kasir_of
 from kasir.limits import Limits
 from kasir.payment_form.error_pages import error_page, is_form_path
 from kasir.payment_form.live_updates import ChangePoller
 from kasir.payment_form.rate_limits import VisitorLimits
 from kasir.payment_form.routes import ROUTES as FORM_ROUTES
+from kasir.python_api import kasir_of
 from kasir.shutdown import Shutdown, track_requests
 from kasir.store.links import marks
 from kasir.web import (

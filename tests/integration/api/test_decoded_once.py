@@ -14,8 +14,8 @@ from fake_server import plain
 from fake_server import serving as serving_far
 from fakes import BROWSER, NOW, payment_body
 from kasir.adyen import texts
-from kasir.library import kasir_of
 from kasir.money import IDR, Money
+from kasir.python_api import kasir_of
 from kasir.tokens.model import Token, TokenName, TokenState, TokenSummary
 from opened_kasir import kasir_on
 from served import Served, served

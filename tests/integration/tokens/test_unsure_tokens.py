@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from fake_server import FakeServer, serving
 from fakes import KEY, NOW, OTHER_KEY, envelope, notification_item
 from kasir.adyen.signing import key_from_hex, sign
-from kasir.library import kasir_of
 from kasir.money import IDR, Money
+from kasir.python_api import kasir_of
 from kasir.webhooks.receiving import receive, receive_token
 from kasir.wiring import Parts
 from opened_kasir import kasir_on

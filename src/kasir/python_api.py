@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
+from kasir.adyen.calls import OWN_VERSION
 from kasir.adyen.replies import Answer
 from kasir.config import Settings
 from kasir.ids import PaymentId
@@ -16,7 +17,6 @@ from kasir.ledger.payment_book import PostgresPaymentBook
 from kasir.ledger.tokens import Tokens
 from kasir.money import Money
 from kasir.requests.changes import ChangeRequests
-from kasir.requests.charges import Charges
 from kasir.requests.payment_links import PaymentLinks
 from kasir.requests.payments import PaymentRequests
 from kasir.requests.stored_methods import StoredMethods
@@ -73,10 +73,36 @@ class Kasir:
         model: Literal["Subscription", "CardOnFile"] = "Subscription",
         key: str | None = None,
     ) -> tuple[Answer, PaymentId]:
-        """Charge a saved wallet, once per `key`; see `requests.charges.Charges.charge`."""
-        return await Charges(self.checkout).charge(
-            token, amount, reference=reference, return_url=return_url, model=model, key=key
-        )
+        """Charge a token, once per key.
+
+        Args:
+            token: Which token; from `kasir.tokens`.
+            amount: How much, in rupiah.
+            reference: The shop's own name for the payment, up to 80 characters.
+            return_url: Where the shopper comes back to; used with `CardOnFile` only, but Adyen
+                requires it with every payment.
+            model: `Subscription` (no shopper) or `CardOnFile` (the answer redirects to the PIN).
+            key: The same key returns the first answer again; give one per intent.
+
+        Returns:
+            Adyen's answer and the payment's id. Its `resultCode` is not final: the notification
+            is, and `kasir.payments` has what it said.
+
+        Raises:
+            InvalidRequest: The token is disabled or something else is wrong; nothing was sent.
+            KeyReused: The key came before with another charge.
+            StillRunning: The first charge with this key has no answer yet.
+        """
+        fields = {
+            "amount": {"currency": amount.currency, "value": amount.minor_units},
+            "reference": reference,
+            "paymentMethod": {"storedPaymentMethodId": token.name.stored_id},
+            "shopperReference": token.name.shopper_reference,
+            "shopperInteraction": "ContAuth",
+            "recurringProcessingModel": model,
+            "returnUrl": return_url,
+        }
+        return await self.checkout.pay(fields, OWN_VERSION, key)
 
     async def work(self, stop: asyncio.Event) -> None:
         """Run a worker until `stop` is set: read notifications, do what is due, deliver events."""
