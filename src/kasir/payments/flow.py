@@ -264,19 +264,22 @@ class Flow:
     async def _again(self, key: str, shop_key: str) -> KeptAnswer | None:
         """Give the kept answer, or take over a question that nobody waits for."""
         known, kept = await self.book.question(key)
-        if kept:
-            return kept
-        now = self.clock.now()
-        if now >= known.opened_at + self.timeouts.key_lifetime:
-            return None  # The provider may have forgotten the key: this might be a second payment.
-        is_leased = now < known.asked_at + self.timeouts.lease
-        if is_leased and not await self.book.is_abandoned(known):
-            raise StillRunning(shop_key)
-        asked = replace(known, asked_at=now)
-        async with self.book.asking(asked):
-            if not await self.book.take_over(known, now):
+        while kept is None:
+            now = self.clock.now()
+            if now >= known.opened_at + self.timeouts.key_lifetime:
+                return None  # The provider may have forgotten it: this might be a second payment.
+            is_leased = now < known.asked_at + self.timeouts.lease
+            if not is_leased or await self.book.is_abandoned(known):
+                asked = replace(known, asked_at=now)
+                async with self.book.asking(asked):
+                    if await self.book.take_over(known, now):
+                        return await self._ask(replace(asked, tries=_tries(known)))
+            before = known.asked_at
+            known, kept = await self.book.question(key)
+            if kept is None and known.asked_at == before:
                 raise StillRunning(shop_key)
-            return await self._ask(replace(asked, tries=_tries(known)))
+            # Meanwhile it was answered, released or taken over: what was decided is out of date.
+        return kept
 
     async def _ask(self, question: Question, opened: Intent | None = None) -> KeptAnswer | None:
         """Send a question, outside any transaction, and write down what came of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -21,7 +21,7 @@ from kasir.errors import KeyReused, NotFound, StillRunning
 from kasir.payments.facts import Fact, Says
 from kasir.payments.flow import Flow, Timeouts
 from kasir.payments.payment import Payment
-from kasir.payments.question import CallResult, Kind, Question, ShopKey
+from kasir.payments.question import CallResult, KeptAnswer, Kind, Question, ShopKey
 from kasir.payments.status import Status
 
 PATIENCE = Timeouts(
@@ -46,8 +46,12 @@ def silent(question: Question) -> CallResult:
 class Setup:
     """A flow with everything around it in a test's hands."""
 
-    def __init__(self, answer: Callable[[Question], CallResult] = redirected) -> None:
-        self.book, self.clock = MemoryBook(), FrozenClock()
+    def __init__(
+        self,
+        answer: Callable[[Question], CallResult] = redirected,
+        book: MemoryBook | None = None,
+    ) -> None:
+        self.book, self.clock = book or MemoryBook(), FrozenClock()
         self.provider = ScriptedProvider(answer)
         self.flow = Flow(
             book=self.book,
@@ -172,6 +176,68 @@ async def test_of_two_callers_after_the_lease_one_sends() -> None:
     await first
 
     assert len(setup.provider.asked) == 1
+
+
+class ChangingBook(MemoryBook):
+    """A book whose question changes once, between the reading of it and the decision about it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.change: Callable[[Question], Awaitable[None]] | None = None
+
+    async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
+        """Return the question as it was before the change."""
+        known = await super().question(key)
+        if self.change:
+            change, self.change = self.change, None
+            await change(known[0])
+        return known
+
+
+async def test_a_question_that_is_released_while_a_second_request_looks_is_sent_at_once() -> None:
+    book = ChangingBook()
+    setup = Setup(book=book)
+    await book.open(an_intent(), a_question(), KEY)
+
+    async def release(known: Question) -> None:
+        with pytest.raises(ConnectionResetError):
+            async with book.asking(known):
+                raise ConnectionResetError
+
+    book.change = release
+
+    assert await setup.pay("pay_2") == ("pay_1", BODY)  # Never StillRunning.
+    assert len(setup.provider.asked) == 1
+
+
+async def test_a_question_that_is_answered_while_a_second_request_looks_gives_that_answer() -> None:
+    book = ChangingBook()
+    setup = Setup(book=book)
+    await book.open(an_intent(), a_question(), KEY)
+
+    async def answer(known: Question) -> None:
+        await book.record(known, redirected(known), None)
+
+    book.change = answer
+
+    assert await setup.pay("pay_2") == ("pay_1", BODY)
+    assert setup.provider.asked == []
+
+
+async def test_a_question_that_is_taken_over_while_a_third_request_looks_is_sent_once() -> None:
+    book = ChangingBook()
+    setup = Setup(book=book)
+    await book.open(an_intent(), a_question(), KEY)
+    setup.clock.advance(PATIENCE.lease)
+
+    async def take_over(known: Question) -> None:
+        assert await book.take_over(known, setup.clock.now())
+
+    book.change = take_over
+    with pytest.raises(StillRunning):
+        await setup.pay("pay_3")
+
+    assert setup.provider.asked == []
 
 
 async def test_a_payment_is_resumed_by_its_own_key() -> None:
