@@ -43,7 +43,7 @@ async def test_a_webhook_can_be_lost(twin: TwinAtWork, shop: Shop) -> None:
 
     (lost, _) = (await twin.control("GET", "deliveries"))["deliveries"]
     assert references(shop) == ["KEPT"]
-    assert (lost["reference"], lost["error"]) == ("LOST", "lost, as a fault planned")
+    assert (lost["reference"], lost["error"]) == ("LOST", "lost because of a planned fault")
 
 
 async def test_a_webhook_can_be_late_and_others_do_not_wait(twin: TwinAtWork, shop: Shop) -> None:
@@ -339,7 +339,7 @@ async def test_a_misspelt_name_is_answered_with_the_valid_names(
     twin: TwinAtWork, fault: dict[str, Any], named: str
 ) -> None:
     answer = await twin.call("PUT", "/twin/faults", [fault])
-    _, listed, names = answer.body["error"].partition("; there are ")
+    _, listed, names = answer.body["error"].partition("; valid: ")
 
     assert (answer.status, bool(listed)) == (422, True)
     assert named in names.split(", ")

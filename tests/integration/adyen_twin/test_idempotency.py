@@ -42,7 +42,7 @@ async def test_another_body_is_replayed_with_a_warning(twin: TwinAtWork) -> None
     reply = await twin.control("GET", f"payments/{first.headers['pspReference']}")
 
     assert other.text == first.text
-    assert reply["warnings"] == ["idempotency key 'k' came again with another body or path"]
+    assert reply["warnings"] == ["idempotency key 'k' was used again with another body or path"]
 
 
 async def test_another_body_is_refused_if_a_knob_says_so(twin: TwinAtWork) -> None:
