@@ -110,7 +110,7 @@ def _received(call: Call, psp_reference: str) -> dict[str, Any]:
     return fields | {"pspReference": psp_reference, "status": "received"}
 
 
-def _field(name: str) -> Callable[[Twin, Call], str | None]:
+def _reference_in(name: str) -> Callable[[Twin, Call], str | None]:
     """Return a function that returns this field of a call; None: not text, or missing."""
 
     def value(_: Twin, call: Call) -> str | None:
@@ -120,29 +120,31 @@ def _field(name: str) -> Callable[[Twin, Call], str | None]:
     return value
 
 
-def _of_details(twin: Twin, call: Call) -> str | None:
+def _reference_of_details(twin: Twin, call: Call) -> str | None:
     details = call.body.get("details")
     result = details.get("redirectResult") if isinstance(details, dict) else None
     payment = twin.memory.payment(result) if isinstance(result, str) else None
     return payment.reference if payment else None
 
 
-def _of_payment(twin: Twin, call: Call) -> str | None:
+def _reference_of_payment(twin: Twin, call: Call) -> str | None:
     payment = twin.memory.payment(call.path["paymentPspReference"])
     return payment.reference if payment else None
 
 
-METHODS: Final = Operation(name="paymentMethods", run=list_methods, reference=_field("reference"))
-PAY: Final = Operation(name="payments", run=pay, reference=_field("reference"))
-DETAILS: Final = Operation(name="details", run=details, reference=_of_details)
+METHODS: Final = Operation(
+    name="paymentMethods", run=list_methods, reference=_reference_in("reference")
+)
+PAY: Final = Operation(name="payments", run=pay, reference=_reference_in("reference"))
+DETAILS: Final = Operation(name="details", run=details, reference=_reference_of_details)
 CANCELS: Final = Operation(
-    name="cancels", run=cancel_by_reference, reference=_field("paymentReference")
+    name="cancels", run=cancel_by_reference, reference=_reference_in("paymentReference")
 )
 MODIFY: Final[dict[str, Operation]] = {
-    "captures": Operation(name="captures", run=modify, reference=_of_payment),
-    "refunds": Operation(name="refunds", run=modify, reference=_of_payment),
-    "cancels": Operation(name="cancels", run=modify, reference=_of_payment),
-    "reversals": Operation(name="reversals", run=modify, reference=_of_payment),
+    "captures": Operation(name="captures", run=modify, reference=_reference_of_payment),
+    "refunds": Operation(name="refunds", run=modify, reference=_reference_of_payment),
+    "cancels": Operation(name="cancels", run=modify, reference=_reference_of_payment),
+    "reversals": Operation(name="reversals", run=modify, reference=_reference_of_payment),
 }
 
 

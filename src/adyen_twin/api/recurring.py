@@ -108,17 +108,17 @@ def list_details(twin: Twin, call: Call) -> Reply:
 def disable(twin: Twin, call: Call) -> Reply:
     """Answer the classic /disable, which disables one token or, if none is named, all."""
     account, shopper = _check_shopper(twin, call)
-    name, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
+    token_id, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
     found = tokens.of_shopper(twin, account, shopper)
     if not found:
         raise errors.no_contract()
-    chosen = [tokens.find(twin, account, shopper, str(name))] if name else found
+    chosen = [tokens.find(twin, account, shopper, str(token_id))] if token_id else found
     if contract:
         tokens.disable_contract(twin, chosen, str(contract))
     else:
         for token in chosen:
             tokens.disable(twin, token)
-    result = "detail-successfully-disabled" if name else "all-details-successfully-disabled"
+    result = "detail-successfully-disabled" if token_id else "all-details-successfully-disabled"
     return Reply(body={"response": f"[{result}]"})
 
 

@@ -149,7 +149,7 @@ def in_progress(status: int, psp_reference: str | None = None) -> AdyenError:
 
 
 def not_found() -> AdyenError:
-    """The path does not exist. GUESS: the body, but not the status."""
+    """The path does not exist. The status is known. GUESS: the body."""
     return AdyenError(404, "000", "HTTP Status Response - Not Found", "validation")
 
 

@@ -51,7 +51,7 @@ def check(rules: tuple[Rule, ...], request: Request) -> None:
 
 
 def merchant_account(request: Request) -> None:
-    """`merchantAccount` is the twin's. GUESS: the answer to a missing one is the same."""
+    """`merchantAccount` is the twin's. GUESS: a missing one has the same answer."""
     if request.body.get("merchantAccount") != request.merchant_account:
         raise errors.wrong_merchant()
 
@@ -108,7 +108,7 @@ def check_text(
 
 
 def is_text(value: object, shortest: int, longest: int | None) -> bool:
-    """Return whether this is text within these lengths."""
+    """Return whether this value is text within these lengths; `longest` None: no limit."""
     return (
         isinstance(value, str)
         and len(value) >= shortest
@@ -117,11 +117,11 @@ def is_text(value: object, shortest: int, longest: int | None) -> bool:
 
 
 def is_texts(values: object) -> bool:
-    """Return whether this is a list of text."""
+    """Return whether this value is a list of strings."""
     return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def is_whole(value: object, within: range) -> bool:
-    """Return whether this is a whole number of that range."""
+    """Return whether this value is a whole number in the range."""
     # JSON's true is an int in Python, but not a number for Adyen.
     return isinstance(value, int) and not isinstance(value, bool) and value in within

@@ -17,7 +17,7 @@ from adyen_twin.webhooks.delivery import Sender
 
 #: A background loop checks for work at least this often, even if nothing changed.
 CHECK_AGAIN_S: Final = 3600.0
-#: The pause after an unexpected error, so that a loop does not repeat it without a pause.
+#: The pause after an unexpected error, so that a loop does not repeat the error at once.
 AFTER_FAILURE_S = 1.0
 
 log = logging.getLogger(__name__)

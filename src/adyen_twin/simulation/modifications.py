@@ -19,7 +19,7 @@ from adyen_twin.webhooks import payment_notifications
 
 NOT_ENOUGH: Final = "Insufficient balance on payment"
 NOT_CAPTURED: Final = "Transaction hasn't been captured, refund not possible"
-#: GUESS: the text, but not that such a cancel fails.
+#: GUESS: the text. Adyen's page only names the failure.
 CAPTURED_ALREADY: Final = "Transaction has been captured, cancel not possible"
 NOT_AUTHORISED: Final = "Transaction is not authorised"  # GUESS: the text.
 UNKNOWN_REFERENCE: Final = "Original reference not found"  # GUESS: the text.
@@ -113,30 +113,30 @@ def send_nothing_to_cancel(twin: Twin, *, payment_reference: str, psp_reference:
 
 
 def settle(twin: Twin, *, payment: str, modification: str) -> None:
-    """Decide a modification, and send the outcome."""
-    about = twin.memory.payment(payment)
-    if about is None:
+    """Decide a modification, and send the outcome; both arguments are pspReferences."""
+    found = twin.memory.payment(payment)
+    if found is None:
         return
-    decided = next(mod for mod in about.modifications if mod.psp_reference == modification)
+    decided = next(mod for mod in found.modifications if mod.psp_reference == modification)
     try:
-        _DECIDERS[decided.kind](twin, about, decided)
+        _DECIDERS[decided.kind](twin, found, decided)
     except NotPossibleError as error:
         decided.outcome, decided.reason = Outcome.FAILED, str(error)
     else:
         decided.outcome = Outcome.SUCCEEDED
-    payment_notifications.modification(twin, about, decided, EVENT_CODES[decided.kind])
-    _schedule_failure(twin, about, decided)
+    payment_notifications.modification(twin, found, decided, EVENT_CODES[decided.kind])
+    _schedule_failure(twin, found, decided)
 
 
 def undo(twin: Twin, *, payment: str, modification: str, event_code: str) -> None:
     """Make a successful modification fail, and notify the shop."""
-    about = twin.memory.payment(payment)
-    if about is None:
+    found = twin.memory.payment(payment)
+    if found is None:
         return
-    undone = next(mod for mod in about.modifications if mod.psp_reference == modification)
+    undone = next(mod for mod in found.modifications if mod.psp_reference == modification)
     if undone.outcome is Outcome.SUCCEEDED:
         undone.outcome = Outcome.UNDONE
-        payment_notifications.undone(twin, about, undone, event_code)
+        payment_notifications.undone(twin, found, undone, event_code)
 
 
 def expire_authorisation(twin: Twin, *, psp_reference: str) -> None:
@@ -267,7 +267,7 @@ def _schedule_failure(twin: Twin, payment: Payment, mod: Modification) -> None:
 
 
 def _failure(twin: Twin, mod: Modification, reference: str) -> tuple[float, str] | None:
-    """Return the seconds until a fault undoes it, and the event to send; None: no fault."""
+    """Return the seconds until a fault undoes the modification, and the event; None: no fault."""
     if _is_refund(mod):
         refund = faults.triggered(
             twin.state.faults, faults.RefundFailsLater, target="refund", reference=reference

@@ -89,7 +89,7 @@ def start(twin: Twin, body: rules.Body) -> Payment:
 
 
 def await_shopper(twin: Twin, payment: Payment) -> None:
-    """Schedule the expiry of the offer; a decision before it makes it ineffective."""
+    """Schedule the expiry of the offer, which a decision prevents."""
     twin.schedule("expire_payment", payment.expires_at, psp_reference=payment.psp_reference)
 
 
@@ -181,29 +181,31 @@ def _authorise(twin: Twin, payment: Payment) -> None:
     tokens.save(twin, payment)
     if payment.saved_as is not None and twin.knobs.tokens_sent != "never":
         _send_saved_token(twin, payment)
-    false_first = _triggered(twin, payment, faults.FalseThenTrue)
-    if false_first is not None:
-        same = false_first.same_psp_reference
+    refusal_before = _triggered(twin, payment, faults.FalseThenTrue)
+    if refusal_before is not None:
+        same = refusal_before.same_psp_reference
         payment_notifications.earlier_refusal(twin, payment, same_psp_reference=same)
-        _send_later(twin, payment, "tell_authorisation", false_first.seconds)
+        _send_later(twin, payment, "tell_authorisation", refusal_before.seconds)
     else:
         payment_notifications.authorisation(twin, payment)
-    if false_after := _triggered(twin, payment, faults.TrueThenFalse):
-        same = false_after.same_psp_reference
+    if refusal_after := _triggered(twin, payment, faults.TrueThenFalse):
+        same = refusal_after.same_psp_reference
         _send_later(
-            twin, payment, "tell_earlier_refusal", false_after.seconds, same_psp_reference=same
+            twin, payment, "tell_earlier_refusal", refusal_after.seconds, same_psp_reference=same
         )
     if closed := _triggered(twin, payment, faults.OfferClosedAfterPaid):
         _send_later(twin, payment, "tell_offer_closed", closed.seconds)
 
 
 def _send_saved_token(twin: Twin, payment: Payment) -> None:
-    name = payment.psp_reference
+    psp_reference = payment.psp_reference
     if twin.knobs.tokens_sent == "before":
-        tokens.send_saved(twin, psp_reference=name)
+        tokens.send_saved(twin, psp_reference=psp_reference)
     else:
         due_at = twin.now() + twin.knobs.settlement_s
-        twin.schedule("tell_token", due_at, reference=payment.reference, psp_reference=name)
+        twin.schedule(
+            "tell_token", due_at, reference=payment.reference, psp_reference=psp_reference
+        )
 
 
 def _triggered(twin: Twin, payment: Payment, kind: type[faults.AnyKind]) -> faults.AnyKind | None:
@@ -213,8 +215,13 @@ def _triggered(twin: Twin, payment: Payment, kind: type[faults.AnyKind]) -> faul
 
 
 def _send_later(twin: Twin, payment: Payment, kind: str, seconds: float, **more: bool) -> None:
-    due_at, name = twin.now() + seconds, payment.psp_reference
-    twin.schedule(kind, due_at, reference=payment.reference, psp_reference=name, **more)
+    twin.schedule(
+        kind,
+        twin.now() + seconds,
+        reference=payment.reference,
+        psp_reference=payment.psp_reference,
+        **more,
+    )
 
 
 def send_authorisation(twin: Twin, *, psp_reference: str) -> None:
@@ -224,13 +231,13 @@ def send_authorisation(twin: Twin, *, psp_reference: str) -> None:
 
 
 def send_earlier_refusal(twin: Twin, *, psp_reference: str, same_psp_reference: bool) -> None:
-    """Notify the shop that an earlier attempt was refused, because of a fault."""
+    """Notify the shop of a refused earlier attempt, as a fault requires."""
     if payment := twin.memory.payment(psp_reference):
         payment_notifications.earlier_refusal(twin, payment, same_psp_reference=same_psp_reference)
 
 
 def send_offer_closed(twin: Twin, *, psp_reference: str) -> None:
-    """Notify the shop that a paid offer closed, because of a fault."""
+    """Notify the shop that a paid offer closed, as a fault requires."""
     if payment := twin.memory.payment(psp_reference):
         payment_notifications.offer_closed(twin, payment)
 

@@ -74,7 +74,7 @@ def find(twin: Twin, merchant_account: str, shopper_reference: str, token_id: st
     if (token.merchant_account, token.shopper_reference) != (merchant_account, shopper_reference):
         raise errors.no_contract()
     if not token.active:
-        raise errors.no_detail()  # GUESS: that the error is that of an unknown token.
+        raise errors.no_detail()  # GUESS: the same error as for an unknown token.
     return token
 
 

@@ -75,7 +75,7 @@ class Sender:
                 endpoint.url,
                 data=message.body.encode(),
                 headers=_headers(endpoint, message),
-                # An endpoint that redirects is a mistake of the shop, so it must not succeed.
+                # A redirect is not followed, so that it counts as a failure.
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=self._twin.knobs.webhook_timeout_s),
             ) as response:

@@ -62,7 +62,7 @@ def send(twin: Twin, name: EndpointName, subject: Subject, build: BuildMessage) 
 
 
 def queue_delayed(twin: Twin, *, name: EndpointName, notices: list[dict[str, Any]]) -> None:
-    """Queue webhooks that a fault delayed; `notices` are these webhooks as in a state file."""
+    """Queue webhooks that a fault delayed; `notices` has the format of the state file."""
     webhooks = msgspec.convert(notices, list[Webhook])
     for webhook in webhooks:
         webhook.due_at = twin.now()

@@ -40,7 +40,7 @@ REASONS_UNDONE: Final = {
 
 
 def authorisation(twin: Twin, payment: Payment) -> None:
-    """Send the wallet's decision."""
+    """Send AUTHORISATION with the decision about a payment."""
     _send_authorisation(twin, payment, payment.psp_reference, payment.refusal)
 
 
@@ -180,7 +180,7 @@ def _event(
 
 
 def _reference_of(twin: Twin, payment: Payment, mod: Modification) -> str:
-    """Return the merchantReference of a modification's event. GUESS: the payment's, by default."""
+    """Return the merchantReference of a modification's event. GUESS: the knob's default."""
     if twin.knobs.modification_reference == "modification" and mod.reference:
         return mod.reference
     return payment.reference

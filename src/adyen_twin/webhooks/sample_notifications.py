@@ -25,7 +25,7 @@ OUTCOMES: Final = ("true", "false")
 async def send(
     twin: Twin, sender: Sender, endpoint: Endpoint, event_codes: list[str]
 ) -> dict[str, Any]:
-    """Send the test notifications of these events; return Management's JSON about the answers."""
+    """Send the test notifications of these events; return their answers in Management's format."""
     results = []
     for event_code in event_codes:
         for message in _messages(twin, endpoint, event_code):
