@@ -11,5 +11,5 @@ The packages and modules, from the lowest layer to the highest:
 - `app` builds the application, `server` runs it, and `cli` is the command.
 
 Each imports only from lower layers; the contract `twin-layers` in pyproject.toml checks this.
-The twin shares no code with `kasir`; docs/adr/0003 explains why. docs/twin.md describes it.
+docs/twin.md describes the twin. docs/adr/0003 explains why it shares no code with `kasir`.
 """

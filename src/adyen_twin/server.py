@@ -15,9 +15,9 @@ from adyen_twin.core import storage
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
 
-#: How long calls may still run after a signal to stop.
+#: How many seconds calls may still run after a signal to stop.
 STOP_WITHIN_S: Final = 1
-#: Longer than clients keep idle connections, so that no call uses a connection that closes.
+#: Longer than clients keep idle connections, so that the client always closes first.
 KEEP_ALIVE_S: Final = 75
 
 

@@ -3,7 +3,7 @@
 The controls need no key. A browser on this machine also sends the requests of pages of other
 origins, and the controls must refuse these. `Origin` and `Sec-Fetch-Site` show such a page,
 and `Host` shows a page behind DNS rebinding. If these headers are missing, the content type
-is checked: a browser sends some types without a preflight, but not JSON.
+shows such a page, because a browser sends JSON only after a preflight.
 """
 
 from __future__ import annotations

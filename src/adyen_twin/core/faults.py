@@ -1,10 +1,10 @@
 """Faults: failures that the twin simulates on request, each one observed in practice.
 
-PUT /twin/faults plans them. The target of a fault is a call, a webhook or a decision. A fault
-matches its targets by the payment's reference, and is limited by count (`skip`, `times`) and
-by probability. The random draw depends on the seed and the target, but not on the order of
-calls, so the same seed triggers the same faults. This module selects the faults to trigger;
-the code that handles the target applies them.
+PUT /twin/faults plans them. The target of a fault is a call, a webhook, a payment or a
+modification. A fault matches its targets by the payment's reference, and is limited by count
+(`skip`, `times`) and by probability. The random draw depends on the seed and the target, but
+not on the order of calls, so the same seed triggers the same faults. This module selects the
+faults to trigger; the code that handles the target applies them.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class OfferClosedAfterPaid(Fault, tag="offer_closed_after_paid"):
 
 
 class RefundRefused(Fault, tag="refund_refused"):
-    """A failed REFUND is sent."""
+    """A refund fails, so REFUND has success false."""
 
     reason: str = "Refused"
 

@@ -35,7 +35,7 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     amount_max: Positive = 20_000_000
     #: The name of a rule -> the error to answer instead of the rule's own.
     answers: dict[str, Answer] = {}
-    #: Other types that /paymentMethods lists for Indonesia; the twin accepts no payments by them.
+    #: Other types that /paymentMethods lists for Indonesia; the twin accepts no payments with them.
     also_listed: list[str] = []
 
     #: A wallet's balance in rupiah. Payments do not reduce it.

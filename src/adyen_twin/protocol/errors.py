@@ -3,7 +3,7 @@
 The body is {status, errorCode, message, errorType, pspReference?}. The codes come from
 Adyen's OpenAPI files, its libraries' tests and recorded answers. A code that could not be
 established is marked GUESS, and docs/twin.md lists all guesses. Each function returns an
-error to raise; its docstring is what is wrong with the request.
+error to raise; its docstring names the fault of the request.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def unavailable() -> AdyenError:
 
 
 def in_progress(status: int, psp_reference: str | None = None) -> AdyenError:
-    """The same request is running, or was carried out already."""
+    """The same request is running, or was executed already."""
     return AdyenError(
         status, "704", "request already processed or in progress", psp_reference=psp_reference
     )

@@ -56,7 +56,7 @@ TEXTS: Final[dict[str, tuple[int, int | None]]] = {
     "origin": (0, 80),
     "redirectFromIssuerMethod": (0, None),
     "redirectToIssuerMethod": (0, None),
-    # The descriptions of both versions have this limit, but only the schema of v72.
+    # Only the schema of v72 has this limit, but the descriptions of both versions have it.
     "reference": (0, REFERENCE_MAX),
     "sessionValidity": (0, None),
     "shopperConversionId": (0, 256),

@@ -104,7 +104,7 @@ def gopay_country(request: rules.Request) -> None:
 def gopay_browser(request: rules.Request) -> None:
     """The request has `browserInfo` and `channel`; a lenient twin requires only one of them.
 
-    GoPay's page requires both, an older copy only one, and neither in a payment with a token.
+    GoPay's page requires both, but neither in a payment with a token. An older copy requires one.
     An implementer reported that browserInfo is mandatory. GUESS: the error code.
     """
     if stored_token(request.body["paymentMethod"]):

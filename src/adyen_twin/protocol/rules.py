@@ -19,7 +19,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request to check, and what the rules compare it with."""
+    """A request to check, and the values that the rules compare it with."""
 
     body: Body
     #: The version of the Checkout API that was called.

@@ -4,7 +4,7 @@ The signature of a standard notification covers eight fields of its item, joined
 without escaping; a missing field is empty. It is sent in additionalData.hmacSignature. The
 signature of any other webhook covers the raw body, and is sent in the header HmacSignature.
 Both are HMAC-SHA256 with the hex-decoded key, in Base64. Source: Adyen's libraries;
-tests/oracle/test_twin_vs_adyen_client.py checks them with one.
+tests/oracle/test_twin_vs_adyen_client.py checks the signatures with Adyen's Python library.
 """
 
 from __future__ import annotations

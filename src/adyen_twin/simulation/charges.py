@@ -55,7 +55,7 @@ def decide_if_open(twin: Twin, *, psp_reference: str) -> None:
 
 
 def reply_body(twin: Twin, payment: Payment) -> dict[str, Any]:
-    """Return what /payments answers to a Subscription charge.
+    """Return the body of the answer to a Subscription charge.
 
     GUESS: the refusalReason and the refusalReasonCode.
     """

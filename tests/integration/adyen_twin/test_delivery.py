@@ -41,7 +41,9 @@ async def test_any_2xx_accepts_a_webhook(twin: TwinAtWork, shop: Shop) -> None:
     assert len(shop.received) == 3
 
 
-async def test_a_knob_requires_an_accepting_body_too(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_knob_accepts_only_answers_with_the_body_accepted(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     await twin.control("PUT", "knobs", {"acceptedBy": "body"})
     shop.answer_body = "thanks"
     await twin.paid()

@@ -384,13 +384,13 @@ async def test_the_classic_api_disables_one_token_or_all(
     for account in ("1", "2"):
         url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
         await twin.shopper(url, account=account)
-    one = await classic(twin, "disable", recurringDetailReference=first)
+    first_disabled = await classic(twin, "disable", recurringDetailReference=first)
     again = await classic(twin, "disable", recurringDetailReference=first)
     all_tokens = await classic(twin, "disable")
     await twin.settle()
 
     assert (without_tokens.status, without_tokens.body["errorCode"]) == (422, "800")
-    assert one.body == {"response": "[detail-successfully-disabled]"}
+    assert first_disabled.body == {"response": "[detail-successfully-disabled]"}
     assert (again.status, again.body["errorCode"]) == (422, "803")
     # Without a detail, all tokens are disabled.
     assert all_tokens.body == {"response": "[all-details-successfully-disabled]"}
