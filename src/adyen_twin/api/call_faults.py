@@ -1,4 +1,4 @@
-"""Carries out the faults that a call to an Adyen API triggered."""
+"""Applies the faults that a call to an Adyen API triggers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class ConnectionBrokenError(Exception):
 
 
 def before(triggered: Sequence[faults.CallFault]) -> None:
-    """Carry out the faults that come before the call is carried out.
+    """Apply the faults that precede the execution of the call.
 
     Raises:
-        ConnectionBrokenError: The caller gets no answer.
-        AdyenError: The caller gets this error, and the call is not carried out.
+        ConnectionBrokenError: The caller gets no answer, and the call is not executed.
+        AdyenError: The caller gets this error, and the call is not executed.
 
     """
     for fault in triggered:
@@ -33,11 +33,11 @@ def before(triggered: Sequence[faults.CallFault]) -> None:
 async def after(
     request: HttpRequest, triggered: Sequence[faults.CallFault], reference: str | None
 ) -> None:
-    """Carry out the faults that come after the call was carried out.
+    """Apply the faults that follow the execution of the call.
 
     Raises:
-        ConnectionBrokenError: The caller gets no answer.
-        AdyenError: The caller gets this error, although the call was carried out.
+        ConnectionBrokenError: The caller gets no answer, although the call was executed.
+        AdyenError: The caller gets this error, although the call was executed.
 
     """
     for fault in triggered:
@@ -61,4 +61,4 @@ def _error_of(fault: faults.ErrorReply) -> AdyenError:
         case faults.Conflict422():
             return errors.in_progress(422)
         case _:
-            return errors.broken()
+            return errors.internal_error()

@@ -1,4 +1,4 @@
-"""Adyen's Checkout API over HTTP, as far as GoPay needs it."""
+"""The operations of Adyen's Checkout API that GoPay needs, over HTTP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from adyen_twin.protocol.limits import GOPAY
 from adyen_twin.simulation import charges, modifications, payments, tokens
 
 VERSIONS: Final = range(68, 73)
-#: Live addresses have the extra segment; test addresses do not.
+#: The paths of Adyen's test addresses, and the extra segment of its live addresses.
 PREFIXES: Final = ("", "/checkout")
 #: The last part of a modification's path -> its kind.
 KINDS: Final[dict[str, Kind]] = {
@@ -40,7 +40,7 @@ def list_methods(twin: Twin, call: Call) -> Reply:
 
 
 def _stored(twin: Twin, call: Call) -> list[dict[str, Any]]:
-    """Return the shopper's tokens, if GoPay itself is available."""
+    """Return the shopper's tokens as rows of the answer; none if GoPay is not listed."""
     if not any(row["type"] == GOPAY for row in payments.methods(twin, call.body)):
         return []
     account, shopper = call.body["merchantAccount"], call.body.get("shopperReference")
@@ -50,8 +50,8 @@ def _stored(twin: Twin, call: Call) -> list[dict[str, Any]]:
 def pay(twin: Twin, call: Call) -> Reply:
     """Answer /payments: a redirect to the wallet, or the result of a Subscription charge.
 
-    The body of a redirect has no pspReference, as in Adyen's schema. GUESS: the one in the
-    header is the offer's, and not the payment's own.
+    The body of a redirect has no pspReference, as in Adyen's schema. GUESS: the pspReference
+    in the header is the offer's, and not the payment's.
     """
     check(payment_checks.PAYMENTS, twin, call)
     token_id = payment_checks.stored_token(call.body["paymentMethod"])
@@ -77,7 +77,7 @@ def details(twin: Twin, call: Call) -> Reply:
     """Answer /payments/details: the result of the payment."""
     payment, body = payments.details(twin, payment_checks.redirect_result(call.body))
     fault = faults.triggered(
-        twin.state.faults, faults.DetailsSay, target="details", reference=payment.reference
+        twin.state.faults, faults.DetailsResult, target="details", reference=payment.reference
     )
     if fault is not None:
         body = {**body, "resultCode": fault.result_code}
@@ -85,7 +85,7 @@ def details(twin: Twin, call: Call) -> Reply:
 
 
 def modify(twin: Twin, call: Call) -> Reply:
-    """Answer a capture, refund, cancel or reversal: received; a webhook has the outcome."""
+    """Answer a capture, refund, cancel or reversal with `received`; a webhook has the outcome."""
     name = call.path["modification"]
     check(change_checks.MODIFICATIONS[name], twin, call)
     payment = modifications.find_payment(twin, call.path["paymentPspReference"])
@@ -96,7 +96,7 @@ def modify(twin: Twin, call: Call) -> Reply:
 
 
 def cancel_by_reference(twin: Twin, call: Call) -> Reply:
-    """Answer a cancel by the shop's own reference."""
+    """Answer /cancels, which cancels by the shop's own reference."""
     check(change_checks.CANCELS, twin, call)
     psp_reference = modifications.cancel_by_reference(twin, call.body)
     body = _received(call, psp_reference)
@@ -110,8 +110,8 @@ def _received(call: Call, psp_reference: str) -> dict[str, Any]:
     return fields | {"pspReference": psp_reference, "status": "received"}
 
 
-def _field(name: str) -> Callable[[Twin, Call], str | None]:
-    """Return a function that returns a text field of a call."""
+def _reference_in(name: str) -> Callable[[Twin, Call], str | None]:
+    """Return a function that returns this field of a call; None: not text, or missing."""
 
     def value(_: Twin, call: Call) -> str | None:
         found = call.body.get(name)
@@ -120,29 +120,31 @@ def _field(name: str) -> Callable[[Twin, Call], str | None]:
     return value
 
 
-def _of_details(twin: Twin, call: Call) -> str | None:
+def _reference_of_details(twin: Twin, call: Call) -> str | None:
     details = call.body.get("details")
     result = details.get("redirectResult") if isinstance(details, dict) else None
     payment = twin.memory.payment(result) if isinstance(result, str) else None
     return payment.reference if payment else None
 
 
-def _of_payment(twin: Twin, call: Call) -> str | None:
+def _reference_of_payment(twin: Twin, call: Call) -> str | None:
     payment = twin.memory.payment(call.path["paymentPspReference"])
     return payment.reference if payment else None
 
 
-METHODS: Final = Operation(name="paymentMethods", run=list_methods, reference=_field("reference"))
-PAY: Final = Operation(name="payments", run=pay, reference=_field("reference"))
-DETAILS: Final = Operation(name="details", run=details, reference=_of_details)
+METHODS: Final = Operation(
+    name="paymentMethods", run=list_methods, reference=_reference_in("reference")
+)
+PAY: Final = Operation(name="payments", run=pay, reference=_reference_in("reference"))
+DETAILS: Final = Operation(name="details", run=details, reference=_reference_of_details)
 CANCELS: Final = Operation(
-    name="cancels", run=cancel_by_reference, reference=_field("paymentReference")
+    name="cancels", run=cancel_by_reference, reference=_reference_in("paymentReference")
 )
 MODIFY: Final[dict[str, Operation]] = {
-    "captures": Operation(name="captures", run=modify, reference=_of_payment),
-    "refunds": Operation(name="refunds", run=modify, reference=_of_payment),
-    "cancels": Operation(name="cancels", run=modify, reference=_of_payment),
-    "reversals": Operation(name="reversals", run=modify, reference=_of_payment),
+    "captures": Operation(name="captures", run=modify, reference=_reference_of_payment),
+    "refunds": Operation(name="refunds", run=modify, reference=_reference_of_payment),
+    "cancels": Operation(name="cancels", run=modify, reference=_reference_of_payment),
+    "reversals": Operation(name="reversals", run=modify, reference=_reference_of_payment),
 }
 
 
@@ -180,7 +182,7 @@ async def post_cancels(request: HttpRequest) -> HttpResponse:
 
 
 def routers() -> list[Router]:
-    """Return the API under each version, with the paths of test and of live."""
+    """Return the API under each version and prefix."""
     handlers = [
         post_payment_methods,
         post_payments,

@@ -1,9 +1,9 @@
 """One call to an Adyen API, from the bytes of the request to the bytes of the answer.
 
 The API key is checked first, then the idempotency key, the JSON, and the rules. Source of
-the idempotency rules: Adyen's page on API idempotency. A key belongs to the company, so to
-the whole twin; the first answer is kept for seven days, errors too. GUESS: that errors are
-kept (a literal reading), and the answer to a key that is too long.
+the idempotency rules: Adyen's page on API idempotency. An idempotency key is unique in the
+company, so in the whole twin. The first answer is kept for seven days, even if it is an
+error. GUESS: that errors are kept, and the answer to a key that is too long.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """An answer. If it has no pspReference, its header gets a new one."""
+    """An answer. Without a pspReference, a new one is put into its header."""
 
     body: Mapping[str, Any] | None = None
     status: int = 200
@@ -64,12 +64,12 @@ class Operation:
 
     name: faults.CallName
     run: Callable[[Twin, Call], Reply]
-    #: Returns the merchantReference that a call is about, for faults that match by it.
+    #: Returns the merchantReference of a call; planned faults are matched by it.
     reference: Callable[[Twin, Call], str | None]
 
 
 def check(checked: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None:
-    """Check a call by rules.
+    """Check a call with these rules.
 
     Raises:
         AdyenError: A rule is broken.
@@ -123,14 +123,14 @@ async def _answer(
     idempotency: _Idempotency,
     triggered: list[faults.CallFault],
 ) -> HttpResponse:
-    """Carry out the call, unless its key was used before, and return the answer."""
+    """Execute the call, or find the stored answer of its key, and return the answer."""
     response = idempotency.stored_response()
     if response is None:
         reply = _run(request.twin, operation, call)
         response = _response(reply, idempotency.key)
         idempotency.store(response, reply.psp_reference)
     try:
-        # A call that creates a payment has a reference only now.
+        # Before its execution, a call that creates a payment had no reference.
         reference = _reference(request.twin, operation, call)
         await call_faults.after(request, triggered, reference)
     finally:
@@ -139,7 +139,7 @@ async def _answer(
 
 
 class _Idempotency:
-    """The stored answer to one idempotency key; without a key, nothing is stored."""
+    """The stored answer of one idempotency key; without a key, nothing is stored."""
 
     def __init__(self, request: HttpRequest, raw: bytes, key: str | None) -> None:
         self.key = key
@@ -148,11 +148,11 @@ class _Idempotency:
         self._running: StoredReply | None = None
 
     def stored_response(self) -> HttpResponse | None:
-        """Return the first answer, if the key was used before.
+        """Return the first answer to this key, or None if the key is new.
 
         Raises:
-            AdyenError: The first call still runs, or had another body and the knob
-                `idempotencyOtherBody` refuses that.
+            AdyenError: The first call with this key still runs; or it had another body, and the
+                knob `idempotencyOtherBody` is `refuse`.
 
         """
         stored = self._find()
@@ -172,7 +172,7 @@ class _Idempotency:
         )
 
     def store(self, response: HttpResponse, psp_reference: str | None) -> None:
-        """Store the first answer; until `finish`, its call counts as running."""
+        """Store the first answer to this key; until `finish`, its call counts as running."""
         if self.key is None:
             return
         self._delete_expired()
@@ -187,7 +187,7 @@ class _Idempotency:
         self._twin.state.replies[self.key] = self._running
 
     def finish(self) -> None:
-        """Allow other calls with the same key to get the answer."""
+        """Allow other calls with this key to get the stored answer."""
         if self._running is not None:
             self._running.running = False
 
@@ -201,13 +201,13 @@ class _Idempotency:
         return stored.at + self._twin.knobs.idempotency_days * DAY_S <= self._twin.now()
 
     def _delete_expired(self) -> None:
-        """Delete the expired answers; the dict is in the order of their age."""
+        """Delete the expired answers; the oldest is first in the dict."""
         replies = self._twin.state.replies
         while replies and self._is_expired(replies[oldest := next(iter(replies))]):
             del replies[oldest]
 
     def _warn(self, stored: StoredReply) -> None:
-        warning = f"idempotency key {self.key!r} came again with another body or path"
+        warning = f"idempotency key {self.key!r} was used again with another body or path"
         log.warning("%s", warning)
         payment = self._twin.memory.payment(stored.psp_reference or "")
         if payment is not None:
@@ -217,7 +217,7 @@ class _Idempotency:
 def _idempotency_key(request: HttpRequest) -> str | None:
     key = request.headers.get("idempotency-key")
     if request.method != "POST" or key is None:
-        return None  # GET and DELETE are idempotent by themselves.
+        return None  # GET and DELETE are idempotent without a key.
     if not 0 < len(key) <= limits.IDEMPOTENCY_KEY_MAX:
         raise errors.invalid("Idempotency-Key")
     return key
@@ -254,7 +254,7 @@ def _parse(request: HttpRequest, raw: bytes) -> Call | AdyenError:
 
 
 def _reply_of(error: AdyenError) -> Reply:
-    """Return the answer for an error: 400 and 401 have no pspReference, others have one."""
+    """Return the answer for an error; all have a pspReference, except 400 and 401."""
     has_reference = error.status not in (400, UNAUTHORIZED)
     psp_reference = error.psp_reference or (names.psp_reference() if has_reference else None)
     body = error.body() | ({"pspReference": psp_reference} if psp_reference else {})

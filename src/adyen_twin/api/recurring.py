@@ -1,7 +1,7 @@
 """Listing and removing tokens over HTTP, in Checkout's and in the classic Recurring API.
 
 Sources: Adyen's OpenAPI files of Checkout v71 and v72 and of Recurring v68. GUESS: the
-values in GoPay's rows; the schemas are real.
+values of GoPay's tokens; the schemas are Adyen's.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def row(twin: Twin, token: Token) -> dict[str, Any]:
 
 
 def resource(twin: Twin, token: Token, version: int) -> dict[str, Any]:
-    """Return a token as /storedPaymentMethods lists it; v72 has its first payment too."""
+    """Return a token as /storedPaymentMethods lists it; v72 has its creation and first payment."""
     fields = {
         "id": token.id,
         "name": NAME,
@@ -78,7 +78,7 @@ def list_stored(twin: Twin, call: Call) -> Reply:
 
 
 def remove_stored(twin: Twin, call: Call) -> Reply:
-    """Answer DELETE /storedPaymentMethods/{id}: 204; a webhook says that it is disabled."""
+    """Answer DELETE /storedPaymentMethods/{id} with 204; a webhook reports the disabled token."""
     account, shopper = _check_shopper(twin, call)
     token = tokens.find(twin, account, shopper, call.path["storedPaymentMethodId"])
     tokens.disable(twin, token)
@@ -86,7 +86,7 @@ def remove_stored(twin: Twin, call: Call) -> Reply:
 
 
 def list_details(twin: Twin, call: Call) -> Reply:
-    """Answer the classic /listRecurringDetails; an empty object, if there are no tokens."""
+    """Answer the classic /listRecurringDetails; without tokens, with an empty object."""
     account, shopper = _check_shopper(twin, call)
     wanted = change_checks.contract(call.body)
     found = [
@@ -106,19 +106,19 @@ def list_details(twin: Twin, call: Call) -> Reply:
 
 
 def disable(twin: Twin, call: Call) -> Reply:
-    """Answer the classic /disable. Without a detail, it disables all of the shopper's tokens."""
+    """Answer the classic /disable, which disables one token or, if none is named, all."""
     account, shopper = _check_shopper(twin, call)
-    name, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
+    token_id, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
     found = tokens.of_shopper(twin, account, shopper)
     if not found:
         raise errors.no_contract()
-    chosen = [tokens.find(twin, account, shopper, str(name))] if name else found
+    chosen = [tokens.find(twin, account, shopper, str(token_id))] if token_id else found
     if contract:
         tokens.disable_contract(twin, chosen, str(contract))
     else:
         for token in chosen:
             tokens.disable(twin, token)
-    result = "detail-successfully-disabled" if name else "all-details-successfully-disabled"
+    result = "detail-successfully-disabled" if token_id else "all-details-successfully-disabled"
     return Reply(body={"response": f"[{result}]"})
 
 
@@ -128,16 +128,16 @@ def _check_shopper(twin: Twin, call: Call) -> tuple[str, str]:
     return call.body["merchantAccount"], call.body["shopperReference"]
 
 
-def _reference(_: Twin, call: Call) -> str | None:
-    """Return the shopperReference: these calls name no payment, so faults match by it."""
+def _shopper_reference(_: Twin, call: Call) -> str | None:
+    """Return the shopperReference, by which faults match because these calls name no payment."""
     shopper = call.body.get("shopperReference")
     return shopper if isinstance(shopper, str) else None
 
 
-LIST_STORED: Final = Operation(name="tokens", run=list_stored, reference=_reference)
-REMOVE_STORED: Final = Operation(name="tokens", run=remove_stored, reference=_reference)
-LIST_DETAILS: Final = Operation(name="tokens", run=list_details, reference=_reference)
-DISABLE: Final = Operation(name="tokens", run=disable, reference=_reference)
+LIST_STORED: Final = Operation(name="tokens", run=list_stored, reference=_shopper_reference)
+REMOVE_STORED: Final = Operation(name="tokens", run=remove_stored, reference=_shopper_reference)
+LIST_DETAILS: Final = Operation(name="tokens", run=list_details, reference=_shopper_reference)
+DISABLE: Final = Operation(name="tokens", run=disable, reference=_shopper_reference)
 
 
 @get("/storedPaymentMethods")
@@ -146,7 +146,7 @@ async def get_stored(request: HttpRequest) -> HttpResponse:
     return await exchange(request, LIST_STORED)
 
 
-# The reply sets 204; a handler that declares 204 could not answer errors.
+# The reply sets 204, because a handler that declares 204 could not answer errors.
 @delete("/storedPaymentMethods/{storedPaymentMethodId:str}", status_code=200)
 async def delete_stored(request: HttpRequest) -> HttpResponse:
     """Remove a token."""
@@ -155,13 +155,13 @@ async def delete_stored(request: HttpRequest) -> HttpResponse:
 
 @post("/listRecurringDetails", status_code=200)
 async def post_list_details(request: HttpRequest) -> HttpResponse:
-    """List a shopper's tokens by the classic API."""
+    """List a shopper's tokens in the classic format."""
     return await exchange(request, LIST_DETAILS)
 
 
 @post("/disable", status_code=200)
 async def post_disable(request: HttpRequest) -> HttpResponse:
-    """Disable one token or all by the classic API."""
+    """Disable one token or all of a shopper."""
     return await exchange(request, DISABLE)
 
 

@@ -1,4 +1,4 @@
-"""Controls for programs that act as the shopper: the wallet, the PIN, the tokens."""
+"""Controls for programs that act as the shopper: payments, wallets and tokens."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def post_wallet(request: HttpRequest) -> HttpResponse:
 
 @get("/wallets/{shopperReference:str}")
 async def get_wallet(request: HttpRequest) -> HttpResponse:
-    """Report on a shopper's wallet, and the address of the page to unlink shops."""
+    """Report on a shopper's wallet; `app` is the address of the page to unlink shops."""
     return as_json(_wallet_body(request))
 
 
@@ -70,13 +70,13 @@ async def put_wallet(request: HttpRequest) -> HttpResponse:
 
 @get("/tokens")
 async def get_tokens(request: HttpRequest) -> HttpResponse:
-    """List all tokens, or one shopper's; disabled ones too, oldest first."""
+    """List all tokens or those of one shopper, also disabled ones, oldest first."""
     return as_json(reports.of_tokens(request.twin, request.query_value("shopperReference")))
 
 
 @post("/tokens/{id:str}", status_code=200)
 async def post_token(request: HttpRequest) -> HttpResponse:
-    """Disable a token as GoPay or Adyen would, or send that it was updated."""
+    """Disable a token without a request of the shop, or send that it was updated."""
     action, token_id = read(await request.body(), TokenAction), request.path_part("id")
     token = request.twin.state.tokens.get(token_id)
     if token is None:

@@ -1,9 +1,8 @@
 """The shopper's pages: Adyen's redirect, and GoPay on a phone or as a QR code.
 
-On a desktop the page is a QR code that opens the phone page. It returns to the shop by
-itself once the phone has decided; the phone that scanned the code stays on its page (other
-providers say that a scanned QR code never brings the phone back). Plain HTML; JavaScript
-only adds comfort.
+On a desktop, the page shows a QR code that opens the phone page. After the decision on the
+phone, the desktop page returns to the shop, but the phone stays on its page. Other providers
+describe it so. The pages are plain HTML; JavaScript adds a PIN pad and automatic reloads.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ async def get_redirect(request: HttpRequest) -> Page:
 
 @post("/checkoutshopper/checkoutPaymentRedirect", status_code=200)
 async def post_redirect(request: HttpRequest) -> Page:
-    """Redirect the shopper to GoPay, if the action is a form to post."""
+    """Redirect the shopper to GoPay, if the action is a POST of a form."""
     form = await request.form()
     return _to_wallet(request, proof=str(form.get("payload", "")))
 
@@ -71,7 +70,7 @@ def _to_wallet(request: HttpRequest, proof: str | None) -> Page:
 
 @get("/gopay/{key:str}")
 async def get_page(request: HttpRequest) -> Page:
-    """Show GoPay: the phone page on a phone, else the QR code."""
+    """Show the phone page on a phone, else the page with the QR code."""
     payment = _payment(request)
     if payment is None:
         return _unknown(request)
@@ -84,7 +83,7 @@ async def get_page(request: HttpRequest) -> Page:
 
 @get("/gopay/{key:str}/phone")
 async def get_phone(request: HttpRequest) -> Page:
-    """Show the phone page, whatever the browser."""
+    """Show the phone page in any browser."""
     scanned = request.query_value("scanned") == "true"
     payment = _payment(request)
     if payment is None:
@@ -105,7 +104,7 @@ async def get_status(request: HttpRequest) -> HttpResponse:
 
 @post("/gopay/{key:str}/{action:str}", status_code=200)
 async def post_action(request: HttpRequest) -> Page:
-    """Carry out what the shopper chose."""
+    """Carry out the action that the shopper chose."""
     payment, action = _payment(request), request.path_part("action")
     data = await request.form()
     if payment is None or action not in shopper.ACTIONS:
@@ -116,8 +115,8 @@ async def post_action(request: HttpRequest) -> Page:
             shopper.use_account(request.twin, payment, account)
         shopper.ACTIONS[action](request.twin, payment, str(data.get("pin", "")))
     except shopper.WrongPinError:
-        beside = data.get("beside") == "true"
-        return _waiting_page(request, payment, with_qr=beside, scanned=scanned, wrong_pin=True)
+        with_qr = data.get("beside") == "true"
+        return _waiting_page(request, payment, with_qr=with_qr, scanned=scanned, wrong_pin=True)
     except shopper.AlreadyDecidedError:
         return _decided_page(request, payment, scanned=scanned)
     if scanned or not payment.comes_back or payment.status is Status.EXPIRED:
@@ -127,7 +126,7 @@ async def post_action(request: HttpRequest) -> Page:
 
 @get("/gopay-app/{shopper:str}")
 async def get_app(request: HttpRequest) -> Page:
-    """Show the shopper, inside GoPay, which shops can charge them."""
+    """Show the shops that can charge the shopper, as a page of the GoPay app."""
     twin, reference = request.twin, request.path_part("shopper")
     account = wallets.of_shopper(twin, reference).account
     linked = [
@@ -140,7 +139,7 @@ async def get_app(request: HttpRequest) -> Page:
 
 @post("/gopay-app/{shopper:str}/unlink", status_code=200)
 async def post_unlink(request: HttpRequest) -> Page:
-    """Let the shopper unlink a shop, inside GoPay."""
+    """Unlink a shop, as the shopper does in the GoPay app."""
     twin, reference = request.twin, request.path_part("shopper")
     form = await request.form()
     token = twin.state.tokens.get(str(form.get("token", "")))
@@ -159,7 +158,7 @@ async def get_static(request: HttpRequest) -> HttpResponse:
 
 @get("/checkoutshopper/images/logos/{size:str}/{name:str}")
 async def get_sized_logo(request: HttpRequest) -> HttpResponse:
-    """Serve a logo in one of Adyen's sizes; the SVG is the same for all."""
+    """Serve a logo in one of Adyen's sizes; all sizes have the same SVG."""
     size, name = request.path_part("size"), request.path_part("name")
     return _static(name if name.endswith(".svg") else f"{size}-{name}")
 
@@ -175,7 +174,7 @@ def _static(name: str) -> HttpResponse:
 def _payment(request: HttpRequest) -> Payment | None:
     key = request.path_part("key")
     payment = request.twin.memory.payment(key)
-    # Only the page key opens the page; the other names of a payment are not secret.
+    # Only the page key opens the page, because the other names of a payment are not secret.
     return payment if payment is not None and payment.page_key == key else None
 
 
@@ -188,7 +187,7 @@ def _is_phone(request: HttpRequest) -> bool:
 
 
 def reaches_phone(public_url: str) -> bool:
-    """Return whether a phone can open this address: not a loopback address."""
+    """Return whether a phone can open this address; it cannot open a loopback address."""
     host = urlsplit(public_url).hostname or ""
     try:
         return not ipaddress.ip_address(host).is_loopback

@@ -104,10 +104,10 @@ ENGLISH: Final = {
 
 
 def texts_for(accept_language: str) -> dict[str, str]:
-    """Return the texts for a browser: Indonesian, unless it prefers English."""
-    wanted = sorted(_preferences(accept_language), reverse=True)
-    for _, language in wanted:
-        if language in ("id", "in"):  # Old Androids use `in` for Indonesian.
+    """Return the texts for an Accept-Language header: Indonesian, unless it prefers English."""
+    preferred = sorted(_preferences(accept_language), reverse=True)
+    for _, language in preferred:
+        if language in ("id", "in"):  # Old Android versions use `in` for Indonesian.
             return INDONESIAN
         if language == "en":
             return ENGLISH

@@ -1,6 +1,6 @@
-"""The limits of Adyen's schemas, as tables: names, lengths, vocabularies.
+"""The limits of Adyen's schemas, as tables: names, lengths, allowed values.
 
-Read from Adyen's OpenAPI files for Checkout v71 and v72; differences between them are named.
+Source: Adyen's OpenAPI files for Checkout v71 and v72; `LENGTHS_OF_V72` has the differences.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ REDIRECT_RESULT_MAX: Final = 20_000
 CAPTURE_DELAY_HOURS_MAX: Final = 672
 IDEMPOTENCY_KEY_MAX: Final = 64
 
-#: Where v72 differs from earlier versions: field -> (longest in v72, longest before).
+#: Lengths that v72 changed: field -> (longest in v72, longest in earlier versions).
 LENGTHS_OF_V72: Final[dict[str, tuple[int, int | None]]] = {
     "returnUrl": (1024, 8000),
     "shopperEmail": (256, None),
@@ -56,7 +56,7 @@ TEXTS: Final[dict[str, tuple[int, int | None]]] = {
     "origin": (0, 80),
     "redirectFromIssuerMethod": (0, None),
     "redirectToIssuerMethod": (0, None),
-    # Described so in both versions, though only v72 has it as a rule.
+    # Only the schema of v72 has this limit, but the descriptions of both versions have it.
     "reference": (0, REFERENCE_MAX),
     "sessionValidity": (0, None),
     "shopperConversionId": (0, 256),
@@ -114,6 +114,6 @@ ITEM_DESCRIPTION_MAX: Final = 10_000
 
 
 def longest_text(name: str, version: int) -> int | None:
-    """Return the greatest length of a text in the version called, if it has one there."""
+    """Return the greatest length of a text in this API version; None: no limit."""
     newest, older = LENGTHS_OF_V72[name]
     return newest if version >= V72 else older

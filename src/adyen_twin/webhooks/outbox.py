@@ -1,7 +1,7 @@
-"""The outbox: signs a webhook, applies planned faults, and puts it in its endpoint's queue.
+"""The outbox: signs a webhook, applies planned faults, and adds it to its endpoint's queue.
 
-A webhook is signed when it is queued: after a key is rotated, webhooks that were queued
-before still have the older signature, as Adyen's pages warn.
+A webhook is signed when it is queued. So after a change of keys, the queued webhooks still
+have the signature of the old key, as Adyen's pages warn.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from adyen_twin.core.clock import format_utc
 from adyen_twin.core.state import Attempt, Endpoint, EndpointName, Message, Webhook
 from adyen_twin.core.twin import Twin
 
-#: Builds the message of a webhook, signed with this key or, without one, not signed.
+#: Builds the message of a webhook, signed with this key; None: not signed.
 BuildMessage = Callable[[str | None], Message]
 
-#: No endpoint has this key: its signatures are wrong.
+#: A key that no endpoint has, for wrong signatures.
 WRONG_KEY: Final = "0" * 64
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """What a webhook is about: faults and `/twin/deliveries` select webhooks by it."""
+    """The event and payment of a webhook; faults and /twin/deliveries select webhooks by them."""
 
     #: An eventCode, or the type of a token webhook.
     event_code: str
@@ -62,7 +62,7 @@ def send(twin: Twin, name: EndpointName, subject: Subject, build: BuildMessage) 
 
 
 def queue_delayed(twin: Twin, *, name: EndpointName, notices: list[dict[str, Any]]) -> None:
-    """Queue webhooks that a fault delayed; `notices` are their plain data, as in a state file."""
+    """Queue webhooks that a fault delayed; `notices` has the format of the state file."""
     webhooks = msgspec.convert(notices, list[Webhook])
     for webhook in webhooks:
         webhook.due_at = twin.now()
@@ -131,7 +131,7 @@ def _record_lost(twin: Twin, name: EndpointName, endpoint: Endpoint, webhook: We
         headers=webhook.message.headers,
         answer="",
         accepted=False,
-        error="lost, as a fault planned",
+        error="lost because of a planned fault",
     )
     twin.state.attempts.append(lost)
 

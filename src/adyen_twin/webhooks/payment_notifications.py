@@ -1,8 +1,7 @@
 """The standard webhooks: one function per event, and the JSON of a notification.
 
-An event is kept on its payment whether or not a webhook is configured. Source of the
-format: Adyen's OpenAPI file of webhooks and its examples; `live` and `success` are
-strings, and absent fields are left out.
+Each event is stored with its payment, even if no webhook is configured. Source of the
+format: Adyen's OpenAPI file of webhooks and its examples.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from adyen_twin.protocol import signing
 from adyen_twin.protocol.limits import CURRENCY, GOPAY
 from adyen_twin.webhooks import outbox
 
-#: What can be done with an authorised payment; Adyen calls the field experimental.
+#: The possible modifications of an authorised payment; Adyen calls this field experimental.
 OPERATIONS: Final = ("CANCEL", "CAPTURE", "REFUND")
 STANDARD: Final[EndpointName] = "standard"
 
-#: The reasons in Adyen's own examples.
+#: An event -> its reason in Adyen's examples.
 REASONS_UNDONE: Final = {
     "CAPTURE_FAILED": "Capture Failed",
     "REFUND_FAILED": "Refund Failed",
@@ -41,7 +40,7 @@ REASONS_UNDONE: Final = {
 
 
 def authorisation(twin: Twin, payment: Payment) -> None:
-    """Send the wallet's decision."""
+    """Send AUTHORISATION with the decision about a payment."""
     _send_authorisation(twin, payment, payment.psp_reference, payment.refusal)
 
 
@@ -58,7 +57,7 @@ def offer_closed(twin: Twin, payment: Payment) -> None:
 
 
 def authorisation_expired(twin: Twin, payment: Payment) -> None:
-    """Notify the shop that the uncaptured rest expired. The amount is the authorised one."""
+    """Notify the shop that the uncaptured rest expired; the amount is that of the payment."""
     event = _event(twin, payment, "EXPIRE", names.psp_reference())
     event.original_reference = payment.psp_reference
     _send(twin, payment, event)
@@ -77,7 +76,7 @@ def modification(twin: Twin, payment: Payment, mod: Modification, code: str) -> 
 def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
     """Notify the shop that a successful modification failed later.
 
-    The pspReference is the modification's.
+    The event has the pspReference of the modification.
     """
     event = _event(twin, payment, code, mod.psp_reference, mod.amount.value)
     event.original_reference = payment.psp_reference
@@ -86,7 +85,7 @@ def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
 
 
 def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: str) -> None:
-    """Notify the shop that no payment has the reference to cancel. GUESS: all of it."""
+    """Notify the shop that no payment has the reference to cancel. GUESS: all its fields."""
     event = Event(
         at=twin.now(),
         code="TECHNICAL_CANCEL",
@@ -101,7 +100,7 @@ def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: st
 
 
 def other_system(twin: Twin, event: Event, amount: Amount, *, reference: str, method: str) -> None:
-    """Send an event of another system on the same account; no payment of the twin has it."""
+    """Send an event of another system on the same account; it is not stored."""
     item = _item(event, amount, account=twin.settings.merchant_account, reference=reference)
     _enqueue(twin, item | {"paymentMethod": method}, {}, reference=reference)
 
@@ -114,7 +113,7 @@ def dispute(twin: Twin, payment: Payment, event: Event, additional: dict[str, st
 def recurring_contract(twin: Twin, payment: Payment, token: Token) -> None:
     """Send the older webhook about a new token, if the shop enabled it.
 
-    The token is the pspReference of the event.
+    The event has the token as its pspReference.
     """
     if "RECURRING_CONTRACT" not in twin.knobs.extra_events:
         return
@@ -142,7 +141,7 @@ def tokenization(twin: Twin, payment: Payment) -> dict[str, str]:
 
 
 def message(item: dict[str, Any], additional: dict[str, str], key: str | None) -> Message:
-    """Return a standard notification, signed with a key or, without one, not signed."""
+    """Return a standard notification, signed with this key; None: not signed."""
     if key is not None:
         additional = additional | {"hmacSignature": signing.sign_item(item, key)}
     if additional:
@@ -181,7 +180,7 @@ def _event(
 
 
 def _reference_of(twin: Twin, payment: Payment, mod: Modification) -> str:
-    """Return a modification's merchantReference. GUESS: the payment's, as the schema says."""
+    """Return the merchantReference of a modification's event. GUESS: the knob's default."""
     if twin.knobs.modification_reference == "modification" and mod.reference:
         return mod.reference
     return payment.reference

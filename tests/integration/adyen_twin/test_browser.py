@@ -18,7 +18,7 @@ async def started(twin: TwinAtWork) -> str:
 
 
 async def returned(page: Page) -> str:
-    """Wait until the page is back at the shop; return the address with the redirectResult."""
+    """Wait until the page has returned to the shop; return its address with redirectResult."""
     await page.wait_for_url("**/twin/health?order=1001&redirectResult=*")
     return page.url
 
@@ -31,7 +31,7 @@ async def test_a_pin_is_entered_on_the_phones_number_pad(
         pin = page.get_by_label("Masukkan PIN GoPay")
         for key in ("9", "Hapus angka terakhir", *"1234567"):
             await page.get_by_role("button", name=key, exact=True).tap()
-        # Six digits and no more.
+        # The seventh digit is ignored.
         await expect(pin).to_have_value("123456")
         await page.get_by_role("button", name="Bayar Rp25.000").tap()
         details = await twin.details(await returned(page))
@@ -57,15 +57,15 @@ async def test_a_pin_is_typed_without_javascript(twin: TwinAtWork, browser: Brow
 async def test_the_desktop_returns_once_the_phone_has_paid(
     twin: TwinAtWork, browser: Browser
 ) -> None:
-    async with desktop(browser) as screen, phone(browser, locale="en-GB") as held:
-        await screen.goto(await started(twin))
-        await expect(screen.get_by_role("img", name=re.compile("^QR code"))).to_be_visible()
-        await expect(screen.get_by_label("Enter your GoPay PIN")).to_be_hidden()
-        await held.goto(f"{screen.url}/phone?scanned=true")
-        await held.get_by_label("Enter your GoPay PIN").fill("123456")
-        await held.get_by_role("button", name="Pay Rp25.000").tap()
-        await expect(held.get_by_role("heading", name="Payment successful")).to_be_visible()
-        details = await twin.details(await returned(screen))
+    async with desktop(browser) as computer, phone(browser, locale="en-GB") as mobile:
+        await computer.goto(await started(twin))
+        await expect(computer.get_by_role("img", name=re.compile("^QR code"))).to_be_visible()
+        await expect(computer.get_by_label("Enter your GoPay PIN")).to_be_hidden()
+        await mobile.goto(f"{computer.url}/phone?scanned=true")
+        await mobile.get_by_label("Enter your GoPay PIN").fill("123456")
+        await mobile.get_by_role("button", name="Pay Rp25.000").tap()
+        await expect(mobile.get_by_role("heading", name="Payment successful")).to_be_visible()
+        details = await twin.details(await returned(computer))
 
     assert details.body["resultCode"] == "Authorised"
 
@@ -110,15 +110,15 @@ async def test_if_no_phone_can_open_the_address_the_link_is_above_the_qr_code(
 ) -> None:
     async with desktop(browser) as page:
         await page.goto(await started(twin))
-        first = page.locator("section.scan").get_by_role("link").first
-        await expect(first).to_have_text("Open the phone page here")
-        above, code = await first.bounding_box(), await page.locator(".qr").bounding_box()
-        await first.click()
+        link = page.locator("section.scan").get_by_role("link").first
+        await expect(link).to_have_text("Open the phone page here")
+        link_box, code_box = await link.bounding_box(), await page.locator(".qr").bounding_box()
+        await link.click()
         await expect(page.get_by_label("Enter your GoPay PIN")).to_be_visible()
 
-    assert above
-    assert code
-    assert above["y"] < code["y"]
+    assert link_box
+    assert code_box
+    assert link_box["y"] < code_box["y"]
 
 
 async def test_the_result_icon_is_an_svg_and_not_a_glyph(
@@ -129,8 +129,8 @@ async def test_the_result_icon_is_an_svg_and_not_a_glyph(
         await expect(page.get_by_role("button", name="Erase the last digit")).to_have_text("")
         await page.locator("details.tools summary").click()
         await page.get_by_role("button", name="Let it expire").click()
-        drawing = page.locator(".decided svg")
-        await expect(drawing).to_be_visible()
+        icon = page.locator(".decided svg")
+        await expect(icon).to_be_visible()
         glyph = await page.evaluate(
             "getComputedStyle(document.querySelector('.decided'), '::before').content"
         )

@@ -1,4 +1,4 @@
-"""The controls: what they do, the field that an error names, and who can use them."""
+"""The controls: their effects, the fields that errors name, and the callers they accept."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ __all__ = ["shop", "twin"]
         ("GET", "payments/NOSUCHPAYMENT000", None, 404, None),
     ],
 )
-async def test_a_call_that_cannot_be_carried_out_is_answered_with_the_reason(
+async def test_an_invalid_control_call_is_answered_with_an_error_and_its_field(
     twin: TwinAtWork, method: str, path: str, body: Any, status: int, field: str | None
 ) -> None:
     answer = await twin.call(method, f"/twin/{path}", body)
@@ -55,7 +55,7 @@ async def test_a_call_that_cannot_be_carried_out_is_answered_with_the_reason(
     assert answer.body.get("field") == field
 
 
-#: What a browser sends without a preflight, for a page of any origin.
+#: The headers that a browser sends without a preflight for a page of any origin.
 WITHOUT_PREFLIGHT = [
     {"Content-Type": "text/plain"},
     {"Content-Type": "application/x-www-form-urlencoded"},
@@ -66,7 +66,7 @@ WITHOUT_PREFLIGHT = [
 
 @pytest.mark.parametrize("headers", WITHOUT_PREFLIGHT, ids=lambda headers: headers["Content-Type"])
 @pytest.mark.parametrize(("method", "path"), [("PUT", "knobs"), ("POST", "clock")])
-async def test_a_body_that_any_page_can_send_is_refused_with_a_hint(
+async def test_a_body_of_another_content_type_than_json_is_refused_with_a_hint(
     twin: TwinAtWork, method: str, path: str, headers: dict[str, str]
 ) -> None:
     body = {"advance_s": 60} if path == "clock" else {"pinTries": 1}
@@ -108,7 +108,7 @@ async def test_a_page_of_another_origin_cannot_use_the_controls(
     assert (await twin.control("GET", "clock"))["advanced_s"] == 0
 
 
-async def test_a_foreign_host_name_gets_no_report(twin: TwinAtWork) -> None:
+async def test_a_report_is_refused_to_a_foreign_host_name(twin: TwinAtWork) -> None:
     answer = await twin.call("GET", "/twin/payments", None, {"Host": "rebound.example"})
 
     assert answer.status == 403
@@ -131,15 +131,15 @@ async def test_a_foreign_host_name_gets_no_report(twin: TwinAtWork) -> None:
 async def test_programs_and_pages_of_this_machine_can_use_the_controls(
     twin: TwinAtWork, headers: dict[str, str]
 ) -> None:
-    moved = await twin.call("POST", "/twin/clock", {"advance_s": 60}, headers)
-    forgot = await twin.call("POST", "/twin/reset", None, headers)
+    advanced = await twin.call("POST", "/twin/clock", {"advance_s": 60}, headers)
+    reset = await twin.call("POST", "/twin/reset", None, headers)
 
-    assert (moved.status, forgot.status) == (200, 200), moved.text
+    assert (advanced.status, reset.status) == (200, 200), advanced.text
 
 
 async def test_the_host_name_of_the_public_url_is_accepted() -> None:
-    async with serving(Twin(Settings(public_url="http://twin.test:8700"), Knobs())) as named:
-        answer = await named.call("GET", "/twin/clock", None, {"Host": "twin.test:8700"})
+    async with serving(Twin(Settings(public_url="http://twin.test:8700"), Knobs())) as served:
+        answer = await served.call("GET", "/twin/clock", None, {"Host": "twin.test:8700"})
 
     assert answer.status == 200
 
@@ -155,25 +155,27 @@ async def test_the_clock_advances(twin: TwinAtWork) -> None:
 
 async def test_knobs_are_set_one_by_one_and_reset(twin: TwinAtWork) -> None:
     await twin.control("PUT", "knobs", {"walletBalance": 5})
-    turned = await twin.control("PUT", "knobs", {"pinTries": 1})
-    back = await twin.control("DELETE", "knobs")
+    changed = await twin.control("PUT", "knobs", {"pinTries": 1})
+    after_reset = await twin.control("DELETE", "knobs")
 
-    assert (turned["walletBalance"], turned["pinTries"]) == (5, 1)
-    assert (back["walletBalance"], back["pinTries"]) == (10_000_000, 3)
-    assert await twin.control("GET", "knobs") == back
+    assert (changed["walletBalance"], changed["pinTries"]) == (5, 1)
+    assert (after_reset["walletBalance"], after_reset["pinTries"]) == (10_000_000, 3)
+    assert await twin.control("GET", "knobs") == after_reset
 
 
-async def test_a_reset_keeps_only_the_settings(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_reset_keeps_only_the_knobs_the_webhooks_and_the_time(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     await twin.control("PUT", "knobs", {"pinTries": 1})
     await twin.control("POST", "clock", {"advance_s": 3600})
     await twin.paid()
     await twin.settle()
     await twin.control("POST", "reset")
-    left = await twin.control("GET", "payments"), await twin.control("GET", "deliveries")
+    after_reset = await twin.control("GET", "payments"), await twin.control("GET", "deliveries")
     await twin.paid(reference="AFTER")
     await twin.settle()
 
-    assert left == (
+    assert after_reset == (
         {"count": 0, "payments": []},
         {"count": 0, "deliveries": [], "waiting": []},
     )

@@ -12,7 +12,7 @@ __all__ = ["shop", "twin"]
 HOUR_S = 3600
 
 
-async def test_basic_auth_and_signature(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_has_basic_auth_and_a_signature(twin: TwinAtWork, shop: Shop) -> None:
     endpoint = {"url": shop.url, "hmacKey": KEY, "username": "adyen", "password": "geheim"}
     await twin.control("PUT", "webhooks/standard", endpoint)
     await twin.paid()
@@ -24,7 +24,7 @@ async def test_basic_auth_and_signature(twin: TwinAtWork, shop: Shop) -> None:
     assert webhook.item["additionalData"]["hmacSignature"] == signing.sign_item(webhook.item, KEY)
 
 
-async def test_without_a_key_there_is_no_signature(twin: TwinAtWork, shop: Shop) -> None:
+async def test_without_a_key_a_webhook_has_no_signature(twin: TwinAtWork, shop: Shop) -> None:
     await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": None})
     await twin.paid()
     await twin.settle()
@@ -32,7 +32,7 @@ async def test_without_a_key_there_is_no_signature(twin: TwinAtWork, shop: Shop)
     assert "hmacSignature" not in shop.received[0].item["additionalData"]
 
 
-async def test_any_2xx_accepts(twin: TwinAtWork, shop: Shop) -> None:
+async def test_any_2xx_accepts_a_webhook(twin: TwinAtWork, shop: Shop) -> None:
     shop.answers = [200, 204, 299]
     for _ in range(3):
         await twin.paid()
@@ -41,7 +41,9 @@ async def test_any_2xx_accepts(twin: TwinAtWork, shop: Shop) -> None:
     assert len(shop.received) == 3
 
 
-async def test_a_knob_requires_the_body_to_accept_too(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_knob_accepts_only_answers_with_the_body_accepted(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     await twin.control("PUT", "knobs", {"acceptedBy": "body"})
     shop.answer_body = "thanks"
     await twin.paid()
@@ -50,7 +52,7 @@ async def test_a_knob_requires_the_body_to_accept_too(twin: TwinAtWork, shop: Sh
     assert len(shop.received) == 2
 
 
-async def test_a_failing_webhook_is_retried_by_the_clock(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_failed_webhook_is_retried_by_the_twins_clock(twin: TwinAtWork, shop: Shop) -> None:
     shop.answers = [500, 302, 401, 404, 503]
     await twin.paid()
     tries = []
@@ -66,9 +68,7 @@ async def test_a_failing_webhook_is_retried_by_the_clock(twin: TwinAtWork, shop:
     assert reply["waiting"] == []
 
 
-async def test_the_rest_waits_behind_the_first_webhook_that_fails(
-    twin: TwinAtWork, shop: Shop
-) -> None:
+async def test_later_webhooks_wait_while_the_first_one_fails(twin: TwinAtWork, shop: Shop) -> None:
     shop.answers = [500]
     for number in (1, 2, 3):
         await twin.paid(reference=f"ORDER-{number}")
@@ -81,7 +81,7 @@ async def test_the_rest_waits_behind_the_first_webhook_that_fails(
     assert received == ["ORDER-1", "ORDER-1", "ORDER-2", "ORDER-3"]
 
 
-async def test_a_webhook_is_given_up_after_thirty_days(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_is_not_retried_after_thirty_days(twin: TwinAtWork, shop: Shop) -> None:
     shop.answers = [500] * 1000
     await twin.paid()
     await twin.settle(31 * 24 * HOUR_S)
@@ -93,7 +93,7 @@ async def test_a_webhook_is_given_up_after_thirty_days(twin: TwinAtWork, shop: S
     assert (await twin.control("GET", "deliveries"))["waiting"] == []
 
 
-async def test_a_refused_connection_is_an_attempt_too(twin: TwinAtWork) -> None:
+async def test_a_refused_connection_is_recorded_as_an_attempt(twin: TwinAtWork) -> None:
     await twin.control(
         "PUT", "webhooks/standard", {"url": "http://127.0.0.1:1/webhooks", "hmacKey": KEY}
     )
@@ -105,7 +105,7 @@ async def test_a_refused_connection_is_an_attempt_too(twin: TwinAtWork) -> None:
     assert "Cannot connect" in attempt["error"]
 
 
-async def test_a_shop_that_does_not_answer_in_time_has_not_accepted(
+async def test_a_webhook_is_retried_if_the_shop_does_not_answer_in_time(
     twin: TwinAtWork, shop: Shop
 ) -> None:
     shop.may_answer.clear()
@@ -138,7 +138,7 @@ async def test_a_queued_webhook_keeps_the_signature_of_the_old_key(
     assert newer["additionalData"]["hmacSignature"] == signing.sign_item(newer, OTHER_KEY)
 
 
-async def test_a_deleted_webhook_gets_nothing_more(twin: TwinAtWork, shop: Shop) -> None:
+async def test_nothing_is_sent_to_a_deleted_webhook(twin: TwinAtWork, shop: Shop) -> None:
     shop.answers = [500]
     await twin.paid()
     await twin.settle()
@@ -147,6 +147,6 @@ async def test_a_deleted_webhook_gets_nothing_more(twin: TwinAtWork, shop: Shop)
     await twin.settle(HOUR_S)
 
     assert len(shop.received) == 1
-    # The payment has the event that would have been sent.
+    # The event is stored with the payment, although it was not sent.
     events = (await twin.control("GET", f"payments/{psp_reference}"))["events"]
     assert [event["eventCode"] for event in events] == ["AUTHORISATION"]

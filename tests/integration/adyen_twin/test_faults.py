@@ -1,4 +1,4 @@
-"""Each fault, and how its targets are chosen."""
+"""Each fault, and the selection of its targets."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ __all__ = ["shop", "twin"]
 
 
 async def plan(twin: TwinAtWork, *faults: dict[str, Any]) -> None:
+    """Replace the planned faults."""
     await twin.control("PUT", "faults", list(faults))
 
 
 async def triggered(twin: TwinAtWork) -> list[int]:
+    """Return how often each planned fault was triggered."""
     return [fault["struck"] for fault in (await twin.control("GET", "faults"))["faults"]]
 
 
 def references(shop: Shop) -> list[str]:
+    """Return the merchantReferences of the received notifications."""
     return [webhook.item["merchantReference"] for webhook in shop.received]
 
 
@@ -43,7 +46,7 @@ async def test_a_webhook_can_be_lost(twin: TwinAtWork, shop: Shop) -> None:
 
     (lost, _) = (await twin.control("GET", "deliveries"))["deliveries"]
     assert references(shop) == ["KEPT"]
-    assert (lost["reference"], lost["error"]) == ("LOST", "lost, as a fault planned")
+    assert (lost["reference"], lost["error"]) == ("LOST", "lost because of a planned fault")
 
 
 async def test_a_webhook_can_be_late_and_others_do_not_wait(twin: TwinAtWork, shop: Shop) -> None:
@@ -58,7 +61,7 @@ async def test_a_webhook_can_be_late_and_others_do_not_wait(twin: TwinAtWork, sh
     assert references(shop) == ["PROMPT", "LATE"]
 
 
-async def test_a_webhook_can_be_sent_after_the_next(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_sent_after_the_next_one(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "reorder_notice", "times": 1})
     for reference in ("FIRST", "SECOND", "THIRD"):
         await twin.paid(reference=reference)
@@ -80,7 +83,7 @@ async def test_a_webhook_that_is_held_back_is_sent_even_without_a_next_one(
 
 
 @pytest.mark.parametrize("fault", ["wrong_seal", "no_seal"])
-async def test_the_first_tries_can_have_a_wrong_signature(
+async def test_the_first_tries_can_have_a_wrong_signature_or_none(
     twin: TwinAtWork, shop: Shop, fault: str
 ) -> None:
     await plan(twin, {"fault": fault, "tries": 2})
@@ -88,10 +91,10 @@ async def test_the_first_tries_can_have_a_wrong_signature(
     await twin.paid()
     await twin.settle(60)
 
-    seen = [webhook.item["additionalData"].get("hmacSignature") for webhook in shop.received]
-    good = signing.sign_item(shop.received[0].item, KEY)
-    assert [signature == good for signature in seen] == [False, False, True]
-    assert (seen[0] is None) is (fault == "no_seal")
+    signatures = [webhook.item["additionalData"].get("hmacSignature") for webhook in shop.received]
+    right = signing.sign_item(shop.received[0].item, KEY)
+    assert [signature == right for signature in signatures] == [False, False, True]
+    assert (signatures[0] is None) is (fault == "no_seal")
 
 
 async def test_a_webhook_can_be_signed_with_the_previous_key(twin: TwinAtWork, shop: Shop) -> None:
@@ -108,15 +111,17 @@ async def test_a_webhook_can_be_signed_with_the_previous_key(twin: TwinAtWork, s
     ]
 
 
-@pytest.mark.parametrize(("fault", "made"), [("lose_reply_before", 0), ("lose_reply_after", 1)])
-async def test_the_answer_can_be_lost(twin: TwinAtWork, fault: str, made: int) -> None:
+@pytest.mark.parametrize(("fault", "expected"), [("lose_reply_before", 0), ("lose_reply_after", 1)])
+async def test_the_answer_to_a_call_can_be_lost(
+    twin: TwinAtWork, fault: str, expected: int
+) -> None:
     await plan(twin, {"fault": fault, "call": "payments", "times": 1})
     with pytest.raises(aiohttp.ClientError):
         await twin.api("/v72/payments", payment_body(), key="k")
     count = (await twin.control("GET", "payments"))["count"]
     again = await twin.api("/v72/payments", payment_body(), key="k")
 
-    assert count == made
+    assert count == expected
     assert again.status == 200
     assert (await twin.control("GET", "payments"))["count"] == 1
 
@@ -131,7 +136,7 @@ async def test_the_answer_can_be_lost(twin: TwinAtWork, fault: str, made: int) -
     ],
 )
 @pytest.mark.parametrize("after", [False, True])
-async def test_the_answer_can_be_an_error(
+async def test_the_answer_to_a_call_can_be_an_error(
     twin: TwinAtWork, fault: str, status: int, code: str, transient: str | None, after: bool
 ) -> None:
     await plan(twin, {"fault": fault, "times": 1, "after": after})
@@ -142,12 +147,12 @@ async def test_the_answer_can_be_an_error(
     assert (first.status, first.body["errorCode"]) == (status, code)
     assert first.headers.get("transient-error") == transient
     assert count == int(after)
-    # The error is not the stored answer: the same key gets the real one.
+    # The error is not stored, so the same key gets the real answer.
     assert again.status == 200
     assert (await twin.control("GET", "payments"))["count"] == 1
 
 
-async def test_during_a_slow_answer_the_same_key_is_in_progress(twin: TwinAtWork) -> None:
+async def test_during_a_slow_answer_the_same_key_is_answered_in_progress(twin: TwinAtWork) -> None:
     await plan(twin, {"fault": "slow_reply", "seconds": 0.5, "times": 1})
     slow = asyncio.create_task(twin.api("/v72/payments", payment_body(), key="k"))
     while (await twin.control("GET", "payments"))["count"] == 0:
@@ -217,7 +222,7 @@ async def test_the_refusal_of_an_earlier_attempt_can_be_sent(
     assert (await twin.control("GET", f"payments/{psp_reference}"))["status"] == "authorised"
 
 
-async def test_offer_closed_can_be_sent_although_it_was_paid(twin: TwinAtWork, shop: Shop) -> None:
+async def test_offer_closed_can_be_sent_about_a_paid_payment(twin: TwinAtWork, shop: Shop) -> None:
     await plan(twin, {"fault": "offer_closed_after_paid", "seconds": 60})
     await twin.paid()
     await twin.settle(60)
@@ -226,6 +231,7 @@ async def test_offer_closed_can_be_sent_although_it_was_paid(twin: TwinAtWork, s
 
 
 async def refunded(twin: TwinAtWork, psp_reference: str) -> int:
+    """Request a refund of 1000 rupiah; return the refunded sum of the payment."""
     body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 1000}}
     await twin.api(f"/v72/payments/{psp_reference}/refunds", body)
     await twin.settle(2)
@@ -314,7 +320,9 @@ async def test_faults_can_be_removed(twin: TwinAtWork) -> None:
         ([{"fault": "details_say", "resultCode": "Maybe"}], "[0].resultCode"),
     ],
 )
-async def test_an_invalid_fault_is_named(twin: TwinAtWork, faults: Any, field: str | None) -> None:
+async def test_an_invalid_fault_is_answered_with_the_wrong_field(
+    twin: TwinAtWork, faults: Any, field: str | None
+) -> None:
     answer = await twin.call("PUT", "/twin/faults", faults)
 
     assert answer.status == 422
@@ -339,7 +347,7 @@ async def test_a_misspelt_name_is_answered_with_the_valid_names(
     twin: TwinAtWork, fault: dict[str, Any], named: str
 ) -> None:
     answer = await twin.call("PUT", "/twin/faults", [fault])
-    _, listed, names = answer.body["error"].partition("; there are ")
+    _, listed, names = answer.body["error"].partition("; valid: ")
 
     assert (answer.status, bool(listed)) == (422, True)
     assert named in names.split(", ")
@@ -364,7 +372,7 @@ _ANSWER = {"status": 422, "errorCode": "1", "message": "no"}
         ("GET", "payment", None, "docs/twin.md"),
     ],
 )
-async def test_a_wrong_control_call_is_answered_with_what_is_valid(
+async def test_a_wrong_control_call_is_answered_with_the_valid_choices(
     twin: TwinAtWork, method: str, path: str, body: Any, named: str
 ) -> None:
     answer = await twin.call(method, f"/twin/{path}", body)

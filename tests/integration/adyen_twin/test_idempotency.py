@@ -1,4 +1,4 @@
-"""One key, one payment, for seven days by the twin's clock."""
+"""Idempotency keys: calls with the same key get the first answer for seven days."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ async def test_the_same_key_gets_the_first_answer(twin: TwinAtWork) -> None:
     assert (await twin.control("GET", "payments"))["count"] == 1
 
 
-async def test_without_a_key_every_call_is_a_payment(twin: TwinAtWork) -> None:
+async def test_without_a_key_every_call_makes_a_payment(twin: TwinAtWork) -> None:
     answers = [await twin.api("/v72/payments", payment_body()) for _ in range(2)]
 
     assert all("Idempotency-Key" not in answer.headers for answer in answers)
     assert (await twin.control("GET", "payments?reference=ORDER-1001"))["count"] == 2
 
 
-async def test_fifty_at_once_make_one_payment(twin: TwinAtWork) -> None:
+async def test_fifty_concurrent_calls_with_one_key_make_one_payment(twin: TwinAtWork) -> None:
     calls = [twin.api("/v72/payments", payment_body(), key="one") for _ in range(50)]
     answers = await asyncio.gather(*calls)
 
@@ -36,16 +36,20 @@ async def test_fifty_at_once_make_one_payment(twin: TwinAtWork) -> None:
     assert (await twin.control("GET", "payments"))["count"] == 1
 
 
-async def test_another_body_is_replayed_with_a_warning(twin: TwinAtWork) -> None:
+async def test_a_used_key_with_another_body_gets_the_first_answer_and_a_warning(
+    twin: TwinAtWork,
+) -> None:
     first = await twin.api("/v72/payments", payment_body(), key="k")
     other = await twin.api("/v72/payments", payment_body(reference="OTHER"), key="k")
     reply = await twin.control("GET", f"payments/{first.headers['pspReference']}")
 
     assert other.text == first.text
-    assert reply["warnings"] == ["idempotency key 'k' came again with another body or path"]
+    assert reply["warnings"] == ["idempotency key 'k' was used again with another body or path"]
 
 
-async def test_another_body_is_refused_if_a_knob_says_so(twin: TwinAtWork) -> None:
+async def test_a_used_key_with_another_body_is_refused_if_a_knob_requires_it(
+    twin: TwinAtWork,
+) -> None:
     await twin.control("PUT", "knobs", {"idempotencyOtherBody": "refuse"})
     await twin.api("/v72/payments", payment_body(), key="k")
     other = await twin.api("/v72/payments", payment_body(reference="OTHER"), key="k")
@@ -53,7 +57,7 @@ async def test_another_body_is_refused_if_a_knob_says_so(twin: TwinAtWork) -> No
     assert (other.status, other.body["errorCode"]) == (422, "704")
 
 
-async def test_an_error_is_kept_like_any_answer(twin: TwinAtWork) -> None:
+async def test_an_error_is_stored_like_any_other_answer(twin: TwinAtWork) -> None:
     first = await twin.api("/v72/payments", payment_body(reference=None), key="k")
     again = await twin.api("/v72/payments", payment_body(reference=None), key="k")
 

@@ -1,4 +1,4 @@
-"""Modifications: received with 201, their outcome sent by webhook, their sums correct."""
+"""Modifications: the answer `received`, the outcome by webhook, and the sums."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from twin_fixtures import Answer, Shop, TwinAtWork, payment_body, shop, twin
 __all__ = ["shop", "twin"]
 
 DAY_S = 24 * 3600
-NOBODY = "NOSUCHPAYMENT000"
+UNKNOWN = "NOSUCHPAYMENT000"
 
 
 async def modified(
-    twin: TwinAtWork, psp_reference: str, what: str, value: int | None = None, **more: Any
+    twin: TwinAtWork, psp_reference: str, path: str, value: int | None = None, **more: Any
 ) -> Answer:
-    """Request a modification."""
+    """Request a modification; `path` is the last part of its path."""
     amount = {} if value is None else {"amount": {"currency": "IDR", "value": value}}
     body = {"merchantAccount": "TwinMerchant", **amount, **more}
-    return await twin.api(f"/v72/payments/{psp_reference}/{what}", body)
+    return await twin.api(f"/v72/payments/{psp_reference}/{path}", body)
 
 
 async def sums(twin: TwinAtWork, psp_reference: str) -> tuple[str, int, int]:
-    """Return the payment's status, and how much was captured and refunded."""
+    """Return the payment's status, and the captured and the refunded sum in rupiah."""
     reply = await twin.control("GET", f"payments/{psp_reference}")
     return reply["status"], reply["captured"], reply["refunded"]
 
@@ -54,7 +54,7 @@ async def test_a_refund_is_received_and_its_outcome_is_sent(twin: TwinAtWork, sh
     assert await sums(twin, psp_reference) == ("authorised", 25_000, 10_000)
 
 
-async def test_refunds_never_exceed_what_was_captured(twin: TwinAtWork, shop: Shop) -> None:
+async def test_refunds_never_exceed_the_captured_amount(twin: TwinAtWork, shop: Shop) -> None:
     psp_reference = await twin.paid()
     for value in (10_000, 10_000, 10_000, 5_000):
         await modified(twin, psp_reference, "refunds", value)
@@ -81,7 +81,9 @@ async def test_an_uncaptured_payment_cannot_be_refunded(twin: TwinAtWork, shop: 
     )
 
 
-async def test_an_automatic_capture_can_be_requested_again(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_capture_after_the_automatic_one_succeeds_and_changes_nothing(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     psp_reference = await twin.paid()
     await modified(twin, psp_reference, "captures", 25_000)
     await twin.settle(2)
@@ -101,7 +103,9 @@ async def test_a_partial_capture_releases_the_rest(twin: TwinAtWork, shop: Shop)
     assert await sums(twin, psp_reference) == ("authorised", 10_000, 0)
 
 
-async def test_several_captures_if_a_knob_allows_them(twin: TwinAtWork, shop: Shop) -> None:
+async def test_several_captures_are_possible_if_a_knob_allows_them(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     await twin.control("PUT", "knobs", {"capture": "manual", "severalCaptures": True})
     psp_reference = await twin.paid()
     for value in (10_000, 10_000, 10_000):
@@ -135,7 +139,7 @@ async def test_an_uncaptured_payment_expires(twin: TwinAtWork, shop: Shop) -> No
         ({"cancelOfCaptured": "cancel"}, "true", ("cancelled", 0, 0)),
     ],
 )
-async def test_a_cancel(
+async def test_a_cancel_succeeds_before_the_capture_or_if_a_knob_allows_it(
     twin: TwinAtWork, shop: Shop, knobs: Any, success: str, expected: tuple[str, int, int]
 ) -> None:
     await twin.control("PUT", "knobs", knobs)
@@ -185,9 +189,9 @@ async def cancelled(twin: TwinAtWork, reference: str) -> Answer:
 
 
 async def test_an_open_payment_is_cancelled_by_reference(twin: TwinAtWork, shop: Shop) -> None:
-    url = await twin.pay(reference="STUCK")
+    url = await twin.pay(reference="OPEN")
     await twin.paid(reference="PAID")
-    answers = [await cancelled(twin, name) for name in ("STUCK", "PAID", "NEVER-CAME")]
+    answers = [await cancelled(twin, name) for name in ("OPEN", "PAID", "UNKNOWN-ORDER")]
     await twin.settle(2)
     too_late = await twin.call("POST", "/twin/wallet", {"url": url, "do": "approve"})
 
@@ -201,11 +205,11 @@ async def test_an_open_payment_is_cancelled_by_reference(twin: TwinAtWork, shop:
         *("merchantAccount", "paymentReference", "pspReference", "status"),
     }
     assert {name: item["success"] for name, item in reply.items()} == {
-        "STUCK": "true",
+        "OPEN": "true",
         "PAID": "false",
-        "NEVER-CAME": "false",
+        "UNKNOWN-ORDER": "false",
     }
-    assert "originalReference" not in reply["NEVER-CAME"]
+    assert "originalReference" not in reply["UNKNOWN-ORDER"]
     assert too_late.status == 409
     await twin.settle(3600)
     assert ("OFFER_CLOSED", "true") not in shop.events
@@ -227,7 +231,7 @@ async def test_every_open_payment_with_the_reference_is_cancelled(
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [
-        (f"payments/{NOBODY}/refunds", {"amount": {"currency": "IDR", "value": 1}}, 422, "167"),
+        (f"payments/{UNKNOWN}/refunds", {"amount": {"currency": "IDR", "value": 1}}, 422, "167"),
         ("payments/PAID/refunds", {}, 422, "100"),
         ("payments/PAID/refunds", {"amount": {"currency": "EUR", "value": 1}}, 422, "138"),
         ("payments/PAID/refunds", {"amount": {"currency": "IDR", "value": 0}}, 422, "137"),
@@ -272,7 +276,9 @@ async def test_a_modifications_webhook_can_have_its_own_reference(
     assert shop.received[-1].item["merchantReference"] == "R-1"
 
 
-async def test_one_key_refunds_once(twin: TwinAtWork, shop: Shop) -> None:
+async def test_repeated_calls_with_one_idempotency_key_refund_once(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     psp_reference = await twin.paid()
     body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 10_000}}
     path = f"/v72/payments/{psp_reference}/refunds"
@@ -292,13 +298,13 @@ async def test_there_are_four_test_notifications_per_event(twin: TwinAtWork, sho
     await twin.control("POST", "webhooks/standard/test", {"types": ["AUTHORISATION"]})
 
     assert signed_count == 8
-    assert [one["status"] for one in reply["data"]][:3] == ["success", "failed", "success"]
+    assert [row["status"] for row in reply["data"]][:3] == ["success", "failed", "success"]
     assert {webhook.item["amount"]["currency"] for webhook in shop.received} == {"EUR", "GBP"}
     assert "hmacSignature" in shop.received[0].item["additionalData"]
     assert "additionalData" not in shop.received[-1].item
 
 
-async def test_payments_are_modified_without_a_webhook_too(twin: TwinAtWork) -> None:
+async def test_a_payment_can_be_modified_without_a_configured_webhook(twin: TwinAtWork) -> None:
     answer = await twin.api("/v72/payments", payment_body())
     psp_reference = (await twin.shopper(answer.body["action"]["url"]))["pspReference"]
     await modified(twin, psp_reference, "refunds", 25_000)

@@ -1,4 +1,4 @@
-"""Another system on the same account sends notifications under the same references."""
+"""Notifications of another system that uses the same account and the same references."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ async def test_another_system_pays_under_the_same_reference(twin: TwinAtWork, sh
     assert (item["paymentMethod"], item["amount"]) == ("visa", RUPIAH)
     assert "originalReference" not in item
     assert item["additionalData"].keys() == {"hmacSignature"}
-    # The twin has no payment of it.
+    # The other system's payment is not one of the twin.
     assert (await twin.control("GET", "payments?reference=ORDER-1001"))["count"] == 1
 
 
 @pytest.mark.parametrize("event", ["REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"])
-async def test_another_systems_change_has_an_original_reference_of_its_own(
+async def test_another_systems_modification_gets_an_original_reference_if_none_is_given(
     twin: TwinAtWork, shop: Shop, event: str
 ) -> None:
     ours = await twin.paid()
@@ -63,7 +63,7 @@ async def test_another_systems_change_has_an_original_reference_of_its_own(
         ({"currency": "EUR", "value": -5}, {"currency": "EUR", "value": -5}),
     ],
 )
-async def test_another_systems_amount_is_sent_as_given(
+async def test_another_systems_amount_is_sent_unchanged(
     twin: TwinAtWork, shop: Shop, amount: Any, expected: Any
 ) -> None:
     await send(twin, amount=amount, paymentMethod="gopay_wallet")
@@ -103,7 +103,7 @@ async def test_another_systems_notification_is_retried_until_it_is_accepted(
         ({"reference": "R", "amount": 1, "method": "visa"}, "method"),
     ],
 )
-async def test_an_invalid_event_of_another_system_names_the_field(
+async def test_an_invalid_event_of_another_system_is_answered_with_the_wrong_field(
     twin: TwinAtWork, body: dict[str, Any], field: str
 ) -> None:
     answer = await twin.call("POST", "/twin/foreign", body)

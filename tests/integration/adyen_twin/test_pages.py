@@ -21,13 +21,14 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 async def opened(twin: TwinAtWork, browser: Mapping[str, str]) -> tuple[str, Answer]:
-    """Follow an action.url; return the page's address and the page."""
+    """Start a payment and open its GoPay page; return the page's address and the page."""
     redirect = await twin.call("GET", await twin.pay(), headers=browser)
     address = redirect.headers["Location"]
     return address, await twin.call("GET", address, headers=browser)
 
 
 async def sent(twin: TwinAtWork, address: str, **fields: str) -> Answer:
+    """Send a form of the page."""
     return await twin.call("POST", address, urlencode(fields).encode(), PHONE | FORM)
 
 
@@ -42,7 +43,7 @@ async def test_a_phone_gets_the_pin_page(twin: TwinAtWork) -> None:
     assert "<svg" not in page.text
 
 
-async def test_a_desktop_gets_a_code_and_a_phone_page_for_narrow_windows(twin: TwinAtWork) -> None:
+async def test_a_desktop_gets_one_page_with_the_qr_code_and_the_pin_form(twin: TwinAtWork) -> None:
     address, page = await opened(twin, DESKTOP)
 
     assert '<html lang="en">' in page.text
@@ -52,10 +53,10 @@ async def test_a_desktop_gets_a_code_and_a_phone_page_for_narrow_windows(twin: T
 
 
 async def test_if_a_phone_can_open_the_address_the_qr_code_is_above_the_link() -> None:
-    async with serving(Twin(Settings(public_url="http://192.0.2.7:8080"), Knobs())) as fake_server:
-        there = urlsplit(await fake_server.pay())._replace(scheme="", netloc="").geturl()
-        address = (await fake_server.call("GET", there)).headers["Location"]
-        page = await fake_server.call("GET", address, headers=DESKTOP)
+    async with serving(Twin(Settings(public_url="http://192.0.2.7:8080"), Knobs())) as served:
+        path = urlsplit(await served.pay())._replace(scheme="", netloc="").geturl()
+        address = (await served.call("GET", path)).headers["Location"]
+        page = await served.call("GET", address, headers=DESKTOP)
 
     assert "no phone can open it" not in page.text
     assert page.text.index("<svg") < page.text.index(f'<p><a href="{address}/phone">')
@@ -72,7 +73,9 @@ async def test_the_phone_pays_and_returns(twin: TwinAtWork) -> None:
     assert details.body["resultCode"] == "Authorised"
 
 
-async def test_a_scanned_phone_stays_and_the_desktop_returns(twin: TwinAtWork) -> None:
+async def test_the_phone_that_scanned_the_code_stays_and_the_desktop_returns(
+    twin: TwinAtWork,
+) -> None:
     address, _ = await opened(twin, DESKTOP)
     phone = await twin.call("GET", f"{address}/phone?scanned=true", headers=PHONE)
     waiting = await twin.call("GET", f"{address}/status")
@@ -90,7 +93,9 @@ async def test_a_scanned_phone_stays_and_the_desktop_returns(twin: TwinAtWork) -
     assert "redirectResult=" in desktop.headers["Location"]
 
 
-async def test_closing_without_returning_leaves_both_where_they_are(twin: TwinAtWork) -> None:
+async def test_after_paying_without_return_the_phone_and_the_desktop_stay_at_gopay(
+    twin: TwinAtWork,
+) -> None:
     address, _ = await opened(twin, DESKTOP)
     closed = await sent(twin, f"{address}/approve_without_return", pin="123456")
     desktop = await twin.call("GET", address, headers=DESKTOP)
@@ -116,11 +121,11 @@ async def test_an_expired_page_leads_back_to_the_shop(twin: TwinAtWork) -> None:
     await twin.settle(30 * 60)
     page = await twin.call("GET", address, headers=PHONE)
     too_late = await sent(twin, f"{address}/approve", pin="123456")
-    (way_back,) = re.findall(r'href="(https://shop[^"]+)"', page.text)
+    (return_url,) = re.findall(r'href="(https://shop[^"]+)"', page.text)
 
     assert "Waktu pembayaran habis" in page.text
     assert "Waktu pembayaran habis" in too_late.text
-    assert (await twin.details(way_back.replace("&amp;", "&"))).body["resultCode"] == "Cancelled"
+    assert (await twin.details(return_url.replace("&amp;", "&"))).body["resultCode"] == "Cancelled"
 
 
 async def test_a_shopper_returns_by_post_if_requested(twin: TwinAtWork) -> None:
@@ -141,7 +146,7 @@ async def test_a_shops_text_is_escaped(twin: TwinAtWork) -> None:
     assert "<script>alert" not in page.text
 
 
-async def test_wrong_addresses_are_404(twin: TwinAtWork) -> None:
+async def test_wrong_addresses_are_answered_404(twin: TwinAtWork) -> None:
     address, _ = await opened(twin, PHONE)
     payment = (await twin.control("GET", "payments"))["payments"][0]
     answers = [

@@ -1,4 +1,4 @@
-"""One payment through the twin, over HTTP, with every result."""
+"""Payments over HTTP: the methods, the redirect, the result and the webhook."""
 
 from __future__ import annotations
 
@@ -50,18 +50,22 @@ async def test_gopay_is_not_listed_for_other_countries_currencies_or_amounts(
     assert (answer.status, answer.body) == (200, {"paymentMethods": []})
 
 
-async def test_a_redirect_has_its_reference_in_the_header_only(twin: TwinAtWork) -> None:
+async def test_the_answer_with_a_redirect_has_a_psp_reference_only_in_its_header(
+    twin: TwinAtWork,
+) -> None:
     answer = await twin.api("/v72/payments", payment_body())
     action = answer.body["action"]
 
     assert answer.body.keys() == {"resultCode", "action"}
     assert answer.headers["pspReference"] != ""
     assert action["url"].startswith(f"{twin.url}/checkoutshopper/checkoutPaymentRedirect?")
-    # Opaque, with a character that must be encoded to survive.
+    # The value has a character that must be percent-encoded.
     assert "%21" in action["url"]
 
 
-async def test_an_approved_payment(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_approved_payment_is_authorised_in_details_and_webhook(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     url = await twin.pay(metadata={"basket": "7"})
     reply = await twin.shopper(url)
     details = await twin.details(reply["location"])
@@ -82,7 +86,7 @@ async def test_an_approved_payment(twin: TwinAtWork, shop: Shop) -> None:
         ("cancel", "Cancelled", "Shopper Cancelled", "16", "Shopper Cancelled"),
     ],
 )
-async def test_a_payment_that_is_not_approved(
+async def test_a_refused_or_cancelled_payment_has_its_result_and_reason(
     twin: TwinAtWork, shop: Shop, action: str, result: str, detailed: str, code: str, reason: str
 ) -> None:
     recorded = await twin.details((await twin.shopper(await twin.pay(), action))["location"])
@@ -101,7 +105,7 @@ async def test_a_payment_that_is_not_approved(
     assert shop.received[0].item["reason"] == reason
 
 
-async def test_the_third_wrong_pin_refuses(twin: TwinAtWork, shop: Shop) -> None:
+async def test_the_third_wrong_pin_refuses_the_payment(twin: TwinAtWork, shop: Shop) -> None:
     url = await twin.pay()
     tries = [await twin.shopper(url, pin="000000") for _ in range(3)]
     await twin.settle()
@@ -111,7 +115,7 @@ async def test_the_third_wrong_pin_refuses(twin: TwinAtWork, shop: Shop) -> None
     assert shop.received[0].item["reason"] == "Pin tries exceeded"
 
 
-async def test_more_than_the_balance_is_refused(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_payment_above_the_balance_is_refused(twin: TwinAtWork, shop: Shop) -> None:
     url = await twin.pay(amount={"currency": "IDR", "value": 10_000_001})
     reply = await twin.shopper(url)
     await twin.settle()
@@ -120,7 +124,9 @@ async def test_more_than_the_balance_is_refused(twin: TwinAtWork, shop: Shop) ->
     assert shop.received[0].item["reason"] == "Not enough balance"
 
 
-async def test_paid_but_never_returned(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_authorisation_is_sent_even_if_the_shopper_never_returns(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     reply = await twin.shopper(await twin.pay(), "approve_without_return")
     await twin.settle()
 
@@ -128,7 +134,7 @@ async def test_paid_but_never_returned(twin: TwinAtWork, shop: Shop) -> None:
     assert shop.events == [("AUTHORISATION", "true")]
 
 
-async def test_an_unpaid_offer_closes_by_the_clock(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_unpaid_offer_expires_after_thirty_minutes(twin: TwinAtWork, shop: Shop) -> None:
     answer = await twin.api("/v72/payments", payment_body())
     offer = answer.headers["pspReference"]
     await twin.settle(30 * 60 - 5)
@@ -145,7 +151,9 @@ async def test_an_unpaid_offer_closes_by_the_clock(twin: TwinAtWork, shop: Shop)
     assert (await twin.control("GET", f"payments/{offer}"))["status"] == "expired"
 
 
-async def test_session_validity_closes_an_offer_sooner(twin: TwinAtWork, shop: Shop) -> None:
+async def test_session_validity_can_make_an_offer_expire_sooner(
+    twin: TwinAtWork, shop: Shop
+) -> None:
     now = (await twin.control("GET", "clock"))["now"]
     refused = await twin.api("/v72/payments", payment_body(sessionValidity=now))
     garbled = await twin.api("/v72/payments", payment_body(sessionValidity="tomorrow"))
@@ -162,7 +170,9 @@ def _later(moment: str, *, minutes: int) -> str:
     return (datetime.fromisoformat(moment) + timedelta(minutes=minutes)).isoformat()
 
 
-async def test_details_are_answered_once(twin: TwinAtWork) -> None:
+async def test_a_second_call_to_details_is_refused_unless_its_key_is_the_same(
+    twin: TwinAtWork,
+) -> None:
     reply = await twin.shopper(await twin.pay())
     first = await twin.details(reply["location"], key="return-1")
     again = await twin.details(reply["location"])
@@ -199,7 +209,7 @@ async def test_invalid_details_are_refused(
     assert (answer.status, answer.body["errorCode"]) == (status, code)
 
 
-async def test_a_result_must_be_decoded_once_and_only_once(twin: TwinAtWork) -> None:
+async def test_a_redirect_result_must_be_decoded_exactly_once(twin: TwinAtWork) -> None:
     reply = await twin.shopper(await twin.pay())
     raw = reply["location"].partition("redirectResult=")[2]
     still_encoded = await twin.api("/v72/payments/details", {"details": {"redirectResult": raw}})
@@ -230,10 +240,10 @@ async def test_a_knob_makes_every_redirect_a_post(twin: TwinAtWork) -> None:
 
     assert (action["method"], list(action["data"])) == ("POST", ["payload"])
     assert by_address.status == 404
-    assert "method" not in reply  # The return is by GET nevertheless.
+    assert "method" not in reply  # The return is by GET.
 
 
-async def test_a_redirect_by_post(twin: TwinAtWork) -> None:
+async def test_both_redirects_can_be_by_post(twin: TwinAtWork) -> None:
     body = payment_body(redirectToIssuerMethod="POST", redirectFromIssuerMethod="POST")
     action = (await twin.api("/v72/payments", body)).body["action"]
     form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -268,29 +278,31 @@ async def test_the_limits_of_an_amount_are_knobs(twin: TwinAtWork, value: int, s
     assert (await twin.api("/v72/payments", body)).status == status
 
 
-async def test_details_have_no_more_than_adyens_example_unless_a_knob_adds_it(
+async def test_details_have_only_the_fields_of_adyens_example_unless_a_knob_adds_more(
     twin: TwinAtWork,
 ) -> None:
     url = await twin.pay()
     reply = await twin.shopper(url)
-    bare = await twin.details(reply["location"])
+    short = await twin.details(reply["location"])
     await twin.control("PUT", "knobs", {"detailsReference": "present", "detailsRepeat": "replay"})
-    whole = await twin.details(reply["location"])
+    full = await twin.details(reply["location"])
 
-    least = {"resultCode": "Authorised", "pspReference": reply["pspReference"]}
-    assert bare.body == least
-    assert whole.body == least | {
+    required = {"resultCode": "Authorised", "pspReference": reply["pspReference"]}
+    assert short.body == required
+    assert full.body == required | {
         "merchantReference": "ORDER-1001",
         "amount": RUPIAH,
         "paymentMethod": {"type": "gopay_wallet"},
     }
 
 
-async def test_a_refusal_in_details_has_a_reason_and_no_reference(twin: TwinAtWork) -> None:
+async def test_a_refusal_in_details_has_a_reason_but_no_merchant_reference(
+    twin: TwinAtWork,
+) -> None:
     reply = await twin.shopper(await twin.pay(), "refuse")
-    bare = await twin.details(reply["location"])
+    details = await twin.details(reply["location"])
 
-    assert bare.body == {
+    assert details.body == {
         "resultCode": "Refused",
         "pspReference": reply["pspReference"],
         "refusalReason": "REFUSED",
@@ -298,13 +310,13 @@ async def test_a_refusal_in_details_has_a_reason_and_no_reference(twin: TwinAtWo
     }
 
 
-@pytest.mark.parametrize(("knob", "echoed"), [(True, {"metadata.basket"}), (False, set())])
-async def test_an_authorisation_echoes_metadata_only_if_a_knob_says_so(
-    twin: TwinAtWork, shop: Shop, knob: bool, echoed: set[str]
+@pytest.mark.parametrize(("knob", "expected"), [(True, {"metadata.basket"}), (False, set())])
+async def test_an_authorisation_has_the_metadata_only_if_a_knob_enables_it(
+    twin: TwinAtWork, shop: Shop, knob: bool, expected: set[str]
 ) -> None:
     await twin.control("PUT", "knobs", {"authorisationMetadata": knob})
     await twin.paid(metadata={"basket": "7"})
     await twin.settle()
 
     names = shop.received[0].item["additionalData"]
-    assert {name for name in names if name.startswith("metadata.")} == echoed
+    assert {name for name in names if name.startswith("metadata.")} == expected

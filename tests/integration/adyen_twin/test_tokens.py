@@ -1,4 +1,4 @@
-"""Tokens: saved, sent by webhook, charged in both models, listed, disabled by shop or shopper."""
+"""Tokens: how they are saved, sent by webhook, charged, listed and disabled."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 async def charged(
     twin: TwinAtWork, token: str, model: str = "Subscription", **changes: Any
 ) -> Answer:
-    """Charge a token, as GoPay's page describes it."""
+    """Charge a token with the fields of GoPay's page."""
     return await twin.api("/v72/payments", charge_body(token, model, **changes))
 
 
 def kinds(shop: Shop) -> list[str]:
+    """Return the types of the received token webhooks."""
     return [webhook.body["type"] for webhook in shop.received]
 
 
@@ -62,7 +63,7 @@ async def test_a_token_webhook_is_sent_once_the_payment_is_settled(
 @pytest.mark.parametrize(
     ("when", "order"), [("before", ["tokens", "standard"]), ("never", ["standard"])]
 )
-async def test_a_token_webhook_can_be_sent_before_or_never(
+async def test_a_knob_sends_the_token_webhook_before_the_authorisation_or_never(
     twin: TwinAtWork, shop: Shop, token_shop: Shop, when: str, order: list[str]
 ) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": when})
@@ -70,10 +71,11 @@ async def test_a_token_webhook_can_be_sent_before_or_never(
     await twin.settle(3600)
 
     events = sorted(
-        (await twin.control("GET", "deliveries"))["deliveries"], key=lambda one: one["notice"]
+        (await twin.control("GET", "deliveries"))["deliveries"],
+        key=lambda attempt: attempt["notice"],
     )
     assert [event["endpoint"] for event in events] == order
-    # The token exists whether or not the webhook was sent.
+    # The token exists even if no webhook was sent.
     assert (await charged(twin, token)).body["resultCode"] == "Authorised"
 
 
@@ -86,7 +88,9 @@ async def test_an_unpaid_payment_saves_no_token(twin: TwinAtWork, token_shop: Sh
     assert (await twin.control("GET", "tokens"))["count"] == 0
 
 
-async def test_the_same_wallet_is_one_token(twin: TwinAtWork, token_shop: Shop) -> None:
+async def test_saving_the_same_wallet_again_gives_the_same_token(
+    twin: TwinAtWork, token_shop: Shop
+) -> None:
     first = await twin.saved()
     again = await twin.saved()
     other_model = await twin.saved("CardOnFile")
@@ -102,7 +106,7 @@ async def test_the_same_wallet_is_one_token(twin: TwinAtWork, token_shop: Shop) 
     assert reply["models"] == ["Subscription", "CardOnFile"]
 
 
-async def test_another_wallet_and_another_shopper_are_other_tokens(twin: TwinAtWork) -> None:
+async def test_another_wallet_or_another_shopper_gets_another_token(twin: TwinAtWork) -> None:
     first = await twin.saved()
     url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
     await twin.shopper(url, account="628123")
@@ -138,7 +142,7 @@ async def test_a_subscription_is_charged_without_the_shopper(twin: TwinAtWork, s
         ({"state": "blocked"}, "Transaction Not Permitted", "23"),
     ],
 )
-async def test_a_subscription_is_refused_by_the_wallets_state(
+async def test_a_subscription_charge_is_refused_because_of_the_wallets_state(
     twin: TwinAtWork, shop: Shop, change: dict[str, Any], reason: str, code: str
 ) -> None:
     token = await twin.saved()
@@ -156,7 +160,7 @@ async def test_a_subscription_is_refused_by_the_wallets_state(
 
 
 @pytest.mark.parametrize("code", ["Received", "Pending"])
-async def test_a_subscription_charge_can_be_left_open(
+async def test_a_knob_answers_a_subscription_charge_before_its_decision(
     twin: TwinAtWork, shop: Shop, code: str
 ) -> None:
     token = await twin.saved()
@@ -232,7 +236,7 @@ async def test_an_invalid_charge_is_refused(
 @pytest.mark.parametrize(
     "method", [{"type": "gopay_wallet"}, {"recurringDetailReference": "TOKEN"}]
 )
-async def test_a_charge_can_name_the_type_or_use_the_older_field(
+async def test_a_charge_can_also_have_the_type_or_the_older_token_field(
     twin: TwinAtWork, method: dict[str, str]
 ) -> None:
     token = await twin.saved()
@@ -261,13 +265,13 @@ async def test_an_invalid_request_to_save_a_token_is_refused(
 
 
 @pytest.mark.parametrize("older", ["enableRecurring", "enableOneClick"])
-async def test_the_older_fields_save_a_token_too(twin: TwinAtWork, older: str) -> None:
+async def test_the_older_names_of_the_field_save_a_token_too(twin: TwinAtWork, older: str) -> None:
     changes: dict[str, Any] = {"storePaymentMethod": None, older: True}
 
     assert await twin.saved("Subscription", **changes)
 
 
-async def test_the_older_webhook_and_the_authorisation_can_have_the_token(
+async def test_knobs_add_the_token_to_the_authorisation_and_send_the_older_webhook(
     twin: TwinAtWork, shop: Shop
 ) -> None:
     knobs = {"extraEvents": ["RECURRING_CONTRACT"], "tokensInAuthorisation": True}
@@ -291,7 +295,7 @@ async def test_the_older_webhook_and_the_authorisation_can_have_the_token(
     assert details.body["additionalData"] == tokenization
 
 
-async def test_saved_tokens_are_listed_where_gopay_is_listed(twin: TwinAtWork) -> None:
+async def test_saved_tokens_are_listed_only_if_gopay_is_listed(twin: TwinAtWork) -> None:
     token = await twin.saved()
     request = ACCOUNT | {
         "countryCode": "ID",
@@ -315,6 +319,7 @@ async def test_saved_tokens_are_listed_where_gopay_is_listed(twin: TwinAtWork) -
 
 
 def stored(shopper: str = "shopper-1", token: str = "", version: int = 72) -> str:
+    """Return the path of /storedPaymentMethods for a shopper, or for one token."""
     query = urlencode(ACCOUNT | {"shopperReference": shopper})
     return f"/v{version}/storedPaymentMethods{'/' if token else ''}{token}?{query}"
 
@@ -323,8 +328,8 @@ async def test_tokens_are_listed_and_removed(twin: TwinAtWork, token_shop: Shop)
     token = await twin.saved()
     listed = (await twin.api(stored(), None, method="GET")).body
     older = (await twin.api(stored(version=71), None, method="GET")).body
-    others = await twin.api(stored("shopper-2", token), None, method="DELETE")
-    gone = await twin.api(stored(token=token), None, method="DELETE")
+    by_other_shopper = await twin.api(stored("shopper-2", token), None, method="DELETE")
+    removed = await twin.api(stored(token=token), None, method="DELETE")
     again = await twin.api(stored(token=token), None, method="DELETE")
     left = (await twin.api(stored(), None, method="GET")).body
     await twin.settle(60)
@@ -335,8 +340,8 @@ async def test_tokens_are_listed_and_removed(twin: TwinAtWork, token_shop: Shop)
     )
     assert row["firstPspReference"]
     assert "firstPspReference" not in older["storedPaymentMethods"][0]
-    assert (others.status, others.body["errorCode"]) == (422, "800")
-    assert (gone.status, gone.text) == (204, "")
+    assert (by_other_shopper.status, by_other_shopper.body["errorCode"]) == (422, "800")
+    assert (removed.status, removed.text) == (204, "")
     assert (again.status, again.body["errorCode"]) == (422, "803")
     assert left["storedPaymentMethods"] == []
     assert kinds(token_shop)[0] == "recurring.token.disabled"
@@ -345,23 +350,24 @@ async def test_tokens_are_listed_and_removed(twin: TwinAtWork, token_shop: Shop)
 
 
 async def classic(twin: TwinAtWork, call: str, **more: Any) -> Answer:
+    """Call the classic Recurring API."""
     body = ACCOUNT | {"shopperReference": "shopper-1"} | more
     return await twin.api(f"/pal/servlet/Recurring/v68/{call}", body)
 
 
-async def test_the_classic_list(twin: TwinAtWork) -> None:
-    nobody = await classic(twin, "listRecurringDetails")
+async def test_the_classic_api_lists_tokens_and_filters_them_by_contract(twin: TwinAtWork) -> None:
+    without_tokens = await classic(twin, "listRecurringDetails")
     subscription = await twin.saved()
     url = await twin.pay(recurringProcessingModel="CardOnFile", **SAVE)
     await twin.shopper(url, account="628123")
-    everything = (await classic(twin, "listRecurringDetails")).body
+    all_tokens = (await classic(twin, "listRecurringDetails")).body
     contract = {"recurring": {"contract": "ONECLICK"}}
     one_click = (await classic(twin, "listRecurringDetails", **contract)).body
     wrong = await classic(twin, "listRecurringDetails", recurring={"contract": "WEEKLY"})
 
-    rows = [row["RecurringDetail"] for row in everything["details"]]
-    assert (nobody.status, nobody.body) == (200, {})
-    assert everything["shopperReference"] == "shopper-1"
+    rows = [row["RecurringDetail"] for row in all_tokens["details"]]
+    assert (without_tokens.status, without_tokens.body) == (200, {})
+    assert all_tokens["shopperReference"] == "shopper-1"
     assert rows[0]["recurringDetailReference"] == subscription
     assert [row["variant"] for row in rows] == ["gopay_wallet"] * 2
     assert [row["contractTypes"] for row in rows] == [["RECURRING"], ["ONECLICK", "RECURRING"]]
@@ -369,39 +375,41 @@ async def test_the_classic_list(twin: TwinAtWork) -> None:
     assert (wrong.status, wrong.body["errorCode"]) == (422, "187")
 
 
-async def test_the_classic_disable_of_one_and_of_all(twin: TwinAtWork, token_shop: Shop) -> None:
+async def test_the_classic_api_disables_one_token_or_all(
+    twin: TwinAtWork, token_shop: Shop
+) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": "never"})
-    nobody = await classic(twin, "disable")
+    without_tokens = await classic(twin, "disable")
     first = await twin.saved()
     for account in ("1", "2"):
         url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
         await twin.shopper(url, account=account)
-    one = await classic(twin, "disable", recurringDetailReference=first)
+    first_disabled = await classic(twin, "disable", recurringDetailReference=first)
     again = await classic(twin, "disable", recurringDetailReference=first)
-    everything = await classic(twin, "disable")
+    all_tokens = await classic(twin, "disable")
     await twin.settle()
 
-    assert (nobody.status, nobody.body["errorCode"]) == (422, "800")
-    assert one.body == {"response": "[detail-successfully-disabled]"}
+    assert (without_tokens.status, without_tokens.body["errorCode"]) == (422, "800")
+    assert first_disabled.body == {"response": "[detail-successfully-disabled]"}
     assert (again.status, again.body["errorCode"]) == (422, "803")
     # Without a detail, all tokens are disabled.
-    assert everything.body == {"response": "[all-details-successfully-disabled]"}
+    assert all_tokens.body == {"response": "[all-details-successfully-disabled]"}
     assert kinds(token_shop) == ["recurring.token.disabled"] * 3
 
 
-async def test_the_classic_disable_of_one_contract(twin: TwinAtWork) -> None:
+async def test_the_classic_api_disables_one_contract_of_a_token(twin: TwinAtWork) -> None:
     await twin.saved("Subscription")
     token = await twin.saved("CardOnFile")
     await classic(twin, "disable", recurringDetailReference=token, contract="ONECLICK")
     (left,) = (await twin.control("GET", "tokens"))["tokens"]
     await classic(twin, "disable", recurringDetailReference=token, contract="RECURRING")
-    (gone,) = (await twin.control("GET", "tokens"))["tokens"]
+    (removed,) = (await twin.control("GET", "tokens"))["tokens"]
 
     assert (left["models"], left["active"]) == (["Subscription"], True)
-    assert gone["active"] is False
+    assert removed["active"] is False
 
 
-async def test_the_shopper_unlinks_the_shop_inside_gopay(
+async def test_the_shopper_can_unlink_the_shop_inside_gopay(
     twin: TwinAtWork, token_shop: Shop
 ) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": "never"})
@@ -410,21 +418,19 @@ async def test_the_shopper_unlinks_the_shop_inside_gopay(
     page = await twin.call("GET", app)
     body = urlencode({"token": token}).encode()
     unlinked = await twin.call("POST", f"{app}/unlink", body, FORM)
-    strangers = await twin.call("POST", f"{twin.url}/gopay-app/shopper-2/unlink", body, FORM)
+    by_other_shopper = await twin.call("POST", f"{twin.url}/gopay-app/shopper-2/unlink", body, FORM)
     after = await twin.call("GET", app)
     await twin.settle()
 
     assert re.findall(r'name="token" value="(\w+)"', page.text) == [token]
     assert unlinked.status == 303
-    assert strangers.status == 404
+    assert by_other_shopper.status == 404
     assert token not in after.text
     assert kinds(token_shop) == ["recurring.token.disabled"]
     assert (await charged(twin, token)).status == 422
 
 
-async def test_a_token_is_disabled_or_updated_by_a_control(
-    twin: TwinAtWork, token_shop: Shop
-) -> None:
+async def test_a_control_disables_or_updates_a_token(twin: TwinAtWork, token_shop: Shop) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": "never", "tokensSpelled": "spaced"})
     token = await twin.saved()
     for action in ("update", "disable"):
@@ -432,7 +438,7 @@ async def test_a_token_is_disabled_or_updated_by_a_control(
     await twin.settle()
 
     assert kinds(token_shop) == ["recurring.token.updated", "recurring.token.disabled"]
-    # With white space: a shop that signs its own JSON fails.
+    # The body has white space, so a shop that signs its own JSON fails.
     for webhook in token_shop.received:
         assert webhook.raw.startswith(b"{\n  ")
         assert webhook.headers["HmacSignature"] == signing.sign_bytes(webhook.raw, OTHER_KEY)
@@ -454,5 +460,6 @@ async def test_faults_are_triggered_by_token_webhooks(twin: TwinAtWork, token_sh
         for webhook in token_shop.received
     ]
     assert kinds(token_shop) == ["recurring.token.created"] * 3
-    # The first try of each copy is badly signed; the shop accepted that of the second copy.
+    # The first try of each copy has a wrong signature. The shop refused only the first try of
+    # the first copy.
     assert good == [False, True, False]

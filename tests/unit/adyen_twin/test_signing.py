@@ -1,4 +1,4 @@
-"""Adyen's signatures: vectors from its own libraries, and GoPay's derived from them."""
+"""Adyen's signatures: examples from its libraries, and examples with GoPay's values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from twin_fixtures import KEY, OTHER_KEY
 
 
 def item(signed: str) -> dict[str, Any]:
-    """Return the item that has this signed text. The reference may contain colons."""
+    """Return the item whose fields, joined by colons, are `signed`."""
+    # The reference may contain colons.
     psp, original, merchant, *reference, value, currency, code, success = signed.split(":")
     fields = {
         "pspReference": psp,
@@ -54,11 +55,13 @@ def item(signed: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_the_signature_of_an_item(key: str, signed: str, signature: str) -> None:
+def test_an_item_is_signed_as_adyens_libraries_sign_it(
+    key: str, signed: str, signature: str
+) -> None:
     assert signing.sign_item(item(signed), key) == signature
 
 
-def test_the_signature_of_a_raw_body() -> None:
+def test_a_raw_body_is_signed_as_adyens_libraries_sign_it() -> None:
     body = (
         '{"createdAt":"2026-05-05T05:05:05+02:00","eventId":"JQ9W9MGPDRX8GXD3",'
         '"environment":"test","data":{"merchantAccount":"TestMerchant",'
