@@ -45,7 +45,7 @@ class Payments(Protocol):
     """Where payments are read and facts recorded."""
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
-        """Give a payment with its facts."""
+        """Return a payment with its facts."""
         ...
 
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
