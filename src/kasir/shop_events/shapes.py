@@ -1,4 +1,4 @@
-"""Payments and tokens in the shapes that shops read, over HTTP and in events alike."""
+"""Payments and tokens in the shapes that shops read, both over HTTP and in events."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class DisputeOut(msgspec.Struct, rename="camel", omit_defaults=True):
     reason: str = ""
     reason_code: str = ""
     deadline: datetime | None = None
-    #: Its state, in Adyen's word.
+    #: The dispute's state at Adyen, by Adyen's name.
     dispute_status: str = ""
 
 
