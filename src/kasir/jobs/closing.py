@@ -34,7 +34,7 @@ from kasir.payments.status import FINAL, Status
 _ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 #: The error codes of `/cancels` that mean that there is no such payment (a guess: docs/adyen.md).
 #: Any other error is about the request or the key, and proves nothing about the payment.
-NOTHING_THERE: Final = frozenset({"167"})
+NO_SUCH_PAYMENT: Final = frozenset({"167"})
 
 
 class _EndedError(Exception):
@@ -244,7 +244,9 @@ class Closing:
         keys = {one.question.key for one in late}
         names = {one.modification for one in payment.facts if one.about in keys} - {""}
         answered_at = await self.attempts.answered_at(sorted(names)) if names else None
-        refused_at = [one.question.opened_at for one in late if one.kept and _is_nothing(one.kept)]
+        refused_at = [
+            one.question.opened_at for one in late if one.kept and _means_no_payment(one.kept)
+        ]
         return min(filter(None, (answered_at, *refused_at)), default=None)
 
     async def _would_be_notified_by(self, payment: Payment) -> datetime:
@@ -331,11 +333,11 @@ class _Cancel:
     kept: KeptAnswer | None
 
 
-def _is_nothing(kept: KeptAnswer) -> bool:
+def _means_no_payment(kept: KeptAnswer) -> bool:
     """Whether an answer means that there is no such payment."""
     return (
         HTTPStatus.BAD_REQUEST <= kept.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        and Answer(kept.status, kept.body).error_code in NOTHING_THERE
+        and Answer(kept.status, kept.body).error_code in NO_SUCH_PAYMENT
     )
 
 

@@ -40,7 +40,7 @@ SQL: Final = queries("subscriptions")
 
 _PAYING: Final = frozenset({State.ACTIVE, State.PAST_DUE})
 #: Monthly amounts are rounded to a millionth of a minor unit.
-_PLACES: Final = Decimal(1).scaleb(-6)
+_ROUNDED_TO: Final = Decimal(1).scaleb(-6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,4 +297,4 @@ def _history(before: Subscription, turn: Turn) -> tuple[tuple[Change, str, str],
 
 def _text(amount: Fraction) -> str:
     exact = Decimal(amount.numerator) / Decimal(amount.denominator)
-    return str(exact.quantize(_PLACES))
+    return str(exact.quantize(_ROUNDED_TO))

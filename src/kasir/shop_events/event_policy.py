@@ -47,7 +47,7 @@ class EventType(StrEnum):
     PAYMENT_NEEDS_ATTENTION = "payment.needs_attention"
     #: The shopper's bank or wallet disputes it: see `disputes`, with the reason and the deadline.
     PAYMENT_DISPUTE_OPENED = "payment.dispute_opened"
-    #: Authorised money was captured, where capture is a separate step.
+    #: Authorised money was captured, if capture is a separate step.
     CAPTURE_SUCCEEDED = "capture.succeeded"
     #: The capture failed, or was undone.
     CAPTURE_FAILED = "capture.failed"

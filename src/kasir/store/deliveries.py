@@ -30,7 +30,7 @@ class DeliveryState(StrEnum):
 
 
 class Try(msgspec.Struct, omit_defaults=True):
-    """One try: the shop's HTTP status or, where none came, a short error."""
+    """One try: the shop's HTTP status or, if none came, a short error."""
 
     at: datetime
     status: int | None = None

@@ -65,8 +65,8 @@ class Notice:
         event_code: The event code in it.
         names: The pspReferences in it.
         received_at: When it came.
-        event_date: When the event happened, by Adyen's clock; None where the item has no date.
-        is_live: Whether its envelope says that it is from Adyen's live platform; None where the
+        event_date: When the event happened, by Adyen's clock; None if the item has no date.
+        is_live: Whether its envelope says that it is from Adyen's live platform; None if the
             envelope does not say.
     """
 
@@ -100,7 +100,7 @@ class SettledRow:
         payment_id: The payment that it belongs to, if that is known.
         error: Why it is held; else empty.
         is_unclaimed: Whether it will belong to the payment that claims one of its names.
-        paid_reference: The reference that it reports as paid, where that is not a payment of ours.
+        paid_reference: The reference that it reports as paid, if that is not a payment of ours.
     """
 
     id: int

@@ -34,7 +34,7 @@ else:  # The classes take no parameters at run time.
 
 T = TypeVar("T")
 
-#: Errors of a rollback where the connection is lost; the transaction is lost with it.
+#: Errors of a rollback when the connection is lost; the transaction is lost with it.
 _NOT_ROLLED_BACK: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 #: After so many unanswered probes a connection is dead.
 _PROBES: Final = 3

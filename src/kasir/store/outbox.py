@@ -132,8 +132,8 @@ async def add_try(
         pool: The database.
         event_id: The id of its row.
         at: When it was tried.
-        status: The shop's HTTP status; None where none came.
-        error: A short error where no status came; else empty.
+        status: The shop's HTTP status; None if none came.
+        error: A short error if no status came; else empty.
         is_taken: Whether the event counts as delivered.
         due_at: When it is tried next. With None, an event that was not taken is given up.
     """

@@ -95,7 +95,7 @@ def reason_of(code: str, texts: Iterable[str], default: Reason = Reason.NO_BALAN
     """The reason of a refusal, from Adyen's code and every text about it.
 
     Args:
-        code: Adyen's refusalReasonCode or errorCode; empty where there is none.
+        code: Adyen's refusalReasonCode or errorCode; empty if there is none.
         texts: The texts of every answer and notification about it.
         default: The reason if neither code nor texts give one.
     """

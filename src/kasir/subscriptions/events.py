@@ -82,7 +82,7 @@ class Event:
         renewal: The renewal that it is about, if any.
         due_at: When the coming period is charged, for `renewal_due`.
         reason: Why the renewal was refused, or why the coming one cannot be charged.
-        loss: The payment that was taken back, where that is the cause.
+        loss: The payment that was taken back, if that is the cause.
     """
 
     kind: SubscriptionEvent
