@@ -26,7 +26,7 @@ _TWIN_URL: Final = "http://127.0.0.1:8700"
 _SECRET_LETTERS_MIN: Final = 32
 #: For a key that is sent over HTTP, in live.
 _KEY_LETTERS_MIN: Final = 20
-#: For the webhooks' password, in live: it allows to fill the inbox with unreadable messages.
+#: For the webhooks' password, in live: a caller who knows it can fill the inbox with rubbish.
 _PASSWORD_LETTERS_MIN: Final = 12
 #: Source: the Standard Webhooks specification.
 _EVENTS_SECRET_BYTES_MIN: Final = 24
@@ -36,7 +36,7 @@ _DAYS: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retention:
-    """How long data is kept that is no longer needed; docs/runbook.md lists it all.
+    """How long data is kept after it is no longer needed; see docs/runbook.md.
 
     Attributes:
         jobs: For the log of jobs, and failed jobs, after their end.
@@ -101,7 +101,7 @@ def secrets_from(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Read from the environment the secrets that the database's contents are encrypted with.
 
     Raises:
-        SettingError: None is given, or one is too short.
+        SettingError: No secret is given, or one is too short.
     """
     env = _stripped(environ)
     return _secrets(env, TWIN_SECRET if _environment(env) is Environment.TWIN else None)
@@ -177,7 +177,7 @@ def _refuse_guessable(settings: Settings) -> None:
 def _weak(
     name: str, secrets: Iterable[str | bytes | None], least: int, maker: str
 ) -> Iterator[tuple[str, str | None]]:
-    """The setting's name with the cure of each of its secrets; None for a good secret."""
+    """(name, cure) for each secret of a setting; the cure is None if the secret is good."""
     return ((name, guessable(secret, least, maker)) for secret in secrets if secret)
 
 
@@ -328,7 +328,10 @@ def _data_dir(env: Mapping[str, str]) -> Path:
 
 
 def _default_data_dir() -> str:
-    """The folder of the embedded database; for root not its home, which others cannot enter."""
+    """The folder of the embedded database.
+
+    For root it is not in root's home, because other users cannot enter that.
+    """
     if sys.platform != "win32" and os.geteuid() == 0:
         return "/var/lib/kasir"
     return os.environ.get("XDG_DATA_HOME", "~/.local/share") + "/kasir"

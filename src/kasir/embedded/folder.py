@@ -23,7 +23,7 @@ class EmbeddedDatabaseError(DatabaseUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account that PostgreSQL runs as if this process runs as root."""
+    """The account of the PostgreSQL server when this process runs as root."""
 
     uid: int
     gid: int
@@ -31,7 +31,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A data folder and its paths. `account` is None if PostgreSQL runs as this process does."""
+    """A data folder and its paths. `account` is None if PostgreSQL runs as our own user."""
 
     path: Path
     account: Account | None

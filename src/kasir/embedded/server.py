@@ -6,7 +6,7 @@ server running (docs/adr/0007).
 
 Every process that uses a data folder holds a shared lock on `users.lock`; the last one to leave
 stops the server. The process that starts the server takes `server.lock`, and the server inherits
-it. So that lock shows whether any process of the server is alive, even if a pid was reused, or if a
+it. So this lock shows whether any process of the server is alive, even if a pid was reused, or if a
 backend outlives its postmaster. The kernel releases the locks of a process that dies, so they are
 right even after `kill -9`. PostgreSQL listens on a Unix socket in a directory that only its account
 and root can enter, so it trusts every connection. It does not listen on the network.

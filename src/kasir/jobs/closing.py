@@ -42,7 +42,7 @@ class _EndedError(Exception):
 
 
 class Payments(Protocol):
-    """Where payments are read and facts recorded."""
+    """Reads payments, and records facts."""
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
         """Return a payment with its facts."""
@@ -230,8 +230,8 @@ class Closing:
         notified_by = await self._would_be_notified_by(payment)
         if known.cover(notified_by) and await self.attempts.has_others(payment, _ALWAYS):
             return (
-                "it was not cancelled, for its reference has another payment; its time at the "
-                "wallet was over long before the last thing that Adyen notified of"
+                "it was not cancelled, because its reference has another payment; its time at the "
+                "wallet was over long before the newest event that Adyen notified of"
             )
         return ""
 

@@ -97,7 +97,7 @@ class Renewing:
             Subscriptions that were set aside because their decision raised an error.
 
         Raises:
-            Exception: The decision raised it, and `ids` has one subscription.
+            Exception: Raised by the decision, if `ids` has one subscription.
         """
         waiting, set_aside = ids, list[SubscriptionId]()
         for _ in range(_IN_A_ROW_MAX):
@@ -198,7 +198,7 @@ class Turns:
         """Do all that is due for these subscriptions, up to one charge each.
 
         Raises:
-            Exception: The decision raised it, and `ids` has one subscription; nothing was written.
+            Exception: Raised by the decision, if `ids` has one subscription; nothing was written.
         """
         return await self._turn(ids, lambda found, now: advance(found, now, self.rules, self.ids))
 

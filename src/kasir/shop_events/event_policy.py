@@ -101,7 +101,7 @@ HELD_BACK: Final = frozenset({Status.REFUSED, Status.CANCELLED, Status.EXPIRED})
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The status of a payment that the shop was sent.
+    """The status that the shop was last sent about a payment.
 
     Attributes:
         status: The last status that was reported; `created`, which has no event, before the first.

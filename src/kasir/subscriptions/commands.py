@@ -3,8 +3,8 @@
 Each returns a turn, or raises an error that says why it is impossible. The engine does what follows
 later, such as the charge after a pause or the cancel at the end of a period.
 
-A plan stays until it is done, or until the same command withdraws it (`When.NEVER`). No other
-command withdraws it. To plan and to withdraw sends an event.
+A planned cancel or pause stays planned until it is done, or until the same command withdraws it
+(`When.NEVER`). No other command withdraws it. Planning and withdrawing both send an event.
 
 A renewal that is paid by now is settled first. So the result does not depend on whether the command
 or the worker that records the payment came first.
@@ -31,7 +31,7 @@ class When(StrEnum):
     NOW = "now"
     #: At the end of the paid time; at once if that is over.
     PERIOD_END = "periodEnd"
-    #: Never: the plan is withdrawn.
+    #: Never: a planned cancel or pause is withdrawn.
     NEVER = "never"
 
 
@@ -64,7 +64,7 @@ def pause(
         subscription: The subscription, read under its lock.
         now: The current time.
         at: When; `NEVER` withdraws a planned pause together with its planned end.
-        resumes_at: When it is to be resumed; None keeps an earlier plan.
+        resumes_at: When it is to be resumed; None keeps the planned time.
 
     Raises:
         IllegalMove: The subscription is not in a trial, active or past due.
@@ -91,7 +91,7 @@ def resume(subscription: Subscription, now: datetime) -> Turn:
 
 
 def resume_later(subscription: Subscription, now: datetime, at: datetime | None) -> Turn:
-    """Plan the end of a pause. None withdraws the plan; then only a command ends the pause.
+    """Plan the end of a pause. None withdraws a planned end; then only a command ends it.
 
     Raises:
         IllegalMove: The subscription is not paused, and no pause is planned.
@@ -140,7 +140,7 @@ def _refuse_if_over(subscription: Subscription) -> None:
 def _planned(
     subscription: Subscription, after: Subscription, now: datetime, kind: SubscriptionEvent
 ) -> Turn:
-    """A turn that changes a plan; a repeated command sends no event."""
+    """A turn that changes what is planned; a repeated command sends no event."""
     events = () if after == subscription else (Event(kind=kind, at=now),)
     return _due_now(Turn(subscription=after, events=events), now)
 

@@ -276,7 +276,7 @@ class _Position:
         return self._given_up(renewal) if self.now >= given_up_at else self._wait(given_up_at)
 
     def _retrying(self, renewal: Renewal) -> _Step:
-        """All attempts were refused. What comes first: the end, a retry, or the next period."""
+        """All attempts were refused: end, retry, or begin the next period, whichever is first."""
         last = renewal.last
         if last is None or (last.payment_id is None and self._may_charge):
             return self._charged(renewal, self.now)  # The token was missing, and exists now.
@@ -310,7 +310,7 @@ class _Position:
         return Turn(subscription=replace(self.subscription, renewal=opened), renewals=(opened,))
 
     def _ends_at(self, renewal: Renewal, last: Attempt) -> datetime | None:
-        """When the last retry is over; None while a retry is planned before the limit."""
+        """When all retries are over; None while a retry is planned before the limit."""
         if last.reason is Reason.FRAUD:
             return last.at
         since = self.subscription.behind_since or renewal.due_at
@@ -360,13 +360,13 @@ class _Position:
         return Turn(subscription=subscription, renewals=(opened,), charge=charge)
 
     def _is_over_with(self, planned: datetime | None) -> bool:
-        """Whether a plan for the end of the paid time is due now."""
+        """Whether a cancel or pause that is planned for `planned` is due now."""
         if planned is None or self.subscription.is_paid_for(self.now):
             return False
         return not self._comes_first(planned)
 
     def _comes_first(self, planned: datetime) -> bool:
-        """Whether another step comes before a plan for `planned`."""
+        """Whether another step comes before a cancel or pause that is planned for `planned`."""
         renewal = self.subscription.renewal
         if renewal and renewal.paid:
             return True

@@ -21,7 +21,7 @@ class Counted:
         day: The day.
         was: The state before.
         now_is: The state after.
-        count: How many subscriptions changed so.
+        count: How many subscriptions made this change.
         monthly: By how much it changed the revenue per month, in minor units.
     """
 

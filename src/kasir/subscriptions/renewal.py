@@ -186,7 +186,7 @@ class CatchUp:
     watched_since: datetime | None = None
 
     def moment(self, due_at: datetime, now: datetime) -> datetime:
-        """The time at which something counts as happening that was due at `due_at`."""
+        """The time at which something that was due at `due_at` counts as happening."""
         if self.watched_since is not None and self.watched_since <= due_at <= now:
             return due_at
         return now

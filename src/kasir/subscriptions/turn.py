@@ -82,7 +82,7 @@ def settled(subscription: Subscription) -> Turn:
 
 
 def ended(subscription: Subscription, move: Move, at: datetime) -> Turn:
-    """A turn that ends the subscription. Its renewal is given up, and all plans are withdrawn.
+    """A turn that ends the subscription. Its renewal is given up, and nothing stays planned.
 
     Raises:
         IllegalMove: The move cannot be made from the subscription's state.
