@@ -26,7 +26,7 @@ _TWIN_URL: Final = "http://127.0.0.1:8700"
 _SECRET_LETTERS_MIN: Final = 32
 #: For a key that is sent over HTTP, in live.
 _KEY_LETTERS_MIN: Final = 20
-#: For the webhooks' password, in live: a caller who knows it can fill the inbox with rubbish.
+#: For the webhooks' password, in live: a caller who knows it can fill the inbox.
 _PASSWORD_LETTERS_MIN: Final = 12
 #: Source: the Standard Webhooks specification.
 _EVENTS_SECRET_BYTES_MIN: Final = 24

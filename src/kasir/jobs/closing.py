@@ -81,7 +81,7 @@ class OpenAttempts(Protocol):
         ...
 
     async def last_return(self, since: datetime) -> datetime | None:
-        """When a shopper last returned, since `since`, with a result that no payment owns yet."""
+        """When a shopper last returned, from `since` on, with a result that no payment owns."""
         ...
 
     async def answered_at(self, changes: Sequence[str]) -> datetime | None:

@@ -213,7 +213,7 @@ class RenewalReading:
     ) -> None:
         """Find out which charges were not sent, and lock them until the transaction ends.
 
-        A sender marks a charge before it sends it. It has done so by now, or waits for this lock.
+        A sender marks a charge before sending. So it has marked it by now, or waits for this lock.
         """
         unsent = [name for one in locked.values() for name in one.unsent]
         if not unsent:

@@ -170,7 +170,7 @@ async def _find_due(parts: WorkerParts, stop: asyncio.Event) -> None:
     """Search for due work repeatedly, without a pause after a full batch."""
     limits = parts.settings.limits
     while not stop.is_set():
-        # Notices are read here too: their job may have failed while there was no database.
+        # Notices are read here too: their job may have failed while the database was unavailable.
         wait_s = limits.look_every_s if await _has_read(parts) else _AFTER_FAILURE_S
         try:
             if await _take_due(parts) >= limits.due_batch_max:

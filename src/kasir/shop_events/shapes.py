@@ -76,7 +76,7 @@ class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class TokenOut(msgspec.Struct, rename="camel"):
-    """A shopper's saved wallet. `storedPaymentMethodId` is a secret: it lets its holder charge."""
+    """A shopper's saved wallet. Anybody with its `storedPaymentMethodId` can charge it."""
 
     id: str
     stored_payment_method_id: str

@@ -42,7 +42,7 @@ class NoticeState(StrEnum):
     UNREAD = "unread"
     #: It was recorded as a fact of a payment or a token.
     READ = "read"
-    #: It has no effect, on purpose.
+    #: It is ignored on purpose.
     IGNORED = "ignored"
     #: Its event code is not in Adyen's schema as we know it.
     UNHEARD_OF = "unheard_of"

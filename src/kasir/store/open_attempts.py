@@ -72,7 +72,7 @@ class PostgresOpenAttempts:
         await SQL.give_up_asking(self.pool, key=key)
 
     async def last_return(self, since: datetime) -> datetime | None:
-        """When a shopper last returned, since `since`, with a result that no payment owns yet."""
+        """When a shopper last returned, from `since` on, with a result that no payment owns."""
         found: datetime | None = await SQL.last_return(self.pool, since=since)
         return found
 

@@ -77,7 +77,7 @@ class FirstAnswer:
 
 
 async def lock(connection: Connection, ids: Sequence[PaymentId]) -> list[LockedRow]:
-    """Lock payments in the order of their ids, and give their rows."""
+    """Lock payments in the order of their ids, and return their rows."""
     return [
         LockedRow(intent_of(row), Status(row["told_status"]), row["tell_at"])
         async for row in SQL.lock_payments(connection, ids=ids)
