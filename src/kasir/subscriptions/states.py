@@ -37,7 +37,7 @@ class Move(StrEnum):
 
     #: The first payment is paid and the token exists.
     COMPLETE = "complete"
-    #: As COMPLETE, with a trial first.
+    #: As `complete`, with a trial first.
     BEGIN_TRIAL = "begin_trial"
     #: The sign-up was not paid in time.
     LAPSE = "lapse"
@@ -53,7 +53,7 @@ class Move(StrEnum):
     PAUSE = "pause"
     #: The shop resumes it, or a pause ends as planned.
     RESUME = "resume"
-    #: As RESUME, with the rest of the trial first.
+    #: As `resume`, with the rest of the trial first.
     RESUME_TRIAL = "resume_trial"
     #: The shop cancels it, or its plan says so after a dispute or refund.
     CANCEL = "cancel"
