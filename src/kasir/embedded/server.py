@@ -42,7 +42,7 @@ if sys.platform != "win32":
 START_S_MAX: Final = 1800  # Recovery after a crash replays a log that may be long.
 STOP_S_MAX: Final = 600  # The last checkpoint writes every dirty page, on a slow disk too.
 POLL_S: Final = 0.02
-LOOK_S: Final = 0.5  # The interval of the checks that the server is alive.
+CHECK_S: Final = 0.5  # The interval of the checks that the server is alive.
 AFTER_TROUBLE_S: Final = 5.0  # The wait before a failed start is tried again.
 LOG_LINES_SHOWN: Final = 5
 LOG_BYTES_MAX: Final = 1024 * 1024  # Checked at a start; one older log is kept.
@@ -132,7 +132,7 @@ def _keep(folder: Folder, over: threading.Event) -> None:
 
     with suppress(_Over):
         while True:
-            pause(LOOK_S)
+            pause(CHECK_S)
             if _is_dead(folder):
                 _start_again(folder, pause)
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 Handler = Callable[[bytes], Awaitable[None]]
 
-#: The driver loses its LISTEN with its connection, and then polls this often.
-_LOOK_EVERY: Final = timedelta(seconds=2)
+#: How often jobs are polled for. A LISTEN is lost with its connection, so it is not enough.
+_POLL_EVERY: Final = timedelta(seconds=2)
 _HEARTBEAT_TIMEOUT: Final = timedelta(seconds=30)
 _BATCH: Final = 10
 _NEVER: Final = timedelta()
@@ -98,7 +98,7 @@ async def work(
         stopper = asyncio.create_task(_stop_with(manager, stop))
         try:
             await manager.run(
-                dequeue_timeout=_LOOK_EVERY,
+                dequeue_timeout=_POLL_EVERY,
                 batch_size=_BATCH,
                 max_concurrent_tasks=held_max,
                 heartbeat_timeout=_HEARTBEAT_TIMEOUT,

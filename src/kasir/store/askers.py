@@ -54,7 +54,7 @@ class Asker:
         self._patience_s = patience_s
         self._is_closed = False
         # A counter, because several tasks may try to send a question of one key.
-        self._in_hand: Counter[tuple[str, datetime]] = Counter()
+        self._being_sent: Counter[tuple[str, datetime]] = Counter()
         self._abandoning: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -76,9 +76,12 @@ class Asker:
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
-        """Surround the sending of a question; if it is cut off, others may send it at once."""
+        """Surround the sending of a question.
+
+        If the sending is cut off, other processes may send the question at once.
+        """
         asked = question.key, question.asked_at
-        self._in_hand[asked] += 1
+        self._being_sent[asked] += 1
         try:
             yield
         except KasirError:
@@ -89,8 +92,8 @@ class Asker:
             task.add_done_callback(self._abandoning.discard)
             raise
         finally:
-            self._in_hand[asked] -= 1
-            self._in_hand += Counter()  # Removes keys with a count of zero.
+            self._being_sent[asked] -= 1
+            self._being_sent += Counter()  # Removes keys with a count of zero.
 
     async def is_abandoned(self, question: Question) -> bool:
         """Whether no process waits any more for the answer to a question sent at `asked_at`."""
@@ -104,7 +107,7 @@ class Asker:
         if last is None:
             return False
         if last["asker"] == self.number:
-            return (question.key, question.asked_at) not in self._in_hand
+            return (question.key, question.asked_at) not in self._being_sent
         return bool(last["is_gone"])
 
     async def _hold(self, is_held: asyncio.Event) -> None:

@@ -100,7 +100,7 @@ class SettledRow:
         payment_id: The payment that it belongs to, if that is known.
         error: Why it is held; else empty.
         is_unclaimed: Whether it will belong to the payment that claims one of its names.
-        paid_reference: The reference that it reports as paid, if that is not a payment of ours.
+        paid_reference: The reference that it reports as paid, if the payment is not one of ours.
     """
 
     id: int

@@ -91,11 +91,11 @@ class _Position:
             self.subscription.pause_at,
             self.subscription.renewal,
         )
-        if cancel_at and self._is_over_with(cancel_at):
+        if cancel_at and self._is_planned_due(cancel_at):
             return ended(self.subscription, Move.CANCEL, min(cancel_at, self.now))
         if self.subscription.state is State.PAUSED and not (renewal and renewal.paid):
             return self._pausing()
-        if pause_at and self._is_over_with(pause_at) and not self.subscription.is_last:
+        if pause_at and self._is_planned_due(pause_at) and not self.subscription.is_last:
             return paused(self.subscription, min(pause_at, self.now))
         if renewal:
             return self._settling(renewal)
@@ -359,13 +359,13 @@ class _Position:
         charge = None if attempt.is_final else attempt
         return Turn(subscription=subscription, renewals=(opened,), charge=charge)
 
-    def _is_over_with(self, planned: datetime | None) -> bool:
+    def _is_planned_due(self, planned: datetime | None) -> bool:
         """Whether a cancel or pause that is planned for `planned` is due now."""
         if planned is None or self.subscription.is_paid_for(self.now):
             return False
-        return not self._comes_first(planned)
+        return not self._another_comes_first(planned)
 
-    def _comes_first(self, planned: datetime) -> bool:
+    def _another_comes_first(self, planned: datetime) -> bool:
         """Whether another step comes before a cancel or pause that is planned for `planned`."""
         renewal = self.subscription.renewal
         if renewal and renewal.paid:
