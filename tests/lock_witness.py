@@ -86,7 +86,7 @@ NEVER_WAITS: Final = {
     "due.due_questions": _SKIPS,
     "due.due_closings": _SKIPS,
     "due.due_events": _SKIPS,
-    "due.due_tellings": _SKIPS,
+    "due.due_held_back": _SKIPS,
     "due.close_free_attempts_of": _SKIPS,
     "events.add_events": _LEAF,
     "events.wait_for_event_writers": _LEAF,

@@ -40,20 +40,17 @@ class Private:
 FIXED: Final = re.compile(
     r"\b(told_status(es)?|tell_ats?|unheard_of|UNHEARD_OF|heard_at|tokensTold"
     r"|tell_(authorisation|earlier_refusal|offer_closed|token|unknown_cancel)"
-    r"|event: standing|data-standing)\b"
+    r"|event: standing|data-standing|heard = (heard \+ 1|0|1)|floor\(extract)\b"
 )
 #: In names, comments, docstrings, messages and SQL of `src`. A landed migration is never edited.
 NOWHERE: Final = (
     Private(
         "room rooms",
         "package, space",
-        (
-            "kasir/jobs/*",
-            "kasir/requests/*",
-        ),
+        ("kasir/requests/*",),
     ),
     Private("house houses", "codebase, software"),
-    Private("floor floors", "layer", ("kasir/store/*",)),
+    Private("floor floors", "layer"),
     Private("road roads", "flow"),
     Private("story stories", "flow, scenario"),
     Private(
@@ -61,10 +58,8 @@ NOWHERE: Final = (
         "receive, record",
         (
             "kasir/gateway/*",
-            "kasir/jobs/*",
             "kasir/ledger/*",
             "kasir/payment_form/*",
-            "kasir/store/*",
         ),
     ),
     Private(
@@ -74,19 +69,16 @@ NOWHERE: Final = (
             "kasir/cli/*",
             "kasir/demo/*",
             "kasir/guessable.py",
-            "kasir/jobs/*",
             "kasir/ledger/*",
             "kasir/payment_form/*",
             "kasir/payments/*",
-            "kasir/store/*",
-            "kasir/subscriptions/*",
             "kasir/tokens/*",
         ),
     ),
     Private("wish wishes wished", "request, command"),
     Private("laid", "built"),
     Private("surplus needless needlessly", "overpaid"),
-    Private("dealt", "handled, settled", ("kasir/subscriptions/*",)),
+    Private("dealt", "handled, settled"),
     Private("standing standings", "summary, status", ("kasir/payment_form/*",)),
     Private(
         "news",
@@ -98,7 +90,7 @@ NOWHERE: Final = (
     ),
     Private("wake wakes woken waking woke", "schedule"),
     Private("desk desks", "use case, operator"),
-    Private("examine examined examines examination diagnosis", "doctor", ("kasir/store/*",)),
+    Private("examine examined examines examination diagnosis", "doctor"),
 )
 #: In names only: in prose they are ordinary English.
 NOT_IN_NAMES: Final = (
@@ -107,10 +99,7 @@ NOT_IN_NAMES: Final = (
     Private(
         "place places placed unplaced",
         "folder, match",
-        (
-            "kasir/demo/*",
-            "kasir/jobs/*",
-        ),
+        ("kasir/demo/*",),
     ),
     Private("stands stood", "is, status"),
 )

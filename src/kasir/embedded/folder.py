@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL's folder, the account it runs as, and the programs it is started with."""
+"""The embedded PostgreSQL's data folder, account and programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EmbeddedDatabaseError(DatabaseUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account that PostgreSQL runs as when we are root."""
+    """The account of the PostgreSQL server when this process runs as root."""
 
     uid: int
     gid: int
@@ -31,7 +31,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A data folder, and the paths in it. `account` is None where PostgreSQL runs as we do."""
+    """A data folder and its paths. `account` is None if PostgreSQL runs as our own user."""
 
     path: Path
     account: Account | None
@@ -52,7 +52,7 @@ class Folder:
         return self.home / "postgres.log"
 
     def open_lock(self, name: str) -> int:
-        """A file descriptor to lock; a child process does not inherit it unless it is passed on."""
+        """Open a file to lock; a child process inherits it only if it is passed on."""
         file = self.path / name
         try:
             return os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
@@ -65,10 +65,10 @@ class Folder:
     def run(
         self, *words: str | Path, text: str = "", keep: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program as the account, without our environment, which holds our secrets.
+        """Run a program as the account, without our environment, because that has secrets.
 
-        `keep` is a file descriptor that the program inherits: the processes it starts hold its
-        lock, even after we are killed.
+        `keep` is a file descriptor with a lock. The program and its children inherit it, and hold
+        the lock even after this process is killed.
         """
         account = self.account
         return subprocess.run(  # noqa: S603  # The arguments are ours, and no shell parses them.
@@ -92,7 +92,7 @@ class Folder:
 
 
 def unusable(path: Path, error: object) -> EmbeddedDatabaseError:
-    """The error for a folder that cannot be used; it says what to set instead."""
+    """The error for a folder that cannot be used, with the settings to change."""
     return EmbeddedDatabaseError(
         f"The embedded PostgreSQL cannot use {path} ({error}): set KASIR_DATA_DIR to a folder"
         " this account may write, or KASIR_DATABASE_URL to a server of your own."
@@ -100,19 +100,19 @@ def unusable(path: Path, error: object) -> EmbeddedDatabaseError:
 
 
 def folder_at(data_dir: Path) -> Folder:
-    """The data folder at a path; it is made where it does not exist."""
+    """The data folder at a path; it is made if it does not exist."""
     path = data_dir.resolve()
     path.mkdir(0o700, parents=True, exist_ok=True)
     return Folder(path, _account(path) if os.geteuid() == 0 else None)
 
 
 def _account(data_dir: Path) -> Account:
-    """The owner of the folder; where that is root, `postgres` or `nobody`."""
+    """The owner of the folder; if that is root, `postgres` or `nobody`."""
     paths = (data_dir / "postgres", data_dir)
     owners = [path.stat().st_uid for path in paths if path.exists()]
     names: list[int | str] = [*filter(None, owners), "postgres", "nobody"]
     for name in names:
-        try:  # The owner of a folder mounted into a container may have no name there.
+        try:  # In a container, the owner of a mounted folder may have no name.
             entry = pwd.getpwuid(name) if isinstance(name, int) else pwd.getpwnam(name)
         except KeyError:
             continue

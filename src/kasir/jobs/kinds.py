@@ -10,13 +10,13 @@ class JobKind(StrEnum):
 
     #: Reads the inbox. No payload.
     READ_NOTICES = "read_notices"
-    #: Asks a question again that has no answer. Payload: its key.
+    #: Sends an unanswered question again. Payload: its key.
     ASK_AGAIN = "ask_again"
-    #: Closes an attempt that nobody finished. Payload: the payment's id.
+    #: Closes an unfinished attempt. Payload: the payment's id.
     CLOSE = "close"
     #: Compares a shopper's tokens with the provider's list. Payload: the shopper's reference.
     RECONCILE = "reconcile"
-    #: Delivers an event to the shop. Payload: its number.
+    #: Delivers an event to the shop. Payload: the id of its row.
     DELIVER = "deliver"
     #: Takes the turn of a subscription. Payload: its id.
     RENEW = "subscription"

@@ -1,7 +1,7 @@
-"""Locks subscriptions for a turn, takes in what their shoppers paid, and reads all else it needs.
+"""Locks subscriptions for a turn, takes in their shoppers' payments, and reads all that it needs.
 
-The number of statements does not depend on how many subscriptions there are. What is read stays
-true until the transaction ends: whoever changes it waits for one of the locks.
+The number of statements does not depend on the number of subscriptions. What was read stays true
+until the transaction ends, because other transactions need one of its locks to change it.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class DecidedMeanwhileError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the turn of one locked subscription is decided by.
+    """All that the decision of one subscription's turn depends on.
 
     Attributes:
-        stored: The subscription as its row says, without renewal, losses and permission.
-        subscription: The subscription as its payments and its token say.
+        stored: The subscription from its row, without renewal, losses and permission.
+        subscription: The same with its renewal, losses and permission.
         token: The token that is charged; None unless it is active.
-        overpaid: Renewals with one attempt each, which is overpaid and not marked so yet.
+        overpaid: Renewals with one attempt each, which is overpaid and not marked as such yet.
     """
 
     stored: Subscription
@@ -53,15 +53,15 @@ class Found:
 
 @dataclass(slots=True)
 class Locked:
-    """The rows of one locked subscription; nothing of them is interpreted yet.
+    """The rows of one locked subscription, not interpreted yet.
 
     Attributes:
         row: The subscription with its plan.
         renewal: The newest renewal, a row for each attempt.
-        paid: All paid attempts, where one of them may be overpaid.
-        losses: Payments that were taken back, where the plan says to act on them.
-        token: Its token, or the one that a payment of it made since.
-        is_sent: Whether a charge that was not sent when this began was sent meanwhile.
+        paid: All paid attempts, if one of them may be overpaid; else empty.
+        losses: Payments that were taken back, if the plan acts on them.
+        token: Its token, or a newer one that one of its payments created.
+        is_sent: Whether a charge was sent after it was read as unsent.
     """
 
     row: Any
@@ -73,22 +73,22 @@ class Locked:
 
     @property
     def id(self) -> SubscriptionId:
-        """Its id."""
+        """The subscription's id."""
         return SubscriptionId(self.row["id"])
 
     @property
     def shopper_reference(self) -> str:
-        """Whose it is."""
+        """The subscription's shopper."""
         return str(self.row["shopper_reference"])
 
     @property
     def is_over(self) -> bool:
-        """Whether it is cancelled or ended."""
+        """Whether the subscription is cancelled or ended."""
         return self.row["state"] in OVER
 
     @property
     def may_have_payments(self) -> bool:
-        """Whether the shopper may have paid its renewal, or begun to, without an attempt for it."""
+        """Whether the shopper may have opened payments that no attempt has yet."""
         return any(
             row["link_id"] or (row["payment_id"] is None and row["status"] == Status.CREATED)
             for row in self.renewal
@@ -96,18 +96,18 @@ class Locked:
 
     @property
     def may_be_overpaid(self) -> bool:
-        """Whether one of its attempts may be overpaid and not marked so yet."""
+        """Whether one of its attempts may be overpaid and not marked as such yet."""
         return bool(self.renewal) and self.renewal[0]["may_be_overpaid"]
 
     @property
     def acts_on_losses(self) -> bool:
-        """Whether its plan says to act on payments that were taken back."""
+        """Whether its plan acts on payments that were taken back."""
         wanted = {self.row["on_dispute"], self.row["on_full_refund"]}
         return wanted != {WhenTakenBack.CONTINUE}
 
     @property
     def unsent(self) -> list[PaymentId]:
-        """Its payments that were decided on and, as far as was read, never sent."""
+        """The ids of its payments that were not sent when the rows were read."""
         return [
             row["payment_id"]
             for row in self.renewal
@@ -128,9 +128,9 @@ class RenewalReading:
         rows: Maps rows of renewals to values.
         payments: Locks the payments of renewals.
         vault: Opens tokens.
-        clock: What time it is.
-        unopened_for: How long an attempt may be without its payment before it is dropped.
-        merchant_account: Whose tokens are charged.
+        clock: Kasir's clock.
+        unopened_for: How long an attempt may have no payment before it is dropped.
+        merchant_account: The account whose tokens are charged.
     """
 
     rows: RenewalRows
@@ -143,7 +143,7 @@ class RenewalReading:
     async def lock(self, connection: Connection, ids: Sequence[SubscriptionId]) -> list[Locked]:
         """Lock subscriptions in the order of their ids, and read all that their turns depend on.
 
-        Of an id that does not exist nothing is given.
+        Ids that do not exist are left out.
 
         Raises:
             DecidedMeanwhileError: Another turn decided on a charge before this one had its lock.
@@ -172,7 +172,7 @@ class RenewalReading:
     async def _take_in_payments(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
-        """Make attempts of the payments that shoppers opened, and drop those never opened."""
+        """Make attempts of payments that shoppers opened, and drop attempts without a payment."""
         chosen = _where(locked, lambda one: one.may_have_payments)
         if chosen:
             now = self.clock.now()
@@ -211,9 +211,9 @@ class RenewalReading:
         locked: Mapping[SubscriptionId, Locked],
         locked_payments: Collection[str],
     ) -> None:
-        """Make sure, until the transaction ends, which charges were not sent.
+        """Find out which charges were not sent, and lock them until the transaction ends.
 
-        Whoever sends one marks it as asked first, and did so by now or waits for this transaction.
+        A sender marks a charge before sending. So it has marked it by now, or waits for this lock.
         """
         unsent = [name for one in locked.values() for name in one.unsent]
         if not unsent:
@@ -227,7 +227,7 @@ class RenewalReading:
     async def _read_tokens(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
-        """Read each one's token, or where that is not active the one that a payment made since."""
+        """Read each token; if it is not active, a newer one that a payment created."""
         names = [one.row["token_id"] for one in locked.values() if one.row["token_id"]]
         if names:
             found = {row["id"]: row async for row in SQL.tokens(connection, ids=names)}
@@ -245,7 +245,7 @@ class RenewalReading:
                 locked[row["subscription_id"]].token = row
 
     def found(self, locked: Locked) -> Found:
-        """What a subscription's rows say. Pure.
+        """Interpret a subscription's rows. Pure.
 
         Raises:
             Exception: One of the rows cannot be mapped to a value.
@@ -262,7 +262,7 @@ class RenewalReading:
         return Found(stored=stored, subscription=subscription, token=token, overpaid=marks)
 
     def _overpaid(self, locked: Locked, stored: Subscription) -> tuple[Renewal, ...]:
-        """Renewals with one attempt each, which is overpaid."""
+        """Renewals with one newly overpaid attempt each."""
         paid = {_paid(row): row for row in locked.paid}
         chosen = overpaid(list(paid), stored.settled_period, stored.state)
         return tuple(_with_marks(self.rows.renewal([paid[one]])) for one in chosen)
@@ -274,7 +274,7 @@ class RenewalReading:
         if locked.has_active_token:
             token = token_of(locked.token, self.vault)
             return replace(subscription, token_id=token.id, permission=Permission.GIVEN), token
-        # A token that was lost before anybody saw it here was given all the same.
+        # A token that was disabled before this turn first read it counts as withdrawn, not missing.
         lost = subscription.token_id or (locked.token["id"] if locked.token else "")
         missing = Permission.WITHDRAWN if lost else Permission.MISSING
         return replace(subscription, token_id=lost, permission=missing), None
@@ -287,7 +287,7 @@ def _where(
 
 
 def _by_owner(rows: Sequence[Any]) -> list[tuple[SubscriptionId, list[Any]]]:
-    """Rows in the order of their subscriptions, parted by subscription."""
+    """Rows grouped by subscription; they must be in the order of their subscriptions."""
     owned = groupby(rows, key=lambda row: row["subscription_id"])
     return [(SubscriptionId(owner), [*group]) for owner, group in owned]
 
@@ -303,10 +303,10 @@ def _paid(row: Any) -> PaidAttempt:
 
 
 def _losses(locked: Locked, overpaid_: Sequence[Renewal]) -> tuple[Loss, ...]:
-    """Its losses, without refunds of attempts that are found to be overpaid only now.
+    """Its losses, without refunds of attempts that this turn finds to be overpaid.
 
-    The shop may refund these: no period lost its money. They are marked in this turn, so the
-    statement that read the losses could not know.
+    Such a refund leaves no period unpaid. The attempts are not marked in the database yet, so the
+    statement that read the losses did not leave them out.
     """
     extra = {(one.period, attempt.number) for one in overpaid_ for attempt in one.attempts}
     return tuple(
@@ -322,7 +322,7 @@ def _with_marks(renewal: Renewal) -> Renewal:
 
 
 def _marked(renewal: Renewal, overpaid_: Sequence[Renewal]) -> Renewal:
-    """A renewal whose attempts are marked as overpaid where they are among these."""
+    """A renewal whose attempts are marked as overpaid if they are in `overpaid_`."""
     numbers = {
         attempt.number
         for one in overpaid_

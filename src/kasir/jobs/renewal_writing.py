@@ -1,9 +1,8 @@
-"""Writes what the turns of subscriptions came to, in the caller's transaction.
+"""Writes the results of subscriptions' turns, in the caller's transaction.
 
-The caller holds the subscriptions' rows. First each turn is prepared, which is pure and may fail
-for one subscription alone; then all of them are written, by a number of statements that does not
-depend on how many there are. A renewal is charged by writing its payment here; Adyen is asked after
-the commit.
+The caller has locked the subscriptions' rows. First each turn is prepared, which is pure and may
+fail for one subscription alone. Then all are written; the number of statements does not depend on
+the number of turns. The payment of a charge is written here, and sent to Adyen after the commit.
 """
 
 from __future__ import annotations
@@ -40,25 +39,25 @@ from kasir.subscriptions.turn import Turn
 SQL: Final = queries("subscriptions")
 
 _PAYING: Final = frozenset({State.ACTIVE, State.PAST_DUE})
-#: Enough that a month's share of a day's price is exact to a millionth of a rupiah.
-_PLACES: Final = Decimal(1).scaleb(-6)
+#: Monthly amounts are rounded to a millionth of a minor unit.
+_ROUNDED_TO: Final = Decimal(1).scaleb(-6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """All that is to be written of one subscription.
+    """All that is to be written for one subscription.
 
     Attributes:
-        subscription: After its turn.
+        subscription: The subscription after its turn.
         renewals: Every renewal that was opened, changed or closed, once each.
-        shop_key: The key that the payment of a new attempt of the shopper's will come under.
-        charge: The payment that is to be asked for after the commit.
-        links: Links by which the shopper is to pay.
-        withdrawn: Payments that were decided on and are not to be sent any more, each with the
-            fact that says so.
+        shop_key: The shop key under which the shopper's payment of a new attempt will be made.
+        charge: The payment that is to be sent after the commit.
+        links: Links at which the shopper is to pay.
+        withdrawn: Payments that were written and are not to be sent any more, each with the fact
+            that records this.
         overpaid: Renewals with one attempt each, which is to be marked as overpaid.
         losses: Losses that were handled.
-        history: Rows of the history: each change, with what a month brings before and after.
+        history: Each change, with the monthly amount before and after it, in minor units.
         events: Events for the shop, in order.
     """
 
@@ -75,31 +74,31 @@ class Prepared:
 
     @property
     def id(self) -> SubscriptionId:
-        """Whose it is."""
+        """The subscription's id."""
         return self.subscription.id
 
     @property
     def payment_id(self) -> PaymentId | None:
-        """The payment that is to be asked for after the commit."""
+        """The payment that is to be sent after the commit."""
         return self.charge[0].id if self.charge else None
 
     @property
     def closed(self) -> list[Renewal]:
-        """Its renewals that are not asked for any more."""
+        """Its renewals that are not charged any more."""
         return [one for one in self.renewals if one.outcome is not Outcome.OPEN]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalWriting:
-    """Writes what was decided of subscriptions.
+    """Writes what was decided for subscriptions.
 
     Attributes:
-        payments: Where the payments of renewals are written.
-        outbox: Where events for the shop are written.
-        ids: Where new names come from.
-        clock: What time it is.
-        messages: How a renewal is asked for.
-        public_url: Where shoppers reach Kasir, for the links in events.
+        payments: Writes the payments of renewals.
+        outbox: Writes events for the shop.
+        ids: Makes new ids.
+        clock: Kasir's clock.
+        messages: Builds the messages for Adyen, and the links for shoppers.
+        public_url: The base of the links in events.
         vault: Seals links.
     """
 
@@ -112,12 +111,12 @@ class RenewalWriting:
     vault: Vault
 
     def prepared(self, found: Found, turn: Turn, shop_key: str | None = None) -> Prepared:
-        """All that a turn came to, ready to be written. Pure, except for new names.
+        """The result of a turn, ready to be written. Pure, except for new ids.
 
         Args:
             found: The subscription before its turn.
             turn: What was decided.
-            shop_key: The key that the payment of a new attempt of the shopper's will come under.
+            shop_key: The shop key under which the shopper's payment of a new attempt will be made.
         """
         now, after = self.clock.now(), turn.subscription
         renewals = {renewal.period: renewal for renewal in turn.renewals}
@@ -152,7 +151,7 @@ class RenewalWriting:
         ]
 
     async def write(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        """Write turns; no statement is sent where there is nothing to write by it."""
+        """Write turns. A statement that would write nothing is not sent."""
         if not every:
             return
         await self._mark_overpaid(connection, every)
@@ -170,13 +169,13 @@ class RenewalWriting:
     async def write_new(
         self, connection: Connection, subscription: Subscription, due_at: datetime, shop_key: str
     ) -> None:
-        """Write a subscription that was signed up for, with the renewal that is to begin it.
+        """Write a new subscription with its first renewal.
 
         Args:
             connection: The caller's transaction.
-            subscription: With its first renewal.
-            due_at: When its first turn is due, if nothing happens before.
-            shop_key: The key that its first payment will come under.
+            subscription: The subscription, with its first renewal.
+            due_at: When its first turn is due, if nothing makes it due earlier.
+            shop_key: The shop key under which its first payment will be made.
         """
         await SQL.add_subscription(
             connection,
@@ -217,7 +216,7 @@ class RenewalWriting:
             )
 
     async def _close(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        """Let nothing be paid any more of the renewals that are not asked for any more."""
+        """Prevent payments of renewals that are not charged any more."""
         now = self.clock.now()
         if facts := dict(pair for one in every for pair in one.withdrawn):
             await self.payments.withdraw(connection, facts, NEVER_SENT)
@@ -281,7 +280,7 @@ def _renewal_columns(every: Sequence[Prepared]) -> dict[str, list[Any]]:
 
 
 def _history(before: Subscription, turn: Turn) -> tuple[tuple[Change, str, str], ...]:
-    """Each change, with what a month brings before and after it, in minor units."""
+    """Each change, with the monthly amount before and after it, in minor units."""
     if not turn.changes:
         return ()
     interval, after = before.plan.interval, turn.subscription
@@ -298,4 +297,4 @@ def _history(before: Subscription, turn: Turn) -> tuple[tuple[Change, str, str],
 
 def _text(amount: Fraction) -> str:
     exact = Decimal(amount.numerator) / Decimal(amount.denominator)
-    return str(exact.quantize(_PLACES))
+    return str(exact.quantize(_ROUNDED_TO))

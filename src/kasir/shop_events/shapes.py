@@ -1,4 +1,4 @@
-"""Payments and tokens in the shapes that shops read, over HTTP and in events alike."""
+"""Payments and tokens in the shapes that shops read, both over HTTP and in events."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class DisputeOut(msgspec.Struct, rename="camel", omit_defaults=True):
     reason: str = ""
     reason_code: str = ""
     deadline: datetime | None = None
-    #: Its state, in Adyen's word.
+    #: The dispute's state at Adyen, by Adyen's name.
     dispute_status: str = ""
 
 
@@ -76,7 +76,7 @@ class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class TokenOut(msgspec.Struct, rename="camel"):
-    """A shopper's saved wallet. `storedPaymentMethodId` is a secret: it lets its holder charge."""
+    """A shopper's saved wallet. Anybody with its `storedPaymentMethodId` can charge it."""
 
     id: str
     stored_payment_method_id: str

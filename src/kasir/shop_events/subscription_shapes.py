@@ -1,4 +1,4 @@
-"""Plans and subscriptions in the shapes that shops read, over HTTP and in events alike."""
+"""Plans and subscriptions in the shapes that shops read, both over HTTP and in events."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class PeriodOut(msgspec.Struct):
 
 
 class OverpaymentOut(msgspec.Struct, rename="camel"):
-    """A payment that was paid for a period that no longer needed one."""
+    """A payment for a period that needed no payment any more."""
 
     payment_id: str
     psp_reference: str
 
 
 class RenewalOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """The charge of one period. `status` is that of its payment, or `missed` where there is none.
+    """The charge of one period. `status` is its payment's status; `missed` if it was missed.
 
     `overpayments` are other payments of the period that were paid as well.
     """
@@ -102,12 +102,12 @@ class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
     past_due_since: datetime | None = None
     token: str = ""
     sign_up: RenewalOut | None = None
-    #: Always there in an answer over HTTP; an event has `renewal` instead, the one it is about.
+    #: Always in a response over HTTP. An event has its one renewal in `renewal` instead.
     renewals: list[RenewalOut] | msgspec.UnsetType = msgspec.UNSET
     renewal: RenewalOut | None = None
     due_at: datetime | None = None
     reason: str = ""
-    #: In an event: the payment that was disputed or refunded, where the plan acts on that.
+    #: In an event: the payment that was disputed or refunded, if that is the cause.
     because: TakenBackOut | None = None
 
 
@@ -138,7 +138,7 @@ def shown_subscription(
     Args:
         subscription: The subscription.
         renewals: Its renewals, in order; the sign-up is one of them.
-        public_url: The base URL of the links that shoppers pay at.
+        public_url: The base URL of payment links.
     """
     first = first_period(subscription.plan)
     listed = [_renewal(one, public_url) for one in renewals if one.period != first]
@@ -149,7 +149,7 @@ def shown_subscription(
 
 
 def event_data(subscription: Subscription, event: Event, public_url: str) -> SubscriptionOut:
-    """The data of an event: the subscription after the change, and what the event is about."""
+    """The data of an event: the subscription after the change, and the event's subject."""
     return msgspec.structs.replace(
         _bare(subscription),
         renewal=_renewal(event.renewal, public_url) if event.renewal else None,

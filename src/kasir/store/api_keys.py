@@ -15,7 +15,7 @@ SQL: Final = queries("api_keys")
 
 
 async def create(pool: Pool, name: str, now: datetime) -> str:
-    """Make a key and return it, this once; afterwards only its hash is known.
+    """Create a key and return it; afterwards only its hash is known.
 
     Raises:
         SettingError: A key of that name exists.
@@ -27,7 +27,7 @@ async def create(pool: Pool, name: str, now: datetime) -> str:
 
 
 async def withdraw(pool: Pool, name: str) -> None:
-    """Remove a key; its name is free again.
+    """Remove a key, so that its name can be used again.
 
     Raises:
         SettingError: There is no key of that name.
@@ -39,8 +39,8 @@ async def withdraw(pool: Pool, name: str) -> None:
 class ApiKeys:
     """Which keys may call: the key of the settings, and those made with `kasir apikey create`.
 
-    A valid key is not looked up again for `remembered`: a server may take that long to notice that
-    it was removed.
+    A valid key is not looked up again for the time `remembered`, so a server may accept a removed
+    key for that long.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ApiKeys:
         self._known: dict[bytes, datetime] = {}
 
     async def admits(self, key: str) -> bool:
-        """Whether the key is valid. Hashes are compared, so the timing reveals nothing of it."""
+        """Whether the key is valid. Hashes are compared, so the timing reveals nothing."""
         hashed = _hash(key)
         if hashed == self._own:
             return True

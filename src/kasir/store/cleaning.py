@@ -1,4 +1,4 @@
-"""Removes rows that are no longer needed, a batch at a time, so that nobody waits for it.
+"""Removes rows that are no longer needed, in batches, so that other transactions do not wait.
 
 Facts, payments, the shops' idempotency keys and the rows of notices are never removed.
 """
@@ -24,11 +24,11 @@ _Statement = Callable[..., Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaning:
-    """Removes old rows. Any number of workers may do so at the same time.
+    """Removes old rows. Any number of workers may run it at the same time.
 
     Attributes:
         pool: The database.
-        clock: The machine's, and never a test clock: what a test clock skips is not old.
+        clock: The machine's, never a test clock, because a leap of a test clock makes no row old.
         kept: How long each kind of row is kept.
         batch_max: How many rows one statement touches.
         pause_s: The pause after each statement, for other users of the database.
@@ -50,13 +50,13 @@ class Cleaning:
             ("notices", SQL.notices, kept.notices),
             ("events", SQL.events, kept.events),
         )
-        done = {name: await self._clean(removes, age, stop) for name, removes, age in every}
+        done = {name: await self._clean(statement, age, stop) for name, statement, age in every}
         return {name: count for name, count in done.items() if count}
 
-    async def _clean(self, removes: _Statement, age: timedelta, stop: asyncio.Event) -> int:
+    async def _clean(self, statement: _Statement, age: timedelta, stop: asyncio.Event) -> int:
         total, since = 0, _BEGINNING
         while not stop.is_set():
-            row = await removes(
+            row = await statement(
                 self.pool, since=since, now=self.clock.now(), kept=age, most=self.batch_max
             )
             total += row["count"]

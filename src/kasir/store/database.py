@@ -1,7 +1,7 @@
 """PostgreSQL: a pool of connections, transactions, retries, and migrations of the schema.
 
-Migrations are numbered SQL files, applied once each, in order, under an advisory lock: any number
-of processes may start at once, and one of them migrates.
+Migrations are numbered SQL files, each applied once, in order. Any number of processes may start at
+once, because an advisory lock lets only one of them migrate.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ DRIVER_ERRORS: Final = (
     asyncpg.InternalClientError,
 )
 
-#: Those of them that mean that the server is unreachable, too busy, refuses the login or takes no
-#: writes, and not that a statement is wrong. By classes of SQLSTATE, which include future codes.
+#: The driver's errors when the server is unreachable, is too busy, refuses the login or takes no
+#: writes. They are classes of SQLSTATE, so they include future codes. None means a wrong statement.
 UNAVAILABLE: Final = (
     OSError,  # A TimeoutError is one.
     asyncpg.PostgresConnectionError,  # 08
@@ -63,7 +63,7 @@ UNAVAILABLE: Final = (
     asyncpg.InternalClientError,  # A connection that was cut while it was idle in the pool.
 )
 
-#: What the driver raises, by the names that the use cases know it by: they do not import it.
+#: Errors of the driver, renamed for the use cases, which do not import the driver.
 UniqueViolation = asyncpg.UniqueViolationError
 StatementTimeout = asyncpg.QueryCanceledError
 ValueRefused = asyncpg.DataError
@@ -75,38 +75,38 @@ _READ_ONLY: Final = "it takes no writes"
 
 
 def is_undone(error: Exception) -> bool:
-    """Whether PostgreSQL rolled a transaction back because of another one: it may be run again."""
+    """Whether PostgreSQL rolled the transaction back because of a concurrent one."""
     return isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
 
 
 def retried(
     commit: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Run a function of one commit again where PostgreSQL rolled it back because of another.
+    """Retry a function that is one transaction when a concurrent one made PostgreSQL roll it back.
 
-    The order of locks (docs/adr/0015) makes that rare. Nothing of a rolled back try is left, so it
-    can be run again as it is.
+    The order of locks (docs/adr/0015) makes that rare. A rolled back transaction leaves nothing
+    behind, so the function is called again with the same arguments.
     """
 
     @wraps(commit)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        # Not stamina's decorator: that logs the arguments of the function.
+        # stamina's decorator is not used, because it logs the arguments of the function.
         async for attempt in tries(is_undone):
             with attempt:
                 return await commit(*args, **kwargs)
-        raise RuntimeError("no try was made")  # pragma: no cover  # The last one returns or raises.
+        raise RuntimeError("no try was made")  # pragma: no cover  # The last try returns or raises.
 
     return run
 
 
 def tries(on: Callable[[Exception], bool]) -> AsyncIterable[stamina.Attempt]:
-    """Retry, a moment later each time, what ends in an error of this kind."""
+    """Retry, with growing waits, on the errors for which `on` returns true."""
     return stamina.retry_context(on, wait_initial=0.01, wait_jitter=0.05)
 
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """Give a connection in a transaction: a use case's unit of work, committed with the context."""
+    """Open a transaction, which is a use case's unit of work; the context's end commits it."""
     async with pool.acquire() as connection, connection.transaction():
         yield connection
 
@@ -120,9 +120,9 @@ def queries(name: str) -> Any:
 class _Adapter(AsyncPGAdapter):
     """Passes parameters to PostgreSQL, each text in a form that it can store.
 
-    This is the one place that guards against a NUL, wherever the text came from: an address, a
-    body, a message of Adyen's, or a caller of the library. PostgreSQL fails a statement that has
-    one. U+FFFD in its place is in no column, so that what such a text names is not found.
+    Only this class guards against NUL characters, wherever a text came from: a URL, a body, a
+    message from Adyen, or a caller of the library. PostgreSQL refuses a statement with a NUL, so
+    U+FFFD replaces it. No column contains U+FFFD, so a search for such a text finds nothing.
     """
 
     def maybe_order_params(self, query_name: str, parameters: Any) -> list[Any]:
@@ -144,11 +144,11 @@ async def connected(dsn: str, connections_max: int, limits: Limits = _USUAL) -> 
     """Open a pool and close it afterwards.
 
     Raises:
-        DatabaseUnavailable: The server cannot be reached, refuses us, or takes no writes.
+        DatabaseUnavailable: The server cannot be reached, refuses the login, or takes no writes.
     """
     try:
         pool = await LimitedPool(dsn, limits, connections_max)
-    except (*DRIVER_ERRORS, ValueError) as error:  # The last: the address is none.
+    except (*DRIVER_ERRORS, ValueError) as error:  # ValueError: the address is malformed.
         raise unusable(error) from error
     try:
         yield pool
@@ -164,7 +164,7 @@ async def changing(dsn: str, limits: Limits) -> AsyncIterator[Pool]:
         DatabaseUnavailable: The server cannot be used, or refused a statement.
     """
     long_s = limits.database_schema_s
-    patient = replace(
+    long_limits = replace(
         limits,
         database_acquire_s=long_s,
         database_statement_s=long_s,
@@ -172,27 +172,28 @@ async def changing(dsn: str, limits: Limits) -> AsyncIterator[Pool]:
         database_transaction_idle_s=long_s,
     )
     try:
-        async with connected(dsn, 1, patient) as pool:
+        async with connected(dsn, 1, long_limits) as pool:
             yield pool
     except DRIVER_ERRORS as error:
         raise unusable(error) from error
 
 
 def unusable(error: Exception) -> DatabaseUnavailable:
-    """The error that tells an operator, in one line, why PostgreSQL cannot be used."""
-    says = str(error) or type(error).__name__
+    """The error that reports to an operator, in one line, why PostgreSQL cannot be used."""
+    reason = str(error) or type(error).__name__
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
-        says = _READ_ONLY
+        reason = _READ_ONLY
     return DatabaseUnavailable(
-        f"KASIR_DATABASE_URL: PostgreSQL cannot be used: {' '.join(says.split())}"
+        f"KASIR_DATABASE_URL: PostgreSQL cannot be used: {' '.join(reason.split())}"
     )
 
 
 async def migrate(pool: Pool) -> list[str]:
     """Bring the schema up to date; returns the names of the files applied.
 
-    Each file is a transaction of its own, so that none holds its locks while the next one runs.
-    Where one fails, those before it stay applied, and the next process begins with that file.
+    Each file is applied in its own transaction, so that its locks are released before the next
+    file. If a file fails, the files before it stay applied; the next process begins with the file
+    that failed.
     """
     async with pool.acquire() as connection:
         try:
@@ -200,7 +201,7 @@ async def migrate(pool: Pool) -> list[str]:
             done = await _migrate(connection)
             await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
         except BaseException:
-            with suppress(asyncpg.InterfaceError):  # A cancel has closed it already.
+            with suppress(asyncpg.InterfaceError):  # A cancellation has closed it already.
                 connection.terminate()  # The lock ends with the session.
             raise
         return done
@@ -220,11 +221,11 @@ async def _migrate(connection: Connection) -> list[str]:
 
 
 async def pending(pool: Pool, answer_s: float) -> list[str]:
-    """The migrations this program has and the database does not.
+    """The migrations of this program that were not applied to the database yet.
 
     Raises:
-        DatabaseReadOnly: It takes no writes.
-        DatabaseUnavailable: It did not answer within `answer_s` seconds.
+        DatabaseReadOnly: The server takes no writes.
+        DatabaseUnavailable: It cannot be used, or did not answer within `answer_s` seconds.
     """
     try:
         async with asyncio.timeout(answer_s):
@@ -240,7 +241,7 @@ async def _pending(pool: Pool) -> list[str]:
             " current_setting('transaction_read_only') = 'on' AS is_read_only"
         )
         if seen and seen["is_read_only"]:
-            await pool.expire_connections()  # A new connection may lead to a server that does.
+            await pool.expire_connections()  # A new connection may reach another server.
             raise DatabaseReadOnly(f"PostgreSQL: {_READ_ONLY}")
         if not (seen and seen["is_made"]):
             return migrations()

@@ -55,16 +55,16 @@ class DoctorCounts:
         return int(row["count"]), row["since"]
 
     async def undelivered(self, since: datetime, most: int) -> Undelivered:
-        """Events that the shop has not accepted; of those given up, the ones since then."""
+        """Events that the shop has not accepted; given-up ones count from `since` on."""
         row = await SQL.undelivered(self.pool, since=since, most=most)
         last = await last_try(self.pool)
         return Undelivered(row["waiting"], row["waiting_since"], row["given_up"], last)
 
     async def lost_questions(self, before: datetime) -> int:
-        """How many questions that were opened before then have no answer."""
+        """How many questions that were opened before `before` have no answer."""
         return int(await SQL.lost_questions(self.pool, before=before))
 
     async def conflicts(self, most: int) -> list[tuple[str, str, str]]:
-        """Names (pspReferences) of two payments, before each had one owner: name, owner, other."""
+        """Names (pspReferences) that two payments had in an older schema: name, owner, other."""
         rows = SQL.conflicts(self.pool, most=most)
         return [(row["name"], row["owner"], row["other"]) async for row in rows]

@@ -18,7 +18,7 @@ class Figures:
     """Counts of open rows, each up to a limit.
 
     Attributes:
-        notices: Notices by state, of the states that a person should look at if there are many.
+        notices: Notices by state; only states that an operator should check if there are many.
         unread_s: How long the oldest unread notice has waited.
         unknown: Payments whose outcome is not known.
         unconfirmed: Attempts that timed out and whose outcome Adyen has not reported.
@@ -27,7 +27,7 @@ class Figures:
         events_s: How long ago the oldest of them was written.
         given_up: Events that were given up in the last week.
         due: Subscriptions that are due.
-        failed_jobs: Jobs whose handler raised, and that were not run again since.
+        failed_jobs: Jobs whose handler raised and that did not run again since.
     """
 
     notices: dict[NoticeState, int]

@@ -19,16 +19,16 @@ from kasir.subscriptions.subscription import Subscription, SubscriptionId
 
 
 class WhyRefused(Protocol):
-    """Says why an attempt was refused; the store does not know the provider's texts."""
+    """Finds why an attempt was refused; the store does not know the provider's texts."""
 
     def __call__(
         self, status: Status, answer: bytes | None, texts: Sequence[str], *, asked: bool
     ) -> Reason | None:
-        """Give the reason, or None where it was not refused.
+        """Return the reason; None if the attempt was not refused.
 
         Args:
             status: The status of its payment.
-            answer: The provider's answer, as it came; None where there is none.
+            answer: The body of the provider's answer; None if there is none.
             texts: The texts of all facts against the payment.
             asked: Whether the attempt has a payment.
         """
@@ -36,7 +36,7 @@ class WhyRefused(Protocol):
 
 
 def plan_of(row: Any) -> Plan:
-    """A plan, from a row of its own."""
+    """A plan, from its row."""
     return _plan(row, row["id"], row["reference"], row["minor_units"], row["created_at"])
 
 
@@ -91,11 +91,11 @@ def _plan(row: Any, name: str, reference: str, minor_units: int, created_at: Any
 
 @dataclass(frozen=True, slots=True)
 class RenewalRows:
-    """Maps rows of renewals with their attempts, a row for each attempt.
+    """Maps rows of renewals with their attempts; each row is one attempt.
 
     Attributes:
         vault: Opens the provider's answers.
-        why_refused: Says why an attempt was refused.
+        why_refused: Finds why an attempt was refused.
     """
 
     vault: Vault
@@ -144,7 +144,7 @@ def _bare_renewal(row: Any) -> Renewal:
 
 
 def losses_of(rows: Sequence[Any]) -> tuple[Loss, ...]:
-    """Payments that were taken back, from the rows of their attempts; one of each kind for each."""
+    """Payments that were taken back, from their attempts' rows; one loss for each reason."""
     return tuple(
         Loss(
             why=why,
@@ -181,7 +181,7 @@ def plan_columns(plan: Plan) -> dict[str, Any]:
 
 
 def subscription_columns(subscriptions: Sequence[Subscription]) -> dict[str, list[Any]]:
-    """What changes of subscriptions, as the columns that one statement takes."""
+    """The fields of subscriptions that can change, as one array for each column."""
     return {
         "ids": [one.id for one in subscriptions],
         "states": [one.state for one in subscriptions],
@@ -204,11 +204,11 @@ def subscription_columns(subscriptions: Sequence[Subscription]) -> dict[str, lis
 def renewal_columns(
     renewals: Sequence[tuple[SubscriptionId, Renewal, str | None]],
 ) -> dict[str, list[Any]]:
-    """Renewals with their attempts, as the columns that one statement takes.
+    """Renewals with their attempts, as one array for each column.
 
     Args:
-        renewals: Whose each is, the renewal, and the shop key that the payment of an attempt
-            without one will come under.
+        renewals: Triples: the subscription's id, the renewal, and the shop key under which the
+            payment of an attempt that has none yet will be made.
     """
     attempts = [
         (owner, renewal.period, attempt, None if attempt.payment_id else shop_key)

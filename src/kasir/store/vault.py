@@ -1,9 +1,9 @@
 """Encrypts what is sensitive at rest: tokens, notifications, and the messages exchanged with Adyen.
 
 AES-256-GCM under keys derived from KASIR_SECRET_KEY. The first key encrypts; any of them decrypts,
-so a key can be replaced while older data is still read. Nonces are random, which is safe for 2^32
+so a key can be replaced while older data stays readable. Nonces are random, which is safe for 2^32
 encryptions under one key: hundreds of millions of payments. Earlier versions used Fernet, which
-took seven times as long and a third more space; its data is decrypted, too.
+took seven times as long and a third more space; its data can still be decrypted.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Vault:
         """
         opened = self._open(sealed) if sealed.startswith(_FORM) else self._open_earlier(sealed)
         if opened is None:
-            cure = "does not open what is kept; give the key it was kept under as the second one"
+            cure = "cannot decrypt the stored data; give the earlier key as the second one"
             raise SettingError("KASIR_SECRET_KEY", cure)
         return opened
 

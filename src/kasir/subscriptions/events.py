@@ -14,7 +14,7 @@ from kasir.subscriptions.states import Move, State
 class SubscriptionEvent(StrEnum):
     """The kinds of events about a subscription."""
 
-    #: The first payment is paid and the token exists: deliver.
+    #: The first payment is paid and the token exists, so the shop can deliver.
     ACTIVATED = "subscription.activated"
     #: A period begins in a few days and will be charged.
     RENEWAL_DUE = "subscription.renewal_due"
@@ -28,9 +28,9 @@ class SubscriptionEvent(StrEnum):
     PAUSE_WITHDRAWN = "subscription.pause_withdrawn"
     #: It was paused.
     PAUSED = "subscription.paused"
-    #: It will be resumed by itself: see `resumesAt`.
+    #: It will be resumed automatically: see `resumesAt`.
     RESUME_PLANNED = "subscription.resume_planned"
-    #: It will not be resumed by itself any more.
+    #: It will not be resumed automatically any more.
     RESUME_WITHDRAWN = "subscription.resume_withdrawn"
     #: It was resumed after a pause.
     RESUMED = "subscription.resumed"
@@ -50,7 +50,7 @@ class SubscriptionEvent(StrEnum):
     RENEWAL_UNPAID = "renewal.unpaid"
     #: A period passed while Kasir was down; it is not charged afterwards.
     RENEWAL_MISSED = "renewal.missed"
-    #: Money came for a period that needed none: paid already, or given up.
+    #: A period was paid that was paid already or given up.
     RENEWAL_OVERPAID = "renewal.overpaid"
 
 
@@ -74,15 +74,15 @@ SILENT = frozenset({Move.END_TRIAL})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event, with what it is about.
+    """One event and its subject.
 
     Attributes:
         kind: What happened.
-        at: When it counts as happening.
+        at: The time that counts as the time of the event.
         renewal: The renewal that it is about, if any.
         due_at: When the coming period is charged, for `renewal_due`.
-        reason: Why the renewal was refused, or why the coming one will be.
-        loss: The payment that was taken back, where that is the cause.
+        reason: Why the renewal was refused, or why the coming one cannot be charged.
+        loss: The payment that was taken back, if that is the cause.
     """
 
     kind: SubscriptionEvent
@@ -95,7 +95,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One move, or a change of the amount, for the history that the metrics are computed from."""
+    """A move, or a change of the amount (no `move`), for the history that metrics are made of."""
 
     at: datetime
     was: State

@@ -1,4 +1,4 @@
-"""What was decided of a subscription: its state after it, its events, and what to charge."""
+"""The decisions about a subscription: its new state, its events, and what to charge."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Turn:
     """What the engine, or a command of the shop, decided.
 
     Attributes:
-        subscription: After the turn, with when its next one is due.
+        subscription: The subscription after the turn, with the time of its next turn.
         events: Events for the shop, in order.
         changes: The moves that were made, in order.
-        renewals: Every renewal that was opened, changed or closed, after the change.
-        invitations: Renewals that the shopper is to pay by the link they name.
+        renewals: Every renewal that was opened, changed or closed, as it is now.
+        invitations: Renewals that the shopper is to pay at their `link_id`.
         charge: The attempt to charge, if any: the last one of the last of `renewals`.
         handled_losses: Losses that were handled as the plan says.
     """
@@ -52,7 +52,7 @@ def after_move(
     """A turn that makes one move, with its event.
 
     Raises:
-        IllegalMove: It cannot be made from the subscription's state.
+        IllegalMove: The move cannot be made from the subscription's state.
     """
     after = subscription.after(move)
     change = Change(at=at, was=subscription.state, now_is=after.state, move=move)
@@ -66,7 +66,7 @@ def after_move(
 
 
 def settled(subscription: Subscription) -> Turn:
-    """A turn that closes the renewal where it is paid; it changes nothing where it is not."""
+    """A turn that closes the renewal if it is paid, and else changes nothing."""
     renewal = subscription.renewal
     if renewal is None or renewal.paid is None or subscription.state is State.INCOMPLETE:
         return Turn(subscription=subscription)
@@ -82,7 +82,7 @@ def settled(subscription: Subscription) -> Turn:
 
 
 def ended(subscription: Subscription, move: Move, at: datetime) -> Turn:
-    """A turn that ends the subscription: its renewal is given up, and nothing stays planned.
+    """A turn that ends the subscription. Its renewal is given up, and nothing stays planned.
 
     Raises:
         IllegalMove: The move cannot be made from the subscription's state.

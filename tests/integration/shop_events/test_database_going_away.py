@@ -54,7 +54,7 @@ async def test_a_query_for_due_work_that_fails_is_logged_and_repeated(
     ):
         shop.handler = plain(204, b"")
         await kasir.pool.execute("ALTER TABLE event RENAME TO event_elsewhere")
-        await until(lambda: "looking failed" in capsys.readouterr().out)
+        await until(lambda: "search for due work failed" in capsys.readouterr().out)
         await kasir.pool.execute("ALTER TABLE event_elsewhere RENAME TO event")
         names = await write_events(kasir, "pay_1")
         await until(lambda: shop.asked)

@@ -108,7 +108,7 @@ async def test_a_notice_that_no_key_opens_is_held_with_the_reason_and_not_lost(
 
         assert held is not None
         assert held["state"] == "held"
-        assert held["error"].startswith("KASIR_SECRET_KEY: does not open what is kept")
+        assert held["error"].startswith("KASIR_SECRET_KEY: cannot decrypt the stored data")
         assert await app.kasir.tokens.of(wallet.shopper) == []
     async with app_on(fresh_database, f"{NEWER},{SECRET}") as app:
         await app.replay(held["id"])
@@ -129,7 +129,7 @@ async def test_a_notice_that_no_key_decrypts_does_not_keep_the_others_from_being
         held = await app.kasir.pool.fetchrow("SELECT id, error FROM notice WHERE state = 'held'")
 
         assert held is not None
-        assert "KASIR_SECRET_KEY: does not open what is kept" in held["error"]
+        assert "KASIR_SECRET_KEY: cannot decrypt the stored data" in held["error"]
         assert (await app.token(other)).is_active
     async with app_on(fresh_database, f"{NEWER},{SECRET}") as app:
         await app.replay(held["id"])

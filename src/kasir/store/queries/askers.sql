@@ -1,5 +1,5 @@
 -- name: hold(space, asker)!
--- The session holds this lock until it ends: so other processes see that its owner is alive.
+-- The session holds this lock until it ends, so other processes see that its owner is alive.
 SELECT pg_advisory_lock(:space, :asker);
 
 -- name: last_asker(key, asked_at, space, restart_s)^
@@ -12,7 +12,8 @@ FROM question
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL AND asker IS NOT NULL;
 
 -- name: abandon(key, asked_at, asker)!
--- It may have been sent, and nobody waits for its answer: any process may send it again; a worker does.
+-- The question may have been sent, and no process waits for its answer. Any process may send it
+-- again, and a worker does.
 UPDATE question
 SET asked_at = 'epoch', tries = tries + 1,
     ask_again_at = CASE WHEN ask_again_at IS NOT NULL THEN :asked_at::timestamptz END

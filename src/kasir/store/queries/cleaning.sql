@@ -1,6 +1,7 @@
--- Each statement touches at most `most` rows, the oldest first, skips rows that are locked, and returns
--- the time of the last one: the next statement starts there and does not scan removed rows again.
--- A row is old only by both clocks, the database's and ours: a clock that jumps ahead removes nothing.
+-- Each statement touches at most `most` rows, the oldest first, skips rows that are locked, and
+-- returns the time of the last one: the next statement starts there and does not scan removed rows
+-- again. A row must be old by two clocks, the database's and ours, so a clock that jumps ahead
+-- removes nothing.
 
 -- name: log(since, now, kept, most)^
 WITH old AS (
@@ -35,7 +36,7 @@ WITH old AS (
 SELECT count(*) AS count, max(at) AS reached FROM old;
 
 -- name: notices(since, now, kept, most)^
--- Only the bodies. Held, waiting, foreign and unread notices may be read again and keep theirs.
+-- Removes only bodies. Held, waiting, foreign and unread notices may be read again and keep theirs.
 WITH old AS (
     SELECT id, read_at AS at FROM notice
     WHERE state = 'read' AND item <> '' AND read_at >= :since

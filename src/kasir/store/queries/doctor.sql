@@ -11,8 +11,8 @@ SELECT count(*) AS count, min(close_at) AS since FROM (
 ) AS found;
 
 -- name: lost_questions(before)$
--- Opened before `before` and still without an answer.
--- A cancel by reference is not counted once its payment has ended: it is then not sent again.
+-- Questions opened before `before` and still without an answer.
+-- A cancel by reference is not counted once its payment has ended, because it is not sent again.
 SELECT count(*) FROM question
 WHERE status IS NULL AND opened_at < :before AND NOT (
     kind = 'cancels_by_reference'
@@ -28,7 +28,8 @@ ORDER BY conflict.name, conflict.payment_id LIMIT :most;
 SELECT clock_timestamp();
 
 -- name: undelivered(since, most)^
--- Events that the shop has not accepted: those to be sent again and since when, and those given up.
+-- Events that the shop has not accepted: those to be sent, since when they wait, and those given
+-- up.
 SELECT waiting.count AS waiting, waiting.since AS waiting_since, given_up.count AS given_up
 FROM (
     SELECT count(*) AS count, min(at) AS since FROM (

@@ -1,5 +1,6 @@
--- Each of these takes what is due and puts it off at once, in the transaction that queues a job for
--- it: another worker does not find it again, and if the job is lost it is due again later.
+-- due_questions, due_closings and due_events find due rows and postpone them, in the transaction
+-- that queues a job for each. So no other worker finds them, and if a job is lost, its row is due
+-- again.
 
 -- name: due_questions(now, later, most)
 UPDATE question SET ask_again_at = :later
@@ -44,16 +45,16 @@ SELECT max(opened_at) FROM question
 WHERE payment_id IS NULL AND psp_reference <> '' AND opened_at >= :since;
 
 -- name: answered_at(changes)$
--- Older rows say `noted` for the same.
+-- Older rows have `noted` instead of `cancel_rejected`.
 SELECT min(fact.at) FROM psp_reference
 JOIN fact ON fact.payment_id = psp_reference.payment_id AND fact.modification = psp_reference.name
 WHERE psp_reference.name = ANY (:changes::text[])
       AND fact.source = 'notification' AND fact.says IN ('cancel_rejected', 'noted');
 
 -- name: close_free_attempts_of(link_ids, now)!
--- For transactions that hold a subscription's lock: payments are locked before subscriptions, so
--- whoever holds a payment may wait for us. A locked payment is being decided just now, or is closed
--- when its own time is over.
+-- For transactions that hold a subscription's lock. Payments are locked before subscriptions, so a
+-- transaction that holds a payment may wait for ours. Locked payments are therefore skipped: they
+-- are being decided now, or are closed at their own time.
 UPDATE payment SET close_due_at = :now
 WHERE id IN (
     SELECT id FROM payment WHERE link_id = ANY (:link_ids::text[]) AND close_due_at IS NOT NULL
@@ -61,32 +62,33 @@ WHERE id IN (
 );
 
 -- name: close_attempts_of(link_id, now)!
--- In the order of their ids, as every statement that locks several.
+-- Locks rows in the order of their ids, as every statement that locks several does.
 UPDATE payment SET close_due_at = :now
 WHERE id IN (
     SELECT id FROM payment WHERE link_id = :link_id AND close_due_at IS NOT NULL
     ORDER BY id FOR UPDATE
 );
 
--- name: any_telling(now)^
+-- name: any_held_back(now)^
 SELECT id FROM payment WHERE tell_at <= :now LIMIT 1;
 
--- name: due_tellings(now, by_all_means, in_time, notified_until, is_late, most)
--- Events that were held back and are due. They are written if a worker looks in time, or if Adyen
--- has sent later notifications since; else Kasir was down, and a correction may still be in Adyen's
--- queue.
+-- name: due_held_back(now, overdue_at, timely_since, notified_until, is_late, most)
+-- Payments with a held-back event that is due. The event is written if a worker finds it in time,
+-- or if Adyen has sent later notifications since. Otherwise Kasir was down, and a correction may
+-- still be in Adyen's queue.
 SELECT id FROM payment
 WHERE tell_at <= :now AND (
-    tell_at <= :by_all_means
-    OR NOT :is_late::boolean AND (tell_at >= :in_time OR tell_at <= :notified_until::timestamptz)
+    tell_at <= :overdue_at
+    OR NOT :is_late::boolean
+       AND (tell_at >= :timely_since OR tell_at <= :notified_until::timestamptz)
 )
 ORDER BY tell_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: deliveries(wait, most)^
--- How far Adyen's notifications have come, by the newest of them. Test notifications bypass the
--- queue, so only notices of our payments say up to when Adyen has notified; and only events that
--- are sent as they happen say whether notifications are late.
+-- Up to when Adyen has notified, and whether its notifications are late, by the newest of them.
+-- Test notifications bypass Adyen's queue, so only notices of our payments count for
+-- `notified_until`. Only events that are sent as they happen count for `late_at`.
 SELECT (SELECT max(least(event_date, received_at)) FROM (
            SELECT event_date, received_at FROM notice
            WHERE payment_id IS NOT NULL AND kind = 'standard' AND state = 'read'
@@ -102,9 +104,9 @@ FROM (
 ) AS newest;
 
 -- name: due_events(now, later, most, job)
--- Only the first event of a payment (or token) that is not delivered: the next one waits for it.
--- No more than the workers can deliver soon: while a shop hangs, an event that is queued for longer
--- than `later` would be taken twice.
+-- Only the first undelivered event of each subject, because the next one waits for it. At most
+-- `most` jobs are queued or running: while a shop hangs, a job that waits beyond `later` would be
+-- queued twice.
 UPDATE event SET due_at = :later
 WHERE id IN (
     SELECT id FROM event

@@ -32,10 +32,10 @@ ORDER BY id LIMIT :most;
 SELECT EXISTS (SELECT FROM event WHERE name = :name);
 
 -- name: add_events(names, subjects, types, payloads, now, due_at)!
--- The shared lock is held until the transaction ends. Ids are assigned before the commit, so a reader
--- of pages first waits for every holder of the lock; otherwise an event could appear behind the page
--- that was read. The lock is taken before the first id is assigned: an id is assigned per row of this
--- join, and the join needs the lock's row.
+-- The shared lock is held until the transaction ends. Ids are assigned before the commit, so a
+-- reader of pages first waits for every holder of the lock; otherwise an event could appear behind
+-- the page that was read. The lock is taken before the first id is assigned: an id is assigned per
+-- row of this join, and the join needs the lock's row.
 WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(7597993))
 INSERT INTO event (name, subject, type, payload, at, due_at)
 SELECT added.*, :now::timestamptz, :due_at::timestamptz
@@ -61,7 +61,7 @@ WHERE event_id = ANY (:ids::bigint[]) ORDER BY id;
 SELECT at, status, error FROM event_try ORDER BY id DESC LIMIT 1;
 
 -- name: resend(names, now)
--- Starts the schedule of tries again. An event that waits already keeps its own time.
+-- Starts the schedule of tries again. An event that waits already keeps its time.
 UPDATE event
 SET tries = 0, due_at = :now::timestamptz, delivered_at = NULL, given_up_at = NULL
 WHERE id IN (
@@ -71,7 +71,7 @@ WHERE id IN (
 RETURNING name;
 
 -- name: resend_given_up(now, since, most)
--- Those given up since then, in batches, so that no statement runs long, however many there are.
+-- Events that were given up since `since`, in batches, so that no statement runs long.
 UPDATE event SET tries = 0, due_at = :now::timestamptz, given_up_at = NULL
 WHERE id IN (
     SELECT id FROM event WHERE given_up_at >= :since::timestamptz

@@ -1,6 +1,6 @@
 -- name: figures(now, most, given_up_since)^
--- Each figure is read from an index over open rows, up to `most` of them: its cost does not grow with
--- the table.
+-- Each figure is read from an index over open rows, up to `most` of them: its cost does not grow
+-- with the table.
 SELECT
     (SELECT count(*) FROM (
         SELECT FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most

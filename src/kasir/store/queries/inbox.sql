@@ -1,5 +1,6 @@
 -- name: keep_notices(keys, kinds, items, received_ats, event_dates, event_codes, names, are_live)!
--- The names of each notice are joined by spaces: PostgreSQL has no array of arrays of unequal length.
+-- The names of each notice are joined by spaces: PostgreSQL has no array of arrays of unequal
+-- length.
 INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names, is_live)
 SELECT key, kind, item, received_at, event_date, event_code, string_to_array(joined, ' '), is_live
 FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::timestamptz[],
@@ -9,8 +10,8 @@ FROM unnest(:keys::bytea[], :kinds::text[], :items::bytea[], :received_ats::time
 ON CONFLICT (key) DO NOTHING;
 
 -- name: take_unread(most, most_bytes)
--- Locked by one reader until its transaction ends; another reader takes the next ones. Only as many
--- are returned as fit into `most_bytes`, and always the first one: this bounds a reader's memory.
+-- A reader locks notices until its transaction ends; another reader takes the next ones. Returned
+-- are as many as fit into `most_bytes`, but always the first one. This bounds a reader's memory.
 WITH taken AS (
     SELECT id, kind, item, is_live FROM notice WHERE state = 'unread' ORDER BY id LIMIT :most
     FOR UPDATE SKIP LOCKED
@@ -36,11 +37,11 @@ FROM unnest(:ids::bigint[], :states::text[], :payment_ids::text[], :errors::text
 WHERE notice.id = settled.id;
 
 -- name: recheck_unclaimed(most)!
--- A transaction that claims a name marks the notices with that name unread (mark_unread). It does not
--- see a notice that a reader settles at the same moment, and that reader does not see the claim. So
--- each such notice is checked once more after all transactions that ran at the same time have ended:
--- the first check stores the id of the next transaction, the second waits until all before it ended.
--- No clock is involved. Meanwhile mark_unread finds the notice as before.
+-- A transaction that claims a name marks the notices with that name unread (mark_unread). It does
+-- not see a notice that a reader settles at the same moment, and that reader does not see the
+-- claim. So each such notice is checked once more after all transactions that ran at the same time
+-- have ended: the first check stores the id of the next transaction, the second waits until all
+-- before it ended. No clock is involved. Meanwhile mark_unread finds the notice as before.
 WITH due AS (
     SELECT id FROM notice
     WHERE look_after <= pg_snapshot_xmin(pg_current_snapshot())

@@ -1,5 +1,5 @@
 -- name: open_link(id, sealed_request, created_at, expires_at, shop_key, fingerprint)^
--- No row comes back where the shop's key was used before, and nothing was written.
+-- If the shop's key was used before, nothing is written and no row is returned.
 INSERT INTO payment_link (id, sealed_request, created_at, expires_at, shop_key, fingerprint)
 VALUES (:id, :sealed_request, :created_at, :expires_at, :shop_key, :fingerprint)
 ON CONFLICT (shop_key) DO NOTHING
@@ -19,8 +19,8 @@ SELECT id, request::text AS request, sealed_request, created_at, expires_at, exp
 FROM payment_link WHERE id = :id;
 
 -- name: is_withdrawn(id)$
--- Waits for whoever is withdrawing it: then either they see what the asker opened, or the asker
--- sees that it is withdrawn.
+-- Waits for a transaction that is withdrawing the link. So either that transaction sees the attempt
+-- that the caller opened, or the caller sees that the link is withdrawn.
 SELECT expired_by_shop_at IS NOT NULL FROM payment_link WHERE id = :id FOR SHARE;
 
 -- name: expire_links(ids, now)!
@@ -32,7 +32,8 @@ WHERE id IN (
 );
 
 -- name: marks(link_ids, payment_ids)
--- Facts are only ever added. Of a link that many pay, the newest payments and those asked for count.
+-- Facts are only added, so their count shows a change. Of each link, the newest payments count, and
+-- those in `payment_ids`.
 SELECT link.id, concat_ws(
     ' ', link.expired_by_shop_at, count(DISTINCT payment.id), count(fact.key)
 ) AS mark

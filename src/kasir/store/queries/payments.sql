@@ -16,7 +16,7 @@ SELECT :key, 'payments', intent.id, :version, :path, :body, :created_at, :asked_
 FROM intent;
 
 -- name: open_payment_once(shop_key, fingerprint, id, reference, currency, minor_units, method, return_url, shopper_reference, link_id, captures_itself, model, consent, created_at, asked_at, close_at, status, key, version, path, body, ask_again_at, asker)^
--- The same, if the shop's key is new. If it is not, nothing is written and no row is returned.
+-- As open_payment, if the shop's key is new. Otherwise nothing is written and no row is returned.
 WITH claim AS (
     INSERT INTO shop_request (key, fingerprint, question_key, at)
     VALUES (:shop_key, :fingerprint, :key, :created_at)
@@ -46,7 +46,7 @@ SELECT * FROM payment WHERE id = :id;
 SELECT * FROM payment WHERE reference = :reference ORDER BY created_at DESC, id DESC LIMIT :most;
 
 -- name: payments_of_link(link_id, most, ended)
--- The newest ones; and of the older ones those that decide whether the link may be paid: one that is
+-- The newest payments, and the older ones that decide whether the link may be paid: one that is
 -- paid, and those that may still become paid.
 (SELECT * FROM payment WHERE link_id = :link_id ORDER BY created_at DESC, id DESC LIMIT :most)
 UNION
@@ -96,8 +96,9 @@ SELECT * FROM payment WHERE id = ANY (:ids::text[]) ORDER BY id FOR UPDATE;
 SELECT * FROM fact WHERE payment_id = ANY (:payment_ids::text[]) ORDER BY heard_at, key;
 
 -- name: write_changes(payment_ids, keys, says, sources, ats, abouts, psp_references, modifications, currencies, minor_units, words, disputes, ids, statuses, attempts, captureds, refundeds, are_disputed, are_given_back, told_statuses, tell_ats, are_final, claims, claimants)!
--- New facts, the pspReferences claimed with them, and the summary of all facts, in one statement. The
--- caller has locked the rows. A pspReference that another payment owns is refused by its primary key.
+-- New facts, the pspReferences claimed with them, and the summary of all facts, in one statement.
+-- The caller has locked the rows. A pspReference that another payment owns is refused by its
+-- primary key.
 WITH claimed AS (
     INSERT INTO psp_reference (name, payment_id)
     SELECT * FROM unnest(:claims::text[], :claimants::text[])
@@ -127,7 +128,7 @@ WHERE payment.id = now_is.id;
 
 -- name: record_first(id, status, attempt, told_status, tell_at, fact, says, source, at, about, psp_reference, modification, currency, minor_units, words, names, shopper, now, question, answer_status, answer, answer_psp, of_attempt)^
 -- The first fact of a payment and the answer it came with, in one statement. If another fact was
--- recorded first (`heard` is no longer 0), nothing is written and no row is returned.
+-- recorded first, nothing is written and no row is returned.
 -- PostgreSQL runs the parts of a statement in any order, unless one reads what another returns. So
 -- each part that locks rows reads the count of the part before it: docs/adr/0015.
 WITH updated AS (
@@ -147,7 +148,8 @@ WITH updated AS (
     SELECT name, updated.id FROM updated, unnest(:names::text[]) AS name
     RETURNING name
 ), scheduled AS (
-    -- As subscriptions.schedule does, but not for those that are over: this fact changes nothing there.
+    -- As `schedule` in subscriptions.sql, without subscriptions that are over: the fact does not
+    -- matter to them.
     UPDATE subscription SET due_at = :now, taken_until = NULL
     WHERE id IN (
         SELECT id FROM subscription

@@ -27,7 +27,7 @@ WHERE key = :key AND asked_at = :asked_at AND status IS NULL
 RETURNING key;
 
 -- name: release(key, asked_at, ask_again_at)!
--- No final answer came: the next caller may send it again at once, under the same key.
+-- No final answer came, so the next caller may send the question again at once, under the same key.
 UPDATE question SET asked_at = 'epoch', tries = tries + 1, ask_again_at = :ask_again_at
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL;
 

@@ -1,6 +1,6 @@
 -- name: claim(ids, merchant_accounts, shopper_references, stored_hashes, sealed_ids, methods, created_ats)
--- The tokens' rows, inserted where they are new, and locked until the transaction ends. Rows are
--- inserted, and so locked, in the order of the arrays.
+-- Inserts the tokens that are new, and locks all of them until the transaction ends, in the order
+-- of the arrays.
 INSERT INTO token (id, merchant_account, shopper_reference, stored_hash, sealed_id, method,
                    created_at)
 SELECT named.*
