@@ -28,7 +28,7 @@ PRICE: Final = 25_000
 
 
 class Account:
-    """A merchant account with payments of Kasir's, and Adyen's answers and notifications."""
+    """A merchant account with Kasir's payments, and Adyen's answers and notifications."""
 
     def __init__(self, kasir: Parts) -> None:
         self.kasir = kasir
@@ -53,7 +53,7 @@ class Account:
         return intent
 
     async def answers(self, question: Question, answer: Answer) -> None:
-        """Adyen answers a call of Kasir's."""
+        """Adyen answers one of Kasir's calls."""
         result = meanings.of_reply(question, answer, NOW)
         await self.kasir.payments.record(question, result, None)
 

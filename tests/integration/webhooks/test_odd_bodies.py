@@ -1,4 +1,4 @@
-"""Every body that Adyen could sign is accepted, stored and read, so that none blocks its queue."""
+"""Every body that Adyen could sign is accepted and read, so that none blocks Adyen's queue."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def with_field(name: str, text: str) -> bytes:
 
 
 def signed_in(reference: bytes) -> bytes:
-    """A notification whose reference is half a surrogate pair, signed as these bytes."""
+    """A notification whose reference is half a surrogate pair, signed with these bytes for it."""
     item = notification_item(merchantReference="HERE", additionalData=None)
     text = b":".join(
         [

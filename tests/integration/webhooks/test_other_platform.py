@@ -139,7 +139,7 @@ async def test_a_notification_is_read_although_it_first_came_in_a_wrong_envelope
     ],
     indirect=["kasir"],
 )
-async def test_a_notification_of_the_own_platform_or_without_one_is_read(
+async def test_a_notification_of_kasirs_platform_or_without_one_is_read(
     kasir: Parts, live: object
 ) -> None:
     await receive_payment(kasir, live)
@@ -166,7 +166,7 @@ async def test_a_token_notification_of_the_other_platform_stores_no_token(
 @pytest.mark.parametrize(
     ("kasir", "environment"), [("twin", "test"), ("live", "live")], indirect=["kasir"]
 )
-async def test_a_token_notification_of_the_own_platform_stores_the_token(
+async def test_a_token_notification_of_kasirs_platform_stores_the_token(
     kasir: Parts, environment: str
 ) -> None:
     await receive_token_notice(kasir, environment)

@@ -149,7 +149,7 @@ async def test_concurrent_readers_read_every_notice_once(order: Order) -> None:
     assert {len(payment.facts) for payment in payments} == {2}
 
 
-async def test_foreign_and_unknown_notices_are_kept_and_marked(order: Order) -> None:
+async def test_foreign_and_unknown_notices_are_stored_and_marked(order: Order) -> None:
     await order.post(
         order.item(pspReference=f"{order.psp}A"),  # The payment is not known.
         order.item(pspReference=f"{order.psp}B", merchantAccountCode="Another"),

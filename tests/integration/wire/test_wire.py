@@ -36,7 +36,7 @@ def wire_to(url: str, limits: Limits | None = None) -> Wire:
     return Wire(addresses(Environment.TWIN, twin_url=url), "secret-key", limits or Limits())
 
 
-async def sent(
+async def send_call(
     fake_server: FakeServer, handler: Handler, limits: Limits | None = None, call: Call = CALL
 ) -> Answer | NoAnswer:
     """Send one call to a server with this handler."""
@@ -48,7 +48,7 @@ async def sent(
 async def test_a_call_is_sent_unchanged_with_the_api_key_and_its_idempotency_key(
     fake_server: FakeServer,
 ) -> None:
-    await sent(fake_server, plain(200, b"{}"))
+    await send_call(fake_server, plain(200, b"{}"))
     ((asked, headers, body),) = fake_server.asked
 
     assert asked == "POST /v72/payments"
@@ -74,14 +74,14 @@ async def test_an_answer_is_returned_unchanged_with_its_psp_reference(
     fake_server: FakeServer,
 ) -> None:
     body = b'{"resultCode":"RedirectShopper","new":[1]}'
-    answer = await sent(fake_server, plain(200, body, pspReference="JLCMPCQ8HXSKGK82"))
+    answer = await send_call(fake_server, plain(200, body, pspReference="JLCMPCQ8HXSKGK82"))
 
     assert answer == Answer(200, body, "JLCMPCQ8HXSKGK82", transient=False)
 
 
 async def test_an_error_of_adyens_is_an_answer(fake_server: FakeServer) -> None:
     body = b'{"status":422,"errorCode":"14_030","message":"m","errorType":"validation"}'
-    answer = await sent(fake_server, plain(422, body, psp_reference="ignored"))
+    answer = await send_call(fake_server, plain(422, body, psp_reference="ignored"))
 
     assert answer == Answer(422, body)
     assert answer.verdict == Verdict.OURS
@@ -101,7 +101,7 @@ async def test_an_error_of_adyens_is_an_answer(fake_server: FakeServer) -> None:
 async def test_a_body_that_is_not_json_has_a_verdict(
     fake_server: FakeServer, status: int, body: bytes, verdict: Verdict
 ) -> None:
-    answer = await sent(fake_server, plain(status, body))
+    answer = await send_call(fake_server, plain(status, body))
 
     assert isinstance(answer, Answer)
     assert (answer.status, answer.body, answer.verdict) == (status, body, verdict)
@@ -114,7 +114,7 @@ async def test_a_transient_error_is_recognised_by_its_header(
     async def answer(_: web.Request) -> web.StreamResponse:
         return web.Response(status=503, body=b'{"errorCode":"703"}', headers={header: "true"})
 
-    found = await sent(fake_server, answer)
+    found = await send_call(fake_server, answer)
 
     assert isinstance(found, Answer)
     assert (found.transient, found.verdict) == (True, Verdict.THEIRS)
@@ -124,7 +124,7 @@ async def test_a_transient_error_is_recognised_by_its_header(
 async def test_an_error_whose_header_is_not_true_is_not_transient(
     fake_server: FakeServer, value: str
 ) -> None:
-    found = await sent(fake_server, plain(503, b"{}", transient_error=value))
+    found = await send_call(fake_server, plain(503, b"{}", transient_error=value))
 
     assert isinstance(found, Answer)
     assert found.transient is False
@@ -132,7 +132,7 @@ async def test_an_error_whose_header_is_not_true_is_not_transient(
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(fake_server: FakeServer, status: int) -> None:
-    answer = await sent(fake_server, plain(status, b"", Location="/v72/elsewhere"))
+    answer = await send_call(fake_server, plain(status, b"", Location="/v72/elsewhere"))
 
     assert isinstance(answer, Answer)
     assert (answer.status, answer.verdict) == (status, Verdict.UNKNOWN)
@@ -145,7 +145,7 @@ async def test_a_connection_that_is_reset_gives_no_answer(fake_server: FakeServe
         request.transport.abort()
         return web.Response()
 
-    assert isinstance(await sent(fake_server, reset), NoAnswer)
+    assert isinstance(await send_call(fake_server, reset), NoAnswer)
 
 
 async def test_an_incomplete_answer_counts_as_no_answer(fake_server: FakeServer) -> None:
@@ -157,7 +157,7 @@ async def test_an_incomplete_answer_counts_as_no_answer(fake_server: FakeServer)
         request.transport.close()
         return response
 
-    assert isinstance(await sent(fake_server, half), NoAnswer)
+    assert isinstance(await send_call(fake_server, half), NoAnswer)
 
 
 async def test_a_server_that_never_answers_gives_no_answer(fake_server: FakeServer) -> None:
@@ -165,7 +165,7 @@ async def test_a_server_that_never_answers_gives_no_answer(fake_server: FakeServ
         await asyncio.Event().wait()
         raise AssertionError
 
-    found = await sent(fake_server, never, Limits(adyen_timeout_s=0.2))
+    found = await send_call(fake_server, never, Limits(adyen_timeout_s=0.2))
 
     assert isinstance(found, NoAnswer)
     assert "Timeout" in found.why
@@ -181,7 +181,7 @@ async def test_an_answer_that_is_not_completed_in_time_counts_as_no_answer(
         await asyncio.Event().wait()
         raise AssertionError
 
-    assert isinstance(await sent(fake_server, stall, Limits(adyen_timeout_s=0.2)), NoAnswer)
+    assert isinstance(await send_call(fake_server, stall, Limits(adyen_timeout_s=0.2)), NoAnswer)
 
 
 @pytest.mark.parametrize(
@@ -198,14 +198,14 @@ async def test_an_answer_that_is_too_long_counts_as_no_answer(
             response.enable_compression(web.ContentCoding.gzip)
         return response
 
-    found = await sent(fake_server, long, Limits(adyen_answer_bytes_max=2000))
+    found = await send_call(fake_server, long, Limits(adyen_answer_bytes_max=2000))
 
     assert found == NoAnswer("AnswerTooLong")
 
 
 async def test_an_answer_as_long_as_the_limit_is_read(fake_server: FakeServer) -> None:
     body = b'{"a":"' + b"A" * 1992 + b'"}'
-    found = await sent(fake_server, plain(200, body), Limits(adyen_answer_bytes_max=2000))
+    found = await send_call(fake_server, plain(200, body), Limits(adyen_answer_bytes_max=2000))
 
     assert found == Answer(200, body)
 
@@ -265,7 +265,7 @@ async def test_both_tries_together_end_within_the_timeout_of_a_call(
         await asyncio.sleep(0.3)
         return await breaking(fake_server, 1)(request)
 
-    found = await sent(fake_server, late, Limits(adyen_timeout_s=0.5))
+    found = await send_call(fake_server, late, Limits(adyen_timeout_s=0.5))
 
     assert isinstance(found, NoAnswer)
     assert "Timeout" in found.why
@@ -282,7 +282,7 @@ async def test_both_tries_together_end_within_the_timeout_of_a_call(
 async def test_a_call_that_only_reads_is_sent_once_more_even_without_a_key(
     fake_server: FakeServer, call: Call
 ) -> None:
-    found = await sent(fake_server, breaking(fake_server, 1), call=call)
+    found = await send_call(fake_server, breaking(fake_server, 1), call=call)
 
     assert found == Answer(200, b"{}")
 
@@ -292,7 +292,7 @@ async def test_a_call_without_a_key_that_changes_something_is_not_sent_again(
 ) -> None:
     call = Call("/disable", b"{}", 68, api=Api.RECURRING)
 
-    assert isinstance(await sent(fake_server, breaking(fake_server, 1), call=call), NoAnswer)
+    assert isinstance(await send_call(fake_server, breaking(fake_server, 1), call=call), NoAnswer)
     assert len(fake_server.asked) == 1
 
 
@@ -380,7 +380,7 @@ async def test_an_untrusted_certificate_is_refused_before_anything_is_sent(
 ) -> None:
     tls, _ = certificate("127.0.0.1", tmp_path)
     async with serving(tls) as fake_server:
-        found = await sent(fake_server, plain(200, b"{}"))
+        found = await send_call(fake_server, plain(200, b"{}"))
 
     assert isinstance(found, NoAnswer)
     assert "Certificate" in found.why

@@ -20,12 +20,12 @@ def test_an_encoded_and_a_decoded_redirect_result_are_the_same(given: str) -> No
     assert redirect_result(given) == RESULT
 
 
-def test_a_plus_sign_is_a_plus_sign_and_not_a_space() -> None:
+def test_a_plus_sign_is_not_decoded_as_a_space() -> None:
     assert redirect_result("a+b") == "a+b"
 
 
 @pytest.mark.parametrize("given", ["100%", "%zz", "%"])
-def test_a_stray_percent_sign_is_left_alone(given: str) -> None:
+def test_a_percent_sign_without_two_digits_stays_unchanged(given: str) -> None:
     assert redirect_result(given) == given
 
 

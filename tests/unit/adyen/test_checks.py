@@ -49,7 +49,7 @@ def text_of(field: str, length: int) -> str:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_complete_payment_breaks_no_rule(version: int) -> None:
+def test_a_complete_payment_is_valid(version: int) -> None:
     assert payment_faults(version) == []
 
 
@@ -284,7 +284,7 @@ def test_a_screen_at_its_limit_is_valid(edge: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, "Mozilla", [], 7, True])
-def test_a_browser_is_an_object(wrong: object) -> None:
+def test_browser_info_must_be_an_object(wrong: object) -> None:
     found = list(checks.payment_faults(payment_body() | {"browserInfo": wrong}, 72))
 
     assert fields_of(found) == ["browserInfo"]
@@ -347,7 +347,7 @@ def test_metadata_over_its_limits_has_adyens_code(metadata: object) -> None:
 
 
 @pytest.mark.parametrize("metadata", ["x", [], 7])
-def test_metadata_is_an_object(metadata: object) -> None:
+def test_metadata_must_be_an_object(metadata: object) -> None:
     assert fields_of(payment_faults(metadata=metadata)) == ["metadata"]
 
 

@@ -10,9 +10,9 @@ from twin_openapi import document, needs_openapi
 
 pytestmark = needs_openapi
 
-#: Kasir's limits that are shorter than the schema's: payments of the link contain this field.
+#: Kasir's limit is shorter than the schema's, because the link's payments contain this field.
 SHORTER = {("PaymentLinkRequest", "shopperEmail"): 256}
-#: An object, to which the schema gives a length that is meant for each of its values.
+#: An object: the length limit of the schema is meant for each of its values.
 NOT_A_TEXT = {"metadata"}
 
 REQUESTS = ["PaymentRequest", "PaymentLinkRequest", "PaymentMethodsRequest"]

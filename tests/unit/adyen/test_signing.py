@@ -52,7 +52,7 @@ VECTORS = [
 ]
 
 
-def sent(text: str, signature: str, **changes: Any) -> Item:
+def item_with(text: str, signature: str, **changes: Any) -> Item:
     """The item with this signed text, whose merchant reference may contain colons."""
     psp, original, merchant, *reference, value, currency, code, success = text.split(":")
     fields = {
@@ -73,7 +73,7 @@ def sent(text: str, signature: str, **changes: Any) -> Item:
 def test_each_vector_has_its_signed_text_and_its_signature(
     key: str, text: str, signature: str
 ) -> None:
-    item = sent(text, signature)
+    item = item_with(text, signature)
 
     assert signed_text(item) == text
     assert sign(text.encode(), key_from_hex(key)) == signature
@@ -86,12 +86,12 @@ def test_a_vectors_signature_is_not_valid_under_another_key(
 ) -> None:
     other = OTHER_KEY if key == KEY else KEY
 
-    assert is_signed(sent(text, signature), [key_from_hex(other)]) is False
+    assert is_signed(item_with(text, signature), [key_from_hex(other)]) is False
 
 
 def test_the_value_of_a_signed_amount_may_be_text() -> None:
     _, text, signature = VECTORS[3].values
-    item = sent(str(text), str(signature), amount={"value": "0", "currency": "EUR"})
+    item = item_with(str(text), str(signature), amount={"value": "0", "currency": "EUR"})
 
     assert is_signed(item, [key_from_hex(JAVA_KEY)]) is True
 
@@ -124,7 +124,7 @@ def test_a_raw_body_is_signed_the_same_way() -> None:
 )
 def test_each_of_the_eight_fields_is_signed(field: str, other: str) -> None:
     _, text, signature = VECTORS[4].values
-    item = sent(str(text), str(signature))
+    item = item_with(str(text), str(signature))
     changes: dict[str, Any] = {field: other}
 
     assert is_signed(replace(item, **changes), [key_from_hex(KEY)]) is False
@@ -132,7 +132,7 @@ def test_each_of_the_eight_fields_is_signed(field: str, other: str) -> None:
 
 def test_other_fields_are_not_signed() -> None:
     _, text, signature = VECTORS[4].values
-    item = sent(str(text), str(signature), reason="anything", eventDate="2026-05-05T05:05:05Z")
+    item = item_with(str(text), str(signature), reason="anything", eventDate="2026-05-05T05:05:05Z")
 
     assert is_signed(item, [key_from_hex(KEY)]) is True
 
@@ -161,7 +161,7 @@ def test_the_current_and_the_previous_key_are_both_accepted(order: tuple[str, st
 )
 def test_a_missing_or_malformed_signature_is_not_valid(extra: object) -> None:
     _, text, signature = VECTORS[4].values
-    item = sent(str(text), str(signature), additionalData=extra)
+    item = item_with(str(text), str(signature), additionalData=extra)
 
     assert is_signed(item, [key_from_hex(KEY)]) is False
 

@@ -15,7 +15,7 @@ REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
 
 @asynccontextmanager
 async def server(answer: Callable[[int], bytes]) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Yield the URL of a server that calls `answer(number of the request)`, and the bodies."""
+    """Yield the URL of a server that answers request n with `answer(n)`, and the bodies."""
     bodies: list[bytes] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -24,7 +24,7 @@ CHARGE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Known:
-    """A ledger with one token, not sure yet, of a shopper; without a shopper it is empty."""
+    """A ledger with one token that is not sure yet. Without a shopper it is empty."""
 
     shopper: str = ""
 

@@ -41,7 +41,7 @@ class Versions:
             await asyncio.wait_for(self.was_read.wait(), 10)
 
 
-async def test_many_subscribers_cost_one_query() -> None:
+async def test_many_subscribers_share_one_query() -> None:
     versions = Versions()
     poller = ChangePoller(versions.read, 0.01)
     async with AsyncExitStack() as stack:

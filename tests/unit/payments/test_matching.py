@@ -100,7 +100,7 @@ CLUES: Final[dict[str, dict[str, object]]] = {
 CASES: Final = [
     Case(*values)
     for values in product(ECHOES, OWNERS, METHODS, AMOUNTS, PAYMENTS, CLUES)
-    # Only a change has a second name that a payment can own.
+    # Only a change has a second PSP reference that a payment can own.
     if values[5] == "change" or values[1] not in {"change", "two"}
 ]
 

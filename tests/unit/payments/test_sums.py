@@ -108,7 +108,7 @@ def test_a_requested_refund_is_not_refunded_yet_and_holds_its_amount() -> None:
     assert refundable(made) == rupiah(15_000)
 
 
-def test_the_answer_gives_the_refund_its_name() -> None:
+def test_the_answer_gives_the_refund_its_psp_reference() -> None:
     (refund,) = folded(paid(), asked(), received()).refunds
 
     assert (refund.name, refund.status) == ("CHG", RefundStatus.REQUESTED)
@@ -202,7 +202,7 @@ def test_a_second_chargeback_takes_the_money_again_in_any_order_of_facts() -> No
 
     for order in permutations(facts):
         assert folded(paid(), *order).charged_back == rupiah(24_000)
-    # Notifications before it may be missing.
+    # The notifications of the first chargeback may be missing.
     for size in (0, 1):
         for reported in combinations(facts[:2], size):
             assert folded(paid(), *reported, facts[2]).charged_back == rupiah(24_000)

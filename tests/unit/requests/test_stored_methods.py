@@ -56,7 +56,7 @@ class FakeWire:
     rows: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
     answers: bool = True
-    #: A body of something between Adyen and Kasir, in place of Adyen's.
+    #: A body that replaces Adyen's, as a proxy's might.
     page: bytes = b""
     #: Called after Adyen has built its answer and before Kasir reads it.
     meanwhile: Callable[[], Awaitable[None]] = nothing

@@ -94,7 +94,7 @@ def test_an_end_alone_disables_and_gives_no_event(says: TokenSays) -> None:
         pytest.param([(LISTED, 1), (NOT_LISTED, 2)], TokenState.DISABLED, id="listed once"),
     ],
 )
-def test_the_summary_of_a_sequence_of_facts(
+def test_a_sequence_of_facts_has_the_same_state_in_any_order(
     sequence: list[tuple[TokenSays, int]], state: TokenState
 ) -> None:
     assert state_of(*sequence) is state
