@@ -1,7 +1,7 @@
-"""Which payment a notification belongs to: other systems, other payments, concurrent requests.
+"""Which payment a message belongs to. A pspReference has one owner, or none.
 
-Other systems of the shop use the same references, shoppers bring one payment's result to another's
-return URL, and two messages arrive at the same time. A pspReference has one owner, or none.
+Other systems of the shop use the same references, shoppers return to the URL of another payment,
+and two messages arrive at the same time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PRICE: Final = 25_000
 
 
 class Account:
-    """A merchant account with payments of Kasir's, and Adyen's answers and notifications."""
+    """A merchant account with Kasir's payments, and Adyen's answers and notifications."""
 
     def __init__(self, kasir: Parts) -> None:
         self.kasir = kasir
@@ -53,12 +53,12 @@ class Account:
         return intent
 
     async def answers(self, question: Question, answer: Answer) -> None:
-        """Adyen answers a call of Kasir's."""
+        """Adyen answers one of Kasir's calls."""
         result = meanings.of_reply(question, answer, NOW)
         await self.kasir.payments.record(question, result, None)
 
     async def shopper_returns(self, psp: str, **more: str) -> None:
-        """A shopper returns; Adyen answers with the result and the pspReference, nothing more."""
+        """A shopper returns, and Adyen answers only with the result code and the pspReference."""
         key = f"kasir-det-{secrets.token_hex(6)}"
         question = a_question(
             key=key, kind=Kind.DETAILS, payment_id=None, path="/payments/details", body=b"{}"
@@ -73,7 +73,7 @@ class Account:
         await self.kasir.reader.read_all()
 
     async def posts(self, psp: str, *, echo: str = "", **changes: Any) -> None:
-        """Adyen posts a notification."""
+        """Adyen posts a notification with `echo` as the payment id in its metadata."""
         extra = {"metadata.kasirPaymentId": echo} if echo else {}
         fields = {
             "pspReference": psp,
@@ -107,7 +107,7 @@ class Account:
         return [row["type"] for row in rows]
 
     async def notice(self, psp: str) -> tuple[str, str, str | None]:
-        """State, error and payment of the last notification with this pspReference."""
+        """The state, error and payment id of the last notice with this pspReference."""
         row = await self.kasir.pool.fetchrow(
             "SELECT state, error, payment_id FROM notice WHERE $1 = ANY (names) "
             "ORDER BY id DESC LIMIT 1",
@@ -148,12 +148,14 @@ async def test_a_return_with_the_result_of_a_cheap_payment_does_not_pay_an_expen
         Status.AUTHORISED,
         Status.AWAITING_SHOPPER,
     )
-    # The fact of the return belongs to the cheap payment now, too.
+    # By now the fact of the return belongs to the cheap payment.
     sources = {fact.source.value for fact in (await account.payment(cheap)).facts}
     assert sources == {"reply", "details", "notification"}
 
 
-async def test_a_return_after_the_notification_belongs_to_the_owner(account: Account) -> None:
+async def test_a_return_after_the_notification_belongs_to_the_notified_payment(
+    account: Account,
+) -> None:
     first, second = await account.open_payment(), await account.open_payment()
     psp = account.psp()
     await account.receives(psp, echo=first.id)
@@ -170,7 +172,7 @@ AMOUNTS: Final = [1, 10_000, 99_000, 0, PRICE]
 
 @pytest.mark.parametrize("value", AMOUNTS)
 @pytest.mark.parametrize("method", ["visa", "gopay_wallet"])
-async def test_a_payment_of_another_system_under_our_reference_does_not_change_ours(
+async def test_a_payment_of_another_system_with_our_reference_does_not_change_ours(
     account: Account, method: str, value: int
 ) -> None:
     ours = await account.open_payment()
@@ -232,7 +234,7 @@ CHANGES: Final = [
 
 @pytest.mark.parametrize("original", ["THEIRS", None])
 @pytest.mark.parametrize(("code", "success"), CHANGES)
-async def test_a_change_of_another_system_under_our_reference_changes_nothing(
+async def test_a_change_of_another_system_with_our_reference_changes_nothing(
     account: Account, code: str, success: str, original: str | None
 ) -> None:
     ours = await account.open_payment()
@@ -284,10 +286,10 @@ async def test_another_amount_leaves_our_payment_pending_and_is_reported_once(
     assert str(PRICE) in why
 
 
-# Without our id.
+# Messages without Kasir's payment id.
 
 
-async def test_the_only_open_payment_of_a_reference_gets_a_message_that_fits(
+async def test_a_message_belongs_to_the_only_open_payment_of_its_reference(
     account: Account,
 ) -> None:
     ours = await account.open_payment()
@@ -296,7 +298,7 @@ async def test_the_only_open_payment_of_a_reference_gets_a_message_that_fits(
     assert await account.status(ours) == Status.AUTHORISED
 
 
-async def test_a_message_that_fits_two_open_payments_is_held_and_recorded_at_both(
+async def test_a_message_that_fits_two_open_payments_is_held_and_both_get_an_event(
     account: Account,
 ) -> None:
     both = [await account.open_payment() for _ in range(2)]
@@ -305,11 +307,13 @@ async def test_a_message_that_fits_two_open_payments_is_held_and_recorded_at_bot
     state, why, _ = await account.notice(psp)
 
     assert (state, account.reference in why) == ("held", True)
-    assert [await account.status(one) for one in both] == [Status.AWAITING_SHOPPER] * 2
-    assert [await account.all_events(one) for one in both] == [["payment.needs_attention"]] * 2
+    assert [await account.status(ours) for ours in both] == [Status.AWAITING_SHOPPER] * 2
+    assert [await account.all_events(ours) for ours in both] == [["payment.needs_attention"]] * 2
 
 
-async def test_a_held_message_is_attributed_once_its_name_is_known(account: Account) -> None:
+async def test_a_held_message_is_attributed_once_its_psp_reference_is_known(
+    account: Account,
+) -> None:
     first, second = await account.open_payment(), await account.open_payment()
     psp = account.psp()
     await account.receives(psp)
@@ -322,7 +326,7 @@ async def test_a_held_message_is_attributed_once_its_name_is_known(account: Acco
     assert await account.status(first) == Status.AWAITING_SHOPPER
 
 
-async def test_a_payment_after_the_end_of_the_attempt_is_held_and_recorded(
+async def test_an_authorisation_after_a_refusal_is_held_and_the_shop_gets_an_event(
     account: Account,
 ) -> None:
     ours = await account.open_payment()
@@ -335,7 +339,7 @@ async def test_a_payment_after_the_end_of_the_attempt_is_held_and_recorded(
     assert "payment.needs_attention" in await account.all_events(ours)
 
 
-async def test_a_late_authorisation_with_our_id_counts(account: Account) -> None:
+async def test_a_late_authorisation_with_kasirs_payment_id_counts(account: Account) -> None:
     ours = await account.open_payment()
     await account.receives(account.psp(), echo=ours.id, success="false", reason="Refused")
     await account.receives(account.psp(), echo=ours.id)
@@ -343,7 +347,7 @@ async def test_a_late_authorisation_with_our_id_counts(account: Account) -> None
     assert await account.status(ours) == Status.AUTHORISED
 
 
-async def test_the_id_of_a_payment_of_another_kasir_is_foreign(account: Account) -> None:
+async def test_a_message_with_a_payment_id_of_another_kasir_is_foreign(account: Account) -> None:
     ours = await account.open_payment()
     psp = account.psp()
     await account.receives(psp, echo="pay_ANOTHER")
@@ -399,7 +403,7 @@ async def _answered(account: Account, first: Intent, _: Intent, psp: str) -> Non
 
 
 async def _changed(account: Account, _: Intent, second: Intent, psp: str) -> None:
-    """A change of that attempt, with the other payment's id."""
+    """Receive a capture of the attempt, with the other payment's id."""
     await account.receives(
         account.psp(),
         echo=second.id,
@@ -411,44 +415,44 @@ async def _changed(account: Account, _: Intent, second: Intent, psp: str) -> Non
 
 PAIRS: Final[dict[str, tuple[Arrival, Arrival]]] = {
     "a notification and a return": (_notified, _shopper_returned),
-    "two notifications under two ids": (_notified, _notified_as_second),
-    "two notifications, one by its reference alone": (_notified, _notified_by_reference),
-    "an answer and another's notification": (_answered, _notified_as_second),
+    "two notifications with two ids": (_notified, _notified_as_second),
+    "two notifications, one without an id": (_notified, _notified_by_reference),
+    "an answer and a notification with another id": (_answered, _notified_as_second),
     "an answer and a return": (_answered, _shopper_returned),
     "a change and a notification": (_changed, _notified),
     "a change and an answer": (_changed, _answered),
 }
-#: It was run once with 1,000.
+#: How often each pair is tried.
 _TRIES: Final = 25
 
 
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("same_reference", [True, False])
-async def test_two_arrivals_at_once_never_give_a_name_two_owners(
+async def test_concurrent_messages_never_give_a_psp_reference_two_owners(
     account: Account, pair: str, *, same_reference: bool
 ) -> None:
-    names = []
+    references = []
     for number in range(_TRIES):
         account.reference = f"ORDER-{secrets.token_hex(6)}"
         first = await account.open_payment()
-        ending = "" if same_reference else "-B"
-        second = await account.open_payment(reference=account.reference + ending)
+        suffix = "" if same_reference else "-B"
+        second = await account.open_payment(reference=account.reference + suffix)
         psp = account.psp()
-        names.append(psp)
+        references.append(psp)
         arrivals = PAIRS[pair] if number % 2 else tuple(reversed(PAIRS[pair]))
         await asyncio.gather(*(arrive(account, first, second, psp) for arrive in arrivals))
         await account.kasir.reader.read_all()
-        paid = [await account.status(one) is Status.AUTHORISED for one in (first, second)]
+        paid = [await account.status(ours) is Status.AUTHORISED for ours in (first, second)]
 
         assert paid.count(True) <= 1
-    owners = [await account.owners(psp) for psp in names]
+    owners = [await account.owners(psp) for psp in references]
 
     assert [found for found in owners if len(found) > 1] == []
     unread = "SELECT count(*) FROM notice WHERE state = 'unread'"
     assert await account.kasir.pool.fetchval(unread) == 0
 
 
-async def test_no_fact_names_what_another_payment_owns(account: Account) -> None:
+async def test_every_psp_reference_of_a_fact_is_owned_by_its_payment(account: Account) -> None:
     wrong = await account.kasir.pool.fetch(
         "SELECT payment_id, used FROM fact, unnest(ARRAY[psp_reference, modification]) AS used "
         "WHERE used <> '' AND NOT EXISTS (SELECT FROM psp_reference AS owned "

@@ -52,7 +52,7 @@ async def test_a_payment_stays_pending_when_another_amount_follows_the_return(
     assert "payment.authorised" not in events
 
 
-async def test_a_failed_cancel_by_reference_of_another_system_is_not_read_forever(
+async def test_a_failed_cancel_of_another_system_is_read_only_a_few_times(
     account: Account,
 ) -> None:
     ours = await account.open_payment()
@@ -82,7 +82,7 @@ async def test_a_second_open_payment_older_than_the_newest_hundred_is_considered
         closed = await account.open_payment()
         await account.receives(account.psp(), echo=closed.id, success="false", reason="Refused")
     new = await account.open_payment()
-    psp = account.psp()  # The shopper of the old payment pays; Adyen echoes no id.
+    psp = account.psp()  # The old payment is paid, and the notification has no payment id.
     await account.receives(psp)
     assert await account.status(new) is Status.AWAITING_SHOPPER
     assert (await account.notice(psp))[0] == "held"
@@ -100,9 +100,7 @@ async def test_a_cancel_by_reference_cancels_the_payment_that_adyen_names(
         await account.receives(account.psp(), echo=other.id, success="false", reason="Refused")
     body = json.dumps({"paymentReference": account.reference}).encode()
     kasir = account.kasir
-    await kasir.changes.cancel_by_reference(
-        body, 72, None
-    )  # Adyen does not answer: the call is kept.
+    await kasir.changes.cancel_by_reference(body, 72, None)  # Adyen does not answer this call.
     key = await kasir.pool.fetchval(
         "SELECT key FROM question WHERE kind = 'cancels_by_reference' AND payment_id = ANY ($1)",
         [paid.id, other.id],
@@ -119,23 +117,16 @@ async def test_a_cancel_by_reference_cancels_the_payment_that_adyen_names(
     assert await account.status(paid) is Status.CANCELLED
 
 
-STRANGERS_ENDS = [
-    {"success": "false", "reason": "Refused"},
-    {"eventCode": "OFFER_CLOSED"},
-    {"success": "false", "reason": "CANCELLED"},
-]
-
-
-async def test_a_batch_is_read_with_the_same_result_as_its_notices_one_by_one(
+async def test_reading_notices_in_one_batch_has_the_same_result_as_one_by_one(
     account: Account,
 ) -> None:
     found = []
-    for together in (False, True):
+    for in_one_batch in (False, True):
         account.reference = f"ORDER-{secrets.token_hex(6)}"
         ours = await account.open_payment()
         psp = account.psp()
         await account.posts(account.psp(), echo=ours.id, eventCode="CANCELLATION")
-        if not together:
+        if not in_one_batch:
             await account.kasir.reader.read_all()
         await account.posts(psp)
         await account.kasir.reader.read_all()
@@ -143,25 +134,25 @@ async def test_a_batch_is_read_with_the_same_result_as_its_notices_one_by_one(
     assert found[0] == found[1]
 
 
-async def test_a_foreign_notification_is_recorded_at_one_paid_payment_of_the_reference(
+async def test_a_foreign_notification_gives_an_event_for_at_most_one_paid_payment(
     account: Account,
 ) -> None:
     paid = [await account.open_payment() for _ in range(30)]
-    for one in paid:
-        await account.receives(account.psp(), echo=one.id)
+    for ours in paid:
+        await account.receives(account.psp(), echo=ours.id)
     await account.receives(account.psp())
-    events = [(await account.all_events(one)).count("payment.needs_attention") for one in paid]
+    events = [(await account.all_events(ours)).count("payment.needs_attention") for ours in paid]
     assert sum(events) <= 1
 
 
-@pytest.mark.parametrize("details", ["Authorised"])
+@pytest.mark.parametrize("result", ["Authorised"])
 async def test_a_payment_in_another_currency_is_not_authorised_by_a_return(
-    account: Account, details: str
+    account: Account, result: str
 ) -> None:
-    """The answer has no amount; then a notification reports the amount, in another currency."""
+    """The answer has no amount. Then a notification has an amount in another currency."""
     ours = await account.open_payment()
     psp = account.psp()
-    await account.shopper_returns(psp, result="Authorised")
+    await account.shopper_returns(psp, result=result)
     await account.receives(psp, echo=ours.id, amount={"currency": "USD", "value": PRICE})
     assert await account.status(ours) is not Status.AUTHORISED
 
@@ -176,10 +167,10 @@ async def test_a_refund_of_an_attempt_with_another_amount_is_not_counted(account
     assert payment.summary.refunded.minor_units == 0
 
 
-async def test_an_echoed_id_outside_the_signature_does_not_outweigh_the_signed_reference(
+async def test_a_signed_reference_outranks_a_payment_id_that_is_not_signed(
     account: Account,
 ) -> None:
-    """A signed notification of a card payment of another order, with our id added to it."""
+    """Kasir's payment id was added to a signed notification of another order's card payment."""
     ours = await account.open_payment()
     psp = account.psp()
     item = notification_item(
@@ -200,7 +191,7 @@ async def test_an_echoed_id_outside_the_signature_does_not_outweigh_the_signed_r
     assert await account.status(ours) is Status.AWAITING_SHOPPER
 
 
-async def test_a_renewal_with_another_amount_stays_pending_after_the_answer_to_our_call(
+async def test_a_renewal_with_another_amount_stays_pending_after_the_answer_to_its_call(
     account: Account,
 ) -> None:
     """The notification of a renewal arrives before the answer, which has no amount."""

@@ -1,4 +1,4 @@
-"""Notices of Adyen's other platform are kept, accepted and held, without effect."""
+"""Notifications of Adyen's other platform are accepted and held, and have no effect."""
 
 from __future__ import annotations
 
@@ -24,16 +24,19 @@ LIVE: Final = {
     "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
 }
 ACCOUNTS: Final = {"live": "WarungECOM", "test": "TwinMerchant", "twin": "TwinMerchant"}
-#: The environment of Kasir, and the field `live` of an envelope of the other platform.
+#: Kasir's environment, and the field `live` of an envelope of the other platform.
 OTHERS: Final = [("twin", "true"), ("test", "true"), ("live", "false")]
 
 
 @pytest.fixture
 async def kasir(fresh_database: str, request: pytest.FixtureRequest) -> AsyncIterator[Parts]:
-    """Kasir in the environment that the test names."""
-    named = {"ADYEN_ENVIRONMENT": request.param, "ADYEN_MERCHANT_ACCOUNT": ACCOUNTS[request.param]}
+    """Kasir in the environment that is the fixture's parameter."""
+    changes = {
+        "ADYEN_ENVIRONMENT": request.param,
+        "ADYEN_MERCHANT_ACCOUNT": ACCOUNTS[request.param],
+    }
     async with kasir_on(
-        fresh_database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY, **{**LIVE, **named}
+        fresh_database, ADYEN_TOKEN_HMAC_KEY=OTHER_KEY, **{**LIVE, **changes}
     ) as opened:
         await opened.payments.open(an_intent(), a_question(), None)
         yield opened
@@ -81,7 +84,7 @@ async def receive_token_notice(kasir: Parts, environment: str) -> None:
     await kasir.reader.read_all()
 
 
-async def kept(kasir: Parts) -> list[KeptNotice]:
+async def stored_notices(kasir: Parts) -> list[KeptNotice]:
     return await kasir.notices.listed(None, 10)
 
 
@@ -91,12 +94,12 @@ async def status(kasir: Parts) -> str:
 
 
 @pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
-async def test_money_of_the_other_platform_is_held_and_pays_nothing(
+async def test_a_notification_of_the_other_platform_is_held_and_pays_nothing(
     kasir: Parts, live: str
 ) -> None:
     before = await status(kasir)
     await receive_payment(kasir, live)
-    (notice,) = await kept(kasir)
+    (notice,) = await stored_notices(kasir)
 
     assert (notice.state, notice.payment_id) == ("held", None)
     assert "ADYEN_ENVIRONMENT" in notice.why
@@ -108,23 +111,23 @@ async def test_a_held_notice_that_an_operator_replays_is_held_again(kasir: Parts
     async def nothing(_: object) -> None: ...
 
     await receive_payment(kasir, "true")
-    ids = [notice.id for notice in await kept(kasir)]
+    ids = [notice.id for notice in await stored_notices(kasir)]
     scheduled = await replay(kasir.pool, ids, nothing)
     await kasir.reader.read_all()
-    (notice,) = await kept(kasir)
+    (notice,) = await stored_notices(kasir)
 
     assert scheduled == ids
     assert (notice.state, await status(kasir)) == ("held", "created")
 
 
 @pytest.mark.parametrize(("kasir", "live"), OTHERS, indirect=["kasir"])
-async def test_a_notification_is_read_after_the_same_one_in_a_wrong_envelope(
+async def test_a_notification_is_read_although_it_first_came_in_a_wrong_envelope(
     kasir: Parts, live: str
 ) -> None:
     await receive_payment(kasir, live)
     await receive_payment(kasir, {"true": "false", "false": "true"}[live])
 
-    assert sorted(notice.state for notice in await kept(kasir)) == ["held", "read"]
+    assert sorted(notice.state for notice in await stored_notices(kasir)) == ["held", "read"]
     assert await status(kasir) == "authorised"
 
 
@@ -136,7 +139,7 @@ async def test_a_notification_is_read_after_the_same_one_in_a_wrong_envelope(
     ],
     indirect=["kasir"],
 )
-async def test_a_notification_of_ours_or_without_a_platform_is_read(
+async def test_a_notification_of_kasirs_platform_or_without_one_is_read(
     kasir: Parts, live: object
 ) -> None:
     await receive_payment(kasir, live)
@@ -149,11 +152,11 @@ async def test_a_notification_of_ours_or_without_a_platform_is_read(
     [("twin", "live"), ("test", "live"), ("live", "test")],
     indirect=["kasir"],
 )
-async def test_a_token_of_the_other_platform_is_held_and_not_known(
+async def test_a_token_notification_of_the_other_platform_stores_no_token(
     kasir: Parts, environment: str
 ) -> None:
     await receive_token_notice(kasir, environment)
-    (notice,) = await kept(kasir)
+    (notice,) = await stored_notices(kasir)
 
     assert notice.state == "held"
     assert "ADYEN_ENVIRONMENT" in notice.why
@@ -163,7 +166,9 @@ async def test_a_token_of_the_other_platform_is_held_and_not_known(
 @pytest.mark.parametrize(
     ("kasir", "environment"), [("twin", "test"), ("live", "live")], indirect=["kasir"]
 )
-async def test_a_token_of_ours_is_known(kasir: Parts, environment: str) -> None:
+async def test_a_token_notification_of_kasirs_platform_stores_the_token(
+    kasir: Parts, environment: str
+) -> None:
     await receive_token_notice(kasir, environment)
 
     assert len(await kasir.tokens.of("shopper-1")) == 1

@@ -68,7 +68,7 @@ class Order:
         )
 
     async def read(self) -> None:
-        """Read all that is unread, as a worker does."""
+        """Read all unread notices, as a worker does."""
         await self.kasir.reader.read_all()
 
     async def payment(self, number: int = 1) -> Payment:
@@ -90,8 +90,8 @@ def order(kasir: Parts) -> Order:
     return Order(kasir)
 
 
-def mine(payment_id: PaymentId) -> dict[str, str]:
-    """The additional data in which Adyen echoes our own id."""
+def echo_of(payment_id: PaymentId) -> dict[str, str]:
+    """The additional data in which Adyen returns Kasir's payment id."""
     return {"metadata.kasirPaymentId": payment_id}
 
 
@@ -107,7 +107,7 @@ async def test_a_notice_becomes_a_fact_and_the_payment_is_paid(order: Order) -> 
     assert await order.states() == ["read"]
 
 
-async def test_a_notice_that_came_twice_with_another_date_is_one_fact(order: Order) -> None:
+async def test_notices_that_differ_only_in_their_date_are_one_fact(order: Order) -> None:
     await order.open_payment()
     await order.post(order.item(), order.item(eventDate="2026-05-05T09:09:09+02:00"))
     await order.read()
@@ -130,28 +130,28 @@ async def test_reading_again_changes_nothing(order: Order) -> None:
     assert await order.payment() == before
 
 
-async def test_several_readers_at_once_read_everything_once(order: Order) -> None:
+async def test_concurrent_readers_read_every_notice_once(order: Order) -> None:
     for number in range(10):
         await order.open_payment(number)
     await order.post(
         *(
             order.item(
                 pspReference=f"{order.psp}{number}",
-                additionalData=mine(PaymentId(f"pay_{order.psp}_{number}")),
+                additionalData=echo_of(PaymentId(f"pay_{order.psp}_{number}")),
             )
             for number in range(10)
         )
     )
     await asyncio.gather(*(order.kasir.reader.read_all() for _ in range(5)))
-    ended = [await order.payment(number) for number in range(10)]
+    payments = [await order.payment(number) for number in range(10)]
 
-    assert {payment.status for payment in ended} == {Status.AUTHORISED}
-    assert {len(payment.facts) for payment in ended} == {2}
+    assert {payment.status for payment in payments} == {Status.AUTHORISED}
+    assert {len(payment.facts) for payment in payments} == {2}
 
 
-async def test_foreign_and_unknown_notices_are_kept_and_marked(order: Order) -> None:
+async def test_foreign_and_unknown_notices_are_stored_and_marked(order: Order) -> None:
     await order.post(
-        order.item(pspReference=f"{order.psp}A"),  # Of no payment of ours.
+        order.item(pspReference=f"{order.psp}A"),  # The payment is not known.
         order.item(pspReference=f"{order.psp}B", merchantAccountCode="Another"),
         order.item(pspReference=f"{order.psp}C", eventCode="SOMETHING_NEW"),
         order.item(pspReference=f"{order.psp}D", eventCode="REPORT_AVAILABLE"),
@@ -162,7 +162,7 @@ async def test_foreign_and_unknown_notices_are_kept_and_marked(order: Order) -> 
     assert found == [["foreign"], ["foreign"], ["unheard_of"], ["ignored"]]
 
 
-async def test_a_notice_that_cannot_be_read_is_held_with_its_error_and_does_not_block_others(
+async def test_an_unreadable_notice_is_held_with_its_error_and_does_not_block_others(
     order: Order,
 ) -> None:
     await order.open_payment()
@@ -191,7 +191,7 @@ async def test_a_notice_that_cannot_be_read_is_held_with_its_error_and_does_not_
 async def test_a_notice_of_another_currency_is_held(order: Order) -> None:
     name = await order.open_payment()
     euros = {"currency": "EUR", "value": 25_000}
-    await order.post(order.item(amount=euros, additionalData=mine(name)))
+    await order.post(order.item(amount=euros, additionalData=echo_of(name)))
     refund = order.item(
         eventCode="REFUND", pspReference=f"{order.psp}R", originalReference=order.psp, amount=euros
     )
@@ -207,24 +207,24 @@ async def test_a_notice_of_another_currency_is_held(order: Order) -> None:
 # Two payments of one reference.
 
 
-async def test_our_own_id_distinguishes_two_payments_of_one_reference(order: Order) -> None:
+async def test_kasirs_payment_id_distinguishes_two_payments_of_one_reference(order: Order) -> None:
     await order.open_payment(1)
     second = await order.open_payment(2)
-    await order.post(order.item(additionalData=mine(second)))
+    await order.post(order.item(additionalData=echo_of(second)))
     await order.read()
 
     assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
     assert (await order.payment(2)).status == Status.AUTHORISED
 
 
-async def test_an_ambiguous_notice_is_held_and_attributed_once_it_can_be(order: Order) -> None:
+async def test_an_ambiguous_notice_is_held_until_its_payment_is_known(order: Order) -> None:
     await order.open_payment(1)
     second = await order.open_payment(2)
-    nameless = order.item(success="false", reason="Refused")
-    await order.post(nameless)
+    without_id = order.item(success="false", reason="Refused")
+    await order.post(without_id)
     await order.read()
     waiting = await order.states()
-    await order.post(order.item(additionalData=mine(second)))
+    await order.post(order.item(additionalData=echo_of(second)))
     await order.read()
 
     assert waiting == ["held"]
@@ -235,7 +235,7 @@ async def test_an_ambiguous_notice_is_held_and_attributed_once_it_can_be(order: 
     assert (await order.payment(1)).status == Status.AWAITING_SHOPPER
 
 
-async def test_a_waiting_notice_is_attributed_by_another_of_its_batch(order: Order) -> None:
+async def test_a_waiting_notice_is_attributed_by_another_notice_of_its_batch(order: Order) -> None:
     await order.open_payment(1)
     second = await order.open_payment(2)
     refund = order.item(
@@ -244,30 +244,30 @@ async def test_a_waiting_notice_is_attributed_by_another_of_its_batch(order: Ord
         originalReference=order.psp,
         amount={"currency": "IDR", "value": 10_000},
     )
-    await order.post(refund, order.item(additionalData=mine(second)))
+    await order.post(refund, order.item(additionalData=echo_of(second)))
     await order.read()
 
     assert await order.states() == ["read", "read"]
     assert (await order.payment(2)).summary.refunded.minor_units == 10_000
 
 
-async def test_a_notice_is_attributed_although_its_name_is_claimed_while_it_is_read(
+async def test_a_notice_is_attributed_although_its_psp_reference_is_claimed_while_it_is_read(
     order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await order.open_payment(1)
     second = await order.open_payment(2)
-    looked, go_on = asyncio.Event(), asyncio.Event()
-    looks = attribution.lock_candidates
+    was_read, may_continue = asyncio.Event(), asyncio.Event()
+    lock_candidates = attribution.lock_candidates
 
-    async def slow(*given: Any) -> Any:
-        found = await looks(*given)
-        if not looked.is_set():
-            looked.set()
-            await go_on.wait()
+    async def lock_slowly(*given: Any) -> Any:
+        found = await lock_candidates(*given)
+        if not was_read.is_set():
+            was_read.set()
+            await may_continue.wait()
         return found
 
-    monkeypatch.setattr(reading, "lock_candidates", slow)
-    # It has a reference of its own, so no payment is locked for it.
+    monkeypatch.setattr(reading, "lock_candidates", lock_slowly)
+    # The refund has another reference, so that no payment is locked for it.
     refund = order.item(
         eventCode="REFUND",
         merchantReference=f"{order.reference}-REFUND",
@@ -276,13 +276,13 @@ async def test_a_notice_is_attributed_although_its_name_is_claimed_while_it_is_r
     )
     await order.post(refund)
     settling = asyncio.create_task(order.kasir.reader.read_all())
-    await looked.wait()
-    await order.post(order.item(additionalData=mine(second)))
-    await order.read()  # Claims the name, while the notice with it is not settled yet.
-    go_on.set()
+    await was_read.wait()
+    await order.post(order.item(additionalData=echo_of(second)))
+    await order.read()  # Claims the pspReference before the refund is settled.
+    may_continue.set()
     await settling
     before = await order.states()
-    for _ in range(2):  # The first stores which transactions ran, the second checks the notice.
+    for _ in range(2):  # The second reading checks the notice again.
         await order.read()
 
     assert before == ["foreign", "read"]
@@ -323,7 +323,9 @@ async def test_a_notice_of_no_payment_is_checked_exactly_once_more(order: Order)
     assert await order.states() == ["foreign"]
 
 
-async def test_a_change_under_its_own_reference_finds_its_payment(order: Order) -> None:
+async def test_a_change_with_another_merchant_reference_is_attributed_to_its_payment(
+    order: Order,
+) -> None:
     await order.open_payment()
     refund = order.item(
         eventCode="REFUND",
@@ -332,7 +334,7 @@ async def test_a_change_under_its_own_reference_finds_its_payment(order: Order) 
         originalReference=order.psp,
         amount={"currency": "IDR", "value": 10_000},
     )
-    failed = order.item(  # It names the refund only.
+    failed = order.item(  # This event names only the refund.
         eventCode="REFUND_FAILED",
         merchantReference=f"{order.reference}-REFUND",
         pspReference=f"{order.psp}R",
@@ -370,13 +372,13 @@ async def test_an_ambiguous_answer_to_details_is_attributed_later(order: Order) 
     await order.kasir.payments.open_question(question)
     await order.kasir.payments.record(question, result, None)
     before = [(await order.payment(number)).status for number in (1, 2)]
-    # A notification of that attempt, and with our id, comes afterwards.
+    # Then a notification of this attempt arrives, with Kasir's payment id.
     await order.post(
         order.item(
             eventCode="CAPTURE",
             originalReference=order.psp,
             pspReference=f"{order.psp}C",
-            additionalData=mine(second),
+            additionalData=echo_of(second),
         )
     )
     await order.read()

@@ -1,4 +1,4 @@
-"""Notifications over HTTP: 202 once they are kept, and only if they are authentic."""
+"""Notifications over HTTP are answered with 202 once they are stored, if they are authentic."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from raw_http import Caller, HttpReply
 
 
 def item_for(caller: Caller, reference: str, **changes: Any) -> dict[str, Any]:
-    """A notification of a payment of ours, signed with the key of the system."""
+    """A notification of a payment, signed with the key of the running system."""
     key = caller.system.environment["ADYEN_HMAC_KEY"]
     psp_reference = secrets.token_hex(8).upper()
     changes = {"key": key, "pspReference": psp_reference, "merchantReference": reference} | changes
@@ -52,11 +52,11 @@ async def notices(caller: Caller) -> dict[str, int]:
     return {row["state"]: row["count"] for row in rows}
 
 
-async def until_counted(caller: Caller, state: str, wanted: int) -> None:
-    async def look() -> int:
+async def until_counted(caller: Caller, state: str, expected: int) -> None:
+    async def count_now() -> int:
         return (await notices(caller)).get(state, 0)
 
-    await until(look, lambda count: count == wanted, f"{wanted} notices {state}")
+    await until(count_now, lambda count: count == expected, f"{expected} notices {state}")
 
 
 async def test_an_authentic_notification_is_accepted_and_decides_the_status(
@@ -85,21 +85,25 @@ async def test_the_same_notification_twice_is_accepted_twice_and_counted_once(
     assert [fact["source"] for fact in payment["facts"]].count("notification") == 1
 
 
-async def test_a_batch_is_accepted_whole(caller: Caller, walker: JourneyClient) -> None:
+async def test_every_notification_of_a_batch_is_accepted(
+    caller: Caller, walker: JourneyClient
+) -> None:
     references = [await new_payment(caller) for _ in range(5)]
     response = await deliver(caller, envelope(*(item_for(caller, name) for name in references)))
-    ended = [await walker.status(name, "authorised") for name in references]
+    payments = [await walker.status(name, "authorised") for name in references]
 
     assert (response.status, response.body) == (202, b"[accepted]")
-    assert [payment["captured"] for payment in ended] == [25_000] * 5
+    assert [payment["captured"] for payment in payments] == [25_000] * 5
 
 
-async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: JourneyClient) -> None:
+async def test_a_refusal_and_then_an_authorisation_make_the_payment_authorised(
+    caller: Caller, walker: JourneyClient
+) -> None:
     reference = await new_payment(caller)
-    echoed = {"metadata.kasirPaymentId": (await walker.newest(reference))["id"]}
+    metadata = {"metadata.kasirPaymentId": (await walker.newest(reference))["id"]}
 
     async def receive_one(**changes: Any) -> None:
-        item = item_for(caller, reference, additionalData=dict(echoed), **changes)
+        item = item_for(caller, reference, additionalData=dict(metadata), **changes)
         await deliver(caller, envelope(item))
 
     await receive_one(success="false", reason="Refused")
@@ -108,10 +112,10 @@ async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: Journey
     await walker.status(reference, "authorised")
     await receive_one(success="false", reason="Again")
 
-    async def look() -> list[dict[str, Any]]:
+    async def facts_now() -> list[dict[str, Any]]:
         return await facts_of(caller, reference)
 
-    await until(look, lambda facts: len(facts) == 4, "four facts")
+    await until(facts_now, lambda facts: len(facts) == 4, "four facts")
     listed = await caller.call("GET", f"/api/payments?reference={reference}")
 
     assert listed.json["payments"][0]["status"] == "authorised"
@@ -121,9 +125,9 @@ async def test_a_false_and_then_a_true_ends_paid(caller: Caller, walker: Journey
     "change",
     [
         pytest.param({"key": OTHER_KEY}, id="another key"),
-        pytest.param({"additionalData": {"hmacSignature": ""}}, id="an empty seal"),
-        pytest.param({"additionalData": {"hmacSignature": "forged"}}, id="a forged seal"),
-        pytest.param({"additionalData": {"hmacSignature": None}}, id="no seal"),
+        pytest.param({"additionalData": {"hmacSignature": ""}}, id="an empty signature"),
+        pytest.param({"additionalData": {"hmacSignature": "forged"}}, id="a forged signature"),
+        pytest.param({"additionalData": {"hmacSignature": None}}, id="no signature"),
         pytest.param({"additionalData": None}, id="no additional data"),
     ],
 )
@@ -132,13 +136,13 @@ async def test_a_notification_that_is_not_authentic_gets_401_and_has_no_effect(
 ) -> None:
     reference = await new_payment(caller)
     response = await deliver(caller, envelope(item_for(caller, reference, **change)))
-    # A later notification is read after it: by then the forged one would have been, too.
+    # Once this later notification is read, a stored forged one would have been read as well.
     await deliver(caller, envelope(item_for(caller, reference, success="false")))
 
-    async def look() -> list[dict[str, Any]]:
+    async def facts_now() -> list[dict[str, Any]]:
         return await facts_of(caller, reference)
 
-    facts = await until(look, lambda facts: len(facts) >= 2, "the later notification")
+    facts = await until(facts_now, lambda facts: len(facts) >= 2, "the later notification")
 
     assert (response.status, response.body) == (401, b"no valid HMAC signature")
     assert [fact["says"] for fact in facts] == ["awaiting_shopper", "refused"]
@@ -152,7 +156,7 @@ async def test_an_item_that_was_changed_in_transit_is_not_authentic(caller: Call
     assert response.status == 401
 
 
-async def test_one_bad_item_does_not_reject_the_others(
+async def test_a_forged_item_does_not_prevent_the_others_from_being_read(
     caller: Caller, walker: JourneyClient
 ) -> None:
     good, other = await new_payment(caller), await new_payment(caller)
@@ -228,21 +232,21 @@ async def test_a_notification_of_an_unknown_reference_is_accepted_and_marked_for
     caller: Caller,
 ) -> None:
     before = (await notices(caller)).get("foreign", 0)
-    item = item_for(caller, f"NOBODY-{secrets.token_hex(6)}")
+    item = item_for(caller, f"UNKNOWN-{secrets.token_hex(6)}")
     response = await deliver(caller, envelope(item))
     await until_counted(caller, "foreign", before + 1)
 
     assert (response.status, response.body) == (202, b"[accepted]")
 
 
-async def test_a_notice_that_cannot_be_read_is_accepted_and_held_and_does_not_block_others(
+async def test_an_unreadable_notice_is_accepted_and_held_and_does_not_block_others(
     caller: Caller, walker: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     before = (await notices(caller)).get("held", 0)
-    poison = item_for(caller, reference, eventDate="the day before yesterday")
+    unreadable = item_for(caller, reference, eventDate="the day before yesterday")
     good = item_for(caller, reference)
-    answers = [await deliver(caller, envelope(poison)), await deliver(caller, envelope(good))]
+    answers = [await deliver(caller, envelope(item)) for item in (unreadable, good)]
     payment = await walker.status(reference, "authorised")
     await until_counted(caller, "held", before + 1)
 
@@ -254,9 +258,9 @@ async def test_an_item_with_a_nul_does_not_break_the_database(
     caller: Caller, walker: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
-    poison = item_for(caller, reference + "\0", reason="a\0b", pspReference="PSP\0NUL")
+    with_nul = item_for(caller, reference + "\0", reason="a\0b", pspReference="PSP\0NUL")
     answers = [
-        await deliver(caller, envelope(poison)),
+        await deliver(caller, envelope(with_nul)),
         await deliver(caller, envelope(item_for(caller, reference, reason="a\0b"))),
     ]
     good = await new_payment(caller)
@@ -268,7 +272,7 @@ async def test_an_item_with_a_nul_does_not_break_the_database(
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "X"])
-async def test_a_body_with_a_forms_content_type_is_read_as_a_form(
+async def test_a_form_is_read_only_with_the_content_type_of_a_form(
     caller: Caller, walker: JourneyClient, content_type: str
 ) -> None:
     reference = await new_payment(caller)
@@ -291,7 +295,7 @@ async def test_a_body_with_a_forms_content_type_is_read_as_a_form(
         await walker.status(reference, "authorised")
 
 
-async def test_reports_and_notifications_of_other_accounts_are_accepted(caller: Caller) -> None:
+async def test_a_notification_about_a_report_is_accepted(caller: Caller) -> None:
     report = item_for(
         caller,
         "",
@@ -312,7 +316,7 @@ async def test_an_authorization_header_is_ignored_where_none_is_required(caller:
     assert response.status == 202
 
 
-async def test_the_signature_does_not_depend_on_the_spelling_of_the_json(
+async def test_the_signature_does_not_depend_on_the_format_of_the_json(
     caller: Caller, walker: JourneyClient
 ) -> None:
     reference = await new_payment(caller)

@@ -1,4 +1,4 @@
-"""The limits we enforce are those of Adyen's OpenAPI files, all of them and no other."""
+"""Kasir enforces exactly the limits of Adyen's OpenAPI files."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from twin_openapi import document, needs_openapi
 
 pytestmark = needs_openapi
 
-#: Shorter here than in the schema of links, because each payment of the link passes it on.
+#: Kasir's limit is shorter than the schema's, because the link's payments contain this field.
 SHORTER = {("PaymentLinkRequest", "shopperEmail"): 256}
-#: The schema gives 80 for the whole object; it means each value, and that is tested.
+#: An object: the length limit of the schema is meant for each of its values.
 NOT_A_TEXT = {"metadata"}
 
 REQUESTS = ["PaymentRequest", "PaymentLinkRequest", "PaymentMethodsRequest"]
@@ -24,7 +24,7 @@ def schema(version: int, name: str) -> dict[str, Any]:
 
 
 def text_limits(version: int, name: str) -> list[tuple[str, str, int]]:
-    """The limits on the texts of a schema, as (field, which, characters)."""
+    """The limits of a schema's texts, as (field, minLength or maxLength, characters)."""
     return [
         (field, which, SHORTER.get((name, field), rule[which]))
         for field, rule in schema(version, name)["properties"].items()
@@ -34,7 +34,7 @@ def text_limits(version: int, name: str) -> list[tuple[str, str, int]]:
     ]
 
 
-def word_limits(version: int, name: str) -> list[tuple[str, list[str]]]:
+def value_lists(version: int, name: str) -> list[tuple[str, list[str]]]:
     return [
         (field, rule["enum"])
         for field, rule in schema(version, name)["properties"].items()
@@ -53,7 +53,7 @@ def faults_of(version: int, name: str, fields: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("name", REQUESTS)
 @pytest.mark.parametrize("version", [71, 72])
-def test_every_length_of_the_schema_is_ours(version: int, name: str) -> None:
+def test_every_length_limit_of_the_schema_is_enforced(version: int, name: str) -> None:
     wrong = []
     for field, which, most in text_limits(version, name):
         start = "https://shop.example/" if field == "returnUrl" else ""
@@ -62,21 +62,21 @@ def test_every_length_of_the_schema_is_ours(version: int, name: str) -> None:
         if faults_of(version, name, payment_body(**{field: good})) != []:
             wrong.append(f"{field} of {most} is refused")
         if faults_of(version, name, payment_body(**{field: bad})) != [field]:
-            wrong.append(f"{field} past {which} {most} is let through")
+            wrong.append(f"{field} past {which} {most} is accepted")
 
     assert wrong == []
 
 
 @pytest.mark.parametrize("name", REQUESTS)
 @pytest.mark.parametrize("version", [71, 72])
-def test_every_list_of_words_of_the_schema_is_ours(version: int, name: str) -> None:
+def test_every_list_of_values_of_the_schema_is_enforced(version: int, name: str) -> None:
     wrong = []
-    for field, words in word_limits(version, name):
-        refused = [w for w in words if faults_of(version, name, payment_body(**{field: w}))]
+    for field, values in value_lists(version, name):
+        refused = [v for v in values if faults_of(version, name, payment_body(**{field: v}))]
         if refused:
             wrong.append(f"{field} refuses {refused}")
-        if faults_of(version, name, payment_body(**{field: "no such word"})) != [field]:
-            wrong.append(f"{field} takes any word")
+        if faults_of(version, name, payment_body(**{field: "no such value"})) != [field]:
+            wrong.append(f"{field} accepts any value")
 
     assert wrong == []
 
@@ -90,7 +90,7 @@ def test_the_required_browser_fields_are_those_of_the_schema(version: int) -> No
 
 
 @pytest.mark.parametrize("version", [71, 72])
-def test_every_field_that_adyen_takes_is_known_where_unknown_ones_are_refused(
+def test_where_unknown_fields_are_refused_every_field_of_adyens_is_known(
     version: int,
 ) -> None:
     known = {
@@ -105,7 +105,7 @@ def test_every_field_that_adyen_takes_is_known_where_unknown_ones_are_refused(
 
 
 @pytest.mark.parametrize("version", [71, 72])
-def test_every_length_of_the_details_is_ours(version: int) -> None:
+def test_every_length_limit_of_the_details_is_enforced(version: int) -> None:
     wrong = []
     for field, which, most in text_limits(version, "PaymentCompletionDetails"):
         details = {"redirectResult": "X6", field: "x" * most}
@@ -114,6 +114,6 @@ def test_every_length_of_the_details_is_ours(version: int) -> None:
         details[field] += "x"
         (fault,) = known_fields.details_faults({"details": details})
         if fault.field != f"details.{field}":
-            wrong.append(f"{field} past {which} {most} is let through")
+            wrong.append(f"{field} past {which} {most} is accepted")
 
     assert wrong == []

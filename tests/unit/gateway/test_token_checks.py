@@ -1,4 +1,4 @@
-"""Adyen's list is read only before a charge of a token that is known and not sure."""
+"""Adyen's list of tokens is read only before a charge of a token that is not sure yet."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ CHARGE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Known:
-    """One token, unsure, of one shopper."""
+    """A ledger with one token that is not sure yet. Without a shopper it is empty."""
 
     shopper: str = ""
 
     async def stored_as(self, stored_id: str) -> Sequence[Token]:
-        """Give the token."""
+        """Return the token, if there is one."""
         if not self.shopper:
             return []
         name = TokenName(
             merchant_account="TwinMerchant", shopper_reference=self.shopper, stored_id=stored_id
         )
-        a_summary = TokenSummary(
+        summary = TokenSummary(
             state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW, is_sure=False
         )
-        return [Token(id="tok_1", name=name, method="gopay_wallet", summary=a_summary)]
+        return [Token(id="tok_1", name=name, method="gopay_wallet", summary=summary)]
 
     async def reconcile(self, shopper_reference: str) -> object | None:
-        """Fail: the list is not to be read."""
+        """Fail, because the list must not be read."""
         raise AssertionError(shopper_reference)
 
 
@@ -51,10 +51,10 @@ class Known:
         pytest.param({"kind": Kind.REFUNDS}, CHARGE, "shopper-1", id="a refund"),
         pytest.param({}, {"paymentMethod": {"type": "gopay_wallet"}}, "shopper-1", id="a payment"),
         pytest.param({}, CHARGE, "", id="a token that no notification reported"),
-        pytest.param({}, CHARGE, "shopper-2", id="a token of another shopper, as far as is known"),
+        pytest.param({}, CHARGE, "shopper-2", id="another shopper's token"),
     ],
 )
-async def test_a_question_that_charges_no_unsure_token_is_asked_at_once(
+async def test_a_question_that_charges_no_unsure_token_is_sent_at_once(
     changes: dict[str, Any], body: dict[str, Any], shopper: str
 ) -> None:
     provider = ScriptedProvider(lambda _: an_answer())
@@ -67,7 +67,7 @@ async def test_a_question_that_charges_no_unsure_token_is_asked_at_once(
 
 
 class Unanswered(Known):
-    """A list that never comes."""
+    """A ledger whose call for Adyen's list is never answered."""
 
     async def reconcile(self, shopper_reference: str) -> object | None:
         """Never answer."""
@@ -75,7 +75,7 @@ class Unanswered(Known):
         return None
 
 
-async def test_waiting_for_the_list_ends_in_time_for_the_charge() -> None:
+async def test_a_token_is_not_charged_without_adyens_list_in_time() -> None:
     provider = ScriptedProvider(lambda _: an_answer())
     known = Unanswered("shopper-1")
     question = a_question(body=json.dumps(CHARGE).encode())

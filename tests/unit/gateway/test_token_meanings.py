@@ -1,4 +1,4 @@
-"""Three kinds of notifications about a token become one kind of fact about it."""
+"""Three kinds of notifications about a token become facts of one kind."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def contract(**changes: Any) -> Item:
     return item_from(json.dumps(notification_item(**fields | changes)).encode())
 
 
-def present(news: TokenReport | None) -> TokenReport:
-    assert news is not None
-    return news
+def present(report: TokenReport | None) -> TokenReport:
+    assert report is not None
+    return report
 
 
 def test_every_type_has_a_meaning_of_its_own() -> None:
@@ -71,16 +71,16 @@ def test_every_type_has_a_meaning_of_its_own() -> None:
 
 
 def test_all_three_notifications_name_one_token_one_payment_and_one_time() -> None:
-    news = [present(of_notification(webhook())), present(of_item(authorisation()))]
-    news += [present(of_item(contract()))]
+    reports = [present(of_notification(webhook())), present(of_item(authorisation()))]
+    reports += [present(of_item(contract()))]
 
-    assert {one.name for one in news} == {NAME}
-    assert {one.method for one in news} == {"gopay_wallet"}
-    assert {one.fact.says for one in news} == {TokenSays.CREATED}
-    assert {one.fact.psp_reference for one in news} == {PSP}
-    assert {one.fact.at for one in news} == {AT}
-    # Each is a fact of its own: none hides another.
-    assert len({one.fact.key for one in news}) == 3
+    assert {report.name for report in reports} == {NAME}
+    assert {report.method for report in reports} == {"gopay_wallet"}
+    assert {report.fact.says for report in reports} == {TokenSays.CREATED}
+    assert {report.fact.psp_reference for report in reports} == {PSP}
+    assert {report.fact.at for report in reports} == {AT}
+    # Their keys differ, so that all three are stored.
+    assert len({report.fact.key for report in reports}) == 3
 
 
 @pytest.mark.parametrize("event", TokenEvent)
@@ -92,7 +92,7 @@ def test_the_same_event_again_is_the_same_fact(event: TokenEvent) -> None:
     assert first.fact.key != other.fact.key
 
 
-def test_a_disabled_token_belongs_to_no_payment() -> None:
+def test_the_fact_of_a_disabled_token_names_no_payment() -> None:
     assert present(of_notification(webhook(type=TokenEvent.DISABLED))).fact.psp_reference == ""
 
 
@@ -115,10 +115,10 @@ def test_an_authorisation_reports_the_stored_token(operation: str, says: TokenSa
 @pytest.mark.parametrize(
     "originals",
     [
-        pytest.param({"originalReference": "", "originalPsp": PSP}, id="by originalPsp alone"),
-        pytest.param({"originalReference": None, "originalPsp": PSP}, id="and null beside it"),
-        # Adyen seals originalReference, and not originalPsp.
-        pytest.param({"originalReference": PSP, "originalPsp": "OTHER"}, id="the sealed one first"),
+        pytest.param({"originalReference": "", "originalPsp": PSP}, id="only originalPsp"),
+        pytest.param({"originalReference": None, "originalPsp": PSP}, id="null and originalPsp"),
+        # Adyen signs originalReference, and not originalPsp.
+        pytest.param({"originalReference": PSP, "originalPsp": "OTHER"}, id="the signed one first"),
     ],
 )
 def test_a_contract_names_the_payment_that_caused_it(originals: dict[str, Any]) -> None:
@@ -149,9 +149,9 @@ def test_a_failed_contract_is_noted_on_its_payment_without_the_token() -> None:
 @pytest.mark.parametrize(
     "item",
     [
-        pytest.param(contract(), id="one that went well"),
+        pytest.param(contract(), id="a contract that succeeded"),
         pytest.param(authorisation(success="false"), id="another event"),
-        pytest.param(contract(success="false", originalReference=""), id="of no payment"),
+        pytest.param(contract(success="false", originalReference=""), id="without a payment"),
     ],
 )
 def test_an_item_that_is_not_a_failed_contract_gives_no_fact_about_saving(item: Item) -> None:
@@ -163,12 +163,12 @@ def test_an_item_that_is_not_a_failed_contract_gives_no_fact_about_saving(item: 
     [
         pytest.param(authorisation(success="false"), id="a refusal"),
         pytest.param(authorisation(additionalData={}), id="no token"),
-        pytest.param(authorisation(operation=""), id="a charge of one"),
+        pytest.param(authorisation(operation=""), id="a charge of a token"),
         pytest.param(authorisation(operation="forgotten"), id="an unknown operation"),
         pytest.param(authorisation(eventCode="CAPTURE"), id="another event"),
         pytest.param(contract(success="false"), id="a contract that failed"),
-        pytest.param(contract(additionalData={}), id="a contract with nobody"),
-        pytest.param(contract(pspReference=""), id="a contract for nothing"),
+        pytest.param(contract(additionalData={}), id="a contract without a shopper"),
+        pytest.param(contract(pspReference=""), id="a contract without a token"),
     ],
 )
 def test_an_item_that_stores_no_token_gives_no_fact_about_a_token(item: Item) -> None:

@@ -1,4 +1,4 @@
-"""The form's responses to answers of Adyen, and errors of Kasir, that the twin never produces."""
+"""The form's responses to answers and errors that the twin never produces."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Links:
     payments: tuple[Payment, ...] = ()
 
     async def find(self, link_id: str) -> OpenLink:
-        """Return the link. `broken` raises an error of ours; any other id does not exist."""
+        """Return the link PL_1; `broken` raises an internal error, and no other link exists."""
         if link_id == "broken":
             raise RuntimeError("the database went away, at host secret.internal")
         if link_id != "PL_1":
@@ -109,7 +109,7 @@ async def _posted(links: Links, **fields: str) -> Any:
         )
 
 
-async def test_the_form_does_not_wait_for_an_offer_that_never_comes_and_shows_that() -> None:
+async def test_without_adyens_list_of_methods_in_time_the_form_shows_an_error() -> None:
     checkout = SimpleNamespace(methods=hang)
     async with form_client(Links(), checkout=checkout) as client:
         page = await client.get("/pay/PL_1", headers=ENGLISH)
@@ -179,7 +179,7 @@ async def test_a_form_posted_without_an_attempt_is_shown_again() -> None:
 
 @pytest.mark.parametrize("status", [LinkStatus.COMPLETED, LinkStatus.EXPIRED])
 async def test_no_payment_is_continued_once_its_link_is_over(status: LinkStatus) -> None:
-    """A first attempt may be paid after all while a second one is at the wallet."""
+    """The first attempt may be paid while the shopper is at the wallet for the second one."""
     links = Links(status=status, payments=(_waiting(),))
     async with form_client(links) as client:
         page = await client.post("/pay/PL_1/payments/pay_2", follow_redirects=False)
@@ -219,7 +219,7 @@ async def test_a_form_mounted_below_a_prefix_has_the_same_error_pages(path: str)
     assert f'href="/kasir/pay/{path}?lang=id"' in page.text
 
 
-async def test_errors_outside_of_the_form_have_adyens_body() -> None:
+async def test_errors_outside_of_the_form_have_adyens_format() -> None:
     async with form_client(Links()) as client:
         answer = await client.get("/elsewhere")
 
@@ -289,7 +289,7 @@ async def test_an_action_that_opens_the_wallets_app_becomes_a_page_with_a_link(u
         "JavaScript:alert(1)",
         "gojek",
         "//evil.example",
-        "unheard-of://app",
+        "unknown://app",
         "gojek://pay\n?x",
         "http://[",
     ],

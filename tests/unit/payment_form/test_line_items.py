@@ -5,7 +5,7 @@ from __future__ import annotations
 from kasir.payment_form.line_items import line_items
 
 
-def test_an_amount_is_for_one_piece_as_at_adyen() -> None:
+def test_an_amount_is_for_one_piece_as_in_adyens_api() -> None:
     lines = line_items(_request(1000, (1, 400), (2, 300)))
 
     assert [(line.quantity, line.each, line.sum) for line in lines] == [

@@ -14,7 +14,7 @@ from kasir.payment_form.rate_limits import ConcurrencyLimit, RateLimit, client_k
 MINUTE = timedelta(minutes=1)
 
 
-def test_the_limit_holds_within_the_window_and_begins_again_after_it() -> None:
+def test_the_limit_counts_again_from_zero_after_its_window() -> None:
     limit = RateLimit(2, MINUTE)
     first = [limit.allow("a", NOW) for _ in range(3)]
     later = [limit.allow("a", NOW + MINUTE) for _ in range(3)]
@@ -32,7 +32,7 @@ def test_keys_are_counted_separately_and_an_empty_one_is_not_counted() -> None:
     ]
 
 
-def test_what_is_uncounted_can_be_done_once_more() -> None:
+def test_an_uncounted_request_is_allowed_once_more() -> None:
     limit = RateLimit(1, MINUTE)
     limit.uncount("never counted")
     first = limit.allow("a", NOW), limit.is_exhausted("a")

@@ -1,4 +1,4 @@
-"""A dispute is the sum of its facts, in any order."""
+"""A dispute is computed from its facts, in any order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kasir.payments.fold import fold
 PAID = a_fact(Says.AUTHORISED, "PSP")
 
 
-def test_a_dispute_without_a_name_of_its_own_is_shown_all_the_same() -> None:
+def test_a_dispute_without_a_psp_reference_is_shown() -> None:
     bare = a_fact(Says.CHARGED_BACK, "PSP", amount=Money(IDR, 500))
     (found,) = fold(an_intent(), [PAID, bare]).disputes
 
@@ -32,15 +32,15 @@ def test_a_dispute_recorded_before_details_were_kept_is_shown_without_them() -> 
     assert (found.opened_at, found.is_announced) == (NOW, True)
 
 
-def test_a_request_for_information_is_no_dispute() -> None:
+def test_a_request_for_information_is_not_a_dispute() -> None:
     asked = a_fact(
-        Says.NOTED, "PSP", modification="R1", dispute=DisputeDetails(reason="what was it?")
+        Says.NOTED, "PSP", modification="R1", dispute=DisputeDetails(reason="what was bought?")
     )
 
     assert fold(an_intent(), [PAID, asked]).disputes == ()
 
 
-def test_of_the_providers_details_the_latest_by_its_own_clock_count() -> None:
+def test_the_details_with_the_latest_time_of_the_provider_count() -> None:
     def details_at(status: str, days: int) -> DisputeDetails:
         return DisputeDetails(status=status, deadline=NOW + timedelta(days=days))
 

@@ -16,7 +16,7 @@ from kasir.payments.question import CallResult, KeptAnswer, Kind, Question
 
 OPENED = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 WEEK = timedelta(days=7)
-PATIENCE = Timeouts(
+TIMEOUTS = Timeouts(
     lease=timedelta(seconds=40),
     wait=timedelta(seconds=45),
     first_gap=timedelta(seconds=2),
@@ -38,7 +38,7 @@ QUESTION = Question(
 
 @dataclass
 class Silent:
-    """The book, the provider and the clock in one: calls are counted and never answered."""
+    """A payment book, a provider that never answers, and a clock in one."""
 
     time: datetime
     asked: int = 0
@@ -54,16 +54,16 @@ class Silent:
         return CallResult(answer=None, facts=())
 
     async def question(self, key: str) -> tuple[Question, KeptAnswer | None]:
-        """Give the one question there is, unanswered."""
+        """Return the only question, without an answer."""
         return QUESTION, None
 
     @asynccontextmanager
     async def asking(self, question: Question) -> AsyncIterator[None]:
-        """Nothing breaks it off."""
+        """Do nothing else."""
         yield
 
     async def take_over(self, question: Question, now: datetime) -> bool:
-        """Allow any caller to take it."""
+        """Let every caller take the question over."""
         return True
 
     async def record(
@@ -73,13 +73,13 @@ class Silent:
         ask_again_at: datetime | None,
         opened: Intent | None = None,
     ) -> None:
-        """Keep when it is to be asked again."""
+        """Record the time of the next try."""
         self.next_times.append(ask_again_at)
 
 
 async def _ask_again_after(age: timedelta, chance: float = 0.5) -> Silent:
     silent = Silent(OPENED + age)
-    flow = Flow(silent, silent, silent, lambda: chance, PATIENCE)  # type: ignore[arg-type]  # As much of a book as is needed.
+    flow = Flow(silent, silent, silent, lambda: chance, TIMEOUTS)  # type: ignore[arg-type]  # It has only the methods that the flow calls.
     await flow.ask_again(QUESTION.key)
     return silent
 
@@ -93,12 +93,14 @@ async def _ask_again_after(age: timedelta, chance: float = 0.5) -> Silent:
         (2 * WEEK, 0),
     ],
 )
-async def test_a_key_that_may_be_forgotten_is_not_used_again(age: timedelta, asked: int) -> None:
+async def test_a_question_is_not_sent_again_once_its_key_may_be_forgotten(
+    age: timedelta, asked: int
+) -> None:
     assert asked == (await _ask_again_after(age)).asked
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
-async def test_the_next_time_lies_within_the_keys_life(chance: float) -> None:
+async def test_the_next_try_is_within_the_lifetime_of_the_key(chance: float) -> None:
     early = await _ask_again_after(timedelta(days=1), chance)
     late = await _ask_again_after(WEEK - timedelta(minutes=20), chance)
 

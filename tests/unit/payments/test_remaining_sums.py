@@ -1,4 +1,4 @@
-"""What may still be requested, and what holds the rest: one situation each."""
+"""How much can still be refunded or captured, and what holds the rest."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def left(remaining: Remaining) -> int:
     return remaining.left.minor_units
 
 
-# Going back.
+# Refunds.
 
 
-def test_a_reversal_holds_the_whole_and_not_what_was_captured_when_it_was_requested() -> None:
+def test_an_open_reversal_also_holds_an_amount_that_is_captured_later() -> None:
     reversal = asked(Says.REVERSAL_ASKED)
     capture = fact(Says.CAPTURED, "C1", WHOLE)
     remaining = refundable(paid(), reversal, capture, captures_itself=False)
@@ -57,7 +57,7 @@ def test_a_reversal_holds_the_whole_and_not_what_was_captured_when_it_was_reques
     assert str(remaining) == "of 25000, 25000 are held by a reversal whose end is not known yet"
 
 
-def test_a_reversal_that_became_a_refund_holds_what_it_refunded() -> None:
+def test_a_reversal_that_became_a_refund_holds_the_refunded_amount() -> None:
     facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
     remaining = refundable(*facts, fact(Says.REFUND_CONFIRMED, "R1", 10_000))
 
@@ -73,7 +73,7 @@ def test_a_reversal_without_effect_holds_nothing() -> None:
     assert left(refundable(paid(), asked(Says.REVERSAL_ASKED), declined)) == WHOLE
 
 
-def test_a_reversal_that_was_a_cancel_is_no_refund_that_failed() -> None:
+def test_a_reversal_that_cancelled_the_payment_is_not_a_refund() -> None:
     facts = [paid(), asked(Says.REVERSAL_ASKED), named(Says.REFUND_RECEIVED, "R1")]
     folded = fold(an_intent(captures_itself=False), [*facts, fact(Says.VOIDED, "R1")])
 
@@ -82,13 +82,13 @@ def test_a_reversal_that_was_a_cancel_is_no_refund_that_failed() -> None:
 
 
 def test_a_refund_with_an_unknown_outcome_holds_its_amount() -> None:
-    silence = a_fact(Says.NOTED, about="k1", source=Source.KASIR)
-    remaining = refundable(paid(), asked(Says.REFUND_ASKED, 10_000), silence)
+    no_answer = a_fact(Says.NOTED, about="k1", source=Source.KASIR)
+    remaining = refundable(paid(), asked(Says.REFUND_ASKED, 10_000), no_answer)
 
     assert (left(remaining), remaining.held) == (15_000, {Why.REFUND_OPEN: 10_000})
 
 
-def test_what_was_charged_back_is_held_until_it_is_returned() -> None:
+def test_a_chargeback_holds_its_amount_until_it_is_reversed() -> None:
     lost = fact(Says.CHARGED_BACK, "D", WHOLE)
     returned = fact(Says.CHARGEBACK_REVERSED, "D", WHOLE)
     again = fact(Says.SECOND_CHARGEBACK, "D", WHOLE)
@@ -98,7 +98,7 @@ def test_what_was_charged_back_is_held_until_it_is_returned() -> None:
     assert left(refundable(paid(), lost, returned, again)) == 0
 
 
-def test_what_was_returned_in_part_frees_a_part() -> None:
+def test_a_chargeback_that_is_reversed_in_part_holds_the_rest() -> None:
     facts = [fact(Says.CHARGED_BACK, "D", 20_000), fact(Says.CHARGEBACK_REVERSED, "D", 5_000)]
 
     assert left(refundable(paid(), *facts)) == 10_000
@@ -118,7 +118,9 @@ def test_an_announced_dispute_holds_its_amount_once() -> None:
 
 @pytest.mark.parametrize("says", [Says.REFUND_CONFIRMED, Says.CHARGED_BACK, Says.SECOND_CHARGEBACK])
 @pytest.mark.parametrize("amount", [None, Money(IDR, 0), Money(IDR, -1), Money(Currency("EUR"), 5)])
-def test_a_refund_without_a_known_amount_holds_the_whole(says: Says, amount: Money | None) -> None:
+def test_a_refund_or_chargeback_without_a_known_amount_holds_the_whole(
+    says: Says, amount: Money | None
+) -> None:
     remaining = refundable(paid(), a_fact(says, "PSP-A", modification="X", amount=amount))
 
     assert remaining.held == {Why.SUM_UNKNOWN: WHOLE}
@@ -148,7 +150,7 @@ def test_a_refund_of_one_attempt_does_not_count_for_another() -> None:
     assert left(refundable(*facts, attempt="PSP-C")) == 0
 
 
-def test_a_refund_that_names_no_attempt_holds_of_each() -> None:
+def test_a_refund_that_names_no_attempt_holds_its_amount_of_each_attempt() -> None:
     refund = asked(Says.REFUND_ASKED, 10_000, attempt="")
 
     for attempt in ("PSP-A", "PSP-B"):
@@ -165,7 +167,7 @@ def test_an_open_cancel_holds_the_whole_until_its_result_is_known() -> None:
     assert left(refundable(paid(), asked(Says.CANCEL_ASKED), declined)) == WHOLE
 
 
-def test_a_cancel_by_reference_ends_by_the_name_that_each_attempt_was_given() -> None:
+def test_a_cancel_by_reference_ends_for_each_attempt_separately() -> None:
     by_reference = asked(Says.CANCEL_ASKED, attempt="")
     answered = a_fact(Says.CHANGE_RECEIVED, about="k1", modification="X-B", source=Source.REPLY)
     facts = [paid("PSP-A"), paid("PSP-B"), by_reference, answered]
@@ -176,30 +178,30 @@ def test_a_cancel_by_reference_ends_by_the_name_that_each_attempt_was_given() ->
     assert left(refundable(*facts, ended, attempt="PSP-B")) == 0
 
 
-# Taken.
+# Captures.
 
 
-def test_captures_asked_for_count_until_they_have_failed() -> None:
+def test_a_capture_holds_its_amount_until_it_fails() -> None:
     facts = [paid(), asked(Says.CAPTURE_ASKED, 10_000), named(Says.CHANGE_RECEIVED, "C1")]
 
     assert capturable(*facts).held == {Why.CAPTURE_OPEN: 10_000}
     assert capturable(*facts, fact(Says.CAPTURED, "C1", 10_000)).held == {Why.CAPTURED: 10_000}
     assert left(capturable(*facts, fact(Says.CAPTURE_REJECTED, "C1", 10_000))) == WHOLE
-    taken = [fact(Says.CAPTURED, "C1", 10_000), fact(Says.CAPTURE_FAILED, "C1", 10_000)]
-    assert left(capturable(*facts, *taken)) == WHOLE
+    failed = [fact(Says.CAPTURED, "C1", 10_000), fact(Says.CAPTURE_FAILED, "C1", 10_000)]
+    assert left(capturable(*facts, *failed)) == WHOLE
 
 
 @pytest.mark.parametrize("says", [Says.REVERSAL_ASKED, Says.CANCEL_ASKED])
-def test_nothing_is_captured_while_the_whole_may_be_undone(says: Says) -> None:
+def test_nothing_can_be_captured_while_a_cancel_or_reversal_is_open(says: Says) -> None:
     assert left(capturable(paid(), asked(says))) == 0
 
 
-def test_the_whole_may_be_captured_before_the_authorisation_is_known() -> None:
+def test_the_whole_amount_can_be_captured_before_the_authorisation_is_known() -> None:
     assert left(capturable(a_fact(Says.PENDING, "PSP-A"))) == WHOLE
     assert left(capturable(paid(), fact(Says.VOIDED, "X1"))) == 0
 
 
-def test_a_failed_capture_reduces_the_captured_sum_by_no_more_than_itself() -> None:
+def test_a_failed_capture_reduces_the_captured_sum_by_at_most_its_amount() -> None:
     facts = [fact(Says.CAPTURED, "C1", 10_000), fact(Says.CAPTURED, "C2", 15_000)]
     failed = fact(Says.CAPTURE_FAILED, "C1", WHOLE)
 
@@ -207,13 +209,13 @@ def test_a_failed_capture_reduces_the_captured_sum_by_no_more_than_itself() -> N
 
 
 @pytest.mark.parametrize("value", [-WHOLE, 0, None])
-def test_a_capture_that_failed_by_no_sum_at_all_failed_as_a_whole(value: int | None) -> None:
+def test_a_failed_capture_without_a_positive_amount_failed_as_a_whole(value: int | None) -> None:
     failed = fact(Says.CAPTURE_FAILED, "C1", value)
 
     assert fold(an_intent(), [paid(), failed]).captured == Money(IDR, 0)
 
 
-# As it was written down before.
+# Facts that earlier versions recorded.
 
 
 def noted(words: str, says: Says = Says.NOTED, value: int | None = None) -> Fact:
@@ -221,7 +223,7 @@ def noted(words: str, says: Says = Says.NOTED, value: int | None = None) -> Fact
     return a_fact(says, about="k1", amount=amount, source=Source.SHOP, words=words)
 
 
-def test_a_capture_that_was_noted_counts_as_one_and_so_does_its_end() -> None:
+def test_a_capture_recorded_as_noted_holds_its_amount_until_it_ends() -> None:
     facts = [paid(), noted("captures", value=WHOLE), named(Says.NOTED, "C1")]
 
     assert capturable(*facts).held == {Why.CAPTURE_OPEN: WHOLE}
@@ -239,7 +241,7 @@ def test_a_reversal_recorded_as_noted_or_as_a_refund_holds_the_whole() -> None:
 
 
 @pytest.mark.parametrize("words", ["cancels", "cancels_by_reference"])
-def test_a_cancel_that_was_noted_counts_as_one_and_so_does_its_end(words: str) -> None:
+def test_a_cancel_recorded_as_noted_holds_the_whole_until_it_ends(words: str) -> None:
     facts = [paid(), noted(words), named(Says.NOTED, "X1")]
 
     assert refundable(*facts).held == {Why.CANCEL_OPEN: WHOLE}

@@ -1,4 +1,4 @@
-"""A payment link's fields about saving GoPay: checked when it is made, passed to the payment."""
+"""A payment link's fields about saving GoPay are checked, and passed on to its payments."""
 
 from __future__ import annotations
 
@@ -25,21 +25,26 @@ SAVES = {
     "storePaymentMethodMode": "askForConsent",
     "recurringProcessingModel": "CardOnFile",
 }
-LENT = ("storePaymentMethod", "shopperInteraction", "shopperReference", "recurringProcessingModel")
+PASSED_ON = (
+    "storePaymentMethod",
+    "shopperInteraction",
+    "shopperReference",
+    "recurringProcessingModel",
+)
 
 
 class Fake:
-    """The parts of the clock, the ids, the book and the payment requests that links use."""
+    """A fake of the clock, the ids, the payment book and the payment requests in one."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[Any, ...]] = []
 
     def now(self) -> datetime:
-        """The same moment."""
+        """Return always the same time."""
         return NOW
 
     def new(self, kind: str) -> str:
-        """The same id."""
+        """Return always the same id."""
         return f"{kind}_1"
 
     async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
@@ -47,11 +52,11 @@ class Fake:
         return link.id
 
     async def is_withdrawn(self, _: LinkId) -> bool:
-        """The link is never withdrawn."""
+        """Return always false."""
         return False
 
     async def pay(self, *sent: Any, consent: str, **_: Any) -> tuple[Answer, PaymentId]:
-        """Remember what was sent."""
+        """Record what was sent."""
         self.sent.append((*sent, consent))
         return Answer(200, b"{}"), PaymentId("pay_1")
 
@@ -121,25 +126,27 @@ async def test_saving_needs_the_shopper_and_a_model(mode: str) -> None:
         ({"reusable": True}, "reusable"),
     ],
 )
-async def test_a_link_that_cannot_save_names_the_field(changes: dict[str, Any], field: str) -> None:
+async def test_a_link_with_an_invalid_field_about_saving_is_refused(
+    changes: dict[str, Any], field: str
+) -> None:
     assert (await faults(**SAVES | changes)).keys() == {field}
 
 
 @pytest.mark.parametrize("shopper", ["abc", "a" * 256])
 @pytest.mark.parametrize("model", ["Subscription", "CardOnFile"])
-async def test_a_link_that_saves_shows_what_it_was_made_with(shopper: str, model: str) -> None:
+async def test_a_link_that_saves_shows_its_fields_about_saving(shopper: str, model: str) -> None:
     wanted = SAVES | {"shopperReference": shopper, "recurringProcessingModel": model}
-    made = await links(Fake()).create(msgspec.json.encode(request(**wanted)))
+    created = await links(Fake()).create(msgspec.json.encode(request(**wanted)))
 
-    assert made.status == 201
-    assert made.json().items() >= wanted.items()
+    assert created.status == 201
+    assert created.json().items() >= wanted.items()
 
 
-async def test_a_link_that_saves_nothing_needs_nothing() -> None:
+async def test_a_link_that_does_not_save_needs_neither_shopper_nor_model() -> None:
     for mode in ({}, {"storePaymentMethodMode": "disabled"}):
-        made = await links(Fake()).create(msgspec.json.encode(request(**mode)))
+        created = await links(Fake()).create(msgspec.json.encode(request(**mode)))
 
-        assert made.status == 201
+        assert created.status == 201
 
 
 def test_a_link_for_one_payment_of_a_known_shopper_uses_saved_wallets() -> None:
@@ -162,17 +169,17 @@ def test_a_field_that_a_link_leaves_out_has_a_default() -> None:
     assert not open_link(showRemovePaymentMethodButton=False).lets_remove
 
 
-async def test_the_payment_has_the_consent() -> None:
+async def test_a_payment_saves_the_wallet_only_with_consent() -> None:
     agreed = await _sent(LinkAttempt(name="t", browser_info={}, saves=True, consent="en: Save it."))
     not_agreed = await _sent(LinkAttempt(name="t", browser_info={}))
 
-    assert _lent(agreed) == {
+    assert _passed_on(agreed) == {
         "storePaymentMethod": True,
         "shopperReference": "shopper-1",
         "recurringProcessingModel": "CardOnFile",
     }
     assert agreed[-1] == "en: Save it."
-    assert _lent(not_agreed) == {"shopperReference": "shopper-1"}
+    assert _passed_on(not_agreed) == {"shopperReference": "shopper-1"}
     assert not_agreed[-1] == ""
 
 
@@ -190,7 +197,7 @@ async def test_a_saved_wallet_is_charged_with_the_browser_and_under_the_same_key
     fields = charged[0]
 
     assert fields["paymentMethod"] == {"storedPaymentMethodId": "M5N7TQ4TG5PFWR50"}
-    assert _lent(charged) == {
+    assert _passed_on(charged) == {
         "shopperReference": "shopper-1",
         "shopperInteraction": "ContAuth",
         "recurringProcessingModel": "CardOnFile",
@@ -199,12 +206,12 @@ async def test_a_saved_wallet_is_charged_with_the_browser_and_under_the_same_key
     assert charged[2] == ordinary[2]
 
 
-async def _sent(tried: LinkAttempt) -> tuple[Any, ...]:
+async def _sent(attempt: LinkAttempt) -> tuple[Any, ...]:
     fake = Fake()
-    await links(fake).pay(open_link(**SAVES).link, tried, lambda _: "https://kasir.example/back")
+    await links(fake).pay(open_link(**SAVES).link, attempt, lambda _: "https://kasir.example/back")
     (sent,) = fake.sent
     return sent
 
 
-def _lent(sent: tuple[Any, ...]) -> dict[str, Any]:
-    return {name: sent[0][name] for name in LENT if name in sent[0]}
+def _passed_on(sent: tuple[Any, ...]) -> dict[str, Any]:
+    return {name: sent[0][name] for name in PASSED_ON if name in sent[0]}

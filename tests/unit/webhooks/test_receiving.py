@@ -14,13 +14,13 @@ from kasir.webhooks.receiving import receive
 
 
 class ListInbox:
-    """An inbox that is a list."""
+    """An inbox in memory."""
 
     def __init__(self) -> None:
         self.kept: list[Notice] = []
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Keep them."""
+        """Store the notices."""
         self.kept.extend(notices)
 
 
@@ -44,7 +44,7 @@ async def received(*items: dict[str, object], keys: Sequence[str] = (KEY,)) -> l
     return inbox.kept
 
 
-async def test_every_signed_item_is_kept_as_it_came() -> None:
+async def test_every_signed_item_is_stored_with_its_own_key() -> None:
     items = [notification_item(pspReference=f"PSP{number}") for number in range(3)]
     kept = await received(*items)
 
@@ -54,7 +54,7 @@ async def test_every_signed_item_is_kept_as_it_came() -> None:
     assert len({notice.key for notice in kept}) == 3
 
 
-async def test_the_same_item_has_the_same_key_and_another_item_another() -> None:
+async def test_the_same_item_has_the_same_key_and_another_item_has_another() -> None:
     (first,), (again,) = [await received(notification_item()) for _ in range(2)]
     (other,) = await received(notification_item(eventDate="2026-05-05T05:05:06+02:00"))
 
@@ -62,13 +62,13 @@ async def test_the_same_item_has_the_same_key_and_another_item_another() -> None
     assert other.key != first.key
 
 
-async def test_both_keys_are_accepted_while_they_are_replaced() -> None:
+async def test_both_keys_are_accepted_while_a_key_is_replaced() -> None:
     kept = await received(notification_item(key=OTHER_KEY), keys=(KEY, OTHER_KEY))
 
     assert len(kept) == 1
 
 
-async def test_of_a_batch_the_good_are_kept_and_the_whole_is_not_authentic() -> None:
+async def test_a_batch_with_a_forged_item_is_refused_and_its_signed_items_are_stored() -> None:
     inbox = ListInbox()
     batch = envelope(
         notification_item(pspReference="GOOD1"),
@@ -81,7 +81,7 @@ async def test_of_a_batch_the_good_are_kept_and_the_whole_is_not_authentic() -> 
     assert [notice.names for notice in inbox.kept] == [("GOOD1",), ("GOOD2",)]
 
 
-async def test_what_is_no_envelope_is_not_kept() -> None:
+async def test_a_body_that_is_not_an_envelope_is_refused() -> None:
     inbox = ListInbox()
     for body in (b"", b"{}", b"[]", b"x"):
         with pytest.raises(Unreadable):
@@ -92,7 +92,7 @@ async def test_what_is_no_envelope_is_not_kept() -> None:
     assert inbox.kept == []
 
 
-async def test_what_could_not_be_kept_is_not_accepted() -> None:
+async def test_notices_that_cannot_be_stored_are_not_accepted() -> None:
     with pytest.raises(DatabaseUnavailable):
         await receive(
             envelope(notification_item()),
