@@ -24,9 +24,10 @@ from kasir.limits import Limits
 
 _TWIN_URL: Final = "http://127.0.0.1:8700"
 _SECRET_LETTERS_MIN: Final = 32
-#: Of a key that is sent over HTTP, in live.
+#: The least length of a key that is sent over HTTP, in live.
 _KEY_LETTERS_MIN: Final = 20
-#: Of the webhooks' password, in live: with it anybody can fill the inbox with unreadable messages.
+#: The least length of the webhooks' password, in live. A sender who has the password can fill the
+#: inbox with unreadable messages.
 _PASSWORD_LETTERS_MIN: Final = 12
 #: Source: the Standard Webhooks specification.
 _EVENTS_SECRET_BYTES_MIN: Final = 24
@@ -36,14 +37,14 @@ _DAYS: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retention:
-    """How long data is kept that is not needed any more; the rest is never deleted.
+    """How long data is kept that is not needed any more. All other data is kept forever.
 
-    docs/runbook.md says what that is.
+    docs/runbook.md lists both kinds.
 
     Attributes:
-        jobs: The log of jobs, and failed jobs, after their end.
-        notices: The content of notices, after they were read.
-        events: Events, after the shop accepted them.
+        jobs: How long the log of jobs and failed jobs are kept after the job's end.
+        notices: How long the content of a notice is kept after it was read.
+        events: How long an event is kept after the shop accepted it.
     """
 
     jobs: timedelta = timedelta(days=14)
@@ -83,7 +84,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseSettings:
-    """Where the database is: the settings of a command that does not call Adyen."""
+    """The database's address: the settings of a command that does not call Adyen."""
 
     database_url: str | None = field(repr=False)
     data_dir: Path
@@ -93,17 +94,17 @@ def database_settings_from(environ: Mapping[str, str] | None = None) -> Database
     """Read the settings of the database from the environment.
 
     Raises:
-        SettingError: Its address is malformed.
+        SettingError: The database's address is malformed.
     """
     env = _stripped(environ)
     return DatabaseSettings(database_url=_database_url(env), data_dir=_data_dir(env))
 
 
 def secrets_from(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Read from the environment the secrets that the database's contents are encrypted with.
+    """Read the secrets with which the database's contents are encrypted, from the environment.
 
     Raises:
-        SettingError: It is missing or too short.
+        SettingError: The setting is missing, or a secret is too short.
     """
     env = _stripped(environ)
     return _secrets(env, TWIN_SECRET if _environment(env) is Environment.TWIN else None)
@@ -113,8 +114,8 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingError: Some are missing, all of which are named, or one is malformed; the message
-            has the cure.
+        SettingError: Settings are missing, or one is malformed. The message names every missing
+            setting and the cure.
     """
     env = _stripped(environ)
     environment = _environment(env)
@@ -129,7 +130,7 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
         merchant_account=env.get("ADYEN_MERCHANT_ACCOUNT") or TWIN_MERCHANT,
         hmac_keys=_hmac_keys(env, "ADYEN_HMAC_KEY"),
         token_hmac_keys=_hmac_keys(env, "ADYEN_TOKEN_HMAC_KEY"),
-        # With the twin nothing is secret, and a demo's database must open again later.
+        # The twin's secret is fixed, so that a demo's database can be decrypted by the next demo.
         secrets=_secrets(env, TWIN_SECRET if twin else None),
         database_url=_database_url(env),
         data_dir=_data_dir(env),
@@ -152,7 +153,7 @@ def _refuse_guessable(settings: Settings) -> None:
     """Refuse secrets that are published, guessable or sent unencrypted, where money is real.
 
     Raises:
-        SettingError: A setting has one.
+        SettingError: A setting has such a secret.
     """
     key_maker, events_maker = "`openssl rand -hex 32`", "`openssl rand -base64 32`"
     hmac_maker = "Customer Area"
@@ -179,7 +180,7 @@ def _refuse_guessable(settings: Settings) -> None:
 def _weak(
     name: str, secrets: Iterable[str | bytes | None], least: int, maker: str
 ) -> Iterator[tuple[str, str | None]]:
-    """The cure of each secret of a setting, or None."""
+    """The setting's name, and the cure of each secret; None as the cure of a good secret."""
     return ((name, guessable(secret, least, maker)) for secret in secrets if secret)
 
 
@@ -238,11 +239,11 @@ def _missing(env: Mapping[str, str], environment: Environment) -> Iterator[tuple
 
 
 def _environment(env: Mapping[str, str]) -> Environment:
-    word = env.get("ADYEN_ENVIRONMENT") or "test"
+    name = env.get("ADYEN_ENVIRONMENT") or "test"
     try:
-        return Environment(word)
+        return Environment(name)
     except ValueError:
-        raise SettingError("ADYEN_ENVIRONMENT", f"{word!r} is not test, live or twin") from None
+        raise SettingError("ADYEN_ENVIRONMENT", f"{name!r} is not test, live or twin") from None
 
 
 def _addresses(env: Mapping[str, str], environment: Environment) -> Addresses:
@@ -254,10 +255,10 @@ def _addresses(env: Mapping[str, str], environment: Environment) -> Addresses:
 
 
 def _hmac_keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
-    """Current key first, previous second: both are accepted while rotating."""
+    """The current key, then the previous one; both are accepted during a rotation."""
     text = env.get(name, "")
     if not text:
-        return ()  # Then that webhook accepts nothing.
+        return ()  # Without a key the webhook accepts nothing.
     try:
         return tuple(key_from_hex(part) for part in text.split(","))
     except ValueError as error:
@@ -265,7 +266,7 @@ def _hmac_keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
 
 
 def _secrets(env: Mapping[str, str], default: str | None) -> tuple[str, ...]:
-    """Current first, previous second: what was encrypted with the previous one stays readable."""
+    """The current secret, then the previous one, which still decrypts older data."""
     text = env.get("KASIR_SECRET_KEY") or default
     if not text:
         raise SettingError("KASIR_SECRET_KEY", f"is not set; {_NEEDED['KASIR_SECRET_KEY']}")
@@ -292,7 +293,7 @@ def _public_url(env: Mapping[str, str], environment: Environment) -> str:
 
 
 def _base(env: Mapping[str, str], name: str, default: str) -> str:
-    """An address to which paths are appended."""
+    """A base address without a trailing slash."""
     return _url(env, name, default).rstrip("/")
 
 
@@ -301,11 +302,11 @@ def _url(env: Mapping[str, str], name: str, default: str) -> str:
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.netloc):
         raise SettingError(name, f"{url!r} is not an http:// or https:// address")
-    return parts.geturl()  # Its scheme in lower case.
+    return parts.geturl()  # `geturl` writes the scheme in lower case.
 
 
 def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
-    """Where events are sent, and the secrets that they are signed with (current, previous)."""
+    """The address that events are sent to, and the secrets (current, previous) that sign them."""
     url = _url(env, "KASIR_EVENTS_URL", "")
     secrets = tuple(part.strip() for part in env.get("KASIR_EVENTS_SECRET", "").split(",") if part)
     if url and not secrets:
@@ -330,7 +331,7 @@ def _data_dir(env: Mapping[str, str]) -> Path:
 
 
 def _default_data_dir() -> str:
-    """The folder of the embedded database: not in root's home, which other users cannot enter."""
+    """The folder of the embedded database; for root outside its home, which others cannot enter."""
     if sys.platform != "win32" and os.geteuid() == 0:
         return "/var/lib/kasir"
     return os.environ.get("XDG_DATA_HOME", "~/.local/share") + "/kasir"

@@ -33,14 +33,14 @@ class ClockCheck:
     """Compares the machine's clock with the database's and Adyen's.
 
     Attributes:
-        world: The machine's clock; never a test clock.
+        machine: The machine's clock; never a test clock.
         database_now: Gives the database's time.
         adyen: Gives Adyen's time.
         apart_max: How far they may differ.
         steady: Monotonic seconds, which do not follow the clock.
     """
 
-    world: Clock
+    machine: Clock
     database_now: Callable[[], Awaitable[datetime]]
     adyen: Wire
     apart_max: timedelta
@@ -87,15 +87,15 @@ class ClockCheck:
 
     async def apart(self) -> Mapping[str, timedelta]:
         """How far the machine's clock is ahead of each other one; behind, where negative."""
-        before = self.world.now()
+        before = self.machine.now()
         there = await self.database_now()
         # The database's time was read at some moment between the two.
-        ahead = max(before - there, timedelta()) or min(self.world.now() - there, timedelta())
+        ahead = max(before - there, timedelta()) or min(self.machine.now() - there, timedelta())
         return {"the database": ahead, **self._ahead_of_adyen()}
 
     def _ahead_of_adyen(self) -> Mapping[str, timedelta]:
         there = self.adyen.adyen_time()
-        return {} if there is None else {"Adyen": self.world.now() - there}
+        return {} if there is None else {"Adyen": self.machine.now() - there}
 
     async def _apart_of_adyen(self) -> Mapping[str, timedelta]:
         now = self.steady()
@@ -119,4 +119,4 @@ class ClockCheck:
 
     def _since_start(self) -> float:
         """When the monotonic seconds began, by the machine's clock."""
-        return self.world.now().timestamp() - self.steady()
+        return self.machine.now().timestamp() - self.steady()

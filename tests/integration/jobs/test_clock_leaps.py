@@ -199,7 +199,7 @@ class Steady:
     def times(self) -> ClockCheck:
         """Its clock, compared with the database's and Adyen's."""
         return ClockCheck(
-            world=self.clock,
+            machine=self.clock,
             database_now=self.database_now,
             adyen=cast("Wire", self),
             apart_max=timedelta(seconds=60),
