@@ -59,7 +59,6 @@ NOWHERE: Final = (
         "hear hears heard hearing unheard",
         "receive, record",
         (
-            "kasir/gateway/*",
             "kasir/jobs/*",
             "kasir/ledger/*",
             "kasir/payment_form/*",
@@ -94,10 +93,7 @@ NOWHERE: Final = (
     Private(
         "news",
         "events, facts, notifications",
-        (
-            "kasir/gateway/*",
-            "kasir/payment_form/*",
-        ),
+        ("kasir/payment_form/*",),
     ),
     Private("wake wakes woken waking woke", "schedule"),
     Private("desk desks", "use case, operator"),
