@@ -33,7 +33,7 @@ def expiry_faults(fields: Mapping[str, Any], now: datetime, longest: timedelta) 
     expires_at = checks.moment_of(fields.get("expiresAt"))
     if expires_at and not now < expires_at <= now + longest:
         days = longest.days
-        yield Fault("expiresAt", f"must lie ahead, and within {days} days.")
+        yield Fault("expiresAt", f"must be in the future, and within {days} days.")
 
 
 def saving_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:

@@ -1,8 +1,8 @@
 """Groups the facts of a payment by change: one capture, refund, cancel, reversal or dispute.
 
-A change has two names: the idempotency key of our call (`about`), and the pspReference that the
-provider gives it (`modification`). The answer to our call has both. A change made in the provider's
-back office has only the second.
+A change has two names: the idempotency key of Kasir's call (`about`), and the provider's
+pspReference of the change (`modification`). The answer to the call links the two names. A change
+that was made in the provider's back office has only a pspReference.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from kasir.money import Currency
 from kasir.payments.facts import Fact, Says, Source
 
-#: What only facts of changes say.
+#: Meanings that only facts of changes have.
 SAID: Final = frozenset(
     {
         Says.CANCEL_ASKED,
@@ -43,7 +43,7 @@ SAID: Final = frozenset(
 
 _GIVE_NAMES: Final = frozenset({Says.CHANGE_RECEIVED, Says.REFUND_RECEIVED})
 
-#: What was requested, by the words of facts from before it was recorded in `says`.
+#: What was requested, by `Fact.words`. Earlier versions did not record it in `says`.
 _ASKED_BEFORE: Final[Mapping[str, Says]] = {
     "captures": Says.CAPTURE_ASKED,
     "cancels": Says.CANCEL_ASKED,
@@ -57,10 +57,10 @@ class Change:
     """All facts of one change.
 
     Attributes:
-        name: Its pspReference where that is known, else the idempotency key of our call.
-        attempt: The attempt that it changes; None where that is not known: it may be any.
-        said: What the facts say, with the amount in minor units; 0 where there is none in the
-            payment's currency.
+        name: Its pspReference if that is known, else the idempotency key of Kasir's call.
+        attempt: The attempt that it changes; None if that is not known, so that it may be any.
+        said: Each meaning among the facts, with its amount in minor units; 0 where the fact has no
+            amount in the payment's currency.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Change:
     said: Mapping[Says, int]
 
     def money(self, *says: Says) -> int:
-        """The amount of the first of these that has one; 0 if none has."""
+        """The amount, in minor units, of the first of these meanings that has one; else 0."""
         return next((self.said[one] for one in says if self.said.get(one)), 0)
 
 
@@ -80,7 +80,7 @@ def changes(
     Args:
         facts: All facts of a payment.
         attempts: Its attempts that were paid.
-        currency: The payment's. An amount in another currency, of zero or below does not count.
+        currency: The payment's currency. Amounts in other currencies count as 0.
     """
     # Sorted, because the order of a set differs between processes.
     known = sorted((fact for fact in facts if _is_of_change(fact)), key=lambda fact: fact.key)
@@ -94,16 +94,16 @@ def changes(
         name = fact.modification or given.get(fact.about) or fact.about or fact.psp_reference
         grouped.setdefault(name, []).append(fact)
     return tuple(
-        Change(name, _attempt(about_it, attempts), _said(about_it, currency))
-        for name, about_it in sorted(grouped.items())
+        Change(name, _attempt(its_facts, attempts), _said(its_facts, currency))
+        for name, its_facts in sorted(grouped.items())
     )
 
 
 def meaning(fact: Fact) -> Says:
-    """What a fact says, in the members of `Says` that there are now.
+    """The meaning of a fact, as the current version would record it.
 
-    Earlier versions recorded captures, cancels, reversals and the answers to them as *noted*, and a
-    reversal of captured money as a refund of what was captured then.
+    Earlier versions recorded captures, cancels, reversals and the answers to them as *noted*. They
+    recorded a reversal of captured money as a refund of the captured amount.
     """
     if fact.source is Source.SHOP and fact.says in {Says.NOTED, Says.REFUND_ASKED}:
         return _ASKED_BEFORE.get(fact.words, fact.says)

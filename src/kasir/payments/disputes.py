@@ -1,8 +1,8 @@
 """Disputes: each dispute of a payment, its status and its details.
 
-All facts of one dispute have one pspReference. The order in which they come changes nothing: the
-status follows from the stages of a dispute, and of the provider's details the latest count, by the
-provider's own clock.
+All facts of one dispute have the same pspReference. The order in which they arrive does not matter.
+The status follows from the stages of a dispute. Of several details, those with the latest time by
+the provider's clock count.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ T = TypeVar("T")
 class DisputeStatus(StrEnum):
     """The status of a dispute."""
 
-    #: Announced; no money has moved.
+    #: The dispute was announced; no money has moved.
     OPEN = "open"
     #: The dispute took the money from the shop.
     CHARGED_BACK = "charged_back"
-    #: The shop has the money again: it won the dispute.
+    #: The shop won the dispute and has the money again.
     REVERSED = "reversed"
     #: The dispute took the money again, finally.
     LOST = "lost"
@@ -56,10 +56,10 @@ class Dispute:
         status: Its status.
         opened_at: When its first fact happened.
         is_announced: Whether it was announced, before the money moved or later.
-        reason: Why, in the provider's words; empty where unknown.
-        reason_code: The same as a code of the payment method.
-        deadline: Until when it can be answered.
-        provider_status: Its status in the provider's word.
+        reason: The provider's text of the reason; empty where unknown.
+        reason_code: The payment method's code of the reason; empty where unknown.
+        deadline: The last time at which the shop can defend; None where unknown.
+        provider_status: The provider's name of the status; empty where unknown.
     """
 
     name: str
@@ -80,8 +80,8 @@ def disputes(
     """Every dispute among these changes, oldest first.
 
     Args:
-        changes: Those of one payment.
-        facts: All facts of it.
+        changes: The changes of one payment.
+        facts: All facts of the payment.
         nothing: Zero, in the payment's currency.
     """
     known = [fact for fact in facts if fact.dispute or fact.says in _SAID]
@@ -113,7 +113,7 @@ def _dispute(change: Change, known: Iterable[Fact], nothing: Money) -> Dispute |
 
 
 def _name(fact: Fact) -> str:
-    """The dispute that a fact is about; one without a name of its own is named as in `changes`."""
+    """The name of a fact's dispute, by the same rule as in `changes`."""
     return fact.modification or fact.about or fact.psp_reference
 
 

@@ -1,7 +1,7 @@
 """How captures and cancels ended, for the shop's events.
 
-Refunds are in refunds.py, and a cancel that succeeded shows in the status. Here are the endings
-that would change neither.
+Refunds are in refunds.py, and a successful cancel changes the status. This module has the endings
+that change neither.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Ending(StrEnum):
 
     #: The money was captured.
     CAPTURE_SUCCEEDED = "capture_succeeded"
-    #: It was not captured, or the capture failed afterwards.
+    #: The money was not captured, or the capture failed afterwards.
     CAPTURE_FAILED = "capture_failed"
     #: The payment could not be cancelled and remains as it is.
     CANCEL_FAILED = "cancel_failed"
@@ -33,8 +33,8 @@ def endings(changes: Iterable[Change], facts: Iterable[Fact]) -> tuple[Ended, ..
     """Each change that ended in one of these ways, by name.
 
     Args:
-        changes: Those of one payment.
-        facts: All facts of it.
+        changes: The changes of one payment.
+        facts: All facts of the payment.
     """
     keys = {fact.key for fact in facts}
     found = ((one.name, _ending(one, unanswered_key(one.name) in keys)) for one in changes)
@@ -42,10 +42,10 @@ def endings(changes: Iterable[Change], facts: Iterable[Fact]) -> tuple[Ended, ..
 
 
 def _ending(change: Change, was_unanswered: bool) -> Ending | None:
-    """How a change ended; None while it has not, or where the shop gets that another way.
+    """How a change ended; None if it has not ended, or if the shop gets the result in another way.
 
-    A request that the provider rejected counts only where it had no answer at first: else the
-    answer to the shop's own call said so.
+    A request that the provider rejected counts only if it had no answer at first. Otherwise the
+    shop got the rejection as the answer to its call.
     """
     said = change.said
     if Says.CAPTURE_FAILED in said:
