@@ -22,7 +22,7 @@ _DIFFERENT_MIN: Final = 8
 def published(text: str) -> str | None:
     """The fault of a value that is the twin's or the demo's; None for any other value."""
     if text in PUBLISHED:
-        return "is the twin's or the demo's, which everybody knows; with live give your own"
+        return "is the twin's or the demo's, which is published; in live give your own"
     return None
 
 

@@ -86,7 +86,7 @@ class Limits:
     #: How late Adyen's queue may be after an outage: Adyen's longest wait between two tries.
     behind_max_s: float = 8 * 3600.0
     #: The waits between two comparisons of a shopper's tokens with Adyen's list; the last repeats.
-    token_look_gaps_s: tuple[float, ...] = (3600.0, 86_400.0, 30 * 86_400.0)
+    token_check_gaps_s: tuple[float, ...] = (3600.0, 86_400.0, 30 * 86_400.0)
     #: The wait between two queries for due work, and how much of each kind a worker takes at once.
     look_every_s: float = 0.5
     due_batch_max: int = 100

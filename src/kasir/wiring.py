@@ -118,7 +118,7 @@ class Parts:
         limits, shared = settings.limits, _Shared.built(settings, pool, wire, clock)
         ids, account, book, vault = shared.ids, shared.account, shared.book, shared.vault
         tokens = Tokens(pool, shared.token_ledger, vault)
-        stored = StoredMethods(wire, tokens, clock, account, shared.token_look_gaps)
+        stored = StoredMethods(wire, tokens, clock, account, shared.token_check_gaps)
         flow = shared.flow(tokens, stored)
         lifetime = shared.attempt_lifetime
         checkout = PaymentRequests(flow, wire, ids, clock, account, lifetime, tokens)
@@ -184,7 +184,7 @@ class _Shared:
     outbox: Outbox
     ledger: Ledger
     token_ledger: TokenLedger
-    token_look_gaps: Sequence[timedelta]
+    token_check_gaps: Sequence[timedelta]
     book: PostgresPaymentBook
 
     @classmethod
@@ -193,7 +193,7 @@ class _Shared:
         vault, timeouts = Vault(settings.secrets), _timeouts(limits)
         outbox = Outbox(ids, clock, vault, is_pushed=settings.events_url is not None)
         ledger = Ledger(clock, timedelta(seconds=limits.settle_after_s), outbox)
-        look_gaps = [timedelta(seconds=gap) for gap in limits.token_look_gaps_s]
+        check_gaps = [timedelta(seconds=gap) for gap in limits.token_check_gaps_s]
         return cls(
             settings=settings,
             pool=pool,
@@ -205,8 +205,8 @@ class _Shared:
             outbox=outbox,
             ledger=ledger,
             token_ledger=TokenLedger(ids, clock, vault, outbox),
-            token_look_gaps=look_gaps,
-            book=PostgresPaymentBook(pool, vault, ledger, timeouts.lease, look_gaps[0]),
+            token_check_gaps=check_gaps,
+            book=PostgresPaymentBook(pool, vault, ledger, timeouts.lease, check_gaps[0]),
         )
 
     @property

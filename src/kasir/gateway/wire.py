@@ -108,7 +108,7 @@ class Wire:
             ) as response:
                 self._note_time(response.headers)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            _log.warning("Adyen does not say what time it is", error=type(error).__name__)
+            _log.warning("Adyen did not return its time", error=type(error).__name__)
 
     def _note_time(self, headers: Mapping[str, str]) -> None:
         try:

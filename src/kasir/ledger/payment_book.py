@@ -46,7 +46,7 @@ class PostgresPaymentBook:
     """Payments and questions in PostgreSQL."""
 
     def __init__(
-        self, pool: Pool, vault: Vault, ledger: Ledger, lease: timedelta, first_look: timedelta
+        self, pool: Pool, vault: Vault, ledger: Ledger, lease: timedelta, first_check: timedelta
     ) -> None:
         """Make the book.
 
@@ -55,7 +55,7 @@ class PostgresPaymentBook:
             vault: Encrypts questions and answers.
             ledger: Records facts.
             lease: How long after a question was sent a worker sends it again, if its asker is gone.
-            first_look: How long after a payment with a token the shopper's tokens are compared
+            first_check: How long after a payment with a token the shopper's tokens are compared
                 with the provider's list.
         """
         self.asker = Asker(pool, lease.total_seconds())
@@ -64,7 +64,7 @@ class PostgresPaymentBook:
         self._questions = Questions(vault)
         self._ledger = ledger
         self._lease = lease
-        self._first_look = first_look
+        self._first_check = first_check
 
     @retried
     async def open(
@@ -75,8 +75,8 @@ class PostgresPaymentBook:
             return await self._open(self._pool, intent, question, shop_key)
         async with transaction(self._pool) as connection:
             # If no notification about the token arrives, the provider's list has it.
-            look_at = intent.created_at + self._first_look
-            await tokens.watch(connection, intent.shopper_reference, look_at)
+            check_at = intent.created_at + self._first_check
+            await tokens.watch(connection, intent.shopper_reference, check_at)
             return await self._open(connection, intent, question, shop_key)
 
     async def _open(

@@ -15,7 +15,7 @@ from kasir.money import Currency
 from kasir.payments.facts import Fact, Says, Source
 
 #: Meanings that only facts of changes have.
-SAID: Final = frozenset(
+OF_CHANGES: Final = frozenset(
     {
         Says.CANCEL_ASKED,
         Says.CANCEL_REJECTED,
@@ -59,17 +59,17 @@ class Change:
     Attributes:
         name: Its pspReference if that is known, else the idempotency key of Kasir's call.
         attempt: The attempt that it changes; None if that is not known, so that it may be any.
-        said: Each meaning among the facts, with its amount in minor units; 0 where the fact has no
+        meanings: Each meaning among the facts, with its amount in minor units; 0 where there is no
             amount in the payment's currency.
     """
 
     name: str
     attempt: str | None
-    said: Mapping[Says, int]
+    meanings: Mapping[Says, int]
 
     def money(self, *says: Says) -> int:
         """The amount, in minor units, of the first of these meanings that has one; else 0."""
-        return next((self.said[one] for one in says if self.said.get(one)), 0)
+        return next((self.meanings[one] for one in says if self.meanings.get(one)), 0)
 
 
 def changes(
@@ -94,7 +94,7 @@ def changes(
         name = fact.modification or given.get(fact.about) or fact.about or fact.psp_reference
         grouped.setdefault(name, []).append(fact)
     return tuple(
-        Change(name, _attempt(its_facts, attempts), _said(its_facts, currency))
+        Change(name, _attempt(its_facts, attempts), _meanings(its_facts, currency))
         for name, its_facts in sorted(grouped.items())
     )
 
@@ -116,7 +116,7 @@ def _is_of_change(fact: Fact) -> bool:
     says = meaning(fact)
     # Earlier versions recorded the end of a change without effect as *noted*.
     is_end = says is Says.NOTED and fact.source is Source.NOTIFICATION and fact.modification
-    return says in SAID or bool(is_end)
+    return says in OF_CHANGES or bool(is_end)
 
 
 def _attempt(facts: Iterable[Fact], attempts: Collection[str]) -> str | None:
@@ -126,10 +126,10 @@ def _attempt(facts: Iterable[Fact], attempts: Collection[str]) -> str | None:
     return min(named.intersection(attempts), default=None)
 
 
-def _said(facts: Iterable[Fact], currency: Currency) -> Mapping[Says, int]:
-    said: dict[Says, int] = {}
+def _meanings(facts: Iterable[Fact], currency: Currency) -> Mapping[Says, int]:
+    meanings: dict[Says, int] = {}
     for fact in facts:
         says, amount = meaning(fact), fact.amount
         minor_units = amount.minor_units if amount and amount.currency == currency else 0
-        said[says] = max(minor_units, said.get(says, 0))
-    return said
+        meanings[says] = max(minor_units, meanings.get(says, 0))
+    return meanings

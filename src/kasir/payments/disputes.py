@@ -40,7 +40,7 @@ _PRECEDENCE: Final = (
     (Says.CHARGED_BACK, DisputeStatus.CHARGED_BACK),
     (Says.DISPUTE_ANNOUNCED, DisputeStatus.OPEN),
 )
-_SAID: Final = frozenset(says for says, _ in _PRECEDENCE)
+_OF_DISPUTES: Final = frozenset(says for says, _ in _PRECEDENCE)
 #: Statuses in which the shop does not have the money.
 TAKEN: Final = frozenset({DisputeStatus.CHARGED_BACK, DisputeStatus.LOST})
 
@@ -84,13 +84,13 @@ def disputes(
         facts: All facts of the payment.
         nothing: Zero, in the payment's currency.
     """
-    known = [fact for fact in facts if fact.dispute or fact.says in _SAID]
+    known = [fact for fact in facts if fact.dispute or fact.says in _OF_DISPUTES]
     found = (_dispute(change, known, nothing) for change in changes)
     return tuple(sorted((one for one in found if one), key=lambda one: (one.opened_at, one.name)))
 
 
 def _dispute(change: Change, known: Iterable[Fact], nothing: Money) -> Dispute | None:
-    status = next((status for says, status in _PRECEDENCE if says in change.said), None)
+    status = next((status for says, status in _PRECEDENCE if says in change.meanings), None)
     own = sorted(
         (fact for fact in known if _name(fact) == change.name),
         key=lambda fact: (fact.at, fact.key),
@@ -104,7 +104,7 @@ def _dispute(change: Change, known: Iterable[Fact], nothing: Money) -> Dispute |
         amount=Money(nothing.currency, minor_units),
         status=status,
         opened_at=own[0].at,
-        is_announced=Says.DISPUTE_ANNOUNCED in change.said,
+        is_announced=Says.DISPUTE_ANNOUNCED in change.meanings,
         reason=_last(own, lambda details: details.reason) or "",
         reason_code=_last(own, lambda details: details.reason_code) or "",
         deadline=_last(own, lambda details: details.deadline),

@@ -47,26 +47,26 @@ def _ending(change: Change, was_unanswered: bool) -> Ending | None:
     A request that the provider rejected counts only if it had no answer at first. Otherwise the
     shop got the rejection as the answer to its call.
     """
-    said = change.said
-    if Says.CAPTURE_FAILED in said:
+    meanings = change.meanings
+    if Says.CAPTURE_FAILED in meanings:
         return Ending.CAPTURE_FAILED
-    if Says.CAPTURED in said:
+    if Says.CAPTURED in meanings:
         return Ending.CAPTURE_SUCCEEDED
-    if Says.CAPTURE_REJECTED in said:
+    if Says.CAPTURE_REJECTED in meanings:
         return Ending.CAPTURE_FAILED
-    if Says.CANCEL_REJECTED in said and Says.VOIDED not in said:
+    if Says.CANCEL_REJECTED in meanings and Says.VOIDED not in meanings:
         # A cancel that no shop asked for is Kasir's own.
-        is_own = Says.CHANGE_RECEIVED in said and Says.CANCEL_ASKED not in said
+        is_own = Says.CHANGE_RECEIVED in meanings and Says.CANCEL_ASKED not in meanings
         return None if is_own else Ending.CANCEL_FAILED
     return _never_taken(change) if was_unanswered else None
 
 
 def _never_taken(change: Change) -> Ending | None:
-    said = change.said
-    if Says.REFUND_DECLINED in said:
+    meanings = change.meanings
+    if Says.REFUND_DECLINED in meanings:
         return Ending.REFUND_NEVER_TAKEN
-    if Says.CHANGE_DECLINED not in said:
+    if Says.CHANGE_DECLINED not in meanings:
         return None
-    if Says.CAPTURE_ASKED in said:
+    if Says.CAPTURE_ASKED in meanings:
         return Ending.CAPTURE_FAILED
-    return Ending.CANCEL_FAILED if Says.CANCEL_ASKED in said else None
+    return Ending.CANCEL_FAILED if Says.CANCEL_ASKED in meanings else None

@@ -74,10 +74,10 @@ def refunds(
 
 
 def _refund(change: Change, whole: Money) -> Refund | None:
-    status = next((status for says, status in _PRECEDENCE if says in change.said), None)
+    status = next((status for says, status in _PRECEDENCE if says in change.meanings), None)
     if status is None:
         return None
-    is_reversal = Says.REVERSAL_ASKED in change.said
+    is_reversal = Says.REVERSAL_ASKED in change.meanings
     # A confirmed amount counts before a requested one.
     minor_units = change.money(*(says for says, _ in _PRECEDENCE))
     if status is RefundStatus.REQUESTED and (is_reversal or not minor_units):

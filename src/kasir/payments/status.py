@@ -66,10 +66,10 @@ def status(facts: Iterable[Fact]) -> Status:
     if paid_attempts(known):
         return Status.AUTHORISED
     answered = {fact.about for fact in known if fact.says is not Says.UNKNOWN}
-    said = {
+    meanings = {
         fact.says for fact in known if fact.says is not Says.UNKNOWN or fact.about not in answered
     }
-    return next((status for says, status in PRECEDENCE if says in said), Status.CREATED)
+    return next((status for says, status in PRECEDENCE if says in meanings), Status.CREATED)
 
 
 def paid_attempts(facts: Iterable[Fact]) -> frozenset[str]:

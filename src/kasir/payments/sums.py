@@ -157,7 +157,7 @@ class Sums:
         """The amounts that were or may be captured, with the reason; 0 means the whole."""
         for change in self._of(attempt):
             taken = change.money(Says.CAPTURED, Says.CAPTURE_ASKED) or self._whole(attempt)
-            if Says.CAPTURED in change.said:
+            if Says.CAPTURED in change.meanings:
                 yield from _unless_none(Why.CAPTURED, taken - _lost(change, taken))
             elif _is_open_capture(change):
                 yield Why.CAPTURE_OPEN, change.money(Says.CAPTURE_ASKED)
@@ -168,7 +168,7 @@ class Sums:
         taken = sum(
             change.money(Says.CAPTURED, Says.CAPTURE_ASKED)
             for change in own
-            if Says.CAPTURED in change.said
+            if Says.CAPTURED in change.meanings
         )
         if self.intent.captures_itself:
             taken = whole
@@ -226,10 +226,10 @@ def _amount_of(fact: Fact, default: Money) -> int:
 
 def _lost(change: Change, whole: int) -> int:
     """The amount of a capture that failed afterwards, at most the captured amount if known."""
-    if Says.CAPTURE_FAILED not in change.said:
+    if Says.CAPTURE_FAILED not in change.meanings:
         return 0
     taken = change.money(Says.CAPTURED, Says.CAPTURE_ASKED)
-    most = taken if Says.CAPTURED in change.said and taken else whole
+    most = taken if Says.CAPTURED in change.meanings and taken else whole
     return min(change.money(Says.CAPTURE_FAILED) or most, most)
 
 
@@ -238,19 +238,19 @@ def _charged_back(change: Change) -> int:
 
     The last stage is the last one of a dispute's stages, and not the one whose fact arrived last.
     """
-    if Says.SECOND_CHARGEBACK in change.said:
+    if Says.SECOND_CHARGEBACK in change.meanings:
         return change.money(Says.SECOND_CHARGEBACK, Says.CHARGED_BACK)
     return _within(change.money(Says.CHARGED_BACK) - change.money(Says.CHARGEBACK_REVERSED))
 
 
 def _disputed(change: Change) -> Iterator[tuple[Why, int]]:
     """The amounts that a dispute took or may take, with the reason; 0 means the whole."""
-    said, at_stake = change.said, change.money(*_DISPUTES)
+    meanings, at_stake = change.meanings, change.money(*_DISPUTES)
     yield from _unless_none(Why.CHARGED_BACK, _charged_back(change))
-    if not said.keys().isdisjoint(_DISPUTES) and not at_stake:
-        if Says.SECOND_CHARGEBACK in said or Says.CHARGEBACK_REVERSED not in said:
+    if not meanings.keys().isdisjoint(_DISPUTES) and not at_stake:
+        if Says.SECOND_CHARGEBACK in meanings or Says.CHARGEBACK_REVERSED not in meanings:
             yield Why.SUM_UNKNOWN, 0
-    elif Says.SECOND_CHARGEBACK not in said and Says.CHARGED_BACK not in said:
+    elif Says.SECOND_CHARGEBACK not in meanings and Says.CHARGED_BACK not in meanings:
         yield from _unless_none(Why.DISPUTE_OPEN, at_stake - change.money(Says.CHARGEBACK_REVERSED))
 
 
@@ -265,18 +265,20 @@ def _is_of(change: Change | Refund, attempt: str) -> bool:
 
 
 def _is_open_capture(change: Change) -> bool:
-    return Says.CAPTURE_ASKED in change.said and change.said.keys().isdisjoint(_NOT_CAPTURED)
+    return Says.CAPTURE_ASKED in change.meanings and change.meanings.keys().isdisjoint(
+        _NOT_CAPTURED
+    )
 
 
 def _is_open_cancel(change: Change) -> bool:
     is_ended = _is_end_of_cancel(change, of_ours=True)
-    is_idle = not change.said.keys().isdisjoint(_NOT_CANCELLED)
-    return Says.CANCEL_ASKED in change.said and not is_ended and not is_idle
+    is_idle = not change.meanings.keys().isdisjoint(_NOT_CANCELLED)
+    return Says.CANCEL_ASKED in change.meanings and not is_ended and not is_idle
 
 
 def _is_end_of_cancel(change: Change, *, of_ours: bool) -> bool:
-    is_end = Says.VOIDED in change.said or Says.CANCEL_REJECTED in change.said
-    return is_end and of_ours is (Says.CANCEL_ASKED in change.said)
+    is_end = Says.VOIDED in change.meanings or Says.CANCEL_REJECTED in change.meanings
+    return is_end and of_ours is (Says.CANCEL_ASKED in change.meanings)
 
 
 def _within(amount: int, most: int | None = None) -> int:

@@ -53,7 +53,7 @@ class StoredMethods:
     tokens: Tokens
     clock: Clock
     merchant_account: str
-    look_gaps: Sequence[timedelta]
+    check_gaps: Sequence[timedelta]
 
     async def list(self, asked: Mapping[str, str], version: int) -> Answer:
         """List a shopper's stored methods: `GET /storedPaymentMethods`.
@@ -123,7 +123,7 @@ class StoredMethods:
         if await self.reconcile(shopper_reference) is None:
             return  # The comparison stays due.
         count = await self.tokens.looks(shopper_reference)
-        gap = self.look_gaps[min(count + 1, len(self.look_gaps) - 1)]
+        gap = self.check_gaps[min(count + 1, len(self.check_gaps) - 1)]
         await self.tokens.looked(shopper_reference, self.clock.now() + gap)
 
     async def reconcile(

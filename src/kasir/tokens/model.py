@@ -56,7 +56,7 @@ class TokenState(StrEnum):
 
 
 #: Meanings of facts from the provider's list. All other facts are from messages.
-_LOOKS: frozenset[TokenSays] = frozenset({TokenSays.LISTED, TokenSays.NOT_LISTED})
+_FROM_LIST: frozenset[TokenSays] = frozenset({TokenSays.LISTED, TokenSays.NOT_LISTED})
 _ENDS: frozenset[TokenSays] = frozenset({TokenSays.DISABLED, TokenSays.NOT_LISTED})
 
 
@@ -161,7 +161,7 @@ def _state(known: frozenset[TokenFact]) -> TokenState:
     Only a creation makes a disabled token active again. A list may be older than a removal, and an
     update only shows that the token existed before.
     """
-    messages = [fact for fact in known if fact.says not in _LOOKS]
+    messages = [fact for fact in known if fact.says not in _FROM_LIST]
     decided = [fact for fact in messages if fact.says is not TokenSays.UPDATED]
     last_decided = max(decided, key=_order, default=None)
     if last_decided and last_decided.says is TokenSays.DISABLED:
@@ -170,7 +170,7 @@ def _state(known: frozenset[TokenFact]) -> TokenState:
     seen = [
         fact
         for fact in known
-        if fact.says in _LOOKS and (not last_message or fact.at >= last_message.at)
+        if fact.says in _FROM_LIST and (not last_message or fact.at >= last_message.at)
     ]
     last_seen = max(seen, key=_order, default=None)
     gone = last_seen is not None and last_seen.says is TokenSays.NOT_LISTED

@@ -279,7 +279,7 @@ async def test_adyen_that_cannot_be_asked_for_the_time_is_a_line_in_the_log(
             await kasir.times.adyen.ask_time()
         there = kasir.times.adyen.adyen_time()
 
-    assert [one["event"] for one in logs] == ["Adyen does not say what time it is"]
+    assert [one["event"] for one in logs] == ["Adyen did not return its time"]
     assert there is None
 
 
