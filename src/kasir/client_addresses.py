@@ -11,9 +11,9 @@ _IPV6_BITS: Final = 128
 
 
 def parse_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Parse an IP address; None if it is none.
+    """Parse an IP address; None where the text is not an IP address.
 
-    A socket that takes both families gives IPv4 addresses as IPv4-mapped IPv6 ones; these are
+    A socket for both families gives IPv4 addresses as IPv4-mapped IPv6 addresses. These are
     returned as IPv4.
     """
     try:
@@ -29,9 +29,9 @@ def canonical_address(host: str) -> str:
 
 
 def customer_network(host: str) -> str:
-    """Return what one network customer's addresses have in common, to count by.
+    """Return the network of one customer, so that its requests can be counted together.
 
-    That is an IPv4 address itself, the /64 network of an IPv6 address, or the host unchanged.
+    The result is an IPv4 address itself, the /64 network of an IPv6 address, or the host unchanged.
     """
     address = parse_address(host)
     if isinstance(address, IPv6Address):

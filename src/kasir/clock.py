@@ -1,4 +1,4 @@
-"""The time as an argument: nothing below `wiring` reads the machine's clock."""
+"""Clocks, which are passed as arguments. Only `wiring` chooses the machine's clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Anything that knows the time."""
+    """A source of the current time."""
 
     def now(self) -> datetime:
         """Return the present moment, with a time zone."""
@@ -17,7 +17,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
         """Return the present moment in UTC."""
@@ -27,7 +27,7 @@ class SystemClock:
 class OffsetClock:
     """The machine's time plus an offset that the caller sets.
 
-    In the demo the offset is the twin's: moving the twin's clock by a month moves this one too.
+    In the demo the offset is that of the twin's clock: both clocks are moved forward together.
     """
 
     def __init__(self) -> None:

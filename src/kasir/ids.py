@@ -16,7 +16,7 @@ _RANDOM_DIGITS: Final = 16
 
 
 class Ids(Protocol):
-    """Makes new ids; an argument, so that a test can choose them."""
+    """Makes new ids. It is passed as an argument, so that a test can choose the ids."""
 
     def new(self, kind: str) -> str:
         """Make an id such as `pay_01JD0Q8V6N5RZ0ZT3MSK6Y1V7B`."""

@@ -1,9 +1,9 @@
-"""What a request must look like before it is sent to Adyen: the schema's limits, per version.
+"""Checks a request before it is sent to Adyen, by the limits of Adyen's schema, per version.
 
-Each rule names a field and says what would be right. A field without a rule is not checked and is
-passed on to Adyen as it came; the calls that are not passed on have known_fields.py. Source:
-Adyen's Checkout OpenAPI files, v71 and v72; the error codes are those of Adyen's libraries and
-recorded errors (docs/adyen.md says which are guesses).
+Each rule is for one field, and its message explains how to correct the field. A field without a
+rule is passed on to Adyen unchecked; calls that are not passed on are checked by known_fields.py
+too. Source: Adyen's Checkout OpenAPI files, v71 and v72. The error codes are from Adyen's libraries
+and recorded errors; docs/adyen.md lists the guesses.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def moment_of(value: object) -> datetime | None:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
         if moment is None or moment.tzinfo is None:
             return None
-        moment.astimezone(UTC)  # The first and last days of the calendar may not exist in UTC.
+        moment.astimezone(UTC)  # Fails for a time that UTC moves out of the calendar.
     except (ValueError, OverflowError):
         return None
     return moment
@@ -199,7 +199,7 @@ _LINK: Final[Mapping[str, Rule]] = {
 
 
 def payment_faults(fields: Mapping[str, Any], version: int) -> Iterator[Fault]:
-    """What breaks the schema of `/payments` of that version, other than the payment method."""
+    """What breaks the schema of that version's `/payments`, other than in the payment method."""
     yield from required(fields, "reference", "130", "give your own name for this payment.")
     yield from required(fields, "returnUrl", "14_030", "give where the shopper comes back to.")
     yield from matching(fields, _PAYMENT[version])
@@ -275,7 +275,7 @@ def matching(
     """What breaks the rules of the fields that are present; missing fields are not checked."""
     for name, rule in rules.items():
         if fields.get(name) is None:
-            continue  # `required` checks whether it must be there.
+            continue  # `required` finds missing fields.
         if cure := rule.cure(fields[name]):
             yield Fault(prefix + name, cure)
 
@@ -300,9 +300,9 @@ def _shared_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _nul_faults(value: object, path: str) -> Iterator[Fault]:
-    """Every NUL character in a JSON value, at any depth: a link's request may have none.
+    """Every NUL character in a JSON value, at any depth. A link's request must not contain one.
 
-    A long path is cut, so that the work is proportional to the body.
+    A long path is cut, so that the work is proportional to the size of the body.
     """
     path = cut(path)
     match value:

@@ -1,9 +1,9 @@
-"""Whether the machine's clock is right: attempts are closed and tokens charged only if it is.
+"""Checks the machine's clock. Attempts are closed and tokens charged only while it is right.
 
-The machine's clock is compared with the database's and with Adyen's, which its answers carry in the
-`Date` header. Where one of them differs too much, nothing is closed and nothing charged until they
-agree again: a clock that jumps ahead would close attempts that can still be paid. A test clock may
-jump freely: the clocks compared here are those of the machines.
+The machine's clock is compared with the database's clock and with Adyen's, from the `Date` header
+of Adyen's answers. While one of them differs too much, nothing is closed or charged, because a
+clock that jumps ahead would close attempts that can still be paid. A test clock may jump, because
+it is not compared.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import structlog
 from kasir.clock import Clock
 from kasir.gateway.wire import Wire
 
-#: Adyen is asked for its time no more often than this, while the machine's clock is in doubt.
+#: The shortest wait between two requests for Adyen's time, while the machine's clock is in doubt.
 _ASK_EVERY_S: Final = 5.0
 
-#: For this long a comparison stays valid, unless the machine's clock jumps.
+#: How long a comparison stays valid, unless the machine's clock jumps.
 _GOOD_S: Final = 1.0
 
 _log = structlog.get_logger("kasir.times")
@@ -33,14 +33,14 @@ class ClockCheck:
     """Compares the machine's clock with the database's and Adyen's.
 
     Attributes:
-        world: The machine's clock; never a test clock.
-        database_now: Gives the database's time.
-        adyen: Gives Adyen's time.
-        apart_max: How far they may differ.
-        steady: Monotonic seconds, which do not follow the clock.
+        machine: The machine's clock; never a test clock.
+        database_now: Returns the database's time.
+        adyen: Returns Adyen's time.
+        apart_max: The most that the clocks may differ.
+        steady: Returns monotonic seconds, which do not jump with the machine's clock.
     """
 
-    world: Clock
+    machine: Clock
     database_now: Callable[[], Awaitable[datetime]]
     adyen: Wire
     apart_max: timedelta
@@ -51,7 +51,7 @@ class ClockCheck:
     _agreed_at: float | None = field(default=None, init=False)
 
     async def still_agree(self) -> bool:
-        """As `agree`; the last comparison is used for a second, unless the clock jumped."""
+        """Like `agree`, but uses the last comparison for a second, unless the clock jumped."""
         at = self._agreed_at
         is_good = at is not None and self.steady() < at + _GOOD_S and not self._has_jumped()
         return is_good or await self.agree()
@@ -59,7 +59,7 @@ class ClockCheck:
     async def agree(self) -> bool:
         """Whether the clocks agree, so that attempts may be closed and tokens charged.
 
-        Logs whenever that changes.
+        Logs each change of the result.
         """
         doubt = await self._doubt()
         if not doubt:
@@ -73,29 +73,29 @@ class ClockCheck:
         return not doubt
 
     async def _doubt(self) -> list[str]:
-        """What speaks against the machine's clock; empty where nothing does."""
+        """Why the machine's clock may be wrong; empty where there is no reason."""
         apart, has_jumped = await self.apart(), self._has_jumped()
         if not has_jumped and not self._wrong(self._ahead_of_adyen()):
             return self._wrong(apart)
-        # A database on this machine would have jumped with it. And Adyen's latest answer may be
-        # from before the machine slept.
+        # A database on this machine has jumped together with it, and Adyen's latest answer may be
+        # older than the jump. So Adyen is asked for its time.
         adyens = await self._apart_of_adyen()
         doubt = self._wrong({**apart, **adyens})
         if has_jumped and not adyens and not doubt:
-            return ["leapt, and Adyen does not answer"]
+            return ["it jumped, and Adyen does not answer"]
         return doubt
 
     async def apart(self) -> Mapping[str, timedelta]:
-        """How far the machine's clock is ahead of each other one; behind, where negative."""
-        before = self.world.now()
+        """How much the machine's clock is ahead of each other clock; negative if it is behind."""
+        before = self.machine.now()
         there = await self.database_now()
-        # The database's time was read at some moment between the two.
-        ahead = max(before - there, timedelta()) or min(self.world.now() - there, timedelta())
+        # The database's time was read between the two readings of the machine's clock.
+        ahead = max(before - there, timedelta()) or min(self.machine.now() - there, timedelta())
         return {"the database": ahead, **self._ahead_of_adyen()}
 
     def _ahead_of_adyen(self) -> Mapping[str, timedelta]:
         there = self.adyen.adyen_time()
-        return {} if there is None else {"Adyen": self.world.now() - there}
+        return {} if there is None else {"Adyen": self.machine.now() - there}
 
     async def _apart_of_adyen(self) -> Mapping[str, timedelta]:
         now = self.steady()
@@ -112,11 +112,11 @@ class ClockCheck:
         ]
 
     def _has_jumped(self) -> bool:
-        """Whether the clock differs from the time that passed since it was last known right."""
+        """Whether the clock moved by another amount than the time since it was last right."""
         if self._start is None:
             return False
         return abs(self._since_start() - self._start) > self.apart_max.total_seconds()
 
     def _since_start(self) -> float:
-        """When the monotonic seconds began, by the machine's clock."""
-        return self.world.now().timestamp() - self.steady()
+        """The machine's time (in seconds since 1970) at which the monotonic seconds were 0."""
+        return self.machine.now().timestamp() - self.steady()

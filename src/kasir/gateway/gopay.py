@@ -1,7 +1,7 @@
 """The rules of GoPay. Source of each: Adyen's page "GoPay for API only".
 
-GoPay is paid in rupiah, needs no field on the form, and requires both the channel and the shopper's
-browser with the payment. An older copy of the page required one of them; both always suffice.
+GoPay is paid in rupiah and needs no field on the form. It requires the channel and the shopper's
+browser with the payment. An older copy of the page required only one of them; both always suffice.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ TYPE: Final = "gopay_wallet"
 CURRENCY: Final = IDR
 #: GUESS, from other providers' pages: on a phone the redirect may end in the GoJek app.
 APP_SCHEMES: Final = ("gojek:", "gopay:", "intent:")
-#: GUESS: Adyen names no maximum. The highest that any other provider names; a wallet's own limit
-#: is lower, and then the wallet refuses.
+#: GUESS: Adyen names no maximum, so this is the highest maximum of the other providers. A wallet's
+#: own limit may be lower; then the wallet refuses the payment.
 AMOUNT_MAX: Final = 50_000_000
 #: The models that GoPay's page names. UnscheduledCardOnFile is not among them.
 MODELS: Final = ("Subscription", "CardOnFile")
-#: What names a token in `paymentMethod`: today's name, and the older one.
+#: The fields that name a token in `paymentMethod`: the current name, and the older name.
 STORED_NAMES: Final = frozenset({"storedPaymentMethodId", "recurringDetailReference"})
 
 
 def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What is wrong with a `/payments` request for GoPay, paid by the shopper or by a token."""
+    """What is wrong with a `/payments` request for GoPay, by the shopper or by a token."""
     yield from _amount_faults(fields.get("amount"))
     if fields["paymentMethod"].keys() & STORED_NAMES:
         yield from _charge_faults(fields)
@@ -38,7 +38,7 @@ def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def saves(fields: Mapping[str, Any]) -> bool:
-    """Whether a payment makes a token, by today's flag or the older two."""
+    """Whether a payment makes a token, by the current flag or the two older ones."""
     flags = ("storePaymentMethod", "enableRecurring", "enableOneClick")
     return any(fields.get(flag) is True for flag in flags)
 
@@ -70,7 +70,7 @@ def _recurring_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _charge_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """A charge names the token, its shopper, ContAuth (for both models), and the model."""
+    """What is wrong with a charge, which requires the token, shopper, model and ContAuth."""
     stored = fields["paymentMethod"]
     stored_id = stored.get("storedPaymentMethodId", stored.get("recurringDetailReference"))
     if cure := checks.Text(most=64).cure(stored_id):

@@ -1,4 +1,4 @@
-"""The wallets Kasir accepts, one row each. A new wallet is one file beside gopay.py and one row."""
+"""The wallets that Kasir accepts. A new wallet is a file like gopay.py and one entry here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Method:
         type: Adyen's name for it, as in `paymentMethod.type`.
         name: Its name for shoppers.
         country: Where it is offered (ISO 3166-1 alpha-2).
-        currency: Its one currency.
+        currency: The only currency in which it is paid.
         app_schemes: The URL schemes of its app, to which a browser may be redirected.
         faults: What is wrong with a payment request for it.
         saves: Whether a payment request makes a token.
@@ -48,7 +48,7 @@ METHODS: Final[Mapping[str, Method]] = {method.type: method for method in (GOPAY
 
 
 def stored_id_of(fields: Mapping[str, Any]) -> str | None:
-    """The token that a payment request charges, if it names one (by today's name or the older)."""
+    """The token that a payment request charges; None where it names none by either field."""
     wanted = fields.get("paymentMethod")
     if not isinstance(wanted, dict):
         return None
@@ -57,7 +57,7 @@ def stored_id_of(fields: Mapping[str, Any]) -> str | None:
 
 
 def method_of(fields: Mapping[str, Any]) -> Method | Fault:
-    """The wallet a payment request asks for, or what is wrong with its paymentMethod."""
+    """The wallet that a payment request names, or what is wrong with its paymentMethod."""
     wanted = fields.get("paymentMethod")
     if not isinstance(wanted, dict):
         cure = f'give {{"type": "{GOPAY.type}"}}.'

@@ -1,7 +1,7 @@
-"""Adyen as the provider of the payment flow: ask a question, and read the answer.
+"""Adyen as the provider of the payment flow: sends a question, and reads the answer.
 
-Where Adyen answers with its transient-error header, it is asked again at once a few times, with the
-same key; a worker asks again after a longer outage.
+If Adyen's answer has the transient-error header, the question is sent again at once a few times,
+with the same key. After a longer outage a worker sends it again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class _NotNowError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Adyen:
-    """The provider, over the wire.
+    """The provider that sends questions to Adyen.
 
-    One question is tried at most `tries_max` times, for at most `tries_s_max` seconds.
+    Each question is tried at most `tries_max` times, for at most `tries_s_max` seconds.
     """
 
     wire: Wire
@@ -46,7 +46,7 @@ class Adyen:
     async def _send(self, call: Call) -> Answer | NoAnswer:
         answer = await self.wire.send(call)
         if not _is_not_now(answer):
-            return answer  # Nearly always, so that no retry is set up then.
+            return answer  # Nearly every call ends here, before retries are set up.
         tries = stamina.retry_context(
             on=_NotNowError,
             attempts=self.tries_max,
@@ -54,7 +54,7 @@ class Adyen:
             wait_initial=0.1,
             wait_max=1.0,
         )
-        with suppress(_NotNowError):  # After the last try, its answer counts.
+        with suppress(_NotNowError):  # The answer to the last try counts.
             async for attempt in tries:
                 with attempt:
                     if attempt.num > 1:
@@ -65,7 +65,7 @@ class Adyen:
 
 
 def reply_of(kept: KeptAnswer) -> Answer:
-    """The reply that was kept."""
+    """The reply, from its stored form."""
     return Answer(kept.status, kept.body, kept.psp_reference, decoded=kept.fields)
 
 

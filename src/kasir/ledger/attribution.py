@@ -1,7 +1,7 @@
 """Decides which payments a batch of messages belongs to, under row locks.
 
-Every payment that a message could be about is locked before its facts are read. So of two messages
-that are read at the same time the second sees what the first one claimed. The rule is in
+Every payment that a message could be about is locked before its facts are read. So if two messages
+are read at the same time, the second one sees the claims of the first one. The rule is in
 `payments.matching`; this module applies it to one message after the other.
 """
 
@@ -21,24 +21,26 @@ from kasir.store import payments
 from kasir.store.database import Connection
 from kasir.store.payments import names_in
 
-#: A message without our own id is compared with this many payments of its reference, the newest.
-#: Where there are more, a match by reference alone is held: an older one could be meant.
+#: A message without Kasir's id is compared with this many of the newest payments of its reference.
+#: If there are more, a match by reference alone is held, because it may belong to an older one.
 _OF_REFERENCE_MAX: Final = 100
-_TOO_MANY: Final = f"its reference has more than {_OF_REFERENCE_MAX} payments: any may be meant"
-#: A held message is recorded at this many of the payments that it may belong to, the newest; and
-#: one payment records this many held messages. The notice itself is always kept.
+_TOO_MANY: Final = (
+    f"its reference has more than {_OF_REFERENCE_MAX} payments, so it may belong to any of them"
+)
+#: A held message is recorded at most at this many of the payments that it may belong to, the newest
+#: ones; and one payment records at most this many held messages. The notice itself is always kept.
 _ATTENTION_MAX: Final = 10
 
 
 @dataclass(slots=True)
 class Attribution:
-    """Decides one message after the other, and collects the facts that follow.
+    """Decides on one message after the other, and collects the facts to record.
 
     Attributes:
         locked: The payments that the messages could be about.
-        owners: Which payment owns each of the provider's names.
+        owners: The payment that owns each of the provider's names.
         facts: The facts to record, by payment.
-        claimed: The names that payments own by the messages decided so far.
+        claimed: The names that payments have claimed by the messages so far.
     """
 
     locked: Mapping[PaymentId, LockedPayment]
@@ -54,7 +56,10 @@ class Attribution:
             self._by_reference.setdefault(reference, []).append(payment_id)
 
     def attribute(self, clues: Clues, fact: Fact) -> Match:
-        """Decide whose a message is, and add its fact to that payment or to those it may be of."""
+        """Decide which payment a message belongs to, and add the fact to it.
+
+        A held message is added to each payment that it may belong to.
+        """
         matched = self._match(clues)
         if matched.payment_id:
             self._add(matched.payment_id, _fact_of(matched, fact))
@@ -66,10 +71,11 @@ class Attribution:
         return matched
 
     def attribute_answer(self, result: CallResult) -> PaymentId | None:
-        """Decide whose the answer to a call of ours is; None where that is not known.
+        """Decide which payment an answer to Kasir's call belongs to; None if that is not known.
 
-        Anybody may have sent the result that `/payments/details` was asked with. Where nothing
-        proves whose the answer is, nothing is recorded: the notification that follows will say.
+        The redirectResult in a call to `/payments/details` may be from any sender. If nothing
+        proves which payment the answer belongs to, nothing is recorded, because a notification will
+        follow.
         """
         clues = result.clues
         if clues is None or not (clues.payment_id or self._match(clues).payment_id):
@@ -90,7 +96,7 @@ class Attribution:
     def _add(self, payment_id: PaymentId, fact: Fact) -> None:
         """Add a fact to a payment, which then owns the names in it."""
         if self.owners.get(fact.modification, payment_id) != payment_id:
-            # A cancel by reference may change several payments: the first of them owns its name.
+            # A cancel by reference may change several payments; only the first one owns its name.
             fact = replace(fact, modification="")
         self.facts.setdefault(payment_id, []).append(fact)
         names = names_in([fact])
@@ -98,7 +104,7 @@ class Attribution:
         self.claimed |= names
 
     def _facts(self, payment_id: PaymentId) -> list[Fact]:
-        """The facts of a payment, with those added here."""
+        """The facts of a payment, with those that were added here."""
         return [*self.locked[payment_id].payment.facts, *self.facts.get(payment_id, ())]
 
     def _candidate(self, payment_id: PaymentId) -> Candidate:
@@ -129,7 +135,7 @@ async def lock_candidates(
 
 
 def _fact_of(matched: Match, fact: Fact) -> Fact:
-    """What a payment records of a message that belongs to it."""
+    """The fact that a payment records of a message that belongs to it."""
     if matched.ruling is Ruling.OURS:
         return fact
     key = f"amount_mismatch:{fact.key}:{fact.amount}"
@@ -137,7 +143,7 @@ def _fact_of(matched: Match, fact: Fact) -> Fact:
 
 
 def _attention(matched: Match, clues: Clues, fact: Fact) -> Fact:
-    """What a payment records of a message that may belong to it: the fact names no attempt."""
+    """The fact that a payment records of a message that may belong to it; it names no attempt."""
     return replace(
         fact,
         key=f"needs_attention:{fact.key}",

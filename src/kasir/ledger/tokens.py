@@ -1,4 +1,4 @@
-"""Records facts of tokens, and gives the tokens that Kasir knows."""
+"""Records facts of tokens, and reads the recorded tokens."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class TokenLedger:
     """Records facts of tokens, in the caller's transaction.
 
     Attributes:
-        ids: Where our own ids of tokens come from.
-        clock: What time it is.
-        vault: Seals the provider's names for tokens.
-        outbox: Where the shop's events are written.
+        ids: Makes Kasir's own ids of tokens.
+        clock: Kasir's time.
+        vault: Encrypts the provider's names for tokens.
+        outbox: Stores the shop's events.
     """
 
     ids: Ids
@@ -38,13 +38,13 @@ class TokenLedger:
     async def record(
         self, connection: Connection, reports: Sequence[TokenReport]
     ) -> frozenset[str]:
-        """Record facts of tokens: lock all, read all, decide each, write all.
+        """Record facts of tokens: lock all, read all, decide on each, write all.
 
         The number of statements does not depend on the number of tokens or facts.
 
         Returns:
-            The shoppers whose tokens changed. The caller schedules their subscriptions, after all
-            that it locks before them.
+            The shoppers whose tokens changed. The caller schedules their subscriptions, after it
+            has locked everything else.
         """
         about = _by_token(reports)
         if not about:
@@ -67,7 +67,7 @@ class TokenLedger:
     async def _lock(
         self, connection: Connection, about: Mapping[TokenName, Sequence[TokenReport]]
     ) -> dict[TokenName, str]:
-        """Lock tokens, those that are new are made; their ids."""
+        """Lock tokens, and create new ones; return the id of each."""
         new = [
             NewToken(
                 id=self.ids.new("tok"),
@@ -96,7 +96,7 @@ class TokenLedger:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What is to be written of one token, and the shop's events of it."""
+    """The rows to write for one token, and the shop's events about it."""
 
     change: TokenChange
     events: tuple[EventType, ...]
@@ -105,7 +105,7 @@ class _Entry:
 def _entry(
     token_id: str, known: dict[str, TokenFact], reports: Sequence[TokenReport]
 ) -> _Entry | None:
-    """What is to be written for these facts; None where none of them is new."""
+    """The rows to write for these facts; None where none of them is new."""
     facts = (report.fact for report in reports)
     new = {fact.key: not_before(fact, known.values()) for fact in facts if fact.key not in known}
     if not new:
@@ -116,7 +116,7 @@ def _entry(
 
 
 def _by_token(reports: Sequence[TokenReport]) -> dict[TokenName, list[TokenReport]]:
-    """The facts of each token, in the one order in which tokens are locked."""
+    """The facts of each token. The tokens are in the order in which every process locks them."""
     about: dict[TokenName, list[TokenReport]] = {}
     for report in sorted(reports, key=_lock_order):
         about.setdefault(report.name, []).append(report)
@@ -128,7 +128,7 @@ def _lock_order(report: TokenReport) -> tuple[str, str]:
 
 
 class Tokens:
-    """The tokens that Kasir knows. Every method is one commit."""
+    """The recorded tokens. Every method is one commit."""
 
     def __init__(self, pool: Pool, ledger: TokenLedger, vault: Vault) -> None:
         self._pool = pool
@@ -136,11 +136,11 @@ class Tokens:
         self._vault = vault
 
     async def of(self, shopper_reference: str) -> list[Token]:
-        """Give a shopper's tokens, newest first, disabled ones too."""
+        """Return a shopper's tokens, newest first, with the disabled ones."""
         return await tokens.of_shopper(self._pool, self._vault, shopper_reference)
 
     async def stored_as(self, stored_id: str) -> list[Token]:
-        """Give the tokens that the provider knows by this name, of any shopper."""
+        """Return the tokens with this name at the provider, of any shopper."""
         return await tokens.stored_as(self._pool, self._vault, stored_id)
 
     @retried
@@ -151,7 +151,7 @@ class Tokens:
             await schedule_subscriptions(connection, Changed(shoppers), self._ledger.clock.now())
 
     async def looks(self, shopper_reference: str) -> int:
-        """How often a shopper's tokens were compared with the provider's list."""
+        """How many times a shopper's tokens were compared with the provider's list."""
         return await tokens.looks(self._pool, shopper_reference)
 
     async def looked(self, shopper_reference: str, look_at: datetime) -> None:
@@ -159,5 +159,5 @@ class Tokens:
         await tokens.looked(self._pool, shopper_reference, look_at)
 
     async def watched(self, most: int) -> list[str]:
-        """Give shoppers whose tokens are compared with the provider's list, those due first."""
+        """Return shoppers whose tokens are compared with the provider's list, due ones first."""
         return await tokens.watched(self._pool, most)

@@ -36,7 +36,7 @@ def fold(intent: Intent, facts: Iterable[Fact]) -> Summary:
 
 
 def _is_given_back(facts: frozenset[Fact], money: Sums) -> bool:
-    """Whether it was paid, and then refunded as far as it was captured, or cancelled."""
+    """Whether it was paid, and then cancelled, or refunded by at least the captured amount."""
     if not any(fact.says is Says.AUTHORISED for fact in facts):
         return False
     refunded = money.refunded.minor_units
@@ -44,6 +44,6 @@ def _is_given_back(facts: frozenset[Fact], money: Sums) -> bool:
 
 
 def _psp_reference(facts: frozenset[Fact]) -> str:
-    """The attempt that is paid; else any attempt, chosen by name and not by time."""
+    """The paid attempt, or else any attempt. Of several the first by name, whatever their times."""
     known = {fact.psp_reference for fact in facts if fact.psp_reference}
     return min(paid_attempts(facts) or known, default="")

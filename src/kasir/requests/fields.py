@@ -1,4 +1,4 @@
-"""What every kind of request has in common: its fields, what refuses it, and the shop's key."""
+"""Common to all kinds of requests: the fields, the faults that refuse them, and the shop's key."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from kasir.payments.question import ShopKey
 #: The JSON object of a request, decoded.
 Fields = Mapping[str, Any]
 
-#: What no HTTP header may hold, and half a surrogate pair, which could be stored only as U+FFFD:
-#: two keys would become one. The web server has stripped the blanks around a key.
+#: Characters that no HTTP header may contain, and half a surrogate pair. The latter could be stored
+#: only as U+FFFD, so that two keys would become one. The web server has stripped the blanks around
+#: a key.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
@@ -27,7 +28,7 @@ def body_fields(body: bytes) -> dict[str, Any]:
     """A request's fields.
 
     Raises:
-        InvalidRequest: It is not a JSON object.
+        InvalidRequest: The body is not a JSON object.
     """
     try:
         fields = read_strict(body)
@@ -43,17 +44,17 @@ def body_fields(body: bytes) -> dict[str, Any]:
 
 
 def refuse(*faults: Iterable[Fault]) -> None:
-    """Raise the faults that were found, each field once; return where there are none.
+    """Raise the faults that were found, one per field; return if there are none.
 
     Raises:
-        InvalidRequest: There is at least one.
+        InvalidRequest: There is at least one fault.
     """
     if found := _by_field(faults):
         raise InvalidRequest(found)
 
 
 def reject(*faults: Iterable[Fault]) -> NoReturn:
-    """Raise the faults of a request that has at least one, each field once.
+    """Raise the faults of a request that has at least one, one per field.
 
     Raises:
         InvalidRequest: Always.
@@ -62,14 +63,14 @@ def reject(*faults: Iterable[Fault]) -> NoReturn:
 
 
 def account_faults(fields: Fields, merchant_account: str) -> Iterator[Fault]:
-    """What is wrong with the merchant account a request names; a request may name none."""
+    """What is wrong with the merchant account of a request, which is optional."""
     if fields.get("merchantAccount") not in (None, "", merchant_account):
         cure = f"this Kasir serves the merchant account {merchant_account}."
         yield Fault("merchantAccount", cure, "901", 403, "security")
 
 
 def key_faults(key: str | None) -> Iterator[Fault]:
-    """What is wrong with the shop's idempotency key; a request may have none."""
+    """What is wrong with the shop's idempotency key, which is optional."""
     if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX:
         cure = f"must have 1 to {IDEMPOTENCY_KEY_MAX} characters."
         yield Fault("Idempotency-Key", cure)
@@ -80,13 +81,14 @@ def key_faults(key: str | None) -> Iterator[Fault]:
 
 
 def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopKey | None:
-    """The shop's key, with a fingerprint of the request that came with it.
+    """The shop's key, with a fingerprint of its request; None without a key.
 
     Args:
         key: The shop's key, if it gave one.
-        same: What must be equal in a repeated request; order and spacing of JSON do not count.
-        path: Which path was called.
-        version: In which Checkout version.
+        same: The value that must be equal in a repeated request. The order of JSON fields does not
+            matter.
+        path: The path that was called.
+        version: The Checkout version that was called.
     """
     if key is None:
         return None

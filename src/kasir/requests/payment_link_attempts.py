@@ -1,4 +1,4 @@
-"""How long an attempt at a link lasts, and when another may be opened beside it."""
+"""How long an attempt to pay a link lasts, and when another attempt may be opened."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _STALE: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptTimes:
-    """How long an attempt at a link lasts, and when the next one may be opened.
+    """How long an attempt to pay a link lasts, and when the next one may be opened.
 
     Attributes:
-        lifetime: How long the wallet has to be paid.
-        clock_margin: How far Kasir's clock and Adyen's may differ.
-        behind_max: How far Adyen's notifications may be behind.
+        lifetime: How long the shopper may take to pay at the wallet.
+        clock_margin: The most that Kasir's clock and Adyen's may differ.
+        behind_max: The most that Adyen's notifications may be late.
     """
 
     lifetime: timedelta
@@ -38,15 +38,15 @@ class AttemptTimes:
         )
 
     def is_stale(self, payment: Payment, now: datetime) -> bool:
-        """Whether nobody finished it in its time. A pending payment has no such time."""
+        """Whether the payment was not finished in time. A pending payment has no time limit."""
         return payment.status in _STALE and now >= payment.intent.close_at
 
     def is_left(self, payment: Payment, now: datetime) -> bool:
-        """Whether another may be opened beside it: it was not paid and cannot be any more.
+        """Whether another payment may be opened, because this one cannot be paid any more.
 
-        Its time at the wallet is over by any clock, and a notification gave the result of the
-        cancel that followed; a payment would have been notified before that. Where no notification
-        comes, Adyen's queue has had the time to empty.
+        Its time at the wallet is over by any clock. In addition, either a notification had the
+        result of the closing cancel, before which Adyen would have notified a payment; or no
+        notification came for so long that Adyen's queue is empty again.
         """
         since = now - payment.intent.close_at
         is_confirmed = is_close_answered(payment) or since >= self.behind_max

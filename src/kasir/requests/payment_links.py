@@ -1,4 +1,4 @@
-"""Adyen's `paymentLinks` for GoPay: made and withdrawn by the shop, paid on Kasir's own form."""
+"""Adyen's `paymentLinks` for GoPay: the shop makes links, and shoppers pay on Kasir's form."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _SHARED: Final = (
     "telephoneNumber",
     "shopperStatement",
 )
-_LOOKED_AT_MAX: Final = 20
+_READ_MAX: Final = 20
 _ATTEMPT_LETTERS: Final = 40
 
 SUBSCRIPTION: Final = "Subscription"
@@ -58,16 +58,16 @@ CARD_ON_FILE: Final = "CardOnFile"
 class Saving(StrEnum):
     """Whether the wallet is saved with the payment: a link's `storePaymentMethodMode`."""
 
-    #: It is not; the default.
+    #: The wallet is not saved; the default.
     DISABLED = "disabled"
-    #: If the shopper agrees.
+    #: The wallet is saved if the shopper agrees.
     ASKED = "askForConsent"
-    #: It is, and the form says so.
+    #: The wallet is saved, and the form informs the shopper.
     ENABLED = "enabled"
 
 
 class Closer(Protocol):
-    """What closes attempts: a use case of `jobs`, above this package."""
+    """Closes attempts. The package `jobs` implements it."""
 
     async def close(self, payment_id: PaymentId) -> None:
         """Close one attempt if it is still open."""
@@ -82,9 +82,9 @@ class OpenLink:
         link: The link.
         status: Its status.
         payments: The payments.
-        is_over: Whether it takes no more payments.
-        stale: Payments that nobody finished in the time that the wallet had for them.
-        left: Those of them beside which another payment may be opened.
+        is_over: Whether the link has expired or was withdrawn.
+        stale: Payments that were not finished in time.
+        left: The stale payments that cannot be paid any more, so that another may be opened.
     """
 
     link: Link
@@ -96,7 +96,7 @@ class OpenLink:
 
     @property
     def reusable(self) -> bool:
-        """Whether it may be paid many times, by several shoppers."""
+        """Whether the link may be paid many times, by several shoppers."""
         return bool(self.link.request.get("reusable"))
 
     @property
@@ -116,10 +116,10 @@ class OpenLink:
 
     @property
     def returning_shopper(self) -> str:
-        """The shopper whose saved wallets may be used here; empty where none may be.
+        """The shopper whose saved wallets may pay this link; empty where none may.
 
-        A reusable link is for many shoppers. A link that saves a wallet for a subscription cannot
-        do so by charging one that was saved before.
+        A reusable link is for many shoppers. A link that saves a wallet for a subscription needs an
+        ordinary payment, because the charge of a saved wallet saves none.
         """
         makes_subscription = self.saving is not Saving.DISABLED and self.model == SUBSCRIPTION
         if self.reusable or makes_subscription:
@@ -133,7 +133,7 @@ class OpenLink:
 
     @property
     def under_way(self) -> Payment | None:
-        """The payment to continue, beside which none is opened; a reusable link has none."""
+        """The payment to continue instead of a new one; None for a reusable link."""
         if self.reusable:
             return None
         return next((one for one in self.payments if self._is_under_way(one)), None)
@@ -144,14 +144,14 @@ class OpenLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkAttempt:
-    """One attempt to pay a link, as its shopper chose it.
+    """One attempt to pay a link, as the shopper chose it.
 
     Attributes:
-        name: Its name, whichever way it is paid; the same name returns the first answer again.
-        browser_info: The shopper's browser, complete.
-        charged: The saved wallet that pays; None for the ordinary way.
+        name: The attempt's name. The same name returns the first answer again.
+        browser_info: The shopper's browser, with all fields of a browserInfo.
+        charged: The saved wallet that pays; None for an ordinary payment.
         saves: Whether the wallet is saved with the payment.
-        consent: The text about saving that was shown and that the shopper agreed to.
+        consent: The text about saving to which the shopper agreed, as it was shown.
     """
 
     name: str
@@ -181,8 +181,8 @@ class PaymentLinks:
         """Make a link: `POST /paymentLinks`, once per shop key.
 
         Raises:
-            InvalidRequest: One or more fields are wrong; nothing was kept.
-            KeyReused: The shop key came before with another body.
+            InvalidRequest: One or more fields are wrong; nothing was stored.
+            KeyReused: The shop key was used before with another body.
         """
         fields = body_fields(body)
         now = self.clock.now()
@@ -213,7 +213,7 @@ class PaymentLinks:
         """Show a link: `GET /paymentLinks/{linkId}`.
 
         Raises:
-            NotFound: There is none of that id.
+            NotFound: No link has that id.
         """
         found = await self.find(link_id)
         return of_fields(HTTPStatus.OK, self._shown(found.link, found.status))
@@ -222,8 +222,8 @@ class PaymentLinks:
         """Withdraw a link: `PATCH /paymentLinks/{linkId}` with status `expired`.
 
         Raises:
-            InvalidRequest: The status asked for is not `expired`, or the link is paid already.
-            NotFound: There is none of that id.
+            InvalidRequest: The requested status is not `expired`, or the link is already paid.
+            NotFound: No link has that id.
         """
         fields = body_fields(body)
         refuse(known_fields.unknown(fields, frozenset({"status"})))
@@ -235,20 +235,20 @@ class PaymentLinks:
         await self.book.expire(found.link.id, self.clock.now())
         found = await self.find(link_id)
         still_open = [one.intent.id for one in found.payments if one.status not in FINAL]
-        # At once; what fails here is due for a worker.
+        # Closed at once; a worker closes what fails here.
         await asyncio.gather(*(self.closer.close(payment_id) for payment_id in still_open))
         return of_fields(HTTPStatus.OK, self._shown(found.link, found.status))
 
     async def find(self, link_id: str) -> OpenLink:
-        """Give a link with its status and its payments.
+        """Return a link with its status and its payments.
 
         Raises:
-            NotFound: There is none of that id.
+            NotFound: No link has that id.
         """
         link = await self.book.link(LinkId(link_id))
         if link is None:
             raise NotFound("payment link", link_id)
-        payments = await self.payments.payments_of_link(link.id, _LOOKED_AT_MAX)
+        payments = await self.payments.payments_of_link(link.id, _READ_MAX)
         now = self.clock.now()
         return OpenLink(
             link=link,
@@ -260,15 +260,15 @@ class PaymentLinks:
         )
 
     def attempt(self, found: OpenLink) -> str:
-        """The name of the next attempt at a link.
+        """The name of the next attempt to pay a link.
 
-        It is derived from the attempts before it: two pages shown at once name the same attempt,
-        and the database lets only one of them open it. A reusable link gives every page another
-        name.
+        The name is derived from the earlier attempts, so two pages that are shown at once have the
+        same name, and the database lets only one of them open it. For a reusable link every page
+        has another name.
         """
         if found.reusable:
             return self.ids.new("try")
-        newest = found.payments[:_LOOKED_AT_MAX]  # Older ones may drop out of the list.
+        newest = found.payments[:_READ_MAX]  # Older ones may drop out of the list.
         before = "".join(sorted(payment.intent.id for payment in newest))
         return sha256(before.encode()).hexdigest()[:_ATTEMPT_LETTERS]
 
@@ -279,8 +279,11 @@ class PaymentLinks:
 
         Args:
             link: The link.
-            attempt: What the shopper chose.
-            return_url: Where the shopper comes back to, made from the payment's id.
+            attempt: The attempt, as the shopper chose it.
+            return_url: Makes the address to which the shopper returns, from the payment's id.
+
+        Returns:
+            Adyen's answer (empty if the link was withdrawn meanwhile), and the payment's id.
 
         Raises:
             InvalidRequest: Adyen would not accept the link's fields, or the saved wallet is gone
@@ -297,8 +300,8 @@ class PaymentLinks:
             "channel": "Web",
             "countryCode": GOPAY.country,
             "browserInfo": dict(attempt.browser_info),
-            "returnUrl": self.public_url,  # Until the payment has its id.
-            # So that the wallet closes the offer when Kasir does, and before the link is over.
+            "returnUrl": self.public_url,  # Replaced once the payment has its id.
+            # So that the wallet closes the offer when Kasir does, and before the link expires.
             "sessionValidity": self._valid_until(link).isoformat(timespec="seconds"),
             **_recurring(link, attempt),
         }
@@ -313,8 +316,8 @@ class PaymentLinks:
             consent=attempt.consent,
         )
         if await self.book.is_withdrawn(link.id):
-            await self.closer.close(payment_id)  # The withdrawal could not see this payment yet.
-            return of_fields(HTTPStatus.OK, {}), payment_id  # The shopper is not sent on.
+            await self.closer.close(payment_id)  # The withdrawal did not see this payment.
+            return of_fields(HTTPStatus.OK, {}), payment_id  # The shopper is not redirected.
         return answer, payment_id
 
     def _valid_until(self, link: Link) -> datetime:
@@ -354,6 +357,6 @@ def _recurring(link: Link, attempt: LinkAttempt) -> dict[str, Any]:
 
 
 def _shop_key(link: Link, attempt: str) -> str:
-    """One key per attempt at a link. Hashed: the attempt's name comes from a browser."""
+    """One key per attempt to pay a link; hashed, because a browser sends the attempt's name."""
     named = sha256(f"{link.id} {attempt}".encode(errors="replace"))
     return f"link-{named.hexdigest()[:_ATTEMPT_LETTERS]}"

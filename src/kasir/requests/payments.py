@@ -1,11 +1,12 @@
-"""Adyen's Checkout API for GoPay, as Kasir answers it: check, store, ask, pass on.
+"""Adyen's Checkout API for GoPay in Kasir: check and store a request, send it, return the answer.
 
-A shop's fields go to Adyen as they came, with the merchant account filled in where absent and one
-metadata pair added: Kasir's id of the payment, which Adyen repeats in its notifications, so that
-two payments of one reference can be distinguished. Adyen's answer goes to the shop unchanged.
+A shop's fields are sent to Adyen unchanged, with two additions: the merchant account, if it is
+missing, and a metadata pair with Kasir's id of the payment. Adyen repeats the pair in its
+notifications, so that two payments of one reference can be distinguished. Adyen's answer is passed
+to the shop unchanged.
 
-Each call has two doors: one for a body as it came over HTTP, which is decoded once, and one for
-fields, which the payment form, sign-ups and charges use.
+Each call has two methods: one takes the body of an HTTP request, and one takes decoded fields, for
+the payment form, sign-ups and charges.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from kasir.requests.fields import (
     shop_key_of,
 )
 
-#: The latest end that a shop may give an attempt: a date far beyond it overflows.
+#: The longest time that a shop may give an attempt. A much later date would overflow.
 _AGES: Final = timedelta(days=3650)
 _NO_ANSWER: Final = (
     "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
@@ -58,7 +59,7 @@ _NO_ANSWER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequests:
-    """The three calls a GoPay payment is made of."""
+    """The three calls of a GoPay payment."""
 
     flow: Flow
     wire: Wire
@@ -104,24 +105,25 @@ class PaymentRequests:
         return_url: Callable[[PaymentId], str] | None = None,
         consent: str = "",
     ) -> tuple[Answer, PaymentId]:
-        """Make a payment, once per shop key: it is stored first, then asked for.
+        """Make a payment, once per shop key. The payment is stored before it is sent to Adyen.
 
         Args:
             fields: The fields of a `/payments` request.
-            version: The Checkout version they are of.
+            version: The Checkout version of the fields.
             shop_key: The shop's `Idempotency-Key`, if it gave one.
-            link_id: The payment link it comes from, if any. Then the shop key names one attempt
-                at that link, whatever browser it is continued in.
-            return_url: Where the shopper comes back to, where that must name the payment.
-            consent: The text about saving that was shown and that the shopper agreed to.
+            link_id: The payment link, if the payment is made through one. Then the shop key names
+                one attempt to pay that link, and the attempt may be continued in another browser.
+            return_url: Makes the address to which the shopper returns, from the payment's id; None
+                if the fields have the address.
+            consent: The text about saving to which the shopper agreed, as it was shown.
 
         Returns:
-            Adyen's answer as it came, and the payment's id; those of the first payment, if the
-            shop key was used before.
+            Adyen's unchanged answer and the payment's id. If the shop key was used before, they are
+            those of the first payment.
 
         Raises:
-            InvalidRequest: One or more fields are wrong; nothing was sent and nothing kept.
-            KeyReused: The shop key came before with another body.
+            InvalidRequest: One or more fields are wrong; nothing was sent or stored.
+            KeyReused: The shop key was used before with another body.
             StillRunning: The first request with this shop key has no answer yet.
         """
         method = method_of(fields)
@@ -140,10 +142,10 @@ class PaymentRequests:
         return answer_of(kept), paid
 
     async def resume(self, payment_id: PaymentId) -> Answer:
-        """Continue a payment: Adyen's first answer again, or the same question asked again.
+        """Continue a payment: return Adyen's stored answer, or send the same question again.
 
         Raises:
-            StillRunning: It is being asked at this moment.
+            StillRunning: Another caller is sending the question at this moment.
             NotFound: There is no such payment.
         """
         return answer_of(await self.flow.resume(payment_key(payment_id)))
@@ -153,17 +155,17 @@ class PaymentRequests:
         return await self.finish(body_fields(body), version)
 
     async def finish(self, fields: Fields, version: int) -> Answer:
-        """Finish a payment after the redirect: asked once per redirectResult, answered every time.
+        """Finish a payment after the redirect. Each redirectResult is sent to Adyen only once.
 
-        Only Adyen knows which payment a result belongs to: a shopper may bring one payment's
-        result to another payment's return address.
+        Only Adyen's answer shows which payment a result belongs to, because a shopper may bring the
+        result of one payment to the return address of another.
 
-        Every field of Adyen's schema is passed on. Any other is refused: Adyen's error about it
-        would be kept as the answer of this redirectResult.
+        Every field of Adyen's schema is passed on. Any other field is refused, because Adyen's
+        error about it would be kept as the answer to this redirectResult.
 
         Args:
             fields: The fields of a `/payments/details` request.
-            version: The Checkout version they are of.
+            version: The Checkout version of the fields.
 
         Raises:
             InvalidRequest: There is no redirectResult, or a field is wrong; nothing was sent.
@@ -184,28 +186,28 @@ class PaymentRequests:
         )
         kept = await self.flow.finish(question)
         if kept is None:
-            # Not an error: the shopper has been to the wallet, and the notification will say.
+            # Not an error: the shopper was at the wallet, and a notification will have the result.
             return of_fields(HTTPStatus.OK, {"resultCode": ResultCode.RECEIVED})
         return answer_of(kept)
 
     async def _guard_token(self, fields: Fields) -> None:
-        """Refuse to charge a token for another shopper, or one that is disabled.
+        """Refuse to charge another shopper's token, or a disabled token.
 
-        A token that Kasir does not know is for Adyen to judge.
+        A token that Kasir does not know is left to Adyen's check.
 
         Raises:
-            InvalidRequest: It is another shopper's (800), or disabled (803); nothing was sent.
+            InvalidRequest: The token is another shopper's (800), or disabled (803).
         """
         stored_id = stored_id_of(fields)
         if stored_id is None:
             return
         known = await self.tokens.stored_as(stored_id)
         shopper = fields["shopperReference"]
-        mine = [token for token in known if token.name.shopper_reference == shopper]
-        if known and not mine:
+        own = [token for token in known if token.name.shopper_reference == shopper]
+        if known and not own:
             cure = "Contract not found: it is not a token of this shopperReference."
             reject([Fault("paymentMethod.storedPaymentMethodId", cure, "800")])
-        if mine and not any(token.is_active for token in mine):
+        if own and not any(token.is_active for token in own):
             cure = "PaymentDetail not found: it is disabled; ask the shopper to save GoPay again."
             reject([Fault("paymentMethod.storedPaymentMethodId", cure, "803")])
 
@@ -236,7 +238,7 @@ class PaymentRequests:
     def _question(self, intent: Intent, fields: Fields, version: int) -> Question:
         metadata = {**(fields.get("metadata") or {}), METADATA_PAYMENT_ID: intent.id}
         if len(metadata) > checks.METADATA_PAIRS_MAX:
-            metadata = fields["metadata"]  # Full: only its reference distinguishes it then.
+            metadata = fields["metadata"]  # No space for the id; the reference must suffice.
         account = fields.get("merchantAccount") or self.merchant_account
         sent = {**fields, "merchantAccount": account, "metadata": metadata}
         return Question(
@@ -253,12 +255,12 @@ class PaymentRequests:
 
 
 def no_answer() -> Answer:
-    """The answer for an outcome that is not known: Adyen's own transient error, our message."""
+    """The answer while the outcome is not known: Adyen's transient error with Kasir's message."""
     return error(503, "703", _NO_ANSWER, "internal", transient=True)
 
 
 def answer_of(kept: KeptAnswer | None) -> Answer:
-    """The answer for the shop: Adyen's, or that there is none yet."""
+    """The answer for the shop: Adyen's answer, or `no_answer` while there is no final one."""
     if kept is None:
         return no_answer()
     answer = reply_of(kept)
@@ -266,7 +268,7 @@ def answer_of(kept: KeptAnswer | None) -> Answer:
 
 
 def _close_at(fields: Fields, now: datetime, latest: datetime) -> datetime:
-    """When an unfinished attempt is closed: at `sessionValidity`, or at `latest` without one."""
+    """When an unfinished attempt is closed: at `sessionValidity`, or without it at `latest`."""
     until = fields.get("sessionValidity")
     if not isinstance(until, str):
         return latest
@@ -274,7 +276,7 @@ def _close_at(fields: Fields, now: datetime, latest: datetime) -> datetime:
 
 
 def _is_manual(fields: Fields) -> bool:
-    """Whether the shop captures the payment by a call of its own.
+    """Whether the shop captures the payment by a separate call.
 
     Source: `manualCapture` in the additional data of Adyen's Checkout schema.
     """
@@ -283,7 +285,7 @@ def _is_manual(fields: Fields) -> bool:
 
 
 def _model(fields: Fields, method: Method) -> str:
-    """The model a token is made or charged for; empty where the payment concerns no token."""
+    """The model for which a token is made or charged; empty where the payment has no token."""
     if method.saves(fields) or stored_id_of(fields):
         return str(fields["recurringProcessingModel"])
     return ""

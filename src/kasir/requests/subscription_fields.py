@@ -59,18 +59,19 @@ _SIGN_UP_FIELDS: Final = frozenset(
     {*SHARED, "plan", "reference", "startsAt", "signUpBy", "merchantAccount"}
 )
 _NO_TIME: Final = timedelta()
-#: A JSON string, with all that is escaped in it.
+#: A JSON string, with its escape sequences.
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"')
 
 
 def own_fields(body: bytes) -> dict[str, Any]:
-    """The fields of a body that only Kasir reads: no object in it has two fields of one name.
+    """The fields of a body that only Kasir reads. An object with two fields of one name is refused.
 
     Raises:
-        InvalidRequest: It is not a JSON object, or gives a name twice.
+        InvalidRequest: The body is not a JSON object, or an object has two fields of one name.
     """
     fields = body_fields(body)
-    # Decoding keeps the last of two fields of one name, so that fewer are left than were written.
+    # Decoding keeps only the last of two fields of one name. So the count of colons outside strings
+    # is compared with the count of decoded fields.
     if _STRING.sub(b"", body).count(b":") != _fields_in(fields):
         repeated = _repeated_names(body)
         cure = "is given more than once; give it once."
@@ -79,7 +80,7 @@ def own_fields(body: bytes) -> dict[str, Any]:
 
 
 def _fields_in(value: object) -> int:
-    """How many fields the objects of a JSON value have in all."""
+    """How many fields all objects in a JSON value have together."""
     match value:
         case dict():
             return len(value) + sum(map(_fields_in, value.values()))
@@ -123,7 +124,7 @@ def plan_faults(fields: Fields) -> Iterator[Fault]:
 
 
 def amount_faults(amount: object, name: str) -> Iterator[Fault]:
-    """What is wrong with an amount that GoPay is to take."""
+    """What is wrong with an amount to be paid with GoPay; `name` is its field."""
     for fault in checks.amount_faults(amount):
         yield replace(fault, field=fault.field.replace("amount", name, 1))
     if not isinstance(amount, dict):
@@ -152,7 +153,7 @@ def _interval_faults(interval: object) -> Iterator[Fault]:
 
 
 def sign_up_faults(fields: Fields, now: datetime) -> Iterator[Fault]:
-    """What is wrong with a sign-up, other than its plan and what the checks of payments find."""
+    """What is wrong with a sign-up. The plan and the payment's fields are checked elsewhere."""
     yield from unknown(fields, _SIGN_UP_FIELDS)
     yield from checks.required(
         fields, "shopperReference", "187", "give your own name for the shopper."
@@ -168,11 +169,11 @@ def sign_up_faults(fields: Fields, now: datetime) -> Iterator[Fault]:
     yield from checks.matching(fields, rules)
     starts_at = checks.moment_of(fields.get("startsAt"))
     if starts_at and not _NO_TIME <= starts_at - now <= _START_WITHIN:
-        yield Fault("startsAt", f"must lie ahead, and within {_START_WITHIN.days} days.")
+        yield Fault("startsAt", f"must be in the future, and within {_START_WITHIN.days} days.")
 
 
 def unknown(fields: Fields, known: frozenset[str], prefix: str = "") -> Iterator[Fault]:
-    """Fields that this call does not have: a misspelt field is refused, not ignored."""
+    """A fault for each field that this call does not have, so that no misspelt field is ignored."""
     cure = f"is not known here; there are {', '.join(sorted(known))}."
     for name in fields:
         if name not in known:

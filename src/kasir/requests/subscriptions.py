@@ -1,4 +1,4 @@
-"""Plans and subscriptions as shops ask for them: fields checked, then stored, then paid."""
+"""The use cases of plans and subscriptions: check the fields, store them, then pay."""
 
 from __future__ import annotations
 
@@ -61,27 +61,27 @@ from kasir.tokens.model import Token
 
 
 class Plans(Protocol):
-    """Where plans are kept. Every method is one commit."""
+    """Stores plans. Every method is one commit."""
 
     async def add_plan(self, plan: Plan) -> None:
         """Store a plan."""
         ...
 
     async def plan(self, plan_id: str) -> Plan | None:
-        """Give a plan."""
+        """Return a plan; None where no plan has this id."""
         ...
 
 
 class Turns(Protocol):
-    """Where subscriptions take their turns. Every method is one commit."""
+    """Changes subscriptions, each under its lock. Every method is one commit."""
 
     async def sign_up(
         self, subscription: Subscription, pay_key: str, shop_key: ShopKey | None
     ) -> SubscriptionId:
-        """Store a subscription, once per shop key; its id, or the id of the first one.
+        """Store a subscription, once per shop key, and return the id of the stored one.
 
         Raises:
-            KeyReused: The shop key came first with another body.
+            KeyReused: The shop key was used before with another body.
         """
         ...
 
@@ -89,21 +89,21 @@ class Turns(Protocol):
         """Execute a command under the subscription's lock.
 
         Raises:
-            NotFound: There is none of that id.
-            Exception: Whatever the command raises; nothing was written.
+            NotFound: No subscription has that id.
+            Exception: The command raised it; nothing was written.
         """
         ...
 
     async def add_attempt(
         self, subscription_id: str, attempt_of: Callable[[Subscription], Renewal], shop_key: str
     ) -> Subscription:
-        """Store an attempt that the shopper will pay; give the subscription with it."""
+        """Store an attempt that the shopper will pay, and return the subscription with it."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionRequests:
-    """What a shop may do with plans and subscriptions."""
+    """The requests of a shop on plans and subscriptions."""
 
     plans: Plans
     turns: Turns
@@ -117,7 +117,7 @@ class SubscriptionRequests:
         """Make a plan: `POST /api/plans`.
 
         Raises:
-            InvalidRequest: One or more fields are wrong; nothing was kept.
+            InvalidRequest: One or more fields are wrong; nothing was stored.
         """
         fields = own_fields(body)
         refuse(plan_faults(fields))
@@ -148,12 +148,12 @@ class SubscriptionRequests:
         """Sign a shopper up: `POST /api/subscriptions`, once per shop key.
 
         Returns:
-            The subscription, and Adyen's answer to the payment that begins it; None where the
-            shopper is to pay by link.
+            The subscription, and Adyen's answer to the first payment; None instead of the answer
+            where the shopper pays by link.
 
         Raises:
-            InvalidRequest: One or more fields are wrong; nothing was kept and nothing sent.
-            KeyReused: The key came before with another body.
+            InvalidRequest: One or more fields are wrong; nothing was stored or sent.
+            KeyReused: The key was used before with another body.
             StillRunning: The first request with this key has no answer yet.
         """
         fields = own_fields(body)
@@ -177,16 +177,16 @@ class SubscriptionRequests:
         if by_link:
             return first, None
         if not fields.get("reference"):
-            payment["reference"] = first  # The id of the first one, where this is a repetition.
+            payment["reference"] = first  # In a repeated request, the id of the first subscription.
         answer, _ = await self.payments.pay(payment, OWN_VERSION, _pay_key(first, 1))
         return first, answer
 
     async def pay_again(self, subscription_id: str, body: bytes) -> Answer:
-        """Have the shopper pay the open renewal and link a wallet again.
+        """Start a payment in which the shopper pays the open renewal and saves a wallet again.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or nothing is owed, or a payment is under way.
+            InvalidRequest: A field is wrong, or nothing is owed, or a payment is not finished.
         """
         fields = own_fields(body)
         refuse(unknown(fields, frozenset({*SHARED, "merchantAccount"})))
@@ -210,26 +210,26 @@ class SubscriptionRequests:
         """Cancel, now or at the end of the paid period: `POST /api/subscriptions/{id}/cancel`.
 
         Args:
-            subscription_id: Which subscription.
+            subscription_id: The subscription's id.
             body: `{"at"?: "now" | "periodEnd" | "never"}`; `never` withdraws a planned cancel.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or it has ended already.
+            InvalidRequest: A field is wrong, or the subscription has already ended.
         """
         await self._execute(subscription_id, subscription_commands.cancel(body))
 
     async def pause(self, subscription_id: str, body: bytes = b"") -> None:
-        """Charge nothing until it is resumed: `POST /api/subscriptions/{id}/pause`.
+        """Charge nothing until a resume: `POST /api/subscriptions/{id}/pause`.
 
         Args:
-            subscription_id: Which subscription.
-            body: `{"at"?: "now" | "periodEnd" | "never", "resumesAt"?}`, the latter an ISO date
+            subscription_id: The subscription's id.
+            body: `{"at"?: "now" | "periodEnd" | "never", "resumesAt"?}`. `resumesAt` is an ISO date
                 and time with its offset; `never` withdraws a planned pause.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or its state does not let it.
+            InvalidRequest: A field is wrong, or the subscription's state does not allow a pause.
         """
         await self._execute(subscription_id, subscription_commands.pause(body, self.clock.now()))
 
@@ -237,13 +237,13 @@ class SubscriptionRequests:
         """End a pause: `POST /api/subscriptions/{id}/resume`.
 
         Args:
-            subscription_id: Which subscription.
+            subscription_id: The subscription's id.
             body: `{"at"?: "now" | "never" | an ISO date and time with its offset}`; `never`
                 withdraws a planned resume.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or its state does not let it.
+            InvalidRequest: A field is wrong, or the subscription's state does not allow a resume.
         """
         await self._execute(subscription_id, subscription_commands.resume(body, self.clock.now()))
 
@@ -252,7 +252,7 @@ class SubscriptionRequests:
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or its state does not let it.
+            InvalidRequest: A field is wrong, or the subscription's state does not allow the change.
         """
         fields = own_fields(body)
         refuse(unknown(fields, frozenset({"amount", "storedPaymentMethodId"})))
@@ -276,12 +276,16 @@ class SubscriptionRequests:
         await self._execute(subscription_id, command)
 
     def _token_of(self, subscription: Subscription, tokens: Sequence[Token]) -> Token:
-        """The shopper's own token among these, if it may be charged."""
-        whose = self.merchant_account, subscription.shopper_reference
+        """The active token of the subscription's shopper among these.
+
+        Raises:
+            InvalidRequest: There is none.
+        """
+        owner = self.merchant_account, subscription.shopper_reference
         own = (
             one
             for one in tokens
-            if (one.name.merchant_account, one.name.shopper_reference) == whose
+            if (one.name.merchant_account, one.name.shopper_reference) == owner
         )
         token = next((one for one in own if one.is_active), None)
         if token is None:
@@ -324,7 +328,7 @@ class SubscriptionRequests:
 
 
 def _pay_key(subscription_id: str, number: int) -> str:
-    """The shop key of a sign-up's payment: made of the subscription, so always the same."""
+    """The shop key of a sign-up's payment. The same subscription always has the same key."""
     return f"sign-up-{subscription_id}-{number}"
 
 
@@ -350,13 +354,13 @@ def _payment_of(
 
 
 def _next_attempt(subscription: Subscription, now: datetime) -> Renewal:
-    """The renewal that is owed, with one more attempt, which the shopper pays.
+    """The owed renewal with one more attempt, which the shopper pays.
 
     Raises:
-        InvalidRequest: Nothing is owed, or a payment of it is under way.
+        InvalidRequest: Nothing is owed, or a payment of the renewal is not finished.
     """
-    renewal, owes = subscription.renewal, {State.INCOMPLETE, State.PAST_DUE}
-    if renewal is None or subscription.state not in owes or renewal.paid:
+    renewal, owing_states = subscription.renewal, {State.INCOMPLETE, State.PAST_DUE}
+    if renewal is None or subscription.state not in owing_states or renewal.paid:
         reject([_nothing_owed(subscription)])
     if renewal.unresolved:
         reject([Fault("status", "a payment of this period is under way; wait for its end.")])

@@ -1,4 +1,4 @@
-"""Notices as an operator works with them: listed, and read again."""
+"""The operator's use cases with notices: list them, and replay them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from kasir.store.inbox import NoticeRow, NoticeState
 from kasir.store.vault import Vault
 from kasir.webhooks.interpreting import Contents, contents, own_name
 
-#: So many notices are replayed by one statement.
+#: How many notices one statement replays.
 _BATCH: Final = 1000
 
 Enqueue = Callable[[Connection], Awaitable[None]]
 
 
 class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """A notice as the operator sees it; `success` and the references where it has them."""
+    """A notice as an operator sees it; `success` and the references only if it has them."""
 
     id: int
     state: str
@@ -33,15 +33,15 @@ class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
     psp_reference: str = ""
     merchant_reference: str = ""
     payment_id: str | None = None
-    #: Why it is in this state, where that was written down.
+    #: Why the notice is in this state, if a reason was stored.
     why: str = ""
-    #: Whether its body was deleted, some time after it was read; its facts are kept.
+    #: Whether its body was deleted, some time after the notice was read. Its facts are kept.
     body_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Lists notices. `vault` opens them; one that it cannot open is given without its contents."""
+    """Lists notices. A notice that `vault` cannot decrypt is listed without its contents."""
 
     pool: Pool
     vault: Vault
@@ -49,12 +49,12 @@ class Notices:
     async def listed(
         self, state: NoticeState | None, most: int, before: int | None = None
     ) -> list[KeptNotice]:
-        """Give notices, newest first.
+        """Return notices, newest first.
 
         Args:
-            state: Only those in this state; None gives all.
-            most: How many.
-            before: Only those with an id below this one.
+            state: The state of the listed notices; None for all states.
+            most: The most notices to return.
+            before: The listed notices have lower ids than this; None for all ids.
         """
         rows = await inbox.rows(self.pool, state, most, before)
         return [_kept(row, _contents(row, self.vault)) for row in rows]
@@ -89,12 +89,12 @@ def _kept(row: NoticeRow, found: Contents) -> KeptNotice:
 
 
 async def held(pool: Pool) -> list[int]:
-    """Give the ids of the notices that are held."""
+    """Return the ids of the held notices."""
     return await inbox.held(pool)
 
 
 async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
-    """Give the state of each of these notices that exists, by its id."""
+    """Return the state of each of these notices by its id, without those that do not exist."""
     found: dict[int, NoticeState] = {}
     for part in _parts(ids):
         found |= await inbox.states(pool, part)
@@ -102,7 +102,7 @@ async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
 
 
 async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
-    """Have notices read again, except those that were read; the ids of those that will be."""
+    """Mark notices to be read again, except those in the state READ; return their ids."""
     replayed: list[int] = []
     for part in _parts(ids):
         replayed += await _replay(pool, part, enqueue)
@@ -118,6 +118,6 @@ async def _replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]
 
 
 def _parts(ids: Sequence[int]) -> list[list[int]]:
-    """Ids in batches that one statement takes, lowest first."""
+    """The ids in batches for one statement each, lowest first."""
     ordered = sorted(ids)
     return [ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH)]

@@ -199,7 +199,7 @@ class Steady:
     def times(self) -> ClockCheck:
         """Its clock, compared with the database's and Adyen's."""
         return ClockCheck(
-            world=self.clock,
+            machine=self.clock,
             database_now=self.database_now,
             adyen=cast("Wire", self),
             apart_max=timedelta(seconds=60),
@@ -279,7 +279,7 @@ async def test_adyen_that_cannot_be_asked_for_the_time_is_a_line_in_the_log(
             await kasir.times.adyen.ask_time()
         there = kasir.times.adyen.adyen_time()
 
-    assert [one["event"] for one in logs] == ["Adyen does not say what time it is"]
+    assert [one["event"] for one in logs] == ["Adyen did not return its time"]
     assert there is None
 
 
