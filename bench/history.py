@@ -1,4 +1,4 @@
-"""Measures whether Kasir slows down as tables grow: the same work on a small and a big database."""
+"""Measures whether large tables make Kasir slower: the same work on two databases."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class Site:
         """The environment of Kasir's programs."""
         return {
             "ADYEN_ENVIRONMENT": "twin",
-            # Without a twin: a port on which no program listens. Nothing calls it.
+            # Without a twin, a port on which no program listens; no program calls it.
             "ADYEN_TWIN_URL": twin_url or f"http://{HOST}:9",
             "ADYEN_API_KEY": TWIN_KEY,
             "ADYEN_MERCHANT_ACCOUNT": MERCHANT,

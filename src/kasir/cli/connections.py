@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 _SWEEP_S: Final = 0.5
-#: Chunk framing counts as head; each byte of a body allows this many bytes of framing.
+#: Chunk framing counts as a part of the head; each body byte allows this many bytes of framing.
 _FRAME_BYTES: Final = 8
 #: Paths that are served even when all connections are in use: health checks and webhooks.
 _ALWAYS_SERVED: Final = (b"/health/", b"/webhooks/")
@@ -88,20 +88,20 @@ class Connections:
         is_over = len(self.open) > connection.limits.connections_max
         return is_over or self._own_over(connection) > 0
 
-    def waits(self, connection: BoundedHttp) -> None:
+    def mark_waiting(self, connection: BoundedHttp) -> None:
         """Record that the connection waits for the client's next request."""
         if connection in self.open:
             self._new.pop(connection, None)
             self._kept[connection] = None
 
-    def serves(self, connection: BoundedHttp) -> None:
+    def mark_busy(self, connection: BoundedHttp) -> None:
         """Record that a request has arrived and is being answered."""
         self._new.pop(connection, None)
         self._kept.pop(connection, None)
 
     def forget(self, connection: BoundedHttp) -> None:
         """Remove a connection."""
-        self.serves(connection)
+        self.mark_busy(connection)
         if connection in self.open:
             self.open.remove(connection)
             self._of_address[connection.address] -= 1
@@ -119,7 +119,7 @@ class Connections:
         return self._of_address[connection.address] - connection.limits.connections_per_address_max
 
     def _close_one(self, new: BoundedHttp, waiting: Iterator[BoundedHttp], over: int) -> None:
-        """Close the first waiting connection; if none waits and no spare is left, the new one."""
+        """Close the first waiting connection, or the new one if none waits and no spare is left."""
         longest = next(waiting, None)
         if longest is not None:
             self._end(longest)
@@ -230,7 +230,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._keep()
         else:
             self.deadline = inf
-            self.all.serves(self)
+            self.all.mark_busy(self)
 
     def on_response_complete(self) -> None:
         """Keep the connection for a next request, once the response is sent."""
@@ -284,7 +284,7 @@ class BoundedHttp(HttpToolsProtocol):
     def _keep(self) -> None:
         """Keep the connection for a next request."""
         self._set_deadline(self.timeout_keep_alive)
-        self.all.waits(self)
+        self.all.mark_waiting(self)
 
     def _set_deadline(self, seconds: float) -> None:
         self.deadline = self.loop.time() + seconds
@@ -342,7 +342,7 @@ def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
 
 
 def _as_bytes(answer: Answer, more: list[tuple[bytes, bytes]]) -> bytes:
-    """An answer as bytes on the wire."""
+    """Return an answer as an HTTP response in bytes."""
     headers = [*more, *_headers(answer)]
     lines = b"".join(name + b": " + text + b"\r\n" for name, text in headers)
     return STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body

@@ -1,4 +1,4 @@
-"""`kasir doctor`: checks whether all is ready to take money. A failed row says what to do."""
+"""`kasir doctor`: checks whether all is ready to take money. A failed row shows what to do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CONFLICTS_MAX: Final = 20
 
 
 async def doctor(environ: Mapping[str, str], *, as_json: bool) -> int:
-    """Run every check and print a row for each; returns the exit code, 1 where one failed."""
+    """Run every check and print a row for each; return the exit code, 1 if one failed."""
     findings = await findings_of(environ)
     if as_json:
         print(msgspec.json.encode(findings).decode())

@@ -1,7 +1,7 @@
 """`kasir serve`: one process, or several that share a socket.
 
 After the first SIGTERM or SIGINT the requests in progress are finished; the second one ends them.
-Where there are several processes, the parent gets the signals and forwards them to the others.
+If there are several processes, the parent gets the signals and forwards them to the others.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from litestar import Litestar
 
 #: Longer than clients and proxies keep an idle connection (aiohttp 15 s, nginx and most load
-#: balancers 60 s), so that they close it first. If the server did, a payment might just arrive.
+#: balancers 60 s), so that they close it first. If the server did, a payment could be arriving.
 _KEEP_ALIVE_S: Final = 75
-#: Proxies whose `X-Forwarded-For` is trusted, where the operator names none.
+#: Proxies whose `X-Forwarded-For` is trusted if the operator names no others.
 THIS_MACHINE: Final = "127.0.0.1,::1"
 #: The garbage collector runs after this many new objects. A request makes hundreds, and almost none
 #: of them is in a reference cycle.
@@ -50,8 +50,8 @@ def serve(host: str, port: int, workers: int) -> None:
     """Serve until a signal stops it.
 
     Raises:
-        SettingError: A setting is missing or malformed, or the address cannot be listened on. It
-            is raised before any process starts.
+        SettingError: A setting is missing or malformed, or the address cannot be listened on. The
+            error is raised before any process starts.
     """
     asyncio.run(_preflight())
     port = _free(host, port)

@@ -1,4 +1,4 @@
-"""The last journey: after all the others, `kasir doctor` reports no problem."""
+"""A journey that runs after most others: `kasir doctor` reports no problem."""
 
 from __future__ import annotations
 

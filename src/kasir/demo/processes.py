@@ -1,6 +1,6 @@
-"""Starts the programs of the demo, waits until they answer, and stops every one of them.
+"""Starts the programs of the demo, waits until they answer, and stops all of them.
 
-The programs run as in production: each is a process, configured by the environment. Each gets a
+The programs run as in production: each is a process, configured by the environment. Each has a
 session of its own, so that Ctrl-C reaches only this process, which stops them in order.
 """
 
@@ -29,14 +29,14 @@ from kasir.limits import Limits
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0
-#: A program may finish its requests and jobs in `stop_s`, and then needs a moment to log it.
+#: A program may take `stop_s` to finish its requests and jobs, and then needs a moment to log this.
 _STOP_S: Final = Limits().stop_s + 10
 _POLL_S: Final = 0.05
 _OUTPUT_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
 #: The twin prints this once it has bound its port.
 _TWIN_STARTED: Final = "adyen-twin is at "
-#: Logs hold payment references, and the folder holds the database: only their owner may read them.
+#: Logs contain payment references and the folder contains the database: only the owner may read.
 _PRIVATE_FILE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 

@@ -1,4 +1,4 @@
-"""One database query a second for all status pages that are open, however many there are.
+"""Reads the changes of all open status pages with one database query a second.
 
 Facts are only ever added, so a link has changed if its number of facts has. The stream of each page
 then reads its own payment.

@@ -182,7 +182,7 @@ def status_part(
 
 
 def _receipt(visit: Visit, open_link: OpenLink, payment: Payment) -> dict[str, Any]:
-    """Return the receipt of the payment that paid the link: the lines, the time and the name."""
+    """Return the receipt of the payment that paid the link: lines, time and PSP reference."""
     paid = next((one for one in open_link.payments if one.status is Status.AUTHORISED), payment)
     moments = [fact.at for fact in paid.facts if fact.says is Says.AUTHORISED]
     return {
