@@ -211,16 +211,16 @@ def _when(moment: datetime) -> str:
 async def _tokens(parts: Parts) -> Finding:
     """Compare shoppers' tokens with Adyen's list, beginning with those that are due."""
     what = "tokens agree with Adyen's list"
-    adopted = gone = silent = 0
+    adopted = gone = unanswered = 0
     shoppers = await parts.tokens.watched(_SHOPPERS_MAX)
     for shopper in shoppers:
         found = await parts.stored.reconcile(shopper)
         if found is None:
-            silent += 1
+            unanswered += 1
             continue
         adopted, gone = adopted + found.adopted, gone + found.gone
-    if silent:
-        says = f"Adyen did not answer for {silent} of {len(shoppers)} shoppers"
+    if unanswered:
+        says = f"Adyen did not answer for {unanswered} of {len(shoppers)} shoppers"
         return Finding(what, is_well=False, says=says)
     if adopted or gone:
         cure = "their webhooks were lost; check the token webhook in Customer Area"

@@ -149,10 +149,10 @@ class JourneyClient:
         """Replace the twin's planned faults by these."""
         await self.twin("PUT", "/twin/faults", planned)
 
-    async def knobs(self, **turned: Any) -> None:
+    async def knobs(self, **changed: Any) -> None:
         """Set these knobs of the twin, and reset all others."""
         await self.twin("DELETE", "/twin/knobs")
-        await self.twin("PUT", "/twin/knobs", _HARDEST | turned)
+        await self.twin("PUT", "/twin/knobs", _HARDEST | changed)
 
     async def foreign(self, order: str, **more: Any) -> str:
         """Have another system on the account pay under our reference; return its pspReference."""
