@@ -1,4 +1,4 @@
-"""Whether Kasir slows down as its tables grow: the same work on a small and a large database."""
+"""Measures whether large tables make Kasir slower: the same work on two databases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TARGET: Final = Target(0.85)
 
 
 def history(site: Site) -> list[Result]:
-    """The rate of payments and intake with a million stored payments, over that with 10,000."""
+    """Divide the rates of intake and payments with a million payments by those with 10,000."""
     few, many = site.size(10_000, 1_000), site.size(1_000_000, 20_000)
     with (
         site.twin() as twin,
@@ -38,7 +38,7 @@ def _compared(
     rate: Callable[[Server, int], float],
     size: int,
 ) -> Result:
-    """Measure both alternately; the first round is a warm-up."""
+    """Measure both servers alternately; the first round is a warm-up."""
     found = in_turn(
         lambda: {"young, per s": rate(young, size), "old, per s": rate(old, size)},
         site.size(15, 3),
@@ -52,4 +52,4 @@ def _intake_rate(server: Server, size: int) -> float:
 
 
 def _payment_rate(server: Server, size: int) -> float:
-    return payment.volley(server.url, size).rate
+    return payment.fire_payments(server.url, size).rate

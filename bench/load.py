@@ -1,7 +1,7 @@
-"""A lean client: keep-alive connections, prepared requests, one in progress on each.
+"""A lean HTTP client: keep-alive connections, prepared requests, one at a time on each connection.
 
-It does only what HTTP requires. It shares the machine with the server, and so the server is what is
-measured. Every figure is reported with the share of a core that the client used.
+It does only what HTTP requires, because it shares the machine with the server that is measured.
+Every figure is reported with the share of a core that the client used.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length:"
 _CLOSES: Final = b"connection: close"
 _STATUS: Final = slice(9, 12)
-_ASK_AGAIN: Final = b"503"  # "Not known yet: repeat with the same key", as a shop then does.
-_AGAIN_MAX: Final = 3
+_RETRY_STATUS: Final = b"503"  # The outcome is not known yet; a shop repeats with the same key.
+_RETRIES_MAX: Final = 3
 _SHOWN: Final = 400
 _WITHIN_S: Final = 300
 
 
 class LoadError(Exception):
-    """An answer was not the one that the benchmark measures."""
+    """An answer was not the expected one, or a connection failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +79,25 @@ def fire(url: str, requests: Sequence[bytes], *, connections: int, status: int) 
 async def _fire(url: str, requests: Sequence[bytes], connections: int, status: int) -> Load:
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
-    volley = _Volley(iter(requests), len(requests), b"%d" % status, loop.create_future())
-    lines = [_Line(volley, parts.hostname or "", parts.port or 80) for _ in range(connections)]
-    for line in lines:
-        await line.connect()
+    batch = _Batch(iter(requests), len(requests), b"%d" % status, loop.create_future())
+    host, port = parts.hostname or "", parts.port or 80
+    opened = [_Connection(batch, host, port) for _ in range(connections)]
+    for connection in opened:
+        await connection.connect()
     cpu, began = time.process_time(), time.perf_counter()
-    for line in lines:
-        line.send_next()
+    for connection in opened:
+        connection.send_next()
     try:
-        await asyncio.wait_for(volley.done, _WITHIN_S)
+        await asyncio.wait_for(batch.done, _WITHIN_S)
     finally:
-        for line in lines:
-            line.close()
+        for connection in opened:
+            connection.close()
     seconds = time.perf_counter() - began
-    return Load(len(requests), seconds, volley.latencies_s, time.process_time() - cpu)
+    return Load(len(requests), seconds, batch.latencies_s, time.process_time() - cpu)
 
 
-class _Volley:
-    """The state that the connections share: the remaining requests, and the answers so far."""
+class _Batch:
+    """The state that all connections share: the remaining requests and the latencies so far."""
 
     def __init__(
         self, requests: Iterator[bytes], count: int, status: bytes, done: asyncio.Future[None]
@@ -120,16 +121,16 @@ class _Volley:
             self.done.set_exception(LoadError(why))
 
 
-class _Line(asyncio.Protocol):
-    """One connection, opened again if the server closes it after an answer."""
+class _Connection(asyncio.Protocol):
+    """One connection; it is opened again if the server closes it after an answer."""
 
-    def __init__(self, volley: _Volley, host: str, port: int) -> None:
-        self._volley = volley
+    def __init__(self, batch: _Batch, host: str, port: int) -> None:
+        self._batch = batch
         self._address = (host, port)
         self._transport: asyncio.Transport | None = None
         self._request: bytes | None = None
         self._sent_at = 0.0
-        self._again = 0
+        self._retries = 0
         self._received = b""
 
     async def connect(self) -> None:
@@ -140,7 +141,7 @@ class _Line(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def send_next(self) -> None:
-        self._request = self._volley.next()
+        self._request = self._batch.next()
         if self._request is not None:
             self._sent_at = time.perf_counter()
             self._send()
@@ -154,30 +155,30 @@ class _Line(asyncio.Protocol):
         if len(self._received) < head_end + len(_END) + _length(head):
             return
         status = self._received[_STATUS]
-        if status == _ASK_AGAIN and self._again < _AGAIN_MAX:
-            self._again, self._received = self._again + 1, b""
+        if status == _RETRY_STATUS and self._retries < _RETRIES_MAX:
+            self._retries, self._received = self._retries + 1, b""
             self._send()
             return
-        if status != self._volley.status:
-            self._volley.failed(f"not {self._volley.status!r}: {self._received[:_SHOWN]!r}")
+        if status != self._batch.status:
+            self._batch.failed(f"not {self._batch.status!r}: {self._received[:_SHOWN]!r}")
             return
-        self._received, self._request, self._again = b"", None, 0
-        self._volley.answered(time.perf_counter() - self._sent_at)
+        self._received, self._request, self._retries = b"", None, 0
+        self._batch.answered(time.perf_counter() - self._sent_at)
         if _CLOSES not in head:
-            self.send_next()  # If the server closes it, connection_lost sends the next one.
+            self.send_next()  # If the server closes the connection, connection_lost sends it.
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        if self._volley.done.done():
+        if self._batch.done.done():
             return
         if self._request is not None:
-            self._volley.failed(f"the connection broke: {exc}")
+            self._batch.failed(f"the connection broke: {exc}")
             return
-        self._request = self._volley.next()
+        self._request = self._batch.next()
         if self._request is not None:
             self._sent_at = time.perf_counter()
-            again = asyncio.get_running_loop().create_task(self._connect_and_send())
-            again.add_done_callback(self._connected)
+            task = asyncio.get_running_loop().create_task(self._connect_and_send())
+            task.add_done_callback(self._connected)
 
     async def _connect_and_send(self) -> None:
         await self.connect()
@@ -185,7 +186,7 @@ class _Line(asyncio.Protocol):
 
     def _connected(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
-            self._volley.failed(f"no connection: {error}")
+            self._batch.failed(f"no connection: {error}")
 
     def _send(self) -> None:
         assert self._transport

@@ -1,4 +1,4 @@
-"""Fill a database: one real payment, made by the real programs, copied many times.
+"""Fills a database with copies of one payment, which the real programs created.
 
 The rows that the real payment created are copied table by table, so that a change of the schema
 needs no change here. Every copy has its own ids, references and keys.
@@ -23,10 +23,10 @@ from kasir.ids import SortableIds
 
 _WITHIN_S: Final = 30
 _DIGEST_BYTES: Final = 32
-_LOOK_S: Final = 0.05
+_POLL_S: Final = 0.05
 _REFERENCE: Final = "seed-00000000000000000000000000"
 
-#: Tables that have rows of payments, parents first; those that a payment does not use stay empty.
+#: Tables whose rows do not belong to a payment; they are not copied.
 _NOT_OF_PAYMENTS: Final = ("migration", "api_key", "payment_link")
 
 _TABLES: Final = """
@@ -45,7 +45,7 @@ _COLUMNS: Final = """
 _SOME: Final = """
     SELECT id, reference FROM payment WHERE reference <> $1 ORDER BY id OFFSET $2 LIMIT $3
 """
-_OWN_NAMES: Final = """
+_UNIQUE_COLUMNS: Final = """
     SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
     WHERE indrelid = $1::regclass AND indisunique AND indnkeyatts = 1
 """
@@ -70,7 +70,7 @@ class Seeded:
 
 @dataclass(frozen=True, slots=True)
 class _Original:
-    """The strings by which the rows of the original are recognised."""
+    """The names in the original's rows that a copy replaces by its own."""
 
     payment_id: str
     reference: str
@@ -80,13 +80,13 @@ class _Original:
 def grow(
     site: Site, dsn: str, kasir: Server, twin: Server, outcome: Outcome, payments: int
 ) -> None:
-    """Make one payment and copy it until there are `payments` of them."""
+    """Create one payment and copy it `payments` times."""
     original = _paid(site, dsn, kasir, twin, outcome)
     asyncio.run(_copied(dsn, original, payments))
 
 
 def some(dsn: str, size: int, skip: int = 0) -> list[Seeded]:
-    """Some of the copies, in the order of their ids."""
+    """Return `size` of the copies after the first `skip`, in the order of their ids."""
     return asyncio.run(_some(dsn, size, skip))
 
 
@@ -110,7 +110,7 @@ def _paid(site: Site, dsn: str, kasir: Server, twin: Server, outcome: Outcome) -
     if outcome is Outcome.PAID:
         approval = {"url": answer["action"]["url"], "do": "approve"}
         _call("POST", f"{twin.url}/twin/wallet", approval, tls)
-        with site.program("worker", site.kasir_words("worker"), site.settings(dsn, twin.url)):
+        with site.program("worker", site.kasir_command("worker"), site.settings(dsn, twin.url)):
             payment = _settled(kasir, outcome)
     else:
         payment = _settled(kasir, outcome)
@@ -126,7 +126,7 @@ def _settled(kasir: Server, outcome: Outcome) -> dict[str, Any]:
         payment = found["payments"][0]
         if payment["status"] == outcome.value:
             return payment
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_S)
     raise SiteError(f"the payment to copy is {payment.get('status')}, not {outcome.value}")
 
 
@@ -145,7 +145,7 @@ def _call(
 async def _copied(dsn: str, original: _Original, payments: int) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        # The foreign keys of a copy are as valid as the original's: skip the million checks.
+        # The foreign keys of a copy are as valid as the original's, so the checks are skipped.
         await connection.execute("SET session_replication_role = replica")
         await connection.execute(
             "CREATE TEMP TABLE seed (id text, reference text, psp_reference text)"
@@ -174,14 +174,14 @@ async def _copied(dsn: str, original: _Original, payments: int) -> None:
 async def _copy_table(connection: Any, table: str) -> None:
     """Copy a table's rows once for each seed; all rows belong to the original payment."""
     columns = await connection.fetch(_COLUMNS, table)
-    own_names = {row[0] for row in await connection.fetch(_OWN_NAMES, table)}
+    unique = {row[0] for row in await connection.fetch(_UNIQUE_COLUMNS, table)}
     names = ", ".join(f'"{column["name"]}"' for column in columns)
     values = ", ".join(
-        _copied_value(f'original."{column["name"]}"', column["type"], column["name"] in own_names)
+        _copied_value(f'original."{column["name"]}"', column["type"], column["name"] in unique)
         for column in columns
     )
     await connection.execute(
-        f"CREATE TEMP TABLE original AS SELECT * FROM {table}"  # From the catalogue.
+        f"CREATE TEMP TABLE original AS SELECT * FROM {table}"  # The name comes from the catalogue.
     )
     await connection.execute(
         f"INSERT INTO {table} ({names}) SELECT {values} FROM original, seed, old"
@@ -189,12 +189,12 @@ async def _copy_table(connection: Any, table: str) -> None:
     await connection.execute("DROP TABLE original")
 
 
-def _copied_value(column: str, kind: str, is_own_name: bool) -> str:
-    """A column of the copy, as SQL: the original's names replaced by the copy's."""
+def _copied_value(column: str, kind: str, is_unique: bool) -> str:
+    """The SQL of a copied column: the original's names are replaced by the copy's."""
     match kind:
         case "text":
             copied = _replaced(column)
-            if is_own_name:  # An id such as evt_...: the same prefix, other letters.
+            if is_unique:  # An id such as evt_... keeps its prefix and gets other letters.
                 return (
                     f"CASE WHEN {copied} <> {column} THEN {copied} "
                     f"ELSE left({column}, 4) || substr(seed.id, 5) END"
@@ -202,7 +202,7 @@ def _copied_value(column: str, kind: str, is_own_name: bool) -> str:
             return copied
         case "text[]":
             return f"ARRAY(SELECT {_replaced('word')} FROM unnest({column}) AS word)"
-        case "bytea":  # A digest is made unique; an encrypted value is copied as it is.
+        case "bytea":  # A digest is made unique; an encrypted value is copied unchanged.
             return (
                 f"CASE WHEN length({column}) = {_DIGEST_BYTES} "
                 f"THEN sha256(convert_to(seed.id, 'UTF8')) ELSE {column} END"

@@ -1,8 +1,9 @@
 """The rate of renewals through the whole flow, and the cost of a search for due work.
 
-The flow: found by index, decided, written, charged at the twin, answered, notification received and
-read, event written. It is compared with the plain rate at which the same HTTP client charges tokens
-of the same twin. The search runs over few and over many subscriptions, with as many due in both.
+The flow of a renewal: it is found by index, decided, written and charged at the twin; then the
+notification is received and read, and the event is written. Its rate is compared with the rate at
+which the same HTTP client charges tokens at the same twin. The search runs over few and over many
+subscriptions, of which the same number is due.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _TOKEN_KEY: Final = "ab" * 32
 _MONTH_S: Final = 31 * 86_400
 _SETTLED_S: Final = 60
 _WITHIN_S: Final = 300
-_LOOK_S: Final = 0.05
-_AT_ONCE: Final = 10  # As many jobs as a worker runs concurrently.
+_POLL_S: Final = 0.05
+_AT_ONCE: Final = 10  # A worker runs the same number of jobs concurrently.
 _DUE: Final = 100
 _NOW: Final = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -72,17 +73,17 @@ class _Shop:
             return await reply.json()
 
     async def advance(self, seconds: float) -> None:
-        """Move the twin's clock, which Kasir's follows."""
+        """Advance the twin's clock, which Kasir's clock follows."""
         await self.call("POST", f"{self.twin.url}/twin/clock", {"advance_s": seconds})
 
     async def sign_up(self, plan: str, name: str) -> None:
         """Sign a shopper up and pay the first period."""
-        asked = messages.payment(name)
+        payment = messages.payment(name)
         fields = ("channel", "browserInfo", "returnUrl", "shopperReference")
-        body = {"plan": plan, "reference": name, **{field: asked[field] for field in fields}}
-        said = await self.call("POST", f"{self.kasir.url}/api/subscriptions", body)
-        order = {"url": said["payment"]["action"]["url"], "do": "approve_without_return"}
-        await self.call("POST", f"{self.twin.url}/twin/wallet", order)
+        body = {"plan": plan, "reference": name, **{field: payment[field] for field in fields}}
+        reply = await self.call("POST", f"{self.kasir.url}/api/subscriptions", body)
+        approval = {"url": reply["payment"]["action"]["url"], "do": "approve_without_return"}
+        await self.call("POST", f"{self.twin.url}/twin/wallet", approval)
 
     async def charge(self, name: str, token: str) -> None:
         """Charge a token at the twin itself."""
@@ -100,17 +101,17 @@ class _Shop:
 
 
 def renewals(site: Site) -> list[Result]:
-    """Renewals per second, over plain charges per second by the same client."""
+    """Divide renewals per second by the plain charges per second of the same client."""
     found = [_run(site, site.size(500, 60)) for _ in range(site.size(3, 1))]
     ratios = [each["renewals, per s"] / each["plain charges, per s"] for each in found]
     return [Result(row="renewals", ratios=ratios, parts=medians(found))]
 
 
-def looks(site: Site) -> list[Result]:
-    """The time of a search among many subscriptions, over that among few, with as many due."""
+def searches(site: Site) -> list[Result]:
+    """Divide the time of a search among many subscriptions by that among few."""
     few, many = site.size(10_000, 2_000), site.size(1_000_000, 20_000)
     with site.database() as small, site.database() as large, site.kasir(small), site.kasir(large):
-        found = asyncio.run(_looks(small, few, large, many, site.size(60, 10)))
+        found = asyncio.run(_search_rounds(small, few, large, many, site.size(60, 10)))
     ratios = [each["many, ms"] / each["few, ms"] for each in found]
     target = Target(1.2, is_ceiling=True)
     return [Result(row="renewals-look", ratios=ratios, target=target, parts=medians(found))]
@@ -122,13 +123,13 @@ def _run(site: Site, size: int) -> dict[str, float]:
         settings = {**site.settings(dsn, twin.url), **more}
         with (
             site.served("kasir", lambda port: _serve(site, port), settings) as kasir,
-            site.program("worker", site.kasir_words("worker"), settings),
+            site.program("worker", site.kasir_command("worker"), settings),
         ):
             return asyncio.run(_measured(site, dsn, kasir, twin, size))
 
 
 def _serve(site: Site, port: int) -> Sequence[str]:
-    return site.kasir_words("serve", "--port", str(port))
+    return site.kasir_command("serve", "--port", str(port))
 
 
 async def _measured(
@@ -168,7 +169,7 @@ async def _signed_up(
 
 
 async def _renewed(shop: _Shop, database: Any, size: int) -> float:
-    """Let a month pass; return renewals per second until the last one has its event."""
+    """Advance a month; return renewals per second until the last renewal has its event."""
     before = await database.fetchval(_READ)
     began = time.perf_counter()
     await shop.advance(_MONTH_S)
@@ -206,13 +207,13 @@ async def _until(count: Callable[[], Awaitable[int]], wanted: int, otherwise: st
     """Wait until a count is reached.
 
     Raises:
-        SiteError: It is not in time.
+        SiteError: The count is not reached in time.
     """
     deadline = time.monotonic() + _WITHIN_S
     while await count() < wanted:
         if time.monotonic() > deadline:
             raise SiteError(f"after {_WITHIN_S} s {otherwise}")
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_POLL_S)
 
 
 class _Clock:
@@ -222,22 +223,22 @@ class _Clock:
         return _NOW
 
 
-async def _looks(
+async def _search_rounds(
     small: str, few: int, large: str, many: int, rounds: int
 ) -> list[dict[str, float]]:
     async with asyncpg.create_pool(small) as one, asyncpg.create_pool(large) as other:
         await _grown(one, few)
         await _grown(other, many)
         for pool in (one, other):
-            await _look(pool)  # A warm-up.
+            await _search_ms(pool)  # A warm-up.
         return [await _searched(one, other, swapped=number % 2 == 1) for number in range(rounds)]
 
 
 async def _searched(one: Any, other: Any, *, swapped: bool) -> dict[str, float]:
-    """Search both. `swapped` changes the order, because the second may profit from a warm cache."""
+    """Search both; `swapped` changes the order, because a warm cache may help the second search."""
     sizes = {"few, ms": one, "many, ms": other}
     order = reversed(sizes) if swapped else sizes
-    return {name: await _look(sizes[name]) for name in order}
+    return {name: await _search_ms(sizes[name]) for name in order}
 
 
 async def _grown(pool: Any, size: int) -> None:
@@ -246,14 +247,14 @@ async def _grown(pool: Any, size: int) -> None:
     await pool.execute("VACUUM ANALYZE subscription")
 
 
-async def _look(pool: Any) -> float:
-    """How long a search takes that finds a hundred, in milliseconds."""
+async def _search_ms(pool: Any) -> float:
+    """Return the milliseconds that a search takes that finds a hundred subscriptions."""
     names = [f"sub_{number}" for number in range(1, _DUE + 1)]
     await pool.execute(_MOVE, _NOW, names)
     due = DueSubscriptions(
         pool=pool,
         clock=_Clock(),
-        enqueue=_nowhere,
+        enqueue=_drop,
         merchant_account=MERCHANT,
         again_after=timedelta(days=1),
         batch_max=_DUE,
@@ -263,10 +264,10 @@ async def _look(pool: Any) -> float:
     found = await due.look()
     took = (time.perf_counter() - began) * 1000
     if found != _DUE:
-        raise SiteError(f"a look found {found} of {_DUE}")
-    await pool.execute(_MOVE, _NOW + timedelta(days=1), names)  # As each subscription's turn does.
+        raise SiteError(f"a search found {found} of {_DUE}")
+    await pool.execute(_MOVE, _NOW + timedelta(days=1), names)  # As their turns do.
     return took
 
 
-async def _nowhere(_: Connection, __: str, ___: Sequence[bytes]) -> None:
-    """A queue that drops every job: the cost of a job is not part of the search."""
+async def _drop(_: Connection, __: str, ___: Sequence[bytes]) -> None:
+    """Drop every job, because the cost of jobs is not part of the search."""

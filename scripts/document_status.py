@@ -1,4 +1,4 @@
-"""Generate docs/payment-status.md from the code: no part of that page is edited by hand.
+"""Generates the whole page docs/payment-status.md from the code.
 
 `python scripts/document_status.py` writes the page. tests/tidy/test_pages_keep_up.py fails when
 the page differs from the code.
@@ -33,7 +33,7 @@ PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "payment-status.
 _OF_REFUNDS: Final = refunds._PRECEDENCE  # noqa: SLF001  # The page documents this table.
 _HELD: Final = event_policy.HELD_BACK
 
-#: The facts that an attempt can have, in the order of a payment's life.
+#: The facts that an attempt can have, in the usual order.
 _FACTS: Final = (
     Says.UNKNOWN,
     Says.FAILED,
@@ -72,8 +72,8 @@ def page() -> str:
     parts = (
         _HEAD,
         _statuses(),
-        _ladder(),
-        _next(),
+        _precedence(),
+        _effects(),
         _identity(),
         _refunds(),
         _sums(),
@@ -84,11 +84,11 @@ def page() -> str:
 
 
 def _statuses() -> str:
-    said = _sentences(Status)
+    meanings = _sentences(Status)
     rows = [
         (
             f"`{one}`",
-            said[one.name],
+            meanings[one.name],
             "yes" if one in FINAL else "",
             f"`{event_policy.OF_STATUS[one]}`" if one in event_policy.OF_STATUS else "",
             "yes" if one in _HELD else "",
@@ -115,8 +115,8 @@ shows `paymentPending` during that time; one that the shop withdrew shows `expir
 """
 
 
-def _ladder() -> str:
-    """The precedence as a list: the higher status wins."""
+def _precedence() -> str:
+    """Return the precedence as a list: the higher status wins."""
     sources: dict[Status, list[str]] = {}
     for says, one in PRECEDENCE:
         sources.setdefault(one, []).append(says.replace("_", " "))
@@ -128,16 +128,16 @@ def _ladder() -> str:
     return "## Precedence\n\n```\n" + "\n".join(lines) + "\n```\n\n" + _RULES
 
 
-def _next() -> str:
-    """The status after each new fact: the code itself computes every cell."""
+def _effects() -> str:
+    """Return a table of the status after each new fact; the code computes every cell."""
     rows = []
     for before in _FACTS:
-        facts = _known_at(before)
+        facts = _facts_at(before)
         cells = []
         for added in _FACTS:
             then = status({*facts, _fact(added, "again")})
             cells.append("" if then is status(facts) else f"**{then}**")
-        rows.append((f"`{status(facts)}`{_how(before)}", *cells))
+        rows.append((f"`{status(facts)}`{_note_on(before)}", *cells))
     head = ("status before", *(added.replace("_", " ") for added in _FACTS))
     return _ABOUT_FACTS + _table(head, rows)
 
@@ -185,7 +185,7 @@ the attempt it names, because one cancel may end several.
 
 
 def _identity() -> str:
-    """Which payment a message belongs to: the code itself computes every cell."""
+    """Return tables of the payment that a message belongs to; the code computes every cell."""
     rows = []
     for proof, owners, echo, payments in _PROOFS:
         reference = "ANOTHER" if "another reference" in proof else "R"
@@ -196,8 +196,10 @@ def _identity() -> str:
             ruled = match(clues, owners, payments)
             cells.append(f"**{ruled.ruling}**" if ruled.payment_id else str(ruled.ruling))
         rows.append((proof, *cells))
-    said = _sentences(Ruling)
-    sentences = _table(("result", "meaning"), [(f"**{one}**", said[one.name]) for one in Ruling])
+    meanings = _sentences(Ruling)
+    sentences = _table(
+        ("result", "meaning"), [(f"**{one}**", meanings[one.name]) for one in Ruling]
+    )
     return _ABOUT_IDENTITY + _table(("proof", *_MESSAGES), rows) + "\n" + sentences
 
 
@@ -210,7 +212,7 @@ def _candidate(payment_id: PaymentId = _OURS, **more: Any) -> Candidate:
 
 
 _ENDED: Final = _candidate(is_open=False, has_attempt=True)
-#: Each proof: its description, the owners of the message's names, the id, and the payments.
+#: For each proof: its description, the owners of the message's names, the id and the payments.
 _PROOFS: Final[Sequence[tuple[str, Mapping[str, PaymentId], str, Sequence[Candidate]]]] = (
     ("our id", {}, _OURS, [_candidate()]),
     ("our id, with another reference", {}, _OURS, [_candidate()]),
@@ -239,17 +241,17 @@ _MESSAGES: Final[Mapping[str, dict[str, Any]]] = {
 }
 
 
-def _how(before: Says) -> str:
+def _note_on(before: Says) -> str:
     return " (voided)" if before is Says.VOIDED else ""
 
 
-def _known_at(says: Says) -> set[Fact]:
+def _facts_at(says: Says) -> set[Fact]:
     before = {_fact(Says.AUTHORISED, "before")} if says is Says.VOIDED else set()
     return {_fact(says, "first"), *before}
 
 
 def _fact(says: Says, key: str) -> Fact:
-    """A fact of the one attempt; `unknown` is about a call that was never answered."""
+    """Return a fact of the one attempt; `unknown` is about a call that was never answered."""
     is_unanswered = says is Says.UNKNOWN
     return Fact(
         key=f"{says}:{key}",
@@ -262,17 +264,17 @@ def _fact(says: Says, key: str) -> Fact:
 
 
 def _refunds() -> str:
-    said, says_said = _sentences(RefundStatus), _sentences(Says)
-    rows = [(f"`{one}`", said[one.name], _event_of_refund(one)) for one in RefundStatus]
+    meanings, meanings_of_facts = _sentences(RefundStatus), _sentences(Says)
+    rows = [(f"`{one}`", meanings[one.name], _event_of_refund(one)) for one in RefundStatus]
     statuses = _table(("refund", "meaning", "event to the shop"), rows)
-    ladder = _table(
+    precedence = _table(
         ("fact, the highest wins", "meaning", "the refund is"),
         [
-            (f"`{says}`", says_said[says.name], f"`{one}`" if one else "no refund")
+            (f"`{says}`", meanings_of_facts[says.name], f"`{one}`" if one else "no refund")
             for says, one in _OF_REFUNDS
         ],
     )
-    return _ABOUT_REFUNDS + statuses + "\n" + ladder + _AFTER_REFUNDS
+    return _ABOUT_REFUNDS + statuses + "\n" + precedence + _AFTER_REFUNDS
 
 
 _ABOUT_REFUNDS: Final = """\
@@ -289,7 +291,7 @@ _AFTER_REFUNDS: Final = """
 
 
 def _sums() -> str:
-    """The sums after each chain of facts: the code itself computes every number."""
+    """Return a table of the sums after each chain of facts; the code computes every number."""
     held: set[Why] = set()
     rows = []
     for chain in _CHAINS:
@@ -301,8 +303,8 @@ def _sums() -> str:
         rows.append((added or "nothing", *(f"{number.minor_units:,}" for number in numbers)))
     if missing := set(Why) - held:
         raise ValueError(f"no row shows what {sorted(missing)} holds")
-    said = _sentences(Why)
-    reasons = [(f"… {one}", said[one.name]) for one in Why]
+    meanings = _sentences(Why)
+    reasons = [(f"… {one}", meanings[one.name]) for one in Why]
     head = ("facts added", "captured", "refunded", "chargedBack", "refundable", "capturable")
     return (
         _ABOUT_SUMS
@@ -361,7 +363,7 @@ _AMOUNTS: Final = {
 
 
 def _chain(*chain: Says) -> tuple[tuple[Says, int | None], ...]:
-    """The facts of one change, each with its amount."""
+    """Return the facts of one change, each with its amount."""
     amounts = {says: _AMOUNTS.get(says, 10_000) for says in chain}
     if Says.REVERSAL_ASKED in chain:
         amounts |= {Says.REFUND_CONFIRMED: 20_000}
@@ -395,7 +397,7 @@ _CHAINS: Final[tuple[tuple[tuple[Says, int | None], ...], ...]] = (
 
 
 def _known_sums(chain: Sequence[tuple[Says, int | None]]) -> Sums:
-    """The sums of an attempt that was captured in part, after the facts of one change."""
+    """Return the sums of an attempt captured in part, after the facts of one change."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     intent = Intent(
         id=PaymentId("pay_1"),
@@ -466,16 +468,16 @@ of*.
 
 
 def _reason(code: EventCode) -> str:
-    """The reason; "the same" means the reason of the nearest entry above."""
+    """Return the reason; "the same" means the reason of the nearest entry above."""
     codes = list(IGNORED)
-    place = codes.index(code)
+    position = codes.index(code)
     return next(
-        IGNORED[above] for above in reversed(codes[: place + 1]) if IGNORED[above] != "the same"
+        IGNORED[above] for above in reversed(codes[: position + 1]) if IGNORED[above] != "the same"
     )
 
 
 def _sentences(enum: type[StrEnum]) -> Mapping[str, str]:
-    """The `#:` comment above each member in the source."""
+    """Return the `#:` comment above each member in the source, by the member's name."""
     source = inspect.getsource(enum)
     members = re.findall(r"((?:^ +#: .*\n)+) +(\w+) = ", source, flags=re.MULTILINE)
     found = {name: " ".join(re.findall(r"#: (.*)", above)) for above, name in members}

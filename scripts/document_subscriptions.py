@@ -1,6 +1,6 @@
-"""Generate the parts of docs/subscriptions.md that come from the code: states, moves, dunning.
+"""Generates the parts of docs/subscriptions.md that come from the code: states, moves, dunning.
 
-Run it when the code changes; a test fails while the page differs from the code.
+Run this after a change of that code; a test fails while the page differs from the code.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def drawn(page: str) -> str:
 
 
 def _table(head: str, members: type[State | Move]) -> str:
-    said = _sentences()
-    rows = [f"| `{member}` | {said[member.name]} |" for member in members]
+    meanings = _sentences()
+    rows = [f"| `{member}` | {meanings[member.name]} |" for member in members]
     return "\n".join([f"| {head} | what it says |", "|---|---|", *rows]) + "\n"
 
 
 def _sentences() -> dict[str, str]:
-    """The `#:` comment above each member in the source."""
+    """Return the `#:` comment above each member in the source, by the member's name."""
     source = Path(states.__file__).read_text("utf-8")
     lines = source.splitlines()
     members = [

@@ -1,4 +1,4 @@
-"""`kasir doctor`: checks whether all is ready to take money. A failed row says what to do."""
+"""`kasir doctor`: checks whether all is ready to take money. A failed row shows what to do."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from kasir.store.doctor import DoctorCounts, Undelivered
 from kasir.store.inbox import NoticeKind
 from kasir.wiring import Parts, open_parts
 
-#: A shop with sales gets notifications at least this often; a new one sends a test notification.
+#: A shop with sales gets a notification at least this often. A new shop sends a test notification.
 _LATELY: Final = timedelta(days=7)
 _LOST_AFTER: Final = timedelta(hours=1)
-#: Longer than Kasir waits before it infers an end itself, and than notifications can be late.
+#: Longer than Kasir waits before it infers an end, and longer than a notification can be late.
 _CONFIRMED_WITHIN: Final = timedelta(days=2)
-#: A shop that answers gets its events within seconds.
+#: A shop that accepts events gets them within seconds.
 _DELIVERED_WITHIN: Final = timedelta(minutes=1)
 _SHOPPERS_MAX: Final = 200
 #: `test` as a word in a name: WarungTest, test_warung, TESTWarung, not LatestFashion or PROTEST.
@@ -37,7 +37,7 @@ _CONFLICTS_MAX: Final = 20
 
 
 async def doctor(environ: Mapping[str, str], *, as_json: bool) -> int:
-    """Run every check and print a row for each; returns the exit code, 1 where one failed."""
+    """Run every check and print a row for each; return the exit code, 1 if one failed."""
     findings = await findings_of(environ)
     if as_json:
         print(msgspec.json.encode(findings).decode())
@@ -48,7 +48,7 @@ async def doctor(environ: Mapping[str, str], *, as_json: bool) -> int:
 
 
 async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
-    """Run every check; the findings are in the order in which one would fix them."""
+    """Run every check; return the findings in the order in which to fix them."""
     try:
         settings = settings_from(environ)
     except KasirError as error:
@@ -76,7 +76,7 @@ async def findings_of(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def live_and_test(settings: Settings) -> list[Finding]:
-    """Check that live settings hold nothing of a test system, and no two keys are the same."""
+    """Check that live settings contain no test values, and that the two HMAC keys differ."""
     what = "test and live are not mixed"
     wrong = []
     is_live = settings.environment is Environment.LIVE
@@ -93,7 +93,7 @@ def live_and_test(settings: Settings) -> list[Finding]:
 
 
 async def _clocks(parts: Parts) -> Finding:
-    """Compare the clocks. Adyen's time is known only after the checks that call it."""
+    """Compare the clocks; Adyen's time is known only after the checks that call Adyen."""
     what = "the clocks agree"
     apart = await parts.times.apart()
     found = [f"{ahead.total_seconds():+.0f} s against {whose}" for whose, ahead in apart.items()]
@@ -127,7 +127,7 @@ async def _notices(parts: Parts) -> list[Finding]:
     if held:
         says = (
             f"{held} held: they cannot be read, or may be a payment's and nothing proves it; "
-            "`kasir notices` says why, each by itself"
+            "`kasir notices` shows the reason of each"
         )
     findings.append(Finding("notifications were understood", is_well=not held, says=says))
     return findings
@@ -140,7 +140,7 @@ async def _questions(parts: Parts) -> list[Finding]:
 
 
 async def _owners(parts: Parts) -> Finding:
-    """Names that belong to two payments, from before each had one owner (docs/adr/0013)."""
+    """PSP references that two payments have, from before each had one owner (docs/adr/0013)."""
     what = "every pspReference has one payment"
     found = await DoctorCounts(parts.pool).conflicts(_CONFLICTS_MAX)
     if not found:
@@ -154,7 +154,7 @@ async def _owners(parts: Parts) -> Finding:
 
 
 async def _ends(parts: Parts) -> Finding:
-    """Attempts that the shopper did not finish, and whose end Adyen has not confirmed."""
+    """Unfinished attempts whose end Adyen has not confirmed."""
     what = "Adyen confirmed how attempts ended"
     count, since = await DoctorCounts(parts.pool).unconfirmed(parts.settings.limits.figures_max)
     if since is None:
@@ -174,13 +174,13 @@ async def _jobs(parts: Parts) -> Finding:
         return Finding(what, is_well=True, says="every one")
     says = (
         f"{count} failed, the first on {since.isoformat(timespec='seconds')}; `kasir jobs failed` "
-        "says which and why, `kasir jobs retry` has them run again"
+        "shows which and why, `kasir jobs retry` runs them again"
     )
     return Finding(what, is_well=False, says=says)
 
 
 async def _events(parts: Parts) -> Finding:
-    """Events that wait for the shop, since when, and what the shop answered last."""
+    """Events that the shop has not accepted, since when, and its last answer."""
     what = "the shop takes its events"
     now, most = parts.clock.now(), parts.settings.limits.figures_max
     found = await DoctorCounts(parts.pool).undelivered(now - RESENT_WITHIN, most)
@@ -198,7 +198,7 @@ async def _events(parts: Parts) -> Finding:
 
 
 def _is_stuck(parts: Parts, found: Undelivered, now: datetime) -> bool:
-    """Whether the events that wait will not be delivered in a moment without help."""
+    """Whether waiting events need help: the shop refuses them, is late, or has no URL set."""
     is_refused = found.last is not None and not SendResult(found.last.status).is_taken
     is_late = found.since is not None and found.since < now - _DELIVERED_WITHIN
     return is_refused or is_late or not parts.settings.events_url
@@ -209,28 +209,28 @@ def _when(moment: datetime) -> str:
 
 
 async def _tokens(parts: Parts) -> Finding:
-    """Compare shoppers' tokens with Adyen's list, those that are due first."""
+    """Compare shoppers' tokens with Adyen's list, beginning with those that are due."""
     what = "tokens agree with Adyen's list"
-    adopted = gone = silent = 0
+    adopted = gone = unanswered = 0
     shoppers = await parts.tokens.watched(_SHOPPERS_MAX)
     for shopper in shoppers:
         found = await parts.stored.reconcile(shopper)
         if found is None:
-            silent += 1
+            unanswered += 1
             continue
         adopted, gone = adopted + found.adopted, gone + found.gone
-    if silent:
-        says = f"Adyen did not answer for {silent} of {len(shoppers)} shoppers"
+    if unanswered:
+        says = f"Adyen did not answer for {unanswered} of {len(shoppers)} shoppers"
         return Finding(what, is_well=False, says=says)
     if adopted or gone:
-        cure = "their webhooks were lost; look at the token webhook in Customer Area"
+        cure = "their webhooks were lost; check the token webhook in Customer Area"
         says = f"{adopted} adopted and {gone} marked disabled just now; {cure}"
         return Finding(what, is_well=False, says=says)
-    return Finding(what, is_well=True, says=f"{len(shoppers)} shoppers looked at")
+    return Finding(what, is_well=True, says=f"{len(shoppers)} shoppers checked")
 
 
 def main(environ: Mapping[str, str], *, as_json: bool) -> None:
-    """Run the command and leave with its exit code."""
+    """Run the command and exit with its exit code."""
     import asyncio
 
     sys.exit(asyncio.run(doctor(environ, as_json=as_json)))

@@ -16,7 +16,7 @@ _FRAME: Final = " |+-"
 
 
 def in_one_line(app: ASGIApp) -> ASGIApp:
-    """Wrap an app: where its start fails with an error of Kasir's, only the message is reported."""
+    """Wrap an app so that an error of Kasir's at its start is reported by its message alone."""
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != _SECOND_LINE)
 
     async def wrapped(scope: Any, receive: Receive, send: Send) -> None:
@@ -31,7 +31,7 @@ def in_one_line(app: ASGIApp) -> ASGIApp:
 
 
 def _last_line(report: str) -> str:
-    """The message of an error of Kasir's, without the traceback; any other report is kept whole."""
+    """Return the message of a Kasir error without the traceback; other reports are not changed."""
     lines = [line.strip(_FRAME) for line in report.splitlines()]
     name, _, message = [line for line in lines if line][-1].partition(": ")
     return message if name.startswith(_OURS) else report

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from kasir.cli.start import database_shown, say
+from kasir.cli.start import database_shown, print_status
 from kasir.clock import SystemClock
 from kasir.config import database_settings_from, secrets_from
 from kasir.errors import SettingError
@@ -28,8 +28,8 @@ Row = TypeVar("Row")
 
 #: Why a notice is not read again.
 _STAYS: Final = {
-    NoticeState.READ: "was read already, and stays as it is",
-    NoticeState.UNREAD: "is to be read as it is",
+    NoticeState.READ: "was read already, and is not changed",
+    NoticeState.UNREAD: "will be read already, and is not changed",
 }
 
 
@@ -55,7 +55,7 @@ async def withdraw_key(name: str) -> None:
     """Withdraw an API key.
 
     Raises:
-        SettingError: There is none of that name.
+        SettingError: There is no key of that name.
     """
     async with opened() as (pool, _):
         await api_keys.withdraw(pool, name)
@@ -66,13 +66,13 @@ async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     """Print the notices in a state, newest first."""
     vault = Vault(secrets_from())
     async with opened() as (pool, _):
-        say(f"notices of {database_shown(database_settings_from())}")
+        print_status(f"notices of {database_shown(database_settings_from())}")
         found = await Notices(pool, vault).listed(NoticeState(state), most)
     table(found, _line, state, as_json=as_json)
 
 
 def table(found: Sequence[Row], line: Callable[[Row], str], what: str, *, as_json: bool) -> None:
-    """Print one line for each row and their number, or all rows as JSON."""
+    """Print one line for each row and then their number, or all rows as JSON."""
     if as_json:
         print(msgspec.json.encode(found).decode())
         return
@@ -85,16 +85,16 @@ def _line(notice: KeptNotice) -> str:
     when = notice.received_at.isoformat(timespec="seconds")
     success = "" if notice.success is None else str(notice.success).lower()
     named = f"{notice.psp_reference:<16} {notice.merchant_reference}"
-    whose = " ".join(filter(None, (notice.payment_id, notice.why)))
+    details = " ".join(filter(None, (notice.payment_id, notice.why)))
     code = f"{notice.event_code:<24} {success:<5}"
-    return f"{notice.id:>8}  {when}  {code} {named}  {whose}".rstrip()
+    return f"{notice.id:>8}  {when}  {code} {named}  {details}".rstrip()
 
 
 async def replay_notices(ids: Sequence[int]) -> None:
-    """Let the worker read notices again, and print which it will not.
+    """Let the worker read notices again; print the ids of those that it will not read.
 
     Raises:
-        SettingError: There is no notice of one of the ids; then none is read again.
+        SettingError: There is no notice with one of the ids; then no notice is read again.
     """
     async with opened() as (pool, _):
         states = await notices.states(pool, ids or await notices.held(pool))
@@ -124,7 +124,7 @@ async def retry_jobs(ids: Sequence[int]) -> None:
     """Let the worker run failed jobs again, and print how many.
 
     Raises:
-        NotFound: One of `ids` is no failed job's; then none is run again.
+        NotFound: One of `ids` is not a failed job; then no job is run again.
     """
     async with opened() as (pool, _):
         count = await failed.retry(pool, ids)

@@ -1,7 +1,7 @@
-"""A demo needs its folder and its ports for itself, or it does not start; its keys are kept there.
+"""Locks the demo's folder, checks that its ports are free, and stores its HMAC keys in the folder.
 
-Two demos in one folder would share a database under different keys; and a twin that another demo
-started would get this demo's keys and addresses.
+Two demos in one folder would use one database with different keys. On the port of another demo's
+twin, a demo would send its own keys and addresses to that twin.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ def alone(folder: Path) -> Iterator[None]:
         DemoError: Another demo has locked it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(
-        folder, os.O_RDONLY
-    )  # The folder itself is locked: the files in it belong to the database.
+    # The folder itself is locked, because the files in it belong to the database.
+    lock = os.open(folder, os.O_RDONLY)
     try:
         _lock(lock, folder)
         yield
@@ -67,14 +66,14 @@ def refuse_taken(port: int, option: str) -> None:
         try:
             probe.bind((_HOST, port))
         except OSError as error:
-            says = f"port {port}: {error.strerror}"
-            raise DemoError(f"{says}: give another by {option}") from error
+            problem = f"port {port}: {error.strerror}"
+            raise DemoError(f"{problem}: give another by {option}") from error
 
 
 def keys_of(folder: Path) -> dict[str, str]:
-    """The HMAC keys of a demo, those of its last run if there was one.
+    """Return the demo's HMAC keys by their setting: those of its last run, or new ones.
 
-    Webhooks that wait at its twin since then are signed with them.
+    The last run's keys sign the webhooks that the twin still has to send.
     """
     with suppress(FileNotFoundError):
         kept: dict[str, str] = msgspec.json.decode((folder / _KEYS).read_bytes())
@@ -83,7 +82,7 @@ def keys_of(folder: Path) -> dict[str, str]:
 
 
 def keep_keys(folder: Path, keys: Mapping[str, str]) -> None:
-    """Keep the keys for the next run."""
+    """Store the keys for the next run."""
     path = folder / _KEYS
     path.touch(0o600)
     path.write_bytes(msgspec.json.encode(keys))

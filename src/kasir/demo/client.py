@@ -1,4 +1,4 @@
-"""What a journey needs: the shop's calls to Kasir, the shopper at the twin, and bounded waits."""
+"""What journeys call: the shop's calls to Kasir, the shopper at the twin, and bounded waits."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.05
 _FOLLOWED_S: Final = 0.3  # Kasir reads the twin's clock ten times a second.
 
-#: The hardest behaviour that Adyen may have: no reply to `/payments/details` names its payment (the
-#: twin's own default), and no notification returns our own id.
+#: The least information that Adyen must give: no reply to `/payments/details` names its payment (as
+#: the twin does by default), and no notification returns our own id.
 _HARDEST: Final = {"authorisationMetadata": False}
-#: What another system on the account does under our references: event code and success.
+#: Notifications that another system causes under our references: event code and success.
 _OTHER_SYSTEM: Final = (
     ("AUTHORISATION", True),
     ("AUTHORISATION", False),
@@ -63,7 +63,7 @@ class JourneyClient:
 
     made: RunningDemo
     http: aiohttp.ClientSession
-    #: The references whose status was asked for, newest last.
+    #: The references whose status was requested, newest last.
     orders: list[str] = field(default_factory=list)
 
     async def call(
@@ -76,7 +76,7 @@ class JourneyClient:
         return await self._ask(method, self.made.kasir_url + path, body, headers)
 
     async def twin(self, method: str, path: str, body: Any = None) -> Any:
-        """Call one of the twin's controls."""
+        """Call one of the twin's controls; return its JSON."""
         reply = await self._ask(method, self.made.twin_url + path, body, {})
         expect(reply.status, 200, f"{method} {path} at the twin")
         return reply.json
@@ -88,7 +88,7 @@ class JourneyClient:
             return Reply(response.status, found, response.headers)
 
     async def visit(self, method: str, path: str, form: Mapping[str, str] | None = None) -> str:
-        """Request a page as a browser does; returns its Location header, or else its body."""
+        """Request a page as a browser does; return its Location header, or else its body."""
         url = self.made.kasir_url + path
         async with self.http.request(method, url, data=form, allow_redirects=False) as response:
             text = await response.text()
@@ -113,30 +113,30 @@ class JourneyClient:
         }
 
     async def link(self, order: str, **more: Any) -> dict[str, Any]:
-        """Create a payment link of 25,000 rupiah; returns Kasir's reply."""
+        """Create a payment link of 25,000 rupiah; return Kasir's reply."""
         payment = self.payment(order)
         body = {name: payment[name] for name in ("reference", "amount", "returnUrl")} | more
         made = await self.call("POST", "/v72/paymentLinks", body)
-        expect(made.status, 201, "making a link")  # What Adyen answers.
+        expect(made.status, 201, "creating a link")  # As at Adyen.
         found: dict[str, Any] = made.json
         return found
 
     async def wallet_of(self, link: Mapping[str, Any]) -> str:
-        """Press the button of a link's form; returns the address of the wallet."""
+        """Press the button of a link's form; return the URL of the wallet's page."""
         path = f"/pay/{link['id']}"
 
-        async def look() -> str:
+        async def read() -> str:
             form = await self.visit("GET", path)
             return form.partition('name="attempt" value="')[2].partition('"')[0]
 
-        attempt = await until(look, bool, "a form with a button")
-        place = await self.visit("POST", path, {"attempt": attempt})
-        if "redirectData" not in place:
-            raise JourneyError(f"the form leads to {place[:200]!r}, not to the wallet")
-        return place
+        attempt = await until(read, bool, "a form with a button")
+        location = await self.visit("POST", path, {"attempt": attempt})
+        if "redirectData" not in location:
+            raise JourneyError(f"the form leads to {location[:200]!r}, not to the wallet")
+        return location
 
     async def shopper(self, action: Mapping[str, Any], do: str) -> str:
-        """Have the shopper act at the wallet; returns the redirectResult, if any."""
+        """Have the shopper act at the wallet; return the redirectResult, empty without a return."""
         done = await self.twin("POST", "/twin/wallet", {"url": action["url"], "do": do})
         return redirect_result(done["location"]) if done["location"] else ""
 
@@ -149,31 +149,31 @@ class JourneyClient:
         """Replace the twin's planned faults by these."""
         await self.twin("PUT", "/twin/faults", planned)
 
-    async def knobs(self, **turned: Any) -> None:
-        """Set these knobs of the twin, and every other one to its value at the start."""
+    async def knobs(self, **changed: Any) -> None:
+        """Set these knobs of the twin, and reset all others."""
         await self.twin("DELETE", "/twin/knobs")
-        await self.twin("PUT", "/twin/knobs", _HARDEST | turned)
+        await self.twin("PUT", "/twin/knobs", _HARDEST | changed)
 
     async def foreign(self, order: str, **more: Any) -> str:
-        """Another system on the account pays under our reference; returns its pspReference."""
+        """Have another system on the account pay under our reference; return its pspReference."""
         body = {"reference": order, "amount": {"currency": "IDR", "value": 25_000}} | more
         psp: str = (await self.twin("POST", "/twin/foreign", body))["pspReference"]
         return psp
 
     async def notice(self, psp: str, states: Sequence[str]) -> dict[str, Any]:
-        """Wait until the notice with a pspReference is in one of these states; return it."""
+        """Wait until the notice with a pspReference has one of these states; return the notice."""
 
-        async def look() -> dict[str, Any]:
+        async def read() -> dict[str, Any]:
             rows = (await self.call("GET", "/api/notices?limit=100")).json["notices"]
             return next((row for row in rows if row.get("pspReference") == psp), {})
 
-        return await until(look, lambda row: row.get("state") in states, f"a notice {states}")
+        return await until(read, lambda row: row.get("state") in states, f"a notice {states}")
 
     async def other_system(self) -> None:
-        """Another system uses the newest reference in every way; none of our payments may change.
+        """Have another system use the newest reference; expect that our payments do not change.
 
         Raises:
-            JourneyError: One of them changed.
+            JourneyError: One of our payments changed.
         """
         if not self.orders:
             return
@@ -194,7 +194,7 @@ class JourneyClient:
         return [[payment.get(name) for name in named] for payment in reply.json["payments"]]
 
     async def advance(self, seconds: float) -> None:
-        """Advance the twin's clock, and wait until Kasir's has followed."""
+        """Advance the twin's clock, and wait until Kasir's clock has followed."""
         await self.twin("POST", "/twin/clock", {"advance_s": seconds})
         await asyncio.sleep(_FOLLOWED_S)
 
@@ -221,7 +221,7 @@ class JourneyClient:
         return found
 
     async def status(self, reference: str, wanted: str) -> dict[str, Any]:
-        """Wait until the newest payment of a reference has this status; return it."""
+        """Wait until the newest payment of a reference has this status; return the payment."""
         self.orders.append(reference)
         return await until(
             lambda: self.newest(reference),
@@ -229,7 +229,7 @@ class JourneyClient:
             f"status {wanted}",
         )
 
-    async def comes_to(self, order: str, name: str, value: int) -> None:
+    async def wait_for_sum(self, order: str, name: str, value: int) -> None:
         """Wait until a sum of the newest payment of a reference has this value."""
         await until(
             lambda: self.newest(order),
@@ -260,16 +260,16 @@ def expect(found: object, wanted: object, what: str) -> None:
         raise JourneyError(f"{what}: expected {wanted!r}, got {found!r}")
 
 
-async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], bool], what: str) -> T:
-    """Poll until the value is good, for 20 seconds at most.
+async def until(read: Callable[[], Awaitable[T]], is_good: Callable[[T], bool], what: str) -> T:
+    """Read a value until it is good, for 20 seconds at most, and return it.
 
     Raises:
-        JourneyError: It did not become good in time.
+        JourneyError: The value was not good in time.
     """
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
-        found = await look()
-        if good(found):
+        found = await read()
+        if is_good(found):
             return found
         if time.monotonic() > deadline:
             raise JourneyError(f"timed out waiting for {what}; last value: {found!r}")

@@ -1,4 +1,4 @@
-"""Journeys through late endings: Adyen's queue is delayed, a link is opened again."""
+"""Journeys in which a payment ends late: Adyen's webhooks are late, or a link is opened again."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ async def late_webhooks(client: JourneyClient) -> None:
 
 
 async def link_reopened(client: JourneyClient) -> None:
-    """A link is opened, left, opened the next day and paid; another is withdrawn."""
+    """A link is opened, left, opened the next day and paid; another link is withdrawn."""
     await client.knobs(extraEvents=[])  # Adyen sends no OFFER_CLOSED.
     now = datetime.fromisoformat((await client.twin("GET", "/twin/clock"))["now"])
     expires_at = (now + timedelta(days=3)).isoformat(timespec="seconds")
     link = await client.link(reference("link-reopened"), expiresAt=expires_at)
     first = await client.wallet_of(link)
     await client.advance(_DAY_S)
-    # Adyen says that the first attempt has ended: money that comes can only be the second's.
-    asked = f"/twin/deliveries?reference={link['reference']}"
-    await until(lambda: client.twin("GET", asked), lambda sent: sent["count"] > 0, "a notification")
+    # Adyen reports that the first attempt has ended, so later money can only be the second's.
+    path = f"/twin/deliveries?reference={link['reference']}"
+    await until(lambda: client.twin("GET", path), lambda sent: sent["count"] > 0, "a notification")
     await client.advance(_HOUR_S / 3)
     await client.status(link["reference"], "expired")
     second = await client.wallet_of(link)
@@ -53,6 +53,6 @@ async def link_reopened(client: JourneyClient) -> None:
 
 
 JOURNEYS: Final = {
-    "told expired only when it is": late_webhooks,
+    "webhooks hours late, paid and never expired": late_webhooks,
     "link reopened the next day, and withdrawn": link_reopened,
 }

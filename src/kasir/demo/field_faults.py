@@ -13,7 +13,7 @@ _AMOUNT: Final = 25_000
 
 
 async def duplicate_webhook(client: JourneyClient) -> None:
-    """The same notification comes three times: one payment, paid once, one event to the shop."""
+    """The same notification arrives three times: one payment, paid once, one event to the shop."""
     order = reference("duplicate")
     await client.faults({"fault": "duplicate_notice", "reference": order, "copies": 2})
     payment = await _paid(client, order)
@@ -24,9 +24,9 @@ async def duplicate_webhook(client: JourneyClient) -> None:
 
 
 async def false_then_true(client: JourneyClient) -> None:
-    """A refusal is notified, then a success: the payment is authorised, with that event alone."""
+    """A refusal is notified, then a success: the payment is authorised, with only that event."""
     order = reference("false-true")
-    # The two have different pspReferences: only our own id in the second shows whose it is.
+    # Their pspReferences differ: only our own id shows which payment the second belongs to.
     await client.knobs(authorisationMetadata=True)
     await client.faults({"fault": "false_then_true", "reference": order})
     action = (await client.pay(order)).json["action"]
@@ -49,7 +49,7 @@ async def webhook_first(client: JourneyClient) -> None:
 
 
 async def reply_lost(client: JourneyClient) -> None:
-    """Adyen makes the payment and its reply is lost: one payment at Adyen, not two."""
+    """Adyen creates the payment and its reply is lost: one payment at Adyen, not two."""
     order = reference("reply-lost")
     await client.faults({"fault": "lose_reply_after", "call": "payments", "reference": order})
     first = await client.pay(order, key=order)
@@ -62,7 +62,7 @@ async def reply_lost(client: JourneyClient) -> None:
 
 
 async def twin_down(client: JourneyClient) -> None:
-    """Adyen is unreachable for a minute: the payment is unknown, then made, and made once."""
+    """Adyen is unreachable for a minute: the status is unknown, then one payment is created."""
     order = reference("down")
     await client.faults({"fault": "lose_reply_before", "reference": order})
     first = await client.pay(order, key=order)
@@ -71,7 +71,7 @@ async def twin_down(client: JourneyClient) -> None:
     await client.advance(_MINUTE_S)
     expect(await _at_the_twin(client, order), 0, "payments at the twin meanwhile")
     await client.faults()
-    await client.status(order, "awaiting_shopper")  # A worker repeats the call by itself.
+    await client.status(order, "awaiting_shopper")  # A worker repeats the call.
     again = await _answered(client, order)
     await client.shopper(again.json["action"], "approve")
     await client.status(order, "authorised")
@@ -88,7 +88,7 @@ async def refund_full(client: JourneyClient) -> None:
     expect(again.json, reply.json, "the answer to the same key")
     more = await _refund(client, payment, 1)
     expect((more.status, more.json["errorCode"]), (422, "137"), "one rupiah more")
-    await client.comes_to(order, "refunded", _AMOUNT)
+    await client.wait_for_sum(order, "refunded", _AMOUNT)
     types = [event["type"] for event in await client.events(order)]
     expect(types, ["payment.authorised", "refund.succeeded"], "events")
 
@@ -100,7 +100,7 @@ async def refund_partial(client: JourneyClient) -> None:
     for _ in range(2):
         expect((await _refund(client, payment, 10_000)).status, 201, "a part")
     expect((await _refund(client, payment, 10_000)).status, 422, "a third part")
-    await client.comes_to(order, "refunded", 20_000)
+    await client.wait_for_sum(order, "refunded", 20_000)
 
 
 async def refund_fails_later(client: JourneyClient) -> None:
@@ -111,9 +111,9 @@ async def refund_fails_later(client: JourneyClient) -> None:
     )
     payment = await _paid(client, order)
     await _refund(client, payment, _AMOUNT)
-    await client.comes_to(order, "refunded", _AMOUNT)
+    await client.wait_for_sum(order, "refunded", _AMOUNT)
     await client.advance(_HOUR_S + _MINUTE_S)
-    await client.comes_to(order, "refunded", 0)
+    await client.wait_for_sum(order, "refunded", 0)
     types = [event["type"] for event in await client.events(order)]
     expect(types, ["payment.authorised", "refund.succeeded", "refund.failed"], "events")
 
@@ -131,7 +131,7 @@ async def cancel(client: JourneyClient) -> None:
 
 
 async def abandoned(client: JourneyClient) -> None:
-    """Nobody finishes a payment: Kasir cancels it at Adyen, so that it cannot be paid later."""
+    """The shopper leaves a payment: Kasir cancels it at Adyen, so that it cannot be paid later."""
     order = reference("abandoned")
     await client.knobs(paymentExpiryS=10 * _HOUR_S)
     await client.pay(order)
@@ -165,12 +165,12 @@ async def _refund(
 
 
 async def _answered(client: JourneyClient, order: str) -> Reply:
-    """The reply to the shop's first call, requested again with its own key."""
+    """Repeat the shop's first call with the same key until the reply is 200; return the reply."""
 
-    async def ask() -> Reply:
+    async def pay_again() -> Reply:
         return await client.pay(order, key=order)
 
-    return await until(ask, lambda reply: reply.status == 200, "an answer")  # noqa: PLR2004
+    return await until(pay_again, lambda reply: reply.status == 200, "an answer")  # noqa: PLR2004
 
 
 async def _at_the_twin(client: JourneyClient, order: str) -> int:
@@ -179,11 +179,11 @@ async def _at_the_twin(client: JourneyClient, order: str) -> int:
 
 
 async def _delivered(client: JourneyClient, order: str, wanted: int) -> None:
-    async def look() -> int:
+    async def read() -> int:
         truth = await client.twin("GET", f"/twin/deliveries?reference={order}")
         return sum(1 for delivery in truth["deliveries"] if delivery["accepted"])
 
-    await until(look, lambda count: count >= wanted, f"{wanted} deliveries")
+    await until(read, lambda count: count >= wanted, f"{wanted} deliveries")
 
 
 JOURNEYS: Final = {

@@ -1,4 +1,4 @@
-"""Journeys on a merchant account that others use too: whose money is it?"""
+"""Journeys on a merchant account that other systems use too: money counts for the right payment."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from kasir.demo.client import JourneyClient, expect, reference, until
 _AMOUNT: Final = 25_000
 
 
-async def stranger_pays(client: JourneyClient) -> None:
-    """Others pay under our reference, any amount, before our shopper does: ours stays unpaid."""
-    order = reference("stranger")
+async def others_pay(client: JourneyClient) -> None:
+    """Others pay various amounts under our reference: our payment waits for our own shopper."""
+    order = reference("others")
     action = (await client.pay(order)).json["action"]
     for value in (1, 0, _AMOUNT, 99_000):
         await client.notice(await client.foreign(order, amount=_money(value)), ["foreign"])
@@ -26,7 +26,7 @@ async def stranger_pays(client: JourneyClient) -> None:
 
 
 async def result_of_another(client: JourneyClient) -> None:
-    """The result of a cheap payment is used at an expensive one, which stays unpaid."""
+    """The result of a cheap payment is sent for an expensive one, which stays unpaid."""
     cheap, expensive = reference("cheap"), reference("expensive")
     links = {
         order: await client.link(order, amount=_money(value))
@@ -45,7 +45,7 @@ async def result_of_another(client: JourneyClient) -> None:
 
 
 async def late_money(client: JourneyClient) -> None:
-    """Money arrives after the end, and nothing proves whose it is: held, with an event."""
+    """Money arrives after a refusal, without proof of its payment: it is held, with an event."""
     order = reference("late")
     action = (await client.pay(order)).json["action"]
     await client.shopper(action, "refuse")
@@ -66,7 +66,7 @@ def _money(value: int) -> dict[str, Any]:
 
 
 JOURNEYS: Final = {
-    "strangers pay under our reference": stranger_pays,
-    "a result taken to another payment": result_of_another,
-    "late money is held and told": late_money,
+    "others pay under our reference": others_pay,
+    "a result sent for another payment": result_of_another,
+    "late money is held, with an event": late_money,
 }

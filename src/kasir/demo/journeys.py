@@ -1,4 +1,4 @@
-"""The journeys of `kasir demo --check`: everything Kasir does, over real HTTP, a row each."""
+"""The journeys of `kasir demo --check`: everything that Kasir does, over real HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Journey = Callable[[JourneyClient], Awaitable[None]]
 
 
 async def methods_listed(client: JourneyClient) -> None:
-    """GoPay is listed for Indonesia and rupiah, with nothing but a channel and a value given."""
+    """GoPay is listed when the request has only a channel and a value."""
     reply = await client.call(
         "POST", "/v72/paymentMethods", {"channel": "Web", "amount": {"value": 25_000}}
     )
@@ -34,7 +34,7 @@ async def methods_listed(client: JourneyClient) -> None:
 
 
 async def approved(client: JourneyClient) -> None:
-    """The shopper pays: `/payments/details` says so, and the notification confirms it."""
+    """The shopper pays: `/payments/details` reports it, and the notification confirms it."""
     order = reference("approved")
     action = (await client.pay(order)).json["action"]
     reply = await client.details(await client.shopper(action, "approve"))
@@ -80,7 +80,7 @@ async def returned_twice(client: JourneyClient) -> None:
 
 
 async def same_key_twice(client: JourneyClient) -> None:
-    """The shop sends one key twice: one payment, one reply; with another body it is refused."""
+    """The shop sends a key twice: one payment, one reply. With another body it is refused."""
     order = reference("same-key")
     first = await client.pay(order, key=order)
     second = await client.pay(order, key=order)
@@ -92,16 +92,16 @@ async def same_key_twice(client: JourneyClient) -> None:
 
 
 async def link_expired(client: JourneyClient) -> None:
-    """A payment link expires: its status says so, and its form takes no payment."""
+    """A payment link expires: its status is `expired`, and its form takes no payment."""
     link = await client.link(reference("link"))
     path = f"/v72/paymentLinks/{link['id']}"
     expect((await client.call("GET", path)).json["status"], "active", "the new link")
     await client.twin("POST", "/twin/clock", {"advance_s": 25 * 3600})
 
-    async def look() -> object:
+    async def read() -> object:
         return (await client.call("GET", path)).json["status"]
 
-    await until(look, lambda status: status == "expired", "an expired link")
+    await until(read, lambda status: status == "expired", "an expired link")
     form = await client.call("GET", f"/pay/{link['id']}")
     expect(form.status, 410, "its form")
 
@@ -120,7 +120,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
     **ends.JOURNEYS,
     **saved.JOURNEYS,
     **doctor_check.JOURNEYS,
-    **identity.JOURNEYS,  # It leaves a notice that an operator must look at.
+    **identity.JOURNEYS,  # After the doctor: they leave a notice that an operator must check.
     **subscriptions.JOURNEYS,
     **subscription_commands.JOURNEYS,
     **renewal_run.JOURNEYS,
@@ -130,8 +130,8 @@ JOURNEYS: Final[dict[str, Journey]] = {
 async def run_all(made: RunningDemo) -> int:
     """Run every journey and print a row for each; 0 if all passed, 1 if not.
 
-    In each, the twin gives no more information than Adyen must give, and at its end another system
-    on the merchant account uses the same reference in every way it can.
+    During a journey the twin gives no more information than Adyen must give. After it, another
+    system on the merchant account uses the same reference in every possible way.
     """
     failures = 0
     async with aiohttp.ClientSession() as http:

@@ -1,6 +1,6 @@
-"""Starts the programs of the demo, waits until they answer, and stops every one of them.
+"""Starts the programs of the demo, waits until they answer, and stops all of them.
 
-The programs run as in production: each is a process, configured by the environment. Each gets a
+The programs run as in production: each is a process, configured by the environment. Each has a
 session of its own, so that Ctrl-C reaches only this process, which stops them in order.
 """
 
@@ -29,21 +29,21 @@ from kasir.limits import Limits
 from kasir.wiring import database_of
 
 _READY_S: Final = 60.0
-#: A program may finish its requests and jobs in `stop_s`, and then needs a moment to log it.
+#: A program may take `stop_s` to finish its requests and jobs, and then needs a moment to log this.
 _STOP_S: Final = Limits().stop_s + 10
 _POLL_S: Final = 0.05
 _OUTPUT_MAX: Final = 300
 _HOST: Final = "127.0.0.1"
 #: The twin prints this once it has bound its port.
 _TWIN_STARTED: Final = "adyen-twin is at "
-#: Logs hold payment references, and the folder holds the database: only their owner may read them.
+#: Logs contain payment references and the folder contains the database: only the owner may read.
 _PRIVATE_FILE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningDemo:
-    """A running demo: addresses and keys.
+    """The URLs and keys of a running demo.
 
     `environment` holds the settings with which Kasir's own programs were started.
     """
@@ -70,7 +70,7 @@ def running_demo(
     given: Mapping[str, str] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[RunningDemo]:
-    """Run everything for as long as the context lasts.
+    """Run all programs for as long as the context lasts.
 
     Args:
         port: Kasir's.
@@ -78,8 +78,8 @@ def running_demo(
         shop_port: The demo shop's.
         data: Folder to keep the database and the twin's state in; unless given, a temporary one
             that is removed at the end.
-        given: Settings that override the demo's; the environment's, if not given.
-        pause: Sleeps this many seconds. It may raise, to end the start between two steps.
+        given: Settings that override the demo's; None for those of the environment.
+        pause: Sleeps a number of seconds. It may raise, to end the start between two steps.
 
     Raises:
         DemoError: A program did not start, a port is taken, or a demo runs in this folder.
@@ -122,7 +122,7 @@ def running_demo(
 def _environment(
     environ: Mapping[str, str], port: int, twin_port: int, folder: Path
 ) -> dict[str, str]:
-    """The settings: those that were given, and the demo's own for the rest."""
+    """Return the demo's settings; the given ones override them, except for the twin's."""
     given = {name: text for name, text in environ.items() if text}
     return {
         "ADYEN_API_KEY": TWIN_KEY,
@@ -145,19 +145,19 @@ def _temporary() -> Iterator[str]:
 
 
 def _twin(env: Mapping[str, str], port: int, folder: Path | None) -> list[str]:
-    """The twin's command. Where the database is kept, the twin's state is kept with it."""
+    """Return the twin's command. With a folder, the twin keeps its state there."""
     program = Path(sys.executable).with_name("adyen-twin")
     account = ["--merchant-account", env["ADYEN_MERCHANT_ACCOUNT"]]
     state = ["--state", str(folder / "twin.json")] if folder else []
     return [str(program), "serve", "--host", _HOST, "--port", str(port), *account, *state]
 
 
-def _kasir(*words: str) -> list[str]:
-    return [str(Path(sys.executable).with_name("kasir")), *words]
+def _kasir(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("kasir")), *arguments]
 
 
-def _module(name: str, *words: str) -> list[str]:
-    return [sys.executable, "-m", name, *words]
+def _module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +170,13 @@ class _Program:
     log_before: int
 
     def output(self) -> list[str]:
-        """Its output, line by line."""
+        """Return its output, line by line."""
         with self.log.open("rb") as log:
             log.seek(self.log_before)
             return log.read().decode(errors="replace").strip().splitlines()
 
     def listens(self) -> bool:
-        """Whether it is this program that listens on the port, and no other."""
+        """Whether this program listens on its port, and not another one."""
         return self.name != "twin" or any(_TWIN_STARTED in line for line in self.output())
 
 
@@ -184,17 +184,17 @@ def _start(
     stack: ExitStack,
     made: RunningDemo,
     name: str,
-    words: Sequence[str],
+    command: Sequence[str],
     pause: Callable[[float], None],
 ) -> _Program:
     path = made.logs / f"{name}.log"
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     log = stack.enter_context(os.fdopen(os.open(path, flags, _PRIVATE_FILE), "ab"))
-    path.chmod(_PRIVATE_FILE)  # Older versions left it readable by everybody.
+    path.chmod(_PRIVATE_FILE)  # Older versions let every user read it.
     log_before = path.stat().st_size
-    # Keys are passed by the environment: every user of the machine can read a command line.
+    # Keys are passed by the environment, because every user can read a command line.
     process = subprocess.Popen(
-        words,
+        command,
         env={**made.environment, "ADYEN_TWIN_API_KEY": made.environment["ADYEN_API_KEY"]},
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -206,7 +206,7 @@ def _start(
 
 
 def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> None:
-    """Stop a program. An interrupt meanwhile sends it a second signal, which it heeds at once."""
+    """Stop a program. An interrupt meanwhile sends a second signal, which stops it at once."""
     process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + _STOP_S
     while process.poll() is None and time.monotonic() < deadline:
@@ -222,7 +222,7 @@ def _wait(program: _Program, url: str, pause: Callable[[float], None]) -> None:
     """Wait until a program answers.
 
     Raises:
-        DemoError: It did not; the message has the last line of its output.
+        DemoError: The program did not answer; the message has the last line of its output.
     """
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline and program.process.poll() is None:
@@ -237,7 +237,7 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310  # The address of our own program.
             response.read()
-    except OSError:  # An URLError is one.
+    except OSError:  # URLError is an OSError.
         return False
     return True
 
@@ -263,15 +263,15 @@ def _set_webhook(made: RunningDemo, name: str, path: str, key: str) -> None:
     try:
         with urllib.request.urlopen(request, timeout=_READY_S) as response:  # noqa: S310  # The same.
             response.read()
-    except OSError as error:  # An URLError is one.
+    except OSError as error:  # URLError is an OSError.
         raise DemoError(f"the twin's webhooks could not be configured: {error}") from error
 
 
 def free_port() -> int:
-    """A port on which no program listens, and which no program is given for the next minute.
+    """Return a free port that no other program gets by chance within the next minute.
 
-    The connection that the listener ends stays in TIME_WAIT: until it is over, the kernel gives the
-    port only to a program that names it and sets SO_REUSEADDR, as every server here does.
+    The closed connection of the listener stays in TIME_WAIT. During that time a program gets the
+    port only if it names the port and sets SO_REUSEADDR, as every server here does.
     """
     with socket.create_server((_HOST, 0)) as listener:
         number: int = listener.getsockname()[1]

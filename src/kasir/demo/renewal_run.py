@@ -15,14 +15,14 @@ from kasir.demo.client import BROWSER_INFO, JourneyClient, JourneyError, expect,
 from kasir.demo.subscriptions import plan_of
 
 _RUN: Final = 500
-#: How many have been charged when the second worker is killed.
+#: The second worker is killed after this many renewals were charged.
 _KILLED_AFTER: Final = 100
 _AT_ONCE: Final = 16
 _MONTH_S: Final = 31 * 86_400
 _MINUTE_S: Final = 60
 #: Jobs of the killed worker are taken over within this time.
 _TAKEN_UP_S: Final = 20 * 60
-_TIMEOUTS: Final = 6  # So many times the usual timeout: 500 renewals take longer.
+_TIMEOUTS: Final = 6  # 500 renewals may take six times the usual timeout.
 
 
 async def one_of_two_killed(client: JourneyClient) -> None:
@@ -35,7 +35,7 @@ async def one_of_two_killed(client: JourneyClient) -> None:
     await _active(client, run)
     second = _worker(client)
     try:
-        await asyncio.sleep(1)  # Until it, too, takes jobs.
+        await asyncio.sleep(1)  # By then the second worker takes jobs too.
         await client.advance(_MONTH_S)
         await _charged(client, run, _KILLED_AFTER)
     finally:
@@ -78,39 +78,39 @@ def _worker(client: JourneyClient) -> subprocess.Popen[bytes]:
 async def _active(client: JourneyClient, run: str) -> None:
     """Wait until every subscription of the run is active."""
 
-    async def look() -> int:
+    async def read() -> int:
         page = await client.call("GET", "/api/subscriptions/metrics")
         return int(page.json["days"][-1]["active"])
 
-    await _until_at_least(client, look, _RUN, f"{_RUN} active subscriptions of {run}")
+    await _until_at_least(client, read, _RUN, f"{_RUN} active subscriptions of {run}")
 
 
 async def _charged(client: JourneyClient, run: str, count: int) -> None:
     """Wait until that many renewals of the run have been charged at the twin."""
 
-    async def look() -> int:
+    async def read() -> int:
         return len(await _charges(client, run))
 
-    await _until_at_least(client, look, count, f"{count} charges at the twin")
+    await _until_at_least(client, read, count, f"{count} charges at the twin")
 
 
 async def _until_at_least(
-    client: JourneyClient, look: Callable[[], Awaitable[int]], count: int, what: str
+    client: JourneyClient, read: Callable[[], Awaitable[int]], count: int, what: str
 ) -> None:
-    """Wait until the count is reached, several times as long as usual.
+    """Wait until the count is reached, at most `_TIMEOUTS` times as long as usual.
 
-    A call that a slow machine left without a reply is sent again when the clock has moved on.
+    The clock is advanced in between, so that calls without a reply on a slow machine are retried.
     """
     for _ in range(_TIMEOUTS - 1):
         with suppress(JourneyError):
-            await until(look, lambda found: found >= count, what)
+            await until(read, lambda found: found >= count, what)
             return
         await client.advance(_TAKEN_UP_S)
-    await until(look, lambda found: found >= count, what)
+    await until(read, lambda found: found >= count, what)
 
 
 async def _charges(client: JourneyClient, run: str) -> Mapping[str, int]:
-    """How often each renewal of the run was charged at the twin."""
+    """Count the charges of each renewal of the run at the twin, by reference."""
     truth: Mapping[str, Any] = await client.twin("GET", "/twin/payments")
     paid = (one for one in truth["payments"] if one["status"] == "authorised")
     references = (str(one["merchantReference"]) for one in paid)

@@ -49,25 +49,25 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
 
 
 class _Interrupts:
-    """SIGINT, SIGTERM and SIGHUP: noted at any time, raised only in `pause`.
+    """Records SIGINT, SIGTERM and SIGHUP at any time, and raises for them only in `pause`.
 
-    Python raises KeyboardInterrupt at whatever line it is: after a program was started and before
-    its stop was registered, with a lock held, or where exceptions are ignored and it is lost.
+    Python would raise KeyboardInterrupt at any line: before the stop of a started program is
+    registered, while a lock is held, or where exceptions are ignored.
     """
 
     def __init__(self) -> None:
         self._is_pending = False
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(name, self._note)
+            signal.signal(name, self._record)
 
-    def _note(self, *_: object) -> None:
+    def _record(self, *_: object) -> None:
         self._is_pending = True
 
     def pause(self, seconds: float) -> None:
         """Sleep.
 
         Raises:
-            KeyboardInterrupt: A signal has come since it was raised last.
+            KeyboardInterrupt: A signal has arrived since this was last raised.
         """
         time.sleep(seconds)
         if self._is_pending:
@@ -76,7 +76,7 @@ class _Interrupts:
 
 
 async def _check(made: RunningDemo, interrupts: _Interrupts) -> int:
-    """Run the journeys. A signal ends them where one of them waits for something."""
+    """Run the journeys. A signal ends them when a journey waits for something."""
     from kasir.demo.journeys import run_all
 
     running = asyncio.create_task(run_all(made))

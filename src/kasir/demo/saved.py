@@ -14,7 +14,7 @@ _SETTLED_S: Final = 15
 
 
 async def by_subscription(client: JourneyClient) -> None:
-    """A payment saves the wallet as `Subscription`; then it is charged without the shopper."""
+    """A payment saves the wallet as `Subscription`; its token is charged without the shopper."""
     shopper, token = await _saved(client, "Subscription")
     order = reference("charge")
     reply = await charge(client, shopper, token, "Subscription", order)
@@ -28,7 +28,7 @@ async def by_subscription(client: JourneyClient) -> None:
 async def charge_refused(client: JourneyClient) -> None:
     """A wallet without money refuses a subscription's charge."""
     shopper, token = await _saved(client, "Subscription")
-    await _wallet(client, shopper, {"balance": 0})
+    await _set_wallet(client, shopper, {"balance": 0})
     order = reference("charge-refused")
     reply = await charge(client, shopper, token, "Subscription", order)
     expect(reply.json["resultCode"], "Refused", "the result code")
@@ -57,7 +57,7 @@ async def pin_cancelled(client: JourneyClient) -> None:
 
 
 async def token_first(client: JourneyClient) -> None:
-    """The token webhook arrives before the payment's: stored, and matched when that arrives."""
+    """The token webhook arrives before the payment's, is stored, and is matched later."""
     await client.knobs(tokensTold="before")
     shopper, token = await _saved(client, "Subscription")
     await client.knobs()
@@ -68,7 +68,7 @@ async def token_first(client: JourneyClient) -> None:
 async def token_adopted(client: JourneyClient) -> None:
     """The token webhook never arrives: Kasir finds the token in Adyen's list and adopts it."""
     await client.knobs(tokensTold="never")
-    shopper = await _bought(client, "Subscription")
+    shopper = await _paid_and_saved(client, "Subscription")
     await client.advance(_DAY_S)
     events = await until(lambda: _token_events(client, shopper), bool, "an adopted token")
     await client.knobs()
@@ -107,16 +107,16 @@ async def disabled_by_wallet(client: JourneyClient) -> None:
 
 
 async def of_another(client: JourneyClient) -> None:
-    """A token is charged for its own shopper only; for another nothing is sent or stored."""
+    """A token is charged only for its own shopper; for another, nothing is sent or stored."""
     _, token = await _saved(client, "Subscription")
     order = reference("another")
-    reply = await charge(client, reference("stranger"), token, "Subscription", order)
+    reply = await charge(client, reference("another-shopper"), token, "Subscription", order)
     expect((reply.status, reply.json["errorCode"]), (422, "800"), "the answer")
     expect(await client.newest(order), {}, "a payment of it")
 
 
 async def classic(client: JourneyClient) -> None:
-    """The classic Recurring API: list, and disable all by naming none."""
+    """The classic Recurring API lists tokens, and disables all if the request names none."""
     shopper, token = await _saved(client, "Subscription")
     path = "/pal/servlet/Recurring/v68"
     body = {"shopperReference": shopper}
@@ -131,7 +131,7 @@ async def classic(client: JourneyClient) -> None:
 
 async def _saved(client: JourneyClient, model: str) -> tuple[str, str]:
     """A shopper whose wallet was saved, and the token."""
-    shopper = await _bought(client, model)
+    shopper = await _paid_and_saved(client, model)
     await client.advance(_SETTLED_S)
     events = await until(lambda: _token_events(client, shopper), bool, "token.created")
     made: Mapping[str, Any] = events[0]["data"]
@@ -139,7 +139,7 @@ async def _saved(client: JourneyClient, model: str) -> tuple[str, str]:
     return shopper, made["storedPaymentMethodId"]
 
 
-async def _bought(client: JourneyClient, model: str) -> str:
+async def _paid_and_saved(client: JourneyClient, model: str) -> str:
     """A shopper who has paid once and agreed to save the wallet."""
     shopper, order = reference("shopper"), reference("first")
     reply = await client.pay(
@@ -176,12 +176,12 @@ async def charge(client: JourneyClient, shopper: str, token: str, model: str, or
     return await client.call("POST", "/v72/payments", body, key=order)
 
 
-async def _wallet(client: JourneyClient, shopper: str, change: Mapping[str, Any]) -> None:
+async def _set_wallet(client: JourneyClient, shopper: str, change: Mapping[str, Any]) -> None:
     await client.twin("PUT", f"/twin/wallets/{shopper}", change)
 
 
 async def _token_events(client: JourneyClient, shopper: str) -> list[dict[str, Any]]:
-    """The events of a shopper's tokens."""
+    """Return the events of a shopper's tokens."""
     return [
         event
         for event in await client.every_event()

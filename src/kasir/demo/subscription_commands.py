@@ -1,4 +1,4 @@
-"""Journeys of a shop's commands on subscriptions, and of a token lost between two of them."""
+"""Journeys of a shop's commands on subscriptions, and of a token disabled between two charges."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from kasir.demo.subscriptions import (
 _REFUSED: Final = 422
 
 
-async def cancelled_in_arrears(client: JourneyClient) -> None:
-    """Cancelled at period end while a renewal is owed: ends at once, and is never charged again."""
+async def cancelled_while_past_due(client: JourneyClient) -> None:
+    """Cancelled at period end while a renewal is unpaid: it ends at once, without more charges."""
     order = reference("arrears")
-    subscription = await _behind(client, order)
+    subscription = await _past_due(client, order)
     await set_wallet(client, subscription, {"state": "ok"})
     reply = await _command(client, subscription, "cancel", {"at": "periodEnd"})
     expect((reply["status"], "cancelAt" in reply), ("cancelled", False), "cancelled at once")
@@ -31,29 +31,29 @@ async def cancelled_in_arrears(client: JourneyClient) -> None:
     renewal = reply["renewals"][-1]["reference"]
     truth = await client.twin("GET", f"/twin/payments?reference={renewal}")
     paid = [one for one in truth["payments"] if one["status"] == "authorised"]
-    expect(paid, [], "charges of what is owed")
+    expect(paid, [], "charges of the unpaid renewal")
     await _expect_event(client, order, "subscription.cancelled")
 
 
 async def lost_between_tries(client: JourneyClient) -> None:
-    """Refused for balance, then the token is disabled: the event has a link for the shopper."""
+    """A renewal is refused for balance, then the token is disabled: the event has a link."""
     order = reference("lost")
-    subscription = await _behind(client, order)
+    subscription = await _past_due(client, order)
     await disabled(client, subscription)
 
-    async def look() -> dict[str, Any]:
+    async def read() -> dict[str, Any]:
         every = [one for one in await client.events(order) if one["type"] == "renewal.failed"]
         data: dict[str, Any] = every[-1]["data"]
         return data
 
-    data = await until(look, lambda one: one["reason"] == "token_gone", "reason token_gone")
+    data = await until(read, lambda one: one["reason"] == "token_gone", "reason token_gone")
     expect(f"{client.made.kasir_url}/pay/" in data["renewal"]["linkUrl"], True, "a link to pay")
     expect(data["renewal"].get("nextTry"), None, "the next try")
 
 
-async def plan_outlives_pause(client: JourneyClient) -> None:
-    """A planned cancel outlives a pause and its resume; only `at: never` withdraws it."""
-    order = reference("outlives")
+async def planned_cancel_remains(client: JourneyClient) -> None:
+    """A planned cancel remains after a pause and a resume; only `at: never` withdraws it."""
+    order = reference("planned-cancel")
     subscription = await subscribed(client, order)
     planned = await _command(client, subscription, "cancel", {"at": "periodEnd"})
     await _command(client, subscription, "pause")
@@ -96,8 +96,8 @@ async def paused_until(client: JourneyClient) -> None:
     )
 
 
-async def _behind(client: JourneyClient, order: str) -> dict[str, Any]:
-    """A subscription whose first renewal was refused for want of balance."""
+async def _past_due(client: JourneyClient, order: str) -> dict[str, Any]:
+    """Return a subscription whose first renewal was refused for lack of balance."""
     subscription = await subscribed(client, order)
     await set_wallet(client, subscription, {"state": "no_balance"})
     await client.advance(MONTH_DAYS * DAY_S)
@@ -124,8 +124,8 @@ async def _expect_event(client: JourneyClient, order: str, event: str) -> None:
 
 
 JOURNEYS: Final = {
-    "subscription: cancelled at period end while past due": cancelled_in_arrears,
+    "subscription: cancelled at period end while past due": cancelled_while_past_due,
     "subscription: token lost between two tries": lost_between_tries,
-    "subscription: planned cancel outlives pause and resume": plan_outlives_pause,
+    "subscription: planned cancel remains after pause and resume": planned_cancel_remains,
     "subscription: paused at period end until a date": paused_until,
 }

@@ -1,4 +1,4 @@
-"""Journeys in which money could leave twice: open changes are held, and every kind is counted."""
+"""Journeys in which money could be paid back twice: open changes and chargebacks count too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AMOUNT: Final = 25_000
 
 
 async def early_reversal(client: JourneyClient) -> None:
-    """A reversal is requested before the capture is notified: while it is open it holds the sum."""
+    """A reversal is requested before the capture is notified: the open reversal holds the sum."""
     order = reference("early-reversal")
     await client.knobs(capture="manual")
     await client.faults(
@@ -30,7 +30,7 @@ async def early_reversal(client: JourneyClient) -> None:
     await client.knobs()
     for change, body in (("captures", _amount()), ("reversals", {})):
         expect((await _change(client, payment, change, body)).status, 201, change)
-    await client.comes_to(order, "captured", _AMOUNT)
+    await client.wait_for_sum(order, "captured", _AMOUNT)
     again = await _change(client, payment, "captures", _amount())
     expect((again.status, again.json["errorCode"]), (422, "137"), "a second capture")
     refund = await _change(client, payment, "refunds", _amount())
@@ -39,29 +39,29 @@ async def early_reversal(client: JourneyClient) -> None:
     expect(held in refund.json["message"], True, f"what holds it, in {refund.json['message']!r}")
     await client.faults()
     await client.advance(_HOUR_S + 1)
-    await client.comes_to(order, "refunded", _AMOUNT)
+    await client.wait_for_sum(order, "refunded", _AMOUNT)
 
 
 async def charged_back(client: JourneyClient) -> None:
-    """What was charged back is not refunded too; once the chargeback is reversed it may be."""
+    """A sum that was charged back can be refunded only after the chargeback is reversed."""
     order = reference("charged-back")
     payment = await _paid(client, order)
     dispute = secrets.token_hex(8).upper()
     await _notify(client, payment, "CHARGEBACK", dispute)
-    await client.comes_to(order, "chargedBack", _AMOUNT)
+    await client.wait_for_sum(order, "chargedBack", _AMOUNT)
     refund = await _change(client, payment, "refunds", _amount())
     expect((refund.status, refund.json["errorCode"]), (422, "137"), "a refund")
     left = "at most 0 IDR can still be refunded"
     expect(left in refund.json["message"], True, f"what is left, in {refund.json['message']!r}")
     await _notify(client, payment, "CHARGEBACK_REVERSED", dispute)
-    await client.comes_to(order, "chargedBack", 0)
+    await client.wait_for_sum(order, "chargedBack", 0)
     refund = await _change(client, payment, "refunds", _amount())
     expect(refund.status, 201, "a refund after the reversal")
-    await client.comes_to(order, "refunded", _AMOUNT)
+    await client.wait_for_sum(order, "refunded", _AMOUNT)
 
 
 async def capture_then_dispute(client: JourneyClient) -> None:
-    """The shop gets the events of a capture and of a dispute, which shows its deadline."""
+    """The shop gets the events of a capture and of a dispute; the dispute has a deadline."""
     order = reference("disputed")
     await client.knobs(capture="manual")
     payment = await _paid(client, order, additionalData={"manualCapture": "true"})
@@ -82,10 +82,10 @@ async def capture_then_dispute(client: JourneyClient) -> None:
 async def _gets_event(client: JourneyClient, order: str, kind: str) -> None:
     """Wait until there is an event of this type."""
 
-    async def look() -> list[str]:
+    async def read() -> list[str]:
         return [event["type"] for event in await client.events(order)]
 
-    await until(look, lambda types: kind in types, f"the event {kind}")
+    await until(read, lambda types: kind in types, f"the event {kind}")
 
 
 def _amount() -> dict[str, Any]:
@@ -134,7 +134,7 @@ async def _notify(
 
 
 JOURNEYS: Final = {
-    "reversal before the capture is told": early_reversal,
+    "reversal before the capture is notified": early_reversal,
     "charged back, and refunded too": charged_back,
     "captured, then disputed": capture_then_dispute,
 }

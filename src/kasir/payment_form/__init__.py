@@ -12,5 +12,5 @@ Read it in this order:
   share.
 
 It calls `kasir.requests` through the app's parts, as the API does. It imports `http_types`,
-`wiring` and what is below them, and never `kasir.web`.
+`wiring` and packages below them, and never `kasir.web`.
 """

@@ -1,8 +1,8 @@
 """The `browserInfo` that Adyen requires with a GoPay payment.
 
-A script on the form fills the fields in. For a field that it left empty or filled with an invalid
-value, the request's headers are used, and then the defaults below, which docs/payment-form.md
-lists. Kasir passes the values on and decides nothing by them.
+A script on the form fills the fields in. If a field is empty or invalid, the request's headers are
+used, and then the defaults below, which docs/payment-form.md lists. Kasir only passes the values
+on to Adyen.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kasir.adyen.checks import BROWSER_INFO
 
-#: The values for a browser that sends none: a common phone in Jakarta's time zone.
+#: The values if a browser sends none: those of a common phone in Jakarta's time zone.
 DEFAULTS: Final[Mapping[str, Any]] = {
     "acceptHeader": "text/html",
     "colorDepth": 24,

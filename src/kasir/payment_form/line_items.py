@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class LineItem:
-    """One line. Amounts are whole rupiah, None where the shop gave none."""
+    """One line. Amounts are in whole rupiah; None if the shop gave none."""
 
     description: str
     quantity: int
@@ -20,8 +20,8 @@ class LineItem:
 def line_items(request: Mapping[str, Any]) -> list[LineItem]:
     """Return the line items of a link's request, each with its sum.
 
-    At Adyen an item's amount is for one piece. Some shops give the amount of the whole line; that
-    is assumed where only so the lines add up to the total.
+    At Adyen an item's amount is for one piece. Some shops give the amount of the whole line; Kasir
+    assumes this if the lines add up to the total only in that way.
     """
     items = [item for item in request.get("lineItems") or () if isinstance(item, dict)]
     priced = [(_quantity(item), item.get("amountIncludingTax")) for item in items]

@@ -1,4 +1,4 @@
-"""Finding what a form's request is about: the payment link, the visit, the payment."""
+"""Finds the payment link, the visit and the payment of a request to the form."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def find_payment(
     """Find a payment and its link, and make the visit in the link's locale.
 
     Raises:
-        NotFound: There is no such link, or no such payment of it.
+        NotFound: There is no such link, or the link has no such payment.
     """
     visit, open_link = await find_link(request, parts, link_id)
     return visit, open_link, await payment_of(parts, open_link, payment_id)

@@ -1,6 +1,6 @@
-"""One database query a second for all status pages that are open, however many there are.
+"""Reads the changes of all open status pages with one database query a second.
 
-Facts are only ever added, so a link whose number of facts changed has news. Each page's stream
+Facts are only ever added, so a link has changed if its number of facts has. The stream of each page
 then reads its own payment.
 """
 
@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from kasir.ids import LinkId, PaymentId
 
-#: Reads a version of each link, which is another one whenever something of the link has changed.
+#: Reads the version of each link. The version changes whenever something of the link changes.
 ReadVersions = Callable[
     [Collection[LinkId], Collection[PaymentId]], Awaitable[Mapping[LinkId, str]]
 ]
@@ -59,7 +59,7 @@ class ChangePoller:
         links, payments = zip(*self._subscribers.values(), strict=True)
         try:
             versions = await self._read_versions(set(links), set(payments))
-        except Exception:  # noqa: BLE001  # Whatever failed, each subscriber then reads for itself.
+        except Exception:  # noqa: BLE001  # After any failure each subscriber reads its payment.
             versions = {}
         for event, (link_id, _) in self._subscribers.items():
             if versions.get(link_id) is None or versions.get(link_id) != seen.get(link_id):

@@ -65,10 +65,10 @@ async def get_events(
 async def _stream(
     request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment
 ) -> AsyncIterator[ServerSentEventMessage]:
-    """Yield the view now and whenever it changes. When the stream ends, the browser reconnects.
+    """Yield the view now and after each change. When the stream ends, the browser reconnects.
 
-    Where too many streams are open, it ends after the first view and the browser reconnects after
-    a longer time: the page works as usual, a little later.
+    If too many streams are open, the stream ends after the first view and the browser reconnects
+    after a longer time. The page works as usual, only later.
     """
     limits, view = visit.parts.settings.limits, status_view(open_link, payment)
     with visitor_limits(request).stream_slot(open_link.link.id, client_key(request)) as has_slot:
@@ -96,7 +96,7 @@ async def _changes(
             open_link = await parts.links.find(open_link.link.id)
             payment = await payment_of(parts, open_link, payment.intent.id)
         except database.DRIVER_ERRORS:
-            return  # The browser reconnects, and that request is answered with the error.
+            return  # The browser reconnects, and its next request gets the error.
         view = status_view(open_link, payment)
         if view == shown:
             yield ServerSentEventMessage(data=None, comment="still here")

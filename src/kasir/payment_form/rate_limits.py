@@ -1,8 +1,8 @@
 """Limits on requests to the form, which need no key: how often, and how many at a time.
 
-They are counted by payment, by link and by client address, in each process separately, and
-forgotten after a while. Thousands of phones may share one address, so the limits by address are
-much higher than those by link and by payment.
+Requests are counted by payment, by link and by client address, in each process separately, for a
+limited time. Thousands of phones may share one address, so the limits by address are much higher
+than those by link and by payment.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class RateLimit:
 
     Attributes:
         count_max: How often.
-        window: From the first time on.
+        window: The time from the first use after which the count begins again.
     """
 
     count_max: int
@@ -37,7 +37,7 @@ class RateLimit:
     _counts: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
     def allow(self, key: str, now: datetime) -> bool:
-        """Count one more, and return whether it is within the limit. An empty key always is."""
+        """Count one use, and return whether it is within the limit. An empty key has no limit."""
         if not key:
             return True
         since, count = self._counts.pop(key, (now, 0))
@@ -45,7 +45,7 @@ class RateLimit:
             since, count = now, 0
         self._counts[key] = since, min(count + 1, self.count_max)
         if len(self._counts) > _KEYS_MAX:
-            del self._counts[next(iter(self._counts))]  # The one unused for longest.
+            del self._counts[next(iter(self._counts))]  # The key unused for longest.
         return count < self.count_max
 
     def is_exhausted(self, key: str) -> bool:
@@ -61,7 +61,7 @@ class RateLimit:
 
 @dataclass(slots=True)
 class ConcurrencyLimit:
-    """How many may do something at the same time, counted by key."""
+    """How often something may be done at the same time, counted by key."""
 
     _held: Counter[str] = field(default_factory=Counter)
 
@@ -91,13 +91,13 @@ class VisitorLimits:
     """All limits on visitors of this process.
 
     Attributes:
-        limits: The numbers.
+        limits: The configured numbers.
         returns_by_payment: Returns from the wallet with a result that Adyen does not know.
-        returns_by_address: The same.
-        offers_by_link: Views of the form for which Adyen is asked for its payment methods.
-        offers_by_address: The same.
+        returns_by_address: The same, by client address.
+        offers_by_link: Views of the form for which Kasir requests Adyen's payment methods.
+        offers_by_address: The same, by client address.
         forms_by_link: Posted forms.
-        forms_by_address: The same.
+        forms_by_address: The same, by client address.
         slots: Open streams, and forms that wait for the answer to another one.
     """
 
@@ -143,7 +143,7 @@ class VisitorLimits:
 
     @contextmanager
     def stream_slot(self, link_id: str, address: str) -> Iterator[bool]:
-        """Hold a slot for an open stream; yields whether there was one."""
+        """Hold a slot for an open stream; yields whether a slot was free."""
         limits = self.limits
         slots = {"streams": limits.streams_max, f"link {link_id}": limits.streams_per_link_max}
         if address:
@@ -153,7 +153,7 @@ class VisitorLimits:
 
     @contextmanager
     def waiting_slot(self, link_id: str) -> Iterator[bool]:
-        """Hold a slot to wait for the answer to another form; yields whether there was one."""
+        """Hold a slot to wait for the answer to another form; yields whether a slot was free."""
         with self.slots.hold({f"waiting {link_id}": self.limits.forms_waiting_max}) as is_held:
             yield is_held
 
@@ -167,8 +167,8 @@ def visitor_limits(request: AnyRequest) -> VisitorLimits:
 def client_key(request: AnyRequest) -> str:
     """Return the client's address to count by; empty if the address does not identify a client.
 
-    Loopback addresses do not: a proxy on this machine that does not forward its clients' addresses
-    would have all of them count as one.
+    A loopback address identifies no client. If a proxy on this machine does not forward the
+    addresses of its clients, all of them would be counted as one client.
     """
     host = request.client.host if request.client else ""
     address = parse_address(host)

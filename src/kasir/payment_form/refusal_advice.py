@@ -1,7 +1,7 @@
-"""Advice to a shopper whose wallet refused, for the two reasons that they can do something about.
+"""Advice to a shopper after a refusal, for the two reasons that the shopper can act on.
 
-Adyen wants refusal reasons kept from shoppers, because most of them help only fraudsters. These two
-concern the shopper's own money, and without them the shopper would retry in vain.
+Adyen asks shops not to show refusal reasons, because most of them help only fraudsters. These two
+are about the shopper's own money, and without the advice the shopper would retry without success.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ADVISED: Final = frozenset({Says.REFUSED, Says.FAILED})
 
 
 def advice_of(payment: Payment) -> str:
-    """Return the key of the advice: `balance`, `limit`, or empty for any other reason."""
+    """Return the key of the advice: `balance`, `limit`, or empty for another reason."""
     for fact in payment.facts:
         letters = re.sub(r"[^a-z]", "", fact.words.lower())
         for reason, advice in _ADVICE.items():

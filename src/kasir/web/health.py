@@ -16,7 +16,7 @@ from kasir.store.figures import figures
 from kasir.web.keys import WHITESPACE
 from kasir.web.query_parameters import NO_PARAMETERS, check_parameters_and_no_body
 
-#: Litestar adds the charset to a text; Prometheus cannot read a type that has it twice.
+#: Without the charset: Litestar adds it, and Prometheus cannot read a type that has it twice.
 _CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
 
 
@@ -28,7 +28,7 @@ async def live() -> dict[str, str]:
 
 @get("/health/ready", include_in_schema=False)
 async def ready(parts: OurParts) -> Response[dict[str, str]]:
-    """Return 200 while the database takes writes and its schema is up to date; 503 otherwise."""
+    """Return 200 while the database accepts writes and its schema is up to date, else 503."""
     try:
         pending = await database.pending(parts.pool, parts.settings.limits.ready_answer_s)
     except DatabaseReadOnly:
@@ -45,7 +45,7 @@ async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     """Return the metrics in Prometheus's text format.
 
     Raises:
-        NotAuthorizedException: `KASIR_METRICS_KEY` is set, and the request does not carry it.
+        NotAuthorizedException: `KASIR_METRICS_KEY` is set, and the request does not have it.
     """
     _require_metrics_key(request, parts.settings.metrics_key)
     await check_parameters_and_no_body(request, NO_PARAMETERS)

@@ -12,12 +12,12 @@ from litestar.handlers import HTTPRouteHandler
 from kasir.http_types import AnyRequest
 from kasir.wiring import Parts
 
-#: Optional whitespace around a header's value, which is no part of it (RFC 9110, 5.5).
+#: Optional whitespace around a header's value; it does not belong to the value (RFC 9110, 5.5).
 WHITESPACE: Final = " \t"
 #: Adyen's own message; its client libraries recognise the error by the status.
 _UNAUTHORIZED: Final = "HTTP Status Response - Unauthorized"
 _MISSING: Final = "give a key of this Kasir in the header X-API-Key"
-_UNKNOWN: Final = "the key in X-API-Key is none of this Kasir's; Adyen's own are not taken"
+_UNKNOWN: Final = "the key in X-API-Key is not a key of this Kasir; keys of Adyen are not accepted"
 
 #: The security requirement of these routes in the OpenAPI document.
 _SECURITY: Final = [{"apiKey": list[str]()}]
@@ -27,13 +27,13 @@ Check = Callable[[AnyRequest], Awaitable[None]]
 
 
 async def require_api_key(request: AnyRequest) -> None:
-    """Let a request pass only with a valid API key.
+    """Refuse a request without a valid API key.
 
-    It is a `before_request` hook and not a Litestar guard: for each guarded request Litestar
-    copies the route's handler.
+    This is a `before_request` hook and not a Litestar guard, because Litestar copies the route's
+    handler for each guarded request.
 
     Raises:
-        NotAuthorizedException: The key is missing or unknown; the message begins as Adyen's.
+        NotAuthorizedException: The key is missing or unknown; the message begins as Adyen's does.
     """
     parts: Parts = request.app.state.parts
     key = request.headers.get("x-api-key", "").strip(WHITESPACE)
@@ -53,9 +53,9 @@ def keyed_router(
     """Group routes that require an API key.
 
     Args:
-        tag: Their heading in the OpenAPI document.
+        tag: The heading of the routes in the OpenAPI document.
         routes: The routes.
-        check: What is checked before each request; it must call `require_api_key`.
+        check: Called before each request; it must call `require_api_key`.
     """
     return Router(
         path="/", before_request=check, security=_SECURITY, tags=[tag], route_handlers=routes

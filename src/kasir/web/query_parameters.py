@@ -1,6 +1,6 @@
-"""Unknown query parameters and unexpected bodies are refused: ignoring one would hide a mistake.
+"""Refuses unknown query parameters and unexpected bodies: to ignore them would hide mistakes.
 
-Only what Kasir itself reads is checked here. What is forwarded to Adyen unchanged, Adyen checks.
+This checks only what Kasir itself reads. Adyen checks what is forwarded to it unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def check_parameters(request: AnyRequest, known: frozenset[str]) -> None:
         InvalidRequest: A parameter is unknown or repeated.
     """
     if not request.scope["query_string"]:
-        return  # The usual case, and the cheapest.
+        return  # The usual case is also the cheapest.
     given = Counter(name for name, _ in request.query_params.multi_items())
     faults = [*_parameter_faults(given, known)]
     if faults:
@@ -59,7 +59,7 @@ def _parameter_faults(given: Counter[str], known: frozenset[str]) -> Iterator[Fa
 
 
 def _body_faults(body: bytes) -> Iterator[Fault]:
-    """Name each field of a body. An empty object or null passes: some clients always send one."""
+    """Yield a fault for each field of a body; none for `{}` or null, which some clients send."""
     try:
         value = read_strict(body)
     except (ValueError, RecursionError):

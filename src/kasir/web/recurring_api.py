@@ -17,7 +17,7 @@ from kasir.web.query_parameters import NO_PARAMETERS, check_parameters, check_pa
 _STORED: Final = [f"/v{version}/storedPaymentMethods" for version in VERSIONS]
 _CLASSIC: Final = "/pal/servlet/Recurring/v68"
 
-#: Adyen's parameters that name a shopper; `type` is Kasir's own.
+#: Adyen's parameters that name a shopper. `type` is a parameter of Kasir.
 _SHOPPER: Final = frozenset({"merchantAccount", "shopperReference"})
 _TYPE: Final = frozenset({"type"})
 

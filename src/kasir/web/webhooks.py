@@ -1,4 +1,4 @@
-"""Receives Adyen's notifications: raw ASGI handlers, as Adyen's queue waits for each answer."""
+"""Receives Adyen's notifications, with raw ASGI handlers: Adyen's queue waits for each answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = structlog.get_logger("kasir.webhooks")
 
 #: The body that Adyen's older pages require.
 ACCEPTED: Final = b"[accepted]"
-#: Headers that HTTP requires with a status.
+#: Headers that HTTP requires, by status.
 _REQUIRED_HEADERS: Final[Mapping[int, dict[str, str]]] = {
     HTTPStatus.UNAUTHORIZED: {"www-authenticate": 'Basic realm="kasir"'},
     HTTPStatus.METHOD_NOT_ALLOWED: {"allow": "POST"},
@@ -118,8 +118,8 @@ async def _body(receive: Receive, bytes_max: int) -> bytes:
     """Read the request's body, and no more than the limit.
 
     Raises:
-        TooLarge: It is longer than `bytes_max`.
-        Unreadable: The sender closed the connection before its end.
+        TooLarge: The body is longer than `bytes_max`.
+        Unreadable: The sender closed the connection before the end of the body.
     """
     parts, size, more = [], 0, True
     while more:

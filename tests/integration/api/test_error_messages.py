@@ -154,8 +154,8 @@ async def test_a_call_with_an_unknown_key_is_answered_with_which_keys_are_valid(
     text = message(await caller.call("POST", "/v72/payments", payment_body(), api_key="x"), 401)
 
     assert text == (
-        "HTTP Status Response - Unauthorized: the key in X-API-Key is none of this Kasir's; "
-        "Adyen's own are not taken."
+        "HTTP Status Response - Unauthorized: the key in X-API-Key is not a key of this "
+        "Kasir; keys of Adyen are not accepted."
     )
 
 

@@ -87,8 +87,8 @@ async def test_an_event_given_up_long_ago_is_resent_only_by_its_name(
 
     assert unnamed.stdout == (
         "1 to be sent again\n"
-        "1 were given up more than 7 days ago and are not; name those that the shop is to have "
-        "all the same\n"
+        "1 were given up more than 7 days ago and are not sent again; name those that you want to "
+        "send\n"
     )
     assert old == ["evt_lost"]
     assert named.stdout == "1 to be sent again\n"

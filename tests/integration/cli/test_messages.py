@@ -166,7 +166,7 @@ async def test_a_replay_reports_why_a_notice_is_not_read_again(system: RunningDe
     without_match = kasir("notices", "replay", both[1], "987654321", **dict(system.environment))
 
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == f"1 to be read again\n{both[0]} was read already, and stays as it is\n"
+    assert result.stdout == f"1 to be read again\n{both[0]} was read already, and is not changed\n"
     assert (without_match.returncode, without_match.stdout) == (1, "")
     assert without_match.stderr == (
         "kasir: IDS: there is no notice 987654321; `kasir notices --state` lists them by state\n"
