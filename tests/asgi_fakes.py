@@ -11,7 +11,7 @@ SCOPE: Any = {"type": "http", "headers": []}
 
 
 class Connection:
-    """A fake of an ASGI connection: the parts of the request's body, and what was sent."""
+    """A fake of an ASGI connection: it gives the parts of a request body, and records messages."""
 
     def __init__(self, *parts: bytes, is_slow: bool = False) -> None:
         self._parts = list(parts)
@@ -27,5 +27,5 @@ class Connection:
         return {"type": "http.request", "body": part, "more_body": more}
 
     async def send(self, message: Any) -> None:
-        """Record what was sent."""
+        """Record a message of the response."""
         self.sent.append(message)

@@ -1,4 +1,4 @@
-"""A shop that sends its shoppers to the hosted form, and the steps of such a shopper."""
+"""A shop that uses the hosted payment form, and the steps of its shoppers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BASKET = [
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer with its body; redirects are not followed."""
+    """An HTTP answer. `kind` is its content type. Redirects are not followed."""
 
     status: int
     headers: Mapping[str, str]
@@ -33,20 +33,20 @@ class Reply:
     kind: str
 
     @property
-    def place(self) -> str:
-        """The URL to which it redirects the browser."""
+    def location(self) -> str:
+        """The URL to which the answer redirects the browser."""
         return self.headers["Location"]
 
 
 @dataclass
 class Shop:
-    """A shop's backend that makes payment links, and controls the twin."""
+    """A shop's backend that makes payment links. It also controls the twin."""
 
     system: RunningDemo
     http: aiohttp.ClientSession
 
     async def link(self, **changes: Any) -> dict[str, Any]:
-        """Make a link to a form for a basket of 25,000 rupiah."""
+        """Make a payment link for a basket of 25,000 rupiah."""
         body = {
             "reference": f"FORM-{secrets.token_hex(5)}",
             "amount": {"currency": "IDR", "value": 25000},
@@ -74,14 +74,14 @@ class Shop:
 
         return await until(newest, lambda one: one["status"] == status, f"status {status}")
 
-    async def offers(self, link: dict[str, Any]) -> int:
-        """How many payments the twin has for a link."""
+    async def twin_payment_count(self, link: dict[str, Any]) -> int:
+        """The number of a link's payments at the twin."""
         found = await self.twin("GET", f"payments?reference={link['reference']}")
         count: int = found["count"]
         return count
 
     async def shopper(self, url: str, do: str) -> Any:
-        """Act at the wallet without a browser."""
+        """Do a shopper's action (`do`) at the wallet without a browser."""
         return await self.twin("POST", "wallet", {"url": url, "do": do})
 
     async def twin(self, method: str, path: str, body: Any = None) -> Any:
@@ -110,13 +110,13 @@ class Shop:
             await self.twin("DELETE", "knobs")
 
     async def submit(self, url: str, **fields: str) -> Reply:
-        """Post a form, as an English browser without scripts does."""
+        """Post a form as a browser without scripts does, in English."""
         return await self.visit(url, "POST", fields)
 
     async def visit(
         self, url: str, method: str = "GET", form: Mapping[str, str] | None = None
     ) -> Reply:
-        """Request a page, as that browser does."""
+        """Request a page as a browser without scripts does, in English."""
         headers = {"Accept-Language": "en"}
         async with self.http.request(
             method, url, data=form, headers=headers, allow_redirects=False
@@ -125,10 +125,10 @@ class Shop:
             return Reply(response.status, response.headers, text, response.content_type)
 
     async def start(self, link: dict[str, Any]) -> str:
-        """Start a payment as a browser without scripts does; returns the redirect URL."""
+        """Start a payment by posting the form; returns the redirect URL."""
         answer = await self.submit(link["url"], attempt=await self.attempt(link))
         assert answer.status == 303, answer.text
-        return answer.place
+        return answer.location
 
     async def pay(self, **changes: Any) -> str:
         """Start a payment without the form; returns the shopper's redirect URL."""
@@ -142,14 +142,14 @@ class Shop:
         return url
 
     async def attempt(self, link: dict[str, Any]) -> str:
-        """The name of the attempt that the form shows, once the last attempt has ended."""
+        """The value of the form's field `attempt`, once the last attempt has ended."""
 
-        async def look() -> str:
+        async def read() -> str:
             form = await self.visit(link["url"])
-            named = re.search(r'name="attempt" value="([^"]+)"', form.text)
-            return named[1] if named else ""
+            found = re.search(r'name="attempt" value="([^"]+)"', form.text)
+            return found[1] if found else ""
 
-        return await until(look, bool, "a form with a button")
+        return await until(read, bool, "a form with a button")
 
     async def _kasir(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"X-API-Key": self.system.api_key}
@@ -160,21 +160,21 @@ class Shop:
 
 
 @asynccontextmanager
-async def without_complaints(page: Page) -> AsyncIterator[None]:
-    """Fail if the browser logs an error of our pages: a blocked script, a missing picture."""
+async def without_console_messages(page: Page) -> AsyncIterator[None]:
+    """Fail if the browser logs a message about our pages: a blocked script, a missing picture."""
     messages: list[tuple[str, str]] = []
     page.on("console", lambda message: messages.append((message.location["url"], message.text)))
     yield
     assert [text for url, text in messages if "/pay/" in url] == []
 
 
-async def fits(page: Page) -> None:
+async def assert_fits(page: Page) -> None:
     """Assert that the page is not wider than the screen."""
     wider = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wider <= 0
 
 
 async def enter_pin(page: Page) -> None:
-    """Approve at the wallet, on its phone page."""
+    """Enter the PIN on the wallet's page for phones, which approves the payment."""
     await page.fill("#pin", PIN)
     await page.click("form[data-pin] > button.main")

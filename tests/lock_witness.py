@@ -1,9 +1,9 @@
-"""Checks in every test that opens Kasir that each transaction takes its locks in one order.
+"""Checks, in every test that opens Kasir, that each transaction takes its locks in one order.
 
-docs/adr/0015 gives the order. A statement is identified by its text. `WAITS` lists what it may wait
-for, and tests/tidy/test_locks.py fails if a statement that locks is missing. What the text of a
-statement does not show (the parts of one statement, rows that are held already) is tested by
-tests/integration/store/test_lock_order.py.
+docs/adr/0015 defines the order. A statement is identified by its text. `WAITS` lists the tables
+whose locks it may wait for, and tests/tidy/test_locks.py fails if a statement that locks is
+missing. This check does not see the order within one statement, nor that a row is locked already:
+tests/integration/store/test_lock_order.py tests these cases.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ORDER: Final = (
     "pace",
 )
 
-#: What a statement may wait for, by its file and name.
+#: The tables whose locks a statement may wait for, by the statement's file and name.
 WAITS: Final = {
     "tokens.watch": ("shopper",),
     "tokens.looked": ("shopper",),
@@ -66,11 +66,11 @@ WAITS: Final = {
     "subscriptions.pace": ("pace",),
 }
 _NEW: Final = "writes rows that no other transaction can write"
-_HELD: Final = "writes rows that the transaction holds, or that belong to one it holds"
-_SKIPS: Final = "takes free rows and does not wait"
-_ALONE: Final = "is a separate transaction, of one row"
-_BY_ID: Final = "is a separate transaction, of rows in the order of their ids"
-_LEAF: Final = "may be taken anywhere: see the decision"
+_HELD: Final = "writes rows that the transaction has locked, or that belong to such a row"
+_SKIPS: Final = "skips locked rows"
+_ALONE: Final = "runs in its own transaction and locks one row"
+_BY_ID: Final = "runs in its own transaction and locks rows in the order of their ids"
+_LEAF: Final = "takes the advisory lock of `event`, which is allowed at any time: docs/adr/0015"
 #: Statements that lock rows and never wait for another transaction, and the reason.
 NEVER_WAITS: Final = {
     "api_keys.add_api_key": _ALONE,
@@ -78,8 +78,8 @@ NEVER_WAITS: Final = {
     "askers.abandon": _ALONE,
     "askers.hold": _ALONE,
     **{
-        f"cleaning.{what}": _SKIPS
-        for what in ("log", "statistics", "failed_jobs", "notices", "events")
+        f"cleaning.{name}": _SKIPS
+        for name in ("log", "statistics", "failed_jobs", "notices", "events")
     },
     "charges.open_charges": _NEW,
     "charges.withdraw": _HELD,
@@ -119,8 +119,9 @@ NEVER_WAITS: Final = {
     "tokens.due_shoppers": _SKIPS,
     "tokens.write_changes": _HELD,
 }
-#: In a subscription's turn: the payment of a withdrawn charge was locked before and has no names to
-#: claim; the key of a payment that was not opened is the exception in the decision.
+#: Statements that are not checked in a subscription's turn. The turn has already locked the payment
+#: of a charge that it withdraws, and that payment has no pspReference to claim. The key of an
+#: unopened payment is the exception in docs/adr/0015.
 _IN_A_TURN: Final = {
     "payments.lock_payments",
     "payments.write_changes",
@@ -132,7 +133,7 @@ FILES: Final = sorted(
 
 
 def statements() -> dict[str, str]:
-    """Every statement by its text: its file and name."""
+    """Every statement of `queries/*.sql`: its file and name (`inbox.settle`), by its text."""
     found: dict[str, str] = {}
     for file in FILES:
         every: aiosql.queries.Queries = queries(file)
@@ -145,7 +146,14 @@ def statements() -> dict[str, str]:
 
 @dataclass
 class Watch:
-    """The transactions of one connection, and the locks that they took out of order."""
+    """Watches the transactions of one connection for locks that are taken out of order.
+
+    Attributes:
+        known: The result of `statements`.
+        faults: The list to which faults are added.
+        is_open: Whether a transaction is open.
+        statements: The checked statements of the open transaction.
+    """
 
     known: dict[str, str]
     faults: list[str]
@@ -162,6 +170,7 @@ class Watch:
             self._locked(name)
 
     def _locked(self, name: str) -> None:
+        """Check a statement against those that the transaction executed before."""
         before = [table for one in self.statements for table in WAITS.get(one, ())]
         is_turn = "subscriptions.lock_unsent" in self.statements
         if not (is_turn and name in _IN_A_TURN):
@@ -188,7 +197,7 @@ def lock_faults() -> Iterator[list[str]]:
 
 @pytest.fixture(autouse=True)
 def _locks_in_order(lock_faults: list[str]) -> Iterator[None]:
-    """Fail if a transaction waited for a lock that comes before one that it held."""
+    """Fail if a transaction waited for a lock that is earlier in the order than one it held."""
     yield
     found = lock_faults[:]
     lock_faults.clear()

@@ -16,7 +16,7 @@ from kasir.clock import Clock
 from kasir.config import Settings, settings_from
 from kasir.wiring import Parts, open_parts
 
-#: No server listens there: a call to Adyen fails at once.
+#: A URL without a server: a call to Adyen fails at once.
 NOWHERE: Final = "http://127.0.0.1:9"
 
 
@@ -32,7 +32,7 @@ async def a_database(server: str, template: str = TEMPLATE) -> AsyncIterator[str
     name = f"test_{secrets.token_hex(8)}"
     connection = await asyncpg.connect(server)
     try:
-        # Copied file by file: faster than through the log, because the server does not sync.
+        # The test server does not sync, so copying files is faster than writing through the log.
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         yield named(server, name)
     finally:
@@ -41,7 +41,7 @@ async def a_database(server: str, template: str = TEMPLATE) -> AsyncIterator[str
 
 
 async def make_template(server: str) -> None:
-    """Make the database that `a_database` copies: migrating each database takes much longer."""
+    """Make the database that `a_database` copies, because migrating each one is much slower."""
     connection = await asyncpg.connect(server)
     try:
         await connection.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE {EMPTY}")
@@ -78,10 +78,10 @@ def settings_on(database: str, **environ: str) -> Settings:
     )
 
 
-async def until(good: Callable[[], Awaitable[object]]) -> None:
-    """Wait until this is true."""
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
+    """Wait until the condition returns a true value."""
     async with asyncio.timeout(300):
         while True:
-            if await good():
+            if await condition():
                 return
             await asyncio.sleep(0.02)

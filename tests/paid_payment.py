@@ -1,4 +1,4 @@
-"""A payment that is paid at the twin, made over Kasir's HTTP API."""
+"""A payment that is made over Kasir's HTTP API and paid at the twin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls to Kasir over real HTTP with any bytes: for tests that send what no client sends."""
+"""Calls to Kasir over real HTTP with any bytes, also such that no ordinary client sends."""
 
 from __future__ import annotations
 
@@ -56,16 +56,17 @@ class Caller:
             method: The HTTP method.
             path: Path and query.
             body: What to send.
-            api_key: The API key; empty: the system's own key, None: no key.
-            headers: More headers.
+            api_key: The API key. Empty: the system's key; None: no key.
+            headers: Additional headers.
         """
         sent = {"Content-Type": "application/json", **(headers or {})}
         if api_key is not None:
             sent["X-API-Key"] = api_key or self.system.api_key
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        sending = None if data is None else io.BytesIO(data)  # Sent in chunks, as a large body is.
+        # aiohttp sends a file object in chunks, as clients send a large body.
+        stream = None if data is None else io.BytesIO(data)
         async with self.http.request(
-            method, self.system.kasir_url + path, data=sending, headers=sent, allow_redirects=False
+            method, self.system.kasir_url + path, data=stream, headers=sent, allow_redirects=False
         ) as response:
             return HttpReply(response.status, await response.read(), response.headers)
 
@@ -94,7 +95,7 @@ class Caller:
 
 
 def is_adyens_error(reply: HttpReply) -> bool:
-    """Whether a reply is an error in Adyen's format, without internal details of Kasir."""
+    """Whether a reply is an error in Adyen's format that shows no internal details of Kasir."""
     if reply.headers.get("Content-Type", "").split(";")[0] != "application/json":
         return False
     fields = reply.json
@@ -110,6 +111,6 @@ def is_adyens_error(reply: HttpReply) -> bool:
 
 @pytest.fixture(scope="session")
 async def caller(system: RunningDemo) -> AsyncIterator[Caller]:
-    """A caller of the running system."""
+    """Calls the running system."""
     async with aiohttp.ClientSession() as http:
         yield Caller(system, http)

@@ -1,4 +1,4 @@
-"""The whole system, running: twin, database, server and worker, each a real process."""
+"""The whole running system: twin, database, server, worker and shop, each a real process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["system", "walker"]
 @pytest.fixture(scope="session")
 def system() -> Iterator[RunningDemo]:
     """One system for the whole session; each test uses its own references."""
-    # Without Kasir's settings in the environment of the test run.
+    # Kasir's settings in the environment of the test run are not passed on.
     given = {
         name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }

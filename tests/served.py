@@ -1,4 +1,4 @@
-"""Kasir served in the test's own event loop, with limits that a test can reach, and its clients."""
+"""Kasir as a server in the test's own event loop, with limits that a test sets, and its clients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from kasir.web.app import create_app
 from twin_fixtures import QuietServer, TwinAtWork, payment_body, serving
 
 _HOST: Final = "127.0.0.1"
-#: The address of another machine, as the server sees it: no proxy has this address.
+#: The client address in tests of remote clients; the server trusts no proxy with this address.
 STRANGER: Final = "127.0.0.2"
 _PATIENCE_S: Final = 150.0
 _API_KEY: Final = "a-shop-of-the-test"
@@ -35,7 +35,7 @@ _API_KEY: Final = "a-shop-of-the-test"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A Kasir that serves requests, with the twin as its Adyen."""
+    """A Kasir that serves requests and calls the twin."""
 
     port: int
     twin: TwinAtWork
@@ -45,7 +45,7 @@ class Served:
 
     @property
     def url(self) -> str:
-        """Its base URL."""
+        """Kasir's base URL."""
         return f"http://{_HOST}:{self.port}"
 
     async def post(self, path: str, body: object, key: str | None = None) -> Any:
@@ -62,14 +62,14 @@ class Served:
         return str(answer.get("resultCode", answer))
 
     async def link(self, **changes: Any) -> dict[str, Any]:
-        """A link to the form."""
+        """Make a payment link."""
         body = {
             "reference": "A-LINK",
             "amount": {"currency": "IDR", "value": 25000},
             "returnUrl": "https://shop.example/",
         } | changes
         made: dict[str, Any] = await self.post("/v72/paymentLinks", body)
-        # Kasir made the URL before its port was known.
+        # The URL in Kasir's answer has another port, because Kasir was configured without one.
         return made | {"url": f"{self.url}/pay/{made['id']}"}
 
     async def payments(self, reference: str = "A-LINK") -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ class Served:
         return wallet
 
     async def kept(self, query: str, *values: object) -> Any:
-        """One value from the database."""
+        """Run a query on the database; returns the first column of the first row."""
         connection = await asyncpg.connect(self.database)
         try:
             return await connection.fetchval(query, *values)
@@ -110,18 +110,18 @@ class Served:
             await connection.close()
 
     def here(self, location: str) -> str:
-        """A URL from Kasir, with the base URL of this test."""
+        """A URL that Kasir returned, with this server's base URL."""
         return self.url + urlsplit(location)._replace(scheme="", netloc="").geturl()
 
     @property
     def strangers(self) -> int:
-        """The number of the server's connections from outside."""
-        each = self.server.server_state.connections
-        peers = [one.transport.get_extra_info("peername") for one in each]
+        """The number of the server's open connections from `STRANGER`."""
+        connections = self.server.server_state.connections
+        peers = [one.transport.get_extra_info("peername") for one in connections]
         return sum(peer is not None and peer[0] == STRANGER for peer in peers)
 
     async def connect(self, address: str = STRANGER) -> Stranger:
-        """Open a connection on which a test sends any bytes."""
+        """Open a connection from this address, on which a test can send any bytes."""
         host = address if ":" in address else _HOST
         reader, writer = await asyncio.open_connection(host, self.port, local_addr=(address, 0))
         return Stranger(reader, writer)
@@ -129,7 +129,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """A connection from outside."""
+    """A TCP connection on which a test can send any bytes."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -198,8 +198,8 @@ async def served(database: str, host: str = _HOST, /, **limits: Any) -> AsyncIte
             await asyncio.sleep(0)
         async with aiohttp.ClientSession() as client:
             yield Served(listener.getsockname()[1], twin, client, database, server)
-        # The server notices closed connections before the database is dropped.
-        if under_way := server.server_state.tasks:
-            await asyncio.wait(under_way, timeout=_PATIENCE_S)
+        # The open requests must end before the database is dropped.
+        if open_requests := server.server_state.tasks:
+            await asyncio.wait(open_requests, timeout=_PATIENCE_S)
         server.stopping.set()
         await task

@@ -1,4 +1,4 @@
-"""A twin and a shop's webhook endpoint, running in the test's own loop on free ports.
+"""A twin and a shop's webhook endpoint, running in the test's own event loop on free ports.
 
 Import the fixtures by name into a test file: `from twin_fixtures import shop, twin`.
 """
@@ -42,7 +42,7 @@ BROWSER = {
 
 
 def payment_body(**changes: Any) -> dict[str, Any]:
-    """Return a complete one-off GoPay payment; a change of None leaves the field out."""
+    """Return a complete request for a one-off GoPay payment; a field that is None is left out."""
     body = {
         "merchantAccount": "TwinMerchant",
         "reference": "ORDER-1001",
@@ -81,7 +81,7 @@ class TwinAtWork:
     async def call(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Call the twin; a body of bytes is sent as it is, as JSON too."""
+        """Call the twin. Bytes are sent unchanged, any other body as JSON; the type is JSON."""
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         data = None if raw is None else io.BytesIO(raw)
         url = path if path.startswith("http") else self.url + path
@@ -97,7 +97,7 @@ class TwinAtWork:
     async def api(
         self, path: str, body: Any, *, key: str | None = None, method: str = "POST"
     ) -> Answer:
-        """Call an Adyen API of the twin, with its key and perhaps an idempotency key."""
+        """Call an Adyen API of the twin with its API key, and an idempotency key if given."""
         headers = {"X-API-Key": "twin-api-key"}
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -110,14 +110,14 @@ class TwinAtWork:
         return answer.body
 
     async def pay(self, *, key: str | None = None, **changes: Any) -> str:
-        """Start a payment; return its action.url."""
+        """Start a payment; return the URL of its action."""
         answer = await self.api("/v72/payments", payment_body(**changes), key=key)
         assert answer.status == 200, answer.text
         url: str = answer.body["action"]["url"]
         return url
 
     async def shopper(self, url: str, do: str = "approve", **more: Any) -> Any:
-        """Act as the shopper."""
+        """Do this action at the wallet of the payment with this URL, as the shopper."""
         return await self.control("POST", "wallet", {"url": url, "do": do, **more})
 
     async def paid(self, **changes: Any) -> str:
@@ -144,12 +144,12 @@ class TwinAtWork:
         return await self.api("/v72/payments/details", body, key=key)
 
     async def settle(self, seconds: float = 0) -> None:
-        """Advance the clock; all that falls due is done when this returns."""
+        """Advance the clock; everything that becomes due is done when this returns."""
         await self.control("POST", "clock", {"advance_s": seconds})
 
 
 def charge_body(token: str, model: str = "Subscription", **changes: Any) -> dict[str, Any]:
-    """Return a payment with a token, with only the fields that GoPay's page names."""
+    """Return a request for a payment with a token, with only the fields on Adyen's GoPay page."""
     named = {
         "reference": "SUB-7",
         "paymentMethod": {"storedPaymentMethodId": token},
@@ -163,7 +163,7 @@ def charge_body(token: str, model: str = "Subscription", **changes: Any) -> dict
 
 
 def result_of(location: str) -> str:
-    """Return the redirectResult of a return address, decoded once."""
+    """Return the redirectResult of a return URL, decoded once."""
     return parse_qs(urlsplit(location).query)["redirectResult"][0]
 
 
@@ -188,21 +188,21 @@ class Received:
 
 @dataclass
 class Shop:
-    """A shop's webhook endpoint: keeps what it receives, and answers what a test sets."""
+    """A shop's webhook endpoint: it stores what it receives, and answers as the test sets."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
-    #: The statuses to answer, in order; then 202.
+    #: The statuses of the next answers, in order. When the list is empty, the status is 202.
     answers: list[int] = field(default_factory=list)
     answer_body: str = "[accepted]"
-    #: While it is not set, nothing is answered.
+    #: While this event is not set, the endpoint does not answer.
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.may_answer.set()
 
     async def receive(self, request: web.Request) -> web.Response:
-        """Keep a webhook and answer it."""
+        """Store a webhook and answer it."""
         self.received.append(Received(request.headers, await request.read()))
         await self.may_answer.wait()
         status = self.answers.pop(0) if self.answers else 202
@@ -243,7 +243,7 @@ class QuietServer(uvicorn.Server):
 
 @functools.cache
 def _application() -> Litestar:
-    # Building it takes longer than most tests; each test gives it another twin.
+    # Building the app takes longer than most tests, so it is built once; each test sets its twin.
     return build(Twin())
 
 
@@ -255,7 +255,7 @@ async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
     config = uvicorn.Config(
         app, log_config=None, lifespan="on", ws="none", timeout_graceful_shutdown=1
     )
-    # With the protocol TCP, or asyncio leaves Nagle's algorithm on: 40 ms per answer.
+    # Without an explicit protocol asyncio leaves Nagle's algorithm on: 40 ms more per answer.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     server = QuietServer(config)
@@ -296,7 +296,7 @@ async def twin() -> AsyncIterator[TwinAtWork]:
 
 @pytest.fixture
 async def token_shop(twin: TwinAtWork) -> AsyncIterator[Shop]:
-    """A shop that receives the twin's token webhooks, signed with a key of their own."""
+    """A shop that receives the twin's token webhooks, which are signed with a separate key."""
     async with listening() as endpoint:
         await twin.control("PUT", "webhooks/tokens", {"url": endpoint.url, "hmacKey": OTHER_KEY})
         yield endpoint

@@ -18,20 +18,21 @@ from kasir.demo.client import JourneyClient
 Payment = Mapping[str, Any]
 Event = Mapping[str, Any]
 
-#: Kasir's names of statuses that have another name at the twin.
+#: The twin's statuses that have another name in Kasir, each with that name.
 STATUS: Final = {"awaiting": "awaiting_shopper"}
 #: The event that the shop receives for each status.
 EVENTS: Final = {
     status: f"payment.{status}"
     for status in ("unknown", "pending", "authorised", "refused", "cancelled", "expired", "failed")
 }
+#: The events that Kasir holds back for `SETTLE`.
 BAD: Final = frozenset({"payment.refused", "payment.cancelled", "payment.expired"})
 REFUND_ENDS: Final = {
     "succeeded": "refund.succeeded",
     "failed": "refund.failed",
     "reversed": "refund.reversed",
 }
-#: How long the event of a bad result is held back.
+#: How long Kasir holds back the event of a bad result.
 SETTLE: Final = timedelta(seconds=600)
 #: The twin writes times in whole seconds, and Kasir's clock follows the twin's with a short delay.
 SLACK: Final = timedelta(seconds=3)
@@ -41,7 +42,7 @@ AtLeast = Callable[[datetime], datetime]
 
 
 class ShopEvents:
-    """The shop's events, fetched page by page, as a shop that polls does."""
+    """A shop's events, fetched page by page by polling."""
 
     def __init__(self, walker: JourneyClient) -> None:
         self._walker = walker
@@ -68,8 +69,8 @@ class ShopEvents:
         if event["type"] == "payment.authorised":
             self._paid.setdefault(payment["reference"], payment)
 
-    async def again(self) -> list[Event]:
-        """Every event, fetched again from the beginning."""
+    async def fetch_all_again(self) -> list[Event]:
+        """Fetch every event again, from the first one; returns them."""
         second = ShopEvents(self._walker)
         await second.fetch()
         return second.events
@@ -83,50 +84,52 @@ class ShopEvents:
         return self._paid.get(reference)
 
 
-async def at_the_twin(walker: JourneyClient) -> dict[str, list[Payment]]:
-    """Every payment at the twin, by reference."""
+async def twin_payments(walker: JourneyClient) -> dict[str, list[Payment]]:
+    """The twin's payments, by reference."""
     found: dict[str, list[Payment]] = {}
     for payment in (await walker.twin("GET", "/twin/payments"))["payments"]:
         found.setdefault(payment["merchantReference"], []).append(payment)
     return found
 
 
-async def at_kasir(walker: JourneyClient, references: Iterable[str]) -> dict[str, list[Payment]]:
-    """Kasir's payments of these references."""
-    few = asyncio.Semaphore(8)
+async def kasir_payments(
+    walker: JourneyClient, references: Iterable[str]
+) -> dict[str, list[Payment]]:
+    """Kasir's payments of these references, by reference."""
+    slots = asyncio.Semaphore(8)
 
-    async def one(reference: str) -> list[Payment]:
-        async with few:
+    async def payments_of(reference: str) -> list[Payment]:
+        async with slots:
             reply = await walker.call("GET", f"/api/payments?reference={reference}")
         assert reply.status == 200, f"/api/payments answered {reply.status} {reply.json}"
         payments: list[Payment] = reply.json["payments"]
         return payments
 
-    names = list(references)
-    return dict(zip(names, await asyncio.gather(*map(one, names)), strict=True))
+    keys = list(references)
+    return dict(zip(keys, await asyncio.gather(*map(payments_of, keys)), strict=True))
 
 
-def names_of(truth: Iterable[Payment]) -> set[str]:
-    """Every name that the twin gave to these payments, their offers, events and modifications."""
+def psp_references(truth: Iterable[Payment]) -> set[str]:
+    """The pspReferences of these payments, and of their offers, events and modifications."""
     found: set[str] = set()
     for payment in truth:
         found |= {payment["pspReference"], payment["offerReference"]}
-        for word in ("events", "modifications"):
-            found |= {one["pspReference"] for one in payment[word]}
+        for field in ("events", "modifications"):
+            found |= {one["pspReference"] for one in payment[field]}
     return found
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A notification that Kasir has stored."""
+    """A notification that Kasir has stored, with the pspReferences in it."""
 
     state: str
     event_code: str
-    names: frozenset[str]
+    psp_references: frozenset[str]
 
 
 async def notices(walker: JourneyClient, after: int = 0) -> list[Notice]:
-    """The notifications that Kasir has stored, without the first `after`."""
+    """The notifications that Kasir has stored, without the first `after` of them."""
     connection = await asyncpg.connect(walker.made.environment["KASIR_DATABASE_URL"])
     try:
         rows = await connection.fetch(
@@ -137,20 +140,20 @@ async def notices(walker: JourneyClient, after: int = 0) -> list[Notice]:
     return [Notice(row["state"], row["event_code"], frozenset(row["names"])) for row in rows]
 
 
-def misplaced(stored: Iterable[Notice], ours: set[str]) -> Iterator[str]:
-    """Notifications whose state is not the expected one.
+def wrong_states(stored: Iterable[Notice], ours: set[str]) -> Iterator[str]:
+    """Notifications whose state is not the expected one; `ours` are our pspReferences.
 
-    A notification of another system is foreign. One of ours is read; it is held if nothing proves
-    which payment it belongs to, and then later notifications of that attempt wait.
+    A notification of another system is foreign. A notification of ours is read, or held if nothing
+    proves which payment it belongs to. Later notifications of a held attempt may be waiting.
     """
     stored = list(stored)
-    held = {name for one in stored if one.state == "held" for name in one.names}
+    held = {name for one in stored if one.state == "held" for name in one.psp_references}
     for one in stored:
-        expected = {"foreign"} if not ours & one.names else {"read", "held"}
-        if held & one.names:
+        expected = {"foreign"} if not ours & one.psp_references else {"read", "held"}
+        if held & one.psp_references:
             expected.add("waiting")
         if one.state not in expected:
-            yield f"{one.event_code} {sorted(one.names)} is {one.state}"
+            yield f"{one.event_code} {sorted(one.psp_references)} is {one.state}"
 
 
 def differences(
@@ -161,11 +164,11 @@ def differences(
     Args:
         truth: The twin's payments.
         kasirs: Kasir's payments.
-        held: The names in notifications that a person must look at. They belong to no payment
-            yet. A payment that is paid at Kasir must still be paid at the twin; one that is paid at
-            the twin must be paid or held at Kasir.
+        held: The pspReferences in held notifications. If a payment has one of them, this compares
+            only paid payments: each that is paid at Kasir must be paid at the twin, and each that
+            is paid at the twin must be paid or held at Kasir.
     """
-    if not held & names_of(truth):
+    if not held & psp_references(truth):
         expected, found = sorted(map(_sums, truth)), sorted(map(_sums, kasirs))
         if expected != found:
             yield f"Kasir has {found}, the twin {expected}"
@@ -184,12 +187,12 @@ def _sums(payment: Payment) -> tuple[str, int, int]:
     return STATUS.get(status, status), payment["captured"], payment["refunded"]
 
 
-def misreported(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
-    """Events of a payment that has ended that are missing, sent twice, or wrong."""
+def wrong_events(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
+    """Events of an ended payment that are missing, repeated or wrong."""
     types = [event["type"] for event in events]
     of_status = [event for event in events if event["type"] in EVENTS.values()]
     last = of_status[-1]["type"] if of_status else None
-    # No event reports that a shopper is at the wallet, not even after *unknown*.
+    # Kasir sends no event when a shopper is at the wallet, not even after `payment.unknown`.
     is_reported = payment["status"] != "awaiting_shopper" or last in {None, "payment.unknown"}
     if not is_reported or (payment["status"] in EVENTS and last != EVENTS[payment["status"]]):
         yield f"it is {payment['status']} and the shop received {types}"
@@ -201,27 +204,27 @@ def misreported(payment: Payment, events: Sequence[Event], at_least: AtLeast) ->
     for event in of_status:
         if EVENTS.get(event["data"]["status"]) != event["type"]:
             yield f"{event['type']} carries a payment that is {event['data']['status']}"
-    yield from _rushed(payment, of_status, at_least)
-    yield from _refunds_misreported(payment, types)
+    yield from _sent_too_early(payment, of_status, at_least)
+    yield from _wrong_refund_events(payment, types)
     if events and payment["captured"] <= events[-1]["data"]["captured"]:  # Captures send no event.
         last, now = _sums(events[-1]["data"]), _sums(payment)
         if last != now:
             yield f"the last event has {last}, and the payment {now}"
 
 
-def _rushed(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
-    """Events of a bad result that no answer had reported, and that were not held back."""
+def _sent_too_early(payment: Payment, events: Sequence[Event], at_least: AtLeast) -> Iterator[str]:
+    """Events of a bad result that no answer had reported, and that Kasir did not hold back."""
     for event in events:
         if event["type"] not in BAD or _is_answered(payment, event["type"]):
             continue
         bad = [fact for fact in payment["facts"] if f"payment.{fact['says']}" in BAD]
         earliest = at_least(min(_moment(fact["at"]) for fact in bad))
         if _moment(event["timestamp"]) < earliest + SETTLE - SLACK:
-            yield f"{event['type']} was sent {event['timestamp']}, recorded {earliest}: not held"
+            yield f"{event['type']} was sent {event['timestamp']}, recorded {earliest}: too early"
 
 
 def _is_answered(payment: Payment, event_type: str) -> bool:
-    """Whether an answer to the shop's own call had reported it already."""
+    """Whether an answer to a call of the shop had already reported the result of this event."""
     return any(
         fact["says"] == "voided"
         or (f"payment.{fact['says']}" == event_type and fact["source"] in {"details", "reply"})
@@ -229,8 +232,12 @@ def _is_answered(payment: Payment, event_type: str) -> bool:
     )
 
 
-def _refunds_misreported(payment: Payment, types: Sequence[str]) -> Iterator[str]:
-    """Each refund sends one event when it ends; one that bounced may have sent a success before."""
+def _wrong_refund_events(payment: Payment, types: Sequence[str]) -> Iterator[str]:
+    """Wrong numbers of refund events.
+
+    Each refund sends one event when it ends. A refund that failed later may have sent
+    `refund.succeeded` before.
+    """
     sent = Counter(types)
     ends = Counter(
         REFUND_ENDS[refund["status"]]

@@ -1,4 +1,4 @@
-"""Concurrent calls that request the same thing, or more than there is."""
+"""Concurrent calls with one idempotency key, and concurrent refunds of more than was captured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AMOUNT: Final = 25_000
 IN_PROGRESS: Final = (409, "704")
 
 
-async def at_the_twin(walker: JourneyClient, order: str) -> list[dict[str, Any]]:
+async def twin_payments(walker: JourneyClient, order: str) -> list[dict[str, Any]]:
     """The twin's payments of a reference."""
     found = await walker.twin("GET", f"/twin/payments?reference={order}")
     payments: list[dict[str, Any]] = found["payments"]
@@ -22,20 +22,20 @@ async def at_the_twin(walker: JourneyClient, order: str) -> list[dict[str, Any]]
 
 
 async def paid(walker: JourneyClient, order: str) -> dict[str, Any]:
-    """Make an authorised payment, as Kasir's ledger has it."""
+    """Make an authorised payment; returns it as Kasir shows it."""
     action = (await walker.pay(order)).json["action"]
     await walker.details(await walker.shopper(action, "approve"))
     return await walker.status(order, "authorised")
 
 
 def refused_as_in_progress(reply: Reply) -> bool:
-    """Whether the reply reports that the first request is still running and a retry is allowed."""
+    """Whether the reply is the transient error for a key whose first request still runs."""
     error = (reply.status, reply.json.get("errorCode"))
     return error == IN_PROGRESS and reply.headers["transient-error"] == "true"
 
 
 @pytest.mark.parametrize("slow_s", [0, 1])
-async def test_one_key_makes_one_payment_however_many_call_at_once(
+async def test_concurrent_calls_with_one_key_make_one_payment(
     walker: JourneyClient, slow_s: float
 ) -> None:
     order = reference("same-key")
@@ -49,12 +49,14 @@ async def test_one_key_makes_one_payment_however_many_call_at_once(
     again = await walker.pay(order, key=order)
     assert {200} == {reply.status for reply in answered}
     assert all(reply.json == again.json for reply in answered)
-    assert len(await at_the_twin(walker, order)) == 1
+    assert len(await twin_payments(walker, order)) == 1
     kasirs = (await walker.call("GET", f"/api/payments?reference={order}")).json["payments"]
     assert len(kasirs) == 1
 
 
-async def test_many_keys_make_as_many_payments(walker: JourneyClient) -> None:
+async def test_concurrent_calls_with_different_keys_make_one_payment_each(
+    walker: JourneyClient,
+) -> None:
     order = reference("many-keys")
 
     replies = await asyncio.gather(*(walker.pay(order, key=f"{order}-{n}") for n in range(MANY)))
@@ -62,10 +64,10 @@ async def test_many_keys_make_as_many_payments(walker: JourneyClient) -> None:
     assert {200} == {reply.status for reply in replies}
     urls = {reply.json["action"]["url"] for reply in replies}
     assert len(urls) == MANY
-    assert len(await at_the_twin(walker, order)) == MANY
+    assert len(await twin_payments(walker, order)) == MANY
 
 
-async def test_concurrent_refunds_never_give_back_more_than_was_captured(
+async def test_concurrent_refunds_never_exceed_the_captured_amount(
     walker: JourneyClient,
 ) -> None:
     order, part = reference("refunds-at-once"), 1_000
@@ -77,21 +79,21 @@ async def test_concurrent_refunds_never_give_back_more_than_was_captured(
         *(walker.call("POST", path, body, key=f"{order}-{n}") for n in range(MANY))
     )
 
-    taken = [reply for reply in replies if reply.status == 201]
+    accepted = [reply for reply in replies if reply.status == 201]
     refused = [reply for reply in replies if reply.status == 422]
-    assert len(taken) + len(refused) == MANY
+    assert len(accepted) + len(refused) == MANY
     assert {"137"} == {reply.json["errorCode"] for reply in refused}
-    assert len(taken) * part == AMOUNT
+    assert len(accepted) * part == AMOUNT
 
     found = await until(
         lambda: walker.newest(order), lambda now: bool(now["refunded"] == AMOUNT), "all refunded"
     )
-    (truth,) = await at_the_twin(walker, order)
-    assert len(found["refunds"]) == len(taken)
+    (truth,) = await twin_payments(walker, order)
+    assert len(found["refunds"]) == len(accepted)
     assert truth["captured"] == truth["refunded"] == AMOUNT
 
 
-async def test_one_key_makes_one_refund_however_many_call_at_once(walker: JourneyClient) -> None:
+async def test_concurrent_calls_with_one_key_make_one_refund(walker: JourneyClient) -> None:
     order, part = reference("same-refund"), 10_000
     payment = await paid(walker, order)
     path = f"/v72/payments/{payment['pspReference']}/refunds"
@@ -105,13 +107,13 @@ async def test_one_key_makes_one_refund_however_many_call_at_once(walker: Journe
     again = await walker.call("POST", path, body, key=f"{order}-refund")
     assert {201} == {reply.status for reply in answered}
     assert all(reply.json == again.json for reply in answered)
-    (truth,) = await at_the_twin(walker, order)
+    (truth,) = await twin_payments(walker, order)
     refunds = [one for one in truth["modifications"] if one["kind"] == "refund"]
     assert [part] == [refund["amount"]["value"] for refund in refunds]
 
 
 @pytest.mark.parametrize("slow_s", [0, 1])
-async def test_details_are_asked_once_and_answered_every_time(
+async def test_every_concurrent_call_of_details_gets_the_same_answer(
     walker: JourneyClient, slow_s: float
 ) -> None:
     order = reference("details-at-once")

@@ -1,6 +1,7 @@
-"""PostgreSQL restarts, crashes and cuts its connections while shops make payments.
+"""PostgreSQL restarts, crashes and ends its connections while shops make payments.
 
-The test does not restart Kasir: server and worker recover, and no acknowledged data is lost.
+The test does not restart Kasir. The server and the workers recover, and no acknowledged data is
+lost.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from chaos.trade import trade
 pytestmark = pytest.mark.long
 
 SEED: Final = 20_261_124
-#: The number of shop calls between two cuts.
+#: The number of shop calls between two failures.
 CALLS: Final = 20
-#: More cuts than a pool has connections: if each cut leaked one, the pool would be empty.
+#: More than the connections of a pool: if each cut leaked a connection, the pool would be empty.
 CUTS: Final = 24
 RESTARTS: Final = (FAST, IMMEDIATE, CRASH) * 2
 LEASE_S: Final = 60

@@ -1,4 +1,4 @@
-"""A shop that fetches events page by page misses none, in any order of their commits."""
+"""A shop that fetches events page by page gets every event, in any order of their commits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def write_event(connection: Connection, subject: str) -> None:
 
 
 async def fetched(events: EventFeed, after: str | None) -> list[str]:
-    """The names of the events after this one, page by page."""
+    """The names of all events after the event `after`, fetched page by page."""
     found: list[str] = []
     while page := await events.after(after, PAGE):
         found += [event.name for event in page]
@@ -39,7 +39,7 @@ async def fetched(events: EventFeed, after: str | None) -> list[str]:
     return found
 
 
-async def test_an_event_that_is_committed_late_is_not_missed(fresh_database: str) -> None:
+async def test_an_event_that_is_committed_late_is_still_fetched(fresh_database: str) -> None:
     async with kasir_on(fresh_database) as kasir, AsyncExitStack() as stack:
         events = EventFeed(kasir.pool, VAULT)
         early, late = [await stack.enter_async_context(kasir.pool.acquire()) for _ in range(2)]
@@ -51,18 +51,19 @@ async def test_an_event_that_is_committed_late_is_not_missed(fresh_database: str
         await write_event(late, "late")
         await write_event(early, "early")
         await first.commit()
-        asking = asyncio.create_task(fetched(events, None))
-        await asyncio.wait([asking], timeout=0.2)  # It may wait for the open transaction.
+        fetching = asyncio.create_task(fetched(events, None))
+        # The query may wait for the open transaction.
+        await asyncio.wait([fetching], timeout=0.2)
         await second.commit()
 
-        before = await asking
+        before = await fetching
         after = await fetched(events, before[-1] if before else None)
 
         assert len(before) + len(after) == 2
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_a_shop_that_polls_misses_no_event_that_is_written_meanwhile(
+async def test_a_shop_that_polls_gets_every_event_that_is_written_meanwhile(
     fresh_database: str, seed: int
 ) -> None:
     chance = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Adyen's own Python library pays through Kasir; only its base URL and its key are changed."""
+"""Adyen's own Python library makes payments through Kasir: only its base URL and key change."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def new_reference() -> str:
         ("cancel", "Cancelled", "cancelled"),
     ],
 )
-async def test_a_purchase(
+async def test_the_library_completes_a_payment_through_kasir(
     checkout: Any, walker: JourneyClient, do: str, result: str, status: str
 ) -> None:
     api, reference = checkout.payments_api, new_reference()
@@ -64,7 +64,9 @@ async def test_a_purchase(
     assert done.psp == payment["pspReference"]
 
 
-async def test_a_payment_link(checkout: Any, walker: JourneyClient) -> None:
+async def test_the_library_makes_reads_and_expires_a_payment_link(
+    checkout: Any, walker: JourneyClient
+) -> None:
     api, reference = checkout.payment_links_api, new_reference()
     body = {
         "merchantAccount": "TwinMerchant",
@@ -75,19 +77,21 @@ async def test_a_payment_link(checkout: Any, walker: JourneyClient) -> None:
     made = await asyncio.to_thread(api.payment_links, body)
     link_id = made.message["id"]
     form = await asyncio.to_thread(requests.get, made.message["url"], timeout=10)
-    shown = await asyncio.to_thread(api.get_payment_link, link_id)
+    read = await asyncio.to_thread(api.get_payment_link, link_id)
     withdrawn = await asyncio.to_thread(api.update_payment_link, {"status": "expired"}, link_id)
-    gone = await asyncio.to_thread(requests.get, made.message["url"], timeout=10)
+    expired_form = await asyncio.to_thread(requests.get, made.message["url"], timeout=10)
 
     assert made.message["status"] == "active"
     assert form.status_code == 200
     assert "Rp25.000" in form.text
-    assert shown.message == made.message
+    assert read.message == made.message
     assert withdrawn.message == made.message | {"status": "expired"}
-    assert gone.status_code == 410
+    assert expired_form.status_code == 410
 
 
-async def test_a_refund(checkout: Any, walker: JourneyClient, system: RunningDemo) -> None:
+async def test_the_library_requests_a_refund(
+    checkout: Any, walker: JourneyClient, system: RunningDemo
+) -> None:
     reference = new_reference()
     api = Adyen.Adyen(xapikey=system.api_key, platform="test").checkout.modifications_api
     api.baseUrl = f"{system.kasir_url}/v72"
@@ -143,7 +147,7 @@ async def test_a_wrong_key_raises_the_librarys_own_exception(checkout: Any) -> N
     assert caught.value.status_code == 401
 
 
-async def test_a_key_used_before_with_another_body_raises_the_librarys_own_exception(
+async def test_a_reused_key_with_another_body_raises_the_librarys_own_exception(
     checkout: Any,
 ) -> None:
     api, reference = checkout.payments_api, new_reference()

@@ -1,4 +1,4 @@
-"""Signatures compared with Adyen's own library: Kasir accepts what it signs, and nothing else."""
+"""Signatures compared with Adyen's own library: Kasir accepts only the library's signatures."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ KEYS = [key_from_hex(KEY)]
 
 #: Any text that UTF-8 can encode: JSON in UTF-8 cannot contain a lone surrogate.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-#: Values that Adyen assigns. With a colon in them, a text could be split into other fields.
-words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":"), max_size=40)
-values = st.one_of(st.integers(-(2**63), 2**63 - 1), words)
+#: Values that Adyen assigns, which contain no colon: a colon separates the signed fields.
+adyen_texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":"), max_size=40)
+values = st.one_of(st.integers(-(2**63), 2**63 - 1), adyen_texts)
 SIGNED = {
-    "pspReference": words,
-    "originalReference": words,
-    "merchantAccountCode": words,
+    "pspReference": adyen_texts,
+    "originalReference": adyen_texts,
+    "merchantAccountCode": adyen_texts,
     "merchantReference": texts,
-    "amount": st.fixed_dictionaries({"value": values, "currency": words}),
-    "eventCode": words,
+    "amount": st.fixed_dictionaries({"value": values, "currency": adyen_texts}),
+    "eventCode": adyen_texts,
     "success": st.sampled_from(["true", "false"]),
 }
-#: The fields that the library treats as empty if they are missing; it requires an amount.
+#: The fields that the library treats as empty if they are missing. It requires the amount.
 OPTIONAL = sorted(SIGNED.keys() - {"amount"})
 
 items = st.fixed_dictionaries(SIGNED)
@@ -39,13 +39,14 @@ def received(fields: dict[str, Any]) -> Item:
     return item_from(json.dumps(fields).encode())
 
 
-def theirs(fields: dict[str, Any], key: str = KEY) -> str:
+def their_signature(fields: dict[str, Any], key: str = KEY) -> str:
+    """The library's signature of an item."""
     signature: str = generate_notification_sig(fields, key).decode()
     return signature
 
 
 def with_signature(fields: dict[str, Any], key: str = KEY) -> dict[str, Any]:
-    return fields | {"additionalData": {"hmacSignature": theirs(fields, key)}}
+    return fields | {"additionalData": {"hmacSignature": their_signature(fields, key)}}
 
 
 @given(items, st.sets(st.sampled_from(OPTIONAL)))
@@ -54,19 +55,19 @@ def test_our_signature_of_any_item_equals_theirs(fields: dict[str, Any], missing
         del fields[name]
     text = signed_text(received(fields))
 
-    assert sign(text.encode(), KEYS[0]) == theirs(fields)
+    assert sign(text.encode(), KEYS[0]) == their_signature(fields)
 
 
 @given(st.lists(items, min_size=1, max_size=4), st.dictionaries(texts, texts, max_size=3))
-def test_our_reader_accepts_what_their_generator_signs(
+def test_we_accept_every_signature_of_their_generator(
     batch: list[dict[str, Any]], more: dict[str, str]
 ) -> None:
-    boxes = []
+    wrapped = []
     for fields in batch:
-        signature = {"hmacSignature": theirs(fields)}
+        signature = {"hmacSignature": their_signature(fields)}
         extra = {"additionalData": more | signature, "eventDate": "2026-05-05T05:05:05+02:00"}
-        boxes.append({"NotificationRequestItem": fields | extra})
-    body = json.dumps({"live": "false", "notificationItems": boxes}).encode()
+        wrapped.append({"NotificationRequestItem": fields | extra})
+    body = json.dumps({"live": "false", "notificationItems": wrapped}).encode()
 
     assert [is_signed(item, KEYS) for item in parse(body)] == [True] * len(batch)
 
@@ -80,10 +81,10 @@ def test_neither_side_accepts_a_signature_under_another_key(fields: dict[str, An
 
 
 @given(items, items)
-def test_the_signature_of_one_item_is_not_valid_for_another(
+def test_the_signature_of_one_item_is_valid_for_another_only_if_the_signed_texts_are_equal(
     fields: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    swapped = other | {"additionalData": {"hmacSignature": theirs(fields)}}
+    swapped = other | {"additionalData": {"hmacSignature": their_signature(fields)}}
     item = received(swapped)
     same = signed_text(item) == signed_text(received(fields))
 
@@ -91,7 +92,7 @@ def test_the_signature_of_one_item_is_not_valid_for_another(
     assert is_valid_hmac_notification(swapped, KEY) is same
 
 
-# Where we are stricter than their verifier, on purpose.
+# Differences on purpose: we are stricter than their verifier.
 
 
 def test_we_check_every_item_and_they_check_only_the_first() -> None:
@@ -104,8 +105,8 @@ def test_we_check_every_item_and_they_check_only_the_first() -> None:
         "success": "true",
     }
     forged = good | {"additionalData": {"hmacSignature": "forged"}}
-    boxes = [{"NotificationRequestItem": item} for item in (with_signature(good), forged)]
-    envelope = {"live": "false", "notificationItems": boxes}
+    wrapped = [{"NotificationRequestItem": item} for item in (with_signature(good), forged)]
+    envelope = {"live": "false", "notificationItems": wrapped}
 
     assert is_valid_hmac_notification(envelope, KEY) is True
     assert [is_signed(item, KEYS) for item in parse(json.dumps(envelope).encode())] == [
@@ -123,16 +124,16 @@ def test_a_boolean_and_a_null_are_signed_as_adyen_writes_them_and_not_as_python_
         "eventCode": "AUTHORISATION",
         "success": "true",
     }
-    signature = theirs(written)
+    signature = their_signature(written)
     parsed = written | {"success": True, "originalReference": None}
     item = received(parsed | {"additionalData": {"hmacSignature": signature}})
 
     assert is_signed(item, KEYS) is True
-    assert theirs(parsed) != signature
+    assert their_signature(parsed) != signature
 
 
 def test_a_text_split_into_other_fields_is_accepted_by_them_and_not_by_us() -> None:
-    """Their generator joins all values: the colon of a reference moves to another field."""
+    """Their generator joins all values with colons, so other fields can give the same text."""
     written = {
         "pspReference": "A",
         "originalReference": "",
@@ -148,7 +149,7 @@ def test_a_text_split_into_other_fields_is_accepted_by_them_and_not_by_us() -> N
         "eventCode": "AUTHORISATION",
         "success": "true:9:IDR:REFUND:false",
     }
-    extra = {"additionalData": {"hmacSignature": theirs(written)}}
+    extra = {"additionalData": {"hmacSignature": their_signature(written)}}
 
     assert is_valid_hmac_notification(moved | extra, KEY) is True
     assert is_signed(received(written | extra), KEYS) is True

@@ -1,4 +1,4 @@
-"""Signatures of raw bytes: Kasir's, the twin's and those of Adyen's own Python library agree."""
+"""Kasir, the twin and Adyen's own Python library make the same signatures of raw bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ keys = st.binary(min_size=32, max_size=32).map(bytes.hex)
 @given(bodies, keys)
 @example(b"", "00" * 32)
 @example(b"\r\n\0\xff", "FF" * 32)
-def test_all_three_sign_any_bytes_alike(body: bytes, key: str) -> None:
+def test_all_three_make_the_same_signature_of_any_bytes(body: bytes, key: str) -> None:
     theirs = generate_payload_sig(body, key).decode()
 
     assert sign(body, key_from_hex(key)) == theirs
@@ -49,10 +49,10 @@ def test_both_refuse_another_key(body: bytes, key: str, other: str) -> None:
 
 
 async def notified_kinds(twin: TwinAtWork, token_shop: Shop) -> list[str]:
-    """Make the twin send each kind of token notification in both spellings; return the kinds."""
-    for spelled in ("compact", "spaced"):
-        await twin.control("PUT", "knobs", {"tokensSpelled": spelled, "tokensCharged": "both"})
-        shopper = f"pembeli-é-{spelled}"
+    """Make the twin send each kind of token webhook in both JSON formats; return the kinds."""
+    for json_format in ("compact", "spaced"):
+        await twin.control("PUT", "knobs", {"tokensSpelled": json_format, "tokensCharged": "both"})
+        shopper = f"pembeli-é-{json_format}"
         await twin.saved(shopperReference=shopper)
         token = await twin.saved(shopperReference=shopper)
         await twin.saved("CardOnFile", shopperReference=shopper)
@@ -82,7 +82,7 @@ async def test_every_token_webhook_of_the_twin_matches_adyens_schema(
 
     assert len(set(kinds)) == 4
     assert [token_webhook_faults(webhook.body) for webhook in token_shop.received] == [[]] * 8
-    # The schema check does find a missing field.
+    # The schema check can fail: it finds a missing field.
     invalid = token_shop.received[0].body
     del invalid["data"]["storedPaymentMethodId"]
     assert token_webhook_faults(invalid) != []

@@ -1,4 +1,4 @@
-"""Adyen's own Python library works with the twin as it does with Adyen."""
+"""Adyen's own Python library works with the twin as with Adyen: only its base URLs change."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def adyen(twin: TwinAtWork) -> Any:
     return client
 
 
-async def test_a_purchase(twin: TwinAtWork, shop: Shop, adyen: Any) -> None:
+async def test_the_library_completes_a_payment_at_the_twin(
+    twin: TwinAtWork, shop: Shop, adyen: Any
+) -> None:
     api = adyen.checkout.payments_api
     request = {
         "merchantAccount": "TwinMerchant",
@@ -74,7 +76,7 @@ async def test_the_library_accepts_the_signature_of_every_webhook(
     assert not any(is_valid_hmac_notification(body, OTHER_KEY) for body in bodies)
 
 
-async def test_a_refund_a_cancel_and_a_cancel_by_reference(
+async def test_the_library_refunds_and_cancels_payments(
     twin: TwinAtWork, shop: Shop, adyen: Any
 ) -> None:
     api = adyen.checkout.modifications_api
@@ -97,7 +99,7 @@ async def test_a_refund_a_cancel_and_a_cancel_by_reference(
     assert all(is_valid_hmac_notification(webhook.body, KEY) for webhook in shop.received)
 
 
-async def test_a_token_is_made_charged_listed_and_removed(
+async def test_the_library_charges_lists_and_removes_a_token(
     twin: TwinAtWork, shop: Shop, token_shop: Shop, adyen: Any
 ) -> None:
     payments, stored = adyen.checkout.payments_api, adyen.checkout.recurring_api

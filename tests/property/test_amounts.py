@@ -1,4 +1,4 @@
-"""Amounts: whole rupiah from the request to the form, and no other number is accepted."""
+"""Amounts are whole rupiah, from the request to the form. No other value is accepted."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ amounts = st.builds(Money, st.just(IDR), st.integers(-INT64_MAX, INT64_MAX))
 
 
 def faults(value: Any) -> list[str]:
+    """The invalid fields of a payment request with this value as its amount."""
     body = payment_body(amount={"currency": "IDR", "value": value})
     return [fault.field for fault in checks.payment_faults(body, 72)]
 
@@ -43,7 +44,9 @@ def test_no_other_value_is_an_amount(value: Any) -> None:
 
 
 @given(amounts, amounts, amounts)
-def test_money_adds_up_as_whole_numbers_do(one: Money, two: Money, three: Money) -> None:
+def test_money_is_added_and_subtracted_like_whole_numbers(
+    one: Money, two: Money, three: Money
+) -> None:
     assert one + two == two + one
     assert (one + two) + three == one + (two + three)
     assert (one + two) - two == one
@@ -53,9 +56,9 @@ def test_money_adds_up_as_whole_numbers_do(one: Money, two: Money, three: Money)
 @given(st.integers(0, INT64_MAX))
 def test_rupiah_are_written_with_a_dot_every_three_digits_and_no_decimals(value: int) -> None:
     text = rupiah(value)
-    digits = text.removeprefix("Rp").split(".")
+    groups = text.removeprefix("Rp").split(".")
 
     assert text.startswith("Rp")
-    assert int("".join(digits)) == value
-    assert [len(group) for group in digits[1:]] == [3] * (len(digits) - 1)
-    assert 1 <= len(digits[0]) <= 3
+    assert int("".join(groups)) == value
+    assert [len(group) for group in groups[1:]] == [3] * (len(groups) - 1)
+    assert 1 <= len(groups[0]) <= 3

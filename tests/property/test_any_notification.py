@@ -1,4 +1,4 @@
-"""Any webhook body is stored or refused, and what is accepted can be stored and read."""
+"""Any webhook body is stored or refused. A stored notification can be read without an error."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class ListInbox:
         self.stored: list[Notice] = []
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Store them."""
+        """Store notices."""
         self.stored.extend(notices)
 
 
 def stored_notices(body: bytes, *, is_form: bool = False, is_admitted: bool = True) -> list[Notice]:
-    """The notices stored for a body, even if it is refused afterwards."""
+    """The notices that are stored for a body, even if the body is refused afterwards."""
     inbox = ListInbox()
     receiving = receive(
         body,
@@ -70,11 +70,12 @@ def stored_notices(body: bytes, *, is_form: bool = False, is_admitted: bool = Tr
 
 
 def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can store the text: it has no NUL and no surrogate."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def texts_of(reading: Reading) -> list[str]:
-    """Every text that is written to a column."""
+    """Every text of a reading that Kasir writes to a column."""
     found = [reading.error]
     if reading.fact:
         found += [reading.fact.key, reading.fact.words, reading.fact.psp_reference]
@@ -87,9 +88,9 @@ def texts_of(reading: Reading) -> list[str]:
 def is_stored_correctly(notice: Notice) -> bool:
     """Whether a notice can be stored, and reading it raises no error."""
     reading = read(notice.kind, notice.item, "TwinMerchant")
-    seen = contents(notice.kind, notice.item)
+    displayed = contents(notice.kind, notice.item)
     texts = [notice.event_code, *notice.names, *texts_of(reading)]
-    shown = [seen.psp_reference, seen.merchant_reference]
+    shown = [displayed.psp_reference, displayed.merchant_reference]
     return all(map(is_storable, [*texts, *shown])) and len(notice.key) == 32
 
 
@@ -115,7 +116,7 @@ def test_any_signed_item_is_stored_and_read(changes: dict[str, Any], extra: Any,
     fields["additionalData"] = {"hmacSignature": ""}
     raw = json.dumps(fields).encode()
     item = item_from(raw)
-    # Adyen has colons only in the merchant reference: see `is_signed`.
+    # Kasir accepts colons only in the merchant reference: see `is_signed`.
     assume(signing.signed_text(item).count(":") == 7 + item.merchant_reference.count(":"))
     text = signing.signed_text(item).encode(errors="replace")
     fields["additionalData"] = {"hmacSignature": signing.sign(text, KEYS[0])}
@@ -124,7 +125,7 @@ def test_any_signed_item_is_stored_and_read(changes: dict[str, Any], extra: Any,
     assert is_stored_correctly(notice)
 
 
-def test_a_raw_notice_is_held_with_its_reason_though_it_can_be_read_now() -> None:
+def test_a_raw_notice_is_held_with_its_reason_even_if_it_is_readable_now() -> None:
     reading = read(NoticeKind.RAW, envelope(notification_item()), "TwinMerchant")
 
     assert reading.state is NoticeState.HELD
@@ -132,7 +133,7 @@ def test_a_raw_notice_is_held_with_its_reason_though_it_can_be_read_now() -> Non
 
 
 @given(st.dictionaries(ANY_TEXT, ANY_JSON), ANY_JSON)
-def test_an_answer_with_any_text_in_it_is_still_an_answer(
+def test_an_answer_with_any_fields_is_accepted_and_can_be_stored(
     fields: dict[str, Any], reason: Any
 ) -> None:
     body = fields | {"resultCode": "Authorised", "refusalReason": reason}

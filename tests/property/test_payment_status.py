@@ -1,4 +1,4 @@
-"""The status of facts does not depend on their order, nor on how often each was received."""
+"""The status of a payment does not depend on the order or the repetition of its facts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kasir.payments.facts import Fact, Says
 from kasir.payments.fold import fold
 from kasir.payments.status import Status, status
 
-#: Few names, so that several facts are about the same attempt, call or change.
+#: Few values, so that several facts are about the same attempt, call or change.
 ATTEMPTS = ["", "PSP-A", "PSP-B"]
 CALLS = ["", "kasir-pay_1", "kasir-det-1", "kasir-chg-1", "kasir-chg-2"]
 CHANGES = ["", "CHG-A", "CHG-B"]
@@ -29,7 +29,7 @@ any_fact = st.builds(
         st.none(), st.builds(Money, st.just(IDR), st.sampled_from([1, 10_000, 25_000]))
     ),
 )
-#: As they are stored: one fact per key.
+#: Lists of facts as they are stored: one fact per key.
 known_facts = st.lists(any_fact, max_size=12, unique_by=lambda fact: fact.key)
 intents = st.builds(an_intent, captures_itself=st.booleans())
 
@@ -42,7 +42,7 @@ def shuffled(draw: st.DrawFn) -> tuple[list[Fact], list[Fact]]:
     return facts, draw(st.permutations(facts + more))
 
 
-ASKED_ONCE_NAMED_TWICE = [
+ONE_CHANGE_WITH_TWO_REFERENCES = [
     a_fact(Says.REFUND_RECEIVED, "PSP-A", about="kasir-chg-1", modification="CHG-A"),
     a_fact(Says.REFUND_RECEIVED, "PSP-A", about="kasir-chg-1", modification="CHG-B"),
     a_fact(Says.REFUND_ASKED, about="kasir-chg-1", amount=Money(IDR, 1)),
@@ -50,7 +50,7 @@ ASKED_ONCE_NAMED_TWICE = [
 
 
 @given(intents, shuffled())
-@example(an_intent(), (ASKED_ONCE_NAMED_TWICE, ASKED_ONCE_NAMED_TWICE[::-1]))
+@example(an_intent(), (ONE_CHANGE_WITH_TWO_REFERENCES, ONE_CHANGE_WITH_TWO_REFERENCES[::-1]))
 def test_order_and_repetition_change_nothing(
     intent: Any, pair: tuple[list[Fact], list[Fact]]
 ) -> None:
@@ -58,12 +58,12 @@ def test_order_and_repetition_change_nothing(
 
     assert fold(intent, again) == fold(intent, facts)
     assert status(again) == status(facts)
-    # Compared as lists: the order must be the same, too, also in another process.
+    # Lists are compared, because the order of the changes must be the same too.
     assert changes(again, ATTEMPTS, IDR) == changes(facts, ATTEMPTS, IDR)
 
 
 @given(known_facts, any_fact)
-def test_only_a_voiding_of_the_same_attempt_makes_a_paid_payment_unpaid(
+def test_only_a_voided_or_mismatched_attempt_makes_a_paid_payment_unpaid(
     facts: list[Fact], new: Fact
 ) -> None:
     before, after = status(facts), status([*facts, new])
@@ -71,34 +71,36 @@ def test_only_a_voiding_of_the_same_attempt_makes_a_paid_payment_unpaid(
     if before is Status.AUTHORISED and after is not Status.AUTHORISED:
         paid = {fact.psp_reference for fact in facts if fact.says is Says.AUTHORISED}
 
-        # Or it reports that an answer without an amount was of another amount.
+        # AMOUNT_MISMATCH: the amount of an answer without one becomes known, and is another one.
         assert new.says in {Says.VOIDED, Says.AMOUNT_MISMATCH}
         assert new.psp_reference in paid
 
 
 @given(known_facts, st.sampled_from(["PSP-A", "PSP-B"]))
-def test_an_authorisation_of_an_attempt_that_was_not_voided_always_pays(
+def test_an_authorised_attempt_that_was_not_voided_always_makes_the_payment_authorised(
     facts: list[Fact], attempt: str
 ) -> None:
     voided = {fact.psp_reference for fact in facts if fact.says is Says.VOIDED}
-    now = status([*facts, a_fact(Says.AUTHORISED, attempt, amount=Money(IDR, 25_000))])
+    after = status([*facts, a_fact(Says.AUTHORISED, attempt, amount=Money(IDR, 25_000))])
 
-    assert attempt in voided or now is Status.AUTHORISED
+    assert attempt in voided or after is Status.AUTHORISED
 
 
 @given(known_facts)
-def test_a_fact_that_is_only_noted_changes_no_status(facts: list[Fact]) -> None:
+def test_a_noted_fact_changes_no_status_unless_it_answers_an_unknown_call(
+    facts: list[Fact],
+) -> None:
     relevant = [fact for fact in facts if fact.says is not Says.NOTED or fact.about]
     without = [fact for fact in relevant if fact.says is not Says.NOTED]
-    lifted = {fact.about for fact in relevant if fact.says is Says.NOTED}
-    waiting = {fact.about for fact in relevant if fact.says is Says.UNKNOWN}
+    answered = {fact.about for fact in relevant if fact.says is Says.NOTED}
+    unknown = {fact.about for fact in relevant if fact.says is Says.UNKNOWN}
 
-    if not lifted & waiting:  # An answer without a result is still an answer.
+    if not answered & unknown:
         assert status(relevant) == status(without)
 
 
 def disputed(says: Says, dispute: str) -> Fact:
-    """A fact of a dispute about a tenth of the payment."""
+    """A fact of a dispute about 2,500 rupiah, a tenth of the payment."""
     return a_fact(says, "PSP-A", modification=dispute, amount=Money(IDR, 2_500))
 
 
@@ -126,7 +128,9 @@ def test_a_dispute_is_lost_if_its_last_fact_is_a_chargeback_in_any_order(
 
 
 @given(intents, known_facts)
-def test_the_fold_names_an_attempt_of_its_facts(intent: Any, facts: list[Fact]) -> None:
-    named = {fact.psp_reference for fact in facts} | {""}
+def test_the_psp_reference_of_a_payment_is_that_of_one_of_its_facts(
+    intent: Any, facts: list[Fact]
+) -> None:
+    of_facts = {fact.psp_reference for fact in facts} | {""}
 
-    assert fold(intent, facts).psp_reference in named
+    assert fold(intent, facts).psp_reference in of_facts

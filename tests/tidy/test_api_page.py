@@ -40,7 +40,7 @@ OF_LINKS = {
 
 
 def paths() -> Iterator[str]:
-    """Every path of the OpenAPI document, without its version and its variables."""
+    """Every path of the OpenAPI document, without the version and the parameters."""
     settings = settings_from({"ADYEN_ENVIRONMENT": "twin", "ADYEN_HMAC_KEY": KEY})
     for path in create_app(settings).openapi_schema.paths or {}:
         fixed = re.sub(r"^/v\d+/|\{[^}]*\}", "/", path)
@@ -65,7 +65,7 @@ def test_every_field_of_a_response_is_documented(shape: type[msgspec.Struct]) ->
 @pytest.mark.parametrize(
     "fields",
     [
-        subscription_fields._PLAN_FIELDS,  # noqa: SLF001  # The page is about these very tables.
+        subscription_fields._PLAN_FIELDS,  # noqa: SLF001  # The page documents these tables.
         subscription_fields._SIGN_UP_FIELDS,  # noqa: SLF001
         OF_LINKS | set(payment_links._SHARED),  # noqa: SLF001
         known_fields.LINK_FIELDS,

@@ -20,7 +20,8 @@ PROSE = re.sub(r"^```.*?^```$", "", PAGE, flags=re.MULTILINE | re.DOTALL)
 NAMED = set(re.findall(r"`([^`]+)`", PROSE))
 
 
-def named(word: str) -> bool:
+def is_named(word: str) -> bool:
+    """Whether the word is in a text that the page sets as code."""
     return any(word in name for name in NAMED)
 
 
@@ -34,7 +35,7 @@ def test_every_fault_and_its_fields_are_on_the_page(kind: type[faults.Fault]) ->
     own = msgspec.structs.fields(kind)
 
     assert kind.__struct_config__.tag in NAMED
-    assert [field.encode_name for field in own if not named(field.encode_name)] == []
+    assert [field.encode_name for field in own if not is_named(field.encode_name)] == []
 
 
 def test_every_rule_whose_answer_a_knob_can_change_is_on_the_page() -> None:
@@ -48,10 +49,10 @@ def test_every_control_is_on_the_page() -> None:
         if route.path.startswith("/twin/")
     }
 
-    assert [path for path in sorted(paths) if not named(path)] == []
+    assert [path for path in sorted(paths) if not is_named(path)] == []
 
 
-def test_every_event_sent_is_on_the_page() -> None:
+def test_every_event_code_that_the_twin_sends_is_on_the_page() -> None:
     source = Path(app.__file__).parent
     code = "\n".join(file.read_text(encoding="utf-8") for file in source.rglob("*.py"))
     sent = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', code)) & EVENTS

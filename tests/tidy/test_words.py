@@ -1,4 +1,4 @@
-"""Words that do not belong in the tree: leftovers, machines, indexes, private vocabulary."""
+"""Text that no file may contain: to-do marks, machine paths, package indexes, private words."""
 
 import ast
 import re
@@ -8,12 +8,12 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from typing import Final
 
-# Each pattern is spelled so that it does not find itself here.
-LEFTOVERS = re.compile(r"\b(TO[D]O|FIX[M]E|X[X]X)\b")
+# Each pattern is written so that it does not match this file.
+TO_DO_MARKS = re.compile(r"\b(TO[D]O|FIX[M]E|X[X]X)\b")
 MACHINES = re.compile(
-    r"(?<![\w.:/}-])/(wor[k]|hom[e]|Use[r]s|roo[t]|op[t])/[\w.]"  # Somebody's folder.
-    r"|\bpyp[i]\.(org|python)|\bpythonh[o]sted\b|\bnpmj[s]\.(com|org)"  # An index.
-    r"|--(extra-)?inde[x]-url\b|\bpip\.con[f]\b"  # How somebody's pip is set up.
+    r"(?<![\w.:/}-])/(wor[k]|hom[e]|Use[r]s|roo[t]|op[t])/[\w.]"  # A folder of one machine.
+    r"|\bpyp[i]\.(org|python)|\bpythonh[o]sted\b|\bnpmj[s]\.(com|org)"  # A package index.
+    r"|--(extra-)?inde[x]-url\b|\bpip\.con[f]\b"  # A setting of pip on one machine.
 )
 HASHED = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>\S+)(?P<marker> ;[^\\]+)? \\"
@@ -23,16 +23,18 @@ HASHED = re.compile(
 
 @dataclass(frozen=True)
 class Private:
-    """Words for which the field has a term: their forms, the term, and where they still stand.
+    """A private word for which a standard term exists.
 
     Attributes:
-        forms: Every form, divided by blanks. Parts of identifiers count: `told_at`, `NewsPage`.
-        say: What to write instead.
-        allowed: Files that may hold them, as patterns below `src`; each must still be needed.
+        forms: Every form of the word, separated by spaces. A form is also found as a part of an
+            identifier: `told_at`, `NewsPage`.
+        instead: What to write instead.
+        allowed: Patterns, relative to `src`, of the files that may contain the word. A pattern
+            fails the test if no file that it matches contains the word.
     """
 
     forms: str
-    say: str
+    instead: str
     allowed: tuple[str, ...] = ()
 
 
@@ -45,7 +47,7 @@ FIXED: Final = re.compile(
     r"|event=.standing|addEventListener\(.standing|id=.standing|class=.(card standing|consent told)"
     r"|nothing-that-the-twin-tells-is-secret)\b"
 )
-#: In names, comments, docstrings, messages and SQL of `src`. A landed migration is never edited.
+#: Words that may not be anywhere in `src`. Migrations are not checked: they are never edited.
 NOWHERE: Final = (
     Private("room rooms", "package, space"),
     Private("house houses", "codebase, software"),
@@ -68,7 +70,7 @@ NOWHERE: Final = (
     Private("desk desks", "use case, operator"),
     Private("examine examined examines examination diagnosis", "doctor"),
 )
-#: In names only: in prose they are ordinary English.
+#: Words that may not be in names. In prose they are ordinary English.
 NOT_IN_NAMES: Final = (
     Private("far", "fake_adyen, remote"),
     Private("ground", "parts"),
@@ -78,51 +80,53 @@ NOT_IN_NAMES: Final = (
 MIGRATIONS: Final = "*/migrations/*"
 
 
-def test_nothing_is_left_for_later(texts: Mapping[PurePosixPath, str]) -> None:
-    assert list(_found(LEFTOVERS, texts)) == []
+def test_no_file_contains_a_to_do_mark(texts: Mapping[PurePosixPath, str]) -> None:
+    assert list(_found(TO_DO_MARKS, texts)) == []
 
 
 def test_no_file_names_a_machine_or_a_package_index(texts: Mapping[PurePosixPath, str]) -> None:
     assert list(_found(MACHINES, texts)) == []
 
 
-def test_every_pinned_package_is_pinned_by_hash_and_has_no_address(
+def test_every_pinned_package_has_a_hash_and_no_url(
     texts: Mapping[PurePosixPath, str],
 ) -> None:
     lock = texts[PurePosixPath("requirements.lock")]
-    strange = [line for line in lock.splitlines() if not HASHED.fullmatch(line)]
+    invalid = [line for line in lock.splitlines() if not HASHED.fullmatch(line)]
     unhashed = re.findall(r"^(\S+==\S+).*\n(?!    --hash)", lock, flags=re.MULTILINE)
 
-    assert (strange, unhashed) == ([], [])
+    assert (invalid, unhashed) == ([], [])
 
 
 def test_every_direct_dependency_is_pinned(texts: Mapping[PurePosixPath, str]) -> None:
     lock = texts[PurePosixPath("requirements.lock")]
     project = texts[PurePosixPath("pyproject.toml")]
     pinned = set(re.findall(r"^(\S+?)==", lock, flags=re.MULTILINE))
-    asked = re.findall(r'^\s*(?:demo = \[)?"([A-Za-z0-9-]+)(?:\[\w+\])?>=', project, re.MULTILINE)
+    required = re.findall(
+        r'^\s*(?:demo = \[)?"([A-Za-z0-9-]+)(?:\[\w+\])?>=', project, re.MULTILINE
+    )
 
-    assert asked != []
-    assert {name.lower() for name in asked} - pinned == set()
-
-
-def test_no_private_vocabulary_is_in_the_source(texts: Mapping[PurePosixPath, str]) -> None:
-    found = {word: _uses(word, _prose(texts)) for word in NOWHERE}
-
-    assert (_beyond(found), _unneeded(found)) == ([], [])
+    assert required != []
+    assert {name.lower() for name in required} - pinned == set()
 
 
-def test_no_name_in_the_source_is_of_a_private_vocabulary(
+def test_the_source_contains_no_private_word(texts: Mapping[PurePosixPath, str]) -> None:
+    found = {word: _uses(word, _source_lines(texts)) for word in NOWHERE}
+
+    assert (_forbidden(found), _unneeded(found)) == ([], [])
+
+
+def test_no_name_in_the_source_contains_a_private_word(
     modules: Mapping[PurePosixPath, ast.Module],
 ) -> None:
     names = {path: [" ".join({path.stem, *_names(module)})] for path, module in modules.items()}
     found = {word: _uses(word, names) for word in NOT_IN_NAMES}
 
-    assert (_beyond(found), _unneeded(found)) == ([], [])
+    assert (_forbidden(found), _unneeded(found)) == ([], [])
 
 
-def _prose(texts: Mapping[PurePosixPath, str]) -> Mapping[PurePosixPath, list[str]]:
-    """The lines of the source, its own name first, without what is fixed."""
+def _source_lines(texts: Mapping[PurePosixPath, str]) -> Mapping[PurePosixPath, list[str]]:
+    """The name and then the lines of each source file, without the fixed identifiers."""
     return {
         path: FIXED.sub("", f"{path.stem}\n{text}").splitlines()
         for path, text in texts.items()
@@ -134,47 +138,47 @@ def _prose(texts: Mapping[PurePosixPath, str]) -> Mapping[PurePosixPath, list[st
 def _uses(
     word: Private, lines: Mapping[PurePosixPath, list[str]]
 ) -> Mapping[PurePosixPath, list[str]]:
-    """Where a word is used, by file; each as the line's number and the form."""
+    """The uses of a word, by file; each as the file, the number of the line and the form."""
     forms = frozenset(word.forms.split())
     found = {
         path: [
             f"{path}:{number} {part}"
-            for number, line in enumerate(of_path)
+            for number, line in enumerate(file_lines)
             for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", line)
             if part.lower() in forms
         ]
-        for path, of_path in lines.items()
+        for path, file_lines in lines.items()
     }
     return {path: uses for path, uses in found.items() if uses}
 
 
-def _beyond(found: Mapping[Private, Mapping[PurePosixPath, list[str]]]) -> list[str]:
-    """What is used where it is not allowed, and what to say instead."""
+def _forbidden(found: Mapping[Private, Mapping[PurePosixPath, list[str]]]) -> list[str]:
+    """The uses in files where the word is not allowed, each with what to write instead."""
     return [
-        f"{use}: say {word.say}"
+        f"{use}: write {word.instead}"
         for word, by_path in found.items()
         for path, uses in by_path.items()
-        if not any(_is_at(path, pattern) for pattern in word.allowed)
+        if not any(_matches(path, pattern) for pattern in word.allowed)
         for use in uses
     ]
 
 
 def _unneeded(found: Mapping[Private, Mapping[PurePosixPath, list[str]]]) -> list[str]:
-    """Exceptions that nothing needs any more."""
+    """The patterns of `allowed` that match no file with the word."""
     return [
         f"{word.forms.split()[0]}: {pattern}"
         for word, by_path in found.items()
         for pattern in word.allowed
-        if not any(_is_at(path, pattern) for path in by_path)
+        if not any(_matches(path, pattern) for path in by_path)
     ]
 
 
-def _is_at(path: PurePosixPath, pattern: str) -> bool:
+def _matches(path: PurePosixPath, pattern: str) -> bool:
     return fnmatch(str(path.relative_to("src")), pattern)
 
 
 def _names(module: ast.Module) -> Iterator[str]:
-    """Every name that a module gives: of functions, classes, arguments, variables and fields."""
+    """Every name that a module defines: functions, classes, arguments, variables and fields."""
     for node in ast.walk(module):
         match node:
             case (

@@ -1,4 +1,4 @@
-"""The twin's clock, which a test moves, and a way to wait for the next move."""
+"""The twin's clock: a test advances it, and other tasks wait for its next move."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import datetime
 from kasir.demo.client import JourneyClient
 
 
-class Days:
-    """Moves the twin's clock."""
+class TwinClock:
+    """Advances the twin's clock, and records its jumps."""
 
     def __init__(self, walker: JourneyClient) -> None:
         self._walker = walker
         self._moved = asyncio.Event()
         self._jumps: list[tuple[datetime, datetime]] = []
 
-    async def go_by(self, seconds: float) -> None:
-        """Move the clock; everything that becomes due is done when this returns."""
+    async def advance(self, seconds: float) -> None:
+        """Advance the clock; everything that becomes due is done when this returns."""
         before = await self._now()
         await self._walker.twin("POST", "/twin/clock", {"advance_s": seconds})
         self._jumps.append((before, await self._now()))
@@ -29,9 +29,9 @@ class Days:
         await self._moved.wait()
 
     def at_least(self, moment: datetime) -> datetime:
-        """The earliest time that Kasir's clock can have shown at this time of the twin.
+        """The earliest time that Kasir's clock can have shown at this time of the twin's clock.
 
-        Kasir's clock follows the twin's, and jumps only after the twin's clock has jumped.
+        Kasir's clock follows the twin's clock. It jumps only after the twin's clock has jumped.
         """
         return next((before for before, after in self._jumps if before <= moment <= after), moment)
 

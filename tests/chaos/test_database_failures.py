@@ -1,7 +1,7 @@
-"""PostgreSQL fails in ways that cut no connection, while shops make calls.
+"""PostgreSQL is silent, read-only or killed while shops make calls.
 
-The test does not restart Kasir: each call in that time is answered that it may be retried, and
-server and worker continue once the database is back.
+The tests do not restart Kasir. Each call during the failure gets an error that allows a retry.
+Afterwards the server and the workers continue.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Final
 import asyncpg
 import pytest
 
+from chaos.database_failure import pay_during_failure
 from chaos.durable import CRASH, Database, durable
 from chaos.programs import programs
-from chaos.storm import storm
 from kasir.demo.client import Reply
 from silent_network import proxy_to
 
 pytestmark = pytest.mark.long
 
-#: The database may be back before a call needs it.
-PAID: Final = (200, "", None)
+#: A successful answer: the database may be restarted before a call needs it.
+SUCCESS: Final = (200, "", None)
 
 
 def answers(replies: Sequence[Reply]) -> set[tuple[int, str, str | None]]:
-    """The different answers, without the last reply."""
+    """The different answers as (status, error code, `transient-error`), without the last reply."""
     return {
         (reply.status, reply.json.get("errorCode", ""), reply.headers.get("transient-error"))
         for reply in replies[:-1]
@@ -34,7 +34,7 @@ def answers(replies: Sequence[Reply]) -> set[tuple[int, str, str | None]]:
 
 
 async def failed_jobs(database: Database) -> list[str]:
-    """Jobs that no worker runs again."""
+    """The names of failed jobs, which no worker runs again."""
     connection = await asyncpg.connect(database.dsn)
     try:
         rows = await connection.fetch("SELECT entrypoint FROM pgqueuer WHERE status = 'failed'")
@@ -44,19 +44,19 @@ async def failed_jobs(database: Database) -> list[str]:
 
 
 @pytest.mark.parametrize("answers_only", [False, True], ids=["silent", "answers lost"])
-async def test_while_a_database_is_silent_calls_get_503_and_all_works_after_it(
+async def test_calls_get_503_while_the_database_is_silent_and_succeed_afterwards(
     tmp_path: Path, *, answers_only: bool
 ) -> None:
     with durable() as database:
-        async with proxy_to(database.dsn) as way, programs(way.dsn, tmp_path) as system:
+        async with proxy_to(database.dsn) as proxy, programs(proxy.dsn, tmp_path) as system:
 
-            async def strike() -> None:
-                way.go_silent(answers_only=answers_only)
+            async def start_failure() -> None:
+                proxy.go_silent(answers_only=answers_only)
 
-            async def mend() -> None:
-                way.let_through()
+            async def end_failure() -> None:
+                proxy.let_through()
 
-            replies = await storm(system, strike, mend)
+            replies = await pay_during_failure(system, start_failure, end_failure)
             failed = await failed_jobs(database)
 
     assert answers(replies) == {(503, "703", "true")}
@@ -64,19 +64,19 @@ async def test_while_a_database_is_silent_calls_get_503_and_all_works_after_it(
     assert failed == []
 
 
-async def test_while_a_database_is_read_only_calls_get_503_and_all_works_after_it(
+async def test_calls_get_503_while_the_database_is_read_only_and_succeed_afterwards(
     tmp_path: Path,
 ) -> None:
     with durable() as database:
         async with programs(database.dsn, tmp_path) as system:
 
-            async def strike() -> None:
+            async def start_failure() -> None:
                 await read_only(database, "on")
 
-            async def mend() -> None:
+            async def end_failure() -> None:
                 await read_only(database, "off")
 
-            replies = await storm(system, strike, mend)
+            replies = await pay_during_failure(system, start_failure, end_failure)
             failed = await failed_jobs(database)
 
     assert answers(replies) == {(503, "703", "true")}
@@ -84,28 +84,28 @@ async def test_while_a_database_is_read_only_calls_get_503_and_all_works_after_i
     assert failed == []
 
 
-async def test_the_embedded_database_that_is_killed_restarts_and_all_works_after_it(
+async def test_the_embedded_database_restarts_when_it_is_killed_and_calls_succeed_afterwards(
     tmp_path: Path,
 ) -> None:
     with durable() as database:
         folder = str(database.folder)
         async with programs("", tmp_path, KASIR_DATA_DIR=folder) as system:
 
-            async def strike() -> None:
+            async def start_failure() -> None:
                 database.end(CRASH)
 
-            async def mend() -> None:
+            async def end_failure() -> None:
                 """Do nothing: Kasir restarts it."""
 
-            replies = await storm(system, strike, mend)
+            replies = await pay_during_failure(system, start_failure, end_failure)
             failed = await failed_jobs(database)
 
-    assert answers(replies) <= {(503, "703", "true"), PAID}
+    assert answers(replies) <= {(503, "703", "true"), SUCCESS}
     assert failed == []
 
 
 async def read_only(database: Database, value: str) -> None:
-    """Make the server refuse writes, as a new standby does, or accept them again."""
+    """Make the server refuse writes, as a new standby does ("on"), or accept them ("off")."""
     connection = await asyncpg.connect(database.dsn)
     try:
         await connection.execute("SET default_transaction_read_only = off")

@@ -1,4 +1,4 @@
-"""A shop that fails often, and an Adyen slower than a shutdown: every call gets its answer."""
+"""Adyen is slow during a shutdown, and a shop often fails: no call and no event is lost."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from aiohttp import web
 
 from chaos import ledgers
+from chaos.database_failure import differences
 from chaos.programs import SERVER, programs, until
-from chaos.storm import differences
 from fake_server import serving
 
 pytestmark = pytest.mark.long
 
 PAYMENTS: Final = 8
-#: Longer than a server usually waits at shutdown, and shorter than Adyen may take.
+#: The delay of Adyen's answers: longer than the usual wait of a server at shutdown.
 SLOW_S: Final = 12
 #: The longest delay between the retries of an event in its first hour.
 STEP_S: Final = 3600
@@ -28,7 +28,7 @@ SECRET: Final = "whsec_" + "c2VjcmV0" * 4
 
 
 class Shop:
-    """A shop that fails one time in four: with an error, or with a broken connection."""
+    """A shop that fails for one event in four, with an error or by closing the connection."""
 
     def __init__(self) -> None:
         self._chance = random.Random(10)
@@ -48,7 +48,7 @@ class Shop:
         return web.Response(status=204)
 
 
-async def test_a_stop_while_adyen_is_slow_and_a_shop_that_fails_lose_nothing(
+async def test_no_answer_or_event_is_lost_if_adyen_is_slow_at_shutdown_and_a_shop_fails(
     fresh_database: str, tmp_path: Path
 ) -> None:
     names = [f"slow-{number}" for number in range(PAYMENTS)]
@@ -60,15 +60,15 @@ async def test_a_stop_while_adyen_is_slow_and_a_shop_that_fails_lose_nothing(
         ) as system:
             walker = system.walker
             await walker.faults({"fault": "slow_reply", "call": "payments", "seconds": SLOW_S})
-            asking = [asyncio.create_task(walker.pay(name, key=name)) for name in names]
+            calls = [asyncio.create_task(walker.pay(name, key=name)) for name in names]
 
-            async def received() -> int:
-                truth = await ledgers.at_the_twin(walker)
+            async def received_at_twin() -> int:
+                truth = await ledgers.twin_payments(walker)
                 return sum(name in truth for name in names)
 
-            await until(received, lambda count: count == PAYMENTS, str)
+            await until(received_at_twin, lambda count: count == PAYMENTS, str)
             code = await system.end(SERVER)
-            replies = await asyncio.gather(*asking)
+            replies = await asyncio.gather(*calls)
             system.start(SERVER)
             await system.ready()
             await walker.faults()

@@ -15,30 +15,32 @@ from pages import INDONESIAN, LARGE, Shown, large_lines, press, saving
 
 
 @asynccontextmanager
-async def twins(shop: Shop) -> AsyncIterator[list[Shown]]:
+async def wallet_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
     """The wallet's pages."""
 
-    async def at(do: str | None, **changes: Any) -> str:
+    async def page_after(do: str | None, **changes: Any) -> str:
         return await _decided(shop, await shop.start(await shop.link(**changes)), do)
 
-    async def by_post(do: str) -> str:
+    async def post_page_after(do: str) -> str:
         return await _decided(shop, await shop.pay(redirectFromIssuerMethod="POST"), do)
 
-    linking_to = saving("CardOnFile")
-    first = await at("approve", **linking_to)
+    saving_fields = saving("CardOnFile")
+    first = await page_after("approve", **saving_fields)
 
-    async def linked() -> Any:
-        name = linking_to["shopperReference"]
+    async def tokens() -> Any:
+        name = saving_fields["shopperReference"]
         return (await shop.twin("GET", f"tokens?shopperReference={name}"))["tokens"]
 
-    await until(linked, bool, "a token")
-    app = (await shop.twin("GET", f"wallets/{linking_to['shopperReference']}"))["app"]
+    await until(tokens, bool, "a token")
+    app = (await shop.twin("GET", f"wallets/{saving_fields['shopperReference']}"))["app"]
     empty_app = (await shop.twin("GET", "wallets/nobody"))["app"]
-    waiting = await at(None, amount=LARGE, lineItems=large_lines())
-    saves = await at(None, **saving("CardOnFile"))
+    waiting = await page_after(None, amount=LARGE, lineItems=large_lines())
+    saves = await page_after(None, **saving("CardOnFile"))
     phone = Shown("gopay-phone", f"{waiting}/phone", "Enter your GoPay PIN")
     wrong = Shown("gopay-wrong-pin", f"{waiting}/phone?scanned=true", "Tries left", _mistype)
-    returning = Shown("gopay-return-post", await by_post("approve"), "Returning to the shop")
+    returning = Shown(
+        "gopay-return-post", await post_page_after("approve"), "Returning to the shop"
+    )
     linking = Shown("gopay-app", app, "Linked shops")
     yield [
         Shown("gopay-waiting", waiting, "Pay with GoPay"),
@@ -49,10 +51,10 @@ async def twins(shop: Shop) -> AsyncIterator[list[Shown]]:
         Shown("gopay-saving", f"{saves}/phone", "Your GoPay is saved at this shop"),
         Shown("gopay-tools", f"{saves}/phone", "Use another GoPay account", _open_tools),
         Shown("gopay-paid", f"{first}/phone", "Payment successful"),
-        Shown("gopay-refused", f"{await at('refuse')}/phone", "Payment refused"),
-        Shown("gopay-cancelled", f"{await at('cancel')}/phone", "Payment cancelled"),
-        Shown("gopay-expired", f"{await at('expire')}/phone", "The time to pay ran out"),
-        Shown("gopay-expired-post", await by_post("expire"), "The time to pay ran out"),
+        Shown("gopay-refused", f"{await page_after('refuse')}/phone", "Payment refused"),
+        Shown("gopay-cancelled", f"{await page_after('cancel')}/phone", "Payment cancelled"),
+        Shown("gopay-expired", f"{await page_after('expire')}/phone", "The time to pay ran out"),
+        Shown("gopay-expired-post", await post_page_after("expire"), "The time to pay ran out"),
         returning,
         returning.indonesian("Kembali ke toko"),
         Shown("gopay-unknown", f"{shop.system.twin_url}/gopay/none", "was not found"),
@@ -63,10 +65,10 @@ async def twins(shop: Shop) -> AsyncIterator[list[Shown]]:
 
 
 async def _decided(shop: Shop, url: str, do: str | None) -> str:
-    """The wallet's page of a payment, after the shopper has done this action."""
+    """The URL of the wallet's page of a payment, after the shopper has done this action."""
     if do:
         await shop.shopper(url, do)
-    return shop.system.twin_url + (await shop.visit(url)).place
+    return shop.system.twin_url + (await shop.visit(url)).location
 
 
 async def _mistype(page: Page) -> None:
@@ -79,7 +81,7 @@ async def _open_tools(page: Page) -> None:
 
 
 @asynccontextmanager
-async def shops(shop: Shop) -> AsyncIterator[list[Shown]]:
+async def demo_shop_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
     """The demo shop's pages."""
     ends = {
         "shop-paid": ("approve", "paid"),
@@ -92,18 +94,18 @@ async def shops(shop: Shop) -> AsyncIterator[list[Shown]]:
         Shown("shop", url, "Pay with GoPay"),
         Shown("shop-waiting", await order(shop), "Waiting for the final word"),
         Shown("shop-unknown", f"{url}/orders/none", "There is no such order"),
-        *[Shown(name, await order(shop, do, word), word) for name, (do, word) in ends.items()],
+        *[Shown(name, await order(shop, do, text), text) for name, (do, text) in ends.items()],
     ]
 
 
-async def order(shop: Shop, do: str = "", word: str = "waiting") -> str:
-    """The page of an order at the demo shop, once its one payment ended with this action."""
+async def order(shop: Shop, do: str = "", text: str = "waiting") -> str:
+    """The URL of an order's page at the demo shop, after this action and with this status."""
     url = shop.system.shop_url
-    wallet = (await shop.visit(f"{url}/checkout", "POST", {"gayo": "1", "way": "direct"})).place
+    wallet = (await shop.visit(f"{url}/checkout", "POST", {"gayo": "1", "way": "direct"})).location
     newest = (await shop.twin("GET", "payments"))["payments"][0]
     if do and (back := (await shop.shopper(wallet, do))["location"]):
         await shop.visit(back)
     page = f"{url}/orders/{newest['merchantReference']}"
-    status = f'<p class="big" id="status">{word}</p>'
-    await until(partial(shop.visit, page), lambda reply: status in reply.text, f"an order {word}")
+    status = f'<p class="big" id="status">{text}</p>'
+    await until(partial(shop.visit, page), lambda reply: status in reply.text, f"an order {text}")
     return page

@@ -1,0 +1,68 @@
+"""Shops that call Kasir while its database is unavailable, and retry when it is available again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from chaos import ledgers
+from chaos.programs import PATIENCE_S, Programs, until
+from chaos.shop import call_until_answered
+from kasir.demo.client import JourneyClient, Reply
+
+#: More payments than the server has connections to the database.
+PAYMENTS: Final = 24
+#: Longer than Kasir's lease, so that a retry is not refused because the first call still runs.
+LEASE_S: Final = 60
+
+Action = Callable[[], Awaitable[None]]
+
+
+async def pay_during_failure(
+    system: Programs, start_failure: Action, end_failure: Action
+) -> list[Reply]:
+    """Request payments while the database is unavailable, and pay them all afterwards.
+
+    One earlier payment is paid at the wallet while Kasir cannot receive its notification.
+
+    Returns:
+        The answers during the failure: first those to the payment requests, and last the answer to
+        the readiness check.
+    """
+    walker = system.walker
+    names = [f"storm-{number}" for number in range(PAYMENTS)]
+    before = await call_until_answered(lambda: walker.pay("before", key="before"), "before")
+    await start_failure()
+    async with asyncio.timeout(PATIENCE_S):
+        replies = await asyncio.gather(*(walker.pay(name, key=name) for name in names))
+        replies.append(await walker.call("GET", "/health/ready"))
+        await walker.shopper(before.json["action"], "approve_without_return")
+    await end_failure()
+    await system.ready()
+    await walker.advance(LEASE_S)
+    for name in names:
+        reply = await call_until_answered(lambda name=name: walker.pay(name, key=name), name)  # type: ignore[misc]
+        await walker.shopper(reply.json["action"], "approve_without_return")
+    await until(lambda: differences(walker, [*names, "before"]), _is_empty, "\n".join)
+    return replies
+
+
+def _is_empty(wrong: list[str]) -> bool:
+    return not wrong
+
+
+async def differences(walker: JourneyClient, names: list[str]) -> list[str]:
+    """Differences between Kasir's and the twin's payments of these orders.
+
+    An order that does not have exactly one payment at the twin is listed too.
+    """
+    await walker.twin("POST", "/twin/clock", {"advance_s": LEASE_S})  # Deliveries are retried.
+    truth = await ledgers.twin_payments(walker)
+    kasirs = await ledgers.kasir_payments(walker, names)
+    wrong = [
+        f"{name}: {difference}"
+        for name in names
+        for difference in ledgers.differences(truth.get(name, []), kasirs[name])
+    ]
+    return wrong + [name for name in names if len(truth.get(name, [])) != 1]
