@@ -1,4 +1,4 @@
-"""Requests that are malformed, too large, without a key, or for no route: never a 5xx."""
+"""Requests that are malformed, too large, without a key or without a route are answered 4xx."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYED = [
 ]
 MALFORMED = {
     "empty": b"",
-    "half": b'{"reference":"x',
+    "cut off": b'{"reference":"x',
     "an array": b"[]",
     "null": b"null",
     "a string": b'"gopay"',
@@ -32,14 +32,14 @@ MALFORMED = {
     "a form": b"reference=x&returnUrl=y",
     "HTML": b"<html>",
     "two objects": b"{}{}",
-    "a comma too many": b'{"a":1,}',
+    "a trailing comma": b'{"a":1,}',
     "single quotes": b"{'a':1}",
     "not UTF-8": b'{"reference":"\xff\xfe"}',
-    "half a surrogate": b'{"reference":"\\ud800"}',
+    "a lone surrogate": b'{"reference":"\\ud800"}',
     "NaN": b'{"amount":{"currency":"IDR","value":NaN}}',
-    "past all floats": b'{"amount":{"currency":"IDR","value":1e400}}',
+    "larger than any float": b'{"amount":{"currency":"IDR","value":1e400}}',
     "nested a thousand deep": b'{"a":' * 1000 + b"1" + b"}" * 1000,
-    "brackets all the way": b"[" * 100_000,
+    "a hundred thousand brackets": b"[" * 100_000,
 }
 
 
@@ -95,7 +95,7 @@ async def test_a_call_without_a_valid_key_is_401_with_adyens_message(
     assert "X-API-Key" in response.json["message"]
 
 
-async def test_the_body_of_a_call_without_a_key_is_not_parsed(caller: Caller) -> None:
+async def test_a_payment_with_a_wrong_api_key_is_not_stored(caller: Caller) -> None:
     before = await caller.kept()
     response = await caller.call("POST", "/v72/payments", payment_body(), api_key="wrong")
 

@@ -1,4 +1,4 @@
-"""Payment links over HTTP: created, returned, withdrawn, and refused if they could not be paid."""
+"""Payment links over HTTP: creating, reading and withdrawing them, and their errors."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ async def test_a_link_is_valid_for_a_day_by_default(caller: Caller) -> None:
 
 
 async def test_a_link_is_valid_until_its_expiry(caller: Caller) -> None:
-    wanted = (await now_of(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
-    made = await caller.post("/v72/paymentLinks", link_body(expiresAt=wanted.isoformat()))
+    expires_at = (await now_of(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
+    made = await caller.post("/v72/paymentLinks", link_body(expiresAt=expires_at.isoformat()))
 
     assert made.status == 201
-    assert datetime.fromisoformat(made.json["expiresAt"]) == wanted
+    assert datetime.fromisoformat(made.json["expiresAt"]) == expires_at
 
 
-async def test_a_link_is_withdrawn_and_stays_so(caller: Caller) -> None:
+async def test_a_withdrawn_link_stays_withdrawn(caller: Caller) -> None:
     made = await caller.post("/v72/paymentLinks", link_body())
     path = f"/v72/paymentLinks/{made.json['id']}"
     first = await caller.call("PATCH", path, {"status": "expired"})
     again = await caller.call("PATCH", path, {"status": "expired"})
     shown = await caller.call("GET", path)
 
-    assert [one.status for one in (first, again, shown)] == [200] * 3
-    assert [one.json["status"] for one in (first, again, shown)] == ["expired"] * 3
+    assert [answer.status for answer in (first, again, shown)] == [200] * 3
+    assert [answer.json["status"] for answer in (first, again, shown)] == ["expired"] * 3
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ async def test_creating_a_link_does_not_call_adyen(caller: Caller) -> None:
     assert await caller.at_the_twin(body["reference"]) == []
 
 
-async def test_a_payments_body_creates_no_link_and_its_fields_are_named(
+async def test_the_body_of_a_payment_creates_no_link_and_its_extra_fields_are_named(
     caller: Caller,
 ) -> None:
     before = await caller.kept()
