@@ -1,4 +1,4 @@
-"""`kasir deliveries`: events that were not delivered are listed, and sent again."""
+"""`kasir deliveries` lists events that were not delivered, and sends them again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from command import TWIN, is_one_line, kasir
 
 @pytest.fixture
 async def given(fresh_database: str) -> dict[str, str]:
-    """Settings, with a database with an event in every state."""
+    """Settings of a database that has an event in every state."""
     environ = {**TWIN, "KASIR_DATABASE_URL": fresh_database}
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(
         "INSERT INTO event (name, subject, type, at, payload, tries, due_at, delivered_at,"
         " given_up_at) VALUES"
         " ('evt_waits', 'pay_1', 'payment.refused', now(), '', 0, now(), NULL, NULL),"
-        " ('evt_told', 'pay_1', 'payment.unknown', now(), '', 1, NULL, now(), NULL),"
+        " ('evt_delivered', 'pay_1', 'payment.unknown', now(), '', 1, NULL, now(), NULL),"
         " ('evt_lost', 'pay_2', 'payment.authorised', now(), '', 2, NULL, NULL, now()),"
         " ('evt_lost_too', 'pay_3', 'payment.expired', now(), '', 2, NULL, NULL, now()),"
         " ('evt_fetched', 'pay_4', 'payment.failed', now(), '', 0, NULL, NULL, NULL)"
@@ -36,12 +36,12 @@ async def given(fresh_database: str) -> dict[str, str]:
 
 def names(given: dict[str, str], state: str) -> list[str]:
     result = kasir("deliveries", "--state", state, "--json", **given)
-    return [one["id"] for one in json.loads(result.stdout)]
+    return [event["id"] for event in json.loads(result.stdout)]
 
 
 async def test_each_event_is_listed_in_its_state_and_with_its_tries(given: dict[str, str]) -> None:
     assert names(given, "waiting") == ["evt_waits"]
-    assert names(given, "delivered") == ["evt_told"]
+    assert names(given, "delivered") == ["evt_delivered"]
     result = kasir("deliveries", "--json", **given)
     *_, lost = json.loads(result.stdout)
     table = kasir("deliveries", **given).stdout.splitlines()
@@ -62,7 +62,7 @@ async def test_each_event_is_listed_in_its_state_and_with_its_tries(given: dict[
 async def test_resend_without_names_sends_all_events_that_were_given_up(
     given: dict[str, str],
 ) -> None:
-    one = kasir("deliveries", "resend", "evt_told", **given)
+    one = kasir("deliveries", "resend", "evt_delivered", **given)
     all_others = kasir("deliveries", "resend", **given)
     none = kasir("deliveries", "resend", **given)
 
@@ -70,7 +70,12 @@ async def test_resend_without_names_sends_all_events_that_were_given_up(
         f"{count} to be sent again\n" for count in (1, 2, 0)
     ]
     assert names(given, "given_up") == []
-    assert set(names(given, "waiting")) == {"evt_waits", "evt_told", "evt_lost", "evt_lost_too"}
+    assert set(names(given, "waiting")) == {
+        "evt_waits",
+        "evt_delivered",
+        "evt_lost",
+        "evt_lost_too",
+    }
 
 
 async def test_an_event_given_up_long_ago_is_resent_only_by_its_name(
