@@ -137,7 +137,7 @@ async def test_a_payment_that_is_not_kasirs_is_not_changed(
     assert await caller.kept() == before
 
 
-async def test_an_unknown_change_is_404(caller: Caller, walker: JourneyClient) -> None:
+async def test_an_unknown_change_is_answered_404(caller: Caller, walker: JourneyClient) -> None:
     _, psp = await paid_payment(caller, walker, "CHG")
     response = await caller.post(f"/v72/payments/{psp}/donations", rupiah(1))
 

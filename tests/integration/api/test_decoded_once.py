@@ -23,7 +23,7 @@ REQUEST, REPLY = "request", "reply"
 
 
 @dataclass
-class Counting:
+class CountingDecoder:
     """Decodes JSON as Kasir's decoder does, and records whether each text is a request or reply."""
 
     decoder: msgspec.json.Decoder[Any]
@@ -43,9 +43,9 @@ class Counting:
 
 
 @pytest.fixture
-def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+def counting(monkeypatch: pytest.MonkeyPatch) -> CountingDecoder:
     """Replaces Kasir's only JSON decoder (tests/tidy/test_one_way_in.py) by one that counts."""
-    made = Counting(msgspec.json.Decoder())
+    made = CountingDecoder(msgspec.json.Decoder())
     monkeypatch.setattr(texts, "_STRICT", made)
     return made
 
@@ -61,7 +61,7 @@ async def wallet_of(kasir: Served, **changes: Any) -> str:
 
 
 async def test_a_payment_and_its_details_decode_each_text_once(
-    fresh_database: str, counting: Counting
+    fresh_database: str, counting: CountingDecoder
 ) -> None:
     async with served(fresh_database) as kasir:
         wallet = await wallet_of(kasir, reference="ORDER")
@@ -76,7 +76,7 @@ async def test_a_payment_and_its_details_decode_each_text_once(
 
 
 async def test_an_attempt_on_the_form_and_its_return_decode_the_reply_only(
-    fresh_database: str, counting: Counting
+    fresh_database: str, counting: CountingDecoder
 ) -> None:
     async with served(fresh_database) as kasir:
         link = await kasir.link()
@@ -91,7 +91,9 @@ async def test_an_attempt_on_the_form_and_its_return_decode_the_reply_only(
     assert counting.take() == [REPLY]
 
 
-async def test_a_sign_up_decodes_each_text_once(fresh_database: str, counting: Counting) -> None:
+async def test_a_sign_up_decodes_each_text_once(
+    fresh_database: str, counting: CountingDecoder
+) -> None:
     async with served(fresh_database) as kasir:
         plan = {
             "reference": "PLAN",
@@ -122,7 +124,7 @@ async def test_a_sign_up_decodes_each_text_once(fresh_database: str, counting: C
     ],
 )
 async def test_a_charge_decodes_the_reply_only(
-    fresh_database: str, counting: Counting, status: int, reply: bytes
+    fresh_database: str, counting: CountingDecoder, status: int, reply: bytes
 ) -> None:
     name = TokenName(merchant_account="TwinMerchant", shopper_reference="s-1", stored_id="TOKEN")
     summary = TokenSummary(state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW)

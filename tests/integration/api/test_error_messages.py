@@ -177,7 +177,7 @@ async def test_the_answer_to_an_unknown_id_names_the_path_that_lists_ids(
     assert list_path in text
 
 
-async def test_a_call_with_a_key_in_use_is_asked_to_retry(caller: Caller) -> None:
+async def test_the_answer_to_a_call_with_a_key_in_use_asks_for_a_retry(caller: Caller) -> None:
     reference = key = f"MSG-{secrets.token_hex(6)}"
     slow = {"fault": "slow_reply", "call": "payments", "reference": reference, "seconds": 2}
     async with caller.http.put(f"{caller.system.twin_url}/twin/faults", json=[slow]) as planned:

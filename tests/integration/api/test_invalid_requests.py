@@ -45,7 +45,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("path", POSTS)
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
-async def test_a_body_that_is_no_json_object_is_400_702(
+async def test_a_body_that_is_not_a_json_object_is_answered_400_with_code_702(
     caller: Caller, path: str, body: bytes
 ) -> None:
     response = await caller.post(path, body)
@@ -64,7 +64,7 @@ async def test_malformed_bodies_store_nothing(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("path", POSTS)
-async def test_a_body_of_ten_megabytes_is_413(caller: Caller, path: str) -> None:
+async def test_a_body_of_ten_megabytes_is_answered_413(caller: Caller, path: str) -> None:
     before = await caller.kept()
     response = await caller.post(path, b'{"reference":"' + b"x" * 10_000_000 + b'"}')
 
@@ -84,7 +84,7 @@ async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None
 
 @pytest.mark.parametrize(("method", "path"), KEYED)
 @pytest.mark.parametrize("api_key", [None, "wrong", "x" * 5000])
-async def test_a_call_without_a_valid_key_is_401_with_adyens_message(
+async def test_a_call_without_a_valid_key_is_answered_401_with_adyens_message(
     caller: Caller, method: str, path: str, api_key: str | None
 ) -> None:
     response = await caller.call(method, path, {}, api_key=api_key)
@@ -105,7 +105,7 @@ async def test_a_payment_with_a_wrong_api_key_is_not_stored(caller: Caller) -> N
 
 @pytest.mark.parametrize("path", [*POSTS, "/webhooks/adyen"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
-async def test_a_wrong_method_is_405(caller: Caller, method: str, path: str) -> None:
+async def test_a_wrong_method_is_answered_405(caller: Caller, method: str, path: str) -> None:
     response = await caller.call(method, path)
 
     assert response.status == 405
@@ -136,7 +136,9 @@ async def test_a_wrong_method_on_the_form_lists_the_allowed_ones(caller: Caller)
         ("GET", "/nowhere"),
     ],
 )
-async def test_what_does_not_exist_is_404(caller: Caller, method: str, path: str) -> None:
+async def test_an_unknown_path_or_id_is_answered_404(
+    caller: Caller, method: str, path: str
+) -> None:
     response = await caller.call(method, path, {"status": "expired"} if method != "GET" else None)
 
     assert (response.status, is_adyens_error(response)) == (404, True)

@@ -64,7 +64,7 @@ class Operator:
         )
 
     async def open_payment(self, name: str, reference: str) -> None:
-        """Store a payment as it is before its call to Adyen."""
+        """Store a new payment."""
         await self.kasir.payments.open(an_intent(name, reference=reference), a_question(name), None)
 
     async def list_notices(self, query: str = "") -> Any:

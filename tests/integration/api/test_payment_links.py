@@ -25,7 +25,7 @@ def link_body(**changes: Any) -> dict[str, Any]:
 
 
 async def now_of(caller: Caller) -> datetime:
-    """The twin's time, which Kasir uses here."""
+    """The twin's time, which Kasir uses in these tests."""
     async with caller.http.get(f"{caller.system.twin_url}/twin/clock") as response:
         return datetime.fromisoformat((await response.json())["now"])
 

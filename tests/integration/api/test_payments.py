@@ -174,7 +174,7 @@ async def test_without_a_key_no_key_is_returned(caller: Caller) -> None:
 @pytest.mark.parametrize(
     "change", [{"amount": {"currency": "IDR", "value": 1}}, {"reference": "OTHER"}, {"extra": 1}]
 )
-async def test_the_same_key_with_another_body_is_422(
+async def test_the_same_key_with_another_body_is_answered_422(
     caller: Caller, change: dict[str, Any]
 ) -> None:
     reference = new_reference()
@@ -219,7 +219,7 @@ async def test_fifty_concurrent_calls_with_one_key_are_one_payment(caller: Calle
     assert len(await caller.at_the_twin(reference)) == 1
 
 
-async def test_after_concurrent_calls_the_key_returns_the_one_answer(caller: Caller) -> None:
+async def test_after_concurrent_calls_the_key_returns_the_same_answer(caller: Caller) -> None:
     reference = new_reference()
     body = payment_body(reference=reference)
     answers = await asyncio.gather(

@@ -37,7 +37,7 @@ RunCommand = Callable[[list[str], dict[str, str]], tuple[int, str, str]]
 
 @pytest.fixture
 def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunCommand:
-    """A function that runs a command here, and returns its exit code, stdout and stderr."""
+    """A function that runs a command in this process; returns exit code, stdout and stderr."""
 
     def run(arguments: list[str], environ: dict[str, str]) -> tuple[int, str, str]:
         for name in list(os.environ):

@@ -197,13 +197,13 @@ async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
 ) -> None:
     limits = {"connections_per_address_max": 2}
     async with served(fresh_database, "::", **limits) as kasir:
-        early = await kasir.connect("127.0.0.3")
+        first = await kasir.connect("127.0.0.3")
         others = [await kasir.connect() for _ in range(5)]
         by_proxy = [await kasir.connect("127.0.0.1") for _ in range(5)]
         by_proxy += [await kasir.connect("::1") for _ in range(5)]
-        for connection in (early, *by_proxy):
+        for connection in (first, *by_proxy):
             connection.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        responses = [await connection.receive_all() for connection in (early, *by_proxy)]
+        responses = [await connection.receive_all() for connection in (first, *by_proxy)]
         for other in others:
             await other.leave()
 

@@ -202,7 +202,7 @@ def kill_postmaster(folder: Path) -> None:
 
 @contextmanager
 def living_process(uid: int) -> Iterator[int]:
-    """A process of an account, other than PostgreSQL; yields its process id."""
+    """Run a process of an account that is not PostgreSQL; yields the process id."""
     process = subprocess.Popen(["sleep", "600"], user=uid if os.geteuid() == 0 else None)
     try:
         yield process.pid

@@ -25,7 +25,7 @@ from kasir.wiring import Parts
 from opened_kasir import until
 
 
-async def _work_until(kasir: Parts, query: str) -> list[Any]:
+async def _run_worker_until(kasir: Parts, query: str) -> list[Any]:
     """Run a worker until a query returns true; return its log."""
     stop = asyncio.Event()
     with capture_logs() as logs:
@@ -36,7 +36,7 @@ async def _work_until(kasir: Parts, query: str) -> list[Any]:
     return logs
 
 
-async def _fail(kasir: Parts, *payloads: bytes) -> None:
+async def _run_failing_jobs(kasir: Parts, *payloads: bytes) -> None:
     """Run one job per payload with a handler that raises; return when all have failed."""
     async with kasir.pool.acquire() as connection:
         await engine.enqueue(connection, "breaks", payloads)
@@ -57,7 +57,7 @@ async def _fail(kasir: Parts, *payloads: bytes) -> None:
 async def test_a_failed_job_is_listed_with_its_subject_and_error(
     kasir_of_jobs: Parts,
 ) -> None:
-    await _fail(kasir_of_jobs, b"pay_1")
+    await _run_failing_jobs(kasir_of_jobs, b"pay_1")
     (job,) = await failed.failed(kasir_of_jobs.pool, 10)
     count, since = await failed.count_failed(kasir_of_jobs.pool, 10)
 
@@ -69,7 +69,7 @@ async def test_a_failed_job_is_listed_with_its_subject_and_error(
 async def test_a_failed_job_whose_log_was_deleted_is_listed_without_an_error(
     kasir_of_jobs: Parts,
 ) -> None:
-    await _fail(kasir_of_jobs, b"pay_1")
+    await _run_failing_jobs(kasir_of_jobs, b"pay_1")
     await kasir_of_jobs.pool.execute("DELETE FROM pgqueuer_log")
     (job,) = await failed.failed(kasir_of_jobs.pool, 10)
 
@@ -84,7 +84,7 @@ async def test_the_commands_list_failed_jobs_and_run_them_again(
 ) -> None:
     for name, value in {**TWIN, "KASIR_DATABASE_URL": fresh_database}.items():
         monkeypatch.setenv(name, value)
-    await _fail(kasir_of_jobs, b"pay_1", b"pay_2")
+    await _run_failing_jobs(kasir_of_jobs, b"pay_1", b"pay_2")
     capsys.readouterr()  # Discards the engine's log.
     await list_failed_jobs(10, as_json=True)
     listed = json.loads(capsys.readouterr().out)
@@ -129,7 +129,7 @@ async def test_failed_jobs_fail_the_doctor_and_are_counted_in_the_metrics(
 ) -> None:
     kasir = kasir_of_jobs
     well = await doctor._jobs(kasir)  # noqa: SLF001  # The whole doctor needs a twin.
-    await _fail(kasir, b"pay_1", b"pay_2")
+    await _run_failing_jobs(kasir, b"pay_1", b"pay_2")
     failing = await doctor._jobs(kasir)  # noqa: SLF001
     app = create_app(kasir.settings)
     app.state.parts = kasir
@@ -154,7 +154,7 @@ async def test_a_job_that_failed_an_hour_ago_is_run_again_by_the_worker(
     await kasir_of_jobs.pool.execute(
         "UPDATE pgqueuer SET status = 'failed', updated = now() - interval '1 hour'"
     )
-    logs = await _work_until(
+    logs = await _run_worker_until(
         kasir_of_jobs,
         "SELECT NOT EXISTS (SELECT FROM pgqueuer)",
     )
@@ -165,7 +165,7 @@ async def test_a_job_that_failed_an_hour_ago_is_run_again_by_the_worker(
 async def test_a_job_that_failed_at_every_retry_is_left_to_the_operator(
     kasir_of_jobs: Parts,
 ) -> None:
-    await _fail(kasir_of_jobs, b"pay_1")
+    await _run_failing_jobs(kasir_of_jobs, b"pay_1")
     retries = Limits().job_retries_max
     counts = []
     for _ in range(retries + 2):
@@ -185,7 +185,7 @@ async def test_restarted_workers_do_not_retry_a_job_that_failed_just_now(
         " (0, 'read_notices', 'failed', now() - interval '15 minutes')"
     )
     for _ in range(2):
-        await _work_until(
+        await _run_worker_until(
             kasir_of_jobs,
             "SELECT NOT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = 'read_notices')",
         )
@@ -198,7 +198,7 @@ async def test_a_clean_up_that_fails_is_logged_and_the_work_goes_on(kasir_of_job
     await kasir_of_jobs.pool.execute("ALTER TABLE event RENAME COLUMN delivered_at TO taken_at")
     async with kasir_of_jobs.pool.acquire() as connection:
         await engine.enqueue(connection, JobKind.CLOSE, [b"pay_none"])
-    logs = await _work_until(kasir_of_jobs, "SELECT NOT EXISTS (SELECT FROM pgqueuer)")
+    logs = await _run_worker_until(kasir_of_jobs, "SELECT NOT EXISTS (SELECT FROM pgqueuer)")
     found = [(log["event"], log.get("error")) for log in logs]
 
     assert ("cleaning failed", "UndefinedColumnError") in found
