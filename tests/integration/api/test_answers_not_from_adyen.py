@@ -34,9 +34,9 @@ class Shop:
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Call Kasir with a valid API key; `_` in a header's name becomes `-`."""
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        named_headers = {name.replace("_", "-"): text for name, text in headers.items()}
         response = await self.http.request(
-            method, path, json=body, headers={"X-API-Key": "shop-key", **named}
+            method, path, json=body, headers={"X-API-Key": "shop-key", **named_headers}
         )
         assert response.headers["content-type"].split(";")[0] == "application/json"
         return response

@@ -45,9 +45,9 @@ class CountingDecoder:
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> CountingDecoder:
     """Replaces Kasir's only JSON decoder (tests/tidy/test_one_way_in.py) by one that counts."""
-    made = CountingDecoder(msgspec.json.Decoder())
-    monkeypatch.setattr(texts, "_STRICT", made)
-    return made
+    decoder = CountingDecoder(msgspec.json.Decoder())
+    monkeypatch.setattr(texts, "_STRICT", decoder)
+    return decoder
 
 
 def result_of(location: str) -> str:
@@ -100,10 +100,10 @@ async def test_a_sign_up_decodes_each_text_once(
             "amount": {"currency": "IDR", "value": 50_000},
             "interval": {"unit": "month", "count": 1},
         }
-        made = await kasir.post("/api/plans", plan)
+        created = await kasir.post("/api/plans", plan)
         counting.take()
         body = {
-            "plan": made["id"],
+            "plan": created["id"],
             "shopperReference": f"shopper-{secrets.token_hex(4)}",
             "returnUrl": "https://shop.example/return",
             "channel": "Web",

@@ -198,7 +198,7 @@ async def test_all_errors_are_named_in_one_response(caller: Caller) -> None:
         "metadata": {"k" * 21: "v"},
     }
     response, _ = await refused(caller, wrong)
-    named = [
+    fields = [
         "amount.currency",
         "amount.value",
         "channel",
@@ -210,7 +210,7 @@ async def test_all_errors_are_named_in_one_response(caller: Caller) -> None:
     ]
 
     assert response.status == 422
-    assert [name for name in named if f"Field '{name}' is" not in response.json["message"]] == []
+    assert [name for name in fields if f"Field '{name}' is" not in response.json["message"]] == []
 
 
 async def test_a_field_with_two_errors_is_named_once(caller: Caller) -> None:

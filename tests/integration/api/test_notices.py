@@ -86,8 +86,10 @@ async def operator(fresh_database: str) -> AsyncIterator[Operator]:
 
 async def test_each_notice_is_listed_with_its_state_and_payment(operator: Operator) -> None:
     await operator.open_payment("pay_1", "ORDER-1")
-    mine = {"metadata.kasirPaymentId": "pay_1"}
-    await operator.receive(merchantReference="ORDER-1", pspReference="PSP-1", additionalData=mine)
+    metadata = {"metadata.kasirPaymentId": "pay_1"}
+    await operator.receive(
+        merchantReference="ORDER-1", pspReference="PSP-1", additionalData=metadata
+    )
     await operator.receive(merchantReference="NOBODYS", pspReference="PSP-2", success="false")
     await operator.receive(eventCode="BRAND_NEW", pspReference="PSP-3")
     await operator.receive(eventCode="REPORT_AVAILABLE", pspReference="PSP-4")

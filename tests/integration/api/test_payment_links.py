@@ -33,36 +33,36 @@ async def now_of(caller: Caller) -> datetime:
 @pytest.mark.parametrize("version", [71, 72])
 async def test_a_link_is_created_and_returned(caller: Caller, version: int) -> None:
     body = link_body(description="Kopi", shopperReference="shopper-1")
-    made = await caller.post(f"/v{version}/paymentLinks", body)
-    shown = await caller.call("GET", f"/v{version}/paymentLinks/{made.json['id']}")
+    created = await caller.post(f"/v{version}/paymentLinks", body)
+    shown = await caller.call("GET", f"/v{version}/paymentLinks/{created.json['id']}")
 
-    assert (made.status, shown.status) == (201, 200)
-    assert made.json["status"] == "active"
-    assert made.json["url"] == f"{caller.system.kasir_url}/pay/{made.json['id']}"
-    assert made.json["merchantAccount"] == "TwinMerchant"
-    assert {name: made.json[name] for name in body} == body
-    assert shown.json == made.json
+    assert (created.status, shown.status) == (201, 200)
+    assert created.json["status"] == "active"
+    assert created.json["url"] == f"{caller.system.kasir_url}/pay/{created.json['id']}"
+    assert created.json["merchantAccount"] == "TwinMerchant"
+    assert {name: created.json[name] for name in body} == body
+    assert shown.json == created.json
 
 
 async def test_a_link_is_valid_for_a_day_by_default(caller: Caller) -> None:
     now = await now_of(caller)
-    made = await caller.post("/v72/paymentLinks", link_body())
-    expires_at = datetime.fromisoformat(made.json["expiresAt"])
+    created = await caller.post("/v72/paymentLinks", link_body())
+    expires_at = datetime.fromisoformat(created.json["expiresAt"])
 
     assert timedelta(hours=23) < expires_at - now < timedelta(hours=25)
 
 
 async def test_a_link_is_valid_until_its_expiry(caller: Caller) -> None:
     expires_at = (await now_of(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
-    made = await caller.post("/v72/paymentLinks", link_body(expiresAt=expires_at.isoformat()))
+    created = await caller.post("/v72/paymentLinks", link_body(expiresAt=expires_at.isoformat()))
 
-    assert made.status == 201
-    assert datetime.fromisoformat(made.json["expiresAt"]) == expires_at
+    assert created.status == 201
+    assert datetime.fromisoformat(created.json["expiresAt"]) == expires_at
 
 
 async def test_a_withdrawn_link_stays_withdrawn(caller: Caller) -> None:
-    made = await caller.post("/v72/paymentLinks", link_body())
-    path = f"/v72/paymentLinks/{made.json['id']}"
+    created = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{created.json['id']}"
     first = await caller.call("PATCH", path, {"status": "expired"})
     again = await caller.call("PATCH", path, {"status": "expired"})
     shown = await caller.call("GET", path)
@@ -75,8 +75,8 @@ async def test_a_withdrawn_link_stays_withdrawn(caller: Caller) -> None:
     "body", [{}, {"status": "active"}, {"status": "completed"}, {"status": None}, {"status": 7}]
 )
 async def test_a_link_can_only_be_withdrawn(caller: Caller, body: dict[str, Any]) -> None:
-    made = await caller.post("/v72/paymentLinks", link_body())
-    path = f"/v72/paymentLinks/{made.json['id']}"
+    created = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{created.json['id']}"
     answer = await caller.call("PATCH", path, body)
 
     assert (answer.status, is_adyens_error(answer)) == (422, True)
@@ -130,7 +130,7 @@ async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) ->
         "metadata": 7,
     }
     answer = await caller.post("/v72/paymentLinks", wrong)
-    named = [
+    fields = [
         "reference",
         "amount.currency",
         "amount.value",
@@ -141,7 +141,7 @@ async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) ->
     ]
 
     assert answer.status == 422
-    assert [name for name in named if f"Field '{name}' is" not in answer.json["message"]] == []
+    assert [name for name in fields if f"Field '{name}' is" not in answer.json["message"]] == []
 
 
 async def test_creating_a_link_does_not_call_adyen(caller: Caller) -> None:

@@ -291,9 +291,9 @@ async def test_refunds_of_one_attempt_cannot_use_the_amount_of_another(
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay()
-    mine = {"metadata.kasirPaymentId": (await walker.newest(sale.reference))["id"]}
+    metadata = {"metadata.kasirPaymentId": (await walker.newest(sale.reference))["id"]}
     other = secrets.token_hex(8).upper()
-    await sale.notify("AUTHORISATION", other, originalReference=None, additionalData=mine)
+    await sale.notify("AUTHORISATION", other, originalReference=None, additionalData=metadata)
     await sale.until(lambda payment: payment["captured"] == 2 * WHOLE, "paid twice")
     first, again = await sale.request_change("refunds"), await sale.request_change("refunds")
     sale.psp = other

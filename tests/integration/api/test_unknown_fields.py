@@ -205,8 +205,8 @@ async def test_a_link_accepts_fields_of_adyen_that_have_no_effect_in_kasir(
 async def test_a_body_with_other_fields_than_the_status_does_not_withdraw_a_link(
     caller: Caller,
 ) -> None:
-    made = await caller.post("/v72/paymentLinks", link_body())
-    path = f"/v72/paymentLinks/{made.json['id']}"
+    created = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{created.json['id']}"
     body = {"status": "expired", "expiresAt": "2027-01-01T00:00:00Z"}
     response = await caller.call("PATCH", path, body)
 

@@ -101,7 +101,7 @@ async def test_a_closed_output_pipe_is_not_reported_as_a_database_error(
 
 
 def with_closed_output(
-    arguments: tuple[str, ...], given: dict[str, str]
+    arguments: tuple[str, ...], environ: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run a command whose output pipe is closed."""
     reading, writing = os.pipe()
@@ -109,7 +109,7 @@ def with_closed_output(
     try:
         return subprocess.run(
             [*KASIR, *arguments],
-            env=environment(given),
+            env=environment(environ),
             stdout=writing,
             stderr=subprocess.PIPE,
             text=True,
@@ -127,7 +127,7 @@ def test_the_version_is_printed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "mentioned"),
     [
         (["nonsense"], "nonsense"),
         (["serve", "--port", "many"], "--port"),
@@ -149,13 +149,13 @@ def test_the_version_is_printed() -> None:
     ],
 )
 def test_wrong_usage_prints_one_line_and_exits_2(
-    run_command: RunCommand, arguments: list[str], named: str
+    run_command: RunCommand, arguments: list[str], mentioned: str
 ) -> None:
     code, out, err = run_command(arguments, TWIN)
 
     assert (code, out) == (2, "")
     assert is_one_line(err), err
-    assert named in err.lower()
+    assert mentioned in err.lower()
 
 
 @pytest.mark.parametrize("arguments", [["serve"], ["worker"]])
@@ -163,8 +163,8 @@ def test_wrong_usage_prints_one_line_and_exits_2(
 def test_a_missing_setting_is_named_in_one_line_and_exits_1(
     run_command: RunCommand, arguments: list[str], name: str
 ) -> None:
-    given = {known: text for known, text in REQUIRED.items() if known != name}
-    code, out, err = run_command(arguments, given)
+    environ = {other: value for other, value in REQUIRED.items() if other != name}
+    code, out, err = run_command(arguments, environ)
 
     assert (code, out) == (1, "")
     assert is_one_line(err), err
@@ -199,7 +199,7 @@ def test_a_real_process_exits_2_for_wrong_usage_and_1_for_a_missing_setting() ->
 
 
 @pytest.mark.parametrize(
-    ("given", "name"),
+    ("environ", "name"),
     [
         ({"ADYEN_ENVIRONMENT": "production"}, "ADYEN_ENVIRONMENT"),
         ({"ADYEN_HMAC_KEY": "short"}, "ADYEN_HMAC_KEY"),
@@ -211,9 +211,9 @@ def test_a_real_process_exits_2_for_wrong_usage_and_1_for_a_missing_setting() ->
     ],
 )
 def test_a_malformed_setting_is_named_in_one_line(
-    run_command: RunCommand, given: dict[str, str], name: str
+    run_command: RunCommand, environ: dict[str, str], name: str
 ) -> None:
-    code, out, err = run_command(["worker"], REQUIRED | given)
+    code, out, err = run_command(["worker"], REQUIRED | environ)
 
     assert (code, out) == (1, "")
     assert is_one_line(err), err
@@ -240,8 +240,8 @@ def status_with_key(url: str, key: str) -> int:
 
 async def test_a_created_key_is_accepted_and_only_its_hash_is_stored(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
-    made = kasir("apikey", "create", name, **dict(system.environment))
-    key = made.stdout.strip()
+    created = kasir("apikey", "create", name, **dict(system.environment))
+    key = created.stdout.strip()
     status = status_with_key(f"{system.kasir_url}/api/payments?reference=nobody", key)
     connection = await asyncpg.connect(system.environment["KASIR_DATABASE_URL"])
     try:
@@ -249,8 +249,8 @@ async def test_a_created_key_is_accepted_and_only_its_hash_is_stored(system: Run
     finally:
         await connection.close()
 
-    assert (made.returncode, made.stderr) == (0, "")
-    assert is_one_line(made.stdout)
+    assert (created.returncode, created.stderr) == (0, "")
+    assert is_one_line(created.stdout)
     assert status == 200
     assert len(rows) == 1
     assert key not in repr(rows)
@@ -258,10 +258,10 @@ async def test_a_created_key_is_accepted_and_only_its_hash_is_stored(system: Run
 
 def test_a_revoked_key_is_refused_and_its_name_can_be_used_again(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
-    given = dict(system.environment)
-    key = kasir("apikey", "create", name, **given).stdout.strip()
-    withdrawn, again = (kasir("apikey", "withdraw", name, **given) for _ in range(2))
-    created_again = kasir("apikey", "create", name, **given)
+    environ = dict(system.environment)
+    key = kasir("apikey", "create", name, **environ).stdout.strip()
+    withdrawn, again = (kasir("apikey", "withdraw", name, **environ) for _ in range(2))
+    created_again = kasir("apikey", "create", name, **environ)
 
     assert (withdrawn.returncode, withdrawn.stdout, withdrawn.stderr) == (
         0,
@@ -279,11 +279,11 @@ def test_a_revoked_key_is_refused_and_its_name_can_be_used_again(system: Running
 
 def test_a_second_key_of_a_name_is_refused_in_one_line(system: RunningDemo) -> None:
     name = f"shop-{secrets.token_hex(4)}"
-    given = dict(system.environment)
-    first, second = (kasir("apikey", "create", name, **given) for _ in range(2))
-    nameless = kasir("apikey", "create", "  ", **given)
+    environ = dict(system.environment)
+    first, second = (kasir("apikey", "create", name, **environ) for _ in range(2))
+    nameless = kasir("apikey", "create", "  ", **environ)
 
-    assert [made.returncode for made in (first, second, nameless)] == [0, 1, 1]
+    assert [result.returncode for result in (first, second, nameless)] == [0, 1, 1]
     assert name in second.stderr
     assert is_one_line(second.stderr)
     assert is_one_line(nameless.stderr)

@@ -118,8 +118,8 @@ def running_on(folder: Path, twin_port: int | None = None) -> Iterator[RunningDe
         data=folder,
         given=environment({}),
     )
-    with running as made:
-        yield made
+    with running as demo:
+        yield demo
 
 
 def call(url: str, body: Any = None) -> Any:
@@ -150,8 +150,8 @@ def foreign_payment() -> dict[str, Any]:
 
 
 def test_only_the_owner_can_read_the_stored_keys(folder: Path) -> None:
-    made = keys_of(folder)
-    keep_keys(folder, made)
+    keys = keys_of(folder)
+    keep_keys(folder, keys)
 
-    assert keys_of(folder) == made
+    assert keys_of(folder) == keys
     assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]

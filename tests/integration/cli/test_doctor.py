@@ -182,8 +182,8 @@ async def test_waiting_events_are_shown_with_their_age_and_the_shops_last_answer
     is_well: bool,
     expected: str,
 ) -> None:
-    given = {**environ, **events_settings}
-    async with open_parts(settings_from(given)) as kasir:
+    event_environ = {**environ, **events_settings}
+    async with open_parts(settings_from(event_environ)) as kasir:
         # The answer belongs to this delivered event.
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, tries, delivered_at)"
@@ -204,7 +204,7 @@ async def test_waiting_events_are_shown_with_their_age_and_the_shops_last_answer
                 status,
                 error,
             )
-    (found,) = [finding for finding in await findings_of(given) if finding.what == EVENTS]
+    (found,) = [finding for finding in await findings_of(event_environ) if finding.what == EVENTS]
 
     assert expected in found.says
     assert found.is_well is is_well
@@ -215,14 +215,14 @@ async def test_waiting_events_are_shown_with_their_age_and_the_shops_last_answer
 async def test_an_event_that_was_given_up_is_shown_for_a_week(
     environ: dict[str, str], days: int, is_well: bool
 ) -> None:
-    given = {**environ, **WITH_EVENTS}
-    async with open_parts(settings_from(given)) as kasir:
+    event_environ = {**environ, **WITH_EVENTS}
+    async with open_parts(settings_from(event_environ)) as kasir:
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at) VALUES"
             " ('evt_1', 'pay_1', 'x', now(), '', 11, now() - $1 * interval '1 day')",
             days,
         )
-    (found,) = [finding for finding in await findings_of(given) if finding.what == EVENTS]
+    (found,) = [finding for finding in await findings_of(event_environ) if finding.what == EVENTS]
 
     assert found.is_well is is_well
     assert ("1 were given up in the last 7 days" in found.says) is not is_well
@@ -248,13 +248,13 @@ async def test_a_token_whose_webhook_was_lost_is_adopted_and_reported(
             )
             await walker.advance(60)
             first, second = await _failures(environ), await _failures(environ)
-            known = await kasir.tokens.of(shopper)
+            tokens = await kasir.tokens.of(shopper)
     finally:
         await walker.twin("DELETE", "/twin/knobs")
 
     assert "1 adopted" in first[AGREE]
     assert AGREE not in second
-    assert [token.is_active for token in known] == [True]
+    assert [token.is_active for token in tokens] == [True]
 
 
 async def test_live_with_a_public_url_of_this_machine_is_reported(environ: dict[str, str]) -> None:

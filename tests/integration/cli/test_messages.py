@@ -48,13 +48,13 @@ def test_missing_settings_that_other_settings_require_are_named() -> None:
 async def test_migrate_apikey_and_replay_need_only_the_setting_of_the_database(
     empty_database: str,
 ) -> None:
-    given = {"KASIR_DATABASE_URL": empty_database}
-    migrated = kasir("migrate", **given)
-    made = kasir("apikey", "create", "shop", **given)
-    withdrawn = kasir("apikey", "withdraw", "shop", **given)
-    replayed = kasir("notices", "replay", **given)
+    environ = {"KASIR_DATABASE_URL": empty_database}
+    migrated = kasir("migrate", **environ)
+    created = kasir("apikey", "create", "shop", **environ)
+    withdrawn = kasir("apikey", "withdraw", "shop", **environ)
+    replayed = kasir("notices", "replay", **environ)
 
-    results = (migrated, made, withdrawn, replayed)
+    results = (migrated, created, withdrawn, replayed)
     assert [result.stderr for result in results] == ["", "", "", ""]
     assert [result.returncode for result in results] == [0, 0, 0, 0]
 

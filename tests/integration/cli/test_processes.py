@@ -20,8 +20,8 @@ async def test_the_server_stops_on_a_signal(
     fresh_database: str, signal_number: signal.Signals
 ) -> None:
     port = free_port()
-    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
-    with running("serve", "--port", str(port), **given) as process:
+    environ = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("serve", "--port", str(port), **environ) as process:
         until_ready(f"http://127.0.0.1:{port}")
         process.send_signal(signal_number)
         out, err = process.communicate(timeout=200)
@@ -34,8 +34,8 @@ async def test_an_idle_connection_serves_another_request_and_does_not_delay_a_st
     fresh_database: str,
 ) -> None:
     port = free_port()
-    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
-    with running("serve", "--port", str(port), **given) as process:
+    environ = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("serve", "--port", str(port), **environ) as process:
         until_ready(f"http://127.0.0.1:{port}")
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
             connection.connect()
@@ -54,8 +54,8 @@ def test_kasir_keeps_an_idle_connection_longer_than_proxies_do(
     class ConfiguredError(Exception):
         pass
 
-    def configured(*_: object, **given: object) -> None:
-        raise ConfiguredError(given["timeout_keep_alive"])
+    def configured(*_: object, **options: object) -> None:
+        raise ConfiguredError(options["timeout_keep_alive"])
 
     for name, value in (TWIN | {"KASIR_DATABASE_URL": fresh_database}).items():
         monkeypatch.setenv(name, value)
@@ -78,8 +78,8 @@ def health_status(connection: http.client.HTTPConnection) -> int:
 async def test_the_worker_stops_on_a_signal(
     fresh_database: str, signal_number: signal.Signals
 ) -> None:
-    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
-    with running("worker", **given) as process:
+    environ = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("worker", **environ) as process:
         await until_it_works(fresh_database, process)
         process.send_signal(signal_number)
         out, err = process.communicate(timeout=200)
@@ -89,10 +89,10 @@ async def test_the_worker_stops_on_a_signal(
 
 
 async def test_a_taken_port_is_reported_in_one_line_and_exits_1(fresh_database: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         result = kasir("serve", "--port", str(port), **TWIN, KASIR_DATABASE_URL=fresh_database)
 
     assert result.returncode == 1
@@ -102,8 +102,8 @@ async def test_a_taken_port_is_reported_in_one_line_and_exits_1(fresh_database: 
 
 async def test_several_processes_serve_one_port(fresh_database: str) -> None:
     port = free_port()
-    given = TWIN | {"KASIR_DATABASE_URL": fresh_database}
-    with running("serve", "--port", str(port), "--workers", "2", **given) as process:
+    environ = TWIN | {"KASIR_DATABASE_URL": fresh_database}
+    with running("serve", "--port", str(port), "--workers", "2", **environ) as process:
         until_ready(f"http://127.0.0.1:{port}")
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=200)

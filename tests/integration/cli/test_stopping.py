@@ -77,12 +77,12 @@ def settings(database: str, slow: SlowAdyen) -> dict[str, str]:
     }
 
 
-async def pay(url: str, **more: Any) -> tuple[int, Any, str]:
+async def pay(url: str, **changes: Any) -> tuple[int, Any, str]:
     """Pay with a key; returns the status, the body and the header `transient-error`."""
     headers = {"X-API-Key": KEY, "Idempotency-Key": "order-1"}
     async with (
         aiohttp.ClientSession(headers=headers) as shop,
-        shop.post(f"{url}/v72/payments", json=payment_body(**more)) as answer,
+        shop.post(f"{url}/v72/payments", json=payment_body(**changes)) as answer,
     ):
         content_type = answer.headers["Content-Type"].split(";")[0]
         body = await (answer.json() if content_type == "application/json" else answer.text())
@@ -135,9 +135,9 @@ async def test_a_payment_ended_by_a_second_signal_can_be_retried_with_its_key(
     fresh_database: str, slow: SlowAdyen, workers: int
 ) -> None:
     port = free_port()
-    given, url = settings(fresh_database, slow), f"http://127.0.0.1:{port}"
+    environ, url = settings(fresh_database, slow), f"http://127.0.0.1:{port}"
     arguments = ("serve", "--port", str(port), "--workers", str(workers))
-    with running(*arguments, **given) as process:
+    with running(*arguments, **environ) as process:
         until_ready(url)
         paying = asyncio.create_task(pay(url))
         await slow.until_called()
@@ -147,7 +147,7 @@ async def test_a_payment_ended_by_a_second_signal_can_be_retried_with_its_key(
         first = await paying
         output = await until_ended(process)
     slow.may_answer.set()
-    with running("serve", "--port", str(port), **given) as process:
+    with running("serve", "--port", str(port), **environ) as process:
         until_ready(url)
         second = await pay(url)
         process.send_signal(signal.SIGTERM)
@@ -193,13 +193,13 @@ async def test_a_payment_that_waits_for_a_lock_is_answered_when_the_server_stops
     url = f"http://127.0.0.1:{port}"
     with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
         until_ready(url)
-        other = await asyncpg.connect(fresh_database)
-        await other.execute("BEGIN; LOCK TABLE question IN EXCLUSIVE MODE")
+        connection = await asyncpg.connect(fresh_database)
+        await connection.execute("BEGIN; LOCK TABLE question IN EXCLUSIVE MODE")
         paying = asyncio.create_task(pay(url, **storing))
 
         async def waits() -> bool:
             return bool(
-                await other.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+                await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
             )
 
         await until(waits, bool, "the payment waits")
@@ -208,7 +208,7 @@ async def test_a_payment_that_waits_for_a_lock_is_answered_when_the_server_stops
         process.send_signal(signal.SIGTERM)
         status, body, transient = await paying
         output = await until_ended(process)
-        await other.close()
+        await connection.close()
 
     assert (status, body["errorCode"], transient) == (503, "703", "true")
     assert "cut off by the stop" in output
@@ -225,8 +225,8 @@ async def a_stream(port: int) -> AsyncIterator[asyncio.StreamReader]:
             "amount": {"currency": "IDR", "value": 25_000},
             "returnUrl": "https://shop.example/",
         }
-        async with http.post(f"{url}/v72/paymentLinks", json=fields, headers=headers) as made:
-            link = (await made.json())["id"]
+        async with http.post(f"{url}/v72/paymentLinks", json=fields, headers=headers) as created:
+            link = (await created.json())["id"]
         async with http.get(f"{url}/pay/{link}") as form:
             attempt = (await form.text()).split('name="attempt" value="')[1].split('"')[0]
         data = {"attempt": attempt}
@@ -273,10 +273,10 @@ async def test_a_stream_whose_database_goes_away_ends_without_an_error(
     with running("serve", "--port", str(port), **settings(fresh_database, slow)) as process:
         until_ready(f"http://127.0.0.1:{port}")
         async with a_stream(port) as reader:
-            other = await asyncpg.connect(fresh_database)
-            await other.execute("ALTER TABLE payment_link RENAME TO gone")
-            await other.execute("ALTER TABLE fact RENAME TO gone_as_well")
-            await other.close()
+            connection = await asyncpg.connect(fresh_database)
+            await connection.execute("ALTER TABLE payment_link RENAME TO gone")
+            await connection.execute("ALTER TABLE fact RENAME TO gone_as_well")
+            await connection.close()
             async with asyncio.timeout(30):
                 await reader.read()
             process.send_signal(signal.SIGTERM)
@@ -285,25 +285,25 @@ async def test_a_stream_whose_database_goes_away_ends_without_an_error(
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_worker_that_gets_a_signal_during_its_start_ends_without_an_error(
-    fresh_database: str, slow: SlowAdyen, name: signal.Signals
+    fresh_database: str, slow: SlowAdyen, signal_number: signal.Signals
 ) -> None:
-    other = await asyncpg.connect(fresh_database)
+    connection = await asyncpg.connect(fresh_database)
     try:
         # Another process that migrates the schema holds this lock.
-        await other.execute("SELECT pg_advisory_lock($1)", database.MIGRATION_LOCK)
+        await connection.execute("SELECT pg_advisory_lock($1)", database.MIGRATION_LOCK)
         with running("worker", **settings(fresh_database, slow)) as process:
 
             async def waits() -> bool:
                 query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
-                return bool(await other.fetchval(query))
+                return bool(await connection.fetchval(query))
 
             await until(waits, bool, "the worker waits")
-            process.send_signal(name)
+            process.send_signal(signal_number)
             output = await until_ended(process)
     finally:
-        await other.close()
+        await connection.close()
 
     assert (process.returncode, output) == (0, "")
 
@@ -311,9 +311,9 @@ async def test_a_worker_that_gets_a_signal_during_its_start_ends_without_an_erro
 async def test_a_running_job_is_finished_after_a_signal_to_stop(
     fresh_database: str, slow: SlowAdyen
 ) -> None:
-    given = settings(fresh_database, slow)
+    environ = settings(fresh_database, slow)
     await open_unanswered_call(fresh_database, slow)
-    with running("worker", **given) as process:
+    with running("worker", **environ) as process:
         await until_it_works(fresh_database, process)
         await slow.until_called(2)
         process.send_signal(signal.SIGTERM)
@@ -333,9 +333,9 @@ async def test_a_running_job_is_finished_after_a_signal_to_stop(
 async def test_a_job_that_a_second_signal_interrupts_is_queued_for_the_next_worker(
     fresh_database: str, slow: SlowAdyen
 ) -> None:
-    given = settings(fresh_database, slow)
+    environ = settings(fresh_database, slow)
     await open_unanswered_call(fresh_database, slow)
-    with running("worker", **given) as process:
+    with running("worker", **environ) as process:
         await until_it_works(fresh_database, process)
         await slow.until_called(2)
         # The system may merge two equal signals, but never two different ones.
@@ -346,7 +346,7 @@ async def test_a_job_that_a_second_signal_interrupts_is_queued_for_the_next_work
     try:
         queued = await connection.fetch("SELECT entrypoint, status FROM pgqueuer")
         slow.may_answer.set()
-        with running("worker", **given) as process:
+        with running("worker", **environ) as process:
 
             async def answered() -> int:
                 found: int = await connection.fetchval(

@@ -12,7 +12,7 @@ LIVE = IN_LIVE | {"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"}
 
 @pytest.mark.parametrize("program", ["serve", "worker"])
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("environ", "mentioned"),
     [
         pytest.param(
             LIVE | {"KASIR_API_KEY": "a"}, "KASIR_API_KEY", id="live with a key of one letter"
@@ -28,13 +28,13 @@ LIVE = IN_LIVE | {"KASIR_DATABASE_URL": "postgresql://127.0.0.1:1/nobody"}
     ],
 )
 def test_a_program_with_an_unsafe_secret_prints_one_line_and_exits_1(
-    program: str, given: dict[str, str], named: str
+    program: str, environ: dict[str, str], mentioned: str
 ) -> None:
-    result = kasir(program, **given)
+    result = kasir(program, **environ)
 
     assert (result.returncode, result.stdout) == (1, "")
     assert is_one_line(result.stderr), result.stderr
-    assert result.stderr.startswith(f"kasir: {named}: ")
+    assert result.stderr.startswith(f"kasir: {mentioned}: ")
 
 
 def test_the_help_of_apikey_create_states_that_keys_belong_to_one_shop() -> None:

@@ -81,9 +81,9 @@ def test_one_of_many_processes_restarts_a_killed_server(folder: Path) -> None:
         starts = log.read_text().count("starting PostgreSQL")
         kill(folder)
         until(lambda: answers(dsn))
-        again = log.read_text().count("starting PostgreSQL")
+        starts_after = log.read_text().count("starting PostgreSQL")
 
-    assert again == starts + 1
+    assert starts_after == starts + 1
 
 
 def test_the_restart_waits_for_a_backend_that_is_still_running(folder: Path) -> None:

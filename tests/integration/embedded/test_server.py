@@ -128,10 +128,10 @@ def parent() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="kasir-embedded-"))
     folder.chmod(0o755)
     yield folder
-    left = postmasters(folder)
+    remaining = postmasters(folder)
     shutil.rmtree(folder)
 
-    assert left == [], "a test left its server running"
+    assert remaining == [], "a test left its server running"
 
 
 @pytest.fixture(scope="module")
@@ -276,10 +276,10 @@ def test_many_processes_can_enter_an_empty_folder_and_leave_at_the_same_time(
     running = postmasters(parent)
     for each in owners:
         each.release()
-    left = [each.leave() for each in owners]
+    exit_codes = [each.leave() for each in owners]
 
     assert len(lines) == len(running) == 1
-    assert left == [0] * 5
+    assert exit_codes == [0] * 5
     assert postmasters(parent) == []
 
 
@@ -304,9 +304,9 @@ for _ in range(15):
         asyncio.run(ask(dsn))
 """
     users = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
-    left = [process.wait(WAIT_S) for process in users]
+    exit_codes = [process.wait(WAIT_S) for process in users]
 
-    assert left == [0, 0, 0]
+    assert exit_codes == [0, 0, 0]
 
 
 def test_a_killed_owner_leaves_the_server_running_for_the_next_one(
@@ -481,10 +481,10 @@ def test_data_that_belongs_to_another_account_is_reported_as_unusable(folder: Pa
 
 def test_the_error_for_data_without_a_version_names_the_file_and_the_setting(folder: Path) -> None:
     version = folder / "postgres" / "data" / "PG_VERSION"
-    kept = version.rename(folder / "elsewhere")
+    moved = version.rename(folder / "elsewhere")
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
         pass
-    kept.rename(version)
+    moved.rename(version)
 
     assert "PG_VERSION" in str(caught.value)
     assert "KASIR_DATA_DIR" in str(caught.value)

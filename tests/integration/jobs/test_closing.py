@@ -64,9 +64,9 @@ class ClosingShop:
             raise ConnectionResetError
         return web.json_response(body, status=status)
 
-    async def attempt(self, reference: str = "ORDER-1001", **more: Any) -> PaymentId:
+    async def attempt(self, reference: str = "ORDER-1001", **changes: Any) -> PaymentId:
         """Create a payment that sends the shopper to the wallet."""
-        body = msgspec.json.encode(payment_body(reference=reference, **more))
+        body = msgspec.json.encode(payment_body(reference=reference, **changes))
         _, payment_id = await self.kasir.checkout.payments(body, 72)
         return payment_id
 
@@ -82,10 +82,10 @@ class ClosingShop:
         assert found
         return found
 
-    async def notify(self, event: str, psp_reference: str, **more: Any) -> None:
+    async def notify(self, event: str, psp_reference: str, **changes: Any) -> None:
         """Receive a notification of an event that happened `ago` before now (default: now)."""
-        happened = self.clock.at - more.pop("ago", timedelta())
-        fields = {"additionalData": {}, **more}
+        happened = self.clock.at - changes.pop("ago", timedelta())
+        fields = {"additionalData": {}, **changes}
         item = notification_item(
             eventCode=event, pspReference=psp_reference, eventDate=happened.isoformat(), **fields
         )
@@ -98,9 +98,9 @@ class ClosingShop:
         )
         await self.kasir.reader.read_all()
 
-    async def fail_cancel(self, number: int = 1, **more: Any) -> None:
+    async def fail_cancel(self, number: int = 1, **changes: Any) -> None:
         """Receive a notification that a cancel failed."""
-        fields = {"success": "false", "originalReference": f"PSP{number}", **more}
+        fields = {"success": "false", "originalReference": f"PSP{number}", **changes}
         await self.notify("TECHNICAL_CANCEL", f"CANCEL{number}", **fields)
 
     async def events(self, payment_id: PaymentId) -> list[str]:
@@ -119,8 +119,8 @@ async def _nothing(*_: object) -> None:
 @pytest.fixture
 async def shop(fresh_database: str) -> AsyncIterator[ClosingShop]:
     """A shop on a fresh database."""
-    async with closing_shop(fresh_database) as made:
-        yield made
+    async with closing_shop(fresh_database) as opened:
+        yield opened
 
 
 @asynccontextmanager
@@ -337,7 +337,7 @@ async def test_an_attempt_whose_request_did_not_reach_adyen_expires_with_its_key
 async def test_an_attempt_opened_while_its_link_is_withdrawn_is_closed_and_has_no_action(
     shop: ClosingShop,
 ) -> None:
-    made = await shop.kasir.links.create(
+    created = await shop.kasir.links.create(
         json.dumps(
             {
                 "reference": "LINK-1",
@@ -346,7 +346,7 @@ async def test_an_attempt_opened_while_its_link_is_withdrawn_is_closed_and_has_n
             }
         ).encode()
     )
-    link_id = LinkId(made.json()["id"])
+    link_id = LinkId(created.json()["id"])
     found = await shop.kasir.links.find(link_id)
     await shop.kasir.links.update(link_id, b'{"status": "expired"}')
     link_attempt = LinkAttempt(name="first", browser_info=payment_body()["browserInfo"])
@@ -393,11 +393,11 @@ async def test_a_held_payment_that_is_ours_is_not_a_payment_of_another_system(
     await shop.notify("CAPTURE", "C1", originalReference="PSP1", additionalData=metadata_of(first))
     await shop.kasir.reader.read_all()
     paid = await shop.payment(first)
-    other = await shop.kasir.pool.fetchval(
+    foreign_payments = await shop.kasir.pool.fetchval(
         "SELECT count(*) FROM notice WHERE paid_reference IS NOT NULL"
     )
 
-    assert (paid.status, other) == ("authorised", 0)
+    assert (paid.status, foreign_payments) == ("authorised", 0)
     assert (await shop.payment(second)).status == "awaiting_shopper"
 
 

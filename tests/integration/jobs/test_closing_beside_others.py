@@ -15,8 +15,8 @@ from kasir.payments.status import Status
 
 @pytest.fixture
 async def shop(fresh_database: str) -> AsyncIterator[ClosingShop]:
-    async with closing_shop(fresh_database) as made:
-        yield made
+    async with closing_shop(fresh_database) as opened:
+        yield opened
 
 
 async def test_no_cancel_is_sent_if_a_payment_older_than_the_newest_hundred_is_paid(

@@ -189,9 +189,9 @@ async def test_restarted_workers_do_not_retry_a_job_that_failed_just_now(
             kasir_of_jobs,
             "SELECT NOT EXISTS (SELECT FROM pgqueuer WHERE entrypoint = 'read_notices')",
         )
-    (left,) = await failed.failed(kasir_of_jobs.pool, 10)
+    (job,) = await failed.failed(kasir_of_jobs.pool, 10)
 
-    assert (left.job, left.tries) == ("just_now", 1)
+    assert (job.job, job.tries) == ("just_now", 1)
 
 
 async def test_a_clean_up_that_fails_is_logged_and_the_work_goes_on(kasir_of_jobs: Parts) -> None:

@@ -116,13 +116,13 @@ async def test_made_up_results_cause_a_limited_number_of_calls(
         with capture_logs() as logs:
             answers = [await kasir.visit(url + secrets.token_urlsafe(20)) for _ in range(12)]
         calls = await calls_at_adyen(kasir, "details")
-        kept = await kasir.kept("SELECT count(*) FROM question WHERE kind = 'details'")
+        rows = await kasir.kept("SELECT count(*) FROM question WHERE kind = 'details'")
         paid = await kasir.neighbour_pays("NEIGHBOUR")
         redirect = await kasir.twin.shopper(wallet)
         genuine = await kasir.visit(kasir.here(redirect["location"]))
         page = await kasir.visit(kasir.here(genuine[2]))
 
-    assert (calls, kept) == (3, 3)
+    assert (calls, rows) == (3, 3)
     assert {status for status, _, _ in [*answers, genuine]} == {303}
     assert [log["event"] for log in logs] == ["too many returns with unknown results"]
     assert paid == "RedirectShopper"
