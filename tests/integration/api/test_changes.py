@@ -1,4 +1,4 @@
-"""Refunds, captures, cancels and reversals over HTTP: Adyen's format, and never too much."""
+"""Refunds, captures, cancels and reversals over HTTP: their format and their largest amounts."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ async def refund(
 
 
 async def until_refunded(caller: Caller, reference: str, value: int) -> dict[str, Any]:
-    async def look() -> dict[str, Any]:
+    async def newest() -> dict[str, Any]:
         listed = await caller.call("GET", f"/api/payments?reference={reference}")
         payment: dict[str, Any] = listed.json["payments"][0]
         return payment
 
-    return await until(look, lambda payment: payment["refunded"] == value, f"{value} refunded")
+    return await until(newest, lambda payment: payment["refunded"] == value, f"{value} refunded")
 
 
 @pytest.mark.parametrize("version", [71, 72])
@@ -40,14 +40,14 @@ async def test_a_refund_is_received_in_adyens_format_and_then_confirmed(
     reference, psp = await paid_payment(caller, walker, "CHG")
     response = await refund(caller, psp, 10_000, version=version)
     payment = await until_refunded(caller, reference, 10_000)
-    (theirs,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.at_the_twin(reference)
 
     assert response.status == 201
     assert response.json["status"] == "received"
     assert response.json["paymentPspReference"] == psp
     assert response.json["amount"] == {"currency": "IDR", "value": 10_000}
     assert (payment["status"], payment["captured"]) == ("authorised", 25_000)
-    assert theirs["refunded"] == 10_000
+    assert twin_payment["refunded"] == 10_000
 
 
 async def test_refunds_add_up_to_at_most_what_was_captured(
@@ -63,19 +63,21 @@ async def test_refunds_add_up_to_at_most_what_was_captured(
     assert "Field 'amount.value' is not valid: at most 0 IDR" in third.json["message"]
 
 
-async def test_fifty_refunds_at_once_are_two_at_the_twin(
+async def test_of_fifty_concurrent_refunds_the_twin_receives_two(
     caller: Caller, walker: JourneyClient
 ) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
     answers = await asyncio.gather(*(refund(caller, psp, 10_000) for _ in range(50)))
     await until_refunded(caller, reference, 20_000)
-    (theirs,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.at_the_twin(reference)
 
     assert sorted(response.status for response in answers) == [201] * 2 + [422] * 48
-    assert theirs["refunded"] == 20_000
+    assert twin_payment["refunded"] == 20_000
 
 
-async def test_the_same_key_is_one_refund(caller: Caller, walker: JourneyClient) -> None:
+async def test_repeated_refunds_with_one_key_are_one_refund(
+    caller: Caller, walker: JourneyClient
+) -> None:
     reference, psp = await paid_payment(caller, walker, "CHG")
     key = f"refund-{psp}"
     first, again = [await refund(caller, psp, 10_000, key=key) for _ in range(2)]
@@ -135,7 +137,7 @@ async def test_a_payment_that_is_not_kasirs_is_not_changed(
     assert await caller.kept() == before
 
 
-async def test_an_unknown_change_is_404(caller: Caller, walker: JourneyClient) -> None:
+async def test_an_unknown_change_is_answered_404(caller: Caller, walker: JourneyClient) -> None:
     _, psp = await paid_payment(caller, walker, "CHG")
     response = await caller.post(f"/v72/payments/{psp}/donations", rupiah(1))
 
@@ -182,16 +184,16 @@ async def test_an_invalid_cancel_names_its_field(
     assert await caller.kept() == before
 
 
-async def test_a_refund_by_a_reference_that_no_notification_confirmed_is_to_be_retried(
+async def test_a_refund_is_answered_503_until_the_payment_is_notified(
     caller: Caller, walker: JourneyClient
 ) -> None:
     reference = f"CHG-{secrets.token_hex(6)}"
-    late = {"fault": "delay_notice", "reference": reference, "seconds": 3_600.0}
-    await walker.faults(late)
+    delayed = {"fault": "delay_notice", "reference": reference, "seconds": 3_600.0}
+    await walker.faults(delayed)
     started = await caller.post("/v72/payments", payment_body(reference=reference))
-    brought = await walker.shopper(started.json["action"], "approve")
-    # Adyen's answer reports that a payment was paid, and not which one.
-    response = await walker.details(brought)
+    returned = await walker.shopper(started.json["action"], "approve")
+    # Adyen's answer does not name the payment that was paid.
+    response = await walker.details(returned)
     early = await refund(caller, response.json["pspReference"], 25_000, key=reference)
     await walker.faults()
     await walker.advance(3_601)

@@ -1,4 +1,4 @@
-"""A request is decoded once and a reply once, from where it comes in to where it is answered."""
+"""Kasir decodes the JSON of a request, and of Adyen's reply, only once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from fake_server import plain
-from fake_server import serving as serving_far
+from fake_server import plain, serving
 from fakes import BROWSER, NOW, payment_body
 from kasir.adyen import texts
 from kasir.money import IDR, Money
@@ -24,31 +23,31 @@ REQUEST, REPLY = "request", "reply"
 
 
 @dataclass
-class Counting:
-    """Decodes JSON as Kasir's one decoder does, and notes what each text was."""
+class CountingDecoder:
+    """Decodes JSON as Kasir's decoder does, and records whether each text is a request or reply."""
 
     decoder: msgspec.json.Decoder[Any]
     decoded: list[str] = field(default_factory=list)
 
     def decode(self, raw: bytes) -> Any:
-        """Decode it; only Adyen's replies have a result code, a list of methods or an error."""
+        """Decode JSON; only Adyen's replies have a result code, a list of methods or an error."""
         found = self.decoder.decode(raw)
         is_reply = {"resultCode", "paymentMethods", "errorCode"} & set(found)
         self.decoded.append(REPLY if is_reply else REQUEST)
         return found
 
     def take(self) -> list[str]:
-        """What was decoded since this was last asked."""
+        """What was decoded since the last call of this method."""
         taken, self.decoded = self.decoded, []
         return taken
 
 
 @pytest.fixture
-def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
-    """Counts in the one place where JSON is decoded (tests/tidy/test_one_way_in.py)."""
-    made = Counting(msgspec.json.Decoder())
-    monkeypatch.setattr(texts, "_STRICT", made)
-    return made
+def counting(monkeypatch: pytest.MonkeyPatch) -> CountingDecoder:
+    """Replaces Kasir's only JSON decoder (tests/tidy/test_one_way_in.py) by one that counts."""
+    decoder = CountingDecoder(msgspec.json.Decoder())
+    monkeypatch.setattr(texts, "_STRICT", decoder)
+    return decoder
 
 
 def result_of(location: str) -> str:
@@ -62,7 +61,7 @@ async def wallet_of(kasir: Served, **changes: Any) -> str:
 
 
 async def test_a_payment_and_its_details_decode_each_text_once(
-    fresh_database: str, counting: Counting
+    fresh_database: str, counting: CountingDecoder
 ) -> None:
     async with served(fresh_database) as kasir:
         wallet = await wallet_of(kasir, reference="ORDER")
@@ -77,7 +76,7 @@ async def test_a_payment_and_its_details_decode_each_text_once(
 
 
 async def test_an_attempt_on_the_form_and_its_return_decode_the_reply_only(
-    fresh_database: str, counting: Counting
+    fresh_database: str, counting: CountingDecoder
 ) -> None:
     async with served(fresh_database) as kasir:
         link = await kasir.link()
@@ -87,22 +86,24 @@ async def test_an_attempt_on_the_form_and_its_return_decode_the_reply_only(
         returned = await kasir.twin.shopper(wallet)
         await kasir.visit(kasir.here(returned["location"]))
 
-    # The form is no JSON; before it is posted it asks which payment methods there are.
+    # A posted form is not JSON. Adyen replied with the payment methods and with the payment.
     assert attempt == [REPLY, REPLY]
     assert counting.take() == [REPLY]
 
 
-async def test_a_sign_up_decodes_each_text_once(fresh_database: str, counting: Counting) -> None:
+async def test_a_sign_up_decodes_each_text_once(
+    fresh_database: str, counting: CountingDecoder
+) -> None:
     async with served(fresh_database) as kasir:
         plan = {
             "reference": "PLAN",
             "amount": {"currency": "IDR", "value": 50_000},
             "interval": {"unit": "month", "count": 1},
         }
-        made = await kasir.post("/api/plans", plan)
+        created = await kasir.post("/api/plans", plan)
         counting.take()
         body = {
-            "plan": made["id"],
+            "plan": created["id"],
             "shopperReference": f"shopper-{secrets.token_hex(4)}",
             "returnUrl": "https://shop.example/return",
             "channel": "Web",
@@ -123,13 +124,13 @@ async def test_a_sign_up_decodes_each_text_once(fresh_database: str, counting: C
     ],
 )
 async def test_a_charge_decodes_the_reply_only(
-    fresh_database: str, counting: Counting, status: int, reply: bytes
+    fresh_database: str, counting: CountingDecoder, status: int, reply: bytes
 ) -> None:
     name = TokenName(merchant_account="TwinMerchant", shopper_reference="s-1", stored_id="TOKEN")
-    standing = TokenSummary(state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW)
-    token = Token(id="tok_1", name=name, method="gopay_wallet", summary=standing)
+    summary = TokenSummary(state=TokenState.ACTIVE, first_psp_reference="PSP", created_at=NOW)
+    token = Token(id="tok_1", name=name, method="gopay_wallet", summary=summary)
     async with (
-        serving_far() as adyen,
+        serving() as adyen,
         kasir_on(fresh_database, ADYEN_TWIN_URL=adyen.url) as kasir,
     ):
         adyen.handler = plain(status, reply)

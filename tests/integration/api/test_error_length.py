@@ -1,4 +1,4 @@
-"""However many errors a request has, the response is short: it names ten and counts the rest."""
+"""The response to a request with very many errors names ten of them and counts the rest."""
 
 from __future__ import annotations
 
@@ -39,15 +39,18 @@ def _link(**changes: Any) -> dict[str, Any]:
             {"details": {"redirectResult": "X", **UNKNOWN}},
             id="details",
         ),
-        pytest.param("GET", "/api/events", UNKNOWN, id="a body where none is read"),
+        pytest.param("GET", "/api/events", UNKNOWN, id="a route that reads no body"),
         pytest.param(
             "POST",
             "/v72/payments",
             payment_body(lineItems=[0] * 300_000),
-            id="line items of a payment that are none",
+            id="line items of a payment",
         ),
         pytest.param(
-            "POST", "/v72/paymentLinks", _link(lineItems=[{"id": 0}] * 60_000), id="of a link"
+            "POST",
+            "/v72/paymentLinks",
+            _link(lineItems=[{"id": 0}] * 60_000),
+            id="line items of a link",
         ),
         pytest.param(
             "POST",
@@ -57,7 +60,7 @@ def _link(**changes: Any) -> dict[str, Any]:
         ),
     ],
 )
-async def test_tens_of_thousands_of_errors_are_ten_and_a_count(
+async def test_of_very_many_errors_ten_are_named_and_the_rest_is_counted(
     caller: Caller, method: str, path: str, body: Any
 ) -> None:
     response = await caller.call(method, path, body=json.dumps(body).encode())
@@ -96,7 +99,7 @@ async def test_the_errors_that_are_not_named_are_counted(caller: Caller) -> None
         ("POST", "/v72/payments/{}/refunds"),
     ],
 )
-async def test_a_name_of_thirty_thousand_characters_is_not_repeated(
+async def test_a_name_of_thirty_thousand_characters_is_not_in_the_response(
     caller: Caller, method: str, path: str
 ) -> None:
     body = {"amount": {"currency": "IDR", "value": 1}} if method == "POST" else None

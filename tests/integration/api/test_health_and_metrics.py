@@ -15,7 +15,7 @@ async def test_the_health_checks_need_no_key(caller: Caller) -> None:
     assert (ready.status, ready.json) == (200, {"status": "ok"})
 
 
-async def test_metrics_are_in_prometheuss_format(caller: Caller) -> None:
+async def test_metrics_are_in_the_format_of_prometheus(caller: Caller) -> None:
     response = await caller.call("GET", "/metrics", api_key=None)
     families = list(text_string_to_metric_families(response.body.decode()))
 

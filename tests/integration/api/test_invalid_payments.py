@@ -1,4 +1,4 @@
-"""Every invalid payment is refused in Adyen's format, by field, and stores nothing."""
+"""An invalid payment is refused with the names of its wrong fields, and is not stored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
     "zero": ({"amount": {"currency": "IDR", "value": 0}}, "amount.value", "137", "from 1"),
     "negative": ({"amount": {"currency": "IDR", "value": -1}}, "amount.value", "137", "from 1"),
-    "past 64 bits": (
+    "more than 64 bits": (
         {"amount": {"currency": "IDR", "value": 2**63}},
         "amount.value",
         "137",
@@ -49,13 +49,13 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "no browser": ({"browserInfo": None}, "browserInfo", "187", "userAgent"),
     "empty browser": ({"browserInfo": {}}, "browserInfo.userAgent", "187", "missing"),
     "browser is text": ({"browserInfo": "Mozilla"}, "browserInfo", "187", "object"),
-    "half a browser": (
+    "browser without colour depth": (
         {"browserInfo": {"userAgent": "Mozilla", "acceptHeader": "*/*"}},
         "browserInfo.colorDepth",
         "187",
         "missing",
     ),
-    "an odd colour depth": (
+    "an unknown colour depth": (
         {"browserInfo": BROWSER | {"colorDepth": 25}},
         "browserInfo.colorDepth",
         "187",
@@ -67,8 +67,13 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "reference is too long": ({"reference": "r" * 81}, "reference", "187", "80 characters"),
     "reference holds NUL": ({"reference": "r\0"}, "reference", "187", "NUL"),
     "no return address": ({"returnUrl": None}, "returnUrl", "14_030", "comes back"),
-    "half a return address": ({"returnUrl": "shop.example"}, "returnUrl", "187", "full address"),
-    "a script to return to": (
+    "return address without scheme": (
+        {"returnUrl": "shop.example"},
+        "returnUrl",
+        "187",
+        "full address",
+    ),
+    "return address is a script": (
         {"returnUrl": "javascript:alert(1)"},
         "returnUrl",
         "187",
@@ -92,31 +97,36 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "187",
         "GoPay",
     ),
-    "shopper named too shortly": ({"shopperReference": "ab"}, "shopperReference", "187", "least 3"),
+    "short shopper reference": ({"shopperReference": "ab"}, "shopperReference", "187", "least 3"),
     "basket is an object": ({"lineItems": {}}, "lineItems", "187", "list"),
     "a line is text": ({"lineItems": ["Kopi"]}, "lineItems[0]", "187", "object"),
-    "half a coffee": ({"lineItems": [{"quantity": 0.5}]}, "lineItems[0].quantity", "187", "whole"),
-    "much metadata": (
+    "fractional quantity": (
+        {"lineItems": [{"quantity": 0.5}]},
+        "lineItems[0].quantity",
+        "187",
+        "whole",
+    ),
+    "too much metadata": (
         {"metadata": {str(n): "v" for n in range(21)}},
         "metadata",
         "177",
         "20 pairs",
     ),
     "metadata is a list": ({"metadata": ["v"]}, "metadata", "187", "20 pairs"),
-    "a session without an end": (
+    "session validity is no date": (
         {"sessionValidity": "soon"},
         "sessionValidity",
         "187",
         "ISO 8601",
     ),
     "capture in five weeks": ({"captureDelayHours": 840}, "captureDelayHours", "187", "672"),
-    "store it, perhaps": (
+    "storePaymentMethod is text": (
         {"storePaymentMethod": "yes"},
         "storePaymentMethod",
         "187",
         "true or false",
     ),
-    "a model unheard of": (
+    "an unknown model": (
         {"recurringProcessingModel": "Sometimes"},
         "recurringProcessingModel",
         "187",
@@ -124,7 +134,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     ),
 }
 
-#: Changes that only one of the two versions refuses, and the limit that it names.
+#: Changes that only /v72 refuses: the change, its field, and the limit in the message.
 OF_72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
     "return address": ({"returnUrl": "https://shop.example/" + "x" * 1004}, "returnUrl", "1024"),
     "e-mail": ({"shopperEmail": "e" * 257}, "shopperEmail", "256"),
@@ -136,7 +146,7 @@ OF_72_ONLY: dict[str, tuple[dict[str, Any], str, str]] = {
 async def refused(
     caller: Caller, changes: dict[str, Any], *, version: int = 72
 ) -> tuple[HttpReply, str]:
-    """Send an invalid payment with a key of its own, and check that nothing was stored."""
+    """Send an invalid payment, and check that it is not stored; returns answer and reference."""
     reference = f"BAD-{secrets.token_hex(6)}"
     before = await caller.kept()
     body = payment_body(reference=reference) | changes
@@ -149,9 +159,9 @@ async def refused(
 
 
 @pytest.mark.parametrize("version", [71, 72])
-@pytest.mark.parametrize(("changes", "field", "code", "cure"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("changes", "field", "code", "part"), BAD.values(), ids=BAD)
 async def test_a_single_error_is_named_with_its_code(
-    caller: Caller, version: int, changes: dict[str, Any], field: str, code: str, cure: str
+    caller: Caller, version: int, changes: dict[str, Any], field: str, code: str, part: str
 ) -> None:
     response, reference = await refused(caller, changes, version=version)
     listed = await caller.call("GET", f"/api/payments?reference={reference}")
@@ -159,7 +169,7 @@ async def test_a_single_error_is_named_with_its_code(
     assert response.status == (403 if code == "901" else 422)
     assert response.json["errorCode"] == code
     assert f"Field '{field}' is not valid: " in response.json["message"]
-    assert cure in response.json["message"]
+    assert part in response.json["message"]
     assert await caller.at_the_twin(reference) == []
     assert listed.json == {"payments": []}
 
@@ -188,7 +198,7 @@ async def test_all_errors_are_named_in_one_response(caller: Caller) -> None:
         "metadata": {"k" * 21: "v"},
     }
     response, _ = await refused(caller, wrong)
-    named = [
+    fields = [
         "amount.currency",
         "amount.value",
         "channel",
@@ -200,7 +210,7 @@ async def test_all_errors_are_named_in_one_response(caller: Caller) -> None:
     ]
 
     assert response.status == 422
-    assert [name for name in named if f"Field '{name}' is" not in response.json["message"]] == []
+    assert [name for name in fields if f"Field '{name}' is" not in response.json["message"]] == []
 
 
 async def test_a_field_with_two_errors_is_named_once(caller: Caller) -> None:
@@ -209,7 +219,9 @@ async def test_a_field_with_two_errors_is_named_once(caller: Caller) -> None:
     assert response.json["message"].count("Field 'amount.currency'") == 1
 
 
-async def test_the_first_error_gives_the_code_and_the_account_comes_first(caller: Caller) -> None:
+async def test_the_first_error_gives_the_code_and_the_account_is_checked_first(
+    caller: Caller,
+) -> None:
     response, _ = await refused(caller, {"merchantAccount": "Another", "amount": None})
 
     assert (response.status, response.json["errorCode"], response.json["errorType"]) == (

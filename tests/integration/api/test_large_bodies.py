@@ -60,7 +60,7 @@ def twice_on_one_connection(system: RunningDemo, path: str) -> list[int]:
         ("/pay/PL_NOWHERE", 413),
     ],
 )
-async def test_a_client_that_sends_too_much_receives_the_reason(
+async def test_a_client_that_sends_too_large_a_body_receives_the_response(
     system: RunningDemo, path: str, status: int
 ) -> None:
     answered_status, body = await asyncio.to_thread(by_urllib, system, path, system.api_key)
@@ -70,7 +70,7 @@ async def test_a_client_that_sends_too_much_receives_the_reason(
         assert json.loads(body)["status"] == status
 
 
-async def test_a_client_that_sends_much_without_a_key_receives_the_error(
+async def test_a_client_that_sends_a_large_body_without_a_key_receives_the_error(
     system: RunningDemo,
 ) -> None:
     answered_status, body = await asyncio.to_thread(by_urllib, system, "/v72/payments", "")
@@ -86,7 +86,7 @@ async def test_a_reused_connection_receives_each_response(system: RunningDemo, p
 
 
 def sent_without_end(system: RunningDemo, path: str) -> tuple[bytes, int]:
-    """Send an endless body; returns the response, and how much of the body was read."""
+    """Send an endless body; returns the response and the number of bytes sent."""
     host, sent = urlsplit(system.kasir_url), 0
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n".encode()
     with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as connection:
@@ -103,7 +103,7 @@ def sent_without_end(system: RunningDemo, path: str) -> tuple[bytes, int]:
 async def test_an_endless_body_is_read_up_to_the_limit(system: RunningDemo, path: str) -> None:
     _, sent = await asyncio.to_thread(sent_without_end, system, path)
 
-    # The limit does not count what is in the sockets' buffers.
+    # Bytes in the sockets' buffers were sent but not read.
     assert sent < 2 * Limits().drained_bytes_max
 
 
@@ -114,7 +114,7 @@ async def test_a_client_that_expects_100_continue_is_answered_at_once(system: Ru
         "Expect: 100-continue\r\n\r\n"
     )
 
-    def ask() -> bytes:
+    def call() -> bytes:
         with socket.create_connection((host.hostname or "", host.port or 0), timeout=60) as shop:
             shop.sendall(head.encode())
             response = b""
@@ -122,7 +122,7 @@ async def test_a_client_that_expects_100_continue_is_answered_at_once(system: Ru
                 response += part
             return response
 
-    response = await asyncio.to_thread(ask)
+    response = await asyncio.to_thread(call)
 
     assert response.startswith(b"HTTP/1.1 404")
     assert b"100 Continue" not in response

@@ -1,4 +1,4 @@
-"""The notifications that Adyen sent, and their states, by the API and by the command."""
+"""The API and the command list Adyen's notifications and their states."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Operator:
         )
 
     async def open_payment(self, name: str, reference: str) -> None:
-        """Open a payment."""
+        """Store a new payment."""
         await self.kasir.payments.open(an_intent(name, reference=reference), a_question(name), None)
 
     async def list_notices(self, query: str = "") -> Any:
@@ -86,8 +86,10 @@ async def operator(fresh_database: str) -> AsyncIterator[Operator]:
 
 async def test_each_notice_is_listed_with_its_state_and_payment(operator: Operator) -> None:
     await operator.open_payment("pay_1", "ORDER-1")
-    mine = {"metadata.kasirPaymentId": "pay_1"}
-    await operator.receive(merchantReference="ORDER-1", pspReference="PSP-1", additionalData=mine)
+    metadata = {"metadata.kasirPaymentId": "pay_1"}
+    await operator.receive(
+        merchantReference="ORDER-1", pspReference="PSP-1", additionalData=metadata
+    )
     await operator.receive(merchantReference="NOBODYS", pspReference="PSP-2", success="false")
     await operator.receive(eventCode="BRAND_NEW", pspReference="PSP-3")
     await operator.receive(eventCode="REPORT_AVAILABLE", pspReference="PSP-4")
@@ -131,7 +133,9 @@ async def test_notices_can_be_filtered_by_state(operator: Operator, state: str) 
         )
     page = await operator.list_notices(f"?state={state}")
 
-    assert [(one["state"], one["merchantReference"]) for one in page["notices"]] == [(state, state)]
+    assert [(notice["state"], notice["merchantReference"]) for notice in page["notices"]] == [
+        (state, state)
+    ]
 
 
 async def test_pages_are_newest_first_and_complete(operator: Operator) -> None:
@@ -144,7 +148,7 @@ async def test_pages_are_newest_first_and_complete(operator: Operator) -> None:
         pages.append([notice["pspReference"] for notice in page["notices"]])
         if page["next"] is None:
             break
-        # A notice that arrives now is newer, and so on no later page.
+        # A notice that arrives now is newer, so no later page lists it.
         await operator.receive(pspReference=f"LATE-{len(pages)}")
         after = f"&after={page['next']}"
 
@@ -218,7 +222,7 @@ async def test_notices_require_an_api_key(operator: Operator) -> None:
     assert response.status_code == 401
 
 
-async def test_the_command_lists_the_same(
+async def test_the_command_lists_the_same_notices_as_the_api(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await operator.receive(pspReference="PSP-1", eventDate="yesterday", success="false")
@@ -233,5 +237,5 @@ async def test_the_command_lists_the_same(
 
     (notice,) = (await operator.list_notices("?state=held"))["notices"]
     assert printed == [notice]
-    for word in ("AUTHORISATION", "false", "PSP-1", "ORDER-1001", notice["why"], "1 held"):
-        assert word in table
+    for text in ("AUTHORISATION", "false", "PSP-1", "ORDER-1001", notice["why"], "1 held"):
+        assert text in table

@@ -1,4 +1,4 @@
-"""Payment links over HTTP: created, returned, withdrawn, and refused if they could not be paid."""
+"""Payment links over HTTP: creating, reading and withdrawing them, and their errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def link_body(**changes: Any) -> dict[str, Any]:
 
 
 async def now_of(caller: Caller) -> datetime:
-    """The twin's time, which Kasir uses here."""
+    """The twin's time, which Kasir uses in these tests."""
     async with caller.http.get(f"{caller.system.twin_url}/twin/clock") as response:
         return datetime.fromisoformat((await response.json())["now"])
 
@@ -33,50 +33,50 @@ async def now_of(caller: Caller) -> datetime:
 @pytest.mark.parametrize("version", [71, 72])
 async def test_a_link_is_created_and_returned(caller: Caller, version: int) -> None:
     body = link_body(description="Kopi", shopperReference="shopper-1")
-    made = await caller.post(f"/v{version}/paymentLinks", body)
-    shown = await caller.call("GET", f"/v{version}/paymentLinks/{made.json['id']}")
+    created = await caller.post(f"/v{version}/paymentLinks", body)
+    shown = await caller.call("GET", f"/v{version}/paymentLinks/{created.json['id']}")
 
-    assert (made.status, shown.status) == (201, 200)
-    assert made.json["status"] == "active"
-    assert made.json["url"] == f"{caller.system.kasir_url}/pay/{made.json['id']}"
-    assert made.json["merchantAccount"] == "TwinMerchant"
-    assert {name: made.json[name] for name in body} == body
-    assert shown.json == made.json
+    assert (created.status, shown.status) == (201, 200)
+    assert created.json["status"] == "active"
+    assert created.json["url"] == f"{caller.system.kasir_url}/pay/{created.json['id']}"
+    assert created.json["merchantAccount"] == "TwinMerchant"
+    assert {name: created.json[name] for name in body} == body
+    assert shown.json == created.json
 
 
 async def test_a_link_is_valid_for_a_day_by_default(caller: Caller) -> None:
     now = await now_of(caller)
-    made = await caller.post("/v72/paymentLinks", link_body())
-    expires_at = datetime.fromisoformat(made.json["expiresAt"])
+    created = await caller.post("/v72/paymentLinks", link_body())
+    expires_at = datetime.fromisoformat(created.json["expiresAt"])
 
     assert timedelta(hours=23) < expires_at - now < timedelta(hours=25)
 
 
 async def test_a_link_is_valid_until_its_expiry(caller: Caller) -> None:
-    wanted = (await now_of(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
-    made = await caller.post("/v72/paymentLinks", link_body(expiresAt=wanted.isoformat()))
+    expires_at = (await now_of(caller) + timedelta(days=69)).astimezone(UTC).replace(microsecond=0)
+    created = await caller.post("/v72/paymentLinks", link_body(expiresAt=expires_at.isoformat()))
 
-    assert made.status == 201
-    assert datetime.fromisoformat(made.json["expiresAt"]) == wanted
+    assert created.status == 201
+    assert datetime.fromisoformat(created.json["expiresAt"]) == expires_at
 
 
-async def test_a_link_is_withdrawn_and_stays_so(caller: Caller) -> None:
-    made = await caller.post("/v72/paymentLinks", link_body())
-    path = f"/v72/paymentLinks/{made.json['id']}"
+async def test_a_withdrawn_link_stays_withdrawn(caller: Caller) -> None:
+    created = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{created.json['id']}"
     first = await caller.call("PATCH", path, {"status": "expired"})
     again = await caller.call("PATCH", path, {"status": "expired"})
     shown = await caller.call("GET", path)
 
-    assert [one.status for one in (first, again, shown)] == [200] * 3
-    assert [one.json["status"] for one in (first, again, shown)] == ["expired"] * 3
+    assert [answer.status for answer in (first, again, shown)] == [200] * 3
+    assert [answer.json["status"] for answer in (first, again, shown)] == ["expired"] * 3
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"status": "active"}, {"status": "completed"}, {"status": None}, {"status": 7}]
 )
 async def test_a_link_can_only_be_withdrawn(caller: Caller, body: dict[str, Any]) -> None:
-    made = await caller.post("/v72/paymentLinks", link_body())
-    path = f"/v72/paymentLinks/{made.json['id']}"
+    created = await caller.post("/v72/paymentLinks", link_body())
+    path = f"/v72/paymentLinks/{created.json['id']}"
     answer = await caller.call("PATCH", path, body)
 
     assert (answer.status, is_adyens_error(answer)) == (422, True)
@@ -130,7 +130,7 @@ async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) ->
         "metadata": 7,
     }
     answer = await caller.post("/v72/paymentLinks", wrong)
-    named = [
+    fields = [
         "reference",
         "amount.currency",
         "amount.value",
@@ -141,7 +141,7 @@ async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) ->
     ]
 
     assert answer.status == 422
-    assert [name for name in named if f"Field '{name}' is" not in answer.json["message"]] == []
+    assert [name for name in fields if f"Field '{name}' is" not in answer.json["message"]] == []
 
 
 async def test_creating_a_link_does_not_call_adyen(caller: Caller) -> None:
@@ -154,7 +154,7 @@ async def test_creating_a_link_does_not_call_adyen(caller: Caller) -> None:
     assert await caller.at_the_twin(body["reference"]) == []
 
 
-async def test_a_payments_body_creates_no_link_and_its_fields_are_named(
+async def test_the_body_of_a_payment_creates_no_link_and_its_extra_fields_are_named(
     caller: Caller,
 ) -> None:
     before = await caller.kept()

@@ -1,4 +1,4 @@
-"""Paying over HTTP: Adyen's answers unchanged, once per key, details any number of times."""
+"""Payments over HTTP: answers are Adyen's, a key pays once, and details can be repeated."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ def new_reference() -> str:
     return f"ORDER-{secrets.token_hex(6)}"
 
 
-async def paid(caller: Caller, walker: JourneyClient, do: str = "approve") -> tuple[str, str]:
-    """Start a payment and let the shopper act; returns its reference and the redirectResult."""
+async def returned_from_wallet(
+    caller: Caller, walker: JourneyClient, do: str = "approve"
+) -> tuple[str, str]:
+    """Start a payment and act as its shopper; returns its reference and the redirectResult."""
     reference = new_reference()
     started = await caller.post("/v72/payments", payment_body(reference=reference))
     return reference, await walker.shopper(started.json["action"], do)
@@ -60,11 +62,11 @@ async def test_gopay_is_listed_with_the_required_fields_filled_in(
         {"blockedPaymentMethods": ["gopay_wallet"]},
     ],
 )
-async def test_the_shops_filters_of_methods_are_forwarded(
+async def test_the_shops_filters_of_payment_methods_are_forwarded(
     caller: Caller, change: dict[str, Any]
 ) -> None:
-    asked = {"channel": "Web", "amount": {"value": 25_000}} | change
-    response = await caller.post("/v72/paymentMethods", {k: v for k, v in asked.items() if v})
+    filters = {"channel": "Web", "amount": {"value": 25_000}} | change
+    response = await caller.post("/v72/paymentMethods", {k: v for k, v in filters.items() if v})
 
     assert (response.status, response.json) == (200, {"paymentMethods": []})
 
@@ -96,13 +98,13 @@ async def test_the_answer_is_adyens_and_the_payment_is_stored(
     body = payment_body(reference=reference, shopperReference="shopper-1")
     response = await caller.post(f"/v{version}/payments", body)
     (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
-    (theirs,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.at_the_twin(reference)
 
     assert response.status == 200
     assert response.json.keys() == {"resultCode", "action"}
     assert response.json["resultCode"] == "RedirectShopper"
     assert response.json["action"]["paymentMethodType"] == "gopay_wallet"
-    assert response.headers["pspReference"] == theirs["offerReference"]
+    assert response.headers["pspReference"] == twin_payment["offerReference"]
     assert payment["reference"] == reference
     assert payment["status"] == "awaiting_shopper"
     assert payment["amount"] == {"currency": "IDR", "value": 25_000}
@@ -118,21 +120,21 @@ async def test_a_payment_is_forwarded_unchanged_with_kasirs_id_added(caller: Cal
     body = payment_body(reference=reference, merchantAccount=None, metadata={"basket": "7"})
     response = await caller.post("/v72/payments", body)
     (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
-    (theirs,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.at_the_twin(reference)
 
     assert response.status == 200
-    assert theirs["merchantAccount"] == "TwinMerchant"
-    assert theirs["amount"] == {"currency": "IDR", "value": 25_000}
-    assert theirs["metadata"] == {"basket": "7", "kasirPaymentId": payment["id"]}
+    assert twin_payment["merchantAccount"] == "TwinMerchant"
+    assert twin_payment["amount"] == {"currency": "IDR", "value": 25_000}
+    assert twin_payment["metadata"] == {"basket": "7", "kasirPaymentId": payment["id"]}
 
 
 async def test_full_metadata_is_forwarded_unchanged(caller: Caller) -> None:
     reference, full = new_reference(), {str(n): "v" for n in range(20)}
     response = await caller.post("/v72/payments", payment_body(reference=reference, metadata=full))
-    (theirs,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.at_the_twin(reference)
 
     assert response.status == 200
-    assert theirs["metadata"] == full
+    assert twin_payment["metadata"] == full
 
 
 async def test_payments_of_one_reference_are_listed_newest_first(caller: Caller) -> None:
@@ -145,7 +147,7 @@ async def test_payments_of_one_reference_are_listed_newest_first(caller: Caller)
     assert [payment["amount"]["value"] for payment in found] == [3, 2, 1]
 
 
-# Once per key.
+# Idempotency keys.
 
 
 async def test_the_same_key_returns_the_first_answer(caller: Caller) -> None:
@@ -153,11 +155,11 @@ async def test_the_same_key_returns_the_first_answer(caller: Caller) -> None:
     body = payment_body(reference=reference)
     first = await caller.post("/v72/payments", body, key=reference)
     again = await caller.post("/v72/payments", body, key=reference)
-    respelled = json.dumps(dict(reversed(body.items())), indent=3).encode()
-    otherwise_spaced = await caller.post("/v72/payments", respelled, key=reference)
+    reordered = json.dumps(dict(reversed(body.items())), indent=3).encode()
+    reformatted = await caller.post("/v72/payments", reordered, key=reference)
 
     assert (again.status, again.body) == (first.status, first.body)
-    assert (otherwise_spaced.status, otherwise_spaced.body) == (first.status, first.body)
+    assert (reformatted.status, reformatted.body) == (first.status, first.body)
     assert again.headers["pspReference"] == first.headers["pspReference"]
     assert [response.headers["idempotency-key"] for response in (first, again)] == [reference] * 2
     assert len(await caller.at_the_twin(reference)) == 1
@@ -172,7 +174,7 @@ async def test_without_a_key_no_key_is_returned(caller: Caller) -> None:
 @pytest.mark.parametrize(
     "change", [{"amount": {"currency": "IDR", "value": 1}}, {"reference": "OTHER"}, {"extra": 1}]
 )
-async def test_the_same_key_with_another_body_is_422(
+async def test_the_same_key_with_another_body_is_answered_422(
     caller: Caller, change: dict[str, Any]
 ) -> None:
     reference = new_reference()
@@ -187,7 +189,9 @@ async def test_the_same_key_with_another_body_is_422(
     assert await caller.kept() == before
 
 
-async def test_other_keys_and_no_keys_are_other_payments(caller: Caller) -> None:
+async def test_each_further_key_and_each_call_without_a_key_is_another_payment(
+    caller: Caller,
+) -> None:
     reference = new_reference()
     body = payment_body(reference=reference)
     for key in (f"{reference}-1", f"{reference}-2", None, None):
@@ -196,32 +200,32 @@ async def test_other_keys_and_no_keys_are_other_payments(caller: Caller) -> None
     assert len(await caller.at_the_twin(reference)) == 4
 
 
-async def test_fifty_at_once_with_one_key_are_one_payment(caller: Caller) -> None:
+async def test_fifty_concurrent_calls_with_one_key_are_one_payment(caller: Caller) -> None:
     reference = new_reference()
     body = payment_body(reference=reference)
     answers = await asyncio.gather(
         *(caller.post("/v72/payments", body, key=reference) for _ in range(50))
     )
-    good = [response for response in answers if response.status == 200]
+    successful = [response for response in answers if response.status == 200]
     busy = [response for response in answers if response.status == 409]
     found = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
 
-    assert len(good) + len(busy) == 50
-    assert len(good) >= 1
-    assert {response.body for response in good} == {good[0].body}
+    assert len(successful) + len(busy) == 50
+    assert len(successful) >= 1
+    assert {response.body for response in successful} == {successful[0].body}
     assert {response.json["errorCode"] for response in busy} <= {"704"}
     assert {response.headers["transient-error"] for response in busy} <= {"true"}
     assert len(found) == 1
     assert len(await caller.at_the_twin(reference)) == 1
 
 
-async def test_after_concurrent_calls_the_key_returns_the_one_answer(caller: Caller) -> None:
+async def test_after_concurrent_calls_the_key_returns_the_same_answer(caller: Caller) -> None:
     reference = new_reference()
     body = payment_body(reference=reference)
-    rush = await asyncio.gather(
+    answers = await asyncio.gather(
         *(caller.post("/v72/payments", body, key=reference) for _ in range(10))
     )
-    first = next(response for response in rush if response.status == 200)
+    first = next(response for response in answers if response.status == 200)
     later = await caller.post("/v72/payments", body, key=reference)
 
     assert (later.status, later.body) == (200, first.body)
@@ -241,62 +245,66 @@ async def test_after_concurrent_calls_the_key_returns_the_one_answer(caller: Cal
 async def test_repeated_details_return_the_first_answer(
     caller: Caller, walker: JourneyClient, do: str, result: str, status: str
 ) -> None:
-    reference, brought = await paid(caller, walker, do)
-    first = await details(caller, brought)
-    again = [await details(caller, brought) for _ in range(3)]
+    reference, returned = await returned_from_wallet(caller, walker, do)
+    first = await details(caller, returned)
+    again = [await details(caller, returned) for _ in range(3)]
     payment = await walker.status(reference, status)
-    (theirs,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.at_the_twin(reference)
 
     assert (first.status, first.json["resultCode"]) == (200, result)
     assert {(response.status, response.body) for response in again} == {(200, first.body)}
-    assert payment["pspReference"] == theirs["pspReference"] == first.json["pspReference"]
+    assert payment["pspReference"] == twin_payment["pspReference"] == first.json["pspReference"]
     assert payment["captured"] == (25_000 if do == "approve" else 0)
 
 
 async def test_twenty_concurrent_details_get_one_answer_and_never_704(
     caller: Caller, walker: JourneyClient
 ) -> None:
-    _, brought = await paid(caller, walker)
-    answers = await asyncio.gather(*(details(caller, brought) for _ in range(20)))
+    _, returned = await returned_from_wallet(caller, walker)
+    answers = await asyncio.gather(*(details(caller, returned) for _ in range(20)))
 
     assert {response.status for response in answers} == {200}
     assert {response.json["resultCode"] for response in answers} == {"Authorised"}
     assert len({response.body for response in answers}) == 1
 
 
-async def test_an_encoded_result_is_the_same_as_a_decoded_one(
+async def test_a_url_encoded_result_gets_the_same_answer_as_a_decoded_one(
     caller: Caller, walker: JourneyClient
 ) -> None:
-    _, brought = await paid(caller, walker)
-    encoded = quote(brought, safe="")
+    _, returned = await returned_from_wallet(caller, walker)
+    encoded = quote(returned, safe="")
     first = await details(caller, encoded)
-    second = await details(caller, brought)
+    second = await details(caller, returned)
 
-    assert encoded != brought
+    assert encoded != returned
     assert (first.status, first.json["resultCode"]) == (200, "Authorised")
     assert second.body == first.body
 
 
-async def test_details_are_the_same_in_both_versions(caller: Caller, walker: JourneyClient) -> None:
-    _, brought = await paid(caller, walker)
-    older = await details(caller, brought, version=71)
-    newer = await details(caller, brought, version=72)
+async def test_details_get_the_same_answer_in_both_versions(
+    caller: Caller, walker: JourneyClient
+) -> None:
+    _, returned = await returned_from_wallet(caller, walker)
+    older = await details(caller, returned, version=71)
+    newer = await details(caller, returned, version=72)
 
     assert (older.status, older.json["resultCode"]) == (200, "Authorised")
     assert newer.body == older.body
 
 
-async def test_more_fields_in_details_change_nothing(caller: Caller, walker: JourneyClient) -> None:
-    _, brought = await paid(caller, walker)
-    body = {"details": {"redirectResult": brought, "payload": "x"}, "paymentData": "y"}
+async def test_additional_fields_in_details_change_nothing(
+    caller: Caller, walker: JourneyClient
+) -> None:
+    _, returned = await returned_from_wallet(caller, walker)
+    body = {"details": {"redirectResult": returned, "payload": "x"}, "paymentData": "y"}
     response = await caller.post("/v72/payments/details", body)
 
     assert (response.status, response.json["resultCode"]) == (200, "Authorised")
 
 
 async def test_an_invalid_result_gets_adyens_own_error_every_time(caller: Caller) -> None:
-    garbled = f"X6XtfGC3!{secrets.token_hex(8)}"
-    first, again = await details(caller, garbled), await details(caller, garbled)
+    invalid = f"X6XtfGC3!{secrets.token_hex(8)}"
+    first, again = await details(caller, invalid), await details(caller, invalid)
 
     assert (first.status, first.json["errorCode"]) == (422, "14_018")
     assert again.body == first.body
@@ -315,7 +323,9 @@ async def test_an_invalid_result_gets_adyens_own_error_every_time(caller: Caller
         {"details": {"redirectResult": "x\0"}},
     ],
 )
-async def test_details_without_a_result_name_it(caller: Caller, body: dict[str, Any]) -> None:
+async def test_the_error_of_details_without_a_result_names_the_field(
+    caller: Caller, body: dict[str, Any]
+) -> None:
     before = await caller.kept()
     response = await caller.post("/v72/payments/details", body)
 
@@ -324,7 +334,7 @@ async def test_details_without_a_result_name_it(caller: Caller, body: dict[str, 
     assert await caller.kept() == before
 
 
-async def test_a_payment_completes_although_the_shopper_never_returns(
+async def test_a_payment_completes_although_the_shopper_does_not_return(
     caller: Caller, walker: JourneyClient
 ) -> None:
     reference = new_reference()

@@ -1,4 +1,4 @@
-"""No amount is returned twice: an open change reserves the largest amount that it can take."""
+"""No amount is refunded twice, because an open change reserves the most that it may take."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ WHOLE = 25_000
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def by_hand(walker: JourneyClient) -> AsyncIterator[None]:
-    """The shop captures by separate calls, at the twin and in its own requests."""
+async def manual_capture(walker: JourneyClient) -> AsyncIterator[None]:
+    """The twin captures only by calls, and allows several captures of one payment."""
     await walker.twin("PUT", "/twin/knobs", {"capture": "manual", "severalCaptures": True})
     yield
     await walker.faults()
@@ -35,19 +35,19 @@ class Sale:
         self.psp = ""
 
     async def pay(self, **more: Any) -> None:
-        """The shopper pays."""
+        """Start the payment and pay it as the shopper."""
         body = payment_body(reference=self.reference, **more)
         started = await self.caller.post("/v72/payments", body)
         await self.walker.shopper(started.json["action"], "approve_without_return")
         self.psp = (await self.walker.status(self.reference, "authorised"))["pspReference"]
 
-    async def asks(self, change: str, value: int | None = WHOLE) -> HttpReply:
-        """The shop asks for a change."""
+    async def request_change(self, change: str, value: int | None = WHOLE) -> HttpReply:
+        """Request a change as the shop; a value of None sends no amount."""
         amount = {} if value is None else {"amount": {"currency": "IDR", "value": value}}
         return await self.caller.post(f"/v72/payments/{self.psp}/{change}", amount)
 
-    async def receives(self, code: str, name: str, **changes: Any) -> None:
-        """Kasir receives a notification of a change that the twin does not simulate."""
+    async def notify(self, code: str, name: str, **changes: Any) -> None:
+        """Send Kasir a notification that the twin does not send."""
         fields = {
             "eventCode": code,
             "pspReference": name,
@@ -60,9 +60,9 @@ class Sale:
         response = await self.caller.call("POST", "/webhooks/adyen", json.dumps(box).encode())
         assert response.status == 202
 
-    async def until(self, good: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
-        """Wait until the payment as Kasir shows it meets a condition."""
-        return await until(lambda: self.walker.newest(self.reference), good, what)
+    async def until(self, condition: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        """Wait until the payment meets a condition; returns the payment as Kasir shows it."""
+        return await until(lambda: self.walker.newest(self.reference), condition, what)
 
     async def until_recorded(self, *says: str) -> dict[str, Any]:
         """Wait until the payment has facts of all these kinds."""
@@ -72,8 +72,8 @@ class Sale:
 
         return await self.until(has, f"{says}")
 
-    async def late(self, *codes: str) -> None:
-        """These notifications of it stay away for now."""
+    async def delay(self, *codes: str) -> None:
+        """Delay the payment's notifications of these event codes by an hour."""
         delayed = [
             {"fault": "delay_notice", "eventCode": code, "reference": self.reference}
             | {"seconds": 3600.0}
@@ -92,14 +92,17 @@ MANUAL = {"additionalData": {"manualCapture": "true"}}
 
 
 async def test_a_reversal_requested_before_the_capture_is_notified_reserves_the_whole_amount(
-    caller: Caller, walker: JourneyClient, by_hand: None
+    caller: Caller, walker: JourneyClient, manual_capture: None
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay(**MANUAL)
-    await sale.late("CANCEL_OR_REFUND")
-    capture, reversal = await sale.asks("captures"), await sale.asks("reversals", None)
+    await sale.delay("CANCEL_OR_REFUND")
+    capture, reversal = (
+        await sale.request_change("captures"),
+        await sale.request_change("reversals", None),
+    )
     await sale.until(lambda payment: payment["captured"] == WHOLE, "captured")
-    refund = await sale.asks("refunds")
+    refund = await sale.request_change("refunds")
 
     assert [capture.status, reversal.status] == [201, 201]
     assert "at most 0 IDR can still be refunded" in message(refund)
@@ -114,87 +117,90 @@ async def test_after_a_failed_reversal_the_money_can_be_refunded(
     await walker.faults(
         {"fault": "refund_refused", "reference": sale.reference, "reason": "not now", "times": 1}
     )
-    await sale.asks("reversals", None)
+    await sale.request_change("reversals", None)
     await sale.until_recorded("refund_rejected")
     await walker.faults()
 
-    assert (await sale.asks("refunds")).status == 201
+    assert (await sale.request_change("refunds")).status == 201
 
 
-async def test_ten_full_captures_at_once_are_one(
-    caller: Caller, walker: JourneyClient, by_hand: None
+async def test_of_ten_concurrent_full_captures_one_is_accepted(
+    caller: Caller, walker: JourneyClient, manual_capture: None
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay(**MANUAL)
-    answers = await asyncio.gather(*(sale.asks("captures") for _ in range(10)))
+    answers = await asyncio.gather(*(sale.request_change("captures") for _ in range(10)))
     payment = await sale.until(lambda payment: payment["captured"] > 0, "captured")
-    (theirs,) = await caller.at_the_twin(sale.reference)
+    (twin_payment,) = await caller.at_the_twin(sale.reference)
 
     assert sorted(response.status for response in answers) == [201] + [422] * 9
     assert payment["captured"] == WHOLE
-    assert [mod["kind"] for mod in theirs["modifications"]] == ["capture"]
+    assert [modification["kind"] for modification in twin_payment["modifications"]] == ["capture"]
     refused = next(response for response in answers if response.status != 201)
     assert "at most 0 IDR can still be captured" in message(refused)
     assert "25000 are held by a capture whose end is not known yet" in message(refused)
 
 
-async def test_partial_captures_add_up_to_at_most_the_whole(
-    caller: Caller, walker: JourneyClient, by_hand: None
+async def test_partial_captures_add_up_to_at_most_the_authorised_amount(
+    caller: Caller, walker: JourneyClient, manual_capture: None
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay(**MANUAL)
-    first, second = await sale.asks("captures", 15_000), await sale.asks("captures", 10_000)
+    first, second = (
+        await sale.request_change("captures", 15_000),
+        await sale.request_change("captures", 10_000),
+    )
     await sale.until(lambda payment: payment["captured"] == WHOLE, "captured")
-    third = await sale.asks("captures", 1)
+    third = await sale.request_change("captures", 1)
 
     assert [first.status, second.status] == [201, 201]
     assert "at most 0 IDR can still be captured: of 25000, 25000 were captured" in message(third)
 
 
 async def test_a_failed_capture_can_be_requested_again(
-    caller: Caller, walker: JourneyClient, by_hand: None
+    caller: Caller, walker: JourneyClient, manual_capture: None
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay(**MANUAL)
-    await sale.late("CAPTURE")  # Adyen's notification is delayed; here it is a failure.
-    first = await sale.asks("captures")
-    assert (await sale.asks("captures")).status == 422
+    await sale.delay("CAPTURE")  # The test sends a failed one instead.
+    first = await sale.request_change("captures")
+    assert (await sale.request_change("captures")).status == 422
 
-    await sale.receives("CAPTURE", first.json["pspReference"], success="false")
+    await sale.notify("CAPTURE", first.json["pspReference"], success="false")
     await sale.until_recorded("capture_rejected")
 
-    assert (await sale.asks("captures")).status == 201
+    assert (await sale.request_change("captures")).status == 201
 
 
 async def test_a_capture_is_refused_while_a_cancel_is_open(
-    caller: Caller, walker: JourneyClient, by_hand: None
+    caller: Caller, walker: JourneyClient, manual_capture: None
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay(**MANUAL)
-    await sale.late("CANCELLATION")
-    cancel = await sale.asks("cancels", None)
-    capture = await sale.asks("captures")
+    await sale.delay("CANCELLATION")
+    cancel = await sale.request_change("cancels", None)
+    capture = await sale.request_change("captures")
 
     assert cancel.status == 201
     assert "25000 are held by a cancel whose end is not known yet" in message(capture)
 
 
-async def test_a_capture_failed_with_a_negative_amount_adds_nothing(
+async def test_a_failed_capture_with_a_negative_amount_keeps_all_sums_valid(
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay()
-    nonsense = {"currency": "IDR", "value": -WHOLE}
-    await sale.receives("CAPTURE_FAILED", secrets.token_hex(8).upper(), amount=nonsense)
-    one = {"currency": "IDR", "value": 1}
-    await sale.receives("CHARGEBACK", secrets.token_hex(8).upper(), amount=one)
+    negative = {"currency": "IDR", "value": -WHOLE}
+    await sale.notify("CAPTURE_FAILED", secrets.token_hex(8).upper(), amount=negative)
+    one_rupiah = {"currency": "IDR", "value": 1}
+    await sale.notify("CHARGEBACK", secrets.token_hex(8).upper(), amount=one_rupiah)
     payment = await sale.until(lambda payment: payment.get("chargedBack", 0) > 0, "charged back")
     events = [event["data"] for event in await walker.events(sale.reference)]
 
     for shown in (payment, *events):
         sums = [shown["captured"], shown["refunded"], shown.get("chargedBack", 0)]
         assert all(amount in range(WHOLE + 1) for amount in sums), shown
-    assert (await sale.asks("refunds", WHOLE + 1)).status == 422
+    assert (await sale.request_change("refunds", WHOLE + 1)).status == 422
 
 
 async def test_a_refund_whose_answer_was_lost_reserves_its_amount(
@@ -205,7 +211,7 @@ async def test_a_refund_whose_answer_was_lost_reserves_its_amount(
     await walker.faults(
         {"fault": "lose_reply_before", "call": "refunds", "reference": sale.reference}
     )
-    lost, again = await sale.asks("refunds"), await sale.asks("refunds")
+    lost, again = await sale.request_change("refunds"), await sale.request_change("refunds")
     await walker.faults()
 
     assert lost.status == 503
@@ -217,11 +223,11 @@ async def test_a_payment_that_is_partly_refunded_cannot_be_cancelled(
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay()
-    await sale.asks("refunds", 10_000)
-    by_name = await sale.asks("cancels", None)
+    await sale.request_change("refunds", 10_000)
+    by_psp_reference = await sale.request_change("cancels", None)
     by_reference = await caller.post("/v72/cancels", {"paymentReference": sale.reference})
 
-    for response in (by_name, by_reference):
+    for response in (by_psp_reference, by_reference):
         assert (response.status, response.json["errorCode"]) == (422, "167")
         assert "refund the other 15000 instead" in response.json["message"]
 
@@ -231,16 +237,19 @@ async def test_a_refund_is_refused_while_a_cancel_is_open_and_allowed_after_it_f
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay()
-    await sale.late("CANCELLATION")
-    cancel, refund = await sale.asks("cancels", None), await sale.asks("refunds")
+    await sale.delay("CANCELLATION")
+    cancel, refund = (
+        await sale.request_change("cancels", None),
+        await sale.request_change("refunds"),
+    )
     await walker.faults()
 
     assert "25000 are held by a cancel whose end is not known yet" in message(refund)
 
-    await sale.receives("CANCELLATION", cancel.json["pspReference"], success="false")
+    await sale.notify("CANCELLATION", cancel.json["pspReference"], success="false")
     await sale.until_recorded("cancel_rejected")
 
-    assert (await sale.asks("refunds")).status == 201
+    assert (await sale.request_change("refunds")).status == 201
 
 
 async def test_an_announced_dispute_reserves_its_amount(
@@ -248,9 +257,9 @@ async def test_an_announced_dispute_reserves_its_amount(
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay()
-    await sale.receives("NOTIFICATION_OF_CHARGEBACK", secrets.token_hex(8).upper())
+    await sale.notify("NOTIFICATION_OF_CHARGEBACK", secrets.token_hex(8).upper())
     payment = await sale.until_recorded("dispute_announced")
-    refund = await sale.asks("refunds")
+    refund = await sale.request_change("refunds")
 
     assert payment.get("chargedBack", 0) == 0
     assert "25000 are held by a dispute that was announced" in message(refund)
@@ -262,37 +271,37 @@ async def test_a_charged_back_amount_cannot_be_refunded(
     sale = Sale(caller, walker)
     await sale.pay()
     dispute = secrets.token_hex(8).upper()
-    await sale.receives("CHARGEBACK", dispute)
+    await sale.notify("CHARGEBACK", dispute)
     await sale.until(lambda payment: payment.get("chargedBack") == WHOLE, "charged back")
-    refund = await sale.asks("refunds")
+    refund = await sale.request_change("refunds")
 
     assert "at most 0 IDR can still be refunded: of 25000, 25000 were charged back" in message(
         refund
     )
-    (theirs,) = await caller.at_the_twin(sale.reference)
-    assert theirs["refunded"] == 0
+    (twin_payment,) = await caller.at_the_twin(sale.reference)
+    assert twin_payment["refunded"] == 0
 
-    await sale.receives("CHARGEBACK_REVERSED", dispute)
+    await sale.notify("CHARGEBACK_REVERSED", dispute)
     await sale.until_recorded("chargeback_reversed")
-    assert (await sale.asks("refunds")).status == 201
+    assert (await sale.request_change("refunds")).status == 201
 
 
-async def test_an_attempt_cannot_be_refunded_from_another_one(
+async def test_refunds_of_one_attempt_cannot_use_the_amount_of_another(
     caller: Caller, walker: JourneyClient
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay()
-    mine = {"metadata.kasirPaymentId": (await walker.newest(sale.reference))["id"]}
+    metadata = {"metadata.kasirPaymentId": (await walker.newest(sale.reference))["id"]}
     other = secrets.token_hex(8).upper()
-    await sale.receives("AUTHORISATION", other, originalReference=None, additionalData=mine)
+    await sale.notify("AUTHORISATION", other, originalReference=None, additionalData=metadata)
     await sale.until(lambda payment: payment["captured"] == 2 * WHOLE, "paid twice")
-    first, again = await sale.asks("refunds"), await sale.asks("refunds")
+    first, again = await sale.request_change("refunds"), await sale.request_change("refunds")
     sale.psp = other
-    of_the_other = await sale.asks("refunds")
+    of_the_other = await sale.request_change("refunds")
 
     assert first.status == 201
     assert "at most 0 IDR can still be refunded" in message(again)
-    # The twin does not know it: the call was sent, and the twin's own error is returned.
+    # Kasir sent this call; the error is the twin's, which does not know the reference.
     assert "can still be refunded" not in of_the_other.json["message"]
 
 
@@ -301,13 +310,16 @@ async def test_the_message_names_the_refundable_amount_and_what_reserves_the_res
 ) -> None:
     sale = Sale(caller, walker)
     await sale.pay()
-    await sale.late("REFUND")
-    await sale.receives(
+    await sale.delay("REFUND")
+    await sale.notify(
         "CHARGEBACK", secrets.token_hex(8).upper(), amount={"currency": "IDR", "value": 5_000}
     )
     await sale.until(lambda payment: payment.get("chargedBack") == 5_000, "charged back")
-    await sale.asks("refunds", 12_000)
-    refund, reversal = await sale.asks("refunds", 8_001), await sale.asks("reversals", None)
+    await sale.request_change("refunds", 12_000)
+    refund, reversal = (
+        await sale.request_change("refunds", 8_001),
+        await sale.request_change("reversals", None),
+    )
 
     assert (
         "at most 8000 IDR can still be refunded: of 25000, "

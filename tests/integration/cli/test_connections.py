@@ -1,4 +1,4 @@
-"""Clients that send too much, too little or nothing: `kasir serve` serves others meanwhile."""
+"""`kasir serve` serves other clients while some send too much, too little or nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def error_of(response: bytes) -> dict[str, object]:
     return fields
 
 
-async def test_an_endless_header_is_refused_with_a_reason_and_others_pay(
+async def test_an_endless_header_is_refused_with_431_and_others_can_pay(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
@@ -41,7 +41,7 @@ async def test_an_endless_header_is_refused_with_a_reason_and_others_pay(
     assert paid == "RedirectShopper"
 
 
-async def test_a_head_in_one_packet_that_is_too_long_is_refused(
+async def test_a_too_long_head_in_one_packet_is_refused(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_bytes_max=1000) as kasir:
@@ -56,14 +56,14 @@ async def test_a_head_in_one_packet_that_is_too_long_is_refused(
 
 
 @pytest.mark.parametrize(
-    "after",
+    "rest",
     [b"0\r\nX-Trailer: ", b"5;ext="],
-    ids=["a-trailer", "an-extension-of-a-chunk"],
+    ids=["a-trailer", "a-chunk-extension"],
 )
-async def test_trailers_are_limited_too(fresh_database: str, after: bytes) -> None:
+async def test_trailers_and_chunk_extensions_are_limited(fresh_database: str, rest: bytes) -> None:
     async with served(fresh_database, request_head_bytes_max=4096) as kasir:
         connection = await kasir.connect()
-        connection.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + after)
+        connection.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + rest)
         for _ in range(200):
             connection.send(b"a" * 1000)
             await asyncio.sleep(0)
@@ -91,13 +91,13 @@ async def test_small_chunks_of_a_body_do_not_count_as_a_long_head(
         (b"\r\n", {0}),
         (b"GET /health/live HT", {408}),
         (HEAD + b"X-Half: ", {408}),
-        # A request that is refused without its body is answered at once, if there is time.
+        # Kasir may refuse these requests before it reads their bodies.
         (HEAD + b"Content-Length: 10\r\n\r\n{", {401, 408}),
         (b"POST /pay/PL_none HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\na", {404, 408}),
         (b"POST /webhooks/adyen HTTP/1.1\r\nHost: k\r\nContent-Length: 10\r\n\r\n{", {408}),
     ],
 )
-async def test_a_client_that_sends_half_a_request_or_nothing_is_closed_and_others_pay(
+async def test_a_connection_without_a_complete_request_is_closed_and_others_can_pay(
     fresh_database: str, sent: bytes, statuses: set[int]
 ) -> None:
     async with served(fresh_database, request_head_s=1, request_body_s=1) as kasir:
@@ -108,10 +108,10 @@ async def test_a_client_that_sends_half_a_request_or_nothing_is_closed_and_other
         responses = [await connection.receive_all() for connection in connections]
 
     assert paid == "RedirectShopper"
-    assert {status_of(one) if one else 0 for one in responses} <= statuses
+    assert {status_of(response) if response else 0 for response in responses} <= statuses
 
 
-async def test_a_request_sent_byte_by_byte_is_closed_at_the_time_limit(
+async def test_a_request_sent_byte_by_byte_is_answered_408_at_the_time_limit(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, request_head_s=0.3) as kasir:
@@ -158,25 +158,25 @@ async def test_a_new_connection_replaces_a_silent_one_when_all_are_in_use(
         for connection in connections:
             await connection.leave()
 
-    # The connections that were silent for longest were closed first.
+    # Kasir closed the 20 oldest silent connections.
     assert responses == [b""] * 20
     assert paid == "RedirectShopper"
 
 
-async def test_an_address_has_no_more_than_its_own_connections(fresh_database: str) -> None:
+async def test_an_address_cannot_use_more_connections_than_its_limit(fresh_database: str) -> None:
     limits = {"connections_per_address_max": 5, "request_head_s": 600}
     async with served(fresh_database, **limits) as kasir:
-        neighbour = await kasir.connect("127.0.0.3")
+        other_client = await kasir.connect("127.0.0.3")
         connections = [await kasir.connect(STRANGER) for _ in range(12)]
-        gone = [await connection.receive_all() for connection in connections[:7]]
-        neighbour.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        response = await neighbour.receive_all()
+        closed = [await connection.receive_all() for connection in connections[:7]]
+        other_client.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        response = await other_client.receive_all()
         connections[-1].send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
         newest = await connections[-1].receive_all()
         for connection in connections:
             await connection.leave()
 
-    assert gone == [b""] * 7
+    assert closed == [b""] * 7
     assert status_of(response) == status_of(newest) == 200
 
 
@@ -184,12 +184,12 @@ async def test_a_trusted_proxy_is_not_limited_by_its_address(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database, connections_per_address_max=2) as kasir:
-        each = [await kasir.connect("127.0.0.1") for _ in range(10)]
-        for one in each:
-            one.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        responses = [await one.receive_all() for one in each]
+        connections = [await kasir.connect("127.0.0.1") for _ in range(10)]
+        for connection in connections:
+            connection.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        responses = [await connection.receive_all() for connection in connections]
 
-    assert {status_of(one) for one in responses} == {200}
+    assert {status_of(response) for response in responses} == {200}
 
 
 async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
@@ -197,17 +197,17 @@ async def test_on_a_dual_stack_socket_each_address_is_counted_separately(
 ) -> None:
     limits = {"connections_per_address_max": 2}
     async with served(fresh_database, "::", **limits) as kasir:
-        early = await kasir.connect("127.0.0.3")
+        first = await kasir.connect("127.0.0.3")
         others = [await kasir.connect() for _ in range(5)]
         by_proxy = [await kasir.connect("127.0.0.1") for _ in range(5)]
         by_proxy += [await kasir.connect("::1") for _ in range(5)]
-        for one in (early, *by_proxy):
-            one.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
-        responses = [await one.receive_all() for one in (early, *by_proxy)]
+        for connection in (first, *by_proxy):
+            connection.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
+        responses = [await connection.receive_all() for connection in (first, *by_proxy)]
         for other in others:
             await other.leave()
 
-    assert [status_of(one) for one in responses if one] == [200] * 11
+    assert [status_of(response) for response in responses if response] == [200] * 11
 
 
 async def test_forms_sent_byte_by_byte_do_not_delay_others(fresh_database: str) -> None:
@@ -222,10 +222,10 @@ async def test_forms_sent_byte_by_byte_do_not_delay_others(fresh_database: str) 
         responses = [await connection.receive_all() for connection in connections]
 
     assert paid == "RedirectShopper"
-    assert {status_of(one) for one in responses} == {408}
+    assert {status_of(response) for response in responses} == {408}
 
 
-#: The limit of all connections, or of one address: a shop whose calls wait for Adyen.
+#: The limit of all connections, and the limit of one address.
 LIMITS = pytest.mark.parametrize(
     "limit", ["connections_max", "connections_per_address_max"], ids=["of-all", "of-an-address"]
 )
@@ -237,39 +237,39 @@ async def test_when_all_connections_are_in_use_health_checks_and_notifications_a
 ) -> None:
     limits = {"connections_spare": 4, limit: 2}
     async with served(fresh_database, **limits) as kasir:
-        followers = await following(kasir, 2)
-        asked = [
+        streams = await open_streams(kasir, 2)
+        requests = [
             b"GET /health/ready HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n",
             b"POST /webhooks/adyen HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}",
             HEAD + b"Content-Length: 0\r\n\r\n",
         ]
-        responses = [await response_to(kasir, words) for words in asked]
-        for follower in followers:
-            await follower.leave()
+        responses = [await response_to(kasir, request) for request in requests]
+        for stream in streams:
+            await stream.leave()
 
-    assert [status_of(one) for one in responses] == [200, 400, 503]
+    assert [status_of(response) for response in responses] == [200, 400, 503]
     assert error_of(responses[2])["errorCode"] == "703"
     assert b"transient-error: true" in responses[2]
 
 
-async def following(kasir: Served, count: int) -> list[Stranger]:
-    """Open so many streams of a payment, each on a connection of its own."""
+async def open_streams(kasir: Served, count: int) -> list[Stranger]:
+    """Open this many event streams of a payment, each on its own connection."""
     link = await kasir.link()
     await kasir.start(link)
     (payment,) = await kasir.payments()
     await kasir.http.close()
     path = f"/pay/{link['id']}/payments/{payment['id']}/events"
-    followers = [await kasir.connect() for _ in range(count)]
-    for follower in followers:
-        follower.send(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
-        await follower.reader.readuntil(b"event: standing")
-    return followers
+    streams = [await kasir.connect() for _ in range(count)]
+    for stream in streams:
+        stream.send(f"GET {path} HTTP/1.1\r\nHost: k\r\n\r\n".encode())
+        await stream.reader.readuntil(b"event: standing")
+    return streams
 
 
-async def response_to(kasir: Served, words: bytes) -> bytes:
-    one = await kasir.connect()
-    one.send(words)
-    return await one.receive_all()
+async def response_to(kasir: Served, request: bytes) -> bytes:
+    connection = await kasir.connect()
+    connection.send(request)
+    return await connection.receive_all()
 
 
 @LIMITS
@@ -278,9 +278,9 @@ async def test_a_connection_beyond_the_spare_ones_is_closed(
 ) -> None:
     limits = {"connections_spare": 0, limit: 1}
     async with served(fresh_database, **limits) as kasir:
-        (follower,) = await following(kasir, 1)
+        (stream,) = await open_streams(kasir, 1)
         response = await response_to(kasir, b"GET /health/live HTTP/1.1\r\nHost: k\r\n\r\n")
-        await follower.leave()
+        await stream.leave()
 
     assert response == b""
 
@@ -300,24 +300,26 @@ async def test_a_client_that_does_not_read_its_responses_is_closed(fresh_databas
 
 
 async def test_a_client_that_pauses_reading_gets_every_response(fresh_database: str) -> None:
-    ask = b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n"
+    request_head = b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n"
     async with served(fresh_database) as kasir:
         connection = await kasir.connect()
         connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
 
         async def is_full() -> bool:
-            connection.send(ask + b"\r\n")
-            asked.append(ask)
-            each = kasir.server.server_state.connections
-            return any(isinstance(one, BoundedHttp) and one.flow.write_paused for one in each)
+            connection.send(request_head + b"\r\n")
+            sent.append(request_head)
+            protocols = kasir.server.server_state.connections
+            return any(
+                isinstance(each, BoundedHttp) and each.flow.write_paused for each in protocols
+            )
 
-        asked: list[bytes] = []
-        await until(is_full, bool, "more answers than the way there holds")
+        sent: list[bytes] = []
+        await until(is_full, bool, "the server pauses its responses")
         connection.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        connection.send(ask + b"Connection: close\r\n\r\n")
+        connection.send(request_head + b"Connection: close\r\n\r\n")
         response = await connection.receive_all()
 
-    assert response.count(b"HTTP/1.1 ") == len(asked) + 1
+    assert response.count(b"HTTP/1.1 ") == len(sent) + 1
 
 
 async def test_a_refused_client_that_keeps_sending_is_closed(fresh_database: str) -> None:
@@ -336,10 +338,10 @@ async def test_a_refused_client_that_keeps_sending_is_closed(fresh_database: str
 
 
 async def until_open_connections(kasir: Served, count: int) -> None:
-    async def look() -> int:
+    async def open_connections() -> int:
         return kasir.strangers
 
-    await until(look, lambda found: found == count, f"{count} connections from outside")
+    await until(open_connections, lambda found: found == count, f"{count} open connections")
 
 
 async def test_an_endless_body_after_its_response_is_closed(fresh_database: str) -> None:
@@ -368,7 +370,7 @@ async def test_a_connection_is_reused_when_the_body_arrives_after_the_response(
     assert (status_of(first), status_of(second)) == (401, 200)
 
 
-async def test_what_is_not_http_is_answered_in_the_format_of_every_error(
+async def test_bytes_that_are_not_http_are_answered_400_in_adyens_format(
     fresh_database: str,
 ) -> None:
     async with served(fresh_database) as kasir:
@@ -390,7 +392,7 @@ async def test_a_request_to_upgrade_the_protocol_is_answered_in_http_1(
         await connection.leave()
 
     assert status_of(response) == 200
-    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_pipelined_requests_are_both_answered(

@@ -1,4 +1,4 @@
-"""`kasir doctor`: each row fails when its fault is present, and states what to do."""
+"""Each row of `kasir doctor` fails when its fault is present, and states what to do."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def environ(system: RunningDemo, fresh_database: str) -> dict[str, str]:
 async def test_a_new_shop_is_shown_which_webhooks_are_missing(
     environ: dict[str, str],
 ) -> None:
-    red = await _red(environ)
+    failures = await _failures(environ)
 
-    assert {STANDARD, TOKENS} == red.keys()
-    assert f"{environ['KASIR_PUBLIC_URL']}/webhooks/adyen/tokens" in red[TOKENS]
+    assert {STANDARD, TOKENS} == failures.keys()
+    assert f"{environ['KASIR_PUBLIC_URL']}/webhooks/adyen/tokens" in failures[TOKENS]
 
 
 async def test_a_missing_setting_is_named(environ: dict[str, str]) -> None:
@@ -55,17 +55,17 @@ async def test_a_missing_setting_is_named(environ: dict[str, str]) -> None:
     assert not found[0].is_well
 
 
-async def test_a_database_that_is_not_there_is_named(environ: dict[str, str]) -> None:
+async def test_the_setting_of_an_unreachable_database_is_named(environ: dict[str, str]) -> None:
     environ["KASIR_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing"
 
-    red = await _red(environ)
+    failures = await _failures(environ)
 
-    assert "KASIR_DATABASE_URL" in red[DATABASE]
+    assert "KASIR_DATABASE_URL" in failures[DATABASE]
 
 
 async def test_a_wrong_key_and_no_answer_are_different_findings(environ: dict[str, str]) -> None:
-    wrong = await _red({**environ, "ADYEN_API_KEY": "wrong"})
-    silent = await _red({**environ, "ADYEN_TWIN_URL": "http://127.0.0.1:1"})
+    wrong = await _failures({**environ, "ADYEN_API_KEY": "wrong"})
+    silent = await _failures({**environ, "ADYEN_TWIN_URL": "http://127.0.0.1:1"})
 
     assert "ADYEN_API_KEY" in wrong[ANSWERS]
     assert "no answer" in silent[ANSWERS]
@@ -77,18 +77,18 @@ async def test_the_operator_is_asked_to_add_gopay_if_it_is_not_listed(
 ) -> None:
     await walker.twin("PUT", "/twin/knobs", {"amountMax": 1_000})
     try:
-        red = await _red(environ)
+        failures = await _failures(environ)
     finally:
         await walker.twin("DELETE", "/twin/knobs")
 
-    assert "Customer Area" in red[LISTED]
-    assert ANSWERS not in red
+    assert "Customer Area" in failures[LISTED]
+    assert ANSWERS not in failures
 
 
-async def test_a_held_notice_a_disputed_name_and_a_lost_call_are_counted(
+async def test_a_held_notice_a_conflicting_pspreference_and_a_lost_call_are_counted(
     environ: dict[str, str], fresh_database: str
 ) -> None:
-    await findings_of(environ)  # Brings the schema.
+    await findings_of(environ)  # Creates the schema.
     connection = await asyncpg.connect(fresh_database)
     try:
         now = datetime.now(UTC)
@@ -113,27 +113,27 @@ async def test_a_held_notice_a_disputed_name_and_a_lost_call_are_counted(
     finally:
         await connection.close()
 
-    red = await _red(environ)
+    failures = await _failures(environ)
 
-    assert red[UNDERSTOOD].startswith("1 held: ")
-    assert red[OWNED].startswith("PSP is pay_1's, and pay_2 bears it too: ")
-    assert red[ANSWERED] == "1 not; is a worker running, and does Adyen answer?"
-    assert STANDARD not in red
+    assert failures[UNDERSTOOD].startswith("1 held: ")
+    assert failures[OWNED].startswith("PSP is pay_1's, and pay_2 bears it too: ")
+    assert failures[ANSWERED] == "1 not; is a worker running, and does Adyen answer?"
+    assert STANDARD not in failures
 
 
-@pytest.mark.parametrize(("days", "is_red"), [(1, False), (3, True)])
+@pytest.mark.parametrize(("days", "is_failure"), [(1, False), (3, True)])
 async def test_an_attempt_without_a_notification_is_reported(
-    environ: dict[str, str], days: int, is_red: bool
+    environ: dict[str, str], days: int, is_failure: bool
 ) -> None:
     async with open_parts(settings_from(environ)) as kasir:
-        over_at = kasir.clock.now() - timedelta(days=days)
-        intent = an_intent(close_at=over_at, created_at=over_at - timedelta(hours=1))
+        close_at = kasir.clock.now() - timedelta(days=days)
+        intent = an_intent(close_at=close_at, created_at=close_at - timedelta(hours=1))
         await kasir.payments.open(intent, a_question(opened_at=intent.created_at), None)
         await kasir.closing.attempts.put_off(intent.id, kasir.clock.now() + timedelta(hours=1))
     found = {finding.what: finding for finding in await findings_of(environ)}
 
-    assert found[ENDED].is_well is not is_red
-    assert f"1 not yet, the first since {over_at:%Y-%m-%d}" in found[ENDED].says
+    assert found[ENDED].is_well is not is_failure
+    assert f"1 not yet, the first since {close_at:%Y-%m-%d}" in found[ENDED].says
 
 
 WITH_EVENTS = {
@@ -145,7 +145,7 @@ WITH_EVENTS = {
 @pytest.mark.parametrize(
     ("event", "answer", "events_settings", "is_well", "expected"),
     [
-        pytest.param(None, None, {}, True, "none waits", id="nothing ever happened"),
+        pytest.param(None, None, {}, True, "none waits", id="no event"),
         pytest.param(
             None,
             "204",
@@ -155,7 +155,7 @@ WITH_EVENTS = {
             id="all were delivered",
         ),
         pytest.param(
-            "1 second", None, WITH_EVENTS, True, "1 wait, the first since ", id="just happened"
+            "1 second", None, WITH_EVENTS, True, "1 wait, the first since ", id="a new event"
         ),
         pytest.param(
             "1 second", "503", WITH_EVENTS, False, "; the last answer was 503 on ", id="refused"
@@ -171,7 +171,7 @@ WITH_EVENTS = {
         pytest.param(
             "2 minutes", "204", WITH_EVENTS, False, "1 wait, the first since ", id="no worker"
         ),
-        pytest.param("1 second", "204", {}, False, "1 wait", id="the address was taken away"),
+        pytest.param("1 second", "204", {}, False, "1 wait", id="the address is no longer set"),
     ],
 )
 async def test_waiting_events_are_shown_with_their_age_and_the_shops_last_answer(
@@ -182,9 +182,9 @@ async def test_waiting_events_are_shown_with_their_age_and_the_shops_last_answer
     is_well: bool,
     expected: str,
 ) -> None:
-    given = {**environ, **events_settings}
-    async with open_parts(settings_from(given)) as kasir:
-        # One that was delivered, which the answer belongs to.
+    event_environ = {**environ, **events_settings}
+    async with open_parts(settings_from(event_environ)) as kasir:
+        # The answer belongs to this delivered event.
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, tries, delivered_at)"
             " VALUES ('evt_0', 'pay_0', 'x', now(), '', 1, now())"
@@ -204,7 +204,7 @@ async def test_waiting_events_are_shown_with_their_age_and_the_shops_last_answer
                 status,
                 error,
             )
-    (found,) = [finding for finding in await findings_of(given) if finding.what == EVENTS]
+    (found,) = [finding for finding in await findings_of(event_environ) if finding.what == EVENTS]
 
     assert expected in found.says
     assert found.is_well is is_well
@@ -215,14 +215,14 @@ async def test_waiting_events_are_shown_with_their_age_and_the_shops_last_answer
 async def test_an_event_that_was_given_up_is_shown_for_a_week(
     environ: dict[str, str], days: int, is_well: bool
 ) -> None:
-    given = {**environ, **WITH_EVENTS}
-    async with open_parts(settings_from(given)) as kasir:
+    event_environ = {**environ, **WITH_EVENTS}
+    async with open_parts(settings_from(event_environ)) as kasir:
         await kasir.pool.execute(
             "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at) VALUES"
             " ('evt_1', 'pay_1', 'x', now(), '', 11, now() - $1 * interval '1 day')",
             days,
         )
-    (found,) = [finding for finding in await findings_of(given) if finding.what == EVENTS]
+    (found,) = [finding for finding in await findings_of(event_environ) if finding.what == EVENTS]
 
     assert found.is_well is is_well
     assert ("1 were given up in the last 7 days" in found.says) is not is_well
@@ -247,17 +247,17 @@ async def test_a_token_whose_webhook_was_lost_is_adopted_and_reported(
                 "INSERT INTO shopper (shopper_reference, look_at) VALUES ($1, now())", shopper
             )
             await walker.advance(60)
-            first, second = await _red(environ), await _red(environ)
-            known = await kasir.tokens.of(shopper)
+            first, second = await _failures(environ), await _failures(environ)
+            tokens = await kasir.tokens.of(shopper)
     finally:
         await walker.twin("DELETE", "/twin/knobs")
 
     assert "1 adopted" in first[AGREE]
     assert AGREE not in second
-    assert [token.is_active for token in known] == [True]
+    assert [token.is_active for token in tokens] == [True]
 
 
-async def test_live_with_an_address_of_this_machine_is_mixed_up(environ: dict[str, str]) -> None:
+async def test_live_with_a_public_url_of_this_machine_is_reported(environ: dict[str, str]) -> None:
     live = {
         **environ,
         "ADYEN_ENVIRONMENT": "live",
@@ -271,13 +271,13 @@ async def test_live_with_an_address_of_this_machine_is_mixed_up(environ: dict[st
         "KASIR_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
     }
 
-    red = await _red(live)
+    failures = await _failures(live)
 
-    assert "KASIR_PUBLIC_URL" in red[MIXED]
-    assert "each webhook has its own" in red[MIXED]
+    assert "KASIR_PUBLIC_URL" in failures[MIXED]
+    assert "each webhook has its own" in failures[MIXED]
 
 
-async def test_live_with_a_test_account_and_no_key_of_the_token_webhook_is_mixed_up(
+async def test_live_with_a_test_account_and_no_key_of_the_token_webhook_is_reported(
     environ: dict[str, str],
 ) -> None:
     live = {
@@ -292,14 +292,14 @@ async def test_live_with_a_test_account_and_no_key_of_the_token_webhook_is_mixed
         "KASIR_SECRET_KEY": "a-secret-of-thirty-two-characters",
         "KASIR_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
     }
-    red = await _red(live)
+    failures = await _failures(live)
 
-    assert "ADYEN_MERCHANT_ACCOUNT has `test` in its name" in red[MIXED]
-    assert "ADYEN_TOKEN_HMAC_KEY is not set" in red[MIXED]
-    assert "KASIR_PUBLIC_URL" not in red[MIXED]
+    assert "ADYEN_MERCHANT_ACCOUNT has `test` in its name" in failures[MIXED]
+    assert "ADYEN_TOKEN_HMAC_KEY is not set" in failures[MIXED]
+    assert "KASIR_PUBLIC_URL" not in failures[MIXED]
 
 
-async def test_tokens_that_adyen_does_not_answer_for_are_counted_and_red(
+async def test_shoppers_whose_tokens_adyen_does_not_list_are_counted(
     environ: dict[str, str], walker: JourneyClient
 ) -> None:
     async with open_parts(settings_from(environ)) as kasir:
@@ -309,14 +309,14 @@ async def test_tokens_that_adyen_does_not_answer_for_are_counted_and_red(
         )
     await walker.twin("PUT", "/twin/faults", [{"fault": "error_503", "call": "tokens"}])
     try:
-        red = await _red(environ)
+        failures = await _failures(environ)
     finally:
         await walker.twin("DELETE", "/twin/faults")
 
-    assert red[AGREE] == "Adyen did not answer for 1 of 1 shoppers"
+    assert failures[AGREE] == "Adyen did not answer for 1 of 1 shoppers"
 
 
-async def _red(environ: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong, by row."""
+async def _failures(environ: Mapping[str, str]) -> dict[str, str]:
+    """The messages of the failed rows, by the row's name."""
     found: list[Finding] = await findings_of(environ)
     return {finding.what: finding.says for finding in found if not finding.is_well}

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL, with real processes that come, go and are killed."""
+"""The embedded PostgreSQL, used by real processes that start, end and are killed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from kasir.embedded.folder import EmbeddedDatabaseError
 from kasir.embedded.server import embedded
 from postgres import ask
 
-WAIT_S = 60.0  # Generous: only a failing test waits so long.
+WAIT_S = 60.0  # Only a failing test waits this long.
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another")
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can run PostgreSQL as another account"
+)
 
-# Another process that starts or joins the server, prints its address and waits on stdin.
+# A process that starts or joins the server, prints the server's address and waits on stdin.
 OWNER = """
 import sys
 from pathlib import Path
@@ -37,7 +39,7 @@ with embedded(Path(sys.argv[1])) as dsn:
     sys.stdin.read()
 """
 
-# Ctrl-C reaches it inside; it still needs the database to finish what it was doing.
+# A process that uses the database once more after Ctrl-C.
 INTERRUPTED = """
 import asyncio, sys, asyncpg
 from pathlib import Path
@@ -54,7 +56,7 @@ with embedded(Path(sys.argv[1])) as dsn:
         asyncio.run(ask())
 """
 
-# A child that is forked inside leaves the block too, by the way of an exception.
+# A process whose forked child leaves the `with` block by an exception.
 FORKING = """
 import os, sys
 from pathlib import Path
@@ -69,7 +71,7 @@ with embedded(Path(sys.argv[1])) as dsn:
 
 
 class Owner:
-    """A process of its own, inside `embedded`."""
+    """A separate process that uses the embedded server."""
 
     def __init__(self, folder: Path, program: str = OWNER, path: Path | None = None) -> None:
         paths = [path, os.environ.get("PYTHONPATH")]
@@ -83,31 +85,31 @@ class Owner:
         )
 
     def read_line(self) -> str:
-        """The next line it prints; empty if it ended without one."""
+        """The next line that the process prints; empty if it ended without one."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
     def release(self) -> None:
-        """Close its stdin, so that it leaves; does not wait for it."""
+        """Close the stdin of the process so that it ends; does not wait for the end."""
         if self.process.stdin:
             self.process.stdin.close()
             self.process.stdin = None
 
     def leave(self) -> int:
-        """Release it and wait; returns its exit code."""
+        """Release the process and wait until it ends; returns its exit code."""
         self.release()
         self.process.communicate(timeout=WAIT_S)
         return self.process.returncode
 
     def kill(self) -> None:
-        """End it as `kill -9` does, without time to clean up."""
+        """End the process as `kill -9` does, without time to clean up."""
         self.process.kill()
         self.process.communicate(timeout=WAIT_S)
 
 
 @pytest.fixture
 def owner() -> Iterator[Callable[..., Owner]]:
-    """Start owners; those that are alive after the test are asked to leave."""
+    """A function that starts owners; those still running after the test are ended."""
     owners: list[Owner] = []
 
     def start(folder: Path, program: str = OWNER, path: Path | None = None) -> Owner:
@@ -122,19 +124,19 @@ def owner() -> Iterator[Callable[..., Owner]]:
 
 @pytest.fixture
 def parent() -> Iterator[Path]:
-    """A folder that any account may enter: pytest's own are closed to PostgreSQL's, as root."""
+    """A folder that PostgreSQL's account may enter, unlike pytest's folders under root."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-embedded-"))
     folder.chmod(0o755)
     yield folder
-    left = postmasters(folder)
+    remaining = postmasters(folder)
     shutil.rmtree(folder)
 
-    assert left == [], "a test left its server running"
+    assert remaining == [], "a test left its server running"
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Path]:
-    """A folder with a database in it, made once: most tests need one, few need it to be new."""
+def database_folder() -> Iterator[Path]:
+    """A folder with a database, created once for the tests of this module."""
     folder = Path(tempfile.mkdtemp(prefix="kasir-embedded-"))
     with embedded(folder):
         pass
@@ -143,19 +145,19 @@ def made() -> Iterator[Path]:
 
 
 @pytest.fixture
-def folder(made: Path) -> Iterator[Path]:
-    """The made folder; after each test nothing may run in it."""
-    yield made
+def folder(database_folder: Path) -> Iterator[Path]:
+    """The folder with a database; after each test, no server may run in it."""
+    yield database_folder
 
-    assert postmasters(made) == []
+    assert postmasters(database_folder) == []
 
 
 class Row(NamedTuple):
-    """A living process, as `ps` sees it: a witness that is none of ours."""
+    """A running process, as `ps` lists it."""
 
     pid: int
     parent: int
-    words: str
+    command: str
 
 
 def processes() -> list[Row]:
@@ -164,28 +166,31 @@ def processes() -> list[Row]:
     )
     rows = (line.split(maxsplit=3) for line in ps.stdout.splitlines())
     return [
-        Row(int(pid), int(parent), " ".join(words))
-        for pid, parent, stat, *words in rows
+        Row(int(pid), int(parent), " ".join(command))
+        for pid, parent, stat, *command in rows
         if "Z" not in stat
     ]
 
 
 def postmasters(folder: Path) -> list[int]:
-    """The living servers of a folder."""
-    rows = [row for row in processes() if "/postgres --" in row.words and f"{folder}/" in row.words]
+    """The process ids of the servers that run in a folder."""
+    rows = [
+        row for row in processes() if "/postgres --" in row.command and f"{folder}/" in row.command
+    ]
     pids = {row.pid for row in rows}
-    return [row.pid for row in rows if row.parent not in pids]  # A child just born looks alike.
+    # A new child process still has its parent's command.
+    return [row.pid for row in rows if row.parent not in pids]
 
 
 def is_alive(pid: object) -> bool:
     return pid in {row.pid for row in processes()}
 
 
-def wait_until(true: Callable[[], object]) -> None:
-    """Look again and again until it is true, with an end."""
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until the condition is true, for at most WAIT_S seconds."""
     deadline = time.monotonic() + WAIT_S
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.005)
 
 
@@ -197,7 +202,7 @@ def kill_postmaster(folder: Path) -> None:
 
 @contextmanager
 def living_process(uid: int) -> Iterator[int]:
-    """Some process of an account, that has nothing to do with PostgreSQL."""
+    """Run a process of an account that is not PostgreSQL; yields the process id."""
     process = subprocess.Popen(["sleep", "600"], user=uid if os.geteuid() == 0 else None)
     try:
         yield process.pid
@@ -206,7 +211,7 @@ def living_process(uid: int) -> Iterator[int]:
         process.wait(WAIT_S)
 
 
-def test_the_first_use_makes_a_durable_database_that_no_network_reaches(parent: Path) -> None:
+def test_the_first_use_creates_a_durable_database_without_network_access(parent: Path) -> None:
     with embedded(parent / "new" / "er") as dsn:
         settings = [
             ask(dsn, f"SELECT current_setting('{name}')")
@@ -220,15 +225,15 @@ def test_the_first_use_makes_a_durable_database_that_no_network_reaches(parent: 
                 "TimeZone",
             )
         ]
-        who = ask(dsn, "SELECT current_database() || current_user")
+        database_and_user = ask(dsn, "SELECT current_database() || current_user")
         private = (parent / "new" / "er" / "postgres").stat().st_mode & 0o777
 
     assert settings == ["on", "on", "on", "on", "", "UTF8", "UTC"]
-    assert who == "kasirkasir"
+    assert database_and_user == "kasirkasir"
     assert private == 0o700
 
 
-def test_committed_rows_are_there_after_a_restart(folder: Path) -> None:
+def test_committed_rows_survive_a_restart(folder: Path) -> None:
     with embedded(folder) as dsn:
         ask(dsn, "CREATE TABLE restarted AS SELECT 42 AS kept")
     between = postmasters(folder)
@@ -239,7 +244,7 @@ def test_committed_rows_are_there_after_a_restart(folder: Path) -> None:
     assert kept == 42
 
 
-def test_the_settings_of_the_process_that_starts_it_apply(folder: Path) -> None:
+def test_the_settings_of_the_process_that_starts_the_server_apply(folder: Path) -> None:
     with embedded(folder, {"fsync": "off", "work_mem": "5MB"}) as dsn, embedded(folder):
         settings = ask(dsn, "SELECT current_setting('fsync') || current_setting('work_mem')")
     with embedded(folder) as dsn:
@@ -249,7 +254,7 @@ def test_the_settings_of_the_process_that_starts_it_apply(folder: Path) -> None:
     assert later == "on"
 
 
-def test_two_processes_share_it_and_the_last_to_leave_stops_it(
+def test_two_processes_share_the_server_and_the_last_one_stops_it(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     first = owner(folder)
@@ -271,14 +276,14 @@ def test_many_processes_can_enter_an_empty_folder_and_leave_at_the_same_time(
     running = postmasters(parent)
     for each in owners:
         each.release()
-    left = [each.leave() for each in owners]
+    exit_codes = [each.leave() for each in owners]
 
     assert len(lines) == len(running) == 1
-    assert left == [0] * 5
+    assert exit_codes == [0] * 5
     assert postmasters(parent) == []
 
 
-def test_one_process_may_enter_twice(folder: Path) -> None:
+def test_one_process_may_use_the_server_twice_at_once(folder: Path) -> None:
     with embedded(folder):
         with embedded(folder):
             pass
@@ -288,7 +293,7 @@ def test_one_process_may_enter_twice(folder: Path) -> None:
 
 
 def test_processes_that_enter_and_leave_at_any_time_find_a_running_server(folder: Path) -> None:
-    hasty = f"""
+    program = f"""
 import asyncio, asyncpg
 from pathlib import Path
 from kasir.embedded.server import embedded
@@ -298,13 +303,13 @@ for _ in range(15):
     with embedded(Path({str(folder)!r})) as dsn:
         asyncio.run(ask(dsn))
 """
-    passing = [subprocess.Popen([sys.executable, "-c", hasty]) for _ in range(3)]
-    left = [process.wait(WAIT_S) for process in passing]
+    users = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
+    exit_codes = [process.wait(WAIT_S) for process in users]
 
-    assert left == [0, 0, 0]
+    assert exit_codes == [0, 0, 0]
 
 
-def test_an_owner_killed_leaves_it_running_and_the_next_takes_it_over(
+def test_a_killed_owner_leaves_the_server_running_for_the_next_one(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     killed = owner(folder)
@@ -319,7 +324,7 @@ def test_an_owner_killed_leaves_it_running_and_the_next_takes_it_over(
     assert postmasters(folder) == []
 
 
-def test_the_others_do_not_wait_for_a_killed_process(
+def test_the_server_is_stopped_although_another_user_was_killed(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     with embedded(folder):
@@ -342,7 +347,7 @@ def test_after_the_server_is_killed_the_next_user_recovers_every_row(folder: Pat
     assert "automatic recovery in progress" in log
 
 
-def test_one_who_stays_while_another_restarts_it_does_not_stop_it_early(
+def test_a_user_from_before_a_restart_does_not_stop_the_restarted_server(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     with embedded(folder):
@@ -355,8 +360,8 @@ def test_one_who_stays_while_another_restarts_it_does_not_stop_it_early(
     assert second.leave() == 0
 
 
-def test_a_backend_that_outlives_the_killed_server_is_waited_for(folder: Path) -> None:
-    """It looks for its postmaster only where it waits, and this one never waits."""
+def test_the_next_start_waits_for_a_backend_of_the_killed_server(folder: Path) -> None:
+    """A backend checks for its postmaster only when it waits, and this one never waits."""
     busy = "DO $$ BEGIN FOR n IN 1..4000000 LOOP PERFORM n; END LOOP; END $$"
     find = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
     with ThreadPoolExecutor() as threads, embedded(folder) as dsn:
@@ -381,9 +386,9 @@ def test_a_pid_file_of_a_dead_server_whose_pid_was_reused_is_not_trusted(
 ) -> None:
     data = folder / "postgres" / "data"
     with embedded(folder):
-        note = (data / "postmaster.pid").read_text().splitlines()
+        pid_file = (data / "postmaster.pid").read_text().splitlines()
     with living_process(data.stat().st_uid) as pid:
-        stale = "\n".join([str(pid), *note[1:], ""])
+        stale = "\n".join([str(pid), *pid_file[1:], ""])
         (data / "postmaster.pid").write_text(stale)
         (folder / "postgres" / ".s.PGSQL.5432.lock").write_text(stale)
         with embedded(folder) as dsn:
@@ -392,7 +397,7 @@ def test_a_pid_file_of_a_dead_server_whose_pid_was_reused_is_not_trusted(
     assert answer == 1
 
 
-def test_ctrl_c_reaches_the_users_and_not_the_server(
+def test_ctrl_c_interrupts_the_users_but_not_the_server(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     interrupted = owner(folder, INTERRUPTED)
@@ -404,7 +409,7 @@ def test_ctrl_c_reaches_the_users_and_not_the_server(
     assert postmasters(folder) == []
 
 
-def test_a_forked_child_that_leaves_does_not_stop_it(
+def test_a_forked_child_that_ends_does_not_stop_the_server(
     folder: Path, owner: Callable[..., Owner]
 ) -> None:
     forking = owner(folder, FORKING)
@@ -474,19 +479,19 @@ def test_data_that_belongs_to_another_account_is_reported_as_unusable(folder: Pa
     assert "\n" not in str(caught.value)
 
 
-def test_data_of_which_a_file_is_missing_is_an_error_with_its_cure(folder: Path) -> None:
+def test_the_error_for_data_without_a_version_names_the_file_and_the_setting(folder: Path) -> None:
     version = folder / "postgres" / "data" / "PG_VERSION"
-    kept = version.rename(folder / "elsewhere")
+    moved = version.rename(folder / "elsewhere")
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(folder):
         pass
-    kept.rename(version)
+    moved.rename(version)
 
     assert "PG_VERSION" in str(caught.value)
     assert "KASIR_DATA_DIR" in str(caught.value)
 
 
 @as_root
-def test_where_root_starts_it_without_an_account_for_it_the_error_names_the_cure(
+def test_the_error_for_root_without_another_account_names_the_remedy(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(name: object) -> None:
@@ -500,7 +505,7 @@ def test_where_root_starts_it_without_an_account_for_it_the_error_names_the_cure
         pass
 
 
-def test_without_the_package_of_its_programs_the_error_names_the_cure(
+def test_the_error_for_missing_programs_of_postgresql_names_the_remedy(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
@@ -522,8 +527,8 @@ def test_a_server_that_is_not_ready_in_time_is_reported_as_not_answering(
 def test_a_server_that_does_not_stop_in_time_is_named_in_the_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as impatient:
-        impatient.setattr("kasir.embedded.server.STOP_S_MAX", -1)
+    with monkeypatch.context() as patch:
+        patch.setattr("kasir.embedded.server.STOP_S_MAX", -1)
         with pytest.raises(EmbeddedDatabaseError, match="does not stop"), embedded(folder) as dsn:
             answer = ask(dsn, "SELECT 1")
     with embedded(folder) as dsn:
@@ -533,7 +538,9 @@ def test_a_server_that_does_not_stop_in_time_is_named_in_the_error(
     assert postmasters(folder) == []
 
 
-def test_a_path_too_long_for_a_socket_gets_a_short_one_elsewhere(parent: Path) -> None:
+def test_a_folder_whose_path_is_too_long_for_a_socket_has_its_socket_elsewhere(
+    parent: Path,
+) -> None:
     deep = parent / ("d" * 60) / ("e" * 60)
     with embedded(deep) as dsn:
         answer = ask(dsn, "SELECT 1")
@@ -564,7 +571,7 @@ def test_the_server_does_not_get_our_secrets(folder: Path, monkeypatch: pytest.M
         environment = Path(f"/proc/{pid}/environ")
         is_shared = environment.exists() and b"a-secret" in environment.read_bytes()
 
-    assert not is_shared  # The secrets are not in the report of a failed test.
+    assert not is_shared  # A boolean, so that a failed test does not print the secrets.
 
 
 def test_libpq_settings_in_our_environment_are_ignored(
@@ -579,14 +586,14 @@ def test_libpq_settings_in_our_environment_are_ignored(
     assert database == "kasir"
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_with_its_cure(parent: Path) -> None:
+def test_the_error_for_a_folder_that_cannot_be_created_names_the_setting(parent: Path) -> None:
     (parent / "file").touch()
     with pytest.raises(EmbeddedDatabaseError, match="KASIR_DATA_DIR"), embedded(parent / "file"):
         pass
 
 
 @as_root
-def test_a_closed_folder_above_is_named_and_stays_closed(parent: Path) -> None:
+def test_a_parent_folder_without_access_is_named_and_not_changed(parent: Path) -> None:
     closed = parent / "closed"
     closed.mkdir(mode=0o700)
     with pytest.raises(EmbeddedDatabaseError) as caught, embedded(closed / "data"):
@@ -597,7 +604,7 @@ def test_a_closed_folder_above_is_named_and_stays_closed(parent: Path) -> None:
 
 
 @as_root
-def test_a_closed_folder_with_anything_in_it_is_not_opened(parent: Path) -> None:
+def test_a_folder_without_access_that_is_not_empty_is_not_changed(parent: Path) -> None:
     closed = parent / "closed"
     closed.mkdir(mode=0o700)
     (closed / "somebody's").touch()
@@ -610,23 +617,23 @@ def test_a_closed_folder_with_anything_in_it_is_not_opened(parent: Path) -> None
 @as_root
 def test_the_server_runs_as_the_owner_of_its_folder(parent: Path) -> None:
     owner_id = pwd.getpwnam("nobody").pw_uid
-    theirs = parent / "theirs"
-    theirs.mkdir(mode=0o700)
-    os.chown(theirs, owner_id, -1)
-    with embedded(theirs):
-        [pid] = postmasters(theirs)
+    other_folder = parent / "other_folder"
+    other_folder.mkdir(mode=0o700)
+    os.chown(other_folder, owner_id, -1)
+    with embedded(other_folder):
+        [pid] = postmasters(other_folder)
         ps = subprocess.run(["ps", "-o", "uid=", "-p", str(pid)], capture_output=True, check=True)
 
     assert int(ps.stdout) == owner_id
-    assert (theirs / "users.lock").stat().st_uid == owner_id
+    assert (other_folder / "users.lock").stat().st_uid == owner_id
 
 
 @as_root
-def test_a_folder_of_an_account_unknown_here_is_used_all_the_same(parent: Path) -> None:
-    theirs = parent / "mounted"
-    theirs.mkdir()
-    os.chown(theirs, 54321, 54321)
-    with embedded(theirs) as dsn:
+def test_a_folder_of_an_unknown_account_can_be_used(parent: Path) -> None:
+    other_folder = parent / "mounted"
+    other_folder.mkdir()
+    os.chown(other_folder, 54321, 54321)
+    with embedded(other_folder) as dsn:
         answer = ask(dsn, "SELECT 1")
 
     assert answer == 1
@@ -663,7 +670,7 @@ def test_the_session_server_has_a_socket_and_no_port(postgres_dsn: str) -> None:
     assert "host=/" in postgres_dsn
 
 
-def test_an_empty_database_is_empty_and_ones_own(empty_database: str) -> None:
+def test_the_fixture_of_an_empty_database_creates_a_new_one(empty_database: str) -> None:
     tables = ask(empty_database, "SELECT count(*) FROM pg_stat_user_tables")
     name = ask(empty_database, "SELECT current_database()")
 

@@ -64,14 +64,14 @@ class ClosingShop:
             raise ConnectionResetError
         return web.json_response(body, status=status)
 
-    async def attempt(self, reference: str = "ORDER-1001", **more: Any) -> PaymentId:
+    async def attempt(self, reference: str = "ORDER-1001", **changes: Any) -> PaymentId:
         """Create a payment that sends the shopper to the wallet."""
-        body = msgspec.json.encode(payment_body(reference=reference, **more))
+        body = msgspec.json.encode(payment_body(reference=reference, **changes))
         _, payment_id = await self.kasir.checkout.payments(body, 72)
         return payment_id
 
-    async def look(self, payment_id: PaymentId, after: timedelta) -> Payment:
-        """Advance the clock, then check an attempt."""
+    async def check(self, payment_id: PaymentId, after: timedelta) -> Payment:
+        """Advance the clock, close an attempt if possible, and return it."""
         self.clock.at += after
         await self.kasir.closing.close(payment_id)
         return await self.payment(payment_id)
@@ -82,10 +82,10 @@ class ClosingShop:
         assert found
         return found
 
-    async def notify(self, event: str, psp_reference: str, **more: Any) -> None:
-        """Have Adyen report an event that happened `ago` before now."""
-        happened = self.clock.at - more.pop("ago", timedelta())
-        fields = {"additionalData": {}, **more}
+    async def notify(self, event: str, psp_reference: str, **changes: Any) -> None:
+        """Receive a notification of an event that happened `ago` before now (default: now)."""
+        happened = self.clock.at - changes.pop("ago", timedelta())
+        fields = {"additionalData": {}, **changes}
         item = notification_item(
             eventCode=event, pspReference=psp_reference, eventDate=happened.isoformat(), **fields
         )
@@ -98,9 +98,9 @@ class ClosingShop:
         )
         await self.kasir.reader.read_all()
 
-    async def fail_cancel(self, number: int = 1, **more: Any) -> None:
-        """Have Adyen report that a cancel failed."""
-        fields = {"success": "false", "originalReference": f"PSP{number}", **more}
+    async def fail_cancel(self, number: int = 1, **changes: Any) -> None:
+        """Receive a notification that a cancel failed."""
+        fields = {"success": "false", "originalReference": f"PSP{number}", **changes}
         await self.notify("TECHNICAL_CANCEL", f"CANCEL{number}", **fields)
 
     async def events(self, payment_id: PaymentId) -> list[str]:
@@ -119,8 +119,8 @@ async def _nothing(*_: object) -> None:
 @pytest.fixture
 async def shop(fresh_database: str) -> AsyncIterator[ClosingShop]:
     """A shop on a fresh database."""
-    async with closing_shop(fresh_database) as made:
-        yield made
+    async with closing_shop(fresh_database) as opened:
+        yield opened
 
 
 @asynccontextmanager
@@ -137,8 +137,8 @@ async def test_a_cancel_that_adyen_never_confirms_does_not_end_an_attempt(
     shop: ClosingShop,
 ) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
-    statuses = {(await shop.look(attempt, 6 * HOUR)).status.value for _ in range(20)}
+    await shop.check(attempt, HOUR)
+    statuses = {(await shop.check(attempt, 6 * HOUR)).status.value for _ in range(20)}
 
     assert statuses == {"awaiting_shopper"}
     assert await shop.events(attempt) == []
@@ -146,13 +146,13 @@ async def test_a_cancel_that_adyen_never_confirms_does_not_end_an_attempt(
 
 async def test_adyen_is_asked_again_less_often_while_it_reports_nothing(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
-    asked = []
+    await shop.check(attempt, HOUR)
+    counts = []
     for _ in range(5):
         for _ in range(48):
-            await shop.look(attempt, HOUR / 2)
-        asked.append(len(shop.cancels))
-    gaps = [after - before for before, after in pairwise(asked)]
+            await shop.check(attempt, HOUR / 2)
+        counts.append(len(shop.cancels))
+    gaps = [after - before for before, after in pairwise(counts)]
 
     assert gaps == [1, 1, 1, 1]
     assert len(set(shop.cancels)) == len(shop.cancels)
@@ -166,8 +166,8 @@ async def test_an_answer_that_refuses_our_request_does_not_change_the_payment(
 ) -> None:
     shop.answer = (status, {"status": status, "errorCode": code, "message": "no"})
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
-    payment = await shop.look(attempt, HOUR)
+    await shop.check(attempt, HOUR)
+    payment = await shop.check(attempt, HOUR)
 
     assert payment.status.value == "awaiting_shopper"
 
@@ -177,30 +177,30 @@ async def test_the_answer_that_there_is_no_such_payment_ends_an_attempt_after_a_
 ) -> None:
     shop.answer = (422, {"status": 422, "errorCode": "167", "message": "none"})
     attempt = await shop.attempt()
-    early = await shop.look(attempt, HOUR)
-    late = await shop.look(attempt, 16 * MINUTE)
+    early = await shop.check(attempt, HOUR)
+    late = await shop.check(attempt, 16 * MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
 async def test_a_failed_cancel_ends_an_attempt_after_a_delay(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
+    await shop.check(attempt, HOUR)
     await shop.fail_cancel()
-    early = await shop.look(attempt, 5 * MINUTE)
-    late = await shop.look(attempt, 10 * MINUTE)
+    early = await shop.check(attempt, 5 * MINUTE)
+    late = await shop.check(attempt, 10 * MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
 async def test_no_attempt_expires_while_adyen_delivers_old_notifications(shop: ClosingShop) -> None:
     attempt, other = await shop.attempt(), await shop.attempt("ORDER-2")
-    await shop.look(attempt, HOUR)
+    await shop.check(attempt, HOUR)
     shop.clock.at += 3 * HOUR
     await shop.fail_cancel(ago=3 * HOUR)
     await shop.notify("AUTHORISATION", "PSP7", merchantReference="ORDER-2", ago=2 * HOUR)
-    early = await shop.look(attempt, MINUTE)
-    late = await shop.look(attempt, 15 * MINUTE)
+    early = await shop.check(attempt, MINUTE)
+    late = await shop.check(attempt, 15 * MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
     assert (await shop.payment(other)).status.value == "authorised"
@@ -210,9 +210,9 @@ async def test_a_failed_cancel_sent_while_the_wallet_was_open_does_not_end_an_at
     shop: ClosingShop,
 ) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, 10 * MINUTE)
+    await shop.check(attempt, 10 * MINUTE)
     await shop.fail_cancel()
-    payment = await shop.look(attempt, HOUR)
+    payment = await shop.check(attempt, HOUR)
 
     assert payment.status.value == "awaiting_shopper"
     assert len(shop.cancels) == 2
@@ -226,34 +226,36 @@ async def test_an_attempt_beside_another_payment_ends_after_adyen_reports_later_
     other = await shop.attempt()
     echoed = {"additionalData": {"metadata.kasirPaymentId": other}}
     await shop.notify("AUTHORISATION", "PSP2", **echoed)
-    early = await shop.look(attempt, 5 * HOUR)
+    early = await shop.check(attempt, 5 * HOUR)
     await shop.attempt("ORDER-9")
     await shop.notify("AUTHORISATION", "PSP9", merchantReference="ORDER-9")
-    late = await shop.look(attempt, MINUTE)
+    late = await shop.check(attempt, MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
     assert shop.cancels == []
 
 
-async def test_an_attempt_beside_another_payment_without_a_session_end_waits_for_a_day(
+async def test_an_attempt_without_a_session_end_beside_another_payment_ends_after_a_day(
     shop: ClosingShop,
 ) -> None:
     attempt, other = await shop.attempt(), await shop.attempt()
     echoed = {"additionalData": {"metadata.kasirPaymentId": other}}
     shop.clock.at += 23 * HOUR
     await shop.notify("AUTHORISATION", "PSP2", **echoed)
-    early = await shop.look(attempt, MINUTE)
+    early = await shop.check(attempt, MINUTE)
     shop.clock.at += 2 * HOUR
     await shop.notify("REFUND", "REFUND2", originalReference="PSP2")
-    late = await shop.look(attempt, MINUTE)
+    late = await shop.check(attempt, MINUTE)
 
     assert (early.status.value, late.status.value) == ("awaiting_shopper", "expired")
 
 
-async def test_a_lost_cancel_is_not_asked_again_beside_a_newer_attempt(shop: ClosingShop) -> None:
+async def test_a_cancel_without_an_answer_is_not_repeated_after_a_newer_attempt(
+    shop: ClosingShop,
+) -> None:
     attempt = await shop.attempt()
     shop.answer = (500, {})
-    await shop.look(attempt, HOUR)
+    await shop.check(attempt, HOUR)
     lost = list(shop.cancels)
     await shop.attempt()
     shop.answer = None
@@ -263,7 +265,7 @@ async def test_a_lost_cancel_is_not_asked_again_beside_a_newer_attempt(shop: Clo
     assert shop.cancels == lost
 
 
-async def test_a_shops_lost_cancel_is_not_asked_again_beside_a_newer_attempt(
+async def test_a_shops_cancel_without_an_answer_is_not_repeated_after_a_newer_attempt(
     shop: ClosingShop,
 ) -> None:
     await shop.attempt()
@@ -306,7 +308,7 @@ async def test_a_refusal_is_reported_in_time_when_kasir_was_not_down(shop: Closi
     assert (early, await shop.events(attempt)) == ([], ["payment.refused"])
 
 
-async def test_a_refusal_does_not_wait_longer_than_adyens_queue_can_be_behind(
+async def test_a_refusal_does_not_wait_longer_than_adyens_queue_can_be_delayed(
     shop: ClosingShop,
 ) -> None:
     attempt = await shop.attempt()
@@ -316,18 +318,18 @@ async def test_a_refusal_does_not_wait_longer_than_adyens_queue_can_be_behind(
     assert await shop.events(attempt) == ["payment.refused"]
 
 
-async def test_an_attempt_whose_request_never_reached_adyen_ends_with_its_key(
+async def test_an_attempt_whose_request_did_not_reach_adyen_expires_with_its_key(
     shop: ClosingShop,
 ) -> None:
     fact = Fact(key="u", says=Says.UNKNOWN, source=Source.KASIR, at=NOW, about="nothing")
     attempt = await shop.attempt()
     await shop.kasir.pool.execute("DELETE FROM fact")
     await shop.kasir.payments.add_facts(attempt, [fact])
-    await shop.look(attempt, 7 * DAY)
-    early = await shop.look(attempt, HOUR)
+    await shop.check(attempt, 7 * DAY)
+    early = await shop.check(attempt, HOUR)
     await shop.attempt("ORDER-2")
     await shop.notify("AUTHORISATION", "PSP2", merchantReference="ORDER-2")
-    late = await shop.look(attempt, MINUTE)
+    late = await shop.check(attempt, MINUTE)
 
     assert (early.status.value, late.status.value) == ("unknown", "expired")
 
@@ -335,7 +337,7 @@ async def test_an_attempt_whose_request_never_reached_adyen_ends_with_its_key(
 async def test_an_attempt_opened_while_its_link_is_withdrawn_is_closed_and_has_no_action(
     shop: ClosingShop,
 ) -> None:
-    made = await shop.kasir.links.create(
+    created = await shop.kasir.links.create(
         json.dumps(
             {
                 "reference": "LINK-1",
@@ -344,12 +346,12 @@ async def test_an_attempt_opened_while_its_link_is_withdrawn_is_closed_and_has_n
             }
         ).encode()
     )
-    link_id = LinkId(made.json()["id"])
+    link_id = LinkId(created.json()["id"])
     found = await shop.kasir.links.find(link_id)
     await shop.kasir.links.update(link_id, b'{"status": "expired"}')
-    tried = LinkAttempt(name="first", browser_info=payment_body()["browserInfo"])
+    link_attempt = LinkAttempt(name="first", browser_info=payment_body()["browserInfo"])
     answer, payment_id = await shop.kasir.links.pay(
-        found.link, tried, lambda _: "https://kasir.example/back"
+        found.link, link_attempt, lambda _: "https://kasir.example/back"
     )
 
     assert "action" not in answer.json()
@@ -364,8 +366,8 @@ async def test_a_payment_of_another_system_under_our_reference_is_not_cancelled(
     # The shopper left GoPay and paid the order by card, or by GoPay in another system.
     value = {"currency": "IDR", "value": 25_001}
     await shop.notify("AUTHORISATION", "CARD", paymentMethod=method, amount=value)
-    payment = await shop.look(attempt, 2 * HOUR)
-    again = await shop.look(attempt, 2 * HOUR)
+    payment = await shop.check(attempt, 2 * HOUR)
+    again = await shop.check(attempt, 2 * HOUR)
 
     assert shop.cancels == []
     assert (payment.status, again.status) == ("awaiting_shopper", "awaiting_shopper")
@@ -376,7 +378,7 @@ async def test_a_refused_card_under_our_reference_does_not_prevent_the_cancel(
 ) -> None:
     attempt = await shop.attempt()
     await shop.notify("AUTHORISATION", "CARD", paymentMethod="visa", success="false")
-    await shop.look(attempt, 2 * HOUR)
+    await shop.check(attempt, 2 * HOUR)
 
     assert len(shop.cancels) == 1
 
@@ -386,22 +388,22 @@ async def test_a_held_payment_that_is_ours_is_not_a_payment_of_another_system(
 ) -> None:
     first = await shop.attempt()
     second = await shop.attempt()
-    # Held at first: it may belong to either payment.
+    # Kasir holds this notification, because it may belong to either payment.
     await shop.notify("AUTHORISATION", "PSP1")
-    await shop.notify("CAPTURE", "C1", originalReference="PSP1", additionalData=mine(first))
+    await shop.notify("CAPTURE", "C1", originalReference="PSP1", additionalData=metadata_of(first))
     await shop.kasir.reader.read_all()
     paid = await shop.payment(first)
-    other = await shop.kasir.pool.fetchval(
+    foreign_payments = await shop.kasir.pool.fetchval(
         "SELECT count(*) FROM notice WHERE paid_reference IS NOT NULL"
     )
 
-    assert (paid.status, other) == ("authorised", 0)
+    assert (paid.status, foreign_payments) == ("authorised", 0)
     assert (await shop.payment(second)).status == "awaiting_shopper"
 
 
 async def test_an_attempt_closed_late_is_checked_again_soon(shop: ClosingShop) -> None:
     attempt = await shop.attempt()
-    await shop.look(attempt, 2 * DAY)  # Kasir was down.
+    await shop.check(attempt, 2 * DAY)  # Kasir was down.
     due_at = await shop.kasir.pool.fetchval(
         "SELECT close_due_at FROM payment WHERE id = $1", attempt
     )
@@ -410,6 +412,6 @@ async def test_an_attempt_closed_late_is_checked_again_soon(shop: ClosingShop) -
     assert due_at <= shop.clock.at + HOUR
 
 
-def mine(payment_id: PaymentId) -> dict[str, str]:
+def metadata_of(payment_id: PaymentId) -> dict[str, str]:
     """The additional data in which Adyen returns our payment id."""
     return {"metadata.kasirPaymentId": payment_id}

@@ -1,4 +1,4 @@
-"""Only the form's own pages may post its forms; the wallet may post the shopper back."""
+"""Only Kasir's own pages may post its forms; the wallet may post a returning shopper."""
 
 from __future__ import annotations
 

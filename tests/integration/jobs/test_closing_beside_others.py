@@ -1,4 +1,4 @@
-"""The end of an attempt beside others, on a busy account, and when it may be paid."""
+"""When Kasir ends an attempt beside others, on a busy account, or if it may be paid."""
 
 from __future__ import annotations
 
@@ -15,33 +15,37 @@ from kasir.payments.status import Status
 
 @pytest.fixture
 async def shop(fresh_database: str) -> AsyncIterator[ClosingShop]:
-    async with closing_shop(fresh_database) as made:
-        yield made
+    async with closing_shop(fresh_database) as opened:
+        yield opened
 
 
-async def test_a_cancel_hits_no_payment_older_than_the_newest_hundred(shop: ClosingShop) -> None:
+async def test_no_cancel_is_sent_if_a_payment_older_than_the_newest_hundred_is_paid(
+    shop: ClosingShop,
+) -> None:
     paid = await shop.attempt()
     echoed = {"metadata.kasirPaymentId": paid}
     await shop.notify("AUTHORISATION", "PSP1", additionalData=echoed)
     for number in range(100):
         shop.clock.at += timedelta(seconds=1)
-        one = await shop.attempt()
+        refused = await shop.attempt()
         await shop.notify(
             "AUTHORISATION",
             f"NO{number}",
             success="false",
-            additionalData={"metadata.kasirPaymentId": one},
+            additionalData={"metadata.kasirPaymentId": refused},
         )
     shop.clock.at += timedelta(seconds=1)
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
+    await shop.check(attempt, HOUR)
     assert shop.cancels == []
 
 
-async def test_a_lost_cancel_beside_a_newer_attempt_is_not_due_for_ever(shop: ClosingShop) -> None:
+async def test_a_cancel_without_an_answer_beside_a_newer_attempt_is_due_only_once(
+    shop: ClosingShop,
+) -> None:
     attempt = await shop.attempt()
     shop.answer = (500, {})
-    await shop.look(attempt, HOUR)
+    await shop.check(attempt, HOUR)
     (lost,) = shop.cancels[:1]
     other = await shop.attempt()
     await shop.notify("AUTHORISATION", "PSP2", additionalData={"metadata.kasirPaymentId": other})
@@ -67,11 +71,11 @@ async def test_a_payment_of_another_system_reported_before_the_upgrade_is_not_ca
     await shop.kasir.pool.execute("UPDATE notice SET paid_reference = NULL, state = 'unread'")
     await shop.kasir.reader.read_all()
     attempt = await shop.attempt()
-    await shop.look(attempt, HOUR)
+    await shop.check(attempt, HOUR)
     assert shop.cancels == []
 
 
-async def test_an_attempt_beside_another_ends_on_an_account_that_is_mostly_others(
+async def test_an_attempt_ends_although_most_notifications_are_for_other_systems(
     shop: ClosingShop,
 ) -> None:
     validity = (shop.clock.at + HOUR).isoformat()
@@ -94,7 +98,7 @@ async def test_an_attempt_beside_another_ends_on_an_account_that_is_mostly_other
             " VALUES ($1, 'standard', '', $3, $3, 'AUTHORISATION', ARRAY[$2], 'foreign')",
             [(*row, shop.clock.at) for row in rows],
         )
-        await shop.look(attempt, MINUTE)
+        await shop.check(attempt, MINUTE)
     status = (await shop.payment(attempt)).status
     assert status is Status.EXPIRED
 
@@ -108,13 +112,13 @@ async def test_a_payment_whose_notification_is_held_is_not_reported_as_expired(
     await shop.notify("AUTHORISATION", "PAID")
     for _ in range(4):
         shop.clock.at += 12 * HOUR
-        one = await shop.attempt(f"ORDER-{shop.clock.at}")
-        echo = {"metadata.kasirPaymentId": one}
+        later = await shop.attempt(f"ORDER-{shop.clock.at}")
+        echo = {"metadata.kasirPaymentId": later}
         await shop.notify("AUTHORISATION", f"P{shop.clock.at:%d%H}", additionalData=echo)
         for attempt in both:
-            await shop.look(attempt, MINUTE)
+            await shop.check(attempt, MINUTE)
     ended = [await shop.events(attempt) for attempt in both]
-    # Then a notification of it echoes our payment id.
+    # Then a notification of the paid attempt echoes our payment id.
     await shop.notify(
         "CAPTURE",
         "CAP",
@@ -129,21 +133,21 @@ async def test_a_payment_whose_notification_is_held_is_not_reported_as_expired(
 async def test_a_payment_shown_as_paid_to_the_returning_shopper_is_not_cancelled(
     shop: ClosingShop,
 ) -> None:
-    """Adyen gives its published example answer, and its notifications are late."""
+    """Adyen answers as in its published example, and its notifications are late."""
     attempt = await shop.attempt(additionalData={"manualCapture": "true"})
-    before = shop.fake_server.handler
+    default_handler = shop.fake_server.handler
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/payments/details"):
             return web.json_response({"resultCode": "Authorised", "pspReference": "PAID"})
-        assert before is not None
-        return await before(request)
+        assert default_handler is not None
+        return await default_handler(request)
 
     shop.fake_server.handler = answer
     body = msgspec.json.encode({"details": {"redirectResult": "R1"}})
     await shop.kasir.checkout.details(body, 72)
-    await shop.look(attempt, HOUR + MINUTE)
-    # Adyen processes the cancel, if any; then it sends its queue.
+    await shop.check(attempt, HOUR + MINUTE)
+    # Adyen processes the cancel, if any, and then sends its queued notifications.
     cancels = list(shop.cancels)
     await shop.notify(
         "AUTHORISATION", "PAID", ago=HOUR, additionalData={"metadata.kasirPaymentId": attempt}
