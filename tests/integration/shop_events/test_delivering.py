@@ -1,6 +1,6 @@
-"""A shop that fails in many ways: each try is counted, logged and retried.
+"""Every failed try to deliver an event is counted, logged and followed by a retry.
 
-Every shop here is a real server, and the log is the program's own, as it is printed.
+Every shop here is a real server, and the tests read the log that Kasir prints.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kasir.store.outbox import StoredEvent
 from kasir.wiring import Parts
 from opened_kasir import a_database, kasir_on
 
-#: The size of the buffers between a shop and a client that does not read.
+#: More than the buffers between a shop and a client that does not read can hold.
 BUFFERS_BYTES = 16 * 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -65,7 +65,7 @@ async def one_try(kasir: Parts, url: str, timeout_s: float = 15.0) -> SendResult
 
 
 async def delivery_state(kasir: Parts) -> tuple[int, bool, bool]:
-    """The only event: its tries, whether another follows soon, whether it is delivered."""
+    """Of the only event: its number of tries, whether a retry is due soon, if it is delivered."""
     row = await kasir.pool.fetchrow(
         "SELECT tries, due_at BETWEEN now() AND now() + interval '1 minute' AS is_soon,"
         " delivered_at IS NOT NULL AS is_taken FROM event"
@@ -75,9 +75,9 @@ async def delivery_state(kasir: Parts) -> tuple[int, bool, bool]:
 
 
 def logged(printed: str) -> list[tuple[str, dict[str, str]]]:
-    """The log as it was printed: each line's words and its fields."""
+    """The warnings and errors in a printed log: each line's message and fields."""
     lines = re.findall(r"\[(?:warning|error) *\] (.+?)  +(\S.*)", printed)
-    return [(words, dict(re.findall(r"(\w+)=('.*?'|\S+)", fields))) for words, fields in lines]
+    return [(message, dict(re.findall(r"(\w+)=('.*?'|\S+)", fields))) for message, fields in lines]
 
 
 @pytest.mark.parametrize("status", [300, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503, 599])
@@ -144,7 +144,7 @@ async def test_delivery_to_a_shop_that_answers_incompletely_is_retried_soon(
     "behave",
     [
         pytest.param(hangs, id="never sends anything"),
-        pytest.param(repeats(b"", b"HTTP/1.1 102 Processing\r\n\r\n"), id="is always at it"),
+        pytest.param(repeats(b"", b"HTTP/1.1 102 Processing\r\n\r\n"), id="sends 102 without end"),
     ],
 )
 async def test_delivery_to_a_shop_that_hangs_times_out_and_is_retried_soon(
@@ -155,8 +155,8 @@ async def test_delivery_to_a_shop_that_hangs_times_out_and_is_retried_soon(
 
     assert result == SendResult(error="TimeoutError")
     assert await delivery_state(kasir) == (1, True, False)
-    ((words, fields),) = logged(capsys.readouterr().out)
-    assert (words, fields["error"]) == ("the shop did not answer", "TimeoutError")
+    ((message, fields),) = logged(capsys.readouterr().out)
+    assert (message, fields["error"]) == ("the shop did not answer", "TimeoutError")
 
 
 async def test_delivery_to_a_shop_that_refuses_connections_is_retried_soon(
@@ -259,8 +259,8 @@ async def test_an_event_that_no_key_decrypts_is_retried_and_its_job_does_not_fai
     assert (
         await kasir.pool.fetchval("SELECT error FROM event_try") == "no KASIR_SECRET_KEY opens it"
     )
-    ((words, fields),) = logged(capsys.readouterr().out)
-    assert (words, fields["name"]) == ("an event cannot be opened", name)
+    ((message, fields),) = logged(capsys.readouterr().out)
+    assert (message, fields["name"]) == ("an event cannot be opened", name)
     assert fake_server.asked == []
 
 
@@ -270,15 +270,15 @@ async def test_an_event_that_another_job_delivered_is_not_sent_again_after_a_fai
     await write_events(kasir, "pay_1")
     event_id = await kasir.pool.fetchval("SELECT id FROM event")
 
-    async def taken_meanwhile(_: web.Request) -> web.Response:
+    async def deliver_meanwhile(_: web.Request) -> web.Response:
         fake_server.handler = plain(204, b"")
         await kasir.delivery.deliver(event_id, sender)
         return web.Response(status=500)
 
-    fake_server.handler = taken_meanwhile
+    fake_server.handler = deliver_meanwhile
     async with sender_to(fake_server.url) as sender:
         await kasir.delivery.deliver(event_id, sender)
-        await kasir.delivery.deliver(event_id, sender)  # It is due no more: nothing is sent.
+        await kasir.delivery.deliver(event_id, sender)  # Sends nothing: the event is delivered.
 
     assert await delivery_state(kasir) == (1, False, True)
     assert [headers["webhook-id"] for _, headers, _ in fake_server.asked] == [
@@ -288,9 +288,9 @@ async def test_an_event_that_another_job_delivered_is_not_sent_again_after_a_fai
     assert [row["status"] for row in tries] == [204, 500]
 
 
-async def test_a_sender_is_used_inside_its_context() -> None:
+async def test_a_sender_that_is_not_opened_raises_an_error() -> None:
     sender = sender_to("http://127.0.0.1:9/")
-    await sender.__aexit__()  # One that was never opened has nothing to close.
+    await sender.__aexit__()  # It was never opened, so it has nothing to close.
 
     with pytest.raises(RuntimeError, match="async with"):
         await sender.send(StoredEvent("evt_1", b"{}"))
