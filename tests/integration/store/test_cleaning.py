@@ -108,7 +108,7 @@ async def test_the_body_of_a_notice_that_was_read_long_ago_is_removed_and_its_ro
     before = await kasir.payments.payment(ours.id)
     await age_rows(kasir)
     done = await clean(kasir)
-    await account.receives(psp, echo=ours.id)  # Adyen sends the same once more.
+    await account.receives(psp, echo=ours.id)  # Adyen repeats the notification.
     (shown,) = await kasir.notices.listed(None, 10)
     item = await kasir.pool.fetchval("SELECT item FROM notice")
     replayed = await replay(kasir.pool, [shown.id], _nothing)
@@ -139,7 +139,7 @@ async def test_a_notice_that_may_be_read_again_keeps_its_body(kasir: Parts, stat
     assert kept == 3
 
 
-async def test_a_contract_whose_body_was_removed_is_not_shown_with_its_payments_psp_reference(
+async def test_a_recurring_contract_without_its_body_shows_no_psp_reference(
     kasir: Parts,
 ) -> None:
     await notices(kasir, 1)
@@ -150,7 +150,7 @@ async def test_a_contract_whose_body_was_removed_is_not_shown_with_its_payments_
 
 
 async def test_events_that_the_shop_accepted_are_removed_and_others_stay(kasir: Parts) -> None:
-    # A "never" event was given up, or no URL is set and no delivery is recorded.
+    # The "never" events were given up, or have no due time because no URL is set.
     await events(kasir, delivered=3, due=2, never=4)
     await age_rows(kasir)
     done = await clean(kasir)
@@ -295,8 +295,8 @@ async def test_old_rows_are_found_by_an_index_and_not_by_a_full_scan(
     await jobs(kasir, queued=20_000, failed=10)
     await kasir.pool.execute("ANALYZE")
     statement = getattr(SQL, name).sql
-    then = datetime(1970, 1, 1, tzinfo=UTC)
-    given = {"since": then, "now": datetime.now(UTC), "kept": OLD, "most": 100}
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    given = {"since": epoch, "now": datetime.now(UTC), "kept": OLD, "most": 100}
     names = ["since", "now", "kept", "most"]
     rows = await kasir.pool.fetch(f"EXPLAIN {statement}", *(given[each] for each in names))
     plan = "\n".join(row[0] for row in rows)

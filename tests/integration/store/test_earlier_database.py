@@ -1,23 +1,23 @@
-"""This Kasir opens a database that an earlier Kasir filled: it loses nothing, and work continues.
+"""A database that an earlier version filled opens without loss, and its work continues.
 
 The three files in `data/` were made by the code of commit af3a909. A script started an embedded
 PostgreSQL, `adyen-twin serve --state`, `kasir serve` and `kasir worker`, and called them through
 the demo's HTTP client for 32 days of the twin's clock: payments of every status, captures, refunds,
 disputes, payment links, tokens, subscriptions, notifications of other payments. Then it stopped the
-worker and moved the clock past the end of a subscription's period. It looked once for due work,
-which fills the job queue. It removed the bodies of the first day's notices and the events delivered
-in the first hour, as the worker does with old rows. Then it wrote:
+worker and moved the clock past the end of a subscription's period. It queried due work once, which
+fills the job queue. It removed the bodies of the first day's notices and the events delivered in
+the first hour, as the worker does with old rows. Then it wrote:
 
-- `before.sql`: `pg_dump --rows-per-insert=1000`, without settings and comments, long `bytea` values
-  in Base64, and of the job engine's log the last 21 rows;
+- `before.sql`: `pg_dump --rows-per-insert=1000`, without settings and comments. Long `bytea` values
+  are in Base64, and only the last 21 rows of the job engine's log are kept;
 - `before.json`: the answers of the API and the commands, the settings and the keys. `counts` has
   the number of rows per table. An item of `events` is [type, reference or shopper, the first 32
   digits of the SHA-256 of the event as JSON with sorted keys];
 - `before_twin.json`: the twin's state file, without its log of deliveries and without answers to
   idempotency keys older than two hours.
 
-The tests call commands, the HTTP API and `kasir.Kasir`, and no inner module, so that they run
-unchanged when modules move.
+The tests call only commands, the HTTP API and `kasir.Kasir`, so that they run unchanged when
+modules move.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ class Programs:
     """The earlier database, and the current programs that use it.
 
     Attributes:
-        database: Its DSN.
+        database: The DSN of the earlier database.
         url: Base URL of `kasir serve`.
         twin_url: Base URL of the twin, which has the earlier twin's state.
-        shop: Receives the events.
+        shop: A server that receives the events.
         settings: The environment of Kasir's programs.
         http: The client of all calls.
     """
@@ -83,13 +83,13 @@ class Programs:
             return reply.status, await reply.json()
 
     async def get(self, path: str) -> Any:
-        """GET a path, which must be answered with 200; return the JSON."""
+        """GET a path and check that the status is 200; return the JSON."""
         status, found = await self.call("GET", path)
         assert status == 200, found
         return found
 
     async def pages(self, path: str, name: str) -> list[Any]:
-        """Return all items of a list that is served in pages."""
+        """Return all items of a list, `name`, that is served in pages."""
         found: list[Any] = []
         after: object = ""
         while after is not None:
@@ -111,14 +111,14 @@ class Programs:
         ][0]
         return found
 
-    async def wait_for_fields(self, reference: str, **wanted: object) -> None:
+    async def wait_for_fields(self, reference: str, **expected: object) -> None:
         """Wait until fields of the newest payment of a reference have these values."""
 
-        async def look() -> bool:
+        async def are_expected() -> bool:
             payment = await self.newest(reference)
-            return all(payment.get(name) == value for name, value in wanted.items())
+            return all(payment.get(name) == value for name, value in expected.items())
 
-        await until(look)
+        await until(are_expected)
 
     async def row(self, query: str, *values: object) -> Any:
         """Return one row of the database."""
@@ -133,7 +133,7 @@ class Programs:
         return (await self.row(query, *values))[0]
 
     def command(self, *words: str) -> str:
-        """Run a command, which must succeed; return what it prints."""
+        """Run a command and check that it succeeds; return its output."""
         done = kasir(*words, **self.settings)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -153,7 +153,7 @@ async def started(postgres: str, folder: Path) -> AsyncIterator[Programs]:
             "ADYEN_TWIN_URL": f"http://127.0.0.1:{twin_port}",
             "KASIR_DATABASE_URL": database,
             "KASIR_EVENTS_URL": shop.url,
-            # The dump gets older each day: no row may be removed for its age.
+            # The rows of the dump get older each day, and none may be removed for its age.
             "KASIR_KEEP_NOTICES_DAYS": "99999",
             "KASIR_KEEP_EVENTS_DAYS": "99999",
             "KASIR_KEEP_JOBS_DAYS": "99999",
@@ -220,7 +220,7 @@ async def before(
 
 @pytest_asyncio.fixture
 async def with_worker(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Programs]:
-    """A database for one test, with a worker; the twin loses no more calls."""
+    """A database for one test, with a worker; the twin's faults are removed."""
     async with started(postgres_dsn, tmp_path) as programs:
         await programs.twin("DELETE", "/twin/faults")
         with running("worker", **programs.settings):
@@ -271,7 +271,7 @@ async def test_payments_are_unchanged(before: Programs) -> None:
 
 
 async def test_the_balances_in_the_payment_rows_are_unchanged(before: Programs) -> None:
-    # The API computes them from the facts. The row caches them, and queries read the cache.
+    # The API computes balances from the facts; queries read the copies in the payment's row.
     query = "SELECT status, captured, refunded FROM payment WHERE id = $1"
     expected = {
         payment["id"]: tuple(payment[name] for name in ("status", "captured", "refunded"))
@@ -378,16 +378,16 @@ async def test_an_api_key_still_works_and_a_withdrawn_one_still_does_not(before:
 
 
 async def test_an_idempotency_key_still_gives_the_first_answer(before: Programs) -> None:
-    asked = BEFORE["asked"]
-    status, answer = await before.call("POST", "/v72/payments", asked["body"], key=asked["key"])
+    earlier = BEFORE["asked"]
+    status, answer = await before.call("POST", "/v72/payments", earlier["body"], key=earlier["key"])
 
-    assert (status, answer) == (200, asked["answer"])
+    assert (status, answer) == (200, earlier["answer"])
 
 
 async def test_queued_jobs_are_run_and_the_due_renewal_is_charged_once(
     with_worker: Programs,
 ) -> None:
-    # The due rows are marked as taken by these jobs: no other job can do their work now.
+    # The due rows are marked as taken by these jobs, so no other job can do their work.
     queued = "SELECT count(*) FROM pgqueuer WHERE status IN ('queued', 'picked') AND id <= $1"
     last = await with_worker.value("SELECT max(id) FROM pgqueuer")
     await until(lambda: _is_zero(with_worker, queued, last))
@@ -459,8 +459,8 @@ async def test_earlier_payments_can_be_refunded_and_earlier_tokens_charged(
     await with_worker.wait_for_fields("APPROVED", refunded=AMOUNT)
     await with_worker.wait_for_fields("AWAITING", status="authorised", captured=AMOUNT)
     await with_worker.wait_for_fields("CHARGE-alice", status="authorised", captured=AMOUNT)
-    truth = await with_worker.twin("GET", "/twin/payments?reference=APPROVED")
-    assert [one["refunded"] for one in truth["payments"]] == [AMOUNT]
+    at_adyen = await with_worker.twin("GET", "/twin/payments?reference=APPROVED")
+    assert [one["refunded"] for one in at_adyen["payments"]] == [AMOUNT]
 
 
 def _charge(name: str) -> dict[str, Any]:
