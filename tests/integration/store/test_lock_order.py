@@ -114,12 +114,12 @@ async def test_a_transaction_that_waits_for_a_token_holds_no_subscription_for_an
     shop: Shop, locks: LockHolder
 ) -> None:
     """Observed deadlock: a transaction held the subscription and waited for the second token."""
-    found = await shop.active("SUB")
+    subscription_id = await shop.create_active("SUB")
     await shop.kasir.tokens.record([a_token("shopper-SUB", "ZZZ")])
     await locks.hold("UPDATE token SET method = method WHERE stored_hash = sha256('ZZZ')")
     reports = [a_token("shopper-SUB", "AAA"), a_token("shopper-SUB", "ZZZ", TokenSays.UPDATED)]
     async with waiting(locks, shop.kasir.tokens.record(reports)):
-        free = await locks.is_free(SUBSCRIPTION, found)
+        free = await locks.is_free(SUBSCRIPTION, subscription_id)
 
     assert free
 
@@ -127,10 +127,10 @@ async def test_a_transaction_that_waits_for_a_token_holds_no_subscription_for_an
 async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_subscription(
     shop: Shop, locks: LockHolder
 ) -> None:
-    found = await shop.active("SUB")
+    subscription_id = await shop.create_active("SUB")
     psp = (await shop.kasir.payments.payments_of("SUB", 1))[0].summary.psp_reference
     await locks.hold(HELD_TOKEN, "shopper-SUB")
-    await shop.posted(
+    await shop.post_notification(
         eventCode="CANCELLATION",
         pspReference="A" * 16,
         originalReference=psp,
@@ -141,7 +141,7 @@ async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_
         "recurring.recurringDetailReference": "TOKEN-SUB",
         "recurring.shopperReference": "shopper-SUB",
     }
-    await shop.posted(
+    await shop.post_notification(
         eventCode="RECURRING_CONTRACT",
         pspReference="TOKEN-SUB",
         originalReference=psp,
@@ -150,27 +150,27 @@ async def test_a_reader_of_a_payment_and_a_token_waits_for_the_token_before_the_
         additionalData=extra,
     )
     async with waiting(locks, shop.kasir.reader.read_all()):
-        free = await locks.is_free(SUBSCRIPTION, found)
+        free = await locks.is_free(SUBSCRIPTION, subscription_id)
 
     assert free
 
 
 async def with_unsent_charge(shop: Shop) -> tuple[SubscriptionId, PaymentId]:
     """A subscription whose second charge is stored but not sent."""
-    found = await shop.active("SUB")
+    subscription_id = await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    payment_id = await shop.take_turn(found)
+    payment_id = await shop.take_turn(subscription_id)
     assert payment_id is not None
-    return found, payment_id
+    return subscription_id, payment_id
 
 
 async def test_a_withdrawal_of_a_charge_waits_for_its_payment_before_the_subscription(
     shop: Shop, locks: LockHolder
 ) -> None:
-    found, payment_id = await with_unsent_charge(shop)
+    subscription_id, payment_id = await with_unsent_charge(shop)
     await locks.hold("SELECT FROM payment WHERE id = $1 FOR UPDATE", payment_id)
-    async with waiting(locks, shop.kasir.subscribing.cancel(found, b"")):
-        free = await locks.is_free(SUBSCRIPTION, found)
+    async with waiting(locks, shop.kasir.subscribing.cancel(subscription_id, b"")):
+        free = await locks.is_free(SUBSCRIPTION, subscription_id)
 
     assert free
 
@@ -179,12 +179,12 @@ async def test_a_charge_that_is_created_while_a_cancel_waits_is_withdrawn_too(
     shop: Shop, locks: LockHolder
 ) -> None:
     """The command read the unsent charges before it waited; the charge is created after that."""
-    found = await shop.active("SUB")
+    subscription_id = await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    await locks.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
-    turn = asyncio.ensure_future(shop.take_turn(found))
+    await locks.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", subscription_id)
+    turn = asyncio.ensure_future(shop.take_turn(subscription_id))
     await locks.until_awaited()
-    command = asyncio.ensure_future(shop.kasir.subscribing.cancel(found, b""))
+    command = asyncio.ensure_future(shop.kasir.subscribing.cancel(subscription_id, b""))
     await locks.until_awaited(2)
     await locks.release()
     payment_id = await turn
@@ -193,7 +193,7 @@ async def test_a_charge_that_is_created_while_a_cancel_waits_is_withdrawn_too(
     payment = await shop.kasir.payments.payment(payment_id)
     assert payment is not None
 
-    assert (await shop.find(found)).state == "cancelled"
+    assert (await shop.find(subscription_id)).state == "cancelled"
     assert payment.status == "cancelled"
 
 
@@ -218,7 +218,7 @@ async def test_a_withdrawal_of_a_link_does_not_hold_the_link_while_it_waits_for_
 async def test_a_first_fact_waits_for_its_psp_reference_before_the_subscription(
     shop: Shop, locks: LockHolder
 ) -> None:
-    found = await shop.active("SUB")
+    subscription_id = await shop.create_active("SUB")
     other = an_intent("pay_O")
     await shop.kasir.payments.open(other, a_question("pay_O"), None)
     intent = an_intent("pay_N", shopper_reference="shopper-SUB")
@@ -228,7 +228,7 @@ async def test_a_first_fact_waits_for_its_psp_reference_before_the_subscription(
     result = meanings.of_reply(question, answer, NOW)
     await locks.hold("INSERT INTO psp_reference VALUES ('OFFER', 'pay_O')")
     async with waiting(locks, shop.kasir.payments.record(question, result, None, intent)):
-        free = await locks.is_free(SUBSCRIPTION, found)
+        free = await locks.is_free(SUBSCRIPTION, subscription_id)
 
     assert free
 
@@ -236,11 +236,11 @@ async def test_a_first_fact_waits_for_its_psp_reference_before_the_subscription(
 async def test_a_first_fact_waits_for_the_subscription_before_the_notices(
     shop: Shop, locks: LockHolder
 ) -> None:
-    found = await shop.active("SUB")
+    subscription_id = await shop.create_active("SUB")
     intent = an_intent("pay_N", shopper_reference="shopper-SUB", reference="N")
     question = a_question("pay_N")
     await shop.kasir.payments.open(intent, question, None)
-    await shop.posted(
+    await shop.post_notification(
         eventCode="REFUND",
         pspReference="C" * 16,
         originalReference="OFFER",
@@ -249,7 +249,7 @@ async def test_a_first_fact_waits_for_the_subscription_before_the_notices(
     await shop.kasir.reader.read_all()
     answer = Answer(200, b'{"resultCode":"RedirectShopper"}', psp_reference="OFFER")
     result = meanings.of_reply(question, answer, NOW)
-    await locks.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", found)
+    await locks.hold("SELECT FROM subscription WHERE id = $1 FOR UPDATE", subscription_id)
     async with waiting(locks, shop.kasir.payments.record(question, result, None, intent)):
         free = await locks.is_free(
             "SELECT FROM notice WHERE 'OFFER' = ANY (names) FOR UPDATE NOWAIT"

@@ -57,7 +57,7 @@ async def notices(shop: Shop, number: int) -> None:
     intent = an_intent(name, shopper_reference="shopper-SUB", reference=name)
     await shop.kasir.payments.open(intent, a_question(name), None)
     psp = secrets.token_hex(8).upper()
-    await shop.posted(
+    await shop.post_notification(
         pspReference=psp,
         merchantReference=name,
         additionalData={"metadata.kasirPaymentId": name},
@@ -66,7 +66,7 @@ async def notices(shop: Shop, number: int) -> None:
         "recurring.recurringDetailReference": TOKENS[number % 3],
         "recurring.shopperReference": "shopper-SUB",
     }
-    await shop.posted(
+    await shop.post_notification(
         eventCode="RECURRING_CONTRACT",
         pspReference=TOKENS[number % 3],
         originalReference=psp,
@@ -103,7 +103,7 @@ WORK: Final[tuple[Callable[[Shop, int], Awaitable[None]], ...]] = (
 
 async def test_concurrent_work_on_one_shopper_does_not_deadlock(shop: Shop) -> None:
     """Without the order of locks, PostgreSQL ended a transaction here."""
-    await shop.active("SUB")
+    await shop.create_active("SUB")
     await shop.kasir.tokens.record([a_token("shopper-SUB", stored) for stored in TOKENS])
 
     async def work(kind: Callable[[Shop, int], Awaitable[None]]) -> None:
@@ -149,12 +149,12 @@ async def _opened(shop: Shop) -> None:
 
 
 async def a_notice_is_stored(shop: Shop) -> object:
-    await shop.posted(pspReference="P" * 16)
+    await shop.post_notification(pspReference="P" * 16)
     return await shop.kasir.pool.fetchval("SELECT count(*) FROM notice")
 
 
 async def a_notice_is_read(shop: Shop) -> object:
-    await shop.posted(pspReference="P" * 16, merchantReference="UNDONE")
+    await shop.post_notification(pspReference="P" * 16, merchantReference="UNDONE")
     await shop.kasir.reader.read_all()
     return await shop.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'read'")
 
@@ -173,7 +173,7 @@ async def a_token_is_recorded(shop: Shop) -> object:
 
 
 async def a_subscription_starts(shop: Shop) -> object:
-    found = await shop.sign_up(await shop.plan(), "SUB")
+    found = await shop.sign_up(await shop.create_plan(), "SUB")
     await shop.record_token("SUB")
     await shop.take_turn(found)
     return 1 if (await shop.find(found)).state == "active" else 0
