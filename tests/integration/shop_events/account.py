@@ -64,29 +64,29 @@ class Sold(Account):
         await self.receives(psp, echo=intent.id)
         return intent, psp
 
-    async def asks(self, kind: Kind, psp: str, *answers: CallResult | Answer) -> str:
+    async def request_change(self, kind: Kind, psp: str, *answers: CallResult | Answer) -> str:
         """The shop requests a change through Kasir; returns the change's pspReference."""
         change_psp = self.psp()
         fields = {"amount": {"currency": "IDR", "value": 25_000}} if kind in _WITH_AMOUNT else {}
-        changes = self.changes(change_psp, *answers)
+        requests = self.change_requests(change_psp, *answers)
         if kind is Kind.CANCELS_BY_REFERENCE:
             body = json.dumps({"paymentReference": self.reference}).encode()
-            await changes.cancel_by_reference(body, VERSION, None)
+            await requests.cancel_by_reference(body, VERSION, None)
         else:
-            await changes.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
+            await requests.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
         return change_psp
 
-    async def silent(self, kind: Kind, psp: str) -> Question:
+    async def request_without_answer(self, kind: Kind, psp: str) -> Question:
         """The shop requests a change and Adyen does not answer; returns the question."""
         asked: list[Question] = []
         provider = _Silent(asked)
         flow = replace(self.kasir.flow, provider=provider)
-        changes = replace(self.kasir.changes, flow=flow)
+        requests = replace(self.kasir.changes, flow=flow)
         fields = {"amount": {"currency": "IDR", "value": 25_000}} if kind in _WITH_AMOUNT else {}
-        await changes.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
+        await requests.ask(kind, psp, json.dumps(fields).encode(), VERSION, None)
         return asked[0]
 
-    def changes(self, change_psp: str, *answers: CallResult | Answer) -> ChangeRequests:
+    def change_requests(self, change_psp: str, *answers: CallResult | Answer) -> ChangeRequests:
         """Kasir's handling of change requests, with an Adyen that returns these answers."""
         flow = replace(self.kasir.flow, provider=_Adyen(change_psp, list(answers)))
         return replace(self.kasir.changes, flow=flow)

@@ -76,7 +76,7 @@ async def test_a_change_through_kasir_has_an_event_for_its_result(
     if kind is Kind.REVERSALS and "refund" in expected[0]:
         await sold.receives(sold.psp(), originalReference=psp, **_notification("CAPTURE"))
     before = await sold.events(intent)
-    change_psp = await sold.asks(kind, psp)
+    change_psp = await sold.request_change(kind, psp)
     for notification in notifications:
         await sold.receives(change_psp, originalReference=psp, **notification)
         # Adyen may send a notification twice.
@@ -136,9 +136,9 @@ async def test_a_change_that_adyen_refuses_after_a_timeout_has_a_failure_event(
     sold: Sold, kind: Kind, event: str
 ) -> None:
     intent, psp = await sold.paid(captures_itself=kind is Kind.REFUNDS)
-    question = await sold.silent(kind, psp)
+    question = await sold.request_without_answer(kind, psp)
     before = await sold.events(intent)
-    flow = sold.changes("", REFUSED).flow
+    flow = sold.change_requests("", REFUSED).flow
     await flow.ask_again(question.key)  # The worker does this when the retry is due.
 
     assert (before, await sold.events(intent)) == ([], [event])
@@ -146,7 +146,7 @@ async def test_a_change_that_adyen_refuses_after_a_timeout_has_a_failure_event(
 
 async def test_a_change_that_adyen_refuses_in_its_first_answer_has_no_event(sold: Sold) -> None:
     intent, psp = await sold.paid(captures_itself=False)
-    await sold.asks(Kind.CAPTURES, psp, REFUSED)
+    await sold.request_change(Kind.CAPTURES, psp, REFUSED)
 
     assert await sold.events(intent) == []
 

@@ -25,7 +25,7 @@ async def _is_listening(kasir: Parts) -> bool:
     )
 
 
-async def test_a_worker_that_loses_its_connections_logs_that_restarts_and_delivers(
+async def test_a_worker_that_loses_its_connections_restarts_and_delivers(
     fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with (

@@ -54,7 +54,7 @@ def sender_to(url: str, timeout_s: float = 15.0) -> EventSender:
     return EventSender(url, [SECRET], timeout_s, SystemClock())
 
 
-async def one_try(kasir: Parts, url: str, timeout_s: float = 15.0) -> SendResult:
+async def try_once(kasir: Parts, url: str, timeout_s: float = 15.0) -> SendResult:
     """Try once to deliver an event to a shop; returns the stored result."""
     (name,) = await write_events(kasir, "pay_1")
     event_id = await kasir.pool.fetchval("SELECT id FROM event WHERE name = $1", name)
@@ -87,7 +87,7 @@ async def test_delivery_to_a_shop_that_refuses_is_retried_soon_and_no_redirect_i
     async with serving() as elsewhere:
         elsewhere.handler = plain(204, b"")
         fake_server.handler = plain(status, b"no", Location=elsewhere.url)
-        result = await one_try(kasir, fake_server.url)
+        result = await try_once(kasir, fake_server.url)
 
     assert result == SendResult(status=status)
     assert await delivery_state(kasir) == (1, True, False)
@@ -104,7 +104,7 @@ async def test_any_2xx_accepts_an_event_and_nothing_is_logged(
 ) -> None:
     fake_server.handler = plain(status, b"")
 
-    assert await one_try(kasir, fake_server.url) == SendResult(status=status)
+    assert await try_once(kasir, fake_server.url) == SendResult(status=status)
     assert await delivery_state(kasir) == (1, False, True)
     assert logged(capsys.readouterr().out) == []
 
@@ -128,7 +128,7 @@ async def test_delivery_to_a_shop_that_answers_incompletely_is_retried_soon(
     kasir: Parts, behave: Behave, error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with misbehaving(behave) as shop:
-        result = await one_try(kasir, shop.url)
+        result = await try_once(kasir, shop.url)
 
     assert result == SendResult(error=error)
     assert await delivery_state(kasir) == (1, True, False)
@@ -151,7 +151,7 @@ async def test_delivery_to_a_shop_that_hangs_times_out_and_is_retried_soon(
     kasir: Parts, behave: Behave, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with misbehaving(behave) as shop:
-        result = await one_try(kasir, shop.url, timeout_s=0.5)
+        result = await try_once(kasir, shop.url, timeout_s=0.5)
 
     assert result == SendResult(error="TimeoutError")
     assert await delivery_state(kasir) == (1, True, False)
@@ -164,7 +164,7 @@ async def test_delivery_to_a_shop_that_refuses_connections_is_retried_soon(
 ) -> None:
     with socket.socket() as closed_port:  # Bound, and not listening: every connection is refused.
         closed_port.bind(("127.0.0.1", 0))
-        result = await one_try(kasir, f"http://127.0.0.1:{closed_port.getsockname()[1]}/")
+        result = await try_once(kasir, f"http://127.0.0.1:{closed_port.getsockname()[1]}/")
 
     assert result == SendResult(error="ClientConnectorError")
     assert await delivery_state(kasir) == (1, True, False)
@@ -185,7 +185,7 @@ async def test_the_status_counts_although_the_rest_of_the_answer_is_lost(
     assert callable(end)
     head = f"HTTP/1.1 {status} So\r\nContent-Length: 1000\r\n\r\nabc"
     async with misbehaving(end(head.encode())) as shop:
-        result = await one_try(kasir, shop.url)
+        result = await try_once(kasir, shop.url)
 
     assert result == SendResult(status=status)
     assert await delivery_state(kasir) == (1, status >= 300, status < 300)
@@ -196,7 +196,7 @@ async def test_an_answer_of_100_mb_counts_by_its_status_and_is_not_read(
     kasir: Parts, status: int
 ) -> None:
     async with misbehaving(huge(status)) as shop:
-        result = await one_try(kasir, shop.url)
+        result = await try_once(kasir, shop.url)
         await asyncio.wait(shop.tasks)
 
     assert result == SendResult(status=status)
@@ -204,7 +204,9 @@ async def test_an_answer_of_100_mb_counts_by_its_status_and_is_not_read(
     assert shop.sent < BUFFERS_BYTES
 
 
-async def _tls_is_cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _close_during_handshake(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     await reader.read(1)  # The client has begun the TLS handshake.
     writer.transport.abort()
     await closed(writer)
@@ -213,10 +215,10 @@ async def _tls_is_cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 async def test_delivery_to_a_shop_that_closes_during_the_tls_handshake_is_retried_soon(
     kasir: Parts, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server = await asyncio.start_server(_tls_is_cut, "127.0.0.1", 0)
+    server = await asyncio.start_server(_close_during_handshake, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        result = await one_try(kasir, f"https://127.0.0.1:{port}/")
+        result = await try_once(kasir, f"https://127.0.0.1:{port}/")
 
     assert result.error in {"ClientOSError", "ClientConnectorError", "ClientConnectorSSLError"}
     assert await delivery_state(kasir) == (1, True, False)
@@ -229,7 +231,7 @@ async def test_a_shop_with_an_untrusted_certificate_gets_no_event(
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
     async with misbehaving(sends(OK + b"\r\n"), tls) as shop:
-        result = await one_try(kasir, shop.url)
+        result = await try_once(kasir, shop.url)
 
     assert result == SendResult(error="ClientConnectorCertificateError")
     assert await delivery_state(kasir) == (1, True, False)

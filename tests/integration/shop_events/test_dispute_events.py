@@ -56,7 +56,7 @@ def sold(kasir: Parts) -> Sold:
     return Sold(kasir)
 
 
-async def _payload(sold: Sold, intent: Intent, kind: str) -> dict[str, Any]:
+async def _data_of_event(sold: Sold, intent: Intent, kind: str) -> dict[str, Any]:
     """The data of the payment's only event of a type."""
     names = await sold.kasir.pool.fetch(
         "SELECT name FROM event WHERE subject = $1 AND type = $2", intent.id, kind
@@ -71,7 +71,7 @@ async def test_the_event_of_a_dispute_has_its_reason_deadline_and_status(sold: S
     intent, psp = await sold.paid()
     name = sold.psp()
     await sold.receives(name, originalReference=psp, **ANNOUNCED)
-    (dispute,) = (await _payload(sold, intent, "payment.dispute_opened"))["disputes"]
+    (dispute,) = (await _data_of_event(sold, intent, "payment.dispute_opened"))["disputes"]
 
     assert await sold.events(intent) == ["payment.dispute_opened"]
     assert dispute == {

@@ -39,7 +39,7 @@ async def try_once(kasir: Parts, shop: FakeServer, name: str) -> None:
         await kasir.delivery.deliver(event_id, sender)
 
 
-async def states(kasir: Parts) -> dict[str, list[str]]:
+async def ids_by_state(kasir: Parts) -> dict[str, list[str]]:
     """The ids of the events in each state."""
     return {
         state.value: [one.id for one in await deliveries(kasir.pool, state, 100)]
@@ -47,7 +47,7 @@ async def states(kasir: Parts) -> dict[str, list[str]]:
     }
 
 
-async def test_retries_follow_the_schedule_and_the_event_is_kept_at_its_end(
+async def test_retries_follow_the_schedule_and_the_event_is_kept_afterwards(
     fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = FrozenClock()
@@ -64,7 +64,11 @@ async def test_retries_follow_the_schedule_and_the_event_is_kept_at_its_end(
             await try_once(kasir, shop, first)
 
         assert [headers["webhook-id"] for _, headers, _ in shop.asked] == [first] * 11
-        assert await states(kasir) == {"waiting": [second], "delivered": [], "given_up": [first]}
+        assert await ids_by_state(kasir) == {
+            "waiting": [second],
+            "delivered": [],
+            "given_up": [first],
+        }
         (given_up,) = await deliveries(kasir.pool, DeliveryState.GIVEN_UP, 100)
         ats = [one.at for one in given_up.tries]
         assert [later - at for at, later in pairwise(ats)] == WAITS
@@ -81,7 +85,11 @@ async def test_retries_follow_the_schedule_and_the_event_is_kept_at_its_end(
         await try_once(kasir, shop, second)
         clock.advance(timedelta(days=30))
         assert await kasir.due.look() == 0
-        assert await states(kasir) == {"waiting": [], "delivered": [second], "given_up": [first]}
+        assert await ids_by_state(kasir) == {
+            "waiting": [],
+            "delivered": [second],
+            "given_up": [first],
+        }
 
 
 async def test_an_event_that_was_given_up_restarts_its_schedule_when_it_is_resent(
@@ -102,13 +110,17 @@ async def test_an_event_that_was_given_up_restarts_its_schedule_when_it_is_resen
         assert await resend(kasir.pool, [waiting, "evt_nobody"], clock.now()) == []
         assert await kasir.due.look() == 2
         await try_once(kasir, shop, first)
-        assert (await states(kasir))["given_up"] == []  # A retry is due.
+        assert (await ids_by_state(kasir))["given_up"] == []  # A retry is due.
         shop.handler = plain(204, b"")
         await try_once(kasir, shop, first)
-        assert await states(kasir) == {"waiting": [waiting], "delivered": [first], "given_up": []}
+        assert await ids_by_state(kasir) == {
+            "waiting": [waiting],
+            "delivered": [first],
+            "given_up": [],
+        }
         # A delivered event can be sent again too, for a shop that has lost it.
         assert await resend(kasir.pool, [first], clock.now()) == [first]
-        assert (await states(kasir))["waiting"] == [waiting, first]
+        assert (await ids_by_state(kasir))["waiting"] == [waiting, first]
         (_, again) = await deliveries(kasir.pool, DeliveryState.WAITING, 100)
         assert [one.status for one in again.tries] == [503, 503, 503, 204]
 

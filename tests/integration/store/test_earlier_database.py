@@ -210,7 +210,7 @@ async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def before(
+async def programs(
     postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Programs]:
     """The database for tests that only read; no worker runs."""
@@ -244,15 +244,15 @@ def differences(was: Any, now: Any, at: str = "") -> list[str]:
     return [] if was == now else [f"{at}: {was!r} is {now!r} now"]
 
 
-async def test_the_schema_is_up_to_date_once_the_server_runs(before: Programs) -> None:
-    done = before.command("migrate")
+async def test_the_schema_is_up_to_date_once_the_server_runs(programs: Programs) -> None:
+    done = programs.command("migrate")
 
     assert done == "up to date\n"
 
 
-async def test_no_table_loses_a_row(before: Programs) -> None:
+async def test_no_table_loses_a_row(programs: Programs) -> None:
     counts = {
-        table: await before.value(f'SELECT count(*) FROM "{table}"') for table in BEFORE["counts"]
+        table: await programs.value(f'SELECT count(*) FROM "{table}"') for table in BEFORE["counts"]
     }
     fewer = {table: count for table, count in counts.items() if count < BEFORE["counts"][table]}
     more = {table for table, count in counts.items() if count > BEFORE["counts"][table]}
@@ -261,16 +261,16 @@ async def test_no_table_loses_a_row(before: Programs) -> None:
     assert more <= MAY_GROW
 
 
-async def test_payments_are_unchanged(before: Programs) -> None:
+async def test_payments_are_unchanged(programs: Programs) -> None:
     now = {
-        reference: (await before.get(f"/api/payments?reference={reference}"))["payments"]
+        reference: (await programs.get(f"/api/payments?reference={reference}"))["payments"]
         for reference in BEFORE["payments"]
     }
 
     assert differences(BEFORE["payments"], now) == []
 
 
-async def test_the_balances_in_the_payment_rows_are_unchanged(before: Programs) -> None:
+async def test_the_balances_in_the_payment_rows_are_unchanged(programs: Programs) -> None:
     # The API computes balances from the facts; queries read the copies in the payment's row.
     query = "SELECT status, captured, refunded FROM payment WHERE id = $1"
     expected = {
@@ -278,15 +278,15 @@ async def test_the_balances_in_the_payment_rows_are_unchanged(before: Programs) 
         for payments in BEFORE["payments"].values()
         for payment in payments
     }
-    now = {name: tuple(await before.row(query, name)) for name in expected}
+    now = {name: tuple(await programs.row(query, name)) for name in expected}
 
     assert expected == now
 
 
 async def test_the_library_gives_every_payment_the_same_status(
-    before: Programs, monkeypatch: pytest.MonkeyPatch
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, text in before.settings.items():
+    for name, text in programs.settings.items():
         monkeypatch.setenv(name, text)
     async with Kasir.open() as library:
         now = {
@@ -300,11 +300,13 @@ async def test_the_library_gives_every_payment_the_same_status(
     }
 
 
-async def test_plans_subscriptions_and_metrics_are_unchanged(before: Programs) -> None:
-    plans = await before.get("/api/plans")
-    now = {name: await before.get(f"/api/subscriptions/{name}") for name in BEFORE["subscriptions"]}
-    listed = await before.pages("/api/subscriptions", "subscriptions")
-    metrics = await before.get(BEFORE["metrics_path"])
+async def test_plans_subscriptions_and_metrics_are_unchanged(programs: Programs) -> None:
+    plans = await programs.get("/api/plans")
+    now = {
+        name: await programs.get(f"/api/subscriptions/{name}") for name in BEFORE["subscriptions"]
+    }
+    listed = await programs.pages("/api/subscriptions", "subscriptions")
+    metrics = await programs.get(BEFORE["metrics_path"])
 
     assert differences(BEFORE["plans"], plans["plans"]) == []
     assert differences(BEFORE["subscriptions"], now) == []
@@ -312,13 +314,13 @@ async def test_plans_subscriptions_and_metrics_are_unchanged(before: Programs) -
     assert differences(BEFORE["metrics"], metrics) == []
 
 
-async def test_payment_links_and_tokens_are_unchanged(before: Programs) -> None:
+async def test_payment_links_and_tokens_are_unchanged(programs: Programs) -> None:
     links = {
-        name: await before.get(f"/v72/paymentLinks/{link['id']}")
+        name: await programs.get(f"/v72/paymentLinks/{link['id']}")
         for name, link in BEFORE["links"].items()
     }
     stored = {
-        shopper: await before.get(f"/v72/storedPaymentMethods?shopperReference={shopper}")
+        shopper: await programs.get(f"/v72/storedPaymentMethods?shopperReference={shopper}")
         for shopper in BEFORE["stored"]
     }
 
@@ -327,14 +329,14 @@ async def test_payment_links_and_tokens_are_unchanged(before: Programs) -> None:
 
     assert differences(BEFORE["links"], links) == []
     assert differences(BEFORE["stored"], stored) == []
-    assert states == {name: await before.value(query, name) for name in states}
+    assert states == {name: await programs.value(query, name) for name in states}
 
 
-async def test_events_and_the_states_of_their_delivery_are_unchanged(before: Programs) -> None:
+async def test_events_and_the_states_of_their_delivery_are_unchanged(programs: Programs) -> None:
     events: list[Any] = []
     after = ""
     while True:
-        page = await before.get(f"/api/events?after={after}")
+        page = await programs.get(f"/api/events?after={after}")
         if not page["events"]:
             break
         events += page["events"]
@@ -343,7 +345,7 @@ async def test_events_and_the_states_of_their_delivery_are_unchanged(before: Pro
         state: sorted(
             one["id"]
             for one in json.loads(
-                before.command("deliveries", "--state", state, "--most", "1000", "--json")
+                programs.command("deliveries", "--state", state, "--most", "1000", "--json")
             )
         )
         for state in BEFORE["deliveries"]
@@ -359,27 +361,31 @@ def _digest(event: Mapping[str, Any]) -> list[str]:
     return [event["type"], about, hashlib.sha256(text.encode()).hexdigest()[:32]]
 
 
-async def test_notices_and_failed_jobs_are_unchanged(before: Programs) -> None:
-    notices = await before.pages("/api/notices", "notices")
-    failed = json.loads(before.command("jobs", "failed", "--json"))
+async def test_notices_and_failed_jobs_are_unchanged(programs: Programs) -> None:
+    notices = await programs.pages("/api/notices", "notices")
+    failed = json.loads(programs.command("jobs", "failed", "--json"))
 
     assert differences(BEFORE["notices"], notices) == []
     assert differences(BEFORE["failed_jobs"], failed) == []
 
 
-async def test_an_api_key_still_works_and_a_withdrawn_one_still_does_not(before: Programs) -> None:
+async def test_an_api_key_still_works_and_a_withdrawn_one_still_does_not(
+    programs: Programs,
+) -> None:
     keys = BEFORE["api_keys"]
     statuses = [
-        (await before.call("GET", "/api/plans", api_key=keys[name]))[0]
+        (await programs.call("GET", "/api/plans", api_key=keys[name]))[0]
         for name in ("good", "withdrawn")
     ]
 
     assert statuses == [200, 401]
 
 
-async def test_an_idempotency_key_still_gives_the_first_answer(before: Programs) -> None:
+async def test_an_idempotency_key_still_gives_the_first_answer(programs: Programs) -> None:
     earlier = BEFORE["asked"]
-    status, answer = await before.call("POST", "/v72/payments", earlier["body"], key=earlier["key"])
+    status, answer = await programs.call(
+        "POST", "/v72/payments", earlier["body"], key=earlier["key"]
+    )
 
     assert (status, answer) == (200, earlier["answer"])
 

@@ -19,7 +19,7 @@ from opened_kasir import kasir_on
 MINUTE = timedelta(minutes=1)
 
 
-async def notices(kasir: Parts, state: str, count: int, **more: Any) -> None:
+async def insert_notices(kasir: Parts, state: str, count: int, **more: Any) -> None:
     await kasir.pool.execute(
         "INSERT INTO notice (key, kind, item, received_at, state, event_code, names)"
         " SELECT sha256(($1 || n)::bytea), 'standard', '', $3, $1, 'X', '{}'"
@@ -30,7 +30,7 @@ async def notices(kasir: Parts, state: str, count: int, **more: Any) -> None:
     )
 
 
-async def events(kasir: Parts, count: int, *, is_due: bool) -> None:
+async def insert_events(kasir: Parts, count: int, *, is_due: bool) -> None:
     """Insert events, one per minute; the newest has the time NOW."""
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, due_at)"
@@ -43,7 +43,7 @@ async def events(kasir: Parts, count: int, *, is_due: bool) -> None:
     )
 
 
-async def given_up(kasir: Parts, at: datetime) -> None:
+async def insert_given_up_event(kasir: Parts, at: datetime) -> None:
     """Insert an event that was given up."""
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at)"
@@ -57,13 +57,13 @@ async def busy(fresh_database: str) -> Any:
     """A Kasir with open rows of every kind."""
     async with kasir_on(fresh_database) as kasir:
         for state, count in {"read": 5, "foreign": 4, "unheard_of": 3, "held": 2}.items():
-            await notices(kasir, state, count)
-        await notices(kasir, NoticeState.WAITING, 1)
-        await notices(kasir, NoticeState.UNREAD, 3, at=NOW - 2 * MINUTE)
-        await events(kasir, 4, is_due=True)
-        await events(kasir, 4, is_due=False)
+            await insert_notices(kasir, state, count)
+        await insert_notices(kasir, NoticeState.WAITING, 1)
+        await insert_notices(kasir, NoticeState.UNREAD, 3, at=NOW - 2 * MINUTE)
+        await insert_events(kasir, 4, is_due=True)
+        await insert_events(kasir, 4, is_due=False)
         for days in (1, 6, 8):  # An event given up 8 days ago is not counted.
-            await given_up(kasir, NOW - timedelta(days=days))
+            await insert_given_up_event(kasir, NOW - timedelta(days=days))
         for name in ("pay_1", "pay_2", "pay_3"):
             intent, question = an_intent(name), a_question(name)
             await kasir.payments.open(intent, question, None)
@@ -144,7 +144,7 @@ async def test_all_figures_of_an_empty_database_are_zero(fresh_database: str) ->
 
 
 async def test_the_query_of_the_figures_does_not_scan_finished_notices(busy: Parts) -> None:
-    await notices(busy, "ignored", 20_000)
+    await insert_notices(busy, "ignored", 20_000)
     await busy.pool.execute("ANALYZE")
     given = 10_000, NOW, NOW  # The last value: given-up events are counted from this time.
     plan = "\n".join(row[0] for row in await busy.pool.fetch(f"EXPLAIN {SQL.figures.sql}", *given))
@@ -165,7 +165,7 @@ async def test_an_operators_queries_of_notices_use_an_index(
     busy: Parts, statement: str, given: list[Any]
 ) -> None:
     await busy.pool.execute("DELETE FROM notice")
-    await notices(busy, "read", 20_000)
+    await insert_notices(busy, "read", 20_000)
     await busy.pool.execute("ANALYZE")
     plan = "\n".join(row[0] for row in await busy.pool.fetch(f"EXPLAIN {statement}", *given))
 

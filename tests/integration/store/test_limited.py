@@ -36,7 +36,7 @@ async def proxy(fresh_database: str) -> AsyncIterator[Proxy]:
         yield found
 
 
-async def backend(pool: Pool) -> int:
+async def backend_pid(pool: Pool) -> int:
     """The process id of PostgreSQL's end of a connection of the pool."""
     return int(await pool.fetchval("SELECT pg_backend_pid()"))
 
@@ -164,7 +164,7 @@ async def test_a_cancel_during_a_long_statement_of_a_transaction_is_raised_as_a_
     async with database.connected(fresh_database, 1, limits) as pool:
         querying = asyncio.create_task(sleeps_in_a_transaction(pool))
         await until(lambda: not pool.get_idle_size())
-        async with asyncpg_to(fresh_database) as other:
+        async with connected_with_asyncpg(fresh_database) as other:
             await until_some_session_sleeps(other)
         querying.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -174,7 +174,7 @@ async def test_a_cancel_during_a_long_statement_of_a_transaction_is_raised_as_a_
 
 
 @asynccontextmanager
-async def asyncpg_to(dsn: str) -> AsyncIterator[Any]:
+async def connected_with_asyncpg(dsn: str) -> AsyncIterator[Any]:
     connection = await asyncpg.connect(dsn)
     try:
         yield connection
@@ -245,11 +245,11 @@ async def test_the_server_ends_a_slow_statement_and_the_connection_can_still_be_
 ) -> None:
     limits = replace(SOON, database_statement_s=0.1, database_silence_s=30.0)
     async with database.connected(fresh_database, 1, limits) as pool:
-        before = await backend(pool)
+        before = await backend_pid(pool)
         with pytest.raises(asyncpg.QueryCanceledError):
             await pool.execute("SELECT pg_sleep(60)")
 
-        assert await backend(pool) == before
+        assert await backend_pid(pool) == before
 
 
 async def test_the_server_ends_an_idle_transaction(fresh_database: str) -> None:
@@ -272,7 +272,7 @@ async def test_a_connection_that_is_released_in_a_transaction_is_rolled_back(
             await connection.execute("INSERT INTO number VALUES (1)")
 
         assert await pool.fetchval("SELECT count(*) FROM number") == 0
-        assert await backend(pool) == before
+        assert await backend_pid(pool) == before
 
 
 async def idles_until_closed(pool: Pool) -> None:
@@ -300,7 +300,7 @@ async def test_connections_to_a_server_that_became_read_only_are_dropped(
                 await connection.execute("INSERT INTO kept VALUES (1)")
         await pool.execute("INSERT INTO kept VALUES (2)")
 
-        assert await backend(pool) != before
+        assert await backend_pid(pool) != before
 
 
 async def test_a_read_only_server_is_reported_and_the_next_connection_is_a_new_one(

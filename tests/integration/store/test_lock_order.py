@@ -197,7 +197,7 @@ async def test_a_charge_that_is_created_while_a_cancel_waits_is_withdrawn_too(
     assert payment.status == "cancelled"
 
 
-async def test_a_withdrawal_of_a_link_does_not_hold_the_link_while_it_waits_for_a_payment(
+async def test_withdrawing_a_link_does_not_lock_it_while_waiting_for_a_payment(
     shop: Shop, locks: LockHolder
 ) -> None:
     """Observed deadlock: the withdrawal, the reader and the turn waited for each other."""

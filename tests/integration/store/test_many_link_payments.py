@@ -68,7 +68,7 @@ async def test_a_first_attempt_that_may_still_be_paid_keeps_the_link_pending(
     assert found.under_way.intent.id == FIRST
 
 
-async def test_the_name_of_the_next_attempt_does_not_change_with_the_outcome_of_an_old_one(
+async def test_the_name_of_the_next_attempt_does_not_depend_on_an_old_outcome(
     kasir: Parts,
 ) -> None:
     link_id = await link_with_attempts(kasir)

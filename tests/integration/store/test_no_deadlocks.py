@@ -142,7 +142,7 @@ async def undo(shop: Shop, table: str, code: str, times: int = 2) -> None:
     await shop.kasir.pool.execute(UNDONE.format(table=table, code=code, times=times))
 
 
-async def _opened(shop: Shop) -> None:
+async def _open_payment(shop: Shop) -> None:
     intent = an_intent("pay_U", reference="UNDONE")
     await shop.kasir.payments.open(intent, a_question("pay_U"), None)
     await shop.kasir.pool.execute("UPDATE question SET ask_again_at = 'epoch'")
@@ -199,7 +199,7 @@ async def due_work_is_found(shop: Shop) -> object:
 async def test_a_transaction_that_the_database_rolled_back_is_retried_at_once_and_logged(
     shop: Shop, work: Callable[[Shop], Awaitable[object]], table: str, code: str
 ) -> None:
-    await _opened(shop)
+    await _open_payment(shop)
     await undo(shop, table, code)
     with capture_logs() as logs:
         done = await work(shop)

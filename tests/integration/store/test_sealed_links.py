@@ -34,7 +34,7 @@ async def kasir(fresh_database: str) -> AsyncIterator[Parts]:
         yield opened
 
 
-async def everything(kasir: Parts) -> str:
+async def database_as_text(kasir: Parts) -> str:
     """Every row of every table as text, as in a stolen backup."""
     names = await kasir.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     rows = [
@@ -68,7 +68,7 @@ async def shown(kasir: Parts, link_id: str) -> dict[str, Any]:
 
 async def test_the_database_does_not_show_the_personal_data_of_a_link(kasir: Parts) -> None:
     link_id = await create_link(kasir)
-    rows_as_text = await everything(kasir)
+    rows_as_text = await database_as_text(kasir)
 
     assert link_id in rows_as_text
     assert [word for word in PERSONAL if word in rows_as_text] == []
@@ -77,20 +77,20 @@ async def test_the_database_does_not_show_the_personal_data_of_a_link(kasir: Par
 
 async def test_an_older_link_is_read_and_encrypted_by_a_worker(kasir: Parts) -> None:
     link_ids = [await insert_older_link(kasir, f"PL_{number}") for number in range(150)]
-    unencrypted = await everything(kasir)
+    unencrypted = await database_as_text(kasir)
     before = await shown(kasir, link_ids[0])
     stop = asyncio.Event()
     working = asyncio.create_task(work(kasir, stop))
 
-    async def left() -> int:
+    async def unencrypted_count() -> int:
         query = "SELECT count(*) FROM payment_link WHERE request IS NOT NULL"
         count: int = await kasir.pool.fetchval(query)
         return count
 
-    await until(left, lambda count: count == 0, "every link encrypted")
+    await until(unencrypted_count, lambda count: count == 0, "every link encrypted")
     stop.set()
     await working
-    rows_as_text = await everything(kasir)
+    rows_as_text = await database_as_text(kasir)
 
     assert [word for word in PERSONAL if word in unencrypted] == [*PERSONAL]
     assert [word for word in PERSONAL if word in rows_as_text] == []

@@ -170,7 +170,7 @@ async def test_the_notice_of_a_renewal_has_the_reason_that_its_token_is_gone(
     assert (event, data["reason"]) == ("subscription.renewal_due", "token_gone")
 
 
-async def test_a_token_lost_in_a_trial_gives_the_shopper_a_link_when_the_first_period_begins(
+async def test_a_token_lost_in_a_trial_gives_the_shopper_a_link_after_the_trial(
     shop: Shop,
 ) -> None:
     subscription_id = await shop.create_active("TRIAL", await shop.create_plan(trialDays=7))
@@ -199,7 +199,7 @@ async def test_a_token_lost_in_a_pause_gives_the_shopper_a_link_after_the_resume
     assert (await last_renewal(shop, subscription_id)).link_id
 
 
-async def test_a_paid_sign_up_is_active_although_its_token_was_lost_before_it_was_complete(
+async def test_a_paid_sign_up_becomes_active_although_its_token_is_already_lost(
     shop: Shop,
 ) -> None:
     subscription_id = await shop.sign_up(await shop.create_plan(), "EARLY")

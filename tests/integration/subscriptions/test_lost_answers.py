@@ -30,7 +30,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-async def test_a_charge_whose_answer_was_lost_is_not_repeated_when_our_key_is_refused(
+async def test_a_charge_whose_answer_was_lost_stays_one_when_our_api_key_is_refused(
     shop: Shop, refusal: str
 ) -> None:
     await shop.create_active("LOST")

@@ -25,7 +25,7 @@ async def run_for_100_days(shop: Shop) -> dict[str, SubscriptionId]:
     """Run twelve subscriptions; some attempts are refused for lack of balance. Return the ids."""
     chance = Random(5)
     plan = await shop.create_plan()
-    found: dict[str, SubscriptionId] = {}
+    subscription_ids: dict[str, SubscriptionId] = {}
     starts = {f"S{number}": chance.randrange(30) for number in range(12)}
     for number in range(DAYS):
         shop.clock.at = NOON + timedelta(days=number)
@@ -33,19 +33,19 @@ async def run_for_100_days(shop: Shop) -> dict[str, SubscriptionId]:
             if start == number:
                 refusals = chance.choice([0, 0, 1, 2, 9])
                 shop.adyen.answers[f"{name}-p{chance.choice([2, 3])}"] = [NO_BALANCE] * refusals
-                found[name] = await shop.create_active(name, plan)
+                subscription_ids[name] = await shop.create_active(name, plan)
         await shop.work()
-    return found
+    return subscription_ids
 
 
 async def test_the_metrics_match_the_payments(shop: Shop) -> None:
-    found = await run_for_100_days(shop)
+    subscription_ids = await run_for_100_days(shop)
     last = day_of(shop.clock.at)
     counted = await shop.kasir.subscriptions.changes_by_day(ZONE, shop.clock.at)
     days = {day.day: day for day in by_day(counted, day_of(NOON), last)}
     new, recovered = Counter[date](), Counter[date]()
     past_due: dict[date, set[str]] = defaultdict(set)
-    for name, subscription_id in found.items():
+    for name, subscription_id in subscription_ids.items():
         subscription, renewals = await shop.kasir.subscriptions.find(subscription_id, 100)
         for renewal in renewals:
             payments = await shop.kasir.payments.payments_of(renewal.reference, 50)

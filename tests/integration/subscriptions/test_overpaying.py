@@ -120,7 +120,7 @@ async def test_a_payment_for_a_cancelled_subscription_is_overpaid(shop: Shop) ->
     assert (await shop.find(subscription_id)).due_at is None
 
 
-async def test_a_payment_for_a_period_that_a_pause_gave_up_does_not_pay_the_next_period(
+async def test_a_payment_for_a_period_before_a_pause_does_not_pay_the_next_period(
     shop: Shop,
 ) -> None:
     subscription_id = await shop.create_active("PAUSED")

@@ -95,7 +95,7 @@ async def test_a_period_is_charged_once_although_its_worker_is_killed(
 ) -> None:
     subscription_id = await shop.create_active("SUB-5")
     shop.clock.at = NOON + MONTH
-    await _killed(shop, subscription_id, step)
+    await _renew_and_die(shop, subscription_id, step)
     shop.adyen.before = shop.adyen.after = lambda _: None
     for _ in range(3):  # The unfinished work is due again; two other workers do it.
         shop.clock.at += timedelta(minutes=20)
@@ -106,7 +106,7 @@ async def test_a_period_is_charged_once_although_its_worker_is_killed(
     assert [one.paid is not None for one in renewals] == [True, True]
 
 
-async def _killed(shop: Shop, subscription_id: SubscriptionId, step: str) -> None:
+async def _renew_and_die(shop: Shop, subscription_id: SubscriptionId, step: str) -> None:
     """Renew a subscription with a worker that dies at this step."""
     if step == "before writing":
         async with shop.kasir.pool.acquire() as connection:

@@ -75,7 +75,7 @@ async def test_a_charge_that_was_never_sent_is_not_sent_after_the_command(
 
 
 @pytest.mark.parametrize("command", ["cancel", "pause"])
-async def test_a_charge_that_may_have_been_sent_is_resolved_with_its_key_and_shown(
+async def test_a_charge_that_may_have_been_sent_is_repeated_with_its_key_and_shown(
     shop: Shop, command: str
 ) -> None:
     subscription_id = await shop.create_active("SENT")
@@ -106,7 +106,9 @@ async def test_a_charge_that_a_dead_worker_may_have_sent_is_not_withdrawn(
 
 
 @pytest.mark.parametrize("command", ["cancel", "pause"])
-async def test_a_charge_and_a_concurrent_command_are_serialized(shop: Shop, command: str) -> None:
+async def test_a_charge_is_either_sent_or_withdrawn_by_a_concurrent_command(
+    shop: Shop, command: str
+) -> None:
     plan, sent = await shop.create_plan(), 0
     subscription_ids = [await shop.create_active(f"RACE-{number}", plan) for number in range(12)]
     shop.clock.at = NOON + MONTH
@@ -177,7 +179,7 @@ async def test_a_new_period_begins_after_a_pause_that_withdrew_a_charge(shop: Sh
     assert subscription.current_period.start == shop.clock.at
 
 
-async def test_a_pause_does_not_pay_for_a_period_that_was_refused(shop: Shop) -> None:
+async def test_a_resume_after_a_refused_period_charges_a_new_period(shop: Shop) -> None:
     subscription_id = await shop.create_active("OWES")
     shop.adyen.answers["OWES-p2"] = [NO_BALANCE]
     shop.clock.at = NOON + MONTH

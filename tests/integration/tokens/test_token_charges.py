@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from integration.tokens.token_client import TokenClient, fresh
+from integration.tokens.token_client import TokenClient, unique
 from kasir.demo.client import until
 from raw_http import HttpReply, is_adyens_error
 from twin_fixtures import payment_body
@@ -30,10 +30,10 @@ class Saved:
 @pytest.fixture(scope="session")
 async def saved(client: TokenClient) -> Saved:
     """Created once for all tests, because none changes it."""
-    shopper, other_shopper = fresh("shopper"), fresh("other_shopper")
+    shopper, other_shopper = unique("shopper"), unique("other_shopper")
     token = await client.save(shopper)
     disabled = await client.save(shopper, account="6281100000001")
-    removed = await client.stored(shopper, disabled, method="DELETE")
+    removed = await client.stored_methods(shopper, disabled, method="DELETE")
     assert removed.status == 204
     await client.save(other_shopper)
     return Saved(shopper, token, disabled, other_shopper)
@@ -41,7 +41,7 @@ async def saved(client: TokenClient) -> Saved:
 
 async def refused(client: TokenClient, body: dict[str, Any]) -> HttpReply:
     """Send an invalid payment with a new key and check that it has no effect; return the reply."""
-    reference = fresh("BAD")
+    reference = unique("BAD")
     before = await client.caller.kept()
     body = {name: value for name, value in body.items() if value is not None}
     reply = await client.caller.post(
@@ -183,14 +183,14 @@ async def test_a_token_that_adyen_no_longer_knows_is_disabled_without_a_notifica
     client: TokenClient,
 ) -> None:
     """The notification that Adyen disabled the token is lost; the next charge's answer shows it."""
-    shopper = fresh("shopper")
+    shopper = unique("shopper")
     token = await client.save(shopper)
     event_code = "recurring.token.disabled"
     fault = {"fault": "lose_notice", "endpoint": "tokens", "eventCode": event_code}
     await client.twin("PUT", "faults", [fault])
     await client.twin("POST", f"tokens/{token}", {"do": "disable"})
     first = await client.charge(shopper, token)
-    known = [*(await client.known(shopper)).values()]
+    known = [*(await client.token_states(shopper)).values()]
     again = await client.charge(shopper, token)
     await client.twin("PUT", "faults", [])
 
@@ -241,7 +241,7 @@ async def test_an_invalid_field_of_a_payment_that_saves_is_refused_by_name(
 async def test_a_shopper_reference_may_have_3_to_256_characters(
     client: TokenClient, length: int
 ) -> None:
-    body = payment_body(reference=fresh("SAVE"), shopperReference="s" * length, **STORE)
+    body = payment_body(reference=unique("SAVE"), shopperReference="s" * length, **STORE)
     reply = await client.caller.post("/v72/payments", body)
 
     assert (reply.status, reply.json["resultCode"]) == (200, "RedirectShopper")
@@ -273,19 +273,19 @@ async def test_a_charge_above_adyens_own_limit_is_refused_with_adyens_message(
 async def test_a_charge_above_the_wallets_balance_is_a_refusal_and_not_an_error(
     client: TokenClient,
 ) -> None:
-    shopper, reference = fresh("shopper"), fresh("POOR")
+    shopper, reference = unique("shopper"), unique("POOR")
     token = await client.save(shopper)
     await client.twin("PUT", f"wallets/{shopper}", {"balance": 24_999})
     reply = await client.charge(shopper, token, reference=reference)
 
     assert (reply.status, reply.json["resultCode"]) == (200, "Refused")
-    assert (await client.status(reference, "refused"))["captured"] == 0
+    assert (await client.wait_for_status(reference, "refused"))["captured"] == 0
 
 
 async def test_a_charge_repeated_with_its_key_is_made_once_and_has_one_answer(
     client: TokenClient, saved: Saved
 ) -> None:
-    reference = fresh("ONCE")
+    reference = unique("ONCE")
     first, again = [
         await client.charge(saved.shopper, saved.token, key=reference, reference=reference)
         for _ in range(2)
@@ -306,14 +306,14 @@ async def test_a_charge_repeated_with_its_key_is_made_once_and_has_one_answer(
 async def test_twenty_concurrent_requests_with_one_key_are_one_charge(
     client: TokenClient, saved: Saved
 ) -> None:
-    reference = fresh("TWENTY")
+    reference = unique("TWENTY")
 
     async def charge_once() -> HttpReply:
         return await client.charge(saved.shopper, saved.token, key=reference, reference=reference)
 
     answers = await asyncio.gather(*(charge_once() for _ in range(20)))
     last = await charge_once()
-    paid = await client.status(reference, "authorised")
+    paid = await client.wait_for_status(reference, "authorised")
 
     assert len(await client.caller.at_the_twin(reference)) == 1
     assert paid["captured"] == 25_000
@@ -331,7 +331,7 @@ async def test_twenty_concurrent_requests_with_one_key_are_one_charge(
 async def test_a_pending_answer_is_not_a_failure_and_the_notification_is_final(
     client: TokenClient, code: str, balance: int | None, status: str
 ) -> None:
-    shopper, reference = fresh("shopper"), fresh("OPEN")
+    shopper, reference = unique("shopper"), unique("OPEN")
     token = await client.save(shopper)
     await client.twin("PUT", f"wallets/{shopper}", {"balance": balance})
     # The twin ends the charge only after the test has advanced the clock.
@@ -340,7 +340,7 @@ async def test_a_pending_answer_is_not_a_failure_and_the_notification_is_final(
         reply = await client.charge(shopper, token, reference=reference)
         before = await client.payment(reference)
         await client.twin("POST", "clock", {"advance_s": 3600})
-        after = await client.status(reference, status)
+        after = await client.wait_for_status(reference, status)
     finally:
         await client.twin("DELETE", "knobs")
 

@@ -7,14 +7,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from integration.tokens.token_client import TokenClient, fresh
+from integration.tokens.token_client import TokenClient, unique
 from raw_http import HttpReply, is_adyens_error
 
 CHECKOUT = "/v72/storedPaymentMethods"
 CLASSIC = "/pal/servlet/Recurring/v68"
 
 
-async def charged(client: TokenClient, shopper: str, token: str) -> tuple[int, str]:
+async def charge_result(client: TokenClient, shopper: str, token: str) -> tuple[int, str]:
     """Try to charge; return the status and the result code or the error code."""
     reply = await client.charge(shopper, token)
     return reply.status, reply.json.get("resultCode") or reply.json["errorCode"]
@@ -29,14 +29,14 @@ async def from_adyen(client: TokenClient, shopper: str) -> Any:
         return await response.json()
 
 
-async def test_the_list_is_adyens_and_is_filtered_only_on_request(
+async def test_a_list_of_saved_wallets_is_adyens_and_is_filtered_only_on_request(
     client: TokenClient,
 ) -> None:
-    shopper = fresh("shopper")
+    shopper = unique("shopper")
     token = await client.save(shopper, "CardOnFile")
-    whole = await client.stored(shopper)
-    of_gopay = await client.stored(shopper, type="gopay_wallet")
-    of_cards = await client.stored(shopper, type="scheme")
+    whole = await client.stored_methods(shopper)
+    of_gopay = await client.stored_methods(shopper, type="gopay_wallet")
+    of_cards = await client.stored_methods(shopper, type="scheme")
     classic = await client.classic("listRecurringDetails", shopper)
     query = {"shopperReference": shopper}
     path = f"{CLASSIC}/listRecurringDetails"
@@ -54,7 +54,7 @@ async def test_the_list_is_adyens_and_is_filtered_only_on_request(
 
 
 async def test_saved_wallets_are_in_the_list_of_payment_methods(client: TokenClient) -> None:
-    shopper = fresh("shopper")
+    shopper = unique("shopper")
     token = await client.save(shopper, "CardOnFile")
     fields = {
         "amount": {"currency": "IDR", "value": 25_000},
@@ -68,14 +68,14 @@ async def test_saved_wallets_are_in_the_list_of_payment_methods(client: TokenCli
 
 
 async def test_a_removal_is_answered_with_204_and_takes_effect_at_once(client: TokenClient) -> None:
-    shopper = fresh("shopper")
+    shopper = unique("shopper")
     token = await client.save(shopper)
-    removed = await client.stored(shopper, token, method="DELETE")
+    removed = await client.stored_methods(shopper, token, method="DELETE")
     # The test does not wait for the notification.
-    known = await client.known(shopper)
-    after = await charged(client, shopper, token)
-    again = await client.stored(shopper, token, method="DELETE")
-    remaining = await client.stored(shopper)
+    known = await client.token_states(shopper)
+    after = await charge_result(client, shopper, token)
+    again = await client.stored_methods(shopper, token, method="DELETE")
+    remaining = await client.stored_methods(shopper)
 
     assert (removed.status, removed.body) == (204, b"")
     assert list(known.values()) == ["disabled"]
@@ -85,36 +85,36 @@ async def test_a_removal_is_answered_with_204_and_takes_effect_at_once(client: T
 
 
 async def test_a_shopper_cannot_remove_the_token_of_another(client: TokenClient) -> None:
-    shopper, other_shopper = fresh("shopper"), fresh("other")
+    shopper, other_shopper = unique("shopper"), unique("other")
     token = await client.save(shopper)
     await client.save(other_shopper)
-    checkout = await client.stored(other_shopper, token, method="DELETE")
+    checkout = await client.stored_methods(other_shopper, token, method="DELETE")
     classic = await client.classic("disable", other_shopper, recurringDetailReference=token)
 
     assert (checkout.status, checkout.json["errorCode"]) == (422, "800")
     assert (classic.status, classic.json["errorCode"]) == (422, "800")
-    assert list((await client.known(shopper)).values()) == ["active"]
-    assert await charged(client, shopper, token) == (200, "Authorised")
+    assert list((await client.token_states(shopper)).values()) == ["active"]
+    assert await charge_result(client, shopper, token) == (200, "Authorised")
 
 
 async def test_the_classic_disable_of_one_token_leaves_the_other_active(
     client: TokenClient,
 ) -> None:
-    shopper = fresh("shopper")
+    shopper = unique("shopper")
     first = await client.save(shopper)
     second = await client.save(shopper, account="6281100000002")
     reply = await client.classic("disable", shopper, recurringDetailReference=first)
 
     assert (reply.status, reply.json) == (200, {"response": "[detail-successfully-disabled]"})
-    assert sorted((await client.known(shopper)).values()) == ["active", "disabled"]
-    assert await charged(client, shopper, first) == (422, "803")
-    assert await charged(client, shopper, second) == (200, "Authorised")
+    assert sorted((await client.token_states(shopper)).values()) == ["active", "disabled"]
+    assert await charge_result(client, shopper, first) == (422, "803")
+    assert await charge_result(client, shopper, second) == (200, "Authorised")
 
 
 async def test_the_classic_disable_without_a_token_disables_all_tokens_of_the_shopper(
     client: TokenClient,
 ) -> None:
-    shopper, other = fresh("shopper"), fresh("other")
+    shopper, other = unique("shopper"), unique("other")
     tokens = [
         await client.save(shopper),
         await client.save(shopper, account="6281100000003"),
@@ -123,19 +123,19 @@ async def test_the_classic_disable_without_a_token_disables_all_tokens_of_the_sh
     reply = await client.classic("disable", shopper)
 
     assert (reply.status, reply.json) == (200, {"response": "[all-details-successfully-disabled]"})
-    assert list((await client.known(shopper)).values()) == ["disabled", "disabled"]
-    assert [await charged(client, shopper, token) for token in tokens] == [(422, "803")] * 2
-    assert await charged(client, other, untouched) == (200, "Authorised")
+    assert list((await client.token_states(shopper)).values()) == ["disabled", "disabled"]
+    assert [await charge_result(client, shopper, token) for token in tokens] == [(422, "803")] * 2
+    assert await charge_result(client, other, untouched) == (200, "Authorised")
 
 
 async def test_removing_one_use_of_a_token_leaves_the_other_use(client: TokenClient) -> None:
-    shopper = fresh("shopper")
+    shopper = unique("shopper")
     token = await client.save(shopper, "CardOnFile")
     named = {"recurringDetailReference": token}
     first = await client.classic("disable", shopper, contract="RECURRING", **named)
-    after_first = list((await client.known(shopper)).values())
+    after_first = list((await client.token_states(shopper)).values())
     second = await client.classic("disable", shopper, contract="ONECLICK", **named)
-    after_second = list((await client.known(shopper)).values())
+    after_second = list((await client.token_states(shopper)).values())
 
     assert (first.status, second.status) == (200, 200)
     assert (after_first, after_second) == (["active"], ["disabled"])

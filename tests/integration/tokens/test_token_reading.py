@@ -42,9 +42,9 @@ async def test_concurrent_readers_create_one_token_for_each_wallet(app: TokenApp
         assert (token.name.stored_id, token.is_active) == (wallet.token, True)
         assert await app.event_types(wallet) == [CREATED]
     # Per wallet: one created, one authorisation (each sent three times), three alreadyExisting.
-    assert await app.facts() == 6 * 5
+    assert await app.fact_count() == 6 * 5
     # The authorisations are of payments that Kasir did not create, but their tokens count.
-    assert await app.states() == {"read": 6 * 6, "foreign": 6 * 3}
+    assert await app.notice_states() == {"read": 6 * 6, "foreign": 6 * 3}
 
 
 async def test_a_token_id_that_three_shoppers_share_is_three_tokens(app: TokenApp) -> None:
@@ -118,7 +118,7 @@ async def test_notifications_of_another_merchant_account_are_kept_and_create_no_
     )
 
     assert await app.kasir.tokens.of(wallet.shopper) == []
-    assert await app.states() == {"foreign": 2}
+    assert await app.notice_states() == {"foreign": 2}
     assert await app.event_types(wallet) == []
 
 
@@ -142,7 +142,7 @@ async def test_an_unreadable_notification_is_held_and_the_others_are_not(
     await app.kasir.reader.read_all()
     error = await app.kasir.pool.fetchval("SELECT error FROM notice WHERE state = 'held'")
 
-    assert await app.states() == {"held": 1, "read": 1}
+    assert await app.notice_states() == {"held": 1, "read": 1}
     assert error
     assert wallet.token not in error
     assert (await app.token(other)).is_active
@@ -160,7 +160,7 @@ async def test_a_notification_that_the_database_refuses_is_held_and_the_others_a
     await app.kasir.reader.read_all()
     error = await app.kasir.pool.fetchval("SELECT error FROM notice WHERE state = 'held'")
 
-    assert await app.states() == {"held": 1, "read": 1}
+    assert await app.notice_states() == {"held": 1, "read": 1}
     assert wallet.token not in error
     assert (await app.token(other)).is_active
 
@@ -277,7 +277,7 @@ async def test_messages_in_any_order_and_number_give_one_token_and_the_same_even
         # In every order, the last event shows the current state of the token.
         assert events[0]["type"] == CREATED, steps
         assert events[-1]["data"]["state"] == "disabled", steps
-    assert await app.facts() == len(orders) * len(STEPS[2:])
+    assert await app.fact_count() == len(orders) * len(STEPS[2:])
 
 
 @pytest.mark.parametrize("contract_first", [True, False])

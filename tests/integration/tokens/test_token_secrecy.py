@@ -58,7 +58,7 @@ async def test_tokens_wallets_and_notices_are_stored_encrypted(app: TokenApp) ->
     await app.open_charge(charge)
     await app.post_and_read(wallet.webhook("disabled", 9, eventId="END"))
 
-    assert await app.states() == {
+    assert await app.notice_states() == {
         "read": 5,
         "held": 1,
         "unheard_of": 1,
@@ -114,7 +114,7 @@ async def test_a_notice_that_no_key_decrypts_is_held_with_the_reason_and_not_los
         await app.replay(held["id"])
 
         assert (await app.token(wallet)).is_active
-        assert await app.states() == {"read": 1}
+        assert await app.notice_states() == {"read": 1}
 
 
 async def test_a_notice_that_no_key_decrypts_does_not_block_others(

@@ -29,8 +29,8 @@ async def deliver(client: TokenClient, body: bytes, headers: dict[str, str]) -> 
     return await client.caller.call("POST", PATH, body, headers=headers, api_key=None)
 
 
-async def until_known(client: TokenClient, wallet: SavedWallet) -> None:
-    await until(lambda: client.known(wallet.shopper), bool, "the token")
+async def until_token_exists(client: TokenClient, wallet: SavedWallet) -> None:
+    await until(lambda: client.token_states(wallet.shopper), bool, "the token")
 
 
 @pytest.mark.parametrize("name", ["HmacSignature", "hmacsignature", "HMACSIGNATURE"])
@@ -41,7 +41,7 @@ async def test_the_name_of_the_signature_header_may_be_in_any_case(
     body = wallet.webhook("created", 1)
     headers = {name: signing.sign_bytes(body, key_of(client)), "Protocol": "HmacSHA256"}
     reply = await deliver(client, body, headers)
-    await until_known(client, wallet)
+    await until_token_exists(client, wallet)
 
     assert (reply.status, reply.body) == (202, b"[accepted]")
 
@@ -53,10 +53,10 @@ async def test_a_repeated_notification_is_accepted_each_time_and_gives_one_token
     body = json.dumps(json.loads(wallet.webhook("created", 1)), indent=2).encode()
     headers = {"HmacSignature": signing.sign_bytes(body, key_of(client))}
     answers = [await deliver(client, body, headers) for _ in range(3)]
-    await until_known(client, wallet)
+    await until_token_exists(client, wallet)
 
     assert [reply.status for reply in answers] == [202] * 3
-    assert list((await client.known(wallet.shopper)).values()) == ["active"]
+    assert list((await client.token_states(wallet.shopper)).values()) == ["active"]
 
 
 async def test_a_notification_that_is_not_authentic_is_refused_and_has_no_effect(
@@ -84,11 +84,11 @@ async def test_a_notification_that_is_not_authentic_is_refused_and_has_no_effect
     # This valid notification comes last, so the others would be read before it.
     valid = later.webhook("created", 1)
     await deliver(client, valid, {"HmacSignature": signing.sign_bytes(valid, key_of(client))})
-    await until_known(client, later)
+    await until_token_exists(client, later)
 
     assert {(reply.status, reply.body) for reply in forged} == {(401, b"no valid HMAC signature")}
-    assert await client.known(wallet.shopper) == {}
-    assert await client.known("me") == {}
+    assert await client.token_states(wallet.shopper) == {}
+    assert await client.token_states("me") == {}
 
 
 async def test_a_signed_body_that_cannot_be_read_is_accepted(client: TokenClient) -> None:

@@ -265,11 +265,11 @@ class TokenApp:
         """The types of the events of a wallet's token, in order."""
         return [event["type"] for event in await self.events(wallet)]
 
-    async def states(self) -> dict[str, int]:
+    async def notice_states(self) -> dict[str, int]:
         """The number of notices in each state."""
         rows = await self.kasir.pool.fetch("SELECT state, count(*) FROM notice GROUP BY state")
         return {row["state"]: row["count"] for row in rows}
 
-    async def facts(self) -> int:
+    async def fact_count(self) -> int:
         """The number of stored facts of tokens."""
         return int(await self.kasir.pool.fetchval("SELECT count(*) FROM token_fact"))

@@ -32,7 +32,7 @@ class TokenClient:
 
     async def save(self, shopper: str, model: str = "Subscription", account: str = "") -> str:
         """Have a shopper pay once and save the wallet; return the token once Kasir has it."""
-        reference, before = fresh("FIRST"), len(await self.known(shopper))
+        reference, before = unique("FIRST"), len(await self.token_states(shopper))
         reply = await self.caller.post(
             "/v72/payments",
             payment_body(
@@ -50,10 +50,12 @@ class TokenClient:
         await self.twin("POST", "clock", {"advance_s": SETTLED_S})
         made = (await self.twin("GET", f"tokens?shopperReference={quote(shopper)}"))["tokens"][-1]
         token: str = made["storedPaymentMethodId"]
-        await until(lambda: self.known(shopper), lambda found: len(found) > before, "the token")
+        await until(
+            lambda: self.token_states(shopper), lambda found: len(found) > before, "the token"
+        )
         return token
 
-    async def known(self, shopper: str) -> dict[str, str]:
+    async def token_states(self, shopper: str) -> dict[str, str]:
         """The states of a shopper's tokens in Kasir, by Kasir's id of the token."""
         connection = await asyncpg.connect(self.caller.system.environment["KASIR_DATABASE_URL"])
         try:
@@ -74,7 +76,7 @@ class TokenClient:
         **changes: Any,
     ) -> HttpReply:
         """Charge a token with only the fields in Adyen's documentation of GoPay."""
-        named = {"shopperReference": shopper, "reference": fresh("CHARGE")}
+        named = {"shopperReference": shopper, "reference": unique("CHARGE")}
         body = charge_body(token, model, **named | changes)
         return await self.caller.post("/v72/payments", body, key=key)
 
@@ -84,7 +86,7 @@ class TokenClient:
         found: dict[str, Any] = next(iter(listed.json["payments"]), {})
         return found
 
-    async def status(self, reference: str, expected: str) -> dict[str, Any]:
+    async def wait_for_status(self, reference: str, expected: str) -> dict[str, Any]:
         """Wait until a payment has the expected status; return it."""
         return await until(
             lambda: self.payment(reference),
@@ -92,7 +94,7 @@ class TokenClient:
             f"status {expected}",
         )
 
-    async def stored(
+    async def stored_methods(
         self, shopper: str, token: str = "", *, method: str = "GET", **query: str
     ) -> HttpReply:
         """Call `/storedPaymentMethods`."""
@@ -108,6 +110,6 @@ class TokenClient:
         return await self.caller.post(f"/pal/servlet/Recurring/v68/{path}", body)
 
 
-def fresh(name: str) -> str:
+def unique(name: str) -> str:
     """The name with a random suffix."""
     return f"{name}-{secrets.token_hex(6)}"
