@@ -1,4 +1,4 @@
-"""Other users of the machine can read neither a demo's keys nor its logs and data."""
+"""Other users of the machine cannot read a demo's keys and files."""
 
 from __future__ import annotations
 
@@ -24,20 +24,18 @@ KEYS: Final = {
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """The path of a data folder that does not exist yet."""
-    parent = Path(tempfile.mkdtemp(prefix="kasir-test-secrecy-"))
-    parent.chmod(0o755)
-    yield parent / "data"
-    shutil.rmtree(parent, ignore_errors=True)
+    """A data folder that does not exist yet, in a folder that every user can read."""
+    around = Path(tempfile.mkdtemp(prefix="kasir-test-secrecy-"))
+    around.chmod(0o755)
+    yield around / "data"
+    shutil.rmtree(around, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> Iterator[RunningDemo]:
-    """A demo that was started with keys in its environment."""
+    """A demo that is started with keys in its environment."""
     plain = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("ADYEN_", "KASIR_"))
+        name: text for name, text in os.environ.items() if not name.startswith(("ADYEN_", "KASIR_"))
     }
     with running_demo(
         port=free_port(),
@@ -53,13 +51,13 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def command_lines(folder: Path) -> list[bytes]:
+def commands_shown_by_ps(folder: Path) -> list[bytes]:
     """The command lines of this demo's processes, which every user of the machine can read."""
-    marker, found = os.fsencode(folder), []
+    mark, found = os.fsencode(folder), []
     for process in PROC.glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
-            if marker in (process / "environ").read_bytes() + command:
+            if mark in (process / "environ").read_bytes() + command:
                 found.append(command)
         except OSError:
             continue  # The process has ended.
@@ -68,15 +66,15 @@ def command_lines(folder: Path) -> list[bytes]:
 
 @pytest.mark.skipif(not PROC.is_dir(), reason="there is no /proc to read commands from")
 def test_no_command_line_contains_a_key(demo: RunningDemo, folder: Path) -> None:
-    commands = command_lines(folder)
-    text = " ".join(command.decode(errors="replace") for command in commands)
+    commands = commands_shown_by_ps(folder)
+    names = " ".join(command.decode(errors="replace") for command in commands)
 
-    assert len(commands) >= 4  # The twin, server, worker and shop, besides the database.
-    assert "adyen-twin" in text
-    assert [key for key in KEYS.values() if key in text] == []
+    assert len(commands) >= 4  # The twin, the server, the worker, the shop, and PostgreSQL's.
+    assert "adyen-twin" in names
+    assert [key for key in KEYS.values() if key in names] == []
 
 
-def test_only_their_owner_can_read_the_logs(demo: RunningDemo) -> None:
+def test_only_the_owner_can_read_the_logs(demo: RunningDemo) -> None:
     logs = sorted(demo.logs.iterdir())
 
     assert [log.name for log in logs] == ["server.log", "shop.log", "twin.log", "worker.log"]
@@ -84,7 +82,7 @@ def test_only_their_owner_can_read_the_logs(demo: RunningDemo) -> None:
     assert mode(demo.logs) == 0o700
 
 
-def test_other_users_cannot_read_the_data(demo: RunningDemo, folder: Path) -> None:
+def test_other_users_cannot_read_the_data_folders(demo: RunningDemo, folder: Path) -> None:
     for path in (folder, folder / "postgres"):
         assert mode(path) & 0o007 == 0
-        assert mode(path) & 0o060 == 0  # The database's group may enter, but not read.
+        assert mode(path) & 0o060 == 0  # The group may only pass through the folder.

@@ -22,12 +22,12 @@ from kasir.wiring import Parts, open_parts
 from opened_kasir import NOWHERE
 
 SECRET: Final = "whsec_" + "c2VjcmV0" * 4
-#: How long a condition is waited for, before a test gives up.
+#: A test fails after it has waited this long for a condition.
 PATIENCE_S: Final = 200
 
 
 async def write_events(kasir: Parts, *subjects: str) -> list[str]:
-    """Write an event for each subject, in order, as a change of a payment does; returns the ids."""
+    """Write one event per subject, in order, as a change of a payment does; return the ids."""
     ids = SortableIds(lambda: 0)
     outbox = Outbox(ids, kasir.clock, Vault(kasir.settings.secrets), is_pushed=True)
     data = AmountOut("IDR", 25_000)
@@ -53,16 +53,16 @@ async def working(kasir: Parts) -> AsyncIterator[None]:
 
 
 async def until(is_so: Callable[[], Any]) -> None:
-    """Wait until a condition holds; it may be a coroutine, such as a query."""
+    """Wait until a condition holds; `is_so` may return a coroutine."""
 
-    async def look() -> None:
+    async def poll() -> None:
         while True:
             found = is_so()
             if await found if asyncio.iscoroutine(found) else found:
                 return
             await asyncio.sleep(0.01)
 
-    await asyncio.wait_for(look(), PATIENCE_S)
+    await asyncio.wait_for(poll(), PATIENCE_S)
 
 
 @asynccontextmanager

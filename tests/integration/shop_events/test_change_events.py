@@ -1,4 +1,4 @@
-"""The result of every change is an event: each kind, both results, through Kasir or elsewhere."""
+"""Every change of a payment has an event for its result, made through Kasir or elsewhere."""
 
 from __future__ import annotations
 
@@ -59,41 +59,42 @@ RESULTS: Final = [
     ),
 ]
 NAMES: Final = [f"{kind}: {' then '.join(events)}" for kind, _, events in RESULTS]
-#: A cancel by reference names no payment until the answer to our own call does.
+#: Without cancels by reference: only the answer to our own call relates them to a payment.
 OF_ONE_PAYMENT: Final = pytest.mark.parametrize(
-    ("kind", "notifications", "wanted"),
+    ("kind", "notifications", "expected"),
     [one for one in RESULTS if one[0] is not Kind.CANCELS_BY_REFERENCE],
     ids=[name for name in NAMES if not name.startswith(Kind.CANCELS_BY_REFERENCE)],
 )
 
 
-@pytest.mark.parametrize(("kind", "notifications", "wanted"), RESULTS, ids=NAMES)
+@pytest.mark.parametrize(("kind", "notifications", "expected"), RESULTS, ids=NAMES)
 async def test_a_change_through_kasir_has_an_event_for_its_result(
-    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], wanted: list[str]
+    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], expected: list[str]
 ) -> None:
     is_manual = kind is not Kind.REFUNDS
     intent, psp = await sold.paid(captures_itself=not is_manual)
-    if kind is Kind.REVERSALS and "refund" in wanted[0]:
+    if kind is Kind.REVERSALS and "refund" in expected[0]:
         await sold.receives(sold.psp(), originalReference=psp, **_notification("CAPTURE"))
     before = await sold.events(intent)
-    name = await sold.asks(kind, psp)
+    change_psp = await sold.request_change(kind, psp)
     for notification in notifications:
-        await sold.receives(name, originalReference=psp, **notification)
-        await sold.receives(name, originalReference=psp, **notification)  # Adyen may send it twice.
+        await sold.receives(change_psp, originalReference=psp, **notification)
+        # Adyen may send a notification twice.
+        await sold.receives(change_psp, originalReference=psp, **notification)
 
-    assert (await sold.events(intent))[len(before) :] == wanted
+    assert (await sold.events(intent))[len(before) :] == expected
 
 
 @OF_ONE_PAYMENT
 async def test_a_change_made_elsewhere_has_an_event_for_its_result(
-    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], wanted: list[str]
+    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], expected: list[str]
 ) -> None:
     intent, psp = await sold.paid(captures_itself=kind is Kind.REFUNDS)
-    name = sold.psp()
+    change_psp = sold.psp()
     for notification in notifications:
-        await sold.receives(name, originalReference=psp, **notification)
+        await sold.receives(change_psp, originalReference=psp, **notification)
 
-    assert await sold.events(intent) == wanted
+    assert await sold.events(intent) == expected
 
 
 async def test_a_cancel_by_reference_made_elsewhere_has_an_event(sold: Sold) -> None:
@@ -104,17 +105,17 @@ async def test_a_cancel_by_reference_made_elsewhere_has_an_event(sold: Sold) -> 
 
 
 @OF_ONE_PAYMENT
-async def test_a_result_that_comes_before_the_payment_is_known_as_paid_has_an_event_too(
-    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], wanted: list[str]
+async def test_a_result_received_before_the_authorisation_has_an_event(
+    sold: Sold, kind: Kind, notifications: list[dict[str, Any]], expected: list[str]
 ) -> None:
     intent = await sold.open_payment(captures_itself=kind is Kind.REFUNDS)
-    psp, name = sold.psp(), sold.psp()
-    await sold.receives(name, originalReference=psp, **notifications[-1])
+    psp, change_psp = sold.psp(), sold.psp()
+    await sold.receives(change_psp, originalReference=psp, **notifications[-1])
     await sold.receives(psp, echo=intent.id)
     await sold.kasir.reader.read_all()
 
-    # For the shop, a payment that is cancelled by then was never paid.
-    assert (await sold.events(intent))[-1:] == wanted[-1:]
+    # A payment that was cancelled by then counts as never paid.
+    assert (await sold.events(intent))[-1:] == expected[-1:]
 
 
 REFUSED: Final = Answer(
@@ -131,26 +132,26 @@ REFUSED: Final = Answer(
         (Kind.REVERSALS, "refund.failed"),
     ],
 )
-async def test_a_change_that_adyen_refuses_after_a_timeout_has_an_event_of_failure(
+async def test_a_change_that_adyen_refuses_after_a_timeout_has_a_failure_event(
     sold: Sold, kind: Kind, event: str
 ) -> None:
     intent, psp = await sold.paid(captures_itself=kind is Kind.REFUNDS)
-    silence = await sold.silent(kind, psp)
+    question = await sold.request_without_answer(kind, psp)
     before = await sold.events(intent)
-    flow = sold.changes("", REFUSED).flow
-    await flow.ask_again(silence.key)  # As the worker does when it is due.
+    flow = sold.change_requests("", REFUSED).flow
+    await flow.ask_again(question.key)  # The worker does this when the retry is due.
 
     assert (before, await sold.events(intent)) == ([], [event])
 
 
-async def test_a_change_that_adyen_refuses_at_once_has_no_event_but_the_answer(sold: Sold) -> None:
+async def test_a_change_that_adyen_refuses_in_its_first_answer_has_no_event(sold: Sold) -> None:
     intent, psp = await sold.paid(captures_itself=False)
-    await sold.asks(Kind.CAPTURES, psp, REFUSED)
+    await sold.request_change(Kind.CAPTURES, psp, REFUSED)
 
     assert await sold.events(intent) == []
 
 
-async def test_a_cancel_by_kasir_that_finds_nothing_has_no_event(sold: Sold) -> None:
+async def test_a_cancel_by_kasir_that_finds_no_payment_has_no_event(sold: Sold) -> None:
     intent = await sold.open_payment()
     question = a_question(
         key="kasir-close-1",
@@ -160,10 +161,10 @@ async def test_a_cancel_by_kasir_that_finds_nothing_has_no_event(sold: Sold) -> 
         body=b"{}",
     )
     await sold.kasir.payments.open_change(question, lambda _: [], None)
-    name = sold.psp()
-    await sold.answers(question, Answer(201, f'{{"pspReference":"{name}"}}'.encode()))
-    await sold.receives(name, **_notification("TECHNICAL_CANCEL", success=False))
+    change_psp = sold.psp()
+    await sold.answers(question, Answer(201, f'{{"pspReference":"{change_psp}"}}'.encode()))
+    await sold.receives(change_psp, **_notification("TECHNICAL_CANCEL", success=False))
     (fact,) = [one for one in (await sold.payment(intent)).facts if one.says == "cancel_rejected"]
 
-    assert fact.modification == name
+    assert fact.modification == change_psp
     assert await sold.all_events(intent) == []

@@ -1,4 +1,4 @@
-"""Events are delivered although the database is unavailable for a moment, or busy."""
+"""Events are delivered although the database is briefly unavailable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from integration.shop_events.event_setup import kasir_with_shop, until, working,
 from kasir.wiring import Parts
 
 
-async def _cut_all(kasir: Parts) -> None:
+async def _close_other_connections(kasir: Parts) -> None:
     await kasir.pool.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -25,7 +25,7 @@ async def _is_listening(kasir: Parts) -> bool:
     )
 
 
-async def test_a_worker_whose_connections_are_closed_logs_it_restarts_and_delivers(
+async def test_a_worker_that_loses_its_connections_restarts_and_delivers(
     fresh_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with (
@@ -36,7 +36,7 @@ async def test_a_worker_whose_connections_are_closed_logs_it_restarts_and_delive
     ):
         shop.handler = plain(204, b"")
         await until(lambda: _is_listening(other))
-        await _cut_all(other)
+        await _close_other_connections(other)
         await until(lambda: "worker starts over" in capsys.readouterr().out)
         names = await write_events(other, "pay_1")
         await until(lambda: shop.asked)

@@ -1,4 +1,4 @@
-"""A dispute's event has its reason and deadline, in any order of the notifications."""
+"""Events of disputes have the reason and the deadline, in any order of the notifications."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ANNOUNCED: Final[dict[str, Any]] = {
         "defendable": "true",
     },
 }
-TAKEN: Final[dict[str, Any]] = {
+CHARGED_BACK: Final[dict[str, Any]] = {
     "eventCode": "CHARGEBACK",
     "eventDate": "2026-11-24T10:00:00+00:00",
     "reason": "Goods not received",
@@ -56,8 +56,8 @@ def sold(kasir: Parts) -> Sold:
     return Sold(kasir)
 
 
-async def _payload(sold: Sold, intent: Intent, kind: str) -> dict[str, Any]:
-    """The data of an event."""
+async def _data_of_event(sold: Sold, intent: Intent, kind: str) -> dict[str, Any]:
+    """The data of the payment's only event of a type."""
     names = await sold.kasir.pool.fetch(
         "SELECT name FROM event WHERE subject = $1 AND type = $2", intent.id, kind
     )
@@ -71,10 +71,10 @@ async def test_the_event_of_a_dispute_has_its_reason_deadline_and_status(sold: S
     intent, psp = await sold.paid()
     name = sold.psp()
     await sold.receives(name, originalReference=psp, **ANNOUNCED)
-    (notification,) = (await _payload(sold, intent, "payment.dispute_opened"))["disputes"]
+    (dispute,) = (await _data_of_event(sold, intent, "payment.dispute_opened"))["disputes"]
 
     assert await sold.events(intent) == ["payment.dispute_opened"]
-    assert notification == {
+    assert dispute == {
         "reference": name,
         "amount": {"currency": "IDR", "value": 25_000},
         "status": "open",
@@ -88,21 +88,21 @@ async def test_the_event_of_a_dispute_has_its_reason_deadline_and_status(sold: S
 
 
 @pytest.mark.parametrize(
-    ("notifications", "status", "adyens", "charged_back"),
+    ("notifications", "status", "adyen_status", "charged_back"),
     [
         ((ANNOUNCED,), "open", "Unresponded", 0),
-        ((ANNOUNCED, TAKEN), "charged_back", "Undefended", 25_000),
-        ((ANNOUNCED, TAKEN, ANSWERED), "charged_back", "Pending", 25_000),
-        ((ANNOUNCED, TAKEN, ANSWERED, WON), "reversed", "Won", 0),
-        ((ANNOUNCED, TAKEN, WON, LOST), "lost", "Lost", 25_000),
+        ((ANNOUNCED, CHARGED_BACK), "charged_back", "Undefended", 25_000),
+        ((ANNOUNCED, CHARGED_BACK, ANSWERED), "charged_back", "Pending", 25_000),
+        ((ANNOUNCED, CHARGED_BACK, ANSWERED, WON), "reversed", "Won", 0),
+        ((ANNOUNCED, CHARGED_BACK, WON, LOST), "lost", "Lost", 25_000),
     ],
     ids=["open", "charged back", "answered", "reversed", "lost"],
 )
-async def test_a_dispute_has_the_same_status_in_whatever_order_its_notifications_come(
+async def test_the_status_of_a_dispute_does_not_depend_on_the_order_of_its_notifications(
     sold: Sold,
     notifications: tuple[dict[str, Any], ...],
     status: str,
-    adyens: str,
+    adyen_status: str,
     charged_back: int,
 ) -> None:
     for order in [*permutations(notifications)][:8]:
@@ -113,7 +113,7 @@ async def test_a_dispute_has_the_same_status_in_whatever_order_its_notifications
         seen = shown(await sold.payment(intent))
         (dispute,) = seen.disputes
 
-        assert (dispute.status, dispute.dispute_status) == (status, adyens)
+        assert (dispute.status, dispute.dispute_status) == (status, adyen_status)
         assert (dispute.deadline, dispute.reason_code) == (
             datetime.fromisoformat(DEADLINE),
             "4853",
@@ -122,19 +122,19 @@ async def test_a_dispute_has_the_same_status_in_whatever_order_its_notifications
         assert (await sold.events(intent)).count("payment.dispute_opened") == 1
 
 
-async def test_a_dispute_that_comes_before_the_payment_is_known_as_paid(
+async def test_a_dispute_received_before_the_authorisation_has_events_after_it(
     sold: Sold,
 ) -> None:
     intent = await sold.open_payment()
     psp, name = sold.psp(), sold.psp()
-    await sold.receives(name, originalReference=psp, **TAKEN)
+    await sold.receives(name, originalReference=psp, **CHARGED_BACK)
     await sold.receives(name, originalReference=psp, **ANNOUNCED)
-    early = await sold.all_events(intent)
+    events_before = await sold.all_events(intent)
     await sold.receives(psp, echo=intent.id)
     await sold.kasir.reader.read_all()
     (dispute,) = (await sold.payment(intent)).summary.disputes
 
-    assert early == []
+    assert events_before == []
     assert await sold.status(intent) is Status.AUTHORISED
     assert dispute.status == "charged_back"
     assert sorted(await sold.all_events(intent)) == [
@@ -147,7 +147,7 @@ async def test_a_dispute_that_comes_before_the_payment_is_known_as_paid(
 async def test_a_chargeback_of_zero_has_an_event_too(sold: Sold) -> None:
     intent, psp = await sold.paid()
     nothing = {"currency": "IDR", "value": 0}
-    await sold.receives(sold.psp(), originalReference=psp, **TAKEN, amount=nothing)
+    await sold.receives(sold.psp(), originalReference=psp, **CHARGED_BACK, amount=nothing)
 
     assert await sold.events(intent) == ["payment.charged_back"]
 
@@ -159,10 +159,10 @@ async def test_two_disputes_of_one_payment_have_an_event_each(sold: Sold) -> Non
     await sold.receives(first, originalReference=psp, **ANNOUNCED, amount=half)
     later = ANNOUNCED | {"eventDate": "2026-11-24T10:00:00+00:00"}
     await sold.receives(second, originalReference=psp, **later, amount=half)
-    shows = (await sold.payment(intent)).summary.disputes
+    disputes = (await sold.payment(intent)).summary.disputes
 
     assert await sold.events(intent) == ["payment.dispute_opened"] * 2
-    assert [one.name for one in shows] == [first, second]
+    assert [one.name for one in disputes] == [first, second]
 
 
 @pytest.mark.parametrize("deadline", ["soon", "", "2026-12-18", "2026-12-18T10:15:30"])

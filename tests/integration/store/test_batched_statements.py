@@ -1,4 +1,4 @@
-"""No statement takes long, whatever the number of rows to process again."""
+"""Many rows are processed again in batches, so that no statement takes long."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kasir.wiring import Parts
 from opened_kasir import a_database, kasir_on
 
 MANY: Final = 2_300
-#: PostgreSQL ends a statement that changes more than a thousand rows, as one that took too long.
+#: Ends a statement that changes more than 1000 rows with the error of a statement timeout.
 SLOW: Final = """
 CREATE OR REPLACE FUNCTION too_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF (SELECT count(*) FROM changed) > 1000 THEN
@@ -37,7 +37,7 @@ async def kasir(postgres_dsn: str) -> AsyncIterator[Parts]:
         yield opened
 
 
-async def test_all_held_notices_are_replayed_however_many(kasir: Parts) -> None:
+async def test_any_number_of_held_notices_can_be_replayed(kasir: Parts) -> None:
     await kasir.pool.execute(
         "INSERT INTO notice (key, kind, item, received_at, event_date, event_code, names, state)"
         " SELECT sha256(number::text::bytea), 'standard', '', now(), now(), 'AUTHORISATION', '{}',"
@@ -45,14 +45,14 @@ async def test_all_held_notices_are_replayed_however_many(kasir: Parts) -> None:
         MANY,
     )
     held = await notices.held(kasir.pool)
-    woken = await notices.replay(kasir.pool, held, engine.enqueue_reading)
+    replayed = await notices.replay(kasir.pool, held, engine.enqueue_reading)
 
-    assert sorted(woken) == sorted(held)
-    assert len(woken) == MANY
+    assert sorted(replayed) == sorted(held)
+    assert len(replayed) == MANY
     assert await notices.held(kasir.pool) == []
 
 
-async def test_all_events_given_up_lately_are_sent_again_however_many(kasir: Parts) -> None:
+async def test_any_number_of_recently_given_up_events_can_be_resent(kasir: Parts) -> None:
     await kasir.pool.execute(
         "INSERT INTO event (name, subject, type, at, payload, tries, given_up_at)"
         " SELECT 'evt_' || number, 'pay_1', 'payment.failed', $2, '', 11, $2"

@@ -1,4 +1,4 @@
-"""A cancel while a statement of a transaction waits for a lock is raised as a cancel."""
+"""A task can be cancelled or time out while a statement of its transaction waits for a lock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from opened_kasir import a_database, kasir_on, until
 
 @asynccontextmanager
 async def locked(dsn: str, table: str) -> AsyncIterator[Any]:
-    """Another session that holds a table for itself."""
+    """Lock a table from another session, and yield that session."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
@@ -56,7 +56,7 @@ async def test_a_worker_that_is_cancelled_in_a_transaction_ends(postgres_dsn: st
             await until(lambda: other.fetchval(WAITS))
             working.cancel()
             done, _ = await asyncio.wait([working], timeout=20)
-        working.cancel()  # Otherwise a running worker would block the end of the test.
+        working.cancel()  # A worker that still runs would block the end of the test.
 
         assert done == {working}
         assert working.cancelled()

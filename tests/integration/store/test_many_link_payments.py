@@ -1,4 +1,4 @@
-"""A link with more payments than a list has: even an old payment can decide its status."""
+"""An old payment can decide a link's status, although lists show only newer ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REQUEST: Final[dict[str, Any]] = {
     "amount": {"currency": "IDR", "value": 25_000},
     "returnUrl": "https://shop.example/",
 }
-TRIES: Final = 25
+ATTEMPTS: Final = 25
 FIRST: Final = PaymentId("pay_00")
 
 
@@ -30,12 +30,12 @@ async def kasir(fresh_database: str) -> AsyncIterator[Parts]:
         yield opened
 
 
-async def tried(kasir: Parts, **changes: Any) -> str:
-    """A link that was tried many times: the first is open, every later one was refused."""
+async def link_with_attempts(kasir: Parts, **changes: Any) -> str:
+    """Create a link with many payments; the first is open and every later one refused."""
     made = await kasir.links.create(json.dumps(REQUEST | changes).encode())
     link_id = LinkId(made.json()["id"])
     now = kasir.clock.now()
-    for number in range(TRIES):
+    for number in range(ATTEMPTS):
         name = f"pay_{number:02}"
         at = now + timedelta(seconds=number)
         intent = an_intent(name, link_id=link_id, created_at=at)
@@ -45,8 +45,8 @@ async def tried(kasir: Parts, **changes: Any) -> str:
     return link_id
 
 
-async def test_a_first_try_that_is_paid_late_completes_the_link(kasir: Parts) -> None:
-    link_id = await tried(kasir)
+async def test_a_first_attempt_that_is_paid_late_completes_the_link(kasir: Parts) -> None:
+    link_id = await link_with_attempts(kasir)
     paid = a_fact(Says.AUTHORISED, "PSP-0", amount=an_intent().amount)
     await kasir.payments.add_facts(FIRST, [paid])
     found = await kasir.links.find(link_id)
@@ -56,10 +56,10 @@ async def test_a_first_try_that_is_paid_late_completes_the_link(kasir: Parts) ->
 
 
 @pytest.mark.parametrize("says", [Says.PENDING, Says.UNKNOWN])
-async def test_a_first_try_that_may_yet_be_paid_keeps_the_link_pending(
+async def test_a_first_attempt_that_may_still_be_paid_keeps_the_link_pending(
     kasir: Parts, says: Says
 ) -> None:
-    link_id = await tried(kasir)
+    link_id = await link_with_attempts(kasir)
     await kasir.payments.add_facts(FIRST, [a_fact(says)])
     found = await kasir.links.find(link_id)
 
@@ -68,20 +68,20 @@ async def test_a_first_try_that_may_yet_be_paid_keeps_the_link_pending(
     assert found.under_way.intent.id == FIRST
 
 
-async def test_the_name_of_the_next_attempt_does_not_change_with_the_outcome_of_an_old_one(
+async def test_the_name_of_the_next_attempt_does_not_depend_on_an_old_outcome(
     kasir: Parts,
 ) -> None:
-    link_id = await tried(kasir)
+    link_id = await link_with_attempts(kasir)
     before = kasir.links.attempt(await kasir.links.find(link_id))
     await kasir.payments.add_facts(FIRST, [a_fact(Says.REFUSED)])
 
     assert kasir.links.attempt(await kasir.links.find(link_id)) == before
 
 
-async def test_of_a_link_that_may_be_paid_often_no_more_is_looked_at_than_is_needed(
+async def test_a_reusable_link_loads_only_some_of_its_payments(
     kasir: Parts,
 ) -> None:
-    link_id = await tried(kasir, reusable=True)
+    link_id = await link_with_attempts(kasir, reusable=True)
     found = await kasir.links.find(link_id)
 
     assert found.status == "active"

@@ -1,4 +1,4 @@
-"""The schema is brought up to date once, however many processes start at once."""
+"""Each migration is applied once, although several processes start at the same time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
     assert [name for name in names if not re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name)] == []
 
 
-async def test_what_is_pending_is_applied_once_and_then_nothing_is(empty_database: str) -> None:
+async def test_pending_migrations_are_applied_once(empty_database: str) -> None:
     async with database.connected(empty_database, 2) as pool:
         before = await database.pending(pool, PATIENCE_S)
         first = await database.migrate(pool)
@@ -35,19 +35,19 @@ async def test_what_is_pending_is_applied_once_and_then_nothing_is(empty_databas
     assert (after, second) == ([], [])
 
 
-async def test_of_five_concurrent_migrations_one_is_applied(empty_database: str) -> None:
-    async def one() -> list[str]:
+async def test_one_of_five_concurrent_processes_applies_the_migrations(empty_database: str) -> None:
+    async def migrate_once() -> list[str]:
         async with database.connected(empty_database, 2) as pool:
             done = await database.migrate(pool)
             await engine.install(pool)
             return done
 
-    done = await asyncio.gather(*(one() for _ in range(5)))
+    done = await asyncio.gather(*(migrate_once() for _ in range(5)))
 
     assert sorted(done) == [[], [], [], [], database.migrations()]
 
 
-async def test_a_migration_that_fails_leaves_those_before_it_and_nothing_half_done(
+async def test_a_failed_migration_is_rolled_back_and_earlier_ones_stay_applied(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more = "CREATE TABLE half_done (id int); SELECT 1 / 0"
@@ -59,14 +59,14 @@ async def test_a_migration_that_fails_leaves_those_before_it_and_nothing_half_do
             _add(failing, more)
             with pytest.raises(asyncpg.DivisionByZeroError):
                 await database.migrate(pool)
-        kept = await database.pending(pool, PATIENCE_S)
+        still_pending = await database.pending(pool, PATIENCE_S)
         is_half_done = await pool.fetchval("SELECT to_regclass('half_done') IS NOT NULL")
         _add(monkeypatch, "CREATE TABLE whole (id int)")
-        mended = await asyncio.wait_for(database.migrate(other), PATIENCE_S)
+        applied = await asyncio.wait_for(database.migrate(other), PATIENCE_S)
 
-    assert kept == []
+    assert still_pending == []
     assert not is_half_done
-    assert mended == ["9999_more.sql"]
+    assert applied == ["9999_more.sql"]
 
 
 def _add(patch: pytest.MonkeyPatch, sql: str) -> None:
@@ -76,7 +76,7 @@ def _add(patch: pytest.MonkeyPatch, sql: str) -> None:
     patch.setattr(database, "_migration", lambda name: sql if "9999" in name else read(name))
 
 
-async def test_a_migration_that_takes_long_keeps_no_table_of_those_before_it_locked(
+async def test_a_long_migration_does_not_keep_the_tables_of_earlier_ones_locked(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
@@ -99,7 +99,7 @@ async def test_a_migration_that_takes_long_keeps_no_table_of_those_before_it_loc
     assert locked == 0
 
 
-async def test_an_interrupted_migration_is_left_to_the_next_process(
+async def test_an_interrupted_migration_is_applied_by_the_next_process(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _add(monkeypatch, "SELECT pg_advisory_xact_lock(4711)")
@@ -141,7 +141,7 @@ _OLD_FACT = """
 """
 
 
-async def test_a_database_from_before_names_had_one_owner(
+async def test_migrating_gives_each_psp_reference_one_owner_and_lists_conflicts(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = database.migrations()
@@ -157,13 +157,7 @@ async def test_a_database_from_before_names_had_one_owner(
             ("pay_1", "a", "PSP-A", "", 2),  # The same fact, recorded later.
             ("pay_1", "b", "PSP-B", "REFUND-B", 3),
             ("pay_1", "c", "PSP-B", "REFUND-B", 4),
-            (
-                "pay_3",
-                "d",
-                "",
-                "REFUND-B",
-                0,
-            ),  # A modification that belongs to another payment, too.
+            ("pay_3", "d", "", "REFUND-B", 0),  # A modification that another payment has too.
             ("pay_3", "e", "", "", 5),
         ]
         for fact in facts:

@@ -1,4 +1,4 @@
-"""Concurrent work on one shopper: no deadlocks, and if PostgreSQL ends one, nothing is lost."""
+"""Concurrent work on one shopper does not deadlock, and rolled back transactions are retried."""
 
 from __future__ import annotations
 
@@ -39,36 +39,36 @@ async def shop(postgres_dsn: str) -> AsyncIterator[Shop]:
             yield opened
 
 
-async def token_reports(shop: Shop, turn: int) -> None:
+async def token_reports(shop: Shop, number: int) -> None:
     """Record reports of several tokens of the shopper at once, in varying order."""
     reports = [a_token("shopper-SUB", stored, TokenSays.UPDATED) for stored in TOKENS]
-    key = f"{turn}-{secrets.token_hex(4)}"
+    key = f"{number}-{secrets.token_hex(4)}"
     fresh = [_renamed(one, f"{key}-{at}") for at, one in enumerate(reports)]
-    await shop.kasir.tokens.record(fresh[turn % 3 :] + fresh[: turn % 3])
+    await shop.kasir.tokens.record(fresh[number % 3 :] + fresh[: number % 3])
 
 
 def _renamed(report: TokenReport, key: str) -> TokenReport:
     return replace(report, fact=replace(report.fact, key=key))
 
 
-async def notices(shop: Shop, turn: int) -> None:
+async def notices(shop: Shop, number: int) -> None:
     """Adyen reports a payment and a token of the shopper in one batch."""
     name = f"pay_{secrets.token_hex(6)}"
     intent = an_intent(name, shopper_reference="shopper-SUB", reference=name)
     await shop.kasir.payments.open(intent, a_question(name), None)
     psp = secrets.token_hex(8).upper()
-    await shop.posted(
+    await shop.post_notification(
         pspReference=psp,
         merchantReference=name,
         additionalData={"metadata.kasirPaymentId": name},
     )
     extra = {
-        "recurring.recurringDetailReference": TOKENS[turn % 3],
+        "recurring.recurringDetailReference": TOKENS[number % 3],
         "recurring.shopperReference": "shopper-SUB",
     }
-    await shop.posted(
+    await shop.post_notification(
         eventCode="RECURRING_CONTRACT",
-        pspReference=TOKENS[turn % 3],
+        pspReference=TOKENS[number % 3],
         originalReference=psp,
         additionalData=extra,
     )
@@ -103,12 +103,12 @@ WORK: Final[tuple[Callable[[Shop, int], Awaitable[None]], ...]] = (
 
 async def test_concurrent_work_on_one_shopper_does_not_deadlock(shop: Shop) -> None:
     """Without the order of locks, PostgreSQL ended a transaction here."""
-    await shop.active("SUB")
+    await shop.create_active("SUB")
     await shop.kasir.tokens.record([a_token("shopper-SUB", stored) for stored in TOKENS])
 
     async def work(kind: Callable[[Shop, int], Awaitable[None]]) -> None:
-        for turn in range(ROUNDS):
-            await kind(shop, turn)
+        for number in range(ROUNDS):
+            await kind(shop, number)
 
     with capture_logs() as logs:
         await asyncio.gather(*(work(kind) for kind in WORK for _ in range(3)))
@@ -123,7 +123,7 @@ async def test_concurrent_work_on_one_shopper_does_not_deadlock(shop: Shop) -> N
     assert paid >= 3 * ROUNDS
 
 
-# If PostgreSQL ends a transaction nevertheless.
+# From here on PostgreSQL rolls transactions back on purpose.
 
 UNDONE: Final = """
 CREATE SEQUENCE undone;
@@ -142,19 +142,19 @@ async def undo(shop: Shop, table: str, code: str, times: int = 2) -> None:
     await shop.kasir.pool.execute(UNDONE.format(table=table, code=code, times=times))
 
 
-async def _opened(shop: Shop) -> None:
+async def _open_payment(shop: Shop) -> None:
     intent = an_intent("pay_U", reference="UNDONE")
     await shop.kasir.payments.open(intent, a_question("pay_U"), None)
     await shop.kasir.pool.execute("UPDATE question SET ask_again_at = 'epoch'")
 
 
 async def a_notice_is_stored(shop: Shop) -> object:
-    await shop.posted(pspReference="P" * 16)
+    await shop.post_notification(pspReference="P" * 16)
     return await shop.kasir.pool.fetchval("SELECT count(*) FROM notice")
 
 
 async def a_notice_is_read(shop: Shop) -> object:
-    await shop.posted(pspReference="P" * 16, merchantReference="UNDONE")
+    await shop.post_notification(pspReference="P" * 16, merchantReference="UNDONE")
     await shop.kasir.reader.read_all()
     return await shop.kasir.pool.fetchval("SELECT count(*) FROM notice WHERE state = 'read'")
 
@@ -172,14 +172,14 @@ async def a_token_is_recorded(shop: Shop) -> object:
     return len(await shop.kasir.tokens.of("shopper-U"))
 
 
-async def a_subscription_goes_on(shop: Shop) -> object:
-    found = await shop.sign_up(await shop.plan(), "SUB")
+async def a_subscription_starts(shop: Shop) -> object:
+    found = await shop.sign_up(await shop.create_plan(), "SUB")
     await shop.record_token("SUB")
     await shop.take_turn(found)
     return 1 if (await shop.find(found)).state == "active" else 0
 
 
-async def a_look_is_taken(shop: Shop) -> object:
+async def due_work_is_found(shop: Shop) -> object:
     return 1 if await shop.kasir.due.look() else 0
 
 
@@ -191,15 +191,15 @@ async def a_look_is_taken(shop: Shop) -> object:
         (a_notice_is_read, "fact"),
         (an_answer_is_stored, "question"),
         (a_token_is_recorded, "token_fact"),
-        (a_subscription_goes_on, "subscription"),
-        (a_look_is_taken, "question"),
+        (a_subscription_starts, "subscription"),
+        (due_work_is_found, "question"),
     ],
     ids=lambda it: it if isinstance(it, str) else it.__name__,
 )
 async def test_a_transaction_that_the_database_rolled_back_is_retried_at_once_and_logged(
     shop: Shop, work: Callable[[Shop], Awaitable[object]], table: str, code: str
 ) -> None:
-    await _opened(shop)
+    await _open_payment(shop)
     await undo(shop, table, code)
     with capture_logs() as logs:
         done = await work(shop)
@@ -210,26 +210,26 @@ async def test_a_transaction_that_the_database_rolled_back_is_retried_at_once_an
     assert {one["log_level"] for one in retried} == {"warning"}
 
 
-async def test_a_transaction_with_an_error_of_its_own_is_not_retried() -> None:
-    tried: list[int] = []
+async def test_a_transaction_that_violates_a_constraint_is_not_retried() -> None:
+    attempts: list[int] = []
 
     @retried
     async def commit() -> None:
-        tried.append(1)
+        attempts.append(1)
         raise asyncpg.UniqueViolationError
 
     with pytest.raises(asyncpg.UniqueViolationError):
         await commit()
 
-    assert tried == [1]
+    assert attempts == [1]
 
 
-async def test_a_transaction_that_is_rolled_back_every_time_is_given_up_and_raised() -> None:
-    tried: list[int] = []
+async def test_a_transaction_that_is_always_rolled_back_raises_after_ten_attempts() -> None:
+    attempts: list[int] = []
 
     @retried
     async def commit() -> None:
-        tried.append(1)
+        attempts.append(1)
         raise asyncpg.DeadlockDetectedError
 
     # The usual number of attempts, without pauses.
@@ -239,4 +239,4 @@ async def test_a_transaction_that_is_rolled_back_every_time_is_given_up_and_rais
     ):
         await commit()
 
-    assert len(tried) == 10
+    assert len(attempts) == 10

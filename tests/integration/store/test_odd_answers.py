@@ -1,4 +1,4 @@
-"""An answer of Adyen with characters that no column accepts does not lose the payment."""
+"""A payment is not lost when Adyen's answer has characters that no column accepts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from kasir.subscriptions.dunning import Reason
 from opened_kasir import a_database, kasir_on
 
 ODD: Final = [
-    pytest.param('"a\\ud83d"', id="half a pair"),
+    pytest.param('"a\\ud83d"', id="half a surrogate pair"),
     pytest.param('"a\\u0000"', id="NUL"),
-    pytest.param('"a\udcff"', id="no UTF-8"),
+    pytest.param('"a\udcff"', id="invalid UTF-8"),
     pytest.param("NaN", id="NaN"),
     pytest.param("1e999", id="1e999"),
 ]
@@ -35,9 +35,9 @@ async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
     async with a_database(postgres_dsn) as database, serving() as fake_server:
         fake_server.handler = plain(200, body, pspReference="PSP\udcff")
         async with kasir_on(database, ADYEN_TWIN_URL=fake_server.url) as kasir:
-            wanted = json.dumps(payment_body(reference=reference)).encode()
-            answer, _ = await kasir.checkout.payments(wanted, 72, "order-1")
-            again, _ = await kasir.checkout.payments(wanted, 72, "order-1")
+            request_body = json.dumps(payment_body(reference=reference)).encode()
+            answer, _ = await kasir.checkout.payments(request_body, 72, "order-1")
+            again, _ = await kasir.checkout.payments(request_body, 72, "order-1")
             (payment,) = await kasir.payments.payments_of(reference, 10)
 
     assert (answer.status, answer.body) == (200, body)
@@ -48,9 +48,9 @@ async def test_a_payment_whose_answer_has_odd_characters_is_not_lost(
 
 def test_a_refusal_with_odd_characters_still_gives_its_reason() -> None:
     answer = b'{"resultCode":"Refused","refusalReasonCode":"2","refusalReason":"\\ud83d"}'
-    plainly = answer.replace(b"\\ud83d", b"x")
+    plain_answer = answer.replace(b"\\ud83d", b"x")
 
     assert why_refused(Status.REFUSED, answer, [], asked=True) == why_refused(
-        Status.REFUSED, plainly, [], asked=True
+        Status.REFUSED, plain_answer, [], asked=True
     )
     assert isinstance(why_refused(Status.REFUSED, answer, [], asked=True), Reason)

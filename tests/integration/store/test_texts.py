@@ -15,11 +15,11 @@ from kasir.store.database import queries
 from kasir.store.subscriptions import Wanted
 from kasir.wiring import Parts
 
-ODD: Final = [pytest.param("x\0y", id="NUL"), pytest.param("x\ud83dy", id="half a pair")]
+ODD: Final = [pytest.param("x\0y", id="NUL"), pytest.param("x\ud83dy", id="half a surrogate pair")]
 
 
 @pytest.mark.parametrize("odd", ODD)
-async def test_what_such_a_text_names_is_not_found(kasir: Parts, odd: str) -> None:
+async def test_a_search_by_an_unstorable_text_finds_nothing(kasir: Parts, odd: str) -> None:
     refund = b'{"amount": {"currency": "IDR", "value": 1}}'
 
     assert await kasir.payments.payment(PaymentId(odd)) is None
@@ -40,9 +40,7 @@ async def test_what_such_a_text_names_is_not_found(kasir: Parts, odd: str) -> No
 
 
 @pytest.mark.parametrize("odd", ODD)
-async def test_such_a_text_in_a_list_is_sent_as_one_that_can_be_stored(
-    kasir: Parts, odd: str
-) -> None:
+async def test_unstorable_characters_in_a_parameter_are_replaced(kasir: Parts, odd: str) -> None:
     watch, marks = queries("tokens").watch, queries("links").marks
     await watch(kasir.pool, shopper_reference=odd, look_at=NOW)
     stored = await kasir.pool.fetchval(

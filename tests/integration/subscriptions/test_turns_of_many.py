@@ -1,4 +1,4 @@
-"""A turn of many subscriptions runs as many statements as one, and none delays the others."""
+"""A turn of many subscriptions runs as many statements as one; an error in one stops no other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kasir.subscriptions.subscription import SubscriptionId
 from statements import counted_statements
 
 MANY: Final = 100
-#: Copies of the only subscription and of its sign-up: the same history, another id.
+#: Inserts copies of the only subscription, with other ids.
 COPIES: Final = """
     INSERT INTO subscription
         (id, plan_id, reference, shopper_reference, return_url, created_at, state, minor_units,
@@ -28,12 +28,13 @@ COPIES: Final = """
            begun_at, anchor, anchor_period, settled_period, noticed, token_id, due_at
     FROM subscription, generate_series(1, $2::integer) AS n WHERE reference = 'SUB'
 """
+#: Inserts the first period of each copy.
 SIGN_UPS: Final = """
     INSERT INTO renewal (subscription_id, period, due_at, currency, minor_units, reference, outcome)
     SELECT $1 || n, period, due_at, currency, minor_units, $1 || n, outcome
     FROM renewal, generate_series(1, $2::integer) AS n WHERE reference = 'SUB'
 """
-#: The first payment of each copy, with the columns that a turn reads.
+#: Inserts the first payment of each copy, with the columns that a turn reads.
 PAYMENTS: Final = (
     """
     INSERT INTO payment (id, reference, currency, minor_units, method, return_url,
@@ -64,18 +65,18 @@ ANSWERED: Final = """
 """
 
 
-async def copied(shop: Shop, name: str, count: int) -> list[SubscriptionId]:
-    """Create `count` active subscriptions whose second charge is due."""
+async def insert_copies(shop: Shop, name: str, count: int) -> list[SubscriptionId]:
+    """Create `count` copies of the only subscription; return their ids."""
     await shop.kasir.pool.execute(COPIES, name, count)
     await shop.kasir.pool.execute(SIGN_UPS, name, count)
     return [SubscriptionId(f"{name}{number}") for number in range(1, count + 1)]
 
 
 async def one_and_many(shop: Shop) -> list[list[SubscriptionId]]:
-    """Create one subscription and a hundred with the same history, whose second charge is due."""
-    await shop.active("SUB")
+    """The ids of one and of a hundred subscriptions whose second charge is due."""
+    await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    return [await copied(shop, "one-", 1), await copied(shop, "many-", MANY)]
+    return [await insert_copies(shop, "one-", 1), await insert_copies(shop, "many-", MANY)]
 
 
 async def counted_turn(shop: Shop, ids: Sequence[SubscriptionId]) -> tuple[Counter[str], Taken]:
@@ -85,7 +86,7 @@ async def counted_turn(shop: Shop, ids: Sequence[SubscriptionId]) -> tuple[Count
     return counted, taken
 
 
-async def test_charges_are_decided_on_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+async def test_creating_many_charges_runs_as_many_statements_as_creating_one(shop: Shop) -> None:
     one, many = await one_and_many(shop)
     of_one, _ = await counted_turn(shop, one)
     of_many, taken = await counted_turn(shop, many)
@@ -95,7 +96,7 @@ async def test_charges_are_decided_on_by_as_many_statements_for_many_as_for_one(
     assert max(of_many.values()) == 1
 
 
-async def test_charges_are_settled_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+async def test_settling_many_charges_runs_as_many_statements_as_settling_one(shop: Shop) -> None:
     one, many = await one_and_many(shop)
     await shop.kasir.renewing.turns.take(one + many)
     await shop.kasir.pool.execute(PAID)
@@ -107,7 +108,9 @@ async def test_charges_are_settled_by_as_many_statements_for_many_as_for_one(sho
     assert (await shop.events()).count("renewal.succeeded") == MANY + 1
 
 
-async def test_charges_are_withdrawn_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+async def test_withdrawing_many_charges_runs_as_many_statements_as_withdrawing_one(
+    shop: Shop,
+) -> None:
     one, many = await one_and_many(shop)
     await shop.kasir.renewing.turns.take(one + many)
     await shop.kasir.pool.execute("UPDATE subscription SET cancel_at = $1", shop.clock.at)
@@ -121,7 +124,7 @@ async def test_charges_are_withdrawn_by_as_many_statements_for_many_as_for_one(s
     ) == len(one + many)
 
 
-async def test_overpayments_are_found_by_as_many_statements_for_many_as_for_one(shop: Shop) -> None:
+async def test_finding_many_overpayments_runs_as_many_statements_as_finding_one(shop: Shop) -> None:
     one, many = await one_and_many(shop)
     await shop.kasir.renewing.turns.take(one + many)
     await shop.kasir.pool.execute("UPDATE subscription SET state = 'cancelled'")
@@ -135,9 +138,9 @@ async def test_overpayments_are_found_by_as_many_statements_for_many_as_for_one(
 
 
 @pytest.mark.parametrize("name", ["lock_unsent", "lock_subscriptions", "last_renewals"])
-async def test_a_turn_of_many_reads_no_table_as_a_whole(shop: Shop, name: str) -> None:
-    await shop.active("SUB")
-    ids = await copied(shop, "copy-", 5_000)
+async def test_a_turn_of_many_subscriptions_scans_no_whole_table(shop: Shop, name: str) -> None:
+    await shop.create_active("SUB")
+    ids = await insert_copies(shop, "copy-", 5_000)
     async with shop.kasir.pool.acquire() as connection:
         for sql in PAYMENTS:
             await connection.execute(sql)
@@ -150,10 +153,10 @@ async def test_a_turn_of_many_reads_no_table_as_a_whole(shop: Shop, name: str) -
     assert filled & set(re.findall(r"Seq Scan on (\w+)", plan)) == set()
 
 
-async def test_each_of_many_is_charged_once_and_settled(shop: Shop) -> None:
-    await shop.active("SUB")
+async def test_each_of_many_subscriptions_is_charged_once_and_settled(shop: Shop) -> None:
+    await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    ids = await copied(shop, "copy-", 5)
+    ids = await insert_copies(shop, "copy-", 5)
     shop.adyen.answers["copy-2-p2"] = [NO_BALANCE]
     set_aside = await shop.kasir.renewing.renew(ids)
     states = [(await shop.find(one)).state for one in ids]
@@ -168,11 +171,11 @@ async def test_each_of_many_is_charged_once_and_settled(shop: Shop) -> None:
 async def test_a_subscription_whose_decision_raises_is_set_aside_and_the_others_are_charged(
     shop: Shop,
 ) -> None:
-    await shop.active("SUB")
+    await shop.create_active("SUB")
     shop.clock.at = NOON + MONTH
-    ids = await copied(shop, "copy-", 3)
+    ids = await insert_copies(shop, "copy-", 3)
     bad = ids[1]
-    # No such day: the next period would begin after the year 9999.
+    # The next period would begin after the year 9999, which Python's dates cannot hold.
     await shop.kasir.pool.execute(
         "UPDATE subscription SET anchor = '9999-12-31' WHERE id = $1", bad
     )
@@ -189,9 +192,11 @@ async def test_a_subscription_whose_decision_raises_is_set_aside_and_the_others_
         await shop.kasir.renewing.renew([bad])
 
 
-async def test_turns_of_the_same_subscriptions_in_other_orders_do_not_deadlock(shop: Shop) -> None:
-    await shop.active("SUB")
-    ids = await copied(shop, "copy-", 20)
+async def test_turns_of_the_same_subscriptions_in_different_orders_do_not_deadlock(
+    shop: Shop,
+) -> None:
+    await shop.create_active("SUB")
+    ids = await insert_copies(shop, "copy-", 20)
     with capture_logs() as logs:
         for _ in range(3):
             shop.clock.at += MONTH
