@@ -32,7 +32,7 @@ PHONE_AGENT = (
     "Chrome/130.0.0.0 Mobile Safari/537.36"
 )
 #: The time limit of each step in a browser: pages are slow if several workers share the cores.
-PATIENCE_MS = 90_000.0
+TIMEOUT_MS = 90_000.0
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +60,7 @@ async def phone(
         timezone_id="Asia/Jakarta",
         java_script_enabled=javascript,
     )
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     async with context, _without_errors(await context.new_page()) as page:
         yield page
 
@@ -77,7 +77,7 @@ async def desktop(
         timezone_id="Asia/Jakarta",
         java_script_enabled=javascript,
     )
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     async with context, _without_errors(await context.new_page()) as page:
         yield page
 

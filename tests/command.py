@@ -80,7 +80,7 @@ def until_ready(url: str) -> None:
             time.sleep(0.05)
 
 
-async def until_it_works(dsn: str, process: subprocess.Popen[str]) -> None:
+async def until_worker_listens(dsn: str, process: subprocess.Popen[str]) -> None:
     """Wait until a worker listens for jobs in this database."""
     connection = await asyncpg.connect(dsn)
     deadline = time.monotonic() + PATIENCE_S

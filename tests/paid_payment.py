@@ -9,10 +9,12 @@ from kasir.demo.client import JourneyClient
 from raw_http import Caller
 
 
-async def paid_payment(caller: Caller, walker: JourneyClient, prefix: str) -> tuple[str, str]:
+async def paid_payment(
+    caller: Caller, journey_client: JourneyClient, prefix: str
+) -> tuple[str, str]:
     """Pay 25,000 rupiah; returns the payment's reference and its pspReference."""
     reference = f"{prefix}-{secrets.token_hex(6)}"
     started = await caller.post("/v72/payments", payment_body(reference=reference))
-    await walker.shopper(started.json["action"], "approve_without_return")
-    payment = await walker.status(reference, "authorised")
+    await journey_client.shopper(started.json["action"], "approve_without_return")
+    payment = await journey_client.status(reference, "authorised")
     return reference, str(payment["pspReference"])

@@ -75,23 +75,23 @@ class Caller:
         headers = {} if key is None else {"Idempotency-Key": key}
         return await self.call("POST", path, body, headers=headers)
 
-    async def at_the_twin(self, reference: str) -> list[dict[str, Any]]:
+    async def twin_payments(self, reference: str) -> list[dict[str, Any]]:
         """The twin's payments of a reference."""
         url = f"{self.system.twin_url}/twin/payments"
         async with self.http.get(url, params={"reference": reference}) as response:
             found: list[dict[str, Any]] = (await response.json())["payments"]
             return found
 
-    async def kept(self) -> tuple[int, ...]:
+    async def row_counts(self) -> tuple[int, ...]:
         """The number of payments at the twin, and the number of rows in each table of Kasir."""
         async with self.http.get(f"{self.system.twin_url}/twin/payments") as response:
-            at_the_twin: int = (await response.json())["count"]
+            twin_payments: int = (await response.json())["count"]
         connection = await asyncpg.connect(self.system.environment["KASIR_DATABASE_URL"])
         try:
             rows = [await connection.fetchval(f"SELECT count(*) FROM {name}") for name in TABLES]
         finally:
             await connection.close()
-        return at_the_twin, *rows
+        return twin_payments, *rows
 
 
 def is_adyens_error(reply: HttpReply) -> bool:

@@ -12,7 +12,7 @@ import pytest_asyncio
 from kasir.demo.client import JourneyClient
 from kasir.demo.processes import RunningDemo, free_port, running_demo
 
-__all__ = ["system", "walker"]
+__all__ = ["journey_client", "system"]
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def system() -> Iterator[RunningDemo]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def walker(system: RunningDemo) -> AsyncIterator[JourneyClient]:
+async def journey_client(system: RunningDemo) -> AsyncIterator[JourneyClient]:
     """A client that calls the system over HTTP, as a shop and as a shopper."""
     async with aiohttp.ClientSession() as http:
         yield JourneyClient(system, http)

@@ -24,11 +24,11 @@ from kasir.cli.serve import THIS_MACHINE
 from kasir.config import settings_from
 from kasir.limits import Limits
 from kasir.web.app import create_app
-from twin_fixtures import QuietServer, TwinAtWork, payment_body, serving
+from twin_fixtures import QuietServer, RunningTwin, payment_body, serving
 
 _HOST: Final = "127.0.0.1"
 #: The client address in tests of remote clients; the server trusts no proxy with this address.
-STRANGER: Final = "127.0.0.2"
+OUTSIDE_ADDRESS: Final = "127.0.0.2"
 _PATIENCE_S: Final = 150.0
 _API_KEY: Final = "a-shop-of-the-test"
 
@@ -38,7 +38,7 @@ class Served:
     """A Kasir that serves requests and calls the twin."""
 
     port: int
-    twin: TwinAtWork
+    twin: RunningTwin
     http: aiohttp.ClientSession
     database: str
     server: uvicorn.Server
@@ -54,7 +54,7 @@ class Served:
         async with self.http.post(self.url + path, json=body, headers=headers) as response:
             return await response.json()
 
-    async def neighbour_pays(self, reference: str) -> str:
+    async def other_shopper_pays(self, reference: str) -> str:
         """Start a payment of another shopper; returns the result code."""
         body = payment_body(reference=reference, returnUrl="https://shop.example/")
         async with asyncio.timeout(_PATIENCE_S):
@@ -101,7 +101,7 @@ class Served:
         assert status == 303, text
         return wallet
 
-    async def kept(self, query: str, *values: object) -> Any:
+    async def fetch_value(self, query: str, *values: object) -> Any:
         """Run a query on the database; returns the first column of the first row."""
         connection = await asyncpg.connect(self.database)
         try:
@@ -109,26 +109,26 @@ class Served:
         finally:
             await connection.close()
 
-    def here(self, location: str) -> str:
+    def on_this_server(self, location: str) -> str:
         """A URL that Kasir returned, with this server's base URL."""
         return self.url + urlsplit(location)._replace(scheme="", netloc="").geturl()
 
     @property
-    def strangers(self) -> int:
-        """The number of the server's open connections from `STRANGER`."""
+    def outside_connections(self) -> int:
+        """The number of the server's open connections from `OUTSIDE_ADDRESS`."""
         connections = self.server.server_state.connections
         peers = [one.transport.get_extra_info("peername") for one in connections]
-        return sum(peer is not None and peer[0] == STRANGER for peer in peers)
+        return sum(peer is not None and peer[0] == OUTSIDE_ADDRESS for peer in peers)
 
-    async def connect(self, address: str = STRANGER) -> Stranger:
+    async def connect(self, address: str = OUTSIDE_ADDRESS) -> OutsideConnection:
         """Open a connection from this address, on which a test can send any bytes."""
         host = address if ":" in address else _HOST
         reader, writer = await asyncio.open_connection(host, self.port, local_addr=(address, 0))
-        return Stranger(reader, writer)
+        return OutsideConnection(reader, writer)
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class OutsideConnection:
     """A TCP connection on which a test can send any bytes."""
 
     reader: asyncio.StreamReader

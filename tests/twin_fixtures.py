@@ -70,7 +70,7 @@ class Answer:
         return json.loads(self.text)
 
 
-class TwinAtWork:
+class RunningTwin:
     """A running twin, and the calls that a test makes to it."""
 
     def __init__(self, twin: Twin, url: str, session: aiohttp.ClientSession) -> None:
@@ -248,7 +248,7 @@ def _application() -> Litestar:
 
 
 @contextlib.asynccontextmanager
-async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
+async def serving(twin: Twin) -> AsyncIterator[RunningTwin]:
     """Serve a twin on a free port."""
     app = _application()
     app.state.twin = twin
@@ -265,7 +265,7 @@ async def serving(twin: Twin) -> AsyncIterator[TwinAtWork]:
         await asyncio.sleep(0)
     try:
         async with aiohttp.ClientSession() as session:
-            yield TwinAtWork(twin, f"http://127.0.0.1:{listener.getsockname()[1]}", session)
+            yield RunningTwin(twin, f"http://127.0.0.1:{listener.getsockname()[1]}", session)
     finally:
         server.stopping.set()
         await task
@@ -288,14 +288,14 @@ async def listening() -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
-async def twin() -> AsyncIterator[TwinAtWork]:
+async def twin() -> AsyncIterator[RunningTwin]:
     """A new strict twin without webhooks."""
     async with serving(Twin(Settings(), Knobs())) as at_work:
         yield at_work
 
 
 @pytest.fixture
-async def token_shop(twin: TwinAtWork) -> AsyncIterator[Shop]:
+async def token_shop(twin: RunningTwin) -> AsyncIterator[Shop]:
     """A shop that receives the twin's token webhooks, which are signed with a separate key."""
     async with listening() as endpoint:
         await twin.control("PUT", "webhooks/tokens", {"url": endpoint.url, "hmacKey": OTHER_KEY})
@@ -303,7 +303,7 @@ async def token_shop(twin: TwinAtWork) -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
-async def shop(twin: TwinAtWork) -> AsyncIterator[Shop]:
+async def shop(twin: RunningTwin) -> AsyncIterator[Shop]:
     """A shop that receives the twin's standard webhooks."""
     async with listening() as endpoint:
         await twin.control("PUT", "webhooks/standard", {"url": endpoint.url, "hmacKey": KEY})

@@ -88,7 +88,7 @@ class Limits:
     #: The waits between two comparisons of a shopper's tokens with Adyen's list; the last repeats.
     token_check_gaps_s: tuple[float, ...] = (3600.0, 86_400.0, 30 * 86_400.0)
     #: The wait between two queries for due work, and how much of each kind a worker takes at once.
-    look_every_s: float = 0.5
+    poll_every_s: float = 0.5
     due_batch_max: int = 100
     #: Unfinished work is due again this long after a worker took it.
     due_again_s: float = 900.0
@@ -99,7 +99,7 @@ class Limits:
     #: How long a charge whose outcome is unknown may delay the next period.
     unresolved_for_s: float = 7 * 24 * 3600.0
     #: The highest number that a metric counts to.
-    figures_max: int = 10_000
+    counts_max: int = 10_000
     #: Events in one answer to a shop that fetches them.
     events_listed_max: int = 100
     #: The wait before each try to deliver an event; three days in total.
@@ -160,7 +160,7 @@ class Limits:
     #: How long the return page follows a payment over one connection (a stream).
     follow_s: float = 120.0
     #: The wait between two queries for changes; one query serves all pages that follow a payment.
-    follow_look_s: float = 1.0
+    follow_poll_s: float = 1.0
     #: Streams at once in one process. A page beyond this limit, or the next two, polls instead.
     streams_max: int = 256
     #: Streams at once for one link.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from chaos import ledgers
@@ -30,21 +31,21 @@ async def pay_during_failure(
         The answers during the failure: first those to the payment requests, and last the answer to
         the readiness check.
     """
-    walker = system.walker
+    journey_client = system.journey_client
     names = [f"storm-{number}" for number in range(PAYMENTS)]
-    before = await call_until_answered(lambda: walker.pay("before", key="before"), "before")
+    before = await call_until_answered(lambda: journey_client.pay("before", key="before"), "before")
     await start_failure()
     async with asyncio.timeout(PATIENCE_S):
-        replies = await asyncio.gather(*(walker.pay(name, key=name) for name in names))
-        replies.append(await walker.call("GET", "/health/ready"))
-        await walker.shopper(before.json["action"], "approve_without_return")
+        replies = await asyncio.gather(*(journey_client.pay(name, key=name) for name in names))
+        replies.append(await journey_client.call("GET", "/health/ready"))
+        await journey_client.shopper(before.json["action"], "approve_without_return")
     await end_failure()
     await system.ready()
-    await walker.advance(LEASE_S)
+    await journey_client.advance(LEASE_S)
     for name in names:
-        reply = await call_until_answered(lambda name=name: walker.pay(name, key=name), name)  # type: ignore[misc]
-        await walker.shopper(reply.json["action"], "approve_without_return")
-    await until(lambda: differences(walker, [*names, "before"]), _is_empty, "\n".join)
+        reply = await call_until_answered(partial(journey_client.pay, name, key=name), name)
+        await journey_client.shopper(reply.json["action"], "approve_without_return")
+    await until(lambda: differences(journey_client, [*names, "before"]), _is_empty, "\n".join)
     return replies
 
 
@@ -52,14 +53,16 @@ def _is_empty(wrong: list[str]) -> bool:
     return not wrong
 
 
-async def differences(walker: JourneyClient, names: list[str]) -> list[str]:
+async def differences(journey_client: JourneyClient, names: list[str]) -> list[str]:
     """Differences between Kasir's and the twin's payments of these orders.
 
     An order that does not have exactly one payment at the twin is listed too.
     """
-    await walker.twin("POST", "/twin/clock", {"advance_s": LEASE_S})  # Deliveries are retried.
-    truth = await ledgers.twin_payments(walker)
-    kasirs = await ledgers.kasir_payments(walker, names)
+    await journey_client.twin(
+        "POST", "/twin/clock", {"advance_s": LEASE_S}
+    )  # Deliveries are retried.
+    truth = await ledgers.twin_payments(journey_client)
+    kasirs = await ledgers.kasir_payments(journey_client, names)
     wrong = [
         f"{name}: {difference}"
         for name in names

@@ -44,8 +44,8 @@ AtLeast = Callable[[datetime], datetime]
 class ShopEvents:
     """A shop's events, fetched page by page by polling."""
 
-    def __init__(self, walker: JourneyClient) -> None:
-        self._walker = walker
+    def __init__(self, journey_client: JourneyClient) -> None:
+        self._walker = journey_client
         self._after = ""
         self._of_payment: dict[str, list[Event]] = {}
         self._paid: dict[str, Payment] = {}
@@ -84,23 +84,23 @@ class ShopEvents:
         return self._paid.get(reference)
 
 
-async def twin_payments(walker: JourneyClient) -> dict[str, list[Payment]]:
+async def twin_payments(journey_client: JourneyClient) -> dict[str, list[Payment]]:
     """The twin's payments, by reference."""
     found: dict[str, list[Payment]] = {}
-    for payment in (await walker.twin("GET", "/twin/payments"))["payments"]:
+    for payment in (await journey_client.twin("GET", "/twin/payments"))["payments"]:
         found.setdefault(payment["merchantReference"], []).append(payment)
     return found
 
 
 async def kasir_payments(
-    walker: JourneyClient, references: Iterable[str]
+    journey_client: JourneyClient, references: Iterable[str]
 ) -> dict[str, list[Payment]]:
     """Kasir's payments of these references, by reference."""
     slots = asyncio.Semaphore(8)
 
     async def payments_of(reference: str) -> list[Payment]:
         async with slots:
-            reply = await walker.call("GET", f"/api/payments?reference={reference}")
+            reply = await journey_client.call("GET", f"/api/payments?reference={reference}")
         assert reply.status == 200, f"/api/payments answered {reply.status} {reply.json}"
         payments: list[Payment] = reply.json["payments"]
         return payments
@@ -128,9 +128,9 @@ class Notice:
     psp_references: frozenset[str]
 
 
-async def notices(walker: JourneyClient, after: int = 0) -> list[Notice]:
+async def notices(journey_client: JourneyClient, after: int = 0) -> list[Notice]:
     """The notifications that Kasir has stored, without the first `after` of them."""
-    connection = await asyncpg.connect(walker.made.environment["KASIR_DATABASE_URL"])
+    connection = await asyncpg.connect(journey_client.made.environment["KASIR_DATABASE_URL"])
     try:
         rows = await connection.fetch(
             "SELECT state, event_code, names FROM notice ORDER BY id OFFSET $1", after

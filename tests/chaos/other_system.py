@@ -20,8 +20,10 @@ ACTIONS: Final[tuple[tuple[str, bool, str, int], ...]] = (
 )
 
 
-async def act_as_other_system(walker: JourneyClient, reference: str, chance: random.Random) -> None:
+async def act_as_other_system(
+    journey_client: JourneyClient, reference: str, chance: random.Random
+) -> None:
     """Do one or two of the other system's actions under a reference of ours."""
     for event, success, method, value in chance.choices(ACTIONS, k=chance.choice((1, 1, 2))):
         more: dict[str, Any] = {"event": event, "success": success, "paymentMethod": method}
-        await walker.foreign(reference, amount={"currency": "IDR", "value": value}, **more)
+        await journey_client.foreign(reference, amount={"currency": "IDR", "value": value}, **more)

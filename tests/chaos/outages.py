@@ -30,7 +30,7 @@ from kasir.store.database import Connection
 from kasir.webhooks.receiving import receive
 from kasir.wiring import Parts
 from opened_kasir import a_database, kasir_on
-from twin_fixtures import TwinAtWork, serving
+from twin_fixtures import RunningTwin, serving
 
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
@@ -139,7 +139,7 @@ def _plans(
 class Simulation:
     """The twin, the notification endpoint and Kasir, with one clock."""
 
-    def __init__(self, planned: Outage, twin: TwinAtWork, http: aiohttp.ClientSession) -> None:
+    def __init__(self, planned: Outage, twin: RunningTwin, http: aiohttp.ClientSession) -> None:
         self.planned = planned
         self.twin = twin
         self._http = http

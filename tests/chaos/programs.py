@@ -1,6 +1,6 @@
 """Kasir's programs and the twin as processes that a test can kill and restart at any time.
 
-A test calls them over HTTP through `Programs.walker`, as a shop and a shopper do.
+A test calls them over HTTP through `Programs.journey_client`, as a shop and a shopper do.
 """
 
 from __future__ import annotations
@@ -35,10 +35,13 @@ class Programs:
     """The system as processes with the names `twin`, `server`, `worker-0` and `worker-1`."""
 
     def __init__(
-        self, system: RunningDemo, walker: JourneyClient, commands: Mapping[str, Sequence[str]]
+        self,
+        system: RunningDemo,
+        journey_client: JourneyClient,
+        commands: Mapping[str, Sequence[str]],
     ) -> None:
         self.system = system
-        self.walker = walker
+        self.journey_client = journey_client
         self._commands = commands
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -85,7 +88,7 @@ class Programs:
 
     async def _is_ready(self) -> bool:
         try:
-            return (await self.walker.call("GET", "/health/ready")).status == 200
+            return (await self.journey_client.call("GET", "/health/ready")).status == 200
         except (aiohttp.ClientError, OSError):
             return False
 
@@ -128,8 +131,8 @@ async def programs(
         **{name: [_program("kasir"), "worker"] for name in names},
     }
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        walker = JourneyClient(system, http)
-        running = Programs(system, walker, commands)
+        journey_client = JourneyClient(system, http)
+        running = Programs(system, journey_client, commands)
         try:
             running.start(TWIN)
             await _configure_webhooks(running)
@@ -169,7 +172,7 @@ async def _configure_webhooks(running: Programs) -> None:
 
     async def configure() -> bool:
         try:
-            await running.walker.twin("PUT", "/twin/webhooks/standard", body)
+            await running.journey_client.twin("PUT", "/twin/webhooks/standard", body)
         except (aiohttp.ClientError, OSError):
             return False
         return True

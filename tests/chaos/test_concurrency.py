@@ -14,18 +14,18 @@ AMOUNT: Final = 25_000
 IN_PROGRESS: Final = (409, "704")
 
 
-async def twin_payments(walker: JourneyClient, order: str) -> list[dict[str, Any]]:
+async def twin_payments(journey_client: JourneyClient, order: str) -> list[dict[str, Any]]:
     """The twin's payments of a reference."""
-    found = await walker.twin("GET", f"/twin/payments?reference={order}")
+    found = await journey_client.twin("GET", f"/twin/payments?reference={order}")
     payments: list[dict[str, Any]] = found["payments"]
     return payments
 
 
-async def paid(walker: JourneyClient, order: str) -> dict[str, Any]:
+async def paid(journey_client: JourneyClient, order: str) -> dict[str, Any]:
     """Make an authorised payment; returns it as Kasir shows it."""
-    action = (await walker.pay(order)).json["action"]
-    await walker.details(await walker.shopper(action, "approve"))
-    return await walker.status(order, "authorised")
+    action = (await journey_client.pay(order)).json["action"]
+    await journey_client.details(await journey_client.shopper(action, "approve"))
+    return await journey_client.status(order, "authorised")
 
 
 def refused_as_in_progress(reply: Reply) -> bool:
@@ -36,47 +36,49 @@ def refused_as_in_progress(reply: Reply) -> bool:
 
 @pytest.mark.parametrize("slow_s", [0, 1])
 async def test_concurrent_calls_with_one_key_make_one_payment(
-    walker: JourneyClient, slow_s: float
+    journey_client: JourneyClient, slow_s: float
 ) -> None:
     order = reference("same-key")
     slow = {"fault": "slow_reply", "call": "payments", "reference": order, "seconds": slow_s}
-    await walker.faults(slow)
+    await journey_client.faults(slow)
 
-    replies = await asyncio.gather(*(walker.pay(order, key=order) for _ in range(MANY)))
+    replies = await asyncio.gather(*(journey_client.pay(order, key=order) for _ in range(MANY)))
 
-    await walker.faults()
+    await journey_client.faults()
     answered = [reply for reply in replies if not refused_as_in_progress(reply)]
-    again = await walker.pay(order, key=order)
+    again = await journey_client.pay(order, key=order)
     assert {200} == {reply.status for reply in answered}
     assert all(reply.json == again.json for reply in answered)
-    assert len(await twin_payments(walker, order)) == 1
-    kasirs = (await walker.call("GET", f"/api/payments?reference={order}")).json["payments"]
+    assert len(await twin_payments(journey_client, order)) == 1
+    kasirs = (await journey_client.call("GET", f"/api/payments?reference={order}")).json["payments"]
     assert len(kasirs) == 1
 
 
 async def test_concurrent_calls_with_different_keys_make_one_payment_each(
-    walker: JourneyClient,
+    journey_client: JourneyClient,
 ) -> None:
     order = reference("many-keys")
 
-    replies = await asyncio.gather(*(walker.pay(order, key=f"{order}-{n}") for n in range(MANY)))
+    replies = await asyncio.gather(
+        *(journey_client.pay(order, key=f"{order}-{n}") for n in range(MANY))
+    )
 
     assert {200} == {reply.status for reply in replies}
     urls = {reply.json["action"]["url"] for reply in replies}
     assert len(urls) == MANY
-    assert len(await twin_payments(walker, order)) == MANY
+    assert len(await twin_payments(journey_client, order)) == MANY
 
 
 async def test_concurrent_refunds_never_exceed_the_captured_amount(
-    walker: JourneyClient,
+    journey_client: JourneyClient,
 ) -> None:
     order, part = reference("refunds-at-once"), 1_000
-    payment = await paid(walker, order)
+    payment = await paid(journey_client, order)
     path = f"/v72/payments/{payment['pspReference']}/refunds"
     body = {"amount": {"currency": "IDR", "value": part}}
 
     replies = await asyncio.gather(
-        *(walker.call("POST", path, body, key=f"{order}-{n}") for n in range(MANY))
+        *(journey_client.call("POST", path, body, key=f"{order}-{n}") for n in range(MANY))
     )
 
     accepted = [reply for reply in replies if reply.status == 201]
@@ -86,49 +88,51 @@ async def test_concurrent_refunds_never_exceed_the_captured_amount(
     assert len(accepted) * part == AMOUNT
 
     found = await until(
-        lambda: walker.newest(order), lambda now: bool(now["refunded"] == AMOUNT), "all refunded"
+        lambda: journey_client.newest(order),
+        lambda now: bool(now["refunded"] == AMOUNT),
+        "all refunded",
     )
-    (truth,) = await twin_payments(walker, order)
+    (truth,) = await twin_payments(journey_client, order)
     assert len(found["refunds"]) == len(accepted)
     assert truth["captured"] == truth["refunded"] == AMOUNT
 
 
-async def test_concurrent_calls_with_one_key_make_one_refund(walker: JourneyClient) -> None:
+async def test_concurrent_calls_with_one_key_make_one_refund(journey_client: JourneyClient) -> None:
     order, part = reference("same-refund"), 10_000
-    payment = await paid(walker, order)
+    payment = await paid(journey_client, order)
     path = f"/v72/payments/{payment['pspReference']}/refunds"
     body = {"amount": {"currency": "IDR", "value": part}}
 
     replies = await asyncio.gather(
-        *(walker.call("POST", path, body, key=f"{order}-refund") for _ in range(MANY))
+        *(journey_client.call("POST", path, body, key=f"{order}-refund") for _ in range(MANY))
     )
 
     answered = [reply for reply in replies if not refused_as_in_progress(reply)]
-    again = await walker.call("POST", path, body, key=f"{order}-refund")
+    again = await journey_client.call("POST", path, body, key=f"{order}-refund")
     assert {201} == {reply.status for reply in answered}
     assert all(reply.json == again.json for reply in answered)
-    (truth,) = await twin_payments(walker, order)
+    (truth,) = await twin_payments(journey_client, order)
     refunds = [one for one in truth["modifications"] if one["kind"] == "refund"]
     assert [part] == [refund["amount"]["value"] for refund in refunds]
 
 
 @pytest.mark.parametrize("slow_s", [0, 1])
 async def test_every_concurrent_call_of_details_gets_the_same_answer(
-    walker: JourneyClient, slow_s: float
+    journey_client: JourneyClient, slow_s: float
 ) -> None:
     order = reference("details-at-once")
     slow = {"fault": "slow_reply", "call": "details", "reference": order, "seconds": slow_s}
-    await walker.faults(slow)
-    action = (await walker.pay(order)).json["action"]
-    result = await walker.shopper(action, "approve")
+    await journey_client.faults(slow)
+    action = (await journey_client.pay(order)).json["action"]
+    result = await journey_client.shopper(action, "approve")
 
-    replies = await asyncio.gather(*(walker.details(result) for _ in range(20)))
-    repeated = [await walker.details(result) for _ in range(3)]
+    replies = await asyncio.gather(*(journey_client.details(result) for _ in range(20)))
+    repeated = [await journey_client.details(result) for _ in range(3)]
 
-    await walker.faults()
+    await journey_client.faults()
     answers = [(reply.status, reply.json) for reply in (*replies, *repeated)]
     assert [answers[0]] * len(answers) == answers
     assert answers[0][0] == 200
     assert answers[0][1]["resultCode"] == "Authorised"
-    payment = await walker.status(order, "authorised")
+    payment = await journey_client.status(order, "authorised")
     assert payment["captured"] == AMOUNT

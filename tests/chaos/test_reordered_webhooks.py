@@ -73,14 +73,19 @@ class Chaos:
     """
 
     def __init__(
-        self, walker: JourneyClient, plans: Sequence[Plan], *, others: bool = False, **more: Any
+        self,
+        journey_client: JourneyClient,
+        plans: Sequence[Plan],
+        *,
+        others: bool = False,
+        **more: Any,
     ) -> None:
-        self._walker = walker
+        self._walker = journey_client
         self._plans = plans
         self._others = others
         self._more = more
-        self._clock = TwinClock(walker)
-        self._events = ledgers.ShopEvents(walker)
+        self._clock = TwinClock(journey_client)
+        self._events = ledgers.ShopEvents(journey_client)
         self._slots = asyncio.Semaphore(CALLERS)
         #: The number of notifications that were stored before this test.
         self._before = 0
@@ -175,15 +180,15 @@ class Chaos:
 
         If the shop does not retry, Kasir does, and the shop fetches the answer later.
         """
-        order, walker = order_plan.reference, self._walker
+        order, journey_client = order_plan.reference, self._walker
         if not order_plan.retries:
             async with self._slots:
-                await walker.pay(order, key=key, **self._more)
+                await journey_client.pay(order, key=key, **self._more)
             # A late authorisation may be assigned to this attempt before its answer comes.
-            while (await walker.newest(order))["status"] in {"created", "unknown"}:
+            while (await journey_client.newest(order))["status"] in {"created", "unknown"}:
                 await self._clock.moved()
         reply = await self._call_until_answered(
-            lambda: walker.pay(order, key=key, **self._more), key
+            lambda: journey_client.pay(order, key=key, **self._more), key
         )
         assert reply.status == 200, f"{key}: /payments answered {reply.status} {reply.json}"
         action: dict[str, Any] = reply.json["action"]
@@ -206,10 +211,10 @@ class Chaos:
 
     async def _withdraw(self, order_plan: Plan, action: dict[str, Any]) -> None:
         """Cancel an order while the shopper approves it; either may reach the twin first."""
-        order, walker = order_plan.reference, self._walker
+        order, journey_client = order_plan.reference, self._walker
         body = {"paymentReference": order}
         cancel = self._call_until_answered(
-            lambda: walker.call("POST", "/v72/cancels", body, key=f"{order}-c"), order
+            lambda: journey_client.call("POST", "/v72/cancels", body, key=f"{order}-c"), order
         )
         approval = self._decide(order_plan, action, "approve")
         await asyncio.gather(cancel, self._try(approval))
@@ -285,16 +290,16 @@ def held_in(stored: Iterable[ledgers.Notice]) -> set[str]:
 async def test_on_a_shared_account_every_payment_is_ours_or_held_or_of_the_other_system(
     running: Programs, seeds: list[int]
 ) -> None:
-    walker = running.walker
-    await walker.twin("POST", "/twin/reset")
-    await walker.knobs()
-    await walker.faults(*faults())
+    journey_client = running.journey_client
+    await journey_client.twin("POST", "/twin/reset")
+    await journey_client.knobs()
+    await journey_client.faults(*faults())
     plans = [plan(seed, number, name="shared") for seed in seeds for number in range(ORDERS)]
-    chaos = Chaos(walker, plans, others=True)
+    chaos = Chaos(journey_client, plans, others=True)
 
     wrong = await chaos.run()
 
-    await walker.twin("DELETE", "/twin/knobs")
+    await journey_client.twin("DELETE", "/twin/knobs")
     assert wrong == [], "\n".join(wrong)
 
 
@@ -302,16 +307,18 @@ async def test_on_a_shared_account_every_payment_is_ours_or_held_or_of_the_other
 async def test_every_payment_ends_with_the_twins_status_and_the_shop_is_notified(
     running: Programs, seeds: list[int]
 ) -> None:
-    walker = running.walker
-    await walker.twin("POST", "/twin/reset")
-    await walker.faults(*faults())
-    chaos = Chaos(walker, [plan(seed, number) for seed in seeds for number in range(ORDERS)])
+    journey_client = running.journey_client
+    await journey_client.twin("POST", "/twin/reset")
+    await journey_client.faults(*faults())
+    chaos = Chaos(
+        journey_client, [plan(seed, number) for seed in seeds for number in range(ORDERS)]
+    )
 
     wrong = await chaos.run()
 
     assert wrong == [], "\n".join(wrong)
     if len(seeds) == AT_ONCE:
-        assert set() == await _unused_faults(walker), "these faults never occurred"
+        assert set() == await _unused_faults(journey_client), "these faults never occurred"
 
 
 @pytest.mark.parametrize(
@@ -320,22 +327,22 @@ async def test_every_payment_ends_with_the_twins_status_and_the_shop_is_notified
 async def test_every_payment_with_a_separate_capture_ends_with_the_twins_status(
     running: Programs, seeds: list[int]
 ) -> None:
-    walker = running.walker
-    await walker.twin("POST", "/twin/reset")
-    await walker.twin("PUT", "/twin/knobs", {"capture": "manual"})
-    await walker.faults(*faults())
+    journey_client = running.journey_client
+    await journey_client.twin("POST", "/twin/reset")
+    await journey_client.twin("PUT", "/twin/knobs", {"capture": "manual"})
+    await journey_client.faults(*faults())
     plans = [plan(seed, number, CAPTURES, "captured") for seed in seeds for number in range(ORDERS)]
-    chaos = Chaos(walker, plans, additionalData={"manualCapture": "true"})
+    chaos = Chaos(journey_client, plans, additionalData={"manualCapture": "true"})
 
     wrong = await chaos.run()
 
-    await walker.twin("DELETE", "/twin/knobs")
+    await journey_client.twin("DELETE", "/twin/knobs")
     assert wrong == [], "\n".join(wrong)
 
 
-async def _unused_faults(walker: JourneyClient) -> set[str]:
+async def _unused_faults(journey_client: JourneyClient) -> set[str]:
     """The kinds of fault that never occurred."""
-    planned = (await walker.twin("GET", "/twin/faults"))["faults"]
+    planned = (await journey_client.twin("GET", "/twin/faults"))["faults"]
     return {plan["fault"] for plan in planned} - {
         plan["fault"] for plan in planned if plan["struck"]
     }

@@ -58,12 +58,14 @@ async def test_no_answer_or_event_is_lost_if_adyen_is_slow_at_shutdown_and_a_sho
         async with programs(
             fresh_database, tmp_path, KASIR_EVENTS_URL=fake_server.url, KASIR_EVENTS_SECRET=SECRET
         ) as system:
-            walker = system.walker
-            await walker.faults({"fault": "slow_reply", "call": "payments", "seconds": SLOW_S})
-            calls = [asyncio.create_task(walker.pay(name, key=name)) for name in names]
+            journey_client = system.journey_client
+            await journey_client.faults(
+                {"fault": "slow_reply", "call": "payments", "seconds": SLOW_S}
+            )
+            calls = [asyncio.create_task(journey_client.pay(name, key=name)) for name in names]
 
             async def received_at_twin() -> int:
-                truth = await ledgers.twin_payments(walker)
+                truth = await ledgers.twin_payments(journey_client)
                 return sum(name in truth for name in names)
 
             await until(received_at_twin, lambda count: count == PAYMENTS, str)
@@ -71,13 +73,13 @@ async def test_no_answer_or_event_is_lost_if_adyen_is_slow_at_shutdown_and_a_sho
             replies = await asyncio.gather(*calls)
             system.start(SERVER)
             await system.ready()
-            await walker.faults()
+            await journey_client.faults()
             for reply in replies:
-                await walker.shopper(reply.json["action"], "approve_without_return")
+                await journey_client.shopper(reply.json["action"], "approve_without_return")
 
             async def missing() -> list[str]:
-                await walker.advance(STEP_S)
-                wrong = await differences(walker, names)
+                await journey_client.advance(STEP_S)
+                wrong = await differences(journey_client, names)
                 return wrong + [name for name in names if name not in shop.paid]
 
             await until(missing, lambda wrong: not wrong, str)

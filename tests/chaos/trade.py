@@ -92,10 +92,10 @@ class Trade:
 
     def __init__(self, system: Programs, pushed: Pushed, seed: int) -> None:
         self._system = system
-        self._walker: JourneyClient = system.walker
+        self._walker: JourneyClient = system.journey_client
         self._pushed = pushed
         self._seed = seed
-        self._clock = TwinClock(system.walker)
+        self._clock = TwinClock(system.journey_client)
         self._orders: list[Order] = []
         self._allowed = asyncio.Semaphore(0)
         self._begun = 0
@@ -153,20 +153,22 @@ class Trade:
 
     async def _serve(self, order: Order, chance: random.Random) -> None:
         """Make a payment, decide it at the wallet, and request refunds if the seed has some."""
-        name, walker = order.reference, self._walker
+        name, journey_client = order.reference, self._walker
         decision, refunds = chance.choice(DECISIONS), chance.choice(REFUNDS)
         reply = await self._call_until_answered(
-            lambda: walker.pay(name, key=name), f"{name}: /payments"
+            lambda: journey_client.pay(name, key=name), f"{name}: /payments"
         )
         assert reply.status == 200, f"{name}: /payments answered {reply.status} {reply.json}"
         action = reply.json["action"]
-        await act_as_other_system(walker, name, chance)
-        done = await walker.twin("POST", "/twin/wallet", {"url": action["url"], "do": decision})
+        await act_as_other_system(journey_client, name, chance)
+        done = await journey_client.twin(
+            "POST", "/twin/wallet", {"url": action["url"], "do": decision}
+        )
         if not done["location"]:
             return
         result = redirect_result(done["location"])
         reply = await self._call_until_answered(
-            lambda: walker.details(result), f"{name}: /payments/details"
+            lambda: journey_client.details(result), f"{name}: /payments/details"
         )
         assert reply.status == 200, f"{name}: details answered {reply.status} {reply.json}"
         if reply.json["resultCode"] == "Authorised":
@@ -259,5 +261,5 @@ async def trade(database: str, logs: Path, seed: int) -> AsyncIterator[tuple[Pro
         listening(pushed) as url,
         programs(database, logs, KASIR_EVENTS_URL=url, KASIR_EVENTS_SECRET=SECRET) as system,
     ):
-        await system.walker.knobs()
+        await system.journey_client.knobs()
         yield system, Trade(system, pushed, seed)

@@ -11,8 +11,8 @@ from kasir.demo.client import JourneyClient
 class TwinClock:
     """Advances the twin's clock, and records its jumps."""
 
-    def __init__(self, walker: JourneyClient) -> None:
-        self._walker = walker
+    def __init__(self, journey_client: JourneyClient) -> None:
+        self._walker = journey_client
         self._moved = asyncio.Event()
         self._jumps: list[tuple[datetime, datetime]] = []
 

@@ -15,13 +15,13 @@ from playwright.async_api import Browser, Page, Response, expect
 
 import pages
 import wallet_and_shop_pages
-from browser import PATIENCE_MS, picture
+from browser import TIMEOUT_MS, picture
 from form_shop import Shop
 from kasir.demo import shop as demo_shop
 from kasir.demo.processes import RunningDemo
 from pages import Shown
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 #: Screen sizes as width and height in CSS pixels. A zoom of 200 % halves both.
@@ -36,9 +36,9 @@ SCREENS = {
 #: Finds amounts, and words of headings and buttons, that are broken over several lines.
 FIND_BROKEN = """() => {
   const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const node = walker.currentNode;
+  const journey_client = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (journey_client.nextNode()) {
+    const node = journey_client.currentNode;
     const emphasised = node.parentElement.closest("h1, h2, button, a.button, a.main, .name");
     const whole = emphasised ? /Rp[0-9.]+|\\p{L}{4,}/gu : /Rp[0-9.]+/g;
     for (const match of node.data.matchAll(whole)) {
@@ -56,17 +56,17 @@ FIND_BROKEN = """() => {
 #: Finds text that exceeds its container, which hides the rest.
 FIND_CUT = """() => {
   const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
+  const journey_client = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (journey_client.nextNode()) {
     const words = document.createRange();
-    words.selectNodeContents(walker.currentNode);
-    let ancestor = walker.currentNode.parentElement;
+    words.selectNodeContents(journey_client.currentNode);
+    let ancestor = journey_client.currentNode.parentElement;
     for (; ancestor && !ancestor.matches(".unseen"); ancestor = ancestor.parentElement) {
       if (getComputedStyle(ancestor).overflowX !== "hidden") continue;
       const { left, right } = ancestor.getBoundingClientRect();
       const boxes = [...words.getClientRects()];
       if (boxes.some((box) => box.left < left - 1 || box.right > right + 1)) {
-        found.push(walker.currentNode.data.trim());
+        found.push(journey_client.currentNode.data.trim());
       }
     }
   }
@@ -194,7 +194,7 @@ async def check_page(page: Page, shown: Shown) -> list[str]:
 async def screen(browser: Browser, locale: str) -> AsyncIterator[Page]:
     """A browser page on which scripts cannot navigate."""
     async with await browser.new_context(locale=locale, reduced_motion="reduce") as context:
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(TIMEOUT_MS)
         await context.add_init_script(PREVENT_NAVIGATION)
         yield await context.new_page()
 

@@ -35,15 +35,17 @@ async def shop(system: RunningDemo) -> AsyncIterator[Shop]:
 
 
 @asynccontextmanager
-async def notifications_refused(walker: JourneyClient) -> AsyncIterator[None]:
+async def notifications_refused(journey_client: JourneyClient) -> AsyncIterator[None]:
     """Refuse Adyen's notifications while the context lasts, so that Adyen delivers them later."""
-    key = walker.made.environment["ADYEN_HMAC_KEY"].split(",")[0]
-    url = f"{walker.made.kasir_url}/webhooks/adyen"
-    await walker.twin("PUT", "/twin/webhooks/standard", {"url": f"{url}/shut", "hmacKey": key})
+    key = journey_client.made.environment["ADYEN_HMAC_KEY"].split(",")[0]
+    url = f"{journey_client.made.kasir_url}/webhooks/adyen"
+    await journey_client.twin(
+        "PUT", "/twin/webhooks/standard", {"url": f"{url}/shut", "hmacKey": key}
+    )
     try:
         yield
     finally:
-        await walker.twin("PUT", "/twin/webhooks/standard", {"url": url, "hmacKey": key})
+        await journey_client.twin("PUT", "/twin/webhooks/standard", {"url": url, "hmacKey": key})
 
 
 async def statuses_at_the_twin(shop: Shop, link: dict[str, Any]) -> list[str]:
@@ -61,31 +63,31 @@ async def until_statuses(shop: Shop, link: dict[str, Any], *expected: str) -> No
     await until(read, lambda found: found == list(expected), f"payments that are {expected}")
 
 
-async def in_three_days(walker: JourneyClient) -> str:
+async def in_three_days(journey_client: JourneyClient) -> str:
     """The twin's time in three days, as a link's `expiresAt`."""
-    now = datetime.fromisoformat((await walker.twin("GET", "/twin/clock"))["now"])
+    now = datetime.fromisoformat((await journey_client.twin("GET", "/twin/clock"))["now"])
     return (now + timedelta(days=3)).isoformat(timespec="seconds")
 
 
 async def test_a_link_reopened_the_next_day_leads_to_a_usable_wallet_page(
-    shop: Shop, walker: JourneyClient
+    shop: Shop, journey_client: JourneyClient
 ) -> None:
-    link = await shop.link(expiresAt=await in_three_days(walker))
+    link = await shop.link(expiresAt=await in_three_days(journey_client))
     first = await shop.start(link)
-    await walker.advance(DAY)
+    await journey_client.advance(DAY)
     await until(lambda: shop.visit(link["url"]), lambda page: page.status == 200, "a fresh form")
     second = await shop.start(link)
     await shop.shopper(second, "approve_without_return")
     await until_statuses(shop, link, "authorised", "awaiting_shopper")
     # Kasir checks the first attempt again some hours later.
-    await walker.advance(DAY)
+    await journey_client.advance(DAY)
 
     assert second != first
     await until_statuses(shop, link, "authorised", "expired")
 
 
 async def test_an_attempt_at_a_link_cannot_be_paid_after_an_hour(
-    shop: Shop, walker: JourneyClient
+    shop: Shop, journey_client: JourneyClient
 ) -> None:
     link = await shop.link()
     await shop.start(link)
@@ -97,13 +99,13 @@ async def test_an_attempt_at_a_link_cannot_be_paid_after_an_hour(
 
 
 async def test_a_link_never_has_two_attempts_that_can_be_paid(
-    shop: Shop, walker: JourneyClient
+    shop: Shop, journey_client: JourneyClient
 ) -> None:
-    link = await shop.link(expiresAt=await in_three_days(walker))
+    link = await shop.link(expiresAt=await in_three_days(journey_client))
     await shop.start(link)
     open_at_once = 0
     for minutes in (20, 39, 1, 1, 1, 1, 30, 28, 1, 1, 1, 1, 60):
-        await walker.advance(minutes * MINUTE)
+        await journey_client.advance(minutes * MINUTE)
         form = await shop.visit(link["url"])
         if form.status == 200 and (
             found := re.search(r'name="attempt" value="([^"]+)"', form.text)
@@ -118,12 +120,12 @@ async def test_a_link_never_has_two_attempts_that_can_be_paid(
 
 
 async def test_withdrawing_a_link_closes_its_attempt_at_adyen(
-    shop: Shop, walker: JourneyClient
+    shop: Shop, journey_client: JourneyClient
 ) -> None:
     link = await shop.link()
     wallet = await shop.start(link)
     await shop.withdraw(link)
-    await walker.advance(5)
+    await journey_client.advance(5)
 
     assert await statuses_at_the_twin(shop, link) == ["cancelled"]
     await until_statuses(shop, link, "cancelled")
@@ -133,14 +135,14 @@ async def test_withdrawing_a_link_closes_its_attempt_at_adyen(
 
 
 async def test_a_withdrawal_that_did_not_reach_adyen_is_retried(
-    shop: Shop, walker: JourneyClient
+    shop: Shop, journey_client: JourneyClient
 ) -> None:
     link = await shop.link()
     await shop.start(link)
     async with shop.faults({"fault": "lose_reply_before", "call": "cancels"}):
         await shop.withdraw(link)
         before = await statuses_at_the_twin(shop, link)
-    await walker.advance(MINUTE)
+    await journey_client.advance(MINUTE)
     await until_statuses(shop, link, "cancelled")
 
     assert before == ["awaiting"]
@@ -148,7 +150,7 @@ async def test_a_withdrawal_that_did_not_reach_adyen_is_retried(
 
 
 async def test_two_attempts_at_a_withdrawn_link_end_after_an_hour(
-    shop: Shop, walker: JourneyClient
+    shop: Shop, journey_client: JourneyClient
 ) -> None:
     link = await shop.link(reusable=True)
     for _ in range(2):
@@ -156,7 +158,7 @@ async def test_two_attempts_at_a_withdrawn_link_end_after_an_hour(
     await shop.withdraw(link)
     # Kasir cancels neither: `/cancels` names a reference, and both attempts have the same one.
     before = await statuses_at_the_twin(shop, link)
-    await walker.advance(HOUR)
+    await journey_client.advance(HOUR)
 
     assert before == ["awaiting", "awaiting"]
     assert await statuses_at_the_twin(shop, link) == ["expired", "expired"]
@@ -164,14 +166,14 @@ async def test_two_attempts_at_a_withdrawn_link_end_after_an_hour(
 
 @pytest.mark.parametrize("locale", ["id-ID", "en-GB"])
 async def test_while_adyens_queue_is_delayed_no_second_attempt_is_possible(
-    browser: Browser, shop: Shop, walker: JourneyClient, locale: str
+    browser: Browser, shop: Shop, journey_client: JourneyClient, locale: str
 ) -> None:
-    link = await shop.link(expiresAt=await in_three_days(walker))
+    link = await shop.link(expiresAt=await in_three_days(journey_client))
     wallet = await shop.start(link)
     (payment,) = await shop.payments(link)
-    async with notifications_refused(walker):
+    async with notifications_refused(journey_client):
         await shop.shopper(wallet, "approve_without_return")
-        await walker.advance(HOUR + 3 * MINUTE)
+        await journey_client.advance(HOUR + 3 * MINUTE)
         answers = [await shop.visit(link["url"]), await shop.submit(link["url"], attempt="x")]
         async with phone(browser, locale=locale) as page:
             await page.goto(link["url"])
@@ -183,7 +185,7 @@ async def test_while_adyens_queue_is_delayed_no_second_attempt_is_possible(
         async with desktop(browser, locale=locale) as page:
             await page.goto(link["url"])
             await picture(page, f"closing-desktop-{locale}")
-    await walker.advance(9 * HOUR)
+    await journey_client.advance(9 * HOUR)
     await until_statuses(shop, link, "authorised")
 
     assert {_redirect_location(answer) for answer in answers} == {
@@ -193,16 +195,16 @@ async def test_while_adyens_queue_is_delayed_no_second_attempt_is_possible(
 
 
 async def test_without_adyens_notification_the_shopper_can_retry_after_a_warning(
-    browser: Browser, shop: Shop, walker: JourneyClient
+    browser: Browser, shop: Shop, journey_client: JourneyClient
 ) -> None:
-    link = await shop.link(expiresAt=await in_three_days(walker))
+    link = await shop.link(expiresAt=await in_three_days(journey_client))
     first = await shop.start(link)
     lost = {"fault": "lose_notice", "reference": link["reference"], "eventCode": "TECHNICAL_CANCEL"}
     async with shop.faults(lost):
-        await walker.advance(HOUR + 3 * MINUTE)
+        await journey_client.advance(HOUR + 3 * MINUTE)
         (payment,) = await shop.payments(link)
         early = await shop.visit(link["url"])
-        await walker.advance(8 * HOUR)
+        await journey_client.advance(8 * HOUR)
         for name, opened in {"phone": phone, "desktop": desktop}.items():
             async with opened(browser, locale="en-GB") as page:
                 await page.goto(f"{link['url']}/payments/{payment['id']}")

@@ -17,12 +17,12 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, expect
 
-from browser import PATIENCE_MS, desktop, phone, picture
+from browser import TIMEOUT_MS, desktop, phone, picture
 from form_shop import PIN, Shop, assert_fits, enter_pin, without_console_messages
 from kasir.demo.client import until
 from kasir.demo.processes import RunningDemo, free_port
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 #: Records navigation to the app. No app is installed: the browser would ask which program to open,
@@ -649,7 +649,7 @@ async def test_a_shutdown_of_the_server_does_not_wait_for_open_streams(
 
 async def _until_answered(shop: Shop, url: str) -> None:
     """Wait until a request of this URL is answered with 200."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
     while time.monotonic() < deadline:
         with suppress(aiohttp.ClientConnectionError):
             if (await shop.visit(url)).status == 200:

@@ -15,11 +15,11 @@ import asyncpg
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from browser import PATIENCE_MS, desktop, phone, picture
+from browser import TIMEOUT_MS, desktop, phone, picture
 from form_shop import Reply, Shop, assert_fits, enter_pin, without_console_messages
 from kasir.demo.processes import RunningDemo
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 CARD_ON_FILE = {
     "storePaymentMethodMode": "askForConsent",

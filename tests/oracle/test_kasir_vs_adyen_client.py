@@ -37,7 +37,7 @@ def new_reference() -> str:
     ],
 )
 async def test_the_library_completes_a_payment_through_kasir(
-    checkout: Any, walker: JourneyClient, do: str, result: str, status: str
+    checkout: Any, journey_client: JourneyClient, do: str, result: str, status: str
 ) -> None:
     api, reference = checkout.payments_api, new_reference()
     request = {
@@ -50,10 +50,10 @@ async def test_the_library_completes_a_payment_through_kasir(
     body = payment_body(reference=reference)
     started = await asyncio.to_thread(api.payments, body, idempotency_key=reference)
     again = await asyncio.to_thread(api.payments, body, idempotency_key=reference)
-    result_token = await walker.shopper(started.message["action"], do)
+    result_token = await journey_client.shopper(started.message["action"], do)
     details = {"details": {"redirectResult": result_token}}
     done = await asyncio.to_thread(api.payments_details, details)
-    payment = await walker.status(reference, status)
+    payment = await journey_client.status(reference, status)
 
     assert methods.message["paymentMethods"] == [{"name": "GoPay Wallet", "type": "gopay_wallet"}]
     assert started.message["resultCode"] == "RedirectShopper"
@@ -65,7 +65,7 @@ async def test_the_library_completes_a_payment_through_kasir(
 
 
 async def test_the_library_makes_reads_and_expires_a_payment_link(
-    checkout: Any, walker: JourneyClient
+    checkout: Any, journey_client: JourneyClient
 ) -> None:
     api, reference = checkout.payment_links_api, new_reference()
     body = {
@@ -90,7 +90,7 @@ async def test_the_library_makes_reads_and_expires_a_payment_link(
 
 
 async def test_the_library_requests_a_refund(
-    checkout: Any, walker: JourneyClient, system: RunningDemo
+    checkout: Any, journey_client: JourneyClient, system: RunningDemo
 ) -> None:
     reference = new_reference()
     api = Adyen.Adyen(xapikey=system.api_key, platform="test").checkout.modifications_api
@@ -98,8 +98,8 @@ async def test_the_library_requests_a_refund(
     started = await asyncio.to_thread(
         checkout.payments_api.payments, payment_body(reference=reference)
     )
-    await walker.shopper(started.message["action"], "approve_without_return")
-    paid = await walker.status(reference, "authorised")
+    await journey_client.shopper(started.message["action"], "approve_without_return")
+    paid = await journey_client.status(reference, "authorised")
     body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 10_000}}
     refund = await asyncio.to_thread(
         api.refund_captured_payment, body, paid["pspReference"], idempotency_key=f"R-{reference}"

@@ -10,7 +10,7 @@ from adyen_twin.protocol import signing
 from fakes import OTHER_KEY
 from kasir.adyen.signing import key_from_hex, sign
 from kasir.adyen.token_notifications import is_signed
-from twin_fixtures import Shop, TwinAtWork, token_shop, twin
+from twin_fixtures import RunningTwin, Shop, token_shop, twin
 from twin_openapi import needs_openapi, token_webhook_faults
 
 __all__ = ["token_shop", "twin"]
@@ -48,7 +48,7 @@ def test_both_refuse_another_key(body: bytes, key: str, other: str) -> None:
     assert is_signed(body, signature, [key_from_hex(other)]) is (key == other)
 
 
-async def notified_kinds(twin: TwinAtWork, token_shop: Shop) -> list[str]:
+async def notified_kinds(twin: RunningTwin, token_shop: Shop) -> list[str]:
     """Make the twin send each kind of token webhook in both JSON formats; return the kinds."""
     for json_format in ("compact", "spaced"):
         await twin.control("PUT", "knobs", {"tokensSpelled": json_format, "tokensCharged": "both"})
@@ -63,7 +63,7 @@ async def notified_kinds(twin: TwinAtWork, token_shop: Shop) -> list[str]:
 
 
 async def test_the_library_and_kasir_accept_every_signature_of_the_twin(
-    twin: TwinAtWork, token_shop: Shop
+    twin: RunningTwin, token_shop: Shop
 ) -> None:
     kinds = await notified_kinds(twin, token_shop)
 
@@ -76,7 +76,7 @@ async def test_the_library_and_kasir_accept_every_signature_of_the_twin(
 
 @needs_openapi
 async def test_every_token_webhook_of_the_twin_matches_adyens_schema(
-    twin: TwinAtWork, token_shop: Shop
+    twin: RunningTwin, token_shop: Shop
 ) -> None:
     kinds = await notified_kinds(twin, token_shop)
 

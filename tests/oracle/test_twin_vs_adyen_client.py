@@ -12,8 +12,8 @@ from Adyen.util import is_valid_hmac_notification, is_valid_hmac_payload
 from twin_fixtures import (
     KEY,
     OTHER_KEY,
+    RunningTwin,
     Shop,
-    TwinAtWork,
     charge_body,
     payment_body,
     result_of,
@@ -26,7 +26,7 @@ __all__ = ["shop", "token_shop", "twin"]
 
 
 @pytest.fixture
-def adyen(twin: TwinAtWork) -> Any:
+def adyen(twin: RunningTwin) -> Any:
     """Adyen's client, with only the base URLs changed."""
     client = Adyen.Adyen(xapikey="twin-api-key", platform="test")
     client.checkout.payments_api.baseUrl = f"{twin.url}/v72"
@@ -37,7 +37,7 @@ def adyen(twin: TwinAtWork) -> Any:
 
 
 async def test_the_library_completes_a_payment_at_the_twin(
-    twin: TwinAtWork, shop: Shop, adyen: Any
+    twin: RunningTwin, shop: Shop, adyen: Any
 ) -> None:
     api = adyen.checkout.payments_api
     request = {
@@ -63,7 +63,7 @@ async def test_the_library_completes_a_payment_at_the_twin(
 
 
 async def test_the_library_accepts_the_signature_of_every_webhook(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     for action in ("approve", "refuse", "cancel", "expire"):
         url = await twin.pay(reference=rf"ORDER:{action}\é", metadata={"note": "kopi susu"})
@@ -77,7 +77,7 @@ async def test_the_library_accepts_the_signature_of_every_webhook(
 
 
 async def test_the_library_refunds_and_cancels_payments(
-    twin: TwinAtWork, shop: Shop, adyen: Any
+    twin: RunningTwin, shop: Shop, adyen: Any
 ) -> None:
     api = adyen.checkout.modifications_api
     psp_reference = await twin.paid()
@@ -100,7 +100,7 @@ async def test_the_library_refunds_and_cancels_payments(
 
 
 async def test_the_library_charges_lists_and_removes_a_token(
-    twin: TwinAtWork, shop: Shop, token_shop: Shop, adyen: Any
+    twin: RunningTwin, shop: Shop, token_shop: Shop, adyen: Any
 ) -> None:
     payments, stored = adyen.checkout.payments_api, adyen.checkout.recurring_api
     classic = adyen.recurring.recurring_api

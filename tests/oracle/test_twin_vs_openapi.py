@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twin_fixtures import Shop, TwinAtWork, charge_body, payment_body, shop, token_shop, twin
+from twin_fixtures import RunningTwin, Shop, charge_body, payment_body, shop, token_shop, twin
 from twin_openapi import needs_openapi, reply_faults, token_webhook_faults, webhook_faults
 
 __all__ = ["shop", "token_shop", "twin"]
@@ -19,7 +19,7 @@ def checkout(version: int) -> str:
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_the_list_of_payment_methods_matches(twin: TwinAtWork, version: int) -> None:
+async def test_the_list_of_payment_methods_matches(twin: RunningTwin, version: int) -> None:
     request = {
         "merchantAccount": "TwinMerchant",
         "countryCode": "ID",
@@ -33,7 +33,7 @@ async def test_the_list_of_payment_methods_matches(twin: TwinAtWork, version: in
 
 @pytest.mark.parametrize("version", [71, 72])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_the_redirect_matches(twin: TwinAtWork, version: int, method: str) -> None:
+async def test_the_redirect_matches(twin: RunningTwin, version: int, method: str) -> None:
     body = payment_body(redirectToIssuerMethod=method)
     answer = await twin.api(f"/v{version}/payments", body)
 
@@ -43,7 +43,7 @@ async def test_the_redirect_matches(twin: TwinAtWork, version: int, method: str)
 
 @pytest.mark.parametrize("action", ["approve", "refuse", "cancel"])
 async def test_details_and_the_authorisation_webhook_match(
-    twin: TwinAtWork, shop: Shop, action: str
+    twin: RunningTwin, shop: Shop, action: str
 ) -> None:
     url = await twin.pay(metadata={"basket": "7"})
     answer = await twin.details((await twin.shopper(url, action))["location"])
@@ -53,7 +53,7 @@ async def test_details_and_the_authorisation_webhook_match(
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]]
 
 
-async def test_the_webhook_of_a_closed_offer_matches(twin: TwinAtWork, shop: Shop) -> None:
+async def test_the_webhook_of_a_closed_offer_matches(twin: RunningTwin, shop: Shop) -> None:
     await twin.pay()
     await twin.settle(3600)
 
@@ -70,7 +70,7 @@ async def test_the_webhook_of_a_closed_offer_matches(twin: TwinAtWork, shop: Sho
         (payment_body(paymentMethod={"type": "dana"}), 500),
     ],
 )
-async def test_errors_match(twin: TwinAtWork, body: object, status: int) -> None:
+async def test_errors_match(twin: RunningTwin, body: object, status: int) -> None:
     answer = await twin.api("/v72/payments", body)
 
     assert answer.status == status
@@ -82,7 +82,7 @@ MODIFICATION_PATH = "/payments/{paymentPspReference}/"
 
 @pytest.mark.parametrize("version", [71, 72])
 @pytest.mark.parametrize("what", ["captures", "refunds", "cancels", "reversals"])
-async def test_modifications_match(twin: TwinAtWork, shop: Shop, version: int, what: str) -> None:
+async def test_modifications_match(twin: RunningTwin, shop: Shop, version: int, what: str) -> None:
     psp_reference = await twin.paid()
     body: dict[str, Any] = {"merchantAccount": "TwinMerchant", "reference": "M-1"}
     if what in ("captures", "refunds"):
@@ -96,7 +96,7 @@ async def test_modifications_match(twin: TwinAtWork, shop: Shop, version: int, w
 
 
 @pytest.mark.parametrize("reference", ["ORDER-1001", "UNKNOWN"])
-async def test_a_cancel_by_reference_matches(twin: TwinAtWork, shop: Shop, reference: str) -> None:
+async def test_a_cancel_by_reference_matches(twin: RunningTwin, shop: Shop, reference: str) -> None:
     await twin.pay()
     body = {"merchantAccount": "TwinMerchant", "paymentReference": reference}
     answer = await twin.api("/v72/cancels", body)
@@ -106,7 +106,7 @@ async def test_a_cancel_by_reference_matches(twin: TwinAtWork, shop: Shop, refer
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]]
 
 
-async def test_webhooks_of_later_failures_and_expiries_match(twin: TwinAtWork, shop: Shop) -> None:
+async def test_webhooks_of_later_failures_and_expiries_match(twin: RunningTwin, shop: Shop) -> None:
     faults = [
         {"fault": "refund_fails_later", "reference": "A"},
         {"fault": "refund_fails_later", "reference": "B", "eventCode": "REFUNDED_REVERSED"},
@@ -128,7 +128,7 @@ async def test_webhooks_of_later_failures_and_expiries_match(twin: TwinAtWork, s
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_payments_with_a_token_match(twin: TwinAtWork, shop: Shop, version: int) -> None:
+async def test_payments_with_a_token_match(twin: RunningTwin, shop: Shop, version: int) -> None:
     await twin.control("PUT", "knobs", {"tokensCharged": "both"})
     token = await twin.saved()
     answers = []
@@ -146,7 +146,7 @@ async def test_payments_with_a_token_match(twin: TwinAtWork, shop: Shop, version
     assert [webhook_faults(webhook.body) for webhook in shop.received] == [[]] * 3
 
 
-async def test_token_webhooks_match(twin: TwinAtWork, shop: Shop, token_shop: Shop) -> None:
+async def test_token_webhooks_match(twin: RunningTwin, shop: Shop, token_shop: Shop) -> None:
     knobs = {"extraEvents": ["RECURRING_CONTRACT"], "tokensInAuthorisation": True}
     await twin.control("PUT", "knobs", knobs)
     token = await twin.saved()
@@ -164,7 +164,7 @@ async def test_token_webhooks_match(twin: TwinAtWork, shop: Shop, token_shop: Sh
 
 
 @pytest.mark.parametrize("version", [71, 72])
-async def test_the_lists_of_tokens_match(twin: TwinAtWork, version: int) -> None:
+async def test_the_lists_of_tokens_match(twin: RunningTwin, version: int) -> None:
     await twin.saved()
     account = {"merchantAccount": "TwinMerchant", "shopperReference": "shopper-1"}
     query = "merchantAccount=TwinMerchant&shopperReference=shopper-1"
@@ -185,7 +185,7 @@ async def test_the_lists_of_tokens_match(twin: TwinAtWork, version: int) -> None
     assert reply_faults(classic_name, "/disable", "post", 200, disabled.body) == []
 
 
-async def test_the_management_api_of_webhooks_matches(twin: TwinAtWork, shop: Shop) -> None:
+async def test_the_management_api_of_webhooks_matches(twin: RunningTwin, shop: Shop) -> None:
     name, path = "ManagementService-v3", "/merchants/{merchantId}/webhooks"
     listed = await twin.api("/v3/merchants/TwinMerchant/webhooks", None, method="GET")
     webhook = f"/v3/merchants/TwinMerchant/webhooks/{listed.body['data'][0]['id']}"

@@ -35,7 +35,7 @@ async def resend_deliveries(names: Sequence[str]) -> None:
     now = SystemClock().now()
     async with opened() as (pool, _):
         resent = await deliveries.resend(pool, names, now)
-        older = 0 if names else await deliveries.left(pool, now, Limits().figures_max)
+        older = 0 if names else await deliveries.left(pool, now, Limits().counts_max)
     print(f"{len(resent)} to be sent again")
     if older:
         print(

@@ -156,7 +156,7 @@ async def _owners(parts: Parts) -> Finding:
 async def _ends(parts: Parts) -> Finding:
     """Unfinished attempts whose end Adyen has not confirmed."""
     what = "Adyen confirmed how attempts ended"
-    count, since = await DoctorCounts(parts.pool).unconfirmed(parts.settings.limits.figures_max)
+    count, since = await DoctorCounts(parts.pool).unconfirmed(parts.settings.limits.counts_max)
     if since is None:
         return Finding(what, is_well=True, says="every one")
     says = f"{count} not yet, the first since {since.isoformat(timespec='seconds')}"
@@ -169,7 +169,7 @@ async def _ends(parts: Parts) -> Finding:
 async def _jobs(parts: Parts) -> Finding:
     """Jobs that failed."""
     what = "jobs were done"
-    count, since = await failed.count_failed(parts.pool, parts.settings.limits.figures_max)
+    count, since = await failed.count_failed(parts.pool, parts.settings.limits.counts_max)
     if since is None:
         return Finding(what, is_well=True, says="every one")
     says = (
@@ -182,7 +182,7 @@ async def _jobs(parts: Parts) -> Finding:
 async def _events(parts: Parts) -> Finding:
     """Events that the shop has not accepted, since when, and its last answer."""
     what = "the shop takes its events"
-    now, most = parts.clock.now(), parts.settings.limits.figures_max
+    now, most = parts.clock.now(), parts.settings.limits.counts_max
     found = await DoctorCounts(parts.pool).undelivered(now - RESENT_WITHIN, most)
     answered = f"; the last answer was {found.last}" if found.last else ""
     if not found.since and not found.given_up:

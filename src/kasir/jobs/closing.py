@@ -56,7 +56,7 @@ class Payments(Protocol):
 class OpenAttempts(Protocol):
     """Queries about unfinished attempts, and about how late notifications are."""
 
-    async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
+    async def postpone(self, payment_id: PaymentId, later: datetime) -> None:
         """Postpone the closing of an attempt to `later`; does nothing if it has ended."""
         ...
 
@@ -162,7 +162,7 @@ class Closing:
         soon = self.clock.now() + self.waits.first_gap
         # A cancel that was sent just now is answered soon, however old the attempt is.
         later = soon if is_cancel_sent else self._next_check(payment, cancels)
-        await self.attempts.put_off(payment_id, later)
+        await self.attempts.postpone(payment_id, later)
 
     async def ask_again(self, key: str) -> None:
         """Send an unanswered question again; a cancel only while it is still safe.

@@ -83,7 +83,7 @@ async def retry(pool: Pool, ids: Sequence[int]) -> int:
             return total
 
 
-async def retry_by_itself(pool: Pool, retries: int, after_s: float, most: int) -> int:
+async def retry_automatically(pool: Pool, retries: int, after_s: float, most: int) -> int:
     """Queue again up to `most` jobs that failed at most `retries` times; returns how many.
 
     A job that failed less than `after_s` seconds ago is left for later.

@@ -137,7 +137,7 @@ async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str,
         await parts.closing.close(PaymentId(payment_id.decode()))
 
     async def reconcile(shopper_reference: bytes) -> None:
-        await parts.stored.look_after(shopper_reference.decode())
+        await parts.stored.compare_with_list(shopper_reference.decode())
 
     async def deliver(event_id: bytes) -> None:
         if sender:
@@ -171,7 +171,7 @@ async def _find_due(parts: WorkerParts, stop: asyncio.Event) -> None:
     limits = parts.settings.limits
     while not stop.is_set():
         # Notices are read here too: their job may have failed while the database was unavailable.
-        wait_s = limits.look_every_s if await _has_read(parts) else _AFTER_FAILURE_S
+        wait_s = limits.poll_every_s if await _has_read(parts) else _AFTER_FAILURE_S
         try:
             if await _take_due(parts) >= limits.due_batch_max:
                 continue
@@ -215,7 +215,7 @@ async def _clean(parts: WorkerParts, stop: asyncio.Event) -> None:
                 pass
             most, after_s = limits.clean_batch_max, limits.job_retry_after_s
             retries = limits.job_retries_max
-            retried = await failed.retry_by_itself(parts.pool, retries, after_s, most)
+            retried = await failed.retry_automatically(parts.pool, retries, after_s, most)
             removed = await cleaning.clean(stop)
             if retried or removed:
                 _log.info("cleaned up", retried=retried, removed=removed)

@@ -29,7 +29,7 @@ from kasir.store.database import (
     transaction,
     tries,
 )
-from kasir.store.payments import FirstAnswer, is_passing
+from kasir.store.payments import FirstAnswer, is_transient
 from kasir.store.questions import Opening, Questions
 from kasir.store.vault import Vault
 
@@ -150,7 +150,7 @@ class PostgresPaymentBook:
             with suppress(UniqueViolation):  # A name in the answer has an owner; decided below.
                 if await self._record_first(opened, question, result, result.answer):
                     return
-        async for attempt in tries(is_passing):
+        async for attempt in tries(is_transient):
             with attempt:
                 async with transaction(self._pool) as connection:
                     is_first_try = attempt.num == 1

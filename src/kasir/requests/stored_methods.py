@@ -118,7 +118,7 @@ class StoredMethods:
                 await self._disabled(shopper, ids)
         return answer
 
-    async def look_after(self, shopper_reference: str) -> None:
+    async def compare_with_list(self, shopper_reference: str) -> None:
         """Compare a shopper's tokens with Adyen's list, and store when the next one is due."""
         if await self.reconcile(shopper_reference) is None:
             return  # The comparison stays due.

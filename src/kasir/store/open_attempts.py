@@ -76,6 +76,6 @@ class PostgresOpenAttempts:
         found: datetime | None = await SQL.last_return(self.pool, since=since)
         return found
 
-    async def put_off(self, payment_id: PaymentId, later: datetime) -> None:
+    async def postpone(self, payment_id: PaymentId, later: datetime) -> None:
         """Postpone the closing of an attempt to `later`; does nothing if it has ended."""
         await SQL.put_off_closing(self.pool, id=payment_id, later=later)

@@ -213,7 +213,7 @@ def is_name_taken(error: Exception) -> bool:
     )
 
 
-def is_passing(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether the transaction may succeed when it is run again, with the other's claim visible."""
     return is_name_taken(error) or is_undone(error)
 

@@ -22,7 +22,7 @@ SQL: Final = queries("subscriptions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class SubscriptionFilter:
     """Which subscriptions to list; an empty value matches all.
 
     Attributes:
@@ -79,7 +79,7 @@ class SubscriptionBook:
         return found[0]
 
     async def listed(
-        self, wanted: Wanted, most: int, renewals_max: int
+        self, wanted: SubscriptionFilter, most: int, renewals_max: int
     ) -> list[tuple[Subscription, list[Renewal]]]:
         """Return subscriptions, newest first, each with its newest renewals in order.
 

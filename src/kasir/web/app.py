@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_parts(settings) as parts:
             app.state.parts, app.state.kasir = parts, kasir_of(parts)
-            app.state.changes = ChangePoller(partial(marks, parts.pool), limits.follow_look_s)
+            app.state.changes = ChangePoller(partial(marks, parts.pool), limits.follow_poll_s)
             yield
 
     limits = settings.limits if settings else Limits()

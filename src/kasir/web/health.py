@@ -50,7 +50,7 @@ async def metrics(request: AnyRequest, parts: OurParts) -> Response[bytes]:
     _require_metrics_key(request, parts.settings.metrics_key)
     await check_parameters_and_no_body(request, NO_PARAMETERS)
     differences = await parts.times.apart()
-    found = await figures(parts.pool, parts.clock.now(), parts.settings.limits.figures_max)
+    found = await figures(parts.pool, parts.clock.now(), parts.settings.limits.counts_max)
     registry = CollectorRegistry()
     notices = Gauge("kasir_notices", "Notices by state", ["state"], registry=registry)
     for state, count in found.notices.items():

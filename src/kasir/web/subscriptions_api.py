@@ -21,7 +21,7 @@ from kasir.shop_events.subscription_shapes import (
     shown_plan,
     shown_subscription,
 )
-from kasir.store.subscriptions import Wanted
+from kasir.store.subscriptions import SubscriptionFilter
 from kasir.subscriptions.metrics import Day, by_day
 from kasir.subscriptions.plan import HOME_ZONE
 from kasir.subscriptions.states import State
@@ -149,7 +149,7 @@ async def get_subscriptions(
     if status and status not in tuple(State):
         cure = f"must be one of {', '.join(State)}."
         raise InvalidRequest([Fault("status", cure)])
-    wanted = Wanted(
+    wanted = SubscriptionFilter(
         state=status,
         shopper_reference=shopper,
         plan_id=plan,

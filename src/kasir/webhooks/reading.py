@@ -33,7 +33,7 @@ from kasir.store.database import (
     tries,
 )
 from kasir.store.inbox import NoticeState, SettledRow, UnreadRow
-from kasir.store.payments import is_name_taken, is_passing
+from kasir.store.payments import is_name_taken, is_transient
 from kasir.store.questions import Assignable, Questions
 from kasir.store.vault import Vault
 from kasir.webhooks.interpreting import Reading, misdirected, read
@@ -173,7 +173,7 @@ class Reader:
 
     async def _read_taken(self, take: _Take) -> None:
         """Take and read notices in one transaction; retry if another transaction interferes."""
-        async for attempt in tries(is_passing):
+        async for attempt in tries(is_transient):
             with attempt:
                 async with transaction(self.pool) as connection:
                     if rows := await take(connection):

@@ -7,12 +7,12 @@ import re
 from playwright.async_api import Browser, Page, expect
 
 from browser import browser, desktop, phone
-from twin_fixtures import TwinAtWork, twin
+from twin_fixtures import RunningTwin, twin
 
 __all__ = ["browser", "twin"]
 
 
-async def started(twin: TwinAtWork) -> str:
+async def started(twin: RunningTwin) -> str:
     """Start a payment whose returnUrl can be opened; return its action.url."""
     return await twin.pay(returnUrl=f"{twin.url}/twin/health?order=1001")
 
@@ -24,7 +24,7 @@ async def returned(page: Page) -> str:
 
 
 async def test_a_pin_is_entered_on_the_phones_number_pad(
-    twin: TwinAtWork, browser: Browser
+    twin: RunningTwin, browser: Browser
 ) -> None:
     async with phone(browser) as page:
         await page.goto(await started(twin))
@@ -39,7 +39,7 @@ async def test_a_pin_is_entered_on_the_phones_number_pad(
     assert details.body["resultCode"] == "Authorised"
 
 
-async def test_a_pin_is_typed_without_javascript(twin: TwinAtWork, browser: Browser) -> None:
+async def test_a_pin_is_typed_without_javascript(twin: RunningTwin, browser: Browser) -> None:
     async with phone(browser, javascript=False, locale="en-GB") as page:
         await page.goto(await started(twin))
         pad = page.get_by_role("button", name="1", exact=True)
@@ -55,7 +55,7 @@ async def test_a_pin_is_typed_without_javascript(twin: TwinAtWork, browser: Brow
 
 
 async def test_the_desktop_returns_once_the_phone_has_paid(
-    twin: TwinAtWork, browser: Browser
+    twin: RunningTwin, browser: Browser
 ) -> None:
     async with desktop(browser) as computer, phone(browser, locale="en-GB") as mobile:
         await computer.goto(await started(twin))
@@ -70,7 +70,7 @@ async def test_the_desktop_returns_once_the_phone_has_paid(
     assert details.body["resultCode"] == "Authorised"
 
 
-async def test_a_narrow_window_shows_the_phone_page(twin: TwinAtWork, browser: Browser) -> None:
+async def test_a_narrow_window_shows_the_phone_page(twin: RunningTwin, browser: Browser) -> None:
     async with desktop(browser) as page:
         await page.set_viewport_size({"width": 390, "height": 800})
         await page.goto(await started(twin))
@@ -82,7 +82,7 @@ async def test_a_narrow_window_shows_the_phone_page(twin: TwinAtWork, browser: B
     assert details.body["resultCode"] == "Refused"
 
 
-async def test_a_shopper_returns_by_a_posted_form(twin: TwinAtWork, browser: Browser) -> None:
+async def test_a_shopper_returns_by_a_posted_form(twin: RunningTwin, browser: Browser) -> None:
     url = await twin.pay(returnUrl=f"{twin.url}/twin/health", redirectFromIssuerMethod="POST")
     async with phone(browser) as page:
         await page.goto(url)
@@ -93,7 +93,7 @@ async def test_a_shopper_returns_by_a_posted_form(twin: TwinAtWork, browser: Bro
     assert payment["status"] == "cancelled"
 
 
-async def test_a_shop_is_unlinked_inside_gopay(twin: TwinAtWork, browser: Browser) -> None:
+async def test_a_shop_is_unlinked_inside_gopay(twin: RunningTwin, browser: Browser) -> None:
     await twin.saved()
     app = (await twin.control("GET", "wallets/shopper-1"))["app"]
     async with phone(browser, locale="en-GB") as page:
@@ -106,7 +106,7 @@ async def test_a_shop_is_unlinked_inside_gopay(twin: TwinAtWork, browser: Browse
 
 
 async def test_if_no_phone_can_open_the_address_the_link_is_above_the_qr_code(
-    twin: TwinAtWork, browser: Browser
+    twin: RunningTwin, browser: Browser
 ) -> None:
     async with desktop(browser) as page:
         await page.goto(await started(twin))
@@ -122,7 +122,7 @@ async def test_if_no_phone_can_open_the_address_the_link_is_above_the_qr_code(
 
 
 async def test_the_result_icon_is_an_svg_and_not_a_glyph(
-    twin: TwinAtWork, browser: Browser
+    twin: RunningTwin, browser: Browser
 ) -> None:
     async with phone(browser, locale="en-GB") as page:
         await page.goto(await started(twin))

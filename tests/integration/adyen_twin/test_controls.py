@@ -8,7 +8,7 @@ import pytest
 
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
-from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, serving, shop, twin
+from twin_fixtures import KEY, OTHER_KEY, RunningTwin, Shop, serving, shop, twin
 
 __all__ = ["shop", "twin"]
 
@@ -46,7 +46,7 @@ __all__ = ["shop", "twin"]
     ],
 )
 async def test_an_invalid_control_call_is_answered_with_an_error_and_its_field(
-    twin: TwinAtWork, method: str, path: str, body: Any, status: int, field: str | None
+    twin: RunningTwin, method: str, path: str, body: Any, status: int, field: str | None
 ) -> None:
     answer = await twin.call(method, f"/twin/{path}", body)
 
@@ -67,7 +67,7 @@ WITHOUT_PREFLIGHT = [
 @pytest.mark.parametrize("headers", WITHOUT_PREFLIGHT, ids=lambda headers: headers["Content-Type"])
 @pytest.mark.parametrize(("method", "path"), [("PUT", "knobs"), ("POST", "clock")])
 async def test_a_body_of_another_content_type_than_json_is_refused_with_a_hint(
-    twin: TwinAtWork, method: str, path: str, headers: dict[str, str]
+    twin: RunningTwin, method: str, path: str, headers: dict[str, str]
 ) -> None:
     body = {"advance_s": 60} if path == "clock" else {"pinTries": 1}
     answer = await twin.call(method, f"/twin/{path}", body, headers)
@@ -93,7 +93,7 @@ async def test_a_body_of_another_content_type_than_json_is_refused_with_a_hint(
     ids=str,
 )
 async def test_a_page_of_another_origin_cannot_use_the_controls(
-    twin: TwinAtWork, headers: dict[str, str]
+    twin: RunningTwin, headers: dict[str, str]
 ) -> None:
     await twin.paid()
     answers = [
@@ -108,7 +108,7 @@ async def test_a_page_of_another_origin_cannot_use_the_controls(
     assert (await twin.control("GET", "clock"))["advanced_s"] == 0
 
 
-async def test_a_report_is_refused_to_a_foreign_host_name(twin: TwinAtWork) -> None:
+async def test_a_report_is_refused_to_a_foreign_host_name(twin: RunningTwin) -> None:
     answer = await twin.call("GET", "/twin/payments", None, {"Host": "rebound.example"})
 
     assert answer.status == 403
@@ -129,7 +129,7 @@ async def test_a_report_is_refused_to_a_foreign_host_name(twin: TwinAtWork) -> N
     ids=str,
 )
 async def test_programs_and_pages_of_this_machine_can_use_the_controls(
-    twin: TwinAtWork, headers: dict[str, str]
+    twin: RunningTwin, headers: dict[str, str]
 ) -> None:
     advanced = await twin.call("POST", "/twin/clock", {"advance_s": 60}, headers)
     reset = await twin.call("POST", "/twin/reset", None, headers)
@@ -144,7 +144,7 @@ async def test_the_host_name_of_the_public_url_is_accepted() -> None:
     assert answer.status == 200
 
 
-async def test_the_clock_advances(twin: TwinAtWork) -> None:
+async def test_the_clock_advances(twin: RunningTwin) -> None:
     before = await twin.control("GET", "clock")
     after = await twin.control("POST", "clock", {"advance_s": 3600})
 
@@ -153,7 +153,7 @@ async def test_the_clock_advances(twin: TwinAtWork) -> None:
     assert after["now"] > before["now"]
 
 
-async def test_knobs_are_set_one_by_one_and_reset(twin: TwinAtWork) -> None:
+async def test_knobs_are_set_one_by_one_and_reset(twin: RunningTwin) -> None:
     await twin.control("PUT", "knobs", {"walletBalance": 5})
     changed = await twin.control("PUT", "knobs", {"pinTries": 1})
     after_reset = await twin.control("DELETE", "knobs")
@@ -164,7 +164,7 @@ async def test_knobs_are_set_one_by_one_and_reset(twin: TwinAtWork) -> None:
 
 
 async def test_a_reset_keeps_only_the_knobs_the_webhooks_and_the_time(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     await twin.control("PUT", "knobs", {"pinTries": 1})
     await twin.control("POST", "clock", {"advance_s": 3600})
@@ -185,7 +185,7 @@ async def test_a_reset_keeps_only_the_knobs_the_webhooks_and_the_time(
 
 
 async def test_payments_are_found_by_merchant_reference_and_by_either_psp_reference(
-    twin: TwinAtWork,
+    twin: RunningTwin,
 ) -> None:
     await twin.pay(reference="A")
     psp_reference = await twin.paid(reference="B", metadata={"k": "v"})
@@ -201,7 +201,7 @@ async def test_payments_are_found_by_merchant_reference_and_by_either_psp_refere
     assert [event["eventCode"] for event in reply["events"]] == ["AUTHORISATION"]
 
 
-async def test_a_new_key_makes_the_old_one_the_previous_key(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_new_key_makes_the_old_one_the_previous_key(twin: RunningTwin, shop: Shop) -> None:
     for key in (OTHER_KEY, OTHER_KEY):
         await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": key})
 

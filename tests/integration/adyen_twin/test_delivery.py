@@ -5,14 +5,14 @@ from __future__ import annotations
 from aiohttp import encode_basic_auth
 
 from adyen_twin.protocol import signing
-from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, shop, twin
+from twin_fixtures import KEY, OTHER_KEY, RunningTwin, Shop, shop, twin
 
 __all__ = ["shop", "twin"]
 
 HOUR_S = 3600
 
 
-async def test_a_webhook_has_basic_auth_and_a_signature(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_has_basic_auth_and_a_signature(twin: RunningTwin, shop: Shop) -> None:
     endpoint = {"url": shop.url, "hmacKey": KEY, "username": "adyen", "password": "geheim"}
     await twin.control("PUT", "webhooks/standard", endpoint)
     await twin.paid()
@@ -24,7 +24,7 @@ async def test_a_webhook_has_basic_auth_and_a_signature(twin: TwinAtWork, shop: 
     assert webhook.item["additionalData"]["hmacSignature"] == signing.sign_item(webhook.item, KEY)
 
 
-async def test_without_a_key_a_webhook_has_no_signature(twin: TwinAtWork, shop: Shop) -> None:
+async def test_without_a_key_a_webhook_has_no_signature(twin: RunningTwin, shop: Shop) -> None:
     await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": None})
     await twin.paid()
     await twin.settle()
@@ -32,7 +32,7 @@ async def test_without_a_key_a_webhook_has_no_signature(twin: TwinAtWork, shop: 
     assert "hmacSignature" not in shop.received[0].item["additionalData"]
 
 
-async def test_any_2xx_accepts_a_webhook(twin: TwinAtWork, shop: Shop) -> None:
+async def test_any_2xx_accepts_a_webhook(twin: RunningTwin, shop: Shop) -> None:
     shop.answers = [200, 204, 299]
     for _ in range(3):
         await twin.paid()
@@ -42,7 +42,7 @@ async def test_any_2xx_accepts_a_webhook(twin: TwinAtWork, shop: Shop) -> None:
 
 
 async def test_a_knob_accepts_only_answers_with_the_body_accepted(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     await twin.control("PUT", "knobs", {"acceptedBy": "body"})
     shop.answer_body = "thanks"
@@ -52,7 +52,9 @@ async def test_a_knob_accepts_only_answers_with_the_body_accepted(
     assert len(shop.received) == 2
 
 
-async def test_a_failed_webhook_is_retried_by_the_twins_clock(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_failed_webhook_is_retried_by_the_twins_clock(
+    twin: RunningTwin, shop: Shop
+) -> None:
     shop.answers = [500, 302, 401, 404, 503]
     await twin.paid()
     tries = []
@@ -68,7 +70,7 @@ async def test_a_failed_webhook_is_retried_by_the_twins_clock(twin: TwinAtWork, 
     assert reply["waiting"] == []
 
 
-async def test_later_webhooks_wait_while_the_first_one_fails(twin: TwinAtWork, shop: Shop) -> None:
+async def test_later_webhooks_wait_while_the_first_one_fails(twin: RunningTwin, shop: Shop) -> None:
     shop.answers = [500]
     for number in (1, 2, 3):
         await twin.paid(reference=f"ORDER-{number}")
@@ -81,7 +83,7 @@ async def test_later_webhooks_wait_while_the_first_one_fails(twin: TwinAtWork, s
     assert received == ["ORDER-1", "ORDER-1", "ORDER-2", "ORDER-3"]
 
 
-async def test_a_webhook_is_not_retried_after_thirty_days(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_is_not_retried_after_thirty_days(twin: RunningTwin, shop: Shop) -> None:
     shop.answers = [500] * 1000
     await twin.paid()
     await twin.settle(31 * 24 * HOUR_S)
@@ -93,7 +95,7 @@ async def test_a_webhook_is_not_retried_after_thirty_days(twin: TwinAtWork, shop
     assert (await twin.control("GET", "deliveries"))["waiting"] == []
 
 
-async def test_a_refused_connection_is_recorded_as_an_attempt(twin: TwinAtWork) -> None:
+async def test_a_refused_connection_is_recorded_as_an_attempt(twin: RunningTwin) -> None:
     await twin.control(
         "PUT", "webhooks/standard", {"url": "http://127.0.0.1:1/webhooks", "hmacKey": KEY}
     )
@@ -106,7 +108,7 @@ async def test_a_refused_connection_is_recorded_as_an_attempt(twin: TwinAtWork) 
 
 
 async def test_a_webhook_is_retried_if_the_shop_does_not_answer_in_time(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     shop.may_answer.clear()
     await twin.control("PUT", "knobs", {"webhookTimeoutS": 0.05})
@@ -124,7 +126,7 @@ async def test_a_webhook_is_retried_if_the_shop_does_not_answer_in_time(
 
 
 async def test_a_queued_webhook_keeps_the_signature_of_the_old_key(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     shop.answers = [500]
     await twin.paid()
@@ -138,7 +140,7 @@ async def test_a_queued_webhook_keeps_the_signature_of_the_old_key(
     assert newer["additionalData"]["hmacSignature"] == signing.sign_item(newer, OTHER_KEY)
 
 
-async def test_nothing_is_sent_to_a_deleted_webhook(twin: TwinAtWork, shop: Shop) -> None:
+async def test_nothing_is_sent_to_a_deleted_webhook(twin: RunningTwin, shop: Shop) -> None:
     shop.answers = [500]
     await twin.paid()
     await twin.settle()

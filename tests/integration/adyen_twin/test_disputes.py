@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from adyen_twin.core.state import Status
-from twin_fixtures import Shop, TwinAtWork, shop, twin
+from twin_fixtures import RunningTwin, Shop, shop, twin
 
 __all__ = ["shop", "twin"]
 
@@ -24,7 +24,7 @@ EVENTS = [
 
 
 async def test_all_events_of_a_dispute_have_the_same_psp_and_original_reference(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     psp_reference = await twin.paid()
     path = f"payments/{psp_reference}/disputes"
@@ -40,7 +40,7 @@ async def test_all_events_of_a_dispute_have_the_same_psp_and_original_reference(
     assert {item["originalReference"] for item in items} == {psp_reference}
 
 
-async def test_a_dispute_has_its_reason_and_deadline(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_dispute_has_its_reason_and_deadline(twin: RunningTwin, shop: Shop) -> None:
     psp_reference = await twin.paid()
     event = {"value": 500, "reason": "No coffee", "reasonCode": "4853", "defenseDays": 3}
     await twin.control("POST", f"payments/{psp_reference}/disputes", event)
@@ -56,7 +56,7 @@ async def test_a_dispute_has_its_reason_and_deadline(twin: TwinAtWork, shop: Sho
     assert time_left == timedelta(days=3)
 
 
-async def test_two_disputes_of_one_payment_have_two_psp_references(twin: TwinAtWork) -> None:
+async def test_two_disputes_of_one_payment_have_two_psp_references(twin: RunningTwin) -> None:
     psp_reference = await twin.paid()
     path = f"payments/{psp_reference}/disputes"
     first = await twin.control("POST", path)
@@ -77,7 +77,7 @@ async def test_two_disputes_of_one_payment_have_two_psp_references(twin: TwinAtW
     ],
 )
 async def test_an_invalid_dispute_is_answered_with_the_wrong_field(
-    twin: TwinAtWork, change: dict[str, object], field: str
+    twin: RunningTwin, change: dict[str, object], field: str
 ) -> None:
     psp_reference = await twin.paid()
     answer = await twin.call("POST", f"/twin/payments/{psp_reference}/disputes", change)
@@ -85,7 +85,7 @@ async def test_an_invalid_dispute_is_answered_with_the_wrong_field(
     assert (answer.status, answer.body["field"]) == (422, field)
 
 
-async def test_only_a_paid_payment_can_be_disputed(twin: TwinAtWork) -> None:
+async def test_only_a_paid_payment_can_be_disputed(twin: RunningTwin) -> None:
     psp_reference = await twin.paid()
     twin.twin.memory.state.payments[psp_reference].status = Status.CANCELLED
     unknown = await twin.call("POST", "/twin/payments/NOSUCHPAYMENT001/disputes", {})

@@ -9,13 +9,13 @@ import pytest
 from adyen_twin.core.state import Task
 from adyen_twin.simulation import engine
 from kasir.demo.client import until
-from twin_fixtures import Shop, TwinAtWork, shop, twin
+from twin_fixtures import RunningTwin, Shop, shop, twin
 
 __all__ = ["shop", "twin"]
 
 
 async def test_a_failed_task_is_logged_and_later_tasks_run(
-    twin: TwinAtWork,
+    twin: RunningTwin,
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

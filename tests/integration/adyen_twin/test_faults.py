@@ -9,17 +9,17 @@ import aiohttp
 import pytest
 
 from adyen_twin.protocol import signing
-from twin_fixtures import KEY, OTHER_KEY, Shop, TwinAtWork, payment_body, shop, twin
+from twin_fixtures import KEY, OTHER_KEY, RunningTwin, Shop, payment_body, shop, twin
 
 __all__ = ["shop", "twin"]
 
 
-async def plan(twin: TwinAtWork, *faults: dict[str, Any]) -> None:
+async def plan(twin: RunningTwin, *faults: dict[str, Any]) -> None:
     """Replace the planned faults."""
     await twin.control("PUT", "faults", list(faults))
 
 
-async def triggered(twin: TwinAtWork) -> list[int]:
+async def triggered(twin: RunningTwin) -> list[int]:
     """Return how often each planned fault was triggered."""
     return [fault["struck"] for fault in (await twin.control("GET", "faults"))["faults"]]
 
@@ -29,7 +29,7 @@ def references(shop: Shop) -> list[str]:
     return [webhook.item["merchantReference"] for webhook in shop.received]
 
 
-async def test_a_webhook_can_be_sent_more_than_once(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_sent_more_than_once(twin: RunningTwin, shop: Shop) -> None:
     await plan(twin, {"fault": "duplicate_notice", "copies": 2})
     await twin.paid()
     await twin.settle()
@@ -38,7 +38,7 @@ async def test_a_webhook_can_be_sent_more_than_once(twin: TwinAtWork, shop: Shop
     assert len({webhook.raw for webhook in shop.received}) == 1
 
 
-async def test_a_webhook_can_be_lost(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_lost(twin: RunningTwin, shop: Shop) -> None:
     await plan(twin, {"fault": "lose_notice", "reference": "LOST"})
     await twin.paid(reference="LOST")
     await twin.paid(reference="KEPT")
@@ -49,7 +49,7 @@ async def test_a_webhook_can_be_lost(twin: TwinAtWork, shop: Shop) -> None:
     assert (lost["reference"], lost["error"]) == ("LOST", "lost because of a planned fault")
 
 
-async def test_a_webhook_can_be_late_and_others_do_not_wait(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_late_and_others_do_not_wait(twin: RunningTwin, shop: Shop) -> None:
     await plan(twin, {"fault": "delay_notice", "seconds": 600, "reference": "LATE"})
     await twin.paid(reference="LATE")
     await twin.paid(reference="PROMPT")
@@ -61,7 +61,7 @@ async def test_a_webhook_can_be_late_and_others_do_not_wait(twin: TwinAtWork, sh
     assert references(shop) == ["PROMPT", "LATE"]
 
 
-async def test_a_webhook_can_be_sent_after_the_next_one(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_sent_after_the_next_one(twin: RunningTwin, shop: Shop) -> None:
     await plan(twin, {"fault": "reorder_notice", "times": 1})
     for reference in ("FIRST", "SECOND", "THIRD"):
         await twin.paid(reference=reference)
@@ -71,7 +71,7 @@ async def test_a_webhook_can_be_sent_after_the_next_one(twin: TwinAtWork, shop: 
 
 
 async def test_a_webhook_that_is_held_back_is_sent_even_without_a_next_one(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     await plan(twin, {"fault": "reorder_notice", "seconds": 30})
     await twin.paid()
@@ -84,7 +84,7 @@ async def test_a_webhook_that_is_held_back_is_sent_even_without_a_next_one(
 
 @pytest.mark.parametrize("fault", ["wrong_seal", "no_seal"])
 async def test_the_first_tries_can_have_a_wrong_signature_or_none(
-    twin: TwinAtWork, shop: Shop, fault: str
+    twin: RunningTwin, shop: Shop, fault: str
 ) -> None:
     await plan(twin, {"fault": fault, "tries": 2})
     shop.answers = [401, 401]
@@ -97,7 +97,7 @@ async def test_the_first_tries_can_have_a_wrong_signature_or_none(
     assert (signatures[0] is None) is (fault == "no_seal")
 
 
-async def test_a_webhook_can_be_signed_with_the_previous_key(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_signed_with_the_previous_key(twin: RunningTwin, shop: Shop) -> None:
     await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": OTHER_KEY})
     await plan(twin, {"fault": "previous_key", "times": 1})
     await twin.paid()
@@ -113,7 +113,7 @@ async def test_a_webhook_can_be_signed_with_the_previous_key(twin: TwinAtWork, s
 
 @pytest.mark.parametrize(("fault", "expected"), [("lose_reply_before", 0), ("lose_reply_after", 1)])
 async def test_the_answer_to_a_call_can_be_lost(
-    twin: TwinAtWork, fault: str, expected: int
+    twin: RunningTwin, fault: str, expected: int
 ) -> None:
     await plan(twin, {"fault": fault, "call": "payments", "times": 1})
     with pytest.raises(aiohttp.ClientError):
@@ -137,7 +137,7 @@ async def test_the_answer_to_a_call_can_be_lost(
 )
 @pytest.mark.parametrize("after", [False, True])
 async def test_the_answer_to_a_call_can_be_an_error(
-    twin: TwinAtWork, fault: str, status: int, code: str, transient: str | None, after: bool
+    twin: RunningTwin, fault: str, status: int, code: str, transient: str | None, after: bool
 ) -> None:
     await plan(twin, {"fault": fault, "times": 1, "after": after})
     first = await twin.api("/v72/payments", payment_body(), key="k")
@@ -152,7 +152,7 @@ async def test_the_answer_to_a_call_can_be_an_error(
     assert (await twin.control("GET", "payments"))["count"] == 1
 
 
-async def test_during_a_slow_answer_the_same_key_is_answered_in_progress(twin: TwinAtWork) -> None:
+async def test_during_a_slow_answer_the_same_key_is_answered_in_progress(twin: RunningTwin) -> None:
     await plan(twin, {"fault": "slow_reply", "seconds": 0.5, "times": 1})
     slow = asyncio.create_task(twin.api("/v72/payments", payment_body(), key="k"))
     while (await twin.control("GET", "payments"))["count"] == 0:
@@ -166,7 +166,7 @@ async def test_during_a_slow_answer_the_same_key_is_answered_in_progress(twin: T
     assert after.text == first.text
 
 
-async def test_a_webhook_can_be_delivered_before_the_answer(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_webhook_can_be_delivered_before_the_answer(twin: RunningTwin, shop: Shop) -> None:
     await plan(
         twin,
         {"fault": "delay_notice", "seconds": 600, "eventCode": "AUTHORISATION"},
@@ -184,7 +184,7 @@ async def test_a_webhook_can_be_delivered_before_the_answer(twin: TwinAtWork, sh
     assert shop.events[1:] == [("REFUND", "true")]
 
 
-async def test_details_can_differ_from_the_webhook(twin: TwinAtWork, shop: Shop) -> None:
+async def test_details_can_differ_from_the_webhook(twin: RunningTwin, shop: Shop) -> None:
     await plan(twin, {"fault": "details_say", "resultCode": "Pending"})
     reply = await twin.shopper(await twin.pay())
     details = await twin.details(reply["location"])
@@ -194,7 +194,7 @@ async def test_details_can_differ_from_the_webhook(twin: TwinAtWork, shop: Shop)
     assert shop.events == [("AUTHORISATION", "true")]
 
 
-async def test_the_wallet_can_refuse_an_approved_payment(twin: TwinAtWork, shop: Shop) -> None:
+async def test_the_wallet_can_refuse_an_approved_payment(twin: RunningTwin, shop: Shop) -> None:
     await plan(twin, {"fault": "wallet_refuses", "reason": "FRAUD", "code": "20"})
     reply = await twin.shopper(await twin.pay())
     await twin.settle()
@@ -209,7 +209,7 @@ async def test_the_wallet_can_refuse_an_approved_payment(twin: TwinAtWork, shop:
     [("false_then_true", ["false", "true"]), ("true_then_false", ["true", "false"])],
 )
 async def test_the_refusal_of_an_earlier_attempt_can_be_sent(
-    twin: TwinAtWork, shop: Shop, fault: str, expected: list[str], same: bool
+    twin: RunningTwin, shop: Shop, fault: str, expected: list[str], same: bool
 ) -> None:
     await plan(twin, {"fault": fault, "seconds": 60, "samePspReference": same})
     psp_reference = await twin.paid()
@@ -222,7 +222,7 @@ async def test_the_refusal_of_an_earlier_attempt_can_be_sent(
     assert (await twin.control("GET", f"payments/{psp_reference}"))["status"] == "authorised"
 
 
-async def test_offer_closed_can_be_sent_about_a_paid_payment(twin: TwinAtWork, shop: Shop) -> None:
+async def test_offer_closed_can_be_sent_about_a_paid_payment(twin: RunningTwin, shop: Shop) -> None:
     await plan(twin, {"fault": "offer_closed_after_paid", "seconds": 60})
     await twin.paid()
     await twin.settle(60)
@@ -230,7 +230,7 @@ async def test_offer_closed_can_be_sent_about_a_paid_payment(twin: TwinAtWork, s
     assert shop.events == [("AUTHORISATION", "true"), ("OFFER_CLOSED", "true")]
 
 
-async def refunded(twin: TwinAtWork, psp_reference: str) -> int:
+async def refunded(twin: RunningTwin, psp_reference: str) -> int:
     """Request a refund of 1000 rupiah; return the refunded sum of the payment."""
     body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 1000}}
     await twin.api(f"/v72/payments/{psp_reference}/refunds", body)
@@ -239,7 +239,7 @@ async def refunded(twin: TwinAtWork, psp_reference: str) -> int:
     return count
 
 
-async def test_a_refund_can_be_refused(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_refund_can_be_refused(twin: RunningTwin, shop: Shop) -> None:
     await plan(twin, {"fault": "refund_refused", "times": 1})
     psp_reference = await twin.paid()
 
@@ -248,7 +248,7 @@ async def test_a_refund_can_be_refused(twin: TwinAtWork, shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("code", ["REFUND_FAILED", "REFUNDED_REVERSED"])
-async def test_a_refund_can_fail_later(twin: TwinAtWork, shop: Shop, code: str) -> None:
+async def test_a_refund_can_fail_later(twin: RunningTwin, shop: Shop, code: str) -> None:
     await plan(twin, {"fault": "refund_fails_later", "seconds": 7200, "eventCode": code})
     psp_reference = await twin.paid()
     at_first = await refunded(twin, psp_reference)
@@ -263,7 +263,7 @@ async def test_a_refund_can_fail_later(twin: TwinAtWork, shop: Shop, code: str) 
     assert failure["pspReference"] == refund["pspReference"]
 
 
-async def test_a_capture_can_fail_later(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_capture_can_fail_later(twin: RunningTwin, shop: Shop) -> None:
     await plan(twin, {"fault": "capture_fails_later"})
     psp_reference = await twin.paid()
     await twin.settle(3600)
@@ -272,7 +272,7 @@ async def test_a_capture_can_fail_later(twin: TwinAtWork, shop: Shop) -> None:
     assert (await twin.control("GET", f"payments/{psp_reference}"))["captured"] == 0
 
 
-async def test_faults_are_limited_by_count(twin: TwinAtWork, shop: Shop) -> None:
+async def test_faults_are_limited_by_count(twin: RunningTwin, shop: Shop) -> None:
     await plan(twin, {"fault": "lose_notice", "skip": 1, "times": 2})
     for number in range(5):
         await twin.paid(reference=f"ORDER-{number}")
@@ -282,7 +282,7 @@ async def test_faults_are_limited_by_count(twin: TwinAtWork, shop: Shop) -> None
     assert await triggered(twin) == [2]
 
 
-async def test_a_seed_triggers_the_same_faults_in_any_order(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_seed_triggers_the_same_faults_in_any_order(twin: RunningTwin, shop: Shop) -> None:
     numbers = range(40)
     received = []
     for order in (numbers, reversed(numbers)):
@@ -297,7 +297,7 @@ async def test_a_seed_triggers_the_same_faults_in_any_order(twin: TwinAtWork, sh
     assert 5 < len(received[0]) < 35
 
 
-async def test_faults_can_be_removed(twin: TwinAtWork) -> None:
+async def test_faults_can_be_removed(twin: RunningTwin) -> None:
     await plan(twin, {"fault": "error_500"})
     await twin.control("DELETE", "faults")
 
@@ -321,7 +321,7 @@ async def test_faults_can_be_removed(twin: TwinAtWork) -> None:
     ],
 )
 async def test_an_invalid_fault_is_answered_with_the_wrong_field(
-    twin: TwinAtWork, faults: Any, field: str | None
+    twin: RunningTwin, faults: Any, field: str | None
 ) -> None:
     answer = await twin.call("PUT", "/twin/faults", faults)
 
@@ -344,7 +344,7 @@ async def test_an_invalid_fault_is_answered_with_the_wrong_field(
     ],
 )
 async def test_a_misspelt_name_is_answered_with_the_valid_names(
-    twin: TwinAtWork, fault: dict[str, Any], named: str
+    twin: RunningTwin, fault: dict[str, Any], named: str
 ) -> None:
     answer = await twin.call("PUT", "/twin/faults", [fault])
     _, listed, names = answer.body["error"].partition("; valid: ")
@@ -373,7 +373,7 @@ _ANSWER = {"status": 422, "errorCode": "1", "message": "no"}
     ],
 )
 async def test_a_wrong_control_call_is_answered_with_the_valid_choices(
-    twin: TwinAtWork, method: str, path: str, body: Any, named: str
+    twin: RunningTwin, method: str, path: str, body: Any, named: str
 ) -> None:
     answer = await twin.call(method, f"/twin/{path}", body)
 

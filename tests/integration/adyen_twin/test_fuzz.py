@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twin_fixtures import TwinAtWork, charge_body, payment_body, twin
+from twin_fixtures import RunningTwin, charge_body, payment_body, twin
 
 __all__ = ["twin"]
 
@@ -48,7 +48,7 @@ FEW_EXAMPLES = settings(
 @FEW_EXAMPLES
 @given(data=st.data())
 async def test_any_value_of_any_field_gets_an_answer_in_adyens_format(
-    twin: TwinAtWork, path: str, data: Any
+    twin: RunningTwin, path: str, data: Any
 ) -> None:
     name = data.draw(
         st.sampled_from([field for field in CALLS[path] if field != "merchantAccount"])
@@ -67,7 +67,7 @@ async def test_any_value_of_any_field_gets_an_answer_in_adyens_format(
 @FEW_EXAMPLES
 @given(raw=st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
 async def test_any_body_gets_an_answer_in_adyens_format(
-    twin: TwinAtWork, path: str, raw: bytes
+    twin: RunningTwin, path: str, raw: bytes
 ) -> None:
     answer = await twin.api(path, raw)
 
@@ -86,7 +86,7 @@ async def test_any_body_gets_an_answer_in_adyens_format(
     ],
     ids=["deep list", "deep object", "half a character", "infinity", "huge number", "huge body"],
 )
-async def test_unusual_json_is_answered_with_a_client_error(twin: TwinAtWork, raw: bytes) -> None:
+async def test_unusual_json_is_answered_with_a_client_error(twin: RunningTwin, raw: bytes) -> None:
     answer = await twin.api("/v72/payments", raw)
 
     assert 400 <= answer.status < 500, answer.text
@@ -104,7 +104,7 @@ async def test_unusual_json_is_answered_with_a_client_error(twin: TwinAtWork, ra
     ],
 )
 async def test_no_body_of_a_control_call_causes_an_internal_error(
-    twin: TwinAtWork, method: str, path: str, body: Any
+    twin: RunningTwin, method: str, path: str, body: Any
 ) -> None:
     answer = await twin.call(method, f"/twin/{path}", body)
 

@@ -9,14 +9,14 @@ import Adyen
 import pytest
 
 from adyen_twin.protocol import signing
-from twin_fixtures import Answer, Shop, TwinAtWork, listening, twin
+from twin_fixtures import Answer, RunningTwin, Shop, listening, twin
 
 __all__ = ["twin"]
 
 WEBHOOKS = "/v3/merchants/TwinMerchant/webhooks"
 
 
-async def manage(twin: TwinAtWork, method: str, path: str, body: Any = None) -> Answer:
+async def manage(twin: RunningTwin, method: str, path: str, body: Any = None) -> Answer:
     """Call the Management API; `path` follows that of the webhooks."""
     return await twin.api(WEBHOOKS + path, body, method=method)
 
@@ -28,7 +28,7 @@ def new_webhook(shop: Shop, **changes: Any) -> dict[str, Any]:
     )
 
 
-async def test_a_webhook_is_created_signed_tested_and_deleted(twin: TwinAtWork) -> None:
+async def test_a_webhook_is_created_signed_tested_and_deleted(twin: RunningTwin) -> None:
     async with listening() as shop:
         created = (await manage(twin, "POST", "", new_webhook(shop))).body
         path = f"/{created['id']}"
@@ -54,7 +54,9 @@ async def test_a_webhook_is_created_signed_tested_and_deleted(twin: TwinAtWork) 
     assert (await manage(twin, "GET", "")).body["itemsTotal"] == 0
 
 
-async def test_the_control_and_the_management_api_change_the_same_webhook(twin: TwinAtWork) -> None:
+async def test_the_control_and_the_management_api_change_the_same_webhook(
+    twin: RunningTwin,
+) -> None:
     async with listening() as shop:
         endpoint = {"url": shop.url, "hmacKey": None, "username": "u", "password": "p"}
         await twin.control("PUT", "webhooks/standard", endpoint)
@@ -85,7 +87,7 @@ async def test_the_control_and_the_management_api_change_the_same_webhook(twin: 
     ],
 )
 async def test_an_error_has_the_format_of_rfc_7807(
-    twin: TwinAtWork, method: str, path: str, body: Any, status: int
+    twin: RunningTwin, method: str, path: str, body: Any, status: int
 ) -> None:
     answer = await manage(twin, method, path, body)
 
@@ -94,14 +96,14 @@ async def test_an_error_has_the_format_of_rfc_7807(
     assert (await manage(twin, "GET", "")).body["itemsTotal"] == 0
 
 
-async def test_the_api_key_and_the_merchant_account_are_checked(twin: TwinAtWork) -> None:
+async def test_the_api_key_and_the_merchant_account_are_checked(twin: RunningTwin) -> None:
     other_account = await twin.api("/v3/merchants/Another/webhooks", None, method="GET")
     without_key = await twin.call("GET", WEBHOOKS)
 
     assert (other_account.status, without_key.status) == (403, 401)
 
 
-async def test_adyens_library_can_configure_the_webhook(twin: TwinAtWork) -> None:
+async def test_adyens_library_can_configure_the_webhook(twin: RunningTwin) -> None:
     client: Any = Adyen.Adyen(xapikey="twin-api-key", platform="test")
     api = client.management.webhooks_merchant_level_api
     api.baseUrl = client.management.my_api_credential_api.baseUrl = f"{twin.url}/v3"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twin_fixtures import Answer, Shop, TwinAtWork, payment_body, shop, twin
+from twin_fixtures import Answer, RunningTwin, Shop, payment_body, shop, twin
 
 __all__ = ["shop", "twin"]
 
@@ -15,7 +15,7 @@ UNKNOWN = "NOSUCHPAYMENT000"
 
 
 async def modified(
-    twin: TwinAtWork, psp_reference: str, path: str, value: int | None = None, **more: Any
+    twin: RunningTwin, psp_reference: str, path: str, value: int | None = None, **more: Any
 ) -> Answer:
     """Request a modification; `path` is the last part of its path."""
     amount = {} if value is None else {"amount": {"currency": "IDR", "value": value}}
@@ -23,13 +23,13 @@ async def modified(
     return await twin.api(f"/v72/payments/{psp_reference}/{path}", body)
 
 
-async def sums(twin: TwinAtWork, psp_reference: str) -> tuple[str, int, int]:
+async def sums(twin: RunningTwin, psp_reference: str) -> tuple[str, int, int]:
     """Return the payment's status, and the captured and the refunded sum in rupiah."""
     reply = await twin.control("GET", f"payments/{psp_reference}")
     return reply["status"], reply["captured"], reply["refunded"]
 
 
-async def test_a_refund_is_received_and_its_outcome_is_sent(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_refund_is_received_and_its_outcome_is_sent(twin: RunningTwin, shop: Shop) -> None:
     psp_reference = await twin.paid()
     answer = await modified(
         twin, psp_reference, "refunds", 10_000, reference="R-1", merchantRefundReason="RETURN"
@@ -54,7 +54,7 @@ async def test_a_refund_is_received_and_its_outcome_is_sent(twin: TwinAtWork, sh
     assert await sums(twin, psp_reference) == ("authorised", 25_000, 10_000)
 
 
-async def test_refunds_never_exceed_the_captured_amount(twin: TwinAtWork, shop: Shop) -> None:
+async def test_refunds_never_exceed_the_captured_amount(twin: RunningTwin, shop: Shop) -> None:
     psp_reference = await twin.paid()
     for value in (10_000, 10_000, 10_000, 5_000):
         await modified(twin, psp_reference, "refunds", value)
@@ -67,7 +67,7 @@ async def test_refunds_never_exceed_the_captured_amount(twin: TwinAtWork, shop: 
     assert await sums(twin, psp_reference) == ("authorised", 25_000, 25_000)
 
 
-async def test_an_uncaptured_payment_cannot_be_refunded(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_uncaptured_payment_cannot_be_refunded(twin: RunningTwin, shop: Shop) -> None:
     await twin.control("PUT", "knobs", {"capture": "manual"})
     psp_reference = await twin.paid()
     refused = (await twin.shopper(await twin.pay(), "refuse"))["pspReference"]
@@ -82,7 +82,7 @@ async def test_an_uncaptured_payment_cannot_be_refunded(twin: TwinAtWork, shop: 
 
 
 async def test_a_capture_after_the_automatic_one_succeeds_and_changes_nothing(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     psp_reference = await twin.paid()
     await modified(twin, psp_reference, "captures", 25_000)
@@ -92,7 +92,7 @@ async def test_a_capture_after_the_automatic_one_succeeds_and_changes_nothing(
     assert await sums(twin, psp_reference) == ("authorised", 25_000, 0)
 
 
-async def test_a_partial_capture_releases_the_rest(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_partial_capture_releases_the_rest(twin: RunningTwin, shop: Shop) -> None:
     await twin.control("PUT", "knobs", {"capture": "manual"})
     psp_reference = await twin.paid()
     await modified(twin, psp_reference, "captures", 10_000)
@@ -104,7 +104,7 @@ async def test_a_partial_capture_releases_the_rest(twin: TwinAtWork, shop: Shop)
 
 
 async def test_several_captures_are_possible_if_a_knob_allows_them(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     await twin.control("PUT", "knobs", {"capture": "manual", "severalCaptures": True})
     psp_reference = await twin.paid()
@@ -116,7 +116,7 @@ async def test_several_captures_are_possible_if_a_knob_allows_them(
     assert await sums(twin, psp_reference) == ("authorised", 20_000, 0)
 
 
-async def test_an_uncaptured_payment_expires(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_uncaptured_payment_expires(twin: RunningTwin, shop: Shop) -> None:
     await twin.control("PUT", "knobs", {"capture": "manual"})
     psp_reference = await twin.paid()
     captured = await twin.paid(reference="CAPTURED")
@@ -140,7 +140,7 @@ async def test_an_uncaptured_payment_expires(twin: TwinAtWork, shop: Shop) -> No
     ],
 )
 async def test_a_cancel_succeeds_before_the_capture_or_if_a_knob_allows_it(
-    twin: TwinAtWork, shop: Shop, knobs: Any, success: str, expected: tuple[str, int, int]
+    twin: RunningTwin, shop: Shop, knobs: Any, success: str, expected: tuple[str, int, int]
 ) -> None:
     await twin.control("PUT", "knobs", knobs)
     psp_reference = await twin.paid()
@@ -160,7 +160,7 @@ async def test_a_cancel_succeeds_before_the_capture_or_if_a_knob_allows_it(
     ],
 )
 async def test_a_reversal_cancels_or_refunds(
-    twin: TwinAtWork, shop: Shop, knobs: Any, action: str, expected: tuple[str, int, int]
+    twin: RunningTwin, shop: Shop, knobs: Any, action: str, expected: tuple[str, int, int]
 ) -> None:
     await twin.control("PUT", "knobs", knobs)
     psp_reference = await twin.paid()
@@ -172,7 +172,7 @@ async def test_a_reversal_cancels_or_refunds(
     assert await sums(twin, psp_reference) == expected
 
 
-async def test_a_reversal_after_a_refund_fails(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_reversal_after_a_refund_fails(twin: RunningTwin, shop: Shop) -> None:
     psp_reference = await twin.paid()
     await modified(twin, psp_reference, "refunds", 1)
     await modified(twin, psp_reference, "reversals")
@@ -182,13 +182,13 @@ async def test_a_reversal_after_a_refund_fails(twin: TwinAtWork, shop: Shop) -> 
     assert await sums(twin, psp_reference) == ("authorised", 25_000, 1)
 
 
-async def cancelled(twin: TwinAtWork, reference: str) -> Answer:
+async def cancelled(twin: RunningTwin, reference: str) -> Answer:
     """Cancel by the shop's own reference."""
     body = {"merchantAccount": "TwinMerchant", "paymentReference": reference}
     return await twin.api("/v72/cancels", body)
 
 
-async def test_an_open_payment_is_cancelled_by_reference(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_open_payment_is_cancelled_by_reference(twin: RunningTwin, shop: Shop) -> None:
     url = await twin.pay(reference="OPEN")
     await twin.paid(reference="PAID")
     answers = [await cancelled(twin, name) for name in ("OPEN", "PAID", "UNKNOWN-ORDER")]
@@ -216,7 +216,7 @@ async def test_an_open_payment_is_cancelled_by_reference(twin: TwinAtWork, shop:
 
 
 async def test_every_open_payment_with_the_reference_is_cancelled(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     for _ in range(2):
         await twin.pay(reference="TWICE")
@@ -255,7 +255,7 @@ async def test_every_open_payment_with_the_reference_is_cancelled(
     ],
 )
 async def test_an_invalid_modification_is_refused(
-    twin: TwinAtWork, path: str, body: dict[str, Any], status: int, code: str
+    twin: RunningTwin, path: str, body: dict[str, Any], status: int, code: str
 ) -> None:
     psp_reference = await twin.paid()
     offer = (await twin.control("GET", f"payments/{psp_reference}"))["offerReference"]
@@ -266,7 +266,7 @@ async def test_an_invalid_modification_is_refused(
 
 
 async def test_a_modifications_webhook_can_have_its_own_reference(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     await twin.control("PUT", "knobs", {"modificationReference": "modification"})
     psp_reference = await twin.paid()
@@ -277,7 +277,7 @@ async def test_a_modifications_webhook_can_have_its_own_reference(
 
 
 async def test_repeated_calls_with_one_idempotency_key_refund_once(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     psp_reference = await twin.paid()
     body = {"merchantAccount": "TwinMerchant", "amount": {"currency": "IDR", "value": 10_000}}
@@ -289,7 +289,7 @@ async def test_repeated_calls_with_one_idempotency_key_refund_once(
     assert await sums(twin, psp_reference) == ("authorised", 25_000, 10_000)
 
 
-async def test_there_are_four_test_notifications_per_event(twin: TwinAtWork, shop: Shop) -> None:
+async def test_there_are_four_test_notifications_per_event(twin: RunningTwin, shop: Shop) -> None:
     body = {"types": ["AUTHORISATION", "REPORT_AVAILABLE"]}
     shop.answers = [202, 500]
     reply = await twin.control("POST", "webhooks/standard/test", body)
@@ -304,7 +304,7 @@ async def test_there_are_four_test_notifications_per_event(twin: TwinAtWork, sho
     assert "additionalData" not in shop.received[-1].item
 
 
-async def test_a_payment_can_be_modified_without_a_configured_webhook(twin: TwinAtWork) -> None:
+async def test_a_payment_can_be_modified_without_a_configured_webhook(twin: RunningTwin) -> None:
     answer = await twin.api("/v72/payments", payment_body())
     psp_reference = (await twin.shopper(answer.body["action"]["url"]))["pspReference"]
     await modified(twin, psp_reference, "refunds", 25_000)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from twin_fixtures import Shop, TwinAtWork, shop, twin
+from twin_fixtures import RunningTwin, Shop, shop, twin
 from twin_openapi import needs_openapi, webhook_faults
 
 __all__ = ["shop", "twin"]
@@ -15,14 +15,14 @@ __all__ = ["shop", "twin"]
 RUPIAH = {"currency": "IDR", "value": 25_000}
 
 
-async def send(twin: TwinAtWork, **changes: Any) -> str:
+async def send(twin: RunningTwin, **changes: Any) -> str:
     """Send an event of the other system; return its pspReference."""
     event = {"reference": "ORDER-1001", "amount": RUPIAH} | changes
     psp_reference: str = (await twin.control("POST", "foreign", event))["pspReference"]
     return psp_reference
 
 
-async def test_another_system_pays_under_the_same_reference(twin: TwinAtWork, shop: Shop) -> None:
+async def test_another_system_pays_under_the_same_reference(twin: RunningTwin, shop: Shop) -> None:
     ours = await twin.paid(metadata={"basket": "7"})
     theirs = await send(twin)
     await twin.settle()
@@ -40,7 +40,7 @@ async def test_another_system_pays_under_the_same_reference(twin: TwinAtWork, sh
 
 @pytest.mark.parametrize("event", ["REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"])
 async def test_another_systems_modification_gets_an_original_reference_if_none_is_given(
-    twin: TwinAtWork, shop: Shop, event: str
+    twin: RunningTwin, shop: Shop, event: str
 ) -> None:
     ours = await twin.paid()
     theirs = await send(twin, event=event, success=False)
@@ -64,7 +64,7 @@ async def test_another_systems_modification_gets_an_original_reference_if_none_i
     ],
 )
 async def test_another_systems_amount_is_sent_unchanged(
-    twin: TwinAtWork, shop: Shop, amount: Any, expected: Any
+    twin: RunningTwin, shop: Shop, amount: Any, expected: Any
 ) -> None:
     await send(twin, amount=amount, paymentMethod="gopay_wallet")
     await twin.settle()
@@ -74,7 +74,7 @@ async def test_another_systems_amount_is_sent_unchanged(
 
 
 async def test_another_systems_notification_is_retried_until_it_is_accepted(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     shop.answers = [500]
     await twin.control(
@@ -104,7 +104,7 @@ async def test_another_systems_notification_is_retried_until_it_is_accepted(
     ],
 )
 async def test_an_invalid_event_of_another_system_is_answered_with_the_wrong_field(
-    twin: TwinAtWork, body: dict[str, Any], field: str
+    twin: RunningTwin, body: dict[str, Any], field: str
 ) -> None:
     answer = await twin.call("POST", "/twin/foreign", body)
 
@@ -116,7 +116,7 @@ async def test_an_invalid_event_of_another_system_is_answered_with_the_wrong_fie
     "event", ["AUTHORISATION", "REFUND", "CHARGEBACK", "CANCELLATION", "CAPTURE_FAILED"]
 )
 async def test_another_systems_notifications_match_adyens_schema(
-    twin: TwinAtWork, shop: Shop, event: str
+    twin: RunningTwin, shop: Shop, event: str
 ) -> None:
     await send(twin, event=event)
     await twin.settle()

@@ -11,7 +11,7 @@ import pytest
 
 from adyen_twin.core.settings import Knobs, Settings
 from adyen_twin.core.twin import Twin
-from twin_fixtures import Answer, TwinAtWork, serving, twin
+from twin_fixtures import Answer, RunningTwin, serving, twin
 
 __all__ = ["twin"]
 
@@ -20,19 +20,19 @@ DESKTOP = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)", "Accept-Language": "
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-async def opened(twin: TwinAtWork, browser: Mapping[str, str]) -> tuple[str, Answer]:
+async def opened(twin: RunningTwin, browser: Mapping[str, str]) -> tuple[str, Answer]:
     """Start a payment and open its GoPay page; return the page's address and the page."""
     redirect = await twin.call("GET", await twin.pay(), headers=browser)
     address = redirect.headers["Location"]
     return address, await twin.call("GET", address, headers=browser)
 
 
-async def sent(twin: TwinAtWork, address: str, **fields: str) -> Answer:
+async def sent(twin: RunningTwin, address: str, **fields: str) -> Answer:
     """Send a form of the page."""
     return await twin.call("POST", address, urlencode(fields).encode(), PHONE | FORM)
 
 
-async def test_a_phone_gets_the_pin_page(twin: TwinAtWork) -> None:
+async def test_a_phone_gets_the_pin_page(twin: RunningTwin) -> None:
     _, page = await opened(twin, PHONE)
 
     assert '<html lang="id">' in page.text
@@ -43,7 +43,7 @@ async def test_a_phone_gets_the_pin_page(twin: TwinAtWork) -> None:
     assert "<svg" not in page.text
 
 
-async def test_a_desktop_gets_one_page_with_the_qr_code_and_the_pin_form(twin: TwinAtWork) -> None:
+async def test_a_desktop_gets_one_page_with_the_qr_code_and_the_pin_form(twin: RunningTwin) -> None:
     address, page = await opened(twin, DESKTOP)
 
     assert '<html lang="en">' in page.text
@@ -62,7 +62,7 @@ async def test_if_a_phone_can_open_the_address_the_qr_code_is_above_the_link() -
     assert page.text.index("<svg") < page.text.index(f'<p><a href="{address}/phone">')
 
 
-async def test_the_phone_pays_and_returns(twin: TwinAtWork) -> None:
+async def test_the_phone_pays_and_returns(twin: RunningTwin) -> None:
     address, _ = await opened(twin, PHONE)
     wrong = await sent(twin, f"{address}/approve", pin="111111")
     paid = await sent(twin, f"{address}/approve", pin="123456")
@@ -74,7 +74,7 @@ async def test_the_phone_pays_and_returns(twin: TwinAtWork) -> None:
 
 
 async def test_the_phone_that_scanned_the_code_stays_and_the_desktop_returns(
-    twin: TwinAtWork,
+    twin: RunningTwin,
 ) -> None:
     address, _ = await opened(twin, DESKTOP)
     phone = await twin.call("GET", f"{address}/phone?scanned=true", headers=PHONE)
@@ -94,7 +94,7 @@ async def test_the_phone_that_scanned_the_code_stays_and_the_desktop_returns(
 
 
 async def test_after_paying_without_return_the_phone_and_the_desktop_stay_at_gopay(
-    twin: TwinAtWork,
+    twin: RunningTwin,
 ) -> None:
     address, _ = await opened(twin, DESKTOP)
     closed = await sent(twin, f"{address}/approve_without_return", pin="123456")
@@ -107,7 +107,7 @@ async def test_after_paying_without_return_the_phone_and_the_desktop_stay_at_gop
 
 @pytest.mark.parametrize(("action", "result"), [("cancel", "Cancelled"), ("refuse", "Refused")])
 async def test_no_pin_is_needed_to_cancel_or_refuse(
-    twin: TwinAtWork, action: str, result: str
+    twin: RunningTwin, action: str, result: str
 ) -> None:
     address, _ = await opened(twin, PHONE)
     answer = await sent(twin, f"{address}/{action}")
@@ -116,7 +116,7 @@ async def test_no_pin_is_needed_to_cancel_or_refuse(
     assert details.body["resultCode"] == result
 
 
-async def test_an_expired_page_leads_back_to_the_shop(twin: TwinAtWork) -> None:
+async def test_an_expired_page_leads_back_to_the_shop(twin: RunningTwin) -> None:
     address, _ = await opened(twin, PHONE)
     await twin.settle(30 * 60)
     page = await twin.call("GET", address, headers=PHONE)
@@ -128,7 +128,7 @@ async def test_an_expired_page_leads_back_to_the_shop(twin: TwinAtWork) -> None:
     assert (await twin.details(return_url.replace("&amp;", "&"))).body["resultCode"] == "Cancelled"
 
 
-async def test_a_shopper_returns_by_post_if_requested(twin: TwinAtWork) -> None:
+async def test_a_shopper_returns_by_post_if_requested(twin: RunningTwin) -> None:
     url = await twin.pay(redirectFromIssuerMethod="POST")
     address = (await twin.call("GET", url)).headers["Location"]
     page = await sent(twin, f"{address}/approve", pin="123456")
@@ -138,7 +138,7 @@ async def test_a_shopper_returns_by_post_if_requested(twin: TwinAtWork) -> None:
     assert 'name="redirectResult" value="X6XtfGC3!Y' in page.text
 
 
-async def test_a_shops_text_is_escaped(twin: TwinAtWork) -> None:
+async def test_a_shops_text_is_escaped(twin: RunningTwin) -> None:
     url = await twin.pay(reference="<script>alert(1)</script>")
     address = (await twin.call("GET", url)).headers["Location"]
     page = await twin.call("GET", address, headers=PHONE)
@@ -146,7 +146,7 @@ async def test_a_shops_text_is_escaped(twin: TwinAtWork) -> None:
     assert "<script>alert" not in page.text
 
 
-async def test_wrong_addresses_are_answered_404(twin: TwinAtWork) -> None:
+async def test_wrong_addresses_are_answered_404(twin: RunningTwin) -> None:
     address, _ = await opened(twin, PHONE)
     payment = (await twin.control("GET", "payments"))["payments"][0]
     answers = [
@@ -173,7 +173,7 @@ async def test_wrong_addresses_are_answered_404(twin: TwinAtWork) -> None:
         ("large/gopay_wallet.png", "image/png"),
     ],
 )
-async def test_the_logo_has_adyens_addresses(twin: TwinAtWork, path: str, kind: str) -> None:
+async def test_the_logo_has_adyens_addresses(twin: RunningTwin, path: str, kind: str) -> None:
     url = f"{twin.url}/checkoutshopper/images/logos/{path}"
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         assert (response.status, response.content_type) == (200, kind)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from twin_fixtures import Shop, TwinAtWork, payment_body, result_of, shop, twin
+from twin_fixtures import RunningTwin, Shop, payment_body, result_of, shop, twin
 
 __all__ = ["shop", "twin"]
 
@@ -22,7 +22,7 @@ LISTING = {
 
 
 @pytest.mark.parametrize("prefix", ["/v68", "/v70", "/v72", "/checkout/v72"])
-async def test_gopay_is_listed_under_every_version(twin: TwinAtWork, prefix: str) -> None:
+async def test_gopay_is_listed_under_every_version(twin: RunningTwin, prefix: str) -> None:
     answer = await twin.api(f"{prefix}/paymentMethods", LISTING)
 
     assert answer.body["paymentMethods"] == [{"name": "GoPay Wallet", "type": "gopay_wallet"}]
@@ -43,7 +43,7 @@ async def test_gopay_is_listed_under_every_version(twin: TwinAtWork, prefix: str
     ],
 )
 async def test_gopay_is_not_listed_for_other_countries_currencies_or_amounts(
-    twin: TwinAtWork, change: dict[str, Any]
+    twin: RunningTwin, change: dict[str, Any]
 ) -> None:
     answer = await twin.api("/v72/paymentMethods", LISTING | change)
 
@@ -51,7 +51,7 @@ async def test_gopay_is_not_listed_for_other_countries_currencies_or_amounts(
 
 
 async def test_the_answer_with_a_redirect_has_a_psp_reference_only_in_its_header(
-    twin: TwinAtWork,
+    twin: RunningTwin,
 ) -> None:
     answer = await twin.api("/v72/payments", payment_body())
     action = answer.body["action"]
@@ -64,7 +64,7 @@ async def test_the_answer_with_a_redirect_has_a_psp_reference_only_in_its_header
 
 
 async def test_an_approved_payment_is_authorised_in_details_and_webhook(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     url = await twin.pay(metadata={"basket": "7"})
     reply = await twin.shopper(url)
@@ -87,7 +87,7 @@ async def test_an_approved_payment_is_authorised_in_details_and_webhook(
     ],
 )
 async def test_a_refused_or_cancelled_payment_has_its_result_and_reason(
-    twin: TwinAtWork, shop: Shop, action: str, result: str, detailed: str, code: str, reason: str
+    twin: RunningTwin, shop: Shop, action: str, result: str, detailed: str, code: str, reason: str
 ) -> None:
     recorded = await twin.details((await twin.shopper(await twin.pay(), action))["location"])
     await twin.control("PUT", "knobs", {"refusalReasons": "detailed"})
@@ -105,7 +105,7 @@ async def test_a_refused_or_cancelled_payment_has_its_result_and_reason(
     assert shop.received[0].item["reason"] == reason
 
 
-async def test_the_third_wrong_pin_refuses_the_payment(twin: TwinAtWork, shop: Shop) -> None:
+async def test_the_third_wrong_pin_refuses_the_payment(twin: RunningTwin, shop: Shop) -> None:
     url = await twin.pay()
     tries = [await twin.shopper(url, pin="000000") for _ in range(3)]
     await twin.settle()
@@ -115,7 +115,7 @@ async def test_the_third_wrong_pin_refuses_the_payment(twin: TwinAtWork, shop: S
     assert shop.received[0].item["reason"] == "Pin tries exceeded"
 
 
-async def test_a_payment_above_the_balance_is_refused(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_payment_above_the_balance_is_refused(twin: RunningTwin, shop: Shop) -> None:
     url = await twin.pay(amount={"currency": "IDR", "value": 10_000_001})
     reply = await twin.shopper(url)
     await twin.settle()
@@ -125,7 +125,7 @@ async def test_a_payment_above_the_balance_is_refused(twin: TwinAtWork, shop: Sh
 
 
 async def test_an_authorisation_is_sent_even_if_the_shopper_never_returns(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     reply = await twin.shopper(await twin.pay(), "approve_without_return")
     await twin.settle()
@@ -134,7 +134,7 @@ async def test_an_authorisation_is_sent_even_if_the_shopper_never_returns(
     assert shop.events == [("AUTHORISATION", "true")]
 
 
-async def test_an_unpaid_offer_expires_after_thirty_minutes(twin: TwinAtWork, shop: Shop) -> None:
+async def test_an_unpaid_offer_expires_after_thirty_minutes(twin: RunningTwin, shop: Shop) -> None:
     answer = await twin.api("/v72/payments", payment_body())
     offer = answer.headers["pspReference"]
     await twin.settle(30 * 60 - 5)
@@ -152,7 +152,7 @@ async def test_an_unpaid_offer_expires_after_thirty_minutes(twin: TwinAtWork, sh
 
 
 async def test_session_validity_can_make_an_offer_expire_sooner(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     now = (await twin.control("GET", "clock"))["now"]
     refused = await twin.api("/v72/payments", payment_body(sessionValidity=now))
@@ -171,7 +171,7 @@ def _later(moment: str, *, minutes: int) -> str:
 
 
 async def test_a_second_call_to_details_is_refused_unless_its_key_is_the_same(
-    twin: TwinAtWork,
+    twin: RunningTwin,
 ) -> None:
     reply = await twin.shopper(await twin.pay())
     first = await twin.details(reply["location"], key="return-1")
@@ -202,14 +202,14 @@ async def test_a_second_call_to_details_is_refused_unless_its_key_is_the_same(
     ],
 )
 async def test_invalid_details_are_refused(
-    twin: TwinAtWork, body: Any, status: int, code: str
+    twin: RunningTwin, body: Any, status: int, code: str
 ) -> None:
     answer = await twin.api("/v72/payments/details", body)
 
     assert (answer.status, answer.body["errorCode"]) == (status, code)
 
 
-async def test_a_redirect_result_must_be_decoded_exactly_once(twin: TwinAtWork) -> None:
+async def test_a_redirect_result_must_be_decoded_exactly_once(twin: RunningTwin) -> None:
     reply = await twin.shopper(await twin.pay())
     raw = reply["location"].partition("redirectResult=")[2]
     still_encoded = await twin.api("/v72/payments/details", {"details": {"redirectResult": raw}})
@@ -218,7 +218,7 @@ async def test_a_redirect_result_must_be_decoded_exactly_once(twin: TwinAtWork) 
     assert (await twin.details(reply["location"])).status == 200
 
 
-async def test_only_the_twins_key_is_accepted(twin: TwinAtWork) -> None:
+async def test_only_the_twins_key_is_accepted(twin: RunningTwin) -> None:
     answer = await twin.call("POST", "/v72/payments", payment_body(), {"X-API-Key": "wrong"})
     without = await twin.call("POST", "/v72/payments", payment_body())
 
@@ -227,12 +227,12 @@ async def test_only_the_twins_key_is_accepted(twin: TwinAtWork) -> None:
     assert without.status == 401
 
 
-async def test_unknown_paths_are_answered_404(twin: TwinAtWork) -> None:
+async def test_unknown_paths_are_answered_404(twin: RunningTwin) -> None:
     for path in ("/v72/donations", "/v73/payments", "/v67/payments", "/nowhere"):
         assert (await twin.api(path, {})).status == 404
 
 
-async def test_a_knob_makes_every_redirect_a_post(twin: TwinAtWork) -> None:
+async def test_a_knob_makes_every_redirect_a_post(twin: RunningTwin) -> None:
     await twin.control("PUT", "knobs", {"actionUrl": "post"})
     action = (await twin.api("/v72/payments", payment_body())).body["action"]
     by_address = await twin.call("GET", action["url"])
@@ -243,7 +243,7 @@ async def test_a_knob_makes_every_redirect_a_post(twin: TwinAtWork) -> None:
     assert "method" not in reply  # The return is by GET.
 
 
-async def test_both_redirects_can_be_by_post(twin: TwinAtWork) -> None:
+async def test_both_redirects_can_be_by_post(twin: RunningTwin) -> None:
     body = payment_body(redirectToIssuerMethod="POST", redirectFromIssuerMethod="POST")
     action = (await twin.api("/v72/payments", body)).body["action"]
     form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -261,7 +261,7 @@ async def test_both_redirects_can_be_by_post(twin: TwinAtWork) -> None:
     assert parse_qs(urlsplit(reply["location"]).query)["order"] == ["1001"]
 
 
-async def test_a_knob_changes_the_answer_of_a_rule(twin: TwinAtWork) -> None:
+async def test_a_knob_changes_the_answer_of_a_rule(twin: RunningTwin) -> None:
     other = {"status": 400, "errorCode": "14_0xx", "message": "No browser", "errorType": "internal"}
     await twin.control("PUT", "knobs", {"answers": {"gopay_browser": other}})
     answer = await twin.api("/v72/payments", payment_body(browserInfo=None))
@@ -271,7 +271,9 @@ async def test_a_knob_changes_the_answer_of_a_rule(twin: TwinAtWork) -> None:
 
 
 @pytest.mark.parametrize(("value", "status"), [(99, 422), (100, 200), (200, 200), (201, 422)])
-async def test_the_limits_of_an_amount_are_knobs(twin: TwinAtWork, value: int, status: int) -> None:
+async def test_the_limits_of_an_amount_are_knobs(
+    twin: RunningTwin, value: int, status: int
+) -> None:
     await twin.control("PUT", "knobs", {"amountMin": 100, "amountMax": 200})
     body = payment_body(amount={"currency": "IDR", "value": value})
 
@@ -279,7 +281,7 @@ async def test_the_limits_of_an_amount_are_knobs(twin: TwinAtWork, value: int, s
 
 
 async def test_details_have_only_the_fields_of_adyens_example_unless_a_knob_adds_more(
-    twin: TwinAtWork,
+    twin: RunningTwin,
 ) -> None:
     url = await twin.pay()
     reply = await twin.shopper(url)
@@ -297,7 +299,7 @@ async def test_details_have_only_the_fields_of_adyens_example_unless_a_knob_adds
 
 
 async def test_a_refusal_in_details_has_a_reason_but_no_merchant_reference(
-    twin: TwinAtWork,
+    twin: RunningTwin,
 ) -> None:
     reply = await twin.shopper(await twin.pay(), "refuse")
     details = await twin.details(reply["location"])
@@ -312,7 +314,7 @@ async def test_a_refusal_in_details_has_a_reason_but_no_merchant_reference(
 
 @pytest.mark.parametrize(("knob", "expected"), [(True, {"metadata.basket"}), (False, set())])
 async def test_an_authorisation_has_the_metadata_only_if_a_knob_enables_it(
-    twin: TwinAtWork, shop: Shop, knob: bool, expected: set[str]
+    twin: RunningTwin, shop: Shop, knob: bool, expected: set[str]
 ) -> None:
     await twin.control("PUT", "knobs", {"authorisationMetadata": knob})
     await twin.paid(metadata={"basket": "7"})

@@ -12,8 +12,8 @@ from adyen_twin.protocol import signing
 from twin_fixtures import (
     OTHER_KEY,
     Answer,
+    RunningTwin,
     Shop,
-    TwinAtWork,
     charge_body,
     payment_body,
     result_of,
@@ -30,7 +30,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 async def charged(
-    twin: TwinAtWork, token: str, model: str = "Subscription", **changes: Any
+    twin: RunningTwin, token: str, model: str = "Subscription", **changes: Any
 ) -> Answer:
     """Charge a token with the fields of GoPay's page."""
     return await twin.api("/v72/payments", charge_body(token, model, **changes))
@@ -42,7 +42,7 @@ def kinds(shop: Shop) -> list[str]:
 
 
 async def test_a_token_webhook_is_sent_once_the_payment_is_settled(
-    twin: TwinAtWork, shop: Shop, token_shop: Shop
+    twin: RunningTwin, shop: Shop, token_shop: Shop
 ) -> None:
     psp_reference = await twin.paid(recurringProcessingModel="Subscription", **SAVE)
     await twin.settle()
@@ -64,7 +64,7 @@ async def test_a_token_webhook_is_sent_once_the_payment_is_settled(
     ("when", "order"), [("before", ["tokens", "standard"]), ("never", ["standard"])]
 )
 async def test_a_knob_sends_the_token_webhook_before_the_authorisation_or_never(
-    twin: TwinAtWork, shop: Shop, token_shop: Shop, when: str, order: list[str]
+    twin: RunningTwin, shop: Shop, token_shop: Shop, when: str, order: list[str]
 ) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": when})
     token = await twin.saved()
@@ -79,7 +79,7 @@ async def test_a_knob_sends_the_token_webhook_before_the_authorisation_or_never(
     assert (await charged(twin, token)).body["resultCode"] == "Authorised"
 
 
-async def test_an_unpaid_payment_saves_no_token(twin: TwinAtWork, token_shop: Shop) -> None:
+async def test_an_unpaid_payment_saves_no_token(twin: RunningTwin, token_shop: Shop) -> None:
     url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
     await twin.shopper(url, "refuse")
     await twin.settle(60)
@@ -89,7 +89,7 @@ async def test_an_unpaid_payment_saves_no_token(twin: TwinAtWork, token_shop: Sh
 
 
 async def test_saving_the_same_wallet_again_gives_the_same_token(
-    twin: TwinAtWork, token_shop: Shop
+    twin: RunningTwin, token_shop: Shop
 ) -> None:
     first = await twin.saved()
     again = await twin.saved()
@@ -106,7 +106,7 @@ async def test_saving_the_same_wallet_again_gives_the_same_token(
     assert reply["models"] == ["Subscription", "CardOnFile"]
 
 
-async def test_another_wallet_or_another_shopper_gets_another_token(twin: TwinAtWork) -> None:
+async def test_another_wallet_or_another_shopper_gets_another_token(twin: RunningTwin) -> None:
     first = await twin.saved()
     url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
     await twin.shopper(url, account="628123")
@@ -116,7 +116,7 @@ async def test_another_wallet_or_another_shopper_gets_another_token(twin: TwinAt
     assert len({first, second, third}) == 3
 
 
-async def test_a_subscription_is_charged_without_the_shopper(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_subscription_is_charged_without_the_shopper(twin: RunningTwin, shop: Shop) -> None:
     answer = await charged(twin, await twin.saved())
     await twin.settle()
 
@@ -143,7 +143,7 @@ async def test_a_subscription_is_charged_without_the_shopper(twin: TwinAtWork, s
     ],
 )
 async def test_a_subscription_charge_is_refused_because_of_the_wallets_state(
-    twin: TwinAtWork, shop: Shop, change: dict[str, Any], reason: str, code: str
+    twin: RunningTwin, shop: Shop, change: dict[str, Any], reason: str, code: str
 ) -> None:
     token = await twin.saved()
     await twin.control("PUT", "wallets/shopper-1", change)
@@ -161,7 +161,7 @@ async def test_a_subscription_charge_is_refused_because_of_the_wallets_state(
 
 @pytest.mark.parametrize("code", ["Received", "Pending"])
 async def test_a_knob_answers_a_subscription_charge_before_its_decision(
-    twin: TwinAtWork, shop: Shop, code: str
+    twin: RunningTwin, shop: Shop, code: str
 ) -> None:
     token = await twin.saved()
     await twin.control("PUT", "knobs", {"chargeResult": code})
@@ -176,7 +176,7 @@ async def test_a_knob_answers_a_subscription_charge_before_its_decision(
     assert shop.received[-1].item["pspReference"] == answer.body["pspReference"]
 
 
-async def test_a_card_on_file_payment_requires_the_pin(twin: TwinAtWork, shop: Shop) -> None:
+async def test_a_card_on_file_payment_requires_the_pin(twin: RunningTwin, shop: Shop) -> None:
     token = await twin.saved("CardOnFile")
     answer = await charged(twin, token, "CardOnFile")
     url = answer.body["action"]["url"]
@@ -196,7 +196,7 @@ async def test_a_card_on_file_payment_requires_the_pin(twin: TwinAtWork, shop: S
 
 
 async def test_a_token_is_charged_only_in_its_model_unless_a_knob_allows_both(
-    twin: TwinAtWork,
+    twin: RunningTwin,
 ) -> None:
     token = await twin.saved("Subscription")
     refused = await charged(twin, token, "CardOnFile")
@@ -225,7 +225,7 @@ async def test_a_token_is_charged_only_in_its_model_unless_a_knob_allows_both(
     ],
 )
 async def test_an_invalid_charge_is_refused(
-    twin: TwinAtWork, changes: dict[str, Any], status: int, code: str
+    twin: RunningTwin, changes: dict[str, Any], status: int, code: str
 ) -> None:
     token = await twin.saved()
     answer = await charged(twin, token, **changes)
@@ -237,7 +237,7 @@ async def test_an_invalid_charge_is_refused(
     "method", [{"type": "gopay_wallet"}, {"recurringDetailReference": "TOKEN"}]
 )
 async def test_a_charge_can_also_have_the_type_or_the_older_token_field(
-    twin: TwinAtWork, method: dict[str, str]
+    twin: RunningTwin, method: dict[str, str]
 ) -> None:
     token = await twin.saved()
     named = {"storedPaymentMethodId": token} if "type" in method else {}
@@ -257,7 +257,7 @@ async def test_a_charge_can_also_have_the_type_or_the_older_token_field(
     ],
 )
 async def test_an_invalid_request_to_save_a_token_is_refused(
-    twin: TwinAtWork, changes: dict[str, Any], status: int
+    twin: RunningTwin, changes: dict[str, Any], status: int
 ) -> None:
     body = payment_body(**SAVE | {"recurringProcessingModel": "Subscription"} | changes)
 
@@ -265,14 +265,14 @@ async def test_an_invalid_request_to_save_a_token_is_refused(
 
 
 @pytest.mark.parametrize("older", ["enableRecurring", "enableOneClick"])
-async def test_the_older_names_of_the_field_save_a_token_too(twin: TwinAtWork, older: str) -> None:
+async def test_the_older_names_of_the_field_save_a_token_too(twin: RunningTwin, older: str) -> None:
     changes: dict[str, Any] = {"storePaymentMethod": None, older: True}
 
     assert await twin.saved("Subscription", **changes)
 
 
 async def test_knobs_add_the_token_to_the_authorisation_and_send_the_older_webhook(
-    twin: TwinAtWork, shop: Shop
+    twin: RunningTwin, shop: Shop
 ) -> None:
     knobs = {"extraEvents": ["RECURRING_CONTRACT"], "tokensInAuthorisation": True}
     await twin.control("PUT", "knobs", knobs)
@@ -295,7 +295,7 @@ async def test_knobs_add_the_token_to_the_authorisation_and_send_the_older_webho
     assert details.body["additionalData"] == tokenization
 
 
-async def test_saved_tokens_are_listed_only_if_gopay_is_listed(twin: TwinAtWork) -> None:
+async def test_saved_tokens_are_listed_only_if_gopay_is_listed(twin: RunningTwin) -> None:
     token = await twin.saved()
     request = ACCOUNT | {
         "countryCode": "ID",
@@ -324,7 +324,7 @@ def stored(shopper: str = "shopper-1", token: str = "", version: int = 72) -> st
     return f"/v{version}/storedPaymentMethods{'/' if token else ''}{token}?{query}"
 
 
-async def test_tokens_are_listed_and_removed(twin: TwinAtWork, token_shop: Shop) -> None:
+async def test_tokens_are_listed_and_removed(twin: RunningTwin, token_shop: Shop) -> None:
     token = await twin.saved()
     listed = (await twin.api(stored(), None, method="GET")).body
     older = (await twin.api(stored(version=71), None, method="GET")).body
@@ -349,13 +349,13 @@ async def test_tokens_are_listed_and_removed(twin: TwinAtWork, token_shop: Shop)
     assert (await charged(twin, token)).body["errorCode"] == "803"
 
 
-async def classic(twin: TwinAtWork, call: str, **more: Any) -> Answer:
+async def classic(twin: RunningTwin, call: str, **more: Any) -> Answer:
     """Call the classic Recurring API."""
     body = ACCOUNT | {"shopperReference": "shopper-1"} | more
     return await twin.api(f"/pal/servlet/Recurring/v68/{call}", body)
 
 
-async def test_the_classic_api_lists_tokens_and_filters_them_by_contract(twin: TwinAtWork) -> None:
+async def test_the_classic_api_lists_tokens_and_filters_them_by_contract(twin: RunningTwin) -> None:
     without_tokens = await classic(twin, "listRecurringDetails")
     subscription = await twin.saved()
     url = await twin.pay(recurringProcessingModel="CardOnFile", **SAVE)
@@ -376,7 +376,7 @@ async def test_the_classic_api_lists_tokens_and_filters_them_by_contract(twin: T
 
 
 async def test_the_classic_api_disables_one_token_or_all(
-    twin: TwinAtWork, token_shop: Shop
+    twin: RunningTwin, token_shop: Shop
 ) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": "never"})
     without_tokens = await classic(twin, "disable")
@@ -397,7 +397,7 @@ async def test_the_classic_api_disables_one_token_or_all(
     assert kinds(token_shop) == ["recurring.token.disabled"] * 3
 
 
-async def test_the_classic_api_disables_one_contract_of_a_token(twin: TwinAtWork) -> None:
+async def test_the_classic_api_disables_one_contract_of_a_token(twin: RunningTwin) -> None:
     await twin.saved("Subscription")
     token = await twin.saved("CardOnFile")
     await classic(twin, "disable", recurringDetailReference=token, contract="ONECLICK")
@@ -410,7 +410,7 @@ async def test_the_classic_api_disables_one_contract_of_a_token(twin: TwinAtWork
 
 
 async def test_the_shopper_can_unlink_the_shop_inside_gopay(
-    twin: TwinAtWork, token_shop: Shop
+    twin: RunningTwin, token_shop: Shop
 ) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": "never"})
     token = await twin.saved()
@@ -430,7 +430,7 @@ async def test_the_shopper_can_unlink_the_shop_inside_gopay(
     assert (await charged(twin, token)).status == 422
 
 
-async def test_a_control_disables_or_updates_a_token(twin: TwinAtWork, token_shop: Shop) -> None:
+async def test_a_control_disables_or_updates_a_token(twin: RunningTwin, token_shop: Shop) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": "never", "tokensSpelled": "spaced"})
     token = await twin.saved()
     for action in ("update", "disable"):
@@ -444,7 +444,7 @@ async def test_a_control_disables_or_updates_a_token(twin: TwinAtWork, token_sho
         assert webhook.headers["HmacSignature"] == signing.sign_bytes(webhook.raw, OTHER_KEY)
 
 
-async def test_faults_are_triggered_by_token_webhooks(twin: TwinAtWork, token_shop: Shop) -> None:
+async def test_faults_are_triggered_by_token_webhooks(twin: RunningTwin, token_shop: Shop) -> None:
     created = {"endpoint": "tokens", "eventCode": "recurring.token.created"}
     faults = [
         {"fault": "duplicate_notice", **created},

@@ -35,12 +35,12 @@ async def until_refunded(caller: Caller, reference: str, value: int) -> dict[str
 
 @pytest.mark.parametrize("version", [71, 72])
 async def test_a_refund_is_received_in_adyens_format_and_then_confirmed(
-    caller: Caller, walker: JourneyClient, version: int
+    caller: Caller, journey_client: JourneyClient, version: int
 ) -> None:
-    reference, psp = await paid_payment(caller, walker, "CHG")
+    reference, psp = await paid_payment(caller, journey_client, "CHG")
     response = await refund(caller, psp, 10_000, version=version)
     payment = await until_refunded(caller, reference, 10_000)
-    (twin_payment,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.twin_payments(reference)
 
     assert response.status == 201
     assert response.json["status"] == "received"
@@ -51,9 +51,9 @@ async def test_a_refund_is_received_in_adyens_format_and_then_confirmed(
 
 
 async def test_refunds_add_up_to_at_most_what_was_captured(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    reference, psp = await paid_payment(caller, walker, "CHG")
+    reference, psp = await paid_payment(caller, journey_client, "CHG")
     first, second = await refund(caller, psp, 20_000), await refund(caller, psp, 5_000)
     third = await refund(caller, psp, 1)
     await until_refunded(caller, reference, 25_000)
@@ -64,21 +64,21 @@ async def test_refunds_add_up_to_at_most_what_was_captured(
 
 
 async def test_of_fifty_concurrent_refunds_the_twin_receives_two(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    reference, psp = await paid_payment(caller, walker, "CHG")
+    reference, psp = await paid_payment(caller, journey_client, "CHG")
     answers = await asyncio.gather(*(refund(caller, psp, 10_000) for _ in range(50)))
     await until_refunded(caller, reference, 20_000)
-    (twin_payment,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.twin_payments(reference)
 
     assert sorted(response.status for response in answers) == [201] * 2 + [422] * 48
     assert twin_payment["refunded"] == 20_000
 
 
 async def test_repeated_refunds_with_one_key_are_one_refund(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    reference, psp = await paid_payment(caller, walker, "CHG")
+    reference, psp = await paid_payment(caller, journey_client, "CHG")
     key = f"refund-{psp}"
     first, again = [await refund(caller, psp, 10_000, key=key) for _ in range(2)]
     other = await refund(caller, psp, 5_000, key=key)
@@ -109,19 +109,19 @@ async def test_repeated_refunds_with_one_key_are_one_refund(
 )
 async def test_an_invalid_change_names_its_field_and_changes_nothing(
     caller: Caller,
-    walker: JourneyClient,
+    journey_client: JourneyClient,
     change: str,
     body: dict[str, Any],
     status: int,
     field: str,
 ) -> None:
-    reference, psp = await paid_payment(caller, walker, "CHG")
-    before = await caller.at_the_twin(reference)
+    reference, psp = await paid_payment(caller, journey_client, "CHG")
+    before = await caller.twin_payments(reference)
     response = await caller.post(f"/v72/payments/{psp}/{change}", body)
 
     assert (response.status, is_adyens_error(response)) == (status, True)
     assert f"Field '{field}' is not valid: " in response.json["message"]
-    assert await caller.at_the_twin(reference) == before
+    assert await caller.twin_payments(reference) == before
 
 
 @pytest.mark.parametrize("change", ["refunds", "captures", "cancels", "reversals"])
@@ -129,23 +129,27 @@ async def test_an_invalid_change_names_its_field_and_changes_nothing(
 async def test_a_payment_that_is_not_kasirs_is_not_changed(
     caller: Caller, change: str, psp: str
 ) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post(f"/v72/payments/{psp}/{change}", rupiah(1))
 
     assert (response.status, is_adyens_error(response)) == (422, True)
     assert response.json["errorCode"] == "167"
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
-async def test_an_unknown_change_is_answered_404(caller: Caller, walker: JourneyClient) -> None:
-    _, psp = await paid_payment(caller, walker, "CHG")
+async def test_an_unknown_change_is_answered_404(
+    caller: Caller, journey_client: JourneyClient
+) -> None:
+    _, psp = await paid_payment(caller, journey_client, "CHG")
     response = await caller.post(f"/v72/payments/{psp}/donations", rupiah(1))
 
     assert (response.status, is_adyens_error(response)) == (404, True)
 
 
-async def test_a_reversal_returns_the_whole_amount(caller: Caller, walker: JourneyClient) -> None:
-    reference, psp = await paid_payment(caller, walker, "CHG")
+async def test_a_reversal_returns_the_whole_amount(
+    caller: Caller, journey_client: JourneyClient
+) -> None:
+    reference, psp = await paid_payment(caller, journey_client, "CHG")
     response = await caller.post(f"/v72/payments/{psp}/reversals", {})
     await until_refunded(caller, reference, 25_000)
 
@@ -153,12 +157,12 @@ async def test_a_reversal_returns_the_whole_amount(caller: Caller, walker: Journ
 
 
 async def test_an_attempt_is_cancelled_by_the_shops_reference(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = f"CHG-{secrets.token_hex(6)}"
     await caller.post("/v72/payments", payment_body(reference=reference))
     response = await caller.post("/v72/cancels", {"paymentReference": reference})
-    await walker.status(reference, "cancelled")
+    await journey_client.status(reference, "cancelled")
 
     assert (response.status, response.json["status"]) == (201, "received")
 
@@ -176,28 +180,28 @@ async def test_an_attempt_is_cancelled_by_the_shops_reference(
 async def test_an_invalid_cancel_names_its_field(
     caller: Caller, body: dict[str, Any], field: str
 ) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post("/v72/cancels", body)
 
     assert (response.status, is_adyens_error(response)) == (422, True)
     assert f"Field '{field}' is not valid: " in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_a_refund_is_answered_503_until_the_payment_is_notified(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = f"CHG-{secrets.token_hex(6)}"
     delayed = {"fault": "delay_notice", "reference": reference, "seconds": 3_600.0}
-    await walker.faults(delayed)
+    await journey_client.faults(delayed)
     started = await caller.post("/v72/payments", payment_body(reference=reference))
-    returned = await walker.shopper(started.json["action"], "approve")
+    returned = await journey_client.shopper(started.json["action"], "approve")
     # Adyen's answer does not name the payment that was paid.
-    response = await walker.details(returned)
+    response = await journey_client.details(returned)
     early = await refund(caller, response.json["pspReference"], 25_000, key=reference)
-    await walker.faults()
-    await walker.advance(3_601)
-    await walker.status(reference, "authorised")
+    await journey_client.faults()
+    await journey_client.advance(3_601)
+    await journey_client.status(reference, "authorised")
     later = await refund(caller, response.json["pspReference"], 25_000, key=reference)
 
     assert (early.status, early.json["errorCode"]) == (503, "703")

@@ -84,7 +84,7 @@ async def test_an_attempt_on_the_form_and_its_return_decode_the_reply_only(
         wallet = await kasir.start(link)
         attempt = counting.take()
         returned = await kasir.twin.shopper(wallet)
-        await kasir.visit(kasir.here(returned["location"]))
+        await kasir.visit(kasir.on_this_server(returned["location"]))
 
     # A posted form is not JSON. Adyen replied with the payment methods and with the payment.
     assert attempt == [REPLY, REPLY]

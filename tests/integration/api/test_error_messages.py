@@ -27,9 +27,9 @@ def message(response: HttpReply, status: int) -> str:
 
 @pytest.mark.parametrize("change", ["refunds", "captures", "cancels", "reversals"])
 async def test_the_refusal_to_change_a_refund_names_the_pspreference_of_the_payment(
-    caller: Caller, walker: JourneyClient, change: str
+    caller: Caller, journey_client: JourneyClient, change: str
 ) -> None:
-    _, psp = await paid_payment(caller, walker, "MSG")
+    _, psp = await paid_payment(caller, journey_client, "MSG")
     refund = (await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))).json["pspReference"]
     text = message(await caller.post(f"/v72/payments/{refund}/{change}", rupiah(1)), 422)
 
@@ -40,13 +40,13 @@ async def test_the_refusal_to_change_a_refund_names_the_pspreference_of_the_paym
 
 
 async def test_the_refusal_to_refund_a_capture_names_the_pspreference_of_the_payment(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = f"MSG-{secrets.token_hex(6)}"
     body = payment_body(reference=reference, captureDelayHours=48)
     started = await caller.post("/v72/payments", body)
-    await walker.shopper(started.json["action"], "approve_without_return")
-    psp = (await walker.status(reference, "authorised"))["pspReference"]
+    await journey_client.shopper(started.json["action"], "approve_without_return")
+    psp = (await journey_client.status(reference, "authorised"))["pspReference"]
     captured = await caller.post(f"/v72/payments/{psp}/captures", rupiah(25_000))
     capture = captured.json["pspReference"]
     text = message(await caller.post(f"/v72/payments/{capture}/refunds", rupiah(1)), 422)
@@ -86,9 +86,9 @@ async def test_a_cancel_by_an_unknown_reference_names_the_field_that_was_sent(
 
 
 async def test_a_cancel_by_reference_of_a_refunded_payment_names_the_field_that_was_sent(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    reference, psp = await paid_payment(caller, walker, "MSG")
+    reference, psp = await paid_payment(caller, journey_client, "MSG")
     await caller.post(f"/v72/payments/{psp}/refunds", rupiah(1_000))
     body = {"merchantAccount": "TwinMerchant", "paymentReference": reference}
     text = message(await caller.post("/v72/cancels", body), 422)
@@ -185,7 +185,7 @@ async def test_the_answer_to_a_call_with_a_key_in_use_asks_for_a_retry(caller: C
     body = payment_body(reference=reference)
     first = asyncio.create_task(caller.post("/v72/payments", body, key=key))
 
-    await until(lambda: caller.at_the_twin(reference), bool, "the first payment at the twin")
+    await until(lambda: caller.twin_payments(reference), bool, "the first payment at the twin")
     second = await caller.post("/v72/payments", body, key=key)
     await first
     async with caller.http.delete(f"{caller.system.twin_url}/twin/faults"):

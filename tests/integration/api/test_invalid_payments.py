@@ -148,13 +148,13 @@ async def refused(
 ) -> tuple[HttpReply, str]:
     """Send an invalid payment, and check that it is not stored; returns answer and reference."""
     reference = f"BAD-{secrets.token_hex(6)}"
-    before = await caller.kept()
+    before = await caller.row_counts()
     body = payment_body(reference=reference) | changes
     body = {name: value for name, value in body.items() if value is not None}
     response = await caller.post(f"/v{version}/payments", body, key=reference)
 
     assert is_adyens_error(response), response.body
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
     return response, reference
 
 
@@ -170,7 +170,7 @@ async def test_a_single_error_is_named_with_its_code(
     assert response.json["errorCode"] == code
     assert f"Field '{field}' is not valid: " in response.json["message"]
     assert part in response.json["message"]
-    assert await caller.at_the_twin(reference) == []
+    assert await caller.twin_payments(reference) == []
     assert listed.json == {"payments": []}
 
 
@@ -245,12 +245,12 @@ async def test_a_refused_request_does_not_use_its_key(caller: Caller) -> None:
 
 @pytest.mark.parametrize("key", ["", "k" * 65])
 async def test_an_idempotency_key_has_up_to_64_characters(caller: Caller, key: str) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post("/v72/payments", payment_body(), key=key)
 
     assert (response.status, is_adyens_error(response)) == (422, True)
     assert "Field 'Idempotency-Key' is not valid: must have 1 to 64" in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_an_idempotency_key_of_64_characters_is_accepted(caller: Caller) -> None:

@@ -56,20 +56,20 @@ async def test_a_body_that_is_not_a_json_object_is_answered_400_with_code_702(
 
 
 async def test_malformed_bodies_store_nothing(caller: Caller) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     for body in MALFORMED.values():
         await caller.post("/v72/payments", body, key=secrets.token_hex(8))
 
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 @pytest.mark.parametrize("path", POSTS)
 async def test_a_body_of_ten_megabytes_is_answered_413(caller: Caller, path: str) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post(path, b'{"reference":"' + b"x" * 10_000_000 + b'"}')
 
     assert (response.status, is_adyens_error(response)) == (413, True)
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_a_large_body_within_the_limit_is_accepted(caller: Caller) -> None:
@@ -96,11 +96,11 @@ async def test_a_call_without_a_valid_key_is_answered_401_with_adyens_message(
 
 
 async def test_a_payment_with_a_wrong_api_key_is_not_stored(caller: Caller) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.call("POST", "/v72/payments", payment_body(), api_key="wrong")
 
     assert response.status == 401
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 @pytest.mark.parametrize("path", [*POSTS, "/webhooks/adyen"])

@@ -112,12 +112,12 @@ async def test_a_link_can_only_be_withdrawn(caller: Caller, body: dict[str, Any]
 async def test_an_invalid_link_names_its_field_and_is_not_stored(
     caller: Caller, changes: dict[str, Any], status: int, field: str
 ) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     answer = await caller.post("/v72/paymentLinks", link_body(**changes))
 
     assert (answer.status, is_adyens_error(answer)) == (status, True)
     assert f"Field '{field}' is not valid: " in answer.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) -> None:
@@ -145,25 +145,25 @@ async def test_all_errors_of_a_link_are_named_in_one_response(caller: Caller) ->
 
 
 async def test_creating_a_link_does_not_call_adyen(caller: Caller) -> None:
-    at_the_twin, payments, *_ = await caller.kept()
+    twin_payments, payments, *_ = await caller.row_counts()
     body = link_body()
     await caller.post("/v72/paymentLinks", body)
-    after, payments_after, *_ = await caller.kept()
+    after, payments_after, *_ = await caller.row_counts()
 
-    assert (after, payments_after) == (at_the_twin, payments)
-    assert await caller.at_the_twin(body["reference"]) == []
+    assert (after, payments_after) == (twin_payments, payments)
+    assert await caller.twin_payments(body["reference"]) == []
 
 
 async def test_the_body_of_a_payment_creates_no_link_and_its_extra_fields_are_named(
     caller: Caller,
 ) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     answer = await caller.post("/v72/paymentLinks", payment_body())
 
     assert answer.status == 422
     for name in ("browserInfo", "channel", "paymentMethod"):
         assert f"Field '{name}' is not valid: " in answer.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_a_key_creates_one_link_and_refuses_another_body(caller: Caller) -> None:

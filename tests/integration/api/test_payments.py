@@ -20,12 +20,12 @@ def new_reference() -> str:
 
 
 async def returned_from_wallet(
-    caller: Caller, walker: JourneyClient, do: str = "approve"
+    caller: Caller, journey_client: JourneyClient, do: str = "approve"
 ) -> tuple[str, str]:
     """Start a payment and act as its shopper; returns its reference and the redirectResult."""
     reference = new_reference()
     started = await caller.post("/v72/payments", payment_body(reference=reference))
-    return reference, await walker.shopper(started.json["action"], do)
+    return reference, await journey_client.shopper(started.json["action"], do)
 
 
 async def details(caller: Caller, result: str, version: int = 72) -> HttpReply:
@@ -92,13 +92,13 @@ async def test_an_invalid_request_for_methods_names_its_field(
 
 @pytest.mark.parametrize("version", [71, 72])
 async def test_the_answer_is_adyens_and_the_payment_is_stored(
-    caller: Caller, walker: JourneyClient, version: int
+    caller: Caller, journey_client: JourneyClient, version: int
 ) -> None:
     reference = new_reference()
     body = payment_body(reference=reference, shopperReference="shopper-1")
     response = await caller.post(f"/v{version}/payments", body)
     (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
-    (twin_payment,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.twin_payments(reference)
 
     assert response.status == 200
     assert response.json.keys() == {"resultCode", "action"}
@@ -120,7 +120,7 @@ async def test_a_payment_is_forwarded_unchanged_with_kasirs_id_added(caller: Cal
     body = payment_body(reference=reference, merchantAccount=None, metadata={"basket": "7"})
     response = await caller.post("/v72/payments", body)
     (payment,) = (await caller.call("GET", f"/api/payments?reference={reference}")).json["payments"]
-    (twin_payment,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.twin_payments(reference)
 
     assert response.status == 200
     assert twin_payment["merchantAccount"] == "TwinMerchant"
@@ -131,7 +131,7 @@ async def test_a_payment_is_forwarded_unchanged_with_kasirs_id_added(caller: Cal
 async def test_full_metadata_is_forwarded_unchanged(caller: Caller) -> None:
     reference, full = new_reference(), {str(n): "v" for n in range(20)}
     response = await caller.post("/v72/payments", payment_body(reference=reference, metadata=full))
-    (twin_payment,) = await caller.at_the_twin(reference)
+    (twin_payment,) = await caller.twin_payments(reference)
 
     assert response.status == 200
     assert twin_payment["metadata"] == full
@@ -162,7 +162,7 @@ async def test_the_same_key_returns_the_first_answer(caller: Caller) -> None:
     assert (reformatted.status, reformatted.body) == (first.status, first.body)
     assert again.headers["pspReference"] == first.headers["pspReference"]
     assert [response.headers["idempotency-key"] for response in (first, again)] == [reference] * 2
-    assert len(await caller.at_the_twin(reference)) == 1
+    assert len(await caller.twin_payments(reference)) == 1
 
 
 async def test_without_a_key_no_key_is_returned(caller: Caller) -> None:
@@ -179,14 +179,14 @@ async def test_the_same_key_with_another_body_is_answered_422(
 ) -> None:
     reference = new_reference()
     await caller.post("/v72/payments", payment_body(reference=reference), key=reference)
-    before = await caller.kept()
+    before = await caller.row_counts()
     other = await caller.post(
         "/v72/payments", payment_body(reference=reference) | change, key=reference
     )
 
     assert (other.status, is_adyens_error(other)) == (422, True)
     assert "another request body" in other.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_each_further_key_and_each_call_without_a_key_is_another_payment(
@@ -197,7 +197,7 @@ async def test_each_further_key_and_each_call_without_a_key_is_another_payment(
     for key in (f"{reference}-1", f"{reference}-2", None, None):
         await caller.post("/v72/payments", body, key=key)
 
-    assert len(await caller.at_the_twin(reference)) == 4
+    assert len(await caller.twin_payments(reference)) == 4
 
 
 async def test_fifty_concurrent_calls_with_one_key_are_one_payment(caller: Caller) -> None:
@@ -216,7 +216,7 @@ async def test_fifty_concurrent_calls_with_one_key_are_one_payment(caller: Calle
     assert {response.json["errorCode"] for response in busy} <= {"704"}
     assert {response.headers["transient-error"] for response in busy} <= {"true"}
     assert len(found) == 1
-    assert len(await caller.at_the_twin(reference)) == 1
+    assert len(await caller.twin_payments(reference)) == 1
 
 
 async def test_after_concurrent_calls_the_key_returns_the_same_answer(caller: Caller) -> None:
@@ -243,13 +243,13 @@ async def test_after_concurrent_calls_the_key_returns_the_same_answer(caller: Ca
     ],
 )
 async def test_repeated_details_return_the_first_answer(
-    caller: Caller, walker: JourneyClient, do: str, result: str, status: str
+    caller: Caller, journey_client: JourneyClient, do: str, result: str, status: str
 ) -> None:
-    reference, returned = await returned_from_wallet(caller, walker, do)
+    reference, returned = await returned_from_wallet(caller, journey_client, do)
     first = await details(caller, returned)
     again = [await details(caller, returned) for _ in range(3)]
-    payment = await walker.status(reference, status)
-    (twin_payment,) = await caller.at_the_twin(reference)
+    payment = await journey_client.status(reference, status)
+    (twin_payment,) = await caller.twin_payments(reference)
 
     assert (first.status, first.json["resultCode"]) == (200, result)
     assert {(response.status, response.body) for response in again} == {(200, first.body)}
@@ -258,9 +258,9 @@ async def test_repeated_details_return_the_first_answer(
 
 
 async def test_twenty_concurrent_details_get_one_answer_and_never_704(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    _, returned = await returned_from_wallet(caller, walker)
+    _, returned = await returned_from_wallet(caller, journey_client)
     answers = await asyncio.gather(*(details(caller, returned) for _ in range(20)))
 
     assert {response.status for response in answers} == {200}
@@ -269,9 +269,9 @@ async def test_twenty_concurrent_details_get_one_answer_and_never_704(
 
 
 async def test_a_url_encoded_result_gets_the_same_answer_as_a_decoded_one(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    _, returned = await returned_from_wallet(caller, walker)
+    _, returned = await returned_from_wallet(caller, journey_client)
     encoded = quote(returned, safe="")
     first = await details(caller, encoded)
     second = await details(caller, returned)
@@ -282,9 +282,9 @@ async def test_a_url_encoded_result_gets_the_same_answer_as_a_decoded_one(
 
 
 async def test_details_get_the_same_answer_in_both_versions(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    _, returned = await returned_from_wallet(caller, walker)
+    _, returned = await returned_from_wallet(caller, journey_client)
     older = await details(caller, returned, version=71)
     newer = await details(caller, returned, version=72)
 
@@ -293,9 +293,9 @@ async def test_details_get_the_same_answer_in_both_versions(
 
 
 async def test_additional_fields_in_details_change_nothing(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    _, returned = await returned_from_wallet(caller, walker)
+    _, returned = await returned_from_wallet(caller, journey_client)
     body = {"details": {"redirectResult": returned, "payload": "x"}, "paymentData": "y"}
     response = await caller.post("/v72/payments/details", body)
 
@@ -326,33 +326,33 @@ async def test_an_invalid_result_gets_adyens_own_error_every_time(caller: Caller
 async def test_the_error_of_details_without_a_result_names_the_field(
     caller: Caller, body: dict[str, Any]
 ) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post("/v72/payments/details", body)
 
     assert (response.status, is_adyens_error(response)) == (422, True)
     assert "Field 'details.redirectResult' is not valid: " in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_a_payment_completes_although_the_shopper_does_not_return(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = new_reference()
     started = await caller.post("/v72/payments", payment_body(reference=reference))
-    await walker.shopper(started.json["action"], "approve_without_return")
-    payment = await walker.status(reference, "authorised")
+    await journey_client.shopper(started.json["action"], "approve_without_return")
+    payment = await journey_client.status(reference, "authorised")
 
     assert payment["captured"] == 25_000
     assert "notification" in [fact["source"] for fact in payment["facts"]]
 
 
 async def test_the_shops_own_query_is_kept_in_the_return_url(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = new_reference()
     url = "https://shop.example/return?order=1&note=caf%C3%A9#part"
     started = await caller.post("/v72/payments", payment_body(reference=reference, returnUrl=url))
-    done = await walker.twin(
+    done = await journey_client.twin(
         "POST", "/twin/wallet", {"url": started.json["action"]["url"], "do": "approve"}
     )
 

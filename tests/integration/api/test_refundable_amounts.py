@@ -18,19 +18,19 @@ WHOLE = 25_000
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def manual_capture(walker: JourneyClient) -> AsyncIterator[None]:
+async def manual_capture(journey_client: JourneyClient) -> AsyncIterator[None]:
     """The twin captures only by calls, and allows several captures of one payment."""
-    await walker.twin("PUT", "/twin/knobs", {"capture": "manual", "severalCaptures": True})
+    await journey_client.twin("PUT", "/twin/knobs", {"capture": "manual", "severalCaptures": True})
     yield
-    await walker.faults()
-    await walker.twin("DELETE", "/twin/knobs")
+    await journey_client.faults()
+    await journey_client.twin("DELETE", "/twin/knobs")
 
 
 class Sale:
     """An authorised payment of 25,000 rupiah, and calls to change it."""
 
-    def __init__(self, caller: Caller, walker: JourneyClient) -> None:
-        self.caller, self.walker = caller, walker
+    def __init__(self, caller: Caller, journey_client: JourneyClient) -> None:
+        self.caller, self.journey_client = caller, journey_client
         self.reference = f"SUM-{secrets.token_hex(6)}"
         self.psp = ""
 
@@ -38,8 +38,8 @@ class Sale:
         """Start the payment and pay it as the shopper."""
         body = payment_body(reference=self.reference, **more)
         started = await self.caller.post("/v72/payments", body)
-        await self.walker.shopper(started.json["action"], "approve_without_return")
-        self.psp = (await self.walker.status(self.reference, "authorised"))["pspReference"]
+        await self.journey_client.shopper(started.json["action"], "approve_without_return")
+        self.psp = (await self.journey_client.status(self.reference, "authorised"))["pspReference"]
 
     async def request_change(self, change: str, value: int | None = WHOLE) -> HttpReply:
         """Request a change as the shop; a value of None sends no amount."""
@@ -62,7 +62,7 @@ class Sale:
 
     async def until(self, condition: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
         """Wait until the payment meets a condition; returns the payment as Kasir shows it."""
-        return await until(lambda: self.walker.newest(self.reference), condition, what)
+        return await until(lambda: self.journey_client.newest(self.reference), condition, what)
 
     async def until_recorded(self, *says: str) -> dict[str, Any]:
         """Wait until the payment has facts of all these kinds."""
@@ -79,7 +79,7 @@ class Sale:
             | {"seconds": 3600.0}
             for code in codes
         ]
-        await self.walker.faults(*delayed)
+        await self.journey_client.faults(*delayed)
 
 
 def message(response: HttpReply) -> str:
@@ -92,9 +92,9 @@ MANUAL = {"additionalData": {"manualCapture": "true"}}
 
 
 async def test_a_reversal_requested_before_the_capture_is_notified_reserves_the_whole_amount(
-    caller: Caller, walker: JourneyClient, manual_capture: None
+    caller: Caller, journey_client: JourneyClient, manual_capture: None
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay(**MANUAL)
     await sale.delay("CANCEL_OR_REFUND")
     capture, reversal = (
@@ -110,28 +110,28 @@ async def test_a_reversal_requested_before_the_capture_is_notified_reserves_the_
 
 
 async def test_after_a_failed_reversal_the_money_can_be_refunded(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay()
-    await walker.faults(
+    await journey_client.faults(
         {"fault": "refund_refused", "reference": sale.reference, "reason": "not now", "times": 1}
     )
     await sale.request_change("reversals", None)
     await sale.until_recorded("refund_rejected")
-    await walker.faults()
+    await journey_client.faults()
 
     assert (await sale.request_change("refunds")).status == 201
 
 
 async def test_of_ten_concurrent_full_captures_one_is_accepted(
-    caller: Caller, walker: JourneyClient, manual_capture: None
+    caller: Caller, journey_client: JourneyClient, manual_capture: None
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay(**MANUAL)
     answers = await asyncio.gather(*(sale.request_change("captures") for _ in range(10)))
     payment = await sale.until(lambda payment: payment["captured"] > 0, "captured")
-    (twin_payment,) = await caller.at_the_twin(sale.reference)
+    (twin_payment,) = await caller.twin_payments(sale.reference)
 
     assert sorted(response.status for response in answers) == [201] + [422] * 9
     assert payment["captured"] == WHOLE
@@ -142,9 +142,9 @@ async def test_of_ten_concurrent_full_captures_one_is_accepted(
 
 
 async def test_partial_captures_add_up_to_at_most_the_authorised_amount(
-    caller: Caller, walker: JourneyClient, manual_capture: None
+    caller: Caller, journey_client: JourneyClient, manual_capture: None
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay(**MANUAL)
     first, second = (
         await sale.request_change("captures", 15_000),
@@ -158,9 +158,9 @@ async def test_partial_captures_add_up_to_at_most_the_authorised_amount(
 
 
 async def test_a_failed_capture_can_be_requested_again(
-    caller: Caller, walker: JourneyClient, manual_capture: None
+    caller: Caller, journey_client: JourneyClient, manual_capture: None
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay(**MANUAL)
     await sale.delay("CAPTURE")  # The test sends a failed one instead.
     first = await sale.request_change("captures")
@@ -173,9 +173,9 @@ async def test_a_failed_capture_can_be_requested_again(
 
 
 async def test_a_capture_is_refused_while_a_cancel_is_open(
-    caller: Caller, walker: JourneyClient, manual_capture: None
+    caller: Caller, journey_client: JourneyClient, manual_capture: None
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay(**MANUAL)
     await sale.delay("CANCELLATION")
     cancel = await sale.request_change("cancels", None)
@@ -186,16 +186,16 @@ async def test_a_capture_is_refused_while_a_cancel_is_open(
 
 
 async def test_a_failed_capture_with_a_negative_amount_keeps_all_sums_valid(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay()
     negative = {"currency": "IDR", "value": -WHOLE}
     await sale.notify("CAPTURE_FAILED", secrets.token_hex(8).upper(), amount=negative)
     one_rupiah = {"currency": "IDR", "value": 1}
     await sale.notify("CHARGEBACK", secrets.token_hex(8).upper(), amount=one_rupiah)
     payment = await sale.until(lambda payment: payment.get("chargedBack", 0) > 0, "charged back")
-    events = [event["data"] for event in await walker.events(sale.reference)]
+    events = [event["data"] for event in await journey_client.events(sale.reference)]
 
     for shown in (payment, *events):
         sums = [shown["captured"], shown["refunded"], shown.get("chargedBack", 0)]
@@ -204,24 +204,24 @@ async def test_a_failed_capture_with_a_negative_amount_keeps_all_sums_valid(
 
 
 async def test_a_refund_whose_answer_was_lost_reserves_its_amount(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay()
-    await walker.faults(
+    await journey_client.faults(
         {"fault": "lose_reply_before", "call": "refunds", "reference": sale.reference}
     )
     lost, again = await sale.request_change("refunds"), await sale.request_change("refunds")
-    await walker.faults()
+    await journey_client.faults()
 
     assert lost.status == 503
     assert "25000 are held by a refund whose end is not known yet" in message(again)
 
 
 async def test_a_payment_that_is_partly_refunded_cannot_be_cancelled(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay()
     await sale.request_change("refunds", 10_000)
     by_psp_reference = await sale.request_change("cancels", None)
@@ -233,16 +233,16 @@ async def test_a_payment_that_is_partly_refunded_cannot_be_cancelled(
 
 
 async def test_a_refund_is_refused_while_a_cancel_is_open_and_allowed_after_it_failed(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay()
     await sale.delay("CANCELLATION")
     cancel, refund = (
         await sale.request_change("cancels", None),
         await sale.request_change("refunds"),
     )
-    await walker.faults()
+    await journey_client.faults()
 
     assert "25000 are held by a cancel whose end is not known yet" in message(refund)
 
@@ -253,9 +253,9 @@ async def test_a_refund_is_refused_while_a_cancel_is_open_and_allowed_after_it_f
 
 
 async def test_an_announced_dispute_reserves_its_amount(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay()
     await sale.notify("NOTIFICATION_OF_CHARGEBACK", secrets.token_hex(8).upper())
     payment = await sale.until_recorded("dispute_announced")
@@ -266,9 +266,9 @@ async def test_an_announced_dispute_reserves_its_amount(
 
 
 async def test_a_charged_back_amount_cannot_be_refunded(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay()
     dispute = secrets.token_hex(8).upper()
     await sale.notify("CHARGEBACK", dispute)
@@ -278,7 +278,7 @@ async def test_a_charged_back_amount_cannot_be_refunded(
     assert "at most 0 IDR can still be refunded: of 25000, 25000 were charged back" in message(
         refund
     )
-    (twin_payment,) = await caller.at_the_twin(sale.reference)
+    (twin_payment,) = await caller.twin_payments(sale.reference)
     assert twin_payment["refunded"] == 0
 
     await sale.notify("CHARGEBACK_REVERSED", dispute)
@@ -287,11 +287,11 @@ async def test_a_charged_back_amount_cannot_be_refunded(
 
 
 async def test_refunds_of_one_attempt_cannot_use_the_amount_of_another(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay()
-    metadata = {"metadata.kasirPaymentId": (await walker.newest(sale.reference))["id"]}
+    metadata = {"metadata.kasirPaymentId": (await journey_client.newest(sale.reference))["id"]}
     other = secrets.token_hex(8).upper()
     await sale.notify("AUTHORISATION", other, originalReference=None, additionalData=metadata)
     await sale.until(lambda payment: payment["captured"] == 2 * WHOLE, "paid twice")
@@ -306,9 +306,9 @@ async def test_refunds_of_one_attempt_cannot_use_the_amount_of_another(
 
 
 async def test_the_message_names_the_refundable_amount_and_what_reserves_the_rest(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
-    sale = Sale(caller, walker)
+    sale = Sale(caller, journey_client)
     await sale.pay()
     await sale.delay("REFUND")
     await sale.notify(
@@ -327,4 +327,4 @@ async def test_the_message_names_the_refundable_amount_and_what_reserves_the_res
     ) in message(refund)
     assert reversal.status == 422
     assert "refund the other 8000" in reversal.json["message"]
-    await walker.faults()
+    await journey_client.faults()

@@ -74,24 +74,24 @@ def test_every_route_is_listed() -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_an_unknown_parameter_is_named(caller: Caller, method: str, path: str) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.call(method, f"{filled(path)}?{UNKNOWN}=1")
 
     assert (response.status, is_adyens_error(response)) == (422, True), response.body
     assert UNKNOWN in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [route for route in ROUTES if not _is_forwarded(route[1])]
 )
 async def test_an_unknown_field_is_named(caller: Caller, method: str, path: str) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.call(method, filled(path), {UNKNOWN: "shopper-1"})
 
     assert (response.status, is_adyens_error(response)) == (422, True), response.body
     assert UNKNOWN in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 @pytest.fixture
@@ -184,12 +184,12 @@ async def test_details_with_a_field_that_adyens_schema_lacks_are_not_sent(
 
 
 async def test_a_link_with_a_misspelt_field_is_not_created(caller: Caller) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post("/v72/paymentLinks", link_body(shopperRefrence="shopper-1"))
 
     assert (response.status, is_adyens_error(response)) == (422, True)
     assert "Field 'shopperRefrence' is not valid: " in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_a_link_accepts_fields_of_adyen_that_have_no_effect_in_kasir(

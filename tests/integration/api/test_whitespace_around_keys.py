@@ -32,17 +32,17 @@ async def test_a_key_with_whitespace_around_it_is_the_same_key(caller: Caller, s
     assert (first.status, again.status) == (200, 200)
     assert again.body == first.body
     assert again.headers["idempotency-key"] == key
-    assert len(await caller.at_the_twin(key)) == 1
+    assert len(await caller.twin_payments(key)) == 1
     assert links[0] == links[1]
 
 
 async def test_a_key_of_whitespace_alone_is_refused(caller: Caller) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post("/v72/payments", payment_body(), key="   ")
 
     assert response.status == 422
     assert "Idempotency-Key" in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_whitespace_within_a_key_is_part_of_it(caller: Caller) -> None:
@@ -51,7 +51,7 @@ async def test_whitespace_within_a_key_is_part_of_it(caller: Caller) -> None:
     for spaced in (f"a {key}", f"a  {key}"):
         assert (await caller.post("/v72/payments", body, key=spaced)).status == 200
 
-    assert len(await caller.at_the_twin(key)) == 2
+    assert len(await caller.twin_payments(key)) == 2
 
 
 async def test_an_api_key_with_whitespace_around_it_is_accepted(caller: Caller) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from kasir.cli.connections import BoundedHttp
 from kasir.demo.client import until
-from served import STRANGER, Served, Stranger, served
+from served import OUTSIDE_ADDRESS, OutsideConnection, Served, served
 
 HEAD = b"POST /v72/payments HTTP/1.1\r\nHost: kasir\r\n"
 
@@ -34,7 +34,7 @@ async def test_an_endless_header_is_refused_with_431_and_others_can_pay(
             connection.send(b"a" * 1000)
             await asyncio.sleep(0)
         response = await connection.receive_all()
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        paid = await kasir.other_shopper_pays("NEIGHBOUR")
 
     assert status_of(response) == error_of(response)["status"] == 431
     assert b"connection: close" in response.lower()
@@ -104,7 +104,7 @@ async def test_a_connection_without_a_complete_request_is_closed_and_others_can_
         connections = [await kasir.connect() for _ in range(50)]
         for connection in connections:
             connection.send(sent)
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        paid = await kasir.other_shopper_pays("NEIGHBOUR")
         responses = [await connection.receive_all() for connection in connections]
 
     assert paid == "RedirectShopper"
@@ -154,7 +154,7 @@ async def test_a_new_connection_replaces_a_silent_one_when_all_are_in_use(
     async with served(fresh_database, connections_max=20, request_head_s=600) as kasir:
         connections = [await kasir.connect("127.0.0.1") for _ in range(40)]
         responses = [await connection.receive_all() for connection in connections[:20]]
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        paid = await kasir.other_shopper_pays("NEIGHBOUR")
         for connection in connections:
             await connection.leave()
 
@@ -167,7 +167,7 @@ async def test_an_address_cannot_use_more_connections_than_its_limit(fresh_datab
     limits = {"connections_per_address_max": 5, "request_head_s": 600}
     async with served(fresh_database, **limits) as kasir:
         other_client = await kasir.connect("127.0.0.3")
-        connections = [await kasir.connect(STRANGER) for _ in range(12)]
+        connections = [await kasir.connect(OUTSIDE_ADDRESS) for _ in range(12)]
         closed = [await connection.receive_all() for connection in connections[:7]]
         other_client.send(b"GET /health/live HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n")
         response = await other_client.receive_all()
@@ -218,7 +218,7 @@ async def test_forms_sent_byte_by_byte_do_not_delay_others(fresh_database: str) 
         connections = [await kasir.connect() for _ in range(30)]
         for connection in connections:
             connection.send(head.encode())
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        paid = await kasir.other_shopper_pays("NEIGHBOUR")
         responses = [await connection.receive_all() for connection in connections]
 
     assert paid == "RedirectShopper"
@@ -252,7 +252,7 @@ async def test_when_all_connections_are_in_use_health_checks_and_notifications_a
     assert b"transient-error: true" in responses[2]
 
 
-async def open_streams(kasir: Served, count: int) -> list[Stranger]:
+async def open_streams(kasir: Served, count: int) -> list[OutsideConnection]:
     """Open this many event streams of a payment, each on its own connection."""
     link = await kasir.link()
     await kasir.start(link)
@@ -293,7 +293,7 @@ async def test_a_client_that_does_not_read_its_responses_is_closed(fresh_databas
             connection.send(b"GET /api/openapi.json HTTP/1.1\r\nHost: k\r\n\r\n")
         await until_open_connections(kasir, 1)
         await until_open_connections(kasir, 0)
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        paid = await kasir.other_shopper_pays("NEIGHBOUR")
         await connection.leave()
 
     assert paid == "RedirectShopper"
@@ -332,14 +332,14 @@ async def test_a_refused_client_that_keeps_sending_is_closed(fresh_database: str
             await asyncio.sleep(0)
         await until_open_connections(kasir, 0)
         await connection.leave()
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        paid = await kasir.other_shopper_pays("NEIGHBOUR")
 
     assert paid == "RedirectShopper"
 
 
 async def until_open_connections(kasir: Served, count: int) -> None:
     async def open_connections() -> int:
-        return kasir.strangers
+        return kasir.outside_connections
 
     await until(open_connections, lambda found: found == count, f"{count} open connections")
 

@@ -73,13 +73,13 @@ async def test_a_wrong_key_and_no_answer_are_different_findings(environ: dict[st
 
 
 async def test_the_operator_is_asked_to_add_gopay_if_it_is_not_listed(
-    environ: dict[str, str], walker: JourneyClient
+    environ: dict[str, str], journey_client: JourneyClient
 ) -> None:
-    await walker.twin("PUT", "/twin/knobs", {"amountMax": 1_000})
+    await journey_client.twin("PUT", "/twin/knobs", {"amountMax": 1_000})
     try:
         failures = await _failures(environ)
     finally:
-        await walker.twin("DELETE", "/twin/knobs")
+        await journey_client.twin("DELETE", "/twin/knobs")
 
     assert "Customer Area" in failures[LISTED]
     assert ANSWERS not in failures
@@ -129,7 +129,7 @@ async def test_an_attempt_without_a_notification_is_reported(
         close_at = kasir.clock.now() - timedelta(days=days)
         intent = an_intent(close_at=close_at, created_at=close_at - timedelta(hours=1))
         await kasir.payments.open(intent, a_question(opened_at=intent.created_at), None)
-        await kasir.closing.attempts.put_off(intent.id, kasir.clock.now() + timedelta(hours=1))
+        await kasir.closing.attempts.postpone(intent.id, kasir.clock.now() + timedelta(hours=1))
     found = {finding.what: finding for finding in await findings_of(environ)}
 
     assert found[ENDED].is_well is not is_failure
@@ -229,28 +229,28 @@ async def test_an_event_that_was_given_up_is_shown_for_a_week(
 
 
 async def test_a_token_whose_webhook_was_lost_is_adopted_and_reported(
-    environ: dict[str, str], walker: JourneyClient
+    environ: dict[str, str], journey_client: JourneyClient
 ) -> None:
     shopper = reference("doctor")
-    await walker.twin("PUT", "/twin/knobs", {"tokensTold": "never"})
+    await journey_client.twin("PUT", "/twin/knobs", {"tokensTold": "never"})
     try:
         async with open_parts(settings_from(environ)) as kasir:
-            body = walker.payment(
+            body = journey_client.payment(
                 reference("doctor"),
                 storePaymentMethod=True,
                 shopperReference=shopper,
                 recurringProcessingModel="Subscription",
             )
-            reply = await walker.call("POST", "/v72/payments", body)
-            await walker.shopper(reply.json["action"], "approve")
+            reply = await journey_client.call("POST", "/v72/payments", body)
+            await journey_client.shopper(reply.json["action"], "approve")
             await kasir.pool.execute(
                 "INSERT INTO shopper (shopper_reference, look_at) VALUES ($1, now())", shopper
             )
-            await walker.advance(60)
+            await journey_client.advance(60)
             first, second = await _failures(environ), await _failures(environ)
             tokens = await kasir.tokens.of(shopper)
     finally:
-        await walker.twin("DELETE", "/twin/knobs")
+        await journey_client.twin("DELETE", "/twin/knobs")
 
     assert "1 adopted" in first[AGREE]
     assert AGREE not in second
@@ -300,18 +300,18 @@ async def test_live_with_a_test_account_and_no_key_of_the_token_webhook_is_repor
 
 
 async def test_shoppers_whose_tokens_adyen_does_not_list_are_counted(
-    environ: dict[str, str], walker: JourneyClient
+    environ: dict[str, str], journey_client: JourneyClient
 ) -> None:
     async with open_parts(settings_from(environ)) as kasir:
         await kasir.pool.execute(
             "INSERT INTO shopper (shopper_reference, look_at) VALUES ($1, now())",
             reference("doctor"),
         )
-    await walker.twin("PUT", "/twin/faults", [{"fault": "error_503", "call": "tokens"}])
+    await journey_client.twin("PUT", "/twin/faults", [{"fault": "error_503", "call": "tokens"}])
     try:
         failures = await _failures(environ)
     finally:
-        await walker.twin("DELETE", "/twin/faults")
+        await journey_client.twin("DELETE", "/twin/faults")
 
     assert failures[AGREE] == "Adyen did not answer for 1 of 1 shoppers"
 

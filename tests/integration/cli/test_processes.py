@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 import uvicorn
 
-from command import TWIN, is_one_line, kasir, running, until_it_works, until_ready
+from command import TWIN, is_one_line, kasir, running, until_ready, until_worker_listens
 from kasir.cli.serve import serve
 from kasir.demo.processes import free_port
 
@@ -80,7 +80,7 @@ async def test_the_worker_stops_on_a_signal(
 ) -> None:
     environ = TWIN | {"KASIR_DATABASE_URL": fresh_database}
     with running("worker", **environ) as process:
-        await until_it_works(fresh_database, process)
+        await until_worker_listens(fresh_database, process)
         process.send_signal(signal_number)
         out, err = process.communicate(timeout=200)
 

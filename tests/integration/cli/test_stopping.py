@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from command import TWIN, running, until_it_works, until_ready
+from command import TWIN, running, until_ready, until_worker_listens
 from fake_server import FakeServer, serving
 from fakes import payment_body
 from kasir.demo.client import until
@@ -314,7 +314,7 @@ async def test_a_running_job_is_finished_after_a_signal_to_stop(
     environ = settings(fresh_database, slow)
     await open_unanswered_call(fresh_database, slow)
     with running("worker", **environ) as process:
-        await until_it_works(fresh_database, process)
+        await until_worker_listens(fresh_database, process)
         await slow.until_called(2)
         process.send_signal(signal.SIGTERM)
         slow.may_answer.set()
@@ -336,7 +336,7 @@ async def test_a_job_that_a_second_signal_interrupts_is_queued_for_the_next_work
     environ = settings(fresh_database, slow)
     await open_unanswered_call(fresh_database, slow)
     with running("worker", **environ) as process:
-        await until_it_works(fresh_database, process)
+        await until_worker_listens(fresh_database, process)
         await slow.until_called(2)
         # The system may merge two equal signals, but never two different ones.
         process.send_signal(signal.SIGINT)

@@ -169,7 +169,7 @@ async def test_a_job_that_failed_at_every_retry_is_left_to_the_operator(
     retries = Limits().job_retries_max
     counts = []
     for _ in range(retries + 2):
-        counts.append(await failed.retry_by_itself(kasir_of_jobs.pool, retries, 0, 10))
+        counts.append(await failed.retry_automatically(kasir_of_jobs.pool, retries, 0, 10))
         await kasir_of_jobs.pool.execute("UPDATE pgqueuer SET status = 'failed'")
 
     assert counts == [1] * retries + [0, 0]

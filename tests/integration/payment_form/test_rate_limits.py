@@ -33,7 +33,7 @@ async def start_counting(kasir: Served, call: str, slow_s: float = 0) -> None:
 async def test_streams_beyond_the_limit_send_one_status_and_end_and_others_can_pay(
     fresh_database: str,
 ) -> None:
-    async with served(fresh_database, streams_per_link_max=2, follow_look_s=0.05) as kasir:
+    async with served(fresh_database, streams_per_link_max=2, follow_poll_s=0.05) as kasir:
         await kasir.twin.control("PUT", "knobs", ANSWERED)
         link = await kasir.link()
         wallet = await kasir.start(link)
@@ -43,9 +43,9 @@ async def test_streams_beyond_the_limit_send_one_status_and_end_and_others_can_p
         for stream in streams:
             await stream.content.readuntil(b"event: standing")
         beyond = [await kasir.visit(url) for _ in range(10)]
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        paid = await kasir.other_shopper_pays("NEIGHBOUR")
         redirect = await kasir.twin.shopper(wallet)
-        await kasir.visit(kasir.here(redirect["location"]))
+        await kasir.visit(kasir.on_this_server(redirect["location"]))
         received = [(await stream.content.read()).decode() for stream in streams]
 
     assert paid == "RedirectShopper"
@@ -116,11 +116,11 @@ async def test_made_up_results_cause_a_limited_number_of_calls(
         with capture_logs() as logs:
             answers = [await kasir.visit(url + secrets.token_urlsafe(20)) for _ in range(12)]
         calls = await calls_at_adyen(kasir, "details")
-        rows = await kasir.kept("SELECT count(*) FROM question WHERE kind = 'details'")
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        rows = await kasir.fetch_value("SELECT count(*) FROM question WHERE kind = 'details'")
+        paid = await kasir.other_shopper_pays("NEIGHBOUR")
         redirect = await kasir.twin.shopper(wallet)
-        genuine = await kasir.visit(kasir.here(redirect["location"]))
-        page = await kasir.visit(kasir.here(genuine[2]))
+        genuine = await kasir.visit(kasir.on_this_server(redirect["location"]))
+        page = await kasir.visit(kasir.on_this_server(genuine[2]))
 
     assert (calls, rows) == (3, 3)
     assert {status for status, _, _ in [*answers, genuine]} == {303}
@@ -179,7 +179,7 @@ async def test_made_up_results_store_a_limited_number_of_rows_while_adyen_is_una
         for _ in range(8):
             await kasir.visit(url + secrets.token_urlsafe(20))
 
-        assert await kasir.kept("SELECT count(*) FROM question WHERE kind = 'details'") == 3
+        assert await kasir.fetch_value("SELECT count(*) FROM question WHERE kind = 'details'") == 3
 
 
 async def test_a_result_that_adyen_knows_is_not_counted(fresh_database: str) -> None:
@@ -189,7 +189,7 @@ async def test_a_result_that_adyen_knows_is_not_counted(fresh_database: str) -> 
         redirect = await kasir.twin.shopper(await kasir.start(link))
         with capture_logs() as logs:
             for _ in range(3):
-                await kasir.visit(kasir.here(redirect["location"]))
+                await kasir.visit(kasir.on_this_server(redirect["location"]))
         (payment,) = await kasir.payments()
 
     assert logs == []  # Repeats are not counted either.
@@ -207,7 +207,7 @@ async def test_posted_forms_are_limited_and_others_can_pay(
         async with kasir.http.post(link["url"], data={"attempt": "9"}) as response:
             last = response.status, response.headers["Retry-After"], await response.text()
         wallet = await kasir.start(other)
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        paid = await kasir.other_shopper_pays("NEIGHBOUR")
 
     assert [status for status, _, _ in answers] == [303] * 3 + [429] * 5
     assert calls == 3
@@ -259,7 +259,7 @@ async def test_a_form_beyond_the_limit_of_waiting_forms_can_be_posted_again(
         await until(calls, lambda count: count == 1, "the call to Adyen")
         status, text, location = await kasir.visit(link["url"], form)
         await kasir.twin.control("DELETE", "faults")
-        paid = await kasir.neighbour_pays("NEIGHBOUR")
+        paid = await kasir.other_shopper_pays("NEIGHBOUR")
         wallet = (await first)[2]
         (payment,) = await kasir.payments()
         again = await kasir.visit(link["url"], form)

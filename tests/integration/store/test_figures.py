@@ -71,7 +71,7 @@ async def busy(fresh_database: str) -> Any:
                 await kasir.payments.record(question, unanswered(question, NOW, "HTTP 502"), NOW)
         # One attempt expired two minutes ago and has been checked; the other has not expired.
         await _attempt(kasir, "pay_4", NOW - 2 * MINUTE)
-        await kasir.closing.attempts.put_off(PaymentId("pay_4"), NOW + MINUTE)
+        await kasir.closing.attempts.postpone(PaymentId("pay_4"), NOW + MINUTE)
         await _attempt(kasir, "pay_5", NOW + MINUTE)
         yield kasir
 

@@ -12,7 +12,7 @@ from kasir.errors import InvalidRequest, NotFound
 from kasir.ids import PaymentId
 from kasir.payments.question import Kind
 from kasir.store.database import queries
-from kasir.store.subscriptions import Wanted
+from kasir.store.subscriptions import SubscriptionFilter
 from kasir.wiring import Parts
 
 ODD: Final = [pytest.param("x\0y", id="NUL"), pytest.param("x\ud83dy", id="half a surrogate pair")]
@@ -27,7 +27,7 @@ async def test_a_search_by_an_unstorable_text_finds_nothing(kasir: Parts, odd: s
     assert await kasir.subscriptions.plan(odd) is None
     assert await kasir.tokens.of(odd) == []
     for name in ("state", "shopper_reference", "plan_id", "reference"):
-        assert await kasir.subscriptions.listed(Wanted(**{name: odd}), 1, 1) == []
+        assert await kasir.subscriptions.listed(SubscriptionFilter(**{name: odd}), 1, 1) == []
     with pytest.raises(NotFound):
         await kasir.links.find(odd)
     with pytest.raises(NotFound):

@@ -97,12 +97,12 @@ async def test_an_invalid_plan_is_refused_with_the_name_of_its_field(
 async def test_an_invalid_sign_up_is_refused_and_nothing_is_stored_or_sent(
     caller: Caller, plan_id: str, changes: dict[str, Any], field: str
 ) -> None:
-    before = await caller.kept()
+    before = await caller.row_counts()
     response = await caller.post("/api/subscriptions", sign_up(plan_id, **changes))
 
     assert response.status in {403, 422}, response.body
     assert f"'{field}'" in response.json["message"]
-    assert await caller.kept() == before
+    assert await caller.row_counts() == before
 
 
 async def test_a_sign_up_repeated_with_its_key_creates_one_subscription_and_one_payment(
@@ -117,7 +117,7 @@ async def test_a_sign_up_repeated_with_its_key_creates_one_subscription_and_one_
     assert first.json["id"] == again.json["id"]
     assert first.json["payment"] == again.json["payment"]
     assert first.json["payment"]["action"]["type"] == "redirect"
-    assert len(await caller.at_the_twin(body["reference"])) == 1
+    assert len(await caller.twin_payments(body["reference"])) == 1
 
 
 async def test_a_sign_up_by_link_gives_a_form_that_saves_the_wallet(

@@ -42,15 +42,15 @@ async def saved(client: TokenClient) -> Saved:
 async def refused(client: TokenClient, body: dict[str, Any]) -> HttpReply:
     """Send an invalid payment with a new key and check that it has no effect; return the reply."""
     reference = unique("BAD")
-    before = await client.caller.kept()
+    before = await client.caller.row_counts()
     body = {name: value for name, value in body.items() if value is not None}
     reply = await client.caller.post(
         "/v72/payments", {"reference": reference} | body, key=reference
     )
 
     assert is_adyens_error(reply), reply.body
-    assert await client.caller.kept() == before
-    assert await client.caller.at_the_twin(reference) == []
+    assert await client.caller.row_counts() == before
+    assert await client.caller.twin_payments(reference) == []
     assert await client.payment(reference) == {}
     return reply
 
@@ -300,7 +300,7 @@ async def test_a_charge_repeated_with_its_key_is_made_once_and_has_one_answer(
     assert (first.status, first.json["resultCode"]) == (200, "Authorised")
     assert again.body == first.body
     assert (other.status, other.json["errorCode"]) == (422, "704")
-    assert len(await client.caller.at_the_twin(reference)) == 1
+    assert len(await client.caller.twin_payments(reference)) == 1
 
 
 async def test_twenty_concurrent_requests_with_one_key_are_one_charge(
@@ -315,7 +315,7 @@ async def test_twenty_concurrent_requests_with_one_key_are_one_charge(
     last = await charge_once()
     paid = await client.wait_for_status(reference, "authorised")
 
-    assert len(await client.caller.at_the_twin(reference)) == 1
+    assert len(await client.caller.twin_payments(reference)) == 1
     assert paid["captured"] == 25_000
     assert (last.status, last.json["resultCode"]) == (200, "Authorised")
     # Requests during the first call were refused, or waited for the same answer.

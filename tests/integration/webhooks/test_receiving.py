@@ -60,12 +60,12 @@ async def until_counted(caller: Caller, state: str, expected: int) -> None:
 
 
 async def test_an_authentic_notification_is_accepted_and_decides_the_status(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     item = item_for(caller, reference)
     response = await deliver(caller, envelope(item))
-    payment = await walker.status(reference, "authorised")
+    payment = await journey_client.status(reference, "authorised")
 
     assert (response.status, response.body) == (202, b"[accepted]")
     assert payment["pspReference"] == item["pspReference"]
@@ -73,12 +73,12 @@ async def test_an_authentic_notification_is_accepted_and_decides_the_status(
 
 
 async def test_the_same_notification_twice_is_accepted_twice_and_counted_once(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     body = envelope(item_for(caller, reference))
     answers = [await deliver(caller, body) for _ in range(3)]
-    payment = await walker.status(reference, "authorised")
+    payment = await journey_client.status(reference, "authorised")
 
     assert [response.status for response in answers] == [202] * 3
     assert payment["captured"] == 25_000
@@ -86,30 +86,30 @@ async def test_the_same_notification_twice_is_accepted_twice_and_counted_once(
 
 
 async def test_every_notification_of_a_batch_is_accepted(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     references = [await new_payment(caller) for _ in range(5)]
     response = await deliver(caller, envelope(*(item_for(caller, name) for name in references)))
-    payments = [await walker.status(name, "authorised") for name in references]
+    payments = [await journey_client.status(name, "authorised") for name in references]
 
     assert (response.status, response.body) == (202, b"[accepted]")
     assert [payment["captured"] for payment in payments] == [25_000] * 5
 
 
 async def test_a_refusal_and_then_an_authorisation_make_the_payment_authorised(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
-    metadata = {"metadata.kasirPaymentId": (await walker.newest(reference))["id"]}
+    metadata = {"metadata.kasirPaymentId": (await journey_client.newest(reference))["id"]}
 
     async def receive_one(**changes: Any) -> None:
         item = item_for(caller, reference, additionalData=dict(metadata), **changes)
         await deliver(caller, envelope(item))
 
     await receive_one(success="false", reason="Refused")
-    await walker.status(reference, "refused")
+    await journey_client.status(reference, "refused")
     await receive_one()
-    await walker.status(reference, "authorised")
+    await journey_client.status(reference, "authorised")
     await receive_one(success="false", reason="Again")
 
     async def facts_now() -> list[dict[str, Any]]:
@@ -157,12 +157,12 @@ async def test_an_item_that_was_changed_in_transit_is_not_authentic(caller: Call
 
 
 async def test_a_forged_item_does_not_prevent_the_others_from_being_read(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     good, other = await new_payment(caller), await new_payment(caller)
     batch = envelope(item_for(caller, other, key=OTHER_KEY), item_for(caller, good))
     response = await deliver(caller, batch)
-    payment = await walker.status(good, "authorised")
+    payment = await journey_client.status(good, "authorised")
 
     assert response.status == 401
     assert payment["captured"] == 25_000
@@ -240,14 +240,14 @@ async def test_a_notification_of_an_unknown_reference_is_accepted_and_marked_for
 
 
 async def test_an_unreadable_notice_is_accepted_and_held_and_does_not_block_others(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     before = (await notices(caller)).get("held", 0)
     unreadable = item_for(caller, reference, eventDate="the day before yesterday")
     good = item_for(caller, reference)
     answers = [await deliver(caller, envelope(item)) for item in (unreadable, good)]
-    payment = await walker.status(reference, "authorised")
+    payment = await journey_client.status(reference, "authorised")
     await until_counted(caller, "held", before + 1)
 
     assert [response.status for response in answers] == [202, 202]
@@ -255,7 +255,7 @@ async def test_an_unreadable_notice_is_accepted_and_held_and_does_not_block_othe
 
 
 async def test_an_item_with_a_nul_does_not_break_the_database(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     with_nul = item_for(caller, reference + "\0", reason="a\0b", pspReference="PSP\0NUL")
@@ -265,7 +265,7 @@ async def test_an_item_with_a_nul_does_not_break_the_database(
     ]
     good = await new_payment(caller)
     await deliver(caller, envelope(item_for(caller, good)))
-    payment = await walker.status(good, "authorised")
+    payment = await journey_client.status(good, "authorised")
 
     assert [response.status for response in answers] == [202, 202]
     assert payment["captured"] == 25_000
@@ -273,7 +273,7 @@ async def test_an_item_with_a_nul_does_not_break_the_database(
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "X"])
 async def test_a_form_is_read_only_with_the_content_type_of_a_form(
-    caller: Caller, walker: JourneyClient, content_type: str
+    caller: Caller, journey_client: JourneyClient, content_type: str
 ) -> None:
     reference = await new_payment(caller)
     item = item_for(caller, reference)
@@ -292,7 +292,7 @@ async def test_a_form_is_read_only_with_the_content_type_of_a_form(
         assert response.status == 400
     else:
         assert (response.status, response.body) == (202, b"[accepted]")
-        await walker.status(reference, "authorised")
+        await journey_client.status(reference, "authorised")
 
 
 async def test_a_notification_about_a_report_is_accepted(caller: Caller) -> None:
@@ -317,7 +317,7 @@ async def test_an_authorization_header_is_ignored_where_none_is_required(caller:
 
 
 async def test_the_signature_does_not_depend_on_the_format_of_the_json(
-    caller: Caller, walker: JourneyClient
+    caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
     parsed = json.loads(envelope(item_for(caller, reference)))
@@ -325,4 +325,4 @@ async def test_the_signature_does_not_depend_on_the_format_of_the_json(
     response = await deliver(caller, json.dumps(parsed, indent=4, ensure_ascii=False).encode())
 
     assert response.status == 202
-    await walker.status(reference, "authorised")
+    await journey_client.status(reference, "authorised")

@@ -223,7 +223,7 @@ async def test_without_adyens_list_nothing_is_recorded_and_the_comparison_stays_
 ) -> None:
     setup.record("HERE", TokenSays.CREATED)
     setup.wire.answers, setup.wire.status = answers, status
-    await setup.stored.look_after(SHOPPER)
+    await setup.stored.compare_with_list(SHOPPER)
 
     assert await setup.stored.reconcile(SHOPPER) is None
     assert await setup.active() == {"HERE": True}
@@ -251,7 +251,7 @@ async def test_a_disable_call_with_an_answer_of_a_proxy_is_not_recorded(setup: S
 async def test_comparisons_become_less_frequent_and_never_end(setup: Setup) -> None:
     gaps = []
     for _ in range(4):
-        await setup.stored.look_after(SHOPPER)
+        await setup.stored.compare_with_list(SHOPPER)
         gaps.append(setup.tokens.compared_at[-1] - setup.clock.time)
 
     assert gaps == [GAPS[1], GAPS[2], GAPS[2], GAPS[2]]
