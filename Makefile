@@ -54,7 +54,7 @@ test: $(ready) browser node lint types  ## All checks and all tests but those of
 
 # These tests run one at a time, because each of them loads the whole machine.
 torture: export KASIR_SEEDS = $(SEEDS)
-torture: $(ready)  ## Programs killed, connections cut, many seeds: `make torture SEEDS=1-300`
+torture: $(ready) browser  ## Programs killed, connections cut, every page, many seeds: `make torture SEEDS=1-300`
 	@$(bin)/python -m pytest -m long $(PYTEST_ARGS)
 
 # The tests of `make test`, and which branches of the source they ran.

@@ -45,7 +45,7 @@ class ShopEvents:
     """A shop's events, fetched page by page by polling."""
 
     def __init__(self, journey_client: JourneyClient) -> None:
-        self._walker = journey_client
+        self._client = journey_client
         self._after = ""
         self._of_payment: dict[str, list[Event]] = {}
         self._paid: dict[str, Payment] = {}
@@ -54,7 +54,7 @@ class ShopEvents:
     async def fetch(self) -> None:
         """Fetch the new events."""
         while True:
-            reply = await self._walker.call("GET", f"/api/events?after={self._after}")
+            reply = await self._client.call("GET", f"/api/events?after={self._after}")
             assert reply.status == 200, f"/api/events answered {reply.status} {reply.json}"
             if not reply.json["events"]:
                 return
@@ -71,7 +71,7 @@ class ShopEvents:
 
     async def fetch_all_again(self) -> list[Event]:
         """Fetch every event again, from the first one; returns them."""
-        second = ShopEvents(self._walker)
+        second = ShopEvents(self._client)
         await second.fetch()
         return second.events
 

@@ -80,7 +80,7 @@ class Chaos:
         others: bool = False,
         **more: Any,
     ) -> None:
-        self._walker = journey_client
+        self._client = journey_client
         self._plans = plans
         self._others = others
         self._more = more
@@ -94,7 +94,7 @@ class Chaos:
 
     async def run(self) -> list[str]:
         """Run the plans; return the errors that were found, each with the order's reference."""
-        self._before = len(await ledgers.notices(self._walker))
+        self._before = len(await ledgers.notices(self._client))
         await self._all(self._begin, self._plans, [TICK_S] * TICKS_MAX)
         changed = [order_plan for order_plan in self._plans if order_plan.changes]
         await self._all(self._change, changed, STEPS_S * 2)
@@ -128,13 +128,13 @@ class Chaos:
 
     async def _wrong_states(self) -> list[str]:
         """Notifications whose state is not the expected one, once all of them are read."""
-        stored = await ledgers.notices(self._walker, self._before)
+        stored = await ledgers.notices(self._client, self._before)
         for _ in range(READS_MAX):
             if all(one.state != "unread" for one in stored):
                 break
             await asyncio.sleep(POLL_S)
-            stored = await ledgers.notices(self._walker, self._before)
-        truth = await ledgers.twin_payments(self._walker)
+            stored = await ledgers.notices(self._client, self._before)
+        truth = await ledgers.twin_payments(self._client)
         ours = ledgers.psp_references(one for every in truth.values() for one in every)
         return [*ledgers.wrong_states(stored, ours)]
 
@@ -169,7 +169,7 @@ class Chaos:
             action = await self._request(order_plan, f"{order_plan.reference}-{number}")
             if self._others:
                 chance = random.Random(f"{order_plan.reference}-{number}")
-                await act_as_other_system(self._walker, order_plan.reference, chance)
+                await act_as_other_system(self._client, order_plan.reference, chance)
             if decision == "withdraw":
                 await self._withdraw(order_plan, action)
             else:
@@ -180,7 +180,7 @@ class Chaos:
 
         If the shop does not retry, Kasir does, and the shop fetches the answer later.
         """
-        order, journey_client = order_plan.reference, self._walker
+        order, journey_client = order_plan.reference, self._client
         if not order_plan.retries:
             async with self._slots:
                 await journey_client.pay(order, key=key, **self._more)
@@ -199,19 +199,19 @@ class Chaos:
         if decision == "leave":
             return
         body = {"url": action["url"], "do": decision}
-        done = await self._walker.twin("POST", "/twin/wallet", body)
+        done = await self._client.twin("POST", "/twin/wallet", body)
         if not done["location"]:
             return
         result = redirect_result(done["location"])
         async with self._slots:
             replies = await asyncio.gather(
-                *(self._walker.details(result) for _ in range(order_plan.returns))
+                *(self._client.details(result) for _ in range(order_plan.returns))
             )
         assert {200} == {reply.status for reply in replies}, f"{order_plan.reference}: {replies}"
 
     async def _withdraw(self, order_plan: Plan, action: dict[str, Any]) -> None:
         """Cancel an order while the shopper approves it; either may reach the twin first."""
-        order, journey_client = order_plan.reference, self._walker
+        order, journey_client = order_plan.reference, self._client
         body = {"paymentReference": order}
         cancel = self._call_until_answered(
             lambda: journey_client.call("POST", "/v72/cancels", body, key=f"{order}-c"), order
@@ -238,7 +238,7 @@ class Chaos:
             call, value = change
             body = {"amount": {"currency": "IDR", "value": value}} if value else {}
             return await self._call_until_answered(
-                lambda: self._walker.call("POST", f"{path}/{call}", body, key=f"{order}-c{number}"),
+                lambda: self._client.call("POST", f"{path}/{call}", body, key=f"{order}-c{number}"),
                 order,
             )
 
@@ -248,8 +248,8 @@ class Chaos:
 
     async def _held_orders(self) -> set[str]:
         """Orders with a notification that Kasir holds."""
-        held = held_in(await ledgers.notices(self._walker, self._before))
-        truth = await ledgers.twin_payments(self._walker)
+        held = held_in(await ledgers.notices(self._client, self._before))
+        truth = await ledgers.twin_payments(self._client)
         return {order for order, every in truth.items() if held & ledgers.psp_references(every)}
 
     async def _call_until_answered(self, ask: shop.Ask, what: str) -> Reply:
@@ -259,11 +259,11 @@ class Chaos:
     async def _wrong(self, plans: Iterable[Plan]) -> dict[Plan, list[str]]:
         """The errors of each plan."""
         await self._events.fetch()
-        truth = await ledgers.twin_payments(self._walker)
+        truth = await ledgers.twin_payments(self._client)
         kasirs = await ledgers.kasir_payments(
-            self._walker, [order_plan.reference for order_plan in plans]
+            self._client, [order_plan.reference for order_plan in plans]
         )
-        held = held_in(await ledgers.notices(self._walker, self._before))
+        held = held_in(await ledgers.notices(self._client, self._before))
         wrong = {}
         for order_plan in plans:
             order = order_plan.reference

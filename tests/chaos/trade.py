@@ -92,7 +92,7 @@ class Trade:
 
     def __init__(self, system: Programs, pushed: Pushed, seed: int) -> None:
         self._system = system
-        self._walker: JourneyClient = system.journey_client
+        self._client: JourneyClient = system.journey_client
         self._pushed = pushed
         self._seed = seed
         self._clock = TwinClock(system.journey_client)
@@ -153,7 +153,7 @@ class Trade:
 
     async def _serve(self, order: Order, chance: random.Random) -> None:
         """Make a payment, decide it at the wallet, and request refunds if the seed has some."""
-        name, journey_client = order.reference, self._walker
+        name, journey_client = order.reference, self._client
         decision, refunds = chance.choice(DECISIONS), chance.choice(REFUNDS)
         reply = await self._call_until_answered(
             lambda: journey_client.pay(name, key=name), f"{name}: /payments"
@@ -179,7 +179,7 @@ class Trade:
         path = f"/v72/payments/{psp_reference}/refunds"
         body = {"amount": {"currency": "IDR", "value": value}}
         reply = await self._call_until_answered(
-            lambda: self._walker.call("POST", path, body, key=key), f"{order.reference}: {key}"
+            lambda: self._client.call("POST", path, body, key=key), f"{order.reference}: {key}"
         )
         assert reply.status == 201, f"{key}: the refund was answered {reply.status} {reply.json}"
         order.refunds[key] = reply.json["pspReference"]
@@ -193,11 +193,11 @@ class Trade:
 
     async def _wrong(self) -> list[str]:
         """The errors in the ledger, in the inbox and in the events."""
-        events = ledgers.ShopEvents(self._walker)
+        events = ledgers.ShopEvents(self._client)
         await events.fetch()
-        truth = await ledgers.twin_payments(self._walker)
+        truth = await ledgers.twin_payments(self._client)
         kasirs = await ledgers.kasir_payments(
-            self._walker, [order.reference for order in self._orders]
+            self._client, [order.reference for order in self._orders]
         )
         wrong = [f"an event without a valid signature: {name}" for name in self._pushed.forged]
         for order in self._orders:
@@ -221,11 +221,11 @@ class Trade:
         finally:
             await connection.close()
         stored = {row["key"] for row in rows}
-        found = await self._walker.twin("GET", "/twin/deliveries")
+        found = await self._client.twin("GET", "/twin/deliveries")
         for delivery in found["deliveries"]:
             if delivery["status"] == 202 and _key(delivery["body"]) not in stored:
                 yield f"answered 202 and not stored: {delivery['body']}"
-        truth = await ledgers.twin_payments(self._walker)
+        truth = await ledgers.twin_payments(self._client)
         ours = ledgers.psp_references(one for every in truth.values() for one in every)
         for row in rows:
             if row["state"] != ("read" if ours & {*row["names"]} else "foreign"):

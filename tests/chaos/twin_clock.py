@@ -12,14 +12,14 @@ class TwinClock:
     """Advances the twin's clock, and records its jumps."""
 
     def __init__(self, journey_client: JourneyClient) -> None:
-        self._walker = journey_client
+        self._client = journey_client
         self._moved = asyncio.Event()
         self._jumps: list[tuple[datetime, datetime]] = []
 
     async def advance(self, seconds: float) -> None:
         """Advance the clock; everything that becomes due is done when this returns."""
         before = await self._now()
-        await self._walker.twin("POST", "/twin/clock", {"advance_s": seconds})
+        await self._client.twin("POST", "/twin/clock", {"advance_s": seconds})
         self._jumps.append((before, await self._now()))
         self._moved.set()
         self._moved = asyncio.Event()
@@ -36,4 +36,4 @@ class TwinClock:
         return next((before for before, after in self._jumps if before <= moment <= after), moment)
 
     async def _now(self) -> datetime:
-        return datetime.fromisoformat((await self._walker.twin("GET", "/twin/clock"))["now"])
+        return datetime.fromisoformat((await self._client.twin("GET", "/twin/clock"))["now"])

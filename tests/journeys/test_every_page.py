@@ -22,6 +22,8 @@ from kasir.demo.processes import RunningDemo
 from pages import Shown
 
 expect.set_options(timeout=TIMEOUT_MS)
+#: Every page on many screens: the journeys in the other files open most pages once.
+pytestmark = pytest.mark.long
 
 
 #: Screen sizes as width and height in CSS pixels. A zoom of 200 % halves both.
@@ -36,9 +38,9 @@ SCREENS = {
 #: Finds amounts, and words of headings and buttons, that are broken over several lines.
 FIND_BROKEN = """() => {
   const found = [];
-  const journey_client = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (journey_client.nextNode()) {
-    const node = journey_client.currentNode;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
     const emphasised = node.parentElement.closest("h1, h2, button, a.button, a.main, .name");
     const whole = emphasised ? /Rp[0-9.]+|\\p{L}{4,}/gu : /Rp[0-9.]+/g;
     for (const match of node.data.matchAll(whole)) {
@@ -56,17 +58,17 @@ FIND_BROKEN = """() => {
 #: Finds text that exceeds its container, which hides the rest.
 FIND_CUT = """() => {
   const found = [];
-  const journey_client = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (journey_client.nextNode()) {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
     const words = document.createRange();
-    words.selectNodeContents(journey_client.currentNode);
-    let ancestor = journey_client.currentNode.parentElement;
+    words.selectNodeContents(walker.currentNode);
+    let ancestor = walker.currentNode.parentElement;
     for (; ancestor && !ancestor.matches(".unseen"); ancestor = ancestor.parentElement) {
       if (getComputedStyle(ancestor).overflowX !== "hidden") continue;
       const { left, right } = ancestor.getBoundingClientRect();
       const boxes = [...words.getClientRects()];
       if (boxes.some((box) => box.left < left - 1 || box.right > right + 1)) {
-        found.push(journey_client.currentNode.data.trim());
+        found.push(walker.currentNode.data.trim());
       }
     }
   }
