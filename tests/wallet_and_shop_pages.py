@@ -19,10 +19,10 @@ async def wallet_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
     """The wallet's pages."""
 
     async def page_after(do: str | None, **changes: Any) -> str:
-        return await _decided(shop, await shop.start(await shop.link(**changes)), do)
+        return await _page_after(shop, await shop.start(await shop.link(**changes)), do)
 
     async def post_page_after(do: str) -> str:
-        return await _decided(shop, await shop.pay(redirectFromIssuerMethod="POST"), do)
+        return await _page_after(shop, await shop.pay(redirectFromIssuerMethod="POST"), do)
 
     saving_fields = saving("CardOnFile")
     first = await page_after("approve", **saving_fields)
@@ -44,7 +44,7 @@ async def wallet_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
     linking = Shown("gopay-app", app, "Linked shops")
     yield [
         Shown("gopay-waiting", waiting, "Pay with GoPay"),
-        Shown("gopay-beside-id", waiting, "Pindai dengan kamera", locale=INDONESIAN),
+        Shown("gopay-waiting-indonesian", waiting, "Pindai dengan kamera", locale=INDONESIAN),
         phone,
         phone.indonesian("Masukkan PIN GoPay"),
         wrong,
@@ -64,7 +64,7 @@ async def wallet_pages(shop: Shop) -> AsyncIterator[list[Shown]]:
     ]
 
 
-async def _decided(shop: Shop, url: str, do: str | None) -> str:
+async def _page_after(shop: Shop, url: str, do: str | None) -> str:
     """The URL of the wallet's page of a payment, after the shopper has done this action."""
     if do:
         await shop.shopper(url, do)

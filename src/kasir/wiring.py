@@ -240,7 +240,7 @@ class _Shared:
             late_after=timedelta(seconds=limits.late_after_s),
             behind_max=timedelta(seconds=limits.behind_max_s),
             # A jump of the twin's clock does not mean that Kasir was down.
-            watched_since=self.clock.now() if self.settings.follow_twin_clock else None,
+            test_clock_since=self.clock.now() if self.settings.follow_twin_clock else None,
         )
 
     def open_attempts(self) -> PostgresOpenAttempts:

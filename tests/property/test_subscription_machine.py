@@ -112,7 +112,7 @@ class SubscriptionMachine(RuleBasedStateMachine):
         self.engine_rules = Rules(
             timetable=Timetable(),
             incomplete_for=INCOMPLETE_FOR,
-            unopened_for=timedelta(hours=1),
+            no_payment_for=timedelta(hours=1),
             unresolved_for=timedelta(days=7),
             catch_up=CatchUp(START if test_clock else None),
         )

@@ -97,7 +97,7 @@ def modify(twin: Twin, call: Call) -> Reply:
 
 def cancel_by_reference(twin: Twin, call: Call) -> Reply:
     """Answer /cancels, which cancels by the shop's own reference."""
-    check(change_checks.CANCELS, twin, call)
+    check(change_checks.CANCELS_BY_REFERENCE, twin, call)
     psp_reference = modifications.cancel_by_reference(twin, call.body)
     body = _received(call, psp_reference)
     body["paymentReference"] = call.body["paymentReference"]

@@ -129,7 +129,7 @@ def _check_shopper(twin: Twin, call: Call) -> tuple[str, str]:
 
 
 def _shopper_reference(_: Twin, call: Call) -> str | None:
-    """Return the shopperReference, by which faults match because these calls name no payment."""
+    """Return the shopperReference, which selects the planned faults: no payment is named."""
     shopper = call.body.get("shopperReference")
     return shopper if isinstance(shopper, str) else None
 

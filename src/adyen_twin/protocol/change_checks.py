@@ -44,7 +44,7 @@ def contract(body: rules.Body) -> set[str]:
 
 TOKENS: Final[tuple[rules.Rule, ...]] = (rules.merchant_account, shopper)
 
-CANCELS: Final[tuple[rules.Rule, ...]] = (
+CANCELS_BY_REFERENCE: Final[tuple[rules.Rule, ...]] = (
     rules.merchant_account,
     payment_reference,
     modification_texts,
@@ -66,7 +66,7 @@ RULE_NAMES: Final = frozenset(
     for rules_of_call in (
         payment_checks.PAYMENT_METHODS,
         payment_checks.PAYMENTS,
-        CANCELS,
+        CANCELS_BY_REFERENCE,
         TOKENS,
         _WITH_AMOUNT,
     )

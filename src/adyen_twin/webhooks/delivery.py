@@ -90,7 +90,7 @@ class Sender:
         webhook = queue[0]
         # A queue always has an endpoint, because they are removed together.
         accepted = await self._try(name, self._twin.state.endpoints[name], webhook)
-        # During the call, a reset or a control may have removed the webhook.
+        # During the call, a reset or a request to the control API may have removed the webhook.
         if webhook in queue:
             self._reschedule_or_remove(queue, webhook, accepted=accepted)
 

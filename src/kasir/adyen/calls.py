@@ -1,6 +1,6 @@
 """A call to Adyen as a value: its path, its body, its idempotency key.
 
-Nothing here sends anything. Paths are relative to `{checkout}/v{version}`.
+Nothing here sends anything. Paths are relative to the address of their API and its version.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RECURRING_VERSION: Final = 68
 #: The longest idempotency key that Adyen accepts (API idempotency page).
 IDEMPOTENCY_KEY_MAX: Final = 64
 
-#: The metadata pair with Kasir's own id; Adyen repeats metadata in notifications.
+#: The key in `metadata` of Kasir's own payment id; Adyen repeats metadata in notifications.
 METADATA_PAYMENT_ID: Final = "kasirPaymentId"
 
 _ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")

@@ -59,7 +59,7 @@ class Due:
         batch_max: The most rows of each kind that one search returns.
         late_after: A notification that comes longer than this after its event is late.
         behind_max: The longest that a held-back event waits for Adyen's late notifications.
-        watched_since: Since when a test clock was followed: its leaps since then are no downtime.
+        test_clock_since: Since when a test clock was followed; a later leap is no downtime.
     """
 
     pool: Pool
@@ -70,7 +70,7 @@ class Due:
     batch_max: int
     late_after: timedelta
     behind_max: timedelta
-    watched_since: datetime | None = None
+    test_clock_since: datetime | None = None
 
     @retried
     async def look(self, *, clocks_agree: bool = True) -> int:
@@ -97,8 +97,8 @@ class Due:
             return 0
         known = await deliveries(connection, self.late_after)
         timely_since = now - self.late_after
-        if self.watched_since:
-            timely_since = min(timely_since, self.watched_since)
+        if self.test_clock_since:
+            timely_since = min(timely_since, self.test_clock_since)
         rows = SQL.due_held_back(
             connection,
             now=now,

@@ -129,7 +129,7 @@ class RenewalReading:
         payments: Locks the payments of renewals.
         vault: Opens tokens.
         clock: Kasir's clock.
-        unopened_for: How long an attempt may have no payment before it is dropped.
+        no_payment_for: How long an attempt may have no payment before it is dropped.
         merchant_account: The account whose tokens are charged.
     """
 
@@ -137,7 +137,7 @@ class RenewalReading:
     payments: RenewalPayments
     vault: Vault
     clock: Clock
-    unopened_for: timedelta
+    no_payment_for: timedelta
     merchant_account: str
 
     async def lock(self, connection: Connection, ids: Sequence[SubscriptionId]) -> list[Locked]:
@@ -176,7 +176,7 @@ class RenewalReading:
         chosen = _where(locked, lambda one: one.may_have_payments)
         if chosen:
             now = self.clock.now()
-            ids, asked_until = list(chosen), now - self.unopened_for
+            ids, asked_until = list(chosen), now - self.no_payment_for
             await SQL.drop_unopened(
                 connection, subscription_ids=ids, asked_until=asked_until, now=now
             )

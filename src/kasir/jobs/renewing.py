@@ -1,9 +1,9 @@
 """The use case of renewals: takes the turns of subscriptions, and charges what is due.
 
-A turn is one transaction: lock, take in the payments, decide, write. After the commit its charges
-are sent. A turn takes a list of subscriptions, and the number of its statements does not depend on
-the length of the list. A shop's command (cancel, pause, another attempt) is a turn too, with a list
-of one.
+The turns of a list of subscriptions are one transaction: it locks the subscriptions, reads what
+happened to their payments, decides about each, and writes. After the commit the charges are sent.
+The number of statements does not depend on the length of the list. A shop's command (cancel, pause,
+another attempt) is a turn too, in a list of one.
 
 Turns of one subscription never overlap, because its row is locked before anything of it is read.
 The primary key of `renewal` allows one renewal for a period; the primary key of `renewal_attempt`
@@ -45,7 +45,7 @@ from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.subscriptions.turn import Turn
 
 SQL: Final = queries("subscriptions")
-#: The most charges that follow each other at once, after a leap of a test clock.
+#: The most charges of one subscription in one job, one after another, after a test clock leapt.
 _IN_A_ROW_MAX: Final = 100
 
 P = ParamSpec("P")
@@ -82,8 +82,8 @@ class Renewing:
     Attributes:
         turns: Takes their turns.
         flow: Sends their payments.
-        in_a_row: Whether what is due after a charge is done at once. Only with a test clock, which
-            may leap over many periods; with a real clock it waits for the next job.
+        in_a_row: Whether the same job goes on with the next period that is due. Only with a test
+            clock, which may leap over many periods; with a real clock the next job does it.
     """
 
     turns: Turns
@@ -124,7 +124,7 @@ class Renewing:
 def _again_if_decided_meanwhile(
     turn: Callable[P, Coroutine[object, object, T]],
 ) -> Callable[P, Coroutine[object, object, T]]:
-    """Begin a turn again if another turn decided on a charge that this one may withdraw."""
+    """Begin a turn again if another turn stored a charge after this one had read the charges."""
     commit = retried(turn)
 
     @wraps(turn)
@@ -166,7 +166,7 @@ class Turns:
         rows: RenewalRows,
         asker: int,
     ) -> Self:
-        """Build it with its parts."""
+        """Build it with its parts; `asker` is the number of this process (see `store.askers`)."""
         limits, clock, vault = settings.limits, ledger.clock, rows.vault
         rules = _rules(limits, clock.now() if settings.follow_twin_clock else None)
         messages = RenewalMessages(
@@ -180,7 +180,7 @@ class Turns:
             payments=payments,
             vault=vault,
             clock=clock,
-            unopened_for=rules.unopened_for,
+            no_payment_for=rules.no_payment_for,
             merchant_account=settings.merchant_account,
         )
         writing = RenewalWriting(
@@ -302,7 +302,7 @@ async def _first(
     first = await SQL.shop_request(connection, key=scoped.key)
     if first["fingerprint"] != shop_key.fingerprint:
         raise KeyReused(shop_key.key)
-    return SubscriptionId(first["question_key"])
+    return SubscriptionId(first["question_key"])  # The column's value for a sign-up.
 
 
 def _scoped(shop_key: ShopKey) -> ShopKey:
@@ -310,12 +310,12 @@ def _scoped(shop_key: ShopKey) -> ShopKey:
     return replace(shop_key, key=f"subscription {shop_key.key}")
 
 
-def _rules(limits: Limits, watched_since: datetime | None) -> Rules:
+def _rules(limits: Limits, test_clock_since: datetime | None) -> Rules:
     return Rules(
         timetable=Timetable(),
         incomplete_for=timedelta(seconds=limits.sign_up_lifetime_s),
-        unopened_for=timedelta(seconds=limits.attempt_lifetime_s),
+        no_payment_for=timedelta(seconds=limits.attempt_lifetime_s),
         unresolved_for=timedelta(seconds=limits.unresolved_for_s),
-        # A leap of the twin's clock while Kasir runs is no downtime.
-        catch_up=CatchUp(watched_since),
+        # While Kasir ran, a gap is a leap of the twin's clock and no downtime.
+        catch_up=CatchUp(test_clock_since),
     )

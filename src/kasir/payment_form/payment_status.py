@@ -65,10 +65,11 @@ async def get_events(
 async def _stream(
     request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment
 ) -> AsyncIterator[ServerSentEventMessage]:
-    """Yield the view now and after each change. When the stream ends, the browser reconnects.
+    """Yield the view now and after each change, until it is final.
 
-    If too many streams are open, the stream ends after the first view and the browser reconnects
-    after a longer time. The page works as usual, only later.
+    The browser reconnects when the stream ends before. If too many streams are open, the stream
+    ends after the first view and the browser reconnects after a longer time. The page still shows
+    every change, with a delay.
     """
     limits, view = visit.parts.settings.limits, status_view(open_link, payment)
     with visitor_limits(request).stream_slot(open_link.link.id, client_key(request)) as has_slot:

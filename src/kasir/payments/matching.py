@@ -28,7 +28,7 @@ from kasir.money import Money
 class Ruling(StrEnum):
     """Which payment a message belongs to."""
 
-    #: It belongs to one payment of Kasir's, which records the fact and owns the names in it.
+    #: It belongs to one payment of Kasir's, which records the fact and owns its pspReferences.
     OURS = "ours"
     #: It belongs to one payment of Kasir's, but has another amount. It does not count as paid.
     MISMATCHED = "mismatched"
@@ -36,7 +36,7 @@ class Ruling(StrEnum):
     HELD = "held"
     #: It is a change of an attempt that no payment has claimed yet. It is read again after a claim.
     WAITING = "waiting"
-    #: It belongs to no known payment. It is read again if a payment claims one of its names.
+    #: It belongs to no known payment. It is read again if one claims one of its pspReferences.
     FOREIGN = "foreign"
 
 
@@ -47,14 +47,15 @@ class Clues:
     Attributes:
         attempt: The pspReference of the attempt; empty where the message has none.
         change: The pspReference of the capture, refund, cancel or dispute of that attempt.
-        is_change: Whether it is about a change. A change is never claimed by its reference.
+        is_change: Whether it is about a change. Without proof, a payment never claims a change.
         payment_id: Kasir's id, if the provider repeated it or Kasir made the call for it.
         reference: The shop's reference.
         method: The provider's name of the payment method; empty where the message has none.
         amount: The money in it, if any.
         pays: Whether it reports that the payment is authorised.
-        by_reference: Whether the change was requested by a reference, which several payments may
-            have. Then the attempt decides which payment it belongs to, and not the change.
+        by_reference: Whether the shop requested the change with a merchant reference, which several
+            payments may have, and not with a pspReference. Then the owner of `attempt` decides, and
+            the owner of `change` does not count.
     """
 
     attempt: str = ""
@@ -69,7 +70,7 @@ class Clues:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The provider's names in the message."""
+        """The pspReferences in the message."""
         return tuple(name for name in (self.attempt, self.change) if name)
 
 
@@ -112,8 +113,8 @@ class Match:
 
 
 _SEVERAL: Final = "{count} payments of {reference} are open, and it may belong to any of them"
-_ENDED: Final = "the payment of {reference} that it fits has ended, or has another pspReference"
-_AT_ODDS: Final = "its names belong to different payments"
+_ENDED: Final = "it fits a payment of {reference}, which has ended or has another pspReference"
+_AT_ODDS: Final = "its pspReferences belong to different payments"
 _OTHER_REFERENCE: Final = "it has a payment's id, but not that payment's reference"
 _OTHER_AMOUNT: Final = "its amount is {paid}, but the payment's amount is {asked}"
 _OTHER_CURRENCY: Final = "its currency is {paid}, but the payment's currency is {asked}"
@@ -125,8 +126,9 @@ def match(clues: Clues, owners: Mapping[str, PaymentId], candidates: Sequence[Ca
 
     Args:
         clues: The message's clues.
-        owners: The payment that owns each of the provider's names, for claimed names only.
-        candidates: The owners, the payment with the repeated id, and those with the reference.
+        owners: The payment that owns each pspReference, for claimed ones only.
+        candidates: The owners, the payment whose id is in the message, and the payments with the
+            same merchant reference.
     """
     known = {candidate.id: candidate for candidate in candidates}
     proven = {owners[name] for name in clues.names if name in owners}
@@ -145,7 +147,7 @@ def match(clues: Clues, owners: Mapping[str, PaymentId], candidates: Sequence[Ca
 
 
 def _is_of_another_order(clues: Clues, payment: Candidate, owners: Mapping[str, PaymentId]) -> bool:
-    """Whether an attempt with a payment's id has another reference than the payment.
+    """Whether the message has this payment's id, but another order's reference.
 
     Adyen's signature covers the reference, but not the metadata with Kasir's id. A change may have
     its own reference.
@@ -186,6 +188,6 @@ def _by_reference(clues: Clues, candidates: Sequence[Candidate]) -> Match:
     if free:
         why = _SEVERAL.format(count=len(free), reference=clues.reference)
         return Match(ruling=Ruling.HELD, fits=tuple(one.id for one in free), why=why)
-    # All have ended. The message is recorded at the newest payment, whose id sorts last.
+    # Each has ended or has an attempt. It is recorded at the newest payment: its id sorts last.
     newest = max(one.id for one in fits)
     return Match(ruling=Ruling.HELD, fits=(newest,), why=_ENDED.format(reference=clues.reference))

@@ -50,7 +50,7 @@ from kasir.requests.fields import (
 )
 
 #: The longest time that a shop may give an attempt. A much later date would overflow.
-_AGES: Final = timedelta(days=3650)
+_LIFETIME_MAX: Final = timedelta(days=3650)
 _NO_ANSWER: Final = (
     "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
     "not pay it twice: ask again with the same Idempotency-Key, or wait for the notification."
@@ -111,8 +111,9 @@ class PaymentRequests:
             fields: The fields of a `/payments` request.
             version: The Checkout version of the fields.
             shop_key: The shop's `Idempotency-Key`, if it gave one.
-            link_id: The payment link, if the payment is made through one. Then the shop key names
-                one attempt to pay that link, and the attempt may be continued in another browser.
+            link_id: The payment link, if the payment is made through one. Then the
+                fields that come again with the shop key may differ: the shopper may continue in
+                another browser.
             return_url: Makes the address to which the shopper returns, from the payment's id; None
                 if the fields have the address.
             consent: The text about saving to which the shopper agreed, as it was shown.
@@ -267,12 +268,12 @@ def answer_of(kept: KeptAnswer | None) -> Answer:
     return answer if answer.verdict is not Verdict.UNKNOWN else no_answer()
 
 
-def _close_at(fields: Fields, now: datetime, latest: datetime) -> datetime:
-    """When an unfinished attempt is closed: at `sessionValidity`, or without it at `latest`."""
+def _close_at(fields: Fields, now: datetime, default: datetime) -> datetime:
+    """When an unfinished attempt is closed: at `sessionValidity`, or without it at `default`."""
     until = fields.get("sessionValidity")
     if not isinstance(until, str):
-        return latest
-    return min(max(now, datetime.fromisoformat(until)), now + _AGES)
+        return default
+    return min(max(now, datetime.fromisoformat(until)), now + _LIFETIME_MAX)
 
 
 def _is_manual(fields: Fields) -> bool:

@@ -36,14 +36,14 @@ class Rules:
     Attributes:
         timetable: When a refused renewal is retried.
         incomplete_for: How long a sign-up may stay unpaid before it lapses.
-        unopened_for: How long an attempt may have no payment before it is dropped.
+        no_payment_for: How long an attempt may have no payment before it is dropped.
         unresolved_for: How long an unknown outcome delays the next period.
         catch_up: What is done about due times that passed before a worker noticed them.
     """
 
     timetable: Timetable
     incomplete_for: timedelta
-    unopened_for: timedelta
+    no_payment_for: timedelta
     unresolved_for: timedelta
     catch_up: CatchUp
 
@@ -266,7 +266,7 @@ class _Position:
 
         A shopper's attempt without a payment is dropped earlier, when the rows are read.
         """
-        dropped_at = attempt.asked_at + self.rules.unopened_for
+        dropped_at = attempt.asked_at + self.rules.no_payment_for
         if attempt.payment_id is None and self.now < dropped_at:
             return self._wait(dropped_at)
         given_up_at = max(

@@ -180,14 +180,14 @@ class CatchUp:
     everything counts as happening when it was due.
 
     Attributes:
-        watched_since: Since when a test clock was followed; None with a real clock.
+        test_clock_since: Since when a test clock was followed; None with a real clock.
     """
 
-    watched_since: datetime | None = None
+    test_clock_since: datetime | None = None
 
     def moment(self, due_at: datetime, now: datetime) -> datetime:
         """The time at which something that was due at `due_at` counts as happening."""
-        if self.watched_since is not None and self.watched_since <= due_at <= now:
+        if self.test_clock_since is not None and self.test_clock_since <= due_at <= now:
             return due_at
         return now
 

@@ -70,7 +70,7 @@ class Adyen:
     Attributes:
         answers: The answers to the next charges, by reference. Other charges are authorised.
         processed: The body of each processed question, by idempotency key.
-        answers_given: The answer to each processed question, by idempotency key.
+        answers_by_key: The answer to each processed question, by idempotency key.
         before: Called before processing; raises to simulate a worker that dies before it sends.
         after: Called after processing; raises to simulate a worker that gets no answer and dies.
     """
@@ -78,7 +78,7 @@ class Adyen:
     clock: SetClock
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     processed: dict[str, dict[str, Any]] = field(default_factory=dict)
-    answers_given: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers_by_key: dict[str, dict[str, Any]] = field(default_factory=dict)
     before: Callable[[Question], None] = lambda _: None
     after: Callable[[Question], None] = lambda _: None
 
@@ -86,18 +86,18 @@ class Adyen:
         """Answer a question; a repeated key gets the same answer."""
         self.before(question)
         body = json.loads(question.body)
-        if question.key not in self.answers_given:
+        if question.key not in self.answers_by_key:
             planned = self.answers.get(body["reference"], [])
             answer = planned.pop(0) if planned else AUTHORISED
             if answer is SILENCE:
                 return unanswered(question, self.clock.now(), "TimeoutError")
-            self.answers_given[question.key] = answer
+            self.answers_by_key[question.key] = answer
             self.processed[question.key] = body
         self.after(question)
         name = f"PSP{abs(hash(question.key)) % 10**13:013d}"
         fields = {"pspReference": name, "merchantReference": body["reference"]}
-        status = int(self.answers_given[question.key].get("status", 200))
-        reply = Answer(status, msgspec.json.encode(fields | self.answers_given[question.key]))
+        status = int(self.answers_by_key[question.key].get("status", 200))
+        reply = Answer(status, msgspec.json.encode(fields | self.answers_by_key[question.key]))
         return of_reply(question, reply, self.clock.now())
 
     def charges(self) -> Counter[str]:
@@ -105,7 +105,7 @@ class Adyen:
         return Counter(
             body["reference"]
             for key, body in self.processed.items()
-            if self.answers_given[key].get("resultCode") == "Authorised"
+            if self.answers_by_key[key].get("resultCode") == "Authorised"
         )
 
 

@@ -62,8 +62,9 @@ async def test_a_subscription_is_active_after_the_token_and_then_the_payment(sho
     before = (await shop.find(subscription_id)).state
     payment = (await shop.kasir.payments.payments_of("SUB-2", 1))[0]
     question = await shop.question_of(payment.intent.id)
-    shop.adyen.answers_given[question.key] = AUTHORISED
+    shop.adyen.answers_by_key[question.key] = AUTHORISED
     result = await shop.adyen.ask(question)
+    # A fact of another key: the key of the first answer's fact is stored already.
     facts = tuple(replace(fact, key="later") for fact in result.facts)
     await shop.kasir.payments.add_facts(payment.intent.id, facts)
     await shop.work()
@@ -250,6 +251,7 @@ async def test_a_taken_subscription_is_due_again_at_once_when_a_fact_is_recorded
     taken = [await due.look()]
     shopper = (await shop.find(subscription_id)).shopper_reference
     now = shop.clock.now()
+    # Recording a fact about a payment runs this statement.
     await SQL.schedule(shop.kasir.pool, shoppers=[shopper], payment_ids=[], now=now)
     taken.append(await due.look())
     await shop.renew(subscription_id)  # After this renewal the next one is not due yet.

@@ -1,4 +1,4 @@
-"""A turn of many subscriptions runs as many statements as one; an error in one stops no other."""
+"""The turns of many subscriptions take as many statements as one; an error stops no other turn."""
 
 from __future__ import annotations
 
@@ -56,9 +56,11 @@ PAYMENTS: Final = (
     """,
     "ANALYZE",
 )
+#: Marks the payments of the second period as authorised.
 PAID: Final = """
     UPDATE payment SET status = 'authorised' WHERE reference LIKE '%-p2'
 """
+#: Marks the calls for them as answered.
 ANSWERED: Final = """
     UPDATE question SET status = 200, asked_at = now()
     WHERE payment_id IN (SELECT id FROM payment WHERE reference LIKE '%-p2')
@@ -108,7 +110,7 @@ async def test_settling_many_charges_runs_as_many_statements_as_settling_one(sho
     assert (await shop.events()).count("renewal.succeeded") == MANY + 1
 
 
-async def test_withdrawing_many_charges_runs_as_many_statements_as_withdrawing_one(
+async def test_cancelling_many_unsent_charges_runs_as_many_statements_as_withdrawing_one(
     shop: Shop,
 ) -> None:
     one, many = await one_and_many(shop)

@@ -72,7 +72,7 @@ async def test_an_authentic_notification_is_accepted_and_decides_the_status(
     assert payment["captured"] == 25_000
 
 
-async def test_the_same_notification_twice_is_accepted_twice_and_counted_once(
+async def test_a_repeated_notification_is_accepted_each_time_and_counted_once(
     caller: Caller, journey_client: JourneyClient
 ) -> None:
     reference = await new_payment(caller)
@@ -136,7 +136,7 @@ async def test_a_notification_that_is_not_authentic_gets_401_and_has_no_effect(
 ) -> None:
     reference = await new_payment(caller)
     response = await deliver(caller, envelope(item_for(caller, reference, **change)))
-    # Once this later notification is read, a stored forged one would have been read as well.
+    # Notifications are read in order: after this one, a stored forged one would have been read.
     await deliver(caller, envelope(item_for(caller, reference, success="false")))
 
     async def facts_now() -> list[dict[str, Any]]:
@@ -272,7 +272,7 @@ async def test_an_item_with_a_nul_does_not_break_the_database(
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "X"])
-async def test_a_form_is_read_only_with_the_content_type_of_a_form(
+async def test_a_form_without_the_content_type_of_a_form_is_not_read(
     caller: Caller, journey_client: JourneyClient, content_type: str
 ) -> None:
     reference = await new_payment(caller)

@@ -1,4 +1,4 @@
-"""Adyen's list of tokens is read only before a charge of a token that is not sure yet."""
+"""Adyen's list of tokens is read only before a charge of a token that it has not confirmed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHARGE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Known:
-    """A ledger with one token that is not sure yet. Without a shopper it is empty."""
+    """A ledger with one token that Adyen has not confirmed. Without a shopper it is empty."""
 
     shopper: str = ""
 
@@ -54,7 +54,7 @@ class Known:
         pytest.param({}, CHARGE, "shopper-2", id="another shopper's token"),
     ],
 )
-async def test_a_question_that_charges_no_unsure_token_is_sent_at_once(
+async def test_adyens_list_is_not_read_before_other_questions(
     changes: dict[str, Any], body: dict[str, Any], shopper: str
 ) -> None:
     provider = ScriptedProvider(lambda _: an_answer())

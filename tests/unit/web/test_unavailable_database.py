@@ -1,4 +1,4 @@
-"""Every error that means an unavailable database asks the caller to retry with the same key."""
+"""While the database is unavailable, the answer asks the caller to retry with the same key."""
 
 from __future__ import annotations
 
