@@ -39,9 +39,10 @@ with embedded(Path(sys.argv[1])) as dsn:
     sys.stdin.read()
 """
 
-# A process that uses the database once more after Ctrl-C.
+# A process that uses the database once more after Ctrl-C. It waits a tenth of a second at a time: a
+# plain read could miss a signal that comes just before it blocks.
 INTERRUPTED = """
-import asyncio, sys, asyncpg
+import asyncio, select, sys, asyncpg
 from pathlib import Path
 from kasir.embedded.server import embedded
 async def ask():
@@ -51,7 +52,8 @@ async def ask():
 with embedded(Path(sys.argv[1])) as dsn:
     try:
         print(dsn, flush=True)
-        sys.stdin.read()
+        while not select.select([sys.stdin], [], [], 0.1)[0]:
+            pass
     except KeyboardInterrupt:
         asyncio.run(ask())
 """
