@@ -1,4 +1,4 @@
-"""A local, stateful Adyen and GoPay to test against. Not made by, nor affiliated with, either.
+"""A local, stateful simulation of Adyen and GoPay for tests; neither company made it.
 
 The packages and modules, from the lowest layer to the highest:
 

@@ -19,6 +19,7 @@ from adyen_twin.protocol import change_checks, errors
 from adyen_twin.protocol.limits import GOPAY, V72
 from adyen_twin.simulation import tokens
 
+#: The name of the payment method that shoppers see.
 NAME: Final = "GoPay Wallet"
 INTERACTIONS: Final = ["Ecommerce", "ContAuth"]
 
@@ -35,7 +36,7 @@ def row(twin: Twin, token: Token) -> dict[str, Any]:
 
 
 def resource(twin: Twin, token: Token, version: int) -> dict[str, Any]:
-    """Return a token as /storedPaymentMethods lists it; v72 has its creation and first payment."""
+    """Return a token as /storedPaymentMethods lists it: from v72 on, with its first payment."""
     fields = {
         "id": token.id,
         "name": NAME,
@@ -86,13 +87,13 @@ def remove_stored(twin: Twin, call: Call) -> Reply:
 
 
 def list_details(twin: Twin, call: Call) -> Reply:
-    """Answer the classic /listRecurringDetails; without tokens, with an empty object."""
+    """Answer the classic /listRecurringDetails; the answer is {} if there are no tokens."""
     account, shopper = _check_shopper(twin, call)
-    wanted = change_checks.contract(call.body)
+    contracts = change_checks.contract(call.body)
     found = [
         token
         for token in tokens.of_shopper(twin, account, shopper)
-        if wanted <= set(tokens.contracts(twin, token))
+        if contracts <= set(tokens.contracts(twin, token))
     ]
     if not found:
         return Reply(body={})
@@ -129,7 +130,7 @@ def _check_shopper(twin: Twin, call: Call) -> tuple[str, str]:
 
 
 def _shopper_reference(_: Twin, call: Call) -> str | None:
-    """Return the shopperReference, which selects the planned faults: no payment is named."""
+    """Return the shopperReference; it selects the planned faults, as the call has no payment."""
     shopper = call.body.get("shopperReference")
     return shopper if isinstance(shopper, str) else None
 
@@ -146,7 +147,7 @@ async def get_stored(request: HttpRequest) -> HttpResponse:
     return await exchange(request, LIST_STORED)
 
 
-# The reply sets 204, because a handler that declares 204 could not answer errors.
+# `remove_stored` sets the status 204. If this handler declared it, errors could have no body.
 @delete("/storedPaymentMethods/{storedPaymentMethodId:str}", status_code=200)
 async def delete_stored(request: HttpRequest) -> HttpResponse:
     """Remove a token."""

@@ -121,7 +121,10 @@ class LoseReplyAfter(CallFault, tag="lose_reply_after"):
 
 
 class ErrorReply(CallFault):
-    """The answer is an error. With `after`, the call is executed first."""
+    """The answer is an error, written here as status/errorCode.
+
+    With `after`, the call is executed first.
+    """
 
     after: bool = False
 
@@ -168,6 +171,7 @@ class WalletRefuses(Fault, tag="wallet_refuses"):
 class FalseThenTrue(Fault, tag="false_then_true"):
     """A failed AUTHORISATION of an earlier attempt is sent before the successful one."""
 
+    #: How much later the successful AUTHORISATION is sent.
     seconds: Seconds = 0.0
     same_psp_reference: bool = False
 
@@ -175,6 +179,7 @@ class FalseThenTrue(Fault, tag="false_then_true"):
 class TrueThenFalse(Fault, tag="true_then_false"):
     """A failed AUTHORISATION of an earlier attempt is sent after the successful one."""
 
+    #: How much later the failed AUTHORISATION is sent.
     seconds: Seconds = 0.0
     same_psp_reference: bool = False
 
@@ -249,8 +254,8 @@ def triggered(
 ) -> AnyKind | None:
     """Return the first fault of a kind that this target triggers; its counts are updated.
 
-    `target` is the name of a call or an event, and is part of the random draw. The caller
-    filters `planned` if its faults match by more than the reference.
+    `target` is the name of a call or an event, and is part of the random draw. If faults of
+    this kind match by other fields than `reference` too, the caller filters `planned` by them.
     """
     return next(iter(_all_triggered(planned, kind, target=target, reference=reference)), None)
 
