@@ -34,6 +34,7 @@ def shopper(request: rules.Request) -> None:
 def contract(body: rules.Body) -> set[str]:
     """Return the contracts by which /listRecurringDetails filters tokens; empty: no filter."""
     recurring = body.get("recurring") or {}
+    # If `recurring` is not an object, "" makes the check below fail.
     names = recurring.get("contract") if isinstance(recurring, Mapping) else ""
     if names is None:
         return set()
@@ -60,7 +61,8 @@ MODIFICATIONS: Final[dict[str, tuple[rules.Rule, ...]]] = {
     "reversals": _WITHOUT_AMOUNT,
 }
 
-#: The names of all rules, which are the valid keys of the knob `answers`.
+#: The names of all rules, which are the valid keys of the knob `answers`. The rules without an
+#: amount are among those with one.
 RULE_NAMES: Final = frozenset(
     rule.__name__
     for rules_of_call in (

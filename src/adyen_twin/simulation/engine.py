@@ -38,18 +38,18 @@ class Engine:
         self._twin.on_change = self._notify_loops
         loops = [self._loop(self._run_tasks, lambda: tasks.next_due(self._twin))]
         loops += [self._delivery_loop(name) for name in ENDPOINT_NAMES]
-        running = [asyncio.create_task(loop) for loop in loops]
+        background_tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             yield
         finally:
-            for task in running:
+            for task in background_tasks:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*background_tasks, return_exceptions=True)
 
     async def advance(self, seconds: float) -> None:
         """Advance the clock, and run each task, delivery and retry at its own moment.
 
-        When this returns, all that fell due is done, with all that it caused.
+        When this returns, everything that became due is done, including the consequences.
         """
         async with self._advancing:
             target = self._twin.now() + seconds
@@ -57,6 +57,7 @@ class Engine:
                 await self._run_tasks()
                 await self._deliver()
                 moment = self._next_due()
+                # Real time passes meanwhile, so the clock can be later than `target`.
                 if moment is None or moment > max(target, self._twin.now()):
                     break
                 self._twin.clock.advance_to(moment)

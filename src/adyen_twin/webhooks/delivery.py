@@ -144,7 +144,7 @@ def is_success(status: int) -> bool:
 
 
 def _message_of_this_try(webhook: Webhook) -> Message:
-    """Return the message of this try; a fault may have changed those of the first tries."""
+    """Return the message of this try; a fault may have changed the messages of the first tries."""
     spoiled = webhook.spoiled
     return spoiled[webhook.tries - 1] if webhook.tries <= len(spoiled) else webhook.message
 
