@@ -17,15 +17,14 @@ WEBHOOKS = "/v3/merchants/TwinMerchant/webhooks"
 
 
 async def manage(twin: RunningTwin, method: str, path: str, body: Any = None) -> Answer:
-    """Call the Management API; `path` follows that of the webhooks."""
+    """Call the Management API; `path` is added to WEBHOOKS."""
     return await twin.api(WEBHOOKS + path, body, method=method)
 
 
 def new_webhook(shop: Shop, **changes: Any) -> dict[str, Any]:
     """Return a request to create the standard webhook."""
-    return {"type": "standard", "url": shop.url, "active": True, "communicationFormat": "json"} | (
-        changes
-    )
+    body = {"type": "standard", "url": shop.url, "active": True, "communicationFormat": "json"}
+    return body | changes
 
 
 async def test_a_webhook_is_created_signed_tested_and_deleted(twin: RunningTwin) -> None:
@@ -78,7 +77,8 @@ async def test_the_control_and_the_management_api_change_the_same_webhook(
         ("POST", "", b"{", 400),
         ("POST", "", {"type": "report-notification", "url": "http://s/"}, 422),
         (
-            *("POST", ""),
+            "POST",
+            "",
             {"type": "standard", "url": "shop", "active": True, "communicationFormat": "json"},
             422,
         ),
