@@ -35,12 +35,12 @@ def list_methods(twin: Twin, call: Call) -> Reply:
     """Answer /paymentMethods."""
     check(payment_checks.PAYMENT_METHODS, twin, call)
     body: dict[str, Any] = {"paymentMethods": payments.methods(twin, call.body)}
-    if stored := _stored(twin, call):
-        body["storedPaymentMethods"] = stored
+    if stored_methods := _stored_methods(twin, call):
+        body["storedPaymentMethods"] = stored_methods
     return Reply(body=body)
 
 
-def _stored(twin: Twin, call: Call) -> list[dict[str, Any]]:
+def _stored_methods(twin: Twin, call: Call) -> list[dict[str, Any]]:
     """Return the shopper's tokens as rows of the answer; none if GoPay is not listed."""
     if not any(row["type"] == GOPAY for row in payments.methods(twin, call.body)):
         return []
@@ -112,7 +112,7 @@ def _received_body(call: Call, psp_reference: str) -> dict[str, Any]:
 
 
 def _reference_in(name: str) -> Callable[[Twin, Call], str | None]:
-    """Return a function that reads this field of a call; it returns None if this is no text."""
+    """Return a function that reads this field of a call; no text in the field: None."""
 
     def reference_of(_: Twin, call: Call) -> str | None:
         reference = call.body.get(name)

@@ -110,8 +110,8 @@ async def exchange(request: HttpRequest, operation: Operation) -> HttpResponse:
     )
     try:
         call_faults.before(triggered_faults)
-        stored = _Idempotency(request, raw, key)
-        return await _answer(request, operation, call, stored, triggered_faults)
+        idempotency = _Idempotency(request, raw, key)
+        return await _answer(request, operation, call, idempotency, triggered_faults)
     except AdyenError as error:
         return _response(_reply_of(error), key)
     except call_faults.ConnectionBrokenError:

@@ -46,8 +46,10 @@ def resource(twin: Twin, token: Token, version: int) -> dict[str, Any]:
     }
     if version < V72:
         return fields
-    first = token.first_psp_reference
-    return fields | {"createdAt": format_adyen(token.created_at), "firstPspReference": first}
+    return fields | {
+        "createdAt": format_adyen(token.created_at),
+        "firstPspReference": token.first_psp_reference,
+    }
 
 
 def detail(twin: Twin, token: Token) -> dict[str, Any]:
@@ -68,12 +70,14 @@ def detail(twin: Twin, token: Token) -> dict[str, Any]:
 def list_stored(twin: Twin, call: Call) -> Reply:
     """Answer GET /storedPaymentMethods."""
     account, shopper = _check_shopper(twin, call)
-    found = tokens.of_shopper(twin, account, shopper)
+    active_tokens = tokens.of_shopper(twin, account, shopper)
     return Reply(
         body={
             "merchantAccount": account,
             "shopperReference": shopper,
-            "storedPaymentMethods": [resource(twin, token, call.version) for token in found],
+            "storedPaymentMethods": [
+                resource(twin, token, call.version) for token in active_tokens
+            ],
         }
     )
 
@@ -90,17 +94,17 @@ def list_details(twin: Twin, call: Call) -> Reply:
     """Answer the classic /listRecurringDetails; the answer is {} if there are no tokens."""
     account, shopper = _check_shopper(twin, call)
     contracts = change_checks.contract(call.body)
-    found = [
+    listed = [
         token
         for token in tokens.of_shopper(twin, account, shopper)
         if contracts <= set(tokens.contracts(twin, token))
     ]
-    if not found:
+    if not listed:
         return Reply(body={})
     return Reply(
         body={
-            "creationDate": format_adyen(found[0].created_at),
-            "details": [detail(twin, token) for token in found],
+            "creationDate": format_adyen(listed[0].created_at),
+            "details": [detail(twin, token) for token in listed],
             "shopperReference": shopper,
         }
     )
@@ -110,14 +114,16 @@ def disable(twin: Twin, call: Call) -> Reply:
     """Answer the classic /disable, which disables one token or, if none is named, all."""
     account, shopper = _check_shopper(twin, call)
     token_id, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
-    found = tokens.of_shopper(twin, account, shopper)
-    if not found:
+    active_tokens = tokens.of_shopper(twin, account, shopper)
+    if not active_tokens:
         raise errors.no_contract()
-    chosen = [tokens.find(twin, account, shopper, str(token_id))] if token_id else found
+    to_disable = active_tokens
+    if token_id:
+        to_disable = [tokens.find(twin, account, shopper, str(token_id))]
     if contract:
-        tokens.disable_contract(twin, chosen, str(contract))
+        tokens.disable_contract(twin, to_disable, str(contract))
     else:
-        for token in chosen:
+        for token in to_disable:
             tokens.disable(twin, token)
     result = "detail-successfully-disabled" if token_id else "all-details-successfully-disabled"
     return Reply(body={"response": f"[{result}]"})

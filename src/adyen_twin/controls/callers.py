@@ -1,4 +1,4 @@
-"""Who may use the twin's controls: programs and people on this machine, not other pages.
+"""Who may use the twin's controls: callers on this machine, but no pages of other origins.
 
 The controls need no key. A browser on this machine also sends the requests of pages of other
 origins, and the controls must refuse these. `Origin` and `Sec-Fetch-Site` show such a page,

@@ -141,7 +141,7 @@ async def put_knobs(request: HttpRequest) -> HttpResponse:
     twin, changes = request.twin, read(await request.body(), dict[str, Any])
     values = msgspec.to_builtins(twin.knobs) | changes
     knobs = read(msgspec.json.encode(values), Knobs)
-    # The error is about the first name that is not a rule's.
+    # The error names only the first unknown rule.
     for name in sorted(knobs.answers.keys() - RULE_NAMES):
         rules = ", ".join(sorted(RULE_NAMES))
         raise ControlError(422, f"no rule is called {name!r}; valid: {rules}", f"answers.{name}")

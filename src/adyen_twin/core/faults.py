@@ -121,7 +121,7 @@ class LoseReplyAfter(CallFault, tag="lose_reply_after"):
 
 
 class ErrorReply(CallFault):
-    """The answer is an error, written here as status/errorCode.
+    """The answer is an error; the docstrings of its kinds name the status/errorCode.
 
     With `after`, the call is executed first.
     """

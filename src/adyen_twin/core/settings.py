@@ -97,7 +97,7 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: The answer to a Subscription charge: "decided": the wallet's decision; the others: a
     #: resultCode before the decision.
     charge_result: Literal["decided", "Received", "Pending"] = "decided"
-    #: The seconds between such an answer and the decision.
+    #: The seconds between the answer Received or Pending and the decision.
     charge_s: Annotated[float, msgspec.Meta(ge=0)] = 5.0
 
     #: The events that the shop enabled; Adyen does not send them by default.

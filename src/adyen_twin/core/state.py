@@ -291,10 +291,11 @@ class State(msgspec.Struct, kw_only=True, rename={"tasks": "errands"}):
     counter: int = 0
     #: pspReference -> payment.
     payments: dict[str, Payment] = {}
-    #: The keys of this and the next two are names of endpoints.
+    #: Name of an endpoint -> endpoint.
     endpoints: dict[str, Endpoint] = {}
+    #: Name of an endpoint -> its queue.
     queues: dict[str, list[Webhook]] = {}
-    #: The webhooks that a fault holds back until another one is queued.
+    #: Name of an endpoint -> the webhooks that a fault holds back until another one is queued.
     held: dict[str, list[Webhook]] = {}
     faults: list[PlannedFault] = []
     tokens: dict[str, Token] = {}

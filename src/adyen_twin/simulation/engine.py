@@ -30,7 +30,8 @@ class Engine:
         self.sender = Sender(twin, session)
         self._twin = twin
         self._advancing = asyncio.Lock()
-        self._changes: list[asyncio.Event] = []
+        #: One event per background loop; it is set when there may be new work.
+        self._change_events: list[asyncio.Event] = []
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -86,7 +87,7 @@ class Engine:
         self, work: Callable[[], Awaitable[None]], next_due: Callable[[], float | None]
     ) -> None:
         changed = asyncio.Event()
-        self._changes.append(changed)
+        self._change_events.append(changed)
         while True:
             changed.clear()
             try:
@@ -101,5 +102,5 @@ class Engine:
                 await asyncio.wait_for(changed.wait(), min(max(wait_s, 0.0), CHECK_AGAIN_S))
 
     def _notify_loops(self) -> None:
-        for changed in self._changes:
+        for changed in self._change_events:
             changed.set()

@@ -60,8 +60,8 @@ def receive(twin: Twin, payment: Payment, kind: Kind, body: Mapping[str, Any]) -
         AdyenError: The amount is in another currency than the payment, or less than 1.
 
     """
-    requested = body.get("amount")
-    amount = Amount(requested["currency"], requested["value"]) if requested else payment.amount
+    fields = body.get("amount")
+    amount = Amount(fields["currency"], fields["value"]) if fields else payment.amount
     if amount.currency != payment.amount.currency:
         raise errors.unsupported_currency()  # GUESS: the error code.
     if amount.value < 1:

@@ -180,7 +180,10 @@ def _event(
 
 
 def _reference_of(twin: Twin, payment: Payment, mod: Modification) -> str:
-    """Return the merchantReference of a modification's event. GUESS: its default."""
+    """Return the merchantReference of a modification's event, as a knob requires it.
+
+    GUESS: the default of the knob.
+    """
     if twin.knobs.modification_reference == "modification" and mod.reference:
         return mod.reference
     return payment.reference

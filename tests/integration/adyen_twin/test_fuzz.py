@@ -27,6 +27,7 @@ COMPLETE_PAYMENT = payment_body(
     sessionValidity="2099-01-01T00:00:00Z",
     allowedPaymentMethods=["gopay_wallet"],
 )
+#: A path -> a body; a test replaces one of its fields, or all of it.
 CALLS = {
     "/v72/paymentMethods": COMPLETE_PAYMENT,
     "/v72/payments": COMPLETE_PAYMENT,

@@ -45,6 +45,7 @@ async def test_a_webhook_is_created_signed_tested_and_deleted(twin: RunningTwin)
     unsigned, signed, *tests = [webhook.item for webhook in shop.received]
     assert "hmacSignature" not in unsigned["additionalData"]
     assert signed["additionalData"]["hmacSignature"] == signing.sign_item(signed, key)
+    # A test sends four notifications: success and failure, each in two currencies.
     assert [row["status"] for row in tested["data"]] == ["success"] * 4
     assert len(tests) == 4
     assert listed["data"] == [created]

@@ -71,6 +71,7 @@ async def test_a_knob_sends_the_token_webhook_before_the_authorisation_or_never(
     token = await twin.saved()
     await twin.settle(3600)
 
+    # A webhook has a number (`notice`), which shows the order of creation.
     events = sorted(
         (await twin.control("GET", "deliveries"))["deliveries"],
         key=lambda attempt: attempt["notice"],
