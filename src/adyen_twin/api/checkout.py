@@ -112,7 +112,7 @@ def _received_body(call: Call, psp_reference: str) -> dict[str, Any]:
 
 
 def _reference_in(name: str) -> Callable[[Twin, Call], str | None]:
-    """Return a function that reads this field of a call; no text in the field: None."""
+    """Return a function that returns this field of a call, or None if the field is not text."""
 
     def reference_of(_: Twin, call: Call) -> str | None:
         reference = call.body.get(name)

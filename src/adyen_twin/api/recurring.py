@@ -21,6 +21,7 @@ from adyen_twin.simulation import tokens
 
 #: The name of the payment method that shoppers see.
 NAME: Final = "GoPay Wallet"
+#: The values of shopperInteraction for which a token can be used.
 INTERACTIONS: Final = ["Ecommerce", "ContAuth"]
 
 

@@ -167,7 +167,7 @@ class Payment(msgspec.Struct, kw_only=True):
     redirect_data: str
     #: The random value in the address of the payment's GoPay page.
     page_key: str
-    #: The value of the form field of a POST redirect; None for a GET redirect.
+    #: The random value in the form of a redirect by POST; None: the redirect is by GET.
     form_proof: str | None = None
     return_by_post: bool = False
     #: The random value in the address of the return to the shop.

@@ -47,7 +47,10 @@ class Twin:
     ) -> None:
         """Schedule a task; `reference` is the merchantReference of its payment, if it has one."""
         number = self.memory.next_number()
-        heapq.heappush(self.state.tasks, Task(due_at, number, kind, reference, arguments))
+        task = Task(
+            due_at=due_at, number=number, kind=kind, reference=reference, arguments=arguments
+        )
+        heapq.heappush(self.state.tasks, task)
         self.on_change()
 
     def remove_endpoint(self, name: EndpointName) -> None:

@@ -61,8 +61,8 @@ MODIFICATIONS: Final[dict[str, tuple[rules.Rule, ...]]] = {
     "reversals": _WITHOUT_AMOUNT,
 }
 
-#: The names of all rules, which are the valid keys of the knob `answers`. The rules without an
-#: amount are among those with one.
+#: The names of all rules, which are the valid keys of the knob `answers`.
+#: `_WITHOUT_AMOUNT` has no other rules.
 RULE_NAMES: Final = frozenset(
     rule.__name__
     for rules_of_call in (

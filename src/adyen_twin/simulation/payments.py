@@ -112,6 +112,7 @@ def create(twin: Twin, body: rules.Body) -> Payment:
         metadata=dict(body.get("metadata") or {}),
         redirect_data=names.redirect_data(),
         page_key=names.page_key(),
+        # The value only has to be random, as a page key is.
         form_proof=names.page_key() if redirect_by_post else None,
         return_by_post=body.get("redirectFromIssuerMethod") == "POST",
         redirect_result=names.redirect_result(),

@@ -11,6 +11,7 @@ from twin_fixtures import Answer, RunningTwin, Shop, payment_body, shop, twin
 __all__ = ["shop", "twin"]
 
 # The first event of a paid payment is AUTHORISATION, so a test reads `shop.received[1:]`.
+# A modification is decided after one second (`modificationS`), so `settle(2)` is enough.
 
 DAY_S = 24 * 3600
 #: The pspReference of no payment.

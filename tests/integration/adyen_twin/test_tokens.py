@@ -24,6 +24,8 @@ from twin_fixtures import (
 
 __all__ = ["shop", "token_shop", "twin"]
 
+# A token webhook is sent ten seconds after AUTHORISATION (`settlementS`).
+
 #: The fields of a payment that saves a token.
 SAVE: dict[str, Any] = {"storePaymentMethod": True, "shopperReference": "shopper-1"}
 ACCOUNT = {"merchantAccount": "TwinMerchant"}
