@@ -11,8 +11,8 @@ The packages and modules, from the lowest layer to the highest:
 - `app` builds the application, `server` runs it, and `cli` is the command.
 
 Each imports only from lower layers; the contract `twin-layers` in pyproject.toml checks this.
-Words that all of them use: a knob is a setting that can change while the twin runs. A control
-is a call to `/twin/`. GUESS marks a behaviour of Adyen or GoPay for which no source was found.
+Terms that all of them use: a knob is a setting that can change while the twin runs. A control
+is a call to `/twin/`. GUESS marks a behaviour of Adyen or GoPay that could not be established.
 
 docs/twin.md describes the twin. docs/adr/0003 explains why it shares no code with `kasir`.
 """

@@ -11,7 +11,7 @@ from adyen_twin.controls import choices
 from adyen_twin.core.state import WalletState
 from adyen_twin.http_types import NotJsonError, parse_json
 
-Kind = TypeVar("Kind")
+Parsed = TypeVar("Parsed")
 Account = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
@@ -62,7 +62,7 @@ class EventTypes(msgspec.Struct, forbid_unknown_fields=True):
     types: list[str] = msgspec.field(default_factory=lambda: ["AUTHORISATION"])
 
 
-def read(raw: bytes, kind: type[Kind]) -> Kind:
+def read(raw: bytes, kind: type[Parsed]) -> Parsed:
     """Return the body of a control call, converted to a type.
 
     Raises:
@@ -72,7 +72,7 @@ def read(raw: bytes, kind: type[Kind]) -> Kind:
     body = raw or b"null"
     try:
         try:
-            parsed: Kind = parse_json(body, kind)
+            parsed: Parsed = parse_json(body, kind)
         except msgspec.ValidationError as error:
             # The decoder stopped at the first wrong type; `parse_json` checks the rest.
             raise ControlError(422, *_explain(str(error), parse_json(body), kind)) from None

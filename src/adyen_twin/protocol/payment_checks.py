@@ -124,7 +124,8 @@ def texts(request: rules.Request) -> None:
     for name, (shortest, longest) in limits.TEXTS.items():
         rules.check_text(request.body, name, shortest, longest)
     for name in limits.LENGTHS_OF_V72:
-        rules.check_text(request.body, name, 0, limits.longest_text(name, request.version))
+        longest = limits.longest_text(name, request.version)
+        rules.check_text(request.body, name, shortest=0, longest=longest)
 
 
 def choices(request: rules.Request) -> None:
@@ -208,7 +209,7 @@ def listing_texts(request: rules.Request) -> None:
 def listing(request: rules.Request) -> None:
     """The fields of a request for /paymentMethods have the right types."""
     listing_texts(request)
-    rules.check_text(request.body, "shopperReference", 3, 256)
+    rules.check_text(request.body, "shopperReference", shortest=3, longest=256)
     if request.body.get("amount") is not None:
         rules.check_amount(request.body["amount"])
     if request.body.get("channel") not in (None, *limits.CHANNELS):

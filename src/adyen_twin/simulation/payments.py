@@ -186,15 +186,19 @@ def _authorise(twin: Twin, payment: Payment) -> None:
         _send_saved_token(twin, payment)
     false_then_true = _triggered(twin, payment, faults.FalseThenTrue)
     if false_then_true is not None:
-        same = false_then_true.same_psp_reference
-        payment_notifications.earlier_refusal(twin, payment, same_psp_reference=same)
+        payment_notifications.earlier_refusal(
+            twin, payment, same_psp_reference=false_then_true.same_psp_reference
+        )
         _send_later(twin, payment, "tell_authorisation", false_then_true.seconds)
     else:
         payment_notifications.authorisation(twin, payment)
     if true_then_false := _triggered(twin, payment, faults.TrueThenFalse):
-        same = true_then_false.same_psp_reference
         _send_later(
-            twin, payment, "tell_earlier_refusal", true_then_false.seconds, same_psp_reference=same
+            twin,
+            payment,
+            "tell_earlier_refusal",
+            true_then_false.seconds,
+            same_psp_reference=true_then_false.same_psp_reference,
         )
     if offer_closed := _triggered(twin, payment, faults.OfferClosedAfterPaid):
         _send_later(twin, payment, "tell_offer_closed", offer_closed.seconds)

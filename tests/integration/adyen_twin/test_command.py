@@ -97,6 +97,7 @@ def test_the_state_file_keeps_the_state_across_a_restart(tmp_path: Path) -> None
         clock = call(f"{url}/twin/clock")
 
     assert after == before
+    # The clock was advanced by 60 seconds before the restart.
     assert clock["advanced_s"] >= 59
 
 
@@ -109,6 +110,7 @@ def test_a_call_that_ran_when_the_twin_was_killed_can_be_repeated(
     with running_twin("--state", str(file)) as (process, url), ThreadPoolExecutor() as calls:
         call(f"{url}/twin/faults", slow, method="PUT")
         lost_call = calls.submit(call, f"{url}/v72/payments", body, idempotency="order-1")
+        # The file is written about a second after the call is executed.
         wait_until(lambda: file.exists() and _replies(file))
         stored = _replies(file)
         with pytest.raises(urllib.error.HTTPError) as meanwhile:
