@@ -164,6 +164,7 @@ class DetailsResult(CallFault, kw_only=True, tag="details_say"):
 class WalletRefuses(Fault, tag="wallet_refuses"):
     """The wallet refuses a payment that the shopper approves."""
 
+    #: The reason and code of the refusal, as in Adyen's table of refusal reasons.
     reason: str = "Refused"
     code: str = "2"
 
@@ -173,6 +174,7 @@ class FalseThenTrue(Fault, tag="false_then_true"):
 
     #: How much later the successful AUTHORISATION is sent.
     seconds: Seconds = 0.0
+    #: Whether the failed AUTHORISATION has the pspReference of the payment.
     same_psp_reference: bool = False
 
 
@@ -181,12 +183,14 @@ class TrueThenFalse(Fault, tag="true_then_false"):
 
     #: How much later the failed AUTHORISATION is sent.
     seconds: Seconds = 0.0
+    #: Whether the failed AUTHORISATION has the pspReference of the payment.
     same_psp_reference: bool = False
 
 
 class OfferClosedAfterPaid(Fault, tag="offer_closed_after_paid"):
     """OFFER_CLOSED is sent although the payment is paid."""
 
+    #: How long after the decision it is sent.
     seconds: Seconds = 0.0
 
 
@@ -199,6 +203,7 @@ class RefundRefused(Fault, tag="refund_refused"):
 class RefundFailsLater(Fault, tag="refund_fails_later"):
     """A successful REFUND is followed by REFUND_FAILED or REFUNDED_REVERSED."""
 
+    #: How long after REFUND the failure is sent.
     seconds: Seconds = 3600.0
     event_code: Literal["REFUND_FAILED", "REFUNDED_REVERSED"] = "REFUND_FAILED"
 
@@ -206,6 +211,7 @@ class RefundFailsLater(Fault, tag="refund_fails_later"):
 class CaptureFailsLater(Fault, tag="capture_fails_later"):
     """The capture is followed by CAPTURE_FAILED."""
 
+    #: How long after the capture the failure is sent.
     seconds: Seconds = 3600.0
 
 
