@@ -38,16 +38,16 @@ def send(twin: Twin, name: EndpointName, subject: Subject, build: BuildMessage) 
     endpoint = twin.state.endpoints.get(name)
     if endpoint is None or not endpoint.active:
         return
-    triggered = faults.triggered_by_webhook(
+    triggered_faults = faults.triggered_by_webhook(
         twin.state.faults,
         endpoint=name,
         event_code=subject.event_code,
         reference=subject.reference,
     )
-    webhooks = _with_copies(twin, endpoint, subject, build, triggered)
-    if _fault_of_kind(triggered, faults.LoseWebhook):
+    webhooks = _with_copies(twin, endpoint, subject, build, triggered_faults)
+    if _fault_of_kind(triggered_faults, faults.LoseWebhook):
         _record_lost(twin, name, endpoint, webhooks[0])
-    elif delay := _fault_of_kind(triggered, faults.DelayWebhook):
+    elif delay := _fault_of_kind(triggered_faults, faults.DelayWebhook):
         webhooks_as_data = [msgspec.to_builtins(webhook) for webhook in webhooks]
         due_at = twin.now() + delay.seconds
         twin.schedule(
@@ -57,7 +57,7 @@ def send(twin: Twin, name: EndpointName, subject: Subject, build: BuildMessage) 
             name=name,
             notices=webhooks_as_data,
         )
-    elif reorder := _fault_of_kind(triggered, faults.ReorderWebhook):
+    elif reorder := _fault_of_kind(triggered_faults, faults.ReorderWebhook):
         twin.state.held.setdefault(name, []).extend(webhooks)
         due_at = twin.now() + reorder.seconds
         twin.schedule("release_held", due_at, reference=subject.reference, name=name)
@@ -83,18 +83,18 @@ def _with_copies(
     endpoint: Endpoint,
     subject: Subject,
     build: BuildMessage,
-    triggered: list[faults.WebhookFault],
+    triggered_faults: list[faults.WebhookFault],
 ) -> list[Webhook]:
     """Return the webhook, and its copies if a fault duplicates it."""
     key = endpoint.hmac_key
-    if _fault_of_kind(triggered, faults.PreviousKey):
+    if _fault_of_kind(triggered_faults, faults.PreviousKey):
         key = endpoint.previous_hmac_key or WRONG_KEY
     spoiled: list[Message] = []
-    if wrong_signature := _fault_of_kind(triggered, faults.WrongSignature):
+    if wrong_signature := _fault_of_kind(triggered_faults, faults.WrongSignature):
         spoiled += [build(WRONG_KEY)] * wrong_signature.tries
-    if no_signature := _fault_of_kind(triggered, faults.NoSignature):
+    if no_signature := _fault_of_kind(triggered_faults, faults.NoSignature):
         spoiled += [build(None)] * no_signature.tries
-    duplicate = _fault_of_kind(triggered, faults.DuplicateWebhook)
+    duplicate = _fault_of_kind(triggered_faults, faults.DuplicateWebhook)
     return [
         Webhook(
             id=twin.memory.next_number(),
@@ -143,6 +143,6 @@ def _record_lost(twin: Twin, name: EndpointName, endpoint: Endpoint, webhook: We
 
 
 def _fault_of_kind(
-    triggered: list[faults.WebhookFault], kind: type[faults.AnyKind]
+    triggered_faults: list[faults.WebhookFault], kind: type[faults.AnyKind]
 ) -> faults.AnyKind | None:
-    return next((fault for fault in triggered if isinstance(fault, kind)), None)
+    return next((fault for fault in triggered_faults if isinstance(fault, kind)), None)
