@@ -1,4 +1,4 @@
-"""A local, stateful Adyen and GoPay to test against. Not made by, nor affiliated with, either.
+"""A local, stateful simulation of Adyen and GoPay for tests; neither company made it.
 
 The packages and modules, from the lowest layer to the highest:
 
@@ -11,5 +11,8 @@ The packages and modules, from the lowest layer to the highest:
 - `app` builds the application, `server` runs it, and `cli` is the command.
 
 Each imports only from lower layers; the contract `twin-layers` in pyproject.toml checks this.
+Terms that all of them use: a knob is a setting that can change while the twin runs. A control
+is a call to `/twin/`. GUESS marks a behaviour of Adyen or GoPay that could not be established.
+
 docs/twin.md describes the twin. docs/adr/0003 explains why it shares no code with `kasir`.
 """

@@ -73,8 +73,8 @@ def _error_with_body(_: AnyRequest, error: ControlError | ManagementError) -> Ht
 def _http_error(request: AnyRequest, error: HTTPException) -> HttpResponse:
     """Answer an error of litestar in the format of the API that was called."""
     if request.url.path.startswith("/twin/"):
-        call = f"{request.method} {request.url.path}: {error.detail}"
-        return as_json({"error": f"{call}; docs/twin.md lists the controls"}, error.status_code)
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        return as_json({"error": f"{message}; docs/twin.md lists the controls"}, error.status_code)
     if error.status_code == errors.not_found().status:
         return as_json(errors.not_found().body(), error.status_code)
     adyen_error = errors.AdyenError(error.status_code, "000", error.detail)

@@ -17,7 +17,8 @@ from adyen_twin.core.twin import Twin
 
 #: How many seconds calls may still run after a signal to stop.
 STOP_WITHIN_S: Final = 1
-#: Longer than clients keep idle connections, so that the client always closes first.
+#: How many seconds an idle connection is kept open: longer than by clients, so that the client
+#: closes it first.
 KEEP_ALIVE_S: Final = 75
 
 
@@ -62,8 +63,8 @@ def run(settings: Settings, knobs: Knobs, listen: Listen) -> None:
     config = _config(Twin(settings, knobs, state=state), listen)
     # uvicorn raises the signal again after it stopped. These handlers ignore it, so that the
     # exit code is 0.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: None)
     _Server(config, _address(listen, listener)).run(sockets=[listener])
 
 

@@ -2,8 +2,8 @@
 
 The API key is checked first, then the idempotency key, the JSON, and the rules. Source of
 the idempotency rules: Adyen's page on API idempotency. An idempotency key is unique in the
-company, so in the whole twin. The first answer is kept for seven days, even if it is an
-error. GUESS: that errors are kept, and the answer to a key that is too long.
+company account, so also in the whole twin. The first answer is kept for seven days, even if
+it is an error. GUESS: that errors are kept, and the error for a key that is too long.
 """
 
 from __future__ import annotations
@@ -42,15 +42,18 @@ log = logging.getLogger(__name__)
 class Call:
     """A parsed request. The body of a GET or DELETE is its query."""
 
+    #: The version of the Checkout API; 0 for the Recurring API.
     version: int
     body: Mapping[str, Any]
+    #: The path parameters.
     path: Mapping[str, str]
+    #: The base URL that shoppers use.
     public_url: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """An answer. Without a pspReference, a new one is put into its header."""
+    """An answer. If `psp_reference` is None, the header gets a new one, except for status 401."""
 
     body: Mapping[str, Any] | None = None
     status: int = 200
@@ -68,7 +71,7 @@ class Operation:
     reference: Callable[[Twin, Call], str | None]
 
 
-def check(checked: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None:
+def check(rules_of_call: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None:
     """Check a call with these rules.
 
     Raises:
@@ -87,7 +90,7 @@ def check(checked: tuple[rules.Rule, ...], twin: Twin, call: Call) -> None:
             for name, answer in knobs.answers.items()
         },
     )
-    rules.check(checked, request)
+    rules.check(rules_of_call, request)
 
 
 async def exchange(request: HttpRequest, operation: Operation) -> HttpResponse:
@@ -100,15 +103,15 @@ async def exchange(request: HttpRequest, operation: Operation) -> HttpResponse:
         return _response(_reply_of(error))
     raw = await request.body()
     call = _parse(request, raw)
-    triggered = faults.triggered_by_call(
+    triggered_faults = faults.triggered_by_call(
         request.twin.state.faults,
         call=operation.name,
         reference=_reference(request.twin, operation, call),
     )
     try:
-        call_faults.before(triggered)
-        stored = _Idempotency(request, raw, key)
-        return await _answer(request, operation, call, stored, triggered)
+        call_faults.before(triggered_faults)
+        idempotency = _Idempotency(request, raw, key)
+        return await _answer(request, operation, call, idempotency, triggered_faults)
     except AdyenError as error:
         return _response(_reply_of(error), key)
     except call_faults.ConnectionBrokenError:
@@ -121,18 +124,17 @@ async def _answer(
     operation: Operation,
     call: Call | AdyenError,
     idempotency: _Idempotency,
-    triggered: list[faults.CallFault],
+    triggered_faults: list[faults.CallFault],
 ) -> HttpResponse:
-    """Execute the call, or find the stored answer of its key, and return the answer."""
+    """Return the stored answer of the idempotency key; if there is none, execute the call."""
     response = idempotency.stored_response()
     if response is None:
         reply = _run(request.twin, operation, call)
         response = _response(reply, idempotency.key)
         idempotency.store(response, reply.psp_reference)
     try:
-        # Before its execution, a call that creates a payment had no reference.
         reference = _reference(request.twin, operation, call)
-        await call_faults.after(request, triggered, reference)
+        await call_faults.after(request, triggered_faults, reference)
     finally:
         idempotency.finish()
     return response
@@ -145,7 +147,7 @@ class _Idempotency:
         self.key = key
         self._twin = request.twin
         self._fingerprint = hashlib.sha256(request.url.path.encode() + b"\n" + raw).hexdigest()
-        self._running: StoredReply | None = None
+        self._new_reply: StoredReply | None = None
 
     def stored_response(self) -> HttpResponse | None:
         """Return the first answer to this key, or None if the key is new.
@@ -176,7 +178,7 @@ class _Idempotency:
         if self.key is None:
             return
         self._delete_expired()
-        self._running = StoredReply(
+        self._new_reply = StoredReply(
             fingerprint=self._fingerprint,
             at=self._twin.now(),
             status=response.status_code or 200,
@@ -184,12 +186,12 @@ class _Idempotency:
             headers=dict(response.headers.items()),
             psp_reference=psp_reference,
         )
-        self._twin.state.replies[self.key] = self._running
+        self._twin.state.replies[self.key] = self._new_reply
 
     def finish(self) -> None:
         """Allow other calls with this key to get the stored answer."""
-        if self._running is not None:
-            self._running.running = False
+        if self._new_reply is not None:
+            self._new_reply.running = False
 
     def _find(self) -> StoredReply | None:
         stored = self._twin.state.replies.get(self.key) if self.key is not None else None
@@ -237,6 +239,7 @@ def _run(twin: Twin, operation: Operation, call: Call | AdyenError) -> Reply:
 
 
 def _parse(request: HttpRequest, raw: bytes) -> Call | AdyenError:
+    """Return the call, or the error to answer if the body is not a JSON object."""
     body: Any = dict(request.query_params)
     if request.method == "POST":
         try:
@@ -254,7 +257,7 @@ def _parse(request: HttpRequest, raw: bytes) -> Call | AdyenError:
 
 
 def _reply_of(error: AdyenError) -> Reply:
-    """Return the answer for an error; all have a pspReference, except 400 and 401."""
+    """Return the answer for an error; only 400 and 401 have no pspReference in the body."""
     has_reference = error.status not in (400, UNAUTHORIZED)
     psp_reference = error.psp_reference or (names.psp_reference() if has_reference else None)
     body = error.body() | ({"pspReference": psp_reference} if psp_reference else {})

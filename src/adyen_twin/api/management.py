@@ -28,7 +28,9 @@ from adyen_twin.http_types import (
 from adyen_twin.webhooks import sample_notifications
 
 STANDARD: Final[EndpointName] = "standard"
+#: The id of the only standard webhook.
 WEBHOOK_ID: Final = "S2-54574E4B4153"
+#: The HTTP status of the answer to an invalid field.
 INVALID: Final = 422
 
 Username = Annotated[str, msgspec.Meta(max_length=255)]
@@ -106,8 +108,8 @@ async def get_me(request: HttpRequest) -> HttpResponse:
 async def get_webhooks(request: HttpRequest) -> HttpResponse:
     """List the webhooks; there is at most one."""
     _authenticate(request)
-    found = [_webhook_body(request)] if STANDARD in request.twin.state.endpoints else []
-    return as_json({"itemsTotal": len(found), "pagesTotal": 1, "data": found})
+    webhooks = [_webhook_body(request)] if STANDARD in request.twin.state.endpoints else []
+    return as_json({"itemsTotal": len(webhooks), "pagesTotal": 1, "data": webhooks})
 
 
 @post("/merchants/{merchantId:str}/webhooks", status_code=200)
@@ -190,6 +192,7 @@ def _authenticate(request: HttpRequest) -> None:
 
 
 def _find(request: HttpRequest) -> Endpoint:
+    """Check the API key and the ids in the path; return the endpoint of the webhook."""
     _authenticate(request)
     endpoint = request.twin.state.endpoints.get(STANDARD)
     if endpoint is None or request.path_part("webhookId") != WEBHOOK_ID:

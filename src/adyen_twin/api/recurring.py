@@ -19,7 +19,9 @@ from adyen_twin.protocol import change_checks, errors
 from adyen_twin.protocol.limits import GOPAY, V72
 from adyen_twin.simulation import tokens
 
+#: The name of the payment method that shoppers see.
 NAME: Final = "GoPay Wallet"
+#: The values of shopperInteraction for which a token can be used.
 INTERACTIONS: Final = ["Ecommerce", "ContAuth"]
 
 
@@ -35,7 +37,7 @@ def row(twin: Twin, token: Token) -> dict[str, Any]:
 
 
 def resource(twin: Twin, token: Token, version: int) -> dict[str, Any]:
-    """Return a token as /storedPaymentMethods lists it; v72 has its creation and first payment."""
+    """Return a token as /storedPaymentMethods lists it: from v72 on, with its first payment."""
     fields = {
         "id": token.id,
         "name": NAME,
@@ -45,8 +47,10 @@ def resource(twin: Twin, token: Token, version: int) -> dict[str, Any]:
     }
     if version < V72:
         return fields
-    first = token.first_psp_reference
-    return fields | {"createdAt": format_adyen(token.created_at), "firstPspReference": first}
+    return fields | {
+        "createdAt": format_adyen(token.created_at),
+        "firstPspReference": token.first_psp_reference,
+    }
 
 
 def detail(twin: Twin, token: Token) -> dict[str, Any]:
@@ -67,12 +71,14 @@ def detail(twin: Twin, token: Token) -> dict[str, Any]:
 def list_stored(twin: Twin, call: Call) -> Reply:
     """Answer GET /storedPaymentMethods."""
     account, shopper = _check_shopper(twin, call)
-    found = tokens.of_shopper(twin, account, shopper)
+    active_tokens = tokens.of_shopper(twin, account, shopper)
     return Reply(
         body={
             "merchantAccount": account,
             "shopperReference": shopper,
-            "storedPaymentMethods": [resource(twin, token, call.version) for token in found],
+            "storedPaymentMethods": [
+                resource(twin, token, call.version) for token in active_tokens
+            ],
         }
     )
 
@@ -86,20 +92,20 @@ def remove_stored(twin: Twin, call: Call) -> Reply:
 
 
 def list_details(twin: Twin, call: Call) -> Reply:
-    """Answer the classic /listRecurringDetails; without tokens, with an empty object."""
+    """Answer the classic /listRecurringDetails; the answer is {} if there are no tokens."""
     account, shopper = _check_shopper(twin, call)
-    wanted = change_checks.contract(call.body)
-    found = [
+    contracts = change_checks.contract(call.body)
+    listed = [
         token
         for token in tokens.of_shopper(twin, account, shopper)
-        if wanted <= set(tokens.contracts(twin, token))
+        if contracts <= set(tokens.contracts(twin, token))
     ]
-    if not found:
+    if not listed:
         return Reply(body={})
     return Reply(
         body={
-            "creationDate": format_adyen(found[0].created_at),
-            "details": [detail(twin, token) for token in found],
+            "creationDate": format_adyen(listed[0].created_at),
+            "details": [detail(twin, token) for token in listed],
             "shopperReference": shopper,
         }
     )
@@ -109,14 +115,16 @@ def disable(twin: Twin, call: Call) -> Reply:
     """Answer the classic /disable, which disables one token or, if none is named, all."""
     account, shopper = _check_shopper(twin, call)
     token_id, contract = call.body.get("recurringDetailReference"), call.body.get("contract")
-    found = tokens.of_shopper(twin, account, shopper)
-    if not found:
+    active_tokens = tokens.of_shopper(twin, account, shopper)
+    if not active_tokens:
         raise errors.no_contract()
-    chosen = [tokens.find(twin, account, shopper, str(token_id))] if token_id else found
+    to_disable = active_tokens
+    if token_id:
+        to_disable = [tokens.find(twin, account, shopper, str(token_id))]
     if contract:
-        tokens.disable_contract(twin, chosen, str(contract))
+        tokens.disable_contract(twin, to_disable, str(contract))
     else:
-        for token in chosen:
+        for token in to_disable:
             tokens.disable(twin, token)
     result = "detail-successfully-disabled" if token_id else "all-details-successfully-disabled"
     return Reply(body={"response": f"[{result}]"})
@@ -129,7 +137,7 @@ def _check_shopper(twin: Twin, call: Call) -> tuple[str, str]:
 
 
 def _shopper_reference(_: Twin, call: Call) -> str | None:
-    """Return the shopperReference, which selects the planned faults: no payment is named."""
+    """Return the shopperReference; it selects the planned faults, as the call has no payment."""
     shopper = call.body.get("shopperReference")
     return shopper if isinstance(shopper, str) else None
 
@@ -146,7 +154,7 @@ async def get_stored(request: HttpRequest) -> HttpResponse:
     return await exchange(request, LIST_STORED)
 
 
-# The reply sets 204, because a handler that declares 204 could not answer errors.
+# `remove_stored` sets the status 204. If this handler declared it, errors could have no body.
 @delete("/storedPaymentMethods/{storedPaymentMethodId:str}", status_code=200)
 async def delete_stored(request: HttpRequest) -> HttpResponse:
     """Remove a token."""

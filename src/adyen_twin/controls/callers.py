@@ -1,9 +1,9 @@
-"""Who may use the twin's controls: programs and people on this machine, but no foreign page.
+"""Who may use the twin's controls: callers on this machine, but no pages of other origins.
 
 The controls need no key. A browser on this machine also sends the requests of pages of other
 origins, and the controls must refuse these. `Origin` and `Sec-Fetch-Site` show such a page,
-and `Host` shows a page behind DNS rebinding. If these headers are missing, the content type
-shows such a page, because a browser sends JSON only after a preflight.
+and `Host` shows a page that uses DNS rebinding. A request without these headers must have JSON
+as its body, because a browser sends the JSON of such a page only after a preflight.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 JSON: Final = "application/json"
 SAFE_METHODS: Final = ("GET", "HEAD")
-#: Values of Sec-Fetch-Site: a request of the same origin, and an address that a person typed.
+#: The accepted values of Sec-Fetch-Site; "none" is an address that a person typed.
 OWN_SITES: Final = ("same-origin", "none")
 
 
@@ -33,7 +33,7 @@ def only_this_machine(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 def only_own_host(connection: Connection, _: BaseRouteHandler) -> None:
-    """Refuse a Host that is not a name of this machine, because DNS rebinding sends one."""
+    """Refuse a Host header that does not name this machine; DNS rebinding sends such a header."""
     twin: Twin = connection.app.state.twin
     name = _host_name(f"//{connection.headers.get('host', '')}")
     # A call without a Host is not from a page, because every browser sends one.
@@ -43,7 +43,7 @@ def only_own_host(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 def no_other_origin(connection: Connection, _: BaseRouteHandler) -> None:
-    """Refuse requests of pages of another origin that change something."""
+    """Refuse requests that change something, if a page of another origin sends them."""
     if connection.scope.get("method") in SAFE_METHODS:
         return
     headers = connection.headers
@@ -57,8 +57,8 @@ def only_json(connection: Connection, _: BaseRouteHandler) -> None:
     """Refuse a body of another type than JSON; a browser sends JSON only after a preflight."""
     headers = connection.headers
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if has_body and kind != JSON:
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if has_body and content_type != JSON:
         raise ControlError(415, f"send the header Content-Type: {JSON} with a body")
 
 

@@ -1,4 +1,8 @@
-"""The valid values and field names at a path of a control call, for error messages."""
+"""The valid values and field names at a path of a control call, for error messages.
+
+`info` is msgspec's description of a type. A tag is the value of the field that selects the
+struct in a union; the tag field of a fault is `fault`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import Any, Final
 
 from msgspec import inspect
 
+#: A step of a path: `[0]` is an item of a list, `[...]` a value of a map, `.name` a field.
 _STEP: Final = re.compile(r"\[(?P<index>\d+|\.\.\.)\]|\.(?P<name>\w+)")
 
 
@@ -25,8 +30,8 @@ def fields_at(kind: Any, body: Any, path: str) -> list[str]:
     types, value = _types_at(kind, body, path)
     members = [member for info in types for member in _members(info, value)]
     structs = [member for member in members if _is_struct(member)]
-    named = [field.encode_name for struct in structs for field in struct.fields]
-    return [*{struct.tag_field for struct in structs if struct.tag_field}, *named]
+    field_names = [field.encode_name for struct in structs for field in struct.fields]
+    return [*{struct.tag_field for struct in structs if struct.tag_field}, *field_names]
 
 
 def _types_at(kind: Any, value: Any, path: str) -> tuple[list[Any], Any]:
@@ -56,7 +61,10 @@ def _child_types(info: Any, name: str | None, value: Any) -> Iterator[Any]:
 
 
 def _members(info: Any, value: Any, name: str | None = None) -> Iterator[Any]:
-    """Return the members of a union, without structs whose tag the value does not have."""
+    """Return the members of a union; structs with another tag than the value's are left out.
+
+    If `name` is the tag field, no struct is left out, because each tag is valid there.
+    """
     members = info.types if isinstance(info, inspect.UnionType) else (info,)
     member: Any
     for member in members:

@@ -71,7 +71,10 @@ def of_payments(payments: Sequence[Payment]) -> dict[str, Any]:
 
 
 def of_deliveries(twin: Twin, reference: str | None, endpoint: str | None) -> dict[str, Any]:
-    """Return the report on the attempts to deliver webhooks, oldest first, and on the queues."""
+    """Return the report on the attempts to deliver webhooks, oldest first, and on the queues.
+
+    If `reference` or `endpoint` is None, the report does not filter by it.
+    """
     attempts: list[Attempt] = [
         attempt
         for attempt in twin.state.attempts

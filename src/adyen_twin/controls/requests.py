@@ -11,7 +11,7 @@ from adyen_twin.controls import choices
 from adyen_twin.core.state import WalletState
 from adyen_twin.http_types import NotJsonError, parse_json
 
-Kind = TypeVar("Kind")
+Parsed = TypeVar("Parsed")
 Account = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
@@ -62,7 +62,7 @@ class EventTypes(msgspec.Struct, forbid_unknown_fields=True):
     types: list[str] = msgspec.field(default_factory=lambda: ["AUTHORISATION"])
 
 
-def read(raw: bytes, kind: type[Kind]) -> Kind:
+def read(raw: bytes, kind: type[Parsed]) -> Parsed:
     """Return the body of a control call, converted to a type.
 
     Raises:
@@ -72,9 +72,9 @@ def read(raw: bytes, kind: type[Kind]) -> Kind:
     body = raw or b"null"
     try:
         try:
-            parsed: Kind = parse_json(body, kind)
+            parsed: Parsed = parse_json(body, kind)
         except msgspec.ValidationError as error:
-            # The decoder stops at the first wrong type, so the rest may not be JSON.
+            # The decoder stopped at the first wrong type; `parse_json` checks the rest.
             raise ControlError(422, *_explain(str(error), parse_json(body), kind)) from None
     except NotJsonError as error:
         raise ControlError(400, f"not JSON: {error}") from None
@@ -83,14 +83,14 @@ def read(raw: bytes, kind: type[Kind]) -> Kind:
 
 def _explain(message: str, body: Any, kind: Any) -> tuple[str, str | None]:
     """Return msgspec's message with the valid names added, and the path of the field."""
-    text, _, at = message.partition(" - at `")
-    path = at.rstrip("`")
+    text, _, quoted_path = message.partition(" - at `")
+    path = quoted_path.rstrip("`")
     if "unknown field" in text:
         text += f"; valid: {', '.join(choices.fields_at(kind, body, path))}"
     parts = [path.removeprefix("$").removeprefix(".")]
-    if named := re.search(r"(?:required|unknown) field `(.+?)`", text):
-        parts.append(named[1])
-    wanted = f"{path}.{named[1]}" if named else path
-    if values := choices.values_at(kind, body, wanted):
+    if field := re.search(r"(?:required|unknown) field `(.+?)`", text):
+        parts.append(field[1])
+    field_path = f"{path}.{field[1]}" if field else path
+    if values := choices.values_at(kind, body, field_path):
         text += f"; valid: {', '.join(values)}"
     return text, ".".join(filter(None, parts)) or None

@@ -78,7 +78,7 @@ async def get_clock(request: HttpRequest) -> HttpResponse:
 
 @post("/clock", status_code=200)
 async def post_clock(request: HttpRequest) -> HttpResponse:
-    """Advance the clock, and answer when all that fell due is done."""
+    """Advance the clock; answer after everything that became due is done."""
     advance = read(await request.body(), ClockAdvance)
     if not 0 <= advance.advance_s < float("inf"):
         raise ControlError(
@@ -141,6 +141,7 @@ async def put_knobs(request: HttpRequest) -> HttpResponse:
     twin, changes = request.twin, read(await request.body(), dict[str, Any])
     values = msgspec.to_builtins(twin.knobs) | changes
     knobs = read(msgspec.json.encode(values), Knobs)
+    # The error names only the first unknown rule.
     for name in sorted(knobs.answers.keys() - RULE_NAMES):
         rules = ", ".join(sorted(RULE_NAMES))
         raise ControlError(422, f"no rule is called {name!r}; valid: {rules}", f"answers.{name}")
@@ -230,12 +231,12 @@ def _check_endpoint(endpoint: Endpoint) -> None:
         raise ControlError(422, "username and password go together", "password")
 
 
-def _keep_previous_key(endpoint: Endpoint, before: Endpoint | None) -> None:
-    """Keep the replaced key as the previous one, for the fault `previous_key`."""
-    if before is None or endpoint.previous_hmac_key is not None:
+def _keep_previous_key(endpoint: Endpoint, old: Endpoint | None) -> None:
+    """Keep the key of the replaced endpoint as the previous key, for the fault `previous_key`."""
+    if old is None or endpoint.previous_hmac_key is not None:
         return
-    replaced = before.hmac_key != endpoint.hmac_key
-    endpoint.previous_hmac_key = before.hmac_key if replaced else before.previous_hmac_key
+    is_new_key = old.hmac_key != endpoint.hmac_key
+    endpoint.previous_hmac_key = old.hmac_key if is_new_key else old.previous_hmac_key
 
 
 def _is_hex_key(text: str) -> bool:

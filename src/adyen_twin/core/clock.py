@@ -26,6 +26,7 @@ class Clock:
         wall: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
+        # Later times come from the monotonic clock, because the wall clock can be set back.
         self._start = wall() - ticks()
         self._ticks = ticks
         self.advanced_s = advanced_s

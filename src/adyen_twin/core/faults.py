@@ -121,7 +121,10 @@ class LoseReplyAfter(CallFault, tag="lose_reply_after"):
 
 
 class ErrorReply(CallFault):
-    """The answer is an error. With `after`, the call is executed first."""
+    """The answer is an error; the docstrings of its kinds name the status/errorCode.
+
+    With `after`, the call is executed first.
+    """
 
     after: bool = False
 
@@ -161,6 +164,7 @@ class DetailsResult(CallFault, kw_only=True, tag="details_say"):
 class WalletRefuses(Fault, tag="wallet_refuses"):
     """The wallet refuses a payment that the shopper approves."""
 
+    #: The reason and code of the refusal, as in Adyen's table of refusal reasons.
     reason: str = "Refused"
     code: str = "2"
 
@@ -168,20 +172,25 @@ class WalletRefuses(Fault, tag="wallet_refuses"):
 class FalseThenTrue(Fault, tag="false_then_true"):
     """A failed AUTHORISATION of an earlier attempt is sent before the successful one."""
 
+    #: How much later the successful AUTHORISATION is sent.
     seconds: Seconds = 0.0
+    #: Whether the failed AUTHORISATION has the pspReference of the payment.
     same_psp_reference: bool = False
 
 
 class TrueThenFalse(Fault, tag="true_then_false"):
     """A failed AUTHORISATION of an earlier attempt is sent after the successful one."""
 
+    #: How much later the failed AUTHORISATION is sent.
     seconds: Seconds = 0.0
+    #: Whether the failed AUTHORISATION has the pspReference of the payment.
     same_psp_reference: bool = False
 
 
 class OfferClosedAfterPaid(Fault, tag="offer_closed_after_paid"):
     """OFFER_CLOSED is sent although the payment is paid."""
 
+    #: How long after the decision it is sent.
     seconds: Seconds = 0.0
 
 
@@ -194,6 +203,7 @@ class RefundRefused(Fault, tag="refund_refused"):
 class RefundFailsLater(Fault, tag="refund_fails_later"):
     """A successful REFUND is followed by REFUND_FAILED or REFUNDED_REVERSED."""
 
+    #: How long after REFUND the failure is sent.
     seconds: Seconds = 3600.0
     event_code: Literal["REFUND_FAILED", "REFUNDED_REVERSED"] = "REFUND_FAILED"
 
@@ -201,6 +211,7 @@ class RefundFailsLater(Fault, tag="refund_fails_later"):
 class CaptureFailsLater(Fault, tag="capture_fails_later"):
     """The capture is followed by CAPTURE_FAILED."""
 
+    #: How long after the capture the failure is sent.
     seconds: Seconds = 3600.0
 
 
@@ -249,8 +260,8 @@ def triggered(
 ) -> AnyKind | None:
     """Return the first fault of a kind that this target triggers; its counts are updated.
 
-    `target` is the name of a call or an event, and is part of the random draw. The caller
-    filters `planned` if its faults match by more than the reference.
+    `target` is the name of a call or an event, and is part of the random draw. If faults of
+    this kind match by other fields than `reference` too, the caller filters `planned` by them.
     """
     return next(iter(_all_triggered(planned, kind, target=target, reference=reference)), None)
 

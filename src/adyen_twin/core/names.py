@@ -1,16 +1,16 @@
-"""Random names in Adyen's formats: references, tokens, opaque values."""
+"""Random values in Adyen's formats: references, tokens, secrets of the redirects."""
 
 from __future__ import annotations
 
 import secrets
 import string
 
-_CAPITALS = string.ascii_uppercase + string.digits
+_CAPITALS_AND_DIGITS = string.ascii_uppercase + string.digits
 
 
 def psp_reference() -> str:
     """Return a pspReference: sixteen upper-case letters and digits, as Adyen's are today."""
-    return _random(_CAPITALS, 16)
+    return _random(_CAPITALS_AND_DIGITS, 16)
 
 
 def token() -> str:

@@ -31,6 +31,7 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: True: GoPay requires both `browserInfo` and `channel`, and ContAuth for a charge. False: it
     #: requires only one of the two, and no ContAuth.
     strict: bool = True
+    #: The limits of a GoPay payment, in rupiah.
     amount_min: Positive = 1
     amount_max: Positive = 20_000_000
     #: The name of a rule -> the error to answer instead of the rule's own.
@@ -41,6 +42,7 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: A wallet's balance in rupiah. Payments do not reduce it.
     wallet_balance: Whole = 10_000_000
     wallet_pin: Annotated[str, msgspec.Meta(pattern="^[0-9]{6}$")] = "123456"
+    #: After this many wrong PINs, the payment is refused.
     pin_tries: Positive = 3
     payment_expiry_s: Positive = 30 * 60
     #: Where `action` redirects: "web": to Adyen's page by GET; "post": to that page by POST,
@@ -51,9 +53,9 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     #: "detailed": the reason and code of Adyen's table of refusal reasons.
     refusal_reasons: Literal["recorded", "detailed"] = "recorded"
     idempotency_days: Positive = 7
-    #: The answer to a used key with another body: the first answer, or 422/704.
+    #: A used key with another body: "replay": the first answer; "refuse": the error 422/704.
     idempotency_other_body: Literal["replay", "refuse"] = "replay"
-    #: The answer to a second /payments/details: 422/704, or the first answer.
+    #: A second /payments/details: "refuse": the error 422/704; "replay": the first answer.
     details_repeat: Literal["refuse", "replay"] = "refuse"
     #: Whether the answer to /payments/details has merchantReference, amount and paymentMethod.
     #: They are optional in the schema, and missing in Adyen's published example.
@@ -68,15 +70,18 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     capture: Literal["automatic", "manual"] = "automatic"
     #: Whether several partial captures are possible; if not, the first one releases the rest.
     several_captures: bool = False
+    #: After this many days, the uncaptured rest of a payment expires.
     authorisation_days: Positive = 28
     #: The seconds between the request for a modification and its outcome.
     modification_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
-    #: A cancel of a captured payment: it fails, or it cancels the payment.
+    #: A cancel of a captured payment: "fail": it fails; "cancel": it cancels the payment.
     cancel_of_captured: Literal["fail", "cancel"] = "fail"
-    #: The merchantReference in a modification's webhook, if the modification has its own.
+    #: The merchantReference in a modification's webhook: that of the payment, or the
+    #: modification's own if it has one.
     modification_reference: Literal["payment", "modification"] = "payment"
 
-    #: When recurring.token.* is sent: `settlementS` after AUTHORISATION, before it, or never.
+    #: When recurring.token.* is sent: "after": `settlementS` after AUTHORISATION; "before": before
+    #: AUTHORISATION.
     tokens_sent: Literal["after", "before", "never"] = msgspec.field(
         default="after", name="tokensTold"
     )
@@ -89,9 +94,10 @@ class Knobs(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=
     token_json: Literal["compact", "spaced"] = msgspec.field(
         default="compact", name="tokensSpelled"
     )
-    #: The resultCode of a Subscription charge: that of its decision, or one without a decision.
+    #: The answer to a Subscription charge: "decided": the wallet's decision; the others: a
+    #: resultCode before the decision.
     charge_result: Literal["decided", "Received", "Pending"] = "decided"
-    #: The seconds between an answer without a decision and the decision.
+    #: The seconds between the answer Received or Pending and the decision.
     charge_s: Annotated[float, msgspec.Meta(ge=0)] = 5.0
 
     #: The events that the shop enabled; Adyen does not send them by default.

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     REFUND = "refund"
     CANCEL = "cancel"
     REVERSAL = "reversal"
+    #: A cancel by the shop's own reference.
     TECHNICAL_CANCEL = "technicalCancel"
 
 
@@ -67,6 +68,7 @@ class Event(msgspec.Struct):
     code: str
     success: bool
     psp_reference: str
+    #: In minor units.
     value: int
     reason: str = ""
     #: The payment's pspReference, if the event is about a modification or a dispute.
@@ -118,6 +120,7 @@ class Token(msgspec.Struct, kw_only=True):
     merchant_account: str
     shopper_reference: str
     wallet_account: str
+    #: The recurring processing models for which the token was saved.
     models: list[str]
     first_psp_reference: str
     #: The merchantReference of the payment that created the token.
@@ -127,11 +130,14 @@ class Token(msgspec.Struct, kw_only=True):
 
 
 class Payment(msgspec.Struct, kw_only=True):
-    """A payment with its modifications and events."""
+    """A payment with its modifications and events.
 
-    #: The payment's own reference, which /payments/details and AUTHORISATION have.
+    Until the shopper's decision, it is an offer, which has a pspReference of its own.
+    """
+
+    #: The payment's pspReference, which /payments/details and AUTHORISATION have.
     psp_reference: str
-    #: The offer's reference, which the header of the answer to /payments has.
+    #: The offer's pspReference, which OFFER_CLOSED and the header of /payments' answer have.
     offer_reference: str
     merchant_account: str
     #: The merchantReference.
@@ -148,7 +154,7 @@ class Payment(msgspec.Struct, kw_only=True):
     pin_tries: int = 0
     wallet_account: str = ""
     shopper_reference: str | None = None
-    #: The model for which the payment saves a token; None: it saves none.
+    #: The recurring processing model for which the payment saves a token; None: it saves none.
     saves_for: str | None = None
     #: The token that the payment charges or saved.
     token: str | None = None
@@ -157,12 +163,14 @@ class Payment(msgspec.Struct, kw_only=True):
     #: Whether the payment charges a token.
     charges: bool = False
 
-    #: The random values of the redirect to the wallet and of the return to the shop.
+    #: The random value in the address of the redirect to the wallet.
     redirect_data: str
+    #: The random value in the address of the payment's GoPay page.
     page_key: str
-    #: The value of the form field of a POST redirect; None for a GET redirect.
+    #: The random value in the form of a redirect by POST; None: the redirect is by GET.
     form_proof: str | None = None
     return_by_post: bool = False
+    #: The random value in the address of the return to the shop.
     redirect_result: str
     #: Whether the shopper returns to the shop after the decision.
     comes_back: bool = True
@@ -224,6 +232,7 @@ class Attempt(msgspec.Struct, kw_only=True, rename="camel"):
 
     endpoint: EndpointName
     webhook_id: int = msgspec.field(name="notice")
+    #: The number of the try, from 1 on; 0: a fault lost the webhook.
     attempt: int
     at: str
     url: str
@@ -243,6 +252,7 @@ class Attempt(msgspec.Struct, kw_only=True, rename="camel"):
 class StoredReply(msgspec.Struct, kw_only=True):
     """The first answer to a call with an idempotency key."""
 
+    #: A hash of the path and the body of the call.
     fingerprint: str
     at: float
     status: int = 0
@@ -258,6 +268,7 @@ class Task(msgspec.Struct, rename={"arguments": "subject"}):
     """A function call that is due at a moment; `simulation.tasks` maps `kind` to the function."""
 
     due_at: float
+    #: Orders the tasks that are due at the same moment.
     number: int
     kind: str
     #: The merchantReference of the payment that the task is about.
@@ -278,10 +289,13 @@ class State(msgspec.Struct, kw_only=True, rename={"tasks": "errands"}):
     advanced_s: float = 0.0
     #: The last number that `Memory.next_number` returned.
     counter: int = 0
+    #: pspReference -> payment.
     payments: dict[str, Payment] = {}
+    #: Name of an endpoint -> endpoint.
     endpoints: dict[str, Endpoint] = {}
+    #: Name of an endpoint -> its queue.
     queues: dict[str, list[Webhook]] = {}
-    #: The webhooks that a fault holds back until another one is queued.
+    #: Name of an endpoint -> the webhooks that a fault holds back until another one is queued.
     held: dict[str, list[Webhook]] = {}
     faults: list[PlannedFault] = []
     tokens: dict[str, Token] = {}
@@ -289,6 +303,7 @@ class State(msgspec.Struct, kw_only=True, rename={"tasks": "errands"}):
     #: shopperReference -> the account of the wallet that the shopper uses.
     shoppers: dict[str, str] = {}
     attempts: list[Attempt] = []
+    #: Idempotency key -> first answer.
     replies: dict[str, StoredReply] = {}
     #: A heap, so the task that is due next is the first.
     tasks: list[Task] = []

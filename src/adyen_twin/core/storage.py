@@ -44,9 +44,9 @@ def load(path: Path) -> State:
 def save(twin: Twin, path: Path) -> None:
     """Write the state; a reader sees the whole old file or the whole new one."""
     twin.state.advanced_s = twin.clock.advanced_s
-    new = path.with_name(f"{path.name}.new")
-    new.write_bytes(msgspec.json.encode(twin.state))
-    new.replace(path)
+    new_file = path.with_name(f"{path.name}.new")
+    new_file.write_bytes(msgspec.json.encode(twin.state))
+    new_file.replace(path)
 
 
 @contextlib.asynccontextmanager

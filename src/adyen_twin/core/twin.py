@@ -1,7 +1,7 @@
 """The twin's settings, knobs, clock and state in one object.
 
-All packages of the twin share this object. The engine, which delivers webhooks and runs
-tasks, sets `on_change`, which starts the engine when there is new work.
+All packages of the twin share this object. The engine delivers webhooks and runs tasks. It
+sets `on_change`, and so learns when there is new work.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ class Twin:
     ) -> None:
         """Schedule a task; `reference` is the merchantReference of its payment, if it has one."""
         number = self.memory.next_number()
-        heapq.heappush(self.state.tasks, Task(due_at, number, kind, reference, arguments))
+        task = Task(
+            due_at=due_at, number=number, kind=kind, reference=reference, arguments=arguments
+        )
+        heapq.heappush(self.state.tasks, task)
         self.on_change()
 
     def remove_endpoint(self, name: EndpointName) -> None:

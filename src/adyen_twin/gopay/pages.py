@@ -1,8 +1,9 @@
 """The shopper's pages: Adyen's redirect, and GoPay on a phone or as a QR code.
 
 On a desktop, the page shows a QR code that opens the phone page. After the decision on the
-phone, the desktop page returns to the shop, but the phone stays on its page. Other providers
-describe it so. The pages are plain HTML; JavaScript adds a PIN pad and automatic reloads.
+phone, the desktop page returns to the shop, but the phone stays on its page. The docs of other
+providers describe this behaviour. The pages are plain HTML; JavaScript adds a PIN pad and
+automatic reloads.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ Page = Response[str] | Redirect
 
 FOLDER: Final = files("adyen_twin.gopay")
 NO_STORE: Final = {"Cache-Control": "no-store"}
-TYPES: Final = {
+#: The extension of a file -> its content type.
+CONTENT_TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
@@ -50,20 +52,24 @@ def _templates() -> jinja2.Environment:
 @get("/checkoutshopper/checkoutPaymentRedirect")
 async def get_redirect(request: HttpRequest) -> Page:
     """Redirect the shopper from the shop to GoPay."""
-    return _to_wallet(request, proof=None)
+    return _to_wallet(request, form_proof=None)
 
 
 @post("/checkoutshopper/checkoutPaymentRedirect", status_code=200)
 async def post_redirect(request: HttpRequest) -> Page:
     """Redirect the shopper to GoPay, if the action is a POST of a form."""
     form = await request.form()
-    return _to_wallet(request, proof=str(form.get("payload", "")))
+    return _to_wallet(request, form_proof=str(form.get("payload", "")))
 
 
-def _to_wallet(request: HttpRequest, proof: str | None) -> Page:
+def _to_wallet(request: HttpRequest, form_proof: str | None) -> Page:
     redirect_data = request.query_value("redirectData") or ""
     payment = request.twin.memory.payment(redirect_data)
-    if payment is None or payment.redirect_data != redirect_data or payment.form_proof != proof:
+    if (
+        payment is None
+        or payment.redirect_data != redirect_data
+        or payment.form_proof != form_proof
+    ):
         return _unknown(request)
     return Redirect(f"/gopay/{payment.page_key}", status_code=303, headers=NO_STORE)
 
@@ -77,7 +83,7 @@ async def get_page(request: HttpRequest) -> Page:
     if payment.status is Status.AWAITING:
         return _waiting_page(request, payment, with_qr=not _is_phone(request))
     if payment.comes_back and payment.status is not Status.EXPIRED:
-        return _return(request, payment)
+        return _return_to_shop(request, payment)
     return _decided_page(request, payment)
 
 
@@ -115,13 +121,14 @@ async def post_action(request: HttpRequest) -> Page:
             shopper.use_account(request.twin, payment, account)
         shopper.ACTIONS[action](request.twin, payment, str(data.get("pin", "")))
     except shopper.WrongPinError:
+        # The PIN form on the page with the QR code has the field `beside`.
         with_qr = data.get("beside") == "true"
         return _waiting_page(request, payment, with_qr=with_qr, scanned=scanned, wrong_pin=True)
     except shopper.AlreadyDecidedError:
         return _decided_page(request, payment, scanned=scanned)
     if scanned or not payment.comes_back or payment.status is Status.EXPIRED:
         return _decided_page(request, payment, scanned=scanned)
-    return _return(request, payment)
+    return _return_to_shop(request, payment)
 
 
 @get("/gopay-app/{shopper:str}")
@@ -164,17 +171,19 @@ async def get_sized_logo(request: HttpRequest) -> HttpResponse:
 
 
 def _static(name: str) -> HttpResponse:
-    kind = TYPES.get(name.rpartition(".")[2])
+    content_type = CONTENT_TYPES.get(name.rpartition(".")[2])
     file = FOLDER / "static" / name
-    if kind is None or "/" in name or not file.is_file():
+    if content_type is None or "/" in name or not file.is_file():
         return Response(b"", status_code=404, media_type=MediaType.TEXT)
-    return Response(file.read_bytes(), media_type=kind, headers={"Cache-Control": "max-age=3600"})
+    return Response(
+        file.read_bytes(), media_type=content_type, headers={"Cache-Control": "max-age=3600"}
+    )
 
 
 def _payment(request: HttpRequest) -> Payment | None:
     key = request.path_part("key")
     payment = request.twin.memory.payment(key)
-    # Only the page key opens the page, because the other names of a payment are not secret.
+    # `memory.payment` also finds payments by references, which are not secret.
     return payment if payment is not None and payment.page_key == key else None
 
 
@@ -235,7 +244,7 @@ def _decided_page(request: HttpRequest, payment: Payment, *, scanned: bool = Fal
     )
 
 
-def _return(request: HttpRequest, payment: Payment) -> Page:
+def _return_to_shop(request: HttpRequest, payment: Payment) -> Page:
     back = payments.shopper_return(request.twin, payment)
     if back.method == "GET":
         return Redirect(back.location, status_code=303, headers=NO_STORE)

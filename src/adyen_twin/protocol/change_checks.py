@@ -13,7 +13,7 @@ from adyen_twin.protocol import errors, limits, payment_checks, rules
 
 def modification_texts(request: rules.Request) -> None:
     """`reference` and `merchantRefundReason` are valid."""
-    rules.check_text(request.body, "reference", 0, limits.REFERENCE_MAX)
+    rules.check_text(request.body, "reference", shortest=0, longest=limits.REFERENCE_MAX)
     reason = request.body.get("merchantRefundReason")
     if reason is not None and reason not in limits.REFUND_REASONS:
         raise errors.invalid("merchantRefundReason")
@@ -21,19 +21,20 @@ def modification_texts(request: rules.Request) -> None:
 
 def payment_reference(request: rules.Request) -> None:
     """A cancel by reference has a `paymentReference`. GUESS: the error code."""
-    if not rules.is_text(request.body.get("paymentReference"), 1, None):
+    if not rules.is_text(request.body.get("paymentReference"), shortest=1, longest=None):
         raise errors.invalid("paymentReference")
 
 
 def shopper(request: rules.Request) -> None:
     """A call about tokens has a `shopperReference`. GUESS: the error code."""
-    if not rules.is_text(request.body.get("shopperReference"), 3, 256):
+    if not rules.is_text(request.body.get("shopperReference"), shortest=3, longest=256):
         raise errors.invalid("shopperReference")
 
 
 def contract(body: rules.Body) -> set[str]:
     """Return the contracts by which /listRecurringDetails filters tokens; empty: no filter."""
     recurring = body.get("recurring") or {}
+    # If `recurring` is not an object, "" makes the check below fail.
     names = recurring.get("contract") if isinstance(recurring, Mapping) else ""
     if names is None:
         return set()
@@ -61,6 +62,7 @@ MODIFICATIONS: Final[dict[str, tuple[rules.Rule, ...]]] = {
 }
 
 #: The names of all rules, which are the valid keys of the knob `answers`.
+#: `_WITHOUT_AMOUNT` has no other rules.
 RULE_NAMES: Final = frozenset(
     rule.__name__
     for rules_of_call in (

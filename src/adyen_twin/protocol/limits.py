@@ -23,8 +23,10 @@ COLOUR_DEPTHS: Final = (1, 4, 8, 15, 16, 24, 30, 32, 48)
 BROWSER_TEXTS: Final = ("acceptHeader", "language", "userAgent")
 BROWSER_NUMBERS: Final = ("colorDepth", "screenHeight", "screenWidth", "timeZoneOffset")
 
+#: The contracts of the classic Recurring API.
 CONTRACTS: Final = ("ONECLICK", "ONECLICK,RECURRING", "RECURRING", "PAYOUT", "EXTERNAL")
 
+# The greatest lengths are in characters.
 REFERENCE_MAX: Final = 80
 TOKEN_MAX: Final = 64
 REFUND_REASONS: Final = ("FRAUD", "CUSTOMER REQUEST", "RETURN", "DUPLICATE", "OTHER")
@@ -65,6 +67,7 @@ TEXTS: Final[dict[str, tuple[int, int | None]]] = {
     "shopperStatement": (0, 10_000),
     "store": (1, 64),
 }
+#: Fields of /payments with a fixed list of values: field -> its values.
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "channel": CHANNELS,
     "entityType": ("NaturalPerson", "CompanyName"),
@@ -72,6 +75,7 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "recurringProcessingModel": MODELS,
     "shopperInteraction": INTERACTIONS,
 }
+#: Boolean fields of /payments.
 FLAGS: Final = (
     "enableOneClick",
     "enablePayOut",
@@ -80,6 +84,7 @@ FLAGS: Final = (
     "threeDSAuthenticationOnly",
     "trustedShopper",
 )
+#: Object fields of /payments.
 OBJECTS: Final = (
     "accountInfo",
     "additionalData",
@@ -91,6 +96,7 @@ OBJECTS: Final = (
     "riskData",
     "shopperName",
 )
+#: Fields of a line item.
 ITEM_NUMBERS: Final = (
     "amountExcludingTax",
     "amountIncludingTax",

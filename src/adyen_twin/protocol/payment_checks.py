@@ -58,7 +58,7 @@ def only_gopay(request: rules.Request) -> None:
 def gopay_token(request: rules.Request) -> None:
     """A payment that saves or charges a token has a shopper and one of GoPay's two models.
 
-    GUESS: the error codes. GoPay's page is the source for ContAuth in charges of both models.
+    GUESS: the error codes. Adyen's page on GoPay requires ContAuth in charges of both models.
     """
     charges = stored_token(request.body["paymentMethod"]) is not None
     if not charges and not saves_token(request.body):
@@ -73,7 +73,7 @@ def gopay_token(request: rules.Request) -> None:
 
 
 def saves_token(body: rules.Body) -> bool:
-    """Return whether a payment saves a token; the last two fields are older names."""
+    """Return whether a payment saves a token; the fields `enable*` are older names."""
     if stored_token(body["paymentMethod"]):
         return False
     return any(
@@ -83,7 +83,7 @@ def saves_token(body: rules.Body) -> bool:
 
 
 def stored_token(method: Mapping[str, Any]) -> str | None:
-    """Return the token that a `paymentMethod` names; the second field is the older name."""
+    """Return the token of a `paymentMethod`; `recurringDetailReference` is the older name."""
     return method.get("storedPaymentMethodId") or method.get("recurringDetailReference") or None
 
 
@@ -104,8 +104,9 @@ def gopay_country(request: rules.Request) -> None:
 def gopay_browser(request: rules.Request) -> None:
     """The request has `browserInfo` and `channel`; a lenient twin requires only one of them.
 
-    GoPay's page requires both, but neither in a payment with a token. An older copy requires one.
-    An implementer reported that browserInfo is mandatory. GUESS: the error code.
+    Adyen's page on GoPay requires both, except in a payment with a token. An older copy of the
+    page requires one of them. An implementer reported that browserInfo is mandatory. GUESS: the
+    error code.
     """
     if stored_token(request.body["paymentMethod"]):
         return
@@ -123,7 +124,8 @@ def texts(request: rules.Request) -> None:
     for name, (shortest, longest) in limits.TEXTS.items():
         rules.check_text(request.body, name, shortest, longest)
     for name in limits.LENGTHS_OF_V72:
-        rules.check_text(request.body, name, 0, limits.longest_text(name, request.version))
+        longest = limits.longest_text(name, request.version)
+        rules.check_text(request.body, name, shortest=0, longest=longest)
 
 
 def choices(request: rules.Request) -> None:
@@ -207,7 +209,7 @@ def listing_texts(request: rules.Request) -> None:
 def listing(request: rules.Request) -> None:
     """The fields of a request for /paymentMethods have the right types."""
     listing_texts(request)
-    rules.check_text(request.body, "shopperReference", 3, 256)
+    rules.check_text(request.body, "shopperReference", shortest=3, longest=256)
     if request.body.get("amount") is not None:
         rules.check_amount(request.body["amount"])
     if request.body.get("channel") not in (None, *limits.CHANNELS):

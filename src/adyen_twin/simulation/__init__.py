@@ -6,6 +6,6 @@ Read in this order: `payments` (from the request to the result), `wallets` and `
 `tasks` runs what is due by the twin's clock; `engine` runs tasks and deliveries in the
 background, and advances the clock.
 
-This package makes all changes of payments, tokens and wallets, and `webhooks` sends them.
+This package changes payments and tokens, and calls `webhooks` to notify the shop.
 May import: `core`, `protocol`, `webhooks`; only `engine` does I/O.
 """

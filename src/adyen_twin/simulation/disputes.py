@@ -1,8 +1,8 @@
 """Disputes of a payment: the notifications that Adyen sends about them.
 
-All events of one dispute have the same pspReference; the payment's is the originalReference.
-Source: Adyen's page on dispute notifications, and its Webhooks schema for the additional
-data. GUESS: that GoPay has disputes, and the status of each event.
+All events of one dispute have the same pspReference; the originalReference is the payment's.
+Source: Adyen's page on dispute notifications, and its Webhooks schema for
+additionalData. GUESS: that GoPay has disputes, and the status of each event.
 """
 
 from __future__ import annotations
@@ -68,17 +68,19 @@ def send(twin: Twin, payment: Payment, dispute: DisputeEvent) -> str:
         reason=dispute.reason,
         original_reference=payment.psp_reference,
     )
-    additional = {
+    additional_data = {
         "chargebackReasonCode": dispute.reason_code,
         "disputeStatus": dispute.dispute_status or STATUSES[dispute.event],
         "defendable": "true",
         "defensePeriodEndsAt": format_adyen(twin.now() + dispute.defense_days * _DAY_S),
     }
-    payment_notifications.dispute(twin, payment, event, additional)
+    payment_notifications.dispute(twin, payment, event, additional_data)
     return event.psp_reference
 
 
 def _newest(payment: Payment) -> str | None:
     """Return the pspReference of the payment's newest dispute, if it has one."""
-    found = (event.psp_reference for event in reversed(payment.events) if event.code in STATUSES)
-    return next(found, None)
+    references = (
+        event.psp_reference for event in reversed(payment.events) if event.code in STATUSES
+    )
+    return next(references, None)

@@ -30,7 +30,8 @@ class Engine:
         self.sender = Sender(twin, session)
         self._twin = twin
         self._advancing = asyncio.Lock()
-        self._changes: list[asyncio.Event] = []
+        #: One event per background loop; it is set when there may be new work.
+        self._change_events: list[asyncio.Event] = []
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -38,18 +39,18 @@ class Engine:
         self._twin.on_change = self._notify_loops
         loops = [self._loop(self._run_tasks, lambda: tasks.next_due(self._twin))]
         loops += [self._delivery_loop(name) for name in ENDPOINT_NAMES]
-        running = [asyncio.create_task(loop) for loop in loops]
+        background_tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             yield
         finally:
-            for task in running:
+            for task in background_tasks:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*background_tasks, return_exceptions=True)
 
     async def advance(self, seconds: float) -> None:
         """Advance the clock, and run each task, delivery and retry at its own moment.
 
-        When this returns, all that fell due is done, with all that it caused.
+        When this returns, everything that became due is done, including the consequences.
         """
         async with self._advancing:
             target = self._twin.now() + seconds
@@ -57,6 +58,7 @@ class Engine:
                 await self._run_tasks()
                 await self._deliver()
                 moment = self._next_due()
+                # Real time passes meanwhile, so the clock can be later than `target`.
                 if moment is None or moment > max(target, self._twin.now()):
                     break
                 self._twin.clock.advance_to(moment)
@@ -85,7 +87,7 @@ class Engine:
         self, work: Callable[[], Awaitable[None]], next_due: Callable[[], float | None]
     ) -> None:
         changed = asyncio.Event()
-        self._changes.append(changed)
+        self._change_events.append(changed)
         while True:
             changed.clear()
             try:
@@ -100,5 +102,5 @@ class Engine:
                 await asyncio.wait_for(changed.wait(), min(max(wait_s, 0.0), CHECK_AGAIN_S))
 
     def _notify_loops(self) -> None:
-        for changed in self._changes:
+        for changed in self._change_events:
             changed.set()

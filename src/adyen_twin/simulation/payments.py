@@ -1,5 +1,7 @@
 """A payment at Adyen: the offer, the wallet's decision, and the answer to /payments/details.
 
+An offer is a payment that the shopper has not decided yet.
+
 Sources: Adyen's OpenAPI file of Checkout, its docs on redirects, answers that plugins
 recorded. A behaviour that could not be established is marked GUESS, or is a knob.
 """
@@ -53,7 +55,7 @@ class ShopperReturn:
 def methods(twin: Twin, body: rules.Body) -> list[dict[str, str]]:
     """Return the payment methods for this country, currency, amount and channel.
 
-    GoPay's page requires all four; a lenient twin does not require the channel.
+    Adyen's page on GoPay requires all four; a lenient twin does not require the channel.
     """
     if not _gopay_is_available(twin, body):
         return []
@@ -89,7 +91,7 @@ def start(twin: Twin, body: rules.Body) -> Payment:
 
 
 def await_shopper(twin: Twin, payment: Payment) -> None:
-    """Schedule the expiry of the offer, which a decision prevents."""
+    """Schedule the expiry of the offer; after a decision, the offer no longer expires."""
     twin.schedule("expire_payment", payment.expires_at, psp_reference=payment.psp_reference)
 
 
@@ -110,6 +112,7 @@ def create(twin: Twin, body: rules.Body) -> Payment:
         metadata=dict(body.get("metadata") or {}),
         redirect_data=names.redirect_data(),
         page_key=names.page_key(),
+        # The value only has to be random, as a page key is.
         form_proof=names.page_key() if redirect_by_post else None,
         return_by_post=body.get("redirectFromIssuerMethod") == "POST",
         redirect_result=names.redirect_result(),
@@ -123,7 +126,7 @@ def create(twin: Twin, body: rules.Body) -> Payment:
 
 
 def _expires_at(twin: Twin, body: rules.Body, now: float) -> float:
-    """Return when the offer expires: after `paymentExpiryS` or at sessionValidity, if sooner."""
+    """Return when the offer expires: after `paymentExpiryS`, or at an earlier sessionValidity."""
     end = now + twin.knobs.payment_expiry_s
     validity = body.get("sessionValidity")
     if validity is None:
@@ -181,20 +184,24 @@ def _authorise(twin: Twin, payment: Payment) -> None:
     tokens.save(twin, payment)
     if payment.saved_as is not None and twin.knobs.tokens_sent != "never":
         _send_saved_token(twin, payment)
-    refusal_before = _triggered(twin, payment, faults.FalseThenTrue)
-    if refusal_before is not None:
-        same = refusal_before.same_psp_reference
-        payment_notifications.earlier_refusal(twin, payment, same_psp_reference=same)
-        _send_later(twin, payment, "tell_authorisation", refusal_before.seconds)
+    false_then_true = _triggered(twin, payment, faults.FalseThenTrue)
+    if false_then_true is not None:
+        payment_notifications.earlier_refusal(
+            twin, payment, same_psp_reference=false_then_true.same_psp_reference
+        )
+        _send_later(twin, payment, "tell_authorisation", false_then_true.seconds)
     else:
         payment_notifications.authorisation(twin, payment)
-    if refusal_after := _triggered(twin, payment, faults.TrueThenFalse):
-        same = refusal_after.same_psp_reference
+    if true_then_false := _triggered(twin, payment, faults.TrueThenFalse):
         _send_later(
-            twin, payment, "tell_earlier_refusal", refusal_after.seconds, same_psp_reference=same
+            twin,
+            payment,
+            "tell_earlier_refusal",
+            true_then_false.seconds,
+            same_psp_reference=true_then_false.same_psp_reference,
         )
-    if closed := _triggered(twin, payment, faults.OfferClosedAfterPaid):
-        _send_later(twin, payment, "tell_offer_closed", closed.seconds)
+    if offer_closed := _triggered(twin, payment, faults.OfferClosedAfterPaid):
+        _send_later(twin, payment, "tell_offer_closed", offer_closed.seconds)
 
 
 def _send_saved_token(twin: Twin, payment: Payment) -> None:
@@ -257,7 +264,7 @@ def expire(twin: Twin, payment: Payment) -> None:
 
 
 def shopper_return(twin: Twin, payment: Payment) -> ShopperReturn:
-    """Return the shopper's way back to the shop; the query of the returnUrl is kept."""
+    """Return the request of the shopper's return; it keeps the query of the returnUrl."""
     separator = "&&" if twin.knobs.return_double_ampersand else "&"
     parts = urlsplit(payment.return_url)
     result = f"redirectResult={quote(payment.redirect_result, safe='')}"
@@ -274,8 +281,8 @@ def details(twin: Twin, redirect_result: str) -> tuple[Payment, dict[str, Any]]:
     """Return the payment of a redirectResult, and the answer to /payments/details.
 
     Raises:
-        AdyenError: The redirectResult is unknown, or its payment is not decided yet. Or it was
-            used before, and the knob `detailsRepeat` is `refuse`; this error is 704.
+        AdyenError: The redirectResult is unknown, or its payment is not decided yet. Error
+            704: it was used before, and the knob `detailsRepeat` is `refuse`.
 
     """
     payment = twin.memory.payment(redirect_result)
@@ -296,8 +303,8 @@ def _details_body(twin: Twin, payment: Payment) -> dict[str, Any]:
         **_optional_fields(twin, payment),
     }
     if payment.status is Status.AUTHORISED:
-        additional = payment_notifications.tokenization(twin, payment)
-        return body | ({"additionalData": additional} if additional else {})
+        additional_data = payment_notifications.tokenization(twin, payment)
+        return body | ({"additionalData": additional_data} if additional_data else {})
     return body | _refusal_fields(twin, payment)
 
 

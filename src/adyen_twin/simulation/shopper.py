@@ -51,7 +51,7 @@ def enter_pin(twin: Twin, payment: Payment, pin: str, *, comes_back: bool = True
 
 
 def act(twin: Twin, payment: Payment, action: str, pin: str) -> payments.ShopperReturn | None:
-    """Act as the shopper; return their way back to the shop, or None if they do not return.
+    """Act as the shopper; return the request of their return, or None if they do not return.
 
     Raises:
         WrongPinError: The PIN is wrong, but the shopper has tries left.

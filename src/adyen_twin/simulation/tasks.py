@@ -1,4 +1,4 @@
-"""Tasks: calls of functions that are due at a moment of the twin's clock."""
+"""Tasks: calls of functions that are due at a moment, by the twin's clock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HANDLERS: Final[dict[str, Callable[..., None]]] = {
     "tell_unknown_cancel": modifications.send_nothing_to_cancel,
     "undo_modification": modifications.undo,
 }
-#: The kinds that run at once if the webhooks must be delivered before the answer.
+#: The kinds that the fault `notice_before_reply` runs before the answer.
 BEFORE_REPLY: Final = (
     "decide_charge",
     "queue_notices",
@@ -50,8 +50,10 @@ def run_due(twin: Twin) -> None:
 def run_before_reply(twin: Twin, reference: str) -> None:
     """Run the tasks that cause webhooks about payments with this reference, even if not due."""
     tasks = twin.state.tasks
-    early = [task for task in tasks if task.kind in BEFORE_REPLY and task.reference == reference]
-    for task in sorted(early):
+    early_tasks = [
+        task for task in tasks if task.kind in BEFORE_REPLY and task.reference == reference
+    ]
+    for task in sorted(early_tasks):
         tasks.remove(task)
         _run(twin, task)
     heapq.heapify(tasks)

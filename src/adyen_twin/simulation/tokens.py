@@ -1,9 +1,12 @@
-"""Tokens: a shopper's permission to charge one wallet again, for one or more models.
+"""Tokens: a shopper's permission to charge one wallet again.
 
-Sources: Adyen's page on GoPay (Subscription and CardOnFile; the token is sent by webhook),
-its OpenAPI files of Checkout, Recurring and the token webhooks. If a shopper saves the same
-wallet twice, the result is one token. GUESS: that the token exists as soon as the payment is
-authorised, and that `updated` is sent when it is saved for another model.
+A token has one or more models (recurring processing models). If a shopper saves the same
+wallet twice, the result is one token.
+
+Sources: Adyen's page on GoPay (Subscription and CardOnFile; the token is sent by webhook), its
+OpenAPI files of Checkout, Recurring and the token webhooks. GUESS: that the token exists as
+soon as the payment is authorised, and that `updated` is sent when the same wallet is saved for
+another model.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from adyen_twin.protocol import errors
 from adyen_twin.protocol.limits import GOPAY_MODELS
 from adyen_twin.webhooks import payment_notifications, token_notifications
 
-#: A model -> its classic contracts. GUESS: all of it.
+#: A model -> its contracts in the classic Recurring API. GUESS: all of them.
 CONTRACTS: Final = {"Subscription": ("RECURRING",), "CardOnFile": ("ONECLICK", "RECURRING")}
 #: A classic contract -> the model that ends when the contract is disabled.
 MODEL_OF_CONTRACT: Final = {"ONECLICK": "CardOnFile", "RECURRING": "Subscription"}
@@ -85,14 +88,14 @@ def disable(twin: Twin, token: Token) -> None:
         token_notifications.disabled(twin, token)
 
 
-def disable_contract(twin: Twin, chosen: Iterable[Token], contract: str) -> None:
-    """Remove the models of the contracts from the tokens; disable tokens without a model.
+def disable_contract(twin: Twin, tokens: Iterable[Token], contract: str) -> None:
+    """Remove the models of these contracts from the tokens; disable a token with no model left.
 
     `contract` can name two contracts, separated by a comma.
     """
-    ended = {MODEL_OF_CONTRACT.get(name) for name in contract.split(",")}
-    for token in chosen:
-        token.models = [model for model in token.models if model not in ended]
+    ended_models = {MODEL_OF_CONTRACT.get(name) for name in contract.split(",")}
+    for token in tokens:
+        token.models = [model for model in token.models if model not in ended_models]
         if not token.models:
             disable(twin, token)
 

@@ -39,12 +39,12 @@ ANSWER_KEPT_MAX: Final = 2000
 
 def next_try(webhook: Webhook, now: float) -> float | None:
     """Return the moment of the next try of a webhook that just failed; None: no more tries."""
-    first = webhook.first_tried_at if webhook.first_tried_at is not None else now
+    first_tried_at = webhook.first_tried_at if webhook.first_tried_at is not None else now
     if webhook.tries <= len(FIRST_RETRIES_S):
-        return max(now, first + FIRST_RETRIES_S[webhook.tries - 1])
-    step = min(webhook.tries - len(FIRST_RETRIES_S), len(LATER_RETRIES_S)) - 1
-    due_at = now + LATER_RETRIES_S[step]
-    return due_at if due_at - first <= GIVEN_UP_AFTER_S else None
+        return max(now, first_tried_at + FIRST_RETRIES_S[webhook.tries - 1])
+    index = min(webhook.tries - len(FIRST_RETRIES_S), len(LATER_RETRIES_S)) - 1
+    due_at = now + LATER_RETRIES_S[index]
+    return due_at if due_at - first_tried_at <= GIVEN_UP_AFTER_S else None
 
 
 class Sender:
@@ -144,7 +144,7 @@ def is_success(status: int) -> bool:
 
 
 def _message_of_this_try(webhook: Webhook) -> Message:
-    """Return the message of this try; a fault may have changed those of the first tries."""
+    """Return the message of this try; a fault may have changed the messages of the first tries."""
     spoiled = webhook.spoiled
     return spoiled[webhook.tries - 1] if webhook.tries <= len(spoiled) else webhook.message
 

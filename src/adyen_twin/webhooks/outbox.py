@@ -38,22 +38,26 @@ def send(twin: Twin, name: EndpointName, subject: Subject, build: BuildMessage) 
     endpoint = twin.state.endpoints.get(name)
     if endpoint is None or not endpoint.active:
         return
-    triggered = faults.triggered_by_webhook(
+    triggered_faults = faults.triggered_by_webhook(
         twin.state.faults,
         endpoint=name,
         event_code=subject.event_code,
         reference=subject.reference,
     )
-    webhooks = _with_copies(twin, endpoint, subject, build, triggered)
-    if _first(triggered, faults.LoseWebhook):
+    webhooks = _with_copies(twin, endpoint, subject, build, triggered_faults)
+    if _fault_of_kind(triggered_faults, faults.LoseWebhook):
         _record_lost(twin, name, endpoint, webhooks[0])
-    elif delay := _first(triggered, faults.DelayWebhook):
-        plain = [msgspec.to_builtins(webhook) for webhook in webhooks]
+    elif delay := _fault_of_kind(triggered_faults, faults.DelayWebhook):
+        webhooks_as_data = [msgspec.to_builtins(webhook) for webhook in webhooks]
         due_at = twin.now() + delay.seconds
         twin.schedule(
-            "queue_notices", due_at, reference=subject.reference, name=name, notices=plain
+            "queue_notices",
+            due_at,
+            reference=subject.reference,
+            name=name,
+            notices=webhooks_as_data,
         )
-    elif reorder := _first(triggered, faults.ReorderWebhook):
+    elif reorder := _fault_of_kind(triggered_faults, faults.ReorderWebhook):
         twin.state.held.setdefault(name, []).extend(webhooks)
         due_at = twin.now() + reorder.seconds
         twin.schedule("release_held", due_at, reference=subject.reference, name=name)
@@ -79,18 +83,18 @@ def _with_copies(
     endpoint: Endpoint,
     subject: Subject,
     build: BuildMessage,
-    triggered: list[faults.WebhookFault],
+    triggered_faults: list[faults.WebhookFault],
 ) -> list[Webhook]:
     """Return the webhook, and its copies if a fault duplicates it."""
     key = endpoint.hmac_key
-    if _first(triggered, faults.PreviousKey):
+    if _fault_of_kind(triggered_faults, faults.PreviousKey):
         key = endpoint.previous_hmac_key or WRONG_KEY
     spoiled: list[Message] = []
-    if wrong := _first(triggered, faults.WrongSignature):
-        spoiled += [build(WRONG_KEY)] * wrong.tries
-    if missing := _first(triggered, faults.NoSignature):
-        spoiled += [build(None)] * missing.tries
-    duplicate = _first(triggered, faults.DuplicateWebhook)
+    if wrong_signature := _fault_of_kind(triggered_faults, faults.WrongSignature):
+        spoiled += [build(WRONG_KEY)] * wrong_signature.tries
+    if no_signature := _fault_of_kind(triggered_faults, faults.NoSignature):
+        spoiled += [build(None)] * no_signature.tries
+    duplicate = _fault_of_kind(triggered_faults, faults.DuplicateWebhook)
     return [
         Webhook(
             id=twin.memory.next_number(),
@@ -106,18 +110,20 @@ def _with_copies(
 
 
 def _queue(twin: Twin, name: EndpointName, webhooks: list[Webhook]) -> None:
+    """Queue the webhooks, and after them those that a fault held back."""
     _append(twin, name, webhooks)
     release_held(twin, name=name)
 
 
 def _append(twin: Twin, name: EndpointName, webhooks: list[Webhook]) -> None:
+    """Add webhooks to the queue, unless the endpoint was removed."""
     if name in twin.state.endpoints:
         twin.state.queues.setdefault(name, []).extend(webhooks)
         twin.on_change()
 
 
 def _record_lost(twin: Twin, name: EndpointName, endpoint: Endpoint, webhook: Webhook) -> None:
-    lost = Attempt(
+    attempt = Attempt(
         endpoint=name,
         webhook_id=webhook.id,
         attempt=0,
@@ -133,10 +139,10 @@ def _record_lost(twin: Twin, name: EndpointName, endpoint: Endpoint, webhook: We
         accepted=False,
         error="lost because of a planned fault",
     )
-    twin.state.attempts.append(lost)
+    twin.state.attempts.append(attempt)
 
 
-def _first(
-    triggered: list[faults.WebhookFault], kind: type[faults.AnyKind]
+def _fault_of_kind(
+    triggered_faults: list[faults.WebhookFault], kind: type[faults.AnyKind]
 ) -> faults.AnyKind | None:
-    return next((fault for fault in triggered if isinstance(fault, kind)), None)
+    return next((fault for fault in triggered_faults if isinstance(fault, kind)), None)

@@ -69,8 +69,8 @@ def modification(twin: Twin, payment: Payment, mod: Modification, code: str) -> 
     event.original_reference = payment.psp_reference
     event.success = mod.outcome is Outcome.SUCCEEDED
     event.reason = mod.reason
-    additional: dict[str, str] = {"modification.action": mod.action} if mod.action else {}
-    _send(twin, payment, event, additional, reference=_reference_of(twin, payment, mod))
+    additional_data: dict[str, str] = {"modification.action": mod.action} if mod.action else {}
+    _send(twin, payment, event, additional_data, reference=_reference_of(twin, payment, mod))
 
 
 def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
@@ -85,7 +85,7 @@ def undone(twin: Twin, payment: Payment, mod: Modification, code: str) -> None:
 
 
 def nothing_to_cancel(twin: Twin, reference: str, psp_reference: str, reason: str) -> None:
-    """Notify the shop that no payment has the reference to cancel. GUESS: all its fields."""
+    """Notify the shop that no payment has the reference to cancel. GUESS: the fields."""
     event = Event(
         at=twin.now(),
         code="TECHNICAL_CANCEL",
@@ -105,9 +105,9 @@ def other_system(twin: Twin, event: Event, amount: Amount, *, reference: str, me
     _enqueue(twin, item | {"paymentMethod": method}, {}, reference=reference)
 
 
-def dispute(twin: Twin, payment: Payment, event: Event, additional: dict[str, str]) -> None:
+def dispute(twin: Twin, payment: Payment, event: Event, additional_data: dict[str, str]) -> None:
     """Send an event of a dispute."""
-    _send(twin, payment, event, additional)
+    _send(twin, payment, event, additional_data)
 
 
 def recurring_contract(twin: Twin, payment: Payment, token: Token) -> None:
@@ -119,13 +119,13 @@ def recurring_contract(twin: Twin, payment: Payment, token: Token) -> None:
         return
     event = _event(twin, payment, "RECURRING_CONTRACT", token.id, 0)
     event.original_reference = payment.psp_reference
-    additional = {
+    additional_data = {
         "recurring.recurringDetailReference": token.id,
         "recurring.shopperReference": token.shopper_reference,
         "shopperReference": token.shopper_reference,
         "GoPay.gopayAccountId": token.wallet_account,
     }
-    _send(twin, payment, event, additional, extra={"originalPsp": payment.psp_reference})
+    _send(twin, payment, event, additional_data, extra={"originalPsp": payment.psp_reference})
 
 
 def tokenization(twin: Twin, payment: Payment) -> dict[str, str]:
@@ -140,12 +140,12 @@ def tokenization(twin: Twin, payment: Payment) -> dict[str, str]:
     }
 
 
-def message(item: dict[str, Any], additional: dict[str, str], key: str | None) -> Message:
+def message(item: dict[str, Any], additional_data: dict[str, str], key: str | None) -> Message:
     """Return a standard notification, signed with this key; None: not signed."""
     if key is not None:
-        additional = additional | {"hmacSignature": signing.sign_item(item, key)}
-    if additional:
-        item = {"additionalData": additional, **item}
+        additional_data = additional_data | {"hmacSignature": signing.sign_item(item, key)}
+    if additional_data:
+        item = {"additionalData": additional_data, **item}
     envelope = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
     return Message(json.dumps(envelope, ensure_ascii=False, separators=(",", ":")))
 
@@ -156,15 +156,15 @@ def _send_authorisation(
     event = _event(twin, payment, "AUTHORISATION", psp_reference)
     event.success = refusal is None
     event.reason = refusal.reason if refusal else ""
-    additional: dict[str, str] = {}
+    additional_data: dict[str, str] = {}
     if twin.knobs.authorisation_metadata:
-        additional |= {f"metadata.{key}": value for key, value in payment.metadata.items()}
+        additional_data |= {f"metadata.{key}": value for key, value in payment.metadata.items()}
     if payment.wallet_account:
-        additional["GoPay.gopayAccountId"] = payment.wallet_account
+        additional_data["GoPay.gopayAccountId"] = payment.wallet_account
     if refusal is None:
-        additional |= tokenization(twin, payment)
+        additional_data |= tokenization(twin, payment)
     operations = {} if refusal else {"operations": list(OPERATIONS)}
-    _send(twin, payment, event, additional, extra=operations)
+    _send(twin, payment, event, additional_data, extra=operations)
 
 
 def _event(
@@ -180,7 +180,10 @@ def _event(
 
 
 def _reference_of(twin: Twin, payment: Payment, mod: Modification) -> str:
-    """Return the merchantReference of a modification's event. GUESS: the knob's default."""
+    """Return the merchantReference of a modification's event, as a knob requires it.
+
+    GUESS: the default of the knob.
+    """
     if twin.knobs.modification_reference == "modification" and mod.reference:
         return mod.reference
     return payment.reference
@@ -190,11 +193,12 @@ def _send(
     twin: Twin,
     payment: Payment,
     event: Event,
-    additional: dict[str, str] | None = None,
+    additional_data: dict[str, str] | None = None,
     *,
     extra: dict[str, Any] | None = None,
     reference: str | None = None,
 ) -> None:
+    """Store an event with its payment, and send it; `extra` has more fields of the item."""
     payment.events.append(event)
     item = _item(
         event,
@@ -202,7 +206,7 @@ def _send(
         account=payment.merchant_account,
         reference=reference or payment.reference,
     )
-    _enqueue(twin, item | (extra or {}), additional or {}, reference=payment.reference)
+    _enqueue(twin, item | (extra or {}), additional_data or {}, reference=payment.reference)
 
 
 def _item(event: Event, amount: Amount, *, account: str, reference: str) -> dict[str, Any]:
@@ -223,9 +227,9 @@ def _item(event: Event, amount: Amount, *, account: str, reference: str) -> dict
 
 
 def _enqueue(
-    twin: Twin, item: dict[str, Any], additional: dict[str, str], *, reference: str
+    twin: Twin, item: dict[str, Any], additional_data: dict[str, str], *, reference: str
 ) -> None:
     subject = outbox.Subject(
         event_code=item["eventCode"], psp_reference=item["pspReference"], reference=reference
     )
-    outbox.send(twin, STANDARD, subject, lambda key: message(item, additional, key))
+    outbox.send(twin, STANDARD, subject, lambda key: message(item, additional_data, key))

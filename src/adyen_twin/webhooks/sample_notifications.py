@@ -2,8 +2,8 @@
 
 Source: Adyen's OpenAPI file of Management, "test a webhook": four notifications per event
 code, for success and failure in EUR and GBP. Adyen's published sample is not signed, and it
-is not known whether real test notifications are, so this is a knob. They are sent at once,
-outside the queues, and never retried.
+is not known whether real test notifications are, so this is a knob. Test notifications are
+sent at once, outside the queues, and never retried.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from adyen_twin.core.twin import Twin
 from adyen_twin.webhooks import payment_notifications
 from adyen_twin.webhooks.delivery import Sender, is_success
 
+#: In minor units.
 AMOUNT: Final = 1000
 CURRENCIES: Final = ("EUR", "GBP")
 OUTCOMES: Final = ("true", "false")

@@ -22,7 +22,10 @@ TOKENS: Final[EndpointName] = "tokens"
 
 
 def changed(twin: Twin, token: Token, operation: str, event_id: str) -> None:
-    """Notify the shop that a token was created or updated, or exists already."""
+    """Notify the shop that a token was created or updated, or exists already.
+
+    `operation` is `created`, `updated` or `alreadyExisting`.
+    """
     _send(twin, token, f"recurring.token.{operation}", event_id, {"operation": operation})
 
 

@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-c", "from adyen_twin.cli import main; main()"]
 
 
 @contextmanager
-def started(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running_twin(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start the twin on a free port; yield the process and its address."""
     command = [*COMMAND, "serve", "--port", "0", *options]
     with subprocess.Popen(
@@ -64,11 +64,11 @@ def wait_until(is_true: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_twin_prints_its_address_and_stops_cleanly(number: signal.Signals) -> None:
-    with started() as (process, url):
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_the_twin_prints_its_address_and_stops_cleanly(signal_number: signal.Signals) -> None:
+    with running_twin() as (process, url):
         health = call(f"{url}/twin/health")
-        process.send_signal(number)
+        process.send_signal(signal_number)
         out, err = process.communicate(timeout=10)
 
     assert health == {"status": "ok"}
@@ -77,7 +77,7 @@ def test_the_twin_prints_its_address_and_stops_cleanly(number: signal.Signals) -
 
 def test_the_options_of_serve_take_effect() -> None:
     options = ("--lenient", "--api-key", "k", "--merchant-account", "Warung")
-    with started(*options, "--public-url", "https://twin.example/") as (_, url):
+    with running_twin(*options, "--public-url", "https://twin.example/") as (_, url):
         body = payment_body(merchantAccount="Warung", browserInfo=None)
         action = call(f"{url}/v72/payments", body, key="k")["action"]
 
@@ -86,17 +86,18 @@ def test_the_options_of_serve_take_effect() -> None:
 
 def test_the_state_file_keeps_the_state_across_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "twin.json"
-    with started("--state", str(file)) as (process, url):
+    with running_twin("--state", str(file)) as (process, url):
         call(f"{url}/v72/payments", payment_body())
         call(f"{url}/twin/clock", {"advance_s": 60})
         before = call(f"{url}/twin/payments")
         process.terminate()
         process.wait(10)
-    with started("--state", str(file)) as (_, url):
+    with running_twin("--state", str(file)) as (_, url):
         after = call(f"{url}/twin/payments")
         clock = call(f"{url}/twin/clock")
 
     assert after == before
+    # The clock was advanced by 60 seconds before the restart.
     assert clock["advanced_s"] >= 59
 
 
@@ -104,10 +105,12 @@ def test_a_call_that_ran_when_the_twin_was_killed_can_be_repeated(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "twin.json"
+    # The call is executed at once, but the twin is killed before it answers.
     body, slow = payment_body(), [{"fault": "slow_reply", "seconds": 600}]
-    with started("--state", str(file)) as (process, url), ThreadPoolExecutor() as calls:
+    with running_twin("--state", str(file)) as (process, url), ThreadPoolExecutor() as calls:
         call(f"{url}/twin/faults", slow, method="PUT")
         lost_call = calls.submit(call, f"{url}/v72/payments", body, idempotency="order-1")
+        # The file is written about a second after the call is executed.
         wait_until(lambda: file.exists() and _replies(file))
         stored = _replies(file)
         with pytest.raises(urllib.error.HTTPError) as meanwhile:
@@ -115,7 +118,7 @@ def test_a_call_that_ran_when_the_twin_was_killed_can_be_repeated(
         meanwhile.value.close()
         process.kill()
         assert lost_call.exception(timeout=200)
-    with started("--state", str(file)) as (_, url):
+    with running_twin("--state", str(file)) as (_, url):
         call(f"{url}/twin/faults", [], method="PUT")
         answer = call(f"{url}/v72/payments", body, idempotency="order-1")
         count = call(f"{url}/twin/payments")["count"]
@@ -129,7 +132,7 @@ def _replies(file: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "named"),
+    ("options", "code", "text_in_error"),
     [
         (["serve", "--port", "many"], 2, "port"),
         (["serve", "--port", "70000"], 1, "70000"),
@@ -140,14 +143,16 @@ def _replies(file: Path) -> list[dict[str, Any]]:
         (["dance"], 2, "dance"),
     ],
 )
-def test_an_invalid_option_is_one_line_on_stderr(options: list[str], code: int, named: str) -> None:
+def test_an_invalid_option_is_one_line_on_stderr(
+    options: list[str], code: int, text_in_error: str
+) -> None:
     done = subprocess.run(
         [*COMMAND, *options], capture_output=True, text=True, timeout=200, check=False
     )
 
     assert done.returncode == code, done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert named in done.stderr
+    assert text_in_error in done.stderr
     assert done.stdout == ""
 
 
@@ -160,7 +165,7 @@ def test_the_twin_serves_https(tmp_path: Path) -> None:
     authority.configure_trust(tls_context)
     files = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
     with (
-        started(*files) as (_, url),
+        running_twin(*files) as (_, url),
         urllib.request.urlopen(f"{url}/twin/health", context=tls_context) as answer,
     ):
         assert url.startswith("https://")
@@ -183,7 +188,7 @@ def test_an_invalid_certificate_is_one_line_on_stderr(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_one_line_on_stderr() -> None:
-    with started() as (_, url):
+    with running_twin() as (_, url):
         port = url.rpartition(":")[2]
         done = subprocess.run(
             [*COMMAND, "serve", "--port", port],

@@ -28,8 +28,11 @@ __all__ = ["shop", "twin"]
         ("PUT", "webhooks/else", {"url": "http://s/", "hmacKey": KEY}, 404, None),
         ("PUT", "webhooks/standard", {"url": "http://[::1/", "hmacKey": KEY}, 422, "url"),
         (
-            *("PUT", "webhooks/tokens"),
-            *({"url": "http://s/", "hmacKey": KEY, "username": "u"}, 422, "password"),
+            "PUT",
+            "webhooks/tokens",
+            {"url": "http://s/", "hmacKey": KEY, "username": "u"},
+            422,
+            "password",
         ),
         ("POST", "wallet", {"url": "http://nowhere/", "do": "approve"}, 404, "url"),
         ("POST", "wallet", {"url": "http://nowhere/", "do": "dance"}, 422, "do"),
@@ -38,9 +41,11 @@ __all__ = ["shop", "twin"]
         ("PUT", "knobs", [], 422, None),
         ("PUT", "knobs", {"answers": {"gopay_browser": {}}}, 422, "answers[...].status"),
         (
-            *("PUT", "knobs"),
+            "PUT",
+            "knobs",
             {"answers": {"gopay": {"status": 400, "errorCode": "1", "message": ""}}},
-            *(422, "answers.gopay"),
+            422,
+            "answers.gopay",
         ),
         ("GET", "payments/NOSUCHPAYMENT000", None, 404, None),
     ],
@@ -202,6 +207,7 @@ async def test_payments_are_found_by_merchant_reference_and_by_either_psp_refere
 
 
 async def test_a_new_key_makes_the_old_one_the_previous_key(twin: RunningTwin, shop: Shop) -> None:
+    # The second call does not change the key, so the previous key stays.
     for key in (OTHER_KEY, OTHER_KEY):
         await twin.control("PUT", "webhooks/standard", {"url": shop.url, "hmacKey": key})
 

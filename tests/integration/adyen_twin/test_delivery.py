@@ -38,6 +38,7 @@ async def test_any_2xx_accepts_a_webhook(twin: RunningTwin, shop: Shop) -> None:
         await twin.paid()
     await twin.settle(HOUR_S)
 
+    # Each of the three webhooks was sent once.
     assert len(shop.received) == 3
 
 
@@ -49,6 +50,7 @@ async def test_a_knob_accepts_only_answers_with_the_body_accepted(
     await twin.paid()
     await twin.settle(10)
 
+    # The webhook was retried after nine seconds.
     assert len(shop.received) == 2
 
 
@@ -57,13 +59,15 @@ async def test_a_failed_webhook_is_retried_by_the_twins_clock(
 ) -> None:
     shop.answers = [500, 302, 401, 404, 503]
     await twin.paid()
-    tries = []
+    # Retries are due 9, 18 and 27 seconds after the first try, then 2 and 5 minutes after the
+    # previous try.
+    try_counts = []
     for seconds in (0, 9, 9, 9, 119, 2, 300):
         await twin.settle(seconds)
-        tries.append(len(shop.received))
+        try_counts.append(len(shop.received))
 
     reply = await twin.control("GET", "deliveries")
-    assert tries == [1, 2, 3, 4, 4, 5, 6]
+    assert try_counts == [1, 2, 3, 4, 4, 5, 6]
     assert [attempt["status"] for attempt in reply["deliveries"]] == [500, 302, 401, 404, 503, 202]
     assert len({attempt["body"] for attempt in reply["deliveries"]}) == 1
     assert reply["deliveries"][-1]["answer"] == "[accepted]"
@@ -90,6 +94,7 @@ async def test_a_webhook_is_not_retried_after_thirty_days(twin: RunningTwin, sho
     tries = len(shop.received)
     await twin.settle(31 * 24 * HOUR_S)
 
+    # There are three tries a day, and some more on the first day.
     assert tries > 90
     assert len(shop.received) == tries
     assert (await twin.control("GET", "deliveries"))["waiting"] == []
@@ -135,6 +140,7 @@ async def test_a_queued_webhook_keeps_the_signature_of_the_old_key(
     await twin.paid()
     await twin.settle()
 
+    # The first try failed, so the older webhook was received twice.
     _, older, newer = [webhook.item for webhook in shop.received]
     assert older["additionalData"]["hmacSignature"] == signing.sign_item(older, KEY)
     assert newer["additionalData"]["hmacSignature"] == signing.sign_item(newer, OTHER_KEY)

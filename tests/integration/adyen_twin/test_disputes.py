@@ -11,6 +11,9 @@ from twin_fixtures import RunningTwin, Shop, shop, twin
 
 __all__ = ["shop", "twin"]
 
+# The first event of a paid payment is AUTHORISATION, so a test reads `shop.received[1:]`.
+
+#: Every event of a dispute.
 EVENTS = [
     "NOTIFICATION_OF_CHARGEBACK",
     "CHARGEBACK",
@@ -28,15 +31,15 @@ async def test_all_events_of_a_dispute_have_the_same_psp_and_original_reference(
 ) -> None:
     psp_reference = await twin.paid()
     path = f"payments/{psp_reference}/disputes"
-    answered = {
+    psp_references = {
         (await twin.control("POST", path, {"event": event}))["pspReference"] for event in EVENTS
     }
     await twin.settle()
     items = [webhook.item for webhook in shop.received[1:]]
 
     assert [item["eventCode"] for item in items] == EVENTS
-    assert {item["pspReference"] for item in items} == answered
-    assert len(answered) == 1
+    assert {item["pspReference"] for item in items} == psp_references
+    assert len(psp_references) == 1
     assert {item["originalReference"] for item in items} == {psp_reference}
 
 
@@ -68,7 +71,7 @@ async def test_two_disputes_of_one_payment_have_two_psp_references(twin: Running
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
+    ("body", "field"),
     [
         ({"event": "REFUND"}, "event"),
         ({"defenseDays": -1}, "defenseDays"),
@@ -76,11 +79,11 @@ async def test_two_disputes_of_one_payment_have_two_psp_references(twin: Running
         ({"why": "so"}, "why"),
     ],
 )
-async def test_an_invalid_dispute_is_answered_with_the_wrong_field(
-    twin: RunningTwin, change: dict[str, object], field: str
+async def test_the_answer_to_an_invalid_dispute_names_the_wrong_field(
+    twin: RunningTwin, body: dict[str, object], field: str
 ) -> None:
     psp_reference = await twin.paid()
-    answer = await twin.call("POST", f"/twin/payments/{psp_reference}/disputes", change)
+    answer = await twin.call("POST", f"/twin/payments/{psp_reference}/disputes", body)
 
     assert (answer.status, answer.body["field"]) == (422, field)
 

@@ -21,6 +21,7 @@ async def test_a_failed_task_is_logged_and_later_tasks_run(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(engine, "AFTER_FAILURE_S", 0)
+    # No function belongs to this kind of task, so the task fails.
     unknown = Task(due_at=twin.twin.now(), number=0, kind="unknown-kind")
     heapq.heappush(twin.twin.state.tasks, unknown)
     await twin.paid()
@@ -28,6 +29,7 @@ async def test_a_failed_task_is_logged_and_later_tasks_run(
     async def events() -> list[tuple[str, str]]:
         return shop.events
 
+    # Wait until the list is not empty.
     sent = await until(events, bool, "the webhook of the payment")
 
     assert sent == [("AUTHORISATION", "true")]

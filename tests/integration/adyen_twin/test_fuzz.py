@@ -27,6 +27,7 @@ COMPLETE_PAYMENT = payment_body(
     sessionValidity="2099-01-01T00:00:00Z",
     allowedPaymentMethods=["gopay_wallet"],
 )
+#: A path -> a body; a test replaces one of its fields, or all of it.
 CALLS = {
     "/v72/paymentMethods": COMPLETE_PAYMENT,
     "/v72/payments": COMPLETE_PAYMENT,
@@ -54,9 +55,9 @@ async def test_any_value_of_any_field_gets_an_answer_in_adyens_format(
         st.sampled_from([field for field in CALLS[path] if field != "merchantAccount"])
     )
     value = data.draw(VALUES)
-    inside = CALLS[path][name]
-    if isinstance(inside, dict) and data.draw(st.booleans()):
-        value = inside | {data.draw(st.sampled_from(list(inside))): value}
+    original = CALLS[path][name]
+    if isinstance(original, dict) and data.draw(st.booleans()):
+        value = original | {data.draw(st.sampled_from(list(original))): value}
     answer = await twin.api(path, CALLS[path] | {name: value})
 
     assert has_adyens_format(answer.status, answer.body), (name, value, answer.text)
@@ -113,7 +114,7 @@ async def test_no_body_of_a_control_call_causes_an_internal_error(
 
 
 def has_adyens_format(status: int, body: Any) -> bool:
-    """Return whether an answer has Adyen's format; the only error 5xx may be 905."""
+    """Return whether an answer has Adyen's format; 905 is the only allowed 5xx error."""
     if status in (200, 201):
         return True
     has_fields = body["status"] == status and isinstance(body["message"], str)

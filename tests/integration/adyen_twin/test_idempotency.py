@@ -68,13 +68,15 @@ async def test_an_error_is_stored_like_any_other_answer(twin: RunningTwin) -> No
 async def test_a_key_expires_after_seven_days(twin: RunningTwin) -> None:
     await twin.api("/v72/payments", payment_body(), key="k")
     await twin.settle(7 * DAY_S - 60)
-    within = await twin.control("GET", "payments")
+    before_expiry = await twin.control("GET", "payments")
     await twin.api("/v72/payments", payment_body(), key="k")
     await twin.api("/v72/payments", payment_body(reference=None), key="old")
+    # After another seven days, both keys are expired.
     await twin.settle(7 * DAY_S)
     await twin.api("/v72/payments", payment_body(), key="k")
 
-    assert within["count"] == 1
+    assert before_expiry["count"] == 1
+    # Only the answer to the last call is stored.
     assert len(twin.twin.state.replies) == 1
     assert (await twin.control("GET", "payments"))["count"] == 2
 

@@ -17,15 +17,14 @@ WEBHOOKS = "/v3/merchants/TwinMerchant/webhooks"
 
 
 async def manage(twin: RunningTwin, method: str, path: str, body: Any = None) -> Answer:
-    """Call the Management API; `path` follows that of the webhooks."""
+    """Call the Management API; `path` is added to WEBHOOKS."""
     return await twin.api(WEBHOOKS + path, body, method=method)
 
 
 def new_webhook(shop: Shop, **changes: Any) -> dict[str, Any]:
     """Return a request to create the standard webhook."""
-    return {"type": "standard", "url": shop.url, "active": True, "communicationFormat": "json"} | (
-        changes
-    )
+    body = {"type": "standard", "url": shop.url, "active": True, "communicationFormat": "json"}
+    return body | changes
 
 
 async def test_a_webhook_is_created_signed_tested_and_deleted(twin: RunningTwin) -> None:
@@ -46,6 +45,7 @@ async def test_a_webhook_is_created_signed_tested_and_deleted(twin: RunningTwin)
     unsigned, signed, *tests = [webhook.item for webhook in shop.received]
     assert "hmacSignature" not in unsigned["additionalData"]
     assert signed["additionalData"]["hmacSignature"] == signing.sign_item(signed, key)
+    # A test sends four notifications: success and failure, each in two currencies.
     assert [row["status"] for row in tested["data"]] == ["success"] * 4
     assert len(tests) == 4
     assert listed["data"] == [created]
@@ -78,7 +78,8 @@ async def test_the_control_and_the_management_api_change_the_same_webhook(
         ("POST", "", b"{", 400),
         ("POST", "", {"type": "report-notification", "url": "http://s/"}, 422),
         (
-            *("POST", ""),
+            "POST",
+            "",
             {"type": "standard", "url": "shop", "active": True, "communicationFormat": "json"},
             422,
         ),

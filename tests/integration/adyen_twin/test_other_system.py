@@ -16,25 +16,25 @@ RUPIAH = {"currency": "IDR", "value": 25_000}
 
 
 async def send(twin: RunningTwin, **changes: Any) -> str:
-    """Send an event of the other system; return its pspReference."""
+    """Send an event of the other system; return the event's pspReference."""
     event = {"reference": "ORDER-1001", "amount": RUPIAH} | changes
     psp_reference: str = (await twin.control("POST", "foreign", event))["pspReference"]
     return psp_reference
 
 
 async def test_another_system_pays_under_the_same_reference(twin: RunningTwin, shop: Shop) -> None:
-    ours = await twin.paid(metadata={"basket": "7"})
-    theirs = await send(twin)
+    own_psp_reference = await twin.paid(metadata={"basket": "7"})
+    other_psp_reference = await send(twin)
     await twin.settle()
 
     item = shop.received[1].item
-    assert theirs != ours
+    assert other_psp_reference != own_psp_reference
     assert (item["eventCode"], item["success"]) == ("AUTHORISATION", "true")
-    assert (item["merchantReference"], item["pspReference"]) == ("ORDER-1001", theirs)
+    assert (item["merchantReference"], item["pspReference"]) == ("ORDER-1001", other_psp_reference)
     assert (item["paymentMethod"], item["amount"]) == ("visa", RUPIAH)
     assert "originalReference" not in item
     assert item["additionalData"].keys() == {"hmacSignature"}
-    # The other system's payment is not one of the twin.
+    # The twin does not store the other system's payment.
     assert (await twin.control("GET", "payments?reference=ORDER-1001"))["count"] == 1
 
 
@@ -42,17 +42,18 @@ async def test_another_system_pays_under_the_same_reference(twin: RunningTwin, s
 async def test_another_systems_modification_gets_an_original_reference_if_none_is_given(
     twin: RunningTwin, shop: Shop, event: str
 ) -> None:
-    ours = await twin.paid()
-    theirs = await send(twin, event=event, success=False)
-    named = await send(twin, event=event, originalReference=ours)
+    own_psp_reference = await twin.paid()
+    other_psp_reference = await send(twin, event=event, success=False)
+    second_psp_reference = await send(twin, event=event, originalReference=own_psp_reference)
     await twin.settle()
 
+    # The first webhook is the AUTHORISATION of the twin's payment.
     items = [webhook.item for webhook in shop.received[1:]]
     assert [item["eventCode"] for item in items] == [event, event]
     assert [item["success"] for item in items] == ["false", "true"]
-    assert [item["pspReference"] for item in items] == [theirs, named]
-    assert items[0]["originalReference"] not in (ours, theirs, "")
-    assert items[1]["originalReference"] == ours
+    assert [item["pspReference"] for item in items] == [other_psp_reference, second_psp_reference]
+    assert items[0]["originalReference"] not in (own_psp_reference, other_psp_reference, "")
+    assert items[1]["originalReference"] == own_psp_reference
 
 
 @pytest.mark.parametrize(
@@ -80,12 +81,12 @@ async def test_another_systems_notification_is_retried_until_it_is_accepted(
     await twin.control(
         "PUT", "faults", [{"fault": "duplicate_notice", "reference": "ORDER-1001", "times": 1}]
     )
-    theirs = await send(twin)
+    other_psp_reference = await send(twin)
     await twin.settle(10)
 
     found = (await twin.control("GET", "deliveries?reference=ORDER-1001"))["deliveries"]
     assert [attempt["status"] for attempt in found] == [500, 202, 202]
-    assert {attempt["pspReference"] for attempt in found} == {theirs}
+    assert {attempt["pspReference"] for attempt in found} == {other_psp_reference}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ async def test_another_systems_notification_is_retried_until_it_is_accepted(
         ({"reference": "R", "amount": 1, "method": "visa"}, "method"),
     ],
 )
-async def test_an_invalid_event_of_another_system_is_answered_with_the_wrong_field(
+async def test_the_answer_to_an_invalid_event_of_another_system_names_the_wrong_field(
     twin: RunningTwin, body: dict[str, Any], field: str
 ) -> None:
     answer = await twin.call("POST", "/twin/foreign", body)

@@ -13,6 +13,7 @@ from twin_fixtures import RunningTwin, Shop, payment_body, result_of, shop, twin
 __all__ = ["shop", "twin"]
 
 RUPIAH = {"currency": "IDR", "value": 25_000}
+#: A request for /paymentMethods that lists GoPay.
 LISTING = {
     "merchantAccount": "TwinMerchant",
     "countryCode": "ID",
@@ -80,18 +81,24 @@ async def test_an_approved_payment_is_authorised_in_details_and_webhook(
 
 
 @pytest.mark.parametrize(
-    ("action", "result", "detailed", "code", "reason"),
+    ("action", "result", "detailed_reason", "detailed_code", "webhook_reason"),
     [
         ("refuse", "Refused", "Refused", "2", "Refused"),
         ("cancel", "Cancelled", "Shopper Cancelled", "16", "Shopper Cancelled"),
     ],
 )
 async def test_a_refused_or_cancelled_payment_has_its_result_and_reason(
-    twin: RunningTwin, shop: Shop, action: str, result: str, detailed: str, code: str, reason: str
+    twin: RunningTwin,
+    shop: Shop,
+    action: str,
+    result: str,
+    detailed_reason: str,
+    detailed_code: str,
+    webhook_reason: str,
 ) -> None:
     recorded = await twin.details((await twin.shopper(await twin.pay(), action))["location"])
     await twin.control("PUT", "knobs", {"refusalReasons": "detailed"})
-    in_full = await twin.details((await twin.shopper(await twin.pay(), action))["location"])
+    detailed = await twin.details((await twin.shopper(await twin.pay(), action))["location"])
     await twin.settle()
 
     assert recorded.status == 200
@@ -99,10 +106,10 @@ async def test_a_refused_or_cancelled_payment_has_its_result_and_reason(
     assert recorded.body["resultCode"] == result
     assert recorded.body["refusalReason"] == result.upper()
     assert recorded.body["refusalReasonCode"] == "0"
-    assert in_full.body["refusalReason"] == detailed
-    assert in_full.body["refusalReasonCode"] == code
+    assert detailed.body["refusalReason"] == detailed_reason
+    assert detailed.body["refusalReasonCode"] == detailed_code
     assert shop.events == [("AUTHORISATION", "false")] * 2
-    assert shop.received[0].item["reason"] == reason
+    assert shop.received[0].item["reason"] == webhook_reason
 
 
 async def test_the_third_wrong_pin_refuses_the_payment(twin: RunningTwin, shop: Shop) -> None:
@@ -157,6 +164,7 @@ async def test_session_validity_can_make_an_offer_expire_sooner(
     now = (await twin.control("GET", "clock"))["now"]
     refused = await twin.api("/v72/payments", payment_body(sessionValidity=now))
     garbled = await twin.api("/v72/payments", payment_body(sessionValidity="tomorrow"))
+    # A year from now is later than the usual expiry, so it changes nothing.
     await twin.pay(sessionValidity=f"{int(now[:4]) + 1}{now[4:]}")
     await twin.pay(reference="SHORT", sessionValidity=_later(now, minutes=1))
     await twin.settle(61)
@@ -219,12 +227,12 @@ async def test_a_redirect_result_must_be_decoded_exactly_once(twin: RunningTwin)
 
 
 async def test_only_the_twins_key_is_accepted(twin: RunningTwin) -> None:
-    answer = await twin.call("POST", "/v72/payments", payment_body(), {"X-API-Key": "wrong"})
-    without = await twin.call("POST", "/v72/payments", payment_body())
+    wrong_key = await twin.call("POST", "/v72/payments", payment_body(), {"X-API-Key": "wrong"})
+    without_key = await twin.call("POST", "/v72/payments", payment_body())
 
-    assert (answer.status, answer.body["errorCode"]) == (401, "000")
-    assert "pspReference" not in answer.headers
-    assert without.status == 401
+    assert (wrong_key.status, wrong_key.body["errorCode"]) == (401, "000")
+    assert "pspReference" not in wrong_key.headers
+    assert without_key.status == 401
 
 
 async def test_unknown_paths_are_answered_404(twin: RunningTwin) -> None:
@@ -235,11 +243,11 @@ async def test_unknown_paths_are_answered_404(twin: RunningTwin) -> None:
 async def test_a_knob_makes_every_redirect_a_post(twin: RunningTwin) -> None:
     await twin.control("PUT", "knobs", {"actionUrl": "post"})
     action = (await twin.api("/v72/payments", payment_body())).body["action"]
-    by_address = await twin.call("GET", action["url"])
+    without_form = await twin.call("GET", action["url"])
     reply = await twin.shopper(action["url"])
 
     assert (action["method"], list(action["data"])) == ("POST", ["payload"])
-    assert by_address.status == 404
+    assert without_form.status == 404
     assert "method" not in reply  # The return is by GET.
 
 
@@ -247,14 +255,14 @@ async def test_both_redirects_can_be_by_post(twin: RunningTwin) -> None:
     body = payment_body(redirectToIssuerMethod="POST", redirectFromIssuerMethod="POST")
     action = (await twin.api("/v72/payments", body)).body["action"]
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    by_address = await twin.call("GET", action["url"])
+    without_form = await twin.call("GET", action["url"])
     posted = await twin.call(
         "POST", action["url"], f"payload={action['data']['payload']}".encode(), form
     )
     reply = await twin.shopper(action["url"])
 
     assert action["method"] == "POST"
-    assert by_address.status == 404
+    assert without_form.status == 404
     assert posted.status == 303
     assert (reply["method"], reply["url"]) == ("POST", body["returnUrl"])
     assert reply["data"]["redirectResult"] == result_of(reply["location"])

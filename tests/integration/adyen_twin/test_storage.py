@@ -41,8 +41,9 @@ async def test_tasks_and_webhooks_of_an_older_state_file_are_carried_out() -> No
     async with serving(Twin(state=state)) as twin, listening() as shop, listening() as token_shop:
         for name, url, key in (("standard", shop.url, KEY), ("tokens", token_shop.url, OTHER_KEY)):
             await twin.control("PUT", f"webhooks/{name}", {"url": url, "hmacKey": key})
+        # All tasks are due by then, and no webhook is retried after thirty days.
         await twin.settle(31 * 24 * 3600)
-        left = await twin.control("GET", "deliveries")
+        deliveries = await twin.control("GET", "deliveries")
 
     items = [webhook.item for webhook in shop.received]
     wrongly_signed = {
@@ -50,7 +51,7 @@ async def test_tasks_and_webhooks_of_an_older_state_file_are_carried_out() -> No
         for item in items
         if item["additionalData"]["hmacSignature"] != signing.sign_item(item, KEY)
     }
-    assert (state.tasks, left["waiting"]) == ([], [])
+    assert (state.tasks, deliveries["waiting"]) == ([], [])
     assert sorted(
         (item["merchantReference"], item["eventCode"], item["success"]) for item in items
     ) == [

@@ -24,19 +24,22 @@ from twin_fixtures import (
 
 __all__ = ["shop", "token_shop", "twin"]
 
+# A token webhook is sent ten seconds after AUTHORISATION (`settlementS`).
+
+#: The fields of a payment that saves a token.
 SAVE: dict[str, Any] = {"storePaymentMethod": True, "shopperReference": "shopper-1"}
 ACCOUNT = {"merchantAccount": "TwinMerchant"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-async def charged(
+async def charge(
     twin: RunningTwin, token: str, model: str = "Subscription", **changes: Any
 ) -> Answer:
-    """Charge a token with the fields of GoPay's page."""
+    """Charge a token; the request has only the fields on Adyen's page on GoPay."""
     return await twin.api("/v72/payments", charge_body(token, model, **changes))
 
 
-def kinds(shop: Shop) -> list[str]:
+def webhook_types(shop: Shop) -> list[str]:
     """Return the types of the received token webhooks."""
     return [webhook.body["type"] for webhook in shop.received]
 
@@ -70,13 +73,14 @@ async def test_a_knob_sends_the_token_webhook_before_the_authorisation_or_never(
     token = await twin.saved()
     await twin.settle(3600)
 
+    # A webhook has a number (`notice`), which shows the order of creation.
     events = sorted(
         (await twin.control("GET", "deliveries"))["deliveries"],
         key=lambda attempt: attempt["notice"],
     )
     assert [event["endpoint"] for event in events] == order
     # The token exists even if no webhook was sent.
-    assert (await charged(twin, token)).body["resultCode"] == "Authorised"
+    assert (await charge(twin, token)).body["resultCode"] == "Authorised"
 
 
 async def test_an_unpaid_payment_saves_no_token(twin: RunningTwin, token_shop: Shop) -> None:
@@ -98,7 +102,7 @@ async def test_saving_the_same_wallet_again_gives_the_same_token(
 
     (reply,) = (await twin.control("GET", "tokens?shopperReference=shopper-1"))["tokens"]
     assert first == again == other_model
-    assert kinds(token_shop) == [
+    assert webhook_types(token_shop) == [
         "recurring.token.created",
         "recurring.token.alreadyExisting",
         "recurring.token.updated",
@@ -117,7 +121,7 @@ async def test_another_wallet_or_another_shopper_gets_another_token(twin: Runnin
 
 
 async def test_a_subscription_is_charged_without_the_shopper(twin: RunningTwin, shop: Shop) -> None:
-    answer = await charged(twin, await twin.saved())
+    answer = await charge(twin, await twin.saved())
     await twin.settle()
 
     item = shop.received[-1].item
@@ -147,9 +151,9 @@ async def test_a_subscription_charge_is_refused_because_of_the_wallets_state(
 ) -> None:
     token = await twin.saved()
     await twin.control("PUT", "wallets/shopper-1", change)
-    refused = await charged(twin, token)
+    refused = await charge(twin, token)
     await twin.control("PUT", "wallets/shopper-1", {"state": "ok", "balance": None})
-    paid = await charged(twin, token)
+    paid = await charge(twin, token)
     await twin.settle()
 
     assert refused.status == 200
@@ -165,7 +169,7 @@ async def test_a_knob_answers_a_subscription_charge_before_its_decision(
 ) -> None:
     token = await twin.saved()
     await twin.control("PUT", "knobs", {"chargeResult": code})
-    answer = await charged(twin, token)
+    answer = await charge(twin, token)
     await twin.settle()
     before = len(shop.received)
     await twin.settle(5)
@@ -178,20 +182,20 @@ async def test_a_knob_answers_a_subscription_charge_before_its_decision(
 
 async def test_a_card_on_file_payment_requires_the_pin(twin: RunningTwin, shop: Shop) -> None:
     token = await twin.saved("CardOnFile")
-    answer = await charged(twin, token, "CardOnFile")
+    answer = await charge(twin, token, "CardOnFile")
     url = answer.body["action"]["url"]
     wrong = await twin.shopper(url, pin="999999")
     reply = await twin.shopper(url)
     details = await twin.details(reply["location"])
-    refused = (await charged(twin, token, "CardOnFile")).body["action"]["url"]
-    cancelled = (await charged(twin, token, "CardOnFile")).body["action"]["url"]
+    url_to_refuse = (await charge(twin, token, "CardOnFile")).body["action"]["url"]
+    url_to_cancel = (await charge(twin, token, "CardOnFile")).body["action"]["url"]
 
     assert answer.body["resultCode"] == "RedirectShopper"
     assert "pspReference" not in answer.body
     assert wrong["pinTriesLeft"] == 2
     assert details.body["resultCode"] == "Authorised"
-    assert (await twin.shopper(refused, "refuse"))["status"] == "refused"
-    assert (await twin.shopper(cancelled, "cancel"))["status"] == "cancelled"
+    assert (await twin.shopper(url_to_refuse, "refuse"))["status"] == "refused"
+    assert (await twin.shopper(url_to_cancel, "cancel"))["status"] == "cancelled"
     assert result_of(reply["location"])
 
 
@@ -199,9 +203,9 @@ async def test_a_token_is_charged_only_in_its_model_unless_a_knob_allows_both(
     twin: RunningTwin,
 ) -> None:
     token = await twin.saved("Subscription")
-    refused = await charged(twin, token, "CardOnFile")
+    refused = await charge(twin, token, "CardOnFile")
     await twin.control("PUT", "knobs", {"tokensCharged": "both"})
-    allowed = await charged(twin, token, "CardOnFile")
+    allowed = await charge(twin, token, "CardOnFile")
 
     assert (refused.status, refused.body["errorCode"]) == (422, "800")
     assert allowed.body["resultCode"] == "RedirectShopper"
@@ -228,7 +232,7 @@ async def test_an_invalid_charge_is_refused(
     twin: RunningTwin, changes: dict[str, Any], status: int, code: str
 ) -> None:
     token = await twin.saved()
-    answer = await charged(twin, token, **changes)
+    answer = await charge(twin, token, **changes)
 
     assert (answer.status, answer.body["errorCode"]) == (status, code)
 
@@ -240,9 +244,9 @@ async def test_a_charge_can_also_have_the_type_or_the_older_token_field(
     twin: RunningTwin, method: dict[str, str]
 ) -> None:
     token = await twin.saved()
-    named = {"storedPaymentMethodId": token} if "type" in method else {}
-    given = {key: value.replace("TOKEN", token) for key, value in method.items()}
-    answer = await charged(twin, token, paymentMethod=given | named)
+    new_field = {"storedPaymentMethodId": token} if "type" in method else {}
+    fields = {name: value.replace("TOKEN", token) for name, value in method.items()}
+    answer = await charge(twin, token, paymentMethod=fields | new_field)
 
     assert answer.body["resultCode"] == "Authorised"
 
@@ -264,9 +268,11 @@ async def test_an_invalid_request_to_save_a_token_is_refused(
     assert (await twin.api("/v72/payments", body)).status == status
 
 
-@pytest.mark.parametrize("older", ["enableRecurring", "enableOneClick"])
-async def test_the_older_names_of_the_field_save_a_token_too(twin: RunningTwin, older: str) -> None:
-    changes: dict[str, Any] = {"storePaymentMethod": None, older: True}
+@pytest.mark.parametrize("older_name", ["enableRecurring", "enableOneClick"])
+async def test_the_older_names_of_the_field_save_a_token_too(
+    twin: RunningTwin, older_name: str
+) -> None:
+    changes: dict[str, Any] = {"storePaymentMethod": None, older_name: True}
 
     assert await twin.saved("Subscription", **changes)
 
@@ -318,52 +324,51 @@ async def test_saved_tokens_are_listed_only_if_gopay_is_listed(twin: RunningTwin
     assert "storedPaymentMethods" not in abroad
 
 
-def stored(shopper: str = "shopper-1", token: str = "", version: int = 72) -> str:
-    """Return the path of /storedPaymentMethods for a shopper, or for one token."""
+def stored_path(shopper: str = "shopper-1", token: str = "", version: int = 72) -> str:
+    """Return the path and query of /storedPaymentMethods for a shopper, or for one token."""
     query = urlencode(ACCOUNT | {"shopperReference": shopper})
     return f"/v{version}/storedPaymentMethods{'/' if token else ''}{token}?{query}"
 
 
 async def test_tokens_are_listed_and_removed(twin: RunningTwin, token_shop: Shop) -> None:
     token = await twin.saved()
-    listed = (await twin.api(stored(), None, method="GET")).body
-    older = (await twin.api(stored(version=71), None, method="GET")).body
-    by_other_shopper = await twin.api(stored("shopper-2", token), None, method="DELETE")
-    removed = await twin.api(stored(token=token), None, method="DELETE")
-    again = await twin.api(stored(token=token), None, method="DELETE")
-    left = (await twin.api(stored(), None, method="GET")).body
+    listed = (await twin.api(stored_path(), None, method="GET")).body
+    listed_by_v71 = (await twin.api(stored_path(version=71), None, method="GET")).body
+    by_other_shopper = await twin.api(stored_path("shopper-2", token), None, method="DELETE")
+    removed = await twin.api(stored_path(token=token), None, method="DELETE")
+    again = await twin.api(stored_path(token=token), None, method="DELETE")
+    left = (await twin.api(stored_path(), None, method="GET")).body
     await twin.settle(60)
 
     (row,) = listed["storedPaymentMethods"]
-    assert (row["id"], row["type"], row["shopperReference"]) == (
-        *(token, "gopay_wallet", "shopper-1"),
-    )
+    assert row["id"] == token
+    assert (row["type"], row["shopperReference"]) == ("gopay_wallet", "shopper-1")
     assert row["firstPspReference"]
-    assert "firstPspReference" not in older["storedPaymentMethods"][0]
+    assert "firstPspReference" not in listed_by_v71["storedPaymentMethods"][0]
     assert (by_other_shopper.status, by_other_shopper.body["errorCode"]) == (422, "800")
     assert (removed.status, removed.text) == (204, "")
     assert (again.status, again.body["errorCode"]) == (422, "803")
     assert left["storedPaymentMethods"] == []
-    assert kinds(token_shop)[0] == "recurring.token.disabled"
+    assert webhook_types(token_shop)[0] == "recurring.token.disabled"
     assert "operation" not in token_shop.received[0].body["data"]
-    assert (await charged(twin, token)).body["errorCode"] == "803"
+    assert (await charge(twin, token)).body["errorCode"] == "803"
 
 
-async def classic(twin: RunningTwin, call: str, **more: Any) -> Answer:
+async def call_classic_api(twin: RunningTwin, call: str, **more: Any) -> Answer:
     """Call the classic Recurring API."""
     body = ACCOUNT | {"shopperReference": "shopper-1"} | more
     return await twin.api(f"/pal/servlet/Recurring/v68/{call}", body)
 
 
 async def test_the_classic_api_lists_tokens_and_filters_them_by_contract(twin: RunningTwin) -> None:
-    without_tokens = await classic(twin, "listRecurringDetails")
+    without_tokens = await call_classic_api(twin, "listRecurringDetails")
     subscription = await twin.saved()
     url = await twin.pay(recurringProcessingModel="CardOnFile", **SAVE)
     await twin.shopper(url, account="628123")
-    all_tokens = (await classic(twin, "listRecurringDetails")).body
+    all_tokens = (await call_classic_api(twin, "listRecurringDetails")).body
     contract = {"recurring": {"contract": "ONECLICK"}}
-    one_click = (await classic(twin, "listRecurringDetails", **contract)).body
-    wrong = await classic(twin, "listRecurringDetails", recurring={"contract": "WEEKLY"})
+    one_click = (await call_classic_api(twin, "listRecurringDetails", **contract)).body
+    wrong = await call_classic_api(twin, "listRecurringDetails", recurring={"contract": "WEEKLY"})
 
     rows = [row["RecurringDetail"] for row in all_tokens["details"]]
     assert (without_tokens.status, without_tokens.body) == (200, {})
@@ -379,30 +384,30 @@ async def test_the_classic_api_disables_one_token_or_all(
     twin: RunningTwin, token_shop: Shop
 ) -> None:
     await twin.control("PUT", "knobs", {"tokensTold": "never"})
-    without_tokens = await classic(twin, "disable")
+    without_tokens = await call_classic_api(twin, "disable")
     first = await twin.saved()
     for account in ("1", "2"):
         url = await twin.pay(recurringProcessingModel="Subscription", **SAVE)
         await twin.shopper(url, account=account)
-    first_disabled = await classic(twin, "disable", recurringDetailReference=first)
-    again = await classic(twin, "disable", recurringDetailReference=first)
-    all_tokens = await classic(twin, "disable")
+    first_disabled = await call_classic_api(twin, "disable", recurringDetailReference=first)
+    again = await call_classic_api(twin, "disable", recurringDetailReference=first)
+    all_tokens = await call_classic_api(twin, "disable")
     await twin.settle()
 
     assert (without_tokens.status, without_tokens.body["errorCode"]) == (422, "800")
     assert first_disabled.body == {"response": "[detail-successfully-disabled]"}
     assert (again.status, again.body["errorCode"]) == (422, "803")
-    # Without a detail, all tokens are disabled.
+    # Without a recurringDetailReference, all tokens are disabled.
     assert all_tokens.body == {"response": "[all-details-successfully-disabled]"}
-    assert kinds(token_shop) == ["recurring.token.disabled"] * 3
+    assert webhook_types(token_shop) == ["recurring.token.disabled"] * 3
 
 
 async def test_the_classic_api_disables_one_contract_of_a_token(twin: RunningTwin) -> None:
     await twin.saved("Subscription")
     token = await twin.saved("CardOnFile")
-    await classic(twin, "disable", recurringDetailReference=token, contract="ONECLICK")
+    await call_classic_api(twin, "disable", recurringDetailReference=token, contract="ONECLICK")
     (left,) = (await twin.control("GET", "tokens"))["tokens"]
-    await classic(twin, "disable", recurringDetailReference=token, contract="RECURRING")
+    await call_classic_api(twin, "disable", recurringDetailReference=token, contract="RECURRING")
     (removed,) = (await twin.control("GET", "tokens"))["tokens"]
 
     assert (left["models"], left["active"]) == (["Subscription"], True)
@@ -426,8 +431,8 @@ async def test_the_shopper_can_unlink_the_shop_inside_gopay(
     assert unlinked.status == 303
     assert by_other_shopper.status == 404
     assert token not in after.text
-    assert kinds(token_shop) == ["recurring.token.disabled"]
-    assert (await charged(twin, token)).status == 422
+    assert webhook_types(token_shop) == ["recurring.token.disabled"]
+    assert (await charge(twin, token)).status == 422
 
 
 async def test_a_control_disables_or_updates_a_token(twin: RunningTwin, token_shop: Shop) -> None:
@@ -437,8 +442,8 @@ async def test_a_control_disables_or_updates_a_token(twin: RunningTwin, token_sh
         await twin.control("POST", f"tokens/{token}", {"do": action})
     await twin.settle()
 
-    assert kinds(token_shop) == ["recurring.token.updated", "recurring.token.disabled"]
-    # The body has white space, so a shop that signs its own JSON fails.
+    assert webhook_types(token_shop) == ["recurring.token.updated", "recurring.token.disabled"]
+    # The body has white space, so a shop must verify the received bytes, not its own JSON.
     for webhook in token_shop.received:
         assert webhook.raw.startswith(b"{\n  ")
         assert webhook.headers["HmacSignature"] == signing.sign_bytes(webhook.raw, OTHER_KEY)
@@ -451,15 +456,15 @@ async def test_faults_are_triggered_by_token_webhooks(twin: RunningTwin, token_s
         {"fault": "wrong_seal", **created},
     ]
     await twin.control("PUT", "faults", faults)
-    token_shop.answers = [401]
+    token_shop.answers = [401]  # Only the first try is refused.
     await twin.saved()
     await twin.settle(60)
 
-    good = [
+    has_right_signature = [
         webhook.headers["HmacSignature"] == signing.sign_bytes(webhook.raw, OTHER_KEY)
         for webhook in token_shop.received
     ]
-    assert kinds(token_shop) == ["recurring.token.created"] * 3
+    assert webhook_types(token_shop) == ["recurring.token.created"] * 3
     # The first try of each copy has a wrong signature. The shop refused only the first try of
     # the first copy.
-    assert good == [False, True, False]
+    assert has_right_signature == [False, True, False]

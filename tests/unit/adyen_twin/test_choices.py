@@ -12,6 +12,7 @@ def test_the_valid_values_of_a_field_a_list_item_and_a_map_entry_are_found() -> 
     knobs = {"answers": {"listing": {"status": "x"}}}
 
     assert choices.values_at(Knobs, {}, "$.capture") == ["automatic", "manual"]
+    # A status can be any number in a range, so there is no list of values.
     assert choices.values_at(Knobs, knobs, "$.answers[...].status") == []
     assert "tokens" in choices.values_at(list[AnyFault], [{"fault": "error_500"}], "$[0].call")
 

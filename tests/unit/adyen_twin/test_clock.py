@@ -8,6 +8,7 @@ from adyen_twin.core import clock
 def test_the_clock_runs_and_can_be_advanced_but_never_goes_back() -> None:
     ticks = [100.0]
     twins_clock = clock.Clock(wall=lambda: 1_000_000.0, ticks=lambda: ticks[0])
+    # Three seconds pass, so the clock must be advanced by 60 seconds to reach 1_000_063.
     ticks[0] = 103.0
     twins_clock.advance_to(1_000_063.0)
     twins_clock.advance_to(1_000_000.0)

@@ -24,7 +24,7 @@ from twin_fixtures import payment_body
 )
 def test_the_return_address_keeps_the_parts_of_the_return_url(return_url: str) -> None:
     twin = Twin()
-    payment = _started(twin, returnUrl=return_url)
+    payment = _start_payment(twin, returnUrl=return_url)
     back = urlsplit(payments.shopper_return(twin, payment).location)
     given = urlsplit(return_url)
 
@@ -40,10 +40,10 @@ def test_the_return_address_keeps_the_parts_of_the_return_url(return_url: str) -
 
 def test_a_knob_adds_an_empty_pair_to_the_return_address() -> None:
     twin = Twin(knobs=Knobs(return_double_ampersand=True))
-    payment = _started(twin, returnUrl="https://shop.example/?order=1")
+    payment = _start_payment(twin, returnUrl="https://shop.example/?order=1")
 
     assert "?order=1&&redirectResult=" in payments.shopper_return(twin, payment).location
 
 
-def _started(twin: Twin, **changes: object) -> Payment:
+def _start_payment(twin: Twin, **changes: object) -> Payment:
     return payments.start(twin, payment_body(channel="Android", **changes))

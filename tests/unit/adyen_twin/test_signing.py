@@ -10,10 +10,10 @@ from adyen_twin.protocol import signing
 from twin_fixtures import KEY, OTHER_KEY
 
 
-def item(signed: str) -> dict[str, Any]:
-    """Return the item whose fields, joined by colons, are `signed`."""
+def item(signed_text: str) -> dict[str, Any]:
+    """Return the item that has this text to sign: the values of its fields, joined by colons."""
     # The reference may contain colons.
-    psp, original, merchant, *reference, value, currency, code, success = signed.split(":")
+    psp, original, merchant, *reference, value, currency, code, success = signed_text.split(":")
     fields = {
         "pspReference": psp,
         "merchantAccountCode": merchant,
@@ -26,7 +26,7 @@ def item(signed: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("key", "signed", "signature"),
+    ("key", "signed_text", "signature"),
     [
         (
             KEY,
@@ -56,9 +56,9 @@ def item(signed: str) -> dict[str, Any]:
     ],
 )
 def test_an_item_is_signed_as_adyens_libraries_sign_it(
-    key: str, signed: str, signature: str
+    key: str, signed_text: str, signature: str
 ) -> None:
-    assert signing.sign_item(item(signed), key) == signature
+    assert signing.sign_item(item(signed_text), key) == signature
 
 
 def test_a_raw_body_is_signed_as_adyens_libraries_sign_it() -> None:
@@ -69,5 +69,6 @@ def test_a_raw_body_is_signed_as_adyens_libraries_sign_it() -> None:
         '"operation":"created","shopperReference":"shopper-1"},"type":"recurring.token.created"}'
     )
 
+    # The parts of the text above are joined without white space.
     assert len(body) == 284
     assert signing.sign_bytes(body.encode(), KEY) == "2w+RvBx8yCLp6X5bMm+kV80UyeBM5RCq9+qlk3ZySjU="
