@@ -19,7 +19,7 @@ from kasir.gateway.wire import NoAnswer, Wire
 from kasir.payments.question import CallResult, KeptAnswer, Question
 
 
-class _NotNowError(Exception):
+class _TransientError(Exception):
     """Adyen answered with a transient error."""
 
 
@@ -45,22 +45,22 @@ class Adyen:
 
     async def _send(self, call: Call) -> Answer | NoAnswer:
         answer = await self.wire.send(call)
-        if not _is_not_now(answer):
-            return answer  # Nearly every call ends here, before retries are set up.
+        if not _is_transient(answer):
+            return answer  # Nearly every call ends here, without the work of preparing retries.
         tries = stamina.retry_context(
-            on=_NotNowError,
+            on=_TransientError,
             attempts=self.tries_max,
             timeout=self.tries_s_max,
             wait_initial=0.1,
             wait_max=1.0,
         )
-        with suppress(_NotNowError):  # The answer to the last try counts.
+        with suppress(_TransientError):  # The answer to the last try counts.
             async for attempt in tries:
                 with attempt:
                     if attempt.num > 1:
                         answer = await self.wire.send(call)
-                    if _is_not_now(answer):
-                        raise _NotNowError
+                    if _is_transient(answer):
+                        raise _TransientError
         return answer
 
 
@@ -69,5 +69,5 @@ def reply_of(kept: KeptAnswer) -> Answer:
     return Answer(kept.status, kept.body, kept.psp_reference, decoded=kept.fields)
 
 
-def _is_not_now(answer: Answer | NoAnswer) -> bool:
+def _is_transient(answer: Answer | NoAnswer) -> bool:
     return isinstance(answer, Answer) and answer.verdict is Verdict.THEIRS
