@@ -29,7 +29,7 @@ class Finding:
 
 
 async def check_account(wire: Wire, merchant_account: str) -> list[Finding]:
-    """Check by one call to `/paymentMethods` whether Adyen answers, and whether it lists GoPay."""
+    """Check by a call to `/paymentMethods` whether Adyen answers and whether it lists GoPay."""
     fields = {
         "merchantAccount": merchant_account,
         "countryCode": GOPAY.country,

@@ -106,7 +106,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.VOID_PENDING_REFUND, False): Says.NOTED,
 }
 
-#: Codes without a meaning for a GoPay payment, each with the reason. The notices are kept as well.
+#: Codes without a meaning for a GoPay payment, each with the reason. Their notices are kept too.
 IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.ACH_NOTIFICATION_OF_CHANGE: "about bank accounts in the United States",
     EventCode.AUTHENTICATION: "about 3D Secure, which wallets do not use",
@@ -129,7 +129,7 @@ IGNORED: Final[Mapping[EventCode, str]] = {
 _IS_ATTEMPT: Final = frozenset({EventCode.AUTHORISATION, EventCode.OFFER_CLOSED})
 
 #: Events about a dispute, in any of its stages.
-_OF_DISPUTES: Final = frozenset(
+_ABOUT_DISPUTES: Final = frozenset(
     {
         EventCode.CHARGEBACK,
         EventCode.CHARGEBACK_REVERSED,
@@ -155,7 +155,7 @@ _OF_DISPUTES: Final = frozenset(
 _REASON_CODES: Final = ("chargebackReasonCode", "rfiReasonCode")
 
 #: An amount in minor units. `int` would accept ` 25_000 ` too.
-_WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 #: The reasons of a refusal that mean that the shopper cancelled.
 _CANCEL_REASONS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
@@ -213,7 +213,7 @@ def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -
 def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: bool) -> Fact:
     fields = answer.json()
     source = Source.REPLY if question.kind is Kind.PAYMENTS else Source.DETAILS
-    says = _result(fields)
+    says = _meaning_of_result(fields)
     if is_ours:
         # The refusal of a details call has no meaning for the payment.
         says = Says.FAILED if source is Source.REPLY else Says.NOTED
@@ -285,11 +285,11 @@ def of_item(item: Item) -> Fact | None:
     amount = _item_money(item)
     if amount is None and says is Says.AUTHORISED:
         raise Unreadable("it says that money was paid, but not how much")
-    attempt, change = _named(item)
+    attempt, change = _attempt_and_change(item)
     # Notifications of several attempts have the pspReference of one cancel by reference.
-    name = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
+    subject = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
     return Fact(
-        key=f"notification:{item.event_code}:{name}:{item.success_text}",
+        key=f"notification:{item.event_code}:{subject}:{item.success_text}",
         says=says,
         source=Source.NOTIFICATION,
         at=moment(item.event_date),
@@ -297,7 +297,7 @@ def of_item(item: Item) -> Fact | None:
         modification=change,
         amount=amount,
         words=item.reason or item.event_code,
-        dispute=_dispute(item) if code in _OF_DISPUTES else None,
+        dispute=_dispute(item) if code in _ABOUT_DISPUTES else None,
     )
 
 
@@ -316,8 +316,8 @@ def _dispute(item: Item) -> DisputeDetails:
     )
 
 
-def _named(item: Item) -> tuple[str, str]:
-    """The pspReferences of the attempt and of the change that a notification is about."""
+def _attempt_and_change(item: Item) -> tuple[str, str]:
+    """The pspReferences of the attempt and of the change that a notification is about, or empty."""
     if item.event_code in _IS_ATTEMPT:  # Its originalReference has no meaning.
         return item.psp_reference, ""
     if item.event_code == EventCode.TECHNICAL_CANCEL and not item.success:
@@ -360,10 +360,10 @@ def names_of(item: Item) -> tuple[str, ...]:
     """
     if item.event_code == EventCode.RECURRING_CONTRACT:
         return (item.initial_payment,) if item.initial_payment else ()
-    return tuple(name for name in _named(item) if name)
+    return tuple(name for name in _attempt_and_change(item) if name)
 
 
-def _result(fields: Mapping[str, Any]) -> Says:
+def _meaning_of_result(fields: Mapping[str, Any]) -> Says:
     try:
         return RESULTS[ResultCode(fields.get("resultCode", ""))]
     except ValueError:
@@ -380,7 +380,7 @@ def _item_money(item: Item) -> Money | None:
     """
     if not item.amount_currency and not item.amount_value:
         return None
-    if not _WHOLE.fullmatch(item.amount_value) or not item.amount_currency:
+    if not _WHOLE_NUMBER.fullmatch(item.amount_value) or not item.amount_currency:
         raise Unreadable(
             f"amount.value {cut(item.amount_value)!r} (amount.currency "
             f"{cut(item.amount_currency)!r}) is not a whole number of minor units"

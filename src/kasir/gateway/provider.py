@@ -1,7 +1,7 @@
 """Adyen as the provider of the payment flow: sends a question, and reads the answer.
 
-If Adyen's answer has the transient-error header, the question is sent again at once a few times,
-with the same key. After a longer outage a worker sends it again.
+If Adyen answers with a transient error, the question is sent again a few times within seconds, with
+the same key. After a longer outage a worker sends it again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class _TransientError(Exception):
 class Adyen:
     """The provider that sends questions to Adyen.
 
-    Each question is tried at most `tries_max` times, for at most `tries_s_max` seconds.
+    While Adyen answers with transient errors, a question is sent at most `tries_max` times within
+    `tries_s_max` seconds.
     """
 
     wire: Wire
@@ -65,7 +66,7 @@ class Adyen:
 
 
 def reply_of(kept: KeptAnswer) -> Answer:
-    """The reply, from its stored form."""
+    """Adyen's answer, from its stored form."""
     return Answer(kept.status, kept.body, kept.psp_reference, decoded=kept.fields)
 
 

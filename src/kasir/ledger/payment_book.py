@@ -273,6 +273,7 @@ class PostgresPaymentBook:
         return question
 
     def _opening(self, question: Question) -> Opening:
+        """When a worker sends the question again, and which process asks it now."""
         return Opening(question.asked_at + self._lease, self.asker.number)
 
     async def _payment_of(self, intent: Intent | None) -> Payment | None:

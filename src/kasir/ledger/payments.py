@@ -173,15 +173,17 @@ class Ledger:
         locked = await self.lock(connection, payment_ids)
         await self._write(connection, [self._held_back(found) for found in locked.values()])
 
-    def _entry(self, found: LockedPayment, facts: Sequence[Fact]) -> _Entry | None:
+    def _entry(self, locked_payment: LockedPayment, facts: Sequence[Fact]) -> _Entry | None:
         """The rows to write for these facts; None where none of them is new."""
-        before = found.payment
+        before = locked_payment.payment
         keys = {fact.key for fact in before.facts}
         new = {fact.key: fact for fact in facts if fact.key not in keys}
         if not new:
             return None
         after = fold.payment(before.intent, [*before.facts, *new.values()])
-        event, reported = status_event(found.reported, after, self.clock.now(), self.settle)
+        event, reported = status_event(
+            locked_payment.reported, after, self.clock.now(), self.settle
+        )
         change = Change(
             payment=after,
             told_status=reported.status,
@@ -196,10 +198,13 @@ class Ledger:
         )
         return _Entry(change, events, _outcome(after.summary) != _outcome(before.summary))
 
-    def _held_back(self, found: LockedPayment) -> _Entry:
-        event, reported = status_event(found.reported, found.payment, self.clock.now(), self.settle)
+    def _held_back(self, locked_payment: LockedPayment) -> _Entry:
+        """The rows to write for a payment whose event was delayed until now."""
+        event, reported = status_event(
+            locked_payment.reported, locked_payment.payment, self.clock.now(), self.settle
+        )
         change = Change(
-            payment=found.payment, told_status=reported.status, tell_at=reported.held_until
+            payment=locked_payment.payment, told_status=reported.status, tell_at=reported.held_until
         )
         return _Entry(change, (event,) if event else ())
 

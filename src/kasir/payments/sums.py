@@ -183,7 +183,7 @@ class Sums:
         return (change for change in self.changes if _is_of(change, attempt))
 
     def _whole(self, attempt: str) -> int:
-        """The authorised amount in minor units; the requested amount if that is not known."""
+        """The authorised amount of an attempt, or the requested amount if that is not known."""
         return self.authorised.get(attempt, self.intent.amount.minor_units)
 
     def _remaining(self, whole: int, held: Mapping[Why, int]) -> Remaining:

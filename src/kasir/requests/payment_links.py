@@ -70,10 +70,10 @@ class Saving(StrEnum):
 
 
 class Closer(Protocol):
-    """Closes attempts. The package `jobs` implements it."""
+    """Closes unfinished payments. The package `jobs` implements it."""
 
     async def close(self, payment_id: PaymentId) -> None:
-        """Close one attempt if it is still open."""
+        """Close a payment if it is still open."""
         ...
 
 
@@ -151,7 +151,8 @@ class LinkAttempt:
     """One attempt to pay a link, as the shopper chose it.
 
     Attributes:
-        name: The attempt's name. The same name returns the first answer again.
+        name: The attempt's name, from `PaymentLinks.attempt`. A repeated name returns the first
+            answer again.
         browser_info: The shopper's browser, with all fields of a browserInfo.
         charged: The saved wallet that pays; None for an ordinary payment.
         saves: Whether the wallet is saved with the payment.
@@ -167,7 +168,7 @@ class LinkAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentLinks:
-    """Payment links: made and withdrawn by the shop, paid on the hosted form."""
+    """The use cases of payment links, which the shop makes and shoppers pay on Kasir's form."""
 
     book: PostgresLinks
     payments: PostgresPaymentBook
@@ -182,7 +183,7 @@ class PaymentLinks:
     times: AttemptTimes
 
     async def create(self, body: bytes, key: str | None = None) -> Answer:
-        """Make a link: `POST /paymentLinks`, once per shop key.
+        """Make a link: `POST /paymentLinks`. A repeated shop key returns the first link.
 
         Raises:
             InvalidRequest: One or more fields are wrong; nothing was stored.
@@ -220,8 +221,8 @@ class PaymentLinks:
         Raises:
             NotFound: No link has that id.
         """
-        found = await self.find(link_id)
-        return of_fields(HTTPStatus.OK, self._shown(found.link, found.status))
+        open_link = await self.find(link_id)
+        return of_fields(HTTPStatus.OK, self._shown(open_link.link, open_link.status))
 
     async def update(self, link_id: str, body: bytes) -> Answer:
         """Withdraw a link: `PATCH /paymentLinks/{linkId}` with status `expired`.
@@ -234,15 +235,15 @@ class PaymentLinks:
         refuse(known_fields.unknown(fields, frozenset({"status"})))
         if fields.get("status") != "expired":
             refuse([Fault("status", "a link can only be set to expired.")])
-        found = await self.find(link_id)
-        if found.status is LinkStatus.COMPLETED:
+        open_link = await self.find(link_id)
+        if open_link.status is LinkStatus.COMPLETED:
             refuse([Fault("status", "this link is paid; refund the payment instead.")])
-        await self.book.expire(found.link.id, self.clock.now())
-        found = await self.find(link_id)
-        open_ids = [one.intent.id for one in found.payments if one.status not in FINAL]
-        # Try to close them at once; a worker closes those for which this fails.
+        await self.book.expire(open_link.link.id, self.clock.now())
+        open_link = await self.find(link_id)
+        open_ids = [each.intent.id for each in open_link.payments if each.status not in FINAL]
+        # Try to close these payments now; a worker closes those for which this fails.
         await asyncio.gather(*(self.closer.close(payment_id) for payment_id in open_ids))
-        return of_fields(HTTPStatus.OK, self._shown(found.link, found.status))
+        return of_fields(HTTPStatus.OK, self._shown(open_link.link, open_link.status))
 
     async def find(self, link_id: str) -> OpenLink:
         """Return a link with its status and its payments.
@@ -260,8 +261,8 @@ class PaymentLinks:
             status=link_status(link, payments, now),
             payments=tuple(payments),
             is_over=link.is_over(now),
-            stale=frozenset(one.intent.id for one in payments if self.times.is_stale(one, now)),
-            left=frozenset(one.intent.id for one in payments if self.times.is_left(one, now)),
+            stale=frozenset(each.intent.id for each in payments if self.times.is_stale(each, now)),
+            left=frozenset(each.intent.id for each in payments if self.times.is_left(each, now)),
         )
 
     def attempt(self, found: OpenLink) -> str:

@@ -286,7 +286,7 @@ def _is_manual(fields: Fields) -> bool:
 
 
 def _model(fields: Fields, method: Method) -> str:
-    """The model for which a token is made or charged; empty where the payment has no token."""
+    """The recurring processing model of the token; empty if the payment has no token."""
     if method.saves(fields) or stored_id_of(fields):
         return str(fields["recurringProcessingModel"])
     return ""

@@ -37,8 +37,8 @@ class Differences:
     """How many of a shopper's tokens differed from Adyen's list.
 
     Attributes:
-        adopted: Listed tokens that were not recorded before.
-        gone: Active tokens that are not listed.
+        adopted: Listed tokens that Kasir had not recorded before.
+        gone: Active tokens that Adyen does not list.
     """
 
     adopted: int
