@@ -25,21 +25,21 @@ from kasir.payments.status import paid_attempts
 class Why(StrEnum):
     """Why a part of an attempt's money cannot be requested, as a text for an error message."""
 
-    #: A refund succeeded, or a reversal that became a refund: its amount.
+    #: A refund succeeded, or a reversal that became one: its amount.
     REFUNDED = "were refunded"
     #: A refund is open: the requested amount.
     REFUND_OPEN = "are held by a refund whose end is not known yet"
-    #: A reversal is open: the whole authorised amount, however much of it is captured.
+    #: A reversal is open: the whole that was authorised, however much is captured by then.
     REVERSAL_OPEN = "are held by a reversal whose end is not known yet"
-    #: A cancel is open: the whole authorised amount.
+    #: A cancel is open: the whole that was authorised.
     CANCEL_OPEN = "are held by a cancel whose end is not known yet"
-    #: A dispute took the money: the part that did not return.
+    #: A dispute took it, and it did not return.
     CHARGED_BACK = "were charged back"
-    #: A dispute was announced: the disputed amount, until the money is charged back or returned.
+    #: A dispute was announced: what it is about, until it is charged back or returned.
     DISPUTE_OPEN = "are held by a dispute that was announced"
-    #: A refund or a dispute has no known amount: the whole authorised amount.
+    #: A refund or a dispute has no known amount: the whole that was authorised.
     SUM_UNKNOWN = "are held by a refund or a dispute whose sum is not known"
-    #: A capture succeeded: its amount, less the part that failed afterwards.
+    #: A capture succeeded: its amount, less what failed afterwards.
     CAPTURED = "were captured"
     #: A capture is open: the requested amount.
     CAPTURE_OPEN = "are held by a capture whose end is not known yet"
