@@ -106,7 +106,7 @@ class RenewalMessages:
         }
 
     def invitation(self, subscription: Subscription, renewal: Renewal, now: datetime) -> Link:
-        """The link by which a shopper pays a renewal and saves a wallet again."""
+        """The link through which a shopper pays a renewal and saves a wallet again."""
         return Link(
             id=LinkId(renewal.link_id),
             request={

@@ -161,6 +161,6 @@ class Tokens:
     async def watched(self, most: int) -> list[str]:
         """Return `most` shoppers whose tokens are to be compared with the provider's list.
 
-        Those for whom it is due are first.
+        The shoppers for whom the comparison is due are first.
         """
         return await tokens.watched(self._pool, most)

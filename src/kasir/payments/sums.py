@@ -129,7 +129,7 @@ class Sums:
         return self._remaining(self._whole(attempt), held)
 
     def _taken_back(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """The amounts that were or may be taken back, with the reason; 0 means the whole."""
+        """The amounts that were or may be taken back, with the reason; 0 means the whole amount."""
         yield from self._undoing(attempt)
         for refund in self.refunds:
             amount = refund.amount.minor_units
@@ -143,7 +143,7 @@ class Sums:
             yield from _disputed(change)
 
     def _undoing(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """The open changes that may cancel or refund the whole attempt; 0 means the whole."""
+        """Why the whole attempt may still be cancelled or refunded; 0 means the whole amount."""
         for refund in self.refunds:
             is_open = refund.is_reversal and refund.status is RefundStatus.REQUESTED
             if is_open and _is_of(refund, attempt):
@@ -156,7 +156,7 @@ class Sums:
             yield Why.CANCEL_OPEN, 0
 
     def _captures(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """The amounts that were or may be captured, with the reason; 0 means the whole."""
+        """The amounts that were or may be captured, with the reason; 0 means the whole amount."""
         for change in self._of(attempt):
             captured = change.money(Says.CAPTURED, Says.CAPTURE_ASKED) or self._whole(attempt)
             if Says.CAPTURED in change.meanings:
@@ -244,8 +244,8 @@ def _lost(change: Change, whole: int) -> int:
 def _charged_back(change: Change) -> int:
     """Money lost to one dispute, in minor units.
 
-    After a second chargeback it is the whole disputed amount; before, the amount that was charged
-    back, less the amount that returned. The order in which the facts arrived does not matter.
+    After a second chargeback it is the whole disputed amount. Otherwise it is the amount that was
+    charged back, less the amount that returned. The order of the facts does not matter.
     """
     if Says.SECOND_CHARGEBACK in change.meanings:
         return change.money(Says.SECOND_CHARGEBACK, Says.CHARGED_BACK)
@@ -253,7 +253,7 @@ def _charged_back(change: Change) -> int:
 
 
 def _disputed(change: Change) -> Iterator[tuple[Why, int]]:
-    """The amounts that a dispute took or may take, with the reason; 0 means the whole."""
+    """The amounts that a dispute took or may take, with the reason; 0 means the whole amount."""
     meanings, disputed = change.meanings, change.money(*_DISPUTES)
     yield from _if_positive(Why.CHARGED_BACK, _charged_back(change))
     if not meanings.keys().isdisjoint(_DISPUTES) and not disputed:

@@ -5,8 +5,8 @@ missing, and a metadata pair with Kasir's id of the payment. Adyen repeats the p
 notifications, so that two payments of one reference can be distinguished. Adyen's answer is passed
 to the shop unchanged.
 
-Each call has two methods: one takes the body of an HTTP request, and one takes decoded fields, for
-the payment form, sign-ups and charges.
+Each call has two methods. One takes the body of an HTTP request. The other takes decoded fields,
+and is used by the payment form, sign-ups and charges.
 """
 
 from __future__ import annotations

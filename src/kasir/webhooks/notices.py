@@ -41,7 +41,7 @@ class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Lists notices. A notice that `vault` cannot decrypt is listed without its contents."""
+    """Lists notices. If `vault` cannot decrypt a notice, it is listed without its contents."""
 
     pool: Pool
     vault: Vault
