@@ -1,4 +1,4 @@
-"""Clocks, which are passed as arguments. Only `wiring` chooses the machine's clock."""
+"""Clocks. Every part of Kasir gets its clock as an argument; `wiring` chooses it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Clock(Protocol):
     """A source of the current time."""
 
     def now(self) -> datetime:
-        """Return the present moment, with a time zone."""
+        """Return the current time, with a time zone."""
         ...
 
 
@@ -20,21 +20,21 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
-        """Return the present moment in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)
 
 
 class OffsetClock:
     """The machine's time plus an offset that the caller sets.
 
-    In the demo the offset is that of the twin's clock: both clocks are moved forward together.
+    In the demo it is the offset of the twin's clock, so that both clocks are moved together.
     """
 
     def __init__(self) -> None:
         self.offset = timedelta()
 
     def now(self) -> datetime:
-        """Return the present moment in UTC, plus the offset."""
+        """Return the current time in UTC, plus the offset."""
         return datetime.now(UTC) + self.offset
 
 

@@ -23,14 +23,16 @@ from kasir.guessable import TWIN_KEY, TWIN_MERCHANT, TWIN_SECRET, guessable, pub
 from kasir.limits import Limits
 
 _TWIN_URL: Final = "http://127.0.0.1:8700"
+#: The fewest characters of KASIR_SECRET_KEY.
 _SECRET_LETTERS_MIN: Final = 32
-#: For a key that is sent over HTTP, in live.
+#: The fewest characters, in live, of a key that is sent over HTTP.
 _KEY_LETTERS_MIN: Final = 20
-#: For the webhooks' password, in live: a caller who knows it can fill the inbox.
+#: The fewest characters, in live, of the webhooks' password. With it a caller can fill the inbox.
 _PASSWORD_LETTERS_MIN: Final = 12
-#: Source: the Standard Webhooks specification.
+#: The fewest bytes of KASIR_EVENTS_SECRET. Source: the Standard Webhooks specification.
 _EVENTS_SECRET_BYTES_MIN: Final = 24
 _LOCAL_URL: Final = "http://127.0.0.1:8000"
+#: A whole number of days, from 1 to 99999.
 _DAYS: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 
@@ -39,9 +41,9 @@ class Retention:
     """How long data is kept after it is no longer needed; see docs/runbook.md.
 
     Attributes:
-        jobs: For the log of jobs, and failed jobs, after their end.
-        notices: For the content of notices, after they were read.
-        events: For events, after the shop accepted them.
+        jobs: How long a finished or failed job is kept after its end.
+        notices: How long the content of a notice is kept after it was read.
+        events: How long an event is kept after the shop accepted it.
     """
 
     jobs: timedelta = timedelta(days=14)
@@ -51,7 +53,7 @@ class Retention:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """The operator's settings. The repr has no secrets."""
+    """The operator's settings; docs/settings.md explains each. The repr has no secrets."""
 
     environment: Environment
     addresses: Addresses
@@ -81,7 +83,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseSettings:
-    """Where the database is: the settings of a command that does not call Adyen."""
+    """The settings of a command that uses only the database."""
 
     database_url: str | None = field(repr=False)
     data_dir: Path
@@ -101,7 +103,7 @@ def secrets_from(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Read from the environment the secrets that the database's contents are encrypted with.
 
     Raises:
-        SettingError: No secret is given, or one is too short.
+        SettingError: No secret is given, or a secret is too short.
     """
     env = _stripped(environ)
     return _secrets(env, TWIN_SECRET if _environment(env) is Environment.TWIN else None)
@@ -147,10 +149,10 @@ def settings_from(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def _refuse_guessable(settings: Settings) -> None:
-    """Refuse secrets that are published, guessable or sent unencrypted, where money is real.
+    """Refuse secrets that are published or guessable, and addresses without TLS; for live only.
 
     Raises:
-        SettingError: A setting has one.
+        SettingError: A setting is refused.
     """
     key_maker, events_maker = "`openssl rand -hex 32`", "`openssl rand -base64 32`"
     hmac_maker = "Customer Area"
@@ -177,11 +179,12 @@ def _refuse_guessable(settings: Settings) -> None:
 def _weak(
     name: str, secrets: Iterable[str | bytes | None], least: int, maker: str
 ) -> Iterator[tuple[str, str | None]]:
-    """(name, cure) for each secret of a setting; the cure is None if the secret is good."""
+    """The name and the cure, for each secret of a setting; the cure of a good secret is None."""
     return ((name, guessable(secret, least, maker)) for secret in secrets if secret)
 
 
 def _open_cure(url: str | None) -> str | None:
+    """What is wrong with an address in live: it is not https; None if nothing is wrong."""
     return None if not url or url.startswith("https://") else "must begin with https:// in live"
 
 
@@ -252,7 +255,7 @@ def _addresses(env: Mapping[str, str], environment: Environment) -> Addresses:
 
 
 def _hmac_keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
-    """Current key first, previous key second; both are accepted during a rotation."""
+    """The keys of a webhook: the current key, and during a rotation the previous key."""
     text = env.get(name, "")
     if not text:
         return ()  # Without a key, that webhook accepts nothing.
@@ -263,7 +266,7 @@ def _hmac_keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
 
 
 def _secrets(env: Mapping[str, str], default: str | None) -> tuple[str, ...]:
-    """Current first, previous second; data encrypted with either is readable."""
+    """The current secret, then the previous one. Data encrypted with either can be read."""
     text = env.get("KASIR_SECRET_KEY") or default
     if not text:
         raise SettingError("KASIR_SECRET_KEY", f"is not set; {_NEEDED['KASIR_SECRET_KEY']}")
@@ -295,6 +298,11 @@ def _base(env: Mapping[str, str], name: str, default: str) -> str:
 
 
 def _url(env: Mapping[str, str], name: str, default: str) -> str:
+    """The web address in a setting, or `default`.
+
+    Raises:
+        SettingError: It is not an http or https address.
+    """
     url = env.get(name) or default
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.netloc):
@@ -303,7 +311,7 @@ def _url(env: Mapping[str, str], name: str, default: str) -> str:
 
 
 def _events(env: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
-    """Where events are sent, and the secrets that they are signed with (current, previous)."""
+    """The address for events, and the secrets that sign them: current, then previous."""
     url = _url(env, "KASIR_EVENTS_URL", "")
     secrets = tuple(part.strip() for part in env.get("KASIR_EVENTS_SECRET", "").split(",") if part)
     if url and not secrets:
@@ -330,7 +338,7 @@ def _data_dir(env: Mapping[str, str]) -> Path:
 def _default_data_dir() -> str:
     """The folder of the embedded database.
 
-    For root it is not in root's home, because other users cannot enter that.
+    For root it is outside root's home, because other users cannot enter root's home.
     """
     if sys.platform != "win32" and os.geteuid() == 0:
         return "/var/lib/kasir"

@@ -46,17 +46,22 @@ class SettingError(KasirError):
 
     @classmethod
     def several(cls, faults: Sequence[tuple[str, str]]) -> Self:
-        """One error about several settings, each with its cure; `name` is that of the first."""
+        """One error about several settings, from pairs of a name and a cure.
+
+        The attribute `name` is the first setting's.
+        """
         (name, cure), *more = faults
-        return cls(name, ". ".join([cure, *(f"{other}: {what}" for other, what in more)]))
+        return cls(
+            name, ". ".join([cure, *(f"{other}: {other_cure}" for other, other_cure in more)])
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is wrong with a request: the field, and how to correct it.
 
-    `code` and `status` are those of Adyen's error for this fault. Where Adyen's are not known,
-    they are guesses, which docs/adyen.md lists.
+    `code` and `status` are those of Adyen's error for this fault. Some of them are guesses, which
+    docs/adyen.md lists.
     """
 
     field: str
@@ -76,9 +81,9 @@ class InvalidRequest(KasirError):
     """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        left = iter(faults)
-        self.faults = tuple(islice(left, _FAULTS_NAMED_MAX))
-        self.more = sum(1 for _ in left)
+        rest = iter(faults)
+        self.faults = tuple(islice(rest, _FAULTS_NAMED_MAX))
+        self.more = sum(1 for _ in rest)
         named = " ".join(str(fault) for fault in self.faults)
         super().__init__(f"{named} And {self.more} more." if self.more else named)
 

@@ -1,4 +1,4 @@
-"""Secrets that are published or can be guessed; they suffice for the twin, not for real money.
+"""Secrets that are published or can be guessed. They may be used with the twin, not in live.
 
 A secret in this repository is published. A short secret, or one that repeats a few characters, can
 be guessed. No message here contains a secret.
@@ -20,7 +20,7 @@ _DIFFERENT_MIN: Final = 8
 
 
 def published(text: str) -> str | None:
-    """The fault of a value that is the twin's or the demo's; None for any other value."""
+    """What is wrong with a value that is the twin's or the demo's; None for any other value."""
     if text in PUBLISHED:
         return "is the twin's or the demo's, which is published; in live give your own"
     return None

@@ -33,8 +33,8 @@ class Limits:
     connections_per_address_max: int = 256
     #: How long a closing connection is still read, so that the client gets its last answer.
     linger_s: float = 2.0
-    #: How much of a body is read after an early answer, so that the sender gets the answer, and
-    #: for how long.
+    #: If Kasir answers before a body has arrived: how many bytes of it are still read, and for how
+    #: long, so that the sender gets the answer.
     drained_bytes_max: int = 32 * 1024 * 1024
     drained_s: float = 10.0
     #: How long a shutdown waits for open requests and jobs: longer than a call to Adyen can take.
@@ -45,20 +45,20 @@ class Limits:
     webhook_bytes_max: int = 512 * 1024
     #: How long one call to Adyen may take in total.
     adyen_timeout_s: float = 25.0
-    #: How long reading Adyen's list of tokens before a charge may take. The reading and the charge
-    #: together take less than `call_lease_s` and less than `stop_s`.
+    #: How long reading Adyen's list of tokens before a charge may take. This and `adyen_timeout_s`
+    #: together are less than `call_lease_s` and less than `stop_s`.
     token_check_s: float = 8.0
     #: How long connecting to Adyen may take.
     adyen_connect_timeout_s: float = 5.0
     #: The longest answer that is accepted from Adyen.
     adyen_answer_bytes_max: int = 10 * 1024 * 1024
-    #: Connections held open to Adyen by one process.
+    #: The most connections to Adyen that one process holds open.
     adyen_connections_max: int = 128
     #: An unanswered call counts as lost after this time, and may be sent again (same key).
     call_lease_s: float = 40.0
-    #: How long a repeated details call waits for the first one's answer.
+    #: How long a repeated call to `/payments/details` waits for the answer to the first call.
     details_wait_s: float = 45.0
-    #: How often a call is tried while Adyen answers with transient errors, and for how long.
+    #: While Adyen answers with transient errors: the most tries of a call, and for how long.
     adyen_tries_max: int = 3
     adyen_tries_s: float = 5.0
     #: The first wait before an unanswered call is sent again; each further wait is twice as long.
@@ -74,29 +74,30 @@ class Limits:
     offer_lifetime_max_s: float = 24 * 3600.0
     #: How far Kasir's clock and Adyen's may differ.
     clock_margin_s: float = 120.0
-    #: If Kasir's clock differs by more from Adyen's or the database's, nothing is closed or
-    #: charged.
+    #: If Kasir's clock differs by more than this from Adyen's or the database's, nothing is closed
+    #: or charged.
     clock_apart_max_s: float = 60.0
     #: The longest wait between two queries for Adyen's result of an unfinished attempt.
     close_again_longest_s: float = 24 * 3600.0
     #: How long a failure is not reported to the shop, because a success may follow.
     settle_after_s: float = 600.0
-    #: A notification that arrives this long after its event is late; more late ones may follow.
+    #: A notification that arrives this long after its event is late, so more may be missing.
     late_after_s: float = 600.0
     #: How late Adyen's queue may be after an outage: Adyen's longest wait between two tries.
     behind_max_s: float = 8 * 3600.0
-    #: The waits between two comparisons of a shopper's tokens with Adyen's list; the last repeats.
+    #: The waits before a shopper's tokens are compared with Adyen's list: after a payment, after
+    #: the first comparison, and after each further comparison.
     token_check_gaps_s: tuple[float, ...] = (3600.0, 86_400.0, 30 * 86_400.0)
-    #: The wait between two queries for due work, and how much of each kind a worker takes at once.
+    #: The wait between two queries for due work, and how much of each kind a query returns.
     poll_every_s: float = 0.5
     due_batch_max: int = 100
-    #: Unfinished work is due again this long after a worker took it.
+    #: Work that was enqueued and is not finished is due again after this time.
     due_again_s: float = 900.0
     #: The most renewals that all workers together send to Adyen per second.
     renewals_per_s_max: float = 200.0
     #: How long a sign-up may stay unpaid.
     sign_up_lifetime_s: float = 24 * 3600.0
-    #: How long a charge whose outcome is unknown may delay the next period.
+    #: How long a charge whose outcome is unknown may delay a subscription's next period.
     unresolved_for_s: float = 7 * 24 * 3600.0
     #: The highest number that a metric counts to.
     counts_max: int = 10_000
@@ -133,11 +134,12 @@ class Limits:
     database_connections_max: int = 16
     #: How long connecting to PostgreSQL may take, for all servers of the address together.
     database_connect_s: float = 4.0
-    #: How long the wait for a connection of the pool may take, connecting included.
+    #: How long the wait for a connection of the pool may take, including a new connection.
     database_acquire_s: float = 5.0
     #: PostgreSQL cancels a statement after this.
     database_statement_s: float = 8.0
-    #: A connection counts as lost if PostgreSQL sends nothing for this long, not even that error.
+    #: A connection counts as lost if PostgreSQL sends nothing for this long. It is longer than
+    #: `database_statement_s`, so the error of a cancelled statement still arrives.
     database_silence_s: float = 10.0
     #: How long a migration may take. It may rewrite tables, and waits for other migrations.
     database_schema_s: float = 3600.0
@@ -161,7 +163,7 @@ class Limits:
     follow_s: float = 120.0
     #: The wait between two queries for changes; one query serves all pages that follow a payment.
     follow_poll_s: float = 1.0
-    #: Streams at once in one process. A page beyond this limit, or the next two, polls instead.
+    #: Streams at once in one process. Beyond this limit or the next two, a page polls instead.
     streams_max: int = 256
     #: Streams at once for one link.
     streams_per_link_max: int = 16
@@ -169,16 +171,16 @@ class Limits:
     streams_per_address_max: int = 64
     #: The wait between two polls of a page without a stream.
     follow_again_s: float = 5.0
-    #: Returns to one payment, within `returns_unknown_s`, with results that Adyen does not know.
-    #: Beyond this limit, or the next one, Adyen is not asked, and the page waits for the
-    #: notification.
+    #: Visits of one payment's return page, within `returns_unknown_s`, with a redirectResult that
+    #: Adyen does not know. Beyond this limit or the next limit, Adyen is not asked, and the page
+    #: waits for the notification.
     returns_unknown_max: int = 10
-    #: Such returns from one address, within `returns_unknown_s`.
+    #: Such visits from one address, within `returns_unknown_s`.
     returns_unknown_per_address_max: int = 100
-    #: The time for the two limits above.
+    #: The period of the two limits above.
     returns_unknown_s: float = 600.0
     #: Views of one link's form, within `visits_s`, for which Adyen is asked for its methods. Beyond
-    #: this limit, or the next one, the wallet counts as offered.
+    #: this limit or the next limit, the form shows the wallet without asking Adyen.
     offers_per_link_max: int = 60
     #: Such views from one address, of any link, within `visits_s`.
     offers_per_address_max: int = 240
@@ -186,7 +188,7 @@ class Limits:
     forms_per_link_max: int = 120
     #: Forms that may be posted from one address, to any link, within `visits_s`.
     forms_per_address_max: int = 240
-    #: The time for the four limits above.
+    #: The period of the four limits above.
     visits_s: float = 60.0
-    #: Posts of one link's form that wait at once for the answer to an earlier post.
+    #: The most posts of one link's form that wait together for the answer to an earlier post.
     forms_waiting_max: int = 8

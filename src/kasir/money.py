@@ -21,7 +21,7 @@ class Money:
     """An amount in one currency. Adding two currencies is an error, not a conversion."""
 
     currency: Currency
-    minor_units: int  # Adyen's: for IDR whole rupiah.
+    minor_units: int  # Adyen's minor units, so one rupiah is 1.
 
     def __str__(self) -> str:
         return f"{self.minor_units} {self.currency}"

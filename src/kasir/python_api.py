@@ -81,8 +81,9 @@ class Kasir:
             reference: The shop's own name for the payment, up to 80 characters.
             return_url: The address to which the shopper returns. Adyen requires it with every
                 payment, but uses it with `CardOnFile` only.
-            model: `Subscription` (no shopper) or `CardOnFile` (the answer redirects to the PIN).
-            key: One per charge that you intend. The same key returns the first answer again.
+            model: `Subscription` (charged without the shopper) or `CardOnFile` (the shopper is
+                redirected, and enters the PIN).
+            key: The idempotency key of the charge. The same key returns the first answer again.
 
         Returns:
             Adyen's answer and the payment's id. The answer's `resultCode` is not final. The

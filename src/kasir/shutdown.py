@@ -1,7 +1,7 @@
 """Graceful shutdown: requests in flight get time to finish, and then an error response.
 
-`kasir serve` forwards its signals to `Shutdown`. In another app's server nothing forwards them,
-and that server ends the requests in its own way.
+`kasir serve` forwards its signals to `Shutdown`. If Kasir is mounted in another app, the server of
+that app ends the requests in its own way.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Shutdown:
         """
         task, has_begun = asyncio.current_task(), False
 
-        async def note_and_send(message: Message) -> None:
+        async def mark_begun_and_send(message: Message) -> None:
             nonlocal has_begun
             has_begun = True
             await send(message)
@@ -61,10 +61,10 @@ class Shutdown:
             raise RuntimeError("a request is answered in a task")
         self._in_flight.add(task)
         try:
-            await app(scope, receive, note_and_send)
+            await app(scope, receive, mark_begun_and_send)
         except asyncio.CancelledError:
             if not self.is_cut:
-                raise  # The server cancelled it, not this class.
+                raise  # The server cancelled the request, not this class.
             task.uncancel()
             if not has_begun:
                 raise CutOff from None

@@ -59,7 +59,7 @@ class Parts:
     """Every part of Kasir, built once by `open_parts`; `python_api.Kasir` has some of them.
 
     Attributes:
-        settings: The settings it was opened with.
+        settings: The settings with which Kasir was opened.
         checkout: `/paymentMethods`, `/payments`, `/payments/details`.
         changes: Captures, refunds, cancels, reversals.
         flow: The flow of a payment, which `checkout` and `closing` share.
@@ -80,8 +80,8 @@ class Parts:
         renewing: Renews subscriptions; run by the worker.
         due_subscriptions: Finds subscriptions with due work.
         api_keys: The keys that shops call with.
-        clock: Kasir's time, which may be that of the twin.
-        times: Compares the machine's clock with the database's and Adyen's.
+        clock: Kasir's clock, which may be the twin's.
+        times: Checks the machine's clock against the database's and Adyen's.
         pool: The connections to the database.
     """
 
@@ -172,7 +172,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shared:
-    """Objects that several parts need, and methods that build the parts which need most of them."""
+    """Objects that several parts need, and methods that build the parts that need many objects."""
 
     settings: Settings
     pool: Pool
@@ -342,9 +342,9 @@ async def open_parts(
 def database_of(
     settings: Settings | DatabaseSettings, pause: Callable[[float], None] = time.sleep
 ) -> Iterator[str]:
-    """The DSN of the operator's PostgreSQL, or of the embedded one, which runs until the exit.
+    """The DSN of the operator's PostgreSQL, or of an embedded PostgreSQL that runs until the exit.
 
-    `pause` sleeps while the embedded one starts; it may raise, to stop waiting.
+    `pause` sleeps while the embedded PostgreSQL starts. It may raise an error to stop waiting.
     """
     if settings.database_url:
         yield settings.database_url

@@ -1,6 +1,6 @@
-"""A call to Adyen as a value: its path, its body, its idempotency key.
+"""A call to Adyen as a value: its path, its body, its idempotency key. Nothing is sent here.
 
-Nothing here sends anything. Paths are relative to the address of their API and its version.
+Paths are relative to the address of their API and its version.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import unquote
 
-#: Versions of Checkout that Kasir answers, and the version of Kasir's own calls.
+#: The versions of Checkout that shops may call at Kasir, and the version that Kasir calls at Adyen.
 VERSIONS: Final = (71, 72)
 OWN_VERSION: Final = 72
-#: The one version of the classic Recurring API that Kasir answers and uses.
+#: The version of the classic Recurring API, for shops and for Kasir's own calls.
 RECURRING_VERSION: Final = 68
 
 #: The longest idempotency key that Adyen accepts (API idempotency page).
@@ -24,6 +24,7 @@ IDEMPOTENCY_KEY_MAX: Final = 64
 #: The key in `metadata` of Kasir's own payment id; Adyen repeats metadata in notifications.
 METADATA_PAYMENT_ID: Final = "kasirPaymentId"
 
+#: A percent-encoded byte.
 _ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -58,8 +59,8 @@ class Call:
 def redirect_result(text: str) -> str:
     """A redirectResult as Adyen made it, from a text that may be URL-encoded.
 
-    Adyen's documentation requires shops to decode it, but some shops forget. A decoded
-    redirectResult never contains a percent sign, so it stays unchanged here.
+    Adyen's documentation requires shops to decode the redirectResult, but some shops forget. A
+    decoded redirectResult never contains a percent sign, so this function does not change it.
     """
     return unquote(text) if _ESCAPED.search(text) else text
 

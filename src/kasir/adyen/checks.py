@@ -21,6 +21,7 @@ _INT32_MAX: Final = 2**31 - 1
 INT64_MAX: Final = 2**63 - 1
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
+#: The most pairs of metadata, and the most characters of a key and of a value.
 METADATA_PAIRS_MAX: Final = 20
 METADATA_KEY_MAX: Final = 20
 METADATA_VALUE_MAX: Final = 80
@@ -108,7 +109,7 @@ Rule = Text | Whole | Flag | Moment
 CHANNELS: Final = ("iOS", "Android", "Web")
 MODELS: Final = ("CardOnFile", "Subscription", "UnscheduledCardOnFile")
 
-#: The fields of a complete browserInfo, and the rule of each.
+#: The fields of a complete browserInfo, and the rule for each.
 BROWSER_INFO: Final[Mapping[str, Rule]] = {
     "acceptHeader": Text(),
     "colorDepth": Whole(numbers=(1, 4, 8, 15, 16, 24, 30, 32, 48)),
@@ -133,6 +134,7 @@ _LINE_ITEM: Final[Mapping[str, Rule]] = {
     "productUrl": Text(least=0),
 }
 
+#: The rules that `/payments` has in both versions.
 _COMMON: Final[Mapping[str, Rule]] = {
     "captureDelayHours": Whole(least=0, most=672),
     "channel": Text(words=CHANNELS),
@@ -158,10 +160,11 @@ _COMMON: Final[Mapping[str, Rule]] = {
     "redirectToIssuerMethod": Text(words=("GET", "POST")),
 }
 
+#: The rules of `/payments`, by version.
 _PAYMENT: Final[Mapping[int, Mapping[str, Rule]]] = {
     71: {
         **_COMMON,
-        "reference": Text(most=80),  # In v71's description, and in v72's schema.
+        "reference": Text(most=80),  # In v71 only the description has this limit.
         "returnUrl": Text(most=8000),
         "shopperEmail": Text(),
         "shopperIP": Text(most=1000),
@@ -178,6 +181,7 @@ _PAYMENT: Final[Mapping[int, Mapping[str, Rule]]] = {
     },
 }
 
+#: The rules of `/paymentLinks`.
 _LINK: Final[Mapping[str, Rule]] = {
     "countryCode": Text(most=100),
     "description": Text(least=0),
@@ -199,7 +203,7 @@ _LINK: Final[Mapping[str, Rule]] = {
 
 
 def payment_faults(fields: Mapping[str, Any], version: int) -> Iterator[Fault]:
-    """What breaks the schema of that version's `/payments`, other than in the payment method."""
+    """What breaks the schema of `/payments` in that version, except in the payment method."""
     yield from required(fields, "reference", "130", "give your own name for this payment.")
     yield from required(fields, "returnUrl", "14_030", "give where the shopper comes back to.")
     yield from matching(fields, _PAYMENT[version])
@@ -288,9 +292,9 @@ def _return_url_faults(url: object) -> Iterator[Fault]:
         parts = urlsplit(url)
     except ValueError:
         parts = urlsplit("")
-    web = parts.scheme in {"http", "https"}
-    dangerous = parts.scheme in {"javascript", "data", "vbscript", "file", "about", "blob"}
-    if not parts.scheme or dangerous or (web and not parts.hostname) or not url.isprintable():
+    is_web = parts.scheme in {"http", "https"}
+    is_dangerous = parts.scheme in {"javascript", "data", "vbscript", "file", "about", "blob"}
+    if not parts.scheme or is_dangerous or (is_web and not parts.hostname) or not url.isprintable():
         yield Fault("returnUrl", "must be a full address, such as https://shop.example/return.")
 
 
@@ -300,7 +304,7 @@ def _shared_faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _nul_faults(value: object, path: str) -> Iterator[Fault]:
-    """Every NUL character in a JSON value, at any depth. A link's request must not contain one.
+    """A fault for each NUL character in a JSON value, at any depth. No link's request may have one.
 
     A long path is cut, so that the work is proportional to the size of the body.
     """

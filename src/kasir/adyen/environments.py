@@ -24,7 +24,7 @@ class Environment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Base addresses without a trailing slash; a version and a path follow."""
+    """The base addresses of two APIs and of the logos, without a trailing slash."""
 
     checkout: str
     recurring: str

@@ -13,7 +13,7 @@ from typing import Any, Final
 from kasir.adyen import checks
 from kasir.errors import Fault, cut
 
-#: All fields of Adyen's schema of `/paymentLinks`, and one more that Kasir's form uses.
+#: All fields of Adyen's schema of `/paymentLinks`, and one field that Kasir's form uses.
 LINK_FIELDS: Final = frozenset(
     {
         "allowedPaymentMethods",

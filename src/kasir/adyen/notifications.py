@@ -1,9 +1,9 @@
 """The messages that Adyen posts to the standard webhook: an envelope with items in it.
 
 `live` and `success` are strings. Adyen sends one item per envelope; any number is accepted. Unknown
-fields are kept (in `raw`) and ignored. Source: Adyen's Webhooks OpenAPI, v1.
+fields are ignored; `Item.raw` has them. Source: Adyen's Webhooks OpenAPI, v1.
 
-JSON that is not strict is read leniently, because a refused notification blocks Adyen's queue until
+Invalid JSON is read as far as possible, because a refused notification blocks Adyen's queue until
 it is accepted.
 """
 
@@ -21,10 +21,12 @@ import msgspec
 from kasir.adyen.texts import read_json, storable
 from kasir.errors import Unreadable, cut
 
+#: The prefix of the fields of additional data in a form.
 _EXTRA: Final = "additionalData."
+#: The most fields of a form.
 _FIELDS_MAX: Final = 500
-#: The years in which the date of a notification may lie. Near the ends of the calendar, adding an
-#: offset to a date fails, here or in the database.
+#: The years that a notification's date may have. Near the first and the last year of the calendar,
+#: adding an offset to a date fails, here or in the database.
 _YEARS: Final = range(2000, 2100)
 
 
@@ -85,7 +87,7 @@ class EventCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One notification item. A missing field is an empty string."""
+    """One notification item. A missing field is an empty string. `raw` is the item's JSON."""
 
     psp_reference: str
     original_reference: str
@@ -101,14 +103,15 @@ class Item:
     additional_data: dict[str, str]
     raw: bytes
     original_psp: str = ""
-    #: The envelope's `live`, for all its items: "true", "false", or empty. It is not signed.
+    #: The field `live` of the item's envelope: "true", "false", or empty. It is not signed.
     live: str = ""
 
     @property
     def initial_payment(self) -> str:
-        """For RECURRING_CONTRACT only: the pspReference of the payment that caused it.
+        """For RECURRING_CONTRACT only: the pspReference of the payment that saved the wallet.
 
-        The schema requires originalPsp. An item may have originalReference too, which is signed.
+        The schema requires originalPsp. An item may have originalReference too, which is preferred
+        because it is signed.
         """
         return self.original_reference or self.original_psp
 
@@ -123,21 +126,22 @@ class Item:
         return self.additional_data.get("hmacSignature", "")
 
     def storable(self) -> Item:
-        """The same item with storable texts. The signature is still that of the original texts."""
+        """The same item with texts that PostgreSQL can store. The signature may not fit them."""
         texts: dict[str, Any] = {name: storable(getattr(self, name)) for name in _TEXTS}
         extra = {storable(key): storable(value) for key, value in self.additional_data.items()}
         return replace(self, additional_data=extra, **texts)
 
 
+#: The fields of `Item` that are texts.
 _TEXTS: Final = tuple(name for name, kind in Item.__annotations__.items() if kind == "str")
 
 
-class _ItemBox(msgspec.Struct):
+class _Element(msgspec.Struct):
     NotificationRequestItem: msgspec.Raw
 
 
 class _Envelope(msgspec.Struct):
-    notificationItems: list[_ItemBox]  # noqa: N815  # Adyen's spelling.
+    notificationItems: list[_Element]  # noqa: N815  # Adyen's spelling.
     live: Any = None
 
 
@@ -155,7 +159,7 @@ def parse(body: bytes) -> list[Item]:
     """
     try:
         envelope = _ENVELOPE.decode(body)
-        raws = [bytes(box.NotificationRequestItem) for box in envelope.notificationItems]
+        raws = [bytes(each.NotificationRequestItem) for each in envelope.notificationItems]
         return _items(raws, envelope.live)
     except (Unreadable, ValueError):  # Not strict JSON, or an element is not an item.
         pass
@@ -174,24 +178,27 @@ def _items(raws: list[bytes], live: Any) -> list[Item]:
 def _raws(body: bytes) -> tuple[list[bytes], Any]:
     """The items of an envelope that is not strict JSON, and the envelope's `live`.
 
-    Each item is written again as ASCII JSON, which is strict except for its numbers.
+    Each item is returned as ASCII JSON, which is strict except perhaps for its numbers.
     """
     try:
         fields = read_json(body)
     except (Unreadable, RecursionError) as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
-    boxes = fields.get("notificationItems") if isinstance(fields, dict) else None
-    if not isinstance(boxes, list):
+    elements = fields.get("notificationItems") if isinstance(fields, dict) else None
+    if not isinstance(elements, list):
         raise Unreadable("this is not a standard notification: there are no notificationItems")
-    items = [box.get("NotificationRequestItem") if isinstance(box, dict) else None for box in boxes]
-    if boxes and not any(isinstance(item, dict) for item in items):
+    items = [
+        element.get("NotificationRequestItem") if isinstance(element, dict) else None
+        for element in elements
+    ]
+    if elements and not any(isinstance(item, dict) for item in items):
         raise Unreadable("this is not a standard notification: it has no NotificationRequestItem")
     raws = [json.dumps(item if isinstance(item, dict) else {}).encode() for item in items]
     return raws, fields.get("live")
 
 
 def parse_form(body: bytes) -> list[Item]:
-    """Read a notification that was sent as a form: one flat item; additional data has a prefix.
+    """Read a notification that was sent as a form: one item, whose additional data has a prefix.
 
     The item's `raw` is the same item in JSON.
 
@@ -200,12 +207,12 @@ def parse_form(body: bytes) -> list[Item]:
     """
     try:
         text = body.decode(errors="surrogateescape")
-        found = parse_qsl(
+        name_value_pairs = parse_qsl(
             text, keep_blank_values=True, errors="surrogateescape", max_num_fields=_FIELDS_MAX
         )
     except ValueError as error:
         raise Unreadable(f"this is not a standard notification: {error}") from error
-    pairs = dict(found)
+    pairs = dict(name_value_pairs)
     if "eventCode" not in pairs or "pspReference" not in pairs:
         raise Unreadable("this is not a standard notification: no eventCode or pspReference")
     extras = {name: text for name, text in pairs.items() if name.startswith(_EXTRA)}
@@ -218,7 +225,7 @@ def parse_form(body: bytes) -> list[Item]:
 
 
 def item_from(raw: bytes, live: str = "") -> Item:
-    """Read one item of an envelope; `live` is that of the envelope.
+    """Read one item of an envelope; `live` is the envelope's field.
 
     Raises:
         Unreadable: The item is not a JSON object.
@@ -251,7 +258,7 @@ def item_from(raw: bytes, live: str = "") -> Item:
 
 
 def live_of(text: str) -> bool | None:
-    """Whether the money is real; None where `live` is neither "true" nor "false"."""
+    """Whether the money is real; None where `text` is neither "true" nor "false"."""
     return {"true": True, "false": False}.get(text)
 
 
@@ -271,11 +278,11 @@ def moment(text: str) -> datetime:
         Unreadable: The text is not such a time, or the year is not from 2000 to 2099.
     """
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         raise Unreadable(f"{cut(text)!r} is not an ISO 8601 date-time") from None
-    if found.tzinfo is None:
+    if parsed.tzinfo is None:
         raise Unreadable(f"{cut(text)!r} has no offset")
-    if found.year not in _YEARS:
+    if parsed.year not in _YEARS:
         raise Unreadable(f"{cut(text)!r} is not in the years {_YEARS.start} to {_YEARS.stop - 1}")
-    return found
+    return parsed

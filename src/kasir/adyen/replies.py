@@ -26,15 +26,16 @@ ALREADY_PROCESSED: Final = "704"
 #: search is faster than a check of every text.
 _UNSTORABLE: Final = re.compile(rb"\\u0000|\\u[dD][89a-fA-F]|[\x80-\xff]|\x00")
 
-_NOT_NOW: Final = (
+#: Messages for the shop when a proxy answered instead of Adyen.
+_UNKNOWN_OUTCOME: Final = (
     "Something other than Adyen answered in its place with HTTP {status}, so the outcome is not "
     "known. Ask again in a moment."
 )
-_NOT_TAKEN: Final = (
+_NOT_EXECUTED: Final = (
     "Something other than Adyen answered in its place with HTTP {status}, so nothing was done. "
     "The operator of Kasir must check the connection to Adyen; `kasir doctor` helps."
 )
-_REFUSED: Final = (
+_KEY_REFUSED: Final = (
     "Something other than Adyen answered in its place with HTTP {status}, so nothing was done. "
     "Kasir's own key was refused, not the shop's. The operator of Kasir must check ADYEN_API_KEY "
     "and the connection to Adyen; `kasir doctor` helps."
@@ -127,7 +128,7 @@ class Answer:
 
 
 def for_shop(answer: Answer) -> Answer:
-    """The answer for the shop: Adyen's answer unchanged, any other as an error in Adyen's format.
+    """The answer for the shop: Adyen's unchanged, and any other as an error in Adyen's format.
 
     A proxy, a firewall or a maintenance page may answer instead of Adyen. If the outcome is then
     unknown, the error is transient.
@@ -135,7 +136,7 @@ def for_shop(answer: Answer) -> Answer:
     if answer.is_adyens:
         return answer
     if answer.verdict is not Verdict.OURS:
-        message = _NOT_NOW.format(status=answer.status)
+        message = _UNKNOWN_OUTCOME.format(status=answer.status)
         return error(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "703",
@@ -145,7 +146,7 @@ def for_shop(answer: Answer) -> Answer:
             transient=True,
         )
     refused = answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-    message = (_REFUSED if refused else _NOT_TAKEN).format(status=answer.status)
+    message = (_KEY_REFUSED if refused else _NOT_EXECUTED).format(status=answer.status)
     return error(answer.status, "000", message, "configuration", psp_reference=answer.psp_reference)
 
 

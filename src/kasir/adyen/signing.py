@@ -3,8 +3,8 @@
 Each item of a standard notification is signed separately. The signed text is eight fields joined by
 colons; a missing field is empty, and nothing is escaped. The signature is the Base64 of an
 HMAC-SHA256 whose key is given as hex. Only those eight fields are signed, so the reason, the date
-and the additional data are not. A signed text that contains more colons could be split into other
-fields; `is_signed` accepts one split only. Source: `generate_notification_sig` of Adyen's Python
+and the additional data are not. If a field contains a colon, the signed text could be split into
+other fields; see `is_signed`. Source: `generate_notification_sig` of Adyen's Python
 library and the fixtures of its Python and Java tests; compared in
 tests/oracle/test_signing_vs_adyen_library.py. Never logs a key.
 """
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from kasir.adyen.notifications import Item
 
 _KEY_BYTES: Final = 32
+#: Half a surrogate pair.
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 def key_from_hex(text: str) -> bytes:
-    """The key of a text from Customer Area, which has 64 hexadecimal digits.
+    """The bytes of a key, from its 64 hexadecimal digits in Customer Area.
 
     Raises:
         ValueError: The text is not 64 hexadecimal digits.
@@ -59,7 +60,7 @@ def signed_text(item: Item) -> str:
 
 
 def _never_with_colons(item: Item) -> tuple[str, ...]:
-    """The signed fields whose values Adyen chooses: names, codes, numbers."""
+    """The signed fields that never contain a colon: names, codes, numbers."""
     return (
         item.psp_reference,
         item.original_reference,
@@ -79,32 +80,33 @@ def sign(text: bytes, key: bytes) -> str:
 def is_signed(item: Item, keys: Iterable[bytes]) -> bool:
     """Whether an item has a valid signature under any of `keys` (current and previous).
 
-    Only the merchant's reference may contain colons. So the first three and the last four fields of
-    a signed text are certain, and the text can be split in one way only. If other fields could
-    contain colons, an attacker could split one signed text into other fields with the same
-    signature.
+    Only the merchant reference may contain colons, so the signed text can be split into its fields
+    in one way only. If other fields could contain colons too, an attacker could split a signed text
+    into other fields, with the same signature.
     """
     if any(":" in text for text in _never_with_colons(item)):
         return False
-    found = item.hmac_signature.encode(errors="replace")
+    signature = item.hmac_signature.encode(errors="replace")
     texts = _bytes_of(signed_text(item))
     # All keys are tried, each in constant time, so that the time reveals nothing about a key.
-    valid = [hmac.compare_digest(sign(text, key).encode(), found) for key in keys for text in texts]
-    return bool(found) and any(valid)
+    valid = [
+        hmac.compare_digest(sign(text, key).encode(), signature) for key in keys for text in texts
+    ]
+    return bool(signature) and any(valid)
 
 
 def _bytes_of(text: str) -> set[bytes]:
     """The bytes that Adyen may have signed for a text; several for half a surrogate pair.
 
-    UTF-8 cannot encode half a surrogate pair, and how Adyen encodes it is a guess. Accepted are
-    Java's way (`?`), JavaScript's way (U+FFFD), the bytes of UTF-8 without its ban on surrogates,
-    and the original byte, where it was not UTF-8.
+    UTF-8 cannot encode half a surrogate pair, and how Adyen encodes it is a guess. Four encodings
+    are accepted: `?`, as in Java; U+FFFD, as in JavaScript; three bytes, by the general rule of
+    UTF-8; and the original byte, if half a pair stands for a byte that was not UTF-8.
     """
     try:
         return {text.encode()}
     except UnicodeEncodeError:
-        ways = {text.encode(errors="replace"), text.encode(errors="surrogatepass")}
-        ways.add(_HALVES.sub("\ufffd", text).encode())
+        encodings = {text.encode(errors="replace"), text.encode(errors="surrogatepass")}
+        encodings.add(_HALVES.sub("\ufffd", text).encode())
         with suppress(UnicodeEncodeError):
-            ways.add(text.encode(errors="surrogateescape"))
-        return ways
+            encodings.add(text.encode(errors="surrogateescape"))
+        return encodings

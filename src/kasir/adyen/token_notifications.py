@@ -1,9 +1,9 @@
 """The messages that Adyen posts to the token webhook: one JSON object per request.
 
 The raw body is signed with the token webhook's own key. The signature is in the header
-`HmacSignature` (in some requests in lower case). Adyen's GoPay page shows `shopperReference` and
-`storedPaymentMethodId` at the top level. Adyen's schema (TokenizationNotification, v1) has them
-under `data`, and they are read there.
+`HmacSignature` (in some requests in lower case). The fields `shopperReference` and
+`storedPaymentMethodId` are read under `data`, as in Adyen's schema (TokenizationNotification, v1).
+Adyen's GoPay page shows them at the top level.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kasir.errors import Unreadable
 
 
 class TokenEvent(StrEnum):
-    """The types of the schema. Notifications of other types are kept too."""
+    """The types of token notifications in the schema. Notifications of other types are kept too."""
 
     CREATED = "recurring.token.created"
     ALREADY_EXISTING = "recurring.token.alreadyExisting"
@@ -87,7 +87,7 @@ class Envelope(msgspec.Struct, rename="camel"):
 
     @property
     def is_live(self) -> bool | None:
-        """Whether it is from Adyen's live platform; None where `environment` does not show that."""
+        """Whether the notification is from the live platform; None if `environment` is neither."""
         return {"live": True, "test": False}.get(str(self.environment))
 
 
@@ -105,6 +105,6 @@ def envelope(body: bytes) -> Envelope:
 
 def is_signed(body: bytes, signature: str, keys: Iterable[bytes]) -> bool:
     """Whether `signature`, from the header, signs the raw body under any of `keys`."""
-    found = signature.strip().encode()
-    valid = [hmac.compare_digest(sign(body, key).encode(), found) for key in keys]
-    return bool(found) and any(valid)
+    given = signature.strip().encode()
+    valid = [hmac.compare_digest(sign(body, key).encode(), given) for key in keys]
+    return bool(given) and any(valid)

@@ -15,7 +15,13 @@ from kasir.gateway.wire import NoAnswer, Wire
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check: it passed, or `says` has the fault and its cure."""
+    """The result of one check.
+
+    Attributes:
+        what: The statement that was checked.
+        is_well: Whether the statement is true.
+        says: "it does" or "it is", or otherwise the fault and its cure.
+    """
 
     what: str
     is_well: bool
@@ -23,14 +29,14 @@ class Finding:
 
 
 async def check_account(wire: Wire, merchant_account: str) -> list[Finding]:
-    """Call `/paymentMethods` with the fields of a GoPay payment, and return two findings."""
-    asked = {
+    """Check by a call to `/paymentMethods` whether Adyen answers and whether it lists GoPay."""
+    fields = {
         "merchantAccount": merchant_account,
         "countryCode": GOPAY.country,
         "amount": {"currency": GOPAY.currency, "value": 10_000},
         "channel": "Web",
     }
-    answer = await wire.send(Call("/paymentMethods", msgspec.json.encode(asked)))
+    answer = await wire.send(Call("/paymentMethods", msgspec.json.encode(fields)))
     return [_reachable(answer), _listed(answer)]
 
 

@@ -15,7 +15,7 @@ class TokensKnown(Protocol):
     """Finds recorded tokens. The package `ledger` implements it."""
 
     async def stored_as(self, stored_id: str) -> Sequence[Token]:
-        """Return the tokens with this name at the provider, of any shopper."""
+        """Return the tokens with this `storedPaymentMethodId`, of any shopper."""
         ...
 
 
@@ -28,7 +28,7 @@ class TokenBook(TokensKnown, Protocol):
 
 
 async def charged_token(question: Question, tokens: TokensKnown) -> Token | None:
-    """The token that a question charges; None where it charges none, or one unknown to Kasir."""
+    """The token that a question charges; None if it charges none, or one unknown to Kasir."""
     name = _charged_name(question)
     if name is None:
         return None

@@ -1,9 +1,9 @@
-"""Checks the machine's clock. Attempts are closed and tokens charged only while it is right.
+"""Checks the machine's clock. Attempts are closed and tokens charged only while it is correct.
 
-The machine's clock is compared with the database's clock and with Adyen's, from the `Date` header
-of Adyen's answers. While one of them differs too much, nothing is closed or charged, because a
-clock that jumps ahead would close attempts that can still be paid. A test clock may jump, because
-it is not compared.
+The machine's clock is compared with the database's clock, and with Adyen's clock as the `Date`
+header of Adyen's answers shows it. While one of them differs too much, nothing is closed or
+charged, because a clock that jumps ahead would close attempts that can still be paid. A test clock
+is not compared, so it may jump.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from kasir.gateway.wire import Wire
 #: The shortest wait between two requests for Adyen's time, while the machine's clock is in doubt.
 _ASK_EVERY_S: Final = 5.0
 
-#: How long a comparison stays valid, unless the machine's clock jumps.
-_GOOD_S: Final = 1.0
+#: How long a comparison stays valid, in seconds, unless the machine's clock jumps.
+_VALID_S: Final = 1.0
 
 _log = structlog.get_logger("kasir.times")
 
@@ -45,59 +45,68 @@ class ClockCheck:
     adyen: Wire
     apart_max: timedelta
     steady: Callable[[], float] = time.monotonic
+    #: `_since_start` when the clocks last agreed; None before that.
     _start: float | None = field(default=None, init=False)
+    #: The monotonic second of the last request for Adyen's time.
     _asked_at: float | None = field(default=None, init=False)
+    #: The result of the last comparison.
     _is_well: bool = field(default=True, init=False)
+    #: The monotonic second of the last comparison, if the clocks agreed in it.
     _agreed_at: float | None = field(default=None, init=False)
 
     async def still_agree(self) -> bool:
         """Like `agree`, but uses the last comparison for a second, unless the clock jumped."""
         at = self._agreed_at
-        is_good = at is not None and self.steady() < at + _GOOD_S and not self._has_jumped()
-        return is_good or await self.agree()
+        is_valid = at is not None and self.steady() < at + _VALID_S and not self._has_jumped()
+        return is_valid or await self.agree()
 
     async def agree(self) -> bool:
         """Whether the clocks agree, so that attempts may be closed and tokens charged.
 
         Logs each change of the result.
         """
-        doubt = await self._doubt()
-        if not doubt:
+        reasons = await self._reasons_for_doubt()
+        if not reasons:
             self._start = self._since_start()
-        self._agreed_at = None if doubt else self.steady()
-        if doubt and self._is_well:
-            _log.warning("the clocks disagree: nothing is closed or charged", why="; ".join(doubt))
-        elif not doubt and not self._is_well:
+        self._agreed_at = None if reasons else self.steady()
+        if reasons and self._is_well:
+            why = "; ".join(reasons)
+            _log.warning("the clocks disagree: nothing is closed or charged", why=why)
+        elif not reasons and not self._is_well:
             _log.warning("the clocks agree again")
-        self._is_well = not doubt
-        return not doubt
+        self._is_well = not reasons
+        return not reasons
 
-    async def _doubt(self) -> list[str]:
+    async def _reasons_for_doubt(self) -> list[str]:
         """Why the machine's clock may be wrong; empty where there is no reason."""
         apart, has_jumped = await self.apart(), self._has_jumped()
         if not has_jumped and not self._wrong(self._ahead_of_adyen()):
             return self._wrong(apart)
-        # A database on this machine has jumped together with it, and Adyen's latest answer may be
-        # older than the jump. So Adyen is asked for its time.
-        adyens = await self._apart_of_adyen()
-        doubt = self._wrong({**apart, **adyens})
-        if has_jumped and not adyens and not doubt:
+        # If the database runs on this machine, its clock has jumped too, and Adyen's latest answer
+        # may be older than the jump. So Adyen is asked for its time.
+        from_adyen = await self._apart_of_adyen()
+        reasons = self._wrong({**apart, **from_adyen})
+        if has_jumped and not from_adyen and not reasons:
             return ["it jumped, and Adyen does not answer"]
-        return doubt
+        return reasons
 
     async def apart(self) -> Mapping[str, timedelta]:
         """How much the machine's clock is ahead of each other clock; negative if it is behind."""
         before = self.machine.now()
-        there = await self.database_now()
-        # The database's time was read between the two readings of the machine's clock.
-        ahead = max(before - there, timedelta()) or min(self.machine.now() - there, timedelta())
+        database_now = await self.database_now()
+        # The machine's clock is read before and after the database's. If the database's time is
+        # between these two times, the clocks agree.
+        ahead = max(before - database_now, timedelta()) or min(
+            self.machine.now() - database_now, timedelta()
+        )
         return {"the database": ahead, **self._ahead_of_adyen()}
 
     def _ahead_of_adyen(self) -> Mapping[str, timedelta]:
-        there = self.adyen.adyen_time()
-        return {} if there is None else {"Adyen": self.machine.now() - there}
+        adyen_now = self.adyen.adyen_time()
+        return {} if adyen_now is None else {"Adyen": self.machine.now() - adyen_now}
 
     async def _apart_of_adyen(self) -> Mapping[str, timedelta]:
+        """Like `_ahead_of_adyen`, but asks Adyen for its time, unless it was asked just before."""
         now = self.steady()
         if self._asked_at is None or now >= self._asked_at + _ASK_EVERY_S:
             self._asked_at = now
@@ -105,6 +114,7 @@ class ClockCheck:
         return self._ahead_of_adyen()
 
     def _wrong(self, apart: Mapping[str, timedelta]) -> list[str]:
+        """A text for each clock from which the machine's clock differs too much."""
         return [
             f"{ahead.total_seconds():+.0f} s against {whose}"
             for whose, ahead in apart.items()
@@ -112,7 +122,7 @@ class ClockCheck:
         ]
 
     def _has_jumped(self) -> bool:
-        """Whether the clock moved by another amount than the time since it was last right."""
+        """Whether the clock has jumped since the clocks last agreed."""
         if self._start is None:
             return False
         return abs(self._since_start() - self._start) > self.apart_max.total_seconds()

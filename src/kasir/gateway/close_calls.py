@@ -16,9 +16,10 @@ def close_key(payment: Payment, number: int) -> str:
 
 
 def is_close_answered(payment: Payment) -> bool:
-    """Whether a notification had the result of a cancel that was sent to close this attempt."""
+    """Whether a notification had the result of a cancel that was sent to close this payment."""
     first = close_key(payment, 0)
-    names = {one.modification for one in payment.facts if one.about.startswith(first)} - {""}
+    cancels = {fact.modification for fact in payment.facts if fact.about.startswith(first)} - {""}
     return any(
-        one.source is Source.NOTIFICATION and one.modification in names for one in payment.facts
+        fact.source is Source.NOTIFICATION and fact.modification in cancels
+        for fact in payment.facts
     )

@@ -1,7 +1,7 @@
 """The rules of GoPay. Source of each: Adyen's page "GoPay for API only".
 
 GoPay is paid in rupiah and needs no field on the form. It requires the channel and the shopper's
-browser with the payment. An older copy of the page required only one of them; both always suffice.
+browser with the payment. An older copy of the page required only one of these two fields.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ APP_SCHEMES: Final = ("gojek:", "gopay:", "intent:")
 AMOUNT_MAX: Final = 50_000_000
 #: The models that GoPay's page names. UnscheduledCardOnFile is not among them.
 MODELS: Final = ("Subscription", "CardOnFile")
-#: The fields that name a token in `paymentMethod`: the current name, and the older name.
+#: The fields of `paymentMethod` that contain a token: under the current name and the older one.
 STORED_NAMES: Final = frozenset({"storedPaymentMethodId", "recurringDetailReference"})
 
 
 def faults(fields: Mapping[str, Any]) -> Iterator[Fault]:
-    """What is wrong with a `/payments` request for GoPay, by the shopper or by a token."""
+    """What is wrong with a `/payments` request for GoPay, with or without a token."""
     yield from _amount_faults(fields.get("amount"))
     if fields["paymentMethod"].keys() & STORED_NAMES:
         yield from _charge_faults(fields)

@@ -106,7 +106,7 @@ MEANINGS: Final[Mapping[tuple[EventCode, bool], Says]] = {
     (EventCode.VOID_PENDING_REFUND, False): Says.NOTED,
 }
 
-#: Codes without a meaning for a GoPay payment, each with the reason. The notices are kept as well.
+#: Codes without a meaning for a GoPay payment, each with the reason. Their notices are kept too.
 IGNORED: Final[Mapping[EventCode, str]] = {
     EventCode.ACH_NOTIFICATION_OF_CHANGE: "about bank accounts in the United States",
     EventCode.AUTHENTICATION: "about 3D Secure, which wallets do not use",
@@ -129,7 +129,7 @@ IGNORED: Final[Mapping[EventCode, str]] = {
 _IS_ATTEMPT: Final = frozenset({EventCode.AUTHORISATION, EventCode.OFFER_CLOSED})
 
 #: Events about a dispute, in any of its stages.
-_OF_DISPUTES: Final = frozenset(
+_ABOUT_DISPUTES: Final = frozenset(
     {
         EventCode.CHARGEBACK,
         EventCode.CHARGEBACK_REVERSED,
@@ -155,9 +155,9 @@ _OF_DISPUTES: Final = frozenset(
 _REASON_CODES: Final = ("chargebackReasonCode", "rfiReasonCode")
 
 #: An amount in minor units. `int` would accept ` 25_000 ` too.
-_WHOLE: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
+_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,19}", re.ASCII)
 
-#: The reasons in GoPay's notification of a refusal if the shopper cancelled.
+#: The reasons of a refusal that mean that the shopper cancelled.
 _CANCEL_REASONS: Final = ("CANCELLED", "SHOPPER CANCELLED", "CANCELED")
 
 
@@ -166,8 +166,8 @@ def of_reply(question: Question, answer: Answer, at: datetime) -> CallResult:
     fields = answer.json()
     verdict = answer.verdict
     if question.was_sent_before and verdict is Verdict.OURS and not _is_about(answer):
-        # The error explains only why this try was refused. An earlier try may have moved money, so
-        # the error is not kept as final: the shop would pay again with another key.
+        # This try was refused, but an earlier try may have moved money. If the error were kept as
+        # the final answer, the shop would pay again with another key.
         verdict = Verdict.UNKNOWN
     if verdict in {Verdict.THEIRS, Verdict.UNKNOWN}:
         return unanswered(question, at, f"HTTP {answer.status} {fields.get('errorCode', '')}")
@@ -193,8 +193,8 @@ def _is_about(answer: Answer) -> bool:
 def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -> Clues:
     """The clues in an answer about the payment that it belongs to.
 
-    A question is about one known payment, except after a return. A shopper may then bring the
-    result of another payment, so only the answer shows which payment it is.
+    A question is about one known payment, except after a return, because then the shopper may bring
+    the result of another payment.
     """
     method = fields.get("paymentMethod")
     return Clues(
@@ -213,7 +213,7 @@ def _clues_of_reply(question: Question, fields: Mapping[str, Any], fact: Fact) -
 def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: bool) -> Fact:
     fields = answer.json()
     source = Source.REPLY if question.kind is Kind.PAYMENTS else Source.DETAILS
-    says = _result(fields)
+    says = _meaning_of_result(fields)
     if is_ours:
         # The refusal of a details call has no meaning for the payment.
         says = Says.FAILED if source is Source.REPLY else Says.NOTED
@@ -224,8 +224,8 @@ def _payment_fact(question: Question, answer: Answer, at: datetime, *, is_ours: 
         at=at,
         about=question.key,
         psp_reference="" if is_ours else _text(fields, "pspReference"),
-        # The body of a redirect has no pspReference of an attempt yet. Its header has that of the
-        # offer, by which a later OFFER_CLOSED is matched.
+        # If the shopper is redirected, the body of the answer has no pspReference yet. Its header
+        # has the pspReference of the offer, by which a later OFFER_CLOSED is matched.
         modification=answer.psp_reference if says is Says.AWAITING_SHOPPER else "",
         amount=_money(fields.get("amount")),
         words=_text(fields, "refusalReason") or _text(fields, "message"),
@@ -255,11 +255,11 @@ def _change_fact(
 
 
 def unanswered(question: Question, at: datetime, why: str) -> CallResult:
-    """The result without a final answer: the outcome is unknown until a later try."""
+    """The result of a try without a final answer: the outcome is unknown until a later try."""
     is_change = question.kind not in {Kind.PAYMENTS, Kind.DETAILS}
     fact = Fact(
         key=unanswered_key(question.key),
-        # Only the result of a change is unknown; the payment's status stays.
+        # If a change has no answer, the payment's status does not become unknown.
         says=Says.NOTED if is_change else Says.UNKNOWN,
         source=Source.KASIR,
         at=at,
@@ -273,7 +273,7 @@ def of_item(item: Item) -> Fact | None:
     """The fact about a payment in a notification; None where there is none.
 
     Raises:
-        Unreadable: Its date or amount does not match Adyen's schema.
+        Unreadable: The date or the amount does not match Adyen's schema.
     """
     try:
         code = EventCode(item.event_code)
@@ -285,11 +285,11 @@ def of_item(item: Item) -> Fact | None:
     amount = _item_money(item)
     if amount is None and says is Says.AUTHORISED:
         raise Unreadable("it says that money was paid, but not how much")
-    attempt, change = _named(item)
-    # One cancel by reference may end several attempts; all notifications have its pspReference.
-    name = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
+    attempt, change = _attempt_and_change(item)
+    # Notifications of several attempts have the pspReference of one cancel by reference.
+    subject = f"{change}:{attempt}" if code is EventCode.TECHNICAL_CANCEL else item.psp_reference
     return Fact(
-        key=f"notification:{item.event_code}:{name}:{item.success_text}",
+        key=f"notification:{item.event_code}:{subject}:{item.success_text}",
         says=says,
         source=Source.NOTIFICATION,
         at=moment(item.event_date),
@@ -297,7 +297,7 @@ def of_item(item: Item) -> Fact | None:
         modification=change,
         amount=amount,
         words=item.reason or item.event_code,
-        dispute=_dispute(item) if code in _OF_DISPUTES else None,
+        dispute=_dispute(item) if code in _ABOUT_DISPUTES else None,
     )
 
 
@@ -316,8 +316,8 @@ def _dispute(item: Item) -> DisputeDetails:
     )
 
 
-def _named(item: Item) -> tuple[str, str]:
-    """The pspReferences of the attempt and of the change that a notification is about."""
+def _attempt_and_change(item: Item) -> tuple[str, str]:
+    """The pspReferences of the attempt and of the change that a notification is about, or empty."""
     if item.event_code in _IS_ATTEMPT:  # Its originalReference has no meaning.
         return item.psp_reference, ""
     if item.event_code == EventCode.TECHNICAL_CANCEL and not item.success:
@@ -355,19 +355,19 @@ def clues_of(item: Item, fact: Fact) -> Clues:
 def names_of(item: Item) -> tuple[str, ...]:
     """The pspReferences in a notification; that of the attempt, if any, is the first.
 
-    They are stored unencrypted, so that notices can be searched by them. So a token is never among
-    them: RECURRING_CONTRACT has a token in its field pspReference.
+    They are stored unencrypted, so that notices can be found by them. A token must not be among
+    them, and RECURRING_CONTRACT has a token in its field pspReference.
     """
     if item.event_code == EventCode.RECURRING_CONTRACT:
         return (item.initial_payment,) if item.initial_payment else ()
-    return tuple(name for name in _named(item) if name)
+    return tuple(name for name in _attempt_and_change(item) if name)
 
 
-def _result(fields: Mapping[str, Any]) -> Says:
+def _meaning_of_result(fields: Mapping[str, Any]) -> Says:
     try:
         return RESULTS[ResultCode(fields.get("resultCode", ""))]
     except ValueError:
-        return Says.PENDING  # An unknown result code is not final; the notification is.
+        return Says.PENDING  # The notification will have the final result.
 
 
 def _item_money(item: Item) -> Money | None:
@@ -380,7 +380,7 @@ def _item_money(item: Item) -> Money | None:
     """
     if not item.amount_currency and not item.amount_value:
         return None
-    if not _WHOLE.fullmatch(item.amount_value) or not item.amount_currency:
+    if not _WHOLE_NUMBER.fullmatch(item.amount_value) or not item.amount_currency:
         raise Unreadable(
             f"amount.value {cut(item.amount_value)!r} (amount.currency "
             f"{cut(item.amount_currency)!r}) is not a whole number of minor units"

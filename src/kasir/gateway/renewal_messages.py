@@ -1,8 +1,8 @@
 """Adyen's messages for renewals: the charge of a token, the shopper's link, a refusal's reason.
 
-A renewal's attempt is a payment like any other. Its intent and its exact body are stored in the
-transaction that decides on it, with an idempotency key made from its id. Then any worker may send
-the question, which is answered once.
+A renewal's attempt is a payment like any other. The transaction that decides on the attempt stores
+its intent and its question, with an idempotency key made from the payment's id. Then any worker may
+send the question.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ NEVER_SENT: Final = KeptAnswer(
         }
     ),
 )
+#: How long a shopper may pay a renewal by its link.
 _LINK_LIFETIME: Final = timedelta(days=14)
 
 
@@ -105,7 +106,7 @@ class RenewalMessages:
         }
 
     def invitation(self, subscription: Subscription, renewal: Renewal, now: datetime) -> Link:
-        """The link by which a shopper pays a renewal and saves a wallet again."""
+        """The link through which a shopper pays a renewal and saves a wallet again."""
         return Link(
             id=LinkId(renewal.link_id),
             request={
@@ -144,19 +145,20 @@ def why_refused(
         status: The status of the attempt's payment.
         answer: The body of Adyen's answer to the charge; None where there is none.
         texts: The texts of every fact of a refusal.
-        asked: Whether there is a payment. Without a token there is none.
+        asked: Whether the attempt has a payment. An attempt without a token has none.
     """
     if status not in {Status.REFUSED, Status.CANCELLED, Status.EXPIRED, Status.FAILED}:
         return None
     if not asked:
-        # An attempt without a payment expires if the shopper does not pay; the wallet may be good.
+        # An attempt without a payment also ends if the shopper does not pay by its link in time.
         return Reason.TOKEN_GONE if status is Status.FAILED else None
-    # If Adyen rejected the request, the reason is not the shopper's wallet.
-    otherwise = Reason.TECHNICAL if status is Status.FAILED else Reason.NO_BALANCE
-    return reason_of(_code(answer), texts, otherwise)
+    # The reason if Adyen gives none. A payment that failed was rejected by Adyen, not the wallet.
+    default = Reason.TECHNICAL if status is Status.FAILED else Reason.NO_BALANCE
+    return reason_of(_code(answer), texts, default)
 
 
 def _code(answer: bytes | None) -> str:
+    """The code of a refusal or an error in the body of an answer; empty where there is none."""
     fields = Answer(HTTPStatus.OK, answer or b"").json()
     return str(fields.get("refusalReasonCode") or fields.get("errorCode") or "")
 

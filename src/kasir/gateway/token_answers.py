@@ -2,7 +2,7 @@
 
 If the token webhook was lost, this answer is the first report. Every try of every charge, by a
 renewal or by the shop, is sent through this provider. The fact is recorded before the answer is
-kept. So after a crash between the two the same question is sent again, and nothing is lost.
+stored. So if the process stops between the two, the question is sent again and nothing is lost.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from kasir.payments.flow import Provider
 from kasir.payments.question import CallResult, KeptAnswer, Kind, Question
 from kasir.tokens.model import BY_ANSWER, Token, TokenFact, TokenReport, TokenSays
 
-#: Contract not found; PaymentDetail not found. When Adyen uses which is a guess: docs/adyen.md.
+#: Adyen's errors *Contract not found* and *PaymentDetail not found*. When Adyen sends each of them
+#: is a guess; see docs/adyen.md.
 _NO_SUCH_TOKEN: Final = frozenset({"800", "803"})
 
 

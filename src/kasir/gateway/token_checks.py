@@ -1,8 +1,8 @@
 """Checks a token against Adyen's list before a charge, if the token is known from unsigned data.
 
 AUTHORISATION names a token and its shopper in the additional data, which its HMAC does not cover.
-Once Adyen's list has the token for the shopper, the token is sure. Every try of every charge, by
-the shop, the library or a renewal, is sent through this provider.
+A token is *sure* once an authentic source, such as Adyen's list, has named it. Every try of every
+charge, by the shop, the library or a renewal, is sent through this provider.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kasir.payments.flow import Provider
 from kasir.payments.question import CallResult, Question
 from kasir.tokens.model import Token
 
-#: The answer to a charge of a token that is gone.
+#: Kasir's own answer to the charge of a token that is not on the list.
 _NOT_LISTED: Final = replies.error(
     422,
     "803",
@@ -49,8 +49,8 @@ class TokenCheckingProvider:
         tokens: Finds tokens.
         listed: Reads the provider's list.
         clock: The time of the recorded facts.
-        wait_s: How many seconds reading the list may take. The list is read and the charge sent
-            within one lease.
+        wait_s: How many seconds reading the list may take. It is so short that the charge too ends
+            within the question's lease.
     """
 
     provider: Provider
@@ -81,7 +81,7 @@ class TokenCheckingProvider:
         return meanings.of_reply(question, _NOT_LISTED, self.clock.now())
 
     async def _read_list(self, shopper: str) -> bool:
-        """Read Adyen's list of the shopper's tokens; False where it did not come in time."""
+        """Read Adyen's list of the shopper's tokens; False if it did not arrive in time."""
         try:
             async with asyncio.timeout(self.wait_s):
                 return await self.listed.reconcile(shopper) is not None

@@ -1,8 +1,8 @@
 """Translates Adyen's notifications about tokens into facts about tokens.
 
 Adyen's GoPay page names the token webhook. RECURRING_CONTRACT contains the token too, and so may
-AUTHORISATION (`tokenization.*`, or the older `recurring.*`). All three lead to the same token, even
-if they are sent repeatedly.
+AUTHORISATION (`tokenization.*`, or the older `recurring.*`). Together they make only one token,
+even if each is sent repeatedly.
 
 Only the token webhook is signed as a whole. In the two others the shopper is not signed, and in
 AUTHORISATION the token is not signed. So a token that is known only from them is checked at Adyen
@@ -27,6 +27,7 @@ MEANINGS: Final[Mapping[TokenEvent, TokenSays]] = {
     TokenEvent.DISABLED: TokenSays.DISABLED,
 }
 
+#: The values of `tokenization.store.operationType`.
 _OPERATIONS: Final = {
     "created": TokenSays.CREATED,
     "alreadyExisting": TokenSays.ALREADY_EXISTING,
@@ -78,7 +79,7 @@ def _of_authorisation(item: Item) -> TokenReport | None:
     shopper = extra.get("tokenization.shopperReference") or extra.get(
         "recurring.shopperReference", ""
     )
-    # A charge names its token too, but only an operation that stores a token is a fact about it.
+    # A charge names its token too, but is no fact about the token.
     operation = _OPERATIONS.get(extra.get("tokenization.store.operationType", ""))
     if not stored_id or not shopper or operation is None:
         return None

@@ -28,13 +28,13 @@ from kasir.limits import Limits
 _log = structlog.get_logger("kasir.adyen")
 
 _KEY_CURE: Final = "check ADYEN_API_KEY and its roles, and ADYEN_MERCHANT_ACCOUNT"
-#: The exceptions of aiohttp where the server closed a connection before it sent anything.
+#: The exceptions of aiohttp if the server closed a connection before it sent an answer.
 _CLOSED: Final = (
     aiohttp.ServerDisconnectedError,
     aiohttp.ClientOSError,
     aiohttp.ClientConnectionResetError,
 )
-#: How long the time of an answer is used.
+#: How long, in seconds, Adyen's time is computed from the `Date` of an answer.
 _TIME_GOOD_S: Final = 600.0
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "kasir"}
 
@@ -92,7 +92,7 @@ class Wire:
             return None
 
     def adyen_time(self) -> datetime | None:
-        """Adyen's time by its latest answer; None where that is more than ten minutes old."""
+        """Adyen's time by its latest answer; None if that answer is more than ten minutes old."""
         if self._answer_date is None:
             return None
         date, at = self._answer_date
@@ -126,7 +126,7 @@ class Wire:
                 try:
                     return await self._send(call)
                 except aiohttp.ClientConnectorError:
-                    raise  # There was no connection, so this is no closed connection.
+                    raise  # There was no connection yet, so Adyen cannot have closed it.
                 except _CLOSED:
                     # Adyen closes idle connections, perhaps while the request is being written.
                     # aiohttp does not repeat a POST.
@@ -134,7 +134,7 @@ class Wire:
                         raise
                     return await self._send(call)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            # Only the error's name, because its text may contain the live prefix.
+            # Only the name of the error, because the text may contain the live prefix.
             return NoAnswer(type(error).__name__)
 
     async def _send(self, call: Call) -> Answer | NoAnswer:
@@ -165,7 +165,7 @@ async def _body(response: aiohttp.ClientResponse, most: int) -> bytes | None:
     async for part in response.content.iter_any():
         body += part
         if len(body) > most:
-            response.close()  # So that the rest is not read as the next answer.
+            response.close()  # Otherwise the rest could be read as the next answer.
             return None
     return bytes(body)
 

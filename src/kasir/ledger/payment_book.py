@@ -1,7 +1,7 @@
 """The `PaymentBook` of `payments.flow` in PostgreSQL. Each method is one commit.
 
-Constraints of the database ensure that each thing happens once: the shop's key, the question's key
-and the fact's key are primary keys. The code only reads which row the database accepted.
+Primary keys of the database (the shop's key, the question's key and the fact's key) ensure that no
+payment, question or fact is stored twice. The code only reads which row the database accepted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from kasir.store.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """The payment that an answer belongs to, if known, and the names that it claimed."""
+    """The payment that an answer belongs to, if known, and the pspReferences that it claimed."""
 
     payment_id: PaymentId | None
     claimed: Collection[str] = ()
@@ -54,9 +54,10 @@ class PostgresPaymentBook:
             pool: The database.
             vault: Encrypts questions and answers.
             ledger: Records facts.
-            lease: How long after a question was sent a worker sends it again, if its asker is gone.
-            first_check: How long after a payment with a token the shopper's tokens are compared
-                with the provider's list.
+            lease: The time after which a worker sends an unanswered question again, if the process
+                that sent it is gone.
+            first_check: How long after a payment that saves or charges a token the shopper's tokens
+                are compared with the provider's list.
         """
         self.asker = Asker(pool, lease.total_seconds())
         self._pool = pool
@@ -74,7 +75,7 @@ class PostgresPaymentBook:
         if not (intent.model and intent.shopper_reference):
             return await self._open(self._pool, intent, question, shop_key)
         async with transaction(self._pool) as connection:
-            # If no notification about the token arrives, the provider's list has it.
+            # Even if no notification about the token arrives, the provider's list shows the token.
             check_at = intent.created_at + self._first_check
             await tokens.watch(connection, intent.shopper_reference, check_at)
             return await self._open(connection, intent, question, shop_key)
@@ -92,7 +93,7 @@ class PostgresPaymentBook:
             return None
         if await self._questions.open_payment_once(connection, intent, question, opening, shop_key):
             return None
-        return await self._first(connection, shop_key)
+        return await self._first_question(connection, shop_key)
 
     @retried
     async def open_change(
@@ -106,7 +107,7 @@ class PostgresPaymentBook:
             if shop_key and not await questions.claim_shop_key(
                 connection, shop_key, question.key, question.opened_at
             ):
-                return await self._first(connection, shop_key)
+                return await self._first_question(connection, shop_key)
             locked = await self._ledger.lock(connection, [payment_id])
             if payment_id not in locked:
                 raise NotFound("payment", payment_id)
@@ -147,7 +148,7 @@ class PostgresPaymentBook:
     ) -> None:
         """Keep the answer and record the facts; see `PaymentBook.record`."""
         if opened and result.answer:
-            with suppress(UniqueViolation):  # A name in the answer has an owner; decided below.
+            with suppress(UniqueViolation):  # A pspReference has another owner; decided below.
                 if await self._record_first(opened, question, result, result.answer):
                     return
         async for attempt in tries(is_transient):
@@ -161,7 +162,7 @@ class PostgresPaymentBook:
                         connection, question, result, recorded.payment_id, ask_again_at
                     )
                     if recorded.claimed:
-                        # Notices that wait for the owner of one of these names can be read now.
+                        # Notices with these pspReferences waited for an owner, and can be read now.
                         await inbox.mark_unread(connection, sorted(recorded.claimed))
 
     async def _record(
@@ -173,9 +174,9 @@ class PostgresPaymentBook:
                 await self._ledger.record(connection, {question.payment_id: result.facts})
             return _Recorded(question.payment_id)
         if question.payment_id and is_first_try:
-            # The call was made for this payment, and nearly always no other payment owns a name in
-            # the answer. If one does, the database refuses the claim, and the next try locks that
-            # payment too.
+            # The call was made for this payment, and nearly always no other payment owns a
+            # pspReference in the answer. If another one does, the database refuses the claim, and
+            # the next try locks that payment too.
             locked = await self._ledger.lock(connection, [question.payment_id])
             attribution = Attribution(locked, {})
         else:
@@ -193,7 +194,7 @@ class PostgresPaymentBook:
         payment_id: PaymentId | None,
         ask_again_at: datetime | None,
     ) -> None:
-        """Keep an answer. Without one, release the question, so that others may send it."""
+        """Keep the answer, if there is one; otherwise release the question, to be sent again."""
         if result.answer is None:
             await questions.release(connection, question, ask_again_at)
             return
@@ -209,7 +210,7 @@ class PostgresPaymentBook:
     async def _record_first(
         self, opened: Intent, question: Question, result: CallResult, answer: KeptAnswer
     ) -> bool:
-        """Keep an answer by one statement, if that is enough; see `Ledger.record_first`."""
+        """Keep an answer by one SQL statement, if that is enough; see `Ledger.record_first`."""
         first = FirstAnswer(
             question_key=question.key,
             status=answer.status,
@@ -221,7 +222,7 @@ class PostgresPaymentBook:
 
     async def payment(self, payment_id: PaymentId) -> Payment | None:
         """Return a payment with its facts."""
-        return await self._one(await payments.intent(self._pool, payment_id))
+        return await self._payment_of(await payments.intent(self._pool, payment_id))
 
     @retried
     async def add_facts(self, payment_id: PaymentId, facts: Sequence[Fact]) -> None:
@@ -231,10 +232,13 @@ class PostgresPaymentBook:
 
     async def payment_of_attempt(self, psp_reference: str) -> Payment | None:
         """Return the payment that owns an attempt at the provider."""
-        return await self._one(await payments.intent_of_attempt(self._pool, psp_reference))
+        return await self._payment_of(await payments.intent_of_attempt(self._pool, psp_reference))
 
     async def original_of(self, name: str) -> tuple[str, str] | None:
-        """Return the pspReference of the payment that owns a name, and the shop's reference."""
+        """Return the pspReference and the merchant reference of the payment that owns `name`.
+
+        `name` is the pspReference of the payment or of a change of it.
+        """
         return await payments.original_of(self._pool, name)
 
     async def is_unclaimed(self, psp_reference: str) -> bool:
@@ -254,21 +258,25 @@ class PostgresPaymentBook:
         """
         return await self._with_facts(await payments.intents_of_link(self._pool, link_id, limit))
 
-    async def _first(self, connection: Connection | Pool, shop_key: ShopKey) -> Question:
+    async def _first_question(self, connection: Connection | Pool, shop_key: ShopKey) -> Question:
         """The first question with a shop key.
 
         Raises:
             KeyReused: The key was used with another body, or it may not be used any more.
         """
-        first = await self._questions.of_shop_key(connection, shop_key.key)
-        if first is None or first[0] != shop_key.fingerprint:
+        found = await self._questions.of_shop_key(connection, shop_key.key)
+        if found is None:
             raise KeyReused(shop_key.key)
-        return first[1]
+        fingerprint, question = found
+        if fingerprint != shop_key.fingerprint:
+            raise KeyReused(shop_key.key)
+        return question
 
     def _opening(self, question: Question) -> Opening:
+        """When a worker sends the question again, and which process asks it now."""
         return Opening(question.asked_at + self._lease, self.asker.number)
 
-    async def _one(self, intent: Intent | None) -> Payment | None:
+    async def _payment_of(self, intent: Intent | None) -> Payment | None:
         return (await self._with_facts([intent]))[0] if intent else None
 
     async def _with_facts(self, intents: Sequence[Intent]) -> list[Payment]:

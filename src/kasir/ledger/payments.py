@@ -36,7 +36,7 @@ SUBSCRIPTIONS: Final = queries("subscriptions")
 
 @dataclass(frozen=True, slots=True)
 class LockedPayment:
-    """A payment whose row is locked until the transaction ends, and what was reported of it."""
+    """A payment whose row is locked until the transaction ends, and what the shop knows of it."""
 
     payment: Payment
     reported: Reported
@@ -72,7 +72,7 @@ class Ledger:
 
     Attributes:
         clock: Kasir's time.
-        settle: How long events of refused, cancelled and expired payments are delayed.
+        settle: How long events about refused, cancelled and expired payments are delayed.
         outbox: Stores the shop's events.
     """
 
@@ -113,7 +113,7 @@ class Ledger:
         *,
         schedules: bool = True,
     ) -> Changed:
-        """Record facts of payments that the caller has locked, and claim the names in them.
+        """Record facts of payments that the caller has locked, and claim the facts' pspReferences.
 
         Args:
             connection: The caller's transaction.
@@ -127,11 +127,14 @@ class Ledger:
             `schedule_subscriptions`.
 
         Raises:
-            UniqueViolation: Another payment owns one of the names; see
+            UniqueViolation: Another payment owns one of the pspReferences; see
                 `store.payments.is_name_taken`.
         """
-        found = [self._entry(locked[payment_id], new) for payment_id, new in facts.items()]
-        entries = [entry for entry in found if entry]
+        entries = [
+            entry
+            for payment_id, new in facts.items()
+            if (entry := self._entry(locked[payment_id], new))
+        ]
         await self._write(connection, entries)
         changed = _changed(entries)
         if schedules:
@@ -145,10 +148,11 @@ class Ledger:
         facts: Sequence[Fact],
         answer: FirstAnswer,
     ) -> bool:
-        """Record the first fact of a payment, with its answer, by one statement.
+        """Record the first fact of a payment, with Adyen's answer, by one SQL statement.
 
-        This is enough if the shopper was sent to the wallet and nothing else must be written. No
-        lock is needed, because the statement writes nothing if the payment already has a fact.
+        One statement is enough if the shopper was sent to the wallet and nothing else must be
+        written. No lock is needed, because the statement writes nothing if the payment already has
+        a fact.
 
         Returns:
             False if nothing was written, because more must be written or the payment already has a
@@ -165,19 +169,21 @@ class Ledger:
     async def write_held_back(
         self, connection: Connection, payment_ids: Sequence[PaymentId]
     ) -> None:
-        """Write the events that were delayed until now, if they are still true."""
+        """Write the delayed events of these payments, if the payments still have that status."""
         locked = await self.lock(connection, payment_ids)
         await self._write(connection, [self._held_back(found) for found in locked.values()])
 
-    def _entry(self, found: LockedPayment, facts: Sequence[Fact]) -> _Entry | None:
+    def _entry(self, locked_payment: LockedPayment, facts: Sequence[Fact]) -> _Entry | None:
         """The rows to write for these facts; None where none of them is new."""
-        before = found.payment
+        before = locked_payment.payment
         keys = {fact.key for fact in before.facts}
         new = {fact.key: fact for fact in facts if fact.key not in keys}
         if not new:
             return None
         after = fold.payment(before.intent, [*before.facts, *new.values()])
-        event, reported = status_event(found.reported, after, self.clock.now(), self.settle)
+        event, reported = status_event(
+            locked_payment.reported, after, self.clock.now(), self.settle
+        )
         change = Change(
             payment=after,
             told_status=reported.status,
@@ -192,10 +198,13 @@ class Ledger:
         )
         return _Entry(change, events, _outcome(after.summary) != _outcome(before.summary))
 
-    def _held_back(self, found: LockedPayment) -> _Entry:
-        event, reported = status_event(found.reported, found.payment, self.clock.now(), self.settle)
+    def _held_back(self, locked_payment: LockedPayment) -> _Entry:
+        """The rows to write for a payment whose event was delayed until now."""
+        event, reported = status_event(
+            locked_payment.reported, locked_payment.payment, self.clock.now(), self.settle
+        )
         change = Change(
-            payment=found.payment, told_status=reported.status, tell_at=reported.held_until
+            payment=locked_payment.payment, told_status=reported.status, tell_at=reported.held_until
         )
         return _Entry(change, (event,) if event else ())
 

@@ -25,7 +25,7 @@ SQL: Final = queries("charges")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalPayments:
-    """Writes the payments of renewals, in the caller's transaction.
+    """Stores, locks and withdraws the payments of renewals, in the caller's transaction.
 
     Attributes:
         vault: Encrypts questions and answers.
@@ -42,9 +42,9 @@ class RenewalPayments:
     async def open_unasked(
         self, connection: Connection, charges: Sequence[tuple[Intent, Question]]
     ) -> None:
-        """Store intents and their questions, which were not sent yet.
+        """Store intents, and their questions, which are sent later.
 
-        After the commit any process may send them. A worker sends those that are left.
+        After the commit any process may send the questions. A worker sends those that are left.
         """
         intents = [intent for intent, _ in charges]
         questions = [question for _, question in charges]
@@ -74,10 +74,10 @@ class RenewalPayments:
     async def lock_unasked(
         self, connection: Connection, payment_ids: Sequence[PaymentId]
     ) -> frozenset[PaymentId]:
-        """Lock the questions of these payments that were not sent yet, and return their payments.
+        """Lock those questions of the payments that were not sent yet; return their payments' ids.
 
-        Until the caller's commit they are not sent, because a sender begins with `take_over`, which
-        waits for the locked rows.
+        The questions are not sent before the caller's commit, because a sender begins with
+        `take_over`, which waits for the locked rows.
         """
         rows = SQL.lock_unasked(connection, payment_ids=payment_ids)
         return frozenset([PaymentId(row["payment_id"]) async for row in rows])

@@ -38,7 +38,7 @@ class TokenLedger:
     async def record(
         self, connection: Connection, reports: Sequence[TokenReport]
     ) -> frozenset[str]:
-        """Record facts of tokens: lock all, read all, decide on each, write all.
+        """Record facts of tokens: lock all tokens, read their facts, write what is new.
 
         The number of statements does not depend on the number of tokens or facts.
 
@@ -46,15 +46,15 @@ class TokenLedger:
             The shoppers whose tokens changed. The caller schedules their subscriptions, after it
             has locked everything else.
         """
-        about = _by_token(reports)
-        if not about:
+        by_token = _by_token(reports)
+        if not by_token:
             return frozenset()
-        locked = await self._lock(connection, about)
+        locked = await self._lock(connection, by_token)
         known = await tokens.facts_of(connection, list(locked.values()))
         entries = [
             entry
             for name, token_id in locked.items()
-            if (entry := _entry(token_id, known[token_id], about[name]))
+            if (entry := _entry(token_id, known[token_id], by_token[name]))
         ]
         if entries:
             await tokens.write(connection, [entry.change for entry in entries])
@@ -65,7 +65,7 @@ class TokenLedger:
         )
 
     async def _lock(
-        self, connection: Connection, about: Mapping[TokenName, Sequence[TokenReport]]
+        self, connection: Connection, by_token: Mapping[TokenName, Sequence[TokenReport]]
     ) -> dict[TokenName, str]:
         """Lock tokens, and create new ones; return the id of each."""
         new = [
@@ -75,9 +75,9 @@ class TokenLedger:
                 method=next((report.method for report in reports if report.method), ""),
                 created_at=min(report.fact.at for report in reports),
             )
-            for name, reports in about.items()
+            for name, reports in by_token.items()
         ]
-        return dict(zip(about, await tokens.claim(connection, self.vault, new), strict=True))
+        return dict(zip(by_token, await tokens.claim(connection, self.vault, new), strict=True))
 
     async def _write_events(self, connection: Connection, entries: Sequence[_Entry]) -> None:
         ids = [entry.change.id for entry in entries if entry.events]
@@ -116,11 +116,11 @@ def _entry(
 
 
 def _by_token(reports: Sequence[TokenReport]) -> dict[TokenName, list[TokenReport]]:
-    """The facts of each token. The tokens are in the order in which every process locks them."""
-    about: dict[TokenName, list[TokenReport]] = {}
+    """The reports about each token, in the order in which every process locks tokens."""
+    by_token: dict[TokenName, list[TokenReport]] = {}
     for report in sorted(reports, key=_lock_order):
-        about.setdefault(report.name, []).append(report)
-    return about
+        by_token.setdefault(report.name, []).append(report)
+    return by_token
 
 
 def _lock_order(report: TokenReport) -> tuple[str, str]:
@@ -159,5 +159,8 @@ class Tokens:
         await tokens.looked(self._pool, shopper_reference, look_at)
 
     async def watched(self, most: int) -> list[str]:
-        """Return shoppers whose tokens are compared with the provider's list, due ones first."""
+        """Return `most` shoppers whose tokens are to be compared with the provider's list.
+
+        The shoppers for whom the comparison is due are first.
+        """
         return await tokens.watched(self._pool, most)

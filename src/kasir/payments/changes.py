@@ -41,6 +41,7 @@ OF_CHANGES: Final = frozenset(
     }
 )
 
+#: Meanings of answers that have the pspReference of a requested change.
 _GIVE_NAMES: Final = frozenset({Says.CHANGE_RECEIVED, Says.REFUND_RECEIVED})
 
 #: What was requested, by `Fact.words`. Earlier versions did not record it in `says`.
@@ -57,8 +58,8 @@ class Change:
     """All facts of one change.
 
     Attributes:
-        name: Its pspReference if that is known, else the idempotency key of Kasir's call.
-        attempt: The attempt that it changes; None if that is not known, so that it may be any.
+        name: The change's pspReference if that is known, else the idempotency key of Kasir's call.
+        attempt: The pspReference of the changed attempt; None if it is not known.
         meanings: Each meaning among the facts, with its amount in minor units; 0 where there is no
             amount in the payment's currency.
     """
@@ -69,7 +70,7 @@ class Change:
 
     def money(self, *says: Says) -> int:
         """The amount, in minor units, of the first of these meanings that has one; else 0."""
-        return next((self.meanings[one] for one in says if self.meanings.get(one)), 0)
+        return next((self.meanings[each] for each in says if self.meanings.get(each)), 0)
 
 
 def changes(
@@ -79,23 +80,25 @@ def changes(
 
     Args:
         facts: All facts of a payment.
-        attempts: Its attempts that were paid.
+        attempts: The pspReferences of the payment's paid attempts.
         currency: The payment's currency. Amounts in other currencies count as 0.
     """
     # Sorted, because the order of a set differs between processes.
     known = sorted((fact for fact in facts if _is_of_change(fact)), key=lambda fact: fact.key)
-    given = {
+    # The pspReference of each change, by the idempotency key of the call.
+    psp_references = {
         fact.about: fact.modification
         for fact in known
         if meaning(fact) in _GIVE_NAMES and fact.about and fact.modification
     }
     grouped: dict[str, list[Fact]] = {}
     for fact in known:
-        name = fact.modification or given.get(fact.about) or fact.about or fact.psp_reference
+        psp_reference = fact.modification or psp_references.get(fact.about)
+        name = psp_reference or fact.about or fact.psp_reference
         grouped.setdefault(name, []).append(fact)
     return tuple(
-        Change(name, _attempt(its_facts, attempts), _meanings(its_facts, currency))
-        for name, its_facts in sorted(grouped.items())
+        Change(name, _attempt(group, attempts), _meanings(group, currency))
+        for name, group in sorted(grouped.items())
     )
 
 
@@ -114,12 +117,13 @@ def meaning(fact: Fact) -> Says:
 
 def _is_of_change(fact: Fact) -> bool:
     says = meaning(fact)
-    # Earlier versions recorded the end of a change without effect as *noted*.
+    # Earlier versions recorded as *noted* that a change ended without effect.
     is_end = says is Says.NOTED and fact.source is Source.NOTIFICATION and fact.modification
     return says in OF_CHANGES or bool(is_end)
 
 
 def _attempt(facts: Iterable[Fact], attempts: Collection[str]) -> str | None:
+    """The paid attempt that the facts of a change name, or the only paid attempt."""
     named = {fact.psp_reference for fact in facts if fact.psp_reference}
     if not named and len(attempts) == 1:
         return next(iter(attempts))

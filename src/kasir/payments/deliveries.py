@@ -1,8 +1,8 @@
 """How much of the provider's queue of notifications has been delivered to Kasir.
 
-The provider sends its notifications one after another, and later ones wait behind one that was not
-accepted. So all events before the newest notified event were notified too. While notifications of
-old events arrive, more of them are still in the queue.
+The provider sends its notifications one after another. If Kasir does not accept a notification, the
+later ones wait until it does. So all events before the newest notified event were notified too.
+While notifications of old events arrive, more of them are still in the queue.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Disputes: each dispute of a payment, its status and its details.
 
 All facts of one dispute have the same pspReference. The order in which they arrive does not matter.
-The status follows from the stages of a dispute. Of several details, those with the latest time by
-the provider's clock count.
+The status follows from the stages of a dispute. If several facts have details, the latest details
+by the provider's clock count.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class DisputeStatus(StrEnum):
     LOST = "lost"
 
 
-#: The first of these that is known decides the status.
+#: The first of these meanings that is known decides the status.
 _PRECEDENCE: Final = (
     (Says.SECOND_CHARGEBACK, DisputeStatus.LOST),
     (Says.CHARGEBACK_REVERSED, DisputeStatus.REVERSED),
@@ -50,12 +50,12 @@ class Dispute:
     """One dispute.
 
     Attributes:
-        name: Its pspReference.
+        name: The dispute's pspReference.
         attempt: The disputed attempt; None where that is not known.
         amount: The disputed money; zero where no amount is known.
-        status: Its status.
-        opened_at: When its first fact happened.
-        is_announced: Whether it was announced, before the money moved or later.
+        status: The status.
+        opened_at: The time of the dispute's first fact, by the provider's clock.
+        is_announced: Whether the dispute was announced, before the money moved or later.
         reason: The provider's text of the reason; empty where unknown.
         reason_code: The payment method's code of the reason; empty where unknown.
         deadline: The last time at which the shop can defend; None where unknown.
@@ -85,8 +85,8 @@ def disputes(
         nothing: Zero, in the payment's currency.
     """
     known = [fact for fact in facts if fact.dispute or fact.says in _OF_DISPUTES]
-    found = (_dispute(change, known, nothing) for change in changes)
-    return tuple(sorted((one for one in found if one), key=lambda one: (one.opened_at, one.name)))
+    found = [each for change in changes if (each := _dispute(change, known, nothing))]
+    return tuple(sorted(found, key=lambda dispute: (dispute.opened_at, dispute.name)))
 
 
 def _dispute(change: Change, known: Iterable[Fact], nothing: Money) -> Dispute | None:

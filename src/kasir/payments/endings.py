@@ -1,7 +1,7 @@
 """How captures and cancels ended, for the shop's events.
 
-Refunds are in refunds.py, and a successful cancel changes the status. This module has the endings
-that change neither.
+The ends of refunds are in refunds.py, and a successful cancel changes the status. This module has
+the ends that change neither a refund nor the status.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 from kasir.payments.changes import Change
 from kasir.payments.facts import Fact, Says, unanswered_key
 
-#: A change's name, and how it ended.
+#: A change's name, and how the change ended.
 Ended = tuple[str, "Ending"]
 
 
@@ -37,7 +37,7 @@ def endings(changes: Iterable[Change], facts: Iterable[Fact]) -> tuple[Ended, ..
         facts: All facts of the payment.
     """
     keys = {fact.key for fact in facts}
-    found = ((one.name, _ending(one, unanswered_key(one.name) in keys)) for one in changes)
+    found = ((each.name, _ending(each, unanswered_key(each.name) in keys)) for each in changes)
     return tuple((name, ending) for name, ending in found if ending)
 
 
@@ -55,13 +55,14 @@ def _ending(change: Change, was_unanswered: bool) -> Ending | None:
     if Says.CAPTURE_REJECTED in meanings:
         return Ending.CAPTURE_FAILED
     if Says.CANCEL_REJECTED in meanings and Says.VOIDED not in meanings:
-        # A cancel that no shop asked for is Kasir's own.
+        # If the shop did not ask for the cancel, Kasir did.
         is_own = Says.CHANGE_RECEIVED in meanings and Says.CANCEL_ASKED not in meanings
         return None if is_own else Ending.CANCEL_FAILED
     return _never_taken(change) if was_unanswered else None
 
 
 def _never_taken(change: Change) -> Ending | None:
+    """How a change ended that the provider rejected; None if it did not reject the change."""
     meanings = change.meanings
     if Says.REFUND_DECLINED in meanings:
         return Ending.REFUND_NEVER_TAKEN

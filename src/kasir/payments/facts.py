@@ -120,11 +120,11 @@ class Fact:
     """One thing known about a payment.
 
     Attributes:
-        key: The fact's name within its payment; the same key is the same fact.
+        key: The fact's name within its payment. Two facts with the same key are the same fact.
         says: The fact's meaning.
         source: The fact's source.
-        at: When it happened (by the provider's time, if it gives one).
-        about: The idempotency key of the call that it belongs to; may be empty.
+        at: When it happened, by the provider's clock if the provider gives a time.
+        about: The idempotency key of the call that the fact belongs to; may be empty.
         psp_reference: The pspReference of the attempt; empty if not known.
         modification: The pspReference of the refund, capture, dispute or offer; may be empty.
         amount: The money, if any.
@@ -144,6 +144,7 @@ class Fact:
     dispute: DisputeDetails | None = None
 
 
+#: The key of the fact that the return URL was visited.
 _RETURNED: Final = "returned"
 
 

@@ -20,10 +20,11 @@ from kasir.payments.facts import Fact
 from kasir.payments.payment import Intent, Payment
 from kasir.payments.question import CallResult, Decide, KeptAnswer, Question, ShopKey
 
-#: The first pause between two queries for an answer that another caller waits for, and the longest
-#: one. Each pause is twice as long as the one before.
+#: The first and the longest pause between two queries for an answer that another caller waits for.
+#: Each pause is twice as long as the one before.
 _POLL_S: Final = 0.05
 _POLL_MAX_S: Final = 0.8
+#: How often the gap between two tries is doubled at most, so that its value does not overflow.
 _DOUBLINGS_MAX: Final = 20
 
 
@@ -44,7 +45,8 @@ class PaymentBook(Protocol):
         """Store a payment and its question.
 
         Returns:
-            None; or, if this shop key was used before, its first question. Then nothing is stored.
+            None if both were stored. If this shop key was used before, nothing is stored, and the
+            first question with this key is returned.
 
         Raises:
             KeyReused: The shop key was used before with another fingerprint.
@@ -60,12 +62,13 @@ class PaymentBook(Protocol):
         the other, each with the facts of the earlier ones.
 
         Returns:
-            None; or, if this shop key was used before, its first question. Then nothing is stored.
+            None if it was stored. If this shop key was used before, nothing is stored, and the
+            first question with this key is returned.
 
         Raises:
             KeyReused: The shop key was used before with another fingerprint.
             NotFound: There is no such payment.
-            Exception: `decide` raised it; nothing is stored.
+            Exception: Whatever `decide` raises; then nothing is stored.
         """
         ...
 
@@ -106,10 +109,12 @@ class PaymentBook(Protocol):
     ) -> None:
         """Keep the answer, record its facts, and write the payment's new summary.
 
-        The payment's row is locked until then, so concurrent calls wait for each other. Without an
+        The payment's row is locked meanwhile, so concurrent calls wait for each other. Without an
         answer the question is released: any process may send it at once, and a worker sends it at
-        `ask_again_at`, or never if that is None. `opened` is the intent if the caller has just
-        stored it; then nothing is read back, unless another fact was recorded meanwhile.
+        `ask_again_at`, or never if that is None.
+
+        `opened` is the payment's intent if the caller has just stored it. Then the payment need not
+        be read from the database, unless another fact of it was recorded meanwhile.
         """
         ...
 
@@ -134,10 +139,11 @@ class Payments(Protocol):
         ...
 
     async def original_of(self, name: str) -> tuple[str, str] | None:
-        """Return the pspReference and the shop's reference of the payment that owns a name.
+        """Return the pspReference and the merchant reference of the payment that owns `name`.
 
-        The name is that of a change, or one that the provider gave before the payment was paid. The
-        pspReference is empty if there is none yet. The result is None if no payment owns the name.
+        `name` is the pspReference of a change, or one that the provider gave before the payment was
+        paid. The returned pspReference is empty if the payment has none yet. The result is None if
+        no payment owns `name`.
         """
         ...
 
@@ -179,7 +185,7 @@ class Flow:
         book: Stores payments and questions.
         provider: The payment provider.
         clock: Kasir's time.
-        chance: Returns a random number from 0 to 1, so that retries are spread over time.
+        chance: Returns a random number from 0 to 1, by which retries are spread over time.
         timeouts: The time limits.
     """
 
@@ -195,8 +201,8 @@ class Flow:
         """Ask for a payment, once per shop key.
 
         Returns:
-            The payment's id (that of the first payment, if the shop key was used before), and the
-            provider's answer, or None while the outcome is unknown.
+            The payment's id, and the provider's answer, or None while the outcome is unknown. If
+            the shop key was used before, these are the id and the answer of the first payment.
 
         Raises:
             KeyReused: The shop key was used before with another body.
@@ -251,7 +257,7 @@ class Flow:
         Raises:
             KeyReused: The shop key was used before with another body.
             StillRunning: The first request with this shop key has no answer yet.
-            Exception: `decide` raised it; nothing was sent.
+            Exception: Whatever `decide` raises; then nothing was sent.
         """
         async with self.book.asking(question):
             first = await self.book.open_change(question, decide, shop_key)
@@ -265,24 +271,27 @@ class Flow:
             await self.resume(key)
 
     async def _again(self, key: str, shop_key: str) -> KeptAnswer | None:
-        """Return the kept answer, or take over a question whose answer no caller waits for."""
-        known, kept = await self.book.question(key)
-        while kept is None:
+        """Return the kept answer to a question, or take the question over and send it again.
+
+        It is taken over if no caller waits for its answer any more.
+        """
+        stored, answer = await self.book.question(key)
+        while answer is None:
             now = self.clock.now()
-            if now >= known.opened_at + self.timeouts.key_lifetime:
-                return None  # The provider may have forgotten the key and take a second payment.
-            is_leased = now < known.asked_at + self.timeouts.lease
-            if not is_leased or await self.book.is_abandoned(known):
-                asked = replace(known, asked_at=now)
+            if now >= stored.opened_at + self.timeouts.key_lifetime:
+                return None  # The provider may have forgotten the key, and would pay again.
+            is_leased = now < stored.asked_at + self.timeouts.lease
+            if not is_leased or await self.book.is_abandoned(stored):
+                asked = replace(stored, asked_at=now)
                 async with self.book.asking(asked):
-                    if await self.book.take_over(known, now):
-                        return await self._ask(replace(asked, tries=_tries(known)))
-            before = known.asked_at
-            known, kept = await self.book.question(key)
-            if kept is None and known.asked_at == before:
+                    if await self.book.take_over(stored, now):
+                        return await self._ask(replace(asked, tries=_tries(stored)))
+            asked_before = stored.asked_at
+            stored, answer = await self.book.question(key)
+            if answer is None and stored.asked_at == asked_before:
                 raise StillRunning(shop_key)
-            # Meanwhile the question was answered, released or taken over, so it is checked again.
-        return kept
+            # Meanwhile the question was answered, released or taken over, so the loop checks again.
+        return answer
 
     async def _ask(self, question: Question, opened: Intent | None = None) -> KeptAnswer | None:
         """Send a question, outside any transaction, and store the result."""
@@ -292,8 +301,8 @@ class Flow:
 
     def _next_time(self, question: Question) -> datetime | None:
         """When a worker sends an unanswered question again; None if its key may expire by then."""
-        doubled = self.timeouts.first_gap * (1 << min(question.tries, _DOUBLINGS_MAX))
-        gap = min(doubled, self.timeouts.longest_gap)
+        doubled_gap = self.timeouts.first_gap * (1 << min(question.tries, _DOUBLINGS_MAX))
+        gap = min(doubled_gap, self.timeouts.longest_gap)
         next_time = self.clock.now() + gap * (0.5 + self.chance())
         return next_time if next_time < question.opened_at + self.timeouts.key_lifetime else None
 

@@ -26,11 +26,11 @@ class Intent:
         return_url: The address to which the shopper returns.
         created_at: When it was stored.
         close_at: When an attempt that the shopper did not finish is closed.
-        captures_itself: Whether it is captured as soon as it is authorised.
-        model: The provider's recurring model, if it makes or charges a token; else empty.
+        captures_itself: Whether the money is captured as soon as it is authorised.
+        model: The recurring processing model, if the payment makes or charges a token; else empty.
         consent: The text to which the shopper agreed, as it was shown; empty if not asked.
         shopper_reference: The shop's name for the shopper, if it gave one.
-        link_id: The payment link it was made through, if any.
+        link_id: The payment link through which it was made, if any.
     """
 
     id: PaymentId
@@ -60,7 +60,7 @@ class Summary:
         refunds: Every refund, by name.
         endings: How captures and cancels ended, by name.
         disputes: Every dispute, oldest first.
-        is_given_back: Whether it was paid, and then cancelled or fully refunded.
+        is_given_back: Whether the payment was paid, and then cancelled or fully refunded.
     """
 
     status: Status

@@ -15,7 +15,7 @@ from kasir.payments.payment import Payment
 
 
 class Kind(StrEnum):
-    """What a question asks the provider for."""
+    """What a question requests from the provider."""
 
     #: A payment.
     PAYMENTS = "payments"
@@ -38,9 +38,9 @@ class Question:
     """A call to the provider, stored before it is sent. Its body never changes.
 
     Attributes:
-        key: Its idempotency key at the provider, which never changes.
-        kind: What it asks for.
-        payment_id: The payment that it is about; None if only the answer shows that.
+        key: The question's idempotency key at the provider, which never changes.
+        kind: What the question requests.
+        payment_id: The payment that the question is about; None if only the answer shows that.
         version: The version of the provider's API.
         path: The path that is called.
         body: The exact bytes.
@@ -69,7 +69,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAnswer:
-    """A final answer, as it is stored. A later caller with the same question gets these bytes.
+    """A final answer, as it is stored. A later caller with the same question gets the same bytes.
 
     `fields` is the decoded body of a new answer; None if the answer is from the database.
     """
@@ -86,8 +86,8 @@ class CallResult:
 
     Attributes:
         answer: The answer to keep; None while the outcome is unknown.
-        facts: The facts in it about its payment.
-        clues: The clues to that payment; None without an answer.
+        facts: The facts about a payment that follow from the result.
+        clues: What shows which payment the answer belongs to; None without an answer.
     """
 
     answer: KeptAnswer | None

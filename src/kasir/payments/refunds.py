@@ -25,8 +25,9 @@ class RefundStatus(StrEnum):
     REVERSED = "reversed"
 
 
-#: The first of these that is known decides the status, so results count before requests. None means
-#: that there is no refund, because the provider declined it or the whole payment was cancelled.
+#: The first of these meanings that is known decides the status, so a result overrides a request.
+#: None means that there is no refund, because the provider declined it or the whole payment was
+#: cancelled.
 _PRECEDENCE: Final[tuple[tuple[Says, RefundStatus | None], ...]] = (
     (Says.REFUND_REVERSED, RefundStatus.REVERSED),
     (Says.REFUND_FAILED, RefundStatus.FAILED),
@@ -45,12 +46,12 @@ class Refund:
     """One refund, or a reversal that is not known to be a cancel.
 
     Attributes:
-        name: Its pspReference if that is known, else the idempotency key of Kasir's call.
+        name: The refund's pspReference if that is known, else the idempotency key of Kasir's call.
         amount: The refunded amount. For an open refund it is the most that may be refunded. It is
             zero if the refund has ended and the amount is not known.
         status: Its status.
-        attempt: The attempt that it refunds; None if that is not known.
-        is_reversal: Whether it undoes the whole payment, even if more is captured meanwhile.
+        attempt: The pspReference of the refunded attempt; None if that is not known.
+        is_reversal: Whether it is a reversal, which undoes the whole payment.
     """
 
     name: str
@@ -67,7 +68,8 @@ def refunds(
 
     Args:
         changes: The changes of one payment.
-        whole_of: Returns the most that could be refunded of an attempt.
+        whole_of: Returns the most that could be refunded of an attempt (its pspReference, or None
+            if that is not known).
     """
     found = (_refund(change, whole_of(change.attempt)) for change in changes)
     return tuple(refund for refund in found if refund)
@@ -78,7 +80,7 @@ def _refund(change: Change, whole: Money) -> Refund | None:
     if status is None:
         return None
     is_reversal = Says.REVERSAL_ASKED in change.meanings
-    # A confirmed amount counts before a requested one.
+    # The order of the meanings puts a confirmed amount before a requested amount.
     minor_units = change.money(*(says for says, _ in _PRECEDENCE))
     if status is RefundStatus.REQUESTED and (is_reversal or not minor_units):
         minor_units = whole.minor_units

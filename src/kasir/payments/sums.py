@@ -1,8 +1,9 @@
 """The sums of a payment: captured, refunded, charged back, and what may still be requested.
 
 Sums are kept per attempt, as at the provider, so the money of one attempt cannot be refunded from
-another. Every sum is between 0 and the authorised amount. An open change holds the most that it
-could take, and a change without a known amount holds the whole. Held money cannot be requested.
+another. Every sum is between 0 and the authorised amount. Money of an attempt is *held* if another
+change has taken it or may take it; held money cannot be requested. An open change holds the most
+that it could take, and a change without a known amount holds the whole authorised amount.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Why(StrEnum):
     CAPTURE_OPEN = "are held by a capture whose end is not known yet"
 
 
-#: Meanings that end a capture without money. Earlier versions recorded the first as `noted`.
+#: Meanings that end a capture without money. Earlier versions recorded a rejection as `noted`.
 _NOT_CAPTURED: Final = frozenset(
     {Says.CAPTURE_REJECTED, Says.CAPTURE_FAILED, Says.CHANGE_DECLINED, Says.NOTED}
 )
@@ -101,8 +102,8 @@ class Sums:
     @property
     def refunded(self) -> Money:
         """Money refunded by refunds and reversals, without refunds that returned to the shop."""
-        back = (one.amount for one in self.refunds if one.status is RefundStatus.SUCCEEDED)
-        return self._money(sum(amount.minor_units for amount in back))
+        succeeded = (each for each in self.refunds if each.status is RefundStatus.SUCCEEDED)
+        return self._money(sum(refund.amount.minor_units for refund in succeeded))
 
     @property
     def charged_back(self) -> Money:
@@ -110,24 +111,25 @@ class Sums:
         return self._money(sum(_charged_back(change) for change in self.changes))
 
     def refundable(self, attempt: str) -> Remaining:
-        """The captured money of an attempt, less what was or may be taken back."""
+        """The captured money of an attempt, less the money that was or may be taken back."""
         held: Counter[Why] = Counter()
-        for why, amount in self._leaving(attempt):
+        for why, amount in self._taken_back(attempt):
             held[why] += amount or self._whole(attempt)
         return self._remaining(self._captured(attempt), held)
 
     def capturable(self, attempt: str) -> Remaining:
-        """The authorised money of an attempt, less what was or may be captured.
+        """The authorised money of an attempt, less the money that was or may be captured.
 
-        An automatic capture does not count, because it does no harm to request it again.
+        Money that is captured automatically is not deducted, because requesting its capture again
+        does no harm.
         """
         held: Counter[Why] = Counter()
-        for why, amount in (*self._taking(attempt), *self._undoing(attempt)):
+        for why, amount in (*self._captures(attempt), *self._undoing(attempt)):
             held[why] += amount or self._whole(attempt)
         return self._remaining(self._whole(attempt), held)
 
-    def _leaving(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """The amounts that were or may be taken back, with the reason; 0 means the whole."""
+    def _taken_back(self, attempt: str) -> Iterator[tuple[Why, int]]:
+        """The amounts that were or may be taken back, with the reason; 0 means the whole amount."""
         yield from self._undoing(attempt)
         for refund in self.refunds:
             amount = refund.amount.minor_units
@@ -141,52 +143,55 @@ class Sums:
             yield from _disputed(change)
 
     def _undoing(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """The open changes that may cancel or refund the whole attempt; 0 means the whole."""
+        """Why the whole attempt may still be cancelled or refunded; 0 means the whole amount."""
         for refund in self.refunds:
             is_open = refund.is_reversal and refund.status is RefundStatus.REQUESTED
             if is_open and _is_of(refund, attempt):
                 yield Why.REVERSAL_OPEN, 0
         own = list(self._of(attempt))
         # A cancel by reference has one result per attempt, and only one of these results has the
-        # key of Kasir's call. Each of the others ends one open cancel.
-        unnamed = sum(1 for change in own if _is_end_of_cancel(change, of_ours=False))
-        if sum(1 for change in own if _is_open_cancel(change)) > unnamed:
+        # key of Kasir's call. Each of the other results ends one open cancel.
+        without_key = sum(1 for change in own if _is_end_of_cancel(change, of_ours=False))
+        if sum(1 for change in own if _is_open_cancel(change)) > without_key:
             yield Why.CANCEL_OPEN, 0
 
-    def _taking(self, attempt: str) -> Iterator[tuple[Why, int]]:
-        """The amounts that were or may be captured, with the reason; 0 means the whole."""
+    def _captures(self, attempt: str) -> Iterator[tuple[Why, int]]:
+        """The amounts that were or may be captured, with the reason; 0 means the whole amount."""
         for change in self._of(attempt):
-            taken = change.money(Says.CAPTURED, Says.CAPTURE_ASKED) or self._whole(attempt)
+            captured = change.money(Says.CAPTURED, Says.CAPTURE_ASKED) or self._whole(attempt)
             if Says.CAPTURED in change.meanings:
-                yield from _unless_none(Why.CAPTURED, taken - _lost(change, taken))
+                yield from _if_positive(Why.CAPTURED, captured - _lost(change, captured))
             elif _is_open_capture(change):
                 yield Why.CAPTURE_OPEN, change.money(Says.CAPTURE_ASKED)
 
     def _captured(self, attempt: str) -> int:
+        """The captured amount of an attempt, in minor units."""
         whole = self.authorised.get(attempt, 0)
         own = [change for change in self.changes if change.attempt == attempt]
-        taken = sum(
+        captured = sum(
             change.money(Says.CAPTURED, Says.CAPTURE_ASKED)
             for change in own
             if Says.CAPTURED in change.meanings
         )
         if self.intent.captures_itself:
-            taken = whole
+            captured = whole
         lost = sum(_lost(change, whole) for change in self._of(attempt))
-        return _within(taken - lost, whole)
+        return _within(captured - lost, whole)
 
     def _of(self, attempt: str) -> Iterator[Change]:
+        """The changes that are of this attempt, or may be."""
         return (change for change in self.changes if _is_of(change, attempt))
 
     def _whole(self, attempt: str) -> int:
-        """The authorised amount in minor units; the requested amount if that is not known."""
+        """The authorised amount of an attempt, or the requested amount if that is not known."""
         return self.authorised.get(attempt, self.intent.amount.minor_units)
 
     def _remaining(self, whole: int, held: Mapping[Why, int]) -> Remaining:
-        found = {why: held[why] for why in Why if held.get(why)}
-        return Remaining(Money(self.intent.amount.currency, whole), found)
+        ordered = {why: held[why] for why in Why if held.get(why)}
+        return Remaining(Money(self.intent.amount.currency, whole), ordered)
 
     def _money(self, minor_units: int) -> Money:
+        """This amount as money, between zero and the whole paid amount."""
         most = sum(self.authorised.values())
         return Money(self.intent.amount.currency, _within(minor_units, most))
 
@@ -196,47 +201,51 @@ def sums(intent: Intent, facts: Iterable[Fact]) -> Sums:
     known = frozenset(facts)
     authorised = _authorised(intent, known)
     currency = intent.amount.currency
-    found = changes(known, authorised, currency)
+    known_changes = changes(known, authorised, currency)
 
     def whole_of(attempt: str | None) -> Money:
         if attempt is None:
             return intent.amount
         return Money(currency, authorised.get(attempt, intent.amount.minor_units))
 
-    return Sums(intent, authorised, found, refunds(found, whole_of))
+    return Sums(intent, authorised, known_changes, refunds(known_changes, whole_of))
 
 
 def _authorised(intent: Intent, facts: frozenset[Fact]) -> dict[str, int]:
     """The paid amount of each attempt, at most the requested amount; 0 if it was voided."""
     most = intent.amount.minor_units
     paid = paid_attempts(facts)
-    found: dict[str, int] = {}
+    amounts: dict[str, int] = {}
     for fact in facts:
         if fact.says is Says.AUTHORISED:
-            name, amount = fact.psp_reference, _amount_of(fact, intent.amount)
-            found[name] = min(found.get(name, most), amount) if name in paid else 0
-    return found
+            attempt, amount = fact.psp_reference, _amount_of(fact, intent.amount)
+            amounts[attempt] = min(amounts.get(attempt, most), amount) if attempt in paid else 0
+    return amounts
 
 
 def _amount_of(fact: Fact, default: Money) -> int:
-    """The amount of a fact in minor units; 0 where it is in another currency than `default`."""
+    """The amount of a fact in minor units, or else `default`; 0 if the currencies differ."""
     amount = default if fact.amount is None else fact.amount
     return _within(amount.minor_units) if amount.currency == default.currency else 0
 
 
 def _lost(change: Change, whole: int) -> int:
-    """The amount of a capture that failed afterwards, at most the captured amount if known."""
+    """The part of a capture that failed afterwards, in minor units; at most the captured amount.
+
+    `whole` is the limit if the captured amount is not known.
+    """
     if Says.CAPTURE_FAILED not in change.meanings:
         return 0
-    taken = change.money(Says.CAPTURED, Says.CAPTURE_ASKED)
-    most = taken if Says.CAPTURED in change.meanings and taken else whole
+    captured = change.money(Says.CAPTURED, Says.CAPTURE_ASKED)
+    most = captured if Says.CAPTURED in change.meanings and captured else whole
     return min(change.money(Says.CAPTURE_FAILED) or most, most)
 
 
 def _charged_back(change: Change) -> int:
-    """Money lost to one dispute: the amount less what returned, or all after a second chargeback.
+    """Money lost to one dispute, in minor units.
 
-    The last stage is the last one of a dispute's stages, and not the one whose fact arrived last.
+    After a second chargeback it is the whole disputed amount. Otherwise it is the amount that was
+    charged back, less the amount that returned. The order of the facts does not matter.
     """
     if Says.SECOND_CHARGEBACK in change.meanings:
         return change.money(Says.SECOND_CHARGEBACK, Says.CHARGED_BACK)
@@ -244,17 +253,17 @@ def _charged_back(change: Change) -> int:
 
 
 def _disputed(change: Change) -> Iterator[tuple[Why, int]]:
-    """The amounts that a dispute took or may take, with the reason; 0 means the whole."""
-    meanings, at_stake = change.meanings, change.money(*_DISPUTES)
-    yield from _unless_none(Why.CHARGED_BACK, _charged_back(change))
-    if not meanings.keys().isdisjoint(_DISPUTES) and not at_stake:
+    """The amounts that a dispute took or may take, with the reason; 0 means the whole amount."""
+    meanings, disputed = change.meanings, change.money(*_DISPUTES)
+    yield from _if_positive(Why.CHARGED_BACK, _charged_back(change))
+    if not meanings.keys().isdisjoint(_DISPUTES) and not disputed:
         if Says.SECOND_CHARGEBACK in meanings or Says.CHARGEBACK_REVERSED not in meanings:
             yield Why.SUM_UNKNOWN, 0
     elif Says.SECOND_CHARGEBACK not in meanings and Says.CHARGED_BACK not in meanings:
-        yield from _unless_none(Why.DISPUTE_OPEN, at_stake - change.money(Says.CHARGEBACK_REVERSED))
+        yield from _if_positive(Why.DISPUTE_OPEN, disputed - change.money(Says.CHARGEBACK_REVERSED))
 
 
-def _unless_none(why: Why, amount: int) -> Iterator[tuple[Why, int]]:
+def _if_positive(why: Why, amount: int) -> Iterator[tuple[Why, int]]:
     if amount > 0:
         yield why, amount
 
@@ -272,11 +281,12 @@ def _is_open_capture(change: Change) -> bool:
 
 def _is_open_cancel(change: Change) -> bool:
     is_ended = _is_end_of_cancel(change, of_ours=True)
-    is_idle = not change.meanings.keys().isdisjoint(_NOT_CANCELLED)
-    return Says.CANCEL_ASKED in change.meanings and not is_ended and not is_idle
+    had_no_effect = not change.meanings.keys().isdisjoint(_NOT_CANCELLED)
+    return Says.CANCEL_ASKED in change.meanings and not is_ended and not had_no_effect
 
 
 def _is_end_of_cancel(change: Change, *, of_ours: bool) -> bool:
+    """Whether a change has the result of a cancel: one that the shop requested, or another one."""
     is_end = Says.VOIDED in change.meanings or Says.CANCEL_REJECTED in change.meanings
     return is_end and of_ours is (Says.CANCEL_ASKED in change.meanings)
 

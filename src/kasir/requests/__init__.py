@@ -1,7 +1,7 @@
 """The use cases behind a shop's requests: one module for each kind of request.
 
 Read in this order:
-- `fields`: common to all: the body's fields, the faults that refuse a request, the shop's key.
+- `fields`: what all requests need: the body's fields, faults, the shop's key.
 - `payments`: `/paymentMethods`, `/payments`, `/payments/details`.
 - `changes`: captures, refunds, cancels, reversals.
 - `payment_links`, `payment_link_attempts`: `/paymentLinks`, and the attempts to pay a link.

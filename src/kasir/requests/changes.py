@@ -47,6 +47,7 @@ PATHS: Final[Mapping[str, Kind]] = {
     "reversals": Kind.REVERSALS,
 }
 _WITH_AMOUNT: Final = frozenset({Kind.CAPTURES, Kind.REFUNDS})
+#: `POST /cancels` reads at most this many payments of a reference, the newest ones.
 _READ_MAX: Final = 100
 
 
@@ -85,8 +86,10 @@ class ChangeRequests:
         path = f"/payments/{psp_reference}/{kind}"
         question = self._question(kind, payment, path, fields, version)
         decide = _DECIDES[kind](question, psp_reference, fields)
-        kept = await self.flow.change(question, decide, shop_key_of(key, fields, path, version))
-        return answer_of(kept)
+        kept_answer = await self.flow.change(
+            question, decide, shop_key_of(key, fields, path, version)
+        )
+        return answer_of(kept_answer)
 
     async def cancel_by_reference(self, body: bytes, version: int, key: str | None) -> Answer:
         """Undo a payment whose pspReference is not known yet: `POST /cancels`.
@@ -98,33 +101,38 @@ class ChangeRequests:
             StillRunning: The first request with this shop key has no answer yet.
         """
         fields = body_fields(body)
-        rule = checks.Text(most=80)
+        text_rule = checks.Text(most=80)
         refuse(
             key_faults(key),
             account_faults(fields, self.merchant_account),
             checks.required(fields, "paymentReference", "167", "give your reference of it."),
-            checks.matching(fields, {"paymentReference": rule, "reference": rule}),
+            checks.matching(fields, {"paymentReference": text_rule, "reference": text_rule}),
         )
-        found = await self.payments.payments_of(fields["paymentReference"], _READ_MAX)
-        if not found:
+        payments_found = await self.payments.payments_of(fields["paymentReference"], _READ_MAX)
+        if not payments_found:
             reject([_elsewhere("paymentReference", fields["paymentReference"])])
-        still_open = [payment for payment in found if payment.status not in FINAL]
+        open_payments = [payment for payment in payments_found if payment.status not in FINAL]
         question = self._question(
-            Kind.CANCELS_BY_REFERENCE, (still_open or found)[0], "/cancels", fields, version
+            Kind.CANCELS_BY_REFERENCE,
+            (open_payments or payments_found)[0],
+            "/cancels",
+            fields,
+            version,
         )
         decide = _cancel(question, "", fields)
-        kept = await self.flow.change(
+        kept_answer = await self.flow.change(
             question, decide, shop_key_of(key, fields, "/cancels", version)
         )
-        return answer_of(kept)
+        return answer_of(kept_answer)
 
     async def _no_original(self, psp_reference: str) -> Fault:
+        """The fault for a pspReference that is not that of a payment, but perhaps of a change."""
         found = await self.payments.original_of(psp_reference)
         if found is None:
             return _elsewhere("paymentPspReference", psp_reference)
-        name, reference = found
-        cure = f"{psp_reference} belongs to the payment {name}; give {name} here."
-        if not name:
+        original, reference = found
+        cure = f"{psp_reference} belongs to the payment {original}; give {original} here."
+        if not original:
             cure = f"nothing is paid under {psp_reference}; POST /cancels undoes {reference}."
         return Fault("paymentPspReference", cure, "167")
 
@@ -152,6 +160,7 @@ def _faults(fields: Fields, kind: Kind) -> Iterator[Fault]:
 
 
 def _elsewhere(field: str, name: str) -> Fault:
+    """The fault for a reference, `name`, that no payment of Kasir's has."""
     cure = f"no payment of Kasir's is {cut(name)}; change payments made elsewhere at Adyen itself."
     return Fault(field, cure, "167")
 
@@ -161,6 +170,7 @@ def _money(fields: Fields) -> Money:
 
 
 def _fact(question: Question, says: Says, attempt: str, amount: Money | None = None) -> Fact:
+    """The fact that the shop requested a change of the attempt with that pspReference."""
     return Fact(
         key=f"asked:{question.key}",
         says=says,
@@ -186,7 +196,10 @@ def _refund(question: Question, attempt: str, fields: Fields) -> Decide:
 
 
 def _reverse(question: Question, attempt: str, _: Fields) -> Decide:
-    """Allow a reversal if no other change takes money back, because it undoes the whole payment."""
+    """Allow a reversal if no other change took money back or may do so.
+
+    The reason is that a reversal undoes the whole payment.
+    """
 
     def decide(payment: Payment) -> Sequence[Fact]:
         remaining = _sums(payment).refundable(attempt)
@@ -209,16 +222,16 @@ def _capture(question: Question, attempt: str, fields: Fields) -> Decide:
 
 
 def _cancel(question: Question, attempt: str, _: Fields) -> Decide:
-    """Allow a cancel if no other change takes money back. Adyen decides whether it is possible.
+    """Allow a cancel if no other change took money back or may do so.
 
-    A second cancel is allowed, because it changes nothing. A cancel with an empty `attempt` is by
-    reference and cancels every attempt.
+    Adyen decides whether the payment can be cancelled. A second cancel is allowed, because it
+    changes nothing. An empty `attempt` means a cancel by reference, which cancels every attempt.
     """
 
     def decide(payment: Payment) -> Sequence[Fact]:
-        money = _sums(payment)
-        for name in [attempt] if attempt else money.authorised:
-            remaining = money.refundable(name)
+        payment_sums = _sums(payment)
+        for psp_reference in [attempt] if attempt else payment_sums.authorised:
+            remaining = payment_sums.refundable(psp_reference)
             field = "paymentPspReference" if attempt else "paymentReference"
             _refuse_unless_whole(remaining, remaining.held.keys() - {Why.CANCEL_OPEN}, field)
         return [_fact(question, Says.CANCEL_ASKED, attempt)]
@@ -231,6 +244,7 @@ def _sums(payment: Payment) -> Sums:
 
 
 def _refuse_unless_left(wanted: Money, remaining: Remaining, verb: str) -> None:
+    """Refuse an amount that is more than what is left. `verb` is a word of the message."""
     left = remaining.left
     if wanted.minor_units > left.minor_units:
         held = f": {remaining}" if remaining.held else ""
@@ -239,7 +253,7 @@ def _refuse_unless_left(wanted: Money, remaining: Remaining, verb: str) -> None:
 
 
 def _refuse_unless_whole(remaining: Remaining, reasons: Collection[Why], field: str) -> None:
-    """Refuse to undo the whole payment if another change takes a part of it, or may take one.
+    """Refuse to undo the whole payment if another change took a part of it, or may do so.
 
     `reasons` names these changes; `field` is the field in which the caller named the payment.
     """

@@ -18,10 +18,9 @@ from kasir.payments.question import ShopKey
 #: The JSON object of a request, decoded.
 Fields = Mapping[str, Any]
 
-#: Characters that no HTTP header may contain, and half a surrogate pair. The latter could be stored
-#: only as U+FFFD, so that two keys would become one. The web server has stripped the blanks around
-#: a key.
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+#: Characters that no HTTP header may contain, and half a surrogate pair. The latter would be stored
+#: as U+FFFD, so that two different keys could become the same.
+_NOT_ALLOWED: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 def body_fields(body: bytes) -> dict[str, Any]:
@@ -44,22 +43,22 @@ def body_fields(body: bytes) -> dict[str, Any]:
 
 
 def refuse(*faults: Iterable[Fault]) -> None:
-    """Raise the faults that were found, one per field; return if there are none.
+    """Raise the first fault of each field; return if there are no faults.
 
     Raises:
         InvalidRequest: There is at least one fault.
     """
-    if found := _by_field(faults):
-        raise InvalidRequest(found)
+    if first_faults := _first_by_field(faults):
+        raise InvalidRequest(first_faults)
 
 
 def reject(*faults: Iterable[Fault]) -> NoReturn:
-    """Raise the faults of a request that has at least one, one per field.
+    """Raise the first fault of each field; the caller knows that there is a fault.
 
     Raises:
         InvalidRequest: Always.
     """
-    raise InvalidRequest(_by_field(faults))
+    raise InvalidRequest(_first_by_field(faults))
 
 
 def account_faults(fields: Fields, merchant_account: str) -> Iterator[Fault]:
@@ -74,7 +73,7 @@ def key_faults(key: str | None) -> Iterator[Fault]:
     if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_MAX:
         cure = f"must have 1 to {IDEMPOTENCY_KEY_MAX} characters."
         yield Fault("Idempotency-Key", cure)
-    elif key is not None and _CONTROL.search(key):
+    elif key is not None and _NOT_ALLOWED.search(key):
         yield Fault(
             "Idempotency-Key", "must hold no control characters, nor half a surrogate pair."
         )
@@ -85,8 +84,8 @@ def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopK
 
     Args:
         key: The shop's key, if it gave one.
-        same: The value that must be equal in a repeated request. The order of JSON fields does not
-            matter.
+        same: The value that must be equal in a repeated request, such as its fields. The order of
+            JSON fields does not matter.
         path: The path that was called.
         version: The Checkout version that was called.
     """
@@ -96,8 +95,8 @@ def shop_key_of(key: str | None, same: object, path: str, version: int) -> ShopK
     return ShopKey(key=key, fingerprint=sha256(text).digest())
 
 
-def _by_field(faults: Iterable[Iterable[Fault]]) -> Iterable[Fault]:
-    found: dict[str, Fault] = {}
+def _first_by_field(faults: Iterable[Iterable[Fault]]) -> Iterable[Fault]:
+    by_field: dict[str, Fault] = {}
     for fault in chain.from_iterable(faults):
-        found.setdefault(fault.field, fault)
-    return found.values()
+        by_field.setdefault(fault.field, fault)
+    return by_field.values()

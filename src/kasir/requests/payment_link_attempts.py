@@ -11,12 +11,13 @@ from kasir.limits import Limits
 from kasir.payments.payment import Payment
 from kasir.payments.status import Status
 
-_STALE: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
+#: The statuses of a payment that the shopper has not finished.
+_UNFINISHED: Final = frozenset({Status.CREATED, Status.UNKNOWN, Status.AWAITING_SHOPPER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptTimes:
-    """How long an attempt to pay a link lasts, and when the next one may be opened.
+    """How long an attempt to pay a link lasts, and when the next attempt may be opened.
 
     Attributes:
         lifetime: How long the shopper may take to pay at the wallet.
@@ -30,7 +31,7 @@ class AttemptTimes:
 
     @classmethod
     def of(cls, limits: Limits) -> Self:
-        """The times that the limits give."""
+        """The times from the limits."""
         return cls(
             lifetime=timedelta(seconds=limits.attempt_lifetime_s),
             clock_margin=timedelta(seconds=limits.clock_margin_s),
@@ -39,15 +40,15 @@ class AttemptTimes:
 
     def is_stale(self, payment: Payment, now: datetime) -> bool:
         """Whether the payment was not finished in time. A pending payment has no time limit."""
-        return payment.status in _STALE and now >= payment.intent.close_at
+        return payment.status in _UNFINISHED and now >= payment.intent.close_at
 
     def is_left(self, payment: Payment, now: datetime) -> bool:
         """Whether another payment may be opened, because this one cannot be paid any more.
 
-        Its time at the wallet is over by any clock. In addition, either a notification had the
-        result of the closing cancel, before which Adyen would have notified a payment; or no
-        notification came for so long that Adyen's queue is empty again.
+        Two conditions must hold. The time at the wallet is over, even if Kasir's clock and Adyen's
+        differ. And the shopper did not pay, because either Adyen notified the result of the closing
+        cancel, or so much time has passed that no notification is left in Adyen's queue.
         """
-        since = now - payment.intent.close_at
-        is_confirmed = is_close_answered(payment) or since >= self.behind_max
-        return self.is_stale(payment, now) and since >= self.clock_margin and is_confirmed
+        overdue = now - payment.intent.close_at
+        is_unpaid = is_close_answered(payment) or overdue >= self.behind_max
+        return self.is_stale(payment, now) and overdue >= self.clock_margin and is_unpaid

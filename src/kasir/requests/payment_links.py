@@ -36,7 +36,7 @@ from kasir.requests.payments import PaymentRequests
 from kasir.store.links import PostgresLinks
 from kasir.tokens.model import Token
 
-#: The fields of a link's request that each payment made through it has too.
+#: The fields that each payment made through a link copies from the link's request.
 _SHARED: Final = (
     "captureDelayHours",
     "lineItems",
@@ -48,9 +48,12 @@ _SHARED: Final = (
     "telephoneNumber",
     "shopperStatement",
 )
+#: How many payments of a link are read, the newest ones.
 _READ_MAX: Final = 20
+#: How many hexadecimal digits of a hash name an attempt.
 _ATTEMPT_LETTERS: Final = 40
 
+#: Values of `recurringProcessingModel`.
 SUBSCRIPTION: Final = "Subscription"
 CARD_ON_FILE: Final = "CardOnFile"
 
@@ -67,10 +70,10 @@ class Saving(StrEnum):
 
 
 class Closer(Protocol):
-    """Closes attempts. The package `jobs` implements it."""
+    """Closes unfinished payments. The package `jobs` implements it."""
 
     async def close(self, payment_id: PaymentId) -> None:
-        """Close one attempt if it is still open."""
+        """Close a payment if it is still open."""
         ...
 
 
@@ -80,11 +83,12 @@ class OpenLink:
 
     Attributes:
         link: The link.
-        status: Its status.
+        status: The link's status.
         payments: The payments.
         is_over: Whether the link has expired or was withdrawn.
-        stale: Payments that were not finished in time.
-        left: The stale payments that cannot be paid any more, so that another may be opened.
+        stale: The ids of payments that were not finished in time.
+        left: The ids of stale payments that cannot be paid any more, so that another payment may be
+            opened.
     """
 
     link: Link
@@ -119,7 +123,7 @@ class OpenLink:
         """The shopper whose saved wallets may pay this link; empty where none may.
 
         A reusable link is for many shoppers. A link that saves a wallet for a subscription needs an
-        ordinary payment, because the charge of a saved wallet saves none.
+        ordinary payment, because the charge of a saved wallet does not save a wallet.
         """
         makes_subscription = self.saving is not Saving.DISABLED and self.model == SUBSCRIPTION
         if self.reusable or makes_subscription:
@@ -136,7 +140,7 @@ class OpenLink:
         """The payment to continue instead of a new one; None for a reusable link."""
         if self.reusable:
             return None
-        return next((one for one in self.payments if self._is_under_way(one)), None)
+        return next((each for each in self.payments if self._is_under_way(each)), None)
 
     def _is_under_way(self, payment: Payment) -> bool:
         return payment.status not in FINAL and payment.intent.id not in self.left
@@ -147,7 +151,8 @@ class LinkAttempt:
     """One attempt to pay a link, as the shopper chose it.
 
     Attributes:
-        name: The attempt's name. The same name returns the first answer again.
+        name: The attempt's name, from `PaymentLinks.attempt`. A repeated name returns the first
+            answer again.
         browser_info: The shopper's browser, with all fields of a browserInfo.
         charged: The saved wallet that pays; None for an ordinary payment.
         saves: Whether the wallet is saved with the payment.
@@ -163,7 +168,7 @@ class LinkAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentLinks:
-    """Payment links: made and withdrawn by the shop, paid on the hosted form."""
+    """The use cases of payment links, which the shop makes and shoppers pay on Kasir's form."""
 
     book: PostgresLinks
     payments: PostgresPaymentBook
@@ -178,7 +183,7 @@ class PaymentLinks:
     times: AttemptTimes
 
     async def create(self, body: bytes, key: str | None = None) -> Answer:
-        """Make a link: `POST /paymentLinks`, once per shop key.
+        """Make a link: `POST /paymentLinks`. A repeated shop key returns the first link.
 
         Raises:
             InvalidRequest: One or more fields are wrong; nothing was stored.
@@ -204,9 +209,10 @@ class PaymentLinks:
             created_at=now,
             expires_at=self._expires_at(fields, now),
         )
-        first = await self.book.open(link, shop_key)
-        if first != link.id and (opened := await self.book.link(first)):
-            link = opened
+        stored_id = await self.book.open(link, shop_key)
+        # Another id is that of the link which an earlier request with this shop key made.
+        if stored_id != link.id and (earlier := await self.book.link(stored_id)):
+            link = earlier
         return of_fields(HTTPStatus.CREATED, self._shown(link, LinkStatus.ACTIVE))
 
     async def get(self, link_id: str) -> Answer:
@@ -215,8 +221,8 @@ class PaymentLinks:
         Raises:
             NotFound: No link has that id.
         """
-        found = await self.find(link_id)
-        return of_fields(HTTPStatus.OK, self._shown(found.link, found.status))
+        open_link = await self.find(link_id)
+        return of_fields(HTTPStatus.OK, self._shown(open_link.link, open_link.status))
 
     async def update(self, link_id: str, body: bytes) -> Answer:
         """Withdraw a link: `PATCH /paymentLinks/{linkId}` with status `expired`.
@@ -229,15 +235,15 @@ class PaymentLinks:
         refuse(known_fields.unknown(fields, frozenset({"status"})))
         if fields.get("status") != "expired":
             refuse([Fault("status", "a link can only be set to expired.")])
-        found = await self.find(link_id)
-        if found.status is LinkStatus.COMPLETED:
+        open_link = await self.find(link_id)
+        if open_link.status is LinkStatus.COMPLETED:
             refuse([Fault("status", "this link is paid; refund the payment instead.")])
-        await self.book.expire(found.link.id, self.clock.now())
-        found = await self.find(link_id)
-        still_open = [one.intent.id for one in found.payments if one.status not in FINAL]
-        # Closed at once; a worker closes what fails here.
-        await asyncio.gather(*(self.closer.close(payment_id) for payment_id in still_open))
-        return of_fields(HTTPStatus.OK, self._shown(found.link, found.status))
+        await self.book.expire(open_link.link.id, self.clock.now())
+        open_link = await self.find(link_id)
+        open_ids = [each.intent.id for each in open_link.payments if each.status not in FINAL]
+        # Try to close these payments now; a worker closes those for which this fails.
+        await asyncio.gather(*(self.closer.close(payment_id) for payment_id in open_ids))
+        return of_fields(HTTPStatus.OK, self._shown(open_link.link, open_link.status))
 
     async def find(self, link_id: str) -> OpenLink:
         """Return a link with its status and its payments.
@@ -255,20 +261,20 @@ class PaymentLinks:
             status=link_status(link, payments, now),
             payments=tuple(payments),
             is_over=link.is_over(now),
-            stale=frozenset(one.intent.id for one in payments if self.times.is_stale(one, now)),
-            left=frozenset(one.intent.id for one in payments if self.times.is_left(one, now)),
+            stale=frozenset(each.intent.id for each in payments if self.times.is_stale(each, now)),
+            left=frozenset(each.intent.id for each in payments if self.times.is_left(each, now)),
         )
 
     def attempt(self, found: OpenLink) -> str:
         """The name of the next attempt to pay a link.
 
-        The name is derived from the earlier attempts, so two pages that are shown at once have the
-        same name, and the database lets only one of them open it. For a reusable link every page
-        has another name.
+        The name is derived from the earlier attempts. So two pages that are open at the same time
+        have the same name, and the database lets only one of them open the attempt. For a reusable
+        link every page has another name.
         """
         if found.reusable:
             return self.ids.new("try")
-        newest = found.payments[:_READ_MAX]  # Older ones may drop out of the list.
+        newest = found.payments[:_READ_MAX]  # Older payments may drop out of the list later.
         before = "".join(sorted(payment.intent.id for payment in newest))
         return sha256(before.encode()).hexdigest()[:_ATTEMPT_LETTERS]
 
@@ -301,7 +307,7 @@ class PaymentLinks:
             "countryCode": GOPAY.country,
             "browserInfo": dict(attempt.browser_info),
             "returnUrl": self.public_url,  # Replaced once the payment has its id.
-            # So that the wallet closes the offer when Kasir does, and before the link expires.
+            # After this time the wallet does not accept the payment, and Kasir closes it.
             "sessionValidity": self._valid_until(link).isoformat(timespec="seconds"),
             **_recurring(link, attempt),
         }
@@ -316,7 +322,7 @@ class PaymentLinks:
             consent=attempt.consent,
         )
         if await self.book.is_withdrawn(link.id):
-            await self.closer.close(payment_id)  # The withdrawal did not see this payment.
+            await self.closer.close(payment_id)  # The withdrawal may have missed this payment.
             return of_fields(HTTPStatus.OK, {}), payment_id  # The shopper is not redirected.
         return answer, payment_id
 
@@ -358,5 +364,5 @@ def _recurring(link: Link, attempt: LinkAttempt) -> dict[str, Any]:
 
 def _shop_key(link: Link, attempt: str) -> str:
     """One key per attempt to pay a link; hashed, because a browser sends the attempt's name."""
-    named = sha256(f"{link.id} {attempt}".encode(errors="replace"))
-    return f"link-{named.hexdigest()[:_ATTEMPT_LETTERS]}"
+    digest = sha256(f"{link.id} {attempt}".encode(errors="replace"))
+    return f"link-{digest.hexdigest()[:_ATTEMPT_LETTERS]}"

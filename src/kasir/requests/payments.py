@@ -5,8 +5,8 @@ missing, and a metadata pair with Kasir's id of the payment. Adyen repeats the p
 notifications, so that two payments of one reference can be distinguished. Adyen's answer is passed
 to the shop unchanged.
 
-Each call has two methods: one takes the body of an HTTP request, and one takes decoded fields, for
-the payment form, sign-ups and charges.
+Each call has two methods. One takes the body of an HTTP request. The other takes decoded fields,
+and is used by the payment form, sign-ups and charges.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from kasir.requests.fields import (
     shop_key_of,
 )
 
-#: The longest time that a shop may give an attempt. A much later date would overflow.
+#: The longest time that a shop may give an attempt. A much longer time would overflow the date.
 _LIFETIME_MAX: Final = timedelta(days=3650)
 _NO_ANSWER: Final = (
     "Adyen has not answered, so the outcome is not known yet. Kasir keeps this payment and will "
@@ -79,8 +79,8 @@ class PaymentRequests:
         Raises:
             InvalidRequest: A field is wrong; nothing was sent.
         """
-        own = {"merchantAccount": self.merchant_account, "countryCode": GOPAY.country}
-        fields = {**asked, **{name: text for name, text in own.items() if name not in asked}}
+        defaults = {"merchantAccount": self.merchant_account, "countryCode": GOPAY.country}
+        fields = {**asked, **{name: own for name, own in defaults.items() if name not in asked}}
         amount = fields.get("amount")
         if isinstance(amount, dict) and "currency" not in amount:
             fields["amount"] = {**amount, "currency": GOPAY.currency}
@@ -111,16 +111,16 @@ class PaymentRequests:
             fields: The fields of a `/payments` request.
             version: The Checkout version of the fields.
             shop_key: The shop's `Idempotency-Key`, if it gave one.
-            link_id: The payment link, if the payment is made through one. Then the
-                fields that come again with the shop key may differ: the shopper may continue in
+            link_id: The payment link, if the payment is made through one. Then a repeated request
+                with the same shop key may have other fields, because the shopper may continue in
                 another browser.
             return_url: Makes the address to which the shopper returns, from the payment's id; None
                 if the fields have the address.
             consent: The text about saving to which the shopper agreed, as it was shown.
 
         Returns:
-            Adyen's unchanged answer and the payment's id. If the shop key was used before, they are
-            those of the first payment.
+            Adyen's unchanged answer and the payment's id. If the shop key was used before, the
+            answer and the id of the first payment.
 
         Raises:
             InvalidRequest: One or more fields are wrong; nothing was sent or stored.
@@ -139,8 +139,8 @@ class PaymentRequests:
             fields = {**fields, "returnUrl": return_url(payment_id)}
         intent = self._intent(payment_id, fields, method, link_id, consent)
         question = self._question(intent, fields, version)
-        paid, kept = await self.flow.pay(intent, question, key)
-        return answer_of(kept), paid
+        paid_id, kept_answer = await self.flow.pay(intent, question, key)
+        return answer_of(kept_answer), paid_id
 
     async def resume(self, payment_id: PaymentId) -> Answer:
         """Continue a payment: return Adyen's stored answer, or send the same question again.
@@ -187,7 +187,7 @@ class PaymentRequests:
         )
         kept = await self.flow.finish(question)
         if kept is None:
-            # Not an error: the shopper was at the wallet, and a notification will have the result.
+            # No error: the shopper was at the wallet, and a notification will bring the result.
             return of_fields(HTTPStatus.OK, {"resultCode": ResultCode.RECEIVED})
         return answer_of(kept)
 
@@ -202,13 +202,13 @@ class PaymentRequests:
         stored_id = stored_id_of(fields)
         if stored_id is None:
             return
-        known = await self.tokens.stored_as(stored_id)
+        tokens = await self.tokens.stored_as(stored_id)
         shopper = fields["shopperReference"]
-        own = [token for token in known if token.name.shopper_reference == shopper]
-        if known and not own:
+        own_tokens = [token for token in tokens if token.name.shopper_reference == shopper]
+        if tokens and not own_tokens:
             cure = "Contract not found: it is not a token of this shopperReference."
             reject([Fault("paymentMethod.storedPaymentMethodId", cure, "800")])
-        if own and not any(token.is_active for token in own):
+        if own_tokens and not any(token.is_active for token in own_tokens):
             cure = "PaymentDetail not found: it is disabled; ask the shopper to save GoPay again."
             reject([Fault("paymentMethod.storedPaymentMethodId", cure, "803")])
 
@@ -256,7 +256,7 @@ class PaymentRequests:
 
 
 def no_answer() -> Answer:
-    """The answer while the outcome is not known: Adyen's transient error with Kasir's message."""
+    """The answer while the outcome is unknown: a transient error in Adyen's form."""
     return error(503, "703", _NO_ANSWER, "internal", transient=True)
 
 
@@ -286,7 +286,7 @@ def _is_manual(fields: Fields) -> bool:
 
 
 def _model(fields: Fields, method: Method) -> str:
-    """The model for which a token is made or charged; empty where the payment has no token."""
+    """The recurring processing model of the token; empty if the payment has no token."""
     if method.saves(fields) or stored_id_of(fields):
         return str(fields["recurringProcessingModel"])
     return ""

@@ -37,8 +37,8 @@ class Differences:
     """How many of a shopper's tokens differed from Adyen's list.
 
     Attributes:
-        adopted: Listed tokens that were not recorded before.
-        gone: Active tokens that are not listed.
+        adopted: Listed tokens that Kasir had not recorded before.
+        gone: Active tokens that Adyen does not list.
     """
 
     adopted: int
@@ -47,7 +47,16 @@ class Differences:
 
 @dataclass(frozen=True, slots=True)
 class StoredMethods:
-    """Shoppers' stored payment methods."""
+    """Shoppers' stored payment methods.
+
+    Attributes:
+        wire: Calls Adyen.
+        tokens: Kasir's own record of the tokens.
+        clock: Kasir's time.
+        merchant_account: The shop's account at Adyen.
+        check_gaps: The times before the first, second, … comparison of a shopper's tokens with
+            Adyen's list, each since the comparison before. The last one is repeated.
+    """
 
     wire: Wire
     tokens: Tokens
@@ -59,15 +68,15 @@ class StoredMethods:
         """List a shopper's stored methods: `GET /storedPaymentMethods`.
 
         Args:
-            asked: `shopperReference`, `merchantAccount`, and Kasir's own `type`, which limits the
-                rows to that payment method.
+            asked: The query's parameters: `shopperReference`, `merchantAccount`, and Kasir's own
+                `type`, which limits the rows to that payment method.
             version: The Checkout version that was called.
 
         Raises:
             InvalidRequest: The shopper is missing, or the account is another's.
         """
         refuse(self._faults(asked))
-        answer = await self._listed(asked["shopperReference"], version)
+        answer = await self._read_list(asked["shopperReference"], version)
         return _only(answer, "storedPaymentMethods", asked.get("type"), _type_of)
 
     async def remove(self, stored_id: str, asked: Mapping[str, str], version: int) -> Answer:
@@ -83,7 +92,7 @@ class StoredMethods:
         if isinstance(answer, NoAnswer):
             return no_answer()
         if answer.status == HTTPStatus.NO_CONTENT:
-            await self._disabled(shopper, [stored_id])
+            await self._record_disabled(shopper, [stored_id])
         return answer
 
     async def list_classic(self, body: bytes, wanted: str | None) -> Answer:
@@ -100,7 +109,9 @@ class StoredMethods:
         return _only(answer, "details", wanted, _variant_of)
 
     async def disable_classic(self, body: bytes) -> Answer:
-        """Disable tokens by the classic API: `POST /disable`. Without a detail, disables all.
+        """Disable tokens by the classic API: `POST /disable`.
+
+        A request without `recurringDetailReference` disables all tokens of the shopper.
 
         Raises:
             InvalidRequest: The shopper is missing, or the account is another's.
@@ -112,14 +123,14 @@ class StoredMethods:
             known = await self.tokens.of(shopper)
             ids = [named] if named else [token.name.stored_id for token in known]
             if fields.get("contract"):
-                # Perhaps only one use of a token was disabled, so the list is read again.
+                # Only one use of the tokens was disabled, so they may still be on the list.
                 await self.reconcile(shopper, by_shop=ids)
             else:
-                await self._disabled(shopper, ids)
+                await self._record_disabled(shopper, ids)
         return answer
 
     async def compare_with_list(self, shopper_reference: str) -> None:
-        """Compare a shopper's tokens with Adyen's list, and store when the next one is due."""
+        """Compare a shopper's tokens with Adyen's list, and store when to compare them again."""
         if await self.reconcile(shopper_reference) is None:
             return  # The comparison stays due.
         count = await self.tokens.looks(shopper_reference)
@@ -133,30 +144,41 @@ class StoredMethods:
 
         Args:
             shopper_reference: The shopper.
-            by_shop: Tokens that are recorded as disabled by the shop, if they are not listed.
+            by_shop: The ids of tokens that are recorded as disabled by the shop, if they are not
+                listed.
 
         Returns:
-            How many differed; None where Adyen did not answer.
+            How many tokens differed; None where Adyen did not answer.
         """
-        # Kasir's tokens are read first, so that a token recorded in between does not count as gone.
+        # Kasir's tokens are read before the list. Otherwise a token that is recorded between the
+        # two readings would count as gone.
         known = {
             token.name.stored_id: token
             for token in await self.tokens.of(shopper_reference)
             if token.method in {*METHODS, ""}
         }
-        answer = await self._listed(shopper_reference, OWN_VERSION)
+        answer = await self._read_list(shopper_reference, OWN_VERSION)
         if answer.status != HTTPStatus.OK or answer.verdict is not Verdict.ANSWERED:
             return None  # Only an answer from Adyen shows the tokens.
         rows = {row["id"]: row for row in _rows(answer) if row.get("type") in METHODS}
-        new = [row for name, row in rows.items() if name not in known]
-        gone = [token.name for name, token in known.items() if token.is_active and name not in rows]
-        back = [rows[name] for name, token in known.items() if not token.is_active and name in rows]
-        sure = [
-            rows[name]
-            for name, token in known.items()
-            if token.is_active and not token.summary.is_sure and name in rows
+        new = [row for stored_id, row in rows.items() if stored_id not in known]
+        gone = [
+            token.name
+            for stored_id, token in known.items()
+            if token.is_active and stored_id not in rows
         ]
-        listed_facts = [self._listed_fact(shopper_reference, row) for row in [*new, *back, *sure]]
+        disabled = [
+            rows[stored_id]
+            for stored_id, token in known.items()
+            if not token.is_active and stored_id in rows
+        ]
+        unsure = [
+            rows[stored_id]
+            for stored_id, token in known.items()
+            if token.is_active and not token.summary.is_sure and stored_id in rows
+        ]
+        to_record = [*new, *disabled, *unsure]
+        listed_facts = [self._listed_fact(shopper_reference, row) for row in to_record]
         gone_facts = [
             self._gone_fact(
                 name, TokenSays.DISABLED if name.stored_id in by_shop else TokenSays.NOT_LISTED
@@ -167,7 +189,7 @@ class StoredMethods:
             await self.tokens.record([*listed_facts, *gone_facts])
         return Differences(len(new), len(gone))
 
-    async def _listed(self, shopper: str, version: int) -> Answer:
+    async def _read_list(self, shopper: str, version: int) -> Answer:
         path = f"/storedPaymentMethods?{self._query(shopper)}"
         answer = await self.wire.send(Call(path, version=version, method="GET"))
         return no_answer() if isinstance(answer, NoAnswer) else answer
@@ -179,7 +201,7 @@ class StoredMethods:
         answer = await self.wire.send(call)
         return no_answer() if isinstance(answer, NoAnswer) else answer
 
-    async def _disabled(self, shopper: str, stored_ids: Sequence[str]) -> None:
+    async def _record_disabled(self, shopper: str, stored_ids: Sequence[str]) -> None:
         names = [self._name(shopper, stored_id) for stored_id in stored_ids]
         known = {token.name for token in await self.tokens.of(shopper)}
         facts = [self._gone_fact(name, TokenSays.DISABLED) for name in names if name in known]
@@ -229,8 +251,8 @@ def _only(answer: Answer, field: str, wanted: str | None, type_of: Any) -> Answe
     rows = answer.json().get(field)
     if not isinstance(rows, list):
         return answer
-    kept = {**answer.json(), field: [row for row in rows if type_of(row) == wanted]}
-    return of_fields(answer.status, kept, psp_reference=answer.psp_reference)
+    filtered = {**answer.json(), field: [row for row in rows if type_of(row) == wanted]}
+    return of_fields(answer.status, filtered, psp_reference=answer.psp_reference)
 
 
 def _type_of(row: Any) -> object:

@@ -1,6 +1,6 @@
-"""Checks the body of a shop's request on a subscription, and makes a command of it.
+"""Checks the body of a shop's request about a subscription, and makes a command from it.
 
-The command is checked again under the subscription's lock, against the subscription's state then.
+Later the command is checked against the subscription's state, under the subscription's lock.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from kasir.subscriptions.turn import Turn
 #: A function that changes a subscription at the given time.
 Command = Callable[[Subscription, datetime], Turn]
 
+#: How far in the future the end of a pause may be.
 _RESUME_WITHIN: Final = timedelta(days=731)
 _NO_TIME: Final = timedelta()
-#: A message for a move that the state does not allow: what to do instead.
+#: For a move that the state does not allow: what the shop can do instead.
 _INSTEAD: Final = {
     (State.PAUSED, Move.PAUSE): (
         'To change when a pause ends, send {"at": …} to resume, with a date and time.'
@@ -100,7 +101,7 @@ def _not_early(turn: Turn, field: str) -> Turn:
 
 
 def _when_faults(fields: Fields, more: frozenset[str] = frozenset()) -> Iterator[Fault]:
-    """What is wrong with a command's field `at`, and with fields other than it and `more`."""
+    """What is wrong with `at`, and a fault for each field that is neither `at` nor in `more`."""
     yield from unknown(fields, frozenset({"at"}) | more)
     if fields.get("at", When.NOW) not in tuple(When):
         yield Fault("at", f"must be one of {', '.join(When)}.")
@@ -125,7 +126,10 @@ def _resume_faults(fields: Fields, now: datetime) -> Iterator[Fault]:
 
 
 def _moment_faults(value: object, name: str, now: datetime, instead: str = "") -> Iterator[Fault]:
-    """What is wrong with the time at which a pause ends."""
+    """What is wrong with the time at which a pause ends.
+
+    `name` is its field. `instead` names the other values of that field, for the message.
+    """
     moment = checks.moment_of(value)
     if moment is None:
         yield Fault(name, checks.MOMENT_CURE.replace("must be ", f"must be {instead}", 1))

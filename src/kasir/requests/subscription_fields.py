@@ -20,6 +20,7 @@ from kasir.requests.fields import Fields, body_fields, refuse
 from kasir.subscriptions.plan import COUNT_MAX, HOME_ZONE, Unit, WhenTakenBack, WhenUnpaid
 from kasir.subscriptions.renewal import OWN_REFERENCE_MAX
 
+#: How far in the future a subscription may start.
 _START_WITHIN: Final = timedelta(days=366)
 _TRIAL_DAYS_MAX: Final = 731
 _CYCLES_MAX: Final = 10_000
@@ -40,7 +41,7 @@ _PLAN_FIELDS: Final = frozenset(
         "onFullRefund",
     }
 )
-#: The fields of a sign-up that its payment has too, under the same names.
+#: The fields that a sign-up's payment copies from the sign-up.
 SHARED: Final = (
     "channel",
     "browserInfo",
@@ -70,8 +71,8 @@ def own_fields(body: bytes) -> dict[str, Any]:
         InvalidRequest: The body is not a JSON object, or an object has two fields of one name.
     """
     fields = body_fields(body)
-    # Decoding keeps only the last of two fields of one name. So the count of colons outside strings
-    # is compared with the count of decoded fields.
+    # Decoding keeps only the last of two fields of one name. Every field has one colon outside
+    # strings, so the number of these colons is compared with the number of decoded fields.
     if _STRING.sub(b"", body).count(b":") != _fields_in(fields):
         repeated = _repeated_names(body)
         cure = "is given more than once; give it once."
@@ -80,7 +81,7 @@ def own_fields(body: bytes) -> dict[str, Any]:
 
 
 def _fields_in(value: object) -> int:
-    """How many fields all objects in a JSON value have together."""
+    """The number of fields of all objects in a JSON value."""
     match value:
         case dict():
             return len(value) + sum(map(_fields_in, value.values()))
@@ -90,6 +91,7 @@ def _fields_in(value: object) -> int:
 
 
 def _repeated_names(body: bytes) -> list[str]:
+    """The names that occur more than once in one JSON object of the body."""
     repeated: list[str] = []
 
     def collect(pairs: list[tuple[str, Any]]) -> None:

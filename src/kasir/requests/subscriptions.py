@@ -90,7 +90,7 @@ class Turns(Protocol):
 
         Raises:
             NotFound: No subscription has that id.
-            Exception: The command raised it; nothing was written.
+            Exception: Whatever the command raises; then nothing is written.
         """
         ...
 
@@ -103,7 +103,7 @@ class Turns(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionRequests:
-    """The requests of a shop on plans and subscriptions."""
+    """The requests of a shop about plans and subscriptions."""
 
     plans: Plans
     turns: Turns
@@ -169,31 +169,33 @@ class SubscriptionRequests:
             reject([Fault("plan", cure)])
         by_link = fields.get("signUpBy") == "link"
         subscription = self._signed_up(fields, plan, by_link=by_link)
-        payment = _payment(fields, subscription)
+        payment = _first_payment(fields, subscription)
         if not by_link:
             refuse(GOPAY.faults(payment), checks.payment_faults(payment, OWN_VERSION))
         shop_key = shop_key_of(key, fields, "/api/subscriptions", OWN_VERSION)
-        first = await self.turns.sign_up(subscription, _pay_key(subscription.id, 1), shop_key)
+        stored_id = await self.turns.sign_up(subscription, _pay_key(subscription.id), shop_key)
         if by_link:
-            return first, None
+            return stored_id, None
         if not fields.get("reference"):
-            payment["reference"] = first  # In a repeated request, the id of the first subscription.
-        answer, _ = await self.payments.pay(payment, OWN_VERSION, _pay_key(first, 1))
-        return first, answer
+            payment["reference"] = stored_id  # In a repeated request, the first subscription's id.
+        answer, _ = await self.payments.pay(payment, OWN_VERSION, _pay_key(stored_id))
+        return stored_id, answer
 
     async def pay_again(self, subscription_id: str, body: bytes) -> Answer:
-        """Start a payment in which the shopper pays the open renewal and saves a wallet again.
+        """Start a payment by which the shopper pays the open renewal and saves a wallet again.
 
         Raises:
             NotFound: There is no such subscription.
-            InvalidRequest: A field is wrong, or nothing is owed, or a payment is not finished.
+            InvalidRequest: A field is wrong, nothing is owed, or an earlier payment of the renewal
+                is not finished.
         """
         fields = own_fields(body)
         refuse(unknown(fields, frozenset({*SHARED, "merchantAccount"})))
         pay_key = f"pay-{self.ids.new('try')}"
         now = self.clock.now()
-        probe = _payment_of(fields, "reference", Money(GOPAY.currency, 1), "shopper")
-        refuse(GOPAY.faults(probe), checks.payment_faults(probe, OWN_VERSION))
+        # The shop's fields are checked before the attempt is stored, with samples for the others.
+        sample = _payment_of(fields, "reference", Money(GOPAY.currency, 1), "shopper")
+        refuse(GOPAY.faults(sample), checks.payment_faults(sample, OWN_VERSION))
         subscription = await self.turns.add_attempt(
             subscription_id, lambda found: _next_attempt(found, now), pay_key
         )
@@ -276,18 +278,18 @@ class SubscriptionRequests:
         await self._execute(subscription_id, command)
 
     def _token_of(self, subscription: Subscription, tokens: Sequence[Token]) -> Token:
-        """The active token of the subscription's shopper among these.
+        """The active token among `tokens` that belongs to the subscription's shopper.
 
         Raises:
             InvalidRequest: There is none.
         """
         owner = self.merchant_account, subscription.shopper_reference
-        own = (
-            one
-            for one in tokens
-            if (one.name.merchant_account, one.name.shopper_reference) == owner
+        own_tokens = (
+            token
+            for token in tokens
+            if (token.name.merchant_account, token.name.shopper_reference) == owner
         )
-        token = next((one for one in own if one.is_active), None)
+        token = next((own for own in own_tokens if own.is_active), None)
         if token is None:
             cure = "must be an active token of this subscription's shopper."
             reject([Fault("storedPaymentMethodId", cure, "800")])
@@ -301,13 +303,13 @@ class SubscriptionRequests:
 
     def _signed_up(self, fields: Fields, plan: Plan, *, by_link: bool) -> Subscription:
         now = self.clock.now()
-        name = SubscriptionId(self.ids.new("sub"))
-        reference = fields.get("reference") or name
+        subscription_id = SubscriptionId(self.ids.new("sub"))
+        reference = fields.get("reference") or subscription_id
         attempt = Attempt(number=1, at=now, asked_at=now, status=Status.CREATED)
         starts_at = fields.get("startsAt")
         period = first_period(plan)
         return Subscription(
-            id=name,
+            id=subscription_id,
             plan=plan,
             reference=reference,
             shopper_reference=fields["shopperReference"],
@@ -327,12 +329,13 @@ class SubscriptionRequests:
         )
 
 
-def _pay_key(subscription_id: str, number: int) -> str:
+def _pay_key(subscription_id: str) -> str:
     """The shop key of a sign-up's payment. The same subscription always has the same key."""
-    return f"sign-up-{subscription_id}-{number}"
+    return f"sign-up-{subscription_id}-1"
 
 
-def _payment(fields: Fields, subscription: Subscription) -> dict[str, Any]:
+def _first_payment(fields: Fields, subscription: Subscription) -> dict[str, Any]:
+    """The fields of the payment of a sign-up; see `_payment_of`."""
     amount = first_amount(subscription.plan)
     return _payment_of(fields, subscription.reference, amount, subscription.shopper_reference)
 
@@ -357,7 +360,7 @@ def _next_attempt(subscription: Subscription, now: datetime) -> Renewal:
     """The owed renewal with one more attempt, which the shopper pays.
 
     Raises:
-        InvalidRequest: Nothing is owed, or a payment of the renewal is not finished.
+        InvalidRequest: Nothing is owed, or an earlier payment of the renewal is not finished.
     """
     renewal, owing_states = subscription.renewal, {State.INCOMPLETE, State.PAST_DUE}
     if renewal is None or subscription.state not in owing_states or renewal.paid:

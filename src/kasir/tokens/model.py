@@ -57,6 +57,7 @@ class TokenState(StrEnum):
 
 #: Meanings of facts from the provider's list. All other facts are from messages.
 _FROM_LIST: frozenset[TokenSays] = frozenset({TokenSays.LISTED, TokenSays.NOT_LISTED})
+#: Meanings of facts by which a token ends.
 _ENDS: frozenset[TokenSays] = frozenset({TokenSays.DISABLED, TokenSays.NOT_LISTED})
 
 
@@ -65,11 +66,11 @@ class TokenFact:
     """One thing known about a token.
 
     Attributes:
-        key: The fact's name within its token; the same key is the same fact.
+        key: The fact's name within its token. Two facts with the same key are the same fact.
         says: The fact's meaning.
         source: The fact's source, as a text for the operator.
         at: When it happened.
-        psp_reference: The pspReference of the payment that caused it; may be empty.
+        psp_reference: The pspReference of the payment that caused the fact; may be empty.
     """
 
     key: str
@@ -81,14 +82,14 @@ class TokenFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenName:
-    """The identity of a token: its merchant account, its shopper and the provider's name for it."""
+    """A token's identity: its merchant account, its shopper and the provider's id of it."""
 
     merchant_account: str
     shopper_reference: str
     stored_id: str
 
     def __repr__(self) -> str:
-        """Show only a part of the stored id, because the whole id can be charged."""
+        """Show only a part of the stored id, because the whole id suffices to charge the wallet."""
         return f"TokenName({self.shopper_reference!r}, {shortened(self.stored_id)!r})"
 
 
@@ -119,11 +120,11 @@ class Token:
 
     Attributes:
         id: Kasir's own id of the token, safe to show.
-        name: The token's shopper and the provider's name for it; not safe to show.
+        name: The token's identity at the provider; not safe to show.
         method: The provider's name for the wallet.
         summary: The summary of its facts.
-        model: The model for which it was made (`Subscription`, `CardOnFile`); empty where the
-            payment that made it is not Kasir's.
+        model: The recurring processing model for which the token was made (`Subscription`,
+            `CardOnFile`); empty if the payment that made the token is not Kasir's.
     """
 
     id: str
@@ -156,28 +157,29 @@ def fold(facts: Iterable[TokenFact]) -> TokenSummary:
 
 
 def _state(known: frozenset[TokenFact]) -> TokenState:
-    """The state by messages; the provider's list counts only if it is newer than the last message.
+    """The state by messages, and by the provider's list if it is newer than the last message.
 
     Only a creation makes a disabled token active again. A list may be older than a removal, and an
     update only shows that the token existed before.
     """
     messages = [fact for fact in known if fact.says not in _FROM_LIST]
-    decided = [fact for fact in messages if fact.says is not TokenSays.UPDATED]
-    last_decided = max(decided, key=_order, default=None)
-    if last_decided and last_decided.says is TokenSays.DISABLED:
+    deciding = [fact for fact in messages if fact.says is not TokenSays.UPDATED]
+    last_deciding = max(deciding, key=_order, default=None)
+    if last_deciding and last_deciding.says is TokenSays.DISABLED:
         return TokenState.DISABLED
     last_message = max(messages, key=_order, default=None)
-    seen = [
+    listings = [
         fact
         for fact in known
         if fact.says in _FROM_LIST and (not last_message or fact.at >= last_message.at)
     ]
-    last_seen = max(seen, key=_order, default=None)
-    gone = last_seen is not None and last_seen.says is TokenSays.NOT_LISTED
+    last_listing = max(listings, key=_order, default=None)
+    gone = last_listing is not None and last_listing.says is TokenSays.NOT_LISTED
     return TokenState.DISABLED if gone else TokenState.ACTIVE
 
 
 def _is_sure(known: frozenset[TokenFact]) -> bool:
+    """See `TokenSummary.is_sure`."""
     ended_at = max((fact.at for fact in known if fact.says in _ENDS), default=None)
     return any(
         fact.source in _SURE and fact.says not in _ENDS and (ended_at is None or fact.at > ended_at)
@@ -190,11 +192,11 @@ def _order(fact: TokenFact) -> tuple[datetime, bool, str]:
 
 
 def not_before(fact: TokenFact, known: Iterable[TokenFact]) -> TokenFact:
-    """The fact; if it is Kasir's own, its time is not earlier than that of the known facts.
+    """The fact; if it is Kasir's own, its time is moved so that no known fact is later.
 
-    Kasir's own facts have the time of Kasir's clock. Other facts have that of the provider's clock,
-    which may be ahead. Otherwise a token that is removed just after its creation could seem to be
-    created after its removal.
+    Kasir's own facts have the time of Kasir's clock, and other facts that of the provider's clock,
+    which may be ahead. Without this change, a token that is removed just after its creation could
+    seem to be created after its removal.
     """
     if fact.source not in {BY_SHOP, BY_ANSWER}:
         return fact
@@ -207,4 +209,5 @@ def shortened(stored_id: str) -> str:
     return f"{stored_id[:2]}…{stored_id[-2:]}" if len(stored_id) > _SHORT else "…"
 
 
+#: Of a stored id of at most this many characters, nothing is shown.
 _SHORT = 8

@@ -3,7 +3,7 @@
 Read in this order:
 
 1. `receiving`: verifies each item, stores it, and answers; nothing else while Adyen waits.
-2. `reading`: the worker's use case: take notices, interpret, lock, attribute, record, settle.
+2. `reading`: the worker's use case: interprets notices and records their facts.
 3. `interpreting`: finds the facts in a notice. Without I/O.
 4. `notices`: the operator's use cases: list notices, replay them.
 

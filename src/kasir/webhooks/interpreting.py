@@ -22,9 +22,9 @@ class Reading:
     """The content of a notice.
 
     Attributes:
-        state: The state to settle it in. READ if `fact` or `token` is recorded.
+        state: The state that the notice gets. READ if `fact` or `token` is recorded.
         fact: The fact about a payment, if any.
-        clues: The clues to that payment; set exactly if `fact` is.
+        clues: What shows which payment `fact` belongs to; None without `fact`.
         token: The fact about a token, if any.
         error: Why the notice is held.
     """
@@ -38,7 +38,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The part of a notice that an operator is shown; empty where the notice has no such field."""
+    """The fields of a notice that an operator is shown; empty where the notice lacks a field."""
 
     success: bool | None = None
     psp_reference: str = ""
@@ -46,7 +46,7 @@ class Contents:
 
 
 def contents(kind: NoticeKind, raw: bytes) -> Contents:
-    """The part of a notice that an operator is shown; empty if the notice cannot be read.
+    """The fields of a notice that an operator is shown; empty if the notice cannot be read.
 
     A token is not shown, because with it the wallet can be charged. RECURRING_CONTRACT has a token
     in its field pspReference.
@@ -65,9 +65,9 @@ def contents(kind: NoticeKind, raw: bytes) -> Contents:
 
 
 def own_name(event_code: str, names: Sequence[str]) -> str:
-    """The pspReference of a notice whose body was deleted, from its unencrypted names."""
+    """The pspReference of a notice whose body was deleted, from its unencrypted pspReferences."""
     if event_code == EventCode.RECURRING_CONTRACT or not names:
-        return ""  # In RECURRING_CONTRACT it is a token, which is never stored unencrypted.
+        return ""  # Its field pspReference has a token, which is never stored unencrypted.
     return names[-1]
 
 
@@ -78,8 +78,8 @@ def misdirected(kind: NoticeKind, raw: bytes, from_live: bool | None, *, is_live
 
     Args:
         kind: The webhook that received the notice.
-        raw: Its bytes. A token notification contains its platform.
-        from_live: Whether the envelope of a standard notification was from the live platform; None
+        raw: The bytes of the notice. A token notification contains its platform.
+        from_live: Whether a standard notification was from the live platform, by its envelope; None
             if that is not known.
         is_live: Whether this Kasir is live.
     """
@@ -87,15 +87,17 @@ def misdirected(kind: NoticeKind, raw: bytes, from_live: bool | None, *, is_live
         try:
             from_live = token_notifications.envelope(raw).is_live
         except KasirError:
-            return ""  # `read` gives the reason why the notice cannot be read.
+            return ""  # The notice cannot be read; `read` returns the reason.
     if from_live is None or from_live == is_live:
         return ""
-    its, ours = ("live", "test") if from_live else ("test", "live")
-    return f"it is of Adyen's {its} platform, and this Kasir is for {ours}: see ADYEN_ENVIRONMENT"
+    platform, ours = ("live", "test") if from_live else ("test", "live")
+    return (
+        f"it is of Adyen's {platform} platform, and this Kasir is for {ours}: see ADYEN_ENVIRONMENT"
+    )
 
 
 def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:
-    """Read a notice. Raises nothing: the state of an unreadable notice is HELD, with its error."""
+    """Read a notice. Raises nothing: an unreadable notice gets the state HELD and an error."""
     try:
         if kind is NoticeKind.TOKENS:
             return _token_reading(raw, merchant_account)
@@ -107,6 +109,7 @@ def read(kind: NoticeKind, raw: bytes, merchant_account: str) -> Reading:
 
 
 def _why_unread(raw: bytes) -> str:
+    """Why a body could not be parsed when it was received."""
     try:
         parse(raw)
     except Unreadable as error:

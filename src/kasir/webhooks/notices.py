@@ -23,7 +23,7 @@ Enqueue = Callable[[Connection], Awaitable[None]]
 
 
 class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """A notice as an operator sees it; `success` and the references only if it has them."""
+    """A notice as an operator sees it. `success` and the references are omitted if it has none."""
 
     id: int
     state: str
@@ -35,13 +35,13 @@ class KeptNotice(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=Tru
     payment_id: str | None = None
     #: Why the notice is in this state, if a reason was stored.
     why: str = ""
-    #: Whether its body was deleted, some time after the notice was read. Its facts are kept.
+    #: Whether the notice's body was deleted, some time after it was read. Its facts are kept.
     body_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Lists notices. A notice that `vault` cannot decrypt is listed without its contents."""
+    """Lists notices. If `vault` cannot decrypt a notice, it is listed without its contents."""
 
     pool: Pool
     vault: Vault
@@ -54,7 +54,7 @@ class Notices:
         Args:
             state: The state of the listed notices; None for all states.
             most: The most notices to return.
-            before: The listed notices have lower ids than this; None for all ids.
+            before: Only notices with lower ids than this are listed; None for all ids.
         """
         rows = await inbox.rows(self.pool, state, most, before)
         return [_kept(row, _contents(row, self.vault)) for row in rows]
@@ -73,15 +73,15 @@ def _is_deleted(row: NoticeRow) -> bool:
     return row.state is NoticeState.READ and not row.sealed_item
 
 
-def _kept(row: NoticeRow, found: Contents) -> KeptNotice:
+def _kept(row: NoticeRow, shown: Contents) -> KeptNotice:
     return KeptNotice(
         id=row.id,
         state=row.state,
         event_code=row.event_code,
         received_at=row.received_at,
-        success=found.success,
-        psp_reference=found.psp_reference,
-        merchant_reference=found.merchant_reference,
+        success=shown.success,
+        psp_reference=shown.psp_reference,
+        merchant_reference=shown.merchant_reference,
         payment_id=row.payment_id,
         why=row.error,
         body_deleted=_is_deleted(row),
@@ -95,17 +95,17 @@ async def held(pool: Pool) -> list[int]:
 
 async def states(pool: Pool, ids: Sequence[int]) -> dict[int, NoticeState]:
     """Return the state of each of these notices by its id, without those that do not exist."""
-    found: dict[int, NoticeState] = {}
-    for part in _parts(ids):
-        found |= await inbox.states(pool, part)
-    return found
+    by_id: dict[int, NoticeState] = {}
+    for batch in _batches(ids):
+        by_id |= await inbox.states(pool, batch)
+    return by_id
 
 
 async def replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]:
     """Mark notices to be read again, except those in the state READ; return their ids."""
     replayed: list[int] = []
-    for part in _parts(ids):
-        replayed += await _replay(pool, part, enqueue)
+    for batch in _batches(ids):
+        replayed += await _replay(pool, batch, enqueue)
     return replayed
 
 
@@ -117,7 +117,7 @@ async def _replay(pool: Pool, ids: Sequence[int], enqueue: Enqueue) -> list[int]
     return replayed
 
 
-def _parts(ids: Sequence[int]) -> list[list[int]]:
+def _batches(ids: Sequence[int]) -> list[list[int]]:
     """The ids in batches for one statement each, lowest first."""
     ordered = sorted(ids)
     return [ordered[start : start + _BATCH] for start in range(0, len(ordered), _BATCH)]

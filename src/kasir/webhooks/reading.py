@@ -1,7 +1,7 @@
 """Reads the inbox, a batch of notices per transaction.
 
 Readers lock the notices that they read, so any number of workers may read. If the database refuses
-a notice, its batch is read in halves until that notice is found; it is held, and the others are
+a notice, its batch is read in halves until that notice is found. It is held, and the others are
 read. A notice that takes too long is left unread, and is held after `slow_reads_max` tries.
 """
 
@@ -48,9 +48,11 @@ _STATES: Final = {
 }
 #: The longest reference that a payment of Kasir's can have.
 _REFERENCE_MAX: Final = 80
-#: If this many notices of one batch take too long, each read alone, the database itself is slow.
+#: If this many notices of one batch take too long although each is read alone, the cause is the
+#: database.
 _SLOW_MAX: Final = 3
 
+#: Locks the notices to read in this transaction, and returns their rows.
 _Take = Callable[[Connection], Awaitable[list[UnreadRow]]]
 
 
@@ -81,7 +83,7 @@ class Reader:
     bytes_max: int
     slow_reads_max: int
     is_live: bool
-    #: How often each notice took too long, read alone.
+    #: How often each notice, by its id, took too long although it was read alone.
     _slow: Counter[int] = field(default_factory=Counter, init=False)
 
     async def read_all(self) -> int:
@@ -100,14 +102,14 @@ class Reader:
     # One transaction ----------------------------------------------------------------------------
 
     async def _read(self, connection: Connection, rows: Sequence[UnreadRow]) -> None:
-        """Read notices: interpret, lock, attribute, record, schedule, settle.
+        """Read notices: record their facts, schedule subscriptions, settle the notices.
 
         The number of statements does not depend on the number of notices. Rows are locked in the
         order of docs/adr/0015: payments, tokens, subscriptions, notices.
 
         Raises:
-            UniqueViolation: In another transaction a payment claimed a name that had no owner
-                before. The notices must be read again; see `is_name_taken`.
+            UniqueViolation: Another transaction claimed a pspReference that had no owner before.
+                The notices must be read again; see `is_name_taken`.
         """
         readings = [self._interpreted(row) for row in rows]
         clues = [reading.clues for reading in readings if reading.clues]
@@ -121,7 +123,7 @@ class Reader:
         await self._record(connection, attribution, readings)
         await inbox.settle(connection, settled, self.clock.now())
         if attribution.claimed:
-            # After `settle`, because this batch may have a notice that waits for one of the names.
+            # After `settle`, because a notice of this batch may wait for one of these claims.
             await inbox.mark_unread(connection, sorted(attribution.claimed))
 
     def _interpreted(self, row: UnreadRow) -> Reading:
@@ -136,7 +138,7 @@ class Reader:
     async def _record(
         self, connection: Connection, attribution: Attribution, readings: Sequence[Reading]
     ) -> None:
-        """Record facts of payments, then of tokens; then schedule subscriptions for both."""
+        """Record facts of payments, then of tokens; then schedule the subscriptions of both."""
         changed = Changed()
         if attribution.facts:
             changed = await self.ledger.record_locked(
@@ -159,7 +161,7 @@ class Reader:
             return rows
 
         try:
-            await self._read_taken(take)
+            await self._lock_and_read(take)
         except Exception as error:
             if not ids or not _is_of_a_notice(error):
                 raise
@@ -167,12 +169,12 @@ class Reader:
         return len(ids)
 
     async def _next(self, connection: Connection) -> list[UnreadRow]:
-        """Lock the notices to read next. Notices that took too long before are read last."""
+        """Lock and return the notices to read next. Notices that took too long are read last."""
         rows = await inbox.take_unread(connection, most=self.batch_max, most_bytes=self.bytes_max)
         return [row for row in rows if row.id not in self._slow] or rows
 
-    async def _read_taken(self, take: _Take) -> None:
-        """Take and read notices in one transaction; retry if another transaction interferes."""
+    async def _lock_and_read(self, take: _Take) -> None:
+        """Lock and read notices in one transaction; retry if another transaction interferes."""
         async for attempt in tries(is_transient):
             with attempt:
                 async with transaction(self.pool) as connection:
@@ -182,7 +184,7 @@ class Reader:
     # Notices that the database refuses, and slow ones -------------------------------------------
 
     async def _read_or_hold(self, ids: Sequence[int], error: Exception) -> None:
-        """Read a batch in parts. Hold the notices that have now taken too long too often.
+        """Read a failed batch in parts. Hold each notice that has taken too long too often.
 
         Raises:
             StatementTimeout: Other notices took too long, and are left unread.
@@ -190,19 +192,19 @@ class Reader:
         slow: dict[int, Exception] = {}
         await self._read_apart(ids, error, slow)
         self._slow.update([*slow])
-        for notice_id in [one for one in slow if self._slow[one] >= self.slow_reads_max]:
+        for notice_id in [each for each in slow if self._slow[each] >= self.slow_reads_max]:
             await self._hold(notice_id, slow.pop(notice_id))
-            del self._slow[notice_id]  # After a replay the notice is tried as often again.
-        for left in slow.values():
-            raise left
+            del self._slow[notice_id]  # After a replay the count starts at 0.
+        for first_error in slow.values():
+            raise first_error
 
     async def _read_apart(
         self, ids: Sequence[int], error: Exception, slow: dict[int, Exception]
     ) -> None:
         """Hold a single notice that failed with `error`, or read both halves of several.
 
-        To find one notice among n takes 2 log n transactions. `slow` collects the notices that took
-        too long.
+        To find one notice among n takes about 2 log2 n transactions. `slow` collects the notices
+        that took too long, each with its error.
         """
         if len(ids) > 1:
             middle = len(ids) // 2
@@ -217,7 +219,7 @@ class Reader:
 
     async def _read_some(self, ids: Sequence[int], slow: dict[int, Exception]) -> None:
         try:
-            await self._read_taken(lambda connection: inbox.take_some(connection, ids))
+            await self._lock_and_read(lambda connection: inbox.take_some(connection, ids))
         except Exception as error:
             if not _is_of_a_notice(error):
                 raise
@@ -227,13 +229,13 @@ class Reader:
         held = SettledRow(notice_id, NoticeState.HELD, error=f"{type(error).__name__}: {error}")
         await inbox.settle(self.pool, [held], self.clock.now())
 
-    # Answers that waited for a notice -----------------------------------------------------------
+    # Answers that waited for a claim ------------------------------------------------------------
 
     @retried
     async def _assign_answers(self) -> None:
         """Assign answers to `/payments/details` to the payments that now own their attempts.
 
-        A notice may claim an attempt while the answer that names the attempt is being kept, and
+        A notice may claim an attempt while the answer about the attempt is being stored, and
         neither transaction sees the other. So all such answers are assigned here, not only those
         that belong to the notices just read.
         """
@@ -241,7 +243,7 @@ class Reader:
             return  # Nearly every call ends here.
         async with transaction(self.pool) as connection:
             found = await Questions(self.vault).assignable(connection, self.batch_max)
-            results = [self._result(one) for one in found]
+            results = [self._result(each) for each in found]
             clues = [result.clues for result in results if result.clues]
             if not clues:
                 return
@@ -258,25 +260,25 @@ class Reader:
 
 
 def _settled(attribution: Attribution, notice_id: int, reading: Reading) -> SettledRow:
-    """Decide which payment a notice belongs to, and the state in which it is settled."""
+    """Decide which payment a notice belongs to, and which state the notice gets."""
     if reading.fact is None or reading.clues is None:
         return SettledRow(notice_id, reading.state, error=reading.error)
     clues = reading.clues
     matched = attribution.attribute(clues, reading.fact)
-    is_of_another_system = clues.pays and matched.payment_id is None
+    is_paid_elsewhere = clues.pays and matched.payment_id is None
     return SettledRow(
         id=notice_id,
         state=_STATES[matched.ruling],
         payment_id=matched.payment_id,
         error=matched.why,
         is_unclaimed=not attribution.owners.keys() & set(clues.names),
-        # No payment of Kasir's has a longer reference.
-        paid_reference=clues.reference[:_REFERENCE_MAX] if is_of_another_system else None,
+        # Cut, because no payment of Kasir's has a longer reference.
+        paid_reference=clues.reference[:_REFERENCE_MAX] if is_paid_elsewhere else None,
     )
 
 
 def _is_of_a_notice(error: Exception) -> bool:
-    """Whether a notice may be the cause, and not the database or another transaction."""
+    """Whether an error may be caused by a notice, and not by an outage or another transaction."""
     return isinstance(error, ValueRefused | StatementTimeout) or not (
         isinstance(error, UNAVAILABLE) or is_name_taken(error)
     )

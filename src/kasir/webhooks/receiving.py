@@ -1,8 +1,8 @@
 """Receives a notification: verifies and stores it, and does nothing else while Adyen waits.
 
-If one item of a batch has no valid signature, the valid items are stored and the request is
-answered as not authentic. So Adyen sends it again, and the operator notices the error. The valid
-items then arrive twice, and are stored once.
+If one item of a batch has no valid signature, the valid items are stored and the answer is an
+error. So Adyen sends the batch again, and the operator notices the error. The valid items then
+arrive twice, and are stored once.
 
 A body that Kasir cannot parse is stored unchanged if its sender is proven to be Adyen, by a
 signature over the whole body or by the webhook's password. Otherwise Adyen's queue would wait
@@ -25,10 +25,12 @@ from kasir.errors import NotAuthentic, Unreadable
 from kasir.gateway.meanings import names_of
 from kasir.store.inbox import Notice, NoticeKind
 
+#: How many characters of a text a column of a notice has.
 _COLUMN_LETTERS: Final = 80
 #: The event code of a notice that could not be parsed.
 _UNREADABLE: Final = "UNREADABLE"
-#: Added to the key of a notice, because the same item from live and from test is two notices.
+#: Added to the key of a notice, by whether its item is from the live platform. So the same item
+#: from live and from test is stored as two notices.
 _LIVE_MARKS: Final = {None: b"", False: b"", True: b" live"}
 
 _log = structlog.get_logger("kasir.webhooks")
@@ -38,7 +40,7 @@ class Inbox(Protocol):
     """Stores notices."""
 
     async def keep(self, notices: Sequence[Notice]) -> None:
-        """Store notices, and return when they are committed. Those stored before are skipped."""
+        """Store notices, and return after the commit. Notices already stored are skipped."""
         ...
 
 
@@ -84,7 +86,14 @@ async def receive(
 async def receive_token(
     body: bytes, *, signature: str, keys: Sequence[bytes], inbox: Inbox, received_at: datetime
 ) -> None:
-    """Receive a token notification. `signature` is from its header, `keys` the webhook's own keys.
+    """Receive a token notification.
+
+    Args:
+        body: The unchanged body of the request.
+        signature: The signature from the request's header.
+        keys: The valid HMAC keys of the token webhook.
+        inbox: Stores the notification.
+        received_at: When it was received.
 
     Raises:
         NotAuthentic: There is no valid signature; nothing was stored.
@@ -126,8 +135,8 @@ async def _keep_unread(
 def _notice(item: Item, received_at: datetime) -> Notice:
     is_live = notifications.live_of(item.live)
     return Notice(
-        # The signature does not cover the envelope. A copy with a changed envelope has another key,
-        # so it does not prevent that the original is stored.
+        # The signature does not cover the envelope. So a copy with a changed envelope gets another
+        # key, and the original can still be stored.
         key=sha256(item.raw + _LIVE_MARKS[is_live]).digest(),
         kind=NoticeKind.STANDARD,
         item=item.raw,
