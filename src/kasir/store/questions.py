@@ -50,7 +50,7 @@ class Assignable:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Statements of questions, whose bodies and answers are sealed by `vault`."""
+    """Statements of questions; `vault` encrypts their bodies and answers."""
 
     vault: Vault
 
@@ -204,12 +204,15 @@ async def are_assignable(pool: Pool) -> bool:
     return bool([row async for row in SQL.assignable_answers(pool, most=1)])
 
 
-async def assign(connection: Connection, found: Sequence[Assignable]) -> None:
+async def assign(connection: Connection, assignable: Sequence[Assignable]) -> None:
     """Write which payment each of these answers belongs to."""
-    keys, owners = [one.question.key for one in found], [one.owner for one in found]
-    await SQL.assign_answers(connection, keys=keys, payment_ids=owners)
+    await SQL.assign_answers(
+        connection,
+        keys=[one.question.key for one in assignable],
+        payment_ids=[one.owner for one in assignable],
+    )
 
 
 async def is_unassigned(pool: Pool, psp_reference: str) -> bool:
-    """Whether an answer to `/payments/details` named an attempt that no payment owns yet."""
+    """Whether an answer to `/payments/details` names this attempt, and no payment owns it yet."""
     return await SQL.unassigned_answer(pool, psp_reference=psp_reference) is not None
