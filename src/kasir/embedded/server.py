@@ -111,26 +111,28 @@ def kept_running(data_dir: Path) -> Iterator[None]:
     `server.lock` restarts the server; the lock is free only when no process of the old server is
     left.
     """
-    folder, over = folder_at(data_dir), threading.Event()
-    keeper = threading.Thread(target=_keep, args=(folder, over), name="embedded", daemon=True)
+    folder, stop = folder_at(data_dir), threading.Event()
+    keeper = threading.Thread(target=_keep_alive, args=(folder, stop), name="embedded", daemon=True)
     keeper.start()
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         keeper.join()
 
 
-class _Over(Exception):
+class _Stopped(Exception):
     """The server is no longer needed."""
 
 
-def _keep(folder: Folder, over: threading.Event) -> None:
-    def pause(seconds: float) -> None:
-        if over.wait(seconds):
-            raise _Over
+def _keep_alive(folder: Folder, stop: threading.Event) -> None:
+    """Check the server regularly, and start it again if it died, until `stop` is set."""
 
-    with suppress(_Over):
+    def pause(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise _Stopped
+
+    with suppress(_Stopped):
         while True:
             pause(CHECK_S)
             if _is_dead(folder):
@@ -159,7 +161,10 @@ def _start_again(folder: Folder, pause: Callable[[float], None]) -> None:
 def _enter(
     folder: Folder, users: int, settings: Mapping[str, str], pause: Callable[[float], None]
 ) -> str:
-    """Register this process as a user, and make sure that the server runs."""
+    """Register this process as a user, make sure that the server runs, and return its DSN.
+
+    `users` is the file descriptor of `users.lock`.
+    """
     try:
         fcntl.flock(users, fcntl.LOCK_SH)  # Waits while another process stops the server.
         return _dsn(_ready(folder, settings, pause))
@@ -181,7 +186,7 @@ def _dsn(sockets: Path) -> str:
 
 
 def _ready(folder: Folder, settings: Mapping[str, str], pause: Callable[[float], None]) -> Path:
-    """Make sure that the server runs and accepts connections; returns its socket's directory.
+    """Make sure that the server runs and accepts connections; return the directory of its socket.
 
     Of several processes at once, one gets `server.lock` and starts the server; the others wait.
     """
@@ -328,7 +333,10 @@ def _is_ours(folder: Folder, sockets: Path) -> bool:
 
 
 def _prepare(folder: Folder, server: int) -> Path:
-    """Make sure that there is a database of our version; return the programs' directory."""
+    """Make sure that there is a database of this PostgreSQL version; return the programs' folder.
+
+    `server` is the file descriptor of `server.lock`.
+    """
     _make_home(folder)
     programs = programs_of(folder)
     if not folder.data.exists():

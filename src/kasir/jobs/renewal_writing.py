@@ -242,6 +242,7 @@ class RenewalWriting:
             )
 
     async def _write_history(self, connection: Connection, results: Sequence[Prepared]) -> None:
+        """Write each change with the states and the monthly amounts before and after it."""
         rows = [(one.id, row) for one in results for row in one.history]
         if rows:
             await SQL.add_changes(

@@ -99,17 +99,17 @@ class Renewing:
         Raises:
             Exception: Raised by the decision, if `ids` has one subscription.
         """
-        waiting, set_aside = ids, list[SubscriptionId]()
+        due_ids, set_aside = ids, list[SubscriptionId]()
         for _ in range(_IN_A_ROW_MAX):
-            taken = await self.turns.take(waiting)
+            taken = await self.turns.take(due_ids)
             set_aside += taken.set_aside
-            waiting = list(taken.charges)
-            if not waiting:
+            due_ids = list(taken.charges)
+            if not due_ids:
                 break
             await self._charge([*taken.charges.values()])
             if not self.in_a_row:
-                # This settles the results of the charges; what follows is a job of its own.
-                set_aside += (await self.turns.take(waiting)).set_aside
+                # This turn handles the results of the charges. A later period has a job of its own.
+                set_aside += (await self.turns.take(due_ids)).set_aside
                 break
         return set_aside
 

@@ -127,16 +127,17 @@ class _Adapter(AsyncPGAdapter):
     """
 
     def maybe_order_params(self, query_name: str, parameters: Any) -> list[Any]:
-        """The statement's parameters in order, as they are sent."""
+        """The statement's parameters in the order of their numbers, as they are sent."""
         ordered: Any = super().maybe_order_params(query_name, parameters)  # type: ignore[no-untyped-call]
-        return [_sent(one) for one in ordered]
+        return [_storable(one) for one in ordered]
 
 
-def _sent(parameter: Any) -> Any:
+def _storable(parameter: Any) -> Any:
+    """A parameter whose texts, also those in lists, have no NUL character."""
     if isinstance(parameter, str):
         return storable(parameter)
     if isinstance(parameter, list):
-        return [_sent(one) for one in parameter]
+        return [_storable(one) for one in parameter]
     return parameter
 
 

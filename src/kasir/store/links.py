@@ -114,8 +114,8 @@ class PostgresLinks:
         A link that is withdrawn already keeps the time of its withdrawal.
         """
         # Two commits, so that the link is not locked during the wait for payments: docs/adr/0015.
-        # Whoever opens an attempt after the first commit sees the withdrawal; earlier attempts are
-        # closed by the second.
+        # A process that opens an attempt after the first commit sees the withdrawal; attempts that
+        # were opened earlier are closed by the second.
         await SQL.expire_links(self._pool, ids=[link_id], now=now)
         await DUE.close_attempts_of(self._pool, link_id=link_id, now=now)
 

@@ -183,17 +183,24 @@ async def claim_shop_key(
 
 
 async def take_over(pool: Pool, question: Question, now: datetime, asker: int) -> bool:
-    """Claim an unanswered question; False if it was sent again since `question.asked_at`."""
-    taken = await SQL.take_over(
+    """Claim an unanswered question, to send it; False if another process claimed it first.
+
+    Args:
+        pool: The database.
+        question: The question, with the `asked_at` that the caller read.
+        now: The new `asked_at`.
+        asker: The number of this process.
+    """
+    claimed = await SQL.take_over(
         pool, key=question.key, asked_at=question.asked_at, now=now, asker=asker
     )
-    return taken is not None
+    return claimed is not None
 
 
 async def release(
     connection: Connection, question: Question, ask_again_at: datetime | None
 ) -> None:
-    """Let any process send an unanswered question again; a worker does at `ask_again_at`."""
+    """Let any process send an unanswered question again; a worker does it at `ask_again_at`."""
     await SQL.release(
         connection, key=question.key, asked_at=question.asked_at, ask_again_at=ask_again_at
     )
