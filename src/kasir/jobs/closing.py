@@ -1,8 +1,8 @@
 """The use case of closing: unfinished attempts are cancelled at Adyen.
 
-An attempt ends when Adyen reports it, never by Kasir's clock. If a shop received an end and was
-paid after all, it would sell its goods twice. Until Adyen reports an end, or the end follows from
-its reports, the attempt stays open, and Adyen is asked again at growing intervals:
+An attempt ends when Adyen reports its end, never by Kasir's clock. If Kasir reported the end of an
+attempt that is paid later, the shop could sell its goods twice. Until Adyen reports an end, or the
+end follows from Adyen's reports, the attempt stays open, and Kasir checks it at growing intervals:
 docs/adr/0014-an-end-is-adyens-word.md.
 """
 
@@ -31,7 +31,8 @@ from kasir.payments.payment import Payment
 from kasir.payments.question import KeptAnswer, Kind, Question
 from kasir.payments.status import FINAL, Status
 
-_ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+#: As the time since when other payments count: all of them count.
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 #: The error codes of `/cancels` that mean that there is no such payment (a guess: docs/adyen.md).
 #: Any other error is about the request or the key, and proves nothing about the payment.
 NO_SUCH_PAYMENT: Final = frozenset({"167"})
@@ -61,19 +62,19 @@ class OpenAttempts(Protocol):
         ...
 
     async def deliveries(self) -> Deliveries:
-        """Up to when the provider has notified, and whether its notifications are late."""
+        """Up to which time the provider's notifications came, and whether later ones are late."""
         ...
 
     async def has_others(self, payment: Payment, since: datetime) -> bool:
         """Whether a cancel by reference might hit another payment than this one.
 
-        That is one of ours that was made since `since` and is open or paid, or a paid one of
-        another system on the account.
+        Such a payment is open or paid and was made by Kasir since `since`, or it is paid and was
+        made by another system on the account.
         """
         ...
 
     async def is_held(self, reference: str) -> bool:
-        """Whether a notice is held that reports money for this reference."""
+        """Whether a held notice (`NoticeState.HELD`) reports a payment with this reference."""
         ...
 
     async def give_up(self, key: str) -> None:
@@ -81,13 +82,19 @@ class OpenAttempts(Protocol):
         ...
 
     async def last_return(self, since: datetime) -> datetime | None:
-        """When a shopper last returned, from `since` on, with a result that no payment owns."""
+        """When a shopper last returned, at `since` or later, from an attempt that is not known yet.
+
+        No payment owns the pspReference in Adyen's answer about that return. None if there is no
+        such return.
+        """
         ...
 
     async def answered_at(self, changes: Sequence[str]) -> datetime | None:
         """When the provider first reported that one of these changes failed; None if never.
 
-        The report may be about another payment with the same reference.
+        Args:
+            changes: The pspReferences of the changes. The report may be about another payment with
+                the same reference.
         """
         ...
 
@@ -97,9 +104,10 @@ class Waits:
     """How long closing waits.
 
     Attributes:
-        late_after: How long after its event a notification comes at the latest, if none is late.
+        late_after: A notification that comes longer than this after its event is late.
         clock_margin: The largest difference between Kasir's clock and the provider's.
-        offer_lifetime_max: How long a shopper can pay an attempt that was sent without an end.
+        offer_lifetime_max: How long a shopper can pay an attempt that was sent without a
+            `sessionValidity`.
         first_gap: The wait between the first two checks of an attempt; later waits are longer.
         longest_gap: The longest wait between two checks.
     """
@@ -133,10 +141,10 @@ class Closing:
 
     When Adyen confirms a cancel by a notification, the attempt ends. A failed cancel proves only
     that nothing is open, because the attempt may have been paid just before. Adyen sends
-    notifications in order, so the one about such a payment came before, or is late. If none is late
-    and none comes for a while, the attempt is written off. If no cancel could be sent, the attempt
-    is written off when its time at the wallet is over and Adyen has sent notifications of events
-    well after that.
+    notifications in order, so a notification of such a payment came before, or is late. If no
+    notification is late, and none reports a payment for a while, the attempt is written off. If no
+    cancel could be sent, the attempt is written off when the shopper can no longer pay it and Adyen
+    has sent notifications of much later events.
     """
 
     flow: Flow
@@ -150,13 +158,14 @@ class Closing:
         """Close one attempt if it is still open. A repeated call changes nothing."""
         payment = await self.payments.payment(payment_id)
         if payment and _is_open(payment) and payment.status is not Status.AWAITING_SHOPPER:
-            # First find out whether it exists, by sending its unanswered question again.
+            # First send the unanswered question again, to find out whether Adyen has the payment.
             with suppress(StillRunning):
                 await self.flow.resume(payment_key(payment_id))
             payment = await self.payments.payment(payment_id)
         if payment is None or payment.status in FINAL:
             return
-        cancels, is_cancel_sent = await self._cancels(payment), False
+        cancels = await self._cancels(payment)
+        is_cancel_sent = False
         if payment.status is Status.AWAITING_SHOPPER or self._is_given_up(payment):
             is_cancel_sent = await self._cancel_or_end(payment, cancels)
         soon = self.clock.now() + self.waits.first_gap
@@ -165,16 +174,17 @@ class Closing:
         await self.attempts.postpone(payment_id, later)
 
     async def ask_again(self, key: str) -> None:
-        """Send an unanswered question again; a cancel only while it is still safe.
+        """Send an unanswered question again.
 
-        Its reference may have another payment now, which the cancel must not hit.
+        A cancel by reference is not sent while its reference has another payment that the cancel
+        might hit. For a closing cancel every other payment counts; for a shop's cancel only those
+        that were made after it.
         """
         question, kept = await self.flow.book.question(key)
         if question.kind is Kind.CANCELS_BY_REFERENCE and not kept and question.payment_id:
             payment = await self.payments.payment(question.payment_id)
-            since = (
-                _ALWAYS if payment and key.startswith(close_key(payment, 0)) else question.opened_at
-            )
+            is_closing = payment is not None and key.startswith(close_key(payment, 0))
+            since = _EVER if is_closing else question.opened_at
             if payment and await self.attempts.has_others(payment, since):
                 lifetime = self.flow.timeouts.key_lifetime
                 if self.clock.now() >= question.opened_at + lifetime:
@@ -184,51 +194,51 @@ class Closing:
 
     async def _cancel_or_end(self, payment: Payment, cancels: Sequence[_Cancel]) -> bool:
         """Write an attempt off, or ask Adyen to cancel it; return whether a cancel was sent."""
-        known = await self.attempts.deliveries()
+        deliveries = await self.attempts.deliveries()
         cancel_failed_at = await self._cancel_failed_at(payment, cancels)
-        if await self._may_be_paid(payment, known):
+        if await self._may_be_paid(payment, deliveries):
             return False
-        if not known.are_late(self.clock.now(), self.waits.late_after) and (
-            why := await self._over(payment, cancels, known, cancel_failed_at)
+        if not deliveries.are_late(self.clock.now(), self.waits.late_after) and (
+            why := await self._why_over(payment, cancels, deliveries, cancel_failed_at)
         ):
             await self._write_off(payment, why)
             return False
-        may_cancel = not cancel_failed_at and self._may_cancel(payment, cancels, known)
-        if not may_cancel or await self.attempts.has_others(payment, _ALWAYS):
+        may_cancel = not cancel_failed_at and self._may_cancel(payment, cancels, deliveries)
+        if not may_cancel or await self.attempts.has_others(payment, _EVER):
             return False
         await self._cancel(payment, len(cancels))
         return True
 
-    async def _may_be_paid(self, payment: Payment, known: Deliveries) -> bool:
-        """Whether a payment of this attempt may have been reported, without proof.
+    async def _may_be_paid(self, payment: Payment, deliveries: Deliveries) -> bool:
+        """Whether something suggests, without proof, that this attempt was paid.
 
-        A notice is held for its reference, or a shopper returned with a result that no
-        notification has confirmed.
+        A held notice reports a payment with its reference, or a shopper returned and the
+        notification about that return may still come.
         """
         if await self.attempts.is_held(payment.intent.reference):
             return True
         returned_at = await self.attempts.last_return(payment.intent.created_at)
-        return returned_at is not None and not known.cover(returned_at + self.waits.late_after)
+        return returned_at is not None and not deliveries.cover(returned_at + self.waits.late_after)
 
-    async def _over(
+    async def _why_over(
         self,
         payment: Payment,
         cancels: Sequence[_Cancel],
-        known: Deliveries,
+        deliveries: Deliveries,
         cancel_failed_at: datetime | None,
     ) -> str:
         """Why an attempt is over although no notification ended it; empty if it is not over."""
         if cancel_failed_at:
-            over_at = payment.intent.close_at + self.waits.clock_margin
-            settled_at = max(cancel_failed_at, over_at) + self.waits.late_after
+            payable_until = payment.intent.close_at + self.waits.clock_margin
+            settled_at = max(cancel_failed_at, payable_until) + self.waits.late_after
             why = "Adyen had nothing open to cancel, and has notified of no payment"
             return why if self.clock.now() >= settled_at else ""
         if cancels and self._is_given_up(payment):
-            forgotten = known.cover(cancels[-1].question.opened_at + self.waits.late_after)
+            is_silent = deliveries.cover(cancels[-1].question.opened_at + self.waits.late_after)
             why = "Adyen never answered, has forgotten its key, and has notified of no payment"
-            return why if forgotten else ""
+            return why if is_silent else ""
         notified_by = await self._would_be_notified_by(payment)
-        if known.cover(notified_by) and await self.attempts.has_others(payment, _ALWAYS):
+        if deliveries.cover(notified_by) and await self.attempts.has_others(payment, _EVER):
             return (
                 "it was not cancelled, because its reference has another payment; its time at the "
                 "wallet was over long before the newest event that Adyen notified of"
@@ -238,42 +248,51 @@ class Closing:
     async def _cancel_failed_at(
         self, payment: Payment, cancels: Sequence[_Cancel]
     ) -> datetime | None:
-        """When a cancel first failed that was sent after the attempt's time at the wallet."""
-        over_at = payment.intent.close_at
-        late = [one for one in cancels if one.question.opened_at >= over_at]
-        keys = {one.question.key for one in late}
-        names = {one.modification for one in payment.facts if one.about in keys} - {""}
-        answered_at = await self.attempts.answered_at(sorted(names)) if names else None
+        """When a cancel failed for the first time; None if none has failed.
+
+        Only cancels that were sent after the attempt's closing time count.
+        """
+        counted = [one for one in cancels if one.question.opened_at >= payment.intent.close_at]
+        keys = {one.question.key for one in counted}
+        psp_references = {fact.modification for fact in payment.facts if fact.about in keys} - {""}
+        answered_at = (
+            await self.attempts.answered_at(sorted(psp_references)) if psp_references else None
+        )
         refused_at = [
-            one.question.opened_at for one in late if one.kept and _means_no_payment(one.kept)
+            one.question.opened_at for one in counted if one.kept and _means_no_payment(one.kept)
         ]
         return min(filter(None, (answered_at, *refused_at)), default=None)
 
     async def _would_be_notified_by(self, payment: Payment) -> datetime:
-        """When the notification of an attempt paid at the last moment would have come."""
+        """When the notification of an attempt that was paid at the last moment would have come."""
         intent = payment.intent
         question, _ = await self.flow.book.question(payment_key(intent.id))
-        had_end = "sessionValidity" in msgspec.json.decode(question.body)
-        latest = intent.created_at + self.waits.offer_lifetime_max
-        over_at = intent.close_at if had_end else max(intent.close_at, latest)
-        return over_at + self.waits.clock_margin + self.waits.late_after
+        has_end = "sessionValidity" in msgspec.json.decode(question.body)
+        longest = intent.created_at + self.waits.offer_lifetime_max
+        payable_until = intent.close_at if has_end else max(intent.close_at, longest)
+        return payable_until + self.waits.clock_margin + self.waits.late_after
 
-    def _may_cancel(self, payment: Payment, cancels: Sequence[_Cancel], known: Deliveries) -> bool:
-        """Whether to send a cancel: the first one, or another if the last one had no effect."""
+    def _may_cancel(
+        self, payment: Payment, cancels: Sequence[_Cancel], deliveries: Deliveries
+    ) -> bool:
+        """Whether to send a cancel: the first one, or another one if the last had no effect."""
         if not cancels:
             return True
         now, last = self.clock.now(), cancels[-1]
         if now < last.question.opened_at + self.waits.first_gap:
             return False
-        if last.kept is None:  # It is sent again for as long as Adyen knows its key.
+        if last.kept is None:  # `ask_again` repeats this cancel while Adyen remembers its key.
             return now >= last.question.opened_at + self.flow.timeouts.key_lifetime
         if last.question.opened_at < payment.intent.close_at <= now:
             return True
-        lost = known.cover(last.question.opened_at + self.waits.late_after)
-        return lost or now >= last.question.opened_at + self.waits.longest_gap
+        is_lost = deliveries.cover(last.question.opened_at + self.waits.late_after)
+        return is_lost or now >= last.question.opened_at + self.waits.longest_gap
 
     def _is_given_up(self, payment: Payment) -> bool:
-        """Whether its question is not sent again: the provider may have forgotten the key."""
+        """Whether the payment's unanswered question is too old to be sent again.
+
+        The provider may have forgotten its key by now.
+        """
         lifetime = self.flow.timeouts.key_lifetime
         was_answered = payment.status not in {Status.CREATED, Status.UNKNOWN}
         return not was_answered and self.clock.now() >= payment.intent.created_at + lifetime
@@ -287,12 +306,12 @@ class Closing:
 
     async def _cancels(self, payment: Payment) -> Sequence[_Cancel]:
         """The cancels that were sent for a payment, in order."""
-        found: list[_Cancel] = []
-        with suppress(NotFound):
+        cancels: list[_Cancel] = []
+        with suppress(NotFound):  # Raised by `question` after the last cancel.
             while True:
-                key = close_key(payment, len(found))
-                found.append(_Cancel(*await self.flow.book.question(key)))
-        return found
+                key = close_key(payment, len(cancels))
+                cancels.append(_Cancel(*await self.flow.book.question(key)))
+        return cancels
 
     async def _cancel(self, payment: Payment, number: int) -> None:
         now = self.clock.now()
@@ -342,12 +361,12 @@ def _means_no_payment(kept: KeptAnswer) -> bool:
 
 
 def _is_open(payment: Payment) -> bool:
-    """Whether a payment can still be paid; a pending one is ended only by the provider."""
+    """Whether a payment may be closed; only the provider ends a pending one."""
     return payment.status not in FINAL and payment.status is not Status.PENDING
 
 
 def _still_open(payment: Payment) -> Sequence[Fact]:
-    """Allow the cancel only while the payment is still open."""
+    """Allow the cancel only while the payment is still open; it needs no fact."""
     if not _is_open(payment):
         raise _EndedError
     return []

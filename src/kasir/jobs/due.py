@@ -36,12 +36,12 @@ class _Search:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-#: While the clocks disagree, only events are searched for.
-_EVENTS: Final = _Search(JobKind.DELIVER, SQL.due_events, "id", {"job": JobKind.DELIVER})
-_EVERY: Final = (
+#: The only search while the clocks disagree.
+_EVENT_SEARCH: Final = _Search(JobKind.DELIVER, SQL.due_events, "id", {"job": JobKind.DELIVER})
+_ALL_SEARCHES: Final = (
     _Search(JobKind.ASK_AGAIN, SQL.due_questions, "key"),
     _Search(JobKind.CLOSE, SQL.due_closings, "id"),
-    _EVENTS,
+    _EVENT_SEARCH,
     _Search(JobKind.RECONCILE, TOKENS.due_shoppers, "shopper_reference"),
 )
 
@@ -59,7 +59,8 @@ class Due:
         batch_max: The most rows of each kind that one search returns.
         late_after: A notification that comes longer than this after its event is late.
         behind_max: The longest that a held-back event waits for Adyen's late notifications.
-        test_clock_since: Since when a test clock was followed; a later leap is no downtime.
+        test_clock_since: When Kasir began to follow a test clock; None with a real clock. A gap
+            after this time is a leap of the test clock, and no downtime.
     """
 
     pool: Pool
@@ -74,10 +75,14 @@ class Due:
 
     @retried
     async def look(self, *, clocks_agree: bool = True) -> int:
-        """Queue jobs for what is due; return how much. Only events if the clocks disagree."""
+        """Queue jobs for what is due, only for events if the clocks disagree.
+
+        Returns:
+            How many jobs were queued and how many held-back events were written, together.
+        """
         now, total = self.clock.now(), 0
         async with self.pool.acquire() as connection, connection.transaction():
-            for search in _EVERY if clocks_agree else (_EVENTS,):
+            for search in _ALL_SEARCHES if clocks_agree else (_EVENT_SEARCH,):
                 total += await self._take(connection, search, now)
             if clocks_agree:
                 total += await self._write_held_events(connection, now)
@@ -108,7 +113,7 @@ class Due:
             is_late=known.are_late(now, self.late_after),
             most=self.batch_max,
         )
-        held = [PaymentId(row["id"]) async for row in rows]
-        if held:
-            await self.ledger.write_held_back(connection, held)
-        return len(held)
+        payment_ids = [PaymentId(row["id"]) async for row in rows]
+        if payment_ids:
+            await self.ledger.write_held_back(connection, payment_ids)
+        return len(payment_ids)

@@ -27,14 +27,18 @@ from kasir.store.database import UNAVAILABLE, Connection, Pool
 if TYPE_CHECKING:
     import asyncpg
 
+#: Runs a job; its argument is the job's payload.
 Handler = Callable[[bytes], Awaitable[None]]
 
 #: How often jobs are polled for. A LISTEN is lost with its connection, so it is not enough.
 _POLL_EVERY: Final = timedelta(seconds=2)
 _HEARTBEAT_TIMEOUT: Final = timedelta(seconds=30)
+#: How many jobs are read from the queue at a time.
 _BATCH: Final = 10
+#: As the interval of the engine's log of counts: no such log is written.
 _NEVER: Final = timedelta()
 _RESTART_AFTER_S: Final = 1.0
+#: The key of an advisory lock that no other program uses: "kasir" in ASCII, then 1.
 _INSTALL_LOCK: Final = 0x6B61_7369_7201
 _INDEX_FAILED_JOBS: Final = (
     "CREATE INDEX kasir_failed_jobs ON pgqueuer (updated) WHERE status = 'failed'"
@@ -53,7 +57,7 @@ async def install(pool: Pool) -> None:
                 await queries.upgrade()
             else:
                 await queries.install()
-            # Checked first, because creating an index that exists would still wait for all writers.
+            # CREATE INDEX IF NOT EXISTS would wait for all writers even if the index exists.
             if await connection.fetchval("SELECT to_regclass('kasir_failed_jobs')") is None:
                 await connection.execute(_INDEX_FAILED_JOBS)
         finally:
@@ -67,8 +71,8 @@ async def enqueue_reading(connection: Connection) -> None:
 
 async def enqueue(connection: Connection, name: str, payloads: Sequence[bytes]) -> None:
     """Queue a job for each payload, in the caller's transaction."""
-    count = len(payloads)
-    await queries_on(connection).enqueue([name] * count, [*payloads], [0] * count)
+    names, priorities = [name] * len(payloads), [0] * len(payloads)
+    await queries_on(connection).enqueue(names, [*payloads], priorities)
 
 
 async def work(
@@ -90,11 +94,11 @@ async def work(
         at_once: The most jobs of a kind that run at a time, over all workers, so that jobs that
             wait for another system do not use all of `held_max`. A missing kind has no limit.
     """
-    most = at_once or {}
+    most_at_once = at_once or {}
     while not stop.is_set():
         manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
         for name, handler in handlers.items():
-            _register(manager, name, _until(cut, name, handler), stop, most.get(name, 0))
+            _register(manager, name, _until(cut, name, handler), stop, most_at_once.get(name, 0))
         stopper = asyncio.create_task(_stop_with(manager, stop))
         try:
             await manager.run(
@@ -103,7 +107,7 @@ async def work(
                 max_concurrent_tasks=held_max,
                 heartbeat_timeout=_HEARTBEAT_TIMEOUT,
                 shutdown_on_listener_failure=True,
-                log_aggregation_interval=_NEVER,  # Its counts are not used.
+                log_aggregation_interval=_NEVER,
             )
         except Exception as error:  # noqa: BLE001  # Work goes on after any error.
             _log.warning("worker starts over", error=type(error).__name__)

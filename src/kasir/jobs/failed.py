@@ -19,8 +19,9 @@ from kasir.store.database import Pool, queries
 
 SQL: Final = queries("jobs")
 
+#: How many jobs one transaction queues again.
 _BATCH: Final = 1000
-_LETTERS: Final = 300
+_ERROR_LENGTH_MAX: Final = 300
 
 
 class FailedJob(msgspec.Struct, rename="camel", kw_only=True):
@@ -32,7 +33,7 @@ class FailedJob(msgspec.Struct, rename="camel", kw_only=True):
         about: Its payload: a payment, an event, a shopper.
         failed_at: When it failed last.
         tries: How often it was run.
-        error: What its handler raised.
+        error: What its handler raised, in one line; empty if that is not known any more.
     """
 
     id: int
@@ -52,7 +53,7 @@ async def failed(pool: Pool, most: int) -> list[FailedJob]:
             about=(row["payload"] or b"").decode(errors="replace"),
             failed_at=row["updated"],
             tries=row["attempts"] + 1,
-            error=_line(row["error"], row["words"]),
+            error=_error_line(row["error"], row["words"]),
         )
         async for row in SQL.failed(pool, most=most)
     ]
@@ -91,7 +92,7 @@ async def retry_automatically(pool: Pool, retries: int, after_s: float, most: in
     return int(await SQL.retry(pool, retries=retries, after_s=after_s, most=most))
 
 
-def _line(error: str | None, words: str | None) -> str:
+def _error_line(error_type: str | None, message: str | None) -> str:
     """An error in one line; empty if it is no longer in the engine's log."""
-    text = ": ".join(part for part in (error, words) if part)
-    return " ".join(text.split())[:_LETTERS]
+    text = ": ".join(part for part in (error_type, message) if part)
+    return " ".join(text.split())[:_ERROR_LENGTH_MAX]

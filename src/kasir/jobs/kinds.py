@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class JobKind(StrEnum):
-    """Every kind of job. Its value is in queued and failed jobs, so it never changes."""
+    """Every kind of job. The values are stored in queued and failed jobs, so they never change."""
 
     #: Reads the inbox. No payload.
     READ_NOTICES = "read_notices"
@@ -18,5 +18,5 @@ class JobKind(StrEnum):
     RECONCILE = "reconcile"
     #: Delivers an event to the shop. Payload: the id of its row.
     DELIVER = "deliver"
-    #: Takes the turn of a subscription. Payload: its id.
+    #: Does what is due for a subscription (its turn). Payload: its id.
     RENEW = "subscription"

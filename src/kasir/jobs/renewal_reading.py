@@ -1,7 +1,8 @@
-"""Locks subscriptions for a turn, takes in their shoppers' payments, and reads all that it needs.
+"""Locks subscriptions for their turns, and reads all that the turns depend on.
 
-The number of statements does not depend on the number of subscriptions. What was read stays true
-until the transaction ends, because other transactions need one of its locks to change it.
+Payments that shoppers opened since the last turn become attempts first. The number of statements
+does not depend on the number of subscriptions. What was read stays true until the transaction ends,
+because another transaction could change it only under a lock that this one holds.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SQL: Final = queries("subscriptions")
 
 
 class DecidedMeanwhileError(Exception):
-    """A charge was decided on after the unsent payments were locked: the turn must begin again."""
+    """Another turn stored a charge after this one locked the unsent payments; begin it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Found:
         stored: The subscription from its row, without renewal, losses and permission.
         subscription: The same with its renewal, losses and permission.
         token: The token that is charged; None unless it is active.
-        overpaid: Renewals with one attempt each, which is overpaid and not marked as such yet.
+        overpaid: The attempts that are overpaid and not marked so yet, each alone in its renewal.
     """
 
     stored: Subscription
@@ -57,11 +58,11 @@ class Locked:
 
     Attributes:
         row: The subscription with its plan.
-        renewal: The newest renewal, a row for each attempt.
+        renewal: The newest renewal, one row for each attempt.
         paid: All paid attempts, if one of them may be overpaid; else empty.
-        losses: Payments that were taken back, if the plan acts on them.
-        token: Its token, or a newer one that one of its payments created.
-        is_sent: Whether a charge was sent after it was read as unsent.
+        losses: Payments that were taken back, if the plan acts on them; else empty.
+        token: The row of its token, or of a newer one that one of its payments created, or None.
+        is_sent: Whether a charge that `renewal` shows as unsent was sent after that was read.
     """
 
     row: Any
@@ -146,20 +147,20 @@ class RenewalReading:
         Ids that do not exist are left out.
 
         Raises:
-            DecidedMeanwhileError: Another turn decided on a charge before this one had its lock.
+            DecidedMeanwhileError: Another turn stored a charge before this one had its locks.
         """
         unsent = SQL.lock_unsent(connection, subscription_ids=ids)
         locked_payments = {row["id"] async for row in unsent}
         rows = SQL.lock_subscriptions(connection, ids=ids)
-        every = {row["id"]: Locked(row) async for row in rows}
-        await self._read_renewals(connection, every)
-        await self._take_in_payments(connection, every)
-        await self._read_paid(connection, every)
-        alive = {name: one for name, one in every.items() if not one.is_over}
-        await self._read_losses(connection, alive)
-        await self._lock_unsent(connection, alive, locked_payments)
-        await self._read_tokens(connection, alive)
-        return list(every.values())
+        locked = {row["id"]: Locked(row) async for row in rows}
+        await self._read_renewals(connection, locked)
+        await self._adopt_payments(connection, locked)
+        await self._read_paid(connection, locked)
+        not_over = _matching(locked, lambda one: not one.is_over)
+        await self._read_losses(connection, not_over)
+        await self._lock_unsent_charges(connection, not_over, locked_payments)
+        await self._read_tokens(connection, not_over)
+        return list(locked.values())
 
     async def _read_renewals(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
@@ -169,11 +170,11 @@ class RenewalReading:
             for owner, owned in _by_owner([row async for row in rows]):
                 locked[owner].renewal = owned
 
-    async def _take_in_payments(
+    async def _adopt_payments(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
         """Make attempts of payments that shoppers opened, and drop attempts without a payment."""
-        chosen = _where(locked, lambda one: one.may_have_payments)
+        chosen = _matching(locked, lambda one: one.may_have_payments)
         if chosen:
             now = self.clock.now()
             ids, asked_until = list(chosen), now - self.no_payment_for
@@ -187,7 +188,7 @@ class RenewalReading:
     async def _read_paid(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
-        chosen = _where(locked, lambda one: one.may_be_overpaid)
+        chosen = _matching(locked, lambda one: one.may_be_overpaid)
         if chosen:
             rows = SQL.paid_attempts(connection, subscription_ids=list(chosen))
             for owner, owned in _by_owner([row async for row in rows]):
@@ -196,7 +197,7 @@ class RenewalReading:
     async def _read_losses(
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
-        chosen = _where(locked, lambda one: one.acts_on_losses)
+        chosen = _matching(locked, lambda one: one.acts_on_losses)
         if chosen:
             shoppers = [one.shopper_reference for one in chosen.values()]
             rows = SQL.losses(
@@ -205,7 +206,7 @@ class RenewalReading:
             for owner, owned in _by_owner([row async for row in rows]):
                 locked[owner].losses = owned
 
-    async def _lock_unsent(
+    async def _lock_unsent_charges(
         self,
         connection: Connection,
         locked: Mapping[SubscriptionId, Locked],
@@ -213,9 +214,10 @@ class RenewalReading:
     ) -> None:
         """Find out which charges were not sent, and lock them until the transaction ends.
 
-        A sender marks a charge before sending. So it has marked it by now, or waits for this lock.
+        A sender marks a charge before sending it. So a charge without a mark was not sent, and its
+        sender must wait for this lock.
         """
-        unsent = [name for one in locked.values() for name in one.unsent]
+        unsent = [payment_id for one in locked.values() for payment_id in one.unsent]
         if not unsent:
             return
         if not set(unsent) <= set(locked_payments):
@@ -228,12 +230,12 @@ class RenewalReading:
         self, connection: Connection, locked: Mapping[SubscriptionId, Locked]
     ) -> None:
         """Read each token; if it is not active, a newer one that a payment created."""
-        names = [one.row["token_id"] for one in locked.values() if one.row["token_id"]]
-        if names:
-            found = {row["id"]: row async for row in SQL.tokens(connection, ids=names)}
+        token_ids = [one.row["token_id"] for one in locked.values() if one.row["token_id"]]
+        if token_ids:
+            tokens = {row["id"]: row async for row in SQL.tokens(connection, ids=token_ids)}
             for one in locked.values():
-                one.token = found.get(one.row["token_id"])
-        chosen = _where(locked, lambda one: not one.has_active_token)
+                one.token = tokens.get(one.row["token_id"])
+        chosen = _matching(locked, lambda one: not one.has_active_token)
         if chosen:
             rows = SQL.tokens_of_payments(
                 connection,
@@ -251,36 +253,38 @@ class RenewalReading:
             Exception: One of the rows cannot be mapped to a value.
         """
         stored = subscription_of(locked.row)
-        marks = self._overpaid(locked, stored)
+        newly_overpaid = self._newly_overpaid(locked, stored)
         if locked.is_over:
-            return Found(stored=stored, subscription=stored, overpaid=marks)
-        subscription = replace(stored, losses=_losses(locked, marks))
+            return Found(stored=stored, subscription=stored, overpaid=newly_overpaid)
+        subscription = replace(stored, losses=_losses(locked, newly_overpaid))
         if locked.renewal:
-            renewal = _marked(self.rows.renewal(locked.renewal), marks)
-            subscription = subscription.with_newest(_sent(renewal) if locked.is_sent else renewal)
-        subscription, token = self._permitted(subscription, locked)
-        return Found(stored=stored, subscription=subscription, token=token, overpaid=marks)
+            renewal = _with_overpaid(self.rows.renewal(locked.renewal), newly_overpaid)
+            renewal = _with_all_sent(renewal) if locked.is_sent else renewal
+            subscription = subscription.with_newest(renewal)
+        subscription, token = self._with_token(subscription, locked)
+        return Found(stored=stored, subscription=subscription, token=token, overpaid=newly_overpaid)
 
-    def _overpaid(self, locked: Locked, stored: Subscription) -> tuple[Renewal, ...]:
-        """Renewals with one newly overpaid attempt each."""
-        paid = {_paid(row): row for row in locked.paid}
-        chosen = overpaid(list(paid), stored.settled_period, stored.state)
-        return tuple(_with_marks(self.rows.renewal([paid[one]])) for one in chosen)
+    def _newly_overpaid(self, locked: Locked, stored: Subscription) -> tuple[Renewal, ...]:
+        """The attempts that are overpaid and not marked so yet, each alone in its renewal."""
+        rows = {_paid_attempt(row): row for row in locked.paid}
+        attempts = overpaid(list(rows), stored.settled_period, stored.state)
+        return tuple(_with_all_overpaid(self.rows.renewal([rows[one]])) for one in attempts)
 
-    def _permitted(
+    def _with_token(
         self, subscription: Subscription, locked: Locked
     ) -> tuple[Subscription, Token | None]:
-        """The subscription with the token that may be charged, if there is one."""
+        """The subscription with the permission of its token, and the token if it is active."""
         if locked.has_active_token:
             token = token_of(locked.token, self.vault)
             return replace(subscription, token_id=token.id, permission=Permission.GIVEN), token
-        # A token that was disabled before this turn first read it counts as withdrawn, not missing.
-        lost = subscription.token_id or (locked.token["id"] if locked.token else "")
-        missing = Permission.WITHDRAWN if lost else Permission.MISSING
-        return replace(subscription, token_id=lost, permission=missing), None
+        # A token that a payment created, and that is disabled before the subscription has its id,
+        # is withdrawn too, not missing.
+        token_id = subscription.token_id or (locked.token["id"] if locked.token else "")
+        permission = Permission.WITHDRAWN if token_id else Permission.MISSING
+        return replace(subscription, token_id=token_id, permission=permission), None
 
 
-def _where(
+def _matching(
     locked: Mapping[SubscriptionId, Locked], is_chosen: Callable[[Locked], bool]
 ) -> dict[SubscriptionId, Locked]:
     return {name: one for name, one in locked.items() if is_chosen(one)}
@@ -292,7 +296,7 @@ def _by_owner(rows: Sequence[Any]) -> list[tuple[SubscriptionId, list[Any]]]:
     return [(SubscriptionId(owner), [*group]) for owner, group in owned]
 
 
-def _paid(row: Any) -> PaidAttempt:
+def _paid_attempt(row: Any) -> PaidAttempt:
     return PaidAttempt(
         period=row["period"],
         number=row["number"],
@@ -302,30 +306,30 @@ def _paid(row: Any) -> PaidAttempt:
     )
 
 
-def _losses(locked: Locked, overpaid_: Sequence[Renewal]) -> tuple[Loss, ...]:
-    """Its losses, without refunds of attempts that this turn finds to be overpaid.
+def _losses(locked: Locked, newly_overpaid: Sequence[Renewal]) -> tuple[Loss, ...]:
+    """The subscription's losses, without refunds of newly overpaid attempts.
 
     Such a refund leaves no period unpaid. The attempts are not marked in the database yet, so the
     statement that read the losses did not leave them out.
     """
-    extra = {(one.period, attempt.number) for one in overpaid_ for attempt in one.attempts}
+    attempts = {(one.period, attempt.number) for one in newly_overpaid for attempt in one.attempts}
     return tuple(
-        one
-        for one in losses_of(locked.losses)
-        if one.why is not TakenBack.REFUNDED or (one.period, one.number) not in extra
+        loss
+        for loss in losses_of(locked.losses)
+        if loss.why is not TakenBack.REFUNDED or (loss.period, loss.number) not in attempts
     )
 
 
-def _with_marks(renewal: Renewal) -> Renewal:
+def _with_all_overpaid(renewal: Renewal) -> Renewal:
     attempts = tuple(replace(one, is_overpaid=True) for one in renewal.attempts)
     return replace(renewal, attempts=attempts)
 
 
-def _marked(renewal: Renewal, overpaid_: Sequence[Renewal]) -> Renewal:
-    """A renewal whose attempts are marked as overpaid if they are in `overpaid_`."""
+def _with_overpaid(renewal: Renewal, newly_overpaid: Sequence[Renewal]) -> Renewal:
+    """A renewal whose attempts are marked as overpaid if they are in `newly_overpaid`."""
     numbers = {
         attempt.number
-        for one in overpaid_
+        for one in newly_overpaid
         if one.period == renewal.period
         for attempt in one.attempts
     }
@@ -335,6 +339,6 @@ def _marked(renewal: Renewal, overpaid_: Sequence[Renewal]) -> Renewal:
     return replace(renewal, attempts=attempts)
 
 
-def _sent(renewal: Renewal) -> Renewal:
+def _with_all_sent(renewal: Renewal) -> Renewal:
     attempts = tuple(replace(one, is_sent=True) for one in renewal.attempts)
     return replace(renewal, attempts=attempts)

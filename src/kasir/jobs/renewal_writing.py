@@ -1,8 +1,9 @@
 """Writes the results of subscriptions' turns, in the caller's transaction.
 
-The caller has locked the subscriptions' rows. First each turn is prepared, which is pure and may
-fail for one subscription alone. Then all are written; the number of statements does not depend on
-the number of turns. The payment of a charge is written here, and sent to Adyen after the commit.
+The caller has locked the subscriptions' rows. First the result of each turn is prepared, without
+I/O, so that an error in one turn does not affect the others. Then all results are written; the
+number of statements does not depend on the number of turns. The payment of a charge is written
+here, and sent to Adyen after the commit.
 """
 
 from __future__ import annotations
@@ -51,13 +52,14 @@ class Prepared:
         subscription: The subscription after its turn.
         renewals: Every renewal that was opened, changed or closed, once each.
         shop_key: The shop key under which the shopper's payment of a new attempt will be made.
-        charge: The payment that is to be sent after the commit.
+        charge: The payment that is to be sent after the commit, with its question.
         links: Links at which the shopper is to pay.
         withdrawn: Payments that were written and are not to be sent any more, each with the fact
             that records this.
-        overpaid: Renewals with one attempt each, which is to be marked as overpaid.
+        overpaid: The attempts that are to be marked as overpaid, each alone in its renewal.
         losses: Losses that were handled.
-        history: Each change, with the monthly amount before and after it, in minor units.
+        history: Each change, with the monthly amount before and after it: in minor units, as
+            decimal text.
         events: Events for the shop, in order.
     """
 
@@ -84,7 +86,7 @@ class Prepared:
 
     @property
     def closed(self) -> list[Renewal]:
-        """Its renewals that are not charged any more."""
+        """Those of `renewals` that are not charged any more."""
         return [one for one in self.renewals if one.outcome is not Outcome.OPEN]
 
 
@@ -132,7 +134,7 @@ class RenewalWriting:
             shop_key=shop_key,
             charge=charge,
             links=tuple(self.messages.invitation(after, one, now) for one in turn.invitations),
-            withdrawn=_withdrawn(after, list(renewals.values()), now),
+            withdrawn=_withdrawn_payments(after, list(renewals.values()), now),
             overpaid=found.overpaid,
             losses=turn.handled_losses,
             history=_history(found.subscription, turn),
@@ -150,21 +152,23 @@ class RenewalWriting:
             for one in events
         ]
 
-    async def write(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        """Write turns. A statement that would write nothing is not sent."""
-        if not every:
+    async def write(self, connection: Connection, results: Sequence[Prepared]) -> None:
+        """Write the results of turns. A statement that would write nothing is not sent."""
+        if not results:
             return
-        await self._mark_overpaid(connection, every)
-        if charges := [one.charge for one in every if one.charge]:
+        await self._mark_overpaid(connection, results)
+        if charges := [one.charge for one in results if one.charge]:
             await self.payments.open_unasked(connection, charges)
-        await links.write_all(connection, self.vault, [link for one in every for link in one.links])
-        subscriptions = [one.subscription for one in every]
-        columns = subscription_columns(subscriptions) | _renewal_columns(every)
+        await links.write_all(
+            connection, self.vault, [link for one in results for link in one.links]
+        )
+        subscriptions = [one.subscription for one in results]
+        columns = subscription_columns(subscriptions) | _renewal_columns(results)
         await SQL.write_turns(connection, **columns)
-        await self._close(connection, every)
-        await self._handle_losses(connection, every)
-        await self._write_history(connection, every)
-        await self.outbox.write(connection, [event for one in every for event in one.events])
+        await self._close(connection, results)
+        await self._handle_losses(connection, results)
+        await self._write_history(connection, results)
+        await self.outbox.write(connection, [event for one in results for event in one.events])
 
     async def write_new(
         self, connection: Connection, subscription: Subscription, due_at: datetime, shop_key: str
@@ -200,34 +204,34 @@ class RenewalWriting:
             link = self.messages.invitation(subscription, renewal, self.clock.now())
             await links.write_all(connection, self.vault, [link])
 
-    async def _mark_overpaid(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        marks = [
+    async def _mark_overpaid(self, connection: Connection, results: Sequence[Prepared]) -> None:
+        attempts = [
             (one.id, renewal.period, attempt.number)
-            for one in every
+            for one in results
             for renewal in one.overpaid
             for attempt in renewal.attempts
         ]
-        if marks:
+        if attempts:
             await SQL.mark_overpaid(
                 connection,
-                subscription_ids=[owner for owner, _, _ in marks],
-                periods=[period for _, period, _ in marks],
-                numbers=[number for _, _, number in marks],
+                subscription_ids=[owner for owner, _, _ in attempts],
+                periods=[period for _, period, _ in attempts],
+                numbers=[number for _, _, number in attempts],
             )
 
-    async def _close(self, connection: Connection, every: Sequence[Prepared]) -> None:
+    async def _close(self, connection: Connection, results: Sequence[Prepared]) -> None:
         """Prevent payments of renewals that are not charged any more."""
         now = self.clock.now()
-        if facts := dict(pair for one in every for pair in one.withdrawn):
+        if facts := dict(pair for one in results for pair in one.withdrawn):
             await self.payments.withdraw(connection, facts, NEVER_SENT)
-        closed = [(one.id, renewal) for one in every for renewal in one.closed]
+        closed = [(one.id, renewal) for one in results for renewal in one.closed]
         if link_ids := [renewal.link_id for _, renewal in closed if renewal.link_id]:
             await links.withdraw_all(connection, link_ids, now)
         if ids := [owner for owner, renewal in closed if _has_unopened(renewal)]:
             await SQL.drop_unopened(connection, subscription_ids=ids, asked_until=now, now=now)
 
-    async def _handle_losses(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        losses = [(one.id, loss) for one in every for loss in one.losses]
+    async def _handle_losses(self, connection: Connection, results: Sequence[Prepared]) -> None:
+        losses = [(one.id, loss) for one in results for loss in one.losses]
         if losses:
             await SQL.handle_losses(
                 connection,
@@ -237,8 +241,9 @@ class RenewalWriting:
                 whys=[loss.why for _, loss in losses],
             )
 
-    async def _write_history(self, connection: Connection, every: Sequence[Prepared]) -> None:
-        rows = [(one.id, row) for one in every for row in one.history]
+    async def _write_history(self, connection: Connection, results: Sequence[Prepared]) -> None:
+        """Write each change with the states and the monthly amounts before and after it."""
+        rows = [(one.id, row) for one in results for row in one.history]
         if rows:
             await SQL.add_changes(
                 connection,
@@ -257,7 +262,7 @@ def _with_payment(renewal: Renewal, payment_id: PaymentId) -> Renewal:
     return replace(renewal, attempts=(*before, replace(last, payment_id=payment_id)))
 
 
-def _withdrawn(
+def _withdrawn_payments(
     subscription: Subscription, renewals: Sequence[Renewal], now: datetime
 ) -> tuple[tuple[PaymentId, Fact], ...]:
     return tuple(
@@ -273,18 +278,18 @@ def _has_unopened(renewal: Renewal) -> bool:
     return any(attempt.payment_id is None for attempt in renewal.attempts)
 
 
-def _renewal_columns(every: Sequence[Prepared]) -> dict[str, list[Any]]:
+def _renewal_columns(results: Sequence[Prepared]) -> dict[str, list[Any]]:
     return renewal_columns(
-        [(one.id, renewal, one.shop_key) for one in every for renewal in one.renewals]
+        [(one.id, renewal, one.shop_key) for one in results for renewal in one.renewals]
     )
 
 
 def _history(before: Subscription, turn: Turn) -> tuple[tuple[Change, str, str], ...]:
-    """Each change, with the monthly amount before and after it, in minor units."""
+    """Each change of a turn, as in `Prepared.history`."""
     if not turn.changes:
         return ()
     interval, after = before.plan.interval, turn.subscription
-    rate_was, rate_now = (_text(monthly(one.amount, interval)) for one in (before, after))
+    rate_was, rate_now = (_rounded(monthly(one.amount, interval)) for one in (before, after))
     return tuple(
         (
             change,
@@ -295,6 +300,7 @@ def _history(before: Subscription, turn: Turn) -> tuple[tuple[Change, str, str],
     )
 
 
-def _text(amount: Fraction) -> str:
+def _rounded(amount: Fraction) -> str:
+    """An amount as decimal text, rounded to a millionth."""
     exact = Decimal(amount.numerator) / Decimal(amount.denominator)
     return str(exact.quantize(_ROUNDED_TO))

@@ -45,7 +45,7 @@ from kasir.subscriptions.subscription import Subscription, SubscriptionId
 from kasir.subscriptions.turn import Turn
 
 SQL: Final = queries("subscriptions")
-#: The most charges of one subscription in one job, one after another, after a test clock leapt.
+#: The most periods of one subscription that one job charges after a leap of the test clock.
 _IN_A_ROW_MAX: Final = 100
 
 P = ParamSpec("P")
@@ -82,8 +82,8 @@ class Renewing:
     Attributes:
         turns: Takes their turns.
         flow: Sends their payments.
-        in_a_row: Whether the same job goes on with the next period that is due. Only with a test
-            clock, which may leap over many periods; with a real clock the next job does it.
+        in_a_row: Whether one job charges every period that is due. True only with a test clock,
+            which may leap over many periods; with a real clock each period has its own job.
     """
 
     turns: Turns
@@ -99,17 +99,17 @@ class Renewing:
         Raises:
             Exception: Raised by the decision, if `ids` has one subscription.
         """
-        waiting, set_aside = ids, list[SubscriptionId]()
+        due_ids, set_aside = ids, list[SubscriptionId]()
         for _ in range(_IN_A_ROW_MAX):
-            taken = await self.turns.take(waiting)
+            taken = await self.turns.take(due_ids)
             set_aside += taken.set_aside
-            waiting = list(taken.charges)
-            if not waiting:
+            due_ids = list(taken.charges)
+            if not due_ids:
                 break
             await self._charge([*taken.charges.values()])
             if not self.in_a_row:
-                # This settles the results of the charges; what follows is a job of its own.
-                set_aside += (await self.turns.take(waiting)).set_aside
+                # This turn handles the results of the charges. A later period has a job of its own.
+                set_aside += (await self.turns.take(due_ids)).set_aside
                 break
         return set_aside
 
@@ -124,14 +124,14 @@ class Renewing:
 def _again_if_decided_meanwhile(
     turn: Callable[P, Coroutine[object, object, T]],
 ) -> Callable[P, Coroutine[object, object, T]]:
-    """Begin a turn again if another turn stored a charge after this one had read the charges."""
-    commit = retried(turn)
+    """Begin a turn again if another turn stored a charge before this one had its locks."""
+    turn_retried = retried(turn)
 
     @wraps(turn)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         while True:
             with suppress(DecidedMeanwhileError):
-                return await commit(*args, **kwargs)
+                return await turn_retried(*args, **kwargs)
 
     return run
 
@@ -200,7 +200,9 @@ class Turns:
         Raises:
             Exception: Raised by the decision, if `ids` has one subscription; nothing was written.
         """
-        return await self._turn(ids, lambda found, now: advance(found, now, self.rules, self.ids))
+        return await self._turn(
+            ids, lambda subscription, now: advance(subscription, now, self.rules, self.ids)
+        )
 
     async def command(self, subscription_id: str, command: Decide) -> None:
         """Run a command of the shop on a subscription.
@@ -220,7 +222,7 @@ class Turns:
 
         Args:
             subscription_id: The subscription.
-            attempt_of: Gives the renewal with the new attempt.
+            attempt_of: Returns the subscription's renewal with the new attempt.
             shop_key: The shop key under which the attempt's payment will be made.
 
         Raises:
@@ -228,9 +230,9 @@ class Turns:
             Exception: Whatever `attempt_of` raises; nothing was written.
         """
 
-        def decide(found: Subscription, _: datetime) -> Turn:
-            renewal = attempt_of(found)
-            return Turn(subscription=replace(found, renewal=renewal), renewals=(renewal,))
+        def decide(subscription: Subscription, _: datetime) -> Turn:
+            renewal = attempt_of(subscription)
+            return Turn(subscription=replace(subscription, renewal=renewal), renewals=(renewal,))
 
         taken = await self._turn([SubscriptionId(subscription_id)], decide, shop_key)
         if not taken.prepared:
@@ -243,12 +245,12 @@ class Turns:
     ) -> Taken:
         async with self.pool.acquire() as connection, connection.transaction():
             locked = await self.reading.lock(connection, ids)
-            taken = self._decided(locked, decide, shop_key)
+            taken = self._decide_each(locked, decide, shop_key)
             await self.writing.write(connection, taken.prepared)
         return taken
 
-    def _decided(self, locked: Sequence[Locked], decide: Decide, shop_key: str | None) -> Taken:
-        """Decide each in memory. A decision that raises an error does not stop the others."""
+    def _decide_each(self, locked: Sequence[Locked], decide: Decide, shop_key: str | None) -> Taken:
+        """Decide for each subscription, without I/O. An error of one does not stop the others."""
         prepared, set_aside = list[Prepared](), list[SubscriptionId]()
         for one in locked:
             try:
@@ -281,14 +283,14 @@ class Turns:
             KeyReused: The shop key was first used with another body.
         """
         async with self.pool.acquire() as connection, connection.transaction():
-            if shop_key and (first := await _first(connection, subscription, shop_key)):
-                return first
+            if shop_key and (earlier := await _claim(connection, subscription, shop_key)):
+                return earlier
             lapses_at = subscription.created_at + self.rules.incomplete_for
             await self.writing.write_new(connection, subscription, lapses_at, pay_key)
         return subscription.id
 
 
-async def _first(
+async def _claim(
     connection: Connection, subscription: Subscription, shop_key: ShopKey
 ) -> SubscriptionId | None:
     """Claim a shop key; if an earlier subscription has it, return that one's id.
@@ -296,17 +298,19 @@ async def _first(
     Raises:
         KeyReused: The shop key was first used with another body.
     """
-    scoped = _scoped(shop_key)
-    if await questions.claim_shop_key(connection, scoped, subscription.id, subscription.created_at):
+    stored_key = _stored_key(shop_key)
+    if await questions.claim_shop_key(
+        connection, stored_key, subscription.id, subscription.created_at
+    ):
         return None
-    first = await SQL.shop_request(connection, key=scoped.key)
-    if first["fingerprint"] != shop_key.fingerprint:
+    earlier = await SQL.shop_request(connection, key=stored_key.key)
+    if earlier["fingerprint"] != shop_key.fingerprint:
         raise KeyReused(shop_key.key)
-    return SubscriptionId(first["question_key"])  # The column's value for a sign-up.
+    return SubscriptionId(earlier["question_key"])  # For a sign-up, the column has this id.
 
 
-def _scoped(shop_key: ShopKey) -> ShopKey:
-    """A key that differs from a payment's, because a shop may use one key for both."""
+def _stored_key(shop_key: ShopKey) -> ShopKey:
+    """A sign-up's key as it is stored, with a prefix: a shop may use one key for a payment too."""
     return replace(shop_key, key=f"subscription {shop_key.key}")
 
 
@@ -316,6 +320,6 @@ def _rules(limits: Limits, test_clock_since: datetime | None) -> Rules:
         incomplete_for=timedelta(seconds=limits.sign_up_lifetime_s),
         no_payment_for=timedelta(seconds=limits.attempt_lifetime_s),
         unresolved_for=timedelta(seconds=limits.unresolved_for_s),
-        # While Kasir ran, a gap is a leap of the twin's clock and no downtime.
+        # With the twin's clock, a gap since Kasir started is a leap of that clock, not downtime.
         catch_up=CatchUp(test_clock_since),
     )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 class Together:
     """Runs `work` for at most `at_once` callers at a time; the others wait.
 
-    A run also counts for every caller that asked before it began, unless it raised.
+    A run that does not raise serves every caller that asked before the run began.
     """
 
     def __init__(self, work: Callable[[], Awaitable[object]], at_once: int) -> None:
@@ -19,10 +19,10 @@ class Together:
         self._done = 0
 
     async def __call__(self) -> None:
-        """Run the work, or wait for a run that counts for this caller."""
-        asked = self._begun
+        """Run the work, or wait for a run that serves this caller."""
+        begun_before = self._begun
         async with self._slots:
-            if self._done > asked:
+            if self._done > begun_before:
                 return
             self._begun += 1
             number = self._begun

@@ -105,7 +105,7 @@ async def work(parts: WorkerParts, stop: asyncio.Event, cut: asyncio.Event | Non
             try:
                 await stop.wait()
             finally:
-                # If this is cancelled, `stop` also ends a task that missed its own cancellation.
+                # If this task is cancelled, a child task may miss its cancellation; `stop` ends it.
                 stop.set()
 
 
@@ -116,7 +116,7 @@ async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str,
     that.
     """
     settings = parts.settings
-    reading = Together(parts.reader.read_all, settings.limits.readers_max)
+    read_all = Together(parts.reader.read_all, settings.limits.readers_max)
     sender = None
     if settings.events_url:
         new_sender = EventSender(
@@ -128,7 +128,7 @@ async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str,
         sender = await stack.enter_async_context(new_sender)
 
     async def read_notices(_: bytes) -> None:
-        await reading()
+        await read_all()
 
     async def ask_again(key: bytes) -> None:
         await parts.closing.ask_again(key.decode())
@@ -157,7 +157,7 @@ async def handlers_of(parts: WorkerParts, stack: AsyncExitStack) -> Mapping[str,
 
 
 def _while_clocks_agree(parts: WorkerParts, handler: engine.Handler) -> engine.Handler:
-    """A handler that does nothing while the clocks disagree; its work becomes due again."""
+    """A handler that does nothing while the clocks disagree; the work becomes due again later."""
 
     async def run(payload: bytes) -> None:
         if await parts.times.still_agree():
@@ -171,7 +171,7 @@ async def _find_due(parts: WorkerParts, stop: asyncio.Event) -> None:
     limits = parts.settings.limits
     while not stop.is_set():
         # Notices are read here too: their job may have failed while the database was unavailable.
-        wait_s = limits.poll_every_s if await _has_read(parts) else _AFTER_FAILURE_S
+        wait_s = limits.poll_every_s if await _read_notices(parts) else _AFTER_FAILURE_S
         try:
             if await _take_due(parts) >= limits.due_batch_max:
                 continue
@@ -182,13 +182,13 @@ async def _find_due(parts: WorkerParts, stop: asyncio.Event) -> None:
 
 
 async def _take_due(parts: WorkerParts) -> int:
-    """Queue jobs for due work; return how much. Only events while the clocks disagree."""
+    """Queue jobs for due work, only for events while the clocks disagree; return how many."""
     if not await parts.times.agree():
         return await parts.due.look(clocks_agree=False)
     return await parts.due.look() + await parts.due_subscriptions.look()
 
 
-async def _has_read(parts: WorkerParts) -> bool:
+async def _read_notices(parts: WorkerParts) -> bool:
     """Read notices; return whether that succeeded. A failure stops no other work."""
     try:
         await parts.reader.read_all()
@@ -203,14 +203,14 @@ async def _clean(parts: WorkerParts, stop: asyncio.Event) -> None:
     limits = parts.settings.limits
     cleaning = Cleaning(
         pool=parts.pool,
-        clock=SystemClock(),  # Never the twin's, because a leap of it makes no row old.
+        clock=SystemClock(),  # Never the twin's clock, because a leap of that makes no row old.
         kept=parts.settings.kept,
         batch_max=limits.clean_batch_max,
         pause_s=limits.clean_pause_s,
     )
     while not stop.is_set():
         try:
-            # The links of earlier versions, which are sealed only once.
+            # Links that earlier versions of Kasir stored unsealed; later there are none.
             while not stop.is_set() and await parts.links_kept.seal(limits.due_batch_max):
                 pass
             most, after_s = limits.clean_batch_max, limits.job_retry_after_s

@@ -21,7 +21,7 @@ from kasir.store.database import Pool
 from kasir.store.outbox import StoredEvent, WaitingEvent
 from kasir.store.vault import Vault
 
-#: The error of a try that failed because no key of ours opens the event.
+#: The error of a try that failed because none of Kasir's secret keys decrypts the event.
 _SEALED: Final = "no KASIR_SECRET_KEY opens it"
 
 _log = structlog.get_logger("kasir.events")
@@ -33,9 +33,9 @@ class EventDelivery:
 
     Attributes:
         pool: The database.
-        vault: Opens their bodies.
-        gaps: The wait before each try, including the first one; after the last try an event is
-            given up.
+        vault: Decrypts the bodies of events.
+        gaps: The wait before each try, including the first one. An event is tried as often as
+            there are gaps, and then given up.
         clock: Kasir's clock.
     """
 
@@ -48,7 +48,7 @@ class EventDelivery:
         """Try once to deliver the event with this row id, and write when it is tried next."""
         event = await outbox.waiting_event(self.pool, event_id)
         if event is None:
-            return  # Another job delivered it.
+            return  # Another job delivered it, or gave it up.
         result = await self._send(event, sender)
         now, tries = self.clock.now(), event.tries + 1
         due_at = None if result.is_taken else self._next_try(now, tries)

@@ -1,9 +1,10 @@
-"""Which events a shop gets of its payments and tokens, and when. Pure: facts in, event types out.
+"""Which events a shop gets about its payments and tokens, and when. Pure.
 
 A successful payment is reported at once. A refusal, cancel or expiry is held back for a while
-(`settle_after_s`), because a successful payment may follow it. It is not held back if the shopper's
-return or the response to the shop's call has reported it already. A status that is no longer true
-after the wait is not reported. The events of subscriptions are in `subscriptions/events.py`.
+(`settle_after_s`), because a successful payment may follow it. It is not held back if a response
+that the shop gets, to its call or after the shopper's return, has reported it already. A status
+that is no longer true after the wait is not reported. The events of subscriptions are in
+`subscriptions/events.py`.
 """
 
 from __future__ import annotations
@@ -79,11 +80,13 @@ OF_STATUS: Final = {
     Status.EXPIRED: EventType.PAYMENT_EXPIRED,
     Status.FAILED: EventType.PAYMENT_FAILED,
 }
+#: The event of each status of a refund. A status that is missing here is not reported.
 OF_REFUND: Final = {
     RefundStatus.SUCCEEDED: EventType.REFUND_SUCCEEDED,
     RefundStatus.FAILED: EventType.REFUND_FAILED,
     RefundStatus.REVERSED: EventType.REFUND_REVERSED,
 }
+#: The event of each ending of a capture, cancel or refund.
 OF_ENDING: Final = {
     Ending.CAPTURE_SUCCEEDED: EventType.CAPTURE_SUCCEEDED,
     Ending.CAPTURE_FAILED: EventType.CAPTURE_FAILED,
@@ -101,11 +104,11 @@ HELD_BACK: Final = frozenset({Status.REFUSED, Status.CANCELLED, Status.EXPIRED})
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The status that the shop was last sent about a payment.
+    """What the shop was sent about the status of a payment.
 
     Attributes:
-        status: The last status that was reported; `created`, which has no event, before the first.
-        held_until: When a status that is held back is to be reported; None if there is none.
+        status: The last status that an event reported; `created` if there was no event yet.
+        held_until: When the status that is held back is to be reported; None if none is held back.
     """
 
     status: Status
@@ -115,9 +118,13 @@ class Reported:
 def status_event(
     reported: Reported, payment: Payment, now: datetime, settle: timedelta
 ) -> tuple[EventType | None, Reported]:
-    """The event to write now, if any, and what was reported after it.
+    """The event to write now, or None, and the new value of `reported`.
 
-    `settle` is how long a status in `HELD_BACK` is held back.
+    Args:
+        reported: What the shop was sent before.
+        payment: The payment with all its facts.
+        now: The current time.
+        settle: How long a status in `HELD_BACK` is held back.
     """
     status = payment.status
     event = OF_STATUS.get(status)
@@ -131,14 +138,14 @@ def status_event(
 
 
 def fact_events(new: Sequence[Fact]) -> list[EventType]:
-    """The events of new facts that a person at the shop has to check, one for each."""
+    """The events of new facts that a person at the shop has to check, one for each such fact."""
     return [OF_FACT[fact.says] for fact in new if fact.says in OF_FACT]
 
 
 def summary_events(before: Summary, after: Summary) -> list[EventType]:
     """The events of refunds, captures, cancels and disputes that a change causes."""
     earlier_endings = set(before.endings)
-    events = [OF_ENDING[ended[1]] for ended in after.endings if ended not in earlier_endings]
+    events = [OF_ENDING[ending[1]] for ending in after.endings if ending not in earlier_endings]
     statuses_before = {refund.name: refund.status for refund in before.refunds}
     events += [
         OF_REFUND[refund.status]
@@ -159,8 +166,8 @@ def summary_events(before: Summary, after: Summary) -> list[EventType]:
 def _taken_back(summary: Summary) -> tuple[Money, frozenset[str]]:
     """The sum that disputes took, and the names of those disputes.
 
-    The names are needed because a dispute's sum may be unknown. There are none until the payment is
-    known as paid; then they are reported.
+    The names are needed because a dispute's sum may be unknown. There are no names until Kasir
+    knows that the payment was paid, so disputes that came before are reported then.
     """
     is_paid = summary.status is Status.AUTHORISED
     names = (one.name for one in summary.disputes if is_paid and one.status in TAKEN)
@@ -170,8 +177,8 @@ def _taken_back(summary: Summary) -> tuple[Money, frozenset[str]]:
 def token_events(before: Sequence[TokenFact], after: Sequence[TokenFact]) -> list[EventType]:
     """The events of a token, from its facts before and after a change.
 
-    There is no event until a fact shows that the token exists, so that a shop is never sent the end
-    of a token without its creation.
+    There is no event until a fact shows that the token exists. So a shop never gets the event of a
+    token's end before the event of its creation.
     """
     if not _is_made(after):
         return []
@@ -192,11 +199,13 @@ def token_events(before: Sequence[TokenFact], after: Sequence[TokenFact]) -> lis
 
 
 def _is_made(facts: Sequence[TokenFact]) -> bool:
+    """Whether one of the facts shows that the token exists."""
     ends = {TokenSays.DISABLED, TokenSays.NOT_LISTED}
     return any(fact.says not in ends for fact in facts)
 
 
 def _updates(facts: Sequence[TokenFact]) -> set[str]:
+    """The keys of the facts that are updates."""
     return {fact.key for fact in facts if fact.says is TokenSays.UPDATED}
 
 

@@ -42,7 +42,10 @@ class RefundOut(msgspec.Struct, rename="camel"):
 
 
 class DisputeOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """One dispute: open, charged_back, reversed or lost. What Adyen did not send is left out."""
+    """One dispute: open, charged_back, reversed or lost. A field that Adyen did not send is empty.
+
+    Empty fields are left out of the JSON.
+    """
 
     reference: str
     amount: AmountOut
@@ -57,7 +60,7 @@ class DisputeOut(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class PaymentOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A payment: its status, its sums and all its facts."""
+    """A payment: its status, its sums in minor units, and all its facts."""
 
     id: str
     reference: str

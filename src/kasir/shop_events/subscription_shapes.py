@@ -48,16 +48,19 @@ class PeriodOut(msgspec.Struct):
 
 
 class OverpaymentOut(msgspec.Struct, rename="camel"):
-    """A payment for a period that needed no payment any more."""
+    """A payment for a period that did not need it."""
 
     payment_id: str
     psp_reference: str
 
 
 class RenewalOut(msgspec.Struct, rename="camel", omit_defaults=True):
-    """The charge of one period. `status` is its payment's status; `missed` if it was missed.
+    """The charge of one period.
 
-    `overpayments` are other payments of the period that were paid as well.
+    Attributes:
+        status: The status of its payment; `missed` if the period was missed.
+        next_try: When it is retried; None if no retry is planned.
+        overpayments: Other payments for the period that were paid as well.
     """
 
     period: int
@@ -102,7 +105,7 @@ class SubscriptionOut(msgspec.Struct, rename="camel", omit_defaults=True):
     past_due_since: datetime | None = None
     token: str = ""
     sign_up: RenewalOut | None = None
-    #: Always in a response over HTTP. An event has its one renewal in `renewal` instead.
+    #: In every response over HTTP. An event has only the renewal that it is about, in `renewal`.
     renewals: list[RenewalOut] | msgspec.UnsetType = msgspec.UNSET
     renewal: RenewalOut | None = None
     due_at: datetime | None = None
@@ -141,10 +144,10 @@ def shown_subscription(
         public_url: The base URL of payment links.
     """
     first = first_period(subscription.plan)
-    listed = [_renewal(one, public_url) for one in renewals if one.period != first]
+    later = [_renewal(one, public_url) for one in renewals if one.period != first]
     sign_ups = (_renewal(one, public_url) for one in renewals if one.period == first)
     return msgspec.structs.replace(
-        _bare(subscription), sign_up=next(sign_ups, None), renewals=listed
+        _bare(subscription), sign_up=next(sign_ups, None), renewals=later
     )
 
 
@@ -164,6 +167,7 @@ def _taken_back(loss: Loss) -> TakenBackOut:
 
 
 def _bare(subscription: Subscription) -> SubscriptionOut:
+    """The subscription without its renewals, and without the subject of an event."""
     period, interval = subscription.current_period, subscription.plan.interval
     return SubscriptionOut(
         id=subscription.id,

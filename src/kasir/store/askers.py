@@ -1,9 +1,9 @@
-"""Which process sends a question. If it is gone, others send it at once, not after a lease.
+"""Which process sends a question. If that process is gone, another sends the question at once.
 
-Every open Kasir holds an advisory lock under a number of its own, in a session that ends with the
-process. If no session holds that lock, the process is gone. A Kasir that lost its session takes the
-lock again a moment later. If another process takes over a question in that moment, the question is
-sent twice under one key, and the provider acts on it once.
+Every process holds an advisory lock under a number of its own, in a database session that ends with
+the process. If no session holds that lock, the process is gone. A process that lost its session
+takes the lock again a moment later. If another process takes over a question in that moment, the
+question is sent twice under one key, and the provider acts on it once.
 """
 
 from __future__ import annotations
@@ -26,15 +26,18 @@ from kasir.store.database import DRIVER_ERRORS, Connection, Pool, queries
 
 SQL: Final = queries("askers")
 
-#: The first key of these advisory locks; no other program on the database may use it.
+#: The first key of these advisory locks ("kasi" in ASCII); the second is a process's number. No
+#: other program on the database may use this first key.
 SPACE: Final = 0x6B61_7369
-_NUMBERS: Final = 2**31 - 1
+#: The largest number of a process, which is the largest second key.
+_NUMBER_MAX: Final = 2**31 - 1
 #: How often the session is checked.
-_BEAT_S: Final = 1.0
+_CHECK_EVERY_S: Final = 1.0
+#: The wait after an error of the database.
 _AGAIN_S: Final = 0.2
-#: How long after a restart of PostgreSQL every live Kasir holds its lock again.
+#: How long after a restart of PostgreSQL every live process holds its lock again.
 _RESTART_S: Final = 5.0
-#: How long a closing Kasir tries to record which questions it abandoned.
+#: How long a process that ends tries to record which questions it abandoned.
 _CLOSING_S: Final = 2.0
 
 _log = structlog.get_logger("kasir.askers")
@@ -44,11 +47,11 @@ class Asker:
     """This process as a sender of questions.
 
     Attributes:
-        number: Identifies it while it is open.
+        number: Identifies this process for as long as it holds its lock.
     """
 
     def __init__(self, pool: Pool, patience_s: float) -> None:
-        self.number = secrets.randbelow(_NUMBERS) + 1
+        self.number = secrets.randbelow(_NUMBER_MAX) + 1
         self._pool = pool
         # After this time others may send an abandoned question, even if that was not recorded.
         self._patience_s = patience_s
@@ -80,8 +83,8 @@ class Asker:
 
         If the sending is cut off, other processes may send the question at once.
         """
-        asked = question.key, question.asked_at
-        self._being_sent[asked] += 1
+        sending = question.key, question.asked_at
+        self._being_sent[sending] += 1
         try:
             yield
         except KasirError:
@@ -92,11 +95,11 @@ class Asker:
             task.add_done_callback(self._abandoning.discard)
             raise
         finally:
-            self._being_sent[asked] -= 1
+            self._being_sent[sending] -= 1
             self._being_sent += Counter()  # Removes keys with a count of zero.
 
     async def is_abandoned(self, question: Question) -> bool:
-        """Whether no process waits any more for the answer to a question sent at `asked_at`."""
+        """Whether no process waits any more for the answer to a question, as it was last sent."""
         last = await SQL.last_asker(
             self._pool,
             key=question.key,
@@ -125,7 +128,7 @@ class Asker:
             await SQL.hold(connection, space=SPACE, asker=self.number)
             is_held.set()
             while not self._is_closed:
-                await asyncio.sleep(_BEAT_S)
+                await asyncio.sleep(_CHECK_EVERY_S)
                 await connection.execute("SELECT 1")
         finally:
             with suppress(InterfaceError):  # A cancellation has closed it already.

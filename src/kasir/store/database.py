@@ -45,7 +45,8 @@ DRIVER_ERRORS: Final = (
 )
 
 #: The driver's errors when the server is unreachable, is too busy, refuses the login or takes no
-#: writes. They are classes of SQLSTATE, so they include future codes. None means a wrong statement.
+#: writes. None of them is raised for a wrong statement. Each stands for the SQLSTATE, or for the
+#: whole class of SQLSTATEs, in the comment.
 UNAVAILABLE: Final = (
     OSError,  # A TimeoutError is one.
     asyncpg.PostgresConnectionError,  # 08
@@ -68,9 +69,9 @@ UniqueViolation = asyncpg.UniqueViolationError
 StatementTimeout = asyncpg.QueryCanceledError
 ValueRefused = asyncpg.DataError
 
-#: A number that no other program's migrations use on the same server.
+#: The key of an advisory lock that no other program on the same server uses: "kasir" in ASCII.
 MIGRATION_LOCK: Final = 0x6B61_7369_72
-_USUAL: Final = Limits()
+_DEFAULT_LIMITS: Final = Limits()
 _READ_ONLY: Final = "it takes no writes"
 
 
@@ -82,10 +83,10 @@ def is_undone(error: Exception) -> bool:
 def retried(
     commit: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Retry a function that is one transaction when a concurrent one made PostgreSQL roll it back.
+    """Retry a function, which is one transaction, if PostgreSQL rolled it back: see `is_undone`.
 
-    The order of locks (docs/adr/0015) makes that rare. A rolled back transaction leaves nothing
-    behind, so the function is called again with the same arguments.
+    The order of locks (docs/adr/0015) makes that rare. A transaction that was rolled back has no
+    effect, so the function is called again with the same arguments.
     """
 
     @wraps(commit)
@@ -100,7 +101,7 @@ def retried(
 
 
 def tries(on: Callable[[Exception], bool]) -> AsyncIterable[stamina.Attempt]:
-    """Retry, with growing waits, on the errors for which `on` returns true."""
+    """Tries of a piece of work, with growing waits, after errors for which `on` returns true."""
     return stamina.retry_context(on, wait_initial=0.01, wait_jitter=0.05)
 
 
@@ -118,29 +119,32 @@ def queries(name: str) -> Any:
 
 
 class _Adapter(AsyncPGAdapter):
-    """Passes parameters to PostgreSQL, each text in a form that it can store.
+    """Passes parameters to PostgreSQL, each text in a form that PostgreSQL can store.
 
     Only this class guards against NUL characters, wherever a text came from: a URL, a body, a
-    message from Adyen, or a caller of the library. PostgreSQL refuses a statement with a NUL, so
-    U+FFFD replaces it. No column contains U+FFFD, so a search for such a text finds nothing.
+    message from Adyen, or a caller of the library. PostgreSQL refuses a parameter with a NUL
+    character, so U+FFFD replaces each. A search for a text with a NUL finds nothing.
     """
 
     def maybe_order_params(self, query_name: str, parameters: Any) -> list[Any]:
-        """The statement's parameters in order, as they are sent."""
+        """The statement's parameters in the order of their numbers, as they are sent."""
         ordered: Any = super().maybe_order_params(query_name, parameters)  # type: ignore[no-untyped-call]
-        return [_sent(one) for one in ordered]
+        return [_storable(one) for one in ordered]
 
 
-def _sent(parameter: Any) -> Any:
+def _storable(parameter: Any) -> Any:
+    """A parameter whose texts, also those in lists, have no NUL character."""
     if isinstance(parameter, str):
         return storable(parameter)
     if isinstance(parameter, list):
-        return [_sent(one) for one in parameter]
+        return [_storable(one) for one in parameter]
     return parameter
 
 
 @asynccontextmanager
-async def connected(dsn: str, connections_max: int, limits: Limits = _USUAL) -> AsyncIterator[Pool]:
+async def connected(
+    dsn: str, connections_max: int, limits: Limits = _DEFAULT_LIMITS
+) -> AsyncIterator[Pool]:
     """Open a pool and close it afterwards.
 
     Raises:
@@ -179,7 +183,7 @@ async def changing(dsn: str, limits: Limits) -> AsyncIterator[Pool]:
 
 
 def unusable(error: Exception) -> DatabaseUnavailable:
-    """The error that reports to an operator, in one line, why PostgreSQL cannot be used."""
+    """The error for the operator: why PostgreSQL cannot be used, in one line."""
     reason = str(error) or type(error).__name__
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
         reason = _READ_ONLY

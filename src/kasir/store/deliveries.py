@@ -13,8 +13,10 @@ from kasir.store.database import Pool, queries
 
 SQL: Final = queries("events")
 
-#: An event given up earlier is resent by name only: the shop may have learned of it otherwise.
+#: An event that was given up longer ago is resent only if the operator names it, because the shop
+#: may know of the change from another source by then.
 RESENT_WITHIN: Final = timedelta(days=7)
+#: How many events one statement makes due again.
 _BATCH: Final = 1000
 
 
@@ -30,7 +32,7 @@ class DeliveryState(StrEnum):
 
 
 class Try(msgspec.Struct, omit_defaults=True):
-    """One try: the shop's HTTP status or, if none came, a short error."""
+    """One try to deliver: the shop's HTTP status or, if no response came, a short error."""
 
     at: datetime
     status: int | None = None
@@ -77,12 +79,12 @@ async def deliveries(pool: Pool, state: DeliveryState, most: int) -> list[Delive
 
 
 async def resend(pool: Pool, names: Sequence[str], now: datetime) -> list[str]:
-    """Make events due again, with no try counted; returns the names of the changed ones.
+    """Make events due again and set their count of tries to 0; returns the names of these events.
 
     Args:
         pool: The database.
-        names: The events; if empty, all that were given up within `RESENT_WITHIN`. An event that
-            waits already is not changed.
+        names: The names of events; if empty, all that were given up within `RESENT_WITHIN`. An
+            event that already waits for delivery is not changed.
         now: When they are due.
     """
     if names:
@@ -90,9 +92,9 @@ async def resend(pool: Pool, names: Sequence[str], now: datetime) -> list[str]:
     resent: list[str] = []
     while True:
         rows = SQL.resend_given_up(pool, now=now, since=now - RESENT_WITHIN, most=_BATCH)
-        found = [row["name"] async for row in rows]
-        resent += found
-        if len(found) < _BATCH:
+        batch = [row["name"] async for row in rows]
+        resent += batch
+        if len(batch) < _BATCH:
             return resent
 
 

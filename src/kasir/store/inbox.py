@@ -1,6 +1,7 @@
 """Notices: the notifications that Adyen sent, as rows.
 
-Many requests share one commit (`GroupInbox`), and readers take turns by row locks.
+Many requests share one commit (`GroupInbox`). Readers lock the notices that they read, so several
+readers at once read different notices.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ Enqueue = Callable[["Connection"], Awaitable[None]]
 
 
 class NoticeKind(StrEnum):
-    """The webhook that a notice came by."""
+    """The webhook by which a notice came, and whether it could be parsed."""
 
     #: An item of a standard notification.
     STANDARD = "standard"
     #: A token life cycle notification.
     TOKENS = "tokens"
-    #: A whole body that came from Adyen by the standard webhook and could not be parsed.
+    #: The whole body of a standard webhook that came from Adyen and could not be parsed.
     RAW = "raw"
 
 
@@ -42,7 +43,7 @@ class NoticeState(StrEnum):
     UNREAD = "unread"
     #: It was recorded as a fact of a payment or a token.
     READ = "read"
-    #: It is ignored on purpose.
+    #: Kasir knows its event code and does nothing about it.
     IGNORED = "ignored"
     #: Its event code is not in Adyen's schema as we know it.
     UNHEARD_OF = "unheard_of"
@@ -99,7 +100,8 @@ class SettledRow:
         state: Its new state.
         payment_id: The payment that it belongs to, if that is known.
         error: Why it is held; else empty.
-        is_unclaimed: Whether it will belong to the payment that claims one of its names.
+        is_unclaimed: Whether no payment owns any of its pspReferences yet. The payment that claims
+            one of them later gets the notice.
         paid_reference: The reference that it reports as paid, if the payment is not one of ours.
     """
 
@@ -127,7 +129,14 @@ class NoticeRow:
 
 
 class GroupInbox:
-    """Stores notices. One transaction writes all that wait, with the job that reads them."""
+    """Stores notices. One transaction writes all waiting notices and queues the job to read them.
+
+    Args:
+        pool: The database.
+        vault: Encrypts the items.
+        enqueue: Queues the job, in the transaction.
+        batch_max: The most calls of `keep` that one transaction serves.
+    """
 
     def __init__(self, pool: Pool, vault: Vault, enqueue: Enqueue, batch_max: int) -> None:
         self._pool = pool
@@ -140,7 +149,7 @@ class GroupInbox:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
-        """Write notices while this context lasts. It ends after all waiting ones are written."""
+        """Write notices while this context lasts; at its end all waiting notices are written."""
         writer = asyncio.create_task(self._write_forever())
         try:
             yield
@@ -208,7 +217,11 @@ async def keep(connection: Connection, vault: Vault, notices: Sequence[Notice]) 
 
 
 async def take_unread(connection: Connection, *, most: int, most_bytes: int) -> list[UnreadRow]:
-    """Lock the oldest unread notices that no other reader has locked, up to `most_bytes`."""
+    """Lock the oldest unread notices that no other reader has locked.
+
+    Returned are at most `most` notices, whose items have up to `most_bytes` together; the first
+    one is returned whatever its size.
+    """
     rows = SQL.take_unread(connection, most=most, most_bytes=most_bytes)
     return [_unread_of(row) async for row in rows]
 
@@ -235,12 +248,12 @@ async def settle(
 
 
 async def recheck_unclaimed(pool: Pool, most: int) -> None:
-    """Mark notices unread whose name was claimed while they were settled."""
+    """Mark notices unread if a payment claimed one of their pspReferences during `settle`."""
     await SQL.recheck_unclaimed(pool, most=most)
 
 
 async def mark_unread(connection: Connection, names: Sequence[str]) -> None:
-    """Mark unread the notices with these names that belong to no payment yet."""
+    """Mark unread the notices with one of these pspReferences that belong to no payment yet."""
     await SQL.mark_unread(connection, names=names)
 
 
@@ -250,9 +263,9 @@ async def rows(
     """Return notices, newest first: of a state or all, with ids below `before` or all."""
     below = INT64_MAX if before is None else before
     if state is None:
-        found = SQL.notices(pool, before=below, most=most)
+        selected = SQL.notices(pool, before=below, most=most)
     else:
-        found = SQL.notices_in_state(pool, state=state, before=below, most=most)
+        selected = SQL.notices_in_state(pool, state=state, before=below, most=most)
     return [
         NoticeRow(
             id=row["id"],
@@ -265,7 +278,7 @@ async def rows(
             error=row["error"],
             received_at=row["received_at"],
         )
-        async for row in found
+        async for row in selected
     ]
 
 

@@ -1,12 +1,11 @@
 """Connections to PostgreSQL with a limit on every wait, and a pool that lends no dead connection.
 
 A network path can fail without an error, as when a host freezes. PostgreSQL itself ends a statement
-that takes too long, and reports that. If the report does not arrive either, the path is dead, and
-so are the other connections over it. The pool then lends none of them again. It does the same when
-a server stops taking writes, so that the address, which may lead to another server now, is resolved
-again.
+that takes too long, and reports that. If that report does not arrive either, the network path is
+dead, and with it every other connection. The pool then lends none of them again. The pool does the
+same when a server stops taking writes, because a new connection may reach another server.
 
-A commit that was not answered in time may have been made. Its caller gets an error and must retry,
+A commit without an answer in time may have taken effect. Its caller gets an error and must retry,
 as after any lost connection.
 """
 
@@ -36,11 +35,11 @@ T = TypeVar("T")
 
 #: Errors of a rollback when the connection is lost; the transaction is lost with it.
 _NOT_ROLLED_BACK: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-#: After so many unanswered probes a connection is dead.
+#: How many TCP keepalive probes must be unanswered before a connection counts as dead.
 _PROBES: Final = 3
-#: After so many statements a connection is replaced: the driver's own default.
+#: How many statements a connection runs before it is replaced: the driver's own default.
 _QUERIES_MAX: Final = 50_000
-#: Errors after which the next server of the address is tried.
+#: Errors of connecting to a server after which the next server of the address is tried.
 _TRY_NEXT: Final = (
     OSError,
     asyncpg.CannotConnectNowError,
@@ -75,10 +74,10 @@ class LimitedConnection(_Connection):
         super().__init__(protocol, transport, *rest)
         self.socket: socket.socket = transport.get_extra_info("socket")
 
-    def transaction(self, **how: Any) -> LimitedTransaction:
+    def transaction(self, **options: Any) -> LimitedTransaction:
         """As the driver's method, but returns a `LimitedTransaction`."""
-        options = {"isolation": None, "readonly": False, "deferrable": False, **how}
-        return LimitedTransaction(self, **options)
+        defaults: dict[str, Any] = {"isolation": None, "readonly": False, "deferrable": False}
+        return LimitedTransaction(self, **(defaults | options))
 
     async def execute(self, query: str, *args: object, **more: Any) -> str:
         """As the driver's method, but a timeout closes the connection."""
@@ -108,6 +107,7 @@ class LimitedConnection(_Connection):
             await super().close(**more)
 
     async def _bounded(self, statement: Awaitable[T]) -> T:
+        """Run a statement; close the connection if it is not answered in time or is cancelled."""
         try:
             return await statement
         except TimeoutError:
@@ -185,7 +185,7 @@ async def _connect(dsn: str, *, timeout: float, **more: Any) -> _Connection:  # 
 
 
 def _servers_of(dsn: str) -> list[str]:
-    """An address for each server in an address that may name several."""
+    """The address of each server, from an address that may name several servers."""
     parts = urlsplit(dsn)
     login, at, hosts = parts.netloc.rpartition("@")
     return [parts._replace(netloc=f"{login}{at}{host}").geturl() for host in hosts.split(",")]
@@ -209,7 +209,10 @@ def _ms(seconds: float) -> str:
 
 
 def keep_alive(sock: socket.socket, probe_s: float) -> None:
-    """Make the operating system probe whether the other end is alive, if it can."""
+    """Make the operating system probe whether the other end is alive, every `probe_s` seconds.
+
+    An option that this system does not have is left out. A Unix socket needs no probes.
+    """
     if sock.family not in {socket.AF_INET, socket.AF_INET6}:
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

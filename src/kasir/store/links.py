@@ -1,4 +1,4 @@
-"""Payment links in PostgreSQL. The request of a link may name its shopper, so it is sealed."""
+"""Payment links in PostgreSQL. A link's request may name the shopper, so it is encrypted."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ async def write_all(connection: Connection, vault: Vault, links: Sequence[Link])
 
 
 async def withdraw_all(connection: Connection, link_ids: Sequence[str], now: datetime) -> None:
-    """Withdraw links, and schedule the closing of their open attempts that are not locked.
+    """Withdraw links, and schedule the closing of their open attempts, except those locked now.
 
-    For transactions that hold a subscription's lock: they must not wait for a payment's lock.
+    For transactions that hold a subscription's lock, which must not wait for a payment's lock.
     """
     await SQL.expire_links(connection, ids=link_ids, now=now)
     await DUE.close_free_attempts_of(connection, link_ids=link_ids, now=now)
@@ -59,12 +59,12 @@ async def withdraw_all(connection: Connection, link_ids: Sequence[str], now: dat
 async def marks(
     pool: Pool, link_ids: Collection[LinkId], payment_ids: Collection[PaymentId]
 ) -> dict[LinkId, str]:
-    """A mark for each link: a text that changes whenever something of the link changes.
+    """A mark for each link: a text that changes whenever the link or one of its payments changes.
 
     Args:
         pool: The database.
         link_ids: The links.
-        payment_ids: Payments of these links that count even if they are old.
+        payment_ids: Payments of these links whose changes count even if they are not the newest.
     """
     rows = SQL.marks(pool, link_ids=sorted(link_ids), payment_ids=sorted(payment_ids))
     return {LinkId(row["id"]): row["mark"] async for row in rows}
@@ -78,7 +78,10 @@ class PostgresLinks:
         self._vault = vault
 
     async def open(self, link: Link, shop_key: ShopKey | None) -> LinkId:
-        """Write a link, once per shop key; returns the id of the first link with the key.
+        """Write a link, once per shop key.
+
+        Returns:
+            Its id, or the id of the first link with this shop key.
 
         Raises:
             KeyReused: The shop key was first used with another body.
@@ -111,12 +114,13 @@ class PostgresLinks:
         A link that is withdrawn already keeps the time of its withdrawal.
         """
         # Two commits, so that the link is not locked during the wait for payments: docs/adr/0015.
-        # An attempt opened after the first commit finds the link withdrawn; others are closed.
+        # A process that opens an attempt after the first commit sees the withdrawal; attempts that
+        # were opened earlier are closed by the second.
         await SQL.expire_links(self._pool, ids=[link_id], now=now)
         await DUE.close_attempts_of(self._pool, link_id=link_id, now=now)
 
     async def seal(self, most: int) -> int:
-        """Seal up to `most` links from before links were sealed; returns how many."""
+        """Encrypt up to `most` links that an earlier version stored in clear; returns how many."""
         async with self._pool.acquire() as connection, connection.transaction():
             rows = [row async for row in SQL.clear_links(connection, most=most)]
             if rows:
@@ -126,8 +130,8 @@ class PostgresLinks:
         return len(rows)
 
     async def is_withdrawn(self, link_id: LinkId) -> bool:
-        """Whether a link was withdrawn, after waiting for a withdrawal that is running.
+        """Whether a link was withdrawn; waits first for a transaction that is withdrawing it.
 
-        A later withdrawal sees every attempt that was opened before this call.
+        A withdrawal that begins later closes every attempt that was opened before this call.
         """
         return bool(await SQL.is_withdrawn(self._pool, id=link_id))

@@ -20,7 +20,7 @@ _NEWEST: Final = 1000
 
 
 async def deliveries(connection: Connection | Pool, late_after: timedelta) -> Deliveries:
-    """Up to when the provider has notified, and whether its notifications are late.
+    """Up to which time the provider's notifications came, and whether later ones are late.
 
     Args:
         connection: The database.
@@ -47,24 +47,27 @@ class PostgresOpenAttempts:
     late_after: timedelta
 
     async def deliveries(self) -> Deliveries:
-        """Up to when the provider has notified, and whether its notifications are late."""
+        """Up to which time the provider's notifications came, and whether later ones are late."""
         return await deliveries(self.pool, self.late_after)
 
     async def answered_at(self, changes: Sequence[str]) -> datetime | None:
-        """When the provider first reported that one of these changes failed; None if never."""
-        found: datetime | None = await SQL.answered_at(self.pool, changes=changes)
-        return found
+        """When the provider first reported that one of these changes failed; None if never.
+
+        `changes` are the pspReferences of the changes.
+        """
+        answered_at: datetime | None = await SQL.answered_at(self.pool, changes=changes)
+        return answered_at
 
     async def has_others(self, payment: Payment, since: datetime) -> bool:
         """Whether a cancel by reference might hit another payment than this one."""
-        intent, finals = payment.intent, sorted(FINAL - {Status.AUTHORISED})
-        found = await SQL.has_others(
-            self.pool, id=intent.id, reference=intent.reference, since=since, ended=finals
+        intent, unpaid = payment.intent, sorted(FINAL - {Status.AUTHORISED})
+        has_others = await SQL.has_others(
+            self.pool, id=intent.id, reference=intent.reference, since=since, ended=unpaid
         )
-        return bool(found)
+        return bool(has_others)
 
     async def is_held(self, reference: str) -> bool:
-        """Whether a notice is held that reports money for this reference."""
+        """Whether a held notice (`NoticeState.HELD`) reports a payment with this reference."""
         return bool(await SQL.is_held(self.pool, reference=reference))
 
     async def give_up(self, key: str) -> None:
@@ -72,9 +75,12 @@ class PostgresOpenAttempts:
         await SQL.give_up_asking(self.pool, key=key)
 
     async def last_return(self, since: datetime) -> datetime | None:
-        """When a shopper last returned, from `since` on, with a result that no payment owns."""
-        found: datetime | None = await SQL.last_return(self.pool, since=since)
-        return found
+        """When a shopper last returned, at `since` or later, from an attempt that is not known yet.
+
+        No payment owns the pspReference in Adyen's answer about that return.
+        """
+        returned_at: datetime | None = await SQL.last_return(self.pool, since=since)
+        return returned_at
 
     async def postpone(self, payment_id: PaymentId, later: datetime) -> None:
         """Postpone the closing of an attempt to `later`; does nothing if it has ended."""

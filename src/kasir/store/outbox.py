@@ -1,4 +1,4 @@
-"""The table of events: rows to write, rows to page through, and one row to deliver."""
+"""The table of events: writes them, reads pages of them, and records the tries to deliver them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class OutgoingEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as shops receive it: its id (`evt_...`), and its body, the same in every try."""
+    """An event as shops receive it: its id (`evt_...`) as `name`, and its body, in every try."""
 
     name: str
     payload: bytes
@@ -45,7 +45,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class WaitingEvent:
-    """An event that waits for delivery; its body is still sealed. `tries` is the count so far."""
+    """An event that waits for delivery, with its encrypted body and the number of its tries."""
 
     name: str
     type: str
@@ -55,7 +55,7 @@ class WaitingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Writes events. `is_pushed`: they are delivered; otherwise they only wait to be fetched."""
+    """Writes events. If `is_pushed` is false, they are not delivered: the shop fetches them."""
 
     ids: Ids
     clock: Clock
@@ -92,8 +92,9 @@ class EventFeed:
     async def after(self, name: str | None, limit: int) -> list[StoredEvent]:
         """Return at most `limit` events after the named one, in order; None begins at the first.
 
-        No event that is committed later comes before a returned one, because this waits for the
-        transactions that are writing events. If that takes half a second, the page is empty.
+        An event that is committed later comes after the returned ones, because this method waits
+        for the transactions that are writing events. After half a second without success the page
+        is empty.
 
         Raises:
             NotFound: There is no event of that name.
@@ -132,10 +133,10 @@ async def add_try(
         pool: The database.
         event_id: The id of its row.
         at: When it was tried.
-        status: The shop's HTTP status; None if none came.
-        error: A short error if no status came; else empty.
-        is_taken: Whether the event counts as delivered.
-        due_at: When it is tried next. With None, an event that was not taken is given up.
+        status: The shop's HTTP status; None if no response came.
+        error: A short error if no response came; else empty.
+        is_taken: Whether the shop accepted the event.
+        due_at: When it is tried next; None if it is accepted or given up.
     """
     await SQL.tried(
         pool, id=event_id, at=at, status=status, error=error, is_taken=is_taken, due_at=due_at

@@ -19,7 +19,7 @@ from kasir.store.database import Connection, Pool, is_undone, queries
 
 SQL: Final = queries("payments")
 
-#: The primary key of the table that says which payment owns each pspReference.
+#: The primary key of the table with the one payment that owns each pspReference.
 _ONE_OWNER: Final = "psp_reference_pkey"
 
 
@@ -28,9 +28,9 @@ class LockedRow:
     """A payment's row, locked until the transaction ends.
 
     Attributes:
-        intent: The part of it that never changes.
+        intent: The part of the payment that never changes.
         told_status: The last status that the shop was sent an event about.
-        tell_at: When an event that is held back is to be sent; None if there is none.
+        tell_at: When the event that is held back is to be sent; None if none is held back.
     """
 
     intent: Intent
@@ -45,9 +45,9 @@ class Change:
     Attributes:
         payment: The payment with the summary of all its facts, old and new.
         told_status: The last status that the shop is sent an event about.
-        tell_at: When an event that is held back is to be sent; None if there is none.
+        tell_at: When the event that is held back is to be sent; None if none is held back.
         facts: The new facts.
-        claims: The pspReferences that it did not own before.
+        claims: The pspReferences that the payment did not own before.
     """
 
     payment: Payment
@@ -59,12 +59,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstAnswer:
-    """The answer that a payment's first fact came with, sealed.
+    """The answer that a payment's first fact came with.
 
     Attributes:
         question_key: The key of the question that it answers.
         status: The HTTP status.
-        sealed_body: The body, sealed.
+        sealed_body: The body, encrypted.
         psp_reference: The `pspReference` header of the answer.
         attempt: The attempt that the answer names; empty if it names none.
     """
@@ -99,7 +99,7 @@ async def write(connection: Connection, changes: Sequence[Change]) -> None:
     """Write what changed of payments that the transaction has locked, in one statement.
 
     Raises:
-        UniqueViolation: Another payment owns one of the claimed names; see `is_name_taken`.
+        UniqueViolation: Another payment owns a claimed pspReference; see `is_name_taken`.
     """
     if changes:
         columns = _fact_columns(changes) | _summary_columns(changes) | _claim_columns(changes)
@@ -111,14 +111,14 @@ async def write_first(
 ) -> bool:
     """Write a payment's first fact and the answer it came with, in one statement.
 
-    The shopper's subscriptions are scheduled, and the notices that name the payment are marked
-    unread.
+    The turns of the shopper's subscriptions become due, and the notices that have one of the
+    claimed pspReferences are marked unread.
 
     Returns:
         False if another fact was recorded first; then nothing was written.
 
     Raises:
-        UniqueViolation: Another payment owns one of the claimed names; see `is_name_taken`.
+        UniqueViolation: Another payment owns a claimed pspReference; see `is_name_taken`.
     """
     (fact,) = change.facts
     intent = change.payment.intent
@@ -200,13 +200,16 @@ async def intents_of_link(pool: Pool, link_id: LinkId, most: int) -> list[Intent
 
 
 async def original_of(pool: Pool, name: str) -> tuple[str, str] | None:
-    """Return the pspReference and the shop's reference of the payment that owns a name."""
+    """Return the pspReference and the shop's reference of the payment that owns `name`.
+
+    `name` is the pspReference of a change of the payment, or an earlier one of the payment.
+    """
     row = await SQL.original_of(pool, name=name)
     return (row["original"], row["reference"]) if row else None
 
 
 def is_name_taken(error: Exception) -> bool:
-    """Whether the database refused to let a payment claim a name that another one owns."""
+    """Whether the database refused a payment's claim of a pspReference that another one owns."""
     return (
         isinstance(error, asyncpg.UniqueViolationError)
         and getattr(error, "constraint_name", "") == _ONE_OWNER
@@ -214,7 +217,7 @@ def is_name_taken(error: Exception) -> bool:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the transaction may succeed when it is run again, with the other's claim visible."""
+    """Whether a retry of the transaction may succeed, because it sees the other one's commit."""
     return is_name_taken(error) or is_undone(error)
 
 
@@ -292,11 +295,16 @@ def _details_of(text: str | None) -> DisputeDetails | None:
 
 
 def _claim_columns(changes: Sequence[Change]) -> dict[str, list[Any]]:
-    """Claimed names and their claimants, sorted so that two transactions cannot deadlock."""
+    """Claimed pspReferences and their new owners, sorted so that transactions cannot deadlock."""
     claims = sorted(
-        (name, change.payment.intent.id) for change in changes for name in change.claims
+        (psp_reference, change.payment.intent.id)
+        for change in changes
+        for psp_reference in change.claims
     )
-    return {"claims": [name for name, _ in claims], "claimants": [by for _, by in claims]}
+    return {
+        "claims": [psp_reference for psp_reference, _ in claims],
+        "claimants": [payment_id for _, payment_id in claims],
+    }
 
 
 def _summary_columns(changes: Sequence[Change]) -> dict[str, list[Any]]:

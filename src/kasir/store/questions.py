@@ -50,7 +50,7 @@ class Assignable:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Statements of questions, whose bodies and answers are sealed by `vault`."""
+    """Statements of questions; `vault` encrypts their bodies and answers."""
 
     vault: Vault
 
@@ -183,17 +183,24 @@ async def claim_shop_key(
 
 
 async def take_over(pool: Pool, question: Question, now: datetime, asker: int) -> bool:
-    """Claim an unanswered question; False if it was sent again since `question.asked_at`."""
-    taken = await SQL.take_over(
+    """Claim an unanswered question, to send it; False if another process claimed it first.
+
+    Args:
+        pool: The database.
+        question: The question, with the `asked_at` that the caller read.
+        now: The new `asked_at`.
+        asker: The number of this process.
+    """
+    claimed = await SQL.take_over(
         pool, key=question.key, asked_at=question.asked_at, now=now, asker=asker
     )
-    return taken is not None
+    return claimed is not None
 
 
 async def release(
     connection: Connection, question: Question, ask_again_at: datetime | None
 ) -> None:
-    """Let any process send an unanswered question again; a worker does at `ask_again_at`."""
+    """Let any process send an unanswered question again; a worker does it at `ask_again_at`."""
     await SQL.release(
         connection, key=question.key, asked_at=question.asked_at, ask_again_at=ask_again_at
     )
@@ -204,12 +211,15 @@ async def are_assignable(pool: Pool) -> bool:
     return bool([row async for row in SQL.assignable_answers(pool, most=1)])
 
 
-async def assign(connection: Connection, found: Sequence[Assignable]) -> None:
+async def assign(connection: Connection, assignable: Sequence[Assignable]) -> None:
     """Write which payment each of these answers belongs to."""
-    keys, owners = [one.question.key for one in found], [one.owner for one in found]
-    await SQL.assign_answers(connection, keys=keys, payment_ids=owners)
+    await SQL.assign_answers(
+        connection,
+        keys=[one.question.key for one in assignable],
+        payment_ids=[one.owner for one in assignable],
+    )
 
 
 async def is_unassigned(pool: Pool, psp_reference: str) -> bool:
-    """Whether an answer to `/payments/details` named an attempt that no payment owns yet."""
+    """Whether an answer to `/payments/details` names this attempt, and no payment owns it yet."""
     return await SQL.unassigned_answer(pool, psp_reference=psp_reference) is not None

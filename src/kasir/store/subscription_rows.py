@@ -29,7 +29,7 @@ class WhyRefused(Protocol):
         Args:
             status: The status of its payment.
             answer: The body of the provider's answer; None if there is none.
-            texts: The texts of all facts against the payment.
+            texts: The texts of all facts by which the payment was not paid.
             asked: Whether the attempt has a payment.
         """
         ...
@@ -70,10 +70,11 @@ def subscription_of(row: Any) -> Subscription:
     )
 
 
-def _plan(row: Any, name: str, reference: str, minor_units: int, created_at: Any) -> Plan:
+def _plan(row: Any, plan_id: str, reference: str, minor_units: int, created_at: Any) -> Plan:
+    """A plan, from a row whose columns that a subscription has too are given as arguments."""
     currency = Currency(row["currency"])
     return Plan(
-        id=PlanId(name),
+        id=PlanId(plan_id),
         reference=reference,
         amount=Money(currency, minor_units),
         interval=Interval(Unit(row["unit"]), row["count"]),
@@ -132,6 +133,7 @@ class RenewalRows:
 
 
 def _bare_renewal(row: Any) -> Renewal:
+    """A renewal without its attempts."""
     return Renewal(
         period=row["period"],
         due_at=row["due_at"],
@@ -144,7 +146,10 @@ def _bare_renewal(row: Any) -> Renewal:
 
 
 def losses_of(rows: Sequence[Any]) -> tuple[Loss, ...]:
-    """Payments that were taken back, from their attempts' rows; one loss for each reason."""
+    """Payments that were taken back, from their attempts' rows.
+
+    A payment that was both disputed and refunded gives two losses.
+    """
     return tuple(
         Loss(
             why=why,

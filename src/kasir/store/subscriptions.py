@@ -99,18 +99,23 @@ class SubscriptionBook:
         self, ids: Sequence[str], renewals_max: int
     ) -> list[tuple[Subscription, list[Renewal]]]:
         """Subscriptions with their newest renewals, in the order of `ids`."""
-        found = {row["id"]: row async for row in SQL.subscriptions(self.pool, ids=ids)}
-        rows = SQL.renewals_of(self.pool, subscription_ids=list(found), most=renewals_max)
-        by_owner = groupby([row async for row in rows], key=lambda row: row["subscription_id"])
+        rows = {row["id"]: row async for row in SQL.subscriptions(self.pool, ids=ids)}
+        attempts = SQL.renewals_of(self.pool, subscription_ids=list(rows), most=renewals_max)
+        by_owner = groupby([row async for row in attempts], key=lambda row: row["subscription_id"])
         renewals = {owner: self.rows.renewals([*owned]) for owner, owned in by_owner}
         return [
-            _with_open(subscription_of(found[one]), renewals.get(one, []))
+            _with_open(subscription_of(rows[one]), renewals.get(one, []))
             for one in ids
-            if one in found
+            if one in rows
         ]
 
     async def changes_by_day(self, time_zone: str, until: datetime) -> list[Counted]:
-        """Return how often each change happened on each day, with its effect on monthly revenue."""
+        """Return how often each change happened on each day, and its effect on monthly revenue.
+
+        Args:
+            time_zone: The time zone of the days (IANA name).
+            until: Only changes before this time count.
+        """
         rows = SQL.changes_by_day(self.pool, time_zone=time_zone, until=until)
         return [_counted(row) async for row in rows]
 
@@ -118,6 +123,7 @@ class SubscriptionBook:
 def _with_open(
     subscription: Subscription, renewals: list[Renewal]
 ) -> tuple[Subscription, list[Renewal]]:
+    """A subscription with its open renewal, if it has one, and all of `renewals`."""
     newest = renewals[-1] if renewals else None
     if newest and newest.outcome is Outcome.OPEN:
         subscription = replace(subscription, renewal=newest)

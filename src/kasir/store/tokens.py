@@ -42,9 +42,10 @@ class TokenChange:
 
 
 async def claim(connection: Connection, vault: Vault, tokens: Sequence[NewToken]) -> list[str]:
-    """Insert the new ones of these tokens, lock all, and return their ids, in the order given.
+    """Insert those of these tokens that are new, lock all, and return their ids in the same order.
 
-    All callers use the same order, and each name once, so that two transactions cannot deadlock.
+    All callers sort tokens in the same way, and give each name once, so that two transactions
+    cannot deadlock.
     """
     names = [token.name for token in tokens]
     hashes = [_hash_of(name.stored_id) for name in names]
@@ -58,18 +59,18 @@ async def claim(connection: Connection, vault: Vault, tokens: Sequence[NewToken]
         methods=[token.method for token in tokens],
         created_ats=[token.created_at for token in tokens],
     )
-    found = {
+    ids = {
         (row["merchant_account"], row["shopper_reference"], row["stored_hash"]): str(row["id"])
         async for row in rows
     }
     return [
-        found[name.merchant_account, name.shopper_reference, stored_hash]
+        ids[name.merchant_account, name.shopper_reference, stored_hash]
         for name, stored_hash in zip(names, hashes, strict=True)
     ]
 
 
 async def facts_of(connection: Connection, ids: Sequence[str]) -> dict[str, dict[str, TokenFact]]:
-    """Return the facts of each token: by token id, then by key."""
+    """Return the facts of each token, by the token's id and then by the fact's key."""
     facts: dict[str, dict[str, TokenFact]] = {token_id: {} for token_id in ids}
     async for row in SQL.facts_of(connection, token_ids=ids):
         facts[row["token_id"]][row["key"]] = _fact_of(row)
@@ -114,12 +115,15 @@ async def stored_as(pool: Pool, vault: Vault, stored_id: str) -> list[Token]:
 
 
 async def watch(connection: Connection, shopper_reference: str, look_at: datetime) -> None:
-    """Schedule a comparison of a shopper's tokens with the provider's list, by `look_at`."""
+    """Schedule a comparison of a shopper's tokens with the provider's list, for `look_at`.
+
+    An earlier time that is scheduled stays. The count of comparisons begins again.
+    """
     await SQL.watch(connection, shopper_reference=shopper_reference, look_at=look_at)
 
 
 async def looks(pool: Pool, shopper_reference: str) -> int:
-    """How often a shopper's tokens were compared with the provider's list."""
+    """How often a shopper's tokens were compared with the provider's list since `watch`."""
     return int(await SQL.looks(pool, shopper_reference=shopper_reference) or 0)
 
 

@@ -1,9 +1,9 @@
 """When a period begins, counted from an anchor by the local time of a time zone.
 
-A period begins on the anchor's day of the month, at its hour. A month without such a day uses its
-last day, and the next month returns to the anchor's day: 31 January, 28 February, 31 March. An hour
-that summer time skips moves forward by the length of the gap. If an hour occurs twice, the first
-one counts.
+The anchor is the moment at which a known period begins. A period of months begins on the anchor's
+day of the month, at the anchor's time of day. In a month without that day it begins on the last
+day, such as 31 January, 28 February, 31 March. A time of day that summer time skips moves forward
+by the length of the gap. If a time of day occurs twice, the first one counts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def start_of(number: int, anchor: datetime, interval: Interval, zone: str) -> da
         number: 0 for the period that begins at the anchor itself; not negative.
         anchor: A moment, in any time zone.
         interval: How long a period lasts.
-        zone: The time zone whose local time is kept (IANA name).
+        zone: The time zone of the local time (IANA name).
 
     Raises:
         OverflowError: The moment would be after the year 9999.
@@ -41,7 +41,7 @@ def start_of(number: int, anchor: datetime, interval: Interval, zone: str) -> da
         then = wall + timedelta(days=units * _DAYS[interval.unit])
     else:
         then = _months_later(wall, units * _MONTHS[interval.unit])
-    # In a gap the offset from before it is used (PEP 495), so the moment is after the gap.
+    # A local time in a gap gets the UTC offset from before the gap (PEP 495): a moment after it.
     return then.replace(tzinfo=local.tzinfo).astimezone(UTC)
 
 

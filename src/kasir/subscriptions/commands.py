@@ -6,8 +6,8 @@ later, such as the charge after a pause or the cancel at the end of a period.
 A planned cancel or pause stays planned until it is done, or until the same command withdraws it
 (`When.NEVER`). No other command withdraws it. Planning and withdrawing both send an event.
 
-A renewal that is paid by now is settled first. So the result does not depend on whether the command
-or the worker that records the payment came first.
+Before a cancel or pause takes effect, an open renewal that is paid by now is settled. So the result
+does not depend on whether the command or the worker that settles the renewal came first.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class When(StrEnum):
 
 
 def cancel(subscription: Subscription, now: datetime, at: When) -> Turn:
-    """Cancel a subscription, now or at the end of the paid time; or withdraw a planned cancel.
+    """Cancel a subscription now or at the end of the paid time, or withdraw a planned cancel.
 
     A charge that was never sent is withdrawn. The outcome of a charge that may have been sent is
     still found out.
@@ -58,12 +58,12 @@ def cancel(subscription: Subscription, now: datetime, at: When) -> Turn:
 def pause(
     subscription: Subscription, now: datetime, at: When, resumes_at: datetime | None = None
 ) -> Turn:
-    """Pause a subscription, now or at the end of the paid time: nothing is charged meanwhile.
+    """Pause a subscription now or at the end of the paid time, or withdraw a planned pause.
 
     Args:
         subscription: The subscription, read under its lock.
         now: The current time.
-        at: When; `NEVER` withdraws a planned pause together with its planned end.
+        at: When the pause begins; `NEVER` withdraws a planned pause and its planned end.
         resumes_at: When it is to be resumed; None keeps the planned time.
 
     Raises:
@@ -91,7 +91,9 @@ def resume(subscription: Subscription, now: datetime) -> Turn:
 
 
 def resume_later(subscription: Subscription, now: datetime, at: datetime | None) -> Turn:
-    """Plan the end of a pause. None withdraws a planned end; then only a command ends it.
+    """Plan the end of a pause at `at`; None withdraws the planned end.
+
+    A pause without a planned end lasts until the shop resumes the subscription.
 
     Raises:
         IllegalMove: The subscription is not paused, and no pause is planned.
@@ -103,7 +105,7 @@ def resume_later(subscription: Subscription, now: datetime, at: datetime | None)
 
 
 def change_amount(subscription: Subscription, now: datetime, amount: Money) -> Turn:
-    """Change the amount from the next period on; that period is announced again.
+    """Change the amount from the next period on; the next period is announced again.
 
     Raises:
         IllegalMove: The subscription is over.
@@ -140,11 +142,11 @@ def _refuse_if_over(subscription: Subscription) -> None:
 def _planned(
     subscription: Subscription, after: Subscription, now: datetime, kind: SubscriptionEvent
 ) -> Turn:
-    """A turn that changes what is planned; a repeated command sends no event."""
+    """A turn that changes what is planned; without a change there is no event."""
     events = () if after == subscription else (Event(kind=kind, at=now),)
     return _due_now(Turn(subscription=after, events=events), now)
 
 
 def _due_now(turn: Turn, now: datetime) -> Turn:
-    """A turn after which the next one is due now; that one sets the next due time."""
+    """The turn, with the subscription due now; the next turn sets a later due time."""
     return replace(turn, subscription=replace(turn.subscription, due_at=now))

@@ -1,11 +1,12 @@
-"""What follows from a refused renewal: its reason, and when it is retried.
+"""Why a renewal was refused, and when it is retried.
 
-No balance: retry on later days, at an hour when a shopper may have topped up. Token gone: only the
-shopper can help, so they are asked to pay by link. Technical: retry soon. Fraud: stop. An attempt
-whose outcome is unknown is never treated as refused. Its outcome is found out first.
+After `NO_BALANCE`, the charge is retried on later days, at an hour when a shopper may have topped
+up. After `TOKEN_GONE`, only the shopper can help, so they are asked to pay by link. After
+`TECHNICAL`, the charge is retried soon; after `FRAUD`, never. An attempt whose outcome is unknown
+is never treated as refused: its outcome is found out first.
 
-Reasons are found by Adyen's code and by its text, because for redirect wallets the code is often
-"0", and the text is in capitals. GUESS: which reasons a wallet gives in which case.
+Reasons are found by Adyen's code and by Adyen's text. For redirect wallets the code is often "0",
+and the text is in capitals. GUESS: which reasons a wallet gives in which case.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from kasir.subscriptions.calendar import at_hour
 
 
 class Reason(StrEnum):
-    """Why a renewal was refused, as far as it decides what is done next."""
+    """Why a renewal was refused: the kinds of reasons after which Kasir acts differently."""
 
-    #: The wallet cannot pay this now. A refusal without a reason counts as NO_BALANCE.
+    #: The wallet cannot pay this now. A refusal without a known reason counts as this.
     NO_BALANCE = "no_balance"
     #: The token cannot be charged any more: unlinked, disabled, revoked or unknown.
     TOKEN_GONE = "token_gone"  # A reason, not a secret.
@@ -32,7 +33,7 @@ class Reason(StrEnum):
     FRAUD = "fraud"
 
 
-#: The order in which reasons count if a refusal gives several.
+#: If a refusal gives several reasons, the first of them in this order counts.
 _BY_WEIGHT: Final = (Reason.FRAUD, Reason.TOKEN_GONE, Reason.TECHNICAL, Reason.NO_BALANCE)
 
 #: By Adyen's refusalReasonCode or, for errors, errorCode.
@@ -77,9 +78,10 @@ class Timetable:
     """When a refused renewal is retried.
 
     Attributes:
-        days: On which days after the due date it is retried.
-        hour: The hour of those days, in the shopper's time zone.
-        soon: The wait after each technical failure; when all are used, `days` apply.
+        days: On which days after the due date the renewal is retried.
+        hour: The hour of the day, in the plan's time zone.
+        soon: The wait after the first, second and later technical failure. After more failures
+            than that, `days` apply.
     """
 
     days: tuple[int, ...] = (1, 3, 5, 7)
@@ -122,8 +124,8 @@ def next_try(
         due_at: When it was due.
         tried_at: When it was charged last.
         failures: How often it was refused for technical reasons, including the last time.
-        zone: The shopper's time zone.
-        timetable: When to retry.
+        zone: The plan's time zone (IANA name).
+        timetable: The days, the hour and the waits of retries.
     """
     if reason in {Reason.FRAUD, Reason.TOKEN_GONE}:
         return None

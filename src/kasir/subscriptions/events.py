@@ -22,7 +22,7 @@ class SubscriptionEvent(StrEnum):
     PAST_DUE = "subscription.past_due"
     #: The refused renewal was paid after all.
     RECOVERED = "subscription.recovered"
-    #: It will be paused at the end of the paid period: see `pauseAt`.
+    #: The subscription will be paused at the end of the paid period: see `pauseAt`.
     PAUSE_PLANNED = "subscription.pause_planned"
     #: The planned pause was withdrawn.
     PAUSE_WITHDRAWN = "subscription.pause_withdrawn"
@@ -50,7 +50,7 @@ class SubscriptionEvent(StrEnum):
     RENEWAL_UNPAID = "renewal.unpaid"
     #: A period passed while Kasir was down; it is not charged afterwards.
     RENEWAL_MISSED = "renewal.missed"
-    #: A period was paid that was paid already or given up.
+    #: A payment came for a period that was paid already or given up.
     RENEWAL_OVERPAID = "renewal.overpaid"
 
 
@@ -68,7 +68,7 @@ OF_MOVE = {
     Move.CANCEL: SubscriptionEvent.CANCELLED,
     Move.END: SubscriptionEvent.ENDED,
 }
-#: Moves without an event of their own: the first renewal has one.
+#: Moves without an event. After the end of a trial, the event of the first renewal follows.
 SILENT = frozenset({Move.END_TRIAL})
 
 
@@ -78,7 +78,7 @@ class Event:
 
     Attributes:
         kind: What happened.
-        at: The time that counts as the time of the event.
+        at: The time of the event.
         renewal: The renewal that it is about, if any.
         due_at: When the coming period is charged, for `renewal_due`.
         reason: Why the renewal was refused, or why the coming one cannot be charged.
@@ -95,7 +95,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A move, or a change of the amount (no `move`), for the history that metrics are made of."""
+    """A move, or a change of the amount, for the history that metrics are computed from.
+
+    Attributes:
+        at: When it happened.
+        was: The state before.
+        now_is: The state after.
+        move: The move; None for a change of the amount.
+    """
 
     at: datetime
     was: State

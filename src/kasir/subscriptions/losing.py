@@ -1,7 +1,8 @@
 """What follows from a dispute or a full refund, as the plan says.
 
-Each is handled once, however many notifications come and whatever its outcome. The shop can resume
-the subscription afterwards; the same dispute or refund does not stop it again.
+Each dispute or refund is handled once, however many notifications of it come and whatever its
+outcome is. If the shop resumes the subscription afterwards, the same dispute or refund does not
+stop the subscription again.
 """
 
 from __future__ import annotations
@@ -28,25 +29,27 @@ def next_loss(subscription: Subscription) -> Loss | None:
 
 def taken_back(subscription: Subscription, loss: Loss, now: datetime) -> Turn:
     """A turn that handles a payment that was taken back, as the plan says."""
-    rest = replace(subscription, losses=tuple(one for one in subscription.losses if one != loss))
-    wanted = _wanted(subscription, loss)
-    if wanted is WhenTakenBack.CONTINUE:
-        turn = Turn(subscription=rest)
-    elif wanted is WhenTakenBack.CANCEL:
+    losses = tuple(one for one in subscription.losses if one != loss)
+    without_loss = replace(subscription, losses=losses)
+    reaction = _reaction(subscription, loss)
+    if reaction is WhenTakenBack.CONTINUE:
+        turn = Turn(subscription=without_loss)
+    elif reaction is WhenTakenBack.CANCEL:
         # A renewal that is paid by now is settled first, as before any command.
-        settled_before = settled(rest)
+        settled_before = settled(without_loss)
         turn = settled_before.then(
             _because(loss, ended(settled_before.subscription, Move.CANCEL, now))
         )
     elif subscription.state is State.PAUSED:
-        turn = _because(loss, _stays_paused(rest, now))
+        turn = _because(loss, _stays_paused(without_loss, now))
     else:
-        settled_before = settled(replace(rest, resumes_at=None))
+        settled_before = settled(replace(without_loss, resumes_at=None))
         turn = settled_before.then(_because(loss, paused(settled_before.subscription, now)))
     return replace(turn, handled_losses=(loss,))
 
 
-def _wanted(subscription: Subscription, loss: Loss) -> WhenTakenBack:
+def _reaction(subscription: Subscription, loss: Loss) -> WhenTakenBack:
+    """What the plan wants after this loss."""
     return (
         subscription.plan.on_dispute
         if loss.why is TakenBack.DISPUTED
@@ -55,7 +58,7 @@ def _wanted(subscription: Subscription, loss: Loss) -> WhenTakenBack:
 
 
 def _can_be_handled(subscription: Subscription, loss: Loss) -> bool:
-    if _wanted(subscription, loss) is not WhenTakenBack.PAUSE:
+    if _reaction(subscription, loss) is not WhenTakenBack.PAUSE:
         return True
     return subscription.state is State.PAUSED or (subscription.state, Move.PAUSE) in MOVES
 

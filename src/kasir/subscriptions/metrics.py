@@ -1,6 +1,6 @@
 """Figures by day: how many subscriptions begin, end, fall behind and recover, and their revenue.
 
-The figures are sums over the history of moves; the cost of a day grows with its changes.
+The figures are sums over the history of changes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Counted:
         was: The state before.
         now_is: The state after.
         count: How many subscriptions made this change.
-        monthly: By how much it changed the revenue per month, in minor units.
+        monthly: By how much these changes raised the monthly revenue, in minor units.
     """
 
     day: date
@@ -83,9 +83,11 @@ def by_day(counted: Iterable[Counted], first: date, last: date) -> list[Day]:
 
 
 def _after(day: Day, change: Counted) -> Day:
+    """The figures of a day after another change on it."""
     was, now_is, count = change.was, change.now_is, change.count
 
     def moved(state: State) -> int:
+        """By how many the subscriptions in this state increased."""
         return count * ((now_is is state) - (was is state))
 
     begins = was is State.INCOMPLETE and now_is in _BEGUN

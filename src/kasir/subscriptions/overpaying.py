@@ -1,6 +1,6 @@
-"""Which payments of a subscription are overpaid: their period needed no payment any more.
+"""Which payments of a subscription are overpaid: their period did not need them.
 
-Pure. Nothing is refunded, because the shop decides which of two payments to refund.
+Pure. Kasir refunds nothing, because the shop decides which of two payments to refund.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def overpaid(
 ) -> tuple[PaidAttempt, ...]:
     """The attempts that are overpaid and were not marked as such before.
 
-    An attempt is overpaid if another one pays its period: the one with which a turn settled the
-    period, else an earlier one. It is also overpaid if its period was given up, and a later period
-    is settled or the subscription is paused or over.
+    An attempt is overpaid if another attempt pays its period: the attempt with which a turn settled
+    the period, or an earlier attempt. It is also overpaid if its period was given up, and a later
+    period is settled or the subscription is paused or over.
 
     Args:
         paid: Every paid attempt of one subscription, read under its lock.

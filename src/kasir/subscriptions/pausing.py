@@ -17,22 +17,24 @@ from kasir.subscriptions.turn import Turn, after_move
 def paused(subscription: Subscription, at: datetime) -> Turn:
     """A turn that pauses a subscription.
 
-    A refused renewal is given up. So is a renewal whose charge was never sent; the charge is
-    withdrawn. The outcome of a charge that may have been sent is still found out.
+    A refused renewal is given up. A renewal whose charge was never sent is given up too, and the
+    charge is withdrawn. The outcome of a charge that may have been sent is still found out.
 
     Raises:
         IllegalMove: The subscription is not in a trial, active or past due.
     """
-    done = _given_up(subscription)
+    given_up = _given_up(subscription)
     subscription = replace(subscription, pause_at=None, trial_left=_trial_left(subscription, at))
-    if done:
+    if given_up:
         subscription = replace(
-            subscription, renewal=None, settled_period=done.period, behind_since=None
+            subscription, renewal=None, settled_period=given_up.period, behind_since=None
         )
         # The paid time ended when this renewal was due, so none of it is left.
-        subscription = replace(subscription, anchor=done.due_at, anchor_period=done.period + 1)
-    turn = after_move(subscription, Move.PAUSE, at, renewal=done)
-    return replace(turn, renewals=(done,) if done else ())
+        subscription = replace(
+            subscription, anchor=given_up.due_at, anchor_period=given_up.period + 1
+        )
+    turn = after_move(subscription, Move.PAUSE, at, renewal=given_up)
+    return replace(turn, renewals=(given_up,) if given_up else ())
 
 
 def resumed(subscription: Subscription, at: datetime) -> Turn:
@@ -44,29 +46,31 @@ def resumed(subscription: Subscription, at: datetime) -> Turn:
     Raises:
         IllegalMove: The subscription is not paused.
     """
-    done = _given_up(subscription)
-    if done:
-        subscription = replace(subscription, renewal=None, settled_period=done.period)
+    given_up = _given_up(subscription)
+    if given_up:
+        subscription = replace(subscription, renewal=None, settled_period=given_up.period)
     move = Move.RESUME if subscription.trial_left is None else Move.RESUME_TRIAL
     turn = after_move(replace(subscription, resumes_at=None), move, at, renewal=None)
     subscription = turn.subscription
     if subscription.trial_left is not None:
         subscription = _with_trial_until(subscription, at + subscription.trial_left)
     elif subscription.renewal is None and (
-        done or subscription.start_of(subscription.settled_period + 1) <= at
+        given_up or subscription.start_of(subscription.settled_period + 1) <= at
     ):
         subscription = replace(
             subscription, anchor=at, anchor_period=subscription.settled_period + 1
         )
-    return replace(turn, subscription=subscription, renewals=(done,) if done else ())
+    return replace(turn, subscription=subscription, renewals=(given_up,) if given_up else ())
 
 
 def _given_up(subscription: Subscription) -> Renewal | None:
+    """The open renewal, closed as unpaid; None if there is none or it may still be paid."""
     renewal = subscription.renewal
     return closed(renewal, Outcome.UNPAID) if renewal and not renewal.may_be_paid else None
 
 
 def _trial_left(subscription: Subscription, at: datetime) -> timedelta | None:
+    """How much of the trial is left at `at`; None if the subscription is not in a trial."""
     in_trial = (
         subscription.state is State.TRIALING
         and subscription.anchor is not None
@@ -76,7 +80,10 @@ def _trial_left(subscription: Subscription, at: datetime) -> timedelta | None:
 
 
 def _with_trial_until(subscription: Subscription, ends_at: datetime) -> Subscription:
-    """The subscription with a trial until `ends_at`; its first charge is announced again."""
+    """The subscription with a trial until `ends_at`; a planned cancel moves to that time.
+
+    Its first charge is announced again.
+    """
     cancel_at = ends_at if subscription.cancel_at else None
     return replace(
         subscription,

@@ -29,7 +29,7 @@ class Unit(StrEnum):
 #: The longest period, in each unit.
 COUNT_MAX: Final = {Unit.DAY: 366, Unit.WEEK: 104, Unit.MONTH: 60, Unit.YEAR: 10}
 
-#: How many of each unit a month has, on average over a year of 365 days.
+#: How many of each unit a month has, if a year has 365 days.
 _A_MONTH: Final = {
     Unit.DAY: Fraction(365, _MONTHS_A_YEAR),
     Unit.WEEK: Fraction(365, 7 * _MONTHS_A_YEAR),
@@ -76,13 +76,13 @@ class Plan:
         amount: What a period costs, unless the subscription has an amount of its own.
         interval: How long a period lasts.
         time_zone: The time zone that the periods follow (IANA name).
-        trial_days: Days before the first period; 0 for none.
-        trial_amount: The price of a trial, because no token is made without a payment.
+        trial_days: Days of trial before the first period; 0 for no trial.
+        trial_amount: The price of the trial; never free, because a token needs a payment.
         cycles: How many periods there are; None for no end.
         when_unpaid: What happens if a renewal is still unpaid after all retries.
         on_dispute: What happens after a dispute of a payment.
         on_full_refund: What happens after a full refund of a payment.
-        notice_days: How many days before a charge its event is sent; 0 for none.
+        notice_days: How many days before a period it is announced by an event; 0 for no event.
         created_at: When it was made.
     """
 

@@ -14,8 +14,9 @@ from kasir.subscriptions.dunning import Reason
 
 #: The longest reference that the provider accepts, in characters.
 REFERENCE_MAX: Final = 80
-#: The length that the longest period number adds to a subscription's reference.
+#: How many characters the longest period number adds to a subscription's reference.
 _SUFFIX_MAX: Final = len("-p99999")
+#: The longest reference that a subscription may have, in characters.
 OWN_REFERENCE_MAX: Final = REFERENCE_MAX - _SUFFIX_MAX
 
 
@@ -66,8 +67,8 @@ class Attempt:
 
     Attributes:
         number: 1 for the first.
-        at: The time that counts as the time of the charge.
-        asked_at: When it was really charged; differs from `at` only after a leap of a test clock.
+        at: When the attempt was due, if a test clock leapt over that time; else as `asked_at`.
+        asked_at: When the attempt was made.
         status: The status of its payment.
         reason: Why it was refused; None if it was not refused.
         refusal_handled: Whether its refusal was handled.
@@ -75,7 +76,7 @@ class Attempt:
         payment_id: Its payment; None while the shopper has not opened one.
         psp_reference: The provider's id of its payment; empty while there is none.
         is_sent: Whether it may have reached the provider. Until then it can be withdrawn.
-        is_overpaid: Whether its period needed no payment any more: see `overpaying`.
+        is_overpaid: Whether its period did not need this payment: see `overpaying`.
     """
 
     number: int
@@ -107,7 +108,7 @@ class Attempt:
 
     @property
     def is_dropped(self) -> bool:
-        """Whether it expired without a payment: the shopper never opened one."""
+        """Whether the shopper never opened a payment for it, so that it expired."""
         return self.status is Status.EXPIRED and self.payment_id is None
 
 
@@ -116,7 +117,7 @@ class Renewal:
     """One period's payment.
 
     Attributes:
-        period: Which period; 1 begins at the anchor, 0 is the sign-up for a trial.
+        period: The number of the period: 0 for a trial, then 1 and so on.
         due_at: When the period begins.
         amount: The price of the period.
         reference: The reference of its payments at the provider.
@@ -176,11 +177,11 @@ class CatchUp:
     """What is done about due times that passed before a worker noticed them.
 
     After downtime the current period is charged once. Periods that passed entirely are reported as
-    missed and never charged. A leap of a test clock is no downtime: while Kasir follows one,
-    everything counts as happening when it was due.
+    missed and never charged. A leap of a test clock is no downtime: while Kasir follows a test
+    clock, everything counts as happening when it was due.
 
     Attributes:
-        test_clock_since: Since when a test clock was followed; None with a real clock.
+        test_clock_since: When Kasir began to follow a test clock; None with a real clock.
     """
 
     test_clock_since: datetime | None = None
@@ -204,8 +205,9 @@ def closed(renewal: Renewal, outcome: Outcome) -> Renewal:
 
 
 def reference_of(own: str, period: int, *, signs_up: bool) -> str:
-    """The reference of a renewal's payments: the subscription's reference and the period.
+    """The reference of a renewal's payments at the provider.
 
-    The payment of a sign-up has the subscription's own reference.
+    It is the subscription's `own` reference, and for a renewal that is not the sign-up also the
+    period, as in `SUB-1-p2`.
     """
     return own if signs_up else f"{own}-p{period}"

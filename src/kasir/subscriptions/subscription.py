@@ -23,9 +23,9 @@ class Permission(StrEnum):
 
     #: There is no token yet.
     MISSING = "missing"
-    #: It can be charged.
+    #: The token can be charged.
     GIVEN = "given"
-    #: It can no longer be charged.
+    #: The token can no longer be charged.
     WITHDRAWN = "withdrawn"
 
 
@@ -51,16 +51,16 @@ class Subscription:
         created_at: When it was signed up for.
         starts_at: When the first period is to begin; None if as soon as it is paid.
         state: Its state.
-        begun_at: When it became complete: its sign-up is paid, and its token exists.
+        begun_at: When it became complete: its sign-up is paid, and its token exists. None before.
         anchor: When the period `anchor_period` begins; None until it is complete.
-        anchor_period: The period that begins at `anchor`; a later one after a pause.
-        settled_period: The last period that was paid, missed or given up.
-        noticed: The last period that an event announced.
+        anchor_period: The number of the period that begins at `anchor`: 1, or more after a pause.
+        settled_period: The number of the last period that was paid, missed or given up.
+        noticed: The number of the last period that an event announced.
         cancel_at: When it is to be cancelled; None if that is not planned.
         pause_at: When it is to be paused; None if that is not planned.
         resumes_at: When it is to be resumed; None if that is not planned.
         trial_left: The rest of a trial that is paused; None if there is none.
-        behind_since: The due date of the first refused renewal; None unless past due.
+        behind_since: When the first unpaid renewal was due; None unless past due.
         token_id: Kasir's id for the token that is charged; empty until there is one.
         permission: Whether that token can be charged.
         renewal: The renewal that is open; None between periods.
@@ -107,7 +107,7 @@ class Subscription:
 
     @property
     def period(self) -> int:
-        """The current period: the open one, else the last settled one."""
+        """The number of the current period: the open one, else the last settled one."""
         return self.renewal.period if self.renewal else self.settled_period
 
     @property
@@ -122,10 +122,12 @@ class Subscription:
 
     @property
     def paid_until(self) -> datetime | None:
-        """When the paid time or the trial ends; None if nothing was paid.
+        """When the paid time or the trial ends.
 
-        An open period counts as paid while its charge may still succeed. Once the charge is
-        refused, the paid time ended when the period began.
+        None if the subscription is not complete, or is past due and has no open renewal.
+
+        An open period counts as paid while its charge may still succeed. If the charge was refused,
+        the paid time ended when the period began.
         """
         if self.begun_at is None:
             return None
@@ -139,15 +141,15 @@ class Subscription:
         return self.trial_left is not None or (until is not None and now < until)
 
     def with_newest(self, renewal: Renewal) -> Subscription:
-        """This subscription with its newest renewal, if that is still charged.
+        """This subscription with its newest renewal, if that is open.
 
-        If a renewal was given up and is paid after all, it counts as open again, so that its
-        payment is settled. This does not apply once a later period is settled.
+        If the newest renewal was given up and is paid after all, it counts as open again, so that
+        its payment is settled. This does not apply once a later period is settled.
         """
         if renewal.outcome is Outcome.OPEN:
             return replace(self, renewal=renewal)
-        gave_up = renewal.outcome is Outcome.UNPAID and renewal.period == self.settled_period
-        if gave_up and renewal.paid and self.state in ALIVE:
+        is_given_up = renewal.outcome is Outcome.UNPAID and renewal.period == self.settled_period
+        if is_given_up and renewal.paid and self.state in ALIVE:
             reopened = replace(renewal, outcome=Outcome.OPEN)
             return replace(self, renewal=reopened, settled_period=self.settled_period - 1)
         return self
@@ -166,7 +168,10 @@ class Subscription:
         return replace(self, state=moved(self.state, move))
 
     def begun(self, at: datetime) -> Subscription:
-        """This subscription, complete since `at`: its trial or its first period begins."""
+        """This subscription, complete since `at`, when its trial or its first period begins.
+
+        If `starts_at` is later, the trial or the first period begins then.
+        """
         start = max(at, self.starts_at) if self.starts_at else at
         zone, days = self.plan.time_zone, self.plan.trial_days
         anchor = calendar.start_of(days, start, _A_DAY, zone)
@@ -174,7 +179,7 @@ class Subscription:
 
 
 def first_period(plan: Plan) -> int:
-    """The period that the sign-up pays for; 0 if a trial comes first."""
+    """The number of the period that the sign-up pays for: 0, a trial, or 1."""
     return 0 if plan.trial_days else 1
 
 

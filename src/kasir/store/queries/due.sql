@@ -1,6 +1,6 @@
 -- due_questions, due_closings and due_events find due rows and postpone them, in the transaction
--- that queues a job for each. So no other worker finds them, and if a job is lost, its row is due
--- again.
+-- that queues a job for each row. So no other worker finds these rows, and if a job is lost, its
+-- row is due again.
 
 -- name: due_questions(now, later, most)
 UPDATE question SET ask_again_at = :later
@@ -26,8 +26,8 @@ RETURNING id;
 UPDATE payment SET close_due_at = :later WHERE id = :id AND close_due_at IS NOT NULL;
 
 -- name: has_others(id, reference, since, ended)$
--- What a cancel by reference might hit: a payment of ours that is open or paid, or a paid one of
--- another system on the account.
+-- Whether a cancel by reference might hit another payment: an open or paid one of Kasir's, or a
+-- paid one of another system on the account. `ended` are the final statuses without 'authorised'.
 SELECT EXISTS (
     SELECT FROM payment
     WHERE reference = :reference AND id <> :id AND created_at >= :since
@@ -41,20 +41,22 @@ UPDATE question SET ask_again_at = NULL WHERE key = :key AND status IS NULL;
 SELECT EXISTS (SELECT FROM notice WHERE paid_reference = :reference AND state = 'held');
 
 -- name: last_return(since)$
+-- When the last call to `/payments/details` was made that named a pspReference without an owner.
 SELECT max(opened_at) FROM question
 WHERE payment_id IS NULL AND psp_reference <> '' AND opened_at >= :since;
 
 -- name: answered_at(changes)$
--- Older rows have `noted` instead of `cancel_rejected`.
+-- When a notification first reported that one of these changes failed. Older versions of Kasir
+-- recorded `noted` instead of `cancel_rejected`.
 SELECT min(fact.at) FROM psp_reference
 JOIN fact ON fact.payment_id = psp_reference.payment_id AND fact.modification = psp_reference.name
 WHERE psp_reference.name = ANY (:changes::text[])
       AND fact.source = 'notification' AND fact.says IN ('cancel_rejected', 'noted');
 
 -- name: close_free_attempts_of(link_ids, now)!
--- For transactions that hold a subscription's lock. Payments are locked before subscriptions, so a
--- transaction that holds a payment may wait for ours. Locked payments are therefore skipped: they
--- are being decided now, or are closed at their own time.
+-- For transactions that hold a subscription's lock. Other transactions lock payments before
+-- subscriptions, so a transaction that holds a payment's lock may wait for this one. Locked
+-- payments are therefore skipped. They are being changed now, and are closed when they are due.
 UPDATE payment SET close_due_at = :now
 WHERE id IN (
     SELECT id FROM payment WHERE link_id = ANY (:link_ids::text[]) AND close_due_at IS NOT NULL
@@ -74,8 +76,9 @@ SELECT id FROM payment WHERE tell_at <= :now LIMIT 1;
 
 -- name: due_held_back(now, overdue_at, timely_since, notified_until, is_late, most)
 -- Payments with a held-back event that is due. The event is written if a worker finds it in time,
--- or if Adyen has sent later notifications since. Otherwise Kasir was down, and a correction may
--- still be in Adyen's queue.
+-- or if Adyen has sent notifications of later events. Otherwise Kasir was down, and a notification
+-- that changes the status may still be in Adyen's queue. From `overdue_at` on the event is written
+-- in any case.
 SELECT id FROM payment
 WHERE tell_at <= :now AND (
     tell_at <= :overdue_at
@@ -86,9 +89,9 @@ ORDER BY tell_at LIMIT :most
 FOR UPDATE SKIP LOCKED;
 
 -- name: deliveries(wait, most)^
--- Up to when Adyen has notified, and whether its notifications are late, by the newest of them.
--- Test notifications bypass Adyen's queue, so only notices of our payments count for
--- `notified_until`. Only events that are sent as they happen count for `late_at`.
+-- Up to which time Adyen's notifications came, and whether later ones are late, by the newest
+-- notices. Test notifications bypass Adyen's queue, so only notices of Kasir's payments count for
+-- `notified_until`. Only event codes that Adyen sends at the time of the event count for `late_at`.
 SELECT (SELECT max(least(event_date, received_at)) FROM (
            SELECT event_date, received_at FROM notice
            WHERE payment_id IS NOT NULL AND kind = 'standard' AND state = 'read'
@@ -104,9 +107,9 @@ FROM (
 ) AS newest;
 
 -- name: due_events(now, later, most, job)
--- Only the first undelivered event of each subject, because the next one waits for it. At most
--- `most` jobs are queued or running: while a shop hangs, a job that waits beyond `later` would be
--- queued twice.
+-- Only the first undelivered event of each subject, because its later events wait for it. At most
+-- `most` jobs are queued or running. Otherwise, while the shop does not answer, more jobs would
+-- wait than can start before `later`, and their events would be queued twice.
 UPDATE event SET due_at = :later
 WHERE id IN (
     SELECT id FROM event

@@ -1,5 +1,5 @@
 -- name: failed(most)
--- Each with its last error.
+-- Failed jobs, each with the type and the message of its last error.
 SELECT job.id, job.entrypoint, job.payload, job.updated, job.attempts,
        log.traceback ->> 'exception_type' AS error, log.traceback ->> 'exception_message' AS words
 FROM (

@@ -22,6 +22,8 @@ RETURNING key;
 SELECT * FROM question WHERE key = :key;
 
 -- name: take_over(key, asked_at, now, asker)^
+-- Claims an unanswered question for the process `asker`, which is going to send it. No row is
+-- returned if another process claimed it since `asked_at`.
 UPDATE question SET asked_at = :now, asker = :asker
 WHERE key = :key AND asked_at = :asked_at AND status IS NULL
 RETURNING key;
