@@ -26,6 +26,8 @@ class EventOut(msgspec.Struct):
 
 
 class _Body(msgspec.Struct):
+    """The content of an event's webhook."""
+
     type: str
     timestamp: datetime
     data: dict[str, Any]
