@@ -67,9 +67,9 @@ async def _stream(
 ) -> AsyncIterator[ServerSentEventMessage]:
     """Yield the view now and after each change, until it is final.
 
-    The browser reconnects when the stream ends before. If too many streams are open, the stream
-    ends after the first view and the browser reconnects after a longer time. The page still shows
-    every change, with a delay.
+    If the stream ends before the final view, the browser reconnects. If too many streams are open,
+    the stream ends after the first view, and the browser reconnects later than usual; so the page
+    still shows every change, with a delay.
     """
     limits, view = visit.parts.settings.limits, status_view(open_link, payment)
     with visitor_limits(request).stream_slot(open_link.link.id, client_key(request)) as has_slot:
@@ -87,7 +87,7 @@ async def _stream(
 async def _changes(
     request: AnyRequest, visit: Visit, open_link: OpenLink, payment: Payment, changed: asyncio.Event
 ) -> AsyncIterator[ServerSentEventMessage]:
-    """Yield each view that differs from the one before, until one is final."""
+    """Yield a message for each new view, until a view is final or after `follow_s` seconds."""
     parts, shown = visit.parts, status_view(open_link, payment)
     shutdown: Shutdown = request.app.state.shutdown
     for _ in range(int(parts.settings.limits.follow_s / _READ_AGAIN_S)):
