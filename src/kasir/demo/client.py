@@ -17,11 +17,12 @@ T = TypeVar("T")
 
 _TIMEOUT_S: Final = 20.0
 _POLL_S: Final = 0.05
-_FOLLOWED_S: Final = 0.3  # Kasir reads the twin's clock ten times a second.
+#: Kasir's clock follows the twin's within this time, because Kasir reads it ten times a second.
+_FOLLOWED_S: Final = 0.3
 
-#: The least information that Adyen must give: no reply to `/payments/details` names its payment (as
-#: the twin does by default), and no notification returns our own id.
-_HARDEST: Final = {"authorisationMetadata": False}
+#: Knobs of the twin for the least information that Adyen must give: no notification returns our own
+#: id. By the twin's default, no reply to `/payments/details` names its payment either.
+_LEAST_INFORMATION: Final = {"authorisationMetadata": False}
 #: Notifications that another system causes under our references: event code and success.
 _OTHER_SYSTEM: Final = (
     ("AUTHORISATION", True),
@@ -63,7 +64,7 @@ class JourneyClient:
 
     made: RunningDemo
     http: aiohttp.ClientSession
-    #: The references whose status was requested, newest last.
+    #: The references whose status the journey has waited for, newest last.
     orders: list[str] = field(default_factory=list)
 
     async def call(
@@ -84,8 +85,8 @@ class JourneyClient:
     async def _ask(self, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Reply:
         async with self.http.request(method, url, json=body, headers=headers) as response:
             text = await response.text()
-            found = await response.json() if text and "json" in response.content_type else text
-            return Reply(response.status, found, response.headers)
+            content = await response.json() if text and "json" in response.content_type else text
+            return Reply(response.status, content, response.headers)
 
     async def visit(self, method: str, path: str, form: Mapping[str, str] | None = None) -> str:
         """Request a page as a browser does; return its Location header, or else its body."""
@@ -136,7 +137,11 @@ class JourneyClient:
         return location
 
     async def shopper(self, action: Mapping[str, Any], do: str) -> str:
-        """Have the shopper act at the wallet; return the redirectResult, empty without a return."""
+        """Have the shopper act at the wallet.
+
+        Returns:
+            The redirectResult of the shopper's return; empty if the shopper does not return.
+        """
         done = await self.twin("POST", "/twin/wallet", {"url": action["url"], "do": do})
         return redirect_result(done["location"]) if done["location"] else ""
 
@@ -150,9 +155,9 @@ class JourneyClient:
         await self.twin("PUT", "/twin/faults", planned)
 
     async def knobs(self, **changed: Any) -> None:
-        """Set these knobs of the twin, and reset all others."""
+        """Set these knobs of the twin; reset all others to those of a journey."""
         await self.twin("DELETE", "/twin/knobs")
-        await self.twin("PUT", "/twin/knobs", _HARDEST | changed)
+        await self.twin("PUT", "/twin/knobs", _LEAST_INFORMATION | changed)
 
     async def foreign(self, order: str, **more: Any) -> str:
         """Have another system on the account pay under our reference; return its pspReference."""
@@ -180,18 +185,18 @@ class JourneyClient:
         order = self.orders[-1]
         self.orders.clear()
         before = await self._summaries(order)
-        names = [
+        psp_references = [
             await self.foreign(order, event=event, success=success)
             for event, success in _OTHER_SYSTEM
         ]
-        for name in names:
-            await self.notice(name, ["foreign"])
+        for psp_reference in psp_references:
+            await self.notice(psp_reference, ["foreign"])
         expect(await self._summaries(order), before, "our payments, after another system's")
 
     async def _summaries(self, order: str) -> list[object]:
         reply = await self.call("GET", f"/api/payments?reference={order}")
-        named = ("id", "status", "captured", "refunded", "chargedBack", "pspReference")
-        return [[payment.get(name) for name in named] for payment in reply.json["payments"]]
+        fields = ("id", "status", "captured", "refunded", "chargedBack", "pspReference")
+        return [[payment.get(field) for field in fields] for payment in reply.json["payments"]]
 
     async def advance(self, seconds: float) -> None:
         """Advance the twin's clock, and wait until Kasir's clock has followed."""
@@ -200,8 +205,8 @@ class JourneyClient:
 
     async def events(self, reference: str) -> list[dict[str, Any]]:
         """All events of a reference, in order."""
-        every = await self.every_event()
-        return [event for event in every if event["data"].get("reference") == reference]
+        events = await self.every_event()
+        return [event for event in events if event["data"].get("reference") == reference]
 
     async def every_event(self) -> list[dict[str, Any]]:
         """All events, in order."""
@@ -239,7 +244,7 @@ class JourneyClient:
 
 
 def redirect_result(location: str) -> str:
-    """The redirectResult in the shopper's return address, decoded once."""
+    """The redirectResult in the URL to which the shopper returns, decoded once."""
     from urllib.parse import parse_qs, urlsplit
 
     return parse_qs(urlsplit(location).query)["redirectResult"][0]

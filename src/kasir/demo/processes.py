@@ -73,12 +73,12 @@ def running_demo(
     """Run all programs for as long as the context lasts.
 
     Args:
-        port: Kasir's.
-        twin_port: The twin's.
-        shop_port: The demo shop's.
+        port: Kasir's port.
+        twin_port: The twin's port.
+        shop_port: The demo shop's port.
         data: Folder to keep the database and the twin's state in; unless given, a temporary one
             that is removed at the end.
-        given: Settings that override the demo's; None for those of the environment.
+        given: Settings that override the demo's; None for the environment variables.
         pause: Sleeps a number of seconds. It may raise, to end the start between two steps.
 
     Raises:
@@ -105,9 +105,9 @@ def running_demo(
         made = RunningDemo(
             kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
         )
-        pause(0)
-        kept = folder if data else None
-        twin = _start(stack, made, "twin", _twin(env, twin_port, kept), pause)
+        pause(0)  # A signal that arrived during the steps above ends the start here.
+        state_folder = folder if data else None
+        twin = _start(stack, made, "twin", _twin(env, twin_port, state_folder), pause)
         _wait(twin, f"{made.twin_url}/twin/health", pause)
         _configure_twin(made)
         server = _start(stack, made, "server", _kasir("serve", "--port", str(port)), pause)
@@ -122,7 +122,7 @@ def running_demo(
 def _environment(
     environ: Mapping[str, str], port: int, twin_port: int, folder: Path
 ) -> dict[str, str]:
-    """Return the demo's settings; the given ones override them, except for the twin's."""
+    """Return the demo's settings. `environ` overrides those before `**given`, not those after."""
     given = {name: text for name, text in environ.items() if text}
     return {
         "ADYEN_API_KEY": TWIN_KEY,
@@ -134,6 +134,7 @@ def _environment(
         "ADYEN_ENVIRONMENT": "twin",
         "ADYEN_TWIN_URL": f"http://{_HOST}:{twin_port}",
         "KASIR_FOLLOW_TWIN_CLOCK": "1",
+        # The embedded database is always in the demo's folder.
         **({"KASIR_DATA_DIR": str(folder)} if "KASIR_DATABASE_URL" not in given else {}),
     }
 
@@ -170,13 +171,13 @@ class _Program:
     log_before: int
 
     def output(self) -> list[str]:
-        """Return its output, line by line."""
+        """Return the lines that the program has printed."""
         with self.log.open("rb") as log:
             log.seek(self.log_before)
             return log.read().decode(errors="replace").strip().splitlines()
 
     def listens(self) -> bool:
-        """Whether this program listens on its port, and not another one."""
+        """Whether this program, and no other, listens on its port; checked only for the twin."""
         return self.name != "twin" or any(_TWIN_STARTED in line for line in self.output())
 
 
@@ -190,7 +191,7 @@ def _start(
     path = made.logs / f"{name}.log"
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     log = stack.enter_context(os.fdopen(os.open(path, flags, _PRIVATE_FILE), "ab"))
-    path.chmod(_PRIVATE_FILE)  # Older versions let every user read it.
+    path.chmod(_PRIVATE_FILE)  # Older versions of the demo let every user read the log.
     log_before = path.stat().st_size
     # Keys are passed by the environment, because every user can read a command line.
     process = subprocess.Popen(
@@ -206,7 +207,7 @@ def _start(
 
 
 def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> None:
-    """Stop a program. An interrupt meanwhile sends a second signal, which stops it at once."""
+    """Stop a program. If the user interrupts again, a second signal stops the program at once."""
     process.send_signal(signal.SIGTERM)
     deadline = time.monotonic() + _STOP_S
     while process.poll() is None and time.monotonic() < deadline:

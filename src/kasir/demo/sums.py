@@ -1,4 +1,4 @@
-"""Journeys in which money could be paid back twice: open changes and chargebacks count too."""
+"""Journeys in which money would be paid back twice, if Kasir ignored reversals or chargebacks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ _AMOUNT: Final = 25_000
 
 
 async def early_reversal(client: JourneyClient) -> None:
-    """A reversal is requested before the capture is notified: the open reversal holds the sum."""
+    """While a reversal is open, the captured sum can be neither captured nor refunded again."""
     order = reference("early-reversal")
     await client.knobs(capture="manual")
     await client.faults(
-        {"fault": "delay_notice", "eventCode": "CANCEL_OR_REFUND", "reference": order}
-        | {"seconds": float(_HOUR_S)}
+        {
+            "fault": "delay_notice",
+            "eventCode": "CANCEL_OR_REFUND",
+            "reference": order,
+            "seconds": float(_HOUR_S),
+        }
     )
     payment = await _paid(client, order, additionalData={"manualCapture": "true"})
     await client.knobs()
