@@ -1,4 +1,7 @@
-"""Measures whether large tables make Kasir slower: the same work on two databases."""
+"""Measures whether large tables make Kasir slower.
+
+The same work is done on a young database, with few payments, and on an old one, with many.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def _compared(
     rate: Callable[[Server, int], float],
     size: int,
 ) -> Result:
-    """Measure both servers alternately; the first round is a warm-up."""
+    """Measure both servers alternately; `rate` does work of a given size and returns its rate."""
     found = in_turn(
         lambda: {"young, per s": rate(young, size), "old, per s": rate(old, size)},
         site.size(15, 3),

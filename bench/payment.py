@@ -27,12 +27,13 @@ from bench.site import API_KEY, TWIN_KEY, Server, Site
 _CONNECTIONS: Final = 64
 _TRIES_MAX: Final = 4
 _PATH: Final = "/v72/payments"
+#: The numbers of orders.
 _numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Kasir and the twin it calls."""
+    """Kasir, and the twin that Kasir calls."""
 
     site: Site
     kasir: Server
@@ -99,6 +100,7 @@ def _library(url: str, key: str) -> Any:
 
 
 def _by_library(api: Any, calls: int) -> float:
+    """The median time of a payment with Adyen's library, in milliseconds."""
     latencies = []
     for _ in range(calls):
         reference = _reference()
@@ -150,7 +152,7 @@ def _throughput_round(pair: _Pair, calls: int) -> dict[str, float]:
 
 
 async def _many_at_a_time(url: str, key: str, calls: int, site: Site) -> load.Load:
-    """Payments by a plain aiohttp client with 64 concurrent requests."""
+    """Pay with a plain aiohttp client, 64 payments at a time."""
     requests = iter([_request(key) for _ in range(calls)])
     latencies: list[float] = []
     connector = aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=site.tls())
@@ -174,8 +176,9 @@ async def _pay(
     for _ in range(_TRIES_MAX):
         async with session.post(url, data=body, headers=headers) as response:
             answer = await response.json(content_type=None)
+        # After a 503 a shop repeats the request with the same key.
         if response.status != HTTPStatus.SERVICE_UNAVAILABLE:
-            break  # After a 503 a shop repeats the request with the same key.
+            break
     _check_redirect(answer)
 
 
@@ -215,6 +218,7 @@ def memory(site: Site) -> list[Result]:
 
 
 def _request(key: str) -> tuple[bytes, dict[str, str]]:
+    """Return the body and the headers of a new payment request, with this API key."""
     reference = _reference()
     headers = {
         "X-API-Key": key,

@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _arguments(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = HOST  # Everything is on this machine.
+    # No call goes through a proxy, because every program runs on this machine.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = HOST
     results: list[Result] = []
     faults: list[str] = []
     try:
@@ -75,6 +76,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _measured(name: str, environment: Site) -> list[Result]:
+    """Run a row; print its name and how long it took."""
     began = time.monotonic()
     print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
     results = ROWS[name](environment)
