@@ -77,10 +77,10 @@ def in_turn(
     """Measure `most` times after a warm-up; after `within_s`, 5 rounds are enough."""
     measure()
     give_up_at = time.monotonic() + within_s
-    found: list[dict[str, float]] = []
-    while len(found) < most and (len(found) < _ROUNDS_MIN or time.monotonic() < give_up_at):
-        found.append(measure())
-    return found
+    rounds: list[dict[str, float]] = []
+    while len(rounds) < most and (len(rounds) < _ROUNDS_MIN or time.monotonic() < give_up_at):
+        rounds.append(measure())
+    return rounds
 
 
 def medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:

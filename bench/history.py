@@ -42,12 +42,12 @@ def _compared(
     size: int,
 ) -> Result:
     """Measure both servers alternately; `rate` does work of a given size and returns its rate."""
-    found = in_turn(
+    rounds = in_turn(
         lambda: {"young, per s": rate(young, size), "old, per s": rate(old, size)},
         site.size(15, 3),
     )
-    ratios = [each["old, per s"] / each["young, per s"] for each in found]
-    return Result(row=row, ratios=ratios, target=_TARGET, parts=medians(found))
+    ratios = [figures["old, per s"] / figures["young, per s"] for figures in rounds]
+    return Result(row=row, ratios=ratios, target=_TARGET, parts=medians(rounds))
 
 
 def _intake_rate(server: Server, size: int) -> float:

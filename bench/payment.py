@@ -54,19 +54,22 @@ def latency(site: Site) -> list[Result]:
         os.environ["REQUESTS_CA_BUNDLE"] = str(site.ca_file)
         kasir = _library(f"{pair.kasir.url}/v72", API_KEY)
         direct = _library(f"{pair.twin.url}/v72", TWIN_KEY)
-        found = in_turn(lambda: _latency_round(pair, kasir, direct, calls), rounds)
-    parts = medians(found)
+        results = in_turn(lambda: _latency_round(pair, kasir, direct, calls), rounds)
+    parts = medians(results)
     return [
         Result(
             row="payment",
-            ratios=[each["through Kasir, p50 ms"] / each["library, p50 ms"] for each in found],
+            ratios=[
+                result["through Kasir, p50 ms"] / result["library, p50 ms"] for result in results
+            ],
             target=Target(1.0, is_ceiling=True),
             parts=parts,
         ),
         Result(
             row="payment by library",
             ratios=[
-                each["library through Kasir, p50 ms"] / each["library, p50 ms"] for each in found
+                result["library through Kasir, p50 ms"] / result["library, p50 ms"]
+                for result in results
             ],
         ),
     ]
@@ -116,16 +119,16 @@ def throughput(site: Site) -> list[Result]:
     """Divide the rate of concurrent payments through Kasir by that of a plain client."""
     rounds, calls = site.size(11, 2), site.size(320, 128)
     with _pair(site) as pair:
-        found = in_turn(lambda: _throughput_round(pair, calls), rounds)
-    plain = [each["plain client, per s"] for each in found]
-    through = [each["plain client through Kasir, per s"] for each in found]
-    lean = [each["lean client through Kasir, per s"] for each in found]
+        results = in_turn(lambda: _throughput_round(pair, calls), rounds)
+    plain = [result["plain client, per s"] for result in results]
+    through = [result["plain client through Kasir, per s"] for result in results]
+    lean = [result["lean client through Kasir, per s"] for result in results]
     return [
         Result(
             row="payment-load",
             ratios=[ours / theirs for ours, theirs in zip(through, plain, strict=True)],
             target=Target(0.35),
-            parts=medians(found),
+            parts=medians(results),
         ),
         Result(
             row="payment-load, lean",

@@ -34,12 +34,12 @@ def reading(site: Site) -> list[Result]:
     rounds, size = site.size(5, 1), site.size(4000, 800)
     with site.database() as dsn, site.twin() as twin, site.kasir(dsn, twin.url) as kasir:
         seeds.grow(site, dsn, kasir, twin, seeds.Outcome.AWAITING, rounds * size)
-        found = [
+        results = [
             asyncio.run(_round(site, dsn, kasir, seeds.some(dsn, size, skip=number * size)))
             for number in range(rounds)
         ]
-    ratios = [each["reading, per s"] / each["intake, per s"] for each in found]
-    return [Result(row="reading", ratios=ratios, target=Target(0.5), parts=medians(found))]
+    ratios = [each["reading, per s"] / each["intake, per s"] for each in results]
+    return [Result(row="reading", ratios=ratios, target=Target(0.5), parts=medians(results))]
 
 
 async def _round(

@@ -131,8 +131,8 @@ def _wait_for_outcome(kasir: Server, outcome: Outcome) -> dict[str, Any]:
     deadline = time.monotonic() + _WITHIN_S
     payment: dict[str, Any] = {}
     while time.monotonic() < deadline:
-        found = _call("GET", f"{kasir.url}/api/payments?reference={_REFERENCE}", None)
-        payment = found["payments"][0]
+        answer = _call("GET", f"{kasir.url}/api/payments?reference={_REFERENCE}", None)
+        payment = answer["payments"][0]
         if payment["status"] == outcome.value:
             return payment
         time.sleep(_POLL_S)

@@ -108,19 +108,19 @@ class _Shop:
 
 def renewals(site: Site) -> list[Result]:
     """Divide renewals per second by the plain charges per second of the same client."""
-    found = [_run(site, site.size(500, 60)) for _ in range(site.size(3, 1))]
-    ratios = [each["renewals, per s"] / each["plain charges, per s"] for each in found]
-    return [Result(row="renewals", ratios=ratios, parts=medians(found))]
+    rounds = [_run(site, site.size(500, 60)) for _ in range(site.size(3, 1))]
+    ratios = [each["renewals, per s"] / each["plain charges, per s"] for each in rounds]
+    return [Result(row="renewals", ratios=ratios, parts=medians(rounds))]
 
 
 def searches(site: Site) -> list[Result]:
     """Divide the time of a search among many subscriptions by that among few."""
     few, many = site.size(10_000, 2_000), site.size(1_000_000, 20_000)
     with site.database() as small, site.database() as large, site.kasir(small), site.kasir(large):
-        found = asyncio.run(_search_rounds(small, few, large, many, site.size(60, 10)))
-    ratios = [each["many, ms"] / each["few, ms"] for each in found]
+        rounds = asyncio.run(_search_rounds(small, few, large, many, site.size(60, 10)))
+    ratios = [each["many, ms"] / each["few, ms"] for each in rounds]
     target = Target(1.2, is_ceiling=True)
-    return [Result(row="renewals-look", ratios=ratios, target=target, parts=medians(found))]
+    return [Result(row="renewals-look", ratios=ratios, target=target, parts=medians(rounds))]
 
 
 def _run(site: Site, size: int) -> dict[str, float]:

@@ -493,11 +493,11 @@ def _sentences(enum: type[StrEnum]) -> Mapping[str, str]:
     """Return the `#:` comment above each member in the source, by the member's name."""
     source = inspect.getsource(enum)
     members = re.findall(r"((?:^ +#: .*\n)+) +(\w+) = ", source, flags=re.MULTILINE)
-    found = {name: " ".join(re.findall(r"#: (.*)", above)) for above, name in members}
-    missing = set(enum.__members__) - set(found)
+    sentences = {name: " ".join(re.findall(r"#: (.*)", above)) for above, name in members}
+    missing = set(enum.__members__) - set(sentences)
     if missing:
         raise ValueError(f"{enum.__name__}: no sentence above {sorted(missing)}")
-    return found
+    return sentences
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

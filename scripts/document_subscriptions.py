@@ -28,7 +28,7 @@ def drawn(page: str) -> str:
         "days": f"{', '.join(map(str, Timetable().days))}\n",
         "reasons": f"{', '.join(f'`{reason}`' for reason in Reason)}\n",
     }
-    return _GENERATED.sub(lambda found: f"{found[1]}{parts[found[2]]}{found[3]}", page)
+    return _GENERATED.sub(lambda part: f"{part[1]}{parts[part[2]]}{part[3]}", page)
 
 
 def _table(head: str, members: type[State | Move]) -> str:

@@ -15,8 +15,8 @@ from kasir.store.deliveries import Delivery, DeliveryState
 async def list_deliveries(state: str, most: int, *, as_json: bool) -> None:
     """Print the deliveries in a state, newest first."""
     async with opened() as (pool, _):
-        found = await deliveries.deliveries(pool, DeliveryState(state), most)
-    table(found, _line, state, as_json=as_json)
+        rows = await deliveries.deliveries(pool, DeliveryState(state), most)
+    table(rows, _line, state, as_json=as_json)
 
 
 def _line(delivery: Delivery) -> str:

@@ -99,12 +99,15 @@ def live_and_test(settings: Settings) -> list[Finding]:
 async def _clocks(parts: Parts) -> Finding:
     """Compare the clocks. Adyen's time is known only after other checks have called Adyen."""
     what = "the clocks agree"
-    apart = await parts.times.apart()
-    found = [f"{ahead.total_seconds():+.0f} s against {whose}" for whose, ahead in apart.items()]
-    if max(map(abs, apart.values())) <= parts.times.apart_max:
-        return Finding(what, is_well=True, says=", ".join(found))
+    differences = await parts.times.apart()
+    rows = [
+        f"{difference.total_seconds():+.0f} s against {clock}"
+        for clock, difference in differences.items()
+    ]
+    if max(map(abs, differences.values())) <= parts.times.apart_max:
+        return Finding(what, is_well=True, says=", ".join(rows))
     cure = "nothing is closed or charged meanwhile; set this machine's clock, by NTP for one"
-    return Finding(what, is_well=False, says=f"{', '.join(found)}: {cure}")
+    return Finding(what, is_well=False, says=f"{', '.join(rows)}: {cure}")
 
 
 async def _notices(parts: Parts) -> list[Finding]:
@@ -148,10 +151,10 @@ async def _questions(parts: Parts) -> list[Finding]:
 async def _owners(parts: Parts) -> Finding:
     """Report PSP references with two payments, stored before docs/adr/0013 allowed only one."""
     what = "every pspReference has one payment"
-    found = await DoctorCounts(parts.pool).conflicts(_CONFLICTS_MAX)
-    if not found:
+    conflicts = await DoctorCounts(parts.pool).conflicts(_CONFLICTS_MAX)
+    if not conflicts:
         return Finding(what, is_well=True, says="it has")
-    rows = [f"{name} is {owner}'s, and {other} bears it too" for name, owner, other in found]
+    rows = [f"{name} is {owner}'s, and {other} bears it too" for name, owner, other in conflicts]
     cure = (
         "one of the two was reported as paid with the other's money: compare them with Adyen, "
         "then remove the rows from psp_reference_conflict"
@@ -189,24 +192,24 @@ async def _events(parts: Parts) -> Finding:
     """Report events that the shop has not accepted, since when, and the shop's last answer."""
     what = "the shop takes its events"
     now, most = parts.clock.now(), parts.settings.limits.counts_max
-    found = await DoctorCounts(parts.pool).undelivered(now - RESENT_WITHIN, most)
-    answered = f"; the last answer was {found.last}" if found.last else ""
-    if not found.since and not found.given_up:
+    undelivered = await DoctorCounts(parts.pool).undelivered(now - RESENT_WITHIN, most)
+    answered = f"; the last answer was {undelivered.last}" if undelivered.last else ""
+    if not undelivered.since and not undelivered.given_up:
         return Finding(what, is_well=True, says=f"none waits{answered}")
     says = []
-    if found.since:
-        says.append(f"{found.waiting} wait, the first since {_when(found.since)}")
-    if found.given_up:
-        says.append(f"{found.given_up} were given up in the last {RESENT_WITHIN.days} days")
-    is_well = not found.given_up and not _is_stuck(parts, found, now)
+    if undelivered.since:
+        says.append(f"{undelivered.waiting} wait, the first since {_when(undelivered.since)}")
+    if undelivered.given_up:
+        says.append(f"{undelivered.given_up} were given up in the last {RESENT_WITHIN.days} days")
+    is_well = not undelivered.given_up and not _is_stuck(parts, undelivered, now)
     cure = "" if is_well else "; see `Paid, but the order was not delivered` in the runbook"
     return Finding(what, is_well=is_well, says=f"{' and '.join(says)}{answered}{cure}")
 
 
-def _is_stuck(parts: Parts, found: Undelivered, now: datetime) -> bool:
+def _is_stuck(parts: Parts, undelivered: Undelivered, now: datetime) -> bool:
     """Whether the shop refused the last event, the first waits too long, or no URL is set."""
-    is_refused = found.last is not None and not SendResult(found.last.status).is_taken
-    is_late = found.since is not None and found.since < now - _DELIVERED_WITHIN
+    is_refused = undelivered.last is not None and not SendResult(undelivered.last.status).is_taken
+    is_late = undelivered.since is not None and undelivered.since < now - _DELIVERED_WITHIN
     return is_refused or is_late or not parts.settings.events_url
 
 
@@ -220,11 +223,11 @@ async def _tokens(parts: Parts) -> Finding:
     adopted = gone = unanswered = 0
     shoppers = await parts.tokens.watched(_SHOPPERS_MAX)
     for shopper in shoppers:
-        found = await parts.stored.reconcile(shopper)
-        if found is None:
+        changes = await parts.stored.reconcile(shopper)
+        if changes is None:
             unanswered += 1
             continue
-        adopted, gone = adopted + found.adopted, gone + found.gone
+        adopted, gone = adopted + changes.adopted, gone + changes.gone
     if unanswered:
         says = f"Adyen did not answer for {unanswered} of {len(shoppers)} shoppers"
         return Finding(what, is_well=False, says=says)

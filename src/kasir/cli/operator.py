@@ -67,18 +67,18 @@ async def list_notices(state: str, most: int, *, as_json: bool) -> None:
     vault = Vault(secrets_from())
     async with opened() as (pool, _):
         print_status(f"notices of {database_shown(database_settings_from())}")
-        found = await Notices(pool, vault).listed(NoticeState(state), most)
-    table(found, _line, state, as_json=as_json)
+        rows = await Notices(pool, vault).listed(NoticeState(state), most)
+    table(rows, _line, state, as_json=as_json)
 
 
-def table(found: Sequence[Row], line: Callable[[Row], str], what: str, *, as_json: bool) -> None:
+def table(rows: Sequence[Row], line: Callable[[Row], str], what: str, *, as_json: bool) -> None:
     """Print one line for each row, then the number of rows with `what`; or all rows as JSON."""
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        print(msgspec.json.encode(rows).decode())
         return
-    for row in found:
+    for row in rows:
         print(line(row))
-    print(f"{len(found)} {what}")
+    print(f"{len(rows)} {what}")
 
 
 def _line(notice: KeptNotice) -> str:
@@ -111,8 +111,8 @@ async def replay_notices(ids: Sequence[int]) -> None:
 async def list_failed_jobs(most: int, *, as_json: bool) -> None:
     """Print the jobs that failed."""
     async with opened() as (pool, _):
-        found = await failed.failed(pool, most)
-    table(found, _job_line, "failed", as_json=as_json)
+        rows = await failed.failed(pool, most)
+    table(rows, _job_line, "failed", as_json=as_json)
 
 
 def _job_line(job: FailedJob) -> str:

@@ -155,9 +155,9 @@ def app() -> object:
     from kasir.web.app import create_app
 
     gc.set_threshold(_GC_THRESHOLD)
-    made = create_app(settings_from())
-    made.on_startup += [_install_signal_handlers, _freeze_objects]
-    return in_one_line(made)
+    litestar = create_app(settings_from())
+    litestar.on_startup += [_install_signal_handlers, _freeze_objects]
+    return in_one_line(litestar)
 
 
 def _freeze_objects() -> None:
@@ -169,9 +169,9 @@ def _freeze_objects() -> None:
     gc.freeze()
 
 
-def _install_signal_handlers(made: Litestar) -> None:
+def _install_signal_handlers(litestar: Litestar) -> None:
     """Handle a signal to stop, then call uvicorn's handler, which closes the sockets and waits."""
-    loop, shutdown = asyncio.get_running_loop(), made.state.shutdown
+    loop, shutdown = asyncio.get_running_loop(), litestar.state.shutdown
 
     def request_stop(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(shutdown.request, Limits().stop_s)

@@ -117,10 +117,10 @@ class JourneyClient:
         """Create a payment link of 25,000 rupiah; return Kasir's reply."""
         payment = self.payment(order)
         body = {name: payment[name] for name in ("reference", "amount", "returnUrl")} | more
-        made = await self.call("POST", "/v72/paymentLinks", body)
-        expect(made.status, 201, "creating a link")  # As at Adyen.
-        found: dict[str, Any] = made.json
-        return found
+        reply = await self.call("POST", "/v72/paymentLinks", body)
+        expect(reply.status, 201, "creating a link")  # As at Adyen.
+        link: dict[str, Any] = reply.json
+        return link
 
     async def wallet_of(self, link: Mapping[str, Any]) -> str:
         """Press the button of a link's form; return the URL of the wallet's page."""
@@ -210,27 +210,27 @@ class JourneyClient:
 
     async def every_event(self) -> list[dict[str, Any]]:
         """All events, in order."""
-        found: list[dict[str, Any]] = []
+        events: list[dict[str, Any]] = []
         after = ""
         while True:
             page = (await self.call("GET", f"/api/events?after={after}")).json
             if not page["events"]:
-                return found
-            found += page["events"]
+                return events
+            events += page["events"]
             after = page["next"]
 
     async def newest(self, reference: str) -> dict[str, Any]:
         """The newest payment of a reference; empty if there is none."""
         reply = await self.call("GET", f"/api/payments?reference={reference}")
-        found: dict[str, Any] = next(iter(reply.json["payments"]), {})
-        return found
+        payment: dict[str, Any] = next(iter(reply.json["payments"]), {})
+        return payment
 
     async def status(self, reference: str, wanted: str) -> dict[str, Any]:
         """Wait until the newest payment of a reference has this status; return the payment."""
         self.orders.append(reference)
         return await until(
             lambda: self.newest(reference),
-            lambda found: found.get("status") == wanted,
+            lambda payment: payment.get("status") == wanted,
             f"status {wanted}",
         )
 
@@ -255,14 +255,14 @@ def reference(name: str) -> str:
     return f"{name}-{secrets.token_hex(4)}"
 
 
-def expect(found: object, wanted: object, what: str) -> None:
+def expect(actual: object, expected: object, what: str) -> None:
     """Compare the actual value with the expected one.
 
     Raises:
         JourneyError: They differ.
     """
-    if found != wanted:
-        raise JourneyError(f"{what}: expected {wanted!r}, got {found!r}")
+    if actual != expected:
+        raise JourneyError(f"{what}: expected {expected!r}, got {actual!r}")
 
 
 async def until(read: Callable[[], Awaitable[T]], is_good: Callable[[T], bool], what: str) -> T:
@@ -273,9 +273,9 @@ async def until(read: Callable[[], Awaitable[T]], is_good: Callable[[T], bool], 
     """
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
-        found = await read()
-        if is_good(found):
-            return found
+        value = await read()
+        if is_good(value):
+            return value
         if time.monotonic() > deadline:
-            raise JourneyError(f"timed out waiting for {what}; last value: {found!r}")
+            raise JourneyError(f"timed out waiting for {what}; last value: {value!r}")
         await asyncio.sleep(_POLL_S)

@@ -58,7 +58,7 @@ async def late_money(client: JourneyClient) -> None:
     async def types() -> list[str]:
         return [event["type"] for event in await client.events(order)]
 
-    await until(types, lambda found: "payment.needs_attention" in found, "an event")
+    await until(types, lambda event_types: "payment.needs_attention" in event_types, "an event")
     expect((await client.newest(order))["status"], "refused", "the payment")
 
 

@@ -128,7 +128,7 @@ JOURNEYS: Final[dict[str, Journey]] = {
 }
 
 
-async def run_all(made: RunningDemo) -> int:
+async def run_all(demo: RunningDemo) -> int:
     """Run every journey and print a row for each; 0 if all passed, 1 if not.
 
     During a journey the twin gives no more information than Adyen must give. After the journey,
@@ -136,7 +136,7 @@ async def run_all(made: RunningDemo) -> int:
     """
     failures = 0
     async with aiohttp.ClientSession() as http:
-        client = JourneyClient(made, http)
+        client = JourneyClient(demo, http)
         for name, journey in JOURNEYS.items():
             await client.knobs()
             try:

@@ -102,21 +102,21 @@ def running_demo(
         logs.mkdir(_PRIVATE_FOLDER, parents=True, exist_ok=True)
         logs.chmod(_PRIVATE_FOLDER)
         urls = [f"http://{_HOST}:{number}" for number in (port, twin_port, shop_port)]
-        made = RunningDemo(
+        demo = RunningDemo(
             kasir_url=urls[0], twin_url=urls[1], shop_url=urls[2], environment=env, logs=logs
         )
         pause(0)  # A signal that arrived during the steps above ends the start here.
         state_folder = folder if data else None
-        twin = _start(stack, made, "twin", _twin(env, twin_port, state_folder), pause)
-        _wait(twin, f"{made.twin_url}/twin/health", pause)
-        _configure_twin(made)
-        server = _start(stack, made, "server", _kasir("serve", "--port", str(port)), pause)
-        _start(stack, made, "worker", _kasir("worker"), pause)
-        shop = _module("kasir.demo.shop", str(shop_port), made.kasir_url)
-        shop_program = _start(stack, made, "shop", shop, pause)
-        _wait(server, f"{made.kasir_url}/health/ready", pause)
-        _wait(shop_program, f"{made.shop_url}/health", pause)
-        yield made
+        twin = _start(stack, demo, "twin", _twin(env, twin_port, state_folder), pause)
+        _wait(twin, f"{demo.twin_url}/twin/health", pause)
+        _configure_twin(demo)
+        server = _start(stack, demo, "server", _kasir("serve", "--port", str(port)), pause)
+        _start(stack, demo, "worker", _kasir("worker"), pause)
+        shop = _module("kasir.demo.shop", str(shop_port), demo.kasir_url)
+        shop_program = _start(stack, demo, "shop", shop, pause)
+        _wait(server, f"{demo.kasir_url}/health/ready", pause)
+        _wait(shop_program, f"{demo.shop_url}/health", pause)
+        yield demo
 
 
 def _environment(
@@ -183,12 +183,12 @@ class _Program:
 
 def _start(
     stack: ExitStack,
-    made: RunningDemo,
+    demo: RunningDemo,
     name: str,
     command: Sequence[str],
     pause: Callable[[float], None],
 ) -> _Program:
-    path = made.logs / f"{name}.log"
+    path = demo.logs / f"{name}.log"
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     log = stack.enter_context(os.fdopen(os.open(path, flags, _PRIVATE_FILE), "ab"))
     path.chmod(_PRIVATE_FILE)  # Older versions of the demo let every user read the log.
@@ -196,7 +196,7 @@ def _start(
     # Keys are passed by the environment, because every user can read a command line.
     process = subprocess.Popen(
         command,
-        env={**made.environment, "ADYEN_TWIN_API_KEY": made.environment["ADYEN_API_KEY"]},
+        env={**demo.environment, "ADYEN_TWIN_API_KEY": demo.environment["ADYEN_API_KEY"]},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -243,20 +243,20 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _configure_twin(made: RunningDemo) -> None:
+def _configure_twin(demo: RunningDemo) -> None:
     """Have the twin send its webhooks to Kasir, with the keys and password that Kasir expects."""
-    _set_webhook(made, "standard", "/webhooks/adyen", "ADYEN_HMAC_KEY")
-    _set_webhook(made, "tokens", "/webhooks/adyen/tokens", "ADYEN_TOKEN_HMAC_KEY")
+    _set_webhook(demo, "standard", "/webhooks/adyen", "ADYEN_HMAC_KEY")
+    _set_webhook(demo, "tokens", "/webhooks/adyen/tokens", "ADYEN_TOKEN_HMAC_KEY")
 
 
-def _set_webhook(made: RunningDemo, name: str, path: str, key: str) -> None:
-    env = made.environment
-    wanted = {"url": made.kasir_url + path, "hmacKey": env[key].split(",")[0].strip()}
+def _set_webhook(demo: RunningDemo, name: str, path: str, key: str) -> None:
+    env = demo.environment
+    wanted = {"url": demo.kasir_url + path, "hmacKey": env[key].split(",")[0].strip()}
     if env.get("KASIR_WEBHOOK_USER"):
         wanted["username"] = env["KASIR_WEBHOOK_USER"]
         wanted["password"] = env["KASIR_WEBHOOK_PASSWORD"]
     request = urllib.request.Request(  # noqa: S310  # The twin that we started.
-        f"{made.twin_url}/twin/webhooks/{name}",
+        f"{demo.twin_url}/twin/webhooks/{name}",
         data=msgspec.json.encode(wanted),
         headers={"Content-Type": "application/json"},
         method="PUT",

@@ -44,9 +44,9 @@ async def one_of_two_killed(client: JourneyClient) -> None:
         second.wait()
     await client.advance(_TAKEN_OVER_S)
     await _wait_for_charges(client, run, _RENEWALS)
-    found = await _charges(client, run)
-    expect(set(found.values()), {1}, "charges per renewal at the twin")
-    expect(len(found), _RENEWALS, "renewals charged at the twin")
+    charges = await _charges(client, run)
+    expect(set(charges.values()), {1}, "charges per renewal at the twin")
+    expect(len(charges), _RENEWALS, "renewals charged at the twin")
 
 
 async def _sign_up(client: JourneyClient, gate: asyncio.Semaphore, plan: str, order: str) -> None:
@@ -106,10 +106,10 @@ async def _until_at_least(
     """
     for _ in range(_TIMEOUTS - 1):
         with suppress(JourneyError):
-            await until(read, lambda found: found >= count, what)
+            await until(read, lambda reached: reached >= count, what)
             return
         await client.advance(_TAKEN_OVER_S)
-    await until(read, lambda found: found >= count, what)
+    await until(read, lambda reached: reached >= count, what)
 
 
 async def _charges(client: JourneyClient, run: str) -> Mapping[str, int]:

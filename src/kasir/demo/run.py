@@ -36,10 +36,10 @@ def run(*, port: int | None, twin_port: int | None, data: Path | None, check: bo
         shop_port=free_port() if check else kasir_port + 1,
         data=data,
         pause=interrupts.pause,
-    ) as made:
+    ) as demo:
         if check:
-            return asyncio.run(_check(made, interrupts))
-        _show(made)
+            return asyncio.run(_check(demo, interrupts))
+        _show(demo)
         try:
             while True:
                 interrupts.pause(_POLL_S)
@@ -75,24 +75,24 @@ class _Interrupts:
             raise KeyboardInterrupt
 
 
-async def _check(made: RunningDemo, interrupts: _Interrupts) -> int:
+async def _check(demo: RunningDemo, interrupts: _Interrupts) -> int:
     """Run the journeys. A signal ends the run while a journey waits for something."""
     from kasir.demo.journeys import run_all
 
-    running = asyncio.create_task(run_all(made))
+    running = asyncio.create_task(run_all(demo))
     while not running.done():
         await asyncio.wait([running], timeout=_POLL_S)
         interrupts.pause(0)
     return running.result()
 
 
-def _show(made: RunningDemo) -> None:
+def _show(demo: RunningDemo) -> None:
     print(
         f"""
-  Buy something here   {made.shop_url}
-  Kasir                {made.kasir_url}   (X-API-Key: {made.api_key})
-  The twin             {made.twin_url}   (the GoPay PIN is 123456)
-  Logs                 {made.logs}
+  Buy something here   {demo.shop_url}
+  Kasir                {demo.kasir_url}   (X-API-Key: {demo.api_key})
+  The twin             {demo.twin_url}   (the GoPay PIN is 123456)
+  Logs                 {demo.logs}
 
   Ctrl-C stops everything.""",
         flush=True,

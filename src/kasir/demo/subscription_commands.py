@@ -47,7 +47,7 @@ async def lost_between_tries(client: JourneyClient) -> None:
         data: dict[str, Any] = failures[-1]["data"]
         return data
 
-    data = await until(read, lambda one: one["reason"] == "token_gone", "reason token_gone")
+    data = await until(read, lambda failure: failure["reason"] == "token_gone", "reason token_gone")
     expect(f"{client.made.kasir_url}/pay/" in data["renewal"]["linkUrl"], True, "a link to pay")
     expect(data["renewal"].get("nextTry"), None, "the next try")
 

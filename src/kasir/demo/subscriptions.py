@@ -113,10 +113,10 @@ async def amount_changed(client: JourneyClient) -> None:
 
 async def subscribed(client: JourneyClient, order: str, **plan: Any) -> dict[str, Any]:
     """Sign a shopper up; return the subscription, once the first period is paid."""
-    made = await client.call("POST", "/api/plans", plan_of(order, **plan))
-    expect(made.status, _CREATED, "the plan")
+    plan_reply = await client.call("POST", "/api/plans", plan_of(order, **plan))
+    expect(plan_reply.status, _CREATED, "the plan")
     body = {
-        "plan": made.json["id"],
+        "plan": plan_reply.json["id"],
         "reference": order,
         "shopperReference": f"shopper-{order}",
         "returnUrl": _return_url(order),
@@ -145,7 +145,9 @@ async def in_state(
 ) -> dict[str, Any]:
     """Wait until a subscription has this status; return the subscription."""
     read = partial(_shown, client, subscription)
-    return await until(read, lambda found: found["status"] == wanted, f"status {wanted}")
+    return await until(
+        read, lambda subscription_now: subscription_now["status"] == wanted, f"status {wanted}"
+    )
 
 
 async def renewed(
@@ -153,8 +155,8 @@ async def renewed(
 ) -> dict[str, Any]:
     """Wait until a subscription has `count` renewals, all paid; return the subscription."""
 
-    def is_paid(found: dict[str, Any]) -> bool:
-        statuses = [renewal["status"] for renewal in found.get("renewals", [])]
+    def is_paid(subscription_now: dict[str, Any]) -> bool:
+        statuses = [renewal["status"] for renewal in subscription_now.get("renewals", [])]
         return statuses == ["authorised"] * count
 
     read = partial(_shown, client, subscription)
@@ -164,8 +166,8 @@ async def renewed(
 async def _shown(client: JourneyClient, subscription: Mapping[str, Any]) -> dict[str, Any]:
     """Return the subscription as the API shows it now."""
     reply = await client.call("GET", f"/api/subscriptions/{subscription['id']}")
-    found: dict[str, Any] = reply.json
-    return found
+    subscription_now: dict[str, Any] = reply.json
+    return subscription_now
 
 
 async def disabled(client: JourneyClient, subscription: Mapping[str, Any]) -> None:

@@ -161,8 +161,8 @@ class VisitorLimits:
 
 def visitor_limits(request: AnyRequest) -> VisitorLimits:
     """Return the limits of the app that serves a request."""
-    found: VisitorLimits = request.app.state.visitor_limits
-    return found
+    limits: VisitorLimits = request.app.state.visitor_limits
+    return limits
 
 
 def client_key(request: AnyRequest) -> str:

@@ -50,8 +50,8 @@ async def get_notices(
 ) -> NoticesOut:
     """List Adyen's notifications, newest first; with `state`, only those in this state."""
     await check_parameters_and_no_body(request, _PARAMETERS)
-    found = await parts.notices.listed(_state(in_state), limit, after)
-    return NoticesOut(found, found[-1].id if len(found) == limit else None)
+    notices = await parts.notices.listed(_state(in_state), limit, after)
+    return NoticesOut(notices, notices[-1].id if len(notices) == limit else None)
 
 
 def _state(name: str | None) -> NoticeState | None:

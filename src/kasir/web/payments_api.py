@@ -42,8 +42,8 @@ async def get_payments(
     await check_parameters_and_no_body(request, _PARAMETERS)
     if reference is None:
         raise InvalidRequest([Fault("reference", "give your own reference of the payments.")])
-    found = await parts.payments.payments_of(reference, _LISTED_MAX)
-    return PaymentsOut([shown(payment) for payment in found])
+    payments = await parts.payments.payments_of(reference, _LISTED_MAX)
+    return PaymentsOut([shown(payment) for payment in payments])
 
 
 @get("/api/payments/{payment_id:str}")

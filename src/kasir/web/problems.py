@@ -118,14 +118,14 @@ def error_response(request: AnyRequest, error: Exception) -> Response[bytes]:
     _log_error(request, error)
     # Litestar's error names the handler's argument; callers know only the query parameter.
     names = _parameter_names(request) if isinstance(error, ValidationException) else _NO_NAMES
-    answered = response(answer_to(_with_hint(request, error), names))
+    http_response = response(answer_to(_with_hint(request, error), names))
     headers = (error.headers if isinstance(error, HTTPException) else None) or {}
     # The framework writes some header names in lower case.
     by_lower_name = {name.lower(): text for name, text in headers.items()}
     for name in _COPIED_HEADERS:
         if name.lower() in by_lower_name:
-            answered.headers[name] = by_lower_name[name.lower()]
-    return answered
+            http_response.headers[name] = by_lower_name[name.lower()]
+    return http_response
 
 
 def _log_error(request: AnyRequest, error: Exception) -> None:

@@ -152,7 +152,7 @@ async def get_subscriptions(
     if status and status not in tuple(State):
         cure = f"must be one of {', '.join(State)}."
         raise InvalidRequest([Fault("status", cure)])
-    wanted = SubscriptionFilter(
+    subscription_filter = SubscriptionFilter(
         state=status,
         shopper_reference=shopper,
         plan_id=plan,
@@ -160,16 +160,16 @@ async def get_subscriptions(
         after=after,
     )
     try:
-        found = await parts.subscriptions.listed(wanted, limit + 1, _RENEWALS_MAX)
+        rows = await parts.subscriptions.listed(subscription_filter, limit + 1, _RENEWALS_MAX)
     except NotFound as error:
         cure = "must be `next` of an earlier page."
         raise InvalidRequest([Fault("after", cure)]) from error
     public_url = parts.settings.public_url
     listed = [
         shown_subscription(subscription, renewals, public_url)
-        for subscription, renewals in found[:limit]
+        for subscription, renewals in rows[:limit]
     ]
-    return SubscriptionsOut(listed, listed[-1].id if len(found) > limit else None)
+    return SubscriptionsOut(listed, listed[-1].id if len(rows) > limit else None)
 
 
 @get("/api/subscriptions/{subscription_id:str}")
