@@ -28,12 +28,12 @@ def history(site: Site) -> list[Result]:
         seeds.grow(site, young_dsn, young, twin, seeds.Outcome.PAID, few)
         seeds.grow(site, old_dsn, old, twin, seeds.Outcome.PAID, many)
         return [
-            _compared(site, "history, intake", young, old, _intake_rate, site.size(1500, 400)),
-            _compared(site, "history, payment", young, old, _payment_rate, site.size(320, 64)),
+            _compare(site, "history, intake", young, old, _intake_rate, site.size(1500, 400)),
+            _compare(site, "history, payment", young, old, _payment_rate, site.size(320, 64)),
         ]
 
 
-def _compared(
+def _compare(
     site: Site,
     row: str,
     young: Server,

@@ -35,9 +35,7 @@ def over_bare(site: Site) -> list[Result]:
         site.served("bare", command, site.settings(dsn)) as peer,
     ):
         url = peer.url + bare.PATH
-        return [
-            _compared(site, dsn, kasir, row="intake", bound=0.40, peer="bare 202", peer_url=url)
-        ]
+        return [_compare(site, dsn, kasir, row="intake", bound=0.40, peer="bare 202", peer_url=url)]
 
 
 def over_sample(site: Site) -> list[Result]:
@@ -49,7 +47,7 @@ def over_sample(site: Site) -> list[Result]:
     ):
         url = peer.url + _SAMPLE_PATH
         return [
-            _compared(site, dsn, kasir, row="intake-peer", bound=1.5, peer="sample", peer_url=url)
+            _compare(site, dsn, kasir, row="intake-peer", bound=1.5, peer="sample", peer_url=url)
         ]
 
 
@@ -63,7 +61,7 @@ def foreign(size: int) -> list[bytes]:
     return list(messages.notifications(f"N{next(_tags):05d}", size))
 
 
-def _compared(
+def _compare(
     site: Site, dsn: str, kasir: Server, *, row: str, bound: float, peer: str, peer_url: str
 ) -> Result:
     """Measure Kasir and a peer alternately, with the same bodies.

@@ -37,7 +37,7 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The results of a number of requests."""
+    """The results of `count` requests; `latencies_s` has the seconds of each."""
 
     count: int
     seconds: float
@@ -84,7 +84,12 @@ def fire(url: str, requests: Sequence[bytes], *, connections: int, status: int) 
 async def _fire(url: str, requests: Sequence[bytes], connections: int, status: int) -> Load:
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
-    batch = _Batch(iter(requests), len(requests), b"%d" % status, loop.create_future())
+    batch = _Batch(
+        requests=iter(requests),
+        count=len(requests),
+        status=b"%d" % status,
+        done=loop.create_future(),
+    )
     host, port = parts.hostname or "", parts.port or 80
     opened = [_Connection(batch, host, port) for _ in range(connections)]
     for connection in opened:
@@ -98,7 +103,12 @@ async def _fire(url: str, requests: Sequence[bytes], connections: int, status: i
         for connection in opened:
             connection.close()
     seconds = time.perf_counter() - began
-    return Load(len(requests), seconds, batch.latencies_s, time.process_time() - cpu)
+    return Load(
+        count=len(requests),
+        seconds=seconds,
+        latencies_s=batch.latencies_s,
+        client_cpu_s=time.process_time() - cpu,
+    )
 
 
 class _Batch:

@@ -43,7 +43,7 @@ class _Pair:
 @contextmanager
 def _pair(site: Site) -> Iterator[_Pair]:
     with site.database() as dsn, site.twin() as twin, site.kasir(dsn, twin.url) as kasir:
-        yield _Pair(site, kasir, twin)
+        yield _Pair(site=site, kasir=kasir, twin=twin)
 
 
 def latency(site: Site) -> list[Result]:
@@ -138,6 +138,7 @@ def throughput(site: Site) -> list[Result]:
 
 
 def _throughput_round(pair: _Pair, calls: int) -> dict[str, float]:
+    """Measure the plain client at the twin, and both clients through Kasir."""
     figures: dict[str, float] = {}
     plain = asyncio.run(_many_at_a_time(pair.twin.url, TWIN_KEY, calls, pair.site))
     figures["plain client, per s"] = plain.rate
@@ -170,7 +171,12 @@ async def _many_at_a_time(url: str, key: str, calls: int, site: Site) -> load.Lo
         cpu, began = time.process_time(), time.perf_counter()
         await asyncio.gather(*(keep_paying() for _ in range(_CONNECTIONS)))
         seconds = time.perf_counter() - began
-    return load.Load(calls, seconds, latencies, time.process_time() - cpu)
+    return load.Load(
+        count=calls,
+        seconds=seconds,
+        latencies_s=latencies,
+        client_cpu_s=time.process_time() - cpu,
+    )
 
 
 async def _pay(

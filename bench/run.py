@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with site(quick=options.quick) as environment:
             for name in options.only or ROWS:
                 try:
-                    results += _measured(name, environment)
+                    results += _run_row(name, environment)
                 except (SiteError, LoadError) as error:
                     faults.append(f"bench: {name}: {error}")
                     print(faults[-1], file=sys.stderr)
@@ -75,7 +75,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _measured(name: str, environment: Site) -> list[Result]:
+def _run_row(name: str, environment: Site) -> list[Result]:
     """Run a row; print its name and how long it took."""
     began = time.monotonic()
     print(f"{name} ...", end=" ", file=sys.stderr, flush=True)

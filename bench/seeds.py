@@ -102,7 +102,7 @@ async def _some(dsn: str, size: int, skip: int) -> list[Seeded]:
         rows = await connection.fetch(_SOME, _REFERENCE, skip, size)
     finally:
         await connection.close()
-    return [Seeded(row["id"], row["reference"]) for row in rows]
+    return [Seeded(id=row["id"], reference=row["reference"]) for row in rows]
 
 
 def _create_original(
@@ -123,7 +123,11 @@ def _create_original(
     else:
         payment = _wait_for_outcome(kasir, outcome)
     _call("DELETE", f"{twin.url}/twin/webhooks/standard", None, tls)
-    return _Original(payment["id"], _REFERENCE, payment.get("pspReference") or "")
+    return _Original(
+        payment_id=payment["id"],
+        reference=_REFERENCE,
+        psp_reference=payment.get("pspReference") or "",
+    )
 
 
 def _wait_for_outcome(kasir: Server, outcome: Outcome) -> dict[str, Any]:
@@ -205,7 +209,7 @@ def _copied_value(column: str, kind: str, is_unique: bool) -> str:
     """The SQL of a column's copy, with the copy's ids and references for the original's."""
     match kind:
         case "text":
-            copied = _replaced(column)
+            copied = _replacing(column)
             if is_unique:  # An id such as evt_... keeps its prefix and gets other letters.
                 return (
                     f"CASE WHEN {copied} <> {column} THEN {copied} "
@@ -213,7 +217,7 @@ def _copied_value(column: str, kind: str, is_unique: bool) -> str:
                 )
             return copied
         case "text[]":
-            return f"ARRAY(SELECT {_replaced('word')} FROM unnest({column}) AS word)"
+            return f"ARRAY(SELECT {_replacing('word')} FROM unnest({column}) AS word)"
         case "bytea":  # A digest is made unique; an encrypted value is copied unchanged.
             return (
                 f"CASE WHEN length({column}) = {_DIGEST_BYTES} "
@@ -222,7 +226,7 @@ def _copied_value(column: str, kind: str, is_unique: bool) -> str:
     return column
 
 
-def _replaced(text: str) -> str:
+def _replacing(text: str) -> str:
     """The SQL that replaces the original's ids and references in a text."""
     for name in ("id", "reference", "psp_reference"):
         text = f"replace({text}, old.{name}, seed.{name})"

@@ -26,6 +26,7 @@ from bench.site import API_KEY, HMAC_KEY, MERCHANT, TWIN_KEY, Server, Site, Site
 from kasir.jobs.due_subscriptions import DueSubscriptions
 from kasir.store.database import Connection
 
+#: The HMAC key of token webhooks.
 _TOKEN_KEY: Final = "ab" * 32
 _MONTH_S: Final = 31 * 86_400
 #: The twin sends token webhooks within this time.
@@ -124,6 +125,7 @@ def searches(site: Site) -> list[Result]:
 
 
 def _run(site: Site, size: int) -> dict[str, float]:
+    """Start the programs, and measure one round."""
     more = {"ADYEN_TOKEN_HMAC_KEY": _TOKEN_KEY, "KASIR_FOLLOW_TWIN_CLOCK": "1"}
     with site.database() as dsn, site.twin() as twin:
         settings = {**site.settings(dsn, twin.url), **more}
@@ -141,10 +143,11 @@ def _serve(site: Site, port: int) -> Sequence[str]:
 async def _measure(
     site: Site, dsn: str, kasir: Server, twin: Server, size: int
 ) -> dict[str, float]:
+    """Measure the renewals of `size` subscriptions, and as many plain charges."""
     database = await asyncpg.connect(dsn)
     try:
         async with aiohttp.ClientSession() as http:
-            shop = _Shop(http, kasir, twin, site.tls())
+            shop = _Shop(http=http, kasir=kasir, twin=twin, tls=site.tls())
             names = [f"{secrets.token_hex(4)}-{number}" for number in range(size)]
             await _sign_up_all(shop, names, lambda: database.fetchval(_ACTIVE))
             rate = await _renew_all(shop, database, size)

@@ -88,13 +88,13 @@ def _statuses() -> str:
     meanings = _sentences(Status)
     rows = [
         (
-            f"`{one}`",
-            meanings[one.name],
-            "yes" if one in FINAL else "",
-            f"`{event_policy.OF_STATUS[one]}`" if one in event_policy.OF_STATUS else "",
-            "yes" if one in _HELD else "",
+            f"`{each}`",
+            meanings[each.name],
+            "yes" if each in FINAL else "",
+            f"`{event_policy.OF_STATUS[each]}`" if each in event_policy.OF_STATUS else "",
+            "yes" if each in _HELD else "",
         )
-        for one in Status
+        for each in Status
     ]
     head = ("status", "meaning", "final", "event to the shop", "held back")
     return "## Statuses\n\n" + _table(head, rows) + _ABOUT_STATUSES
@@ -194,12 +194,12 @@ def _identity() -> str:
         for message in _MESSAGES.values():
             fields: dict[str, Any] = {"attempt": "A", "reference": reference, "method": "m"}
             clues = Clues(**(fields | {"payment_id": payment_id} | message))
-            ruled = match(clues, owners, payments)
-            cells.append(f"**{ruled.ruling}**" if ruled.payment_id else str(ruled.ruling))
+            matched = match(clues, owners, payments)
+            cells.append(f"**{matched.ruling}**" if matched.payment_id else str(matched.ruling))
         rows.append((proof, *cells))
     meanings = _sentences(Ruling)
     sentences = _table(
-        ("result", "meaning"), [(f"**{one}**", meanings[one.name]) for one in Ruling]
+        ("result", "meaning"), [(f"**{ruling}**", meanings[ruling.name]) for ruling in Ruling]
     )
     return _ABOUT_IDENTITY + _table(("proof", *_MESSAGES), rows) + "\n" + sentences
 
@@ -315,7 +315,7 @@ def _sums() -> str:
     if missing := set(Why) - held:
         raise ValueError(f"no row shows what {sorted(missing)} holds")
     meanings = _sentences(Why)
-    reasons = [(f"… {one}", meanings[one.name]) for one in Why]
+    reasons = [(f"… {why}", meanings[why.name]) for why in Why]
     head = ("facts added", "captured", "refunded", "chargedBack", "refundable", "capturable")
     return (
         _ABOUT_SUMS

@@ -16,7 +16,7 @@ async def duplicate_webhook(client: JourneyClient) -> None:
     """The same notification arrives three times: one payment, paid once, one event to the shop."""
     order = reference("duplicate")
     await client.faults({"fault": "duplicate_notice", "reference": order, "copies": 2})  # Two more.
-    payment = await _paid(client, order)
+    payment = await _pay_and_approve(client, order)
     expect(payment["captured"], _AMOUNT, "captured")
     await _wait_for_deliveries(client, order, 3)
     types = [event["type"] for event in await client.events(order)]
@@ -82,7 +82,7 @@ async def twin_down(client: JourneyClient) -> None:
 async def refund_full(client: JourneyClient) -> None:
     """A full refund; one rupiah more is refused before Adyen is called."""
     order = reference("refund")
-    payment = await _paid(client, order)
+    payment = await _pay_and_approve(client, order)
     reply = await _refund(client, payment, _AMOUNT, key=f"{order}-refund")
     expect((reply.status, reply.json["status"]), (201, "received"), "the answer")
     again = await _refund(client, payment, _AMOUNT, key=f"{order}-refund")
@@ -97,7 +97,7 @@ async def refund_full(client: JourneyClient) -> None:
 async def refund_partial(client: JourneyClient) -> None:
     """Two partial refunds succeed, and a third is refused."""
     order = reference("refund-parts")
-    payment = await _paid(client, order)
+    payment = await _pay_and_approve(client, order)
     for _ in range(2):
         expect((await _refund(client, payment, 10_000)).status, 201, "a part")
     expect((await _refund(client, payment, 10_000)).status, 422, "a third part")
@@ -110,7 +110,7 @@ async def refund_fails_later(client: JourneyClient) -> None:
     await client.faults(
         {"fault": "refund_fails_later", "reference": order, "seconds": float(_HOUR_S)}
     )
-    payment = await _paid(client, order)
+    payment = await _pay_and_approve(client, order)
     await _refund(client, payment, _AMOUNT)
     await client.wait_for_sum(order, "refunded", _AMOUNT)
     await client.advance(_HOUR_S + _MINUTE_S)
@@ -143,7 +143,7 @@ async def abandoned(client: JourneyClient) -> None:
     await client.knobs()
 
 
-async def _paid(client: JourneyClient, order: str) -> dict[str, Any]:
+async def _pay_and_approve(client: JourneyClient, order: str) -> dict[str, Any]:
     """Pay; return the authorised payment, once its notification was read."""
     action = (await client.pay(order)).json["action"]
     await client.details(await client.shopper(action, "approve"))

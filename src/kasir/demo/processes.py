@@ -163,7 +163,7 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """A program that was started, and the offset in its log at which its output begins."""
+    """A program that was started; its output begins at the offset `log_before` of its log."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -203,7 +203,7 @@ def _start(
         start_new_session=True,
     )
     stack.callback(_stop, process, pause)
-    return _Program(name, process, path, log_before)
+    return _Program(name=name, process=process, log=path, log_before=log_before)
 
 
 def _stop(process: subprocess.Popen[bytes], pause: Callable[[float], None]) -> None:

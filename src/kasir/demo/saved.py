@@ -48,12 +48,12 @@ async def by_card_on_file(client: JourneyClient) -> None:
 
 async def pin_refused(client: JourneyClient) -> None:
     """The payment is refused at the PIN page."""
-    await _pin_ends(client, "refuse", "Refused", "refused")
+    await _charge_with_pin(client, "refuse", "Refused", "refused")
 
 
 async def pin_cancelled(client: JourneyClient) -> None:
     """The shopper cancels at the PIN page."""
-    await _pin_ends(client, "cancel", "Cancelled", "cancelled")
+    await _charge_with_pin(client, "cancel", "Cancelled", "cancelled")
 
 
 async def token_first(client: JourneyClient) -> None:
@@ -153,7 +153,7 @@ async def _pay_and_save_wallet(client: JourneyClient, model: str) -> str:
     return shopper
 
 
-async def _pin_ends(client: JourneyClient, do: str, code: str, status: str) -> None:
+async def _charge_with_pin(client: JourneyClient, do: str, code: str, status: str) -> None:
     """Charge a token with the PIN; expect a result code and a status after the shopper's action."""
     shopper, token = await _save_wallet(client, "CardOnFile")
     order = reference(f"pin-{do}")

@@ -171,6 +171,7 @@ _LINK_FIELDS: Final = (
 
 
 def _order(form: Any) -> Order:
+    """Return the order in a posted form, which has the quantity of each product."""
     items = []
     for code, (name, price) in PRODUCTS.items():
         count = form.get(code, 0, type=int)
@@ -179,7 +180,8 @@ def _order(form: Any) -> Order:
                 {"id": code, "description": name, "quantity": count, "amountIncludingTax": price}
             )
     total = sum(item["quantity"] * item["amountIncludingTax"] for item in items)
-    return Order(f"WK-{secrets.token_hex(4).upper()}", items, total)
+    reference = f"WK-{secrets.token_hex(4).upper()}"
+    return Order(reference=reference, items=items, total=total)
 
 
 def _payment(order: Order, host_url: str) -> dict[str, Any]:

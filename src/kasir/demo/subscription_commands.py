@@ -23,7 +23,7 @@ _UNPROCESSABLE: Final = 422
 async def cancelled_while_past_due(client: JourneyClient) -> None:
     """Cancelled at period end while a renewal is unpaid: it ends at once, without more charges."""
     order = reference("arrears")
-    subscription = await _past_due(client, order)
+    subscription = await _make_past_due(client, order)
     await set_wallet(client, subscription, {"state": "ok"})
     reply = await _command(client, subscription, "cancel", {"at": "periodEnd"})
     expect((reply["status"], "cancelAt" in reply), ("cancelled", False), "cancelled at once")
@@ -38,7 +38,7 @@ async def cancelled_while_past_due(client: JourneyClient) -> None:
 async def lost_between_tries(client: JourneyClient) -> None:
     """A renewal is refused for lack of balance, then the token is disabled: an event has a link."""
     order = reference("lost")
-    subscription = await _past_due(client, order)
+    subscription = await _make_past_due(client, order)
     await disabled(client, subscription)
 
     async def read() -> dict[str, Any]:
@@ -97,7 +97,7 @@ async def paused_until(client: JourneyClient) -> None:
     )
 
 
-async def _past_due(client: JourneyClient, order: str) -> dict[str, Any]:
+async def _make_past_due(client: JourneyClient, order: str) -> dict[str, Any]:
     """Return a subscription whose first renewal was refused for lack of balance."""
     subscription = await subscribed(client, order)
     await set_wallet(client, subscription, {"state": "no_balance"})

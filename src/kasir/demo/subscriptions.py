@@ -29,7 +29,7 @@ async def a_year(client: JourneyClient) -> None:
         "the periods, in order",
     )
     references = [renewal["reference"] for renewal in subscription["renewals"]]
-    charges = [await _charges(client, name) for name in references]
+    charges = [await _count_charges(client, name) for name in references]
     expect(charges, [1] * _RENEWALS_A_YEAR, "charges at the twin, per period")
     types = [event["type"] for event in await client.events(order)]
     expect(types.count("renewal.succeeded"), _RENEWALS_A_YEAR, "events of success")
@@ -144,7 +144,7 @@ async def in_state(
     client: JourneyClient, subscription: Mapping[str, Any], wanted: str
 ) -> dict[str, Any]:
     """Wait until a subscription has this status; return the subscription."""
-    read = partial(_shown, client, subscription)
+    read = partial(_read_subscription, client, subscription)
     return await until(
         read, lambda subscription_now: subscription_now["status"] == wanted, f"status {wanted}"
     )
@@ -159,11 +159,13 @@ async def renewed(
         statuses = [renewal["status"] for renewal in subscription_now.get("renewals", [])]
         return statuses == ["authorised"] * count
 
-    read = partial(_shown, client, subscription)
+    read = partial(_read_subscription, client, subscription)
     return await until(read, is_paid, f"{count} renewals paid")
 
 
-async def _shown(client: JourneyClient, subscription: Mapping[str, Any]) -> dict[str, Any]:
+async def _read_subscription(
+    client: JourneyClient, subscription: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the subscription as the API shows it now."""
     reply = await client.call("GET", f"/api/subscriptions/{subscription['id']}")
     subscription_now: dict[str, Any] = reply.json
@@ -185,7 +187,7 @@ async def disabled(client: JourneyClient, subscription: Mapping[str, Any]) -> No
     await until(read, lambda shoppers: _shopper(subscription) in shoppers, "token.disabled")
 
 
-async def _charges(client: JourneyClient, order: str) -> int:
+async def _count_charges(client: JourneyClient, order: str) -> int:
     """Count the payments of a reference at the twin."""
     at_twin = await client.twin("GET", f"/twin/payments?reference={order}")
     return len(at_twin["payments"])

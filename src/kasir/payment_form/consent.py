@@ -51,7 +51,7 @@ def consent_of(visit: Visit, open_link: OpenLink) -> Consent | None:
         return None
     is_asked = open_link.saving is Saving.ASKED
     text = " ".join(_sentences(visit, open_link, is_asked=is_asked))
-    return Consent(text, visit.language, is_asked)
+    return Consent(text=text, language=visit.language, is_asked=is_asked)
 
 
 def agreed(visit: Visit, open_link: OpenLink, digest: str) -> tuple[bool, str]:

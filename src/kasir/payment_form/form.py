@@ -115,7 +115,7 @@ async def post_form(request: AnyRequest, parts: OurParts, link_id: FromPath[str]
     if open_link.under_way:
         return await _continue(request, visit, open_link, open_link.under_way)
     if not attempt or (not open_link.reusable and attempt != parts.links.attempt(open_link)):
-        # The page is older than the last attempt, so show that attempt instead of paying again.
+        # The posted page is older than the last attempt: show that attempt, and do not pay again.
         last_ids = [payment.intent.id for payment in open_link.payments[:1]]
         return visit.redirect(visit.url(link_id, *(["payments", *last_ids] if last_ids else [])))
     method = form.get("method", GOPAY.type)

@@ -61,12 +61,12 @@ async def get_events(request: AnyRequest, parts: OurParts, after: After = None) 
         )
         raise InvalidRequest([Fault("after", cure)]) from error
     events = [_event_out(event) for event in stored]
-    return EventsOut(events, events[-1].id if events else after)
+    return EventsOut(events=events, next=events[-1].id if events else after)
 
 
 def _event_out(event: StoredEvent) -> EventOut:
     body = msgspec.json.decode(event.payload, type=_Body)
-    return EventOut(event.name, body.type, body.timestamp, body.data)
+    return EventOut(id=event.name, type=body.type, timestamp=body.timestamp, data=body.data)
 
 
 ROUTES: Final = keyed_router("Kasir", [get_events])

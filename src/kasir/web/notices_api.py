@@ -51,7 +51,8 @@ async def get_notices(
     """List Adyen's notifications, newest first; with `state`, only those in this state."""
     await check_parameters_and_no_body(request, _PARAMETERS)
     notices = await parts.notices.listed(_state(in_state), limit, after)
-    return NoticesOut(notices, notices[-1].id if len(notices) == limit else None)
+    # After a full page there may be another one.
+    return NoticesOut(notices=notices, next=notices[-1].id if len(notices) == limit else None)
 
 
 def _state(name: str | None) -> NoticeState | None:

@@ -169,7 +169,8 @@ async def get_subscriptions(
         shown_subscription(subscription, renewals, public_url)
         for subscription, renewals in rows[:limit]
     ]
-    return SubscriptionsOut(listed, listed[-1].id if len(rows) > limit else None)
+    # One row more than the limit was read, to find out whether there is another page.
+    return SubscriptionsOut(subscriptions=listed, next=listed[-1].id if len(rows) > limit else None)
 
 
 @get("/api/subscriptions/{subscription_id:str}")
@@ -254,7 +255,7 @@ async def get_metrics(
         raise InvalidRequest([Fault("from", cure)])
     end = datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
     counted = await parts.subscriptions.changes_by_day(zone, end)
-    return MetricsOut(zone, [_day_out(day) for day in by_day(counted, first, last)])
+    return MetricsOut(time_zone=zone, days=[_day_out(day) for day in by_day(counted, first, last)])
 
 
 def _day_parameter(name: str, value: str) -> date | None:
